@@ -1,0 +1,44 @@
+# How everything here is compiled, and which files belong to which system.
+
+set(DUMMYLOAD_WARNINGS -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+    -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla)
+if(MSVC)
+    add_compile_options(/W4 /utf-8 /std:c11 /experimental:c11atomics)
+    if(DUMMYLOAD_WERROR)
+        add_compile_options(/WX)
+    endif()
+else()
+    add_compile_options(${DUMMYLOAD_WARNINGS})
+    if(DUMMYLOAD_WERROR)
+        add_compile_options(-Werror)
+    endif()
+    if(DUMMYLOAD_SANITIZE)
+        add_compile_options(-fsanitize=${DUMMYLOAD_SANITIZE} -fno-omit-frame-pointer)
+        add_link_options(-fsanitize=${DUMMYLOAD_SANITIZE})
+    endif()
+endif()
+
+if(WIN32)
+    # Windows 10: GetQueuedCompletionStatusEx, high-resolution timers.
+    add_compile_definitions(_WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN _CRT_SECURE_NO_WARNINGS
+        __USE_MINGW_ANSI_STDIO=1)
+    set(DUMMYLOAD_FOREIGN "[/_](linux|uring|uring_multishot|epoll|poll)\\.c$")
+else()
+    add_compile_definitions(_GNU_SOURCE)
+    set(DUMMYLOAD_FOREIGN "[/_](win|iocp)\\.c$")
+endif()
+
+# dummyload_sources(VARIABLE FOLDER): the C files of a folder that belong to this system. A file's
+# ending says which: *_win.c *_iocp.c are Windows', *_linux.c *_uring.c *_epoll.c are Linux's.
+function(dummyload_sources variable folder)
+    file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.c")
+    list(FILTER sources EXCLUDE REGEX "${DUMMYLOAD_FOREIGN}")
+    set(${variable} "${sources}" PARENT_SCOPE)
+endfunction()
+
+# dummyload_library(NAME FOLDER LIBRARIES...): a static library of a folder.
+function(dummyload_library name folder)
+    dummyload_sources(sources "${folder}")
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${ARGN})
+endfunction()

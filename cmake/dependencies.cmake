@@ -1,0 +1,103 @@
+# The libraries: the system's or vcpkg's package first, then the pinned source.
+#
+# FETCHCONTENT_SOURCE_DIR_<NAME> hands in a source tree that is on the disk already, as
+# scripts/setup does for Windows builds, which have no system packages here.
+include(FetchContent)
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+# cJSON: scenarios and results.
+if(NOT FETCHCONTENT_SOURCE_DIR_CJSON)
+    find_package(cJSON CONFIG QUIET)
+    if(NOT TARGET cjson)
+        find_path(CJSON_INCLUDE cjson/cJSON.h)
+        find_library(CJSON_LIBRARY cjson)
+        if(CJSON_INCLUDE AND CJSON_LIBRARY)
+            add_library(cjson INTERFACE)
+            target_include_directories(cjson INTERFACE "${CJSON_INCLUDE}")
+            target_link_libraries(cjson INTERFACE "${CJSON_LIBRARY}")
+        endif()
+    endif()
+endif()
+if(NOT TARGET cjson)
+    FetchContent_Declare(cjson
+        URL https://github.com/DaveGamble/cJSON/archive/refs/tags/v1.7.18.tar.gz
+        URL_HASH SHA256=3aa806844a03442c00769b83e99970be70fbef03735ff898f4811dd03b9f5ee5)
+    FetchContent_GetProperties(cjson)
+    if(NOT cjson_POPULATED)
+        FetchContent_Populate(cjson)
+    endif()
+    # Its own build adds tests and options; the library is two files.
+    file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include/cjson")
+    configure_file("${cjson_SOURCE_DIR}/cJSON.h" "${CMAKE_BINARY_DIR}/include/cjson/cJSON.h"
+        COPYONLY)
+    add_library(cjson STATIC "${cjson_SOURCE_DIR}/cJSON.c")
+    target_include_directories(cjson SYSTEM PUBLIC "${CMAKE_BINARY_DIR}/include")
+endif()
+
+# HdrHistogram_c: one source file of it; its log format (and zlib) is not needed.
+if(NOT FETCHCONTENT_SOURCE_DIR_HDR_HISTOGRAM)
+    find_package(hdr_histogram CONFIG QUIET)
+    foreach(candidate hdr_histogram::hdr_histogram_static hdr_histogram::hdr_histogram)
+        if(TARGET ${candidate} AND NOT TARGET hdr_histogram)
+            add_library(hdr_histogram INTERFACE)
+            target_link_libraries(hdr_histogram INTERFACE ${candidate})
+        endif()
+    endforeach()
+endif()
+if(NOT TARGET hdr_histogram)
+    FetchContent_Declare(hdr_histogram
+        URL https://github.com/HdrHistogram/HdrHistogram_c/archive/refs/tags/0.11.8.tar.gz
+        URL_HASH SHA256=bb95351a6a8b242dc9be1f28562761a84d4cf0a874ffc90a9b630770a6468e94)
+    FetchContent_GetProperties(hdr_histogram)
+    if(NOT hdr_histogram_POPULATED)
+        FetchContent_Populate(hdr_histogram)
+    endif()
+    # Before 0.11.6 the headers stood beside the sources.
+    file(GLOB hdr_headers "${hdr_histogram_SOURCE_DIR}/include/hdr/*.h"
+        "${hdr_histogram_SOURCE_DIR}/src/*.h")
+    file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include/hdr")
+    file(COPY ${hdr_headers} DESTINATION "${CMAKE_BINARY_DIR}/include/hdr")
+    add_library(hdr_histogram STATIC "${hdr_histogram_SOURCE_DIR}/src/hdr_histogram.c")
+    target_include_directories(hdr_histogram SYSTEM PUBLIC "${CMAKE_BINARY_DIR}/include")
+    target_compile_options(hdr_histogram PRIVATE $<IF:$<C_COMPILER_ID:MSVC>,/w,-w>)
+    if(NOT WIN32)
+        target_link_libraries(hdr_histogram PUBLIC m)
+    endif()
+endif()
+
+# liburing: io_uring without its raw system calls. 2.3 or newer.
+if(NOT WIN32)
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
+endif()
+
+# cmocka: tests.
+if(DUMMYLOAD_TESTS)
+    if(NOT FETCHCONTENT_SOURCE_DIR_CMOCKA)
+        find_package(cmocka CONFIG QUIET)
+        if(NOT TARGET cmocka AND CMOCKA_LIBRARIES)
+            add_library(cmocka INTERFACE)
+            target_include_directories(cmocka INTERFACE "${CMOCKA_INCLUDE_DIR}")
+            target_link_libraries(cmocka INTERFACE "${CMOCKA_LIBRARIES}")
+        elseif(TARGET cmocka::cmocka AND NOT TARGET cmocka)
+            add_library(cmocka INTERFACE)
+            target_link_libraries(cmocka INTERFACE cmocka::cmocka)
+        endif()
+    endif()
+    if(NOT TARGET cmocka)
+        FetchContent_Declare(cmocka
+            URL https://cmocka.org/files/1.1/cmocka-1.1.7.tar.xz
+            URL_HASH SHA256=810570eb0b8d64804331f82b29ff47c790ce9cd6b163e98d47a4807047ecad82)
+        FetchContent_GetProperties(cmocka)
+        if(NOT cmocka_POPULATED)
+            FetchContent_Populate(cmocka)
+        endif()
+        add_library(cmocka STATIC "${cmocka_SOURCE_DIR}/src/cmocka.c")
+        target_include_directories(cmocka SYSTEM PUBLIC "${cmocka_SOURCE_DIR}/include")
+        target_compile_definitions(cmocka PRIVATE HAVE_MALLOC_H=1 HAVE_SIGNAL_H=1 HAVE_STRINGS_H=1
+            HAVE_INTTYPES_H=1 HAVE_SNPRINTF=1 HAVE_VSNPRINTF=1)
+        target_compile_options(cmocka PRIVATE $<IF:$<C_COMPILER_ID:MSVC>,/w,-w>)
+    endif()
+endif()

@@ -1,0 +1,32 @@
+# cpack: a zip (Windows) or tar.gz (Linux) that runs where it is unpacked; scripts/package calls it.
+option(DUMMYLOAD_PORTABLE "Link the libraries in, so that the programs run on other machines" OFF)
+
+if(DUMMYLOAD_PORTABLE AND NOT WIN32)
+    # cJSON comes in as a source (FETCHCONTENT_SOURCE_DIR_CJSON); liburing has an archive.
+    find_library(LIBURING_ARCHIVE NAMES liburing.a HINTS ${liburing_LIBRARY_DIRS})
+    if(LIBURING_ARCHIVE)
+        set_target_properties(PkgConfig::liburing PROPERTIES
+            INTERFACE_LINK_LIBRARIES "${LIBURING_ARCHIVE}")
+    else()
+        message(WARNING "no liburing.a: the package will need the system's liburing")
+    endif()
+endif()
+
+install(FILES README.md LICENSE DESTINATION .)
+install(DIRECTORY scenarios DESTINATION .)
+install(FILES results/result.schema.json results/README.md DESTINATION results OPTIONAL)
+
+set(CPACK_PACKAGE_NAME dummyload)
+set(CPACK_PACKAGE_VENDOR "The Dummyload authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGE_DIRECTORY "${CMAKE_SOURCE_DIR}/build/packages")
+set(CPACK_STRIP_FILES ON)
+if(WIN32)
+    set(CPACK_SYSTEM_NAME windows-x64)
+    set(CPACK_GENERATOR ZIP)
+else()
+    string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" DUMMYLOAD_PROCESSOR)
+    set(CPACK_SYSTEM_NAME "linux-${DUMMYLOAD_PROCESSOR}")
+    set(CPACK_GENERATOR TGZ)
+endif()
+include(CPack)

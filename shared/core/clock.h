@@ -1,0 +1,26 @@
+/* The clocks. Time is int64_t nanoseconds everywhere.
+ *
+ * clock_now_ns() is monotonic (CLOCK_MONOTONIC; QueryPerformanceCounter), the same for all
+ * threads of a process, and has no meaning between processes. Any thread. */
+#ifndef DUMMYLOAD_CORE_CLOCK_H
+#define DUMMYLOAD_CORE_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_US     INT64_C(1000)
+#define NS_PER_MS     INT64_C(1000000)
+#define NS_PER_S      INT64_C(1000000000)
+#define TIME_NEVER_NS INT64_MAX
+
+/* Once per process before threads start. Windows: timeBeginPeriod(1) and the QPC frequency. */
+void clock_setup(void);
+int64_t clock_now_ns(void);
+/* UTC nanoseconds since 1970-01-01. May step; for labels and for noticing steps only. */
+int64_t clock_wall_ns(void);
+/* Sleeps until the monotonic time has come; returns at once if it has passed. */
+void clock_sleep_until_ns(int64_t until_ns);
+/* ISO 8601 with milliseconds, as in 2026-11-20T23:51:00.123Z. */
+enum { CLOCK_TEXT_BYTES_MAX = 32 };
+void clock_format_utc(int64_t wall_ns, char text[CLOCK_TEXT_BYTES_MAX]);
+
+#endif

@@ -1,0 +1,15 @@
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void error_set(struct error *error, const char *format, ...)
+{
+    if (!error)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0)
+        error->text[0] = '\0';
+    va_end(arguments);
+}

@@ -1,0 +1,37 @@
+/* The system's text for a Win32 or Winsock code. */
+#include "core/error.h"
+
+#include <stdio.h>
+#include <windows.h>
+
+/* FormatMessage ends its sentences with a full stop and a line break. */
+static int error__trim(const wchar_t *text, int characters)
+{
+    while (characters > 0) {
+        wchar_t last = text[characters - 1];
+        if (last != L'\r' && last != L'\n' && last != L' ' && last != L'.') {
+            break;
+        }
+        characters--;
+    }
+    return characters;
+}
+
+const char *error_system_text(int system_error)
+{
+    static _Thread_local char text[512];
+    wchar_t wide[256];
+    DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
+    int characters = (int)FormatMessageW(flags, NULL, (DWORD)system_error, 0, wide,
+                                         sizeof wide / sizeof wide[0], NULL);
+    characters = error__trim(wide, characters);
+    /* 12 bytes are left for the number, which is what one looks up. */
+    int bytes =
+        WideCharToMultiByte(CP_UTF8, 0, wide, characters, text, (int)sizeof text - 16, NULL, NULL);
+    if (characters == 0 || bytes <= 0) {
+        snprintf(text, sizeof text, "Windows error %d", system_error);
+    } else {
+        snprintf(text + bytes, sizeof text - (size_t)bytes, " (%d)", system_error);
+    }
+    return text;
+}

@@ -1,0 +1,216 @@
+/* Files on Windows: UTF-8 paths, and replacement by MoveFileEx. */
+#include "core/file.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <windows.h>
+
+/* How long a file that another program holds open (a virus scanner, a viewer) is waited for. */
+enum { FILE_REPLACE_ATTEMPTS_MAX = 20, FILE_REPLACE_PAUSE_MS = 50 };
+
+/* The path as Windows wants it, plus a suffix; free with free(). */
+static wchar_t *file__wide_path(const char *path, const wchar_t *suffix, struct error *error)
+{
+    int characters = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
+    if (characters <= 1) {
+        error_set(error, "\"%s\" is not a file name (expected UTF-8, not empty)", path);
+        return NULL;
+    }
+    size_t suffix_characters = wcslen(suffix);
+    wchar_t *wide = malloc(((size_t)characters + suffix_characters) * sizeof *wide);
+    if (!wide) {
+        error_set(error, "no memory for the file name %s", path);
+        return NULL;
+    }
+    MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, characters);
+    memcpy(wide + characters - 1, suffix, (suffix_characters + 1) * sizeof *wide);
+    return wide;
+}
+
+/* The name of a temporary file beside path: of this process and thread, so that nobody else
+ * writes it at the same time. */
+static wchar_t *file__temporary_path(const char *path, struct error *error)
+{
+    wchar_t suffix[48];
+    _snwprintf(suffix, sizeof suffix / sizeof suffix[0], L".%lu-%lu.tmp",
+               (unsigned long)GetCurrentProcessId(), (unsigned long)GetCurrentThreadId());
+    return file__wide_path(path, suffix, error);
+}
+
+static void file__fail(struct error *error, const char *what, const char *path)
+{
+    DWORD code = GetLastError();
+    error_set(error, "cannot %s %s: %s", what, path, error_system_text((int)code));
+}
+
+static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, char **data,
+                            size_t *bytes, struct error *error)
+{
+    LARGE_INTEGER size;
+    if (GetFileType(file) != FILE_TYPE_DISK) {
+        error_set(error, "%s is not a regular file", path);
+        return false;
+    }
+    if (!GetFileSizeEx(file, &size)) {
+        file__fail(error, "read", path);
+        return false;
+    }
+    if ((uint64_t)size.QuadPart > bytes_max) {
+        error_set(error, "%s has %lld bytes; at most %zu are read", path, (long long)size.QuadPart,
+                  bytes_max);
+        return false;
+    }
+    size_t want_bytes = (size_t)size.QuadPart;
+    char *text = malloc(want_bytes + 1);
+    if (!text) {
+        error_set(error, "no memory for the %zu bytes of %s", want_bytes, path);
+        return false;
+    }
+    size_t have_bytes = 0;
+    while (have_bytes < want_bytes) {
+        size_t rest_bytes = want_bytes - have_bytes;
+        DWORD piece_bytes = rest_bytes > 0x40000000 ? 0x40000000 : (DWORD)rest_bytes;
+        if (!ReadFile(file, text + have_bytes, piece_bytes, &piece_bytes, NULL)) {
+            file__fail(error, "read", path);
+            free(text);
+            return false;
+        }
+        if (piece_bytes == 0) { /* it has become shorter meanwhile */
+            break;
+        }
+        have_bytes += piece_bytes;
+    }
+    text[have_bytes] = '\0';
+    *data = text;
+    *bytes = have_bytes;
+    return true;
+}
+
+bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error)
+{
+    wchar_t *wide = file__wide_path(path, L"", error);
+    if (!wide) {
+        return false;
+    }
+    bool ok = false;
+    DWORD attributes = GetFileAttributesW(wide);
+    HANDLE file = INVALID_HANDLE_VALUE;
+    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
+        /* CreateFile would say "access denied", which sends people to look for permissions. */
+        error_set(error, "cannot read %s: it is a folder", path);
+        goto done;
+    }
+    file = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                       NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        file__fail(error, "read", path);
+        goto done;
+    }
+    ok = file__read_open(file, path, bytes_max, data, bytes, error);
+    CloseHandle(file);
+done:
+    free(wide);
+    return ok;
+}
+
+static bool file__write_all(HANDLE file, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        DWORD piece_bytes = bytes > 0x40000000 ? 0x40000000 : (DWORD)bytes;
+        DWORD written_bytes = 0;
+        if (!WriteFile(file, data, piece_bytes, &written_bytes, NULL)) {
+            return false;
+        }
+        data += written_bytes;
+        bytes -= written_bytes;
+    }
+    return FlushFileBuffers(file); /* on the disk before the old file goes */
+}
+
+static bool file__replace(const wchar_t *from, const wchar_t *to)
+{
+    for (int attempt = 1;; attempt++) {
+        if (MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+            return true;
+        }
+        DWORD code = GetLastError();
+        bool held = code == ERROR_SHARING_VIOLATION || code == ERROR_ACCESS_DENIED;
+        if (!held || attempt == FILE_REPLACE_ATTEMPTS_MAX) {
+            SetLastError(code);
+            return false;
+        }
+        Sleep(FILE_REPLACE_PAUSE_MS);
+    }
+}
+
+bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
+{
+    bool ok = false;
+    wchar_t *temporary = NULL;
+    wchar_t *final = file__wide_path(path, L"", error);
+    if (!final) {
+        return false;
+    }
+    temporary = file__temporary_path(path, error);
+    if (!temporary) {
+        goto done;
+    }
+    HANDLE file =
+        CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        file__fail(error, "write", path);
+        goto done;
+    }
+    ok = file__write_all(file, data, bytes);
+    if (!ok) {
+        file__fail(error, "write", path);
+    }
+    CloseHandle(file);
+    if (ok && !file__replace(temporary, final)) {
+        file__fail(error, "write", path);
+        ok = false;
+    }
+    if (!ok) {
+        DeleteFileW(temporary);
+    }
+done:
+    free(temporary);
+    free(final);
+    return ok;
+}
+
+bool file_can_write(const char *path, struct error *error)
+{
+    bool ok = false;
+    wchar_t *temporary = NULL;
+    wchar_t *final = file__wide_path(path, L"", error);
+    if (!final) {
+        return false;
+    }
+    DWORD attributes = GetFileAttributesW(final);
+    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
+        error_set(error, "cannot write %s: it is a folder", path);
+        goto done;
+    }
+    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_READONLY)) {
+        error_set(error, "cannot write %s: it is read-only", path);
+        goto done;
+    }
+    temporary = file__temporary_path(path, error);
+    if (!temporary) {
+        goto done;
+    }
+    HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
+                              FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    ok = file != INVALID_HANDLE_VALUE;
+    if (ok) {
+        CloseHandle(file);
+    } else {
+        file__fail(error, "write", path);
+    }
+done:
+    free(temporary);
+    free(final);
+    return ok;
+}

@@ -1,0 +1,36 @@
+/* What this machine, this process and this build are, for results and for limit messages. */
+#ifndef DUMMYLOAD_CORE_HOST_H
+#define DUMMYLOAD_CORE_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct host_info {
+    char name[128];
+    char os[128];     /* "Debian GNU/Linux 12 (bookworm)", "Windows 10.0.19043" */
+    char kernel[128]; /* uname release; the Windows build number */
+    char cpu_model[128];
+    int cpu_count;
+    char wine[64]; /* wine_get_version(); empty when this is not Wine */
+    uint64_t memory_bytes;
+};
+
+struct host_resources {
+    double cpu_user_s;
+    double cpu_system_s;
+    uint64_t rss_bytes;
+    uint64_t rss_max_bytes;
+};
+
+struct host_limits {
+    uint64_t descriptors_max; /* soft limit; UINT64_MAX where there is none */
+    uint64_t ports_max;       /* size of the ephemeral port range, per local address */
+};
+
+void host_read(struct host_info *info);
+void host_read_resources(struct host_resources *resources);
+void host_read_limits(struct host_limits *limits);
+/* Raises the soft descriptor limit to the hard one. Linux; nothing to do on Windows. */
+void host_raise_limits(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* A borrowed run of bytes. Whoever hands out a span says how long it stays valid. */
+#ifndef DUMMYLOAD_CORE_SPAN_H
+#define DUMMYLOAD_CORE_SPAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct span {
+    const uint8_t *data;
+    size_t bytes;
+};
+
+#endif

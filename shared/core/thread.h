@@ -1,0 +1,39 @@
+/* Threads and locks: pthreads on Linux, Win32 threads on Windows (mingw's default gcc has no C11
+ * threads). Control plane and server models; a client worker takes no lock between start and
+ * stop. Atomics are <stdatomic.h> directly. */
+#ifndef DUMMYLOAD_CORE_THREAD_H
+#define DUMMYLOAD_CORE_THREAD_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread {
+    uintptr_t handle;
+    void (*run)(void *argument);
+    void *argument;
+};
+
+struct mutex {
+    union {
+        uint64_t storage[8]; /* pthread_mutex_t or SRWLOCK; sizes are checked where it is filled */
+        void *align;
+    } u;
+};
+
+/* Starts run(argument). The struct must stay in place until thread_join() has returned.
+ * stack_bytes 0 means the system's default. Fails when the system has no thread left. */
+bool thread_start(struct thread *thread, void (*run)(void *argument), void *argument,
+                  uint32_t stack_bytes, struct error *error);
+void thread_join(struct thread *thread);
+void thread_yield(void);
+/* CPUs this process may run on, at least 1. */
+int thread_cpu_count(void);
+
+void mutex_open(struct mutex *mutex);
+void mutex_close(struct mutex *mutex);
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+
+#endif

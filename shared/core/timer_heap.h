@@ -1,0 +1,35 @@
+/* Timers: a binary heap of caller-owned nodes ordered by due time.
+ *
+ * One thread. The heap holds pointers only; its array is allocated once at open for the largest
+ * number of nodes that can be in it, so that nothing allocates during a run. */
+#ifndef DUMMYLOAD_CORE_TIMER_HEAP_H
+#define DUMMYLOAD_CORE_TIMER_HEAP_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct timer_node {
+    int64_t due_ns;
+    uint32_t index; /* place in the heap + 1; 0 when not in it. Zero-initialise. */
+};
+
+struct timer_heap {
+    struct timer_node **nodes;
+    uint32_t count;
+    uint32_t count_max;
+};
+
+bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *error);
+void timer_heap_close(struct timer_heap *heap);
+/* Inserts the node, or moves it if it is in the heap already. */
+void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t due_ns);
+/* Does nothing when the node is not in the heap. */
+void timer_heap_remove(struct timer_heap *heap, struct timer_node *node);
+/* TIME_NEVER_NS when empty. */
+int64_t timer_heap_next_ns(const struct timer_heap *heap);
+/* Takes out and returns the earliest node with due_ns <= now_ns, or NULL. */
+struct timer_node *timer_heap_pop(struct timer_heap *heap, int64_t now_ns);
+
+#endif

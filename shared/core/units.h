@@ -1,0 +1,31 @@
+/* Numbers with units, as people type them: 500ms, 30s, 1h; 1000/s; 64KiB; 20%.
+ *
+ * Each returns false and names what was expected when the text is not wholly such a value, has no
+ * unit where one is needed, or is out of range. Pure; any thread. */
+#ifndef DUMMYLOAD_CORE_UNITS_H
+#define DUMMYLOAD_CORE_UNITS_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "500us", "1.5s", "10m", "1h"; units ns us ms s m h; the unit is required. 0..10 years. */
+bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error);
+/* "20000/s", "90/m", "5/h", or a bare number (per second). 0..1e9 per second. */
+bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error);
+/* "4096", "64KiB", "1MiB", "16kB"; 0..2^40. */
+bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *error);
+/* A whole decimal number in [low, high], nothing before or behind it. */
+bool units_integer(const char *text, int64_t low, int64_t high, int64_t *value,
+                   struct error *error);
+
+/* A duration for a person, three significant digits: "1.23 ms". */
+enum { UNITS_TEXT_BYTES_MAX = 32 };
+const char *units_format_duration(int64_t duration_ns, char text[UNITS_TEXT_BYTES_MAX]);
+/* "12.3 MiB". */
+const char *units_format_bytes(uint64_t bytes, char text[UNITS_TEXT_BYTES_MAX]);
+/* "1,234,567". */
+const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX]);
+
+#endif

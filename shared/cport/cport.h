@@ -1,0 +1,190 @@
+/* cport: a completion port. Submit operations, poll for their completions.
+ *
+ * One contract over four backends: IOCP (Windows), io_uring and epoll (Linux), and a fake in
+ * memory for tests. tests/cport holds every backend to it:
+ *
+ * - Exactly one completion per submit, failed starts and immediate successes included. Submits
+ *   return nothing; every outcome arrives through cport_poll().
+ * - cport_poll() returns a batch and never calls back. Completions of one socket's receives
+ *   arrive in the order of the bytes.
+ * - From submit to completion the operation, and what it points at, belongs to the port.
+ *   cport_cancel() is a request: the operation still completes once, with whatever came first.
+ * - cport_close() cancels everything on the socket and completes last; then, and only then,
+ *   socket and operations may be reused or freed.
+ *
+ * Threads: a port, its sockets and operations belong to one thread; cport_wake() alone may be
+ * called from others. Lifetime: sockets must be closed (their closes completed) before
+ * cport_destroy(). Nothing here allocates between cport_create() and cport_destroy(), except
+ * that the IOCP backend grows its receive buffers with the number of sockets seen at once, and
+ * the fake its events. */
+#ifndef DUMMYLOAD_CPORT_CPORT_H
+#define DUMMYLOAD_CPORT_CPORT_H
+
+#include "core/error.h"
+#include "core/span.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cport; /* opaque */
+
+enum cport_backend_kind {
+    CPORT_BACKEND_DEFAULT, /* Windows: iocp. Linux: uring, or epoll where uring is forbidden */
+    CPORT_BACKEND_IOCP,
+    CPORT_BACKEND_URING,
+    CPORT_BACKEND_EPOLL,
+    CPORT_BACKEND_FAKE, /* only through cport_fake.h */
+};
+
+enum cport_result {
+    CPORT_OK,
+    CPORT_CANCELLED,         /* cport_cancel() or cport_close() came first */
+    CPORT_REFUSED,           /* nobody listens there */
+    CPORT_RESET,             /* the peer (or an abortive close) reset the connection */
+    CPORT_UNREACHABLE,       /* no route, network or host down */
+    CPORT_TIMED_OUT,         /* the system's own time-out, not a deadline of ours */
+    CPORT_ADDRESS_IN_USE,    /* the local address or 4-tuple is taken */
+    CPORT_LOCAL_PORTS,       /* no ephemeral port left on this machine */
+    CPORT_LOCAL_DESCRIPTORS, /* the descriptor or handle limit */
+    CPORT_LOCAL_MEMORY,      /* no buffers or memory left in this system */
+    CPORT_NOT_CONNECTED,     /* the socket is not (any longer) connected: EPIPE, ENOTCONN */
+    CPORT_INVALID,           /* an argument the system would not take */
+    CPORT_OTHER,             /* see system_error */
+    CPORT_RESULT_COUNT
+};
+
+enum cport_op_type {
+    CPORT_OP_NONE,
+    CPORT_OP_ACCEPT,
+    CPORT_OP_CONNECT,
+    CPORT_OP_RECV,
+    CPORT_OP_SEND,
+    CPORT_OP_SHUTDOWN,
+    CPORT_OP_CLOSE
+};
+
+enum cport_close_mode {
+    CPORT_CLOSE_FIN, /* unsent bytes still go out, then FIN */
+    CPORT_CLOSE_RST  /* SO_LINGER 0: bytes in the system are dropped, the peer sees a reset */
+};
+
+typedef intptr_t cport_handle; /* a descriptor or a SOCKET */
+#define CPORT_HANDLE_NONE ((cport_handle)-1)
+
+/* A socket of one port, embedded in the caller's connection. Zero-initialise. Private to the
+ * port but for reading `handle`. */
+struct cport_socket {
+    cport_handle handle;
+    uint32_t flags;
+    uint32_t in_flight_count;
+    struct cport_op *close_op;
+    uintptr_t backend[6];
+};
+
+/* One operation, embedded in the caller's connection. Zero-initialise. */
+struct cport_op {
+    void *owner; /* the caller's; the port never reads or writes it */
+    /* Written by the port at submit. */
+    struct cport_socket *socket;
+    /* Written by the port before the operation comes out of cport_poll(). */
+    const uint8_t *data;  /* receive: the bytes, valid until the next cport_poll() of this port */
+    uint32_t bytes;       /* receive: 0 is the end of the stream; send: bytes taken, see there */
+    int32_t system_error; /* errno or Winsock code; 0 when result is CPORT_OK */
+    uint8_t type;         /* enum cport_op_type */
+    uint8_t result;       /* enum cport_result */
+    uint16_t state;       /* private */
+    uintptr_t backend[8]; /* private */
+};
+
+/* An accept needs room for the addresses (AcceptEx writes them). */
+struct cport_accept_op {
+    struct cport_op op;
+    cport_handle accepted;   /* with CPORT_OK: a connected socket, to be given to cport_adopt() of
+                                any port, or to cport_discard() */
+    struct net_address peer; /* with CPORT_OK */
+    uint64_t backend[16];    /* private; words, so that addresses are aligned */
+};
+
+struct cport_stats {
+    uint64_t polls;
+    uint64_t syscalls;    /* of any kind made by the port's own thread */
+    uint64_t completions; /* operations that came out of cport_poll() */
+    uint64_t batch_max;
+    uint64_t immediate; /* completed at submit, without waiting */
+};
+
+struct cport_options {
+    enum cport_backend_kind backend;
+    uint32_t sockets_max;       /* how many sockets at once, 1..1,000,000: sizes the queues */
+    uint32_t recv_buffer_bytes; /* most bytes in one receive completion; 0: 4,096. At most 1 MiB */
+};
+
+/* Makes a port for the calling thread (it must also be the one that polls). NULL on failure.
+ * With CPORT_BACKEND_DEFAULT a forbidden io_uring is not a failure: cport_fallback_reason() then
+ * says in one line why epoll was taken. */
+struct cport *cport_create(const struct cport_options *options, struct error *error);
+void cport_destroy(struct cport *port);
+/* "iocp", "uring", "epoll", "fake". */
+const char *cport_backend_name(const struct cport *port);
+/* NULL, or "io_uring is not permitted here (...): using epoll". */
+const char *cport_fallback_reason(const struct cport *port);
+/* The clock of the port: clock_now_ns(), or the fake's virtual time. */
+int64_t cport_now_ns(const struct cport *port);
+void cport_read_stats(const struct cport *port, struct cport_stats *stats);
+
+/* Opens a listening socket, bound exclusively (a second process on the port fails). Port 0 takes
+ * a free one: ask with cport_local_address(). Synchronous: start-up only. */
+bool cport_listen(struct cport *port, struct cport_socket *listener,
+                  const struct net_address *address, int backlog, struct error *error);
+/* Several may be in flight on one listener. */
+void cport_accept(struct cport *port, struct cport_socket *listener, struct cport_accept_op *op);
+/* Takes over an accepted handle, which may come from another thread's port. TCP_NODELAY is set
+ * (on Linux it comes with the handle from cport_listen()). On failure the handle is closed; the
+ * socket is to be closed like any other. */
+enum cport_result cport_adopt(struct cport *port, struct cport_socket *socket, cport_handle handle);
+/* Closes an accepted handle that nobody adopts. reset: with RST instead of FIN. */
+void cport_discard(cport_handle handle, bool reset);
+
+/* Opens the socket and connects it. local may be NULL (the system chooses) or an address with
+ * port 0. TCP_NODELAY is set. No deadline: cancel it with cport_cancel() or cport_close(). */
+void cport_connect(struct cport *port, struct cport_socket *socket, struct cport_op *op,
+                   const struct net_address *remote, const struct net_address *local);
+/* Receives what there is, at least one byte, into a buffer of the port: op->data, valid until the
+ * next cport_poll(). At most one receive in flight per socket. An idle socket holds no buffer
+ * (uring, epoll) or one of recv_buffer_bytes (iocp). */
+void cport_recv(struct cport *port, struct cport_socket *socket, struct cport_op *op);
+/* Gathers 1..CPORT_SPANS_MAX spans, at least one byte in all; array and bytes stay in place until
+ * completion. With CPORT_OK between one byte and all of them were taken: send the rest again. At
+ * most one send in flight per socket. */
+enum { CPORT_SPANS_MAX = 16 };
+void cport_send(struct cport *port, struct cport_socket *socket, struct cport_op *op,
+                const struct span *spans, int spans_count);
+/* Shuts down the sending half: the peer reads the end of the stream. No send may be in flight. */
+void cport_shutdown(struct cport *port, struct cport_socket *socket, struct cport_op *op);
+/* Asks for an operation in flight to end. Harmless when it has completed and not been polled. */
+void cport_cancel(struct cport *port, struct cport_op *op);
+/* Closes. Valid for every socket that was given to listen, connect or adopt, also when that
+ * failed. Once per socket; nothing may be submitted on the socket after it. */
+void cport_close(struct cport *port, struct cport_socket *socket, struct cport_op *op,
+                 enum cport_close_mode mode);
+
+/* Submits what is queued and waits until at least one operation has completed, the deadline (on
+ * the port's clock; in the past: do not wait) has come, or cport_wake() was called. Returns the
+ * number of completions written, 0..completions_max. May return 0 early; look at the clock. */
+int cport_poll(struct cport *port, struct cport_op **completions, int completions_max,
+               int64_t deadline_ns);
+/* Any thread, any time between create and destroy: the next, or current, poll returns soon.
+ * Several wakes before it may fold into one. */
+void cport_wake(struct cport *port);
+
+/* Addresses of a connected or listening socket; unset (bytes_count 0) where the system has none. */
+void cport_local_address(const struct cport_socket *socket, struct net_address *address);
+
+/* "refused", "reset", ... as they stand in results and messages. */
+const char *cport_result_text(enum cport_result result);
+/* True for results that say that this machine, not the peer, was the limit. */
+bool cport_result_is_local(enum cport_result result);
+
+#endif

@@ -1,0 +1,31 @@
+/* Socket addresses without socket headers: IPv4 and IPv6, resolved once at start.
+ *
+ * A value type; any thread. net_setup() once per process before anything else of net or cport
+ * (WSAStartup on Windows; ignores SIGPIPE on Linux). */
+#ifndef DUMMYLOAD_NET_ADDRESS_H
+#define DUMMYLOAD_NET_ADDRESS_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct net_address {
+    uint16_t bytes_count; /* size of the sockaddr below; 0: unset */
+    uint8_t bytes[28];    /* sockaddr_in or sockaddr_in6, as the system wants it */
+};
+
+enum { NET_ADDRESS_TEXT_BYTES_MAX = 64 };
+
+bool net_setup(struct error *error);
+/* host is a name or a literal; "" or "*" is every local address (for listening). Blocks on DNS.
+ * The first address the system gives wins. */
+bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
+                         struct error *error);
+/* "127.0.0.1:7777", "[::1]:7777"; "?" when unset. Returns text. */
+const char *net_address_format(const struct net_address *address,
+                               char text[NET_ADDRESS_TEXT_BYTES_MAX]);
+uint16_t net_address_port(const struct net_address *address);
+void net_address_set_port(struct net_address *address, uint16_t port);
+
+#endif

@@ -1,0 +1,80 @@
+/* Addresses on Linux: getaddrinfo and inet_ntop. */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+_Static_assert(sizeof(struct sockaddr_in6) == sizeof(((struct net_address *)0)->bytes),
+               "net_address holds a sockaddr_in6");
+
+bool net_setup(struct error *error)
+{
+    /* A peer that has gone is a result, not the end of the process. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+        error_set(error, "cannot ignore SIGPIPE: %s", error_system_text(errno));
+        return false;
+    }
+    return true;
+}
+
+bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
+                         struct error *error)
+{
+    memset(address, 0, sizeof *address);
+    bool any = host[0] == '\0' || strcmp(host, "*") == 0;
+    if (any) {
+        /* IPv4, as on Windows: what listens on [::] depends on a sysctl. */
+        host = "0.0.0.0";
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
+    struct addrinfo *found = NULL;
+    int result = getaddrinfo(host, NULL, &hints, &found);
+    if (result != 0) {
+        error_set(error, "host \"%s\" does not resolve: %s", host,
+                  result == EAI_SYSTEM ? error_system_text(errno) : gai_strerror(result));
+        return false;
+    }
+    for (struct addrinfo *at = found; at != NULL && address->bytes_count == 0; at = at->ai_next) {
+        if (at->ai_family == AF_INET || at->ai_family == AF_INET6) {
+            memcpy(address->bytes, at->ai_addr, at->ai_addrlen);
+            address->bytes_count = (uint16_t)at->ai_addrlen;
+        }
+    }
+    freeaddrinfo(found);
+    if (address->bytes_count == 0) {
+        error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
+        return false;
+    }
+    net_address_set_port(address, port);
+    return true;
+}
+
+const char *net_address_format(const struct net_address *address,
+                               char text[NET_ADDRESS_TEXT_BYTES_MAX])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    union {
+        struct sockaddr common;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name;
+    memset(&name, 0, sizeof name);
+    memcpy(&name, address->bytes, sizeof address->bytes);
+    int port = net_address_port(address);
+    if (address->bytes_count == sizeof name.v4 && name.common.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &name.v4.sin_addr, host, sizeof host);
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "%s:%d", host, port);
+    } else if (address->bytes_count == sizeof name.v6 && name.common.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &name.v6.sin6_addr, host, sizeof host);
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "[%s]:%d", host, port);
+    } else {
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "?");
+    }
+    return text;
+}

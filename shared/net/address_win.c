@@ -1,0 +1,92 @@
+/* Addresses on Windows: WSAStartup, GetAddrInfoW, InetNtopW's narrow sister. */
+#include "net/address.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <winsock2.h>
+/* Behind winsock2.h, which it needs. */
+#include <ws2tcpip.h>
+
+_Static_assert(sizeof(struct sockaddr_in6) == sizeof(((struct net_address *)0)->bytes),
+               "net_address holds a sockaddr_in6");
+
+bool net_setup(struct error *error)
+{
+    WSADATA data;
+    /* Counted by the system: a second call costs nothing. Undone when the process ends. */
+    int code = WSAStartup(MAKEWORD(2, 2), &data);
+    if (code != 0) {
+        error_set(error, "cannot start Winsock 2.2: %s", error_system_text(code));
+        return false;
+    }
+    return true;
+}
+
+/* getaddrinfo() takes names in the code page of the system; ours are UTF-8. */
+static bool address__look_up(const char *host, struct addrinfoW **found, struct error *error)
+{
+    wchar_t wide[NI_MAXHOST];
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, host, -1, wide, NI_MAXHOST) == 0) {
+        error_set(error, "host \"%.100s\" is not a name (expected UTF-8, at most %d bytes)", host,
+                  NI_MAXHOST - 1);
+        return false;
+    }
+    struct addrinfoW hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
+    int code = GetAddrInfoW(wide, NULL, &hints, found);
+    if (code != 0) {
+        error_set(error, "host \"%s\" does not resolve: %s", host, error_system_text(code));
+        return false;
+    }
+    return true;
+}
+
+bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
+                         struct error *error)
+{
+    memset(address, 0, sizeof *address);
+    if (host[0] == '\0' || strcmp(host, "*") == 0) {
+        host = "0.0.0.0"; /* as on Linux; a socket on [::] would not take IPv4 */
+    }
+    struct addrinfoW *found = NULL;
+    if (!address__look_up(host, &found, error)) {
+        return false;
+    }
+    for (struct addrinfoW *at = found; at && address->bytes_count == 0; at = at->ai_next) {
+        if (at->ai_family != AF_INET && at->ai_family != AF_INET6) {
+            continue;
+        }
+        memcpy(address->bytes, at->ai_addr, at->ai_addrlen);
+        address->bytes_count = (uint16_t)at->ai_addrlen;
+    }
+    FreeAddrInfoW(found);
+    if (address->bytes_count == 0) {
+        error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
+        return false;
+    }
+    net_address_set_port(address, port);
+    return true;
+}
+
+const char *net_address_format(const struct net_address *address,
+                               char text[NET_ADDRESS_TEXT_BYTES_MAX])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    union {
+        struct sockaddr common;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name;
+    memset(&name, 0, sizeof name);
+    memcpy(&name, address->bytes, sizeof address->bytes);
+    int port = net_address_port(address);
+    if (address->bytes_count == sizeof name.v4 && name.common.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &name.v4.sin_addr, host, sizeof host);
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "%s:%d", host, port);
+    } else if (address->bytes_count == sizeof name.v6 && name.common.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &name.v6.sin6_addr, host, sizeof host);
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "[%s]:%d", host, port);
+    } else {
+        snprintf(text, NET_ADDRESS_TEXT_BYTES_MAX, "?");
+    }
+    return text;
+}

@@ -1,0 +1,237 @@
+/* The send queue: a list of chunks. An append is never split over two chunks, so that every chunk
+ * begins at a message's beginning. */
+#include "net/send_queue.h"
+
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Payload sizes chosen so that a chunk with its header and malloc's fits 4 KiB, and so that a
+ * large one takes the largest frame of a 16-bit size field. */
+enum { CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+
+enum { CHUNK_KIND_MEASURED = SEND_CHUNK_KINDS }; /* not pooled */
+
+struct send_chunk {
+    struct send_chunk *next;
+    struct shared_buffer *shared; /* NULL: the bytes stand in data[] */
+    uint32_t begin;               /* first byte not consumed */
+    uint32_t end;                 /* end of the bytes written */
+    uint32_t capacity_bytes;
+    uint32_t kind; /* enum send_chunk_kind or CHUNK_KIND_MEASURED */
+    uint8_t data[];
+};
+
+static struct send_chunk *chunk__take(struct send_pool *pool, uint32_t kind,
+                                      uint32_t capacity_bytes)
+{
+    struct send_chunk *chunk = NULL;
+    if (kind < SEND_CHUNK_KINDS) {
+        chunk = pool->free_chunks[kind];
+    }
+    if (chunk != NULL) {
+        pool->free_chunks[kind] = chunk->next;
+    } else {
+        chunk = malloc(sizeof *chunk + capacity_bytes);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        chunk->capacity_bytes = capacity_bytes;
+        chunk->kind = kind;
+        pool->chunks_count++;
+    }
+    chunk->next = NULL;
+    chunk->shared = NULL;
+    chunk->begin = 0;
+    chunk->end = 0;
+    return chunk;
+}
+
+static void chunk__give_back(struct send_pool *pool, struct send_chunk *chunk)
+{
+    if (chunk->shared != NULL) {
+        shared_buffer_release(chunk->shared);
+        chunk->shared = NULL;
+    }
+    if (chunk->kind < SEND_CHUNK_KINDS) {
+        chunk->next = pool->free_chunks[chunk->kind];
+        pool->free_chunks[chunk->kind] = chunk;
+    } else {
+        free(chunk);
+        pool->chunks_count--;
+    }
+}
+
+static const uint8_t *chunk__bytes(const struct send_chunk *chunk)
+{
+    return chunk->shared != NULL ? chunk->shared->bytes : chunk->data;
+}
+
+static void queue__push(struct send_queue *queue, struct send_chunk *chunk)
+{
+    if (queue->tail == NULL) {
+        queue->head = chunk;
+    } else {
+        queue->tail->next = chunk;
+    }
+    queue->tail = chunk;
+}
+
+void send_pool_open(struct send_pool *pool)
+{
+    memset(pool, 0, sizeof *pool);
+}
+
+void send_pool_close(struct send_pool *pool)
+{
+    for (int kind = 0; kind < SEND_CHUNK_KINDS; kind++) {
+        struct send_chunk *chunk = pool->free_chunks[kind];
+        while (chunk != NULL) {
+            struct send_chunk *next = chunk->next;
+            free(chunk);
+            pool->chunks_count--;
+            chunk = next;
+        }
+        pool->free_chunks[kind] = NULL;
+    }
+    must(pool->chunks_count == 0);
+}
+
+uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, uint32_t bytes)
+{
+    struct send_chunk *chunk = queue->tail;
+    if (chunk == NULL || chunk->shared != NULL || chunk->capacity_bytes - chunk->end < bytes) {
+        /* A queue that has filled a small chunk is a backlog: fewer and larger pieces then carry
+         * more per gathered send. */
+        bool backlog = queue->queued_bytes >= CHUNK_SMALL_BYTES;
+        if (bytes <= CHUNK_SMALL_BYTES && !backlog) {
+            chunk = chunk__take(pool, SEND_CHUNK_SMALL, CHUNK_SMALL_BYTES);
+        } else if (bytes <= CHUNK_LARGE_BYTES) {
+            chunk = chunk__take(pool, SEND_CHUNK_LARGE, CHUNK_LARGE_BYTES);
+        } else {
+            chunk = chunk__take(pool, CHUNK_KIND_MEASURED, bytes);
+        }
+        if (chunk == NULL) {
+            return NULL;
+        }
+        queue__push(queue, chunk);
+    }
+    uint8_t *place = chunk->data + chunk->end;
+    chunk->end += bytes;
+    queue->queued_bytes += bytes;
+    return place;
+}
+
+bool send_queue_append(struct send_queue *queue, struct send_pool *pool, const uint8_t *data,
+                       uint32_t bytes)
+{
+    if (bytes == 0) {
+        return true;
+    }
+    uint8_t *place = send_queue_reserve(queue, pool, bytes);
+    if (place == NULL) {
+        return false;
+    }
+    memcpy(place, data, bytes);
+    return true;
+}
+
+bool send_queue_append_shared(struct send_queue *queue, struct send_pool *pool,
+                              struct shared_buffer *buffer)
+{
+    if (buffer->bytes_count == 0) {
+        return true;
+    }
+    struct send_chunk *chunk = chunk__take(pool, SEND_CHUNK_SHARED, 0);
+    if (chunk == NULL) {
+        return false;
+    }
+    shared_buffer_retain(buffer);
+    chunk->shared = buffer;
+    chunk->end = buffer->bytes_count;
+    queue__push(queue, chunk);
+    queue->queued_bytes += buffer->bytes_count;
+    return true;
+}
+
+int send_queue_peek(const struct send_queue *queue, struct span *spans, int spans_max)
+{
+    int count = 0;
+    for (const struct send_chunk *chunk = queue->head; chunk != NULL && count < spans_max;
+         chunk = chunk->next) {
+        spans[count].data = chunk__bytes(chunk) + chunk->begin;
+        spans[count].bytes = chunk->end - chunk->begin;
+        count++;
+    }
+    return count;
+}
+
+void send_queue_consume(struct send_queue *queue, struct send_pool *pool, uint64_t bytes)
+{
+    must(bytes <= queue->queued_bytes);
+    queue->queued_bytes -= bytes;
+    while (bytes > 0) {
+        struct send_chunk *chunk = queue->head;
+        uint32_t left_bytes = chunk->end - chunk->begin;
+        if (bytes < left_bytes) {
+            chunk->begin += (uint32_t)bytes;
+            return;
+        }
+        bytes -= left_bytes;
+        queue->head = chunk->next;
+        if (queue->head == NULL) {
+            queue->tail = NULL;
+        }
+        chunk__give_back(pool, chunk);
+    }
+}
+
+void send_queue_clear(struct send_queue *queue, struct send_pool *pool)
+{
+    while (queue->head != NULL) {
+        struct send_chunk *chunk = queue->head;
+        queue->head = chunk->next;
+        chunk__give_back(pool, chunk);
+    }
+    queue->tail = NULL;
+    queue->queued_bytes = 0;
+}
+
+bool send_queue_next_piece(const struct send_queue *queue, const struct send_chunk **cursor,
+                           struct span *whole, uint32_t *taken_bytes)
+{
+    const struct send_chunk *chunk = *cursor == NULL ? queue->head : (*cursor)->next;
+    if (chunk == NULL) {
+        return false;
+    }
+    *cursor = chunk;
+    whole->data = chunk__bytes(chunk);
+    whole->bytes = chunk->end;
+    *taken_bytes = chunk->begin;
+    return true;
+}
+
+struct shared_buffer *shared_buffer_create(uint32_t bytes)
+{
+    struct shared_buffer *buffer = malloc(sizeof *buffer + bytes);
+    if (buffer == NULL) {
+        return NULL;
+    }
+    atomic_init(&buffer->references, 1);
+    buffer->bytes_count = bytes;
+    return buffer;
+}
+
+void shared_buffer_retain(struct shared_buffer *buffer)
+{
+    atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+}
+
+void shared_buffer_release(struct shared_buffer *buffer)
+{
+    /* acquire: whoever frees must see the end of every other thread's reads. */
+    if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1) {
+        free(buffer);
+    }
+}

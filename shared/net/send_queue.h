@@ -1,0 +1,73 @@
+/* A send queue: the bytes that wait to be sent on one connection, coalesced, bounded.
+ *
+ * One thread at a time (a model that shares sessions among threads holds its shard's lock). Bytes
+ * are either copied in (small replies coalesce into chunks) or references to an immutable buffer
+ * that many receivers share (a broadcast is stored once). An empty queue holds no memory: chunks
+ * come from and go back to a pool that the thread (or shard) owns.
+ *
+ * Sending: send_queue_peek() fills spans for one gathered send; the spans stay valid, and stay in
+ * place, while further bytes are appended; when n bytes have been taken, send_queue_consume(n). */
+#ifndef DUMMYLOAD_NET_SEND_QUEUE_H
+#define DUMMYLOAD_NET_SEND_QUEUE_H
+
+#include "core/span.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct send_chunk; /* private */
+
+/* Chunks are small (replies), large (a backlog, or big messages), made to measure (bigger still;
+ * not kept), or mere references to a shared buffer. */
+enum send_chunk_kind { SEND_CHUNK_SMALL, SEND_CHUNK_LARGE, SEND_CHUNK_SHARED, SEND_CHUNK_KINDS };
+
+/* Free chunks of one thread or shard. Grows to the most that were in use at once. */
+struct send_pool {
+    struct send_chunk *free_chunks[SEND_CHUNK_KINDS];
+    uint64_t chunks_count; /* chunks that exist: free or in a queue of this pool */
+};
+
+struct send_queue {
+    struct send_chunk *head;
+    struct send_chunk *tail;
+    uint64_t queued_bytes;
+};
+
+/* Bytes that several queues share: written once, then immutable; freed by the last release. */
+struct shared_buffer {
+    atomic_uint_fast32_t references;
+    uint32_t bytes_count;
+    uint8_t bytes[];
+};
+
+void send_pool_open(struct send_pool *pool);
+/* All queues that used the pool must have been cleared. */
+void send_pool_close(struct send_pool *pool);
+
+/* Room for bytes (1..16 MiB) in one piece at the end of the queue: the caller writes all of them
+ * before the next call. NULL when there is no memory. */
+uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, uint32_t bytes);
+bool send_queue_append(struct send_queue *queue, struct send_pool *pool, const uint8_t *data,
+                       uint32_t bytes);
+/* Takes a reference of its own. */
+bool send_queue_append_shared(struct send_queue *queue, struct send_pool *pool,
+                              struct shared_buffer *buffer);
+/* Returns the number of spans, 0 when empty. */
+int send_queue_peek(const struct send_queue *queue, struct span *spans, int spans_max);
+void send_queue_consume(struct send_queue *queue, struct send_pool *pool, uint64_t bytes);
+/* Drops everything. */
+void send_queue_clear(struct send_queue *queue, struct send_pool *pool);
+/* Walks the queue piece by piece, also over bytes consumed already: *whole is the piece as it was
+ * put in (one or several whole appends, never a part of one), *taken_bytes how many of its bytes
+ * have been consumed (more than 0 for the first piece only). *cursor is NULL at the start; false
+ * past the last piece. For telling which messages of a closed connection were sent whole. */
+bool send_queue_next_piece(const struct send_queue *queue, const struct send_chunk **cursor,
+                           struct span *whole, uint32_t *taken_bytes);
+
+/* With one reference, the caller's; NULL when there is no memory. */
+struct shared_buffer *shared_buffer_create(uint32_t bytes);
+void shared_buffer_retain(struct shared_buffer *buffer);
+void shared_buffer_release(struct shared_buffer *buffer);
+
+#endif

@@ -1,0 +1,38 @@
+/* Reassembly: frames out of received runs of bytes, in place where they are whole.
+ *
+ * Owned by one connection or session, used by its thread. Holds memory only while a frame is
+ * incomplete. Usage:
+ *
+ *     reassembly_feed(&r, data, bytes);
+ *     while ((status = reassembly_next(&r, &frame)) == FRAME_COMPLETE) { ... }
+ *
+ * After the loop (FRAME_PARTIAL) the rest has been copied and data may go; a frame is valid until
+ * the next call. FRAME_BAD_SIZE and FRAME_TOO_LARGE are final for the stream.
+ *
+ * Memory grows with the bytes that have come, not with the size that a header claims: a peer that
+ * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. */
+#ifndef DUMMYLOAD_PROTO_REASSEMBLY_H
+#define DUMMYLOAD_PROTO_REASSEMBLY_H
+
+#include "proto/frame.h"
+
+struct reassembly {
+    const struct framing *framing;
+    const uint8_t *run; /* what is left of the run being fed */
+    size_t run_bytes;
+    uint8_t *partial; /* the beginning of an incomplete frame */
+    uint32_t partial_bytes;
+    uint32_t partial_capacity_bytes;
+    uint32_t partial_done_bytes; /* bytes of partial handed out as the frame before */
+};
+
+void reassembly_open(struct reassembly *reassembly, const struct framing *framing);
+/* Frees the partial frame, if any. The struct may be opened again. */
+void reassembly_close(struct reassembly *reassembly);
+void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes);
+enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame);
+/* Bytes of an incomplete frame that are waiting: more than 0 at the end of the stream means that
+ * the peer stopped in the middle of one. */
+size_t reassembly_waiting_bytes(const struct reassembly *reassembly);
+
+#endif

@@ -1,0 +1,218 @@
+#include "results/histogram.h"
+
+#include "core/must.h"
+#include "results/json.h"
+
+#include <cjson/cJSON.h>
+#include <hdr/hdr_histogram.h>
+#include <math.h>
+#include <stddef.h>
+
+/* The percentiles of a result, in rising order: they are found in one walk over the buckets. */
+static const struct histogram__percentile {
+    const char *key;
+    double percentile;
+} percentiles[] = {
+    {"p50", 50}, {"p75", 75},     {"p90", 90},       {"p95", 95},
+    {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99},
+};
+enum { PERCENTILES = sizeof percentiles / sizeof *percentiles };
+
+bool histogram_open(struct histogram *histogram, int digits, struct error *error)
+{
+    histogram->hdr = NULL;
+    if (hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->hdr) != 0) {
+        error_set(error, "out of memory for a histogram");
+        return false;
+    }
+    histogram->censored_count = 0;
+    histogram->censored_min_ns = INT64_MAX;
+    histogram->over_range_count = 0;
+    return true;
+}
+
+void histogram_close(struct histogram *histogram)
+{
+    if (histogram->hdr)
+        hdr_close(histogram->hdr);
+    histogram->hdr = NULL;
+}
+
+void histogram_reset(struct histogram *histogram)
+{
+    hdr_reset(histogram->hdr);
+    histogram->censored_count = 0;
+    histogram->censored_min_ns = INT64_MAX;
+    histogram->over_range_count = 0;
+}
+
+void histogram_record(struct histogram *histogram, int64_t value_ns)
+{
+    if (value_ns > HISTOGRAM_VALUE_MAX_NS) {
+        histogram_record_censored(histogram, value_ns);
+        return;
+    }
+    bool taken = hdr_record_value(histogram->hdr, value_ns < 1 ? 1 : value_ns);
+    must(taken);
+}
+
+void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
+{
+    if (age_ns > HISTOGRAM_VALUE_MAX_NS) {
+        histogram->over_range_count++;
+        age_ns = HISTOGRAM_VALUE_MAX_NS;
+    }
+    if (age_ns < 1)
+        age_ns = 1;
+    bool taken = hdr_record_value(histogram->hdr, age_ns);
+    must(taken);
+    histogram->censored_count++;
+    if (age_ns < histogram->censored_min_ns)
+        histogram->censored_min_ns = age_ns;
+}
+
+void histogram_add(struct histogram *into, const struct histogram *from)
+{
+    int64_t dropped = hdr_add(into->hdr, from->hdr);
+    must(dropped == 0); /* all have the same range */
+    into->censored_count += from->censored_count;
+    into->over_range_count += from->over_range_count;
+    if (from->censored_min_ns < into->censored_min_ns)
+        into->censored_min_ns = from->censored_min_ns;
+}
+
+int64_t histogram_count(const struct histogram *histogram)
+{
+    return histogram->hdr->total_count;
+}
+
+/* The rank (from 1) of a percentile among count samples: the least rank that has at least that
+ * share of the samples at or below it. HdrHistogram's own rounding to the nearest rank differs
+ * between its versions and may name a smaller one. */
+static int64_t histogram__rank(double percentile, int64_t count)
+{
+    double exact = percentile / 100 * (double)count;
+    /* 99.9% of 1,000 is 999 and a little in binary: not the rank 1,000. */
+    int64_t rank = (int64_t)ceil(exact * (1 - 1e-13));
+    return rank < 1 ? 1 : rank > count ? count : rank;
+}
+
+static int64_t histogram__clamp(int64_t value_ns)
+{
+    return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
+}
+
+/* Whether a value stands at or above the lowest censored sample: then the samples above it may
+ * have a different order than the recorded one. */
+static bool histogram__is_at_least(const struct histogram *histogram, int64_t value_ns)
+{
+    return histogram->censored_count > 0 &&
+           hdr_lowest_equivalent_value(histogram->hdr, value_ns) >=
+               hdr_lowest_equivalent_value(histogram->hdr, histogram->censored_min_ns);
+}
+
+/* values_ns[i] is the upper edge of the bucket that holds ranks[i]; ranks rise. */
+static void histogram__values_at(const struct histogram *histogram, const int64_t *ranks,
+                                 int64_t *values_ns, int count)
+{
+    struct hdr_iter iterator;
+    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    int found = 0;
+    while (found < count && hdr_iter_next(&iterator)) {
+        while (found < count && iterator.cumulative_count >= ranks[found])
+            values_ns[found++] = histogram__clamp(iterator.highest_equivalent_value);
+    }
+    must(found == count);
+}
+
+int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
+                                bool *at_least)
+{
+    *at_least = false;
+    int64_t count = histogram_count(histogram);
+    if (count == 0)
+        return 0;
+    int64_t rank = histogram__rank(percentile, count);
+    int64_t value_ns;
+    histogram__values_at(histogram, &rank, &value_ns, 1);
+    *at_least = histogram__is_at_least(histogram, value_ns);
+    return value_ns;
+}
+
+struct cJSON *histogram_buckets_to_json(const struct histogram *histogram)
+{
+    struct json_text text = {NULL, 0, 0, false};
+    struct hdr_iter iterator;
+    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    json_text_add(&text, "[");
+    const char *separator = "[";
+    while (hdr_iter_next(&iterator)) {
+        if (iterator.count == 0)
+            continue;
+        json_text_add(&text, separator);
+        json_text_add_u64(&text, (uint64_t)iterator.lowest_equivalent_value);
+        json_text_add(&text, ",");
+        json_text_add_u64(&text, (uint64_t)iterator.count);
+        json_text_add(&text, "]");
+        separator = ",[";
+    }
+    json_text_add(&text, "]");
+    return json_text_finish(&text);
+}
+
+/* Without samples every figure is null: 0 would look like an excellent latency. */
+static void histogram__add_no_figures(struct cJSON *object)
+{
+    json_add_item(object, "min", cJSON_CreateNull());
+    json_add_item(object, "mean", cJSON_CreateNull());
+    json_add_item(object, "stddev", cJSON_CreateNull());
+    for (int i = 0; i < PERCENTILES; i++)
+        json_add_item(object, percentiles[i].key, cJSON_CreateNull());
+    json_add_item(object, "max", cJSON_CreateNull());
+    json_add_item(object, "at_least", cJSON_CreateArray());
+}
+
+static void histogram__add_figures(const struct histogram *histogram, int64_t count,
+                                   struct cJSON *object)
+{
+    const struct hdr_histogram *hdr = histogram->hdr;
+    int64_t ranks[PERCENTILES];
+    int64_t values_ns[PERCENTILES];
+    for (int i = 0; i < PERCENTILES; i++)
+        ranks[i] = histogram__rank(percentiles[i].percentile, count);
+    histogram__values_at(histogram, ranks, values_ns, PERCENTILES);
+
+    json_add_i64(object, "min", hdr_min(hdr));
+    json_add_double(object, "mean", round(hdr_mean(hdr) * 10) / 10);
+    json_add_double(object, "stddev", round(hdr_stddev(hdr) * 10) / 10);
+    for (int i = 0; i < PERCENTILES; i++)
+        json_add_i64(object, percentiles[i].key, values_ns[i]);
+    json_add_i64(object, "max", histogram__clamp(hdr_max(hdr)));
+
+    struct cJSON *at_least = json_add_item(object, "at_least", cJSON_CreateArray());
+    for (int i = 0; at_least && i < PERCENTILES; i++) {
+        if (histogram__is_at_least(histogram, values_ns[i]))
+            json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
+    }
+    if (at_least && histogram->censored_count > 0)
+        json_append_item(at_least, cJSON_CreateString("max"));
+}
+
+struct cJSON *histogram_to_json(const struct histogram *histogram)
+{
+    struct cJSON *object = cJSON_CreateObject();
+    if (!object)
+        return NULL;
+    int64_t count = histogram_count(histogram);
+    json_add_i64(object, "count", count);
+    if (count > 0)
+        histogram__add_figures(histogram, count, object);
+    else
+        histogram__add_no_figures(object);
+    json_add_i64(object, "censored", histogram->censored_count);
+    if (histogram->censored_count > 0)
+        json_add_i64(object, "censored_min", histogram->censored_min_ns);
+    json_add_i64(object, "over_range", histogram->over_range_count);
+    json_add_item(object, "buckets", histogram_buckets_to_json(histogram));
+    return object;
+}

@@ -1,0 +1,180 @@
+#include "results/result.h"
+
+#include "build_info.h"
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/host.h"
+#include "core/must.h"
+#include "core/prng.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX])
+{
+    int64_t wall_ns = clock_wall_ns();
+    char utc[CLOCK_TEXT_BYTES_MAX];
+    clock_format_utc(wall_ns, utc);
+    /* Two programs started in one second differ in the nanosecond and in their uptime clock. */
+    uint64_t random = prng_u64((uint64_t)wall_ns, (uint64_t)clock_now_ns(), 0);
+    snprintf(id, RESULT_RUN_ID_BYTES_MAX, "%.4s%.2s%.2s-%.2s%.2s%.2s-%04x", utc, utc + 5, utc + 8,
+             utc + 11, utc + 14, utc + 17, (unsigned)(random & 0xffff));
+}
+
+static void result__add_run(struct cJSON *result, const struct result_run *run)
+{
+    struct cJSON *object = json_add_item(result, "run", cJSON_CreateObject());
+    if (!object)
+        return;
+    char utc[CLOCK_TEXT_BYTES_MAX];
+    clock_format_utc(run->started_wall_ns, utc);
+    json_add_text(object, "id", run->id);
+    json_add_text(object, "name", run->name ? run->name : "");
+    json_add_text(object, "started_utc", utc);
+    json_add_i64(object, "duration_ns", run->duration_ns);
+    json_add_u64(object, "seed", run->seed);
+    json_add_bool(object, "interrupted", run->interrupted);
+}
+
+static void result__add_build(struct cJSON *result)
+{
+    struct cJSON *object = json_add_item(result, "build", cJSON_CreateObject());
+    if (!object)
+        return;
+    json_add_text(object, "version", BUILD_INFO_VERSION);
+    json_add_text(object, "commit", BUILD_INFO_COMMIT);
+    json_add_text(object, "compiler", BUILD_INFO_COMPILER);
+    json_add_text(object, "flags", BUILD_INFO_FLAGS);
+}
+
+static void result__add_host(struct cJSON *result)
+{
+    struct cJSON *object = json_add_item(result, "host", cJSON_CreateObject());
+    if (!object)
+        return;
+    struct host_info info;
+    host_read(&info);
+    json_add_text(object, "name", info.name);
+    json_add_text(object, "os", info.os);
+    json_add_text(object, "kernel", info.kernel);
+    json_add_i64(object, "cpus", info.cpu_count);
+    json_add_text(object, "cpu_model", info.cpu_model);
+    json_add_u64(object, "memory_bytes", info.memory_bytes);
+    if (info.wine[0])
+        json_add_text(object, "wine", info.wine);
+    else
+        json_add_item(object, "wine", cJSON_CreateNull());
+}
+
+struct cJSON *result_create(const char *side, const struct result_run *run)
+{
+    struct cJSON *result = cJSON_CreateObject();
+    if (!result)
+        return NULL;
+    json_add_i64(result, "schema_version", RESULT_SCHEMA_VERSION);
+    json_add_text(result, "side", side);
+    result__add_run(result, run);
+    result__add_build(result);
+    result__add_host(result);
+    return result;
+}
+
+void result_add_counters(struct cJSON *result, const struct counters *counters)
+{
+    struct cJSON *totals = json_add_item(result, "totals", cJSON_CreateObject());
+    for (int i = 0; totals && i < TOTAL_KINDS; i++)
+        json_add_u64(totals, total_key((enum total_kind)i), counters->totals[i]);
+    struct cJSON *errors = json_add_item(result, "errors", cJSON_CreateObject());
+    for (int i = 0; errors && i < ERROR_KINDS; i++)
+        json_add_u64(errors, error_key((enum error_kind)i), counters->errors[i]);
+}
+
+void result_add_histogram(struct cJSON *object, const char *key, const struct histogram *histogram)
+{
+    json_add_item(object, key, histogram_to_json(histogram));
+}
+
+void result_add_port_stats(struct cJSON *result, const char *backend,
+                           const struct cport_stats *stats)
+{
+    struct cJSON *port = json_add_item(result, "port", cJSON_CreateObject());
+    if (!port)
+        return;
+    json_add_text(port, "backend", backend);
+    json_add_u64(port, "polls", stats->polls);
+    json_add_u64(port, "syscalls", stats->syscalls);
+    json_add_u64(port, "completions", stats->completions);
+    json_add_double(port, "batch_mean",
+                    stats->polls ? (double)stats->completions / (double)stats->polls : 0);
+    json_add_u64(port, "batch_max", stats->batch_max);
+    json_add_u64(port, "immediate", stats->immediate);
+}
+
+void result_add_resources(struct cJSON *result)
+{
+    struct cJSON *object = json_add_item(result, "resources", cJSON_CreateObject());
+    if (!object)
+        return;
+    struct host_resources resources;
+    host_read_resources(&resources);
+    json_add_double(object, "cpu_user_s", resources.cpu_user_s);
+    json_add_double(object, "cpu_system_s", resources.cpu_system_s);
+    json_add_u64(object, "rss_max_bytes", resources.rss_max_bytes);
+}
+
+static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
+{
+    struct cJSON *object = cJSON_CreateObject();
+    if (!object)
+        return NULL;
+    char text[NET_ADDRESS_TEXT_BYTES_MAX];
+    json_add_text(object, "local", net_address_format(&abnormal->local, text));
+    json_add_text(object, "remote", net_address_format(&abnormal->remote, text));
+    json_add_i64(object, "opened_ns", abnormal->opened_ns);
+    json_add_u64(object, "bytes_sent", abnormal->bytes_sent);
+    json_add_u64(object, "bytes_received", abnormal->bytes_received);
+    json_add_u64(object, "messages_sent", abnormal->messages_sent);
+    json_add_u64(object, "messages_received", abnormal->messages_received);
+    json_add_text(object, "reason", error_key(abnormal->reason));
+    return object;
+}
+
+void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kept,
+                         uint32_t kept_count, uint64_t total_count)
+{
+    must(kept_count <= total_count);
+    struct cJSON *array = json_add_item(result, "abnormal_connections", cJSON_CreateArray());
+    uint32_t listed = kept_count < RESULT_ABNORMAL_MAX ? kept_count : RESULT_ABNORMAL_MAX;
+    for (uint32_t i = 0; array && i < listed; i++)
+        json_append_item(array, result__abnormal(&kept[i]));
+    json_add_u64(result, "abnormal_connections_total", total_count);
+    json_add_u64(result, "abnormal_connections_max", RESULT_ABNORMAL_MAX);
+}
+
+bool result_write(const struct cJSON *result, const char *path, struct error *error)
+{
+    const char *shown = strcmp(path, "-") == 0 ? "standard output" : path;
+    char *text = json_out_of_memory() ? NULL : cJSON_Print(result);
+    size_t bytes = text ? strlen(text) : 0;
+    /* Room for the line end that a text file ends with. */
+    char *line = text ? realloc(text, bytes + 2) : NULL;
+    if (!line) {
+        free(text);
+        error_set(error, "%s: cannot write the result: out of memory", shown);
+        return false;
+    }
+    line[bytes++] = '\n';
+    line[bytes] = '\0';
+    bool ok;
+    if (strcmp(path, "-") == 0) {
+        ok = fwrite(line, 1, bytes, stdout) == bytes && fflush(stdout) == 0;
+        if (!ok)
+            error_set(error, "standard output: cannot write the result");
+    } else {
+        ok = file_write_whole(path, line, bytes, error);
+    }
+    free(line);
+    return ok;
+}

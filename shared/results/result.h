@@ -1,0 +1,67 @@
+/* The result document: one JSON file per run and side, of the shape of results/result.schema.json.
+ *
+ * Built by one thread after the run. Members that both sides have are added here, so that both
+ * sides read the same; what only one side has, it adds itself to the tree. Integers beyond 2^53
+ * survive because every counter is written with json_add_u64(). */
+#ifndef DUMMYLOAD_RESULTS_RESULT_H
+#define DUMMYLOAD_RESULTS_RESULT_H
+
+#include "core/error.h"
+#include "cport/cport.h"
+#include "results/counters.h"
+#include "results/histogram.h"
+#include "results/json.h"
+#include "results/series.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+
+enum { RESULT_SCHEMA_VERSION = 1, RESULT_RUN_ID_BYTES_MAX = 64, RESULT_ABNORMAL_MAX = 1000 };
+
+struct result_run {
+    char id[RESULT_RUN_ID_BYTES_MAX];
+    const char *name;
+    int64_t started_wall_ns;
+    int64_t duration_ns;
+    uint64_t seed;
+    bool interrupted;
+};
+
+/* One connection that did not end cleanly. Fixed size: a thread keeps at most its share of
+ * RESULT_ABNORMAL_MAX and counts the rest. */
+struct result_abnormal {
+    struct net_address local;
+    struct net_address remote;
+    int64_t opened_ns; /* since the run's origin */
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    uint64_t messages_sent;
+    uint64_t messages_received;
+    enum error_kind reason;
+};
+
+/* "20261120-235100-7f3a": UTC time and four random hex digits. */
+void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX]);
+
+/* {schema_version, side, run, build, host}. side: "client" or "server". NULL: out of memory. */
+struct cJSON *result_create(const char *side, const struct result_run *run);
+/* totals and errors. */
+void result_add_counters(struct cJSON *result, const struct counters *counters);
+/* object[key] = histogram. */
+void result_add_histogram(struct cJSON *object, const char *key, const struct histogram *histogram);
+void result_add_port_stats(struct cJSON *result, const char *backend,
+                           const struct cport_stats *stats);
+/* CPU and memory of this process until now. */
+void result_add_resources(struct cJSON *result);
+/* abnormal_connections: kept of total_count, which may be larger; also abnormal_connections_total
+ * and abnormal_connections_max, the bound. At most RESULT_ABNORMAL_MAX are listed. */
+void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kept,
+                         uint32_t kept_count, uint64_t total_count);
+/* Writes it whole or not at all (file_write_whole). path "-" is standard output. Fails also when
+ * memory had run out while the document was built, so that nothing is missing from a written one.
+ */
+bool result_write(const struct cJSON *result, const char *path, struct error *error);
+
+#endif

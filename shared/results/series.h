@@ -1,0 +1,59 @@
+/* The per-second series of one thread: at most 3,600 entries; when a run is longer, neighbours
+ * fold into one and every entry covers twice the time, so memory does not grow.
+ *
+ * One thread writes; the supervisor merges when the writers have stopped. All memory is allocated
+ * at creation. The latencies of the running second are counted densely; when it ends, the buckets
+ * that are not empty go into a store of SERIES_CELLS_MAX cells. When the store is full before
+ * 3,600 entries are, neighbours fold too: entries get longer, nothing is lost. A series takes at
+ * most 8.9 MiB of address space (pages are used as the run fills them) and about 20 MB in a
+ * result, whether a run lasts a second, 24 hours or a month. */
+#ifndef DUMMYLOAD_RESULTS_SERIES_H
+#define DUMMYLOAD_RESULTS_SERIES_H
+
+#include "core/error.h"
+#include "results/histogram.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+struct series; /* opaque */
+
+enum { SERIES_ENTRIES_MAX = 3600, SERIES_CELLS_MAX = 1024 * 1024 };
+
+enum series_value {
+    SERIES_CONNECTIONS, /* a level, not a sum: open at the end of the entry */
+    SERIES_CONNECTING,  /* a level */
+    SERIES_CONNECTS_FAILED,
+    SERIES_ITERATIONS,
+    SERIES_TARGET, /* iterations that were due */
+    SERIES_REQUESTS,
+    SERIES_RESPONSES,
+    SERIES_MESSAGES_SENT,
+    SERIES_MESSAGES_RECEIVED,
+    SERIES_BYTES_SENT,
+    SERIES_BYTES_RECEIVED,
+    SERIES_ERRORS,
+    SERIES_VALUE_COUNT
+};
+
+/* origin_ns is the run's t = 0 on the monotonic clock: the moment the process begins its run. */
+struct series *series_create(int64_t origin_ns, struct error *error);
+void series_destroy(struct series *series);
+/* Adds to a sum in the second of now_ns. now_ns does not go back by more than one second. */
+void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount);
+/* Sets a level. */
+void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level);
+/* Records a latency (2 digits) in the second of now_ns. */
+void series_record(struct series *series, int64_t now_ns, int64_t latency_ns);
+/* Sums are added, levels are added (each thread has its own connections), buckets are added. Both
+ * must have the same origin. Allocates; false when memory ran out, into is then as before. */
+bool series_merge(struct series *into, const struct series *from);
+/* Length of the series' entries now: 1 s, 2 s, 4 s, ... */
+int64_t series_period_ns(const struct series *series);
+/* The array `series` of a result: an entry for every period from the origin to end_ns (or to the
+ * last event, if that came later), also for those in which nothing happened. One item of raw JSON
+ * per entry. NULL when memory ran out. */
+struct cJSON *series_to_json(struct series *series, int64_t end_ns);
+
+#endif

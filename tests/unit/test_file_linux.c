@@ -1,0 +1,132 @@
+/* What only Linux can be asked for without privileges: a full device, links, pipes. */
+#include "unit.h"
+
+#include "core/file.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[UNIT_PATH_BYTES_MAX];
+static char path[UNIT_PATH_BYTES_MAX + 32];
+
+static int setup(void **state)
+{
+    (void)state;
+    unit_folder_make(folder);
+    snprintf(path, sizeof path, "%s/result.json", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    unit_folder_remove(folder);
+    return 0;
+}
+
+static void test_full_device_is_reported(void **state)
+{
+    (void)state;
+    struct error error = {""};
+    assert_false(file_write_whole("/dev/full", "x", 1, &error));
+    assert_non_null(strstr(error.text, "No space left"));
+}
+
+static void test_devices_are_written_through_not_replaced(void **state)
+{
+    (void)state;
+    assert_true(file_can_write("/dev/null", NULL));
+    assert_true(file_write_whole("/dev/null", "x", 1, NULL));
+    struct stat status;
+    assert_int_equal(stat("/dev/null", &status), 0);
+    assert_true(S_ISCHR(status.st_mode));
+}
+
+/* A limit on file sizes stands in for a disk that gets full half-way. */
+static void test_write_that_fails_half_way_keeps_the_old_file(void **state)
+{
+    (void)state;
+    assert_true(file_write_whole(path, "old", 3, NULL));
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit small = {100000, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    static char large[300000];
+    struct error error = {""};
+    bool ok = file_write_whole(path, large, sizeof large, &error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    assert_false(ok);
+    assert_non_null(strstr(error.text, path));
+    assert_int_equal(unit_folder_count(folder, ""), 1); /* no temporary file */
+    char *data = NULL;
+    size_t bytes = 0;
+    assert_true(file_read(path, 100, &data, &bytes, NULL));
+    assert_int_equal(bytes, 3);
+    assert_memory_equal(data, "old", 3);
+    free(data);
+}
+
+static void test_a_link_stays_a_link(void **state)
+{
+    (void)state;
+    char link[UNIT_PATH_BYTES_MAX + 32];
+    snprintf(link, sizeof link, "%s/latest.json", folder);
+    assert_true(file_write_whole(path, "old", 3, NULL));
+    assert_int_equal(symlink("result.json", link), 0);
+    assert_true(file_write_whole(link, "new", 3, NULL));
+    struct stat status;
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    char *data = NULL;
+    size_t bytes = 0;
+    assert_true(file_read(path, 100, &data, &bytes, NULL));
+    assert_memory_equal(data, "new", 3);
+    free(data);
+    unlink(link);
+}
+
+static void test_unwritable_folder_is_told_before_the_run(void **state)
+{
+    (void)state;
+    /* /proc takes no files, also not from root. */
+    struct error error = {""};
+    assert_false(file_can_write("/proc/result.json", &error));
+    assert_non_null(strstr(error.text, "/proc/result.json"));
+    if (geteuid() == 0)
+        return; /* root may write into every ordinary folder */
+    assert_int_equal(chmod(folder, 0500), 0);
+    bool can = file_can_write(path, &error);
+    chmod(folder, 0700);
+    assert_false(can);
+    assert_non_null(strstr(error.text, "ermission"));
+}
+
+static void test_reading_a_device_is_bounded(void **state)
+{
+    (void)state;
+    char *data = NULL;
+    size_t bytes = 0;
+    struct error error = {""};
+    assert_false(file_read("/dev/zero", 1 << 20, &data, &bytes, &error));
+    assert_non_null(strstr(error.text, "larger"));
+}
+
+#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full_device_is_reported),
+        cmocka_unit_test(test_devices_are_written_through_not_replaced),
+        FILE_TEST(test_write_that_fails_half_way_keeps_the_old_file),
+        FILE_TEST(test_a_link_stays_a_link),
+        FILE_TEST(test_unwritable_folder_is_told_before_the_run),
+        cmocka_unit_test(test_reading_a_device_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

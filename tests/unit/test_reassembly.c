@@ -1,0 +1,274 @@
+#include "unit.h"
+
+#include "core/prng.h"
+#include "proto/reassembly.h"
+
+static void framing_delimiter(struct framing *framing, const char *delimiter)
+{
+    memset(framing, 0, sizeof *framing);
+    framing->type = FRAMING_DELIMITER;
+    framing->delimiter_bytes = (uint8_t)strlen(delimiter);
+    memcpy(framing->delimiter, delimiter, framing->delimiter_bytes);
+    framing->frame_bytes_max = 100000;
+}
+
+static void framing_length4(struct framing *framing)
+{
+    framing_default(framing);
+    framing->size_bytes = 4;
+    framing->header_bytes = 6;
+    framing->id_offset = 4;
+    framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
+}
+
+static void test_whole_frames_are_not_copied(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_default(&framing);
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, &framing);
+    static const uint8_t run[] = "\x05\0\x01\0a\x06\0\x02\0bc";
+    reassembly_feed(&reassembly, run, 11);
+    struct frame frame;
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_ptr_equal(frame.bytes, run);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_ptr_equal(frame.bytes, run + 5);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    assert_null(reassembly.partial);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+    reassembly_close(&reassembly);
+}
+
+static void test_memory_is_held_only_while_a_frame_is_incomplete(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_default(&framing);
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, &framing);
+    struct frame frame;
+    reassembly_feed(&reassembly, (const uint8_t *)"\x05\0\x01", 3);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 3);
+    assert_non_null(reassembly.partial);
+    reassembly_feed(&reassembly, (const uint8_t *)"\0a\x05\0\x02\0b", 7);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_int_equal(frame.id, 1);
+    assert_int_equal(frame.body[0], 'a');
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_int_equal(frame.id, 2);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    assert_null(reassembly.partial);
+    reassembly_close(&reassembly);
+}
+
+/* A header that claims 16 MiB and brings four bytes costs a few bytes. */
+static void test_claimed_sizes_allocate_nothing(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_length4(&framing);
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, &framing);
+    struct frame frame;
+    reassembly_feed(&reassembly, (const uint8_t *)"\0\0\0\x01\0\0abcd", 10);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    assert_in_range(reassembly.partial_capacity_bytes, 10, 256);
+    static uint8_t run[4096];
+    size_t fed = 10;
+    for (int i = 0; i < 100; i++) {
+        reassembly_feed(&reassembly, run, sizeof run);
+        fed += sizeof run;
+        assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+        assert_in_range(reassembly.partial_capacity_bytes, fed, 2 * fed);
+    }
+    reassembly_close(&reassembly);
+}
+
+/* Past the last byte of the frame the buffer does not grow. */
+static void test_capacity_ends_at_the_frame(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_length4(&framing);
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, &framing);
+    struct frame frame;
+    static uint8_t run[10000] = {0x10, 0x27}; /* 10,000 */
+    reassembly_feed(&reassembly, run, 9000);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    reassembly_feed(&reassembly, run, 1000);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_int_equal(reassembly.partial_capacity_bytes, 10000);
+    assert_int_equal(frame.bytes_count, 10000);
+    reassembly_close(&reassembly);
+}
+
+static void test_errors_are_final(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_default(&framing);
+    struct reassembly reassembly;
+    struct frame frame;
+    reassembly_open(&reassembly, &framing);
+    reassembly_feed(&reassembly, (const uint8_t *)"\x01\0\0\0more", 8);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_BAD_SIZE);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_BAD_SIZE);
+    assert_true(reassembly_waiting_bytes(&reassembly) > 0);
+    reassembly_close(&reassembly);
+
+    framing.frame_bytes_max = 10;
+    reassembly_open(&reassembly, &framing);
+    reassembly_feed(&reassembly, (const uint8_t *)"\x0b", 1);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    reassembly_feed(&reassembly, (const uint8_t *)"\0\0\0more", 7);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
+    reassembly_close(&reassembly);
+
+    framing_delimiter(&framing, "\r\n");
+    framing.frame_bytes_max = 6;
+    reassembly_open(&reassembly, &framing);
+    reassembly_feed(&reassembly, (const uint8_t *)"abc", 3);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    reassembly_feed(&reassembly, (const uint8_t *)"defgh\r\n", 7);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
+    reassembly_close(&reassembly);
+}
+
+/* Feeds data in runs of random sizes, each ending at an unreadable page, and compares what comes
+ * out with what one decode of everything gives. */
+static void split_and_compare(const struct framing *framing, const uint8_t *data, size_t bytes,
+                              uint64_t key, size_t run_bytes_max, struct page_end *page)
+{
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, framing);
+    size_t place = 0;
+    size_t fed = 0;
+    for (uint64_t n = 0; fed < bytes; n++) {
+        size_t run = (size_t)prng_range(key, 1, n, 1, run_bytes_max);
+        if (run > bytes - fed)
+            run = bytes - fed;
+        reassembly_feed(&reassembly, page_end_put(page, data + fed, run), run);
+        fed += run;
+        struct frame got;
+        enum frame_status status;
+        while ((status = reassembly_next(&reassembly, &got)) == FRAME_COMPLETE) {
+            struct frame expected;
+            size_t needed;
+            assert_int_equal(frame_decode(framing, data + place, bytes - place, &expected, &needed),
+                             FRAME_COMPLETE);
+            assert_int_equal(got.bytes_count, expected.bytes_count);
+            assert_int_equal(got.body_bytes, expected.body_bytes);
+            assert_int_equal(got.id, expected.id);
+            assert_memory_equal(got.bytes, expected.bytes, expected.bytes_count);
+            assert_int_equal(got.body - got.bytes, expected.body - expected.bytes);
+            place += expected.bytes_count;
+        }
+        assert_int_equal(status, FRAME_PARTIAL);
+        assert_int_equal(reassembly_waiting_bytes(&reassembly), fed - place);
+        memset(page->end - run, 0xdd, run); /* the run is gone */
+    }
+    struct frame rest;
+    size_t needed;
+    assert_int_equal(frame_decode(framing, data + place, bytes - place, &rest, &needed),
+                     FRAME_PARTIAL);
+    reassembly_close(&reassembly);
+}
+
+/* A stream of frames of random sizes, with a frame cut off at its end. Bodies are of few letters,
+ * so that delimiters begin and do not go on. */
+static size_t stream_make(const struct framing *framing, uint64_t key, uint8_t *out,
+                          size_t bytes_max)
+{
+    size_t bytes = 0;
+    for (uint64_t n = 0;; n++) {
+        uint32_t body = framing->type == FRAMING_FIXED
+                            ? framing->fixed_bytes
+                            : (uint32_t)prng_range(key, 2, n, 0, n % 7 == 0 ? 700 : 20);
+        uint8_t frame[1024];
+        uint32_t head = frame_write_head(framing, (uint32_t)n & 0xff, body, frame);
+        for (uint32_t i = 0; i < body; i++)
+            frame[head + i] = (uint8_t) "ab"[prng_u64(key, 3 + n, i) & 1];
+        uint32_t whole = head + body + frame_write_tail(framing, frame + head + body);
+        if (bytes + whole > bytes_max) {
+            uint32_t cut = whole / 2;
+            if (bytes + cut > bytes_max)
+                cut = (uint32_t)(bytes_max - bytes);
+            memcpy(out + bytes, frame, cut);
+            return bytes + cut;
+        }
+        memcpy(out + bytes, frame, whole);
+        bytes += whole;
+    }
+}
+
+static void test_random_splits_equal_one_decode(void **state)
+{
+    (void)state;
+    uint64_t seed = unit_seed();
+    struct framing framings[7];
+    framing_default(&framings[0]);
+    framing_length4(&framings[1]);
+    framing_default(&framings[2]);
+    framings[2].big_endian = true;
+    framings[2].size_includes_header = false;
+    framing_delimiter(&framings[3], "\n");
+    framing_delimiter(&framings[4], "\r\n");
+    framing_delimiter(&framings[5], "aabab");
+    framing_default(&framings[6]);
+    framings[6].type = FRAMING_FIXED;
+    framings[6].fixed_bytes = 37;
+    struct page_end page;
+    page_end_open(&page, 8192);
+    static uint8_t data[6000];
+    for (uint64_t round = 0; round < 60; round++) {
+        for (size_t f = 0; f < COUNT_OF(framings); f++) {
+            uint64_t key = prng_mix(prng_mix(seed, round), f);
+            size_t bytes = stream_make(&framings[f], key, data, sizeof data);
+            split_and_compare(&framings[f], data, bytes, key, 1, &page);
+            split_and_compare(&framings[f], data, bytes, key, 3, &page);
+            split_and_compare(&framings[f], data, bytes, key, 50, &page);
+            split_and_compare(&framings[f], data, bytes, key, 2000, &page);
+        }
+    }
+    page_end_close(&page);
+}
+
+static void test_raw_runs_pass_through(void **state)
+{
+    (void)state;
+    struct framing framing;
+    framing_default(&framing);
+    framing.type = FRAMING_RAW;
+    framing.frame_bytes_max = 4;
+    struct reassembly reassembly;
+    reassembly_open(&reassembly, &framing);
+    struct frame frame;
+    reassembly_feed(&reassembly, (const uint8_t *)"abcdef", 6);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_int_equal(frame.bytes_count, 4);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    assert_int_equal(frame.bytes_count, 2);
+    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+    reassembly_close(&reassembly);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_frames_are_not_copied),
+        cmocka_unit_test(test_memory_is_held_only_while_a_frame_is_incomplete),
+        cmocka_unit_test(test_claimed_sizes_allocate_nothing),
+        cmocka_unit_test(test_capacity_ends_at_the_frame),
+        cmocka_unit_test(test_errors_are_final),
+        cmocka_unit_test(test_random_splits_equal_one_decode),
+        cmocka_unit_test(test_raw_runs_pass_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

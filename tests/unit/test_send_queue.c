@@ -1,0 +1,194 @@
+/* The send queue: coalescing, references, spans that stay in place, nothing left behind. */
+#include "net/send_queue.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct send_pool pool;
+    struct send_queue queue;
+};
+
+static int fixture_open(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    send_pool_open(&fixture->pool);
+    *state = fixture;
+    return 0;
+}
+
+static int fixture_close(void **state)
+{
+    struct fixture *fixture = *state;
+    send_queue_clear(&fixture->queue, &fixture->pool);
+    send_pool_close(&fixture->pool); /* must() says so when a chunk is missing */
+    free(fixture);
+    return 0;
+}
+
+static void append_pattern(struct fixture *fixture, uint32_t bytes, uint32_t seed)
+{
+    uint8_t *place = send_queue_reserve(&fixture->queue, &fixture->pool, bytes);
+    assert_non_null(place);
+    for (uint32_t i = 0; i < bytes; i++) {
+        place[i] = (uint8_t)(seed + i);
+    }
+}
+
+static void test_an_empty_queue_has_no_spans_and_no_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct span spans[4];
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 0);
+    assert_int_equal(fixture->pool.chunks_count, 0);
+    assert_true(send_queue_append(&fixture->queue, &fixture->pool, (const uint8_t *)"", 0));
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 0);
+}
+
+static void test_small_appends_coalesce_into_one_span(void **state)
+{
+    struct fixture *fixture = *state;
+    struct span spans[4];
+    for (int i = 0; i < 60; i++) {
+        assert_true(send_queue_append(&fixture->queue, &fixture->pool, (const uint8_t *)"abcd", 4));
+    }
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 1);
+    assert_int_equal(spans[0].bytes, 240);
+    assert_memory_equal(spans[0].data + 236, "abcd", 4);
+    assert_int_equal(fixture->queue.queued_bytes, 240);
+}
+
+static void test_spans_stay_in_place_while_more_is_appended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct span spans[16];
+    append_pattern(fixture, 3000, 1);
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 16), 1);
+    const uint8_t *data = spans[0].data;
+    size_t bytes = spans[0].bytes;
+    for (uint32_t i = 0; i < 200; i++) {
+        append_pattern(fixture, 1000, 7 * i);
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        assert_int_equal(data[i], (uint8_t)(1 + i));
+    }
+    send_queue_consume(&fixture->queue, &fixture->pool, bytes);
+    assert_int_equal(fixture->queue.queued_bytes, 200 * 1000);
+    assert_true(send_queue_peek(&fixture->queue, spans, 16) > 1);
+}
+
+/* Bytes come out as they went in, whatever the pieces put in and taken out. */
+static void test_bytes_survive_any_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint32_t sizes[] = {1, 7, 100, 4016, 4017, 5000, 65535, 65536, 65537, 200000, 3};
+    uint32_t put = 0;
+    uint32_t taken = 0;
+    uint32_t step = 1;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        append_pattern(fixture, sizes[i], put);
+        put += sizes[i];
+    }
+    while (taken < put) {
+        struct span spans[3];
+        int count = send_queue_peek(&fixture->queue, spans, 3);
+        assert_true(count > 0);
+        uint32_t left = step;
+        for (int i = 0; i < count && left > 0; i++) {
+            for (size_t k = 0; k < spans[i].bytes && left > 0; k++, left--, taken++) {
+                assert_int_equal(spans[i].data[k], (uint8_t)taken);
+            }
+        }
+        send_queue_consume(&fixture->queue, &fixture->pool, step - left);
+        step = step * 3 + 1 < 70000 ? step * 3 + 1 : 1;
+    }
+    assert_int_equal(fixture->queue.queued_bytes, 0);
+    assert_null(fixture->queue.head);
+    assert_null(fixture->queue.tail);
+}
+
+static void test_shared_buffer_is_freed_by_the_last_release(void **state)
+{
+    struct fixture *fixture = *state;
+    struct send_queue other = {0};
+    struct span spans[4];
+    struct shared_buffer *buffer = shared_buffer_create(5);
+    memcpy(buffer->bytes, "hello", 5);
+    assert_true(send_queue_append(&fixture->queue, &fixture->pool, (const uint8_t *)"<", 1));
+    assert_true(send_queue_append_shared(&fixture->queue, &fixture->pool, buffer));
+    assert_true(send_queue_append(&fixture->queue, &fixture->pool, (const uint8_t *)">", 1));
+    assert_true(send_queue_append_shared(&other, &fixture->pool, buffer));
+    assert_int_equal(atomic_load(&buffer->references), 3);
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 3);
+    assert_ptr_equal(spans[1].data, buffer->bytes);
+    send_queue_consume(&fixture->queue, &fixture->pool, 4); /* into the middle of it */
+    assert_int_equal(atomic_load(&buffer->references), 3);
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 2);
+    assert_memory_equal(spans[0].data, "lo", 2);
+    send_queue_consume(&fixture->queue, &fixture->pool, 3);
+    assert_int_equal(atomic_load(&buffer->references), 2);
+    send_queue_clear(&other, &fixture->pool);
+    assert_int_equal(atomic_load(&buffer->references), 1);
+    shared_buffer_release(buffer);
+}
+
+static void test_a_busy_queue_reuses_its_chunks(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 10000; i++) {
+        append_pattern(fixture, 64, 0);
+        send_queue_consume(&fixture->queue, &fixture->pool, 64);
+    }
+    assert_int_equal(fixture->pool.chunks_count, 1);
+}
+
+static void test_a_backlog_grows_in_large_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+    struct span spans[16];
+    for (int i = 0; i < 10000; i++) {
+        append_pattern(fixture, 64, 0);
+    }
+    int count = send_queue_peek(&fixture->queue, spans, 16);
+    assert_in_range(count, 2, 12);
+}
+
+static void test_pieces_hold_whole_appends(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct send_chunk *cursor = NULL;
+    struct span whole;
+    uint32_t taken_bytes;
+    append_pattern(fixture, 3000, 0);
+    append_pattern(fixture, 3000, 0); /* does not fit behind it: a piece of its own */
+    send_queue_consume(&fixture->queue, &fixture->pool, 10);
+    assert_true(send_queue_next_piece(&fixture->queue, &cursor, &whole, &taken_bytes));
+    assert_int_equal(whole.bytes, 3000);
+    assert_int_equal(taken_bytes, 10);
+    assert_true(send_queue_next_piece(&fixture->queue, &cursor, &whole, &taken_bytes));
+    assert_int_equal(whole.bytes, 3000);
+    assert_int_equal(taken_bytes, 0);
+    assert_false(send_queue_next_piece(&fixture->queue, &cursor, &whole, &taken_bytes));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_empty_queue_has_no_spans_and_no_memory),
+        TEST(test_small_appends_coalesce_into_one_span),
+        TEST(test_spans_stay_in_place_while_more_is_appended),
+        TEST(test_bytes_survive_any_cut),
+        TEST(test_shared_buffer_is_freed_by_the_last_release),
+        TEST(test_a_busy_queue_reuses_its_chunks),
+        TEST(test_a_backlog_grows_in_large_pieces),
+        TEST(test_pieces_hold_whole_appends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

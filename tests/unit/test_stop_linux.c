@@ -1,0 +1,82 @@
+#include "unit.h"
+
+#include "core/stop.h"
+#include "core/thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t wakes;
+
+static char context_of_wake[1]; /* any address */
+
+static void wake(void *context)
+{
+    assert_ptr_equal(context, context_of_wake);
+    wakes = wakes + 1;
+}
+
+static void test_every_signal_counts_and_wakes(void **state)
+{
+    (void)state;
+    stop_setup(wake, context_of_wake);
+    assert_int_equal(stop_requests(), 0);
+    raise(SIGTERM);
+    assert_int_equal(stop_requests(), 1);
+    assert_int_equal(wakes, 1);
+    raise(SIGINT);
+    assert_int_equal(stop_requests(), 2);
+    stop_request();
+    assert_int_equal(stop_requests(), 3);
+    assert_int_equal(wakes, 3);
+    stop_finished();
+}
+
+static void check_mask(void *argument)
+{
+    (void)argument;
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    assert_true(sigismember(&set, SIGTERM));
+    assert_true(sigismember(&set, SIGINT));
+    assert_false(sigismember(&set, SIGSEGV));
+}
+
+static void test_threads_do_not_take_the_signals(void **state)
+{
+    (void)state;
+    struct thread thread;
+    assert_true(thread_start(&thread, check_mask, NULL, 0, NULL));
+    thread_join(&thread);
+}
+
+/* A fourth Ctrl+C ends a process that hangs. */
+static void test_many_signals_end_the_process(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        stop_setup(NULL, NULL);
+        for (int i = 0; i < 10; i++)
+            raise(SIGINT);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGINT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_do_not_take_the_signals),
+        cmocka_unit_test(test_every_signal_counts_and_wakes),
+        cmocka_unit_test(test_many_signals_end_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

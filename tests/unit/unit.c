@@ -1,0 +1,38 @@
+/* The part of the helpers that is the same on every system. */
+#include "unit.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+
+const uint8_t *page_end_put(struct page_end *page, const void *data, size_t bytes)
+{
+    assert_true(bytes <= page->bytes_max);
+    uint8_t *begin = page->end - bytes;
+    if (bytes > 0)
+        memcpy(begin, data, bytes);
+    return begin;
+}
+
+uint64_t unit_seed(void)
+{
+    const char *text = getenv("DUMMYLOAD_TEST_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 10) : (uint64_t)clock_wall_ns();
+    print_message("DUMMYLOAD_TEST_SEED=%" PRIu64 "\n", seed);
+    return seed;
+}
+
+int unit_folder_count(const char *path, const char *prefix)
+{
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    int count = 0;
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && entry->d_name[0] != '.')
+            count++;
+    }
+    closedir(folder);
+    return count;
+}

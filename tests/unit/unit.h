@@ -1,0 +1,46 @@
+/* What the unit tests share: cmocka with the headers it wants before it, and memory that ends at
+ * the end of a page. */
+#ifndef DUMMYLOAD_TESTS_UNIT_H
+#define DUMMYLOAD_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* A buffer whose last byte is the last of a readable page: one byte beyond it is a crash, with
+ * every compiler and without sanitizers. */
+struct page_end {
+    uint8_t *mapping;
+    size_t mapping_bytes;
+    uint8_t *end; /* behind the last byte */
+    size_t bytes_max;
+};
+
+void page_end_open(struct page_end *page, size_t bytes_max);
+void page_end_close(struct page_end *page);
+/* Copies data to the end of the page and returns where it begins. */
+const uint8_t *page_end_put(struct page_end *page, const void *data, size_t bytes);
+
+/* The seed of a randomised test: DUMMYLOAD_TEST_SEED, or a new one; printed, so that a failure can
+ * be repeated. */
+uint64_t unit_seed(void);
+
+/* A new folder for files of the test, below the working folder; remove it empty. */
+enum { UNIT_PATH_BYTES_MAX = 512 };
+void unit_folder_make(char path[UNIT_PATH_BYTES_MAX]);
+void unit_folder_remove(const char *path);
+/* Removes a file whose name may have letters outside ASCII (UTF-8). */
+void unit_remove(const char *path);
+/* Files in a folder that have a name beginning with prefix. */
+int unit_folder_count(const char *path, const char *prefix);
+
+#endif

@@ -1,0 +1,39 @@
+#include "unit.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+void page_end_open(struct page_end *page, size_t bytes_max)
+{
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    size_t readable_bytes = (bytes_max + page_bytes - 1) / page_bytes * page_bytes;
+    page->mapping_bytes = readable_bytes + page_bytes;
+    void *mapping =
+        mmap(NULL, page->mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(mapping != MAP_FAILED);
+    page->mapping = mapping;
+    page->end = page->mapping + readable_bytes;
+    page->bytes_max = bytes_max;
+    assert_int_equal(mprotect(page->end, page_bytes, PROT_NONE), 0);
+}
+
+void page_end_close(struct page_end *page)
+{
+    munmap(page->mapping, page->mapping_bytes);
+}
+
+void unit_folder_make(char path[UNIT_PATH_BYTES_MAX])
+{
+    snprintf(path, UNIT_PATH_BYTES_MAX, "unit-test-XXXXXX");
+    assert_non_null(mkdtemp(path));
+}
+
+void unit_folder_remove(const char *path)
+{
+    assert_int_equal(rmdir(path), 0);
+}
+
+void unit_remove(const char *path)
+{
+    assert_int_equal(unlink(path), 0);
+}

@@ -1,0 +1,47 @@
+#include "unit.h"
+
+#include <direct.h>
+#include <windows.h>
+
+void page_end_open(struct page_end *page, size_t bytes_max)
+{
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    size_t page_bytes = info.dwPageSize;
+    size_t readable_bytes = (bytes_max + page_bytes - 1) / page_bytes * page_bytes;
+    page->mapping_bytes = readable_bytes + page_bytes;
+    page->mapping =
+        VirtualAlloc(NULL, page->mapping_bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    assert_non_null(page->mapping);
+    page->end = page->mapping + readable_bytes;
+    page->bytes_max = bytes_max;
+    DWORD previous;
+    assert_true(VirtualProtect(page->end, page_bytes, PAGE_NOACCESS, &previous));
+}
+
+void page_end_close(struct page_end *page)
+{
+    VirtualFree(page->mapping, 0, MEM_RELEASE);
+}
+
+void unit_folder_make(char path[UNIT_PATH_BYTES_MAX])
+{
+    for (unsigned i = 0;; i++) {
+        snprintf(path, UNIT_PATH_BYTES_MAX, "unit-test-%lu-%u", GetCurrentProcessId(), i);
+        if (_mkdir(path) == 0)
+            return;
+        assert_true(i < 1000);
+    }
+}
+
+void unit_folder_remove(const char *path)
+{
+    assert_int_equal(_rmdir(path), 0);
+}
+
+void unit_remove(const char *path)
+{
+    wchar_t wide[UNIT_PATH_BYTES_MAX];
+    assert_true(MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, UNIT_PATH_BYTES_MAX) > 0);
+    assert_true(DeleteFileW(wide));
+}
