@@ -1,0 +1,14 @@
+/* chat: the classic broadcast server: every frame goes to every connection, the sender's too. */
+#include "handler.h"
+#include "session.h"
+
+static void chat__message(struct session *session, const struct frame *frame)
+{
+    session_broadcast(session, SESSION_NO_ROOM, frame->bytes, frame->bytes_count);
+}
+
+const struct handler handler_chat = {
+    .name = "chat",
+    .description = "every frame goes to every connection, the sender's too",
+    .message = chat__message,
+};

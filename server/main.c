@@ -1,0 +1,131 @@
+/* dummyserver: options, serve until stopped, write the result. */
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/host.h"
+#include "core/stop.h"
+#include "options.h"
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+#define STOP_LOOK_NS (10 * NS_PER_MS)
+
+static int main__fail(const struct error *error, int code)
+{
+    fprintf(stderr, "dummyserver: %s\n", error->text);
+    return code;
+}
+
+/* Scripts wait for this line and take the port from it. */
+static void main__print_ready(const struct server *server, FILE *out)
+{
+    const struct server_options *options = &server->options;
+    char address[NET_ADDRESS_TEXT_BYTES_MAX];
+    if (server->io_fallback[0] != '\0') {
+        fprintf(stderr, "dummyserver: %s\n", server->io_fallback);
+    }
+    if (options->model->kind == MODEL_NONE) {
+        fprintf(out, "dummyserver: running without sockets (model null, %u threads, handler %s)\n",
+                (unsigned)options->threads, options->handler->name);
+    } else {
+        fprintf(out, "dummyserver: listening on %s (model %s, io %s, %u thread%s, handler %s)\n",
+                net_address_format(&server->rules.listening, address), options->model->name,
+                server->io_name, (unsigned)options->threads, options->threads == 1 ? "" : "s",
+                options->handler->name);
+    }
+    fflush(out);
+}
+
+/* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
+static bool main__serve(struct server *server, int64_t duration_ns)
+{
+    int64_t end_ns = duration_ns > 0 ? clock_now_ns() + duration_ns : TIME_NEVER_NS;
+    bool interrupted = false;
+    while (!server_ended(server)) {
+        int requests = stop_requests();
+        if (requests >= 2) {
+            server_stop(server, SERVER_STOP_NOW);
+        } else if (requests == 1) {
+            server_stop(server, SERVER_STOP_DRAIN);
+        } else if (clock_now_ns() >= end_ns) {
+            server_stop(server, SERVER_STOP_DRAIN);
+        }
+        interrupted = interrupted || requests > 0;
+        clock_sleep_until_ns(clock_now_ns() + STOP_LOOK_NS);
+    }
+    server_join(server);
+    return interrupted;
+}
+
+static int main__report(const struct options *options, struct server *server, bool interrupted)
+{
+    struct error error;
+    struct report report;
+    if (!report_open(&report, server, interrupted, &error)) {
+        return main__fail(&error, EXIT_FAILED);
+    }
+    int code = EXIT_OK;
+    if (options->out != NULL && !report_write(&report, options->out, &error)) {
+        code = main__fail(&error, EXIT_FAILED);
+    }
+    if (!options->quiet) {
+        report_print(&report, stderr);
+    }
+    report_close(&report);
+    return code;
+}
+
+static int main__run(const struct options *options)
+{
+    struct error error;
+    if (options->out != NULL && strcmp(options->out, "-") != 0 &&
+        !file_can_write(options->out, &error)) {
+        return main__fail(&error, EXIT_FAILED);
+    }
+    if (!net_setup(&error)) {
+        return main__fail(&error, EXIT_FAILED);
+    }
+    host_raise_limits();
+    stop_setup(NULL, NULL);
+    struct server *server = server_create(&options->server, &error);
+    if (server == NULL) {
+        return main__fail(&error, EXIT_FAILED);
+    }
+    if (!server_start(server, &error)) {
+        server_destroy(server);
+        return main__fail(&error, EXIT_FAILED);
+    }
+    /* With --out - standard output belongs to the result. */
+    bool out_is_result = options->out != NULL && strcmp(options->out, "-") == 0;
+    main__print_ready(server, out_is_result ? stderr : stdout);
+    bool interrupted = main__serve(server, options->server.duration_ns);
+    int code = main__report(options, server, interrupted);
+    server_destroy(server);
+    stop_finished();
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error error;
+    clock_setup();
+    switch (options_parse(&options, argc, argv, &error)) {
+    case OPTIONS_HELP:
+        options_print_help();
+        return EXIT_OK;
+    case OPTIONS_VERSION:
+        printf("dummyserver %s\n", DUMMYLOAD_VERSION);
+        return EXIT_OK;
+    case OPTIONS_LIST_MODELS:
+        options_print_models();
+        return EXIT_OK;
+    case OPTIONS_BAD:
+        return main__fail(&error, EXIT_USAGE);
+    case OPTIONS_SERVE:
+        break;
+    }
+    return main__run(&options);
+}

@@ -1,0 +1,10 @@
+/* The models of Linux, the default first. */
+#include "models/models.h"
+
+#include <stddef.h>
+
+const struct model *const model_table[] = {
+    &model_uring,
+    &model_null,
+    NULL,
+};

@@ -1,0 +1,11 @@
+/* The models of Windows, the default first. */
+#include "models/models.h"
+
+#include <stddef.h>
+
+const struct model *const model_table[] = {
+    &model_iocp,
+    &model_iocp_per_worker,
+    &model_null,
+    NULL,
+};

@@ -1,0 +1,451 @@
+/* iocp: the classic. One completion port for the whole server, N worker threads that wait on it.
+ *
+ * - Every operation is started with a context, struct io: the system's OVERLAPPED first, then what
+ *   kind of operation it is. A packet at the port is the context coming back: accepted, received,
+ *   sent, or posted by ourselves.
+ * - Any worker may get any packet, so two may hold packets of one session at once. Sessions are
+ *   spread over shards, and whoever works on a session holds its shard's lock.
+ * - A session lives on the heap until its last packet is in: `references` counts the operations in
+ *   flight, plus one while it is open. Not the close but the last release frees it; a server that
+ *   frees at close has the system write into memory that somebody else owns by then.
+ * - Raw Winsock, without FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: each call that did not fail posts
+ *   exactly one packet, also when it was done at once. iocp-per-worker shows the other way.
+ *
+ * Read on in this order: open and accept (here), readable, writable and close (conn_iocp.c), run
+ * (here). */
+#include "model_iocp.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "models/models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -------- open -------- */
+
+static SOCKET socket__open(int family)
+{
+    return WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+
+static void post__send(struct post *post)
+{
+    post->io.type = IO_POST;
+    /* Fails when the system is out of memory; the tick finds what was not said. */
+    PostQueuedCompletionStatus(post->model->port, 0, 0, &post->io.overlapped);
+}
+
+static void shard__wake(struct shard *shard)
+{
+    post__send(shard->model_data);
+}
+
+static void model__wake(struct server *server)
+{
+    struct model_iocp *model = server->model_data;
+    for (uint32_t i = 0; i < server->options.threads; i++) {
+        post__send(&model->wake); /* one for each: a packet goes to one worker only */
+    }
+}
+
+static bool model__load(SOCKET socket, GUID id, void *function, DWORD function_bytes)
+{
+    DWORD bytes = 0;
+    return WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, function,
+                    function_bytes, &bytes, NULL, NULL) == 0;
+}
+
+/* Returns what failed, or NULL. */
+static const char *model__listen(struct model_iocp *model)
+{
+    const struct net_address *address = &model->server->bind_address;
+    const GUID accept_ex = WSAID_ACCEPTEX;
+    const GUID addresses = WSAID_GETACCEPTEXSOCKADDRS;
+    struct sockaddr_storage name = {.ss_family = 0};
+    int one = 1;
+    memcpy(&name, address->bytes, address->bytes_count);
+    /* Concurrency 0: as many workers run at once as there are CPUs, however many wait. */
+    model->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+    if (model->port == NULL) {
+        return "make a completion port for";
+    }
+    model->listener = socket__open(name.ss_family);
+    if (model->listener == INVALID_SOCKET) {
+        return "open a socket for";
+    }
+    /* Otherwise another program may take over the port with SO_REUSEADDR. */
+    setsockopt(model->listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&one, sizeof one);
+    /* A backlog above 200 is only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
+    if (bind(model->listener, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
+        listen(model->listener, -LISTEN_BACKLOG) != 0) {
+        return "listen on (does another program have the port?)";
+    }
+    if (!CreateIoCompletionPort((HANDLE)model->listener, model->port, 0, 0) ||
+        !model__load(model->listener, accept_ex, &model->accept_ex, sizeof model->accept_ex) ||
+        !model__load(model->listener, addresses, &model->get_accept_ex_sockaddrs,
+                     sizeof model->get_accept_ex_sockaddrs)) {
+        return "accept on";
+    }
+    return NULL;
+}
+
+static bool model__open(struct server *server, struct error *error)
+{
+    struct model_iocp *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        error_set(error, "out of memory");
+        return false;
+    }
+    server->model_data = model;
+    model->server = server;
+    model->listener = INVALID_SOCKET;
+    mutex_open(&model->lock);
+    const char *failed = model__listen(model);
+    if (failed != NULL) {
+        int code = WSAGetLastError(); /* the same as GetLastError() */
+        char text[NET_ADDRESS_TEXT_BYTES_MAX];
+        error_set(error, "cannot %s %s: %s", failed,
+                  net_address_format(&server->bind_address, text), error_system_text(code));
+        return false;
+    }
+    model->wake.model = model;
+    for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
+        model->mail[i].model = model;
+        model->mail[i].shard = &server->shards[i];
+        server->shards[i].model_data = &model->mail[i];
+        server->shards[i].wake = shard__wake;
+    }
+    struct net_address address = server->bind_address;
+    int address_bytes = address.bytes_count;
+    /* Asked for port 0, the system has chosen one. */
+    getsockname(model->listener, (struct sockaddr *)(void *)address.bytes, &address_bytes);
+    server_listening(server, &address);
+    server_set_io(server, "iocp", NULL);
+    return true;
+}
+
+/* -------- accept -------- */
+
+/* A session for the accepted socket, in the next shard in turn. Returns 0, or the error. */
+static int conn__open(struct worker *worker, SOCKET socket, const struct net_address *peer,
+                      int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    int one = 1;
+    struct conn *conn = session_memory_alloc(sizeof *conn);
+    if (conn == NULL) {
+        return ERROR_NOT_ENOUGH_MEMORY;
+    }
+    if (!CreateIoCompletionPort((HANDLE)socket, model->port, 0, 0)) {
+        int code = (int)GetLastError();
+        session_memory_free(conn);
+        return code;
+    }
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&one, sizeof one);
+    worker->recorder->port.syscalls += 2;
+    conn->socket = socket;
+    conn->references = 1;
+    struct shard *shard =
+        &model->server->shards[atomic_fetch_add(&model->next_shard, 1) % SHARDS_COUNT];
+    shard_enter(shard, worker->recorder);
+    session_open(&conn->session, shard, NULL, peer, now_ns);
+    iocp_worker_start_dirty(worker, shard);
+    shard_leave(shard);
+    iocp_worker_bury(worker); /* it may be over already */
+    return 0;
+}
+
+static void accept__read_peer(struct model_iocp *model, struct accept *accept,
+                              struct net_address *peer)
+{
+    struct sockaddr *names[2] = {NULL, NULL};
+    int bytes[2] = {0, 0};
+    memset(peer, 0, sizeof *peer);
+    model->get_accept_ex_sockaddrs(accept->addresses, 0, ACCEPT_ADDRESS_BYTES, ACCEPT_ADDRESS_BYTES,
+                                   &names[0], &bytes[0], &names[1], &bytes[1]);
+    if (names[1] != NULL && bytes[1] > 0 && (size_t)bytes[1] <= sizeof peer->bytes) {
+        memcpy(peer->bytes, names[1], (size_t)bytes[1]);
+        peer->bytes_count = (uint16_t)bytes[1];
+    }
+}
+
+static void accept__take(struct worker *worker, struct accept *accept, int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    struct server *server = model->server;
+    SOCKET accepted = accept->accepted;
+    struct net_address peer;
+    accept__read_peer(model, accept, &peer);
+    /* Until then the socket has no addresses and shutdown() fails. */
+    setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&model->listener,
+               sizeof model->listener);
+    worker->recorder->port.syscalls++;
+    if (!server_admit(server, worker->recorder, &peer, now_ns)) {
+        iocp_close_socket(worker, accepted, true);
+        return;
+    }
+    int code = conn__open(worker, accepted, &peer, now_ns);
+    if (code != 0) {
+        iocp_close_socket(worker, accepted, true);
+        server_unadmit(server, worker->recorder, iocp_error_kind(code));
+    }
+}
+
+/* Returns 0, or the error. The listener's lock is held: it cannot be closing meanwhile. */
+static int accept__start(struct worker *worker, struct accept *accept)
+{
+    struct model_iocp *model = worker->model;
+    struct sockaddr name;
+    DWORD bytes = 0;
+    memcpy(&name, model->server->bind_address.bytes, sizeof name);
+    accept->accepted = socket__open(name.sa_family);
+    if (iocp_io_error(worker, accept->accepted != INVALID_SOCKET) != 0) {
+        return WSAGetLastError();
+    }
+    /* Receive length 0: with a length, a client that connects and is silent holds the accept. */
+    OVERLAPPED *overlapped = iocp_io_begin(&accept->io, IO_ACCEPT, model->listener);
+    int code = iocp_io_error(worker, model->accept_ex(model->listener, accept->accepted,
+                                                      accept->addresses, 0, ACCEPT_ADDRESS_BYTES,
+                                                      ACCEPT_ADDRESS_BYTES, &bytes, overlapped));
+    if (code != 0) {
+        iocp_close_socket(worker, accept->accepted, false);
+        return code;
+    }
+    atomic_fetch_add(&model->accepts_in_flight, 1);
+    return 0;
+}
+
+static void accept__post(struct worker *worker, struct accept *accept)
+{
+    struct model_iocp *model = worker->model;
+    mutex_lock(&model->lock);
+    int code = model->listener_closing ? 0 : accept__start(worker, accept);
+    accept->paused = code != 0; /* the tick tries again; at once it would fail again and again */
+    mutex_unlock(&model->lock);
+    if (code != 0) {
+        worker->recorder->counters.errors[iocp_error_kind(code)]++;
+    }
+}
+
+/* Called with the lock. */
+static void listener__close_if_idle(struct model_iocp *model)
+{
+    if (model->listener_closing && atomic_load(&model->accepts_in_flight) == 0 &&
+        model->listener != INVALID_SOCKET) {
+        closesocket(model->listener);
+        model->listener = INVALID_SOCKET;
+    }
+}
+
+static void accept__completed(struct worker *worker, struct accept *accept, int code,
+                              int64_t polled_ns)
+{
+    struct model_iocp *model = worker->model;
+    bool again = true;
+    if (code == 0) {
+        accept__take(worker, accept, polled_ns);
+    } else {
+        iocp_close_socket(worker, accept->accepted, false);
+    }
+    /* Only now, when what was accepted is counted as a connection (worker__is_over). */
+    mutex_lock(&model->lock);
+    atomic_fetch_sub(&model->accepts_in_flight, 1);
+    listener__close_if_idle(model);
+    if (model->listener_closing) {
+        again = false;
+    } else if (code != 0) {
+        worker->recorder->counters.errors[iocp_error_kind(code)]++;
+        again = iocp_error_kind(code) == ERROR_KIND_RESET;
+        accept->paused = !again;
+    }
+    mutex_unlock(&model->lock);
+    if (again) {
+        accept__post(worker, accept);
+    }
+}
+
+/* -------- run -------- */
+
+static void worker__complete_conn(struct worker *worker, struct conn *conn, struct io *io, int code,
+                                  uint32_t bytes, int64_t polled_ns)
+{
+    struct shard *shard = conn->session.shard;
+    shard_enter(shard, worker->recorder);
+    if (io->type == IO_RECV) {
+        iocp_conn_received(conn, code, bytes, polled_ns);
+    } else {
+        iocp_conn_sent(conn, code, bytes);
+    }
+    iocp_worker_start_dirty(worker, shard);
+    iocp_conn_release(worker, conn); /* last: until here this operation has kept it alive */
+    shard_leave(shard);
+    iocp_worker_bury(worker);
+}
+
+/* Everything that has no packet: mail whose packet was lost, time-outs, stopping. */
+static void worker__tend_shard(struct worker *worker, struct shard *shard, enum server_stop stop)
+{
+    int64_t now_ns = clock_now_ns();
+    shard_enter(shard, worker->recorder);
+    shard_receive_mail(shard);
+    shard_sweep(shard, now_ns);
+    if (stop == SERVER_STOP_NOW) {
+        shard_close_all(shard, ERROR_KIND_OTHER);
+    } else if (stop == SERVER_STOP_DRAIN) {
+        shard_finish_all(shard, now_ns); /* again for those that were accepted meanwhile */
+    }
+    iocp_worker_start_dirty(worker, shard);
+    shard_leave(shard);
+    iocp_worker_bury(worker);
+}
+
+static void worker__complete(struct worker *worker, const OVERLAPPED_ENTRY *entry,
+                             int64_t polled_ns)
+{
+    struct io *io = CONTAINING_RECORD(entry->lpOverlapped, struct io, overlapped);
+    DWORD bytes = entry->dwNumberOfBytesTransferred;
+    int code = 0;
+    if (io->type != IO_POST && io->overlapped.Internal != 0) { /* an NTSTATUS; 0 is success */
+        DWORD flags = 0;
+        if (!WSAGetOverlappedResult(io->socket, &io->overlapped, &bytes, FALSE, &flags)) {
+            code = WSAGetLastError();
+        }
+    }
+    switch (io->type) {
+    case IO_ACCEPT:
+        accept__completed(worker, CONTAINING_RECORD(io, struct accept, io), code, polled_ns);
+        break;
+    case IO_RECV:
+        worker__complete_conn(worker, CONTAINING_RECORD(io, struct conn, recv), io, code, bytes,
+                              polled_ns);
+        break;
+    case IO_SEND:
+        worker__complete_conn(worker, CONTAINING_RECORD(io, struct conn, send), io, code, bytes,
+                              polled_ns);
+        break;
+    case IO_POST: {
+        struct post *post = CONTAINING_RECORD(io, struct post, io);
+        if (post->shard != NULL) {
+            worker__tend_shard(worker, post->shard, SERVER_RUNNING);
+        }
+        break;
+    }
+    }
+}
+
+/* The first worker's: what has to be done now and then, and when a stop begins. */
+static void worker__tick(struct worker *worker, int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    enum server_stop stop = server_stopping(model->server);
+    if (stop != SERVER_RUNNING && !atomic_load(&model->listener_closing)) {
+        mutex_lock(&model->lock);
+        atomic_store(&model->listener_closing, true);
+        CancelIoEx((HANDLE)model->listener, NULL);
+        listener__close_if_idle(model);
+        mutex_unlock(&model->lock);
+    }
+    if (stop == SERVER_STOP_DRAIN && now_ns >= server_drain_deadline_ns(model->server)) {
+        stop = SERVER_STOP_NOW;
+    }
+    worker->stop_obeyed = stop;
+    for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
+        worker__tend_shard(worker, &model->server->shards[i], stop);
+    }
+    for (int i = 0; i < ACCEPTS_COUNT; i++) {
+        if (model->accepts[i].paused) {
+            accept__post(worker, &model->accepts[i]);
+        }
+    }
+}
+
+/* Nothing is in flight any more: no accept, and so no new connection, and no connection. */
+static bool worker__is_over(struct model_iocp *model)
+{
+    if (server_stopping(model->server) == SERVER_RUNNING ||
+        !atomic_load(&model->listener_closing) || atomic_load(&model->accepts_in_flight) > 0 ||
+        atomic_load(&model->server->connections) > 0) {
+        return false;
+    }
+    if (!atomic_exchange(&model->over, true)) {
+        model__wake(model->server); /* the others wait without a time-out */
+    }
+    return true;
+}
+
+static ULONG worker__wait(struct worker *worker, OVERLAPPED_ENTRY *entries, DWORD wait_ms)
+{
+    struct cport_stats *stats = &worker->recorder->port;
+    ULONG count = 0;
+    stats->polls++;
+    stats->syscalls++;
+    if (!GetQueuedCompletionStatusEx(worker->model->port, entries, BATCH_MAX, &count, wait_ms,
+                                     FALSE)) {
+        /* The third end besides packets and a time-out, a port that was closed under its waiters,
+         * would lose every operation in flight. We close it when all workers have ended. */
+        must(GetLastError() == WAIT_TIMEOUT);
+        return 0;
+    }
+    stats->completions += count;
+    stats->batch_max = count > stats->batch_max ? count : stats->batch_max;
+    return count;
+}
+
+/* No worker ends before all is over: an operation must not outlive the thread that started it. */
+static void model__run(struct server *server, uint32_t index)
+{
+    struct model_iocp *model = server->model_data;
+    struct worker worker = {.model = model, .recorder = &server->recorders[index]};
+    OVERLAPPED_ENTRY entries[BATCH_MAX];
+    int64_t tick_ns = index == 0 ? clock_now_ns() : TIME_NEVER_NS;
+    for (int i = 0; index == 0 && i < ACCEPTS_COUNT; i++) {
+        accept__post(&worker, &model->accepts[i]);
+    }
+    server_thread_ready(server);
+    while (!worker__is_over(model)) {
+        ULONG count = worker__wait(&worker, entries, index == 0 ? TICK_NS / NS_PER_MS : INFINITE);
+        int64_t polled_ns = clock_now_ns();
+        for (ULONG i = 0; i < count; i++) {
+            worker__complete(&worker, &entries[i], polled_ns);
+        }
+        if (polled_ns >= tick_ns || (index == 0 && worker.stop_obeyed < server_stopping(server))) {
+            worker__tick(&worker, polled_ns);
+            tick_ns = polled_ns + TICK_NS;
+        }
+        int64_t now_ns = clock_now_ns();
+        recorder_flush(worker.recorder, now_ns);
+        if (index == 0) {
+            recorder_set_connections(worker.recorder, now_ns, atomic_load(&server->connections));
+        }
+    }
+}
+
+static void model__close(struct server *server)
+{
+    struct model_iocp *model = server->model_data;
+    if (model == NULL) {
+        return;
+    }
+    if (model->listener != INVALID_SOCKET) {
+        closesocket(model->listener);
+    }
+    if (model->port != NULL) {
+        CloseHandle(model->port);
+    }
+    mutex_close(&model->lock);
+    free(model);
+    server->model_data = NULL;
+}
+
+const struct model model_iocp = {
+    .name = "iocp",
+    .description = "one completion port, worker threads, AcceptEx, reference-counted sessions",
+    .kind = MODEL_PROACTOR,
+    .shards_count = SHARDS_COUNT,
+    .open = model__open,
+    .run = model__run,
+    .wake = model__wake,
+    .close = model__close,
+};

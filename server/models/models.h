@@ -1,0 +1,12 @@
+/* Every model there is; model_table_*.c says which of them a system has. */
+#ifndef DUMMYLOAD_SERVER_MODELS_MODELS_H
+#define DUMMYLOAD_SERVER_MODELS_MODELS_H
+
+#include "model.h"
+
+extern const struct model model_uring;           /* cport_model.c */
+extern const struct model model_iocp_per_worker; /* cport_model.c */
+extern const struct model model_iocp;            /* model_iocp.c */
+extern const struct model model_null;            /* null_model.c */
+
+#endif

@@ -1,0 +1,41 @@
+/* A recorder: what one thread of the server measures: counters, histograms, the series, and the
+ * connections that ended abnormally.
+ *
+ * One thread writes it; the server merges all when the threads have ended. A model with shards
+ * that several threads share lends the working thread's recorder to the shard (shard_enter). */
+#ifndef DUMMYLOAD_SERVER_RECORDER_H
+#define DUMMYLOAD_SERVER_RECORDER_H
+
+#include "cport/cport.h"
+#include "results/counters.h"
+#include "results/histogram.h"
+#include "results/result.h"
+#include "results/series.h"
+
+struct recorder {
+    int64_t origin_ns;
+    struct counters counters;
+    struct histogram receive_to_reply;
+    struct histogram queue_wait;
+    struct series *series;
+    struct counters flushed; /* what the series has seen */
+    struct result_abnormal *abnormal;
+    uint32_t abnormal_count;
+    uint32_t abnormal_max;
+    uint64_t abnormal_total;
+    struct cport_stats port; /* written by the model before its thread ends */
+};
+
+bool recorder_open(struct recorder *recorder, int64_t origin_ns, uint32_t abnormal_max,
+                   struct error *error);
+void recorder_close(struct recorder *recorder);
+/* Once per batch: hands the sums of the counters to the series. */
+void recorder_flush(struct recorder *recorder, int64_t now_ns);
+/* The level of open connections; one recorder of the server keeps it for all. */
+void recorder_set_connections(struct recorder *recorder, int64_t now_ns, uint64_t connections);
+/* Keeps the entry while there is room, and counts it; sets its opened_ns relative to the origin. */
+void recorder_add_abnormal(struct recorder *recorder, const struct result_abnormal *entry);
+/* Adds everything of from; into must have been opened with the same origin. */
+bool recorder_merge(struct recorder *into, const struct recorder *from);
+
+#endif

@@ -1,0 +1,30 @@
+/* What a server has measured: as a result document (DESIGN section 8) and as a few lines for a
+ * person. After server_join(). Control plane. */
+#ifndef DUMMYLOAD_SERVER_REPORT_H
+#define DUMMYLOAD_SERVER_REPORT_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct server;
+struct recorder;
+
+struct report {
+    struct server *server;
+    struct recorder *total; /* of all threads */
+    int64_t duration_ns;
+    bool interrupted;
+};
+
+/* Merges what the threads have recorded. */
+bool report_open(struct report *report, struct server *server, bool interrupted,
+                 struct error *error);
+void report_close(struct report *report);
+/* Writes the result document to path ("-": standard output), whole or not at all. */
+bool report_write(const struct report *report, const char *path, struct error *error);
+void report_print(const struct report *report, FILE *out);
+
+#endif

@@ -1,0 +1,72 @@
+#include "plain.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+plain_socket plain_connect(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return PLAIN_NONE;
+    }
+    const int on = 1;
+    const struct timeval timeout = {PLAIN_TIMEOUT_MS / 1000, 0};
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return PLAIN_NONE;
+    }
+    return fd;
+}
+
+bool plain_send(plain_socket socket, const void *data, size_t bytes)
+{
+    const uint8_t *at = data;
+    while (bytes > 0) {
+        ssize_t sent = send((int)socket, at, bytes, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        at += sent;
+        bytes -= (size_t)sent;
+    }
+    return true;
+}
+
+int plain_receive(plain_socket socket, void *data, size_t bytes_max)
+{
+    ssize_t received = recv((int)socket, data, bytes_max, 0);
+    if (received >= 0) {
+        return (int)received;
+    }
+    return errno == EAGAIN || errno == EWOULDBLOCK ? PLAIN_TIMED_OUT : PLAIN_RESET;
+}
+
+void plain_shutdown(plain_socket socket)
+{
+    shutdown((int)socket, SHUT_WR);
+}
+
+void plain_close(plain_socket socket)
+{
+    close((int)socket);
+}
+
+void plain_reset(plain_socket socket)
+{
+    const struct linger now = {1, 0};
+    setsockopt((int)socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close((int)socket);
+}

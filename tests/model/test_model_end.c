@@ -1,0 +1,321 @@
+/* How connections and servers end: half-close, reset, slow readers, limits, stops. The second part
+ * of the model suite. */
+#include "model_fixture.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void test_half_close_gets_all_replies_then_the_end(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket client = client_connect(server);
+    for (uint32_t i = 0; i < 1000; i++) {
+        client_send(client, i, &i, sizeof i);
+    }
+    plain_shutdown(client);
+    for (uint32_t i = 0; i < 1000; i++) {
+        client_expect(client, i, &i, sizeof i);
+    }
+    client_expect_end(client);
+    plain_close(client);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 1);
+    assert_int_equal(counters.totals[TOTAL_MESSAGES_SENT], 1000);
+}
+
+static void test_an_end_inside_a_frame_is_counted(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket client = client_connect(server);
+    client_send(client, 1, "whole", 5);
+    assert_true(plain_send(client, "\x20\0\1\0half", 8));
+    plain_shutdown(client);
+    client_expect(client, 1, "whole", 5);
+    client_expect_end(client);
+    plain_close(client);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_UNEXPECTED_CLOSE], 1);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 1);
+    assert_int_equal(counters.totals[TOTAL_BYTES_RECEIVED], 9 + 8);
+}
+
+static void test_a_reset_is_counted_and_harms_no_other(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket stays = client_connect(server);
+    plain_socket goes = client_connect(server);
+    client_send(goes, 1, "a", 1);
+    client_expect(goes, 1, "a", 1);
+    plain_reset(goes);
+    fixture_wait_for_connections(server, 1);
+    client_send(stays, 1, "b", 1);
+    client_expect(stays, 1, "b", 1);
+    client_leave(stays);
+    fixture_stop(server, &counters);
+    uint64_t resets = counters.errors[ERROR_KIND_RESET];
+    if (resets != 0 || !fixture_is_wine()) {
+        assert_int_equal(resets, 1);
+    }
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], resets);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 2 - resets);
+    assert_int_equal(counters_errors_sum(&counters), resets);
+}
+
+static void test_bad_frames_are_counted_and_closed(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    static const char *const heads[] = {"\0\0\1\0", "\3\0\1\0", "\xff\xff\1\0"};
+    fixture_options(&options, &handler_echo);
+    options.frame_bytes_max = 4096;
+    struct server *server = fixture_start(&options);
+    for (int i = 0; i < 3; i++) {
+        uint8_t byte;
+        plain_socket client = client_connect(server);
+        assert_true(plain_send(client, heads[i], 4));
+        assert_true(plain_receive(client, &byte, 1) <= 0);
+        plain_close(client);
+    }
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_FRAME_ERROR], 3);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 3);
+}
+
+enum { SLOW_CHATS = 1200, SLOW_BODY_BYTES = 32768 };
+
+static void test_a_slow_reader_is_closed_and_others_are_served(void **state)
+{
+    (void)state;
+    static uint8_t body[SLOW_BODY_BYTES];
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_chat);
+    options.send_queue_bytes_max = 512 * 1024;
+    struct server *server = fixture_start(&options);
+    plain_socket slow[2] = {client_connect(server), client_connect(server)}; /* one per thread */
+    plain_socket talker = client_connect(server);
+    plain_socket reader = client_connect(server);
+    fixture_wait_for_connections(server, 4);
+    clock_sleep_until_ns(clock_now_ns() + 200 * NS_PER_MS);
+    for (uint32_t i = 0; i < SLOW_CHATS; i++) { /* 39 MB: more than the system buffers */
+        client_send(talker, i, body, sizeof body);
+        client_expect(talker, i, body, sizeof body);
+        client_expect(reader, i, body, sizeof body);
+    }
+    fixture_wait_for_connections(server, 2);
+    client_leave(talker);
+    client_leave(reader);
+    plain_close(slow[0]);
+    plain_close(slow[1]);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_SEND_QUEUE_FULL], 2);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 2);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 2);
+}
+
+static void test_connections_beyond_the_limit_are_reset(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_echo);
+    options.connections_max = 2;
+    struct server *server = fixture_start(&options);
+    plain_socket a = client_connect(server);
+    plain_socket b = client_connect(server);
+    fixture_wait_for_connections(server, 2);
+    plain_socket c = client_connect(server);
+    client_expect_reset(c);
+    plain_close(c);
+    client_leave(a);
+    fixture_wait_for_connections(server, 1);
+    plain_socket d = client_connect(server); /* the place is free again */
+    client_send(d, 1, "d", 1);
+    client_expect(d, 1, "d", 1);
+    client_leave(d);
+    client_leave(b);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_REJECTED], 1);
+    assert_int_equal(counters.totals[TOTAL_CONNECTS_OK], 3);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 3);
+}
+
+static void test_silent_connections_are_closed_after_the_idle_timeout(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_echo);
+    options.idle_timeout_ns = 300 * NS_PER_MS;
+    struct server *server = fixture_start(&options);
+    plain_socket client = client_connect(server);
+    client_expect_reset(client);
+    plain_close(client);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_IDLE_TIMEOUT], 1);
+}
+
+enum { PLAYERS_COUNT = 4 };
+
+struct player {
+    plain_socket client;
+    uint32_t echoes;
+    bool ended_well;
+};
+
+/* Echoes until the server ends its stream; everything before must be whole and right. */
+static void player_run(void *argument)
+{
+    struct player *player = argument;
+    uint8_t frame[20];
+    uint8_t back[20];
+    client_write_frame(frame, 3, "0123456789abcdef", 16);
+    for (;;) {
+        size_t received = 0;
+        if (!plain_send(player->client, frame, sizeof frame)) {
+            return;
+        }
+        while (received < sizeof back) {
+            int bytes = plain_receive(player->client, back + received, sizeof back - received);
+            if (bytes <= 0) {
+                player->ended_well = bytes == PLAIN_END && received == 0;
+                plain_close(player->client);
+                return;
+            }
+            received += (size_t)bytes;
+        }
+        if (memcmp(frame, back, sizeof back) != 0) {
+            return;
+        }
+        player->echoes++;
+    }
+}
+
+static void test_a_graceful_stop_ends_traffic_in_good_order(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct thread threads[PLAYERS_COUNT];
+    struct player players[PLAYERS_COUNT];
+    struct error error;
+    struct server *server = fixture_serve(&handler_echo);
+    uint64_t echoes = 0;
+    for (int i = 0; i < PLAYERS_COUNT; i++) {
+        players[i] = (struct player){client_connect(server), 0, false};
+        assert_true(thread_start(&threads[i], player_run, &players[i], 0, &error));
+    }
+    clock_sleep_until_ns(clock_now_ns() + 300 * NS_PER_MS);
+    int64_t stop_ns = clock_now_ns();
+    fixture_stop(server, &counters);
+    assert_true(clock_now_ns() - stop_ns < SERVER_DRAIN_NS);
+    for (int i = 0; i < PLAYERS_COUNT; i++) {
+        thread_join(&threads[i]);
+        assert_true(players[i].ended_well);
+        assert_true(players[i].echoes > 0);
+        echoes += players[i].echoes;
+    }
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], PLAYERS_COUNT);
+    assert_int_equal(counters.totals[TOTAL_MESSAGES_SENT], echoes);
+    assert_int_equal(counters_errors_sum(&counters), 0);
+}
+
+static void test_a_stop_at_once_does_not_wait_for_anybody(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket clients[10];
+    for (int i = 0; i < 10; i++) {
+        clients[i] = client_connect(server);
+    }
+    fixture_wait_for_connections(server, 10);
+    int64_t stop_ns = clock_now_ns();
+    server_stop(server, SERVER_STOP_NOW);
+    fixture_stop(server, &counters);
+    assert_true(clock_now_ns() - stop_ns < 3 * NS_PER_S);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL],
+                     counters.totals[TOTAL_CONNECTS_OK]);
+    for (int i = 0; i < 10; i++) {
+        uint8_t byte;
+        assert_true(plain_receive(clients[i], &byte, 1) <= 0);
+        plain_close(clients[i]);
+    }
+}
+
+/* A peer that ignores our end of stream is waited for, but not for ever. */
+static void test_a_drain_is_bounded(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket client = client_connect(server);
+    client_send(client, 1, "x", 1);
+    client_expect(client, 1, "x", 1);
+    int64_t stop_ns = clock_now_ns();
+    fixture_stop(server, &counters);
+    int64_t took_ns = clock_now_ns() - stop_ns;
+    assert_true(took_ns >= SERVER_DRAIN_NS - NS_PER_S && took_ns < SERVER_DRAIN_NS + 3 * NS_PER_S);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 1);
+    plain_close(client);
+}
+
+static void test_a_port_in_use_is_said(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    struct error error = {{0}};
+    char port[16];
+    struct server *server = fixture_serve(&handler_echo);
+    fixture_options(&options, &handler_echo);
+    options.port = server_port(server);
+    struct server *second = server_create(&options, &error);
+    assert_non_null(second);
+    assert_false(server_start(second, &error));
+    server_destroy(second);
+    snprintf(port, sizeof port, "%u", (unsigned)options.port);
+    assert_non_null(strstr(error.text, port));
+    plain_socket client = client_connect(server); /* the first one serves on */
+    client_send(client, 1, "x", 1);
+    client_expect(client, 1, "x", 1);
+    client_leave(client);
+    fixture_stop(server, &counters);
+}
+
+static void test_servers_start_and_stop_again_and_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct counters counters;
+        fixture_stop(fixture_serve(&handler_echo), &counters);
+        assert_int_equal(counters.totals[TOTAL_CONNECTS_OK], 0);
+    }
+}
+
+int model_end_tests_run(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_half_close_gets_all_replies_then_the_end),
+        cmocka_unit_test(test_an_end_inside_a_frame_is_counted),
+        cmocka_unit_test(test_a_reset_is_counted_and_harms_no_other),
+        cmocka_unit_test(test_bad_frames_are_counted_and_closed),
+        cmocka_unit_test(test_a_slow_reader_is_closed_and_others_are_served),
+        cmocka_unit_test(test_connections_beyond_the_limit_are_reset),
+        cmocka_unit_test(test_silent_connections_are_closed_after_the_idle_timeout),
+        cmocka_unit_test(test_a_graceful_stop_ends_traffic_in_good_order),
+        cmocka_unit_test(test_a_stop_at_once_does_not_wait_for_anybody),
+        cmocka_unit_test(test_a_drain_is_bounded),
+        cmocka_unit_test(test_a_port_in_use_is_said),
+        cmocka_unit_test(test_servers_start_and_stop_again_and_again),
+    };
+    return cmocka_run_group_tests_name("endings", tests, NULL, NULL);
+}

@@ -1,0 +1,246 @@
+/* The handlers without sockets: bytes in, effects out. */
+#include "session_harness.h"
+
+/* Logs in and enters a room; both answers are checked and taken. */
+static void fake_enter(struct harness *harness, struct fake *fake, uint64_t room)
+{
+    uint8_t id[8];
+    uint8_t body[8];
+    write_u64(id, fake->session.id);
+    write_u64(body, room);
+    fake_send(harness, fake, 1, "name", 4);
+    fake_expect(fake, 2, id, 8);
+    fake_send(harness, fake, 101, body, 8);
+    fake_expect(fake, 102, body, 8);
+}
+
+static void test_echo_returns_every_frame_as_it_was(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[64];
+    size_t bytes = frame_put(run, 7, "abc", 3);
+    bytes += frame_put(run + bytes, 8, "", 0);
+    bytes += frame_put(run + bytes, 65535, "xyz12", 5);
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    assert_int_equal(fake->output_bytes, bytes);
+    assert_memory_equal(fake->output, run, bytes);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_RECEIVED), 3);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_SENT), 3);
+    assert_int_equal(histogram_count(&harness->recorder.receive_to_reply), 3);
+    assert_int_equal(histogram_count(&harness->recorder.queue_wait), 1);
+    fake_leave(harness, fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    assert_int_equal(counters_errors_sum(&harness->recorder.counters), 0);
+    harness_close(harness);
+}
+
+static void test_sink_takes_all_and_says_nothing(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_sink);
+    struct fake *fake = fake_open(harness, 0);
+    for (int i = 0; i < 100; i++) {
+        fake_send(harness, fake, 5, "body", 4);
+    }
+    assert_int_equal(fake->output_bytes, 0);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_RECEIVED), 100);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_raw_echo_returns_runs_as_they_arrive(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    harness->rules.framing.type = FRAMING_RAW;
+    struct fake *fake = fake_open(harness, 0);
+    fake_feed(harness, fake, "\xff\xff\xff", 3);
+    fake_feed(harness, fake, "x", 1);
+    harness_turn(harness);
+    assert_int_equal(fake->output_bytes, 4);
+    assert_memory_equal(fake->output, "\xff\xff\xffx", 4);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_chat_reaches_everyone_on_both_shards_once(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_chat);
+    struct fake *fakes[4];
+    uint8_t body[3000];
+    memset(body, 'b', sizeof body);
+    for (int i = 0; i < 4; i++) {
+        fakes[i] = fake_open(harness, i % SHARDS_COUNT);
+    }
+    fake_send(harness, fakes[0], 9, "hi", 2);     /* small: copied */
+    fake_send(harness, fakes[1], 10, body, 3000); /* large: shared by reference */
+    for (int i = 0; i < 4; i++) {
+        fake_expect(fakes[i], 9, "hi", 2);
+        fake_expect(fakes[i], 10, body, 3000);
+        assert_int_equal(fakes[i]->output_bytes, 0);
+    }
+    assert_true(harness->wakes >= 2);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_SENT), 8);
+    /* Only the senders asked: two replies, not eight. */
+    assert_int_equal(histogram_count(&harness->recorder.receive_to_reply), 2);
+    for (int i = 0; i < 4; i++) {
+        fake_leave(harness, fakes[i]);
+    }
+    harness_close(harness);
+}
+
+static void test_chats_of_one_batch_travel_as_one_buffer_in_order(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_chat);
+    struct fake *a = fake_open(harness, 0);
+    struct fake *b = fake_open(harness, 1);
+    uint8_t run[4096];
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < 50; i++) {
+        bytes += frame_put(run + bytes, i, &i, sizeof i);
+    }
+    harness_turn(harness);
+    int wakes = harness->wakes;
+    fake_feed(harness, a, run, bytes);
+    harness_turn(harness);
+    assert_int_equal(harness->wakes, wakes + 1);
+    assert_memory_equal(a->output, run, bytes);
+    assert_memory_equal(b->output, run, bytes);
+    assert_int_equal(b->output_bytes, bytes);
+    assert_int_equal(b->session.messages_sent, 50);
+    fake_leave(harness, a);
+    fake_leave(harness, b);
+    harness_close(harness);
+}
+
+static void test_mail_that_piled_up_does_not_overflow_readers(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_chat);
+    struct fake *talker = fake_open(harness, 0);
+    struct fake *reader = fake_open(harness, 1);
+    uint8_t body[10000];
+    memset(body, 'm', sizeof body);
+    harness_turn(harness);
+    int wakes = harness->wakes;
+    for (uint32_t i = 0; i < 60; i++) { /* 600 kB: more than twice the reader's send queue */
+        uint8_t frame[16384];
+        struct session *session;
+        fake_feed(harness, talker, frame, frame_put(frame, i, body, sizeof body));
+        shard_flush(&harness->shards[0]); /* the reader's shard gets no turn */
+        while ((session = shard_pop_dirty(&harness->shards[0])) != NULL) {
+            fake_advance((struct fake *)session, harness->now_ns);
+        }
+    }
+    for (int turns = 0; turns < 100 && reader->session.messages_sent < 60; turns++) {
+        assert_true(harness->wakes > wakes);
+        wakes = harness->wakes - 1;
+        harness_turn(harness);
+    }
+    for (uint32_t i = 0; i < 60; i++) {
+        fake_expect(reader, i, body, sizeof body);
+    }
+    assert_int_equal(counters_errors_sum(&harness->recorder.counters), 0);
+    fake_leave(harness, talker);
+    fake_leave(harness, reader);
+    harness_close(harness);
+}
+
+static void test_game_room_chat_reaches_the_room_only(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_game);
+    struct fake *a = fake_open(harness, 0);
+    struct fake *b = fake_open(harness, 1);
+    struct fake *elsewhere = fake_open(harness, 0);
+    fake_enter(harness, a, 7);
+    fake_enter(harness, b, 7);
+    fake_enter(harness, elsewhere, 7 + SHARD_ROOM_BUCKETS);
+    assert_true(a->session.id != b->session.id && a->session.id != elsewhere->session.id);
+    fake_send(harness, a, 201, "key-0001 hello", 14);
+    fake_expect(a, 202, "key-0001 hello", 14);
+    fake_expect(b, 202, "key-0001 hello", 14);
+    uint8_t named[8 + 2];
+    write_u64(named, b->session.id);
+    memcpy(named + 8, "yo", 2);
+    fake_send(harness, b, 203, "yo", 2);
+    fake_expect(a, 204, named, sizeof named);
+    fake_expect(b, 204, named, sizeof named);
+    fake_send(harness, b, 301, "yo", 2);
+    fake_expect(a, 302, named, sizeof named);
+    fake_expect(b, 302, named, sizeof named);
+    assert_int_equal(elsewhere->output_bytes, 0);
+    fake_send(harness, b, 103, NULL, 0);
+    uint8_t room[8];
+    write_u64(room, 7);
+    fake_expect(b, 104, room, 8);
+    fake_send(harness, a, 201, "alone", 5);
+    fake_expect(a, 202, "alone", 5);
+    assert_int_equal(b->output_bytes, 0);
+    fake_leave(harness, a);
+    fake_leave(harness, b);
+    fake_leave(harness, elsewhere);
+    harness_close(harness);
+}
+
+static void test_game_counts_what_it_does_not_know(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_game);
+    struct fake *fake = fake_open(harness, 0);
+    fake_send(harness, fake, 201, "before login", 12);
+    fake_send(harness, fake, 1, NULL, 0);
+    fake->output_bytes = 0;
+    fake_send(harness, fake, 777, "what", 4);
+    fake_send(harness, fake, 101, "short", 5);
+    fake_send(harness, fake, 201, "in no room", 10);
+    assert_int_equal(errors(harness, ERROR_KIND_UNKNOWN_MESSAGE), 4);
+    assert_int_equal(fake->output_bytes, 0);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_game_close_me_sends_then_shuts_down_then_waits(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_game);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[64];
+    uint8_t id[8];
+    write_u64(id, fake->session.id);
+    size_t bytes = frame_put(run, 1, NULL, 0);
+    bytes += frame_put(run + bytes, 901, NULL, 0);
+    bytes += frame_put(run + bytes, 1, NULL, 0); /* too late: counted, not answered */
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    fake_expect(fake, 2, id, 8);
+    assert_int_equal(fake->output_bytes, 0);
+    assert_true(fake->shut_down);
+    assert_false(fake->closed_fin);
+    assert_true(session_can_receive(&fake->session));
+    fake_leave(harness, fake);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_RECEIVED), 3);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    harness_close(harness);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_echo_returns_every_frame_as_it_was),
+        cmocka_unit_test(test_sink_takes_all_and_says_nothing),
+        cmocka_unit_test(test_raw_echo_returns_runs_as_they_arrive),
+        cmocka_unit_test(test_chat_reaches_everyone_on_both_shards_once),
+        cmocka_unit_test(test_chats_of_one_batch_travel_as_one_buffer_in_order),
+        cmocka_unit_test(test_mail_that_piled_up_does_not_overflow_readers),
+        cmocka_unit_test(test_game_room_chat_reaches_the_room_only),
+        cmocka_unit_test(test_game_counts_what_it_does_not_know),
+        cmocka_unit_test(test_game_close_me_sends_then_shuts_down_then_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,293 @@
+/* The session without sockets: framing, counting, back pressure, every way to end. */
+#include "session_harness.h"
+
+static void test_bytes_one_at_a_time_make_the_same_frames(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[600];
+    uint8_t body[200];
+    memset(body, 0xA5, sizeof body);
+    size_t bytes = frame_put(run, 1, body, sizeof body);
+    bytes += frame_put(run + bytes, 2, body, 1);
+    bytes += frame_put(run + bytes, 3, body, 0);
+    for (size_t i = 0; i < bytes; i++) {
+        fake_feed(harness, fake, run + i, 1);
+        harness_turn(harness);
+    }
+    assert_int_equal(fake->output_bytes, bytes);
+    assert_memory_equal(fake->output, run, bytes);
+    assert_int_equal(fake->session.messages_received, 3);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_output_taken_in_small_pieces_arrives_whole(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[8192];
+    uint8_t body[1000];
+    memset(body, 1, sizeof body);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        bytes += frame_put(run + bytes, i, body, sizeof body);
+    }
+    fake->window_bytes = 333;
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    assert_int_equal(fake->output_bytes, bytes);
+    assert_memory_equal(fake->output, run, bytes);
+    assert_int_equal(total(harness, TOTAL_BYTES_SENT), bytes);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_SENT), 8);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_a_slow_reader_in_a_chat_is_closed_and_others_are_not(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_chat);
+    struct fake *talker = fake_open(harness, 0);
+    struct fake *slow = fake_open(harness, 0);
+    struct fake *slow_elsewhere = fake_open(harness, 1);
+    uint8_t body[10000];
+    memset(body, 's', sizeof body);
+    slow->window_bytes = 0;
+    slow_elsewhere->window_bytes = 0;
+    int sent = 0;
+    while (!slow->closed_rst && sent < 100) {
+        fake_send(harness, talker, 1, body, sizeof body);
+        sent++;
+    }
+    assert_true(slow->closed_rst);
+    assert_true(slow_elsewhere->closed_rst);
+    assert_in_range(sent, 20, 40); /* 256 KiB of 10 kB messages */
+    assert_int_equal(errors(harness, ERROR_KIND_SEND_QUEUE_FULL), 2);
+    fake_send(harness, talker, 2, "on", 2);
+    for (int i = 0; i < sent; i++) {
+        fake_expect(talker, 1, body, sizeof body);
+    }
+    fake_expect(talker, 2, "on", 2);
+    fake_end(slow);
+    fake_end(slow_elsewhere);
+    fake_leave(harness, talker);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_ABNORMAL), 2);
+    assert_int_equal(harness->recorder.abnormal_total, 2);
+    assert_int_equal(harness->recorder.abnormal[0].reason, ERROR_KIND_SEND_QUEUE_FULL);
+    harness_close(harness);
+}
+
+static void test_echo_of_an_unread_peer_stops_reading_instead_of_closing(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t body[10000];
+    memset(body, 'e', sizeof body);
+    fake->window_bytes = 0;
+    int sent = 0;
+    while (session_can_receive(&fake->session) && sent < 100) {
+        fake_send(harness, fake, 1, body, sizeof body);
+        sent++;
+    }
+    assert_in_range(sent, 10, 20); /* half of the queue */
+    assert_false(fake->closed_rst);
+    fake->window_bytes = SIZE_MAX; /* it reads again */
+    fake_take(fake);
+    harness_turn(harness);
+    assert_true(session_can_receive(&fake->session));
+    for (int i = 0; i < sent; i++) {
+        fake_expect(fake, 1, body, sizeof body);
+    }
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+static void test_bad_sizes_end_the_session_as_frame_errors(void **state)
+{
+    (void)state;
+    static const uint8_t heads[][4] = {{3, 0, 1, 0}, {0, 0, 1, 0}, {0x01, 0x08, 1, 0}};
+    struct harness *harness = harness_open(&handler_echo);
+    harness->rules.framing.frame_bytes_max = 2048;
+    for (size_t i = 0; i < 3; i++) {
+        struct fake *fake = fake_open(harness, 0);
+        fake_feed(harness, fake, heads[i], 4);
+        harness_turn(harness);
+        assert_true(fake->closed_rst);
+        assert_int_equal(errors(harness, ERROR_KIND_FRAME_ERROR), i + 1);
+        fake_feed(harness, fake, heads[i], 4); /* still on its way: counted, not parsed */
+        assert_int_equal(fake->session.bytes_received, 8);
+        fake_end(fake);
+    }
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_ABNORMAL), 3);
+    assert_int_equal(total(harness, TOTAL_BYTES_RECEIVED), 24);
+    harness_close(harness);
+}
+
+static void test_an_end_inside_a_frame_is_unexpected_and_still_answered(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[32];
+    size_t bytes = frame_put(run, 1, "whole", 5);
+    run[bytes] = 9; /* the first byte of another */
+    fake_feed(harness, fake, run, bytes + 1);
+    session_receive_end(&fake->session, harness->now_ns);
+    harness_turn(harness);
+    fake_expect(fake, 1, "whole", 5);
+    assert_true(fake->closed_fin);
+    assert_int_equal(errors(harness, ERROR_KIND_UNEXPECTED_CLOSE), 1);
+    fake_end(fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_ABNORMAL), 1);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 0);
+    harness_close(harness);
+}
+
+static void test_half_close_is_flushed_before_the_close(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    fake->window_bytes = 0;
+    fake_send(harness, fake, 1, "late", 4);
+    session_receive_end(&fake->session, harness->now_ns);
+    harness_turn(harness);
+    assert_false(fake->closed_fin);
+    fake->window_bytes = SIZE_MAX;
+    fake_take(fake);
+    harness_turn(harness);
+    fake_expect(fake, 1, "late", 4);
+    assert_true(fake->closed_fin);
+    fake_end(fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    harness_close(harness);
+}
+
+static void test_messages_sent_whole_are_counted_when_the_peer_resets(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t run[400];
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < 10; i++) {
+        bytes += frame_put(run + bytes, i, "0123456789abcdef", 16);
+    }
+    fake->window_bytes = 0;
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    fake->window_bytes = 70; /* three frames of 20 bytes and a half */
+    fake_take(fake);
+    session_fail(&fake->session, ERROR_KIND_RESET);
+    harness_turn(harness);
+    assert_true(fake->closed_rst);
+    fake_end(fake);
+    assert_int_equal(total(harness, TOTAL_BYTES_SENT), 70);
+    assert_int_equal(total(harness, TOTAL_MESSAGES_SENT), 3);
+    assert_int_equal(harness->recorder.abnormal[0].messages_sent, 3);
+    assert_int_equal(harness->recorder.abnormal[0].messages_received, 10);
+    assert_int_equal(errors(harness, ERROR_KIND_RESET), 1);
+    harness_close(harness);
+}
+
+static void test_silence_ends_a_session_after_the_idle_timeout(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    harness->rules.idle_timeout_ns = NS_PER_S;
+    struct fake *silent = fake_open(harness, 0);
+    struct fake *busy = fake_open(harness, 0);
+    for (int i = 0; i < 30; i++) {
+        harness->now_ns += 100 * NS_PER_MS;
+        fake_send(harness, busy, 1, NULL, 0);
+        assert_true(shard_sweep(&harness->shards[0], harness->now_ns) > harness->now_ns);
+        harness_turn(harness);
+    }
+    assert_true(silent->closed_rst);
+    assert_false(busy->closed_rst);
+    assert_int_equal(errors(harness, ERROR_KIND_IDLE_TIMEOUT), 1);
+    fake_end(silent);
+    fake_leave(harness, busy);
+    harness_close(harness);
+}
+
+static void test_a_peer_that_never_ends_its_stream_is_closed(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_game);
+    struct fake *fake = fake_open(harness, 0);
+    fake_send(harness, fake, 901, NULL, 0);
+    assert_true(fake->shut_down);
+    int waited_s = 0;
+    while (!fake->closed_rst && waited_s < 20) {
+        assert_true(shard_sweep(&harness->shards[0], harness->now_ns) != TIME_NEVER_NS);
+        harness_turn(harness);
+        harness->now_ns += NS_PER_S;
+        waited_s++;
+    }
+    assert_in_range(waited_s, 5, 8);
+    assert_int_equal(errors(harness, ERROR_KIND_IDLE_TIMEOUT), 1);
+    fake_end(fake);
+    assert_int_equal(shard_sweep(&harness->shards[0], harness->now_ns), TIME_NEVER_NS);
+    harness_close(harness);
+}
+
+static void test_finish_all_answers_what_came_before_and_ends_cleanly(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    fake->window_bytes = 0;
+    fake_send(harness, fake, 1, "a", 1);
+    shard_finish_all(&harness->shards[0], harness->now_ns);
+    fake_send(harness, fake, 2, "b", 1); /* before our end of stream went out: answered */
+    fake->window_bytes = SIZE_MAX;
+    fake_take(fake);
+    harness_turn(harness);
+    assert_true(fake->shut_down);
+    fake_send(harness, fake, 3, "c", 1);
+    fake_expect(fake, 1, "a", 1);
+    fake_expect(fake, 2, "b", 1);
+    assert_int_equal(fake->output_bytes, 0);
+    fake_leave(harness, fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    harness_close(harness);
+}
+
+static void test_the_abnormal_list_is_bounded_and_counts_on(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    for (int i = 0; i < 15; i++) {
+        struct fake *fake = fake_open(harness, 0);
+        session_fail(&fake->session, ERROR_KIND_RESET);
+        harness_turn(harness);
+        fake_end(fake);
+    }
+    assert_int_equal(harness->recorder.abnormal_count, 10);
+    assert_int_equal(harness->recorder.abnormal_total, 15);
+    harness_close(harness);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_one_at_a_time_make_the_same_frames),
+        cmocka_unit_test(test_output_taken_in_small_pieces_arrives_whole),
+        cmocka_unit_test(test_a_slow_reader_in_a_chat_is_closed_and_others_are_not),
+        cmocka_unit_test(test_echo_of_an_unread_peer_stops_reading_instead_of_closing),
+        cmocka_unit_test(test_bad_sizes_end_the_session_as_frame_errors),
+        cmocka_unit_test(test_an_end_inside_a_frame_is_unexpected_and_still_answered),
+        cmocka_unit_test(test_half_close_is_flushed_before_the_close),
+        cmocka_unit_test(test_messages_sent_whole_are_counted_when_the_peer_resets),
+        cmocka_unit_test(test_silence_ends_a_session_after_the_idle_timeout),
+        cmocka_unit_test(test_a_peer_that_never_ends_its_stream_is_closed),
+        cmocka_unit_test(test_finish_all_answers_what_came_before_and_ends_cleanly),
+        cmocka_unit_test(test_the_abnormal_list_is_bounded_and_counts_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
