@@ -1,0 +1,94 @@
+/* The memory of a worker's connections: a few large blocks, made before the run. */
+#include "conn.h"
+#include "core/clock.h"
+#include "core/must.h"
+
+#include <stdlib.h>
+
+static uint32_t conn__ring_size(uint32_t lanes)
+{
+    uint32_t size = CONN_MESSAGES_MIN;
+    while (size < 2 * lanes && size < CONN_MESSAGES_MAX) {
+        size *= 2;
+    }
+    return size;
+}
+
+static void conn__open(struct conn_group *group, uint32_t index, uint32_t number, size_t vm_bytes,
+                       uint32_t lane_words)
+{
+    const struct plan *plan = group->plan;
+    struct conn *conn = &group->conns[index];
+    struct vm_identity identity = {.seed = plan->scenario->load.seed,
+                                   .connection = number,
+                                   .behavior = plan->seats[number].behavior,
+                                   .closed_loop = !plan->open_loop};
+    conn->group = group;
+    conn->number = number;
+    conn->behavior = plan->seats[number].behavior;
+    conn->state = CONN_IDLE;
+    conn->deadline_ns = TIME_NEVER_NS;
+    conn->end_reason = ERROR_KINDS;
+    conn->socket.handle = CPORT_HANDLE_NONE;
+    conn->io_op.owner = conn;
+    conn->recv_op.owner = conn;
+    conn->close_op.owner = conn;
+    conn->lanes = group->lane_memory + (size_t)index * lane_words;
+    conn->message_bytes = group->ring_memory + (size_t)index * group->messages_max;
+    conn->vm = vm_init(group->vm_memory + (size_t)index * vm_bytes, plan->program, &identity,
+                       &group->recorder->observer, group->now_ns);
+}
+
+bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
+                     struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
+                     uint32_t numbers_count, struct error *error)
+{
+    uint32_t lanes = program_lanes_count(plan->program);
+    uint32_t lane_words = (lanes + 63) / 64;
+    size_t alignment = sizeof(max_align_t);
+    size_t vm_bytes = (program_vm_bytes(plan->program) + alignment - 1) / alignment * alignment;
+    *group = (struct conn_group){.port = port,
+                                 .plan = plan,
+                                 .recorder = recorder,
+                                 .arrivals = arrivals,
+                                 .messages_max = conn__ring_size(lanes),
+                                 .now_ns = cport_now_ns(port)};
+    send_pool_open(&group->pool);
+    group->conns = calloc(numbers_count, sizeof(*group->conns));
+    group->vm_memory = calloc(numbers_count, vm_bytes);
+    group->lane_memory = calloc(numbers_count, lane_words * sizeof(*group->lane_memory));
+    group->ring_memory = calloc(numbers_count, group->messages_max * sizeof(*group->ring_memory));
+    if (group->conns == NULL || group->vm_memory == NULL || group->lane_memory == NULL ||
+        group->ring_memory == NULL) {
+        error_set(error, "no memory for %u connections", numbers_count);
+        conn_group_close(group);
+        return false;
+    }
+    if (!timer_heap_open(&group->timers, numbers_count, error)) {
+        conn_group_close(group);
+        return false;
+    }
+    for (uint32_t i = 0; i < numbers_count; i++) {
+        conn__open(group, i, numbers[i], vm_bytes, lane_words);
+        group->conns_count++;
+    }
+    return true;
+}
+
+void conn_group_close(struct conn_group *group)
+{
+    for (uint32_t i = 0; i < group->conns_count; i++) {
+        struct conn *conn = &group->conns[i];
+        must(conn->state == CONN_FINISHED || !conn->began);
+        vm_release(conn->vm);
+    }
+    if (group->timers.nodes != NULL) {
+        timer_heap_close(&group->timers);
+    }
+    send_pool_close(&group->pool);
+    free(group->conns);
+    free(group->vm_memory);
+    free(group->lane_memory);
+    free(group->ring_memory);
+    *group = (struct conn_group){0};
+}

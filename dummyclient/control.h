@@ -1,0 +1,30 @@
+/* What the supervisor tells its workers: the moments at which the phases of the run begin.
+ * Written by the supervisor, read by the workers, all of it atomic; times are on clock_now_ns()
+ * (the port's clock), TIME_NEVER_NS until they are known.
+ *
+ * origin -> t0 (all ready: arrivals begin) -> stop (no arrival is intended from here on) ->
+ * cut (the drain is over: what is outstanding is given up) -> abort (every connection is reset). */
+#ifndef DUMMYLOAD_CLIENT_CONTROL_H
+#define DUMMYLOAD_CLIENT_CONTROL_H
+
+#include "core/clock.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct control {
+    _Atomic int64_t t0_ns;
+    _Atomic int64_t stop_ns;
+    _Atomic int64_t cut_ns;
+    _Atomic int64_t abort_ns;
+};
+
+static inline void control_init(struct control *control)
+{
+    atomic_store(&control->t0_ns, TIME_NEVER_NS);
+    atomic_store(&control->stop_ns, TIME_NEVER_NS);
+    atomic_store(&control->cut_ns, TIME_NEVER_NS);
+    atomic_store(&control->abort_ns, TIME_NEVER_NS);
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* The figures of a run: what one worker records, and, added up, what the whole run has.
+ *
+ * One thread per struct while recording; the supervisor adds them when the workers have ended.
+ * Memory is allocated at open only. */
+#ifndef DUMMYLOAD_CLIENT_FIGURES_H
+#define DUMMYLOAD_CLIENT_FIGURES_H
+
+#include "core/error.h"
+#include "cport/cport.h"
+#include "results/counters.h"
+#include "results/histogram.h"
+#include "results/result.h"
+#include "results/series.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The times of DESIGN section 7. */
+enum latency_kind {
+    LATENCY_RESPONSE,        /* last byte - intended */
+    LATENCY_SERVICE,         /* last byte - sent */
+    LATENCY_CONNECTION_WAIT, /* max(0, connection free - intended): the plan or the server */
+    LATENCY_SEND_LAG,        /* sent - max(intended, connection free): this program */
+    LATENCY_POLL_GAP,        /* from the return of a poll to the next poll: this program */
+    LATENCY_START_LAG,       /* connection_wait + send_lag */
+    LATENCY_CONNECT,         /* connect submitted to connected */
+    LATENCY_ITERATION,       /* one pass of the loop without its think time */
+    LATENCY_KINDS
+};
+
+/* One named request of the scenario. */
+struct figures_step {
+    struct histogram response;
+    struct histogram service;
+    uint64_t errors[ERROR_KINDS];
+};
+
+struct figures {
+    struct counters counters;
+    struct histogram latency[LATENCY_KINDS];
+    struct figures_step *steps;
+    uint32_t steps_count;
+    struct series *series;
+    struct result_abnormal *abnormal;
+    uint32_t abnormal_count;
+    uint32_t abnormal_max;
+    uint64_t abnormal_total;
+    /* Of the measuring window: arrivals due, iterations begun, arrivals that never began (they
+     * are in response as censored), arrivals dropped because the scenario said so. */
+    uint64_t arrivals_intended;
+    uint64_t iterations_started;
+    uint64_t arrivals_never_started;
+    uint64_t arrivals_dropped;
+    /* Set by the supervisor once the whole is added up. 0 target: closed loop. */
+    double rate_target_per_s;
+    double rate_achieved_per_s;
+    /* Requests that were still open when the run ended; they are in response as censored. */
+    uint64_t requests_cut;
+    /* Steps of the scenario that said the run is to fail. */
+    uint64_t failed_steps;
+    struct cport_stats port;
+};
+
+/* "response", "service", ... as in the result. */
+const char *latency_key(enum latency_kind kind);
+
+bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t abnormal_max,
+                  int64_t origin_ns, struct error *error);
+void figures_close(struct figures *figures);
+/* False when the series could not be merged (no memory); the rest has been added. */
+bool figures_add(struct figures *into, const struct figures *from);
+
+#endif

@@ -1,0 +1,348 @@
+#include "options.h"
+
+#include "core/suggest.h"
+#include "core/units.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_code {
+    OPTION_RATE_PER_CONNECTION = 256,
+    OPTION_CONNECT_RATE,
+    OPTION_TARGET,
+    OPTION_WARMUP,
+    OPTION_SEED,
+    OPTION_SET,
+    OPTION_SOURCE,
+    OPTION_NDJSON,
+    OPTION_RUN_ID,
+    OPTION_OPENMETRICS,
+    OPTION_THRESHOLD,
+    OPTION_NO_STRICT,
+    OPTION_CHECK,
+    OPTION_IO,
+    OPTION_NO_PROGRESS,
+    OPTION_VERSION,
+    OPTION_HELP
+};
+
+static const char OPTIONS_SHORT[] = "+:H:p:c:r:d:t:o:qh";
+
+static const struct option OPTIONS_LONG[] = {
+    {"host", required_argument, NULL, 'H'},
+    {"port", required_argument, NULL, 'p'},
+    {"target", required_argument, NULL, OPTION_TARGET},
+    {"connections", required_argument, NULL, 'c'},
+    {"connect-rate", required_argument, NULL, OPTION_CONNECT_RATE},
+    {"rate", required_argument, NULL, 'r'},
+    {"rate-per-connection", required_argument, NULL, OPTION_RATE_PER_CONNECTION},
+    {"duration", required_argument, NULL, 'd'},
+    {"warmup", required_argument, NULL, OPTION_WARMUP},
+    {"threads", required_argument, NULL, 't'},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"source", required_argument, NULL, OPTION_SOURCE},
+    {"out", required_argument, NULL, 'o'},
+    {"ndjson", required_argument, NULL, OPTION_NDJSON},
+    {"run-id", required_argument, NULL, OPTION_RUN_ID},
+    {"openmetrics", required_argument, NULL, OPTION_OPENMETRICS},
+    {"threshold", required_argument, NULL, OPTION_THRESHOLD},
+    {"no-strict", no_argument, NULL, OPTION_NO_STRICT},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"io", required_argument, NULL, OPTION_IO},
+    {"quiet", no_argument, NULL, 'q'},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0}};
+
+static const char *options__long_name(int code)
+{
+    for (const struct option *option = OPTIONS_LONG; option->name != NULL; option++) {
+        if (option->val == code) {
+            return option->name;
+        }
+    }
+    return "?";
+}
+
+static void options__set_defaults(struct options *options)
+{
+    *options = (struct options){.port = -1,
+                                .connections = -1,
+                                .connect_rate_per_s = -1,
+                                .rate_per_s = -1,
+                                .rate_per_connection_per_s = -1,
+                                .duration_ns = -1,
+                                .warmup_ns = -1,
+                                .threads = -1,
+                                .strict = true,
+                                .progress = true};
+}
+
+static bool options__push(const char **list, uint32_t *count, uint32_t count_max, const char *value,
+                          struct error *error)
+{
+    if (*count == count_max) {
+        error_set(error, "given more than %u times", count_max);
+        return false;
+    }
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool options__seed(struct options *options, const char *value, struct error *error)
+{
+    char *end;
+    options->seed = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' ||
+        (options->seed == UINT64_MAX && strcmp(value, "18446744073709551615") != 0)) {
+        error_set(error, "expected a whole number from 0 to 2^64 - 1, found \"%s\"", value);
+        return false;
+    }
+    options->has_seed = true;
+    return true;
+}
+
+static bool options__variable(struct options *options, const char *value, struct error *error)
+{
+    const char *equals = strchr(value, '=');
+    size_t bytes = equals == NULL ? 0 : (size_t)(equals - value);
+    if (bytes == 0 || bytes >= OPTIONS_TEXT_BYTES_MAX) {
+        error_set(error, "expected NAME=VALUE with a name of 1 to %d letters, found \"%s\"",
+                  OPTIONS_TEXT_BYTES_MAX - 1, value);
+        return false;
+    }
+    if (options->variables_count == OPTIONS_VARIABLES_MAX) {
+        error_set(error, "given more than %d times", OPTIONS_VARIABLES_MAX);
+        return false;
+    }
+    uint32_t index = options->variables_count++;
+    memcpy(options->variable_names[index], value, bytes);
+    options->variables[index].name = options->variable_names[index];
+    options->variables[index].value = equals + 1;
+    return true;
+}
+
+/* A run id becomes part of file names: keep it to letters that every file system takes. */
+static bool options__run_id(struct options *options, const char *value, struct error *error)
+{
+    static const char LETTERS[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t bytes = strlen(value);
+    if (bytes == 0 || bytes >= OPTIONS_TEXT_BYTES_MAX || strspn(value, LETTERS) != bytes) {
+        error_set(error, "expected 1 to %d letters of a-z A-Z 0-9 - _ ., found \"%s\"",
+                  OPTIONS_TEXT_BYTES_MAX - 1, value);
+        return false;
+    }
+    options->run_id = value;
+    return true;
+}
+
+static bool options__backend(struct options *options, const char *value, struct error *error)
+{
+    static const struct {
+        const char *name;
+        enum cport_backend_kind backend;
+    } BACKENDS[] = {{"uring", CPORT_BACKEND_URING},
+                    {"epoll", CPORT_BACKEND_EPOLL},
+                    {"iocp", CPORT_BACKEND_IOCP}};
+    for (size_t i = 0; i < sizeof(BACKENDS) / sizeof(BACKENDS[0]); i++) {
+        if (strcmp(value, BACKENDS[i].name) == 0) {
+            options->backend = BACKENDS[i].backend;
+            return true;
+        }
+    }
+    error_set(error, "expected uring or epoll (Linux) or iocp (Windows), found \"%s\"", value);
+    return false;
+}
+
+static bool options__rate(double *rate_per_s, const char *value, struct error *error)
+{
+    if (!units_rate_per_s(value, rate_per_s, error)) {
+        return false;
+    }
+    if (*rate_per_s <= 0) {
+        error_set(error, "expected a rate above 0, found \"%s\"", value);
+        return false;
+    }
+    return true;
+}
+
+static bool options__duration(int64_t *duration_ns, bool zero_allowed, const char *value,
+                              struct error *error)
+{
+    if (!units_duration_ns(value, duration_ns, error)) {
+        return false;
+    }
+    if (*duration_ns == 0 && !zero_allowed) {
+        error_set(error, "expected a duration above 0, found \"%s\"", value);
+        return false;
+    }
+    return true;
+}
+
+/* The options that say what load to play. */
+static bool options__take_load(struct options *options, int code, const char *value,
+                               struct error *error)
+{
+    switch (code) {
+    case 'H':
+        options->host = value;
+        return true;
+    case 'p':
+        return units_integer(value, 1, 65535, &options->port, error);
+    case OPTION_TARGET:
+        return options__push(options->targets, &options->targets_count, OPTIONS_TARGETS_MAX, value,
+                             error);
+    case OPTION_SOURCE:
+        return options__push(options->sources, &options->sources_count, OPTIONS_SOURCES_MAX, value,
+                             error);
+    case 'c':
+        return units_integer(value, 1, 1000000, &options->connections, error);
+    case OPTION_CONNECT_RATE:
+        return options__rate(&options->connect_rate_per_s, value, error);
+    case 'r':
+        return options__rate(&options->rate_per_s, value, error);
+    case OPTION_RATE_PER_CONNECTION:
+        return options__rate(&options->rate_per_connection_per_s, value, error);
+    case 'd':
+        return options__duration(&options->duration_ns, false, value, error);
+    case OPTION_WARMUP:
+        return options__duration(&options->warmup_ns, true, value, error);
+    case 't':
+        return units_integer(value, 1, OPTIONS_THREADS_MAX, &options->threads, error);
+    case OPTION_SEED:
+        return options__seed(options, value, error);
+    case OPTION_SET:
+        return options__variable(options, value, error);
+    default:
+        error_set(error, "not an option");
+        return false;
+    }
+}
+
+/* The options that say where results go and what judges them; the rest is load. */
+static bool options__take(struct options *options, int code, const char *value, struct error *error)
+{
+    switch (code) {
+    case 'o':
+        options->out_path = value;
+        return true;
+    case OPTION_NDJSON:
+        options->ndjson_path = value;
+        return true;
+    case OPTION_OPENMETRICS:
+        options->openmetrics_path = value;
+        return true;
+    case OPTION_RUN_ID:
+        return options__run_id(options, value, error);
+    case OPTION_THRESHOLD:
+        return options__push(options->thresholds, &options->thresholds_count,
+                             OPTIONS_THRESHOLDS_MAX, value, error);
+    case OPTION_NO_STRICT:
+        options->strict = false;
+        return true;
+    case OPTION_CHECK:
+        options->mode = OPTIONS_CHECK;
+        return true;
+    case OPTION_IO:
+        return options__backend(options, value, error);
+    case 'q':
+        options->quiet = true;
+        return true;
+    case OPTION_NO_PROGRESS:
+        options->progress = false;
+        return true;
+    default:
+        return options__take_load(options, code, value, error);
+    }
+}
+
+static void options__unknown(const char *word, struct error *error)
+{
+    const char *names[sizeof(OPTIONS_LONG) / sizeof(OPTIONS_LONG[0])];
+    size_t count = 0;
+    for (const struct option *option = OPTIONS_LONG; option->name != NULL; option++) {
+        names[count++] = option->name;
+    }
+    char name[OPTIONS_TEXT_BYTES_MAX];
+    const char *letters = word + strspn(word, "-");
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(letters, "="), letters);
+    const char *nearest = strncmp(word, "--", 2) == 0 ? suggest_nearest(name, names, count) : NULL;
+    if (nearest != NULL) {
+        error_set(error, "unknown option %s; did you mean --%s?", word, nearest);
+    } else {
+        error_set(error, "unknown option %s; see --help", word);
+    }
+}
+
+/* getopt's '?' and ':': which option it was, and why. */
+static void options__refused(char **argv, int result, struct error *error)
+{
+    const char *word = argv[optind - 1];
+    bool is_long = strncmp(word, "--", 2) == 0;
+    if (result == ':') {
+        error_set(error, "%s%s: a value is missing; see --help", is_long ? "" : "-",
+                  is_long ? word : (char[]){(char)optopt, '\0'});
+        return;
+    }
+    if (is_long && optopt != 0 && strncmp(word + 2, options__long_name(optopt), 2) == 0) {
+        error_set(error, "--%s takes no value", options__long_name(optopt));
+        return;
+    }
+    char letter[3] = {'-', (char)optopt, '\0'};
+    options__unknown(optopt == 0 ? word : letter, error);
+}
+
+bool options_parse(struct options *options, int argc, char **argv, struct error *error)
+{
+    options__set_defaults(options);
+    opterr = 0;
+    optind = 1;
+    /* Options and the scenario in any order, the same with every getopt: take options until the
+     * first other word, take that, go on. */
+    for (;;) {
+        int code = getopt_long(argc, argv, OPTIONS_SHORT, OPTIONS_LONG, NULL);
+        if (code == 'h' || code == OPTION_HELP || code == OPTION_VERSION) {
+            options->mode = code == OPTION_VERSION ? OPTIONS_VERSION : OPTIONS_HELP;
+            return true;
+        }
+        if (code == '?' || code == ':') {
+            options__refused(argv, code, error);
+            return false;
+        }
+        if (code != -1) {
+            struct error reason = {""};
+            if (!options__take(options, code, optarg, &reason)) {
+                error_set(error, "--%s: %s", options__long_name(code), reason.text);
+                return false;
+            }
+            continue;
+        }
+        if (optind >= argc) {
+            break;
+        }
+        if (options->scenario_path != NULL) {
+            error_set(error, "one scenario at a time: \"%s\" comes after \"%s\"", argv[optind],
+                      options->scenario_path);
+            return false;
+        }
+        options->scenario_path = argv[optind++];
+    }
+    if (options->scenario_path == NULL) {
+        error_set(error, "no scenario given; try: dummyclient scenarios/echo.json");
+        return false;
+    }
+    if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
+        error_set(error, "--rate and --rate-per-connection exclude each other: give one");
+        return false;
+    }
+    if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
+        error_set(error, "--target says host and port already: drop --host and --port");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,65 @@
+/* The command line of dummyclient, as it was typed: nothing is resolved or looked up yet.
+ *
+ * Start-up only, one thread. The strings point into argv, which must stay. */
+#ifndef DUMMYLOAD_CLIENT_OPTIONS_H
+#define DUMMYLOAD_CLIENT_OPTIONS_H
+
+#include "core/error.h"
+#include "cport/cport.h"
+#include "scenario/scenario.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    OPTIONS_TARGETS_MAX = SCENARIO_TARGETS_MAX,
+    OPTIONS_SOURCES_MAX = 256,
+    OPTIONS_VARIABLES_MAX = 256,
+    OPTIONS_THRESHOLDS_MAX = SCENARIO_THRESHOLDS_MAX,
+    OPTIONS_TEXT_BYTES_MAX = 64,
+    OPTIONS_THREADS_MAX = 256
+};
+
+/* What to do instead of a run. */
+enum options_mode { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_HELP, OPTIONS_VERSION };
+
+/* A value that may have been left out is negative (numbers) or NULL (texts) then. */
+struct options {
+    enum options_mode mode;
+    const char *scenario_path;
+    const char *host;
+    int64_t port;
+    const char *targets[OPTIONS_TARGETS_MAX]; /* HOST:PORT */
+    uint32_t targets_count;
+    const char *sources[OPTIONS_SOURCES_MAX]; /* one or more addresses with commas between */
+    uint32_t sources_count;
+    struct scenario_variable variables[OPTIONS_VARIABLES_MAX];
+    char variable_names[OPTIONS_VARIABLES_MAX][OPTIONS_TEXT_BYTES_MAX];
+    uint32_t variables_count;
+    const char *thresholds[OPTIONS_THRESHOLDS_MAX];
+    uint32_t thresholds_count;
+    int64_t connections;
+    double connect_rate_per_s;
+    double rate_per_s;
+    double rate_per_connection_per_s;
+    int64_t duration_ns;
+    int64_t warmup_ns;
+    int64_t threads;
+    bool has_seed;
+    uint64_t seed;
+    const char *out_path;
+    const char *ndjson_path;
+    const char *openmetrics_path;
+    const char *run_id;
+    enum cport_backend_kind backend;
+    bool strict;
+    bool quiet;    /* no summary, no progress: errors only */
+    bool progress; /* the live line */
+};
+
+/* False: *error says in one line what is wrong with which option. */
+bool options_parse(struct options *options, int argc, char **argv, struct error *error);
+void options_print_help(FILE *file);
+
+#endif

@@ -1,0 +1,170 @@
+#include "pacing/pacing.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The stream of the generator that Poisson gaps come from ("pacing"). */
+static const uint64_t PACING_STREAM = UINT64_C(0x706163696e67);
+
+static double pacing__seconds(int64_t duration_ns)
+{
+    return (double)duration_ns / (double)NS_PER_S;
+}
+
+static double pacing__stage_arrivals(const struct pacing_stage *stage)
+{
+    double seconds = pacing__seconds(stage->end_ns - stage->start_ns);
+    return (stage->rate_from_per_s + stage->rate_to_per_s) / 2 * seconds;
+}
+
+static void pacing__fill(struct pacing_stage *stage, const struct scenario_load *load,
+                         uint32_t index)
+{
+    if (load->stages_count == 0) {
+        stage->end_ns = stage->start_ns + load->duration_ns;
+        stage->rate_from_per_s = load->has_rate ? load->rate_per_s : 0;
+        stage->rate_to_per_s = stage->rate_from_per_s;
+        return;
+    }
+    const struct scenario_stage *from = &load->stages[index];
+    double held_per_s = load->has_rate ? load->rate_per_s : 0;
+    stage->end_ns = stage->start_ns + from->duration_ns;
+    stage->rate_from_per_s = from->has_rate ? from->rate_from_per_s : held_per_s;
+    stage->rate_to_per_s = from->has_rate ? from->rate_to_per_s : held_per_s;
+}
+
+bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct error *error)
+{
+    *pacing = (struct pacing){.arrival = load->arrival, .seed = load->seed};
+    uint32_t count = load->stages_count == 0 ? 1 : load->stages_count;
+    pacing->stages = calloc(count, sizeof(*pacing->stages));
+    if (pacing->stages == NULL) {
+        error_set(error, "no memory for %u stages", count);
+        return false;
+    }
+    pacing->stages_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct pacing_stage *stage = &pacing->stages[i];
+        stage->start_ns = pacing->end_ns;
+        stage->arrivals_before = pacing->arrivals_total;
+        pacing__fill(stage, load, i);
+        pacing->end_ns = stage->end_ns;
+        pacing->arrivals_total += pacing__stage_arrivals(stage);
+    }
+    return true;
+}
+
+void pacing_close(struct pacing *pacing)
+{
+    free(pacing->stages);
+    *pacing = (struct pacing){0};
+}
+
+/* The gap before arrival n in units of the mean gap: exponential, by inversion. */
+static double pacing__gap(const struct pacing *pacing, uint64_t n)
+{
+    return -log1p(-prng_unit(pacing->seed, PACING_STREAM, n));
+}
+
+/* How many expected arrivals lie before the cursor's arrival. */
+static double pacing__place(const struct pacing *pacing, const struct pacing_cursor *cursor)
+{
+    return pacing->arrival == ARRIVAL_POISSON ? cursor->poisson_sum : (double)cursor->n;
+}
+
+void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    double place = pacing__place(pacing, cursor);
+    if (place >= pacing->arrivals_total) {
+        cursor->time_ns = TIME_NEVER_NS;
+        return;
+    }
+    while (cursor->stage + 1 < pacing->stages_count &&
+           place >= pacing->stages[cursor->stage + 1].arrivals_before) {
+        cursor->stage++;
+    }
+    const struct pacing_stage *stage = &pacing->stages[cursor->stage];
+    double within = place - stage->arrivals_before;
+    double seconds = 0;
+    if (within > 0) {
+        /* Solve from * s + slope * s^2 / 2 = within for s, in the form that neither cancels nor
+         * divides by a slope of 0. */
+        double from = stage->rate_from_per_s;
+        double slope =
+            (stage->rate_to_per_s - from) / pacing__seconds(stage->end_ns - stage->start_ns);
+        double discriminant = from * from + 2 * slope * within;
+        seconds = 2 * within / (from + sqrt(discriminant > 0 ? discriminant : 0));
+    }
+    double offset_ns = seconds * (double)NS_PER_S;
+    int64_t length_ns = stage->end_ns - stage->start_ns;
+    /* Rounding at the very end must not lead out of the stage. */
+    cursor->time_ns =
+        stage->start_ns + (offset_ns < (double)length_ns ? (int64_t)offset_ns : length_ns - 1);
+}
+
+void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    *cursor = (struct pacing_cursor){0};
+    if (pacing->arrival == ARRIVAL_POISSON) {
+        cursor->poisson_sum = pacing__gap(pacing, 0);
+    }
+    pacing_locate(pacing, cursor);
+}
+
+bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    cursor->n++;
+    if (pacing->arrival == ARRIVAL_POISSON) {
+        cursor->poisson_sum += pacing__gap(pacing, cursor->n);
+    }
+    if (pacing__place(pacing, cursor) >= pacing->arrivals_total) {
+        cursor->time_ns = TIME_NEVER_NS;
+        return false;
+    }
+    return true;
+}
+
+void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    if (pacing_step(pacing, cursor)) {
+        pacing_locate(pacing, cursor);
+    }
+}
+
+/* The stage that time_ns lies in; NULL outside of all. */
+static const struct pacing_stage *pacing__stage_at(const struct pacing *pacing, int64_t time_ns)
+{
+    for (uint32_t i = 0; i < pacing->stages_count; i++) {
+        if (time_ns >= pacing->stages[i].start_ns && time_ns < pacing->stages[i].end_ns) {
+            return &pacing->stages[i];
+        }
+    }
+    return NULL;
+}
+
+double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns)
+{
+    const struct pacing_stage *stage = pacing__stage_at(pacing, time_ns);
+    if (stage == NULL) {
+        return 0;
+    }
+    double part = (double)(time_ns - stage->start_ns) / (double)(stage->end_ns - stage->start_ns);
+    return stage->rate_from_per_s + (stage->rate_to_per_s - stage->rate_from_per_s) * part;
+}
+
+double pacing_count(const struct pacing *pacing, int64_t time_ns)
+{
+    if (time_ns <= 0) {
+        return 0;
+    }
+    const struct pacing_stage *stage = pacing__stage_at(pacing, time_ns);
+    if (stage == NULL) {
+        return pacing->arrivals_total;
+    }
+    double seconds = pacing__seconds(time_ns - stage->start_ns);
+    return stage->arrivals_before +
+           (stage->rate_from_per_s + pacing_rate_per_s(pacing, time_ns)) / 2 * seconds;
+}

@@ -1,0 +1,54 @@
+/* Pacing: the intended time of the n-th arrival. Pure arithmetic; any thread.
+ *
+ * Times are nanoseconds since t0. Constant and ramped stages are in closed form from the origin
+ * (wrk2's multiplication, not an accumulated interval), so they never drift and never burst;
+ * Poisson gaps come from a counter-based generator of (seed, n), so that every worker sees the
+ * same sequence and takes its own share. */
+#ifndef DUMMYLOAD_PACING_PACING_H
+#define DUMMYLOAD_PACING_PACING_H
+
+#include "core/error.h"
+#include "scenario/scenario.h"
+
+#include <stdint.h>
+
+struct pacing_stage {
+    int64_t start_ns;
+    int64_t end_ns;
+    double rate_from_per_s;
+    double rate_to_per_s;
+    double arrivals_before; /* expected arrivals before start_ns */
+};
+
+struct pacing {
+    struct pacing_stage *stages;
+    uint32_t stages_count;
+    enum scenario_arrival arrival;
+    uint64_t seed;
+    int64_t end_ns;
+    double arrivals_total; /* expected arrivals before end_ns */
+};
+
+/* Walks the arrivals in order; Poisson needs the walk. Each worker has its own. */
+struct pacing_cursor {
+    uint64_t n;         /* number of the arrival that time_ns belongs to */
+    int64_t time_ns;    /* TIME_NEVER_NS past the end */
+    double poisson_sum; /* sum of unit-rate gaps up to n */
+    uint32_t stage;
+};
+
+bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct error *error);
+void pacing_close(struct pacing *pacing);
+void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* The next arrival. */
+void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* pacing_advance() in two halves, for walks that take few of the arrivals: go to the next arrival
+ * without working out its time (false: past the end, time_ns is TIME_NEVER_NS), then its time. */
+bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor);
+void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* Expected arrivals before a time: the integral of the rate. */
+double pacing_count(const struct pacing *pacing, int64_t time_ns);
+/* The target rate at a time, for the display. */
+double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns);
+
+#endif

@@ -1,0 +1,408 @@
+#include "plan.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+#include "core/thread.h"
+#include "core/units.h"
+#include "cport/cport.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The stream of the generator that gives arrivals their behaviors ("behavior"). */
+static const uint64_t PLAN_BEHAVIOR_STREAM = UINT64_C(0x6265686176696f72);
+
+enum {
+    PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
+    PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
+};
+
+/* A rate on the command line replaces the stages by one that holds it. */
+static bool plan__override_stages(struct scenario_load *load, const struct options *options,
+                                  double rate_per_s, struct error *error)
+{
+    if (load->stages_count > 0 && options->duration_ns >= 0 && rate_per_s < 0) {
+        error_set(error, "--duration: the scenario's load has stages, which say how long they "
+                         "take; add --rate to replace them by one constant rate");
+        return false;
+    }
+    if (rate_per_s < 0) {
+        return true;
+    }
+    if (load->stages_count > 0 && options->duration_ns < 0) {
+        load->duration_ns = 0;
+        for (uint32_t i = 0; i < load->stages_count; i++) {
+            load->duration_ns += load->stages[i].duration_ns;
+        }
+    }
+    load->stages_count = 0;
+    load->has_rate = true;
+    load->rate_per_s = rate_per_s;
+    return true;
+}
+
+static bool plan__override_load(struct scenario_load *load, const struct options *options,
+                                struct error *error)
+{
+    if (options->connections >= 0) {
+        load->connections = (uint32_t)options->connections;
+    }
+    if (options->connect_rate_per_s >= 0) {
+        load->connect_rate_per_s = options->connect_rate_per_s;
+    }
+    double rate_per_s = options->rate_per_s;
+    if (options->rate_per_connection_per_s >= 0) {
+        rate_per_s = options->rate_per_connection_per_s * load->connections;
+    }
+    if (!plan__override_stages(load, options, rate_per_s, error)) {
+        return false;
+    }
+    if (options->duration_ns >= 0) {
+        load->duration_ns = options->duration_ns;
+    }
+    if (options->warmup_ns >= 0) {
+        load->warmup_ns = options->warmup_ns;
+    }
+    if (options->has_seed) {
+        load->seed = options->seed;
+    }
+    return true;
+}
+
+/* Open or closed loop, how long; what cannot be played is refused here. */
+static bool plan__check_load(struct plan *plan, struct error *error)
+{
+    const struct scenario_load *load = &plan->scenario->load;
+    uint32_t with_rate = 0;
+    int64_t stages_ns = 0;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        with_rate += load->stages[i].has_rate || load->has_rate;
+        stages_ns += load->stages[i].duration_ns;
+        if (load->stages[i].connections_to >= 0) {
+            error_set(error,
+                      "%s: /load/stages/%" PRIu32 "/connections: stages that change the "
+                      "number of connections cannot be played yet; use connect_rate",
+                      plan->scenario->path, i);
+            return false;
+        }
+    }
+    if (with_rate != 0 && with_rate != load->stages_count) {
+        error_set(error,
+                  "%s: /load/stages: %" PRIu32 " of %" PRIu32 " stages have a rate: give "
+                  "all of them one (open loop) or none (closed loop)",
+                  plan->scenario->path, with_rate, load->stages_count);
+        return false;
+    }
+    plan->open_loop = load->stages_count == 0 ? load->has_rate : with_rate > 0;
+    plan->duration_ns = load->stages_count == 0 ? load->duration_ns : stages_ns;
+    if (plan->duration_ns <= 0) {
+        error_set(error, "%s: how long? Give --duration 30s, or a duration in the scenario's load",
+                  plan->scenario->path);
+        return false;
+    }
+    if (load->warmup_ns >= plan->duration_ns) {
+        char warmup[UNITS_TEXT_BYTES_MAX];
+        char duration[UNITS_TEXT_BYTES_MAX];
+        error_set(error,
+                  "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
+                  "shorten --warmup",
+                  units_format_duration(load->warmup_ns, warmup),
+                  units_format_duration(plan->duration_ns, duration));
+        return false;
+    }
+    plan->connections = load->connections;
+    return true;
+}
+
+static bool plan__add_target(struct plan *plan, const char *host, uint16_t port,
+                             struct error *error)
+{
+    struct plan_target *target = &plan->targets[plan->targets_count];
+    struct error reason = {""};
+    if (strchr(host, ':') != NULL) {
+        snprintf(target->name, sizeof(target->name), "[%s]:%u", host, port);
+    } else {
+        snprintf(target->name, sizeof(target->name), "%s:%u", host, port);
+    }
+    if (!net_address_resolve(host, port, &target->address, &reason)) {
+        error_set(error, "%s", reason.text);
+        return false;
+    }
+    plan->targets_count++;
+    return true;
+}
+
+/* HOST:PORT, [V6]:PORT. */
+static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port,
+                               struct error *error)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t number = 0;
+    size_t host_bytes = colon == NULL ? 0 : (size_t)(colon - text);
+    if (host_bytes > 2 && text[0] == '[' && text[host_bytes - 1] == ']') {
+        text++;
+        host_bytes -= 2;
+    }
+    if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
+        !units_integer(colon + 1, 1, 65535, &number, NULL)) {
+        error_set(error, "--target: expected HOST:PORT, found \"%s\"", text);
+        return false;
+    }
+    memcpy(host, text, host_bytes);
+    host[host_bytes] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool plan__resolve_targets(struct plan *plan, struct error *error)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    uint32_t count = options->targets_count > 0 ? options->targets_count : scenario->targets_count;
+    plan->targets = calloc(count == 0 ? 1 : count, sizeof(*plan->targets));
+    if (plan->targets == NULL) {
+        error_set(error, "no memory for %" PRIu32 " targets", count);
+        return false;
+    }
+    for (uint32_t i = 0; i < options->targets_count; i++) {
+        char host[256];
+        uint16_t port;
+        if (!plan__split_target(options->targets[i], host, sizeof(host), &port, error) ||
+            !plan__add_target(plan, host, port, error)) {
+            return false;
+        }
+    }
+    if (options->targets_count > 0) {
+        return true;
+    }
+    if (scenario->targets_count == 0) {
+        const char *host = options->host != NULL ? options->host : "127.0.0.1";
+        if (options->port < 0) {
+            error_set(error, "which server? The scenario names none: give --target HOST:PORT");
+            return false;
+        }
+        return plan__add_target(plan, host, (uint16_t)options->port, error);
+    }
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        const char *host = options->host != NULL ? options->host : scenario->targets[i].host;
+        uint16_t port = options->port >= 0 ? (uint16_t)options->port : scenario->targets[i].port;
+        if (!plan__add_target(plan, host, port, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool plan__add_source(struct plan *plan, const char *text, size_t bytes, struct error *error)
+{
+    char host[NET_ADDRESS_TEXT_BYTES_MAX];
+    struct error reason = {""};
+    if (bytes == 0 || bytes >= sizeof(host)) {
+        error_set(error, "--source: expected IP[,IP...], found \"%.*s\"", (int)bytes, text);
+        return false;
+    }
+    if (plan->sources_count == OPTIONS_SOURCES_MAX) {
+        error_set(error, "--source: more than %d addresses", OPTIONS_SOURCES_MAX);
+        return false;
+    }
+    memcpy(host, text, bytes);
+    host[bytes] = '\0';
+    if (!net_address_resolve(host, 0, &plan->sources[plan->sources_count], &reason)) {
+        error_set(error, "--source: %s", reason.text);
+        return false;
+    }
+    plan->sources_count++;
+    return true;
+}
+
+static bool plan__resolve_sources(struct plan *plan, struct error *error)
+{
+    const struct options *options = plan->options;
+    if (options->sources_count == 0) {
+        return true;
+    }
+    plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
+    if (plan->sources == NULL) {
+        error_set(error, "no memory for the source addresses");
+        return false;
+    }
+    for (uint32_t i = 0; i < options->sources_count; i++) {
+        const char *text = options->sources[i];
+        for (;;) {
+            size_t bytes = strcspn(text, ",");
+            if (!plan__add_source(plan, text, bytes, error)) {
+                return false;
+            }
+            if (text[bytes] == '\0') {
+                break;
+            }
+            text += bytes + 1;
+        }
+    }
+    return true;
+}
+
+static bool plan__parse_thresholds(struct plan *plan, struct error *error)
+{
+    const struct options *options = plan->options;
+    uint32_t count = plan->scenario->thresholds_count + options->thresholds_count;
+    plan->thresholds = calloc(count == 0 ? 1 : count, sizeof(*plan->thresholds));
+    if (plan->thresholds == NULL) {
+        error_set(error, "no memory for %" PRIu32 " thresholds", count);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool of_scenario = i < plan->scenario->thresholds_count;
+        const char *text = of_scenario ? plan->scenario->thresholds[i]
+                                       : options->thresholds[i - plan->scenario->thresholds_count];
+        struct error reason = {""};
+        if (!threshold_parse(text, plan->step_names, plan->steps_count, &plan->thresholds[i],
+                             &reason)) {
+            error_set(error, "%s%s%s", of_scenario ? plan->scenario->path : "",
+                      of_scenario ? ": " : "", reason.text);
+            return false;
+        }
+        plan->thresholds_count++;
+    }
+    return true;
+}
+
+static bool plan__name_steps(struct plan *plan, struct error *error)
+{
+    plan->steps_count = program_steps_count(plan->program);
+    plan->step_names = calloc(plan->steps_count + 1, sizeof(*plan->step_names));
+    if (plan->step_names == NULL) {
+        error_set(error, "no memory for %" PRIu32 " step names", plan->steps_count);
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->steps_count; i++) {
+        plan->step_names[i] = program_step_name(plan->program, i);
+    }
+    return true;
+}
+
+static void plan__measure(struct plan *plan)
+{
+    host_raise_limits();
+    host_read_limits(&plan->limits);
+    plan->descriptors_needed = (uint64_t)plan->connections + PLAN_DESCRIPTORS_OWN +
+                               (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
+    uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
+    plan->ports_needed = (plan->connections + ways - 1) / ways;
+    uint64_t per_connection = 1024 + program_vm_bytes(plan->program);
+    uint64_t per_worker = (uint64_t)(LATENCY_KINDS + 2 * plan->steps_count) * 230000;
+    plan->memory_bytes = plan->connections * per_connection + plan->workers_count * per_worker;
+}
+
+static void plan__choose_workers(struct plan *plan)
+{
+    int cpus = thread_cpu_count();
+    uint32_t count =
+        plan->options->threads > 0 ? (uint32_t)plan->options->threads : (uint32_t)(cpus + 1) / 2;
+    if (count > OPTIONS_THREADS_MAX) {
+        count = OPTIONS_THREADS_MAX;
+    }
+    plan->workers_count = count > plan->connections ? plan->connections : count;
+}
+
+bool plan_open(struct plan *plan, const struct options *options,
+               void (*report)(void *context, const char *line), void *context, struct error *error)
+{
+    *plan = (struct plan){.options = options};
+    error->text[0] = '\0';
+    plan->scenario = scenario_load(options->scenario_path, options->variables,
+                                   options->variables_count, report, context);
+    if (plan->scenario == NULL) {
+        return false;
+    }
+    if (!plan__override_load(&plan->scenario->load, options, error) ||
+        !plan__check_load(plan, error)) {
+        goto failed;
+    }
+    plan__choose_workers(plan);
+    plan->program = program_compile(plan->scenario, error);
+    if (plan->program != NULL && program_barriers_count(plan->program) > 0) {
+        error_set(error, "%s: barrier steps cannot be played yet", plan->scenario->path);
+        goto failed;
+    }
+    if (plan->program == NULL || !plan__name_steps(plan, error) ||
+        !plan__parse_thresholds(plan, error) || !plan__resolve_targets(plan, error) ||
+        !plan__resolve_sources(plan, error) || !plan_seat(plan, error) ||
+        !pacing_open(&plan->pacing, &plan->scenario->load, error)) {
+        goto failed;
+    }
+    if (options->run_id != NULL) {
+        snprintf(plan->run_id, sizeof(plan->run_id), "%s", options->run_id);
+    } else {
+        result_make_run_id(plan->run_id);
+    }
+    plan__measure(plan);
+    return true;
+failed:
+    plan_close(plan);
+    return false;
+}
+
+void plan_close(struct plan *plan)
+{
+    pacing_close(&plan->pacing);
+    for (uint32_t i = 0; i < plan->behaviors_count; i++) {
+        free(plan->behaviors[i].workers);
+    }
+    free(plan->behaviors);
+    free(plan->seats);
+    free(plan->thresholds);
+    free(plan->step_names);
+    free(plan->sources);
+    free(plan->targets);
+    if (plan->program != NULL) {
+        program_destroy(plan->program);
+    }
+    if (plan->scenario != NULL) {
+        scenario_destroy(plan->scenario);
+    }
+    *plan = (struct plan){0};
+}
+
+uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
+{
+    if (plan->behaviors_count == 1) {
+        return 0;
+    }
+    double draw = prng_unit(plan->scenario->load.seed, PLAN_BEHAVIOR_STREAM, n);
+    uint32_t behavior = plan->behaviors_count - 1;
+    while (behavior > 0 && (draw < plan->behaviors[behavior].weight_below ||
+                            plan->behaviors[behavior].connections == 0)) {
+        behavior--;
+    }
+    return behavior;
+}
+
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    return share->workers[n % share->workers_count];
+}
+
+void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
+                    const struct net_address **local)
+{
+    *remote = &plan->targets[connection % plan->targets_count].address;
+    *local = plan->sources_count == 0
+                 ? NULL
+                 : &plan->sources[connection / plan->targets_count % plan->sources_count];
+}
+
+int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
+{
+    double rate_per_s = plan->scenario->load.connect_rate_per_s;
+    return rate_per_s > 0 ? (int64_t)((double)connection / rate_per_s * (double)NS_PER_S) : 0;
+}
+
+int64_t plan_ready_within_ns(const struct plan *plan)
+{
+    /* The ramp, then as long again as a connect may take: for the setup of the last ones. */
+    return plan_connect_offset_ns(plan, plan->connections) +
+           2 * plan->scenario->load.connect_timeout_ns;
+}

@@ -1,0 +1,97 @@
+/* The plan: scenario and options made one, resolved, checked against this machine. Immutable
+ * while the run goes on and read by every worker without a lock.
+ *
+ * Control plane; made once at start. Overrides of the command line are laid over scenario->load
+ * here, before the program is compiled. */
+#ifndef DUMMYLOAD_CLIENT_PLAN_H
+#define DUMMYLOAD_CLIENT_PLAN_H
+
+#include "core/error.h"
+#include "core/host.h"
+#include "net/address.h"
+#include "options.h"
+#include "pacing/pacing.h"
+#include "results/result.h"
+#include "scenario/program.h"
+#include "scenario/scenario.h"
+#include "threshold.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct cJSON;
+
+struct plan_target {
+    struct net_address address;
+    char name[320]; /* as given: "localhost:7777" */
+};
+
+/* Who plays connection i of the run. */
+struct plan_seat {
+    uint16_t behavior;
+    uint16_t worker;
+};
+
+/* One behavior's share. */
+struct plan_behavior {
+    uint32_t connections;
+    double weight_below; /* arrivals: the shares of the behaviors before this one, 0..1 */
+    uint16_t *workers;   /* those that have connections of it: they share its arrivals */
+    uint32_t workers_count;
+};
+
+struct plan {
+    const struct options *options;
+    struct scenario *scenario;
+    struct program *program;
+    struct pacing pacing;
+    bool open_loop;
+    uint32_t connections;
+    uint32_t workers_count;
+    struct plan_target *targets;
+    uint32_t targets_count;
+    struct net_address *sources;
+    uint32_t sources_count;
+    struct plan_seat *seats; /* one per connection */
+    struct plan_behavior *behaviors;
+    uint32_t behaviors_count;
+    const char **step_names;
+    uint32_t steps_count;
+    struct threshold *thresholds;
+    uint32_t thresholds_count;
+    char run_id[RESULT_RUN_ID_BYTES_MAX];
+    int64_t duration_ns; /* from t0 to stop */
+    struct host_limits limits;
+    uint64_t descriptors_needed;
+    uint64_t ports_needed; /* of one source address */
+    uint64_t memory_bytes; /* connections and figures, about */
+};
+
+/* False with one line (or, for a scenario's mistakes, the lines given to report and an empty
+ * error) when it cannot be played: exit 2. */
+bool plan_open(struct plan *plan, const struct options *options,
+               void (*report)(void *context, const char *line), void *context, struct error *error);
+void plan_close(struct plan *plan);
+
+/* plan_seat.c: shares connections among behaviors and workers (part of plan_open()). */
+bool plan_seat(struct plan *plan, struct error *error);
+
+/* Arrival n: its behavior, by hash(seed, n) and the weights, and the worker it belongs to. */
+uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n);
+/* The addresses of connection i; *local is NULL where the system chooses. */
+void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
+                    const struct net_address **local);
+/* When connection i is to be opened, after the origin. */
+int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
+/* How long the connections may take to become ready before the run begins without them. */
+int64_t plan_ready_within_ns(const struct plan *plan);
+
+/* plan_describe.c: the plan for a person (--check), and as JSON for the result. */
+void plan_print(const struct plan *plan, FILE *file);
+struct cJSON *plan_to_json(const struct plan *plan);
+/* What this machine lacks for the plan, one sentence with the way out; false when nothing. */
+bool plan_shortage(const struct plan *plan, char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,175 @@
+/* The plan in words (--check) and as JSON (the result's `plan`). */
+#include "plan.h"
+
+#include "core/clock.h"
+#include "core/units.h"
+#include "results/json.h"
+
+#include <cjson/cJSON.h>
+
+#include <inttypes.h>
+
+bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
+{
+    if (plan->descriptors_needed > plan->limits.descriptors_max) {
+        snprintf(text, bytes,
+                 "%" PRIu32 " connections need %" PRIu64 " descriptors, the limit is %" PRIu64
+                 ": raise it (ulimit -n %" PRIu64 ") or lower --connections",
+                 plan->connections, plan->descriptors_needed, plan->limits.descriptors_max,
+                 plan->descriptors_needed);
+        return true;
+    }
+    uint64_t ports = plan->limits.ports_max;
+    if (ports > 0 && plan->ports_needed > ports * plan->targets_count) {
+        snprintf(text, bytes,
+                 "%" PRIu32 " connections need %" PRIu64 " ports per local address and target, "
+                 "the system has %" PRIu64 ": give more local addresses (--source) or targets",
+                 plan->connections, plan->ports_needed / plan->targets_count, ports);
+        return true;
+    }
+    return false;
+}
+
+static void plan__print_load(const struct plan *plan, FILE *file)
+{
+    const struct scenario_load *load = &plan->scenario->load;
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  loop          %s\n",
+            plan->open_loop ? load->arrival == ARRIVAL_POISSON ? "open, Poisson arrivals"
+                                                               : "open, even arrivals"
+                            : "closed: the next iteration begins when the last has ended");
+    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
+        const struct pacing_stage *stage = &plan->pacing.stages[i];
+        fprintf(file, "  stage %-7" PRIu32 " %s", i + 1,
+                units_format_duration(stage->end_ns - stage->start_ns, text));
+        if (plan->open_loop && stage->rate_from_per_s != stage->rate_to_per_s) {
+            fprintf(file, ", %g/s to %g/s", stage->rate_from_per_s, stage->rate_to_per_s);
+        } else if (plan->open_loop) {
+            fprintf(file, ", %g/s", stage->rate_from_per_s);
+        }
+        fputc('\n', file);
+    }
+    if (plan->open_loop) {
+        fprintf(file, "  iterations    about %s\n",
+                units_format_count((uint64_t)(plan->pacing.arrivals_total + 0.5), text));
+    }
+    fprintf(file, "  warm-up       %s (inside the duration, not in the figures)\n",
+            units_format_duration(load->warmup_ns, text));
+    fprintf(file, "  drain         up to %s\n", units_format_duration(load->drain_ns, text));
+    fprintf(file, "  seed          %" PRIu64 "\n", load->seed);
+}
+
+static void plan__print_needs(const struct plan *plan, FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    char limit[UNITS_TEXT_BYTES_MAX] = "unlimited";
+    if (plan->limits.descriptors_max != UINT64_MAX) {
+        units_format_count(plan->limits.descriptors_max, limit);
+    }
+    fprintf(file, "  descriptors   %s of %s\n", units_format_count(plan->descriptors_needed, text),
+            limit);
+    fprintf(file, "  ports         %s per local address",
+            units_format_count(plan->ports_needed, text));
+    fprintf(file, " of %s\n", units_format_count(plan->limits.ports_max, text));
+    fprintf(file, "  memory        about %s\n", units_format_bytes(plan->memory_bytes, text));
+}
+
+void plan_print(const struct plan *plan, FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    char shortage[512];
+    fprintf(file, "%s: %s is ready to run\n\n", plan->scenario->path, plan->scenario->name);
+    for (uint32_t i = 0; i < plan->targets_count; i++) {
+        char address[NET_ADDRESS_TEXT_BYTES_MAX];
+        fprintf(file, "  target        %s (%s)\n", plan->targets[i].name,
+                net_address_format(&plan->targets[i].address, address));
+    }
+    fprintf(file, "  connections   %s", units_format_count(plan->connections, text));
+    if (plan->scenario->load.connect_rate_per_s > 0) {
+        fprintf(file, ", %g/s", plan->scenario->load.connect_rate_per_s);
+    }
+    fprintf(file, " on %" PRIu32 " %s\n", plan->workers_count,
+            plan->workers_count == 1 ? "thread" : "threads");
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        fprintf(file, "  behavior      %s: %s connections\n",
+                program_behavior_name(plan->program, b),
+                units_format_count(plan->behaviors[b].connections, text));
+    }
+    plan__print_load(plan, file);
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        fprintf(file, "  threshold     %s\n", plan->thresholds[i].text);
+    }
+    plan__print_needs(plan, file);
+    if (plan_shortage(plan, shortage, sizeof(shortage))) {
+        fprintf(file, "\n  NOT ENOUGH: %s\n", shortage);
+    }
+}
+
+static struct cJSON *plan__load_to_json(const struct plan *plan)
+{
+    const struct scenario_load *load = &plan->scenario->load;
+    struct cJSON *json = cJSON_CreateObject();
+    json_add_u64(json, "connections", plan->connections);
+    json_add_double(json, "connect_rate_per_s", load->connect_rate_per_s);
+    json_add_i64(json, "connect_timeout_ns", load->connect_timeout_ns);
+    json_add_text(json, "loop", plan->open_loop ? "open" : "closed");
+    json_add_text(json, "arrival", load->arrival == ARRIVAL_POISSON ? "poisson" : "constant");
+    json_add_text(json, "late", load->late == LATE_DROP ? "drop" : "queue");
+    json_add_i64(json, "duration_ns", plan->duration_ns);
+    json_add_i64(json, "warmup_ns", load->warmup_ns);
+    json_add_i64(json, "drain_ns", load->drain_ns);
+    json_add_u64(json, "in_flight", load->in_flight);
+    json_add_u64(json, "seed", load->seed);
+    struct cJSON *stages = json_add_item(json, "stages", cJSON_CreateArray());
+    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
+        const struct pacing_stage *stage = &plan->pacing.stages[i];
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_i64(item, "duration_ns", stage->end_ns - stage->start_ns);
+        if (plan->open_loop) {
+            json_add_double(item, "rate_from_per_s", stage->rate_from_per_s);
+            json_add_double(item, "rate_to_per_s", stage->rate_to_per_s);
+        }
+        json_append_item(stages, item);
+    }
+    return json;
+}
+
+static struct cJSON *plan__addresses_to_json(const struct plan *plan, bool sources)
+{
+    struct cJSON *list = cJSON_CreateArray();
+    uint32_t count = sources ? plan->sources_count : plan->targets_count;
+    for (uint32_t i = 0; i < count; i++) {
+        char text[NET_ADDRESS_TEXT_BYTES_MAX];
+        const struct net_address *address = sources ? &plan->sources[i] : &plan->targets[i].address;
+        json_append_item(list, cJSON_CreateString(net_address_format(address, text)));
+    }
+    return list;
+}
+
+struct cJSON *plan_to_json(const struct plan *plan)
+{
+    struct cJSON *json = cJSON_CreateObject();
+    json_add_item(json, "targets", plan__addresses_to_json(plan, false));
+    json_add_item(json, "sources", plan__addresses_to_json(plan, true));
+    json_add_u64(json, "threads", plan->workers_count);
+    json_add_item(json, "load", plan__load_to_json(plan));
+    struct cJSON *behaviors = json_add_item(json, "behaviors", cJSON_CreateArray());
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", program_behavior_name(plan->program, b));
+        json_add_u64(item, "connections", plan->behaviors[b].connections);
+        json_append_item(behaviors, item);
+    }
+    json_add_bool(json, "strict", plan->options->strict);
+    json_add_bool(json, "tcp_nodelay", true);
+    struct cJSON *variables = json_add_item(json, "variables", cJSON_CreateObject());
+    for (uint32_t i = 0; i < plan->options->variables_count; i++) {
+        json_add_text(variables, plan->options->variables[i].name,
+                      plan->options->variables[i].value);
+    }
+    json_add_text(json, "scenario_path", plan->scenario->path);
+    if (plan->scenario->document != NULL) {
+        json_add_item(json, "scenario", cJSON_Duplicate(plan->scenario->document, true));
+    }
+    return json;
+}

@@ -1,0 +1,262 @@
+#include "recorder.h"
+
+#include "core/clock.h"
+
+static int64_t recorder__max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void recorder__count_outcome(struct recorder *recorder, const struct vm_request *request,
+                                    struct figures_step *step)
+{
+    enum error_kind error;
+    bool is_request = request->step != VM_STEP_NONE;
+    switch (request->outcome) {
+    case VM_OUTCOME_OK:
+        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        return;
+    case VM_OUTCOME_MISMATCH:
+        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        error = ERROR_KIND_MISMATCH;
+        break;
+    case VM_OUTCOME_TIMED_OUT:
+        error = ERROR_KIND_RESPONSE_TIMEOUT;
+        break;
+    case VM_OUTCOME_LOST:
+        error = ERROR_KIND_RESPONSE_LOST;
+        break;
+    case VM_OUTCOME_CUT:
+    default:
+        recorder->figures.requests_cut += is_request;
+        return;
+    }
+    recorder_error(recorder, error);
+    if (step != NULL) {
+        step->errors[error]++;
+    }
+}
+
+/* What the request's times say about this program and about the connection. */
+static void recorder__record_lags(struct recorder *recorder, const struct vm_request *request)
+{
+    struct histogram *latency = recorder->figures.latency;
+    int64_t free_ns = request->free_ns;
+    /* A socket that takes no bytes is the server's doing (it does not read), not a lag of ours. */
+    if (recorder->subject_blocked_until_ns > free_ns &&
+        recorder->subject_blocked_until_ns <= request->sent_ns) {
+        free_ns = recorder->subject_blocked_until_ns;
+    }
+    int64_t wait_ns = recorder__max(0, free_ns - request->intended_ns);
+    histogram_record(&latency[LATENCY_CONNECTION_WAIT], wait_ns);
+    if (request->sent_ns != 0) {
+        int64_t lag_ns =
+            recorder__max(0, request->sent_ns - recorder__max(request->intended_ns, free_ns));
+        histogram_record(&latency[LATENCY_SEND_LAG], lag_ns);
+        histogram_record(&latency[LATENCY_START_LAG], wait_ns + lag_ns);
+    }
+}
+
+static void recorder__request_done(void *context, const struct vm_request *request)
+{
+    struct recorder *recorder = context;
+    struct figures *figures = &recorder->figures;
+    struct figures_step *step =
+        request->step < figures->steps_count ? &figures->steps[request->step] : NULL;
+    bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
+    bool in_window = recorder_in_window(recorder, request->intended_ns);
+    int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
+    int64_t service_ns = recorder__max(0, request->last_ns - request->sent_ns);
+    recorder__count_outcome(recorder, request, step);
+    if (request->step == VM_STEP_NONE) {
+        return; /* an expect: it has no times of its own */
+    }
+    recorder_count(recorder, TOTAL_REQUESTS, 1);
+    if (answered) {
+        live_record(recorder->live, response_ns);
+        series_record(figures->series, recorder->now_ns, response_ns);
+    }
+    void (*record)(struct histogram *, int64_t) =
+        answered ? histogram_record : histogram_record_censored;
+    if (in_window) {
+        record(&figures->latency[LATENCY_RESPONSE], response_ns);
+        if (request->sent_ns != 0) {
+            record(&figures->latency[LATENCY_SERVICE], service_ns);
+        }
+        recorder__record_lags(recorder, request);
+    }
+    /* Setup comes before the window by nature; its requests have their own steps. */
+    if (step != NULL && (in_window || !recorder->subject_ready)) {
+        record(&step->response, response_ns);
+        if (request->sent_ns != 0) {
+            record(&step->service, service_ns);
+        }
+    }
+}
+
+static void recorder__iteration_started(void *context, uint32_t lane, int64_t intended_ns,
+                                        int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    uint64_t bit = UINT64_C(1) << (lane % 64);
+    recorder_count(recorder, TOTAL_ITERATIONS, 1);
+    if (recorder_in_window(recorder, now_ns)) {
+        recorder->figures.iterations_started++;
+    }
+    if (recorder_in_window(recorder, intended_ns)) {
+        recorder->subject_lanes[lane / 64] |= bit;
+    } else {
+        recorder->subject_lanes[lane / 64] &= ~bit;
+    }
+}
+
+static void recorder__iteration_ended(void *context, uint32_t lane, int64_t busy_ns, bool complete)
+{
+    struct recorder *recorder = context;
+    struct histogram *iteration = &recorder->figures.latency[LATENCY_ITERATION];
+    if ((recorder->subject_lanes[lane / 64] >> (lane % 64) & 1) == 0) {
+        return;
+    }
+    if (complete) {
+        histogram_record(iteration, busy_ns);
+    } else {
+        histogram_record_censored(iteration, busy_ns);
+    }
+}
+
+static void recorder__unsolicited(void *context, const struct frame *frame, bool late)
+{
+    (void)frame;
+    struct recorder *recorder = context;
+    recorder_count(recorder, TOTAL_MESSAGES_UNSOLICITED, 1);
+    if (late) {
+        recorder_error(recorder, ERROR_KIND_RESPONSE_LATE);
+    }
+}
+
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t abnormal_max,
+                   int64_t origin_ns, struct live *live, struct error *error)
+{
+    *recorder = (struct recorder){.live = live,
+                                  .window_start_ns = TIME_NEVER_NS,
+                                  .window_end_ns = TIME_NEVER_NS,
+                                  .origin_ns = origin_ns};
+    recorder->observer = (struct vm_observer){.context = recorder,
+                                              .request_done = recorder__request_done,
+                                              .iteration_started = recorder__iteration_started,
+                                              .iteration_ended = recorder__iteration_ended,
+                                              .unsolicited = recorder__unsolicited};
+    return figures_open(&recorder->figures, steps_count, abnormal_max, origin_ns, error);
+}
+
+void recorder_close(struct recorder *recorder)
+{
+    figures_close(&recorder->figures);
+}
+
+void recorder_connected(struct recorder *recorder, int64_t connect_ns)
+{
+    recorder_count(recorder, TOTAL_CONNECTS_OK, 1);
+    histogram_record(&recorder->figures.latency[LATENCY_CONNECT], connect_ns);
+}
+
+void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
+{
+    if (recorder_in_window(recorder, recorder->now_ns)) {
+        histogram_record(&recorder->figures.latency[LATENCY_POLL_GAP], gap_ns);
+    }
+}
+
+void recorder_arrival(struct recorder *recorder, int64_t intended_ns)
+{
+    if (recorder_in_window(recorder, intended_ns)) {
+        recorder->figures.arrivals_intended++;
+    }
+}
+
+void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
+{
+    if (recorder_in_window(recorder, intended_ns)) {
+        recorder->figures.arrivals_intended++;
+        recorder->figures.arrivals_never_started++;
+        histogram_record_censored(&recorder->figures.latency[LATENCY_RESPONSE],
+                                  now_ns - intended_ns);
+    }
+}
+
+void recorder_dropped(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
+{
+    if (recorder_in_window(recorder, intended_ns)) {
+        recorder->figures.arrivals_intended++;
+        recorder->figures.arrivals_dropped++;
+        histogram_record_censored(&recorder->figures.latency[LATENCY_RESPONSE],
+                                  recorder__max(0, now_ns - intended_ns));
+    }
+}
+
+void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal)
+{
+    struct figures *figures = &recorder->figures;
+    recorder_count(recorder, TOTAL_CONNECTIONS_ABNORMAL, 1);
+    figures->abnormal_total++;
+    if (figures->abnormal_count < figures->abnormal_max) {
+        figures->abnormal[figures->abnormal_count++] = *abnormal;
+    }
+}
+
+static uint64_t recorder__connects_failed(const struct counters *counters)
+{
+    return counters->errors[ERROR_KIND_CONNECT_REFUSED] +
+           counters->errors[ERROR_KIND_CONNECT_TIMEOUT] +
+           counters->errors[ERROR_KIND_CONNECT_UNREACHABLE] +
+           counters->errors[ERROR_KIND_CONNECT_OTHER];
+}
+
+static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *levels,
+                                   uint64_t target)
+{
+    static const struct {
+        enum series_value value;
+        enum total_kind kind;
+    } SUMS[] = {{SERIES_ITERATIONS, TOTAL_ITERATIONS},
+                {SERIES_REQUESTS, TOTAL_REQUESTS},
+                {SERIES_RESPONSES, TOTAL_RESPONSES},
+                {SERIES_MESSAGES_SENT, TOTAL_MESSAGES_SENT},
+                {SERIES_MESSAGES_RECEIVED, TOTAL_MESSAGES_RECEIVED},
+                {SERIES_BYTES_SENT, TOTAL_BYTES_SENT},
+                {SERIES_BYTES_RECEIVED, TOTAL_BYTES_RECEIVED}};
+    struct series *series = recorder->figures.series;
+    const struct counters *now = &recorder->figures.counters;
+    struct counters *before = &recorder->series_counters;
+    for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
+        uint64_t amount = now->totals[SUMS[i].kind] - before->totals[SUMS[i].kind];
+        if (amount > 0) {
+            series_add(series, at_ns, SUMS[i].value, amount);
+        }
+    }
+    series_add(series, at_ns, SERIES_ERRORS,
+               counters_errors_sum(now) - counters_errors_sum(before));
+    series_add(series, at_ns, SERIES_CONNECTS_FAILED,
+               recorder__connects_failed(now) - recorder__connects_failed(before));
+    if (target > recorder->series_target) {
+        series_add(series, at_ns, SERIES_TARGET, target - recorder->series_target);
+        recorder->series_target = target;
+    }
+    series_set(series, at_ns, SERIES_CONNECTIONS, levels[LIVE_OPEN]);
+    series_set(series, at_ns, SERIES_CONNECTING, levels[LIVE_CONNECTING]);
+    *before = *now;
+}
+
+bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
+{
+    return (now_ns - recorder->origin_ns) / NS_PER_S != recorder->series_second;
+}
+
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels,
+                     uint64_t target)
+{
+    /* What was counted until now happened in the second of the turns before. */
+    int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
+    recorder__flush_series(recorder, at_ns, levels, target);
+    recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
+}

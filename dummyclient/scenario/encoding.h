@@ -1,0 +1,16 @@
+/* Bytes written as text: hexadecimal and base64 (RFC 4648). Pure; control plane. */
+#ifndef DUMMYLOAD_SCENARIO_ENCODING_H
+#define DUMMYLOAD_SCENARIO_ENCODING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Pairs of digits, of either case, with spaces allowed between pairs ("0a 1B"). Writes at most
+ * strlen(text) / 2 bytes to out. On failure *wrong is the place of the first wrong character. */
+bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong);
+/* The standard alphabet, padded to a multiple of four, bits behind the data zero. Writes at most
+ * strlen(text) / 4 * 3 bytes. */
+bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong);
+
+#endif

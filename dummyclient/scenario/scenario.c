@@ -1,0 +1,265 @@
+#include "scenario/scenario.h"
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "scenario/parse.h"
+#include "scenario/syntax.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *scenario__copy(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+    if (copy != NULL) {
+        memcpy(copy, text, bytes);
+    }
+    return copy;
+}
+
+static void scenario__default(struct scenario *scenario)
+{
+    framing_default(&scenario->framing);
+    scenario->load = (struct scenario_load){
+        .connections = 1,
+        .connect_timeout_ns = 5 * NS_PER_S,
+        .duration_ns = 10 * NS_PER_S,
+        .drain_ns = 5 * NS_PER_S,
+        .in_flight = 1,
+        .seed = 1,
+    };
+}
+
+static void scenario__target(struct reader *reader, const cJSON *json, struct scenario *scenario)
+{
+    static const char *const keys[] = {"host", "port", NULL};
+    struct scenario_target *target = calloc(1, sizeof(*target));
+    const char *host = "127.0.0.1";
+    uint32_t port = 7777;
+    if (json != NULL && reader_object(reader, json, keys)) {
+        reader_text(reader, json, "host", &host);
+        reader_u32(reader, json, "port", 1, 65535, &port);
+    }
+    if (target == NULL || (target->host = scenario__copy(host)) == NULL) {
+        free(target);
+        reader_mistake(reader, "there is no memory for it");
+        return;
+    }
+    target->port = (uint16_t)port;
+    scenario->targets = target;
+    scenario->targets_count = 1;
+}
+
+static void scenario__thresholds(struct reader *reader, const cJSON *json,
+                                 struct scenario *scenario)
+{
+    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : -1;
+    if (count < 0 || count > SCENARIO_THRESHOLDS_MAX) {
+        reader_expected(reader, json, "an array of at most 256 thresholds");
+        return;
+    }
+    scenario->thresholds = calloc((size_t)count + 1, sizeof(*scenario->thresholds));
+    uint32_t index = 0;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        size_t place = reader_enter_index(reader, index++);
+        if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
+            reader_expected(reader, item, "a text such as \"latency.response.p99 < 20ms\"");
+        } else if (scenario->thresholds != NULL) {
+            char *copy = scenario__copy(item->valuestring);
+            if (copy != NULL) {
+                scenario->thresholds[scenario->thresholds_count++] = copy;
+            }
+        }
+        reader_leave(reader, place);
+    }
+    if (scenario->thresholds_count != index && reader->mistakes_count == 0) {
+        reader_mistake(reader, "there is no memory for it");
+    }
+}
+
+static void scenario__behaviors(struct parse *parse, const cJSON *json, struct scenario *scenario)
+{
+    struct reader *reader = &parse->reader;
+    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : 0;
+    if (count < 1 || count > TREE_BEHAVIORS_MAX) {
+        reader_expected(reader, json, "an array of 1 to 256 behaviors");
+        return;
+    }
+    scenario->behaviors = arena_take(parse->arena, (size_t)count * sizeof(*scenario->behaviors));
+    if (scenario->behaviors == NULL) {
+        return;
+    }
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        uint32_t index = scenario->behaviors_count++;
+        struct scenario_behavior *behavior = &scenario->behaviors[index];
+        size_t place = reader_enter_index(reader, index);
+        parse_behavior(parse, item, index, behavior);
+        for (uint32_t i = 0; i < index && behavior->name != NULL; i++) {
+            if (scenario->behaviors[i].name != NULL &&
+                strcmp(scenario->behaviors[i].name, behavior->name) == 0) {
+                reader_mistake(reader, "expected a name of its own, found \"%s\" again",
+                               behavior->name);
+                break;
+            }
+        }
+        reader_leave(reader, place);
+    }
+}
+
+/* --set NAME=VALUE that nothing uses is a misspelled name. */
+static void scenario__check_variables(struct parse *parse)
+{
+    for (uint32_t i = 0; i < parse->variables_count && i < 64; i++) {
+        if ((parse->variables_used >> i & 1) == 0) {
+            reader_mistake(&parse->reader, "--set %s: no ${%s} stands in this scenario",
+                           parse->variables[i].name, parse->variables[i].name);
+        }
+    }
+}
+
+static void scenario__root(struct parse *parse, const cJSON *json, struct scenario *scenario)
+{
+    static const char *const keys[] = {"$schema", "name",      "description", "target", "framing",
+                                       "load",    "behaviors", "thresholds",  NULL};
+    struct reader *reader = &parse->reader;
+    if (!reader_object(reader, json, keys)) {
+        return;
+    }
+    const char *text = NULL;
+    reader_text(reader, json, "$schema", &text);
+    reader_text(reader, json, "description", &text);
+    const char *name = "scenario";
+    reader_text(reader, json, "name", &name);
+    scenario->name = scenario__copy(name);
+    size_t place = reader_enter(reader, "target");
+    scenario__target(reader, reader_get(json, "target"), scenario);
+    reader_leave(reader, place);
+    if (reader_get(json, "framing") != NULL) {
+        place = reader_enter(reader, "framing");
+        parse_framing(reader, reader_get(json, "framing"), &scenario->framing);
+        reader_leave(reader, place);
+    }
+    if (reader_get(json, "load") != NULL) {
+        place = reader_enter(reader, "load");
+        parse_load(reader, reader_get(json, "load"), &scenario->load);
+        reader_leave(reader, place);
+    }
+    place = reader_enter(reader, "behaviors");
+    scenario__behaviors(parse, reader_get(json, "behaviors"), scenario);
+    reader_leave(reader, place);
+    if (reader_get(json, "thresholds") != NULL) {
+        place = reader_enter(reader, "thresholds");
+        scenario__thresholds(reader, reader_get(json, "thresholds"), scenario);
+        reader_leave(reader, place);
+    }
+    scenario__check_variables(parse);
+}
+
+/* Text to cJSON, with line and column of what is wrong. */
+static cJSON *scenario__document(struct reader *reader, const char *text, size_t bytes)
+{
+    struct syntax_place place;
+    struct error error;
+    if (!syntax_check(text, bytes, &place, &error)) {
+        char line[ERROR_TEXT_BYTES_MAX + 256];
+        snprintf(line, sizeof(line), "%.200s:%" PRIu32 ":%" PRIu32 ": %s", reader->file, place.line,
+                 place.column, error.text);
+        reader->mistakes_count++;
+        reader->report(reader->context, line);
+        return NULL;
+    }
+    /* The length counts the NUL behind the text: cJSON looks for it. */
+    const char *end = NULL;
+    cJSON *json = cJSON_ParseWithLengthOpts(text, bytes + 1, &end, 1);
+    if (json == NULL) {
+        reader_mistake(reader,
+                       "the JSON could not be read (no memory, or an odd number) near "
+                       "\"%.20s\"",
+                       end == NULL ? "" : end);
+    }
+    return json;
+}
+
+/* Fills the tree; false when there was no memory. */
+static bool scenario__fill(struct scenario_tree *tree, struct reader *reader, cJSON *document,
+                           const struct scenario_variable *variables, uint32_t variables_count)
+{
+    struct parse *parse = calloc(1, sizeof(*parse));
+    if (parse == NULL) {
+        return false;
+    }
+    parse->reader = *reader;
+    parse->arena = &tree->arena;
+    parse->framing = &tree->scenario.framing;
+    parse->variables = variables;
+    parse->variables_count = variables_count;
+    scenario__root(parse, document, &tree->scenario);
+    reader_finish(&parse->reader);
+    reader->mistakes_count = parse->reader.mistakes_count;
+    tree->steps_count = parse->steps_count;
+    free(parse);
+    return !tree->arena.failed;
+}
+
+struct scenario *scenario_load(const char *path, const struct scenario_variable *variables,
+                               uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context)
+{
+    struct reader reader = {.file = path, .report = report, .context = context};
+    struct error error;
+    char *text = NULL;
+    size_t bytes = 0;
+    if (!file_read(path, SCENARIO_FILE_BYTES_MAX, &text, &bytes, &error)) {
+        report(context, error.text);
+        return NULL;
+    }
+    struct scenario_tree *tree = calloc(1, sizeof(*tree));
+    cJSON *document = scenario__document(&reader, text, bytes);
+    free(text);
+    if (tree == NULL || document == NULL) {
+        cJSON_Delete(document);
+        free(tree);
+        return NULL;
+    }
+    struct scenario *scenario = &tree->scenario;
+    scenario->document = document;
+    scenario->path = scenario__copy(path);
+    scenario__default(scenario);
+    if (!scenario__fill(tree, &reader, document, variables, variables_count)) {
+        reader_mistake(&reader, "there is not enough memory to read it");
+    }
+    if (reader.mistakes_count > 0) {
+        scenario_destroy(scenario);
+        return NULL;
+    }
+    return scenario;
+}
+
+void scenario_destroy(struct scenario *scenario)
+{
+    if (scenario == NULL) {
+        return;
+    }
+    struct scenario_tree *tree = (struct scenario_tree *)scenario;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        free(scenario->targets[i].host);
+    }
+    for (uint32_t i = 0; i < scenario->thresholds_count; i++) {
+        free(scenario->thresholds[i]);
+    }
+    free(scenario->targets);
+    free(scenario->thresholds);
+    free(scenario->load.stages);
+    free(scenario->path);
+    free(scenario->name);
+    cJSON_Delete(scenario->document);
+    arena_close(&tree->arena);
+    free(tree);
+}

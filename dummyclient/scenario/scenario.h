@@ -1,0 +1,85 @@
+/* A scenario: the JSON file as plain data, checked.
+ *
+ * Control plane; built once at start, immutable afterwards, read by any thread. Parsing reports
+ * every mistake it finds, each with file, JSON path, what was expected and what was found. What
+ * the command line overrides is laid over it by plan.c before program_compile(). */
+#ifndef DUMMYLOAD_SCENARIO_SCENARIO_H
+#define DUMMYLOAD_SCENARIO_SCENARIO_H
+
+#include "core/error.h"
+#include "proto/frame.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+struct scenario_behavior; /* tree.h: the steps as a tree */
+
+enum { SCENARIO_STAGES_MAX = 1000, SCENARIO_TARGETS_MAX = 256, SCENARIO_THRESHOLDS_MAX = 256 };
+#define SCENARIO_FILE_BYTES_MAX (16u * 1024u * 1024u)
+
+enum scenario_arrival { ARRIVAL_CONSTANT, ARRIVAL_POISSON };
+enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait, or be dropped */
+
+struct scenario_target {
+    char *host;
+    uint16_t port;
+};
+
+/* Rates are iterations per second in total. A stage without a rate (has_rate false) is closed
+ * loop. connections_to: the number of connections wanted at the end of the stage, -1: as before. */
+struct scenario_stage {
+    int64_t duration_ns;
+    bool has_rate;
+    double rate_from_per_s;
+    double rate_to_per_s;
+    int64_t connections_to;
+};
+
+struct scenario_load {
+    uint32_t connections;       /* 1..1,000,000 */
+    double connect_rate_per_s;  /* 0: as fast as they come */
+    int64_t connect_timeout_ns; /* default 5 s */
+    bool has_rate;              /* open loop */
+    double rate_per_s;
+    int64_t duration_ns;
+    int64_t warmup_ns;
+    int64_t drain_ns; /* default 5 s */
+    struct scenario_stage *stages;
+    uint32_t stages_count; /* 0: one stage of duration_ns at rate_per_s */
+    enum scenario_arrival arrival;
+    enum scenario_late late;
+    uint32_t in_flight; /* lanes per connection, 1..1024 */
+    uint64_t seed;
+};
+
+/* What the command line replaces (hosts, stages, thresholds, the arrays that hold them) is memory
+ * of malloc() of its own: plan.c may free() and replace it. */
+struct scenario {
+    char *path;
+    char *name;
+    struct scenario_target *targets;
+    uint32_t targets_count;
+    struct framing framing;
+    struct scenario_load load;
+    struct scenario_behavior *behaviors;
+    uint32_t behaviors_count;
+    char **thresholds; /* expressions, as written */
+    uint32_t thresholds_count;
+    struct cJSON *document; /* the file as it was, for the plan echoed into the result */
+};
+
+/* NAME=VALUE of --set, visible as ${NAME}. */
+struct scenario_variable {
+    const char *name;
+    const char *value;
+};
+
+/* Reads and checks path. On failure returns NULL after having written one line per mistake to
+ * report (at most 20, then how many more); every line begins with the file's name. */
+struct scenario *scenario_load(const char *path, const struct scenario_variable *variables,
+                               uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context);
+void scenario_destroy(struct scenario *scenario);
+
+#endif

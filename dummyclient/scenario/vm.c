@@ -1,0 +1,383 @@
+#include "scenario/vm.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "core/prng.h"
+#include "scenario/vm_internal.h"
+
+#include <string.h>
+
+/* How long a behavior that reconnects waits after connects that failed: doubled each time, and
+ * drawn from the upper half, so that a crowd does not come back as one. */
+#define VM_BACK_OFF_NS_MIN (100 * NS_PER_MS)
+#define VM_BACK_OFF_NS_MAX (5 * NS_PER_S)
+enum { VM_STREAM_BACK_OFF = 1 };
+
+static size_t vm__align(size_t bytes)
+{
+    return (bytes + 7) / 8 * 8;
+}
+
+static size_t vm__waits_offset(const struct program *program)
+{
+    return sizeof(struct vm) + (size_t)program->lanes_count * program->lane_bytes;
+}
+
+void vm_measure(struct program *program)
+{
+    uint32_t values_count = program->counters_count + program->captures_count;
+    program->lane_bytes =
+        (uint32_t)vm__align(sizeof(struct vm_lane) + values_count * sizeof(uint64_t));
+    program->vm_bytes = vm__waits_offset(program) +
+                        (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
+}
+
+struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
+                   const struct vm_observer *observer, int64_t now_ns)
+{
+    must(identity->behavior < program->behaviors_count);
+    memset(memory, 0, program->vm_bytes);
+    struct vm *vm = memory;
+    vm->program = program;
+    vm->behavior = &program->behaviors[identity->behavior];
+    vm->observer = observer;
+    vm->waits = (struct vm_wait *)((uint8_t *)memory + vm__waits_offset(program));
+    vm->seed = identity->seed;
+    vm->connection_key = prng_mix(identity->seed, identity->connection);
+    vm->connection = identity->connection;
+    vm->closed_loop = identity->closed_loop;
+    vm->next_ns = TIME_NEVER_NS;
+    for (uint32_t i = 0; i < program->lanes_count; i++) {
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        lane->due_ns = TIME_NEVER_NS;
+        lane->free_ns = now_ns;
+        lane->sent_instruction = UINT32_MAX;
+    }
+    vm_rest(vm);
+    vm_connect(vm, now_ns);
+    return vm;
+}
+
+void vm_release(struct vm *vm)
+{
+    (void)vm; /* captures are numbers, inside the vm's own memory */
+}
+
+static void vm__expire(struct vm *vm, int64_t now_ns)
+{
+    uint32_t lanes_count = vm->program->lanes_count;
+    for (uint32_t i = 0; i < lanes_count; i++) {
+        if (vm_lane_at(vm, i)->due_ns <= now_ns && !vm_lane_expire(vm, i, now_ns)) {
+            break;
+        }
+    }
+    vm_settle(vm, now_ns);
+    vm->next_ns = TIME_NEVER_NS;
+    for (uint32_t i = 0; i < lanes_count; i++) {
+        const struct vm_lane *lane = vm_lane_at(vm, i);
+        vm->next_ns = lane->due_ns < vm->next_ns ? lane->due_ns : vm->next_ns;
+    }
+}
+
+static void vm__take_pending(struct vm *vm, struct vm_action *action)
+{
+    static const uint8_t order[] = {VM_PENDING_DISCONNECT, VM_PENDING_CONNECT, VM_PENDING_READY,
+                                    VM_PENDING_FAILED, VM_PENDING_FINISHED};
+    int i = 0;
+    while ((vm->pending & order[i]) == 0) {
+        i++;
+    }
+    vm->pending &= (uint8_t)~order[i];
+    *action = (struct vm_action){.step = VM_STEP_NONE};
+    switch (order[i]) {
+    case VM_PENDING_DISCONNECT:
+        action->type = VM_ACTION_DISCONNECT;
+        action->disconnect = (enum vm_disconnect)vm->disconnect;
+        break;
+    case VM_PENDING_CONNECT:
+        action->type = VM_ACTION_CONNECT;
+        action->not_before_ns = vm->connect_at_ns;
+        break;
+    case VM_PENDING_READY:
+        action->type = VM_ACTION_READY;
+        break;
+    case VM_PENDING_FAILED:
+        action->type = VM_ACTION_FAILED;
+        action->step = vm->failed_step;
+        break;
+    default:
+        action->type = VM_ACTION_FINISHED;
+        break;
+    }
+}
+
+bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
+{
+    if (now_ns >= vm->next_ns) {
+        vm__expire(vm, now_ns);
+    }
+    /* FINISHED waits for what teardown still sends. */
+    if ((vm->pending & ~VM_PENDING_FINISHED) != 0) {
+        vm__take_pending(vm, action);
+        return true;
+    }
+    if (vm->ready_head != VM_INDEX_NONE) {
+        uint16_t index = vm->ready_head;
+        vm->ready_head = vm_lane_at(vm, index)->list_next;
+        if (vm->ready_head == VM_INDEX_NONE) {
+            vm->ready_tail = VM_INDEX_NONE;
+        }
+        vm_lane_take(vm, index, now_ns, action);
+        return true;
+    }
+    if (vm->pending != 0) {
+        vm__take_pending(vm, action);
+        return true;
+    }
+    return false;
+}
+
+int64_t vm_next_time_ns(const struct vm *vm)
+{
+    return vm->next_ns;
+}
+
+void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out)
+{
+    const struct vm_lane *lane = vm_lane_at(vm, action->lane);
+    const struct message *message = vm->program->code[lane->sent_instruction].message;
+    if (message->encoded != NULL) {
+        memcpy(out, message->encoded, message->frame_bytes);
+        return;
+    }
+    const struct framing *framing = &vm->program->framing;
+    struct message_scope scope = vm_lane_scope(vm, action->lane);
+    uint32_t body_bytes = message_body_bytes(&message->body, &scope);
+    uint8_t *at = out;
+    if (message->frame_bytes > 0) {
+        memcpy(at, message->head, message->head_bytes);
+        at += message->head_bytes;
+    } else {
+        at += frame_write_head(framing, message->id, body_bytes, at);
+    }
+    message_write_body(&message->body, &scope, at);
+    at += body_bytes;
+    at += frame_write_tail(framing, at);
+    must(at == out + action->message_bytes);
+}
+
+/* --- Events. */
+
+void vm_on_connected(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link != VM_LINK_CONNECTING) {
+        return;
+    }
+    vm->link = VM_LINK_OPEN;
+    vm->connects_failed = 0;
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    if (vm->joins_after) {
+        vm_leave_join(vm, now_ns);
+    } else {
+        vm_play(vm, VM_PHASE_SETUP, vm->behavior->setup, now_ns);
+    }
+    vm_settle(vm, now_ns);
+}
+
+void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link != VM_LINK_CONNECTING) {
+        return;
+    }
+    int64_t wait_ns = VM_BACK_OFF_NS_MIN;
+    for (uint8_t i = 0; i < vm->connects_failed && wait_ns < VM_BACK_OFF_NS_MAX; i++) {
+        wait_ns *= 2;
+    }
+    wait_ns = wait_ns < VM_BACK_OFF_NS_MAX ? wait_ns : VM_BACK_OFF_NS_MAX;
+    double part = prng_unit(vm->connection_key, VM_STREAM_BACK_OFF, (uint64_t)now_ns);
+    wait_ns = wait_ns / 2 + (int64_t)(part * (double)(wait_ns / 2));
+    vm->connects_failed += vm->connects_failed < UINT8_MAX;
+    vm->link = VM_LINK_CLOSED;
+    if (vm->phase != VM_PHASE_FINISHED) {
+        vm_lost(vm, now_ns + wait_ns, now_ns);
+    }
+}
+
+/* Requests that have now been sent. They were begun in this order, so those not yet stamped stand
+ * at the end of the waits. */
+static void vm__stamp(struct vm *vm, int64_t sent_ns)
+{
+    for (uint16_t i = vm->wait_tail; i != VM_INDEX_NONE; i = vm->waits[i].prev) {
+        if (i >= vm->program->lanes_count) {
+            continue;
+        }
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        const struct instruction *instruction = &vm->program->code[lane->instruction];
+        if (instruction->op != OP_REQUEST) {
+            continue;
+        }
+        if (lane->sent_ns != 0) {
+            return;
+        }
+        if ((int32_t)(lane->message_n - vm->stamped_count) < 0) {
+            lane->sent_ns = sent_ns;
+            /* Later than before: next_ns stays a time that is not after it. */
+            lane->due_ns = sent_ns + instruction->wait->within_ns;
+        }
+    }
+}
+
+bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
+{
+    uint32_t unstamped_count = vm->submitted_count - vm->stamped_count;
+    vm->stamped_count += messages_count < unstamped_count ? messages_count : unstamped_count;
+    vm__stamp(vm, sent_ns);
+    if (vm->flushing_count == 0) {
+        return false;
+    }
+    bool moved = false;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        const struct vm_lane *lane = vm_lane_at(vm, i);
+        if (lane->state == VM_LANE_FLUSHING && (int32_t)(lane->message_n - vm->stamped_count) < 0) {
+            vm_lane_sent(vm, i, sent_ns);
+            moved = true;
+        }
+    }
+    if (moved) {
+        vm_settle(vm, sent_ns);
+        vm->next_ns = sent_ns < vm->next_ns ? sent_ns : vm->next_ns;
+    }
+    return moved;
+}
+
+void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns)
+{
+    if (received_ns >= vm->next_ns) {
+        vm__expire(vm, received_ns);
+    }
+    bool late = false;
+    uint32_t index = vm_wait_find(vm, frame, &late);
+    if (index == VM_INDEX_NONE) {
+        vm->observer->unsolicited(vm->observer->context, frame, late);
+        return;
+    }
+    vm_lane_reply(vm, index, frame, first_ns, received_ns);
+    vm_settle(vm, received_ns);
+}
+
+static bool vm__is_waiting(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        if (vm_lane_at(vm, i)->state == VM_LANE_WAITING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool vm_on_closed(struct vm *vm, int64_t now_ns)
+{
+    enum vm_link link = (enum vm_link)vm->link;
+    if (vm->phase == VM_PHASE_FINISHED) {
+        vm->link = VM_LINK_CLOSED;
+        return true;
+    }
+    if (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm__is_waiting(vm))) {
+        vm_lost(vm, now_ns, now_ns);
+        return false;
+    }
+    if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
+        return true;
+    }
+    vm->link = VM_LINK_CLOSED;
+    vm_wait_clear(vm);
+    vm->stamped_count = vm->submitted_count;
+    if (link == VM_LINK_HALF) {
+        return true; /* the server has read our end of stream and ended its own */
+    }
+    if (vm->connects_after_close) {
+        vm->connects_after_close = false;
+        vm_connect(vm, now_ns + vm->connect_after_ns);
+    } else if (vm->join_active) {
+        vm_leave_join(vm, now_ns);
+    }
+    vm_settle(vm, now_ns);
+    return true;
+}
+
+void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns)
+{
+    (void)vm; /* the language has no barrier step yet, and program_barriers_count() says 0 */
+    (void)barrier;
+    (void)now_ns;
+}
+
+bool vm_has_free_lane(const struct vm *vm)
+{
+    return vm->phase == VM_PHASE_LOOP && vm->idle_head != VM_INDEX_NONE && !vm->stopping &&
+           vm->joining_count == 0 &&
+           (vm->link == VM_LINK_OPEN ||
+            (vm->behavior->loop_opens && (vm->link == VM_LINK_CLOSED || vm->link == VM_LINK_HALF)));
+}
+
+void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t now_ns)
+{
+    must(vm_has_free_lane(vm));
+    uint16_t index = vm->idle_head;
+    vm->idle_head = vm_lane_at(vm, index)->list_next;
+    vm->busy_count++;
+    vm_lane_begin_pass(vm, index, intended_ns, now_ns);
+    vm_lane_run(vm, index, now_ns);
+    vm_settle(vm, now_ns);
+}
+
+void vm_on_start(struct vm *vm, int64_t now_ns)
+{
+    if (!vm->closed_loop || vm->started || vm->stopping) {
+        return;
+    }
+    vm->started = true;
+    if (vm->phase == VM_PHASE_LOOP) {
+        vm_start_lanes(vm, now_ns);
+        vm_settle(vm, now_ns);
+    }
+}
+
+void vm_on_stop(struct vm *vm, int64_t now_ns)
+{
+    if (vm->stopping) {
+        return;
+    }
+    vm->stopping = true;
+    if (vm->phase == VM_PHASE_SETUP && (vm->link != VM_LINK_OPEN && vm->link != VM_LINK_HALF)) {
+        vm_abandon(vm, VM_OUTCOME_CUT, now_ns);
+        vm_finish(vm);
+        return;
+    }
+    if (vm->phase == VM_PHASE_LOOP) {
+        for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+            vm_lane_stop(vm, i, now_ns);
+        }
+        vm_settle(vm, now_ns);
+    }
+}
+
+void vm_on_cut(struct vm *vm, int64_t now_ns)
+{
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    bool tears_down = vm->phase == VM_PHASE_LOOP && vm->link == VM_LINK_OPEN;
+    vm_abandon(vm, VM_OUTCOME_CUT, now_ns);
+    vm->stopping = true;
+    vm->cut = true;
+    vm->pending &= VM_PENDING_DISCONNECT | VM_PENDING_READY | VM_PENDING_FAILED;
+    if (tears_down) {
+        vm_tear_down(vm, now_ns);
+        vm_settle(vm, now_ns);
+    } else {
+        vm_finish(vm);
+    }
+}

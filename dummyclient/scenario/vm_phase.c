@@ -1,0 +1,219 @@
+/* The connection: its phases, and the steps that all lanes take together. */
+#include "scenario/vm_internal.h"
+
+#include "core/clock.h"
+
+#include <string.h>
+
+void vm_connect(struct vm *vm, int64_t at_ns)
+{
+    vm->link = VM_LINK_CONNECTING;
+    vm->connect_at_ns = at_ns;
+    vm->pending |= VM_PENDING_CONNECT;
+}
+
+static void vm_phase__disconnect(struct vm *vm, enum vm_disconnect disconnect)
+{
+    vm->link = disconnect == VM_DISCONNECT_HALF ? VM_LINK_HALF : VM_LINK_CLOSING;
+    vm->disconnect = (uint8_t)disconnect;
+    vm->pending |= VM_PENDING_DISCONNECT;
+}
+
+/* No lane is playing, nothing is outstanding, nothing is about to be sent. */
+void vm_rest(struct vm *vm)
+{
+    vm->busy_count = 0;
+    vm->joining_count = 0;
+    vm->flushing_count = 0;
+    vm->ready_head = VM_INDEX_NONE;
+    vm->ready_tail = VM_INDEX_NONE;
+    vm->idle_head = VM_INDEX_NONE;
+    vm->join_active = false;
+    vm->connects_after_close = false;
+    vm->stamped_count = vm->submitted_count;
+    vm_wait_clear(vm);
+}
+
+void vm_finish(struct vm *vm)
+{
+    vm->phase = VM_PHASE_FINISHED;
+    vm->pending &= VM_PENDING_DISCONNECT | VM_PENDING_FAILED;
+    vm->pending |= VM_PENDING_FINISHED;
+    vm->next_ns = TIME_NEVER_NS;
+}
+
+/* Lane 0 plays setup or teardown. */
+void vm_play(struct vm *vm, enum vm_phase phase, uint32_t instruction, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, 0);
+    vm->phase = (uint8_t)phase;
+    vm->busy_count = 1;
+    lane->instruction = instruction;
+    lane->ordinal = 0;
+    lane->time_ns = now_ns;
+    lane->free_ns = now_ns;
+    vm_lane_run(vm, 0, now_ns);
+}
+
+void vm_tear_down(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link == VM_LINK_OPEN) {
+        vm_play(vm, VM_PHASE_TEARDOWN, vm->behavior->teardown, now_ns);
+    } else {
+        vm_finish(vm);
+    }
+}
+
+void vm_start_lanes(struct vm *vm, int64_t now_ns)
+{
+    if (!vm->behavior->has_loop) {
+        return;
+    }
+    vm->idle_head = VM_INDEX_NONE;
+    vm->busy_count = (uint16_t)vm->program->lanes_count;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        vm_lane_at(vm, i)->free_ns = now_ns;
+        vm_lane_begin_pass(vm, i, now_ns, now_ns);
+        vm_lane_run(vm, i, now_ns);
+    }
+}
+
+void vm_enter_loop(struct vm *vm, int64_t now_ns)
+{
+    uint32_t lanes_count = vm->program->lanes_count;
+    struct vm_lane *first = vm_lane_at(vm, 0);
+    vm->phase = VM_PHASE_LOOP;
+    vm->idle_head = VM_INDEX_NONE;
+    for (uint32_t i = lanes_count; i-- > 0;) {
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        lane->free_ns = now_ns;
+        lane->list_next = vm->idle_head;
+        vm->idle_head = (uint16_t)i;
+        if (i > 0) {
+            /* Every lane goes on from what setup has captured and sent. */
+            memcpy(vm_lane_captures(vm, lane), vm_lane_captures(vm, first),
+                   vm->program->captures_count * sizeof(uint64_t));
+        }
+    }
+    if (vm->stopping) {
+        return; /* vm_settle() tears down */
+    }
+    if (!vm->ready_given) {
+        vm->ready_given = true;
+        vm->pending |= VM_PENDING_READY;
+    }
+    if (vm->closed_loop && vm->started) {
+        vm_start_lanes(vm, now_ns);
+    }
+}
+
+/* Gives up whatever all lanes do. */
+void vm_abandon(struct vm *vm, enum vm_outcome outcome, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        vm_lane_abandon(vm, i, outcome, now_ns);
+    }
+    vm_rest(vm);
+    vm->next_ns = TIME_NEVER_NS;
+}
+
+void vm_restart(struct vm *vm, int64_t now_ns)
+{
+    bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
+    vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
+    if (ending) {
+        vm_finish(vm);
+        return;
+    }
+    vm->phase = VM_PHASE_SETUP;
+    vm->joins_after = false;
+    vm->connects_after_close = true;
+    vm->connect_after_ns = 0;
+    /* The server has not answered: it need not answer to a FIN either. */
+    vm_phase__disconnect(vm, VM_DISCONNECT_RST);
+}
+
+/* The connection has ended, or could not be made, where the scenario did not ask for it. */
+void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
+{
+    bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
+    vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
+    vm->link = VM_LINK_CLOSED;
+    vm->pending &= VM_PENDING_READY | VM_PENDING_FAILED;
+    if (ending || !vm->behavior->reconnects) {
+        vm_finish(vm);
+        return;
+    }
+    vm->phase = VM_PHASE_SETUP;
+    vm->joins_after = false;
+    vm_connect(vm, connect_at_ns);
+}
+
+/* --- Steps that wait for all lanes. */
+
+void vm_leave_join(struct vm *vm, int64_t now_ns)
+{
+    vm->join_active = false;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        if (lane->state == VM_LANE_JOINING && lane->instruction == vm->join_instruction) {
+            vm->joining_count--;
+            vm->busy_count++;
+            lane->time_ns = now_ns;
+            lane->free_ns = now_ns;
+            lane->instruction++;
+            vm_lane_run(vm, i, now_ns);
+        }
+    }
+}
+
+/* Does what the joining lanes stand at; of different steps, the first in the scenario. */
+static void vm_phase__join(struct vm *vm, int64_t now_ns)
+{
+    vm->join_instruction = UINT32_MAX;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        const struct vm_lane *lane = vm_lane_at(vm, i);
+        if (lane->state == VM_LANE_JOINING && lane->instruction < vm->join_instruction) {
+            vm->join_instruction = lane->instruction;
+        }
+    }
+    const struct instruction *instruction = &vm->program->code[vm->join_instruction];
+    bool open = vm->link == VM_LINK_OPEN || vm->link == VM_LINK_HALF;
+    if (instruction->op == OP_RECONNECT) {
+        vm->join_active = true;
+        vm->joins_after = true;
+        vm->connects_after_close = open;
+        vm->connect_after_ns = instruction->after_ns;
+        if (open) {
+            vm_phase__disconnect(vm, VM_DISCONNECT_FIN);
+        } else {
+            vm_connect(vm, now_ns + instruction->after_ns);
+        }
+        return;
+    }
+    if (open && instruction->disconnect != DISCONNECT_HALF) {
+        vm->join_active = true;
+        vm->joins_after = true;
+        vm->connects_after_close = false;
+        vm_phase__disconnect(vm, instruction->disconnect == DISCONNECT_RST ? VM_DISCONNECT_RST
+                                                                           : VM_DISCONNECT_FIN);
+        return;
+    }
+    if (open) {
+        vm_phase__disconnect(vm, VM_DISCONNECT_HALF);
+    }
+    vm_leave_join(vm, now_ns);
+}
+
+void vm_settle(struct vm *vm, int64_t now_ns)
+{
+    while (vm->busy_count == 0 && !vm->join_active && vm->phase != VM_PHASE_FINISHED) {
+        if (vm->joining_count > 0) {
+            vm_phase__join(vm, now_ns);
+        } else if (vm->stopping && vm->phase == VM_PHASE_LOOP) {
+            vm_tear_down(vm, now_ns);
+        } else {
+            return;
+        }
+    }
+}

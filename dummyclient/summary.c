@@ -1,0 +1,174 @@
+#include "summary.h"
+
+#include "core/clock.h"
+#include "core/units.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *summary__count(uint64_t count, char *text)
+{
+    return units_format_count(count, text);
+}
+
+/* One decimal below a thousand per second, whole numbers with commas above. */
+static const char *summary__rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX])
+{
+    if (rate_per_s < 1000) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%.1f", rate_per_s);
+        return text;
+    }
+    return units_format_count((uint64_t)(rate_per_s + 0.5), text);
+}
+
+static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const uint64_t *totals = run->figures.counters.totals;
+    char ok[UNITS_TEXT_BYTES_MAX];
+    char wanted[UNITS_TEXT_BYTES_MAX];
+    char peak[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  connections   %s open at once of %s wanted; %s connects succeeded",
+            summary__count(run->connections_peak, peak), summary__count(plan->connections, wanted),
+            summary__count(totals[TOTAL_CONNECTS_OK], ok));
+    if (totals[TOTAL_CONNECTIONS_ABNORMAL] > 0) {
+        fprintf(file, ", %s ended abnormally",
+                summary__count(totals[TOTAL_CONNECTIONS_ABNORMAL], ok));
+    }
+    fputc('\n', file);
+}
+
+static void summary__print_rate(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct figures *figures = &run->figures;
+    char count[UNITS_TEXT_BYTES_MAX];
+    char achieved[UNITS_TEXT_BYTES_MAX];
+    char target[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  iterations    %s, %s/s",
+            summary__count(figures->counters.totals[TOTAL_ITERATIONS], count),
+            summary__rate(figures->rate_achieved_per_s, achieved));
+    if (plan->open_loop && figures->rate_target_per_s > 0) {
+        fprintf(file, " of %s/s wanted (%.2f%%)", summary__rate(figures->rate_target_per_s, target),
+                100 * figures->rate_achieved_per_s / figures->rate_target_per_s);
+    } else if (!plan->open_loop) {
+        fprintf(file, " (closed loop)");
+    }
+    if (figures->arrivals_never_started > 0) {
+        fprintf(file, ", %s never began", summary__count(figures->arrivals_never_started, count));
+    }
+    if (figures->arrivals_dropped > 0) {
+        fprintf(file, ", %s dropped as late", summary__count(figures->arrivals_dropped, count));
+    }
+    fputc('\n', file);
+}
+
+static void summary__print_latency(const struct run *run, enum latency_kind kind, FILE *file)
+{
+    static const struct {
+        const char *name;
+        double percentile;
+    } COLUMNS[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
+    const struct histogram *histogram = &run->figures.latency[kind];
+    fprintf(file, "  %-13s", latency_key(kind));
+    if (histogram_count(histogram) == 0) {
+        fprintf(file, " nothing was measured\n");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        bool at_least = false;
+        int64_t value_ns = histogram_percentile_ns(histogram, COLUMNS[i].percentile, &at_least);
+        fprintf(file, "%s %s %s%s", i == 0 ? "" : "  ", COLUMNS[i].name, at_least ? ">=" : "",
+                units_format_duration(value_ns, text));
+    }
+    if (histogram->censored_count > 0) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "  (%s never answered)",
+                summary__count((uint64_t)histogram->censored_count, text));
+    }
+    fputc('\n', file);
+}
+
+static void summary__print_traffic(const struct run *run, FILE *file)
+{
+    const uint64_t *totals = run->figures.counters.totals;
+    char messages[UNITS_TEXT_BYTES_MAX];
+    char bytes[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  sent          %s messages, %s\n",
+            summary__count(totals[TOTAL_MESSAGES_SENT], messages),
+            units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
+    fprintf(file, "  received      %s messages, %s\n",
+            summary__count(totals[TOTAL_MESSAGES_RECEIVED], messages),
+            units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
+}
+
+static void summary__print_errors(const struct run *run, FILE *file)
+{
+    const uint64_t *errors = run->figures.counters.errors;
+    const char *separator = "";
+    fprintf(file, "  errors        ");
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        if (errors[kind] > 0) {
+            fprintf(file, "%s%s %s", separator, summary__count(errors[kind], text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+    }
+    fprintf(file, "%s\n", separator[0] == '\0' ? "none" : "");
+}
+
+static void summary__print_thresholds(const struct plan *plan, const struct verdict *verdict,
+                                      FILE *file)
+{
+    if (verdict->thresholds_count == 0) {
+        return;
+    }
+    int width = 0;
+    for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
+        int length = (int)strlen(plan->thresholds[i].text);
+        width = length > width ? length : width;
+    }
+    fprintf(file, "\n  thresholds\n");
+    for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
+        const struct threshold_verdict *judged = &verdict->thresholds[i];
+        fprintf(file, "    %s  %-*s  %s\n", judged->pass ? "pass" : "FAIL", width,
+                plan->thresholds[i].text, judged->text);
+    }
+}
+
+static void summary__print_verdict(const struct plan *plan, const struct run *run,
+                                   const struct verdict *verdict, FILE *file)
+{
+    if (verdict->reasons_count > 0) {
+        fprintf(file, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
+        for (uint32_t i = 0; i < verdict->reasons_count; i++) {
+            fprintf(file, "    %s\n", verdict->reasons[i]);
+        }
+    } else if (verdict->limited_by != NULL) {
+        fprintf(file, "\n  limited by    %s\n",
+                strcmp(verdict->limited_by, "client") == 0
+                    ? "the client: its threads were busy all the time"
+                    : "the server or the connections: the client kept up");
+    }
+    if (run->end == RUN_INTERRUPTED) {
+        fprintf(file, "\n  interrupted: these are the figures until then\n");
+    }
+}
+
+void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
+                   FILE *file)
+{
+    char length[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n", plan->scenario->name,
+            plan->targets[0].name, plan->targets_count > 1 ? " and others" : "",
+            units_format_duration(run->window_ns, length), plan->workers_count,
+            plan->workers_count == 1 ? "thread" : "threads", run->backend);
+    summary__print_connections(plan, run, file);
+    summary__print_rate(plan, run, file);
+    summary__print_latency(run, LATENCY_RESPONSE, file);
+    summary__print_latency(run, LATENCY_SERVICE, file);
+    summary__print_traffic(run, file);
+    summary__print_errors(run, file);
+    summary__print_thresholds(plan, verdict, file);
+    summary__print_verdict(plan, run, verdict, file);
+}

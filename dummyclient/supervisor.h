@@ -1,0 +1,52 @@
+/* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops
+ * and collects. It runs in the main thread; every wait in it has a bound. */
+#ifndef DUMMYLOAD_CLIENT_SUPERVISOR_H
+#define DUMMYLOAD_CLIENT_SUPERVISOR_H
+
+#include "core/error.h"
+#include "core/host.h"
+#include "figures.h"
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Why the run ended. */
+enum run_end {
+    RUN_COMPLETE,
+    RUN_INTERRUPTED,   /* Ctrl+C and the like */
+    RUN_NOT_CONNECTED, /* no connection could be made at all */
+    RUN_ALL_GONE,      /* every connection ended before the run did */
+    RUN_STEP_FAILED,   /* a step of the scenario said so */
+    RUN_WORKER_FAILED  /* a thread or a port could not be had; see error */
+};
+
+/* What came out. */
+struct run {
+    enum run_end end;
+    struct figures figures;
+    int64_t started_wall_ns;
+    int64_t origin_ns; /* the beginning of everything */
+    int64_t t0_ns;     /* TIME_NEVER_NS: it never came to that */
+    int64_t stop_ns;
+    int64_t end_ns;
+    int64_t window_ns;          /* the length of the measuring window, as it was */
+    uint32_t connections_open;  /* at t0 */
+    uint32_t connections_ready; /* at t0 */
+    uint32_t connections_peak;
+    double busy;              /* CPU time per worker and second inside the run, 1: all of it */
+    int64_t clock_step_ns;    /* the largest step of the wall clock against the monotonic one */
+    uint32_t ends_unfinished; /* workers whose closes did not complete in time */
+    char backend[16];
+    char fallback[160];
+    struct error error;
+};
+
+/* Plays the plan. ndjson may be NULL. progress: show the live line. False only when nothing was
+ * played for want of memory or threads; then *error says why. */
+bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FILE *ndjson,
+                    struct error *error);
+void run_close(struct run *run);
+
+#endif

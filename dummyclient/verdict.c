@@ -1,0 +1,205 @@
+#include "verdict.h"
+
+#include "core/clock.h"
+#include "core/units.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A lag of this program of up to 1 ms, or a twentieth of what it measures, is no reason. */
+#define VERDICT_LAG_NS (1 * NS_PER_MS)
+static const double VERDICT_LAG_OF_RESPONSE = 0.05;
+/* The wall clock may be slewed a little; a step is more. */
+#define VERDICT_CLOCK_STEP_NS (250 * NS_PER_MS)
+static const double VERDICT_RATE_MET = 0.99;
+static const double VERDICT_BUSY = 0.9;
+
+static void verdict__invalid(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
+static void verdict__failed(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
+
+static void verdict__invalid(struct verdict *verdict, const char *format, ...)
+{
+    verdict->valid = false;
+    if (verdict->reasons_count < VERDICT_REASONS_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(verdict->reasons[verdict->reasons_count++], VERDICT_REASON_BYTES_MAX, format,
+                  arguments);
+        va_end(arguments);
+    }
+}
+
+static void verdict__failed(struct verdict *verdict, const char *format, ...)
+{
+    if (verdict->failures_count < VERDICT_FAILURES_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(verdict->failures[verdict->failures_count++], VERDICT_REASON_BYTES_MAX, format,
+                  arguments);
+        va_end(arguments);
+    }
+}
+
+/* True when the lag of this program was too large for what it measured. */
+static bool verdict__judge_lag(struct verdict *verdict, const struct figures *figures,
+                               enum latency_kind kind, const char *what)
+{
+    bool at_least;
+    int64_t response_ns =
+        histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE], 50, &at_least);
+    int64_t lag_ns = histogram_percentile_ns(&figures->latency[kind], 99, &at_least);
+    double part_ns = VERDICT_LAG_OF_RESPONSE * (double)response_ns;
+    int64_t limit_ns = part_ns > (double)VERDICT_LAG_NS ? (int64_t)part_ns : VERDICT_LAG_NS;
+    if (lag_ns <= limit_ns) {
+        return false;
+    }
+    char lag[UNITS_TEXT_BYTES_MAX];
+    char limit[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client was too slow: %s p99 is %s, over %s (%s); lower the rate, or "
+                     "give it more CPU",
+                     latency_key(kind), units_format_duration(lag_ns, lag),
+                     units_format_duration(limit_ns, limit), what);
+    return true;
+}
+
+static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
+                                    const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    bool lagged = verdict__judge_lag(verdict, figures, LATENCY_SEND_LAG,
+                                     "requests left later than they could have");
+    lagged |= verdict__judge_lag(verdict, figures, LATENCY_POLL_GAP,
+                                 "replies waited for the client to look");
+    uint64_t local = figures->counters.errors[ERROR_KIND_LOCAL_LIMIT];
+    if (local > 0) {
+        char shortage[VERDICT_REASON_BYTES_MAX];
+        bool known = plan_shortage(plan, shortage, sizeof(shortage));
+        verdict__invalid(verdict,
+                         "%" PRIu64 " times this machine's own limits stood in the way: %s", local,
+                         known ? shortage : "no descriptors, ports or memory left");
+    }
+    if (run->clock_step_ns > VERDICT_CLOCK_STEP_NS) {
+        char step[UNITS_TEXT_BYTES_MAX];
+        verdict__invalid(verdict, "the clock stepped by %s: the machine slept or its time was set",
+                         units_format_duration(run->clock_step_ns, step));
+    }
+    if (lagged) {
+        verdict->limited_by = "client";
+    } else if (!plan->open_loop) {
+        verdict->limited_by = run->busy > VERDICT_BUSY ? "client" : NULL;
+    } else if (figures->rate_achieved_per_s < VERDICT_RATE_MET * figures->rate_target_per_s) {
+        verdict->limited_by = "server_or_connections";
+    }
+}
+
+/* "could not connect to 127.0.0.1:7777: refused (is the server running?)" */
+static void verdict__not_connected(struct verdict *verdict, const struct plan *plan,
+                                   const struct run *run)
+{
+    static const struct {
+        enum error_kind kind;
+        const char *text;
+    } CAUSES[] = {{ERROR_KIND_CONNECT_REFUSED, "refused (is the server running?)"},
+                  {ERROR_KIND_CONNECT_TIMEOUT, "no answer in time (is the address right?)"},
+                  {ERROR_KIND_CONNECT_UNREACHABLE, "not reachable from this machine"},
+                  {ERROR_KIND_LOCAL_LIMIT, "this machine has no descriptors or ports left"},
+                  {ERROR_KIND_CONNECT_OTHER, "the system would not"}};
+    const uint64_t *errors = run->figures.counters.errors;
+    size_t most = 0;
+    for (size_t i = 1; i < sizeof(CAUSES) / sizeof(CAUSES[0]); i++) {
+        if (errors[CAUSES[i].kind] > errors[CAUSES[most].kind]) {
+            most = i;
+        }
+    }
+    bool any = errors[CAUSES[most].kind] > 0;
+    verdict__failed(verdict, "could not connect to %s%s: %s", plan->targets[0].name,
+                    plan->targets_count > 1 ? " and the other targets" : "",
+                    any ? CAUSES[most].text : "no answer in time (is the address right?)");
+}
+
+static bool verdict__has_threshold_on(const struct plan *plan, enum error_kind kind)
+{
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        if (threshold_is_about_error(&plan->thresholds[i], kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void verdict__judge_data(struct verdict *verdict, const struct plan *plan,
+                                const struct run *run)
+{
+    static const struct {
+        enum error_kind kind;
+        const char *text;
+    } KINDS[] = {{ERROR_KIND_MISMATCH, "replies were not what the scenario demands (mismatch)"},
+                 {ERROR_KIND_FRAME_ERROR, "times the server sent what is no frame (frame_error)"}};
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        uint64_t count = run->figures.counters.errors[KINDS[i].kind];
+        if (count > 0 && !verdict__has_threshold_on(plan, KINDS[i].kind)) {
+            verdict__failed(verdict, "%" PRIu64 " %s", count, KINDS[i].text);
+        }
+    }
+}
+
+static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
+                               const struct run *run)
+{
+    int64_t from_ns = run->t0_ns == TIME_NEVER_NS ? run->origin_ns : run->t0_ns;
+    double passed_s = (double)(run->stop_ns - from_ns) / (double)NS_PER_S;
+    switch (run->end) {
+    case RUN_NOT_CONNECTED:
+        verdict__not_connected(verdict, plan, run);
+        break;
+    case RUN_ALL_GONE:
+        verdict__failed(verdict,
+                        "every connection had ended after %.1f s: stopped early (did the server "
+                        "die?)",
+                        passed_s < 0 ? 0 : passed_s);
+        break;
+    case RUN_STEP_FAILED:
+        verdict__failed(verdict, "a step of the scenario said fail after %.1f s",
+                        passed_s < 0 ? 0 : passed_s);
+        break;
+    case RUN_WORKER_FAILED:
+        verdict__failed(verdict, "%s", run->error.text);
+        break;
+    case RUN_COMPLETE:
+    case RUN_INTERRUPTED:
+        break;
+    }
+    if (run->ends_unfinished > 0) {
+        verdict__failed(verdict, "%" PRIu32 " workers could not close their connections in time",
+                        run->ends_unfinished);
+    }
+}
+
+void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run)
+{
+    *verdict = (struct verdict){.valid = true};
+    verdict__judge_end(verdict, plan, run);
+    verdict__judge_data(verdict, plan, run);
+    verdict__judge_validity(verdict, plan, run);
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        threshold_judge(&plan->thresholds[i], &run->figures, &verdict->thresholds[i]);
+        verdict->thresholds_failed += !verdict->thresholds[i].pass;
+        verdict->thresholds_count++;
+    }
+}
+
+int verdict_exit_code(const struct verdict *verdict, const struct plan *plan, const struct run *run)
+{
+    if (run->end == RUN_INTERRUPTED) {
+        return EXIT_INTERRUPTED;
+    }
+    if (verdict->failures_count > 0) {
+        return EXIT_FAILED;
+    }
+    if (!verdict->valid && plan->options->strict) {
+        return EXIT_INVALID;
+    }
+    return verdict->thresholds_failed > 0 ? EXIT_THRESHOLD : EXIT_OK;
+}

@@ -1,0 +1,298 @@
+#include "worker.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+bool worker_open(struct worker *worker, const struct plan *plan, struct control *control,
+                 uint32_t index, int64_t origin_ns, struct error *error)
+{
+    *worker = (struct worker){.plan = plan,
+                              .control = control,
+                              .index = index,
+                              .origin_ns = origin_ns,
+                              .cut_seen_ns = TIME_NEVER_NS};
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        worker->numbers_count += plan->seats[i].worker == index;
+    }
+    worker->numbers = calloc(worker->numbers_count + 1, sizeof(*worker->numbers));
+    if (worker->numbers == NULL) {
+        error_set(error, "no memory for the connections of worker %u", index);
+        return false;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        if (plan->seats[i].worker == index) {
+            worker->numbers[count++] = i;
+        }
+    }
+    if (!recorder_open(&worker->recorder, plan->steps_count,
+                       RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
+                       error)) {
+        goto failed_recorder;
+    }
+    if (!arrivals_open(&worker->arrivals, plan, index, &worker->recorder, error)) {
+        goto failed_arrivals;
+    }
+    return true;
+failed_arrivals:
+    recorder_close(&worker->recorder);
+failed_recorder:
+    free(worker->numbers);
+    worker->numbers = NULL;
+    return false;
+}
+
+void worker_close(struct worker *worker)
+{
+    arrivals_close(&worker->arrivals);
+    recorder_close(&worker->recorder);
+    free(worker->numbers);
+    worker->numbers = NULL;
+}
+
+bool worker_prepare(struct worker *worker, struct cport *port, struct error *error)
+{
+    worker->port = port;
+    if (!conn_group_open(&worker->group, worker->plan, port, &worker->recorder, &worker->arrivals,
+                         worker->numbers, worker->numbers_count, error)) {
+        return false;
+    }
+    worker->returned_ns = cport_now_ns(port);
+    worker->recorder.now_ns = worker->returned_ns;
+    return true;
+}
+
+/* Opens connections as their time comes. Returns when the next one is due. */
+static int64_t worker__connect_due(struct worker *worker, int64_t now_ns)
+{
+    struct conn_group *group = &worker->group;
+    bool paced = worker->plan->scenario->load.connect_rate_per_s > 0;
+    uint32_t connecting_max = WORKER_CONNECTING_MAX / worker->plan->workers_count + 1;
+    for (int begun = 0; worker->connects_begun < group->conns_count; begun++) {
+        struct conn *conn = &group->conns[worker->connects_begun];
+        int64_t due_ns = worker->origin_ns + plan_connect_offset_ns(worker->plan, conn->number);
+        if (due_ns > now_ns) {
+            return due_ns;
+        }
+        if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
+            return TIME_NEVER_NS; /* a connect that completes makes room */
+        }
+        if (begun == WORKER_CONNECTS_MAX) {
+            return now_ns;
+        }
+        worker->connects_begun++;
+        conn_begin(conn);
+    }
+    return TIME_NEVER_NS;
+}
+
+/* The sweep that the control asks for, one step after the last complete one. */
+static enum worker_sweep worker__wanted_sweep(struct worker *worker, int64_t now_ns)
+{
+    const struct control *control = worker->control;
+    enum worker_sweep done = worker->sweep_done;
+    if (now_ns >= atomic_load_explicit(&control->abort_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_ABORT ? WORKER_SWEEP_ABORT : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->cut_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_CUT ? WORKER_SWEEP_CUT : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->stop_ns, memory_order_relaxed)) {
+        /* Arrivals that were due before the stop still get their turn while the drain lasts. */
+        bool waits = worker->plan->open_loop && arrivals_are_late(&worker->arrivals, now_ns);
+        return done < WORKER_SWEEP_STOP && !waits ? WORKER_SWEEP_STOP : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->t0_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_START ? WORKER_SWEEP_START : WORKER_SWEEP_NONE;
+    }
+    return WORKER_SWEEP_NONE;
+}
+
+static void worker__begin_sweep(struct worker *worker, enum worker_sweep sweep, int64_t now_ns)
+{
+    struct conn_group *group = &worker->group;
+    worker->sweep = sweep;
+    worker->sweep_at = 0;
+    if (sweep >= WORKER_SWEEP_STOP) {
+        group->stopping = true;
+        worker->connects_begun = group->conns_count; /* the others are not opened any more */
+    }
+    if (sweep >= WORKER_SWEEP_CUT) {
+        group->cut = true;
+        worker->cut_seen_ns = worker->cut_seen_ns < now_ns ? worker->cut_seen_ns : now_ns;
+    }
+    if (sweep == WORKER_SWEEP_START) {
+        group->started = true;
+    }
+}
+
+static void worker__tell(struct conn *conn, enum worker_sweep sweep, bool open_loop)
+{
+    switch (sweep) {
+    case WORKER_SWEEP_START:
+        if (!open_loop) {
+            conn_on_start(conn);
+        }
+        break;
+    case WORKER_SWEEP_STOP:
+        conn_on_stop(conn);
+        break;
+    case WORKER_SWEEP_CUT:
+        conn_on_cut(conn);
+        break;
+    case WORKER_SWEEP_ABORT:
+        conn_abort(conn);
+        break;
+    case WORKER_SWEEP_NONE:
+        break;
+    }
+}
+
+/* Tells some more connections of the phase. Returns true while there is more to tell. */
+static bool worker__sweep(struct worker *worker, int64_t now_ns)
+{
+    struct conn_group *group = &worker->group;
+    enum worker_sweep wanted = worker__wanted_sweep(worker, now_ns);
+    if (worker->sweep == WORKER_SWEEP_NONE || wanted > worker->sweep) {
+        if (wanted == WORKER_SWEEP_NONE) {
+            return false;
+        }
+        worker__begin_sweep(worker, wanted, now_ns);
+    }
+    for (int i = 0; i < WORKER_SWEEP_MAX && worker->sweep_at < group->conns_count; i++) {
+        worker__tell(&group->conns[worker->sweep_at++], worker->sweep, worker->plan->open_loop);
+    }
+    if (worker->sweep_at < group->conns_count) {
+        return true;
+    }
+    worker->sweep_done = worker->sweep;
+    worker->sweep = WORKER_SWEEP_NONE;
+    return worker__wanted_sweep(worker, now_ns) != WORKER_SWEEP_NONE;
+}
+
+/* The moments of the run, as far as they are known by now. */
+static void worker__read_control(struct worker *worker)
+{
+    struct recorder *recorder = &worker->recorder;
+    int64_t t0_ns = atomic_load_explicit(&worker->control->t0_ns, memory_order_relaxed);
+    int64_t stop_ns = atomic_load_explicit(&worker->control->stop_ns, memory_order_relaxed);
+    if (t0_ns != TIME_NEVER_NS && worker->arrivals.t0_ns == TIME_NEVER_NS) {
+        recorder->window_start_ns = t0_ns + worker->plan->scenario->load.warmup_ns;
+        if (worker->plan->open_loop) {
+            arrivals_start(&worker->arrivals, t0_ns);
+        } else {
+            worker->arrivals.t0_ns = t0_ns;
+        }
+    }
+    recorder->window_end_ns = stop_ns;
+    worker->arrivals.stop_ns = stop_ns;
+}
+
+static void worker__count_second(struct worker *worker, int64_t now_ns, bool last)
+{
+    struct recorder *recorder = &worker->recorder;
+    if (!last && !recorder_second_passed(recorder, now_ns)) {
+        return;
+    }
+    uint64_t target = 0;
+    /* The target belongs to the run, not to a worker: one of them enters it. */
+    if (worker->index == 0 && worker->plan->open_loop && worker->arrivals.t0_ns != TIME_NEVER_NS) {
+        int64_t until_ns =
+            last ? now_ns : recorder->origin_ns + (recorder->series_second + 1) * NS_PER_S;
+        until_ns = until_ns < worker->arrivals.stop_ns ? until_ns : worker->arrivals.stop_ns;
+        target = (uint64_t)pacing_count(&worker->plan->pacing, until_ns - worker->arrivals.t0_ns);
+    }
+    recorder_series(recorder, now_ns, worker->group.levels, target);
+}
+
+static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* When the next phase begins that no completion announces. */
+static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns)
+{
+    const struct control *control = worker->control;
+    const _Atomic int64_t *moments[] = {&control->t0_ns, &control->stop_ns, &control->cut_ns,
+                                        &control->abort_ns};
+    int64_t next_ns = now_ns + NS_PER_S; /* at least: the series and the display want it */
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        int64_t moment_ns = atomic_load_explicit(moments[i], memory_order_relaxed);
+        if (moment_ns > now_ns) {
+            next_ns = worker__earlier(next_ns, moment_ns);
+        }
+    }
+    return next_ns;
+}
+
+/* Sends what has been queued; the clock is read right before the calls that carry it. */
+static int64_t worker__flush(struct worker *worker)
+{
+    int64_t sent_ns = cport_now_ns(worker->port);
+    while (conn_flush_some(&worker->group, WORKER_FLUSH_MAX, sent_ns)) {
+        sent_ns = cport_now_ns(worker->port);
+    }
+    return sent_ns;
+}
+
+int64_t worker_before_poll(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    int64_t now_ns = group->now_ns;
+    worker__read_control(worker);
+    bool more = worker__sweep(worker, now_ns);
+    int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
+    next_ns = worker__earlier(next_ns, worker__connect_due(worker, now_ns));
+    struct timer_node *node;
+    while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
+        conn_on_timer((struct conn *)node);
+    }
+    if (worker->plan->open_loop && worker->sweep_done < WORKER_SWEEP_STOP) {
+        int64_t arrival_ns = arrivals_begin_due(&worker->arrivals, now_ns, WORKER_ARRIVALS_MAX);
+        next_ns = worker__earlier(next_ns, arrival_ns);
+    }
+    int64_t end_ns = worker__flush(worker);
+    next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
+    recorder_poll_gap(&worker->recorder, end_ns - worker->returned_ns);
+    if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
+        live_publish(&worker->live, &worker->recorder.figures.counters, group->levels);
+        worker->published_ns = end_ns;
+    }
+    return next_ns;
+}
+
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
+{
+    int64_t now_ns = cport_now_ns(worker->port);
+    worker->returned_ns = now_ns;
+    worker__count_second(worker, now_ns, false);
+    worker->group.now_ns = now_ns;
+    worker->recorder.now_ns = now_ns;
+    for (int i = 0; i < count; i++) {
+        conn_on_completion(completions[i]);
+    }
+}
+
+bool worker_is_done(const struct worker *worker)
+{
+    return worker->group.levels[LIVE_FINISHED] == worker->group.conns_count;
+}
+
+void worker_finish(struct worker *worker)
+{
+    int64_t now_ns = cport_now_ns(worker->port);
+    if (worker->plan->open_loop) {
+        arrivals_give_up(&worker->arrivals, now_ns);
+    }
+    worker__count_second(worker, now_ns, true);
+    live_publish(&worker->live, &worker->recorder.figures.counters, worker->group.levels);
+    cport_read_stats(worker->port, &worker->recorder.figures.port);
+    snprintf(worker->backend, sizeof(worker->backend), "%s", cport_backend_name(worker->port));
+    if (!worker->left_open) {
+        conn_group_close(&worker->group);
+    }
+}

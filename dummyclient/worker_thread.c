@@ -1,0 +1,93 @@
+/* The worker's thread: makes the port, turns until all connections have ended, and gives up on
+ * what does not end in time. */
+#include "core/clock.h"
+#include "worker.h"
+
+#include <stdio.h>
+
+static uint32_t worker__buffer_bytes(const struct plan *plan)
+{
+    uint32_t bytes = program_message_bytes_max(plan->program);
+    if (bytes < 4096) {
+        return 4096;
+    }
+    return bytes < 65536 ? bytes : 65536;
+}
+
+static struct cport *worker__open_port(struct worker *worker)
+{
+    struct cport_options options = {.backend = worker->plan->options->backend,
+                                    .sockets_max = worker->numbers_count,
+                                    .recv_buffer_bytes = worker__buffer_bytes(worker->plan)};
+    struct cport *port = cport_create(&options, &worker->error);
+    if (port == NULL) {
+        return NULL;
+    }
+    const char *reason = cport_fallback_reason(port);
+    snprintf(worker->fallback, sizeof(worker->fallback), "%s", reason != NULL ? reason : "");
+    return port;
+}
+
+/* After the cut every end has a bound: first the closing protocol's, then the resets'. */
+static bool worker__is_overdue(struct worker *worker)
+{
+    if (worker->cut_seen_ns == TIME_NEVER_NS) {
+        return false;
+    }
+    int64_t passed_ns = worker->group.now_ns - worker->cut_seen_ns;
+    if (passed_ns > WORKER_END_WITHIN_NS && worker->sweep_done < WORKER_SWEEP_ABORT) {
+        int64_t now_ns = worker->group.now_ns;
+        atomic_store(&worker->control->abort_ns, now_ns);
+    }
+    return passed_ns > WORKER_END_WITHIN_NS + WORKER_ABORT_WITHIN_NS;
+}
+
+static void worker__run(void *argument)
+{
+    struct worker *worker = argument;
+    struct cport_op *completions[WORKER_COMPLETIONS_MAX];
+    int outcome = WORKER_FAILED;
+    struct cport *port = worker__open_port(worker);
+    worker->port = port;
+    if (port == NULL || !worker_prepare(worker, port, &worker->error)) {
+        goto done;
+    }
+    atomic_store(&worker->port_to_wake, port);
+    while (!worker_is_done(worker)) {
+        if (worker__is_overdue(worker)) {
+            worker->left_open = true;
+            break;
+        }
+        int64_t deadline_ns = worker_before_poll(worker);
+        int count = cport_poll(port, completions, WORKER_COMPLETIONS_MAX, deadline_ns);
+        worker_after_poll(worker, completions, count);
+    }
+    worker_finish(worker);
+    outcome = WORKER_ENDED;
+done:
+    /* The supervisor may be waking the port right now: worker_join() destroys it, not we. */
+    atomic_store(&worker->state, outcome);
+}
+
+bool worker_start(struct worker *worker, struct error *error)
+{
+    atomic_store(&worker->state, WORKER_RUNNING);
+    return thread_start(&worker->thread, worker__run, worker, 0, error);
+}
+
+void worker_join(struct worker *worker)
+{
+    thread_join(&worker->thread);
+    if (worker->port != NULL && !worker->left_open) {
+        cport_destroy(worker->port);
+        worker->port = NULL;
+    }
+}
+
+void worker_wake(struct worker *worker)
+{
+    struct cport *port = atomic_load(&worker->port_to_wake);
+    if (port != NULL) {
+        cport_wake(port);
+    }
+}

@@ -1,0 +1,153 @@
+/* A client's worker and a small echo server, both on one fake port, on virtual time: the real
+ * connection code against partial sends, resets, refusals and a server that misbehaves.
+ *
+ * For test_conn*.c; each has its own copy. */
+#ifndef DUMMYLOAD_TESTS_CLIENT_HARNESS_H
+#define DUMMYLOAD_TESTS_CLIENT_HARNESS_H
+
+#include "unit.h"
+
+#include "client_harness_server.h"
+#include "core/clock.h"
+#include "options.h"
+
+static inline void harness_report(void *context, const char *line)
+{
+    (void)context;
+    print_message("%s\n", line);
+}
+
+/* Makes the plan of a scenario's text; arguments as on a command line, NULL at the end. */
+static inline void harness_plan(struct harness *harness, const char *scenario,
+                                const char **arguments)
+{
+    char folder[UNIT_PATH_BYTES_MAX];
+    char path[UNIT_PATH_BYTES_MAX + 16];
+    struct error error = {""};
+    unit_folder_make(folder);
+    snprintf(path, sizeof(path), "%s/s.json", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(scenario, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    char *argv[32] = {NULL};
+    int argc = 0;
+    static char words[32][256];
+    snprintf(words[argc], sizeof(words[0]), "dummyclient");
+    argv[argc] = words[argc];
+    argc++;
+    for (; *arguments != NULL; arguments++, argc++) {
+        snprintf(words[argc], sizeof(words[0]), "%s", *arguments);
+        argv[argc] = words[argc];
+    }
+    argv[argc++] = path;
+    if (!options_parse(&harness->options, argc, argv, &error) ||
+        !plan_open(&harness->plan, &harness->options, harness_report, NULL, &error)) {
+        remove(path);
+        unit_folder_remove(folder);
+        fail_msg("%s", error.text);
+    }
+    harness->options.scenario_path = "s.json";
+    remove(path);
+    unit_folder_remove(folder);
+}
+
+static inline void harness_open(struct harness *harness, const char *scenario,
+                                const char **arguments, const struct cport_fake_options *fake)
+{
+    struct error error = {""};
+    harness->seed = fake->seed;
+    harness_plan(harness, scenario, arguments);
+    framing_default(&harness->framing);
+    harness->port = cport_fake_create(fake, &error);
+    assert_non_null(harness->port);
+    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof(*harness->peers));
+    assert_non_null(harness->peers);
+    struct net_address address = harness->plan.targets[0].address;
+    if (!cport_listen(harness->port, &harness->listener, &address, 128, &error)) {
+        fail_msg("%s", error.text);
+    }
+    cport_accept(harness->port, &harness->listener, &harness->accept_op);
+    control_init(&harness->control);
+    int64_t now_ns = cport_now_ns(harness->port);
+    if (!worker_open(&harness->worker, &harness->plan, &harness->control, 0, now_ns, &error) ||
+        !worker_prepare(&harness->worker, harness->port, &error)) {
+        fail_msg("%s", error.text);
+    }
+}
+
+/* --- The client. */
+
+/* One turn of the worker and of the server. */
+static inline void harness_turn(struct harness *harness)
+{
+    struct cport_op *completions[HARNESS_BATCH];
+    struct cport_op *own[HARNESS_BATCH];
+    int own_count = 0;
+    int64_t deadline_ns = worker_before_poll(&harness->worker);
+    int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
+    for (int i = 0; i < count; i++) {
+        if (!harness_take(harness, completions[i])) {
+            own[own_count++] = completions[i];
+        }
+    }
+    worker_after_poll(&harness->worker, own, own_count);
+    harness->turns++;
+}
+
+/* Plays the supervisor: t0 when all have settled (or after ready_within), then the plan's times.
+ * Fails when the worker has not ended within what its bounds allow. */
+static inline void harness_run(struct harness *harness)
+{
+    struct control *control = &harness->control;
+    int64_t origin_ns = cport_now_ns(harness->port);
+    int64_t ready_by_ns = origin_ns + plan_ready_within_ns(&harness->plan);
+    int64_t limit_ns = ready_by_ns + harness->plan.duration_ns +
+                       harness->plan.scenario->load.drain_ns + WORKER_END_WITHIN_NS + NS_PER_S;
+    while (!worker_is_done(&harness->worker)) {
+        int64_t now_ns = cport_now_ns(harness->port);
+        bool settled = harness->worker.group.levels[LIVE_SETTLED] == harness->plan.connections;
+        if (atomic_load(&control->t0_ns) == TIME_NEVER_NS && (settled || now_ns > ready_by_ns)) {
+            int64_t stop_ns = now_ns + harness->plan.duration_ns;
+            atomic_store(&control->cut_ns, stop_ns + harness->plan.scenario->load.drain_ns);
+            atomic_store(&control->stop_ns, stop_ns);
+            atomic_store(&control->t0_ns, now_ns);
+        }
+        harness_turn(harness);
+        if (now_ns > limit_ns || harness->turns > 20000000) {
+            fail_msg("the worker does not end: %u of %u connections have",
+                     harness->worker.group.levels[LIVE_FINISHED], harness->plan.connections);
+        }
+    }
+    worker_finish(&harness->worker);
+}
+
+static inline void harness_close(struct harness *harness)
+{
+    struct cport_op *completions[HARNESS_BATCH];
+    harness->listener_closed = true;
+    cport_close(harness->port, &harness->listener, &harness->listener_close_op, CPORT_CLOSE_FIN);
+    for (uint32_t i = 0; i < harness->peers_count; i++) {
+        if (harness->peers[i].open) {
+            peer_close(harness, &harness->peers[i], CPORT_CLOSE_RST);
+        }
+    }
+    for (int idle = 0; idle < 20;) {
+        int64_t deadline_ns = cport_now_ns(harness->port) + NS_PER_S;
+        int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
+        for (int i = 0; i < count; i++) {
+            assert_true(harness_take(harness, completions[i]));
+        }
+        idle = count == 0 ? idle + 1 : 0;
+    }
+    for (uint32_t i = 0; i < harness->peers_count; i++) {
+        reassembly_close(&harness->peers[i].reassembly);
+        free(harness->peers[i].pending);
+    }
+    free(harness->peers);
+    cport_destroy(harness->port);
+    worker_close(&harness->worker);
+    plan_close(&harness->plan);
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* The plan: options laid over a scenario, seats, shares of the arrivals, and what is refused. */
+#include "client_harness.h"
+
+static const char SCENARIO[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 100, \"rate\": \"50/s\", \"duration\": \"10s\" },"
+    "  \"behaviors\": ["
+    "    { \"name\": \"many\", \"weight\": 90, \"loop\": [ { \"request\": { \"name\": \"m\","
+    "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] },"
+    "    { \"name\": \"some\", \"weight\": 9, \"loop\": [ { \"request\": { \"name\": \"s\","
+    "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] },"
+    "    { \"name\": \"few\", \"weight\": 1, \"loop\": [ { \"request\": { \"name\": \"f\","
+    "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] } ],"
+    "  \"thresholds\": [ \"errors.total == 0\" ] }";
+
+static const char STAGES[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 4, \"stages\": ["
+    "      { \"duration\": \"10s\", \"rate\": { \"from\": \"0/s\", \"to\": \"20/s\" } },"
+    "      { \"duration\": \"30s\", \"rate\": \"20/s\" } ] },"
+    "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"m\","
+    "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] } ] }";
+
+/* Returns whether the plan could be made; the message is in *error. */
+static bool make(struct harness *harness, const char *scenario, struct error *error, ...)
+{
+    static char words[32][256];
+    char *argv[32];
+    int argc = 0;
+    char folder[UNIT_PATH_BYTES_MAX];
+    char path[UNIT_PATH_BYTES_MAX + 16];
+    *harness = (struct harness){0};
+    error->text[0] = '\0';
+    unit_folder_make(folder);
+    snprintf(path, sizeof(path), "%s/s.json", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(scenario, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    va_list arguments;
+    va_start(arguments, error);
+    const char *word = "dummyclient";
+    for (; word != NULL; word = va_arg(arguments, const char *), argc++) {
+        snprintf(words[argc], sizeof(words[0]), "%s", word);
+        argv[argc] = words[argc];
+    }
+    va_end(arguments);
+    argv[argc++] = path;
+    bool made = options_parse(&harness->options, argc, argv, error) &&
+                plan_open(&harness->plan, &harness->options, harness_report, NULL, error);
+    remove(path);
+    unit_folder_remove(folder);
+    return made;
+}
+
+static void assert_refused(const char *scenario, const char *says, const char *option,
+                           const char *value)
+{
+    struct harness harness;
+    struct error error;
+    assert_false(make(&harness, scenario, &error, option, value, NULL));
+    if (strstr(error.text, says) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", error.text, says);
+    }
+}
+
+static void assert_made(struct harness *harness, const char *scenario, const char *option,
+                        const char *value)
+{
+    struct error error;
+    if (!make(harness, scenario, &error, option, value, NULL)) {
+        fail_msg("%s", error.text);
+    }
+}
+
+static void test_options_override_the_scenario(void **state)
+{
+    (void)state;
+    struct harness harness;
+    struct error error;
+    assert_true(make(&harness, SCENARIO, &error, "-c", "500", "-r", "2000", "-d", "3s", "--warmup",
+                     "500ms", "--seed", "99", "--connect-rate", "100", "-p", "7001", "-t", "4",
+                     "--threshold", "latency.response.p99 < 1s", "--run-id", "x-1", NULL));
+    const struct plan *plan = &harness.plan;
+    assert_int_equal(plan->connections, 500);
+    assert_true(plan->open_loop);
+    assert_true(plan->pacing.arrivals_total == 6000);
+    assert_true(plan->duration_ns == 3 * NS_PER_S);
+    assert_int_equal(plan->scenario->load.seed, 99);
+    assert_true(plan_connect_offset_ns(plan, 250) == 2500 * NS_PER_MS);
+    assert_int_equal(net_address_port(&plan->targets[0].address), 7001);
+    assert_int_equal(plan->workers_count, 4);
+    assert_int_equal(plan->thresholds_count, 2);
+    assert_string_equal(plan->run_id, "x-1");
+    plan_close(&harness.plan);
+}
+
+static void test_rate_per_connection_is_multiplied(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_made(&harness, SCENARIO, "--rate-per-connection", "0.5");
+    assert_true(harness.plan.pacing.arrivals_total == 500);
+    plan_close(&harness.plan);
+}
+
+static void test_rate_replaces_stages_and_keeps_their_length(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_made(&harness, STAGES, "--rate", "100");
+    assert_true(harness.plan.duration_ns == 40 * NS_PER_S);
+    assert_true(harness.plan.pacing.arrivals_total == 4000);
+    plan_close(&harness.plan);
+    assert_made(&harness, STAGES, "-q", "--no-strict");
+    assert_true(harness.plan.pacing.arrivals_total == 700);
+    plan_close(&harness.plan);
+    assert_refused(STAGES, "stages", "--duration", "5s");
+}
+
+static void test_impossible_plans_are_refused(void **state)
+{
+    (void)state;
+    assert_refused(SCENARIO, "3 behaviors", "-c", "2");
+    assert_refused(SCENARIO, "warm-up", "--warmup", "10s");
+    assert_refused(SCENARIO, "not a metric", "--threshold", "latency.p99 < 1s");
+    assert_refused(SCENARIO, "HOST:PORT", "--target", "127.0.0.1");
+    assert_refused(SCENARIO, "--source", "--source", "127.0.0.1,");
+    assert_refused(SCENARIO, "unit", "--duration", "10");
+    assert_refused(SCENARIO, "whole number", "-c", "10.5");
+    assert_refused(SCENARIO, "did you mean --connections", "--conections", "3");
+    assert_refused(SCENARIO, "above 0", "--rate", "0");
+    assert_refused(SCENARIO, "NAME=VALUE", "--set", "novalue");
+    assert_refused(SCENARIO, "2^64", "--seed", "-1");
+    assert_refused(SCENARIO, "letters", "--run-id", "../x");
+    assert_refused(SCENARIO, "uring or epoll", "--io", "kqueue");
+}
+
+static void test_every_connection_has_one_seat(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers <= 7; workers++) {
+        char text[16];
+        struct harness harness;
+        snprintf(text, sizeof(text), "%u", workers);
+        assert_made(&harness, SCENARIO, "--threads", text);
+        uint32_t per_behavior[3] = {0};
+        uint32_t per_worker[7] = {0};
+        for (uint32_t i = 0; i < 100; i++) {
+            per_behavior[harness.plan.seats[i].behavior]++;
+            per_worker[harness.plan.seats[i].worker]++;
+        }
+        assert_int_equal(per_behavior[0], 90);
+        assert_int_equal(per_behavior[1], 9);
+        assert_int_equal(per_behavior[2], 1);
+        for (uint32_t w = 0; w < workers; w++) {
+            assert_true(per_worker[w] == 100 / workers || per_worker[w] == 100 / workers + 1);
+        }
+        /* The ramp mixes behaviors: the first tenth has nine of the many. */
+        uint32_t early = 0;
+        for (uint32_t i = 0; i < 10; i++) {
+            early += harness.plan.seats[i].behavior == 0;
+        }
+        assert_true(early >= 8 && early <= 10);
+        plan_close(&harness.plan);
+    }
+}
+
+static void test_every_arrival_belongs_to_a_worker_that_can_play_it(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_made(&harness, SCENARIO, "--threads", "4");
+    const struct plan *plan = &harness.plan;
+    uint32_t per_behavior[3] = {0};
+    for (uint64_t n = 0; n < 20000; n++) {
+        uint32_t behavior = plan_arrival_behavior(plan, n);
+        uint32_t worker = plan_arrival_worker(plan, behavior, n);
+        assert_true(behavior < 3);
+        per_behavior[behavior]++;
+        bool plays = false;
+        for (uint32_t i = 0; i < plan->connections && !plays; i++) {
+            plays = plan->seats[i].behavior == behavior && plan->seats[i].worker == worker;
+        }
+        assert_true(plays);
+    }
+    assert_true(per_behavior[0] > 17700 && per_behavior[0] < 18300);
+    assert_true(per_behavior[2] > 140 && per_behavior[2] < 260);
+    plan_close(&harness.plan);
+}
+
+static void test_targets_and_sources_go_round(void **state)
+{
+    (void)state;
+    struct harness harness;
+    struct error error;
+    assert_true(make(&harness, SCENARIO, &error, "--target", "127.0.0.1:7001", "--target",
+                     "127.0.0.1:7002", "--source", "127.0.0.2,127.0.0.3", "--source", "127.0.0.4",
+                     NULL));
+    uint32_t pairs[2][3] = {{0}};
+    for (uint32_t i = 0; i < 60; i++) {
+        const struct net_address *remote;
+        const struct net_address *local;
+        plan_addresses(&harness.plan, i, &remote, &local);
+        pairs[net_address_port(remote) - 7001][local - harness.plan.sources]++;
+    }
+    for (int t = 0; t < 2; t++) {
+        for (int s = 0; s < 3; s++) {
+            assert_int_equal(pairs[t][s], 10);
+        }
+    }
+    plan_close(&harness.plan);
+}
+
+static void test_shortage_names_the_limit_and_the_way_out(void **state)
+{
+    (void)state;
+    struct harness harness;
+    char text[512];
+    assert_made(&harness, SCENARIO, "-c", "1000");
+    harness.plan.limits.descriptors_max = UINT64_MAX;
+    harness.plan.limits.ports_max = 28232;
+    assert_false(plan_shortage(&harness.plan, text, sizeof(text)));
+    harness.plan.limits.descriptors_max = 1000;
+    assert_true(plan_shortage(&harness.plan, text, sizeof(text)));
+    assert_non_null(strstr(text, "ulimit -n"));
+    harness.plan.limits.descriptors_max = UINT64_MAX;
+    harness.plan.limits.ports_max = 999;
+    assert_true(plan_shortage(&harness.plan, text, sizeof(text)));
+    assert_non_null(strstr(text, "--source"));
+    plan_close(&harness.plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options_override_the_scenario),
+        cmocka_unit_test(test_rate_per_connection_is_multiplied),
+        cmocka_unit_test(test_rate_replaces_stages_and_keeps_their_length),
+        cmocka_unit_test(test_impossible_plans_are_refused),
+        cmocka_unit_test(test_every_connection_has_one_seat),
+        cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
+        cmocka_unit_test(test_targets_and_sources_go_round),
+        cmocka_unit_test(test_shortage_names_the_limit_and_the_way_out),
+    };
+    struct error error;
+    if (!net_setup(&error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

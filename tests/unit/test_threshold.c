@@ -1,0 +1,226 @@
+/* Thresholds: the grammar, the metrics, and when they hold. */
+#include "core/clock.h"
+#include "threshold.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const STEPS[] = {"login", "room.chat", "room"};
+enum { STEPS_COUNT = 3 };
+
+static struct threshold parse(const char *text)
+{
+    struct threshold threshold;
+    struct error error = {""};
+    if (!threshold_parse(text, STEPS, STEPS_COUNT, &threshold, &error)) {
+        fail_msg("%s", error.text);
+    }
+    return threshold;
+}
+
+static void assert_refused(const char *text, const char *says)
+{
+    struct threshold threshold;
+    struct error error = {""};
+    assert_false(threshold_parse(text, STEPS, STEPS_COUNT, &threshold, &error));
+    if (strstr(error.text, says) == NULL) {
+        fail_msg("\"%s\": \"%s\" does not say \"%s\"", text, error.text, says);
+    }
+}
+
+struct fixture {
+    struct figures figures;
+};
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    struct error error;
+    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 1, 0, &error));
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    figures_close(&fixture->figures);
+    return 0;
+}
+
+static bool holds(const struct figures *figures, const char *text)
+{
+    struct threshold threshold = parse(text);
+    struct threshold_verdict verdict;
+    threshold_judge(&threshold, figures, &verdict);
+    return verdict.pass;
+}
+
+static void test_every_metric_of_the_design_is_known(void **state)
+{
+    (void)state;
+    parse("latency.response.p99 < 20ms");
+    parse("latency.response.p99.9 < 20ms");
+    parse("latency.response.p99_9<20ms");
+    parse("latency.response.p99.99 <= 1s");
+    parse("  latency.send_lag.max  <  500us ");
+    parse("latency.connect.mean < 1ms");
+    parse("latency.iteration.stddev < 1ms");
+    parse("latency.response.censored == 0");
+    parse("steps.login.latency.response.p95 < 3s");
+    parse("steps.room.chat.latency.service.p50 < 3s");
+    parse("steps.room.errors.mismatch == 0");
+    parse("errors.total == 0");
+    parse("errors.response_timeout < 0.1%");
+    parse("totals.bytes_sent > 1MiB");
+    parse("totals.iterations >= 1000");
+    parse("rate.achieved >= 99%");
+    parse("rate.achieved >= 19900/s");
+    parse("resources.rss_max < 512MiB");
+    parse("resources.cpu_user < 10s");
+}
+
+static void test_mistakes_are_refused_and_named(void **state)
+{
+    (void)state;
+    assert_refused("latency.respone.p99 < 20ms", "did you mean latency.response.p99?");
+    assert_refused("latency.response.p98 < 20ms", "not a metric");
+    assert_refused("errors.timeouts == 0", "not a metric");
+    assert_refused("whatever < 3", "not a metric");
+    assert_refused("steps.logon.latency.response.p99 < 1s", "did you mean login");
+    assert_refused("steps.login.latency.connect.p99 < 1s", "not a metric");
+    assert_refused("latency.response.p99 < 20", "unit");
+    assert_refused("latency.response.p99 < 20m", "unit");
+    assert_refused("latency.response.p99 < fast", "unit");
+    assert_refused("latency.response.p99 < 5%", "unit");
+    assert_refused("latency.response.count < 5%", "number");
+    assert_refused("errors.total == 0ms", "percentage");
+    assert_refused("errors.total == -1", "percentage");
+    assert_refused("rate.achieved >= 99 %%", "percentage");
+    assert_refused("errors.total = 0", "one of < <= > >= ==");
+    assert_refused("errors.total != 0", "one of < <= > >= ==");
+    assert_refused("errors.total", "one of < <= > >= ==");
+    assert_refused("", "one of < <= > >= ==");
+    assert_refused("errors.total == ", "percentage");
+    assert_refused("server.latency.x < 1ms", "not a metric");
+}
+
+static void test_operators_compare_as_written(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    figures->counters.errors[ERROR_KIND_RESET] = 2;
+    figures->counters.errors[ERROR_KIND_MISMATCH] = 3;
+    assert_true(holds(figures, "errors.total == 5"));
+    assert_false(holds(figures, "errors.total == 4"));
+    assert_true(holds(figures, "errors.total <= 5"));
+    assert_false(holds(figures, "errors.total < 5"));
+    assert_true(holds(figures, "errors.total >= 5"));
+    assert_false(holds(figures, "errors.total > 5"));
+    assert_true(holds(figures, "errors.reset == 2"));
+}
+
+static void test_error_percentages_are_of_the_requests(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] = 10;
+    assert_false(holds(figures, "errors.response_timeout < 100%")); /* no requests at all */
+    figures->counters.totals[TOTAL_REQUESTS] = 1000;
+    assert_true(holds(figures, "errors.response_timeout <= 1%"));
+    assert_false(holds(figures, "errors.response_timeout < 1%"));
+}
+
+static void test_rate_percentage_is_of_its_target(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    figures->rate_achieved_per_s = 19980;
+    assert_false(holds(figures, "rate.achieved > 0%")); /* closed loop: there is no target */
+    figures->rate_target_per_s = 20000;
+    assert_true(holds(figures, "rate.achieved >= 99.9%"));
+    assert_false(holds(figures, "rate.achieved >= 99.95%"));
+    assert_true(holds(figures, "rate.achieved >= 19980/s"));
+}
+
+static void test_no_samples_fail(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    assert_false(holds(figures, "latency.response.p99 < 1s"));
+    assert_false(holds(figures, "latency.response.p99 > 0ns"));
+    assert_true(holds(figures, "latency.response.count == 0"));
+}
+
+static void test_latencies_are_compared_in_time(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    for (int i = 0; i < 99; i++) {
+        histogram_record(&figures->latency[LATENCY_RESPONSE], 1 * NS_PER_MS);
+    }
+    histogram_record(&figures->latency[LATENCY_RESPONSE], 50 * NS_PER_MS);
+    assert_true(holds(figures, "latency.response.p50 < 1.1ms"));
+    assert_true(holds(figures, "latency.response.max > 49ms"));
+    assert_false(holds(figures, "latency.response.max < 0.049s"));
+}
+
+static void test_censored_values_fail_upper_bounds_only(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    struct histogram *response = &figures->latency[LATENCY_RESPONSE];
+    for (int i = 0; i < 90; i++) {
+        histogram_record(response, 1 * NS_PER_MS);
+    }
+    for (int i = 0; i < 10; i++) {
+        histogram_record_censored(response, 5 * NS_PER_MS);
+    }
+    assert_true(holds(figures, "latency.response.p50 < 2ms"));
+    assert_false(holds(figures, "latency.response.p99 < 10s")); /* at least 5 ms: who knows */
+    assert_true(holds(figures, "latency.response.p99 > 4ms"));
+    struct threshold threshold = parse("latency.response.p99 < 10s");
+    struct threshold_verdict verdict;
+    threshold_judge(&threshold, figures, &verdict);
+    assert_non_null(strstr(verdict.text, ">="));
+}
+
+static void test_steps_have_their_own_figures(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    histogram_record(&figures->steps[1].response, 7 * NS_PER_MS);
+    figures->steps[2].errors[ERROR_KIND_MISMATCH] = 1;
+    assert_true(holds(figures, "steps.room.chat.latency.response.p50 > 6ms"));
+    assert_false(holds(figures, "steps.room.latency.response.p50 > 6ms"));
+    assert_true(holds(figures, "steps.room.errors.total == 1"));
+    assert_true(holds(figures, "steps.login.errors.total == 0"));
+}
+
+static void test_thresholds_on_an_error_kind_are_found(void **state)
+{
+    (void)state;
+    struct threshold mismatch = parse("errors.mismatch <= 3");
+    struct threshold of_step = parse("steps.login.errors.mismatch <= 3");
+    struct threshold total = parse("errors.total == 0");
+    assert_true(threshold_is_about_error(&mismatch, ERROR_KIND_MISMATCH));
+    assert_false(threshold_is_about_error(&mismatch, ERROR_KIND_FRAME_ERROR));
+    assert_false(threshold_is_about_error(&of_step, ERROR_KIND_MISMATCH));
+    assert_false(threshold_is_about_error(&total, ERROR_KIND_MISMATCH));
+}
+
+int main(void)
+{
+#define WITH_FIGURES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_metric_of_the_design_is_known),
+        cmocka_unit_test(test_mistakes_are_refused_and_named),
+        WITH_FIGURES(test_operators_compare_as_written),
+        WITH_FIGURES(test_error_percentages_are_of_the_requests),
+        WITH_FIGURES(test_rate_percentage_is_of_its_target),
+        WITH_FIGURES(test_no_samples_fail),
+        WITH_FIGURES(test_latencies_are_compared_in_time),
+        WITH_FIGURES(test_censored_values_fail_upper_bounds_only),
+        WITH_FIGURES(test_steps_have_their_own_figures),
+        cmocka_unit_test(test_thresholds_on_an_error_kind_are_found),
+    };
+    return cmocka_run_group_tests_name("threshold", tests, NULL, NULL);
+}
