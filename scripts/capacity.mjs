@@ -1,0 +1,188 @@
+// scripts/capacity: how many players does a server hold?
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { durationMs } from './lib/arguments.mjs';
+import { build } from './lib/build.mjs';
+import { capacitySearch, LIMITS } from './lib/capacity.mjs';
+import { stepFigures, stepJudge } from './lib/capacity_step.mjs';
+import { CAPACITY_CHARTS } from './lib/charts/index.mjs';
+import { fileWriteWhole } from './lib/file.mjs';
+import { escapeHtml, formatCount, formatNs, formatRate } from './lib/format.mjs';
+import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
+import { RESULTS, ROOT, shown } from './lib/paths.mjs';
+import { runPlay } from './lib/play.mjs';
+import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { prepare } from './lib/setup.mjs';
+import { svgDraw } from './lib/svg.mjs';
+import { THEMES } from './lib/charts/theme.mjs';
+import { thresholdParse } from './lib/threshold.mjs';
+
+const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
+                        [SCENARIO.json] [-- OPTIONS OF dummyclient]
+
+Raises the load until the condition no longer holds, finds the knee, and confirms it with repeats
+on both sides. A fresh server for every step.
+  --until EXPR           what must hold, for example 'latency.response.p99 < 20ms'; repeatable.
+                         Always demanded: a run without failures, all connections, 99% of the rate
+  --vary rate            iterations per second       --vary connections
+  --server-cmd 'CMD {port}'   the server to test (default: this project's own)
+  --from N  --to N       where to begin (rate 500, connections 50) and to stop (1000000)
+  --step 5s              how long each step plays
+  --precision 10%        how near both sides of the knee shall be
+  --confirm 3            runs on each side of it
+  --max-time 20m         begin no further step after so long
+  --out FOLDER           where everything goes (results/capacity-...)
+exit: 0 an answer; 3 none (the generator or the search was the limit); 1 failed; 2 bad usage`;
+
+const NUMBERS = { '--from': 'from', '--to': 'most', '--confirm': 'confirm' };
+
+function argumentsRead(argv) {
+  const end = argv.indexOf('--');
+  const given = { until: [], vary: null, server: null, from: null, most: 1e6, step: '5s',
+    precision: LIMITS.precision, confirm: LIMITS.confirm, max_ms: 20 * 60000, out: null,
+    scenario: null, client: end >= 0 ? argv.slice(end + 1) : [] };
+  const words = end >= 0 ? argv.slice(0, end) : argv;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i];
+    const value = () => {
+      if (words[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
+      return words[++i];
+    };
+    if (word === '--until') given.until.push(thresholdParse(value()));
+    else if (word === '--vary') given.vary = value();
+    else if (word === '--server-cmd') given.server = value();
+    else if (word === '--step') given.step = value();
+    else if (word === '--precision') given.precision = parseFloat(value()) / 100;
+    else if (word === '--max-time') given.max_ms = durationMs(value());
+    else if (word === '--out') given.out = value();
+    else if (word in NUMBERS) given[NUMBERS[word]] = Number(value());
+    else if (word.startsWith('-')) throw new Failure(`unknown option ${word}\n${USAGE}`, 2);
+    else if (given.scenario) throw new Failure(`two scenarios: ${given.scenario} and ${word}`, 2);
+    else given.scenario = path.resolve(word);
+  }
+  argumentsCheck(given);
+  return given;
+}
+
+function argumentsCheck(given) {
+  if (!['rate', 'connections'].includes(given.vary)) {
+    throw new Failure(`--vary: connections or rate\n${USAGE}`, 2);
+  }
+  if (!given.until.length) throw new Failure(`say with --until what must hold\n${USAGE}`, 2);
+  if (given.server && !given.server.includes('{port}')) {
+    throw new Failure(`--server-cmd "${given.server}": no {port} in it`, 2);
+  }
+  given.strict = !given.client.includes('--no-strict');
+  given.from ??= given.vary === 'rate' ? 500 : 50;
+  given.scenario ??= path.join(ROOT, 'scenarios', 'echo.json');
+  if (!fs.existsSync(given.scenario)) throw new Failure(`${given.scenario}: no such scenario`, 2);
+  for (const key of ['from', 'most', 'confirm']) {
+    if (!Number.isInteger(given[key]) || given[key] < 1) {
+      throw new Failure(`--${key === 'most' ? 'to' : key}: a whole number from 1`, 2);
+    }
+  }
+  if (!(given.precision >= 0.01 && given.precision <= 1)) {
+    throw new Failure('--precision: from 1% to 100%', 2);
+  }
+  if (!durationMs(given.step) || !given.max_ms) throw new Failure('--step, --max-time: 5s, 20m', 2);
+}
+
+function loadText(given, level) {
+  return given.vary === 'rate' ? formatRate(level) : `${formatCount(level)} connections`;
+}
+
+function sentence(given, outcome) {
+  const held = outcome.capacity ? `holds ${loadText(given, outcome.capacity)}` : 'holds no load';
+  if (outcome.limited_by === 'server') {
+    return `${held}; at ${loadText(given, outcome.fails_at)} not: ${outcome.reason}` +
+      `${outcome.confirmed ? ` (confirmed by ${given.confirm} runs on each side)`
+        : ` (not confirmed: ${outcome.ended ?? 'interrupted'})`}`;
+  }
+  if (outcome.limited_by === 'generator') {
+    return `${held}, and perhaps more: at ${loadText(given, outcome.fails_at)} the generator was ` +
+      `the limit: ${outcome.reason}`;
+  }
+  return `${held}; no limit was found: ${outcome.ended ?? outcome.reason}`;
+}
+
+function pageMake(given, outcome, name) {
+  const state = outcome.limited_by === 'server' ? 'good' : 'warn';
+  const intro = `<div class="verdicts">${verdict(state, sentence(given, outcome).split(';')[0],
+    sentence(given, outcome))}</div>`;
+  const rows = outcome.steps.map((step, i) => [String(i + 1), step.phase,
+    loadText(given, step.level), formatRate(step.achieved_per_s), formatNs(step.p50),
+    formatNs(step.p99), formatCount(step.errors), { state: step.pass ? 'good' : 'bad',
+      html: step.pass ? '✓ held' : `✗ ${escapeHtml(step.reason)}` }]);
+  const steps = table('Steps', ['', 'phase', 'load', 'achieved', 'p50', 'p99', 'errors', ''], rows);
+  return pageWrap(`Capacity of ${name}`, `Capacity: ${name}`,
+    chartsBody(CAPACITY_CHARTS, 'capacity', outcome, intro) +
+      `<div class="charts" style="margin-top:14px">${steps}</div>`, outcome);
+}
+
+function resultsWrite(given, folder, outcome, name) {
+  fileWriteWhole(path.join(folder, 'capacity.json'), `${JSON.stringify(outcome, null, 1)}\n`);
+  fileWriteWhole(path.join(folder, 'report.html'), pageMake(given, outcome, name));
+  for (const chart of CAPACITY_CHARTS) {
+    fileWriteWhole(path.join(folder, `${chart.name}.svg`),
+      svgDraw(chart.draw(outcome, THEMES.light), THEMES.light, chart.height));
+  }
+}
+
+/** One step of the search: a run in its own folder. */
+function stepMake(given, folder, say, interrupts) {
+  let number = 0;
+  return async (level, phase) => {
+    number += 1;
+    const target = path.join(folder, `${String(number).padStart(2, '0')}-${level}`);
+    const option = given.vary === 'rate' ? '--rate' : '--connections';
+    const played = await runPlay({ server: { command: given.server }, scenario: given.scenario,
+      folder: target, runId: `capacity-${number}-${Date.now().toString(36)}`,
+      args: ['--duration', given.step, ...given.client, option, String(level)],
+      time_ms: durationMs(given.step) + 120000, onClient: interrupts.watch });
+    if (interrupts.stopped()) throw new Failure('interrupted', 130);
+    if (played.code === 2) throw new Failure(played.said.split('\n').at(-1), 2);
+    const judged = { ...stepFigures(played), ...stepJudge(played, given), folder: target };
+    const load = loadText(given, level).padStart(20);
+    say(`${String(number).padStart(3)}  ${phase.padEnd(8)} ${load}  ` +
+      `p50 ${formatNs(judged.p50).padStart(8)}  p99 ${formatNs(judged.p99).padStart(8)}  ` +
+      `${judged.pass ? 'held' : `did not hold: ${judged.reason}`}`);
+    return judged;
+  };
+}
+
+async function main(argv) {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const given = argumentsRead(argv);
+  const say = (text) => console.log(text);
+  const env = await prepare({ modules: true, say });
+  await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  const folder = path.resolve(given.out ??
+    path.join(RESULTS, `capacity-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
+  let client = null;
+  let stopped = false;
+  onInterrupt(() => {
+    stopped = true;
+    client?.interrupt();
+  });
+  const interrupts = { stopped: () => stopped, watch: (one) => { client = one; } };
+  const until_ms = Date.now() + given.max_ms;
+  const outcome = await capacitySearch(stepMake(given, folder, say, interrupts),
+    { from: given.from, most: given.most, precision: given.precision, confirm: given.confirm,
+      over: () => Date.now() > until_ms });
+  outcome.vary = given.vary;
+  outcome.until = given.until.map(({ expr }) => expr).join(' and ');
+  outcome.server = given.server ?? 'dummyserver';
+  const name = path.basename(given.scenario, '.json');
+  outcome.scenario = name;
+  resultsWrite(given, folder, outcome, `${outcome.server}, ${name}`);
+  say(`\n${sentence(given, outcome)}\npage  ${shown(path.join(folder, 'report.html'))}`);
+  return outcome.limited_by === 'server' ? 0 : 3;
+}
+
+commandRun('scripts/capacity', main);

@@ -1,0 +1,123 @@
+// The search for the load that a server holds: pure but for play(), so that it is tested without
+// one.
+//
+// Up by doubling until a step fails, then halving the gap on a logarithmic scale, then repeats on
+// both sides of the knee: one lucky or unlucky run does not decide. The search ends by itself:
+// every phase has a bound, and all of them a bound of runs and of time.
+
+const AGAIN_MAX = 2;
+export const LIMITS = { precision: 0.1, confirm: 3, runs_max: 60 };
+
+/** Levels are whole numbers: half a connection cannot be tried. */
+function between(low, high) {
+  return Math.round(Math.sqrt(low * high));
+}
+
+/** Searches. play(level) -> { pass, reason, limited_by, ... }; given: { from, most, precision,
+ *  confirm, runs_max, over() (true when the time is up) }.
+ *
+ * Returns { capacity, fails_at, confirmed, ended, limited_by, reason, steps }. capacity is the
+ * highest level that held (0: none did), fails_at the lowest that did not (null: none was found);
+ * limited_by is "server", "generator" or "search" (its own bounds). */
+export async function capacitySearch(play, given) {
+  const options = { ...LIMITS, over: () => false, ...given };
+  const steps = [];
+  const state = { low: 0, high: null, steps, ended: null };
+  const tryLevel = async (level, phase) => {
+    for (let again = 0; ; again++) {
+      if (steps.length >= options.runs_max) return stop(state, 'the bound of runs was reached');
+      if (options.over()) return stop(state, 'the time was up');
+      const step = { level, phase, ...await play(level, phase) };
+      steps.push(step);
+      // A generator that hiccupped once says nothing; one that does so thrice is the limit.
+      if (step.pass || isServerLimit(step) || again === AGAIN_MAX) return step;
+    }
+  };
+  await climb(state, tryLevel, options);
+  await narrow(state, tryLevel, options);
+  const confirmed = await confirm(state, tryLevel, options);
+  return { ...outcomeOf(state, options), confirmed };
+}
+
+function stop(state, why) {
+  state.ended = why;
+  return null;
+}
+
+/** Whether a failed step says something about the server: an invalid one does not. */
+function isServerLimit(step) {
+  return !step.pass && step.limited_by !== 'generator';
+}
+
+async function climb(state, tryLevel, { from, most }) {
+  let level = from;
+  while (!state.ended) {
+    const step = await tryLevel(level, 'climb');
+    if (!step) return;
+    if (!step.pass) {
+      state.high = level;
+      break;
+    }
+    state.low = level;
+    if (level >= most) return stop(state, `the highest load to try, ${most}, held`);
+    level = Math.min(most, level * 2);
+  }
+  // Not even the first held: downwards, to the least load there is.
+  while (!state.ended && state.low === 0 && state.high > 1) {
+    const lower = Math.max(1, Math.floor(state.high / 4));
+    const step = await tryLevel(lower, 'climb');
+    if (!step) return;
+    if (step.pass) state.low = lower;
+    else state.high = lower;
+  }
+}
+
+async function narrow(state, tryLevel, { precision }) {
+  while (!state.ended && state.high && state.low && state.high / state.low > 1 + precision) {
+    const level = between(state.low, state.high);
+    if (level <= state.low || level >= state.high) return;
+    const step = await tryLevel(level, 'narrow');
+    if (!step) return;
+    if (step.pass) state.low = level;
+    else state.high = level;
+  }
+}
+
+function majority(steps, level) {
+  const all = steps.filter((step) => step.level === level);
+  const valid = all.filter((step) => step.pass || isServerLimit(step));
+  const here = valid.length ? valid : all;
+  return here.filter((step) => step.pass).length * 2 > here.length;
+}
+
+/** Repeats both sides until each has `confirm` runs; a side that its majority contradicts moves. */
+async function confirm(state, tryLevel, { confirm: wanted, precision }) {
+  if (!state.high || !state.low) return false;
+  for (;;) {
+    for (const level of [state.low, state.high]) {
+      while (state.steps.filter((step) => step.level === level).length < wanted) {
+        if (!await tryLevel(level, 'confirm')) return false;
+      }
+    }
+    const holds = majority(state.steps, state.low);
+    const fails = !majority(state.steps, state.high);
+    if (holds && fails) return true;
+    if (!holds) {
+      state.high = state.low;
+      state.low = Math.max(0, Math.floor(state.low / (1 + precision)));
+      if (state.low === 0) return true;
+    } else {
+      state.low = state.high;
+      state.high = Math.ceil(state.high * (1 + precision));
+    }
+  }
+}
+
+function outcomeOf({ low, high, steps, ended }, { most }) {
+  const failures = steps.filter((step) => step.level === high && !step.pass);
+  const server = failures.find(isServerLimit);
+  const reason = (server ?? failures[0])?.reason ?? ended ?? '';
+  const limitedBy = !high ? 'search' : server ? 'server' : 'generator';
+  return { capacity: low, fails_at: high, limited_by: low >= most ? 'search' : limitedBy, reason,
+    ended, steps };
+}

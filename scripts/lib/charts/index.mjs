@@ -1,0 +1,67 @@
+// The list of charts: what the page asks for by name, what --svg writes to files.
+
+import { chartCapacityLatency, chartCapacityRate, chartTrend } from './load.mjs';
+import { chartServerSpectrum, chartSpectra, chartSpectrum, chartSteps } from './latency.mjs';
+import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
+import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
+  chartServerSamples } from './time.mjs';
+
+const always = () => true;
+const hasErrors = (view) => Object.keys(view.errors).length > 0;
+
+/** Charts of one run, in the order of the page. height in pixels; wide spans both columns. */
+export const RUN_CHARTS = [
+  { name: 'rate', draw: chartRate, when: always, height: 330, time: true },
+  { name: 'response', draw: chartResponse, when: (view) => view.latency.response, height: 330,
+    time: true },
+  { name: 'spectrum', draw: chartSpectrum, when: (view) => Object.keys(view.latency).length,
+    height: 400, wide: true },
+  { name: 'heat', draw: chartHeat, when: (view) => view.heat.length, height: 360, wide: true,
+    time: true },
+  { name: 'connections', draw: chartConnections, when: always, height: 300, time: true },
+  { name: 'bytes', draw: chartBytes, when: always, height: 300, time: true },
+  { name: 'errors', draw: chartErrors, when: hasErrors, height: 280, wide: true, time: true },
+  { name: 'steps', draw: chartSteps, wide: true,
+    when: (view) => view.steps.filter((step) => step.latency.response).length > 1,
+    height: (view) => 120 + 34 * view.steps.length },
+  { name: 'server_spectrum', draw: chartServerSpectrum, height: 340, wide: true,
+    when: (view) => view.server && Object.keys(view.server.latency).length },
+  { name: 'server_samples', draw: chartServerSamples, height: 300, wide: true, time: true,
+    when: (view) => view.watched },
+];
+
+/** Charts of several runs together. */
+export const SEVERAL_CHARTS = [
+  { name: 'spectra_response', draw: (views, theme) => chartSpectra(views, theme, 'response'),
+    when: (views) => views.some((view) => view.latency.response), height: 420, wide: true },
+  { name: 'spectra_service', draw: (views, theme) => chartSpectra(views, theme, 'service'),
+    when: (views) => views.some((view) => view.latency.service), height: 420, wide: true },
+  { name: 'overlay_p50', draw: (views, theme) => chartOverlayLatency(views, theme, 'p50', 'p50'),
+    when: always, height: 330, time: true },
+  { name: 'overlay_p99', draw: (views, theme) => chartOverlayLatency(views, theme), when: always,
+    height: 330, time: true },
+  { name: 'overlay_rate', draw: chartOverlayRate, when: always, height: 330, time: true },
+  { name: 'overlay_errors', draw: chartOverlayErrors, height: 330, time: true,
+    when: (views) => views.some(hasErrors) },
+];
+
+/** Charts of a capacity search: { vary, steps, capacity }. */
+export const CAPACITY_CHARTS = [
+  { name: 'capacity_latency', draw: chartCapacityLatency, when: always, height: 420, wide: true },
+  { name: 'capacity_rate', draw: chartCapacityRate, when: always, height: 340, wide: true },
+];
+
+const TREND = [['p50', 'latency.response.p50'], ['p99', 'latency.response.p99'],
+  ['p99_9', 'latency.response.p99_9'], ['rate', 'rate.achieved'], ['errors', 'errors.total'],
+  ['server_cpu', 'server.resources.cpu_per_request']];
+
+/** Charts of results kept over time: { runs: [{ started_utc, label, valid, metrics }] }. */
+export const TREND_CHARTS = TREND.map(([name, metric]) => ({ name: `trend_${name}`, height: 280,
+  draw: (trend, theme) => chartTrend(trend, theme, metric),
+  when: (trend) => trend.runs.some((run) => run.metrics[metric]) }));
+
+export const CHART_LISTS = { all: SEVERAL_CHARTS, capacity: CAPACITY_CHARTS, trend: TREND_CHARTS };
+
+export function chartHeight(chart, view) {
+  return typeof chart.height === 'function' ? chart.height(view) : chart.height;
+}

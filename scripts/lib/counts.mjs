@@ -1,0 +1,76 @@
+// What a run of ctest says, test case by test case: its JUnit file, and in it the output of
+// cmocka and node:test programs, which hold many cases each.
+
+const ENTITIES = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+function decode(text) {
+  return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex, decimal, name) => {
+    if (hex || decimal) return String.fromCodePoint(parseInt(hex ?? decimal, hex ? 16 : 10));
+    return ENTITIES[name] ?? whole;
+  });
+}
+
+function attribute(tag, name) {
+  const match = new RegExp(`\\b${name}="([^"]*)"`).exec(tag);
+  return match ? decode(match[1]) : undefined;
+}
+
+/** [{ name, status, seconds, message, output }] of a JUnit file that ctest wrote. */
+export function junitRead(text) {
+  const tests = [];
+  for (const [, tag, body = ''] of
+    text.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
+    const output = /<system-out>([\s\S]*?)<\/system-out>/.exec(body);
+    const failure = /<(?:failure|skipped)\b([^>]*)>/.exec(body);
+    tests.push({
+      name: attribute(tag, 'name'),
+      status: attribute(tag, 'status'),
+      seconds: Number(attribute(tag, 'time') ?? 0),
+      message: failure ? attribute(failure[1], 'message') : undefined,
+      output: output ? decode(output[1]) : '',
+    });
+  }
+  return tests;
+}
+
+function sum(text, pattern) {
+  let total = 0;
+  for (const match of text.matchAll(pattern)) total += Number(match[1]);
+  return total;
+}
+
+/** { passed, failed, skipped } of one ctest entry: the cases inside it where it names them. */
+export function caseCounts(test) {
+  const { output } = test;
+  const counts = {
+    passed: sum(output, /^\[ {2}PASSED {2}\] (?:.*: )?(\d+) test\(s\)/gm) +
+      sum(output, /^# pass (\d+)/gm),
+    failed: sum(output, /^\[ {2}FAILED {2}\] (?:.*: )?(\d+) test\(s\)/gm) +
+      sum(output, /^# (?:fail|cancelled) (\d+)/gm),
+    skipped: sum(output, /^\[ {2}SKIPPED \] (?:.*: )?(\d+) test\(s\)/gm) +
+      sum(output, /^# (?:skipped|todo) (\d+)/gm),
+  };
+  const some = counts.passed + counts.failed + counts.skipped > 0;
+  if (test.status === 'fail') {
+    // A crash or a time-out counts as a failure of its own, and so does a failure after the cases.
+    if (counts.failed === 0) counts.failed = 1;
+  } else if (test.status === 'run') {
+    if (!some) counts.passed = 1;
+  } else if (!some) {
+    counts.skipped = 1;
+  }
+  return counts;
+}
+
+/** Names and reasons of what was skipped. */
+export function skipReasons(test) {
+  const reasons = [...test.output.matchAll(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/gm)]
+    .map(([, name, reason]) => `${test.name}: ${name}: ${reason || 'no reason given'}`);
+  for (const [, name] of test.output.matchAll(/^\[ {2}SKIPPED \] (\w+)$/gm)) {
+    if (!reasons.some((line) => line.includes(` ${name}:`))) reasons.push(`${test.name}: ${name}`);
+  }
+  if (!reasons.length && test.status !== 'run' && test.status !== 'fail') {
+    reasons.push(`${test.name}: ${test.message ?? test.status}`);
+  }
+  return [...new Set(reasons)];
+}

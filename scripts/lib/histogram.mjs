@@ -1,0 +1,176 @@
+// Sparse latency histograms as results hold them: [[lowest_equivalent_value_ns, count], ...].
+//
+// The arithmetic is HdrHistogram's, for 1 ns..120 s; the rules on censored requests are those of
+// shared/results/histogram.h. Runs in Node.js and in the report page: no imports but our own.
+
+export const VALUE_MAX_NS = 120e9;
+export const PERCENTILES = [
+  ['p50', 50], ['p75', 75], ['p90', 90], ['p95', 95], ['p99', 99], ['p99_9', 99.9],
+  ['p99_99', 99.99],
+];
+
+/** The width of the bucket that starts at lowest, in ns. digits: 2 (series) or 3. */
+export function bucketWidthNs(lowest, digits) {
+  // HdrHistogram: the power of two that holds 2 * 10^digits sub-buckets.
+  const unitsLog2 = digits === 2 ? 7 : 10;
+  const magnitude = lowest < 2 ? 0 : Math.floor(Math.log2(lowest));
+  return magnitude <= unitsLog2 ? 1 : 2 ** (magnitude - unitsLog2);
+}
+
+/** The lowest value of the bucket that value_ns falls into. */
+export function bucketLowestNs(value, digits) {
+  const width = bucketWidthNs(value, digits);
+  return Math.floor(value / width) * width;
+}
+
+export function bucketHighestNs(lowest, digits) {
+  return lowest + bucketWidthNs(lowest, digits) - 1;
+}
+
+/** Adds sparse bucket lists; the order of the lists does not matter. */
+export function bucketsAdd(lists) {
+  if (lists.length === 1) return lists[0];
+  const sums = new Map();
+  for (const list of lists) {
+    for (const [value, count] of list) sums.set(value, (sums.get(value) ?? 0) + count);
+  }
+  return [...sums].sort((a, b) => a[0] - b[0]);
+}
+
+export function bucketsCount(buckets) {
+  let count = 0;
+  for (const bucket of buckets) count += bucket[1];
+  return count;
+}
+
+/** The rank (from 1) of a percentile among count samples: the least one with at least that share
+ *  of the samples at or below it (shared/results/histogram.c). */
+export function percentileRank(count, percentile) {
+  // 99.9% of 1,000 is 999 and a little in binary: not the rank 1,000.
+  const rank = Math.ceil((percentile / 100) * count * (1 - 1e-13));
+  return Math.max(1, Math.min(rank, count));
+}
+
+function upperEdgeNs(lowest, digits) {
+  return Math.min(bucketHighestNs(lowest, digits), VALUE_MAX_NS);
+}
+
+/** The highest value equivalent to the percentile; 0 without samples. */
+export function bucketsPercentileNs(buckets, percentile, digits, count = bucketsCount(buckets)) {
+  if (count === 0) return 0;
+  const rank = percentileRank(count, percentile);
+  let seen = 0;
+  for (const [value, amount] of buckets) {
+    seen += amount;
+    if (seen >= rank) return upperEdgeNs(value, digits);
+  }
+  return 0;
+}
+
+/** Several percentiles (ascending) in one pass. */
+export function bucketsPercentilesNs(buckets, percentiles, digits) {
+  const count = bucketsCount(buckets);
+  if (count === 0) return percentiles.map(() => 0);
+  const ranks = percentiles.map((percentile) => percentileRank(count, percentile));
+  const values = [];
+  let seen = 0;
+  for (const [value, amount] of buckets) {
+    seen += amount;
+    while (values.length < ranks.length && seen >= ranks[values.length]) {
+      values.push(upperEdgeNs(value, digits));
+    }
+  }
+  return values;
+}
+
+/** The mean and standard deviation that the buckets give (their midpoints, as HdrHistogram). */
+export function bucketsMoments(buckets, digits) {
+  const count = bucketsCount(buckets);
+  if (count === 0) return { mean: 0, stddev: 0 };
+  const middle = (value) => value + Math.floor(bucketWidthNs(value, digits) / 2);
+  let sum = 0;
+  for (const [value, amount] of buckets) sum += middle(value) * amount;
+  const mean = sum / count;
+  let squares = 0;
+  for (const [value, amount] of buckets) squares += (middle(value) - mean) ** 2 * amount;
+  return { mean, stddev: Math.sqrt(squares / count) };
+}
+
+/** Whether the true percentile may be larger than the printed one: it lies at or above the rank
+ *  of the lowest censored request. histogram: a latency_ns member of a result. */
+export function percentileIsAtLeast(histogram, percentile) {
+  return histogram.count > 0 && (histogram.censored ?? 0) > 0 &&
+    percentileRank(histogram.count, percentile) >= censoredRank(histogram);
+}
+
+/** The lowest rank that a censored request can hold (from 1); Infinity without any. */
+export function censoredRank(histogram) {
+  const censored = histogram.censored ?? 0;
+  if (censored === 0) return Infinity;
+  const lowest = histogram.censored_min;
+  if (lowest === undefined || lowest === null) return histogram.count - censored + 1;
+  let below = 0;
+  for (const [value, count] of histogram.buckets) {
+    if (bucketHighestNs(value, 3) >= lowest) break;
+    below += count;
+  }
+  return below + 1;
+}
+
+/** Adds whole histograms (latency_ns members): percentiles are taken from the sum, never averaged.
+ *  Means and deviations combine exactly by counts. */
+export function histogramsAdd(histograms) {
+  const parts = histograms.filter((part) => part && part.count > 0);
+  const buckets = parts.length ? bucketsAdd(parts.map((part) => part.buckets)) : [];
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const mean = count ? parts.reduce((sum, part) => sum + part.mean * part.count, 0) / count : 0;
+  const squares = parts.reduce(
+    (sum, part) => sum + (part.stddev ** 2 + (part.mean - mean) ** 2) * part.count, 0);
+  const merged = {
+    count,
+    min: parts.length ? Math.min(...parts.map((part) => part.min)) : 0,
+    mean,
+    stddev: count ? Math.sqrt(squares / count) : 0,
+  };
+  const values = bucketsPercentilesNs(buckets, PERCENTILES.map(([, rank]) => rank), 3);
+  PERCENTILES.forEach(([key], index) => { merged[key] = values[index]; });
+  merged.max = parts.length ? Math.max(...parts.map((part) => part.max)) : 0;
+  const all = histograms.filter(Boolean);
+  merged.censored = all.reduce((sum, part) => sum + (part.censored ?? 0), 0);
+  const lowest = all.map((part) => part.censored_min).filter((value) => value > 0);
+  if (lowest.length) merged.censored_min = Math.min(...lowest);
+  merged.over_range = all.reduce((sum, part) => sum + (part.over_range ?? 0), 0);
+  merged.buckets = buckets;
+  merged.at_least = PERCENTILES.filter(([, rank]) => percentileIsAtLeast(merged, rank))
+    .map(([key]) => key);
+  if (merged.censored) merged.at_least.push('max');
+  return merged;
+}
+
+const SPECTRUM_STEP = 0.02;
+
+/** The percentile spectrum, [[nines, value_ns, at_least], ...]: nines is log10(1 / (1 - share)),
+ *  so 1 is 90% and 2 is 99%. Every run has its points at the same nines (p50 and the whole ones
+ *  among them), up to what its count can tell; the last point is the maximum. */
+export function histogramSpectrum(histogram) {
+  const { count, buckets } = histogram;
+  if (!count) return [];
+  const end = Math.log10(count);
+  const grid = [Math.log10(2)];
+  for (let i = 0; i * SPECTRUM_STEP < end; i++) grid.push(i * SPECTRUM_STEP);
+  grid.sort((a, b) => a - b);
+  const ranks = grid.map((nines) => percentileRank(count, 100 * (1 - 10 ** -nines)));
+  const limit = censoredRank(histogram);
+  const points = [];
+  let seen = 0;
+  for (const [lowest, amount] of buckets) {
+    seen += amount;
+    while (points.length < grid.length && seen >= ranks[points.length]) {
+      const rank = ranks[points.length];
+      points.push([Number(grid[points.length].toFixed(5)), upperEdgeNs(lowest, 3),
+        rank >= limit ? 1 : 0]);
+    }
+  }
+  points.push([Number(end.toFixed(5)), histogram.max, histogram.censored ? 1 : 0]);
+  return points;
+}

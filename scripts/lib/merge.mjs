@@ -1,0 +1,189 @@
+// Adds results of one side into one. Histograms and per-second buckets are added, and percentiles
+// taken from the sums: a percentile of percentiles is a number about nothing.
+//
+// Results of one run (several clients at once) lie beside each other in time; repeats of a run lie
+// one after another, so that rates and levels stay what they were.
+
+import { bucketsAdd, histogramsAdd } from './histogram.mjs';
+import { integerAdd } from './json.mjs';
+import { InputError } from './result.mjs';
+import { thresholdJudge, thresholdParse } from './threshold.mjs';
+
+const LEVELS = new Set(['connections', 'connecting']);
+
+function countsAdd(objects) {
+  const sums = {};
+  for (const object of objects) {
+    for (const [key, value] of Object.entries(object ?? {})) {
+      const before = sums[key] ?? 0;
+      sums[key] = key.endsWith('_peak') ? (value > before ? value : before)
+        : integerAdd(before, value);
+    }
+  }
+  return sums;
+}
+
+function latenciesAdd(objects) {
+  const names = new Set(objects.flatMap((object) => Object.keys(object ?? {})));
+  return Object.fromEntries([...names].map((name) =>
+    [name, histogramsAdd(objects.map((object) => object?.[name]))]));
+}
+
+/** Sums; what is called a maximum or a mean is treated as one. weights: for the means. */
+function figuresAdd(objects, weights, together) {
+  const sums = {};
+  objects.forEach((object, i) => {
+    for (const [key, value] of Object.entries(object ?? {})) {
+      if (typeof value !== 'number' && typeof value !== 'bigint') {
+        sums[key] ??= value;
+      } else if (/_mean(_|$)/.test(key)) {
+        sums[key] = (sums[key] ?? 0) + (value * weights[i]) / weights.reduce((a, b) => a + b, 0);
+      } else if (/_max(_|$)/.test(key) && !(together && key.startsWith('rss'))) {
+        sums[key] = Math.max(sums[key] ?? 0, value);
+      } else {
+        sums[key] = integerAddAny(sums[key] ?? 0, value);
+      }
+    }
+  });
+  return sums;
+}
+
+function integerAddAny(a, b) {
+  return Number.isInteger(a) && Number.isInteger(b) ? integerAdd(a, b)
+    : typeof a === 'bigint' || typeof b === 'bigint' ? integerAdd(a, b) : a + b;
+}
+
+function entriesAdd(entries) {
+  const sum = {};
+  for (const entry of entries) {
+    for (const [key, value] of Object.entries(entry)) {
+      if (key === 't_ns' || key === 'buckets') continue;
+      sum[key] = value !== null && typeof value === 'object' ? countsAdd([sum[key], value])
+        : integerAddAny(sum[key] ?? 0, value);
+    }
+  }
+  const lists = entries.map((entry) => entry.buckets).filter((buckets) => buckets?.length);
+  if (entries.some((entry) => entry.buckets)) sum.buckets = lists.length ? bucketsAdd(lists) : [];
+  return sum;
+}
+
+/** The common length of an entry: the longest among the inputs. */
+function stepOf(documents) {
+  return documents.reduce((step, { series = [] }) => (series.length > 1
+    ? Math.max(step, series[1].t_ns - series[0].t_ns) : step), 1e9);
+}
+
+/** Beside each other: on one grid, shifted by the difference of their starts. */
+function seriesTogether(documents) {
+  const step = stepOf(documents);
+  const starts = documents.map(({ run }) => Date.parse(run.started_utc) || 0);
+  const first = Math.min(...starts);
+  const slots = new Map();
+  documents.forEach(({ series = [] }, i) => {
+    const shift = Math.round(((starts[i] - first) * 1e6) / step);
+    const own = new Map();
+    for (const entry of series) {
+      const slot = Math.floor(entry.t_ns / step) + shift;
+      own.set(slot, [...(own.get(slot) ?? []), entry]);
+    }
+    for (const [slot, entries] of own) {
+      const sum = entriesAdd(entries);
+      // Within one result a level is not a sum: the last one stands.
+      for (const key of LEVELS) if (key in sum) sum[key] = entries.at(-1)[key];
+      slots.set(slot, [...(slots.get(slot) ?? []), sum]);
+    }
+  });
+  return [...slots].sort((a, b) => a[0] - b[0])
+    .map(([slot, entries]) => ({ t_ns: slot * step, ...entriesAdd(entries) }));
+}
+
+function seriesInTurn(documents) {
+  let at = 0;
+  return documents.flatMap(({ series = [], run }) => {
+    const shifted = series.map((entry) => ({ ...entry, t_ns: entry.t_ns + at }));
+    at += Math.max(Number(run.duration_ns), (series.at(-1)?.t_ns ?? 0) + 1);
+    return shifted;
+  });
+}
+
+function rateOf(documents, together) {
+  const rates = documents.map(({ rate }) => rate).filter(Boolean);
+  if (!rates.length) return undefined;
+  const share = together ? 1 : rates.length;
+  const sum = {};
+  for (const key of new Set(rates.flatMap(Object.keys))) {
+    const values = rates.map((rate) => rate[key]).filter((value) => value !== null);
+    const total = values.reduce((all, value) => integerAddAny(all, value), 0);
+    sum[key] = !values.length ? null : key.endsWith('_per_s') ? total / share
+      : key === 'window_ns' && together ? Math.max(...values) : total;
+  }
+  return sum;
+}
+
+function stepsAdd(documents) {
+  const names = [...new Set(documents.flatMap(({ steps = [] }) => steps.map(({ name }) => name)))];
+  return names.map((name) => {
+    const parts = documents.map(({ steps = [] }) => steps.find((step) => step.name === name))
+      .filter(Boolean);
+    return { ...parts[0], latency_ns: latenciesAdd(parts.map((part) => part.latency_ns)),
+      errors: countsAdd(parts.map((part) => part.errors)) };
+  });
+}
+
+function validityOf(documents) {
+  const limits = [...new Set(documents.map(({ validity }) => validity.limited_by)
+    .filter((limit) => limit && limit !== 'none'))];
+  return {
+    valid: documents.every(({ validity }) => validity.valid),
+    reasons: [...new Set(documents.flatMap(({ validity }) => validity.reasons ?? []))],
+    limited_by: limits.length ? limits.join(', ') : documents[0].validity.limited_by ?? null,
+  };
+}
+
+/** One result from several of one side. names: theirs, for messages. Throws InputError. */
+export function resultsMerge(documents, names) {
+  const [first] = documents;
+  documents.forEach((document, i) => {
+    if (document.side !== first.side) {
+      throw new InputError(`${names[i]}: the ${document.side}'s result cannot be added to the ` +
+        `${first.side}'s of ${names[0]}`);
+    }
+    if (document.run.name !== first.run.name) {
+      throw new InputError(`${names[i]}: scenario "${document.run.name}" is not that of ` +
+        `${names[0]}, "${first.run.name}"`);
+    }
+  });
+  const together = documents.every((document) => document.run.id === first.run.id);
+  const lengths = documents.map(({ run }) => Number(run.duration_ns));
+  const merged = { ...first };
+  merged.run = { ...first.run, interrupted: documents.some(({ run }) => run.interrupted),
+    duration_ns: together ? Math.max(...lengths) : lengths.reduce((a, b) => a + b, 0) };
+  if (!together) merged.run.id = `merged-${first.run.id}-${documents.length}`;
+  merged.merged = { kind: together ? 'clients' : 'repeats',
+    from: documents.map((document, i) => ({ file: names[i], id: document.run.id,
+      host: document.host })) };
+  merged.totals = countsAdd(documents.map((document) => document.totals));
+  merged.errors = countsAdd(documents.map((document) => document.errors));
+  merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
+  merged.series = together ? seriesTogether(documents) : seriesInTurn(documents);
+  merged.abnormal_connections = documents
+    .flatMap((document) => document.abnormal_connections ?? []);
+  if (first.port) {
+    merged.port = figuresAdd(documents.map(({ port }) => port),
+      documents.map(({ port }) => Number(port?.polls ?? 1)), together);
+  }
+  if (together && merged.totals.connections_peak !== undefined) {
+    merged.totals.connections_peak = merged.series.reduce((peak, entry) =>
+      Math.max(peak, entry.connections ?? 0), 0);
+  }
+  merged.resources = figuresAdd(documents.map(({ resources }) => resources),
+    documents.map(() => 1), together);
+  if (first.side === 'client') {
+    merged.rate = rateOf(documents, together);
+    merged.steps = stepsAdd(documents);
+    merged.validity = validityOf(documents);
+    merged.thresholds = (first.thresholds ?? []).map(({ expr }) =>
+      thresholdJudge(thresholdParse(expr), { client: merged, server: null }));
+  }
+  return merged;
+}

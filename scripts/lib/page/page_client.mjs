@@ -1,0 +1,115 @@
+// Runs in the page: draws each chart when it comes into view, keeps time axes together, switches
+// between dark and light, prints on white.
+
+import { CHART_LISTS, RUN_CHARTS } from '../charts/index.mjs';
+import { THEMES } from '../charts/theme.mjs';
+
+const views = JSON.parse(document.getElementById('views').textContent);
+const dark = window.matchMedia('(prefers-color-scheme: dark)');
+const drawn = new Map();
+let chosen = null;
+let printing = false;
+
+function themeNow() {
+  if (printing) return THEMES.light;
+  return THEMES[chosen ?? (dark.matches ? 'dark' : 'light')];
+}
+
+function optionOf(box) {
+  const { chart: name, run } = box.dataset;
+  // "all", "capacity", "trend": a chart of everything there is; else of one run.
+  const list = CHART_LISTS[run];
+  const chart = (list ?? RUN_CHARTS).find((one) => one.name === name);
+  return { chart, option: chart.draw(list ? views : views[run], themeNow()) };
+}
+
+function draw(box) {
+  if (drawn.has(box) || box.clientWidth === 0) return;
+  const instance = window.echarts.init(box, null, { renderer: 'canvas' });
+  const { chart, option } = optionOf(box);
+  instance.setOption(option);
+  drawn.set(box, instance);
+  if (chart.time) {
+    // Time charts of one run zoom and point together.
+    instance.group = `time-${box.dataset.run}`;
+    window.echarts.connect(instance.group);
+  }
+}
+
+function redrawAll() {
+  for (const [box, instance] of drawn) {
+    const zoom = instance.getOption().dataZoom?.map(({ start, end }) => ({ start, end }));
+    const selected = instance.getOption().legend?.[0]?.selected;
+    const { option } = optionOf(box);
+    option.dataZoom?.forEach((one, index) => Object.assign(one, zoom?.[index]));
+    if (selected && Object.keys(selected).length) option.legend.selected = selected;
+    instance.setOption(option, true);
+  }
+}
+
+function resizeAll() {
+  for (const instance of drawn.values()) instance.resize();
+}
+
+/** A resize for each frame at most. */
+let resizing = false;
+function resizeSoon() {
+  if (resizing) return;
+  resizing = true;
+  requestAnimationFrame(() => { resizing = false; resizeAll(); });
+}
+
+function themeSet(name) {
+  chosen = name;
+  document.documentElement.dataset.theme = name ?? '';
+  redrawAll();
+}
+
+function storageTry(action) {
+  // Some browsers forbid storage on file://: the choice then lasts as long as the page.
+  try { return action(); } catch { return null; }
+}
+
+function start() {
+  const boxes = [...document.querySelectorAll('.chart')];
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        draw(entry.target);
+        if (drawn.has(entry.target)) watcher.unobserve(entry.target);
+      }
+    }
+  }, { rootMargin: '300px' });
+  boxes.forEach((box) => watcher.observe(box));
+
+  const stored = storageTry(() => window.localStorage.getItem('dummyload-theme'));
+  if (stored === 'dark' || stored === 'light') themeSet(stored);
+  document.getElementById('theme').addEventListener('click', () => {
+    const next = themeNow().name === 'dark' ? 'light' : 'dark';
+    storageTry(() => window.localStorage.setItem('dummyload-theme', next));
+    themeSet(next);
+  });
+  dark.addEventListener('change', () => { if (!chosen) redrawAll(); });
+  window.addEventListener('resize', resizeSoon);
+  window.addEventListener('beforeprint', () => {
+    printing = true;
+    document.documentElement.classList.add('printing');
+    boxes.forEach(draw);
+    redrawAll();
+    resizeAll();
+  });
+  window.addEventListener('afterprint', () => {
+    printing = false;
+    document.documentElement.classList.remove('printing');
+    redrawAll();
+    resizeSoon();
+  });
+  document.querySelectorAll('details').forEach((fold) => fold.addEventListener('toggle', () => {
+    fold.querySelectorAll('.chart').forEach((box) => watcher.observe(box));
+    resizeSoon();
+  }));
+  // For tests: the charts that are drawn, by name.
+  window.dummyloadCharts = drawn;
+}
+
+start();

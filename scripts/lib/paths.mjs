@@ -1,0 +1,23 @@
+// Where everything is.
+
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+export const SCRIPTS = path.join(ROOT, 'scripts');
+export const BUILD = path.join(ROOT, 'build');
+export const DEPS = path.join(BUILD, 'deps');
+export const RESULTS = path.join(ROOT, 'results');
+export const WINE_PREFIX = path.join(BUILD, 'wine');
+export const ON_WINDOWS = process.platform === 'win32';
+
+/** The folder of the programs that a preset builds. */
+export function programsFolder(preset) {
+  return path.join(BUILD, preset);
+}
+
+/** What the user sees: relative to the current folder where that is shorter. */
+export function shown(file) {
+  const relative = path.relative(process.cwd(), file);
+  return relative.length < file.length ? relative || '.' : file;
+}

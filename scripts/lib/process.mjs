@@ -1,0 +1,225 @@
+// Other programs, always with a time bound, and never left behind: what was started here and is
+// still there when this program ends, is killed by its own id.
+
+import { spawn } from 'node:child_process';
+import { ON_WINDOWS } from './paths.mjs';
+
+/** Something went wrong that a person can act on: printed as one line, then exit with `code`. */
+export class Failure extends Error {
+  constructor(message, code = 1) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const running = new Set();
+
+function killNow(program) {
+  try {
+    if (program.group && !ON_WINDOWS) process.kill(-program.pid, 'SIGKILL');
+    else program.child.kill('SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+process.on('exit', () => {
+  for (const program of running) killNow(program);
+});
+
+let interruptHandler = null;
+let interrupts = 0;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupts += 1;
+    if (interruptHandler && interrupts < 3) interruptHandler(signal, interrupts);
+    else process.exit(130);
+  });
+}
+
+/** handler(signal, nth) is called on Ctrl+C and its like, instead of ending at once. */
+export function onInterrupt(handler) {
+  interruptHandler = handler;
+}
+
+export function sleep(time_ms) {
+  return new Promise((resolve) => setTimeout(resolve, time_ms));
+}
+
+/** promise, or a Failure with `message` after time_ms. */
+export function within(promise, time_ms, message) {
+  let timer;
+  const bound = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Failure(message)), time_ms);
+  });
+  return Promise.race([promise, bound]).finally(() => clearTimeout(timer));
+}
+
+/** A program that was started.
+ *
+ * options: env (added to ours), cwd, stdin 'pipe', output 'keep' (default: in .stdout and .stderr),
+ * 'show' (ours) or a function(text) called with all that it prints; group: a session of its own,
+ * so that a Ctrl+C of the terminal does not reach it, killed with all its children. */
+export class Program {
+  constructor(command, args, options = {}) {
+    const { env, cwd, output = 'keep', group = false, stdin = 'ignore' } = options;
+    const pipe = output === 'show' ? 'inherit' : 'pipe';
+    this.command = command;
+    this.group = group;
+    this.stdout = '';
+    this.stderr = '';
+    this.code = null;
+    this.signal = null;
+    this.ended = false;
+    this.watchers = [];
+    this.child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: [stdin, pipe, pipe],
+      detached: group && !ON_WINDOWS,
+      windowsHide: group,
+    });
+    this.pid = this.child.pid;
+    running.add(this);
+    for (const name of ['stdout', 'stderr']) {
+      this.child[name]?.setEncoding('utf8').on('data', (text) => {
+        this[name] += text;
+        if (typeof output === 'function') output(text);
+        for (const watcher of this.watchers) watcher();
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      const end = (code, signal, error) => {
+        if (this.ended) return;
+        this.ended = true;
+        this.code = code;
+        this.signal = signal;
+        this.error = error;
+        running.delete(this);
+        for (const watcher of this.watchers) watcher();
+        resolve(this);
+      };
+      this.child.on('error', (error) => end(127, null, error));
+      // 'close' waits for the pipes; a grandchild that holds one shall not hold us.
+      this.child.on('exit', (code, signal) => {
+        const timer = setTimeout(() => end(code, signal), 1000);
+        this.child.on('close', () => {
+          clearTimeout(timer);
+          end(code, signal);
+        });
+      });
+    });
+  }
+
+  /** What a shell would call its exit code. */
+  get exitCode() {
+    const numbers = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+    return this.signal ? 128 + (numbers[this.signal] ?? 0) : this.code;
+  }
+
+  /** The first match of pattern in what it prints to standard output or error. */
+  async line(pattern, time_ms) {
+    const found = () => pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+    let watcher;
+    const match = await within(new Promise((resolve, reject) => {
+      watcher = () => {
+        const hit = found();
+        if (hit) resolve(hit);
+        else if (this.ended) reject(this.failure('ended early'));
+      };
+      this.watchers.push(watcher);
+      watcher();
+    }), time_ms, `${this.command}: did not print ${pattern} within ${time_ms / 1000} s`)
+      .finally(() => this.watchers.splice(this.watchers.indexOf(watcher), 1));
+    return match;
+  }
+
+  failure(what) {
+    const said = (this.stderr || this.stdout).trim().split('\n').slice(-8).join('\n');
+    const reason = this.error ? this.error.message : `exit ${this.exitCode}`;
+    return new Failure(`${this.command}: ${what} (${reason})${said ? `\n${said}` : ''}`);
+  }
+
+  interrupt(signal = 'SIGINT') {
+    if (this.ended) return;
+    try {
+      if (ON_WINDOWS) consoleInterrupt(this.pid);
+      else this.child.kill(signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+
+  kill() {
+    if (!this.ended) killNow(this);
+  }
+
+  /** Asks it to end, waits time_ms, then kills it. Returns whether it ended by itself. */
+  async stop(time_ms = 10000, signal = 'SIGINT') {
+    if (this.ended) return true;
+    this.interrupt(signal);
+    return !(await this.wait(time_ms)).timedOut;
+  }
+
+  /** Waits for its end; kills it after time_ms. */
+  async wait(time_ms) {
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      this.kill();
+    }, time_ms);
+    await this.exited;
+    clearTimeout(timer);
+    this.timedOut = timedOut;
+    return this;
+  }
+}
+
+// Node.js has no way to send Ctrl+C on Windows. Each server has a (hidden) console of its own;
+// PowerShell attaches to that one and raises the event there.
+function consoleInterrupt(pid) {
+  const code = `
+    $api = Add-Type -PassThru -Name Console -Namespace Dummyload -MemberDefinition @'
+      [DllImport("kernel32.dll")] public static extern bool FreeConsole();
+      [DllImport("kernel32.dll")] public static extern bool AttachConsole(uint id);
+      [DllImport("kernel32.dll")]
+      public static extern bool SetConsoleCtrlHandler(IntPtr handler, bool add);
+      [DllImport("kernel32.dll")]
+      public static extern bool GenerateConsoleCtrlEvent(uint kind, uint group);
+'@
+    [void]$api::FreeConsole()
+    if (-not $api::AttachConsole(${pid})) { exit 1 }
+    [void]$api::SetConsoleCtrlHandler([IntPtr]::Zero, $true)
+    [void]$api::GenerateConsoleCtrlEvent(0, 0)
+    Start-Sleep -Milliseconds 200`;
+  const encoded = Buffer.from(code, 'utf16le').toString('base64');
+  spawn('powershell.exe', ['-NoProfile', '-NonInteractive', '-EncodedCommand', encoded],
+    { stdio: 'ignore', windowsHide: true });
+}
+
+/** Runs a program to its end: a Failure when it takes longer than time_ms. */
+export async function run(command, args, options = {}) {
+  const { time_ms = 600000, ...rest } = options;
+  const program = await new Program(command, args, rest).wait(time_ms);
+  if (program.timedOut) throw program.failure(`took longer than ${time_ms / 1000} s and was ended`);
+  return program;
+}
+
+/** run(), and a Failure with what it printed when it does not succeed. */
+export async function runOk(command, args, options) {
+  const program = await run(command, args, options);
+  if (program.code !== 0) throw program.failure('failed');
+  return program;
+}
+
+/** Runs the main function of a command: its value is the exit code. */
+export function commandRun(name, main) {
+  Promise.resolve()
+    .then(() => main(process.argv.slice(2)))
+    .then((code) => process.exit(code ?? 0))
+    .catch((error) => {
+      const known = error instanceof Failure || error.name === 'InputError';
+      console.error(known ? `${name}: ${error.message}` : error);
+      process.exit(error.code > 0 ? error.code : 1);
+    });
+}

@@ -1,0 +1,128 @@
+// A regression run: two servers, one client, a fresh process per run, ABBA order, then a verdict.
+//
+// The order ABBA keeps a machine that slowly warms up from favouring either version. A pair that
+// was interrupted is played again whole: its two runs must be neighbours in time.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { compareRuns } from './compare.mjs';
+import { compareWrite } from './compare_files.mjs';
+import { COMPARE_HEAD, compareCells, compareSummary } from './compare_text.mjs';
+import { fileWriteWhole } from './file.mjs';
+import { escapeHtml } from './format.mjs';
+import { resultsMerge } from './merge.mjs';
+import { pageMake, table, verdict } from './page.mjs';
+import { runPlay } from './play.mjs';
+import { Failure } from './process.mjs';
+import { runRead } from './result.mjs';
+import { viewMake } from './view.mjs';
+
+/** The order of 2 * repeats runs: pairs AB and BA in turn. */
+export function abbaOrder(repeats) {
+  return Array.from({ length: repeats }, (_, pair) => (pair % 2 ? ['b', 'a'] : ['a', 'b']))
+    .flatMap((sides, pair) => sides.map((side) => ({ pair, side })));
+}
+
+export function runFolder(folder, scenario, { pair, side }) {
+  return path.join(folder, path.basename(scenario, '.json'),
+    `${String(pair + 1).padStart(2, '0')}-${side}`);
+}
+
+/** Runs of a pair that are finished; a pair with one run only counts as not played. */
+function pairsDone(folder, scenario, repeats) {
+  const done = new Set();
+  for (let pair = 0; pair < repeats; pair++) {
+    const both = ['a', 'b'].every((side) => fs.existsSync(path.join(
+      runFolder(folder, scenario, { pair, side }), 'done')));
+    if (both) done.add(pair);
+  }
+  return done;
+}
+
+/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args, run_ms,
+ *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
+ *  stopped. */
+export async function regressPlay(given) {
+  const { folder, scenarios, servers, repeats, args, say } = given;
+  const plan = scenarios.flatMap((scenario) => {
+    const done = pairsDone(folder, scenario, repeats);
+    return abbaOrder(repeats).filter(({ pair }) => !done.has(pair))
+      .map((step) => ({ ...step, scenario }));
+  });
+  const kept = scenarios.length * repeats * 2 - plan.length;
+  if (kept) say(`${kept} runs are here already, ${plan.length} to play`);
+  const started = Date.now();
+  for (const [index, step] of plan.entries()) {
+    if (given.stopped?.()) return false;
+    if (step.side === (step.pair % 2 ? 'b' : 'a') && Date.now() > given.until_ms) {
+      say(`the time is up: ${index} of ${plan.length} runs were played`);
+      return true;
+    }
+    const target = runFolder(folder, step.scenario, step);
+    const name = path.basename(step.scenario, '.json');
+    const played = await (given.play ?? runPlay)({ server: servers[step.side], args,
+      scenario: step.scenario,
+      runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
+      time_ms: given.run_ms, onClient: given.onClient });
+    if (given.stopped?.()) return false;
+    if (!played.run || played.code === 2) {
+      throw new Failure(`${target}: no result (client exit ${played.code}): ` +
+        `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
+    }
+    fileWriteWhole(path.join(target, 'done'), `${played.code}\n`);
+    const left_s = ((Date.now() - started) / (index + 1)) * (plan.length - index - 1) / 1000;
+    say(`${String(index + 1).padStart(3)}/${plan.length}  ${name} pair ${step.pair + 1} ` +
+      `${step.side.toUpperCase()}  exit ${played.code}` +
+      `${played.crashed ? `, the server ended early (exit ${played.serverExit})` : ''}` +
+      `  about ${Math.ceil(left_s)} s left`);
+  }
+  return true;
+}
+
+/** The runs of a scenario that both sides of their pair have finished. */
+export function regressRead(folder, scenario, repeats) {
+  const pairs = [...pairsDone(folder, scenario, repeats)];
+  const read = (side) => pairs.map((pair) => runRead(runFolder(folder, scenario, { pair, side })));
+  return { a: read('a'), b: read('b') };
+}
+
+/** All runs of a side as one, for the page. */
+function sideMerge(runs, label) {
+  const merge = (documents) => resultsMerge(documents, runs.map((run) => run.path));
+  const server = runs.every((run) => run.server) ? merge(runs.map((run) => run.server)) : null;
+  const client = runs.length > 1 ? merge(runs.map((run) => run.client)) : runs[0].client;
+  return { path: label, clientFile: runs[0].clientFile, client,
+    server: runs.length > 1 ? server : runs[0].server, watched: null };
+}
+
+export function regressPage(outcome, runs, labels) {
+  const sides = [sideMerge(runs.a, labels.a), sideMerge(runs.b, labels.b)];
+  const views = sides.map((side, i) => viewMake(side, labels[i ? 'b' : 'a']));
+  const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
+  const row = (one) => {
+    const texts = compareCells(one);
+    const kind = { regressed: 'bad', improved: 'good' }[one.verdict] ?? '';
+    return [`${one.primary ? '' : 'informative: '}${texts[0]}`, ...texts.slice(1, -1),
+      { state: kind, html: escapeHtml(texts.at(-1)) }];
+  };
+  const ordered = [...outcome.rows].sort((a, b) => b.primary - a.primary);
+  const intro = `<div class="verdicts">${verdict(state, outcome.verdict,
+    compareSummary(outcome))}</div><div class="charts">` +
+    `${table('Verdict', COMPARE_HEAD, ordered.map(row))}</div>` +
+    '<p class="soft">Below: all runs of each side as one.</p>';
+  return pageMake(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
+    ratios: false });
+}
+
+/** Judges one scenario, writes compare.{md,json,xml} and report.html beside its runs. */
+export function regressJudge(folder, scenario, given) {
+  const runs = regressRead(folder, scenario, given.repeats);
+  if (!runs.a.length) return null;
+  const outcome = compareRuns(runs.a, runs.b, given.options);
+  const out = path.join(folder, path.basename(scenario, '.json'));
+  compareWrite(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
+    json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
+    github: path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
+  fileWriteWhole(path.join(out, 'report.html'), regressPage(outcome, runs, given.labels));
+  return outcome;
+}

@@ -1,0 +1,208 @@
+// scripts/stress: one stress test, from an empty machine to a summary.
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { clientBoundMs, stressArguments } from './arguments.mjs';
+import { build } from './build.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, shown } from './paths.mjs';
+import { Failure, Program, commandRun, onInterrupt, run } from './process.mjs';
+import { resultRead } from './result.mjs';
+import { Sampler, foreignStart, programCall, programPath, serverStart } from './server.mjs';
+import { prepare } from './setup.mjs';
+import { bothSides, serverLines, summaryLine, watchedLines } from './summary.mjs';
+import { wineEnd } from './wine.mjs';
+
+const USAGE = `usage: scripts/stress [options] [SCENARIO.json] [options of dummyclient]
+
+Sets up what is missing, builds, starts the server, plays the scenario (scenarios/echo.json),
+writes client.json and server.json under results/<run>/ and prints the summary.
+
+  --windows              the Windows programs, under Wine
+  --server-cmd 'CMD {port}'
+                         test this server instead of ours; {port} is replaced by a free port.
+                         Its CPU, memory and descriptors are sampled once a second
+  --handler NAME         what our server does: echo, sink, chat, game (default: what the
+                         scenario says, else echo)
+  --model NAME           our server's socket model (build/linux/dummyserver --list-models)
+  --framing KIND         our server's framing: length or raw
+  --server-options 'X'   more options of our server
+  --results FOLDER       where runs go (results/)
+  --no-page              no HTML page
+  -H HOST [-p PORT]      test a server that runs already; nothing is started
+
+Everything else goes to dummyclient; the most used:
+  -c, --connections N    -r, --rate N        -d, --duration 30s    --threshold 'EXPR'
+  (all of them: build/linux/dummyclient --help)
+
+exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement invalid,
+      99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
+
+const SERVER_STOP_MS = 30000;
+
+/** UTC time and a few random digits, as the programs make it: sorts by time. */
+export function runIdMake(now = new Date()) {
+  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  return `${digits}-${crypto.randomBytes(2).toString('hex')}`;
+}
+
+/** The scenario as data, for what this program must know of it; the client judges it. */
+function scenarioPeek(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+function scenarioFind(name) {
+  if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
+  const inTree = path.join(ROOT, 'scenarios', path.basename(name));
+  // `lobby.json` finds scenarios/lobby.json; a wrong path is left for the client to complain of.
+  return !fs.existsSync(name) && path.dirname(name) === '.' && fs.existsSync(inTree)
+    ? inTree : path.resolve(name);
+}
+
+/** What a scenario's description says it needs: "(server: --handler chat)". */
+function serverWanted(scenario) {
+  const text = String(scenario.description ?? '');
+  const option = (name) => new RegExp(`--${name}[ =]([a-z]+)`).exec(text)?.[1];
+  return { handler: option('handler'), framing: option('framing') };
+}
+
+async function serverBegin(options, scenario, runId, folder) {
+  if (options.serverCommand) {
+    const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
+    const server = await foreignStart(options.serverCommand, { port });
+    return { ...server, sampler: new Sampler(server.program, server.line) };
+  }
+  const wanted = serverWanted(scenario);
+  const args = ['--run-id', runId,
+    '--out', programPath(path.join(folder, 'server.json'), options.windows)];
+  for (const name of ['handler', 'framing', 'model']) {
+    const value = options[name] ?? wanted[name];
+    if (value) args.push(`--${name}`, String(value));
+  }
+  if (options.serverOptions) args.push(...options.serverOptions.trim().split(/\s+/));
+  const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
+  return serverStart({ windows: options.windows, port, args });
+}
+
+async function serverEnd(server, folder) {
+  const watched = server.sampler?.finish();
+  const graceful = await server.program.stop(SERVER_STOP_MS, server.sampler ? 'SIGTERM' : 'SIGINT');
+  const { stdout, stderr, exitCode } = server.program;
+  if (watched) {
+    fs.writeFileSync(path.join(folder, 'server-cmd.json'), `${JSON.stringify(watched, null, 1)}\n`);
+  }
+  fs.writeFileSync(path.join(folder, 'server.log'), stdout + stderr);
+  if (!graceful) console.error(`scripts/stress: the server had to be killed after ` +
+    `${SERVER_STOP_MS / 1000} s`);
+  else if (exitCode !== 0 && !watched) {
+    const said = stderr.trim().split('\n').at(-1);
+    console.error(`scripts/stress: the server ended with exit ${exitCode}: ${said || 'no word'}`);
+  }
+  return watched;
+}
+
+async function clientPlay(options, scenarioFile, scenario, runId, folder, server) {
+  const { command, args, env } = programCall('dummyclient', options.windows);
+  const target = server ? ['--host', '127.0.0.1', '--port', String(server.port)] : [];
+  const rest = [...options.client];
+  if (server) {
+    for (const name of ['-p', '--port']) {
+      const at = rest.indexOf(name);
+      if (at >= 0) rest.splice(at, 2);
+    }
+  }
+  const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
+    '--run-id', runId, '--out', programPath(path.join(folder, 'client.json'), options.windows),
+    ...target, ...rest], { env, output: 'show', group: true });
+  onInterrupt(() => client.interrupt());
+  const bound_ms = clientBoundMs(options, scenario);
+  await client.wait(bound_ms);
+  if (client.error) throw client.failure('could not be started');
+  if (client.timedOut) {
+    throw new Failure(`the client did not end within ${bound_ms / 1000} s and was killed`);
+  }
+  return client.exitCode;
+}
+
+/** Prints what the client's summary does not know. Returns whether both sides agree. */
+function summaryPrint(folder, watched, quiet) {
+  const say = (lines) => quiet || console.log(lines.join('\n'));
+  const clientFile = path.join(folder, 'client.json');
+  const serverFile = path.join(folder, 'server.json');
+  say(['']);
+  if (watched) say(watchedLines(watched));
+  if (!fs.existsSync(serverFile)) return true;
+  const server = resultRead(serverFile);
+  say(serverLines(server));
+  const both = bothSides(resultRead(clientFile), server);
+  if (both.ok) say(both.lines);
+  else console.error(both.lines.join('\n'));
+  return both.ok;
+}
+
+async function pageWrite(folder, quiet) {
+  const report = path.join(SCRIPTS, 'report.mjs');
+  const page = path.join(folder, 'report.html');
+  const modules = path.join(SCRIPTS, 'node_modules', 'echarts');
+  if (!fs.existsSync(report) || !fs.existsSync(modules)) return;
+  const made = await run(process.execPath, [report, folder, '-o', page], { time_ms: 60000 });
+  if (made.code === 0) {
+    if (!quiet) console.log(summaryLine('page', shown(page)));
+  } else {
+    console.error(`scripts/stress: no page: ${made.stderr.trim().split('\n')[0]}`);
+  }
+}
+
+async function main(argv) {
+  const options = stressArguments(argv);
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  options.windows ||= ON_WINDOWS;
+  const say = (text) => console.log(text);
+  const env = await prepare({ windows: options.windows, modules: options.page, say });
+  await build(options.windows ? 'windows' : 'linux',
+    { env, targets: ['dummyclient', 'dummyserver'], say });
+
+  const scenarioFile = scenarioFind(options.scenario);
+  const scenario = scenarioPeek(scenarioFile);
+  const remote = !options.serverCommand &&
+    ['-H', '--host', '--target'].some((name) => name in options.given);
+  if (options.client.includes('--check')) {
+    const { command, args, env: more } = programCall('dummyclient', options.windows);
+    const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
+      ...options.client], { env: more, output: 'show' });
+    return (await checked.wait(60000)).exitCode;
+  }
+  const runId = runIdMake();
+  const folder = path.resolve(options.results ?? RESULTS, runId);
+  fs.mkdirSync(folder, { recursive: true });
+  let server = null;
+  let watched;
+  let code;
+  try {
+    server = remote ? null : await serverBegin(options, scenario, runId, folder);
+    code = await clientPlay(options, scenarioFile, scenario, runId, folder, server);
+  } finally {
+    if (server) watched = await serverEnd(server, folder);
+    if (options.windows && !ON_WINDOWS) await wineEnd();
+    // A run that never was leaves no folder: the client has said why.
+    if (!fs.existsSync(path.join(folder, 'client.json'))) {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  if (!fs.existsSync(folder)) return code;
+  const quiet = options.client.includes('-q') || options.client.includes('--quiet');
+  const agreed = summaryPrint(folder, watched, quiet);
+  if (options.page) await pageWrite(folder, quiet);
+  if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
+  return code === 0 && !agreed ? 1 : code;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/stress', main);

@@ -1,0 +1,217 @@
+// Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
+// times. Everything is computed here, once, so that page and SVG show the same numbers.
+
+import { bucketHighestNs, bucketsPercentilesNs, histogramSpectrum, PERCENTILES,
+  percentileIsAtLeast } from './histogram.mjs';
+import { reconcile, reconcileLine } from './reconcile.mjs';
+import { stagesOf } from './stages.mjs';
+
+const HEAT_COLUMNS_MAX = 300;
+const HEAT_ROWS_PER_DECADE = 16;
+const SECOND_NS = 1e9;
+const LEVELS = ['connections', 'connecting'];
+const SUMS = ['connects_failed', 'iterations', 'target', 'requests', 'responses',
+  'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
+
+/** Entries with their lengths; a last sliver joins its neighbour, or its rate would be noise. */
+function entriesOf(result) {
+  const series = result.series ?? [];
+  const end = Number(result.run.duration_ns);
+  const entries = series.map((entry, i) => {
+    const next = i + 1 < series.length ? series[i + 1].t_ns : Math.max(end, entry.t_ns);
+    return { entry, from: entry.t_ns, span: next - entry.t_ns };
+  });
+  if (entries.length > 1) {
+    const last = entries.at(-1);
+    const before = entries.at(-2);
+    if (last.span < before.span / 4) {
+      const sum = { ...before.entry };
+      for (const key of SUMS) {
+        sum[key] = Number(before.entry[key] ?? 0) + Number(last.entry[key] ?? 0);
+      }
+      for (const key of LEVELS) sum[key] = last.entry[key];
+      if (!sum.buckets?.length) sum.buckets = last.entry.buckets;
+      entries.splice(-2, 2, { entry: sum, from: before.from, span: before.span + last.span });
+    }
+  }
+  return entries.filter(({ span }) => span > 0);
+}
+
+function round(value, digits = 3) {
+  return Number(value.toFixed(digits));
+}
+
+/** Columns of one side's series, times in seconds from the client's start. */
+function columnsOf(result, offset_s = 0) {
+  const entries = entriesOf(result);
+  const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + offset_s)),
+    span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
+  for (const key of LEVELS) columns[key] = entries.map(({ entry }) => Number(entry[key] ?? 0));
+  for (const key of SUMS) {
+    columns[key] = entries.map(({ entry, span }) =>
+      round((Number(entry[key] ?? 0) * SECOND_NS) / span));
+  }
+  columns.errors_count = entries.map(({ entry }) => Number(entry.errors ?? 0));
+  columns.failed_count = entries.map(({ entry }) => Number(entry.connects_failed ?? 0));
+  return { entries, columns };
+}
+
+function percentilesAdd(columns, entries) {
+  const ranks = [50, 90, 99, 99.9, 100];
+  const keys = ['p50', 'p90', 'p99', 'p99_9', 'max'];
+  for (const key of keys) columns[key] = [];
+  for (const { entry } of entries) {
+    const buckets = entry.buckets ?? [];
+    const values = buckets.length ? bucketsPercentilesNs(buckets, ranks, 2) : null;
+    keys.forEach((key, i) => columns[key].push(values ? values[i] : null));
+  }
+}
+
+/** Errors over time by kind, where the series has them; else only their sum is drawn. */
+function errorKinds(entries) {
+  const kinds = new Map();
+  entries.forEach(({ entry }, i) => {
+    for (const [kind, count] of Object.entries(entry.errors_by_kind ?? {})) {
+      if (!Number(count)) continue;
+      if (!kinds.has(kind)) kinds.set(kind, new Array(entries.length).fill(0));
+      kinds.get(kind)[i] = Number(count);
+    }
+  });
+  return Object.fromEntries(kinds);
+}
+
+/** The latency heat map: cells [from_s, to_s, low_ns, high_ns, count, count per second]. */
+function heatOf(entries) {
+  const fold = Math.max(1, Math.ceil(entries.length / HEAT_COLUMNS_MAX));
+  const rowOf = (value) => Math.floor(Math.log10(Math.max(1, value)) * HEAT_ROWS_PER_DECADE);
+  const edge = (row) => Math.round(10 ** (row / HEAT_ROWS_PER_DECADE));
+  const cells = [];
+  for (let i = 0; i < entries.length; i += fold) {
+    const part = entries.slice(i, i + fold);
+    const from = part[0].from / SECOND_NS;
+    const to = (part.at(-1).from + part.at(-1).span) / SECOND_NS;
+    const rows = new Map();
+    for (const { entry } of part) {
+      for (const [value, count] of entry.buckets ?? []) {
+        const row = rowOf((value + bucketHighestNs(value, 2)) / 2);
+        rows.set(row, (rows.get(row) ?? 0) + Number(count));
+      }
+    }
+    for (const [row, count] of rows) {
+      cells.push([round(from), round(to), edge(row), edge(row + 1), count,
+        round(count / (to - from))]);
+    }
+  }
+  return cells;
+}
+
+/** What a latency_ns member shows: its numbers and its spectrum, no buckets. */
+function latencyOf(histogram) {
+  const { buckets, ...numbers } = histogram;
+  return { ...numbers, spectrum: histogramSpectrum(histogram),
+    at_least: PERCENTILES.filter(([, rank]) => percentileIsAtLeast(histogram, rank))
+      .map(([key]) => key) };
+}
+
+function latenciesOf(histograms) {
+  return Object.fromEntries(Object.entries(histograms ?? {})
+    .filter(([, histogram]) => histogram.count > 0)
+    .map(([name, histogram]) => [name, latencyOf(histogram)]));
+}
+
+function stepsOf(client) {
+  return (client.steps ?? []).map((step) => {
+    const latency = latenciesOf(step.latency_ns);
+    for (const one of Object.values(latency)) delete one.spectrum;
+    return { name: step.name, behavior: step.behavior ?? null, latency,
+      errors: nonZero(step.errors),
+      requests: step.requests, responses: step.responses };
+  });
+}
+
+function serverOf(run, offset_s) {
+  const { server } = run;
+  if (!server) return null;
+  const { entries, columns } = columnsOf(server, offset_s);
+  return { about: server.server ?? {}, columns, errors: nonZero(server.errors),
+    errors_by_kind: errorKinds(entries), totals: server.totals,
+    latency: latenciesOf(server.latency_ns), port: server.port ?? null,
+    resources: server.resources ?? null, host: server.host, build: server.build };
+}
+
+/** The server's seconds and the client's begin at different moments: to the nearest entry, so that
+ *  both sides' values stand at one place, each unchanged. */
+function offsetAlign(offset_s, columns) {
+  const step = columns.span[0] ?? 1;
+  return Number.isFinite(offset_s) ? round(Math.round(offset_s / step) * step) : 0;
+}
+
+/** A foreign server as it was watched from outside: { command, samples, ... }, or null. */
+function watchedOf(run) {
+  const { watched, client } = run;
+  if (!watched?.series?.length) return null;
+  const offset_s = (Date.parse(watched.started_utc) - Date.parse(client.run.started_utc)) / 1000;
+  const samples = watched.series.map((sample, i) => {
+    const before = watched.series[Math.max(0, i - 1)];
+    const passed_ms = sample.t_ms - before.t_ms;
+    return { t_s: round(sample.t_ms / 1000 + (Number.isFinite(offset_s) ? offset_s : 0)),
+      cpu_percent: passed_ms > 0 ? round(((sample.cpu_s - before.cpu_s) / passed_ms) * 1e5, 1)
+        : null,
+      rss_bytes: sample.rss_bytes, descriptors: sample.descriptors };
+  });
+  const { command, cpu_s, rss_max_bytes, descriptors_max } = watched;
+  return { command, cpu_s, rss_max_bytes, descriptors_max, samples };
+}
+
+function nonZero(counts) {
+  return Object.fromEntries(Object.entries(counts ?? {})
+    .filter(([key, count]) => key !== 'total' && Number(count)));
+}
+
+function reconcileView(run) {
+  if (!run.server) return null;
+  const outcome = reconcile([run.client], run.server);
+  return { ok: outcome.ok, status: outcome.status, line: reconcileLine(outcome),
+    problems: outcome.problems, connections: outcome.connections,
+    flows: outcome.flows.map(({ what, way, sent, received, exact }) => (
+      { what, way, sent, received, exact })) };
+}
+
+/** The view of one run. label: its name on the page. */
+export function viewMake(run, label) {
+  const { client } = run;
+  const { entries, columns } = columnsOf(client);
+  percentilesAdd(columns, entries);
+  const offset_s = run.server
+    ? (Date.parse(run.server.run.started_utc) - Date.parse(client.run.started_utc)) / 1000 : 0;
+  const { stages, marks, origin_s } = stagesOf(client);
+  return {
+    label,
+    id: client.run.id,
+    name: client.run.name ?? '',
+    started_utc: client.run.started_utc,
+    duration_s: Number(client.run.duration_ns) / SECOND_NS,
+    interrupted: client.run.interrupted === true,
+    validity: client.validity,
+    thresholds: client.thresholds ?? [],
+    reconciled: reconcileView(run),
+    rate: client.rate ?? null,
+    totals: client.totals,
+    errors: nonZero(client.errors),
+    columns,
+    errors_by_kind: errorKinds(entries),
+    heat: heatOf(entries),
+    latency: latenciesOf(client.latency_ns),
+    steps: stepsOf(client),
+    stages,
+    marks,
+    origin_s,
+    port: client.port ?? null,
+    resources: client.resources ?? null,
+    watched: watchedOf(run),
+    server: serverOf(run, offsetAlign(offset_s, columns)),
+    plan: client.plan,
+    host: client.host,
+    build: client.build,
+  };
+}

@@ -1,0 +1,103 @@
+// scripts/reconcile: do both sides of a run account for the same connections, messages and bytes?
+
+import path from 'node:path';
+import { printExact } from './lib/json.mjs';
+import { reconcile, reconcileLine } from './lib/reconcile.mjs';
+import { commandRun } from './lib/process.mjs';
+import { InputError, resultReadSide, runRead } from './lib/result.mjs';
+
+const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
+       scripts/reconcile [--json] CLIENT.json... SERVER.json
+
+Joins both sides of a run by its id. Connections that ended cleanly must agree to the byte and to
+the message; the abnormal ones are listed and matched by address and port.
+exit: 0 reconciled; 1 not; 2 bad input`;
+const LISTED_MAX = 20;
+
+function inputRead(names) {
+  if (names.length === 1) {
+    const run = runRead(names[0]);
+    if (!run.server) {
+      throw new InputError(`${names[0]}: there is no server.json of run ${run.client.run.id}`);
+    }
+    return { clients: [run.client], server: run.server };
+  }
+  const server = resultReadSide(names.at(-1), 'server');
+  const clients = names.slice(0, -1).map((name) => resultReadSide(name, 'client'));
+  clients.forEach((client, i) => {
+    if (client.run.id !== server.run.id) {
+      throw new InputError(`${names[i]}: run ${client.run.id} is not the run of ` +
+        `${path.basename(names.at(-1))}, ${server.run.id}`);
+    }
+  });
+  return { clients, server };
+}
+
+function right(value, width) {
+  return String(value).padStart(width);
+}
+
+function tablePrint(outcome) {
+  const { connections, flows } = outcome;
+  console.log(`run ${outcome.run_id}\n`);
+  console.log(`${''.padEnd(28)}${right('sent / client', 22)}${right('received / server', 22)}`);
+  const rows = [
+    ['connections', connections.client, connections.server],
+    ['  ended cleanly', connections.client_clean, connections.server_clean],
+    ['  ended abnormally', connections.client_abnormal, connections.server_abnormal],
+  ];
+  for (const flow of flows) {
+    rows.push([`${flow.what} ${flow.way}`, flow.sent, flow.received]);
+    if (flow.sent !== flow.sent_clean || flow.received !== flow.received_clean) {
+      rows.push(['  on clean connections', flow.sent_clean, flow.received_clean]);
+    }
+  }
+  for (const [name, a, b] of rows) {
+    const same = BigInt(a) === BigInt(b) ? '' : '  differs';
+    console.log(`${name.padEnd(28)}${right(a, 22)}${right(b, 22)}${same}`);
+  }
+}
+
+function abnormalPrint(outcome) {
+  const lines = [
+    ...outcome.pairs.map(({ client, server }) => `${client.local} -> ${client.remote}: client ` +
+      `${client.reason} (sent ${client.bytes_sent}, received ${client.bytes_received} bytes), ` +
+      `server ${server.reason} (sent ${server.bytes_sent}, received ${server.bytes_received})`),
+    ...outcome.client_only.map((entry) => `${entry.local} -> ${entry.remote}: client only, ` +
+      `${entry.reason} (sent ${entry.bytes_sent}, received ${entry.bytes_received} bytes)`),
+    ...outcome.server_only.map((entry) => `${entry.remote} -> ${entry.local}: server only, ` +
+      `${entry.reason} (sent ${entry.bytes_sent}, received ${entry.bytes_received} bytes)`),
+  ];
+  if (!lines.length) return;
+  console.log(`\nabnormal connections: ${outcome.pairs.length} matched, ` +
+    `${outcome.client_only.length} seen by the client only, ` +
+    `${outcome.server_only.length} by the server only`);
+  for (const line of lines.slice(0, LISTED_MAX)) console.log(`  ${line}`);
+  if (lines.length > LISTED_MAX) {
+    console.log(`  ... and ${lines.length - LISTED_MAX} more (--json lists all)`);
+  }
+}
+
+commandRun('scripts/reconcile', (argv) => {
+  const names = argv.filter((word) => !word.startsWith('-'));
+  const options = argv.filter((word) => word.startsWith('-'));
+  if (options.includes('--help') || options.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const unknown = options.find((word) => word !== '--json');
+  if (unknown) throw new InputError(`unknown option ${unknown}\n${USAGE}`);
+  if (names.length === 0) throw new InputError(`nothing to reconcile\n${USAGE}`);
+  const { clients, server } = inputRead(names);
+  const outcome = reconcile(clients, server);
+  if (options.includes('--json')) {
+    console.log(printExact(outcome, 2));
+  } else {
+    tablePrint(outcome);
+    abnormalPrint(outcome);
+    console.log('');
+    for (const problem of outcome.problems) console.log(`problem: ${problem}`);
+    console.log(reconcileLine(outcome));
+  }
+  return outcome.ok ? 0 : 1;
+});

@@ -1,0 +1,160 @@
+// scripts/regress: is version B of a server slower than version A?
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { durationMs } from './lib/arguments.mjs';
+import { baselineBuild } from './lib/baseline.mjs';
+import { build } from './lib/build.mjs';
+import { effectRead } from './lib/compare.mjs';
+import { compareSummary, compareTable } from './lib/compare_text.mjs';
+import { fileWriteWhole } from './lib/file.mjs';
+import { RESULTS, ROOT, shown } from './lib/paths.mjs';
+import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { regressJudge, regressPlay } from './lib/regress.mjs';
+import { prepare } from './lib/setup.mjs';
+
+const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
+       scripts/regress --baseline REV [options] [SCENARIO.json...]
+       ... [-- OPTIONS OF dummyclient]
+
+Plays the scenarios (scenarios/echo.json) against two versions of a server, with one client for
+both: a fresh server per run, in the order A B B A ..., then compares them (scripts/compare).
+  --a CMD, --b CMD       how to start the old and the new server; {port} is a free port
+  --baseline REV         this project's own server: REV against the working tree
+  --repeats 10           runs of each version
+  --max-time 30m         begin no further pair after so long, and judge what is there
+  --out FOLDER           where the runs go (results/regress-...); the same folder again goes on
+                         where it was interrupted
+  --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
+exit: 0 no regression; 99 a regression; 3 nothing can be concluded; 2 bad usage; 1 a run failed;
+      130 interrupted (call again with --out to go on)`;
+
+const RUN_RESERVE_MS = 120000;
+
+function argumentsRead(argv) {
+  const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
+    scenarios: [], client: [], options: { effects: {} } };
+  const end = argv.indexOf('--');
+  if (end >= 0) given.client = argv.slice(end + 1);
+  const words = end >= 0 ? argv.slice(0, end) : argv;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i];
+    const value = () => {
+      if (words[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
+      return words[++i];
+    };
+    if (word === '--a') given.a = value();
+    else if (word === '--b') given.b = value();
+    else if (word === '--baseline') given.baseline = value();
+    else if (word === '--repeats') given.repeats = Number(value());
+    else if (word === '--max-time') given.max_ms = durationMs(value());
+    else if (word === '--out') given.out = value();
+    else if (word === '--primary') given.options.primary = value().split(',');
+    else if (word === '--alpha') given.options.alpha = Number(value());
+    else if (word === '--min-effect') effectRead(value(), given.options);
+    else if (word.startsWith('-')) throw new Failure(`unknown option ${word}\n${USAGE}`, 2);
+    else given.scenarios.push(path.resolve(word));
+  }
+  argumentsCheck(given);
+  return given;
+}
+
+function argumentsCheck(given) {
+  if (given.baseline ? given.a || given.b : !(given.a && given.b)) {
+    throw new Failure(`give --a and --b, or --baseline alone\n${USAGE}`, 2);
+  }
+  for (const side of ['a', 'b']) {
+    if (given[side] && !given[side].includes('{port}')) {
+      throw new Failure(`--${side} "${given[side]}": no {port} in it: each run takes a free one`,
+        2);
+    }
+  }
+  if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
+    throw new Failure('--repeats: a number from 1 to 1000', 2);
+  }
+  if (!given.max_ms) throw new Failure('--max-time: a time such as 30m', 2);
+  if (!given.scenarios.length) given.scenarios = [path.join(ROOT, 'scenarios', 'echo.json')];
+  for (const scenario of given.scenarios) {
+    if (!fs.existsSync(scenario)) throw new Failure(`${scenario}: no such scenario`, 2);
+  }
+  const names = given.scenarios.map((scenario) => path.basename(scenario));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice) throw new Failure(`two scenarios are called ${twice}`, 2);
+}
+
+/** A folder remembers what was asked: going on with something else would mix two questions. */
+function folderOpen(given) {
+  const asked = { a: given.a, b: given.b, baseline: given.baseline, scenarios: given.scenarios,
+    client: given.client };
+  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  const folder = path.resolve(given.out ??
+    path.join(RESULTS, `regress-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
+  const file = path.join(folder, 'regress.json');
+  if (fs.existsSync(file)) {
+    const before = JSON.parse(fs.readFileSync(file, 'utf8'));
+    for (const [key, value] of Object.entries(asked)) {
+      if (JSON.stringify(before[key]) !== JSON.stringify(value)) {
+        throw new Failure(`${file}: the runs here were played with another ${key}: ` +
+          `${JSON.stringify(before[key])}; give another --out`, 2);
+      }
+    }
+  } else {
+    fileWriteWhole(file, `${JSON.stringify(asked, null, 1)}\n`);
+  }
+  return folder;
+}
+
+async function main(argv) {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const given = argumentsRead(argv);
+  const say = (text) => console.log(text);
+  const env = await prepare({ modules: true, say });
+  await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  const servers = given.baseline
+    ? { a: { ownProgram: await baselineBuild(given.baseline, env, say) }, b: {} }
+    : { a: { command: given.a }, b: { command: given.b } };
+  const labels = given.baseline ? { a: given.baseline, b: 'working tree' } : { a: 'A', b: 'B' };
+  const folder = folderOpen(given);
+  say(`${given.scenarios.length * given.repeats * 2} runs into ${shown(folder)}`);
+
+  let client = null;
+  let stopped = false;
+  onInterrupt(() => {
+    stopped = true;
+    client?.interrupt();
+  });
+  const whole = await regressPlay({ folder, scenarios: given.scenarios, servers,
+    repeats: given.repeats, args: given.client, run_ms: given.max_ms + RUN_RESERVE_MS,
+    until_ms: Date.now() + given.max_ms, say, onClient: (one) => { client = one; },
+    stopped: () => stopped });
+  if (!whole) {
+    say(`interrupted: scripts/regress ... --out ${shown(folder)} goes on from here`);
+    return 130;
+  }
+  return judgeAll(given, folder, labels);
+}
+
+function judgeAll(given, folder, labels) {
+  // Several scenarios are several chances of a false alarm: they share the accepted rate.
+  const alpha = (given.options.alpha ?? 0.05) / given.scenarios.length;
+  const codes = given.scenarios.map((scenario) => {
+    const outcome = regressJudge(folder, scenario, { repeats: given.repeats, labels,
+      options: { ...given.options, alpha } });
+    console.log(`\n${path.basename(scenario, '.json')}`);
+    if (!outcome) {
+      console.log('nothing can be concluded: no pair of runs was played');
+      return 3;
+    }
+    console.log(`${compareTable(outcome)}\n\n${compareSummary(outcome)}`);
+    const page = path.join(folder, path.basename(scenario, '.json'), 'report.html');
+    console.log(`page  ${shown(page)}`);
+    return outcome.exit_code;
+  });
+  return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;
+}
+
+commandRun('scripts/regress', main);

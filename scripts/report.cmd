@@ -1,0 +1,4 @@
+@echo off
+rem The same as scripts/report.
+node "%~dp0report.mjs" %*
+exit /b %errorlevel%

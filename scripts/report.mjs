@@ -1,0 +1,103 @@
+// scripts/report: charts from results, as one HTML page and as SVG files.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { fileWriteWhole } from './lib/file.mjs';
+import { pageMake } from './lib/page.mjs';
+import { commandRun } from './lib/process.mjs';
+import { InputError, runLabels, runRead } from './lib/result.mjs';
+import { modulesPrepare } from './lib/setup.mjs';
+import { svgWrite } from './lib/svg.mjs';
+import { trendPage, trendRead } from './lib/trend.mjs';
+import { viewMake } from './lib/view.mjs';
+
+const USAGE = `usage: scripts/report RUN... [-o report.html] [--svg DIR] [--dark]
+       scripts/report --trend DIR [--scenario NAME] [-o trend.html]
+
+RUN is a run folder (client.json, and server.json beside it) or a client's result. With several,
+their spectra and series are overlaid and the first is the baseline of the table.
+  -o, --out FILE   the page; default: report.html in the folder of a single run, else here
+  --svg DIR        also write every chart as an SVG file
+  --dark           dark SVG files (the page follows the reader's choice by itself)
+  --trend DIR      every result below DIR over time, of one scenario (the most frequent)
+  --mixed          allow runs of different scenarios on one page
+exit: 0 written; 1 could not be written; 2 bad input`;
+
+function argumentsRead(argv) {
+  const given = { runs: [], out: null, svg: null, dark: false, mixed: false, trend: null,
+    scenario: null };
+  const value = (name, i) => {
+    if (argv[i + 1] === undefined) throw new InputError(`${name} needs a value`);
+    return argv[i + 1];
+  };
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i];
+    if (word === '-h' || word === '--help') return null;
+    if (word === '-o' || word === '--out') given.out = value(word, i++);
+    else if (word === '--svg') given.svg = value(word, i++);
+    else if (word === '--trend') given.trend = value(word, i++);
+    else if (word === '--scenario') given.scenario = value(word, i++);
+    else if (word === '--dark') given.dark = true;
+    else if (word === '--mixed') given.mixed = true;
+    else if (word.startsWith('-')) throw new InputError(`unknown option ${word}\n${USAGE}`);
+    else given.runs.push(word);
+  }
+  if (!given.runs.length && !given.trend) throw new InputError(`no run given\n${USAGE}`);
+  return given;
+}
+
+function scenariosCheck(runs, mixed) {
+  const name = (run) => run.client.run.name;
+  for (const run of mixed ? [] : runs) {
+    if (name(run) !== name(runs[0])) {
+      throw new InputError(`${run.clientFile}: scenario "${name(run)}" is not that of ` +
+        `${runs[0].clientFile}, "${name(runs[0])}" (--mixed charts them all the same)`);
+    }
+  }
+}
+
+function outDefault(given) {
+  if (given.runs.length > 1) return 'report.html';
+  const where = given.runs[0];
+  const folder = fs.statSync(where).isDirectory() ? where : path.dirname(where);
+  return path.join(folder, 'report.html');
+}
+
+async function trendWrite(given) {
+  const trend = trendRead(given.trend, given.scenario);
+  for (const message of trend.skipped) console.error(`left out: ${message}`);
+  if (trend.others.length) {
+    console.error(`other scenarios are there too (--scenario): ${trend.others.join(', ')}`);
+  }
+  await modulesPrepare(console.error);
+  const out = given.out ?? 'trend.html';
+  fileWriteWhole(out, trendPage(trend));
+  console.log(`${out}: ${trend.runs.length} results\n${pathToFileURL(path.resolve(out))}`);
+  return 0;
+}
+
+commandRun('scripts/report', async (argv) => {
+  const given = argumentsRead(argv);
+  if (!given) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (given.trend) {
+    if (given.runs.length) throw new InputError('--trend takes a folder and no runs beside it');
+    return trendWrite(given);
+  }
+  const runs = given.runs.map(runRead);
+  await modulesPrepare(console.error);
+  scenariosCheck(runs, given.mixed);
+  const labels = runLabels(runs);
+  const views = runs.map((run, index) => viewMake(run, labels[index]));
+  const out = given.out ?? outDefault(given);
+  fileWriteWhole(out, pageMake(runs, views));
+  console.log(`${out}\n${pathToFileURL(path.resolve(out))}`);
+  if (given.svg) {
+    const files = svgWrite(given.svg, views, given.dark ? 'dark' : 'light');
+    console.log(`${files.length} SVG files in ${given.svg}`);
+  }
+  return 0;
+});

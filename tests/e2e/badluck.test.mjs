@@ -1,0 +1,175 @@
+// Bad input and bad luck for the client: one clear line, the right exit code, results whole.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { assertOneLine, clientRun, clientStart, errorsOf, fileFor, folderFor, freePort, LIMIT,
+  resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS }
+  from './harness.mjs';
+import { sleep } from '../../scripts/lib/process.mjs';
+
+const ECHO = () => fileFor(scenarioFile('echo'));
+
+/** A client that must refuse: exit 2, one line. */
+function refuses(name, argsOf, ...patterns) {
+  test(name, LIMIT, async (t) => {
+    const client = await clientRun(t, await argsOf(t));
+    assert.equal(client.exitCode, 2, said(client));
+    assertOneLine(client, ...patterns);
+  });
+}
+
+function written(t, text, name = 'scenario.json') {
+  const file = path.join(folderFor(t), name);
+  fs.writeFileSync(file, text);
+  return fileFor(file);
+}
+
+refuses('no scenario', () => [], /scenario/i);
+refuses('an unknown option', () => [ECHO(), '--conections', '5'], /--connections/);
+refuses('a value that is none', () => [ECHO(), '--connections', 'many'], /connections/, /many/);
+refuses('a time without its unit', () => [ECHO(), '--duration', '30'], /duration/, /30/);
+refuses('a scenario that is not there', (t) => [fileFor(path.join(folderFor(t), 'gone.json'))],
+  /gone\.json/);
+refuses('a folder for a scenario', (t) => [fileFor(folderFor(t))], /dummyload-e2e-/);
+refuses('a scenario that is not JSON', (t) => [written(t, '{ "name": "x", ')], /scenario\.json/);
+refuses('an empty scenario', (t) => [written(t, '')], /scenario\.json/);
+refuses('a scenario with an unknown key',
+  (t) => [written(t, fs.readFileSync(scenarioFile('echo'), 'utf8')
+    .replace('"name"', '"nmae": "x", "name"'))], /nmae/, /name/);
+refuses('an unknown metric in a threshold',
+  () => [ECHO(), '--threshold', 'latency.respons.p99 < 5ms'], /latency\.respons\.p99/);
+refuses('a threshold without its unit',
+  () => [ECHO(), '--threshold', 'latency.response.p99 < 5'], /latency\.response\.p99/);
+refuses('trailing garbage after the scenario',
+  (t) => [written(t, `${fs.readFileSync(scenarioFile('echo'), 'utf8')} x`)], /scenario\.json/);
+
+if (!WINDOWS) {
+  // A file that opens and whose reading fails, also for root.
+  refuses('a scenario that cannot be read', () => ['/proc/self/mem'], /\/proc\/self\/mem/);
+}
+
+test('a host that does not resolve', LIMIT, async (t) => {
+  const client = await clientRun(t, [ECHO(), '--host', 'no-such-host.invalid', ...TAME]);
+  assert.equal(client.exitCode, 2, said(client)); // nothing was played
+  assertOneLine(client, /no-such-host\.invalid/);
+});
+
+test('a server that is not there: exit 1, counted, and the result is written', LIMIT,
+  async (t) => {
+    const file = path.join(folderFor(t), 'client.json');
+    const port = await freePort();
+    const client = await clientRun(t, [ECHO(), '--port', port, '--connections', '5', '--rate',
+      '50', '--duration', '1s', '--out', fileFor(file), ...TAME]);
+    assert.equal(client.exitCode, 1, said(client));
+    assert.match(client.stderr, new RegExp(`${port}`), said(client));
+    const result = resultOf(file);
+    assert.ok(Number(result.errors.connect_refused) > 0);
+    assert.equal(Number(result.totals.connects_ok), 0);
+  });
+
+test('a server that dies half-way', LIMIT, async (t) => {
+  const file = path.join(folderFor(t), 'client.json');
+  const server = await serverRun(t);
+  const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '20', '--rate',
+    WINDOWS ? '100' : '1000', '--duration', '5s', '--out', fileFor(file), ...TAME]);
+  await sleep(WINDOWS ? 4000 : 1500);
+  server.program.kill();
+  await client.wait(RUN_TIME_MS);
+  assert.ok(!client.timedOut, said(client));
+  assert.notEqual(client.exitCode, 2, said(client));
+  const result = resultOf(file);
+  const errors = errorsOf(result);
+  assert.ok(Number(errors.reset ?? 0) + Number(errors.unexpected_close ?? 0) >= 20,
+    JSON.stringify(errors));
+  assert.equal(Number(result.totals.connections_abnormal), 20);
+  assert.equal(result.abnormal_connections.kept?.length ?? result.abnormal_connections.length, 20);
+});
+
+test('a result that cannot be written is told before the run', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const started = Date.now();
+  const client = await clientRun(t, [ECHO(), '--port', server.port, '--connections', '2', '--rate',
+    '20', '--duration', '1s', '--out', fileFor(path.join(folderFor(t), 'no', 'client.json')),
+    ...TAME]);
+  assert.equal(client.exitCode, 1, said(client));
+  assert.match(client.stderr, /client\.json/);
+  assert.ok(Date.now() - started < RUN_TIME_MS);
+  await serverEnd(server);
+});
+
+if (!WINDOWS) {
+  test('a full disk: exit 1, one line', LIMIT, async (t) => {
+    const server = await serverRun(t);
+    const client = await clientRun(t, [ECHO(), '--port', server.port, '--connections', '2',
+      '--rate', '20', '--duration', '1s', '-q', '--out', '/dev/full', ...TAME]);
+    assert.equal(client.exitCode, 1, said(client));
+    assertOneLine(client, /\/dev\/full/, /space|full/i);
+    await serverEnd(server);
+  });
+}
+
+test('a failed threshold is exit 99, a kept one 0', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const base = [ECHO(), '--port', server.port, '--connections', '5', '--rate', '50',
+    '--duration', '1s', ...TAME];
+  const failed = await clientRun(t, [...base, '--threshold', 'latency.response.p50 < 1ns']);
+  assert.equal(failed.exitCode, 99, said(failed));
+  assert.match(failed.stdout + failed.stderr, /latency\.response\.p50/);
+  const kept = await clientRun(t, [...base, '--threshold', 'errors.total == 0']);
+  assert.equal(kept.exitCode, 0, said(kept));
+  await serverEnd(server);
+});
+
+test('--check connects to nothing', LIMIT, async (t) => {
+  const client = await clientRun(t, [ECHO(), '--port', await freePort(), '--check']);
+  assert.equal(client.exitCode, 0, said(client));
+  assert.ok(client.stdout.length > 0);
+});
+
+test('--version and --help', LIMIT, async (t) => {
+  const version = await clientRun(t, ['--version']);
+  assert.equal(version.exitCode, 0);
+  assert.match(version.stdout, /\d+\.\d+\.\d+/);
+  const help = await clientRun(t, ['--help']);
+  assert.equal(help.exitCode, 0);
+  assert.match(help.stdout, /--threshold/);
+});
+
+for (const after_ms of [0, 20, 100, 400, 1500, 2600]) {
+  test(`Ctrl+C after ${after_ms} ms: exit 130 and a whole result, or none`, LIMIT, async (t) => {
+    const file = path.join(folderFor(t), 'client.json');
+    const server = await serverRun(t);
+    const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
+      WINDOWS ? '100' : '1000', '--duration', '20s', '--out', fileFor(file), ...TAME]);
+    await sleep(after_ms);
+    client.interrupt();
+    await client.wait(RUN_TIME_MS);
+    assert.ok(!client.timedOut, said(client));
+    // Before the program has set up its handler the system ends it, which is 130 as well; under
+    // Wine the loader is not the program yet, and its end is Wine's business.
+    if (!WINDOWS || after_ms >= 1500) assert.equal(client.exitCode, 130, said(client));
+    if (fs.existsSync(file)) resultOf(file);
+    if (!WINDOWS && after_ms >= 400) {
+      const result = resultOf(file);
+      assert.equal(result.run.interrupted ?? true, true);
+    }
+    await serverEnd(server);
+  });
+}
+
+test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
+    '100', '--duration', '60s', ...TAME]);
+  await sleep(WINDOWS ? 4000 : 800);
+  const started = Date.now();
+  client.interrupt();
+  await sleep(50);
+  client.interrupt();
+  await client.wait(RUN_TIME_MS);
+  assert.equal(client.exitCode, 130, said(client));
+  assert.ok(Date.now() - started < (WINDOWS ? 10000 : 4000), 'it took its time');
+  await serverEnd(server);
+});

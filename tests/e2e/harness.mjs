@@ -1,0 +1,146 @@
+// What the end-to-end tests share: the programs under test (native or under Wine), a folder per
+// test, results read and judged by the schema, and nothing left behind.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { parseExact } from '../../scripts/lib/json.mjs';
+import { ROOT } from '../../scripts/lib/paths.mjs';
+import { Program } from '../../scripts/lib/process.mjs';
+import { reconcile } from '../../scripts/lib/reconcile.mjs';
+import { freePort, programPath, serverStart } from '../../scripts/lib/server.mjs';
+import { wineEnv, winePrepare } from '../../scripts/lib/wine.mjs';
+
+export { freePort, ROOT };
+export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);
+const UNDER_WINE = WINDOWS && process.platform !== 'win32';
+const FOLDER = process.env.DUMMYLOAD_PROGRAMS ?? path.join(ROOT, 'build', 'linux');
+
+/** Time bounds: starting a program under Wine alone takes a second. */
+export const RUN_TIME_MS = UNDER_WINE ? 60000 : 30000;
+/** Options of a node:test test. */
+export const LIMIT = { timeout: 2 * RUN_TIME_MS };
+
+if (UNDER_WINE) await winePrepare();
+
+export function programCall(name) {
+  const file = path.join(FOLDER, WINDOWS ? `${name}.exe` : name);
+  assert.ok(fs.existsSync(file), `${file} is not built`);
+  return UNDER_WINE ? { command: 'wine', args: [file], env: wineEnv() }
+    : { command: file, args: [], env: {} };
+}
+
+export function scenarioFile(name) {
+  return path.join(ROOT, 'scenarios', `${name}.json`);
+}
+
+/** A file as the program under test takes it. */
+export function fileFor(file) {
+  return programPath(file, WINDOWS);
+}
+
+/** A folder that is gone after the test t. */
+export function folderFor(t) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-e2e-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Short runs on a busy machine: no warm-up, and no verdict on the measurement. */
+export const TAME = ['--warmup', '0s', '--no-strict', '--no-progress'];
+
+/** Starts the client, killed with the test t at the latest. */
+export function clientStart(t, args, { env } = {}) {
+  const call = programCall('dummyclient');
+  const client = new Program(call.command, [...call.args, ...args.map(String)],
+    { env: { ...call.env, ...env }, group: true });
+  t.after(() => client.kill());
+  return client;
+}
+
+/** Plays the client to its end; fails the test when it does not end. */
+export async function clientRun(t, args, options) {
+  const client = clientStart(t, args, options);
+  await client.wait(RUN_TIME_MS);
+  assert.ok(!client.timedOut, `the client did not end within ${RUN_TIME_MS} ms\n${said(client)}`);
+  return client;
+}
+
+/** Starts the server on a free port (or the given one): { program, port }. */
+export async function serverRun(t, args = [], { port = 0 } = {}) {
+  const call = programCall('dummyserver');
+  const server = await serverStart({ port, args: args.map(String), call });
+  t.after(() => server.program.kill());
+  return server;
+}
+
+/** Ends the server as Ctrl+C does, and demands that it ends by itself and well. */
+export async function serverEnd(server) {
+  const graceful = await server.program.stop(RUN_TIME_MS);
+  assert.ok(graceful, `the server did not end by itself\n${said(server.program)}`);
+  assert.equal(server.program.exitCode, 0, said(server.program));
+}
+
+export function said(program) {
+  return `exit ${program.exitCode}\nstdout: ${program.stdout}\nstderr: ${program.stderr}`;
+}
+
+/** Its whole error output is one line, which matches every pattern. */
+export function assertOneLine(program, ...patterns) {
+  const lines = program.stderr.trim().split(/\r?\n/);
+  assert.equal(lines.length, 1, `expected one line of error, found:\n${said(program)}`);
+  for (const pattern of patterns) assert.match(lines[0], pattern);
+}
+
+const require = createRequire(path.join(ROOT, 'scripts', 'package.json'));
+let validator;
+
+/** Reads a result and judges it by results/result.schema.json. */
+export function resultOf(file) {
+  const text = fs.readFileSync(file, 'utf8');
+  const document = JSON.parse(text);
+  if (!validator) {
+    const Ajv = require('ajv/dist/2020').default;
+    const schema = fs.readFileSync(path.join(ROOT, 'results', 'result.schema.json'), 'utf8');
+    validator = new Ajv({ allErrors: true, strict: false, validateFormats: false })
+      .compile(JSON.parse(schema));
+  }
+  assert.ok(validator(document), `${path.basename(file)} is not of the schema: ` +
+    JSON.stringify(validator.errors?.slice(0, 5), null, 1));
+  return parseExact(text);
+}
+
+/** All counters of errors above 0. */
+export function errorsOf(result) {
+  return Object.fromEntries(Object.entries(result.errors)
+    .filter(([key, count]) => key !== 'total' && Number(count) > 0));
+}
+
+/** Demands that both sides agree exactly, and that nothing went wrong on either. */
+export function assertClean(client, server) {
+  assert.deepEqual(errorsOf(client), {}, 'errors of the client');
+  assert.deepEqual(errorsOf(server), {}, 'errors of the server');
+  const outcome = reconcile([client], server);
+  assert.deepEqual(outcome.problems, []);
+  assert.equal(outcome.status, 'exact');
+  assert.equal(Number(server.totals.connections_abnormal), 0);
+  assert.equal(Number(client.totals.connections_abnormal), 0);
+  assert.equal(Number(client.totals.bytes_sent), Number(server.totals.bytes_received));
+  assert.equal(Number(client.totals.bytes_received), Number(server.totals.bytes_sent));
+}
+
+/** Plays scenario at a server of ours: { client, server: results, program }. */
+export async function pairRun(t, scenario, { serverArgs = [], clientArgs = [], via } = {}) {
+  const folder = folderFor(t);
+  const server = await serverRun(t, ['--run-id', 'e2e', '--out',
+    fileFor(path.join(folder, 'server.json')), ...serverArgs]);
+  const port = via ? await via(server.port) : server.port;
+  const program = await clientRun(t, [fileFor(scenario), '--host', '127.0.0.1', '--port', port,
+    '--run-id', 'e2e', '--out', fileFor(path.join(folder, 'client.json')), ...TAME, ...clientArgs]);
+  await serverEnd(server);
+  assert.ok(fs.existsSync(path.join(folder, 'client.json')), said(program));
+  return { program, folder, server: resultOf(path.join(folder, 'server.json')),
+    client: resultOf(path.join(folder, 'client.json')) };
+}

@@ -1,0 +1,148 @@
+// The page in a real headless Chromium: it renders, says nothing on the console, and a hover shows
+// the number that is in the JSON.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import test from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { formatNs, formatRate } from '../../scripts/lib/format.mjs';
+import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
+import { runMake } from './synthetic.mjs';
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = [process.env.DUMMYLOAD_CHROMIUM, ...BROWSERS]
+  .find((file) => file && fs.existsSync(file));
+
+function playwright() {
+  try {
+    return createRequire(path.join(SCRIPTS, 'package.json'))('playwright-core');
+  } catch {
+    return null;
+  }
+}
+
+const tool = playwright();
+const skip = !executablePath ? 'no Chromium on this machine'
+  : !tool ? 'playwright-core is not installed (npm ci --prefix scripts)' : false;
+
+async function pageOpen(t, file, options = {}) {
+  const browser = await tool.chromium.launch({ executablePath, args: ['--no-sandbox',
+    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'] });
+  t.after(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, ...options });
+  const said = [];
+  page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => said.push(`error: ${error.stack}`));
+  page.on('request', (request) => {
+    if (!request.url().startsWith('file:') && !request.url().startsWith('data:')) {
+      said.push(`request: ${request.url()}`);
+    }
+  });
+  const started = Date.now();
+  await page.goto(pathToFileURL(file).href);
+  await page.waitForFunction(() => window.dummyloadCharts?.size > 0);
+  return { page, said, load_ms: Date.now() - started };
+}
+
+/** Draws a chart by scrolling to it and returns its box. */
+async function chartShow(page, name) {
+  const chart = page.locator(`.chart[data-chart="${name}"]`).first();
+  await chart.scrollIntoViewIfNeeded();
+  await page.waitForFunction((wanted) => [...window.dummyloadCharts.keys()]
+    .some((box) => box.dataset.chart === wanted), name);
+  return chart.boundingBox();
+}
+
+/** Where a value of a chart stands on the screen. */
+function pixelOf(page, name, value) {
+  return page.evaluate(([wanted, point]) => {
+    const [box, chart] = [...window.dummyloadCharts].find(([one]) => one.dataset.chart === wanted);
+    const [x, y] = chart.convertToPixel({ gridIndex: 0 }, point);
+    const rect = box.getBoundingClientRect();
+    return [rect.x + x, rect.y + y];
+  }, [name, value]);
+}
+
+async function hover(page, name, value) {
+  const [x, y] = await pixelOf(page, name, value);
+  await page.mouse.move(x - 3, y);
+  await page.mouse.move(x, y);
+  await page.waitForTimeout(250);
+  return page.evaluate((wanted) => {
+    const [box] = [...window.dummyloadCharts].find(([one]) => one.dataset.chart === wanted);
+    return [...box.querySelectorAll('div')].map((div) => div.innerText ?? '').join('\n');
+  }, name);
+}
+
+/** Chart by chart, whether anything but the background is on its canvas. */
+function inkOf(page) {
+  return page.evaluate(() => [...window.dummyloadCharts].map(([box]) => {
+    const canvas = box.querySelector('canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let inked = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) inked++;
+    return [box.dataset.chart, inked];
+  }));
+}
+
+test('one run renders, and a hover shows the value that is in the JSON', { skip, timeout: 60000 },
+  async (t) => {
+    const folder = folderMake(t);
+    const run = runMake({ seconds: 60, stall_at: 20, timeouts: 40, steps: ['login', 'chat'],
+      achieved: 0.98 });
+    runSave(folder, run);
+    assert.equal(toolRun('report', [folder]).status, 0);
+    const { page, said } = await pageOpen(t, path.join(folder, 'report.html'));
+    for (const name of ['rate', 'response', 'spectrum', 'heat', 'connections', 'bytes', 'errors',
+      'steps', 'server_spectrum']) await chartShow(page, name);
+    for (const [name, inked] of await inkOf(page)) assert.ok(inked > 2000, `${name}: ${inked}`);
+
+    const { response } = run.client.latency_ns;
+    await chartShow(page, 'spectrum');
+    const spectrum = await hover(page, 'spectrum', [2, response.p99]);
+    assert.ok(spectrum.includes(formatNs(response.p99)), `p99 in: ${spectrum}`);
+
+    await chartShow(page, 'rate');
+    const rate = await hover(page, 'rate', [30.5, run.client.series[30].iterations]);
+    assert.ok(rate.includes(formatRate(run.client.series[30].iterations)), `rate in: ${rate}`);
+    assert.match(rate, /30 s – 31 s/);
+
+    await page.locator('#theme').click();
+    await page.waitForTimeout(200);
+    assert.deepEqual(said, []);
+  });
+
+test('dark, narrow and printed', { skip, timeout: 60000 }, async (t) => {
+  const folder = runWrite(path.join(folderMake(t), 'run'), { seconds: 40 });
+  assert.equal(toolRun('report', [folder]).status, 0);
+  const { page, said } = await pageOpen(t, path.join(folder, 'report.html'),
+    { colorScheme: 'dark', viewport: { width: 600, height: 900 } });
+  const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.equal(background, 'rgb(14, 19, 24)');
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+    'nothing is wider than the window');
+  const pdf = await page.pdf({ format: 'A4' });
+  assert.ok(pdf.length > 20000);
+  assert.deepEqual(said, []);
+});
+
+test('twenty runs of an hour stay quick', { skip, timeout: 120000 }, async (t) => {
+  const folder = folderMake(t);
+  const runs = Array.from({ length: 20 }, (_, i) => runWrite(path.join(folder, `run${i}`),
+    { id: `run${i}`, seconds: 3600, seed: i, draws: 30, median_ns: 200e3 + i * 5e3 }));
+  const out = path.join(folder, 'many.html');
+  const done = toolRun('report', [...runs, '-o', out], { timeout: 60000 });
+  assert.equal(done.status, 0, done.stderr);
+  const { page, said, load_ms: load } = await pageOpen(t, out, {
+    viewport: { width: 1400, height: 2600 } });
+  t.diagnostic(`${(fs.statSync(out).size / 1e6).toFixed(1)} MB, loaded in ${load} ms`);
+  // Generous: a shared machine. What must not happen is a page that hangs for half a minute.
+  assert.ok(load < 15000, `loaded in ${load} ms`);
+  await page.locator('details.run > summary').first().click();
+  await page.waitForFunction(() => [...window.dummyloadCharts.keys()]
+    .some((box) => box.dataset.run === '0'));
+  assert.deepEqual(said, []);
+});

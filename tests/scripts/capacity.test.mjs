@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { capacitySearch } from '../../scripts/lib/capacity.mjs';
+import { stepJudge } from '../../scripts/lib/capacity_step.mjs';
+import { thresholdParse } from '../../scripts/lib/threshold.mjs';
+import { runMake, random } from './synthetic.mjs';
+
+/** A server that holds up to `knee`, with a chance of a wrong verdict near it. */
+function serverMake(knee, { noise = 0, limitedBy = 'server', seed = 1 } = {}) {
+  const next = random(seed);
+  return async (level) => {
+    const pass = level <= knee * (1 + noise * (next() - 0.5));
+    return { pass, reason: pass ? '' : 'too slow', limited_by: pass ? null : limitedBy };
+  };
+}
+
+const GIVEN = { from: 500, most: 1e6 };
+
+test('the knee is found within the precision and confirmed on both sides', async () => {
+  for (const knee of [1, 7, 499, 500, 501, 12345, 400000]) {
+    const found = await capacitySearch(serverMake(knee), GIVEN);
+    assert.equal(found.limited_by, 'server', String(knee));
+    assert.equal(found.confirmed, true);
+    assert.ok(found.capacity <= knee && found.fails_at > knee, `${knee}: ${found.capacity}`);
+    assert.ok(found.fails_at / found.capacity <= 1.11 || found.fails_at - found.capacity === 1);
+    for (const level of [found.capacity, found.fails_at]) {
+      assert.ok(found.steps.filter((step) => step.level === level).length >= 3);
+    }
+    assert.ok(found.steps.length <= 30, `${found.steps.length} runs`);
+  }
+});
+
+test('a noisy knee still ends, near the truth', async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const found = await capacitySearch(serverMake(10000, { noise: 0.2, seed }), GIVEN);
+    assert.ok(found.steps.length <= 60);
+    assert.ok(found.capacity > 7500 && found.capacity < 12500, `seed ${seed}: ${found.capacity}`);
+  }
+});
+
+test('a server that holds nothing, one that holds everything, a generator that is the limit',
+  async () => {
+    const none = await capacitySearch(serverMake(0), GIVEN);
+    assert.equal(none.capacity, 0);
+    assert.equal(none.limited_by, 'server');
+    const all = await capacitySearch(serverMake(1e9), { ...GIVEN, most: 4000 });
+    assert.equal(all.capacity, 4000);
+    assert.equal(all.limited_by, 'search');
+    const weak = await capacitySearch(serverMake(3000, { limitedBy: 'generator' }), GIVEN);
+    assert.equal(weak.limited_by, 'generator');
+    assert.ok(weak.capacity <= 3000 && weak.capacity > 2000);
+  });
+
+test('time and runs are bounded, and the answer says so', async () => {
+  let calls = 0;
+  const late = await capacitySearch(serverMake(5000), { ...GIVEN, over: () => ++calls > 4 });
+  assert.equal(late.ended, 'the time was up');
+  assert.equal(late.confirmed, false);
+  const few = await capacitySearch(serverMake(5000), { ...GIVEN, runs_max: 5 });
+  assert.equal(few.steps.length, 5);
+});
+
+test('one hiccup of the generator does not end the search', async () => {
+  const server = serverMake(3000);
+  let calls = 0;
+  const found = await capacitySearch(async (level) => {
+    calls += 1;
+    return calls === 2 ? { pass: false, reason: 'lag', limited_by: 'generator' } : server(level);
+  }, GIVEN);
+  assert.equal(found.limited_by, 'server');
+  assert.ok(found.capacity <= 3000 && found.capacity > 2600);
+});
+
+test('a step is judged: crash, refusal, slow, short of the rate, generator', () => {
+  const until = [thresholdParse('latency.response.p99 < 20ms')];
+  const judge = (change, extra = {}) => {
+    const run = runMake({ seconds: 3 });
+    change(run);
+    return stepJudge({ run, code: 0, crashed: false, said: '', ...extra }, { until });
+  };
+  assert.equal(judge(() => {}).pass, true);
+  assert.match(judge(() => {}, { crashed: true, serverExit: 139 }).reason, /ended by itself.*139/);
+  const refused = judge((run) => { run.client.totals.connects_attempted += 5; });
+  assert.match(refused.reason, /5 of 105 connections failed/);
+  assert.equal(refused.limited_by, 'server');
+  const slow = judge((run) => { run.client.latency_ns.response.p99 = 30e6; });
+  assert.match(slow.reason, /p99 < 20ms is 30\.0 ms/);
+  const short = judge((run) => { run.client.rate.achieved_per_s = 900; });
+  assert.match(short.reason, /90\.0% of the rate/);
+  const generator = judge((run) => { run.client.validity = { valid: false, reasons: ['lag'] }; });
+  assert.deepEqual([generator.pass, generator.limited_by], [false, 'generator']);
+  const none = stepJudge({ run: null, code: 1, crashed: false, said: 'could not connect' },
+    { until });
+  assert.match(none.reason, /could not connect/);
+});
+
+test('thresholds: wrong metrics and units are errors', () => {
+  for (const [expr, pattern] of [['latency.response.p99 < 20', /needs ns, us, ms or s/],
+    ['errors.total < 5ms', /is not a latency/], ['p99', /expected `metric op value`/]]) {
+    assert.throws(() => thresholdParse(expr), pattern);
+  }
+});

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import test from 'node:test';
+import { resultsMerge } from '../../scripts/lib/merge.mjs';
+import { resultCheck, resultRead } from '../../scripts/lib/result.mjs';
+import { folderMake, runWrite, toolRun } from './helpers.mjs';
+import { runMake } from './synthetic.mjs';
+
+const NAMES = ['a.json', 'b.json'];
+
+test('clients that played at once: rates and levels add, second by second', () => {
+  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2, median_ns: 400e3 }).client];
+  const merged = resultsMerge(parts, NAMES);
+  resultCheck('merged', merged);
+  assert.equal(merged.merged.kind, 'clients');
+  assert.equal(merged.rate.achieved_per_s, 2000);
+  assert.equal(merged.series.length, parts[0].series.length);
+  assert.equal(merged.series[5].responses, 2000);
+  assert.equal(merged.series[5].connections, 200);
+  assert.equal(merged.latency_ns.response.count, 20000);
+  const { response } = merged.latency_ns;
+  // Between both medians, and the tail is the slower one's: no mean of percentiles is.
+  assert.ok(response.p50 > 220e3 && response.p50 < 340e3, String(response.p50));
+  assert.ok(response.p99_9 > parts[0].latency_ns.response.p99_9);
+  const mean = (parts[0].latency_ns.response.p99_9 + parts[1].latency_ns.response.p99_9) / 2;
+  assert.notEqual(response.p99_9, mean);
+});
+
+test('a client that started later lies later', () => {
+  const parts = [runMake().client, runMake({ started: '2026-11-21T00:00:03.000Z' }).client];
+  const merged = resultsMerge(parts, NAMES);
+  assert.equal(merged.series.length, parts[0].series.length + 3);
+  assert.equal(merged.series[2].iterations, 1000);
+  assert.equal(merged.series[6].iterations, 2000);
+});
+
+test('repeats lie one after another: rates stay', () => {
+  const parts = [runMake({ id: 'a' }).client, runMake({ id: 'b', valid: false }).client];
+  const merged = resultsMerge(parts, NAMES);
+  resultCheck('merged', merged);
+  assert.equal(merged.merged.kind, 'repeats');
+  assert.equal(merged.rate.achieved_per_s, 1000);
+  assert.equal(merged.series[5].connections, 100);
+  assert.equal(merged.run.duration_ns, 24e9);
+  assert.equal(merged.validity.valid, false);
+  assert.equal(merged.thresholds[0].pass, true);
+});
+
+test('sums beyond 2^53 stay exact', () => {
+  const parts = [runMake().client, runMake().client];
+  parts[0].totals.bytes_sent = 9007199254740993n;
+  parts[1].totals.bytes_sent = 2;
+  assert.equal(resultsMerge(parts, NAMES).totals.bytes_sent, 9007199254740995n);
+});
+
+test('the command writes a result that the tools read', (t) => {
+  const folder = folderMake(t);
+  const runs = ['a', 'b'].map((id) => runWrite(path.join(folder, id), { id }));
+  const out = path.join(folder, 'merged.json');
+  const done = toolRun('merge', [...runs, '-o', out]);
+  assert.equal(done.status, 0, done.stderr);
+  assert.equal(resultRead(out).totals.responses, 20000);
+});

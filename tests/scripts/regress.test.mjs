@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { abbaOrder, regressJudge, regressPlay, regressRead } from '../../scripts/lib/regress.mjs';
+import { runRead } from '../../scripts/lib/result.mjs';
+import { folderMake, runSave, toolRun } from './helpers.mjs';
+import { runMake } from './synthetic.mjs';
+
+const START = Date.parse('2026-11-21T10:00:00Z');
+
+/** A stand-in for a played run: B is slower by `effect`. */
+function playerMake({ effect = 1, onRun = () => {} } = {}) {
+  const order = [];
+  const play = async ({ folder, server, runId }) => {
+    const side = server.command;
+    order.push(side);
+    const made = runMake({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
+      started: new Date(START + order.length * 10e3).toISOString(),
+      median_ns: side === 'B' ? 200e3 * effect : 200e3 });
+    runSave(folder, made);
+    onRun(order.length);
+    return { code: 0, run: runRead(folder), crashed: false, serverExit: 0, said: '' };
+  };
+  return { play, order };
+}
+
+function given(folder, player, extra = {}) {
+  return { folder, scenarios: ['/x/echo.json'],
+    servers: { a: { command: 'A' }, b: { command: 'B' } },
+    repeats: 10, args: [], run_ms: 1000, until_ms: Infinity, say: () => {}, play: player.play,
+    ...extra };
+}
+
+test('the order is A B B A', () => {
+  assert.equal(abbaOrder(4).map(({ side }) => side).join(''), 'abbaabba');
+});
+
+test('a slower B is found, and every file is written', async (t) => {
+  const folder = folderMake(t);
+  const player = playerMake({ effect: 1.2 });
+  assert.equal(await regressPlay(given(folder, player)), true);
+  assert.equal(player.order.join(''), 'ABBA'.repeat(5));
+  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
+    options: { effects: {} } });
+  assert.equal(outcome.exit_code, 99);
+  assert.equal(outcome.blocks, 10);
+  for (const name of ['compare.md', 'compare.json', 'compare.xml', 'report.html',
+    'benchmark-smaller.json', 'benchstat/baseline.txt']) {
+    assert.ok(fs.existsSync(path.join(folder, 'echo', name)), name);
+  }
+});
+
+test('interrupted in the middle of a pair: that pair is played again, no other', async (t) => {
+  const folder = folderMake(t);
+  let stopped = false;
+  const first = playerMake({ onRun: (n) => { stopped = n === 7; } });
+  assert.equal(await regressPlay(given(folder, first, { stopped: () => stopped })), false);
+  assert.equal(first.order.length, 7);
+  const second = playerMake();
+  assert.equal(await regressPlay(given(folder, second)), true);
+  assert.equal(second.order.length, 20 - 6);
+  const runs = regressRead(folder, '/x/echo.json', 10);
+  assert.deepEqual([runs.a.length, runs.b.length], [10, 10]);
+});
+
+test('when the time is up, whole pairs are judged', async (t) => {
+  const folder = folderMake(t);
+  let now = 0;
+  const player = playerMake({ onRun: () => { now += 1; } });
+  const until = { valueOf: () => (now >= 5 ? -Infinity : Infinity) };
+  assert.equal(await regressPlay(given(folder, player, { until_ms: until })), true);
+  assert.equal(player.order.length, 6);
+});
+
+test('a run without a result ends it, with what the client said', async (t) => {
+  const folder = folderMake(t);
+  const play = async () => ({ code: 2, run: null, crashed: false, said: 'x.json: $.load: wrong' });
+  await assert.rejects(regressPlay(given(folder, { play })), (error) => {
+    assert.match(error.message, /client exit 2.*\$\.load: wrong/);
+    return error.code === 2;
+  });
+});
+
+test('bad usage: 2', () => {
+  for (const [args, pattern] of [[[], /give --a and --b/], [['--a', 'x', '--b', 'y {port}'],
+    /no \{port\}/], [['--a', '{port}', '--b', '{port}', '--repeats', '0'], /--repeats/],
+  [['--a', '{port}', '--b', '{port}', 'none.json'], /no such scenario/]]) {
+    const done = toolRun('regress', args);
+    assert.equal(done.status, 2, done.stderr);
+    assert.match(done.stderr, pattern);
+  }
+  for (const [args, pattern] of [[['--vary', 'x'], /--vary/], [['--vary', 'rate'], /--until/],
+    [['--vary', 'rate', '--until', 'latency.response.p99 < 20'], /needs ns, us, ms or s/]]) {
+    const done = toolRun('capacity', args);
+    assert.equal(done.status, 2, done.stderr);
+    assert.match(done.stderr, pattern);
+  }
+});

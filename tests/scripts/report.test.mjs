@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { THEMES } from '../../scripts/lib/charts/theme.mjs';
+import { bundleMake } from '../../scripts/lib/bundle.mjs';
+import { viewMake } from '../../scripts/lib/view.mjs';
+import { folderMake, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
+import { runMake } from './synthetic.mjs';
+
+test('the view holds the result\'s own numbers', () => {
+  const run = runMake({ seconds: 20, stall_at: 5, timeouts: 7 });
+  const view = viewMake(run, 'one');
+  assert.equal(view.columns.t.length, run.client.series.length);
+  assert.equal(view.columns.iterations[3], 1000);
+  assert.equal(view.latency.response.p99, run.client.latency_ns.response.p99);
+  assert.equal(view.errors.response_timeout, 7);
+  assert.equal(view.reconciled.ok, true);
+  const counted = view.heat.reduce((sum, cell) => sum + cell[4], 0);
+  const recorded = run.client.series.reduce((sum, entry) => sum +
+    entry.buckets.reduce((all, [, count]) => all + count, 0), 0);
+  assert.equal(counted, recorded, 'every response is in the heat map');
+  assert.equal(view.origin_s, 1);
+  assert.deepEqual(view.stages.map(({ label }) => label), ['connect', '1000/s', 'drain']);
+});
+
+test('a last sliver of a second joins its neighbour: no wild rate', () => {
+  const run = runMake({ seconds: 5 });
+  run.client.run.duration_ns = 6.01e9;
+  run.client.series = run.client.series.slice(0, 7);
+  run.client.series[6].bytes_sent = 100000;
+  const { columns } = viewMake(run, 'one');
+  assert.equal(columns.t.length, 6);
+  assert.ok(columns.bytes_sent.at(-1) < 200000);
+});
+
+test('one page: whole, without a network address to load from, and every chart as SVG', (t) => {
+  const folder = folderMake(t);
+  const run = runWrite(path.join(folder, 'run'), { seconds: 40, stall_at: 9, timeouts: 3,
+    steps: ['login', 'chat'] });
+  const svg = path.join(folder, 'svg');
+  const done = toolRun('report', [run, '--svg', svg]);
+  assert.equal(done.status, 0, done.stderr);
+  const page = fs.readFileSync(path.join(run, 'report.html'), 'utf8');
+  // What ECharts says inside its own text is no element; the browser test watches for requests.
+  const markup = page.replace(/(<script[^>]*>)[\s\S]*?<\/script>/g, '$1');
+  assert.equal(/<[a-z]+[^>]+(src|href)=/i.test(markup), false);
+  assert.equal(/@import|url\(/i.test(markup), false);
+  for (const text of ['Valid measurement', '1 of 1 thresholds failed', 'Reconciled', 'chat',
+    'p99.9']) {
+    assert.ok(page.includes(text), text);
+  }
+  const files = fs.readdirSync(svg);
+  for (const name of ['rate', 'response', 'spectrum', 'heat', 'connections', 'bytes', 'errors',
+    'steps', 'server_spectrum']) {
+    assert.ok(files.includes(`${name}.svg`), name);
+    const text = fs.readFileSync(path.join(svg, `${name}.svg`), 'utf8');
+    assert.match(text, /^<svg /);
+    assert.doesNotMatch(text, /NaN|undefined/);
+  }
+});
+
+test('text from a result cannot break out of the page', (t) => {
+  const folder = folderMake(t);
+  const run = runWrite(path.join(folder, 'run'), { name: '</script><script>alert(1)</script>' });
+  assert.equal(toolRun('report', [run]).status, 0);
+  const page = fs.readFileSync(path.join(run, 'report.html'), 'utf8');
+  assert.equal(page.includes('<script>alert'), false);
+});
+
+test('several runs: ratios to the first', (t) => {
+  const folder = folderMake(t);
+  const runs = [200e3, 300e3].map((ns, i) =>
+    runWrite(path.join(folder, `r${i}`), { id: `r${i}`, median_ns: ns, sigma: 0.01 }));
+  const out = path.join(folder, 'out.html');
+  assert.equal(toolRun('report', [...runs, '-o', out]).status, 0);
+  const page = fs.readFileSync(out, 'utf8');
+  assert.ok(page.includes('r0 (baseline)'));
+  assert.ok(/latency\.response\.p50<\/td>.*\+(49|50|51)%/.test(page));
+});
+
+test('an unwritable page is a failure with one line', (t) => {
+  const folder = folderMake(t);
+  const run = runWrite(path.join(folder, 'run'), {});
+  const done = toolRun('report', [run, '-o', path.join(run, 'client.json', 'x.html')]);
+  assert.equal(done.status, 1);
+  assert.match(done.stderr, /cannot be written/);
+});
+
+test('what is inlined runs as a script, and both themes have every colour', () => {
+  const text = bundleMake(path.join(SCRIPTS, 'lib/charts/index.mjs'));
+  const modules = new Function(`${text}\nreturn modules;`)();
+  assert.ok(modules['index.mjs'].RUN_CHARTS.length >= 8);
+  assert.deepEqual(Object.keys(THEMES.light).sort(), Object.keys(THEMES.dark).sort());
+  assert.equal(THEMES.light.colors.length, THEMES.dark.colors.length);
+});
+
+test('colours differ in lightness, for a page printed in grey', () => {
+  // Neighbouring lines also differ in dash and symbol; the first four alone must not be one grey.
+  for (const theme of Object.values(THEMES)) {
+    const greys = theme.colors.slice(0, 6).map((hex) => {
+      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
+      return 0.2126 * r ** 2.2 + 0.7152 * g ** 2.2 + 0.0722 * b ** 2.2;
+    });
+    assert.ok(Math.max(...greys) / Math.min(...greys) > 1.5, `${theme.name}: ${greys}`);
+    const heat = theme.heat.map((hex) => parseInt(hex.slice(3, 5), 16));
+    const rising = heat.every((value, i) => i === 0 || value > heat[i - 1]);
+    const falling = heat.every((value, i) => i === 0 || value < heat[i - 1]);
+    assert.ok(rising || falling, 'the heat map has one direction of lightness');
+  }
+});

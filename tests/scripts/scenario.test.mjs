@@ -1,0 +1,73 @@
+// scenario.schema.json: an editor that checks by it must say what the client says. The client's
+// own reading of the same files is tested in tests/unit/test_scenario*.c.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(new URL('../../scripts/package.json', import.meta.url));
+const Ajv = require('ajv/dist/2020').default;
+const folder = fileURLToPath(new URL('../../scenarios/', import.meta.url));
+const read = (name) => JSON.parse(readFileSync(folder + name, 'utf8'));
+const schema = read('scenario.schema.json');
+const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false, strictTuples: false });
+const validate = ajv.compile(schema);
+
+for (const name of readdirSync(folder).filter((file) => /^(?!.*\.schema).*\.json$/.test(file))) {
+  test(`${name} is what the schema describes, and names it`, () => {
+    const scenario = read(name);
+    assert.equal(scenario.$schema, './scenario.schema.json');
+    assert.ok(validate(scenario), JSON.stringify(validate.errors, null, 2));
+  });
+}
+
+test('mistakes are mistakes to the schema, too', () => {
+  const changes = [
+    (s) => { s.behaviour = []; },
+    (s) => { delete s.behaviors; },
+    (s) => { s.behaviors = []; },
+    (s) => { s.target.port = 0; },
+    (s) => { s.load.rate = 2000; },
+    (s) => { s.load.duration = '30'; },
+    (s) => { s.load.stages = [{ duration: '1s', rate: '1/s' }]; },
+    (s) => { s.load.in_flight = 1025; },
+    (s) => { s.framing = { type: 'length', size_bytes: 3, size_includes_header: true }; },
+    (s) => { s.framing = { type: 'raw', bytes: 4 }; },
+    (s) => { s.behaviors[0].loop[0].request.withn = '1s'; },
+    (s) => { s.behaviors[0].loop[0].request.verify = 'same'; },
+    (s) => { s.behaviors[0].loop[0].request.send.body = { random: { bytes: [1, 2, 3] } }; },
+    (s) => { s.behaviors[0].loop[0].request.send.body = { text: 'a', hex: '00' }; },
+    (s) => { s.behaviors[0].loop[0].request.match = { field: 'u24@0' }; },
+    (s) => { s.behaviors[0].loop[0].request.capture = { conn: 'u8@0' }; },
+    (s) => { s.behaviors[0].loop[0].think = '1s'; },
+    (s) => { s.behaviors[0].loop.push({}); },
+    (s) => { s.behaviors[0].loop.push({ barrier: 'x' }); },
+    (s) => { s.behaviors[0].loop.push({ repeat: { times: 2, steps: [] } }); },
+  ];
+  for (const change of changes) {
+    const scenario = read('echo.json');
+    change(scenario);
+    assert.ok(!validate(scenario), `accepted: ${change}`);
+  }
+});
+
+test('every key has a description and every $ref leads somewhere', () => {
+  const visit = (node, path) => {
+    if (Array.isArray(node)) {
+      node.forEach((item, i) => visit(item, `${path}[${i}]`));
+    } else if (node && typeof node === 'object') {
+      if (typeof node.$ref === 'string') {
+        assert.ok(schema.$defs[node.$ref.replace('#/$defs/', '')], `${path}: ${node.$ref}`);
+      }
+      Object.entries(node).forEach(([key, value]) => visit(value, `${path}.${key}`));
+    }
+  };
+  visit(schema, '$');
+  for (const part of ['load', 'step', 'behavior', 'send']) {
+    for (const [key, value] of Object.entries(schema.$defs[part].properties)) {
+      const described = value.$ref ? schema.$defs[value.$ref.replace('#/$defs/', '')] : value;
+      assert.ok(value.description || described.description, `${part}.${key}`);
+    }
+  }
+});

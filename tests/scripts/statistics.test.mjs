@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { arrangements, compareBlocks, compareSets, holm, mannWhitney, median, normalTail,
+  permutationTest, randomMake } from '../../scripts/lib/statistics.mjs';
+import { gaussian, random } from './synthetic.mjs';
+
+const near = (a, b, within) => assert.ok(Math.abs(a - b) <= within, `${a} is not near ${b}`);
+
+/** Blocks of one run each; candidate = baseline * effect, noise and drift as given. */
+function blocksMake(next, count, { effect = 1, noise = 0.03, drift = 0 } = {}) {
+  return Array.from({ length: count }, (_, i) => ({ a: [drift * i + noise * gaussian(next)],
+    b: [drift * i + Math.log(effect) + noise * gaussian(next)] }));
+}
+
+test('Mann-Whitney agrees with the published table and with R', () => {
+  // wilcox.test(1:5, 6:10): p = 0.007937; (1,3,5,7) against (2,4,6,8): p = 0.6857.
+  near(mannWhitney([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]).p, 0.007937, 1e-6);
+  near(mannWhitney([1, 3, 5, 7], [2, 4, 6, 8]).p, 0.6857143, 1e-6);
+  assert.equal(mannWhitney([1, 1, 1], [1, 1, 1]).p, 1);
+});
+
+test('Holm steps down', () => {
+  const adjusted = holm([0.01, 0.04, 0.03, 0.005]);
+  [0.03, 0.06, 0.06, 0.02].forEach((p, i) => near(adjusted[i], p, 1e-12));
+});
+
+test('the normal tail', () => {
+  near(normalTail(1.959964), 0.025, 1e-6);
+  near(normalTail(0), 0.5, 1e-6);
+});
+
+test('a permutation test by hand: six blocks that all rose', () => {
+  const blocks = Array.from({ length: 6 }, (_, i) => ({ a: [0], b: [0.1 + i / 100] }));
+  assert.equal(arrangements(blocks), 64);
+  const { p, exact } = permutationTest(blocks);
+  assert.equal(exact, true);
+  near(p, 2 / 64, 1e-12);
+  assert.equal(permutationTest([{ a: [0], b: [0] }]).p, 1);
+});
+
+test('labels move only within their block: a drifting machine is no difference', () => {
+  const blocks = Array.from({ length: 8 }, (_, i) => (
+    { a: [i, i + 0.02], b: [i + 0.01, i + 0.01] }));
+  const { p, log_ratio: ratio } = compareBlocks(blocks);
+  near(ratio, 0, 1e-9);
+  assert.ok(p > 0.5);
+});
+
+test('the same input gives the same verdict, the interval holds the estimate', () => {
+  const blocks = blocksMake(random(4), 10, { effect: 1.1 });
+  const one = compareBlocks(blocks, { random: randomMake(1) });
+  assert.deepEqual(one, compareBlocks(blocks, { random: randomMake(1) }));
+  assert.ok(one.low <= one.log_ratio && one.log_ratio <= one.high);
+  assert.ok(one.low < Math.log(1.1) && Math.log(1.1) < one.high);
+  const sets = compareSets(blocks.flatMap(({ a }) => a), blocks.flatMap(({ b }) => b));
+  assert.ok(sets.low <= sets.log_ratio && sets.log_ratio <= sets.high);
+  near(median([3, 1, 2, 10]), 2.5, 0);
+});
+
+test('identical versions alarm as rarely as stated: 4 metrics, 10 blocks, 5%', () => {
+  const next = random(11);
+  let alarms = 0;
+  const trials = 400;
+  for (let trial = 0; trial < trials; trial++) {
+    const values = Array.from({ length: 4 }, () =>
+      permutationTest(blocksMake(next, 10, { noise: 0.05, drift: 0.02 })).p);
+    if (holm(values).some((p) => p <= 0.05)) alarms++;
+  }
+  // At most 5% of 400 = 20 are expected; 33 is three standard deviations above.
+  assert.ok(alarms <= 33, `${alarms} alarms in ${trials}`);
+});
+
+test('unpaired sets: identical versions alarm as rarely as stated', () => {
+  const next = random(12);
+  let alarms = 0;
+  for (let trial = 0; trial < 400; trial++) {
+    const draw = () => Array.from({ length: 10 }, () => gaussian(next));
+    if (mannWhitney(draw(), draw()).p <= 0.05) alarms++;
+  }
+  assert.ok(alarms <= 33 && alarms >= 5, `${alarms} alarms`);
+});
+
+test('a 10% slow-down under 3% of noise is found nearly always', () => {
+  const next = random(13);
+  let found = 0;
+  for (let trial = 0; trial < 100; trial++) {
+    if (permutationTest(blocksMake(next, 10, { effect: 1.1 })).p * 4 <= 0.05) found++;
+  }
+  assert.ok(found >= 97, `found ${found} of 100`);
+});
+
+test('one wild run among ten does not hide a 10% slow-down', () => {
+  const blocks = blocksMake(random(14), 12, { effect: 1.1, noise: 0.01 });
+  blocks[3].a[0] += 2;
+  assert.ok(permutationTest(blocks).p <= 0.05);
+  near(compareBlocks(blocks).log_ratio, Math.log(1.1), 0.02);
+});

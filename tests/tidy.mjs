@@ -1,0 +1,183 @@
+// The house rules that a machine can keep: each check takes a file's name and text and returns
+// complaints. tidy.test.mjs runs them over the tree, and shows that each of them fires.
+
+import path from 'node:path';
+
+export const LINE_COLUMNS_MAX = 100;
+export const FUNCTION_LINES_MAX = 70;
+export const SOURCE_LINES_MAX = 500;
+export const HEADER_LINES_MAX = 250;
+
+const C_FILE = /\.[ch]$/;
+
+function linesOf(text) {
+  return text.replace(/\n$/, '').split('\n');
+}
+
+/** Comments, strings and character constants become blanks; lines stay where they are. */
+export function codeOnly(text) {
+  const blank = (match) => match.replace(/[^\n]/g, ' ');
+  const skipped = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g;
+  return text.replace(skipped, blank);
+}
+
+export function checkLineLength(name, text) {
+  if (!/\.([ch]|mjs|cmake|sh|cmd)$|CMakeLists\.txt$|^scripts\/[a-z-]+$/.test(name)) return [];
+  return linesOf(text).flatMap((line, i) => [...line].length > LINE_COLUMNS_MAX
+    ? [`${name}:${i + 1}: ${[...line].length} columns, at most ${LINE_COLUMNS_MAX}`] : []);
+}
+
+export function checkFileLength(name, text) {
+  if (!C_FILE.test(name) && !name.endsWith('.mjs')) return [];
+  const max = name.endsWith('.h') ? HEADER_LINES_MAX : SOURCE_LINES_MAX;
+  const count = linesOf(text).length;
+  return count > max ? [`${name}: ${count} lines, at most ${max}: look for its second noun`] : [];
+}
+
+// The format of the tree puts a function's opening brace alone in column 1, and its end too.
+export function checkFunctionLength(name, text) {
+  if (!C_FILE.test(name)) return [];
+  const complaints = [];
+  let opened = 0;
+  linesOf(codeOnly(text)).forEach((line, i) => {
+    if (/^\{\s*$/.test(line)) opened = i + 1;
+    if (/^\}/.test(line) && opened) {
+      const count = i + 1 - opened + 1;
+      if (count > FUNCTION_LINES_MAX) {
+        complaints.push(`${name}:${opened}: a function of ${count} lines, at most ` +
+          `${FUNCTION_LINES_MAX}`);
+      }
+      opened = 0;
+    }
+  });
+  return complaints;
+}
+
+const PLATFORM_FILE = /(_(win|linux|iocp|uring|uring_multishot|epoll|poll))\.[ch]$/;
+const PLATFORM_FOLDER = /^(server\/models|tests\/bench)\//;
+const PLATFORM_MACRO =
+  /\b(_WIN32|_WIN64|WIN32|__linux__|__linux|__unix__|__MINGW32__|__MINGW64__|__APPLE__|_MSC_VER)\b/;
+// The compiler's own spelling of an attribute is no platform's code.
+const PLATFORM_EXEMPT = new Set(['shared/core/error.h']);
+
+export function checkPlatform(name, text) {
+  if (!C_FILE.test(name) || PLATFORM_FILE.test(name) || PLATFORM_FOLDER.test(name) ||
+      PLATFORM_EXEMPT.has(name)) return [];
+  return linesOf(codeOnly(text)).flatMap((line, i) =>
+    /^\s*#\s*(if|ifdef|ifndef|elif)\b/.test(line) && PLATFORM_MACRO.test(line)
+      ? [`${name}:${i + 1}: a platform's #if belongs into a file of that platform`] : []);
+}
+
+const SYSTEM_HEADER = /^(windows|winsock2|ws2tcpip|mswsock|liburing)\.h$/i;
+const SYSTEM_HEADER_EXEMPT = /_(win|linux|uring|iocp|epoll)\.h$/;
+
+/** Headers that others include do not drag the system in. */
+export function checkSystemHeaders(name, text) {
+  const exempt = SYSTEM_HEADER_EXEMPT.test(name) || name.startsWith('tests/');
+  if (!name.endsWith('.h') || exempt) return [];
+  return includesOf(text).flatMap(({ file, line }) => SYSTEM_HEADER.test(file)
+    ? [`${name}:${line}: ${file} in a header that others include`] : []);
+}
+
+export function includesOf(text) {
+  return linesOf(text).flatMap((content, i) => {
+    const match = /^\s*#\s*include\s*[<"]([^>"]+)[>"]/.exec(content);
+    return match ? [{ file: match[1], line: i + 1 }] : [];
+  });
+}
+
+const SOCKET_HEADER = new RegExp('^(sys/socket|netinet/.*|arpa/inet|netdb|winsock2|ws2tcpip|' +
+  'mswsock|liburing|sys/epoll|poll|cport/.*|net/.*)(\\.h)?$');
+// Plain data without a socket: an address as bytes, and the queue of what is to be sent.
+const PLAIN_NET_HEADER = /^net\/(address|send_queue)\.h$/;
+
+/** Which folder of ours a file, or the target of an include, belongs to. */
+function partOf(name) {
+  const [first, second] = name.split('/');
+  if (first === 'shared') return second;
+  if (first === 'dummyclient' && ['scenario', 'pacing'].includes(second)) return second;
+  if (first === 'dummyclient' || first === 'server') return first;
+  return null;
+}
+
+const MAY_INCLUDE = {
+  core: ['core'],
+  net: ['core', 'net'],
+  proto: ['core', 'proto'],
+  cport: ['core', 'net', 'cport'],
+  results: ['core', 'net', 'cport', 'results'],
+  scenario: ['core', 'proto', 'scenario'],
+  pacing: ['core', 'scenario', 'pacing'],
+  server: ['core', 'net', 'proto', 'cport', 'results', 'server'],
+  dummyclient: ['core', 'net', 'proto', 'cport', 'results', 'scenario', 'pacing', 'dummyclient'],
+};
+
+/** The path in the tree that an include means; null when it is not ours. */
+function resolveInclude(from, file, files) {
+  const roots = [path.posix.dirname(from), 'shared', 'dummyclient', 'server', '.'];
+  for (const root of roots) {
+    const candidate = path.posix.normalize(path.posix.join(root, file));
+    if (files.has(candidate)) return candidate;
+  }
+  return null;
+}
+
+/** The dependency rule: core <- net proto cport results <- server | dummyclient. */
+export function checkDependencies(name, text, files) {
+  const part = C_FILE.test(name) ? partOf(name) : null;
+  if (!part || !MAY_INCLUDE[part]) return [];
+  const session = /^server\/(session[^/]*|handlers\/[^/]*)\.[ch]$/.test(name);
+  const socketFree = session || ['scenario', 'pacing', 'proto'].includes(part);
+  return includesOf(text).flatMap(({ file, line }) => {
+    const complaints = [];
+    const target = resolveInclude(name, file, files);
+    const targetPart = target && partOf(target);
+    if (targetPart && !MAY_INCLUDE[part].includes(targetPart)) {
+      complaints.push(`${name}:${line}: ${part} includes ${file}, of ${targetPart}`);
+    } else if (socketFree && SOCKET_HEADER.test(file) &&
+        !(session && PLAIN_NET_HEADER.test(file))) {
+      complaints.push(`${name}:${line}: ${file}: no socket header here`);
+    }
+    return complaints;
+  });
+}
+
+const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
+
+export function checkUnfinished(name, text) {
+  return linesOf(text).flatMap((line, i) => UNFINISHED.test(line)
+    ? [`${name}:${i + 1}: unfinished: ${line.trim().slice(0, 60)}`] : []);
+}
+
+const REGISTRY = new RegExp(['registry\\.(npm' + 'js|yarn' + 'pkg)', 'deb\\.deb' + 'ian\\.org',
+  'security\\.deb' + 'ian\\.org', 'snapshot\\.deb' + 'ian', 'py' + 'pi\\.org',
+  '"resol' + 'ved":'].join('|'));
+// The root of a home or a scratch folder, as a text of its own: /usr, /proc and /dev are the
+// system's, the same everywhere.
+const MACHINE_PATH = new RegExp('(?:^|[\\s"\'`=(])/(ho' + 'me|wo' + 'rk|ro' + 'ot|Us' + 'ers|tm' +
+  'p)/[A-Za-z0-9]');
+
+export function checkMachine(name, text) {
+  return linesOf(text).flatMap((line, i) => {
+    const complaints = [];
+    if (REGISTRY.test(line)) complaints.push(`${name}:${i + 1}: names a package registry`);
+    if (MACHINE_PATH.test(line)) complaints.push(`${name}:${i + 1}: a path of one machine`);
+    return complaints;
+  });
+}
+
+export function checkWhitespace(name, text) {
+  if (name.endsWith('.md') && !text.includes('\r')) return [];
+  const complaints = [];
+  linesOf(text).forEach((line, i) => {
+    if (/[ \t]$/.test(line)) complaints.push(`${name}:${i + 1}: blanks at the end of the line`);
+    if (line.includes('\r') && !name.endsWith('.cmd')) {
+      complaints.push(`${name}:${i + 1}: a carriage return`);
+    }
+  });
+  if (text.length && !text.endsWith('\n')) complaints.push(`${name}: no newline at its end`);
+  return complaints;
+}
+
+export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkPlatform,
+  checkSystemHeaders, checkDependencies, checkUnfinished, checkMachine, checkWhitespace };

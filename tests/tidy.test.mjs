@@ -1,0 +1,104 @@
+// The house rules over the whole tree, and proof that each check fires.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CHECKS, codeOnly } from './tidy.mjs';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const SKIPPED = new Set(['.git', 'build', 'node_modules', '.cache', '.claude']);
+const TEXT = /\.(c|h|mjs|js|cmake|txt|json|md|sh|cmd|csv|yml|yaml|html|css)$|^[^.]+$/;
+
+function treeFiles(folder = '', into = []) {
+  for (const entry of fs.readdirSync(path.join(ROOT, folder), { withFileTypes: true })) {
+    const name = folder ? `${folder}/${entry.name}` : entry.name;
+    if (SKIPPED.has(entry.name) || /^results\/\d{8}-/.test(name)) continue;
+    if (entry.isDirectory()) treeFiles(name, into);
+    else if (entry.isFile() && TEXT.test(entry.name)) into.push(name);
+  }
+  return into;
+}
+
+const files = treeFiles();
+const known = new Set(files);
+
+for (const [name, check] of Object.entries(CHECKS)) {
+  test(`the tree: ${name}`, () => {
+    const complaints = files.flatMap((file) =>
+      check(file, fs.readFileSync(path.join(ROOT, file), 'utf8'), known));
+    assert.equal(complaints.length, 0, `\n${complaints.join('\n')}\n`);
+  });
+}
+
+function formatterMissing() {
+  const found = spawnSync('clang-format', ['--version'], { encoding: 'utf8' });
+  if (found.error) return 'clang-format is not installed';
+  // Each version formats a little differently; the tree follows Debian 12's.
+  return /version 14\./.test(found.stdout) ? false : `not version 14: ${found.stdout.trim()}`;
+}
+
+test('the tree: clang-format', { skip: formatterMissing() }, () => {
+  const sources = files.filter((file) => /\.[ch]$/.test(file));
+  assert.ok(sources.length > 20, 'the tree has sources');
+  const result = spawnSync('clang-format', ['--dry-run', '-Werror', ...sources],
+    { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 << 20 });
+  const named = [...new Set(result.stderr.match(/^[^\s:]+\.[ch](?=:)/gm) ?? [])];
+  assert.equal(result.status, 0, `not formatted: ${named.join(' ')}`);
+});
+
+test('the walk sees the tree', () => {
+  for (const file of ['CMakeLists.txt', 'shared/core/must.h', 'scripts/setup', 'tests/tidy.mjs']) {
+    assert.ok(known.has(file), file);
+  }
+});
+
+const many = (count, line) => `${line}\n`.repeat(count);
+const bad = [
+  ['checkLineLength', 'server/a.c', `int ${'a'.repeat(100)};\n`],
+  ['checkFileLength', 'server/a.c', many(501, 'int a;')],
+  ['checkFileLength', 'server/a.h', many(251, 'int a;')],
+  ['checkFunctionLength', 'server/a.c', `int f(void)\n{\n${many(69, '    f();')}}\n`],
+  ['checkPlatform', 'server/a.c', '#ifdef _WIN32\n#endif\n'],
+  ['checkPlatform', 'shared/core/a.h', '#if defined(__linux__)\n#endif\n'],
+  ['checkSystemHeaders', 'shared/net/a.h', '#include <winsock2.h>\n'],
+  ['checkDependencies', 'shared/core/a.c', '#include "net/address.h"\n'],
+  ['checkDependencies', 'shared/proto/a.c', '#include "cport/cport.h"\n'],
+  ['checkDependencies', 'server/a.c', '#include "scenario/vm.h"\n'],
+  ['checkDependencies', 'dummyclient/a.c', '#include "../server/session.h"\n'],
+  ['checkDependencies', 'dummyclient/scenario/a.c', '#include <sys/socket.h>\n'],
+  ['checkDependencies', 'dummyclient/pacing/a.h', '#include "cport/cport.h"\n'],
+  ['checkDependencies', 'server/session.c', '#include "cport/cport.h"\n'],
+  ['checkDependencies', 'server/handlers/a.c', '#include <winsock2.h>\n'],
+  ['checkUnfinished', 'README.md', `later: ${'TO' + 'DO'}\n`],
+  ['checkMachine', 'scripts/a.mjs', `const at = '${'/ho' + 'me'}/someone/dir';\n`],
+  ['checkMachine', 'scripts/package-lock.json', `"${'resol' + 'ved'}": "x"\n`],
+  ['checkWhitespace', 'server/a.c', 'int a; \n'],
+  ['checkWhitespace', 'server/a.c', 'int a;\r\n'],
+  ['checkWhitespace', 'server/a.c', 'int a;'],
+];
+for (const [index, [name, file, text]] of bad.entries()) {
+  test(`fires: ${name} (${index}, ${file})`, () => {
+    assert.ok(CHECKS[name](file, text, known).length > 0);
+  });
+}
+
+const good = [
+  ['checkLineLength', 'server/a.c', `int ${'a'.repeat(95)};\n`],
+  ['checkFunctionLength', 'server/a.c', `int f(void)\n{\n${many(68, '    f();')}}\n`],
+  ['checkPlatform', 'shared/core/clock_win.c', '#ifdef _WIN32\n#endif\n'],
+  ['checkPlatform', 'server/a.c', '/* #ifdef _WIN32 */\n#ifdef NDEBUG\n#endif\n'],
+  ['checkDependencies', 'server/a.c', '#include "cport/cport.h"\n#include <stdio.h>\n'],
+  ['checkMachine', 'scripts/a', 'cat /proc/self/stat /usr/bin/env /dev/full\n'],
+];
+for (const [index, [name, file, text]] of good.entries()) {
+  test(`keeps quiet: ${name} (${index}, ${file})`, () => {
+    assert.deepEqual(CHECKS[name](file, text, known), []);
+  });
+}
+
+test('comments and strings are no code', () => {
+  assert.equal(codeOnly('a /* { */ "}" b\n// {\nc').replace(/ +/g, ' '), 'a b\n \nc');
+});
