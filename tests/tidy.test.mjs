@@ -9,13 +9,16 @@ import { fileURLToPath } from 'node:url';
 import { CHECKS, codeOnly } from './tidy.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const SKIPPED = new Set(['.git', 'build', 'node_modules', '.cache', '.claude']);
+const SKIPPED = new Set(['build', 'node_modules']);
 const TEXT = /\.(c|h|mjs|js|cmake|txt|json|md|sh|cmd|csv|yml|yaml|html|css)$|^[^.]+$/;
 
 function treeFiles(folder = '', into = []) {
   for (const entry of fs.readdirSync(path.join(ROOT, folder), { withFileTypes: true })) {
     const name = folder ? `${folder}/${entry.name}` : entry.name;
-    if (SKIPPED.has(entry.name) || /^results\/\d{8}-/.test(name)) continue;
+    // Runs, which git ignores; a name with a dot in front is somebody's own.
+    const own = entry.name.startsWith('.') && !['.ci', '.github'].includes(entry.name);
+    const isRun = folder === 'results' && entry.isDirectory() && entry.name !== 'baselines';
+    if (SKIPPED.has(entry.name) || own || isRun) continue;
     if (entry.isDirectory()) treeFiles(name, into);
     else if (entry.isFile() && TEXT.test(entry.name)) into.push(name);
   }

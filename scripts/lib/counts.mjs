@@ -74,3 +74,11 @@ export function skipReasons(test) {
   }
   return [...new Set(reasons)];
 }
+
+/** What is worth reading of a failed test's output: of TAP the failed cases, else its end. */
+export function failureText(output, linesMax = 150) {
+  const failed = [...output.matchAll(/^not ok .*\n(?: {2}.*\n)*/gm)].map(([block]) => block);
+  const text = failed.length ? failed.join('') : output;
+  const lines = text.trimEnd().split('\n').filter((line) => !/^ {2}(---|\.\.\.)$/.test(line));
+  return lines.slice(-linesMax).join('\n');
+}

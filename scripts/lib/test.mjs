@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from './build.mjs';
-import { caseCounts, junitRead, skipReasons } from './counts.mjs';
+import { caseCounts, failureText, junitRead, skipReasons } from './counts.mjs';
 import { ON_WINDOWS, WINE_PREFIX } from './paths.mjs';
 import { Failure, commandRun, run } from './process.mjs';
 import { prepare } from './setup.mjs';
@@ -77,7 +77,7 @@ function failuresPrint(suite, tests, verbose) {
     if (test.status !== 'fail' && !verbose) continue;
     const how = test.status === 'fail' ? `FAILED (${test.message ?? 'no message'})` : 'passed';
     console.log(`\n---- ${SUITES[suite].what}: ${test.name}: ${how} ----`);
-    console.log(test.output.trimEnd().split('\n').slice(-150).join('\n'));
+    console.log(test.status === 'fail' ? failureText(test.output) : test.output.trimEnd());
   }
 }
 

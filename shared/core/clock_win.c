@@ -63,10 +63,11 @@ static void clock__sleep_coarse(int64_t wait_ns)
 
 void clock_sleep_until_ns(int64_t until_ns)
 {
-    int64_t wait_ns = until_ns - clock_now_ns();
-    if (wait_ns <= 0) {
+    int64_t now_ns = clock_now_ns();
+    if (until_ns <= now_ns) { /* also INT64_MIN, from which nothing can be taken away */
         return;
     }
+    int64_t wait_ns = until_ns - now_ns;
     HANDLE timer = CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION,
                                           TIMER_MODIFY_STATE | SYNCHRONIZE);
     if (!timer) { /* before Windows 10 1803 */
@@ -75,7 +76,7 @@ void clock_sleep_until_ns(int64_t until_ns)
     /* Any of these waits may end a little early: go by the clock alone. */
     for (; wait_ns > 0; wait_ns = until_ns - clock_now_ns()) {
         LARGE_INTEGER due;
-        due.QuadPart = -((wait_ns + 99) / 100); /* negative: relative, in 100 ns */
+        due.QuadPart = -(wait_ns / 100 + 1); /* negative: relative, in 100 ns */
         if (timer && SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE) &&
             WaitForSingleObject(timer, INFINITE) == WAIT_OBJECT_0) {
             continue;

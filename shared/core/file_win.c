@@ -41,7 +41,29 @@ static wchar_t *file__temporary_path(const char *path, struct error *error)
 static void file__fail(struct error *error, const char *what, const char *path)
 {
     DWORD code = GetLastError();
-    error_set(error, "cannot %s %s: %s", what, path, error_system_text((int)code));
+    error_set(error, "%s: %s: %s", path, what, error_system_text((int)code));
+}
+
+enum file_kind { FILE_KIND_MISSING, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KIND_OTHER };
+
+/* Other: NUL, CON, a pipe. Nothing can be renamed over those. */
+static enum file_kind file__kind(const wchar_t *path)
+{
+    DWORD attributes = GetFileAttributesW(path);
+    if (attributes == INVALID_FILE_ATTRIBUTES) {
+        return FILE_KIND_MISSING;
+    }
+    if (attributes & FILE_ATTRIBUTE_DIRECTORY) {
+        return FILE_KIND_FOLDER;
+    }
+    HANDLE file = CreateFileW(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                              OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        return FILE_KIND_REGULAR; /* opening it for real will say why */
+    }
+    bool is_regular = GetFileType(file) == FILE_TYPE_DISK;
+    CloseHandle(file);
+    return is_regular ? FILE_KIND_REGULAR : FILE_KIND_OTHER;
 }
 
 static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, char **data,
@@ -49,11 +71,11 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
 {
     LARGE_INTEGER size;
     if (GetFileType(file) != FILE_TYPE_DISK) {
-        error_set(error, "%s is not a regular file", path);
+        error_set(error, "%s: cannot read: this is not a regular file", path);
         return false;
     }
     if (!GetFileSizeEx(file, &size)) {
-        file__fail(error, "read", path);
+        file__fail(error, "cannot read", path);
         return false;
     }
     if ((uint64_t)size.QuadPart > bytes_max) {
@@ -72,7 +94,7 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
         size_t rest_bytes = want_bytes - have_bytes;
         DWORD piece_bytes = rest_bytes > 0x40000000 ? 0x40000000 : (DWORD)rest_bytes;
         if (!ReadFile(file, text + have_bytes, piece_bytes, &piece_bytes, NULL)) {
-            file__fail(error, "read", path);
+            file__fail(error, "cannot read", path);
             free(text);
             return false;
         }
@@ -94,17 +116,16 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
         return false;
     }
     bool ok = false;
-    DWORD attributes = GetFileAttributesW(wide);
     HANDLE file = INVALID_HANDLE_VALUE;
-    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
+    if (file__kind(wide) == FILE_KIND_FOLDER) {
         /* CreateFile would say "access denied", which sends people to look for permissions. */
-        error_set(error, "cannot read %s: it is a folder", path);
+        error_set(error, "%s: this is a folder, expected a file", path);
         goto done;
     }
     file = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                        NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
     if (file == INVALID_HANDLE_VALUE) {
-        file__fail(error, "read", path);
+        file__fail(error, "cannot read", path);
         goto done;
     }
     ok = file__read_open(file, path, bytes_max, data, bytes, error);
@@ -125,7 +146,7 @@ static bool file__write_all(HANDLE file, const char *data, size_t bytes)
         data += written_bytes;
         bytes -= written_bytes;
     }
-    return FlushFileBuffers(file); /* on the disk before the old file goes */
+    return true;
 }
 
 static bool file__replace(const wchar_t *from, const wchar_t *to)
@@ -144,31 +165,29 @@ static bool file__replace(const wchar_t *from, const wchar_t *to)
     }
 }
 
-bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
+/* Into a file of its own that then takes the place of the old one. */
+static bool file__write_beside(const char *path, const wchar_t *final, const char *data,
+                               size_t bytes, struct error *error)
 {
-    bool ok = false;
-    wchar_t *temporary = NULL;
-    wchar_t *final = file__wide_path(path, L"", error);
-    if (!final) {
+    wchar_t *temporary = file__temporary_path(path, error);
+    if (!temporary) {
         return false;
     }
-    temporary = file__temporary_path(path, error);
-    if (!temporary) {
-        goto done;
-    }
+    bool ok = false;
     HANDLE file =
         CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
     if (file == INVALID_HANDLE_VALUE) {
-        file__fail(error, "write", path);
+        file__fail(error, "cannot write", path);
         goto done;
     }
-    ok = file__write_all(file, data, bytes);
+    ok = file__write_all(file, data, bytes) &&
+         FlushFileBuffers(file); /* on the disk before the old file goes */
     if (!ok) {
-        file__fail(error, "write", path);
+        file__fail(error, "cannot write", path);
     }
     CloseHandle(file);
     if (ok && !file__replace(temporary, final)) {
-        file__fail(error, "write", path);
+        file__fail(error, "cannot write", path);
         ok = false;
     }
     if (!ok) {
@@ -176,41 +195,82 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
     }
 done:
     free(temporary);
+    return ok;
+}
+
+static bool file__write_device(const char *path, const wchar_t *final, const char *data,
+                               size_t bytes, struct error *error)
+{
+    HANDLE file = CreateFileW(final, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                              OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    bool ok = file != INVALID_HANDLE_VALUE && file__write_all(file, data, bytes);
+    if (!ok) {
+        file__fail(error, "cannot write", path);
+    }
+    if (file != INVALID_HANDLE_VALUE) {
+        CloseHandle(file);
+    }
+    return ok;
+}
+
+bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
+{
+    bool ok = false;
+    wchar_t *final = file__wide_path(path, L"", error);
+    if (!final) {
+        return false;
+    }
+    switch (file__kind(final)) {
+    case FILE_KIND_FOLDER:
+        error_set(error, "%s: cannot write: this is a folder, expected a file", path);
+        break;
+    case FILE_KIND_OTHER:
+        ok = file__write_device(path, final, data, bytes, error);
+        break;
+    case FILE_KIND_REGULAR:
+    case FILE_KIND_MISSING:
+        ok = file__write_beside(path, final, data, bytes, error);
+        break;
+    }
     free(final);
+    return ok;
+}
+
+static bool file__try_beside(const char *path, struct error *error)
+{
+    wchar_t *temporary = file__temporary_path(path, error);
+    if (!temporary) {
+        return false;
+    }
+    HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
+                              FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    bool ok = file != INVALID_HANDLE_VALUE;
+    if (ok) {
+        CloseHandle(file);
+    } else {
+        file__fail(error, "cannot be written", path);
+    }
+    free(temporary);
     return ok;
 }
 
 bool file_can_write(const char *path, struct error *error)
 {
     bool ok = false;
-    wchar_t *temporary = NULL;
     wchar_t *final = file__wide_path(path, L"", error);
     if (!final) {
         return false;
     }
-    DWORD attributes = GetFileAttributesW(final);
-    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
-        error_set(error, "cannot write %s: it is a folder", path);
-        goto done;
-    }
-    if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_READONLY)) {
-        error_set(error, "cannot write %s: it is read-only", path);
-        goto done;
-    }
-    temporary = file__temporary_path(path, error);
-    if (!temporary) {
-        goto done;
-    }
-    HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
-                              FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
-    ok = file != INVALID_HANDLE_VALUE;
-    if (ok) {
-        CloseHandle(file);
+    size_t length = wcslen(final);
+    enum file_kind kind = file__kind(final);
+    if (kind == FILE_KIND_FOLDER || final[length - 1] == L'/' || final[length - 1] == L'\\') {
+        error_set(error, "%s: cannot be written: expected the name of a file, this is a folder",
+                  path);
+    } else if (kind == FILE_KIND_REGULAR && (GetFileAttributesW(final) & FILE_ATTRIBUTE_READONLY)) {
+        error_set(error, "%s: cannot be written: the file is read-only", path);
     } else {
-        file__fail(error, "write", path);
+        ok = kind == FILE_KIND_OTHER || file__try_beside(path, error);
     }
-done:
-    free(temporary);
     free(final);
     return ok;
 }

@@ -112,7 +112,7 @@ static ULONG iocp__wait_by_timer(struct iocp_wait *wait, int64_t deadline_ns, in
 {
     if (wait->timer_deadline_ns != deadline_ns) {
         LARGE_INTEGER due; /* negative: relative, in 100 ns */
-        due.QuadPart = -((wait_ns + 99) / 100);
+        due.QuadPart = -(wait_ns / 100 + 1);
         ++*wait->syscalls;
         if (SetWaitableTimer(wait->timer, &due, 0, iocp__timer_fired, wait, FALSE)) {
             wait->timer_deadline_ns = deadline_ns;

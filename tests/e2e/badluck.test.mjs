@@ -100,12 +100,13 @@ test('a result that cannot be written is told before the run', LIMIT, async (t) 
 });
 
 if (!WINDOWS) {
-  test('a full disk: exit 1, one line', LIMIT, async (t) => {
+  test('a full disk: exit 1, a line, and the result on standard output', LIMIT, async (t) => {
     const server = await serverRun(t);
     const client = await clientRun(t, [ECHO(), '--port', server.port, '--connections', '2',
       '--rate', '20', '--duration', '1s', '-q', '--out', '/dev/full', ...TAME]);
     assert.equal(client.exitCode, 1, said(client));
-    assertOneLine(client, /\/dev\/full/, /space|full/i);
+    assert.match(client.stderr, /\/dev\/full.*space/i);
+    assert.equal(JSON.parse(client.stdout).side, 'client');
     await serverEnd(server);
   });
 }

@@ -84,7 +84,9 @@ export async function serverEnd(server) {
 }
 
 export function said(program) {
-  return `exit ${program.exitCode}\nstdout: ${program.stdout}\nstderr: ${program.stderr}`;
+  const end = (text) => (text.length > 3000 ? `...${text.slice(-3000)}` : text);
+  return `exit ${program.exitCode}\nstdout: ${end(program.stdout)}\n` +
+    `stderr: ${end(program.stderr)}`;
 }
 
 /** Its whole error output is one line, which matches every pattern. */

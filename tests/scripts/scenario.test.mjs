@@ -11,7 +11,8 @@ const Ajv = require('ajv/dist/2020').default;
 const folder = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 const read = (name) => JSON.parse(readFileSync(folder + name, 'utf8'));
 const schema = read('scenario.schema.json');
-const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false, strictTuples: false });
+const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false,
+  strictTuples: false });
 const validate = ajv.compile(schema);
 
 for (const name of readdirSync(folder).filter((file) => /^(?!.*\.schema).*\.json$/.test(file))) {

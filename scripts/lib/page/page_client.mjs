@@ -38,11 +38,16 @@ function draw(box) {
 
 function redrawAll() {
   for (const [box, instance] of drawn) {
-    const zoom = instance.getOption().dataZoom?.map(({ start, end }) => ({ start, end }));
+    const kept = instance.getOption().dataZoom?.map(({ start, end }) => ({ start, end }));
     const selected = instance.getOption().legend?.[0]?.selected;
     const { option } = optionOf(box);
-    option.dataZoom?.forEach((one, index) => Object.assign(one, zoom?.[index]));
+    option.dataZoom?.forEach((one, index) => Object.assign(one, kept?.[index]));
     if (selected && Object.keys(selected).length) option.legend.selected = selected;
+    if (printing) {
+      // Paper has nothing to click on.
+      option.toolbox = { show: false };
+      for (const zoom of option.dataZoom ?? []) zoom.show = false;
+    }
     instance.setOption(option, true);
   }
 }
