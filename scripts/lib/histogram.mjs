@@ -121,20 +121,21 @@ export function censoredRank(histogram) {
  *  Means and deviations combine exactly by counts. */
 export function histogramsAdd(histograms) {
   const parts = histograms.filter((part) => part && part.count > 0);
-  const buckets = parts.length ? bucketsAdd(parts.map((part) => part.buckets)) : [];
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const mean = count ? parts.reduce((sum, part) => sum + part.mean * part.count, 0) / count : 0;
+  if (count === 0) return { count: 0, censored: 0, over_range: 0, buckets: [] };
+  const buckets = bucketsAdd(parts.map((part) => part.buckets));
+  const mean = parts.reduce((sum, part) => sum + part.mean * part.count, 0) / count;
   const squares = parts.reduce(
     (sum, part) => sum + (part.stddev ** 2 + (part.mean - mean) ** 2) * part.count, 0);
   const merged = {
     count,
-    min: parts.length ? Math.min(...parts.map((part) => part.min)) : 0,
+    min: Math.min(...parts.map((part) => part.min)),
     mean,
-    stddev: count ? Math.sqrt(squares / count) : 0,
+    stddev: Math.sqrt(squares / count),
   };
   const values = bucketsPercentilesNs(buckets, PERCENTILES.map(([, rank]) => rank), 3);
   PERCENTILES.forEach(([key], index) => { merged[key] = values[index]; });
-  merged.max = parts.length ? Math.max(...parts.map((part) => part.max)) : 0;
+  merged.max = Math.max(...parts.map((part) => part.max));
   const all = histograms.filter(Boolean);
   merged.censored = all.reduce((sum, part) => sum + (part.censored ?? 0), 0);
   const lowest = all.map((part) => part.censored_min).filter((value) => value > 0);

@@ -36,6 +36,7 @@ export function histogramOf(samples, { censored = [] } = {}) {
   const all = [...samples, ...censored];
   const buckets = bucketsOf(all, 3);
   const count = all.reduce((sum, [, amount]) => sum + amount, 0);
+  if (!count) return { count: 0, censored: 0, over_range: 0, buckets: [] };
   const { mean, stddev } = bucketsMoments(buckets, 3);
   const histogram = { count, min: count ? Math.round(lowestOf(all)) : 0,
     mean, stddev };
@@ -147,7 +148,9 @@ export function runMake(given = {}) {
     rate: { target_per_s: options.rate, achieved_per_s: perSecond,
       intended: options.rate * options.seconds, started: Math.round(perSecond) * options.seconds,
       never_started: 0, dropped: 0, window_ns: options.seconds * 1e9 },
-    latency_ns: { response, service,
+    latency_ns: { response, service, connection_wait: histogramOf([[1, response.count]]),
+      poll_gap: histogramOf([[20e3, 1000]]), start_lag: histogramOf([[1500, response.count]]),
+      iteration: service,
       send_lag: histogramOf(small.map(([value, amount]) => [value / 100, amount])),
       connect: histogramOf([[90e3, options.connections]]) },
     steps: options.steps.map((name) => ({ name, latency_ns: { response, service },
@@ -166,7 +169,7 @@ export function runMake(given = {}) {
     server: { model: 'uring', workers: 1, handler: 'echo', framing: 'length' },
     totals: { ...totals, connects_attempted: 0, iterations: 0 },
     errors: zeros(ERRORS),
-    latency_ns: {
+    latency_ns: { queue_wait: histogramOf([]),
       receive_to_reply: histogramOf(small.map(([value, amount]) => [value / 50, amount])) },
     series: serverSeries,
     abnormal_connections: [],

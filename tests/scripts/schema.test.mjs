@@ -1,0 +1,43 @@
+// What the other tests of this folder feed the tools is what the programs write: both keep to
+// results/result.schema.json.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import test from 'node:test';
+import { resultsMerge } from '../../scripts/lib/merge.mjs';
+import { SCRIPTS } from './helpers.mjs';
+import { abnormalAdd, runMake } from './synthetic.mjs';
+
+const require = createRequire(path.join(SCRIPTS, 'package.json'));
+
+function validator() {
+  const Ajv = require('ajv/dist/2020');
+  const file = path.join(SCRIPTS, '..', 'results', 'result.schema.json');
+  return new Ajv({ strict: false, allErrors: true })
+    .compile(JSON.parse(fs.readFileSync(file, 'utf8')));
+}
+
+function check(validate, document, name) {
+  const ok = validate(document);
+  const errors = (validate.errors ?? []).slice(0, 8)
+    .map((error) => `${error.instancePath} ${error.message} ${JSON.stringify(error.params)}`);
+  assert.ok(ok, `${name}: ${errors.join('\n')}`);
+}
+
+test('synthetic results are valid, and a wrong one is not', () => {
+  const validate = validator();
+  const run = abnormalAdd(runMake({ seconds: 5, stall_at: 2, timeouts: 3 }));
+  check(validate, run.client, 'client');
+  check(validate, run.server, 'server');
+  assert.equal(validate({ ...run.client, side: 'middle' }), false);
+});
+
+test('a merged result is a result', () => {
+  const validate = validator();
+  const parts = [runMake({ id: 'a' }), runMake({ id: 'b' })];
+  check(validate, resultsMerge(parts.map(({ client }) => client), ['a', 'b']), 'repeats');
+  check(validate, resultsMerge([parts[0].client, parts[0].client], ['a', 'b']), 'clients');
+  check(validate, resultsMerge(parts.map(({ server }) => server), ['a', 'b']), 'servers');
+});
