@@ -4,7 +4,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUILD, ON_WINDOWS, ROOT, programsFolder, shown } from './paths.mjs';
+import { BUILD, ON_WINDOWS, PROGRAMS_GIVEN, ROOT, buildFolder, shown } from './paths.mjs';
 import { Failure, commandRun, run } from './process.mjs';
 import { prepare } from './setup.mjs';
 
@@ -31,9 +31,11 @@ async function step(what, command, args, env, log) {
   }
 }
 
-/** Builds the targets (all without any) of a preset. env: from prepare(). */
+/** Builds the targets (all without any) of a preset. env: from prepare(). With
+ * DUMMYLOAD_PROGRAMS set nothing is built: those programs are used. */
 export async function build(name, { env = {}, targets = [], say = () => {} } = {}) {
-  const folder = programsFolder(ON_WINDOWS ? 'windows' : name);
+  if (PROGRAMS_GIVEN) return PROGRAMS_GIVEN;
+  const folder = buildFolder(ON_WINDOWS ? 'windows' : name);
   const log = path.join(folder, 'build.log');
   const stamp = path.join(folder, '.configured');
   const key = configurationKey(name, env);

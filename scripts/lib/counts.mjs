@@ -66,6 +66,9 @@ export function caseCounts(test) {
 export function skipReasons(test) {
   const reasons = [...test.output.matchAll(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/gm)]
     .map(([, name, reason]) => `${test.name}: ${name}: ${reason || 'no reason given'}`);
+  for (const [, name, reason] of test.output.matchAll(/^\[ {2}SKIP {4}\] (\w+): (.*)$/gm)) {
+    reasons.push(`${test.name}: ${name}: ${reason}`);
+  }
   for (const [, name] of test.output.matchAll(/^\[ {2}SKIPPED \] (\w+)$/gm)) {
     if (!reasons.some((line) => line.includes(` ${name}:`))) reasons.push(`${test.name}: ${name}`);
   }

@@ -117,12 +117,19 @@ export function censoredRank(histogram) {
   return below + 1;
 }
 
+/** A latency_ns member without samples: its figures are null, not 0. */
+export function histogramEmpty() {
+  const keys = ['min', 'mean', 'stddev', ...PERCENTILES.map(([key]) => key), 'max'];
+  return { count: 0, ...Object.fromEntries(keys.map((key) => [key, null])), at_least: [],
+    censored: 0, over_range: 0, buckets: [] };
+}
+
 /** Adds whole histograms (latency_ns members): percentiles are taken from the sum, never averaged.
  *  Means and deviations combine exactly by counts. */
 export function histogramsAdd(histograms) {
   const parts = histograms.filter((part) => part && part.count > 0);
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  if (count === 0) return { count: 0, censored: 0, over_range: 0, buckets: [] };
+  if (count === 0) return histogramEmpty();
   const buckets = bucketsAdd(parts.map((part) => part.buckets));
   const mean = parts.reduce((sum, part) => sum + part.mean * part.count, 0) / count;
   const squares = parts.reduce(

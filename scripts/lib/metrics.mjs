@@ -41,7 +41,8 @@ function latency(result, path) {
   }
   const rank = PERCENTILE_KEY.exec(key ?? '');
   return found(histogram[key], 'ns', 'lower', {
-    at_least: rank ? percentileIsAtLeast(histogram, Number(rank[1].replace('_', '.'))) : false });
+    at_least: rank ? percentileIsAtLeast(histogram, Number(rank[1].replace('_', '.')))
+      : key === 'max' && Number(histogram.censored ?? 0) > 0 });
 }
 
 function errors(result, key) {

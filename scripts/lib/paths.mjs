@@ -11,9 +11,17 @@ export const RESULTS = path.join(ROOT, 'results');
 export const WINE_PREFIX = path.join(BUILD, 'wine');
 export const ON_WINDOWS = process.platform === 'win32';
 
-/** The folder of the programs that a preset builds. */
-export function programsFolder(preset) {
+/** Programs that are built already, as the tests (or an unpacked package) have them. */
+export const PROGRAMS_GIVEN = process.env.DUMMYLOAD_PROGRAMS;
+
+/** The build tree of a preset. */
+export function buildFolder(preset) {
   return path.join(BUILD, preset);
+}
+
+/** The folder of the programs to run. */
+export function programsFolder(preset) {
+  return PROGRAMS_GIVEN ? path.resolve(PROGRAMS_GIVEN) : buildFolder(preset);
 }
 
 /** What the user sees: relative to the current folder where that is shorter. */

@@ -59,13 +59,15 @@ export function within(promise, time_ms, message) {
  *
  * options: env (added to ours), cwd, stdin 'pipe', output 'keep' (default: in .stdout and .stderr),
  * 'show' (ours) or a function(text) called with all that it prints; group: a session of its own,
- * so that a Ctrl+C of the terminal does not reach it, killed with all its children. */
+ * so that a Ctrl+C of the terminal does not reach it, killed with all its children; shell: the
+ * program is a shell, and what it started is signalled and awaited as well. */
 export class Program {
   constructor(command, args, options = {}) {
-    const { env, cwd, output = 'keep', group = false, stdin = 'ignore' } = options;
+    const { env, cwd, output = 'keep', group = false, stdin = 'ignore', shell = false } = options;
     const pipe = output === 'show' ? 'inherit' : 'pipe';
     this.command = command;
     this.group = group;
+    this.shell = shell && !ON_WINDOWS;
     this.stdout = '';
     this.stderr = '';
     this.code = null;
@@ -144,6 +146,7 @@ export class Program {
     if (this.ended) return;
     try {
       if (ON_WINDOWS) consoleInterrupt(this.pid);
+      else if (this.shell) process.kill(-this.pid, signal);
       else this.child.kill(signal);
     } catch {
       // It has ended meanwhile.
@@ -158,7 +161,22 @@ export class Program {
   async stop(time_ms = 10000, signal = 'SIGINT') {
     if (this.ended) return true;
     this.interrupt(signal);
-    return !(await this.wait(time_ms)).timedOut;
+    const deadline = Date.now() + time_ms;
+    const graceful = !(await this.wait(time_ms)).timedOut;
+    return this.shell ? await this.groupEnd(deadline) && graceful : graceful;
+  }
+
+  // The shell has ended; its children may take a moment longer.
+  async groupEnd(deadline) {
+    while (Date.now() < deadline + 1000) {
+      try {
+        process.kill(-this.pid, Date.now() < deadline ? 0 : 'SIGKILL');
+      } catch {
+        return Date.now() < deadline; // nobody is left
+      }
+      await sleep(20);
+    }
+    return false;
   }
 
   /** Waits for its end; kills it after time_ms. */

@@ -47,6 +47,9 @@ export async function serverStart({ windows = false, port = 0, args = [], call }
     return { program, host: match[1], port: Number(match[2]) };
   } catch (error) {
     program.kill();
+    // It has said why in one line of its own.
+    const said = program.stderr.trim();
+    if (program.ended && said) throw new Failure(said, program.exitCode === 2 ? 2 : 1);
     throw error;
   }
 }
@@ -68,7 +71,7 @@ export async function foreignStart(commandLine, { port } = {}) {
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
   const [shell, flag] = ON_WINDOWS ? ['cmd.exe', '/c'] : ['/bin/sh', '-c'];
-  const program = new Program(shell, [flag, line], { group: true });
+  const program = new Program(shell, [flag, line], { group: true, shell: true });
   const deadline = Date.now() + READY_TIME_MS;
   while (!await connects(chosen)) {
     if (program.ended) throw program.failure(`--server-cmd "${line}" ended before it listened`);

@@ -64,8 +64,14 @@ async function suiteRun(name, folder, options) {
     ...(suite.wine ? wineEnv() : {}),
   };
   console.log(`\n== ${suite.what} ==`);
+  let rest = '';
   const line = (text) => {
-    for (const [shown] of text.matchAll(/^.*Test +#\d+: .*$/gm)) console.log(shown.trimEnd());
+    // ctest writes a line in two halves: before the test, and after it.
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const whole of lines) {
+      if (/Test +#\d+: /.test(whole)) console.log(whole.trimEnd());
+    }
   };
   const ctest = await run('ctest', args, { env, output: line, time_ms: SUITE_TIME_MS });
   if (!fs.existsSync(junit)) throw ctest.failure(`ctest in ${folder} ended without its report`);
@@ -75,7 +81,7 @@ async function suiteRun(name, folder, options) {
 function failuresPrint(suite, tests, verbose) {
   for (const test of tests) {
     if (test.status !== 'fail' && !verbose) continue;
-    const how = test.status === 'fail' ? `FAILED (${test.message ?? 'no message'})` : 'passed';
+    const how = test.status === 'fail' ? `FAILED ${test.message ? `(${test.message})` : ''}` : 'passed';
     console.log(`\n---- ${SUITES[suite].what}: ${test.name}: ${how} ----`);
     console.log(test.status === 'fail' ? failureText(test.output) : test.output.trimEnd());
   }

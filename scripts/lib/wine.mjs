@@ -10,6 +10,8 @@ export function wineEnv(prefix = WINE_PREFIX) {
   return {
     WINEPREFIX: prefix,
     WINEDEBUG: '-all',
+    // In a bare C locale Wine cannot name a file outside ASCII.
+    LC_ALL: 'C.UTF-8',
     // Neither .NET nor a browser engine is needed: Wine would offer to download them.
     WINEDLLOVERRIDES: 'mscoree,mshtml=;winemenubuilder.exe=d',
     DISPLAY: '',

@@ -178,10 +178,14 @@ static void accept__take(struct worker *worker, struct accept *accept, int64_t n
     SOCKET accepted = accept->accepted;
     struct net_address peer;
     accept__read_peer(model, accept, &peer);
-    /* Until then the socket has no addresses and shutdown() fails. */
-    setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&model->listener,
-               sizeof model->listener);
     worker->recorder->port.syscalls++;
+    /* Until then the socket has no addresses and shutdown() fails; Wine does not mind. */
+    if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&model->listener,
+                   sizeof model->listener) != 0) {
+        worker->recorder->counters.errors[iocp_error_kind(WSAGetLastError())]++;
+        iocp_close_socket(worker, accepted, true);
+        return;
+    }
     if (!server_admit(server, worker->recorder, &peer, now_ns)) {
         iocp_close_socket(worker, accepted, true);
         return;

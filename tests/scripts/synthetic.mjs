@@ -1,7 +1,7 @@
 // Makes valid results without a run: seeded, of known latency, so that a test knows the answer.
 
 import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs,
-  percentileIsAtLeast, PERCENTILES }
+  histogramEmpty, percentileIsAtLeast, PERCENTILES }
   from '../../scripts/lib/histogram.mjs';
 
 /** A seeded generator of numbers in [0, 1). */
@@ -36,7 +36,7 @@ export function histogramOf(samples, { censored = [] } = {}) {
   const all = [...samples, ...censored];
   const buckets = bucketsOf(all, 3);
   const count = all.reduce((sum, [, amount]) => sum + amount, 0);
-  if (!count) return { count: 0, censored: 0, over_range: 0, buckets: [] };
+  if (!count) return histogramEmpty();
   const { mean, stddev } = bucketsMoments(buckets, 3);
   const histogram = { count, min: count ? Math.round(lowestOf(all)) : 0,
     mean, stddev };

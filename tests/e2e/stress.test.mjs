@@ -1,0 +1,113 @@
+// scripts/stress as a user calls it (its set-up and build aside: the programs are given).
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { folderFor, LIMIT, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
+  from './harness.mjs';
+import { Program, sleep } from '../../scripts/lib/process.mjs';
+
+const SYSTEM = WINDOWS && process.platform !== 'win32' ? ['--windows'] : [];
+const LOAD = ['-c', '10', '-r', '50', '-d', '1s', '--warmup', '0s', '--no-strict', '--no-page'];
+
+function stress(t, args) {
+  const results = folderFor(t);
+  const program = new Program(process.execPath,
+    [path.join(ROOT, 'scripts', 'lib', 'stress.mjs'), ...SYSTEM, '--results', results, ...args],
+    { group: true });
+  t.after(() => program.kill());
+  const runs = () => fs.readdirSync(results).map((name) => path.join(results, name));
+  return { program, runs };
+}
+
+async function stressEnd(t, args) {
+  const { program, runs } = stress(t, args);
+  await program.wait(RUN_TIME_MS);
+  assert.ok(!program.timedOut, said(program));
+  return { program, runs: runs() };
+}
+
+/** Processes whose command line names the run: nothing may be left of it. */
+function leftOf(run) {
+  const name = path.basename(run);
+  return fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).filter((entry) => {
+    try {
+      return fs.readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(name);
+    } catch {
+      return false; // it has ended
+    }
+  });
+}
+
+test('plays the default scenario and leaves both results', LIMIT, async (t) => {
+  const { program, runs } = await stressEnd(t, LOAD);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.equal(runs.length, 1);
+  const client = resultOf(path.join(runs[0], 'client.json'));
+  const server = resultOf(path.join(runs[0], 'server.json'));
+  assert.equal(client.run.id, path.basename(runs[0]));
+  assert.equal(server.run.id, client.run.id);
+  assert.match(program.stdout, /reconciled: every connection, message and byte/);
+  assert.deepEqual(leftOf(runs[0]), []);
+});
+
+test('takes the handler from the scenario', LIMIT, async (t) => {
+  const { program, runs } = await stressEnd(t, ['chat.json', ...LOAD]);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.equal(resultOf(path.join(runs[0], 'server.json')).server.handler, 'chat');
+});
+
+test('hands on the exit code of the client', LIMIT, async (t) => {
+  const failed = await stressEnd(t, [...LOAD, '--threshold', 'latency.response.p50 < 1ns']);
+  assert.equal(failed.program.exitCode, 99, said(failed.program));
+  const usage = await stressEnd(t, ['--conections', '5']);
+  assert.equal(usage.program.exitCode, 2, said(usage.program));
+  assert.deepEqual(usage.runs, [], 'a run that never was leaves no folder');
+  const own = await stressEnd(t, ['--out', 'x.json']);
+  assert.equal(own.program.exitCode, 2, said(own.program));
+});
+
+test('a server that is the user\'s own is started, watched and ended', LIMIT, async (t) => {
+  const echo = path.join(path.dirname(fileURLToPath(import.meta.url)), 'echo-server.mjs');
+  const command = `'${process.execPath}' '${echo}' {port}`;
+  const { program, runs } = await stressEnd(t, ['--server-cmd', command, ...LOAD]);
+  assert.equal(program.exitCode, 0, said(program));
+  const watched = JSON.parse(fs.readFileSync(path.join(runs[0], 'server-cmd.json'), 'utf8'));
+  assert.ok(watched.series.length >= 2);
+  assert.ok(watched.rss_max_bytes > 1e6);
+  assert.ok(watched.descriptors_max > 10);
+  assert.ok(!fs.existsSync(path.join(runs[0], 'server.json')));
+  const port = /echo-server\.mjs' (\d+)/.exec(watched.command)[1];
+  await sleep(100);
+  const left = fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).filter((entry) => {
+    try {
+      return fs.readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(`echo-server.mjs\0${port}`);
+    } catch {
+      return false;
+    }
+  });
+  assert.deepEqual(left, []);
+});
+
+test('a server command that fails says so at once', LIMIT, async (t) => {
+  const { program, runs } = await stressEnd(t, ['--server-cmd', 'exit 7', ...LOAD]);
+  assert.equal(program.exitCode, 1, said(program));
+  assert.match(program.stderr, /--server-cmd "exit 7" ended before it listened \(exit 7\)/);
+  assert.deepEqual(runs, []);
+});
+
+test('Ctrl+C ends both sides well, and leaves whole results', LIMIT, async (t) => {
+  const { program, runs } = stress(t, [scenarioFile('echo'), '-c', '10', '-r', '50', '-d', '60s',
+    '--warmup', '0s', '--no-strict', '--no-page']);
+  await sleep(WINDOWS ? 6000 : 2000);
+  program.interrupt();
+  await program.wait(RUN_TIME_MS);
+  assert.equal(program.exitCode, 130, said(program));
+  const [run] = runs();
+  resultOf(path.join(run, 'client.json'));
+  resultOf(path.join(run, 'server.json'));
+  assert.match(program.stdout, /reconciled/);
+  assert.deepEqual(leftOf(run), []);
+});

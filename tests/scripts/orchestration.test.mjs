@@ -1,0 +1,164 @@
+// The parts of setup, stress and test that can be judged without running them.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { clientBoundMs, durationMs, stressArguments } from '../../scripts/lib/arguments.mjs';
+import { caseCounts, failureText, junitRead, skipReasons } from '../../scripts/lib/counts.mjs';
+import { Failure, Program, run } from '../../scripts/lib/process.mjs';
+import { integrityCheck, sourcesFromDeb822, sourcesFromList } from '../../scripts/lib/sources.mjs';
+import { runIdMake } from '../../scripts/lib/stress.mjs';
+
+const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
+
+test('deb822 sources: only the distribution\'s own, as sources', () => {
+  const text = `Types: deb
+# a comment
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates sid
+Components: main contrib
+Architectures: amd64
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://other.example/node
+Suites: nodistro
+Components: main
+Signed-By: /usr/share/keyrings/other.gpg
+
+Enabled: no
+Types: deb
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+
+Types: deb
+URIs: http://wine.example/debian
+Suites: bookworm
+Components: main
+Signed-By: /usr/share/keyrings/somebody-else.gpg
+`;
+  const sources = sourcesFromDeb822(text, SUITES);
+  assert.match(sources, /^Types: deb-src$/m);
+  assert.match(sources, /^Suites: bookworm bookworm-updates$/m);
+  assert.match(sources, /mirror\.example/);
+  assert.match(sources, /Signed-By: .*debian-archive-keyring/);
+  assert.doesNotMatch(sources, /other\.example|off\.example|wine\.example|Architectures|#/);
+  assert.equal(sourcesFromDeb822('', SUITES), '');
+});
+
+test('one-line sources: only the distribution\'s own, as sources', () => {
+  const text = `# deb http://commented.example/debian bookworm main
+deb http://mirror.example/debian bookworm main # here
+deb [arch=amd64 signed-by=/k/debian-archive-keyring.gpg] http://m2.example/d bookworm-security main
+deb-src http://mirror.example/debian bookworm main
+deb [signed-by=/etc/apt/keyrings/docker.gpg] http://docker.example/linux/debian bookworm main
+deb http://mirror.example/debian sid main
+`;
+  assert.equal(sourcesFromList(text, SUITES), `deb-src http://mirror.example/debian bookworm main
+deb-src [signed-by=/k/debian-archive-keyring.gpg] http://m2.example/d bookworm-security main
+`);
+  assert.equal(sourcesFromList('', SUITES), '');
+});
+
+test('a source whose content is not the pinned one is refused', (t) => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-')), 'x.tgz');
+  t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
+  fs.writeFileSync(file, 'hello');
+  const right = 'sha512-m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZjR1' +
+    'wuXDre9G9zvN7AQw==';
+  integrityCheck(file, right);
+  fs.writeFileSync(file, 'hello!');
+  assert.throws(() => integrityCheck(file, right), /not the pinned one/);
+});
+
+test('stress: its own options, the scenario and the client\'s options are told apart', () => {
+  const options = stressArguments(['--windows', '-c', '5', 'my.json', '--threshold',
+    'errors.total == 0', '--ndjson', 'out.json', '--server-cmd=run {port}', '--rate=7', '-q']);
+  assert.equal(options.windows, true);
+  assert.equal(options.scenario, 'my.json');
+  assert.equal(options.serverCommand, 'run {port}');
+  assert.deepEqual(options.client, ['-c', '5', '--threshold', 'errors.total == 0', '--ndjson',
+    'out.json', '--rate', '7', '-q']);
+  assert.throws(() => stressArguments(['a.json', 'b.json']), { code: 2 });
+  assert.throws(() => stressArguments(['--port']), { code: 2 });
+  assert.throws(() => stressArguments(['--run-id', 'x']), { code: 2 });
+});
+
+test('stress: the client has a bound that fits its plan', () => {
+  const bound = (args, scenario) => clientBoundMs(stressArguments(args), scenario);
+  assert.equal(durationMs('1.5s'), 1500);
+  assert.equal(durationMs('2'), undefined);
+  assert.ok(bound(['-d', '10s'], {}) > 10000);
+  assert.ok(bound([], { load: { duration: '1h', drain: '10s' } }) > 3610000);
+  assert.ok(bound([], { load: { stages: [{ duration: '10m' }, { duration: '20m' }] } }) > 1800000);
+  assert.ok(bound([], {}) >= 24 * 3600000);
+});
+
+test('run ids sort by time and differ', () => {
+  const a = runIdMake(new Date('2026-11-20T23:51:00Z'));
+  assert.match(a, /^20261120-235100-[0-9a-f]{4}$/);
+  assert.ok(runIdMake(new Date('2026-11-20T23:51:01Z')) > a);
+});
+
+const JUNIT = `<testsuite>
+<testcase name="test_a" classname="test_a" time="0.5" status="run"><system-out>
+[==========] a: Running 3 test(s).
+[  SKIP    ] test_needs_root: not root
+[  PASSED  ] 2 test(s).
+[  SKIPPED ] a: 1 test(s), listed below:
+[  SKIPPED ] test_needs_root
+</system-out></testcase>
+<testcase name="e2e_b" classname="e2e_b" time="1" status="fail"><failure message="Failed"/>
+<system-out>ok 1 - fine
+ok 2 - other # SKIP no such &quot;thing&quot;
+not ok 3 - bad
+  ---
+  error: 'broken'
+  ...
+# pass 1
+# fail 1
+# cancelled 0
+# skipped 1
+</system-out></testcase>
+<testcase name="crash" classname="crash" time="1" status="fail"><failure message="SEGFAULT"/>
+<system-out>[  PASSED  ] 4 test(s).
+</system-out></testcase>
+<testcase name="plain" classname="plain" time="1" status="run"/>
+<testcase name="absent" classname="absent" time="0" status="notrun"><skipped message="Not Run"/>
+</testcase>
+</testsuite>`;
+
+test('test: cases are counted, crashes and skips included', () => {
+  const tests = junitRead(JUNIT);
+  assert.deepEqual(tests.map((entry) => entry.name),
+    ['test_a', 'e2e_b', 'crash', 'plain', 'absent']);
+  assert.deepEqual(tests.map(caseCounts), [
+    { passed: 2, failed: 0, skipped: 1 }, { passed: 1, failed: 1, skipped: 1 },
+    { passed: 4, failed: 1, skipped: 0 }, { passed: 1, failed: 0, skipped: 0 },
+    { passed: 0, failed: 0, skipped: 1 }]);
+  assert.deepEqual(skipReasons(tests[0]), ['test_a: test_needs_root: not root']);
+  assert.deepEqual(skipReasons(tests[1]), ['e2e_b: other: no such "thing"']);
+  assert.deepEqual(skipReasons(tests[4]), ['absent: Not Run']);
+  assert.equal(failureText(tests[1].output), "not ok 3 - bad\n  error: 'broken'");
+  assert.match(failureText(tests[2].output), /PASSED/);
+});
+
+test('a program that takes too long is ended and told of', async () => {
+  const started = Date.now();
+  await assert.rejects(run(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
+    { time_ms: 300 }),
+  (error) => error instanceof Failure && /longer than 0\.3 s/.test(error.message));
+  assert.ok(Date.now() - started < 10000);
+});
+
+test('what a shell started ends with it', { skip: process.platform === 'win32' && 'POSIX only' },
+  async () => {
+    const shell = new Program('/bin/sh', ['-c', 'sleep 60 & echo $!; wait'],
+      { group: true, shell: true });
+    const child = Number((await shell.line(/^(\d+)$/m, 5000))[1]);
+    await shell.stop(5000, 'SIGTERM');
+    assert.throws(() => process.kill(child, 0), { code: 'ESRCH' });
+  });
