@@ -72,6 +72,17 @@ static void conn__recv(struct worker *worker, struct conn *conn)
     conn->references++;
 }
 
+/* Wine 8 forgets a reset that comes before the receive is posted and reports the peer's normal
+ * close instead; but then the socket has no peer any more. After our own shutdown a normal close
+ * looks the same, so there it is believed. */
+static bool conn__was_reset(const struct conn *conn)
+{
+    struct sockaddr_storage peer;
+    int peer_bytes = sizeof peer;
+    return !conn->session.shut_down &&
+           getpeername(conn->socket, (struct sockaddr *)&peer, &peer_bytes) != 0;
+}
+
 /* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
  * which is an abnormal one, unless it was we who cancelled. */
 void iocp_conn_received(struct conn *conn, int code, uint32_t bytes, int64_t polled_ns)
@@ -79,6 +90,8 @@ void iocp_conn_received(struct conn *conn, int code, uint32_t bytes, int64_t pol
     conn->recv_in_flight = false;
     if (code == 0 && bytes > 0) {
         session_receive(&conn->session, conn->recv_bytes, bytes, polled_ns, clock_now_ns());
+    } else if (code == 0 && conn__was_reset(conn)) {
+        session_fail(&conn->session, ERROR_KIND_RESET);
     } else if (code == 0) {
         session_receive_end(&conn->session, polled_ns);
     } else if (code != WSA_OPERATION_ABORTED) {

@@ -17,8 +17,6 @@
 
 /* cport_socket.backend[]. */
 enum { IOCP_SOCKET_FAMILY };
-/* cport_socket.flags: successes post no packet. */
-enum { IOCP_SOCKET_SKIP = 1 };
 
 enum { IOCP_KEY_SOCKET, IOCP_KEY_WAKE };
 
@@ -262,6 +260,7 @@ static void iocp__shutdown(struct cport *base, struct cport_socket *socket, stru
     if (socket->handle != CPORT_HANDLE_NONE) {
         port->base.stats.syscalls++;
         code = shutdown(iocp_handle_of(socket), SD_SEND) == 0 ? 0 : WSAGetLastError();
+        socket->flags |= IOCP_SOCKET_SHUT;
     }
     iocp_finish(port, op, iocp_error_result(code), code);
 }

@@ -139,4 +139,10 @@ void iocp_finish_by_type(struct iocp_port *port, struct cport_op *op, int system
 /* Nothing of the socket is in flight but its close. */
 void iocp_close_now(struct iocp_port *port, struct cport_socket *socket);
 
+/* cport_socket.flags */
+enum {
+    IOCP_SOCKET_SKIP = 1, /* successes post no packet */
+    IOCP_SOCKET_SHUT = 2  /* our sending half is shut down */
+};
+
 #endif
