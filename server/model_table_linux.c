@@ -5,6 +5,8 @@
 
 const struct model *const model_table[] = {
     &model_uring,
+    &model_epoll,
+    &model_poll,
     &model_null,
     NULL,
 };

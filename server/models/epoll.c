@@ -1,0 +1,218 @@
+/* epoll: wait until the kernel says which sockets are ready, then read and write them.
+ *
+ * Interest is registered once per socket and kept in the kernel; a wait costs by the number of
+ * ready sockets, not of all sockets. Level-triggered: what was not read or written now is told
+ * again. A thread owns an epoll instance, a shard and its sessions; the first thread also accepts
+ * and hands connections out in turn. */
+#include "models/models.h"
+#include "models/ready.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { EVENTS_MAX = 256, SENDS_PER_CLOCK_READ = 16 };
+
+struct conn {
+    struct ready_conn ready; /* first */
+    uint32_t events;         /* as registered */
+};
+
+struct model_thread {
+    struct ready_thread ready; /* first */
+    int epoll;
+    int wake_event;
+    bool listening; /* the listener is registered */
+};
+
+/* -------- open -------- */
+
+static void thread__wake(struct ready_thread *ready)
+{
+    struct model_thread *thread = (struct model_thread *)ready;
+    uint64_t one = 1;
+    /* Fails only when it would overflow: then the thread is woken already. */
+    (void)!write(thread->wake_event, &one, sizeof one);
+}
+
+static bool epoll__open(struct server *server, struct error *error)
+{
+    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+        return false;
+    }
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; i < server->options.threads; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        thread->epoll = epoll_create1(EPOLL_CLOEXEC);
+        thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (thread->epoll < 0 || thread->wake_event < 0) {
+            error_set(error, "epoll: %s", error_system_text(errno));
+            return false;
+        }
+    }
+    server_set_io(server, "epoll", NULL);
+    return true;
+}
+
+static bool thread__watch(struct model_thread *thread, int operation, int fd, uint32_t events,
+                          void *tag)
+{
+    struct epoll_event event = {.events = events, .data = {.ptr = tag}};
+    return epoll_ctl(thread->epoll, operation, fd, &event) == 0;
+}
+
+static bool thread__open(struct model_thread *thread, struct error *error)
+{
+    if (!thread__watch(thread, EPOLL_CTL_ADD, thread->wake_event, EPOLLIN, &thread->wake_event)) {
+        error_set(error, "epoll: %s", error_system_text(errno));
+        return false;
+    }
+    return thread->ready.index != 0 || ready_listen(&thread->ready, error);
+}
+
+/* -------- accept -------- */
+
+/* The listener is registered while accepting goes on, and taken out while it pauses: otherwise a
+ * level-triggered wait would return at once, again and again. */
+static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
+{
+    bool wanted = ready_accepts(&thread->ready, now_ns);
+    if (thread->ready.listener == CPORT_HANDLE_NONE) {
+        thread->listening = false; /* closing took it out */
+    } else if (wanted != thread->listening) {
+        thread->listening = wanted;
+        thread__watch(thread, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, (int)thread->ready.listener,
+                      EPOLLIN, thread);
+    }
+}
+
+static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+{
+    struct ready_conn *ready;
+    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)ready;
+        conn->events = EPOLLIN;
+        if (!thread__watch(thread, EPOLL_CTL_ADD, (int)ready->handle, EPOLLIN, conn)) {
+            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+        }
+    }
+}
+
+/* -------- readable, writable -------- */
+
+static void thread__handle(struct model_thread *thread, const struct epoll_event *event,
+                           int64_t polled_ns)
+{
+    if (event->data.ptr == &thread->wake_event) {
+        uint64_t count;
+        (void)!read(thread->wake_event, &count, sizeof count);
+        return;
+    }
+    if (event->data.ptr == thread) {
+        if (ready_accepts(&thread->ready, polled_ns)) {
+            ready_accept(&thread->ready, polled_ns);
+        }
+        return;
+    }
+    struct conn *conn = event->data.ptr;
+    /* Errors and hang-ups are found by the read or write that they fail. */
+    if (conn->ready.wants_write && (event->events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) {
+        ready_send(&conn->ready);
+    }
+    if (conn->ready.wants_read && (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
+        ready_receive(&thread->ready, &conn->ready, polled_ns);
+    }
+    if (!conn->ready.wants_read && !conn->ready.wants_write &&
+        (event->events & (EPOLLERR | EPOLLHUP)) != 0) {
+        session_fail(&conn->ready.session, ERROR_KIND_RESET); /* EPOLLHUP cannot be masked */
+    }
+}
+
+/* -------- close -------- */
+
+static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
+{
+    if (!ready_advance(&conn->ready, now_ns)) {
+        ready_free(&conn->ready); /* closing took it out of the set */
+        return;
+    }
+    uint32_t events = (conn->ready.wants_read ? (uint32_t)EPOLLIN : 0) |
+                      (conn->ready.wants_write ? (uint32_t)EPOLLOUT : 0);
+    if (events != conn->events) {
+        conn->events = events;
+        thread__watch(thread, EPOLL_CTL_MOD, (int)conn->ready.handle, events, conn);
+    }
+}
+
+/* -------- run -------- */
+
+static int64_t thread__turn(struct model_thread *thread, const struct epoll_event *events,
+                            int count)
+{
+    const int64_t polled_ns = clock_now_ns();
+    struct session *session;
+    int started = 0;
+    ready_begin_turn(&thread->ready, count);
+    for (int i = 0; i < count; i++) {
+        thread__handle(thread, &events[i], polled_ns);
+    }
+    thread__adopt(thread, polled_ns);
+    int64_t now_ns = ready_finish_turn(&thread->ready);
+    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
+        if (++started % SENDS_PER_CLOCK_READ == 0) {
+            now_ns = clock_now_ns();
+        }
+        thread__advance(thread, (struct conn *)session, now_ns);
+    }
+    thread__watch_listener(thread, now_ns);
+    return ready_end_turn(&thread->ready, now_ns);
+}
+
+static void epoll__run(struct server *server, uint32_t index)
+{
+    struct ready_group *group = server->model_data;
+    struct model_thread *thread = (struct model_thread *)group->all[index];
+    struct epoll_event events[EVENTS_MAX];
+    struct error error;
+    if (!thread__open(thread, &error)) {
+        atomic_store(&group->accepting_ended, true);
+        server_thread_failed(server, &error);
+        return;
+    }
+    server_thread_ready(server);
+    int64_t deadline_ns = 0;
+    while (!ready_is_over(&thread->ready)) {
+        int count = epoll_wait(thread->epoll, events, EVENTS_MAX, ready_wait_ms(deadline_ns));
+        deadline_ns = thread__turn(thread, events, count > 0 ? count : 0);
+    }
+}
+
+static void epoll__close(struct server *server)
+{
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->options.threads; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        if (thread != NULL) {
+            if (thread->epoll > 0) {
+                close(thread->epoll);
+            }
+            if (thread->wake_event > 0) {
+                close(thread->wake_event);
+            }
+        }
+    }
+    ready_group_close(server);
+}
+
+const struct model model_epoll = {
+    .name = "epoll",
+    .description = "readiness: an epoll instance per thread, level-triggered",
+    .kind = MODEL_REACTOR,
+    .open = epoll__open,
+    .run = epoll__run,
+    .wake = ready_group_wake,
+    .close = epoll__close,
+};

@@ -1,0 +1,225 @@
+/* poll: hand the kernel the whole list of sockets at every wait, then look through all of it.
+ *
+ * No limit on the number of sockets, but every wait costs by all of them, ready or not. A thread
+ * owns a list, a shard and its sessions; the first thread also accepts and hands connections out
+ * in turn. */
+#include "models/models.h"
+#include "models/ready.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* The first places of a list are not connections. */
+enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64, SENDS_PER_CLOCK_READ = 16 };
+
+struct model_thread {
+    struct ready_thread ready; /* first */
+    int wake_event;
+    struct pollfd *entries;
+    struct ready_conn **conns; /* of the same place in entries */
+    uint32_t count;
+    uint32_t count_max;
+};
+
+/* -------- open -------- */
+
+static void thread__wake(struct ready_thread *ready)
+{
+    struct model_thread *thread = (struct model_thread *)ready;
+    uint64_t one = 1;
+    /* Fails only when it would overflow: then the thread is woken already. */
+    (void)!write(thread->wake_event, &one, sizeof one);
+}
+
+static bool thread__grow(struct model_thread *thread)
+{
+    uint32_t count_max = thread->count_max == 0 ? SLOTS_MIN : thread->count_max * 2;
+    struct pollfd *entries = realloc(thread->entries, count_max * sizeof *entries);
+    if (entries == NULL) {
+        return false;
+    }
+    thread->entries = entries;
+    struct ready_conn **conns = realloc(thread->conns, count_max * sizeof *conns);
+    if (conns == NULL) {
+        return false;
+    }
+    thread->conns = conns;
+    thread->count_max = count_max;
+    return true;
+}
+
+static bool poll__open(struct server *server, struct error *error)
+{
+    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+        return false;
+    }
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; i < server->options.threads; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (thread->wake_event < 0 || !thread__grow(thread)) {
+            error_set(error, "poll: %s", error_system_text(errno));
+            return false;
+        }
+        thread->entries[SLOT_WAKE] = (struct pollfd){.fd = thread->wake_event, .events = POLLIN};
+        thread->entries[SLOT_LISTENER] = (struct pollfd){.fd = -1}; /* negative: passed over */
+        thread->count = SLOT_CONNECTIONS;
+    }
+    server_set_io(server, "poll", NULL);
+    return true;
+}
+
+/* -------- accept -------- */
+
+static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
+{
+    bool wanted = ready_accepts(&thread->ready, now_ns);
+    thread->entries[SLOT_LISTENER].fd = wanted ? (int)thread->ready.listener : -1;
+    thread->entries[SLOT_LISTENER].events = POLLIN;
+    thread->entries[SLOT_LISTENER].revents = 0;
+}
+
+static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+{
+    struct ready_conn *conn;
+    while ((conn = ready_take(&thread->ready, sizeof *conn, now_ns)) != NULL) {
+        if (thread->count == thread->count_max && !thread__grow(thread)) {
+            session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
+            continue;
+        }
+        conn->slot = thread->count++;
+        thread->conns[conn->slot] = conn;
+        thread->entries[conn->slot] = (struct pollfd){.fd = (int)conn->handle, .events = POLLIN};
+    }
+}
+
+/* -------- readable, writable -------- */
+
+static void thread__handle(struct model_thread *thread, struct ready_conn *conn, short revents,
+                           int64_t polled_ns)
+{
+    /* Errors and hang-ups are found by the read or write that they fail. */
+    if (conn->wants_write && (revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
+        ready_send(conn);
+    }
+    if (conn->wants_read && (revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
+        ready_receive(&thread->ready, conn, polled_ns);
+    }
+    if (!conn->wants_read && !conn->wants_write && (revents & (POLLERR | POLLHUP)) != 0) {
+        session_fail(&conn->session, ERROR_KIND_RESET); /* POLLHUP cannot be masked */
+    }
+}
+
+static void thread__handle_all(struct model_thread *thread, int ready_count, int64_t polled_ns)
+{
+    struct pollfd *entries = thread->entries;
+    if (ready_count > 0 && entries[SLOT_WAKE].revents != 0) {
+        uint64_t wakes;
+        (void)!read(thread->wake_event, &wakes, sizeof wakes);
+        ready_count--;
+    }
+    if (ready_count > 0 && entries[SLOT_LISTENER].revents != 0) {
+        ready_accept(&thread->ready, polled_ns);
+        ready_count--;
+    }
+    for (uint32_t i = SLOT_CONNECTIONS; ready_count > 0 && i < thread->count; i++) {
+        if (entries[i].revents != 0) {
+            thread__handle(thread, thread->conns[i], entries[i].revents, polled_ns);
+            ready_count--;
+        }
+    }
+}
+
+/* -------- close -------- */
+
+static void thread__remove(struct model_thread *thread, const struct ready_conn *conn)
+{
+    uint32_t last = --thread->count;
+    thread->entries[conn->slot] = thread->entries[last];
+    thread->conns[conn->slot] = thread->conns[last];
+    thread->conns[conn->slot]->slot = conn->slot;
+}
+
+static void thread__advance(struct model_thread *thread, struct ready_conn *conn, int64_t now_ns)
+{
+    if (!ready_advance(conn, now_ns)) {
+        if (conn->slot != 0) { /* 0: there was no place for it */
+            thread__remove(thread, conn);
+        }
+        ready_free(conn);
+        return;
+    }
+    thread->entries[conn->slot].events =
+        (short)((conn->wants_read ? POLLIN : 0) | (conn->wants_write ? POLLOUT : 0));
+}
+
+/* -------- run -------- */
+
+static int64_t thread__turn(struct model_thread *thread, int ready_count)
+{
+    const int64_t polled_ns = clock_now_ns();
+    struct session *session;
+    int started = 0;
+    ready_begin_turn(&thread->ready, ready_count);
+    thread__handle_all(thread, ready_count, polled_ns);
+    thread__adopt(thread, polled_ns);
+    int64_t now_ns = ready_finish_turn(&thread->ready);
+    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
+        if (++started % SENDS_PER_CLOCK_READ == 0) {
+            now_ns = clock_now_ns();
+        }
+        thread__advance(thread, (struct ready_conn *)session, now_ns);
+    }
+    thread__watch_listener(thread, now_ns);
+    return ready_end_turn(&thread->ready, now_ns);
+}
+
+static void poll__run(struct server *server, uint32_t index)
+{
+    struct ready_group *group = server->model_data;
+    struct model_thread *thread = (struct model_thread *)group->all[index];
+    struct error error;
+    if (index == 0 && !ready_listen(&thread->ready, &error)) {
+        atomic_store(&group->accepting_ended, true);
+        server_thread_failed(server, &error);
+        return;
+    }
+    server_thread_ready(server);
+    int64_t deadline_ns = 0;
+    while (!ready_is_over(&thread->ready)) {
+        int ready_count = poll(thread->entries, thread->count, ready_wait_ms(deadline_ns));
+        deadline_ns = thread__turn(thread, ready_count);
+    }
+}
+
+static void poll__close(struct server *server)
+{
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->options.threads; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        if (thread == NULL) {
+            continue;
+        }
+        if (thread->wake_event > 0) {
+            close(thread->wake_event);
+        }
+        free(thread->entries);
+        free(thread->conns);
+    }
+    ready_group_close(server);
+}
+
+const struct model model_poll = {
+    .name = "poll",
+    .description = "readiness: the list of all sockets goes to the kernel at every wait",
+    .kind = MODEL_REACTOR,
+    .open = poll__open,
+    .run = poll__run,
+    .wake = ready_group_wake,
+    .close = poll__close,
+};

@@ -1,0 +1,344 @@
+/* What every readiness model does alike with a socket that is ready. */
+#include "models/ready.h"
+
+#include "core/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { READY_BACKLOG = 4096, READY_ACCEPTS_PER_TURN = 64 };
+/* After a failed accept: no descriptors, usually. */
+#define READY_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
+
+/* -------- open -------- */
+
+static void ready__shard_wake(struct shard *shard)
+{
+    struct ready_thread *thread = shard->model_data;
+    thread->wake(thread);
+}
+
+static bool ready__open(struct ready_thread *thread, struct server *server, uint32_t index,
+                        void (*wake)(struct ready_thread *thread))
+{
+    thread->server = server;
+    thread->shard = &server->shards[index];
+    thread->recorder = &server->recorders[index];
+    thread->index = index;
+    thread->wake = wake;
+    thread->listener = CPORT_HANDLE_NONE;
+    thread->shard->model_data = thread;
+    thread->shard->wake = ready__shard_wake;
+    handoff_queue_open(&thread->handoffs);
+    thread->buffer = malloc(READY_RECV_BYTES_MAX);
+    return thread->buffer != NULL;
+}
+
+static void ready__close(struct ready_thread *thread)
+{
+    if (thread->listener != CPORT_HANDLE_NONE) {
+        stream_close(thread->listener, false);
+    }
+    handoff_queue_close(&thread->handoffs);
+    free(thread->buffer);
+    free(thread);
+}
+
+bool ready_group_open(struct server *server, size_t thread_bytes,
+                      void (*wake)(struct ready_thread *thread), struct error *error)
+{
+    struct ready_group *group = calloc(1, sizeof *group);
+    server->model_data = group;
+    error_set(error, "out of memory");
+    if (group == NULL) {
+        return false;
+    }
+    group->all = calloc(server->options.threads, sizeof *group->all);
+    for (uint32_t i = 0; group->all != NULL && i < server->options.threads; i++) {
+        group->all[i] = calloc(1, thread_bytes);
+        if (group->all[i] == NULL) {
+            return false;
+        }
+        group->all[i]->group = group;
+        if (!ready__open(group->all[i], server, i, wake)) {
+            return false;
+        }
+    }
+    return group->all != NULL;
+}
+
+void ready_group_close(struct server *server)
+{
+    struct ready_group *group = server->model_data;
+    if (group == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; group->all != NULL && i < server->options.threads; i++) {
+        if (group->all[i] != NULL) {
+            ready__close(group->all[i]);
+        }
+    }
+    free(group->all);
+    free(group);
+    server->model_data = NULL;
+}
+
+void ready_group_wake(struct server *server)
+{
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; i < server->options.threads; i++) {
+        group->all[i]->wake(group->all[i]);
+    }
+}
+
+bool ready_listen(struct ready_thread *thread, struct error *error)
+{
+    struct net_address bound;
+    if (!stream_listen(&thread->server->bind_address, READY_BACKLOG, &thread->listener, &bound,
+                       error)) {
+        return false;
+    }
+    server_listening(thread->server, &bound);
+    return true;
+}
+
+/* -------- accept -------- */
+
+static void ready__hand_out(struct ready_thread *thread, const struct handoff *entry)
+{
+    struct ready_thread *target = thread->group->all[thread->next_thread];
+    bool was_empty = false;
+    thread->next_thread = (thread->next_thread + 1) % thread->server->options.threads;
+    if (!handoff_queue_put(&target->handoffs, entry, &was_empty)) {
+        stream_close(entry->handle, true);
+        server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
+    } else if (was_empty && target != thread) {
+        target->wake(target);
+    }
+}
+
+void ready_accept(struct ready_thread *thread, int64_t now_ns)
+{
+    for (int i = 0; i < READY_ACCEPTS_PER_TURN; i++) {
+        struct handoff entry;
+        enum cport_result result = CPORT_OK;
+        thread->recorder->port.syscalls++;
+        switch (stream_accept(thread->listener, false, &entry.handle, &entry.peer, &result)) {
+        case STREAM_DONE:
+            if (server_admit(thread->server, thread->recorder, &entry.peer, now_ns)) {
+                ready__hand_out(thread, &entry);
+            } else {
+                stream_close(entry.handle, true);
+            }
+            break;
+        case STREAM_BLOCKED:
+            return;
+        case STREAM_FAILED:
+            thread->recorder->counters.errors[model_error_kind(result)]++;
+            if (result != CPORT_RESET) {
+                /* Out of descriptors, most likely: at once it would fail again and again. */
+                thread->accept_resume_ns = now_ns + READY_ACCEPT_PAUSE_NS;
+                return;
+            }
+            break;
+        }
+    }
+}
+
+bool ready_accepts(struct ready_thread *thread, int64_t now_ns)
+{
+    if (thread->accept_resume_ns != 0 && now_ns >= thread->accept_resume_ns) {
+        thread->accept_resume_ns = 0;
+    }
+    return thread->listener != CPORT_HANDLE_NONE && thread->accept_resume_ns == 0;
+}
+
+struct ready_conn *ready_take(struct ready_thread *thread, size_t conn_bytes, int64_t now_ns)
+{
+    struct handoff entry;
+    while (handoff_queue_take(&thread->handoffs, &entry)) {
+        struct ready_conn *conn = session_memory_alloc(conn_bytes);
+        if (conn != NULL) {
+            conn->handle = entry.handle;
+            session_open(&conn->session, thread->shard, NULL, &entry.peer, now_ns);
+            return conn;
+        }
+        stream_close(entry.handle, true);
+        server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
+    }
+    return NULL;
+}
+
+/* -------- readable -------- */
+
+void ready_receive(struct ready_thread *thread, struct ready_conn *conn, int64_t polled_ns)
+{
+    size_t bytes = 0;
+    enum cport_result result = CPORT_OK;
+    thread->recorder->port.syscalls++;
+    switch (stream_receive(conn->handle, thread->buffer, READY_RECV_BYTES_MAX, &bytes, &result)) {
+    case STREAM_DONE:
+        if (bytes > 0) {
+            session_receive(&conn->session, thread->buffer, bytes, polled_ns, clock_now_ns());
+        } else {
+            session_receive_end(&conn->session, polled_ns);
+        }
+        break;
+    case STREAM_BLOCKED:
+        break; /* told too early: the next wait tells again */
+    case STREAM_FAILED:
+        session_fail(&conn->session, model_error_kind(result));
+        break;
+    }
+}
+
+/* -------- writable -------- */
+
+void ready_send(struct ready_conn *conn)
+{
+    size_t bytes = 0;
+    enum cport_result result = CPORT_OK;
+    conn->session.shard->recorder->port.syscalls++;
+    switch (stream_send(conn->handle, conn->spans, conn->spans_count, &bytes, &result)) {
+    case STREAM_DONE:
+        conn->spans_count = 0;
+        session_sent(&conn->session, (uint32_t)bytes);
+        break;
+    case STREAM_BLOCKED:
+        break; /* stays under way */
+    case STREAM_FAILED:
+        conn->spans_count = 0;
+        session_sent(&conn->session, 0);
+        session_fail(&conn->session, model_error_kind(result));
+        break;
+    }
+}
+
+/* -------- close -------- */
+
+static void ready__end(struct ready_conn *conn, bool reset)
+{
+    if (conn->spans_count > 0) {
+        conn->spans_count = 0;
+        session_sent(&conn->session, 0);
+    }
+    stream_close(conn->handle, reset);
+    conn->handle = CPORT_HANDLE_NONE;
+}
+
+bool ready_advance(struct ready_conn *conn, int64_t now_ns)
+{
+    enum session_want want;
+    /* A send that went through has put the session on the dirty list again: it is gone on with
+     * there, in its turn. (To close it here would leave a freed session on that list.) */
+    while (!conn->session.dirty && (want = session_next(&conn->session)) != SESSION_NOTHING) {
+        switch (want) {
+        case SESSION_SEND:
+            conn->spans_count =
+                session_take_output(&conn->session, conn->spans, CPORT_SPANS_MAX, now_ns);
+            ready_send(conn);
+            break;
+        case SESSION_SHUTDOWN:
+            stream_shutdown(conn->handle);
+            break;
+        case SESSION_CLOSE_FIN:
+        case SESSION_CLOSE_RST:
+            ready__end(conn, want == SESSION_CLOSE_RST);
+            return false;
+        case SESSION_NOTHING:
+            break;
+        }
+    }
+    conn->wants_read = session_can_receive(&conn->session);
+    conn->wants_write = conn->spans_count > 0;
+    return true;
+}
+
+void ready_free(struct ready_conn *conn)
+{
+    session_end(&conn->session);
+    session_memory_free(conn);
+}
+
+/* -------- run -------- */
+
+static void ready__obey_stop(struct ready_thread *thread, int64_t now_ns)
+{
+    enum server_stop stop = server_stopping(thread->server);
+    if (stop == SERVER_RUNNING) {
+        return;
+    }
+    if (thread->listener != CPORT_HANDLE_NONE) {
+        stream_close(thread->listener, false);
+        thread->listener = CPORT_HANDLE_NONE;
+        atomic_store(&thread->group->accepting_ended, true);
+        ready_group_wake(thread->server);
+    }
+    if (stop == SERVER_STOP_NOW || now_ns >= server_drain_deadline_ns(thread->server)) {
+        shard_close_all(thread->shard, ERROR_KIND_OTHER);
+    } else {
+        shard_finish_all(thread->shard, now_ns);
+    }
+}
+
+void ready_begin_turn(struct ready_thread *thread, int ready_count)
+{
+    struct cport_stats *port = &thread->recorder->port;
+    port->polls++;
+    port->syscalls++;
+    if (ready_count > 0) {
+        port->completions += (uint64_t)ready_count;
+        port->batch_max =
+            (uint64_t)ready_count > port->batch_max ? (uint64_t)ready_count : port->batch_max;
+    }
+    shard_enter(thread->shard, thread->recorder);
+}
+
+int64_t ready_finish_turn(struct ready_thread *thread)
+{
+    int64_t now_ns = clock_now_ns();
+    shard_receive_mail(thread->shard);
+    ready__obey_stop(thread, now_ns);
+    shard_flush(thread->shard);
+    return now_ns;
+}
+
+int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns)
+{
+    int64_t deadline_ns = shard_sweep(thread->shard, now_ns);
+    shard_leave(thread->shard);
+    recorder_flush(thread->recorder, now_ns);
+    if (thread->index == 0) {
+        recorder_set_connections(
+            thread->recorder, now_ns,
+            atomic_load_explicit(&thread->server->connections, memory_order_relaxed));
+        /* At least once a second, so that the series has its level of connections. */
+        int64_t tick_ns =
+            now_ns + (thread->accept_resume_ns != 0 ? READY_ACCEPT_PAUSE_NS : NS_PER_S);
+        deadline_ns = tick_ns < deadline_ns ? tick_ns : deadline_ns;
+    }
+    if (server_stopping(thread->server) == SERVER_STOP_DRAIN) {
+        int64_t drain_ns = server_drain_deadline_ns(thread->server);
+        deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
+    }
+    return deadline_ns;
+}
+
+bool ready_is_over(struct ready_thread *thread)
+{
+    /* In this order: after accepting has ended the handoffs cannot grow. */
+    if (server_stopping(thread->server) == SERVER_RUNNING ||
+        !atomic_load(&thread->group->accepting_ended) || thread->shard->sessions_count > 0) {
+        return false;
+    }
+    return handoff_queue_is_empty(&thread->handoffs);
+}
+
+int ready_wait_ms(int64_t deadline_ns)
+{
+    int64_t wait_ns = deadline_ns - clock_now_ns();
+    if (wait_ns <= 0) {
+        return 0;
+    }
+    return wait_ns >= 60 * NS_PER_S ? 60000 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
+}

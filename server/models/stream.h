@@ -1,0 +1,40 @@
+/* Plain non-blocking stream sockets, for the models that wait for readiness or block.
+ *
+ * No buffering, no waiting: each call is one system call and says what it did. Any thread; a
+ * handle is used by one thread at a time, but that stream_shutdown_both() may come from another. */
+#ifndef DUMMYLOAD_SERVER_MODELS_STREAM_H
+#define DUMMYLOAD_SERVER_MODELS_STREAM_H
+
+#include "core/error.h"
+#include "core/span.h"
+#include "cport/cport.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum stream_status {
+    STREAM_DONE,    /* bytes were moved; receiving 0 bytes is the end of the stream */
+    STREAM_BLOCKED, /* nothing could be moved now */
+    STREAM_FAILED   /* see the result */
+};
+
+/* Listens, bound exclusively, non-blocking; *bound is the address that the system gave. */
+bool stream_listen(const struct net_address *address, int backlog, cport_handle *listener,
+                   struct net_address *bound, struct error *error);
+/* *handle is connected, TCP_NODELAY is set; non-blocking unless blocking is wanted. */
+enum stream_status stream_accept(cport_handle listener, bool blocking, cport_handle *handle,
+                                 struct net_address *peer, enum cport_result *result);
+enum stream_status stream_receive(cport_handle handle, uint8_t *buffer, size_t buffer_bytes,
+                                  size_t *bytes, enum cport_result *result);
+enum stream_status stream_send(cport_handle handle, const struct span *spans, int spans_count,
+                               size_t *bytes, enum cport_result *result);
+/* The sending half: the peer reads the end of the stream. */
+void stream_shutdown(cport_handle handle);
+/* Both halves: a thread that blocks in a call on the handle comes back. */
+void stream_shutdown_both(cport_handle handle);
+/* reset: with RST, what is unsent is dropped. */
+void stream_close(cport_handle handle, bool reset);
+
+#endif
