@@ -1,5 +1,7 @@
 #include "model.h"
 
+#include "server.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -11,6 +13,17 @@ const struct model *model_find(const char *name)
         }
     }
     return NULL;
+}
+
+uint32_t model_sessions_max(const struct model *model)
+{
+    uint32_t sessions_max = model->sessions_max > 0 ? model->sessions_max : UINT32_MAX;
+    uint32_t per_thread = model->sessions_per_thread_max;
+    if (per_thread > 0 && model->shards_count == 0 &&
+        sessions_max / SERVER_THREADS_MAX >= per_thread) {
+        sessions_max = per_thread * SERVER_THREADS_MAX;
+    }
+    return sessions_max;
 }
 
 const char *model_kind_text(enum model_kind kind)

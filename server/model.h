@@ -11,6 +11,10 @@
  *     wake(server)          any thread: what server_stopping() says has changed, look at it.
  *     close(server)         after all threads have ended. Also after a failed open().
  *
+ * A model whose threads can hold only so many sessions each (sessions_per_thread_max) begins with
+ * the threads asked for; its accepting thread starts more, up to server->threads_max, by
+ * server_add_thread(). What they need is made in open(), where failing can still be said.
+ *
  * A thread's recorder is &server->recorders[index]; with one shard per thread its shard is
  * &server->shards[index]. */
 #ifndef DUMMYLOAD_SERVER_MODEL_H
@@ -36,7 +40,7 @@ struct model {
     const char *name;
     const char *description; /* one line */
     enum model_kind kind;
-    uint32_t sessions_per_thread_max; /* 0: no limit of the model */
+    uint32_t sessions_per_thread_max; /* 0: no limit of the model. Else see above */
     uint32_t sessions_max;            /* 0: no limit of the model */
     uint32_t shards_count;            /* 0: one per thread, unshared; else so many, shared */
     bool chooses_io;                  /* takes --io */
@@ -51,6 +55,8 @@ extern const struct model *const model_table[];
 
 /* NULL when there is none of that name here. */
 const struct model *model_find(const char *name);
+/* How many sessions all threads together can hold; UINT32_MAX: the model sets no limit. */
+uint32_t model_sessions_max(const struct model *model);
 const char *model_kind_text(enum model_kind kind);
 /* How a failed receive or send counts. */
 enum error_kind model_error_kind(enum cport_result result);

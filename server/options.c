@@ -107,7 +107,8 @@ void options_print_models(void)
         printf("%-16s %s", "", model_kind_text(model->kind));
         if (model->kind != MODEL_NONE) {
             options__print_limit("sessions per thread", model->sessions_per_thread_max);
-            options__print_limit("in all", model->sessions_max);
+            uint32_t sessions_max = model_sessions_max(model);
+            options__print_limit("in all", sessions_max == UINT32_MAX ? 0 : sessions_max);
         }
         printf("\n");
     }

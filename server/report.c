@@ -53,7 +53,7 @@ static void report__add_server(const struct report *report, cJSON *result)
     cJSON_AddStringToObject(object, "model", options->model->name);
     cJSON_AddStringToObject(object, "model_kind", model_kind_text(options->model->kind));
     cJSON_AddStringToObject(object, "io", server->io_name);
-    json_add_u64(object, "workers", options->threads);
+    json_add_u64(object, "workers", server->recorders_count);
     json_add_u64(object, "shards", server->shards_count);
     cJSON_AddStringToObject(object, "handler", options->handler->name);
     cJSON_AddStringToObject(object, "framing", options->raw ? "raw" : "length");

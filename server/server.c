@@ -64,6 +64,15 @@ bool server_options_check(const struct server_options *options, struct error *er
                   options->threads);
         return false;
     }
+    uint32_t sessions_max = model_sessions_max(options->model);
+    if (options->connections_max > sessions_max) {
+        error_set(error,
+                  "--max-connections %" PRIu32 " is more than model %s can hold: at most %" PRIu32
+                  " in all, %" PRIu32 " in a thread (0: no limit); --list-models tells",
+                  options->connections_max, options->model->name, sessions_max,
+                  options->model->sessions_per_thread_max);
+        return false;
+    }
     return true;
 }
 
@@ -85,9 +94,15 @@ static void server__resolve_options(struct server *server)
         }
         options->connections_max = (uint32_t)most;
     }
-    const struct model *model = options->model;
-    if (model->sessions_max > 0 && options->connections_max > model->sessions_max) {
-        options->connections_max = model->sessions_max;
+    uint32_t sessions_max = model_sessions_max(options->model);
+    if (options->connections_max > sessions_max) {
+        options->connections_max = sessions_max;
+    }
+    server->threads_max = options->threads;
+    uint32_t per_thread = options->model->sessions_per_thread_max;
+    if (per_thread > 0 && options->model->shards_count == 0) {
+        uint32_t needed = (options->connections_max + per_thread - 1) / per_thread;
+        server->threads_max = needed > options->threads ? needed : options->threads;
     }
 }
 
@@ -110,7 +125,7 @@ static bool server__open_shards(struct server *server, struct error *error)
 {
     const struct model *model = server->options.model;
     bool shared = model->shards_count > 0;
-    uint32_t count = shared ? model->shards_count : server->options.threads;
+    uint32_t count = shared ? model->shards_count : server->threads_max;
     server->shards = calloc(count, sizeof *server->shards);
     if (server->shards == NULL) {
         error_set(error, "out of memory");
@@ -126,20 +141,32 @@ static bool server__open_shards(struct server *server, struct error *error)
     return true;
 }
 
-static bool server__open_recorders(struct server *server, struct error *error)
+static bool server__open_recorder(struct server *server, struct error *error)
 {
-    uint32_t threads = server->options.threads;
-    server->recorders = calloc(threads, sizeof *server->recorders);
-    if (server->recorders == NULL) {
+    uint32_t abnormal_max = RESULT_ABNORMAL_MAX / server->options.threads;
+    if (!recorder_open(&server->recorders[server->recorders_count], server->origin_ns, abnormal_max,
+                       error)) {
+        return false;
+    }
+    server->recorders_count++;
+    return true;
+}
+
+/* Room for all threads that there may be, and the recorders of those to begin with. */
+static bool server__open_threads(struct server *server, struct error *error)
+{
+    uint32_t count = server->threads_max;
+    server->recorders = calloc(count, sizeof *server->recorders);
+    server->threads = calloc(count, sizeof *server->threads);
+    server->thread_arguments = calloc(count, sizeof *server->thread_arguments);
+    if (server->recorders == NULL || server->threads == NULL || server->thread_arguments == NULL) {
         error_set(error, "out of memory");
         return false;
     }
-    for (uint32_t i = 0; i < threads; i++) {
-        if (!recorder_open(&server->recorders[i], server->origin_ns, RESULT_ABNORMAL_MAX / threads,
-                           error)) {
+    while (server->recorders_count < server->options.threads) {
+        if (!server__open_recorder(server, error)) {
             return false;
         }
-        server->recorders_count++;
     }
     return true;
 }
@@ -166,7 +193,7 @@ struct server *server_create(const struct server_options *options, struct error 
     }
     if ((options->model->kind != MODEL_NONE &&
          !net_address_resolve(options->bind, options->port, &server->bind_address, error)) ||
-        !server__open_shards(server, error) || !server__open_recorders(server, error)) {
+        !server__open_shards(server, error) || !server__open_threads(server, error)) {
         server_destroy(server);
         return NULL;
     }
@@ -188,30 +215,49 @@ static void server__thread(void *argument)
 static bool server__all_ready(struct server *server, bool *failed)
 {
     mutex_lock(&server->lock);
-    bool ready = server->threads_ready == server->options.threads;
+    bool ready = server->threads_ready >= server->options.threads;
     *failed = server->start_failed;
     mutex_unlock(&server->lock);
     return ready;
 }
 
-static bool server__start_threads(struct server *server, struct error *error)
+/* Under the lock: the first threads are started by server_start(), further ones meanwhile by the
+ * accepting thread. */
+static bool server__start_thread(struct server *server, struct error *error)
 {
-    uint32_t count = server->options.threads;
-    server->threads = calloc(count, sizeof *server->threads);
-    server->thread_arguments = calloc(count, sizeof *server->thread_arguments);
-    if (server->threads == NULL || server->thread_arguments == NULL) {
-        error_set(error, "out of memory");
+    uint32_t index = server->threads_started;
+    if (index == server->threads_max ||
+        (index == server->recorders_count && !server__open_recorder(server, error))) {
         return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        server->thread_arguments[i] = (struct server_thread){server, i};
-        if (!thread_start(&server->threads[i], server__thread, &server->thread_arguments[i], 0,
-                          error)) {
-            return false;
-        }
-        server->threads_started++;
+    server->thread_arguments[index] = (struct server_thread){server, index};
+    if (!thread_start(&server->threads[index], server__thread, &server->thread_arguments[index], 0,
+                      error)) {
+        return false;
     }
+    server->threads_started++;
     return true;
+}
+
+bool server_add_thread(struct server *server)
+{
+    struct error error;
+    mutex_lock(&server->lock);
+    bool started = server__start_thread(server, &error);
+    mutex_unlock(&server->lock);
+    return started;
+}
+
+/* Those to begin with. */
+static bool server__start_threads(struct server *server, struct error *error)
+{
+    bool started = true;
+    while (started && server_threads(server) < server->options.threads) {
+        mutex_lock(&server->lock);
+        started = server__start_thread(server, error);
+        mutex_unlock(&server->lock);
+    }
+    return started;
 }
 
 bool server_start(struct server *server, struct error *error)
@@ -255,16 +301,17 @@ void server_stop(struct server *server, enum server_stop stop)
 bool server_ended(struct server *server)
 {
     mutex_lock(&server->lock);
-    bool ended = server->threads_ended == server->options.threads;
+    bool ended = server->threads_ended == server->threads_started;
     mutex_unlock(&server->lock);
     return ended;
 }
 
 void server_join(struct server *server)
 {
-    while (server->threads_started > 0) {
-        server->threads_started--;
-        thread_join(&server->threads[server->threads_started]);
+    /* The accepting thread, which may start more, is among the first: none is missed. */
+    while (server->threads_joined < server_threads(server)) {
+        thread_join(&server->threads[server->threads_joined]);
+        server->threads_joined++;
     }
     if (server->ended_ns == 0) {
         server->ended_ns = clock_now_ns();
@@ -276,7 +323,7 @@ void server_destroy(struct server *server)
     if (server == NULL) {
         return;
     }
-    if (server->threads_started > 0) {
+    if (server->threads_joined < server_threads(server)) {
         server_stop(server, SERVER_STOP_NOW);
         server_join(server);
     }

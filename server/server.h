@@ -40,7 +40,8 @@ struct server_options {
     uint16_t port;    /* 0: a free one */
     bool raw;         /* --framing raw */
     enum cport_backend_kind io;
-    uint32_t threads;         /* 0: one per CPU */
+    uint32_t threads;         /* 0: one per CPU. Where the model limits the sessions of a thread,
+                                 further ones are started as connections come */
     uint32_t connections_max; /* 0: what the descriptor limit allows */
     uint32_t frame_bytes_max;
     uint64_t send_queue_bytes_max;
@@ -56,8 +57,10 @@ struct server {
     struct session_rules rules;
     struct shard *shards;
     uint32_t shards_count;
-    struct recorder *recorders; /* options.threads of them */
+    struct recorder *recorders; /* one for each thread that was started */
     uint32_t recorders_count;
+    uint32_t threads_max; /* options.threads, or, of a model with sessions_per_thread_max, as many
+                             as connections_max needs */
     bool model_opened;
     void *model_data;        /* the model's */
     atomic_uint connections; /* open, accepted ones included */
@@ -68,10 +71,11 @@ struct server {
     atomic_int stop; /* enum server_stop */
     atomic_llong stop_ns;
 
-    struct thread *threads;
+    struct thread *threads; /* threads_max places */
     struct server_thread *thread_arguments;
-    uint32_t threads_started;
     struct mutex lock; /* guards what follows */
+    uint32_t threads_started;
+    uint32_t threads_joined;
     uint32_t threads_ready;
     uint32_t threads_ended;
     bool start_failed;
@@ -103,6 +107,12 @@ enum server_stop server_stopping(const struct server *server);
 int64_t server_drain_deadline_ns(const struct server *server);
 /* The server listens on address (asked from the system). Before the thread is ready. */
 void server_listening(struct server *server, const struct net_address *address);
+/* The accepting thread only, for a model with sessions_per_thread_max: starts one more thread, that
+ * of the next index; its set-up must not fail. False: threads_max run already, or the system has no
+ * memory or no thread left. */
+bool server_add_thread(struct server *server);
+/* How many threads were started until now. */
+uint32_t server_threads(struct server *server);
 /* Which port backend serves, and the line of a fall-back or NULL. */
 void server_set_io(struct server *server, const char *name, const char *fallback);
 void server_thread_ready(struct server *server);

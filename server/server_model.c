@@ -25,6 +25,14 @@ void server_listening(struct server *server, const struct net_address *address)
     mutex_unlock(&server->lock);
 }
 
+uint32_t server_threads(struct server *server)
+{
+    mutex_lock(&server->lock);
+    uint32_t count = server->threads_started;
+    mutex_unlock(&server->lock);
+    return count;
+}
+
 void server_set_io(struct server *server, const char *name, const char *fallback)
 {
     mutex_lock(&server->lock);

@@ -38,6 +38,7 @@ bool shard_open(struct shard *shard, const struct session_rules *rules, struct s
     mutex_open(&shard->lock);
     mutex_open(&shard->mail_lock);
     atomic_init(&shard->mail_waiting, false);
+    atomic_init(&shard->inhabited, false);
     return true;
 }
 
@@ -89,6 +90,9 @@ void shard_join(struct shard *shard, struct session *session)
     }
     shard->sessions = session;
     shard->sessions_count++;
+    if (shard->sessions_opened == 1) {
+        atomic_store(&shard->inhabited, true);
+    }
 }
 
 void shard_part(struct shard *shard, struct session *session)
@@ -165,7 +169,8 @@ static void shard__spread(struct shard *shard, uint64_t room, struct shared_buff
                           uint32_t messages_count, int64_t received_ns)
 {
     for (uint32_t i = 0; i < shard->all_count; i++) {
-        if (i != shard->index && !shard_post(&shard->all[i], room, buffer, messages_count)) {
+        if (i != shard->index && atomic_load(&shard->all[i].inhabited) &&
+            !shard_post(&shard->all[i], room, buffer, messages_count)) {
             shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
         }
     }

@@ -68,6 +68,8 @@ struct shard {
     struct mutex lock; /* shared only */
 
     /* The mailbox: under mail_lock. */
+    atomic_bool inhabited; /* a session has joined. Before, mail would have no reader, and the
+                              shard perhaps no thread to empty the mailbox */
     struct mutex mail_lock;
     struct shard_mail *mail;
     uint32_t mail_count;
