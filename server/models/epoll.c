@@ -44,7 +44,7 @@ static bool epoll__open(struct server *server, struct error *error)
         return false;
     }
     struct ready_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->options.threads; i++) {
+    for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->epoll = epoll_create1(EPOLL_CLOEXEC);
         thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -193,7 +193,7 @@ static void epoll__run(struct server *server, uint32_t index)
 static void epoll__close(struct server *server)
 {
     struct ready_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->options.threads; i++) {
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread != NULL) {
             if (thread->epoll > 0) {

@@ -59,7 +59,7 @@ static bool poll__open(struct server *server, struct error *error)
         return false;
     }
     struct ready_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->options.threads; i++) {
+    for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (thread->wake_event < 0 || !thread__grow(thread)) {
@@ -200,7 +200,7 @@ static void poll__run(struct server *server, uint32_t index)
 static void poll__close(struct server *server)
 {
     struct ready_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->options.threads; i++) {
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread == NULL) {
             continue;

@@ -53,8 +53,8 @@ bool ready_group_open(struct server *server, size_t thread_bytes,
     if (group == NULL) {
         return false;
     }
-    group->all = calloc(server->options.threads, sizeof *group->all);
-    for (uint32_t i = 0; group->all != NULL && i < server->options.threads; i++) {
+    group->all = calloc(server->threads_max, sizeof *group->all);
+    for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
         group->all[i] = calloc(1, thread_bytes);
         if (group->all[i] == NULL) {
             return false;
@@ -73,7 +73,7 @@ void ready_group_close(struct server *server)
     if (group == NULL) {
         return;
     }
-    for (uint32_t i = 0; group->all != NULL && i < server->options.threads; i++) {
+    for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
         if (group->all[i] != NULL) {
             ready__close(group->all[i]);
         }
@@ -86,7 +86,7 @@ void ready_group_close(struct server *server)
 void ready_group_wake(struct server *server)
 {
     struct ready_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->options.threads; i++) {
+    for (uint32_t i = 0; i < server->threads_max; i++) {
         group->all[i]->wake(group->all[i]);
     }
 }
@@ -104,12 +104,32 @@ bool ready_listen(struct ready_thread *thread, struct error *error)
 
 /* -------- accept -------- */
 
+/* The next thread in turn that has room; when all are full, one more thread. NULL: none could be
+ * started. */
+static struct ready_thread *ready__choose(struct ready_thread *thread)
+{
+    struct ready_thread **all = thread->group->all;
+    struct server *server = thread->server;
+    const uint32_t per_thread_max = server->options.model->sessions_per_thread_max;
+    const uint32_t count = server_threads(server);
+    for (uint32_t i = 0; i < count; i++) {
+        struct ready_thread *target = all[thread->next_thread];
+        thread->next_thread = (thread->next_thread + 1) % count;
+        if (per_thread_max == 0 || atomic_load(&target->sessions_count) < per_thread_max) {
+            return target;
+        }
+    }
+    return server_add_thread(server) ? all[count] : NULL;
+}
+
 static void ready__hand_out(struct ready_thread *thread, const struct handoff *entry)
 {
-    struct ready_thread *target = thread->group->all[thread->next_thread];
+    struct ready_thread *target = ready__choose(thread);
     bool was_empty = false;
-    thread->next_thread = (thread->next_thread + 1) % thread->server->options.threads;
-    if (!handoff_queue_put(&target->handoffs, entry, &was_empty)) {
+    if (target != NULL) {
+        atomic_fetch_add(&target->sessions_count, 1);
+    }
+    if (target == NULL || !handoff_queue_put(&target->handoffs, entry, &was_empty)) {
         stream_close(entry->handle, true);
         server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
     } else if (was_empty && target != thread) {
@@ -163,6 +183,7 @@ struct ready_conn *ready_take(struct ready_thread *thread, size_t conn_bytes, in
             session_open(&conn->session, thread->shard, NULL, &entry.peer, now_ns);
             return conn;
         }
+        atomic_fetch_sub(&thread->sessions_count, 1);
         stream_close(entry.handle, true);
         server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
     }
@@ -256,7 +277,9 @@ bool ready_advance(struct ready_conn *conn, int64_t now_ns)
 
 void ready_free(struct ready_conn *conn)
 {
+    struct ready_thread *thread = conn->session.shard->model_data;
     session_end(&conn->session);
+    atomic_fetch_sub(&thread->sessions_count, 1); /* only now: it may be given the place anew */
     session_memory_free(conn);
 }
 

@@ -25,7 +25,7 @@ struct ready_thread;
 
 /* What the threads of one server share. */
 struct ready_group {
-    struct ready_thread **all;   /* options.threads of them */
+    struct ready_thread **all;   /* server->threads_max of them; the later ones start as needed */
     atomic_bool accepting_ended; /* no further connection will be handed out */
 };
 
@@ -37,6 +37,7 @@ struct ready_thread {
     struct recorder *recorder;
     uint32_t index;
     struct handoff_queue handoffs;
+    atomic_uint sessions_count; /* handed to it and not yet freed, for the model's limit */
     /* Makes the thread's wait return. Any thread. */
     void (*wake)(struct ready_thread *thread);
 
@@ -50,7 +51,7 @@ struct ready_thread {
 
 enum { READY_RECV_BYTES_MAX = 65536 };
 
-/* The model's open(): allocates options.threads structs of thread_bytes (a ready_thread first),
+/* The model's open(): allocates server->threads_max structs of thread_bytes (a ready_thread first),
  * prepares each and sets server->model_data to the group. */
 bool ready_group_open(struct server *server, size_t thread_bytes,
                       void (*wake)(struct ready_thread *thread), struct error *error);
@@ -62,7 +63,8 @@ void ready_group_wake(struct server *server);
 bool ready_listen(struct ready_thread *thread, struct error *error);
 
 /* The listener is readable: accepts what waits (a bounded number) and hands each to the next
- * thread in turn, itself included. */
+ * thread in turn, itself included. Threads that hold sessions_per_thread_max are passed over; when
+ * all do, a further thread is started. */
 void ready_accept(struct ready_thread *thread, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool ready_accepts(struct ready_thread *thread, int64_t now_ns);
