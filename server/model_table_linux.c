@@ -7,6 +7,7 @@ const struct model *const model_table[] = {
     &model_uring,
     &model_epoll,
     &model_poll,
+    &model_select,
     &model_null,
     NULL,
 };

@@ -6,12 +6,12 @@
  * and hands connections out in turn. */
 #include "models/models.h"
 #include "models/ready.h"
+#include "models/waker.h"
 
 #include "core/clock.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 256, SENDS_PER_CLOCK_READ = 16 };
@@ -24,7 +24,7 @@ struct conn {
 struct model_thread {
     struct ready_thread ready; /* first */
     int epoll;
-    int wake_event;
+    cport_handle waker;
     bool listening; /* the listener is registered */
 };
 
@@ -32,10 +32,7 @@ struct model_thread {
 
 static void thread__wake(struct ready_thread *ready)
 {
-    struct model_thread *thread = (struct model_thread *)ready;
-    uint64_t one = 1;
-    /* Fails only when it would overflow: then the thread is woken already. */
-    (void)!write(thread->wake_event, &one, sizeof one);
+    waker_wake(((struct model_thread *)ready)->waker);
 }
 
 static bool epoll__open(struct server *server, struct error *error)
@@ -46,10 +43,17 @@ static bool epoll__open(struct server *server, struct error *error)
     struct ready_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
+        thread->epoll = -1;
+        thread->waker = CPORT_HANDLE_NONE;
+    }
+    for (uint32_t i = 0; i < server->threads_max; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->epoll = epoll_create1(EPOLL_CLOEXEC);
-        thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (thread->epoll < 0 || thread->wake_event < 0) {
+        if (thread->epoll < 0) {
             error_set(error, "epoll: %s", error_system_text(errno));
+            return false;
+        }
+        if (!waker_open(&thread->waker, error)) {
             return false;
         }
     }
@@ -66,7 +70,7 @@ static bool thread__watch(struct model_thread *thread, int operation, int fd, ui
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (!thread__watch(thread, EPOLL_CTL_ADD, thread->wake_event, EPOLLIN, &thread->wake_event)) {
+    if (!thread__watch(thread, EPOLL_CTL_ADD, (int)thread->waker, EPOLLIN, &thread->waker)) {
         error_set(error, "epoll: %s", error_system_text(errno));
         return false;
     }
@@ -106,9 +110,8 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 static void thread__handle(struct model_thread *thread, const struct epoll_event *event,
                            int64_t polled_ns)
 {
-    if (event->data.ptr == &thread->wake_event) {
-        uint64_t count;
-        (void)!read(thread->wake_event, &count, sizeof count);
+    if (event->data.ptr == &thread->waker) {
+        waker_clear(thread->waker);
         return;
     }
     if (event->data.ptr == thread) {
@@ -196,12 +199,10 @@ static void epoll__close(struct server *server)
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread != NULL) {
-            if (thread->epoll > 0) {
+            if (thread->epoll >= 0) {
                 close(thread->epoll);
             }
-            if (thread->wake_event > 0) {
-                close(thread->wake_event);
-            }
+            waker_close(thread->waker);
         }
     }
     ready_group_close(server);

@@ -9,6 +9,7 @@ extern const struct model model_iocp_per_worker; /* cport_model.c */
 extern const struct model model_iocp;            /* model_iocp.c */
 extern const struct model model_epoll;           /* epoll.c */
 extern const struct model model_poll;            /* poll.c */
+extern const struct model model_select;          /* select.c */
 extern const struct model model_null;            /* null_model.c */
 
 #endif

@@ -5,21 +5,19 @@
  * in turn. */
 #include "models/models.h"
 #include "models/ready.h"
+#include "models/waker.h"
 
 #include "core/clock.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* The first places of a list are not connections. */
 enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64, SENDS_PER_CLOCK_READ = 16 };
 
 struct model_thread {
     struct ready_thread ready; /* first */
-    int wake_event;
+    cport_handle waker;
     struct pollfd *entries;
     struct ready_conn **conns; /* of the same place in entries */
     uint32_t count;
@@ -30,10 +28,7 @@ struct model_thread {
 
 static void thread__wake(struct ready_thread *ready)
 {
-    struct model_thread *thread = (struct model_thread *)ready;
-    uint64_t one = 1;
-    /* Fails only when it would overflow: then the thread is woken already. */
-    (void)!write(thread->wake_event, &one, sizeof one);
+    waker_wake(((struct model_thread *)ready)->waker);
 }
 
 static bool thread__grow(struct model_thread *thread)
@@ -60,13 +55,18 @@ static bool poll__open(struct server *server, struct error *error)
     }
     struct ready_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
+        ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
+    }
+    for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
-        thread->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (thread->wake_event < 0 || !thread__grow(thread)) {
-            error_set(error, "poll: %s", error_system_text(errno));
+        if (!waker_open(&thread->waker, error)) {
             return false;
         }
-        thread->entries[SLOT_WAKE] = (struct pollfd){.fd = thread->wake_event, .events = POLLIN};
+        if (!thread__grow(thread)) {
+            error_set(error, "out of memory");
+            return false;
+        }
+        thread->entries[SLOT_WAKE] = (struct pollfd){.fd = (int)thread->waker, .events = POLLIN};
         thread->entries[SLOT_LISTENER] = (struct pollfd){.fd = -1}; /* negative: passed over */
         thread->count = SLOT_CONNECTIONS;
     }
@@ -119,8 +119,7 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
 {
     struct pollfd *entries = thread->entries;
     if (ready_count > 0 && entries[SLOT_WAKE].revents != 0) {
-        uint64_t wakes;
-        (void)!read(thread->wake_event, &wakes, sizeof wakes);
+        waker_clear(thread->waker);
         ready_count--;
     }
     if (ready_count > 0 && entries[SLOT_LISTENER].revents != 0) {
@@ -205,9 +204,7 @@ static void poll__close(struct server *server)
         if (thread == NULL) {
             continue;
         }
-        if (thread->wake_event > 0) {
-            close(thread->wake_event);
-        }
+        waker_close(thread->waker);
         free(thread->entries);
         free(thread->conns);
     }

@@ -1,7 +1,8 @@
 /* Plain non-blocking stream sockets, for the models that wait for readiness or block.
  *
  * No buffering, no waiting: each call is one system call and says what it did. Any thread; a
- * handle is used by one thread at a time, but that stream_shutdown_both() may come from another. */
+ * handle is used by one thread at a time, but that stream_shutdown() and
+ * stream_interrupt() may come from another, and one may receive while another sends. */
 #ifndef DUMMYLOAD_SERVER_MODELS_STREAM_H
 #define DUMMYLOAD_SERVER_MODELS_STREAM_H
 
@@ -32,8 +33,10 @@ enum stream_status stream_send(cport_handle handle, const struct span *spans, in
                                size_t *bytes, enum cport_result *result);
 /* The sending half: the peer reads the end of the stream. */
 void stream_shutdown(cport_handle handle);
-/* Both halves: a thread that blocks in a call on the handle comes back. */
-void stream_shutdown_both(cport_handle handle);
+/* For blocking sockets, from another thread: one that waits in stream_receive(), or calls it from
+ * now on, comes back with an end or a failure; with sending, one in stream_send() too. Receiving
+ * alone is ended without a word to the peer, so that a reset can still follow. */
+void stream_interrupt(cport_handle handle, bool sending);
 /* reset: with RST, what is unsent is dropped. */
 void stream_close(cport_handle handle, bool reset);
 

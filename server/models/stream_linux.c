@@ -89,9 +89,11 @@ void stream_shutdown(cport_handle handle)
     shutdown((int)handle, SHUT_WR);
 }
 
-void stream_shutdown_both(cport_handle handle)
+void stream_interrupt(cport_handle handle, bool sending)
 {
-    shutdown((int)handle, SHUT_RDWR);
+    /* A send that waits does so because the peer's window is shut: it will not see the FIN, which
+     * stands behind the bytes, before a reset. */
+    shutdown((int)handle, sending ? SHUT_RDWR : SHUT_RD);
 }
 
 void stream_close(cport_handle handle, bool reset)
