@@ -122,19 +122,26 @@ static struct ready_thread *ready__choose(struct ready_thread *thread)
     return server_add_thread(server) ? all[count] : NULL;
 }
 
-static void ready__hand_out(struct ready_thread *thread, const struct handoff *entry)
+void ready_hand_out(struct ready_thread *thread, const struct handoff *entry, int64_t now_ns)
 {
+    if (!server_admit(thread->server, thread->recorder, &entry->peer, now_ns)) {
+        stream_close(entry->handle, true);
+        return;
+    }
     struct ready_thread *target = ready__choose(thread);
     bool was_empty = false;
     if (target != NULL) {
-        atomic_fetch_add(&target->sessions_count, 1);
+        atomic_fetch_add(&target->sessions_count, 1); /* first: the taker may end it at once */
+        if (handoff_queue_put(&target->handoffs, entry, &was_empty)) {
+            if (was_empty && target != thread) {
+                target->wake(target);
+            }
+            return;
+        }
+        atomic_fetch_sub(&target->sessions_count, 1);
     }
-    if (target == NULL || !handoff_queue_put(&target->handoffs, entry, &was_empty)) {
-        stream_close(entry->handle, true);
-        server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
-    } else if (was_empty && target != thread) {
-        target->wake(target);
-    }
+    stream_close(entry->handle, true);
+    server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
 }
 
 void ready_accept(struct ready_thread *thread, int64_t now_ns)
@@ -145,11 +152,7 @@ void ready_accept(struct ready_thread *thread, int64_t now_ns)
         thread->recorder->port.syscalls++;
         switch (stream_accept(thread->listener, false, &entry.handle, &entry.peer, &result)) {
         case STREAM_DONE:
-            if (server_admit(thread->server, thread->recorder, &entry.peer, now_ns)) {
-                ready__hand_out(thread, &entry);
-            } else {
-                stream_close(entry.handle, true);
-            }
+            ready_hand_out(thread, &entry, now_ns);
             break;
         case STREAM_BLOCKED:
             return;
@@ -192,12 +195,15 @@ struct ready_conn *ready_take(struct ready_thread *thread, size_t conn_bytes, in
 
 /* -------- readable -------- */
 
-void ready_receive(struct ready_thread *thread, struct ready_conn *conn, int64_t polled_ns)
+enum stream_status ready_receive(struct ready_thread *thread, struct ready_conn *conn,
+                                 int64_t polled_ns)
 {
     size_t bytes = 0;
     enum cport_result result = CPORT_OK;
     thread->recorder->port.syscalls++;
-    switch (stream_receive(conn->handle, thread->buffer, READY_RECV_BYTES_MAX, &bytes, &result)) {
+    enum stream_status status =
+        stream_receive(conn->handle, thread->buffer, READY_RECV_BYTES_MAX, &bytes, &result);
+    switch (status) {
     case STREAM_DONE:
         if (bytes > 0) {
             session_receive(&conn->session, thread->buffer, bytes, polled_ns, clock_now_ns());
@@ -211,6 +217,7 @@ void ready_receive(struct ready_thread *thread, struct ready_conn *conn, int64_t
         session_fail(&conn->session, model_error_kind(result));
         break;
     }
+    return status;
 }
 
 /* -------- writable -------- */
@@ -278,8 +285,10 @@ bool ready_advance(struct ready_conn *conn, int64_t now_ns)
 void ready_free(struct ready_conn *conn)
 {
     struct ready_thread *thread = conn->session.shard->model_data;
+    /* First: once the session has ended another may be admitted, and must find this place. The
+     * model has taken the socket out of its set already. */
+    atomic_fetch_sub(&thread->sessions_count, 1);
     session_end(&conn->session);
-    atomic_fetch_sub(&thread->sessions_count, 1); /* only now: it may be given the place anew */
     session_memory_free(conn);
 }
 

@@ -62,9 +62,11 @@ void ready_group_wake(struct server *server);
 /* Index 0: opens the listener. */
 bool ready_listen(struct ready_thread *thread, struct error *error);
 
-/* The listener is readable: accepts what waits (a bounded number) and hands each to the next
- * thread in turn, itself included. Threads that hold sessions_per_thread_max are passed over; when
- * all do, a further thread is started. */
+/* An accepted connection: resets it when there are too many, else gives it to the next thread in
+ * turn, itself included. Threads that hold sessions_per_thread_max are passed over; when all do, a
+ * further thread is started. Index 0 only. */
+void ready_hand_out(struct ready_thread *thread, const struct handoff *entry, int64_t now_ns);
+/* The listener is readable: accepts what waits (a bounded number) and hands each out. */
 void ready_accept(struct ready_thread *thread, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool ready_accepts(struct ready_thread *thread, int64_t now_ns);
@@ -72,7 +74,8 @@ bool ready_accepts(struct ready_thread *thread, int64_t now_ns);
 struct ready_conn *ready_take(struct ready_thread *thread, size_t conn_bytes, int64_t now_ns);
 
 /* The socket is readable: one receive of at most READY_RECV_BYTES_MAX, given to the session. */
-void ready_receive(struct ready_thread *thread, struct ready_conn *conn, int64_t polled_ns);
+enum stream_status ready_receive(struct ready_thread *thread, struct ready_conn *conn,
+                                 int64_t polled_ns);
 /* The socket is writable: goes on with the send under way. */
 void ready_send(struct ready_conn *conn);
 /* Starts what the session wants and sets wants_read and wants_write. False: the socket is closed;
