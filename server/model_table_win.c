@@ -6,6 +6,8 @@
 const struct model *const model_table[] = {
     &model_iocp,
     &model_iocp_per_worker,
+    &model_event_select,
+    &model_select,
     &model_null,
     NULL,
 };

@@ -47,7 +47,7 @@ bool select_has(const struct select_set *set, cport_handle handle)
 
 int select_wait(struct select_set *readable, struct select_set *writable, int wait_ms)
 {
-    const struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
+    struct timeval wait = {wait_ms / 1000, wait_ms % 1000 * 1000};
     return select(0, set__inner(readable), set__inner(writable), NULL, &wait);
 }
 
