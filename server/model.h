@@ -43,6 +43,8 @@ struct model {
     uint32_t sessions_per_thread_max; /* 0: no limit of the model. Else see above */
     uint32_t sessions_max;            /* 0: no limit of the model */
     uint32_t shards_count;            /* 0: one per thread, unshared; else so many, shared */
+    bool shares_shards;               /* one per thread, but other threads of the model's work on it
+                                         too: locked */
     bool chooses_io;                  /* takes --io */
     bool (*open)(struct server *server, struct error *error); /* may be NULL */
     void (*run)(struct server *server, uint32_t index);

@@ -124,8 +124,8 @@ static void server__make_rules(struct server *server)
 static bool server__open_shards(struct server *server, struct error *error)
 {
     const struct model *model = server->options.model;
-    bool shared = model->shards_count > 0;
-    uint32_t count = shared ? model->shards_count : server->threads_max;
+    bool shared = model->shards_count > 0 || model->shares_shards;
+    uint32_t count = model->shards_count > 0 ? model->shards_count : server->threads_max;
     server->shards = calloc(count, sizeof *server->shards);
     if (server->shards == NULL) {
         error_set(error, "out of memory");

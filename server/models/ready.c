@@ -150,7 +150,8 @@ void ready_accept(struct ready_thread *thread, int64_t now_ns)
         struct handoff entry;
         enum cport_result result = CPORT_OK;
         thread->recorder->port.syscalls++;
-        switch (stream_accept(thread->listener, false, &entry.handle, &entry.peer, &result)) {
+        switch (stream_accept(thread->listener, thread->group->blocking, &entry.handle, &entry.peer,
+                              &result)) {
         case STREAM_DONE:
             ready_hand_out(thread, &entry, now_ns);
             break;
@@ -316,6 +317,7 @@ static void ready__obey_stop(struct ready_thread *thread, int64_t now_ns)
 void ready_begin_turn(struct ready_thread *thread, int ready_count)
 {
     struct cport_stats *port = &thread->recorder->port;
+    shard_enter(thread->shard, thread->recorder);
     port->polls++;
     port->syscalls++;
     if (ready_count > 0) {
@@ -323,7 +325,6 @@ void ready_begin_turn(struct ready_thread *thread, int ready_count)
         port->batch_max =
             (uint64_t)ready_count > port->batch_max ? (uint64_t)ready_count : port->batch_max;
     }
-    shard_enter(thread->shard, thread->recorder);
 }
 
 int64_t ready_finish_turn(struct ready_thread *thread)
@@ -338,7 +339,6 @@ int64_t ready_finish_turn(struct ready_thread *thread)
 int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns)
 {
     int64_t deadline_ns = shard_sweep(thread->shard, now_ns);
-    shard_leave(thread->shard);
     recorder_flush(thread->recorder, now_ns);
     if (thread->index == 0) {
         recorder_set_connections(
@@ -353,6 +353,7 @@ int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns)
         int64_t drain_ns = server_drain_deadline_ns(thread->server);
         deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
     }
+    shard_leave(thread->shard);
     return deadline_ns;
 }
 

@@ -26,6 +26,7 @@ struct ready_thread;
 /* What the threads of one server share. */
 struct ready_group {
     struct ready_thread **all;   /* server->threads_max of them; the later ones start as needed */
+    bool blocking;               /* accepted sockets are to block */
     atomic_bool accepting_ended; /* no further connection will be handed out */
 };
 
@@ -89,7 +90,7 @@ void ready_begin_turn(struct ready_thread *thread, int ready_count);
 /* The end of a turn, between the events and the dirty sessions: mail, stopping, broadcasts.
  * Returns the clock. */
 int64_t ready_finish_turn(struct ready_thread *thread);
-/* After the dirty sessions: leaves the shard, records, and returns until when the next wait may
+/* After the dirty sessions: records, leaves the shard, and returns until when the next wait may
  * last. */
 int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns);
 /* The time left until deadline_ns as poll() and its like take it: milliseconds, rounded up (a wait

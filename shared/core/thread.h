@@ -22,6 +22,14 @@ struct mutex {
     } u;
 };
 
+/* Something to wait for, beside a mutex that guards what it is. */
+struct condition {
+    union {
+        uint64_t storage[8]; /* pthread_cond_t or CONDITION_VARIABLE */
+        void *align;
+    } u;
+};
+
 /* Starts run(argument). The struct must stay in place until thread_join() has returned.
  * stack_bytes 0 means the system's default. Fails when the system has no thread left. */
 bool thread_start(struct thread *thread, void (*run)(void *argument), void *argument,
@@ -35,5 +43,12 @@ void mutex_open(struct mutex *mutex);
 void mutex_close(struct mutex *mutex);
 void mutex_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
+
+void condition_open(struct condition *condition);
+void condition_close(struct condition *condition);
+/* With the mutex held: lets it go, waits for condition_wake_all(), takes it again. May return
+ * without a wake: look at what you wait for. */
+void condition_wait(struct condition *condition, struct mutex *mutex);
+void condition_wake_all(struct condition *condition);
 
 #endif

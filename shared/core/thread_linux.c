@@ -10,6 +10,8 @@
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(((struct mutex *)0)->u.storage),
                "struct mutex is too small for a pthread_mutex_t");
+_Static_assert(sizeof(pthread_cond_t) <= sizeof(((struct condition *)0)->u.storage),
+               "struct condition is too small for a pthread_cond_t");
 _Static_assert(sizeof(pthread_t) <= sizeof(uintptr_t), "a pthread_t does not fit");
 
 static void *thread__main(void *argument)
@@ -108,4 +110,29 @@ void mutex_lock(struct mutex *mutex)
 void mutex_unlock(struct mutex *mutex)
 {
     must(pthread_mutex_unlock(mutex__inner(mutex)) == 0);
+}
+
+static pthread_cond_t *condition__inner(struct condition *condition)
+{
+    return (pthread_cond_t *)(void *)condition->u.storage;
+}
+
+void condition_open(struct condition *condition)
+{
+    must(pthread_cond_init(condition__inner(condition), NULL) == 0);
+}
+
+void condition_close(struct condition *condition)
+{
+    must(pthread_cond_destroy(condition__inner(condition)) == 0);
+}
+
+void condition_wait(struct condition *condition, struct mutex *mutex)
+{
+    must(pthread_cond_wait(condition__inner(condition), mutex__inner(mutex)) == 0);
+}
+
+void condition_wake_all(struct condition *condition)
+{
+    must(pthread_cond_broadcast(condition__inner(condition)) == 0);
 }

@@ -85,3 +85,31 @@ void mutex_unlock(struct mutex *mutex)
 {
     ReleaseSRWLockExclusive(mutex__lock_of(mutex));
 }
+
+static CONDITION_VARIABLE *condition__inner(struct condition *condition)
+{
+    _Static_assert(sizeof(CONDITION_VARIABLE) <= sizeof condition->u,
+                   "struct condition is too small");
+    return (CONDITION_VARIABLE *)(void *)&condition->u;
+}
+
+void condition_open(struct condition *condition)
+{
+    InitializeConditionVariable(condition__inner(condition));
+}
+
+void condition_close(struct condition *condition)
+{
+    (void)condition; /* a CONDITION_VARIABLE holds nothing */
+}
+
+void condition_wait(struct condition *condition, struct mutex *mutex)
+{
+    must(SleepConditionVariableSRW(condition__inner(condition), mutex__lock_of(mutex), INFINITE,
+                                   0));
+}
+
+void condition_wake_all(struct condition *condition)
+{
+    WakeAllConditionVariable(condition__inner(condition));
+}

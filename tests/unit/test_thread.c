@@ -60,6 +60,44 @@ static void test_argument_and_result_cross_the_join(void **state)
     }
 }
 
+struct turns {
+    struct mutex mutex;
+    struct condition condition;
+    int count; /* even: the main thread's turn */
+};
+
+static void turns_take(struct turns *turns, int remainder)
+{
+    mutex_lock(&turns->mutex);
+    for (int i = 0; i < 1000; i++) {
+        while (turns->count % 2 != remainder)
+            condition_wait(&turns->condition, &turns->mutex);
+        turns->count++;
+        condition_wake_all(&turns->condition);
+    }
+    mutex_unlock(&turns->mutex);
+}
+
+static void take_odd_turns(void *argument)
+{
+    turns_take(argument, 1);
+}
+
+static void test_threads_take_turns_by_a_condition(void **state)
+{
+    (void)state;
+    static struct turns turns;
+    struct thread thread;
+    mutex_open(&turns.mutex);
+    condition_open(&turns.condition);
+    assert_true(thread_start(&thread, take_odd_turns, &turns, 0, NULL));
+    turns_take(&turns, 0);
+    thread_join(&thread);
+    assert_int_equal(turns.count, 2000);
+    condition_close(&turns.condition);
+    mutex_close(&turns.mutex);
+}
+
 static void test_at_least_one_cpu(void **state)
 {
     (void)state;
@@ -71,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutex_excludes),
         cmocka_unit_test(test_argument_and_result_cross_the_join),
+        cmocka_unit_test(test_threads_take_turns_by_a_condition),
         cmocka_unit_test(test_at_least_one_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
