@@ -7,7 +7,9 @@ const struct model *const model_table[] = {
     &model_iocp,
     &model_iocp_per_worker,
     &model_event_select,
+    &model_async_select,
     &model_select,
+    &model_threads,
     &model_null,
     NULL,
 };

@@ -10,6 +10,7 @@ extern const struct model model_iocp;            /* model_iocp.c */
 extern const struct model model_epoll;           /* epoll.c */
 extern const struct model model_poll;            /* poll.c */
 extern const struct model model_select;          /* select.c */
+extern const struct model model_async_select;    /* async_select_win.c */
 extern const struct model model_event_select;    /* event_select_win.c */
 extern const struct model model_threads;         /* threads.c */
 extern const struct model model_null;            /* null_model.c */

@@ -1,0 +1,318 @@
+/* async-select: WSAAsyncSelect. What happens to a socket comes as a message to a window, as clicks
+ * do: a thread has a message-only window and a message loop.
+ *
+ * No limit of 64, but every event goes through the window manager, one message at a time, and a
+ * message queue holds 10,000 (USERPostMessageLimit) before further messages are lost: so a thread
+ * serves 3,000 sessions, which have three messages waiting each at most. The system tells a message
+ * once: "readable" again only after a receive, "writable" again only after a send that blocked,
+ * "closed" never again. What was told and is not dealt with yet must be remembered. A thread owns
+ * its window, a shard and its sessions; the first one also accepts and hands connections out. */
+#include "models/models.h"
+#include "models/ready.h"
+
+#include "core/clock.h"
+
+#include <winsock2.h>
+
+enum {
+    SESSIONS_MAX = 3000,
+    BATCH_MAX = 256,
+    SENDS_PER_CLOCK_READ = 16,
+    MESSAGE_ACCEPT = WM_USER,
+    MESSAGE_CONN = WM_APP,              /* the first of many, one for each connection */
+    MESSAGES_CONN_MAX = 0xC000 - WM_APP /* all that a program may use as it likes */
+};
+
+static const wchar_t window_class[] = L"dummyserver-async-select";
+
+struct conn {
+    struct ready_conn ready; /* first */
+    struct conn *again_next;
+    bool readable; /* told, and not yet read until nothing was left */
+    bool closed;   /* told: behind what is still to be read comes nothing */
+};
+
+struct model_thread {
+    struct ready_thread ready; /* first */
+    HANDLE wake_event;
+    HWND window;
+    int64_t polled_ns;
+    struct conn *again; /* readable, and nobody tells it again */
+    uint32_t next_message;
+    bool accept_paused;
+    struct conn *conns[MESSAGES_CONN_MAX]; /* by their messages; ready.slot is the place */
+};
+
+/* -------- open -------- */
+
+static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam, LPARAM lparam);
+
+static void thread__wake(struct ready_thread *ready)
+{
+    SetEvent(((struct model_thread *)ready)->wake_event);
+}
+
+static bool async_select__open(struct server *server, struct error *error)
+{
+    const WNDCLASSEXW class = {
+        .cbSize = sizeof class,
+        .lpfnWndProc = window__handle,
+        .hInstance = GetModuleHandleW(NULL),
+        .lpszClassName = window_class,
+    };
+    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+        return false;
+    }
+    /* Stays for as long as the process: another server may be using it. */
+    if (RegisterClassExW(&class) == 0 && GetLastError() != ERROR_CLASS_ALREADY_EXISTS) {
+        error_set(error, "cannot make a class of windows: %s",
+                  error_system_text((int)GetLastError()));
+        return false;
+    }
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; i < server->threads_max; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        thread->wake_event = CreateEventW(NULL, FALSE, FALSE, NULL); /* the wait resets it */
+        if (thread->wake_event == NULL) {
+            error_set(error, "cannot make an event: %s", error_system_text((int)GetLastError()));
+            return false;
+        }
+    }
+    server_set_io(server, "async-select", NULL);
+    return true;
+}
+
+/* In the thread: a window belongs to the one that made it. */
+static bool thread__open(struct model_thread *thread, struct error *error)
+{
+    thread->window = CreateWindowExW(0, window_class, L"", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL,
+                                     GetModuleHandleW(NULL), NULL);
+    if (thread->window == NULL) {
+        error_set(error, "cannot make a window: %s", error_system_text((int)GetLastError()));
+        /* One that was started later goes on, and turns its sessions away. */
+        return thread->ready.index >= thread->ready.server->options.threads;
+    }
+    SetWindowLongPtrW(thread->window, GWLP_USERDATA, (LONG_PTR)thread);
+    if (thread->ready.index != 0) {
+        return true;
+    }
+    if (!ready_listen(&thread->ready, error)) {
+        return false;
+    }
+    if (WSAAsyncSelect((SOCKET)thread->ready.listener, thread->window, MESSAGE_ACCEPT, FD_ACCEPT) !=
+        0) {
+        error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
+        return false;
+    }
+    return true;
+}
+
+/* -------- accept -------- */
+
+/* Accepting has the next message sent, also at once. */
+static void thread__accept(struct model_thread *thread, int64_t now_ns)
+{
+    if (ready_accepts(&thread->ready, now_ns)) {
+        ready_accept(&thread->ready, now_ns);
+    }
+    thread->accept_paused = thread->ready.accept_resume_ns != 0;
+}
+
+/* Messages of a connection may still be in the queue when it is gone and its socket's number in use
+ * again. So each gets a message of its own, and those are used in turn. */
+static uint32_t thread__choose_message(struct model_thread *thread)
+{
+    uint32_t message = thread->next_message;
+    while (thread->conns[message] != NULL) { /* SESSIONS_MAX are fewer: there is a free one */
+        message = (message + 1) % MESSAGES_CONN_MAX;
+    }
+    thread->next_message = (message + 1) % MESSAGES_CONN_MAX;
+    return message;
+}
+
+static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+{
+    struct ready_conn *ready;
+    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
+        ready->slot = thread__choose_message(thread);
+        thread->conns[ready->slot] = (struct conn *)ready;
+        /* What has come already is told, too. */
+        if (WSAAsyncSelect((SOCKET)ready->handle, thread->window, MESSAGE_CONN + ready->slot,
+                           FD_READ | FD_WRITE | FD_CLOSE) != 0) {
+            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+        }
+    }
+}
+
+/* -------- readable -------- */
+
+static void conn__receive(struct model_thread *thread, struct conn *conn)
+{
+    struct ready_conn *ready = &conn->ready;
+    if (ready_receive(&thread->ready, ready, thread->polled_ns) == STREAM_BLOCKED) {
+        conn->readable = false; /* told again when more comes */
+        if (conn->closed) {
+            session_receive_end(&ready->session, thread->polled_ns); /* no more will come */
+        }
+    } else if (!conn->closed) {
+        conn->readable = false; /* what is left was told anew by the receive */
+    }
+}
+
+static void thread__receive_again(struct model_thread *thread)
+{
+    struct conn *conn = thread->again;
+    thread->again = NULL;
+    for (; conn != NULL; conn = conn->again_next) {
+        if (conn->readable && conn->ready.wants_read) {
+            conn__receive(thread, conn);
+        }
+    }
+}
+
+/* -------- writable -------- */
+
+static void conn__handle(struct model_thread *thread, struct conn *conn, WORD event, WORD code)
+{
+    switch (event) {
+    case FD_CLOSE:
+        conn->closed = true;
+        if (code != 0) {
+            session_fail(&conn->ready.session, ERROR_KIND_RESET);
+            return;
+        }
+        conn->readable = true;
+        break;
+    case FD_READ:
+        conn->readable = true;
+        break;
+    case FD_WRITE:
+        if (conn->ready.wants_write) {
+            ready_send(&conn->ready);
+        }
+        return;
+    default:
+        return;
+    }
+    if (conn->ready.wants_read) {
+        conn__receive(thread, conn);
+    }
+}
+
+static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam, LPARAM lparam)
+{
+    struct model_thread *thread =
+        (struct model_thread *)(void *)GetWindowLongPtrW(window, GWLP_USERDATA);
+    if (thread != NULL && message == MESSAGE_ACCEPT) {
+        thread__accept(thread, thread->polled_ns);
+        return 0;
+    }
+    if (thread == NULL || message < MESSAGE_CONN || message >= MESSAGE_CONN + MESSAGES_CONN_MAX) {
+        return DefWindowProcW(window, message, wparam, lparam);
+    }
+    struct conn *conn = thread->conns[message - MESSAGE_CONN];
+    if (conn != NULL && conn->ready.handle == (cport_handle)wparam) {
+        conn__handle(thread, conn, WSAGETSELECTEVENT(lparam), WSAGETSELECTERROR(lparam));
+    }
+    return 0;
+}
+
+/* -------- close -------- */
+
+static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
+{
+    if (!ready_advance(&conn->ready, now_ns)) {
+        thread->conns[conn->ready.slot] = NULL;
+        ready_free(&conn->ready);
+        return;
+    }
+    if (conn->readable && conn->ready.wants_read && !conn->ready.session.dirty) {
+        conn->again_next = thread->again;
+        thread->again = conn;
+    }
+}
+
+/* -------- run -------- */
+
+/* Waits, then takes what is in the queue. Returns how many messages. */
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns, MSG *messages)
+{
+    DWORD wait_ms = thread->again != NULL ? 0 : (DWORD)ready_wait_ms(deadline_ns);
+    int count = 0;
+    /* MWMO_INPUTAVAILABLE: also for messages that the last turn has left in the queue. */
+    MsgWaitForMultipleObjectsEx(1, &thread->wake_event, wait_ms, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
+    while (count < BATCH_MAX && PeekMessageW(&messages[count], NULL, 0, 0, PM_REMOVE)) {
+        thread->ready.recorder->port.syscalls++;
+        count++;
+    }
+    return count;
+}
+
+static int64_t thread__turn(struct model_thread *thread, const MSG *messages, int count)
+{
+    struct session *session;
+    int started = 0;
+    thread->polled_ns = clock_now_ns();
+    ready_begin_turn(&thread->ready, count);
+    for (int i = 0; i < count; i++) {
+        DispatchMessageW(&messages[i]); /* calls window__handle() */
+    }
+    thread__receive_again(thread);
+    if (thread->accept_paused && ready_accepts(&thread->ready, thread->polled_ns)) {
+        thread__accept(thread, thread->polled_ns);
+    }
+    thread__adopt(thread, thread->polled_ns);
+    int64_t now_ns = ready_finish_turn(&thread->ready);
+    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
+        if (++started % SENDS_PER_CLOCK_READ == 0) {
+            now_ns = clock_now_ns();
+        }
+        thread__advance(thread, (struct conn *)session, now_ns);
+    }
+    return ready_end_turn(&thread->ready, now_ns);
+}
+
+static void async_select__run(struct server *server, uint32_t index)
+{
+    struct ready_group *group = server->model_data;
+    struct model_thread *thread = (struct model_thread *)group->all[index];
+    MSG messages[BATCH_MAX];
+    struct error error;
+    if (thread__open(thread, &error)) {
+        server_thread_ready(server);
+        int64_t deadline_ns = 0;
+        while (!ready_is_over(&thread->ready)) {
+            int count = thread__wait(thread, deadline_ns, messages);
+            deadline_ns = thread__turn(thread, messages, count);
+        }
+    } else {
+        atomic_store(&group->accepting_ended, true);
+        server_thread_failed(server, &error);
+    }
+    if (thread->window != NULL) {
+        DestroyWindow(thread->window);
+    }
+}
+
+static void async_select__close(struct server *server)
+{
+    struct ready_group *group = server->model_data;
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
+        struct model_thread *thread = (struct model_thread *)group->all[i];
+        if (thread != NULL && thread->wake_event != NULL) {
+            CloseHandle(thread->wake_event);
+        }
+    }
+    ready_group_close(server);
+}
+
+const struct model model_async_select = {
+    .name = "async-select",
+    .description = "readiness: WSAAsyncSelect, window messages to a message-only window per thread",
+    .kind = MODEL_REACTOR,
+    .sessions_per_thread_max = SESSIONS_MAX,
+    .open = async_select__open,
+    .run = async_select__run,
+    .wake = ready_group_wake,
+    .close = async_select__close,
+};
