@@ -18,6 +18,7 @@ enum {
     OPTION_SEND_QUEUE,
     OPTION_RUN_ID,
     OPTION_IO,
+    OPTION_STOMP,
     OPTION_VERSION
 };
 
@@ -39,6 +40,7 @@ static const struct option long_options[] = {
     {"send-queue", required_argument, NULL, OPTION_SEND_QUEUE},
     {"run-id", required_argument, NULL, OPTION_RUN_ID},
     {"io", required_argument, NULL, OPTION_IO},
+    {"stomp", no_argument, NULL, OPTION_STOMP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -71,6 +73,8 @@ static const char help_text_rest[] =
     "  -o, --out FILE           write the result there, as JSON; - is standard output\n"
     "      --run-id ID          the run's id in the result, to match the client's\n"
     "      --io uring|epoll     force the port's backend (Linux: uring, epoll where forbidden)\n"
+    "      --stomp              find uses of sessions after their end: each has pages of its own,\n"
+    "                           unmapped when it ends, and such a use crashes at once (slow)\n"
     "  -q, --quiet              no summary at the end\n"
     "      --version            print the version and exit\n"
     "  -h, --help               print this and exit\n"
@@ -275,6 +279,9 @@ static bool options__apply(struct options *options, int option, const char *text
         return true;
     case 'q':
         options->quiet = true;
+        return true;
+    case OPTION_STOMP:
+        server->stomp = true;
         return true;
     case OPTION_RUN_ID:
         return options__parse_run_id(text, server->run_id, error);

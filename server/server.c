@@ -182,6 +182,7 @@ struct server *server_create(const struct server_options *options, struct error 
         return NULL;
     }
     server->options = *options;
+    session_memory_set_stomp(options->stomp);
     mutex_open(&server->lock);
     server->origin_ns = clock_now_ns();
     server->started_wall_ns = clock_wall_ns();

@@ -46,6 +46,8 @@ struct server_options {
     uint32_t frame_bytes_max;
     uint64_t send_queue_bytes_max;
     int64_t idle_timeout_ns; /* 0: none */
+    bool stomp;              /* sessions on pages of their own (session_memory.h). Process-wide: the
+                                servers of a process must agree */
     int64_t duration_ns;     /* 0: until stopped. Kept by the caller, but for model null */
     char run_id[RESULT_RUN_ID_BYTES_MAX];
 };

@@ -6,21 +6,9 @@
 #include "handler.h"
 #include "shard.h"
 
-#include <stdlib.h>
-
 static void session__count(struct session *session, enum total_kind kind, uint64_t amount)
 {
     session->shard->recorder->counters.totals[kind] += amount;
-}
-
-void *session_memory_alloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
-
-void session_memory_free(void *memory)
-{
-    free(memory);
 }
 
 void session_open(struct session *session, struct shard *shard, const struct net_address *local,

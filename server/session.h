@@ -30,6 +30,7 @@
 #include "net/send_queue.h"
 #include "proto/reassembly.h"
 #include "results/counters.h"
+#include "session_memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,10 +103,6 @@ struct session {
 };
 
 /* -------- for models -------- */
-
-/* Memory of one session, zeroed; NULL when there is none. */
-void *session_memory_alloc(size_t bytes);
-void session_memory_free(void *memory);
 
 /* The session (zeroed memory) joins the shard. local may be NULL: the address listened on. */
 void session_open(struct session *session, struct shard *shard, const struct net_address *local,

@@ -7,9 +7,11 @@
 
 static const struct model *model_under_test;
 static enum cport_backend_kind io_under_test;
+static bool stomp_under_test;
 
-void fixture_set_model(const struct model *model, enum cport_backend_kind io)
+void fixture_set_model(const struct model *model, enum cport_backend_kind io, bool stomp)
 {
+    stomp_under_test = stomp;
     model_under_test = model;
     io_under_test = io;
 }
@@ -19,6 +21,7 @@ void fixture_options(struct server_options *options, const struct handler *handl
     server_options_default(options);
     options->model = model_under_test;
     options->io = io_under_test;
+    options->stomp = stomp_under_test;
     options->handler = handler;
     options->port = 0;
     options->threads = 2;

@@ -16,7 +16,7 @@
 enum { FRAME_BYTES_MAX = 65535, FRAME_HEAD_BYTES = 4 };
 
 /* The model under test, with a free port and two threads (so that handing over is tested). */
-void fixture_set_model(const struct model *model, enum cport_backend_kind io);
+void fixture_set_model(const struct model *model, enum cport_backend_kind io, bool stomp);
 void fixture_options(struct server_options *options, const struct handler *handler);
 /* Starts it; fails the test when it cannot. */
 struct server *fixture_start(const struct server_options *options);

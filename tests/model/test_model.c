@@ -1,6 +1,6 @@
 /* Every socket model serves what it must: the same suite for each, over real sockets.
  *
- * usage: test_model MODEL [uring|epoll] */
+ * usage: test_model MODEL [uring|epoll] [stomp] */
 #include "model_fixture.h"
 
 #include "core/clock.h"
@@ -357,12 +357,17 @@ int main(int argc, char **argv)
     struct error error;
     const struct model *model = argc > 1 ? model_find(argv[1]) : NULL;
     if (model == NULL || model->kind == MODEL_NONE) {
-        fprintf(stderr, "usage: test_model MODEL [uring|epoll], a model with sockets\n");
+        fprintf(stderr, "usage: test_model MODEL [uring|epoll] [stomp], a model with sockets\n");
         return 2;
     }
     enum cport_backend_kind io = CPORT_BACKEND_DEFAULT;
-    if (argc > 2) {
-        io = strcmp(argv[2], "epoll") == 0 ? CPORT_BACKEND_EPOLL : CPORT_BACKEND_URING;
+    bool stomp = false;
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "stomp") == 0) {
+            stomp = true;
+        } else {
+            io = strcmp(argv[i], "epoll") == 0 ? CPORT_BACKEND_EPOLL : CPORT_BACKEND_URING;
+        }
     }
     clock_setup();
     host_raise_limits();
@@ -370,6 +375,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }
-    fixture_set_model(model, io);
+    fixture_set_model(model, io, stomp);
     return suite_run(argv[1]);
 }

@@ -1,0 +1,17 @@
+/* This program once more, as a child that is expected to crash. */
+#ifndef DUMMYLOAD_TESTS_CHILD_H
+#define DUMMYLOAD_TESTS_CHILD_H
+
+enum child_end {
+    CHILD_EXITED,           /* with 0 */
+    CHILD_ACCESS_VIOLATION, /* SIGSEGV; STATUS_ACCESS_VIOLATION */
+    CHILD_ENDED_OTHERWISE
+};
+
+/* Runs this program with one argument and waits for its end. */
+enum child_end child_run(const char *argument);
+/* In the child: a crash ends it at once, without a dialog, a debugger, a core file or a
+ * sanitizer's report. */
+void child_setup(void);
+
+#endif
