@@ -105,8 +105,8 @@ void condition_close(struct condition *condition)
 
 void condition_wait(struct condition *condition, struct mutex *mutex)
 {
-    must(SleepConditionVariableSRW(condition__inner(condition), mutex__lock_of(mutex), INFINITE,
-                                   0));
+    must(
+        SleepConditionVariableSRW(condition__inner(condition), mutex__lock_of(mutex), INFINITE, 0));
 }
 
 void condition_wake_all(struct condition *condition)
