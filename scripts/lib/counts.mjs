@@ -50,6 +50,10 @@ export function caseCounts(test) {
     skipped: sum(output, /^\[ {2}SKIPPED \] (?:.*: )?(\d+) test\(s\)/gm) +
       sum(output, /^# (?:skipped|todo) (\d+)/gm),
   };
+  // A program that was ended from outside may still leave with 0, as under Wine.
+  const groups = (pattern) => [...output.matchAll(pattern)].length;
+  if (groups(/^\[={10}\] (?:.*: )?Running \d+ test\(s\)/gm) >
+      groups(/^\[={10}\] (?:.*: )?\d+ test\(s\) run/gm)) counts.failed += 1;
   const some = counts.passed + counts.failed + counts.skipped > 0;
   if (test.status === 'fail') {
     // A crash or a time-out counts as a failure of its own, and so does a failure after the cases.

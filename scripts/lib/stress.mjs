@@ -109,6 +109,9 @@ async function serverEnd(server, folder) {
 async function clientPlay(options, scenarioFile, scenario, runId, folder, server) {
   const { command, args, env } = programCall('dummyclient', options.windows);
   const target = server ? ['--host', '127.0.0.1', '--port', String(server.port)] : [];
+  // Printed by the client, so as short as it can be.
+  const file = path.join(folder, 'client.json');
+  const out = options.windows ? programPath(file, true) : shown(file);
   const rest = [...options.client];
   if (server) {
     for (const name of ['-p', '--port']) {
@@ -117,7 +120,7 @@ async function clientPlay(options, scenarioFile, scenario, runId, folder, server
     }
   }
   const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
-    '--run-id', runId, '--out', programPath(path.join(folder, 'client.json'), options.windows),
+    '--run-id', runId, '--out', out,
     ...target, ...rest], { env, output: 'show', group: true });
   onInterrupt(() => client.interrupt());
   const bound_ms = clientBoundMs(options, scenario);

@@ -78,12 +78,13 @@ async function suiteRun(name, folder, options) {
   return junitRead(fs.readFileSync(junit, 'utf8'));
 }
 
-function failuresPrint(suite, tests, verbose) {
+function outputsPrint(suite, tests, verbose) {
   for (const test of tests) {
-    if (test.status !== 'fail' && !verbose) continue;
-    const how = test.status === 'fail' ? `FAILED ${test.message ? `(${test.message})` : ''}` : 'passed';
+    const failed = test.status === 'fail' || caseCounts(test).failed > 0;
+    if (!failed && !verbose) continue;
+    const how = failed ? `FAILED ${test.message ? `(${test.message})` : ''}` : 'passed';
     console.log(`\n---- ${SUITES[suite].what}: ${test.name}: ${how} ----`);
-    console.log(test.status === 'fail' ? failureText(test.output) : test.output.trimEnd());
+    console.log(failed ? failureText(test.output) : test.output.trimEnd());
   }
 }
 
@@ -105,7 +106,7 @@ async function main(argv) {
   try {
     for (const name of options.suites) {
       const tests = await suiteRun(name, folders[name], options);
-      failuresPrint(name, tests, options.verbose);
+      outputsPrint(name, tests, options.verbose);
       const row = { what: SUITES[name].what, programs: tests.length, passed: 0, failed: 0,
         skipped: 0, seconds: tests.reduce((total, test) => total + test.seconds, 0) };
       for (const test of tests) {

@@ -18,10 +18,14 @@ export function wineEnv(prefix = WINE_PREFIX) {
   };
 }
 
-/** Creates the prefix where it is missing (seconds, once). */
+/** Creates the prefix where it is missing (seconds, once), and says that this process uses it. */
 export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
   const stamp = path.join(prefix, '.complete');
-  if (fs.existsSync(stamp)) return;
+  if (!fs.existsSync(stamp)) await prefixMake(prefix, stamp, say);
+  wineUse(prefix);
+}
+
+async function prefixMake(prefix, stamp, say) {
   say('creating a Wine prefix for this project (once, about 10 s) ...');
   // A half-made prefix of an interrupted call is not repaired but made anew.
   fs.rmSync(prefix, { recursive: true, force: true });
@@ -33,9 +37,37 @@ export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
   fs.writeFileSync(stamp, '');
 }
 
-/** Ends what is left running in the prefix: its own server only. */
+// Who uses the prefix at this moment, a file per process: the one who leaves last puts out the
+// light. Otherwise one call's end would kill the programs of another one's run.
+function usersFolder(prefix) {
+  return path.join(prefix, '.users');
+}
+
+function usersOf(prefix) {
+  const users = [];
+  const folder = usersFolder(prefix);
+  for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
+    try {
+      process.kill(Number(name), 0);
+      users.push(Number(name));
+    } catch {
+      fs.rmSync(path.join(folder, name), { force: true }); // it was killed
+    }
+  }
+  return users;
+}
+
+/** Says that this process uses the prefix, until wineEnd(). */
+export function wineUse(prefix = WINE_PREFIX) {
+  fs.mkdirSync(usersFolder(prefix), { recursive: true });
+  fs.writeFileSync(path.join(usersFolder(prefix), String(process.pid)), '');
+}
+
+/** Ends what is left running in the prefix, unless another process uses it. */
 export async function wineEnd(prefix = WINE_PREFIX) {
   if (!fs.existsSync(prefix)) return;
+  fs.rmSync(path.join(usersFolder(prefix), String(process.pid)), { force: true });
+  if (usersOf(prefix).length) return;
   try {
     await run('wineserver', ['-k'], { env: wineEnv(prefix), time_ms: 10000 });
   } catch (error) {

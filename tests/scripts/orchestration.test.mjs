@@ -106,10 +106,16 @@ test('run ids sort by time and differ', () => {
 const JUNIT = `<testsuite>
 <testcase name="test_a" classname="test_a" time="0.5" status="run"><system-out>
 [==========] a: Running 3 test(s).
+[==========] a: 3 test(s) run.
 [  SKIP    ] test_needs_root: not root
 [  PASSED  ] 2 test(s).
 [  SKIPPED ] a: 1 test(s), listed below:
 [  SKIPPED ] test_needs_root
+</system-out></testcase>
+<testcase name="cut" classname="cut" time="0.5" status="run"><system-out>
+[==========] a: Running 3 test(s).
+[       OK ] test_first
+[ RUN      ] test_second
 </system-out></testcase>
 <testcase name="e2e_b" classname="e2e_b" time="1" status="fail"><failure message="Failed"/>
 <system-out>ok 1 - fine
@@ -134,16 +140,17 @@ not ok 3 - bad
 test('test: cases are counted, crashes and skips included', () => {
   const tests = junitRead(JUNIT);
   assert.deepEqual(tests.map((entry) => entry.name),
-    ['test_a', 'e2e_b', 'crash', 'plain', 'absent']);
+    ['test_a', 'cut', 'e2e_b', 'crash', 'plain', 'absent']);
   assert.deepEqual(tests.map(caseCounts), [
-    { passed: 2, failed: 0, skipped: 1 }, { passed: 1, failed: 1, skipped: 1 },
+    { passed: 2, failed: 0, skipped: 1 }, { passed: 0, failed: 1, skipped: 0 },
+    { passed: 1, failed: 1, skipped: 1 },
     { passed: 4, failed: 1, skipped: 0 }, { passed: 1, failed: 0, skipped: 0 },
     { passed: 0, failed: 0, skipped: 1 }]);
   assert.deepEqual(skipReasons(tests[0]), ['test_a: test_needs_root: not root']);
-  assert.deepEqual(skipReasons(tests[1]), ['e2e_b: other: no such "thing"']);
-  assert.deepEqual(skipReasons(tests[4]), ['absent: Not Run']);
-  assert.equal(failureText(tests[1].output), "not ok 3 - bad\n  error: 'broken'");
-  assert.match(failureText(tests[2].output), /PASSED/);
+  assert.deepEqual(skipReasons(tests[2]), ['e2e_b: other: no such "thing"']);
+  assert.deepEqual(skipReasons(tests[5]), ['absent: Not Run']);
+  assert.equal(failureText(tests[2].output), "not ok 3 - bad\n  error: 'broken'");
+  assert.match(failureText(tests[3].output), /PASSED/);
 });
 
 test('a program that takes too long is ended and told of', async () => {
