@@ -144,9 +144,18 @@ void ready_hand_out(struct ready_thread *thread, const struct handoff *entry, in
     server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
 }
 
+void ready_accept_failed(struct ready_thread *thread, enum cport_result result, int64_t now_ns)
+{
+    thread->recorder->counters.errors[model_error_kind(result)]++;
+    if (result != CPORT_RESET) {
+        /* Out of descriptors, most likely: at once it would fail again and again. */
+        thread->accept_resume_ns = now_ns + READY_ACCEPT_PAUSE_NS;
+    }
+}
+
 void ready_accept(struct ready_thread *thread, int64_t now_ns)
 {
-    for (int i = 0; i < READY_ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < READY_ACCEPTS_PER_TURN && thread->accept_resume_ns == 0; i++) {
         struct handoff entry;
         enum cport_result result = CPORT_OK;
         thread->recorder->port.syscalls++;
@@ -158,12 +167,7 @@ void ready_accept(struct ready_thread *thread, int64_t now_ns)
         case STREAM_BLOCKED:
             return;
         case STREAM_FAILED:
-            thread->recorder->counters.errors[model_error_kind(result)]++;
-            if (result != CPORT_RESET) {
-                /* Out of descriptors, most likely: at once it would fail again and again. */
-                thread->accept_resume_ns = now_ns + READY_ACCEPT_PAUSE_NS;
-                return;
-            }
+            ready_accept_failed(thread, result, now_ns);
             break;
         }
     }

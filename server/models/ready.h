@@ -2,7 +2,8 @@
  * the socket and its session, and say what to wait for next.
  *
  * A readiness model's own file then holds its idea alone: how it registers interest and how it
- * waits. One thread per ready_thread and its connections. */
+ * waits. What is not about moving bytes (the threads, handing out, turns, stopping) serves models
+ * of another kind too. One thread per ready_thread and its connections. */
 #ifndef DUMMYLOAD_SERVER_MODELS_READY_H
 #define DUMMYLOAD_SERVER_MODELS_READY_H
 
@@ -69,6 +70,9 @@ bool ready_listen(struct ready_thread *thread, struct error *error);
 void ready_hand_out(struct ready_thread *thread, const struct handoff *entry, int64_t now_ns);
 /* The listener is readable: accepts what waits (a bounded number) and hands each out. */
 void ready_accept(struct ready_thread *thread, int64_t now_ns);
+/* For a model that accepts in its own way: counts a failed accept, and pauses accepting where it
+ * would fail again at once. */
+void ready_accept_failed(struct ready_thread *thread, enum cport_result result, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool ready_accepts(struct ready_thread *thread, int64_t now_ns);
 /* A connection handed to this thread, opened, or NULL. The model registers it. */
