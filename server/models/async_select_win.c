@@ -82,6 +82,12 @@ static bool async_select__open(struct server *server, struct error *error)
     return true;
 }
 
+static bool thread__select_listener(struct model_thread *thread)
+{
+    return WSAAsyncSelect((SOCKET)thread->ready.listener, thread->window, MESSAGE_ACCEPT,
+                          FD_ACCEPT) == 0;
+}
+
 /* In the thread: a window belongs to the one that made it. */
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
@@ -99,8 +105,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     if (!ready_listen(&thread->ready, error)) {
         return false;
     }
-    if (WSAAsyncSelect((SOCKET)thread->ready.listener, thread->window, MESSAGE_ACCEPT, FD_ACCEPT) !=
-        0) {
+    if (!thread__select_listener(thread)) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -109,11 +114,13 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 /* -------- accept -------- */
 
-/* Accepting has the next message sent, also at once. */
 static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
     if (ready_accepts(&thread->ready, now_ns)) {
         ready_accept(&thread->ready, now_ns);
+        /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
+         * after an accept that found nothing. One that waits already is told at once. */
+        thread__select_listener(thread);
     }
     thread->accept_paused = thread->ready.accept_resume_ns != 0;
 }

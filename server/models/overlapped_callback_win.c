@@ -87,6 +87,11 @@ static bool overlapped_callback__open(struct server *server, struct error *error
     return true;
 }
 
+static bool thread__select_listener(struct model_thread *thread)
+{
+    return WSAEventSelect((SOCKET)thread->ready.listener, thread->listener_event, FD_ACCEPT) == 0;
+}
+
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
     HANDLE handle = NULL;
@@ -106,7 +111,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     if (!ready_listen(&thread->ready, error)) {
         return false;
     }
-    if (WSAEventSelect((SOCKET)thread->ready.listener, thread->listener_event, FD_ACCEPT) != 0) {
+    if (!thread__select_listener(thread)) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -117,14 +122,12 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
-    WSANETWORKEVENTS told;
+    WSAResetEvent(thread->listener_event);
     if (ready_accepts(&thread->ready, now_ns)) {
-        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
-         * more wait. */
-        WSAEnumNetworkEvents((SOCKET)thread->ready.listener, thread->listener_event, &told);
         ready_accept(&thread->ready, now_ns);
-    } else {
-        WSAResetEvent(thread->listener_event); /* paused, or closed */
+        /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
+         * after an accept that found nothing. One that waits already is told at once. */
+        thread__select_listener(thread);
     }
     thread->accept_paused = thread->ready.accept_resume_ns != 0;
 }
