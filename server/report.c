@@ -54,6 +54,8 @@ static void report__add_server(const struct report *report, cJSON *result)
     cJSON_AddStringToObject(object, "model_kind", model_kind_text(options->model->kind));
     cJSON_AddStringToObject(object, "io", server->io_name);
     json_add_u64(object, "workers", server->recorders_count);
+    json_add_u64(object, "threads_peak",
+                 server->recorders_count + atomic_load(&server->conn_threads_peak));
     json_add_u64(object, "shards", server->shards_count);
     cJSON_AddStringToObject(object, "handler", options->handler->name);
     cJSON_AddStringToObject(object, "framing", options->raw ? "raw" : "length");
@@ -63,6 +65,8 @@ static void report__add_server(const struct report *report, cJSON *result)
                                 : net_address_format(&server->rules.listening, address));
     json_add_u64(object, "connections_max", options->connections_max);
     json_add_u64(object, "sessions_per_thread_max", options->model->sessions_per_thread_max);
+    uint32_t sessions_max = model_sessions_max(options->model);
+    json_add_u64(object, "sessions_max", sessions_max == UINT32_MAX ? 0 : sessions_max);
     json_add_u64(object, "frame_bytes_max", options->frame_bytes_max);
     json_add_u64(object, "send_queue_bytes_max", options->send_queue_bytes_max);
     json_add_i64(object, "idle_timeout_ns", options->idle_timeout_ns);

@@ -67,6 +67,8 @@ struct server {
     void *model_data;        /* the model's */
     atomic_uint connections; /* open, accepted ones included */
     atomic_uint connections_peak;
+    atomic_uint conn_threads; /* of model threads, beside the server's own */
+    atomic_uint conn_threads_peak;
     int64_t origin_ns; /* the run's t = 0 */
     int64_t started_wall_ns;
     int64_t ended_ns;
@@ -115,6 +117,9 @@ void server_listening(struct server *server, const struct net_address *address);
 bool server_add_thread(struct server *server);
 /* How many threads were started until now. */
 uint32_t server_threads(struct server *server);
+/* Any thread, for a model with threads of its own: one has started, or is about to end. */
+void server_conn_thread_started(struct server *server);
+void server_conn_thread_ended(struct server *server);
 /* Which port backend serves, and the line of a fall-back or NULL. */
 void server_set_io(struct server *server, const char *name, const char *fallback);
 void server_thread_ready(struct server *server);

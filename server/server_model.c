@@ -33,6 +33,25 @@ uint32_t server_threads(struct server *server)
     return count;
 }
 
+/* Raises *peak to count where it is lower. */
+static void server__keep_peak(atomic_uint *peak, unsigned count)
+{
+    unsigned before = atomic_load(peak);
+    while (count > before && !atomic_compare_exchange_weak(peak, &before, count)) {
+    }
+}
+
+void server_conn_thread_started(struct server *server)
+{
+    unsigned count = atomic_fetch_add(&server->conn_threads, 1) + 1;
+    server__keep_peak(&server->conn_threads_peak, count);
+}
+
+void server_conn_thread_ended(struct server *server)
+{
+    atomic_fetch_sub(&server->conn_threads, 1);
+}
+
 void server_set_io(struct server *server, const char *name, const char *fallback)
 {
     mutex_lock(&server->lock);
@@ -77,9 +96,7 @@ bool server_admit(struct server *server, struct recorder *recorder, const struct
         recorder_add_abnormal(recorder, &entry);
         return false;
     }
-    unsigned peak = atomic_load(&server->connections_peak);
-    while (open > peak && !atomic_compare_exchange_weak(&server->connections_peak, &peak, open)) {
-    }
+    server__keep_peak(&server->connections_peak, open);
     return true;
 }
 

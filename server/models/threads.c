@@ -91,7 +91,9 @@ static void house__adopt(struct house *house, int64_t now_ns)
         condition_open(&conn->condition);
         conn->reader_started =
             thread_start(&conn->reader, conn__read, conn, THREADS_STACK_BYTES, &error);
-        if (!conn->reader_started) {
+        if (conn->reader_started) {
+            server_conn_thread_started(house->ready.server);
+        } else {
             session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
         }
     }
@@ -190,6 +192,7 @@ static void conn__start_send(struct conn *conn, int64_t now_ns)
             return;
         }
         conn->threads_left++;
+        server_conn_thread_started(conn->house->ready.server);
     }
     condition_wake_all(&conn->condition);
 }
@@ -234,9 +237,11 @@ static void house__join(struct house *house, struct conn *ended)
         ended = conn->next_ended;
         if (conn->reader_started) {
             thread_join(&conn->reader);
+            server_conn_thread_ended(house->ready.server);
         }
         if (conn->writer_started) {
             thread_join(&conn->writer);
+            server_conn_thread_ended(house->ready.server);
         }
         condition_close(&conn->condition);
         session_memory_free(conn);
