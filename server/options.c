@@ -223,6 +223,19 @@ static bool options__apply_limit(struct server_options *server, int option, cons
     }
 }
 
+static void options__unknown_handler(const char *text, struct error *error)
+{
+    char names[128] = "";
+    size_t bytes = 0;
+    for (int i = 0; handler_at(i) != NULL && bytes < sizeof names; i++) {
+        const char *before = i == 0 ? "" : handler_at(i + 1) == NULL ? " or " : ", ";
+        int written =
+            snprintf(names + bytes, sizeof names - bytes, "%s%s", before, handler_at(i)->name);
+        bytes += written > 0 ? (size_t)written : 0;
+    }
+    error_set(error, "--handler %s: must be %s", text, names);
+}
+
 static bool options__apply_kind(struct server_options *server, int option, const char *text,
                                 struct error *error)
 {
@@ -232,7 +245,7 @@ static bool options__apply_kind(struct server_options *server, int option, const
     case OPTION_HANDLER:
         server->handler = handler_find(text);
         if (server->handler == NULL) {
-            error_set(error, "--handler %s: must be echo, sink, chat or game", text);
+            options__unknown_handler(text, error);
         }
         return server->handler != NULL;
     case OPTION_FRAMING:

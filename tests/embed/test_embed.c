@@ -1,0 +1,85 @@
+/* The example of server/README.md plays by its own rules, on every socket model. */
+#include "guess.h"
+#include "model/model_fixture.h"
+
+#include "core/clock.h"
+
+#include <string.h>
+
+static uint8_t guess(plain_socket player, uint8_t number)
+{
+    uint8_t answer[FRAME_HEAD_BYTES + 1];
+    client_send(player, 1, &number, 1);
+    client_receive(player, answer, sizeof answer);
+    assert_int_equal(answer[2], 2);
+    return answer[FRAME_HEAD_BYTES];
+}
+
+/* Halves the numbers; how many guesses it took. */
+static int play(plain_socket player)
+{
+    uint8_t low = 1;
+    uint8_t high = 100;
+    for (int guesses = 1; low <= high; guesses++) {
+        uint8_t middle = (uint8_t)((low + high) / 2);
+        switch (guess(player, middle)) {
+        case 0:
+            return guesses;
+        case 1:
+            low = (uint8_t)(middle + 1);
+            break;
+        default:
+            high = (uint8_t)(middle - 1);
+            break;
+        }
+    }
+    fail_msg("the number is none of 1..100");
+    return 0;
+}
+
+static void play_on(const struct model *model)
+{
+    struct counters counters;
+    uint8_t told[2][FRAME_HEAD_BYTES + 8];
+    fixture_set_model(model, CPORT_BACKEND_DEFAULT, false);
+    struct server *server = fixture_serve(&handler_guess);
+    plain_socket player = client_connect(server);
+    plain_socket other = client_connect(server); /* served by the other thread */
+    assert_in_range(guess(other, 0), 1, 1);      /* it is there: no number is 0 */
+    assert_in_range(play(player), 1, 7);
+    client_receive(player, told[0], sizeof told[0]);
+    client_receive(other, told[1], sizeof told[1]);
+    assert_int_equal(told[0][2], 3);
+    assert_memory_equal(told[0], told[1], sizeof told[0]);
+    client_send(player, 99, NULL, 0); /* no such message: counted, not answered */
+    assert_int_equal(guess(player, 0), 1);
+    client_leave(player);
+    client_leave(other);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_UNKNOWN_MESSAGE], 1);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 2);
+}
+
+static void test_a_handler_of_another_program_serves_on_every_model(void **state)
+{
+    (void)state;
+    for (int i = 0; model_table[i] != NULL; i++) {
+        if (model_table[i]->kind != MODEL_NONE) {
+            print_message("model %s\n", model_table[i]->name);
+            play_on(model_table[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_handler_of_another_program_serves_on_every_model),
+    };
+    struct error error;
+    clock_setup();
+    if (!net_setup(&error)) {
+        return 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
