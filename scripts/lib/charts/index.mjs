@@ -2,6 +2,7 @@
 
 import { chartCapacityLatency, chartCapacityRate, chartTrend } from './load.mjs';
 import { chartServerSpectrum, chartSpectra, chartSpectrum, chartSteps } from './latency.mjs';
+import { MODELS_CHARTS } from './models.mjs';
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
 import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
   chartServerSamples } from './time.mjs';
@@ -60,7 +61,8 @@ export const TREND_CHARTS = TREND.map(([name, metric]) => ({ name: `trend_${name
   draw: (trend, theme) => chartTrend(trend, theme, metric),
   when: (trend) => trend.runs.some((run) => run.metrics[metric]) }));
 
-export const CHART_LISTS = { all: SEVERAL_CHARTS, capacity: CAPACITY_CHARTS, trend: TREND_CHARTS };
+export const CHART_LISTS = { all: SEVERAL_CHARTS, capacity: CAPACITY_CHARTS, trend: TREND_CHARTS,
+  models: MODELS_CHARTS };
 
 export function chartHeight(chart, view) {
   return typeof chart.height === 'function' ? chart.height(view) : chart.height;

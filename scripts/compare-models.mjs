@@ -1,0 +1,249 @@
+// scripts/compare-models: the same load against every socket model.
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { durationMs } from './lib/arguments.mjs';
+import { build } from './lib/build.mjs';
+import { chartHeight } from './lib/charts/index.mjs';
+import { MODELS_CHARTS } from './lib/charts/models.mjs';
+import { THEMES } from './lib/charts/theme.mjs';
+import { fileWriteWhole } from './lib/file.mjs';
+import { escapeHtml, formatBytes, formatCount, formatDigits, formatNs, formatRate }
+  from './lib/format.mjs';
+import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/models.mjs';
+import { claimsJudge } from './lib/models_claims.mjs';
+import { modelPlay, modelsList } from './lib/models_play.mjs';
+import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, shown } from './lib/paths.mjs';
+import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { prepare } from './lib/setup.mjs';
+import { svgDraw } from './lib/svg.mjs';
+import { wineEnd } from './lib/wine.mjs';
+
+const USAGE = `usage: scripts/compare-models [options]
+
+Plays the same scenario against every socket model of the server, interleaved and repeated, and
+draws latency and CPU per request against the number of connections, the cost of idle connections,
+and the throughput at saturation. Says per claim about the models whether it held here.
+  --connections 10,100,1000,5000   connections that share the rate, one point each
+  --rate 2000            requests per second in all, at every point (--windows: 300)
+  --handler echo         what is played: echo, chat or game
+  --idle N               the same rate on 10 connections, alone and beside N idle ones (900; 0: no)
+  --saturation N         connections that send without a rate (100; 0: no)
+  --models a,b           only these (default: all with sockets)
+  --repeats 3            runs of each point
+  --duration 3s          of each run, after a second of warm-up
+  --threads N            of the server (one per CPU)
+  --windows              the Windows programs (under Wine: says nothing of Windows)
+  --out FOLDER           where everything goes (results/models-...)
+exit: 0 measured; 1 a run failed; 2 bad usage`;
+
+const SCENARIOS = { echo: 'echo.json', chat: 'chat.json', game: 'game-lobby.json' };
+const WORDS = { '--handler': 'handler', '--out': 'out', '--duration': 'duration' };
+const NUMBERS = { '--rate': 'rate', '--idle': 'idle', '--saturation': 'saturation',
+  '--repeats': 'repeats', '--threads': 'threads' };
+
+function argumentsRead(argv) {
+  const given = { windows: ON_WINDOWS, connections: [10, 100, 1000, 5000], rate: null, idle: 900,
+    saturation: 100, repeats: 3, threads: null, handler: 'echo', duration: '3s', models: null,
+    out: null };
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i];
+    const value = () => {
+      if (argv[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
+      return argv[++i];
+    };
+    if (word === '--windows') given.windows = true;
+    else if (word === '--connections') given.connections = value().split(',').map(Number);
+    else if (word === '--models') given.models = value().split(',');
+    else if (word in WORDS) given[WORDS[word]] = value();
+    else if (word in NUMBERS) given[NUMBERS[word]] = Number(value());
+    else throw new Failure(`${word}: no such option\n${USAGE}`, 2);
+  }
+  given.rate ??= given.windows ? 300 : 2000;
+  argumentsCheck(given);
+  return given;
+}
+
+function argumentsCheck(given) {
+  const whole = (value, least) => Number.isInteger(value) && value >= least;
+  if (!given.connections.every((count) => whole(count, 1))) {
+    throw new Failure('--connections: whole numbers with commas, like 10,100,1000', 2);
+  }
+  given.connections = [...new Set(given.connections)].sort((a, b) => a - b);
+  for (const [word, key] of Object.entries(NUMBERS)) {
+    const least = ['idle', 'saturation'].includes(key) ? 0 : 1;
+    if (given[key] !== null && !whole(given[key], least)) {
+      throw new Failure(`${word}: a whole number from ${least}`, 2);
+    }
+  }
+  if (!SCENARIOS[given.handler]) {
+    throw new Failure(`--handler ${given.handler}: one of ${Object.keys(SCENARIOS).join(', ')}`, 2);
+  }
+  if (!durationMs(given.duration) || durationMs(given.duration) < 2000) {
+    throw new Failure('--duration: 2s or more (the first second is warm-up)', 2);
+  }
+}
+
+function modelsChoose(listed, wanted) {
+  const models = listed.filter(({ name }) => name !== 'null');
+  const strange = wanted?.find((name) => !models.some((model) => model.name === name));
+  if (strange !== undefined) {
+    throw new Failure(`--models ${strange}: one of ${models.map(({ name }) => name).join(', ')}`,
+      2);
+  }
+  return wanted ? models.filter(({ name }) => wanted.includes(name)) : models;
+}
+
+function pointText(point) {
+  if (point.kind === 'most') return `${formatCount(point.connections)} connections, no rate`;
+  if (point.kind === 'idle') {
+    return `${formatCount(point.connections)} active, ${formatCount(point.idle)} idle`;
+  }
+  return `${formatCount(point.connections)} connections`;
+}
+
+function cellTexts(cell) {
+  if (cell.missing) return [cell.missing, '', '', '', '', '', ''];
+  return [formatRate(cell.rate_per_s), formatNs(cell.p50_ns), formatNs(cell.p99_ns),
+    formatNs(cell.cpu_us * 1e3), formatDigits(cell.syscalls), formatCount(cell.threads),
+    formatBytes(cell.rss_bytes)];
+}
+
+const HEAD = ['achieved', 'p50', 'p99', 'CPU/request', 'calls/request', 'threads', 'memory'];
+
+function tablesPrint(outcome, say) {
+  const width = Math.max(...outcome.models.map(({ name }) => name.length));
+  for (const point of outcome.points) {
+    say(`\n${pointText(point)}`);
+    say(`  ${' '.repeat(width)} ${HEAD.map((word) => word.padStart(14)).join('')}`);
+    for (const { name } of outcome.models) {
+      const cell = outcome.cells[name][point.key];
+      const texts = cellTexts(cell);
+      const note = cell.missing ? '' : `${cell.errors ? `  ${cell.errors} errors` : ''}` +
+        `${cell.invalid ? `  ${cell.invalid} of ${cell.runs} runs invalid` : ''}`;
+      say(`  ${name.padEnd(width)} ${cell.missing ? `  ${cell.missing}`
+        : texts.map((text) => text.padStart(14)).join('')}${note}`);
+    }
+  }
+  say('\nclaims');
+  for (const { text, state, figures } of outcome.claims) {
+    say(`  ${state.padEnd(13)} ${text}${figures ? `\n${' '.repeat(16)}${figures}` : ''}`);
+  }
+  if (outcome.wine) say(`\n${WINE_NOTE}`);
+}
+
+const WINE_NOTE = 'These figures are Wine\'s: each socket call is a round trip to its server. ' +
+  'They say nothing of Windows.';
+
+function pageOf(outcome) {
+  const state = (word) => ({ state: { held: 'good', 'not held': 'bad' }[word] ?? '',
+    html: { held: '✓ held', 'not held': '✗ did not hold' }[word] ?? word });
+  const claims = table('What is said of the models, on this machine', ['', '', 'figures'],
+    outcome.claims.map((claim) => [claim.text, state(claim.state), claim.figures]));
+  const limits = table('The models', ['', 'waits for', 'connections per thread', 'in all'],
+    outcome.models.map((model) => [model.name, { proactor: 'completions', reactor: 'readiness',
+      blocking: 'its calls' }[model.kind] ?? '', model.per_thread === null ? 'no limit'
+      : formatCount(model.per_thread), model.in_all === null ? 'no limit'
+      : formatCount(model.in_all)]));
+  const points = outcome.points.map((point) => table(pointText(point), ['', ...HEAD, 'errors'],
+    outcome.models.map(({ name }) => [name, ...cellTexts(outcome.cells[name][point.key]),
+      formatCount(outcome.cells[name][point.key].errors ?? 0)])));
+  const invalid = Object.values(outcome.cells).flatMap((cells) => Object.values(cells))
+    .reduce((sum, cell) => sum + (cell.invalid ?? 0), 0);
+  const notes = [outcome.wine ? verdict('warn', 'Under Wine', WINE_NOTE) : '', invalid
+    ? verdict('warn', `${invalid} runs were invalid`, 'in them the generator was the limit: ' +
+      'latencies are too high, CPU per request and throughput may be too') : ''].join('');
+  const head = `<p class="soft">${escapeHtml(outcome.machine)} · ${outcome.repeats} runs of ` +
+    `${escapeHtml(outcome.duration)} each, interleaved; medians · handler ` +
+    `${escapeHtml(outcome.handler)} · CPU is the server's${outcome.cpu_window ? ' in the measured '
+      + 'window' : ', connecting included'}</p>`;
+  return pageWrap('Socket models – Dummyload', 'Every socket model, under the same load',
+    chartsBody(MODELS_CHARTS, 'models', outcome, head + (notes && `<div class="verdicts">${notes}` +
+      '</div>')) + `<div class="charts" style="margin-top:14px">${claims}${limits}` +
+      `${points.join('')}</div>`, outcome);
+}
+
+function resultsWrite(folder, outcome) {
+  fileWriteWhole(path.join(folder, 'models.json'), `${JSON.stringify(outcome, null, 1)}\n`);
+  fileWriteWhole(path.join(folder, 'report.html'), pageOf(outcome));
+  for (const chart of MODELS_CHARTS.filter((one) => one.when(outcome))) {
+    fileWriteWhole(path.join(folder, `${chart.name}.svg`), svgDraw(chart.draw(outcome,
+      THEMES.light), THEMES.light, chartHeight(chart, outcome)));
+  }
+}
+
+async function runsPlay(given, models, points, folder, { say, stopped, onClient }) {
+  const scenario = JSON.parse(fs.readFileSync(path.join(ROOT, 'scenarios',
+    SCENARIOS[given.handler]), 'utf8'));
+  delete scenario.load.stages;
+  const order = orderOf(models, points, given.repeats);
+  const runs = [];
+  let failed = 0;
+  for (const [index, { repeat, point, model }] of order.entries()) {
+    if (stopped()) throw new Failure('interrupted', 130);
+    const missing = impossible(model, point);
+    const one = { model: model.name, point: point.key, repeat };
+    if (missing) {
+      runs.push({ ...one, missing });
+      continue;
+    }
+    const at = `${String(index + 1).padStart(4)}/${order.length}  ${model.name.padEnd(20)}` +
+      `${pointText(point).padEnd(26)}`;
+    try {
+      const figures = await modelPlay({ ...given, model: model.name, point, scenario,
+        folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient,
+        bound_ms: durationMs(given.duration) + 120000 });
+      runs.push({ ...one, figures });
+      say(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +
+        `${formatNs(figures.p99_ns).padStart(8)}  CPU/request ${formatNs(figures.cpu_us * 1e3)}`);
+    } catch (error) {
+      if (!(error instanceof Failure) || stopped()) throw error;
+      failed += 1;
+      runs.push({ ...one, missing: 'it failed' });
+      say(`${at}failed: ${error.message}`);
+    }
+  }
+  return { runs, failed };
+}
+
+async function main(argv) {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const given = argumentsRead(argv);
+  const say = (text) => console.log(text);
+  const env = await prepare({ windows: given.windows, modules: true, say });
+  await build(given.windows ? 'windows' : 'linux',
+    { env, targets: ['dummyclient', 'dummyserver'], say });
+  const models = modelsChoose(modelsParse(await modelsList(given.windows)), given.models);
+  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  const folder = path.resolve(given.out ??
+    path.join(RESULTS, `models-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
+  let client = null;
+  let stopped = false;
+  onInterrupt(() => {
+    stopped = true;
+    client?.interrupt();
+  });
+  const points = pointsOf(given);
+  const { runs, failed } = await runsPlay(given, models, points, folder, { say,
+    stopped: () => stopped, onClient: (one) => { client = one; } });
+  const wine = given.windows && !ON_WINDOWS;
+  if (wine) await wineEnd();
+  const outcome = { machine: `${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ` +
+    `${os.release()}${wine ? ', Wine' : ''}`, windows: given.windows, wine,
+  handler: given.handler, rate_per_s: given.rate, repeats: given.repeats,
+  duration: given.duration, models, points, cells: cellsOf(runs), runs,
+  cpu_window: runs.some((one) => one.figures?.cpu_window) };
+  outcome.claims = claimsJudge(outcome);
+  resultsWrite(folder, outcome);
+  tablesPrint(outcome, say);
+  say(`\npage  ${shown(path.join(folder, 'report.html'))}`);
+  return failed ? 1 : 0;
+}
+
+commandRun('scripts/compare-models', main);

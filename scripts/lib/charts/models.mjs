@@ -1,0 +1,86 @@
+// Charts of scripts/compare-models: { models, points, cells, rate_per_s, windows }.
+
+import { escapeHtml, formatCount, formatNs, formatRate } from '../format.mjs';
+import { baseOption, latencyAxis, lineLook, lineSeries, tooltipHead, tooltipLine, valueAxis }
+  from './theme.mjs';
+
+const formatMicros = (us) => formatNs(us * 1e3);
+
+function shared(outcome) {
+  return outcome.points.filter((point) => point.kind === 'shared');
+}
+
+/** A line per model over the number of connections. */
+function againstConnections(outcome, theme, key, axis, format, words) {
+  const option = baseOption(theme, { ...words, bottom: 48 });
+  option.xAxis = valueAxis(theme, 'connections', (value) => formatCount(value), { type: 'log',
+    logBase: 10, min: 'dataMin', max: 'dataMax', nameLocation: 'middle', nameGap: 28,
+    nameTextStyle: { color: theme.soft, fontSize: 11, align: 'center' },
+    splitLine: { show: false } });
+  option.yAxis = axis;
+  option.series = outcome.models.map(({ name }, index) => lineSeries(name, shared(outcome)
+    .map((point) => [point.connections, outcome.cells[name]?.[point.key]?.[key] ?? null]),
+  lineLook(theme, index)));
+  option.tooltip.formatter = (items) => {
+    const known = items.filter((item) => item.value?.[1] != null);
+    if (!known.length) return '';
+    return tooltipHead(`${formatCount(known[0].value[0])} connections`) + known.map((item) =>
+      tooltipLine(item.color, escapeHtml(item.seriesName), format(item.value[1]))).join('');
+  };
+  return option;
+}
+
+export function chartModelsLatency(outcome, theme) {
+  return againstConnections(outcome, theme, 'p99_ns', latencyAxis(theme, (ns) => formatNs(ns)),
+    formatNs, { title: 'Response time, p99', hint: 'the same rate, ' +
+      `${formatRate(outcome.rate_per_s)}, over ever more connections; medians of the repeats` });
+}
+
+export function chartModelsCpu(outcome, theme) {
+  return againstConnections(outcome, theme, 'cpu_us', valueAxis(theme, '', formatMicros,
+    { min: 0 }), formatMicros, { title: 'The server\'s CPU per request',
+    hint: 'the same rate over ever more connections: a cost that grows with the sockets rises' });
+}
+
+/** Bars: one group per model, one bar per point. */
+function bars(outcome, theme, points, key, format, words) {
+  const option = baseOption(theme, { ...words, bottom: 60, legend: points.length > 1 });
+  const names = outcome.models.map(({ name }) => name);
+  option.xAxis = { type: 'category', data: names, axisLine: { lineStyle: { color: theme.line } },
+    axisTick: { show: false }, axisLabel: { color: theme.soft, fontSize: 11, interval: 0,
+      rotate: names.length > 6 ? 20 : 0 } };
+  option.yAxis = valueAxis(theme, '', format, { min: 0 });
+  option.series = points.map(({ point, name }, index) => ({ name, type: 'bar', barMaxWidth: 46,
+    itemStyle: { color: theme.colors[index] }, data: names.map((model) =>
+      outcome.cells[model]?.[point.key]?.[key] ?? null),
+    label: { show: true, position: 'top', fontSize: 10, color: theme.soft,
+      formatter: ({ value }) => (value == null ? '' : format(value)) } }));
+  option.tooltip.formatter = (items) => tooltipHead(escapeHtml(items[0].name)) +
+    items.filter((item) => item.value != null).map((item) => tooltipLine(item.color,
+      escapeHtml(item.seriesName), format(item.value))).join('');
+  return option;
+}
+
+export function chartModelsIdle(outcome, theme) {
+  const points = outcome.points.filter((point) => point.kind === 'idle').map((point) => ({ point,
+    name: point.idle ? `beside ${formatCount(point.idle)} idle ones` : 'alone' }));
+  return bars(outcome, theme, points, 'cpu_us', formatMicros, {
+    title: 'CPU per request beside idle connections',
+    hint: `${points[0].point.connections} active connections, alone and beside silent ones` });
+}
+
+export function chartModelsMost(outcome, theme) {
+  const point = outcome.points.find(({ kind }) => kind === 'most');
+  return bars(outcome, theme, [{ point, name: 'requests per second' }], 'rate_per_s', formatRate, {
+    title: 'Throughput at saturation',
+    hint: `${formatCount(point.connections)} connections, each sends again as soon as answered` });
+}
+
+const hasKind = (kind) => (outcome) => outcome.points.some((point) => point.kind === kind);
+
+export const MODELS_CHARTS = [
+  { name: 'models_cpu', draw: chartModelsCpu, when: hasKind('shared'), height: 420 },
+  { name: 'models_latency', draw: chartModelsLatency, when: hasKind('shared'), height: 420 },
+  { name: 'models_idle', draw: chartModelsIdle, when: hasKind('idle'), height: 400 },
+  { name: 'models_most', draw: chartModelsMost, when: hasKind('most'), height: 400 },
+];

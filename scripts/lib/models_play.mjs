@@ -1,0 +1,124 @@
+// One run of scripts/compare-models: a model's server, idle connections, the client.
+
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { figuresOf } from './models.mjs';
+import { ON_WINDOWS } from './paths.mjs';
+import { Failure, Program, run } from './process.mjs';
+import { resultRead } from './result.mjs';
+import { programCall, programPath, serverStart } from './server.mjs';
+
+const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on
+const SAMPLE_MS = 100;
+const SERVER_STOP_MS = 30000;
+const IDLE_AT_ONCE = 200;
+
+/** The text of --list-models. */
+export async function modelsList(windows) {
+  const { command, args, env } = programCall('dummyserver', windows);
+  const listed = await run(command, [...args, '--list-models'], { env, time_ms: 120000 });
+  if (listed.code !== 0) throw listed.failure('--list-models failed');
+  return listed.stdout;
+}
+
+/** The CPU a process has used, sampled; nothing where there is no /proc of it. */
+class CpuSampler {
+  constructor(pid) {
+    this.file = `/proc/${pid}/stat`;
+    this.samples = [];
+    this.take();
+    this.timer = setInterval(() => this.take(), SAMPLE_MS);
+  }
+
+  take() {
+    try {
+      const text = fs.readFileSync(this.file, 'utf8');
+      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      this.samples.push({ t_ms: Date.now(),
+        cpu_s: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S });
+    } catch {
+      // It has ended, or this is no Linux.
+    }
+  }
+
+  finish() {
+    clearInterval(this.timer);
+    this.take();
+    return this.samples;
+  }
+}
+
+function connect(port) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', (error) => reject(new Failure(`an idle connection: ${error.message}`)));
+  });
+}
+
+/** Connections that are silent until the end. */
+async function idleOpen(port, count) {
+  const sockets = [];
+  while (sockets.length < count) {
+    const batch = Math.min(IDLE_AT_ONCE, count - sockets.length);
+    sockets.push(...await Promise.all(Array.from({ length: batch }, () => connect(port))));
+  }
+  for (const socket of sockets) socket.on('error', () => {});
+  return sockets;
+}
+
+/** The scenario without its rate: each connection sends as soon as it was answered. */
+export function scenarioClosed(scenario) {
+  const { rate, stages, arrival, ...load } = scenario.load;
+  return { ...scenario, name: `${scenario.name}-most`, load };
+}
+
+async function clientPlay(given, server, folder) {
+  const { windows, point, scenario } = given;
+  const call = programCall('dummyclient', windows);
+  const file = path.join(folder, 'scenario.json');
+  const played = point.kind === 'most' ? scenarioClosed(scenario) : scenario;
+  fs.writeFileSync(file, `${JSON.stringify({ ...played, $schema: undefined }, null, 1)}\n`);
+  const client = new Program(call.command, [...call.args, programPath(file, windows),
+    '--port', String(server.port), '--connections', String(point.connections),
+    ...(point.kind === 'most' ? [] : ['--rate', String(given.rate)]),
+    '--duration', given.duration, '--warmup', '1s', '--no-strict',
+    '--out', programPath(path.join(folder, 'client.json'), windows), '--quiet', '--no-progress'],
+  { env: call.env, group: true });
+  given.onClient?.(client);
+  await client.wait(given.bound_ms);
+  return client;
+}
+
+/** Plays one model at one point: its figures, or a Failure. given: { model, point, scenario,
+ *  handler, rate, duration, windows, threads, folder, bound_ms, onClient }. */
+export async function modelPlay(given) {
+  const { folder, windows, point } = given;
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  const server = await serverStart({ windows, args: ['--model', given.model, '--handler',
+    given.handler, '--out', programPath(path.join(folder, 'server.json'), windows), '--quiet',
+    ...(given.threads ? ['--threads', String(given.threads)] : [])] });
+  // Under Wine the process does little itself: its server works for it. The result's own then.
+  const sampler = windows || ON_WINDOWS ? null : new CpuSampler(server.program.pid);
+  let idle = [];
+  let client;
+  let samples = [];
+  try {
+    idle = await idleOpen(server.port, point.idle);
+    client = await clientPlay(given, server, folder);
+  } finally {
+    samples = sampler?.finish() ?? [];
+    for (const socket of idle) socket.destroy();
+    await server.program.stop(SERVER_STOP_MS);
+  }
+  const file = (side) => path.join(folder, `${side}.json`);
+  if (client.timedOut || !fs.existsSync(file('client'))) {
+    throw client.failure(`${given.model}, ${point.key}: the client left no result`);
+  }
+  if (server.program.exitCode !== 0 || !fs.existsSync(file('server'))) {
+    throw server.program.failure(`${given.model}, ${point.key}: the server left no result`);
+  }
+  return figuresOf(resultRead(file('client')), resultRead(file('server')), samples);
+}
