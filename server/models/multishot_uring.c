@@ -192,9 +192,7 @@ static void conn__hold(struct model_thread *thread, struct conn *conn, const uin
     }
     held->next = NULL;
     held->bytes = bytes;
-    if (bytes > 0) {
-        memcpy(held->data, data, bytes);
-    }
+    memcpy(held->data, data, bytes);
     *conn->held_end = held;
     conn->held_end = &held->next;
     if (!conn->listed_held) {
@@ -229,7 +227,7 @@ static void conn__received(struct model_thread *thread, struct conn *conn,
         return;
     }
     unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    const uint8_t *data = cqe->res > 0 ? multishot_buffers_at(&thread->buffers, id) : NULL;
+    const uint8_t *data = multishot_buffers_at(&thread->buffers, id);
     if (conn->held != NULL || (!session_can_receive(session) && !session->abort)) {
         conn__hold(thread, conn, data, (uint32_t)cqe->res);
     } else {
@@ -454,12 +452,9 @@ static void thread__wait(struct model_thread *thread, int64_t deadline_ns)
     int wait_ms = ready_wait_ms(deadline_ns);
     struct __kernel_timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000LL};
     struct io_uring_cqe *cqe;
-    int result;
-    if (wait_ms > 0 && io_uring_cq_ready(&thread->ring) == 0) {
-        result = io_uring_submit_and_wait_timeout(&thread->ring, &cqe, 1, &wait, NULL);
-    } else {
-        result = io_uring_submit_and_get_events(&thread->ring);
-    }
+    bool waits = wait_ms > 0 && io_uring_cq_ready(&thread->ring) == 0;
+    int result = waits ? io_uring_submit_and_wait_timeout(&thread->ring, &cqe, 1, &wait, NULL)
+                       : io_uring_submit_and_get_events(&thread->ring);
     must(result != -EEXIST); /* a ring is used by the thread that made it */
     /* Other errors (the time, a signal, no memory just now) leave the rest for the next turn. */
 }
