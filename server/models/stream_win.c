@@ -51,7 +51,11 @@ enum stream_status stream_accept(cport_handle listener, bool blocking, cport_han
     uint64_t syscalls = 0;
     SOCKET accepted = accept((SOCKET)listener, (struct sockaddr *)&name, &name_bytes);
     if (accepted == INVALID_SOCKET) {
-        return stream__failed(result);
+        enum stream_status status = stream__failed(result);
+        if (status == STREAM_FAILED && *result == CPORT_NOT_CONNECTED) {
+            *result = CPORT_RESET; /* Wine's word for a peer that left before it was accepted */
+        }
+        return status;
     }
     /* It comes with what the listener has asked for: its events and its mode. While a socket has
      * events it cannot be made to block. */
