@@ -103,12 +103,24 @@ static void options__print_limit(const char *name, uint32_t limit)
     }
 }
 
+static void options__print_threads(const struct model *model)
+{
+    if (model->kind == MODEL_BLOCKING) {
+        printf(", threads: one or two per connection beside --threads");
+    } else if (model->sessions_per_thread_max > 0) {
+        printf(", threads: --threads and more as needed, up to %d", SERVER_THREADS_MAX);
+    } else {
+        printf(", threads: --threads");
+    }
+}
+
 void options_print_models(void)
 {
     for (int i = 0; model_table[i] != NULL; i++) {
         const struct model *model = model_table[i];
-        printf("%-16s %s%s\n", model->name, model->description, i == 0 ? " (default)" : "");
-        printf("%-16s %s", "", model_kind_text(model->kind));
+        printf("%-20s %s%s\n", model->name, model->description, i == 0 ? " (default)" : "");
+        printf("%-20s %s", "", model_kind_text(model->kind));
+        options__print_threads(model);
         if (model->kind != MODEL_NONE) {
             options__print_limit("sessions per thread", model->sessions_per_thread_max);
             uint32_t sessions_max = model_sessions_max(model);
