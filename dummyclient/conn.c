@@ -184,7 +184,7 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
 static void conn__arm(struct conn *conn)
 {
     int64_t due_ns = conn->deadline_ns;
-    if (conn_plays(conn) && !conn->held) {
+    if (conn_plays(conn)) {
         int64_t vm_ns = vm_next_time_ns(conn->vm);
         due_ns = vm_ns < due_ns ? vm_ns : due_ns;
     }
@@ -212,15 +212,13 @@ void conn_pump(struct conn *conn)
     conn_observe(conn);
     conn->held = false;
     while (conn_plays(conn)) {
-        if (!conn_has_room(conn)) {
-            conn->held = true; /* conn_on_sent() goes on */
-            break;
-        }
         if (left-- == 0) {
             timer_heap_set(&group->timers, &conn->timer, group->now_ns);
             break;
         }
-        if (!vm_next(conn->vm, group->now_ns, &action)) {
+        /* A full queue holds back messages (conn_on_sent() goes on), not deadlines. */
+        conn->held = !conn_has_room(conn);
+        if (!(conn->held ? vm_next_held : vm_next)(conn->vm, group->now_ns, &action)) {
             break;
         }
         conn__act(conn, &action);

@@ -111,14 +111,23 @@ static void vm__take_pending(struct vm *vm, struct vm_action *action)
     }
 }
 
-bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
+bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action)
 {
     if (now_ns >= vm->next_ns) {
         vm__expire(vm, now_ns);
     }
     /* FINISHED waits for what teardown still sends. */
-    if ((vm->pending & ~VM_PENDING_FINISHED) != 0) {
-        vm__take_pending(vm, action);
+    bool sends = vm->ready_head != VM_INDEX_NONE;
+    if ((vm->pending & ~(sends ? VM_PENDING_FINISHED : 0)) == 0) {
+        return false;
+    }
+    vm__take_pending(vm, action);
+    return true;
+}
+
+bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
+{
+    if (vm_next_held(vm, now_ns, action)) {
         return true;
     }
     if (vm->ready_head != VM_INDEX_NONE) {
@@ -128,10 +137,6 @@ bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
             vm->ready_tail = VM_INDEX_NONE;
         }
         vm_lane_take(vm, index, now_ns, action);
-        return true;
-    }
-    if (vm->pending != 0) {
-        vm__take_pending(vm, action);
         return true;
     }
     return false;

@@ -208,6 +208,37 @@ static void test_deaf_server_does_not_hold_up_the_end(void **state)
     harness_close(&harness);
 }
 
+static const char BIG_MESSAGES[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 2, \"duration\": \"1s\", \"drain\": \"1s\","
+    "              \"in_flight\": 8 },"
+    "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"echo\","
+    "      \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\": 60000 } } },"
+    "      \"within\": \"200ms\", \"on_timeout\": \"%s\" } } ] } ] }";
+
+static void test_requests_behind_a_full_queue_time_out(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    struct cport_fake_options network = kind_network(14);
+    network.send_window_bytes = 1000;
+    char scenario[1024];
+    snprintf(scenario, sizeof(scenario), BIG_MESSAGES, "continue");
+    play(&harness, scenario, &network, &(struct harness_faults){.deaf = true});
+    const struct figures *figures = &harness.worker.recorder.figures;
+    /* Of 8 lanes 5 find room in the queue; no reply ever comes to any. */
+    assert_int_equal(figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT], 2 * 5);
+    assert_true(figures->requests_cut > 0);
+    harness_close(&harness);
+
+    snprintf(scenario, sizeof(scenario), BIG_MESSAGES, "reconnect");
+    play(&harness, scenario, &network, &(struct harness_faults){.deaf = true});
+    figures = &harness.worker.recorder.figures;
+    assert_true(figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] >= 2);
+    assert_true(figures->counters.totals[TOTAL_CONNECTS_OK] > 2);
+    harness_close(&harness);
+}
+
 static void test_server_that_never_ends_its_side_is_counted(void **state)
 {
     (void)state;
@@ -291,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_server_that_leaves_is_an_unexpected_close),
         cmocka_unit_test(test_silent_server_times_out_every_request),
         cmocka_unit_test(test_deaf_server_does_not_hold_up_the_end),
+        cmocka_unit_test(test_requests_behind_a_full_queue_time_out),
         cmocka_unit_test(test_server_that_never_ends_its_side_is_counted),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_abort_at_any_moment_ends_at_once),
