@@ -196,7 +196,9 @@ static void conn__take_frames(struct conn *conn)
         conn->first_ns = group->now_ns;
     }
     if (status != FRAME_PARTIAL && alive) {
-        conn_break(conn, ERROR_KIND_FRAME_ERROR, true, CPORT_CLOSE_RST);
+        bool no_memory = status == FRAME_NO_MEMORY;
+        conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR, true,
+                   CPORT_CLOSE_RST);
     }
 }
 

@@ -152,6 +152,10 @@ static bool options__backend(struct options *options, const char *value, struct 
     for (size_t i = 0; i < sizeof(BACKENDS) / sizeof(BACKENDS[0]); i++) {
         if (strcmp(value, BACKENDS[i].name) == 0) {
             options->backend = BACKENDS[i].backend;
+            if (!cport_backend_exists(options->backend)) {
+                error_set(error, "%s does not exist on this system; leave --io out", value);
+                return false;
+            }
             return true;
         }
     }

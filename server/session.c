@@ -48,6 +48,8 @@ static void session__handle_frames(struct session *session)
     session__count(session, TOTAL_MESSAGES_RECEIVED, messages);
     if (status == FRAME_BAD_SIZE || status == FRAME_TOO_LARGE) {
         session_close(session, ERROR_KIND_FRAME_ERROR);
+    } else if (status == FRAME_NO_MEMORY) {
+        session_close(session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 

@@ -90,6 +90,16 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     return cport__create_kind(&filled, error);
 }
 
+bool cport_backend_exists(enum cport_backend_kind kind)
+{
+    for (int i = 0; cport_backends[i] != NULL; i++) {
+        if (cport_backends[i]->kind == kind) {
+            return true;
+        }
+    }
+    return kind == CPORT_BACKEND_DEFAULT;
+}
+
 void cport_destroy(struct cport *port)
 {
     if (port != NULL) {

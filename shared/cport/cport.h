@@ -126,6 +126,8 @@ struct cport_options {
  * says in one line why epoll was taken. */
 struct cport *cport_create(const struct cport_options *options, struct error *error);
 void cport_destroy(struct cport *port);
+/* Was this backend built for this system (it may still be forbidden)? */
+bool cport_backend_exists(enum cport_backend_kind kind);
 /* "iocp", "uring", "epoll", "fake". */
 const char *cport_backend_name(const struct cport *port);
 /* NULL, or "io_uring is not permitted here (...): using epoll". */

@@ -49,10 +49,11 @@ struct frame {
 };
 
 enum frame_status {
-    FRAME_COMPLETE, /* *frame is filled and points into data */
-    FRAME_PARTIAL,  /* more bytes are needed; *needed_bytes: at least so many in all */
-    FRAME_BAD_SIZE, /* the size field is smaller than the header it includes */
-    FRAME_TOO_LARGE /* over frame_bytes_max */
+    FRAME_COMPLETE,  /* *frame is filled and points into data */
+    FRAME_PARTIAL,   /* more bytes are needed; *needed_bytes: at least so many in all */
+    FRAME_BAD_SIZE,  /* the size field is smaller than the header it includes */
+    FRAME_TOO_LARGE, /* over frame_bytes_max */
+    FRAME_NO_MEMORY  /* reassembly only: no room for the beginning of a frame */
 };
 
 /* The default of the pair: u16 size (header included), u16 id, little-endian. */

@@ -38,8 +38,8 @@ void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t 
 
 /* Moves bytes from the run to the partial frame. wanted_bytes is the size the frame will have as
  * far as is known: a ceiling for the doubling, never a reason to allocate more than the double of
- * what has come. */
-static void reassembly__take(struct reassembly *reassembly, size_t bytes, size_t wanted_bytes)
+ * what has come. False: there is no memory, nothing has changed. */
+static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t wanted_bytes)
 {
     size_t filled = reassembly->partial_bytes + bytes;
     if (filled > reassembly->partial_capacity_bytes) {
@@ -51,8 +51,8 @@ static void reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
         if (capacity < filled)
             capacity = filled;
         uint8_t *grown = realloc(reassembly->partial, capacity);
-        /* Nothing sensible can go on: the stream cannot be read without the frame. */
-        must(grown && "out of memory for a partial frame");
+        if (grown == NULL)
+            return false;
         reassembly->partial = grown;
         reassembly->partial_capacity_bytes = (uint32_t)capacity;
     }
@@ -60,6 +60,7 @@ static void reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
     reassembly->partial_bytes = (uint32_t)filled;
     reassembly->run += bytes;
     reassembly->run_bytes -= bytes;
+    return true;
 }
 
 /* How many bytes of the run belong to the delimited frame whose beginning is in partial: up to the
@@ -95,7 +96,8 @@ static enum frame_status reassembly__finish_delimited(struct reassembly *reassem
     uint64_t whole = (uint64_t)reassembly->partial_bytes + bytes;
     if (whole > framing->frame_bytes_max || (!found && whole == framing->frame_bytes_max))
         return FRAME_TOO_LARGE;
-    reassembly__take(reassembly, bytes, framing->frame_bytes_max);
+    if (!reassembly__take(reassembly, bytes, framing->frame_bytes_max))
+        return FRAME_NO_MEMORY;
     if (!found)
         return FRAME_PARTIAL;
     frame->bytes = reassembly->partial;
@@ -123,9 +125,9 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
             if (status != FRAME_PARTIAL || reassembly->run_bytes == 0)
                 break;
             size_t missing = needed - reassembly->partial_bytes;
-            reassembly__take(reassembly,
-                             missing < reassembly->run_bytes ? missing : reassembly->run_bytes,
-                             needed);
+            size_t taken = missing < reassembly->run_bytes ? missing : reassembly->run_bytes;
+            if (!reassembly__take(reassembly, taken, needed))
+                return FRAME_NO_MEMORY;
         }
     }
     if (status == FRAME_COMPLETE)
@@ -148,7 +150,8 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
         reassembly->run += frame->bytes_count;
         reassembly->run_bytes -= frame->bytes_count;
     } else if (status == FRAME_PARTIAL) {
-        reassembly__take(reassembly, reassembly->run_bytes, needed);
+        if (!reassembly__take(reassembly, reassembly->run_bytes, needed))
+            status = FRAME_NO_MEMORY;
     }
     return status;
 }

@@ -7,7 +7,7 @@
  *     while ((status = reassembly_next(&r, &frame)) == FRAME_COMPLETE) { ... }
  *
  * After the loop (FRAME_PARTIAL) the rest has been copied and data may go; a frame is valid until
- * the next call. FRAME_BAD_SIZE and FRAME_TOO_LARGE are final for the stream.
+ * the next call. FRAME_BAD_SIZE, FRAME_TOO_LARGE and FRAME_NO_MEMORY are final for the stream.
  *
  * Memory grows with the bytes that have come, not with the size that a header claims: a peer that
  * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. */

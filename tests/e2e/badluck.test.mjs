@@ -30,6 +30,8 @@ refuses('no scenario', () => [], /scenario/i);
 refuses('an unknown option', () => [ECHO(), '--conections', '5'], /--connections/);
 refuses('a value that is none', () => [ECHO(), '--connections', 'many'], /connections/, /many/);
 refuses('a time without its unit', () => [ECHO(), '--duration', '30'], /duration/, /30/);
+refuses('an --io of another system', () => [ECHO(), '--io', WINDOWS ? 'epoll' : 'iocp'],
+  /--io: .*this system/);
 refuses('a scenario that is not there', (t) => [fileFor(path.join(folderFor(t), 'gone.json'))],
   /gone\.json/);
 refuses('a folder for a scenario', (t) => [fileFor(folderFor(t))], /dummyload-e2e-/);
