@@ -302,7 +302,7 @@ void conn_on_timer(struct conn *conn)
     case CONN_ENDING:
         if (due) {
             /* The peer never ended its side. */
-            conn_break(conn, ERROR_KIND_OTHER, true, CPORT_CLOSE_RST);
+            conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT, true, CPORT_CLOSE_RST);
         }
         break;
     case CONN_IDLE:

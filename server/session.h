@@ -21,7 +21,7 @@
  * is sent -> close with FIN: clean. The same in the middle of a frame: unexpected_close. A
  * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
  * half and waits for the peer's end of stream. Neither may stand still for more than
- * SESSION_LINGER_NS: then it is closed abnormally (idle_timeout). */
+ * SESSION_LINGER_NS: then it is closed abnormally (close_timeout). */
 #ifndef DUMMYLOAD_SERVER_SESSION_H
 #define DUMMYLOAD_SERVER_SESSION_H
 

@@ -374,7 +374,7 @@ static void session__sweep(struct session *session, int64_t idle_timeout_ns, int
         if (!session->shut_down && session->bytes_sent != session->linger_bytes) {
             session_linger(session, now_ns); /* the peer still reads: output moves on */
         } else if (now_ns - session->linger_ns > SESSION_LINGER_NS) {
-            session_close(session, ERROR_KIND_IDLE_TIMEOUT);
+            session_close(session, ERROR_KIND_CLOSE_TIMEOUT);
         }
     } else if (idle_timeout_ns > 0 && now_ns - session->active_ns > idle_timeout_ns) {
         session_close(session, ERROR_KIND_IDLE_TIMEOUT);
@@ -421,6 +421,7 @@ void shard_finish_all(struct shard *shard, int64_t now_ns)
 void shard_close_all(struct shard *shard, enum error_kind reason)
 {
     for (struct session *session = shard->sessions; session != NULL; session = session->next) {
-        session_close(session, reason);
+        /* Asked to end in good order, and it did not: that is the peer's doing, and has a name. */
+        session_close(session, session->finishing ? ERROR_KIND_CLOSE_TIMEOUT : reason);
     }
 }

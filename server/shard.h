@@ -108,7 +108,8 @@ int64_t shard_sweep(struct shard *shard, int64_t now_ns);
 /* A stopping server: every session ends in good order, requests that come until its sending half
  * is shut down are still answered. May be repeated. */
 void shard_finish_all(struct shard *shard, int64_t now_ns);
-/* session_close() for all. */
+/* session_close() for all; those that shard_finish_all() has asked to end count as close_timeout.
+ */
 void shard_close_all(struct shard *shard, enum error_kind reason);
 
 /* For session.c. */

@@ -33,6 +33,7 @@ static const char *const error_keys[ERROR_KINDS] = {
     [ERROR_KIND_FRAME_ERROR] = "frame_error",
     [ERROR_KIND_SEND_QUEUE_FULL] = "send_queue_full",
     [ERROR_KIND_IDLE_TIMEOUT] = "idle_timeout",
+    [ERROR_KIND_CLOSE_TIMEOUT] = "close_timeout",
     [ERROR_KIND_UNKNOWN_MESSAGE] = "unknown_message",
     [ERROR_KIND_REJECTED] = "rejected",
     [ERROR_KIND_LOCAL_LIMIT] = "local_limit",

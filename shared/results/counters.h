@@ -38,9 +38,10 @@ enum error_kind {
     ERROR_KIND_FRAME_ERROR,      /* a size that cannot be, or over the limit */
     ERROR_KIND_SEND_QUEUE_FULL,  /* server: a slow reader was closed */
     ERROR_KIND_IDLE_TIMEOUT,     /* server: closed for its silence */
-    ERROR_KIND_UNKNOWN_MESSAGE,  /* server: an id that the handler does not know */
-    ERROR_KIND_REJECTED,         /* server: over --max-connections */
-    ERROR_KIND_LOCAL_LIMIT,      /* descriptors, ports or memory of this machine */
+    ERROR_KIND_CLOSE_TIMEOUT, /* the closing protocol was begun and the peer did not end its side */
+    ERROR_KIND_UNKNOWN_MESSAGE, /* server: an id that the handler does not know */
+    ERROR_KIND_REJECTED,        /* server: over --max-connections */
+    ERROR_KIND_LOCAL_LIMIT,     /* descriptors, ports or memory of this machine */
     ERROR_KIND_OTHER,
     ERROR_KINDS
 };

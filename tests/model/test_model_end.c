@@ -265,6 +265,7 @@ static void test_a_drain_is_bounded(void **state)
     int64_t took_ns = clock_now_ns() - stop_ns;
     assert_true(took_ns >= SERVER_DRAIN_NS - NS_PER_S && took_ns < SERVER_DRAIN_NS + 3 * NS_PER_S);
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 1);
+    assert_int_equal(counters.errors[ERROR_KIND_CLOSE_TIMEOUT], 1);
     plain_close(client);
 }
 

@@ -59,8 +59,8 @@ const TOTALS = ['connects_attempted', 'connects_ok', 'connections_clean', 'conne
   'messages_unsolicited', 'bytes_sent', 'bytes_received'];
 const ERRORS = ['connect_refused', 'connect_timeout', 'connect_unreachable', 'connect_other',
   'reset', 'unexpected_close', 'response_timeout', 'response_late', 'response_lost', 'mismatch',
-  'frame_error', 'send_queue_full', 'idle_timeout', 'unknown_message', 'rejected', 'local_limit',
-  'other'];
+  'frame_error', 'send_queue_full', 'idle_timeout', 'close_timeout', 'unknown_message', 'rejected',
+  'local_limit', 'other'];
 
 function zeros(keys) {
   return Object.fromEntries(keys.map((key) => [key, 0]));

@@ -246,7 +246,7 @@ static void test_server_that_never_ends_its_side_is_counted(void **state)
     struct cport_fake_options network = kind_network(10);
     play(&harness, CLOSED_LOOP, &network, &(struct harness_faults){.lingers = true});
     const struct figures *figures = &harness.worker.recorder.figures;
-    assert_int_equal(figures->counters.errors[ERROR_KIND_OTHER], harness.plan.connections);
+    assert_int_equal(figures->counters.errors[ERROR_KIND_CLOSE_TIMEOUT], harness.plan.connections);
     assert_int_equal(figures->abnormal_total, harness.plan.connections);
     harness_close(&harness);
 }

@@ -230,7 +230,7 @@ static void test_a_peer_that_never_ends_its_stream_is_closed(void **state)
         waited_s++;
     }
     assert_in_range(waited_s, 5, 8);
-    assert_int_equal(errors(harness, ERROR_KIND_IDLE_TIMEOUT), 1);
+    assert_int_equal(errors(harness, ERROR_KIND_CLOSE_TIMEOUT), 1);
     fake_end(fake);
     assert_int_equal(shard_sweep(&harness->shards[0], harness->now_ns), TIME_NEVER_NS);
     harness_close(harness);
