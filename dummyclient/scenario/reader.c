@@ -59,6 +59,7 @@ void reader_mistake(struct reader *reader, const char *format, ...)
         vsnprintf(line + bytes, sizeof(line) - (size_t)bytes, format, arguments);
         va_end(arguments);
     }
+    error_make_line(line);
     reader->report(reader->context, line);
 }
 

@@ -12,4 +12,13 @@ void error_set(struct error *error, const char *format, ...)
     if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0)
         error->text[0] = '\0';
     va_end(arguments);
+    error_make_line(error->text);
+}
+
+void error_make_line(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
 }
