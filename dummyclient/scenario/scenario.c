@@ -212,7 +212,6 @@ struct scenario *scenario_load(const char *path, const struct scenario_variable 
                                uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context)
 {
-    struct reader reader = {.file = path, .report = report, .context = context};
     struct error error;
     char *text = NULL;
     size_t bytes = 0;
@@ -220,9 +219,19 @@ struct scenario *scenario_load(const char *path, const struct scenario_variable 
         report(context, error.text);
         return NULL;
     }
+    struct scenario *scenario =
+        scenario_read(path, text, bytes, variables, variables_count, report, context);
+    free(text);
+    return scenario;
+}
+
+struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
+                               const struct scenario_variable *variables, uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context)
+{
+    struct reader reader = {.file = path, .report = report, .context = context};
     struct scenario_tree *tree = calloc(1, sizeof(*tree));
     cJSON *document = scenario__document(&reader, text, bytes);
-    free(text);
     if (tree == NULL || document == NULL) {
         cJSON_Delete(document);
         free(tree);

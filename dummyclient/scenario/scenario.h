@@ -10,6 +10,7 @@
 #include "proto/frame.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct cJSON;
@@ -79,6 +80,10 @@ struct scenario_variable {
  * report (at most 20, then how many more); every line begins with the file's name. */
 struct scenario *scenario_load(const char *path, const struct scenario_variable *variables,
                                uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context);
+/* The same with the text of the file in memory: bytes of it, and a NUL behind them. */
+struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
+                               const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 void scenario_destroy(struct scenario *scenario);
 

@@ -1,0 +1,147 @@
+/* The decoder and the reassembly, every framing. What comes in pieces must give the same frames as
+ * what comes whole, within memory that follows the bytes and not the size that a header claims. */
+#include "fuzz.h"
+
+#include "core/must.h"
+#include "proto/reassembly.h"
+
+#include <stdlib.h>
+
+enum { FRAMES_MAX = 4096, FRAME_BYTES_MAX = 5000 };
+
+/* Of the frames so far: a checksum of their places, ids and bodies. */
+struct seen {
+    uint64_t hash;
+    uint64_t bytes;
+    uint32_t frames;
+    enum frame_status end;
+};
+
+static void framing__draw(struct framing *framing, struct fuzz_input *input)
+{
+    static const uint8_t widths[] = {1, 2, 4};
+    memset(framing, 0, sizeof *framing);
+    uint8_t flags = fuzz_take(input);
+    framing->type = (enum framing_type)(flags & 3);
+    framing->big_endian = (flags & 4) != 0;
+    framing->size_includes_header = (flags & 8) != 0;
+    framing->frame_bytes_max = 1 + (uint32_t)fuzz_take(input) * 16;
+    uint8_t shape = fuzz_take(input);
+    if (framing->type == FRAMING_LENGTH) {
+        framing->size_bytes = widths[shape % 3];
+        framing->id_bytes = (uint8_t)(shape / 3 % 5);
+        framing->size_offset = (uint8_t)(shape / 15 % 2 * framing->id_bytes);
+        framing->id_offset = framing->size_offset == 0 ? framing->size_bytes : 0;
+        framing->header_bytes = (uint8_t)(framing->size_bytes + framing->id_bytes + shape / 30 % 4);
+    } else if (framing->type == FRAMING_DELIMITER) {
+        framing->delimiter_bytes = (uint8_t)(1 + shape % 3);
+        for (uint8_t i = 0; i < framing->delimiter_bytes; i++) {
+            framing->delimiter[i] = (uint8_t)('\n' + (shape >> (2 + i)) % 2 * 3);
+        }
+    } else if (framing->type == FRAMING_FIXED) {
+        framing->fixed_bytes = 1u + shape % 40;
+    }
+}
+
+static void seen__add(struct seen *seen, const struct framing *framing, const struct frame *frame)
+{
+    must(frame->bytes_count >= 1 && frame->bytes_count <= framing->frame_bytes_max);
+    must(frame->body >= frame->bytes && frame->body_bytes <= frame->bytes_count);
+    must(frame->body + frame->body_bytes <= frame->bytes + frame->bytes_count);
+    seen->frames++;
+    seen->bytes += frame->bytes_count;
+    if (framing->type == FRAMING_RAW) {
+        return; /* where a run ends is where a message ends: by the pieces */
+    }
+    uint64_t hash = seen->hash ^ frame->id ^ ((uint64_t)frame->body_bytes << 32);
+    for (uint32_t i = 0; i < frame->bytes_count; i++) {
+        hash = (hash ^ frame->bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    seen->hash = hash;
+}
+
+static void seen__whole(struct seen *seen, const struct framing *framing, const uint8_t *data,
+                        size_t bytes)
+{
+    struct frame frame;
+    size_t needed = 0;
+    while ((seen->end = frame_decode(framing, data, bytes, &frame, &needed)) == FRAME_COMPLETE) {
+        must(frame.bytes == data && frame.bytes_count <= bytes);
+        seen__add(seen, framing, &frame);
+        data += frame.bytes_count;
+        bytes -= frame.bytes_count;
+    }
+    must(seen->end != FRAME_PARTIAL || needed > bytes);
+}
+
+static void seen__in_pieces(struct seen *seen, const struct framing *framing, const uint8_t *data,
+                            size_t bytes, uint64_t cuts)
+{
+    struct reassembly reassembly;
+    struct frame frame;
+    size_t fed = 0;
+    reassembly_open(&reassembly, framing);
+    seen->end = FRAME_PARTIAL;
+    while (fed < bytes && seen->end == FRAME_PARTIAL) {
+        cuts = cuts * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        size_t piece = 1 + (size_t)(cuts >> 60) * ((cuts >> 40) % 5);
+        piece = piece < bytes - fed ? piece : bytes - fed;
+        uint8_t *run = malloc(piece); /* gone after the loop, as a port's buffer is */
+        must(run != NULL);
+        memcpy(run, data + fed, piece);
+        fed += piece;
+        reassembly_feed(&reassembly, run, piece);
+        while ((seen->end = reassembly_next(&reassembly, &frame)) == FRAME_COMPLETE) {
+            seen__add(seen, framing, &frame);
+        }
+        free(run);
+        must(reassembly.partial_capacity_bytes <= 2 * fed + 64);
+    }
+    must(seen->end != FRAME_PARTIAL || seen->bytes + reassembly_waiting_bytes(&reassembly) == fed);
+    reassembly_close(&reassembly);
+}
+
+/* What was taken apart can be put together again: the same bytes. */
+static void framing__encode(const struct framing *framing, const struct frame *frame)
+{
+    uint8_t out[FRAME_BYTES_MAX + FRAMING_HEADER_BYTES_MAX + FRAMING_DELIMITER_BYTES_MAX];
+    struct frame again;
+    size_t needed = 0;
+    uint32_t bytes = frame_encoded_bytes(framing, frame->body_bytes);
+    must(bytes == frame->bytes_count);
+    uint32_t head = frame_write_head(framing, frame->id, frame->body_bytes, out);
+    memcpy(out + head, frame->body, frame->body_bytes);
+    uint32_t tail = frame_write_tail(framing, out + head + frame->body_bytes);
+    must(head + frame->body_bytes + tail == bytes);
+    must(frame_decode(framing, out, bytes, &again, &needed) == FRAME_COMPLETE);
+    must(again.id == frame->id && again.body_bytes == frame->body_bytes);
+    must(memcmp(again.body, frame->body, frame->body_bytes) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = {data, size};
+    struct framing framing;
+    struct error error;
+    struct frame frame;
+    size_t needed = 0;
+    uint64_t cuts = fuzz_take(&input);
+    framing__draw(&framing, &input);
+    if (!framing_check(&framing, &error)) {
+        return 0;
+    }
+    struct seen whole = {0};
+    struct seen pieces = {0};
+    seen__whole(&whole, &framing, input.data, input.bytes);
+    seen__in_pieces(&pieces, &framing, input.data, input.bytes, cuts);
+    if (framing.type != FRAMING_RAW) {
+        must(whole.frames == pieces.frames && whole.hash == pieces.hash);
+        must(whole.end == pieces.end || input.bytes == 0);
+    }
+    must(whole.frames <= FRAMES_MAX || input.bytes > FRAMES_MAX);
+    if (frame_decode(&framing, input.data, input.bytes, &frame, &needed) == FRAME_COMPLETE &&
+        frame.bytes_count <= FRAME_BYTES_MAX) {
+        framing__encode(&framing, &frame);
+    }
+    return 0;
+}

@@ -1,0 +1,225 @@
+/* Plays a compiled program for a while: random events, drawn from a seed, within what vm.h allows.
+ * For the fuzz targets of scenarios and expressions; each has its own copy. */
+#ifndef DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
+#define DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "core/prng.h"
+#include "scenario/vm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLAY_EVENTS = 150, PLAY_ACTIONS_MAX = 64, PLAY_BYTES_MAX = 1 << 17 };
+
+struct play {
+    struct vm *vm;
+    const struct framing *framing;
+    uint8_t *message; /* the last one sent */
+    uint32_t message_bytes;
+    uint64_t requests;
+    uint64_t started;
+    uint64_t ended;
+    uint64_t sent;
+    uint64_t seed;
+    uint64_t draws;
+    bool connecting;
+    bool open;
+    bool closing;
+    bool finished;
+    bool closed_loop; /* no arrivals: the vm begins its passes itself */
+};
+
+static void play__request_done(void *context, const struct vm_request *request)
+{
+    struct play *play = context;
+    must(request->last_ns >= request->intended_ns || request->outcome != VM_OUTCOME_OK);
+    play->requests++;
+}
+
+static void play__started(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns)
+{
+    struct play *play = context;
+    (void)lane;
+    must(intended_ns <= now_ns);
+    play->started++;
+}
+
+static void play__ended(void *context, uint32_t lane, int64_t busy_ns, bool complete)
+{
+    struct play *play = context;
+    (void)lane;
+    (void)complete;
+    must(busy_ns >= 0);
+    play->ended++;
+}
+
+static void play__unsolicited(void *context, const struct frame *frame, bool late)
+{
+    (void)context;
+    (void)frame;
+    (void)late;
+}
+
+static uint64_t play__draw(struct play *play, uint64_t below)
+{
+    return prng_range(play->seed, 1, play->draws++, 0, below - 1);
+}
+
+static void play__send(struct play *play, const struct vm_action *action)
+{
+    must(play->open && action->message_bytes <= PLAY_BYTES_MAX);
+    must(action->message_bytes > 0);
+    free(play->message);
+    play->message = malloc(action->message_bytes);
+    must(play->message != NULL);
+    play->message_bytes = action->message_bytes;
+    vm_write_message(play->vm, action, play->message);
+    play->sent++;
+    struct frame frame;
+    size_t needed = 0;
+    if (play->framing->type != FRAMING_RAW) {
+        must(frame_decode(play->framing, play->message, play->message_bytes, &frame, &needed) ==
+             FRAME_COMPLETE);
+        must(frame.bytes_count == play->message_bytes || play->framing->type == FRAMING_DELIMITER);
+    }
+}
+
+static void play__act(struct play *play, int64_t now_ns)
+{
+    struct vm_action action;
+    for (int i = 0; i < PLAY_ACTIONS_MAX; i++) {
+        bool held = play__draw(play, 8) == 0;
+        if (!(held ? vm_next_held : vm_next)(play->vm, now_ns, &action)) {
+            return;
+        }
+        must(!play->finished);
+        must(!held || action.type != VM_ACTION_SEND);
+        switch (action.type) {
+        case VM_ACTION_SEND:
+            play__send(play, &action);
+            break;
+        case VM_ACTION_CONNECT:
+            must(!play->open && !play->connecting && !play->closing);
+            play->connecting = true;
+            break;
+        case VM_ACTION_DISCONNECT:
+            must(play->open);
+            play->open = action.disconnect == VM_DISCONNECT_HALF;
+            play->closing = !play->open;
+            break;
+        case VM_ACTION_FINISHED:
+            play->finished = true;
+            break;
+        case VM_ACTION_READY:
+        case VM_ACTION_BARRIER:
+        case VM_ACTION_FAILED:
+            break;
+        }
+    }
+}
+
+/* The last message comes back, whole, cut short, or with a wrong byte. */
+static void play__reply(struct play *play, int64_t now_ns)
+{
+    struct frame frame;
+    size_t needed = 0;
+    if (play->message == NULL) {
+        return;
+    }
+    uint8_t *copy = malloc(play->message_bytes);
+    must(copy != NULL);
+    memcpy(copy, play->message, play->message_bytes);
+    if (frame_decode(play->framing, copy, play->message_bytes, &frame, &needed) == FRAME_COMPLETE) {
+        uint64_t wrong = play__draw(play, 4);
+        if (wrong == 1 && frame.body_bytes > 0) {
+            copy[(size_t)(frame.body - copy) + play__draw(play, frame.body_bytes)] ^= 1;
+        } else if (wrong == 2 && frame.body_bytes > 0) {
+            frame.body_bytes = (uint32_t)play__draw(play, frame.body_bytes);
+        } else if (wrong == 3) {
+            frame.id = (uint32_t)play__draw(play, 300);
+        }
+        vm_on_message(play->vm, &frame, now_ns, now_ns);
+    }
+    free(copy);
+}
+
+static void play__arrive(struct play *play, int64_t now_ns)
+{
+    if (!play->closed_loop && vm_has_free_lane(play->vm)) {
+        vm_on_arrival(play->vm, now_ns, now_ns);
+    }
+}
+
+static void play__event(struct play *play, int64_t now_ns)
+{
+    if (play->connecting) {
+        play->connecting = false;
+        if (play__draw(play, 6) == 0) {
+            vm_on_connect_failed(play->vm, now_ns);
+        } else {
+            play->open = true;
+            vm_on_connected(play->vm, now_ns);
+        }
+    } else if (play->closing || (play->open && play__draw(play, 25) == 0)) {
+        play->closing = false;
+        play->open = false;
+        vm_on_closed(play->vm, now_ns);
+    } else if (play->open) {
+        (void)vm_on_sent(play->vm, (uint32_t)play__draw(play, 3), now_ns);
+        if (play__draw(play, 2) == 0) {
+            play__reply(play, now_ns);
+        } else {
+            play__arrive(play, now_ns);
+        }
+    } else {
+        play__arrive(play, now_ns);
+    }
+}
+
+/* Every pass that began has ended when the vm is given up. */
+static void play_program(const struct program *program, uint32_t behavior, uint64_t seed,
+                         bool closed_loop)
+{
+    struct play play = {
+        .seed = seed, .framing = program_framing(program), .closed_loop = closed_loop};
+    const struct vm_observer observer = {.context = &play,
+                                         .request_done = play__request_done,
+                                         .iteration_started = play__started,
+                                         .iteration_ended = play__ended,
+                                         .unsolicited = play__unsolicited};
+    const struct vm_identity identity = {
+        .seed = seed, .connection = 7, .behavior = behavior, .closed_loop = closed_loop};
+    if (program_message_bytes_max(program) > PLAY_BYTES_MAX ||
+        program_vm_bytes(program) > PLAY_BYTES_MAX) {
+        return;
+    }
+    void *memory = malloc(program_vm_bytes(program));
+    must(memory != NULL);
+    int64_t now_ns = NS_PER_S;
+    play.vm = vm_init(memory, program, &identity, &observer, now_ns);
+    for (int i = 0; i < PLAY_EVENTS && !play.finished; i++) {
+        play__act(&play, now_ns);
+        int64_t due_ns = vm_next_time_ns(play.vm);
+        if (play__draw(&play, 5) == 0 && due_ns != TIME_NEVER_NS && due_ns > now_ns) {
+            now_ns = due_ns;
+        } else {
+            now_ns += (int64_t)play__draw(&play, 3) * NS_PER_MS;
+        }
+        if (i == 20) {
+            vm_on_start(play.vm, now_ns);
+        } else if (i == PLAY_EVENTS - 40) {
+            vm_on_stop(play.vm, now_ns);
+        } else if (!play.finished) {
+            play__event(&play, now_ns);
+        }
+    }
+    vm_on_cut(play.vm, now_ns);
+    must(play.started == play.ended);
+    vm_release(play.vm);
+    free(play.message);
+    free(memory);
+}
+
+#endif
