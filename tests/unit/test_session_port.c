@@ -225,7 +225,7 @@ static void world_play(int stop_step)
         for (int i = 0; i < CLIENTS_COUNT; i++) {
             struct client *client = &world.clients[i];
             bool waits = client->habit == CLIENT_DEAF || client->habit == CLIENT_STAYS;
-            if (waits && world.closed + 8 >= CLIENTS_COUNT && steps > 2000) {
+            if (waits && steps > 2000) {
                 client_close(client, CPORT_CLOSE_FIN);
             }
         }
