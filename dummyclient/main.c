@@ -1,6 +1,7 @@
 /* dummyclient: plays a scenario against a TCP server and measures it. */
 #include "core/clock.h"
 #include "core/file.h"
+#include "core/host.h"
 #include "core/stop.h"
 #include "net/address.h"
 #include "options.h"
@@ -21,7 +22,8 @@
 
 static void main__complain(const char *text)
 {
-    fprintf(stderr, "dummyclient: %s\n", text);
+    char hint[HOST_HINT_BYTES_MAX];
+    fprintf(stderr, "dummyclient: %s%s\n", text, host_limits_hint(text, hint));
 }
 
 static void main__report(void *context, const char *line)
@@ -137,7 +139,9 @@ static int main__run(const struct plan *plan)
     } else {
         main__complain(error.text);
     }
-    if (ndjson != NULL && ndjson != stdout && fclose(ndjson) != 0) {
+    /* fclose() alone forgets what an earlier flush could not write. */
+    bool torn = ndjson != NULL && ferror(ndjson) != 0;
+    if (ndjson != NULL && ((ndjson != stdout && fclose(ndjson) != 0) || torn)) {
         fprintf(stderr, "dummyclient: %s: could not be written to its end\n", options->ndjson_path);
         code = code == EXIT_OK ? EXIT_FAILED : code;
     }

@@ -6,6 +6,7 @@
 #include "options.h"
 #include "report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static int main__fail(const struct error *error, int code)
 {
-    fprintf(stderr, "dummyserver: %s\n", error->text);
+    char hint[HOST_HINT_BYTES_MAX];
+    fprintf(stderr, "dummyserver: %s%s\n", error->text, host_limits_hint(error->text, hint));
     return code;
 }
 
@@ -59,6 +61,20 @@ static bool main__serve(struct server *server, int64_t duration_ns)
     return interrupted;
 }
 
+/* Connections that were not taken for want of descriptors or memory: the way out. */
+static void main__tell_limits(const struct report *report)
+{
+    uint64_t count = report->total->counters.errors[ERROR_KIND_LOCAL_LIMIT];
+    if (count > 0) {
+        struct host_limits limits;
+        host_read_limits(&limits);
+        fprintf(stderr,
+                "dummyserver: %" PRIu64 " times this machine's own limits stood in the way: of "
+                "descriptors there may be %" PRIu64 " (raise it: ulimit -n), or memory ran out\n",
+                count, limits.descriptors_max);
+    }
+}
+
 static int main__report(const struct options *options, struct server *server, bool interrupted)
 {
     struct error error;
@@ -73,6 +89,7 @@ static int main__report(const struct options *options, struct server *server, bo
     if (!options->quiet) {
         report_print(&report, stderr);
     }
+    main__tell_limits(&report);
     report_close(&report);
     return code;
 }
@@ -88,6 +105,9 @@ static int main__run(const struct options *options)
         return main__fail(&error, EXIT_FAILED);
     }
     host_raise_limits();
+    if (server_shortage(&options->server, &error)) {
+        fprintf(stderr, "dummyserver: warning: %s\n", error.text);
+    }
     stop_setup(NULL, NULL);
     struct server *server = server_create(&options->server, &error);
     if (server == NULL) {

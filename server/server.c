@@ -171,6 +171,23 @@ static bool server__open_threads(struct server *server, struct error *error)
     return true;
 }
 
+bool server_shortage(const struct server_options *options, struct error *shortage)
+{
+    struct host_limits limits;
+    host_read_limits(&limits);
+    uint64_t wanted = options->connections_max > 0 ? options->connections_max : 1;
+    uint64_t needed = wanted + DESCRIPTORS_KEPT;
+    if (options->model->kind == MODEL_NONE || limits.descriptors_max >= needed) {
+        return false;
+    }
+    error_set(shortage,
+              "%" PRIu64 " connection%s %" PRIu64 " descriptors, the limit is %" PRIu64
+              ": raise it (ulimit -n %" PRIu64 ")%s",
+              wanted, wanted == 1 ? " needs" : "s need", needed, limits.descriptors_max, needed,
+              wanted == 1 ? "" : " or lower --max-connections");
+    return true;
+}
+
 struct server *server_create(const struct server_options *options, struct error *error)
 {
     if (!server_options_check(options, error)) {

@@ -102,6 +102,9 @@ bool server_ended(struct server *server);
 /* Waits until all threads have ended. */
 void server_join(struct server *server);
 void server_destroy(struct server *server);
+/* What this machine lacks for the options as asked for: which limit, its value, what it needs to
+ * be. False: nothing. */
+bool server_shortage(const struct server_options *options, struct error *shortage);
 uint16_t server_port(const struct server *server);
 
 /* -------- for models -------- */

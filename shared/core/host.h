@@ -23,13 +23,20 @@ struct host_resources {
 };
 
 struct host_limits {
-    uint64_t descriptors_max; /* soft limit; UINT64_MAX where there is none */
-    uint64_t ports_max;       /* size of the ephemeral port range, per local address */
+    uint64_t descriptors_max;  /* soft limit; UINT64_MAX where there is none */
+    uint64_t memory_max_bytes; /* address space of this process; UINT64_MAX where there is none */
+    uint64_t threads_max;      /* of this user; UINT64_MAX where there is none */
+    uint64_t ports_max;        /* size of the ephemeral port range, per local address */
 };
 
 void host_read(struct host_info *info);
 void host_read_resources(struct host_resources *resources);
 void host_read_limits(struct host_limits *limits);
+/* The limit that a message about memory or threads does not know: " (...)" with the limit, its
+ * value and how to raise it, or an empty text where the message is about neither, or nothing is
+ * limited. For the programs' last word. */
+enum { HOST_HINT_BYTES_MAX = 256 };
+const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]);
 /* Raises the soft descriptor limit to the hard one. Linux; nothing to do on Windows. */
 void host_raise_limits(void);
 

@@ -79,12 +79,44 @@ void host_read_resources(struct host_resources *resources)
     }
 }
 
+/* UINT64_MAX: none. */
+static uint64_t host__limit(int resource)
+{
+    struct rlimit limit;
+    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_cur;
+}
+
+const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX])
+{
+    struct host_limits limits;
+    host_read_limits(&limits);
+    text[0] = '\0';
+    bool threads = strstr(message, "thread") != NULL;
+    if (!threads && strstr(message, "memory") == NULL)
+        return text;
+    size_t used = 0;
+    if (threads && limits.threads_max != UINT64_MAX) {
+        used = (size_t)snprintf(text, HOST_HINT_BYTES_MAX,
+                                " (this user may have %" PRIu64 " threads in all: ulimit -u; a "
+                                "container may allow fewer: pids.max)",
+                                limits.threads_max);
+    }
+    if (limits.memory_max_bytes != UINT64_MAX && used < HOST_HINT_BYTES_MAX) {
+        snprintf(text + used, HOST_HINT_BYTES_MAX - used,
+                 " (this process may use %" PRIu64 " KiB of addresses: ulimit -v; raise it, or use "
+                 "fewer threads and connections)",
+                 limits.memory_max_bytes / 1024);
+    }
+    return text;
+}
+
 void host_read_limits(struct host_limits *limits)
 {
-    limits->descriptors_max = UINT64_MAX;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        limits->descriptors_max = limit.rlim_cur;
+    limits->descriptors_max = host__limit(RLIMIT_NOFILE);
+    limits->memory_max_bytes = host__limit(RLIMIT_AS);
+    limits->threads_max = host__limit(RLIMIT_NPROC);
     limits->ports_max = 28232; /* the kernel's default: 32768..60999 */
     FILE *stream = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
     if (stream) {

@@ -129,6 +129,8 @@ void host_read_limits(struct host_limits *limits)
      * changed one (netsh int ipv4 set dynamicport tcp). */
     limits->ports_max = 16384;
     limits->descriptors_max = UINT64_MAX;
+    limits->memory_max_bytes = UINT64_MAX;
+    limits->threads_max = UINT64_MAX;
 
     /* Under Wine the limits are Linux's. Files are opened by the wineserver, which holds a
      * descriptor per socket and raises its soft limit to the hard one. */
@@ -144,6 +146,13 @@ void host_read_limits(struct host_limits *limits)
     if (line && sscanf(line, "Max open files %llu %llu", &soft, &hard) == 2) {
         limits->descriptors_max = hard;
     }
+}
+
+const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX])
+{
+    (void)message; /* Windows has no such limits but a job's, which only its maker knows */
+    text[0] = '\0';
+    return text;
 }
 
 void host_raise_limits(void)

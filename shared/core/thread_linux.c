@@ -56,8 +56,7 @@ bool thread_start(struct thread *thread, void (*run)(void *argument), void *argu
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
     pthread_attr_destroy(&attributes);
     if (code) {
-        error_set(error, "cannot start a thread: %s (is a limit of threads or memory reached?)",
-                  error_system_text(code));
+        error_set(error, "cannot start a thread: %s", error_system_text(code));
         return false;
     }
     thread->handle = (uintptr_t)handle;

@@ -97,11 +97,16 @@ cport_handle cport_socket_listen(const struct net_address *address, int backlog,
     if (bind(fd, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
         listen(fd, backlog) != 0) {
         int system_error = errno;
+        const char *way_out = "";
+        if (system_error == EADDRINUSE) {
+            way_out = "; another program has this port: end it or choose another port";
+        } else if (system_error == EACCES) {
+            way_out = "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another port";
+        } else if (system_error == EADDRNOTAVAIL) {
+            way_out = "; no interface of this machine has that address";
+        }
         error_set(error, "listen on %s: %s%s", net_address_format(address, text),
-                  error_system_text(system_error),
-                  system_error == EADDRINUSE
-                      ? "; another program has this port: end it or choose another port"
-                      : "");
+                  error_system_text(system_error), way_out);
         close(fd);
         return CPORT_HANDLE_NONE;
     }
