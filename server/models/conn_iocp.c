@@ -16,6 +16,13 @@ enum error_kind iocp_error_kind(int code)
     case WSAENETRESET:
     case ERROR_NETNAME_DELETED: /* AcceptEx: the peer left before it was accepted */
     case ERROR_CONNECTION_ABORTED:
+    case WSAENOTCONN: /* the first call on a socket whose peer has reset it meanwhile */
+    case WSAESHUTDOWN:
+    case WSAEDISCON:
+    case WSAETIMEDOUT: /* the system gave the connection up */
+    case ERROR_SEM_TIMEOUT:
+    case WSAENETUNREACH:
+    case WSAEHOSTUNREACH:
         return ERROR_KIND_RESET;
     case WSAEMFILE:
     case WSAENOBUFS:
