@@ -39,6 +39,11 @@ void thread_join(struct thread *thread)
     thread->handle = 0;
 }
 
+void thread_prefer_latency(void)
+{
+    SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_ABOVE_NORMAL);
+}
+
 void thread_yield(void)
 {
     SwitchToThread();

@@ -84,10 +84,14 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     if (!cport__fill_options(&filled, options, error)) {
         return NULL;
     }
-    if (filled.backend == CPORT_BACKEND_DEFAULT) {
-        return cport__create_default(&filled, error);
+    struct cport *port = filled.backend == CPORT_BACKEND_DEFAULT
+                             ? cport__create_default(&filled, error)
+                             : cport__create_kind(&filled, error);
+    if (port != NULL) {
+        port->times_waits = filled.times_waits;
+        port->looked_ns = cport_now_ns(port);
     }
-    return cport__create_kind(&filled, error);
+    return port;
 }
 
 bool cport_backend_exists(enum cport_backend_kind kind)
@@ -245,6 +249,18 @@ int cport_poll(struct cport *port, struct cport_op **completions, int completion
         port->stats.batch_max = (uint64_t)count;
     }
     return count;
+}
+
+int64_t cport_looked_ns(const struct cport *port)
+{
+    return port->looked_ns;
+}
+
+void cport_submit(struct cport *port)
+{
+    if (port->backend->submit != NULL) {
+        port->backend->submit(port);
+    }
 }
 
 void cport_wake(struct cport *port)

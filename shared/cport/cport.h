@@ -113,12 +113,15 @@ struct cport_stats {
     uint64_t completions; /* operations that came out of cport_poll() */
     uint64_t batch_max;
     uint64_t immediate; /* completed at submit, without waiting */
+    uint64_t waited_ns; /* with times_waits: asleep in cport_poll(), up to its deadline at most */
 };
 
 struct cport_options {
     enum cport_backend_kind backend;
     uint32_t sockets_max;       /* how many sockets at once, 1..1,000,000: sizes the queues */
     uint32_t recv_buffer_bytes; /* most bytes in one receive completion; 0: 4,096. At most 1 MiB */
+    bool times_waits; /* keep stats.waited_ns and cport_looked_ns(): two readings of the clock per
+                         wait, and submitting apart from waiting */
 };
 
 /* Makes a port for the calling thread (it must also be the one that polls). NULL on failure.
@@ -177,6 +180,13 @@ void cport_close(struct cport *port, struct cport_socket *socket, struct cport_o
  * number of completions written, 0..completions_max. May return 0 early; look at the clock. */
 int cport_poll(struct cport *port, struct cport_op **completions, int completions_max,
                int64_t deadline_ns);
+/* With times_waits: the clock when the last poll looked at what had come. What came later comes out
+ * of the next poll, so the time from here to that one's return, less what it waited, bounds how
+ * long a completion lay unseen. */
+int64_t cport_looked_ns(const struct cport *port);
+/* Hands what has been submitted to the system now instead of with the next poll, so that the clock
+ * may be read closer to the system call. Nothing where a submit is a system call anyway. */
+void cport_submit(struct cport *port);
 /* Any thread, any time between create and destroy: the next, or current, poll returns soon.
  * Several wakes before it may fold into one. */
 void cport_wake(struct cport *port);

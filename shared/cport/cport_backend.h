@@ -49,6 +49,8 @@ struct cport_backend {
     int (*poll)(struct cport *port, struct cport_op **completions, int completions_max,
                 int64_t deadline_ns);
     void (*wake)(struct cport *port);
+    /* NULL: submits are system calls already. */
+    void (*submit)(struct cport *port);
     /* NULL: clock_now_ns(). */
     int64_t (*now_ns)(const struct cport *port);
 };
@@ -57,8 +59,21 @@ struct cport_backend {
 struct cport {
     const struct cport_backend *backend;
     struct cport_stats stats;
+    bool times_waits;
+    int64_t looked_ns;
     char fallback_reason[CPORT_FALLBACK_BYTES_MAX]; /* empty: none */
 };
+
+/* A backend has waited (times_waits): what lies behind the deadline is lateness, no waiting. */
+static inline void cport_note_wait(struct cport *port, int64_t from_ns, int64_t until_ns,
+                                   int64_t deadline_ns)
+{
+    int64_t end_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
+    if (end_ns > from_ns) {
+        port->stats.waited_ns += (uint64_t)(end_ns - from_ns);
+    }
+    port->looked_ns = until_ns;
+}
 
 /* Values of cport_op.state. Zero, as the caller zero-initialises. */
 enum {

@@ -263,6 +263,7 @@ static int fake__poll(struct cport *port, struct cport_op **completions, int com
     struct fake_port *fake = fake_port_of(port);
     struct fake_event event;
     int count = 0;
+    int64_t from_ns = fake->now_ns;
     int64_t until_ns = deadline_ns > fake->now_ns ? deadline_ns : fake->now_ns;
     bool woken = atomic_exchange(&fake->woken, false);
     fake__spoil_buffers(fake);
@@ -283,6 +284,7 @@ static int fake__poll(struct cport *port, struct cport_op **completions, int com
     if (count == 0 && !woken && deadline_ns != TIME_NEVER_NS && deadline_ns > fake->now_ns) {
         fake->now_ns = deadline_ns;
     }
+    cport_note_wait(port, from_ns, fake->now_ns, deadline_ns);
     return count;
 }
 

@@ -10,6 +10,7 @@
  * puts a close behind everything else of its socket. */
 #include "cport/cport_iocp.h"
 
+#include "core/clock.h"
 #include "core/must.h"
 
 #include <stdlib.h>
@@ -297,7 +298,14 @@ static int iocp__poll(struct cport *base, struct cport_op **completions, int com
 
     /* The port is looked at on every poll, also when enough is ready: otherwise sockets that are
      * always done at once would starve the others. */
+    int64_t from_ns = deadline_ns;
+    if (base->times_waits && !port->ready.first) {
+        from_ns = clock_now_ns();
+    }
     ULONG entries_count = iocp_wait_entries(&port->wait, port->ready.first ? 0 : deadline_ns);
+    if (base->times_waits) {
+        cport_note_wait(base, from_ns, clock_now_ns(), deadline_ns);
+    }
     for (ULONG i = 0; i < entries_count; i++) {
         iocp__take_entry(port, &port->wait.entries[i]);
     }

@@ -219,8 +219,10 @@ static void epoll__wait(struct epoll_port *epoll, bool wait, int64_t deadline_ns
 {
     struct timespec left = {0, 0};
     const struct timespec *time_limit = &left;
+    int64_t from_ns = deadline_ns;
     if (wait && deadline_ns > 0 && cport_waker_may_sleep(&epoll->waker)) {
-        int64_t left_ns = deadline_ns - clock_now_ns();
+        from_ns = clock_now_ns();
+        int64_t left_ns = deadline_ns - from_ns;
         if (deadline_ns == TIME_NEVER_NS) {
             time_limit = NULL;
         } else if (left_ns > 0) {
@@ -228,6 +230,9 @@ static void epoll__wait(struct epoll_port *epoll, bool wait, int64_t deadline_ns
         }
     }
     int count = epoll__wait_events(epoll, time_limit);
+    if (epoll->base.times_waits) {
+        cport_note_wait(&epoll->base, from_ns, clock_now_ns(), deadline_ns);
+    }
     for (int i = 0; i < count; i++) {
         if (epoll->events[i].data.ptr != NULL) { /* NULL is the waker: to have come is all */
             epoll__on_event(epoll, epoll->events[i].data.ptr, epoll->events[i].events);

@@ -107,15 +107,35 @@ static struct cport_op *uring__complete(struct uring_port *uring, const struct i
     return op;
 }
 
-/* One system call: submits everything, and waits when there is reason to. */
+static void uring__submit_and_look(struct uring_port *uring)
+{
+    uring->base.stats.syscalls++;
+    int result = io_uring_submit_and_get_events(&uring->ring);
+    must(result != -EEXIST);
+}
+
+/* One system call: submits everything, and waits when there is reason to. Where the wait is timed
+ * it comes apart, and only if the submitting has brought nothing: sends complete at once, so a busy
+ * port still makes one call, and the time the calls below it take is never taken for waiting. */
 static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_ns)
 {
+    struct cport *port = &uring->base;
+    wait = wait && deadline_ns > 0 && io_uring_cq_ready(&uring->ring) == 0;
+    if (wait && port->times_waits && io_uring_sq_ready(&uring->ring) > 0) {
+        uring__submit_and_look(uring);
+        if (io_uring_cq_ready(&uring->ring) > 0) {
+            port->looked_ns = clock_now_ns();
+            return;
+        }
+    }
     int64_t left_ns = 0;
-    if (wait && deadline_ns > 0 && io_uring_cq_ready(&uring->ring) == 0) {
-        left_ns = deadline_ns == TIME_NEVER_NS ? TIME_NEVER_NS : deadline_ns - clock_now_ns();
+    int64_t from_ns = deadline_ns;
+    if (wait) {
+        from_ns = clock_now_ns();
+        left_ns = deadline_ns == TIME_NEVER_NS ? TIME_NEVER_NS : deadline_ns - from_ns;
     }
     int result;
-    uring->base.stats.syscalls++;
+    port->stats.syscalls++;
     if (left_ns > 0 && cport_waker_may_sleep(&uring->waker)) {
         struct io_uring_cqe *cqe;
         struct __kernel_timespec left = {.tv_sec = left_ns / NS_PER_S,
@@ -123,10 +143,14 @@ static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_n
         result = io_uring_submit_and_wait_timeout(
             &uring->ring, &cqe, 1, deadline_ns == TIME_NEVER_NS ? NULL : &left, NULL);
     } else {
+        from_ns = deadline_ns;
         result = io_uring_submit_and_get_events(&uring->ring);
     }
     must(result != -EEXIST); /* a port is used by the thread that made it */
     /* Other errors (a signal, the time, no memory just now) leave the rest for the next poll. */
+    if (port->times_waits) {
+        cport_note_wait(port, from_ns, clock_now_ns(), deadline_ns);
+    }
 }
 
 static int uring__reap(struct uring_port *uring, struct cport_op **completions, int completions_max)
@@ -180,4 +204,15 @@ int uring_poll(struct cport *port, struct cport_op **completions, int completion
     count += uring__reap(uring, completions + count, completions_max - count);
     cport_waker_awake(&uring->waker);
     return count;
+}
+
+/* Sends are carried out inside the call; what it completes comes out of the next poll. */
+void uring_submit(struct cport *port)
+{
+    struct uring_port *uring = uring_port_of(port);
+    if (io_uring_sq_ready(&uring->ring) > 0) {
+        port->stats.syscalls++;
+        int result = io_uring_submit(&uring->ring);
+        must(result != -EEXIST); /* other errors leave the rest for the next poll */
+    }
 }

@@ -331,5 +331,6 @@ const struct cport_backend cport_backend_uring = {
     .cancel = uring__cancel,
     .close = uring__close,
     .poll = uring_poll,
+    .submit = uring_submit,
     .wake = uring__wake,
 };

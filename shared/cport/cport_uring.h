@@ -63,6 +63,7 @@ void uring_submit_recv(struct uring_port *uring, struct cport_op *op);
 /* Goes on with a close: cancels, or waits for the last completion, or closes. To be called again
  * whenever one of these may have changed. */
 void uring_close_step(struct uring_port *uring, struct cport_op *op, bool cancel);
+void uring_submit(struct cport *port);
 int uring_poll(struct cport *port, struct cport_op **completions, int completions_max,
                int64_t deadline_ns);
 
