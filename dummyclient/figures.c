@@ -2,39 +2,83 @@
 
 #include <stdlib.h>
 
-static const char *const LATENCY_KEYS[LATENCY_KINDS] = {"response", "service",  "connection_wait",
-                                                        "send_lag", "poll_gap", "start_lag",
-                                                        "connect",  "iteration"};
+static const char *const LATENCY_KEYS[LATENCY_KINDS] = {
+    [LATENCY_RESPONSE] = "response",
+    [LATENCY_SERVICE] = "service",
+    [LATENCY_RESPONSE_FIRST_BYTE] = "response_first_byte",
+    [LATENCY_SERVICE_FIRST_BYTE] = "service_first_byte",
+    [LATENCY_CONNECTION_WAIT] = "connection_wait",
+    [LATENCY_SEND_LAG] = "send_lag",
+    [LATENCY_START_LAG] = "start_lag",
+    [LATENCY_POLL_GAP] = "poll_gap",
+    [LATENCY_CONNECT] = "connect",
+    [LATENCY_ITERATION] = "iteration",
+};
 
 const char *latency_key(enum latency_kind kind)
 {
     return LATENCY_KEYS[kind];
 }
 
-bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t abnormal_max,
-                  int64_t origin_ns, struct error *error)
+/* Histograms that were never opened have no hdr. */
+static void figures__close_histograms(struct histogram *histograms, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (histograms[i].hdr != NULL) {
+            histogram_close(&histograms[i]);
+        }
+    }
+}
+
+static bool figures__open_histograms(struct histogram *histograms, int count, struct error *error)
+{
+    for (int i = 0; i < count; i++) {
+        if (!histogram_open(&histograms[i], 3, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
+                                uint32_t stages_count, struct error *error)
+{
+    stages_count = stages_count < FIGURES_STAGES_MAX ? stages_count : FIGURES_STAGES_MAX;
+    stages_count = stages_count > 1 ? stages_count : 0;
+    figures->steps = calloc((size_t)steps_count + 1, sizeof(*figures->steps));
+    figures->stages = calloc((size_t)stages_count + 1, sizeof(*figures->stages));
+    if (figures->steps == NULL || figures->stages == NULL) {
+        error_set(error, "no memory for the figures of %u steps and %u stages", steps_count,
+                  stages_count);
+        return false;
+    }
+    figures->steps_count = steps_count;
+    figures->stages_count = stages_count;
+    for (uint32_t i = 0; i < steps_count; i++) {
+        if (!figures__open_histograms(figures->steps[i].latency, LATENCY_STEP_KINDS, error)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < stages_count; i++) {
+        if (!figures__open_histograms(figures->stages[i].latency, LATENCY_KINDS, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
+                  uint32_t abnormal_max, int64_t origin_ns, struct error *error)
 {
     *figures = (struct figures){.abnormal_max = abnormal_max};
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        if (!histogram_open(&figures->latency[kind], 3, error)) {
-            goto failed;
-        }
-    }
-    figures->steps = calloc(steps_count == 0 ? 1 : steps_count, sizeof(*figures->steps));
-    figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
-    if (figures->steps == NULL || figures->abnormal == NULL) {
-        error_set(error, "no memory for the figures of %u steps", steps_count);
+    if (!figures__open_histograms(figures->latency, LATENCY_KINDS, error) ||
+        !figures__open_parts(figures, steps_count, stages_count, error)) {
         goto failed;
     }
-    for (; figures->steps_count < steps_count; figures->steps_count++) {
-        struct figures_step *step = &figures->steps[figures->steps_count];
-        if (!histogram_open(&step->response, 3, error)) {
-            goto failed;
-        }
-        if (!histogram_open(&step->service, 3, error)) {
-            histogram_close(&step->response);
-            goto failed;
-        }
+    figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
+    if (figures->abnormal == NULL) {
+        error_set(error, "no memory for a list of %u connections", abnormal_max);
+        goto failed;
     }
     figures->series = series_create(origin_ns, error);
     if (figures->series == NULL) {
@@ -48,16 +92,15 @@ failed:
 
 void figures_close(struct figures *figures)
 {
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        if (figures->latency[kind].hdr != NULL) {
-            histogram_close(&figures->latency[kind]);
-        }
-    }
+    figures__close_histograms(figures->latency, LATENCY_KINDS);
     for (uint32_t i = 0; i < figures->steps_count; i++) {
-        histogram_close(&figures->steps[i].response);
-        histogram_close(&figures->steps[i].service);
+        figures__close_histograms(figures->steps[i].latency, LATENCY_STEP_KINDS);
+    }
+    for (uint32_t i = 0; i < figures->stages_count; i++) {
+        figures__close_histograms(figures->stages[i].latency, LATENCY_KINDS);
     }
     free(figures->steps);
+    free(figures->stages);
     free(figures->abnormal);
     if (figures->series != NULL) {
         series_destroy(figures->series);
@@ -65,14 +108,33 @@ void figures_close(struct figures *figures)
     *figures = (struct figures){0};
 }
 
+static void figures__add_errors(uint64_t *into, const uint64_t *from)
+{
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        into[kind] += from[kind];
+    }
+}
+
 static void figures__add_steps(struct figures *into, const struct figures *from)
 {
     for (uint32_t i = 0; i < into->steps_count && i < from->steps_count; i++) {
-        histogram_add(&into->steps[i].response, &from->steps[i].response);
-        histogram_add(&into->steps[i].service, &from->steps[i].service);
-        for (int kind = 0; kind < ERROR_KINDS; kind++) {
-            into->steps[i].errors[kind] += from->steps[i].errors[kind];
+        for (int kind = 0; kind < LATENCY_STEP_KINDS; kind++) {
+            histogram_add(&into->steps[i].latency[kind], &from->steps[i].latency[kind]);
         }
+        figures__add_errors(into->steps[i].errors, from->steps[i].errors);
+    }
+}
+
+static void figures__add_stages(struct figures *into, const struct figures *from)
+{
+    for (uint32_t i = 0; i < into->stages_count && i < from->stages_count; i++) {
+        struct figures_stage *stage = &into->stages[i];
+        for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+            histogram_add(&stage->latency[kind], &from->stages[i].latency[kind]);
+        }
+        figures__add_errors(stage->errors, from->stages[i].errors);
+        stage->arrivals_intended += from->stages[i].arrivals_intended;
+        stage->iterations_started += from->stages[i].iterations_started;
     }
 }
 
@@ -82,6 +144,7 @@ static void figures__add_port(struct cport_stats *into, const struct cport_stats
     into->syscalls += from->syscalls;
     into->completions += from->completions;
     into->immediate += from->immediate;
+    into->waited_ns += from->waited_ns;
     if (from->batch_max > into->batch_max) {
         into->batch_max = from->batch_max;
     }
@@ -94,6 +157,7 @@ bool figures_add(struct figures *into, const struct figures *from)
         histogram_add(&into->latency[kind], &from->latency[kind]);
     }
     figures__add_steps(into, from);
+    figures__add_stages(into, from);
     figures__add_port(&into->port, &from->port);
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
         if (into->abnormal_count < into->abnormal_max) {
@@ -107,5 +171,9 @@ bool figures_add(struct figures *into, const struct figures *from)
     into->arrivals_dropped += from->arrivals_dropped;
     into->requests_cut += from->requests_cut;
     into->failed_steps += from->failed_steps;
+    into->clock_reads += from->clock_reads;
+    if (from->sent_error_max_ns > into->sent_error_max_ns) {
+        into->sent_error_max_ns = from->sent_error_max_ns;
+    }
     return series_merge(into->series, from->series);
 }

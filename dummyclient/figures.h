@@ -17,22 +17,36 @@
 
 /* The times of DESIGN section 7. */
 enum latency_kind {
-    LATENCY_RESPONSE,        /* last byte - intended */
-    LATENCY_SERVICE,         /* last byte - sent */
-    LATENCY_CONNECTION_WAIT, /* max(0, connection free - intended): the plan or the server */
-    LATENCY_SEND_LAG,        /* sent - max(intended, connection free): this program */
-    LATENCY_POLL_GAP,        /* from the return of a poll to the next poll: this program */
-    LATENCY_START_LAG,       /* connection_wait + send_lag */
-    LATENCY_CONNECT,         /* connect submitted to connected */
-    LATENCY_ITERATION,       /* one pass of the loop without its think time */
+    LATENCY_RESPONSE,            /* last byte - intended */
+    LATENCY_SERVICE,             /* last byte - sent */
+    LATENCY_RESPONSE_FIRST_BYTE, /* first byte - intended */
+    LATENCY_SERVICE_FIRST_BYTE,  /* first byte - sent */
+    LATENCY_CONNECTION_WAIT,     /* max(0, connection free - intended): the plan or the server */
+    LATENCY_SEND_LAG,            /* sent - max(intended, connection free): this program */
+    LATENCY_START_LAG,           /* connection_wait + send_lag */
+    LATENCY_STEP_KINDS,          /* those before it belong to a request: a step has them too */
+    LATENCY_POLL_GAP = LATENCY_STEP_KINDS, /* how long replies may lie unseen: this program */
+    LATENCY_CONNECT,                       /* connect submitted to connected */
+    LATENCY_ITERATION,                     /* one pass of the loop without its think time */
     LATENCY_KINDS
 };
 
+/* Stages beyond this many are counted in the last one. */
+enum { FIGURES_STAGES_MAX = 64 };
+
 /* One named request of the scenario. */
 struct figures_step {
-    struct histogram response;
-    struct histogram service;
+    struct histogram latency[LATENCY_STEP_KINDS];
     uint64_t errors[ERROR_KINDS];
+};
+
+/* One stage of the load: what was intended (for poll_gap and connect: what happened) in it. */
+struct figures_stage {
+    struct histogram latency[LATENCY_KINDS];
+    uint64_t errors[ERROR_KINDS];
+    uint64_t arrivals_intended;
+    uint64_t iterations_started;
+    int64_t window_ns; /* of it inside the measuring window; set by the supervisor */
 };
 
 struct figures {
@@ -40,6 +54,8 @@ struct figures {
     struct histogram latency[LATENCY_KINDS];
     struct figures_step *steps;
     uint32_t steps_count;
+    struct figures_stage *stages; /* none where the load has a single one */
+    uint32_t stages_count;
     struct series *series;
     struct result_abnormal *abnormal;
     uint32_t abnormal_count;
@@ -59,13 +75,20 @@ struct figures {
     /* Steps of the scenario that said the run is to fail. */
     uint64_t failed_steps;
     struct cport_stats port;
+    /* A message left at most this long after its sent stamp was read, as far as this program can
+     * tell: the longest time from a stamp to the return of the system call behind it. */
+    int64_t sent_error_max_ns;
+    uint64_t clock_reads;
+    /* Set by the supervisor as well. */
+    uint32_t connections_peak;
 };
 
 /* "response", "service", ... as in the result. */
 const char *latency_key(enum latency_kind kind);
 
-bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t abnormal_max,
-                  int64_t origin_ns, struct error *error);
+/* stages_count: of the load, at most FIGURES_STAGES_MAX are kept apart. */
+bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
+                  uint32_t abnormal_max, int64_t origin_ns, struct error *error);
 void figures_close(struct figures *figures);
 /* False when the series could not be merged (no memory); the rest has been added. */
 bool figures_add(struct figures *into, const struct figures *from);

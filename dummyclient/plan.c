@@ -252,17 +252,20 @@ static bool plan__parse_thresholds(struct plan *plan, struct error *error)
         error_set(error, "no memory for %" PRIu32 " thresholds", count);
         return false;
     }
+    uint32_t stages = plan->scenario->load.stages_count;
+    struct metric_names names = {.steps = plan->step_names, .steps_count = plan->steps_count};
+    names.stages_count = stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
     for (uint32_t i = 0; i < count; i++) {
         bool of_scenario = i < plan->scenario->thresholds_count;
         const char *text = of_scenario ? plan->scenario->thresholds[i]
                                        : options->thresholds[i - plan->scenario->thresholds_count];
         struct error reason = {""};
-        if (!threshold_parse(text, plan->step_names, plan->steps_count, &plan->thresholds[i],
-                             &reason)) {
+        if (!threshold_parse(text, &names, &plan->thresholds[i], &reason)) {
             error_set(error, "%s%s%s", of_scenario ? plan->scenario->path : "",
                       of_scenario ? ": " : "", reason.text);
             return false;
         }
+        plan->thresholds[i].abort_on_fail = of_scenario && plan->scenario->thresholds_abort[i];
         plan->thresholds_count++;
     }
     return true;
@@ -291,7 +294,8 @@ static void plan__measure(struct plan *plan)
     uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
     plan->ports_needed = (plan->connections + ways - 1) / ways;
     uint64_t per_connection = 1024 + program_vm_bytes(plan->program);
-    uint64_t per_worker = (uint64_t)(LATENCY_KINDS + 2 * plan->steps_count) * 230000;
+    uint64_t per_worker =
+        (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
     plan->memory_bytes = plan->connections * per_connection + plan->workers_count * per_worker;
 }
 

@@ -7,8 +7,62 @@ static int64_t recorder__max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* The stage that a time belongs to; NULL when stages are not kept apart. Times come nearly in
+ * order, so the stage of the last one is mostly it. */
+static struct figures_stage *recorder__stage(struct recorder *recorder, int64_t time_ns)
+{
+    const struct pacing *pacing = recorder->pacing;
+    uint32_t count = recorder->figures.stages_count;
+    if (count == 0 || recorder->t0_ns == TIME_NEVER_NS) {
+        return NULL;
+    }
+    int64_t at_ns = time_ns - recorder->t0_ns;
+    uint32_t i = recorder->stage_hint;
+    while (i > 0 && at_ns < pacing->stages[i].start_ns) {
+        i--;
+    }
+    while (i + 1 < count && at_ns >= pacing->stages[i].end_ns) {
+        i++;
+    }
+    recorder->stage_hint = i;
+    return &recorder->figures.stages[i];
+}
+
+/* Where a time of the whole run, its stage's and its step's stand; the latter two may be NULL. */
+struct recorder__places {
+    struct histogram *run;
+    struct histogram *stage;
+    struct histogram *step;
+};
+
+static void recorder__record(const struct recorder__places *places, enum latency_kind kind,
+                             int64_t value_ns, bool censored)
+{
+    struct histogram *all[] = {places->run, places->stage, places->step};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] == NULL) {
+            continue;
+        }
+        if (censored) {
+            histogram_record_censored(&all[i][kind], value_ns);
+        } else {
+            histogram_record(&all[i][kind], value_ns);
+        }
+    }
+}
+
+/* A time that belongs to no step. */
+static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
+                                 int64_t value_ns, int64_t at_ns, bool censored)
+{
+    struct figures_stage *stage = recorder__stage(recorder, at_ns);
+    struct recorder__places places = {.run = recorder->figures.latency,
+                                      .stage = stage != NULL ? stage->latency : NULL};
+    recorder__record(&places, kind, value_ns, censored);
+}
+
 static void recorder__count_outcome(struct recorder *recorder, const struct vm_request *request,
-                                    struct figures_step *step)
+                                    struct figures_step *step, struct figures_stage *stage)
 {
     enum error_kind error;
     bool is_request = request->step != VM_STEP_NONE;
@@ -35,12 +89,16 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
     if (step != NULL) {
         step->errors[error]++;
     }
+    if (stage != NULL) {
+        stage->errors[error]++;
+    }
 }
 
 /* What the request's times say about this program and about the connection. */
-static void recorder__record_lags(struct recorder *recorder, const struct vm_request *request)
+static void recorder__record_lags(const struct recorder *recorder,
+                                  const struct recorder__places *places,
+                                  const struct vm_request *request)
 {
-    struct histogram *latency = recorder->figures.latency;
     int64_t free_ns = request->free_ns;
     /* A socket that takes no bytes is the server's doing (it does not read), not a lag of ours. */
     if (recorder->subject_blocked_until_ns > free_ns &&
@@ -48,13 +106,36 @@ static void recorder__record_lags(struct recorder *recorder, const struct vm_req
         free_ns = recorder->subject_blocked_until_ns;
     }
     int64_t wait_ns = recorder__max(0, free_ns - request->intended_ns);
-    histogram_record(&latency[LATENCY_CONNECTION_WAIT], wait_ns);
+    recorder__record(places, LATENCY_CONNECTION_WAIT, wait_ns, false);
     if (request->sent_ns != 0) {
         int64_t lag_ns =
             recorder__max(0, request->sent_ns - recorder__max(request->intended_ns, free_ns));
-        histogram_record(&latency[LATENCY_SEND_LAG], lag_ns);
-        histogram_record(&latency[LATENCY_START_LAG], wait_ns + lag_ns);
+        recorder__record(places, LATENCY_SEND_LAG, lag_ns, false);
+        recorder__record(places, LATENCY_START_LAG, wait_ns + lag_ns, false);
     }
+}
+
+static void recorder__record_request(const struct recorder *recorder,
+                                     const struct recorder__places *places,
+                                     const struct vm_request *request, bool answered)
+{
+    /* Without a reply the first byte is at least as late as the end of the waiting. */
+    int64_t first_ns = answered && request->first_ns != 0 ? request->first_ns : request->last_ns;
+    const struct {
+        enum latency_kind kind;
+        int64_t from_ns;
+        int64_t to_ns;
+    } times[] = {{LATENCY_RESPONSE, request->intended_ns, request->last_ns},
+                 {LATENCY_RESPONSE_FIRST_BYTE, request->intended_ns, first_ns},
+                 {LATENCY_SERVICE, request->sent_ns, request->last_ns},
+                 {LATENCY_SERVICE_FIRST_BYTE, request->sent_ns, first_ns}};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (times[i].from_ns != 0) { /* what was never sent has no service */
+            recorder__record(places, times[i].kind,
+                             recorder__max(0, times[i].to_ns - times[i].from_ns), !answered);
+        }
+    }
+    recorder__record_lags(recorder, places, request);
 }
 
 static void recorder__request_done(void *context, const struct vm_request *request)
@@ -65,33 +146,24 @@ static void recorder__request_done(void *context, const struct vm_request *reque
         request->step < figures->steps_count ? &figures->steps[request->step] : NULL;
     bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
     bool in_window = recorder_in_window(recorder, request->intended_ns);
-    int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
-    int64_t service_ns = recorder__max(0, request->last_ns - request->sent_ns);
-    recorder__count_outcome(recorder, request, step);
+    struct figures_stage *stage =
+        in_window ? recorder__stage(recorder, request->intended_ns) : NULL;
+    recorder__count_outcome(recorder, request, step, stage);
     if (request->step == VM_STEP_NONE) {
         return; /* an expect: it has no times of its own */
     }
     recorder_count(recorder, TOTAL_REQUESTS, 1);
     if (answered) {
+        int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
         live_record(recorder->live, response_ns);
         series_record(figures->series, recorder->now_ns, response_ns);
     }
-    void (*record)(struct histogram *, int64_t) =
-        answered ? histogram_record : histogram_record_censored;
-    if (in_window) {
-        record(&figures->latency[LATENCY_RESPONSE], response_ns);
-        if (request->sent_ns != 0) {
-            record(&figures->latency[LATENCY_SERVICE], service_ns);
-        }
-        recorder__record_lags(recorder, request);
-    }
     /* Setup comes before the window by nature; its requests have their own steps. */
-    if (step != NULL && (in_window || !recorder->subject_ready)) {
-        record(&step->response, response_ns);
-        if (request->sent_ns != 0) {
-            record(&step->service, service_ns);
-        }
-    }
+    bool of_step = step != NULL && (in_window || !recorder->subject_ready);
+    struct recorder__places places = {.run = in_window ? figures->latency : NULL,
+                                      .stage = stage != NULL ? stage->latency : NULL,
+                                      .step = of_step ? step->latency : NULL};
+    recorder__record_request(recorder, &places, request, answered);
 }
 
 static void recorder__iteration_started(void *context, uint32_t lane, int64_t intended_ns,
@@ -101,7 +173,11 @@ static void recorder__iteration_started(void *context, uint32_t lane, int64_t in
     uint64_t bit = UINT64_C(1) << (lane % 64);
     recorder_count(recorder, TOTAL_ITERATIONS, 1);
     if (recorder_in_window(recorder, now_ns)) {
+        struct figures_stage *stage = recorder__stage(recorder, now_ns);
         recorder->figures.iterations_started++;
+        if (stage != NULL) {
+            stage->iterations_started++;
+        }
     }
     if (recorder_in_window(recorder, intended_ns)) {
         recorder->subject_lanes[lane / 64] |= bit;
@@ -113,15 +189,10 @@ static void recorder__iteration_started(void *context, uint32_t lane, int64_t in
 static void recorder__iteration_ended(void *context, uint32_t lane, int64_t busy_ns, bool complete)
 {
     struct recorder *recorder = context;
-    struct histogram *iteration = &recorder->figures.latency[LATENCY_ITERATION];
     if ((recorder->subject_lanes[lane / 64] >> (lane % 64) & 1) == 0) {
         return;
     }
-    if (complete) {
-        histogram_record(iteration, busy_ns);
-    } else {
-        histogram_record_censored(iteration, busy_ns);
-    }
+    recorder__record_run(recorder, LATENCY_ITERATION, busy_ns, recorder->now_ns, !complete);
 }
 
 static void recorder__unsolicited(void *context, const struct frame *frame, bool late)
@@ -134,10 +205,12 @@ static void recorder__unsolicited(void *context, const struct frame *frame, bool
     }
 }
 
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t abnormal_max,
-                   int64_t origin_ns, struct live *live, struct error *error)
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct pacing *pacing,
+                   uint32_t abnormal_max, int64_t origin_ns, struct live *live, struct error *error)
 {
     *recorder = (struct recorder){.live = live,
+                                  .pacing = pacing,
+                                  .t0_ns = TIME_NEVER_NS,
                                   .window_start_ns = TIME_NEVER_NS,
                                   .window_end_ns = TIME_NEVER_NS,
                                   .origin_ns = origin_ns};
@@ -146,7 +219,8 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t abn
                                               .iteration_started = recorder__iteration_started,
                                               .iteration_ended = recorder__iteration_ended,
                                               .unsolicited = recorder__unsolicited};
-    return figures_open(&recorder->figures, steps_count, abnormal_max, origin_ns, error);
+    return figures_open(&recorder->figures, steps_count, pacing->stages_count, abnormal_max,
+                        origin_ns, error);
 }
 
 void recorder_close(struct recorder *recorder)
@@ -157,40 +231,57 @@ void recorder_close(struct recorder *recorder)
 void recorder_connected(struct recorder *recorder, int64_t connect_ns)
 {
     recorder_count(recorder, TOTAL_CONNECTS_OK, 1);
-    histogram_record(&recorder->figures.latency[LATENCY_CONNECT], connect_ns);
+    recorder__record_run(recorder, LATENCY_CONNECT, connect_ns, recorder->now_ns, false);
 }
 
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
 {
     if (recorder_in_window(recorder, recorder->now_ns)) {
-        histogram_record(&recorder->figures.latency[LATENCY_POLL_GAP], gap_ns);
+        recorder__record_run(recorder, LATENCY_POLL_GAP, gap_ns, recorder->now_ns, false);
+    }
+}
+
+static void recorder__count_arrival(struct recorder *recorder, int64_t intended_ns)
+{
+    struct figures_stage *stage = recorder__stage(recorder, intended_ns);
+    recorder->figures.arrivals_intended++;
+    if (stage != NULL) {
+        stage->arrivals_intended++;
     }
 }
 
 void recorder_arrival(struct recorder *recorder, int64_t intended_ns)
 {
     if (recorder_in_window(recorder, intended_ns)) {
-        recorder->figures.arrivals_intended++;
+        recorder__count_arrival(recorder, intended_ns);
+    }
+}
+
+/* An arrival that became no request: what is known is that all its times are longer than this. */
+static void recorder__record_absent(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
+{
+    static const enum latency_kind KINDS[] = {LATENCY_RESPONSE, LATENCY_RESPONSE_FIRST_BYTE,
+                                              LATENCY_CONNECTION_WAIT, LATENCY_START_LAG};
+    int64_t age_ns = recorder__max(0, now_ns - intended_ns);
+    recorder__count_arrival(recorder, intended_ns);
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        recorder__record_run(recorder, KINDS[i], age_ns, intended_ns, true);
     }
 }
 
 void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
 {
     if (recorder_in_window(recorder, intended_ns)) {
-        recorder->figures.arrivals_intended++;
         recorder->figures.arrivals_never_started++;
-        histogram_record_censored(&recorder->figures.latency[LATENCY_RESPONSE],
-                                  now_ns - intended_ns);
+        recorder__record_absent(recorder, intended_ns, now_ns);
     }
 }
 
 void recorder_dropped(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
 {
     if (recorder_in_window(recorder, intended_ns)) {
-        recorder->figures.arrivals_intended++;
         recorder->figures.arrivals_dropped++;
-        histogram_record_censored(&recorder->figures.latency[LATENCY_RESPONSE],
-                                  recorder__max(0, now_ns - intended_ns));
+        recorder__record_absent(recorder, intended_ns, now_ns);
     }
 }
 

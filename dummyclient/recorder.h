@@ -7,6 +7,7 @@
 
 #include "figures.h"
 #include "live.h"
+#include "pacing/pacing.h"
 #include "scenario/vm.h"
 
 #include <stdbool.h>
@@ -16,8 +17,11 @@ struct recorder {
     struct figures figures;
     struct live *live;
     struct vm_observer observer;
-    int64_t window_start_ns; /* TIME_NEVER_NS until t0 is known */
+    int64_t t0_ns;           /* TIME_NEVER_NS until it is known */
+    int64_t window_start_ns; /* the same */
     int64_t window_end_ns;
+    const struct pacing *pacing; /* its stages */
+    uint32_t stage_hint;
     int64_t now_ns; /* of the turn: set by the worker after each poll */
     /* The connection whose vm is being called. */
     bool subject_ready;
@@ -30,9 +34,10 @@ struct recorder {
     int64_t origin_ns;
 };
 
-/* live must outlive the recorder. */
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t abnormal_max,
-                   int64_t origin_ns, struct live *live, struct error *error);
+/* live and pacing must outlive the recorder. */
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct pacing *pacing,
+                   uint32_t abnormal_max, int64_t origin_ns, struct live *live,
+                   struct error *error);
 void recorder_close(struct recorder *recorder);
 
 static inline bool recorder_in_window(const struct recorder *recorder, int64_t intended_ns)

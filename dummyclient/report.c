@@ -7,12 +7,22 @@
 
 #include <stdio.h>
 
-static void report__add_latency(struct cJSON *result, const struct figures *figures)
+static void report__add_latency(struct cJSON *object, const struct histogram *histograms, int kinds)
 {
-    struct cJSON *latency = json_add_item(result, "latency_ns", cJSON_CreateObject());
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        result_add_histogram(latency, latency_key((enum latency_kind)kind),
-                             &figures->latency[kind]);
+    struct cJSON *latency = json_add_item(object, "latency_ns", cJSON_CreateObject());
+    for (int kind = 0; kind < kinds; kind++) {
+        result_add_histogram(latency, latency_key((enum latency_kind)kind), &histograms[kind]);
+    }
+}
+
+/* Those that there are. */
+static void report__add_errors(struct cJSON *object, const uint64_t *counts)
+{
+    struct cJSON *errors = json_add_item(object, "errors", cJSON_CreateObject());
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (counts[kind] > 0) {
+            json_add_u64(errors, error_key((enum error_kind)kind), counts[kind]);
+        }
     }
 }
 
@@ -24,17 +34,64 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         const struct figures_step *step = &figures->steps[i];
         struct cJSON *item = cJSON_CreateObject();
         json_add_text(item, "name", plan->step_names[i]);
-        struct cJSON *latency = json_add_item(item, "latency_ns", cJSON_CreateObject());
-        result_add_histogram(latency, latency_key(LATENCY_RESPONSE), &step->response);
-        result_add_histogram(latency, latency_key(LATENCY_SERVICE), &step->service);
-        struct cJSON *errors = json_add_item(item, "errors", cJSON_CreateObject());
-        for (int kind = 0; kind < ERROR_KINDS; kind++) {
-            if (step->errors[kind] > 0) {
-                json_add_u64(errors, error_key((enum error_kind)kind), step->errors[kind]);
-            }
-        }
+        report__add_latency(item, step->latency, LATENCY_STEP_KINDS);
+        report__add_errors(item, step->errors);
         json_append_item(steps, item);
     }
+}
+
+static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,
+                                     double target_per_s, double achieved_per_s)
+{
+    if (plan->open_loop) {
+        json_add_double(rate, "target_per_s", target_per_s);
+    } else {
+        json_add_item(rate, "target_per_s", cJSON_CreateNull());
+    }
+    json_add_double(rate, "achieved_per_s", achieved_per_s);
+}
+
+/* Where the load has several stages, each by itself. */
+static void report__add_stages(struct cJSON *result, const struct plan *plan,
+                               const struct figures *figures)
+{
+    struct cJSON *stages = json_add_item(result, "stages", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->stages_count; i++) {
+        const struct figures_stage *stage = &figures->stages[i];
+        bool last = i + 1 == figures->stages_count;
+        double seconds = (double)stage->window_ns / (double)NS_PER_S;
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_i64(item, "start_ns", plan->pacing.stages[i].start_ns);
+        json_add_i64(item, "end_ns",
+                     plan->pacing.stages[last ? plan->pacing.stages_count - 1 : i].end_ns);
+        struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
+        report__add_rate_figures(rate, plan,
+                                 seconds > 0 ? (double)stage->arrivals_intended / seconds : 0,
+                                 seconds > 0 ? (double)stage->iterations_started / seconds : 0);
+        json_add_u64(rate, "intended", stage->arrivals_intended);
+        json_add_u64(rate, "started", stage->iterations_started);
+        json_add_i64(rate, "window_ns", stage->window_ns);
+        report__add_latency(item, stage->latency, LATENCY_KINDS);
+        report__add_errors(item, stage->errors);
+        json_append_item(stages, item);
+    }
+}
+
+/* What the reading of the clock costs, and how far a stamp may be from what it stands for. */
+static void report__add_clock(struct cJSON *result, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    const struct histogram *gap = &figures->latency[LATENCY_POLL_GAP];
+    bool at_least;
+    struct cJSON *clock = json_add_item(result, "clock", cJSON_CreateObject());
+    json_add_i64(clock, "read_ns", run->clock_cost_ns);
+    json_add_i64(clock, "resolution_ns", run->clock_tick_ns);
+    json_add_u64(clock, "reads", figures->clock_reads);
+    json_add_i64(clock, "sent_error_max_ns", figures->sent_error_max_ns);
+    json_add_i64(clock, "received_error_p99_ns", histogram_percentile_ns(gap, 99, &at_least));
+    json_add_i64(clock, "received_error_max_ns", histogram_percentile_ns(gap, 100, &at_least));
+    json_add_i64(clock, "stalled_ns", run->stalled_ns);
+    json_add_i64(clock, "wall_step_max_ns", run->clock_step_ns);
 }
 
 static void report__add_validity(struct cJSON *result, const struct verdict *verdict)
@@ -53,7 +110,8 @@ static void report__add_validity(struct cJSON *result, const struct verdict *ver
 }
 
 static void report__add_thresholds(struct cJSON *result, const struct plan *plan,
-                                   const struct verdict *verdict)
+                                   const struct verdict *verdict,
+                                   const struct threshold *aborted_by)
 {
     struct cJSON *thresholds = json_add_item(result, "thresholds", cJSON_CreateArray());
     for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
@@ -65,7 +123,18 @@ static void report__add_thresholds(struct cJSON *result, const struct plan *plan
         } else {
             json_add_item(item, "value", cJSON_CreateNull());
         }
-        json_add_bool(item, "pass", judged->pass);
+        if (judged->at_least) {
+            json_add_bool(item, "at_least", true);
+        }
+        if (judged->judged) {
+            json_add_bool(item, "pass", judged->pass);
+        } else {
+            json_add_item(item, "pass", cJSON_CreateNull());
+        }
+        if (plan->thresholds[i].abort_on_fail) {
+            json_add_bool(item, "abort_on_fail", true);
+            json_add_bool(item, "aborted", aborted_by == &plan->thresholds[i]);
+        }
         json_append_item(thresholds, item);
     }
 }
@@ -74,12 +143,7 @@ static void report__add_rate(struct cJSON *result, const struct plan *plan, cons
 {
     const struct figures *figures = &run->figures;
     struct cJSON *rate = json_add_item(result, "rate", cJSON_CreateObject());
-    if (plan->open_loop) {
-        json_add_double(rate, "target_per_s", figures->rate_target_per_s);
-    } else {
-        json_add_item(rate, "target_per_s", cJSON_CreateNull());
-    }
-    json_add_double(rate, "achieved_per_s", figures->rate_achieved_per_s);
+    report__add_rate_figures(rate, plan, figures->rate_target_per_s, figures->rate_achieved_per_s);
     json_add_u64(rate, "intended", figures->arrivals_intended);
     json_add_u64(rate, "started", figures->iterations_started);
     json_add_u64(rate, "never_started", figures->arrivals_never_started);
@@ -120,11 +184,13 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     }
     json_add_item(result, "plan", plan_to_json(plan));
     report__add_validity(result, verdict);
-    report__add_thresholds(result, plan, verdict);
+    report__add_thresholds(result, plan, verdict, run->aborted_by);
     report__add_totals(result, run);
     report__add_rate(result, plan, run);
-    report__add_latency(result, &run->figures);
+    report__add_latency(result, run->figures.latency, LATENCY_KINDS);
     report__add_steps(result, plan, &run->figures);
+    report__add_stages(result, plan, &run->figures);
+    report__add_clock(result, run);
     json_add_item(result, "series", series_to_json(run->figures.series, run->end_ns));
     result_add_abnormal(result, run->figures.abnormal, run->figures.abnormal_count,
                         run->figures.abnormal_total);

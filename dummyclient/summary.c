@@ -131,8 +131,11 @@ static void summary__print_thresholds(const struct plan *plan, const struct verd
     fprintf(file, "\n  thresholds\n");
     for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
         const struct threshold_verdict *judged = &verdict->thresholds[i];
-        fprintf(file, "    %s  %-*s  %s\n", judged->pass ? "pass" : "FAIL", width,
-                plan->thresholds[i].text, judged->text);
+        fprintf(file, "    %s  %-*s  %s\n",
+                !judged->judged ? "    "
+                : judged->pass  ? "pass"
+                                : "FAIL",
+                width, plan->thresholds[i].text, judged->text);
     }
 }
 
@@ -149,6 +152,11 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
                 strcmp(verdict->limited_by, "client") == 0
                     ? "the client: its threads were busy all the time"
                     : "the server or the connections: the client kept up");
+    }
+    if (run->end == RUN_THRESHOLD) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "\n  ended early, after %s: %s had failed\n",
+                units_format_duration(run->stop_ns - run->t0_ns, text), run->aborted_by->text);
     }
     if (run->end == RUN_INTERRUPTED) {
         fprintf(file, "\n  interrupted: these are the figures until then\n");

@@ -1,9 +1,11 @@
 #include "supervisor.h"
 
+#include "abort.h"
 #include "console.h"
 #include "control.h"
 #include "core/clock.h"
 #include "core/stop.h"
+#include "core/thread.h"
 #include "ndjson.h"
 #include "worker.h"
 
@@ -11,6 +13,8 @@
 #include <string.h>
 
 static const int64_t SUPERVISOR_TICK_NS = 10 * NS_PER_MS;
+/* A busy machine's threads run this late now and then. */
+static const int64_t SUPERVISOR_LATE_NS = 50 * NS_PER_MS;
 /* From the decision to the moment, so that every worker knows it in time. */
 static const int64_t SUPERVISOR_NOTICE_NS = 2 * NS_PER_MS;
 static const int64_t SUPERVISOR_INTERRUPT_DRAIN_NS = 1 * NS_PER_S;
@@ -30,7 +34,8 @@ struct supervisor {
     struct live_view view; /* of this tick */
     int stops_seen;
     int64_t clock_offset_ns;
-    int64_t second_ns; /* when the next second's line is due */
+    struct abort_watch abort_watch;
+    int64_t ticked_ns; /* the last tick */
 };
 
 static void supervisor__wake(struct supervisor *supervisor)
@@ -180,6 +185,35 @@ static void supervisor__check_clock(struct supervisor *supervisor, int64_t now_n
     }
 }
 
+/* The main thread sleeps nearly always: where it wakes up far too late inside the window, so did
+ * the workers, whatever they were waiting for. */
+static void supervisor__check_stall(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct run *run = supervisor->run;
+    int64_t late_ns = now_ns - supervisor->ticked_ns - SUPERVISOR_TICK_NS;
+    bool in_window = run->t0_ns != TIME_NEVER_NS &&
+                     now_ns > run->t0_ns + supervisor->plan->scenario->load.warmup_ns &&
+                     supervisor->ticked_ns < atomic_load(&supervisor->control.stop_ns);
+    if (in_window && late_ns > SUPERVISOR_LATE_NS) {
+        run->stalled_ns += late_ns;
+    }
+    supervisor->ticked_ns = now_ns;
+}
+
+static void supervisor__check_thresholds(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct run *run = supervisor->run;
+    if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
+        return;
+    }
+    const struct threshold *failed =
+        abort_watch_tick(&supervisor->abort_watch, run->t0_ns, now_ns, run->connections_peak);
+    if (failed != NULL) {
+        run->aborted_by = failed;
+        supervisor__stop(supervisor, RUN_THRESHOLD, supervisor->plan->scenario->load.drain_ns);
+    }
+}
+
 /* Returns how many workers still run; notices those that failed. */
 static uint32_t supervisor__count_running(struct supervisor *supervisor)
 {
@@ -213,6 +247,8 @@ static bool supervisor__wait(struct supervisor *supervisor)
         supervisor__read(supervisor);
         supervisor__watch(supervisor, now_ns);
         supervisor__check_clock(supervisor, now_ns);
+        supervisor__check_stall(supervisor, now_ns);
+        supervisor__check_thresholds(supervisor, now_ns);
         supervisor__show(supervisor, now_ns);
         clock_sleep_until_ns(now_ns + SUPERVISOR_TICK_NS);
     }
@@ -233,6 +269,24 @@ static void supervisor__explain_end(struct supervisor *supervisor)
     }
 }
 
+/* How much of each stage lies inside the window. */
+static void supervisor__measure_stages(struct supervisor *supervisor)
+{
+    struct run *run = supervisor->run;
+    const struct pacing *pacing = &supervisor->plan->pacing;
+    struct figures *figures = &run->figures;
+    int64_t window_start_ns = supervisor->plan->scenario->load.warmup_ns;
+    int64_t window_end_ns = run->stop_ns - run->t0_ns;
+    for (uint32_t i = 0; i < figures->stages_count; i++) {
+        bool last = i + 1 == figures->stages_count;
+        int64_t start_ns = pacing->stages[i].start_ns;
+        int64_t end_ns = pacing->stages[last ? pacing->stages_count - 1 : i].end_ns;
+        start_ns = start_ns > window_start_ns ? start_ns : window_start_ns;
+        end_ns = end_ns < window_end_ns ? end_ns : window_end_ns;
+        figures->stages[i].window_ns = end_ns > start_ns ? end_ns - start_ns : 0;
+    }
+}
+
 static void supervisor__collect(struct supervisor *supervisor)
 {
     struct run *run = supervisor->run;
@@ -248,7 +302,9 @@ static void supervisor__collect(struct supervisor *supervisor)
     memcpy(run->fallback, supervisor->workers[0].fallback, sizeof(run->fallback));
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
     run->stop_ns = stop_ns < run->end_ns ? stop_ns : run->end_ns;
+    run->figures.connections_peak = run->connections_peak;
     if (run->t0_ns != TIME_NEVER_NS && run->stop_ns > run->t0_ns + load->warmup_ns) {
+        supervisor__measure_stages(supervisor);
         run->window_ns = run->stop_ns - run->t0_ns - load->warmup_ns;
         double seconds = (double)run->window_ns / (double)NS_PER_S;
         struct figures *figures = &run->figures;
@@ -275,6 +331,9 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
             return false;
         }
     }
+    if (!abort_watch_open(&supervisor->abort_watch, plan, supervisor->workers, error)) {
+        return false;
+    }
     for (; supervisor->started_count < plan->workers_count; supervisor->started_count++) {
         struct worker *worker = &supervisor->workers[supervisor->started_count];
         if (!worker_start(worker, error)) {
@@ -296,6 +355,9 @@ static void supervisor__close(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->opened_count; i++) {
         worker_close(&supervisor->workers[i]);
     }
+    if (supervisor->abort_watch.workers != NULL) {
+        abort_watch_close(&supervisor->abort_watch);
+    }
     free(supervisor->workers);
 }
 
@@ -311,12 +373,15 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
 {
     struct supervisor supervisor = {.plan = plan, .run = run};
     *run = (struct run){.t0_ns = TIME_NEVER_NS};
+    thread_prefer_latency(); /* its ticks tell whether the machine lets this program run */
+    clock_measure(&run->clock_cost_ns, &run->clock_tick_ns);
     run->started_wall_ns = clock_wall_ns();
     run->origin_ns = clock_now_ns();
+    supervisor.ticked_ns = run->origin_ns;
     supervisor.clock_offset_ns = run->started_wall_ns - run->origin_ns;
     control_init(&supervisor.control);
-    if (!figures_open(&run->figures, plan->steps_count, RESULT_ABNORMAL_MAX, run->origin_ns,
-                      error)) {
+    if (!figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
+                      RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
         return false;
     }
     console_open(&supervisor.console, plan, progress, run->origin_ns);

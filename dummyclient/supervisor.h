@@ -19,6 +19,7 @@ enum run_end {
     RUN_NOT_CONNECTED, /* no connection could be made at all */
     RUN_ALL_GONE,      /* every connection ended before the run did */
     RUN_STEP_FAILED,   /* a step of the scenario said so */
+    RUN_THRESHOLD,     /* a threshold with abort_on_fail failed; see aborted_by */
     RUN_WORKER_FAILED  /* a thread or a port could not be had; see error */
 };
 
@@ -35,8 +36,14 @@ struct run {
     uint32_t connections_open;  /* at t0 */
     uint32_t connections_ready; /* at t0 */
     uint32_t connections_peak;
-    double busy;              /* CPU time per worker and second inside the run, 1: all of it */
-    int64_t clock_step_ns;    /* the largest step of the wall clock against the monotonic one */
+    double busy;           /* CPU time per worker and second inside the run, 1: all of it */
+    int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
+    int64_t clock_cost_ns; /* of one reading, as measured before the run */
+    int64_t clock_tick_ns; /* the smallest step seen between two readings */
+    /* How long, in the window, this program stood still: stopped, or without a CPU. What exceeds
+     * the lateness of a busy machine's threads. */
+    int64_t stalled_ns;
+    const struct threshold *aborted_by;
     uint32_t ends_unfinished; /* workers whose closes did not complete in time */
     char backend[16];
     char fallback[160];

@@ -89,7 +89,7 @@ static bool threshold__value(struct threshold *threshold, const char *text, stru
     return false;
 }
 
-bool threshold_parse(const char *text, const char *const *step_names, uint32_t steps_count,
+bool threshold_parse(const char *text, const struct metric_names *names,
                      struct threshold *threshold, struct error *error)
 {
     *threshold = (struct threshold){0};
@@ -124,7 +124,7 @@ bool threshold_parse(const char *text, const char *const *step_names, uint32_t s
     for (size_t end = strlen(name); end > 0 && strchr(THRESHOLD_SPACE, name[end - 1]); end--) {
         name[end - 1] = '\0';
     }
-    if (!metric_find(name, step_names, steps_count, &threshold->metric, &reason) ||
+    if (!metric_find(name, names, &threshold->metric, &reason) ||
         !threshold__value(threshold, value, &reason)) {
         error_set(error, "threshold \"%s\": %s", text, reason.text);
         return false;
@@ -181,17 +181,16 @@ static void threshold__describe(const struct threshold *threshold, const struct 
 void threshold_judge(const struct threshold *threshold, const struct figures *figures,
                      struct threshold_verdict *verdict)
 {
-    *verdict = (struct threshold_verdict){0};
+    *verdict = (struct threshold_verdict){.judged = true};
     struct metric_value found;
+    if (threshold->metric.scope == METRIC_OF_SERVER) {
+        verdict->judged = false;
+        snprintf(verdict->text, sizeof(verdict->text), "scripts/stress sees it");
+        return;
+    }
     metric_read(&threshold->metric, figures, &found);
     if (threshold->percent) {
-        double whole = threshold->metric.family == METRIC_RATE
-                           ? figures->rate_target_per_s
-                           : (double)figures->counters.totals[TOTAL_REQUESTS];
-        if (threshold->metric.step != METRIC_STEP_NONE) {
-            const struct figures_step *step = &figures->steps[threshold->metric.step];
-            whole = (double)histogram_count(&step->response);
-        }
+        double whole = metric_whole(&threshold->metric, figures);
         found.has_samples = found.has_samples && whole > 0;
         found.value = whole > 0 ? found.value / whole * 100 : 0;
     }
@@ -200,13 +199,36 @@ void threshold_judge(const struct threshold *threshold, const struct figures *fi
         return;
     }
     verdict->has_value = true;
+    verdict->at_least = found.at_least;
     verdict->value = found.value;
     verdict->pass = threshold__holds(threshold->op, found.value, threshold->value, found.at_least);
     threshold__describe(threshold, &found, verdict);
 }
 
+bool threshold_has_failed(const struct threshold *threshold, const struct figures *figures)
+{
+    const struct metric *metric = &threshold->metric;
+    struct threshold_verdict verdict;
+    threshold_judge(threshold, figures, &verdict);
+    if (!verdict.judged || !verdict.has_value || verdict.pass) {
+        return false;
+    }
+    bool upper = threshold->op == THRESHOLD_BELOW || threshold->op == THRESHOLD_AT_MOST ||
+                 (threshold->op == THRESHOLD_EQUAL && verdict.value > threshold->value);
+    if (metric->family == METRIC_RATE && metric->kind <= METRIC_RATE_TARGET) {
+        return figures->arrivals_intended >= THRESHOLD_SAMPLES_MIN;
+    }
+    if (metric_unit_of(metric) == METRIC_UNIT_TIME && metric->family == METRIC_LATENCY) {
+        return histogram_count(metric_histogram(metric, figures)) >= THRESHOLD_SAMPLES_MIN;
+    }
+    if (threshold->percent && metric_whole(metric, figures) < THRESHOLD_SAMPLES_MIN) {
+        return false;
+    }
+    return upper;
+}
+
 bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind)
 {
-    return threshold->metric.family == METRIC_ERRORS &&
-           threshold->metric.step == METRIC_STEP_NONE && threshold->metric.kind == (uint32_t)kind;
+    return threshold->metric.family == METRIC_ERRORS && threshold->metric.scope == METRIC_OF_RUN &&
+           threshold->metric.kind == (uint32_t)kind;
 }

@@ -24,6 +24,7 @@ enum threshold_op {
 
 struct threshold {
     char text[THRESHOLD_TEXT_BYTES_MAX];
+    bool abort_on_fail; /* end the run as soon as it has failed; set by plan.c */
     struct metric metric;
     enum threshold_op op;
     double value; /* in the metric's own unit (ns, count, per second), or in percent */
@@ -32,15 +33,22 @@ struct threshold {
 
 struct threshold_verdict {
     bool pass;
+    bool judged;   /* false: about the server, whose result the client does not see */
+    bool at_least; /* the true value may be larger */
     bool has_value;
     double value; /* in the unit that the threshold was written in: ns, count, percent */
     char text[THRESHOLD_VALUE_BYTES_MAX]; /* the value for a person; ">= 1.2 ms", "no samples" */
 };
 
-bool threshold_parse(const char *text, const char *const *step_names, uint32_t steps_count,
+bool threshold_parse(const char *text, const struct metric_names *names,
                      struct threshold *threshold, struct error *error);
 void threshold_judge(const struct threshold *threshold, const struct figures *figures,
                      struct threshold_verdict *verdict);
+/* While the run goes on: has it failed in a way that more time will not mend? A count that must not
+ * exceed a limit has, once it did; one that must reach a limit never; latencies and rates are
+ * judged as they stand, from THRESHOLD_SAMPLES_MIN samples on. */
+enum { THRESHOLD_SAMPLES_MIN = 100 };
+bool threshold_has_failed(const struct threshold *threshold, const struct figures *figures);
 /* Is the threshold about the number of errors of this kind (of the whole run)? */
 bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind);
 

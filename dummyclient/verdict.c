@@ -12,6 +12,8 @@
 static const double VERDICT_LAG_OF_RESPONSE = 0.05;
 /* The wall clock may be slewed a little; a step is more. */
 #define VERDICT_CLOCK_STEP_NS (250 * NS_PER_MS)
+/* Of the window: how much of it may be spent blind or stalled. */
+static const double VERDICT_TIME_SHARE = 0.01;
 static const double VERDICT_RATE_MET = 0.99;
 static const double VERDICT_BUSY = 0.9;
 
@@ -41,16 +43,22 @@ static void verdict__failed(struct verdict *verdict, const char *format, ...)
     }
 }
 
+static int64_t verdict__lag_limit_ns(const struct figures *figures)
+{
+    bool at_least;
+    int64_t response_ns =
+        histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE], 50, &at_least);
+    double part_ns = VERDICT_LAG_OF_RESPONSE * (double)response_ns;
+    return part_ns > (double)VERDICT_LAG_NS ? (int64_t)part_ns : VERDICT_LAG_NS;
+}
+
 /* True when the lag of this program was too large for what it measured. */
 static bool verdict__judge_lag(struct verdict *verdict, const struct figures *figures,
                                enum latency_kind kind, const char *what)
 {
     bool at_least;
-    int64_t response_ns =
-        histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE], 50, &at_least);
     int64_t lag_ns = histogram_percentile_ns(&figures->latency[kind], 99, &at_least);
-    double part_ns = VERDICT_LAG_OF_RESPONSE * (double)response_ns;
-    int64_t limit_ns = part_ns > (double)VERDICT_LAG_NS ? (int64_t)part_ns : VERDICT_LAG_NS;
+    int64_t limit_ns = verdict__lag_limit_ns(figures);
     if (lag_ns <= limit_ns) {
         return false;
     }
@@ -64,6 +72,53 @@ static bool verdict__judge_lag(struct verdict *verdict, const struct figures *fi
     return true;
 }
 
+/* The p99 of poll_gap is one of polls; what a reply meets is a moment in time. A second in which
+ * this program did not look at all is one poll among ten thousand, and a tenth of a run of 10 s. */
+static bool verdict__judge_blindness(struct verdict *verdict, const struct plan *plan,
+                                     const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    int64_t limit_ns = verdict__lag_limit_ns(figures);
+    double blind_ns = histogram_excess_ns(&figures->latency[LATENCY_POLL_GAP], limit_ns);
+    double share =
+        run->window_ns > 0 ? blind_ns / (double)run->window_ns / (double)plan->workers_count : 0;
+    if (share <= VERDICT_TIME_SHARE) {
+        return false;
+    }
+    char limit[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client was too slow: in %.1f%% of the time a reply would have waited for "
+                     "it for over %s (poll_gap)",
+                     100 * share, units_format_duration(limit_ns, limit));
+    return true;
+}
+
+static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run)
+{
+    if ((double)run->stalled_ns <= VERDICT_TIME_SHARE * (double)run->window_ns) {
+        return false;
+    }
+    char stalled[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client stood still for %s in all: it was stopped, or got no CPU (do "
+                     "other programs need it?)",
+                     units_format_duration(run->stalled_ns, stalled));
+    return true;
+}
+
+static void verdict__judge_local(struct verdict *verdict, const struct plan *plan,
+                                 const struct run *run)
+{
+    uint64_t local = run->figures.counters.errors[ERROR_KIND_LOCAL_LIMIT];
+    if (local == 0) {
+        return;
+    }
+    char shortage[VERDICT_REASON_BYTES_MAX];
+    bool known = plan_shortage(plan, shortage, sizeof(shortage));
+    verdict__invalid(verdict, "%" PRIu64 " times this machine's own limits stood in the way: %s",
+                     local, known ? shortage : "no descriptors, ports or memory left");
+}
+
 static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
                                     const struct run *run)
 {
@@ -72,14 +127,9 @@ static void verdict__judge_validity(struct verdict *verdict, const struct plan *
                                      "requests left later than they could have");
     lagged |= verdict__judge_lag(verdict, figures, LATENCY_POLL_GAP,
                                  "replies waited for the client to look");
-    uint64_t local = figures->counters.errors[ERROR_KIND_LOCAL_LIMIT];
-    if (local > 0) {
-        char shortage[VERDICT_REASON_BYTES_MAX];
-        bool known = plan_shortage(plan, shortage, sizeof(shortage));
-        verdict__invalid(verdict,
-                         "%" PRIu64 " times this machine's own limits stood in the way: %s", local,
-                         known ? shortage : "no descriptors, ports or memory left");
-    }
+    lagged |= verdict__judge_blindness(verdict, plan, run);
+    lagged |= verdict__judge_stalls(verdict, run);
+    verdict__judge_local(verdict, plan, run);
     if (run->clock_step_ns > VERDICT_CLOCK_STEP_NS) {
         char step[UNITS_TEXT_BYTES_MAX];
         verdict__invalid(verdict, "the clock stepped by %s: the machine slept or its time was set",
@@ -164,6 +214,8 @@ static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
         verdict__failed(verdict, "a step of the scenario said fail after %.1f s",
                         passed_s < 0 ? 0 : passed_s);
         break;
+    case RUN_THRESHOLD: /* the threshold itself says so, with its own exit code */
+        break;
     case RUN_WORKER_FAILED:
         verdict__failed(verdict, "%s", run->error.text);
         break;
@@ -185,7 +237,11 @@ void verdict_reach(struct verdict *verdict, const struct plan *plan, const struc
     verdict__judge_validity(verdict, plan, run);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         threshold_judge(&plan->thresholds[i], &run->figures, &verdict->thresholds[i]);
-        verdict->thresholds_failed += !verdict->thresholds[i].pass;
+        if (run->aborted_by == &plan->thresholds[i]) {
+            /* What came in after the decision does not take it back. */
+            verdict->thresholds[i].pass = false;
+        }
+        verdict->thresholds_failed += verdict->thresholds[i].judged && !verdict->thresholds[i].pass;
         verdict->thresholds_count++;
     }
 }

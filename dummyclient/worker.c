@@ -28,7 +28,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
             worker->numbers[count++] = i;
         }
     }
-    if (!recorder_open(&worker->recorder, plan->steps_count,
+    if (!recorder_open(&worker->recorder, plan->steps_count, &plan->pacing,
                        RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
                        error)) {
         goto failed_recorder;
@@ -36,7 +36,12 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     if (!arrivals_open(&worker->arrivals, plan, index, &worker->recorder, error)) {
         goto failed_arrivals;
     }
+    if (!probe_open(&worker->probe, plan->thresholds, plan->thresholds_count, error)) {
+        goto failed_probe;
+    }
     return true;
+failed_probe:
+    arrivals_close(&worker->arrivals);
 failed_arrivals:
     recorder_close(&worker->recorder);
 failed_recorder:
@@ -47,6 +52,7 @@ failed_recorder:
 
 void worker_close(struct worker *worker)
 {
+    probe_close(&worker->probe);
     arrivals_close(&worker->arrivals);
     recorder_close(&worker->recorder);
     free(worker->numbers);
@@ -60,8 +66,8 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
                          worker->numbers, worker->numbers_count, error)) {
         return false;
     }
-    worker->returned_ns = cport_now_ns(port);
-    worker->recorder.now_ns = worker->returned_ns;
+    worker->looked_ns = cport_now_ns(port);
+    worker->recorder.now_ns = worker->looked_ns;
     return true;
 }
 
@@ -180,6 +186,7 @@ static void worker__read_control(struct worker *worker)
     int64_t t0_ns = atomic_load_explicit(&worker->control->t0_ns, memory_order_relaxed);
     int64_t stop_ns = atomic_load_explicit(&worker->control->stop_ns, memory_order_relaxed);
     if (t0_ns != TIME_NEVER_NS && worker->arrivals.t0_ns == TIME_NEVER_NS) {
+        recorder->t0_ns = t0_ns;
         recorder->window_start_ns = t0_ns + worker->plan->scenario->load.warmup_ns;
         if (worker->plan->open_loop) {
             arrivals_start(&worker->arrivals, t0_ns);
@@ -229,12 +236,23 @@ static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns
     return next_ns;
 }
 
-/* Sends what has been queued; the clock is read right before the calls that carry it. */
+/* Sends what has been queued; the clock is read right before the calls that carry it, and again
+ * behind them: between the two lies the moment at which a message really left. */
 static int64_t worker__flush(struct worker *worker)
 {
+    struct figures *figures = &worker->recorder.figures;
     int64_t sent_ns = cport_now_ns(worker->port);
-    while (conn_flush_some(&worker->group, WORKER_FLUSH_MAX, sent_ns)) {
-        sent_ns = cport_now_ns(worker->port);
+    figures->clock_reads++;
+    bool more = worker->group.dirty_first != NULL;
+    while (more) {
+        more = conn_flush_some(&worker->group, WORKER_FLUSH_MAX, sent_ns);
+        cport_submit(worker->port);
+        int64_t left_ns = cport_now_ns(worker->port);
+        figures->clock_reads++;
+        if (left_ns - sent_ns > figures->sent_error_max_ns) {
+            figures->sent_error_max_ns = left_ns - sent_ns;
+        }
+        sent_ns = left_ns;
     }
     return sent_ns;
 }
@@ -257,21 +275,34 @@ int64_t worker_before_poll(struct worker *worker)
     }
     int64_t end_ns = worker__flush(worker);
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
-    recorder_poll_gap(&worker->recorder, end_ns - worker->returned_ns);
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
         live_publish(&worker->live, &worker->recorder.figures.counters, group->levels);
+        probe_take(&worker->probe, &worker->recorder.figures);
         worker->published_ns = end_ns;
     }
     return next_ns;
 }
 
+/* What came in right after the last look has been lying there until now, but for the time in which
+ * the port slept: it would have woken up. */
+static void worker__record_gap(struct worker *worker, int64_t now_ns)
+{
+    struct cport_stats stats;
+    cport_read_stats(worker->port, &stats);
+    int64_t waited_ns = (int64_t)(stats.waited_ns - worker->waited_ns);
+    recorder_poll_gap(&worker->recorder, now_ns - worker->looked_ns - waited_ns);
+    worker->looked_ns = cport_looked_ns(worker->port);
+    worker->waited_ns = stats.waited_ns;
+}
+
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
 {
     int64_t now_ns = cport_now_ns(worker->port);
-    worker->returned_ns = now_ns;
     worker__count_second(worker, now_ns, false);
     worker->group.now_ns = now_ns;
     worker->recorder.now_ns = now_ns;
+    worker->recorder.figures.clock_reads++;
+    worker__record_gap(worker, now_ns);
     for (int i = 0; i < count; i++) {
         conn_on_completion(completions[i]);
     }

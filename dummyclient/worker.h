@@ -13,6 +13,7 @@
 #include "core/thread.h"
 #include "live.h"
 #include "plan.h"
+#include "probe.h"
 #include "recorder.h"
 
 #include <stdatomic.h>
@@ -53,6 +54,7 @@ struct worker {
     struct cport *port;
     _Atomic(struct cport *) port_to_wake; /* for the supervisor, while the port is there */
     struct live live;
+    struct probe probe;
     struct recorder recorder;
     struct arrivals arrivals;
     struct conn_group group;
@@ -60,7 +62,8 @@ struct worker {
     enum worker_sweep sweep;      /* the one that is going on */
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;
-    int64_t returned_ns; /* when the last poll did */
+    int64_t looked_ns;  /* when the last poll looked at what had come */
+    uint64_t waited_ns; /* of the port, until then */
     int64_t published_ns;
     int64_t cut_seen_ns;
     bool left_open; /* closes did not complete in time: the port is left to the system */

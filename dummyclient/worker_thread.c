@@ -18,7 +18,8 @@ static struct cport *worker__open_port(struct worker *worker)
 {
     struct cport_options options = {.backend = worker->plan->options->backend,
                                     .sockets_max = worker->numbers_count,
-                                    .recv_buffer_bytes = worker__buffer_bytes(worker->plan)};
+                                    .recv_buffer_bytes = worker__buffer_bytes(worker->plan),
+                                    .times_waits = true};
     struct cport *port = cport_create(&options, &worker->error);
     if (port == NULL) {
         return NULL;
@@ -47,6 +48,7 @@ static void worker__run(void *argument)
     struct worker *worker = argument;
     struct cport_op *completions[WORKER_COMPLETIONS_MAX];
     int outcome = WORKER_FAILED;
+    thread_prefer_latency();
     struct cport *port = worker__open_port(worker);
     worker->port = port;
     if (port == NULL || !worker_prepare(worker, port, &worker->error)) {

@@ -53,6 +53,27 @@ static void scenario__target(struct reader *reader, const cJSON *json, struct sc
     scenario->targets_count = 1;
 }
 
+/* One threshold: a text, or { "expr": text, "abort_on_fail": true }. NULL: a mistake. */
+static const char *scenario__threshold(struct reader *reader, const cJSON *item,
+                                       bool *abort_on_fail)
+{
+    static const char *const keys[] = {"expr", "abort_on_fail", NULL};
+    const char *text = NULL;
+    if (cJSON_IsObject(item)) {
+        if (reader_object(reader, item, keys) &&
+            reader_require(reader, item, "expr", "a threshold") != NULL) {
+            reader_text(reader, item, "expr", &text);
+            reader_bool(reader, item, "abort_on_fail", abort_on_fail);
+        }
+        return text;
+    }
+    if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
+        reader_expected(reader, item, "a text such as \"latency.response.p99 < 20ms\"");
+        return NULL;
+    }
+    return item->valuestring;
+}
+
 static void scenario__thresholds(struct reader *reader, const cJSON *json,
                                  struct scenario *scenario)
 {
@@ -62,16 +83,18 @@ static void scenario__thresholds(struct reader *reader, const cJSON *json,
         return;
     }
     scenario->thresholds = calloc((size_t)count + 1, sizeof(*scenario->thresholds));
+    scenario->thresholds_abort = calloc((size_t)count + 1, sizeof(*scenario->thresholds_abort));
     uint32_t index = 0;
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
         size_t place = reader_enter_index(reader, index++);
-        if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
-            reader_expected(reader, item, "a text such as \"latency.response.p99 < 20ms\"");
-        } else if (scenario->thresholds != NULL) {
-            char *copy = scenario__copy(item->valuestring);
+        bool abort_on_fail = false;
+        const char *text = scenario__threshold(reader, item, &abort_on_fail);
+        if (text != NULL && scenario->thresholds != NULL && scenario->thresholds_abort != NULL) {
+            char *copy = scenario__copy(text);
             if (copy != NULL) {
+                scenario->thresholds_abort[scenario->thresholds_count] = abort_on_fail;
                 scenario->thresholds[scenario->thresholds_count++] = copy;
             }
         }
@@ -265,6 +288,7 @@ void scenario_destroy(struct scenario *scenario)
     }
     free(scenario->targets);
     free(scenario->thresholds);
+    free(scenario->thresholds_abort);
     free(scenario->load.stages);
     free(scenario->path);
     free(scenario->name);

@@ -65,7 +65,8 @@ struct scenario {
     struct scenario_load load;
     struct scenario_behavior *behaviors;
     uint32_t behaviors_count;
-    char **thresholds; /* expressions, as written */
+    char **thresholds;      /* expressions, as written */
+    bool *thresholds_abort; /* abort_on_fail of each */
     uint32_t thresholds_count;
     struct cJSON *document; /* the file as it was, for the plan echoed into the result */
 };

@@ -37,3 +37,29 @@ void clock_format_utc(int64_t wall_ns, char text[CLOCK_TEXT_BYTES_MAX])
              in_day_ms / 3600000u % 24u, in_day_ms / 60000u % 60u, in_day_ms / 1000u % 60u,
              in_day_ms % 1000u);
 }
+
+void clock_measure(int64_t *cost_ns, int64_t *tick_ns)
+{
+    enum { ROUNDS = 20, READS = 1000 };
+    *cost_ns = INT64_MAX;
+    *tick_ns = INT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t start_ns = clock_now_ns();
+        int64_t last_ns = start_ns;
+        for (int i = 0; i < READS; i++) {
+            int64_t now_ns = clock_now_ns();
+            if (now_ns > last_ns && now_ns - last_ns < *tick_ns) {
+                *tick_ns = now_ns - last_ns;
+            }
+            last_ns = now_ns;
+        }
+        /* The best round: in the others somebody else had the CPU. */
+        int64_t cost_of_round_ns = (last_ns - start_ns + READS / 2) / READS;
+        if (cost_of_round_ns < *cost_ns) {
+            *cost_ns = cost_of_round_ns;
+        }
+    }
+    if (*tick_ns == INT64_MAX) {
+        *tick_ns = 0; /* it never moved: too coarse to tell */
+    }
+}

@@ -15,6 +15,9 @@
 /* Once per process before threads start. Windows: timeBeginPeriod(1) and the QPC frequency. */
 void clock_setup(void);
 int64_t clock_now_ns(void);
+/* What clock_now_ns() costs, and the smallest step it was seen to make, in nanoseconds. Takes about
+ * a millisecond. */
+void clock_measure(int64_t *cost_ns, int64_t *tick_ns);
 /* UTC nanoseconds since 1970-01-01. May step; for labels and for noticing steps only. */
 int64_t clock_wall_ns(void);
 /* Sleeps until the monotonic time has come; returns at once if it has passed. */

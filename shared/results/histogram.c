@@ -7,6 +7,7 @@
 #include <hdr/hdr_histogram.h>
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 /* The percentiles of a result, in rising order: they are found in one walk over the buckets. */
 static const struct histogram__percentile {
@@ -69,6 +70,18 @@ void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
     histogram->censored_count++;
     if (age_ns < histogram->censored_min_ns)
         histogram->censored_min_ns = age_ns;
+}
+
+void histogram_copy(struct histogram *into, const struct histogram *from)
+{
+    must(into->hdr->counts_len == from->hdr->counts_len);
+    int64_t *counts = into->hdr->counts;
+    memcpy(counts, from->hdr->counts, sizeof *counts * (size_t)from->hdr->counts_len);
+    *into->hdr = *from->hdr;
+    into->hdr->counts = counts;
+    into->censored_count = from->censored_count;
+    into->censored_min_ns = from->censored_min_ns;
+    into->over_range_count = from->over_range_count;
 }
 
 void histogram_add(struct histogram *into, const struct histogram *from)
@@ -215,4 +228,18 @@ struct cJSON *histogram_to_json(const struct histogram *histogram)
     json_add_i64(object, "over_range", histogram->over_range_count);
     json_add_item(object, "buckets", histogram_buckets_to_json(histogram));
     return object;
+}
+
+double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns)
+{
+    double excess_ns = 0;
+    struct hdr_iter iterator;
+    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    while (hdr_iter_next(&iterator)) {
+        if (iterator.highest_equivalent_value > limit_ns) {
+            excess_ns +=
+                (double)(iterator.highest_equivalent_value - limit_ns) * (double)iterator.count;
+        }
+    }
+    return excess_ns;
 }

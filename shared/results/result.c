@@ -110,6 +110,9 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
                     stats->polls ? (double)stats->completions / (double)stats->polls : 0);
     json_add_u64(port, "batch_max", stats->batch_max);
     json_add_u64(port, "immediate", stats->immediate);
+    if (stats->waited_ns > 0) {
+        json_add_u64(port, "waited_ns", stats->waited_ns);
+    }
 }
 
 void result_add_resources(struct cJSON *result)

@@ -82,7 +82,7 @@ static void assert_consistent(const struct harness *harness)
     if (harness->plan.open_loop && figures->abnormal_total == 0) {
         assert_int_equal(responses, arrivals);
     } else if (harness->plan.open_loop) {
-        int64_t logins = histogram_count(&figures->steps[1].response);
+        int64_t logins = histogram_count(&figures->steps[1].latency[LATENCY_RESPONSE]);
         assert_string_equal(harness->plan.step_names[1], "login");
         assert_true(responses >= arrivals && responses <= arrivals + logins);
     }

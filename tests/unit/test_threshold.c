@@ -12,12 +12,13 @@
 
 static const char *const STEPS[] = {"login", "room.chat", "room"};
 enum { STEPS_COUNT = 3 };
+static const struct metric_names NAMES = {STEPS, STEPS_COUNT, 2};
 
 static struct threshold parse(const char *text)
 {
     struct threshold threshold;
     struct error error = {""};
-    if (!threshold_parse(text, STEPS, STEPS_COUNT, &threshold, &error)) {
+    if (!threshold_parse(text, &NAMES, &threshold, &error)) {
         fail_msg("%s", error.text);
     }
     return threshold;
@@ -27,7 +28,7 @@ static void assert_refused(const char *text, const char *says)
 {
     struct threshold threshold;
     struct error error = {""};
-    assert_false(threshold_parse(text, STEPS, STEPS_COUNT, &threshold, &error));
+    assert_false(threshold_parse(text, &NAMES, &threshold, &error));
     if (strstr(error.text, says) == NULL) {
         fail_msg("\"%s\": \"%s\" does not say \"%s\"", text, error.text, says);
     }
@@ -41,7 +42,7 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct error error;
-    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 1, 0, &error));
+    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 2, 1, 0, &error));
     *state = &fixture;
     return 0;
 }
@@ -187,7 +188,7 @@ static void test_censored_values_fail_upper_bounds_only(void **state)
 static void test_steps_have_their_own_figures(void **state)
 {
     struct figures *figures = &((struct fixture *)*state)->figures;
-    histogram_record(&figures->steps[1].response, 7 * NS_PER_MS);
+    histogram_record(&figures->steps[1].latency[LATENCY_RESPONSE], 7 * NS_PER_MS);
     figures->steps[2].errors[ERROR_KIND_MISMATCH] = 1;
     assert_true(holds(figures, "steps.room.chat.latency.response.p50 > 6ms"));
     assert_false(holds(figures, "steps.room.latency.response.p50 > 6ms"));

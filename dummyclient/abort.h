@@ -1,0 +1,34 @@
+/* Thresholds with abort_on_fail, judged once a second inside the measuring window, so that a run
+ * that has failed already ends instead of going on for an hour.
+ *
+ * The supervisor's thread only. */
+#ifndef DUMMYLOAD_CLIENT_ABORT_H
+#define DUMMYLOAD_CLIENT_ABORT_H
+
+#include "core/error.h"
+#include "figures.h"
+#include "plan.h"
+#include "worker.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct abort_watch {
+    const struct plan *plan;
+    struct worker *workers;
+    struct figures figures; /* as of the last answers */
+    bool enabled;
+    bool asked;
+    int64_t asked_ns;
+};
+
+/* workers: all of the run, opened; they outlive the watch. */
+bool abort_watch_open(struct abort_watch *watch, const struct plan *plan, struct worker *workers,
+                      struct error *error);
+void abort_watch_close(struct abort_watch *watch);
+/* Every tick of the supervisor; peak: the most connections until now. Returns the first threshold
+ * that has failed for good, or NULL. */
+const struct threshold *abort_watch_tick(struct abort_watch *watch, int64_t t0_ns, int64_t now_ns,
+                                         uint32_t peak);
+
+#endif

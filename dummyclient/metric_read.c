@@ -1,0 +1,186 @@
+/* The values of metrics. */
+#include "core/clock.h"
+#include "core/host.h"
+#include "core/must.h"
+#include "metric.h"
+
+#include <hdr/hdr_histogram.h>
+
+const struct histogram *metric_histogram(const struct metric *metric, const struct figures *figures)
+{
+    must(metric->family == METRIC_LATENCY && metric->scope != METRIC_OF_SERVER);
+    if (metric->scope == METRIC_OF_STEP) {
+        return &figures->steps[metric->index].latency[metric->kind];
+    }
+    return metric->scope == METRIC_OF_STAGE ? &figures->stages[metric->index].latency[metric->kind]
+                                            : &figures->latency[metric->kind];
+}
+
+static void metric__read_latency(const struct metric *metric, const struct figures *figures,
+                                 struct metric_value *value)
+{
+    const struct histogram *histogram = metric_histogram(metric, figures);
+    value->has_samples = histogram_count(histogram) > 0;
+    switch (metric->stat) {
+    case METRIC_STAT_COUNT:
+        value->value = (double)histogram_count(histogram);
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_CENSORED:
+        value->value = (double)histogram->censored_count;
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_OVER_RANGE:
+        value->value = (double)histogram->over_range_count;
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_MIN:
+        value->value = (double)hdr_min(histogram->hdr);
+        return;
+    case METRIC_STAT_MEAN:
+        value->value = hdr_mean(histogram->hdr);
+        value->at_least = histogram->censored_count > 0;
+        return;
+    case METRIC_STAT_STDDEV:
+        value->value = hdr_stddev(histogram->hdr);
+        value->at_least = histogram->censored_count > 0;
+        return;
+    default:
+        break;
+    }
+    double percentile = metric->stat == METRIC_STAT_MAX ? 100 : metric_percentile(metric->stat);
+    value->value = (double)histogram_percentile_ns(histogram, percentile, &value->at_least);
+}
+
+static void metric__read_errors(const struct metric *metric, const struct figures *figures,
+                                struct metric_value *value)
+{
+    const uint64_t *errors = metric->scope == METRIC_OF_STEP ? figures->steps[metric->index].errors
+                             : metric->scope == METRIC_OF_STAGE
+                                 ? figures->stages[metric->index].errors
+                                 : figures->counters.errors;
+    for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
+        if (metric->kind == kind || metric->kind == ERROR_KINDS) {
+            value->value += (double)errors[kind];
+        }
+    }
+}
+
+static double metric__resource(uint32_t kind)
+{
+    struct host_resources resources;
+    host_read_resources(&resources);
+    const double values[] = {resources.cpu_user_s, resources.cpu_system_s,
+                             (double)resources.rss_max_bytes};
+    return values[kind];
+}
+
+static double metric__total(const struct figures *figures, uint32_t kind)
+{
+    switch (kind) {
+    case METRIC_TOTAL_PEAK:
+        return figures->connections_peak;
+    case METRIC_TOTAL_CUT:
+        return (double)figures->requests_cut;
+    default:
+        return (double)figures->counters.totals[kind];
+    }
+}
+
+static double metric__port(const struct cport_stats *port, uint32_t kind)
+{
+    const double values[METRIC_PORTS_COUNT] = {
+        [METRIC_PORT_POLLS] = (double)port->polls,
+        [METRIC_PORT_SYSCALLS] = (double)port->syscalls,
+        [METRIC_PORT_COMPLETIONS] = (double)port->completions,
+        [METRIC_PORT_BATCH_MEAN] =
+            port->polls > 0 ? (double)port->completions / (double)port->polls : 0,
+        [METRIC_PORT_BATCH_MAX] = (double)port->batch_max,
+        [METRIC_PORT_IMMEDIATE] = (double)port->immediate,
+        [METRIC_PORT_WAITED] = (double)port->waited_ns};
+    return values[kind];
+}
+
+static void metric__read_rate(const struct metric *metric, const struct figures *figures,
+                              struct metric_value *value)
+{
+    bool of_stage = metric->scope == METRIC_OF_STAGE;
+    const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
+    double seconds = of_stage ? (double)stage->window_ns / (double)NS_PER_S : 0;
+    double intended = (double)(of_stage ? stage->arrivals_intended : figures->arrivals_intended);
+    double started = (double)(of_stage ? stage->iterations_started : figures->iterations_started);
+    switch ((enum metric_rate)metric->kind) {
+    case METRIC_RATE_ACHIEVED:
+        value->value = !of_stage     ? figures->rate_achieved_per_s
+                       : seconds > 0 ? started / seconds
+                                     : 0;
+        value->has_samples = !of_stage || seconds > 0;
+        break;
+    case METRIC_RATE_TARGET:
+        value->value = !of_stage     ? figures->rate_target_per_s
+                       : seconds > 0 ? intended / seconds
+                                     : 0;
+        value->has_samples = value->value > 0;
+        break;
+    case METRIC_RATE_INTENDED:
+        value->value = intended;
+        break;
+    case METRIC_RATE_STARTED:
+        value->value = started;
+        break;
+    case METRIC_RATE_NEVER_STARTED:
+        value->value = (double)figures->arrivals_never_started;
+        break;
+    case METRIC_RATE_DROPPED:
+        value->value = (double)figures->arrivals_dropped;
+        break;
+    case METRIC_RATES_COUNT:
+        must(false);
+    }
+}
+
+void metric_read(const struct metric *metric, const struct figures *figures,
+                 struct metric_value *value)
+{
+    must(metric->scope != METRIC_OF_SERVER);
+    *value = (struct metric_value){.has_samples = true};
+    switch (metric->family) {
+    case METRIC_LATENCY:
+        metric__read_latency(metric, figures, value);
+        break;
+    case METRIC_ERRORS:
+        metric__read_errors(metric, figures, value);
+        break;
+    case METRIC_TOTALS:
+        value->value = metric__total(figures, metric->kind);
+        break;
+    case METRIC_RATE:
+        metric__read_rate(metric, figures, value);
+        break;
+    case METRIC_RESOURCE:
+        value->value = metric__resource(metric->kind);
+        break;
+    case METRIC_PORT:
+        value->value = metric__port(&figures->port, metric->kind);
+        break;
+    }
+}
+
+double metric_whole(const struct metric *metric, const struct figures *figures)
+{
+    struct metric of = *metric;
+    struct metric_value whole;
+    if (metric->family == METRIC_RATE) {
+        of.kind = METRIC_RATE_TARGET;
+    } else if (metric->scope == METRIC_OF_RUN) {
+        return (double)figures->counters.totals[TOTAL_REQUESTS];
+    } else {
+        of = (struct metric){.scope = metric->scope,
+                             .index = metric->index,
+                             .family = METRIC_LATENCY,
+                             .kind = LATENCY_RESPONSE,
+                             .stat = METRIC_STAT_COUNT};
+    }
+    metric_read(&of, figures, &whole);
+    return whole.value;
+}

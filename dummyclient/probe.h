@@ -1,0 +1,49 @@
+/* A probe: how the supervisor sees, while the run goes on, the figures that thresholds with
+ * abort_on_fail are about.
+ *
+ * The supervisor asks (probe_ask), the worker copies what is needed between two polls of its own
+ * (probe_take: a few tens of microseconds, once a second, and only if a scenario has such
+ * thresholds), the supervisor adds the copies up (probe_read). The copies belong to the worker
+ * until it has answered, then to the supervisor until it asks again. */
+#ifndef DUMMYLOAD_CLIENT_PROBE_H
+#define DUMMYLOAD_CLIENT_PROBE_H
+
+#include "core/error.h"
+#include "figures.h"
+#include "threshold.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct probe {
+    const struct threshold *thresholds;
+    uint32_t thresholds_count;
+    struct histogram *histograms; /* one per threshold; open where it is about a latency */
+    struct figures_numbers {
+        struct counters counters;
+        uint64_t arrivals_intended;
+        uint64_t iterations_started;
+        uint64_t arrivals_never_started;
+        uint64_t arrivals_dropped;
+        struct cport_stats port;
+    } numbers;
+    bool wanted_any;
+    _Atomic uint32_t asked;
+    _Atomic uint32_t answered;
+};
+
+bool probe_open(struct probe *probe, const struct threshold *thresholds, uint32_t thresholds_count,
+                struct error *error);
+void probe_close(struct probe *probe);
+/* Supervisor: asks for new copies; only when the last have come. */
+void probe_ask(struct probe *probe);
+bool probe_has_answered(const struct probe *probe);
+/* Worker: answers, if asked. */
+void probe_take(struct probe *probe, const struct figures *figures);
+/* Supervisor: adds the copies to figures (only what the thresholds need). */
+void probe_read(const struct probe *probe, struct figures *figures);
+/* Empties what probe_read() adds to. */
+void probe_reset(const struct probe *probe, struct figures *figures);
+
+#endif
