@@ -84,6 +84,22 @@ static void test_every_metric_of_the_design_is_known(void **state)
     parse("rate.achieved >= 19900/s");
     parse("resources.rss_max < 512MiB");
     parse("resources.cpu_user < 10s");
+    parse("latency.response_first_byte.p90 < 1s");
+    parse("steps.login.latency.send_lag.p99 < 1ms");
+    parse("stages.2.latency.response.p99 < 20ms");
+    parse("stages.1.errors.total == 0");
+    parse("stages.1.rate.achieved >= 99%");
+    parse("totals.connections_peak == 100");
+    parse("totals.requests_cut == 0");
+    parse("rate.never_started == 0");
+    parse("port.syscalls < 100000");
+    parse("port.batch_mean > 1.5");
+    parse("port.waited > 1s");
+    parse("server.latency.receive_to_reply.p99 < 1ms");
+    parse("server.latency.queue_wait.max < 1ms");
+    parse("server.errors.total == 0");
+    parse("server.totals.messages_received > 10");
+    parse("server.resources.rss_max < 1GiB");
 }
 
 static void test_mistakes_are_refused_and_named(void **state)
@@ -109,6 +125,15 @@ static void test_mistakes_are_refused_and_named(void **state)
     assert_refused("", "one of < <= > >= ==");
     assert_refused("errors.total == ", "percentage");
     assert_refused("server.latency.x < 1ms", "not a metric");
+    assert_refused("server.latency.queue_wait.p99 < 1", "unit");
+    assert_refused("server.rate.achieved > 1", "not a metric");
+    assert_refused("stages.3.latency.response.p99 < 1s", "from 1 to 2");
+    assert_refused("stages.0.errors.total == 0", "from 1 to 2");
+    assert_refused("stages.one.errors.total == 0", "from 1 to 2");
+    assert_refused("stages.1.latency.respons.p99 < 1s", "did you mean stages.1.latency.response");
+    assert_refused("stages.1.totals.requests > 1", "not a metric");
+    assert_refused("port.waited > 3", "unit");
+    assert_refused("rate.started >= 99%", "number");
 }
 
 static void test_operators_compare_as_written(void **state)
@@ -196,6 +221,71 @@ static void test_steps_have_their_own_figures(void **state)
     assert_true(holds(figures, "steps.login.errors.total == 0"));
 }
 
+static void test_stages_have_their_own_figures(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    struct figures_stage *second = &figures->stages[1];
+    histogram_record(&second->latency[LATENCY_RESPONSE], 7 * NS_PER_MS);
+    second->errors[ERROR_KIND_RESET] = 1;
+    second->arrivals_intended = 200;
+    second->iterations_started = 190;
+    second->window_ns = 2 * NS_PER_S;
+    assert_true(holds(figures, "stages.2.latency.response.p50 > 6ms"));
+    assert_false(holds(figures, "stages.1.latency.response.p50 > 6ms"));
+    assert_true(holds(figures, "stages.2.errors.total <= 100%"));
+    assert_true(holds(figures, "stages.2.rate.achieved == 95/s"));
+    assert_true(holds(figures, "stages.2.rate.achieved == 95%"));
+    assert_false(holds(figures, "stages.1.rate.achieved >= 0%")); /* nothing was due in it */
+}
+
+/* What the client cannot see is neither passed nor failed by it. */
+static void test_the_server_is_left_to_others(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    struct threshold threshold = parse("server.errors.total == 0");
+    struct threshold_verdict verdict;
+    threshold_judge(&threshold, figures, &verdict);
+    assert_false(verdict.judged);
+    assert_false(threshold_has_failed(&threshold, figures));
+}
+
+static bool has_failed(const struct figures *figures, const char *text)
+{
+    struct threshold threshold = parse(text);
+    return threshold_has_failed(&threshold, figures);
+}
+
+static void test_only_what_cannot_come_right_has_failed(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    assert_false(has_failed(figures, "latency.response.p99 < 1ms")); /* no samples yet */
+    assert_false(has_failed(figures, "errors.total == 0"));
+    assert_false(has_failed(figures, "totals.responses >= 1000"));
+    figures->counters.errors[ERROR_KIND_RESET] = 1;
+    figures->counters.totals[TOTAL_RESPONSES] = 10;
+    assert_true(has_failed(figures, "errors.total == 0"));
+    assert_true(has_failed(figures, "errors.reset < 1"));
+    assert_false(has_failed(figures, "errors.total >= 5"));
+    assert_false(has_failed(figures, "totals.responses == 11"));
+    assert_true(has_failed(figures, "totals.responses == 9"));
+    figures->counters.totals[TOTAL_REQUESTS] = 10;
+    assert_false(has_failed(figures, "errors.total < 1%")); /* of ten requests: too few */
+    figures->counters.totals[TOTAL_REQUESTS] = 100;
+    assert_true(has_failed(figures, "errors.total < 1%"));
+    for (int i = 0; i < THRESHOLD_SAMPLES_MIN; i++) {
+        assert_false(has_failed(figures, "latency.response.p99 < 1ms"));
+        histogram_record(&figures->latency[LATENCY_RESPONSE], 5 * NS_PER_MS);
+    }
+    assert_true(has_failed(figures, "latency.response.p99 < 1ms"));
+    assert_false(has_failed(figures, "latency.response.p99 < 10ms"));
+    figures->rate_achieved_per_s = 50;
+    figures->rate_target_per_s = 100;
+    figures->arrivals_intended = 50;
+    assert_false(has_failed(figures, "rate.achieved >= 99%"));
+    figures->arrivals_intended = 100;
+    assert_true(has_failed(figures, "rate.achieved >= 99%"));
+}
+
 static void test_thresholds_on_an_error_kind_are_found(void **state)
 {
     (void)state;
@@ -221,6 +311,9 @@ int main(void)
         WITH_FIGURES(test_latencies_are_compared_in_time),
         WITH_FIGURES(test_censored_values_fail_upper_bounds_only),
         WITH_FIGURES(test_steps_have_their_own_figures),
+        WITH_FIGURES(test_stages_have_their_own_figures),
+        WITH_FIGURES(test_the_server_is_left_to_others),
+        WITH_FIGURES(test_only_what_cannot_come_right_has_failed),
         cmocka_unit_test(test_thresholds_on_an_error_kind_are_found),
     };
     return cmocka_run_group_tests_name("threshold", tests, NULL, NULL);

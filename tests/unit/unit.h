@@ -30,6 +30,9 @@ void page_end_close(struct page_end *page);
 /* Copies data to the end of the page and returns where it begins. */
 const uint8_t *page_end_put(struct page_end *page, const void *data, size_t bytes);
 
+/* Bytes in use of this program's heap; 0 where the system does not tell. */
+size_t unit_heap_bytes(void);
+
 /* The seed of a randomised test: DUMMYLOAD_TEST_SEED, or a new one; printed, so that a failure can
  * be repeated. */
 uint64_t unit_seed(void);

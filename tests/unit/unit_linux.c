@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,4 +37,10 @@ void unit_folder_remove(const char *path)
 void unit_remove(const char *path)
 {
     assert_int_equal(unlink(path), 0);
+}
+
+size_t unit_heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2(); /* glibc 2.33 */
+    return info.uordblks + info.hblkhd;
 }

@@ -1,0 +1,358 @@
+/* What the recorder makes of a request's times, what the verdict makes of the figures, and that
+ * nothing grows with the length of a run. */
+#include "client_harness.h"
+
+#include "verdict.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+
+#define T0_NS (100 * NS_PER_S)
+
+struct fixture {
+    struct recorder recorder;
+    struct live live;
+    struct pacing pacing;
+    struct pacing_stage stages[2];
+    uint64_t lanes[1];
+};
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    struct error error = {""};
+    fixture = (struct fixture){0};
+    fixture.stages[0] = (struct pacing_stage){.start_ns = 0, .end_ns = 1 * NS_PER_S};
+    fixture.stages[1] = (struct pacing_stage){.start_ns = 1 * NS_PER_S, .end_ns = 3 * NS_PER_S};
+    fixture.pacing = (struct pacing){.stages = fixture.stages, .stages_count = 2};
+    assert_true(
+        recorder_open(&fixture.recorder, 1, &fixture.pacing, 1, T0_NS, &fixture.live, &error));
+    fixture.recorder.t0_ns = T0_NS;
+    fixture.recorder.window_start_ns = T0_NS;
+    fixture.recorder.window_end_ns = T0_NS + 3 * NS_PER_S;
+    fixture.recorder.subject_ready = true;
+    fixture.recorder.subject_lanes = fixture.lanes;
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    recorder_close(&((struct fixture *)*state)->recorder);
+    return 0;
+}
+
+static void request_done(struct recorder *recorder, struct vm_request request)
+{
+    recorder->now_ns = request.last_ns;
+    recorder->observer.request_done(recorder, &request);
+}
+
+static void assert_figure(const struct histogram *histograms, enum latency_kind kind, int count,
+                          int64_t max_ns)
+{
+    bool at_least;
+    int64_t found_ns = histogram_percentile_ns(&histograms[kind], 100, &at_least);
+    if (histogram_count(&histograms[kind]) != count || found_ns < max_ns ||
+        (double)found_ns > (double)max_ns * 1.001 + 1) {
+        fail_msg("%s: %" PRId64 " samples up to %" PRId64 ", not %d up to %" PRId64,
+                 latency_key(kind), histogram_count(&histograms[kind]), found_ns, count, max_ns);
+    }
+}
+
+static void test_every_time_of_a_request_has_its_own_figure(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    const struct figures *figures = &recorder->figures;
+    int64_t intended_ns = T0_NS + 1500 * NS_PER_MS;
+    request_done(recorder, (struct vm_request){.outcome = VM_OUTCOME_OK,
+                                               .intended_ns = intended_ns,
+                                               .free_ns = intended_ns + 30 * NS_PER_MS,
+                                               .sent_ns = intended_ns + 32 * NS_PER_MS,
+                                               .first_ns = intended_ns + 40 * NS_PER_MS,
+                                               .last_ns = intended_ns + 50 * NS_PER_MS});
+    const struct histogram *places[] = {figures->latency, figures->steps[0].latency,
+                                        figures->stages[1].latency};
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        assert_figure(places[i], LATENCY_RESPONSE, 1, 50 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_SERVICE, 1, 18 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_RESPONSE_FIRST_BYTE, 1, 40 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_SERVICE_FIRST_BYTE, 1, 8 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_CONNECTION_WAIT, 1, 30 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_SEND_LAG, 1, 2 * NS_PER_MS);
+        assert_figure(places[i], LATENCY_START_LAG, 1, 32 * NS_PER_MS);
+    }
+    assert_int_equal(histogram_count(&figures->stages[0].latency[LATENCY_RESPONSE]), 0);
+}
+
+static void test_what_got_no_reply_is_censored_in_every_place(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    const struct figures *figures = &recorder->figures;
+    static const enum vm_outcome outcomes[] = {VM_OUTCOME_TIMED_OUT, VM_OUTCOME_LOST,
+                                               VM_OUTCOME_CUT};
+    for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
+        request_done(recorder, (struct vm_request){.outcome = outcomes[i],
+                                                   .intended_ns = T0_NS,
+                                                   .free_ns = T0_NS,
+                                                   .sent_ns = T0_NS + NS_PER_MS,
+                                                   .last_ns = T0_NS + NS_PER_S});
+    }
+    recorder_never_started(recorder, T0_NS + NS_PER_MS, T0_NS + NS_PER_S);
+    recorder_dropped(recorder, T0_NS + 2 * NS_PER_MS, T0_NS + NS_PER_S);
+    assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count, 5);
+    assert_int_equal(figures->stages[0].latency[LATENCY_RESPONSE].censored_count, 5);
+    assert_int_equal(figures->steps[0].latency[LATENCY_RESPONSE].censored_count, 3);
+    assert_int_equal(figures->latency[LATENCY_SERVICE].censored_count, 3);
+    assert_int_equal(figures->latency[LATENCY_SERVICE_FIRST_BYTE].censored_count, 3);
+    assert_int_equal(figures->latency[LATENCY_CONNECTION_WAIT].censored_count, 2);
+    assert_int_equal(figures->stages[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 1);
+    assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_LOST], 1);
+    assert_int_equal(figures->stages[0].arrivals_intended, 2);
+}
+
+/* --- The verdict. */
+
+static const char SCENARIO[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 10, \"rate\": \"1000/s\", \"duration\": \"10s\","
+    "              \"drain\": \"10s\" },"
+    "  \"behaviors\": [ { \"loop\": [ { \"request\": { \"name\": \"echo\","
+    "      \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\": 32 } } },"
+    "      \"verify\": \"same_body\", \"within\": \"8s\" } } ] } ] }";
+
+struct judged {
+    struct harness harness; /* for its plan */
+    struct run run;
+    struct verdict verdict;
+};
+
+static struct judged *judged_open(void)
+{
+    static struct judged judged;
+    struct error error = {""};
+    const char *arguments[] = {"--threads", "1", NULL};
+    judged = (struct judged){0};
+    harness_plan(&judged.harness, SCENARIO, arguments);
+    judged.run =
+        (struct run){.t0_ns = T0_NS, .stop_ns = T0_NS + 10 * NS_PER_S, .window_ns = 10 * NS_PER_S};
+    struct figures *figures = &judged.run.figures;
+    assert_true(figures_open(figures, 1, 1, 1, 0, &error));
+    for (int i = 0; i < 10000; i++) {
+        histogram_record(&figures->latency[LATENCY_RESPONSE], 200 * NS_PER_US);
+        histogram_record(&figures->latency[LATENCY_SEND_LAG], 50 * NS_PER_US);
+        histogram_record(&figures->latency[LATENCY_POLL_GAP], 20 * NS_PER_US);
+    }
+    figures->rate_target_per_s = 1000;
+    figures->rate_achieved_per_s = 1000;
+    return &judged;
+}
+
+static void judged_close(struct judged *judged)
+{
+    figures_close(&judged->run.figures);
+    plan_close(&judged->harness.plan);
+}
+
+/* Reaches the verdict and demands that it is valid (says NULL), or invalid for one reason. */
+static void assert_verdict(struct judged *judged, const char *says, const char *limited_by)
+{
+    struct verdict *verdict = &judged->verdict;
+    verdict_reach(verdict, &judged->harness.plan, &judged->run);
+    assert_int_equal(verdict->valid, says == NULL);
+    assert_int_equal(verdict->reasons_count, says != NULL);
+    if (says != NULL && strstr(verdict->reasons[0], says) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", verdict->reasons[0], says);
+    }
+    if (limited_by == NULL) {
+        assert_null(verdict->limited_by);
+    } else {
+        assert_string_equal(verdict->limited_by, limited_by);
+    }
+    int code = verdict_exit_code(verdict, &judged->harness.plan, &judged->run);
+    assert_int_equal(code, says != NULL ? EXIT_INVALID : EXIT_OK);
+}
+
+static void test_a_clean_run_is_valid(void **state)
+{
+    (void)state;
+    struct judged *judged = judged_open();
+    assert_verdict(judged, NULL, NULL);
+    judged_close(judged);
+}
+
+static void test_each_reason_fires_alone(void **state)
+{
+    (void)state;
+    static const char *const says[] = {
+        "send_lag p99",     "poll_gap p99", "of the time", "stood still", "limits stood in the way",
+        "the clock stepped"};
+    for (size_t reason = 0; reason < COUNT_OF(says); reason++) {
+        struct judged *judged = judged_open();
+        struct figures *figures = &judged->run.figures;
+        switch (reason) {
+        case 0:
+            for (int i = 0; i < 200; i++) {
+                histogram_record(&figures->latency[LATENCY_SEND_LAG], 2 * NS_PER_MS);
+            }
+            break;
+        case 1: /* often, and never for long: below a hundredth of the time */
+            for (int i = 0; i < 200; i++) {
+                histogram_record(&figures->latency[LATENCY_POLL_GAP], 1100 * NS_PER_US);
+            }
+            break;
+        case 2: /* once, and long: a poll of ten thousand */
+            histogram_record(&figures->latency[LATENCY_POLL_GAP], 200 * NS_PER_MS);
+            break;
+        case 3:
+            judged->run.stalled_ns = 300 * NS_PER_MS;
+            break;
+        case 4:
+            figures->counters.errors[ERROR_KIND_LOCAL_LIMIT] = 1;
+            break;
+        default:
+            judged->run.clock_step_ns = 300 * NS_PER_MS;
+            break;
+        }
+        assert_verdict(judged, says[reason], reason < 4 ? "client" : NULL);
+        judged->harness.options.strict = false;
+        int code = verdict_exit_code(&judged->verdict, &judged->harness.plan, &judged->run);
+        assert_int_equal(code, EXIT_OK);
+        judged_close(judged);
+    }
+}
+
+/* A twentieth of what is measured is no reason, however long it is. */
+static void test_lags_are_judged_against_what_is_measured(void **state)
+{
+    (void)state;
+    struct judged *judged = judged_open();
+    struct figures *figures = &judged->run.figures;
+    for (int i = 0; i < 20000; i++) {
+        histogram_record(&figures->latency[LATENCY_RESPONSE], 100 * NS_PER_MS);
+        histogram_record(&figures->latency[LATENCY_SEND_LAG], 4 * NS_PER_MS);
+    }
+    assert_verdict(judged, NULL, NULL);
+    judged_close(judged);
+}
+
+static void test_a_missed_rate_with_clean_lags_is_the_servers(void **state)
+{
+    (void)state;
+    struct judged *judged = judged_open();
+    judged->run.figures.rate_achieved_per_s = 500;
+    assert_verdict(judged, NULL, "server_or_connections");
+    judged_close(judged);
+}
+
+/* --- Whole runs over the fake port, on virtual time: no scheduler in between. */
+
+/* A server that never answers costs every arrival its patience, and the client no blame. */
+static void test_a_stalled_server_stays_valid(void **state)
+{
+    (void)state;
+    static struct judged judged;
+    judged = (struct judged){.harness.faults = {.silent = 300}};
+    const char *arguments[] = {"--threads", "1", NULL};
+    struct cport_fake_options network = {.seed = 5,
+                                         .latency_min_ns = 20 * NS_PER_US,
+                                         .latency_max_ns = 200 * NS_PER_US,
+                                         .sockets_max = 64,
+                                         .recv_buffer_bytes = 1024};
+    harness_open(&judged.harness, SCENARIO, arguments, &network);
+    harness_run(&judged.harness);
+    struct figures *figures = &judged.harness.worker.recorder.figures;
+    judged.run = (struct run){.t0_ns = T0_NS, .window_ns = 10 * NS_PER_S, .figures = *figures};
+    judged.run.figures.rate_target_per_s = 1000;
+    judged.run.figures.rate_achieved_per_s = (double)figures->iterations_started / 10;
+    assert_true(figures->arrivals_never_started > 5000);
+    verdict_reach(&judged.verdict, &judged.harness.plan, &judged.run);
+    assert_true(judged.verdict.valid);
+    assert_string_equal(judged.verdict.limited_by, "server_or_connections");
+    bool at_least;
+    int64_t lag_ns = histogram_percentile_ns(&figures->latency[LATENCY_SEND_LAG], 100, &at_least);
+    assert_true(lag_ns < NS_PER_MS);
+    harness_close(&judged.harness);
+}
+
+/* 24 hours, an arrival a second: what is in memory after the first hour is all there ever is. */
+static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    harness = (struct harness){.faults = {.silent = 10, .twice = 10, .corrupt = 10}};
+    const char *arguments[] = {"--rate", "1", "--duration", "24h", "--threads", "1", NULL};
+    static const char scenario[] =
+        "{ \"name\": \"day\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+        "  \"load\": { \"connections\": 4, \"rate\": \"1/s\", \"duration\": \"1s\" },"
+        "  \"behaviors\": [ { \"loop\": [ { \"request\": {"
+        "      \"name\": \"echo\", \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\":"
+        "      [1, 900] } } }, \"verify\": \"same_body\" } } ] } ] }";
+    struct cport_fake_options network = {.seed = 6,
+                                         .latency_min_ns = 20 * NS_PER_US,
+                                         .latency_max_ns = 200 * NS_PER_MS,
+                                         .sockets_max = 64,
+                                         .recv_buffer_bytes = 1024};
+    harness_open(&harness, scenario, arguments, &network);
+    int64_t t0_ns = cport_now_ns(harness.port) + NS_PER_S;
+    int64_t stop_ns = t0_ns + harness.plan.duration_ns;
+    atomic_store(&harness.control.t0_ns, t0_ns);
+    atomic_store(&harness.control.stop_ns, stop_ns);
+    atomic_store(&harness.control.cut_ns, stop_ns + NS_PER_S);
+    size_t heap_bytes = 0;
+    uint64_t chunks_count = 0;
+    while (!worker_is_done(&harness.worker)) {
+        harness_turn(&harness);
+        int64_t now_ns = cport_now_ns(harness.port);
+        if (heap_bytes == 0 && now_ns > t0_ns + 3600 * NS_PER_S) {
+            heap_bytes = unit_heap_bytes();
+            chunks_count = harness.worker.group.pool.chunks_count;
+        }
+        if (now_ns > stop_ns) {
+            break;
+        }
+    }
+    /* The allocator's own caches of small blocks count as in use: up to 250 KB. A leak of 8 bytes a
+     * request would be 660 KB. */
+    assert_true(unit_heap_bytes() <= heap_bytes + 400 * 1024);
+    assert_true(harness.worker.group.pool.chunks_count <= chunks_count + 8);
+    while (!worker_is_done(&harness.worker)) {
+        harness_turn(&harness);
+    }
+    worker_finish(&harness.worker);
+    struct figures *figures = &harness.worker.recorder.figures;
+    assert_int_equal(figures->arrivals_intended, 86400);
+    struct cJSON *series = series_to_json(figures->series, cport_now_ns(harness.port));
+    assert_non_null(series);
+    char *text = cJSON_PrintUnformatted(series);
+    assert_non_null(text);
+    print_message("24 h of series: %d entries, %zu bytes\n", cJSON_GetArraySize(series),
+                  strlen(text));
+    assert_true(cJSON_GetArraySize(series) <= SERIES_ENTRIES_MAX);
+    assert_true(strlen(text) < 20u * 1000 * 1000);
+    cJSON_free(text);
+    cJSON_Delete(series);
+    harness_close(&harness);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_every_time_of_a_request_has_its_own_figure, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_got_no_reply_is_censored_in_every_place, setup,
+                                        teardown),
+        cmocka_unit_test(test_a_clean_run_is_valid),
+        cmocka_unit_test(test_each_reason_fires_alone),
+        cmocka_unit_test(test_lags_are_judged_against_what_is_measured),
+        cmocka_unit_test(test_a_missed_rate_with_clean_lags_is_the_servers),
+        cmocka_unit_test(test_a_stalled_server_stays_valid),
+        cmocka_unit_test(test_a_day_takes_no_more_memory_than_an_hour),
+    };
+    struct error error;
+    if (!net_setup(&error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    return cmocka_run_group_tests_name("client_figures", tests, NULL, NULL);
+}
