@@ -170,6 +170,7 @@ bool figures_add(struct figures *into, const struct figures *from)
     into->arrivals_never_started += from->arrivals_never_started;
     into->arrivals_dropped += from->arrivals_dropped;
     into->requests_cut += from->requests_cut;
+    into->setup_timeouts += from->setup_timeouts;
     into->failed_steps += from->failed_steps;
     into->clock_reads += from->clock_reads;
     if (from->sent_error_max_ns > into->sent_error_max_ns) {

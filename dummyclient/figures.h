@@ -72,6 +72,8 @@ struct figures {
     double rate_achieved_per_s;
     /* Requests that were still open when the run ended; they are in response as censored. */
     uint64_t requests_cut;
+    /* Of response_timeout: those of setup (a login that was not answered). */
+    uint64_t setup_timeouts;
     /* Steps of the scenario that said the run is to fail. */
     uint64_t failed_steps;
     struct cport_stats port;

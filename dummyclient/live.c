@@ -36,7 +36,7 @@ static int64_t live__value_ns(uint32_t bucket)
 }
 
 /* A plain increment, not a locked one: there is one writer. */
-static void live__add(_Atomic uint32_t *number)
+static void live__add(_Atomic uint64_t *number)
 {
     atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -48,8 +48,9 @@ void live_record(struct live *live, int64_t latency_ns)
 }
 
 void live_publish(struct live *live, const struct counters *counters,
-                  const uint32_t levels[LIVE_LEVELS])
+                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts)
 {
+    atomic_store_explicit(&live->setup_timeouts, setup_timeouts, memory_order_relaxed);
     for (int i = 0; i < TOTAL_KINDS; i++) {
         atomic_store_explicit(&live->totals[i], counters->totals[i], memory_order_relaxed);
     }
@@ -63,6 +64,7 @@ void live_publish(struct live *live, const struct counters *counters,
 
 void live_read(const struct live *live, struct live_view *view)
 {
+    view->setup_timeouts += atomic_load_explicit(&live->setup_timeouts, memory_order_relaxed);
     for (int i = 0; i < TOTAL_KINDS; i++) {
         view->counters.totals[i] += atomic_load_explicit(&live->totals[i], memory_order_relaxed);
     }

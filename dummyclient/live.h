@@ -30,19 +30,21 @@ struct live {
     _Atomic uint64_t totals[TOTAL_KINDS];
     _Atomic uint64_t errors[ERROR_KINDS];
     _Atomic uint32_t levels[LIVE_LEVELS];
-    _Atomic uint32_t buckets[LIVE_BUCKETS];
+    _Atomic uint64_t setup_timeouts;
+    _Atomic uint64_t buckets[LIVE_BUCKETS];
 };
 
 /* One bucket's worth of a response; worker only. */
 void live_record(struct live *live, int64_t latency_ns);
 void live_publish(struct live *live, const struct counters *counters,
-                  const uint32_t levels[LIVE_LEVELS]);
+                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts);
 
 /* The reader's side: sums over workers. */
 struct live_view {
     struct counters counters;
     uint32_t levels[LIVE_LEVELS];
-    uint32_t buckets[LIVE_BUCKETS]; /* wraps; take differences */
+    uint64_t setup_timeouts; /* replies that did not come before the connection was ready */
+    uint64_t buckets[LIVE_BUCKETS];
 };
 
 /* Adds the worker's numbers. */

@@ -76,6 +76,7 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
         break;
     case VM_OUTCOME_TIMED_OUT:
         error = ERROR_KIND_RESPONSE_TIMEOUT;
+        recorder->figures.setup_timeouts += !recorder->subject_ready;
         break;
     case VM_OUTCOME_LOST:
         error = ERROR_KIND_RESPONSE_LOST;

@@ -77,7 +77,7 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
         char text[UNITS_TEXT_BYTES_MAX];
         bool at_least = false;
         int64_t value_ns = histogram_percentile_ns(histogram, COLUMNS[i].percentile, &at_least);
-        fprintf(file, "%s %s %s%s", i == 0 ? "" : "  ", COLUMNS[i].name, at_least ? ">=" : "",
+        fprintf(file, "%s %s %s%s", i == 0 ? "" : " ", COLUMNS[i].name, at_least ? ">=" : "",
                 units_format_duration(value_ns, text));
     }
     if (histogram->censored_count > 0) {

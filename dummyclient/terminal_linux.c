@@ -5,10 +5,23 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-bool terminal_is_live(void)
+bool terminal_setup(void)
 {
     const char *term = getenv("TERM");
     return isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+bool terminal_is_utf8(void)
+{
+    /* locale(7): the first of these that is set and not empty decides. */
+    static const char *const NAMES[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        const char *value = getenv(NAMES[i]);
+        if (value != NULL && value[0] != '\0') {
+            return strstr(value, "UTF-8") != NULL || strstr(value, "utf8") != NULL;
+        }
+    }
+    return false;
 }
 
 int terminal_columns(void)

@@ -2,10 +2,22 @@
 
 #include <windows.h>
 
-bool terminal_is_live(void)
+#ifndef ENABLE_VIRTUAL_TERMINAL_PROCESSING /* Windows 10 1511 */
+#define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004
+#endif
+
+bool terminal_setup(void)
 {
+    HANDLE console = GetStdHandle(STD_ERROR_HANDLE);
     DWORD mode;
-    return GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
+    /* A console that knows no ANSI sequences (before Windows 10) gets lines, like a file. */
+    return GetConsoleMode(console, &mode) != 0 &&
+           SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
+}
+
+bool terminal_is_utf8(void)
+{
+    return GetConsoleOutputCP() == CP_UTF8;
 }
 
 int terminal_columns(void)

@@ -257,6 +257,12 @@ static int64_t worker__flush(struct worker *worker)
     return sent_ns;
 }
 
+static void worker__publish(struct worker *worker)
+{
+    const struct figures *figures = &worker->recorder.figures;
+    live_publish(&worker->live, &figures->counters, worker->group.levels, figures->setup_timeouts);
+}
+
 int64_t worker_before_poll(struct worker *worker)
 {
     struct conn_group *group = &worker->group;
@@ -276,7 +282,7 @@ int64_t worker_before_poll(struct worker *worker)
     int64_t end_ns = worker__flush(worker);
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
-        live_publish(&worker->live, &worker->recorder.figures.counters, group->levels);
+        worker__publish(worker);
         probe_take(&worker->probe, &worker->recorder.figures);
         worker->published_ns = end_ns;
     }
@@ -320,7 +326,7 @@ void worker_finish(struct worker *worker)
         arrivals_give_up(&worker->arrivals, now_ns);
     }
     worker__count_second(worker, now_ns, true);
-    live_publish(&worker->live, &worker->recorder.figures.counters, worker->group.levels);
+    worker__publish(worker);
     cport_read_stats(worker->port, &worker->recorder.figures.port);
     snprintf(worker->backend, sizeof(worker->backend), "%s", cport_backend_name(worker->port));
     if (!worker->left_open) {

@@ -1,0 +1,294 @@
+#include "screen.h"
+
+#include "core/clock.h"
+#include "core/units.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char SCREEN_RED[] = "\x1b[31m";
+static const char SCREEN_YELLOW[] = "\x1b[33m";
+static const char SCREEN_PLAIN[] = "\x1b[0m";
+static const char SCREEN_CLEAR_LINE[] = "\x1b[K";
+
+/* Below this share of its target a rate is shown as missed. */
+static const double SCREEN_RATE_MET = 0.95;
+
+struct screen {
+    const struct screen_moment *moment;
+    const struct screen_style *style;
+    char *text;
+    size_t used_bytes;
+    int lines_count;
+};
+
+/* The counters that game-server dummies are judged by. */
+struct screen_counters {
+    uint64_t connect_fail;
+    uint64_t unexpected_disconnect;
+    uint64_t login_not_received;
+    uint64_t echo_not_received;
+    uint64_t packet_error;
+    uint64_t other;
+};
+
+static struct screen_counters screen__count(const struct live_view *view)
+{
+    const uint64_t *errors = view->counters.errors;
+    struct screen_counters counters = {
+        .connect_fail = errors[ERROR_KIND_CONNECT_REFUSED] + errors[ERROR_KIND_CONNECT_TIMEOUT] +
+                        errors[ERROR_KIND_CONNECT_UNREACHABLE] + errors[ERROR_KIND_CONNECT_OTHER],
+        .unexpected_disconnect = errors[ERROR_KIND_RESET] + errors[ERROR_KIND_UNEXPECTED_CLOSE],
+        .login_not_received = view->setup_timeouts,
+        .packet_error = errors[ERROR_KIND_MISMATCH] + errors[ERROR_KIND_FRAME_ERROR]};
+    /* Numbers of one moment may be a little apart. */
+    uint64_t timeouts = errors[ERROR_KIND_RESPONSE_TIMEOUT];
+    counters.echo_not_received =
+        timeouts > counters.login_not_received ? timeouts - counters.login_not_received : 0;
+    uint64_t all = counters_errors_sum(&view->counters);
+    uint64_t shown = counters.connect_fail + counters.unexpected_disconnect +
+                     counters.login_not_received + counters.echo_not_received +
+                     counters.packet_error;
+    counters.other = all > shown ? all - shown : 0;
+    return counters;
+}
+
+/* A number of columns of text, as a terminal counts: bytes that continue a UTF-8 letter are none.
+ */
+static void screen__put(struct screen *screen, const char *color, const char *line)
+{
+    bool colored = color != NULL && screen->style->color;
+    int columns_max = screen->style->columns - 1;
+    columns_max = columns_max < SCREEN_COLUMNS_MAX ? columns_max : SCREEN_COLUMNS_MAX;
+    size_t bytes = 0;
+    for (int columns = 0; line[bytes] != '\0'; bytes++) {
+        columns += ((unsigned char)line[bytes] & 0xC0) != 0x80;
+        if (columns > columns_max) {
+            break;
+        }
+    }
+    int length = snprintf(screen->text + screen->used_bytes, SCREEN_BYTES_MAX - screen->used_bytes,
+                          "%s%.*s%s%s\n", colored ? color : "", (int)bytes, line,
+                          colored ? SCREEN_PLAIN : "", SCREEN_CLEAR_LINE);
+    screen->used_bytes += (size_t)length;
+    screen->lines_count++;
+}
+
+static void screen__print(struct screen *screen, const char *color, const char *format, ...)
+    ERROR_PRINTF(3, 4);
+
+static void screen__print(struct screen *screen, const char *color, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    screen__put(screen, color, line);
+}
+
+static uint64_t screen__per_second(const struct screen_moment *moment, enum total_kind kind)
+{
+    uint64_t amount = moment->now->counters.totals[kind] - moment->before->counters.totals[kind];
+    return (uint64_t)((double)amount * (double)NS_PER_S / (double)moment->passed_ns + 0.5);
+}
+
+static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_MAX])
+{
+    int64_t seconds = time_ns < 0 ? 0 : (time_ns + NS_PER_S / 2) / NS_PER_S;
+    if (seconds >= 3600) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%" PRId64 "h %02dm", seconds / 3600,
+                 (int)(seconds / 60 % 60));
+    } else if (seconds >= 60) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%dm %02ds", (int)(seconds / 60), (int)(seconds % 60));
+    } else {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%d s", (int)seconds);
+    }
+    return text;
+}
+
+/* "running, stage 2 of 3" */
+static void screen__phase(const struct screen_moment *moment, char *text, size_t bytes)
+{
+    static const char *const WORDS[] = {"connecting", "warm-up", "running", "draining", "ended"};
+    const struct pacing *pacing = &moment->plan->pacing;
+    bool playing = moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
+    if (!playing || pacing->stages_count < 2) {
+        snprintf(text, bytes, "%s", WORDS[moment->phase]);
+        return;
+    }
+    uint32_t stage = 0;
+    while (stage + 1 < pacing->stages_count && moment->run_ns >= pacing->stages[stage].end_ns) {
+        stage++;
+    }
+    snprintf(text, bytes, "%s, stage %" PRIu32 " of %" PRIu32, WORDS[moment->phase], stage + 1,
+             pacing->stages_count);
+}
+
+static void screen__title(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    const struct plan *plan = moment->plan;
+    char phase[64];
+    char name[64];
+    char passed[UNITS_TEXT_BYTES_MAX];
+    char whole[UNITS_TEXT_BYTES_MAX];
+    char time[4 * UNITS_TEXT_BYTES_MAX];
+    screen__phase(moment, phase, sizeof(phase));
+    snprintf(name, sizeof(name), "%.20s", plan->scenario->name);
+    if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
+        snprintf(time, sizeof(time), "%s of %s", screen__seconds(moment->run_ns, passed),
+                 screen__seconds(plan->duration_ns, whole));
+    } else {
+        snprintf(time, sizeof(time), "%s", screen__seconds(moment->run_ns, passed));
+    }
+    screen__print(screen, NULL, "%s, %.23s: %s, %s", name, plan->targets[0].name, phase, time);
+}
+
+static void screen__bar(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    const struct plan *plan = moment->plan;
+    const char *full = screen->style->utf8 ? "\xE2\x96\x88" : "#";  /* U+2588 */
+    const char *empty = screen->style->utf8 ? "\xE2\x96\x91" : "-"; /* U+2591 */
+    double share = moment->phase == PHASE_CONNECTING
+                       ? (double)moment->now->levels[LIVE_SETTLED] / (double)plan->connections
+                   : moment->phase == PHASE_DRAINING || moment->phase == PHASE_ENDED
+                       ? 1
+                       : (double)moment->run_ns / (double)plan->duration_ns;
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
+    char left[UNITS_TEXT_BYTES_MAX + 8] = "";
+    if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        snprintf(left, sizeof(left), ", %s left",
+                 screen__seconds(plan->duration_ns - moment->run_ns, text));
+    }
+    int cells = screen->style->columns - 22;
+    cells = cells < 10 ? 10 : cells > 100 ? 100 : cells;
+    char bar[100 * 3 + 16];
+    size_t bytes = 0;
+    for (int i = 0; i < cells; i++) {
+        bytes += (size_t)snprintf(bar + bytes, sizeof(bar) - bytes, "%s",
+                                  (i + 0.5) / cells <= share ? full : empty);
+    }
+    screen__print(screen, NULL, "%s %3d%%%s", bar, (int)(share * 100 + 0.5), left);
+}
+
+static void screen__latency(struct screen *screen, const char *label,
+                            const struct live_view *before, const char *of)
+{
+    static const double PERCENTILES[] = {50, 99, 100};
+    char texts[3][UNITS_TEXT_BYTES_MAX];
+    for (int i = 0; i < 3; i++) {
+        int64_t value_ns = live_percentile_ns(screen->moment->now, before, PERCENTILES[i]);
+        if (value_ns > 0) {
+            units_format_duration(value_ns, texts[i]);
+        } else {
+            snprintf(texts[i], sizeof(texts[i]), "-"); /* no response: not a fast one */
+        }
+    }
+    screen__print(screen, NULL, "%-13s p50 %-10s p99 %-10s max %-10s %s", label, texts[0], texts[1],
+                  texts[2], of);
+}
+
+static void screen__rate(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    uint64_t achieved_per_s = screen__per_second(moment, TOTAL_ITERATIONS);
+    char achieved[UNITS_TEXT_BYTES_MAX];
+    char target[UNITS_TEXT_BYTES_MAX];
+    bool playing = moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
+    units_format_count(achieved_per_s, achieved);
+    if (!moment->plan->open_loop || !playing) {
+        screen__print(screen, NULL, "%-13s %s/s%s", "iterations", achieved,
+                      moment->plan->open_loop ? "" : " (closed loop: as fast as replies come)");
+        return;
+    }
+    double target_per_s = pacing_rate_per_s(&moment->plan->pacing, moment->run_ns);
+    bool missed = (double)achieved_per_s < SCREEN_RATE_MET * target_per_s - 1;
+    screen__print(screen, missed ? SCREEN_YELLOW : NULL, "%-13s %s/s of %s/s wanted", "iterations",
+                  achieved, units_format_count((uint64_t)(target_per_s + 0.5), target));
+}
+
+static void screen__traffic(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    char texts[4][UNITS_TEXT_BYTES_MAX];
+    screen__print(screen, NULL, "%-13s sent %s/s, received %s/s; %s/s out, %s/s in", "TPS",
+                  units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), texts[0]),
+                  units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), texts[1]),
+                  units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
+                  units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
+}
+
+static void screen__errors(struct screen *screen, const struct screen_counters *counters)
+{
+    char texts[6][UNITS_TEXT_BYTES_MAX];
+    bool first =
+        counters->connect_fail + counters->unexpected_disconnect + counters->login_not_received > 0;
+    bool second = counters->echo_not_received + counters->packet_error + counters->other > 0;
+    screen__print(screen, first ? SCREEN_RED : NULL,
+                  "connect fail %s, unexpected disconnect %s, login not received %s",
+                  units_format_count(counters->connect_fail, texts[0]),
+                  units_format_count(counters->unexpected_disconnect, texts[1]),
+                  units_format_count(counters->login_not_received, texts[2]));
+    screen__print(screen, second ? SCREEN_RED : NULL,
+                  "echo not received %s, packet error %s, other errors %s",
+                  units_format_count(counters->echo_not_received, texts[3]),
+                  units_format_count(counters->packet_error, texts[4]),
+                  units_format_count(counters->other, texts[5]));
+}
+
+int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
+                char text[SCREEN_BYTES_MAX])
+{
+    static const struct live_view nothing;
+    struct screen screen = {.moment = moment, .style = style, .text = text};
+    struct screen_counters counters = screen__count(moment->now);
+    char texts[3][UNITS_TEXT_BYTES_MAX];
+    text[0] = '\0';
+    screen__title(&screen);
+    screen__bar(&screen);
+    screen__print(&screen, NULL, "%-13s trying %s, open %s, failed %s", "connections",
+                  units_format_count(moment->now->levels[LIVE_CONNECTING], texts[0]),
+                  units_format_count(moment->now->levels[LIVE_OPEN], texts[1]),
+                  units_format_count(counters.connect_fail, texts[2]));
+    screen__rate(&screen);
+    screen__traffic(&screen);
+    screen__latency(&screen, "response", moment->before, "last second");
+    screen__latency(&screen, "", &nothing, "so far");
+    screen__errors(&screen, &counters);
+    return screen.lines_count;
+}
+
+void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
+{
+    const struct live_view *now = moment->now;
+    char phase[64];
+    char target[UNITS_TEXT_BYTES_MAX + 8] = "";
+    char numbers[6][UNITS_TEXT_BYTES_MAX];
+    double seconds = (double)moment->run_ns / (double)NS_PER_S;
+    screen__phase(moment, phase, sizeof(phase));
+    units_format_count(now->levels[LIVE_OPEN], numbers[0]);
+    units_format_count(counters_errors_sum(&now->counters), numbers[1]);
+    if (moment->phase == PHASE_CONNECTING) {
+        snprintf(text, bytes, "%5.1fs connecting: %s of %s open, %s ready, %s errors", seconds,
+                 numbers[0], units_format_count(moment->plan->connections, numbers[2]),
+                 units_format_count(now->levels[LIVE_READY], numbers[3]), numbers[1]);
+        return;
+    }
+    if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {
+        double rate_per_s = pacing_rate_per_s(&moment->plan->pacing, moment->run_ns);
+        snprintf(target, sizeof(target), " of %s",
+                 units_format_count((uint64_t)(rate_per_s + 0.5), numbers[2]));
+    }
+    snprintf(text, bytes, "%5.1fs %s: %s conn, %s%s it/s, %s rsp/s, p50 %s p99 %s, %s errors",
+             seconds, phase, numbers[0],
+             units_format_count(screen__per_second(moment, TOTAL_ITERATIONS), numbers[2]), target,
+             units_format_count(screen__per_second(moment, TOTAL_RESPONSES), numbers[3]),
+             units_format_duration(live_percentile_ns(now, moment->before, 50), numbers[4]),
+             units_format_duration(live_percentile_ns(now, moment->before, 99), numbers[5]),
+             numbers[1]);
+}

@@ -1,0 +1,191 @@
+/* The live screen: fits its columns, shows the counters, colours only where it may. */
+#include "client_harness.h"
+
+#include "screen.h"
+
+static const char SCENARIO[] =
+    "{ \"name\": \"a-rather-long-name-of-a-scenario\","
+    "  \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 10, \"stages\": ["
+    "    { \"duration\": \"10s\", \"rate\": { \"from\": \"0/s\", \"to\": \"1000/s\" } },"
+    "    { \"duration\": \"20s\", \"rate\": \"1000/s\" } ] },"
+    "  \"behaviors\": [ { \"loop\": [ { \"request\": { \"name\": \"echo\","
+    "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } } } } ] } ] }";
+
+struct fixture {
+    struct harness harness; /* for its plan */
+    struct live_view now;
+    struct live_view before;
+    struct screen_moment moment;
+    char text[SCREEN_BYTES_MAX];
+};
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    const char *arguments[] = {NULL};
+    fixture = (struct fixture){0};
+    harness_plan(&fixture.harness, SCENARIO, arguments);
+    fixture.moment = (struct screen_moment){.plan = &fixture.harness.plan,
+                                            .phase = PHASE_RUNNING,
+                                            .run_ns = 12 * NS_PER_S,
+                                            .passed_ns = NS_PER_S,
+                                            .now = &fixture.now,
+                                            .before = &fixture.before};
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    plan_close(&((struct fixture *)*state)->harness.plan);
+    return 0;
+}
+
+static void assert_shows(const struct fixture *fixture, const char *part)
+{
+    if (strstr(fixture->text, part) == NULL) {
+        fail_msg("\"%s\" is not in\n%s", part, fixture->text);
+    }
+}
+
+/* What the terminal's cursor moves over in a line, sequences left out. */
+static int columns_of(const char *line, const char *end)
+{
+    int columns = 0;
+    while (line < end) {
+        if (*line == '\x1b') {
+            while (line < end && strchr("mK", *line) == NULL) {
+                line++;
+            }
+        } else {
+            columns += ((unsigned char)*line & 0xC0) != 0x80;
+        }
+        line++;
+    }
+    return columns;
+}
+
+static void assert_fits(const struct fixture *fixture, int columns, int lines_count)
+{
+    int lines = 0;
+    for (const char *line = fixture->text; *line != '\0'; lines++) {
+        const char *end = strchr(line, '\n');
+        assert_non_null(end);
+        if (columns_of(line, end) >= columns) {
+            fail_msg("%d columns: %.*s", columns_of(line, end), (int)(end - line), line);
+        }
+        line = end + 1;
+    }
+    assert_int_equal(lines, lines_count);
+    assert_true(lines <= SCREEN_LINES_MAX);
+}
+
+static void test_everything_asked_for_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen_style style = {.columns = 80};
+    uint64_t *totals = fixture->now.counters.totals;
+    uint64_t *errors = fixture->now.counters.errors;
+    fixture->now.levels[LIVE_CONNECTING] = 3;
+    fixture->now.levels[LIVE_OPEN] = 1234;
+    totals[TOTAL_ITERATIONS] = 1000;
+    totals[TOTAL_MESSAGES_SENT] = 2000;
+    totals[TOTAL_MESSAGES_RECEIVED] = 3000;
+    totals[TOTAL_BYTES_SENT] = 1024;
+    totals[TOTAL_BYTES_RECEIVED] = 2048;
+    errors[ERROR_KIND_CONNECT_REFUSED] = 1;
+    errors[ERROR_KIND_CONNECT_TIMEOUT] = 1;
+    errors[ERROR_KIND_RESET] = 1;
+    errors[ERROR_KIND_UNEXPECTED_CLOSE] = 2;
+    errors[ERROR_KIND_RESPONSE_TIMEOUT] = 9;
+    fixture->now.setup_timeouts = 4;
+    errors[ERROR_KIND_MISMATCH] = 5;
+    errors[ERROR_KIND_FRAME_ERROR] = 1;
+    errors[ERROR_KIND_LOCAL_LIMIT] = 7;
+    int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+    assert_fits(fixture, 80, lines_count);
+    assert_shows(fixture, "running, stage 2 of 2, 12 s of 30 s\x1b");
+    assert_shows(fixture, "trying 3, open 1,234, failed 2");
+    assert_shows(fixture, "1,000/s of 1,000/s wanted");
+    assert_shows(fixture, "sent 2,000/s, received 3,000/s; 1.00 KiB/s out, 2.00 KiB/s in");
+    assert_shows(fixture, "connect fail 2, unexpected disconnect 3, login not received 4");
+    assert_shows(fixture, "echo not received 5, packet error 6, other errors 7");
+    assert_shows(fixture, "########");
+    assert_shows(fixture, " 40%, 18 s left");
+    assert_shows(fixture, "p50 -"); /* no response yet is not 0 ns */
+}
+
+static void test_largest_numbers_fit_every_width(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < LIVE_LEVELS; i++) {
+        fixture->now.levels[i] = UINT32_MAX;
+    }
+    for (int i = 0; i < TOTAL_KINDS; i++) {
+        fixture->now.counters.totals[i] = UINT64_MAX / 4;
+    }
+    for (int i = 0; i < ERROR_KINDS; i++) {
+        fixture->now.counters.errors[i] = UINT64_MAX / 64;
+    }
+    fixture->now.buckets[LIVE_BUCKETS - 1] = 1;
+    for (int columns = 20; columns <= 300; columns += 20) {
+        for (int phase = PHASE_CONNECTING; phase <= PHASE_ENDED; phase++) {
+            struct screen_style style = {.columns = columns, .color = true, .utf8 = columns % 40};
+            fixture->moment.phase = (enum run_phase)phase;
+            int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+            assert_fits(fixture, columns, lines_count);
+        }
+    }
+}
+
+static void test_colours_only_where_there_is_something_to_say(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen_style style = {.columns = 80, .color = true};
+    fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
+    screen_draw(&fixture->moment, &style, fixture->text);
+    assert_null(strstr(fixture->text, "\x1b[3"));
+    fixture->now.counters.errors[ERROR_KIND_MISMATCH] = 1;
+    screen_draw(&fixture->moment, &style, fixture->text);
+    assert_non_null(strstr(fixture->text, "\x1b[31m"));
+    style.color = false;
+    screen_draw(&fixture->moment, &style, fixture->text);
+    assert_null(strstr(fixture->text, "\x1b[3"));
+}
+
+static void test_last_second_and_so_far_are_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen_style style = {.columns = 80};
+    static struct live live;
+    live_record(&live, 100 * NS_PER_MS);
+    live_read(&live, &fixture->before);
+    live_record(&live, 1 * NS_PER_MS);
+    live_read(&live, &fixture->now);
+    screen_draw(&fixture->moment, &style, fixture->text);
+    const char *last = strstr(fixture->text, "response");
+    const char *all = strstr(last, "\n");
+    assert_non_null(all);
+    assert_non_null(strstr(all, "so far"));
+    const char *max = strstr(last, "max ");
+    assert_true(max != NULL && max < all && strncmp(max, "max 1.01 ms", 11) == 0);
+    assert_non_null(strstr(all, "max 99.6 ms")); /* 100 ms, within a bucket of 3% */
+}
+
+int main(void)
+{
+#define WITH_PLAN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_PLAN(test_everything_asked_for_is_there),
+        WITH_PLAN(test_largest_numbers_fit_every_width),
+        WITH_PLAN(test_colours_only_where_there_is_something_to_say),
+        WITH_PLAN(test_last_second_and_so_far_are_apart),
+    };
+    struct error error;
+    if (!net_setup(&error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    return cmocka_run_group_tests_name("client_screen", tests, NULL, NULL);
+}
