@@ -130,6 +130,30 @@ function stepsAdd(documents) {
   });
 }
 
+/** Stages by their number; results of other stages (another load) are left apart: none. */
+function stagesAdd(documents, together) {
+  const [first] = documents;
+  const same = documents.every(({ stages = [] }) => stages.length === first.stages?.length &&
+    stages.every((stage, i) => stage.end_ns === first.stages[i].end_ns));
+  return (same ? first.stages ?? [] : []).map((stage, i) => {
+    const parts = documents.map(({ stages }) => stages[i]);
+    return { ...stage, rate: rateOf(parts, together),
+      latency_ns: latenciesAdd(parts.map((part) => part.latency_ns)),
+      errors: countsAdd(parts.map((part) => part.errors)) };
+  });
+}
+
+/** The worst of each; readings add. */
+function clockOf(documents) {
+  const clocks = documents.map(({ clock }) => clock).filter(Boolean);
+  const keys = [...new Set(clocks.flatMap(Object.keys))];
+  return Object.fromEntries(keys.map((key) => {
+    const values = clocks.map((clock) => clock[key] ?? 0);
+    return [key, key === 'reads' || key === 'stalled_ns'
+      ? values.reduce((all, value) => integerAddAny(all, value), 0) : Math.max(...values)];
+  }));
+}
+
 function validityOf(documents) {
   const limits = [...new Set(documents.map(({ validity }) => validity.limited_by)
     .filter((limit) => limit && limit !== 'none'))];
@@ -181,6 +205,8 @@ export function resultsMerge(documents, names) {
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
     merged.steps = stepsAdd(documents);
+    if (first.stages) merged.stages = stagesAdd(documents, together);
+    if (first.clock) merged.clock = clockOf(documents);
     merged.validity = validityOf(documents);
     merged.thresholds = (first.thresholds ?? []).map(({ expr }) =>
       thresholdJudge(thresholdParse(expr), { client: merged, server: null }));

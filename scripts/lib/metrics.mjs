@@ -34,15 +34,17 @@ function found(value, unit, better, extra = {}) {
 
 function latency(result, path) {
   const histogram = lookup(result.latency_ns, [path[0]]);
-  if (!histogram || !histogram.count) return null;
   const key = path[1]?.replace('.', '_');
+  if (!histogram || path.length !== 2) return null;
   if (['censored', 'over_range', 'count'].includes(key)) {
     return found(histogram[key] ?? 0, 'count', key === 'count' ? null : 'lower');
   }
+  if (!histogram.count) return null;
   const rank = PERCENTILE_KEY.exec(key ?? '');
+  const censored = Number(histogram.censored ?? 0) > 0;
   return found(histogram[key], 'ns', 'lower', {
     at_least: rank ? percentileIsAtLeast(histogram, Number(rank[1].replace('_', '.')))
-      : key === 'max' && Number(histogram.censored ?? 0) > 0 });
+      : censored && key !== 'min' });
 }
 
 function errors(result, key) {
@@ -62,6 +64,7 @@ function resources(result, key) {
   if (key === 'cpu_per_request') {
     return requests ? found((cpu / requests) * 1e9, 'ns', 'lower') : null;
   }
+  if (key === 'cpu_user' || key === 'cpu_system') return found(used[`${key}_s`], 's', 'lower');
   if (key === 'rss_max') return found(used.rss_max_bytes, 'bytes', 'lower');
   return null;
 }
@@ -70,7 +73,20 @@ function fromResult(result, path) {
   const [head, ...rest] = path;
   if (head === 'latency') return latency(result, rest);
   if (head === 'errors') return errors(result, rest.join('.'));
-  if (head === 'rate') return found(result.rate?.[`${rest[0]}_per_s`], 'per_s', 'higher');
+  if (head === 'rate') {
+    return found(result.rate?.[`${rest[0]}_per_s`], 'per_s', 'higher') ??
+      found(result.rate?.[rest[0]], 'count', null);
+  }
+  if (head === 'port') {
+    return rest[0] === 'waited' ? found(result.port?.waited_ns, 'ns', null)
+      : typeof result.port?.[rest[0]] === 'string' ? null
+        : found(result.port?.[rest[0]], 'count', null);
+  }
+  if (head === 'stages') {
+    const stage = /^[1-9][0-9]*$/.test(rest[0]) ? result.stages?.[rest[0] - 1] : null;
+    const own = ['latency', 'errors', 'rate'].includes(rest[1]);
+    return stage && own ? fromResult(stage, rest.slice(1)) : null;
+  }
   if (head === 'totals') {
     const key = rest.join('.');
     return found(result.totals[key], key.startsWith('bytes') ? 'bytes' : 'count', null);
@@ -118,6 +134,10 @@ export function metricNames(run) {
     for (const name of Object.keys(run.server.latency_ns ?? {})) {
       names.push(...keys.map((key) => `server.latency.${name}.${key}`));
     }
+    names.push('server.errors.total');
+    names.push(...Object.keys(run.server.errors ?? {}).filter((kind) => kind !== 'total')
+      .map((kind) => `server.errors.${kind}`));
+    names.push(...Object.keys(run.server.totals ?? {}).map((kind) => `server.totals.${kind}`));
     names.push('server.resources.cpu', 'server.resources.cpu_per_request',
       'server.resources.rss_max');
   }

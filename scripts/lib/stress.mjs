@@ -6,11 +6,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientBoundMs, stressArguments } from './arguments.mjs';
 import { build } from './build.mjs';
+import { fileWriteWhole } from './file.mjs';
+import { printExact } from './json.mjs';
+import { metricFormat, metricOf } from './metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, shown } from './paths.mjs';
 import { Failure, Program, commandRun, onInterrupt, run } from './process.mjs';
 import { resultRead } from './result.mjs';
 import { Sampler, foreignStart, programCall, programPath, serverStart } from './server.mjs';
 import { prepare } from './setup.mjs';
+import { thresholdParse, thresholdsComplete } from './threshold.mjs';
 import { bothSides, serverLines, summaryLine, watchedLines } from './summary.mjs';
 import { wineEnd } from './wine.mjs';
 
@@ -148,6 +152,29 @@ function summaryPrint(folder, watched, quiet) {
   return both.ok;
 }
 
+/** Judges what the thresholds say of the server, adds it to the client's result and prints it.
+ *  Returns whether all of them hold. */
+function serverThresholds(folder, quiet) {
+  const clientFile = path.join(folder, 'client.json');
+  const serverFile = path.join(folder, 'server.json');
+  const client = resultRead(clientFile);
+  if (!(client.thresholds ?? []).some(({ pass }) => pass === null)) return true;
+  const server = fs.existsSync(serverFile) ? resultRead(serverFile) : null;
+  const judged = thresholdsComplete({ client, server });
+  if (!server) {
+    console.error('scripts/stress: the server left no result: its thresholds cannot be judged');
+    for (const threshold of judged) threshold.pass = false;
+  }
+  fileWriteWhole(clientFile, `${printExact(client)}\n`);
+  const say = quiet ? console.error : console.log;
+  const lines = judged.filter(({ pass }) => !quiet || !pass).map(({ expr, pass }) => {
+    const metric = server && metricOf({ client, server }, thresholdParse(expr).metric);
+    return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${metric ? metricFormat(metric) : 'no samples'}`;
+  });
+  if (lines.length) say(['', '  thresholds of the server', ...lines].join('\n'));
+  return judged.every(({ pass }) => pass);
+}
+
 async function pageWrite(folder, quiet) {
   const report = path.join(SCRIPTS, 'report.mjs');
   const page = path.join(folder, 'report.html');
@@ -203,9 +230,11 @@ async function main(argv) {
   if (!fs.existsSync(folder)) return code;
   const quiet = options.client.includes('-q') || options.client.includes('--quiet');
   const agreed = summaryPrint(folder, watched, quiet);
+  const held = serverThresholds(folder, quiet);
   if (options.page) await pageWrite(folder, quiet);
   if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
-  return code === 0 && !agreed ? 1 : code;
+  // 2, 130, 1, 3, 99 in this order.
+  return [0, 3, 99].includes(code) && !agreed ? 1 : code === 0 && !held ? 99 : code;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/stress', main);

@@ -4,8 +4,27 @@ import { metricNames, metricOf } from './metrics.mjs';
 import { InputError } from './result.mjs';
 
 const EXPRESSION =
-  /^\s*([A-Za-z0-9_.\- ]+?)\s*(<=|>=|==|<|>)\s*([0-9.]+)\s*(ns|us|µs|ms|s|%)?\s*$/;
+  /^\s*([A-Za-z0-9_.\- ]+?)\s*(<=|>=|==|<|>)\s*([0-9]*\.?[0-9]+)\s*([a-zA-Zµ%/]*)\s*$/;
 const NS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
+const BYTES = { '': 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** What a metric's limit may be written in, by the metric's name: { units, unit, percent }. */
+function limitUnits(metric) {
+  const name = metric.replace(/^server\./, '');
+  if (/(^|\.)latency\./.test(name)) {
+    return /\.(censored|count|over_range)$/.test(name) ? { units: { '': 1 } }
+      : { units: NS, what: 'ns, us, ms or s' };
+  }
+  if (name === 'port.waited') return { units: NS, what: 'ns, us, ms or s' };
+  if (/^resources\.cpu_(user|system)$/.test(name)) {
+    return { units: Object.fromEntries(Object.entries(NS).map(([unit, ns]) => [unit, ns / 1e9])),
+      what: 'ns, us, ms or s' };
+  }
+  if (/^(resources\.rss_max|totals\.bytes_(sent|received))$/.test(name)) return { units: BYTES };
+  if (/(^|\.)rate\.achieved$/.test(name)) return { units: { '': 1, '/s': 1 }, percent: true };
+  if (/(^|\.)rate\.target$/.test(name)) return { units: { '': 1, '/s': 1 } };
+  return { units: { '': 1 }, percent: /(^|\.)errors\./.test(name) && name === metric };
+}
 const COMPARE = { '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>': (a, b) => a > b,
   '>=': (a, b) => a >= b, '==': (a, b) => a === b };
 
@@ -41,18 +60,20 @@ export function thresholdParse(expr) {
       '"latency.response.p99 < 20ms"');
   }
   const [, metric, op, value, unit] = match;
-  const isLatency = /(^|\.)latency\./.test(metric) &&
-    !/\.(censored|count|over_range)$/.test(metric);
-  if (isLatency !== (unit in NS)) {
-    throw new InputError(`threshold "${expr}": ${isLatency ? 'a latency needs ns, us, ms or s'
-      : `${metric} is not a latency: ${unit} does not fit`}`);
+  const { units, percent, what } = limitUnits(metric);
+  const isPercent = unit === '%' && percent === true;
+  if (!isPercent && !Object.hasOwn(units, unit)) {
+    throw new InputError(`threshold "${expr}": ` + (what ? `${metric} needs ${what}`
+      : `${metric} is not a latency: ${unit} does not fit`));
   }
-  return { expr, metric, op, limit: Number(value) * (NS[unit] ?? 1), percent: unit === '%' };
+  return { expr, metric, op, limit: Number(value) * (units[unit] ?? 1), percent: isPercent };
 }
 
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
 export function thresholdJudge(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;
+  // A result of the client alone cannot tell.
+  if (metric.startsWith('server.') && !run.server) return { expr, value: null, pass: null };
   const found = metricOf(run, metric);
   if (!found) {
     if (/(^|\.)latency\./.test(metric)) return { expr, value: null, pass: false };
@@ -62,12 +83,26 @@ export function thresholdJudge(threshold, run) {
   }
   let { value } = found;
   if (percent) {
-    const whole = metric.startsWith('rate.') ? run.client.rate?.target_per_s
-      : Number(run.client.totals.requests);
+    const [, scope] = /^((?:steps|stages)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
+    const whole = /(^|\.)rate\./.test(metric)
+      ? metricOf(run, metric.replace(/achieved$/, 'target'))?.value
+      : scope ? metricOf(run, `${scope}.latency.response.count`)?.value
+        : Number(run.client.totals.requests);
     if (!whole) return { expr, value: null, pass: false };
     value = (value / whole) * 100;
   }
   const upper = op !== '>' && op !== '>=';
   return { expr, value, at_least: found.at_least === true,
     pass: COMPARE[op](value, limit) && !(upper && found.at_least) };
+}
+
+/** Judges the thresholds that the client had to leave open because they are about the server:
+ *  fills them in; returns them. Throws an InputError for a metric that the server does not have. */
+export function thresholdsComplete(run) {
+  const open = (run.client.thresholds ?? []).filter(({ pass }) => pass === null);
+  for (const threshold of open) {
+    Object.assign(threshold, thresholdJudge(thresholdParse(threshold.expr), run));
+    if (threshold.at_least !== true) delete threshold.at_least;
+  }
+  return open;
 }
