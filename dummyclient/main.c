@@ -76,7 +76,7 @@ static bool main__write_result(const struct plan *plan, struct run *run,
         }
     }
     if (options->openmetrics_path != NULL &&
-        !report_write_openmetrics(plan, run, options->openmetrics_path, &error)) {
+        !report_write_openmetrics(plan, run, verdict, options->openmetrics_path, &error)) {
         main__complain(error.text);
         return false;
     }

@@ -67,6 +67,14 @@ static void metrics__latency(struct metrics_text *text, const struct run *run, c
         for (size_t i = 0; i < sizeof(PERCENTILES) / sizeof(PERCENTILES[0]); i++) {
             bool at_least;
             int64_t value_ns = histogram_percentile_ns(histogram, PERCENTILES[i], &at_least);
+            /* Without samples there is no percentile: the text format's NaN. */
+            if (histogram_count(histogram) == 0) {
+                metrics__print(text,
+                               "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
+                               "quantile=\"%g\"} NaN\n",
+                               id, key, PERCENTILES[i] / 100);
+                continue;
+            }
             metrics__print(text,
                            "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
                            "quantile=\"%g\"} %.9g\n",
@@ -76,10 +84,17 @@ static void metrics__latency(struct metrics_text *text, const struct run *run, c
                        "dummyload_latency_seconds_count{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n",
                        id, key, histogram_count(histogram));
     }
+    /* Percentiles at or above the lowest of these are lower bounds. */
+    metrics__print(text, "# TYPE dummyload_latency_censored counter\n");
+    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+        metrics__print(
+            text, "dummyload_latency_censored_total{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n", id,
+            latency_key((enum latency_kind)kind), run->figures.latency[kind].censored_count);
+    }
 }
 
-bool report_write_openmetrics(const struct plan *plan, const struct run *run, const char *path,
-                              struct error *error)
+bool report_write_openmetrics(const struct plan *plan, const struct run *run,
+                              const struct verdict *verdict, const char *path, struct error *error)
 {
     struct metrics_text text = {0};
     metrics__counters(&text, run, plan->run_id);
@@ -89,6 +104,9 @@ bool report_write_openmetrics(const struct plan *plan, const struct run *run, co
                    plan->run_id, run->figures.rate_achieved_per_s);
     metrics__print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"target\"} %.9g\n",
                    plan->run_id, run->figures.rate_target_per_s);
+    metrics__print(&text, "# TYPE dummyload_valid gauge\n");
+    metrics__print(&text, "dummyload_valid{run_id=\"%s\"} %d\n", plan->run_id,
+                   verdict->valid ? 1 : 0);
     metrics__print(&text, "# EOF\n");
     bool written = false;
     if (text.failed) {

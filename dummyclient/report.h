@@ -15,7 +15,8 @@ struct cJSON;
 struct cJSON *report_to_json(const struct plan *plan, struct run *run,
                              const struct verdict *verdict);
 /* Writes the final figures as OpenMetrics text, whole or not at all. */
-bool report_write_openmetrics(const struct plan *plan, const struct run *run, const char *path,
+bool report_write_openmetrics(const struct plan *plan, const struct run *run,
+                              const struct verdict *verdict, const char *path,
                               struct error *error);
 
 #endif

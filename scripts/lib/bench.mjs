@@ -11,6 +11,7 @@ import { reconcile } from './reconcile.mjs';
 import { resultRead } from './result.mjs';
 import { programCall, programPath, serverStart } from './server.mjs';
 import { prepare } from './setup.mjs';
+import { truthRows } from './truth.mjs';
 import { wineEnd } from './wine.mjs';
 
 const USAGE = `usage: scripts/bench [--windows] [--only NAME]
@@ -20,6 +21,8 @@ Measures and prints goal, measured, held; the results stay under results/bench-*
   held     15,000 connections in one client and one server process under a limit of 20,000
            descriptors, 20,000 iterations/s for 10 s
   rate     --rate 20000 over 10 s
+  truth    the client's latencies against a relay of known delay (its own book: p50 within the
+           larger of 2% and 50 us) and against a packet capture (tshark, where it may capture)
   windows  5,000 connections under Wine for 30 s, 500 iterations/s (with --windows)
 
 exit: 0 all held; 1 not; 2 bad usage`;
@@ -117,6 +120,10 @@ const BENCHES = {
         off <= 0.001), ...cleanRows(played)];
     },
   },
+  truth: {
+    what: 'Linux: is it true? Client - witness',
+    play: truthRows,
+  },
   windows: {
     what: 'Windows programs under Wine: connections held (says nothing of Windows\' speed)',
     windows: true,
@@ -157,8 +164,8 @@ async function main(argv) {
   let held = true;
   for (const name of names) {
     const bench = BENCHES[name];
-    const played = await pairPlay(name, bench);
-    const rows = bench.rows(played);
+    const played = bench.play ? await bench.play() : await pairPlay(name, bench);
+    const rows = bench.play ? played.rows : bench.rows(played);
     tablePrint(`${bench.what} (${shown(played.folder)})`, rows);
     held &&= rows.every((entry) => entry.held !== false);
   }

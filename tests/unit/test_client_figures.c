@@ -326,8 +326,8 @@ static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
     assert_non_null(series);
     char *text = cJSON_PrintUnformatted(series);
     assert_non_null(text);
-    print_message("24 h of series: %d entries, %zu bytes\n", cJSON_GetArraySize(series),
-                  strlen(text));
+    print_message("24 h of series: %d entries, %" PRIu64 " bytes\n", cJSON_GetArraySize(series),
+                  (uint64_t)strlen(text));
     assert_true(cJSON_GetArraySize(series) <= SERIES_ENTRIES_MAX);
     assert_true(strlen(text) < 20u * 1000 * 1000);
     cJSON_free(text);
