@@ -326,8 +326,7 @@ static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, con
             series_add(series, at_ns, SUMS[i].value, amount);
         }
     }
-    series_add(series, at_ns, SERIES_ERRORS,
-               counters_errors_sum(now) - counters_errors_sum(before));
+    series_add_errors(series, at_ns, now, before);
     series_add(series, at_ns, SERIES_CONNECTS_FAILED,
                recorder__connects_failed(now) - recorder__connects_failed(before));
     if (target > recorder->series_target) {

@@ -59,13 +59,8 @@ void recorder_flush(struct recorder *recorder, int64_t now_ns)
     recorder__flush_total(recorder, now_ns, TOTAL_BYTES_RECEIVED, SERIES_BYTES_RECEIVED);
     recorder__flush_total(recorder, now_ns, TOTAL_MESSAGES_SENT, SERIES_MESSAGES_SENT);
     recorder__flush_total(recorder, now_ns, TOTAL_MESSAGES_RECEIVED, SERIES_MESSAGES_RECEIVED);
-    for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        uint64_t amount = recorder->counters.errors[kind] - recorder->flushed.errors[kind];
-        if (amount > 0) {
-            series_add(recorder->series, now_ns, SERIES_ERRORS, amount);
-            recorder->flushed.errors[kind] += amount;
-        }
-    }
+    series_add_errors(recorder->series, now_ns, &recorder->counters, &recorder->flushed);
+    memcpy(recorder->flushed.errors, recorder->counters.errors, sizeof recorder->flushed.errors);
 }
 
 void recorder_set_connections(struct recorder *recorder, int64_t now_ns, uint64_t connections)

@@ -30,6 +30,7 @@ function entriesOf(result) {
         sum[key] = Number(before.entry[key] ?? 0) + Number(last.entry[key] ?? 0);
       }
       for (const key of LEVELS) sum[key] = last.entry[key];
+      sum.errors_by_kind = countsAdd([before.entry.errors_by_kind, last.entry.errors_by_kind]);
       if (!sum.buckets?.length) sum.buckets = last.entry.buckets;
       entries.splice(-2, 2, { entry: sum, from: before.from, span: before.span + last.span });
     }

@@ -137,6 +137,18 @@ void series_add(struct series *series, int64_t now_ns, enum series_value value, 
     series->entries[series__entry_at(series, now_ns)].values[value] += amount;
 }
 
+void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
+                       const struct counters *before)
+{
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        uint64_t amount = now->errors[kind] - before->errors[kind];
+        if (amount > 0) {
+            series_add(series, now_ns, SERIES_ERRORS, amount);
+            series_add(series, now_ns, (enum series_value)(SERIES_ERRORS_FIRST + kind), amount);
+        }
+    }
+}
+
 void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level)
 {
     must(series_value_is_level(value));

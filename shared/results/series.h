@@ -5,12 +5,13 @@
  * at creation. The latencies of the running second are counted densely; when it ends, the buckets
  * that are not empty go into a store of SERIES_CELLS_MAX cells. When the store is full before
  * 3,600 entries are, neighbours fold too: entries get longer, nothing is lost. A series takes at
- * most 8.9 MiB of address space (pages are used as the run fills them) and about 20 MB in a
+ * most 9.1 MiB of address space (pages are used as the run fills them) and about 20 MB in a
  * result, whether a run lasts a second, 24 hours or a month. */
 #ifndef DUMMYLOAD_RESULTS_SERIES_H
 #define DUMMYLOAD_RESULTS_SERIES_H
 
 #include "core/error.h"
+#include "results/counters.h"
 #include "results/histogram.h"
 
 #include <stdbool.h>
@@ -33,8 +34,9 @@ enum series_value {
     SERIES_MESSAGES_RECEIVED,
     SERIES_BYTES_SENT,
     SERIES_BYTES_RECEIVED,
-    SERIES_ERRORS,
-    SERIES_VALUE_COUNT
+    SERIES_ERRORS,       /* of all kinds */
+    SERIES_ERRORS_FIRST, /* of the first enum error_kind; those of the others follow */
+    SERIES_VALUE_COUNT = SERIES_ERRORS_FIRST + ERROR_KINDS
 };
 
 /* origin_ns is the run's t = 0 on the monotonic clock: the moment the process begins its run. */
@@ -42,6 +44,10 @@ struct series *series_create(int64_t origin_ns, struct error *error);
 void series_destroy(struct series *series);
 /* Adds to a sum in the second of now_ns. now_ns does not go back by more than one second. */
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount);
+/* Adds the errors that now has and before has not, by kind and in all. Once a second, not per
+ * error: a comparison for every kind. */
+void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
+                       const struct counters *before);
 /* Sets a level. */
 void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level);
 /* Records a latency (2 digits) in the second of now_ns. */

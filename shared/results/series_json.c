@@ -4,7 +4,7 @@
 
 #include <cjson/cJSON.h>
 
-static const char *const value_keys[SERIES_VALUE_COUNT] = {
+static const char *const value_keys[SERIES_ERRORS_FIRST] = {
     [SERIES_CONNECTIONS] = "connections",
     [SERIES_CONNECTING] = "connecting",
     [SERIES_CONNECTS_FAILED] = "connects_failed",
@@ -39,6 +39,23 @@ static void series__add_buckets(struct json_text *text, struct series_slot *slot
     slot->bucket_end = 0;
 }
 
+/* Only the kinds that occurred: most seconds of most runs have none. */
+static void series__add_errors(struct json_text *text, const uint64_t errors[ERROR_KINDS])
+{
+    json_text_add(text, ",\"errors_by_kind\":{");
+    const char *separator = "\"";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (errors[kind] == 0)
+            continue;
+        json_text_add(text, separator);
+        json_text_add(text, error_key((enum error_kind)kind));
+        json_text_add(text, "\":");
+        json_text_add_u64(text, errors[kind]);
+        separator = ",\"";
+    }
+    json_text_add(text, "}");
+}
+
 /* One line of text: a long run stays readable, and is not a million small allocations. */
 static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry,
                                            const uint64_t values[SERIES_VALUE_COUNT])
@@ -46,12 +63,13 @@ static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry
     struct json_text text = {NULL, 0, 0, false};
     json_text_add(&text, "\n\t\t{\"t_ns\":");
     json_text_add_u64(&text, (uint64_t)entry * (uint64_t)series->period_ns);
-    for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
+    for (int value = 0; value < SERIES_ERRORS_FIRST; value++) {
         json_text_add(&text, ",\"");
         json_text_add(&text, value_keys[value]);
         json_text_add(&text, "\":");
         json_text_add_u64(&text, values[value]);
     }
+    series__add_errors(&text, values + SERIES_ERRORS_FIRST);
     json_text_add(&text, ",\"buckets\":");
     series_read_entry(series, entry, &series->scratch);
     series__add_buckets(&text, &series->scratch);

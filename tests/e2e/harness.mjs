@@ -111,7 +111,24 @@ export function resultOf(file) {
   }
   assert.ok(validator(document), `${path.basename(file)} is not of the schema: ` +
     JSON.stringify(validator.errors?.slice(0, 5), null, 1));
+  assertSeriesAddsUp(document, file);
   return parseExact(text);
+}
+
+/** No error is lost on the way into the series, and each stands under its kind. */
+function assertSeriesAddsUp({ series, errors }, file) {
+  const sums = {};
+  for (const entry of series) {
+    let all = 0;
+    for (const [kind, count] of Object.entries(entry.errors_by_kind)) {
+      sums[kind] = (sums[kind] ?? 0) + count;
+      all += count;
+    }
+    assert.equal(entry.errors, all, `${file}: errors of the second at ${entry.t_ns} ns`);
+  }
+  for (const [kind, count] of Object.entries(errors)) {
+    assert.equal(sums[kind] ?? 0, count, `${file}: ${kind} over the series`);
+  }
 }
 
 /** All counters of errors above 0. */

@@ -111,11 +111,12 @@ export function runMake(given = {}) {
       connecting: second ? 0 : options.connections, connects_failed: 0, iterations: count,
       target: load ? options.rate : 0, requests: count, responses: count, messages_sent: count,
       messages_received: count, bytes_sent: bytes, bytes_received: bytes, errors: failed,
+      errors_by_kind: failed ? { response_timeout: failed } : {},
       buckets: bucketsOf(samples, 2) });
     serverSeries.push({ t_ns: second * 1e9, connections: second ? options.connections : 0,
       connecting: 0, connects_failed: 0, iterations: 0, target: 0, requests: count,
       responses: count, messages_sent: count, messages_received: count, bytes_sent: bytes,
-      bytes_received: bytes, errors: 0, buckets: [] });
+      bytes_received: bytes, errors: 0, errors_by_kind: {}, buckets: [] });
   }
   const censored = options.timeouts ? [[3e9, options.timeouts]] : [];
   const response = histogramOf(responses, { censored });

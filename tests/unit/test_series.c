@@ -51,7 +51,7 @@ static double values_sum(const struct cJSON *array, const char *key)
     double sum = 0;
     const struct cJSON *entry;
     cJSON_ArrayForEach(entry, array) sum +=
-        cJSON_GetObjectItemCaseSensitive(entry, key)->valuedouble;
+        key ? cJSON_GetObjectItemCaseSensitive(entry, key)->valuedouble : entry->valuedouble;
     return sum;
 }
 
@@ -139,6 +139,38 @@ static void test_events_before_the_origin_and_after_the_end_are_kept(void **stat
     assert_int_equal(cJSON_GetArraySize(array), 10);
     assert_true(values_sum(array, "errors") == 3);
     assert_true(samples_sum(array) == 2);
+    cJSON_Delete(array);
+    series_destroy(series);
+}
+
+static void test_errors_stand_by_kind_and_add_up(void **state)
+{
+    (void)state;
+    struct series *series = make();
+    struct counters before = {{0}, {0}};
+    struct counters now = {{0}, {0}};
+    now.errors[ERROR_KIND_RESET] = 3;
+    now.errors[ERROR_KINDS - 1] = UINT64_C(1) << 40;
+    series_add_errors(series, at(0.5), &now, &before);
+    before = now;
+    series_add_errors(series, at(1.5), &now, &before); /* nothing new */
+    now.errors[ERROR_KIND_RESET] += 4;
+    now.errors[0] = 1;
+    series_add_errors(series, at(2.5), &now, &before);
+    struct cJSON *array = read_back(series, 3);
+    static const double sums[] = {3.0 + 1099511627776.0, 0, 5};
+    static const int kinds[] = {2, 0, 2};
+    for (int i = 0; i < 3; i++) {
+        const struct cJSON *by_kind =
+            cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(array, i), "errors_by_kind");
+        assert_true(value(array, i, "errors") == sums[i]);
+        assert_int_equal(cJSON_GetArraySize(by_kind), kinds[i]);
+        assert_true(values_sum(by_kind, NULL) == sums[i]);
+    }
+    const struct cJSON *last =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(array, 2), "errors_by_kind");
+    assert_true(cJSON_GetObjectItemCaseSensitive(last, "reset")->valuedouble == 4);
+    assert_true(cJSON_GetObjectItemCaseSensitive(last, error_key(0))->valuedouble == 1);
     cJSON_Delete(array);
     series_destroy(series);
 }
@@ -236,6 +268,11 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
         series_record(all, at(s), latency);
         series_add(parts[part], at(s), SERIES_BYTES_RECEIVED, n);
         series_add(all, at(s), SERIES_BYTES_RECEIVED, n);
+        struct counters none = {{0}, {0}};
+        struct counters some = {{0}, {0}};
+        some.errors[n % ERROR_KINDS] = n % 5;
+        series_add_errors(parts[part], at(s), &some, &none);
+        series_add_errors(all, at(s), &some, &none);
         levels[part] = prng_range(seed, 2, n, 0, 100);
         series_set(parts[part], at(s), SERIES_CONNECTIONS, levels[part]);
         series_set(all, at(s), SERIES_CONNECTIONS, levels[0] + levels[1] + levels[2]);
@@ -302,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_buckets_are_hdr_histograms),
         cmocka_unit_test(test_values_stand_in_their_second),
         cmocka_unit_test(test_events_before_the_origin_and_after_the_end_are_kept),
+        cmocka_unit_test(test_errors_stand_by_kind_and_add_up),
         cmocka_unit_test(test_a_day_folds_and_loses_nothing),
         cmocka_unit_test(test_a_full_store_folds_early_and_loses_nothing),
         cmocka_unit_test(test_a_jump_over_hours),
