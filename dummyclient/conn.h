@@ -99,7 +99,7 @@ struct conn {
     bool dead : 1;
     bool last_end : 1;        /* the vm has finished: this end is for good */
     bool counted : 1;         /* the error of this end has been counted */
-    struct net_address local; /* of a connection that ends abnormally */
+    struct net_address local; /* once the close has begun */
 };
 
 /* The connections of one worker, and what they share. */

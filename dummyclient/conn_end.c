@@ -56,6 +56,9 @@ void conn_half(struct conn *conn)
 
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
+    if (conn->connected) {
+        cport_local_address(&conn->socket, &conn->local);
+    }
     conn_set_state(conn, CONN_CLOSING, TIME_NEVER_NS);
     cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);
 }
@@ -67,9 +70,6 @@ void conn_break(struct conn *conn, enum error_kind reason, bool count, enum cpor
     conn->counted = count;
     if (count) {
         recorder_error(conn->group->recorder, reason);
-    }
-    if (conn->connected) {
-        cport_local_address(&conn->socket, &conn->local);
     }
     conn__close(conn, mode);
 }
@@ -134,6 +134,13 @@ static void conn__list_abnormal(struct conn *conn)
     recorder_abnormal(conn->group->recorder, &abnormal);
 }
 
+static void conn__count_clean(const struct conn *conn)
+{
+    const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
+                                        conn->messages_sent, conn->messages_received};
+    recorder_clean(conn->group->recorder, net_address_port(&conn->local), &carried);
+}
+
 void conn_on_closed(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -152,7 +159,7 @@ void conn_on_closed(struct conn *conn)
             }
         }
         if (conn->end_reason == ERROR_KINDS) {
-            recorder_count(group->recorder, TOTAL_CONNECTIONS_CLEAN, 1);
+            conn__count_clean(conn);
         } else {
             conn__list_abnormal(conn);
         }

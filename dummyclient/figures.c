@@ -76,7 +76,8 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
         goto failed;
     }
     figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
-    if (figures->abnormal == NULL) {
+    figures->clean = calloc(1, sizeof(*figures->clean));
+    if (figures->abnormal == NULL || figures->clean == NULL) {
         error_set(error, "no memory for a list of %u connections", abnormal_max);
         goto failed;
     }
@@ -102,6 +103,7 @@ void figures_close(struct figures *figures)
     free(figures->steps);
     free(figures->stages);
     free(figures->abnormal);
+    free(figures->clean);
     if (figures->series != NULL) {
         series_destroy(figures->series);
     }
@@ -165,6 +167,7 @@ bool figures_add(struct figures *into, const struct figures *from)
         }
     }
     into->abnormal_total += from->abnormal_total;
+    clean_merge(into->clean, from->clean);
     into->arrivals_intended += from->arrivals_intended;
     into->iterations_started += from->iterations_started;
     into->arrivals_never_started += from->arrivals_never_started;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "cport/cport.h"
+#include "results/clean.h"
 #include "results/counters.h"
 #include "results/histogram.h"
 #include "results/result.h"
@@ -61,6 +62,7 @@ struct figures {
     uint32_t abnormal_count;
     uint32_t abnormal_max;
     uint64_t abnormal_total;
+    struct clean *clean;
     /* Of the measuring window: arrivals due, iterations begun, arrivals that never began (they
      * are in response as censored), arrivals dropped because the scenario said so. */
     uint64_t arrivals_intended;

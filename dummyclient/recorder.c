@@ -296,6 +296,13 @@ void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *
     }
 }
 
+void recorder_clean(struct recorder *recorder, uint16_t local_port,
+                    const struct clean_group *carried)
+{
+    recorder_count(recorder, TOTAL_CONNECTIONS_CLEAN, 1);
+    clean_count(recorder->figures.clean, local_port, carried);
+}
+
 static uint64_t recorder__connects_failed(const struct counters *counters)
 {
     return counters->errors[ERROR_KIND_CONNECT_REFUSED] +

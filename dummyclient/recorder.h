@@ -67,6 +67,9 @@ void recorder_arrival(struct recorder *recorder, int64_t intended_ns);
 void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns);
 void recorder_dropped(struct recorder *recorder, int64_t intended_ns, int64_t now_ns);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
+/* A connection that ended cleanly, and what it carried. */
+void recorder_clean(struct recorder *recorder, uint16_t local_port,
+                    const struct clean_group *carried);
 /* At the beginning of a turn in another second than the last (and once at the end): moves what was
  * counted since into the series. target: arrivals due since t0; levels as in live.h. */
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns);

@@ -194,6 +194,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     json_add_item(result, "series", series_to_json(run->figures.series, run->end_ns));
     result_add_abnormal(result, run->figures.abnormal, run->figures.abnormal_count,
                         run->figures.abnormal_total);
+    clean_add_json(result, run->figures.clean);
     result_add_port_stats(result, run->backend, &run->figures.port);
     result_add_resources(result);
     return result;

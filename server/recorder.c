@@ -24,8 +24,15 @@ bool recorder_open(struct recorder *recorder, int64_t origin_ns, uint32_t abnorm
         error_set(error, "out of memory");
         goto no_abnormal;
     }
+    recorder->clean = calloc(1, sizeof *recorder->clean);
+    if (recorder->clean == NULL) {
+        error_set(error, "out of memory");
+        goto no_clean;
+    }
     return true;
 
+no_clean:
+    free(recorder->abnormal);
 no_abnormal:
     series_destroy(recorder->series);
 no_series:
@@ -37,6 +44,7 @@ no_queue_wait:
 
 void recorder_close(struct recorder *recorder)
 {
+    free(recorder->clean);
     free(recorder->abnormal);
     series_destroy(recorder->series);
     histogram_close(&recorder->queue_wait);
@@ -101,5 +109,6 @@ bool recorder_merge(struct recorder *into, const struct recorder *from)
         into->abnormal[into->abnormal_count++] = from->abnormal[i];
     }
     into->abnormal_total += from->abnormal_total;
+    clean_merge(into->clean, from->clean);
     return series_merge(into->series, from->series);
 }

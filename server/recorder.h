@@ -7,6 +7,7 @@
 #define DUMMYLOAD_SERVER_RECORDER_H
 
 #include "cport/cport.h"
+#include "results/clean.h"
 #include "results/counters.h"
 #include "results/histogram.h"
 #include "results/result.h"
@@ -23,6 +24,7 @@ struct recorder {
     uint32_t abnormal_count;
     uint32_t abnormal_max;
     uint64_t abnormal_total;
+    struct clean *clean;
     struct cport_stats port; /* written by the model before its thread ends */
 };
 

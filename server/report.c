@@ -104,6 +104,7 @@ static cJSON *report__make(const struct report *report)
         return NULL;
     }
     result_add_abnormal(result, total->abnormal, total->abnormal_count, total->abnormal_total);
+    clean_add_json(result, total->clean);
     result_add_port_stats(result, server->io_name, &total->port);
     result_add_resources(result);
     return result;

@@ -236,6 +236,13 @@ static void session__add_abnormal(struct session *session)
     recorder_add_abnormal(session->shard->recorder, &entry);
 }
 
+static void session__count_clean(const struct session *session)
+{
+    const struct clean_group carried = {1, session->bytes_sent, session->bytes_received,
+                                        session->messages_sent, session->messages_received};
+    clean_count(session->shard->recorder->clean, net_address_port(&session->remote), &carried);
+}
+
 void session_end(struct session *session)
 {
     struct shard *shard = session->shard;
@@ -258,6 +265,8 @@ void session_end(struct session *session)
                    1);
     if (session->failed) {
         session__add_abnormal(session);
+    } else {
+        session__count_clean(session);
     }
     send_queue_clear(&session->output, &shard->pool);
     reassembly_close(&session->reassembly);

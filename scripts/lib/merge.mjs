@@ -11,7 +11,8 @@ import { thresholdJudge, thresholdParse } from './threshold.mjs';
 
 const LEVELS = new Set(['connections', 'connecting']);
 
-function countsAdd(objects) {
+/** The sums of equal keys; of a _peak, the highest. */
+export function countsAdd(objects) {
   const sums = {};
   for (const object of objects) {
     for (const [key, value] of Object.entries(object ?? {})) {
@@ -97,13 +98,22 @@ function seriesTogether(documents) {
     .map(([slot, entries]) => ({ t_ns: slot * step, ...entriesAdd(entries) }));
 }
 
-function seriesInTurn(documents) {
+/** list(document)'s entries, one document after another. */
+function inTurn(documents, list) {
   let at = 0;
-  return documents.flatMap(({ series = [], run }) => {
-    const shifted = series.map((entry) => ({ ...entry, t_ns: entry.t_ns + at }));
-    at += Math.max(Number(run.duration_ns), (series.at(-1)?.t_ns ?? 0) + 1);
+  return documents.flatMap((document) => {
+    const shifted = list(document).map((entry) => ({ ...entry, t_ns: entry.t_ns + at }));
+    at += Math.max(Number(document.run.duration_ns), (document.series?.at(-1)?.t_ns ?? 0) + 1);
     return shifted;
   });
+}
+
+function seriesInTurn(documents) {
+  return inTurn(documents, ({ series = [] }) => series);
+}
+
+function marksInTurn(documents) {
+  return inTurn(documents, ({ marks = [] }) => marks);
 }
 
 function rateOf(documents, together) {
@@ -164,6 +174,18 @@ function validityOf(documents) {
   };
 }
 
+/** Sums by group of the client's port; undefined where one has none. */
+function cleanAdd(list) {
+  if (list.some((clean) => clean?.groups !== list[0]?.groups || !clean)) return undefined;
+  const sums = new Map();
+  for (const [group, ...figures] of list.flatMap((clean) => clean.sums)) {
+    const before = sums.get(group) ?? figures.map(() => 0);
+    sums.set(group, figures.map((figure, i) => integerAdd(before[i], figure)));
+  }
+  return { groups: list[0].groups, sums: [...sums].sort((a, b) => a[0] - b[0])
+    .map(([group, figures]) => [group, ...figures]) };
+}
+
 /** One result from several of one side. names: theirs, for messages. Throws InputError. */
 export function resultsMerge(documents, names) {
   const [first] = documents;
@@ -190,8 +212,12 @@ export function resultsMerge(documents, names) {
   merged.errors = countsAdd(documents.map((document) => document.errors));
   merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
   merged.series = together ? seriesTogether(documents) : seriesInTurn(documents);
+  if (!together && first.marks) merged.marks = marksInTurn(documents);
   merged.abnormal_connections = documents
     .flatMap((document) => document.abnormal_connections ?? []);
+  const clean = cleanAdd(documents.map((document) => document.clean_connections));
+  if (clean) merged.clean_connections = clean;
+  else delete merged.clean_connections;
   if (first.port) {
     merged.port = figuresAdd(documents.map(({ port }) => port),
       documents.map(({ port }) => Number(port?.polls ?? 1)), together);

@@ -2,8 +2,11 @@
 //
 // Connections that ended cleanly must agree exactly. The abnormal ones are listed by both sides
 // and matched by address and port: what one side sent bounds what the other can have received.
-// A connection that only one side calls abnormal leaves a gap in the clean sums of the other side;
-// that gap must lie within what the connection can have carried, or the run does not reconcile.
+// A connection that only one side calls abnormal leaves a gap in the clean sums of the other side.
+// What its sender lists bounds that gap. Where only its receiver lists it, nobody says how much was
+// sent, and a loss elsewhere could hide behind it: so both sides also give their clean sums in
+// groups by the client's port, and the gap must lie in that connection's own group. Where ports
+// change on the way (a relay), groups say nothing, and what the receiver got must be all there was.
 
 import { integerAdd, integerCompare, integerSubtract } from './json.mjs';
 import { InputError } from './result.mjs';
@@ -14,6 +17,9 @@ const FLOWS = [
   { what: 'messages', way: 'client to server', sent: 'client', key: 'messages' },
   { what: 'messages', way: 'server to client', sent: 'server', key: 'messages' },
 ];
+
+const GROUP_KEYS = ['connections', 'bytes_sent', 'bytes_received', 'messages_sent',
+  'messages_received'];
 
 function sum(values) {
   return values.reduce((total, value) => integerAdd(total, value ?? 0), 0);
@@ -60,8 +66,76 @@ function abnormalMatch(client, server) {
   return { pairs, clientOnly, serverOnly: [...waiting.values()].flat() };
 }
 
-/** The clean sums of one flow, their gap, and the gap that one-sided endings can explain. */
-function flowCheck(flow, client, server, matched) {
+/** The clean sums by group of the client's port, of one or several results: a Map of group to
+ *  { connections, bytes_sent, ... }; null where a result has none. */
+function groupsCollect(documents) {
+  const groups = new Map();
+  const size = documents[0].clean_connections?.groups;
+  for (const { clean_connections: clean } of documents) {
+    if (!clean || clean.groups !== size) return null;
+    for (const [group, ...figures] of clean.sums) {
+      const sums = groups.get(group) ?? {};
+      GROUP_KEYS.forEach((key, i) => { sums[key] = integerAdd(sums[key] ?? 0, figures[i]); });
+      groups.set(group, sums);
+    }
+  }
+  return { size, groups };
+}
+
+const portOf = (address) => Number(/:(\d+)$/.exec(address ?? '')?.[1] ?? -1);
+
+/** Both sides' sums group by group, with the connections that ended abnormally in each; null where
+ *  the groups cannot be compared: results without them, or ports that changed on the way. */
+function groupsMatch(clients, server, abnormal, matched) {
+  const ours = groupsCollect(clients);
+  const theirs = groupsCollect([server]);
+  if (!ours || !theirs || ours.size !== theirs.size) return null;
+  const all = new Map();
+  const at = (group) => {
+    if (!all.has(group)) {
+      all.set(group, { group, size: ours.size, client: ours.groups.get(group) ?? {},
+        server: theirs.groups.get(group) ?? {}, clientOnly: [], serverOnly: [], counts: [0, 0] });
+    }
+    return all.get(group);
+  };
+  const byPort = (address) => at(portOf(address) % ours.size);
+  for (const [side, groups] of [ours.groups, theirs.groups].entries()) {
+    for (const [group, sums] of groups) at(group).counts[side] += Number(sums.connections);
+  }
+  for (const { local } of abnormal.client) byPort(local).counts[0] += 1;
+  for (const { remote } of abnormal.server) byPort(remote).counts[1] += 1;
+  for (const entry of matched.clientOnly) byPort(entry.local).clientOnly.push(entry);
+  for (const entry of matched.serverOnly) byPort(entry.remote).serverOnly.push(entry);
+  const list = [...all.values()];
+  return list.every(({ counts }) => counts[0] === counts[1]) ? list : null;
+}
+
+/** Whether one-sided endings explain the gap between what was sent and what was received cleanly.
+ *  unsaid: whether more may have been sent than the receiver got. */
+function gapExplained(gap, senderOnly, receiverOnly, flow, unsaid) {
+  // Where only the sender calls a connection abnormal, the receiver counts as clean between
+  // nothing and all that was sent on it. Where only the receiver does, the sender counts as clean
+  // at least what the receiver took.
+  const sent = sum(senderOnly.map((entry) => entry[`${flow.key}_sent`]));
+  const taken = sum(receiverOnly.map((entry) => entry[`${flow.key}_received`]));
+  if (integerCompare(gap, integerSubtract(sent, taken)) > 0) return false;
+  return (receiverOnly.length > 0 && unsaid) || integerCompare(integerAdd(gap, taken), 0) >= 0;
+}
+
+/** The groups whose clean sums do not agree, and nothing explains it. */
+function groupsWrong(flow, groups) {
+  const [from, to] = flow.sent === 'client' ? ['client', 'server'] : ['server', 'client'];
+  return (groups ?? []).map((one) => {
+    const sent = one[from][`${flow.key}_sent`] ?? 0;
+    const received = one[to][`${flow.key}_received`] ?? 0;
+    const explained = gapExplained(integerSubtract(received, sent), one[`${from}Only`],
+      one[`${to}Only`], flow, true);
+    return explained ? null : { group: one.group, size: one.size, sent, received };
+  }).filter(Boolean);
+}
+
+/** The clean sums of one flow, their gap, and whether one-sided endings can explain it. */
+function flowCheck(flow, client, server, matched, groups) {
   const sender = flow.sent === 'client' ? client : server;
   const receiver = flow.sent === 'client' ? server : client;
   const senderOnly = flow.sent === 'client' ? matched.clientOnly : matched.serverOnly;
@@ -74,13 +148,7 @@ function flowCheck(flow, client, server, matched) {
   const receivedClean = integerSubtract(
     receivedAll, sum(receiver.abnormal.map((entry) => entry[receivedKey])));
   const gap = integerSubtract(receivedClean, sentClean);
-  // Where only the sender calls a connection abnormal, the receiver counts as clean between
-  // nothing and all that was sent on it. Where only the receiver does, the sender counts as clean
-  // at least what the receiver took, and how much more is not known.
-  const gapMax = integerSubtract(sum(senderOnly.map((entry) => entry[sentKey])),
-    sum(receiverOnly.map((entry) => entry[receivedKey])));
-  const explained = integerCompare(gap, gapMax) <= 0 &&
-    (integerCompare(gap, 0) >= 0 || receiverOnly.length > 0);
+  const explained = gapExplained(gap, senderOnly, receiverOnly, flow, groups !== null);
   const pairsWrong = matched.pairs.filter((pair) => {
     const [from, to] = flow.sent === 'client' ? [pair.client, pair.server]
       : [pair.server, pair.client];
@@ -88,7 +156,8 @@ function flowCheck(flow, client, server, matched) {
   });
   return { what: flow.what, way: flow.way, sent: sentAll, received: receivedAll,
     sent_clean: sentClean, received_clean: receivedClean, gap,
-    exact: integerCompare(gap, 0) === 0, explained, pairs_wrong: pairsWrong.length };
+    exact: integerCompare(gap, 0) === 0, explained, pairs_wrong: pairsWrong.length,
+    receiver_only: receiverOnly.length, groups_wrong: groupsWrong(flow, groups) };
 }
 
 function problemsOf(client, server, matched, flows) {
@@ -110,7 +179,15 @@ function problemsOf(client, server, matched, flows) {
   for (const flow of flows) {
     if (!flow.exact && !flow.explained) {
       problems.push(`${flow.what}, ${flow.way}: ${flow.sent_clean} sent and ` +
-        `${flow.received_clean} received on cleanly ended connections`);
+        `${flow.received_clean} received on cleanly ended connections` + (flow.receiver_only
+        ? ` (${flow.receiver_only} ended abnormally for the receiver only, which cannot be told ` +
+          'from a loss)' : ''));
+    } else if (flow.groups_wrong.length) {
+      const [{ group, size, sent, received }] = flow.groups_wrong;
+      const more = flow.groups_wrong.length - 1;
+      problems.push(`${flow.what}, ${flow.way}: ${sent} sent and ${received} received on the ` +
+        `connections of client ports ${group} modulo ${size}` +
+        `${more ? `, and so in ${more} more groups` : ''}`);
     }
     if (flow.pairs_wrong > 0) {
       problems.push(`${flow.what}, ${flow.way}: ${flow.pairs_wrong} abnormal connections ` +
@@ -148,9 +225,11 @@ export function reconcile(clients, server) {
   const clientSide = sideCollect(clients);
   const serverSide = sideCollect([server]);
   const matched = abnormalMatch(clientSide.abnormal, serverSide.abnormal);
+  const groups = groupsMatch(clients, server, { client: clientSide.abnormal,
+    server: serverSide.abnormal }, matched);
   const messages = countsMessages(clients, server);
   const flows = FLOWS.filter((flow) => messages || flow.what !== 'messages')
-    .map((flow) => flowCheck(flow, clientSide, serverSide, matched));
+    .map((flow) => flowCheck(flow, clientSide, serverSide, matched, groups));
   const problems = problemsOf(clientSide, serverSide, matched, flows);
   const exact = flows.every((flow) => flow.exact);
   return {
@@ -163,6 +242,7 @@ export function reconcile(clients, server) {
       server_abnormal: serverSide.abnormalCount },
     flows,
     messages_compared: messages,
+    groups_compared: groups?.length ?? 0,
     pairs: matched.pairs,
     client_only: matched.clientOnly,
     server_only: matched.serverOnly,

@@ -3,6 +3,7 @@
 
 import { bucketHighestNs, bucketsPercentilesNs, histogramSpectrum, PERCENTILES,
   percentileIsAtLeast } from './histogram.mjs';
+import { countsAdd } from './merge.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
 import { stagesOf } from './stages.mjs';
 

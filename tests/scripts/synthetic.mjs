@@ -3,6 +3,7 @@
 import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs,
   histogramEmpty, percentileIsAtLeast, PERCENTILES }
   from '../../scripts/lib/histogram.mjs';
+import { integerSubtract } from '../../scripts/lib/json.mjs';
 
 /** A seeded generator of numbers in [0, 1). */
 export function random(seed) {
@@ -179,7 +180,32 @@ export function runMake(given = {}) {
     port: client.port,
     resources: { cpu_user_s: 1.2, cpu_system_s: 2.2, rss_max_bytes: 12e6 },
   };
-  return { client, server };
+  return { client: cleanDefine(client), server: cleanDefine(server) };
+}
+
+const FIGURES = ['bytes_sent', 'bytes_received', 'messages_sent', 'messages_received'];
+
+/** clean_connections as its totals and its abnormal connections have it at the time of reading:
+ *  everything on the first port, the other connections idle. */
+function cleanDefine(result) {
+  return Object.defineProperty(result, 'clean_connections', { enumerable: true, configurable: true,
+    get() {
+      const port = (address) => Number(address.split(':').at(-1));
+      const taken = new Set(this.abnormal_connections.map((entry) =>
+        port(this.side === 'client' ? entry.local : entry.remote)));
+      const figures = FIGURES.map((key) => this.abnormal_connections.reduce((sum, entry) =>
+        integerSubtract(sum, entry[key]), this.totals[key]));
+      const sums = new Map();
+      for (let at = 40000, left = this.totals.connections_clean; left > 0; at++) {
+        if (taken.has(at)) continue;
+        const row = sums.get(at % 1024) ?? [at % 1024, 0, 0, 0, 0, 0];
+        row[1] += 1;
+        if (left === this.totals.connections_clean) row.splice(2, 4, ...figures);
+        sums.set(at % 1024, row);
+        left -= 1;
+      }
+      return { groups: 1024, sums: [...sums.values()] };
+    } });
 }
 
 /** Moves one connection of a run to the abnormal lists of both sides. */

@@ -5,7 +5,7 @@ import { chartServerSpectrum, chartSpectra, chartSpectrum, chartSteps } from './
 import { MODELS_CHARTS } from './models.mjs';
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
 import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
-  chartServerSamples } from './time.mjs';
+  chartServerErrors, chartServerSamples } from './time.mjs';
 
 const always = () => true;
 const hasErrors = (view) => Object.keys(view.errors).length > 0;
@@ -22,6 +22,8 @@ export const RUN_CHARTS = [
   { name: 'connections', draw: chartConnections, when: always, height: 300, time: true },
   { name: 'bytes', draw: chartBytes, when: always, height: 300, time: true },
   { name: 'errors', draw: chartErrors, when: hasErrors, height: 280, wide: true, time: true },
+  { name: 'server_errors', draw: chartServerErrors, height: 280, wide: true, time: true,
+    when: (view) => view.server && hasErrors(view.server) },
   { name: 'steps', draw: chartSteps, wide: true,
     when: (view) => view.steps.filter((step) => step.latency.response).length > 1,
     height: (view) => 120 + 34 * view.steps.length },

@@ -1,10 +1,21 @@
 // Charts of several runs on one axis.
 
 import { escapeHtml, formatNs, formatRate, formatSeconds } from '../format.mjs';
-import { baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom, tooltipHead,
+import { bandsSeries, baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom, tooltipHead,
   tooltipLine, valueAxis } from './theme.mjs';
 
 const SAMPLED_POINTS = 1500;
+
+/** The first run's stages and marks, where every run has the same ones; else none are true. */
+function overlayBands(views, theme, length_s) {
+  const shape = ({ stages }) => JSON.stringify(stages.filter(({ kind }) => kind === 'stage')
+    .map(({ from_s: from, to_s: to, label }) => [Math.round(to - from), label]));
+  if (views.some((view) => shape(view) !== shape(views[0]))) return [];
+  const { origin_s: origin, stages, marks } = views[0];
+  return bandsSeries(theme, stages.map((stage) => (
+    { ...stage, from_s: stage.from_s - origin, to_s: stage.to_s - origin })),
+  marks.map((mark) => ({ ...mark, t_s: mark.t_s - origin })), length_s);
+}
 
 /** One column of every run over time, each from its own t0. */
 function overlay(views, theme, { title, hint, key, yAxis, format }) {
@@ -21,6 +32,8 @@ function overlay(views, theme, { title, hint, key, yAxis, format }) {
     const sampling = data.length > SAMPLED_POINTS ? { sampling: 'minmax' } : {};
     return lineSeries(view.label, data, lineLook(theme, index), sampling);
   });
+  option.legend.data = views.map((view) => view.label);
+  option.series.push(...overlayBands(views, theme, end - start));
   option.tooltip.formatter = (items) => {
     const shown = items.filter((item) => item.value?.[1] != null);
     if (!shown.length) return '';

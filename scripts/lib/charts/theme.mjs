@@ -162,6 +162,7 @@ const BAND_LABEL_SHARE = 0.06;
 export function bandsSeries(theme, stages, marks, duration_s) {
   if (!stages.length && !marks.length) return [];
   let turn = 0;
+  let labelled = -Infinity;
   const area = (stage) => {
     const color = stage.kind === 'edge' ? theme.edge : turn++ % 2 ? theme.band : 'transparent';
     const wide = stage.to_s - stage.from_s > duration_s * BAND_LABEL_SHARE;
@@ -174,6 +175,11 @@ export function bandsSeries(theme, stages, marks, duration_s) {
     markArea: { silent: true, data: stages.map(area) },
     markLine: { silent: true, symbol: 'none', lineStyle: { color: theme.soft, type: [3, 3] },
       label: { formatter: '{b}', color: theme.soft, fontSize: 10, position: 'insideEndTop' },
-      data: marks.map((mark) => ({ xAxis: mark.t_s, name: mark.label })) },
+      data: [...marks].sort((a, b) => a.t_s - b.t_s).map((mark) => {
+        // Labels that would overlap stay away; the line stands.
+        const room = mark.t_s - labelled > duration_s * BAND_LABEL_SHARE;
+        if (room) labelled = mark.t_s;
+        return { xAxis: mark.t_s, name: mark.label, label: { show: room } };
+      }) },
   }];
 }

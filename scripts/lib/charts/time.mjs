@@ -131,9 +131,10 @@ export function chartBytes(view, theme) {
     tooltip: axisTooltip(view.columns, (value) => `${formatBytes(value)}/s`) });
 }
 
-export function chartErrors(view, theme) {
-  const { columns } = view;
-  const kinds = Object.entries(view.errors_by_kind);
+/** Errors over time: of the client, or (side: view.server) of the server. */
+export function chartErrors(view, theme, title = 'Errors', side = view) {
+  const { columns } = side;
+  const kinds = Object.entries(side.errors_by_kind);
   const width = view.duration_s / Math.max(1, columns.t.length);
   const list = kinds.length ? kinds : [['errors', columns.errors_count]];
   const series = list.map(([kind, counts], index) => {
@@ -144,12 +145,16 @@ export function chartErrors(view, theme) {
       itemStyle: { color: look.color, decal: decal(index) } };
   });
   const each = width > 1.5 ? `${width.toFixed(0)} s` : 'second';
-  return timeChart(view, theme, { title: 'Errors', series,
+  return timeChart(view, theme, { title, series,
     hint: kinds.length ? `by kind, per ${each}` : `of all kinds, per ${each}; their sums: ` +
-      Object.entries(view.errors).map(([kind, count]) =>
+      Object.entries(side.errors).map(([kind, count]) =>
         `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', '),
     yAxis: valueAxis(theme, '', formatCount, { ...HEADROOM, minInterval: 1 }),
     tooltip: axisTooltip(columns, formatCount) });
+}
+
+export function chartServerErrors(view, theme) {
+  return chartErrors(view, theme, 'Server: errors', view.server);
 }
 
 /** A pattern that tells stacked bars apart in grey. */
