@@ -49,10 +49,18 @@ function isServerLimit(step) {
   return !step.pass && step.limited_by !== 'generator';
 }
 
+/** One run, and after a failure the best of three: an unlucky one must not end the climb. */
+async function tryClimb(tryLevel, level) {
+  const first = await tryLevel(level, 'climb');
+  if (!first || first.pass || !isServerLimit(first)) return first;
+  const second = await tryLevel(level, 'again');
+  return !second || !second.pass ? second : tryLevel(level, 'again');
+}
+
 async function climb(state, tryLevel, { from, most }) {
   let level = from;
   while (!state.ended) {
-    const step = await tryLevel(level, 'climb');
+    const step = await tryClimb(tryLevel, level);
     if (!step) return;
     if (!step.pass) {
       state.high = level;
@@ -65,7 +73,7 @@ async function climb(state, tryLevel, { from, most }) {
   // Not even the first held: downwards, to the least load there is.
   while (!state.ended && state.low === 0 && state.high > 1) {
     const lower = Math.max(1, Math.floor(state.high / 4));
-    const step = await tryLevel(lower, 'climb');
+    const step = await tryClimb(tryLevel, lower);
     if (!step) return;
     if (step.pass) state.low = lower;
     else state.high = lower;
@@ -83,24 +91,25 @@ async function narrow(state, tryLevel, { precision }) {
   }
 }
 
-function majority(steps, level) {
+/** How many more of a level's runs held than did not; invalid ones count only without others. */
+function balance(steps, level) {
   const all = steps.filter((step) => step.level === level);
   const valid = all.filter((step) => step.pass || isServerLimit(step));
-  const here = valid.length ? valid : all;
-  return here.filter((step) => step.pass).length * 2 > here.length;
+  return (valid.length ? valid : all).reduce((sum, step) => sum + (step.pass ? 1 : -1), 0);
 }
 
-/** Repeats both sides until each has `confirm` runs; a side that its majority contradicts moves. */
+/** Repeats both sides until each has `confirm` runs and is no draw; a side that its majority contradicts moves. */
 async function confirm(state, tryLevel, { confirm: wanted, precision }) {
   if (!state.high || !state.low) return false;
   for (;;) {
     for (const level of [state.low, state.high]) {
-      while (state.steps.filter((step) => step.level === level).length < wanted) {
+      while (state.steps.filter((step) => step.level === level).length < wanted ||
+        balance(state.steps, level) === 0) {
         if (!await tryLevel(level, 'confirm')) return false;
       }
     }
-    const holds = majority(state.steps, state.low);
-    const fails = !majority(state.steps, state.high);
+    const holds = balance(state.steps, state.low) > 0;
+    const fails = balance(state.steps, state.high) < 0;
     if (holds && fails) return true;
     if (!holds) {
       state.high = state.low;

@@ -49,6 +49,10 @@ export function stepJudge(played, given) {
     return failed(`${formatCount(missing)} of ${formatCount(totals.connects_attempted)} ` +
       'connections failed', local >= missing ? 'generator' : 'server');
   }
+  const lost = Number(totals.connections_abnormal);
+  if (lost > 0) {
+    return failed(`${formatCount(lost)} of ${formatCount(totals.connects_ok)} connections were lost`);
+  }
   if (code === 1) return failed(`the run failed: ${played.said.split('\n').at(-1)}`);
   const condition = conditionsFailed(run, given.until);
   if (condition) return condition;

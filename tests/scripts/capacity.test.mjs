@@ -60,6 +60,20 @@ test('time and runs are bounded, and the answer says so', async () => {
   assert.equal(few.steps.length, 5);
 });
 
+test('one unlucky run of the server decides nothing', async () => {
+  for (const unlucky of [1, 2, 3, 4]) {
+    const server = serverMake(3000);
+    let calls = 0;
+    const found = await capacitySearch(async (level) => {
+      calls += 1;
+      return calls === unlucky ? { pass: false, reason: 'a stall', limited_by: 'server' }
+        : server(level);
+    }, { ...GIVEN, confirm: 2 });
+    assert.ok(found.capacity <= 3000 && found.capacity > 2600, `${unlucky}: ${found.capacity}`);
+    assert.equal(found.confirmed, true);
+  }
+});
+
 test('one hiccup of the generator does not end the search', async () => {
   const server = serverMake(3000);
   let calls = 0;
@@ -83,6 +97,8 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
   const refused = judge((run) => { run.client.totals.connects_attempted += 5; });
   assert.match(refused.reason, /5 of 105 connections failed/);
   assert.equal(refused.limited_by, 'server');
+  const lost = judge((run) => { run.client.totals.connections_abnormal = 3; });
+  assert.match(lost.reason, /3 of 100 connections were lost/);
   const slow = judge((run) => { run.client.latency_ns.response.p99 = 30e6; });
   assert.match(slow.reason, /p99 < 20ms is 30\.0 ms/);
   const short = judge((run) => { run.client.rate.achieved_per_s = 900; });

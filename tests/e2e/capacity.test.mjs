@@ -1,0 +1,76 @@
+// scripts/capacity against servers whose limit is known: one that degrades, one that refuses, one
+// that crashes. The figures are those of a busy machine; what is demanded of them is wide.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { folderFor, ROOT, said, scenarioFile, WINDOWS } from './harness.mjs';
+import { Program } from '../../scripts/lib/process.mjs';
+
+const OPTIONS = { timeout: 120000, skip: WINDOWS && process.platform !== 'win32'
+  ? 'scripts/capacity plays the programs of its own system' : false };
+const SERVER = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limited-server.mjs');
+
+/** Plays scripts/capacity to its end: { program, outcome (capacity.json), folder }. */
+async function capacity(t, server, args, client = []) {
+  const folder = folderFor(t);
+  const program = new Program(process.execPath, [path.join(ROOT, 'scripts', 'capacity.mjs'),
+    '--server-cmd', server, '--out', folder, '--confirm', '2', ...args, scenarioFile('echo'), '--',
+    '--warmup', '0s', '--no-strict', ...client], { group: true });
+  t.after(() => program.kill());
+  await program.wait(110000);
+  const file = path.join(folder, 'capacity.json');
+  return { program, folder, outcome: fs.existsSync(file)
+    ? JSON.parse(fs.readFileSync(file, 'utf8')) : null };
+}
+
+const limited = (mode, limit) => `'${process.execPath}' '${SERVER}' {port} ${mode} ${limit}`;
+
+test('a server that degrades: the knee is near what it can do', OPTIONS, async (t) => {
+  const { program, outcome, folder } = await capacity(t, limited('slow', 400),
+    ['--vary', 'rate', '--from', '100', '--step', '1s', '--precision', '30%',
+      '--until', 'latency.response.p99 < 200ms'], ['--connections', '20']);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.equal(outcome.limited_by, 'server');
+  assert.ok(outcome.capacity >= 100 && outcome.capacity <= 600, said(program));
+  assert.match(outcome.reason, /p99|of the rate|run failed/);
+  assert.match(program.stdout, /holds .*\/s; at .* not: /);
+  for (const name of ['report.html', 'capacity_latency.svg', 'capacity_rate.svg']) {
+    assert.ok(fs.existsSync(path.join(folder, name)), name);
+  }
+});
+
+for (const [mode, reason] of [['refuse', /connections failed/], ['reject', /connections were lost/],
+  ['crash', /the server ended by itself \(exit 9\)/]]) {
+  test(`a server with a ${mode} at 20 connections`, OPTIONS, async (t) => {
+    const { program, outcome } = await capacity(t, limited(mode, 20),
+      ['--vary', 'connections', '--from', '5', '--step', '500ms',
+        '--until', 'latency.response.p99 < 2s'], ['--rate', '100', '--connect-rate', '50']);
+    assert.equal(program.exitCode, 0, said(program));
+    // Who refuses has taken already what stood in the queue of the system.
+    assert.ok(outcome.capacity >= 20 && outcome.capacity <= (mode === 'refuse' ? 26 : 20),
+      said(program));
+    assert.ok(outcome.fails_at <= outcome.capacity * 1.1);
+    assert.equal(outcome.confirmed, true);
+    assert.match(outcome.reason, reason);
+  });
+}
+
+test('time is bounded, and without a knee nothing is claimed: exit 3', OPTIONS, async (t) => {
+  const { program, outcome } = await capacity(t, limited('slow', 100000),
+    ['--vary', 'connections', '--from', '5', '--to', '1000', '--step', '500ms', '--max-time', '2s',
+      '--until', 'latency.response.p99 < 10s'], ['--rate', '20']);
+  assert.equal(program.exitCode, 3, said(program));
+  assert.equal(outcome.fails_at, null);
+  assert.match(program.stdout, /no limit was found: the time was up/);
+});
+
+test('a server that never starts is told at once', OPTIONS, async (t) => {
+  const { program, outcome } = await capacity(t, 'exit 5 # {port}',
+    ['--vary', 'rate', '--until', 'errors.total == 0']);
+  assert.equal(program.exitCode, 1, said(program));
+  assert.match(program.stderr, /ended before it listened \(exit 5\)/);
+  assert.equal(outcome, null);
+});
