@@ -16,7 +16,6 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
                              const struct verdict *verdict);
 /* Writes the final figures as OpenMetrics text, whole or not at all. */
 bool report_write_openmetrics(const struct plan *plan, const struct run *run,
-                              const struct verdict *verdict, const char *path,
-                              struct error *error);
+                              const struct verdict *verdict, const char *path, struct error *error);
 
 #endif

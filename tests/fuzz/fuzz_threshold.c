@@ -11,11 +11,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const steps[] = {"login", "echo", "a step.with dots"};
+    static const struct metric_names names = {.steps = steps, .steps_count = 3};
     static struct figures figures;
     static int opened;
     struct error error = {""};
     if (!opened) {
-        must(figures_open(&figures, 3, 10, 0, &error));
+        must(figures_open(&figures, 3, 1, 10, 0, &error));
         for (int i = 0; i < 100; i++) {
             histogram_record(&figures.latency[LATENCY_RESPONSE], (i + 1) * INT64_C(1000000));
         }
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     struct threshold threshold;
-    if (threshold_parse(text, steps, 3, &threshold, &error)) {
+    if (threshold_parse(text, &names, &threshold, &error)) {
         struct threshold_verdict verdict;
         must(isfinite(threshold.value));
         threshold_judge(&threshold, &figures, &verdict);
