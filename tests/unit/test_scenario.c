@@ -231,8 +231,9 @@ static void test_every_scenario_of_ours_is_right(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "echo", "echo-closed-loop",        "echo-variable", "connect-only",
-        "chat", "connect-echo-disconnect", "game-lobby",    "redis-ping",
+        "echo",  "echo-closed-loop",        "echo-variable", "connect-only",
+        "chat",  "connect-echo-disconnect", "game-lobby",    "redis-ping",
+        "churn",
     };
     char folder[512];
     snprintf(folder, sizeof folder, "%s", __FILE__);
