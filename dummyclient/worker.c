@@ -291,7 +291,7 @@ int64_t worker_before_poll(struct worker *worker)
 
 /* What came in right after the last look has been lying there until now, but for the time in which
  * the port slept: it would have woken up. */
-static void worker__record_gap(struct worker *worker, int64_t now_ns)
+void worker_note_look(struct worker *worker, int64_t now_ns)
 {
     struct cport_stats stats;
     cport_read_stats(worker->port, &stats);
@@ -308,7 +308,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
     worker->group.now_ns = now_ns;
     worker->recorder.now_ns = now_ns;
     worker->recorder.figures.clock_reads++;
-    worker__record_gap(worker, now_ns);
+    worker_note_look(worker, now_ns);
     for (int i = 0; i < count; i++) {
         conn_on_completion(completions[i]);
     }

@@ -89,6 +89,9 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
 /* What is due; returns the deadline for the poll. */
 int64_t worker_before_poll(struct worker *worker);
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count);
+/* A poll has returned, now: records for how long what it brought may have lain there. Done by
+ * worker_after_poll(). */
+void worker_note_look(struct worker *worker, int64_t now_ns);
 bool worker_is_done(const struct worker *worker);
 void worker_finish(struct worker *worker);
 
