@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { CHECKS, codeOnly } from './tidy.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const SKIPPED = new Set(['build', 'node_modules']);
+const SKIPPED = new Set(['build', 'node_modules', 'corpus']); // a corpus is bytes, not text
 const TEXT = /\.(c|h|mjs|js|cmake|txt|json|md|sh|cmd|csv|yml|yaml|html|css)$|^[^.]+$/;
 
 function treeFiles(folder = '', into = []) {

@@ -98,7 +98,8 @@ function balance(steps, level) {
   return (valid.length ? valid : all).reduce((sum, step) => sum + (step.pass ? 1 : -1), 0);
 }
 
-/** Repeats both sides until each has `confirm` runs and is no draw; a side that its majority contradicts moves. */
+/** Repeats both sides until each has `confirm` runs and is no draw; a side that its majority
+ * contradicts moves. */
 async function confirm(state, tryLevel, { confirm: wanted, precision }) {
   if (!state.high || !state.low) return false;
   for (;;) {

@@ -51,7 +51,8 @@ export function stepJudge(played, given) {
   }
   const lost = Number(totals.connections_abnormal);
   if (lost > 0) {
-    return failed(`${formatCount(lost)} of ${formatCount(totals.connects_ok)} connections were lost`);
+    const all = formatCount(totals.connects_ok);
+    return failed(`${formatCount(lost)} of ${all} connections were lost`);
   }
   if (code === 1) return failed(`the run failed: ${played.said.split('\n').at(-1)}`);
   const condition = conditionsFailed(run, given.until);

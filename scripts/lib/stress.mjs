@@ -169,7 +169,8 @@ function serverThresholds(folder, quiet) {
   const say = quiet ? console.error : console.log;
   const lines = judged.filter(({ pass }) => !quiet || !pass).map(({ expr, pass }) => {
     const metric = server && metricOf({ client, server }, thresholdParse(expr).metric);
-    return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${metric ? metricFormat(metric) : 'no samples'}`;
+    const value = metric ? metricFormat(metric) : 'no samples';
+    return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${value}`;
   });
   if (lines.length) say(['', '  thresholds of the server', ...lines].join('\n'));
   return judged.every(({ pass }) => pass);

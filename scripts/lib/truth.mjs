@@ -1,5 +1,5 @@
-// scripts/bench --only truth: is what the client says true? Judged by others: a relay of known delay
-// that keeps a book of its own, and a capture of the packets.
+// scripts/bench --only truth: is what the client says true? Judged by others: a relay of known
+// delay that keeps a book of its own, and a capture of the packets.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -43,7 +43,8 @@ function whyNoCapture() {
  *  next one with data from it, per stream (one request at a time is on the wire). */
 async function captureRead(file, port) {
   const { stdout } = await runOk('tshark', ['-r', file, '-Y', 'tcp.len > 0', '-T', 'fields', '-e',
-    'tcp.stream', '-e', 'frame.time_epoch', '-e', 'tcp.dstport', '-e', 'tcp.analysis.retransmission'],
+    'tcp.stream', '-e', 'frame.time_epoch', '-e', 'tcp.dstport', '-e',
+    'tcp.analysis.retransmission'],
   { time_ms: 120000 });
   const asked = new Map();
   const trips = [];

@@ -53,7 +53,8 @@ linuxTest('descriptors of the client: warned, counted, invalid, and the rest pla
   const client = await bash(t, `ulimit -n 60; exec ${CLIENT} ${ECHO} -p ${server.port} -c 200 ` +
     `-r 100 ${SHORT} -o ${out}`);
   assert.equal(client.exitCode, 3, said(client));
-  assert.match(client.stderr, /need 2\d\d descriptors, the limit is 60: raise it \(ulimit -n 2\d\d/);
+  assert.match(client.stderr,
+    /need 2\d\d descriptors, the limit is 60: raise it \(ulimit -n 2\d\d/);
   const result = resultOf(out);
   assert.equal(result.validity.valid, false);
   assert.match(result.validity.reasons.join(), /ulimit -n/);
@@ -91,7 +92,9 @@ linuxTest('memory, at every limit: no crash, and the limit is named', async (t) 
       if (run.exitCode === 127 || /shared librar|cannot allocate|failed to map/i
         .test(run.stderr)) continue;
       assert.ok([0, 1, 3].includes(run.exitCode), `${mib} MiB: ${said(run)}`);
-      if (run.exitCode === 1) assert.match(run.stderr, /ulimit -v|ulimit -l/, `${mib}: ${said(run)}`);
+      if (run.exitCode === 1) {
+        assert.match(run.stderr, /ulimit -v|ulimit -l/, `${mib}: ${said(run)}`);
+      }
       seen.add(`${path.basename(program)} ${run.exitCode}`);
     }
   }
@@ -122,7 +125,8 @@ linuxTest('ephemeral ports: warned, counted, invalid, with the way out', async (
   const client = await bash(t, `exec unshare -rn bash -c 'ip link set lo up
     echo 40000 40019 >/proc/sys/net/ipv4/ip_local_port_range
     ${SERVER} -q -p 7777 -d 6s >/dev/null & sleep 0.4
-    ${CLIENT} ${ECHO} -p 7777 -c 50 -r 100 ${SHORT} -o ${out}; code=$?; kill $!; wait; exit $code'`);
+    ${CLIENT} ${ECHO} -p 7777 -c 50 -r 100 ${SHORT} -o ${out}
+    code=$?; kill $!; wait; exit $code'`);
   assert.equal(client.exitCode, 3, said(client));
   assert.match(client.stderr, /need 50 ports .*the system has 20: .*--source/);
   const result = resultOf(out);

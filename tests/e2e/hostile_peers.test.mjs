@@ -23,7 +23,8 @@ const STALL_MS = WINDOWS ? 10000 : 2000;
 function models() {
   const call = programCall('dummyserver');
   const text = execFileSync(call.command, [...call.args, '--list-models'],
-    { env: { ...process.env, ...call.env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    { env: { ...process.env, ...call.env }, encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'] });
   const names = text.split(/\r?\n/).filter((line) => /^[a-z]/.test(line))
     .map((line) => line.split(/\s/)[0]).filter((name) => name !== 'null');
   const rows = names.map((name) => ({ name, args: ['--model', name] }));
@@ -52,7 +53,8 @@ async function underAttack(t, args, attack) {
   await attack(server);
   if (!WINDOWS) {
     await until(() => descriptors(server.program) <= before.descriptors,
-      `${descriptors(server.program)} descriptors are open, ${before.descriptors} were: not closed`);
+      `${descriptors(server.program)} descriptors are open, ${before.descriptors} were: ` +
+        'not closed');
   }
   const growth = memory_bytes(server.program) - before.memory;
   assert.ok(growth < GROWTH_BYTES_MAX, `the server has grown by ${growth} bytes`);
@@ -169,7 +171,8 @@ for (const { name, args } of models()) {
       const talker = await peerOpen(t, port);
       const word = frame(5, 'w'.repeat(4000));
       let sent = 0;
-      // Until all who do not read have been closed; the talker waits for its own words, as people do.
+      // Until all who do not read have been closed; the talker waits for its own words, as
+      // people do.
       while (never.some((peer) => !peer.closed) && sent < 8000) {
         for (let i = 0; i < 8; i++) talker.socket.write(word);
         sent += 8;

@@ -101,7 +101,9 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
     said(server));
   const killed = { client: signal === 'SIGKILL' && who !== 'server',
     server: signal === 'SIGKILL' && who !== 'client' };
-  const there = { client: resultLook(file('client.json')), server: resultLook(file('server.json')) };
+  const there = {
+    client: resultLook(file('client.json')), server: resultLook(file('server.json')),
+  };
   ndjsonLook(file('client.ndjson'), killed.client || !there.client);
   // It had said that it listens: from then on it always writes.
   if (!killed.server && !WINDOWS) assert.ok(there.server, said(server));
@@ -110,8 +112,8 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
       !['client.json', 'server.json', 'client.ndjson'].includes(name));
     assert.deepEqual(left, [], 'a temporary file was left');
   }
-  // The kernel takes apart the ring of a killed process behind its back; and meanwhile another round
-  // may have been given the port.
+  // The kernel takes apart the ring of a killed process behind its back; and meanwhile another
+  // round may have been given the port.
   const deadline = Date.now() + 10000;
   while (!await portIsFree(Number(port))) {
     assert.ok(Date.now() < deadline, `port ${port} is still taken`);

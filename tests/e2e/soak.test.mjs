@@ -13,8 +13,10 @@ test('what drifts is complained about, and noise is not', () => {
   assert.deepEqual(driftComplaints('x', series((n) => ({ rss_bytes: 50e6 + (n % 7) * 1e5 }))), []);
   // Grows at first, then stays: that is not a drift.
   assert.deepEqual(driftComplaints('x', series((n) => ({ rss_bytes: Math.min(n, 20) * 3e6 }))), []);
-  assert.match(driftComplaints('x', series((n) => ({ rss_bytes: 50e6 + n * 2e5 }))).join(), /memory/);
-  assert.match(driftComplaints('x', series((n) => ({ descriptors: 70 + n }))).join(), /descriptors/);
+  assert.match(driftComplaints('x', series((n) => ({ rss_bytes: 50e6 + n * 2e5 }))).join(),
+    /memory/);
+  assert.match(driftComplaints('x', series((n) => ({ descriptors: 70 + n }))).join(),
+    /descriptors/);
   const lines = (what) => Array.from({ length: 100 }, (_, n) => ({ phase: 'running', responses: 1,
     response_p99_ns: what(n) }));
   assert.deepEqual(latencyComplaints(lines((n) => 1e6 * (1 + n % 5))), []);

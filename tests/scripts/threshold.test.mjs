@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { thresholdJudge, thresholdParse, thresholdsComplete } from '../../scripts/lib/threshold.mjs';
+import { thresholdJudge, thresholdParse, thresholdsComplete }
+  from '../../scripts/lib/threshold.mjs';
 import { resultsMerge } from '../../scripts/lib/merge.mjs';
 import { runMake } from './synthetic.mjs';
 

@@ -1,7 +1,8 @@
 // Charts of several runs on one axis.
 
 import { escapeHtml, formatNs, formatRate, formatSeconds } from '../format.mjs';
-import { bandsSeries, baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom, tooltipHead,
+import { bandsSeries, baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom,
+  tooltipHead,
   tooltipLine, valueAxis } from './theme.mjs';
 
 const SAMPLED_POINTS = 1500;
