@@ -107,7 +107,8 @@ static void options__print_threads(const struct model *model)
 {
     if (model->kind == MODEL_BLOCKING) {
         printf(", threads: one or two per connection beside --threads");
-    } else if (model->sessions_per_thread_max > 0) {
+    } else if (model->sessions_per_thread_max > 0 &&
+               model_sessions_max(model) > model->sessions_per_thread_max) {
         printf(", threads: --threads and more as needed, up to %d", SERVER_THREADS_MAX);
     } else {
         printf(", threads: --threads");

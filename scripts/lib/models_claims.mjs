@@ -3,7 +3,7 @@
 
 import { formatCount, formatNs, formatRate } from './format.mjs';
 
-// A cost "grows" from this ratio on, and "does not" below it: less is within the noise of runs.
+// A cost "grows" from this ratio of the medians on.
 const GROWS = 1.3;
 
 function value(outcome, model, point, key) {
@@ -13,7 +13,7 @@ function value(outcome, model, point, key) {
 const most = (outcome) => outcome.points.find((point) => point.kind === 'most');
 const throughput = (outcome, model) => value(outcome, model, most(outcome), 'rate_per_s');
 
-/** CPU per request beside idle connections, against without: { ratio, few, many, text }. */
+/** CPU per request beside idle connections, against without: { grows, text }. */
 function idleGrowth(outcome, model) {
   const [few, many] = outcome.points.filter((point) => point.kind === 'idle');
   return growth(outcome, model, few, many, many && `${formatCount(many.idle)} idle`);
@@ -31,7 +31,10 @@ function growth(outcome, model, few, many, words) {
   const a = value(outcome, model, few, 'cpu_us');
   const b = value(outcome, model, many, 'cpu_us');
   if (!a || !b || few === many) return null;
-  return { ratio: b / a,
+  // Beyond the noise too: the cheapest repeat with many is dearer than the dearest with few.
+  const apart = value(outcome, model, many, 'cpu_us_low') > value(outcome, model, few,
+    'cpu_us_high');
+  return { grows: b / a >= GROWS && apart,
     text: `${model} ${formatNs(a * 1e3)} to ${formatNs(b * 1e3)} of CPU per request (${words})` };
 }
 
@@ -86,7 +89,7 @@ function both(...judged) {
 function growsOnly(outcome, grower, steady) {
   const [a, b] = [growthOf(outcome, grower), growthOf(outcome, steady)];
   if (!a || !b) return null;
-  return { held: a.ratio >= GROWS && b.ratio < GROWS, figures: `${a.text}; ${b.text}` };
+  return { held: a.grows && !b.grows, figures: `${a.text}; ${b.text}` };
 }
 
 export const CLAIMS = [
