@@ -328,7 +328,9 @@ static void thread__close_conns(struct model_thread *thread)
     while (*place != NULL) {
         struct conn *conn = *place;
         if (conn->in_flight_count > 0 || conn->listed_held) {
-            if (!conn->cancelling && conn->in_flight_count > 0) {
+            if (conn->in_flight_count == 0) {
+                thread__wake(&thread->ready); /* the next turn drops what was kept aside */
+            } else if (!conn->cancelling) {
                 conn__cancel(thread, conn, false); /* again, when one was just too early */
             }
             place = &conn->next_closing;
@@ -408,8 +410,7 @@ static void thread__complete(struct model_thread *thread, const struct io_uring_
 static int thread__complete_all(struct model_thread *thread, int64_t polled_ns)
 {
     struct io_uring_cqe *cqe;
-    unsigned head;
-    unsigned count = 0;
+    unsigned head, count = 0;
     io_uring_for_each_cqe(&thread->ring, head, cqe)
     {
         if (count == COMPLETIONS_MAX) {
