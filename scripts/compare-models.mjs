@@ -142,7 +142,8 @@ function pageOf(outcome) {
   const state = (word) => ({ state: { held: 'good', 'not held': 'bad' }[word] ?? '',
     html: { held: '✓ held', 'not held': '✗ did not hold' }[word] ?? word });
   const claims = table('What is said of the models, on this machine', ['', '', 'figures'],
-    outcome.claims.map((claim) => [claim.text, state(claim.state), claim.figures]));
+    outcome.claims.map((claim) => [claim.text, state(claim.state), { state: '',
+      html: `<span style="display:block;white-space:normal">${escapeHtml(claim.figures)}</span>` }]));
   const limits = table('The models', ['', 'waits for', 'connections per thread', 'in all'],
     outcome.models.map((model) => [model.name, { proactor: 'completions', reactor: 'readiness',
       blocking: 'its calls' }[model.kind] ?? '', model.per_thread === null ? 'no limit'

@@ -33,13 +33,13 @@ function againstConnections(outcome, theme, key, axis, format, words) {
 export function chartModelsLatency(outcome, theme) {
   return againstConnections(outcome, theme, 'p99_ns', latencyAxis(theme, (ns) => formatNs(ns)),
     formatNs, { title: 'Response time, p99', hint: 'the same rate, ' +
-      `${formatRate(outcome.rate_per_s)}, over ever more connections; medians of the repeats` });
+      `${formatRate(outcome.rate_per_s)}, over ever more connections` });
 }
 
 export function chartModelsCpu(outcome, theme) {
   return againstConnections(outcome, theme, 'cpu_us', valueAxis(theme, '', formatMicros,
     { min: 0 }), formatMicros, { title: 'The server\'s CPU per request',
-    hint: 'the same rate over ever more connections: a cost that grows with the sockets rises' });
+    hint: 'the same rate over ever more connections' });
 }
 
 /** Bars: one group per model, one bar per point. */
