@@ -37,7 +37,7 @@ static const char OPTIONS_HELP_RESULT[] =
     "Other\n"
     "      --check                 validate and print the plan, connect to nothing\n"
     "  -q, --quiet                 print nothing but errors\n"
-    "      --no-progress           no live line\n"
+    "      --no-progress           no live screen or lines\n"
     "      --version               print the version\n"
     "  -h, --help                  print this\n"
     "\n"

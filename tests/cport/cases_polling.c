@@ -224,6 +224,63 @@ static void test_a_thousand_connections(void **state)
     fixture_finish(&fixture);
 }
 
+/* Sleep is what lies before the deadline; lateness, submits and mere looks are none. */
+static void test_waits_are_timed(void **state)
+{
+    (void)state;
+    struct cport_options options = {.sockets_max = 64, .times_waits = true};
+    struct cport_stats stats;
+    struct fixture fixture;
+    struct tracked_socket client = {.closed = true};
+    struct tracked_socket server = {.closed = true};
+    fixture_open(&fixture, &options);
+    int64_t start_ns = cport_now_ns(fixture.port);
+    int64_t deadline_ns = start_ns + 50 * NS_PER_MS;
+    while (cport_now_ns(fixture.port) < deadline_ns) {
+        fixture_poll(&fixture, deadline_ns);
+    }
+    cport_read_stats(fixture.port, &stats);
+    assert_true(stats.waited_ns > 0 && stats.waited_ns <= 50 * NS_PER_MS);
+    assert_true(cport_looked_ns(fixture.port) >= deadline_ns);
+    assert_true(cport_looked_ns(fixture.port) <= cport_now_ns(fixture.port));
+    fixture_pair(&fixture, &client, &server);
+    fixture_poll_for(&fixture, 5 * NS_PER_MS);
+    cport_read_stats(fixture.port, &stats);
+    uint64_t waited_ns = stats.waited_ns;
+    for (int i = 0; i < 100; i++) {
+        fixture_poll(&fixture, 0);
+    }
+    cport_read_stats(fixture.port, &stats);
+    assert_int_equal(stats.waited_ns, waited_ns);
+    fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
+    fixture_close_wait(&fixture, &server, CPORT_CLOSE_FIN);
+    fixture_finish(&fixture);
+}
+
+/* What has been submitted leaves without a poll; its completion comes out of the next one. */
+static void test_submit_on_demand(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct tracked_socket client = {.closed = true};
+    struct tracked_socket server = {.closed = true};
+    fixture_open(&fixture, NULL);
+    cport_submit(fixture.port); /* nothing to do */
+    fixture_pair(&fixture, &client, &server);
+    fixture_recv(&fixture, &server);
+    static const uint8_t data[] = "abc";
+    struct span span = {data, 3};
+    fixture_send(&fixture, &client, &span, 1);
+    cport_submit(fixture.port);
+    cport_submit(fixture.port);
+    assert_true(client.send.in_flight);
+    assert_int_equal(fixture_wait(&fixture, &client.send), CPORT_OK);
+    assert_int_equal(fixture_wait(&fixture, &server.recv), CPORT_OK);
+    fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
+    fixture_close_wait(&fixture, &server, CPORT_CLOSE_FIN);
+    fixture_finish(&fixture);
+}
+
 int cases_polling(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +291,8 @@ int cases_polling(void)
         cmocka_unit_test(test_batch_larger_than_the_array),
         cmocka_unit_test(test_stats_count),
         cmocka_unit_test(test_a_thousand_connections),
+        cmocka_unit_test(test_waits_are_timed),
+        cmocka_unit_test(test_submit_on_demand),
     };
     return cmocka_run_group_tests_name("poll", tests, NULL, NULL);
 }

@@ -68,8 +68,8 @@ test('the text is OpenMetrics, and says what the result says', LIMIT, async (t) 
   const file = (name) => fileFor(path.join(folder, name));
   const server = await serverRun(t);
   const client = await clientRun(t, [fileFor(scenarioFile('echo')), '--port', server.port, '-c',
-    '5', '-r', '100', '-d', '1s', '--openmetrics', file('m.txt'),
-    '--out', file('c.json'), ...TAME]);
+    '5', '-r', '100', '-d', '1s', '--openmetrics', file('m.txt'), '--out', file('c.json'),
+    ...TAME]);
   assert.equal(client.exitCode, 0, said(client));
   await serverEnd(server);
   const result = resultOf(path.join(folder, 'c.json'));
