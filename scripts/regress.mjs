@@ -24,6 +24,7 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
   --baseline REV         this project's own server: REV against the working tree
   --repeats 10           runs of each version
   --max-time 30m         begin no further pair after so long, and judge what is there
+                         (a pair in which the generator was disturbed is played again, twice)
   --out FOLDER           where the runs go (results/regress-...); the same folder again goes on
                          where it was interrupted
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare

@@ -12,11 +12,12 @@ export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1,
 const INVALID_SHARE_MAX = 0.1;
 const APART_MAX_MS = 3600e3;
 const BLOCKS_LEAST = 3;
+const LISTED_MAX = 3;
 
 /** What must be the same on both sides for their times to be comparable. */
 function hostOf(result) {
-  const { os, kernel, cpus, cpu_model: model, wine } = result.host ?? {};
-  return [os, kernel, `${cpus} CPUs`, model, wine ? `Wine ${wine}` : null].filter(Boolean)
+  const { name, os, kernel, cpus, cpu_model: model, wine } = result.host ?? {};
+  return [name, os, kernel, `${cpus} CPUs`, model, wine ? `Wine ${wine}` : null].filter(Boolean)
     .join(', ');
 }
 
@@ -62,6 +63,13 @@ export function blocksOf(baseline, candidate) {
   return blocks;
 }
 
+/** The paths of runs, the first few. */
+function listed(runs) {
+  const more = runs.length - LISTED_MAX;
+  return runs.slice(0, LISTED_MAX).map((run) => run.path).join(', ') +
+    (more > 0 ? ` and ${more} more` : '');
+}
+
 /** Why the sets cannot gate anything: each reason a sentence. */
 function obstaclesOf(baseline, candidate, invalid) {
   const reasons = [];
@@ -80,7 +88,7 @@ function obstaclesOf(baseline, candidate, invalid) {
   const interrupted = [...baseline, ...candidate].filter(({ client }) => client.run.interrupted);
   if (interrupted.length) {
     reasons.push(`${interrupted.length} runs were interrupted: ` +
-      interrupted.map((run) => run.path).join(', '));
+      listed(interrupted));
   }
   const all = baseline.length + candidate.length;
   if (invalid.length > all * INVALID_SHARE_MAX) {
@@ -156,7 +164,7 @@ export function compareRuns(baseline, candidate, given = {}) {
   let blocks = blocksOf(baseline, candidate);
   if (invalid.length && invalid.length < baseline.length + candidate.length) {
     notes.push(`left out, with their blocks: ${invalid.length} invalid runs ` +
-      `(${invalid.map((run) => run.path).join(', ')})`);
+      `(${listed(invalid)})`);
     const bad = (run) => !run.client.validity.valid;
     const valid = (runs) => runs.filter((run) => !bad(run));
     blocks = blocks.length >= BLOCKS_LEAST

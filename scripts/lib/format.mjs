@@ -72,6 +72,8 @@ export function formatPercent(fraction, digits = 2) {
 /** "+4.2%", "−12%": a ratio as a change. */
 export function formatChange(ratio) {
   if (!Number.isFinite(ratio)) return '–';
+  if (ratio >= 100) return `×${formatCount(Number(ratio.toPrecision(3)))}`;
+  if (ratio >= 10) return `×${ratio.toFixed(1)}`;
   const percent = (ratio - 1) * 100;
   const text = Math.abs(percent) < 9.95 ? Math.abs(percent).toFixed(1)
     : Math.abs(percent).toFixed(0);

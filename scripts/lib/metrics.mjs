@@ -101,11 +101,21 @@ function fromResult(result, path) {
   return null;
 }
 
+/** A server that is not ours, as it was watched from outside: its resources are all it has. */
+function watchedResult({ watched, client }) {
+  if (!watched?.series?.length) return null;
+  return { totals: client.totals, resources: { cpu_user_s: watched.cpu_s, cpu_system_s: 0,
+    rss_max_bytes: watched.rss_max_bytes } };
+}
+
 /** The metric `name` of a run ({ client, server }): { value, unit, better, at_least } or null when
  *  the run has no such figure. value is in the unit (latencies in nanoseconds). */
 export function metricOf(run, name) {
   const path = name.replace(/p99\.(9+)/, 'p99_$1').split('.');
-  if (path[0] === 'server') return run.server ? fromResult(run.server, path.slice(1)) : null;
+  if (path[0] === 'server') {
+    const server = run.server ?? watchedResult(run);
+    return server ? fromResult(server, path.slice(1)) : null;
+  }
   return fromResult(run.client, path);
 }
 
@@ -138,6 +148,8 @@ export function metricNames(run) {
     names.push(...Object.keys(run.server.errors ?? {}).filter((kind) => kind !== 'total')
       .map((kind) => `server.errors.${kind}`));
     names.push(...Object.keys(run.server.totals ?? {}).map((kind) => `server.totals.${kind}`));
+  }
+  if (run.server || watchedResult(run)) {
     names.push('server.resources.cpu', 'server.resources.cpu_per_request',
       'server.resources.rss_max');
   }

@@ -60,10 +60,12 @@ export function within(promise, time_ms, message) {
  * options: env (added to ours), cwd, stdin 'pipe', output 'keep' (default: in .stdout and .stderr),
  * 'show' (ours) or a function(text) called with all that it prints; group: a session of its own,
  * so that a Ctrl+C of the terminal does not reach it, killed with all its children; shell: the
- * program is a shell, and what it started is signalled and awaited as well. */
+ * program is a shell, and what it started is signalled and awaited as well; verbatim: on Windows,
+ * arguments are as they are, without quotes of Node.js. */
 export class Program {
   constructor(command, args, options = {}) {
-    const { env, cwd, output = 'keep', group = false, stdin = 'ignore', shell = false } = options;
+    const { env, cwd, output = 'keep', group = false, stdin = 'ignore', shell = false,
+      verbatim = false } = options;
     const pipe = output === 'show' ? 'inherit' : 'pipe';
     this.command = command;
     this.group = group;
@@ -80,6 +82,7 @@ export class Program {
       stdio: [stdin, pipe, pipe],
       detached: group && !ON_WINDOWS,
       windowsHide: group,
+      windowsVerbatimArguments: verbatim,
     });
     this.pid = this.child.pid;
     running.add(this);

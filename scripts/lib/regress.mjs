@@ -17,6 +17,9 @@ import { Failure } from './process.mjs';
 import { runRead } from './result.mjs';
 import { viewMake } from './view.mjs';
 
+const ATTEMPTS_MAX = 3;
+const HOPELESS_PAIRS = 3;
+
 /** The order of 2 * repeats runs: pairs AB and BA in turn. */
 export function abbaOrder(repeats) {
   return Array.from({ length: repeats }, (_, pair) => (pair % 2 ? ['b', 'a'] : ['a', 'b']))
@@ -39,42 +42,96 @@ function pairsDone(folder, scenario, repeats) {
   return done;
 }
 
+/** Plays one run of a pair; null when it was stopped meanwhile. */
+async function runOfPair(given, step) {
+  const name = path.basename(step.scenario, '.json');
+  const target = runFolder(given.folder, step.scenario, step);
+  const played = await (given.play ?? runPlay)({ server: given.servers[step.side],
+    args: given.args, scenario: step.scenario,
+    runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
+    time_ms: given.run_ms, onClient: given.onClient });
+  if (given.stopped?.()) return null;
+  if (!played.run || played.code === 2) {
+    throw new Failure(`${target}: no result (client exit ${played.code}): ` +
+      `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
+  }
+  given.progress.runs += 1;
+  given.say(`${progressText(given.progress)}  ${name} pair ${step.pair + 1} ` +
+    `${step.side.toUpperCase()}  exit ${played.code}` +
+    `${played.crashed ? `, the server ended early (exit ${played.serverExit})` : ''}` +
+    `${leftText(given.progress)}`);
+  return played;
+}
+
+/** The place of the run among those wanted: a pair that is played again has its own. */
+function placeOf({ pairs, second }) {
+  return pairs * 2 + (second ? 2 : 1);
+}
+
+function progressText(progress) {
+  return `${String(placeOf(progress)).padStart(3)}/${progress.wanted}`;
+}
+
+function leftText(progress) {
+  const each_ms = (Date.now() - progress.started_ms) / progress.runs;
+  return `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`;
+}
+
+const doneFile = (given, step) => path.join(runFolder(given.folder, step.scenario, step), 'done');
+
+/** Plays a pair, again when the generator was disturbed in it: neither run is chosen by what the
+ *  server did. Returns "valid", "invalid", "late" (no time for it) or null when it was stopped. */
+async function pairPlay(given, steps) {
+  for (let attempt = 1; ; attempt++) {
+    if (Date.now() > given.until_ms) return attempt === 1 ? 'late' : 'invalid';
+    for (const step of steps) fs.rmSync(doneFile(given, step), { force: true });
+    const runs = [];
+    for (const [index, step] of steps.entries()) {
+      if (given.stopped?.()) return null;
+      given.progress.second = index === 1;
+      runs.push(await runOfPair(given, step));
+      if (!runs.at(-1)) return null;
+    }
+    for (const [index, step] of steps.entries()) {
+      fileWriteWhole(doneFile(given, step), `${runs[index].code}\n`);
+    }
+    const disturbed = runs.find(({ run }) => !run.client.validity.valid);
+    if (!disturbed) return 'valid';
+    if (attempt === ATTEMPTS_MAX) return 'invalid';
+    given.say(`        the generator was disturbed, the pair is played again: ` +
+      `${(disturbed.run.client.validity.reasons ?? []).join('; ')}`);
+  }
+}
+
 /** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args, run_ms,
  *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
  *  stopped. */
 export async function regressPlay(given) {
-  const { folder, scenarios, servers, repeats, args, say } = given;
-  const plan = scenarios.flatMap((scenario) => {
+  const { folder, scenarios, repeats, say } = given;
+  const missing = scenarios.flatMap((scenario) => {
     const done = pairsDone(folder, scenario, repeats);
-    return abbaOrder(repeats).filter(({ pair }) => !done.has(pair))
-      .map((step) => ({ ...step, scenario }));
+    const steps = abbaOrder(repeats).map((step) => ({ ...step, scenario }));
+    return Array.from({ length: repeats }, (_, pair) => steps.slice(2 * pair, 2 * pair + 2))
+      .filter(([{ pair }]) => !done.has(pair));
   });
-  const kept = scenarios.length * repeats * 2 - plan.length;
-  if (kept) say(`${kept} runs are here already, ${plan.length} to play`);
-  const started = Date.now();
-  for (const [index, step] of plan.entries()) {
-    if (given.stopped?.()) return false;
-    if (step.side === (step.pair % 2 ? 'b' : 'a') && Date.now() > given.until_ms) {
-      say(`the time is up: ${index} of ${plan.length} runs were played`);
+  const kept = scenarios.length * repeats - missing.length;
+  if (kept) say(`${kept * 2} runs are here already, ${missing.length * 2} to play`);
+  const progress = { started_ms: Date.now(), wanted: missing.length * 2, runs: 0, pairs: 0,
+    second: false };
+  let invalid = 0;
+  for (const steps of missing) {
+    const outcome = await pairPlay({ ...given, progress }, steps);
+    if (outcome === null) return false;
+    if (outcome === 'late') {
+      say(`the time is up: ${progress.pairs * 2} of ${progress.wanted} runs were played`);
       return true;
     }
-    const target = runFolder(folder, step.scenario, step);
-    const name = path.basename(step.scenario, '.json');
-    const played = await (given.play ?? runPlay)({ server: servers[step.side], args,
-      scenario: step.scenario,
-      runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
-      time_ms: given.run_ms, onClient: given.onClient });
-    if (given.stopped?.()) return false;
-    if (!played.run || played.code === 2) {
-      throw new Failure(`${target}: no result (client exit ${played.code}): ` +
-        `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
+    progress.pairs += 1;
+    invalid += outcome === 'invalid' ? 1 : 0;
+    if (invalid === HOPELESS_PAIRS && progress.pairs === invalid) {
+      say(`the first ${invalid} pairs are invalid in every attempt: no more are played`);
+      return true;
     }
-    fileWriteWhole(path.join(target, 'done'), `${played.code}\n`);
-    const left_s = ((Date.now() - started) / (index + 1)) * (plan.length - index - 1) / 1000;
-    say(`${String(index + 1).padStart(3)}/${plan.length}  ${name} pair ${step.pair + 1} ` +
-      `${step.side.toUpperCase()}  exit ${played.code}` +
-      `${played.crashed ? `, the server ended early (exit ${played.serverExit})` : ''}` +
-      `  about ${Math.ceil(left_s)} s left`);
   }
   return true;
 }

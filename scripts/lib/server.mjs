@@ -71,8 +71,10 @@ function connects(port) {
 export async function foreignStart(commandLine, { port } = {}) {
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
-  const [shell, flag] = ON_WINDOWS ? ['cmd.exe', '/c'] : ['/bin/sh', '-c'];
-  const program = new Program(shell, [flag, line], { group: true, shell: true });
+  // cmd.exe /s takes the line between the outermost quotes as it stands.
+  const [shell, args] = ON_WINDOWS ? ['cmd.exe', ['/d', '/s', '/c', `"${line}"`]]
+    : ['/bin/sh', ['-c', line]];
+  const program = new Program(shell, args, { group: true, shell: true, verbatim: true });
   const deadline = Date.now() + READY_TIME_MS;
   while (!await connects(chosen)) {
     if (program.ended) throw program.failure(`--server-cmd "${line}" ended before it listened`);

@@ -7,18 +7,33 @@ import { chartHeight, RUN_CHARTS, SEVERAL_CHARTS } from './charts/index.mjs';
 import { THEMES } from './charts/theme.mjs';
 
 const WIDTH = 960;
+const MARGIN = 18;
+const BOTTOM_MAX = 48;
 
 /** Draws one chart option to SVG text. */
 export function svgDraw(option, theme, height, width = WIDTH) {
   const require = createRequire(import.meta.url);
   const echarts = require('echarts');
-  // A margin around the chart, on the theme's paper, so that it reads on any page.
   const instance = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
+  // Paper has no slider below the axis.
+  const bottom = Math.min(option.grid.bottom, BOTTOM_MAX);
   instance.setOption({ ...option, backgroundColor: theme.paper, toolbox: { show: false },
+    grid: { ...option.grid, bottom },
     dataZoom: [], tooltip: { show: false } });
   const text = instance.renderToSVGString();
   instance.dispose();
-  return text;
+  return marginAdd(text, theme, width, height);
+}
+
+/** A margin around the chart, on the theme's paper, so that it reads on any page. */
+function marginAdd(text, theme, width, height) {
+  const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
+  const box = `${-MARGIN} ${-MARGIN} ${wide} ${high}`;
+  const end = text.indexOf('>') + 1;
+  return `<svg width="${wide}" height="${high}" viewBox="${box}" ` +
+    'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n' +
+    `<rect x="${-MARGIN}" y="${-MARGIN}" width="${wide}" height="${high}" ` +
+    `fill="${theme.paper}"/>\n${text.slice(end).trimStart()}`;
 }
 
 /** Writes every chart of the views into folder; returns the names of the files. */

@@ -88,6 +88,7 @@ test('redis-server answers PING', { ...LIMIT, skip: absent('redis-server') }, as
     '--appendonly', 'no', '--dir', folderFor(t)]);
   await accepting(port);
   assertAllAnswered(await play(t, scenarioFile('redis-ping'), port));
+  assertAllAnswered(await play(t, scenarioFile('redis-set'), port));
 });
 
 const memcached = scenarioFile('memcached');

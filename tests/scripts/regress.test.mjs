@@ -10,14 +10,14 @@ import { runMake } from './synthetic.mjs';
 const START = Date.parse('2026-11-21T10:00:00Z');
 
 /** A stand-in for a played run: B is slower by `effect`. */
-function playerMake({ effect = 1, onRun = () => {} } = {}) {
+function playerMake({ effect = 1, onRun = () => {}, validOf = () => true } = {}) {
   const order = [];
   const play = async ({ folder, server, runId }) => {
     const side = server.command;
     order.push(side);
     const made = runMake({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
       started: new Date(START + order.length * 10e3).toISOString(),
-      median_ns: side === 'B' ? 200e3 * effect : 200e3 });
+      median_ns: side === 'B' ? 200e3 * effect : 200e3, valid: validOf(order.length) });
     runSave(folder, made);
     onRun(order.length);
     return { code: 0, run: runRead(folder), crashed: false, serverExit: 0, said: '' };
@@ -62,6 +62,31 @@ test('interrupted in the middle of a pair: that pair is played again, no other',
   assert.equal(second.order.length, 20 - 6);
   const runs = regressRead(folder, '/x/echo.json', 10);
   assert.deepEqual([runs.a.length, runs.b.length], [10, 10]);
+});
+
+test('a pair in which the generator was disturbed is played again, both runs of it', async (t) => {
+  const folder = folderMake(t);
+  const said = [];
+  const player = playerMake({ validOf: (n) => n !== 3 });
+  assert.equal(await regressPlay(given(folder, player, { say: (text) => said.push(text) })), true);
+  assert.equal(player.order.length, 22);
+  assert.equal(player.order.slice(0, 6).join(''), 'ABBABA');
+  assert.match(said.join('\n'), /the generator was disturbed, the pair is played again: send_lag/);
+  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
+    options: { effects: {} } });
+  assert.equal(outcome.exit_code, 0, outcome.reasons.join('\n'));
+  assert.equal(outcome.blocks, 10);
+});
+
+test('a machine that disturbs every run ends it soon, and nothing is concluded', async (t) => {
+  const folder = folderMake(t);
+  const player = playerMake({ validOf: () => false });
+  assert.equal(await regressPlay(given(folder, player)), true);
+  assert.equal(player.order.length, 3 * 3 * 2);
+  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
+    options: { effects: {} } });
+  assert.equal(outcome.exit_code, 3);
+  assert.match(outcome.reasons.join('\n'), /6 of 6 runs are invalid measurements/);
 });
 
 test('when the time is up, whole pairs are judged', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { RUN_CHARTS } from '../../scripts/lib/charts/index.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { bundleMake } from '../../scripts/lib/bundle.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
@@ -22,6 +23,45 @@ test('the view holds the result\'s own numbers', () => {
   assert.equal(counted, recorded, 'every response is in the heat map');
   assert.equal(view.origin_s, 1);
   assert.deepEqual(view.stages.map(({ label }) => label), ['connect', '1000/s', 'drain']);
+});
+
+/** Tags are closed in order, and attributes have whole values: a browser shows nothing else. */
+function assertWellFormed(text, name) {
+  const open = [];
+  for (const [tag, end, tagName, single] of text.matchAll(/<(\/?)([\w:]+)[^<]*?(\/?)>/g)) {
+    assert.match(tag, /^<\/?[\w:]+(\s+[\w:-]+="[^"<]*")*\s*\/?>$/, `${name}: ${tag}`);
+    if (end) assert.equal(open.pop(), tagName, name);
+    else if (!single) open.push(tagName);
+  }
+  assert.deepEqual(open, [], name);
+}
+
+test('errors by kind stand in their second; a sliver keeps its kinds', () => {
+  const run = runMake({ seconds: 20, stall_at: 5, timeouts: 7 });
+  run.client.series[5].errors_by_kind = { response_timeout: 4, reset: 3 };
+  const last = run.client.series.at(-1);
+  run.client.series.push({ ...last, t_ns: last.t_ns + 1e9, errors: 2,
+    errors_by_kind: { reset: 2 } });
+  run.client.run.duration_ns = last.t_ns + 1.01e9;
+  const view = viewMake(run, 'one');
+  assert.equal(view.errors_by_kind.response_timeout[5], 4);
+  assert.equal(view.errors_by_kind.reset[5], 3);
+  assert.equal(view.errors_by_kind.reset.at(-1), 2);
+  assert.equal(view.errors_by_kind.reset.length, view.columns.t.length);
+});
+
+test('marks stand on every time axis; long texts are cut, near ones lose their text', () => {
+  const run = runMake({ seconds: 40 });
+  run.client.marks = [{ t_ns: 30e9, text: 'x'.repeat(60) }, { t_ns: 10e9, text: 'first' },
+    { t_ns: 10.5e9, text: 'too near' }];
+  const view = viewMake(run, 'one');
+  for (const chart of RUN_CHARTS.filter((one) => one.time && one.when(view))) {
+    const bands = chart.draw(view, THEMES.light).series.find((one) => one.name === '__bands');
+    const marks = bands.markLine.data;
+    assert.deepEqual(marks.map((mark) => [mark.xAxis, mark.label.show]),
+      [[10, true], [10.5, false], [30, true]], chart.name);
+    assert.ok(marks[2].name.length < 30, chart.name);
+  }
 });
 
 test('a last sliver of a second joins its neighbour: no wild rate', () => {
@@ -56,6 +96,7 @@ test('one page: whole, without a network address to load from, and every chart a
     assert.ok(files.includes(`${name}.svg`), name);
     const text = fs.readFileSync(path.join(svg, `${name}.svg`), 'utf8');
     assert.match(text, /^<svg /);
+    assertWellFormed(text, name);
     assert.doesNotMatch(text, /NaN|undefined/);
   }
 });

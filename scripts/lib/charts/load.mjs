@@ -105,15 +105,18 @@ const UNIT_FORMATS = { ns: (value) => formatNs(value), per_s: (value) => formatR
 export function chartTrend(trend, theme, metric) {
   const runs = trend.runs.filter((run) => run.metrics[metric]);
   const format = UNIT_FORMATS[runs[0].metrics[metric].unit] ?? ((value) => formatDigits(value));
-  const option = baseOption(theme, { title: metric, legend: false, tools: false, top: 56,
-    hint: 'each point is one kept result, oldest first', bottom: 34 });
+  const option = baseOption(theme, { title: metric.replace('99_', '99.'), legend: false,
+    tools: false, top: 56, bottom: 34,
+    hint: 'each point is one kept result, oldest first; hollow: an invalid measurement' });
   option.xAxis = { ...valueAxis(theme, '', (value) => value), type: 'category',
     data: runs.map((run) => run.started_utc.slice(0, 16).replace('T', ' ')),
     splitLine: { show: false } };
-  option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '12%'] });
+  const whole = runs[0].metrics[metric].unit === 'count' ? { minInterval: 1 } : {};
+  option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '12%'], ...whole });
   option.series = [{ ...lineSeries(metric, [], { color: theme.colors[0], width: 2 }),
-    showSymbol: true, data: runs.map((run) => ({ value: run.metrics[metric].value,
-      symbol: run.valid ? 'circle' : 'emptyCircle', symbolSize: run.valid ? 7 : 10 })) }];
+    showSymbol: true, showAllSymbol: true, data: runs.map((run) => (
+      { value: run.metrics[metric].value, symbol: run.valid ? 'circle' : 'emptyCircle',
+        symbolSize: run.valid ? 7 : 10 })) }];
   option.tooltip.formatter = ([item]) => {
     const run = runs[item.dataIndex];
     return tooltipHead(`${escapeHtml(run.label)} · ${escapeHtml(run.commit ?? '')}`) +

@@ -2,8 +2,7 @@
 
 import { escapeHtml, formatNs, formatRate, formatSeconds } from '../format.mjs';
 import { bandsSeries, baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom,
-  tooltipHead,
-  tooltipLine, valueAxis } from './theme.mjs';
+  tooltipHead, tooltipLine, valueAxis } from './theme.mjs';
 
 const SAMPLED_POINTS = 1500;
 

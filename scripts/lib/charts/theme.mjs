@@ -5,7 +5,8 @@
 
 import { formatSeconds } from '../format.mjs';
 
-const FONT = 'system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif';
+// Without quotes: they would end the attributes of an SVG file.
+const FONT = 'system-ui, -apple-system, Segoe UI, Liberation Sans, Arial, sans-serif';
 
 export const THEMES = {
   light: { name: 'light', ink: '#1b2430', soft: '#5c6876', line: '#d5dbe2', grid: '#e9edf1',
@@ -126,7 +127,7 @@ export function timeAxis(theme, min, max) {
   const base = axisBase(theme);
   return { ...base, type: 'value', min, max, splitLine: { show: false },
     axisLabel: { ...base.axisLabel, formatter: formatSeconds },
-    splitNumber: 8, minInterval: 1 };
+    splitNumber: 8, minInterval: 1, containShape: false };
 }
 
 /** Drag, wheel and pinch zoom along x; a slider below where there is much to look at. */
@@ -157,6 +158,11 @@ export function tooltipHead(text) {
 }
 
 const BAND_LABEL_SHARE = 0.06;
+const MARK_LABEL_MAX = 26;
+
+function shorten(text) {
+  return text.length > MARK_LABEL_MAX ? `${text.slice(0, MARK_LABEL_MAX - 1)}…` : text;
+}
 
 /** Stage bands behind a time chart and its marks, as one silent series. */
 export function bandsSeries(theme, stages, marks, duration_s) {
@@ -167,7 +173,7 @@ export function bandsSeries(theme, stages, marks, duration_s) {
     const color = stage.kind === 'edge' ? theme.edge : turn++ % 2 ? theme.band : 'transparent';
     const wide = stage.to_s - stage.from_s > duration_s * BAND_LABEL_SHARE;
     return [{ xAxis: stage.from_s, name: wide ? stage.label : '', itemStyle: { color },
-      label: { position: 'insideTop', color: theme.soft, fontSize: 10, distance: 4 } },
+      label: { position: 'top', color: theme.soft, fontSize: 10, distance: 4 } },
     { xAxis: stage.to_s }];
   };
   return [{
@@ -179,7 +185,7 @@ export function bandsSeries(theme, stages, marks, duration_s) {
         // Labels that would overlap stay away; the line stands.
         const room = mark.t_s - labelled > duration_s * BAND_LABEL_SHARE;
         if (room) labelled = mark.t_s;
-        return { xAxis: mark.t_s, name: mark.label, label: { show: room } };
+        return { xAxis: mark.t_s, name: shorten(mark.label), label: { show: room } };
       }) },
   }];
 }

@@ -1,0 +1,77 @@
+// scripts/regress as a user calls it: two servers, real runs, an interruption and going on from it.
+// The verdict itself is tested on synthetic results (tests/scripts): two pairs of runs are too few
+// for any, which a busy machine cannot change.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { folderFor, ROOT, said, scenarioFile, WINDOWS } from './harness.mjs';
+import { Program } from '../../scripts/lib/process.mjs';
+
+const OPTIONS = { timeout: 120000, skip: WINDOWS && process.platform !== 'win32'
+  ? 'scripts/regress plays the programs of its own system' : false };
+const SERVER = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limited-server.mjs');
+const delayed = (ms) => `'${process.execPath}' '${SERVER}' {port} delay ${ms}`;
+
+function regress(t, args, client = []) {
+  const program = new Program(process.execPath, [path.join(ROOT, 'scripts', 'regress.mjs'),
+    ...args, '--', '--connections', '5', '--rate', '50', '--duration', '300ms', '--warmup', '0s',
+    '--no-strict', ...client], { group: true });
+  t.after(() => program.kill());
+  return program;
+}
+
+async function ended(program) {
+  await program.wait(100000);
+  assert.ok(!program.timedOut, said(program));
+  return program;
+}
+
+const writtenAt = (folder, name) =>
+  fs.statSync(path.join(folder, 'echo', name, 'client.json')).mtimeMs;
+
+test('interrupted by Ctrl+C, it goes on with the pair that was cut', OPTIONS, async (t) => {
+  const folder = folderFor(t);
+  const args = ['--a', delayed(1), '--b', delayed(20), '--repeats', '2', '--out', folder,
+    scenarioFile('echo')];
+  const first = regress(t, args);
+  // The first pair is done when its second run has been told and no other attempt follows.
+  await first.line(/\/4 {2}echo pair 2/, 60000);
+  first.interrupt();
+  await ended(first);
+  assert.equal(first.exitCode, 130, said(first));
+  assert.match(first.stdout, /interrupted: scripts\/regress \.\.\. --out .* goes on from here/);
+  const before = ['01-a', '01-b'].map((name) => writtenAt(folder, name));
+
+  const second = await ended(regress(t, args));
+  assert.equal(second.exitCode, 3, said(second));
+  assert.match(second.stdout, /2 runs are here already, 2 to play/);
+  assert.match(second.stdout, /too few repeats/);
+  assert.deepEqual(['01-a', '01-b'].map((name) => writtenAt(folder, name)), before);
+  for (const name of ['report.html', 'compare.md', 'compare.json', 'compare.xml']) {
+    assert.ok(fs.existsSync(path.join(folder, 'echo', name)), name);
+  }
+  const { rows } = JSON.parse(fs.readFileSync(path.join(folder, 'echo', 'compare.json'), 'utf8'));
+  const p50 = rows.find(({ metric }) => metric === 'latency.response.p50');
+  assert.ok(p50.ratio > 1.5, `B is slower by 19 ms, measured: ${p50.ratio}`);
+
+  const other = await ended(regress(t, args, ['--seed', '7']));
+  assert.equal(other.exitCode, 2, said(other));
+  assert.match(other.stderr, /were played with another client/);
+});
+
+test('time is bounded: whole pairs only, and too few of them are said', OPTIONS, async (t) => {
+  const program = await ended(regress(t, ['--a', delayed(1), '--b', delayed(1), '--max-time',
+    '100ms', '--out', folderFor(t), scenarioFile('echo')]));
+  assert.equal(program.exitCode, 3, said(program));
+  assert.match(program.stdout, /the time is up: 2 of 20 runs were played/);
+});
+
+test('a server that does not start ends it at once', OPTIONS, async (t) => {
+  const program = await ended(regress(t, ['--a', delayed(1), '--b', 'exit 4 # {port}', '--out',
+    folderFor(t), scenarioFile('echo')]));
+  assert.equal(program.exitCode, 1, said(program));
+  assert.match(program.stderr, /ended before it listened \(exit 4\)/);
+});
