@@ -9,8 +9,8 @@ enum {
     /* Arrivals of others that one call walks over, so that a rare behavior holds nobody up. */
     ARRIVALS_WALK_MAX = 256
 };
-/* With `late: drop`: how late is late. */
-#define ARRIVALS_DROP_AFTER_NS (1 * NS_PER_MS)
+/* How late is late. */
+#define ARRIVALS_LATE_NS (1 * NS_PER_MS)
 
 bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, uint32_t worker,
                    struct recorder *recorder, struct error *error)
@@ -35,10 +35,17 @@ void arrivals_close(struct arrivals *arrivals)
     arrivals->behaviors = NULL;
 }
 
-static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior, uint64_t n)
+static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior,
+                              struct pacing_cursor *cursor)
 {
-    return plan_arrival_behavior(arrivals->plan, n) == behavior &&
-           plan_arrival_worker(arrivals->plan, behavior, n) == arrivals->worker;
+    const struct plan *plan = arrivals->plan;
+    if (plan_arrival_behavior(plan, cursor->n) != behavior) {
+        return false;
+    }
+    if (crowd_changes(&plan->crowd)) {
+        pacing_locate(&plan->pacing, cursor); /* whose it is depends on when it is */
+    }
+    return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
 }
 
 /* Looks, from where the cursor is, for an arrival that is this worker's. Stops after a while with
@@ -49,7 +56,7 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
     const struct pacing *pacing = &arrivals->plan->pacing;
     own->mine = false;
     for (int i = 0; i < ARRIVALS_WALK_MAX; i++) {
-        if (arrivals__is_mine(arrivals, behavior, own->cursor.n)) {
+        if (arrivals__is_mine(arrivals, behavior, &own->cursor)) {
             own->mine = true;
             break;
         }
@@ -68,12 +75,25 @@ static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
     }
 }
 
+/* The worker's share of max_catch_up_rate: behaviors have theirs by weight, workers the same. */
+static int64_t arrivals__catch_up_gap_ns(const struct plan *plan, uint32_t behavior)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    double next_below =
+        behavior + 1 < plan->behaviors_count ? plan->behaviors[behavior + 1].weight_below : 1;
+    double rate_per_s = plan->scenario->load.catch_up_max_per_s *
+                        (next_below - share->weight_below) /
+                        (share->workers_count == 0 ? 1 : share->workers_count);
+    return rate_per_s > 0 ? (int64_t)((double)NS_PER_S / rate_per_s) + 1 : 0;
+}
+
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
 {
     arrivals->t0_ns = t0_ns;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         struct arrivals_of_behavior *own = &arrivals->behaviors[b];
         pacing_first(&arrivals->plan->pacing, &own->cursor);
+        own->catch_up_gap_ns = arrivals__catch_up_gap_ns(arrivals->plan, b);
         if (arrivals->plan->behaviors[b].connections == 0) {
             own->cursor.time_ns = TIME_NEVER_NS;
         } else if (own->cursor.time_ns != TIME_NEVER_NS) {
@@ -145,6 +165,25 @@ static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_
     arrivals__next(arrivals, behavior);
 }
 
+/* With a bound on catching up: late arrivals begin at even distances, whoever is free. */
+static bool arrivals__may_catch_up(struct arrivals_of_behavior *own, int64_t time_ns,
+                                   int64_t now_ns)
+{
+    int64_t gap_ns = own->catch_up_gap_ns;
+    if (gap_ns == 0 || now_ns - time_ns <= ARRIVALS_LATE_NS) {
+        return true;
+    }
+    if (now_ns < own->catch_up_ns) {
+        return false;
+    }
+    /* From the last one on; but what was not used up is not saved up. */
+    own->catch_up_ns += gap_ns;
+    if (own->catch_up_ns < now_ns) {
+        own->catch_up_ns = now_ns + gap_ns;
+    }
+    return true;
+}
+
 /* One behavior; returns when there is something to do next. */
 static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavior, int64_t now_ns,
                                       uint32_t *left)
@@ -167,12 +206,15 @@ static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavi
         if (!own->mine) {
             arrivals__seek(arrivals, behavior);
         } else if (own->free_first != NULL) {
+            if (!arrivals__may_catch_up(own, time_ns, now_ns)) {
+                return own->catch_up_ns;
+            }
             arrivals__begin(arrivals, behavior, time_ns);
-        } else if (now_ns - time_ns > ARRIVALS_DROP_AFTER_NS) {
+        } else if (now_ns - time_ns > ARRIVALS_LATE_NS) {
             recorder_dropped(arrivals->recorder, time_ns, now_ns);
             arrivals__next(arrivals, behavior);
         } else {
-            return time_ns + ARRIVALS_DROP_AFTER_NS + 1;
+            return time_ns + ARRIVALS_LATE_NS + 1;
         }
     }
 }

@@ -20,6 +20,8 @@ struct conn;
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
     bool mine; /* the cursor is at an arrival of this worker and behavior; false: on its way */
+    int64_t catch_up_gap_ns; /* between late arrivals; 0: no bound */
+    int64_t catch_up_ns;     /* when the next late one may begin */
     struct conn *free_first;
     struct conn *free_last;
 };

@@ -44,6 +44,16 @@ static void conn__settle(struct conn *conn)
     }
 }
 
+/* Could it still come to a barrier? */
+static void conn__note_gone(struct conn *conn)
+{
+    bool gone = conn->state == CONN_FINISHED || conn->dead || conn->parked;
+    if (gone != conn->gone) {
+        conn->gone = gone;
+        conn->group->behavior_gone[conn->behavior] += gone ? 1 : UINT32_MAX;
+    }
+}
+
 void conn_set_state(struct conn *conn, enum conn_state state, int64_t deadline_ns)
 {
     int before = conn__level((enum conn_state)conn->state);
@@ -62,6 +72,7 @@ void conn_set_state(struct conn *conn, enum conn_state state, int64_t deadline_n
     if (state == CONN_FINISHED) {
         conn__settle(conn);
     }
+    conn__note_gone(conn);
 }
 
 static void conn__set_dead(struct conn *conn, bool dead)
@@ -73,6 +84,7 @@ static void conn__set_dead(struct conn *conn, bool dead)
     if (dead) {
         conn__settle(conn);
     }
+    conn__note_gone(conn);
 }
 
 static void conn__connect(struct conn *conn)
@@ -112,6 +124,32 @@ static void conn__ready(struct conn *conn)
     }
 }
 
+/* Ended for good; or until the stages want it again. */
+void conn_set_ended(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    if (!conn->retiring || group->stopping) {
+        conn_set_state(conn, CONN_FINISHED, TIME_NEVER_NS);
+        group->levels[LIVE_OUT] += conn->began && vm_is_out(conn->vm);
+        return;
+    }
+    conn_set_state(conn, CONN_IDLE, TIME_NEVER_NS);
+    group->levels[LIVE_READY] -= conn->ready;
+    conn->ready = false;
+    conn->began = false;
+    conn->last_end = false;
+    conn->retiring = false;
+    conn->parked = true;
+    conn->life++;
+    conn_open_vm(conn);
+    conn__set_dead(conn, false);
+    conn__note_gone(conn);
+    if (conn->returns) {
+        conn->returns = false;
+        timer_heap_set(&group->timers, &conn->timer, group->now_ns);
+    }
+}
+
 static void conn__finish(struct conn *conn)
 {
     conn->last_end = true;
@@ -125,7 +163,7 @@ static void conn__finish(struct conn *conn)
         break;
     case CONN_IDLE:
     case CONN_WAITING:
-        conn_set_state(conn, CONN_FINISHED, TIME_NEVER_NS);
+        conn_set_ended(conn);
         break;
     case CONN_ENDING:
         if (conn->group->cut) {
@@ -135,6 +173,21 @@ static void conn__finish(struct conn *conn)
     case CONN_CLOSING:
     case CONN_FINISHED:
         break; /* on its way */
+    }
+}
+
+/* Does it wait at a barrier, and at which? */
+static void conn__note_barrier(struct conn *conn)
+{
+    uint32_t *waiting = conn->group->barrier_waiting;
+    uint32_t barrier = vm_barrier(conn->vm);
+    uint8_t now_at = barrier == VM_BARRIER_NONE ? 0 : (uint8_t)(barrier + 1);
+    if (conn->barrier != 0) {
+        waiting[conn->barrier - 1]--;
+    }
+    conn->barrier = now_at;
+    if (now_at != 0) {
+        waiting[now_at - 1]++;
     }
 }
 
@@ -174,7 +227,7 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         conn->group->levels[LIVE_FAILED_STEPS]++;
         break;
     case VM_ACTION_BARRIER:
-        must(false); /* plan_open() refuses scenarios with barriers */
+        conn__note_barrier(conn);
         break;
     }
 }
@@ -211,7 +264,7 @@ void conn_pump(struct conn *conn)
     int left = CONN_ACTIONS_MAX;
     conn_observe(conn);
     conn->held = false;
-    while (conn_plays(conn)) {
+    while (conn_plays(conn) && conn->began) {
         if (left-- == 0) {
             timer_heap_set(&group->timers, &conn->timer, group->now_ns);
             break;
@@ -224,6 +277,9 @@ void conn_pump(struct conn *conn)
         conn__act(conn, &action);
         recorder_observe_ready(group->recorder, conn->ready);
     }
+    if (conn->barrier != 0) {
+        conn__note_barrier(conn);
+    }
     conn__arm(conn);
     arrivals_list(group->arrivals, conn, conn_plays(conn) && vm_has_free_lane(conn->vm));
     conn__set_dead(conn, conn__is_dead(conn));
@@ -233,6 +289,8 @@ void conn_begin(struct conn *conn)
 {
     if (conn->state == CONN_IDLE && !conn->began) {
         conn->began = true;
+        conn->parked = false;
+        conn__note_gone(conn);
         conn_pump(conn);
     }
 }
@@ -306,6 +364,12 @@ void conn_on_timer(struct conn *conn)
         }
         break;
     case CONN_IDLE:
+        if (conn->parked) {
+            conn_begin(conn); /* it was wanted again before it had ended */
+            return;
+        }
+        conn_pump(conn);
+        return;
     case CONN_OPEN:
     case CONN_HALF:
         conn_pump(conn);
@@ -371,6 +435,30 @@ void conn_on_cut(struct conn *conn)
     /* Whatever the vm would still like to do: the time for it is over. */
     conn__finish(conn);
     conn__arm(conn);
+}
+
+void conn_retire(struct conn *conn)
+{
+    conn->returns = false;
+    if (conn->retiring || !conn->began || conn->state == CONN_FINISHED) {
+        return;
+    }
+    conn->retiring = true;
+    if (conn__skip(conn)) {
+        return;
+    }
+    conn_observe(conn);
+    vm_on_stop(conn->vm, conn->group->now_ns);
+    conn_pump(conn);
+    if (conn->dead) {
+        conn__finish(conn);
+    }
+}
+
+void conn_return(struct conn *conn)
+{
+    conn->returns = conn->retiring;
+    conn_begin(conn); /* unless it still ends */
 }
 
 void conn_abort(struct conn *conn)

@@ -99,6 +99,12 @@ struct conn {
     bool dead : 1;
     bool last_end : 1;        /* the vm has finished: this end is for good */
     bool counted : 1;         /* the error of this end has been counted */
+    bool parked : 1;          /* not wanted now: the stages may want it later */
+    bool retiring : 1;        /* ends its pass, then is parked ... */
+    bool returns : 1;         /* ... and is wanted again by then */
+    bool gone : 1;            /* barriers do not wait for it */
+    uint8_t barrier;          /* 0: it waits at none; else the barrier's number, from 1 */
+    uint32_t life;            /* times it has been parked */
     struct net_address local; /* once the close has begun */
 };
 
@@ -119,6 +125,11 @@ struct conn_group {
     uint32_t *ring_memory;
     uint64_t *lane_memory;
     uint32_t levels[LIVE_LEVELS];
+    uint32_t *behavior_conns; /* per behavior: all, and those that barriers do not wait for */
+    uint32_t *behavior_gone;
+    uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
+    uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* openings passed on */
+    int64_t wall_offset_ns;
     uint64_t seed;
     int64_t now_ns;
     bool started; /* closed loop: connections begin as soon as they are ready */
@@ -143,6 +154,13 @@ void conn_on_arrival(struct conn *conn, int64_t intended_ns);
 void conn_on_start(struct conn *conn);
 void conn_on_stop(struct conn *conn);
 void conn_on_cut(struct conn *conn);
+/* The stages want it no more: it ends as at the end of the run, and is parked. Or again. */
+void conn_retire(struct conn *conn);
+void conn_return(struct conn *conn);
+/* A barrier is open: those that wait at it go on. */
+void conn_group_open_barrier(struct conn_group *group, uint32_t barrier);
+/* Those of the group that could come to the barrier. */
+uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier);
 /* Resets the connection, whatever it is doing. */
 void conn_abort(struct conn *conn);
 /* Sends what is queued on all connections of the group, `connections_max` at most; sent_ns is the
@@ -161,9 +179,13 @@ static inline bool conn_plays(const struct conn *conn)
     return conn->state == CONN_IDLE || conn->state == CONN_OPEN || conn->state == CONN_HALF;
 }
 
+/* conn_group.c: lays out a connection's vm anew. */
+void conn_open_vm(struct conn *conn);
+
 /* Between conn.c and its halves, conn_io.c (bytes) and conn_end.c (the end). */
 void conn_pump(struct conn *conn);
 void conn_observe(struct conn *conn);
+void conn_set_ended(struct conn *conn);
 void conn_set_state(struct conn *conn, enum conn_state state, int64_t deadline_ns);
 void conn_mark_dirty(struct conn *conn);
 void conn_queue_message(struct conn *conn, const struct vm_action *action);

@@ -166,6 +166,10 @@ void conn_on_closed(struct conn *conn)
         conn_drop_buffers(conn);
     }
     conn->connected = false;
-    conn_set_state(conn, conn->last_end ? CONN_FINISHED : CONN_IDLE, TIME_NEVER_NS);
-    conn_pump(conn);
+    if (conn->last_end) {
+        conn_set_ended(conn);
+    } else {
+        conn_set_state(conn, CONN_IDLE, TIME_NEVER_NS);
+        conn_pump(conn);
+    }
 }

@@ -14,15 +14,24 @@ static uint32_t conn__ring_size(uint32_t lanes)
     return size;
 }
 
+void conn_open_vm(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    struct vm_identity identity = {.seed = group->plan->scenario->load.seed,
+                                   .connection = conn->number,
+                                   .behavior = conn->behavior,
+                                   .closed_loop = !group->plan->open_loop,
+                                   .life = conn->life,
+                                   .wall_offset_ns = group->wall_offset_ns};
+    conn->vm = vm_init(conn->vm, group->plan->program, &identity, &group->recorder->observer,
+                       group->now_ns);
+}
+
 static void conn__open(struct conn_group *group, uint32_t index, uint32_t number, size_t vm_bytes,
                        uint32_t lane_words)
 {
     const struct plan *plan = group->plan;
     struct conn *conn = &group->conns[index];
-    struct vm_identity identity = {.seed = plan->scenario->load.seed,
-                                   .connection = number,
-                                   .behavior = plan->seats[number].behavior,
-                                   .closed_loop = !plan->open_loop};
     conn->group = group;
     conn->number = number;
     conn->behavior = plan->seats[number].behavior;
@@ -35,8 +44,12 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->close_op.owner = conn;
     conn->lanes = group->lane_memory + (size_t)index * lane_words;
     conn->message_bytes = group->ring_memory + (size_t)index * group->messages_max;
-    conn->vm = vm_init(group->vm_memory + (size_t)index * vm_bytes, plan->program, &identity,
-                       &group->recorder->observer, group->now_ns);
+    conn->vm = (struct vm *)(group->vm_memory + (size_t)index * vm_bytes);
+    conn_open_vm(conn);
+    conn->parked = number >= plan->connections_at_start;
+    conn->gone = conn->parked;
+    group->behavior_conns[conn->behavior]++;
+    group->behavior_gone[conn->behavior] += conn->gone;
 }
 
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
@@ -53,13 +66,17 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
                                  .arrivals = arrivals,
                                  .messages_max = conn__ring_size(lanes),
                                  .now_ns = cport_now_ns(port)};
+    group->wall_offset_ns = clock_wall_ns() - group->now_ns;
     send_pool_open(&group->pool);
+    group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_conns));
+    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_gone));
     group->conns = calloc(numbers_count, sizeof(*group->conns));
     group->vm_memory = calloc(numbers_count, vm_bytes);
     group->lane_memory = calloc(numbers_count, lane_words * sizeof(*group->lane_memory));
     group->ring_memory = calloc(numbers_count, group->messages_max * sizeof(*group->ring_memory));
     if (group->conns == NULL || group->vm_memory == NULL || group->lane_memory == NULL ||
-        group->ring_memory == NULL) {
+        group->ring_memory == NULL || group->behavior_conns == NULL ||
+        group->behavior_gone == NULL) {
         error_set(error, "no memory for %u connections", numbers_count);
         conn_group_close(group);
         return false;
@@ -73,6 +90,28 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
         group->conns_count++;
     }
     return true;
+}
+
+uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier)
+{
+    uint32_t present = 0;
+    for (uint32_t b = 0; b < group->plan->behaviors_count; b++) {
+        bool takes_part = (program_behavior_barriers(group->plan->program, b) >> barrier & 1) != 0;
+        present += takes_part ? group->behavior_conns[b] - group->behavior_gone[b] : 0;
+    }
+    return present;
+}
+
+void conn_group_open_barrier(struct conn_group *group, uint32_t barrier)
+{
+    for (uint32_t i = 0; i < group->conns_count; i++) {
+        struct conn *conn = &group->conns[i];
+        if (conn->barrier == barrier + 1) {
+            conn_observe(conn);
+            vm_on_barrier_open(conn->vm, barrier, group->now_ns);
+            conn_pump(conn);
+        }
+    }
 }
 
 void conn_group_close(struct conn_group *group)
@@ -90,5 +129,7 @@ void conn_group_close(struct conn_group *group)
     free(group->vm_memory);
     free(group->lane_memory);
     free(group->ring_memory);
+    free(group->behavior_conns);
+    free(group->behavior_gone);
     *group = (struct conn_group){0};
 }

@@ -8,6 +8,7 @@
 #define DUMMYLOAD_CLIENT_CONTROL_H
 
 #include "core/clock.h"
+#include "scenario/scenario.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -17,6 +18,8 @@ struct control {
     _Atomic int64_t stop_ns;
     _Atomic int64_t cut_ns;
     _Atomic int64_t abort_ns;
+    /* How often each barrier has been opened. */
+    _Atomic uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
 };
 
 static inline void control_init(struct control *control)
@@ -25,6 +28,9 @@ static inline void control_init(struct control *control)
     atomic_store(&control->stop_ns, TIME_NEVER_NS);
     atomic_store(&control->cut_ns, TIME_NEVER_NS);
     atomic_store(&control->abort_ns, TIME_NEVER_NS);
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        atomic_store(&control->barrier_opened[i], 0);
+    }
 }
 
 #endif

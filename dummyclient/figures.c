@@ -13,6 +13,7 @@ static const char *const LATENCY_KEYS[LATENCY_KINDS] = {
     [LATENCY_POLL_GAP] = "poll_gap",
     [LATENCY_CONNECT] = "connect",
     [LATENCY_ITERATION] = "iteration",
+    [LATENCY_FANOUT] = "fanout",
 };
 
 const char *latency_key(enum latency_kind kind)
@@ -81,6 +82,9 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
         error_set(error, "no memory for a list of %u connections", abnormal_max);
         goto failed;
     }
+    if (!notes_open(&figures->notes, error)) {
+        goto failed;
+    }
     figures->series = series_create(origin_ns, error);
     if (figures->series == NULL) {
         goto failed;
@@ -100,6 +104,7 @@ void figures_close(struct figures *figures)
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         figures__close_histograms(figures->stages[i].latency, LATENCY_KINDS);
     }
+    notes_close(&figures->notes);
     free(figures->steps);
     free(figures->stages);
     free(figures->abnormal);
@@ -179,5 +184,6 @@ bool figures_add(struct figures *into, const struct figures *from)
     if (from->sent_error_max_ns > into->sent_error_max_ns) {
         into->sent_error_max_ns = from->sent_error_max_ns;
     }
+    notes_add(&into->notes, &from->notes);
     return series_merge(into->series, from->series);
 }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "cport/cport.h"
+#include "notes.h"
 #include "results/clean.h"
 #include "results/counters.h"
 #include "results/histogram.h"
@@ -29,6 +30,7 @@ enum latency_kind {
     LATENCY_POLL_GAP = LATENCY_STEP_KINDS, /* how long replies may lie unseen: this program */
     LATENCY_CONNECT,                       /* connect submitted to connected */
     LATENCY_ITERATION,                     /* one pass of the loop without its think time */
+    LATENCY_FANOUT, /* from a sender's send to another's receipt, where a scenario asks */
     LATENCY_KINDS
 };
 
@@ -85,6 +87,7 @@ struct figures {
     uint64_t clock_reads;
     /* Set by the supervisor as well. */
     uint32_t connections_peak;
+    struct notes notes;
 };
 
 /* "response", "service", ... as in the result. */

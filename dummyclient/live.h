@@ -8,6 +8,7 @@
 #define DUMMYLOAD_CLIENT_LIVE_H
 
 #include "results/counters.h"
+#include "scenario/scenario.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@ enum live_level {
     LIVE_SETTLED,      /* ready, or given up before that: all settled is t0 */
     LIVE_DEAD,         /* not connected, and nothing left to do */
     LIVE_FINISHED,     /* ended for good */
+    LIVE_OUT,          /* of the finished: no row of data was left for them */
     LIVE_FAILED_STEPS, /* steps that said the run is to fail */
     LIVE_LEVELS
 };
@@ -32,6 +34,11 @@ struct live {
     _Atomic uint32_t levels[LIVE_LEVELS];
     _Atomic uint64_t setup_timeouts;
     _Atomic uint64_t buckets[LIVE_BUCKETS];
+    /* Barriers: connections that wait at each, connections that could still come to it, and the
+     * opening up to which the waiting ones have been let go (control.h). */
+    _Atomic uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
+    _Atomic uint32_t barrier_present[SCENARIO_BARRIERS_MAX];
+    _Atomic uint32_t barrier_seen[SCENARIO_BARRIERS_MAX];
 };
 
 /* One bucket's worth of a response; worker only. */

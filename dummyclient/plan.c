@@ -18,103 +18,6 @@ enum {
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
-/* A rate on the command line replaces the stages by one that holds it. */
-static bool plan__override_stages(struct scenario_load *load, const struct options *options,
-                                  double rate_per_s, struct error *error)
-{
-    if (load->stages_count > 0 && options->duration_ns >= 0 && rate_per_s < 0) {
-        error_set(error, "--duration: the scenario's load has stages, which say how long they "
-                         "take; add --rate to replace them by one constant rate");
-        return false;
-    }
-    if (rate_per_s < 0) {
-        return true;
-    }
-    if (load->stages_count > 0 && options->duration_ns < 0) {
-        load->duration_ns = 0;
-        for (uint32_t i = 0; i < load->stages_count; i++) {
-            load->duration_ns += load->stages[i].duration_ns;
-        }
-    }
-    load->stages_count = 0;
-    load->has_rate = true;
-    load->rate_per_s = rate_per_s;
-    return true;
-}
-
-static bool plan__override_load(struct scenario_load *load, const struct options *options,
-                                struct error *error)
-{
-    if (options->connections >= 0) {
-        load->connections = (uint32_t)options->connections;
-    }
-    if (options->connect_rate_per_s >= 0) {
-        load->connect_rate_per_s = options->connect_rate_per_s;
-    }
-    double rate_per_s = options->rate_per_s;
-    if (options->rate_per_connection_per_s >= 0) {
-        rate_per_s = options->rate_per_connection_per_s * load->connections;
-    }
-    if (!plan__override_stages(load, options, rate_per_s, error)) {
-        return false;
-    }
-    if (options->duration_ns >= 0) {
-        load->duration_ns = options->duration_ns;
-    }
-    if (options->warmup_ns >= 0) {
-        load->warmup_ns = options->warmup_ns;
-    }
-    if (options->has_seed) {
-        load->seed = options->seed;
-    }
-    return true;
-}
-
-/* Open or closed loop, how long; what cannot be played is refused here. */
-static bool plan__check_load(struct plan *plan, struct error *error)
-{
-    const struct scenario_load *load = &plan->scenario->load;
-    uint32_t with_rate = 0;
-    int64_t stages_ns = 0;
-    for (uint32_t i = 0; i < load->stages_count; i++) {
-        with_rate += load->stages[i].has_rate || load->has_rate;
-        stages_ns += load->stages[i].duration_ns;
-        if (load->stages[i].connections_to >= 0) {
-            error_set(error,
-                      "%s: /load/stages/%" PRIu32 "/connections: stages that change the "
-                      "number of connections cannot be played yet; use connect_rate",
-                      plan->scenario->path, i);
-            return false;
-        }
-    }
-    if (with_rate != 0 && with_rate != load->stages_count) {
-        error_set(error,
-                  "%s: /load/stages: %" PRIu32 " of %" PRIu32 " stages have a rate: give "
-                  "all of them one (open loop) or none (closed loop)",
-                  plan->scenario->path, with_rate, load->stages_count);
-        return false;
-    }
-    plan->open_loop = load->stages_count == 0 ? load->has_rate : with_rate > 0;
-    plan->duration_ns = load->stages_count == 0 ? load->duration_ns : stages_ns;
-    if (plan->duration_ns <= 0) {
-        error_set(error, "%s: how long? Give --duration 30s, or a duration in the scenario's load",
-                  plan->scenario->path);
-        return false;
-    }
-    if (load->warmup_ns >= plan->duration_ns) {
-        char warmup[UNITS_TEXT_BYTES_MAX];
-        char duration[UNITS_TEXT_BYTES_MAX];
-        error_set(error,
-                  "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
-                  "shorten --warmup",
-                  units_format_duration(load->warmup_ns, warmup),
-                  units_format_duration(plan->duration_ns, duration));
-        return false;
-    }
-    plan->connections = load->connections;
-    return true;
-}
-
 static bool plan__add_target(struct plan *plan, const char *host, uint16_t port,
                              struct error *error)
 {
@@ -194,32 +97,37 @@ static bool plan__resolve_targets(struct plan *plan, struct error *error)
     return true;
 }
 
-static bool plan__add_source(struct plan *plan, const char *text, size_t bytes, struct error *error)
+static bool plan__add_source(struct plan *plan, const char *where, const char *text, size_t bytes,
+                             struct error *error)
 {
     char host[NET_ADDRESS_TEXT_BYTES_MAX];
     struct error reason = {""};
     if (bytes == 0 || bytes >= sizeof(host)) {
-        error_set(error, "--source: expected IP[,IP...], found \"%.*s\"", (int)bytes, text);
+        error_set(error, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes, text);
         return false;
     }
     if (plan->sources_count == OPTIONS_SOURCES_MAX) {
-        error_set(error, "--source: more than %d addresses", OPTIONS_SOURCES_MAX);
+        error_set(error, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
         return false;
     }
     memcpy(host, text, bytes);
     host[bytes] = '\0';
     if (!net_address_resolve(host, 0, &plan->sources[plan->sources_count], &reason)) {
-        error_set(error, "--source: %s", reason.text);
+        error_set(error, "%s: %s", where, reason.text);
         return false;
     }
     plan->sources_count++;
     return true;
 }
 
+/* Those of the command line, which may have commas in them; without any those of the scenario. */
 static bool plan__resolve_sources(struct plan *plan, struct error *error)
 {
     const struct options *options = plan->options;
-    if (options->sources_count == 0) {
+    const struct scenario *scenario = plan->scenario;
+    bool of_options = options->sources_count > 0;
+    uint32_t count = of_options ? options->sources_count : scenario->sources_count;
+    if (count == 0) {
         return true;
     }
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
@@ -227,11 +135,12 @@ static bool plan__resolve_sources(struct plan *plan, struct error *error)
         error_set(error, "no memory for the source addresses");
         return false;
     }
-    for (uint32_t i = 0; i < options->sources_count; i++) {
-        const char *text = options->sources[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const char *text = of_options ? options->sources[i] : scenario->sources[i];
+        const char *where = of_options ? "--source" : "`sources`";
         for (;;) {
             size_t bytes = strcspn(text, ",");
-            if (!plan__add_source(plan, text, bytes, error)) {
+            if (!plan__add_source(plan, where, text, bytes, error)) {
                 return false;
             }
             if (text[bytes] == '\0') {
@@ -320,20 +229,16 @@ bool plan_open(struct plan *plan, const struct options *options,
     if (plan->scenario == NULL) {
         return false;
     }
-    if (!plan__override_load(&plan->scenario->load, options, error) ||
-        !plan__check_load(plan, error)) {
+    if (!plan_override_load(plan, error)) {
         goto failed;
     }
     plan__choose_workers(plan);
     plan->program = program_compile(plan->scenario, error);
-    if (plan->program != NULL && program_barriers_count(plan->program) > 0) {
-        error_set(error, "%s: barrier steps cannot be played yet", plan->scenario->path);
-        goto failed;
-    }
     if (plan->program == NULL || !plan__name_steps(plan, error) ||
         !plan__parse_thresholds(plan, error) || !plan__resolve_targets(plan, error) ||
         !plan__resolve_sources(plan, error) || !plan_seat(plan, error) ||
-        !pacing_open(&plan->pacing, &plan->scenario->load, error)) {
+        !pacing_open(&plan->pacing, &plan->scenario->load, error) ||
+        !crowd_open(&plan->crowd, &plan->scenario->load, error) || !plan_check_rates(plan, error)) {
         goto failed;
     }
     if (options->run_id != NULL) {
@@ -351,8 +256,10 @@ failed:
 void plan_close(struct plan *plan)
 {
     pacing_close(&plan->pacing);
+    crowd_close(&plan->crowd);
     for (uint32_t i = 0; i < plan->behaviors_count; i++) {
         free(plan->behaviors[i].workers);
+        free(plan->behaviors[i].firsts);
     }
     free(plan->behaviors);
     free(plan->seats);
@@ -383,10 +290,28 @@ uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
     return behavior;
 }
 
-uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n)
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
+                             int64_t time_ns)
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
-    return share->workers[n % share->workers_count];
+    uint32_t count = share->workers_count;
+    if (crowd_changes(&plan->crowd)) {
+        uint32_t wanted = crowd_wanted(&plan->crowd, time_ns);
+        while (count > 1 && share->firsts[count - 1] >= wanted) {
+            count--;
+        }
+    }
+    return share->workers[n % count];
+}
+
+uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
+{
+    uint32_t connections = 0;
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        bool takes_part = (program_behavior_barriers(plan->program, b) >> barrier & 1) != 0;
+        connections += takes_part ? plan->behaviors[b].connections : 0;
+    }
+    return connections;
 }
 
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
@@ -406,7 +331,8 @@ int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
 
 int64_t plan_ready_within_ns(const struct plan *plan)
 {
-    /* The ramp, then as long again as a connect may take: for the setup of the last ones. */
-    return plan_connect_offset_ns(plan, plan->connections) +
-           2 * plan->scenario->load.connect_timeout_ns;
+    /* The ramp, then as long again as a connect may take: for the setup of the last ones, and for
+     * the barriers in it. */
+    return plan_connect_offset_ns(plan, plan->connections_at_start) +
+           2 * plan->scenario->load.connect_timeout_ns + program_barrier_within_ns(plan->program);
 }

@@ -10,6 +10,7 @@
 #include "core/host.h"
 #include "net/address.h"
 #include "options.h"
+#include "pacing/crowd.h"
 #include "pacing/pacing.h"
 #include "results/result.h"
 #include "scenario/program.h"
@@ -38,6 +39,7 @@ struct plan_behavior {
     uint32_t connections;
     double weight_below; /* arrivals: the shares of the behaviors before this one, 0..1 */
     uint16_t *workers;   /* those that have connections of it: they share its arrivals */
+    uint32_t *firsts;    /* the first connection of it that each of them has */
     uint32_t workers_count;
 };
 
@@ -46,8 +48,10 @@ struct plan {
     struct scenario *scenario;
     struct program *program;
     struct pacing pacing;
+    struct crowd crowd;
     bool open_loop;
-    uint32_t connections;
+    uint32_t connections; /* the most there ever are */
+    uint32_t connections_at_start;
     uint32_t workers_count;
     struct plan_target *targets;
     uint32_t targets_count;
@@ -77,16 +81,25 @@ void plan_close(struct plan *plan);
 /* plan_seat.c: shares connections among behaviors and workers (part of plan_open()). */
 bool plan_seat(struct plan *plan, struct error *error);
 
-/* Arrival n: its behavior, by hash(seed, n) and the weights, and the worker it belongs to. */
+/* Arrival n: its behavior, by hash(seed, n) and the weights, and the worker it belongs to. Where
+ * the number of connections changes, one that has some of it at the arrival's time, since t0. */
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
-uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n);
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
+                             int64_t time_ns);
 /* The addresses of connection i; *local is NULL where the system chooses. */
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
                     const struct net_address **local);
 /* When connection i is to be opened, after the origin. */
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
+/* The connections that a barrier waits for, if all take part. */
+uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier);
 /* How long the connections may take to become ready before the run begins without them. */
 int64_t plan_ready_within_ns(const struct plan *plan);
+
+/* plan_load.c: what the command line replaces of the load (part of plan_open()), and what of it
+ * cannot be played. */
+bool plan_override_load(struct plan *plan, struct error *error);
+bool plan_check_rates(const struct plan *plan, struct error *error);
 
 /* plan_describe.c: the plan for a person (--check), and as JSON for the result. */
 void plan_print(const struct plan *plan, FILE *file);

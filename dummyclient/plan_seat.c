@@ -91,7 +91,8 @@ static bool plan__list_workers(struct plan *plan)
         uint32_t count = behavior->connections < plan->workers_count ? behavior->connections
                                                                      : plan->workers_count;
         behavior->workers = calloc(count + 1, sizeof(*behavior->workers));
-        if (behavior->workers == NULL) {
+        behavior->firsts = calloc(count + 1, sizeof(*behavior->firsts));
+        if (behavior->workers == NULL || behavior->firsts == NULL) {
             return false;
         }
         behavior->workers_count = count;
@@ -127,6 +128,9 @@ bool plan_seat(struct plan *plan, struct error *error)
         uint32_t count = plan->behaviors[b].workers_count;
         plan->seats[i].behavior = (uint16_t)b;
         plan->seats[i].worker = plan->behaviors[b].workers[taken[b] % count];
+        if (taken[b] < count) {
+            plan->behaviors[b].firsts[taken[b]] = i;
+        }
         taken[b]++;
     }
     seated = true;

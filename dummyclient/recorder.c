@@ -81,6 +81,14 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
     case VM_OUTCOME_LOST:
         error = ERROR_KIND_RESPONSE_LOST;
         break;
+    case VM_OUTCOME_BARRIER:
+        error = ERROR_KIND_BARRIER_TIMEOUT;
+        break;
+    case VM_OUTCOME_NOT_CLOSED:
+        error = ERROR_KIND_NOT_CLOSED;
+        break;
+    case VM_OUTCOME_ABSENT:
+        return;
     case VM_OUTCOME_CUT:
     default:
         recorder->figures.requests_cut += is_request;
@@ -154,6 +162,9 @@ static void recorder__request_done(void *context, const struct vm_request *reque
         return; /* an expect: it has no times of its own */
     }
     recorder_count(recorder, TOTAL_REQUESTS, 1);
+    if (request->outcome == VM_OUTCOME_ABSENT) {
+        return; /* the scenario says that it need not be answered: it has no latency */
+    }
     if (answered) {
         int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
         live_record(recorder->live, response_ns);
@@ -198,12 +209,36 @@ static void recorder__iteration_ended(void *context, uint32_t lane, int64_t busy
 
 static void recorder__unsolicited(void *context, const struct frame *frame, bool late)
 {
-    (void)frame;
     struct recorder *recorder = context;
     recorder_count(recorder, TOTAL_MESSAGES_UNSOLICITED, 1);
     if (late) {
         recorder_error(recorder, ERROR_KIND_RESPONSE_LATE);
+    } else {
+        notes_push(&recorder->figures.notes, frame->id, 1, frame->bytes_count);
     }
+}
+
+static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+{
+    struct recorder *recorder = context;
+    if (mismatch) {
+        recorder_error(recorder, ERROR_KIND_MISMATCH);
+    }
+    if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns)) {
+        histogram_record(&recorder->figures.latency[LATENCY_FANOUT], fanout_ns);
+    }
+}
+
+static void recorder__marked(void *context, uint32_t mark, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    notes_mark(&recorder->figures.notes, mark, (now_ns - recorder->origin_ns) / NS_PER_S, 1);
+}
+
+static void recorder__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    logbook_write(&recorder->logbook, now_ns, line, bytes);
 }
 
 bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct pacing *pacing,
@@ -219,13 +254,17 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct
                                               .request_done = recorder__request_done,
                                               .iteration_started = recorder__iteration_started,
                                               .iteration_ended = recorder__iteration_ended,
-                                              .unsolicited = recorder__unsolicited};
+                                              .unsolicited = recorder__unsolicited,
+                                              .push_checked = recorder__push_checked,
+                                              .marked = recorder__marked,
+                                              .logged = recorder__logged};
     return figures_open(&recorder->figures, steps_count, pacing->stages_count, abnormal_max,
                         origin_ns, error);
 }
 
 void recorder_close(struct recorder *recorder)
 {
+    logbook_close(&recorder->logbook);
     figures_close(&recorder->figures);
 }
 

@@ -7,6 +7,7 @@
 
 #include "figures.h"
 #include "live.h"
+#include "logbook.h"
 #include "pacing/pacing.h"
 #include "scenario/vm.h"
 
@@ -16,6 +17,7 @@
 struct recorder {
     struct figures figures;
     struct live *live;
+    struct logbook logbook; /* opened by the worker where the scenario logs */
     struct vm_observer observer;
     int64_t t0_ns;           /* TIME_NEVER_NS until it is known */
     int64_t window_start_ns; /* the same */

@@ -101,11 +101,19 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
     supervisor__wake(supervisor);
 }
 
+/* All connections have ended: because the data said so, or for some other reason? */
+static enum run_end supervisor__reason_of_end(const struct supervisor *supervisor)
+{
+    const uint32_t *levels = supervisor->view.levels;
+    bool out = levels[LIVE_OUT] > 0 && levels[LIVE_OUT] >= levels[LIVE_FINISHED];
+    return out && levels[LIVE_DEAD] == 0 ? RUN_COMPLETE : RUN_ALL_GONE;
+}
+
 /* Before t0: are all ready, or as many as will be? */
 static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct live_view *view = &supervisor->view;
-    uint32_t connections = supervisor->plan->connections;
+    uint32_t connections = supervisor->plan->connections_at_start;
     bool settled = view->levels[LIVE_SETTLED] >= connections;
     bool overdue = now_ns - supervisor->run->origin_ns > plan_ready_within_ns(supervisor->plan);
     if (!settled && !overdue) {
@@ -114,8 +122,9 @@ static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t 
     uint64_t attempted = view->counters.totals[TOTAL_CONNECTS_ATTEMPTED];
     if (attempted > 0 && view->counters.totals[TOTAL_CONNECTS_OK] == 0) {
         supervisor__stop(supervisor, RUN_NOT_CONNECTED, 0);
-    } else if (view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >= connections) {
-        supervisor__stop(supervisor, RUN_ALL_GONE, 0);
+    } else if (connections > 0 &&
+               view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >= connections) {
+        supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
     } else {
         supervisor__begin(supervisor, now_ns);
     }
@@ -137,7 +146,47 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
         supervisor__watch_connecting(supervisor, now_ns);
     } else if (view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >=
                supervisor->plan->connections) {
-        supervisor__stop(supervisor, RUN_ALL_GONE, 0);
+        supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
+    }
+}
+
+/* Opens the barriers that everyone has come to who can. A barrier that was opened is looked at
+ * again only when every worker has let its connections go, so that none of them counts twice. */
+static void supervisor__watch_barriers(struct supervisor *supervisor)
+{
+    uint32_t count = program_barriers_count(supervisor->plan->program);
+    bool opened = false;
+    for (uint32_t b = 0; b < count; b++) {
+        _Atomic uint32_t *opening = &supervisor->control.barrier_opened[b];
+        uint32_t number = atomic_load(opening);
+        uint32_t waiting = 0;
+        uint32_t present = 0;
+        bool passed = true;
+        for (uint32_t i = 0; i < supervisor->started_count; i++) {
+            const struct live *live = &supervisor->workers[i].live;
+            passed = passed &&
+                     atomic_load_explicit(&live->barrier_seen[b], memory_order_acquire) == number;
+            present += atomic_load_explicit(&live->barrier_present[b], memory_order_acquire);
+            waiting += atomic_load_explicit(&live->barrier_waiting[b], memory_order_relaxed);
+        }
+        if (passed && waiting > 0 && waiting >= present) {
+            atomic_store(opening, number + 1);
+            opened = true;
+        }
+    }
+    if (opened) {
+        supervisor__wake(supervisor);
+    }
+}
+
+static void supervisor__print_logs(struct supervisor *supervisor)
+{
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        struct logbook *logbook = &supervisor->workers[i].recorder.logbook;
+        if (logbook_has_lines(logbook)) {
+            console_clear(&supervisor->console);
+            logbook_print(logbook, supervisor->run->origin_ns, stderr);
+        }
     }
 }
 
@@ -246,6 +295,8 @@ static bool supervisor__wait(struct supervisor *supervisor)
         supervisor__heed_stops(supervisor);
         supervisor__read(supervisor);
         supervisor__watch(supervisor, now_ns);
+        supervisor__watch_barriers(supervisor);
+        supervisor__print_logs(supervisor);
         supervisor__check_clock(supervisor, now_ns);
         supervisor__check_stall(supervisor, now_ns);
         supervisor__check_thresholds(supervisor, now_ns);
@@ -263,7 +314,7 @@ static void supervisor__explain_end(struct supervisor *supervisor)
         return;
     }
     bool connected = totals[TOTAL_CONNECTS_ATTEMPTED] == 0 || totals[TOTAL_CONNECTS_OK] > 0;
-    run->end = connected ? RUN_ALL_GONE : RUN_NOT_CONNECTED;
+    run->end = connected ? supervisor__reason_of_end(supervisor) : RUN_NOT_CONNECTED;
     if (supervisor->view.levels[LIVE_FAILED_STEPS] > 0) {
         run->end = RUN_STEP_FAILED;
     }
@@ -404,6 +455,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
     }
     supervisor__read(&supervisor);
     ndjson_finish(&supervisor.ndjson, &supervisor.view, run->end_ns);
+    supervisor__print_logs(&supervisor);
     supervisor__explain_end(&supervisor);
     supervisor__collect(&supervisor);
     supervisor__close(&supervisor);

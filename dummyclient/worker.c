@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Barriers wait for the connection from the beginning, not only when the thread has begun. */
+static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
+{
+    const struct plan *plan = worker->plan;
+    uint32_t barriers = program_behavior_barriers(plan->program, plan->seats[number].behavior);
+    for (uint32_t i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        if ((barriers >> i & 1) != 0 && number < plan->connections_at_start) {
+            atomic_fetch_add(&worker->live.barrier_present[i], 1);
+        }
+    }
+}
+
 bool worker_open(struct worker *worker, const struct plan *plan, struct control *control,
                  uint32_t index, int64_t origin_ns, struct error *error)
 {
@@ -26,12 +38,16 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     for (uint32_t i = 0; i < plan->connections; i++) {
         if (plan->seats[i].worker == index) {
             worker->numbers[count++] = i;
+            worker__expect_at_barriers(worker, i);
         }
     }
     if (!recorder_open(&worker->recorder, plan->steps_count, &plan->pacing,
                        RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
                        error)) {
         goto failed_recorder;
+    }
+    if (program_logs(plan->program) && !logbook_open(&worker->recorder.logbook, error)) {
+        goto failed_arrivals;
     }
     if (!arrivals_open(&worker->arrivals, plan, index, &worker->recorder, error)) {
         goto failed_arrivals;
@@ -79,6 +95,9 @@ static int64_t worker__connect_due(struct worker *worker, int64_t now_ns)
     uint32_t connecting_max = WORKER_CONNECTING_MAX / worker->plan->workers_count + 1;
     for (int begun = 0; worker->connects_begun < group->conns_count; begun++) {
         struct conn *conn = &group->conns[worker->connects_begun];
+        if (conn->number >= worker->plan->connections_at_start) {
+            break; /* the stages say when: worker__follow_crowd() */
+        }
         int64_t due_ns = worker->origin_ns + plan_connect_offset_ns(worker->plan, conn->number);
         if (due_ns > now_ns) {
             return due_ns;
@@ -93,6 +112,66 @@ static int64_t worker__connect_due(struct worker *worker, int64_t now_ns)
         conn_begin(conn);
     }
     return TIME_NEVER_NS;
+}
+
+/* Stages that change the number of connections: opens and retires. Returns when to look again. */
+static int64_t worker__follow_crowd(struct worker *worker, int64_t now_ns)
+{
+    const struct plan *plan = worker->plan;
+    struct conn_group *group = &worker->group;
+    int64_t t0_ns = worker->arrivals.t0_ns;
+    if (!crowd_changes(&plan->crowd) || t0_ns == TIME_NEVER_NS || group->stopping) {
+        return TIME_NEVER_NS;
+    }
+    uint32_t wanted = crowd_wanted(&plan->crowd, now_ns - t0_ns);
+    uint32_t connecting_max = WORKER_CONNECTING_MAX / plan->workers_count + 1;
+    bool paced = plan->scenario->load.connect_rate_per_s > 0;
+    uint32_t *at = &worker->connects_begun;
+    for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
+        if (*at < group->conns_count && group->conns[*at].number < wanted) {
+            if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
+                return now_ns + NS_PER_MS;
+            }
+            conn_return(&group->conns[(*at)++]);
+        } else if (*at > 0 && group->conns[*at - 1].number >= wanted) {
+            conn_retire(&group->conns[--*at]);
+        } else {
+            int64_t next_ns = crowd_next_ns(&plan->crowd, now_ns - t0_ns);
+            return next_ns == TIME_NEVER_NS ? next_ns : t0_ns + next_ns;
+        }
+    }
+    return now_ns;
+}
+
+/* Barriers that the supervisor has opened. */
+static void worker__pass_barriers(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    uint32_t count = program_barriers_count(worker->plan->program);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t opened =
+            atomic_load_explicit(&worker->control->barrier_opened[i], memory_order_acquire);
+        if (opened != group->barrier_seen[i]) {
+            group->barrier_seen[i] = opened;
+            conn_group_open_barrier(group, i);
+        }
+    }
+}
+
+/* Who waits at barriers, for the supervisor to see; before each poll, which may take long. */
+static void worker__publish_barriers(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    struct live *live = &worker->live;
+    uint32_t count = program_barriers_count(worker->plan->program);
+    for (uint32_t i = 0; i < count; i++) {
+        /* In this order: whoever sees that a connection is gone sees that it waits no more. */
+        atomic_store_explicit(&live->barrier_waiting[i], group->barrier_waiting[i],
+                              memory_order_relaxed);
+        atomic_store_explicit(&live->barrier_present[i], conn_group_present(group, i),
+                              memory_order_release);
+        atomic_store_explicit(&live->barrier_seen[i], group->barrier_seen[i], memory_order_release);
+    }
 }
 
 /* The sweep that the control asks for, one step after the last complete one. */
@@ -271,6 +350,8 @@ int64_t worker_before_poll(struct worker *worker)
     bool more = worker__sweep(worker, now_ns);
     int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
     next_ns = worker__earlier(next_ns, worker__connect_due(worker, now_ns));
+    next_ns = worker__earlier(next_ns, worker__follow_crowd(worker, now_ns));
+    worker__pass_barriers(worker);
     struct timer_node *node;
     while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
         conn_on_timer((struct conn *)node);
@@ -280,6 +361,7 @@ int64_t worker_before_poll(struct worker *worker)
         next_ns = worker__earlier(next_ns, arrival_ns);
     }
     int64_t end_ns = worker__flush(worker);
+    worker__publish_barriers(worker);
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
         worker__publish(worker);

@@ -58,7 +58,7 @@ struct worker {
     struct recorder recorder;
     struct arrivals arrivals;
     struct conn_group group;
-    uint32_t connects_begun;
+    uint32_t connects_begun;      /* connections that are wanted, and told so: the first ones */
     enum worker_sweep sweep;      /* the one that is going on */
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;

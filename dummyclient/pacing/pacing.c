@@ -20,20 +20,37 @@ static double pacing__stage_arrivals(const struct pacing_stage *stage)
     return (stage->rate_from_per_s + stage->rate_to_per_s) / 2 * seconds;
 }
 
+/* How many connections the stage has at its ends, as planned. */
+static void pacing__connections(const struct scenario_load *load, uint32_t index, double *from,
+                                double *to)
+{
+    *to = load->connections;
+    for (uint32_t i = 0; i <= index && i < load->stages_count; i++) {
+        const struct scenario_stage *stage = &load->stages[i];
+        *from = stage->has_connections ? stage->connections_from : *to;
+        *to = stage->has_connections ? stage->connections_to : *to;
+    }
+    if (load->stages_count == 0) {
+        *from = *to;
+    }
+}
+
 static void pacing__fill(struct pacing_stage *stage, const struct scenario_load *load,
                          uint32_t index)
 {
-    if (load->stages_count == 0) {
-        stage->end_ns = stage->start_ns + load->duration_ns;
-        stage->rate_from_per_s = load->has_rate ? load->rate_per_s : 0;
-        stage->rate_to_per_s = stage->rate_from_per_s;
-        return;
-    }
-    const struct scenario_stage *from = &load->stages[index];
+    const struct scenario_stage *from = index < load->stages_count ? &load->stages[index] : NULL;
+    bool own = from != NULL && from->has_rate;
     double held_per_s = load->has_rate ? load->rate_per_s : 0;
-    stage->end_ns = stage->start_ns + from->duration_ns;
-    stage->rate_from_per_s = from->has_rate ? from->rate_from_per_s : held_per_s;
-    stage->rate_to_per_s = from->has_rate ? from->rate_to_per_s : held_per_s;
+    stage->end_ns = stage->start_ns + (from != NULL ? from->duration_ns : load->duration_ns);
+    stage->rate_from_per_s = own ? from->rate_from_per_s : held_per_s;
+    stage->rate_to_per_s = own ? from->rate_to_per_s : held_per_s;
+    if (own ? from->per_connection : load->per_connection) {
+        double connections_from = 0;
+        double connections_to = 0;
+        pacing__connections(load, index, &connections_from, &connections_to);
+        stage->rate_from_per_s *= connections_from;
+        stage->rate_to_per_s *= connections_to;
+    }
 }
 
 bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct error *error)

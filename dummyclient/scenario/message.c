@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Bodies are made again in pieces of this size, so that comparing needs no memory. */
-enum { MESSAGE_PIECE_BYTES = 256, MESSAGE_NUMBER_BYTES_MAX = 20 };
+enum { MESSAGE_PIECE_BYTES = 256 };
 
 /* Streams of a key: the bytes themselves are prng_bytes(key), the rest is drawn apart. */
 enum { MESSAGE_STREAM_SIZE = 1, MESSAGE_STREAM_PARTS = 2 };
@@ -28,114 +28,222 @@ static void message__random(const struct body *body, const struct message_scope 
     }
 }
 
-static uint64_t message__number(const struct body *body, const struct message_scope *scope,
-                                uint32_t index)
+/* Where the bytes of a body go, piece by piece. False: no more is wanted. */
+typedef bool (*message_sink)(void *context, const uint8_t *bytes, uint32_t bytes_count);
+
+static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t index);
+
+/* What the parts from first to before end become. */
+static uint32_t message__span_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t first, uint32_t end)
 {
-    const struct part *part = &body->parts[index];
-    switch (part->type) {
-    case PART_CONNECTION:
-        return scope->connection;
-    case PART_ITERATION:
-        return scope->iteration;
-    case PART_LANE:
-        return scope->lane;
-    case PART_SEED:
-        return scope->seed;
-    case PART_RANDOM:
-        return prng_range(scope->key, MESSAGE_STREAM_PARTS, index, part->low, part->high);
-    case PART_CAPTURE:
-        return scope->captures[part->capture];
-    case PART_TEXT:
-        break;
+    uint32_t bytes = 0;
+    for (uint32_t i = first; i < end; i++) {
+        bytes += message__part_bytes(body, scope, i);
     }
-    return 0;
+    return bytes;
 }
 
-/* The bytes of one part: its own, or digits written to text. */
-static const uint8_t *message__part(const struct body *body, const struct message_scope *scope,
-                                    uint32_t index, uint8_t text[MESSAGE_NUMBER_BYTES_MAX],
-                                    uint32_t *bytes)
+static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t index)
 {
     const struct part *part = &body->parts[index];
-    if (part->type == PART_TEXT) {
-        *bytes = part->bytes_count;
-        return part->bytes;
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = part->bytes_count;
+    switch (part->form) {
+    case PART_TEXT:
+        value_text(&part->value, scope, index, digits, &bytes);
+        break;
+    case PART_BINARY:
+    case PART_LENGTH:
+        break;
+    case PART_RANDOM:
+        bytes = part->bytes_min == part->bytes_max
+                    ? part->bytes_min
+                    : (uint32_t)prng_range(scope->key, MESSAGE_STREAM_PARTS, index, part->bytes_min,
+                                           part->bytes_max);
+        break;
+    case PART_PADDING:
+        bytes = part->bytes_max - message__span_bytes(body, scope, index - part->covers, index);
+        break;
     }
-    uint64_t number = message__number(body, scope, index);
-    uint32_t at = MESSAGE_NUMBER_BYTES_MAX;
-    do {
-        text[--at] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    *bytes = MESSAGE_NUMBER_BYTES_MAX - at;
-    return text + at;
+    return bytes;
+}
+
+static void message__number(const struct part *part, uint64_t bits, uint8_t out[8])
+{
+    if (part->is_float && part->bytes_count == 4) {
+        union {
+            float number;
+            uint32_t bits;
+        } narrow = {.number = (float)value_double(bits)};
+        bits = narrow.bits;
+    }
+    for (uint32_t i = 0; i < part->bytes_count; i++) {
+        uint32_t at = part->big_endian ? part->bytes_count - 1u - i : i;
+        out[at] = (uint8_t)(bits >> (8 * i));
+    }
+}
+
+/* The number of a binary part, as a double where it is written as one. */
+static uint64_t message__bits(const struct part *part, const struct message_scope *scope,
+                              uint32_t index)
+{
+    uint64_t bits = value_bits(&part->value, scope, index);
+    if (part->is_float && part->value.type != VALUE_F64) {
+        double number = part->value.type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
+        return value_double_bits(number);
+    }
+    return bits;
+}
+
+/* So many bytes, random ones or zeros, in pieces. */
+static bool message__fill(const struct message_scope *scope, uint32_t index, bool random,
+                          uint32_t bytes, message_sink sink, void *context)
+{
+    uint8_t piece[MESSAGE_PIECE_BYTES] = {0};
+    uint64_t key = random ? prng_mix(scope->key, index) : 0;
+    for (uint32_t offset = 0; offset < bytes; offset += sizeof(piece)) {
+        uint32_t left_bytes = bytes - offset;
+        uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
+        if (random) {
+            prng_bytes(key, offset, piece, piece_bytes);
+        }
+        if (!sink(context, piece, piece_bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool message__part(const struct body *body, const struct message_scope *scope,
+                          uint32_t index, message_sink sink, void *context)
+{
+    const struct part *part = &body->parts[index];
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    switch (part->form) {
+    case PART_TEXT: {
+        const uint8_t *text = value_text(&part->value, scope, index, digits, &bytes);
+        return sink(context, text, bytes);
+    }
+    case PART_BINARY:
+        message__number(part, message__bits(part, scope, index), digits);
+        return sink(context, digits, part->bytes_count);
+    case PART_LENGTH:
+        bytes = message__span_bytes(body, scope, index + 1, index + 1 + part->covers);
+        message__number(part, bytes, digits);
+        return sink(context, digits, part->bytes_count);
+    case PART_RANDOM:
+    case PART_PADDING:
+        bytes = message__part_bytes(body, scope, index);
+        return message__fill(scope, index, part->form == PART_RANDOM, bytes, sink, context);
+    }
+    return false;
+}
+
+static void message__parts(const struct body *body, const struct message_scope *scope,
+                           message_sink sink, void *context)
+{
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        if (!message__part(body, scope, i, sink, context)) {
+            return;
+        }
+    }
 }
 
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope)
 {
-    if (body->type == BODY_CONSTANT) {
+    if (body->bytes_min == body->bytes_max) {
         return body->bytes_min;
     }
     if (body->type == BODY_RANDOM) {
         return message__random_bytes(body, scope);
     }
-    uint32_t bytes = 0;
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        uint8_t text[MESSAGE_NUMBER_BYTES_MAX];
-        uint32_t part_bytes = 0;
-        message__part(body, scope, i, text, &part_bytes);
-        bytes += part_bytes;
-    }
-    return bytes;
+    return message__span_bytes(body, scope, 0, body->parts_count);
+}
+
+static bool message__append(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    uint8_t **out = context;
+    memcpy(*out, bytes, bytes_count);
+    *out += bytes_count;
+    return true;
 }
 
 void message_write_body(const struct body *body, const struct message_scope *scope, uint8_t *out)
 {
     if (body->type == BODY_CONSTANT) {
         memcpy(out, body->bytes, body->bytes_min);
-        return;
-    }
-    if (body->type == BODY_RANDOM) {
+    } else if (body->type == BODY_RANDOM) {
         message__random(body, scope, 0, out, message__random_bytes(body, scope));
-        return;
-    }
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        uint8_t text[MESSAGE_NUMBER_BYTES_MAX];
-        uint32_t part_bytes = 0;
-        const uint8_t *part = message__part(body, scope, i, text, &part_bytes);
-        memcpy(out, part, part_bytes);
-        out += part_bytes;
+    } else {
+        message__parts(body, scope, message__append, &out);
     }
 }
 
-static bool message__random_equals(const struct body *body, const struct message_scope *scope,
-                                   const uint8_t *data, uint32_t bytes)
+/* A stretch of a body that is compared, or taken out. */
+struct message__window {
+    const uint8_t *data; /* compared with, or NULL */
+    uint8_t *out;        /* taken out into, or NULL */
+    uint32_t offset;     /* of the stretch in the body */
+    uint32_t bytes;
+    uint32_t at; /* of the next piece */
+    bool equal;
+};
+
+static bool message__pass_window(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__window *window = context;
+    uint32_t begin = window->at > window->offset ? window->at : window->offset;
+    uint32_t window_end = window->offset + window->bytes;
+    uint32_t end = window->at + bytes_count;
+    end = end < window_end ? end : window_end;
+    if (begin < end) {
+        const uint8_t *piece = bytes + (begin - window->at);
+        uint32_t place = begin - window->offset;
+        if (window->out != NULL) {
+            memcpy(window->out + place, piece, end - begin);
+        } else if (memcmp(window->data + place, piece, end - begin) != 0) {
+            window->equal = false;
+            return false;
+        }
+    }
+    window->at += bytes_count;
+    return window->at < window_end;
+}
+
+static bool message__random_holds(const struct body *body, const struct message_scope *scope,
+                                  uint32_t offset, const uint8_t *data, uint32_t bytes)
 {
     uint8_t piece[MESSAGE_PIECE_BYTES];
-    for (uint32_t offset = 0; offset < bytes; offset += sizeof(piece)) {
-        uint32_t left_bytes = bytes - offset;
+    for (uint32_t at = 0; at < bytes; at += sizeof(piece)) {
+        uint32_t left_bytes = bytes - at;
         uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
-        message__random(body, scope, offset, piece, piece_bytes);
-        if (memcmp(data + offset, piece, piece_bytes) != 0) {
+        message__random(body, scope, offset + at, piece, piece_bytes);
+        if (memcmp(data + at, piece, piece_bytes) != 0) {
             return false;
         }
     }
     return true;
 }
 
-static bool message__text_equals(const struct body *body, const struct message_scope *scope,
-                                 const uint8_t *data)
+bool message_body_holds(const struct body *body, const struct message_scope *scope, uint32_t offset,
+                        const uint8_t *data, uint32_t bytes)
 {
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        uint8_t text[MESSAGE_NUMBER_BYTES_MAX];
-        uint32_t part_bytes = 0;
-        const uint8_t *part = message__part(body, scope, i, text, &part_bytes);
-        if (memcmp(data, part, part_bytes) != 0) {
-            return false;
-        }
-        data += part_bytes;
+    if (bytes == 0) {
+        return true;
     }
-    return true;
+    if (body->type == BODY_CONSTANT) {
+        return memcmp(data, body->bytes + offset, bytes) == 0;
+    }
+    if (body->type == BODY_RANDOM) {
+        return message__random_holds(body, scope, offset, data, bytes);
+    }
+    struct message__window window = {.data = data, .offset = offset, .bytes = bytes, .equal = true};
+    message__parts(body, scope, message__pass_window, &window);
+    return window.equal;
 }
 
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
@@ -145,35 +253,7 @@ bool message_body_equals(const struct body *body, const struct message_scope *sc
     if (prefix ? bytes < body_bytes : bytes != body_bytes) {
         return false;
     }
-    if (body_bytes == 0) {
-        return true;
-    }
-    switch (body->type) {
-    case BODY_CONSTANT:
-        return memcmp(data, body->bytes, body_bytes) == 0;
-    case BODY_RANDOM:
-        return message__random_equals(body, scope, data, body_bytes);
-    case BODY_TEXT:
-        return message__text_equals(body, scope, data);
-    }
-    return false;
-}
-
-bool message_contains(const struct body *body, const uint8_t *data, size_t bytes)
-{
-    uint32_t wanted_bytes = body->bytes_min;
-    while (bytes >= wanted_bytes && wanted_bytes > 0) {
-        const uint8_t *at = memchr(data, body->bytes[0], bytes - wanted_bytes + 1);
-        if (at == NULL) {
-            return false;
-        }
-        if (memcmp(at, body->bytes, wanted_bytes) == 0) {
-            return true;
-        }
-        bytes -= (size_t)(at - data) + 1;
-        data = at + 1;
-    }
-    return wanted_bytes == 0;
+    return message_body_holds(body, scope, 0, data, body_bytes);
 }
 
 static uint64_t message__read(const struct field *field, const uint8_t *bytes)
@@ -183,34 +263,49 @@ static uint64_t message__read(const struct field *field, const uint8_t *bytes)
         uint32_t at = field->big_endian ? i : field->bytes_count - 1u - i;
         value = value << 8 | bytes[at];
     }
+    if (field->type == VALUE_F64 && field->bytes_count == 4) {
+        union {
+            uint32_t bits;
+            float number;
+        } narrow = {.bits = (uint32_t)value};
+        return value_double_bits((double)narrow.number);
+    }
+    if (field->type == VALUE_I64) {
+        uint32_t unused_bits = 64 - 8u * field->bytes_count;
+        uint64_t sign = UINT64_C(1) << (63 - unused_bits);
+        return (value ^ sign) - sign;
+    }
     return value;
 }
 
 uint64_t message_body_field(const struct body *body, const struct message_scope *scope,
                             const struct field *field)
 {
-    uint8_t bytes[8] = {0};
-    if (body->type == BODY_CONSTANT) {
+    uint8_t bytes[VALUE_DIGITS_MAX] = {0};
+    if (body->type == BODY_CONSTANT && !field->is_digits) {
         return message__read(field, body->bytes + field->offset);
     }
-    if (body->type == BODY_RANDOM) {
+    if (body->type == BODY_RANDOM && !field->is_digits) {
         message__random(body, scope, field->offset, bytes, field->bytes_count);
         return message__read(field, bytes);
     }
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        uint8_t text[MESSAGE_NUMBER_BYTES_MAX];
-        uint32_t part_bytes = 0;
-        const uint8_t *part = message__part(body, scope, i, text, &part_bytes);
-        for (uint32_t j = 0; j < field->bytes_count; j++) {
-            uint32_t wanted = field->offset + j;
-            if (wanted >= at && wanted < at + part_bytes) {
-                bytes[j] = part[wanted - at];
-            }
-        }
-        at += part_bytes;
+    uint32_t wanted_bytes = field->bytes_count;
+    if (field->is_digits) {
+        wanted_bytes = message_body_bytes(body, scope) - field->offset;
+        wanted_bytes = wanted_bytes < sizeof(bytes) ? wanted_bytes : (uint32_t)sizeof(bytes);
     }
-    return message__read(field, bytes);
+    struct message__window window = {.out = bytes, .offset = field->offset, .bytes = wanted_bytes};
+    if (body->type == BODY_PARTS) {
+        message__parts(body, scope, message__pass_window, &window);
+    } else if (body->type == BODY_CONSTANT) {
+        memcpy(bytes, body->bytes + field->offset, wanted_bytes);
+    }
+    uint64_t value = 0;
+    if (!field->is_digits) {
+        return message__read(field, bytes);
+    }
+    size_t used = 0;
+    return value_read_digits(bytes, wanted_bytes, &value, &used) ? value : 0;
 }
 
 bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value)
@@ -218,6 +313,60 @@ bool message_field(const struct field *field, const uint8_t *data, size_t bytes,
     if (bytes < field->bytes_count || field->offset > bytes - field->bytes_count) {
         return false;
     }
+    if (field->is_digits) {
+        size_t used = 0;
+        return value_read_digits(data + field->offset, bytes - field->offset, value, &used);
+    }
     *value = message__read(field, data + field->offset);
+    return true;
+}
+
+/* Where `wanted` begins in bytes; NULL when it does not stand there. */
+static const uint8_t *message__find(const struct body *wanted, const uint8_t *data, size_t bytes)
+{
+    uint32_t wanted_bytes = wanted->bytes_min;
+    while (wanted_bytes > 0 && bytes >= wanted_bytes) {
+        const uint8_t *at = memchr(data, wanted->bytes[0], bytes - wanted_bytes + 1);
+        if (at == NULL || memcmp(at, wanted->bytes, wanted_bytes) == 0) {
+            return at;
+        }
+        bytes -= (size_t)(at - data) + 1;
+        data = at + 1;
+    }
+    return wanted_bytes == 0 ? data : NULL;
+}
+
+bool message_contains(const struct body *body, const uint8_t *data, size_t bytes)
+{
+    return message__find(body, data, bytes) != NULL;
+}
+
+bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
+                  const uint8_t **text, uint32_t *text_bytes)
+{
+    const uint8_t *begin = data;
+    const uint8_t *end = data + bytes;
+    if (capture->form == CAPTURE_BETWEEN) {
+        begin = message__find(&capture->after, data, bytes);
+        if (begin == NULL) {
+            return false;
+        }
+        begin += capture->after.bytes_min;
+        if (capture->until.bytes_min > 0) {
+            end = message__find(&capture->until, begin, (size_t)(end - begin));
+        }
+    } else {
+        uint32_t wanted_bytes = capture->bytes_count;
+        if (capture->field.offset > bytes || wanted_bytes > bytes - capture->field.offset) {
+            return false;
+        }
+        begin += capture->field.offset;
+        end = wanted_bytes > 0 ? begin + wanted_bytes : end;
+    }
+    if (end == NULL || end - begin > VALUE_TEXT_BYTES_MAX) {
+        return false;
+    }
+    *text = begin;
+    *text_bytes = (uint32_t)(end - begin);
     return true;
 }

@@ -11,23 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What ${...} and random bytes are made of. key is the send's own: two sends with the same key
- * have the same body. */
-struct message_scope {
-    uint64_t key;
-    uint64_t seed;
-    uint64_t iteration;
-    const uint64_t *captures;
-    uint32_t connection;
-    uint32_t lane;
-};
-
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope);
 /* Writes all of it: message_body_bytes() bytes. */
 void message_write_body(const struct body *body, const struct message_scope *scope, uint8_t *out);
 /* Are these bytes the body? prefix: does the body stand at their beginning? */
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
                          const uint8_t *data, size_t bytes, bool prefix);
+/* Do these bytes stand in the body at this place? */
+bool message_body_holds(const struct body *body, const struct message_scope *scope, uint32_t offset,
+                        const uint8_t *data, uint32_t bytes);
 /* Is the body, a constant one, in these bytes? */
 bool message_contains(const struct body *body, const uint8_t *data, size_t bytes);
 /* A field of the body itself; it must lie within bytes_min. */
@@ -35,5 +27,8 @@ uint64_t message_body_field(const struct body *body, const struct message_scope 
                             const struct field *field);
 /* A field of received bytes; false when it lies outside of them. */
 bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value);
+/* A text out of received bytes; false when it is not there or over VALUE_TEXT_BYTES_MAX. */
+bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
+                  const uint8_t **text, uint32_t *text_bytes);
 
 #endif

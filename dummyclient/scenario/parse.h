@@ -17,44 +17,113 @@ struct parse_flow {
     bool has_sent;
     bool has_link_step; /* a step that uses or changes the connection has been seen ... */
     bool opens;         /* ... and the first of them was a reconnect */
-    uint64_t captured;  /* bit n: capture n has a value */
+    bool takes_time;    /* a step that does not end at once has been seen */
+    uint64_t captured;  /* bit n: variable n has a value */
+};
+
+/* A name that `capture` or `set` gives, anywhere in the behavior. */
+struct parse_variable {
+    const char *name;
+    bool typed; /* it has been captured or set: the rest is known */
+    enum value_type type;
+    uint32_t word;
 };
 
 struct parse {
     struct reader reader;
     struct arena *arena;
     const struct framing *framing;
-    const struct scenario_variable *variables;
+    const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;
     uint64_t variables_used; /* bit n; variables past 64 count as used */
+    struct data_table *tables;
+    uint32_t tables_count;
+    struct value_world world; /* the tables, for the bounds of texts */
     uint32_t steps_count;
+    uint32_t branches_count;
     size_t constant_bytes;
     /* Of the behavior being read. */
-    const char *captures[TREE_CAPTURES_MAX];
-    uint32_t captures_count;
-    uint32_t repeats_depth;
-    uint32_t repeats_depth_max;
+    struct parse_variable names[TREE_VARIABLES_MAX];
+    uint32_t names_count;
+    uint32_t words_count;
+    uint32_t tables_used; /* bit n */
+    uint32_t nesting;
+    bool in_setup;
     struct parse_flow flow;
-    uint32_t requests_count; /* over all behaviors, for default names */
+    /* Over all behaviors. */
+    uint32_t requests_count; /* for default names */
+    const char *barriers[TREE_BARRIERS_MAX];
+    uint32_t barriers_count;
+    const char *marks[TREE_MARKS_MAX];
+    uint32_t marks_count;
 };
 
 void parse_framing(struct reader *reader, const cJSON *json, struct framing *framing);
 void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *load);
+void parse_data(struct parse *parse, const cJSON *json);
+/* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
+const char *parse_path(struct parse *parse, const char *name);
+
+/* --- parse_value.c: ${...}, numbers, places */
+
+/* What stands between ${ and }. */
+bool parse_expression(struct parse *parse, const char *text, size_t bytes, struct value *value);
+/* A number, or a text that is one "${...}" of a number. */
+bool parse_number(struct parse *parse, const cJSON *json, struct value *value);
+/* The same, or any text without further ${...}. */
+bool parse_operand(struct parse *parse, const cJSON *json, struct value *value);
+/* "u32@4", "i16be@0", "dec@3". Without le or be: the framing's byte order. */
+bool parse_field(struct parse *parse, const cJSON *json, struct field *field);
+/* "u16", "f64be" at the beginning of a text; returns how many characters, 0: it is none. */
+size_t parse_number_type(const struct parse *parse, const char *text, struct field *field);
+/* One of the six comparisons among the members; reports when there is not exactly one. */
+const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
+bool parse_name_valid(const char *name);
+/* Gives the variable its type; NULL when it has another one already. */
+struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type);
+
+/* --- parse_text.c, parse_fields.c, parse_body.c */
 
 /* A body; `json` NULL is the empty one. */
 void parse_body(struct parse *parse, const cJSON *json, struct body *body);
 /* A text with ${...} in it. */
 void parse_text(struct parse *parse, const char *text, struct body *body);
-/* "u32@4", "u16be@0". Without le or be: the framing's byte order. */
-bool parse_field(struct parse *parse, const cJSON *json, struct field *field);
-/* The index of a captured variable, or UINT32_MAX. Reports a use before the capture. */
-uint32_t parse_capture_index(struct parse *parse, const char *name, size_t name_bytes);
-bool parse_name_valid(const char *name);
+void parse_fields(struct parse *parse, const cJSON *json, struct body *body);
+/* The parts made into a body: a constant one where nothing in them changes. */
+void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
+                struct body *body);
+/* Takes a constant's bytes from the arena, within what a scenario may hold. */
+uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
+
+/* --- Steps. */
 
 /* sent is NULL for an expect: what it waits for then is any message. */
 void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait);
+void parse_match(struct parse *parse, const cJSON *json, const struct send *sent,
+                 struct match *match);
+void parse_verify(struct parse *parse, const cJSON *json, struct verify *verify);
+void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait);
+void parse_back_off(struct parse *parse, const cJSON *json, struct back_off *back_off);
+void parse_think(struct parse *parse, const cJSON *json, struct think *think);
+/* A step that uses the connection. */
+void parse_needs_link(struct parse *parse, bool sends);
+void parse_first_link_step(struct parse *parse, bool opens);
+/* parse_control.c: steps around steps, and variables. */
+void parse_repeat(struct parse *parse, const cJSON *json, struct step *step);
+void parse_choose(struct parse *parse, const cJSON *json, struct step *step);
+void parse_if(struct parse *parse, const cJSON *json, struct step *step);
+void parse_set(struct parse *parse, const cJSON *json, struct step *step);
+/* parse_link.c: steps about the connection and the run. */
+void parse_disconnect(struct parse *parse, const cJSON *json, struct step *step);
+void parse_reconnect(struct parse *parse, const cJSON *json, struct step *step);
+void parse_expect_close(struct parse *parse, const cJSON *json, struct step *step);
+void parse_barrier(struct parse *parse, const cJSON *json, struct step *step);
+void parse_at(struct parse *parse, const cJSON *json, struct step *step);
+void parse_mark(struct parse *parse, const cJSON *json, struct step *step);
+void parse_log(struct parse *parse, const cJSON *json, struct step *step);
 /* An array of steps; returns the first, NULL when there is none. */
 struct step *parse_steps(struct parse *parse, const cJSON *json);
+void parse_pushes(struct parse *parse, const cJSON *json, struct scenario_behavior *behavior);
 void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
                     struct scenario_behavior *behavior);
 

@@ -5,48 +5,45 @@
 #include <stdio.h>
 #include <string.h>
 
-/* All names that `capture` gives, anywhere in the behavior: a text is read before what follows it,
- * and should be able to say that a name is captured later, not that it is unknown. */
-static void parse__collect_captures(struct parse *parse, const cJSON *json)
+static void parse__collect_name(struct parse *parse, const char *name)
+{
+    for (uint32_t i = 0; i < parse->names_count; i++) {
+        if (strcmp(parse->names[i].name, name) == 0) {
+            return;
+        }
+    }
+    if (!parse_name_valid(name)) {
+        reader_mistake(&parse->reader,
+                       "capture or set `%.64s`: expected a name of letters, digits and _ that the "
+                       "language does not use itself",
+                       name);
+    } else if (parse->names_count == TREE_VARIABLES_MAX) {
+        reader_mistake(&parse->reader,
+                       "expected at most %d names that are captured or set, found "
+                       "more",
+                       TREE_VARIABLES_MAX);
+    } else {
+        parse->names[parse->names_count++] = (struct parse_variable){.name = name};
+    }
+}
+
+/* All names that `capture` and `set` give, anywhere in the behavior: a text is read before what
+ * follows it, and should be able to say that a name comes later, not that it is unknown. */
+static void parse__collect_names(struct parse *parse, const cJSON *json)
 {
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
-        if (item->string == NULL || strcmp(item->string, "capture") != 0) {
-            parse__collect_captures(parse, item);
+        bool names = item->string != NULL && cJSON_IsObject(item) &&
+                     (strcmp(item->string, "capture") == 0 || strcmp(item->string, "set") == 0);
+        if (!names) {
+            parse__collect_names(parse, item);
             continue;
         }
         const cJSON *member = NULL;
         cJSON_ArrayForEach(member, item)
         {
-            const char *name = member->string;
-            if (name == NULL) {
-                break;
-            }
-            uint32_t index = 0;
-            while (index < parse->captures_count && strcmp(parse->captures[index], name) != 0) {
-                index++;
-            }
-            if (index < parse->captures_count) {
-                continue;
-            }
-            static const char *const taken[] = {"conn", "iteration", "lane", "seed", "random"};
-            bool valid = parse_name_valid(name);
-            for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
-                valid = valid && strcmp(taken[i], name) != 0;
-            }
-            if (!valid) {
-                reader_mistake(&parse->reader,
-                               "capture `%.64s`: expected a name of letters, digits and _ that "
-                               "the language does not use itself",
-                               name);
-            } else if (parse->captures_count == TREE_CAPTURES_MAX) {
-                reader_mistake(&parse->reader, "expected at most %d captured names, found more",
-                               TREE_CAPTURES_MAX);
-                return;
-            } else {
-                parse->captures[parse->captures_count++] = name;
-            }
+            parse__collect_name(parse, member->string);
         }
     }
 }
@@ -94,41 +91,143 @@ static struct step *parse__phase(struct parse *parse, const cJSON *json, const c
     return first;
 }
 
+static void parse__on_disconnect(struct parse *parse, const cJSON *json,
+                                 struct scenario_behavior *behavior)
+{
+    static const char *const keys[] = {"reconnect", NULL};
+    static const char *const words[] = {"stop", "reconnect", NULL};
+    struct reader *reader = &parse->reader;
+    const cJSON *form = reader_get(json, "on_disconnect");
+    uint32_t choice = 0;
+    if (!cJSON_IsObject(form)) {
+        if (reader_choice(reader, json, "on_disconnect", words, &choice)) {
+            behavior->on_disconnect = (enum on_disconnect)choice;
+        }
+        return;
+    }
+    size_t place = reader_enter(reader, "on_disconnect");
+    behavior->on_disconnect = ON_DISCONNECT_RECONNECT;
+    if (reader_object(reader, form, keys) &&
+        reader_require(reader, form, "reconnect", "an object with `first`, `most`") != NULL) {
+        size_t inner = reader_enter(reader, "reconnect");
+        parse_back_off(parse, reader_get(form, "reconnect"), &behavior->back_off);
+        reader_leave(reader, inner);
+    }
+    reader_leave(reader, place);
+}
+
+static void parse__push(struct parse *parse, const cJSON *json, struct push *push)
+{
+    static const char *const keys[] = {"match", "verify", "fanout", NULL};
+    struct reader *reader = &parse->reader;
+    if (!reader_object(reader, json, keys)) {
+        return;
+    }
+    size_t place = reader_enter(reader, "match");
+    parse_match(parse, reader_get(json, "match"), NULL, &push->match);
+    if (push->match.source == MATCH_FIELD_CAPTURE) {
+        reader_mistake(reader, "a push belongs to no lane: compare with a number");
+    }
+    reader_leave(reader, place);
+    place = reader_enter(reader, "verify");
+    bool had_sent = parse->flow.has_sent;
+    parse->flow.has_sent = false; /* same_body has nothing to compare with */
+    parse_verify(parse, reader_get(json, "verify"), &push->verify);
+    parse->flow.has_sent = had_sent;
+    reader_leave(reader, place);
+    if (reader_get(json, "fanout") != NULL) {
+        place = reader_enter(reader, "fanout");
+        push->has_fanout = parse_field(parse, reader_get(json, "fanout"), &push->fanout);
+        if (push->has_fanout && !push->fanout.is_digits && push->fanout.bytes_count != 8) {
+            reader_expected(reader, reader_get(json, "fanout"),
+                            "where ${stamp_ns} stands: \"u64@0\" or \"dec@0\"");
+        }
+        reader_leave(reader, place);
+    }
+}
+
+void parse_pushes(struct parse *parse, const cJSON *json, struct scenario_behavior *behavior)
+{
+    struct reader *reader = &parse->reader;
+    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : 0;
+    if (count < 1 || count > TREE_PUSHES_MAX) {
+        reader_expected(reader, json,
+                        "an array of 1 to 16 rules { \"match\", \"verify\", "
+                        "\"fanout\" }");
+        return;
+    }
+    if (parse->framing->type == FRAMING_RAW) {
+        reader_mistake(reader, "raw framing has no messages to look into");
+        return;
+    }
+    behavior->pushes = arena_take(parse->arena, (size_t)count * sizeof(*behavior->pushes));
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        if (behavior->pushes == NULL) {
+            return;
+        }
+        size_t place = reader_enter_index(reader, behavior->pushes_count);
+        parse__push(parse, item, &behavior->pushes[behavior->pushes_count++]);
+        reader_leave(reader, place);
+    }
+}
+
+/* setup, loop, teardown, in the order in which they are played. */
+static void parse__phases(struct parse *parse, const cJSON *json,
+                          struct scenario_behavior *behavior)
+{
+    struct reader *reader = &parse->reader;
+    parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
+    parse->in_setup = true;
+    behavior->setup = parse__phase(parse, json, "setup");
+    parse->in_setup = false;
+    parse->flow.has_link_step = false;
+    parse->flow.opens = false;
+    parse->flow.takes_time = false;
+    enum parse_link link = parse->flow.link;
+    uint32_t mistakes_count = reader->mistakes_count;
+    behavior->loop = parse__phase(parse, json, "loop");
+    behavior->loop_opens = parse->flow.has_link_step && parse->flow.opens;
+    size_t place = reader_enter(reader, "loop");
+    if (behavior->loop != NULL && parse->flow.link != link && !behavior->loop_opens) {
+        reader_mistake(reader, "the second pass would begin without the connection that the first "
+                               "began with: begin it with { \"reconnect\": \"now\" }");
+    }
+    if (behavior->loop != NULL && !parse->flow.takes_time &&
+        reader->mistakes_count == mistakes_count) {
+        reader_mistake(reader, "expected a step that takes time in every pass, such as a request "
+                               "or a think: without one it would spin");
+    }
+    reader_leave(reader, place);
+    /* Teardown is played on an open connection only, but for what setup and loop sent and
+     * captured there is no promise that they came so far. */
+    parse->flow.link = PARSE_LINK_OPEN;
+    behavior->teardown = parse__phase(parse, json, "teardown");
+}
+
 void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
                     struct scenario_behavior *behavior)
 {
-    static const char *const keys[] = {"name",     "weight", "on_disconnect", "setup", "loop",
-                                       "teardown", NULL};
-    static const char *const on_disconnect[] = {"stop", "reconnect", NULL};
+    static const char *const keys[] = {"name", "weight",   "on_disconnect", "setup",
+                                       "loop", "teardown", "on_push",       NULL};
     struct reader *reader = &parse->reader;
     if (!reader_object(reader, json, keys)) {
         return;
     }
     parse__name(parse, json, index, behavior);
     parse__weight(parse, json, behavior);
-    uint32_t choice = 0;
-    if (reader_choice(reader, json, "on_disconnect", on_disconnect, &choice)) {
-        behavior->on_disconnect = (enum on_disconnect)choice;
-    }
-    parse->captures_count = 0;
-    parse->repeats_depth_max = 0;
-    parse__collect_captures(parse, json);
-    parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
-    behavior->setup = parse__phase(parse, json, "setup");
-    parse->flow.has_link_step = false;
-    enum parse_link link = parse->flow.link;
-    behavior->loop = parse__phase(parse, json, "loop");
-    behavior->loop_opens = parse->flow.has_link_step && parse->flow.opens;
-    if (behavior->loop != NULL && parse->flow.link != link && !behavior->loop_opens) {
-        size_t place = reader_enter(reader, "loop");
-        reader_mistake(reader, "the second pass would begin without the connection that the first "
-                               "began with: begin it with { \"reconnect\": \"now\" }");
+    parse__on_disconnect(parse, json, behavior);
+    parse->names_count = 0;
+    parse->words_count = 0;
+    parse->tables_used = 0;
+    parse__collect_names(parse, json);
+    parse__phases(parse, json, behavior);
+    if (reader_get(json, "on_push") != NULL) {
+        size_t place = reader_enter(reader, "on_push");
+        parse_pushes(parse, reader_get(json, "on_push"), behavior);
         reader_leave(reader, place);
     }
-    /* Teardown is played on an open connection only, but for what setup and loop sent and
-     * captured there is no promise that they came so far. */
-    parse->flow.link = PARSE_LINK_OPEN;
-    behavior->teardown = parse__phase(parse, json, "teardown");
-    behavior->captures_count = parse->captures_count;
-    behavior->repeats_depth = parse->repeats_depth_max;
+    behavior->words_count = parse->words_count;
+    behavior->tables = parse->tables_used;
 }

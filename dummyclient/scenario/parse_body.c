@@ -1,16 +1,17 @@
 /* Bodies: what a message carries. */
+#include "core/file.h"
 #include "scenario/encoding.h"
 #include "scenario/parse.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static const char *const parse__body_keys[] = {"text",    "hex",  "base64", "random",
-                                               "pattern", "zero", NULL};
+static const char *const parse__body_keys[] = {"text", "hex",  "base64", "random", "pattern",
+                                               "zero", "file", "fields", NULL};
 
-/* Takes a constant's bytes from the arena, within what a scenario may hold. */
-static uint8_t *parse__constant(struct parse *parse, size_t bytes, struct body *body)
+uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body)
 {
     parse->constant_bytes += bytes;
     if (bytes > FRAMING_FRAME_BYTES_MAX || parse->constant_bytes > TREE_CONSTANT_BYTES_MAX) {
@@ -36,7 +37,7 @@ static void parse__encoded(struct parse *parse, const cJSON *json, bool hex, str
         reader_expected(&parse->reader, json, "a text");
         return;
     }
-    uint8_t *out = parse__constant(parse, strlen(json->valuestring), body);
+    uint8_t *out = parse_constant(parse, strlen(json->valuestring), body);
     if (out == NULL) {
         return;
     }
@@ -126,7 +127,7 @@ static void parse__pattern(struct parse *parse, const cJSON *json, bool zero, st
         !reader_u32(reader, json, "bytes", 0, FRAMING_FRAME_BYTES_MAX, &bytes)) {
         return;
     }
-    uint8_t *out = parse__constant(parse, bytes, body);
+    uint8_t *out = parse_constant(parse, bytes, body);
     if (out == NULL || zero) {
         return;
     }
@@ -150,6 +151,31 @@ static void parse__pattern(struct parse *parse, const cJSON *json, bool zero, st
     }
 }
 
+/* The bytes of a file, as they are. */
+static void parse__file(struct parse *parse, const cJSON *json, struct body *body)
+{
+    if (!cJSON_IsString(json) || json->valuestring[0] == '\0') {
+        reader_expected(&parse->reader, json, "the path of a file");
+        return;
+    }
+    struct error error = {""};
+    char *data = NULL;
+    size_t bytes = 0;
+    const char *path = parse_path(parse, json->valuestring);
+    if (path == NULL) {
+        return;
+    }
+    if (!file_read(path, FRAMING_FRAME_BYTES_MAX, &data, &bytes, &error)) {
+        reader_mistake(&parse->reader, "%s", error.text);
+        return;
+    }
+    uint8_t *out = parse_constant(parse, bytes, body);
+    if (out != NULL) {
+        memcpy(out, data, bytes);
+    }
+    free(data);
+}
+
 static void parse__body_form(struct parse *parse, const cJSON *form, struct body *body)
 {
     if (strcmp(form->string, "text") == 0) {
@@ -166,6 +192,10 @@ static void parse__body_form(struct parse *parse, const cJSON *form, struct body
         parse__pattern(parse, form, false, body);
     } else if (strcmp(form->string, "zero") == 0) {
         parse__pattern(parse, form, true, body);
+    } else if (strcmp(form->string, "file") == 0) {
+        parse__file(parse, form, body);
+    } else if (strcmp(form->string, "fields") == 0) {
+        parse_fields(parse, form, body);
     }
 }
 
@@ -181,7 +211,7 @@ void parse_body(struct parse *parse, const cJSON *json, struct body *body)
     if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
         reader_expected(&parse->reader, json,
                         "\"none\" or an object with one of `text`, `hex`, `base64`, `random`, "
-                        "`pattern`, `zero`");
+                        "`pattern`, `zero`, `file`, `fields`");
         return;
     }
     if (!reader_object(&parse->reader, json, parse__body_keys)) {

@@ -6,32 +6,24 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { PARSE_CONNECTIONS_MAX = 1000000 };
 #define PARSE_DAY_NS          (INT64_C(86400) * NS_PER_S)
 #define PARSE_DURATION_NS_MAX (30 * PARSE_DAY_NS)
 
-static void parse__stage(struct reader *reader, const cJSON *json, struct scenario_stage *stage)
+/* "20/s", or { "from", "to" }. */
+static void parse__stage_rate(struct reader *reader, const cJSON *json, const char *key,
+                              struct scenario_stage *stage)
 {
-    static const char *const keys[] = {"duration", "rate", NULL};
     static const char *const ramp_keys[] = {"from", "to", NULL};
-    if (!reader_object(reader, json, keys)) {
-        return;
-    }
-    if (reader_require(reader, json, "duration", "how long the stage takes, such as \"30s\"")) {
-        reader_duration(reader, json, "duration", 1, PARSE_DURATION_NS_MAX, &stage->duration_ns);
-    }
-    const cJSON *rate = reader_require(
-        reader, json, "rate", "a rate such as \"20/s\", or { \"from\": ..., \"to\": ... }");
-    if (rate == NULL) {
-        return;
-    }
+    const cJSON *rate = reader_get(json, key);
     stage->has_rate = true;
-    stage->connections_to = -1;
+    stage->per_connection = key[4] != '\0';
     if (!cJSON_IsObject(rate)) {
-        reader_rate(reader, json, "rate", &stage->rate_from_per_s);
+        reader_rate(reader, json, key, &stage->rate_from_per_s);
         stage->rate_to_per_s = stage->rate_from_per_s;
         return;
     }
-    size_t place = reader_enter(reader, "rate");
+    size_t place = reader_enter(reader, key);
     if (reader_object(reader, rate, ramp_keys)) {
         if (reader_require(reader, rate, "from", "a rate such as \"0/s\"")) {
             reader_rate(reader, rate, "from", &stage->rate_from_per_s);
@@ -41,6 +33,95 @@ static void parse__stage(struct reader *reader, const cJSON *json, struct scenar
         }
     }
     reader_leave(reader, place);
+}
+
+/* 100, or { "from", "to" }. */
+static void parse__stage_connections(struct reader *reader, const cJSON *json,
+                                     struct scenario_stage *stage)
+{
+    static const char *const ramp_keys[] = {"from", "to", NULL};
+    const cJSON *connections = reader_get(json, "connections");
+    stage->has_connections = true;
+    if (!cJSON_IsObject(connections)) {
+        reader_u32(reader, json, "connections", 0, PARSE_CONNECTIONS_MAX, &stage->connections_from);
+        stage->connections_to = stage->connections_from;
+        return;
+    }
+    size_t place = reader_enter(reader, "connections");
+    if (reader_object(reader, connections, ramp_keys)) {
+        if (reader_require(reader, connections, "from", "a number of connections")) {
+            reader_u32(reader, connections, "from", 0, PARSE_CONNECTIONS_MAX,
+                       &stage->connections_from);
+        }
+        if (reader_require(reader, connections, "to", "a number of connections")) {
+            reader_u32(reader, connections, "to", 0, PARSE_CONNECTIONS_MAX, &stage->connections_to);
+        }
+    }
+    reader_leave(reader, place);
+}
+
+static void parse__stage(struct reader *reader, const cJSON *json, struct scenario_stage *stage)
+{
+    static const char *const keys[] = {"duration", "rate", "rate_per_connection", "connections",
+                                       NULL};
+    if (!reader_object(reader, json, keys)) {
+        return;
+    }
+    if (reader_require(reader, json, "duration", "how long the stage takes, such as \"30s\"")) {
+        reader_duration(reader, json, "duration", 1, PARSE_DURATION_NS_MAX, &stage->duration_ns);
+    }
+    bool total = reader_get(json, "rate") != NULL;
+    bool each = reader_get(json, "rate_per_connection") != NULL;
+    bool connections = reader_get(json, "connections") != NULL;
+    if (total && each) {
+        reader_mistake(reader, "expected `rate` or `rate_per_connection`, found both");
+    } else if (!total && !each && !connections) {
+        reader_mistake(reader, "expected `rate`, `rate_per_connection` or `connections`, found "
+                               "none of them");
+    }
+    if (total) {
+        parse__stage_rate(reader, json, "rate", stage);
+    } else if (each) {
+        parse__stage_rate(reader, json, "rate_per_connection", stage);
+    }
+    if (connections) {
+        parse__stage_connections(reader, json, stage);
+    }
+    if (stage->per_connection && stage->rate_from_per_s != stage->rate_to_per_s &&
+        stage->connections_from != stage->connections_to) {
+        reader_mistake(reader, "both the connections and the rate of each of them change here: "
+                               "let one of them hold");
+    }
+}
+
+/* All stages with a rate, or none; and the number of connections that the run begins with. */
+static void parse__check_stages(struct reader *reader, bool wrong, struct scenario_load *load)
+{
+    uint32_t with_rate = 0;
+    uint32_t most = 0;
+    bool counted = false;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        const struct scenario_stage *stage = &load->stages[i];
+        with_rate += stage->has_rate;
+        counted = counted || stage->has_connections;
+        most = stage->connections_from > most ? stage->connections_from : most;
+        most = stage->connections_to > most ? stage->connections_to : most;
+    }
+    if (with_rate != 0 && load->has_rate) {
+        reader_mistake(reader, "the stages have rates, and `%s` says another",
+                       load->per_connection ? "load.rate_per_connection" : "load.rate");
+    } else if (with_rate != 0 && with_rate != load->stages_count) {
+        reader_mistake(reader,
+                       "%" PRIu32 " of %" PRIu32 " stages have a rate: give all of them "
+                       "one, or none (`rate` then holds for all, or the loop is closed)",
+                       with_rate, load->stages_count);
+    }
+    if (counted && !load->has_connections) {
+        load->connections = load->stages[0].has_connections ? load->stages[0].connections_from : 0;
+    }
+    if (counted && most == 0 && load->connections == 0 && !wrong) {
+        reader_mistake(reader, "expected a connection in one of the stages, found none");
+    }
 }
 
 static void parse__stages(struct reader *reader, const cJSON *json, struct scenario_load *load)
@@ -57,6 +138,7 @@ static void parse__stages(struct reader *reader, const cJSON *json, struct scena
     }
     load->stages_count = (uint32_t)count;
     load->duration_ns = 0;
+    uint32_t mistakes_count = reader->mistakes_count;
     uint32_t index = 0;
     const cJSON *stage = NULL;
     cJSON_ArrayForEach(stage, json)
@@ -71,6 +153,7 @@ static void parse__stages(struct reader *reader, const cJSON *json, struct scena
         reader_leave(reader, place);
         index++;
     }
+    parse__check_stages(reader, reader->mistakes_count > mistakes_count, load);
 }
 
 /* Two keys of which only one makes sense. */
@@ -84,30 +167,70 @@ static void parse__exclude(struct reader *reader, const cJSON *json, const char 
     }
 }
 
+static void parse__rates(struct reader *reader, const cJSON *json, struct scenario_load *load)
+{
+    load->has_rate = reader_rate(reader, json, "rate", &load->rate_per_s);
+    if (reader_get(json, "rate_per_connection") != NULL) {
+        parse__exclude(reader, json, "rate_per_connection", "rate");
+        load->per_connection = true;
+        load->has_rate = reader_rate(reader, json, "rate_per_connection", &load->rate_per_s);
+    }
+    reader_rate(reader, json, "max_catch_up_rate", &load->catch_up_max_per_s);
+    const cJSON *stages = reader_get(json, "stages");
+    if (stages == NULL) {
+        return;
+    }
+    parse__exclude(reader, json, "stages", "duration");
+    size_t place = reader_enter(reader, "stages");
+    parse__stages(reader, stages, load);
+    reader_leave(reader, place);
+}
+
+/* What only an open loop has. */
+static void parse__check_open(struct reader *reader, const cJSON *json,
+                              const struct scenario_load *load)
+{
+    static const char *const keys[] = {"late", "max_catch_up_rate"};
+    bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !open; i++) {
+        size_t place = reader_enter(reader, keys[i]);
+        if (reader_get(json, keys[i]) != NULL) {
+            reader_mistake(reader, "only a load with a rate has late arrivals: add `rate`");
+        }
+        reader_leave(reader, place);
+    }
+}
+
 void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *load)
 {
-    static const char *const keys[] = {
-        "connections", "connect_rate", "connect_timeout", "rate",      "stages", "duration",
-        "warmup",      "drain",        "arrival",         "in_flight", "seed",   NULL};
+    static const char *const keys[] = {"connections",
+                                       "connect_rate",
+                                       "connect_timeout",
+                                       "rate",
+                                       "rate_per_connection",
+                                       "stages",
+                                       "duration",
+                                       "warmup",
+                                       "drain",
+                                       "late",
+                                       "max_catch_up_rate",
+                                       "arrival",
+                                       "in_flight",
+                                       "seed",
+                                       NULL};
     static const char *const arrivals[] = {"constant", "poisson", NULL};
+    static const char *const lates[] = {"queue", "drop", NULL};
     if (!reader_object(reader, json, keys)) {
         return;
     }
-    reader_u32(reader, json, "connections", 1, 1000000, &load->connections);
+    load->has_connections =
+        reader_u32(reader, json, "connections", 1, PARSE_CONNECTIONS_MAX, &load->connections);
     reader_rate(reader, json, "connect_rate", &load->connect_rate_per_s);
     reader_duration(reader, json, "connect_timeout", NS_PER_MS, PARSE_DAY_NS,
                     &load->connect_timeout_ns);
-    load->has_rate = reader_rate(reader, json, "rate", &load->rate_per_s);
     reader_duration(reader, json, "duration", NS_PER_MS, PARSE_DURATION_NS_MAX, &load->duration_ns);
-    const cJSON *stages = reader_get(json, "stages");
-    if (stages != NULL) {
-        parse__exclude(reader, json, "stages", "rate");
-        parse__exclude(reader, json, "stages", "duration");
-        size_t place = reader_enter(reader, "stages");
-        parse__stages(reader, stages, load);
-        reader_leave(reader, place);
-        load->has_rate = true;
-    }
+    parse__rates(reader, json, load);
+    parse__check_open(reader, json, load);
     if (reader_duration(reader, json, "warmup", 0, PARSE_DURATION_NS_MAX, &load->warmup_ns) &&
         load->duration_ns > 0 && load->warmup_ns >= load->duration_ns) {
         size_t place = reader_enter(reader, "warmup");
@@ -115,9 +238,12 @@ void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *
         reader_leave(reader, place);
     }
     reader_duration(reader, json, "drain", 0, PARSE_DAY_NS, &load->drain_ns);
-    uint32_t arrival = ARRIVAL_CONSTANT;
-    if (reader_choice(reader, json, "arrival", arrivals, &arrival)) {
-        load->arrival = arrival == 1 ? ARRIVAL_POISSON : ARRIVAL_CONSTANT;
+    uint32_t choice = 0;
+    if (reader_choice(reader, json, "arrival", arrivals, &choice)) {
+        load->arrival = choice == 1 ? ARRIVAL_POISSON : ARRIVAL_CONSTANT;
+    }
+    if (reader_choice(reader, json, "late", lates, &choice)) {
+        load->late = choice == 1 ? LATE_DROP : LATE_QUEUE;
     }
     reader_u32(reader, json, "in_flight", 1, 1024, &load->in_flight);
     int64_t seed = 0;

@@ -7,67 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARSE_FIELD_EXPECTED "a number and its place in the body, such as \"u32@4\" or \"u16be@0\""
-
-bool parse_field(struct parse *parse, const cJSON *json, struct field *field)
-{
-    static const char *const types[] = {"u8", "u16", "u32", "u64"};
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    for (int i = 3; i >= 0; i--) {
-        size_t bytes = strlen(types[i]);
-        if (strncmp(text, types[i], bytes) != 0) {
-            continue;
-        }
-        const char *rest = text + bytes;
-        bool big_endian = parse->framing->big_endian;
-        if (strncmp(rest, "be", 2) == 0 || strncmp(rest, "le", 2) == 0) {
-            big_endian = rest[0] == 'b';
-            rest += 2;
-        }
-        uint32_t offset = 0;
-        bool valid = rest[0] == '@' && rest[1] != '\0' && strlen(rest) <= 9;
-        for (rest++; valid && *rest != '\0'; rest++) {
-            valid = *rest >= '0' && *rest <= '9';
-            offset = offset * 10 + (uint32_t)(*rest - '0');
-        }
-        if (!valid || offset >= FRAMING_FRAME_BYTES_MAX) {
-            break;
-        }
-        *field = (struct field){
-            .offset = offset, .bytes_count = (uint8_t)(1 << i), .big_endian = big_endian};
-        return true;
-    }
-    reader_expected(&parse->reader, json, PARSE_FIELD_EXPECTED);
-    return false;
-}
+#define PARSE_PLACE "a number and its place in the body, such as \"u32@4\" or \"dec@1\""
 
 /* "equals": a number, or "${captured}". */
 static void parse__field_value(struct parse *parse, const cJSON *json, struct match *match)
 {
-    struct reader *reader = &parse->reader;
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    size_t bytes = strlen(text);
-    if (cJSON_IsNumber(json)) {
-        int64_t value = 0;
-        match->source = MATCH_FIELD_VALUE;
-        if (reader_integer_here(reader, json, 0, INT64_C(9007199254740992), &value)) {
-            match->value = (uint64_t)value;
-        }
-    } else if (bytes > 3 && text[0] == '$' && text[1] == '{' && text[bytes - 1] == '}') {
-        match->source = MATCH_FIELD_CAPTURE;
-        match->capture = parse_capture_index(parse, text + 2, bytes - 3);
-        if (match->capture == UINT32_MAX) {
-            match->capture = 0;
-            reader_expected(reader, json, "the name of a captured variable");
-        }
-    } else {
-        reader_expected(reader, json, "a whole number or a captured \"${name}\"");
+    struct value value;
+    if (!parse_number(parse, json, &value)) {
+        return;
     }
+    if (value.operation != VALUE_ALONE ||
+        (value.left.source != OPERAND_NUMBER && value.left.source != OPERAND_VARIABLE)) {
+        reader_expected(&parse->reader, json, "a whole number or a captured \"${name}\"");
+        return;
+    }
+    bool of_double = match->field.type == VALUE_F64;
+    if (of_double != (value.type == VALUE_F64)) {
+        reader_expected(&parse->reader, json,
+                        of_double ? "a number that is not whole, such as 0.5" : "a whole number");
+        return;
+    }
+    bool captured = value.left.source == OPERAND_VARIABLE;
+    match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
+    match->variable = value.left.index;
+    match->value = value.left.low;
 }
 
 static bool parse__field_in_body(const struct field *field, const struct body *body)
 {
-    return (uint64_t)field->offset + field->bytes_count <= body->bytes_min;
+    return (uint64_t)field->offset + field->bytes_count <= body->bytes_min &&
+           (!field->is_digits || body->type != BODY_RANDOM);
 }
 
 /* "field": "u64@0" (the same as in what was sent), or { "at", "sent" | "equals" }. */
@@ -81,7 +50,7 @@ static void parse__match_field(struct parse *parse, const cJSON *json, const str
         if (!reader_object(reader, json, keys)) {
             return;
         }
-        const cJSON *at = reader_require(reader, json, "at", PARSE_FIELD_EXPECTED);
+        const cJSON *at = reader_require(reader, json, "at", PARSE_PLACE);
         size_t place = reader_enter(reader, "at");
         bool valid = at != NULL && parse_field(parse, at, &match->field);
         reader_leave(reader, place);
@@ -124,8 +93,8 @@ static void parse__match_field(struct parse *parse, const cJSON *json, const str
     }
 }
 
-static void parse__match(struct parse *parse, const cJSON *json, const struct send *sent,
-                         struct match *match)
+void parse_match(struct parse *parse, const cJSON *json, const struct send *sent,
+                 struct match *match)
 {
     static const char *const keys[] = {"id", "field", NULL};
     struct reader *reader = &parse->reader;
@@ -160,110 +129,46 @@ static void parse__match(struct parse *parse, const cJSON *json, const struct se
     }
 }
 
-static void parse__same_body(struct parse *parse, const cJSON *json, struct verify *verify)
-{
-    static const char *const keys[] = {"skip_bytes", NULL};
-    verify->type = VERIFY_SAME_BODY;
-    if (!parse->flow.has_sent) {
-        reader_mistake(&parse->reader, "expected a send before it, found none");
-    }
-    if (json != NULL && reader_object(&parse->reader, json, keys)) {
-        reader_u32(&parse->reader, json, "skip_bytes", 0, FRAMING_FRAME_BYTES_MAX,
-                   &verify->skip_bytes);
-    }
-}
-
-/* equals, starts_with, contains; the reader stands at the key. */
-static void parse__verify_body(struct parse *parse, const cJSON *json, enum verify_type type,
-                               struct verify *verify)
+/* raw framing: how many bytes a reply has. */
+static void parse__reply_bytes(struct parse *parse, const cJSON *json, const struct send *sent,
+                               struct wait *wait)
 {
     struct reader *reader = &parse->reader;
-    uint32_t mistakes_count = reader->mistakes_count;
-    verify->type = type;
-    parse_body(parse, json, &verify->body);
-    if (reader->mistakes_count > mistakes_count) {
-        return;
-    }
-    bool random = verify->body.type == BODY_RANDOM;
-    for (uint32_t i = 0; i < verify->body.parts_count; i++) {
-        random = random || verify->body.parts[i].type == PART_RANDOM;
-    }
-    if (random) {
-        reader_mistake(reader, "nothing random can be expected: use \"same_body\"");
-    } else if (type == VERIFY_CONTAINS && verify->body.type != BODY_CONSTANT) {
-        reader_mistake(reader, "expected constant bytes, found a text with ${...}");
-    } else if (type != VERIFY_EQUALS && verify->body.bytes_max == 0) {
-        reader_mistake(reader, "expected at least one byte, found none");
-    }
-}
-
-static void parse__verify(struct parse *parse, const cJSON *json, struct verify *verify)
-{
-    static const char *const keys[] = {"same_body", "equals", "starts_with", "contains", NULL};
-    static const char *const words[] = {"none", "same_body", NULL};
-    struct reader *reader = &parse->reader;
-    *verify = (struct verify){.type = VERIFY_NONE};
-    if (json == NULL) {
-        return;
-    }
-    if (cJSON_IsString(json)) {
-        uint32_t word = 0;
-        if (reader_choice_here(reader, json, words, &word) && word == 1) {
-            parse__same_body(parse, NULL, verify);
-        }
-    } else if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
-        reader_expected(reader, json,
-                        "\"none\", \"same_body\" or an object with one of `same_body`, `equals`, "
-                        "`starts_with`, `contains`");
-    } else if (reader_object(reader, json, keys)) {
-        const cJSON *form = json->child;
-        size_t place = reader_enter(reader, form->string);
-        if (strcmp(form->string, "same_body") == 0) {
-            parse__same_body(parse, form, verify);
-        } else if (strcmp(form->string, "equals") == 0) {
-            parse__verify_body(parse, form, VERIFY_EQUALS, verify);
-        } else if (strcmp(form->string, "starts_with") == 0) {
-            parse__verify_body(parse, form, VERIFY_STARTS_WITH, verify);
-        } else if (strcmp(form->string, "contains") == 0) {
-            parse__verify_body(parse, form, VERIFY_CONTAINS, verify);
-        }
+    const cJSON *bytes = reader_get(json, "bytes");
+    const struct verify *verify = &wait->verify;
+    bool raw = parse->framing->type == FRAMING_RAW;
+    if (bytes != NULL && !raw) {
+        size_t place = reader_enter(reader, "bytes");
+        reader_mistake(reader, "only raw framing needs it: this framing says where a reply ends");
         reader_leave(reader, place);
-    }
-    if (verify->type != VERIFY_NONE && parse->framing->type == FRAMING_RAW) {
-        reader_mistake(reader, "raw framing has no messages to compare: give a framing that says "
-                               "where they end");
-    }
-}
-
-/* { "name": "u64@0", ... }. Names were collected before the steps were read. */
-static void parse__captures(struct parse *parse, const cJSON *json, struct wait *wait)
-{
-    struct reader *reader = &parse->reader;
-    if (!reader_object(reader, json, NULL)) {
         return;
     }
-    wait->captures =
-        arena_take(parse->arena, (size_t)(cJSON_GetArraySize(json) + 1) * sizeof(*wait->captures));
-    const cJSON *member = NULL;
-    cJSON_ArrayForEach(member, json)
-    {
-        uint32_t index = 0;
-        while (index < parse->captures_count &&
-               strcmp(parse->captures[index], member->string) != 0) {
-            index++;
-        }
-        char shown[TREE_NAME_BYTES_MAX + 1];
-        snprintf(shown, sizeof(shown), "%s", member->string);
-        size_t place = reader_enter(reader, shown);
-        struct field field;
-        bool valid = parse_field(parse, member, &field);
-        reader_leave(reader, place);
-        if (valid && index < parse->captures_count && wait->captures != NULL) {
-            wait->captures[wait->captures_count++] =
-                (struct capture){.index = index, .field = field};
-            parse->flow.captured |= UINT64_C(1) << index;
+    if (!raw) {
+        return;
+    }
+    if (bytes != NULL) {
+        reader_u32(reader, json, "bytes", 1, FRAMING_FRAME_BYTES_MAX, &wait->bytes_count);
+    } else if (verify->type == VERIFY_SAME_BODY) {
+        wait->bytes_as_sent = true;
+    } else if (verify->type == VERIFY_EQUALS) {
+        wait->bytes_count = verify->body.bytes_max;
+        if (verify->body.bytes_min != verify->body.bytes_max) {
+            reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is: the body "
+                                   "to compare with has no fixed size");
         }
     }
+    bool compares = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
+                    verify->type == VERIFY_STARTS_WITH;
+    if ((verify->type != VERIFY_NONE && !compares) || verify->next != NULL ||
+        verify->skip_bytes > 0 || wait->captures_count > 0 ||
+        wait->match.source != MATCH_FIELD_NONE) {
+        reader_mistake(reader, "raw framing has no messages to look into: only `same_body`, "
+                               "`equals` and `starts_with` work, byte after byte");
+    } else if (verify->type == VERIFY_STARTS_WITH && bytes == NULL) {
+        reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is, beside "
+                               "`starts_with`");
+    }
+    (void)sent;
 }
 
 void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait)
@@ -272,21 +177,29 @@ void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent,
     struct reader *reader = &parse->reader;
     *wait = (struct wait){.replies_count = 1, .within_ns = 5 * NS_PER_S};
     size_t place = reader_enter(reader, "match");
-    parse__match(parse, reader_get(json, "match"), sent, &wait->match);
+    parse_match(parse, reader_get(json, "match"), sent, &wait->match);
     reader_leave(reader, place);
     place = reader_enter(reader, "verify");
-    parse__verify(parse, reader_get(json, "verify"), &wait->verify);
+    parse_verify(parse, reader_get(json, "verify"), &wait->verify);
     reader_leave(reader, place);
     reader_u32(reader, json, "count", 1, 1000000, &wait->replies_count);
     reader_duration(reader, json, "within", NS_PER_MS, 86400 * NS_PER_S, &wait->within_ns);
+    reader_bool(reader, json, "optional", &wait->optional);
     uint32_t on_timeout = 0;
     if (reader_choice(reader, json, "on_timeout", timeouts, &on_timeout)) {
         wait->on_timeout = (enum on_timeout)on_timeout;
     }
+    if (wait->optional && wait->on_timeout != ON_TIMEOUT_CONTINUE) {
+        place = reader_enter(reader, "optional");
+        reader_mistake(reader, "what may be missing cannot end in `on_timeout`: leave one out");
+        reader_leave(reader, place);
+    }
     const cJSON *captures = reader_get(json, "capture");
     if (captures != NULL) {
         place = reader_enter(reader, "capture");
-        parse__captures(parse, captures, wait);
+        parse_captures(parse, captures, wait);
         reader_leave(reader, place);
     }
+    parse__reply_bytes(parse, json, sent, wait);
+    parse->flow.takes_time = true;
 }

@@ -12,6 +12,7 @@ struct program__compiler {
     const struct scenario *scenario;
     struct error *error;
     uint32_t counters_open;
+    uint32_t barriers; /* of the behavior */
 };
 
 /* The program step of a request's name: the same name is the same step, whoever plays it. */
@@ -34,6 +35,11 @@ static bool program__name_step(struct program__compiler *compiler, const char *n
 
 static bool program__body_is_unique(const struct body *body)
 {
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        if (body->parts[i].form == PART_RANDOM && body->parts[i].bytes_min >= 8) {
+            return true;
+        }
+    }
     return body->type == BODY_RANDOM && body->bytes_min >= 8;
 }
 
@@ -88,23 +94,127 @@ static struct instruction *program__emit(struct program *program, enum instructi
 
 static bool program__steps(struct program__compiler *compiler, const struct step *step);
 
+/* The place of a name in a list that the parser has kept short enough. */
+static uint8_t program__name(const char **names, uint32_t *count, const char *name)
+{
+    uint32_t index = 0;
+    while (index < *count && strcmp(names[index], name) != 0) {
+        index++;
+    }
+    if (index == *count) {
+        names[(*count)++] = name;
+    }
+    return (uint8_t)index;
+}
+
 static bool program__repeat(struct program__compiler *compiler, const struct step *step)
 {
+    static const enum instruction_op begins[] = {OP_REPEAT_BEGIN, OP_FOR_BEGIN, OP_JUMP};
+    static const enum instruction_op ends[] = {OP_REPEAT_END, OP_FOR_END, OP_UNTIL_END};
     struct program *program = compiler->program;
-    struct instruction *begin = program__emit(program, OP_REPEAT_BEGIN);
+    struct instruction *begin = program__emit(program, begins[step->repeat]);
     uint32_t target = program->code_count;
     uint8_t counter = (uint8_t)compiler->counters_open++;
     begin->times = step->times;
+    begin->after_ns = step->after_ns;
     begin->counter = counter;
+    begin->target = target;
     if (compiler->counters_open > program->counters_count) {
         program->counters_count = compiler->counters_open;
     }
     bool valid = program__steps(compiler, step->child);
-    struct instruction *end = program__emit(program, OP_REPEAT_END);
+    struct instruction *end = program__emit(program, ends[step->repeat]);
     end->target = target;
     end->counter = counter;
     compiler->counters_open--;
     return valid;
+}
+
+static bool program__if(struct program__compiler *compiler, const struct step *step)
+{
+    struct program *program = compiler->program;
+    struct instruction *test = program__emit(program, OP_IF);
+    test->condition = &step->condition;
+    bool valid = program__steps(compiler, step->child);
+    struct instruction *jump = program__emit(program, OP_JUMP);
+    test->target = program->code_count;
+    valid = valid && program__steps(compiler, step->other);
+    jump->target = program->code_count;
+    return valid;
+}
+
+static bool program__choose(struct program__compiler *compiler, const struct step *step)
+{
+    struct program *program = compiler->program;
+    struct instruction *choose = program__emit(program, OP_CHOOSE);
+    struct choice *choice = arena_take(&program->arena, sizeof(*choice));
+    uint32_t *jumps = arena_take(&program->arena, step->branches_count * sizeof(*jumps));
+    double sum = 0;
+    double below = 0;
+    bool valid = true;
+    if (choice == NULL || jumps == NULL) {
+        return true; /* the arena says so at the end */
+    }
+    choice->count = step->branches_count;
+    choice->below = arena_take(&program->arena, choice->count * sizeof(*choice->below));
+    choice->targets = arena_take(&program->arena, choice->count * sizeof(*choice->targets));
+    for (uint32_t i = 0; i < choice->count; i++) {
+        sum += step->branches[i].weight;
+    }
+    for (uint32_t i = 0; i < choice->count && !program->arena.failed && valid; i++) {
+        below += step->branches[i].weight / sum;
+        choice->below[i] = i + 1 == choice->count ? 1 : below;
+        choice->targets[i] = program->code_count;
+        valid = program__steps(compiler, step->branches[i].steps);
+        jumps[i] = program->code_count;
+        program__emit(program, OP_JUMP);
+    }
+    for (uint32_t i = 0; i < choice->count; i++) {
+        program->code[jumps[i]].target = program->code_count;
+    }
+    choose->choice = choice;
+    return valid;
+}
+
+/* Steps about the connection and the run. */
+static bool program__link_step(struct program__compiler *compiler, const struct step *step)
+{
+    struct program *program = compiler->program;
+    struct instruction *instruction;
+    switch (step->type) {
+    case STEP_BARRIER:
+        instruction = program__emit(program, OP_BARRIER);
+        instruction->wait = &step->wait;
+        instruction->index =
+            program__name(program->barrier_names, &program->barriers_count, step->name);
+        compiler->barriers |= UINT32_C(1) << instruction->index;
+        if (step->wait.within_ns > program->barrier_within_ns) {
+            program->barrier_within_ns = step->wait.within_ns;
+        }
+        return true;
+    case STEP_DISCONNECT:
+        program__emit(program, OP_DISCONNECT)->disconnect = (uint8_t)step->disconnect;
+        return true;
+    case STEP_RECONNECT:
+        instruction = program__emit(program, OP_RECONNECT);
+        instruction->after_ns = step->after_ns;
+        instruction->back_off = step->back_off.first_ns > 0 ? &step->back_off : NULL;
+        return true;
+    case STEP_EXPECT_CLOSE:
+        program__emit(program, OP_EXPECT_CLOSE)->wait = &step->wait;
+        return true;
+    case STEP_AT:
+        program__emit(program, OP_AT)->after_ns = step->after_ns;
+        return true;
+    case STEP_MARK:
+        program__emit(program, OP_MARK)->index =
+            program__name(program->mark_names, &program->marks_count, step->name);
+        return true;
+    default:
+        program->logs = true;
+        program__emit(program, OP_LOG)->text = &step->text;
+        return true;
+    }
 }
 
 static bool program__step(struct program__compiler *compiler, const struct step *step)
@@ -131,14 +241,16 @@ static bool program__step(struct program__compiler *compiler, const struct step 
         return true;
     case STEP_REPEAT:
         return program__repeat(compiler, step);
-    case STEP_DISCONNECT:
-        program__emit(program, OP_DISCONNECT)->disconnect = (uint8_t)step->disconnect;
+    case STEP_CHOOSE:
+        return program__choose(compiler, step);
+    case STEP_IF:
+        return program__if(compiler, step);
+    case STEP_SET:
+        program__emit(program, OP_SET)->set = step->sets;
         return true;
-    case STEP_RECONNECT:
-        program__emit(program, OP_RECONNECT)->after_ns = step->after_ns;
-        return true;
+    default:
+        return program__link_step(compiler, step);
     }
-    return false;
 }
 
 static bool program__steps(struct program__compiler *compiler, const struct step *step)
@@ -160,12 +272,34 @@ static uint32_t program__range(struct program__compiler *compiler, const struct 
     return begin;
 }
 
+/* A row for each connection: known before the first of them connects. */
+static bool program__check_tables(const struct program__compiler *compiler,
+                                  const struct scenario_behavior *behavior)
+{
+    const struct scenario_tree *tree = (const struct scenario_tree *)compiler->scenario;
+    uint32_t connections = compiler->program->world.connections_count;
+    for (uint32_t i = 0; i < tree->tables_count; i++) {
+        const struct data_table *table = &tree->tables[i];
+        if ((behavior->tables >> i & 1) != 0 && table->pick == DATA_UNIQUE &&
+            table->when_out == DATA_ERROR && table->rows_count < connections) {
+            error_set(compiler->error,
+                      "%s: `data.%s`: expected a row for each of %" PRIu32 " connections, found "
+                      "%" PRIu32 " rows; add rows, or say \"when_out\": \"wrap\" or \"stop\"",
+                      compiler->scenario->path, table->name, connections, table->rows_count);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool program__behavior(struct program__compiler *compiler,
                               const struct scenario_behavior *behavior, uint32_t index)
 {
     struct program *program = compiler->program;
     struct program_behavior *compiled = &program->behaviors[index];
+    const struct scenario_tree *tree = (const struct scenario_tree *)compiler->scenario;
     bool valid = true;
+    compiler->barriers = 0;
     compiled->name = behavior->name;
     compiled->weight = behavior->weight;
     compiled->has_loop = behavior->loop != NULL;
@@ -174,10 +308,24 @@ static bool program__behavior(struct program__compiler *compiler,
     compiled->setup = program__range(compiler, behavior->setup, &valid);
     compiled->loop = program__range(compiler, behavior->loop, &valid);
     compiled->teardown = program__range(compiler, behavior->teardown, &valid);
-    if (behavior->captures_count > program->captures_count) {
-        program->captures_count = behavior->captures_count;
+    compiled->barriers = compiler->barriers;
+    compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
+    compiled->pushes = behavior->pushes;
+    compiled->pushes_count = behavior->pushes_count;
+    if (behavior->words_count > program->words_count) {
+        program->words_count = behavior->words_count;
     }
-    if (valid && compiler->scenario->load.has_rate && !compiled->has_loop) {
+    for (uint32_t i = 0; i < tree->tables_count; i++) {
+        const struct data_table *table = &tree->tables[i];
+        if ((behavior->tables >> i & 1) != 0 && table->pick != DATA_RANDOM &&
+            table->when_out != DATA_WRAP) {
+            compiled->bounded_tables |= UINT32_C(1) << i;
+        }
+    }
+    const struct scenario_load *load = &compiler->scenario->load;
+    bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
+    valid = valid && program__check_tables(compiler, behavior);
+    if (valid && open && !compiled->has_loop) {
         error_set(compiler->error,
                   "%s: `behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a number "
                   "of passes of the loop; found none",
@@ -190,10 +338,17 @@ static bool program__behavior(struct program__compiler *compiler,
 static bool program__open(struct program *program, const struct scenario *scenario)
 {
     const struct scenario_tree *tree = (const struct scenario_tree *)scenario;
-    /* A step becomes two instructions at most (repeat), a behavior has three ends. */
-    size_t code_max = 2u * (size_t)tree->steps_count + 3u * scenario->behaviors_count;
+    /* A step becomes two instructions at most (repeat, if), and one per branch; a behavior has
+     * three ends. */
+    size_t code_max = 2u * (size_t)tree->steps_count + tree->branches_count +
+                      3u * (size_t)scenario->behaviors_count;
     program->framing = scenario->framing;
     program->lanes_count = scenario->load.in_flight;
+    program->world = (struct value_world){.tables = tree->tables,
+                                          .tables_count = tree->tables_count,
+                                          .connections_count =
+                                              scenario_connections_max(&scenario->load),
+                                          .lanes_count = scenario->load.in_flight};
     program->behaviors_count = scenario->behaviors_count;
     program->code = arena_take(&program->arena, code_max * sizeof(*program->code));
     program->behaviors =
@@ -287,6 +442,50 @@ size_t program_vm_bytes(const struct program *program)
 
 uint32_t program_barriers_count(const struct program *program)
 {
-    (void)program; /* the language has no barrier step yet */
-    return 0;
+    return program->barriers_count;
+}
+
+const char *program_barrier_name(const struct program *program, uint32_t barrier)
+{
+    must(barrier < program->barriers_count);
+    return program->barrier_names[barrier];
+}
+
+uint32_t program_behavior_barriers(const struct program *program, uint32_t behavior)
+{
+    must(behavior < program->behaviors_count);
+    return program->behaviors[behavior].barriers;
+}
+
+int64_t program_barrier_within_ns(const struct program *program)
+{
+    return program->barrier_within_ns;
+}
+
+uint32_t program_marks_count(const struct program *program)
+{
+    return program->marks_count;
+}
+
+const char *program_mark_name(const struct program *program, uint32_t mark)
+{
+    must(mark < program->marks_count);
+    return program->mark_names[mark];
+}
+
+bool program_logs(const struct program *program)
+{
+    return program->logs;
+}
+
+bool program_measures_fanout(const struct program *program)
+{
+    for (uint32_t b = 0; b < program->behaviors_count; b++) {
+        for (uint32_t i = 0; i < program->behaviors[b].pushes_count; i++) {
+            if (program->behaviors[b].pushes[i].has_fanout) {
+                return true;
+            }
+        }
+    }
+    return false;
 }

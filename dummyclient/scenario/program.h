@@ -9,6 +9,7 @@
 #include "proto/frame.h"
 #include "scenario/scenario.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,7 +36,23 @@ uint32_t program_lanes_count(const struct program *program);
 uint32_t program_message_bytes_max(const struct program *program);
 /* Memory of one connection's vm, in bytes; the same for every connection. */
 size_t program_vm_bytes(const struct program *program);
-/* Number of barrier steps (named barriers), for the supervisor. */
+/* Named barriers, over all behaviors; a bit per barrier that a behavior may come to. */
 uint32_t program_barriers_count(const struct program *program);
+const char *program_barrier_name(const struct program *program, uint32_t barrier);
+uint32_t program_behavior_barriers(const struct program *program, uint32_t behavior);
+/* How long a connection waits at a barrier, at most; 0 without barriers. */
+int64_t program_barrier_within_ns(const struct program *program);
+/* Texts of mark steps. */
+uint32_t program_marks_count(const struct program *program);
+const char *program_mark_name(const struct program *program, uint32_t mark);
+bool program_logs(const struct program *program);
+/* Does anything measure fan-out? */
+bool program_measures_fanout(const struct program *program);
+
+/* program_estimate.c: requests of one pass and of setup on the average, as far as the steps say
+ * (an `if` counts as half of each side); false when a pass has no end of its own (repeat for a
+ * time). */
+bool program_estimate(const struct scenario *scenario, uint32_t behavior, double *setup,
+                      double *pass);
 
 #endif

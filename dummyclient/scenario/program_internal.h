@@ -15,8 +15,28 @@ enum instruction_op {
     OP_THINK,
     OP_REPEAT_BEGIN, /* counter = times */
     OP_REPEAT_END,   /* counter--; while it is not 0: to target */
+    OP_FOR_BEGIN,    /* counter = when it is over */
+    OP_FOR_END,      /* before that: to target */
+    OP_UNTIL_END,    /* until the run is to end: to target */
+    OP_JUMP,         /* to target */
+    OP_CHOOSE,
+    OP_IF, /* unless the condition holds: to target */
+    OP_SET,
+    OP_AT,
+    OP_MARK,
+    OP_LOG,
+    /* Steps that wait for all lanes of the connection. */
+    OP_BARRIER,
     OP_DISCONNECT,
-    OP_RECONNECT
+    OP_RECONNECT,
+    OP_EXPECT_CLOSE
+};
+
+/* choose: branch n begins at targets[n] and is taken below below[n] (and not before). */
+struct choice {
+    uint32_t count;
+    double *below; /* 0..1 */
+    uint32_t *targets;
 };
 
 /* A message, with everything that does not change encoded once. */
@@ -34,15 +54,23 @@ struct message {
 
 struct instruction {
     uint8_t op;
-    uint8_t counter; /* REPEAT */
+    uint8_t counter; /* REPEAT, FOR */
     uint8_t disconnect;
+    uint8_t index;    /* BARRIER, MARK */
     uint32_t step;    /* REQUEST: program step; else VM_STEP_NONE */
-    uint32_t target;  /* REPEAT_END */
+    uint32_t target;  /* where it may jump to */
     uint32_t times;   /* REPEAT_BEGIN */
-    int64_t after_ns; /* RECONNECT */
+    int64_t after_ns; /* RECONNECT, AT, FOR_BEGIN */
     const struct message *message;
-    const struct wait *wait;
-    const struct think *think;
+    const struct wait *wait; /* BARRIER, EXPECT_CLOSE: within and on_timeout */
+    union {
+        const struct think *think;
+        const struct choice *choice;
+        const struct condition *condition;
+        const struct set *set;
+        const struct body *text;         /* LOG */
+        const struct back_off *back_off; /* RECONNECT, or NULL */
+    };
 };
 
 struct program_behavior {
@@ -53,23 +81,35 @@ struct program_behavior {
     uint32_t teardown;
     bool has_loop;
     bool loop_opens;
-    bool reconnects; /* on_disconnect */
+    bool reconnects;                 /* on_disconnect */
+    const struct back_off *back_off; /* of on_disconnect; NULL: at once, then the usual one */
+    const struct push *pushes;
+    uint32_t pushes_count;
+    uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
+    uint32_t barriers;       /* bit n: it comes to barrier n, perhaps */
 };
 
 struct program {
     struct arena arena;
     struct framing framing;
+    struct value_world world;
     struct instruction *code;
     uint32_t code_count;
     struct program_behavior *behaviors;
     uint32_t behaviors_count;
     const char **step_names;
     uint32_t steps_count;
+    const char *barrier_names[TREE_BARRIERS_MAX];
+    uint32_t barriers_count;
+    const char *mark_names[TREE_MARKS_MAX];
+    uint32_t marks_count;
+    bool logs;
+    int64_t barrier_within_ns; /* the longest */
     uint32_t lanes_count;
     uint32_t message_bytes_max;
-    uint32_t captures_count; /* the most of any behavior */
+    uint32_t words_count; /* of variables: the most of any behavior */
     uint32_t counters_count;
-    uint32_t lane_bytes; /* struct vm_lane with its counters and captures */
+    uint32_t lane_bytes; /* struct vm_lane with its counters and variables */
     size_t vm_bytes;
 };
 

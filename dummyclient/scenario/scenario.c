@@ -36,21 +36,81 @@ static void scenario__default(struct scenario *scenario)
 static void scenario__target(struct reader *reader, const cJSON *json, struct scenario *scenario)
 {
     static const char *const keys[] = {"host", "port", NULL};
-    struct scenario_target *target = calloc(1, sizeof(*target));
+    struct scenario_target *target = &scenario->targets[scenario->targets_count];
     const char *host = "127.0.0.1";
     uint32_t port = 7777;
     if (json != NULL && reader_object(reader, json, keys)) {
         reader_text(reader, json, "host", &host);
         reader_u32(reader, json, "port", 1, 65535, &port);
     }
-    if (target == NULL || (target->host = scenario__copy(host)) == NULL) {
-        free(target);
-        reader_mistake(reader, "there is no memory for it");
+    target->host = scenario__copy(host);
+    target->port = (uint16_t)port;
+    scenario->targets_count++;
+}
+
+/* `target`, or `targets`: connections go round them. */
+static void scenario__targets(struct reader *reader, const cJSON *json, struct scenario *scenario)
+{
+    const cJSON *list = reader_get(json, "targets");
+    int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
+    scenario->targets = calloc((size_t)count + 1, sizeof(*scenario->targets));
+    if (scenario->targets == NULL) {
+        reader_mistake(reader, "there is no memory for the targets");
         return;
     }
-    target->port = (uint16_t)port;
-    scenario->targets = target;
-    scenario->targets_count = 1;
+    if (list == NULL) {
+        size_t place = reader_enter(reader, "target");
+        scenario__target(reader, reader_get(json, "target"), scenario);
+        reader_leave(reader, place);
+        return;
+    }
+    size_t place = reader_enter(reader, "targets");
+    if (reader_get(json, "target") != NULL) {
+        reader_mistake(reader, "expected either this or `target`, found both");
+    }
+    if (!cJSON_IsArray(list) || count < 1 || count > SCENARIO_TARGETS_MAX) {
+        reader_expected(reader, list, "an array of 1 to 256 targets { \"host\", \"port\" }");
+        reader_leave(reader, place);
+        return;
+    }
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, list)
+    {
+        size_t inner = reader_enter_index(reader, scenario->targets_count);
+        scenario__target(reader, item, scenario);
+        reader_leave(reader, inner);
+    }
+    reader_leave(reader, place);
+}
+
+/* Texts copied out of an array; what is wrong is reported. */
+static void scenario__texts(struct reader *reader, const cJSON *json, int count_max,
+                            const char *expected, char ***texts, uint32_t *texts_count)
+{
+    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : -1;
+    if (count < 0 || count > count_max) {
+        char array[160];
+        snprintf(array, sizeof(array), "an array of at most %d texts, each %s", count_max,
+                 expected);
+        reader_expected(reader, json, array);
+        return;
+    }
+    *texts = calloc((size_t)count + 1, sizeof(**texts));
+    uint32_t index = 0;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        size_t place = reader_enter_index(reader, index++);
+        char *copy = NULL;
+        if (!cJSON_IsString(item) || item->valuestring[0] == '\0') {
+            reader_expected(reader, item, expected);
+        } else if (*texts == NULL || (copy = scenario__copy(item->valuestring)) == NULL) {
+            reader_mistake(reader, "there is no memory for it");
+        } else {
+            (*texts)[(*texts_count)++] = copy;
+        }
+        reader_leave(reader, place);
+    }
 }
 
 /* One threshold: a text, or { "expr": text, "abort_on_fail": true }. NULL: a mistake. */
@@ -147,10 +207,40 @@ static void scenario__check_variables(struct parse *parse)
     }
 }
 
+/* What stands beside the behaviors. */
+static void scenario__run(struct parse *parse, const cJSON *json, struct scenario *scenario)
+{
+    struct reader *reader = &parse->reader;
+    scenario__targets(reader, json, scenario);
+    if (reader_get(json, "sources") != NULL) {
+        size_t place = reader_enter(reader, "sources");
+        scenario__texts(reader, reader_get(json, "sources"), SCENARIO_SOURCES_MAX,
+                        "a local address such as \"127.0.0.2\"", &scenario->sources,
+                        &scenario->sources_count);
+        reader_leave(reader, place);
+    }
+    if (reader_get(json, "framing") != NULL) {
+        size_t place = reader_enter(reader, "framing");
+        parse_framing(reader, reader_get(json, "framing"), &scenario->framing);
+        reader_leave(reader, place);
+    }
+    if (reader_get(json, "load") != NULL) {
+        size_t place = reader_enter(reader, "load");
+        parse_load(reader, reader_get(json, "load"), &scenario->load);
+        reader_leave(reader, place);
+    }
+    if (reader_get(json, "data") != NULL) {
+        size_t place = reader_enter(reader, "data");
+        parse_data(parse, reader_get(json, "data"));
+        reader_leave(reader, place);
+    }
+}
+
 static void scenario__root(struct parse *parse, const cJSON *json, struct scenario *scenario)
 {
-    static const char *const keys[] = {"$schema", "name",      "description", "target", "framing",
-                                       "load",    "behaviors", "thresholds",  NULL};
+    static const char *const keys[] = {"$schema", "name",      "description", "target",
+                                       "targets", "sources",   "framing",     "load",
+                                       "data",    "behaviors", "thresholds",  NULL};
     struct reader *reader = &parse->reader;
     if (!reader_object(reader, json, keys)) {
         return;
@@ -161,20 +251,8 @@ static void scenario__root(struct parse *parse, const cJSON *json, struct scenar
     const char *name = "scenario";
     reader_text(reader, json, "name", &name);
     scenario->name = scenario__copy(name);
-    size_t place = reader_enter(reader, "target");
-    scenario__target(reader, reader_get(json, "target"), scenario);
-    reader_leave(reader, place);
-    if (reader_get(json, "framing") != NULL) {
-        place = reader_enter(reader, "framing");
-        parse_framing(reader, reader_get(json, "framing"), &scenario->framing);
-        reader_leave(reader, place);
-    }
-    if (reader_get(json, "load") != NULL) {
-        place = reader_enter(reader, "load");
-        parse_load(reader, reader_get(json, "load"), &scenario->load);
-        reader_leave(reader, place);
-    }
-    place = reader_enter(reader, "behaviors");
+    scenario__run(parse, json, scenario);
+    size_t place = reader_enter(reader, "behaviors");
     scenario__behaviors(parse, reader_get(json, "behaviors"), scenario);
     reader_leave(reader, place);
     if (reader_get(json, "thresholds") != NULL) {
@@ -223,10 +301,15 @@ static bool scenario__fill(struct scenario_tree *tree, struct reader *reader, cJ
     parse->framing = &tree->scenario.framing;
     parse->variables = variables;
     parse->variables_count = variables_count;
+    parse->tables = tree->tables;
+    parse->world.lanes_count = 1;
+    parse->world.connections_count = 1;
     scenario__root(parse, document, &tree->scenario);
     reader_finish(&parse->reader);
     reader->mistakes_count = parse->reader.mistakes_count;
     tree->steps_count = parse->steps_count;
+    tree->branches_count = parse->branches_count;
+    tree->tables_count = parse->tables_count;
     free(parse);
     return !tree->arena.failed;
 }
@@ -286,6 +369,10 @@ void scenario_destroy(struct scenario *scenario)
     for (uint32_t i = 0; i < scenario->thresholds_count; i++) {
         free(scenario->thresholds[i]);
     }
+    for (uint32_t i = 0; i < scenario->sources_count; i++) {
+        free(scenario->sources[i]);
+    }
+    free(scenario->sources);
     free(scenario->targets);
     free(scenario->thresholds);
     free(scenario->thresholds_abort);
@@ -295,4 +382,18 @@ void scenario_destroy(struct scenario *scenario)
     cJSON_Delete(scenario->document);
     arena_close(&tree->arena);
     free(tree);
+}
+
+uint32_t scenario_connections_max(const struct scenario_load *load)
+{
+    uint32_t most = load->connections;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        const struct scenario_stage *stage = &load->stages[i];
+        if (!stage->has_connections) {
+            continue;
+        }
+        most = stage->connections_from > most ? stage->connections_from : most;
+        most = stage->connections_to > most ? stage->connections_to : most;
+    }
+    return most;
 }

@@ -16,7 +16,13 @@
 struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
 
-enum { SCENARIO_STAGES_MAX = 1000, SCENARIO_TARGETS_MAX = 256, SCENARIO_THRESHOLDS_MAX = 256 };
+enum {
+    SCENARIO_STAGES_MAX = 1000,
+    SCENARIO_TARGETS_MAX = 256,
+    SCENARIO_THRESHOLDS_MAX = 256,
+    SCENARIO_SOURCES_MAX = 256,
+       SCENARIO_BARRIERS_MAX = 32, SCENARIO_MARKS_MAX = 64
+};
 #define SCENARIO_FILE_BYTES_MAX (16u * 1024u * 1024u)
 
 enum scenario_arrival { ARRIVAL_CONSTANT, ARRIVAL_POISSON };
@@ -27,21 +33,27 @@ struct scenario_target {
     uint16_t port;
 };
 
-/* Rates are iterations per second in total. A stage without a rate (has_rate false) is closed
- * loop. connections_to: the number of connections wanted at the end of the stage, -1: as before. */
+/* Rates are iterations per second in total, or of each connection. A stage without a rate
+ * (has_rate false) keeps that of the load; without any the loop is closed. A stage without
+ * connections keeps the number that the last one ended with. */
 struct scenario_stage {
     int64_t duration_ns;
     bool has_rate;
+    bool per_connection;
+    bool has_connections;
     double rate_from_per_s;
     double rate_to_per_s;
-    int64_t connections_to;
+    uint32_t connections_from;
+    uint32_t connections_to;
 };
 
 struct scenario_load {
-    uint32_t connections;       /* 1..1,000,000 */
+    uint32_t connections;       /* 1..1,000,000; with stages that say how many: at t0 */
+    bool has_connections;       /* the file says so itself */
     double connect_rate_per_s;  /* 0: as fast as they come */
     int64_t connect_timeout_ns; /* default 5 s */
     bool has_rate;              /* open loop */
+    bool per_connection;        /* rate_per_s is of each connection */
     double rate_per_s;
     int64_t duration_ns;
     int64_t warmup_ns;
@@ -50,7 +62,8 @@ struct scenario_load {
     uint32_t stages_count; /* 0: one stage of duration_ns at rate_per_s */
     enum scenario_arrival arrival;
     enum scenario_late late;
-    uint32_t in_flight; /* lanes per connection, 1..1024 */
+    double catch_up_max_per_s; /* late arrivals begin no faster, in total; 0: no bound */
+    uint32_t in_flight;        /* lanes per connection, 1..1024 */
     uint64_t seed;
 };
 
@@ -61,6 +74,8 @@ struct scenario {
     char *name;
     struct scenario_target *targets;
     uint32_t targets_count;
+    char **sources; /* local addresses */
+    uint32_t sources_count;
     struct framing framing;
     struct scenario_load load;
     struct scenario_behavior *behaviors;
@@ -87,5 +102,7 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
                                const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 void scenario_destroy(struct scenario *scenario);
+/* The most connections that the load ever has. */
+uint32_t scenario_connections_max(const struct scenario_load *load);
 
 #endif

@@ -7,6 +7,8 @@
 #define DUMMYLOAD_SCENARIO_TREE_H
 
 #include "scenario/arena.h"
+#include "scenario/body.h"
+#include "scenario/data.h"
 #include "scenario/scenario.h"
 
 #include <stdbool.h>
@@ -15,52 +17,17 @@
 enum {
     TREE_STEPS_MAX = 10000, /* of all behaviors together */
     TREE_BEHAVIORS_MAX = 256,
-    TREE_REPEATS_MAX = 8,     /* repeats inside repeats */
-    TREE_CAPTURES_MAX = 64,   /* names per behavior */
+    TREE_NESTING_MAX = 8,     /* repeat, if and choose inside each other */
+    TREE_VARIABLES_MAX = 64,  /* names per behavior */
+    TREE_BRANCHES_MAX = 100,  /* of one choose */
+    TREE_PUSHES_MAX = 16,     /* rules of one behavior */
+    TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX,   /* names */
+    TREE_MARKS_MAX = SCENARIO_MARKS_MAX,      /* names */
     TREE_PARTS_MAX = 256,     /* of one text */
     TREE_NAME_BYTES_MAX = 64, /* of behaviors, requests and captures */
 };
 /* Constant bytes (texts, hex, patterns) of all steps together. */
 #define TREE_CONSTANT_BYTES_MAX (64u * 1024u * 1024u)
-
-/* A piece of a text with ${...} in it. */
-enum part_type {
-    PART_TEXT,
-    PART_CONNECTION,
-    PART_ITERATION,
-    PART_LANE,
-    PART_SEED,
-    PART_RANDOM, /* ${random(low,high)} */
-    PART_CAPTURE
-};
-
-struct part {
-    enum part_type type;
-    uint32_t bytes_count; /* TEXT */
-    const uint8_t *bytes;
-    uint64_t low; /* RANDOM */
-    uint64_t high;
-    uint32_t capture; /* CAPTURE */
-};
-
-enum body_type { BODY_CONSTANT, BODY_RANDOM, BODY_TEXT };
-
-struct body {
-    enum body_type type;
-    bool letters;       /* RANDOM: a-z only, where a delimiter must not occur */
-    uint32_t bytes_min; /* what the body can be, whatever is put in */
-    uint32_t bytes_max;
-    const uint8_t *bytes;     /* CONSTANT: bytes_min of them */
-    const struct part *parts; /* TEXT */
-    uint32_t parts_count;
-};
-
-/* An unsigned number at a place in a body: "u32@4". */
-struct field {
-    uint32_t offset;
-    uint8_t bytes_count; /* 1, 2, 4 or 8 */
-    bool big_endian;
-};
 
 enum match_field_source {
     MATCH_FIELD_NONE,
@@ -77,7 +44,7 @@ struct match {
     struct field field;
     struct field sent;
     uint64_t value;
-    uint32_t capture;
+    uint32_t variable; /* its word */
 };
 
 enum verify_type {
@@ -85,19 +52,35 @@ enum verify_type {
     VERIFY_SAME_BODY, /* the body that the lane sent last */
     VERIFY_EQUALS,
     VERIFY_STARTS_WITH,
-    VERIFY_CONTAINS
+    VERIFY_CONTAINS,
+    VERIFY_FIELD
 };
 
 /* Judges it. */
 struct verify {
     enum verify_type type;
-    uint32_t skip_bytes; /* of the reply's body, not compared */
+    enum comparison comparison; /* FIELD */
+    uint32_t skip_bytes;        /* of the reply's body, not compared */
+    struct field field;
+    struct value value;        /* FIELD: what it is compared with */
+    const struct verify *next; /* which must hold, too */
     struct body body;
 };
 
+/* How a capture finds a text. */
+enum capture_form {
+    CAPTURE_NUMBER, /* field */
+    CAPTURE_TEXT,   /* from field.offset on: `bytes_count` bytes, 0: to the end */
+    CAPTURE_BETWEEN /* behind the first `after`, up to `until` or the end */
+};
+
 struct capture {
-    uint32_t index;
+    enum capture_form form;
+    uint32_t word;
+    uint32_t bytes_count; /* TEXT */
     struct field field;
+    struct body after; /* constant; may be empty */
+    struct body until;
 };
 
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
@@ -109,6 +92,9 @@ struct wait {
     struct capture *captures;
     uint32_t captures_count;
     uint32_t replies_count; /* 1 and more */
+    uint32_t bytes_count;   /* raw framing: bytes of a reply; 0: whatever comes at once */
+    bool bytes_as_sent;     /* raw framing: as many as were sent */
+    bool optional;
     int64_t within_ns;
     enum on_timeout on_timeout;
 };
@@ -118,13 +104,55 @@ struct send {
     struct body body;
 };
 
-enum think_type { THINK_CONSTANT, THINK_UNIFORM, THINK_EXPONENTIAL };
+enum think_type {
+    THINK_CONSTANT,
+    THINK_UNIFORM,
+    THINK_EXPONENTIAL,
+    THINK_NORMAL,
+    THINK_LOGNORMAL,
+    THINK_PARETO
+};
 
 struct think {
     enum think_type type;
-    int64_t low_ns; /* the duration; the lower bound; the mean */
-    int64_t high_ns;
+    int64_t low_ns;  /* the duration; the lower bound; the mean; the median */
+    int64_t high_ns; /* the upper bound; the deviation */
+    double shape;    /* of lognormal and pareto */
+    int64_t most_ns; /* never longer */
 };
+
+/* Pauses between attempts to connect: doubled each time, drawn from the upper half. */
+struct back_off {
+    int64_t first_ns;
+    int64_t most_ns;
+    double factor;
+    uint32_t tries; /* 0: for ever */
+};
+
+/* set: a number or a text into a variable. */
+struct set {
+    struct set *next;
+    uint32_t word;
+    enum value_type type;
+    struct value value; /* a number */
+    struct body body;   /* a text */
+};
+
+/* if: two numbers, or two texts (equal or not). */
+struct condition {
+    struct value left;
+    enum comparison comparison;
+    struct value right;
+};
+
+struct step;
+
+struct branch {
+    double weight;
+    struct step *steps;
+};
+
+enum repeat_type { REPEAT_TIMES, REPEAT_FOR, REPEAT_UNTIL_END };
 
 enum step_type {
     STEP_SEND,
@@ -132,23 +160,47 @@ enum step_type {
     STEP_REQUEST,
     STEP_THINK,
     STEP_REPEAT,
+    STEP_CHOOSE,
+    STEP_IF,
+    STEP_SET,
+    STEP_BARRIER,
     STEP_DISCONNECT,
-    STEP_RECONNECT
+    STEP_RECONNECT,
+    STEP_EXPECT_CLOSE,
+    STEP_AT,
+    STEP_MARK,
+    STEP_LOG
 };
 
 enum disconnect_type { DISCONNECT_FIN, DISCONNECT_RST, DISCONNECT_HALF };
 
 struct step {
     struct step *next;
-    struct step *child; /* REPEAT: the first step inside */
+    struct step *child; /* REPEAT: the first step inside; IF: then */
+    struct step *other; /* IF: else */
     enum step_type type;
     enum disconnect_type disconnect;
-    const char *name; /* REQUEST */
+    const char *name; /* REQUEST, BARRIER, MARK */
     struct send send;
-    struct wait wait;
+    struct wait wait; /* BARRIER and EXPECT_CLOSE: within and on_timeout */
     struct think think;
-    uint32_t times;   /* REPEAT */
-    int64_t after_ns; /* RECONNECT */
+    enum repeat_type repeat;
+    uint32_t times;          /* REPEAT */
+    int64_t after_ns;        /* RECONNECT, AT; REPEAT for */
+    struct branch *branches; /* CHOOSE */
+    uint32_t branches_count;
+    struct condition condition;
+    struct set *sets;
+    struct back_off back_off; /* RECONNECT; first_ns 0: none */
+    struct body text;         /* LOG */
+};
+
+/* What is done with messages that no request waits for: the first that matches. */
+struct push {
+    struct match match;
+    struct verify verify;
+    bool has_fanout;
+    struct field fanout; /* where ${stamp_ns} stands */
 };
 
 enum on_disconnect { ON_DISCONNECT_STOP, ON_DISCONNECT_RECONNECT };
@@ -157,19 +209,25 @@ struct scenario_behavior {
     const char *name;
     double weight;
     enum on_disconnect on_disconnect;
+    struct back_off back_off; /* first_ns 0: the usual one */
+    struct push *pushes;
+    uint32_t pushes_count;
+    uint32_t tables;    /* bit n: it uses table n */
     struct step *setup; /* NULL: no steps */
     struct step *loop;
     struct step *teardown;
-    bool loop_opens; /* the loop begins with a reconnect: it needs no connection to start */
-    uint32_t captures_count;
-    uint32_t repeats_depth;
+    bool loop_opens;      /* the loop begins with a reconnect: it needs no connection to start */
+    uint32_t words_count; /* of its variables */
 };
 
 /* What scenario_load() returns; the public part first. */
 struct scenario_tree {
     struct scenario scenario;
     struct arena arena;
+    struct data_table tables[DATA_TABLES_MAX];
+    uint32_t tables_count;
     uint32_t steps_count;
+    uint32_t branches_count; /* of choose */
 };
 
 #endif

@@ -7,11 +7,9 @@
 
 #include <string.h>
 
-/* How long a behavior that reconnects waits after connects that failed: doubled each time, and
- * drawn from the upper half, so that a crowd does not come back as one. */
-#define VM_BACK_OFF_NS_MIN (100 * NS_PER_MS)
-#define VM_BACK_OFF_NS_MAX (5 * NS_PER_S)
-enum { VM_STREAM_BACK_OFF = 1 };
+/* Where the scenario says nothing else. */
+static const struct back_off VM_BACK_OFF = {
+    .first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
 
 static size_t vm__align(size_t bytes)
 {
@@ -25,7 +23,7 @@ static size_t vm__waits_offset(const struct program *program)
 
 void vm_measure(struct program *program)
 {
-    uint32_t values_count = program->counters_count + program->captures_count;
+    uint32_t values_count = program->counters_count + program->words_count;
     program->lane_bytes =
         (uint32_t)vm__align(sizeof(struct vm_lane) + values_count * sizeof(uint64_t));
     program->vm_bytes = vm__waits_offset(program) +
@@ -44,7 +42,12 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     vm->waits = (struct vm_wait *)((uint8_t *)memory + vm__waits_offset(program));
     vm->seed = identity->seed;
     vm->connection_key = prng_mix(identity->seed, identity->connection);
+    if (identity->life > 0) {
+        /* Not the bytes of the life before. */
+        vm->connection_key = prng_mix(vm->connection_key, identity->life);
+    }
     vm->connection = identity->connection;
+    vm->wall_offset_ns = identity->wall_offset_ns;
     vm->closed_loop = identity->closed_loop;
     vm->next_ns = TIME_NEVER_NS;
     for (uint32_t i = 0; i < program->lanes_count; i++) {
@@ -54,7 +57,11 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
         lane->sent_instruction = UINT32_MAX;
     }
     vm_rest(vm);
-    vm_connect(vm, now_ns);
+    if (vm_lane_check_rows(vm, 0)) {
+        vm_connect(vm, now_ns);
+    } else {
+        vm_finish(vm); /* no row is left for it: it does not even connect */
+    }
     return vm;
 }
 
@@ -66,13 +73,16 @@ void vm_release(struct vm *vm)
 static void vm__expire(struct vm *vm, int64_t now_ns)
 {
     uint32_t lanes_count = vm->program->lanes_count;
+    if (vm->join_due_ns <= now_ns) {
+        vm_expire_join(vm, now_ns);
+    }
     for (uint32_t i = 0; i < lanes_count; i++) {
         if (vm_lane_at(vm, i)->due_ns <= now_ns && !vm_lane_expire(vm, i, now_ns)) {
             break;
         }
     }
     vm_settle(vm, now_ns);
-    vm->next_ns = TIME_NEVER_NS;
+    vm->next_ns = vm->join_due_ns;
     for (uint32_t i = 0; i < lanes_count; i++) {
         const struct vm_lane *lane = vm_lane_at(vm, i);
         vm->next_ns = lane->due_ns < vm->next_ns ? lane->due_ns : vm->next_ns;
@@ -82,7 +92,7 @@ static void vm__expire(struct vm *vm, int64_t now_ns)
 static void vm__take_pending(struct vm *vm, struct vm_action *action)
 {
     static const uint8_t order[] = {VM_PENDING_DISCONNECT, VM_PENDING_CONNECT, VM_PENDING_READY,
-                                    VM_PENDING_FAILED, VM_PENDING_FINISHED};
+                                    VM_PENDING_FAILED,     VM_PENDING_BARRIER, VM_PENDING_FINISHED};
     int i = 0;
     while ((vm->pending & order[i]) == 0) {
         i++;
@@ -100,6 +110,10 @@ static void vm__take_pending(struct vm *vm, struct vm_action *action)
         break;
     case VM_PENDING_READY:
         action->type = VM_ACTION_READY;
+        break;
+    case VM_PENDING_BARRIER:
+        action->type = VM_ACTION_BARRIER;
+        action->barrier = vm_barrier(vm);
         break;
     case VM_PENDING_FAILED:
         action->type = VM_ACTION_FAILED;
@@ -180,6 +194,8 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     }
     vm->link = VM_LINK_OPEN;
     vm->connects_failed = 0;
+    vm->tries = 0;
+    vm->connected_ns = now_ns;
     if (vm->phase == VM_PHASE_FINISHED) {
         return;
     }
@@ -196,17 +212,29 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
     if (vm->link != VM_LINK_CONNECTING) {
         return;
     }
-    int64_t wait_ns = VM_BACK_OFF_NS_MIN;
-    for (uint8_t i = 0; i < vm->connects_failed && wait_ns < VM_BACK_OFF_NS_MAX; i++) {
-        wait_ns *= 2;
+    /* A reconnect step with a back-off goes on trying by itself; otherwise it is the behavior that
+     * comes back, with setup. */
+    const struct back_off *of_step =
+        vm->joins_after ? vm->program->code[vm->join_instruction].back_off : NULL;
+    const struct back_off *back_off = of_step;
+    if (back_off == NULL) {
+        back_off = vm->behavior->back_off != NULL ? vm->behavior->back_off : &VM_BACK_OFF;
     }
-    wait_ns = wait_ns < VM_BACK_OFF_NS_MAX ? wait_ns : VM_BACK_OFF_NS_MAX;
-    double part = prng_unit(vm->connection_key, VM_STREAM_BACK_OFF, (uint64_t)now_ns);
-    wait_ns = wait_ns / 2 + (int64_t)(part * (double)(wait_ns / 2));
+    int64_t at_ns = now_ns + vm_step_back_off_ns(vm, back_off, now_ns);
     vm->connects_failed += vm->connects_failed < UINT8_MAX;
+    vm->tries++;
     vm->link = VM_LINK_CLOSED;
-    if (vm->phase != VM_PHASE_FINISHED) {
-        vm_lost(vm, now_ns + wait_ns, now_ns);
+    bool given_up = back_off->tries > 0 && vm->tries >= back_off->tries;
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    if (of_step != NULL && !given_up && !vm->stopping) {
+        vm_connect(vm, at_ns);
+    } else if (given_up) {
+        vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
+        vm_finish(vm);
+    } else {
+        vm_lost(vm, at_ns, now_ns);
     }
 }
 
@@ -262,8 +290,17 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     if (received_ns >= vm->next_ns) {
         vm__expire(vm, received_ns);
     }
+    if (vm->program->framing.type == FRAMING_RAW) {
+        vm_push_stream(vm, frame, first_ns, received_ns);
+        return;
+    }
     bool late = false;
     uint32_t index = vm_wait_find(vm, frame, &late);
+    if (vm->behavior->pushes_count > 0 && !late &&
+        (index == VM_INDEX_NONE ||
+         vm->program->code[vm_lane_at(vm, index)->instruction].op == OP_EXPECT)) {
+        vm_push_check(vm, frame, received_ns);
+    }
     if (index == VM_INDEX_NONE) {
         vm->observer->unsolicited(vm->observer->context, frame, late);
         return;
@@ -289,8 +326,11 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
         vm->link = VM_LINK_CLOSED;
         return true;
     }
-    if (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm__is_waiting(vm))) {
-        vm_lost(vm, now_ns, now_ns);
+    bool expected = vm_expects_close(vm);
+    if (!expected && (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm__is_waiting(vm)))) {
+        const struct back_off *back_off = vm->behavior->back_off;
+        vm_lost(vm, back_off == NULL ? now_ns : now_ns + vm_step_back_off_ns(vm, back_off, now_ns),
+                now_ns);
         return false;
     }
     if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
@@ -299,7 +339,7 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     vm->link = VM_LINK_CLOSED;
     vm_wait_clear(vm);
     vm->stamped_count = vm->submitted_count;
-    if (link == VM_LINK_HALF) {
+    if (link == VM_LINK_HALF && !expected) {
         return true; /* the server has read our end of stream and ended its own */
     }
     if (vm->connects_after_close) {
@@ -312,11 +352,25 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     return true;
 }
 
+bool vm_is_out(const struct vm *vm)
+{
+    return vm->out_count > 0;
+}
+
+uint32_t vm_barrier(const struct vm *vm)
+{
+    const struct instruction *instruction = &vm->program->code[vm->join_instruction];
+    return vm->join_active && instruction->op == OP_BARRIER ? instruction->index : VM_BARRIER_NONE;
+}
+
 void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns)
 {
-    (void)vm; /* the language has no barrier step yet, and program_barriers_count() says 0 */
-    (void)barrier;
-    (void)now_ns;
+    if (vm_barrier(vm) != barrier) {
+        return;
+    }
+    vm_leave_join(vm, now_ns);
+    vm_settle(vm, now_ns);
+    vm->next_ns = now_ns < vm->next_ns ? now_ns : vm->next_ns;
 }
 
 bool vm_has_free_lane(const struct vm *vm)

@@ -17,6 +17,8 @@
  *     }
  *     arm a timer at vm_next_time_ns(vm)       then call vm_next() again at that time
  *
+ * Raw framing: what comes is a stream; each expectation takes its bytes of it, in order.
+ *
  * Replies: a message belongs to the oldest outstanding expectation of the connection, tombstones
  * of timed-out ones included, whose `match` accepts it; `verify` then judges it. A message that no
  * expectation matches is unsolicited: counted, nothing more.
@@ -68,7 +70,10 @@ enum vm_outcome {
     VM_OUTCOME_MISMATCH,  /* answered, and verify said no */
     VM_OUTCOME_TIMED_OUT, /* not within its time; last_ns is the deadline: censored */
     VM_OUTCOME_LOST,      /* the connection ended first: censored */
-    VM_OUTCOME_CUT        /* the run ended first: censored */
+    VM_OUTCOME_CUT,       /* the run ended first: censored */
+    VM_OUTCOME_ABSENT,    /* optional, and not there in time: no error, and no latency */
+    VM_OUTCOME_BARRIER,   /* (no step) not everyone came to a barrier in time */
+    VM_OUTCOME_NOT_CLOSED /* (no step) the server did not close in time */
 };
 
 /* One request that has come to its end, or (step VM_STEP_NONE) one expect: its outcome counts, but
@@ -95,6 +100,12 @@ struct vm_observer {
     void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
     /* A message that no step waited for; late: it answered a request that had timed out. */
     void (*unsolicited)(void *context, const struct frame *frame, bool late);
+    /* A rule of on_push has taken such a message: what it says about it. fanout_ns: from the
+     * stamp in it to now; -1: the rule measures none. NULL where no behavior has rules. */
+    void (*push_checked)(void *context, bool mismatch, int64_t fanout_ns);
+    /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
+    void (*marked)(void *context, uint32_t mark, int64_t now_ns);
+    void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
 };
 
 struct vm_identity {
@@ -102,6 +113,8 @@ struct vm_identity {
     uint32_t connection; /* number in the whole run, from 0 */
     uint32_t behavior;
     bool closed_loop;
+    uint32_t life;          /* times that the connection has been retired and opened again */
+    int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */
 };
 
 /* Lays out a vm in memory of program_vm_bytes(), aligned as malloc() does. The first vm_next()
@@ -143,6 +156,12 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
  * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
  * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */
 bool vm_on_closed(struct vm *vm, int64_t now_ns);
+/* Has it ended, or will it, because no row of data is left for it (when_out: stop)? */
+bool vm_is_out(const struct vm *vm);
+/* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or
+ * because it has waited long enough, or with the connection. */
+#define VM_BARRIER_NONE UINT32_MAX
+uint32_t vm_barrier(const struct vm *vm);
 void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns);
 
 /* Open loop: has a lane free for an arrival? */

@@ -3,6 +3,8 @@
  * vm.c         events and actions: what vm.h declares
  * vm_phase.c   the connection: phases, and the steps that all lanes take together
  * vm_lane.c    the lane: what each step does
+ * vm_step.c    the steps that need nobody else: thinks, variables, branches, notes
+ * vm_push.c    messages that no request waits for, and raw streams
  * vm_wait.c    the waits: which expectation a message belongs to */
 #ifndef DUMMYLOAD_SCENARIO_VM_INTERNAL_H
 #define DUMMYLOAD_SCENARIO_VM_INTERNAL_H
@@ -43,16 +45,20 @@ struct vm_lane {
     uint64_t iteration;
     uint64_t sent_key; /* of the last message sent, to make its body again */
     uint64_t sent_iteration;
+    int64_t stamp_ns; /* when the last message was made */
     uint32_t instruction;
     uint32_t sent_instruction; /* UINT32_MAX: none yet */
     uint32_t replies_left;
     uint32_t ordinal;   /* draws since the pass began: what a repeat sends differs each time */
     uint32_t message_n; /* number of its last message on this connection */
+    uint32_t raw_bytes; /* raw framing: of the reply, 0: whatever comes; and what has come */
+    uint32_t raw_done_bytes;
     uint16_t list_next; /* in the ready or in the idle list */
     uint8_t state;
     bool in_pass : 1;
     bool mismatched : 1;
-    uint64_t values[]; /* counters of repeats, then captures */
+    bool out : 1;      /* of rows: it begins no further pass */
+    uint64_t values[]; /* counters of repeats, then variables */
 };
 
 /* An outstanding expectation (places 0..lanes_count-1, one per lane) or a tombstone (behind
@@ -60,7 +66,7 @@ struct vm_lane {
 struct vm_wait {
     uint64_t value; /* what the match's field must be */
     uint32_t instruction;
-    uint32_t count; /* tombstone: late replies that it still absorbs */
+    uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
     uint16_t next;
     uint16_t prev;
 };
@@ -81,7 +87,8 @@ enum {
     VM_PENDING_CONNECT = 2,
     VM_PENDING_READY = 4,
     VM_PENDING_FAILED = 8,
-    VM_PENDING_FINISHED = 16
+    VM_PENDING_BARRIER = 16,
+    VM_PENDING_FINISHED = 32
 };
 
 struct vm {
@@ -94,11 +101,15 @@ struct vm {
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
     int64_t connect_at_ns;
     int64_t connect_after_ns; /* closing now, to connect again so much later */
+    int64_t connected_ns;
+    int64_t join_due_ns; /* what the lanes joined for is given up */
+    int64_t wall_offset_ns;
     uint32_t connection;
     uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
     uint32_t stamped_count;
     uint32_t failed_step;
     uint32_t join_instruction;
+    uint32_t tries; /* to connect, since the last one that worked */
     uint16_t wait_head;
     uint16_t wait_tail;
     uint16_t tombstone_free;
@@ -108,6 +119,7 @@ struct vm {
     uint16_t busy_count; /* lanes neither idle nor joining */
     uint16_t joining_count;
     uint16_t flushing_count;
+    uint16_t out_count;
     uint8_t phase;
     uint8_t link;
     uint8_t pending;
@@ -129,7 +141,7 @@ static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
     return (struct vm_lane *)(uintptr_t)(lanes + (size_t)index * vm->program->lane_bytes);
 }
 
-static inline uint64_t *vm_lane_captures(const struct vm *vm, struct vm_lane *lane)
+static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *lane)
 {
     return lane->values + vm->program->counters_count;
 }
@@ -146,6 +158,8 @@ static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t 
 
 /* What the body of the lane's last message was made of. */
 struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index);
+/* A key that no other send or think of the run has. */
+uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane);
 /* Plays steps from the lane's instruction until one takes time. The lane counts as busy. */
 void vm_lane_run(struct vm *vm, uint32_t index, int64_t now_ns);
 void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns);
@@ -154,6 +168,8 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
 /* One message for the lane's wait. */
 void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
                    int64_t received_ns);
+/* One of its replies is complete, judged already. */
+void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns);
 /* Its deadline, or the end of its think, has come. False when that restarted the connection, and
  * with it all lanes. */
 bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
@@ -161,9 +177,34 @@ bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
 void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Stopping: a lane that only thinks before its pass ends need not. */
 void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns);
-
 /* A plain send has left. */
 void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns);
+/* An outcome that belongs to no request. */
+void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
+/* Looks whether the lane's next pass has rows of data; false: it is out of them. */
+bool vm_lane_check_rows(struct vm *vm, uint32_t index);
+
+/* --- vm_step.c */
+
+/* What a value is made of that is worked out now. */
+struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t now_ns);
+/* True when the think, or the wait for a moment, is over already, because the lane is late. */
+bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns);
+bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns);
+void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns);
+/* choose, if, repeats and jumps: where the lane goes on. */
+uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns);
+void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns);
+/* The pause before the next attempt to connect, drawn. */
+int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns);
+
+/* --- vm_push.c */
+
+/* A message that no request has taken. */
+void vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);
+/* Bytes of a raw stream. */
+void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns,
+                    int64_t received_ns);
 
 /* --- vm_wait.c */
 
@@ -175,6 +216,9 @@ void vm_wait_remove(struct vm *vm, uint32_t index);
 void vm_wait_bury(struct vm *vm, uint32_t index);
 /* The lane that the message is for, or VM_INDEX_NONE; *late: a tombstone took it. */
 uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late);
+/* Raw framing: the lane that the stream's next bytes are for. For a tombstone: *bytes, how many of
+ * them it takes. */
+uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late);
 bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
                     const struct frame *frame);
 
@@ -201,6 +245,10 @@ void vm_restart(struct vm *vm, int64_t now_ns);
 void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns);
 /* What the lanes joined for is done: they go on. */
 void vm_leave_join(struct vm *vm, int64_t now_ns);
+/* Did the scenario wait for the server to close? */
+bool vm_expects_close(const struct vm *vm);
+/* What all lanes wait for has not come in time. */
+void vm_expire_join(struct vm *vm, int64_t now_ns);
 /* If no lane is running any more: do what all of them wait for, or tear down. */
 void vm_settle(struct vm *vm, int64_t now_ns);
 

@@ -4,11 +4,7 @@
 #include "core/must.h"
 #include "core/prng.h"
 
-#include <math.h>
 #include <string.h>
-
-/* Exponential thinks have no bound of their own. */
-#define VM_THINK_NS_MAX (INT64_C(86400) * NS_PER_S)
 
 static void vm_lane__push_ready(struct vm *vm, uint32_t index)
 {
@@ -21,8 +17,7 @@ static void vm_lane__push_ready(struct vm *vm, uint32_t index)
     vm->ready_tail = (uint16_t)index;
 }
 
-/* A key that no other send or think of the run has. */
-static uint64_t vm_lane__draw(const struct vm *vm, uint32_t index, struct vm_lane *lane)
+uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane)
 {
     uint64_t place = (uint64_t)lane->instruction << 32 | lane->ordinal++;
     return prng_mix(prng_mix(prng_mix(vm->connection_key, index), lane->iteration), place);
@@ -34,9 +29,43 @@ struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
     return (struct message_scope){.key = lane->sent_key,
                                   .seed = vm->seed,
                                   .iteration = lane->sent_iteration,
-                                  .captures = vm_lane_captures(vm, lane),
+                                  .variables = vm_lane_variables(vm, lane),
+                                  .world = &vm->program->world,
+                                  .stamp_ns = lane->stamp_ns,
+                                  .wall_offset_ns = vm->wall_offset_ns,
                                   .connection = vm->connection,
                                   .lane = index};
+}
+
+bool vm_lane_check_rows(struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t tables = vm->behavior->bounded_tables;
+    if (tables == 0 || lane->out) {
+        return !lane->out;
+    }
+    struct message_scope scope = vm_lane_scope(vm, index);
+    scope.iteration = lane->iteration;
+    for (uint32_t i = 0; i < scope.world->tables_count; i++) {
+        bool out = false;
+        if ((tables >> i & 1) == 0) {
+            continue;
+        }
+        data_row_or_out(&scope.world->tables[i], &scope, &out);
+        if (!out) {
+            continue;
+        }
+        lane->out = true;
+        if (scope.world->tables[i].when_out == DATA_ERROR) {
+            vm->pending |= VM_PENDING_FAILED;
+            vm->failed_step = VM_STEP_NONE;
+        }
+        /* The last lane without rows ends the connection. */
+        vm->out_count++;
+        vm->stopping = vm->stopping || vm->out_count == vm->program->lanes_count;
+        return false;
+    }
+    return true;
 }
 
 void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns)
@@ -56,7 +85,7 @@ static void vm_lane__idle(struct vm *vm, uint32_t index)
     lane->state = VM_LANE_IDLE;
     lane->due_ns = TIME_NEVER_NS;
     vm->busy_count--;
-    if (vm->phase == VM_PHASE_LOOP) {
+    if (vm->phase == VM_PHASE_LOOP && !lane->out) {
         lane->list_next = vm->idle_head;
         vm->idle_head = (uint16_t)index;
     }
@@ -87,44 +116,13 @@ static bool vm_lane__end(struct vm *vm, uint32_t index, int64_t now_ns)
         return false;
     }
     vm_lane__end_pass(vm, index, lane->time_ns, true);
-    if (!vm->closed_loop || vm->stopping) {
+    bool has_rows = vm_lane_check_rows(vm, index);
+    if (!vm->closed_loop || vm->stopping || !has_rows) {
         vm_lane__idle(vm, index);
         return false;
     }
     vm_lane_begin_pass(vm, index, lane->free_ns, now_ns);
     return true;
-}
-
-static int64_t vm_lane__think_ns(const struct vm *vm, uint32_t index, struct vm_lane *lane,
-                                 const struct think *think)
-{
-    if (think->type == THINK_CONSTANT) {
-        return think->low_ns;
-    }
-    uint64_t key = vm_lane__draw(vm, index, lane);
-    if (think->type == THINK_UNIFORM) {
-        return (int64_t)prng_range(key, 0, 0, (uint64_t)think->low_ns, (uint64_t)think->high_ns);
-    }
-    double drawn_ns = -log1p(-prng_unit(key, 0, 0)) * (double)think->low_ns;
-    return drawn_ns < (double)VM_THINK_NS_MAX ? (int64_t)drawn_ns : VM_THINK_NS_MAX;
-}
-
-/* True when the think is over already, because the lane is late. */
-static bool vm_lane__think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns)
-{
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    int64_t think_ns = vm_lane__think_ns(vm, index, lane, think);
-    /* A player who is late thinks as long as one who is not: from when it was free. */
-    int64_t begin_ns = lane->free_ns > lane->time_ns ? lane->free_ns : lane->time_ns;
-    lane->time_ns += think_ns;
-    lane->origin_ns += think_ns;
-    lane->free_ns = begin_ns + think_ns;
-    if (lane->free_ns <= now_ns) {
-        return true;
-    }
-    lane->state = VM_LANE_THINKING;
-    vm_lane_set_due(vm, lane, lane->free_ns);
-    return false;
 }
 
 static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
@@ -147,6 +145,31 @@ static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outco
     vm->observer->request_done(vm->observer->context, &request);
 }
 
+void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    struct vm_request request = {.step = VM_STEP_NONE,
+                                 .lane = index,
+                                 .outcome = outcome,
+                                 .intended_ns = lane->time_ns,
+                                 .free_ns = lane->free_ns,
+                                 .last_ns = now_ns};
+    vm->observer->request_done(vm->observer->context, &request);
+}
+
+/* raw framing: how long the reply is. */
+static void vm_lane__measure_reply(struct vm *vm, uint32_t index, const struct wait *wait)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->raw_done_bytes = 0;
+    lane->raw_bytes = wait->bytes_count;
+    if (wait->bytes_as_sent && lane->sent_instruction != UINT32_MAX) {
+        struct message_scope scope = vm_lane_scope(vm, index);
+        lane->raw_bytes =
+            message_body_bytes(&vm->program->code[lane->sent_instruction].message->body, &scope);
+    }
+}
+
 static void vm_lane__wait(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
@@ -155,6 +178,9 @@ static void vm_lane__wait(struct vm *vm, uint32_t index, int64_t now_ns)
     lane->first_ns = 0;
     lane->mismatched = false;
     lane->replies_left = wait->replies_count;
+    if (vm->program->framing.type == FRAMING_RAW) {
+        vm_lane__measure_reply(vm, index, wait);
+    }
     vm_lane_set_due(vm, lane, now_ns + wait->within_ns);
     vm_wait_add(vm, index);
 }
@@ -174,13 +200,26 @@ static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
     return false;
 }
 
+/* One of the steps that wait for all lanes. True: it is passed over. */
+static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_op op)
+{
+    if (vm->cut && op != OP_DISCONNECT) {
+        return true;
+    }
+    lane->state = VM_LANE_JOINING;
+    vm->busy_count--;
+    vm->joining_count++;
+    return false;
+}
+
 /* One instruction. True: the lane goes on with the one it now stands at. */
 static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
+    enum instruction_op op = (enum instruction_op)instruction->op;
     bool goes_on = true;
-    switch ((enum instruction_op)instruction->op) {
+    switch (op) {
     case OP_END:
         return vm_lane__end(vm, index, now_ns);
     case OP_SEND:
@@ -194,25 +233,35 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
         goes_on = vm->cut || vm_lane__expect(vm, index, now_ns);
         break;
     case OP_THINK:
-        goes_on = vm->cut || vm_lane__think(vm, index, instruction->think, now_ns);
+        goes_on = vm->cut || vm_step_think(vm, index, instruction->think, now_ns);
+        break;
+    case OP_AT:
+        goes_on = vm->cut || vm_step_at(vm, index, instruction->after_ns, now_ns);
         break;
     case OP_REPEAT_BEGIN:
-        lane->values[instruction->counter] = instruction->times;
-        break;
     case OP_REPEAT_END:
-        if (--lane->values[instruction->counter] > 0) {
-            lane->instruction = instruction->target;
-            return true;
-        }
+    case OP_FOR_BEGIN:
+    case OP_FOR_END:
+    case OP_UNTIL_END:
+    case OP_JUMP:
+    case OP_CHOOSE:
+    case OP_IF:
+        lane->instruction = vm_step_jump(vm, index, now_ns);
+        return true;
+    case OP_SET:
+        vm_step_set(vm, index, instruction->set, now_ns);
         break;
+    case OP_MARK:
+        vm->observer->marked(vm->observer->context, instruction->index, now_ns);
+        break;
+    case OP_LOG:
+        vm_step_log(vm, index, instruction->text, now_ns);
+        break;
+    case OP_BARRIER:
     case OP_RECONNECT:
     case OP_DISCONNECT:
-        if (!vm->cut || instruction->op == OP_DISCONNECT) {
-            lane->state = VM_LANE_JOINING;
-            vm->busy_count--;
-            vm->joining_count++;
-            goes_on = false;
-        }
+    case OP_EXPECT_CLOSE:
+        goes_on = vm_lane__join(vm, lane, op);
         break;
     }
     lane->instruction += goes_on;
@@ -244,9 +293,10 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     const struct message *message = instruction->message;
     lane->sent_instruction = lane->instruction;
     lane->sent_iteration = lane->iteration;
+    lane->stamp_ns = now_ns;
     uint32_t frame_bytes = message->frame_bytes;
     if (message->encoded == NULL) {
-        lane->sent_key = vm_lane__draw(vm, index, lane);
+        lane->sent_key = vm_lane_draw(vm, index, lane);
     }
     if (frame_bytes == 0) {
         struct message_scope scope = vm_lane_scope(vm, index);
@@ -275,26 +325,27 @@ static void vm_lane__capture(struct vm *vm, struct vm_lane *lane, const struct w
 {
     for (uint32_t i = 0; i < wait->captures_count; i++) {
         const struct capture *capture = &wait->captures[i];
+        uint64_t *words = vm_lane_variables(vm, lane) + capture->word;
         uint64_t value = 0;
-        if (message_field(&capture->field, frame->body, frame->body_bytes, &value)) {
-            vm_lane_captures(vm, lane)[capture->index] = value;
-        } else {
-            lane->mismatched = true;
+        const uint8_t *text = NULL;
+        uint32_t bytes = 0;
+        if (capture->form == CAPTURE_NUMBER) {
+            if (message_field(&capture->field, frame->body, frame->body_bytes, &value)) {
+                *words = value;
+                continue;
+            }
+        } else if (message_text(capture, frame->body, frame->body_bytes, &text, &bytes)) {
+            words[0] = bytes;
+            memcpy(words + 1, text, bytes);
+            continue;
         }
+        lane->mismatched = true;
     }
 }
 
-void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
-                   int64_t received_ns)
+void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
-    const struct wait *wait = vm->program->code[lane->instruction].wait;
-    if (!vm_wait_verify(vm, index, &wait->verify, frame)) {
-        lane->mismatched = true;
-    }
-    if (wait->captures_count > 0) {
-        vm_lane__capture(vm, lane, wait, frame);
-    }
     if (lane->first_ns == 0) {
         lane->first_ns = first_ns;
     }
@@ -308,14 +359,33 @@ void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int
     vm_lane__go_on(vm, index, received_ns);
 }
 
+void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
+                   int64_t received_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct wait *wait = vm->program->code[lane->instruction].wait;
+    if (!vm_wait_verify(vm, index, &wait->verify, frame)) {
+        lane->mismatched = true;
+    }
+    if (wait->captures_count > 0) {
+        vm_lane__capture(vm, lane, wait, frame);
+    }
+    vm_lane_count_reply(vm, index, first_ns, received_ns);
+}
+
 static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     enum on_timeout on_timeout = instruction->wait->on_timeout;
+    bool optional = instruction->wait->optional;
     int64_t deadline_ns = lane->due_ns;
-    vm_wait_bury(vm, index);
-    vm_lane__report(vm, index, VM_OUTCOME_TIMED_OUT, deadline_ns);
+    if (optional && instruction->op == OP_EXPECT) {
+        vm_wait_remove(vm, index); /* nobody owes it: what comes later is a push */
+    } else {
+        vm_wait_bury(vm, index);
+    }
+    vm_lane__report(vm, index, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
     lane->time_ns = deadline_ns;
     lane->free_ns = deadline_ns;
     if (on_timeout == ON_TIMEOUT_RECONNECT) {

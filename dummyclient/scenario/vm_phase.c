@@ -30,6 +30,8 @@ void vm_rest(struct vm *vm)
     vm->idle_head = VM_INDEX_NONE;
     vm->join_active = false;
     vm->connects_after_close = false;
+    vm->join_due_ns = TIME_NEVER_NS;
+    vm->pending &= (uint8_t)~VM_PENDING_BARRIER;
     vm->stamped_count = vm->submitted_count;
     vm_wait_clear(vm);
 }
@@ -70,8 +72,11 @@ void vm_start_lanes(struct vm *vm, int64_t now_ns)
         return;
     }
     vm->idle_head = VM_INDEX_NONE;
-    vm->busy_count = (uint16_t)vm->program->lanes_count;
+    vm->busy_count = (uint16_t)(vm->program->lanes_count - vm->out_count);
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        if (vm_lane_at(vm, i)->out) {
+            continue;
+        }
         vm_lane_at(vm, i)->free_ns = now_ns;
         vm_lane_begin_pass(vm, i, now_ns, now_ns);
         vm_lane_run(vm, i, now_ns);
@@ -87,12 +92,14 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
     for (uint32_t i = lanes_count; i-- > 0;) {
         struct vm_lane *lane = vm_lane_at(vm, i);
         lane->free_ns = now_ns;
-        lane->list_next = vm->idle_head;
-        vm->idle_head = (uint16_t)i;
+        if (vm_lane_check_rows(vm, i)) {
+            lane->list_next = vm->idle_head;
+            vm->idle_head = (uint16_t)i;
+        }
         if (i > 0) {
             /* Every lane goes on from what setup has captured and sent. */
-            memcpy(vm_lane_captures(vm, lane), vm_lane_captures(vm, first),
-                   vm->program->captures_count * sizeof(uint64_t));
+            memcpy(vm_lane_variables(vm, lane), vm_lane_variables(vm, first),
+                   vm->program->words_count * sizeof(uint64_t));
         }
     }
     if (vm->stopping) {
@@ -127,6 +134,10 @@ void vm_restart(struct vm *vm, int64_t now_ns)
     }
     vm->phase = VM_PHASE_SETUP;
     vm->joins_after = false;
+    if (vm->link == VM_LINK_CLOSED) {
+        vm_connect(vm, now_ns); /* a barrier waited for without a connection */
+        return;
+    }
     vm->connects_after_close = true;
     vm->connect_after_ns = 0;
     /* The server has not answered: it need not answer to a FIN either. */
@@ -154,6 +165,8 @@ void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
 void vm_leave_join(struct vm *vm, int64_t now_ns)
 {
     vm->join_active = false;
+    vm->join_due_ns = TIME_NEVER_NS;
+    vm->pending &= (uint8_t)~VM_PENDING_BARRIER;
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
         if (lane->state == VM_LANE_JOINING && lane->instruction == vm->join_instruction) {
@@ -165,6 +178,45 @@ void vm_leave_join(struct vm *vm, int64_t now_ns)
             vm_lane_run(vm, i, now_ns);
         }
     }
+}
+
+bool vm_expects_close(const struct vm *vm)
+{
+    return vm->join_active && (vm->link == VM_LINK_OPEN || vm->link == VM_LINK_HALF) &&
+           vm->program->code[vm->join_instruction].op == OP_EXPECT_CLOSE;
+}
+
+void vm_expire_join(struct vm *vm, int64_t now_ns)
+{
+    const struct instruction *instruction = &vm->program->code[vm->join_instruction];
+    bool barrier = instruction->op == OP_BARRIER;
+    uint32_t index = 0;
+    vm->join_due_ns = TIME_NEVER_NS;
+    while (vm_lane_at(vm, index)->state != VM_LANE_JOINING) {
+        index++;
+    }
+    vm_lane_report_other(vm, index, barrier ? VM_OUTCOME_BARRIER : VM_OUTCOME_NOT_CLOSED, now_ns);
+    if (instruction->wait->on_timeout == ON_TIMEOUT_RECONNECT) {
+        vm_restart(vm, now_ns);
+        return;
+    }
+    if (instruction->wait->on_timeout == ON_TIMEOUT_FAIL) {
+        vm->pending |= VM_PENDING_FAILED;
+        vm->failed_step = VM_STEP_NONE;
+    }
+    if (barrier) {
+        vm_leave_join(vm, now_ns);
+    } else {
+        vm->joins_after = true; /* the steps behind it count on a closed connection */
+        vm_phase__disconnect(vm, VM_DISCONNECT_RST);
+    }
+}
+
+static void vm_phase__wait(struct vm *vm, const struct instruction *instruction, int64_t now_ns)
+{
+    vm->join_active = true;
+    vm->join_due_ns = now_ns + instruction->wait->within_ns;
+    vm->next_ns = vm->join_due_ns < vm->next_ns ? vm->join_due_ns : vm->next_ns;
 }
 
 /* Does what the joining lanes stand at; of different steps, the first in the scenario. */
@@ -179,6 +231,13 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
     }
     const struct instruction *instruction = &vm->program->code[vm->join_instruction];
     bool open = vm->link == VM_LINK_OPEN || vm->link == VM_LINK_HALF;
+    if (instruction->op == OP_BARRIER || (instruction->op == OP_EXPECT_CLOSE && open)) {
+        vm_phase__wait(vm, instruction, now_ns);
+        if (instruction->op == OP_BARRIER) {
+            vm->pending |= VM_PENDING_BARRIER;
+        }
+        return;
+    }
     if (instruction->op == OP_RECONNECT) {
         vm->join_active = true;
         vm->joins_after = true;
@@ -191,7 +250,7 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
         }
         return;
     }
-    if (open && instruction->disconnect != DISCONNECT_HALF) {
+    if (open && instruction->op == OP_DISCONNECT && instruction->disconnect != DISCONNECT_HALF) {
         vm->join_active = true;
         vm->joins_after = true;
         vm->connects_after_close = false;
@@ -199,7 +258,7 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
                                                                            : VM_DISCONNECT_FIN);
         return;
     }
-    if (open) {
+    if (open && instruction->op == OP_DISCONNECT) {
         vm_phase__disconnect(vm, VM_DISCONNECT_HALF);
     }
     vm_leave_join(vm, now_ns);

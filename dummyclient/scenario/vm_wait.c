@@ -48,7 +48,7 @@ static uint64_t vm_wait__value(const struct vm *vm, uint32_t index, const struct
     case MATCH_FIELD_VALUE:
         return match->value;
     case MATCH_FIELD_CAPTURE:
-        return vm_lane_captures(vm, lane)[match->capture];
+        return vm_lane_variables(vm, lane)[match->variable];
     case MATCH_FIELD_NONE:
         break;
     }
@@ -88,7 +88,8 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
     }
     return x->source == MATCH_FIELD_NONE ||
            (x->field.offset == y->field.offset && x->field.bytes_count == y->field.bytes_count &&
-            x->field.big_endian == y->field.big_endian && a->value == b->value);
+            x->field.big_endian == y->field.big_endian && x->field.type == y->field.type &&
+            x->field.is_digits == y->field.is_digits && a->value == b->value);
 }
 
 /* Tombstones that have become neighbours, and are alike, take one place. */
@@ -127,10 +128,21 @@ static uint16_t vm_wait__take_tombstone(struct vm *vm)
     return index;
 }
 
+/* How many replies are still to come; in a raw stream, how many bytes. */
+static uint32_t vm_wait__owed(const struct vm *vm, uint32_t index)
+{
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    if (vm->program->framing.type != FRAMING_RAW || lane->raw_bytes == 0) {
+        return lane->replies_left;
+    }
+    uint64_t bytes = (uint64_t)lane->replies_left * lane->raw_bytes - lane->raw_done_bytes;
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 void vm_wait_bury(struct vm *vm, uint32_t index)
 {
     uint32_t lanes_count = vm->program->lanes_count;
-    uint32_t replies_left = vm_lane_at(vm, index)->replies_left;
+    uint32_t replies_left = vm_wait__owed(vm, index);
     struct vm_wait *wait = &vm->waits[index];
     const uint16_t neighbours[2] = {wait->prev, wait->next};
     for (int i = 0; i < 2; i++) {
@@ -213,12 +225,37 @@ uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late)
     return VM_INDEX_NONE;
 }
 
-bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
-                    const struct frame *frame)
+uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late)
 {
-    if (verify->type == VERIFY_NONE) {
-        return true;
+    static const struct frame run = {.bytes_count = 0};
+    uint32_t lanes_count = vm->program->lanes_count;
+    *late = false;
+    for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE; i = vm->waits[i].next) {
+        if (!vm_wait__accepts(vm, i, &run)) {
+            continue;
+        }
+        if (i < lanes_count) {
+            return i;
+        }
+        struct vm_wait *tombstone = &vm->waits[i];
+        const struct wait *wait = vm->program->code[tombstone->instruction].wait;
+        bool counts_bytes = wait->bytes_count > 0 || wait->bytes_as_sent;
+        if (counts_bytes && *bytes > tombstone->count) {
+            *bytes = tombstone->count;
+        }
+        tombstone->count -= counts_bytes ? *bytes : 1;
+        if (tombstone->count == 0) {
+            vm_wait__free_tombstone(vm, i);
+        }
+        *late = true;
+        return VM_INDEX_NONE;
     }
+    return VM_INDEX_NONE;
+}
+
+static bool vm_wait__verify_one(const struct vm *vm, uint32_t index, const struct verify *verify,
+                                const struct frame *frame)
+{
     if (frame->body_bytes < verify->skip_bytes) {
         return false;
     }
@@ -226,6 +263,7 @@ bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *ve
     const uint8_t *data = frame->body + verify->skip_bytes;
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
     struct message_scope scope = vm_lane_scope(vm, index);
+    uint64_t value = 0;
     switch (verify->type) {
     case VERIFY_SAME_BODY:
         return lane->sent_instruction != UINT32_MAX &&
@@ -237,8 +275,26 @@ bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *ve
         return message_body_equals(&verify->body, &scope, data, bytes, true);
     case VERIFY_CONTAINS:
         return message_contains(&verify->body, data, bytes);
+    case VERIFY_FIELD:
+        return message_field(&verify->field, data, bytes, &value) &&
+               value_compare(value, verify->field.type, verify->comparison,
+                             value_bits(&verify->value, &scope, 0), verify->value.type);
     case VERIFY_NONE:
         break;
+    }
+    return true;
+}
+
+bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
+                    const struct frame *frame)
+{
+    if (verify->type == VERIFY_NONE && verify->next == NULL) {
+        return true;
+    }
+    for (; verify != NULL; verify = verify->next) {
+        if (!vm_wait__verify_one(vm, index, verify, frame)) {
+            return false;
+        }
     }
     return true;
 }

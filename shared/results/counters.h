@@ -33,6 +33,8 @@ enum error_kind {
                                server: in the middle of a frame */
     ERROR_KIND_RESPONSE_TIMEOUT, /* a reply did not come within its time */
     ERROR_KIND_RESPONSE_LATE,    /* a reply came after its request had timed out */
+    ERROR_KIND_BARRIER_TIMEOUT,  /* client: not everyone came to a barrier in time */
+    ERROR_KIND_NOT_CLOSED,       /* client: the server was to close and did not in time */
     ERROR_KIND_RESPONSE_LOST,    /* the connection ended with the request unanswered */
     ERROR_KIND_MISMATCH,         /* a reply came and was not what verify demands */
     ERROR_KIND_FRAME_ERROR,      /* a size that cannot be, or over the limit */

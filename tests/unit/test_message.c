@@ -9,28 +9,43 @@
 
 #include "scenario/message.h"
 
-static const uint64_t captures[] = {18446744073709551615u, 0};
-static const struct message_scope scope = {
-    .key = 42, .seed = 7, .iteration = 12, .captures = captures, .connection = 3, .lane = 1};
+static const uint64_t variables[] = {18446744073709551615u, 0};
+static const struct value_world world = {.connections_count = 1, .lanes_count = 1};
+static const struct message_scope scope = {.key = 42,
+                                           .seed = 7,
+                                           .iteration = 12,
+                                           .variables = variables,
+                                           .world = &world,
+                                           .connection = 3,
+                                           .lane = 1};
 
 #define TEXT_PART(text)                                                                            \
     {                                                                                              \
-        .type = PART_TEXT, .bytes = (const uint8_t *)(text), .bytes_count = sizeof(text) - 1       \
+        .form = PART_TEXT, .value.type = VALUE_TEXT, .value.left = {                               \
+            .source = OPERAND_TEXT,                                                                \
+            .type = VALUE_TEXT,                                                                    \
+            .bytes = (const uint8_t *)(text),                                                      \
+            .bytes_count = sizeof(text) - 1                                                        \
+        }                                                                                          \
+    }
+#define VALUE_PART(...)                                                                            \
+    {                                                                                              \
+        .form = PART_TEXT, .value.left = { __VA_ARGS__ }                                           \
     }
 
 static void test_text_is_put_together(void **state)
 {
     (void)state;
     static const struct part parts[] = {
-        TEXT_PART("c"),  {.type = PART_CONNECTION},
-        TEXT_PART(" i"), {.type = PART_ITERATION},
-        TEXT_PART(" l"), {.type = PART_LANE},
-        TEXT_PART(" s"), {.type = PART_SEED},
-        TEXT_PART(" "),  {.type = PART_CAPTURE, .capture = 0},
-        TEXT_PART(","),  {.type = PART_CAPTURE, .capture = 1},
+        TEXT_PART("c"),  VALUE_PART(.source = OPERAND_CONNECTION),
+        TEXT_PART(" i"), VALUE_PART(.source = OPERAND_ITERATION),
+        TEXT_PART(" l"), VALUE_PART(.source = OPERAND_LANE),
+        TEXT_PART(" s"), VALUE_PART(.source = OPERAND_SEED),
+        TEXT_PART(" "),  VALUE_PART(.source = OPERAND_VARIABLE, .index = 0),
+        TEXT_PART(","),  VALUE_PART(.source = OPERAND_VARIABLE, .index = 1),
     };
     static const char expected[] = "c3 i12 l1 s7 18446744073709551615,0";
-    struct body body = {.type = BODY_TEXT, .parts = parts, .parts_count = 12};
+    struct body body = {.type = BODY_PARTS, .bytes_max = 99, .parts = parts, .parts_count = 12};
     uint8_t out[64];
     memset(out, '#', sizeof out);
     assert_int_equal(message_body_bytes(&body, &scope), sizeof expected - 1);
@@ -52,8 +67,8 @@ static void test_text_is_put_together(void **state)
 static void test_random_numbers_stay_within_their_bounds(void **state)
 {
     (void)state;
-    static const struct part parts[] = {{.type = PART_RANDOM, .low = 9, .high = 11}};
-    struct body body = {.type = BODY_TEXT, .parts = parts, .parts_count = 1};
+    static const struct part parts[] = {VALUE_PART(.source = OPERAND_RANDOM, .low = 9, .high = 11)};
+    struct body body = {.type = BODY_PARTS, .bytes_max = 2, .parts = parts, .parts_count = 1};
     bool seen[12] = {false};
     for (uint64_t key = 0; key < 200; key++) {
         struct message_scope keyed = scope;

@@ -115,7 +115,68 @@ static void test_rate_replaces_stages_and_keeps_their_length(void **state)
     assert_made(&harness, STAGES, "-q", "--no-strict");
     assert_true(harness.plan.pacing.arrivals_total == 700);
     plan_close(&harness.plan);
-    assert_refused(STAGES, "stages", "--duration", "5s");
+    assert_made(&harness, STAGES, "--duration", "4s"); /* the same shape in less time */
+    assert_true(harness.plan.duration_ns == 4 * NS_PER_S);
+    assert_true(harness.plan.pacing.stages[0].end_ns == NS_PER_S);
+    assert_true(harness.plan.pacing.arrivals_total == 70);
+    plan_close(&harness.plan);
+}
+
+static const char CROWD[] =
+    "{ \"load\": { \"stages\": ["
+    "      { \"duration\": \"10s\", \"connections\": { \"from\": 0, \"to\": 100 } },"
+    "      { \"duration\": \"10s\", \"connections\": 40 } ], \"rate_per_connection\": \"2/s\" },"
+    "  \"behaviors\": [ { \"loop\": [ { \"request\": { \"send\": { \"id\": 1 } } } ] } ] }";
+
+static void test_stages_say_how_many_connections(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_made(&harness, CROWD, "-t", "4");
+    const struct plan *plan = &harness.plan;
+    assert_int_equal(plan->connections, 100);
+    assert_int_equal(plan->connections_at_start, 0);
+    assert_true(plan->open_loop);
+    /* 0 to 200/s in 10 s, then 80/s for 10 s. */
+    assert_true(plan->pacing.arrivals_total == 1800);
+    /* At half a second five connections are there, at 10 s all: each arrival belongs to a worker
+     * that has one of them. */
+    assert_int_equal(crowd_wanted(&plan->crowd, 500 * NS_PER_MS), 5);
+    for (uint64_t n = 0; n < 100; n++) {
+        uint32_t worker = plan_arrival_worker(plan, 0, n, 150 * NS_PER_MS);
+        assert_true(worker == plan->seats[0].worker || worker == plan->seats[1].worker);
+    }
+    plan_close(&harness.plan);
+    assert_made(&harness, CROWD, "-c", "10"); /* the same shape, smaller */
+    assert_int_equal(harness.plan.connections, 10);
+    assert_int_equal(crowd_wanted(&harness.plan.crowd, 15 * NS_PER_S), 4);
+    plan_close(&harness.plan);
+    assert_made(&harness, CROWD, "-r", "50"); /* the connections still follow the stages */
+    assert_true(harness.plan.pacing.arrivals_total == 1000);
+    assert_int_equal(crowd_wanted(&harness.plan.crowd, 15 * NS_PER_S), 40);
+    plan_close(&harness.plan);
+}
+
+static const char CATCH_UP[] =
+    "{ \"load\": { \"rate\": \"50/s\", \"max_catch_up_rate\": \"60/s\" },"
+    "  \"sources\": [\"127.0.0.2\", \"127.0.0.3\"],"
+    "  \"targets\": [ { \"port\": 7001 }, { \"host\": \"127.0.0.9\", \"port\": 7002 } ],"
+    "  \"behaviors\": [ { \"loop\": [ { \"request\": { \"send\": { \"id\": 1 } } } ] } ] }";
+
+static void test_targets_sources_and_bounds_of_the_file(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_made(&harness, CATCH_UP, "-c", "4");
+    const struct plan *plan = &harness.plan;
+    assert_int_equal(plan->targets_count, 2);
+    assert_int_equal(net_address_port(&plan->targets[1].address), 7002);
+    assert_int_equal(plan->sources_count, 2);
+    plan_close(&harness.plan);
+    assert_made(&harness, CATCH_UP, "--source", "127.0.0.4");
+    assert_int_equal(harness.plan.sources_count, 1);
+    plan_close(&harness.plan);
+    assert_refused(CATCH_UP, "max_catch_up_rate", "--rate", "60");
 }
 
 static void test_impossible_plans_are_refused(void **state)
@@ -175,7 +236,7 @@ static void test_every_arrival_belongs_to_a_worker_that_can_play_it(void **state
     uint32_t per_behavior[3] = {0};
     for (uint64_t n = 0; n < 20000; n++) {
         uint32_t behavior = plan_arrival_behavior(plan, n);
-        uint32_t worker = plan_arrival_worker(plan, behavior, n);
+        uint32_t worker = plan_arrival_worker(plan, behavior, n, 0);
         assert_true(behavior < 3);
         per_behavior[behavior]++;
         bool plays = false;
@@ -237,6 +298,8 @@ int main(void)
         cmocka_unit_test(test_options_override_the_scenario),
         cmocka_unit_test(test_rate_per_connection_is_multiplied),
         cmocka_unit_test(test_rate_replaces_stages_and_keeps_their_length),
+        cmocka_unit_test(test_stages_say_how_many_connections),
+        cmocka_unit_test(test_targets_sources_and_bounds_of_the_file),
         cmocka_unit_test(test_impossible_plans_are_refused),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),

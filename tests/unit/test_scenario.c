@@ -91,11 +91,11 @@ static void test_load_is_read(void **state)
     assert_int_equal(scenario->targets[0].port, 1);
     assert_true(load->connect_rate_per_s == 1.5);
     assert_int_equal(load->connect_timeout_ns, 250 * NS_PER_MS);
-    assert_true(load->has_rate);
     assert_int_equal(load->stages_count, 2);
+    assert_true(load->stages[0].has_rate && load->stages[1].has_rate);
     assert_true(load->stages[0].rate_from_per_s == 0 && load->stages[0].rate_to_per_s == 20);
     assert_true(load->stages[1].rate_from_per_s == 20 && load->stages[1].rate_to_per_s == 20);
-    assert_int_equal(load->stages[1].connections_to, -1);
+    assert_false(load->stages[1].has_connections);
     assert_int_equal(load->duration_ns, 5 * NS_PER_S);
     assert_int_equal(load->drain_ns, 0);
     assert_true(load->seed == UINT64_C(9007199254740992));
@@ -179,7 +179,7 @@ static void test_variable_bodies_know_their_sizes(void **state)
     assert_int_equal(step->send.body.type, BODY_RANDOM);
     assert_int_equal(step->send.body.bytes_min, 2);
     assert_int_equal(step->send.body.bytes_max, 9);
-    assert_int_equal(step->next->send.body.type, BODY_TEXT);
+    assert_int_equal(step->next->send.body.type, BODY_PARTS);
     assert_int_equal(step->next->send.body.bytes_min, 4);
     assert_int_equal(step->next->send.body.bytes_max, 15);
     struct error error;

@@ -1,0 +1,90 @@
+#include "logbook.h"
+
+#include "core/clock.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOGBOOK_HEAD_BYTES = 12 }; /* time, length */
+
+bool logbook_open(struct logbook *logbook, struct error *error)
+{
+    logbook->bytes = malloc(LOGBOOK_BYTES);
+    if (logbook->bytes == NULL) {
+        error_set(error, "no memory for the lines of log steps");
+        return false;
+    }
+    return true;
+}
+
+void logbook_close(struct logbook *logbook)
+{
+    free(logbook->bytes);
+    logbook->bytes = NULL;
+}
+
+static uint64_t logbook__put(struct logbook *logbook, uint64_t at, const void *data, uint32_t bytes)
+{
+    const uint8_t *from = data;
+    for (uint32_t i = 0; i < bytes; i++) {
+        logbook->bytes[(at + i) % LOGBOOK_BYTES] = from[i];
+    }
+    return at + bytes;
+}
+
+static uint64_t logbook__get(const struct logbook *logbook, uint64_t at, void *data, uint32_t bytes)
+{
+    uint8_t *to = data;
+    for (uint32_t i = 0; i < bytes; i++) {
+        to[i] = logbook->bytes[(at + i) % LOGBOOK_BYTES];
+    }
+    return at + bytes;
+}
+
+void logbook_write(struct logbook *logbook, int64_t time_ns, const uint8_t *line, uint32_t bytes)
+{
+    uint64_t at = atomic_load_explicit(&logbook->written, memory_order_relaxed);
+    uint64_t read = atomic_load_explicit(&logbook->read, memory_order_acquire);
+    if (logbook->bytes == NULL || at - read + LOGBOOK_HEAD_BYTES + bytes > LOGBOOK_BYTES) {
+        atomic_fetch_add_explicit(&logbook->dropped, 1, memory_order_relaxed);
+        return;
+    }
+    at = logbook__put(logbook, at, &time_ns, sizeof(time_ns));
+    at = logbook__put(logbook, at, &bytes, sizeof(bytes));
+    at = logbook__put(logbook, at, line, bytes);
+    atomic_store_explicit(&logbook->written, at, memory_order_release);
+}
+
+bool logbook_has_lines(const struct logbook *logbook)
+{
+    return logbook->bytes != NULL &&
+           (atomic_load(&logbook->written) != atomic_load(&logbook->read) ||
+            atomic_load(&logbook->dropped) != logbook->dropped_told);
+}
+
+void logbook_print(struct logbook *logbook, int64_t origin_ns, FILE *file)
+{
+    uint64_t written = atomic_load_explicit(&logbook->written, memory_order_acquire);
+    uint64_t at = atomic_load_explicit(&logbook->read, memory_order_relaxed);
+    uint64_t dropped = atomic_load_explicit(&logbook->dropped, memory_order_relaxed);
+    while (at < written) {
+        int64_t time_ns = 0;
+        uint32_t bytes = 0;
+        uint8_t line[512];
+        at = logbook__get(logbook, at, &time_ns, sizeof(time_ns));
+        at = logbook__get(logbook, at, &bytes, sizeof(bytes));
+        at = logbook__get(logbook, at, line, bytes);
+        for (uint32_t i = 0; i < bytes; i++) {
+            line[i] = line[i] < 0x20 || line[i] == 0x7f ? '?' : line[i];
+        }
+        fprintf(file, "%9.3f  %.*s\n", (double)(time_ns - origin_ns) / (double)NS_PER_S, (int)bytes,
+                (const char *)line);
+        atomic_store_explicit(&logbook->read, at, memory_order_release);
+    }
+    if (dropped > logbook->dropped_told) {
+        fprintf(file, "%" PRIu64 " lines of log steps were left out: too many at once\n",
+                dropped - logbook->dropped_told);
+        logbook->dropped_told = dropped;
+    }
+}

@@ -1,0 +1,51 @@
+/* Notes: what is counted beside the figures: pushes by id, and marks by second.
+ *
+ * Owned by one thread while it records; added up by the supervisor. Bounded: what does not fit is
+ * counted without its place. Memory is allocated at open only. */
+#ifndef DUMMYLOAD_CLIENT_NOTES_H
+#define DUMMYLOAD_CLIENT_NOTES_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+struct plan;
+
+enum { NOTES_IDS_MAX = 64, NOTES_MARKS_MAX = 2048 };
+
+struct notes_push {
+    uint32_t id;
+    uint64_t count;
+    uint64_t bytes; /* whole messages */
+};
+
+/* So often in this second. */
+struct notes_mark {
+    uint32_t mark;
+    int64_t second; /* since the origin */
+    uint64_t count;
+};
+
+struct notes {
+    struct notes_push pushes[NOTES_IDS_MAX];
+    uint32_t pushes_count;
+    uint32_t push_last; /* the place of the last one: the next is likely to be alike */
+    uint64_t pushes_other;
+    struct notes_mark *marks;
+    uint32_t marks_count;
+    uint32_t mark_last;
+    uint64_t marks_other;
+};
+
+bool notes_open(struct notes *notes, struct error *error);
+void notes_close(struct notes *notes);
+/* Messages of this id that nobody asked for. */
+void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes);
+void notes_mark(struct notes *notes, uint32_t mark, int64_t second, uint64_t count);
+void notes_add(struct notes *into, const struct notes *from);
+/* Adds `pushes` and `marks` to the result. */
+void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *result);
+
+#endif

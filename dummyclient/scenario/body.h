@@ -1,0 +1,53 @@
+/* Bodies and places in them, as the parser leaves them: plain data, read by the program and by the
+ * vm's hot path. message.h puts them together and compares them. */
+#ifndef DUMMYLOAD_SCENARIO_BODY_H
+#define DUMMYLOAD_SCENARIO_BODY_H
+
+#include "scenario/value.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A piece of a body. */
+enum part_form {
+    PART_TEXT,   /* the value as text */
+    PART_BINARY, /* the value as bytes_count bytes */
+    PART_LENGTH, /* how many bytes the next `covers` parts have, as bytes_count bytes */
+    PART_RANDOM, /* random bytes */
+    PART_PADDING /* zeros, until the `covers` parts before it have bytes_max bytes with them */
+};
+
+struct part {
+    enum part_form form;
+    uint8_t bytes_count; /* BINARY, LENGTH */
+    bool big_endian;
+    bool is_float; /* BINARY of 4 or 8 bytes */
+    uint32_t covers;
+    uint32_t bytes_min; /* RANDOM; all of PADDING */
+    uint32_t bytes_max;
+    struct value value; /* TEXT, BINARY */
+};
+
+enum body_type { BODY_CONSTANT, BODY_RANDOM, BODY_PARTS };
+
+struct body {
+    enum body_type type;
+    bool letters;       /* RANDOM: a-z only, where a delimiter must not occur */
+    bool is_random;     /* PARTS: something in it is drawn: it cannot be expected */
+    uint32_t bytes_min; /* what the body can be, whatever is put in */
+    uint32_t bytes_max;
+    const uint8_t *bytes;     /* CONSTANT: bytes_min of them */
+    const struct part *parts; /* PARTS */
+    uint32_t parts_count;
+};
+
+/* A number at a place in a body: "u32@4"; or "dec@4", digits. */
+struct field {
+    uint32_t offset;
+    uint8_t bytes_count; /* 1, 2, 4 or 8; digits: the least, 1 */
+    bool big_endian;
+    bool is_digits;
+    enum value_type type;
+};
+
+#endif

@@ -1,0 +1,320 @@
+#include "scenario/value.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+#include "scenario/data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VALUE_STREAM = 2, VALUE_STREAM_RIGHT = 3 };
+
+bool value_read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used)
+{
+    size_t at = 0;
+    bool negative = bytes_count > 0 && bytes[0] == '-';
+    uint64_t number = 0;
+    at += negative;
+    size_t first = at;
+    for (; at < bytes_count && bytes[at] >= '0' && bytes[at] <= '9'; at++) {
+        uint64_t digit = (uint64_t)(bytes[at] - '0');
+        if (number > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        number = number * 10 + digit;
+    }
+    if (at == first || (negative && number > (uint64_t)INT64_MAX + 1)) {
+        return false;
+    }
+    *bits = negative ? 0 - number : number;
+    *used = at;
+    return true;
+}
+
+static uint64_t value__cell_bits(const struct operand *operand, const struct message_scope *scope)
+{
+    const struct data_table *table = &scope->world->tables[operand->index];
+    uint32_t bytes = 0;
+    const uint8_t *cell = data_cell(table, data_row(table, scope), operand->column, &bytes);
+    if (operand->type == VALUE_F64) {
+        return value_double_bits(data_cell_double(cell, bytes));
+    }
+    uint64_t bits = 0;
+    size_t used = 0;
+    value_read_digits(cell, bytes, &bits, &used); /* the table was checked: all cells are numbers */
+    return bits;
+}
+
+static uint64_t value__operand_bits(const struct operand *operand,
+                                    const struct message_scope *scope, uint32_t stream,
+                                    uint32_t draw)
+{
+    switch (operand->source) {
+    case OPERAND_NUMBER:
+        return operand->low;
+    case OPERAND_CONNECTION:
+        return scope->connection;
+    case OPERAND_ITERATION:
+        return scope->iteration;
+    case OPERAND_LANE:
+        return scope->lane;
+    case OPERAND_SEED:
+        return scope->seed;
+    case OPERAND_NOW_MS:
+        return (uint64_t)((scope->stamp_ns + scope->wall_offset_ns) / NS_PER_MS);
+    case OPERAND_STAMP_NS:
+        return (uint64_t)scope->stamp_ns;
+    case OPERAND_RANDOM:
+        /* From 0 up, then moved: bounds with a sign are in the wrong order without it. */
+        return operand->low + prng_range(scope->key, stream, draw, 0, operand->high - operand->low);
+    case OPERAND_VARIABLE:
+        return scope->variables[operand->index];
+    case OPERAND_DATA:
+        return value__cell_bits(operand, scope);
+    case OPERAND_TEXT:
+        break;
+    }
+    return 0;
+}
+
+static double value__as_double(uint64_t bits, enum value_type type)
+{
+    if (type == VALUE_F64) {
+        return value_double(bits);
+    }
+    return type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
+}
+
+static uint64_t value__operate_double(double left, enum value_operation operation, double right)
+{
+    double result = 0;
+    switch (operation) {
+    case VALUE_ADD:
+        result = left + right;
+        break;
+    case VALUE_SUBTRACT:
+        result = left - right;
+        break;
+    case VALUE_MULTIPLY:
+        result = left * right;
+        break;
+    case VALUE_DIVIDE:
+        result = right == 0 ? 0 : left / right;
+        break;
+    case VALUE_REMAINDER:
+        result = right == 0 ? 0 : fmod(left, right);
+        break;
+    case VALUE_ALONE:
+        result = left;
+        break;
+    }
+    return value_double_bits(result);
+}
+
+/* Whole numbers; they wrap. */
+static uint64_t value__operate(uint64_t left, enum value_operation operation, uint64_t right,
+                               bool with_sign)
+{
+    switch (operation) {
+    case VALUE_ADD:
+        return left + right;
+    case VALUE_SUBTRACT:
+        return left - right;
+    case VALUE_MULTIPLY:
+        return left * right;
+    case VALUE_DIVIDE:
+    case VALUE_REMAINDER:
+        break;
+    case VALUE_ALONE:
+        return left;
+    }
+    bool divides = operation == VALUE_DIVIDE;
+    if (right == 0) {
+        return 0;
+    }
+    if (!with_sign) {
+        return divides ? left / right : left % right;
+    }
+    if (right == UINT64_MAX) {
+        return divides ? 0 - left : 0; /* by -1: the least number has no opposite */
+    }
+    return divides ? (uint64_t)((int64_t)left / (int64_t)right)
+                   : (uint64_t)((int64_t)left % (int64_t)right);
+}
+
+uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw)
+{
+    uint64_t left = value__operand_bits(&value->left, scope, VALUE_STREAM, draw);
+    if (value->operation == VALUE_ALONE) {
+        return left;
+    }
+    uint64_t right = value__operand_bits(&value->right, scope, VALUE_STREAM_RIGHT, draw);
+    if (value->type == VALUE_F64) {
+        return value__operate_double(value__as_double(left, value->left.type), value->operation,
+                                     value__as_double(right, value->right.type));
+    }
+    return value__operate(left, value->operation, right, value->type == VALUE_I64);
+}
+
+static const uint8_t *value__digits(uint64_t bits, enum value_type type,
+                                    uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
+{
+    if (type == VALUE_F64) {
+        char text[VALUE_DIGITS_MAX];
+        int written = snprintf(text, sizeof(text), "%.9g", value_double(bits));
+        *bytes = written > 0 ? (uint32_t)written : 0;
+        memcpy(digits, text, *bytes);
+        return digits;
+    }
+    bool negative = type == VALUE_I64 && (int64_t)bits < 0;
+    uint64_t number = negative ? 0 - bits : bits;
+    uint32_t at = VALUE_DIGITS_MAX;
+    do {
+        digits[--at] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    if (negative) {
+        digits[--at] = '-';
+    }
+    *bytes = VALUE_DIGITS_MAX - at;
+    return digits + at;
+}
+
+const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
+                          uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
+{
+    const struct operand *operand = &value->left;
+    if (value->operation == VALUE_ALONE) {
+        if (operand->source == OPERAND_TEXT) {
+            *bytes = operand->bytes_count;
+            return operand->bytes;
+        }
+        if (operand->source == OPERAND_DATA) {
+            const struct data_table *table = &scope->world->tables[operand->index];
+            return data_cell(table, data_row(table, scope), operand->column, bytes);
+        }
+        if (operand->source == OPERAND_VARIABLE && operand->type == VALUE_TEXT) {
+            const uint64_t *words = scope->variables + operand->index;
+            *bytes = (uint32_t)words[0];
+            return (const uint8_t *)(words + 1);
+        }
+    }
+    return value__digits(value_bits(value, scope, draw), value->type, digits, bytes);
+}
+
+void value_text_bounds(const struct value *value, const struct value_world *world, uint32_t *low,
+                       uint32_t *high)
+{
+    const struct operand *operand = &value->left;
+    uint8_t digits[VALUE_DIGITS_MAX];
+    *low = 1;
+    *high = value->type == VALUE_F64 ? 24 : 20;
+    if (value->operation != VALUE_ALONE) {
+        return;
+    }
+    switch (operand->source) {
+    case OPERAND_TEXT:
+        *low = *high = operand->bytes_count;
+        break;
+    case OPERAND_NUMBER:
+        value__digits(operand->low, operand->type, digits, low);
+        *high = *low;
+        break;
+    case OPERAND_RANDOM:
+        if (operand->type == VALUE_U64) {
+            value__digits(operand->low, VALUE_U64, digits, low);
+            value__digits(operand->high, VALUE_U64, digits, high);
+        }
+        break;
+    case OPERAND_CONNECTION:
+    case OPERAND_LANE:
+        *high = 10;
+        break;
+    case OPERAND_DATA:
+        *low = world->tables[operand->index].columns[operand->column].bytes_min;
+        *high = world->tables[operand->index].columns[operand->column].bytes_max;
+        break;
+    case OPERAND_VARIABLE:
+        if (operand->type == VALUE_TEXT) {
+            *low = 0;
+            *high = VALUE_TEXT_BYTES_MAX;
+        }
+        break;
+    case OPERAND_ITERATION:
+    case OPERAND_SEED:
+    case OPERAND_NOW_MS:
+    case OPERAND_STAMP_NS:
+        break;
+    }
+}
+
+enum value_type value_type_of(enum value_type left, enum value_operation operation,
+                              enum value_type right)
+{
+    if (operation == VALUE_ALONE) {
+        return left;
+    }
+    if (left == VALUE_F64 || right == VALUE_F64) {
+        return VALUE_F64;
+    }
+    bool with_sign = left == VALUE_I64 || right == VALUE_I64 || operation == VALUE_SUBTRACT;
+    return with_sign ? VALUE_I64 : VALUE_U64;
+}
+
+/* -1, 0, 1. */
+static int value__order(uint64_t left, enum value_type left_type, uint64_t right,
+                        enum value_type right_type)
+{
+    if (left_type == VALUE_F64 || right_type == VALUE_F64) {
+        double a = value__as_double(left, left_type);
+        double b = value__as_double(right, right_type);
+        return (a > b) - (a < b);
+    }
+    bool left_negative = left_type == VALUE_I64 && (int64_t)left < 0;
+    bool right_negative = right_type == VALUE_I64 && (int64_t)right < 0;
+    if (left_negative != right_negative) {
+        return left_negative ? -1 : 1;
+    }
+    return (left > right) - (left < right); /* the same sign: the bits are in the same order */
+}
+
+bool value_compare(uint64_t left, enum value_type left_type, enum comparison comparison,
+                   uint64_t right, enum value_type right_type)
+{
+    int order = value__order(left, left_type, right, right_type);
+    switch (comparison) {
+    case COMPARE_EQUALS:
+        return order == 0;
+    case COMPARE_NOT_EQUALS:
+        return order != 0;
+    case COMPARE_LESS_THAN:
+        return order < 0;
+    case COMPARE_AT_MOST:
+        return order <= 0;
+    case COMPARE_GREATER_THAN:
+        return order > 0;
+    case COMPARE_AT_LEAST:
+        return order >= 0;
+    }
+    return false;
+}
+
+bool value_text_equals(const struct value *left, const struct value *right,
+                       const struct message_scope *scope)
+{
+    uint8_t left_digits[VALUE_DIGITS_MAX];
+    uint8_t right_digits[VALUE_DIGITS_MAX];
+    uint32_t left_bytes = 0;
+    uint32_t right_bytes = 0;
+    const uint8_t *a = value_text(left, scope, 0, left_digits, &left_bytes);
+    const uint8_t *b = value_text(right, scope, 0, right_digits, &right_bytes);
+    return left_bytes == right_bytes && memcmp(a, b, left_bytes) == 0;
+}
+
+bool value_is_constant(const struct value *value)
+{
+    bool left = value->left.source == OPERAND_NUMBER || value->left.source == OPERAND_TEXT;
+    bool right = value->right.source == OPERAND_NUMBER || value->right.source == OPERAND_TEXT;
+    return left && (value->operation == VALUE_ALONE || right);
+}

@@ -1,0 +1,137 @@
+/* Values: what stands in ${...}, and the numbers of `fields`, `set`, `if` and `verify`.
+ *
+ * Plain data made by the parser, evaluated by the vm; pure, no allocation. A number is 64 bits
+ * whose type is known when the file is read: whole (without or with a sign) or a double's bits.
+ * The same key gives the same value, so that a body can be made again. */
+#ifndef DUMMYLOAD_SCENARIO_VALUE_H
+#define DUMMYLOAD_SCENARIO_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct data_table; /* data.h */
+
+enum {
+    VALUE_DIGITS_MAX = 32,      /* bytes of a number as text, at most */
+    VALUE_TEXT_BYTES_MAX = 128, /* a variable that holds a text */
+    VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8
+};
+
+enum value_type { VALUE_U64, VALUE_I64, VALUE_F64, VALUE_TEXT };
+
+enum operand_source {
+    OPERAND_NUMBER,     /* low: its bits */
+    OPERAND_TEXT,       /* bytes, as they are */
+    OPERAND_CONNECTION, /* ${conn} */
+    OPERAND_ITERATION,
+    OPERAND_LANE,
+    OPERAND_SEED,
+    OPERAND_NOW_MS,   /* ${now_ms}: Unix time when the message was written */
+    OPERAND_STAMP_NS, /* ${stamp_ns}: the same moment on the clock that fan-out is measured by */
+    OPERAND_RANDOM,   /* ${random(low,high)} */
+    OPERAND_VARIABLE, /* captured or set */
+    OPERAND_DATA      /* ${table.column} */
+};
+
+struct operand {
+    enum operand_source source;
+    enum value_type type;
+    uint32_t index;       /* VARIABLE: its first word; DATA: the table */
+    uint32_t column;      /* DATA */
+    uint32_t bytes_count; /* TEXT */
+    const uint8_t *bytes;
+    uint64_t low; /* RANDOM */
+    uint64_t high;
+};
+
+enum value_operation {
+    VALUE_ALONE,
+    VALUE_ADD,
+    VALUE_SUBTRACT,
+    VALUE_MULTIPLY,
+    VALUE_DIVIDE, /* by 0: 0 */
+    VALUE_REMAINDER
+};
+
+struct value {
+    struct operand left;
+    struct operand right; /* unless ALONE */
+    enum value_operation operation;
+    enum value_type type;
+};
+
+/* What does not change while the run goes on. */
+struct value_world {
+    const struct data_table *tables;
+    uint32_t tables_count;
+    uint32_t connections_count;
+    uint32_t lanes_count;
+};
+
+/* What ${...} and random bytes are made of. key is the send's own: two sends with the same key,
+ * pass and variables have the same body. */
+struct message_scope {
+    uint64_t key;
+    uint64_t seed;
+    uint64_t iteration;
+    const uint64_t *variables; /* words of the lane */
+    const struct value_world *world;
+    int64_t stamp_ns;
+    int64_t wall_offset_ns; /* Unix time less the clock */
+    uint32_t connection;
+    uint32_t lane;
+};
+
+enum comparison {
+    COMPARE_EQUALS,
+    COMPARE_NOT_EQUALS,
+    COMPARE_LESS_THAN,
+    COMPARE_AT_MOST,
+    COMPARE_GREATER_THAN,
+    COMPARE_AT_LEAST
+};
+
+/* The number; draw tells several random ones of one key apart. Not for texts. */
+uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw);
+/* The value as text: digits written to `digits`, or bytes that stand elsewhere. */
+const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
+                          uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);
+/* Least and most bytes of it as text. */
+void value_text_bounds(const struct value *value, const struct value_world *world, uint32_t *low,
+                       uint32_t *high);
+/* The type that an operation on two numbers has. */
+enum value_type value_type_of(enum value_type left, enum value_operation operation,
+                              enum value_type right);
+/* Numbers of any two types. */
+bool value_compare(uint64_t left, enum value_type left_type, enum comparison comparison,
+                   uint64_t right, enum value_type right_type);
+/* Texts: equal or not. */
+bool value_text_equals(const struct value *left, const struct value *right,
+                       const struct message_scope *scope);
+/* Is nothing in it known only when it is played? */
+bool value_is_constant(const struct value *value);
+
+/* A whole decimal number at the beginning of bytes, perhaps with a sign; false when there is none
+ * or it does not fit. */
+bool value_read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used);
+
+static inline double value_double(uint64_t bits)
+{
+    union {
+        uint64_t bits;
+        double number;
+    } both = {.bits = bits};
+    return both.number;
+}
+
+static inline uint64_t value_double_bits(double number)
+{
+    union {
+        double number;
+        uint64_t bits;
+    } both = {.number = number};
+    return both.bits;
+}
+
+#endif

@@ -1,0 +1,109 @@
+/* Messages that no request waits for, and raw streams. */
+#include "scenario/vm_internal.h"
+
+static bool vm_push__matches(const struct push *push, const struct frame *frame)
+{
+    const struct match *match = &push->match;
+    uint64_t value = 0;
+    if (!match->any_id && frame->id != match->id) {
+        return false;
+    }
+    return match->source == MATCH_FIELD_NONE ||
+           (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
+            value == match->value);
+}
+
+void vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns)
+{
+    const struct program_behavior *behavior = vm->behavior;
+    for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+        const struct push *push = &behavior->pushes[i];
+        if (!vm_push__matches(push, frame)) {
+            continue;
+        }
+        uint64_t stamp_ns = 0;
+        int64_t fanout_ns = -1;
+        bool mismatch = !vm_wait_verify(vm, 0, &push->verify, frame);
+        if (push->has_fanout) {
+            if (message_field(&push->fanout, frame->body, frame->body_bytes, &stamp_ns) &&
+                stamp_ns <= (uint64_t)received_ns) {
+                fanout_ns = received_ns - (int64_t)stamp_ns;
+            } else {
+                mismatch = true; /* too short, or a stamp that this run cannot have made */
+            }
+        }
+        vm->observer->push_checked(vm->observer->context, mismatch, fanout_ns);
+        return;
+    }
+}
+
+/* Does this stretch of the reply look as it should? */
+static bool vm_push__stretch_holds(struct vm *vm, uint32_t index, const uint8_t *data,
+                                   uint32_t bytes)
+{
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct verify *verify = &vm->program->code[lane->instruction].wait->verify;
+    const struct body *body = &verify->body;
+    struct message_scope scope = vm_lane_scope(vm, index);
+    if (verify->type == VERIFY_NONE) {
+        return true;
+    }
+    if (verify->type == VERIFY_SAME_BODY) {
+        body = &vm->program->code[lane->sent_instruction].message->body;
+    }
+    uint32_t body_bytes = message_body_bytes(body, &scope);
+    bool prefix = verify->type == VERIFY_STARTS_WITH;
+    if (prefix ? lane->raw_bytes < body_bytes : lane->raw_bytes != body_bytes) {
+        return false;
+    }
+    if (lane->raw_done_bytes >= body_bytes) {
+        return true; /* behind what is compared */
+    }
+    uint32_t left_bytes = body_bytes - lane->raw_done_bytes;
+    return message_body_holds(body, &scope, lane->raw_done_bytes, data,
+                              bytes < left_bytes ? bytes : left_bytes);
+}
+
+/* The lane's reply takes what it still lacks; returns how many bytes. */
+static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const uint8_t *data,
+                                   uint32_t bytes, int64_t first_ns, int64_t received_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t left_bytes = lane->raw_bytes - lane->raw_done_bytes;
+    uint32_t taken_bytes = lane->raw_bytes == 0 || bytes < left_bytes ? bytes : left_bytes;
+    if (lane->raw_bytes > 0 && !vm_push__stretch_holds(vm, index, data, taken_bytes)) {
+        lane->mismatched = true;
+    }
+    if (lane->first_ns == 0) {
+        lane->first_ns = first_ns;
+    }
+    lane->raw_done_bytes += taken_bytes;
+    if (lane->raw_done_bytes >= lane->raw_bytes) {
+        lane->raw_done_bytes = 0;
+        vm_lane_count_reply(vm, index, first_ns, received_ns);
+    }
+    return taken_bytes;
+}
+
+void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns)
+{
+    struct frame rest = *frame;
+    bool counted = false;
+    while (rest.body_bytes > 0) {
+        uint32_t taken_bytes = rest.body_bytes;
+        bool late = false;
+        uint32_t index = vm_wait_find_stream(vm, &taken_bytes, &late);
+        if (index != VM_INDEX_NONE) {
+            taken_bytes =
+                vm_push__feed_lane(vm, index, rest.body, rest.body_bytes, first_ns, received_ns);
+            vm_settle(vm, received_ns);
+        } else if (!counted || late) {
+            counted = true; /* a run counts once, however many pieces of it nobody wants */
+            vm->observer->unsolicited(vm->observer->context, &rest, late);
+        }
+        rest.body += taken_bytes;
+        rest.body_bytes -= taken_bytes;
+        rest.bytes = rest.body;
+        rest.bytes_count = rest.body_bytes;
+    }
+}
