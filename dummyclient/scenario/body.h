@@ -12,9 +12,10 @@
 enum part_form {
     PART_TEXT,   /* the value as text */
     PART_BINARY, /* the value as bytes_count bytes */
-    PART_LENGTH, /* how many bytes the next `covers` parts have, as bytes_count bytes */
+    PART_LENGTH, /* how many bytes the `covers` parts behind it have (behind the FIXED, if one
+                    follows), at most bytes_max if that is not 0; as bytes_count bytes */
     PART_RANDOM, /* random bytes */
-    PART_PADDING /* zeros, until the `covers` parts before it have bytes_max bytes with them */
+    PART_FIXED   /* the next `covers` parts, cut to bytes_min bytes, then zeros to bytes_max */
 };
 
 struct part {
@@ -23,8 +24,8 @@ struct part {
     bool big_endian;
     bool is_float; /* BINARY of 4 or 8 bytes */
     uint32_t covers;
-    uint32_t bytes_min; /* RANDOM; all of PADDING */
-    uint32_t bytes_max;
+    uint32_t bytes_min; /* RANDOM, FIXED */
+    uint32_t bytes_max; /* RANDOM, FIXED, LENGTH */
     struct value value; /* TEXT, BINARY */
 };
 

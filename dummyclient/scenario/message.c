@@ -41,8 +41,20 @@ static uint32_t message__span_bytes(const struct body *body, const struct messag
     uint32_t bytes = 0;
     for (uint32_t i = first; i < end; i++) {
         bytes += message__part_bytes(body, scope, i);
+        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
     }
     return bytes;
+}
+
+/* What a length says. */
+static uint32_t message__length(const struct body *body, const struct message_scope *scope,
+                                uint32_t index)
+{
+    const struct part *part = &body->parts[index];
+    uint32_t first = index + 1;
+    first += part->covers > 0 && body->parts[first].form == PART_FIXED;
+    uint32_t bytes = message__span_bytes(body, scope, first, first + part->covers);
+    return part->bytes_max > 0 && bytes > part->bytes_max ? part->bytes_max : bytes;
 }
 
 static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
@@ -64,8 +76,8 @@ static uint32_t message__part_bytes(const struct body *body, const struct messag
                     : (uint32_t)prng_range(scope->key, MESSAGE_STREAM_PARTS, index, part->bytes_min,
                                            part->bytes_max);
         break;
-    case PART_PADDING:
-        bytes = part->bytes_max - message__span_bytes(body, scope, index - part->covers, index);
+    case PART_FIXED:
+        bytes = part->bytes_max;
         break;
     }
     return bytes;
@@ -118,6 +130,41 @@ static bool message__fill(const struct message_scope *scope, uint32_t index, boo
 }
 
 static bool message__part(const struct body *body, const struct message_scope *scope,
+                          uint32_t index, message_sink sink, void *context);
+
+/* Lets so many bytes through. */
+struct message__cut {
+    message_sink sink;
+    void *context;
+    uint32_t left_bytes;
+    bool wanted;
+};
+
+static bool message__pass_cut(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__cut *cut = context;
+    bytes_count = bytes_count < cut->left_bytes ? bytes_count : cut->left_bytes;
+    cut->left_bytes -= bytes_count;
+    cut->wanted = cut->sink(cut->context, bytes, bytes_count);
+    return cut->wanted && cut->left_bytes > 0;
+}
+
+static bool message__fixed(const struct body *body, const struct message_scope *scope,
+                           uint32_t index, message_sink sink, void *context)
+{
+    const struct part *part = &body->parts[index];
+    struct message__cut cut = {
+        .sink = sink, .context = context, .left_bytes = part->bytes_min, .wanted = true};
+    for (uint32_t i = index + 1; i <= index + part->covers && cut.left_bytes > 0; i++) {
+        if (!message__part(body, scope, i, message__pass_cut, &cut) && !cut.wanted) {
+            return false;
+        }
+    }
+    uint32_t zeros = part->bytes_max - part->bytes_min + cut.left_bytes;
+    return message__fill(scope, index, false, zeros, sink, context);
+}
+
+static bool message__part(const struct body *body, const struct message_scope *scope,
                           uint32_t index, message_sink sink, void *context)
 {
     const struct part *part = &body->parts[index];
@@ -132,13 +179,13 @@ static bool message__part(const struct body *body, const struct message_scope *s
         message__number(part, message__bits(part, scope, index), digits);
         return sink(context, digits, part->bytes_count);
     case PART_LENGTH:
-        bytes = message__span_bytes(body, scope, index + 1, index + 1 + part->covers);
-        message__number(part, bytes, digits);
+        message__number(part, message__length(body, scope, index), digits);
         return sink(context, digits, part->bytes_count);
     case PART_RANDOM:
-    case PART_PADDING:
         bytes = message__part_bytes(body, scope, index);
-        return message__fill(scope, index, part->form == PART_RANDOM, bytes, sink, context);
+        return message__fill(scope, index, true, bytes, sink, context);
+    case PART_FIXED:
+        return message__fixed(body, scope, index, sink, context);
     }
     return false;
 }
@@ -150,6 +197,7 @@ static void message__parts(const struct body *body, const struct message_scope *
         if (!message__part(body, scope, i, sink, context)) {
             return;
         }
+        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
     }
 }
 

@@ -196,7 +196,7 @@ static void parse__phases(struct parse *parse, const cJSON *json,
     }
     if (behavior->loop != NULL && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
-        reader_mistake(reader, "expected a step that takes time in every pass, such as a request "
+        reader_mistake(reader, "expected a step that takes time, such as a request "
                                "or a think: without one it would spin");
     }
     reader_leave(reader, place);

@@ -85,7 +85,7 @@ void parse_repeat(struct parse *parse, const cJSON *json, struct step *step)
     }
     if (step->repeat != REPEAT_TIMES && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
-        reader_mistake(reader, "expected a step that takes time in every round, such as a request "
+        reader_mistake(reader, "expected a step that takes time, such as a request "
                                "or a think: without one it would spin");
     }
     reader_leave(reader, place);
@@ -128,7 +128,7 @@ static void parse__end_branch(struct parse *parse, struct parse__merge *merge)
     after->opens = after->has_link_step && flow->has_link_step && after->opens && flow->opens;
     after->has_link_step = after->has_link_step || flow->has_link_step;
     after->has_sent = after->has_sent && flow->has_sent;
-    after->takes_time = after->takes_time && flow->takes_time;
+    after->takes_time = after->takes_time || flow->takes_time;
     after->captured &= flow->captured;
 }
 
@@ -264,12 +264,18 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
             return;
         }
         set->type = set->value.type;
+        /* A counter that begins at 3 may go below 0. */
+        bool copied =
+            set->value.operation == VALUE_ALONE && set->value.left.source != OPERAND_NUMBER;
+        if (set->type == VALUE_U64 && !copied) {
+            set->type = VALUE_I64;
+        }
     }
     if (set->type == VALUE_TEXT && cJSON_IsString(json)) {
         parse_text(parse, json->valuestring, &set->body);
-        if (set->body.bytes_max > VALUE_TEXT_BYTES_MAX) {
+        if (set->body.bytes_max > VALUE_SET_BYTES_MAX) {
             reader_mistake(reader, "expected a text of at most %d bytes, found up to %" PRIu32,
-                           VALUE_TEXT_BYTES_MAX, set->body.bytes_max);
+                           VALUE_SET_BYTES_MAX, set->body.bytes_max);
         }
     }
     if (reader->mistakes_count > mistakes_count) {

@@ -124,6 +124,51 @@ static void parse__add_parts(struct parse *parse, struct parse__fields *fields,
     }
 }
 
+/* The parts of a string: its length, a frame of fixed size, the text, a zero. */
+static void parse__place_string(struct parse *parse, const cJSON *json, const struct body *text,
+                                const struct field *length, bool ends_with_zero,
+                                struct parse__fields *fields)
+{
+    struct reader *reader = &parse->reader;
+    uint32_t bytes = 0;
+    bool fixed = reader_get(json, "bytes") != NULL;
+    if (fixed && !reader_u32(reader, json, "bytes", 1, FRAMING_FRAME_BYTES_MAX, &bytes)) {
+        return;
+    }
+    uint32_t room = bytes - (fixed && ends_with_zero);
+    if (fixed && text->type == BODY_CONSTANT && text->bytes_max > room) {
+        reader_mistake(reader, "the text has %" PRIu32 " bytes, and the field room for %" PRIu32,
+                       text->bytes_max, room);
+        return;
+    }
+    uint64_t counted = length->bytes_count > 0 ? UINT64_C(1) << (8 * length->bytes_count) : 0;
+    if (counted > 0 && text->bytes_max >= counted && !(fixed && room < counted)) {
+        reader_mistake(reader, "the text can have %" PRIu32 " bytes, more than its length can say",
+                       text->bytes_max);
+        return;
+    }
+    struct part *head = length->bytes_count > 0 ? parse__new_part(parse, fields) : NULL;
+    struct part *frame = fixed ? parse__new_part(parse, fields) : NULL;
+    uint32_t first = fields->count;
+    parse__add_parts(parse, fields, text);
+    if (head != NULL) {
+        *head = (struct part){.form = PART_LENGTH,
+                              .bytes_count = length->bytes_count,
+                              .big_endian = length->big_endian,
+                              .covers = fields->count - first,
+                              .bytes_max = room};
+    }
+    if (frame != NULL) {
+        frame->form = PART_FIXED;
+        frame->covers = fields->count - first;
+        frame->bytes_min = room;
+        frame->bytes_max = bytes;
+    }
+    if (ends_with_zero && !fixed) {
+        parse__add_bytes(parse, fields, (const uint8_t *)"", 1);
+    }
+}
+
 static void parse__string(struct parse *parse, const cJSON *json, struct parse__fields *fields)
 {
     static const char *const keys[] = {"string", "length", "bytes", NULL};
@@ -145,40 +190,7 @@ static void parse__string(struct parse *parse, const cJSON *json, struct parse__
     if (!parse__string_length(parse, json, &length, &ends_with_zero)) {
         return;
     }
-    uint32_t bytes = 0;
-    uint32_t least = body.bytes_max + ends_with_zero;
-    bool fixed = reader_get(json, "bytes") != NULL;
-    if (fixed && reader_u32(reader, json, "bytes", 1, FRAMING_FRAME_BYTES_MAX, &bytes) &&
-        bytes < least) {
-        reader_mistake(
-            reader, "the text can have %" PRIu32 " bytes, more than the %" PRIu32 " of the field",
-            least, bytes);
-        return;
-    }
-    uint64_t counted = length.bytes_count > 0 ? UINT64_C(1) << (8 * length.bytes_count) : 0;
-    if (counted > 0 && body.bytes_max >= counted) {
-        reader_mistake(reader, "the text can have %" PRIu32 " bytes, more than its length can say",
-                       body.bytes_max);
-        return;
-    }
-    struct part *head = length.bytes_count > 0 ? parse__new_part(parse, fields) : NULL;
-    uint32_t first = fields->count;
-    parse__add_parts(parse, fields, &body);
-    if (head != NULL) {
-        *head = (struct part){.form = PART_LENGTH,
-                              .bytes_count = length.bytes_count,
-                              .big_endian = length.big_endian,
-                              .covers = fields->count - first};
-    }
-    if (ends_with_zero && !fixed) {
-        parse__add_bytes(parse, fields, (const uint8_t *)"", 1);
-    }
-    struct part *padding = fixed ? parse__new_part(parse, fields) : NULL;
-    if (padding != NULL) {
-        padding->form = PART_PADDING;
-        padding->covers = fields->count - 1 - first;
-        padding->bytes_max = bytes;
-    }
+    parse__place_string(parse, json, &body, &length, ends_with_zero, fields);
 }
 
 /* `bytes`: any body, in the place of a field. */

@@ -85,13 +85,18 @@ static bool parse__measure(struct parse *parse, struct body *body, bool *constan
         } else if (part->form == PART_RANDOM) {
             least = part->bytes_min;
             most = part->bytes_max;
-        } else if (part->form == PART_PADDING) {
-            continue; /* counted with what it pads, by parse_fields() */
+        } else if (part->form == PART_FIXED) {
+            least = most = part->bytes_max;
         }
         low += least;
         high += most;
-        *constant = *constant && part->form != PART_RANDOM && value_is_constant(&part->value);
-        body->is_random = body->is_random || parse__is_drawn(part);
+        uint32_t covered = part->form == PART_FIXED ? part->covers : 0;
+        for (uint32_t j = i; j <= i + covered; j++) {
+            const struct part *each = &body->parts[j];
+            *constant = *constant && each->form != PART_RANDOM && value_is_constant(&each->value);
+            body->is_random = body->is_random || parse__is_drawn(each);
+        }
+        i += covered;
     }
     if (high > FRAMING_FRAME_BYTES_MAX) {
         reader_mistake(&parse->reader, "expected at most %" PRIu32 " bytes, found %" PRIu64,
@@ -103,25 +108,6 @@ static bool parse__measure(struct parse *parse, struct body *body, bool *constan
     return true;
 }
 
-/* Padding: the stretch has a fixed size, whatever its parts are. */
-static void parse__pad(struct parse *parse, struct body *body)
-{
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        const struct part *part = &body->parts[i];
-        for (uint32_t j = i - part->covers; part->form == PART_PADDING && j < i; j++) {
-            uint32_t least = 0;
-            uint32_t most = 0;
-            value_text_bounds(&body->parts[j].value, &parse->world, &least, &most);
-            body->bytes_min -= least;
-            body->bytes_max -= most;
-        }
-        if (part->form == PART_PADDING) {
-            body->bytes_min += part->bytes_max;
-            body->bytes_max += part->bytes_max;
-        }
-    }
-}
-
 void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
                 struct body *body)
 {
@@ -131,7 +117,6 @@ void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_co
         *body = (struct body){.type = BODY_CONSTANT, .bytes = (const uint8_t *)""};
         return;
     }
-    parse__pad(parse, body);
     if (constant) {
         struct message_scope scope = {.world = &parse->world};
         struct body joined = {.type = BODY_CONSTANT, .bytes = (const uint8_t *)""};

@@ -55,13 +55,13 @@ static struct parse_variable *parse__find_name(struct parse *parse, const char *
 
 struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type)
 {
-    static const char *const types[] = {"a whole number", "a whole number with a sign", "a double",
-                                        "a text"};
+    static const char *const types[] = {"a whole number", "a whole number", "a double", "a text"};
     struct parse_variable *variable = parse__find_name(parse, name, strlen(name));
     if (variable == NULL) {
         return NULL; /* a wrong name, told when the names were collected */
     }
-    if (variable->typed && variable->type != type) {
+    bool whole = type <= VALUE_I64 && variable->type <= VALUE_I64; /* of these the first counts */
+    if (variable->typed && variable->type != type && !whole) {
         reader_mistake(&parse->reader, "`%s` is %s elsewhere, and %s here", name,
                        types[variable->type], types[type]);
         return NULL;

@@ -344,11 +344,11 @@ static bool program__open(struct program *program, const struct scenario *scenar
                       3u * (size_t)scenario->behaviors_count;
     program->framing = scenario->framing;
     program->lanes_count = scenario->load.in_flight;
-    program->world = (struct value_world){.tables = tree->tables,
-                                          .tables_count = tree->tables_count,
-                                          .connections_count =
-                                              scenario_connections_max(&scenario->load),
-                                          .lanes_count = scenario->load.in_flight};
+    program->world =
+        (struct value_world){.tables = tree->tables,
+                             .tables_count = tree->tables_count,
+                             .connections_count = scenario_connections_max(&scenario->load),
+                             .lanes_count = scenario->load.in_flight};
     program->behaviors_count = scenario->behaviors_count;
     program->code = arena_take(&program->arena, code_max * sizeof(*program->code));
     program->behaviors =

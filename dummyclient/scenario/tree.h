@@ -17,14 +17,14 @@
 enum {
     TREE_STEPS_MAX = 10000, /* of all behaviors together */
     TREE_BEHAVIORS_MAX = 256,
-    TREE_NESTING_MAX = 8,     /* repeat, if and choose inside each other */
-    TREE_VARIABLES_MAX = 64,  /* names per behavior */
-    TREE_BRANCHES_MAX = 100,  /* of one choose */
-    TREE_PUSHES_MAX = 16,     /* rules of one behavior */
-    TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX,   /* names */
-    TREE_MARKS_MAX = SCENARIO_MARKS_MAX,      /* names */
-    TREE_PARTS_MAX = 256,     /* of one text */
-    TREE_NAME_BYTES_MAX = 64, /* of behaviors, requests and captures */
+    TREE_NESTING_MAX = 8,                      /* repeat, if and choose inside each other */
+    TREE_VARIABLES_MAX = 64,                   /* names per behavior */
+    TREE_BRANCHES_MAX = 100,                   /* of one choose */
+    TREE_PUSHES_MAX = 16,                      /* rules of one behavior */
+    TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX, /* names */
+    TREE_MARKS_MAX = SCENARIO_MARKS_MAX,       /* names */
+    TREE_PARTS_MAX = 256,                      /* of one text */
+    TREE_NAME_BYTES_MAX = 64,                  /* of behaviors, requests and captures */
 };
 /* Constant bytes (texts, hex, patterns) of all steps together. */
 #define TREE_CONSTANT_BYTES_MAX (64u * 1024u * 1024u)

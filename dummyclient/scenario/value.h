@@ -15,6 +15,7 @@ struct data_table; /* data.h */
 enum {
     VALUE_DIGITS_MAX = 32,      /* bytes of a number as text, at most */
     VALUE_TEXT_BYTES_MAX = 128, /* a variable that holds a text */
+    VALUE_SET_BYTES_MAX = 1024, /* a text before it is cut to that */
     VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8
 };
 

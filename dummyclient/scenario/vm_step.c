@@ -102,12 +102,12 @@ void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t n
             *words = value_bits(&set->value, &scope, 0);
             continue;
         }
-        uint8_t text[VALUE_TEXT_BYTES_MAX]; /* the old text may be a part of the new one */
+        uint8_t text[VALUE_SET_BYTES_MAX]; /* the old text may be a part of the new one */
         uint32_t bytes = message_body_bytes(&set->body, &scope);
         must(bytes <= sizeof(text));
         message_write_body(&set->body, &scope, text);
-        words[0] = bytes;
-        memcpy(words + 1, text, bytes);
+        words[0] = bytes < VALUE_TEXT_BYTES_MAX ? bytes : VALUE_TEXT_BYTES_MAX;
+        memcpy(words + 1, text, words[0]);
     }
 }
 

@@ -36,6 +36,12 @@ static struct bench {
     uint32_t ended_count;
     uint32_t unsolicited_count;
     uint32_t late_count;
+    uint32_t pushes_count; /* that a rule took */
+    uint32_t pushes_wrong_count;
+    int64_t fanout_ns;
+    uint32_t marks[BENCH_RECORDS_MAX];
+    uint32_t marks_count;
+    char line[512]; /* the last one logged */
     struct vm_action action;
     uint8_t message[BENCH_MESSAGE_BYTES_MAX]; /* the last one sent, whole */
     struct frame sent;
@@ -74,6 +80,31 @@ static inline void bench__unsolicited(void *context, const struct frame *frame, 
     bench.late_count += late;
 }
 
+static inline void bench__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+{
+    (void)context;
+    bench.pushes_count++;
+    bench.pushes_wrong_count += mismatch;
+    bench.fanout_ns = fanout_ns;
+}
+
+static inline void bench__marked(void *context, uint32_t mark, int64_t now_ns)
+{
+    (void)context;
+    (void)now_ns;
+    assert_true(bench.marks_count < BENCH_RECORDS_MAX);
+    bench.marks[bench.marks_count++] = mark;
+}
+
+static inline void bench__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
+{
+    (void)context;
+    (void)now_ns;
+    assert_true(bytes < sizeof bench.line);
+    memcpy(bench.line, line, bytes);
+    bench.line[bytes] = '\0';
+}
+
 static inline void bench__report(void *context, const char *line)
 {
     (void)context;
@@ -96,14 +127,16 @@ static inline struct scenario *bench_load(const char *text)
     return scenario;
 }
 
-/* load: members of `load` (may be ""); behavior: members of the one behavior. */
-static inline void bench_open(const char *load, const char *behavior, bool closed_loop)
+/* root: further members of the document, with a comma behind each; load: members of `load`; both
+ * may be "". behavior: members of the one behavior. */
+static inline void bench_open_with(const char *root, const char *load, const char *behavior,
+                                   bool closed_loop)
 {
     memset(&bench, 0, sizeof bench);
-    size_t bytes = strlen(load) + strlen(behavior) + 128;
+    size_t bytes = strlen(root) + strlen(load) + strlen(behavior) + 128;
     char *text = malloc(bytes);
     assert_non_null(text);
-    snprintf(text, bytes, "{ 'load': { %s }, 'behaviors': [ { %s } ] }", load, behavior);
+    snprintf(text, bytes, "{ %s 'load': { %s }, 'behaviors': [ { %s } ] }", root, load, behavior);
     bench.scenario = bench_load(text);
     free(text);
     assert_non_null(bench.scenario);
@@ -113,11 +146,19 @@ static inline void bench_open(const char *load, const char *behavior, bool close
     bench.observer = (struct vm_observer){.request_done = bench__request_done,
                                           .iteration_started = bench__started,
                                           .iteration_ended = bench__ended,
-                                          .unsolicited = bench__unsolicited};
+                                          .unsolicited = bench__unsolicited,
+                                          .push_checked = bench__push_checked,
+                                          .marked = bench__marked,
+                                          .logged = bench__logged};
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};
     bench.memory = malloc(program_vm_bytes(bench.program));
     assert_non_null(bench.memory);
     bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+}
+
+static inline void bench_open(const char *load, const char *behavior, bool closed_loop)
+{
+    bench_open_with("", load, behavior, closed_loop);
 }
 
 static inline int bench_close(void **state)
@@ -199,6 +240,13 @@ static inline const struct vm_request *bench_last(void)
     assert_true(bench.requests_count > 0);
     return &bench.requests[bench.requests_count - 1];
 }
+
+/* The body that was sent last is exactly this. */
+#define bench_assert_sent(bytes_count, bytes_expected)                                             \
+    do {                                                                                           \
+        assert_int_equal(bench.sent.body_bytes, bytes_count);                                      \
+        assert_memory_equal(bench.sent.body, bytes_expected, bytes_count);                         \
+    } while (0)
 
 /* A request for one 8-byte random echo, with further members. */
 #define BENCH_ECHO(members)                                                                        \
