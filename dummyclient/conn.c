@@ -216,6 +216,12 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
             conn_end(conn);
         }
         break;
+    case VM_ACTION_RECEIVE:
+        conn->recv_off = !action->receives;
+        if (conn_is_alive(conn)) {
+            conn_receive(conn);
+        }
+        break;
     case VM_ACTION_READY:
         conn__ready(conn);
         break;
@@ -311,7 +317,9 @@ static void conn__on_connected(struct conn *conn)
     reassembly_open(&conn->reassembly, program_framing(group->plan->program));
     conn_set_state(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
-    cport_recv(group->port, &conn->socket, &conn->recv_op);
+    conn->recv_off = false;
+    conn->recv_posted = false;
+    conn_receive(conn);
     conn_observe(conn);
     vm_on_connected(conn->vm, group->now_ns);
     conn_pump(conn);

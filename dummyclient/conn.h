@@ -99,6 +99,8 @@ struct conn {
     bool dead : 1;
     bool last_end : 1;        /* the vm has finished: this end is for good */
     bool counted : 1;         /* the error of this end has been counted */
+    bool recv_off : 1;        /* the scenario does not want to receive ... */
+    bool recv_posted : 1;     /* ... but for what the port has been asked for already */
     bool parked : 1;          /* not wanted now: the stages may want it later */
     bool retiring : 1;        /* ends its pass, then is parked ... */
     bool returns : 1;         /* ... and is wanted again by then */
@@ -192,6 +194,7 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action);
 bool conn_has_room(const struct conn *conn);
 void conn_on_sent(struct conn *conn);
 void conn_on_received(struct conn *conn);
+void conn_receive(struct conn *conn);
 void conn_drop_buffers(struct conn *conn);
 void conn_end(struct conn *conn);
 void conn_half(struct conn *conn);

@@ -44,6 +44,9 @@ void conn_end(struct conn *conn)
 {
     int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
     conn_set_state(conn, CONN_ENDING, conn->group->now_ns + within_ns);
+    if (!conn->end_seen) {
+        conn_receive(conn);
+    }
     conn_mark_dirty(conn);
 }
 

@@ -202,10 +202,21 @@ static void conn__take_frames(struct conn *conn)
     }
 }
 
+/* Asks for more, unless that has been done, or the scenario leaves it in the socket. The end is
+ * always read to. */
+void conn_receive(struct conn *conn)
+{
+    if (!conn->recv_posted && (!conn->recv_off || conn->state == CONN_ENDING)) {
+        conn->recv_posted = true;
+        cport_recv(conn->group->port, &conn->socket, &conn->recv_op);
+    }
+}
+
 void conn_on_received(struct conn *conn)
 {
     struct conn_group *group = conn->group;
     bool alive = conn_is_alive(conn);
+    conn->recv_posted = false;
     if (conn->recv_op.result == CPORT_OK && conn->recv_op.bytes > 0) {
         conn->bytes_received += conn->recv_op.bytes;
         recorder_count(group->recorder, TOTAL_BYTES_RECEIVED, conn->recv_op.bytes);
@@ -214,7 +225,7 @@ void conn_on_received(struct conn *conn)
         }
         conn__take_frames(conn);
         if (conn_is_alive(conn)) {
-            cport_recv(group->port, &conn->socket, &conn->recv_op);
+            conn_receive(conn);
         }
         return;
     }

@@ -119,6 +119,7 @@ void parse_reconnect(struct parse *parse, const cJSON *json, struct step *step);
 void parse_expect_close(struct parse *parse, const cJSON *json, struct step *step);
 void parse_barrier(struct parse *parse, const cJSON *json, struct step *step);
 void parse_at(struct parse *parse, const cJSON *json, struct step *step);
+void parse_receive(struct parse *parse, const cJSON *json, struct step *step);
 void parse_mark(struct parse *parse, const cJSON *json, struct step *step);
 void parse_log(struct parse *parse, const cJSON *json, struct step *step);
 /* An array of steps; returns the first, NULL when there is none. */

@@ -159,6 +159,16 @@ void parse_at(struct parse *parse, const cJSON *json, struct step *step)
     reader_duration_here(&parse->reader, json, 0, 30 * PARSE_DAY_NS, &step->after_ns);
 }
 
+void parse_receive(struct parse *parse, const cJSON *json, struct step *step)
+{
+    static const char *const words[] = {"off", "on", NULL};
+    uint32_t choice = 0;
+    parse_needs_link(parse, false);
+    if (reader_choice_here(&parse->reader, json, words, &choice)) {
+        step->receives = choice == 1;
+    }
+}
+
 void parse_mark(struct parse *parse, const cJSON *json, struct step *step)
 {
     step->name = parse__short_text(parse, json);

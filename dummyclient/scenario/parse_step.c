@@ -154,6 +154,7 @@ static const struct {
                     {"reconnect", parse_reconnect},
                     {"expect_close", parse_expect_close},
                     {"at", parse_at},
+                    {"receive", parse_receive},
                     {"mark", parse_mark},
                     {"log", parse_log}};
 enum { PARSE_KINDS_COUNT = sizeof(parse__kinds) / sizeof(parse__kinds[0]) };

@@ -206,6 +206,9 @@ static bool program__link_step(struct program__compiler *compiler, const struct 
     case STEP_AT:
         program__emit(program, OP_AT)->after_ns = step->after_ns;
         return true;
+    case STEP_RECEIVE:
+        program__emit(program, OP_RECEIVE)->index = step->receives;
+        return true;
     case STEP_MARK:
         program__emit(program, OP_MARK)->index =
             program__name(program->mark_names, &program->marks_count, step->name);

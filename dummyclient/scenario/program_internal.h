@@ -23,6 +23,7 @@ enum instruction_op {
     OP_IF, /* unless the condition holds: to target */
     OP_SET,
     OP_AT,
+    OP_RECEIVE, /* index: 1 on, 0 off */
     OP_MARK,
     OP_LOG,
     /* Steps that wait for all lanes of the connection. */

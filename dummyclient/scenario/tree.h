@@ -168,6 +168,7 @@ enum step_type {
     STEP_RECONNECT,
     STEP_EXPECT_CLOSE,
     STEP_AT,
+    STEP_RECEIVE,
     STEP_MARK,
     STEP_LOG
 };
@@ -185,6 +186,7 @@ struct step {
     struct wait wait; /* BARRIER and EXPECT_CLOSE: within and on_timeout */
     struct think think;
     enum repeat_type repeat;
+    bool receives;           /* RECEIVE */
     uint32_t times;          /* REPEAT */
     int64_t after_ns;        /* RECONNECT, AT; REPEAT for */
     struct branch *branches; /* CHOOSE */

@@ -91,8 +91,9 @@ static void vm__expire(struct vm *vm, int64_t now_ns)
 
 static void vm__take_pending(struct vm *vm, struct vm_action *action)
 {
-    static const uint8_t order[] = {VM_PENDING_DISCONNECT, VM_PENDING_CONNECT, VM_PENDING_READY,
-                                    VM_PENDING_FAILED,     VM_PENDING_BARRIER, VM_PENDING_FINISHED};
+    static const uint8_t order[] = {VM_PENDING_RECEIVE, VM_PENDING_DISCONNECT, VM_PENDING_CONNECT,
+                                    VM_PENDING_READY,   VM_PENDING_FAILED,     VM_PENDING_BARRIER,
+                                    VM_PENDING_FINISHED};
     int i = 0;
     while ((vm->pending & order[i]) == 0) {
         i++;
@@ -110,6 +111,10 @@ static void vm__take_pending(struct vm *vm, struct vm_action *action)
         break;
     case VM_PENDING_READY:
         action->type = VM_ACTION_READY;
+        break;
+    case VM_PENDING_RECEIVE:
+        action->type = VM_ACTION_RECEIVE;
+        action->receives = vm->receives;
         break;
     case VM_PENDING_BARRIER:
         action->type = VM_ACTION_BARRIER;
@@ -196,6 +201,7 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     vm->connects_failed = 0;
     vm->tries = 0;
     vm->connected_ns = now_ns;
+    vm->receives = true;
     if (vm->phase == VM_PHASE_FINISHED) {
         return;
     }

@@ -46,6 +46,7 @@ enum vm_action_type {
     VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
     VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: shut down the
                              sending half behind what is queued, go on receiving */
+    VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
     VM_ACTION_READY,      /* setup is done: counts for t0. Once per connection */
     VM_ACTION_BARRIER,    /* reached action.barrier; goes on after vm_on_barrier_open() */
     VM_ACTION_FINISHED,   /* nothing more to do: end the connection by the closing protocol, if
@@ -63,6 +64,7 @@ struct vm_action {
     int64_t not_before_ns;  /* CONNECT */
     enum vm_disconnect disconnect;
     uint32_t barrier;
+    bool receives;
 };
 
 enum vm_outcome {

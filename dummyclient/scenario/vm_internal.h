@@ -88,7 +88,8 @@ enum {
     VM_PENDING_READY = 4,
     VM_PENDING_FAILED = 8,
     VM_PENDING_BARRIER = 16,
-    VM_PENDING_FINISHED = 32
+    VM_PENDING_RECEIVE = 32,
+    VM_PENDING_FINISHED = 64
 };
 
 struct vm {
@@ -133,6 +134,7 @@ struct vm {
     bool stopping : 1;
     bool cut : 1;
     bool ready_given : 1;
+    bool receives : 1;
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)

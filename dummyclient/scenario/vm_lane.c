@@ -251,6 +251,10 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
     case OP_SET:
         vm_step_set(vm, index, instruction->set, now_ns);
         break;
+    case OP_RECEIVE:
+        vm->receives = instruction->index != 0;
+        vm->pending |= VM_PENDING_RECEIVE;
+        break;
     case OP_MARK:
         vm->observer->marked(vm->observer->context, instruction->index, now_ns);
         break;

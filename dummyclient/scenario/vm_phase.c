@@ -31,7 +31,7 @@ void vm_rest(struct vm *vm)
     vm->join_active = false;
     vm->connects_after_close = false;
     vm->join_due_ns = TIME_NEVER_NS;
-    vm->pending &= (uint8_t)~VM_PENDING_BARRIER;
+    vm->pending &= (uint8_t) ~(VM_PENDING_BARRIER | VM_PENDING_RECEIVE);
     vm->stamped_count = vm->submitted_count;
     vm_wait_clear(vm);
 }

@@ -230,7 +230,7 @@ static void test_steps(void **state)
         {"{ 'zzzzzz': 'x' }",
          "[0].zzzzzz`: unknown key; the keys here are `send`, `expect`, `request`, `think`, "
          "`repeat`, `choose`, `if`, `set`, `barrier`, `disconnect`, `reconnect`, `expect_close`, "
-         "`at`, `mark`, `log`"},
+         "`at`, `receive`, `mark`, `log`"},
         {"{ 'send': {} }", "[0].send.id`: expected the id of the message, found nothing"},
         {"{ 'send': { 'id': 65536 } }",
          "[0].send.id`: expected a whole number from 0 to 65535, found 65536"},

@@ -220,6 +220,21 @@ static void test_behavior_comes_back_with_its_own_pauses(void **state)
     assert_in_range(bench.action.not_before_ns - 1000 * MS, 400 * MS, 800 * MS);
 }
 
+static void test_receiving_is_turned_off_and_on(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'receive': 'off' }, { 'think': '50ms' }, { 'receive': 'on' } ]", false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    bench_take(10 * MS, VM_ACTION_RECEIVE);
+    assert_false(bench.action.receives);
+    bench_nothing(59 * MS);
+    bench_take(60 * MS, VM_ACTION_RECEIVE);
+    assert_true(bench.action.receives);
+    bench_nothing(60 * MS);
+}
+
 static void test_lives_differ(void **state)
 {
     (void)state;
@@ -251,6 +266,7 @@ int main(void)
         TEST(test_reconnect_tries_again_with_pauses),
         TEST(test_tries_have_an_end),
         TEST(test_behavior_comes_back_with_its_own_pauses),
+        TEST(test_receiving_is_turned_off_and_on),
         TEST(test_lives_differ),
     };
     return cmocka_run_group_tests_name("vm link", tests, NULL, NULL);

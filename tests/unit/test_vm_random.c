@@ -27,6 +27,16 @@ static const char *const behaviors[] = {
     "'loop': [ { 'request': { 'send': { 'id': 1, 'body': { 'text': 'c${conn} i${iteration} "
     "${random(1,99)}' } }, 'within': '10ms', 'verify': 'same_body' } }, { 'think': '1ms' } ], "
     "'teardown': [ { 'send': { 'id': 1 } }, { 'disconnect': 'rst' } ]",
+    "'on_disconnect': { 'reconnect': { 'first': '2ms', 'most': '9ms' } }, 'setup': [ { 'set': { "
+    "'n': 0 } }, { 'barrier': { 'name': 'in', 'within': '30ms' } } ], 'loop': [ { 'set': { 'n': "
+    "'${n + 1}' } }, { 'choose': [ { 'weight': 3, 'steps': [ " BENCH_ECHO(
+        ", 'within': '20ms'") " ] }, { 'steps': [ { 'think': '2ms' } ] } ] }, { 'if': { 'value': "
+                              "'${n}', 'at_least': 3, 'then': [ { 'set': { 'n': 0 } }, { "
+                              "'barrier': { 'name': 'again', 'within': '9ms' } } ] } } ]",
+    "'loop': [ { 'reconnect': { 'back_off': { 'first': '2ms', 'most': '9ms' } } }, { 'repeat': { "
+    "'for': '20ms', 'steps': [ " BENCH_ECHO(
+        ", 'within': '9ms', 'optional': true") ", { 'at': '15ms' } ] } }, { 'receive': 'off' }, { "
+                                               "'receive': 'on' }, { 'disconnect': 'rst' } ]",
 };
 
 /* What the driver knows. */
@@ -68,6 +78,10 @@ static void on_request(void *context, const struct vm_request *request)
 {
     (void)context;
     assert_true(request->lane < LANES_MAX);
+    if (request->outcome == VM_OUTCOME_BARRIER) {
+        assert_int_equal(request->step, VM_STEP_NONE);
+        return; /* not a request's */
+    }
     world.done_count++;
     if (world.outstanding[request->lane] == 0) {
         /* Never taken: only if everything was given up first. */
@@ -167,8 +181,13 @@ static void pump(void)
         case VM_ACTION_FINISHED:
             world.finished = true;
             break;
-        case VM_ACTION_FAILED:
         case VM_ACTION_BARRIER:
+            assert_int_equal(action.barrier, vm_barrier(bench.vm));
+            break;
+        case VM_ACTION_RECEIVE:
+            assert_true(world.open && !world.closing);
+            break;
+        case VM_ACTION_FAILED:
             fail();
         }
     }
@@ -246,6 +265,8 @@ static void event(bool closed_loop)
         } else if (closed_loop && world.ready) {
             vm_on_start(bench.vm, world.now_ns);
         }
+    } else if (kind < 94 && vm_barrier(bench.vm) != VM_BARRIER_NONE) {
+        vm_on_barrier_open(bench.vm, vm_barrier(bench.vm), world.now_ns);
     } else if (kind == 90 && world.open && !world.honest) {
         close_connection();
     }
