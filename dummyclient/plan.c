@@ -202,10 +202,17 @@ static void plan__measure(struct plan *plan)
                                (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
     uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
     plan->ports_needed = (plan->connections + ways - 1) / ways;
-    uint64_t per_connection = 1024 + program_vm_bytes(plan->program);
+    /* The connection, its vm, its ring of messages, one message out and one receive buffer; the
+     * figures of each worker are histograms. */
+    uint64_t lanes = program_lanes_count(plan->program);
+    uint64_t ring = 16 + 2 * lanes;
+    uint64_t message = program_message_bytes_max(plan->program);
+    plan->connection_bytes = 768 + program_vm_bytes(plan->program) + ring * sizeof(uint32_t) +
+                             message * lanes + (message < 4096 ? 4096 : message);
     uint64_t per_worker =
         (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
-    plan->memory_bytes = plan->connections * per_connection + plan->workers_count * per_worker;
+    plan->memory_bytes =
+        plan->connections * plan->connection_bytes + plan->workers_count * per_worker;
 }
 
 static void plan__choose_workers(struct plan *plan)

@@ -70,6 +70,7 @@ struct plan {
     uint64_t descriptors_needed;
     uint64_t ports_needed; /* of one source address */
     uint64_t memory_bytes; /* connections and figures, about */
+    uint64_t connection_bytes;
 };
 
 /* False with one line (or, for a scenario's mistakes, the lines given to report and an empty

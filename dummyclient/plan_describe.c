@@ -30,14 +30,9 @@ bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
     return false;
 }
 
-static void plan__print_load(const struct plan *plan, FILE *file)
+static void plan__print_stages(const struct plan *plan, FILE *file)
 {
-    const struct scenario_load *load = &plan->scenario->load;
     char text[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  loop          %s\n",
-            plan->open_loop ? load->arrival == ARRIVAL_POISSON ? "open, Poisson arrivals"
-                                                               : "open, even arrivals"
-                            : "closed: the next iteration begins when the last has ended");
     for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
         const struct pacing_stage *stage = &plan->pacing.stages[i];
         fprintf(file, "  stage %-7" PRIu32 " %s", i + 1,
@@ -47,12 +42,63 @@ static void plan__print_load(const struct plan *plan, FILE *file)
         } else if (plan->open_loop) {
             fprintf(file, ", %g/s", stage->rate_from_per_s);
         }
+        if (crowd_changes(&plan->crowd)) {
+            const struct crowd_stage *crowd = &plan->crowd.stages[i];
+            bool holds = crowd->from == crowd->to;
+            fprintf(file, holds ? ", %g connections" : ", %g to %g connections", crowd->from,
+                    crowd->to);
+        }
         fputc('\n', file);
     }
+}
+
+/* What the steps say about how many requests there will be. */
+static void plan__print_requests(const struct plan *plan, FILE *file)
+{
+    double all = 0;
+    double in_setup = 0;
+    bool known = plan->open_loop;
+    double next_below = 1;
+    char text[UNITS_TEXT_BYTES_MAX];
+    for (uint32_t b = plan->behaviors_count; b-- > 0;) {
+        const struct plan_behavior *share = &plan->behaviors[b];
+        double setup = 0;
+        double pass = 0;
+        known = program_estimate(plan->scenario, b, &setup, &pass) && known;
+        all += (next_below - share->weight_below) * plan->pacing.arrivals_total * pass;
+        in_setup += share->connections * setup;
+        next_below = share->weight_below;
+        fprintf(file, "  requests      %s: %g in setup, about %g in a pass\n",
+                program_behavior_name(plan->program, b), setup, pass);
+    }
+    if (known) {
+        fprintf(file, "  requests      about %s in all\n",
+                units_format_count((uint64_t)(all + in_setup + 0.5), text));
+    } else {
+        fprintf(file, "  requests      in all as many as the server answers in that time\n");
+    }
+}
+
+static void plan__print_load(const struct plan *plan, FILE *file)
+{
+    const struct scenario_load *load = &plan->scenario->load;
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  loop          %s\n",
+            plan->open_loop ? load->arrival == ARRIVAL_POISSON ? "open, Poisson arrivals"
+                                                               : "open, even arrivals"
+                            : "closed: the next iteration begins when the last has ended");
+    plan__print_stages(plan, file);
     if (plan->open_loop) {
         fprintf(file, "  iterations    about %s\n",
                 units_format_count((uint64_t)(plan->pacing.arrivals_total + 0.5), text));
+        if (load->late == LATE_DROP) {
+            fprintf(file, "  late ones     are dropped\n");
+        } else if (load->catch_up_max_per_s > 0) {
+            fprintf(file, "  late ones     wait, and begin at most %g/s\n",
+                    load->catch_up_max_per_s);
+        }
     }
+    plan__print_requests(plan, file);
     fprintf(file, "  warm-up       %s (inside the duration, not in the figures)\n",
             units_format_duration(load->warmup_ns, text));
     fprintf(file, "  drain         up to %s\n", units_format_duration(load->drain_ns, text));
@@ -71,7 +117,9 @@ static void plan__print_needs(const struct plan *plan, FILE *file)
     fprintf(file, "  ports         %s per local address",
             units_format_count(plan->ports_needed, text));
     fprintf(file, " of %s\n", units_format_count(plan->limits.ports_max, text));
-    fprintf(file, "  memory        about %s\n", units_format_bytes(plan->memory_bytes, text));
+    fprintf(file, "  memory        about %s (%s a connection)\n",
+            units_format_bytes(plan->memory_bytes, text),
+            units_format_bytes(plan->connection_bytes, limit));
 }
 
 void plan_print(const struct plan *plan, FILE *file)
@@ -84,7 +132,8 @@ void plan_print(const struct plan *plan, FILE *file)
         fprintf(file, "  target        %s (%s)\n", plan->targets[i].name,
                 net_address_format(&plan->targets[i].address, address));
     }
-    fprintf(file, "  connections   %s", units_format_count(plan->connections, text));
+    fprintf(file, "  connections   %s%s", crowd_changes(&plan->crowd) ? "up to " : "",
+            units_format_count(plan->connections, text));
     if (plan->scenario->load.connect_rate_per_s > 0) {
         fprintf(file, ", %g/s", plan->scenario->load.connect_rate_per_s);
     }
@@ -94,6 +143,11 @@ void plan_print(const struct plan *plan, FILE *file)
         fprintf(file, "  behavior      %s: %s connections\n",
                 program_behavior_name(plan->program, b),
                 units_format_count(plan->behaviors[b].connections, text));
+    }
+    for (uint32_t i = 0; i < program_barriers_count(plan->program); i++) {
+        fprintf(file, "  barrier       %s: %s connections\n",
+                program_barrier_name(plan->program, i),
+                units_format_count(plan_barrier_connections(plan, i), text));
     }
     plan__print_load(plan, file);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
@@ -115,6 +169,8 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
     json_add_text(json, "loop", plan->open_loop ? "open" : "closed");
     json_add_text(json, "arrival", load->arrival == ARRIVAL_POISSON ? "poisson" : "constant");
     json_add_text(json, "late", load->late == LATE_DROP ? "drop" : "queue");
+    json_add_double(json, "max_catch_up_rate_per_s", load->catch_up_max_per_s);
+    json_add_u64(json, "connections_at_start", plan->connections_at_start);
     json_add_i64(json, "duration_ns", plan->duration_ns);
     json_add_i64(json, "warmup_ns", load->warmup_ns);
     json_add_i64(json, "drain_ns", load->drain_ns);
@@ -128,6 +184,10 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
         if (plan->open_loop) {
             json_add_double(item, "rate_from_per_s", stage->rate_from_per_s);
             json_add_double(item, "rate_to_per_s", stage->rate_to_per_s);
+        }
+        if (crowd_changes(&plan->crowd)) {
+            json_add_u64(item, "connections_from", (uint64_t)plan->crowd.stages[i].from);
+            json_add_u64(item, "connections_to", (uint64_t)plan->crowd.stages[i].to);
         }
         json_append_item(stages, item);
     }

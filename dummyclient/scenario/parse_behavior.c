@@ -206,11 +206,29 @@ static void parse__phases(struct parse *parse, const cJSON *json,
     behavior->teardown = parse__phase(parse, json, "teardown");
 }
 
+/* connect: before the run, or by the loop's first step. */
+static void parse__connect(struct parse *parse, const cJSON *json,
+                           struct scenario_behavior *behavior)
+{
+    static const char *const words[] = {"before", "in_loop", NULL};
+    uint32_t choice = 0;
+    if (!reader_choice(&parse->reader, json, "connect", words, &choice) || choice == 0) {
+        return;
+    }
+    behavior->connects_in_loop = true;
+    if (behavior->setup != NULL || !behavior->loop_opens) {
+        size_t place = reader_enter(&parse->reader, "connect");
+        reader_mistake(&parse->reader, "expected a loop that begins with `reconnect`, and no "
+                                       "`setup`");
+        reader_leave(&parse->reader, place);
+    }
+}
+
 void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
                     struct scenario_behavior *behavior)
 {
-    static const char *const keys[] = {"name", "weight",   "on_disconnect", "setup",
-                                       "loop", "teardown", "on_push",       NULL};
+    static const char *const keys[] = {"name",     "weight",  "on_disconnect", "setup", "loop",
+                                       "teardown", "on_push", "connect",       NULL};
     struct reader *reader = &parse->reader;
     if (!reader_object(reader, json, keys)) {
         return;
@@ -223,6 +241,7 @@ void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
     parse->tables_used = 0;
     parse__collect_names(parse, json);
     parse__phases(parse, json, behavior);
+    parse__connect(parse, json, behavior);
     if (reader_get(json, "on_push") != NULL) {
         size_t place = reader_enter(reader, "on_push");
         parse_pushes(parse, reader_get(json, "on_push"), behavior);

@@ -306,6 +306,7 @@ static bool program__behavior(struct program__compiler *compiler,
     compiled->name = behavior->name;
     compiled->weight = behavior->weight;
     compiled->has_loop = behavior->loop != NULL;
+    compiled->connects_in_loop = behavior->connects_in_loop;
     compiled->loop_opens = behavior->loop_opens;
     compiled->reconnects = behavior->on_disconnect == ON_DISCONNECT_RECONNECT;
     compiled->setup = program__range(compiler, behavior->setup, &valid);

@@ -81,6 +81,7 @@ struct program_behavior {
     uint32_t loop;
     uint32_t teardown;
     bool has_loop;
+    bool connects_in_loop;
     bool loop_opens;
     bool reconnects;                 /* on_disconnect */
     const struct back_off *back_off; /* of on_disconnect; NULL: at once, then the usual one */

@@ -218,8 +218,9 @@ struct scenario_behavior {
     struct step *setup; /* NULL: no steps */
     struct step *loop;
     struct step *teardown;
-    bool loop_opens;      /* the loop begins with a reconnect: it needs no connection to start */
-    uint32_t words_count; /* of its variables */
+    bool connects_in_loop; /* not before the loop's first reconnect */
+    bool loop_opens;       /* the loop begins with a reconnect: it needs no connection to start */
+    uint32_t words_count;  /* of its variables */
 };
 
 /* What scenario_load() returns; the public part first. */

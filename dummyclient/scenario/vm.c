@@ -58,7 +58,11 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     }
     vm_rest(vm);
     if (vm_lane_check_rows(vm, 0)) {
-        vm_connect(vm, now_ns);
+        if (vm->behavior->connects_in_loop) {
+            vm_enter_loop(vm, now_ns);
+        } else {
+            vm_connect(vm, now_ns);
+        }
     } else {
         vm_finish(vm); /* no row is left for it: it does not even connect */
     }

@@ -120,7 +120,8 @@ struct vm_identity {
 };
 
 /* Lays out a vm in memory of program_vm_bytes(), aligned as malloc() does. The first vm_next()
- * gives VM_ACTION_CONNECT. program and observer are kept by pointer: they outlive the vm. */
+ * gives VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer
+ * are kept by pointer: they outlive the vm. */
 struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
                    const struct vm_observer *observer, int64_t now_ns);
 /* Frees what captures hold; the memory stays the caller's. */

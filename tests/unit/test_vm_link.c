@@ -235,6 +235,29 @@ static void test_receiving_is_turned_off_and_on(void **state)
     bench_nothing(60 * MS);
 }
 
+static void test_connecting_can_be_left_to_the_loop(void **state)
+{
+    (void)state;
+    bench_open("",
+               "'connect': 'in_loop', 'loop': [ { 'reconnect': { 'after': '20ms' } }, " BENCH_ECHO(
+                   "") ", { 'disconnect': 'fin' } ]",
+               true);
+    bench_take(MS, VM_ACTION_READY);
+    bench_nothing(MS);
+    vm_on_start(bench.vm, 10 * MS);
+    bench_take(10 * MS, VM_ACTION_CONNECT);
+    assert_int_equal(bench.action.not_before_ns, 30 * MS);
+    vm_on_connected(bench.vm, 30 * MS);
+    bench_send(30 * MS);
+    bench_echo(31 * MS);
+    bench_take(31 * MS, VM_ACTION_DISCONNECT);
+    vm_on_closed(bench.vm, 31 * MS);
+    assert_int_equal(bench.ended_count, 1);
+    vm_on_stop(bench.vm, 32 * MS); /* it waits to connect again */
+    vm_on_cut(bench.vm, 33 * MS);
+    bench_take(33 * MS, VM_ACTION_FINISHED);
+}
+
 static void test_lives_differ(void **state)
 {
     (void)state;
@@ -267,6 +290,7 @@ int main(void)
         TEST(test_tries_have_an_end),
         TEST(test_behavior_comes_back_with_its_own_pauses),
         TEST(test_receiving_is_turned_off_and_on),
+        TEST(test_connecting_can_be_left_to_the_loop),
         TEST(test_lives_differ),
     };
     return cmocka_run_group_tests_name("vm link", tests, NULL, NULL);
