@@ -62,6 +62,27 @@ static void play__unsolicited(void *context, const struct frame *frame, bool lat
     (void)late;
 }
 
+static void play__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+{
+    (void)context;
+    (void)mismatch;
+    must(fanout_ns >= -1);
+}
+
+static void play__marked(void *context, uint32_t mark, int64_t now_ns)
+{
+    (void)context;
+    (void)mark;
+    (void)now_ns;
+}
+
+static void play__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
+{
+    (void)context;
+    (void)now_ns;
+    must(line != NULL || bytes == 0);
+}
+
 static uint64_t play__draw(struct play *play, uint64_t below)
 {
     return prng_range(play->seed, 1, play->draws++, 0, below - 1);
@@ -112,6 +133,7 @@ static void play__act(struct play *play, int64_t now_ns)
         case VM_ACTION_FINISHED:
             play->finished = true;
             break;
+        case VM_ACTION_RECEIVE:
         case VM_ACTION_READY:
         case VM_ACTION_BARRIER:
         case VM_ACTION_FAILED:
@@ -188,7 +210,10 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
                                          .request_done = play__request_done,
                                          .iteration_started = play__started,
                                          .iteration_ended = play__ended,
-                                         .unsolicited = play__unsolicited};
+                                         .unsolicited = play__unsolicited,
+                                         .push_checked = play__push_checked,
+                                         .marked = play__marked,
+                                         .logged = play__logged};
     const struct vm_identity identity = {
         .seed = seed, .connection = 7, .behavior = behavior, .closed_loop = closed_loop};
     if (program_message_bytes_max(program) > PLAY_BYTES_MAX ||
