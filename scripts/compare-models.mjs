@@ -143,7 +143,7 @@ function pageOf(outcome) {
     html: { held: '✓ held', 'not held': '✗ did not hold' }[word] ?? word });
   const claims = table('What is said of the models, on this machine', ['', '', 'figures'],
     outcome.claims.map((claim) => [claim.text, state(claim.state), { state: '',
-      html: `<span style="display:block;white-space:normal">${escapeHtml(claim.figures)}</span>` }]));
+      html: `<div style="white-space:normal">${escapeHtml(claim.figures)}</div>` }]));
   const limits = table('The models', ['', 'waits for', 'connections per thread', 'in all'],
     outcome.models.map((model) => [model.name, { proactor: 'completions', reactor: 'readiness',
       blocking: 'its calls' }[model.kind] ?? '', model.per_thread === null ? 'no limit'
