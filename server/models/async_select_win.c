@@ -143,7 +143,9 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
     while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
         ready->slot = thread__choose_message(thread);
         thread->conns[ready->slot] = (struct conn *)ready;
-        /* What has come already is told, too. */
+        /* What has come already is told, too; but under Wine not that the peer has left. So one
+         * receive is tried unasked. */
+        ((struct conn *)ready)->readable = true;
         if (WSAAsyncSelect((SOCKET)ready->handle, thread->window, MESSAGE_CONN + ready->slot,
                            FD_READ | FD_WRITE | FD_CLOSE) != 0) {
             session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);

@@ -23,6 +23,10 @@ enum {
     SENDS_PER_CLOCK_READ = 16
 };
 
+/* After an accept that has found nothing Wine tells of no connection any more until one has been
+ * accepted: so then the listener is looked at by the clock. */
+#define LISTENER_LOOK_NS (10 * NS_PER_MS)
+
 struct conn {
     struct ready_conn ready; /* first */
     bool readable;           /* told, and not yet read until nothing was left */
@@ -34,7 +38,7 @@ struct model_thread {
     WSAEVENT events[SLOTS_MAX];
     struct conn *conns[SLOTS_MAX]; /* of the same place in events */
     DWORD count;
-    bool accept_paused;
+    int64_t listener_look_ns; /* 0, or: when to look at the listener without being told */
 };
 
 /* -------- open -------- */
@@ -66,12 +70,6 @@ static bool event_select__open(struct server *server, struct error *error)
     return true;
 }
 
-static bool thread__select_listener(struct model_thread *thread)
-{
-    return WSAEventSelect((SOCKET)thread->ready.listener, thread->events[SLOT_LISTENER],
-                          FD_ACCEPT) == 0;
-}
-
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
     if (thread->ready.index != 0) {
@@ -80,7 +78,8 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     if (!ready_listen(&thread->ready, error)) {
         return false;
     }
-    if (!thread__select_listener(thread)) {
+    if (WSAEventSelect((SOCKET)thread->ready.listener, thread->events[SLOT_LISTENER], FD_ACCEPT) !=
+        0) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -91,14 +90,19 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
-    WSAResetEvent(thread->events[SLOT_LISTENER]);
+    WSANETWORKEVENTS told;
+    int found = 0;
     if (ready_accepts(&thread->ready, now_ns)) {
-        ready_accept(&thread->ready, now_ns);
-        /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
-         * after an accept that found nothing. One that waits already is told at once. */
-        thread__select_listener(thread);
+        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
+         * more wait. */
+        WSAEnumNetworkEvents((SOCKET)thread->ready.listener, thread->events[SLOT_LISTENER], &told);
+        found = ready_accept(&thread->ready, now_ns);
+    } else {
+        WSAResetEvent(thread->events[SLOT_LISTENER]); /* paused, or closed */
     }
-    thread->accept_paused = thread->ready.accept_resume_ns != 0;
+    bool again = thread->ready.listener != CPORT_HANDLE_NONE &&
+                 (found == 0 || thread->ready.accept_resume_ns != 0);
+    thread->listener_look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
@@ -106,7 +110,9 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
     struct ready_conn *ready;
     while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
         WSAEVENT event = WSACreateEvent();
-        /* What has come already is told, too. */
+        /* What has come already is told, too; but under Wine not that the peer has left. So one
+         * receive is tried unasked. */
+        ((struct conn *)ready)->readable = true;
         if (event == WSA_INVALID_EVENT ||
             WSAEventSelect((SOCKET)ready->handle, event, FD_READ | FD_WRITE | FD_CLOSE) != 0) {
             if (event != WSA_INVALID_EVENT) {
@@ -233,7 +239,7 @@ static int64_t thread__turn(struct model_thread *thread, const DWORD *set, int s
     for (int i = 0; i < set_count; i++) {
         thread__handle(thread, set[i], polled_ns);
     }
-    if (thread->accept_paused && ready_accepts(&thread->ready, polled_ns)) {
+    if (thread->listener_look_ns != 0 && polled_ns >= thread->listener_look_ns) {
         thread__accept(thread, polled_ns);
     }
     thread__adopt(thread, polled_ns);
@@ -244,7 +250,9 @@ static int64_t thread__turn(struct model_thread *thread, const DWORD *set, int s
         }
         thread__advance(thread, (struct conn *)session, now_ns);
     }
-    return ready_end_turn(&thread->ready, now_ns);
+    int64_t deadline_ns = ready_end_turn(&thread->ready, now_ns);
+    int64_t look_ns = thread->listener_look_ns;
+    return look_ns != 0 && look_ns < deadline_ns ? look_ns : deadline_ns;
 }
 
 static void event_select__run(struct server *server, uint32_t index)

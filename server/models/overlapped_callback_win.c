@@ -17,6 +17,10 @@
 
 enum { RECV_BYTES_MAX = 16384, SENDS_PER_CLOCK_READ = 16 };
 
+/* After an accept that has found nothing Wine tells of no connection any more until one has been
+ * accepted: so then the listener is looked at by the clock. */
+#define LISTENER_LOOK_NS (10 * NS_PER_MS)
+
 struct op {
     WSAOVERLAPPED overlapped; /* first: a completion routine is given this */
     struct op *done_next;
@@ -41,7 +45,7 @@ struct model_thread {
     struct mutex lock;         /* guards the handle */
     HANDLE handle;             /* APCs go to it */
     WSAEVENT listener_event;   /* index 0 */
-    bool accept_paused;
+    int64_t listener_look_ns;  /* 0, or: when to look at the listener without being told */
     bool woken;
     struct op *done_head; /* come back and not yet looked at, in their order */
     struct op *done_tail;
@@ -87,11 +91,6 @@ static bool overlapped_callback__open(struct server *server, struct error *error
     return true;
 }
 
-static bool thread__select_listener(struct model_thread *thread)
-{
-    return WSAEventSelect((SOCKET)thread->ready.listener, thread->listener_event, FD_ACCEPT) == 0;
-}
-
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
     HANDLE handle = NULL;
@@ -111,7 +110,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     if (!ready_listen(&thread->ready, error)) {
         return false;
     }
-    if (!thread__select_listener(thread)) {
+    if (WSAEventSelect((SOCKET)thread->ready.listener, thread->listener_event, FD_ACCEPT) != 0) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -122,14 +121,19 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
-    WSAResetEvent(thread->listener_event);
+    WSANETWORKEVENTS told;
+    int found = 0;
     if (ready_accepts(&thread->ready, now_ns)) {
-        ready_accept(&thread->ready, now_ns);
-        /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
-         * after an accept that found nothing. One that waits already is told at once. */
-        thread__select_listener(thread);
+        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
+         * more wait. */
+        WSAEnumNetworkEvents((SOCKET)thread->ready.listener, thread->listener_event, &told);
+        found = ready_accept(&thread->ready, now_ns);
+    } else {
+        WSAResetEvent(thread->listener_event); /* paused, or closed */
     }
-    thread->accept_paused = thread->ready.accept_resume_ns != 0;
+    bool again = thread->ready.listener != CPORT_HANDLE_NONE &&
+                 (found == 0 || thread->ready.accept_resume_ns != 0);
+    thread->listener_look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
@@ -317,9 +321,14 @@ static bool thread__wait(struct model_thread *thread, int64_t deadline_ns)
         SleepEx(wait_ms, TRUE); /* completion routines run in here */
         return false;
     }
-    /* An APC ends the wait, and a later one looks at the event. */
-    return WSAWaitForMultipleEvents(1, &thread->listener_event, FALSE, wait_ms, TRUE) ==
-           WSA_WAIT_EVENT_0;
+    if (WSAWaitForMultipleEvents(1, &thread->listener_event, FALSE, wait_ms, TRUE) !=
+        WSA_WAIT_EVENT_0) {
+        return false; /* an APC ended it; the next wait looks at the event */
+    }
+    /* The event came first, and a wait that does not wait runs no APCs. In a storm of connections
+     * none would ever run. */
+    SleepEx(0, TRUE);
+    return true;
 }
 
 static int64_t thread__turn(struct model_thread *thread, bool accept)
@@ -338,7 +347,7 @@ static int64_t thread__turn(struct model_thread *thread, bool accept)
         op__handle(op, polled_ns);
         op = next;
     }
-    if (accept || (thread->accept_paused && ready_accepts(&thread->ready, polled_ns))) {
+    if (accept || (thread->listener_look_ns != 0 && polled_ns >= thread->listener_look_ns)) {
         thread__accept(thread, polled_ns);
     }
     thread__adopt(thread, polled_ns);
@@ -349,7 +358,9 @@ static int64_t thread__turn(struct model_thread *thread, bool accept)
         }
         conn__advance((struct conn *)session, now_ns);
     }
-    return ready_end_turn(&thread->ready, now_ns);
+    int64_t deadline_ns = ready_end_turn(&thread->ready, now_ns);
+    int64_t look_ns = thread->listener_look_ns;
+    return look_ns != 0 && look_ns < deadline_ns ? look_ns : deadline_ns;
 }
 
 static void overlapped_callback__run(struct server *server, uint32_t index)

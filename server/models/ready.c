@@ -153,9 +153,10 @@ void ready_accept_failed(struct ready_thread *thread, enum cport_result result, 
     }
 }
 
-void ready_accept(struct ready_thread *thread, int64_t now_ns)
+int ready_accept(struct ready_thread *thread, int64_t now_ns)
 {
-    for (int i = 0; i < READY_ACCEPTS_PER_TURN && thread->accept_resume_ns == 0; i++) {
+    int count = 0;
+    for (; count < READY_ACCEPTS_PER_TURN && thread->accept_resume_ns == 0; count++) {
         struct handoff entry;
         enum cport_result result = CPORT_OK;
         thread->recorder->port.syscalls++;
@@ -165,12 +166,13 @@ void ready_accept(struct ready_thread *thread, int64_t now_ns)
             ready_hand_out(thread, &entry, now_ns);
             break;
         case STREAM_BLOCKED:
-            return;
+            return count;
         case STREAM_FAILED:
             ready_accept_failed(thread, result, now_ns);
             break;
         }
     }
+    return count;
 }
 
 bool ready_accepts(struct ready_thread *thread, int64_t now_ns)

@@ -68,8 +68,9 @@ bool ready_listen(struct ready_thread *thread, struct error *error);
  * turn, itself included. Threads that hold sessions_per_thread_max are passed over; when all do, a
  * further thread is started. Index 0 only. */
 void ready_hand_out(struct ready_thread *thread, const struct handoff *entry, int64_t now_ns);
-/* The listener is readable: accepts what waits (a bounded number) and hands each out. */
-void ready_accept(struct ready_thread *thread, int64_t now_ns);
+/* The listener is readable: accepts what waits (a bounded number) and hands each out. Returns how
+ * many it has found, those that failed included. */
+int ready_accept(struct ready_thread *thread, int64_t now_ns);
 /* For a model that accepts in its own way: counts a failed accept, and pauses accepting where it
  * would fail again at once. */
 void ready_accept_failed(struct ready_thread *thread, enum cport_result result, int64_t now_ns);
