@@ -6,6 +6,13 @@ import { formatCount, formatNs, formatRate } from './format.mjs';
 // A cost "grows" from this ratio of the medians on.
 const GROWS = 1.3;
 
+// Fewer repeats than these decide nothing about speed or cost.
+const REPEATS_MIN = 3;
+
+function enough(outcome, ...places) {
+  return places.every(([model, point]) => outcome.cells[model][point.key].runs >= REPEATS_MIN);
+}
+
 function value(outcome, model, point, key) {
   return point ? outcome.cells[model]?.[point.key]?.[key] ?? null : null;
 }
@@ -13,7 +20,7 @@ function value(outcome, model, point, key) {
 const most = (outcome) => outcome.points.find((point) => point.kind === 'most');
 const throughput = (outcome, model) => value(outcome, model, most(outcome), 'rate_per_s');
 
-/** CPU per request beside idle connections, against without: { grows, text }. */
+/** CPU per request beside idle connections, against without: { enough, grows, text }. */
 function idleGrowth(outcome, model) {
   const [few, many] = outcome.points.filter((point) => point.kind === 'idle');
   return growth(outcome, model, few, many, many && `${formatCount(many.idle)} idle`);
@@ -34,7 +41,7 @@ function growth(outcome, model, few, many, words) {
   // Beyond the noise too: the cheapest repeat with many is dearer than the dearest with few.
   const apart = value(outcome, model, many, 'cpu_us_low') > value(outcome, model, few,
     'cpu_us_high');
-  return { grows: b / a >= GROWS && apart,
+  return { enough: enough(outcome, [model, few], [model, many]), grows: b / a >= GROWS && apart,
     text: `${model} ${formatNs(a * 1e3)} to ${formatNs(b * 1e3)} of CPU per request (${words})` };
 }
 
@@ -48,15 +55,17 @@ function rates(outcome, models) {
   }).join(', ');
 }
 
-/** One model does more at saturation than the other. Where the repeats of both overlap, nothing is
- *  decided. */
+/** One model does more at saturation than the other. Where the repeats of both overlap, or are
+ *  few, nothing is decided. */
 function faster(outcome, model, other) {
   const [a, b] = [throughput(outcome, model), throughput(outcome, other)];
   if (a === null || b === null) return null;
   const edge = (name, side) => value(outcome, name, most(outcome), `rate_per_s_${side}`);
   const above = edge(model, 'low') > edge(other, 'high');
   const below = edge(model, 'high') < edge(other, 'low');
-  return { held: above ? true : below ? false : null, figures: rates(outcome, [model, other]) };
+  const decided = (above || below) &&
+    enough(outcome, [model, most(outcome)], [other, most(outcome)]);
+  return { held: decided ? above : null, figures: rates(outcome, [model, other]) };
 }
 
 /** model has the highest (or, with sign -1, the lowest) throughput of all that were measured. */
@@ -89,7 +98,7 @@ function both(...judged) {
 function growsOnly(outcome, grower, steady) {
   const [a, b] = [growthOf(outcome, grower), growthOf(outcome, steady)];
   if (!a || !b) return null;
-  return { held: a.grows && !b.grows, figures: `${a.text}; ${b.text}` };
+  return { held: a.enough && b.enough ? a.grows && !b.grows : null, figures: `${a.text}; ${b.text}` };
 }
 
 export const CLAIMS = [

@@ -77,11 +77,11 @@ test('the figures of a run count its window, or all of it without samples', () =
 });
 
 /** An outcome where each model has a cost of a + b * sockets and a throughput. */
-function outcomeMake(windows, costs, { noise = 0 } = {}) {
+function outcomeMake(windows, costs, { noise = 0, repeats = 3 } = {}) {
   const models = Object.keys(costs).map((name) => ({ name, kind: 'reactor',
     per_thread: costs[name].limit ?? null, in_all: costs[name].all ?? null }));
   const points = pointsOf({ connections: [10, 1000], idle: 900, saturation: 100 });
-  const runs = orderOf(models, points, 3).map(({ repeat, point, model }) => {
+  const runs = orderOf(models, points, repeats).map(({ repeat, point, model }) => {
     const { fixed, each, rate } = costs[model.name];
     const figures = { valid: true, errors: 0, p50_ns: 1e5, p99_ns: 1e6, syscalls: 2, threads: 2,
       rss_bytes: 1e6, cpu_us: fixed + each * (point.connections + point.idle),
@@ -108,6 +108,11 @@ test('the claims fail where the opposite is true', () => {
     [name, { fixed: 10, each: name === 'select' || name === 'poll' ? 0 : 0.2, rate: 1e5 - cost.rate,
       all: 5000 }]));
   assert.deepEqual(new Set(states(outcomeMake(false, upside))), new Set(['not held']));
+});
+
+test('a single run of each decides nothing but the limits', () => {
+  const once = outcomeMake(false, TEXTBOOK, { repeats: 1 });
+  assert.equal(once.claims.filter(({ state }) => state !== 'undecided').length, 1);
 });
 
 test('overlapping repeats decide nothing, missing models say nothing', () => {
