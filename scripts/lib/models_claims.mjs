@@ -41,7 +41,8 @@ function growth(outcome, model, few, many, words) {
   // Beyond the noise too: the cheapest repeat with many is dearer than the dearest with few.
   const apart = value(outcome, model, many, 'cpu_us_low') > value(outcome, model, few,
     'cpu_us_high');
-  return { enough: enough(outcome, [model, few], [model, many]), grows: b / a >= GROWS && apart,
+  return { enough: enough(outcome, [model, few], [model, many]),
+    grows: b / a >= GROWS && apart,
     text: `${model} ${formatNs(a * 1e3)} to ${formatNs(b * 1e3)} of CPU per request (${words})` };
 }
 
