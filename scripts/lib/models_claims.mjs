@@ -99,7 +99,8 @@ function both(...judged) {
 function growsOnly(outcome, grower, steady) {
   const [a, b] = [growthOf(outcome, grower), growthOf(outcome, steady)];
   if (!a || !b) return null;
-  return { held: a.enough && b.enough ? a.grows && !b.grows : null, figures: `${a.text}; ${b.text}` };
+  return { held: a.enough && b.enough ? a.grows && !b.grows : null,
+    figures: `${a.text}; ${b.text}` };
 }
 
 export const CLAIMS = [
