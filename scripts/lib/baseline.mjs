@@ -23,6 +23,7 @@ export async function baselineBuild(revision, env, say) {
   const archive = path.join(folder, 'source.tar');
   await runOk('git', ['archive', '--format=tar', '-o', archive, commit], { cwd: ROOT });
   await runOk('tar', ['-xf', archive, '-C', source]);
+  fs.writeFileSync(path.join(source, '.commit'), `${commit.slice(0, 12)}\n`);
   await runOk('cmake', ['--preset', 'linux', '-B', path.join(folder, 'tree')],
     { cwd: source, env });
   await runOk('cmake', ['--build', path.join(folder, 'tree'), '--parallel', '--target',

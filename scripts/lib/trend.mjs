@@ -41,6 +41,7 @@ export function trendRead(folder, scenario = null) {
       skipped.push(error.message);
     }
   }
+  if (!runs.length) throw new InputError(`no result can be read: ${skipped.join('; ')}`);
   const counts = new Map();
   for (const { client: { run } } of runs) counts.set(run.name, (counts.get(run.name) ?? 0) + 1);
   const name = scenario ?? [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];

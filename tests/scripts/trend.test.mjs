@@ -20,6 +20,9 @@ test('a trend orders by time, keeps one scenario, names what it left out', (t) =
   assert.ok(p50[0] < p50[1] && p50[1] < p50[2]);
   assert.deepEqual(trend.others, ['chat']);
   assert.match(trend.skipped[0], /cut.*truncated/);
+  const nothing = toolRun('report', ['--trend', path.join(folder, 'cut')]);
+  assert.equal(nothing.status, 2);
+  assert.match(nothing.stderr, /no result can be read: .*client\.json: truncated/);
   const out = path.join(folder, 'trend.html');
   const done = toolRun('report', ['--trend', folder, '-o', out]);
   assert.equal(done.status, 0, done.stderr);

@@ -68,7 +68,7 @@ export function baseOption(theme, { title, hint = '', legend = true, tools = tru
       extraCssText: 'box-shadow:0 4px 18px rgba(0,0,0,.18);border-radius:8px;',
       axisPointer: { type: 'line', lineStyle: { color: theme.soft, type: 'dashed' },
         label: { show: false } } },
-    toolbox: tools ? { right: 0, top: 0, itemSize: 13, itemGap: 9,
+    toolbox: tools ? { right: 0, top: -18, itemSize: 13, itemGap: 9,
       iconStyle: { borderColor: theme.soft }, feature: {
         dataZoom: { yAxisIndex: 'none', title: { zoom: 'Zoom', back: 'Zoom back' } },
         restore: { title: 'Reset' },

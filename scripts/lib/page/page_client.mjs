@@ -9,10 +9,16 @@ const dark = window.matchMedia('(prefers-color-scheme: dark)');
 const drawn = new Map();
 let chosen = null;
 let printing = false;
+const PAPER_WIDTH = 760;
 
 function themeNow() {
   if (printing) return THEMES.light;
   return THEMES[chosen ?? (dark.matches ? 'dark' : 'light')];
+}
+
+/** The line below a title ends with three dots where the window is narrow. */
+function hintFit(box) {
+  return { width: (printing ? PAPER_WIDTH : box.clientWidth) - 8, overflow: 'truncate' };
 }
 
 function optionOf(box) {
@@ -20,7 +26,9 @@ function optionOf(box) {
   // "all", "capacity", "trend": a chart of everything there is; else of one run.
   const list = CHART_LISTS[run];
   const chart = (list ?? RUN_CHARTS).find((one) => one.name === name);
-  return { chart, option: chart.draw(list ? views : views[run], themeNow()) };
+  const option = chart.draw(list ? views : views[run], themeNow());
+  Object.assign(option.title.subtextStyle, hintFit(box));
+  return { chart, option };
 }
 
 function draw(box) {
@@ -47,13 +55,18 @@ function redrawAll() {
       // Paper has nothing to click on.
       option.toolbox = { show: false };
       for (const zoom of option.dataZoom ?? []) zoom.show = false;
+      option.grid.bottom = Math.min(option.grid.bottom, 48);
     }
     instance.setOption(option, true);
   }
 }
 
 function resizeAll() {
-  for (const instance of drawn.values()) instance.resize();
+  for (const [box, instance] of drawn) {
+    // On paper all charts are as wide as the page, and their texts of one size.
+    instance.resize({ width: printing ? PAPER_WIDTH : 'auto' });
+    instance.setOption({ title: { subtextStyle: hintFit(box) } });
+  }
 }
 
 /** A resize for each frame at most. */
