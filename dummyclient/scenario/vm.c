@@ -4,6 +4,7 @@
 #include "core/must.h"
 #include "core/prng.h"
 #include "scenario/vm_internal.h"
+#include "scenario/vm_step.h"
 
 #include <string.h>
 

@@ -178,35 +178,12 @@ bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
 /* Ends what the lane does, with outcome for what is outstanding, and makes it idle. */
 void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Stopping: a lane that only thinks before its pass ends need not. */
-void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns);
-/* A plain send has left. */
+void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns); /* A plain send has left. */
 void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns);
 /* An outcome that belongs to no request. */
 void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Looks whether the lane's next pass has rows of data; false: it is out of them. */
 bool vm_lane_check_rows(struct vm *vm, uint32_t index);
-
-/* --- vm_step.c */
-
-/* What a value is made of that is worked out now. */
-struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t now_ns);
-/* True when the think, or the wait for a moment, is over already, because the lane is late. */
-bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns);
-bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns);
-void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns);
-/* choose, if, repeats and jumps: where the lane goes on. */
-uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns);
-void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns);
-/* The pause before the next attempt to connect, drawn. */
-int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns);
-
-/* --- vm_push.c */
-
-/* A message that no request has taken. */
-void vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);
-/* Bytes of a raw stream. */
-void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns,
-                    int64_t received_ns);
 
 /* --- vm_wait.c */
 

@@ -1,4 +1,5 @@
 #include "scenario/vm_internal.h"
+#include "scenario/vm_step.h"
 
 #include "core/clock.h"
 #include "core/must.h"

@@ -1,5 +1,5 @@
 /* Messages that no request waits for, and raw streams. */
-#include "scenario/vm_internal.h"
+#include "scenario/vm_step.h"
 
 static bool vm_push__matches(const struct push *push, const struct frame *frame)
 {

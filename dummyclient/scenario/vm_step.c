@@ -1,5 +1,5 @@
 /* Steps that need nobody else: thinks, variables, branches, notes. */
-#include "scenario/vm_internal.h"
+#include "scenario/vm_step.h"
 
 #include "core/clock.h"
 #include "core/must.h"

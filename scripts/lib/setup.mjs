@@ -47,8 +47,8 @@ export async function prepare({ windows = false, modules = false, say = () => {}
 
 async function main(args) {
   const wanted = args[0] === '--for' ? args[1] : 'all';
-  if (!['tools', 'build', 'windows', 'test', 'all'].includes(wanted)) {
-    throw new Failure(`--for ${wanted}: expected build, windows, test or all`, 2);
+  if (!['tools', 'build', 'windows', 'test', 'record', 'all'].includes(wanted)) {
+    throw new Failure(`--for ${wanted}: expected build, windows, test, record or all`, 2);
   }
   await prepare({
     windows: ['windows', 'test', 'all'].includes(wanted),

@@ -62,7 +62,8 @@ const ABOUT = {
       Number(result.totals.connections_peak));
   },
   'wandering-players': ({ steps }) => {
-    const count = (name) => Number(steps.find((step) => step.name === name).latency_ns.response.count);
+    const count = (name) =>
+      Number(steps.find((step) => step.name === name).latency_ns.response.count);
     assert.ok(count('move') > 2 * count('chat'));
   },
   'reconnect-storm': ({ marks, totals }) => {
@@ -151,7 +152,8 @@ test('http-get runs as it is', LIMIT, async (t) => {
   const port = await webServer(t, request.bytes);
   const { program, result } = await play(t, 'http-get', port);
   assertPlayed({ program, result });
-  assert.equal(Number(result.totals.bytes_received), Number(result.totals.responses) * request.bytes);
+  assert.equal(Number(result.totals.bytes_received),
+    Number(result.totals.responses) * request.bytes);
   assert.equal(Number(result.totals.connects_ok), 20, 'connections are kept alive');
 });
 

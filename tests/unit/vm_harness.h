@@ -34,10 +34,8 @@ static struct bench {
     int64_t busy_ns[BENCH_RECORDS_MAX];
     bool complete[BENCH_RECORDS_MAX];
     uint32_t ended_count;
-    uint32_t unsolicited_count;
-    uint32_t late_count;
-    uint32_t pushes_count; /* that a rule took */
-    uint32_t pushes_wrong_count;
+    uint32_t unsolicited_count, late_count;
+    uint32_t pushes_count, pushes_wrong_count; /* that a rule took */
     int64_t fanout_ns;
     uint32_t marks[BENCH_RECORDS_MAX];
     uint32_t marks_count;
@@ -90,16 +88,14 @@ static inline void bench__push_checked(void *context, bool mismatch, int64_t fan
 
 static inline void bench__marked(void *context, uint32_t mark, int64_t now_ns)
 {
-    (void)context;
-    (void)now_ns;
+    (void)context, (void)now_ns;
     assert_true(bench.marks_count < BENCH_RECORDS_MAX);
     bench.marks[bench.marks_count++] = mark;
 }
 
 static inline void bench__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
 {
-    (void)context;
-    (void)now_ns;
+    (void)context, (void)now_ns;
     assert_true(bytes < sizeof bench.line);
     memcpy(bench.line, line, bytes);
     bench.line[bytes] = '\0';
@@ -127,8 +123,7 @@ static inline struct scenario *bench_load(const char *text)
     return scenario;
 }
 
-/* root: further members of the document, with a comma behind each; load: members of `load`; both
- * may be "". behavior: members of the one behavior. */
+/* root: members of the document, a comma behind each; load: members of `load`; both may be "". */
 static inline void bench_open_with(const char *root, const char *load, const char *behavior,
                                    bool closed_loop)
 {
@@ -241,7 +236,6 @@ static inline const struct vm_request *bench_last(void)
     return &bench.requests[bench.requests_count - 1];
 }
 
-/* The body that was sent last is exactly this. */
 #define bench_assert_sent(bytes_count, bytes_expected)                                             \
     do {                                                                                           \
         assert_int_equal(bench.sent.body_bytes, bytes_count);                                      \

@@ -1,0 +1,85 @@
+// scripts/record: a capture of clients talking to a server, as a scenario that replays them.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileWriteWhole } from './lib/file.mjs';
+import { commandRun, Failure } from './lib/process.mjs';
+import { segmentsRead } from './lib/record/capture.mjs';
+import { framingGuess, framingNamed } from './lib/record/framing.mjs';
+import { sessionsOf } from './lib/record/sessions.mjs';
+import { scenarioOf } from './lib/record/scenario.mjs';
+
+const USAGE = `usage: scripts/record CAPTURE.pcap [options] -o scenario.json
+
+Reads a capture with tshark, takes the clients of one server port, and writes a scenario in which
+each captured session is one connection that sends the same bytes at the same times after it
+connected.
+
+  -o, --out FILE       where the scenario goes
+  --port N             the server's port; default: the one most sessions go to
+  --framing FORM       where a message ends: guess (default), raw, pair, or JSON as in a scenario:
+                       '{"type":"delimiter","delimiter":"\\r\\n"}'
+  --replies WHAT       await (default): as many replies, whatever is in them; verify: the same
+                       bytes; ignore: none is waited for
+  --sessions N         at most so many sessions, the first ones (default and most: 256)
+exit: 0 written; 1 it could not be read or written; 2 bad usage`;
+
+const VALUES = { '-o': 'out', '--out': 'out', '--port': 'port', '--framing': 'framing',
+  '--replies': 'replies', '--sessions': 'sessions' };
+
+function argumentsRead(argv) {
+  const given = { framing: 'guess', replies: 'await', sessions: '256' };
+  for (let i = 0; i < argv.length; i++) {
+    const [name, ...rest] = argv[i].startsWith('--') ? argv[i].split('=') : [argv[i]];
+    if (name in VALUES) {
+      const value = rest.length ? rest.join('=') : argv[++i];
+      if (value === undefined) throw new Failure(`${name} needs a value`, 2);
+      given[VALUES[name]] = value;
+    } else if (name.startsWith('-')) {
+      throw new Failure(`unknown option ${name}\n${USAGE}`, 2);
+    } else if (given.capture !== undefined) {
+      throw new Failure(`two captures: ${given.capture} and ${name}`, 2);
+    } else {
+      given.capture = name;
+    }
+  }
+  if (given.capture === undefined) throw new Failure(`which capture?\n${USAGE}`, 2);
+  if (given.out === undefined) throw new Failure('say with -o where the scenario goes', 2);
+  if (!['await', 'verify', 'ignore'].includes(given.replies)) {
+    throw new Failure(`--replies: expected await, verify or ignore, found ${given.replies}`, 2);
+  }
+  const whole = (name, least, most) => {
+    const number = Number(given[name]);
+    if (!Number.isInteger(number) || number < least || number > most) {
+      throw new Failure(`--${name}: expected a whole number from ${least} to ${most}, found ` +
+        `${given[name]}`, 2);
+    }
+    return number;
+  };
+  given.sessions = whole('sessions', 1, 256);
+  if (given.framing !== 'guess') given.framing = framingNamed(given.framing);
+  if (given.port !== undefined) given.port = whole('port', 1, 65535);
+  return given;
+}
+
+commandRun('scripts/record', async (argv) => {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const given = argumentsRead(argv);
+  if (!fs.existsSync(given.capture)) throw new Failure(`${given.capture}: there is no such file`);
+  const recorded = sessionsOf(await segmentsRead(given.capture), given.port);
+  const sessions = recorded.sessions.slice(0, given.sessions);
+  const framing = given.framing === 'guess' ? framingGuess(sessions) : given.framing;
+  const name = path.basename(given.out).replace(/\.json$/, '');
+  const scenario = scenarioOf({ sessions, framing, replies: given.replies, port: recorded.port,
+    name, capture: path.basename(given.capture) });
+  fileWriteWhole(given.out, `${JSON.stringify(scenario, null, 2)}\n`);
+  const left = recorded.sessions.length - sessions.length;
+  console.log(`${given.out}: ${sessions.length} sessions with port ${recorded.port}` +
+    `${left > 0 ? ` (${left} more were left out)` : ''}, ${framing.type} framing, replies: ` +
+    given.replies);
+  for (const note of recorded.notes) console.log(`  note: ${note}`);
+  return 0;
+});

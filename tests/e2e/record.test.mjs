@@ -1,0 +1,268 @@
+// scripts/record: a capture becomes a scenario that sends the same bytes at the same times. Once
+// with a capture written by the test itself, once with a real one from the loopback interface.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { clientRun, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, said, TAME,
+  WINDOWS } from './harness.mjs';
+import { Program, sleep } from '../../scripts/lib/process.mjs';
+
+const toolMissing = spawnSync('tshark', ['--version'], { stdio: 'ignore' }).error
+  ? 'tshark is not installed' : false;
+
+/** A capture file of raw IPv4 packets (link type 101), made by hand. */
+class Capture {
+  constructor() {
+    const head = Buffer.alloc(24);
+    head.writeUInt32LE(0xa1b2c3d4, 0);
+    head.writeUInt16LE(2, 4);
+    head.writeUInt16LE(4, 6);
+    head.writeUInt32LE(65535, 16);
+    head.writeUInt32LE(101, 20);
+    this.parts = [head];
+  }
+
+  segment({ ms, from, to, sequence, flags = 0x10, payload = '' }) {
+    const data = Buffer.from(payload, 'latin1');
+    const packet = Buffer.alloc(40 + data.length);
+    packet.writeUInt16BE(0x4500, 0);
+    packet.writeUInt16BE(packet.length, 2);
+    packet.writeUInt16BE(0x4006, 8);
+    packet.set([127, 0, 0, 1], 12);
+    packet.set([127, 0, 0, 1], 16);
+    packet.writeUInt16BE(from, 20);
+    packet.writeUInt16BE(to, 22);
+    packet.writeUInt32BE(sequence, 24);
+    packet.writeUInt16BE(0x5000 | flags, 32);
+    packet.writeUInt16BE(65535, 34);
+    packet.set(data, 40);
+    const head = Buffer.alloc(16);
+    head.writeUInt32LE(1700000000 + Math.floor(ms / 1000), 0);
+    head.writeUInt32LE((ms % 1000) * 1000, 4);
+    head.writeUInt32LE(packet.length, 8);
+    head.writeUInt32LE(packet.length, 12);
+    this.parts.push(head, packet);
+  }
+
+  write(file) {
+    fs.writeFileSync(file, Buffer.concat(this.parts));
+  }
+}
+
+const SYN = 0x02;
+const ACK = 0x10;
+const FIN = 0x11;
+const SERVER = 5555;
+
+/** Opens a session in the capture; returns how to speak in it. */
+function sessionIn(capture, port, ms) {
+  const next = { client: 1001, server: 9001 };
+  capture.segment({ ms, from: port, to: SERVER, sequence: 1000, flags: SYN });
+  capture.segment({ ms, from: SERVER, to: port, sequence: 9000, flags: SYN | ACK });
+  const say = (who, at, payload, flags) => {
+    const [from, to] = who === 'client' ? [port, SERVER] : [SERVER, port];
+    capture.segment({ ms: at, from, to, sequence: next[who], payload, flags });
+    next[who] += payload.length;
+  };
+  return { say, next };
+}
+
+function record(t, capture, args = []) {
+  const out = path.join(folderFor(t), 'recorded.json');
+  const made = spawnSync(process.execPath, [path.join(ROOT, 'scripts', 'record.mjs'), capture,
+    '-o', out, ...args], { encoding: 'utf8' });
+  return { ...made, out,
+    scenario: fs.existsSync(out) ? JSON.parse(fs.readFileSync(out, 'utf8')) : undefined };
+}
+
+/** A server that answers by what answer() makes of each run of bytes; keeps what was said. */
+async function serverOf(t, answer) {
+  const sessions = [];
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    const session = { received: [], begun: Date.now() };
+    sessions.push(session);
+    const say = (text) => socket.write(Buffer.from(text, 'latin1'));
+    answer({ say, end: () => socket.end() }, '', session);
+    socket.on('data', (bytes) => {
+      session.received.push({ ms: Date.now() - session.begun, bytes });
+      answer({ say, end: () => socket.end() }, bytes.toString('latin1'), session);
+    });
+    socket.on('error', () => {});
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { port: server.address().port, sessions,
+    said: () => sessions.map(({ received }) =>
+      Buffer.concat(received.map(({ bytes }) => bytes)).toString('latin1')) };
+}
+
+async function replay(t, scenario, port) {
+  const file = path.join(folderFor(t), 'client.json');
+  const program = await clientRun(t, [fileFor(scenario), '--port', port, '--out', fileFor(file),
+    ...TAME]);
+  assert.ok(fs.existsSync(file), said(program));
+  return { program, result: resultOf(file) };
+}
+
+test('lines with a banner, sent again and out of order, are replayed to the byte',
+  { ...LIMIT, skip: toolMissing }, async (t) => {
+    const capture = new Capture();
+    const first = sessionIn(capture, 40001, 0);
+    first.say('server', 5, '220 hello\r\n');
+    first.say('client', 100, 'HELO me\r\n');
+    first.next.client -= 'HELO me\r\n'.length;
+    first.say('client', 130, 'HELO me\r\n'); // again, as if it had been lost
+    first.say('server', 140, '250 ok\r\n');
+    first.next.client += 4;
+    first.say('client', 400, ' me\r\n'); // the second half is captured first
+    first.next.client -= 9;
+    first.say('client', 401, 'QUIT');
+    first.next.client += 5;
+    first.say('server', 420, '221 bye\r\n');
+    first.say('server', 421, '', FIN);
+    const second = sessionIn(capture, 40002, 200);
+    second.say('server', 205, '220 hello\r\n');
+    second.say('client', 300, 'HELO you\r\n');
+    second.say('server', 310, '250 ok\r\n');
+    second.say('client', 500, '', FIN);
+    const file = path.join(folderFor(t), 'lines.pcap');
+    capture.write(file);
+    const made = record(t, file, ['--replies', 'verify']);
+    assert.equal(made.status, 0, made.stderr);
+    assert.deepEqual(made.scenario.framing, { type: 'delimiter', delimiter: '\r\n' });
+    assert.equal(made.scenario.target.port, SERVER);
+    assert.equal(made.scenario.behaviors.length, 2);
+    const server = await serverOf(t, (client, text, session) => {
+      if (text === '') client.say('220 hello\r\n');
+      if (text.startsWith('HELO')) client.say('250 ok\r\n');
+      session.text = (session.text ?? '') + text;
+      if (session.text.includes('QUIT')) {
+        client.say('221 bye\r\n');
+        client.end();
+      }
+    });
+    const { program, result } = await replay(t, made.out, server.port);
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {}, said(program));
+    assert.deepEqual(server.said(), ['HELO me\r\nQUIT me\r\n', 'HELO you\r\n']);
+    const at = server.sessions[0].received.map(({ ms }) => ms);
+    assert.ok(at[0] >= 90 && at[1] - at[0] >= 250, `on its own timeline: ${at}`);
+    assert.ok(server.sessions[1].begun - server.sessions[0].begun >= 150);
+  });
+
+test('a binary protocol with requests on top of each other is replayed to the byte',
+  { ...LIMIT, skip: toolMissing }, async (t) => {
+    const frame = (id, body) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt16LE(4 + body.length, 0);
+      bytes.writeUInt16LE(id, 2);
+      return bytes.toString('latin1') + body;
+    };
+    const capture = new Capture();
+    const one = sessionIn(capture, 41000, 0);
+    one.say('client', 10, frame(1, 'a') + frame(1, '\x00\xff'));
+    one.say('client', 20, frame(7, ''));
+    one.say('server', 60, frame(2, 'a'));
+    one.say('server', 61, frame(2, '\x00\xff').slice(0, 3));
+    one.say('server', 70, frame(2, '\x00\xff').slice(3) + frame(8, 'push'));
+    one.say('client', 90, '', FIN);
+    const file = path.join(folderFor(t), 'frames.pcap');
+    capture.write(file);
+    const made = record(t, file, ['--replies', 'verify', '--port', '5555']);
+    assert.equal(made.status, 0, made.stderr);
+    assert.equal(made.scenario.framing, undefined, 'the pair\'s frame is the default');
+    assert.equal(made.scenario.load.in_flight, 2);
+    const server = await serverOf(t, (client, text, session) => {
+      session.text = (session.text ?? '') + text;
+      if (session.text.length === 15 && !session.done) {
+        session.done = true;
+        client.say(frame(2, 'a') + frame(2, '\x00\xff') + frame(8, 'push'));
+      }
+    });
+    const { program, result } = await replay(t, made.out, server.port);
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {}, said(program));
+    assert.deepEqual(server.said(), [frame(1, 'a') + frame(1, '\x00\xff') + frame(7, '')]);
+    assert.equal(Number(result.totals.messages_received), 3);
+    assert.equal(Number(result.totals.messages_unsolicited), 0);
+  });
+
+test('another answer than the recorded one is a mismatch when it is verified',
+  { ...LIMIT, skip: toolMissing }, async (t) => {
+    const capture = new Capture();
+    const one = sessionIn(capture, 42000, 0);
+    one.say('client', 10, 'GET / HTTP/1.1\r\n\r\n');
+    one.say('server', 20, 'no lines here, 19 b');
+    one.say('client', 50, '', FIN);
+    const file = path.join(folderFor(t), 'raw.pcap');
+    capture.write(file);
+    for (const [replies, mismatches] of [['verify', 1], ['await', 0]]) {
+      const made = record(t, file, ['--replies', replies]);
+      assert.equal(made.scenario.framing.type, 'raw');
+      const server = await serverOf(t, (client, text) => {
+        if (text) client.say('No lines here, 19 b');
+      });
+      const { result } = await replay(t, made.out, server.port);
+      assert.equal(Number(result.errors.mismatch), mismatches);
+      assert.equal(Number(result.totals.responses), 1);
+    }
+  });
+
+test('what cannot be recorded is said', { skip: toolMissing }, (t) => {
+  const folder = folderFor(t);
+  const empty = path.join(folder, 'empty.pcap');
+  new Capture().write(empty);
+  assert.match(record(t, empty).stderr, /no connection begins in this capture/);
+  assert.equal(record(t, empty).status, 1);
+  assert.match(record(t, path.join(folder, 'no.pcap')).stderr, /no such file/);
+  const junk = path.join(folder, 'junk.pcap');
+  fs.writeFileSync(junk, 'this is no capture');
+  assert.match(record(t, junk).stderr, /tshark could not read/);
+  assert.equal(record(t, empty, ['--port', 'x']).status, 2);
+  assert.equal(record(t, empty, ['--replies', 'all']).status, 2);
+  assert.equal(record(t, empty, ['--framing', '{}']).status, 2);
+});
+
+function captureForbidden() {
+  if (toolMissing) return toolMissing;
+  if (WINDOWS) return 'captured natively only';
+  const list = spawnSync('dumpcap', ['-D'], { encoding: 'utf8' });
+  if (list.error) return 'dumpcap is not installed';
+  const tried = spawnSync('dumpcap', ['-i', 'lo', '-a', 'duration:1', '-q', '-w', '/dev/null'],
+    { encoding: 'utf8' });
+  return tried.status === 0 ? false : 'capturing on the loopback interface is not permitted here';
+}
+
+test('a real exchange, captured on the loopback interface, is replayed to the byte',
+  { ...LIMIT, skip: captureForbidden() }, async (t) => {
+    const answer = (client, text) => { if (text) client.say(text.toUpperCase()); };
+    const server = await serverOf(t, answer);
+    const file = path.join(folderFor(t), 'real.pcapng');
+    const dumpcap = new Program('dumpcap', ['-i', 'lo', '-f', `tcp port ${server.port}`, '-q',
+      '-w', file], { group: true });
+    t.after(() => dumpcap.kill());
+    await sleep(1000);
+    const socket = net.connect({ port: server.port, host: '127.0.0.1', noDelay: true });
+    await new Promise((resolve) => socket.on('connect', resolve));
+    socket.resume();
+    for (const line of ['first line\n', 'second, longer line\n', 'third\n']) {
+      socket.write(line);
+      await sleep(60);
+    }
+    socket.end();
+    await sleep(1000);
+    await dumpcap.stop(10000);
+    const spoken = server.said();
+    const made = record(t, file, ['--replies', 'verify']);
+    assert.equal(made.status, 0, made.stderr);
+    const again = await serverOf(t, answer);
+    const { program, result } = await replay(t, made.out, again.port);
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {}, said(program));
+    assert.deepEqual(again.said(), spoken);
+    assert.equal(Number(result.totals.responses), 3);
+  });
