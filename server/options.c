@@ -189,7 +189,7 @@ static bool options__parse_model(const char *text, const struct model **model, s
     if (*model != NULL) {
         return true;
     }
-    for (; model_table[count] != NULL && count < 64; count++) {
+    for (; count < 64 && model_table[count] != NULL; count++) {
         names[count] = model_table[count]->name;
     }
     const char *near = suggest_nearest(text, names, count);

@@ -3,9 +3,11 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { checksRun } from './check.mjs';
 import { caseCounts, failureText, junitRead, skipReasons } from './counts.mjs';
-import { ON_WINDOWS, WINE_PREFIX } from './paths.mjs';
+import { ON_WINDOWS, ROOT, WINE_PREFIX } from './paths.mjs';
 import { Failure, commandRun, run } from './process.mjs';
 import { prepare } from './setup.mjs';
 import { wineEnd, wineEnv } from './wine.mjs';
@@ -17,31 +19,40 @@ Sets up what is missing, builds, and runs every test.
   --linux-only       build/linux alone
   --windows-only     build/windows alone (under Wine)
   --asan-only        build/asan alone: unit, port and model tests with ASan and UBSan
-  --no-asan          without build/asan
+  --tsan-only        build/tsan alone: the same with TSan
+  --no-asan          without build/asan; --no-tsan, --no-checks likewise
+  --all              the long forms: more rounds, and everything that scripts/check has
   --verbose          also print the output of tests that passed
   FILTER             only tests whose name matches this regular expression
 
 The last line is "N passed, N failed, N skipped". exit: 0 all passed; 1 not; 2 bad usage`;
 
-const SUITE_TIME_MS = 20 * 60000;
-
+// Seconds that a suite may take; it is ended then, and has failed. Together they stay inside the
+// time of continuous integration (.ci/run). --all has four times as much.
 const SUITES = {
-  linux: { what: 'Linux' },
-  windows: { what: ON_WINDOWS ? 'Windows' : 'Windows programs under Wine', wine: !ON_WINDOWS },
-  asan: { what: 'Linux with ASan and UBSan', without: '^(e2e_|tidy|scripts_)' },
+  linux: { what: 'Linux', budget_s: 480 },
+  windows: { what: ON_WINDOWS ? 'Windows' : 'Windows programs under Wine', wine: !ON_WINDOWS,
+    budget_s: 600 },
+  asan: { what: 'Linux with ASan and UBSan', without: '^(e2e_|tidy|scripts_)', budget_s: 180 },
+  tsan: { what: 'Linux with TSan', without: '^(e2e_|tidy|scripts_|fuzz_)', budget_s: 180 },
 };
+const BUDGET_ALL_TIMES = 4;
+const LONG_ROUNDS = 500;
 
 function argumentsRead(argv) {
-  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan'],
-    verbose: false, filter: undefined, help: false };
+  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan', 'tsan'],
+    checks: !ON_WINDOWS, all: false, verbose: false, filter: undefined, help: false };
   for (const argument of argv) {
-    const only = /^--(linux|windows|asan)-only$/.exec(argument);
-    if (only) options.suites = [only[1]];
-    else if (argument === '--no-asan') options.suites = options.suites.filter((s) => s !== 'asan');
+    const only = /^--(linux|windows|asan|tsan)-only$/.exec(argument);
+    const without = /^--no-(asan|tsan)$/.exec(argument);
+    if (only) Object.assign(options, { suites: [only[1]], checks: false });
+    else if (without) options.suites = options.suites.filter((name) => name !== without[1]);
+    else if (argument === '--no-checks') options.checks = false;
+    else if (argument === '--all') options.all = true;
     else if (argument === '--verbose') options.verbose = true;
     else if (argument === '--help' || argument === '-h') options.help = true;
     else if (argument.startsWith('-')) throw new Failure(`unknown option ${argument}`, 2);
-    else options.filter = argument;
+    else Object.assign(options, { filter: argument, checks: false });
   }
   return options;
 }
@@ -61,6 +72,8 @@ async function suiteRun(name, folder, options) {
   const env = {
     ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+    TSAN_OPTIONS: `halt_on_error=1:suppressions=${path.join(ROOT, 'tests', 'tsan.supp')}`,
+    ...(options.all ? { DUMMYLOAD_TEST_ROUNDS: String(LONG_ROUNDS) } : {}),
     ...(suite.wine ? wineEnv() : {}),
   };
   console.log(`\n== ${suite.what} ==`);
@@ -73,7 +86,8 @@ async function suiteRun(name, folder, options) {
       if (/Test +#\d+: /.test(whole)) console.log(whole.trimEnd());
     }
   };
-  const ctest = await run('ctest', args, { env, output: line, time_ms: SUITE_TIME_MS });
+  const budget_s = suite.budget_s * (options.all ? BUDGET_ALL_TIMES : 1);
+  const ctest = await run('ctest', args, { env, output: line, time_ms: budget_s * 1000 });
   if (!fs.existsSync(junit)) throw ctest.failure(`ctest in ${folder} ended without its report`);
   return junitRead(fs.readFileSync(junit, 'utf8'));
 }
@@ -86,6 +100,35 @@ function outputsPrint(suite, tests, verbose) {
     console.log(`\n---- ${SUITES[suite].what}: ${test.name}: ${how} ----`);
     console.log(failed ? failureText(test.output) : test.output.trimEnd());
   }
+}
+
+/** What looks at the code, as one more row. */
+async function checksRow(options, { env, say }) {
+  console.log('\n== Analysis, valgrind, fuzzing ==');
+  const started = Date.now();
+  const names = options.all ? ['cppcheck', 'tidy', 'valgrind', 'fuzz']
+    : ['cppcheck', 'valgrind', 'fuzz'];
+  const checks = await checksRun({ names, quick: !options.all, env, say });
+  for (const { name, complaints, seconds } of checks) {
+    console.log(`${name}: ${complaints.length ? 'FAILED' : 'ok'} (${seconds.toFixed(0)} s)`);
+    for (const complaint of complaints) console.log(complaint);
+  }
+  const failed = checks.filter((check) => check.complaints.length).length;
+  return { what: 'Analysis, valgrind, fuzzing', programs: checks.length, failed, skipped: 0,
+    passed: checks.length - failed, seconds: (Date.now() - started) / 1000 };
+}
+
+/** Each skip with the reason for which it is right; undefined where tests/skips.txt has none. */
+export function skipsJudge(skipped,
+  list = fs.readFileSync(path.join(ROOT, 'tests', 'skips.txt'), 'utf8')) {
+  const rules = list.split('\n').filter((line) => line.trim() && !line.startsWith('#'))
+    .map((line) => {
+      const [pattern, why] = line.split(/ {2,}/);
+      if (!why) throw new Failure(`tests/skips.txt: a line without its reason: ${line}`);
+      return { pattern: new RegExp(pattern), why };
+    });
+  return skipped.map((text) => ({ text, why: rules.find(({ pattern }) =>
+    pattern.test(text))?.why }));
 }
 
 async function main(argv) {
@@ -120,8 +163,13 @@ async function main(argv) {
     if (wine) await wineEnd(WINE_PREFIX);
   }
 
+  if (options.checks) rows.push(await checksRow(options, { env, say }));
+
   console.log('\n== Summary ==');
-  for (const reason of skipped) console.log(`skipped: ${reason}`);
+  for (const { text, why } of skipsJudge(skipped)) {
+    console.log(`skipped: ${text} (${why ?? 'NOT LISTED in tests/skips.txt: this is a failure'})`);
+    if (!why) rows[0].failed += 1;
+  }
   for (const { what, programs, passed, failed, skipped: left, seconds } of rows) {
     console.log(`${what.padEnd(28)} ${String(programs).padStart(4)} programs ` +
       `${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ` +
@@ -133,4 +181,4 @@ async function main(argv) {
   return total('failed') ? 1 : 0;
 }
 
-commandRun('scripts/test', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/test', main);

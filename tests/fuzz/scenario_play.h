@@ -112,7 +112,9 @@ static void play__act(struct play *play, int64_t now_ns)
     struct vm_action action;
     for (int i = 0; i < PLAY_ACTIONS_MAX; i++) {
         bool held = play__draw(play, 8) == 0;
-        if (!(held ? vm_next_held : vm_next)(play->vm, now_ns, &action)) {
+        bool some =
+            held ? vm_next_held(play->vm, now_ns, &action) : vm_next(play->vm, now_ns, &action);
+        if (!some) {
             return;
         }
         must(!play->finished);

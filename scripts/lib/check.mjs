@@ -1,0 +1,170 @@
+// scripts/check: what looks at the code and not at what it does: clang-tidy, cppcheck, valgrind,
+// and the fuzz targets. The sanitizers are suites of scripts/test.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
+import { BUILD, ROOT, SCRIPTS } from './paths.mjs';
+import { Failure, commandRun, run } from './process.mjs';
+import { prepare } from './setup.mjs';
+
+const USAGE = `usage: scripts/check [--quick] [tidy] [cppcheck] [valgrind] [fuzz] [sanitizers]
+
+  tidy        clang-tidy over the sources (.clang-tidy)
+  cppcheck    over sources and tests
+  valgrind    the unit tests, leaks included; they must have been built (scripts/build)
+  fuzz        every fuzz target for 20 s
+  sanitizers  scripts/test with ASan, UBSan, LeakSanitizer and TSan
+  --quick     what scripts/test does in continuous integration: cppcheck, the quick unit tests
+              under valgrind, 3 s of each fuzz target
+
+Accepted findings, with reasons: tests/analysis.txt. exit: 0 clean; 1 not; 2 bad usage`;
+
+const TIDY_TIME_MS = 1200000;
+// Under valgrind these take minutes; they run when no --quick is given.
+const SLOW = new Set(['test_conn', 'test_series', 'test_session_port', 'test_reassembly',
+  'test_scenario_syntax', 'test_pacing']);
+// Ports and models do I/O that valgrind 3.19 does not know (io_uring); the sanitizers see them.
+const NOT_UNIT = new Set(['test_cport', 'test_model']);
+
+/** [{ check, file, reason, met }] of tests/analysis.txt. */
+export function exceptionsRead(text) {
+  return text.split('\n').filter((line) => line.trim() && !line.startsWith('#')).map((line) => {
+    const [check, file, ...reason] = line.split(' ');
+    if (!reason.length) throw new Failure(`tests/analysis.txt: a line without its reason: ${line}`);
+    return { check, file, reason: reason.join(' '), met: false };
+  });
+}
+
+const FINDING = new RegExp('^(?:.*?/)?((?:shared|server|dummyclient|tests)/[^:]+):\\d+:\\d+: ' +
+  '(?:warning|error|style|performance|portability): .*\\[([\\w.,-]+)\\]$');
+
+/** The findings that no exception accepts. A finding: FILE:LINE:COLUMN: ...: TEXT [CHECK,...]. */
+export function findingsLeft(output, exceptions) {
+  const left = new Set();
+  for (const line of output.split('\n')) {
+    const match = FINDING.exec(line);
+    if (!match) continue;
+    const accepted = exceptions.find((one) =>
+      match[1] === one.file && match[2].split(',').includes(one.check));
+    if (accepted) accepted.met = true;
+    else left.add(line);
+  }
+  return [...left];
+}
+
+function sources() {
+  const commands = JSON.parse(fs.readFileSync(path.join(BUILD, 'linux-clang',
+    'compile_commands.json'), 'utf8'));
+  return commands.map((command) => command.file).filter((file) =>
+    ['shared', 'server', 'dummyclient'].some((part) => file.startsWith(path.join(ROOT, part))));
+}
+
+async function tidyRun({ env, exceptions, say }) {
+  await build('linux-clang', { env, say });
+  const files = sources();
+  const workers = Math.max(1, Math.min(4, os.cpus().length));
+  let output = '';
+  await Promise.all(Array.from({ length: workers }, async () => {
+    while (files.length) {
+      const some = files.splice(0, 4);
+      const tidy = await run('clang-tidy', ['-p', path.join(BUILD, 'linux-clang'), '--quiet',
+        ...some], { cwd: ROOT, time_ms: TIDY_TIME_MS });
+      if (tidy.error) throw tidy.failure('could not be run');
+      output += tidy.stdout;
+    }
+  }));
+  return findingsLeft(output, exceptions);
+}
+
+async function cppcheckRun({ exceptions }) {
+  const cppcheck = await run('cppcheck', ['-q', '-j2', '--std=c11', '--inline-suppr',
+    '--enable=warning,performance,portability', '--suppress=missingIncludeSystem', '-Ishared',
+    '-Iserver', '-Idummyclient', '-D_GNU_SOURCE', '--template={file}:{line}:{column}: ' +
+    '{severity}: {message} [{id}]', 'shared', 'server', 'dummyclient', 'tests'],
+  { cwd: ROOT, time_ms: 600000 });
+  if (cppcheck.code !== 0) throw cppcheck.failure('failed');
+  return findingsLeft(cppcheck.stderr, exceptions);
+}
+
+async function valgrindRun({ env, quick, say }) {
+  const folder = await build('linux', { env, say });
+  const programs = fs.readdirSync(path.join(folder, 'tests')).filter((name) =>
+    /^test_\w+$/.test(name) && !NOT_UNIT.has(name) && !(quick && SLOW.has(name)));
+  const complaints = [];
+  const workers = Math.max(1, Math.min(4, os.cpus().length));
+  await Promise.all(Array.from({ length: workers }, async () => {
+    while (programs.length) {
+      const name = programs.shift();
+      const valgrind = await run('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full',
+        '--errors-for-leak-kinds=definite,possible', path.join(folder, 'tests', name)],
+      { cwd: path.join(folder, 'tests'), time_ms: quick ? 120000 : 900000 });
+      if (valgrind.code !== 0) complaints.push(valgrind.failure(name).message);
+    }
+  }));
+  return complaints;
+}
+
+async function fuzzRun({ quick }) {
+  const fuzz = await run(process.execPath, [path.join(SCRIPTS, 'lib', 'fuzz.mjs'), '--seconds',
+    quick ? '3' : '20'], { time_ms: 900000 });
+  return fuzz.code === 0 ? [] : [(fuzz.stdout + fuzz.stderr).trimEnd()];
+}
+
+async function sanitizersRun() {
+  const complaints = [];
+  for (const suite of ['--asan-only', '--tsan-only']) {
+    const suiteRun = await run(process.execPath, [path.join(SCRIPTS, 'lib', 'test.mjs'), suite],
+      { time_ms: 1800000 });
+    if (suiteRun.code !== 0) complaints.push((suiteRun.stdout + suiteRun.stderr).slice(-6000));
+  }
+  return complaints;
+}
+
+const CHECKS = { cppcheck: cppcheckRun, tidy: tidyRun, valgrind: valgrindRun, fuzz: fuzzRun,
+  sanitizers: sanitizersRun };
+const QUICK = ['cppcheck', 'valgrind', 'fuzz'];
+
+/** Runs checks. Returns [{ name, complaints, seconds }]. */
+export async function checksRun({ names, quick = false, env, say = () => {} }) {
+  const exceptions = exceptionsRead(fs.readFileSync(path.join(ROOT, 'tests', 'analysis.txt'),
+    'utf8'));
+  const rows = [];
+  for (const name of names) {
+    const started = Date.now();
+    const complaints = await CHECKS[name]({ quick, env, say, exceptions });
+    rows.push({ name, complaints, seconds: (Date.now() - started) / 1000 });
+  }
+  if (names.includes('tidy') && names.includes('cppcheck')) {
+    const stale = exceptions.filter((one) => !one.met);
+    rows.push({ name: 'exceptions', seconds: 0, complaints: stale.map((one) =>
+      `tests/analysis.txt: nothing is found any more: ${one.check} ${one.file}`) });
+  }
+  return rows;
+}
+
+async function main(argv) {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(USAGE);
+    return 0;
+  }
+  const quick = argv.includes('--quick');
+  const asked = argv.filter((word) => word !== '--quick');
+  const unknown = asked.find((name) => !CHECKS[name]);
+  if (unknown) throw new Failure(`${unknown}: expected ${Object.keys(CHECKS).join(', ')}`, 2);
+  const names = asked.length ? asked : quick ? QUICK : Object.keys(CHECKS);
+  const say = (text) => console.log(text);
+  const env = await prepare({ modules: names.includes('sanitizers'), say });
+  const rows = await checksRun({ names, quick, env, say });
+  for (const { name, complaints, seconds } of rows) {
+    for (const complaint of complaints) console.log(complaint);
+    console.log(`${complaints.length ? 'FAILED' : 'ok'}  ${name}: ${seconds.toFixed(0)} s`);
+  }
+  const failed = rows.filter((row) => row.complaints.length).length;
+  console.log(`${rows.length - failed} passed, ${failed} failed, 0 skipped`);
+  return failed ? 1 : 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/check', main);

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { exceptionsRead, findingsLeft } from '../../scripts/lib/check.mjs';
+import { skipsJudge } from '../../scripts/lib/test.mjs';
+
+const OUTPUT = [
+  '/a/b/server/shard.c:10:3: warning: a thing [bugprone-thing,-warnings-as-errors]',
+  'shared/core/must.c:1:1: error: another [otherCheck]',
+  'note: not a finding [x]',
+].join('\n');
+
+test('findings are accepted by check and file, with a reason', () => {
+  const exceptions = exceptionsRead('# why\nbugprone-thing server/shard.c it is meant\n' +
+    'otherCheck shared/core/error.c elsewhere\n');
+  const left = findingsLeft(OUTPUT, exceptions);
+  assert.equal(left.length, 1);
+  assert.match(left[0], /must\.c/);
+  assert.deepEqual(exceptions.map((one) => one.met), [true, false]);
+  assert.throws(() => exceptionsRead('check file'), /without its reason/);
+});
+
+test('a skip that is not listed with its reason is told from one that is', () => {
+  const list = '# comment\nneeds root  root may do everything\n';
+  const [listed, other] = skipsJudge(['Linux: e2e: x: needs root, for y', 'Linux: z: lazy'], list);
+  assert.equal(listed.why, 'root may do everything');
+  assert.equal(other.why, undefined);
+  assert.throws(() => skipsJudge([], 'pattern alone'), /without its reason/);
+});
