@@ -50,9 +50,10 @@ function checkBuckets(file, where, buckets) {
   let previous = -1;
   for (let i = 0; i < buckets.length; i++) {
     const bucket = buckets[i];
+    // Beyond 2^53 (a bigint here) nothing can have been counted, and sums would no longer be exact.
     if (!Array.isArray(bucket) || bucket.length !== 2 || !isCount(bucket[0]) ||
-        !isCount(bucket[1])) {
-      fail(file, `${where}[${i}]`, 'a pair of [value_ns, count]', bucket);
+        !isCount(bucket[1]) || bucket.some((value) => typeof value === 'bigint')) {
+      fail(file, `${where}[${i}]`, 'a pair of [value_ns, count]', bucket?.map?.(String) ?? bucket);
     }
     if (!(bucket[0] > previous)) fail(file, `${where}[${i}][0]`, 'ascending values', bucket[0]);
     previous = bucket[0];

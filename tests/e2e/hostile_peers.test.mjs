@@ -53,8 +53,7 @@ async function underAttack(t, args, attack) {
   await attack(server);
   if (!WINDOWS) {
     await until(() => descriptors(server.program) <= before.descriptors,
-      `${descriptors(server.program)} descriptors are open, ${before.descriptors} were: ` +
-        'not closed');
+      `${descriptors(server.program)} descriptors are open, ${before.descriptors} were`);
   }
   const growth = memory_bytes(server.program) - before.memory;
   assert.ok(growth < GROWTH_BYTES_MAX, `the server has grown by ${growth} bytes`);
@@ -171,8 +170,7 @@ for (const { name, args } of models()) {
       const talker = await peerOpen(t, port);
       const word = frame(5, 'w'.repeat(4000));
       let sent = 0;
-      // Until all who do not read have been closed; the talker waits for its own words, as
-      // people do.
+      // Until all who do not read have been closed; the talker waits for its own words.
       while (never.some((peer) => !peer.closed) && sent < 8000) {
         for (let i = 0; i < 8; i++) talker.socket.write(word);
         sent += 8;

@@ -101,9 +101,8 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
     said(server));
   const killed = { client: signal === 'SIGKILL' && who !== 'server',
     server: signal === 'SIGKILL' && who !== 'client' };
-  const there = {
-    client: resultLook(file('client.json')), server: resultLook(file('server.json')),
-  };
+  const there = { client: resultLook(file('client.json')),
+    server: resultLook(file('server.json')) };
   ndjsonLook(file('client.ndjson'), killed.client || !there.client);
   // It had said that it listens: from then on it always writes.
   if (!killed.server && !WINDOWS) assert.ok(there.server, said(server));
@@ -122,7 +121,9 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
   return there;
 }
 
-test(`interrupted at random moments, ${ROUNDS} times`, { timeout: Math.max(110000, 400 * ROUNDS) }, async (t) => {
+const BOUND = { timeout: Math.max(110000, 400 * ROUNDS) };
+
+test(`interrupted at random moments, ${ROUNDS} times`, BOUND, async (t) => {
   const rounds = roundsDraw();
   const seen = { client: 0, server: 0, absent: 0 };
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {

@@ -42,8 +42,8 @@ export async function peersOpen(t, port, count, options) {
   const peers = [];
   while (peers.length < count) {
     const some = Math.min(50, count - peers.length);
-    const opened = Array.from({ length: some }, () => peerOpen(t, port, options));
-    peers.push(...await Promise.all(opened));
+    const opening = Array.from({ length: some }, () => peerOpen(t, port, options));
+    peers.push(...await Promise.all(opening));
   }
   return peers;
 }

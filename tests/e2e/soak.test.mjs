@@ -6,6 +6,7 @@ import { folderFor, programCall, WINDOWS } from './harness.mjs';
 import { driftComplaints, latencyComplaints, soakPlay } from '../../scripts/lib/soak.mjs';
 
 const steady = { rss_bytes: 50e6, descriptors: 70 };
+const complaints = (what) => driftComplaints('x', series(what)).join();
 const series = (what) => Array.from({ length: 100 }, (_, n) => ({ ...steady, ...what(n) }));
 
 test('what drifts is complained about, and noise is not', () => {
@@ -13,10 +14,8 @@ test('what drifts is complained about, and noise is not', () => {
   assert.deepEqual(driftComplaints('x', series((n) => ({ rss_bytes: 50e6 + (n % 7) * 1e5 }))), []);
   // Grows at first, then stays: that is not a drift.
   assert.deepEqual(driftComplaints('x', series((n) => ({ rss_bytes: Math.min(n, 20) * 3e6 }))), []);
-  assert.match(driftComplaints('x', series((n) => ({ rss_bytes: 50e6 + n * 2e5 }))).join(),
-    /memory/);
-  assert.match(driftComplaints('x', series((n) => ({ descriptors: 70 + n }))).join(),
-    /descriptors/);
+  assert.match(complaints((n) => ({ rss_bytes: 50e6 + n * 2e5 })), /memory/);
+  assert.match(complaints((n) => ({ descriptors: 70 + n })), /descriptors/);
   const lines = (what) => Array.from({ length: 100 }, (_, n) => ({ phase: 'running', responses: 1,
     response_p99_ns: what(n) }));
   assert.deepEqual(latencyComplaints(lines((n) => 1e6 * (1 + n % 5))), []);

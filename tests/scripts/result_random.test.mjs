@@ -1,6 +1,6 @@
 // Reading results, property-based: whatever becomes of a file, it is read whole or refused in one
-// line that names it; and what is read can be drawn, summarised and reconciled. The seed is printed;
-// DUMMYLOAD_TEST_SEED repeats it, DUMMYLOAD_TEST_ROUNDS plays more.
+// line that names it; and what is read can be drawn, summarised and reconciled. The seed is
+// printed; DUMMYLOAD_TEST_SEED repeats it, DUMMYLOAD_TEST_ROUNDS plays more.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
