@@ -52,6 +52,10 @@ static struct bare_connection *bare__connection(SOCKET socket_handle)
     BOOL on = TRUE;
     if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL)
         bare__die("memory", 0);
+    /* One frame of the pair, as in bare_uring: u16 size, u16 id, little-endian. */
+    connection->buffer[0] = (char)buffer_bytes;
+    connection->buffer[1] = (char)(buffer_bytes >> 8);
+    connection->buffer[2] = 1;
     connection->socket = socket_handle;
     setsockopt(socket_handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
     CreateIoCompletionPort((HANDLE)socket_handle, port, 0, 0);
