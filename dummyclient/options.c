@@ -23,6 +23,8 @@ enum option_code {
     OPTION_NO_STRICT,
     OPTION_CHECK,
     OPTION_IO,
+    OPTION_SPIN,
+    OPTION_BUSY_POLL,
     OPTION_NO_PROGRESS,
     OPTION_VERSION,
     OPTION_HELP
@@ -52,6 +54,8 @@ static const struct option OPTIONS_LONG[] = {
     {"no-strict", no_argument, NULL, OPTION_NO_STRICT},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"io", required_argument, NULL, OPTION_IO},
+    {"spin", required_argument, NULL, OPTION_SPIN},
+    {"busy-poll", no_argument, NULL, OPTION_BUSY_POLL},
     {"quiet", no_argument, NULL, 'q'},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
     {"version", no_argument, NULL, OPTION_VERSION},

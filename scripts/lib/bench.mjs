@@ -3,173 +3,127 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Bench } from './bench/bench.mjs';
+import { held, heldWindows, rate } from './bench/held.mjs';
+import { latency, pacing, redis } from './bench/latency.mjs';
+import { benchPage } from './bench/page.mjs';
+import { epoll, growth, growthWindows, pair, server } from './bench/pair.mjs';
+import { bulk, connect, memory } from './bench/scale.mjs';
+import { wine } from './bench/windows.mjs';
 import { build } from './build.mjs';
-import { formatBytes, formatCount } from './format.mjs';
-import { RESULTS, ROOT, shown } from './paths.mjs';
-import { Failure, Program, commandRun, onInterrupt } from './process.mjs';
-import { reconcile } from './reconcile.mjs';
-import { resultRead } from './result.mjs';
-import { programCall, programPath, serverStart } from './server.mjs';
+import { fileWriteWhole } from './file.mjs';
+import { RESULTS, shown } from './paths.mjs';
+import { Failure, commandRun } from './process.mjs';
 import { prepare } from './setup.mjs';
 import { truthRows } from './truth.mjs';
 import { wineEnd } from './wine.mjs';
 
-const USAGE = `usage: scripts/bench [--windows] [--only NAME]
-
-Measures and prints goal, measured, held; the results stay under results/bench-*/.
-
-  held     15,000 connections in one client and one server process under a limit of 20,000
-           descriptors, 20,000 iterations/s for 10 s
-  rate     --rate 20000 over 10 s
-  truth    the client's latencies against a relay of known delay (its own book: p50 within the
-           larger of 2% and 50 us) and against a packet capture (tshark, where it may capture)
-  windows  5,000 connections under Wine for 30 s, 500 iterations/s (with --windows)
-
-exit: 0 all held; 1 not; 2 bad usage`;
-
-const DESCRIPTORS_MAX = 20000;
-
-// The programs run under the descriptor limit that the goal names.
-function limited(call) {
-  return { ...call, command: '/bin/sh',
-    args: ['-c', `ulimit -n ${DESCRIPTORS_MAX} && exec "$@"`, 'sh', call.command, ...call.args] };
-}
-
-function errorsOf(result) {
-  return Object.entries(result.errors)
-    .filter(([key, count]) => key !== 'total' && Number(count) > 0)
-    .map(([key, count]) => `${key} ${formatCount(count)}`).join(', ');
-}
-
-/** Plays the pair once: { client, server, code, outcome }. */
-async function pairPlay(name, { windows = false, args, bound_ms }) {
-  const folder = path.join(RESULTS, `bench-${name}`);
-  fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(folder, { recursive: true });
-  const out = (side) => programPath(path.join(folder, `${side}.json`), windows);
-  const run = ['--run-id', `bench-${name}`];
-  const server = await serverStart({ call: limited(programCall('dummyserver', windows)),
-    args: [...run, '--out', out('server')] });
-  const call = limited(programCall('dummyclient', windows));
-  const scenario = programPath(path.join(ROOT, 'scenarios', 'echo.json'), windows);
-  const client = new Program(call.command, [...call.args, scenario, '--port', String(server.port),
-    ...run, '--out', out('client'), '--no-progress', '--quiet', ...args],
-  { env: call.env, group: true });
-  onInterrupt(() => client.interrupt());
-  await client.wait(bound_ms);
-  await server.program.stop(60000);
-  if (windows) await wineEnd();
-  if (client.timedOut || !fs.existsSync(path.join(folder, 'client.json'))) {
-    throw client.failure(`${name}: the client left no result`);
-  }
-  if (server.program.exitCode !== 0) throw server.program.failure(`${name}: the server failed`);
-  const sides = { client: resultRead(path.join(folder, 'client.json')),
-    server: resultRead(path.join(folder, 'server.json')) };
-  return { ...sides, folder, code: client.exitCode, said: client.stderr.trim(),
-    outcome: reconcile([sides.client], sides.server) };
-}
-
-function row(goal, measured, held) {
-  return { goal, measured, held };
-}
-
-/** What every goal demands of both sides: no error, every byte on both books. */
-function cleanRows({ client, server, code, said, outcome }, windows = false) {
-  const reasons = client.validity?.reasons?.join('; ') || said;
-  const errors = [errorsOf(client), errorsOf(server)].filter(Boolean).join('; server: ');
-  return [
-    row('no error', errors || 'none', !errors),
-    row('every byte and message reconciled', outcome.status, outcome.status === 'exact'),
-    // Wine's one server process is what lags there: the verdict is right, and no goal.
-    row('the measurement is valid', code === 0 ? 'exit 0' : `exit ${code}: ${reasons}`,
-      code === 0 || (windows && code === 3 ? null : false)),
-  ];
-}
-
-function heldRows(played, connections, rate, windows = false) {
-  const { client, server } = played;
-  const achieved = Number(client.rate.achieved_per_s);
-  const memory = (result) => formatBytes(result.resources.rss_max_bytes);
-  return [
-    row(`${formatCount(connections)} connections held`,
-      `${formatCount(client.totals.connections_peak ?? client.totals.connects_ok)}`,
-      Number(client.totals.connects_ok) === connections &&
-      Number(server.totals.connects_ok) === connections),
-    row(`${formatCount(rate)} iterations/s`, `${achieved.toFixed(1)}/s`,
-      Math.abs(achieved / rate - 1) <= 0.01),
-    ...cleanRows(played, windows),
-    row('(memory: client, server)', `${memory(client)}, ${memory(server)}`, null),
-  ];
-}
-
-const BENCHES = {
-  held: {
-    what: 'Linux: many connections',
-    args: ['--connections', '15000', '--rate', '20000', '--duration', '10s'],
-    bound_ms: 120000,
-    rows: (played) => heldRows(played, 15000, 20000),
-  },
-  rate: {
-    what: 'Linux: a rate that is met',
-    args: ['--connections', '200', '--rate', '20000', '--duration', '10s'],
-    bound_ms: 90000,
-    rows: (played) => {
-      const achieved = Number(played.client.rate.achieved_per_s);
-      const off = Math.abs(achieved / 20000 - 1);
-      return [row('20,000/s within 0.1%', `${achieved.toFixed(1)}/s (${(100 * off).toFixed(3)}%)`,
-        off <= 0.001), ...cleanRows(played)];
-    },
-  },
-  truth: {
-    what: 'Linux: is it true? Client - witness',
-    play: truthRows,
-  },
-  windows: {
-    what: 'Windows programs under Wine: connections held (says nothing of Windows\' speed)',
-    windows: true,
-    args: ['--connections', '5000', '--connect-rate', '1000', '--rate', '500', '--duration', '30s'],
-    bound_ms: 240000,
-    rows: (played) => heldRows(played, 5000, 500, true),
-  },
+const PARTS = {
+  pair: { play: pair, what: 'goal 1: the pair against the bare io_uring pair' },
+  server: { play: server, what: 'goal 2: the server against libuv, Go and its other models' },
+  redis: { play: redis, what: 'goal 3: the client against redis-benchmark' },
+  latency: { play: latency, what: 'goal 4: one connection, against the bare pair and sockperf' },
+  pacing: { play: pacing, what: 'goal 5: rates, send_lag, the gaps between arrivals' },
+  connect: { play: connect, what: 'goal 6: connects/s, a ramp of 15,000' },
+  memory: { play: memory, what: 'goal 7: memory per idle connection, 19,000 of them' },
+  bulk: { play: bulk, what: 'goal 8: 64 KiB messages against iperf3' },
+  growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
+  epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
+  held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
+  rate: { play: rate, what: '--rate 20000 over 10 s' },
+  truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
+  wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
+  'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },
+  'held-wine': { play: heldWindows, windows: true, what: '5,000 connections under Wine for 30 s' },
 };
 
-function tablePrint(what, rows) {
-  console.log(`\n${what}`);
-  for (const { goal, measured, held } of rows) {
-    const verdict = held === null ? '' : held ? 'held' : 'NOT HELD';
-    console.log(`  ${goal.padEnd(36)} ${String(measured).padEnd(44)} ${verdict}`);
+const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [PART ...]
+
+Measures what this project promises, as ratios inside one run against its peers, interleaved and
+repeated; prints goal, measured, held. What was measured stays in results/bench-<id>/: bench.json
+and bench.html. All parts take about ten minutes; a quiet machine is needed.
+
+${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join('\n')}
+
+  --quick      two short repeats of each: a first look, no verdict
+  --windows    only what runs under Wine
+  --no-windows all but that
+
+exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
+
+function argumentsRead(argv) {
+  const options = argv.filter((argument) => argument.startsWith('-'));
+  const strange = options.find((one) => !['--quick', '--windows', '--no-windows', '--help', '-h']
+    .includes(one)) ?? argv.find((one) => !one.startsWith('-') && !PARTS[one]);
+  if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
+  let names = argv.filter((argument) => !argument.startsWith('-'));
+  if (!names.length) {
+    names = Object.keys(PARTS).filter((name) => PARTS[name].windows
+      ? !options.includes('--no-windows') : !options.includes('--windows'));
   }
+  return { names, quick: options.includes('--quick'),
+    help: options.includes('--help') || options.includes('-h') };
 }
 
-async function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
-  const only = argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined;
-  const strange = argv.find((argument) => !['--windows', '--only', only].includes(argument));
-  if (strange || (argv.includes('--only') && !BENCHES[only])) {
-    throw new Failure(`${strange ?? only}: see scripts/bench --help`, 2);
-  }
-  const windows = argv.includes('--windows') || only === 'windows';
-  const names = only ? [only] : Object.keys(BENCHES)
-    .filter((name) => !BENCHES[name].windows || windows);
-  const say = (text) => console.log(text);
+// Is what the client says true? A relay's own book and a capture of the packets tell.
+async function truth(bench) {
+  const { rows } = await truthRows();
+  for (const { goal, measured, held: isHeld } of rows) bench.row('-', goal, String(measured), isHeld);
+}
+
+async function programsBuild(windows, say) {
   const env = await prepare({ windows, say });
-  const targets = ['dummyclient', 'dummyserver'];
+  const targets = ['dummyclient', 'dummyserver', 'bench'];
   for (const preset of windows ? ['linux', 'windows'] : ['linux']) {
     await build(preset, { env, targets, say });
   }
-  console.log(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}`);
-  let held = true;
-  for (const name of names) {
-    const bench = BENCHES[name];
-    const played = bench.play ? await bench.play() : await pairPlay(name, bench);
-    const rows = bench.play ? played.rows : bench.rows(played);
-    tablePrint(`${bench.what} (${shown(played.folder)})`, rows);
-    held &&= rows.every((entry) => entry.held !== false);
+}
+
+async function partPlay(bench, name) {
+  const { play, windows, what } = PARTS[name];
+  bench.part = name;
+  bench.say(`\n${name}: ${what}`);
+  try {
+    await play(bench);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    bench.absent('-', name, error.message);
+  } finally {
+    if (windows) await wineEnd();
   }
-  return held ? 0 : 1;
+}
+
+function summaryPrint(bench, page) {
+  const missed = bench.rows.filter((row) => row.held === false);
+  const judged = bench.rows.filter((row) => row.held !== null);
+  console.log(`\n${judged.length - missed.length} of ${judged.length} held`);
+  for (const row of missed) console.log(`  not held: ${row.goal} ${row.what}: ${row.measured}`);
+  for (const row of bench.missing) console.log(`  not measured: ${row.what}: ${row.why}`);
+  console.log(shown(page));
+}
+
+async function main(argv) {
+  const { names, quick, help } = argumentsRead(argv);
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const say = (text) => console.log(text);
+  await programsBuild(names.some((name) => PARTS[name].windows), say);
+  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  const id = `bench-${stamp}`;
+  const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
+  say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
+    os.loadavg()[0].toFixed(2));
+  const page = bench.file('bench.html');
+  for (const name of names) {
+    await partPlay(bench, name);
+    // After every part, so that an end in the middle leaves what was measured.
+    fileWriteWhole(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
+    fs.writeFileSync(page, benchPage(bench.document()));
+  }
+  summaryPrint(bench, page);
+  return bench.heldAll && !bench.missing.some((row) => row.goal === '-') ? 0 : 1;
 }
 
 commandRun('scripts/bench', main);

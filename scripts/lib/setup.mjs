@@ -47,11 +47,12 @@ export async function prepare({ windows = false, modules = false, say = () => {}
 
 async function main(args) {
   const wanted = args[0] === '--for' ? args[1] : 'all';
-  if (!['tools', 'build', 'windows', 'test', 'record', 'all'].includes(wanted)) {
-    throw new Failure(`--for ${wanted}: expected build, windows, test, record or all`, 2);
+  if (!['tools', 'build', 'windows', 'test', 'record', 'bench', 'all'].includes(wanted)) {
+    throw new Failure(
+      `--for ${wanted}: expected build, windows, test, record, bench or all`, 2);
   }
   await prepare({
-    windows: ['windows', 'test', 'all'].includes(wanted),
+    windows: ['windows', 'test', 'bench', 'all'].includes(wanted),
     modules: ['tools', 'test', 'all'].includes(wanted),
     say: (text) => console.log(text),
   });

@@ -1,4 +1,4 @@
-// scripts/bench --only truth: is what the client says true? Judged by others: a relay of known
+// scripts/bench truth: is what the client says true? Judged by others: a relay of known
 // delay that keeps a book of its own, and a capture of the packets.
 
 import { spawnSync } from 'node:child_process';

@@ -1,0 +1,218 @@
+// Who plays: our programs and their peers, each on a free port, each watched from outside alike.
+
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { buildFolder, programsFolder } from '../paths.mjs';
+import { Failure, Program, sleep } from '../process.mjs';
+import { resultRead } from '../result.mjs';
+import { freePort, programCall, programPath } from '../server.mjs';
+import { wineEnv } from '../wine.mjs';
+
+export const WIRE_BYTES = 64; // a frame of the pair: 4 bytes of header and a body of 60
+
+const READY_TIME_MS = 20000;
+const BOUND_MS = 60000;
+const TICK_S = 0.01; // USER_HZ: the same on every Linux that Node.js runs on
+const SAMPLE_MS = 50;
+
+/** The CPU time a process has used, in seconds; NaN when it is gone. */
+function cpuOf(pid) {
+  try {
+    const text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_S;
+  } catch {
+    return NaN;
+  }
+}
+
+/** Watches the CPU time of a program; cores(from, to) is what it used between two moments. */
+class Watch {
+  constructor(program) {
+    this.points = [];
+    this.take = () => {
+      const cpu_s = cpuOf(program.pid);
+      if (!Number.isNaN(cpu_s)) this.points.push([Date.now(), cpu_s]);
+    };
+    this.take();
+    this.timer = setInterval(this.take, SAMPLE_MS);
+    program.exited.then(() => clearInterval(this.timer));
+  }
+
+  cores(from_ms, to_ms) {
+    const inside = this.points.filter(([t]) => t >= from_ms && t <= to_ms);
+    if (inside.length < 3) return NaN;
+    const [first, last] = [inside[0], inside.at(-1)];
+    return (last[1] - first[1]) / ((last[0] - first[0]) / 1000);
+  }
+}
+
+/** The rate and what each round trip cost both sides between two moments. */
+function figuresMake(per_s, client, server, from_ms, to_ms) {
+  const cost = (watch) => (watch ? 1e6 * watch.cores(from_ms, to_ms) / per_s : NaN);
+  return { per_s, client_us: cost(client), server_us: cost(server?.watch) };
+}
+
+function peerCall(name, windows = false) {
+  const file = path.join(buildFolder(windows ? 'windows' : 'linux'), 'bench',
+    windows ? `${name}.exe` : name);
+  if (!fs.existsSync(file)) throw new Failure(`${name} was not built: its compiler or library is ` +
+    'not here (scripts/setup --for bench)');
+  return windows ? { command: 'wine', args: [file], env: wineEnv() }
+    : { command: file, args: [], env: {} };
+}
+
+function pinned(call, cpu) {
+  return cpu === undefined ? call
+    : { ...call, command: 'taskset', args: ['-c', String(cpu), call.command, ...call.args] };
+}
+
+function start(call, args) {
+  return new Program(call.command, [...call.args, ...args], { env: call.env, group: true });
+}
+
+function connects(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
+
+/** Starts a server; { port, watch, stop() }. ready: what it prints, or null to try connecting. */
+async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
+  const program = start(call, args);
+  try {
+    if (ready) {
+      port = Number((await program.line(ready, READY_TIME_MS))[1] ?? port);
+    } else {
+      for (let i = 0; !await connects(port); i++) {
+        if (program.ended || i > READY_TIME_MS / 50) throw program.failure('does not listen');
+        await sleep(50);
+      }
+    }
+  } catch (error) {
+    program.kill();
+    throw error;
+  }
+  return { program, port, watch: new Watch(program), stop: () => program.stop(10000, 'SIGTERM') };
+}
+
+export const SERVERS = {
+  async ours({ args = [], windows = false, cpu } = {}) {
+    return serverOf(pinned(programCall('dummyserver', windows), cpu),
+      ['--port', '0', '--quiet', ...args]);
+  },
+  async bare({ spin = false, windows = false, cpu } = {}) {
+    const port = await freePort();
+    return serverOf(pinned(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows), cpu),
+      ['server', String(port), '600', ...(spin ? ['spin'] : [])], port);
+  },
+  async libuv() {
+    const port = await freePort();
+    return serverOf(peerCall('echo_libuv'), [String(port)], port);
+  },
+  async go({ windows = false } = {}) {
+    const port = await freePort();
+    return serverOf(peerCall('echo_go', windows), ['server', String(port)], port);
+  },
+  async arrivals(count) {
+    const port = await freePort();
+    return serverOf(peerCall('arrivals'), [String(port), String(count)], port);
+  },
+  async foreign(command, args, port, { cpu, ready = null } = {}) {
+    return serverOf(pinned({ command, args: [], env: {} }, cpu), args, port, ready);
+  },
+};
+
+/** Starts a server, lets play(server) happen, and ends the server whatever happens. */
+export async function against(starting, play) {
+  const server = await starting;
+  try {
+    return await play(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** A peer's client that prints one JSON line at its end; `seconds` is the part that counts. */
+async function jsonClient(call, args, server, seconds) {
+  const program = start(call, args);
+  const watch = new Watch(program);
+  const line = await program.line(/^\{.*\}$/m, BOUND_MS + seconds * 1000);
+  const end_ms = Date.now();
+  const said = JSON.parse(line[0]);
+  await program.wait(BOUND_MS);
+  return { ...figuresMake(said.round_trips_per_s, watch, server, end_ms - seconds * 1000 + 100,
+    end_ms - 30), p50_ns: said.p50_ns };
+}
+
+export const CLIENTS = {
+  /** Plays a scenario. figures and, as `result`, the whole document. */
+  async ours(server, scenario, { out, args = [], windows = false, cpu } = {}) {
+    const call = pinned(programCall('dummyclient', windows), cpu);
+    fs.rmSync(out, { force: true });
+    const program = start(call, [programPath(scenario, windows), '--port', String(server.port),
+      '--out', programPath(out, windows), '--no-progress', '--quiet', '--no-strict', ...args]);
+    const watch = new Watch(program);
+    await program.wait(4 * BOUND_MS);
+    if (program.code !== 0 || !fs.existsSync(out)) throw program.failure('the client failed');
+    const result = resultRead(out);
+    const origin_ms = Date.parse(result.run.started_utc);
+    const from_ms = origin_ms + Number(result.run.window_start_ns) / 1e6;
+    const to_ms = origin_ms + Number(result.run.window_end_ns) / 1e6;
+    const errors = Object.entries(result.errors).filter(([key]) => key !== 'total')
+      .reduce((sum, [, count]) => sum + Number(count), 0);
+    if (errors) throw new Failure(`the client counted errors: ${JSON.stringify(result.errors)}`);
+    return { ...figuresMake(Number(result.rate.achieved_per_s), watch, server, from_ms, to_ms),
+      p50_ns: Number(result.latency_ns.service?.p50 ?? NaN), result };
+  },
+  bare(server, connections, seconds, { windows = false } = {}) {
+    return jsonClient(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows),
+      ['client', String(server.port), String(connections), String(seconds), String(WIRE_BYTES)],
+      server, seconds);
+  },
+  barePing(server, seconds, { spin = false, cpu } = {}) {
+    return jsonClient(pinned(peerCall('bare_uring'), cpu), ['ping', String(server.port),
+      String(seconds), String(WIRE_BYTES), ...(spin ? ['spin'] : [])], server, seconds);
+  },
+  bareConnect(server, seconds) {
+    return jsonClient(peerCall('bare_uring'), ['connect', String(server.port), String(seconds)],
+      server, seconds);
+  },
+  go(server, connections, seconds, { windows = false } = {}) {
+    return jsonClient(peerCall('echo_go', windows), ['client', String(server.port),
+      String(connections), String(seconds), String(WIRE_BYTES)], server, seconds);
+  },
+  /** A program that ends by itself: figures by read(its output) = operations per second. */
+  async foreign(server, command, args, read, { cpu } = {}) {
+    const program = start(pinned({ command, args: [], env: {} }, cpu), args);
+    const watch = new Watch(program);
+    const begin_ms = Date.now();
+    await program.wait(BOUND_MS);
+    if (program.code !== 0) throw program.failure('failed');
+    return { ...figuresMake(read(program.stdout), watch, server, begin_ms + 150,
+      Date.now() - 100), stdout: program.stdout };
+  },
+};
+
+/** The most memory a program of ours held, by its own result. */
+export function memoryOf(result) {
+  return Number(result.resources.rss_max_bytes);
+}
+
+export { programsFolder };
+
+/** One behavior: echo a frame of WIRE_BYTES, every byte compared. */
+export const ECHO = {
+  name: 'echo',
+  loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: WIRE_BYTES - 4 } } },
+    verify: 'same_body' } }],
+};
+
+/** The load of a closed loop that is measured for `seconds` after a short warm-up. */
+export function closedLoad(connections, seconds, warmup_s = 0.3) {
+  return { connections, duration: `${Math.round((seconds + warmup_s) * 1000)}ms`,
+    warmup: `${Math.round(warmup_s * 1000)}ms` };
+}
