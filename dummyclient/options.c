@@ -258,6 +258,11 @@ static bool options__take(struct options *options, int code, const char *value, 
         return true;
     case OPTION_IO:
         return options__backend(options, value, error);
+    case OPTION_SPIN:
+        return options__duration(&options->spin_ns, true, value, error);
+    case OPTION_BUSY_POLL:
+        options->busy_poll = true;
+        return true;
     case 'q':
         options->quiet = true;
         return true;

@@ -53,6 +53,8 @@ struct options {
     const char *openmetrics_path;
     const char *run_id;
     enum cport_backend_kind backend;
+    int64_t spin_ns; /* so long before a due time the waiting becomes polling; 0: not */
+    bool busy_poll;  /* never waits */
     bool strict;
     bool quiet;    /* no summary, no progress: errors only */
     bool progress; /* the live line */

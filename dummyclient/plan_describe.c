@@ -212,6 +212,8 @@ struct cJSON *plan_to_json(const struct plan *plan)
     json_add_item(json, "targets", plan__addresses_to_json(plan, false));
     json_add_item(json, "sources", plan__addresses_to_json(plan, true));
     json_add_u64(json, "threads", plan->workers_count);
+    json_add_i64(json, "spin_ns", plan->options->spin_ns);
+    json_add_bool(json, "busy_poll", plan->options->busy_poll);
     json_add_item(json, "load", plan__load_to_json(plan));
     struct cJSON *behaviors = json_add_item(json, "behaviors", cJSON_CreateArray());
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {

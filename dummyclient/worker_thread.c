@@ -52,7 +52,12 @@ static bool worker__is_overdue(struct worker *worker)
 
 static int worker__poll(struct worker *worker, struct cport_op **completions, int64_t deadline_ns)
 {
+    const struct options *options = worker->plan->options;
     struct cport *port = worker->port;
+    if (options->busy_poll || options->spin_ns > 0) {
+        return cport_poll(port, completions, WORKER_COMPLETIONS_MAX,
+                          options->busy_poll ? 0 : deadline_ns - options->spin_ns);
+    }
     if (!worker->plan->open_loop || deadline_ns == TIME_NEVER_NS ||
         deadline_ns - worker->group.now_ns < WORKER_LONG_SLEEP_NS) {
         return cport_poll(port, completions, WORKER_COMPLETIONS_MAX, deadline_ns);

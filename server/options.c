@@ -18,6 +18,7 @@ enum {
     OPTION_SEND_QUEUE,
     OPTION_RUN_ID,
     OPTION_IO,
+    OPTION_BUSY_POLL,
     OPTION_STOMP,
     OPTION_VERSION
 };
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
     {"send-queue", required_argument, NULL, OPTION_SEND_QUEUE},
     {"run-id", required_argument, NULL, OPTION_RUN_ID},
     {"io", required_argument, NULL, OPTION_IO},
+    {"busy-poll", no_argument, NULL, OPTION_BUSY_POLL},
     {"stomp", no_argument, NULL, OPTION_STOMP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -73,6 +75,9 @@ static const char help_text_rest[] =
     "  -o, --out FILE           write the result there, as JSON; - is standard output\n"
     "      --run-id ID          the run's id in the result, to match the client's\n"
     "      --io uring|epoll     force the port's backend (Linux: uring, epoll where forbidden)\n"
+    "      --busy-poll          never sleep: the lowest latency of few connections; each thread "
+    "keeps\n"
+    "                           a CPU busy (model uring)\n"
     "      --stomp              find uses of sessions after their end: each has pages of its own,\n"
     "                           unmapped when it ends, and such a use crashes at once (slow)\n"
     "  -q, --quiet              no summary at the end\n"
@@ -305,6 +310,9 @@ static bool options__apply(struct options *options, int option, const char *text
         return true;
     case 'q':
         options->quiet = true;
+        return true;
+    case OPTION_BUSY_POLL:
+        server->busy_poll = true;
         return true;
     case OPTION_STOMP:
         server->stomp = true;

@@ -70,6 +70,7 @@ static void report__add_server(const struct report *report, cJSON *result)
     json_add_u64(object, "frame_bytes_max", options->frame_bytes_max);
     json_add_u64(object, "send_queue_bytes_max", options->send_queue_bytes_max);
     json_add_i64(object, "idle_timeout_ns", options->idle_timeout_ns);
+    cJSON_AddBoolToObject(object, "busy_poll", options->busy_poll);
     cJSON_AddBoolToObject(object, "stomp", options->stomp);
     cJSON_AddBoolToObject(object, "tcp_nodelay", options->model->kind != MODEL_NONE);
 }

@@ -46,6 +46,11 @@ bool server_options_check(const struct server_options *options, struct error *er
                   options->model->name);
         return false;
     }
+    if (options->busy_poll && !options->model->chooses_io) {
+        error_set(error, "--busy-poll: model %s waits in ways of its own; --model uring takes it",
+                  options->model->name);
+        return false;
+    }
     if (options->frame_bytes_max < 4 || options->frame_bytes_max > FRAME_BYTES_MAX_DEFAULT) {
         error_set(error,
                   "--max-frame must be 4..%d bytes (the size field has 16 bits), not %" PRIu32,

@@ -46,6 +46,7 @@ struct server_options {
     uint32_t frame_bytes_max;
     uint64_t send_queue_bytes_max;
     int64_t idle_timeout_ns; /* 0: none */
+    bool busy_poll;          /* the threads never sleep; where chooses_io */
     bool stomp;              /* sessions on pages of their own (session_memory.h). Process-wide: the
                                 servers of a process must agree */
     int64_t duration_ns;     /* 0: until stopped. Kept by the caller, but for model null */

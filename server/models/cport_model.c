@@ -423,7 +423,7 @@ static int64_t thread__turn(struct model_thread *thread, struct cport_op **compl
         int64_t drain_ns = server_drain_deadline_ns(thread->server);
         deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
     }
-    return deadline_ns;
+    return thread->server->options.busy_poll ? 0 : deadline_ns;
 }
 
 static void thread__close(struct model_thread *thread)
