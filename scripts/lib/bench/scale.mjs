@@ -38,8 +38,11 @@ async function idlePlay(bench, connections) {
   const scenario = bench.scenario(`memory-${connections}`, { behaviors: IDLE,
     load: { connections, duration: '500ms' } });
   const out = bench.file(`memory-${connections}-server.json`);
+  // Two local addresses: beyond half of the local ports of one, Linux searches longer and longer
+  // for a free one.
   const client = (await against(SERVERS.ours({ args: ['--out', out] }), (to) =>
-    CLIENTS.ours(to, scenario, { out: bench.file(`memory-${connections}.json`) }))).result;
+    CLIENTS.ours(to, scenario, { out: bench.file(`memory-${connections}.json`),
+      args: ['--source', '127.0.0.1,127.0.0.2'] }))).result;
   return { client, server: resultRead(out) };
 }
 
@@ -70,7 +73,7 @@ export async function bulk(bench) {
   const samples = await bench.interleave('64 KiB messages into a sink', {
     iperf3: async () => {
       const port = await freePort();
-      return against(SERVERS.foreign('iperf3', ['-s', '-p', String(port)], port,
+      return against(SERVERS.foreign('iperf3', ['-s', '--forceflush', '-p', String(port)], port,
         { ready: /Server listening on (\d+)/ }),
       (to) => CLIENTS.foreign(to, 'iperf3', ['-c', '127.0.0.1', '-p', String(port), '-l', '64K',
         '-t', String(Math.ceil(bench.seconds)), '-J'],
