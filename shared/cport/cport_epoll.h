@@ -48,6 +48,7 @@ struct epoll_port {
     uint8_t *arena;
     size_t arena_bytes;
     uint32_t recv_buffer_bytes;
+    bool looked; /* the last poll asked the kernel */
     bool coarse; /* no epoll_pwait2() here: waits are rounded up to milliseconds */
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* Then the listener goes to the end of the list. */
 enum { EPOLL_ACCEPTS_PER_TURN = 32, EPOLL_ALIGN_BYTES = 64 };
@@ -68,14 +69,16 @@ void epoll_remove_accept(struct cport_socket *listener, struct cport_op *op)
 
 bool epoll_try_send(struct epoll_port *epoll, struct cport_op *op, int *system_error)
 {
-    struct msghdr message = {0};
-    memcpy(&message.msg_iov, &op->backend[EPOLL_SEND_SPANS], sizeof(uintptr_t));
-    message.msg_iovlen = (size_t)op->backend[EPOLL_SEND_SPANS_COUNT];
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT; /* an adopted socket may block */
+    const int fd = (int)op->socket->handle;
+    struct iovec *spans = (struct iovec *)op->backend[EPOLL_SEND_SPANS];
+    struct msghdr message = {.msg_iov = spans,
+                             .msg_iovlen = (size_t)op->backend[EPOLL_SEND_SPANS_COUNT]};
     ssize_t sent;
     do {
         epoll->base.stats.syscalls++;
-        /* MSG_DONTWAIT: an adopted socket may block. */
-        sent = sendmsg((int)op->socket->handle, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = message.msg_iovlen == 1 ? send(fd, spans->iov_base, spans->iov_len, flags)
+                                       : sendmsg(fd, &message, flags);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno == EAGAIN) {
         return false;
@@ -253,6 +256,13 @@ int epoll_poll(struct cport *port, struct cport_op **completions, int completion
                int64_t deadline_ns)
 {
     struct epoll_port *epoll = epoll_port_of(port);
+    if (epoll->finished.first != NULL && epoll->looked) {
+        /* Sends, mostly, and nothing new to answer: handed out without asking the kernel. The
+         * next poll asks, and may wait: half the calls, and larger batches. */
+        epoll->looked = false;
+        return epoll__take_finished(epoll, completions, 0, completions_max);
+    }
+    epoll->looked = true;
     epoll__wait(epoll, epoll->finished.first == NULL && epoll->ready_first == NULL, deadline_ns);
     int count = epoll__take_finished(epoll, completions, 0, completions_max);
     /* Only up to here: a socket that comes back to the list waits for the next poll. */
