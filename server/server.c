@@ -85,7 +85,9 @@ static void server__resolve_options(struct server *server)
 {
     struct server_options *options = &server->options;
     if (options->threads == 0) {
-        int count = thread_cpu_count();
+        /* Half of the CPUs: the other half has the network's own work to do, and, on the machine
+         * of a pair, the client. More threads than that make smaller batches of the same load. */
+        int count = (thread_cpu_count() + 1) / 2;
         options->threads = (uint32_t)(count < SERVER_THREADS_MAX ? count : SERVER_THREADS_MAX);
     }
     if (options->connections_max == 0) {

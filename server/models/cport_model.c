@@ -18,7 +18,7 @@
 enum {
     ACCEPTS_COUNT = 64, /* in flight: a storm of connects must not wait for us to come round */
     COMPLETIONS_MAX = 256,
-    RECV_BYTES_MAX = 16384,
+    RECV_BYTES_MAX = 65536,
     SENDS_PER_CLOCK_READ = 16,
     LISTEN_BACKLOG = 4096
 };

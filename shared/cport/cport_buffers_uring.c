@@ -10,7 +10,7 @@ enum {
     URING_BUFFERS_FIRST = 64, /* 64 small messages touch 64 lines: they stay in the first cache */
     URING_BUFFERS_MIN = 16,
     URING_BUFFERS_MAX = 4096,
-    URING_BUFFERS_BYTES_MAX = 64 * 1024 * 1024,
+    URING_BUFFERS_BYTES_MAX = 128 * 1024 * 1024, /* mapped; used as they are needed */
     CACHE_LINE_BYTES = 64
 };
 
