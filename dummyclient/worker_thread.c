@@ -19,7 +19,8 @@ static struct cport *worker__open_port(struct worker *worker)
     struct cport_options options = {.backend = worker->plan->options->backend,
                                     .sockets_max = worker->numbers_count,
                                     .recv_buffer_bytes = worker__buffer_bytes(worker->plan),
-                                    .times_waits = true};
+                                    .times_waits = true,
+                                    .busy_poll = worker->plan->options->busy_poll};
     struct cport *port = cport_create(&options, &worker->error);
     if (port == NULL) {
         return NULL;
@@ -56,7 +57,7 @@ static int worker__poll(struct worker *worker, struct cport_op **completions, in
     struct cport *port = worker->port;
     if (options->busy_poll || options->spin_ns > 0) {
         return cport_poll(port, completions, WORKER_COMPLETIONS_MAX,
-                          options->busy_poll ? 0 : deadline_ns - options->spin_ns);
+                          deadline_ns - options->spin_ns);
     }
     if (!worker->plan->open_loop || deadline_ns == TIME_NEVER_NS ||
         deadline_ns - worker->group.now_ns < WORKER_LONG_SLEEP_NS) {

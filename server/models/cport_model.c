@@ -137,6 +137,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
         .backend = options->io,
         .sockets_max = options->connections_max < 999000 ? options->connections_max + 8 : 1000000,
         .recv_buffer_bytes = RECV_BYTES_MAX,
+        .busy_poll = options->busy_poll,
     };
     struct cport *port = cport_create(&port_options, error);
     if (port == NULL) {
@@ -423,7 +424,7 @@ static int64_t thread__turn(struct model_thread *thread, struct cport_op **compl
         int64_t drain_ns = server_drain_deadline_ns(thread->server);
         deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
     }
-    return thread->server->options.busy_poll ? 0 : deadline_ns;
+    return deadline_ns;
 }
 
 static void thread__close(struct model_thread *thread)

@@ -12,7 +12,8 @@
 enum {
     CPORT_SOCKETS_MAX = 1000000,
     CPORT_RECV_BUFFER_BYTES_DEFAULT = 4096,
-    CPORT_RECV_BUFFER_BYTES_MAX = 1024 * 1024
+    CPORT_RECV_BUFFER_BYTES_MAX = 1024 * 1024,
+    CPORT_BUSY_TURN_NS = 20 * 1000
 };
 
 static const char *cport__kind_name(enum cport_backend_kind kind)
@@ -88,6 +89,7 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
                              ? cport__create_default(&filled, error)
                              : cport__create_kind(&filled, error);
     if (port != NULL) {
+        port->busy_poll = filled.busy_poll;
         port->times_waits = filled.times_waits;
         port->looked_ns = cport_now_ns(port);
     }
@@ -233,11 +235,26 @@ void cport_close(struct cport *port, struct cport_socket *socket, struct cport_o
     port->backend->close(port, socket, op, mode);
 }
 
+/* Looks again and again. Not for long: a wake is only seen by the caller's next turn. */
+static int cport__poll_busily(struct cport *port, struct cport_op **completions,
+                              int completions_max, int64_t deadline_ns)
+{
+    int64_t until_ns = cport_now_ns(port) + CPORT_BUSY_TURN_NS;
+    until_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
+    int count;
+    do {
+        count = port->backend->poll(port, completions, completions_max, 0);
+    } while (count == 0 && cport_now_ns(port) < until_ns);
+    return count;
+}
+
 int cport_poll(struct cport *port, struct cport_op **completions, int completions_max,
                int64_t deadline_ns)
 {
     must(completions_max >= 1);
-    int count = port->backend->poll(port, completions, completions_max, deadline_ns);
+    int count = port->busy_poll
+                    ? cport__poll_busily(port, completions, completions_max, deadline_ns)
+                    : port->backend->poll(port, completions, completions_max, deadline_ns);
     for (int i = 0; i < count; i++) {
         struct cport_op *op = completions[i];
         must(op->state == CPORT_OP_FINISHED);

@@ -13,7 +13,7 @@ export class Bench {
     this.quick = quick;
     this.say = say;
     this.seconds = quick ? 1 : 2;
-    this.repeats = quick ? 2 : 5;
+    this.repeats = quick ? 2 : 3;
     this.started = new Date();
     this.rows = [];
     this.samples = [];
@@ -110,7 +110,7 @@ function plain(figures) {
 }
 
 function shortly(runs) {
-  const of = (key) => median(runs.map((run) => run[key]));
+  const of = (key) => median(runs.map((run) => run[key]).filter(Number.isFinite));
   if (runs[0].per_s === undefined) return `${(of('p50_ns') / 1000).toFixed(1)} us`;
   const cpu = Number.isFinite(runs[0].client_us)
     ? ` (CPU ${of('client_us').toFixed(2)}` +

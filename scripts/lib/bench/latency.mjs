@@ -95,7 +95,7 @@ async function pacingRates(bench) {
     const samples = await bench.interleave(`${rate}/s over 200 connections`, {
       plain: () => paced(bench, 200, rate, []),
       spin: () => paced(bench, 200, rate, ['--spin', '200us']),
-    }, Math.min(bench.repeats, 3));
+    }, 2);
     for (const [name, how] of [['plain', ''], ['spin', ', --spin 200us']]) {
       const off = median(samples[name].map((one) => one.off));
       const lag_ns = median(samples[name].map((one) => one.send_lag_ns));

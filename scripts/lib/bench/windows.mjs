@@ -6,7 +6,7 @@ import { CLIENTS, SERVERS, against } from './players.mjs';
 export async function wine(bench) {
   const windows = true;
   const seconds = bench.quick ? 2 : 3;
-  const repeats = Math.min(bench.repeats, 3);
+  const repeats = 2;
   for (const connections of [100, 2000]) {
     const samples = await bench.interleave(`under Wine, ${connections} connections`, {
       bare: () => against(SERVERS.bare({ windows }), (to) =>
