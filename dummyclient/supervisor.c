@@ -13,8 +13,6 @@
 #include <string.h>
 
 static const int64_t SUPERVISOR_TICK_NS = 10 * NS_PER_MS;
-/* A busy machine's threads run this late now and then. */
-static const int64_t SUPERVISOR_LATE_NS = 50 * NS_PER_MS;
 /* From the decision to the moment, so that every worker knows it in time. */
 static const int64_t SUPERVISOR_NOTICE_NS = 2 * NS_PER_MS;
 static const int64_t SUPERVISOR_INTERRUPT_DRAIN_NS = 1 * NS_PER_S;
@@ -243,8 +241,8 @@ static void supervisor__check_stall(struct supervisor *supervisor, int64_t now_n
     bool in_window = run->t0_ns != TIME_NEVER_NS &&
                      now_ns > run->t0_ns + supervisor->plan->scenario->load.warmup_ns &&
                      supervisor->ticked_ns < atomic_load(&supervisor->control.stop_ns);
-    if (in_window && late_ns > SUPERVISOR_LATE_NS) {
-        run->stalled_ns += late_ns;
+    if (in_window) {
+        histogram_record(&run->tick_lag, late_ns);
     }
     supervisor->ticked_ns = now_ns;
 }
@@ -431,8 +429,12 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
     supervisor.ticked_ns = run->origin_ns;
     supervisor.clock_offset_ns = run->started_wall_ns - run->origin_ns;
     control_init(&supervisor.control);
+    if (!histogram_open(&run->tick_lag, 3, error)) {
+        return false;
+    }
     if (!figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
                       RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
+        run_close(run);
         return false;
     }
     console_open(&supervisor.console, plan, progress, run->origin_ns);
@@ -462,7 +464,15 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
     return true;
 }
 
+int64_t run_stalled_ns(const struct run *run, int64_t least_ns)
+{
+    return run->tick_lag.hdr == NULL ? 0 : (int64_t)histogram_excess_ns(&run->tick_lag, least_ns);
+}
+
 void run_close(struct run *run)
 {
+    if (run->tick_lag.hdr != NULL) {
+        histogram_close(&run->tick_lag);
+    }
     figures_close(&run->figures);
 }

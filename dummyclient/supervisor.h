@@ -23,6 +23,9 @@ enum run_end {
     RUN_WORKER_FAILED  /* a thread or a port could not be had; see error */
 };
 
+/* A busy machine's threads run this late now and then. */
+#define RUN_STALL_LEAST_NS (50 * INT64_C(1000000))
+
 /* What came out. */
 struct run {
     enum run_end end;
@@ -40,9 +43,9 @@ struct run {
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */
     int64_t clock_tick_ns; /* the smallest step seen between two readings */
-    /* How long, in the window, this program stood still: stopped, or without a CPU. What exceeds
-     * the lateness of a busy machine's threads. */
-    int64_t stalled_ns;
+    /* How late the supervisor's own ticks came in the window: it sleeps nearly always, so a long
+     * lateness says that this program stood still. Not opened (hdr NULL): nothing is known. */
+    struct histogram tick_lag;
     const struct threshold *aborted_by;
     uint32_t ends_unfinished; /* workers whose closes did not complete in time */
     char backend[16];
@@ -54,6 +57,9 @@ struct run {
  * played for want of memory or threads; then *error says why. */
 bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FILE *ndjson,
                     struct error *error);
+/* How long this program stood still in the window: the lateness of its ticks, what lies below
+ * least_ns of each left out. */
+int64_t run_stalled_ns(const struct run *run, int64_t least_ns);
 void run_close(struct run *run);
 
 #endif

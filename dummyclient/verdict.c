@@ -95,14 +95,17 @@ static bool verdict__judge_blindness(struct verdict *verdict, const struct plan 
 
 static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run)
 {
-    if ((double)run->stalled_ns <= VERDICT_TIME_SHARE * (double)run->window_ns) {
+    int64_t limit_ns = verdict__lag_limit_ns(&run->figures);
+    int64_t least_ns = limit_ns > RUN_STALL_LEAST_NS ? limit_ns : RUN_STALL_LEAST_NS;
+    int64_t stalled_ns = run_stalled_ns(run, least_ns);
+    if ((double)stalled_ns <= VERDICT_TIME_SHARE * (double)run->window_ns) {
         return false;
     }
     char stalled[UNITS_TEXT_BYTES_MAX];
     verdict__invalid(verdict,
                      "the client stood still for %s in all: it was stopped, or got no CPU (do "
                      "other programs need it?)",
-                     units_format_duration(run->stalled_ns, stalled));
+                     units_format_duration(stalled_ns, stalled));
     return true;
 }
 

@@ -315,23 +315,32 @@ static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns
     return next_ns;
 }
 
-/* Sends what has been queued; the clock is read right before the calls that carry it, and again
- * behind them: between the two lies the moment at which a message really left. */
-static int64_t worker__flush(struct worker *worker)
+static void worker__note_sent(struct worker *worker, int64_t left_ns)
 {
     struct figures *figures = &worker->recorder.figures;
+    if (worker->sent_ns != 0 && left_ns - worker->sent_ns > figures->sent_error_max_ns) {
+        figures->sent_error_max_ns = left_ns - worker->sent_ns;
+    }
+    worker->sent_ns = 0;
+}
+
+/* Sends what has been queued; the clock is read right before the calls that carry it. Behind them,
+ * too: between the two readings lies the moment at which a message really left. The last few go
+ * with the poll. */
+static int64_t worker__flush(struct worker *worker)
+{
     int64_t sent_ns = cport_now_ns(worker->port);
-    figures->clock_reads++;
+    worker->recorder.figures.clock_reads++;
     bool more = worker->group.dirty_first != NULL;
     while (more) {
+        worker->sent_ns = sent_ns;
         more = conn_flush_some(&worker->group, WORKER_FLUSH_MAX, sent_ns);
-        cport_submit(worker->port);
-        int64_t left_ns = cport_now_ns(worker->port);
-        figures->clock_reads++;
-        if (left_ns - sent_ns > figures->sent_error_max_ns) {
-            figures->sent_error_max_ns = left_ns - sent_ns;
+        if (more) {
+            cport_submit(worker->port);
+            sent_ns = cport_now_ns(worker->port);
+            worker->recorder.figures.clock_reads++;
+            worker__note_sent(worker, sent_ns);
         }
-        sent_ns = left_ns;
     }
     return sent_ns;
 }
@@ -379,6 +388,7 @@ void worker_note_look(struct worker *worker, int64_t now_ns)
     cport_read_stats(worker->port, &stats);
     int64_t waited_ns = (int64_t)(stats.waited_ns - worker->waited_ns);
     recorder_poll_gap(&worker->recorder, now_ns - worker->looked_ns - waited_ns);
+    worker__note_sent(worker, now_ns - waited_ns);
     worker->looked_ns = cport_looked_ns(worker->port);
     worker->waited_ns = stats.waited_ns;
 }

@@ -23,7 +23,7 @@
 enum {
     WORKER_COMPLETIONS_MAX = 128, /* per poll */
     WORKER_ARRIVALS_MAX = 64,     /* begun between two polls */
-    WORKER_FLUSH_MAX = 16,        /* sends per reading of the clock */
+    WORKER_FLUSH_MAX = 32,        /* sends per reading of the clock */
     WORKER_SWEEP_MAX = 64,        /* connections told of a phase between two polls */
     WORKER_CONNECTS_MAX = 64,     /* begun between two polls */
     WORKER_CONNECTING_MAX = 512   /* in flight at once, of all workers, without connect_rate */
@@ -64,6 +64,7 @@ struct worker {
     uint32_t sweep_at;
     int64_t looked_ns;  /* when the last poll looked at what had come */
     uint64_t waited_ns; /* of the port, until then */
+    int64_t sent_ns;    /* the last sent stamp, until its call has returned; 0: it has */
     int64_t published_ns;
     int64_t cut_seen_ns;
     bool left_open; /* closes did not complete in time: the port is left to the system */

@@ -36,8 +36,8 @@ bool thread_start(struct thread *thread, void (*run)(void *argument), void *argu
                   uint32_t stack_bytes, struct error *error);
 void thread_join(struct thread *thread);
 void thread_yield(void);
-/* Asks the system to wake the calling thread exactly when its waits end and to let it run soon, as
- * far as that takes no privilege. A wish: what is refused is left as it was. */
+/* Asks the system to wake the calling thread exactly when its waits end (and, on Windows, to let it
+ * run soon), as far as that takes no privilege. A wish: what is refused is left as it was. */
 void thread_prefer_latency(void);
 /* CPUs this process may run on, at least 1. */
 int thread_cpu_count(void);

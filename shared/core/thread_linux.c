@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(((struct mutex *)0)->u.storage),
@@ -75,33 +74,11 @@ void thread_join(struct thread *thread)
     must(code == 0);
 }
 
-/* struct sched_attr of sched_setattr(2), first version: C libraries before glibc 2.41 lack it. */
-struct thread__sched_attr {
-    uint32_t size;
-    uint32_t sched_policy;
-    uint64_t sched_flags;
-    int32_t sched_nice;
-    uint32_t sched_priority;
-    uint64_t sched_runtime;
-    uint64_t sched_deadline;
-    uint64_t sched_period;
-};
-
-/* A shorter slice gives a thread that wakes up an earlier deadline among its equals. Linux 6.12;
- * before it sched_runtime has no meaning for ordinary threads. */
-#define THREAD_SLICE_NS 100000
-
 void thread_prefer_latency(void)
 {
-    /* Otherwise timed waits end up to 50 us late. */
+    /* Otherwise timed waits end up to 50 us late. A shorter slice (sched_setattr(2), Linux 6.12)
+     * was tried: it did not lower the lags beside a busy server, and cost throughput. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    struct thread__sched_attr attributes = {0};
-    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) != 0 ||
-        attributes.sched_policy != SCHED_OTHER) {
-        return;
-    }
-    attributes.sched_runtime = THREAD_SLICE_NS;
-    syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 void thread_yield(void)

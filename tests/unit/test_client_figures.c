@@ -138,6 +138,7 @@ static struct judged *judged_open(void)
         (struct run){.t0_ns = T0_NS, .stop_ns = T0_NS + 10 * NS_PER_S, .window_ns = 10 * NS_PER_S};
     struct figures *figures = &judged.run.figures;
     assert_true(figures_open(figures, 1, 1, 1, 0, &error));
+    assert_true(histogram_open(&judged.run.tick_lag, 3, &error));
     for (int i = 0; i < 10000; i++) {
         histogram_record(&figures->latency[LATENCY_RESPONSE], 200 * NS_PER_US);
         histogram_record(&figures->latency[LATENCY_SEND_LAG], 50 * NS_PER_US);
@@ -150,7 +151,7 @@ static struct judged *judged_open(void)
 
 static void judged_close(struct judged *judged)
 {
-    figures_close(&judged->run.figures);
+    run_close(&judged->run);
     plan_close(&judged->harness.plan);
 }
 
@@ -205,7 +206,7 @@ static void test_each_reason_fires_alone(void **state)
             histogram_record(&figures->latency[LATENCY_POLL_GAP], 200 * NS_PER_MS);
             break;
         case 3:
-            judged->run.stalled_ns = 300 * NS_PER_MS;
+            histogram_record(&judged->run.tick_lag, 300 * NS_PER_MS);
             break;
         case 4:
             figures->counters.errors[ERROR_KIND_LOCAL_LIMIT] = 1;
