@@ -55,6 +55,29 @@ static void test_poll_without_deadline_ends_with_a_completion(void **state)
     fixture_finish(&fixture);
 }
 
+static void test_busy_poll_comes_back_without_a_reason(void **state)
+{
+    (void)state;
+    if (suite_is_fake()) {
+        skip(); /* its time does not pass by itself */
+    }
+    struct fixture fixture;
+    struct tracked_socket client = {.closed = true};
+    const struct cport_options options = {.sockets_max = 64, .busy_poll = true};
+    fixture_open(&fixture, &options);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(fixture_poll(&fixture, TIME_NEVER_NS), 0); /* without it: forever */
+    }
+    fixture_listen(&fixture, 4);
+    fixture_connect(&fixture, &client, &fixture.address, NULL);
+    while (client.connect.in_flight) {
+        fixture_poll(&fixture, TIME_NEVER_NS);
+    }
+    assert_int_equal(client.connect.result, CPORT_OK);
+    fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
+    fixture_finish(&fixture);
+}
+
 static void test_wake_before_the_poll(void **state)
 {
     (void)state;
@@ -287,6 +310,7 @@ int cases_polling(void)
         cmocka_unit_test(test_poll_returns_at_its_deadline),
         cmocka_unit_test(test_poll_with_a_deadline_in_the_past_does_not_wait),
         cmocka_unit_test(test_poll_without_deadline_ends_with_a_completion),
+        cmocka_unit_test(test_busy_poll_comes_back_without_a_reason),
         cmocka_unit_test(test_wake_before_the_poll),
         cmocka_unit_test(test_batch_larger_than_the_array),
         cmocka_unit_test(test_stats_count),

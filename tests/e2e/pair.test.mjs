@@ -149,6 +149,18 @@ if (!WINDOWS) {
   });
 }
 
+test('spinning and busy polling change when, not what', LIMIT, async (t) => {
+  for (const given of [['--spin', '200us'], ['--busy-poll']]) {
+    const { program, client, server } = await pairRun(t, scenarioFile('echo'),
+      { clientArgs: [...SHORT, '--no-strict', ...given],
+        serverArgs: WINDOWS ? [] : ['--busy-poll'] });
+    assert.equal(program.exitCode, 0, said(program));
+    assertClean(client, server);
+    assert.equal(Number(client.plan.spin_ns), given[1] ? 200000 : 0);
+    assert.equal(client.plan.busy_poll, !given[1]);
+  }
+});
+
 test('both results name the run and the same wire', LIMIT, async (t) => {
   const { client, server, folder } = await pairRun(t, scenarioFile('echo'), { clientArgs: SHORT });
   assert.equal(client.run.id, 'e2e');
