@@ -66,7 +66,8 @@ export class Bench {
     for (const name of names) {
       this.samples.push({ part: this.part, group, name, runs: samples[name].map(plain) });
     }
-    this.say(`    ${group}: ${names.map((name) => `${name} ${shortly(samples[name])}`).join(', ')}`);
+    const each = names.map((name) => `${name} ${shortly(samples[name])}`).join(', ');
+    this.say(`    ${group}: ${each}`);
     return samples;
   }
 
