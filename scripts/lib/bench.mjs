@@ -68,7 +68,7 @@ function argumentsRead(argv) {
 // Is what the client says true? A relay's own book and a capture of the packets tell.
 async function truth(bench) {
   const { rows } = await truthRows();
-  for (const { goal, measured, held: isHeld } of rows) bench.row('-', goal, String(measured), isHeld);
+  for (const row of rows) bench.row('-', row.goal, String(row.measured), row.held);
 }
 
 async function programsBuild(windows, say) {

@@ -122,8 +122,8 @@ struct cport_options {
     uint32_t recv_buffer_bytes; /* most bytes in one receive completion; 0: 4,096. At most 1 MiB */
     bool times_waits; /* keep stats.waited_ns and cport_looked_ns(): two readings of the clock per
                          wait, and submitting apart from waiting */
-    bool busy_poll; /* cport_poll() never sleeps: the lowest latency, for a whole CPU. It returns
-                       after 20 us at the latest, so that the caller sees its mail */
+    bool busy_poll;   /* cport_poll() never sleeps: the lowest latency, for a whole CPU. It returns
+                         after 20 us at the latest, so that the caller sees its mail */
 };
 
 /* Makes a port for the calling thread (it must also be the one that polls). NULL on failure.

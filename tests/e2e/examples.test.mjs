@@ -67,7 +67,7 @@ const ABOUT = {
     assert.ok(count('move') > 2 * count('chat'));
   },
   'reconnect-storm': ({ marks, totals }) => {
-    const sum = (name) => marks.filter((mark) => mark.name === name)
+    const sum = (name) => marks.filter((mark) => mark.text === name)
       .reduce((all, { count }) => all + Number(count), 0);
     assert.ok(sum('everyone is dropped') >= Number(totals.connections_peak));
     assert.equal(sum('back'), sum('everyone is dropped'));

@@ -71,9 +71,7 @@ static void play__push_checked(void *context, bool mismatch, int64_t fanout_ns)
 
 static void play__marked(void *context, uint32_t mark, int64_t now_ns)
 {
-    (void)context;
-    (void)mark;
-    (void)now_ns;
+    (void)context, (void)mark, (void)now_ns;
 }
 
 static void play__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
