@@ -383,17 +383,3 @@ void scenario_destroy(struct scenario *scenario)
     arena_close(&tree->arena);
     free(tree);
 }
-
-uint32_t scenario_connections_max(const struct scenario_load *load)
-{
-    uint32_t most = load->connections;
-    for (uint32_t i = 0; i < load->stages_count; i++) {
-        const struct scenario_stage *stage = &load->stages[i];
-        if (!stage->has_connections) {
-            continue;
-        }
-        most = stage->connections_from > most ? stage->connections_from : most;
-        most = stage->connections_to > most ? stage->connections_to : most;
-    }
-    return most;
-}

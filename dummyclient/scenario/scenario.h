@@ -103,7 +103,20 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
                                const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 void scenario_destroy(struct scenario *scenario);
+
 /* The most connections that the load ever has. */
-uint32_t scenario_connections_max(const struct scenario_load *load);
+static inline uint32_t scenario_connections_max(const struct scenario_load *load)
+{
+    uint32_t most = load->connections;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        const struct scenario_stage *stage = &load->stages[i];
+        if (!stage->has_connections) {
+            continue;
+        }
+        most = stage->connections_from > most ? stage->connections_from : most;
+        most = stage->connections_to > most ? stage->connections_to : most;
+    }
+    return most;
+}
 
 #endif

@@ -50,7 +50,7 @@ static inline void load(const char *text, size_t bytes)
 static inline void check(const char *text, const char *expected)
 {
     char json[4096];
-    char line[LINE_BYTES_MAX];
+    char line[LINE_BYTES_MAX + 128];
     size_t bytes = strlen(text);
     assert_true(bytes < sizeof json);
     for (size_t i = 0; i <= bytes; i++) {

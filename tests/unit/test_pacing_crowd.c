@@ -1,0 +1,97 @@
+/* The crowd: how many connections are wanted when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/clock.h"
+#include "pacing/crowd.h"
+
+#define S NS_PER_S
+
+static struct scenario_stage stages[] = {
+    {.duration_ns = 10 * S, .has_connections = true, .connections_from = 0, .connections_to = 100},
+    {.duration_ns = 10 * S, .has_rate = true}, /* as many as before */
+    {.duration_ns = 5 * S, .has_connections = true, .connections_from = 300, .connections_to = 300},
+    {.duration_ns = 10 * S, .has_connections = true, .connections_from = 300, .connections_to = 0},
+};
+
+static struct crowd open_crowd(double connect_rate_per_s)
+{
+    struct scenario_load load = {
+        .stages = stages, .stages_count = 4, .connect_rate_per_s = connect_rate_per_s};
+    struct crowd crowd;
+    struct error error;
+    assert_true(crowd_open(&crowd, &load, &error));
+    return crowd;
+}
+
+static void test_ramps_holds_and_jumps(void **state)
+{
+    (void)state;
+    struct crowd crowd = open_crowd(0);
+    assert_true(crowd_changes(&crowd));
+    assert_int_equal(crowd.most, 300);
+    assert_int_equal(crowd_wanted(&crowd, -1), 0);
+    assert_int_equal(crowd_wanted(&crowd, 0), 0);
+    assert_int_equal(crowd_wanted(&crowd, 5 * S), 50);
+    assert_int_equal(crowd_wanted(&crowd, 10 * S), 100);
+    assert_int_equal(crowd_wanted(&crowd, 20 * S - 1), 100);
+    assert_int_equal(crowd_wanted(&crowd, 20 * S), 300);
+    assert_int_equal(crowd_wanted(&crowd, 25 * S), 300);
+    assert_int_equal(crowd_wanted(&crowd, 30 * S), 150);
+    assert_int_equal(crowd_wanted(&crowd, 40 * S), 0);
+    crowd_close(&crowd);
+}
+
+static void test_looks_again_when_it_may_have_changed(void **state)
+{
+    (void)state;
+    struct crowd crowd = open_crowd(0);
+    assert_int_equal(crowd_next_ns(&crowd, -5), 0);
+    assert_int_equal(crowd_next_ns(&crowd, 5 * S), 5 * S + NS_PER_MS);
+    assert_int_equal(crowd_next_ns(&crowd, 12 * S), 20 * S);
+    assert_int_equal(crowd_next_ns(&crowd, 22 * S), 25 * S);
+    assert_true(crowd_next_ns(&crowd, 36 * S) == TIME_NEVER_NS);
+    crowd_close(&crowd);
+}
+
+static void test_connect_rate_bounds_what_goes_up(void **state)
+{
+    (void)state;
+    struct crowd crowd = open_crowd(50); /* the ramp is slower than that, the jump is not */
+    assert_int_equal(crowd_wanted(&crowd, 5 * S), 50);
+    assert_int_equal(crowd_wanted(&crowd, 20 * S), 100);
+    assert_int_equal(crowd_wanted(&crowd, 22 * S), 200);
+    assert_int_equal(crowd_next_ns(&crowd, 22 * S), 22 * S + NS_PER_MS);
+    assert_int_equal(crowd_wanted(&crowd, 24 * S), 300);
+    assert_int_equal(crowd_next_ns(&crowd, 24 * S + 1), 25 * S);
+    assert_int_equal(crowd_wanted(&crowd, 30 * S), 150); /* down is not bounded */
+    crowd_close(&crowd);
+}
+
+static void test_without_such_stages_nothing_changes(void **state)
+{
+    (void)state;
+    struct scenario_load load = {.connections = 7};
+    struct crowd crowd;
+    struct error error;
+    assert_true(crowd_open(&crowd, &load, &error));
+    assert_false(crowd_changes(&crowd));
+    assert_int_equal(crowd_wanted(&crowd, 99 * S), 7);
+    assert_true(crowd_next_ns(&crowd, 0) == TIME_NEVER_NS);
+    crowd_close(&crowd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ramps_holds_and_jumps),
+        cmocka_unit_test(test_looks_again_when_it_may_have_changed),
+        cmocka_unit_test(test_connect_rate_bounds_what_goes_up),
+        cmocka_unit_test(test_without_such_stages_nothing_changes),
+    };
+    return cmocka_run_group_tests_name("crowd", tests, NULL, NULL);
+}
