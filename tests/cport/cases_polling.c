@@ -59,7 +59,7 @@ static void test_busy_poll_comes_back_without_a_reason(void **state)
 {
     (void)state;
     if (suite_is_fake()) {
-        skip(); /* its time does not pass by itself */
+        SKIP_BECAUSE("its time does not pass by itself");
     }
     struct fixture fixture;
     struct tracked_socket client = {.closed = true};

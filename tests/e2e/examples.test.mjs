@@ -17,7 +17,7 @@ const names = fs.readdirSync(path.join(ROOT, 'scenarios'))
   .map((file) => file.slice(0, -'.json'.length));
 const scenarioOf = (name) => JSON.parse(fs.readFileSync(scenarioFile(name), 'utf8'));
 const handlerOf = (scenario) => /--handler ([a-z]+)/.exec(scenario.description)?.[1] ?? 'echo';
-const FOREIGN = ['redis-ping', 'redis-set-get', 'memcached', 'http-get'];
+const FOREIGN = ['redis-ping', 'redis-set', 'redis-set-get', 'memcached', 'http-get'];
 
 /** Options that make it short: the load keeps its shape. */
 function short(scenario) {
@@ -112,7 +112,7 @@ async function peer(t, command, args, port) {
   await accepting(port);
 }
 
-for (const name of ['redis-ping', 'redis-set-get']) {
+for (const name of ['redis-ping', 'redis-set', 'redis-set-get']) {
   test(`${name} runs as it is`, { ...LIMIT, skip: absent('redis-server') }, async (t) => {
     const port = await freePort();
     await peer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
