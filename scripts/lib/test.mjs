@@ -35,8 +35,9 @@ const SUITES = {
   // Wine passes every socket call through one process: what takes long there and is about our own
   // code, which the Linux suite runs as well, waits for --all.
   windows: { what: ON_WINDOWS ? 'Windows' : 'Windows programs under Wine', wine: !ON_WINDOWS,
-    long: ON_WINDOWS ? undefined : '_stomp$|^e2e_(capacity|examples|exhaustion|faults|hostile_peers' +
-      '|hostile_servers|interruption|live|omission|openmetrics|record|regress|soak|validity)',
+    long: ON_WINDOWS ? undefined : '_stomp$|^e2e_(capacity|examples|exhaustion|faults|' +
+      'hostile_peers|hostile_servers|interruption|live|omission|openmetrics|record|regress|soak|' +
+      'validity)',
     budget_s: 900 },
   asan: { what: 'Linux with ASan and UBSan', without: '^(e2e_|tidy|scripts_)', budget_s: 480 },
   tsan: { what: 'Linux with TSan', without: '^(e2e_|tidy|scripts_|fuzz_)', budget_s: 180 },
