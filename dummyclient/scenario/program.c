@@ -63,6 +63,8 @@ static const struct message *program__message(struct program *program, const str
     message->id = send->id;
     message->unique = program__body_is_unique(body);
     program__measure_message(program, body);
+    message->around_bytes =
+        (uint8_t)(frame_encoded_bytes(framing, body->bytes_max) - body->bytes_max);
     if (body->bytes_min != body->bytes_max) {
         return message;
     }

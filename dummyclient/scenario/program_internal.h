@@ -48,6 +48,7 @@ struct message {
     const uint8_t *encoded; /* the whole frame, when nothing in it changes; else NULL */
     uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
+    uint8_t around_bytes; /* of the frame beside the body */
     /* No two sends are likely to have the same body: a reply that carries it can be told from a
      * late one to an earlier send. */
     bool unique;

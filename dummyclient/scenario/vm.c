@@ -181,7 +181,8 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
     }
     const struct framing *framing = &vm->program->framing;
     struct message_scope scope = vm_lane_scope(vm, action->lane);
-    uint32_t body_bytes = message_body_bytes(&message->body, &scope);
+    /* vm_lane_take() has worked it out already. */
+    uint32_t body_bytes = action->message_bytes - message->around_bytes;
     uint8_t *at = out;
     if (message->frame_bytes > 0) {
         memcpy(at, message->head, message->head_bytes);

@@ -2,6 +2,8 @@
 
 #include "core/must.h"
 
+#include <string.h>
+
 static void vm_wait__unlink(struct vm *vm, uint16_t index)
 {
     struct vm_wait *wait = &vm->waits[index];
@@ -262,6 +264,12 @@ static bool vm_wait__verify_one(const struct vm *vm, uint32_t index, const struc
     const struct vm_lane *lane = vm_lane_at(vm, index);
     const uint8_t *data = frame->body + verify->skip_bytes;
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
+    if (verify->type == VERIFY_SAME_BODY && lane->sent_instruction != UINT32_MAX) {
+        const struct body *body = &vm->program->code[lane->sent_instruction].message->body;
+        if (body->type == BODY_CONSTANT) {
+            return bytes == body->bytes_min && memcmp(data, body->bytes, bytes) == 0;
+        }
+    }
     struct message_scope scope = vm_lane_scope(vm, index);
     uint64_t value = 0;
     switch (verify->type) {
