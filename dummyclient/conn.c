@@ -419,17 +419,23 @@ static bool conn__skip(struct conn *conn)
     return true;
 }
 
-void conn_on_stop(struct conn *conn)
+/* The pass it is in is its last: the vm ends it, then plays teardown. */
+static void conn__end_pass(struct conn *conn)
 {
-    if (conn->state == CONN_FINISHED || conn__skip(conn)) {
-        return;
-    }
     conn_observe(conn);
     vm_on_stop(conn->vm, conn->group->now_ns);
     conn_pump(conn);
     if (conn->dead) {
         conn__finish(conn);
     }
+}
+
+void conn_on_stop(struct conn *conn)
+{
+    if (conn->state == CONN_FINISHED || conn__skip(conn)) {
+        return;
+    }
+    conn__end_pass(conn);
 }
 
 void conn_on_cut(struct conn *conn)
@@ -455,12 +461,7 @@ void conn_retire(struct conn *conn)
     if (conn__skip(conn)) {
         return;
     }
-    conn_observe(conn);
-    vm_on_stop(conn->vm, conn->group->now_ns);
-    conn_pump(conn);
-    if (conn->dead) {
-        conn__finish(conn);
-    }
+    conn__end_pass(conn);
 }
 
 void conn_return(struct conn *conn)
