@@ -125,12 +125,16 @@ static void uring__connect(struct cport *port, struct cport_socket *socket, stru
     socket->backend[URING_SLOT_OTHER] = (uintptr_t)op;
 }
 
+void uring_list_recv(struct cport_op_list *list, struct cport_op *op)
+{
+    op->backend[URING_RECV_OURS] = 1;
+    cport_op_list_push(list, op);
+}
+
 void uring_submit_recv(struct uring_port *uring, struct cport_op *op)
 {
     struct cport_socket *socket = op->socket;
-    must(socket->backend[URING_SLOT_RECV] == 0);
-    op->backend[URING_RECV_STARVED] = 0;
-    op->backend[URING_RECV_CANCELLED] = 0;
+    op->backend[URING_RECV_OURS] = 0;
     struct io_uring_sqe *sqe = uring__op_sqe(uring, op);
     if (sqe == NULL) {
         return;
@@ -142,13 +146,14 @@ void uring_submit_recv(struct uring_port *uring, struct cport_op *op)
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST; /* spares an attempt that finds nothing */
     }
     io_uring_sqe_set_data(sqe, op);
-    socket->backend[URING_SLOT_RECV] = (uintptr_t)op;
 }
 
 static void uring__recv(struct cport *port, struct cport_socket *socket, struct cport_op *op)
 {
-    (void)socket;
-    uring_submit_recv(uring_port_of(port), op);
+    must(socket->backend[URING_SLOT_RECV] == 0);
+    socket->backend[URING_SLOT_RECV] = (uintptr_t)op;
+    op->backend[URING_RECV_CANCELLED] = 0;
+    uring_list_recv(&uring_port_of(port)->receives, op);
 }
 
 static void uring__send(struct cport *port, struct cport_socket *socket, struct cport_op *op,
@@ -185,10 +190,9 @@ static void uring__shutdown(struct cport *port, struct cport_socket *socket, str
 static bool uring__cancel_op(struct uring_port *uring, struct cport_op *op)
 {
     if (op->type == CPORT_OP_RECV) {
-        /* The kernel may have returned it for want of a buffer: then it is not there to be
-         * cancelled, and must not go back. */
+        /* It may not be with the kernel (yet, or again): then it must not go there. */
         op->backend[URING_RECV_CANCELLED] = 1;
-        if (op->backend[URING_RECV_STARVED] != 0) {
+        if (op->backend[URING_RECV_OURS] != 0) {
             return true;
         }
     }

@@ -29,7 +29,10 @@ enum {
 };
 
 /* Places in cport_op.backend of a receive, and of a close. */
-enum { URING_RECV_STARVED, URING_RECV_CANCELLED };
+enum {
+    URING_RECV_OURS, /* in one of the port's lists, not with the kernel */
+    URING_RECV_CANCELLED
+};
 enum { URING_CLOSE_LISTED };
 
 struct uring_port {
@@ -37,6 +40,8 @@ struct uring_port {
     struct io_uring ring;
     struct uring_buffers buffers;
     struct cport_op_list finished; /* at submit; handed out by the next poll */
+    struct cport_op_list receives; /* asked for since the last poll */
+    struct cport_op_list held;     /* receives whose socket was sending, for the next poll */
     struct cport_op_list starved;  /* receives that found no buffer, to be submitted again */
     struct cport_op_list closing;  /* closes that found no room in the ring */
     struct cport_waker waker;
@@ -59,6 +64,8 @@ static inline struct uring_port *uring_port_of(struct cport *port)
 struct io_uring_sqe *uring_sqe(struct uring_port *uring);
 /* Begins the read that ends a wait. */
 void uring_arm_waker(struct uring_port *uring);
+/* Puts a receive into one of the port's lists, and from there into the ring. */
+void uring_list_recv(struct cport_op_list *list, struct cport_op *op);
 void uring_submit_recv(struct uring_port *uring, struct cport_op *op);
 /* Goes on with a close: cancels, or waits for the last completion, or closes. To be called again
  * whenever one of these may have changed. */
