@@ -41,7 +41,7 @@ static const char OPTIONS_HELP_RESULT[] =
     "                              leave on time, not when the system wakes us; 200us is enough\n"
     "                              (costs up to T of a CPU per due time and thread)\n"
     "      --busy-poll             never sleep: the lowest latency of single connections\n"
-    "                              (each thread keeps a CPU busy)\n"
+    "                              (each thread keeps a CPU busy; Linux: by epoll unless --io)\n"
     "\n"
     "Other\n"
     "      --check                 validate and print the plan, connect to nothing\n"

@@ -77,7 +77,7 @@ static const char help_text_rest[] =
     "      --io uring|epoll     force the port's backend (Linux: uring, epoll where forbidden)\n"
     "      --busy-poll          never sleep: the lowest latency of few connections; each thread "
     "keeps\n"
-    "                           a CPU busy (model uring)\n"
+    "                           a CPU busy (model uring; by epoll unless --io says uring)\n"
     "      --stomp              find uses of sessions after their end: each has pages of its own,\n"
     "                           unmapped when it ends, and such a use crashes at once (slow)\n"
     "  -q, --quiet              no summary at the end\n"

@@ -85,6 +85,10 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     if (!cport__fill_options(&filled, options, error)) {
         return NULL;
     }
+    if (filled.backend == CPORT_BACKEND_DEFAULT && filled.busy_poll &&
+        cport_backend_exists(CPORT_BACKEND_EPOLL)) {
+        filled.backend = CPORT_BACKEND_EPOLL; /* asks the sockets themselves: see cport_epoll.h */
+    }
     struct cport *port = filled.backend == CPORT_BACKEND_DEFAULT
                              ? cport__create_default(&filled, error)
                              : cport__create_kind(&filled, error);

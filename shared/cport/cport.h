@@ -31,7 +31,8 @@
 struct cport; /* opaque */
 
 enum cport_backend_kind {
-    CPORT_BACKEND_DEFAULT, /* Windows: iocp. Linux: uring, or epoll where uring is forbidden */
+    CPORT_BACKEND_DEFAULT, /* Windows: iocp. Linux: uring; epoll where that is forbidden, and for
+                              busy_poll, which is faster over it */
     CPORT_BACKEND_IOCP,
     CPORT_BACKEND_URING,
     CPORT_BACKEND_EPOLL,

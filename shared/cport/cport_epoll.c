@@ -40,6 +40,29 @@ static int epoll__register(struct epoll_port *epoll, struct cport_socket *socket
     return epoll_ctl(epoll->fd, EPOLL_CTL_ADD, (int)socket->handle, &event) == 0 ? 0 : errno;
 }
 
+int epoll_register(struct epoll_port *epoll, struct cport_socket *socket)
+{
+    return epoll__register(epoll, socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+}
+
+bool epoll_make_direct(struct epoll_port *epoll, struct cport_socket *socket)
+{
+    if (!epoll->busy_poll || epoll->direct_count == EPOLL_DIRECT_MAX) {
+        return false;
+    }
+    epoll->direct_count++;
+    socket->flags |= EPOLL_SOCKET_DIRECT | EPOLL_SOCKET_READABLE | EPOLL_SOCKET_WRITABLE;
+    return true;
+}
+
+/* It has something to wait for that only an event can tell. */
+static int epoll__end_direct(struct epoll_port *epoll, struct cport_socket *socket)
+{
+    epoll->direct_count--;
+    socket->flags &= ~(uint32_t)EPOLL_SOCKET_DIRECT;
+    return epoll_register(epoll, socket); /* what holds already is reported as well */
+}
+
 static bool epoll__listen(struct cport *port, struct cport_socket *listener,
                           const struct net_address *address, int backlog, struct error *error)
 {
@@ -78,8 +101,8 @@ static enum cport_result epoll__adopt(struct cport *port, struct cport_socket *s
 {
     socket->handle = handle; /* TCP_NODELAY has come from the listener */
     socket->flags = EPOLL_SOCKET_WRITABLE;
-    int system_error =
-        epoll__register(epoll_port_of(port), socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+    struct epoll_port *epoll = epoll_port_of(port);
+    int system_error = epoll_make_direct(epoll, socket) ? 0 : epoll_register(epoll, socket);
     if (system_error != 0) {
         close((int)handle);
         socket->handle = CPORT_HANDLE_NONE;
@@ -110,7 +133,7 @@ static void epoll__connect(struct cport *port, struct cport_socket *socket, stru
     }
     if (system_error == 0 || system_error == EINPROGRESS) {
         /* Registered only now: a socket that has not begun to connect reports a hang-up. */
-        int register_error = epoll__register(epoll, socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+        int register_error = epoll_register(epoll, socket);
         if (register_error == 0) {
             socket->flags = system_error == 0 ? EPOLL_SOCKET_WRITABLE : 0;
         }
@@ -146,6 +169,12 @@ static void epoll__send(struct cport *port, struct cport_socket *socket, struct 
             return;
         }
         socket->flags &= ~(uint32_t)EPOLL_SOCKET_WRITABLE;
+        system_error =
+            (socket->flags & EPOLL_SOCKET_DIRECT) != 0 ? epoll__end_direct(epoll, socket) : 0;
+        if (system_error != 0) {
+            epoll__finish_now(epoll, op, system_error);
+            return;
+        }
     }
     socket->backend[EPOLL_SLOT_OTHER] = (uintptr_t)op;
 }
@@ -179,6 +208,10 @@ static void epoll__close(struct cport *port, struct cport_socket *socket, struct
         }
     }
     epoll_unlist(epoll, socket);
+    if ((socket->flags & EPOLL_SOCKET_DIRECT) != 0) {
+        epoll->direct_count--;
+        socket->flags &= ~(uint32_t)EPOLL_SOCKET_DIRECT;
+    }
     if (socket->handle != CPORT_HANDLE_NONE) {
         if (mode == CPORT_CLOSE_RST) {
             cport_socket_set_abort(socket->handle, &port->stats.syscalls);
@@ -214,6 +247,7 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
         return NULL;
     }
     epoll->base.backend = &cport_backend_epoll;
+    epoll->busy_poll = options->busy_poll;
     epoll->recv_buffer_bytes = options->recv_buffer_bytes;
     epoll->arena_bytes = (size_t)options->recv_buffer_bytes * EPOLL_ARENA_RECVS;
     if (epoll->arena_bytes < EPOLL_ARENA_BYTES_MIN) {

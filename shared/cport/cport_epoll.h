@@ -32,8 +32,13 @@ enum {
     EPOLL_SOCKET_WRITABLE = 2,
     EPOLL_SOCKET_ENDED = 4, /* the peer has closed or reset: there is an end to be read */
     EPOLL_SOCKET_LISTED = 8,
-    EPOLL_SOCKET_LISTENER = 16
+    EPOLL_SOCKET_LISTENER = 16,
+    EPOLL_SOCKET_DIRECT = 32 /* not registered: tried in every poll, and READABLE all the while */
 };
+
+/* A port that never sleeps asks so many sockets directly: their bytes are seen sooner than the
+ * kernel could report them. It asks for events in every so many polls only. */
+enum { EPOLL_DIRECT_MAX = 8, EPOLL_DIRECT_TURNS = 8 };
 
 /* Places in cport_op.backend of a send. */
 enum { EPOLL_SEND_SPANS, EPOLL_SEND_SPANS_COUNT };
@@ -49,7 +54,10 @@ struct epoll_port {
     size_t arena_bytes;
     uint32_t recv_buffer_bytes;
     bool looked; /* the last poll asked the kernel */
-    bool coarse; /* no epoll_pwait2() here: waits are rounded up to milliseconds */
+    bool busy_poll;
+    uint32_t direct_count;
+    uint32_t direct_turns; /* polls since the kernel was asked for events */
+    bool coarse;           /* no epoll_pwait2() here: waits are rounded up to milliseconds */
     struct epoll_event events[EPOLL_EVENTS_MAX];
 };
 
@@ -64,6 +72,11 @@ static inline void epoll_finish(struct epoll_port *epoll, struct cport_op *op, i
     cport_op_list_push(&epoll->finished, op);
 }
 
+/* Registers for what a socket of data can report; 0 or errno. */
+int epoll_register(struct epoll_port *epoll, struct cport_socket *socket);
+/* A connected socket that is not registered: makes it a direct one if the port has such and may
+ * have one more. */
+bool epoll_make_direct(struct epoll_port *epoll, struct cport_socket *socket);
 /* The list of sockets with something to try inside a poll; both do nothing when it is so. */
 void epoll_list(struct epoll_port *epoll, struct cport_socket *socket);
 void epoll_unlist(struct epoll_port *epoll, struct cport_socket *socket);

@@ -97,6 +97,10 @@ static void epoll__finish_connect(struct epoll_port *epoll, struct cport_op *op)
         system_error = errno;
     }
     op->socket->backend[EPOLL_SLOT_OTHER] = 0;
+    if (system_error == 0 && epoll_make_direct(epoll, op->socket)) {
+        epoll->base.stats.syscalls++;
+        epoll_ctl(epoll->fd, EPOLL_CTL_DEL, (int)op->socket->handle, NULL);
+    }
     epoll_finish(epoll, op, system_error);
 }
 
@@ -139,8 +143,9 @@ static struct cport_op *epoll__try_recv(struct epoll_port *epoll, struct cport_s
     uint8_t *buffer = epoll->arena + *arena_used;
     epoll->base.stats.syscalls++;
     ssize_t received = recv((int)socket->handle, buffer, epoll->recv_buffer_bytes, MSG_DONTWAIT);
+    const bool direct = (socket->flags & EPOLL_SOCKET_DIRECT) != 0;
     if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
-        if (errno == EAGAIN) {
+        if (errno == EAGAIN && !direct) {
             socket->flags &= ~(uint32_t)(EPOLL_SOCKET_READABLE | EPOLL_SOCKET_ENDED);
         } else {
             epoll_list(epoll, socket);
@@ -148,7 +153,7 @@ static struct cport_op *epoll__try_recv(struct epoll_port *epoll, struct cport_s
         return NULL;
     }
     /* Less than asked for: nothing is left, and what comes later is a new event (epoll(7)). */
-    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes) {
+    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && !direct) {
         socket->flags &= ~(uint32_t)EPOLL_SOCKET_READABLE;
     }
     socket->backend[EPOLL_SLOT_RECV] = 0;
@@ -263,7 +268,13 @@ int epoll_poll(struct cport *port, struct cport_op **completions, int completion
         return epoll__take_finished(epoll, completions, 0, completions_max);
     }
     epoll->looked = true;
-    epoll__wait(epoll, epoll->finished.first == NULL && epoll->ready_first == NULL, deadline_ns);
+    if (epoll->direct_count == 0 || ++epoll->direct_turns == EPOLL_DIRECT_TURNS) {
+        epoll->direct_turns = 0;
+        epoll__wait(epoll, epoll->finished.first == NULL && epoll->ready_first == NULL,
+                    deadline_ns);
+    } else if (port->times_waits) {
+        port->looked_ns = clock_now_ns();
+    }
     int count = epoll__take_finished(epoll, completions, 0, completions_max);
     /* Only up to here: a socket that comes back to the list waits for the next poll. */
     struct cport_socket *last = epoll->ready_last;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum cport_backend_kind suite_backend;
+bool suite_busy_poll;
 
 bool suite_is_fake(void)
 {
@@ -46,6 +47,7 @@ void fixture_open(struct fixture *fixture, const struct cport_options *options)
     struct error error = {.text = ""};
     fixture__reset(fixture);
     filled.backend = suite_backend;
+    filled.busy_poll = filled.busy_poll || suite_busy_poll;
     fixture->port = cport_create(&filled, &error);
     assert_string_equal(error.text, "");
     assert_non_null(fixture->port);

@@ -24,6 +24,7 @@ enum { WAIT_MAX_S = 20, BATCH_MAX = 64 };
 
 /* The backend that this run of the suite is about. */
 extern enum cport_backend_kind suite_backend;
+extern bool suite_busy_poll;
 
 struct tracked_op {
     struct cport_accept_op accept; /* its first member is the operation, of whatever type */

@@ -1,4 +1,5 @@
-/* The completion port's suite, run once for every backend: test_cport iocp|uring|epoll|fake.
+/* The completion port's suite, run once for every backend: test_cport iocp|uring|epoll|fake [busy].
+ * busy: on ports that never sleep.
  *
  * Exit status: 0 passed, 1 failed, 2 wrong argument, 77 skipped because this system does not
  * permit the backend (the reason is printed). */
@@ -53,8 +54,9 @@ static bool suite__is_permitted(void)
 int main(int argc, char **argv)
 {
     struct error error = {.text = ""};
-    if (argc != 2 || !suite__choose(argv[1])) {
-        fprintf(stderr, "usage: test_cport iocp|uring|epoll|fake\n");
+    suite_busy_poll = argc == 3 && strcmp(argv[2], "busy") == 0;
+    if (argc < 2 || argc > (suite_busy_poll ? 3 : 2) || !suite__choose(argv[1])) {
+        fprintf(stderr, "usage: test_cport iocp|uring|epoll|fake [busy]\n");
         return EXIT_USAGE;
     }
     clock_setup();
