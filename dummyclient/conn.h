@@ -15,6 +15,7 @@
 #define DUMMYLOAD_CLIENT_CONN_H
 
 #include "core/error.h"
+#include "core/prefetch.h"
 #include "core/timer_heap.h"
 #include "cport/cport.h"
 #include "live.h"
@@ -168,6 +169,18 @@ void conn_abort(struct conn *conn);
 /* Sends what is queued on all connections of the group, `connections_max` at most; sent_ns is the
  * clock, read just before. Returns true when there are more. */
 bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t sent_ns);
+
+/* A completion of it is near: brings it, and then its vm, into the cache. */
+static inline void conn_fetch(const struct conn *conn)
+{
+    prefetch(&conn->queue, sizeof *conn - offsetof(struct conn, queue));
+}
+
+static inline void conn_fetch_vm(const struct conn *conn)
+{
+    enum { VM_BYTES = 320 }; /* with one lane and what it waits for */
+    prefetch(conn->vm, VM_BYTES);
+}
 
 /* Connected, and not being closed. */
 static inline bool conn_is_alive(const struct conn *conn)

@@ -393,6 +393,17 @@ void worker_note_look(struct worker *worker, int64_t now_ns)
     worker->waited_ns = stats.waited_ns;
 }
 
+/* Thousands of connections do not fit the cache: those whose turn is near are fetched meanwhile. */
+static void worker__fetch_ahead(struct cport_op *const *completions, int count)
+{
+    if (count > WORKER_AHEAD_CONN) {
+        conn_fetch(completions[WORKER_AHEAD_CONN]->owner);
+    }
+    if (count > WORKER_AHEAD_VM) {
+        conn_fetch_vm(completions[WORKER_AHEAD_VM]->owner);
+    }
+}
+
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
 {
     int64_t now_ns = cport_now_ns(worker->port);
@@ -402,6 +413,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
     worker->recorder.figures.clock_reads++;
     worker_note_look(worker, now_ns);
     for (int i = 0; i < count; i++) {
+        worker__fetch_ahead(completions + i, count - i);
         conn_on_completion(completions[i]);
     }
 }

@@ -24,6 +24,8 @@ enum {
     WORKER_COMPLETIONS_MAX = 128, /* per poll */
     WORKER_ARRIVALS_MAX = 64,     /* begun between two polls */
     WORKER_FLUSH_MAX = 32,        /* sends per reading of the clock */
+    WORKER_AHEAD_CONN = 4,        /* completions ahead: a connection is fetched, ... */
+    WORKER_AHEAD_VM = 2,          /* ... then its vm */
     WORKER_SWEEP_MAX = 64,        /* connections told of a phase between two polls */
     WORKER_CONNECTS_MAX = 64,     /* begun between two polls */
     WORKER_CONNECTING_MAX = 512   /* in flight at once, of all workers, without connect_rate */

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/prefetch.h"
 #include "cport/cport_socket_linux.h"
 
 #include <errno.h>
@@ -176,8 +177,13 @@ static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_n
     }
 }
 
+/* So many completions before its turn an operation is fetched into the cache. (Past the last entry
+ * there are old ones: harmless.) */
+enum { URING_AHEAD = 4 };
+
 static int uring__reap(struct uring_port *uring, struct cport_op **completions, int completions_max)
 {
+    const unsigned mask = uring->ring.cq.ring_mask;
     int count = 0;
     unsigned head;
     unsigned seen = 0;
@@ -188,6 +194,8 @@ static int uring__reap(struct uring_port *uring, struct cport_op **completions, 
             break;
         }
         seen++;
+        const struct io_uring_cqe *soon = &uring->ring.cq.cqes[(head + URING_AHEAD) & mask];
+        prefetch((const void *)(uintptr_t)soon->user_data, sizeof(struct cport_op));
         struct cport_op *op = uring__complete(uring, cqe);
         if (op != NULL) {
             completions[count++] = op;
