@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Bench } from './bench/bench.mjs';
+import { isPinning } from './bench/players.mjs';
 import { held, heldWindows, rate } from './bench/held.mjs';
 import { latency, pacing, redis } from './bench/latency.mjs';
 import { benchPage } from './bench/page.mjs';
@@ -114,7 +115,7 @@ async function main(argv) {
   const id = `bench-${stamp}`;
   const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
   say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
-    os.loadavg()[0].toFixed(2));
+    os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));
   const page = bench.file('bench.html');
   for (const name of names) {
     await partPlay(bench, name);

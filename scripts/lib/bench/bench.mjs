@@ -120,8 +120,12 @@ function shortly(runs) {
 }
 
 /** Fails with a reason that names the package when a program of a peer is not there. */
-export function needProgram(name) {
-  const found = (process.env.PATH ?? '').split(path.delimiter)
+export function programExists(name) {
+  return (process.env.PATH ?? '').split(path.delimiter)
     .some((folder) => fs.existsSync(path.join(folder, name)));
-  if (!found) throw new Failure(`${name} is not installed (scripts/setup --for bench)`);
+}
+
+export function needProgram(name) {
+  if (programExists(name)) return;
+  throw new Failure(`${name} is not installed (scripts/setup --for bench)`);
 }

@@ -40,25 +40,23 @@ export async function redis(bench) {
   }
 }
 
-/** All pinned alike: the server on the first CPU, the client on the second. */
 export async function latency(bench) {
-  needProgram('taskset');
   const seconds = bench.seconds;
   const scenario = bench.scenario('latency', { load: closedLoad(1, seconds), behaviors: [ECHO] });
   const ours = (spin) => () => against(
-    SERVERS.ours({ cpu: 0, args: ['--threads', '1', ...(spin ? ['--busy-poll'] : [])] }),
-    (to) => CLIENTS.ours(to, scenario, { cpu: 1, out: bench.file('latency.json'),
+    SERVERS.ours({ args: ['--threads', '1', ...(spin ? ['--busy-poll'] : [])] }),
+    (to) => CLIENTS.ours(to, scenario, { out: bench.file('latency.json'),
       args: spin ? ['--busy-poll'] : [] }));
-  const bare = (spin) => () => against(SERVERS.bare({ cpu: 0, spin }),
-    (to) => CLIENTS.barePing(to, seconds, { cpu: 1, spin }));
+  const bare = (spin) => () => against(SERVERS.bare({ spin }),
+    (to) => CLIENTS.barePing(to, seconds, { spin }));
   const sockperf = (spin) => async () => {
     needProgram('sockperf');
     const port = await freePort();
     const at = ['--tcp', '-i', '127.0.0.1', '-p', String(port), ...(spin ? ['--nonblocked'] : [])];
-    return against(SERVERS.foreign('sockperf', ['server', ...at], port, { cpu: 0,
+    return against(SERVERS.foreign('sockperf', ['server', ...at], port, {
       ready: /to exit press|recv from|using/ }), async (to) => {
       const figures = await CLIENTS.foreign(to, 'sockperf', ['ping-pong', ...at, '--full-rtt',
-        '-t', String(Math.ceil(seconds)), '-m', String(WIRE_BYTES)], () => NaN, { cpu: 1 });
+        '-t', String(Math.ceil(seconds)), '-m', String(WIRE_BYTES)], () => NaN);
       const found = /percentile 50\.000 =\s*([\d.]+)/.exec(figures.stdout);
       return { p50_ns: Number(found?.[1] ?? NaN) * 1000 };
     });
@@ -95,7 +93,7 @@ async function pacingRates(bench) {
     const samples = await bench.interleave(`${rate}/s over 200 connections`, {
       plain: () => paced(bench, 200, rate, []),
       spin: () => paced(bench, 200, rate, ['--spin', '200us']),
-    }, 2);
+    }, bench.quick ? 2 : 3);
     for (const [name, how] of [['plain', ''], ['spin', ', --spin 200us']]) {
       const off = median(samples[name].map((one) => one.off));
       const lag_ns = median(samples[name].map((one) => one.send_lag_ns));

@@ -44,6 +44,7 @@ export async function server(bench) {
   for (const model of models) {
     players[model] = served(() => SERVERS.ours({ args: ['--model', model] }));
   }
+  players.bare = served(() => SERVERS.bare());
   for (const peer of ['libuv', 'go']) {
     try {
       await against(SERVERS[peer](), async () => {});
@@ -62,6 +63,12 @@ export async function server(bench) {
       bound);
     bench.ratioRow(2, `server (${ours}) / ${peer}, its CPU per round trip`, samples, [ours, peer],
       'server_us', null, '<=');
+  }
+  // What the other goals can reach at all: the same client against a server that does nothing else.
+  for (const peer of ['libuv', 'epoll']) {
+    if (!samples[peer]) continue;
+    bench.ratioRow(2, `bare io_uring server / ${peer}, round trips/s`, samples, ['bare', peer],
+      'per_s', null);
   }
   const best = models.reduce((a, b) => (median(samples[b].map((one) => one.per_s)) >
     1.03 * median(samples[a].map((one) => one.per_s)) ? b : a));

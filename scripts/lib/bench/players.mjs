@@ -2,7 +2,9 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
+import { programExists } from './bench.mjs';
 import { buildFolder, programsFolder } from '../paths.mjs';
 import { Failure, Program, sleep } from '../process.mjs';
 import { resultRead } from '../result.mjs';
@@ -63,9 +65,21 @@ function peerCall(name, windows = false) {
     : { command: file, args: [], env: {} };
 }
 
+/**
+ * All players alike: the server on the first CPU, the client on the second. Left to itself the
+ * scheduler at times puts a woken server on its client's CPU, and its choices are then what is
+ * measured. Not under Wine, whose server is a third process.
+ */
 function pinned(call, cpu) {
-  return cpu === undefined ? call
+  return call.command === 'wine' || !isPinning() ? call
     : { ...call, command: 'taskset', args: ['-c', String(cpu), call.command, ...call.args] };
+}
+
+const onServerCpu = (call) => pinned(call, 0);
+const onClientCpu = (call) => pinned(call, 1);
+
+export function isPinning() {
+  return os.cpus().length >= 2 && programExists('taskset');
 }
 
 function start(call, args) {
@@ -82,7 +96,7 @@ function connects(port) {
 
 /** Starts a server; { port, watch, stop() }. ready: what it prints, or null to try connecting. */
 async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
-  const program = start(call, args);
+  const program = start(onServerCpu(call), args);
   try {
     if (ready) {
       port = Number((await program.line(ready, READY_TIME_MS))[1] ?? port);
@@ -100,13 +114,13 @@ async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
 }
 
 export const SERVERS = {
-  async ours({ args = [], windows = false, cpu } = {}) {
-    return serverOf(pinned(programCall('dummyserver', windows), cpu),
+  async ours({ args = [], windows = false } = {}) {
+    return serverOf(programCall('dummyserver', windows),
       ['--port', '0', '--quiet', ...args]);
   },
-  async bare({ spin = false, windows = false, cpu } = {}) {
+  async bare({ spin = false, windows = false } = {}) {
     const port = await freePort();
-    return serverOf(pinned(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows), cpu),
+    return serverOf(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows),
       ['server', String(port), '600', ...(spin ? ['spin'] : [])], port);
   },
   async libuv() {
@@ -121,8 +135,8 @@ export const SERVERS = {
     const port = await freePort();
     return serverOf(peerCall('arrivals'), [String(port), String(count)], port);
   },
-  async foreign(command, args, port, { cpu, ready = null } = {}) {
-    return serverOf(pinned({ command, args: [], env: {} }, cpu), args, port, ready);
+  async foreign(command, args, port, { ready = null } = {}) {
+    return serverOf({ command, args: [], env: {} }, args, port, ready);
   },
 };
 
@@ -138,7 +152,7 @@ export async function against(starting, play) {
 
 /** A peer's client that prints one JSON line at its end; `seconds` is the part that counts. */
 async function jsonClient(call, args, server, seconds) {
-  const program = start(call, args);
+  const program = start(onClientCpu(call), args);
   const watch = new Watch(program);
   const line = await program.line(/^\{.*\}$/m, BOUND_MS + seconds * 1000);
   const end_ms = Date.now();
@@ -150,8 +164,8 @@ async function jsonClient(call, args, server, seconds) {
 
 export const CLIENTS = {
   /** Plays a scenario. figures and, as `result`, the whole document. */
-  async ours(server, scenario, { out, args = [], windows = false, cpu } = {}) {
-    const call = pinned(programCall('dummyclient', windows), cpu);
+  async ours(server, scenario, { out, args = [], windows = false } = {}) {
+    const call = onClientCpu(programCall('dummyclient', windows));
     fs.rmSync(out, { force: true });
     const program = start(call, [programPath(scenario, windows), '--port', String(server.port),
       '--out', programPath(out, windows), '--no-progress', '--quiet', '--no-strict', ...args]);
@@ -173,9 +187,9 @@ export const CLIENTS = {
       ['client', String(server.port), String(connections), String(seconds), String(WIRE_BYTES)],
       server, seconds);
   },
-  barePing(server, seconds, { spin = false, cpu } = {}) {
-    return jsonClient(pinned(peerCall('bare_uring'), cpu), ['ping', String(server.port),
-      String(seconds), String(WIRE_BYTES), ...(spin ? ['spin'] : [])], server, seconds);
+  barePing(server, seconds, { spin = false } = {}) {
+    return jsonClient(peerCall('bare_uring'), ['ping', String(server.port), String(seconds),
+      String(WIRE_BYTES), ...(spin ? ['spin'] : [])], server, seconds);
   },
   bareConnect(server, seconds) {
     return jsonClient(peerCall('bare_uring'), ['connect', String(server.port), String(seconds)],
@@ -186,8 +200,8 @@ export const CLIENTS = {
       String(connections), String(seconds), String(WIRE_BYTES)], server, seconds);
   },
   /** A program that ends by itself: figures by read(its output) = operations per second. */
-  async foreign(server, command, args, read, { cpu } = {}) {
-    const program = start(pinned({ command, args: [], env: {} }, cpu), args);
+  async foreign(server, command, args, read) {
+    const program = start(onClientCpu({ command, args: [], env: {} }), args);
     const watch = new Watch(program);
     const begin_ms = Date.now();
     await program.wait(BOUND_MS);
