@@ -103,7 +103,7 @@ static void parse__think_step(struct parse *parse, const cJSON *json, struct ste
 static void parse__expect(struct parse *parse, const cJSON *json, struct step *step)
 {
     static const char *const keys[] = {"match",    "verify", "count",   "within", "on_timeout",
-                                       "optional", "bytes",  "capture", NULL};
+                                       "optional", "bytes",  "capture", "since",  NULL};
     if (reader_object(&parse->reader, json, keys)) {
         parse_needs_link(parse, false);
         parse_wait(parse, json, NULL, &step->wait);

@@ -174,6 +174,7 @@ static void parse__reply_bytes(struct parse *parse, const cJSON *json, const str
 void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait)
 {
     static const char *const timeouts[] = {"continue", "reconnect", "fail", NULL};
+    static const char *const beginnings[] = {"pass", "step", "connected", NULL};
     struct reader *reader = &parse->reader;
     *wait = (struct wait){.replies_count = 1, .within_ns = 5 * NS_PER_S};
     size_t place = reader_enter(reader, "match");
@@ -188,6 +189,10 @@ void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent,
     uint32_t on_timeout = 0;
     if (reader_choice(reader, json, "on_timeout", timeouts, &on_timeout)) {
         wait->on_timeout = (enum on_timeout)on_timeout;
+    }
+    uint32_t since = 0;
+    if (sent == NULL && reader_choice(reader, json, "since", beginnings, &since)) {
+        wait->since = (enum wait_since)since;
     }
     if (wait->optional && wait->on_timeout != ON_TIMEOUT_CONTINUE) {
         place = reader_enter(reader, "optional");

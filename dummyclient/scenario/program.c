@@ -315,6 +315,7 @@ static bool program__behavior(struct program__compiler *compiler,
     compiled->loop = program__range(compiler, behavior->loop, &valid);
     compiled->teardown = program__range(compiler, behavior->teardown, &valid);
     compiled->barriers = compiler->barriers;
+    program_list_expected(program, compiled);
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
     compiled->pushes = behavior->pushes;
     compiled->pushes_count = behavior->pushes_count;

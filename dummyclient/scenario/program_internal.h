@@ -6,6 +6,9 @@
 #include "scenario/tree.h"
 #include "scenario/vm.h"
 
+/* Bodies of messages that are kept for expects which have not begun. */
+enum { PROGRAM_INBOX_BYTES_MAX = 4096 };
+
 /* What a lane does next. Everything flows to the next instruction; REPEAT_END jumps back. */
 enum instruction_op {
     OP_END, /* of setup, of a pass of the loop, of teardown */
@@ -90,6 +93,11 @@ struct program_behavior {
     uint32_t pushes_count;
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
     uint32_t barriers;       /* bit n: it comes to barrier n, perhaps */
+    /* What its expects would have taken, had they begun earlier (vm_inbox.c). */
+    const uint32_t *expected_ids;
+    uint32_t expected_ids_count;
+    bool expects_any;
+    bool expects_since_connected;
 };
 
 struct program {
@@ -112,10 +120,15 @@ struct program {
     uint32_t message_bytes_max;
     uint32_t words_count; /* of variables: the most of any behavior */
     uint32_t counters_count;
-    uint32_t lane_bytes; /* struct vm_lane with its counters and variables */
+    bool has_inbox;
+    uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
+    uint32_t lane_bytes;      /* struct vm_lane with its counters and variables */
     size_t vm_bytes;
 };
 
+/* program_inbox.c: what the expects of the behavior, whose code is the last one made, look back
+ * for. */
+void program_list_expected(struct program *program, struct program_behavior *behavior);
 /* The sizes above, from the counts; vm.c, which knows the structs. */
 void vm_measure(struct program *program);
 

@@ -86,6 +86,10 @@ struct capture {
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
 
 /* What waits for replies: expect, and the second half of a request. */
+/* How far back an expect looks: to messages that nobody took since the connection was made, since
+ * its lane's pass (or setup, or teardown) began, or to none. */
+enum wait_since { WAIT_SINCE_PASS, WAIT_SINCE_STEP, WAIT_SINCE_CONNECTED };
+
 struct wait {
     struct match match;
     struct verify verify;
@@ -97,6 +101,7 @@ struct wait {
     bool optional;
     int64_t within_ns;
     enum on_timeout on_timeout;
+    enum wait_since since; /* of an expect */
 };
 
 struct send {

@@ -22,25 +22,40 @@ static size_t vm__waits_offset(const struct program *program)
     return sizeof(struct vm) + (size_t)program->lanes_count * program->lane_bytes;
 }
 
+static size_t vm__inbox_offset(const struct program *program)
+{
+    return vm__waits_offset(program) +
+           (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
+}
+
 void vm_measure(struct program *program)
 {
     uint32_t values_count = program->counters_count + program->words_count;
     program->lane_bytes =
         (uint32_t)vm__align(sizeof(struct vm_lane) + values_count * sizeof(uint64_t));
-    program->vm_bytes = vm__waits_offset(program) +
-                        (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
+    program->vm_bytes = vm__inbox_offset(program);
+    if (program->has_inbox) {
+        program->vm_bytes += sizeof(struct vm_inbox) + program->inbox_bytes_max;
+    }
 }
 
 struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
                    const struct vm_observer *observer, int64_t now_ns)
 {
     must(identity->behavior < program->behaviors_count);
-    memset(memory, 0, program->vm_bytes);
+    /* Most connections never touch the rest of the inbox: it need not become real memory. */
+    size_t inbox_offset = vm__inbox_offset(program);
+    memset(memory, 0, inbox_offset);
     struct vm *vm = memory;
     vm->program = program;
     vm->behavior = &program->behaviors[identity->behavior];
     vm->observer = observer;
     vm->waits = (struct vm_wait *)((uint8_t *)memory + vm__waits_offset(program));
+    if (program->has_inbox) {
+        vm->inbox = (struct vm_inbox *)((uint8_t *)memory + inbox_offset);
+        vm->inbox->mails_count = 0;
+        vm->inbox->bytes_count = 0;
+    }
     vm->seed = identity->seed;
     vm->connection_key = prng_mix(identity->seed, identity->connection);
     if (identity->life > 0) {
@@ -208,6 +223,7 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     vm->tries = 0;
     vm->connected_ns = now_ns;
     vm->receives = true;
+    vm_inbox_clear(vm);
     if (vm->phase == VM_PHASE_FINISHED) {
         return;
     }
@@ -314,7 +330,9 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         vm_push_check(vm, frame, received_ns);
     }
     if (index == VM_INDEX_NONE) {
-        vm->observer->unsolicited(vm->observer->context, frame, late);
+        if (late || !vm_inbox_put(vm, frame)) {
+            vm->observer->unsolicited(vm->observer->context, frame, late);
+        }
         return;
     }
     vm_lane_reply(vm, index, frame, first_ns, received_ns);

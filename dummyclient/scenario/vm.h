@@ -21,7 +21,8 @@
  *
  * Replies: a message belongs to the oldest outstanding expectation of the connection, tombstones
  * of timed-out ones included, whose `match` accepts it; `verify` then judges it. A message that no
- * expectation matches is unsolicited: counted, nothing more.
+ * expectation matches is kept where an expect of the behavior could take it yet; what none has
+ * taken in the end, and all others, are unsolicited: counted, nothing more.
  *
  * Time stamps (DESIGN section 7): intended = the arrival for an iteration's first request, later
  * the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
@@ -100,7 +101,8 @@ struct vm_observer {
      * complete is false when the run or the connection ended first. */
     void (*iteration_started)(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns);
     void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
-    /* A message that no step waited for; late: it answered a request that had timed out. */
+    /* A message that no step has taken; late: it answered a request that had timed out. One that
+     * was kept for an expect comes later than it was received, perhaps without its body. */
     void (*unsolicited)(void *context, const struct frame *frame, bool late);
     /* A rule of on_push has taken such a message: what it says about it. fanout_ns: from the
      * stamp in it to now; -1: the rule measures none. NULL where no behavior has rules. */

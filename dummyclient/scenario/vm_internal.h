@@ -5,7 +5,8 @@
  * vm_lane.c    the lane: what each step does
  * vm_step.c    the steps that need nobody else: thinks, variables, branches, notes
  * vm_push.c    messages that no request waits for, and raw streams
- * vm_wait.c    the waits: which expectation a message belongs to */
+ * vm_wait.c    the waits: which expectation a message belongs to
+ * vm_inbox.c   messages that came before the expect that takes them */
 #ifndef DUMMYLOAD_SCENARIO_VM_INTERNAL_H
 #define DUMMYLOAD_SCENARIO_VM_INTERNAL_H
 
@@ -20,6 +21,8 @@ enum {
      * late reply then counts as unsolicited, or as the next request's where only the order tells
      * them apart. */
     VM_TOMBSTONES_MAX = 6,
+    /* Messages that are kept for expects that have not begun. */
+    VM_MAILS_MAX = 16,
     /* Instructions of one lane without a pause; then it goes on at the next vm_next(). Only thinks
      * that are long overdue can make it so long. */
     VM_RUN_MAX = 1000
@@ -49,9 +52,10 @@ struct vm_lane {
     uint32_t instruction;
     uint32_t sent_instruction; /* UINT32_MAX: none yet */
     uint32_t replies_left;
-    uint32_t ordinal;   /* draws since the pass began: what a repeat sends differs each time */
-    uint32_t message_n; /* number of its last message on this connection */
-    uint32_t raw_bytes; /* raw framing: of the reply, 0: whatever comes; and what has come */
+    uint32_t ordinal;     /* draws since the pass began: what a repeat sends differs each time */
+    uint32_t message_n;   /* number of its last message on this connection */
+    uint32_t mail_number; /* of the first message kept since its pass began */
+    uint32_t raw_bytes;   /* raw framing: of the reply, 0: whatever comes; and what has come */
     uint32_t raw_done_bytes;
     uint16_t list_next; /* in the ready or in the idle list */
     uint8_t state;
@@ -69,6 +73,23 @@ struct vm_wait {
     uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
     uint16_t next;
     uint16_t prev;
+};
+
+/* A message that nobody has taken: its body stands in the inbox's bytes, if bodies are kept. */
+struct vm_mail {
+    uint32_t id;
+    uint32_t number;
+    uint32_t frame_bytes;
+    uint32_t offset;
+    uint32_t bytes_count;
+};
+
+/* Oldest first; the bodies stand behind each other, without gaps. */
+struct vm_inbox {
+    uint32_t mails_count;
+    uint32_t bytes_count;
+    struct vm_mail mails[VM_MAILS_MAX];
+    uint8_t bytes[]; /* program->inbox_bytes_max */
 };
 
 enum vm_phase { VM_PHASE_SETUP, VM_PHASE_LOOP, VM_PHASE_TEARDOWN, VM_PHASE_FINISHED };
@@ -97,6 +118,7 @@ struct vm {
     const struct program_behavior *behavior;
     const struct vm_observer *observer;
     struct vm_wait *waits;
+    struct vm_inbox *inbox; /* NULL: no expect looks back */
     uint64_t seed;
     uint64_t connection_key; /* the seed and the connection's number, mixed */
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
@@ -110,7 +132,8 @@ struct vm {
     uint32_t stamped_count;
     uint32_t failed_step;
     uint32_t join_instruction;
-    uint32_t tries; /* to connect, since the last one that worked */
+    uint32_t tries;       /* to connect, since the last one that worked */
+    uint32_t mail_number; /* of the next message that is kept */
     uint16_t wait_head;
     uint16_t wait_tail;
     uint16_t tombstone_free;
@@ -175,10 +198,13 @@ void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_
 /* Its deadline, or the end of its think, has come. False when that restarted the connection, and
  * with it all lanes. */
 bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
+/* Judges one of its replies and captures from it. */
+void vm_lane_judge(struct vm *vm, uint32_t index, const struct frame *frame);
 /* Ends what the lane does, with outcome for what is outstanding, and makes it idle. */
 void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Stopping: a lane that only thinks before its pass ends need not. */
-void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns); /* A plain send has left. */
+void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns);
+/* A plain send has left. */
 void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns);
 /* An outcome that belongs to no request. */
 void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
@@ -200,6 +226,18 @@ uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late);
 uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late);
 bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
                     const struct frame *frame);
+/* Does the match of this wait select the message? */
+bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
+
+/* --- vm_inbox.c */
+
+/* A message that no step waits for. False: it is not kept. */
+bool vm_inbox_put(struct vm *vm, const struct frame *frame);
+/* The lane's expect, which has just begun, takes what is kept of its replies. True: that was all of
+ * them. */
+bool vm_inbox_feed(struct vm *vm, uint32_t index);
+/* Nobody will take what is kept. */
+void vm_inbox_clear(struct vm *vm);
 
 /* --- vm_phase.c */
 

@@ -75,6 +75,7 @@ void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int6
     lane->instruction = vm->behavior->loop;
     lane->ordinal = 0;
     lane->in_pass = true;
+    lane->mail_number = vm->mail_number;
     lane->time_ns = intended_ns;
     lane->origin_ns = intended_ns;
     vm->observer->iteration_started(vm->observer->context, index, intended_ns, now_ns);
@@ -89,6 +90,9 @@ static void vm_lane__idle(struct vm *vm, uint32_t index)
     if (vm->phase == VM_PHASE_LOOP && !lane->out) {
         lane->list_next = vm->idle_head;
         vm->idle_head = (uint16_t)index;
+    }
+    if (vm->busy_count + vm->joining_count == 0 && !vm->behavior->expects_since_connected) {
+        vm_inbox_clear(vm); /* no pass is left that it came in */
     }
 }
 
@@ -186,19 +190,32 @@ static void vm_lane__wait(struct vm *vm, uint32_t index, int64_t now_ns)
     vm_wait_add(vm, index);
 }
 
-/* An expect, begun where the server has ended the stream after our half-close: nothing can come
- * any more. True: the lane goes on. */
+/* All of the replies are here: judged, and no longer waited for. */
+static void vm_lane__answered(struct vm *vm, uint32_t index, int64_t last_ns)
+{
+    bool mismatched = vm_lane_at(vm, index)->mismatched;
+    vm_wait_remove(vm, index);
+    vm_lane__report(vm, index, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
+}
+
+/* True: the lane goes on, because what it expects has come before, or cannot come any more: the
+ * server has ended the stream after our half-close. */
 static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     lane->sent_ns = now_ns;
-    if (vm->link == VM_LINK_CLOSED) {
-        lane->first_ns = 0;
-        vm_lane__report(vm, index, VM_OUTCOME_LOST, now_ns);
-        return true;
-    }
     vm_lane__wait(vm, index, now_ns);
-    return false;
+    if (vm_inbox_feed(vm, index)) {
+        lane->first_ns = now_ns;
+        vm_lane__answered(vm, index, now_ns);
+    } else if (vm->link == VM_LINK_CLOSED) {
+        vm_wait_remove(vm, index);
+        vm_lane__report(vm, index, VM_OUTCOME_LOST, now_ns);
+    } else {
+        return false;
+    }
+    lane->due_ns = TIME_NEVER_NS;
+    return true;
 }
 
 /* One of the steps that wait for all lanes. True: it is passed over. */
@@ -357,15 +374,13 @@ void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_
     if (--lane->replies_left > 0) {
         return;
     }
-    vm_wait_remove(vm, index);
-    vm_lane__report(vm, index, lane->mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, received_ns);
+    vm_lane__answered(vm, index, received_ns);
     lane->time_ns = received_ns;
     lane->free_ns = received_ns;
     vm_lane__go_on(vm, index, received_ns);
 }
 
-void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
-                   int64_t received_ns)
+void vm_lane_judge(struct vm *vm, uint32_t index, const struct frame *frame)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     const struct wait *wait = vm->program->code[lane->instruction].wait;
@@ -375,6 +390,12 @@ void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int
     if (wait->captures_count > 0) {
         vm_lane__capture(vm, lane, wait, frame);
     }
+}
+
+void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
+                   int64_t received_ns)
+{
+    vm_lane_judge(vm, index, frame);
     vm_lane_count_reply(vm, index, first_ns, received_ns);
 }
 

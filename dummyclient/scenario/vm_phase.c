@@ -34,6 +34,7 @@ void vm_rest(struct vm *vm)
     vm->pending &= (uint8_t) ~(VM_PENDING_BARRIER | VM_PENDING_RECEIVE);
     vm->stamped_count = vm->submitted_count;
     vm_wait_clear(vm);
+    vm_inbox_clear(vm);
 }
 
 void vm_finish(struct vm *vm)
@@ -42,6 +43,7 @@ void vm_finish(struct vm *vm)
     vm->pending &= VM_PENDING_DISCONNECT | VM_PENDING_FAILED;
     vm->pending |= VM_PENDING_FINISHED;
     vm->next_ns = TIME_NEVER_NS;
+    vm_inbox_clear(vm);
 }
 
 /* Lane 0 plays setup or teardown. */
@@ -52,6 +54,7 @@ void vm_play(struct vm *vm, enum vm_phase phase, uint32_t instruction, int64_t n
     vm->busy_count = 1;
     lane->instruction = instruction;
     lane->ordinal = 0;
+    lane->mail_number = vm->mail_number;
     lane->time_ns = now_ns;
     lane->free_ns = now_ns;
     vm_lane_run(vm, 0, now_ns);

@@ -64,9 +64,8 @@ static bool vm_push__stretch_holds(struct vm *vm, uint32_t index, const uint8_t 
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
-/* The lane's reply takes what it still lacks; returns how many bytes. */
-static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const uint8_t *data,
-                                   uint32_t bytes, int64_t first_ns, int64_t received_ns)
+uint32_t vm_push_feed(struct vm *vm, uint32_t index, const uint8_t *data, uint32_t bytes,
+                      bool *complete)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     uint32_t left_bytes = lane->raw_bytes - lane->raw_done_bytes;
@@ -74,12 +73,24 @@ static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const uint8_t 
     if (lane->raw_bytes > 0 && !vm_push__stretch_holds(vm, index, data, taken_bytes)) {
         lane->mismatched = true;
     }
+    lane->raw_done_bytes += taken_bytes;
+    *complete = lane->raw_done_bytes >= lane->raw_bytes;
+    if (*complete) {
+        lane->raw_done_bytes = 0;
+    }
+    return taken_bytes;
+}
+
+static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const uint8_t *data,
+                                   uint32_t bytes, int64_t first_ns, int64_t received_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    bool complete = false;
+    uint32_t taken_bytes = vm_push_feed(vm, index, data, bytes, &complete);
     if (lane->first_ns == 0) {
         lane->first_ns = first_ns;
     }
-    lane->raw_done_bytes += taken_bytes;
-    if (lane->raw_done_bytes >= lane->raw_bytes) {
-        lane->raw_done_bytes = 0;
+    if (complete) {
         vm_lane_count_reply(vm, index, first_ns, received_ns);
     }
     return taken_bytes;
@@ -97,6 +108,8 @@ void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns, 
             taken_bytes =
                 vm_push__feed_lane(vm, index, rest.body, rest.body_bytes, first_ns, received_ns);
             vm_settle(vm, received_ns);
+        } else if (!late && vm_inbox_put(vm, &rest)) {
+            return;
         } else if (!counted || late) {
             counted = true; /* a run counts once, however many pieces of it nobody wants */
             vm->observer->unsolicited(vm->observer->context, &rest, late);

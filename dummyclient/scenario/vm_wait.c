@@ -172,7 +172,7 @@ void vm_wait_bury(struct vm *vm, uint32_t index)
     }
 }
 
-static bool vm_wait__accepts(const struct vm *vm, uint16_t index, const struct frame *frame)
+bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame)
 {
     const struct vm_wait *wait = &vm->waits[index];
     const struct instruction *instruction = &vm->program->code[wait->instruction];
@@ -206,7 +206,7 @@ uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late)
     uint16_t tombstone = VM_INDEX_NONE;
     *late = false;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE; i = vm->waits[i].next) {
-        if (!vm_wait__accepts(vm, i, frame)) {
+        if (!vm_wait_accepts(vm, i, frame)) {
             continue;
         }
         if (i >= lanes_count) {
@@ -233,7 +233,7 @@ uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late)
     uint32_t lanes_count = vm->program->lanes_count;
     *late = false;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE; i = vm->waits[i].next) {
-        if (!vm_wait__accepts(vm, i, &run)) {
+        if (!vm_wait_accepts(vm, i, &run)) {
             continue;
         }
         if (i < lanes_count) {

@@ -251,7 +251,7 @@ static void test_send_then_expect(void **state)
                "'loop': [ { 'send': { 'id': 1, 'body': { 'text': 'a' } } }, "
                "{ 'send': { 'id': 1, 'body': { 'text': 'bc' } } }, "
                "{ 'expect': { 'match': { 'id': 9 } } }, "
-               "{ 'expect': { 'verify': 'same_body' } } ]",
+               "{ 'expect': { 'match': { 'id': 5 }, 'verify': 'same_body' } } ]",
                false);
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
