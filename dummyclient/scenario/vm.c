@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
+#include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_step.h"
 

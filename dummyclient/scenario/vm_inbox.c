@@ -1,11 +1,6 @@
-/* What came in before an expect began, and nobody took: kept, so that an expect finds it. A server
- * need not answer in the order in which a scenario asks.
- *
- * Messages that no expect of the behavior would take are not kept, nor is anything kept that is
- * sure to be out of its reach. What is given up counts as unsolicited then. */
-#include "scenario/vm_step.h"
+#include "scenario/vm_inbox.h"
 
-#include "core/must.h"
+#include "scenario/vm_step.h"
 
 #include <string.h>
 

@@ -21,8 +21,6 @@ enum {
      * late reply then counts as unsolicited, or as the next request's where only the order tells
      * them apart. */
     VM_TOMBSTONES_MAX = 6,
-    /* Messages that are kept for expects that have not begun. */
-    VM_MAILS_MAX = 16,
     /* Instructions of one lane without a pause; then it goes on at the next vm_next(). Only thinks
      * that are long overdue can make it so long. */
     VM_RUN_MAX = 1000
@@ -75,23 +73,6 @@ struct vm_wait {
     uint16_t prev;
 };
 
-/* A message that nobody has taken: its body stands in the inbox's bytes, if bodies are kept. */
-struct vm_mail {
-    uint32_t id;
-    uint32_t number;
-    uint32_t frame_bytes;
-    uint32_t offset;
-    uint32_t bytes_count;
-};
-
-/* Oldest first; the bodies stand behind each other, without gaps. */
-struct vm_inbox {
-    uint32_t mails_count;
-    uint32_t bytes_count;
-    struct vm_mail mails[VM_MAILS_MAX];
-    uint8_t bytes[]; /* program->inbox_bytes_max */
-};
-
 enum vm_phase { VM_PHASE_SETUP, VM_PHASE_LOOP, VM_PHASE_TEARDOWN, VM_PHASE_FINISHED };
 
 enum vm_link {
@@ -118,7 +99,7 @@ struct vm {
     const struct program_behavior *behavior;
     const struct vm_observer *observer;
     struct vm_wait *waits;
-    struct vm_inbox *inbox; /* NULL: no expect looks back */
+    struct vm_inbox *inbox; /* vm_inbox.h; NULL: no expect looks back */
     uint64_t seed;
     uint64_t connection_key; /* the seed and the connection's number, mixed */
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
@@ -228,16 +209,6 @@ bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *ve
                     const struct frame *frame);
 /* Does the match of this wait select the message? */
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
-
-/* --- vm_inbox.c */
-
-/* A message that no step waits for. False: it is not kept. */
-bool vm_inbox_put(struct vm *vm, const struct frame *frame);
-/* The lane's expect, which has just begun, takes what is kept of its replies. True: that was all of
- * them. */
-bool vm_inbox_feed(struct vm *vm, uint32_t index);
-/* Nobody will take what is kept. */
-void vm_inbox_clear(struct vm *vm);
 
 /* --- vm_phase.c */
 

@@ -1,3 +1,4 @@
+#include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_step.h"
 

@@ -1,4 +1,5 @@
 /* The connection: its phases, and the steps that all lanes take together. */
+#include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 
 #include "core/clock.h"

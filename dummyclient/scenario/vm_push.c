@@ -1,4 +1,5 @@
 /* Messages that no request waits for, and raw streams. */
+#include "scenario/vm_inbox.h"
 #include "scenario/vm_step.h"
 
 static bool vm_push__matches(const struct push *push, const struct frame *frame)
