@@ -28,8 +28,18 @@ static void main__complain(const char *text)
 
 static void main__report(void *context, const char *line)
 {
+    char hint[HOST_HINT_BYTES_MAX];
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    fprintf(stderr, "%s%s\n", line, host_limits_hint(line, hint));
+}
+
+/* The command line is wrong: whoever mends it need not come back for the scenario. */
+static void main__check_scenario(const struct options *options)
+{
+    if (options->scenario_path != NULL) {
+        scenario_destroy(scenario_load(options->scenario_path, options->variables,
+                                       options->variables_count, main__report, NULL));
+    }
 }
 
 static bool main__is_file(const char *path)
@@ -153,8 +163,8 @@ int main(int argc, char **argv)
     static struct options options;
     static struct plan plan;
     struct error error = {""};
-    if (!options_parse(&options, argc, argv, &error)) {
-        main__complain(error.text);
+    if (!options_parse(&options, argc, argv, main__report, NULL)) {
+        main__check_scenario(&options);
         return EXIT_USAGE;
     }
     if (options.mode == OPTIONS_HELP) {
@@ -170,10 +180,7 @@ int main(int argc, char **argv)
         main__complain(error.text);
         return EXIT_FAILED;
     }
-    if (!plan_open(&plan, &options, main__report, NULL, &error)) {
-        if (error.text[0] != '\0') {
-            main__complain(error.text);
-        }
+    if (!plan_open(&plan, &options, main__report, NULL)) {
         return EXIT_USAGE;
     }
     int code = EXIT_OK;

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "core/mistakes.h"
 #include "core/suggest.h"
 #include "core/units.h"
 
@@ -29,6 +30,8 @@ enum option_code {
     OPTION_VERSION,
     OPTION_HELP
 };
+
+static const char OPTIONS_ABOUT[] = "dummyclient";
 
 static const char OPTIONS_SHORT[] = "+:H:p:c:r:d:t:o:qh";
 
@@ -310,8 +313,39 @@ static void options__refused(char **argv, int result, struct error *error)
     options__unknown(optopt == 0 ? word : letter, error);
 }
 
-bool options_parse(struct options *options, int argc, char **argv, struct error *error)
+/* One option. Tells what is wrong with it. */
+static void options__read(struct options *options, int code, char **argv, struct mistakes *mistakes,
+                          bool *scenario_unclear)
 {
+    struct error reason = {""};
+    if (code == '?' || code == ':') {
+        options__refused(argv, code, &reason);
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
+        *scenario_unclear = true; /* its value may look like the scenario */
+    } else if (!options__take(options, code, optarg, &reason)) {
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "--%s: %s", options__long_name(code), reason.text);
+        *scenario_unclear = *scenario_unclear || code == OPTION_SET;
+    }
+}
+
+/* What excludes each other. */
+static void options__compare(const struct options *options, struct mistakes *mistakes)
+{
+    if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
+                      "--rate and --rate-per-connection exclude each other: give one");
+    }
+    if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
+                      "--target says host and port already: drop --host and --port");
+    }
+}
+
+bool options_parse(struct options *options, int argc, char **argv,
+                   void (*report)(void *context, const char *line), void *context)
+{
+    struct mistakes mistakes = {.report = report, .context = context};
+    bool scenario_unclear = false;
     options__set_defaults(options);
     opterr = 0;
     optind = 1;
@@ -323,39 +357,30 @@ bool options_parse(struct options *options, int argc, char **argv, struct error 
             options->mode = code == OPTION_VERSION ? OPTIONS_VERSION : OPTIONS_HELP;
             return true;
         }
-        if (code == '?' || code == ':') {
-            options__refused(argv, code, error);
-            return false;
-        }
         if (code != -1) {
-            struct error reason = {""};
-            if (!options__take(options, code, optarg, &reason)) {
-                error_set(error, "--%s: %s", options__long_name(code), reason.text);
-                return false;
-            }
+            options__read(options, code, argv, &mistakes, &scenario_unclear);
             continue;
         }
         if (optind >= argc) {
             break;
         }
-        if (options->scenario_path != NULL) {
-            error_set(error, "one scenario at a time: \"%s\" comes after \"%s\"", argv[optind],
-                      options->scenario_path);
-            return false;
+        if (options->scenario_path == NULL) {
+            options->scenario_path = argv[optind];
+        } else if (!scenario_unclear) {
+            mistakes_tell(&mistakes, OPTIONS_ABOUT,
+                          "one scenario at a time: \"%s\" comes after \"%s\"", argv[optind],
+                          options->scenario_path);
+            scenario_unclear = true;
         }
-        options->scenario_path = argv[optind++];
+        optind++;
     }
-    if (options->scenario_path == NULL) {
-        error_set(error, "no scenario given; try: dummyclient scenarios/echo.json");
-        return false;
+    if (options->scenario_path == NULL && !scenario_unclear) {
+        mistakes_tell(&mistakes, OPTIONS_ABOUT,
+                      "no scenario given; try: dummyclient scenarios/echo.json");
     }
-    if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
-        error_set(error, "--rate and --rate-per-connection exclude each other: give one");
-        return false;
+    options__compare(options, &mistakes);
+    if (scenario_unclear) {
+        options->scenario_path = NULL;
     }
-    if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
-        error_set(error, "--target says host and port already: drop --host and --port");
-        return false;
-    }
-    return true;
+    return mistakes.count == 0;
 }

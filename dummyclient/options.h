@@ -60,8 +60,10 @@ struct options {
     bool progress; /* the live line */
 };
 
-/* False: *error says in one line what is wrong with which option. */
-bool options_parse(struct options *options, int argc, char **argv, struct error *error);
+/* False, with a line to report for each mistake. scenario_path is set then where it is certain, so
+ * that the scenario's own mistakes can be told as well. */
+bool options_parse(struct options *options, int argc, char **argv,
+                   void (*report)(void *context, const char *line), void *context);
 void options_print_help(FILE *file);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/thread.h"
 #include "core/units.h"
 #include "cport/cport.h"
+#include "scenario/reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,8 +19,12 @@ enum {
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
-static bool plan__add_target(struct plan *plan, const char *host, uint16_t port,
-                             struct error *error)
+/* What is wrong with the command line, and with the scenario: each tells its own. */
+#define PLAN_ABOUT_OPTIONS "dummyclient"
+
+/* A name, or an address, of one server. where: `targets[1].host`, --target. */
+static void plan__add_target(struct plan *plan, const char *about, const char *where,
+                             const char *host, uint16_t port, struct mistakes *mistakes)
 {
     struct plan_target *target = &plan->targets[plan->targets_count];
     struct error reason = {""};
@@ -28,17 +33,15 @@ static bool plan__add_target(struct plan *plan, const char *host, uint16_t port,
     } else {
         snprintf(target->name, sizeof(target->name), "%s:%u", host, port);
     }
-    if (!net_address_resolve(host, port, &target->address, &reason)) {
-        error_set(error, "%s", reason.text);
-        return false;
+    if (net_address_resolve(host, port, &target->address, &reason)) {
+        plan->targets_count++;
+    } else {
+        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
     }
-    plan->targets_count++;
-    return true;
 }
 
 /* HOST:PORT, [V6]:PORT. */
-static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port,
-                               struct error *error)
+static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port)
 {
     const char *colon = strrchr(text, ':');
     int64_t number = 0;
@@ -49,7 +52,6 @@ static bool plan__split_target(const char *text, char *host, size_t bytes, uint1
     }
     if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
         !units_integer(colon + 1, 1, 65535, &number, NULL)) {
-        error_set(error, "--target: expected HOST:PORT, found \"%s\"", text);
         return false;
     }
     memcpy(host, text, host_bytes);
@@ -58,126 +60,146 @@ static bool plan__split_target(const char *text, char *host, size_t bytes, uint1
     return true;
 }
 
-static bool plan__resolve_targets(struct plan *plan, struct error *error)
+static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
-    const struct scenario *scenario = plan->scenario;
-    uint32_t count = options->targets_count > 0 ? options->targets_count : scenario->targets_count;
-    plan->targets = calloc(count == 0 ? 1 : count, sizeof(*plan->targets));
-    if (plan->targets == NULL) {
-        error_set(error, "no memory for %" PRIu32 " targets", count);
-        return false;
-    }
     for (uint32_t i = 0; i < options->targets_count; i++) {
         char host[256];
         uint16_t port;
-        if (!plan__split_target(options->targets[i], host, sizeof(host), &port, error) ||
-            !plan__add_target(plan, host, port, error)) {
-            return false;
+        if (plan__split_target(options->targets[i], host, sizeof(host), &port)) {
+            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, mistakes);
+        } else {
+            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
+                          "--target: expected HOST:PORT, found \"%s\"", options->targets[i]);
         }
     }
-    if (options->targets_count > 0) {
-        return true;
-    }
-    if (scenario->targets_count == 0) {
-        const char *host = options->host != NULL ? options->host : "127.0.0.1";
-        if (options->port < 0) {
-            error_set(error, "which server? The scenario names none: give --target HOST:PORT");
-            return false;
-        }
-        return plan__add_target(plan, host, (uint16_t)options->port, error);
-    }
-    for (uint32_t i = 0; i < scenario->targets_count; i++) {
-        const char *host = options->host != NULL ? options->host : scenario->targets[i].host;
-        uint16_t port = options->port >= 0 ? (uint16_t)options->port : scenario->targets[i].port;
-        if (!plan__add_target(plan, host, port, error)) {
-            return false;
-        }
-    }
-    return true;
 }
 
-static bool plan__add_source(struct plan *plan, const char *where, const char *text, size_t bytes,
-                             struct error *error)
+/* Of the scenario, which has one at least; --host and --port replace theirs. */
+static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    bool listed = reader_get(scenario->document, "targets") != NULL;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        const struct scenario_target *target = &scenario->targets[i];
+        uint16_t port = options->port >= 0 ? (uint16_t)options->port : target->port;
+        char where[64] = "`target.host`";
+        if (options->host != NULL) {
+            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--host", options->host, port, mistakes);
+            if (plan->targets_count == 0) {
+                return; /* it would be told once for each */
+            }
+            continue;
+        }
+        if (listed) {
+            snprintf(where, sizeof(where), "`targets[%" PRIu32 "].host`", i);
+        }
+        plan__add_target(plan, scenario->path, where, target->host, port, mistakes);
+    }
+}
+
+static void plan__resolve_targets(struct plan *plan, struct mistakes *mistakes)
+{
+    uint32_t count = plan->options->targets_count > 0 ? plan->options->targets_count
+                                                      : plan->scenario->targets_count;
+    plan->targets = calloc(count, sizeof(*plan->targets));
+    if (plan->targets == NULL) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " targets", count);
+    } else if (plan->options->targets_count > 0) {
+        plan__add_targets_of_options(plan, mistakes);
+    } else {
+        plan__add_targets_of_scenario(plan, mistakes);
+    }
+}
+
+static void plan__add_source(struct plan *plan, const char *about, const char *where,
+                             const char *text, size_t bytes, struct mistakes *mistakes)
 {
     char host[NET_ADDRESS_TEXT_BYTES_MAX];
     struct error reason = {""};
     if (bytes == 0 || bytes >= sizeof(host)) {
-        error_set(error, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes, text);
-        return false;
+        mistakes_tell(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes,
+                      text);
+        return;
     }
     if (plan->sources_count == OPTIONS_SOURCES_MAX) {
-        error_set(error, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
-        return false;
+        mistakes_tell(mistakes, about, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
+        return;
     }
     memcpy(host, text, bytes);
     host[bytes] = '\0';
-    if (!net_address_resolve(host, 0, &plan->sources[plan->sources_count], &reason)) {
-        error_set(error, "%s: %s", where, reason.text);
-        return false;
+    if (net_address_resolve(host, 0, &plan->sources[plan->sources_count], &reason)) {
+        plan->sources_count++;
+    } else {
+        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
     }
-    plan->sources_count++;
-    return true;
 }
 
 /* Those of the command line, which may have commas in them; without any those of the scenario. */
-static bool plan__resolve_sources(struct plan *plan, struct error *error)
+static void plan__resolve_sources(struct plan *plan, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
     const struct scenario *scenario = plan->scenario;
     bool of_options = options->sources_count > 0;
     uint32_t count = of_options ? options->sources_count : scenario->sources_count;
     if (count == 0) {
-        return true;
+        return;
     }
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
     if (plan->sources == NULL) {
-        error_set(error, "no memory for the source addresses");
-        return false;
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
+        return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const char *text = of_options ? options->sources[i] : scenario->sources[i];
-        const char *where = of_options ? "--source" : "`sources`";
+        if (!of_options) {
+            char where[32];
+            snprintf(where, sizeof(where), "`sources[%" PRIu32 "]`", i);
+            plan__add_source(plan, scenario->path, where, scenario->sources[i],
+                             strlen(scenario->sources[i]), mistakes);
+            continue;
+        }
+        const char *text = options->sources[i];
         for (;;) {
             size_t bytes = strcspn(text, ",");
-            if (!plan__add_source(plan, where, text, bytes, error)) {
-                return false;
-            }
+            plan__add_source(plan, PLAN_ABOUT_OPTIONS, "--source", text, bytes, mistakes);
             if (text[bytes] == '\0') {
                 break;
             }
             text += bytes + 1;
         }
     }
-    return true;
 }
 
-static bool plan__parse_thresholds(struct plan *plan, struct error *error)
+static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
-    uint32_t count = plan->scenario->thresholds_count + options->thresholds_count;
+    const struct scenario *scenario = plan->scenario;
+    uint32_t count = scenario->thresholds_count + options->thresholds_count;
     plan->thresholds = calloc(count == 0 ? 1 : count, sizeof(*plan->thresholds));
     if (plan->thresholds == NULL) {
-        error_set(error, "no memory for %" PRIu32 " thresholds", count);
-        return false;
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " thresholds", count);
+        return;
     }
-    uint32_t stages = plan->scenario->load.stages_count;
+    uint32_t stages = scenario->load.stages_count;
     struct metric_names names = {.steps = plan->step_names, .steps_count = plan->steps_count};
     names.stages_count = stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
     for (uint32_t i = 0; i < count; i++) {
-        bool of_scenario = i < plan->scenario->thresholds_count;
-        const char *text = of_scenario ? plan->scenario->thresholds[i]
-                                       : options->thresholds[i - plan->scenario->thresholds_count];
+        struct threshold *threshold = &plan->thresholds[plan->thresholds_count];
         struct error reason = {""};
-        if (!threshold_parse(text, &names, &plan->thresholds[i], &reason)) {
-            error_set(error, "%s%s%s", of_scenario ? plan->scenario->path : "",
-                      of_scenario ? ": " : "", reason.text);
-            return false;
+        bool of_scenario = i < scenario->thresholds_count;
+        const char *text = of_scenario ? scenario->thresholds[i]
+                                       : options->thresholds[i - scenario->thresholds_count];
+        if (threshold_parse(text, &names, threshold, &reason)) {
+            threshold->abort_on_fail = of_scenario && scenario->thresholds_abort[i];
+            plan->thresholds_count++;
+        } else if (of_scenario) {
+            mistakes_tell(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,
+                          reason.text);
+        } else {
+            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", reason.text);
         }
-        plan->thresholds[i].abort_on_fail = of_scenario && plan->scenario->thresholds_abort[i];
-        plan->thresholds_count++;
     }
-    return true;
 }
 
 static bool plan__name_steps(struct plan *plan, struct error *error)
@@ -226,27 +248,46 @@ static void plan__choose_workers(struct plan *plan)
     plan->workers_count = count > plan->connections ? plan->connections : count;
 }
 
-bool plan_open(struct plan *plan, const struct options *options,
-               void (*report)(void *context, const char *line), void *context, struct error *error)
+/* Everything that needs the connections to be counted. Tells what is wrong. */
+static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
 {
+    struct error error = {""};
+    plan->program = program_compile(plan->scenario, &error);
+    if (plan->program == NULL || !plan__name_steps(plan, &error)) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+        return;
+    }
+    plan__parse_thresholds(plan, mistakes);
+    plan__resolve_targets(plan, mistakes);
+    plan__resolve_sources(plan, mistakes);
+    if (!plan_seat(plan, &error)) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+    }
+    const struct scenario_load *load = &plan->scenario->load;
+    if (pacing_open(&plan->pacing, load, &error) && crowd_open(&plan->crowd, load, &error)) {
+        plan_check_rates(plan, mistakes);
+    } else {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+    }
+}
+
+bool plan_open(struct plan *plan, const struct options *options,
+               void (*report)(void *context, const char *line), void *context)
+{
+    struct mistakes mistakes = {.report = report, .context = context};
     *plan = (struct plan){.options = options};
-    error->text[0] = '\0';
     plan->scenario = scenario_load(options->scenario_path, options->variables,
                                    options->variables_count, report, context);
     if (plan->scenario == NULL) {
         return false;
     }
-    if (!plan_override_load(plan, error)) {
-        goto failed;
-    }
+    plan_override_load(plan, &mistakes);
     plan__choose_workers(plan);
-    plan->program = program_compile(plan->scenario, error);
-    if (plan->program == NULL || !plan__name_steps(plan, error) ||
-        !plan__parse_thresholds(plan, error) || !plan__resolve_targets(plan, error) ||
-        !plan__resolve_sources(plan, error) || !plan_seat(plan, error) ||
-        !pacing_open(&plan->pacing, &plan->scenario->load, error) ||
-        !crowd_open(&plan->crowd, &plan->scenario->load, error) || !plan_check_rates(plan, error)) {
-        goto failed;
+    program_check(plan->scenario, &mistakes);
+    plan__arrange(plan, &mistakes);
+    if (mistakes.count > 0) {
+        plan_close(plan);
+        return false;
     }
     if (options->run_id != NULL) {
         snprintf(plan->run_id, sizeof(plan->run_id), "%s", options->run_id);
@@ -255,9 +296,6 @@ bool plan_open(struct plan *plan, const struct options *options,
     }
     plan__measure(plan);
     return true;
-failed:
-    plan_close(plan);
-    return false;
 }
 
 void plan_close(struct plan *plan)

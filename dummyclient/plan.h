@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/host.h"
+#include "core/mistakes.h"
 #include "net/address.h"
 #include "options.h"
 #include "pacing/crowd.h"
@@ -73,10 +74,10 @@ struct plan {
     uint64_t connection_bytes;
 };
 
-/* False with one line (or, for a scenario's mistakes, the lines given to report and an empty
- * error) when it cannot be played: exit 2. */
+/* False when it cannot be played (exit 2), with a line to report for each mistake. Where the
+ * scenario itself has some, what depends on them is not looked at. */
 bool plan_open(struct plan *plan, const struct options *options,
-               void (*report)(void *context, const char *line), void *context, struct error *error);
+               void (*report)(void *context, const char *line), void *context);
 void plan_close(struct plan *plan);
 
 /* plan_seat.c: shares connections among behaviors and workers (part of plan_open()). */
@@ -99,8 +100,8 @@ int64_t plan_ready_within_ns(const struct plan *plan);
 
 /* plan_load.c: what the command line replaces of the load (part of plan_open()), and what of it
  * cannot be played. */
-bool plan_override_load(struct plan *plan, struct error *error);
-bool plan_check_rates(const struct plan *plan, struct error *error);
+void plan_override_load(struct plan *plan, struct mistakes *mistakes);
+void plan_check_rates(const struct plan *plan, struct mistakes *mistakes);
 
 /* plan_describe.c: the plan for a person (--check), and as JSON for the result. */
 void plan_print(const struct plan *plan, FILE *file);

@@ -76,7 +76,7 @@ static void plan__override_connections(struct scenario_load *load, uint32_t conn
     }
 }
 
-bool plan_override_load(struct plan *plan, struct error *error)
+void plan_override_load(struct plan *plan, struct mistakes *mistakes)
 {
     struct scenario_load *load = &plan->scenario->load;
     const struct options *options = plan->options;
@@ -101,19 +101,17 @@ bool plan_override_load(struct plan *plan, struct error *error)
     if (load->warmup_ns >= plan->duration_ns) {
         char warmup[UNITS_TEXT_BYTES_MAX];
         char duration[UNITS_TEXT_BYTES_MAX];
-        error_set(error,
-                  "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
-                  "shorten --warmup",
-                  units_format_duration(load->warmup_ns, warmup),
-                  units_format_duration(plan->duration_ns, duration));
-        return false;
+        mistakes_tell(mistakes, "dummyclient",
+                      "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
+                      "shorten --warmup",
+                      units_format_duration(load->warmup_ns, warmup),
+                      units_format_duration(plan->duration_ns, duration));
     }
     plan->connections = scenario_connections_max(load);
     plan->connections_at_start = load->connections;
-    return true;
 }
 
-bool plan_check_rates(const struct plan *plan, struct error *error)
+void plan_check_rates(const struct plan *plan, struct mistakes *mistakes)
 {
     const struct scenario_load *load = &plan->scenario->load;
     double most_per_s = 0;
@@ -122,11 +120,9 @@ bool plan_check_rates(const struct plan *plan, struct error *error)
         most_per_s = fmax(most_per_s, fmax(stage->rate_from_per_s, stage->rate_to_per_s));
     }
     if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
-        error_set(error,
-                  "%s: `load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
-                  "what is late stays late; found %g/s",
-                  plan->scenario->path, most_per_s, load->catch_up_max_per_s);
-        return false;
+        mistakes_tell(mistakes, plan->scenario->path,
+                      "`load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
+                      "what is late stays late; found %g/s",
+                      most_per_s, load->catch_up_max_per_s);
     }
-    return true;
 }

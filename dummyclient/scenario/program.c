@@ -277,26 +277,6 @@ static uint32_t program__range(struct program__compiler *compiler, const struct 
     return begin;
 }
 
-/* A row for each connection: known before the first of them connects. */
-static bool program__check_tables(const struct program__compiler *compiler,
-                                  const struct scenario_behavior *behavior)
-{
-    const struct scenario_tree *tree = (const struct scenario_tree *)compiler->scenario;
-    uint32_t connections = compiler->program->world.connections_count;
-    for (uint32_t i = 0; i < tree->tables_count; i++) {
-        const struct data_table *table = &tree->tables[i];
-        if ((behavior->tables >> i & 1) != 0 && table->pick == DATA_UNIQUE &&
-            table->when_out == DATA_ERROR && table->rows_count < connections) {
-            error_set(compiler->error,
-                      "%s: `data.%s`: expected a row for each of %" PRIu32 " connections, found "
-                      "%" PRIu32 " rows; add rows, or say \"when_out\": \"wrap\" or \"stop\"",
-                      compiler->scenario->path, table->name, connections, table->rows_count);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool program__behavior(struct program__compiler *compiler,
                               const struct scenario_behavior *behavior, uint32_t index)
 {
@@ -328,16 +308,6 @@ static bool program__behavior(struct program__compiler *compiler,
             table->when_out != DATA_WRAP) {
             compiled->bounded_tables |= UINT32_C(1) << i;
         }
-    }
-    const struct scenario_load *load = &compiler->scenario->load;
-    bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
-    valid = valid && program__check_tables(compiler, behavior);
-    if (valid && open && !compiled->has_loop) {
-        error_set(compiler->error,
-                  "%s: `behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a number "
-                  "of passes of the loop; found none",
-                  compiler->scenario->path, index);
-        valid = false;
     }
     return valid;
 }

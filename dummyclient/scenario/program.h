@@ -6,6 +6,7 @@
 #define DUMMYLOAD_SCENARIO_PROGRAM_H
 
 #include "core/error.h"
+#include "core/mistakes.h"
 #include "proto/frame.h"
 #include "scenario/scenario.h"
 
@@ -17,6 +18,9 @@ struct program; /* program_internal.h */
 
 /* Limits: TREE_... in tree.h (steps, nesting, captures, constant bytes) and the ones here. */
 
+/* program_check.c: tells what cannot be played with this load: too few rows for the connections,
+ * a rate without a loop. Overrides are in scenario->load already. */
+void program_check(const struct scenario *scenario, struct mistakes *mistakes);
 /* Overrides are in scenario->load already when this is called. The program points into the
  * scenario, which outlives it. */
 struct program *program_compile(const struct scenario *scenario, struct error *error);

@@ -23,7 +23,6 @@ static inline void harness_plan(struct harness *harness, const char *scenario,
 {
     char folder[UNIT_PATH_BYTES_MAX];
     char path[UNIT_PATH_BYTES_MAX + 16];
-    struct error error = {""};
     unit_folder_make(folder);
     snprintf(path, sizeof(path), "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
@@ -41,11 +40,11 @@ static inline void harness_plan(struct harness *harness, const char *scenario,
         argv[argc] = words[argc];
     }
     argv[argc++] = path;
-    if (!options_parse(&harness->options, argc, argv, &error) ||
-        !plan_open(&harness->plan, &harness->options, harness_report, NULL, &error)) {
+    if (!options_parse(&harness->options, argc, argv, harness_report, NULL) ||
+        !plan_open(&harness->plan, &harness->options, harness_report, NULL)) {
         remove(path);
         unit_folder_remove(folder);
-        fail_msg("%s", error.text);
+        fail_msg("%s", "the plan could not be made");
     }
     harness->options.scenario_path = "s.json";
     remove(path);

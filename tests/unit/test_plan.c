@@ -21,8 +21,22 @@ static const char STAGES[] =
     "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"m\","
     "      \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] } ] }";
 
-/* Returns whether the plan could be made; the message is in *error. */
-static bool make(struct harness *harness, const char *scenario, struct error *error, ...)
+/* What has been told, line after line. */
+static struct {
+    char text[4096];
+    uint32_t lines_count;
+} told;
+
+static void report(void *context, const char *line)
+{
+    (void)context;
+    size_t bytes = strlen(told.text);
+    snprintf(told.text + bytes, sizeof(told.text) - bytes, "%s\n", line);
+    told.lines_count++;
+}
+
+/* Returns whether the plan could be made; the words of the command line follow, NULL at the end. */
+static bool make(struct harness *harness, const char *scenario, ...)
 {
     static char words[32][256];
     char *argv[32];
@@ -30,7 +44,7 @@ static bool make(struct harness *harness, const char *scenario, struct error *er
     char folder[UNIT_PATH_BYTES_MAX];
     char path[UNIT_PATH_BYTES_MAX + 16];
     *harness = (struct harness){0};
-    error->text[0] = '\0';
+    memset(&told, 0, sizeof(told));
     unit_folder_make(folder);
     snprintf(path, sizeof(path), "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
@@ -38,7 +52,7 @@ static bool make(struct harness *harness, const char *scenario, struct error *er
     assert_true(fputs(scenario, file) >= 0);
     assert_int_equal(fclose(file), 0);
     va_list arguments;
-    va_start(arguments, error);
+    va_start(arguments, scenario);
     const char *word = "dummyclient";
     for (; word != NULL; word = va_arg(arguments, const char *), argc++) {
         snprintf(words[argc], sizeof(words[0]), "%s", word);
@@ -46,8 +60,8 @@ static bool make(struct harness *harness, const char *scenario, struct error *er
     }
     va_end(arguments);
     argv[argc++] = path;
-    bool made = options_parse(&harness->options, argc, argv, error) &&
-                plan_open(&harness->plan, &harness->options, harness_report, NULL, error);
+    bool made = options_parse(&harness->options, argc, argv, report, NULL) &&
+                plan_open(&harness->plan, &harness->options, report, NULL);
     remove(path);
     unit_folder_remove(folder);
     return made;
@@ -57,19 +71,18 @@ static void assert_refused(const char *scenario, const char *says, const char *o
                            const char *value)
 {
     struct harness harness;
-    struct error error;
-    assert_false(make(&harness, scenario, &error, option, value, NULL));
-    if (strstr(error.text, says) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", error.text, says);
+    assert_false(make(&harness, scenario, option, value, NULL));
+    assert_int_equal(told.lines_count, 1);
+    if (strstr(told.text, says) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", told.text, says);
     }
 }
 
 static void assert_made(struct harness *harness, const char *scenario, const char *option,
                         const char *value)
 {
-    struct error error;
-    if (!make(harness, scenario, &error, option, value, NULL)) {
-        fail_msg("%s", error.text);
+    if (!make(harness, scenario, option, value, NULL)) {
+        fail_msg("%s", told.text);
     }
 }
 
@@ -77,9 +90,8 @@ static void test_options_override_the_scenario(void **state)
 {
     (void)state;
     struct harness harness;
-    struct error error;
-    assert_true(make(&harness, SCENARIO, &error, "-c", "500", "-r", "2000", "-d", "3s", "--warmup",
-                     "500ms", "--seed", "99", "--connect-rate", "100", "-p", "7001", "-t", "4",
+    assert_true(make(&harness, SCENARIO, "-c", "500", "-r", "2000", "-d", "3s", "--warmup", "500ms",
+                     "--seed", "99", "--connect-rate", "100", "-p", "7001", "-t", "4",
                      "--threshold", "latency.response.p99 < 1s", "--run-id", "x-1", NULL));
     const struct plan *plan = &harness.plan;
     assert_int_equal(plan->connections, 500);
@@ -197,6 +209,44 @@ static void test_impossible_plans_are_refused(void **state)
     assert_refused(SCENARIO, "uring or epoll", "--io", "kqueue");
 }
 
+/* As in the file, so on the command line: whoever mends one mistake is told the others, too. */
+static void test_all_mistakes_are_told_at_once(void **state)
+{
+    (void)state;
+    static const char SCENARIO_WRONG[] =
+        "{ \"load\": { \"rate\": \"50/s\", \"max_catch_up_rate\": \"60/s\" },"
+        "  \"sources\": [ \"127.0.0.300\" ], \"targets\": [ {}, { \"host\": \"127.0.0.400\" } ],"
+        "  \"behaviors\": [ { \"name\": \"a\" }, { \"name\": \"b\" } ],"
+        "  \"thresholds\": [ \"errors.total == 0\", \"latency.p99 < 1s\", \"rate > x\" ] }";
+    static const char *const says[] = {
+        "dummyclient: a warm-up of",
+        "s.json: `behaviors[0].loop`: expected steps",
+        "s.json: `behaviors[1].loop`: expected steps",
+        "s.json: `thresholds[1]`: threshold \"latency.p99 < 1s\"",
+        "s.json: `thresholds[2]`: threshold \"rate > x\"",
+        "dummyclient: threshold \"errors.zzz == 0\"",
+        "s.json: `targets[1].host`: host \"127.0.0.400\" does not resolve",
+        "s.json: `sources[0]`: host \"127.0.0.300\" does not resolve",
+        "dummyclient: 1 connections cannot play 2 behaviors",
+        "s.json: `load.max_catch_up_rate`: expected more than the highest rate, 70/s",
+    };
+    struct harness harness;
+    assert_false(make(&harness, SCENARIO_WRONG, "--warmup", "11s", "--rate", "70", "--threshold",
+                      "errors.zzz == 0", NULL));
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        if (strstr(told.text, says[i]) == NULL) {
+            fail_msg("\"%s\" does not say \"%s\"", told.text, says[i]);
+        }
+    }
+    assert_int_equal(told.lines_count, sizeof(says) / sizeof(says[0]));
+    assert_false(make(&harness, SCENARIO, "--duration", "10", "--rate", "0", "--rtae", "5",
+                      "--connections", "many", "--target", "1:1", "--port", "5", NULL));
+    assert_int_equal(told.lines_count, 5); /* and not that 5 is no scenario */
+    assert_null(harness.options.scenario_path);
+    assert_false(make(&harness, SCENARIO, "--duration", "10", NULL));
+    assert_non_null(harness.options.scenario_path);
+}
+
 static void test_every_connection_has_one_seat(void **state)
 {
     (void)state;
@@ -254,10 +304,8 @@ static void test_targets_and_sources_go_round(void **state)
 {
     (void)state;
     struct harness harness;
-    struct error error;
-    assert_true(make(&harness, SCENARIO, &error, "--target", "127.0.0.1:7001", "--target",
-                     "127.0.0.1:7002", "--source", "127.0.0.2,127.0.0.3", "--source", "127.0.0.4",
-                     NULL));
+    assert_true(make(&harness, SCENARIO, "--target", "127.0.0.1:7001", "--target", "127.0.0.1:7002",
+                     "--source", "127.0.0.2,127.0.0.3", "--source", "127.0.0.4", NULL));
     uint32_t pairs[2][3] = {{0}};
     for (uint32_t i = 0; i < 60; i++) {
         const struct net_address *remote;
@@ -301,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_stages_say_how_many_connections),
         cmocka_unit_test(test_targets_sources_and_bounds_of_the_file),
         cmocka_unit_test(test_impossible_plans_are_refused),
+        cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
         cmocka_unit_test(test_targets_and_sources_go_round),

@@ -212,15 +212,24 @@ static void test_same_names_are_the_same_step(void **state)
     scenario_destroy(scenario);
 }
 
+static char last_line[512];
+
+static void report_last(void *context, const char *line)
+{
+    (void)context;
+    snprintf(last_line, sizeof last_line, "%s", line);
+}
+
 static void test_rate_needs_a_loop(void **state)
 {
     (void)state;
     struct scenario *scenario = load("{ 'behaviors': [ { 'name': 'idle' } ] }");
     scenario->load.has_rate = true; /* --rate */
     scenario->load.rate_per_s = 5;
-    struct error error;
-    assert_null(program_compile(scenario, &error));
-    assert_string_equal(error.text,
+    struct mistakes mistakes = {.report = report_last};
+    program_check(scenario, &mistakes);
+    assert_int_equal(mistakes.count, 1);
+    assert_string_equal(last_line,
                         PATH ": `behaviors[0].loop`: expected steps, because a rate is a number of "
                              "passes of the loop; found none");
     scenario_destroy(scenario);

@@ -63,6 +63,14 @@ static void test_rows_in_turn(void **state)
     pass_says(11 * MS, "ann:1");
 }
 
+static char refusal[512];
+
+static void refuse(void *context, const char *line)
+{
+    (void)context;
+    snprintf(refusal, sizeof refusal, "%s", line);
+}
+
 static void test_one_row_per_connection(void **state)
 {
     (void)state;
@@ -74,15 +82,16 @@ static void test_one_row_per_connection(void **state)
     pass_says(11 * MS, "bob:2");
     bench_close(NULL);
     /* Not enough rows is known before anything connects. */
-    struct error error = {""};
+    struct mistakes mistakes = {.report = refuse};
     struct scenario *scenario = bench_load("{ 'data': { 'users': { 'file': 'test_vm_data.csv', "
                                            "'pick': 'unique' } }, 'load': { 'connections': 3 }, "
                                            "'behaviors': [ { 'loop': [ " SAY("${users.name}") " ] "
                                                                                               "} ] "
                                                                                               "}");
     assert_non_null(scenario);
-    assert_null(program_compile(scenario, &error));
-    assert_non_null(strstr(error.text, "a row for each of 3 connections, found 2"));
+    program_check(scenario, &mistakes);
+    assert_int_equal(mistakes.count, 1);
+    assert_non_null(strstr(refusal, "a row for each of 3 connections, found 2"));
     scenario_destroy(scenario);
 }
 

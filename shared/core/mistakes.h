@@ -1,0 +1,21 @@
+/* Mistakes of a person, told one line each as they are found: whoever finds one goes on looking.
+ *
+ * Control plane; one thread. The caller owns the struct: report set, count 0. */
+#ifndef DUMMYLOAD_CORE_MISTAKES_H
+#define DUMMYLOAD_CORE_MISTAKES_H
+
+#include "core/error.h"
+
+#include <stdint.h>
+
+struct mistakes {
+    void (*report)(void *context, const char *line); /* without the end of the line */
+    void *context;
+    uint32_t count;
+};
+
+/* Tells "ABOUT: the text", as one line. about: a file, or the program. */
+void mistakes_tell(struct mistakes *mistakes, const char *about, const char *format, ...)
+    ERROR_PRINTF(3, 4);
+
+#endif
