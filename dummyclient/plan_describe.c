@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include <inttypes.h>
+#include <string.h>
 
 bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
 {
@@ -122,15 +123,29 @@ static void plan__print_needs(const struct plan *plan, FILE *file)
             units_format_bytes(plan->connection_bytes, limit));
 }
 
+/* "1 connection", "2,000 connections". */
+static const char *plan__connections(uint32_t count, char text[UNITS_TEXT_BYTES_MAX + 16])
+{
+    units_format_count(count, text);
+    strcat(text, count == 1 ? " connection" : " connections");
+    return text;
+}
+
 void plan_print(const struct plan *plan, FILE *file)
 {
-    char text[UNITS_TEXT_BYTES_MAX];
+    char text[UNITS_TEXT_BYTES_MAX + 16];
     char shortage[512];
     fprintf(file, "%s: %s is ready to run\n\n", plan->scenario->path, plan->scenario->name);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
         fprintf(file, "  target        %s (%s)\n", plan->targets[i].name,
                 net_address_format(&plan->targets[i].address, address));
+    }
+    if (plan->sources_count > 0) {
+        char address[NET_ADDRESS_TEXT_BYTES_MAX];
+        const char *port = strrchr(net_address_format(&plan->sources[0], address), ':');
+        fprintf(file, "  sources       %" PRIu32 " local, the first %.*s\n", plan->sources_count,
+                (int)(port - address), address);
     }
     fprintf(file, "  connections   %s%s", crowd_changes(&plan->crowd) ? "up to " : "",
             units_format_count(plan->connections, text));
@@ -140,14 +155,12 @@ void plan_print(const struct plan *plan, FILE *file)
     fprintf(file, " on %" PRIu32 " %s\n", plan->workers_count,
             plan->workers_count == 1 ? "thread" : "threads");
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        fprintf(file, "  behavior      %s: %s connections\n",
-                program_behavior_name(plan->program, b),
-                units_format_count(plan->behaviors[b].connections, text));
+        fprintf(file, "  behavior      %s: %s\n", program_behavior_name(plan->program, b),
+                plan__connections(plan->behaviors[b].connections, text));
     }
     for (uint32_t i = 0; i < program_barriers_count(plan->program); i++) {
-        fprintf(file, "  barrier       %s: %s connections\n",
-                program_barrier_name(plan->program, i),
-                units_format_count(plan_barrier_connections(plan, i), text));
+        fprintf(file, "  barrier       %s: %s\n", program_barrier_name(plan->program, i),
+                plan__connections(plan_barrier_connections(plan, i), text));
     }
     plan__print_load(plan, file);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {

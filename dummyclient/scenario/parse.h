@@ -92,6 +92,11 @@ void parse_fields(struct parse *parse, const cJSON *json, struct body *body);
 /* The parts made into a body: a constant one where nothing in them changes. */
 void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
                 struct body *body);
+/* parse_data.c: ${table.column}; text is what stands between the braces. */
+bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
+                struct operand *operand);
+/* Is the name these bytes? */
+bool parse_is(const char *name, const char *text, size_t bytes);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
 

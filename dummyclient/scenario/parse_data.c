@@ -1,6 +1,9 @@
 /* `data`: tables from CSV files; and paths, as seen from the scenario's folder. */
 #include "scenario/parse.h"
 
+#include "core/suggest.h"
+
+#include <stdio.h>
 #include <string.h>
 
 const char *parse_path(struct parse *parse, const char *name)
@@ -88,4 +91,64 @@ void parse_data(struct parse *parse, const cJSON *json)
     }
     parse->world.tables = parse->tables;
     parse->world.tables_count = parse->tables_count;
+}
+
+bool parse_is(const char *name, const char *text, size_t bytes)
+{
+    return name != NULL && strlen(name) == bytes && memcmp(name, text, bytes) == 0;
+}
+
+/* "`${users.nmae}`: WHAT; did you mean `name`?", or which ones there are. */
+static void parse__unknown(struct parse *parse, const char *expression, size_t expression_bytes,
+                           const char *what, const char *word, size_t word_bytes,
+                           const char *const *names, uint32_t names_count)
+{
+    char name[TREE_NAME_BYTES_MAX + 1];
+    char known[256] = "none";
+    snprintf(name, sizeof(name), "%.*s", (int)word_bytes, word);
+    const char *nearest = suggest_nearest(name, names, names_count);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < names_count && bytes < sizeof(known) - 1; i++) {
+        int written =
+            snprintf(known + bytes, sizeof(known) - bytes, "%s`%s`", i == 0 ? "" : ", ", names[i]);
+        bytes += written > 0 ? (size_t)written : 0;
+    }
+    reader_mistake(&parse->reader, "`${%.*s}`: %s; %s%s%s", (int)expression_bytes, expression, what,
+                   nearest == NULL ? "there is " : "did you mean `",
+                   nearest == NULL ? known : nearest, nearest == NULL ? "" : "`?");
+}
+
+bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
+                struct operand *operand)
+{
+    const char *names[DATA_COLUMNS_MAX + DATA_TABLES_MAX];
+    size_t table_bytes = (size_t)(dot - text);
+    size_t column_bytes = bytes - table_bytes - 1;
+    uint32_t index = 0;
+    while (index < parse->tables_count && !parse_is(parse->tables[index].name, text, table_bytes)) {
+        names[index] = parse->tables[index].name;
+        index++;
+    }
+    if (index == parse->tables_count) {
+        parse__unknown(parse, text, bytes, "`data` has no table of this name", text, table_bytes,
+                       names, index);
+        return false;
+    }
+    const struct data_table *table = &parse->tables[index];
+    for (uint32_t column = 0; column < table->columns_count; column++) {
+        names[column] = table->columns[column].name;
+        if (parse_is(names[column], dot + 1, column_bytes)) {
+            *operand = (struct operand){.source = OPERAND_DATA,
+                                        .type = table->columns[column].type,
+                                        .index = index,
+                                        .column = column};
+            parse->tables_used |= UINT32_C(1) << index;
+            return true;
+        }
+    }
+    if (table->columns_count > 0) { /* 0: its file could not be read, which has been said */
+        parse__unknown(parse, text, bytes, "the table has no column of this name", dot + 1,
+                       column_bytes, names, table->columns_count);
+    }
+    return false;
 }

@@ -99,6 +99,7 @@ static void parse__check_stages(struct reader *reader, bool wrong, struct scenar
 {
     uint32_t with_rate = 0;
     uint32_t most = 0;
+    double rates_per_s = 0;
     bool counted = false;
     for (uint32_t i = 0; i < load->stages_count; i++) {
         const struct scenario_stage *stage = &load->stages[i];
@@ -106,6 +107,7 @@ static void parse__check_stages(struct reader *reader, bool wrong, struct scenar
         counted = counted || stage->has_connections;
         most = stage->connections_from > most ? stage->connections_from : most;
         most = stage->connections_to > most ? stage->connections_to : most;
+        rates_per_s += stage->rate_from_per_s + stage->rate_to_per_s;
     }
     if (with_rate != 0 && load->has_rate) {
         reader_mistake(reader, "the stages have rates, and `%s` says another",
@@ -115,6 +117,9 @@ static void parse__check_stages(struct reader *reader, bool wrong, struct scenar
                        "%" PRIu32 " of %" PRIu32 " stages have a rate: give all of them "
                        "one, or none (`rate` then holds for all, or the loop is closed)",
                        with_rate, load->stages_count);
+    }
+    if (with_rate != 0 && rates_per_s <= 0 && !wrong) {
+        reader_mistake(reader, "expected a rate above 0 in one of the stages, found none");
     }
     if (counted && !load->has_connections) {
         load->connections = load->stages[0].has_connections ? load->stages[0].connections_from : 0;
@@ -167,15 +172,32 @@ static void parse__exclude(struct reader *reader, const cJSON *json, const char 
     }
 }
 
+/* A rate that must not be 0, because nothing would ever happen, or (bounds) be bounded. */
+static bool parse__rate(struct reader *reader, const cJSON *json, const char *key, double *per_s)
+{
+    double given_per_s = 0;
+    if (!reader_rate(reader, json, key, &given_per_s)) {
+        return false;
+    }
+    if (given_per_s <= 0) {
+        size_t place = reader_enter(reader, key);
+        reader_expected(reader, reader_get(json, key), "a rate above 0");
+        reader_leave(reader, place);
+        return false;
+    }
+    *per_s = given_per_s;
+    return true;
+}
+
 static void parse__rates(struct reader *reader, const cJSON *json, struct scenario_load *load)
 {
-    load->has_rate = reader_rate(reader, json, "rate", &load->rate_per_s);
+    load->has_rate = parse__rate(reader, json, "rate", &load->rate_per_s);
     if (reader_get(json, "rate_per_connection") != NULL) {
         parse__exclude(reader, json, "rate_per_connection", "rate");
         load->per_connection = true;
-        load->has_rate = reader_rate(reader, json, "rate_per_connection", &load->rate_per_s);
+        load->has_rate = parse__rate(reader, json, "rate_per_connection", &load->rate_per_s);
     }
-    reader_rate(reader, json, "max_catch_up_rate", &load->catch_up_max_per_s);
+    parse__rate(reader, json, "max_catch_up_rate", &load->catch_up_max_per_s);
     const cJSON *stages = reader_get(json, "stages");
     if (stages == NULL) {
         return;
@@ -225,7 +247,7 @@ void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *
     }
     load->has_connections =
         reader_u32(reader, json, "connections", 1, PARSE_CONNECTIONS_MAX, &load->connections);
-    reader_rate(reader, json, "connect_rate", &load->connect_rate_per_s);
+    parse__rate(reader, json, "connect_rate", &load->connect_rate_per_s);
     reader_duration(reader, json, "connect_timeout", NS_PER_MS, PARSE_DAY_NS,
                     &load->connect_timeout_ns);
     reader_duration(reader, json, "duration", NS_PER_MS, PARSE_DURATION_NS_MAX, &load->duration_ns);

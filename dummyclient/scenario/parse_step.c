@@ -26,6 +26,19 @@ void parse_needs_link(struct parse *parse, bool sends)
     }
 }
 
+static void parse__check_delimiter(struct parse *parse, const uint8_t *bytes, uint32_t bytes_count,
+                                   const char *of)
+{
+    const struct framing *framing = parse->framing;
+    size_t found = frame_find_delimiter(framing, bytes, bytes_count);
+    if (found < bytes_count) {
+        reader_mistake(&parse->reader,
+                       "expected a body without the delimiter, which the framing adds; found it "
+                       "at byte %zu%s",
+                       found, of);
+    }
+}
+
 /* Can the framing carry whatever the body becomes? */
 static void parse__check_body(struct parse *parse, const struct body *body)
 {
@@ -45,16 +58,17 @@ static void parse__check_body(struct parse *parse, const struct body *body)
                            found);
         }
     }
-    if (framing->type != FRAMING_DELIMITER || body->type != BODY_CONSTANT) {
+    if (framing->type != FRAMING_DELIMITER) {
         return;
     }
-    for (uint32_t i = 0; i + framing->delimiter_bytes <= body->bytes_min; i++) {
-        if (memcmp(body->bytes + i, framing->delimiter, framing->delimiter_bytes) == 0) {
-            reader_mistake(&parse->reader,
-                           "expected a body without the delimiter, which the framing adds; found "
-                           "it at byte %" PRIu32,
-                           i);
-            return;
+    if (body->type == BODY_CONSTANT) {
+        parse__check_delimiter(parse, body->bytes, body->bytes_min, "");
+    }
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        const struct value *value = &body->parts[i].value;
+        if (body->parts[i].form == PART_TEXT && value->left.source == OPERAND_TEXT) {
+            parse__check_delimiter(parse, value->left.bytes, value->left.bytes_count,
+                                   " of a text beside ${...}");
         }
     }
 }
@@ -163,7 +177,15 @@ static struct step *parse__step(struct parse *parse, const cJSON *json)
 {
     struct reader *reader = &parse->reader;
     const char *keys[PARSE_KINDS_COUNT + 1] = {NULL};
-    if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
+    int count = cJSON_IsObject(json) ? cJSON_GetArraySize(json) : 0;
+    if (count > 1) {
+        reader_mistake(reader,
+                       "expected an object with one step, found `%.32s` and `%.32s` in one: "
+                       "give each step an object of its own",
+                       json->child->string, json->child->next->string);
+        return NULL;
+    }
+    if (count != 1) {
         reader_expected(reader, json,
                         "an object with one step, such as { \"think\": \"1s\" } or { "
                         "\"request\": ... }");

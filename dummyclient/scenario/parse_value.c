@@ -38,15 +38,10 @@ bool parse_name_valid(const char *name)
     return valid;
 }
 
-static bool parse__is(const char *name, const char *text, size_t bytes)
-{
-    return strlen(name) == bytes && memcmp(name, text, bytes) == 0;
-}
-
 static struct parse_variable *parse__find_name(struct parse *parse, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < parse->names_count; i++) {
-        if (parse__is(parse->names[i].name, name, bytes)) {
+        if (parse_is(parse->names[i].name, name, bytes)) {
             return &parse->names[i];
         }
     }
@@ -157,41 +152,6 @@ static bool parse__random(const char *arguments, size_t bytes, struct operand *o
     return true;
 }
 
-static bool parse__cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
-                        struct operand *operand)
-{
-    struct reader *reader = &parse->reader;
-    size_t table_bytes = (size_t)(dot - text);
-    size_t column_bytes = bytes - table_bytes - 1;
-    uint32_t index = 0;
-    while (index < parse->tables_count &&
-           !parse__is(parse->tables[index].name, text, table_bytes)) {
-        index++;
-    }
-    if (index == parse->tables_count) {
-        reader_mistake(reader, "`${%.*s}`: `data` has no table of this name", (int)bytes, text);
-        return false;
-    }
-    const struct data_table *table = &parse->tables[index];
-    for (uint32_t column = 0; column < table->columns_count; column++) {
-        if (parse__is(table->columns[column].name, dot + 1, column_bytes)) {
-            *operand = (struct operand){.source = OPERAND_DATA,
-                                        .type = table->columns[column].type,
-                                        .index = index,
-                                        .column = column};
-            parse->tables_used |= UINT32_C(1) << index;
-            return true;
-        }
-    }
-    if (table->columns_count > 0) { /* 0: its file could not be read, which has been said */
-        reader_mistake(reader,
-                       "`${%.*s}`: the table has no column of this name; its first is "
-                       "`%s`",
-                       (int)bytes, text, table->columns[0].name);
-    }
-    return false;
-}
-
 static bool parse__variable(struct parse *parse, const struct parse_variable *variable,
                             struct operand *operand)
 {
@@ -210,7 +170,7 @@ static bool parse__set_variable(struct parse *parse, const char *text, size_t by
 {
     for (uint32_t i = 0; i < parse->variables_count; i++) {
         const struct scenario_variable *variable = &parse->variables[i];
-        if (parse__is(variable->name, text, bytes)) {
+        if (parse_is(variable->name, text, bytes)) {
             parse->variables_used |= i < 64 ? UINT64_C(1) << i : 0;
             *operand = (struct operand){.source = OPERAND_TEXT,
                                         .type = VALUE_TEXT,
@@ -242,14 +202,14 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
     }
     for (size_t i = 0; i < PARSE_BUILTIN_COUNT; i++) {
         if (parse__builtin[i].source != OPERAND_RANDOM &&
-            parse__is(parse__builtin[i].name, text, bytes)) {
+            parse_is(parse__builtin[i].name, text, bytes)) {
             *operand = (struct operand){.source = parse__builtin[i].source, .type = VALUE_U64};
             return true;
         }
     }
     const char *dot = memchr(text, '.', bytes);
     if (dot != NULL) {
-        return parse__cell(parse, text, bytes, dot, operand);
+        return parse_cell(parse, text, bytes, dot, operand);
     }
     const struct parse_variable *variable = parse__find_name(parse, text, bytes);
     if (variable != NULL) {

@@ -27,7 +27,7 @@ static void program__check_tables(const struct scenario *scenario, struct mistak
             table->when_out == DATA_ERROR && table->rows_count < connections) {
             mistakes_tell(mistakes, scenario->path,
                           "`data.%s`: expected a row for each of %" PRIu32
-                          " connections, found %" PRIu32 " rows; add rows, or say \"when_out\": "
+                          " connections, found %" PRIu32 "; add rows, or say \"when_out\": "
                           "\"wrap\" or \"stop\"",
                           table->name, connections, table->rows_count);
         }

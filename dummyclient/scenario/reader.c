@@ -129,13 +129,28 @@ static bool reader__knows(const char *const *keys, const char *key)
     return false;
 }
 
-static void reader__unknown_key(struct reader *reader, const char *key, const char *const *keys)
+/* The document is told to be wrong already and will not be played: in it the key is put right, so
+ * that what stands below it is checked, and is not missed. */
+static void reader__correct_key(const cJSON *json, cJSON *member, const char *key)
+{
+    size_t bytes = strlen(key) + 1;
+    char *copy = cJSON_GetObjectItemCaseSensitive(json, key) == NULL ? cJSON_malloc(bytes) : NULL;
+    if (copy != NULL) {
+        memcpy(copy, key, bytes);
+        cJSON_free(member->string);
+        member->string = copy;
+    }
+}
+
+static void reader__unknown_key(struct reader *reader, const cJSON *json, cJSON *member,
+                                const char *const *keys)
 {
     char shown[64];
-    snprintf(shown, sizeof(shown), "%s", key);
+    snprintf(shown, sizeof(shown), "%s", member->string);
     size_t place = reader_enter(reader, shown);
-    const char *nearest = reader__nearest(key, keys);
+    const char *nearest = reader__nearest(member->string, keys);
     if (nearest != NULL) {
+        reader__correct_key(json, member, nearest);
         reader_mistake(reader, "unknown key; did you mean `%s`?", nearest);
     } else {
         char known[512] = "";
@@ -157,7 +172,7 @@ bool reader_object(struct reader *reader, const cJSON *json, const char *const *
         return false;
     }
     int count = 0;
-    const cJSON *member = NULL;
+    cJSON *member = NULL;
     cJSON_ArrayForEach(member, json)
     {
         if (++count > READER_KEYS_MAX) {
@@ -172,7 +187,7 @@ bool reader_object(struct reader *reader, const cJSON *json, const char *const *
             reader_mistake(reader, "expected this key once, found it again");
             reader_leave(reader, place);
         } else if (keys != NULL && !reader__knows(keys, member->string)) {
-            reader__unknown_key(reader, member->string, keys);
+            reader__unknown_key(reader, json, member, keys);
         }
     }
     return true;

@@ -41,7 +41,8 @@ void reader_finish(struct reader *reader);
 
 /* True when json is an object, each key stands in it once and all of them are in keys (NULL at
  * the end; keys itself NULL: any key). Reports otherwise; a wrong key does not make it false, so
- * that what stands beside it is still checked. */
+ * that what stands beside it is still checked, and one that is nearly right is from then on read
+ * as the right one. */
 bool reader_object(struct reader *reader, const cJSON *json, const char *const *keys);
 /* The member, or NULL. */
 const cJSON *reader_get(const cJSON *object, const char *key);

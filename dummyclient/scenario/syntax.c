@@ -298,6 +298,11 @@ bool syntax_check(const char *text, size_t bytes, struct syntax_place *place, st
         syntax.begin += 3;
         syntax.at += 3;
     }
+    if (bytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
+        error_set(error, "expected text in UTF-8, found UTF-16: save the file as UTF-8");
+        syntax__locate(&syntax, place);
+        return false;
+    }
     bool valid = syntax__value(&syntax);
     if (valid) {
         syntax__skip_space(&syntax);

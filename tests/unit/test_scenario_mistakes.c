@@ -68,6 +68,14 @@ static void test_load(void **state)
          ": `load.rate`: expected a rate with its unit, such as '2000/s' or '90/m', found '2000'"},
         {"'rate': '5/s', 'stages': [ { 'duration': '1s', 'rate': '1/s' } ]",
          ": `load.stages`: the stages have rates, and `load.rate` says another"},
+        {"'rate': '0/s'", ": `load.rate`: expected a rate above 0, found '0/s'"},
+        {"'rate_per_connection': '0/s'",
+         ": `load.rate_per_connection`: expected a rate above 0, found '0/s'"},
+        {"'connect_rate': '0/s'", ": `load.connect_rate`: expected a rate above 0, found '0/s'"},
+        {"'rate': '5/s', 'max_catch_up_rate': '0/s'",
+         ": `load.max_catch_up_rate`: expected a rate above 0, found '0/s'"},
+        {"'stages': [ { 'duration': '1s', 'rate': '0/s' } ]",
+         ": `load.stages`: expected a rate above 0 in one of the stages, found none"},
         {"'stages': []", ": `load.stages`: expected an array of 1 to 1000 stages, found an array "
                          "of 0"},
         {"'stages': [ { 'duration': '1s' } ]",
@@ -148,11 +156,18 @@ static void test_all_mistakes_are_told_at_once(void **state)
     static const char text[] = "{ \"nam\": 1, \"load\": { \"rate\": 5 }, \"behaviors\": [ { "
                                "\"loop\": [ { \"think\": 1 }, { \"sned\": {} } ] } ] }";
     load(text, sizeof text - 1);
-    assert_int_equal(told.count, 4);
-    assert_non_null(strstr(told.lines[0], "`nam`"));
-    assert_non_null(strstr(told.lines[1], "`load.rate`"));
-    assert_non_null(strstr(told.lines[2], "`behaviors[0].loop[0].think`"));
-    assert_non_null(strstr(told.lines[3], "`behaviors[0].loop[1].sned`"));
+    static const char *const places[] = {
+        "`nam`: unknown key; did you mean `name`?",
+        "`name`: expected a text, found 1", /* what stands there is looked at all the same */
+        "`load.rate`",
+        "`behaviors[0].loop[0].think`",
+        "`behaviors[0].loop[1].sned`: unknown key; did you mean `send`?",
+        "`behaviors[0].loop[1].send.id`",
+    };
+    assert_int_equal(told.count, COUNT(places));
+    for (size_t i = 0; i < COUNT(places); i++) {
+        assert_non_null(strstr(told.lines[i], places[i]));
+    }
 }
 
 static void test_more_than_twenty_mistakes_are_counted(void **state)

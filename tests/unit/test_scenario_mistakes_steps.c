@@ -8,7 +8,11 @@ static void test_steps(void **state)
     static const struct mistake mistakes[] = {
         {"{}", "[0]`: expected an object with one step, such as { 'think': '1s' } or { 'request': "
                "... }, found an object"},
-        {"{ 'requset': {} }", "[0].requset`: unknown key; did you mean `request`?"},
+        {"{ 'requset': { 'send': { 'id': 1 } } }",
+         "[0].requset`: unknown key; did you mean `request`?"},
+        {"{ 'send': { 'id': 1 }, 'think': '1s' }",
+         "[0]`: expected an object with one step, found `send` and `think` in one: give each step "
+         "an object of its own"},
         {"{ 'zzzzzz': 'x' }",
          "[0].zzzzzz`: unknown key; the keys here are `send`, `expect`, `request`, `think`, "
          "`repeat`, `choose`, `if`, `set`, `barrier`, `disconnect`, `reconnect`, `expect_close`, "
@@ -187,7 +191,7 @@ static void test_bodies(void **state)
         {"{ 'text': '${conn + 1 + 2}' }",
          ".text`: expected one operation in `${conn + 1 + 2}`, found more: use `set`"},
         {"{ 'text': '${users.name}' }",
-         ".text`: `${users.name}`: `data` has no table of this name"},
+         ".text`: `${users.name}`: `data` has no table of this name; there is none"},
         {"{ 'fields': [ { 'u8': 256 } ] }",
          ".fields[0].u8`: expected a whole number that fits into u8, found 256"},
         {"{ 'fields': [ { 'i16': -32769 } ] }",
@@ -238,6 +242,10 @@ static void test_framing_and_steps_must_agree(void **state)
                 "{ 'send': { 'body': { 'text': 'PING\\r\\n' } } }",
                 "[0].send.body`: expected a body without the delimiter, which the framing adds; "
                 "found it at byte 4");
+    check_steps("'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },",
+                "{ 'send': { 'body': { 'text': 'PING ${conn}\\r\\nPING' } } }",
+                "[0].send.body`: expected a body without the delimiter, which the framing adds; "
+                "found it at byte 0 of a text beside ${...}");
     check_steps("'framing': { 'type': 'delimiter', 'delimiter': 'end' },",
                 "{ 'send': { 'body': { 'random': { 'bytes': 8 } } } }",
                 "[0].send.body.random`: random bodies are letters a-z under this framing, and its "

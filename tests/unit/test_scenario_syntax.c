@@ -26,6 +26,7 @@ static void test_mistakes_have_a_line_and_a_column(void **state)
     (void)state;
     static const struct text texts[] = {
         {"", 1, 1, "expected a value, found the end of the file"},
+        {"\xff\xfe{", 1, 1, "expected text in UTF-8, found UTF-16: save the file as UTF-8"},
         {" \n", 2, 1, "expected a value, found the end of the file"},
         {"{", 1, 2, "expected a key in double quotes, found the end of the file"},
         {"{\n  \"a\": 1\n  \"b\": 2\n}", 3, 3, "expected `,` or `}`, found `\"`"},

@@ -63,12 +63,14 @@ static void test_rows_in_turn(void **state)
     pass_says(11 * MS, "ann:1");
 }
 
-static char refusal[512];
+static struct error told;
 
-static void refuse(void *context, const char *line)
+static void keep(void *context, const char *line)
 {
     (void)context;
-    snprintf(refusal, sizeof refusal, "%s", line);
+    if (told.text[0] == '\0') {
+        snprintf(told.text, sizeof told.text, "%s", line);
+    }
 }
 
 static void test_one_row_per_connection(void **state)
@@ -82,16 +84,17 @@ static void test_one_row_per_connection(void **state)
     pass_says(11 * MS, "bob:2");
     bench_close(NULL);
     /* Not enough rows is known before anything connects. */
-    struct mistakes mistakes = {.report = refuse};
+    struct mistakes mistakes = {.report = keep};
     struct scenario *scenario = bench_load("{ 'data': { 'users': { 'file': 'test_vm_data.csv', "
                                            "'pick': 'unique' } }, 'load': { 'connections': 3 }, "
                                            "'behaviors': [ { 'loop': [ " SAY("${users.name}") " ] "
                                                                                               "} ] "
                                                                                               "}");
     assert_non_null(scenario);
+    told.text[0] = '\0';
     program_check(scenario, &mistakes);
     assert_int_equal(mistakes.count, 1);
-    assert_non_null(strstr(refusal, "a row for each of 3 connections, found 2"));
+    assert_non_null(strstr(told.text, "a row for each of 3 connections, found 2"));
     scenario_destroy(scenario);
 }
 
@@ -193,16 +196,6 @@ static void test_numbers_in_columns(void **state)
     pass_says(11 * MS, "bob:7"); /* and is not poor */
 }
 
-static struct error told;
-
-static void keep(void *context, const char *line)
-{
-    (void)context;
-    if (told.text[0] == '\0') {
-        snprintf(told.text, sizeof told.text, "%s", line);
-    }
-}
-
 static void assert_refused(const char *table, const char *says)
 {
     static const char text[] = "{ \"data\": { \"t\": { \"file\": \"test_vm_data.csv\" } }, "
@@ -218,6 +211,31 @@ static void assert_refused(const char *table, const char *says)
     assert_non_null(strstr(told.text, "`data.t.file`"));
     if (strstr(told.text, says) == NULL) {
         fail_msg("\"%s\" does not say \"%s\"", told.text, says);
+    }
+}
+
+static void test_misspelled_names_are_told_with_the_right_ones(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"${user.name}", "`${user.name}`: `data` has no table of this name; did you mean `users`?"},
+        {"${u.name}", "`${u.name}`: `data` has no table of this name; there is `users`"},
+        {"${users.nmae}", "no column of this name; did you mean `name`?"},
+        {"${users.gold}", "no column of this name; there is `name`, `n`"},
+    };
+    write_table("name,n\nann,1\n");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char text[256];
+        snprintf(
+            text, sizeof text,
+            "{ \"data\": { \"users\": { \"file\": \"test_vm_data.csv\" } }, \"behaviors\": [ { "
+            "\"loop\": [ { \"send\": { \"id\": 1, \"body\": { \"text\": \"%s\" } } } ] } ] }",
+            texts[i][0]);
+        told.text[0] = '\0';
+        assert_null(scenario_read("x.json", text, strlen(text), NULL, 0, keep, NULL));
+        if (strstr(told.text, texts[i][1]) == NULL) {
+            fail_msg("\"%s\" does not say \"%s\"", told.text, texts[i][1]);
+        }
     }
 }
 
@@ -247,6 +265,7 @@ int main(void)
         TEST(test_every_lane_plays_its_last_row),
         TEST(test_running_out_can_fail_the_run),
         TEST(test_numbers_in_columns),
+        TEST(test_misspelled_names_are_told_with_the_right_ones),
         TEST(test_broken_tables_say_where),
     };
     return cmocka_run_group_tests_name("vm data", tests, NULL, NULL);
