@@ -62,7 +62,9 @@ static void parse__delimiter(struct reader *reader, const cJSON *json, struct fr
         }
     } else if (cJSON_IsObject(json)) {
         size_t wrong = 0;
-        if (!reader_object(reader, json, keys) || !reader_text(reader, json, "hex", &hex)) {
+        if (!reader_object(reader, json, keys) ||
+            reader_require(reader, json, "hex", "pairs of hexadecimal digits") == NULL ||
+            !reader_text(reader, json, "hex", &hex)) {
             return;
         }
         if (strlen(hex) > 4 * sizeof(bytes)) {
@@ -101,12 +103,19 @@ static void parse__framing_delimiter(struct reader *reader, const cJSON *json,
 void parse_framing(struct reader *reader, const cJSON *json, struct framing *framing)
 {
     static const char *const types[] = {"length", "delimiter", "fixed", "raw", NULL};
+    static const char *const all_keys[] = {
+        "type",         "size_bytes", "size_offset",          "id_bytes",        "id_offset",
+        "header_bytes", "byte_order", "size_includes_header", "frame_bytes_max", "delimiter",
+        "bytes",        NULL};
     static const char *const fixed_keys[] = {"type", "bytes", NULL};
     static const char *const raw_keys[] = {"type", NULL};
     uint32_t type = 0;
     if (!cJSON_IsObject(json)) {
         reader_expected(reader, json, "an object");
         return;
+    }
+    if (reader_get(json, "type") == NULL) {
+        reader_object(reader, json, all_keys); /* misspelled, perhaps */
     }
     if (reader_require(reader, json, "type", "\"length\", \"delimiter\", \"fixed\" or \"raw\"") ==
             NULL ||

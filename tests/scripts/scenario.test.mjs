@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(new URL('../../scripts/package.json', import.meta.url));
 const Ajv = require('ajv/dist/2020').default;
 const folder = fileURLToPath(new URL('../../scenarios/', import.meta.url));
+const client = fileURLToPath(new URL('../../dummyclient/scenario/', import.meta.url));
 const read = (name) => JSON.parse(readFileSync(folder + name, 'utf8'));
 const schema = read('scenario.schema.json');
 const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false,
@@ -60,6 +61,34 @@ test('mistakes are mistakes to the schema, too', () => {
     const scenario = read('echo.json');
     change(scenario);
     assert.ok(!validate(scenario), `accepted: ${change}`);
+  }
+});
+
+/** Every name of a property in the schema, and every word of its enums and constants. */
+function wordsOf(node, words = { keys: new Set(), values: new Set() }) {
+  if (!node || typeof node !== 'object') return words;
+  Object.keys(node.properties ?? {}).forEach((key) => words.keys.add(key));
+  [...(node.enum ?? []), node.const].filter((value) => typeof value === 'string')
+    .forEach((value) => words.values.add(value));
+  Object.values(node).forEach((value) => wordsOf(value, words));
+  return words;
+}
+
+test('the client, the schema and the README know the same words', () => {
+  const sources = readdirSync(client).filter((file) => file.endsWith('.c'))
+    .map((file) => readFileSync(client + file, 'utf8')).join('');
+  const listed = (pattern) => [...sources.matchAll(pattern)]
+    .flatMap(([, list]) => [...list.matchAll(/"([^"]+)"/g)].map(([, word]) => word));
+  const words = wordsOf(schema);
+  const keys = new Set([...listed(/\*const \w*keys\[\] = \{([^}]*)\}/g),
+    ...listed(/ parse__kinds\[\] = \{([\s\S]*?)\};/g)]);
+  assert.ok(keys.size > 60, `${keys.size} keys found in the client`);
+  for (const key of keys) assert.ok(words.keys.has(key), `the schema does not know ${key}`);
+  const text = readFileSync(`${folder}README.md`, 'utf8');
+  for (const word of [...words.keys, ...words.values]) {
+    if (/^[uif](8|16|32|64)(le|be)?$/.test(word)) continue; /* "`u8` to `u64`, with `le` or `be`" */
+    assert.match(text, new RegExp(`[\`"\\s{]${word.replace('$', '\\$')}[\`"\\s}]`),
+      `README.md: ${word}`);
   }
 });
 

@@ -139,6 +139,8 @@ static void test_framing(void **state)
         {"{ 'type': 'delimiter', 'delimiter': '' }",
          ": `framing.delimiter`: expected 1 to 16 bytes as a text such as '\\r\\n', or { 'hex': "
          "'0d0a' }, found ''"},
+        {"{ 'type': 'delimiter', 'delimiter': {} }",
+         ": `framing.delimiter.hex`: expected pairs of hexadecimal digits, found nothing"},
         {"{ 'type': 'raw', 'bytes': 4 }",
          ": `framing.bytes`: unknown key; the keys here are `type`"},
         {"{ 'type': 'fixed' }",
