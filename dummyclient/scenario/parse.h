@@ -48,12 +48,16 @@ struct parse {
     uint32_t words_count;
     uint32_t tables_used; /* bit n */
     uint32_t nesting;
+    uint32_t barriers_of_setup; /* bit n */
+    uint32_t barriers_of_loop;  /* and of teardown */
     bool in_setup;
     struct parse_flow flow;
     /* Over all behaviors. */
     uint32_t requests_count; /* for default names */
     const char *barriers[TREE_BARRIERS_MAX];
     uint32_t barriers_count;
+    uint32_t barriers_before_loops; /* bit n: some behavior comes to it in setup */
+    uint32_t barriers_within_loops; /* bit n: some behavior comes to it later alone */
     const char *marks[TREE_MARKS_MAX];
     uint32_t marks_count;
 };
@@ -123,6 +127,8 @@ void parse_disconnect(struct parse *parse, const cJSON *json, struct step *step)
 void parse_reconnect(struct parse *parse, const cJSON *json, struct step *step);
 void parse_expect_close(struct parse *parse, const cJSON *json, struct step *step);
 void parse_barrier(struct parse *parse, const cJSON *json, struct step *step);
+/* The behavior has been read: can those whom it waits for at its barriers come to them? */
+void parse_check_barriers(struct parse *parse);
 void parse_at(struct parse *parse, const cJSON *json, struct step *step);
 void parse_receive(struct parse *parse, const cJSON *json, struct step *step);
 void parse_mark(struct parse *parse, const cJSON *json, struct step *step);

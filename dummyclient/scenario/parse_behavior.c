@@ -241,6 +241,7 @@ void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
     parse->tables_used = 0;
     parse__collect_names(parse, json);
     parse__phases(parse, json, behavior);
+    parse_check_barriers(parse);
     parse__connect(parse, json, behavior);
     if (reader_get(json, "on_push") != NULL) {
         size_t place = reader_enter(reader, "on_push");

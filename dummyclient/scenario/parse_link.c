@@ -102,21 +102,22 @@ void parse_expect_close(struct parse *parse, const cJSON *json, struct step *ste
     }
 }
 
-/* A name among those of the same kind; false when there are too many, which is reported. */
-static bool parse__add_name(struct parse *parse, const char *name, const char **names,
-                            uint32_t *count, uint32_t count_max)
+/* The place of a name among those of the same kind; count_max when there are too many, which is
+ * reported. */
+static uint32_t parse__add_name(struct parse *parse, const char *name, const char **names,
+                                uint32_t *count, uint32_t count_max)
 {
     for (uint32_t i = 0; i < *count; i++) {
         if (strcmp(names[i], name) == 0) {
-            return true;
+            return i;
         }
     }
     if (*count == count_max) {
         reader_mistake(&parse->reader, "expected at most %u names, found more", count_max);
-        return false;
+        return count_max;
     }
-    names[(*count)++] = name;
-    return true;
+    names[*count] = name;
+    return (*count)++;
 }
 
 /* A short text; NULL when it is none. */
@@ -147,10 +148,31 @@ void parse_barrier(struct parse *parse, const cJSON *json, struct step *step)
         step->name = parse__short_text(parse, name);
     }
     if (step->name != NULL) {
-        parse__add_name(parse, step->name, parse->barriers, &parse->barriers_count,
-                        TREE_BARRIERS_MAX);
+        uint32_t index = parse__add_name(parse, step->name, parse->barriers, &parse->barriers_count,
+                                         TREE_BARRIERS_MAX);
+        uint32_t *barriers = parse->in_setup ? &parse->barriers_of_setup : &parse->barriers_of_loop;
+        *barriers |= index < TREE_BARRIERS_MAX ? UINT32_C(1) << index : 0;
     }
     reader_leave(reader, place);
+}
+
+void parse_check_barriers(struct parse *parse)
+{
+    parse->barriers_before_loops |= parse->barriers_of_setup;
+    parse->barriers_within_loops |= parse->barriers_of_loop & ~parse->barriers_of_setup;
+    uint32_t apart = parse->barriers_before_loops & parse->barriers_within_loops &
+                     (parse->barriers_of_setup | parse->barriers_of_loop);
+    for (uint32_t i = 0; i < parse->barriers_count; i++) {
+        if ((apart >> i & 1) != 0) {
+            reader_mistake(&parse->reader,
+                           "the barrier \"%s\" stands in the `setup` of one behavior and in the "
+                           "`loop` or `teardown` of another, which begin when every setup is done: "
+                           "give them barriers of their own",
+                           parse->barriers[i]);
+        }
+    }
+    parse->barriers_of_setup = 0;
+    parse->barriers_of_loop = 0;
 }
 
 void parse_at(struct parse *parse, const cJSON *json, struct step *step)

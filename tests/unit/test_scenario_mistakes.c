@@ -33,6 +33,12 @@ static void test_document(void **state)
         {"{ 'behaviors': [ { 'on_disconnect': 'stopp' } ] }",
          ": `behaviors[0].on_disconnect`: expected 'stop' or 'reconnect', found 'stopp'; did you "
          "mean 'stop'?"},
+        {"{ 'behaviors': [ { 'setup': [ { 'barrier': 'in' } ] }, { 'loop': [ { 'barrier': 'in' } ] "
+         "} "
+         "] }",
+         ": `behaviors[1]`: the barrier 'in' stands in the `setup` of one behavior and in the "
+         "`loop` or `teardown` of another, which begin when every setup is done: give them "
+         "barriers of their own"},
         {"{ 'behaviors': [ null ] }", ": `behaviors[0]`: expected an object, found null"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
@@ -127,6 +133,7 @@ static void test_framing(void **state)
 {
     (void)state;
     static const struct mistake mistakes[] = {
+        {"{ 'tpye': 'raw' }", ": `framing.tpye`: unknown key; did you mean `type`?"},
         {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed' or 'raw', found nothing"},
         {"{ 'type': 'lenght' }", ": `framing.type`: expected 'length', 'delimiter', 'fixed' or "
                                  "'raw', found 'lenght'; did you mean 'length'?"},
