@@ -1,6 +1,5 @@
 // scripts/record: a capture of clients talking to a server, as a scenario that replays them.
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { fileWriteWhole } from './lib/file.mjs';
 import { commandRun, Failure } from './lib/process.mjs';
@@ -68,8 +67,8 @@ commandRun('scripts/record', async (argv) => {
     return 0;
   }
   const given = argumentsRead(argv);
-  if (!fs.existsSync(given.capture)) throw new Failure(`${given.capture}: there is no such file`);
-  const recorded = sessionsOf(await segmentsRead(given.capture), given.port);
+  const { segments, notes } = await segmentsRead(given.capture);
+  const recorded = sessionsOf(segments, given.port);
   const sessions = recorded.sessions.slice(0, given.sessions);
   const framing = given.framing === 'guess' ? framingGuess(sessions) : given.framing;
   const name = path.basename(given.out).replace(/\.json$/, '');
@@ -80,6 +79,6 @@ commandRun('scripts/record', async (argv) => {
   console.log(`${given.out}: ${sessions.length} sessions with port ${recorded.port}` +
     `${left > 0 ? ` (${left} more were left out)` : ''}, ${framing.type} framing, replies: ` +
     given.replies);
-  for (const note of recorded.notes) console.log(`  note: ${note}`);
+  for (const note of [...notes, ...recorded.notes]) console.log(`  note: ${note}`);
   return 0;
 });

@@ -212,6 +212,20 @@ test('another answer than the recorded one is a mismatch when it is verified',
     }
   });
 
+test('of a capture that is cut short, what is whole is used', { skip: toolMissing }, (t) => {
+  const capture = new Capture();
+  const one = sessionIn(capture, 43000, 0);
+  one.say('client', 10, 'HELO\r\n');
+  one.say('server', 20, '250 hello\r\n');
+  const file = path.join(folderFor(t), 'cut.pcap');
+  capture.write(file);
+  fs.truncateSync(file, fs.statSync(file).size - 5);
+  const made = record(t, file);
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stdout, /note: the capture is cut short/);
+  assert.match(JSON.stringify(made.scenario.behaviors), /HELO/);
+});
+
 test('what cannot be recorded is said', { skip: toolMissing }, (t) => {
   const folder = folderFor(t);
   const empty = path.join(folder, 'empty.pcap');
@@ -219,6 +233,12 @@ test('what cannot be recorded is said', { skip: toolMissing }, (t) => {
   assert.match(record(t, empty).stderr, /no connection begins in this capture/);
   assert.equal(record(t, empty).status, 1);
   assert.match(record(t, path.join(folder, 'no.pcap')).stderr, /no such file/);
+  const blank = path.join(folder, 'blank.pcap');
+  fs.writeFileSync(blank, '');
+  assert.match(record(t, blank).stderr, /this file is empty/);
+  fs.writeFileSync(blank, '{ "behaviors": [] }');
+  assert.match(record(t, blank).stderr, /this is JSON; expected a capture/);
+  assert.match(record(t, folder).stderr, /this is no file/);
   const junk = path.join(folder, 'junk.pcap');
   fs.writeFileSync(junk, 'this is no capture');
   assert.match(record(t, junk).stderr, /tshark could not read/);

@@ -1,5 +1,6 @@
 // A capture file as TCP segments, read by tshark.
 
+import fs from 'node:fs';
 import { spawn } from 'node:child_process';
 import { Failure } from '../process.mjs';
 
@@ -30,8 +31,23 @@ export function segmentOf(line) {
   };
 }
 
-/** All TCP segments of the file, in the order of the capture. */
+/** tshark takes some texts for captures and finds nothing in them. */
+function captureDemand(file) {
+  if (!fs.existsSync(file)) throw new Failure(`${file}: there is no such file`);
+  if (!fs.statSync(file).isFile()) throw new Failure(`${file}: this is no file`);
+  const begin = Buffer.alloc(1);
+  const descriptor = fs.openSync(file, 'r');
+  const count = fs.readSync(descriptor, begin);
+  fs.closeSync(descriptor);
+  if (count === 0) throw new Failure(`${file}: this file is empty`);
+  if ('{['.includes(begin.toString('latin1'))) {
+    throw new Failure(`${file}: this is JSON; expected a capture (pcap, pcapng)`);
+  }
+}
+
+/** All TCP segments of the file, in the order of the capture, and what is to be said about it. */
 export function segmentsRead(file) {
+  captureDemand(file);
   const args = ['-r', file, '-Y', 'tcp', '-T', 'fields', '-o', 'tcp.relative_sequence_numbers:TRUE',
     ...FIELDS.flatMap((field) => ['-e', field])];
   return new Promise((resolve, reject) => {
@@ -48,7 +64,10 @@ export function segmentsRead(file) {
     program.on('error', () => reject(new Failure('tshark is not installed (scripts/setup ' +
       '--for record installs it)')));
     program.on('close', (code) => {
-      if (code === 0) resolve(segments);
+      // Of a capture that was copied while it was written, what is whole is used.
+      const cut = /cut short/.test(complaint);
+      const notes = cut ? ['the capture is cut short: its last packet was left out'] : [];
+      if (code === 0 || (cut && segments.length > 0)) resolve({ segments, notes });
       else reject(new Failure(`tshark could not read ${file}: ` +
         complaint.trim().split('\n').pop()));
     });
