@@ -2,6 +2,8 @@
 #define BENCH_NAME "test_vm_inbox"
 #include "vm_harness.h"
 
+#include "core/prng.h"
+
 #define SEND(id, text)  "{ 'send': { 'id': " #id ", 'body': { 'text': '" text "' } } }"
 #define EXPECT(members) "{ 'expect': { " members " } }"
 
@@ -227,6 +229,137 @@ static void test_what_came_before_the_end_of_the_stream_is_found(void **state)
     assert_int_equal(bench.requests[1].outcome, VM_OUTCOME_LOST);
 }
 
+/* Plays a closed loop of three lanes for two seconds against messages that come at random; returns
+ * how many were replies. */
+static uint64_t play_at_random(uint64_t seed, uint64_t *received)
+{
+    static const uint8_t body[600] = {0};
+    uint64_t draws = 0;
+    uint64_t taken = 0;
+    for (int64_t now_ns = 10 * MS; now_ns < 2010 * MS; now_ns += MS / 4) {
+        struct vm_action action;
+        while (vm_next(bench.vm, now_ns, &action)) {
+            assert_int_equal(action.type, VM_ACTION_SEND);
+            vm_write_message(bench.vm, &action, bench.message);
+            vm_on_sent(bench.vm, 1, now_ns);
+        }
+        if (prng_range(seed, 1, draws++, 0, 2) == 0) {
+            uint32_t id = (uint32_t)prng_range(seed, 2, draws++, 1, 4);
+            bench_receive(now_ns, id, body, (uint32_t)prng_range(seed, 3, draws++, 0, 600));
+            (*received)++;
+        }
+        for (uint32_t i = 0; i < bench.requests_count; i++) {
+            enum vm_outcome outcome = bench.requests[i].outcome;
+            taken += outcome == VM_OUTCOME_OK || outcome == VM_OUTCOME_MISMATCH;
+        }
+        bench.requests_count = 0;
+        bench.started_count = 0;
+        bench.ended_count = 0;
+    }
+    vm_on_cut(bench.vm, 2010 * MS);
+    return taken;
+}
+
+/* Each message is a reply or a push, and that once: whenever it came, whoever expected it. */
+static void test_every_message_is_counted_once(void **state)
+{
+    (void)state;
+    static const char behavior[] = "'loop': [ { 'think': { 'uniform': ['1ms', '4ms'] } }," SEND(
+        1,
+        "a") ","
+             "{ 'choose': [ { 'steps': [ " EXPECT(
+                 "'match': { 'id': 1 }, 'within': '3ms'") " ] }, "
+                                                          "{ 'steps': [ " EXPECT(
+                                                              "'match': 'any', 'since': 'step', "
+                                                              "'within': '2ms'") " ] }, "
+                                                                                 "{ 'steps': "
+                                                                                 "[ " EXPECT(
+                                                                                     "'match': { "
+                                                                                     "'id': 2 }, "
+                                                                                     "'within': "
+                                                                                     "'1ms', "
+                                                                                     "'optional': "
+                                                                                     "true, "
+                                                                                     "'capture': "
+                                                                                     "{ 'x': "
+                                                                                     "'u8@0' }") " "
+                                                                                                 "]"
+                                                                                                 " "
+                                                                                                 "}"
+                                                                                                 " "
+                                                                                                 "]"
+                                                                                                 " "
+                                                                                                 "}"
+                                                                                                 ","
+                                                                                                 "{"
+                                                                                                 " "
+                                                                                                 "'"
+                                                                                                 "r"
+                                                                                                 "e"
+                                                                                                 "q"
+                                                                                                 "u"
+                                                                                                 "e"
+                                                                                                 "s"
+                                                                                                 "t"
+                                                                                                 "'"
+                                                                                                 ":"
+                                                                                                 " "
+                                                                                                 "{"
+                                                                                                 " "
+                                                                                                 "'"
+                                                                                                 "s"
+                                                                                                 "e"
+                                                                                                 "n"
+                                                                                                 "d"
+                                                                                                 "'"
+                                                                                                 ":"
+                                                                                                 " "
+                                                                                                 "{"
+                                                                                                 " "
+                                                                                                 "'"
+                                                                                                 "i"
+                                                                                                 "d"
+                                                                                                 "'"
+                                                                                                 ":"
+                                                                                                 " "
+                                                                                                 "3"
+                                                                                                 " "
+                                                                                                 "}"
+                                                                                                 ","
+                                                                                                 " "
+                                                                                                 "'"
+                                                                                                 "w"
+                                                                                                 "i"
+                                                                                                 "t"
+                                                                                                 "h"
+                                                                                                 "i"
+                                                                                                 "n"
+                                                                                                 "'"
+                                                                                                 ":"
+                                                                                                 " "
+                                                                                                 "'"
+                                                                                                 "2"
+                                                                                                 "m"
+                                                                                                 "s"
+                                                                                                 "'"
+                                                                                                 " "
+                                                                                                 "}"
+                                                                                                 " "
+                                                                                                 "}"
+                                                                                                 "," EXPECT(
+                                                                                                     "'match': { 'id': 3 }, 'since': 'connected', 'within': '2ms'") " ]";
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        uint64_t received = 0;
+        bench_open("'in_flight': 3", behavior, true);
+        bench_ready();
+        vm_on_start(bench.vm, 10 * MS);
+        uint64_t taken = play_at_random(seed, &received);
+        assert_true(taken > 100);
+        assert_int_equal(received, taken + bench.unsolicited_count);
+        bench_close(NULL);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
 
 int main(void)
@@ -243,6 +376,7 @@ int main(void)
         TEST(test_bodies_that_nothing_looks_into_have_any_size),
         TEST(test_bytes_of_a_stream_are_kept_in_order),
         TEST(test_what_came_before_the_end_of_the_stream_is_found),
+        TEST(test_every_message_is_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
