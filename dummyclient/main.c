@@ -122,12 +122,14 @@ static int main__run(const struct plan *plan)
     struct error error = {""};
     static struct run run;
     FILE *ndjson = NULL;
-    char shortage[512];
+    char shortage[PLAN_SHORTAGE_BYTES_MAX];
     if (!main__check_outputs(options)) {
         return EXIT_FAILED;
     }
-    if (plan_shortage(plan, shortage, sizeof(shortage))) {
-        fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+    for (int need = 0; need < PLAN_NEEDS; need++) {
+        if (plan_lacks(plan, (enum plan_need)need, shortage)) {
+            fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+        }
     }
     if (options->ndjson_path != NULL) {
         bool to_stdout = strcmp(options->ndjson_path, "-") == 0;

@@ -218,8 +218,14 @@ static bool plan__name_steps(struct plan *plan, struct error *error)
 
 static void plan__measure(struct plan *plan)
 {
+    struct host_info host;
     host_raise_limits();
     host_read_limits(&plan->limits);
+    host_read(&host);
+    plan->memory_max_bytes = host.memory_bytes;
+    if (plan->limits.memory_max_bytes < plan->memory_max_bytes) {
+        plan->memory_max_bytes = plan->limits.memory_max_bytes;
+    }
     plan->descriptors_needed = (uint64_t)plan->connections + PLAN_DESCRIPTORS_OWN +
                                (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
     uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;

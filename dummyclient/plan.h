@@ -69,8 +69,9 @@ struct plan {
     int64_t duration_ns; /* from t0 to stop */
     struct host_limits limits;
     uint64_t descriptors_needed;
-    uint64_t ports_needed; /* of one source address */
-    uint64_t memory_bytes; /* connections and figures, about */
+    uint64_t ports_needed;     /* of one source address */
+    uint64_t memory_bytes;     /* connections and figures, about */
+    uint64_t memory_max_bytes; /* of this machine, or what this process may have of it */
     uint64_t connection_bytes;
 };
 
@@ -106,7 +107,10 @@ void plan_check_rates(const struct plan *plan, struct mistakes *mistakes);
 /* plan_describe.c: the plan for a person (--check), and as JSON for the result. */
 void plan_print(const struct plan *plan, FILE *file);
 struct cJSON *plan_to_json(const struct plan *plan);
-/* What this machine lacks for the plan, one sentence with the way out; false when nothing. */
-bool plan_shortage(const struct plan *plan, char *text, size_t bytes);
+/* Does this machine lack something of this kind for the plan? Then one sentence with the way out.
+ */
+enum plan_need { PLAN_DESCRIPTORS, PLAN_PORTS, PLAN_MEMORY, PLAN_NEEDS };
+enum { PLAN_SHORTAGE_BYTES_MAX = 512 };
+bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHORTAGE_BYTES_MAX]);
 
 #endif

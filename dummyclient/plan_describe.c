@@ -10,23 +10,34 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
+bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHORTAGE_BYTES_MAX])
 {
-    if (plan->descriptors_needed > plan->limits.descriptors_max) {
-        snprintf(text, bytes,
+    char needed[UNITS_TEXT_BYTES_MAX];
+    char limit[UNITS_TEXT_BYTES_MAX];
+    uint64_t ports = plan->limits.ports_max;
+    switch (need) {
+    case PLAN_DESCRIPTORS:
+        snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections need %" PRIu64 " descriptors, the limit is %" PRIu64
                  ": raise it (ulimit -n %" PRIu64 ") or lower --connections",
                  plan->connections, plan->descriptors_needed, plan->limits.descriptors_max,
                  plan->descriptors_needed);
-        return true;
-    }
-    uint64_t ports = plan->limits.ports_max;
-    if (ports > 0 && plan->ports_needed > ports * plan->targets_count) {
-        snprintf(text, bytes,
+        return plan->descriptors_needed > plan->limits.descriptors_max;
+    case PLAN_PORTS:
+        snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections need %" PRIu64 " ports per local address and target, "
                  "the system has %" PRIu64 ": give more local addresses (--source) or targets",
                  plan->connections, plan->ports_needed / plan->targets_count, ports);
-        return true;
+        return ports > 0 && plan->ports_needed > ports * plan->targets_count;
+    case PLAN_MEMORY:
+        snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
+                 "%" PRIu32 " connections may need %s of memory, there are %s: lower "
+                 "--connections, in_flight, or the size of the messages",
+                 plan->connections, units_format_bytes(plan->memory_bytes, needed),
+                 units_format_bytes(plan->memory_max_bytes, limit));
+        return plan->memory_max_bytes > 0 && plan->memory_bytes > plan->memory_max_bytes;
+    case PLAN_NEEDS:
+        break;
     }
     return false;
 }
@@ -118,9 +129,9 @@ static void plan__print_needs(const struct plan *plan, FILE *file)
     fprintf(file, "  ports         %s per local address",
             units_format_count(plan->ports_needed, text));
     fprintf(file, " of %s\n", units_format_count(plan->limits.ports_max, text));
-    fprintf(file, "  memory        about %s (%s a connection)\n",
-            units_format_bytes(plan->memory_bytes, text),
-            units_format_bytes(plan->connection_bytes, limit));
+    fprintf(file, "  memory        about %s", units_format_bytes(plan->memory_bytes, text));
+    fprintf(file, " of %s", units_format_bytes(plan->memory_max_bytes, text));
+    fprintf(file, " (%s a connection)\n", units_format_bytes(plan->connection_bytes, text));
 }
 
 /* "1 connection", "2,000 connections". */
@@ -134,7 +145,7 @@ static const char *plan__connections(uint32_t count, char text[UNITS_TEXT_BYTES_
 void plan_print(const struct plan *plan, FILE *file)
 {
     char text[UNITS_TEXT_BYTES_MAX + 16];
-    char shortage[512];
+    char shortage[PLAN_SHORTAGE_BYTES_MAX];
     fprintf(file, "%s: %s is ready to run\n\n", plan->scenario->path, plan->scenario->name);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
@@ -167,8 +178,10 @@ void plan_print(const struct plan *plan, FILE *file)
         fprintf(file, "  threshold     %s\n", plan->thresholds[i].text);
     }
     plan__print_needs(plan, file);
-    if (plan_shortage(plan, shortage, sizeof(shortage))) {
-        fprintf(file, "\n  NOT ENOUGH: %s\n", shortage);
+    for (int need = 0; need < PLAN_NEEDS; need++) {
+        if (plan_lacks(plan, (enum plan_need)need, shortage)) {
+            fprintf(file, "\n  NOT ENOUGH: %s\n", shortage);
+        }
     }
 }
 

@@ -116,8 +116,11 @@ static void verdict__judge_local(struct verdict *verdict, const struct plan *pla
     if (local == 0) {
         return;
     }
-    char shortage[VERDICT_REASON_BYTES_MAX];
-    bool known = plan_shortage(plan, shortage, sizeof(shortage));
+    char shortage[PLAN_SHORTAGE_BYTES_MAX];
+    bool known = false;
+    for (int need = 0; need < PLAN_NEEDS && !known; need++) {
+        known = plan_lacks(plan, (enum plan_need)need, shortage);
+    }
     verdict__invalid(verdict, "%" PRIu64 " times this machine's own limits stood in the way: %s",
                      local, known ? shortage : "no descriptors, ports or memory left");
 }

@@ -325,18 +325,23 @@ static void test_shortage_names_the_limit_and_the_way_out(void **state)
 {
     (void)state;
     struct harness harness;
-    char text[512];
+    char text[PLAN_SHORTAGE_BYTES_MAX];
     assert_made(&harness, SCENARIO, "-c", "1000");
     harness.plan.limits.descriptors_max = UINT64_MAX;
     harness.plan.limits.ports_max = 28232;
-    assert_false(plan_shortage(&harness.plan, text, sizeof(text)));
+    for (int need = 0; need < PLAN_NEEDS; need++) {
+        assert_false(plan_lacks(&harness.plan, (enum plan_need)need, text));
+    }
     harness.plan.limits.descriptors_max = 1000;
-    assert_true(plan_shortage(&harness.plan, text, sizeof(text)));
+    assert_true(plan_lacks(&harness.plan, PLAN_DESCRIPTORS, text));
     assert_non_null(strstr(text, "ulimit -n"));
     harness.plan.limits.descriptors_max = UINT64_MAX;
     harness.plan.limits.ports_max = 999;
-    assert_true(plan_shortage(&harness.plan, text, sizeof(text)));
+    assert_true(plan_lacks(&harness.plan, PLAN_PORTS, text));
     assert_non_null(strstr(text, "--source"));
+    harness.plan.memory_max_bytes = 1024;
+    assert_true(plan_lacks(&harness.plan, PLAN_MEMORY, text));
+    assert_non_null(strstr(text, "of memory, there are 1.00 KiB"));
     plan_close(&harness.plan);
 }
 
