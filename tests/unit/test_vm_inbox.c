@@ -4,9 +4,6 @@
 
 #include "core/prng.h"
 
-#define SEND(id, text)  "{ 'send': { 'id': " #id ", 'body': { 'text': '" text "' } } }"
-#define EXPECT(members) "{ 'expect': { " members " } }"
-
 static void begin_with(const char *root, const char *load, const char *steps)
 {
     char behavior[2048];
@@ -31,11 +28,11 @@ static void assert_counts(uint32_t requests, uint32_t ended, uint32_t unsolicite
 static void test_replies_in_another_order_are_not_lost(void **state)
 {
     (void)state;
-    begin(SEND(1, "a") "," SEND(2, "b") "," EXPECT(
-        "'match': { 'id': 1 }, 'verify': { 'equals': { "
-        "'text': 'A' } }") "," EXPECT("'match': { 'id': 2 }, 'verify': { 'equals': { 'text': 'B' } "
-                                      "}, 'capture': { 'x': 'u8@0' "
-                                      "}") "," SEND(3, "${x}"));
+    begin("{ 'send': { 'id': 1 } }, { 'send': { 'id': 2 } },"
+          "{ 'expect': { 'match': { 'id': 1 }, 'verify': { 'equals': { 'text': 'A' } } } },"
+          "{ 'expect': { 'match': { 'id': 2 }, 'verify': { 'equals': { 'text': 'B' } },"
+          "  'capture': { 'x': 'u8@0' } } },"
+          "{ 'send': { 'id': 3, 'body': { 'text': '${x}' } } }");
     bench_send(10 * MS);
     bench_send(11 * MS);
     bench_receive(12 * MS, 2, "B", 1);
@@ -55,8 +52,9 @@ static void test_replies_in_another_order_are_not_lost(void **state)
 static void test_what_comes_during_a_think_or_a_request_is_found(void **state)
 {
     (void)state;
-    begin("{ 'request': { 'name': 'r', 'send': { 'id': 1 } } }, { 'think': '5ms' }," EXPECT(
-        "'match': { 'id': 7 }, 'count': 3, 'verify': { 'equals': { 'text': 'x' } }"));
+    begin("{ 'request': { 'name': 'r', 'send': { 'id': 1 } } }, { 'think': '5ms' },"
+          "{ 'expect': { 'match': { 'id': 7 }, 'count': 3,"
+          "  'verify': { 'equals': { 'text': 'x' } } } }");
     bench_send(10 * MS);
     bench_receive(11 * MS, 7, "x", 1); /* before the reply to the request */
     bench_receive(12 * MS, 1, "", 0);
@@ -72,8 +70,8 @@ static void test_what_comes_during_a_think_or_a_request_is_found(void **state)
 static void test_a_request_takes_nothing_that_came_before_it(void **state)
 {
     (void)state;
-    begin("{ 'think': '5ms' }, { 'request': { 'name': 'r', 'send': { 'id': 7 } } }," EXPECT(
-        "'match': { 'id': 7 }"));
+    begin("{ 'think': '5ms' }, { 'request': { 'name': 'r', 'send': { 'id': 7 } } },"
+          "{ 'expect': { 'match': { 'id': 7 } } }");
     bench_receive(11 * MS, 7, "", 0);
     bench_send(15 * MS);
     assert_counts(0, 0, 0);
@@ -84,7 +82,7 @@ static void test_a_request_takes_nothing_that_came_before_it(void **state)
 static void test_a_pass_does_not_see_what_came_before_it(void **state)
 {
     (void)state;
-    begin("{ 'think': '5ms' }," EXPECT("'match': { 'id': 7 }, 'within': '10ms'"));
+    begin("{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'within': '10ms' } }");
     bench_receive(11 * MS, 7, "", 0);
     bench_receive(12 * MS, 7, "", 0);
     bench_receive(12 * MS, 8, "", 0); /* no expect would have it: a push at once */
@@ -102,7 +100,8 @@ static void test_a_pass_does_not_see_what_came_before_it(void **state)
 static void test_since_step_listens_from_now_on(void **state)
 {
     (void)state;
-    begin("{ 'think': '5ms' }," EXPECT("'match': { 'id': 7 }, 'since': 'step', 'within': '10ms'"));
+    begin("{ 'think': '5ms' },"
+          "{ 'expect': { 'match': { 'id': 7 }, 'since': 'step', 'within': '10ms' } }");
     bench_receive(11 * MS, 7, "", 0);
     assert_counts(0, 0, 1);
     bench_nothing(15 * MS);
@@ -114,8 +113,9 @@ static void test_since_connected_sees_what_came_between_the_passes(void **state)
 {
     (void)state;
     bench_open("'rate': '1/s'",
-               "'on_disconnect': 'reconnect', 'loop': [ " EXPECT(
-                   "'match': { 'id': 7 }, 'since': 'connected', 'within': '10ms'") " ]",
+               "'on_disconnect': 'reconnect',"
+               "'loop': [ { 'expect': { 'match': { 'id': 7 }, 'since': 'connected',"
+               "  'within': '10ms' } } ]",
                false);
     bench_ready();
     bench_receive(5 * MS, 7, "", 0);
@@ -136,7 +136,7 @@ static void test_lanes_see_what_came_in_their_own_pass(void **state)
 {
     (void)state;
     begin_with("", "'rate': '1/s', 'in_flight': 2",
-               "{ 'think': '5ms' }," EXPECT("'match': { 'id': 7 }, 'within': '10ms'"));
+               "{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'within': '10ms' } }");
     bench_receive(11 * MS, 7, "", 0);
     vm_on_arrival(bench.vm, 12 * MS, 12 * MS);
     bench_nothing(15 * MS);
@@ -150,10 +150,8 @@ static void test_the_oldest_makes_room(void **state)
 {
     (void)state;
     uint8_t large[3000] = {0};
-    begin("{ 'think': '5ms' }," EXPECT(
-        "'match': { 'id': 7 }, 'capture': { 'x': 'u8@0' }") ","
-                                                            "{ 'send': { 'id': 1, 'body': { "
-                                                            "'fields': [ { 'u8': '${x}' } ] } } }");
+    begin("{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'capture': { 'x': 'u8@0' } } },"
+          "{ 'send': { 'id': 1, 'body': { 'fields': [ { 'u8': '${x}' } ] } } }");
     for (uint8_t i = 0; i < 20; i++) {
         bench_receive(11 * MS, 7, &i, 1);
     }
@@ -176,7 +174,7 @@ static void test_bodies_that_nothing_looks_into_have_any_size(void **state)
 {
     (void)state;
     static const uint8_t large[4000 + 90] = {0};
-    begin("{ 'think': '5ms' }," EXPECT("'match': { 'id': 7 }, 'count': 2"));
+    begin("{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'count': 2 } }");
     bench_receive(11 * MS, 7, large, sizeof large);
     bench_receive(11 * MS, 7, large, sizeof large);
     bench_nothing(15 * MS);
@@ -186,13 +184,10 @@ static void test_bodies_that_nothing_looks_into_have_any_size(void **state)
 static void test_bytes_of_a_stream_are_kept_in_order(void **state)
 {
     (void)state;
-    begin_with(
-        "'framing': { 'type': 'raw' },", "'rate': '1/s'",
-        "{ 'send': { 'body': { 'text': 'x' } } }, { 'think': '5ms' }," EXPECT(
-            "'verify': { 'equals': { 'text': '+PONG' } }, 'count': 2") "," EXPECT("'verify': { "
-                                                                                  "'equals': { "
-                                                                                  "'text': 'end' } "
-                                                                                  "}"));
+    begin_with("'framing': { 'type': 'raw' },", "'rate': '1/s'",
+               "{ 'send': { 'body': { 'text': 'x' } } }, { 'think': '5ms' },"
+               "{ 'expect': { 'verify': { 'equals': { 'text': '+PONG' } }, 'count': 2 } },"
+               "{ 'expect': { 'verify': { 'equals': { 'text': 'end' } } } }");
     bench_send(10 * MS);
     static const char *const runs[] = {"+P", "ONG+PO", "NGe"};
     for (int i = 0; i < 3; i++) {
@@ -216,9 +211,9 @@ static void test_bytes_of_a_stream_are_kept_in_order(void **state)
 static void test_what_came_before_the_end_of_the_stream_is_found(void **state)
 {
     (void)state;
-    begin(SEND(1, "a") ", { 'disconnect': 'half' }, { 'think': '5ms' }," EXPECT(
-        "'match': { 'id': 7 }") "," EXPECT("'match': { 'id': 7 }") ", { 'disconnect': 'fin' }, { "
-                                                                   "'reconnect': 'now' }");
+    begin("{ 'send': { 'id': 1 } }, { 'disconnect': 'half' }, { 'think': '5ms' },"
+          "{ 'expect': { 'match': { 'id': 7 } } }, { 'expect': { 'match': { 'id': 7 } } },"
+          "{ 'disconnect': 'fin' }, { 'reconnect': 'now' }");
     bench_send(10 * MS);
     bench_take(10 * MS, VM_ACTION_DISCONNECT);
     bench_receive(11 * MS, 7, "", 0);
