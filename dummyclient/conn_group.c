@@ -119,7 +119,6 @@ void conn_group_close(struct conn_group *group)
     for (uint32_t i = 0; i < group->conns_count; i++) {
         struct conn *conn = &group->conns[i];
         must(conn->state == CONN_FINISHED || !conn->began);
-        vm_release(conn->vm);
     }
     if (group->timers.nodes != NULL) {
         timer_heap_close(&group->timers);

@@ -130,8 +130,7 @@ void parse_match(struct parse *parse, const cJSON *json, const struct send *sent
 }
 
 /* raw framing: how many bytes a reply has. */
-static void parse__reply_bytes(struct parse *parse, const cJSON *json, const struct send *sent,
-                               struct wait *wait)
+static void parse__reply_bytes(struct parse *parse, const cJSON *json, struct wait *wait)
 {
     struct reader *reader = &parse->reader;
     const cJSON *bytes = reader_get(json, "bytes");
@@ -168,7 +167,6 @@ static void parse__reply_bytes(struct parse *parse, const cJSON *json, const str
         reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is, beside "
                                "`starts_with`");
     }
-    (void)sent;
 }
 
 void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait)
@@ -205,6 +203,6 @@ void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent,
         parse_captures(parse, captures, wait);
         reader_leave(reader, place);
     }
-    parse__reply_bytes(parse, json, sent, wait);
+    parse__reply_bytes(parse, json, wait);
     parse->flow.takes_time = true;
 }

@@ -454,15 +454,3 @@ bool program_logs(const struct program *program)
 {
     return program->logs;
 }
-
-bool program_measures_fanout(const struct program *program)
-{
-    for (uint32_t b = 0; b < program->behaviors_count; b++) {
-        for (uint32_t i = 0; i < program->behaviors[b].pushes_count; i++) {
-            if (program->behaviors[b].pushes[i].has_fanout) {
-                return true;
-            }
-        }
-    }
-    return false;
-}

@@ -50,8 +50,6 @@ int64_t program_barrier_within_ns(const struct program *program);
 uint32_t program_marks_count(const struct program *program);
 const char *program_mark_name(const struct program *program, uint32_t mark);
 bool program_logs(const struct program *program);
-/* Does anything measure fan-out? */
-bool program_measures_fanout(const struct program *program);
 
 /* program_estimate.c: requests of one pass and of setup on the average, as far as the steps say
  * (an `if` counts as half of each side); false when a pass has no end of its own (repeat for a

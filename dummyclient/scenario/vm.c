@@ -86,11 +86,6 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     return vm;
 }
 
-void vm_release(struct vm *vm)
-{
-    (void)vm; /* captures are numbers, inside the vm's own memory */
-}
-
 static void vm__expire(struct vm *vm, int64_t now_ns)
 {
     uint32_t lanes_count = vm->program->lanes_count;

@@ -126,8 +126,6 @@ struct vm_identity {
  * are kept by pointer: they outlive the vm. */
 struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
                    const struct vm_observer *observer, int64_t now_ns);
-/* Frees what captures hold; the memory stays the caller's. */
-void vm_release(struct vm *vm);
 
 /* Fills action and returns true, or returns false when nothing is to be done before
  * vm_next_time_ns() or the next event. */

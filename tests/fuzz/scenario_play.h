@@ -242,7 +242,6 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     }
     vm_on_cut(play.vm, now_ns);
     must(play.started == play.ended);
-    vm_release(play.vm);
     free(play.message);
     free(memory);
 }

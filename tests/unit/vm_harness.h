@@ -159,9 +159,6 @@ static inline void bench_open(const char *load, const char *behavior, bool close
 static inline int bench_close(void **state)
 {
     (void)state;
-    if (bench.vm != NULL) {
-        vm_release(bench.vm);
-    }
     free(bench.memory);
     program_destroy(bench.program);
     scenario_destroy(bench.scenario);
