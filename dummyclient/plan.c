@@ -277,6 +277,17 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     }
 }
 
+/* Without a scenario: what of the command line can be judged alone. */
+static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
+{
+    if (plan->options->targets_count > 0) {
+        plan__resolve_targets(plan, mistakes);
+    }
+    if (plan->options->sources_count > 0) {
+        plan__resolve_sources(plan, mistakes);
+    }
+}
+
 bool plan_open(struct plan *plan, const struct options *options,
                void (*report)(void *context, const char *line), void *context)
 {
@@ -285,6 +296,8 @@ bool plan_open(struct plan *plan, const struct options *options,
     plan->scenario = scenario_load(options->scenario_path, options->variables,
                                    options->variables_count, report, context);
     if (plan->scenario == NULL) {
+        plan__check_addresses(plan, &mistakes);
+        plan_close(plan);
         return false;
     }
     plan_override_load(plan, &mistakes);

@@ -243,6 +243,8 @@ static void test_all_mistakes_are_told_at_once(void **state)
                       "--connections", "many", "--target", "1:1", "--port", "5", NULL));
     assert_int_equal(told.lines_count, 5); /* and not that 5 is no scenario */
     assert_null(harness.options.scenario_path);
+    assert_false(make(&harness, "{}", "--target", "here", "--source", "127.0.0.1,,", NULL));
+    assert_int_equal(told.lines_count, 4); /* no behaviors, one target, two sources */
     assert_false(make(&harness, SCENARIO, "--duration", "10", NULL));
     assert_non_null(harness.options.scenario_path);
 }
