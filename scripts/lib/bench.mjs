@@ -16,7 +16,7 @@ import { fileWriteWhole } from './file.mjs';
 import { RESULTS, shown } from './paths.mjs';
 import { Failure, commandRun } from './process.mjs';
 import { prepare } from './setup.mjs';
-import { truthRows } from './truth.mjs';
+import { truthPlay } from './truth.mjs';
 import { wineEnd } from './wine.mjs';
 
 const PARTS = {
@@ -68,8 +68,8 @@ function argumentsRead(argv) {
 
 // Is what the client says true? A relay's own book and a capture of the packets tell.
 async function truth(bench) {
-  const { rows } = await truthRows();
-  for (const row of rows) bench.row('-', row.goal, String(row.measured), row.held);
+  await truthPlay({ row: (what, measured, held) => bench.row('-', what, measured, held),
+    absent: (what, why, goal = '') => bench.absent(goal, what, why) });
 }
 
 async function programsBuild(windows, say) {
