@@ -38,13 +38,15 @@ async function programBuild(name) {
   return program;
 }
 
-/** Why there is no capture on a place's device, or null. */
+/** Why there is no capture on a place's device, or null: found out by trying for a second, because
+ *  tshark lists devices, and says that it captures, before it knows whether it may. */
 function whyNoCapture(place, device) {
-  const { command, args } = place.capture('tshark', ['-D']);
-  const found = spawnSync(command, args, { encoding: 'utf8' });
-  if (found.error || /No such file/.test(found.stderr)) return 'tshark is not installed';
-  return new RegExp(`\\b${device}\\b`).test(found.stdout) ? null
-    : `tshark may not capture on ${device} here (needs root, or dumpcap's capabilities)`;
+  const { command, args } = place.capture('tshark', ['-i', device, '-a', 'duration:1', '-q', '-w',
+    '/dev/null']);
+  const { error, status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (error || /exec of "tshark" failed/.test(stderr)) return 'tshark is not installed';
+  return status === 0 ? null
+    : /^tshark: (.+)/m.exec(stderr)?.[1] ?? `tshark ended with ${status}`;
 }
 
 /** The round trips in a capture, in nanoseconds, sorted: from a packet with data to `port` to the
