@@ -159,7 +159,7 @@ function clockOf(documents) {
   const keys = [...new Set(clocks.flatMap(Object.keys))];
   return Object.fromEntries(keys.map((key) => {
     const values = clocks.map((clock) => clock[key] ?? 0);
-    return [key, key === 'reads' || key === 'stalled_ns'
+    return [key, ['reads', 'stalled_ns', 'idle_ns'].includes(key)
       ? values.reduce((all, value) => integerAddAny(all, value), 0) : Math.max(...values)];
   }));
 }
@@ -223,8 +223,9 @@ export function resultsMerge(documents, names) {
       documents.map(({ port }) => Number(port?.polls ?? 1)), together);
   }
   if (together && merged.totals.connections_peak !== undefined) {
+    // The series know the second they were open in together, a client its own peak between two.
     merged.totals.connections_peak = merged.series.reduce((peak, entry) =>
-      Math.max(peak, entry.connections ?? 0), 0);
+      Math.max(peak, entry.connections ?? 0), Number(merged.totals.connections_peak));
   }
   merged.resources = figuresAdd(documents.map(({ resources }) => resources),
     documents.map(() => 1), together);
@@ -234,7 +235,8 @@ export function resultsMerge(documents, names) {
     if (first.stages) merged.stages = stagesAdd(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
     merged.validity = validityOf(documents);
-    merged.thresholds = (first.thresholds ?? []).map(({ expr }) =>
+    const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
+    merged.thresholds = [...new Set(exprs)].map((expr) =>
       thresholdJudge(thresholdParse(expr), { client: merged, server: null }));
   }
   return merged;

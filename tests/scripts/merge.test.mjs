@@ -46,6 +46,17 @@ test('repeats lie one after another: rates stay', () => {
   assert.equal(merged.thresholds[0].pass, true);
 });
 
+test('a threshold that one of them had is judged, and a peak between two seconds is kept', () => {
+  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2 }).client];
+  parts[1].thresholds = [{ expr: 'latency.response.p50 < 1ns', value: 1, pass: false }];
+  parts[0].totals.connections_peak = 100;
+  parts[1].totals.connections_peak = 5000;
+  const merged = resultsMerge(parts, NAMES);
+  assert.equal(merged.totals.connections_peak, 5000);
+  assert.ok(merged.thresholds.some(({ expr, pass }) => expr === 'latency.response.p50 < 1ns' &&
+    pass === false));
+});
+
 test('sums beyond 2^53 stay exact', () => {
   const parts = [runMake().client, runMake().client];
   parts[0].totals.bytes_sent = 9007199254740993n;
