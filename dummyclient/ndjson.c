@@ -12,6 +12,18 @@ void ndjson_open(struct ndjson *ndjson, FILE *file, const struct plan *plan, int
         .file = file, .plan = plan, .origin_ns = origin_ns, .written_ns = origin_ns};
 }
 
+/* Without a response it is null: 0 would look like an excellent one. */
+static void ndjson__write_percentile(const struct ndjson *ndjson, const struct live_view *view,
+                                     const char *key, double percentile)
+{
+    int64_t value_ns = live_percentile_ns(view, &ndjson->before, percentile);
+    if (value_ns > 0) {
+        fprintf(ndjson->file, ",\"%s\":%" PRId64, key, value_ns);
+    } else {
+        fprintf(ndjson->file, ",\"%s\":null", key);
+    }
+}
+
 /* Sums are those of the interval; levels are of its end. */
 static void ndjson__write(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
                           int64_t now_ns)
@@ -30,8 +42,8 @@ static void ndjson__write(struct ndjson *ndjson, enum run_phase phase, const str
         fprintf(file, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
                 view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
     }
-    fprintf(file, ",\"response_p50_ns\":%" PRId64 ",\"response_p99_ns\":%" PRId64,
-            live_percentile_ns(view, before, 50), live_percentile_ns(view, before, 99));
+    ndjson__write_percentile(ndjson, view, "response_p50_ns", 50);
+    ndjson__write_percentile(ndjson, view, "response_p99_ns", 99);
     fprintf(file, ",\"errors\":{");
     const char *separator = "";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {

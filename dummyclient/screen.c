@@ -176,21 +176,26 @@ static void screen__bar(struct screen *screen)
     screen__print(screen, NULL, "%s %3d%%%s", bar, (int)(share * 100 + 0.5), left);
 }
 
+/* No response: not a fast one. */
+static const char *screen__percentile(const struct screen_moment *moment,
+                                      const struct live_view *before, double percentile,
+                                      char text[UNITS_TEXT_BYTES_MAX])
+{
+    int64_t value_ns = live_percentile_ns(moment->now, before, percentile);
+    return value_ns > 0 ? units_format_duration(value_ns, text) : "-";
+}
+
 static void screen__latency(struct screen *screen, const char *label,
                             const struct live_view *before, const char *of)
 {
     static const double PERCENTILES[] = {50, 99, 100};
     char texts[3][UNITS_TEXT_BYTES_MAX];
+    const char *values[3];
     for (int i = 0; i < 3; i++) {
-        int64_t value_ns = live_percentile_ns(screen->moment->now, before, PERCENTILES[i]);
-        if (value_ns > 0) {
-            units_format_duration(value_ns, texts[i]);
-        } else {
-            snprintf(texts[i], sizeof(texts[i]), "-"); /* no response: not a fast one */
-        }
+        values[i] = screen__percentile(screen->moment, before, PERCENTILES[i], texts[i]);
     }
-    screen__print(screen, NULL, "%-13s p50 %-10s p99 %-10s max %-10s %s", label, texts[0], texts[1],
-                  texts[2], of);
+    screen__print(screen, NULL, "%-13s p50 %-10s p99 %-10s max %-10s %s", label, values[0],
+                  values[1], values[2], of);
 }
 
 static void screen__rate(struct screen *screen)
@@ -288,7 +293,6 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
              seconds, phase, numbers[0],
              units_format_count(screen__per_second(moment, TOTAL_ITERATIONS), numbers[2]), target,
              units_format_count(screen__per_second(moment, TOTAL_RESPONSES), numbers[3]),
-             units_format_duration(live_percentile_ns(now, moment->before, 50), numbers[4]),
-             units_format_duration(live_percentile_ns(now, moment->before, 99), numbers[5]),
-             numbers[1]);
+             screen__percentile(moment, moment->before, 50, numbers[4]),
+             screen__percentile(moment, moment->before, 99, numbers[5]), numbers[1]);
 }

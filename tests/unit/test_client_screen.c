@@ -1,6 +1,7 @@
 /* The live screen: fits its columns, shows the counters, colours only where it may. */
 #include "client_harness.h"
 
+#include "ndjson.h"
 #include "screen.h"
 
 static const char SCENARIO[] =
@@ -173,6 +174,25 @@ static void test_last_second_and_so_far_are_apart(void **state)
     assert_non_null(strstr(all, "max 99.6 ms")); /* 100 ms, within a bucket of 3% */
 }
 
+/* A second without a response is no fast one: not on the line, not in the stream. */
+static void test_nothing_answered_is_not_zero(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ndjson ndjson;
+    char text[1024] = "";
+    screen_line(&fixture->moment, fixture->text, sizeof(fixture->text));
+    assert_shows(fixture, "p50 - p99 -,");
+
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    ndjson_open(&ndjson, file, &fixture->harness.plan, 0);
+    ndjson_tick(&ndjson, PHASE_RUNNING, &fixture->now, NS_PER_S);
+    rewind(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    assert_non_null(strstr(text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
+    fclose(file);
+}
+
 int main(void)
 {
 #define WITH_PLAN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -181,6 +201,7 @@ int main(void)
         WITH_PLAN(test_largest_numbers_fit_every_width),
         WITH_PLAN(test_colours_only_where_there_is_something_to_say),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
+        WITH_PLAN(test_nothing_answered_is_not_zero),
     };
     struct error error;
     if (!net_setup(&error)) {
