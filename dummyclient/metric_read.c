@@ -36,6 +36,7 @@ static void metric__read_latency(const struct metric *metric, const struct figur
         return;
     case METRIC_STAT_MIN:
         value->value = (double)hdr_min(histogram->hdr);
+        value->at_least = histogram_is_at_least(histogram, hdr_min(histogram->hdr));
         return;
     case METRIC_STAT_MEAN:
         value->value = hdr_mean(histogram->hdr);

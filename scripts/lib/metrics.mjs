@@ -2,7 +2,7 @@
 // direction that is better.
 
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from './format.mjs';
-import { percentileIsAtLeast } from './histogram.mjs';
+import { censoredRank, percentileIsAtLeast } from './histogram.mjs';
 
 const PERCENTILE_KEY = /^p([0-9]+(?:[._][0-9]+)?)$/;
 const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: formatBytes,
@@ -44,7 +44,7 @@ function latency(result, path) {
   const censored = Number(histogram.censored ?? 0) > 0;
   return found(histogram[key], 'ns', 'lower', {
     at_least: rank ? percentileIsAtLeast(histogram, Number(rank[1].replace('_', '.')))
-      : censored && key !== 'min' });
+      : censored && (key !== 'min' || censoredRank(histogram) === 1) });
 }
 
 function errors(result, key) {

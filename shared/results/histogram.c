@@ -115,9 +115,7 @@ static int64_t histogram__clamp(int64_t value_ns)
     return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
 }
 
-/* Whether a value stands at or above the lowest censored sample: then the samples above it may
- * have a different order than the recorded one. */
-static bool histogram__is_at_least(const struct histogram *histogram, int64_t value_ns)
+bool histogram_is_at_least(const struct histogram *histogram, int64_t value_ns)
 {
     return histogram->censored_count > 0 &&
            hdr_lowest_equivalent_value(histogram->hdr, value_ns) >=
@@ -148,7 +146,7 @@ int64_t histogram_percentile_ns(const struct histogram *histogram, double percen
     int64_t rank = histogram__rank(percentile, count);
     int64_t value_ns;
     histogram__values_at(histogram, &rank, &value_ns, 1);
-    *at_least = histogram__is_at_least(histogram, value_ns);
+    *at_least = histogram_is_at_least(histogram, value_ns);
     return value_ns;
 }
 
@@ -204,7 +202,7 @@ static void histogram__add_figures(const struct histogram *histogram, int64_t co
 
     struct cJSON *at_least = json_add_item(object, "at_least", cJSON_CreateArray());
     for (int i = 0; at_least && i < PERCENTILES; i++) {
-        if (histogram__is_at_least(histogram, values_ns[i]))
+        if (histogram_is_at_least(histogram, values_ns[i]))
             json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
     }
     if (at_least && histogram->censored_count > 0)

@@ -43,6 +43,10 @@ int64_t histogram_count(const struct histogram *histogram);
 int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
                                 bool *at_least);
 
+/* Whether a value stands at or above the lowest censored sample: then the samples above it may have
+ * a different order than the recorded one. */
+bool histogram_is_at_least(const struct histogram *histogram, int64_t value_ns);
+
 /* The sum of what every sample lies above limit_ns, from the buckets' upper edges. */
 double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns);
 

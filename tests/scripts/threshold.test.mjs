@@ -37,6 +37,17 @@ test('every family of metrics is judged, of both sides', () => {
   assert.throws(() => judge('server.errors.totl == 0', run), /did you mean server\.errors\.total/);
 });
 
+test('without a single answer even the least latency fails an upper bound', () => {
+  const run = runMake({});
+  const { response } = run.client.latency_ns;
+  Object.assign(response, { count: 2, min: 5000000, censored: 2, censored_min: 5000000,
+    buckets: [[4997120, 2]] });
+  assert.equal(judge('latency.response.min < 10s', run), false);
+  assert.equal(judge('latency.response.min > 4ms', run), true);
+  Object.assign(response, { count: 3, min: 1000, buckets: [[1000, 1], [4997120, 2]] });
+  assert.equal(judge('latency.response.min < 10s', run), true);
+});
+
 test('what is about the server stays open without its result, and is filled in with it', () => {
   const run = runMake({});
   run.client.thresholds = [{ expr: 'errors.total == 0', value: 0, pass: true },

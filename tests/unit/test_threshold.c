@@ -210,6 +210,25 @@ static void test_censored_values_fail_upper_bounds_only(void **state)
     assert_non_null(strstr(verdict.text, ">="));
 }
 
+/* Where nothing was answered even the least is a lower bound. */
+static void test_no_answer_at_all_fails_every_upper_bound(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    struct histogram *response = &figures->latency[LATENCY_RESPONSE];
+    histogram_record_censored(response, 5 * NS_PER_MS);
+    histogram_record_censored(response, 6 * NS_PER_MS);
+    static const char *const stats[] = {"min", "mean", "p50", "p99.99", "max"};
+    for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "latency.response.%s < 10s", stats[i]);
+        assert_false(holds(figures, text));
+        snprintf(text, sizeof(text), "latency.response.%s > 4ms", stats[i]);
+        assert_true(holds(figures, text));
+    }
+    histogram_record(response, 1 * NS_PER_MS); /* this one is known */
+    assert_true(holds(figures, "latency.response.min < 10s"));
+}
+
 static void test_steps_have_their_own_figures(void **state)
 {
     struct figures *figures = &((struct fixture *)*state)->figures;
@@ -310,6 +329,7 @@ int main(void)
         WITH_FIGURES(test_no_samples_fail),
         WITH_FIGURES(test_latencies_are_compared_in_time),
         WITH_FIGURES(test_censored_values_fail_upper_bounds_only),
+        WITH_FIGURES(test_no_answer_at_all_fails_every_upper_bound),
         WITH_FIGURES(test_steps_have_their_own_figures),
         WITH_FIGURES(test_stages_have_their_own_figures),
         WITH_FIGURES(test_the_server_is_left_to_others),
