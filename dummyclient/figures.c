@@ -181,6 +181,7 @@ bool figures_add(struct figures *into, const struct figures *from)
     into->setup_timeouts += from->setup_timeouts;
     into->failed_steps += from->failed_steps;
     into->clock_reads += from->clock_reads;
+    into->idle_ns += from->idle_ns;
     if (from->sent_error_max_ns > into->sent_error_max_ns) {
         into->sent_error_max_ns = from->sent_error_max_ns;
     }

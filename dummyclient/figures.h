@@ -85,6 +85,7 @@ struct figures {
      * tell: the longest time from a stamp to the return of the system call behind it. */
     int64_t sent_error_max_ns;
     uint64_t clock_reads;
+    uint64_t idle_ns; /* in the window: waited for something to do, all workers together */
     /* Set by the supervisor as well. */
     uint32_t connections_peak;
     struct notes notes;

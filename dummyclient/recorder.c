@@ -151,10 +151,12 @@ static void recorder__request_done(void *context, const struct vm_request *reque
 {
     struct recorder *recorder = context;
     struct figures *figures = &recorder->figures;
-    struct figures_step *step =
-        request->step < figures->steps_count ? &figures->steps[request->step] : NULL;
     bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
     bool in_window = recorder_in_window(recorder, request->intended_ns);
+    /* Setup comes before the window by nature; its requests have their own steps. A step's errors
+     * are of the same requests as its times: percentages are of their number. */
+    bool of_step = request->step < figures->steps_count && (in_window || !recorder->subject_ready);
+    struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
     struct figures_stage *stage =
         in_window ? recorder__stage(recorder, request->intended_ns) : NULL;
     recorder__count_outcome(recorder, request, step, stage);
@@ -165,16 +167,14 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     if (request->outcome == VM_OUTCOME_ABSENT) {
         return; /* the scenario says that it need not be answered: it has no latency */
     }
-    if (answered) {
-        int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
-        live_record(recorder->live, response_ns);
-        series_record(figures->series, recorder->now_ns, response_ns);
-    }
-    /* Setup comes before the window by nature; its requests have their own steps. */
-    bool of_step = step != NULL && (in_window || !recorder->subject_ready);
+    /* One that got no reply at its age, here as well: timing out must not look fast on any chart.
+     */
+    int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
+    live_record(recorder->live, response_ns);
+    series_record(figures->series, recorder->now_ns, response_ns);
     struct recorder__places places = {.run = in_window ? figures->latency : NULL,
                                       .stage = stage != NULL ? stage->latency : NULL,
-                                      .step = of_step ? step->latency : NULL};
+                                      .step = step != NULL ? step->latency : NULL};
     recorder__record_request(recorder, &places, request, answered);
 }
 
@@ -278,6 +278,16 @@ void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
 {
     if (recorder_in_window(recorder, recorder->now_ns)) {
         recorder__record_run(recorder, LATENCY_POLL_GAP, gap_ns, recorder->now_ns, false);
+    }
+}
+
+void recorder_idle(struct recorder *recorder, int64_t idle_ns)
+{
+    int64_t from_ns = recorder__max(recorder->now_ns - idle_ns, recorder->window_start_ns);
+    int64_t until_ns =
+        recorder->now_ns < recorder->window_end_ns ? recorder->now_ns : recorder->window_end_ns;
+    if (until_ns > from_ns) {
+        recorder->figures.idle_ns += (uint64_t)(until_ns - from_ns);
     }
 }
 

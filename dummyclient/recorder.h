@@ -64,6 +64,8 @@ static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 
 void recorder_connected(struct recorder *recorder, int64_t connect_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
+/* Of the time until now: this program had nothing to do. */
+void recorder_idle(struct recorder *recorder, int64_t idle_ns);
 /* An arrival that is due belongs to the target; one that never began to response as well. */
 void recorder_arrival(struct recorder *recorder, int64_t intended_ns);
 void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns);

@@ -410,13 +410,6 @@ static void supervisor__close(struct supervisor *supervisor)
     free(supervisor->workers);
 }
 
-static double supervisor__cpu_s(void)
-{
-    struct host_resources resources;
-    host_read_resources(&resources);
-    return resources.cpu_user_s + resources.cpu_system_s;
-}
-
 bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FILE *ndjson,
                     struct error *error)
 {
@@ -439,7 +432,6 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
     }
     console_open(&supervisor.console, plan, progress, run->origin_ns);
     ndjson_open(&supervisor.ndjson, ndjson, plan, run->origin_ns);
-    double cpu_before_s = supervisor__cpu_s();
     if (!supervisor__start(&supervisor, error)) {
         supervisor__close(&supervisor);
         run_close(run);
@@ -447,8 +439,6 @@ bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FIL
     }
     bool ended = supervisor__wait(&supervisor);
     run->end_ns = clock_now_ns();
-    double passed_s = (double)(run->end_ns - run->origin_ns) / (double)NS_PER_S;
-    run->busy = (supervisor__cpu_s() - cpu_before_s) / passed_s / plan->workers_count;
     console_clear(&supervisor.console);
     if (!ended) {
         /* Its memory may still be in use: nothing of it can be read or freed. */

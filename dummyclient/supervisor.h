@@ -39,7 +39,6 @@ struct run {
     uint32_t connections_open;  /* at t0 */
     uint32_t connections_ready; /* at t0 */
     uint32_t connections_peak;
-    double busy;           /* CPU time per worker and second inside the run, 1: all of it */
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */
     int64_t clock_tick_ns; /* the smallest step seen between two readings */

@@ -15,7 +15,8 @@ static const double VERDICT_LAG_OF_RESPONSE = 0.05;
 /* Of the window: how much of it may be spent blind or stalled. */
 static const double VERDICT_TIME_SHARE = 0.01;
 static const double VERDICT_RATE_MET = 0.99;
-static const double VERDICT_BUSY = 0.9;
+/* A client that waits for less than this share of the time is what sets the pace. */
+static const double VERDICT_IDLE = 0.05;
 
 static void verdict__invalid(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
 static void verdict__failed(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
@@ -109,6 +110,35 @@ static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run
     return true;
 }
 
+/* Of the window, how much the client's threads had nothing to do. CPU time would not tell: beside
+ * others a thread that is never idle does not get a whole CPU, and --busy-poll always takes one. */
+static double verdict__idle_share(const struct plan *plan, const struct run *run)
+{
+    return run->window_ns > 0
+               ? (double)run->figures.idle_ns / (double)run->window_ns / (double)plan->workers_count
+               : 1;
+}
+
+/* Arrivals that began late because the client was at something else all the time: the waiting is
+ * not the server's. */
+static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan,
+                                const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    double share = verdict__idle_share(plan, run);
+    if (!plan->open_loop || share >= VERDICT_IDLE ||
+        figures->rate_achieved_per_s >= VERDICT_RATE_MET * figures->rate_target_per_s) {
+        return false;
+    }
+    verdict__invalid(verdict,
+                     "the client was too slow: its threads were busy in %.1f%% of the time and "
+                     "began %.1f%% of the iterations that were due; lower the rate, or give it "
+                     "more CPU",
+                     100 * (1 - share),
+                     100 * figures->rate_achieved_per_s / figures->rate_target_per_s);
+    return true;
+}
+
 static void verdict__judge_local(struct verdict *verdict, const struct plan *plan,
                                  const struct run *run)
 {
@@ -135,6 +165,7 @@ static void verdict__judge_validity(struct verdict *verdict, const struct plan *
                                  "replies waited for the client to look");
     lagged |= verdict__judge_blindness(verdict, plan, run);
     lagged |= verdict__judge_stalls(verdict, run);
+    lagged |= verdict__judge_pace(verdict, plan, run);
     verdict__judge_local(verdict, plan, run);
     if (run->clock_step_ns > VERDICT_CLOCK_STEP_NS) {
         char step[UNITS_TEXT_BYTES_MAX];
@@ -144,7 +175,7 @@ static void verdict__judge_validity(struct verdict *verdict, const struct plan *
     if (lagged) {
         verdict->limited_by = "client";
     } else if (!plan->open_loop) {
-        verdict->limited_by = run->busy > VERDICT_BUSY ? "client" : NULL;
+        verdict->limited_by = verdict__idle_share(plan, run) < VERDICT_IDLE ? "client" : NULL;
     } else if (figures->rate_achieved_per_s < VERDICT_RATE_MET * figures->rate_target_per_s) {
         verdict->limited_by = "server_or_connections";
     }

@@ -388,6 +388,7 @@ void worker_note_look(struct worker *worker, int64_t now_ns)
     cport_read_stats(worker->port, &stats);
     int64_t waited_ns = (int64_t)(stats.waited_ns - worker->waited_ns);
     recorder_poll_gap(&worker->recorder, now_ns - worker->looked_ns - waited_ns);
+    worker->idle_ns += waited_ns;
     worker__note_sent(worker, now_ns - waited_ns);
     worker->looked_ns = cport_looked_ns(worker->port);
     worker->waited_ns = stats.waited_ns;
@@ -407,11 +408,15 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
 {
     int64_t now_ns = cport_now_ns(worker->port);
+    int64_t turn_ns = now_ns - worker->group.now_ns;
     worker__count_second(worker, now_ns, false);
     worker->group.now_ns = now_ns;
     worker->recorder.now_ns = now_ns;
     worker->recorder.figures.clock_reads++;
     worker_note_look(worker, now_ns);
+    /* A turn that brings nothing is waiting, however it waits (--spin). */
+    recorder_idle(&worker->recorder, count == 0 ? turn_ns : worker->idle_ns);
+    worker->idle_ns = 0;
     for (int i = 0; i < count; i++) {
         worker__fetch_ahead(completions + i, count - i);
         conn_on_completion(completions[i]);

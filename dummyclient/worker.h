@@ -66,6 +66,7 @@ struct worker {
     uint32_t sweep_at;
     int64_t looked_ns;  /* when the last poll looked at what had come */
     uint64_t waited_ns; /* of the port, until then */
+    int64_t idle_ns;    /* of that, in this turn */
     int64_t sent_ns;    /* the last sent stamp, until its call has returned; 0: it has */
     int64_t published_ns;
     int64_t cut_seen_ns;

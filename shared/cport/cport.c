@@ -243,12 +243,24 @@ void cport_close(struct cport *port, struct cport_socket *socket, struct cport_o
 static int cport__poll_busily(struct cport *port, struct cport_op **completions,
                               int completions_max, int64_t deadline_ns)
 {
-    int64_t until_ns = cport_now_ns(port) + CPORT_BUSY_TURN_NS;
+    int64_t from_ns = cport_now_ns(port);
+    int64_t until_ns = from_ns + CPORT_BUSY_TURN_NS;
     until_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
+    int64_t now_ns = from_ns;
+    int64_t vain_ns = from_ns; /* when the last look began that found nothing */
     int count;
-    do {
+    for (;;) {
         count = port->backend->poll(port, completions, completions_max, 0);
-    } while (count == 0 && cport_now_ns(port) < until_ns);
+        if (count > 0) {
+            break;
+        }
+        vain_ns = now_ns;
+        now_ns = cport_now_ns(port);
+        if (now_ns >= until_ns) {
+            break;
+        }
+    }
+    port->stats.waited_ns += port->times_waits ? (uint64_t)(vain_ns - from_ns) : 0;
     return count;
 }
 

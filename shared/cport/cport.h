@@ -114,7 +114,8 @@ struct cport_stats {
     uint64_t completions; /* operations that came out of cport_poll() */
     uint64_t batch_max;
     uint64_t immediate; /* completed at submit, without waiting */
-    uint64_t waited_ns; /* with times_waits: asleep in cport_poll(), up to its deadline at most */
+    uint64_t waited_ns; /* with times_waits: in cport_poll(), up to its deadline at most, asleep or
+                           (busy_poll) looking in vain */
 };
 
 struct cport_options {

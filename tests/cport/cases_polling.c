@@ -66,11 +66,18 @@ static void test_busy_poll_comes_back_without_a_reason(void **state)
     }
     struct fixture fixture;
     struct tracked_socket client = {.closed = true};
-    const struct cport_options options = {.sockets_max = 64, .busy_poll = true};
+    const struct cport_options options = {
+        .sockets_max = 64, .busy_poll = true, .times_waits = true};
+    struct cport_stats stats;
     fixture_open(&fixture, &options);
+    int64_t start_ns = cport_now_ns(fixture.port);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(fixture_poll(&fixture, TIME_NEVER_NS), 0); /* without it: forever */
     }
+    /* Looking in vain is waiting. */
+    cport_read_stats(fixture.port, &stats);
+    assert_true(stats.waited_ns > 0);
+    assert_true((int64_t)stats.waited_ns <= cport_now_ns(fixture.port) - start_ns);
     fixture_listen(&fixture, 4);
     fixture_connect(&fixture, &client, &fixture.address, NULL);
     while (client.connect.in_flight) {

@@ -111,6 +111,64 @@ static void test_what_got_no_reply_is_censored_in_every_place(void **state)
     assert_int_equal(figures->stages[0].arrivals_intended, 2);
 }
 
+static void test_a_step_has_the_errors_of_its_own_requests_only(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    const struct figures *figures = &recorder->figures;
+    struct vm_request request = {.outcome = VM_OUTCOME_TIMED_OUT,
+                                 .intended_ns = T0_NS - NS_PER_S,
+                                 .free_ns = T0_NS - NS_PER_S,
+                                 .sent_ns = T0_NS - NS_PER_S,
+                                 .last_ns = T0_NS};
+    request_done(recorder, request); /* of the warm-up: not in the times, so not in the errors */
+    assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 0);
+    assert_int_equal(histogram_count(&figures->steps[0].latency[LATENCY_RESPONSE]), 0);
+    recorder->subject_ready = false;
+    request_done(recorder, request); /* of setup */
+    recorder->subject_ready = true;
+    request.intended_ns = request.free_ns = request.sent_ns = T0_NS;
+    request_done(recorder, request);
+    assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 2);
+    assert_int_equal(histogram_count(&figures->steps[0].latency[LATENCY_RESPONSE]), 2);
+    assert_int_equal(figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT], 3);
+}
+
+/* Neither the screen nor the series may look better for a request that got no reply. */
+static void test_the_unanswered_are_on_the_screen_and_in_the_series(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct live_view nothing;
+    static struct live_view view;
+    request_done(&fixture->recorder, (struct vm_request){.outcome = VM_OUTCOME_TIMED_OUT,
+                                                         .intended_ns = T0_NS,
+                                                         .free_ns = T0_NS,
+                                                         .sent_ns = T0_NS,
+                                                         .last_ns = T0_NS + NS_PER_S});
+    live_read(&fixture->live, &view);
+    assert_true(live_percentile_ns(&view, &nothing, 50) > 900 * NS_PER_MS);
+    struct cJSON *series = series_to_json(fixture->recorder.figures.series, T0_NS + 2 * NS_PER_S);
+    char *text = cJSON_PrintUnformatted(series);
+    assert_non_null(strstr(text, ",1]]"));
+    cJSON_free(text);
+    cJSON_Delete(series);
+}
+
+static void test_idle_time_is_that_of_the_window(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    static const struct {
+        int64_t at_ms;
+        int64_t idle_ms;
+        int64_t counted_ms;
+    } turns[] = {{-10, 100, 0}, {20, 100, 20}, {1000, 50, 50}, {3005, 10, 5}, {3100, 50, 0}};
+    for (size_t i = 0; i < COUNT_OF(turns); i++) {
+        uint64_t before_ns = recorder->figures.idle_ns;
+        recorder->now_ns = T0_NS + turns[i].at_ms * NS_PER_MS;
+        recorder_idle(recorder, turns[i].idle_ms * NS_PER_MS);
+        assert_int_equal(recorder->figures.idle_ns - before_ns, turns[i].counted_ms * NS_PER_MS);
+    }
+}
+
 /* --- The verdict. */
 
 static const char SCENARIO[] =
@@ -146,6 +204,7 @@ static struct judged *judged_open(void)
     }
     figures->rate_target_per_s = 1000;
     figures->rate_achieved_per_s = 1000;
+    figures->idle_ns = (uint64_t)(5 * NS_PER_S);
     return &judged;
 }
 
@@ -246,6 +305,20 @@ static void test_a_missed_rate_with_clean_lags_is_the_servers(void **state)
     judged_close(judged);
 }
 
+/* Lags say nothing of a client that turns all the time and is behind: what waits for a free
+ * connection then waits for the client. */
+static void test_a_missed_rate_of_a_client_that_is_never_idle_is_its_own(void **state)
+{
+    (void)state;
+    struct judged *judged = judged_open();
+    judged->run.figures.rate_achieved_per_s = 500;
+    judged->run.figures.idle_ns = (uint64_t)(400 * NS_PER_MS);
+    assert_verdict(judged, "busy in 96.0% of the time and began 50.0%", "client");
+    judged->run.figures.rate_achieved_per_s = 1000; /* it kept up: busy is no fault */
+    assert_verdict(judged, NULL, NULL);
+    judged_close(judged);
+}
+
 /* --- Whole runs over the fake port, on virtual time: no scheduler in between. */
 
 /* A server that never answers costs every arrival its patience, and the client no blame. */
@@ -343,10 +416,16 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_what_got_no_reply_is_censored_in_every_place, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_step_has_the_errors_of_its_own_requests_only, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_the_unanswered_are_on_the_screen_and_in_the_series,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_time_is_that_of_the_window, setup, teardown),
         cmocka_unit_test(test_a_clean_run_is_valid),
         cmocka_unit_test(test_each_reason_fires_alone),
         cmocka_unit_test(test_lags_are_judged_against_what_is_measured),
         cmocka_unit_test(test_a_missed_rate_with_clean_lags_is_the_servers),
+        cmocka_unit_test(test_a_missed_rate_of_a_client_that_is_never_idle_is_its_own),
         cmocka_unit_test(test_a_stalled_server_stays_valid),
         cmocka_unit_test(test_a_day_takes_no_more_memory_than_an_hour),
     };
