@@ -111,7 +111,7 @@ function periodSeconds(series, at, end_ns) {
 export function exportHlog(result) {
   const started_s = (Date.parse(result.run.started_utc) || 0) / 1000;
   const lines = [`#[Logged by dummyload ${result.build?.version ?? ''}, run ${result.run.id}, ` +
-    'responses in nanoseconds]', '#[Histogram log format version 1.3]',
+    'responses, and requests without one at their age, in nanoseconds]', '#[Histogram log format version 1.3]',
   `#[StartTime: ${started_s.toFixed(3)} (seconds since epoch), ${result.run.started_utc}]`,
   `#[BaseTime: ${started_s.toFixed(3)} (seconds since epoch)]`,
   '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'];
@@ -127,17 +127,22 @@ export function exportHlog(result) {
 
 const CSV_PERCENTILES = [50, 90, 99, 99.9, 100];
 
-/** The series, a line per entry: its own keys, then percentiles of its responses. */
+/** The series, a line per entry: its own keys, the errors of each kind that occurred anywhere as
+ *  errors_KIND, then percentiles of its responses. */
 export function exportCsv(result) {
   const { series = [] } = result;
-  const keys = Object.keys(series[0] ?? { t_ns: 0 }).filter((key) => key !== 'buckets');
+  const keys = Object.keys(series[0] ?? { t_ns: 0 })
+    .filter((key) => key !== 'buckets' && key !== 'errors_by_kind');
+  const kinds = [...new Set(series.flatMap((entry) => Object.keys(entry.errors_by_kind ?? {})))]
+    .sort();
   const names = CSV_PERCENTILES.map((rank) =>
     (rank === 100 ? 'response_max_ns' : `response_p${String(rank).replace('.', '_')}_ns`));
-  const lines = [[...keys, ...names].join(',')];
+  const lines = [[...keys, ...kinds.map((kind) => `errors_${kind}`), ...names].join(',')];
   for (const entry of series) {
     const values = bucketsCount(entry.buckets ?? [])
       ? bucketsPercentilesNs(entry.buckets, CSV_PERCENTILES, 2) : names.map(() => '');
-    lines.push([...keys.map((key) => entry[key] ?? ''), ...values].join(','));
+    lines.push([...keys.map((key) => entry[key] ?? ''),
+      ...kinds.map((kind) => entry.errors_by_kind?.[kind] ?? 0), ...values].join(','));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -98,12 +98,19 @@ test('the percentile text rises to the maximum and counts everything', () => {
 
 test('the CSV has a column per key and a line per entry', () => {
   const { client } = runMake();
+  client.series[2].errors_by_kind = { reset: 3 };
+  client.series[4].errors_by_kind = { mismatch: 1, reset: 2 };
   const rows = exportCsv(client).trimEnd().split('\n').map((line) => line.split(','));
   assert.equal(rows.length, client.series.length + 1);
   assert.ok(rows.every((row) => row.length === rows[0].length));
   const at = rows[0].indexOf('responses');
   const sum = rows.slice(1).reduce((all, row) => all + Number(row[at]), 0);
   assert.equal(sum, client.series.reduce((all, entry) => all + entry.responses, 0));
+  const column = (name) => rows.slice(1).map((row) => row[rows[0].indexOf(name)]);
+  assert.deepEqual(column('errors_reset').slice(2, 5), ['3', '0', '2']);
+  assert.equal(column('errors_mismatch')[4], '1');
+  assert.ok(rows.slice(1).flat().every((cell) => cell === '' || Number.isFinite(Number(cell))),
+    'numbers only');
   assert.ok(rows[0].includes('response_p99_9_ns') && rows[0].includes('response_max_ns'));
 });
 
