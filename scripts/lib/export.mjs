@@ -111,7 +111,8 @@ function periodSeconds(series, at, end_ns) {
 export function exportHlog(result) {
   const started_s = (Date.parse(result.run.started_utc) || 0) / 1000;
   const lines = [`#[Logged by dummyload ${result.build?.version ?? ''}, run ${result.run.id}, ` +
-    'responses, and requests without one at their age, in nanoseconds]', '#[Histogram log format version 1.3]',
+    'responses, and requests without one at their age, in nanoseconds]',
+  '#[Histogram log format version 1.3]',
   `#[StartTime: ${started_s.toFixed(3)} (seconds since epoch), ${result.run.started_utc}]`,
   `#[BaseTime: ${started_s.toFixed(3)} (seconds since epoch)]`,
   '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'];
