@@ -55,20 +55,35 @@ static struct screen_counters screen__count(const struct live_view *view)
     return counters;
 }
 
-/* A number of columns of text, as a terminal counts: bytes that continue a UTF-8 letter are none.
- */
+static int screen__columns(const struct screen *screen)
+{
+    int columns = screen->style->columns - 1;
+    return columns < SCREEN_COLUMNS_MAX ? columns : SCREEN_COLUMNS_MAX;
+}
+
+/* How much of a line fits, in columns as a terminal counts: bytes that continue a UTF-8 letter are
+ * none. A line that is too long ends behind a whole item: a number that is cut is a wrong one. */
+static size_t screen__fitting_bytes(const struct screen *screen, const char *line)
+{
+    int columns_max = screen__columns(screen);
+    size_t whole_bytes = 0;
+    size_t bytes = 0;
+    for (int columns = 0; line[bytes] != '\0'; bytes++) {
+        bool ends_item = (line[bytes] == ',' || line[bytes] == ';' || line[bytes] == ' ') &&
+                         line[bytes + 1] == ' ';
+        whole_bytes = ends_item ? bytes : whole_bytes;
+        columns += ((unsigned char)line[bytes] & 0xC0) != 0x80;
+        if (columns > columns_max) {
+            return whole_bytes > 0 ? whole_bytes : bytes;
+        }
+    }
+    return bytes;
+}
+
 static void screen__put(struct screen *screen, const char *color, const char *line)
 {
     bool colored = color != NULL && screen->style->color;
-    int columns_max = screen->style->columns - 1;
-    columns_max = columns_max < SCREEN_COLUMNS_MAX ? columns_max : SCREEN_COLUMNS_MAX;
-    size_t bytes = 0;
-    for (int columns = 0; line[bytes] != '\0'; bytes++) {
-        columns += ((unsigned char)line[bytes] & 0xC0) != 0x80;
-        if (columns > columns_max) {
-            break;
-        }
-    }
+    size_t bytes = screen__fitting_bytes(screen, line);
     int length = snprintf(screen->text + screen->used_bytes, SCREEN_BYTES_MAX - screen->used_bytes,
                           "%s%.*s%s%s\n", colored ? color : "", (int)bytes, line,
                           colored ? SCREEN_PLAIN : "", SCREEN_CLEAR_LINE);
@@ -86,6 +101,26 @@ static void screen__print(struct screen *screen, const char *color, const char *
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    screen__put(screen, color, line);
+}
+
+/* Items on as many lines as they need; those after the first are indented. Plain ASCII. */
+static void screen__put_items(struct screen *screen, const char *color, int indent,
+                              const char *label, const char *const *items, int items_count,
+                              const char *separator)
+{
+    char line[512];
+    int length = snprintf(line, sizeof(line), "%-*s", indent, label);
+    for (int i = 0; i < items_count; i++) {
+        int wanted = (int)(strlen(items[i]) + strlen(separator));
+        if (i > 0 && length + wanted > screen__columns(screen)) {
+            screen__put(screen, color, line);
+            length = snprintf(line, sizeof(line), "%-*s", indent, "");
+        } else if (i > 0) {
+            length += snprintf(line + length, sizeof(line) - (size_t)length, "%s", separator);
+        }
+        length += snprintf(line + length, sizeof(line) - (size_t)length, "%s", items[i]);
+    }
     screen__put(screen, color, line);
 }
 
@@ -217,33 +252,48 @@ static void screen__rate(struct screen *screen)
                   achieved, units_format_count((uint64_t)(target_per_s + 0.5), target));
 }
 
+enum { SCREEN_ITEM_BYTES_MAX = 64 + 2 * UNITS_TEXT_BYTES_MAX };
+
 static void screen__traffic(struct screen *screen)
 {
     const struct screen_moment *moment = screen->moment;
     char texts[4][UNITS_TEXT_BYTES_MAX];
-    screen__print(screen, NULL, "%-13s sent %s/s, received %s/s; %s/s out, %s/s in", "TPS",
-                  units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), texts[0]),
-                  units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), texts[1]),
-                  units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
-                  units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
+    char messages[SCREEN_ITEM_BYTES_MAX];
+    char bytes[SCREEN_ITEM_BYTES_MAX];
+    snprintf(messages, sizeof(messages), "sent %s/s, received %s/s",
+             units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), texts[0]),
+             units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), texts[1]));
+    snprintf(bytes, sizeof(bytes), "%s/s out, %s/s in",
+             units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
+             units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
+    screen__put_items(screen, NULL, 14, "TPS", (const char *const[]){messages, bytes}, 2, "; ");
 }
 
 static void screen__errors(struct screen *screen, const struct screen_counters *counters)
 {
-    char texts[6][UNITS_TEXT_BYTES_MAX];
-    bool first =
-        counters->connect_fail + counters->unexpected_disconnect + counters->login_not_received > 0;
-    bool second = counters->echo_not_received + counters->packet_error + counters->other > 0;
-    screen__print(screen, first ? SCREEN_RED : NULL,
-                  "connect fail %s, unexpected disconnect %s, login not received %s",
-                  units_format_count(counters->connect_fail, texts[0]),
-                  units_format_count(counters->unexpected_disconnect, texts[1]),
-                  units_format_count(counters->login_not_received, texts[2]));
-    screen__print(screen, second ? SCREEN_RED : NULL,
-                  "echo not received %s, packet error %s, other errors %s",
-                  units_format_count(counters->echo_not_received, texts[3]),
-                  units_format_count(counters->packet_error, texts[4]),
-                  units_format_count(counters->other, texts[5]));
+    enum { PER_LINE = 3, LINES = 2 };
+    const struct {
+        const char *name;
+        uint64_t count;
+    } all[LINES][PER_LINE] = {{{"connect fail", counters->connect_fail},
+                               {"unexpected disconnect", counters->unexpected_disconnect},
+                               {"login not received", counters->login_not_received}},
+                              {{"echo not received", counters->echo_not_received},
+                               {"packet error", counters->packet_error},
+                               {"other errors", counters->other}}};
+    for (int line = 0; line < LINES; line++) {
+        char texts[PER_LINE][SCREEN_ITEM_BYTES_MAX];
+        const char *items[PER_LINE];
+        bool any = false;
+        for (int i = 0; i < PER_LINE; i++) {
+            char count[UNITS_TEXT_BYTES_MAX];
+            snprintf(texts[i], sizeof(texts[i]), "%s %s", all[line][i].name,
+                     units_format_count(all[line][i].count, count));
+            items[i] = texts[i];
+            any |= all[line][i].count > 0;
+        }
+        screen__put_items(screen, any ? SCREEN_RED : NULL, 0, "", items, PER_LINE, ", ");
+    }
 }
 
 int screen_draw(const struct screen_moment *moment, const struct screen_style *style,

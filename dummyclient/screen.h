@@ -12,7 +12,7 @@
 
 enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
 
-enum { SCREEN_LINES_MAX = 9, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
+enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
 
 struct screen_style {
     int columns; /* of the terminal; the last one stays empty */
@@ -31,8 +31,9 @@ struct screen_moment {
     const struct live_view *before;
 };
 
-/* Writes the lines, each with its line end; returns how many. The cursor stands at the beginning of
- * the first; every line clears what stood there. */
+/* Writes the lines, each with its line end; returns how many (9 where they are wide enough). What
+ * does not fit goes to the next line or is left out: a number is never cut. The cursor stands at
+ * the beginning of the first; every line clears what stood there. */
 int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
                 char text[SCREEN_BYTES_MAX]);
 /* The same in one line without colours, for logs. */

@@ -140,6 +140,33 @@ static void test_largest_numbers_fit_every_width(void **state)
     }
 }
 
+/* What does not fit goes to the next line, or away whole: 1,234 must not become 1,23. */
+static void test_no_width_cuts_a_number(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const items[] = {
+        "connect fail 1,234,567,890", "login not received 1,234,567,890",
+        "echo not received 1,234,567,890", "sent 1,234,567,890/s, received 1,234,567,890/s"};
+    fixture->now.levels[LIVE_OPEN] = 1234567890;
+    fixture->now.counters.totals[TOTAL_MESSAGES_SENT] = 1234567890;
+    fixture->now.counters.totals[TOTAL_MESSAGES_RECEIVED] = 1234567890;
+    fixture->now.setup_timeouts = 1234567890;
+    fixture->now.counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] = 2 * 1234567890ull;
+    fixture->now.counters.errors[ERROR_KIND_CONNECT_REFUSED] = 1234567890;
+    for (int columns = 61; columns <= 120; columns++) {
+        struct screen_style style = {.columns = columns};
+        int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+        assert_fits(fixture, columns, lines_count);
+        for (size_t i = 0; i < COUNT_OF(items); i++) {
+            assert_shows(fixture, items[i]);
+        }
+        /* What is left of the line of connections ends with a whole number. */
+        for (const char *at = fixture->text; (at = strstr(at, "1,234")) != NULL; at++) {
+            assert_true(strncmp(at, "1,234,567,890", 13) == 0);
+        }
+    }
+}
+
 static void test_colours_only_where_there_is_something_to_say(void **state)
 {
     struct fixture *fixture = *state;
@@ -199,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLAN(test_everything_asked_for_is_there),
         WITH_PLAN(test_largest_numbers_fit_every_width),
+        WITH_PLAN(test_no_width_cuts_a_number),
         WITH_PLAN(test_colours_only_where_there_is_something_to_say),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
         WITH_PLAN(test_nothing_answered_is_not_zero),
