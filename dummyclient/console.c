@@ -17,8 +17,9 @@ void console_open(struct console *console, const struct plan *plan, bool enabled
     const char *no_color = getenv("NO_COLOR");
     *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
     if (enabled) {
-        console->terminal = terminal_setup();
-        console->style.color = no_color == NULL || no_color[0] == '\0';
+        console->terminal = terminal_setup(&console->style.sequences);
+        console->style.color =
+            console->style.sequences && (no_color == NULL || no_color[0] == '\0');
         console->style.utf8 = terminal_is_utf8();
     }
 }
@@ -27,7 +28,7 @@ void console_open(struct console *console, const struct plan *plan, bool enabled
 static void console__go_up(const struct console *console)
 {
     if (console->lines_count > 0) {
-        fprintf(stderr, "\x1b[%dA\r", console->lines_count);
+        terminal_go_up(console->lines_count);
     }
 }
 
@@ -35,7 +36,7 @@ void console_clear(struct console *console)
 {
     if (console->lines_count > 0) {
         console__go_up(console);
-        fputs("\x1b[J", stderr);
+        terminal_clear_below();
         fflush(stderr);
         console->lines_count = 0;
     }
@@ -48,7 +49,8 @@ static void console__draw(struct console *console, const struct screen_moment *m
     int lines_count = screen_draw(moment, &console->style, text);
     console__go_up(console);
     /* What is left below after the window has become narrower and lines were wrapped. */
-    fprintf(stderr, "%s\x1b[J", text);
+    terminal_write(text);
+    terminal_clear_below();
     fflush(stderr);
     console->lines_count = lines_count;
 }

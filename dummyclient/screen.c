@@ -63,30 +63,40 @@ static int screen__columns(const struct screen *screen)
 
 /* How much of a line fits, in columns as a terminal counts: bytes that continue a UTF-8 letter are
  * none. A line that is too long ends behind a whole item: a number that is cut is a wrong one. */
-static size_t screen__fitting_bytes(const struct screen *screen, const char *line)
+static size_t screen__fitting_bytes(const struct screen *screen, const char *line,
+                                    int *columns_used)
 {
     int columns_max = screen__columns(screen);
     size_t whole_bytes = 0;
     size_t bytes = 0;
-    for (int columns = 0; line[bytes] != '\0'; bytes++) {
-        bool ends_item = (line[bytes] == ',' || line[bytes] == ';' || line[bytes] == ' ') &&
-                         line[bytes + 1] == ' ';
-        whole_bytes = ends_item ? bytes : whole_bytes;
+    int whole_columns = 0;
+    int columns = 0;
+    for (; line[bytes] != '\0'; bytes++) {
+        if ((line[bytes] == ',' || line[bytes] == ';' || line[bytes] == ' ') &&
+            line[bytes + 1] == ' ') {
+            whole_bytes = bytes;
+            whole_columns = columns;
+        }
         columns += ((unsigned char)line[bytes] & 0xC0) != 0x80;
         if (columns > columns_max) {
+            *columns_used = whole_bytes > 0 ? whole_columns : columns_max;
             return whole_bytes > 0 ? whole_bytes : bytes;
         }
     }
+    *columns_used = columns;
     return bytes;
 }
 
 static void screen__put(struct screen *screen, const char *color, const char *line)
 {
     bool colored = color != NULL && screen->style->color;
-    size_t bytes = screen__fitting_bytes(screen, line);
+    bool sequences = screen->style->sequences;
+    int columns;
+    size_t bytes = screen__fitting_bytes(screen, line, &columns);
+    int spaces = sequences ? 0 : screen__columns(screen) - columns;
     int length = snprintf(screen->text + screen->used_bytes, SCREEN_BYTES_MAX - screen->used_bytes,
-                          "%s%.*s%s%s\n", colored ? color : "", (int)bytes, line,
-                          colored ? SCREEN_PLAIN : "", SCREEN_CLEAR_LINE);
+                          "%s%.*s%*s%s%s\n", colored ? color : "", (int)bytes, line, spaces, "",
+                          colored ? SCREEN_PLAIN : "", sequences ? SCREEN_CLEAR_LINE : "");
     screen->used_bytes += (size_t)length;
     screen->lines_count++;
 }

@@ -15,7 +15,8 @@ enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, 
 enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
 
 struct screen_style {
-    int columns; /* of the terminal; the last one stays empty */
+    int columns;    /* of the terminal; the last one stays empty */
+    bool sequences; /* ANSI sequences: lines clear what is behind them; else spaces do */
     bool color;
     bool utf8;
 };

@@ -1,14 +1,16 @@
 #include "terminal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-bool terminal_setup(void)
+bool terminal_setup(bool *sequences)
 {
     const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+    *sequences = isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+    return *sequences;
 }
 
 bool terminal_is_utf8(void)
@@ -31,4 +33,19 @@ int terminal_columns(void)
         return 80;
     }
     return size.ws_col;
+}
+
+void terminal_go_up(int lines_count)
+{
+    fprintf(stderr, "\x1b[%dA\r", lines_count);
+}
+
+void terminal_clear_below(void)
+{
+    fputs("\x1b[J", stderr);
+}
+
+void terminal_write(const char *text)
+{
+    fprintf(stderr, "%.*s", (int)TERMINAL_TEXT_BYTES_MAX, text);
 }

@@ -85,7 +85,7 @@ static void assert_fits(const struct fixture *fixture, int columns, int lines_co
 static void test_everything_asked_for_is_there(void **state)
 {
     struct fixture *fixture = *state;
-    struct screen_style style = {.columns = 80};
+    struct screen_style style = {.columns = 80, .sequences = true};
     uint64_t *totals = fixture->now.counters.totals;
     uint64_t *errors = fixture->now.counters.errors;
     fixture->now.levels[LIVE_CONNECTING] = 3;
@@ -132,7 +132,8 @@ static void test_largest_numbers_fit_every_width(void **state)
     fixture->now.buckets[LIVE_BUCKETS - 1] = 1;
     for (int columns = 20; columns <= 300; columns += 20) {
         for (int phase = PHASE_CONNECTING; phase <= PHASE_ENDED; phase++) {
-            struct screen_style style = {.columns = columns, .color = true, .utf8 = columns % 40};
+            struct screen_style style = {
+                .columns = columns, .sequences = true, .color = true, .utf8 = columns % 40};
             fixture->moment.phase = (enum run_phase)phase;
             int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
             assert_fits(fixture, columns, lines_count);
@@ -154,7 +155,7 @@ static void test_no_width_cuts_a_number(void **state)
     fixture->now.counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] = 2 * 1234567890ull;
     fixture->now.counters.errors[ERROR_KIND_CONNECT_REFUSED] = 1234567890;
     for (int columns = 61; columns <= 120; columns++) {
-        struct screen_style style = {.columns = columns};
+        struct screen_style style = {.columns = columns, .sequences = columns % 2};
         int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
         assert_fits(fixture, columns, lines_count);
         for (size_t i = 0; i < COUNT_OF(items); i++) {
@@ -170,7 +171,7 @@ static void test_no_width_cuts_a_number(void **state)
 static void test_colours_only_where_there_is_something_to_say(void **state)
 {
     struct fixture *fixture = *state;
-    struct screen_style style = {.columns = 80, .color = true};
+    struct screen_style style = {.columns = 80, .sequences = true, .color = true};
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
     screen_draw(&fixture->moment, &style, fixture->text);
     assert_null(strstr(fixture->text, "\x1b[3"));
@@ -182,10 +183,27 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
     assert_null(strstr(fixture->text, "\x1b[3"));
 }
 
+/* Where nothing can clear a line, it overwrites what stood there. */
+static void test_without_sequences_lines_are_filled_up(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int utf8 = 0; utf8 < 2; utf8++) {
+        struct screen_style style = {.columns = 80, .utf8 = utf8 != 0};
+        screen_draw(&fixture->moment, &style, fixture->text);
+        assert_null(strchr(fixture->text, '\x1b'));
+        for (const char *line = fixture->text; *line != '\0';) {
+            const char *end = strchr(line, '\n');
+            assert_non_null(end);
+            assert_int_equal(columns_of(line, end), 79);
+            line = end + 1;
+        }
+    }
+}
+
 static void test_last_second_and_so_far_are_apart(void **state)
 {
     struct fixture *fixture = *state;
-    struct screen_style style = {.columns = 80};
+    struct screen_style style = {.columns = 80, .sequences = true};
     static struct live live;
     live_record(&live, 100 * NS_PER_MS);
     live_read(&live, &fixture->before);
@@ -228,6 +246,7 @@ int main(void)
         WITH_PLAN(test_largest_numbers_fit_every_width),
         WITH_PLAN(test_no_width_cuts_a_number),
         WITH_PLAN(test_colours_only_where_there_is_something_to_say),
+        WITH_PLAN(test_without_sequences_lines_are_filled_up),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
         WITH_PLAN(test_nothing_answered_is_not_zero),
     };
