@@ -186,6 +186,16 @@ function cleanAdd(list) {
     .map(([group, figures]) => [group, ...figures]) };
 }
 
+/** A client knew the metric; what the whole has not (stages of different loads) has no samples. */
+function judge(expr, merged) {
+  try {
+    return thresholdJudge(thresholdParse(expr), { client: merged, server: null });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { expr, value: null, pass: false };
+  }
+}
+
 /** One result from several of one side. names: theirs, for messages. Throws InputError. */
 export function resultsMerge(documents, names) {
   const [first] = documents;
@@ -236,8 +246,7 @@ export function resultsMerge(documents, names) {
     if (first.clock) merged.clock = clockOf(documents);
     merged.validity = validityOf(documents);
     const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
-    merged.thresholds = [...new Set(exprs)].map((expr) =>
-      thresholdJudge(thresholdParse(expr), { client: merged, server: null }));
+    merged.thresholds = [...new Set(exprs)].map((expr) => judge(expr, merged));
   }
   return merged;
 }

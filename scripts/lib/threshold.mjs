@@ -69,6 +69,21 @@ export function thresholdParse(expr) {
   return { expr, metric, op, limit: Number(value) * (units[unit] ?? 1), percent: isPercent };
 }
 
+const LATENCY = /^(?:server\.|steps\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
+const LATENCY_FIGURES = new Set(['count', 'min', 'mean', 'stddev', 'max', 'censored', 'over_range',
+  'p50', 'p75', 'p90', 'p95', 'p99', 'p99_9', 'p99_99']);
+
+/** Whether a latency that was not found is one that this run could have had: then it has no
+ *  samples. */
+function latencyExists(run, metric) {
+  const name = metric.replace(/\.p99\.(9+)$/, '.p99_$1');
+  const [, step, stage, kind, figure] = LATENCY.exec(name) ?? [];
+  const result = metric.startsWith('server.') ? run.server : run.client;
+  const place = step !== undefined ? result.steps?.find((one) => one.name === step)
+    : stage !== undefined ? result.stages?.[stage - 1] : result;
+  return LATENCY_FIGURES.has(figure) && Object.hasOwn(place?.latency_ns ?? {}, kind);
+}
+
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
 export function thresholdJudge(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;
@@ -76,7 +91,7 @@ export function thresholdJudge(threshold, run) {
   if (metric.startsWith('server.') && !run.server) return { expr, value: null, pass: null };
   const found = metricOf(run, metric);
   if (!found) {
-    if (/(^|\.)latency\./.test(metric)) return { expr, value: null, pass: false };
+    if (latencyExists(run, metric)) return { expr, value: null, pass: false };
     const near = nearestName(metric, metricNames(run));
     throw new InputError(`threshold "${expr}": no metric ${metric}` +
       `${near ? `; did you mean ${near}?` : ''}`);

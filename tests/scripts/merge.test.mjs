@@ -57,6 +57,17 @@ test('a threshold that one of them had is judged, and a peak between two seconds
     pass === false));
 });
 
+test('a threshold on a stage that the whole has not fails', () => {
+  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2 }).client];
+  for (const [i, part] of parts.entries()) {
+    part.stages = [{ start_ns: 0, end_ns: (i + 5) * 1e9, rate: {}, latency_ns: part.latency_ns,
+      errors: {} }];
+    part.thresholds = ['stages.1.latency.response.p50 < 100s', 'stages.1.errors.total == 0']
+      .map((expr) => ({ expr, value: 1, pass: true }));
+  }
+  assert.deepEqual(resultsMerge(parts, NAMES).thresholds.map(({ pass }) => pass), [false, false]);
+});
+
 test('sums beyond 2^53 stay exact', () => {
   const parts = [runMake().client, runMake().client];
   parts[0].totals.bytes_sent = 9007199254740993n;

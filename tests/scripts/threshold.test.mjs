@@ -48,6 +48,17 @@ test('without a single answer even the least latency fails an upper bound', () =
   assert.equal(judge('latency.response.min < 10s', run), true);
 });
 
+test('a latency that no run has is an error; one without samples fails', () => {
+  const run = runMake({});
+  run.client.latency_ns.fanout = { count: 0, p50: null, buckets: [] };
+  assert.equal(judge('latency.fanout.p50 < 1s', run), false);
+  for (const metric of ['latency.response.p98', 'latency.respons.p99', 'latency.response.p99.9.9',
+    'steps.nobody.latency.response.p99', 'stages.7.latency.response.p99',
+    'server.latency.response.p99']) {
+    assert.throws(() => judge(`${metric} < 1s`, run), { name: 'InputError' }, metric);
+  }
+});
+
 test('what is about the server stays open without its result, and is filled in with it', () => {
   const run = runMake({});
   run.client.thresholds = [{ expr: 'errors.total == 0', value: 0, pass: true },
