@@ -228,7 +228,7 @@ static void test_nothing_answered_is_not_zero(void **state)
     screen_line(&fixture->moment, fixture->text, sizeof(fixture->text));
     assert_shows(fixture, "p50 - p99 -,");
 
-    FILE *file = tmpfile();
+    FILE *file = fopen("test_client_screen.ndjson", "w+b");
     assert_non_null(file);
     ndjson_open(&ndjson, file, &fixture->harness.plan, 0);
     ndjson_tick(&ndjson, PHASE_RUNNING, &fixture->now, NS_PER_S);
@@ -236,6 +236,7 @@ static void test_nothing_answered_is_not_zero(void **state)
     assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
     assert_non_null(strstr(text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
     fclose(file);
+    remove("test_client_screen.ndjson");
 }
 
 int main(void)
