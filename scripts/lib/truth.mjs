@@ -147,13 +147,15 @@ function relayRows(name, { relay, client, trips }) {
   ];
 }
 
-/** The first of a few runs that the client calls valid; null when there is none. */
+/** The first of a few runs that the client calls valid; { why } when there is none. */
 async function validPlay(play) {
+  let why = '';
   for (let i = 0; i < PLAYS_MAX; i++) {
     const played = await play();
     if (played.client.validity.valid) return played;
+    [why] = played.client.validity.reasons;
   }
-  return null;
+  return { why: `the client called ${PLAYS_MAX} of ${PLAYS_MAX} runs invalid, the last one: ${why}` };
 }
 
 async function awakeStart(program) {
@@ -165,9 +167,8 @@ async function awakeStart(program) {
 /** Plays until the client calls a run valid, and tells its rows. judged: they are verdicts. */
 async function playAndTell(bench, title, play, rowsOf, judged = true) {
   const played = await validPlay(play);
-  if (!played) {
-    bench.absent(title, `the client called ${PLAYS_MAX} of ${PLAYS_MAX} runs invalid: the ` +
-      'machine is too busy', '-');
+  if (played.why) {
+    bench.absent(title, played.why, '-');
     return;
   }
   for (const { goal, measured, held } of rowsOf(`${title}:`, played)) {
