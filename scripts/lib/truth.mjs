@@ -155,7 +155,7 @@ async function validPlay(play) {
     if (played.client.validity.valid) return played;
     [why] = played.client.validity.reasons;
   }
-  return { why: `the client called ${PLAYS_MAX} of ${PLAYS_MAX} runs invalid, the last one: ${why}` };
+  return { why: `the client called ${PLAYS_MAX} of ${PLAYS_MAX} runs invalid; the last: ${why}` };
 }
 
 async function awakeStart(program) {
