@@ -17,7 +17,6 @@
 enum {
     SESSIONS_MAX = 3000,
     BATCH_MAX = 256,
-    SENDS_PER_CLOCK_READ = 16,
     MESSAGE_ACCEPT = WM_USER,
     MESSAGE_CONN = WM_APP,              /* the first of many, one for each connection */
     MESSAGES_CONN_MAX = 0xC000 - WM_APP /* all that a program may use as it likes */
@@ -259,8 +258,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, MSG *m
 
 static int64_t thread__turn(struct model_thread *thread, const MSG *messages, int count)
 {
-    struct session *session;
-    int started = 0;
+    struct ready_conn *ready;
     thread->polled_ns = clock_now_ns();
     ready_begin_turn(&thread->ready, count);
     for (int i = 0; i < count; i++) {
@@ -272,13 +270,18 @@ static int64_t thread__turn(struct model_thread *thread, const MSG *messages, in
     }
     thread__adopt(thread, thread->polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)ready, now_ns);
     }
     return ready_end_turn(&thread->ready, now_ns);
+}
+
+/* In the thread, too: nobody else may destroy its window. */
+static void thread__close(struct model_thread *thread)
+{
+    if (thread->window != NULL) {
+        DestroyWindow(thread->window);
+    }
 }
 
 static void async_select__run(struct server *server, uint32_t index)
@@ -287,20 +290,18 @@ static void async_select__run(struct server *server, uint32_t index)
     struct model_thread *thread = (struct model_thread *)group->all[index];
     MSG messages[BATCH_MAX];
     struct error error;
-    if (thread__open(thread, &error)) {
-        server_thread_ready(server);
-        int64_t deadline_ns = 0;
-        while (!ready_is_over(&thread->ready)) {
-            int count = thread__wait(thread, deadline_ns, messages);
-            deadline_ns = thread__turn(thread, messages, count);
-        }
-    } else {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+    if (!thread__open(thread, &error)) {
+        ready_thread_failed(&thread->ready, &error);
+        thread__close(thread);
+        return;
     }
-    if (thread->window != NULL) {
-        DestroyWindow(thread->window);
+    server_thread_ready(server);
+    int64_t deadline_ns = 0;
+    while (!ready_is_over(&thread->ready)) {
+        int count = thread__wait(thread, deadline_ns, messages);
+        deadline_ns = thread__turn(thread, messages, count);
     }
+    thread__close(thread);
 }
 
 static void async_select__close(struct server *server)

@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, SENDS_PER_CLOCK_READ = 16 };
+enum { EVENTS_MAX = 256 };
 
 struct conn {
     struct ready_conn ready; /* first */
@@ -156,19 +156,15 @@ static int64_t thread__turn(struct model_thread *thread, const struct epoll_even
                             int count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *ready;
     ready_begin_turn(&thread->ready, count);
     for (int i = 0; i < count; i++) {
         thread__handle(thread, &events[i], polled_ns);
     }
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)ready, now_ns);
     }
     thread__watch_listener(thread, now_ns);
     return ready_end_turn(&thread->ready, now_ns);
@@ -181,8 +177,7 @@ static void epoll__run(struct server *server, uint32_t index)
     struct epoll_event events[EVENTS_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

@@ -19,8 +19,7 @@ enum {
     SLOT_LISTENER, /* never set in a thread that does not accept */
     SLOT_CONNECTIONS,
     SLOTS_MAX = WSA_MAXIMUM_WAIT_EVENTS,
-    SESSIONS_MAX = SLOTS_MAX - SLOT_CONNECTIONS,
-    SENDS_PER_CLOCK_READ = 16
+    SESSIONS_MAX = SLOTS_MAX - SLOT_CONNECTIONS
 };
 
 /* After an accept that has found nothing Wine tells of no connection any more until one has been
@@ -233,8 +232,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, DWORD 
 static int64_t thread__turn(struct model_thread *thread, const DWORD *set, int set_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *ready;
     ready_begin_turn(&thread->ready, set_count);
     for (int i = 0; i < set_count; i++) {
         thread__handle(thread, set[i], polled_ns);
@@ -244,11 +242,8 @@ static int64_t thread__turn(struct model_thread *thread, const DWORD *set, int s
     }
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)ready, now_ns);
     }
     int64_t deadline_ns = ready_end_turn(&thread->ready, now_ns);
     int64_t look_ns = thread->listener_look_ns;
@@ -262,8 +257,7 @@ static void event_select__run(struct server *server, uint32_t index)
     DWORD set[SLOTS_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { COMPLETIONS_MAX = 256, SENDS_PER_CLOCK_READ = 16 };
+enum { COMPLETIONS_MAX = 256 };
 
 /* What a completion ends: in the low bits of its user data, beside the pointer. */
 enum tag { TAG_RECV, TAG_SEND, TAG_CANCEL, TAG_ACCEPT, TAG_WAKE, TAG_MASK = 7 };
@@ -428,18 +428,14 @@ static int thread__complete_all(struct model_thread *thread, int64_t polled_ns)
 static bool thread__turn(struct model_thread *thread, int64_t *deadline_ns)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *ready;
     ready_begin_turn(&thread->ready, (int)io_uring_cq_ready(&thread->ring));
     thread__complete_all(thread, polled_ns);
     thread__adopt(thread, polled_ns);
     thread__feed_held(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)ready, now_ns);
     }
     thread__close_conns(thread);
     thread__watch_listener(thread, now_ns);
@@ -466,8 +462,7 @@ static void multishot__run(struct server *server, uint32_t index)
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { RECV_BYTES_MAX = 16384, SENDS_PER_CLOCK_READ = 16 };
+enum { RECV_BYTES_MAX = 16384 };
 
 /* After an accept that has found nothing Wine tells of no connection any more until one has been
  * accepted: so then the listener is looked at by the clock. */
@@ -51,6 +51,47 @@ struct model_thread {
     struct op *done_tail;
     int done_count;
 };
+
+/* -------- operations -------- */
+
+/* Called by the system while the thread waits alertably, and inside of other calls that may do so
+ * by themselves, as Winsock's own. So nothing is done here but to remember it. */
+static void CALLBACK op__completed(DWORD code, DWORD bytes, LPWSAOVERLAPPED overlapped, DWORD flags)
+{
+    struct op *op = CONTAINING_RECORD(overlapped, struct op, overlapped);
+    struct model_thread *thread = op->conn->thread;
+    (void)flags;
+    op->code = code;
+    op->bytes = code == 0 ? bytes : 0;
+    op->done_next = NULL;
+    if (thread->done_tail != NULL) {
+        thread->done_tail->done_next = op;
+    } else {
+        thread->done_head = op;
+    }
+    thread->done_tail = op;
+    thread->done_count++;
+}
+
+static OVERLAPPED *op__prepare(struct op *op)
+{
+    memset(&op->overlapped, 0, sizeof op->overlapped);
+    op->in_flight = true;
+    return &op->overlapped;
+}
+
+/* The three ends of an overlapped call: done and pending (either way the routine is called: 0),
+ * failed (it is not: the error). To be asked right behind the call. */
+static int op__started(struct op *op, bool done)
+{
+    int code = done ? 0 : WSAGetLastError();
+    op->conn->thread->ready.recorder->port.syscalls++;
+    if (code == 0 || code == WSA_IO_PENDING) {
+        return 0;
+    }
+    op->in_flight = false;
+    return code;
+}
 
 /* -------- open -------- */
 
@@ -147,47 +188,6 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
     }
 }
 
-/* -------- operations -------- */
-
-/* Called by the system while the thread waits alertably, and inside of other calls that may do so
- * by themselves, as Winsock's own. So nothing is done here but to remember it. */
-static void CALLBACK op__completed(DWORD code, DWORD bytes, LPWSAOVERLAPPED overlapped, DWORD flags)
-{
-    struct op *op = CONTAINING_RECORD(overlapped, struct op, overlapped);
-    struct model_thread *thread = op->conn->thread;
-    (void)flags;
-    op->code = code;
-    op->bytes = code == 0 ? bytes : 0;
-    op->done_next = NULL;
-    if (thread->done_tail != NULL) {
-        thread->done_tail->done_next = op;
-    } else {
-        thread->done_head = op;
-    }
-    thread->done_tail = op;
-    thread->done_count++;
-}
-
-static OVERLAPPED *op__prepare(struct op *op)
-{
-    memset(&op->overlapped, 0, sizeof op->overlapped);
-    op->in_flight = true;
-    return &op->overlapped;
-}
-
-/* The three ends of an overlapped call: done and pending (either way the routine is called: 0),
- * failed (it is not: the error). To be asked right behind the call. */
-static int op__started(struct op *op, bool done)
-{
-    int code = done ? 0 : WSAGetLastError();
-    op->conn->thread->ready.recorder->port.syscalls++;
-    if (code == 0 || code == WSA_IO_PENDING) {
-        return 0;
-    }
-    op->in_flight = false;
-    return code;
-}
-
 /* -------- readable -------- */
 
 static void conn__recv(struct conn *conn)
@@ -269,8 +269,6 @@ static void conn__close(struct conn *conn, bool reset)
     conn__end_if_idle(conn);
 }
 
-/* -------- run -------- */
-
 static void conn__advance(struct conn *conn, int64_t now_ns)
 {
     struct session *session = &conn->ready.session;
@@ -296,6 +294,8 @@ static void conn__advance(struct conn *conn, int64_t now_ns)
         conn__recv(conn);
     }
 }
+
+/* -------- run -------- */
 
 static void op__handle(struct op *op, int64_t polled_ns)
 {
@@ -334,9 +334,8 @@ static bool thread__wait(struct model_thread *thread, int64_t deadline_ns)
 static int64_t thread__turn(struct model_thread *thread, bool accept)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
     struct op *op = thread->done_head;
-    int started = 0;
+    struct ready_conn *ready;
     ready_begin_turn(&thread->ready, thread->done_count);
     thread->woken = false; /* before looking at what it was woken for */
     thread->done_head = NULL;
@@ -352,11 +351,8 @@ static int64_t thread__turn(struct model_thread *thread, bool accept)
     }
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        conn__advance((struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        conn__advance((struct conn *)ready, now_ns);
     }
     int64_t deadline_ns = ready_end_turn(&thread->ready, now_ns);
     int64_t look_ns = thread->listener_look_ns;
@@ -369,8 +365,7 @@ static void overlapped_callback__run(struct server *server, uint32_t index)
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

@@ -21,8 +21,7 @@ enum {
     ACCEPTS_COUNT = 1,
     SESSIONS_MAX = (SLOTS_MAX - SLOT_OPERATIONS - ACCEPTS_COUNT) / 2,
     ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16, /* AcceptEx wants 16 bytes more */
-    RECV_BYTES_MAX = 16384,
-    SENDS_PER_CLOCK_READ = 16
+    RECV_BYTES_MAX = 16384
 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
 
@@ -328,6 +327,32 @@ static void conn__close(struct conn *conn, bool reset)
     conn__end_if_idle(conn);
 }
 
+static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
+{
+    struct session *session = &conn->ready.session;
+    enum session_want want;
+    /* A start that fails makes it dirty again; it then comes back. */
+    while (!session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
+        switch (want) {
+        case SESSION_SEND:
+            thread__send(thread, conn, now_ns);
+            break;
+        case SESSION_SHUTDOWN:
+            stream_shutdown(conn->ready.handle);
+            break;
+        case SESSION_CLOSE_FIN:
+        case SESSION_CLOSE_RST:
+            conn__close(conn, want == SESSION_CLOSE_RST);
+            return;
+        case SESSION_NOTHING:
+            break;
+        }
+    }
+    if (!conn->recv.in_flight && session_can_receive(session)) {
+        thread__recv(thread, conn);
+    }
+}
+
 /* -------- run -------- */
 
 static void thread__complete(struct model_thread *thread, struct op *op, int64_t polled_ns)
@@ -357,32 +382,6 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
     }
 }
 
-static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
-{
-    struct session *session = &conn->ready.session;
-    enum session_want want;
-    /* A start that fails makes it dirty again; it then comes back. */
-    while (!session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
-        switch (want) {
-        case SESSION_SEND:
-            thread__send(thread, conn, now_ns);
-            break;
-        case SESSION_SHUTDOWN:
-            stream_shutdown(conn->ready.handle);
-            break;
-        case SESSION_CLOSE_FIN:
-        case SESSION_CLOSE_RST:
-            conn__close(conn, want == SESSION_CLOSE_RST);
-            return;
-        case SESSION_NOTHING:
-            break;
-        }
-    }
-    if (!conn->recv.in_flight && session_can_receive(session)) {
-        thread__recv(thread, conn);
-    }
-}
-
 /* Waits, then takes every operation that is done out of the list: the wait names only the first
  * event that is set, and to serve that one alone would starve those behind it. Whether the others
  * are done stands in their OVERLAPPEDs. */
@@ -407,19 +406,15 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, struct
 static int64_t thread__turn(struct model_thread *thread, struct op **done, int done_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *ready;
     ready_begin_turn(&thread->ready, done_count);
     for (int i = 0; i < done_count; i++) {
         thread__complete(thread, done[i], polled_ns);
     }
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct conn *)session, now_ns);
+    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)ready, now_ns);
     }
     thread__start_accept(thread, now_ns);
     return ready_end_turn(&thread->ready, now_ns);
@@ -432,8 +427,7 @@ static void overlapped_event__run(struct server *server, uint32_t index)
     struct op *done[SLOTS_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

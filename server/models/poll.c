@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 /* The first places of a list are not connections. */
-enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64, SENDS_PER_CLOCK_READ = 16 };
+enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64 };
 
 struct model_thread {
     struct ready_thread ready; /* first */
@@ -72,6 +72,11 @@ static bool poll__open(struct server *server, struct error *error)
     }
     server_set_io(server, "poll", NULL);
     return true;
+}
+
+static bool thread__open(struct model_thread *thread, struct error *error)
+{
+    return thread->ready.index != 0 || ready_listen(&thread->ready, error);
 }
 
 /* -------- accept -------- */
@@ -162,17 +167,13 @@ static void thread__advance(struct model_thread *thread, struct ready_conn *conn
 static int64_t thread__turn(struct model_thread *thread, int ready_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *conn;
     ready_begin_turn(&thread->ready, ready_count);
     thread__handle_all(thread, ready_count, polled_ns);
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance(thread, (struct ready_conn *)session, now_ns);
+    while ((conn = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(thread, conn, now_ns);
     }
     thread__watch_listener(thread, now_ns);
     return ready_end_turn(&thread->ready, now_ns);
@@ -183,9 +184,8 @@ static void poll__run(struct server *server, uint32_t index)
     struct ready_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
-    if (index == 0 && !ready_listen(&thread->ready, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+    if (!thread__open(thread, &error)) {
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

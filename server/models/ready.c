@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READY_BACKLOG = 4096, READY_ACCEPTS_PER_TURN = 64 };
+enum { READY_BACKLOG = 4096, READY_ACCEPTS_PER_TURN = 64, READY_STARTS_PER_CLOCK_READ = 16 };
 /* After a failed accept: no descriptors, usually. */
 #define READY_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 
@@ -89,6 +89,12 @@ void ready_group_wake(struct server *server)
     for (uint32_t i = 0; i < server->threads_max; i++) {
         group->all[i]->wake(group->all[i]);
     }
+}
+
+void ready_thread_failed(struct ready_thread *thread, const struct error *error)
+{
+    atomic_store(&thread->group->accepting_ended, true);
+    server_thread_failed(thread->server, error);
 }
 
 bool ready_listen(struct ready_thread *thread, struct error *error)
@@ -339,7 +345,17 @@ int64_t ready_finish_turn(struct ready_thread *thread)
     shard_receive_mail(thread->shard);
     ready__obey_stop(thread, now_ns);
     shard_flush(thread->shard);
+    thread->dirty_count = 0;
     return now_ns;
+}
+
+struct ready_conn *ready_next_dirty(struct ready_thread *thread, int64_t *now_ns)
+{
+    struct session *session = shard_pop_dirty(thread->shard);
+    if (session != NULL && ++thread->dirty_count % READY_STARTS_PER_CLOCK_READ == 0) {
+        *now_ns = clock_now_ns();
+    }
+    return (struct ready_conn *)session; /* its first member */
 }
 
 int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns)

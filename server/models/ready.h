@@ -40,6 +40,7 @@ struct ready_thread {
     uint32_t index;
     struct handoff_queue handoffs;
     atomic_uint sessions_count; /* handed to it and not yet freed, for the model's limit */
+    uint32_t dirty_count;       /* taken in this turn */
     /* Makes the thread's wait return. Any thread. */
     void (*wake)(struct ready_thread *thread);
 
@@ -61,6 +62,9 @@ bool ready_group_open(struct server *server, size_t thread_bytes,
 void ready_group_close(struct server *server);
 /* The model's wake(). */
 void ready_group_wake(struct server *server);
+/* A thread whose set-up has failed, before it returns: nothing will be handed out, and the server
+ * is told why. */
+void ready_thread_failed(struct ready_thread *thread, const struct error *error);
 /* Index 0: opens the listener. */
 bool ready_listen(struct ready_thread *thread, struct error *error);
 
@@ -95,6 +99,9 @@ void ready_begin_turn(struct ready_thread *thread, int ready_count);
 /* The end of a turn, between the events and the dirty sessions: mail, stopping, broadcasts.
  * Returns the clock. */
 int64_t ready_finish_turn(struct ready_thread *thread);
+/* The next connection whose session wants something started, or NULL; sets *now_ns anew now and
+ * then, since starting many takes its time. */
+struct ready_conn *ready_next_dirty(struct ready_thread *thread, int64_t *now_ns);
 /* After the dirty sessions: records, leaves the shard, and returns until when the next wait may
  * last. */
 int64_t ready_end_turn(struct ready_thread *thread, int64_t now_ns);

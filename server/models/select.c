@@ -11,8 +11,6 @@
 
 #include "core/clock.h"
 
-enum { SENDS_PER_CLOCK_READ = 16 };
-
 struct model_thread {
     struct ready_thread ready; /* first */
     cport_handle waker;
@@ -47,6 +45,21 @@ bool select_model_open(struct server *server, struct error *error)
         }
     }
     server_set_io(server, "select", NULL);
+    return true;
+}
+
+static bool thread__open(struct model_thread *thread, struct error *error)
+{
+    if (thread->ready.index != 0) {
+        return true;
+    }
+    if (!ready_listen(&thread->ready, error)) {
+        return false;
+    }
+    if (!select_can_hold(thread->ready.listener)) {
+        error_set(error, "select: this process has too many descriptors open already");
+        return false;
+    }
     return true;
 }
 
@@ -125,34 +138,15 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 static int64_t thread__turn(struct model_thread *thread, int ready_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct session *session;
-    int started = 0;
+    struct ready_conn *conn;
     ready_begin_turn(&thread->ready, ready_count);
     thread__handle_all(thread, ready_count, polled_ns);
     thread__adopt(thread, polled_ns);
     int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((session = shard_pop_dirty(thread->ready.shard)) != NULL) {
-        if (++started % SENDS_PER_CLOCK_READ == 0) {
-            now_ns = clock_now_ns();
-        }
-        thread__advance((struct ready_conn *)session, now_ns);
+    while ((conn = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+        thread__advance(conn, now_ns);
     }
     return ready_end_turn(&thread->ready, now_ns);
-}
-
-static bool thread__open(struct model_thread *thread, struct error *error)
-{
-    if (thread->ready.index != 0) {
-        return true;
-    }
-    if (!ready_listen(&thread->ready, error)) {
-        return false;
-    }
-    if (!select_can_hold(thread->ready.listener)) {
-        error_set(error, "select: this process has too many descriptors open already");
-        return false;
-    }
-    return true;
 }
 
 void select_model_run(struct server *server, uint32_t index)
@@ -161,8 +155,7 @@ void select_model_run(struct server *server, uint32_t index)
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+        ready_thread_failed(&thread->ready, &error);
         return;
     }
     server_thread_ready(server);

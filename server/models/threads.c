@@ -75,6 +75,21 @@ static bool threads__open(struct server *server, struct error *error)
     return true;
 }
 
+static bool house__open(struct house *house, struct error *error)
+{
+    if (house->ready.index != 0) {
+        return true;
+    }
+    if (!ready_listen(&house->ready, error)) {
+        return false;
+    }
+    if (!select_can_hold(house->ready.listener)) {
+        error_set(error, "threads: this process has too many descriptors open already");
+        return false;
+    }
+    return true;
+}
+
 /* -------- accept -------- */
 
 static void conn__read(void *argument);
@@ -355,26 +370,13 @@ static bool house__turn(struct house *house, bool accept, int64_t *deadline_ns)
     return !over;
 }
 
-static bool house__listen(struct house *house, struct error *error)
-{
-    if (!ready_listen(&house->ready, error)) {
-        return false;
-    }
-    if (!select_can_hold(house->ready.listener)) {
-        error_set(error, "threads: this process has too many descriptors open already");
-        return false;
-    }
-    return true;
-}
-
 static void threads__run(struct server *server, uint32_t index)
 {
     struct ready_group *group = server->model_data;
     struct house *house = (struct house *)group->all[index];
     struct error error;
-    if (index == 0 && !house__listen(house, &error)) {
-        atomic_store(&group->accepting_ended, true);
-        server_thread_failed(server, &error);
+    if (!house__open(house, &error)) {
+        ready_thread_failed(&house->ready, &error);
         return;
     }
     server_thread_ready(server);
