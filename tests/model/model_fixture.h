@@ -46,5 +46,7 @@ void client_leave(plain_socket client);
 
 /* test_model_end.c: how connections and servers end. Returns how many tests failed. */
 int model_end_tests_run(void);
+/* test_model_limits.c: connections beyond a limit, no descriptors. The same. */
+int model_limits_tests_run(void);
 
 #endif

@@ -14,7 +14,11 @@ enum { PLAIN_END = 0, PLAIN_RESET = -1, PLAIN_TIMED_OUT = -2 };
 typedef intptr_t plain_socket;
 #define PLAIN_NONE ((plain_socket)-1)
 
-/* To 127.0.0.1; TCP_NODELAY. PLAIN_NONE when it fails. */
+/* A socket to connect later, with TCP_NODELAY. PLAIN_NONE when it fails. */
+plain_socket plain_open(void);
+/* To 127.0.0.1. */
+bool plain_connect_to(plain_socket socket, uint16_t port);
+/* Both; PLAIN_NONE when one fails. */
 plain_socket plain_connect(uint16_t port);
 /* All bytes, or false. */
 bool plain_send(plain_socket socket, const void *data, size_t bytes);

@@ -23,7 +23,7 @@ static int plain__move_high(int fd)
     return high;
 }
 
-plain_socket plain_connect(uint16_t port)
+plain_socket plain_open(void)
 {
     int fd = plain__move_high(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (fd < 0) {
@@ -31,19 +31,30 @@ plain_socket plain_connect(uint16_t port)
     }
     const int on = 1;
     const struct timeval timeout = {PLAIN_TIMEOUT_MS / 1000, 0};
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    return fd;
+}
+
+bool plain_connect_to(plain_socket socket, uint16_t port)
+{
     const struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
+    return connect((int)socket, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+plain_socket plain_connect(uint16_t port)
+{
+    plain_socket socket = plain_open();
+    if (socket != PLAIN_NONE && !plain_connect_to(socket, port)) {
+        plain_close(socket);
         return PLAIN_NONE;
     }
-    return fd;
+    return socket;
 }
 
 bool plain_send(plain_socket socket, const void *data, size_t bytes)

@@ -2,7 +2,7 @@
 
 #include <winsock2.h>
 
-plain_socket plain_connect(uint16_t port)
+plain_socket plain_open(void)
 {
     SOCKET handle = socket(AF_INET, SOCK_STREAM, 0);
     if (handle == INVALID_SOCKET) {
@@ -10,18 +10,29 @@ plain_socket plain_connect(uint16_t port)
     }
     const BOOL on = TRUE;
     const DWORD timeout_ms = PLAIN_TIMEOUT_MS;
+    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
+    setsockopt(handle, SOL_SOCKET, SO_RCVTIMEO, (const char *)&timeout_ms, sizeof timeout_ms);
+    setsockopt(handle, SOL_SOCKET, SO_SNDTIMEO, (const char *)&timeout_ms, sizeof timeout_ms);
+    return (plain_socket)handle;
+}
+
+bool plain_connect_to(plain_socket socket, uint16_t port)
+{
     struct sockaddr_in address = {0};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
-    setsockopt(handle, SOL_SOCKET, SO_RCVTIMEO, (const char *)&timeout_ms, sizeof timeout_ms);
-    setsockopt(handle, SOL_SOCKET, SO_SNDTIMEO, (const char *)&timeout_ms, sizeof timeout_ms);
-    if (connect(handle, (const struct sockaddr *)&address, sizeof address) != 0) {
-        closesocket(handle);
+    return connect((SOCKET)socket, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+plain_socket plain_connect(uint16_t port)
+{
+    plain_socket socket = plain_open();
+    if (socket != PLAIN_NONE && !plain_connect_to(socket, port)) {
+        plain_close(socket);
         return PLAIN_NONE;
     }
-    return (plain_socket)handle;
+    return socket;
 }
 
 bool plain_send(plain_socket socket, const void *data, size_t bytes)

@@ -353,7 +353,8 @@ static int suite_run(const char *name)
         cmocka_unit_test(test_a_storm_of_connections_leaves_nothing_behind),
     };
     int failed = cmocka_run_group_tests_name(name, tests, NULL, NULL);
-    return failed + model_end_tests_run();
+    failed += model_end_tests_run();
+    return failed + model_limits_tests_run();
 }
 
 int main(int argc, char **argv)

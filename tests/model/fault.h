@@ -1,0 +1,17 @@
+/* Faults of the machine, made on purpose. One at a time, by the test's own thread. */
+#ifndef DUMMYLOAD_TESTS_FAULT_H
+#define DUMMYLOAD_TESTS_FAULT_H
+
+#include <stdbool.h>
+
+/* Before the server starts: io_uring takes the limit of descriptors from when an accept was
+ * submitted. */
+void fault_no_descriptors_prepare(void);
+/* From now on this process gets no new socket, by accepting or by making one: it has no descriptor
+ * left. (Linux: really. Windows, where a process has millions: accept() and WSASocketW() of this
+ * program answer WSAEMFILE.) False: the fault cannot be made. */
+bool fault_no_descriptors_begin(void);
+/* There are descriptors again. */
+void fault_no_descriptors_end(void);
+
+#endif

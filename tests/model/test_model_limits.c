@@ -1,0 +1,122 @@
+/* What a server does when there is no more to be had: connections beyond its limit, and
+ * descriptors. The third part of the model suite. */
+#include "fault.h"
+#include "model_fixture.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void test_connections_beyond_the_limit_are_reset(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_echo);
+    options.connections_max = 2;
+    struct server *server = fixture_start(&options);
+    plain_socket a = client_connect(server);
+    plain_socket b = client_connect(server);
+    fixture_wait_for_connections(server, 2);
+    plain_socket c = client_connect(server);
+    client_expect_reset(c);
+    plain_close(c);
+    client_leave(a);
+    fixture_wait_for_connections(server, 1);
+    plain_socket d = client_connect(server); /* the place is free again */
+    client_send(d, 1, "d", 1);
+    client_expect(d, 1, "d", 1);
+    client_leave(d);
+    client_leave(b);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_REJECTED], 1);
+    assert_int_equal(counters.totals[TOTAL_CONNECTS_OK], 3);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 3);
+}
+
+/* A model that is asked for more than it can hold says so before it listens. */
+static void test_more_connections_than_the_model_holds_are_refused(void **state)
+{
+    (void)state;
+    struct server_options options;
+    struct error error;
+    char limit[16];
+    fixture_options(&options, &handler_echo);
+    uint32_t sessions_max = model_sessions_max(options.model);
+    if (sessions_max == UINT32_MAX) {
+        options.connections_max = 1000000;
+        assert_true(server_options_check(&options, &error));
+        return; /* this model sets no limit */
+    }
+    options.connections_max = sessions_max;
+    assert_true(server_options_check(&options, &error));
+    options.connections_max = sessions_max + 1;
+    assert_null(server_create(&options, &error));
+    snprintf(limit, sizeof limit, "%u", (unsigned)sessions_max);
+    assert_non_null(strstr(error.text, limit));
+    assert_non_null(strstr(error.text, options.model->name));
+}
+
+enum {
+    LATE_COUNT = 100,    /* more than any model accepts beforehand */
+    ACCEPTS_AT_ONCE = 64 /* of the models that have many accepts under way */
+};
+#define WITHOUT_NS (400 * NS_PER_MS)
+
+/* Accepting fails for a while. Who is connected is served meanwhile, who came meanwhile is served
+ * afterwards, the failures are counted, and the server does not spin on them. */
+static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
+{
+    (void)state;
+    struct counters counters;
+    plain_socket late[LATE_COUNT];
+    fault_no_descriptors_prepare();
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket steady = client_connect(server);
+    client_send(steady, 1, "steady", 6);
+    client_expect(steady, 1, "steady", 6);
+    for (int i = 0; i < LATE_COUNT; i++) {
+        late[i] = plain_open();
+        assert_true(late[i] != PLAIN_NONE);
+    }
+    int64_t begin_ns = clock_now_ns();
+    assert_true(fault_no_descriptors_begin());
+    bool connected = true;
+    for (int i = 0; i < LATE_COUNT; i++) { /* the system takes them on the listener's behalf */
+        connected = connected && plain_connect_to(late[i], server_port(server));
+    }
+    while (connected && clock_now_ns() - begin_ns < WITHOUT_NS) {
+        client_send(steady, 2, "served", 6);
+        client_expect(steady, 2, "served", 6);
+        clock_sleep_until_ns(clock_now_ns() + 20 * NS_PER_MS);
+    }
+    fault_no_descriptors_end();
+    int64_t took_ns = clock_now_ns() - begin_ns;
+    assert_true(connected);
+    for (uint32_t i = 0; i < LATE_COUNT; i++) {
+        client_send(late[i], 3, &i, sizeof i);
+    }
+    for (uint32_t i = 0; i < LATE_COUNT; i++) {
+        client_expect(late[i], 3, &i, sizeof i);
+        client_leave(late[i]);
+    }
+    client_leave(steady);
+    fixture_stop(server, &counters);
+    uint64_t failures = counters.errors[ERROR_KIND_LOCAL_LIMIT];
+    uint64_t pauses = (uint64_t)(took_ns / (100 * NS_PER_MS)) + 2;
+    assert_true(failures > 0);
+    assert_true(failures <= pauses * ACCEPTS_AT_ONCE);
+    assert_int_equal(counters_errors_sum(&counters), failures);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], LATE_COUNT + 1);
+}
+
+int model_limits_tests_run(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connections_beyond_the_limit_are_reset),
+        cmocka_unit_test(test_more_connections_than_the_model_holds_are_refused),
+        cmocka_unit_test(test_a_server_without_descriptors_does_not_grow_deaf),
+    };
+    return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
+}
