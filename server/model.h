@@ -57,8 +57,10 @@ extern const struct model *const model_table[];
 
 /* NULL when there is none of that name here. */
 const struct model *model_find(const char *name);
-/* How many sessions all threads together can hold; UINT32_MAX: the model sets no limit. */
-uint32_t model_sessions_max(const struct model *model);
+/* How many sessions all threads together can hold; UINT32_MAX: the model sets no limit. Under Wine
+ * a thread per connection is held to what its server has descriptors for: a thread for which none
+ * is left is never begun there, and never ends. *of_descriptors (or NULL): it is that limit. */
+uint32_t model_sessions_max(const struct model *model, bool *of_descriptors);
 const char *model_kind_text(enum model_kind kind);
 /* How a failed receive or send counts. */
 enum error_kind model_error_kind(enum cport_result result);

@@ -113,7 +113,7 @@ static void options__print_threads(const struct model *model)
     if (model->kind == MODEL_BLOCKING) {
         printf(", threads: one or two per connection beside --threads");
     } else if (model->sessions_per_thread_max > 0 &&
-               model_sessions_max(model) > model->sessions_per_thread_max) {
+               model_sessions_max(model, NULL) > model->sessions_per_thread_max) {
         printf(", threads: --threads and more as needed, up to %d", SERVER_THREADS_MAX);
     } else {
         printf(", threads: --threads");
@@ -129,8 +129,12 @@ void options_print_models(void)
         options__print_threads(model);
         if (model->kind != MODEL_NONE) {
             options__print_limit("sessions per thread", model->sessions_per_thread_max);
-            uint32_t sessions_max = model_sessions_max(model);
+            bool of_descriptors = false;
+            uint32_t sessions_max = model_sessions_max(model, &of_descriptors);
             options__print_limit("in all", sessions_max == UINT32_MAX ? 0 : sessions_max);
+            if (of_descriptors) {
+                printf(" (of Wine's descriptors; raise: ulimit -n)");
+            }
         }
         printf("\n");
     }

@@ -65,7 +65,7 @@ static void report__add_server(const struct report *report, cJSON *result)
                                 : net_address_format(&server->rules.listening, address));
     json_add_u64(object, "connections_max", options->connections_max);
     json_add_u64(object, "sessions_per_thread_max", options->model->sessions_per_thread_max);
-    uint32_t sessions_max = model_sessions_max(options->model);
+    uint32_t sessions_max = model_sessions_max(options->model, NULL);
     json_add_u64(object, "sessions_max", sessions_max == UINT32_MAX ? 0 : sessions_max);
     json_add_u64(object, "frame_bytes_max", options->frame_bytes_max);
     json_add_u64(object, "send_queue_bytes_max", options->send_queue_bytes_max);

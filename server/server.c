@@ -69,13 +69,13 @@ bool server_options_check(const struct server_options *options, struct error *er
                   options->threads);
         return false;
     }
-    uint32_t sessions_max = model_sessions_max(options->model);
+    uint32_t sessions_max = model_sessions_max(options->model, NULL);
     if (options->connections_max > sessions_max) {
         error_set(error,
-                  "--max-connections %" PRIu32 " is more than model %s can hold: at most %" PRIu32
-                  " in all, %" PRIu32 " in a thread (0: no limit); --list-models tells",
-                  options->connections_max, options->model->name, sessions_max,
-                  options->model->sessions_per_thread_max);
+                  "--max-connections %" PRIu32
+                  " is more than model %s can hold here: at most %" PRIu32
+                  " in all; --list-models tells why",
+                  options->connections_max, options->model->name, sessions_max);
         return false;
     }
     return true;
@@ -101,7 +101,7 @@ static void server__resolve_options(struct server *server)
         }
         options->connections_max = (uint32_t)most;
     }
-    uint32_t sessions_max = model_sessions_max(options->model);
+    uint32_t sessions_max = model_sessions_max(options->model, NULL);
     if (options->connections_max > sessions_max) {
         options->connections_max = sessions_max;
     }

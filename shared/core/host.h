@@ -23,10 +23,11 @@ struct host_resources {
 };
 
 struct host_limits {
-    uint64_t descriptors_max;  /* soft limit; UINT64_MAX where there is none */
-    uint64_t memory_max_bytes; /* address space of this process; UINT64_MAX where there is none */
-    uint64_t threads_max;      /* of this user; UINT64_MAX where there is none */
-    uint64_t ports_max;        /* size of the ephemeral port range, per local address */
+    uint64_t descriptors_max;    /* soft limit; UINT64_MAX where there is none */
+    uint64_t thread_descriptors; /* that a thread takes: 0, but 3 under Wine */
+    uint64_t memory_max_bytes;   /* address space of this process; UINT64_MAX where there is none */
+    uint64_t threads_max;        /* of this user; UINT64_MAX where there is none */
+    uint64_t ports_max;          /* size of the ephemeral port range, per local address */
 };
 
 void host_read(struct host_info *info);

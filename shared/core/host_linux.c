@@ -115,6 +115,7 @@ const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]
 void host_read_limits(struct host_limits *limits)
 {
     limits->descriptors_max = host__limit(RLIMIT_NOFILE);
+    limits->thread_descriptors = 0;
     limits->memory_max_bytes = host__limit(RLIMIT_AS);
     limits->threads_max = host__limit(RLIMIT_NPROC);
     limits->ports_max = 28232; /* the kernel's default: 32768..60999 */

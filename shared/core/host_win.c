@@ -129,11 +129,13 @@ void host_read_limits(struct host_limits *limits)
      * changed one (netsh int ipv4 set dynamicport tcp). */
     limits->ports_max = 16384;
     limits->descriptors_max = UINT64_MAX;
+    limits->thread_descriptors = 0;
     limits->memory_max_bytes = UINT64_MAX;
     limits->threads_max = UINT64_MAX;
 
     /* Under Wine the limits are Linux's. Files are opened by the wineserver, which holds a
-     * descriptor per socket and raises its soft limit to the hard one. */
+     * descriptor per socket and raises its soft limit to the hard one. A thread speaks with it
+     * through three pipes, of which both have an end each. */
     char text[4096];
     host__read_unix_file(L"\\\\?\\unix\\proc\\sys\\net\\ipv4\\ip_local_port_range", text,
                          sizeof text);
@@ -145,6 +147,7 @@ void host_read_limits(struct host_limits *limits)
     const char *line = strstr(text, "Max open files");
     if (line && sscanf(line, "Max open files %llu %llu", &soft, &hard) == 2) {
         limits->descriptors_max = hard;
+        limits->thread_descriptors = 3;
     }
 }
 

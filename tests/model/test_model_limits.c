@@ -43,7 +43,7 @@ static void test_more_connections_than_the_model_holds_are_refused(void **state)
     struct error error;
     char limit[16];
     fixture_options(&options, &handler_echo);
-    uint32_t sessions_max = model_sessions_max(options.model);
+    uint32_t sessions_max = model_sessions_max(options.model, NULL);
     if (sessions_max == UINT32_MAX) {
         options.connections_max = 1000000;
         assert_true(server_options_check(&options, &error));
