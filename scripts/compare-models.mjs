@@ -26,29 +26,32 @@ const USAGE = `usage: scripts/compare-models [options]
 
 Plays the same scenario against every socket model of the server, interleaved and repeated, and
 draws latency and CPU per request against the number of connections, the cost of idle connections,
-and the throughput at saturation. Says per claim about the models whether it held here.
-  --connections 10,100,1000,5000   connections that share the rate, one point each
-  --rate 2000            requests per second in all, at every point (--windows: 300)
+and the throughput at saturation. Says per claim about the models whether it held here. Takes about
+ten minutes (Wine: fifteen); on a machine that does other work it says so, and decides less.
+  --connections 10,100,1000,5000   connections that share the rate, one point each (Wine: to 1000)
+  --rate 2000            requests per second in all, at every point (Wine: 300)
   --handler echo         what is played: echo, chat or game
   --idle N               the same rate on 10 connections, alone and beside N idle ones (900; 0: no)
   --saturation N         connections that send without a rate (100; 0: no)
   --models a,b           only these (default: all with sockets)
-  --repeats 3            runs of each point
+  --repeats 5            runs of each point (Wine: 4); fewer than 4 decide no claim of speed
   --duration 3s          of each run, after a second of warm-up
   --threads N            of the server (one per CPU)
+  --max-time 15m         no further repeat begins after that
   --windows              the Windows programs (under Wine: says nothing of Windows)
   --out FOLDER           where everything goes (results/models-...)
 exit: 0 measured; 1 a run failed; 2 bad usage`;
 
 const SCENARIOS = { echo: 'echo.json', chat: 'chat.json', game: 'game-lobby.json' };
-const WORDS = { '--handler': 'handler', '--out': 'out', '--duration': 'duration' };
+const WORDS = { '--handler': 'handler', '--out': 'out', '--duration': 'duration',
+  '--max-time': 'max_time' };
 const NUMBERS = { '--rate': 'rate', '--idle': 'idle', '--saturation': 'saturation',
   '--repeats': 'repeats', '--threads': 'threads' };
 
 function argumentsRead(argv) {
-  const given = { windows: ON_WINDOWS, connections: [10, 100, 1000, 5000], rate: null, idle: 900,
-    saturation: 100, repeats: 3, threads: null, handler: 'echo', duration: '3s', models: null,
-    out: null };
+  const given = { windows: ON_WINDOWS, connections: null, rate: null, idle: 900, saturation: 100,
+    repeats: null, threads: null, handler: 'echo', duration: '3s', models: null, out: null,
+    max_time: '15m' };
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i];
     const value = () => {
@@ -62,7 +65,11 @@ function argumentsRead(argv) {
     else if (word in NUMBERS) given[NUMBERS[word]] = Number(value());
     else throw new Failure(`${word}: no such option\n${USAGE}`, 2);
   }
-  given.rate ??= given.windows ? 300 : 2000;
+  // Wine's own server is the limit there: 5,000 connections take it 15 s to make.
+  const wine = given.windows && !ON_WINDOWS;
+  given.rate ??= wine ? 300 : 2000;
+  given.repeats ??= wine ? 4 : 5;
+  given.connections ??= wine ? [10, 100, 1000] : [10, 100, 1000, 5000];
   argumentsCheck(given);
   return given;
 }
@@ -81,6 +88,9 @@ function argumentsCheck(given) {
   }
   if (!SCENARIOS[given.handler]) {
     throw new Failure(`--handler ${given.handler}: one of ${Object.keys(SCENARIOS).join(', ')}`, 2);
+  }
+  if (!durationMs(given.max_time)) {
+    throw new Failure(`--max-time ${given.max_time}: a time, like 15m`, 2);
   }
   if (!durationMs(given.duration) || durationMs(given.duration) < 2000) {
     throw new Failure('--duration: 2s or more (the first second is warm-up)', 2);
@@ -105,6 +115,13 @@ function pointText(point) {
   return `${formatCount(point.connections)} connections`;
 }
 
+/** Of the runs of a cell those that do not count, in words; empty where all do. */
+function invalidText(cell) {
+  if (!cell.invalid) return '';
+  return cell.invalid === cell.runs ? `all ${cell.runs} runs invalid`
+    : `${cell.invalid} of ${cell.runs} runs invalid and left out`;
+}
+
 function cellTexts(cell) {
   if (cell.missing) return [cell.missing, '', '', '', '', '', ''];
   return [formatRate(cell.rate_per_s), formatNs(cell.p50_ns), formatNs(cell.p99_ns),
@@ -122,41 +139,76 @@ function tablesPrint(outcome, say) {
     for (const { name } of outcome.models) {
       const cell = outcome.cells[name][point.key];
       const texts = cellTexts(cell);
-      const note = cell.missing ? '' : `${cell.errors ? `  ${cell.errors} errors` : ''}` +
-        `${cell.invalid ? `  ${cell.invalid} of ${cell.runs} runs invalid` : ''}`;
+      const note = cell.missing ? '' : [cell.errors ? `${cell.errors} errors` : '',
+        invalidText(cell)].filter(Boolean).map((words) => `  ${words}`).join('');
       say(`  ${name.padEnd(width)} ${cell.missing ? `  ${cell.missing}`
         : texts.map((text) => text.padStart(14)).join('')}${note}`);
     }
   }
   say('\nclaims');
-  for (const { text, state, figures } of outcome.claims) {
-    say(`  ${state.padEnd(13)} ${text}${figures ? `\n${' '.repeat(16)}${figures}` : ''}`);
+  for (const { text, state, why, figures } of outcome.claims) {
+    say(`  ${state.padEnd(13)} ${text}${why ? ` (${why})` : ''}` +
+      `${figures ? `\n${' '.repeat(16)}${figures}` : ''}`);
   }
+  for (const [title, text] of notesOf(outcome)) say(`\n${title}: ${text}`);
   if (outcome.wine) say(`\n${WINE_NOTE}`);
 }
 
 const WINE_NOTE = 'These figures are Wine\'s: each socket call is a round trip to its server. ' +
   'They say nothing of Windows.';
 
+// Of one CPU: from here on the machine was not this comparison's alone.
+const OTHERS_CPUS = 0.25;
+
+/** What whoever reads the figures must know: [title, text]. */
+function notesOf(outcome) {
+  const cells = Object.values(outcome.cells).flatMap((one) => Object.values(one));
+  const sum = (key) => cells.reduce((total, cell) => total + (cell[key] ?? 0), 0);
+  const notes = [];
+  const others = outcome.runs.map((run) => run.figures?.others_cpus ?? 0);
+  const busy = others.filter((cpus) => cpus >= OTHERS_CPUS).length;
+  if (busy > 0) {
+    notes.push(['The machine did other work, too', `in ${busy} of ${others.length} runs other ` +
+      `programs used over ${OTHERS_CPUS} CPUs, ${formatDigits(Math.max(...others))} of ` +
+      `${outcome.cpus} at most`]);
+  }
+  if (sum('invalid') > 0) {
+    notes.push([`${sum('invalid')} of ${sum('runs')} runs were invalid`, 'in them the generator ' +
+      'was the limit: their latencies and rates are left out, but where a model has no others']);
+  }
+  if (outcome.repeats < outcome.repeats_wanted) {
+    notes.push([`Only ${outcome.repeats} of ${outcome.repeats_wanted} repeats were played`,
+      `after ${outcome.max_time} no further one begins (--max-time)`]);
+  }
+  return notes;
+}
+
+/** The claims as a list: a table's columns would leave the figures no room on a small screen. */
+function claimsPanel(outcome) {
+  const marks = { held: ['good', '✓ held'], 'not held': ['bad', '✗ did not hold'] };
+  const one = ({ text, state, why, figures }) => {
+    const [look, words] = marks[state] ?? ['', state];
+    return `<li><b class="${look}">${words}</b> ${escapeHtml(text)}<div class="soft">` +
+      `${escapeHtml([why, figures].filter(Boolean).join(' – '))}</div></li>`;
+  };
+  return '<div class="panel wide"><h3>What is said of the models, on this machine</h3>' +
+    `<ul class="claims">${outcome.claims.map(one).join('\n')}</ul></div>`;
+}
+
 function pageOf(outcome) {
-  const state = (word) => ({ state: { held: 'good', 'not held': 'bad' }[word] ?? '',
-    html: { held: '✓ held', 'not held': '✗ did not hold' }[word] ?? word });
-  const claims = table('What is said of the models, on this machine', ['', '', 'figures'],
-    outcome.claims.map((claim) => [claim.text, state(claim.state), { state: '',
-      html: `<div style="white-space:normal">${escapeHtml(claim.figures)}</div>` }]));
+  const claims = claimsPanel(outcome);
   const limits = table('The models', ['', 'waits for', 'connections per thread', 'in all'],
     outcome.models.map((model) => [model.name, { proactor: 'completions', reactor: 'readiness',
       blocking: 'its calls' }[model.kind] ?? '', model.per_thread === null ? 'no limit'
       : formatCount(model.per_thread), model.in_all === null ? 'no limit'
       : formatCount(model.in_all)]));
-  const points = outcome.points.map((point) => table(pointText(point), ['', ...HEAD, 'errors'],
-    outcome.models.map(({ name }) => [name, ...cellTexts(outcome.cells[name][point.key]),
-      formatCount(outcome.cells[name][point.key].errors ?? 0)])));
-  const invalid = Object.values(outcome.cells).flatMap((cells) => Object.values(cells))
-    .reduce((sum, cell) => sum + (cell.invalid ?? 0), 0);
-  const notes = [outcome.wine ? verdict('warn', 'Under Wine', WINE_NOTE) : '', invalid
-    ? verdict('warn', `${invalid} runs were invalid`, 'in them the generator was the limit: ' +
-      'latencies are too high, CPU per request and throughput may be too') : ''].join('');
+  const points = outcome.points.map((point) => table(pointText(point),
+    ['', ...HEAD, 'errors', 'runs'], outcome.models.map(({ name }) => [name,
+      ...cellTexts(outcome.cells[name][point.key]),
+      formatCount(outcome.cells[name][point.key].errors ?? 0),
+      runsText(outcome.cells[name][point.key])])));
+  const notes = [outcome.wine ? verdict('warn', 'Under Wine', WINE_NOTE) : '',
+    ...notesOf(outcome).map(([title, text]) => verdict('warn', title, text))].join('');
   const head = `<p class="soft">${escapeHtml(outcome.machine)} · ${outcome.repeats} runs of ` +
     `${escapeHtml(outcome.duration)} each, interleaved; medians · handler ` +
     `${escapeHtml(outcome.handler)} · CPU is the server's${outcome.cpu_window ? ' in the measured '
@@ -165,6 +217,12 @@ function pageOf(outcome) {
     chartsBody(MODELS_CHARTS, 'models', outcome, head + (notes && `<div class="verdicts">${notes}` +
       '</div>')) + `<div class="charts" style="margin-top:14px">${claims}${limits}` +
       `${points.join('')}</div>`, outcome);
+}
+
+/** "5", or "3 of 5" where the others are invalid. */
+function runsText(cell) {
+  if (cell.missing) return '';
+  return cell.invalid ? `${cell.runs - cell.invalid} of ${cell.runs}` : String(cell.runs);
 }
 
 function resultsWrite(folder, outcome) {
@@ -182,9 +240,16 @@ async function runsPlay(given, models, points, folder, { say, stopped, onClient 
   delete scenario.load.stages;
   const order = orderOf(models, points, given.repeats);
   const runs = [];
+  const begun_ms = Date.now();
   let failed = 0;
   for (const [index, { repeat, point, model }] of order.entries()) {
     if (stopped()) throw new Failure('interrupted', 130);
+    const spent_ms = Date.now() - begun_ms;
+    if (index % (order.length / given.repeats) === 0 && repeat > 0 &&
+      spent_ms > durationMs(given.max_time)) {
+      say(`${given.max_time} are over: ${repeat} of ${given.repeats} repeats were played`);
+      break;
+    }
     const missing = impossible(model, point);
     const one = { model: model.name, point: point.key, repeat };
     if (missing) {
@@ -198,8 +263,11 @@ async function runsPlay(given, models, points, folder, { say, stopped, onClient 
         folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient,
         bound_ms: durationMs(given.duration) + 120000 });
       runs.push({ ...one, figures });
+      const left_min = (Date.now() - begun_ms) / (index + 1) * (order.length - index - 1) / 6e4;
       say(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +
-        `${formatNs(figures.p99_ns).padStart(8)}  CPU/request ${formatNs(figures.cpu_us * 1e3)}`);
+        `${formatNs(figures.p99_ns).padStart(8)}  CPU/request ` +
+        `${formatNs(figures.cpu_us * 1e3).padStart(8)}${figures.valid ? '' : '  invalid'}` +
+        `  (${Math.ceil(left_min)} min left)`);
     } catch (error) {
       if (!(error instanceof Failure) || stopped()) throw error;
       failed += 1;
@@ -237,8 +305,9 @@ async function main(argv) {
   if (wine) await wineEnd();
   const outcome = { machine: `${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ` +
     `${os.release()}${wine ? ', Wine' : ''}`, windows: given.windows, wine,
-  handler: given.handler, rate_per_s: given.rate, repeats: given.repeats,
-  duration: given.duration, models, points, cells: cellsOf(runs), runs,
+  handler: given.handler, rate_per_s: given.rate, cpus: os.cpus().length,
+  repeats: Math.max(...runs.map(({ repeat }) => repeat)) + 1, repeats_wanted: given.repeats,
+  max_time: given.max_time, duration: given.duration, models, points, cells: cellsOf(runs), runs,
   cpu_window: runs.some((one) => one.figures?.cpu_window) };
   outcome.claims = claimsJudge(outcome);
   resultsWrite(folder, outcome);

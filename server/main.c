@@ -3,6 +3,7 @@
 #include "core/file.h"
 #include "core/host.h"
 #include "core/stop.h"
+#include "cpu_log.h"
 #include "options.h"
 #include "report.h"
 
@@ -41,7 +42,7 @@ static void main__print_ready(const struct server *server, FILE *out)
 }
 
 /* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
-static bool main__serve(struct server *server, int64_t duration_ns)
+static bool main__serve(struct server *server, int64_t duration_ns, struct cpu_log *cpu_log)
 {
     int64_t end_ns = duration_ns > 0 ? clock_now_ns() + duration_ns : TIME_NEVER_NS;
     bool interrupted = false;
@@ -55,6 +56,7 @@ static bool main__serve(struct server *server, int64_t duration_ns)
             server_stop(server, SERVER_STOP_DRAIN);
         }
         interrupted = interrupted || requests > 0;
+        cpu_log_tick(cpu_log, clock_now_ns());
         clock_sleep_until_ns(clock_now_ns() + STOP_LOOK_NS);
     }
     server_join(server);
@@ -75,13 +77,15 @@ static void main__tell_limits(const struct report *report)
     }
 }
 
-static int main__report(const struct options *options, struct server *server, bool interrupted)
+static int main__report(const struct options *options, struct server *server, bool interrupted,
+                        const struct cpu_log *cpu_log)
 {
     struct error error;
     struct report report;
     if (!report_open(&report, server, interrupted, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
+    report.cpu_log = cpu_log;
     int code = EXIT_OK;
     if (options->out != NULL && !report_write(&report, options->out, &error)) {
         code = main__fail(&error, EXIT_FAILED);
@@ -120,8 +124,10 @@ static int main__run(const struct options *options)
     /* With --out - standard output belongs to the result. */
     bool out_is_result = options->out != NULL && strcmp(options->out, "-") == 0;
     main__print_ready(server, out_is_result ? stderr : stdout);
-    bool interrupted = main__serve(server, options->server.duration_ns);
-    int code = main__report(options, server, interrupted);
+    static struct cpu_log cpu_log;
+    cpu_log_open(&cpu_log, server->origin_ns);
+    bool interrupted = main__serve(server, options->server.duration_ns, &cpu_log);
+    int code = main__report(options, server, interrupted, &cpu_log);
     server_destroy(server);
     stop_finished();
     return code;

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "core/units.h"
+#include "cpu_log.h"
 #include "server.h"
 
 #include <cjson/cJSON.h>
@@ -108,6 +109,10 @@ static cJSON *report__make(const struct report *report)
     clean_add_json(result, total->clean);
     result_add_port_stats(result, server->io_name, &total->port);
     result_add_resources(result);
+    cJSON *resources = cJSON_GetObjectItemCaseSensitive(result, "resources");
+    if (report->cpu_log != NULL && resources != NULL) {
+        cpu_log_add_json(report->cpu_log, resources);
+    }
     return result;
 }
 

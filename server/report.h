@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct cpu_log;
 struct server;
 struct recorder;
 
@@ -17,6 +18,7 @@ struct report {
     struct recorder *total; /* of all threads */
     int64_t duration_ns;
     bool interrupted;
+    const struct cpu_log *cpu_log; /* or NULL; the caller's */
 };
 
 /* Merges what the threads have recorded. */

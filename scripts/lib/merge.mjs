@@ -237,8 +237,9 @@ export function resultsMerge(documents, names) {
     merged.totals.connections_peak = merged.series.reduce((peak, entry) =>
       Math.max(peak, entry.connections ?? 0), Number(merged.totals.connections_peak));
   }
-  merged.resources = figuresAdd(documents.map(({ resources }) => resources),
-    documents.map(() => 1), together);
+  // The samples belong to one process's time and are not added up.
+  merged.resources = figuresAdd(documents.map(({ resources: { cpu_samples, ...rest } = {} }) =>
+    rest), documents.map(() => 1), together);
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
     merged.steps = stepsAdd(documents);

@@ -1,8 +1,7 @@
 // The plan of scripts/compare-models and the figures it gathers. Pure: no process, no file.
 
+import { ACTIVE_BESIDE_IDLE } from './models_points.mjs';
 import { median } from './statistics.mjs';
-
-export const ACTIVE_BESIDE_IDLE = 10;
 
 /** What --list-models printed: [{ name, kind, per_thread, in_all }] (limits: null for none). */
 export function modelsParse(text) {
@@ -27,12 +26,14 @@ export function modelsParse(text) {
 
 /** The points at which every model is measured: { key, kind, connections, idle }.
  *
- * "shared": so many connections share the rate. "idle": few do, beside so many that are silent.
- * "most": no rate, each connection sends again as soon as it was answered. */
+ * "shared": so many connections share the rate. "idle": few do, beside so many that are silent (and
+ * alone, where no shared point is just that). "most": no rate, each connection sends again as soon
+ * as it was answered. */
 export function pointsOf({ connections, idle, saturation }) {
   const points = connections.map((count) => ({ key: `shared-${count}`, kind: 'shared',
     connections: count, idle: 0 }));
-  for (const count of idle > 0 ? [0, idle] : []) {
+  const alone = connections.includes(ACTIVE_BESIDE_IDLE) ? [] : [0];
+  for (const count of idle > 0 ? [...alone, idle] : []) {
     points.push({ key: `idle-${count}`, kind: 'idle', connections: ACTIVE_BESIDE_IDLE,
       idle: count });
   }
@@ -78,14 +79,31 @@ export function cpuBetween(samples, from_ms, to_ms) {
   return begin === null || end === null ? null : end - begin;
 }
 
-/** The figures of one run, from both results and the samples of the server's CPU. */
-export function figuresOf(client, server, samples) {
+/** The server's samples of its CPU as [{ t_ms, cpu_s }], t_ms since 1970. */
+export function samplesOf(server) {
+  const started_ms = Date.parse(server.run.started_utc);
+  return (server.resources.cpu_samples ?? []).map(([t_ns, cpu_ns]) => ({
+    t_ms: started_ms + Number(t_ns) / 1e6, cpu_s: Number(cpu_ns) / 1e9 }));
+}
+
+/** How many CPUs others used meanwhile. machine: { busy_s, span_s, from_ms, to_ms, own_s } of the
+ *  whole machine and of this program, or null. */
+export function othersOf(client, server, machine) {
+  if (!machine) return null;
+  const ours = cpuBetween(samplesOf(server), machine.from_ms, machine.to_ms) ??
+    Number(server.resources.cpu_user_s) + Number(server.resources.cpu_system_s);
+  const client_s = Number(client.resources.cpu_user_s) + Number(client.resources.cpu_system_s);
+  return Math.max(0, machine.busy_s - ours - client_s - machine.own_s) / machine.span_s;
+}
+
+/** The figures of one run, from both results and what the machine did meanwhile (or null). */
+export function figuresOf(client, server, machine = null) {
   const started_ms = Date.parse(client.run.started_utc);
   const at_ms = (key) => started_ms + Number(client.run[key]) / 1e6;
   const window_s = Number(client.rate.window_ns) / 1e9;
   const requests = Number(client.rate.achieved_per_s) * window_s;
-  // Without samples (not Linux) the whole run's, connecting included.
-  const sampled = cpuBetween(samples, at_ms('window_start_ns'), at_ms('window_end_ns'));
+  // Without samples the whole run's, connecting included.
+  const sampled = cpuBetween(samplesOf(server), at_ms('window_start_ns'), at_ms('window_end_ns'));
   const whole_s = Number(server.resources.cpu_user_s) + Number(server.resources.cpu_system_s);
   const cpu_s = sampled ?? whole_s;
   const count = sampled === null ? Number(server.totals.messages_received) : requests;
@@ -98,6 +116,7 @@ export function figuresOf(client, server, samples) {
     p50_ns: Number(response?.p50 ?? NaN), p99_ns: Number(response?.p99 ?? NaN),
     cpu_us: count > 0 ? (cpu_s / count) * 1e6 : NaN, cpu_window: sampled !== null,
     cpu_share: sampled === null ? null : sampled / window_s,
+    others_cpus: othersOf(client, server, machine),
     syscalls: Number(server.port?.syscalls ?? 0) / Math.max(1, Number(
       server.totals.messages_received)),
     rss_bytes: Number(server.resources.rss_max_bytes),
@@ -106,9 +125,12 @@ export function figuresOf(client, server, samples) {
   };
 }
 
-const FIGURES = ['rate_per_s', 'p50_ns', 'p99_ns', 'cpu_us', 'syscalls', 'rss_bytes', 'threads'];
+// What an invalid run cannot tell: the generator was its limit. The rest is counted, not timed.
+const TIMED = ['rate_per_s', 'p50_ns', 'p99_ns'];
+const COUNTED = ['cpu_us', 'syscalls', 'rss_bytes', 'threads', 'others_cpus'];
 
-/** The medians over the repeats of each model and point: cells[model][point key]. */
+/** The medians over the repeats of each model and point: cells[model][point key]. What was timed is
+ *  of the valid runs, where there are any. */
 export function cellsOf(runs) {
   const groups = new Map();
   for (const run of runs) {
@@ -124,10 +146,12 @@ export function cellsOf(runs) {
       cells[model][point] = { missing: group[0].missing ?? 'it failed' };
       continue;
     }
-    const cell = { runs: played.length, invalid: played.filter((run) => !run.figures.valid).length,
+    const valid = played.filter((run) => run.figures.valid);
+    const cell = { runs: played.length, invalid: played.length - valid.length,
       errors: played.reduce((sum, run) => sum + run.figures.errors, 0) };
-    for (const key of FIGURES) {
-      const values = played.map((run) => run.figures[key]).filter(Number.isFinite);
+    for (const key of [...TIMED, ...COUNTED]) {
+      const told = TIMED.includes(key) && valid.length ? valid : played;
+      const values = told.map((run) => run.figures[key]).filter(Number.isFinite);
       cell[key] = values.length ? median(values) : null;
       cell[`${key}_low`] = values.length ? Math.min(...values) : null;
       cell[`${key}_high`] = values.length ? Math.max(...values) : null;

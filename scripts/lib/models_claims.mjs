@@ -2,71 +2,81 @@
 // speaks of; where one was not measured, nothing is said.
 
 import { formatCount, formatNs, formatRate } from './format.mjs';
+import { idlePoints } from './models_points.mjs';
 
 // A cost "grows" from this ratio of the medians on.
-const GROWS = 1.3;
+const GROWS = 1.5;
 
-// Fewer repeats than these decide nothing about speed or cost.
-const REPEATS_MIN = 3;
+// Fewer repeats than these decide nothing about speed or cost: of three and three, two models that
+// are alike lie apart one time in ten, of four and four one in thirty-five.
+export const REPEATS_MIN = 4;
 
-function enough(outcome, ...places) {
-  return places.every(([model, point]) => outcome.cells[model][point.key].runs >= REPEATS_MIN);
-}
+const cellOf = (outcome, model, point) => outcome.cells[model]?.[point?.key] ?? null;
 
 function value(outcome, model, point, key) {
-  return point ? outcome.cells[model]?.[point.key]?.[key] ?? null : null;
+  return cellOf(outcome, model, point)?.[key] ?? null;
 }
 
 const most = (outcome) => outcome.points.find((point) => point.kind === 'most');
 const throughput = (outcome, model) => value(outcome, model, most(outcome), 'rate_per_s');
 
-/** CPU per request beside idle connections, against without: { enough, grows, text }. */
-function idleGrowth(outcome, model) {
-  const [few, many] = outcome.points.filter((point) => point.kind === 'idle');
-  return growth(outcome, model, few, many, many && `${formatCount(many.idle)} idle`);
+/** "12 µs (11 to 13 µs in 5 runs)". */
+function figureText(cell, key, format) {
+  const count = key === 'rate_per_s' && cell.invalid < cell.runs ? cell.runs - cell.invalid
+    : cell.runs;
+  const runs = count === 1 ? '1 run' : `${format(cell[`${key}_low`])} to ` +
+    `${format(cell[`${key}_high`])} in ${count} runs`;
+  return `${format(cell[key])} (${runs})`;
 }
 
-/** CPU per request from the fewest connections to the most that the model was measured at. */
-function sharedGrowth(outcome, model) {
+/** CPU per request at the first of two points and at the second: { grows: true | false | null for
+ *  undecided, why, text }, or null where it was not measured. */
+function growth(outcome, model, [few, many], words) {
+  const [a, b] = [cellOf(outcome, model, few), cellOf(outcome, model, many)];
+  if (!a?.cpu_us || !b?.cpu_us || few === many) return null;
+  const text = `${model} ${[a, b].map((cell) => figureText(cell, 'cpu_us',
+    (us) => formatNs(us * 1e3))).join(' to ')} of CPU per request, ${words}`;
+  if (Math.min(a.runs, b.runs) < REPEATS_MIN) return { grows: null, why: FEW, text };
+  if (b.cpu_us / a.cpu_us < GROWS) return { grows: false, text };
+  // Beyond the noise too: the cheapest repeat with many is dearer than the dearest with few.
+  return b.cpu_us_low > a.cpu_us_high ? { grows: true, text }
+    : { grows: null, why: `${model}'s repeats overlap`, text };
+}
+
+const FEW = `fewer than ${REPEATS_MIN} repeats`;
+
+/** Beside idle connections where that was measured, else from the fewest connections to the most.
+ */
+function growthOf(outcome, model) {
+  const idle = idlePoints(outcome.points);
   const shared = outcome.points.filter((point) => point.kind === 'shared' &&
     value(outcome, model, point, 'cpu_us') !== null);
-  return growth(outcome, model, shared[0], shared.at(-1), shared.length > 1 &&
-    `${formatCount(shared[0].connections)} to ${formatCount(shared.at(-1).connections)}`);
+  return (idle.length && growth(outcome, model, idle,
+    `alone and beside ${formatCount(idle[1].idle)} idle connections`)) ||
+    (shared.length > 1 && growth(outcome, model, [shared[0], shared.at(-1)],
+      `at ${formatCount(shared[0].connections)} and ${formatCount(shared.at(-1).connections)} ` +
+      'connections')) || null;
 }
-
-function growth(outcome, model, few, many, words) {
-  const a = value(outcome, model, few, 'cpu_us');
-  const b = value(outcome, model, many, 'cpu_us');
-  if (!a || !b || few === many) return null;
-  // Beyond the noise too: the cheapest repeat with many is dearer than the dearest with few.
-  const apart = value(outcome, model, many, 'cpu_us_low') > value(outcome, model, few,
-    'cpu_us_high');
-  return { enough: enough(outcome, [model, few], [model, many]),
-    grows: b / a >= GROWS && apart,
-    text: `${model} ${formatNs(a * 1e3)} to ${formatNs(b * 1e3)} of CPU per request (${words})` };
-}
-
-const growthOf = (outcome, model) => idleGrowth(outcome, model) ?? sharedGrowth(outcome, model);
 
 /** The lowest and the highest of the repeats, beside their median. */
 function rates(outcome, models) {
-  return models.map((model) => {
-    const edge = (side) => formatRate(value(outcome, model, most(outcome), `rate_per_s_${side}`));
-    return `${model} ${formatRate(throughput(outcome, model))} (${edge('low')} to ${edge('high')})`;
-  }).join(', ');
+  return models.map((model) => `${model} ${figureText(cellOf(outcome, model, most(outcome)),
+    'rate_per_s', formatRate)}`).join(', ');
 }
 
-/** One model does more at saturation than the other. Where the repeats of both overlap, or are
- *  few, nothing is decided. */
+/** One model does more at saturation than the other. Where the repeats of both overlap, or too few
+ *  are valid, nothing is decided. */
 function faster(outcome, model, other) {
-  const [a, b] = [throughput(outcome, model), throughput(outcome, other)];
-  if (a === null || b === null) return null;
-  const edge = (name, side) => value(outcome, name, most(outcome), `rate_per_s_${side}`);
-  const above = edge(model, 'low') > edge(other, 'high');
-  const below = edge(model, 'high') < edge(other, 'low');
-  const decided = (above || below) &&
-    enough(outcome, [model, most(outcome)], [other, most(outcome)]);
-  return { held: decided ? above : null, figures: rates(outcome, [model, other]) };
+  if (throughput(outcome, model) === null || throughput(outcome, other) === null) return null;
+  const [a, b] = [model, other].map((name) => cellOf(outcome, name, most(outcome)));
+  const above = a.rate_per_s_low > b.rate_per_s_high;
+  const below = a.rate_per_s_high < b.rate_per_s_low;
+  const runs = Math.min(a.runs, b.runs);
+  const valid = Math.min(a.runs - a.invalid, b.runs - b.invalid);
+  const why = runs < REPEATS_MIN ? FEW : valid < REPEATS_MIN
+    ? `fewer than ${REPEATS_MIN} valid runs: the client was the limit, or the machine was busy`
+    : above || below ? null : 'the repeats overlap';
+  return { held: why ? null : above, why, figures: rates(outcome, [model, other]) };
 }
 
 /** model has the highest (or, with sign -1, the lowest) throughput of all that were measured. */
@@ -93,14 +103,16 @@ function both(...judged) {
   if (judged.some((one) => !one)) return null;
   const states = judged.map((one) => one.held);
   return { held: states.includes(false) ? false : states.includes(null) ? null : true,
+    why: judged.map((one) => one.why).filter(Boolean).join('; '),
     figures: judged.map((one) => one.figures).join('; ') };
 }
 
 function growsOnly(outcome, grower, steady) {
   const [a, b] = [growthOf(outcome, grower), growthOf(outcome, steady)];
   if (!a || !b) return null;
-  return { held: a.enough && b.enough ? a.grows && !b.grows : null,
-    figures: `${a.text}; ${b.text}` };
+  const refuted = a.grows === false || b.grows === true;
+  return { held: refuted ? false : a.grows && b.grows === false ? true : null,
+    why: a.why ?? b.why, figures: `${a.text}; ${b.text}` };
 }
 
 export const CLAIMS = [
@@ -139,14 +151,15 @@ export const CLAIMS = [
     judge: (o) => faster(o, 'uring-multishot', 'uring') },
 ];
 
-/** [{ text, state: "held" | "not held" | "undecided" | "not measured", figures }] of the claims
- *  about this system. */
+/** [{ text, state: "held" | "not held" | "undecided" | "not measured", why, figures }] of the
+ *  claims about this system; why: nothing was decided. */
 export function claimsJudge(outcome) {
   const system = outcome.windows ? 'windows' : 'linux';
   return CLAIMS.filter((claim) => claim.on === 'both' || claim.on === system).map((claim) => {
     const judged = claim.judge(outcome);
     const state = !judged ? 'not measured' : judged.held === null ? 'undecided'
       : judged.held ? 'held' : 'not held';
-    return { text: claim.text, state, figures: judged?.figures ?? '' };
+    return { text: claim.text, state, why: state === 'undecided' ? judged.why ?? '' : '',
+      figures: judged?.figures ?? '' };
   });
 }

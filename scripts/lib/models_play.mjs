@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { figuresOf } from './models.mjs';
 import { ON_WINDOWS } from './paths.mjs';
@@ -9,8 +10,6 @@ import { Failure, Program, run } from './process.mjs';
 import { resultRead } from './result.mjs';
 import { programCall, programPath, serverStart } from './server.mjs';
 
-const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on
-const SAMPLE_MS = 100;
 const SERVER_STOP_MS = 30000;
 const IDLE_AT_ONCE = 200;
 
@@ -22,31 +21,17 @@ export async function modelsList(windows) {
   return listed.stdout;
 }
 
-/** The CPU a process has used, sampled; nothing where there is no /proc of it. */
-class CpuSampler {
-  constructor(pid) {
-    this.file = `/proc/${pid}/stat`;
-    this.samples = [];
-    this.take();
-    this.timer = setInterval(() => this.take(), SAMPLE_MS);
-  }
+/** What the machine's CPUs and this program have done until now, in seconds. */
+function machineRead() {
+  const busy_ms = os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) =>
+    sum + user + nice + sys + irq, 0);
+  const own = process.cpuUsage();
+  return { t_ms: Date.now(), busy_s: busy_ms / 1e3, own_s: (own.user + own.system) / 1e6 };
+}
 
-  take() {
-    try {
-      const text = fs.readFileSync(this.file, 'utf8');
-      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      this.samples.push({ t_ms: Date.now(),
-        cpu_s: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S });
-    } catch {
-      // It has ended, or this is no Linux.
-    }
-  }
-
-  finish() {
-    clearInterval(this.timer);
-    this.take();
-    return this.samples;
-  }
+function machineBetween(from, to) {
+  return { busy_s: to.busy_s - from.busy_s, own_s: to.own_s - from.own_s, from_ms: from.t_ms,
+    to_ms: to.t_ms, span_s: Math.max(1, to.t_ms - from.t_ms) / 1e3 };
 }
 
 function connect(port) {
@@ -100,16 +85,16 @@ export async function modelPlay(given) {
   const server = await serverStart({ windows, args: ['--model', given.model, '--handler',
     given.handler, '--out', programPath(path.join(folder, 'server.json'), windows), '--quiet',
     ...(given.threads ? ['--threads', String(given.threads)] : [])] });
-  // Under Wine the process does little itself: its server works for it. The result's own then.
-  const sampler = windows || ON_WINDOWS ? null : new CpuSampler(server.program.pid);
   let idle = [];
   let client;
-  let samples = [];
+  let machine = null;
   try {
     idle = await idleOpen(server.port, point.idle);
+    const from = machineRead();
     client = await clientPlay(given, server, folder);
+    // Wine's own server works for both sides; whose the rest was cannot be told there.
+    machine = windows && !ON_WINDOWS ? null : machineBetween(from, machineRead());
   } finally {
-    samples = sampler?.finish() ?? [];
     for (const socket of idle) socket.destroy();
     await server.program.stop(SERVER_STOP_MS);
   }
@@ -120,5 +105,5 @@ export async function modelPlay(given) {
   if (server.program.exitCode !== 0 || !fs.existsSync(file('server'))) {
     throw server.program.failure(`${given.model}, ${point.key}: the server left no result`);
   }
-  return figuresOf(resultRead(file('client')), resultRead(file('server')), samples);
+  return figuresOf(resultRead(file('client')), resultRead(file('server')), machine);
 }

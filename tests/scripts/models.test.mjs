@@ -6,6 +6,7 @@ import { MODELS_CHARTS } from '../../scripts/lib/charts/models.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { cellsOf, cpuBetween, figuresOf, impossible, modelsParse, orderOf, pointsOf }
   from '../../scripts/lib/models.mjs';
+import { idlePoints } from '../../scripts/lib/models_points.mjs';
 import { claimsJudge } from '../../scripts/lib/models_claims.mjs';
 import { scenarioClosed } from '../../scripts/lib/models_play.mjs';
 import { svgDraw } from '../../scripts/lib/svg.mjs';
@@ -29,9 +30,13 @@ test('every model plays every point as often, interleaved, each first at times',
   const models = ['a', 'b', 'c'].map((name) => ({ name }));
   const points = pointsOf({ connections: [10, 100], idle: 5, saturation: 7 });
   assert.deepEqual(points.map(({ key }) => key),
-    ['shared-10', 'shared-100', 'idle-0', 'idle-5', 'most-7']);
+    ['shared-10', 'shared-100', 'idle-5', 'most-7'], '10 connections alone are measured once');
+  assert.deepEqual(idlePoints(points).map(({ key }) => key), ['shared-10', 'idle-5']);
+  const apart = pointsOf({ connections: [100], idle: 5, saturation: 0 });
+  assert.deepEqual(idlePoints(apart).map(({ key }) => key), ['idle-0', 'idle-5']);
+  assert.deepEqual(idlePoints(pointsOf({ connections: [10], idle: 0, saturation: 7 })), []);
   const order = orderOf(models, points, 3);
-  assert.equal(order.length, 3 * 5 * 3);
+  assert.equal(order.length, 3 * 4 * 3);
   const firsts = new Set();
   for (let i = 0; i < order.length; i += 3) {
     const turn = order.slice(i, i + 3);
@@ -65,30 +70,39 @@ test('the figures of a run count its window, or all of it without samples', () =
   latency_ns: { response: { p50: 5, p99: 9 } } };
   const server = { resources: { cpu_user_s: 0.4, cpu_system_s: 0.6, rss_max_bytes: 1 },
     totals: { messages_received: 4000 }, server: { workers: 2 }, port: { syscalls: 8000 } };
-  const start = Date.parse(client.run.started_utc);
-  const samples = [0, 1000, 2000, 3000, 4000].map((t) => ({ t_ms: start + t, cpu_s: t / 10000 }));
-  const sampled = figuresOf(client, server, samples);
+  server.run = { started_utc: '2025-12-31T23:59:59.000Z' };
+  client.resources = { cpu_user_s: 1, cpu_system_s: 0.5 };
+  const cpu_samples = [0, 1000, 2000, 3000, 4000, 5000].map((t) => [t * 1e6, t * 1e5]);
+  const sampled = figuresOf(client, { ...server, resources: { ...server.resources, cpu_samples } });
   assert.ok(Math.abs(sampled.cpu_us - 100) < 1e-6);
   assert.equal(sampled.errors, 2);
   assert.equal(sampled.syscalls, 2);
-  const whole = figuresOf(client, server, []);
+  const from_ms = Date.parse(client.run.started_utc);
+  const { others_cpus } = figuresOf(client, { ...server, resources: { ...server.resources,
+    cpu_samples } }, { busy_s: 6, own_s: 0.1, span_s: 4, from_ms, to_ms: from_ms + 4000 });
+  assert.ok(Math.abs(others_cpus - (6 - 0.4 - 1.5 - 0.1) / 4) < 1e-9);
+  const whole = figuresOf(client, server);
   assert.equal(whole.cpu_us, 250);
   assert.equal(whole.cpu_window, false);
 });
 
 /** An outcome where each model has a cost of a + b * sockets and a throughput. */
-function outcomeMake(windows, costs, { noise = 0, repeats = 3 } = {}) {
+function outcomeMake(windows, costs,
+  { noise = 0, repeats = 5, invalid = 0, cpu_noise = 0 } = {}) {
   const models = Object.keys(costs).map((name) => ({ name, kind: 'reactor',
     per_thread: costs[name].limit ?? null, in_all: costs[name].all ?? null }));
   const points = pointsOf({ connections: [10, 1000], idle: 900, saturation: 100 });
   const runs = orderOf(models, points, repeats).map(({ repeat, point, model }) => {
     const { fixed, each, rate } = costs[model.name];
-    const figures = { valid: true, errors: 0, p50_ns: 1e5, p99_ns: 1e6, syscalls: 2, threads: 2,
-      rss_bytes: 1e6, cpu_us: fixed + each * (point.connections + point.idle),
+    const figures = { valid: repeat >= invalid, errors: 0, p50_ns: 1e5, p99_ns: 1e6, syscalls: 2,
+      threads: 2,
+      rss_bytes: 1e6, cpu_us: (fixed + each * (point.connections + point.idle)) *
+        (repeat === 0 && !point.idle ? 1 + cpu_noise : 1),
       rate_per_s: point.kind === 'most' ? rate * (1 + noise * (repeat - 1)) : 2000 };
     return { model: model.name, point: point.key, repeat, figures };
   });
-  const outcome = { windows, models, points, runs, cells: cellsOf(runs), rate_per_s: 2000 };
+  const outcome = { windows, models, points, runs, repeats, cells: cellsOf(runs),
+    rate_per_s: 2000 };
   return { ...outcome, claims: claimsJudge(outcome) };
 }
 
@@ -110,9 +124,29 @@ test('the claims fail where the opposite is true', () => {
   assert.deepEqual(new Set(states(outcomeMake(false, upside))), new Set(['not held']));
 });
 
-test('a single run of each decides nothing but the limits', () => {
-  const once = outcomeMake(false, TEXTBOOK, { repeats: 1 });
-  assert.equal(once.claims.filter(({ state }) => state !== 'undecided').length, 1);
+test('three runs of each decide nothing but the limits, and say so', () => {
+  const few = outcomeMake(false, TEXTBOOK, { repeats: 3 });
+  assert.equal(few.claims.filter(({ state }) => state !== 'undecided').length, 1);
+  for (const { state, why, figures } of few.claims) {
+    assert.equal(why, state === 'undecided' ? 'fewer than 4 repeats' : '');
+    assert.match(figures, state === 'undecided' ? /in 3 runs/ : /connections in all/);
+  }
+});
+
+test('runs with a busy generator decide nothing about speed, but their CPU was counted', () => {
+  const busy = outcomeMake(false, TEXTBOOK, { invalid: 2 });
+  const faster = busy.claims.find(({ text }) => /completions/.test(text));
+  assert.equal(faster.state, 'undecided');
+  assert.match(faster.why, /fewer than 4 valid runs/);
+  assert.match(faster.figures, /in 3 runs/);
+  assert.equal(busy.claims.find(({ text }) => /epoll's does not/.test(text)).state, 'held');
+});
+
+test('a cost whose repeats overlap has not been shown to grow', () => {
+  const noisy = outcomeMake(false, TEXTBOOK, { cpu_noise: 50 });
+  const grows = noisy.claims.find(({ text }) => /epoll's does not/.test(text));
+  assert.equal(grows.state, 'undecided');
+  assert.match(grows.why, /select's repeats overlap/);
 });
 
 test('overlapping repeats decide nothing, missing models say nothing', () => {
@@ -161,7 +195,9 @@ test('mistakes on the command line are said, with exit 2', () => {
   const script = fileURLToPath(new URL('../../scripts/compare-models.mjs', import.meta.url));
   for (const [args, said] of [[['--connections', '10,x'], /whole numbers/],
     [['--handler', 'sing'], /one of echo, chat, game/], [['--duration', '1s'], /2s or more/],
-    [['--repeats', '0'], /from 1/], [['--nonsense'], /no such option/], [['--rate'], /value/]]) {
+    [['--repeats', '0'], /from 1/],
+    [['--max-time', 'soon'], /like 15m/], [['--nonsense'], /no such option/],
+    [['--rate'], /value/]]) {
     assert.throws(() => execFileSync(process.execPath, [script, ...args], { stdio: 'pipe' }),
       (error) => error.status === 2 && said.test(String(error.stderr)));
   }
