@@ -238,8 +238,10 @@ export function resultsMerge(documents, names) {
       Math.max(peak, entry.connections ?? 0), Number(merged.totals.connections_peak));
   }
   // The samples belong to one process's time and are not added up.
-  merged.resources = figuresAdd(documents.map(({ resources: { cpu_samples, ...rest } = {} }) =>
-    rest), documents.map(() => 1), together);
+  merged.resources = figuresAdd(documents.map(({ resources }) => {
+    const { cpu_samples, ...rest } = resources ?? {};
+    return rest;
+  }), documents.map(() => 1), together);
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
     merged.steps = stepsAdd(documents);
