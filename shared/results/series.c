@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/zeroed.h"
 #include "results/series_internal.h"
 
 #include <stdlib.h>
@@ -14,8 +15,9 @@ bool series_value_is_level(enum series_value value)
 
 struct series_cell *series_cells_allocate(void)
 {
-    /* calloc: pages that the run never fills are never touched. */
-    return calloc((size_t)SERIES_CELLS_MAX + SERIES_CELLS_RESERVE, sizeof(struct series_cell));
+    /* Pages that the run never fills are never touched. */
+    return zeroed_alloc((size_t)SERIES_CELLS_MAX + SERIES_CELLS_RESERVE,
+                        sizeof(struct series_cell));
 }
 
 struct series *series_create(int64_t origin_ns, struct error *error)
@@ -24,7 +26,7 @@ struct series *series_create(int64_t origin_ns, struct error *error)
     if (series) {
         series->origin_ns = origin_ns;
         series->period_ns = NS_PER_S;
-        series->entries = calloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
+        series->entries = zeroed_alloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
         series->cells = series_cells_allocate();
         if (series->entries && series->cells)
             return series;
@@ -38,8 +40,8 @@ void series_destroy(struct series *series)
 {
     if (!series)
         return;
-    free(series->entries);
-    free(series->cells);
+    zeroed_free(series->entries);
+    zeroed_free(series->cells);
     free(series);
 }
 

@@ -1,5 +1,6 @@
 /* Folding neighbouring entries, and merging the series of several threads. */
 #include "core/must.h"
+#include "core/zeroed.h"
 #include "results/series_internal.h"
 
 #include <stdlib.h>
@@ -144,8 +145,8 @@ bool series_merge(struct series *into, const struct series *from)
     merged->period_ns = into->period_ns;
     series__make_newest_live(merged);
 
-    free(into->entries);
-    free(into->cells);
+    zeroed_free(into->entries);
+    zeroed_free(into->cells);
     *into = *merged;
     free(merged);
     return true;
