@@ -118,7 +118,7 @@ function pointText(point) {
 /** Of the runs of a cell those that do not count, in words; empty where all do. */
 function invalidText(cell) {
   if (!cell.invalid) return '';
-  return cell.invalid === cell.runs ? `all ${cell.runs} runs invalid`
+  return cell.invalid === cell.runs ? `no run of ${cell.runs} valid`
     : `${cell.invalid} of ${cell.runs} runs invalid and left out`;
 }
 
@@ -173,8 +173,8 @@ function notesOf(outcome) {
       `${outcome.cpus} at most`]);
   }
   if (sum('invalid') > 0) {
-    notes.push([`${sum('invalid')} of ${sum('runs')} runs were invalid`, 'in them the generator ' +
-      'was the limit: their latencies and rates are left out, but where a model has no others']);
+    notes.push([`${sum('invalid')} of ${sum('runs')} runs were invalid`, 'the generator was their ' +
+      'limit. Their latencies and rates are left out, but where a model has no others']);
   }
   if (outcome.repeats < outcome.repeats_wanted) {
     notes.push([`Only ${outcome.repeats} of ${outcome.repeats_wanted} repeats were played`,

@@ -68,7 +68,7 @@ function bars(outcome, theme, points, key, format, words) {
   const names = outcome.models.map(({ name }) => name);
   option.xAxis = { type: 'category', data: names, axisLine: { lineStyle: { color: theme.line } },
     axisTick: { show: false }, axisLabel: { color: theme.soft, fontSize: 11, interval: 0,
-      rotate: names.length > 6 ? 20 : 0 } };
+      rotate: names.length > 4 ? 20 : 0 } };
   // Room for the labels above the highest bar.
   option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '18%'] });
   // Side by side the labels would cover one another.
