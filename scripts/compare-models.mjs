@@ -173,8 +173,8 @@ function notesOf(outcome) {
       `${outcome.cpus} at most`]);
   }
   if (sum('invalid') > 0) {
-    notes.push([`${sum('invalid')} of ${sum('runs')} runs were invalid`, 'the generator was their ' +
-      'limit. Their latencies and rates are left out, but where a model has no others']);
+    notes.push([`${sum('invalid')} of ${sum('runs')} runs were invalid`, 'the generator was ' +
+      'their limit. Their latencies and rates are left out, but where a model has no others']);
   }
   if (outcome.repeats < outcome.repeats_wanted) {
     notes.push([`Only ${outcome.repeats} of ${outcome.repeats_wanted} repeats were played`,
