@@ -17,7 +17,7 @@ void console_open(struct console *console, const struct plan *plan, bool enabled
     const char *no_color = getenv("NO_COLOR");
     *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
     if (enabled) {
-        console->terminal = terminal_setup();
+        console->terminal = terminal_setup() || plan->options->screen;
         console->style.color = no_color == NULL || no_color[0] == '\0';
         console->style.utf8 = terminal_is_utf8();
     }
