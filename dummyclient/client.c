@@ -1,8 +1,11 @@
-/* dummyclient: plays a scenario against a TCP server and measures it. */
+#include "client.h"
+
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/host.h"
 #include "core/stop.h"
+#include "fleet/fleet.h"
+#include "hosts.h"
 #include "net/address.h"
 #include "options.h"
 #include "plan.h"
@@ -16,35 +19,51 @@
 #include <stdio.h>
 #include <string.h>
 
+/* In a fleet, once all have ended: until the last figures have come. */
+#define CLIENT_GATHER_WITHIN_NS (60 * NS_PER_S)
+#define CLIENT_LOOK_NS          (1 * NS_PER_MS)
+
 #ifndef DUMMYLOAD_VERSION
 #define DUMMYLOAD_VERSION "0.1.0"
 #endif
 
-static void main__complain(const char *text)
+static void client__complain(const char *text)
 {
     char hint[HOST_HINT_BYTES_MAX];
     fprintf(stderr, "dummyclient: %s%s\n", text, host_limits_hint(text, hint));
 }
 
-static void main__report(void *context, const char *line)
+/* What a scenario's mistakes are told to: the head, or a program that is alone, prints them; of the
+ * others the first is kept for the head. */
+struct client__mistakes {
+    bool silent;
+    char first[FLEET_PROBLEM_BYTES_MAX];
+};
+
+static void client__report(void *context, const char *line)
 {
-    (void)context;
-    fprintf(stderr, "%s\n", line);
+    struct client__mistakes *mistakes = context;
+    if (mistakes->first[0] == '\0') {
+        snprintf(mistakes->first, sizeof(mistakes->first), "%s", line);
+    }
+    if (!mistakes->silent) {
+        fprintf(stderr, "%s\n", line);
+    }
 }
 
-static bool main__is_file(const char *path)
+static bool client__is_file(const char *path)
 {
     return path != NULL && strcmp(path, "-") != 0;
 }
 
 /* What cannot be written is said before the run, not after it. */
-static bool main__check_outputs(const struct options *options)
+static bool client__check_outputs(const struct options *options)
 {
     const char *paths[] = {options->out_path, options->ndjson_path, options->openmetrics_path};
     struct error error = {""};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (main__is_file(paths[i]) && !file_can_write(paths[i], &error)) {
-            main__complain(error.text);
+        if (client__is_file(paths[i]) && !file_can_write(paths[i], &error)) {
+            client__complain(error.text);
             return false;
         }
     }
@@ -52,22 +71,22 @@ static bool main__check_outputs(const struct options *options)
 }
 
 /* Writes the result; where it goes to standard output, nothing else does. */
-static bool main__write_result(const struct plan *plan, struct run *run,
-                               const struct verdict *verdict)
+static bool client__write_result(const struct plan *plan, struct run *run,
+                                 const struct verdict *verdict)
 {
     const struct options *options = plan->options;
     struct error error = {""};
     if (options->out_path != NULL) {
         struct cJSON *result = report_to_json(plan, run, verdict);
         if (result == NULL) {
-            main__complain("no memory for the result: it was not written");
+            client__complain("no memory for the result: it was not written");
             return false;
         }
         bool written = result_write(result, options->out_path, &error);
         if (!written) {
-            main__complain(error.text);
-            if (main__is_file(options->out_path) && result_write(result, "-", &error)) {
-                main__complain("the result stands on standard output instead");
+            client__complain(error.text);
+            if (client__is_file(options->out_path) && result_write(result, "-", &error)) {
+                client__complain("the result stands on standard output instead");
             }
         }
         cJSON_Delete(result);
@@ -77,47 +96,138 @@ static bool main__write_result(const struct plan *plan, struct run *run,
     }
     if (options->openmetrics_path != NULL &&
         !report_write_openmetrics(plan, run, verdict, options->openmetrics_path, &error)) {
-        main__complain(error.text);
+        client__complain(error.text);
         return false;
     }
     return true;
 }
 
-static int main__finish(const struct plan *plan, struct run *run)
+static int client__finish(const struct plan *plan, struct run *run, struct verdict *verdict)
 {
-    static struct verdict verdict; /* large: a line per threshold */
     const struct options *options = plan->options;
-    verdict_reach(&verdict, plan, run);
+    verdict_reach(verdict, plan, run);
     bool to_stdout = options->out_path != NULL && strcmp(options->out_path, "-") == 0;
     bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
     if (!options->quiet && played) {
-        summary_print(plan, run, &verdict, to_stdout ? stderr : stdout);
+        summary_print(plan, run, verdict, to_stdout ? stderr : stdout);
     }
-    bool written = main__write_result(plan, run, &verdict);
-    if (!options->quiet && written && main__is_file(options->out_path)) {
+    bool written = client__write_result(plan, run, verdict);
+    if (!options->quiet && written && client__is_file(options->out_path)) {
         printf("\n  result        %s\n", options->out_path);
     }
     fflush(stdout);
-    for (uint32_t i = 0; i < verdict.failures_count; i++) {
-        main__complain(verdict.failures[i]);
+    for (uint32_t i = 0; i < verdict->failures_count; i++) {
+        client__complain(verdict->failures[i]);
     }
-    int code = verdict_exit_code(&verdict, plan, run);
+    int code = verdict_exit_code(verdict, plan, run);
     bool worse = !written && code != EXIT_INTERRUPTED;
     return worse ? EXIT_FAILED : code;
 }
 
-static int main__run(const struct plan *plan)
+/* Until all have reported, or there is no more time for it. */
+static void client__await_reports(struct run *run, struct fleet *fleet)
+{
+    int64_t until_ns = clock_now_ns() + CLIENT_GATHER_WITHIN_NS;
+    until_ns = until_ns < run->gather_until_ns ? until_ns : run->gather_until_ns;
+    while (!fleet_has_reports(fleet) && clock_now_ns() < until_ns) {
+        int64_t now_ns = clock_now_ns();
+        fleet_exchange(fleet, &fleet->told, now_ns);
+        fleet_order(fleet, &fleet->orders, now_ns);
+        clock_sleep_until_ns(now_ns + CLIENT_LOOK_NS);
+    }
+}
+
+/* The head, or a program that is alone: the figures of all, judged and written. */
+static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet)
+{
+    static struct verdict verdict; /* large: a line per threshold */
+    struct error error = {""};
+    if (fleet->mesh != NULL) {
+        verdict_reach(&verdict, plan, run); /* of its own share */
+        client__await_reports(run, fleet);
+        if (!hosts_gather(plan, run, &verdict, fleet, &error)) {
+            client__complain(error.text);
+            return EXIT_FAILED;
+        }
+        if (run->end != RUN_RANK_LOST) {
+            fleet_leave(fleet); /* before the writing, which may take a while */
+        }
+    }
+    return client__finish(plan, run, &verdict);
+}
+
+/* Another rank than the head: its share, judged for itself and handed over. */
+static void client__hand_over(struct run *run, const struct plan *plan, struct fleet *fleet)
+{
+    static struct verdict verdict;
+    struct pack report = {0};
+    verdict_reach(&verdict, plan, run);
+    hosts_pack_run(run, &verdict, fleet->ranks[fleet->rank].clock_offset_ns, &report);
+    if (!fleet_report(fleet, &report)) {
+        client__complain("no memory to hand the figures over");
+    }
+    pack_close(&report);
+}
+
+/* A rank that could not play says so to the head, which then ends the run. */
+static void client__hand_over_failure(struct fleet *fleet, const char *text)
+{
+    struct pack report = {0};
+    hosts_pack_failure(text, &report);
+    fleet_report(fleet, &report);
+    pack_close(&report);
+}
+
+/* A member waits until the head has what it needs, and ends. */
+static int client__leave(struct fleet *fleet)
+{
+    if (!fleet_leave(fleet)) {
+        fprintf(stderr, "dummyclient: rank %u: rank 0 on %s is lost: no result is written\n",
+                fleet->rank, fleet->ranks[0].hello.host);
+        fleet->mesh->abort(fleet->mesh->context, EXIT_INVALID);
+    }
+    return EXIT_OK;
+}
+
+static int client__run(const struct plan *plan, struct fleet *fleet, FILE *ndjson)
 {
     const struct options *options = plan->options;
     struct error error = {""};
     static struct run run;
-    FILE *ndjson = NULL;
-    char shortage[512];
-    if (!main__check_outputs(options)) {
-        return EXIT_FAILED;
+    bool head = fleet_is_head(fleet);
+    bool progress = head && options->progress && !options->quiet;
+    if (!supervisor_run(&run, plan, fleet, progress, ndjson, &error)) {
+        if (head) {
+            client__complain(error.text);
+            return EXIT_FAILED;
+        }
+        client__hand_over_failure(fleet, error.text);
+        return client__leave(fleet);
     }
+    if (head && run.fallback[0] != '\0' && !options->quiet) {
+        fprintf(stderr, "dummyclient: %s\n", run.fallback);
+    }
+    if (!head) {
+        client__hand_over(&run, plan, fleet);
+        run_close(&run);
+        return client__leave(fleet);
+    }
+    int code = client__conclude(plan, &run, fleet);
+    run_close(&run);
+    return code;
+}
+
+/* What the head, or a program that is alone, needs beside the run. */
+static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet)
+{
+    const struct options *options = plan->options;
+    char shortage[512];
+    FILE *ndjson = NULL;
     if (plan_shortage(plan, shortage, sizeof(shortage))) {
         fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+    }
+    if (!fleet_is_head(fleet)) {
+        return client__run(plan, fleet, NULL);
     }
     if (options->ndjson_path != NULL) {
         bool to_stdout = strcmp(options->ndjson_path, "-") == 0;
@@ -128,17 +238,7 @@ static int main__run(const struct plan *plan)
             return EXIT_FAILED;
         }
     }
-    bool progress = options->progress && !options->quiet;
-    int code = EXIT_FAILED;
-    if (supervisor_run(&run, plan, progress, ndjson, &error)) {
-        if (run.fallback[0] != '\0' && !options->quiet) {
-            fprintf(stderr, "dummyclient: %s\n", run.fallback);
-        }
-        code = main__finish(plan, &run);
-        run_close(&run);
-    } else {
-        main__complain(error.text);
-    }
+    int code = client__run(plan, fleet, ndjson);
     /* fclose() alone forgets what an earlier flush could not write. */
     bool torn = ndjson != NULL && ferror(ndjson) != 0;
     if (ndjson != NULL && ((ndjson != stdout && fclose(ndjson) != 0) || torn)) {
@@ -148,40 +248,120 @@ static int main__run(const struct plan *plan)
     return code;
 }
 
-int main(int argc, char **argv)
+/* Do all ranks mean the same? problem: why this one cannot play; empty: it can. Returns EXIT_OK, or
+ * the exit code, when what is to be said about it has been said. */
+static int client__join(struct plan *plan, struct fleet *fleet, const char *problem, int code)
+{
+    struct error error = {""};
+    struct fleet_hello hello = {.workers = plan->workers_count,
+                                .connections = plan->connections_own};
+    struct plan_digest digest = {0};
+    struct host_info host;
+    host_read(&host);
+    snprintf(hello.host, sizeof(hello.host), "%s", host.name[0] != '\0' ? host.name : "?");
+    result_describe_build(hello.build, sizeof(hello.build));
+    snprintf(hello.problem, sizeof(hello.problem), "%s", problem);
+    if (problem[0] == '\0' && !plan_digest(plan, &digest)) {
+        snprintf(hello.problem, sizeof(hello.problem), "no memory to read the plan");
+    }
+    hello.scenario = digest.scenario;
+    hello.data = digest.data;
+    hello.load = digest.load;
+    enum fleet_agreement agreement = fleet_join(fleet, &hello, &error);
+    if (error.text[0] != '\0') {
+        client__complain(error.text);
+    }
+    if (agreement == FLEET_AGREED) {
+        plan->workers_total = fleet->workers_total;
+        return EXIT_OK;
+    }
+    if (agreement == FLEET_INCOMPLETE) {
+        fleet->mesh->abort(fleet->mesh->context, EXIT_FAILED);
+    }
+    return code != EXIT_OK ? code : EXIT_USAGE;
+}
+
+/* Reads options and scenario; what is wrong with them is printed, but by members of a fleet. */
+static int client__prepare(struct options *options, struct plan *plan, int argc, char **argv,
+                           struct mesh *mesh, struct client__mistakes *mistakes)
+{
+    struct error error = {""};
+    int code = EXIT_OK;
+    if (!options_parse(options, argc, argv, &error)) {
+        code = EXIT_USAGE;
+    } else if (options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION) {
+        return EXIT_OK;
+    }
+    if (mesh != NULL) {
+        options->rank = mesh->rank;
+        options->ranks = mesh->ranks;
+        options->ranks_here = mesh->ranks_here;
+    }
+    clock_setup();
+    if (code == EXIT_OK && !net_setup(&error)) {
+        code = EXIT_FAILED;
+    } else if (code == EXIT_OK && !plan_open(plan, options, client__report, mistakes, &error)) {
+        code = EXIT_USAGE;
+    }
+    if (error.text[0] != '\0') {
+        snprintf(mistakes->first, sizeof(mistakes->first), "%.*s", (int)sizeof(mistakes->first) - 1,
+                 error.text);
+        if (!mistakes->silent) {
+            client__complain(error.text);
+        }
+    }
+    if (code == EXIT_OK && options->mode == OPTIONS_RUN && !mistakes->silent &&
+        !client__check_outputs(options)) {
+        snprintf(mistakes->first, sizeof(mistakes->first), "a result cannot be written");
+        code = EXIT_FAILED;
+    }
+    return code;
+}
+
+static int client__play(struct plan *plan, struct fleet *fleet, const char *problem, int code)
+{
+    if (!fleet_is_alone(fleet)) {
+        int joined = client__join(plan, fleet, problem, code);
+        if (joined != EXIT_OK) {
+            /* The head's is that of all. */
+            return fleet_is_head(fleet) ? joined : EXIT_OK;
+        }
+    }
+    if (code != EXIT_OK) {
+        return code;
+    }
+    stop_setup(NULL, NULL);
+    code = client__run_with_outputs(plan, fleet);
+    if (fleet_is_head(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
+        /* The others still wait, or never will hear: they end by this. */
+        fflush(NULL);
+        fleet->mesh->abort(fleet->mesh->context, code);
+    }
+    return code;
+}
+
+int client_main(int argc, char **argv, struct mesh *mesh)
 {
     static struct options options;
     static struct plan plan;
+    struct fleet fleet;
     struct error error = {""};
-    if (!options_parse(&options, argc, argv, &error)) {
-        main__complain(error.text);
-        return EXIT_USAGE;
-    }
-    if (options.mode == OPTIONS_HELP) {
-        options_print_help(stdout);
-        return EXIT_OK;
-    }
-    if (options.mode == OPTIONS_VERSION) {
-        printf("dummyclient %s\n", DUMMYLOAD_VERSION);
-        return EXIT_OK;
-    }
-    clock_setup();
-    if (!net_setup(&error)) {
-        main__complain(error.text);
-        return EXIT_FAILED;
-    }
-    if (!plan_open(&plan, &options, main__report, NULL, &error)) {
-        if (error.text[0] != '\0') {
-            main__complain(error.text);
+    struct client__mistakes mistakes = {.silent = mesh != NULL && mesh->rank > 0};
+    int code = client__prepare(&options, &plan, argc, argv, mesh, &mistakes);
+    if (code == EXIT_OK && options.mode != OPTIONS_RUN) {
+        if (options.mode == OPTIONS_HELP && !mistakes.silent) {
+            options_print_help(stdout);
+        } else if (options.mode == OPTIONS_VERSION && !mistakes.silent) {
+            printf("dummyclient %s\n", DUMMYLOAD_VERSION);
+        } else if (options.mode == OPTIONS_CHECK && !mistakes.silent) {
+            plan_print(&plan, stdout);
         }
-        return EXIT_USAGE;
-    }
-    int code = EXIT_OK;
-    if (options.mode == OPTIONS_CHECK) {
-        plan_print(&plan, stdout);
+    } else if (!fleet_open(&fleet, mesh, &error)) {
+        client__complain(error.text);
+        code = EXIT_FAILED;
     } else {
-        stop_setup(NULL, NULL);
-        code = main__run(&plan);
+        code = client__play(&plan, &fleet, mistakes.first, code);
+        fleet_close(&fleet);
     }
     plan_close(&plan);
     stop_finished();
