@@ -328,7 +328,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
     supervisor__heed_stops(supervisor);
     if (fleet_lost(supervisor->fleet) != NULL && supervisor->run->end != RUN_RANK_LOST) {
         supervisor__hurry(supervisor, RUN_RANK_LOST);
-        supervisor->run->end = RUN_RANK_LOST;
+        supervisor->run->end = RUN_RANK_LOST; /* also where it was to be interrupted by then */
     }
     if (supervisor->whole.failed && supervisor->run->end == RUN_COMPLETE) {
         supervisor_stop(supervisor, RUN_WORKER_FAILED, 0);

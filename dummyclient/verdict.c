@@ -128,14 +128,18 @@ static void verdict__judge_local(struct verdict *verdict, const struct plan *pla
 static bool verdict__judge_hosts(struct verdict *verdict, const struct run *run)
 {
     bool lagged = false;
+    char name[HOSTS_NAME_BYTES_MAX];
+    /* What is lost comes first: the list has room for a few. */
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        if (run->hosts[i].lost) {
+            verdict__invalid(verdict, "%s %s", hosts_name(run, i, name), run->hosts[i].reasons[0]);
+        }
+    }
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         const struct run_host *host = &run->hosts[i];
-        char name[HOSTS_NAME_BYTES_MAX];
-        hosts_name(run, i, name);
         lagged |= !host->valid && host->limited_by_client;
-        for (uint32_t j = 0; j < host->reasons_count; j++) {
-            bool lost = host->lost;
-            verdict__invalid(verdict, lost ? "%s %s" : "%s: %s", name, host->reasons[j]);
+        for (uint32_t j = 0; j < host->reasons_count && !host->lost; j++) {
+            verdict__invalid(verdict, "%s: %s", hosts_name(run, i, name), host->reasons[j]);
         }
     }
     return lagged;

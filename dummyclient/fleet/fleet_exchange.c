@@ -66,6 +66,15 @@ static void fleet__take_all(struct fleet *fleet)
     }
 }
 
+static bool fleet__is_silent(const struct fleet *fleet, uint32_t rank, int64_t silent_max_ns,
+                             int64_t now_ns)
+{
+    int64_t heard_ns = fleet->ranks[rank].heard_ns;
+    bool suspect = fleet->suspected_ns != 0 && heard_ns < fleet->suspected_ns &&
+                   now_ns - fleet->suspected_ns > FLEET_SUSPECT_NS;
+    return suspect || now_ns - heard_ns > silent_max_ns;
+}
+
 /* Who has been silent for too long? What this program slept through is not held against anybody:
  * whoever is alive is heard in the ticks after it. */
 static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
@@ -75,14 +84,17 @@ static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
     for (uint32_t i = 0; i < fleet->ranks_count && slept_ns > FLEET_SLEPT_NS; i++) {
         fleet->ranks[i].heard_ns += slept_ns;
     }
+    if (fleet->mesh->suspects(fleet->mesh->context)) {
+        fleet->suspected_ns = now_ns;
+    }
     if (!fleet_is_head(fleet)) {
-        struct fleet_rank *head = &fleet->ranks[0];
-        head->lost |= !fleet->done && now_ns - head->heard_ns > FLEET_HEAD_SILENT_NS;
+        fleet->ranks[0].lost |=
+            !fleet->done && fleet__is_silent(fleet, 0, FLEET_HEAD_SILENT_NS, now_ns);
         return;
     }
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct fleet_rank *rank = &fleet->ranks[i];
-        rank->lost |= !rank->reported && now_ns - rank->heard_ns > FLEET_SILENT_NS;
+        rank->lost |= !rank->reported && fleet__is_silent(fleet, i, FLEET_SILENT_NS, now_ns);
     }
 }
 

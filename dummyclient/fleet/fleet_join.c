@@ -126,6 +126,7 @@ static enum fleet_agreement fleet__join_as_head(struct fleet *fleet, struct erro
         struct pack *out = fleet_message(fleet, FLEET_VERDICT);
         pack_u64(out, (uint64_t)agreement);
         pack_u64(out, fleet->workers_total);
+        pack_text(out, fleet->ranks[0].hello.host);
         fleet_send(fleet, i);
     }
     return agreement;
@@ -144,6 +145,7 @@ fleet__join_as_member(struct fleet *fleet, const struct fleet_hello *own, struct
         if (kind == FLEET_VERDICT) {
             uint32_t agreement = unpack_u32(&body, FLEET_INCOMPLETE);
             fleet->workers_total = unpack_u32(&body, UINT32_MAX);
+            unpack_text(&body, fleet->ranks[0].hello.host, FLEET_HOST_BYTES_MAX);
             return (enum fleet_agreement)agreement;
         }
     }

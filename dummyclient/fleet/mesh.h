@@ -23,6 +23,8 @@ struct mesh {
     bool (*send)(void *context, uint32_t to, const void *data, size_t bytes);
     /* The next message that has come, or false. *data stays until the next call. */
     bool (*receive)(void *context, uint32_t *from, const uint8_t **data, size_t *bytes);
+    /* Has whoever started the ranks given a sign that one has died? May be a mistake. True once. */
+    bool (*suspects)(void *context);
     /* Ends all ranks, this one included, also those that answer nothing. Does not return. */
     void (*abort)(void *context, int code);
 };

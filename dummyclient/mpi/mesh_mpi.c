@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,41 @@ static bool mesh_mpi__receive(void *context, uint32_t *from, const uint8_t **dat
     return true;
 }
 
+/* Where a rank dies, Open MPI lets all others go on (SIGCONT, in case that they are stopped) before
+ * it tells them to end (SIGTERM, a second later) and ends them (another second): early enough to
+ * find out who it was. A SIGCONT for another reason does no harm. */
+static volatile sig_atomic_t mesh_mpi__continued;
+
+#ifdef SIGCONT
+static void mesh_mpi__on_continue(int number)
+{
+    (void)number;
+    mesh_mpi__continued = 1;
+}
+
+static void mesh_mpi__watch(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = mesh_mpi__on_continue;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGCONT, &action, NULL);
+}
+#else
+static void mesh_mpi__watch(void)
+{
+}
+#endif
+
+static bool mesh_mpi__suspects(void *context)
+{
+    (void)context;
+    bool suspects = mesh_mpi__continued != 0;
+    mesh_mpi__continued = 0;
+    return suspects;
+}
+
 static void mesh_mpi__abort(void *context, int code)
 {
     (void)context;
@@ -180,6 +216,7 @@ bool mesh_mpi_open(struct mesh *mesh, int *argc, char ***argv, struct error *err
     }
     /* What goes wrong on the way to a rank is that rank's loss, not the end of this one. */
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    mesh_mpi__watch();
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
     *mesh = (struct mesh){.context = own,
@@ -189,6 +226,7 @@ bool mesh_mpi_open(struct mesh *mesh, int *argc, char ***argv, struct error *err
                           .grace_ns = mesh_mpi__grace_ns(),
                           .send = mesh_mpi__send,
                           .receive = mesh_mpi__receive,
+                          .suspects = mesh_mpi__suspects,
                           .abort = mesh_mpi__abort};
     return true;
 }
