@@ -108,10 +108,11 @@ static int client__finish(const struct plan *plan, struct run *run, struct verdi
     verdict_reach(verdict, plan, run);
     bool to_stdout = options->out_path != NULL && strcmp(options->out_path, "-") == 0;
     bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
+    /* Before anything is printed: a terminal may be slow, and whoever ends us in a hurry is not. */
+    bool written = client__write_result(plan, run, verdict);
     if (!options->quiet && played) {
         summary_print(plan, run, verdict, to_stdout ? stderr : stdout);
     }
-    bool written = client__write_result(plan, run, verdict);
     if (!options->quiet && written && client__is_file(options->out_path)) {
         printf("\n  result        %s\n", options->out_path);
     }
@@ -320,7 +321,7 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
 
 static int client__play(struct plan *plan, struct fleet *fleet, const char *problem, int code)
 {
-    if (!fleet_is_alone(fleet)) {
+    if (fleet->mesh != NULL) {
         int joined = client__join(plan, fleet, problem, code);
         if (joined != EXIT_OK) {
             /* The head's is that of all. */
