@@ -32,7 +32,7 @@ enum { FLEET_RANKS_MAX = 4096 };
 /* The same once there is a sign that one has died. */
 #define FLEET_SUSPECT_NS (400 * INT64_C(1000000))
 /* From a decision to its moment, so that every rank knows it in time. */
-#define FLEET_NOTICE_NS (100 * INT64_C(1000000))
+#define FLEET_NOTICE_NS (200 * INT64_C(1000000))
 /* Until the ranks must have read their scenarios and met. */
 #define FLEET_JOIN_WITHIN_NS (60 * INT64_C(1000000000))
 
@@ -75,6 +75,8 @@ struct fleet_rank {
     int64_t clock_offset_ns; /* the head's clock less its own ... */
     int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the head */
     int64_t heard_ns;        /* its last message */
+    int64_t told_ns;         /* the last orders sent to it */
+    bool owed;               /* there are newer ones */
     bool lost;
     bool stands; /* a status has come */
     struct fleet_status status;
@@ -92,7 +94,7 @@ struct fleet {
     struct fleet_orders orders; /* as given (head), or as received, on this rank's clock */
     bool ordered;               /* a member: there are some */
     bool done;                  /* the head needs nothing more of the others */
-    int64_t told_ns;            /* the last status or orders sent */
+    int64_t told_ns;            /* a member: the last status sent */
     int64_t looked_ns;          /* at who is silent */
     int64_t suspected_ns;       /* the mesh has said that one has died; 0: it has not */
     int64_t grace_ns;           /* of the mesh */
@@ -133,7 +135,8 @@ bool fleet_start(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns, struc
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns);
 /* Head: adds how the others stand. Returns false while one has not said it yet. */
 bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole);
-/* Head: tells the others, when something is new or it is time to be heard again. */
+/* Head: tells the others, when something is new or it is time to be heard again. now_ns: before the
+ * fleet_exchange() of this turn. */
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns);
 /* The first rank that is lost, or NULL. For a member only the head can be. */
 const struct fleet_rank *fleet_lost(const struct fleet *fleet);

@@ -7,6 +7,8 @@
 /* To be heard, and to show figures that are not old. */
 #define FLEET_TELL_EVERY_NS (100 * NS_PER_MS)
 #define FLEET_LOOK_NS       (2 * NS_PER_MS)
+/* A sign of life of the head. */
+#define FLEET_ANSWER_EVERY_NS (2 * NS_PER_S)
 /* Between two looks: so long means that this program itself stood still. */
 #define FLEET_SLEPT_NS (1 * NS_PER_S)
 
@@ -170,18 +172,37 @@ static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_o
            memcmp(now->barrier_opened, told->barrier_opened, sizeof(now->barrier_opened)) != 0;
 }
 
+/* Is it time to tell the rank? Not one that may just have died: Open MPI, over TCP, ends whoever
+ * sends to a rank whose connection has gone (ob1 aborts when it cannot be opened again). So what is
+ * new goes to those heard of a moment ago, the rest waits for their next word, and mere signs of
+ * life are answers. */
+static bool fleet__is_to_be_told(const struct fleet *fleet, const struct fleet_rank *rank,
+                                 int64_t now_ns)
+{
+    bool heard_now = rank->heard_ns >= now_ns;
+    bool heard = heard_now || now_ns - rank->heard_ns <= FLEET_TELL_EVERY_NS * 3 / 2;
+    bool suspect = fleet->suspected_ns != 0 && rank->heard_ns < fleet->suspected_ns;
+    if (rank->lost || suspect) {
+        return false;
+    }
+    return rank->owed ? heard : heard_now && now_ns - rank->told_ns >= FLEET_ANSWER_EVERY_NS;
+}
+
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns)
 {
-    if (fleet_is_alone(fleet) || (now_ns - fleet->told_ns < FLEET_TELL_EVERY_NS &&
-                                  !fleet__is_order(orders, &fleet->orders))) {
+    if (fleet_is_alone(fleet)) {
         return;
     }
+    bool is_new = fleet__is_order(orders, &fleet->orders);
     fleet->orders = *orders;
-    fleet->told_ns = now_ns;
     fleet_pack_orders(orders, 0, fleet_message(fleet, FLEET_ORDERS));
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
-        if (!fleet->ranks[i].lost) {
+        struct fleet_rank *rank = &fleet->ranks[i];
+        rank->owed |= is_new;
+        if (fleet__is_to_be_told(fleet, rank, now_ns)) {
             fleet_send(fleet, i);
+            rank->owed = false;
+            rank->told_ns = now_ns;
         }
     }
 }

@@ -68,7 +68,7 @@ test('a host whose rank is killed is named', options, async (t) => {
   const { folder, network, start, end } = await stageMake(t);
   const ndjson = path.join(folder, 'live.ndjson');
   const program = start(['-c', '30', '-r', '300', '-d', '10m', '--ndjson', ndjson],
-    ['--mca', 'odls_base_sigkill_timeout', '5']);
+    ['--mca', 'odls_base_sigkill_timeout', '3']);
   await until(() => fs.existsSync(ndjson) &&
     fs.readFileSync(ndjson, 'utf8').includes('"phase":"running"'), 'it does not play',
   2 * RUN_TIME_MS);
