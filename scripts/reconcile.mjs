@@ -9,8 +9,9 @@ import { InputError, resultRead, runRead } from './lib/result.mjs';
 const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
        scripts/reconcile [--json] CLIENT.json... SERVER.json...
 
-Joins both sides of a run by its id; each may be several programs. Connections that ended cleanly must agree to the byte and to
-the message; the abnormal ones are listed and matched by address and port.
+Joins both sides of a run by its id; each may be several programs. Connections that ended cleanly
+must agree to the byte and to the message; the abnormal ones are listed and matched by address and
+port.
 exit: 0 reconciled; 1 not; 2 bad input`;
 const LISTED_MAX = 20;
 
