@@ -34,7 +34,9 @@ function inputRead(names) {
     }
   }
   for (const side of ['client', 'server']) {
-    if (!of(side).length) throw new InputError(`none of these is a ${side}'s result`);
+    if (of(side).length) continue;
+    throw new InputError(`${first.name}: expected the ${side}'s result, found the ` +
+      `${first.result.side}'s`);
   }
   return { clients: of('client'), servers: of('server') };
 }

@@ -164,7 +164,9 @@ export function checkMachine(name, text) {
   return linesOf(text).flatMap((line, i) => {
     const complaints = [];
     if (REGISTRY.test(line)) complaints.push(`${name}:${i + 1}: names a package registry`);
-    if (MACHINE_PATH.test(line) && !IMAGE_FOLDER.test(name)) complaints.push(`${name}:${i + 1}: a path of one machine`);
+    if (MACHINE_PATH.test(line) && !IMAGE_FOLDER.test(name)) {
+      complaints.push(`${name}:${i + 1}: a path of one machine`);
+    }
     return complaints;
   });
 }

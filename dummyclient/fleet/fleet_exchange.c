@@ -73,7 +73,7 @@ static bool fleet__is_silent(const struct fleet *fleet, uint32_t rank, int64_t s
 {
     int64_t heard_ns = fleet->ranks[rank].heard_ns;
     bool suspect = fleet->suspected_ns != 0 && heard_ns < fleet->suspected_ns &&
-                   now_ns - fleet->suspected_ns > FLEET_SUSPECT_NS;
+                   now_ns - fleet->suspected_ns > fleet->grace_ns * 6 / 10;
     return suspect || now_ns - heard_ns > silent_max_ns;
 }
 

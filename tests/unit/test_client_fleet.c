@@ -308,8 +308,8 @@ static void test_a_sign_of_death_makes_silence_short(void **state)
     boxes[0].suspects = true;
     fleet_exchange(&fleets[0], &status, now_ns + 1);
     assert_null(fleet_lost(&fleets[0]));
-    fleets[0].ranks[1].heard_ns = now_ns + FLEET_SUSPECT_NS / 2; /* it lives */
-    fleet_exchange(&fleets[0], &status, now_ns + FLEET_SUSPECT_NS + 2);
+    fleets[0].ranks[1].heard_ns = now_ns + fleets[0].grace_ns / 2; /* it lives */
+    fleet_exchange(&fleets[0], &status, now_ns + fleets[0].grace_ns);
     assert_ptr_equal(fleet_lost(&fleets[0]), &fleets[0].ranks[2]);
     assert_false(fleets[0].ranks[1].lost);
     close_ranks(3);
