@@ -70,7 +70,12 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    if (pacing_step(&arrivals->plan->pacing, &own->cursor)) {
+    const struct pacing *pacing = &arrivals->plan->pacing;
+    if (own->stride > 0) {
+        if (pacing_skip(pacing, &own->cursor, own->stride)) {
+            pacing_locate(pacing, &own->cursor);
+        }
+    } else if (pacing_step(pacing, &own->cursor)) {
         arrivals__seek(arrivals, behavior);
     }
 }
@@ -95,6 +100,7 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
         struct arrivals_of_behavior *own = &arrivals->behaviors[b];
         pacing_first(&arrivals->plan->pacing, &own->cursor);
         own->catch_up_gap_ns = arrivals__catch_up_gap_ns(arrivals->plan, b);
+        own->stride = plan_arrival_stride(arrivals->plan, b);
         if (arrivals->plan->behaviors[b].connections_own == 0) {
             own->cursor.time_ns = TIME_NEVER_NS;
         } else if (own->cursor.time_ns != TIME_NEVER_NS) {

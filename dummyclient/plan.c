@@ -356,6 +356,13 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
     return share->workers.takers[n % plan__turns_wanted(&share->workers, changes, wanted)];
 }
 
+uint32_t plan_arrival_stride(const struct plan *plan, uint32_t behavior)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    bool regular = plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+    return regular ? share->ranks.count * share->workers.count : 0;
+}
+
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
 {
     uint32_t connections = 0;

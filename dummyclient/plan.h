@@ -105,6 +105,9 @@ uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns);
+/* An own arrival of the behavior is followed by the next one so many arrivals on, always; 0: that
+ * cannot be said (several behaviors draw, or the number of connections changes). */
+uint32_t plan_arrival_stride(const struct plan *plan, uint32_t behavior);
 /* The addresses of connection i; *local is NULL where the system chooses. */
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
                     const struct net_address **local);

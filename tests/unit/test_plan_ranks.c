@@ -21,6 +21,12 @@ static const char CROWD[] =
     "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"m\","
     "    \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] } ] }";
 
+static const char EVEN[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 50, \"rate\": \"500/s\", \"duration\": \"4s\" },"
+    "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"m\","
+    "    \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } }, \"within\": \"1s\" } } ] } ] }";
+
 enum { RANKS_MAX = 7 };
 
 static struct harness harnesses[RANKS_MAX];
@@ -147,6 +153,37 @@ static void test_every_arrival_belongs_to_one_worker_of_one_rank(void **state)
     }
 }
 
+/* What arrivals.c relies on, so as not to look at every arrival of the whole. */
+static void test_own_arrivals_are_a_stride_apart(void **state)
+{
+    (void)state;
+    for (uint32_t ranks = 1; ranks <= RANKS_MAX; ranks++) {
+        make_all(EVEN, ranks);
+        for (uint32_t rank = 0; rank < ranks; rank++) {
+            const struct plan *plan = &harnesses[rank].plan;
+            uint32_t stride = plan_arrival_stride(plan, 0);
+            assert_int_equal(stride, ranks * plan->workers_count);
+            for (uint32_t worker = 0; worker < plan->workers_count; worker++) {
+                uint64_t last = UINT64_MAX;
+                for (uint64_t n = 0; n < 500; n++) {
+                    if (plan_arrival_worker(plan, 0, n, 0) == worker) {
+                        assert_true(last == UINT64_MAX ? n < stride : n - last == stride);
+                        last = n;
+                    }
+                }
+                assert_true(last != UINT64_MAX);
+            }
+        }
+        close_all(ranks);
+    }
+    make_all(SCENARIO, 2);
+    assert_int_equal(plan_arrival_stride(&harnesses[0].plan, 0), 0); /* behaviors are drawn */
+    close_all(2);
+    make_all(CROWD, 2);
+    assert_int_equal(plan_arrival_stride(&harnesses[0].plan, 0), 0);
+    close_all(2);
+}
+
 /* With as many targets as ranks a rank's connections must not all go to one of them. */
 static void test_each_rank_uses_all_targets_and_sources(void **state)
 {
@@ -218,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_connection_belongs_to_one_rank),
         cmocka_unit_test(test_every_arrival_belongs_to_one_worker_of_one_rank),
+        cmocka_unit_test(test_own_arrivals_are_a_stride_apart),
         cmocka_unit_test(test_each_rank_uses_all_targets_and_sources),
         cmocka_unit_test(test_more_ranks_than_connections_are_refused),
     };
