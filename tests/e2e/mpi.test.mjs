@@ -165,6 +165,43 @@ test('a threshold is judged on the whole, and ends the run where it says so', op
     assert.ok(Number(client.totals.iterations) < 8000, 'it was not ended');
   });
 
+test('rank 0 shows the whole, as lines, as a screen and second by second', options, async (t) => {
+  const folder = folderFor(t);
+  const server = await serverRun(t);
+  const ndjson = path.join(folder, 'live.ndjson');
+  const args = [scenarioFile('echo'), '-p', server.port, '-c', '30', '-r', '300', '-d', '3s',
+    '--warmup', '0s', '--no-strict'];
+  const program = await mpiRun(t, 3, [...args, '--screen', '--ndjson', ndjson]);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.match(program.stderr, /echo, \S+, 3 ranks: running/);
+  assert.match(program.stderr, /trying 0, open 30, failed 0/);
+  const lines = fs.readFileSync(ndjson, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(lines.reduce((sum, { iterations }) => sum + iterations, 0), 900);
+  assert.ok(lines.some(({ connections }) => connections === 30));
+  assert.match(program.stdout,
+    /3 ranks\n( +rank [012] on \S+ +10 connections, 300 iterations.*\n){3}/);
+  await serverEnd(server);
+});
+
+test('--source may list the addresses of all machines', options, async (t) => {
+  const folder = folderFor(t);
+  const server = await serverRun(t);
+  const out = path.join(folder, 'client.json');
+  const args = [scenarioFile('echo'), '-p', server.port, '-c', '8', '-r', '40', '-d', '1s',
+    ...TAME];
+  // 203.0.113.0/24 is nobody's (RFC 5737).
+  const some = await mpiRun(t, 2, [...args, '--source', '203.0.113.1,127.0.0.5,203.0.113.2', '-o',
+    out]);
+  assert.equal(some.exitCode, 0, said(some));
+  const result = resultOf(out);
+  assert.deepEqual(result.plan.sources, ['127.0.0.5:0']);
+  assert.equal(Number(result.totals.connects_ok), 8);
+  const none = await mpiRun(t, 2, [...args, '--source', '203.0.113.1']);
+  assert.equal(none.exitCode, 2, said(none));
+  assert.match(none.stderr, /--source: none of these is an address of this machine/);
+  await serverEnd(server);
+});
+
 test('bad usage is one line, however many ranks there are', options, async (t) => {
   const bad = await mpiRun(t, 3, [scenarioFile('echo'), '--conections', '5']);
   assert.equal(bad.exitCode, 2, said(bad));
