@@ -73,6 +73,17 @@ if(NOT WIN32)
     pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 endif()
 
+# MPI: dummyclient-mpi, which plays a load from many machines. Everything else is built without it.
+# The mingw build on Linux would find the Linux one.
+option(DUMMYLOAD_MPI "Build dummyclient-mpi where an MPI is found" ON)
+if(DUMMYLOAD_MPI AND NOT CMAKE_CROSSCOMPILING)
+    find_package(MPI QUIET COMPONENTS C)
+endif()
+if(NOT TARGET MPI::MPI_C)
+    message(STATUS "no MPI for C (Debian: libopenmpi-dev; Windows: MS-MPI SDK): dummyclient-mpi is "
+        "left out")
+endif()
+
 # cmocka: tests.
 if(DUMMYLOAD_TESTS)
     if(NOT FETCHCONTENT_SOURCE_DIR_CMOCKA)

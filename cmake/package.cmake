@@ -14,6 +14,9 @@ endif()
 
 install(FILES README.md LICENSE DESTINATION .)
 install(DIRECTORY scenarios DESTINATION .)
+if(TARGET dummyclient-mpi)
+    install(DIRECTORY scripts/cluster DESTINATION .)
+endif()
 install(FILES results/result.schema.json results/README.md DESTINATION results OPTIONAL)
 
 set(CPACK_PACKAGE_NAME dummyload)

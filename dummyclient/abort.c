@@ -39,14 +39,26 @@ static uint64_t abort__intended(const struct abort_watch *watch, int64_t t0_ns)
     return count > (double)begun ? (uint64_t)count : begun;
 }
 
-static void abort__read(struct abort_watch *watch, int64_t t0_ns, uint32_t peak)
+/* The sum of this program's workers. */
+static void abort__read_own(struct abort_watch *watch)
+{
+    probe_reset(&watch->workers[0].probe, &watch->figures);
+    for (uint32_t i = 0; i < watch->plan->workers_count; i++) {
+        probe_read(&watch->workers[i].probe, &watch->figures);
+    }
+}
+
+static void abort__read(struct abort_watch *watch, const struct fleet *fleet, int64_t t0_ns,
+                        uint32_t peak)
 {
     struct figures *figures = &watch->figures;
     int64_t window_ns = watch->asked_ns - t0_ns - watch->plan->scenario->load.warmup_ns;
     double seconds = (double)window_ns / (double)NS_PER_S;
-    probe_reset(&watch->workers[0].probe, figures);
-    for (uint32_t i = 0; i < watch->plan->workers_count; i++) {
-        probe_read(&watch->workers[i].probe, figures);
+    abort__read_own(watch);
+    for (uint32_t i = 1; i < fleet->ranks_count; i++) {
+        struct unpack from;
+        unpack_open(&from, fleet->ranks[i].probe.data, fleet->ranks[i].probe.bytes);
+        probe_unpack_add(&watch->workers[0].probe, figures, &from);
     }
     figures->connections_peak = peak;
     figures->rate_achieved_per_s = (double)figures->iterations_started / seconds;
@@ -56,8 +68,60 @@ static void abort__read(struct abort_watch *watch, int64_t t0_ns, uint32_t peak)
     }
 }
 
-const struct threshold *abort_watch_tick(struct abort_watch *watch, int64_t t0_ns, int64_t now_ns,
-                                         uint32_t peak)
+static void abort__ask(struct abort_watch *watch, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < watch->plan->workers_count; i++) {
+        probe_ask(&watch->workers[i].probe);
+    }
+    watch->asked = true;
+    watch->asked_ns = now_ns;
+}
+
+/* A worker sleeps for up to a second when there is nothing to do. */
+static bool abort__has_answers(const struct abort_watch *watch)
+{
+    for (uint32_t i = 0; i < watch->plan->workers_count; i++) {
+        if (!probe_has_answered(&watch->workers[i].probe)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool abort__has_answers_of_others(const struct abort_watch *watch, const struct fleet *fleet)
+{
+    for (uint32_t i = 1; i < fleet->ranks_count; i++) {
+        const struct fleet_rank *rank = &fleet->ranks[i];
+        /* One that has ended has said its last word: it stays in the sum. */
+        bool ended = rank->stands && rank->status.workers_running == 0;
+        if (rank->probe_of != watch->asked_count && !rank->lost && !ended) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void abort_watch_answer(struct abort_watch *watch, struct fleet *fleet)
+{
+    if (!watch->enabled) {
+        return;
+    }
+    if (!watch->asked && fleet->orders.probes != watch->asked_count) {
+        watch->asked_count = fleet->orders.probes;
+        abort__ask(watch, clock_now_ns());
+    }
+    if (watch->asked && abort__has_answers(watch)) {
+        struct pack answer = {0};
+        watch->asked = false;
+        abort__read_own(watch);
+        probe_pack(&watch->workers[0].probe, &watch->figures, &answer);
+        fleet_answer_probe(fleet, watch->asked_count, &answer);
+        pack_close(&answer);
+    }
+}
+
+const struct threshold *abort_watch_tick(struct abort_watch *watch, const struct fleet *fleet,
+                                         int64_t t0_ns, int64_t now_ns, uint32_t peak)
 {
     const struct plan *plan = watch->plan;
     if (!watch->enabled || t0_ns == TIME_NEVER_NS ||
@@ -66,21 +130,16 @@ const struct threshold *abort_watch_tick(struct abort_watch *watch, int64_t t0_n
     }
     if (!watch->asked) {
         if (now_ns - watch->asked_ns >= ABORT_EVERY_NS) {
-            for (uint32_t i = 0; i < plan->workers_count; i++) {
-                probe_ask(&watch->workers[i].probe);
-            }
-            watch->asked = true;
-            watch->asked_ns = now_ns;
+            abort__ask(watch, now_ns);
+            watch->asked_count++;
         }
         return NULL;
     }
-    for (uint32_t i = 0; i < plan->workers_count; i++) {
-        if (!probe_has_answered(&watch->workers[i].probe)) {
-            return NULL; /* it sleeps for up to a second when there is nothing to do */
-        }
+    if (!abort__has_answers(watch) || !abort__has_answers_of_others(watch, fleet)) {
+        return NULL;
     }
     watch->asked = false;
-    abort__read(watch, t0_ns, peak);
+    abort__read(watch, fleet, t0_ns, peak);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         if (plan->thresholds[i].abort_on_fail &&
             threshold_has_failed(&plan->thresholds[i], &watch->figures)) {

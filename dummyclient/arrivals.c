@@ -70,7 +70,12 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    if (pacing_step(&arrivals->plan->pacing, &own->cursor)) {
+    const struct pacing *pacing = &arrivals->plan->pacing;
+    if (own->stride > 0) {
+        if (pacing_skip(pacing, &own->cursor, own->stride)) {
+            pacing_locate(pacing, &own->cursor);
+        }
+    } else if (pacing_step(pacing, &own->cursor)) {
         arrivals__seek(arrivals, behavior);
     }
 }
@@ -83,7 +88,8 @@ static int64_t arrivals__catch_up_gap_ns(const struct plan *plan, uint32_t behav
         behavior + 1 < plan->behaviors_count ? plan->behaviors[behavior + 1].weight_below : 1;
     double rate_per_s = plan->scenario->load.catch_up_max_per_s *
                         (next_below - share->weight_below) /
-                        (share->workers_count == 0 ? 1 : share->workers_count);
+                        (share->workers.count == 0 ? 1 : share->workers.count) /
+                        (share->ranks.count == 0 ? 1 : share->ranks.count);
     return rate_per_s > 0 ? (int64_t)((double)NS_PER_S / rate_per_s) + 1 : 0;
 }
 
@@ -94,7 +100,8 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
         struct arrivals_of_behavior *own = &arrivals->behaviors[b];
         pacing_first(&arrivals->plan->pacing, &own->cursor);
         own->catch_up_gap_ns = arrivals__catch_up_gap_ns(arrivals->plan, b);
-        if (arrivals->plan->behaviors[b].connections == 0) {
+        own->stride = plan_arrival_stride(arrivals->plan, b);
+        if (arrivals->plan->behaviors[b].connections_own == 0) {
             own->cursor.time_ns = TIME_NEVER_NS;
         } else if (own->cursor.time_ns != TIME_NEVER_NS) {
             arrivals__seek(arrivals, b);

@@ -20,6 +20,7 @@ struct conn;
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
     bool mine; /* the cursor is at an arrival of this worker and behavior; false: on its way */
+    uint32_t stride;         /* from one such to the next; 0: to be looked for */
     int64_t catch_up_gap_ns; /* between late arrivals; 0: no bound */
     int64_t catch_up_ns;     /* when the next late one may begin */
     struct conn *free_first;

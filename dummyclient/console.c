@@ -18,6 +18,10 @@ void console_open(struct console *console, const struct plan *plan, bool enabled
     *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
     if (enabled) {
         console->terminal = terminal_setup(&console->style.sequences);
+        if (plan->options->screen && !console->terminal) {
+            console->terminal = true;
+            console->style.sequences = true; /* whoever asks for it there has a terminal behind */
+        }
         console->style.color =
             console->style.sequences && (no_color == NULL || no_color[0] == '\0');
         console->style.utf8 = terminal_is_utf8();

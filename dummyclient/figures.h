@@ -101,4 +101,11 @@ void figures_close(struct figures *figures);
 /* False when the series could not be merged (no memory); the rest has been added. */
 bool figures_add(struct figures *into, const struct figures *from);
 
+/* figures_pack.c: figures on their way to another program of the same run, which adds them to its
+ * own. False: they are not of this run's steps and stages, or damaged; into is then of no use. */
+struct pack;
+struct unpack;
+void figures_pack(struct figures *figures, struct pack *pack);
+bool figures_unpack_add(struct figures *into, struct unpack *from);
+
 #endif

@@ -27,6 +27,7 @@ enum option_code {
     OPTION_SPIN,
     OPTION_BUSY_POLL,
     OPTION_NO_PROGRESS,
+    OPTION_SCREEN,
     OPTION_VERSION,
     OPTION_HELP
 };
@@ -61,6 +62,7 @@ static const struct option OPTIONS_LONG[] = {
     {"busy-poll", no_argument, NULL, OPTION_BUSY_POLL},
     {"quiet", no_argument, NULL, 'q'},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"screen", no_argument, NULL, OPTION_SCREEN},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0}};
@@ -86,7 +88,9 @@ static void options__set_defaults(struct options *options)
                                 .warmup_ns = -1,
                                 .threads = -1,
                                 .strict = true,
-                                .progress = true};
+                                .progress = true,
+                                .ranks = 1,
+                                .ranks_here = 1};
 }
 
 static bool options__push(const char **list, uint32_t *count, uint32_t count_max, const char *value,
@@ -212,7 +216,7 @@ static bool options__take_load(struct options *options, int code, const char *va
         return options__push(options->sources, &options->sources_count, OPTIONS_SOURCES_MAX, value,
                              error);
     case 'c':
-        return units_integer(value, 1, 1000000, &options->connections, error);
+        return units_integer(value, 1, OPTIONS_CONNECTIONS_MAX, &options->connections, error);
     case OPTION_CONNECT_RATE:
         return options__rate(&options->connect_rate_per_s, value, error);
     case 'r':
@@ -271,6 +275,9 @@ static bool options__take(struct options *options, int code, const char *value, 
         return true;
     case OPTION_NO_PROGRESS:
         options->progress = false;
+        return true;
+    case OPTION_SCREEN:
+        options->screen = true;
         return true;
     default:
         return options__take_load(options, code, value, error);

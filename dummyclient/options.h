@@ -18,7 +18,8 @@ enum {
     OPTIONS_VARIABLES_MAX = 256,
     OPTIONS_THRESHOLDS_MAX = SCENARIO_THRESHOLDS_MAX,
     OPTIONS_TEXT_BYTES_MAX = 64,
-    OPTIONS_THREADS_MAX = 256
+    OPTIONS_THREADS_MAX = 256,
+    OPTIONS_CONNECTIONS_MAX = 100000000 /* of all ranks together */
 };
 
 /* What to do instead of a run. */
@@ -58,6 +59,12 @@ struct options {
     bool strict;
     bool quiet;    /* no summary, no progress: errors only */
     bool progress; /* the live line */
+    bool screen;   /* the live screen, terminal or not */
+    /* Not of the command line: this program's place among those that play the load together, and
+     * how many of them there are on its machine. */
+    uint32_t rank;
+    uint32_t ranks;
+    uint32_t ranks_here;
 };
 
 /* False, with a line to report for each mistake. scenario_path is set then where it is certain, so

@@ -47,6 +47,7 @@ static const char OPTIONS_HELP_RESULT[] =
     "      --check                 validate and print the plan, connect to nothing\n"
     "  -q, --quiet                 print nothing but errors\n"
     "      --no-progress           no live screen or lines\n"
+    "      --screen                the live screen although this seems to be no terminal\n"
     "      --version               print the version\n"
     "  -h, --help                  print this\n"
     "\n"

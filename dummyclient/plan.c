@@ -129,11 +129,13 @@ static void plan__add_source(struct plan *plan, const char *about, const char *w
     }
     memcpy(host, text, bytes);
     host[bytes] = '\0';
-    if (net_address_resolve(host, 0, &plan->sources[plan->sources_count], &reason)) {
-        plan->sources_count++;
-    } else {
+    struct net_address *source = &plan->sources[plan->sources_count];
+    if (!net_address_resolve(host, 0, source, &reason)) {
         mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+        return;
     }
+    /* One list for all machines: each takes its own. */
+    plan->sources_count += plan->ranks <= 1 || net_address_is_here(source);
 }
 
 /* Those of the command line, which may have commas in them; without any those of the scenario. */
@@ -151,6 +153,7 @@ static void plan__resolve_sources(struct plan *plan, struct mistakes *mistakes)
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
         return;
     }
+    uint32_t mistakes_before = mistakes->count;
     for (uint32_t i = 0; i < count; i++) {
         if (!of_options) {
             char where[32];
@@ -168,6 +171,11 @@ static void plan__resolve_sources(struct plan *plan, struct mistakes *mistakes)
             }
             text += bytes + 1;
         }
+    }
+    if (plan->sources_count == 0 && mistakes->count == mistakes_before) {
+        mistakes_tell(mistakes, of_options ? PLAN_ABOUT_OPTIONS : scenario->path,
+                      "%s: none of these is an address of this machine",
+                      of_options ? "--source" : "`sources`");
     }
 }
 
@@ -226,10 +234,12 @@ static void plan__measure(struct plan *plan)
     if (plan->limits.memory_max_bytes < plan->memory_max_bytes) {
         plan->memory_max_bytes = plan->limits.memory_max_bytes;
     }
-    plan->descriptors_needed = (uint64_t)plan->connections + PLAN_DESCRIPTORS_OWN +
+    plan->descriptors_needed = (uint64_t)plan->connections_own + PLAN_DESCRIPTORS_OWN +
                                (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
     uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
-    plan->ports_needed = (plan->connections + ways - 1) / ways;
+    /* The ranks of one machine share its addresses, and so their ports. */
+    plan->ports_needed =
+        ((uint64_t)plan->connections_own * plan->options->ranks_here + ways - 1) / ways;
     /* The connection, its vm, its ring of messages, one message out and one receive buffer; the
      * figures of each worker are histograms. */
     uint64_t lanes = program_lanes_count(plan->program);
@@ -240,18 +250,35 @@ static void plan__measure(struct plan *plan)
     uint64_t per_worker =
         (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
     plan->memory_bytes =
-        plan->connections * plan->connection_bytes + plan->workers_count * per_worker;
+        plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
+    plan->memory_bytes += (uint64_t)plan->connections *
+                          (sizeof(*plan->seats) + (plan->ordinals != NULL) * sizeof(uint32_t));
 }
 
-static void plan__choose_workers(struct plan *plan)
+/* The ranks of one machine share its CPUs, too, unless whoever started them has given each its own:
+ * then it sees fewer than the machine has. */
+static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
 {
-    int cpus = thread_cpu_count();
-    uint32_t count =
-        plan->options->threads > 0 ? (uint32_t)plan->options->threads : (uint32_t)(cpus + 1) / 2;
-    if (count > OPTIONS_THREADS_MAX) {
-        count = OPTIONS_THREADS_MAX;
+    const struct options *options = plan->options;
+    plan->rank = options->rank;
+    plan->ranks = options->ranks;
+    if (plan->ranks > plan->connections) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
+                      "%" PRIu32 " connections cannot be shared by %" PRIu32 " ranks: give "
+                      "--connections %" PRIu32 " or more, or start fewer",
+                      plan->connections, plan->ranks, plan->ranks);
+        plan->ranks = 1; /* so that the rest can be judged */
+        plan->rank = 0;
     }
-    plan->workers_count = count > plan->connections ? plan->connections : count;
+    uint32_t cpus = (uint32_t)thread_cpu_count();
+    if (options->ranks_here > 1 && thread_cpu_count() == thread_cpu_count_machine()) {
+        cpus /= options->ranks_here;
+    }
+    uint32_t own = plan_share(plan->connections, plan->rank, plan->ranks);
+    uint32_t count = options->threads > 0 ? (uint32_t)options->threads : (cpus + 1) / 2;
+    count = count > OPTIONS_THREADS_MAX ? OPTIONS_THREADS_MAX : count < 1 ? 1 : count;
+    plan->workers_count = count > own ? own : count;
+    plan->workers_total = plan->workers_count;
 }
 
 /* Everything that needs the connections to be counted. Tells what is wrong. */
@@ -301,7 +328,7 @@ bool plan_open(struct plan *plan, const struct options *options,
         return false;
     }
     plan_override_load(plan, &mistakes);
-    plan__choose_workers(plan);
+    plan__choose_workers(plan, &mistakes);
     program_check(plan->scenario, &mistakes);
     plan__arrange(plan, &mistakes);
     if (mistakes.count > 0) {
@@ -317,16 +344,23 @@ bool plan_open(struct plan *plan, const struct options *options,
     return true;
 }
 
+static void plan__close_turns(struct plan_turns *turns)
+{
+    free(turns->takers);
+    free(turns->firsts);
+}
+
 void plan_close(struct plan *plan)
 {
     pacing_close(&plan->pacing);
     crowd_close(&plan->crowd);
     for (uint32_t i = 0; i < plan->behaviors_count; i++) {
-        free(plan->behaviors[i].workers);
-        free(plan->behaviors[i].firsts);
+        plan__close_turns(&plan->behaviors[i].ranks);
+        plan__close_turns(&plan->behaviors[i].workers);
     }
     free(plan->behaviors);
     free(plan->seats);
+    free(plan->ordinals);
     free(plan->thresholds);
     free(plan->step_names);
     free(plan->sources);
@@ -354,18 +388,38 @@ uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
     return behavior;
 }
 
+/* Those that have some of the connections that are wanted, at least one. */
+static inline uint32_t plan__turns_wanted(const struct plan_turns *turns, bool changes,
+                                          uint32_t wanted)
+{
+    uint32_t count = turns->count;
+    while (changes && count > 1 && turns->firsts[count - 1] >= wanted) {
+        count--;
+    }
+    return count;
+}
+
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns)
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
-    uint32_t count = share->workers_count;
-    if (crowd_changes(&plan->crowd)) {
-        uint32_t wanted = crowd_wanted(&plan->crowd, time_ns);
-        while (count > 1 && share->firsts[count - 1] >= wanted) {
-            count--;
+    bool changes = crowd_changes(&plan->crowd);
+    uint32_t wanted = changes ? crowd_wanted(&plan->crowd, time_ns) : 0;
+    if (plan->ranks > 1) {
+        uint32_t ranks = plan__turns_wanted(&share->ranks, changes, wanted);
+        if (share->ranks.takers[n % ranks] != plan->rank) {
+            return PLAN_ELSEWHERE;
         }
+        n /= ranks;
     }
-    return share->workers[n % count];
+    return share->workers.takers[n % plan__turns_wanted(&share->workers, changes, wanted)];
+}
+
+uint32_t plan_arrival_stride(const struct plan *plan, uint32_t behavior)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    bool regular = plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+    return regular ? share->ranks.count * share->workers.count : 0;
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
@@ -381,10 +435,13 @@ uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
                     const struct net_address **local)
 {
-    *remote = &plan->targets[connection % plan->targets_count].address;
+    /* By the number among the own ones: by that in the whole, ranks and targets of a common rhythm
+     * would send a rank's connections all to one target, and use a part of its ports. */
+    uint32_t nth = plan->ordinals != NULL ? plan->ordinals[connection] : connection;
+    *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
     *local = plan->sources_count == 0
                  ? NULL
-                 : &plan->sources[connection / plan->targets_count % plan->sources_count];
+                 : &plan->sources[nth / plan->targets_count % plan->sources_count];
 }
 
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)

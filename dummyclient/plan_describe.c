@@ -165,6 +165,10 @@ void plan_print(const struct plan *plan, FILE *file)
     }
     fprintf(file, " on %" PRIu32 " %s\n", plan->workers_count,
             plan->workers_count == 1 ? "thread" : "threads");
+    if (plan->ranks > 1) {
+        fprintf(file, "  ranks         %" PRIu32 ": %" PRIu32 " connections on each, at least\n",
+                plan->ranks, plan_share(plan->connections, plan->ranks - 1, plan->ranks));
+    }
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         fprintf(file, "  behavior      %s: %s\n", program_behavior_name(plan->program, b),
                 plan__connections(plan->behaviors[b].connections, text));
@@ -237,7 +241,10 @@ struct cJSON *plan_to_json(const struct plan *plan)
     struct cJSON *json = cJSON_CreateObject();
     json_add_item(json, "targets", plan__addresses_to_json(plan, false));
     json_add_item(json, "sources", plan__addresses_to_json(plan, true));
-    json_add_u64(json, "threads", plan->workers_count);
+    json_add_u64(json, "threads", plan->workers_total);
+    if (plan->ranks > 1) {
+        json_add_u64(json, "ranks", plan->ranks);
+    }
     json_add_i64(json, "spin_ns", plan->options->spin_ns);
     json_add_bool(json, "busy_poll", plan->options->busy_poll);
     json_add_item(json, "load", plan__load_to_json(plan));

@@ -1,10 +1,11 @@
-/* Who plays what: every connection gets a behavior and a worker, by arithmetic alone, so that the
- * same plan seats them the same everywhere.
+/* Who plays what: every connection gets a behavior, a rank and a worker, by arithmetic alone, so
+ * that the same plan seats them the same everywhere.
  *
  * Each behavior gets its weight's share by the largest remainder, at least one. The order of
  * opening mixes the behaviors evenly (the one furthest behind its share comes next), and each
- * behavior goes round the workers on its own: dealing connection i to worker i mod workers would
- * give all of one behavior to one worker when weights and workers have a common rhythm. */
+ * behavior goes round the ranks, and on each rank round its workers, on its own: dealing connection
+ * i to worker i mod workers would give all of one behavior to one worker when weights and workers
+ * have a common rhythm. */
 #include "plan.h"
 
 #include <inttypes.h>
@@ -83,25 +84,76 @@ static uint32_t plan__most_behind(const struct plan *plan, const uint32_t *taken
     return best;
 }
 
-static bool plan__list_workers(struct plan *plan)
+uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks)
 {
-    uint32_t first = 0;
-    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        struct plan_behavior *behavior = &plan->behaviors[b];
-        uint32_t count = behavior->connections < plan->workers_count ? behavior->connections
-                                                                     : plan->workers_count;
-        behavior->workers = calloc(count + 1, sizeof(*behavior->workers));
-        behavior->firsts = calloc(count + 1, sizeof(*behavior->firsts));
-        if (behavior->workers == NULL || behavior->firsts == NULL) {
-            return false;
-        }
-        behavior->workers_count = count;
-        for (uint32_t i = 0; i < count; i++) {
-            behavior->workers[i] = (uint16_t)((first + i) % plan->workers_count);
-        }
-        first += behavior->connections;
+    return connections / ranks + (rank < connections % ranks);
+}
+
+static bool plan__open_turns(struct plan_turns *turns, uint32_t connections, uint32_t first,
+                             uint32_t takers_count)
+{
+    uint32_t count = connections < takers_count ? connections : takers_count;
+    turns->takers = calloc(count + 1, sizeof(*turns->takers));
+    turns->firsts = calloc(count + 1, sizeof(*turns->firsts));
+    if (turns->takers == NULL || turns->firsts == NULL) {
+        return false;
+    }
+    turns->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        turns->takers[i] = (uint16_t)((first + i) % takers_count);
     }
     return true;
+}
+
+/* Ranks first, then the workers of this one: another rank may have another number of them, and
+ * nobody else needs to know it. */
+static bool plan__list_turns(struct plan *plan)
+{
+    uint32_t first = 0;
+    uint32_t first_own = 0;
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        struct plan_behavior *behavior = &plan->behaviors[b];
+        if (!plan__open_turns(&behavior->ranks, behavior->connections, first, plan->ranks)) {
+            return false;
+        }
+        for (uint32_t i = 0; i < behavior->ranks.count; i++) {
+            if (behavior->ranks.takers[i] == plan->rank) {
+                behavior->connections_own =
+                    plan_share(behavior->connections, i, behavior->ranks.count);
+            }
+        }
+        if (!plan__open_turns(&behavior->workers, behavior->connections_own, first_own,
+                              plan->workers_count)) {
+            return false;
+        }
+        first += behavior->connections;
+        first_own += behavior->connections_own;
+    }
+    return true;
+}
+
+/* Connection i is the nth of its behavior: whose turn is it? */
+static void plan__seat_one(struct plan *plan, uint32_t i, uint32_t b, uint32_t nth)
+{
+    struct plan_behavior *behavior = &plan->behaviors[b];
+    struct plan_turns *ranks = &behavior->ranks;
+    struct plan_turns *workers = &behavior->workers;
+    plan->seats[i] = (struct plan_seat){.behavior = (uint16_t)b, .worker = PLAN_ELSEWHERE};
+    if (nth < ranks->count) {
+        ranks->firsts[nth] = i;
+    }
+    if (ranks->takers[nth % ranks->count] != plan->rank) {
+        return;
+    }
+    uint32_t nth_own = nth / ranks->count;
+    plan->seats[i].worker = workers->takers[nth_own % workers->count];
+    if (nth_own < workers->count) {
+        workers->firsts[nth_own] = i;
+    }
+    if (plan->ordinals != NULL) {
+        plan->ordinals[i] = plan->connections_own;
+    }
+    plan->connections_own++;
 }
 
 bool plan_seat(struct plan *plan, struct error *error)
@@ -111,7 +163,11 @@ bool plan_seat(struct plan *plan, struct error *error)
     plan->behaviors = calloc(plan->behaviors_count, sizeof(*plan->behaviors));
     plan->seats = calloc(plan->connections, sizeof(*plan->seats));
     uint32_t *taken = calloc(plan->behaviors_count, sizeof(*taken));
-    if (plan->behaviors == NULL || plan->seats == NULL || taken == NULL) {
+    if (plan->ranks > 1) {
+        plan->ordinals = calloc(plan->connections, sizeof(*plan->ordinals));
+    }
+    if (plan->behaviors == NULL || plan->seats == NULL || taken == NULL ||
+        (plan->ranks > 1 && plan->ordinals == NULL)) {
         plan->behaviors_count = plan->behaviors == NULL ? 0 : plan->behaviors_count;
         error_set(error, "no memory for %" PRIu32 " connections", plan->connections);
         goto done;
@@ -119,19 +175,14 @@ bool plan_seat(struct plan *plan, struct error *error)
     if (!plan__share_connections(plan, error)) {
         goto done;
     }
-    if (!plan__list_workers(plan)) {
+    if (!plan__list_turns(plan)) {
         error_set(error, "no memory for the shares of %" PRIu32 " workers", plan->workers_count);
         goto done;
     }
+    plan->connections_own = 0;
     for (uint32_t i = 0; i < plan->connections; i++) {
         uint32_t b = plan__most_behind(plan, taken, i);
-        uint32_t count = plan->behaviors[b].workers_count;
-        plan->seats[i].behavior = (uint16_t)b;
-        plan->seats[i].worker = plan->behaviors[b].workers[taken[b] % count];
-        if (taken[b] < count) {
-            plan->behaviors[b].firsts[taken[b]] = i;
-        }
-        taken[b]++;
+        plan__seat_one(plan, i, b, taken[b]++);
     }
     seated = true;
 done:

@@ -1,5 +1,7 @@
 #include "probe.h"
 
+#include "results/transfer.h"
+
 #include <stdlib.h>
 
 /* Is this one to be looked at while the run goes on, and about a latency? */
@@ -112,6 +114,35 @@ void probe_read(const struct probe *probe, struct figures *figures)
             histogram_add(probe__target(probe, i, figures), &probe->histograms[i]);
         }
     }
+}
+
+void probe_pack(const struct probe *probe, const struct figures *figures, struct pack *pack)
+{
+    counters_pack(&figures->counters, pack);
+    pack_u64(pack, figures->arrivals_intended);
+    pack_u64(pack, figures->iterations_started);
+    pack_u64(pack, figures->arrivals_never_started);
+    pack_u64(pack, figures->arrivals_dropped);
+    for (uint32_t i = 0; i < probe->thresholds_count; i++) {
+        if (probe->histograms[i].hdr != NULL) {
+            histogram_pack(metric_histogram(&probe->thresholds[i].metric, figures), pack);
+        }
+    }
+}
+
+bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from)
+{
+    counters_unpack_add(&figures->counters, from);
+    figures->arrivals_intended += unpack_u64(from);
+    figures->iterations_started += unpack_u64(from);
+    figures->arrivals_never_started += unpack_u64(from);
+    figures->arrivals_dropped += unpack_u64(from);
+    for (uint32_t i = 0; i < probe->thresholds_count && !from->failed; i++) {
+        if (probe->histograms[i].hdr != NULL) {
+            histogram_unpack_add(probe__target(probe, i, figures), from);
+        }
+    }
+    return unpack_is_done(from);
 }
 
 void probe_reset(const struct probe *probe, struct figures *figures)

@@ -43,6 +43,9 @@ bool probe_has_answered(const struct probe *probe);
 void probe_take(struct probe *probe, const struct figures *figures);
 /* Supervisor: adds the copies to figures (only what the thresholds need). */
 void probe_read(const struct probe *probe, struct figures *figures);
+/* What probe_read() has added up, as bytes for another program of the same plan, and back. */
+void probe_pack(const struct probe *probe, const struct figures *figures, struct pack *pack);
+bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from);
 /* Empties what probe_read() adds to. */
 void probe_reset(const struct probe *probe, struct figures *figures);
 

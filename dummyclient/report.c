@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include "core/clock.h"
+#include "hosts.h"
 #include "results/json.h"
 
 #include <cjson/cJSON.h>
@@ -200,6 +201,10 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
                         run->figures.abnormal_total);
     clean_add_json(result, run->figures.clean);
     result_add_port_stats(result, run->backend, &run->figures.port);
-    result_add_resources(result);
+    if (run->hosts_count > 0) {
+        hosts_add_json(result, run);
+    } else {
+        result_add_resources(result);
+    }
     return result;
 }

@@ -189,7 +189,12 @@ static void screen__title(struct screen *screen)
     } else {
         snprintf(time, sizeof(time), "%s", screen__seconds(moment->run_ns, passed));
     }
-    screen__print(screen, NULL, "%s, %.23s: %s, %s", name, plan->targets[0].name, phase, time);
+    char ranks[UNITS_TEXT_BYTES_MAX + 16] = "";
+    if (plan->ranks > 1) {
+        snprintf(ranks, sizeof(ranks), ", %" PRIu32 " ranks", plan->ranks);
+    }
+    screen__print(screen, NULL, "%s, %.23s%s: %s, %s", name, plan->targets[0].name, ranks, phase,
+                  time);
 }
 
 static void screen__bar(struct screen *screen)

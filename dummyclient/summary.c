@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/units.h"
+#include "hosts.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -163,14 +164,38 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
     }
 }
 
+/* The ranks, with their shares and what of them was not well. */
+static void summary__print_hosts(const struct run *run, FILE *file)
+{
+    fprintf(file, "  %" PRIu32 " ranks\n", run->hosts_count);
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        const struct run_host *host = &run->hosts[i];
+        char name[HOSTS_NAME_BYTES_MAX];
+        char texts[4][UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "    %-24s %s connections, %s iterations", hosts_name(run, i, name),
+                summary__count(host->connections, texts[0]),
+                summary__count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
+        if (i > 0) {
+            fprintf(file, ", clock %s known to %s",
+                    units_format_duration(host->clock_offset_ns, texts[2]),
+                    units_format_duration(host->clock_bound_ns, texts[3]));
+        }
+        fprintf(file, "%s\n", host->lost ? ", LOST" : host->valid ? "" : ", NOT VALID");
+    }
+    fputc('\n', file);
+}
+
 void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
                    FILE *file)
 {
     char length[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n", plan->scenario->name,
             plan->targets[0].name, plan->targets_count > 1 ? " and others" : "",
-            units_format_duration(run->window_ns, length), plan->workers_count,
-            plan->workers_count == 1 ? "thread" : "threads", run->backend);
+            units_format_duration(run->window_ns, length), plan->workers_total,
+            plan->workers_total == 1 ? "thread" : "threads", run->backend);
+    if (plan->ranks > 1) {
+        summary__print_hosts(run, file);
+    }
     summary__print_connections(plan, run, file);
     summary__print_rate(plan, run, file);
     summary__print_latency(run, LATENCY_RESPONSE, file);

@@ -1,11 +1,13 @@
 /* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops
- * and collects. It runs in the main thread; every wait in it has a bound. */
+ * and collects. It runs in the main thread; every wait in it has a bound. In a fleet of several
+ * programs that of the head decides for all, by the sums of all; the others' carry it out. */
 #ifndef DUMMYLOAD_CLIENT_SUPERVISOR_H
 #define DUMMYLOAD_CLIENT_SUPERVISOR_H
 
 #include "core/error.h"
 #include "core/host.h"
 #include "figures.h"
+#include "fleet/fleet.h"
 #include "plan.h"
 
 #include <stdbool.h>
@@ -20,7 +22,9 @@ enum run_end {
     RUN_ALL_GONE,      /* every connection ended before the run did */
     RUN_STEP_FAILED,   /* a step of the scenario said so */
     RUN_THRESHOLD,     /* a threshold with abort_on_fail failed; see aborted_by */
-    RUN_WORKER_FAILED  /* a thread or a port could not be had; see error */
+    RUN_WORKER_FAILED, /* a thread or a port could not be had; see error */
+    RUN_RANK_LOST,     /* a program of the fleet died or fell silent; see hosts */
+    RUN_RANK_APART     /* one could open no connection while others could */
 };
 
 /* A busy machine's threads run this late now and then. */
@@ -47,15 +51,21 @@ struct run {
     struct histogram tick_lag;
     const struct threshold *aborted_by;
     uint32_t ends_unfinished; /* workers whose closes did not complete in time */
+    struct run_host *hosts;   /* hosts.h: in a fleet, once gathered; else none */
+    uint32_t hosts_count;
+    int64_t gather_until_ns; /* the others' figures are waited for at most so long */
     char backend[16];
     char fallback[160];
     struct error error;
 };
 
-/* Plays the plan. ndjson may be NULL. progress: show the live line. False only when nothing was
- * played for want of memory or threads; then *error says why. */
-bool supervisor_run(struct run *run, const struct plan *plan, bool progress, FILE *ndjson,
-                    struct error *error);
+/* Plays the plan, or this program's share of it. ndjson may be NULL. progress: show the live line.
+ * False only when nothing was played for want of memory or threads (or another rank); then *error
+ * says why. */
+bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
+                    FILE *ndjson, struct error *error);
+/* Works out window and rates from the figures and moments; again when figures were added. */
+void run_measure(struct run *run, const struct plan *plan);
 /* How long this program stood still in the window: the lateness of its ticks, what lies below
  * least_ns of each left out. */
 int64_t run_stalled_ns(const struct run *run, int64_t least_ns);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/units.h"
+#include "hosts.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -114,8 +115,9 @@ static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run
  * others a thread that is never idle does not get a whole CPU, and --busy-poll always takes one. */
 static double verdict__idle_share(const struct plan *plan, const struct run *run)
 {
+    uint32_t workers = run->hosts_count > 0 ? plan->workers_total : plan->workers_count;
     return run->window_ns > 0
-               ? (double)run->figures.idle_ns / (double)run->window_ns / (double)plan->workers_count
+               ? (double)run->figures.idle_ns / (double)run->window_ns / (double)workers
                : 1;
 }
 
@@ -155,8 +157,30 @@ static void verdict__judge_local(struct verdict *verdict, const struct plan *pla
                      local, known ? shortage : "no descriptors, ports or memory left");
 }
 
-static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
-                                    const struct run *run)
+/* Each rank has judged itself, by the latencies of its own share: a good average must not hide a
+ * bad one. True when one was too slow. */
+static bool verdict__judge_hosts(struct verdict *verdict, const struct run *run)
+{
+    bool lagged = false;
+    char name[HOSTS_NAME_BYTES_MAX];
+    /* What is lost comes first: the list has room for a few. */
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        if (run->hosts[i].lost) {
+            verdict__invalid(verdict, "%s %s", hosts_name(run, i, name), run->hosts[i].reasons[0]);
+        }
+    }
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        const struct run_host *host = &run->hosts[i];
+        lagged |= !host->valid && host->limited_by_client;
+        for (uint32_t j = 0; j < host->reasons_count && !host->lost; j++) {
+            verdict__invalid(verdict, "%s: %s", hosts_name(run, i, name), host->reasons[j]);
+        }
+    }
+    return lagged;
+}
+
+static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
+                               const struct run *run)
 {
     const struct figures *figures = &run->figures;
     bool lagged = verdict__judge_lag(verdict, figures, LATENCY_SEND_LAG,
@@ -172,6 +196,15 @@ static void verdict__judge_validity(struct verdict *verdict, const struct plan *
         verdict__invalid(verdict, "the clock stepped by %s: the machine slept or its time was set",
                          units_format_duration(run->clock_step_ns, step));
     }
+    return lagged;
+}
+
+static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
+                                    const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    bool lagged = run->hosts_count > 0 ? verdict__judge_hosts(verdict, run)
+                                       : verdict__judge_own(verdict, plan, run);
     if (lagged) {
         verdict->limited_by = "client";
     } else if (!plan->open_loop) {
@@ -252,6 +285,8 @@ static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
                         passed_s < 0 ? 0 : passed_s);
         break;
     case RUN_THRESHOLD: /* the threshold itself says so, with its own exit code */
+    case RUN_RANK_LOST: /* the measurement is invalid, by its host's reason */
+    case RUN_RANK_APART:
         break;
     case RUN_WORKER_FAILED:
         verdict__failed(verdict, "%s", run->error.text);
@@ -291,7 +326,7 @@ int verdict_exit_code(const struct verdict *verdict, const struct plan *plan, co
     if (verdict->failures_count > 0) {
         return EXIT_FAILED;
     }
-    if (!verdict->valid && plan->options->strict) {
+    if (run->end == RUN_RANK_LOST || (!verdict->valid && plan->options->strict)) {
         return EXIT_INVALID;
     }
     return verdict->thresholds_failed > 0 ? EXIT_THRESHOLD : EXIT_OK;

@@ -92,7 +92,7 @@ static int64_t worker__connect_due(struct worker *worker, int64_t now_ns)
 {
     struct conn_group *group = &worker->group;
     bool paced = worker->plan->scenario->load.connect_rate_per_s > 0;
-    uint32_t connecting_max = WORKER_CONNECTING_MAX / worker->plan->workers_count + 1;
+    uint32_t connecting_max = WORKER_CONNECTING_MAX / worker->plan->workers_total + 1;
     for (int begun = 0; worker->connects_begun < group->conns_count; begun++) {
         struct conn *conn = &group->conns[worker->connects_begun];
         if (conn->number >= worker->plan->connections_at_start) {
@@ -124,7 +124,7 @@ static int64_t worker__follow_crowd(struct worker *worker, int64_t now_ns)
         return TIME_NEVER_NS;
     }
     uint32_t wanted = crowd_wanted(&plan->crowd, now_ns - t0_ns);
-    uint32_t connecting_max = WORKER_CONNECTING_MAX / plan->workers_count + 1;
+    uint32_t connecting_max = WORKER_CONNECTING_MAX / plan->workers_total + 1;
     bool paced = plan->scenario->load.connect_rate_per_s > 0;
     uint32_t *at = &worker->connects_begun;
     for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
@@ -285,7 +285,8 @@ static void worker__count_second(struct worker *worker, int64_t now_ns, bool las
     }
     uint64_t target = 0;
     /* The target belongs to the run, not to a worker: one of them enters it. */
-    if (worker->index == 0 && worker->plan->open_loop && worker->arrivals.t0_ns != TIME_NEVER_NS) {
+    if (worker->index == 0 && worker->plan->rank == 0 && worker->plan->open_loop &&
+        worker->arrivals.t0_ns != TIME_NEVER_NS) {
         int64_t until_ns =
             last ? now_ns : recorder->origin_ns + (recorder->series_second + 1) * NS_PER_S;
         until_ns = until_ns < worker->arrivals.stop_ns ? until_ns : worker->arrivals.stop_ns;

@@ -4,13 +4,14 @@ import path from 'node:path';
 import { printExact } from './lib/json.mjs';
 import { reconcile, reconcileLine } from './lib/reconcile.mjs';
 import { commandRun } from './lib/process.mjs';
-import { InputError, resultReadSide, runRead } from './lib/result.mjs';
+import { InputError, resultRead, runRead } from './lib/result.mjs';
 
 const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
-       scripts/reconcile [--json] CLIENT.json... SERVER.json
+       scripts/reconcile [--json] CLIENT.json... SERVER.json...
 
-Joins both sides of a run by its id. Connections that ended cleanly must agree to the byte and to
-the message; the abnormal ones are listed and matched by address and port.
+Joins both sides of a run by its id; each may be several programs. Connections that ended cleanly
+must agree to the byte and to the message; the abnormal ones are listed and matched by address and
+port.
 exit: 0 reconciled; 1 not; 2 bad input`;
 const LISTED_MAX = 20;
 
@@ -20,17 +21,24 @@ function inputRead(names) {
     if (!run.server) {
       throw new InputError(`${names[0]}: there is no server.json of run ${run.client.run.id}`);
     }
-    return { clients: [run.client], server: run.server };
+    return { clients: [run.client], servers: [run.server] };
   }
-  const server = resultReadSide(names.at(-1), 'server');
-  const clients = names.slice(0, -1).map((name) => resultReadSide(name, 'client'));
-  clients.forEach((client, i) => {
-    if (client.run.id !== server.run.id) {
-      throw new InputError(`${names[i]}: run ${client.run.id} is not the run of ` +
-        `${path.basename(names.at(-1))}, ${server.run.id}`);
+  const results = names.map((name) => ({ name, result: resultRead(name) }));
+  const of = (side) => results.filter(({ result }) => result.side === side)
+    .map(({ result }) => result);
+  const [first] = results;
+  for (const { name, result } of results) {
+    if (result.run.id !== first.result.run.id) {
+      throw new InputError(`${name}: run ${result.run.id} is not the run of ` +
+        `${path.basename(first.name)}, ${first.result.run.id}`);
     }
-  });
-  return { clients, server };
+  }
+  for (const side of ['client', 'server']) {
+    if (of(side).length) continue;
+    throw new InputError(`${first.name}: expected the ${side}'s result, found the ` +
+      `${first.result.side}'s`);
+  }
+  return { clients: of('client'), servers: of('server') };
 }
 
 function right(value, width) {
@@ -88,8 +96,8 @@ commandRun('scripts/reconcile', (argv) => {
   const unknown = options.find((word) => word !== '--json');
   if (unknown) throw new InputError(`unknown option ${unknown}\n${USAGE}`);
   if (names.length === 0) throw new InputError(`nothing to reconcile\n${USAGE}`);
-  const { clients, server } = inputRead(names);
-  const outcome = reconcile(clients, server);
+  const { clients, servers } = inputRead(names);
+  const outcome = reconcile(clients, servers);
   if (options.includes('--json')) {
     console.log(printExact(outcome, 2));
   } else {

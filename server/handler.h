@@ -20,6 +20,7 @@ struct handler {
     const char *name;
     const char *description; /* one line, for --help */
     bool needs_frames;       /* has no meaning with --framing raw */
+    bool connects_sessions;  /* what one sends may reach others: broadcasts, rooms */
     /* May be NULL. The session is open: it may be answered, closed, put into a room. */
     void (*opened)(struct session *session);
     /* One whole message; frame and what it points at are valid during the call only. */

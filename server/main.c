@@ -22,8 +22,9 @@ static int main__fail(const struct error *error, int code)
 }
 
 /* Scripts wait for this line and take the port from it. */
-static void main__print_ready(const struct server *server, FILE *out)
+static void main__print_ready(const struct server *server, uint32_t listeners, FILE *out)
 {
+    char group[48] = "";
     const struct server_options *options = &server->options;
     char address[NET_ADDRESS_TEXT_BYTES_MAX];
     if (server->io_fallback[0] != '\0') {
@@ -33,33 +34,36 @@ static void main__print_ready(const struct server *server, FILE *out)
         fprintf(out, "dummyserver: running without sockets (model null, %u threads, handler %s)\n",
                 (unsigned)options->threads, options->handler->name);
     } else {
-        fprintf(out, "dummyserver: listening on %s (model %s, io %s, %u thread%s, handler %s)\n",
+        if (listeners > 1) {
+            snprintf(group, sizeof group, "%u listeners, each ", (unsigned)listeners);
+        }
+        fprintf(out, "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s)\n",
                 net_address_format(&server->rules.listening, address), options->model->name,
-                server->io_name, (unsigned)options->threads, options->threads == 1 ? "" : "s",
-                options->handler->name);
+                server->io_name, group, (unsigned)options->threads,
+                options->threads == 1 ? "" : "s", options->handler->name);
     }
     fflush(out);
 }
 
 /* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
-static bool main__serve(struct server *server, int64_t duration_ns, struct cpu_log *cpu_log)
+static bool main__serve(struct servers *servers, int64_t duration_ns, struct cpu_log *cpu_log)
 {
     int64_t end_ns = duration_ns > 0 ? clock_now_ns() + duration_ns : TIME_NEVER_NS;
     bool interrupted = false;
-    while (!server_ended(server)) {
+    while (!servers_ended(servers)) {
         int requests = stop_requests();
         if (requests >= 2) {
-            server_stop(server, SERVER_STOP_NOW);
+            servers_stop(servers, SERVER_STOP_NOW);
         } else if (requests == 1) {
-            server_stop(server, SERVER_STOP_DRAIN);
+            servers_stop(servers, SERVER_STOP_DRAIN);
         } else if (clock_now_ns() >= end_ns) {
-            server_stop(server, SERVER_STOP_DRAIN);
+            servers_stop(servers, SERVER_STOP_DRAIN);
         }
         interrupted = interrupted || requests > 0;
         cpu_log_tick(cpu_log, clock_now_ns());
         clock_sleep_until_ns(clock_now_ns() + STOP_LOOK_NS);
     }
-    server_join(server);
+    servers_join(servers);
     return interrupted;
 }
 
@@ -77,12 +81,12 @@ static void main__tell_limits(const struct report *report)
     }
 }
 
-static int main__report(const struct options *options, struct server *server, bool interrupted,
+static int main__report(const struct options *options, struct servers *servers, bool interrupted,
                         const struct cpu_log *cpu_log)
 {
     struct error error;
     struct report report;
-    if (!report_open(&report, server, interrupted, &error)) {
+    if (!report_open(&report, servers, interrupted, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
     report.cpu_log = cpu_log;
@@ -113,22 +117,26 @@ static int main__run(const struct options *options)
         fprintf(stderr, "dummyserver: warning: %s\n", error.text);
     }
     stop_setup(NULL, NULL);
-    struct server *server = server_create(&options->server, &error);
-    if (server == NULL) {
-        return main__fail(&error, EXIT_FAILED);
+    struct servers servers;
+    if ((options->listeners > 1 || options->reuse_port) && !cport_share_ports()) {
+        error_set(&error, "--listeners and --reuse-port are Linux's (SO_REUSEPORT): give several "
+                          "--port instead");
+        return main__fail(&error, EXIT_USAGE);
     }
-    if (!server_start(server, &error)) {
-        server_destroy(server);
+    if (!servers_open(&servers, &options->server, options->ports, options->ports_count,
+                      options->listeners, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
     /* With --out - standard output belongs to the result. */
     bool out_is_result = options->out != NULL && strcmp(options->out, "-") == 0;
-    main__print_ready(server, out_is_result ? stderr : stdout);
+    for (uint32_t i = 0; i < servers.count; i += options->listeners) {
+        main__print_ready(servers.all[i], options->listeners, out_is_result ? stderr : stdout);
+    }
     static struct cpu_log cpu_log;
-    cpu_log_open(&cpu_log, server->origin_ns);
-    bool interrupted = main__serve(server, options->server.duration_ns, &cpu_log);
-    int code = main__report(options, server, interrupted, &cpu_log);
-    server_destroy(server);
+    cpu_log_open(&cpu_log, servers.all[0]->origin_ns);
+    bool interrupted = main__serve(&servers, options->server.duration_ns, &cpu_log);
+    int code = main__report(options, &servers, interrupted, &cpu_log);
+    servers_close(&servers);
     stop_finished();
     return code;
 }

@@ -20,6 +20,8 @@ enum {
     OPTION_IO,
     OPTION_BUSY_POLL,
     OPTION_STOMP,
+    OPTION_LISTENERS,
+    OPTION_REUSE_PORT,
     OPTION_VERSION
 };
 
@@ -43,6 +45,8 @@ static const struct option long_options[] = {
     {"io", required_argument, NULL, OPTION_IO},
     {"busy-poll", no_argument, NULL, OPTION_BUSY_POLL},
     {"stomp", no_argument, NULL, OPTION_STOMP},
+    {"listeners", required_argument, NULL, OPTION_LISTENERS},
+    {"reuse-port", no_argument, NULL, OPTION_REUSE_PORT},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
 };
@@ -52,7 +56,13 @@ static const char help_text[] =
     "\n"
     "usage: dummyserver [options]\n"
     "\n"
-    "  -p, --port PORT          listen on PORT (7777); 0 takes a free one and prints it\n"
+    "  -p, --port PORT          listen on PORT (7777); 0 takes a free one and prints it; repeat "
+    "it\n"
+    "                           to listen on several\n"
+    "      --listeners N        N listeners on each port, with threads of their own: accepting, "
+    "too,\n"
+    "                           by many (Linux, SO_REUSEPORT)\n"
+    "      --reuse-port         other processes with this option may listen there, too (Linux)\n"
     "  -b, --bind ADDR          listen on this address (127.0.0.1); * is every address of this\n"
     "                           machine: only in a network you trust, there is no login and no "
     "TLS\n"
@@ -296,7 +306,11 @@ static bool options__apply(struct options *options, int option, const char *text
         if (!options__parse_integer("port", text, 0, 65535, &number, error)) {
             return false;
         }
-        server->port = (uint16_t)number;
+        if (options->ports_count == SERVERS_PORTS_MAX) {
+            error_set(error, "--port: given more than %d times", SERVERS_PORTS_MAX);
+            return false;
+        }
+        options->ports[options->ports_count++] = (uint16_t)number;
         return true;
     case 'b':
         server->bind = text;
@@ -320,6 +334,15 @@ static bool options__apply(struct options *options, int option, const char *text
         return true;
     case OPTION_STOMP:
         server->stomp = true;
+        return true;
+    case OPTION_LISTENERS:
+        if (!options__parse_integer("listeners", text, 1, SERVERS_LISTENERS_MAX, &number, error)) {
+            return false;
+        }
+        options->listeners = (uint32_t)number;
+        return true;
+    case OPTION_REUSE_PORT:
+        options->reuse_port = true;
         return true;
     case OPTION_RUN_ID:
         return options__parse_run_id(text, server->run_id, error);
@@ -372,6 +395,7 @@ enum options_action options_parse(struct options *options, int argc, char **argv
 {
     memset(options, 0, sizeof *options);
     server_options_default(&options->server);
+    options->listeners = 1;
     opterr = 0;
     for (;;) {
         int at = optind;
@@ -399,5 +423,10 @@ enum options_action options_parse(struct options *options, int argc, char **argv
                   argv[optind]);
         return OPTIONS_BAD;
     }
-    return server_options_check(&options->server, error) ? OPTIONS_SERVE : OPTIONS_BAD;
+    if (options->ports_count == 0) {
+        options->ports[options->ports_count++] = options->server.port;
+    }
+    bool good = server_options_check(&options->server, error) &&
+                servers_check(&options->server, options->ports_count * options->listeners, error);
+    return good ? OPTIONS_SERVE : OPTIONS_BAD;
 }

@@ -2,7 +2,7 @@
 #ifndef DUMMYLOAD_SERVER_OPTIONS_H
 #define DUMMYLOAD_SERVER_OPTIONS_H
 
-#include "server.h"
+#include "servers.h"
 
 enum options_action {
     OPTIONS_SERVE,
@@ -14,7 +14,11 @@ enum options_action {
 
 struct options {
     struct server_options server;
-    const char *out; /* NULL: no result is written */
+    uint16_t ports[SERVERS_PORTS_MAX];
+    uint32_t ports_count;
+    uint32_t listeners; /* of each port */
+    bool reuse_port;    /* other processes may listen there, too */
+    const char *out;    /* NULL: no result is written */
     bool quiet;
 };
 

@@ -2,32 +2,44 @@
 
 #include "core/units.h"
 #include "cpu_log.h"
-#include "server.h"
+#include "servers.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool report_open(struct report *report, struct server *server, bool interrupted,
+static bool report__merge(struct report *report, const struct server *server)
+{
+    int64_t duration_ns = server->ended_ns - server->origin_ns;
+    report->duration_ns = duration_ns > report->duration_ns ? duration_ns : report->duration_ns;
+    for (uint32_t i = 0; i < server->recorders_count; i++) {
+        if (!recorder_merge(report->total, &server->recorders[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool report_open(struct report *report, struct servers *servers, bool interrupted,
                  struct error *error)
 {
     memset(report, 0, sizeof *report);
-    report->server = server;
+    report->servers = servers;
+    report->server = servers->all[0];
     report->interrupted = interrupted;
-    report->duration_ns = server->ended_ns - server->origin_ns;
     report->total = malloc(sizeof *report->total);
     if (report->total == NULL) {
         error_set(error, "out of memory");
         return false;
     }
-    if (!recorder_open(report->total, server->origin_ns, RESULT_ABNORMAL_MAX, error)) {
+    if (!recorder_open(report->total, report->server->origin_ns, RESULT_ABNORMAL_MAX, error)) {
         free(report->total);
         report->total = NULL;
         return false;
     }
-    for (uint32_t i = 0; i < server->recorders_count; i++) {
-        if (!recorder_merge(report->total, &server->recorders[i])) {
+    for (uint32_t i = 0; i < servers->count; i++) {
+        if (!report__merge(report, servers->all[i])) {
             error_set(error, "out of memory while adding up what the threads have measured");
             report_close(report);
             return false;
@@ -45,26 +57,64 @@ void report_close(struct report *report)
     }
 }
 
+/* Every address once, also where several listeners share it. */
+static void report__add_listening(const struct report *report, cJSON *object)
+{
+    const struct servers *servers = report->servers;
+    char address[NET_ADDRESS_TEXT_BYTES_MAX] = "none";
+    char before[NET_ADDRESS_TEXT_BYTES_MAX] = "";
+    if (report->server->options.model->kind != MODEL_NONE) {
+        net_address_format(&report->server->rules.listening, address);
+    }
+    cJSON_AddStringToObject(object, "listening", address);
+    json_add_u64(object, "listeners", servers->count);
+    cJSON *list = json_add_item(object, "addresses", cJSON_CreateArray());
+    for (uint32_t i = 0; i < servers->count; i++) {
+        net_address_format(&servers->all[i]->rules.listening, address);
+        if (strcmp(address, before) != 0) {
+            json_append_item(list, cJSON_CreateString(address));
+        }
+        memcpy(before, address, sizeof before);
+    }
+}
+
+/* What all servers of the process have together. */
+struct report__sums {
+    uint64_t workers;
+    uint64_t threads_peak;
+    uint64_t shards;
+    uint64_t connections_max;
+};
+
+static struct report__sums report__add_up(const struct servers *servers)
+{
+    struct report__sums sums = {0};
+    for (uint32_t i = 0; i < servers->count; i++) {
+        const struct server *server = servers->all[i];
+        sums.workers += server->recorders_count;
+        sums.threads_peak += server->recorders_count + atomic_load(&server->conn_threads_peak);
+        sums.shards += server->shards_count;
+        sums.connections_max += server->options.connections_max;
+    }
+    return sums;
+}
+
 static void report__add_server(const struct report *report, cJSON *result)
 {
     const struct server *server = report->server;
     const struct server_options *options = &server->options;
-    char address[NET_ADDRESS_TEXT_BYTES_MAX];
+    const struct report__sums sums = report__add_up(report->servers);
     cJSON *object = cJSON_AddObjectToObject(result, "server");
     cJSON_AddStringToObject(object, "model", options->model->name);
     cJSON_AddStringToObject(object, "model_kind", model_kind_text(options->model->kind));
     cJSON_AddStringToObject(object, "io", server->io_name);
-    json_add_u64(object, "workers", server->recorders_count);
-    json_add_u64(object, "threads_peak",
-                 server->recorders_count + atomic_load(&server->conn_threads_peak));
-    json_add_u64(object, "shards", server->shards_count);
+    json_add_u64(object, "workers", sums.workers);
+    json_add_u64(object, "threads_peak", sums.threads_peak);
+    json_add_u64(object, "shards", sums.shards);
     cJSON_AddStringToObject(object, "handler", options->handler->name);
     cJSON_AddStringToObject(object, "framing", options->raw ? "raw" : "length");
-    cJSON_AddStringToObject(object, "listening",
-                            options->model->kind == MODEL_NONE
-                                ? "none"
-                                : net_address_format(&server->rules.listening, address));
-    json_add_u64(object, "connections_max", options->connections_max);
+    report__add_listening(report, object);
+    json_add_u64(object, "connections_max", sums.connections_max);
     json_add_u64(object, "sessions_per_thread_max", options->model->sessions_per_thread_max);
     uint32_t sessions_max = model_sessions_max(options->model, NULL);
     json_add_u64(object, "sessions_max", sessions_max == UINT32_MAX ? 0 : sessions_max);
@@ -95,12 +145,12 @@ static cJSON *report__make(const struct report *report)
     result_add_counters(result, &total->counters);
     cJSON *totals = cJSON_GetObjectItemCaseSensitive(result, "totals");
     if (totals != NULL) {
-        json_add_u64(totals, "connections_peak", atomic_load(&server->connections_peak));
+        json_add_u64(totals, "connections_peak", report->servers->connections_peak);
     }
     cJSON *latency = cJSON_AddObjectToObject(result, "latency_ns");
     result_add_histogram(latency, "receive_to_reply", &total->receive_to_reply);
     result_add_histogram(latency, "queue_wait", &total->queue_wait);
-    cJSON *series = series_to_json(total->series, server->ended_ns);
+    cJSON *series = series_to_json(total->series, server->origin_ns + report->duration_ns);
     if (series == NULL || !cJSON_AddItemToObject(result, "series", series)) {
         cJSON_Delete(result);
         return NULL;
@@ -168,7 +218,7 @@ void report_print(const struct report *report, FILE *out)
     fprintf(out,
             "  connections       %" PRIu64 " accepted, %u at once at most, %" PRIu64
             " ended cleanly, %" PRIu64 " abnormally\n",
-            totals[TOTAL_CONNECTS_OK], atomic_load(&report->server->connections_peak),
+            totals[TOTAL_CONNECTS_OK], (unsigned)report->servers->connections_peak,
             totals[TOTAL_CONNECTIONS_CLEAN], totals[TOTAL_CONNECTIONS_ABNORMAL]);
     fprintf(out, "  received          %s messages, %s\n",
             units_format_count(totals[TOTAL_MESSAGES_RECEIVED], received[0]),

@@ -1,5 +1,5 @@
-/* What a server has measured: as a result document (DESIGN section 8) and as a few lines for a
- * person. After server_join(). Control plane. */
+/* What the servers of a process have measured, together: as a result document (DESIGN section 8)
+ * and as a few lines for a person. After server_join(). Control plane. */
 #ifndef DUMMYLOAD_SERVER_REPORT_H
 #define DUMMYLOAD_SERVER_REPORT_H
 
@@ -10,19 +10,21 @@
 #include <stdio.h>
 
 struct cpu_log;
+struct servers;
 struct server;
 struct recorder;
 
 struct report {
-    struct server *server;
-    struct recorder *total; /* of all threads */
+    struct servers *servers;
+    struct server *server;  /* the first */
+    struct recorder *total; /* of all threads of all */
     int64_t duration_ns;
     bool interrupted;
     const struct cpu_log *cpu_log; /* or NULL; the caller's */
 };
 
 /* Merges what the threads have recorded. */
-bool report_open(struct report *report, struct server *server, bool interrupted,
+bool report_open(struct report *report, struct servers *servers, bool interrupted,
                  struct error *error);
 void report_close(struct report *report);
 /* Writes the result document to path ("-": standard output), whole or not at all. */

@@ -81,9 +81,8 @@ bool server_options_check(const struct server_options *options, struct error *er
     return true;
 }
 
-static void server__resolve_options(struct server *server)
+void server_options_resolve(struct server_options *options)
 {
-    struct server_options *options = &server->options;
     if (options->threads == 0) {
         /* Half of the CPUs: the other half has the network's own work to do, and, on the machine
          * of a pair, the client. More threads than that make smaller batches of the same load. */
@@ -105,6 +104,12 @@ static void server__resolve_options(struct server *server)
     if (options->connections_max > sessions_max) {
         options->connections_max = sessions_max;
     }
+}
+
+static void server__resolve_options(struct server *server)
+{
+    struct server_options *options = &server->options;
+    server_options_resolve(options);
     server->threads_max = options->threads;
     uint32_t per_thread = options->model->sessions_per_thread_max;
     if (per_thread > 0 && options->model->shards_count == 0) {
@@ -208,7 +213,7 @@ struct server *server_create(const struct server_options *options, struct error 
     server->options = *options;
     session_memory_set_stomp(options->stomp);
     mutex_open(&server->lock);
-    server->origin_ns = clock_now_ns();
+    server->origin_ns = options->origin_ns != 0 ? options->origin_ns : clock_now_ns();
     server->started_wall_ns = clock_wall_ns();
     server__resolve_options(server);
     server__make_rules(server);

@@ -49,6 +49,7 @@ struct server_options {
     bool busy_poll;          /* the threads never sleep; where chooses_io */
     bool stomp;              /* sessions on pages of their own (session_memory.h). Process-wide: the
                                 servers of a process must agree */
+    int64_t origin_ns;       /* of several servers that report as one; 0: when it is created */
     int64_t duration_ns;     /* 0: until stopped. Kept by the caller, but for model null */
     char run_id[RESULT_RUN_ID_BYTES_MAX];
 };
@@ -91,6 +92,9 @@ struct server {
 };
 
 void server_options_default(struct server_options *options);
+/* Puts numbers in the place of zeros that mean a default: threads, connections_max. Done by
+ * server_create(). */
+void server_options_resolve(struct server_options *options);
 /* Says what does not go together. server_create() checks too. */
 bool server_options_check(const struct server_options *options, struct error *error);
 struct server *server_create(const struct server_options *options, struct error *error);

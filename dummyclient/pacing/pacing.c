@@ -144,6 +144,19 @@ bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor)
     return true;
 }
 
+bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint32_t steps)
+{
+    if (pacing->arrival != ARRIVAL_POISSON) {
+        cursor->n += steps - 1;
+        return pacing_step(pacing, cursor);
+    }
+    bool more = true;
+    for (uint32_t i = 0; i < steps && more; i++) {
+        more = pacing_step(pacing, cursor);
+    }
+    return more;
+}
+
 void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)
 {
     if (pacing_step(pacing, cursor)) {

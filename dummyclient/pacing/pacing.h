@@ -46,6 +46,8 @@ void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor);
  * without working out its time (false: past the end, time_ns is TIME_NEVER_NS), then its time. */
 bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor);
 void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* So many steps at once: where arrivals are even, no dearer than one. */
+bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint32_t steps);
 /* Expected arrivals before a time: the integral of the rate. */
 double pacing_count(const struct pacing *pacing, int64_t time_ns);
 /* The target rate at a time, for the display. */

@@ -51,6 +51,11 @@ uint32_t program_marks_count(const struct program *program);
 const char *program_mark_name(const struct program *program, uint32_t mark);
 bool program_logs(const struct program *program);
 
+/* program_digest.c: for programs that play together. A digest with some more bytes in it; that of
+ * what the data files hold. */
+uint64_t program_digest_bytes(uint64_t digest, const void *data, size_t bytes);
+uint64_t program_data_digest(const struct program *program);
+
 /* program_estimate.c: requests of one pass and of setup on the average, as far as the steps say
  * (an `if` counts as half of each side); false when a pass has no end of its own (repeat for a
  * time). */

@@ -247,6 +247,10 @@ export function resultsMerge(documents, names) {
     merged.steps = stepsAdd(documents);
     if (first.stages) merged.stages = stagesAdd(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
+    // Repeats: the ranks of one run are not those of another.
+    delete merged.hosts;
+    const hosts = together ? documents.flatMap((document) => document.hosts ?? []) : [];
+    if (hosts.length) merged.hosts = hosts;
     merged.validity = validityOf(documents);
     const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
     merged.thresholds = [...new Set(exprs)].map((expr) => judge(expr, merged));

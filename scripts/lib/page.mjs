@@ -175,6 +175,25 @@ function resourceTable(view) {
       ...sides.map(([, resources, port]) => show(key, resources?.[key] ?? port?.[key]))]));
 }
 
+/** The ranks of dummyclient-mpi: who played which share, and how well. */
+function hostsTable(view) {
+  if (!view.hosts.length) return '';
+  const head = ['rank', 'host', 'connections', 'iterations', 'response p99', 'send lag p99',
+    'clock', 'CPU', 'memory', 'verdict'];
+  return table('Ranks', head, view.hosts.map((host) => {
+    const { totals, resources, validity } = host;
+    const clock = host.rank ? `${formatNs(host.clock_offset_ns)} ± ${formatNs(host.clock_bound_ns)}`
+      : '–';
+    const figures = totals ? [formatCount(totals.connects_ok), formatCount(totals.iterations),
+      formatNs(host.response_p99_ns), formatNs(host.send_lag_p99_ns), clock,
+      `${(resources.cpu_user_s + resources.cpu_system_s).toFixed(2)} s`,
+      formatBytes(resources.rss_max_bytes)]
+      : [`of ${formatCount(host.connections)}`, '–', '–', '–', clock, '–', '–'];
+    return [String(host.rank), host.name, ...figures, { state: validity.valid ? 'good' : 'bad',
+      html: validity.valid ? '✓ valid' : `✗ ${escapeHtml(validity.reasons.join('; '))}` }];
+  }));
+}
+
 function facts(object) {
   const rows = [];
   const add = (prefix, value) => {
@@ -213,7 +232,7 @@ function runSection(view, index) {
     `<div class="verdicts">${validityVerdict(view)}${thresholdsVerdict(view)}` +
     `${reconciledVerdict(view)}</div>${tilesOf(view)}` +
     `<div class="charts">${charts.join('\n')}${latencyTable(view)}${thresholdTable(view)}` +
-    `${sidesTable(view)}${resourceTable(view)}</div>${folded(view)}`;
+    `${sidesTable(view)}${hostsTable(view)}${resourceTable(view)}</div>${folded(view)}`;
 }
 
 /** Every shown metric of every run, and its ratio to the first run's. */

@@ -59,7 +59,10 @@ function abnormalMatch(client, server) {
   const pairs = [];
   const clientOnly = [];
   for (const entry of [...client].sort((a, b) => a.opened_ns - b.opened_ns)) {
-    const partner = entry.local ? waiting.get(entry.local)?.shift() : undefined;
+    const list = (entry.local && waiting.get(entry.local)) || [];
+    // One port may lead to several of a server's at once; through a relay none of them is ours.
+    const same = list.findIndex((other) => other.local === entry.remote);
+    const [partner] = list.splice(Math.max(same, 0), 1);
     if (partner) pairs.push({ client: entry, server: partner });
     else clientOnly.push(entry);
   }
@@ -88,9 +91,9 @@ const portOf = (address) => Number(/:(\d+)$/.exec(address ?? '')?.[1] ?? -1);
 
 /** Both sides' sums group by group, with the connections that ended abnormally in each; null where
  *  the groups cannot be compared: results without them, or ports that changed on the way. */
-function groupsMatch(clients, server, abnormal, matched) {
+function groupsMatch(clients, servers, abnormal, matched) {
   const ours = groupsCollect(clients);
-  const theirs = groupsCollect([server]);
+  const theirs = groupsCollect(servers);
   if (!ours || !theirs || ours.size !== theirs.size) return null;
   const all = new Map();
   const at = (group) => {
@@ -200,42 +203,46 @@ function problemsOf(client, server, matched, flows) {
 }
 
 /** Whether both sides count the same messages: a raw stream has none. */
-function countsMessages(clients, server) {
-  if (server.server?.framing === 'raw') return false;
+function countsMessages(clients, servers) {
+  if (servers.some(({ server }) => server?.framing === 'raw')) return false;
   return clients.every((client) => {
     const framing = client.plan?.framing?.type ?? client.plan?.scenario?.framing?.type;
     return framing !== 'raw';
   });
 }
 
-/** Reconciles the client results (one, or several of one server) with the server's.
+/** Reconciles the client results of a run (one, or several) with those of its servers (one, or
+ * several processes, in a list).
  *
  * Returns { status, ok, problems, flows, connections, pairs, client_only, server_only, run_id };
  * status is "exact", "explained" (abnormal endings account for every gap) or "failed". Throws
  * InputError when the results are not of one run. */
 export function reconcile(clients, server) {
+  const servers = Array.isArray(server) ? server : [server];
   for (const client of clients) {
-    if (client.side !== 'client' || server.side !== 'server') {
-      throw new InputError('reconcile needs the client\'s result and then the server\'s, found ' +
-        `the ${client.side}'s and the ${server.side}'s`);
-    }
-    if (client.run.id !== server.run.id) {
-      throw new InputError(`not one run: the client's is ${client.run.id}, the server's ` +
-        `${server.run.id}`);
+    for (const one of servers) {
+      if (client.side !== 'client' || one.side !== 'server') {
+        throw new InputError('reconcile needs the client\'s result and then the server\'s, found ' +
+          `the ${client.side}'s and the ${one.side}'s`);
+      }
+      if (client.run.id !== one.run.id) {
+        throw new InputError(`not one run: the client's is ${client.run.id}, the server's ` +
+          `${one.run.id}`);
+      }
     }
   }
   const clientSide = sideCollect(clients);
-  const serverSide = sideCollect([server]);
+  const serverSide = sideCollect(servers);
   const matched = abnormalMatch(clientSide.abnormal, serverSide.abnormal);
-  const groups = groupsMatch(clients, server, { client: clientSide.abnormal,
+  const groups = groupsMatch(clients, servers, { client: clientSide.abnormal,
     server: serverSide.abnormal }, matched);
-  const messages = countsMessages(clients, server);
+  const messages = countsMessages(clients, servers);
   const flows = FLOWS.filter((flow) => messages || flow.what !== 'messages')
     .map((flow) => flowCheck(flow, clientSide, serverSide, matched, groups));
   const problems = problemsOf(clientSide, serverSide, matched, flows);
   const exact = flows.every((flow) => flow.exact);
   return {
-    run_id: server.run.id,
+    run_id: servers[0].run.id,
     status: problems.length ? 'failed' : exact ? 'exact' : 'explained',
     ok: problems.length === 0,
     problems,

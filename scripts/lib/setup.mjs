@@ -47,9 +47,9 @@ export async function prepare({ windows = false, modules = false, say = () => {}
 
 async function main(args) {
   const wanted = args[0] === '--for' ? args[1] : 'all';
-  if (!['tools', 'build', 'windows', 'test', 'record', 'bench', 'all'].includes(wanted)) {
+  if (!['tools', 'build', 'windows', 'test', 'record', 'mpi', 'bench', 'all'].includes(wanted)) {
     throw new Failure(
-      `--for ${wanted}: expected build, windows, test, record, bench or all`, 2);
+      `--for ${wanted}: expected build, windows, test, record, mpi, bench or all`, 2);
   }
   await prepare({
     windows: ['windows', 'test', 'bench', 'all'].includes(wanted),

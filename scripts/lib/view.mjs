@@ -210,6 +210,7 @@ export function viewMake(run, label) {
     origin_s,
     port: client.port ?? null,
     resources: client.resources ?? null,
+    hosts: client.hosts ?? [],
     watched: watchedOf(run),
     server: serverOf(run, offsetAlign(offset_s, columns)),
     plan: client.plan,

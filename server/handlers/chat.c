@@ -10,5 +10,6 @@ static void chat__message(struct session *session, const struct frame *frame)
 const struct handler handler_chat = {
     .name = "chat",
     .description = "every frame goes to every connection, the sender's too",
+    .connects_sessions = true,
     .message = chat__message,
 };

@@ -129,5 +129,6 @@ const struct handler handler_game = {
     .name = "game",
     .description = "login, rooms, room chat, moves (server/handlers/README.md)",
     .needs_frames = true,
+    .connects_sessions = true,
     .message = game__message,
 };

@@ -41,6 +41,8 @@ void thread_yield(void);
 void thread_prefer_latency(void);
 /* CPUs this process may run on, at least 1. */
 int thread_cpu_count(void);
+/* CPUs of the machine. */
+int thread_cpu_count_machine(void);
 
 void mutex_open(struct mutex *mutex);
 void mutex_close(struct mutex *mutex);

@@ -94,6 +94,11 @@ int thread_cpu_count(void)
         if (count > 0)
             return count;
     }
+    return thread_cpu_count_machine();
+}
+
+int thread_cpu_count_machine(void)
+{
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
 }

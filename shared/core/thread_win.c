@@ -65,6 +65,11 @@ int thread_cpu_count(void)
     return count > 0 ? count : 1;
 }
 
+int thread_cpu_count_machine(void)
+{
+    return (int)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
+}
+
 static SRWLOCK *mutex__lock_of(struct mutex *mutex)
 {
     _Static_assert(sizeof(SRWLOCK) <= sizeof mutex->u, "struct mutex is too small");

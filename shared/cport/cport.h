@@ -143,6 +143,10 @@ const char *cport_fallback_reason(const struct cport *port);
 int64_t cport_now_ns(const struct cport *port);
 void cport_read_stats(const struct cport *port, struct cport_stats *stats);
 
+/* Process-wide, before anything listens: from now on listeners share their port with others, of
+ * this process or another of the same user, that do so too, and the system spreads the connections
+ * among them (SO_REUSEPORT, Linux 3.9). False: this system has none. */
+bool cport_share_ports(void);
 /* Opens a listening socket, bound exclusively (a second process on the port fails). Port 0 takes
  * a free one: ask with cport_local_address(). Synchronous: start-up only. */
 bool cport_listen(struct cport *port, struct cport_socket *listener,

@@ -23,6 +23,11 @@ static void iocp_socket__try_option(SOCKET handle, int level, int name, int valu
     setsockopt(handle, level, name, (const char *)&value, sizeof value);
 }
 
+bool cport_share_ports(void)
+{
+    return false; /* SO_REUSEADDR lets a second listener in, but connections are not spread */
+}
+
 SOCKET iocp_socket_open(int family, uint64_t *syscalls)
 {
     ++*syscalls;

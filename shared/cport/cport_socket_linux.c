@@ -76,6 +76,15 @@ static void cport_socket__set_option(int fd, int level, int option, uint64_t *sy
     setsockopt(fd, level, option, &on, sizeof on);
 }
 
+/* Written before threads start, see cport.h. */
+static bool cport_socket__shares_ports;
+
+bool cport_share_ports(void)
+{
+    cport_socket__shares_ports = true;
+    return true;
+}
+
 cport_handle cport_socket_listen(const struct net_address *address, int backlog, int type_flags,
                                  uint64_t *syscalls, struct error *error)
 {
@@ -91,8 +100,11 @@ cport_handle cport_socket_listen(const struct net_address *address, int backlog,
         return CPORT_HANDLE_NONE;
     }
     /* Takes over connections in TIME_WAIT of a server that has just ended; a second live listener
-     * still fails, as nobody sets SO_REUSEPORT. */
+     * still fails, unless both set SO_REUSEPORT. */
     cport_socket__set_option(fd, SOL_SOCKET, SO_REUSEADDR, syscalls);
+    if (cport_socket__shares_ports) {
+        cport_socket__set_option(fd, SOL_SOCKET, SO_REUSEPORT, syscalls);
+    }
     cport_socket__set_option(fd, IPPROTO_TCP, TCP_NODELAY, syscalls);
     if (bind(fd, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
         listen(fd, backlog) != 0) {

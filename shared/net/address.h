@@ -25,6 +25,8 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
 /* "127.0.0.1:7777", "[::1]:7777"; "?" when unset. Returns text. */
 const char *net_address_format(const struct net_address *address,
                                char text[NET_ADDRESS_TEXT_BYTES_MAX]);
+/* Is it one of this machine's own, so that a connection can come from it? */
+bool net_address_is_here(const struct net_address *address);
 uint16_t net_address_port(const struct net_address *address);
 void net_address_set_port(struct net_address *address, uint16_t port);
 

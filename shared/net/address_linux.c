@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct sockaddr_in6) == sizeof(((struct net_address *)0)->bytes),
                "net_address holds a sockaddr_in6");
@@ -53,6 +54,21 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
     }
     net_address_set_port(address, port);
     return true;
+}
+
+/* Only one's own address can be bound. A datagram socket: no port of a connection is taken. */
+bool net_address_is_here(const struct net_address *address)
+{
+    struct sockaddr_storage name;
+    memset(&name, 0, sizeof name);
+    memcpy(&name, address->bytes, address->bytes_count);
+    int socket_fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket_fd < 0) {
+        return false;
+    }
+    bool here = bind(socket_fd, (const struct sockaddr *)&name, address->bytes_count) == 0;
+    close(socket_fd);
+    return here;
 }
 
 const char *net_address_format(const struct net_address *address,

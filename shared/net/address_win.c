@@ -67,6 +67,21 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
     return true;
 }
 
+/* Only one's own address can be bound. A datagram socket: no port of a connection is taken. */
+bool net_address_is_here(const struct net_address *address)
+{
+    struct sockaddr_storage name;
+    memset(&name, 0, sizeof name);
+    memcpy(&name, address->bytes, address->bytes_count);
+    SOCKET handle = socket(name.ss_family, SOCK_DGRAM, 0);
+    if (handle == INVALID_SOCKET) {
+        return false;
+    }
+    bool here = bind(handle, (const struct sockaddr *)&name, address->bytes_count) == 0;
+    closesocket(handle);
+    return here;
+}
+
 const char *net_address_format(const struct net_address *address,
                                char text[NET_ADDRESS_TEXT_BYTES_MAX])
 {

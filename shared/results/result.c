@@ -38,6 +38,11 @@ static void result__add_run(struct cJSON *result, const struct result_run *run)
     json_add_bool(object, "interrupted", run->interrupted);
 }
 
+void result_describe_build(char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%s (%s)", BUILD_INFO_VERSION, BUILD_INFO_COMMIT);
+}
+
 static void result__add_build(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "build", cJSON_CreateObject());

@@ -45,6 +45,9 @@ struct result_abnormal {
 /* "20261120-235100-7f3a": UTC time and four random hex digits. */
 void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX]);
 
+/* "0.1.0 (4f2a9c01b3d7)": version and commit of this build. */
+void result_describe_build(char *text, size_t bytes);
+
 /* {schema_version, side, run, build, host}. side: "client" or "server". NULL: out of memory. */
 struct cJSON *result_create(const char *side, const struct result_run *run);
 /* totals and errors. */

@@ -21,7 +21,7 @@ static void series__make_live(struct series *series, uint32_t entry)
     stored->cells_count = 0;
 }
 
-static void series__make_newest_live(struct series *series)
+void series_make_newest_live(struct series *series)
 {
     series__make_live(series, series->newest);
     if (series->newest > 0)
@@ -67,7 +67,7 @@ void series_fold(struct series *series)
     memset(entries + newest / 2 + 1, 0, (newest - newest / 2) * sizeof *entries);
     series->newest = newest / 2;
     series->period_ns *= 2;
-    series__make_newest_live(series);
+    series_make_newest_live(series);
 }
 
 /* Builds the cells of the merged series in a new store. The live slots of into are left alone.
@@ -143,7 +143,7 @@ bool series_merge(struct series *into, const struct series *from)
     }
     series__merge_values(merged, into, from);
     merged->period_ns = into->period_ns;
-    series__make_newest_live(merged);
+    series_make_newest_live(merged);
 
     zeroed_free(into->entries);
     zeroed_free(into->cells);

@@ -51,6 +51,8 @@ void series_slot_add(struct series_slot *slot, uint32_t bucket, uint64_t count);
 void series_read_entry(const struct series *series, uint32_t entry, struct series_slot *into);
 /* Moves a slot's counts to the end of the store, as the cells of an entry that has none. */
 void series_store_slot(struct series *series, struct series_slot *slot, uint32_t entry);
+/* Takes the cells of the last two entries, the last in the store, into their slots. */
+void series_make_newest_live(struct series *series);
 /* Doubles the period: entries 2n and 2n + 1 become n. */
 void series_fold(struct series *series);
 

@@ -181,7 +181,11 @@ test('the command: 0, 1 and 2', (t) => {
   const mixed = toolRun('reconcile', [path.join(good, 'client.json'),
     path.join(folder, 'bad', 'server.json')]);
   assert.equal(mixed.status, 2);
-  assert.match(mixed.stderr, /run a is not the run of server\.json, b/);
+  assert.match(mixed.stderr, /run b is not the run of client\.json, a/);
+  const alone = toolRun('reconcile', [path.join(good, 'client.json'),
+    path.join(good, 'client.json')]);
+  assert.equal(alone.status, 2);
+  assert.match(alone.stderr, /expected the server's result, found the client's/);
   const json = JSON.parse(toolRun('reconcile', ['--json', good]).stdout);
   assert.equal(json.status, 'exact');
 });

@@ -301,9 +301,42 @@ static void test_rate_is_that_of_the_stage(void **state)
     pacing_close(&pacing);
 }
 
+/* Many steps at once are the same as one after the other. */
+static void test_skip_is_many_steps(void **state)
+{
+    (void)state;
+    static const enum scenario_arrival ARRIVALS[] = {ARRIVAL_CONSTANT, ARRIVAL_POISSON};
+    for (size_t i = 0; i < sizeof ARRIVALS / sizeof *ARRIVALS; i++) {
+        struct scenario_load load = {.connections = 1,
+                                     .has_rate = true,
+                                     .rate_per_s = 1000,
+                                     .duration_ns = NS_PER_S,
+                                     .arrival = ARRIVALS[i],
+                                     .seed = 3};
+        struct pacing pacing;
+        struct pacing_cursor walked;
+        struct pacing_cursor skipped;
+        struct error error = {""};
+        assert_true(pacing_open(&pacing, &load, &error));
+        pacing_first(&pacing, &walked);
+        pacing_first(&pacing, &skipped);
+        while (walked.time_ns != TIME_NEVER_NS) {
+            for (int step = 0; step < 7 && walked.time_ns != TIME_NEVER_NS; step++) {
+                pacing_advance(&pacing, &walked);
+            }
+            if (pacing_skip(&pacing, &skipped, 7)) {
+                pacing_locate(&pacing, &skipped);
+            }
+            assert_true(skipped.time_ns == walked.time_ns);
+        }
+        pacing_close(&pacing);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_skip_is_many_steps),
         cmocka_unit_test(test_constant_rate_is_evenly_spaced),
         cmocka_unit_test(test_billion_arrivals_do_not_drift),
         cmocka_unit_test(test_slow_rates_are_not_rounded_away),

@@ -1,0 +1,383 @@
+#include "client.h"
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/host.h"
+#include "core/stop.h"
+#include "fleet/fleet.h"
+#include "hosts.h"
+#include "net/address.h"
+#include "options.h"
+#include "plan.h"
+#include "report.h"
+#include "summary.h"
+#include "supervisor.h"
+#include "verdict.h"
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* In a fleet, once all have ended: until the last figures have come. */
+#define CLIENT_GATHER_WITHIN_NS (60 * NS_PER_S)
+#define CLIENT_LOOK_NS          (1 * NS_PER_MS)
+
+#ifndef DUMMYLOAD_VERSION
+#define DUMMYLOAD_VERSION "0.1.0"
+#endif
+
+static void client__complain(const char *text)
+{
+    char hint[HOST_HINT_BYTES_MAX];
+    fprintf(stderr, "dummyclient: %s%s\n", text, host_limits_hint(text, hint));
+}
+
+/* What a scenario's mistakes are told to: the head, or a program that is alone, prints them; of the
+ * others the first is kept for the head. */
+struct client__mistakes {
+    bool silent;
+    char first[FLEET_PROBLEM_BYTES_MAX];
+};
+
+static void client__report(void *context, const char *line)
+{
+    struct client__mistakes *mistakes = context;
+    if (mistakes->first[0] == '\0') {
+        snprintf(mistakes->first, sizeof(mistakes->first), "%s", line);
+    }
+    if (!mistakes->silent) {
+        char hint[HOST_HINT_BYTES_MAX];
+        fprintf(stderr, "%s%s\n", line, host_limits_hint(line, hint));
+    }
+}
+
+/* The command line is wrong: whoever mends it need not come back for the scenario. */
+static void client__check_scenario(const struct options *options, struct client__mistakes *mistakes)
+{
+    if (options->scenario_path != NULL) {
+        scenario_destroy(scenario_load(options->scenario_path, options->variables,
+                                       options->variables_count, client__report, mistakes));
+    }
+}
+
+static bool client__is_file(const char *path)
+{
+    return path != NULL && strcmp(path, "-") != 0;
+}
+
+/* What cannot be written is said before the run, not after it. */
+static bool client__check_outputs(const struct options *options)
+{
+    const char *paths[] = {options->out_path, options->ndjson_path, options->openmetrics_path};
+    struct error error = {""};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (client__is_file(paths[i]) && !file_can_write(paths[i], &error)) {
+            client__complain(error.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Writes the result; where it goes to standard output, nothing else does. */
+static bool client__write_result(const struct plan *plan, struct run *run,
+                                 const struct verdict *verdict)
+{
+    const struct options *options = plan->options;
+    struct error error = {""};
+    if (options->out_path != NULL) {
+        struct cJSON *result = report_to_json(plan, run, verdict);
+        if (result == NULL) {
+            client__complain("no memory for the result: it was not written");
+            return false;
+        }
+        bool written = result_write(result, options->out_path, &error);
+        if (!written) {
+            client__complain(error.text);
+            if (client__is_file(options->out_path) && result_write(result, "-", &error)) {
+                client__complain("the result stands on standard output instead");
+            }
+        }
+        cJSON_Delete(result);
+        if (!written) {
+            return false;
+        }
+    }
+    if (options->openmetrics_path != NULL &&
+        !report_write_openmetrics(plan, run, verdict, options->openmetrics_path, &error)) {
+        client__complain(error.text);
+        return false;
+    }
+    return true;
+}
+
+static int client__finish(const struct plan *plan, struct run *run, struct verdict *verdict)
+{
+    const struct options *options = plan->options;
+    verdict_reach(verdict, plan, run);
+    bool to_stdout = options->out_path != NULL && strcmp(options->out_path, "-") == 0;
+    bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
+    /* Before anything is printed: a terminal may be slow, and whoever ends us in a hurry is not. */
+    bool written = client__write_result(plan, run, verdict);
+    if (!options->quiet && played) {
+        summary_print(plan, run, verdict, to_stdout ? stderr : stdout);
+    }
+    if (!options->quiet && written && client__is_file(options->out_path)) {
+        printf("\n  result        %s\n", options->out_path);
+    }
+    fflush(stdout);
+    for (uint32_t i = 0; i < verdict->failures_count; i++) {
+        client__complain(verdict->failures[i]);
+    }
+    int code = verdict_exit_code(verdict, plan, run);
+    bool worse = !written && code != EXIT_INTERRUPTED;
+    return worse ? EXIT_FAILED : code;
+}
+
+/* Until all have reported, or there is no more time for it. */
+static void client__await_reports(struct run *run, struct fleet *fleet)
+{
+    int64_t until_ns = clock_now_ns() + CLIENT_GATHER_WITHIN_NS;
+    until_ns = until_ns < run->gather_until_ns ? until_ns : run->gather_until_ns;
+    while (!fleet_has_reports(fleet) && clock_now_ns() < until_ns) {
+        int64_t now_ns = clock_now_ns();
+        fleet_exchange(fleet, &fleet->told, now_ns);
+        fleet_order(fleet, &fleet->orders, now_ns);
+        clock_sleep_until_ns(now_ns + CLIENT_LOOK_NS);
+    }
+}
+
+/* The head, or a program that is alone: the figures of all, judged and written. */
+static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet)
+{
+    static struct verdict verdict; /* large: a line per threshold */
+    struct error error = {""};
+    if (fleet->mesh != NULL) {
+        verdict_reach(&verdict, plan, run); /* of its own share */
+        client__await_reports(run, fleet);
+        if (!hosts_gather(plan, run, &verdict, fleet, &error)) {
+            client__complain(error.text);
+            return EXIT_FAILED;
+        }
+        if (run->end != RUN_RANK_LOST) {
+            fleet_leave(fleet); /* before the writing, which may take a while */
+        }
+    }
+    return client__finish(plan, run, &verdict);
+}
+
+/* Another rank than the head: its share, judged for itself and handed over. */
+static void client__hand_over(struct run *run, const struct plan *plan, struct fleet *fleet)
+{
+    static struct verdict verdict;
+    struct pack report = {0};
+    verdict_reach(&verdict, plan, run);
+    hosts_pack_run(run, &verdict, fleet->ranks[fleet->rank].clock_offset_ns, &report);
+    if (!fleet_report(fleet, &report)) {
+        client__complain("no memory to hand the figures over");
+    }
+    pack_close(&report);
+}
+
+/* A rank that could not play says so to the head, which then ends the run. */
+static void client__hand_over_failure(struct fleet *fleet, const char *text)
+{
+    struct pack report = {0};
+    hosts_pack_failure(text, &report);
+    fleet_report(fleet, &report);
+    pack_close(&report);
+}
+
+/* A member waits until the head has what it needs, and ends. */
+static int client__leave(struct fleet *fleet)
+{
+    if (!fleet_leave(fleet)) {
+        fprintf(stderr, "dummyclient: rank %u: rank 0 on %s is lost: no result is written\n",
+                fleet->rank, fleet->ranks[0].hello.host);
+        fleet->mesh->abort(fleet->mesh->context, EXIT_INVALID);
+    }
+    return EXIT_OK;
+}
+
+static int client__run(const struct plan *plan, struct fleet *fleet, FILE *ndjson)
+{
+    const struct options *options = plan->options;
+    struct error error = {""};
+    static struct run run;
+    bool head = fleet_is_head(fleet);
+    bool progress = head && options->progress && !options->quiet;
+    if (!supervisor_run(&run, plan, fleet, progress, ndjson, &error)) {
+        if (head) {
+            client__complain(error.text);
+            return EXIT_FAILED;
+        }
+        client__hand_over_failure(fleet, error.text);
+        return client__leave(fleet);
+    }
+    if (head && run.fallback[0] != '\0' && !options->quiet) {
+        fprintf(stderr, "dummyclient: %s\n", run.fallback);
+    }
+    if (!head) {
+        client__hand_over(&run, plan, fleet);
+        run_close(&run);
+        return client__leave(fleet);
+    }
+    int code = client__conclude(plan, &run, fleet);
+    run_close(&run);
+    return code;
+}
+
+/* What the head, or a program that is alone, needs beside the run. */
+static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet)
+{
+    const struct options *options = plan->options;
+    char shortage[PLAN_SHORTAGE_BYTES_MAX];
+    FILE *ndjson = NULL;
+    for (int need = 0; need < PLAN_NEEDS; need++) {
+        if (plan_lacks(plan, (enum plan_need)need, shortage)) {
+            fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+        }
+    }
+    if (!fleet_is_head(fleet)) {
+        return client__run(plan, fleet, NULL);
+    }
+    if (options->ndjson_path != NULL) {
+        bool to_stdout = strcmp(options->ndjson_path, "-") == 0;
+        ndjson = to_stdout ? stdout : fopen(options->ndjson_path, "w");
+        if (ndjson == NULL) {
+            fprintf(stderr, "dummyclient: %s: cannot be opened for writing\n",
+                    options->ndjson_path);
+            return EXIT_FAILED;
+        }
+    }
+    int code = client__run(plan, fleet, ndjson);
+    /* fclose() alone forgets what an earlier flush could not write. */
+    bool torn = ndjson != NULL && ferror(ndjson) != 0;
+    if (ndjson != NULL && ((ndjson != stdout && fclose(ndjson) != 0) || torn)) {
+        fprintf(stderr, "dummyclient: %s: could not be written to its end\n", options->ndjson_path);
+        code = code == EXIT_OK ? EXIT_FAILED : code;
+    }
+    return code;
+}
+
+/* Do all ranks mean the same? problem: why this one cannot play; empty: it can. Returns EXIT_OK, or
+ * the exit code, when what is to be said about it has been said. */
+static int client__join(struct plan *plan, struct fleet *fleet, const char *problem, int code)
+{
+    struct error error = {""};
+    struct fleet_hello hello = {.workers = plan->workers_count,
+                                .connections = plan->connections_own};
+    struct plan_digest digest = {0};
+    struct host_info host;
+    host_read(&host);
+    snprintf(hello.host, sizeof(hello.host), "%s", host.name[0] != '\0' ? host.name : "?");
+    result_describe_build(hello.build, sizeof(hello.build));
+    snprintf(hello.problem, sizeof(hello.problem), "%s", problem);
+    if (problem[0] == '\0' && !plan_digest(plan, &digest)) {
+        snprintf(hello.problem, sizeof(hello.problem), "no memory to read the plan");
+    }
+    hello.scenario = digest.scenario;
+    hello.data = digest.data;
+    hello.load = digest.load;
+    enum fleet_agreement agreement = fleet_join(fleet, &hello, &error);
+    if (error.text[0] != '\0') {
+        client__complain(error.text);
+    }
+    if (agreement == FLEET_AGREED) {
+        plan->workers_total = fleet->workers_total;
+        return EXIT_OK;
+    }
+    if (agreement == FLEET_INCOMPLETE) {
+        fleet->mesh->abort(fleet->mesh->context, EXIT_FAILED);
+    }
+    return code != EXIT_OK ? code : EXIT_USAGE;
+}
+
+/* Reads options and scenario; what is wrong with them is printed, but by members of a fleet. */
+static int client__prepare(struct options *options, struct plan *plan, int argc, char **argv,
+                           struct mesh *mesh, struct client__mistakes *mistakes)
+{
+    struct error error = {""};
+    int code = EXIT_OK;
+    if (!options_parse(options, argc, argv, client__report, mistakes)) {
+        client__check_scenario(options, mistakes);
+        code = EXIT_USAGE;
+    } else if (options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION) {
+        return EXIT_OK;
+    }
+    if (mesh != NULL) {
+        options->rank = mesh->rank;
+        options->ranks = mesh->ranks;
+        options->ranks_here = mesh->ranks_here;
+    }
+    clock_setup();
+    if (code == EXIT_OK && !net_setup(&error)) {
+        code = EXIT_FAILED;
+    } else if (code == EXIT_OK && !plan_open(plan, options, client__report, mistakes)) {
+        code = EXIT_USAGE;
+    }
+    if (error.text[0] != '\0') {
+        snprintf(mistakes->first, sizeof(mistakes->first), "%.*s", (int)sizeof(mistakes->first) - 1,
+                 error.text);
+        if (!mistakes->silent) {
+            client__complain(error.text);
+        }
+    }
+    if (code == EXIT_OK && options->mode == OPTIONS_RUN && !mistakes->silent &&
+        !client__check_outputs(options)) {
+        snprintf(mistakes->first, sizeof(mistakes->first), "a result cannot be written");
+        code = EXIT_FAILED;
+    }
+    return code;
+}
+
+static int client__play(struct plan *plan, struct fleet *fleet, const char *problem, int code)
+{
+    if (fleet->mesh != NULL) {
+        int joined = client__join(plan, fleet, problem, code);
+        if (joined != EXIT_OK) {
+            /* The head's is that of all. */
+            return fleet_is_head(fleet) ? joined : EXIT_OK;
+        }
+    }
+    if (code != EXIT_OK) {
+        return code;
+    }
+    stop_setup(NULL, NULL);
+    code = client__run_with_outputs(plan, fleet);
+    if (fleet_is_head(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
+        /* The others still wait, or never will hear: they end by this. */
+        fflush(NULL);
+        fleet->mesh->abort(fleet->mesh->context, code);
+    }
+    return code;
+}
+
+int client_main(int argc, char **argv, struct mesh *mesh)
+{
+    static struct options options;
+    static struct plan plan;
+    struct fleet fleet;
+    struct error error = {""};
+    struct client__mistakes mistakes = {.silent = mesh != NULL && mesh->rank > 0};
+    int code = client__prepare(&options, &plan, argc, argv, mesh, &mistakes);
+    if (code == EXIT_OK && options.mode != OPTIONS_RUN) {
+        if (options.mode == OPTIONS_HELP && !mistakes.silent) {
+            options_print_help(stdout);
+        } else if (options.mode == OPTIONS_VERSION && !mistakes.silent) {
+            printf("dummyclient %s\n", DUMMYLOAD_VERSION);
+        } else if (options.mode == OPTIONS_CHECK && !mistakes.silent) {
+            plan_print(&plan, stdout);
+        }
+    } else if (!fleet_open(&fleet, mesh, &error)) {
+        client__complain(error.text);
+        code = EXIT_FAILED;
+    } else {
+        code = client__play(&plan, &fleet, mistakes.first, code);
+        fleet_close(&fleet);
+    }
+    plan_close(&plan);
+    stop_finished();
+    return code;
+}

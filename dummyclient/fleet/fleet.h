@@ -1,0 +1,157 @@
+/* The fleet: several dummyclients ("ranks"), on one machine or many, that play one load as one.
+ *
+ * Each has the same plan and plays its share of it (plan.h). Rank 0, the head, decides for all when
+ * the phases of the run begin, opens the barriers, shows the whole and writes the one result; the
+ * others tell it how they stand. What is decided is a moment on the head's clock, a little ahead,
+ * and each rank translates it to its own: fleet_start() has measured how the clocks differ.
+ *
+ * The order: fleet_join() (the ranks agree, or nothing is played), fleet_start(), then once per
+ * tick fleet_exchange(), at the end fleet_report() and fleet_leave(). A program that plays alone
+ * has a fleet of one, where all of this is nothing. Every wait has a bound; a rank that is silent
+ * for FLEET_SILENT_NS is lost.
+ *
+ * The supervisor's thread only. Times are clock_now_ns() of this rank. */
+#ifndef DUMMYLOAD_CLIENT_FLEET_H
+#define DUMMYLOAD_CLIENT_FLEET_H
+
+#include "core/error.h"
+#include "core/pack.h"
+#include "fleet/mesh.h"
+#include "live.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FLEET_HOST_BYTES_MAX = 128, FLEET_BUILD_BYTES_MAX = 128, FLEET_PROBLEM_BYTES_MAX = 512 };
+enum { FLEET_RANKS_MAX = 4096 };
+
+/* How long a rank may say nothing before it counts as lost. */
+#define FLEET_SILENT_NS (5 * INT64_C(1000000000))
+/* The head is given a little longer: it is to notice first, and to tell the others. */
+#define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
+/* From a decision to its moment, so that every rank knows it in time. */
+#define FLEET_NOTICE_NS (200 * INT64_C(1000000))
+/* Until the ranks must have read their scenarios and met. */
+#define FLEET_JOIN_WITHIN_NS (60 * INT64_C(1000000000))
+
+/* What a rank says of itself before anything is played. */
+struct fleet_hello {
+    char host[FLEET_HOST_BYTES_MAX];
+    char build[FLEET_BUILD_BYTES_MAX];     /* version and commit */
+    char problem[FLEET_PROBLEM_BYTES_MAX]; /* why it cannot play; empty: it can */
+    uint64_t scenario;                     /* digests: of the scenario file, */
+    uint64_t data;                         /* of its data files, */
+    uint64_t load;                         /* and of what the options make of it */
+    uint32_t workers;
+    uint32_t connections; /* its share */
+};
+
+/* How a rank stands. */
+struct fleet_status {
+    struct live_view view;
+    uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX]; /* as in live.h, of all its workers */
+    uint32_t barrier_present[SCENARIO_BARRIERS_MAX];
+    uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* by all its workers */
+    uint32_t stops;                               /* stop requests */
+    uint32_t workers_running;
+    bool failed; /* a worker could not start, or go on */
+};
+
+/* What the head has decided; TIME_NEVER_NS where it has not. */
+struct fleet_orders {
+    int64_t t0_ns;
+    int64_t stop_ns;
+    int64_t cut_ns;
+    int64_t abort_ns;
+    uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
+    uint32_t probes; /* how often the figures of thresholds were asked for */
+};
+
+/* What is known of a rank: of all on the head, elsewhere of itself and the head. */
+struct fleet_rank {
+    struct fleet_hello hello;
+    int64_t clock_offset_ns; /* the head's clock less its own ... */
+    int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the head */
+    int64_t heard_ns;        /* its last message */
+    int64_t told_ns;         /* the last orders sent to it */
+    bool owed;               /* there are newer ones */
+    bool lost;
+    bool stands; /* a status has come */
+    struct fleet_status status;
+    struct pack probe; /* its answer to the last question, and to which one that was */
+    uint32_t probe_of;
+    struct pack report; /* its figures at the end */
+    bool reported;
+};
+
+struct fleet {
+    struct mesh *mesh; /* NULL: alone */
+    struct fleet_rank *ranks;
+    uint32_t rank;
+    uint32_t ranks_count;
+    struct fleet_orders orders; /* as given (head), or as received, on this rank's clock */
+    bool ordered;               /* a member: there are some */
+    bool done;                  /* the head needs nothing more of the others */
+    int64_t told_ns;            /* a member: the last status sent */
+    int64_t looked_ns;          /* at who is silent */
+    int64_t suspected_ns;       /* the mesh has said that one has died; 0: it has not. Who says
+                                   nothing from then on is lost sooner: after 6/10 of grace_ns */
+    int64_t grace_ns;           /* of the mesh */
+    uint32_t workers_total;     /* of all ranks, once they have agreed */
+    struct fleet_status told;
+    struct pack out; /* the message that is being made */
+};
+
+/* mesh may be NULL, and stays the caller's. False: no memory. */
+bool fleet_open(struct fleet *fleet, struct mesh *mesh, struct error *error);
+void fleet_close(struct fleet *fleet);
+
+static inline bool fleet_is_head(const struct fleet *fleet)
+{
+    return fleet->rank == 0;
+}
+
+static inline bool fleet_is_alone(const struct fleet *fleet)
+{
+    return fleet->ranks_count == 1;
+}
+
+enum fleet_agreement {
+    FLEET_AGREED,
+    FLEET_REFUSED,   /* they differ, or one cannot play */
+    FLEET_INCOMPLETE /* one did not come */
+};
+
+/* fleet_join.c. Waits for all ranks to say hello. On the head *error says why not, in one line;
+ * it is empty where the head's own problem is the reason. */
+enum fleet_agreement fleet_join(struct fleet *fleet, const struct fleet_hello *own,
+                                struct error *error);
+/* Measures the clocks and agrees on the origin of the run, lead_ns ahead: on this rank's clock. */
+bool fleet_start(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns, struct error *error);
+
+/* fleet_exchange.c. Takes what has come; a member says how it stands when that has changed or it
+ * is time to be heard again. */
+void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns);
+/* Head: adds how the others stand. Returns false while one has not said it yet. */
+bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole);
+/* Head: tells the others, when something is new or it is time to be heard again. now_ns: before the
+ * fleet_exchange() of this turn. */
+void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns);
+/* The first rank that is lost, or NULL. For a member only the head can be. */
+const struct fleet_rank *fleet_lost(const struct fleet *fleet);
+static inline uint32_t fleet_rank_number(const struct fleet *fleet, const struct fleet_rank *rank)
+{
+    return (uint32_t)(rank - fleet->ranks);
+}
+
+/* A member's answer to the question of that number (orders.probes); on the head it is in
+ * ranks[].probe. */
+void fleet_answer_probe(struct fleet *fleet, uint32_t number, const struct pack *answer);
+/* A member's figures; on the head they are in ranks[].report. */
+bool fleet_report(struct fleet *fleet, const struct pack *report);
+/* Head: have all reported that are not lost? */
+bool fleet_has_reports(const struct fleet *fleet);
+/* Head: lets the others go. Member: waits for that; false when the head is lost. */
+bool fleet_leave(struct fleet *fleet);
+
+#endif

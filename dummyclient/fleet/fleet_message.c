@@ -1,0 +1,160 @@
+#include "fleet/fleet_message.h"
+
+#include "core/clock.h"
+#include "results/transfer.h"
+
+struct pack *fleet_message(struct fleet *fleet, enum fleet_message kind)
+{
+    fleet->out.bytes = 0;
+    fleet->out.failed = false;
+    pack_u64(&fleet->out, (uint64_t)kind);
+    return &fleet->out;
+}
+
+bool fleet_send(struct fleet *fleet, uint32_t to)
+{
+    struct mesh *mesh = fleet->mesh;
+    return !fleet->out.failed && mesh->send(mesh->context, to, fleet->out.data, fleet->out.bytes);
+}
+
+bool fleet_receive(struct fleet *fleet, uint32_t *from, enum fleet_message *kind,
+                   struct unpack *body)
+{
+    struct mesh *mesh = fleet->mesh;
+    const uint8_t *data = NULL;
+    size_t bytes = 0;
+    if (mesh == NULL || !mesh->receive(mesh->context, from, &data, &bytes) ||
+        *from >= fleet->ranks_count) {
+        return false;
+    }
+    unpack_open(body, data, bytes);
+    *kind = (enum fleet_message)unpack_u32(body, FLEET_MESSAGES - 1);
+    fleet->ranks[*from].heard_ns = clock_now_ns();
+    return true;
+}
+
+void fleet_pack_hello(const struct fleet_hello *hello, struct pack *pack)
+{
+    pack_text(pack, hello->host);
+    pack_text(pack, hello->build);
+    pack_text(pack, hello->problem);
+    pack_u64(pack, hello->scenario);
+    pack_u64(pack, hello->data);
+    pack_u64(pack, hello->load);
+    pack_u64(pack, hello->workers);
+    pack_u64(pack, hello->connections);
+}
+
+bool fleet_unpack_hello(struct fleet_hello *hello, struct unpack *from)
+{
+    unpack_text(from, hello->host, sizeof(hello->host));
+    unpack_text(from, hello->build, sizeof(hello->build));
+    unpack_text(from, hello->problem, sizeof(hello->problem));
+    hello->scenario = unpack_u64(from);
+    hello->data = unpack_u64(from);
+    hello->load = unpack_u64(from);
+    hello->workers = unpack_u32(from, UINT32_MAX);
+    hello->connections = unpack_u32(from, UINT32_MAX);
+    return unpack_is_done(from);
+}
+
+/* Buckets as (count, the bucket's number less that of the one before), ended by a count of 0. */
+static void fleet__pack_view(const struct live_view *view, struct pack *pack)
+{
+    counters_pack(&view->counters, pack);
+    for (int i = 0; i < LIVE_LEVELS; i++) {
+        pack_u64(pack, view->levels[i]);
+    }
+    pack_u64(pack, view->setup_timeouts);
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
+        if (view->buckets[i] > 0) {
+            pack_u64(pack, view->buckets[i]);
+            pack_u64(pack, i - before);
+            before = i;
+        }
+    }
+    pack_u64(pack, 0);
+}
+
+static void fleet__unpack_view(struct live_view *view, struct unpack *from)
+{
+    counters_unpack_add(&view->counters, from);
+    for (int i = 0; i < LIVE_LEVELS; i++) {
+        view->levels[i] = unpack_u32(from, UINT32_MAX);
+    }
+    view->setup_timeouts = unpack_u64(from);
+    uint32_t bucket = 0;
+    uint64_t count;
+    while ((count = unpack_u64(from)) > 0) {
+        bucket += unpack_u32(from, LIVE_BUCKETS - 1);
+        if (bucket >= LIVE_BUCKETS) {
+            unpack_fail(from);
+            return;
+        }
+        view->buckets[bucket] = count;
+    }
+}
+
+void fleet_pack_status(const struct fleet_status *status, struct pack *pack)
+{
+    fleet__pack_view(&status->view, pack);
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        pack_u64(pack, status->barrier_waiting[i]);
+        pack_u64(pack, status->barrier_present[i]);
+        pack_u64(pack, status->barrier_seen[i]);
+    }
+    pack_u64(pack, status->stops);
+    pack_u64(pack, status->workers_running);
+    pack_u64(pack, status->failed);
+}
+
+bool fleet_unpack_status(struct fleet_status *status, struct unpack *from)
+{
+    *status = (struct fleet_status){.stops = 0};
+    fleet__unpack_view(&status->view, from);
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        status->barrier_waiting[i] = unpack_u32(from, UINT32_MAX);
+        status->barrier_present[i] = unpack_u32(from, UINT32_MAX);
+        status->barrier_seen[i] = unpack_u32(from, UINT32_MAX);
+    }
+    status->stops = unpack_u32(from, UINT32_MAX);
+    status->workers_running = unpack_u32(from, UINT32_MAX);
+    status->failed = unpack_bool(from);
+    return unpack_is_done(from);
+}
+
+static int64_t fleet__moment(int64_t time_ns, int64_t offset_ns)
+{
+    return time_ns == TIME_NEVER_NS ? TIME_NEVER_NS : time_ns + offset_ns;
+}
+
+void fleet_pack_orders(const struct fleet_orders *orders, int64_t offset_ns, struct pack *pack)
+{
+    pack_i64(pack, fleet__moment(orders->t0_ns, offset_ns));
+    pack_i64(pack, fleet__moment(orders->stop_ns, offset_ns));
+    pack_i64(pack, fleet__moment(orders->cut_ns, offset_ns));
+    pack_i64(pack, fleet__moment(orders->abort_ns, offset_ns));
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        pack_u64(pack, orders->barrier_opened[i]);
+    }
+    pack_u64(pack, orders->probes);
+}
+
+bool fleet_unpack_orders(struct fleet_orders *orders, int64_t offset_ns, struct unpack *from)
+{
+    struct fleet_orders read;
+    read.t0_ns = fleet__moment(unpack_i64(from), offset_ns);
+    read.stop_ns = fleet__moment(unpack_i64(from), offset_ns);
+    read.cut_ns = fleet__moment(unpack_i64(from), offset_ns);
+    read.abort_ns = fleet__moment(unpack_i64(from), offset_ns);
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        read.barrier_opened[i] = unpack_u32(from, UINT32_MAX);
+    }
+    read.probes = unpack_u32(from, UINT32_MAX);
+    if (!unpack_is_done(from)) {
+        return false;
+    }
+    *orders = read;
+    return true;
+}

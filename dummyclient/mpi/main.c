@@ -1,0 +1,18 @@
+/* dummyclient-mpi: dummyclient on many machines at once, by MPI. */
+#include "client.h"
+#include "mpi/mesh_mpi.h"
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    struct mesh mesh;
+    struct error error = {""};
+    if (!mesh_mpi_open(&mesh, &argc, &argv, &error)) {
+        fprintf(stderr, "dummyclient-mpi: %s\n", error.text);
+        return 1;
+    }
+    int code = client_main(argc, argv, &mesh);
+    mesh_mpi_close(&mesh);
+    return code;
+}
