@@ -21,8 +21,8 @@ export function wineEnv(prefix = WINE_PREFIX) {
 
 // Wine needs the page at 0x7ffe0000. Linux puts the heap of Debian's loader (no PIE, and without
 // Wine's preloader) anywhere in the 1 GiB above 0x7d000000: one start in some thousand finds the
-// page taken and fails ("failed to map the shared user data"). Where the system lets us, addresses are
-// not drawn by lot. Containers may forbid it.
+// page taken and fails ("failed to map the shared user data"). Where the system lets us, addresses
+// are not drawn by lot. Containers may forbid it.
 let steady;
 
 /** What stands before the command that starts Wine's programs: [], or a command. */

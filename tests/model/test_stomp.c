@@ -147,6 +147,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_freed_addresses_are_kept_from_others),
         cmocka_unit_test(test_a_completion_for_a_freed_session_crashes),
     };
+    setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
     clock_setup();
     if (argc > 1) {
         return child_main(argv[1]);
