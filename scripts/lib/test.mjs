@@ -20,9 +20,9 @@ Sets up what is missing, builds, and runs every test.
   --windows-only     build/windows alone (under Wine)
   --asan-only        build/asan alone: unit, port and model tests with ASan and UBSan
   --tsan-only        build/tsan alone: the same with TSan
-  --no-asan          without build/asan; --no-tsan, --no-checks likewise
-  --all              the long forms: more rounds, every suite under Wine too, TSan, and everything
-                     that scripts/check has
+  --no-asan          without build/asan; --no-tsan, --no-checks (scripts/check --quick) likewise
+  --all              the long forms: more rounds, every test under Wine too, and everything that
+                     scripts/check has
   --verbose          also print the output of tests that passed
   FILTER             only tests whose name matches this regular expression
 
@@ -47,19 +47,17 @@ const BUDGET_ALL_TIMES = 4;
 const TIME_S = 1680;
 const LONG_ROUNDS = 500;
 
-function argumentsRead(argv) {
-  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan'],
-    checks: false, all: false, verbose: false, filter: undefined, help: false };
+/** What a command line asks for. Exported for its test. */
+export function argumentsRead(argv) {
+  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan', 'tsan'],
+    checks: !ON_WINDOWS, all: false, verbose: false, filter: undefined, help: false };
   for (const argument of argv) {
     const only = /^--(linux|windows|asan|tsan)-only$/.exec(argument);
     const without = /^--no-(asan|tsan)$/.exec(argument);
     if (only) Object.assign(options, { suites: [only[1]], checks: false });
     else if (without) options.suites = options.suites.filter((name) => name !== without[1]);
     else if (argument === '--no-checks') options.checks = false;
-    else if (argument === '--all') {
-      Object.assign(options, { all: true, checks: !ON_WINDOWS });
-      if (!ON_WINDOWS) options.suites.push('tsan');
-    }
+    else if (argument === '--all') options.all = true;
     else if (argument === '--verbose') options.verbose = true;
     else if (argument === '--help' || argument === '-h') options.help = true;
     else if (argument.startsWith('-')) throw new Failure(`unknown option ${argument}`, 2);
@@ -102,7 +100,10 @@ async function suiteRun(name, folder, budget_s, options) {
   };
   const ctest = await new Program(command, first, { env, output: line, group: true })
     .wait(budget_s * 1000);
-  if (fs.existsSync(junit)) return junitRead(fs.readFileSync(junit, 'utf8'));
+  if (fs.existsSync(junit)) {
+    const tests = junitRead(fs.readFileSync(junit, 'utf8'));
+    if (tests.length || options.filter) return tests;
+  }
   const output = ctest.timedOut ? `over its budget of ${budget_s.toFixed(0)} s: it was ended`
     : ctest.failure(`ctest in ${folder} ended without its report`).message;
   return [{ name: 'the suite', status: 'fail', seconds: budget_s, message: output, output }];
@@ -194,6 +195,9 @@ async function main(argv) {
     if (wine) await wineEnd(WINE_PREFIX);
   }
 
+  if (options.filter && !rows.some((row) => row.programs)) {
+    throw new Failure(`no test has a name that matches ${options.filter}`, 2);
+  }
   if (options.checks) rows.push(await checksRow(options, { env, say }));
 
   console.log('\n== Summary ==');
