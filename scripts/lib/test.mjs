@@ -10,7 +10,7 @@ import { caseCounts, failureText, junitRead, skipReasons } from './counts.mjs';
 import { ON_WINDOWS, ROOT, WINE_PREFIX } from './paths.mjs';
 import { Failure, Program, commandRun } from './process.mjs';
 import { prepare } from './setup.mjs';
-import { wineEnd, wineEnv, winePrepare, wineSteadily } from './wine.mjs';
+import { wineEnd, wineEnv, winePrepare } from './wine.mjs';
 
 const USAGE = `usage: scripts/test [options] [FILTER]
 
@@ -88,7 +88,6 @@ async function suiteRun(name, folder, budget_s, options) {
   };
   console.log(`\n== ${suite.what} (at most ${budget_s.toFixed(0)} s) ==`);
   if (suite.wine) await winePrepare();
-  const [command, ...first] = [...(suite.wine ? wineSteadily() : []), 'ctest', ...args];
   let rest = '';
   const line = (text) => {
     // ctest writes a line in two halves: before the test, and after it.
@@ -98,7 +97,7 @@ async function suiteRun(name, folder, budget_s, options) {
       if (/Test +#\d+: /.test(whole)) console.log(whole.trimEnd());
     }
   };
-  const ctest = await new Program(command, first, { env, output: line, group: true })
+  const ctest = await new Program('ctest', args, { env, output: line, group: true })
     .wait(budget_s * 1000);
   if (fs.existsSync(junit)) {
     const tests = junitRead(fs.readFileSync(junit, 'utf8'));
@@ -135,12 +134,12 @@ function outputsPrint(suite, tests, verbose) {
 }
 
 /** What looks at the code, as one more row. */
-async function checksRow(options, { env, say }) {
+async function checksRow(options, { all_s, env, say }) {
   console.log('\n== Analysis, valgrind, fuzzing ==');
   const started = Date.now();
   const names = options.all ? ['cppcheck', 'tidy', 'valgrind', 'fuzz']
     : ['cppcheck', 'valgrind', 'fuzz'];
-  const checks = await checksRun({ names, quick: !options.all, env, say });
+  const checks = await checksRun({ names, quick: !options.all, all_s, env, say });
   for (const { name, complaints, seconds, budget_s } of checks) {
     console.log(`${name}: ${complaints.length ? 'FAILED' : 'ok'} (${seconds.toFixed(0)} s of ` +
       `${budget_s} s)`);
@@ -198,7 +197,10 @@ async function main(argv) {
   if (options.filter && !rows.some((row) => row.programs)) {
     throw new Failure(`no test has a name that matches ${options.filter}`, 2);
   }
-  if (options.checks) rows.push(await checksRow(options, { env, say }));
+  if (options.checks) {
+    const all_s = budgetOf(Infinity, started, options);
+    rows.push(await checksRow(options, { all_s, env, say }));
+  }
 
   console.log('\n== Summary ==');
   for (const { text, why } of skipsJudge(skipped)) {

@@ -26,7 +26,7 @@ export function wineEnv(prefix = WINE_PREFIX) {
 let steady;
 
 /** What stands before the command that starts Wine's programs: [], or a command. */
-export function wineSteadily() {
+function wineSteadily() {
   steady ??= spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
   return steady ? ['setarch', '-R'] : [];
 }
@@ -49,7 +49,8 @@ export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
   wineUse(prefix);
   const env = wineEnv(prefix);
   const server = await run('wineserver', [`-p${SERVER_STAYS_S}`], { env, time_ms: 60000 });
-  // It is new: its services start with the first program, which shall not be one under test.
+  // It is new: its services start with the first program, keep that one's output open and live on
+  // (see wine.sh). That shall not be a program under test.
   if (server.code === 0) {
     const { command, args } = wineCall('cmd', prefix);
     await run(command, [...args, '/c', 'exit'], { env, time_ms: 180000 });
