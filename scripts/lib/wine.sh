@@ -1,6 +1,6 @@
 #!/bin/sh
-# wine.sh PROGRAM.exe ARGUMENTS...: a Windows program under Wine, for ctest. Its output is passed on,
-# and ends with the program.
+# wine.sh PROGRAM.exe ARGUMENTS...: a Windows program under Wine, for ctest. Its output is passed
+# on, and ends with the program.
 #
 # Without this it may not: Wine's services are started by the first program, its desktop
 # (explorer.exe) by the first one with a window. They inherit that program's output and outlive it,
