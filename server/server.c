@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/host.h"
 #include "core/must.h"
+#include "session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,11 +58,13 @@ bool server_options_check(const struct server_options *options, struct error *er
                   FRAME_BYTES_MAX_DEFAULT, options->frame_bytes_max);
         return false;
     }
-    if (options->send_queue_bytes_max < options->frame_bytes_max) {
+    uint64_t asked_bytes =
+        (uint64_t)SESSION_RECEIVE_BYTES_MAX + (options->raw ? 0 : options->frame_bytes_max);
+    if (options->send_queue_bytes_max < asked_bytes) {
         error_set(error,
-                  "--send-queue must hold at least one frame of --max-frame (%" PRIu32
-                  " bytes), not %" PRIu64 " bytes",
-                  options->frame_bytes_max, options->send_queue_bytes_max);
+                  "--send-queue must hold the replies to one receive: %" PRIu64
+                  " bytes (64 KiB and a frame of --max-frame) or more, not %" PRIu64,
+                  asked_bytes, options->send_queue_bytes_max);
         return false;
     }
     if (options->threads > SERVER_THREADS_MAX) {
@@ -129,6 +132,7 @@ static void server__make_rules(struct server *server)
         rules->framing.frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
     }
     rules->send_queue_bytes_max = server->options.send_queue_bytes_max;
+    rules->receive_bytes_max = SESSION_RECEIVE_BYTES_MAX;
     rules->idle_timeout_ns = server->options.idle_timeout_ns;
     rules->connections = &server->connections;
 }

@@ -111,12 +111,35 @@ void session_fail(struct session *session, enum error_kind reason)
     shard_touch(session->shard, session);
 }
 
+/* How full the output may be when more requests are taken: half, and not more than leaves room for
+ * what one receive asks for. A peer that only sends faster than it reads is slowed down, not
+ * closed, however small the queue is. */
+static uint64_t session__receive_below_bytes(const struct session_rules *rules)
+{
+    uint64_t asked_bytes = rules->receive_bytes_max;
+    uint64_t half_bytes = rules->send_queue_bytes_max / 2;
+    if (rules->framing.type != FRAMING_RAW) {
+        asked_bytes += rules->framing.frame_bytes_max; /* one whose beginning came before */
+    }
+    if (rules->send_queue_bytes_max < asked_bytes) {
+        return 0;
+    }
+    uint64_t left_bytes = rules->send_queue_bytes_max - asked_bytes;
+    return left_bytes < half_bytes ? left_bytes : half_bytes;
+}
+
 bool session_can_receive(const struct session *session)
 {
     /* A peer that leaves its replies unread is not asked for more: its own window then stops it.
      * Only what others send it (broadcasts) can fill the queue beyond. */
-    return !session->read_ended && !session->abort && !session->close_started &&
-           session->output.queued_bytes <= session->shard->rules->send_queue_bytes_max / 2;
+    if (session->read_ended || session->abort || session->close_started) {
+        return false;
+    }
+    uint64_t waiting_bytes = session->output.queued_bytes;
+    if (session->staged_count > 0) {
+        waiting_bytes += session->shard->stage_bytes; /* its own, on their way to it */
+    }
+    return waiting_bytes <= session__receive_below_bytes(session->shard->rules);
 }
 
 enum session_want session_next(struct session *session)

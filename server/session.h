@@ -39,6 +39,8 @@
 struct shard;
 
 enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
+/* No model hands more than so many bytes to one session_receive(). */
+enum { SESSION_RECEIVE_BYTES_MAX = 65536 };
 #define SESSION_LINGER_NS (INT64_C(5) * 1000000000)
 #define SESSION_NO_ROOM   UINT64_C(0)
 

@@ -305,7 +305,8 @@ static void shard__take_mail(struct shard *shard)
 
 void shard_receive_mail(struct shard *shard)
 {
-    if (shard->mail_taken_next == shard->mail_taken_count) {
+    bool left_over = shard->mail_taken_next < shard->mail_taken_count;
+    if (!left_over) {
         if (!atomic_load_explicit(&shard->mail_waiting, memory_order_relaxed)) {
             return;
         }
@@ -329,7 +330,9 @@ void shard_receive_mail(struct shard *shard)
         }
         left_bytes -= bytes;
     }
-    if (shard->mail_taken_next < shard->mail_taken_count) {
+    /* Mail that was posted behind what was left over woke this very turn: nobody will again. */
+    if (shard->mail_taken_next < shard->mail_taken_count ||
+        (left_over && atomic_load(&shard->mail_waiting))) {
         shard->wake(shard);
     }
 }

@@ -29,6 +29,7 @@ struct session_rules {
     const struct handler *handler;
     struct framing framing;
     uint64_t send_queue_bytes_max;
+    uint32_t receive_bytes_max;   /* the most that is handed to one session_receive() */
     int64_t idle_timeout_ns;      /* 0: none */
     struct net_address listening; /* known once the model listens */
     atomic_uint *connections;     /* open sessions of the whole server */

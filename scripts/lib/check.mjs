@@ -22,12 +22,11 @@ const USAGE = `usage: scripts/check [--quick] [tidy] [cppcheck] [valgrind] [fuzz
 
 Accepted findings, with reasons: tests/analysis.txt. exit: 0 clean; 1 not; 2 bad usage`;
 
-const TIDY_TIME_MS = 1200000;
 // Under valgrind these take minutes; they run when no --quick is given.
 const SLOW = new Set(['test_conn', 'test_series', 'test_session_port', 'test_reassembly',
   'test_scenario_syntax', 'test_pacing']);
 // Ports and models do I/O that valgrind 3.19 does not know (io_uring); the sanitizers see them.
-const NOT_UNIT = new Set(['test_cport', 'test_model']);
+const NOT_UNIT = new Set(['test_cport', 'test_model', 'test_embed', 'test_stomp']);
 
 /** [{ check, file, reason, met }] of tests/analysis.txt. */
 export function exceptionsRead(text) {
@@ -62,7 +61,7 @@ function sources() {
     ['shared', 'server', 'dummyclient'].some((part) => file.startsWith(path.join(ROOT, part))));
 }
 
-async function tidyRun({ env, exceptions, say }) {
+async function tidyRun({ env, exceptions, say, left_ms }) {
   await build('linux-clang', { env, say });
   const files = sources();
   const workers = Math.max(1, Math.min(4, os.cpus().length));
@@ -71,7 +70,7 @@ async function tidyRun({ env, exceptions, say }) {
     while (files.length) {
       const some = files.splice(0, 4);
       const tidy = await run('clang-tidy', ['-p', path.join(BUILD, 'linux-clang'), '--quiet',
-        ...some], { cwd: ROOT, time_ms: TIDY_TIME_MS });
+        ...some], { cwd: ROOT, time_ms: left_ms() });
       if (tidy.error) throw tidy.failure('could not be run');
       output += tidy.stdout;
     }
@@ -79,17 +78,17 @@ async function tidyRun({ env, exceptions, say }) {
   return findingsLeft(output, exceptions);
 }
 
-async function cppcheckRun({ exceptions }) {
+async function cppcheckRun({ exceptions, left_ms }) {
   const cppcheck = await run('cppcheck', ['-q', '-j2', '--std=c11', '--inline-suppr',
     '--enable=warning,performance,portability', '--suppress=missingIncludeSystem', '-Ishared',
     '-Iserver', '-Idummyclient', '-D_GNU_SOURCE', '--template={file}:{line}:{column}: ' +
     '{severity}: {message} [{id}]', 'shared', 'server', 'dummyclient', 'tests'],
-  { cwd: ROOT, time_ms: 600000 });
+  { cwd: ROOT, time_ms: left_ms() });
   if (cppcheck.code !== 0) throw cppcheck.failure('failed');
   return findingsLeft(cppcheck.stderr, exceptions);
 }
 
-async function valgrindRun({ env, quick, say }) {
+async function valgrindRun({ env, quick, say, left_ms }) {
   const folder = await build('linux', { env, say });
   const programs = fs.readdirSync(path.join(folder, 'tests')).filter((name) =>
     /^test_\w+$/.test(name) && !NOT_UNIT.has(name) && !(quick && SLOW.has(name)));
@@ -100,46 +99,63 @@ async function valgrindRun({ env, quick, say }) {
       const name = programs.shift();
       const valgrind = await run('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full',
         '--errors-for-leak-kinds=definite,possible', path.join(folder, 'tests', name)],
-      { cwd: path.join(folder, 'tests'), time_ms: quick ? 120000 : 900000 });
+      { cwd: path.join(folder, 'tests'), time_ms: left_ms() });
       if (valgrind.code !== 0) complaints.push(valgrind.failure(name).message);
     }
   }));
   return complaints;
 }
 
-async function fuzzRun({ quick }) {
+async function fuzzRun({ quick, left_ms }) {
   const fuzz = await run(process.execPath, [path.join(SCRIPTS, 'lib', 'fuzz.mjs'), '--seconds',
-    quick ? '3' : '20'], { time_ms: 900000 });
+    quick ? '3' : '20'], { time_ms: left_ms() });
   return fuzz.code === 0 ? [] : [(fuzz.stdout + fuzz.stderr).trimEnd()];
 }
 
-async function sanitizersRun() {
+async function sanitizersRun({ left_ms }) {
   const complaints = [];
   for (const suite of ['--asan-only', '--tsan-only']) {
     const suiteRun = await run(process.execPath, [path.join(SCRIPTS, 'lib', 'test.mjs'), suite],
-      { time_ms: 1800000 });
+      { time_ms: left_ms() });
     if (suiteRun.code !== 0) complaints.push((suiteRun.stdout + suiteRun.stderr).slice(-6000));
   }
   return complaints;
 }
 
-const CHECKS = { cppcheck: cppcheckRun, tidy: tidyRun, valgrind: valgrindRun, fuzz: fuzzRun,
-  sanitizers: sanitizersRun };
+// Each with its budget of seconds, with --quick and without: it is ended then, and has failed.
+const CHECKS = {
+  cppcheck: { play: cppcheckRun, quick_s: 90, long_s: 300 },
+  tidy: { play: tidyRun, quick_s: 900, long_s: 900 },
+  valgrind: { play: valgrindRun, quick_s: 180, long_s: 1800 },
+  fuzz: { play: fuzzRun, quick_s: 120, long_s: 600 },
+  sanitizers: { play: sanitizersRun, quick_s: 1800, long_s: 1800 },
+};
 const QUICK = ['cppcheck', 'valgrind', 'fuzz'];
 
-/** Runs checks. Returns [{ name, complaints, seconds }]. */
-export async function checksRun({ names, quick = false, env, say = () => {} }) {
+/** Runs checks, for all_s seconds at most. Returns [{ name, complaints, seconds, budget_s }]. */
+export async function checksRun({ names, quick = false, all_s = Infinity, env,
+  say = () => {} }) {
+  const end = Date.now() + all_s * 1000;
   const exceptions = exceptionsRead(fs.readFileSync(path.join(ROOT, 'tests', 'analysis.txt'),
     'utf8'));
   const rows = [];
   for (const name of names) {
     const started = Date.now();
-    const complaints = await CHECKS[name]({ quick, env, say, exceptions });
-    rows.push({ name, complaints, seconds: (Date.now() - started) / 1000 });
+    const own_s = quick ? CHECKS[name].quick_s : CHECKS[name].long_s;
+    const budget_s = Math.ceil(Math.max(1, Math.min(own_s, (end - started) / 1000)));
+    const left_ms = () => Math.max(1, budget_s * 1000 - (Date.now() - started));
+    let complaints;
+    try {
+      complaints = await CHECKS[name].play({ quick, env, say, exceptions, left_ms });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      complaints = [error.message];
+    }
+    rows.push({ name, complaints, budget_s, seconds: (Date.now() - started) / 1000 });
   }
   if (names.includes('tidy') && names.includes('cppcheck')) {
     const stale = exceptions.filter((one) => !one.met);
-    rows.push({ name: 'exceptions', seconds: 0, complaints: stale.map((one) =>
+    rows.push({ name: 'exceptions', seconds: 0, budget_s: 0, complaints: stale.map((one) =>
       `tests/analysis.txt: nothing is found any more: ${one.check} ${one.file}`) });
   }
   return rows;

@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { ON_WINDOWS, programsFolder } from './paths.mjs';
 import { Failure, Program, sleep } from './process.mjs';
-import { wineEnv, wineUse } from './wine.mjs';
+import { wineCall, wineUse } from './wine.mjs';
 
 const READY_TIME_MS = 30000;
 
@@ -18,7 +18,7 @@ export function programCall(name, windows) {
     return { command: fs.existsSync(built) ? built : file, args: [], env: {} };
   }
   wineUse();
-  return { command: 'wine', args: [file], env: wineEnv() };
+  return wineCall(file);
 }
 
 /** A port that nobody listens on at this moment. */

@@ -8,9 +8,9 @@ import { build } from './build.mjs';
 import { checksRun } from './check.mjs';
 import { caseCounts, failureText, junitRead, skipReasons } from './counts.mjs';
 import { ON_WINDOWS, ROOT, WINE_PREFIX } from './paths.mjs';
-import { Failure, commandRun, run } from './process.mjs';
+import { Failure, Program, commandRun } from './process.mjs';
 import { prepare } from './setup.mjs';
-import { wineEnd, wineEnv } from './wine.mjs';
+import { wineEnd, wineEnv, winePrepare } from './wine.mjs';
 
 const USAGE = `usage: scripts/test [options] [FILTER]
 
@@ -20,16 +20,15 @@ Sets up what is missing, builds, and runs every test.
   --windows-only     build/windows alone (under Wine)
   --asan-only        build/asan alone: unit, port and model tests with ASan and UBSan
   --tsan-only        build/tsan alone: the same with TSan
-  --no-asan          without build/asan; --no-tsan, --no-checks likewise
-  --all              the long forms: more rounds, every suite under Wine too, TSan, and everything
-                     that scripts/check has
+  --no-asan          without build/asan; --no-tsan, --no-checks (scripts/check --quick) likewise
+  --all              the long forms: more rounds, every test under Wine too, and everything that
+                     scripts/check has
   --verbose          also print the output of tests that passed
   FILTER             only tests whose name matches this regular expression
 
 The last line is "N passed, N failed, N skipped". exit: 0 all passed; 1 not; 2 bad usage`;
 
-// Seconds that a suite may take; it is ended then, and has failed. Together they stay inside the
-// time of continuous integration (.ci/run). --all has four times as much.
+// Seconds that a suite may take; it is ended then, and has failed. --all has four times as much.
 const SUITES = {
   linux: { what: 'Linux', budget_s: 900 },
   // Wine passes every socket call through one process: what takes long there and is about our own
@@ -39,25 +38,28 @@ const SUITES = {
       'hostile_peers|hostile_servers|interruption|live|omission|openmetrics|record|regress|soak|' +
       'validity)',
     budget_s: 900 },
-  asan: { what: 'Linux with ASan and UBSan', without: '^(e2e_|tidy|scripts_)', budget_s: 480 },
+  // What measures memory by its limits and sizes is left out: the sanitizer has its own.
+  asan: { what: 'Linux with ASan and UBSan', long: '^e2e_', budget_s: 480,
+    without: '^(tidy|scripts_|e2e_(capacity|exhaustion|interruption|regress|soak|stress))' },
   tsan: { what: 'Linux with TSan', without: '^(e2e_|tidy|scripts_|fuzz_)', budget_s: 180 },
 };
 const BUDGET_ALL_TIMES = 4;
+// And all of them, set-up and builds included, without --all: less than the half hour that
+// continuous integration has, so that the summary is always printed.
+const TIME_S = 1680;
 const LONG_ROUNDS = 500;
 
-function argumentsRead(argv) {
-  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan'],
-    checks: false, all: false, verbose: false, filter: undefined, help: false };
+/** What a command line asks for. Exported for its test. */
+export function argumentsRead(argv) {
+  const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan', 'tsan'],
+    checks: !ON_WINDOWS, all: false, verbose: false, filter: undefined, help: false };
   for (const argument of argv) {
     const only = /^--(linux|windows|asan|tsan)-only$/.exec(argument);
     const without = /^--no-(asan|tsan)$/.exec(argument);
     if (only) Object.assign(options, { suites: [only[1]], checks: false });
     else if (without) options.suites = options.suites.filter((name) => name !== without[1]);
     else if (argument === '--no-checks') options.checks = false;
-    else if (argument === '--all') {
-      Object.assign(options, { all: true, checks: !ON_WINDOWS });
-      if (!ON_WINDOWS) options.suites.push('tsan');
-    }
+    else if (argument === '--all') options.all = true;
     else if (argument === '--verbose') options.verbose = true;
     else if (argument === '--help' || argument === '-h') options.help = true;
     else if (argument.startsWith('-')) throw new Failure(`unknown option ${argument}`, 2);
@@ -66,8 +68,8 @@ function argumentsRead(argv) {
   return options;
 }
 
-/** Runs ctest in a build tree. Returns its tests. */
-async function suiteRun(name, folder, options) {
+/** Runs ctest in a build tree for budget_s seconds at most. Returns its tests. */
+async function suiteRun(name, folder, budget_s, options) {
   const suite = SUITES[name];
   const junit = path.join(folder, 'tests.xml');
   fs.rmSync(junit, { force: true });
@@ -76,8 +78,6 @@ async function suiteRun(name, folder, options) {
     '--parallel', String(jobs), '--no-tests=error', '--test-output-size-passed', '200000',
     '--test-output-size-failed', '400000'];
   if (ON_WINDOWS) args.push('-C', 'RelWithDebInfo');
-  // A machine that stood still for a moment is no defect: a failed program gets a second try.
-  args.push('--repeat', 'until-pass:2');
   const without = [suite.without, options.all ? undefined : suite.long].filter(Boolean).join('|');
   if (without) args.push('--exclude-regex', without);
   if (options.filter) args.push('--tests-regex', options.filter);
@@ -88,7 +88,8 @@ async function suiteRun(name, folder, options) {
     ...(options.all ? { DUMMYLOAD_TEST_ROUNDS: String(LONG_ROUNDS) } : {}),
     ...(suite.wine ? wineEnv() : {}),
   };
-  console.log(`\n== ${suite.what} ==`);
+  console.log(`\n== ${suite.what} (at most ${budget_s.toFixed(0)} s) ==`);
+  if (suite.wine) await winePrepare();
   let rest = '';
   const line = (text) => {
     // ctest writes a line in two halves: before the test, and after it.
@@ -98,10 +99,30 @@ async function suiteRun(name, folder, options) {
       if (/Test +#\d+: /.test(whole)) console.log(whole.trimEnd());
     }
   };
-  const budget_s = suite.budget_s * (options.all ? BUDGET_ALL_TIMES : 1);
-  const ctest = await run('ctest', args, { env, output: line, time_ms: budget_s * 1000 });
-  if (!fs.existsSync(junit)) throw ctest.failure(`ctest in ${folder} ended without its report`);
-  return junitRead(fs.readFileSync(junit, 'utf8'));
+  const ctest = await new Program('ctest', args, { env, output: line, group: true })
+    .wait(budget_s * 1000);
+  if (fs.existsSync(junit)) {
+    const tests = junitRead(fs.readFileSync(junit, 'utf8'));
+    if (tests.length || options.filter) return tests;
+  }
+  const output = ctest.timedOut ? `over its budget of ${budget_s.toFixed(0)} s: it was ended`
+    : ctest.failure(`ctest in ${folder} ended without its report`).message;
+  return [{ name: 'the suite', status: 'fail', seconds: budget_s, message: output, output }];
+}
+
+/** Runs a suite and prints what failed. Returns its row of the summary. */
+async function suitePlay(name, folder, { budget_s, options, skipped }) {
+  const started = Date.now();
+  const tests = await suiteRun(name, folder, budget_s, options);
+  outputsPrint(name, tests, options.verbose);
+  const row = { what: SUITES[name].what, programs: tests.length, passed: 0, failed: 0,
+    skipped: 0, seconds: (Date.now() - started) / 1000, budget_s };
+  for (const test of tests) {
+    const counts = caseCounts(test);
+    for (const key of ['passed', 'failed', 'skipped']) row[key] += counts[key];
+    skipped.push(...skipReasons(test).map((reason) => `${row.what}: ${reason}`));
+  }
+  return row;
 }
 
 function outputsPrint(suite, tests, verbose) {
@@ -115,19 +136,21 @@ function outputsPrint(suite, tests, verbose) {
 }
 
 /** What looks at the code, as one more row. */
-async function checksRow(options, { env, say }) {
+async function checksRow(options, { all_s, env, say }) {
   console.log('\n== Analysis, valgrind, fuzzing ==');
   const started = Date.now();
   const names = options.all ? ['cppcheck', 'tidy', 'valgrind', 'fuzz']
     : ['cppcheck', 'valgrind', 'fuzz'];
-  const checks = await checksRun({ names, quick: !options.all, env, say });
-  for (const { name, complaints, seconds } of checks) {
-    console.log(`${name}: ${complaints.length ? 'FAILED' : 'ok'} (${seconds.toFixed(0)} s)`);
+  const checks = await checksRun({ names, quick: !options.all, all_s, env, say });
+  for (const { name, complaints, seconds, budget_s } of checks) {
+    console.log(`${name}: ${complaints.length ? 'FAILED' : 'ok'} (${seconds.toFixed(0)} s of ` +
+      `${budget_s} s)`);
     for (const complaint of complaints) console.log(complaint);
   }
   const failed = checks.filter((check) => check.complaints.length).length;
   return { what: 'Analysis, valgrind, fuzzing', programs: checks.length, failed, skipped: 0,
-    passed: checks.length - failed, seconds: (Date.now() - started) / 1000 };
+    passed: checks.length - failed, seconds: (Date.now() - started) / 1000,
+    budget_s: checks.reduce((sum, check) => sum + check.budget_s, 0) };
 }
 
 /** Each skip with the reason for which it is right; undefined where tests/skips.txt has none. */
@@ -141,6 +164,12 @@ export function skipsJudge(skipped,
     });
   return skipped.map((text) => ({ text, why: rules.find(({ pattern }) =>
     pattern.test(text))?.why }));
+}
+
+/** A budget, or what is left of the time of the whole. */
+function budgetOf(budget_s, started, options) {
+  if (options.all) return budget_s * BUDGET_ALL_TIMES;
+  return Math.max(1, Math.min(budget_s, TIME_S - (Date.now() - started) / 1000));
 }
 
 async function main(argv) {
@@ -160,32 +189,31 @@ async function main(argv) {
   const skipped = [];
   try {
     for (const name of options.suites) {
-      const tests = await suiteRun(name, folders[name], options);
-      outputsPrint(name, tests, options.verbose);
-      const row = { what: SUITES[name].what, programs: tests.length, passed: 0, failed: 0,
-        skipped: 0, seconds: tests.reduce((total, test) => total + test.seconds, 0) };
-      for (const test of tests) {
-        const counts = caseCounts(test);
-        for (const key of ['passed', 'failed', 'skipped']) row[key] += counts[key];
-        skipped.push(...skipReasons(test).map((reason) => `${row.what}: ${reason}`));
-      }
-      rows.push(row);
+      const budget_s = budgetOf(SUITES[name].budget_s, started, options);
+      rows.push(await suitePlay(name, folders[name], { budget_s, options, skipped }));
     }
   } finally {
     if (wine) await wineEnd(WINE_PREFIX);
   }
 
-  if (options.checks) rows.push(await checksRow(options, { env, say }));
+  if (options.filter && !rows.some((row) => row.programs)) {
+    throw new Failure(`no test has a name that matches ${options.filter}`, 2);
+  }
+  if (options.checks) {
+    const all_s = budgetOf(Infinity, started, options);
+    rows.push(await checksRow(options, { all_s, env, say }));
+  }
 
   console.log('\n== Summary ==');
   for (const { text, why } of skipsJudge(skipped)) {
     console.log(`skipped: ${text} (${why ?? 'NOT LISTED in tests/skips.txt: this is a failure'})`);
     if (!why) rows[0].failed += 1;
   }
-  for (const { what, programs, passed, failed, skipped: left, seconds } of rows) {
+  for (const { what, programs, passed, failed, skipped: left, seconds, budget_s } of rows) {
     console.log(`${what.padEnd(28)} ${String(programs).padStart(4)} programs ` +
       `${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ` +
-      `${String(left).padStart(4)} skipped ${seconds.toFixed(1).padStart(7)} s`);
+      `${String(left).padStart(4)} skipped ${seconds.toFixed(0).padStart(5)} of ` +
+      `${budget_s.toFixed(0)} s`);
   }
   const total = (key) => rows.reduce((all, row) => all + row[key], 0);
   console.log(`took ${((Date.now() - started) / 1000).toFixed(0)} s`);

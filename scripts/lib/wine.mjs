@@ -1,5 +1,6 @@
 // Wine with a prefix of this project's own, so that nothing of the user's is touched.
 
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { WINE_PREFIX } from './paths.mjs';
@@ -18,11 +19,42 @@ export function wineEnv(prefix = WINE_PREFIX) {
   };
 }
 
-/** Creates the prefix where it is missing (seconds, once), and says that this process uses it. */
+// Wine needs the page at 0x7ffe0000. Linux puts the heap of Debian's loader (no PIE, and without
+// Wine's preloader) anywhere in the 1 GiB above 0x7d000000: one start in some thousand finds the
+// page taken and fails ("failed to map the shared user data"). Where the system lets us, addresses
+// are not drawn by lot. Containers may forbid it.
+let steady;
+
+/** What stands before the command that starts Wine's programs: [], or a command. */
+function wineSteadily() {
+  steady ??= spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
+  return steady ? ['setarch', '-R'] : [];
+}
+
+/** How to call a Windows program: { command, args, env } before its own arguments. */
+export function wineCall(file, prefix = WINE_PREFIX) {
+  const [command, ...args] = [...wineSteadily(), 'wine', file];
+  return { command, args, env: wineEnv(prefix) };
+}
+
+// How long Wine's server process outlives the last program of the prefix. Debian's ends with it:
+// of two programs that then start at once, or while it ends, one may fail or hang.
+const SERVER_STAYS_S = 60;
+
+/** Creates the prefix where it is missing (seconds, once), starts its server process, and says that
+ *  this process uses it. */
 export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
   const stamp = path.join(prefix, '.complete');
   if (!fs.existsSync(stamp)) await prefixMake(prefix, stamp, say);
   wineUse(prefix);
+  const env = wineEnv(prefix);
+  const server = await run('wineserver', [`-p${SERVER_STAYS_S}`], { env, time_ms: 60000 });
+  // It is new: its services start with the first program, keep that one's output open and live on
+  // (see wine.sh). That shall not be a program under test.
+  if (server.code === 0) {
+    const { command, args } = wineCall('cmd', prefix);
+    await run(command, [...args, '/c', 'exit'], { env, time_ms: 180000 });
+  }
 }
 
 async function prefixMake(prefix, stamp, say) {
@@ -31,7 +63,8 @@ async function prefixMake(prefix, stamp, say) {
   fs.rmSync(prefix, { recursive: true, force: true });
   fs.mkdirSync(path.dirname(prefix), { recursive: true });
   const env = wineEnv(prefix);
-  const made = await run('wine', ['wineboot', '--init'], { env, time_ms: 180000 });
+  const { command, args } = wineCall('wineboot', prefix);
+  const made = await run(command, [...args, '--init'], { env, time_ms: 180000 });
   await run('wineserver', ['-w'], { env, time_ms: 60000 });
   if (!fs.existsSync(path.join(prefix, 'system.reg'))) throw made.failure('no prefix was made');
   fs.writeFileSync(stamp, '');

@@ -59,6 +59,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: test_cport iocp|uring|epoll|fake [busy]\n");
         return EXIT_USAGE;
     }
+    setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
     clock_setup();
     if (!net_setup(&error)) {
         fprintf(stderr, "%s\n", error.text);

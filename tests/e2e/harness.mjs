@@ -11,7 +11,7 @@ import { ROOT } from '../../scripts/lib/paths.mjs';
 import { Program } from '../../scripts/lib/process.mjs';
 import { reconcile } from '../../scripts/lib/reconcile.mjs';
 import { freePort, programPath, serverStart } from '../../scripts/lib/server.mjs';
-import { wineEnv, winePrepare } from '../../scripts/lib/wine.mjs';
+import { wineCall, winePrepare } from '../../scripts/lib/wine.mjs';
 
 export { freePort, ROOT };
 export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);
@@ -28,8 +28,7 @@ if (UNDER_WINE) await winePrepare();
 export function programCall(name) {
   const file = path.join(FOLDER, WINDOWS ? `${name}.exe` : name);
   assert.ok(fs.existsSync(file), `${file} is not built`);
-  return UNDER_WINE ? { command: 'wine', args: [file], env: wineEnv() }
-    : { command: file, args: [], env: {} };
+  return UNDER_WINE ? wineCall(file) : { command: file, args: [], env: {} };
 }
 
 export function scenarioFile(name) {

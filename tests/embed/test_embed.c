@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uint8_t guess(plain_socket player, uint8_t number)
@@ -77,6 +78,7 @@ int main(void)
         cmocka_unit_test(test_a_handler_of_another_program_serves_on_every_model),
     };
     struct error error;
+    setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
     clock_setup();
     if (!net_setup(&error)) {
         return 1;

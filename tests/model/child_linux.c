@@ -19,7 +19,14 @@ enum child_end child_run(const char *argument)
     if (WIFSIGNALED(status)) {
         return WTERMSIG(status) == SIGSEGV ? CHILD_ACCESS_VIOLATION : CHILD_ENDED_OTHERWISE;
     }
-    return WEXITSTATUS(status) == 0 ? CHILD_EXITED : CHILD_ENDED_OTHERWISE;
+    switch (WEXITSTATUS(status)) {
+    case 0:
+        return CHILD_EXITED;
+    case CHILD_UNHARMED_CODE:
+        return CHILD_UNHARMED;
+    default:
+        return CHILD_ENDED_OTHERWISE;
+    }
 }
 
 void child_setup(void)

@@ -19,10 +19,17 @@ enum child_end child_run(const char *argument)
     GetExitCodeProcess(child.hProcess, &code);
     CloseHandle(child.hThread);
     CloseHandle(child.hProcess);
-    if (code == STATUS_ACCESS_VIOLATION) {
+    switch (code) {
+    case 0:
+        return CHILD_EXITED;
+    case CHILD_UNHARMED_CODE:
+        return CHILD_UNHARMED;
+    case STATUS_ACCESS_VIOLATION:
         return CHILD_ACCESS_VIOLATION;
+    default:
+        printf("the child has ended with %#lx\n", code);
+        return CHILD_ENDED_OTHERWISE;
     }
-    return code == 0 ? CHILD_EXITED : CHILD_ENDED_OTHERWISE;
 }
 
 /* Ends the process with the exception's code. */

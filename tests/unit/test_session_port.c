@@ -330,7 +330,8 @@ static void test_random_schedules_never_break_the_books(void **state)
                                                      &handler_sink};
     uint64_t base = unit_seed();
     uint64_t errors[ERROR_KINDS] = {0};
-    for (uint64_t round = 0; round < 400; round++) {
+    const uint64_t rounds = unit_rounds(400);
+    for (uint64_t round = 0; round < rounds; round++) {
         uint64_t seed = prng_mix(base, round);
         int stop_step = round % 3 == 0 ? (int)prng_range(seed, 9, 0, 0, 400) : -1;
         play_random(seed, handlers[round % 4], stop_step);

@@ -2,10 +2,10 @@
  * every pass ends once, nothing is sent on a closed connection, times are in order, and what an
  * honest server echoes late, in order, is never taken for a wrong answer.
  *
- * The last seed is printed; give it as the argument to play one run again, or a first
- * seed and a number of runs to play more. */
+ * Seeds are printed, see unit.h. */
 #define BENCH_NAME "test_vm_random"
 #include "core/prng.h"
+#include "unit.h"
 #include "vm_harness.h"
 
 #include <inttypes.h>
@@ -327,15 +327,13 @@ static uint32_t play(uint64_t seed)
     return world.ok_count;
 }
 
-static uint64_t first_seed = 20261121;
-static uint64_t runs_count = RUNS_COUNT;
 static uint64_t last_seed;
 
-/* Runs after a failure, too: then this is the seed to give. */
+/* Runs after a failure, too: with this seed it is the first run. */
 static int print_seed(void **state)
 {
     (void)state;
-    print_message("last seed: %" PRIu64 "\n", last_seed);
+    print_message("the last run was DUMMYLOAD_TEST_SEED=%" PRIu64 "\n", last_seed);
     return 0;
 }
 
@@ -343,6 +341,8 @@ static void test_whatever_happens_every_request_ends_once(void **state)
 {
     (void)state;
     uint64_t ok_count = 0;
+    uint64_t first_seed = unit_seed();
+    const uint64_t runs_count = unit_rounds(RUNS_COUNT);
     for (uint64_t i = 0; i < runs_count; i++) {
         last_seed = first_seed + i;
         ok_count += play(first_seed + i);
@@ -350,12 +350,8 @@ static void test_whatever_happens_every_request_ends_once(void **state)
     assert_true(ok_count > 5 * runs_count); /* the runs do something */
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1) {
-        first_seed = strtoull(argv[1], NULL, 10);
-        runs_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_whatever_happens_every_request_ends_once, print_seed),
     };

@@ -24,6 +24,13 @@ uint64_t unit_seed(void)
     return seed;
 }
 
+uint64_t unit_rounds(uint64_t usual)
+{
+    const char *text = getenv("DUMMYLOAD_TEST_ROUNDS");
+    uint64_t asked = text ? strtoull(text, NULL, 10) : 0;
+    return asked > usual ? asked : usual;
+}
+
 int unit_folder_count(const char *path, const char *prefix)
 {
     DIR *folder = opendir(path);

@@ -36,6 +36,9 @@ size_t unit_heap_bytes(void);
 /* The seed of a randomised test: DUMMYLOAD_TEST_SEED, or a new one; printed, so that a failure can
  * be repeated. */
 uint64_t unit_seed(void);
+/* How many rounds of a randomised test to play: the usual number, or more where the environment
+ * asks for more (DUMMYLOAD_TEST_ROUNDS). */
+uint64_t unit_rounds(uint64_t usual);
 
 /* A new folder for files of the test, below the working folder; remove it empty. */
 enum { UNIT_PATH_BYTES_MAX = 512 };

@@ -9,7 +9,7 @@ import { buildFolder, programsFolder } from '../paths.mjs';
 import { Failure, Program, sleep } from '../process.mjs';
 import { resultRead } from '../result.mjs';
 import { freePort, programCall, programPath } from '../server.mjs';
-import { wineEnv } from '../wine.mjs';
+import { wineCall } from '../wine.mjs';
 
 export const WIRE_BYTES = 64; // a frame of the pair: 4 bytes of header and a body of 60
 
@@ -61,8 +61,7 @@ function peerCall(name, windows = false) {
     windows ? `${name}.exe` : name);
   if (!fs.existsSync(file)) throw new Failure(`${name} was not built: its compiler or library is ` +
     'not here (scripts/setup --for bench)');
-  return windows ? { command: 'wine', args: [file], env: wineEnv() }
-    : { command: file, args: [], env: {} };
+  return windows ? wineCall(file) : { command: file, args: [], env: {} };
 }
 
 /**
