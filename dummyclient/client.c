@@ -156,6 +156,9 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
     if (fleet->mesh != NULL) {
         verdict_reach(&verdict, plan, run); /* of its own share */
         client__await_reports(run, fleet);
+        if (run->end == RUN_COMPLETE && fleet_has_reports(fleet) && fleet_lost(fleet) == NULL) {
+            fleet_measure_drift(fleet);
+        }
         if (!hosts_gather(plan, run, &verdict, fleet, &error)) {
             client__complain(error.text);
             return EXIT_FAILED;

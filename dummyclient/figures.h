@@ -6,6 +6,7 @@
 #define DUMMYLOAD_CLIENT_FIGURES_H
 
 #include "core/error.h"
+#include "core/host.h"
 #include "cport/cport.h"
 #include "notes.h"
 #include "results/clean.h"
@@ -88,6 +89,7 @@ struct figures {
     uint64_t idle_ns; /* in the window: waited for something to do, all workers together */
     /* Set by the supervisor as well. */
     uint32_t connections_peak;
+    struct host_resources resources_of_others; /* of other programs whose figures were added */
     struct notes notes;
 };
 

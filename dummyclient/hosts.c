@@ -137,6 +137,10 @@ static bool hosts__add(struct run *run, struct run_host *host, struct unpack *fr
     run->clock_cost_ns = hosts__larger(run->clock_cost_ns, unpack_i64(from));
     run->clock_tick_ns = hosts__larger(run->clock_tick_ns, unpack_i64(from));
     histogram_unpack_add(&run->tick_lag, from);
+    struct host_resources *others = &run->figures.resources_of_others;
+    others->cpu_user_s += host->resources.cpu_user_s;
+    others->cpu_system_s += host->resources.cpu_system_s;
+    others->rss_max_bytes += host->resources.rss_max_bytes;
     host->reported = figures_unpack_add(&run->figures, from) && unpack_is_done(from);
     return host->reported;
 }
@@ -200,6 +204,7 @@ bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict
         host->connections = rank->hello.connections;
         host->clock_offset_ns = rank->clock_offset_ns;
         host->clock_bound_ns = rank->clock_bound_ns;
+        host->clock_drift_ns = rank->clock_drift_ns;
         if (i == 0) {
             hosts__describe(run, own, host);
         } else {
@@ -268,6 +273,7 @@ static void hosts__add_one(struct cJSON *hosts, const struct run_host *host, uin
     }
     json_add_i64(item, "clock_offset_ns", host->clock_offset_ns);
     json_add_i64(item, "clock_bound_ns", host->clock_bound_ns);
+    json_add_i64(item, "clock_drift_ns", host->clock_drift_ns);
     if (host->lost) {
         json_add_i64(item, "lost_ns", hosts__larger(0, host->lost_ns));
     }

@@ -28,6 +28,7 @@ struct run_host {
     uint32_t connections; /* its share */
     int64_t clock_offset_ns;
     int64_t clock_bound_ns;
+    int64_t clock_drift_ns;
     bool reported; /* what follows is known, and is in the figures of the whole */
     struct counters counters;
     uint64_t arrivals_intended; /* of the window */

@@ -67,12 +67,15 @@ static void metric__read_errors(const struct metric *metric, const struct figure
     }
 }
 
-static double metric__resource(uint32_t kind)
+/* Of this process, and of the others whose figures are in these. */
+static double metric__resource(const struct figures *figures, uint32_t kind)
 {
+    const struct host_resources *others = &figures->resources_of_others;
     struct host_resources resources;
     host_read_resources(&resources);
-    const double values[] = {resources.cpu_user_s, resources.cpu_system_s,
-                             (double)resources.rss_max_bytes};
+    const double values[] = {resources.cpu_user_s + others->cpu_user_s,
+                             resources.cpu_system_s + others->cpu_system_s,
+                             (double)resources.rss_max_bytes + (double)others->rss_max_bytes};
     return values[kind];
 }
 
@@ -159,7 +162,7 @@ void metric_read(const struct metric *metric, const struct figures *figures,
         metric__read_rate(metric, figures, value);
         break;
     case METRIC_RESOURCE:
-        value->value = metric__resource(metric->kind);
+        value->value = metric__resource(figures, metric->kind);
         break;
     case METRIC_PORT:
         value->value = metric__port(&figures->port, metric->kind);

@@ -72,6 +72,7 @@ struct fleet_rank {
     struct fleet_hello hello;
     int64_t clock_offset_ns; /* the head's clock less its own ... */
     int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the head */
+    int64_t clock_drift_ns;  /* how much more it was at the end (fleet_measure_drift()) */
     int64_t heard_ns;        /* its last message */
     int64_t told_ns;         /* the last orders sent to it */
     bool owed;               /* there are newer ones */
@@ -151,6 +152,8 @@ void fleet_answer_probe(struct fleet *fleet, uint32_t number, const struct pack 
 bool fleet_report(struct fleet *fleet, const struct pack *report);
 /* Head: have all reported that are not lost? */
 bool fleet_has_reports(const struct fleet *fleet);
+/* fleet_join.c. Head, once all have reported: measures the clocks once more. */
+void fleet_measure_drift(struct fleet *fleet);
 /* Head: lets the others go. Member: waits for that; false when the head is lost. */
 bool fleet_leave(struct fleet *fleet);
 

@@ -49,6 +49,8 @@ static void fleet__take_of_head(struct fleet *fleet, enum fleet_message kind, st
     if (kind == FLEET_ORDERS) {
         int64_t offset_ns = fleet->ranks[fleet->rank].clock_offset_ns;
         fleet->ordered |= fleet_unpack_orders(&fleet->orders, -offset_ns, body);
+    } else if (kind == FLEET_SYNC) {
+        fleet_measure_clock(fleet);
     } else if (kind == FLEET_DONE) {
         fleet->done = true;
     }

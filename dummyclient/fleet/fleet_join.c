@@ -190,7 +190,7 @@ static bool fleet__serve_clock(struct fleet *fleet, uint32_t rank)
 
 /* Member: the head's answer was stamped somewhere between ping and pong. In the middle, as far as
  * can be known; half the way is the bound, so that the quickest tells most (Cristian, 1989). */
-static bool fleet__measure_clock(struct fleet *fleet)
+bool fleet_measure_clock(struct fleet *fleet)
 {
     struct fleet_rank *own = &fleet->ranks[fleet->rank];
     int64_t until_ns = clock_now_ns() + FLEET_SYNC_WITHIN_NS;
@@ -217,6 +217,20 @@ static bool fleet__measure_clock(struct fleet *fleet)
     pack_i64(out, own->clock_offset_ns);
     pack_i64(out, own->clock_bound_ns);
     return fleet_send(fleet, 0) && own->clock_bound_ns < INT64_MAX;
+}
+
+void fleet_measure_drift(struct fleet *fleet)
+{
+    for (uint32_t i = 1; i < fleet->ranks_count; i++) {
+        struct fleet_rank *rank = &fleet->ranks[i];
+        int64_t offset_ns = rank->clock_offset_ns;
+        int64_t bound_ns = rank->clock_bound_ns;
+        if (!rank->lost && fleet__serve_clock(fleet, i)) {
+            rank->clock_drift_ns = rank->clock_offset_ns - offset_ns;
+        }
+        rank->clock_offset_ns = offset_ns;
+        rank->clock_bound_ns = bound_ns;
+    }
 }
 
 static bool fleet__start_as_head(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns,
@@ -248,7 +262,7 @@ static bool fleet__start_as_member(struct fleet *fleet, int64_t *origin_ns, stru
     bool measured = false;
     while (fleet__await(fleet, until_ns, false, &from, &kind, &body)) {
         if (kind == FLEET_SYNC) {
-            measured = fleet__measure_clock(fleet);
+            measured = fleet_measure_clock(fleet);
         } else if (kind == FLEET_START && measured) {
             *origin_ns = unpack_i64(&body) - fleet->ranks[fleet->rank].clock_offset_ns;
             return !body.failed;

@@ -62,6 +62,7 @@ const struct handler handler_guess = {
     .name = "guess",
     .description = "players guess a number",
     .needs_frames = true,
+    .connects_sessions = true,
     .opened = guess__choose,
     .message = guess__message,
 };

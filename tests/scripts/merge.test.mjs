@@ -83,3 +83,12 @@ test('the command writes a result that the tools read', (t) => {
   assert.equal(done.status, 0, done.stderr);
   assert.equal(resultRead(out).totals.responses, 20000);
 });
+
+test('ranks of results that are merged: all of one run, none of repeats', () => {
+  const host = (rank) => [{ rank, name: 'a', validity: { valid: true, reasons: [] } }];
+  const parts = [0, 1].map((rank) =>
+    ({ ...runMake({ seed: rank + 1 }).client, hosts: host(rank) }));
+  assert.equal(resultsMerge(parts, NAMES).hosts.length, 2);
+  const other = { ...parts[1], run: { ...parts[1].run, id: 'another' } };
+  assert.equal(resultsMerge([parts[0], other], NAMES).hosts, undefined);
+});

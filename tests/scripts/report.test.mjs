@@ -6,7 +6,7 @@ import { RUN_CHARTS } from '../../scripts/lib/charts/index.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { bundleMake } from '../../scripts/lib/bundle.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
-import { folderMake, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
+import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 
 test('the view holds the result\'s own numbers', () => {
@@ -149,4 +149,24 @@ test('colours differ in lightness, for a page printed in grey', () => {
     const falling = heat.every((value, i) => i === 0 || value < heat[i - 1]);
     assert.ok(rising || falling, 'the heat map has one direction of lightness');
   }
+});
+
+test('the ranks of a run are a table, and who was lost is named', (t) => {
+  const folder = folderMake(t);
+  const run = runMake();
+  const common = { threads: 1, connections: 50, clock_offset_ns: -1500, clock_bound_ns: 20000,
+    clock_drift_ns: 0 };
+  run.client.hosts = [
+    { ...common, rank: 0, name: 'node-a', validity: { valid: true, reasons: [] },
+      totals: { connects_ok: 50, iterations: 4321 }, response_p99_ns: 2e6, send_lag_p99_ns: 1e4,
+      resources: { cpu_user_s: 1, cpu_system_s: 0.25, rss_max_bytes: 1 << 20 } },
+    { ...common, rank: 1, name: 'node-b', lost_ns: 12e9,
+      validity: { valid: false, reasons: ['was lost at <12> s'] } }];
+  runSave(folder, run);
+  const out = path.join(folder, 'page.html');
+  assert.equal(toolRun('report', [folder, '-o', out]).status, 0);
+  const [, table] = /<h3>Ranks<\/h3>(.*?)<\/table>/s.exec(fs.readFileSync(out, 'utf8'));
+  assert.match(table, /node-a.*4.321.*1\.25 s.*✓ valid/s);
+  assert.match(table, /node-b.*✗ was lost at &lt;12&gt; s/s);
+  assert.equal(viewMake(runMake(), 'alone').hosts.length, 0);
 });
