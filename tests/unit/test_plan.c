@@ -249,6 +249,19 @@ static void test_all_mistakes_are_told_at_once(void **state)
     assert_non_null(harness.options.scenario_path);
 }
 
+/* One would be written over the other. */
+static void test_outputs_are_different_files(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_false(make(&harness, SCENARIO, "--out", "x", "--ndjson", "x", NULL));
+    assert_int_equal(told.lines_count, 1);
+    assert_non_null(strstr(told.text, "--out and --ndjson name the same file, \"x\""));
+    assert_false(
+        make(&harness, SCENARIO, "--out", "-", "--ndjson", "-", "--openmetrics", "-", NULL));
+    assert_int_equal(told.lines_count, 3);
+}
+
 static void test_every_connection_has_one_seat(void **state)
 {
     (void)state;
@@ -357,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_targets_sources_and_bounds_of_the_file),
         cmocka_unit_test(test_impossible_plans_are_refused),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
+        cmocka_unit_test(test_outputs_are_different_files),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
         cmocka_unit_test(test_targets_and_sources_go_round),
