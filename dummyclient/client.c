@@ -177,6 +177,8 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
 static void client__hand_over_failure(struct fleet *fleet, const char *text)
 {
     struct pack report = {0};
+    struct fleet_status status = {.failed = true};
+    fleet_exchange(fleet, &status, clock_now_ns());
     hosts_pack_failure(text, &report);
     fleet_report(fleet, &report);
     pack_close(&report);
@@ -228,7 +230,11 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
     char shortage[512];
     FILE *ndjson = NULL;
     if (plan_shortage(plan, shortage, sizeof(shortage))) {
-        fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+        char rank[32] = "";
+        if (!fleet_is_alone(fleet)) {
+            snprintf(rank, sizeof(rank), "rank %u: ", fleet->rank);
+        }
+        fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);
     }
     if (!fleet_is_head(fleet)) {
         return client__run(plan, fleet, NULL);

@@ -15,7 +15,7 @@ bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
         snprintf(text, bytes,
                  "%" PRIu32 " connections need %" PRIu64 " descriptors, the limit is %" PRIu64
                  ": raise it (ulimit -n %" PRIu64 ") or lower --connections",
-                 plan->connections, plan->descriptors_needed, plan->limits.descriptors_max,
+                 plan->connections_own, plan->descriptors_needed, plan->limits.descriptors_max,
                  plan->descriptors_needed);
         return true;
     }
@@ -24,7 +24,8 @@ bool plan_shortage(const struct plan *plan, char *text, size_t bytes)
         snprintf(text, bytes,
                  "%" PRIu32 " connections need %" PRIu64 " ports per local address and target, "
                  "the system has %" PRIu64 ": give more local addresses (--source) or targets",
-                 plan->connections, plan->ports_needed / plan->targets_count, ports);
+                 plan->connections_own * plan->options->ranks_here,
+                 plan->ports_needed / plan->targets_count, ports);
         return true;
     }
     return false;
