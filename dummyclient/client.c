@@ -187,6 +187,8 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
 static void client__hand_over_failure(struct fleet *fleet, const char *text)
 {
     struct pack report = {0};
+    struct fleet_status status = {.failed = true};
+    fleet_exchange(fleet, &status, clock_now_ns());
     hosts_pack_failure(text, &report);
     fleet_report(fleet, &report);
     pack_close(&report);
@@ -237,9 +239,13 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
     const struct options *options = plan->options;
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
     FILE *ndjson = NULL;
+    char rank[32] = "";
+    if (!fleet_is_alone(fleet)) {
+        snprintf(rank, sizeof(rank), "rank %u: ", fleet->rank);
+    }
     for (int need = 0; need < PLAN_NEEDS; need++) {
         if (plan_lacks(plan, (enum plan_need)need, shortage)) {
-            fprintf(stderr, "dummyclient: warning: %s\n", shortage);
+            fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);
         }
     }
     if (!fleet_is_head(fleet)) {

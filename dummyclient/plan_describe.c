@@ -20,20 +20,21 @@ bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHO
         snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections need %" PRIu64 " descriptors, the limit is %" PRIu64
                  ": raise it (ulimit -n %" PRIu64 ") or lower --connections",
-                 plan->connections, plan->descriptors_needed, plan->limits.descriptors_max,
+                 plan->connections_own, plan->descriptors_needed, plan->limits.descriptors_max,
                  plan->descriptors_needed);
         return plan->descriptors_needed > plan->limits.descriptors_max;
     case PLAN_PORTS:
         snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections need %" PRIu64 " ports per local address and target, "
                  "the system has %" PRIu64 ": give more local addresses (--source) or targets",
-                 plan->connections, plan->ports_needed / plan->targets_count, ports);
+                 plan->connections_own * plan->options->ranks_here,
+                 plan->ports_needed / plan->targets_count, ports);
         return ports > 0 && plan->ports_needed > ports * plan->targets_count;
     case PLAN_MEMORY:
         snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections may need %s of memory, there are %s: lower "
                  "--connections, in_flight, or the size of the messages",
-                 plan->connections, units_format_bytes(plan->memory_bytes, needed),
+                 plan->connections_own, units_format_bytes(plan->memory_bytes, needed),
                  units_format_bytes(plan->memory_max_bytes, limit));
         return plan->memory_max_bytes > 0 && plan->memory_bytes > plan->memory_max_bytes;
     case PLAN_NEEDS:

@@ -148,7 +148,7 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         const struct fleet_rank *rank = &fleet->ranks[i];
         const struct fleet_status *status = &rank->status;
-        complete = complete && rank->stands;
+        complete = complete && (rank->stands || rank->reported || rank->lost);
         fleet__add_view(&whole->view, &status->view);
         for (int b = 0; b < SCENARIO_BARRIERS_MAX; b++) {
             whole->barrier_waiting[b] += status->barrier_waiting[b];

@@ -131,6 +131,20 @@ test('a rank that lacks descriptors: played, and not valid, with its reason', op
     await serverEnd(server);
   });
 
+test('a rank whose threads cannot start: the run ends with 1, says whose', options, async (t) => {
+  const folder = folderFor(t);
+  const server = await serverRun(t);
+  const out = path.join(folder, 'client.json');
+  const args = [scenarioFile('echo'), '-p', server.port, '-c', '80', '-r', '100', '-d', '10m',
+    '--warmup', '0s', '-o', out];
+  const program = await mpiRun(t, 1, [...args, ':', '-n', '1', 'sh', '-c',
+    'ulimit -n 70; exec "$0" "$@"', mpiProgram(), ...args, '-t', '40']);
+  assert.equal(program.exitCode, 1, said(program));
+  assert.match(program.stderr, /^dummyclient: rank 1: warning: 40 connections need \d+ desc/m);
+  assert.match(program.stderr, /^dummyclient: rank 1 on \S+: no descriptor for a completion port/m);
+  await serverEnd(server);
+});
+
 test('ranks without a server at all fail as one program does', options, async (t) => {
   const program = await mpiRun(t, 2, [scenarioFile('echo'), '-p', '1', '-c', '4', '-d', '1s',
     '--warmup', '0s']);
