@@ -44,7 +44,9 @@ function assertPlayed({ program, result }) {
   assert.equal(program.exitCode, 0, said(program));
   assert.deepEqual(errorsOf(result), {}, said(program));
   assert.equal(result.thresholds.filter(({ pass }) => !pass).length, 0);
-  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+  // On a busy machine the end of the drain may cut a long pass: nothing else may be missing.
+  const { requests, responses, requests_cut: cut } = result.totals;
+  assert.equal(Number(requests), Number(responses) + Number(cut));
 }
 
 /** What each of them is about, beside running without an error. */
