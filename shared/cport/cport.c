@@ -256,7 +256,8 @@ static int cport__poll_busily(struct cport *port, struct cport_op **completions,
         }
         vain_ns = now_ns;
         now_ns = cport_now_ns(port);
-        if (now_ns >= until_ns) {
+        /* Twice at least: where a look takes longer than a turn, that is waiting, too. */
+        if (now_ns >= until_ns && (vain_ns > from_ns || now_ns >= deadline_ns)) {
             break;
         }
     }
