@@ -125,4 +125,9 @@ void plan_check_rates(const struct plan *plan, struct mistakes *mistakes)
                       "what is late stays late; found %g/s",
                       most_per_s, load->catch_up_max_per_s);
     }
+    if (!plan->open_loop && load->arrival == ARRIVAL_POISSON) {
+        mistakes_tell(mistakes, plan->scenario->path,
+                      "`load.arrival`: without a rate there are no arrivals to be spaced: give "
+                      "`load.rate` or --rate, or leave it out");
+    }
 }

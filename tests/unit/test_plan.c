@@ -249,6 +249,20 @@ static void test_all_mistakes_are_told_at_once(void **state)
     assert_non_null(harness.options.scenario_path);
 }
 
+static void test_arrivals_of_a_closed_loop_are_a_mistake(void **state)
+{
+    (void)state;
+    static const char CLOSED[] = "{ \"load\": { \"arrival\": \"poisson\" },"
+                                 "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": "
+                                 "\"1s\" } ] } ] }";
+    struct harness harness;
+    assert_false(make(&harness, CLOSED, NULL));
+    assert_int_equal(told.lines_count, 1);
+    assert_non_null(strstr(told.text, "s.json: `load.arrival`: without a rate"));
+    assert_true(make(&harness, CLOSED, "--rate", "5", NULL));
+    plan_close(&harness.plan);
+}
+
 /* One would be written over the other. */
 static void test_outputs_are_different_files(void **state)
 {
@@ -370,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_targets_sources_and_bounds_of_the_file),
         cmocka_unit_test(test_impossible_plans_are_refused),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
+        cmocka_unit_test(test_arrivals_of_a_closed_loop_are_a_mistake),
         cmocka_unit_test(test_outputs_are_different_files),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
