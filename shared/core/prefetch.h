@@ -5,6 +5,7 @@
 #define DUMMYLOAD_CORE_PREFETCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if !defined(__GNUC__)
 #include <intrin.h>
@@ -14,12 +15,12 @@ enum { PREFETCH_LINE_BYTES = 64 };
 
 static inline void prefetch(const void *start, size_t bytes)
 {
-    const char *at = start;
-    for (size_t i = 0; i < bytes; i += PREFETCH_LINE_BYTES) {
+    uintptr_t end = (uintptr_t)start + bytes; /* no pointers: it may be none, or point nowhere */
+    for (uintptr_t at = (uintptr_t)start; at < end; at += PREFETCH_LINE_BYTES) {
 #if defined(__GNUC__)
-        __builtin_prefetch(at + i);
+        __builtin_prefetch((const void *)at);
 #else
-        _mm_prefetch(at + i, _MM_HINT_T0);
+        _mm_prefetch((const char *)at, _MM_HINT_T0);
 #endif
     }
 }
