@@ -2,6 +2,7 @@
 #include "conn.h"
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/zeroed.h"
 
 #include <stdlib.h>
 
@@ -70,8 +71,8 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     send_pool_open(&group->pool);
     group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_conns));
     group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_gone));
-    group->conns = calloc(numbers_count, sizeof(*group->conns));
-    group->vm_memory = calloc(numbers_count, vm_bytes);
+    group->conns = zeroed_alloc_dense(numbers_count, sizeof(*group->conns));
+    group->vm_memory = zeroed_alloc_dense(numbers_count, vm_bytes);
     group->lane_memory = calloc(numbers_count, lane_words * sizeof(*group->lane_memory));
     group->ring_memory = calloc(numbers_count, group->messages_max * sizeof(*group->ring_memory));
     if (group->conns == NULL || group->vm_memory == NULL || group->lane_memory == NULL ||
@@ -124,8 +125,8 @@ void conn_group_close(struct conn_group *group)
         timer_heap_close(&group->timers);
     }
     send_pool_close(&group->pool);
-    free(group->conns);
-    free(group->vm_memory);
+    zeroed_free(group->conns);
+    zeroed_free(group->vm_memory);
     free(group->lane_memory);
     free(group->ring_memory);
     free(group->behavior_conns);

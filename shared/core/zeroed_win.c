@@ -11,6 +11,12 @@ void *zeroed_alloc(size_t count, size_t bytes)
     return VirtualAlloc(NULL, count * bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
+/* Large pages are a privilege there. */
+void *zeroed_alloc_dense(size_t count, size_t bytes)
+{
+    return zeroed_alloc(count, bytes);
+}
+
 void zeroed_free(void *memory)
 {
     if (memory != NULL) {
