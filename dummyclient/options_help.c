@@ -19,7 +19,7 @@ static const char OPTIONS_HELP_LOAD[] =
     "  -d, --duration T            how long, from when all connections are ready; stretches\n"
     "                              the stages\n"
     "      --warmup T              the first T of the duration stay out of the figures\n"
-    "  -t, --threads N             worker threads; default: half of the CPUs\n"
+    "  -t, --threads N             worker threads; default: half of the CPUs (more under Wine)\n"
     "      --seed N                the same seed plays the same run\n"
     "      --set NAME=VALUE        a variable of the scenario, seen there as ${NAME}\n"
     "      --io uring|epoll        which interface of Linux to use; default: the best one\n"

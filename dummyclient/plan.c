@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "core/clock.h"
+#include "core/host.h"
 #include "core/prng.h"
 #include "core/thread.h"
 #include "core/units.h"
@@ -255,6 +256,14 @@ static void plan__measure(struct plan *plan)
                           (sizeof(*plan->seats) + (plan->ordinals != NULL) * sizeof(uint32_t));
 }
 
+static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
+{
+    /* Under Wine threads wait for its server most of the time. Not where arrivals are to be met in
+     * time: more threads are woken for them later. */
+    bool many = host_is_wine() && !plan->open_loop;
+    return many ? 2 * cpus : (cpus + 1) / 2;
+}
+
 /* The ranks of one machine share its CPUs, too, unless whoever started them has given each its own:
  * then it sees fewer than the machine has. */
 static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
@@ -275,7 +284,8 @@ static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
         cpus /= options->ranks_here;
     }
     uint32_t own = plan_share(plan->connections, plan->rank, plan->ranks);
-    uint32_t count = options->threads > 0 ? (uint32_t)options->threads : (cpus + 1) / 2;
+    uint32_t count =
+        options->threads > 0 ? (uint32_t)options->threads : plan__workers_default(plan, cpus);
     count = count > OPTIONS_THREADS_MAX ? OPTIONS_THREADS_MAX : count < 1 ? 1 : count;
     plan->workers_count = count > own ? own : count;
     plan->workers_total = plan->workers_count;

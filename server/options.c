@@ -66,7 +66,7 @@ static const char help_text[] =
     "  -b, --bind ADDR          listen on this address (127.0.0.1); * is every address of this\n"
     "                           machine: only in a network you trust, there is no login and no "
     "TLS\n"
-    "  -t, --threads N          threads that serve (half of the CPUs)\n"
+    "  -t, --threads N          threads that serve (half of the CPUs; more under Wine)\n"
     "      --model NAME         socket model; --list-models tells which there are\n"
     "      --list-models        list the socket models of this system, the default first, and "
     "exit\n"

@@ -90,6 +90,9 @@ void server_options_resolve(struct server_options *options)
         /* Half of the CPUs: the other half has the network's own work to do, and, on the machine
          * of a pair, the client. More threads than that make smaller batches of the same load. */
         int count = (thread_cpu_count() + 1) / 2;
+        if (host_is_wine()) {
+            count = 4 * thread_cpu_count(); /* most of them wait for the wineserver */
+        }
         options->threads = (uint32_t)(count < SERVER_THREADS_MAX ? count : SERVER_THREADS_MAX);
     }
     if (options->connections_max == 0) {

@@ -40,8 +40,8 @@ struct server_options {
     uint16_t port;    /* 0: a free one */
     bool raw;         /* --framing raw */
     enum cport_backend_kind io;
-    uint32_t threads; /* 0: half of the CPUs. Where the model limits the sessions of a thread,
-                         further ones are started as connections come */
+    uint32_t threads; /* 0: half of the CPUs, more under Wine. Where the model limits the sessions
+                         of a thread, further ones are started as connections come */
     uint32_t connections_max; /* 0: what the descriptor limit allows */
     uint32_t frame_bytes_max;
     uint64_t send_queue_bytes_max;

@@ -31,6 +31,8 @@ struct host_limits {
 };
 
 void host_read(struct host_info *info);
+/* Then every call on a socket asks one process, the wineserver, and waits for its answer. */
+bool host_is_wine(void);
 void host_read_resources(struct host_resources *resources);
 void host_read_limits(struct host_limits *limits);
 /* The limit that a message about memory or threads does not know: " (...)" with the limit, its

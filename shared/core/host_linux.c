@@ -129,6 +129,11 @@ void host_read_limits(struct host_limits *limits)
     }
 }
 
+bool host_is_wine(void)
+{
+    return false; /* Wine is a kind of Windows */
+}
+
 void host_raise_limits(void)
 {
     struct rlimit limit;

@@ -23,6 +23,11 @@ static FARPROC host__ntdll_function(const char *name)
     return ntdll ? GetProcAddress(ntdll, name) : NULL;
 }
 
+bool host_is_wine(void)
+{
+    return host__ntdll_function("wine_get_version") != NULL;
+}
+
 static void host__read_version(struct host_info *info)
 {
     union {
@@ -107,7 +112,7 @@ void host_read_resources(struct host_resources *resources)
 static void host__read_unix_file(const wchar_t *path, char *text, DWORD text_bytes)
 {
     text[0] = '\0';
-    if (!host__ntdll_function("wine_get_version")) {
+    if (!host_is_wine()) {
         return;
     }
     HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,

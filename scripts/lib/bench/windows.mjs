@@ -6,7 +6,7 @@ import { CLIENTS, SERVERS, against } from './players.mjs';
 export async function wine(bench) {
   const windows = true;
   const seconds = bench.quick ? 2 : 3;
-  const repeats = 2;
+  const repeats = bench.quick ? 2 : 5; // the wineserver schedules, and ratios spread
   for (const connections of [100, 2000]) {
     const samples = await bench.interleave(`under Wine, ${connections} connections`, {
       bare: () => against(SERVERS.bare({ windows }), (to) =>
