@@ -1,6 +1,5 @@
 // scripts/capacity: how many players does a server hold?
 
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { durationMs } from './lib/arguments.mjs';
@@ -11,9 +10,9 @@ import { CAPACITY_CHARTS } from './lib/charts/index.mjs';
 import { fileWriteWhole } from './lib/file.mjs';
 import { escapeHtml, formatCount, formatNs, formatRate } from './lib/format.mjs';
 import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
-import { RESULTS, ROOT, shown } from './lib/paths.mjs';
+import { ROOT, runFolder, shown } from './lib/paths.mjs';
 import { runPlay } from './lib/play.mjs';
-import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
 import { prepare } from './lib/setup.mjs';
 import { svgDraw } from './lib/svg.mjs';
 import { THEMES } from './lib/charts/theme.mjs';
@@ -161,16 +160,8 @@ async function main(argv) {
   const say = (text) => console.log(text);
   const env = await prepare({ modules: true, say });
   await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
-  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  const folder = path.resolve(given.out ??
-    path.join(RESULTS, `capacity-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
-  let client = null;
-  let stopped = false;
-  onInterrupt(() => {
-    stopped = true;
-    client?.interrupt();
-  });
-  const interrupts = { stopped: () => stopped, watch: (one) => { client = one; } };
+  const folder = runFolder('capacity', given.out);
+  const interrupts = interruptsWatch();
   const until_ms = Date.now() + given.max_ms;
   const outcome = await capacitySearch(stepMake(given, folder, say, interrupts),
     { from: given.from, most: given.most, precision: given.precision, confirm: given.confirm,

@@ -1,6 +1,5 @@
 // scripts/compare-models: the same load against every socket model.
 
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -16,8 +15,8 @@ import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/model
 import { claimsJudge } from './lib/models_claims.mjs';
 import { modelPlay, modelsList } from './lib/models_play.mjs';
 import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
-import { ON_WINDOWS, RESULTS, ROOT, shown } from './lib/paths.mjs';
-import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/paths.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
 import { prepare } from './lib/setup.mjs';
 import { svgDraw } from './lib/svg.mjs';
 import { wineEnd } from './lib/wine.mjs';
@@ -289,18 +288,11 @@ async function main(argv) {
   await build(given.windows ? 'windows' : 'linux',
     { env, targets: ['dummyclient', 'dummyserver'], say });
   const models = modelsChoose(modelsParse(await modelsList(given.windows)), given.models);
-  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  const folder = path.resolve(given.out ??
-    path.join(RESULTS, `models-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
-  let client = null;
-  let stopped = false;
-  onInterrupt(() => {
-    stopped = true;
-    client?.interrupt();
-  });
+  const folder = runFolder('models', given.out);
+  const { stopped, watch } = interruptsWatch();
   const points = pointsOf(given);
   const { runs, failed } = await runsPlay(given, models, points, folder, { say,
-    stopped: () => stopped, onClient: (one) => { client = one; } });
+    stopped, onClient: watch });
   const wine = given.windows && !ON_WINDOWS;
   if (wine) await wineEnd();
   const outcome = { machine: `${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ` +

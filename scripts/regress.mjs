@@ -1,6 +1,5 @@
 // scripts/regress: is version B of a server slower than version A?
 
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { durationMs } from './lib/arguments.mjs';
@@ -9,8 +8,8 @@ import { build } from './lib/build.mjs';
 import { effectRead } from './lib/compare.mjs';
 import { compareSummary, compareTable } from './lib/compare_text.mjs';
 import { fileWriteWhole } from './lib/file.mjs';
-import { RESULTS, ROOT, shown } from './lib/paths.mjs';
-import { commandRun, Failure, onInterrupt } from './lib/process.mjs';
+import { ROOT, runFolder, shown } from './lib/paths.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
 import { regressJudge, regressPlay } from './lib/regress.mjs';
 import { prepare } from './lib/setup.mjs';
 
@@ -88,9 +87,7 @@ function argumentsCheck(given) {
 function folderOpen(given) {
   const asked = { a: given.a, b: given.b, baseline: given.baseline, scenarios: given.scenarios,
     client: given.client };
-  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  const folder = path.resolve(given.out ??
-    path.join(RESULTS, `regress-${stamp}-${crypto.randomBytes(2).toString('hex')}`));
+  const folder = runFolder('regress', given.out);
   const file = path.join(folder, 'regress.json');
   if (fs.existsSync(file)) {
     const before = JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -122,16 +119,10 @@ async function main(argv) {
   const folder = folderOpen(given);
   say(`${given.scenarios.length * given.repeats * 2} runs into ${shown(folder)}`);
 
-  let client = null;
-  let stopped = false;
-  onInterrupt(() => {
-    stopped = true;
-    client?.interrupt();
-  });
+  const { stopped, watch } = interruptsWatch();
   const whole = await regressPlay({ folder, scenarios: given.scenarios, servers,
     repeats: given.repeats, args: given.client, run_ms: given.max_ms + RUN_RESERVE_MS,
-    until_ms: Date.now() + given.max_ms, say, onClient: (one) => { client = one; },
-    stopped: () => stopped });
+    until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped });
   if (!whole) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} goes on from here`);
     return 130;

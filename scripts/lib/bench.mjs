@@ -13,7 +13,7 @@ import { bulk, connect, memory } from './bench/scale.mjs';
 import { wine } from './bench/windows.mjs';
 import { build } from './build.mjs';
 import { fileWriteWhole } from './file.mjs';
-import { RESULTS, shown } from './paths.mjs';
+import { RESULTS, runIdMake, shown } from './paths.mjs';
 import { Failure, commandRun } from './process.mjs';
 import { prepare } from './setup.mjs';
 import { truthPlay } from './truth.mjs';
@@ -111,8 +111,7 @@ async function main(argv) {
   }
   const say = (text) => console.log(text);
   await programsBuild(names.some((name) => PARTS[name].windows), say);
-  const stamp = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  const id = `bench-${stamp}`;
+  const id = `bench-${runIdMake()}`;
   const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
   say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
     os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));

@@ -1,5 +1,6 @@
 // Where everything is.
 
+import crypto from 'node:crypto';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,4 +29,15 @@ export function programsFolder(preset) {
 export function shown(file) {
   const relative = path.relative(process.cwd(), file);
   return relative.length < file.length ? relative || '.' : file;
+}
+
+/** UTC time and a few random digits, as the programs make it: sorts by time. */
+export function runIdMake(now = new Date()) {
+  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  return `${digits}-${crypto.randomBytes(2).toString('hex')}`;
+}
+
+/** Where the results of such a call go: the folder that was asked for, or a new one. */
+export function runFolder(kind, given) {
+  return path.resolve(given ?? path.join(RESULTS, `${kind}-${runIdMake()}`));
 }

@@ -42,6 +42,18 @@ export function onInterrupt(handler) {
   interruptHandler = handler;
 }
 
+/** For a call that plays many runs: what Ctrl+C does to the one that is playing.
+ *  Returns { stopped(), watch(program) }: was it asked for, and which program plays now. */
+export function interruptsWatch() {
+  let client = null;
+  let stopped = false;
+  onInterrupt(() => {
+    stopped = true;
+    client?.interrupt();
+  });
+  return { stopped: () => stopped, watch: (program) => { client = program; } };
+}
+
 export function sleep(time_ms) {
   return new Promise((resolve) => setTimeout(resolve, time_ms));
 }

@@ -55,7 +55,8 @@ export async function serverStart({ windows = false, port = 0, args = [], call }
   }
 }
 
-function connects(port) {
+/** Does somebody accept on this port? */
+export function accepts(port) {
   return new Promise((resolve) => {
     const socket = net.connect({ port, host: '127.0.0.1', timeout: 1000 });
     const done = (ok) => {
@@ -76,7 +77,7 @@ export async function foreignStart(commandLine, { port } = {}) {
     : ['/bin/sh', ['-c', line]];
   const program = new Program(shell, args, { group: true, shell: true, verbatim: true });
   const deadline = Date.now() + READY_TIME_MS;
-  while (!await connects(chosen)) {
+  while (!await accepts(chosen)) {
     if (program.ended) throw program.failure(`--server-cmd "${line}" ended before it listened`);
     if (Date.now() > deadline) {
       program.kill();

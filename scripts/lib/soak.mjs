@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { durationMs } from './arguments.mjs';
-import { RESULTS, ROOT, shown } from './paths.mjs';
+import { ROOT, runFolder, shown } from './paths.mjs';
 import { Failure, Program, commandRun, onInterrupt, sleep } from './process.mjs';
 import { reconcile } from './reconcile.mjs';
 import { parseExact } from './json.mjs';
@@ -175,7 +175,7 @@ async function main(argv) {
   const say = (text) => console.log(text);
   const env = await prepare({ say });
   await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
-  const folder = path.join(RESULTS, `soak-${new Date().toISOString().replace(/[:.]/g, '-')}`);
+  const folder = runFolder('soak');
   fs.mkdirSync(folder, { recursive: true });
   const soak = await soakPlay({ ...options, folder });
   for (const side of ['client', 'server']) sidePrint(side, soak.samples[side]);

@@ -1,6 +1,5 @@
 // scripts/stress: one stress test, from an empty machine to a summary.
 
-import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +8,7 @@ import { build } from './build.mjs';
 import { fileWriteWhole } from './file.mjs';
 import { printExact } from './json.mjs';
 import { metricFormat, metricOf } from './metrics.mjs';
-import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, shown } from './paths.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from './paths.mjs';
 import { Failure, Program, commandRun, onInterrupt, run } from './process.mjs';
 import { resultRead } from './result.mjs';
 import { Sampler, foreignStart, programCall, programPath, serverStart } from './server.mjs';
@@ -44,12 +43,6 @@ exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement inval
       99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
 
 const SERVER_STOP_MS = 30000;
-
-/** UTC time and a few random digits, as the programs make it: sorts by time. */
-export function runIdMake(now = new Date()) {
-  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
-  return `${digits}-${crypto.randomBytes(2).toString('hex')}`;
-}
 
 /** The scenario as data, for what this program must know of it; the client judges it. */
 function scenarioPeek(file) {

@@ -139,6 +139,17 @@ static const char *file__fill(FILE *stream, const char *data, size_t bytes)
     return reason;
 }
 
+/* Beside the target and under the name put into temporary; or, unless the target is a file, the
+ * target itself: renaming over /dev/null would replace it. */
+static FILE *file__open_to_write(enum file_kind kind, const char *target, char *temporary)
+{
+    if (kind == FILE_KIND_OTHER) {
+        return fopen(target, "wbe");
+    }
+    file__name_temporary(target, temporary);
+    return fopen(temporary, "wbxe");
+}
+
 bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
 {
     char target[FILE_PATH_BYTES_MAX];
@@ -153,14 +164,7 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
         error_set(error, "%s: cannot write: this is a folder, expected a file", path);
         return false;
     }
-    FILE *stream;
-    if (kind == FILE_KIND_OTHER) {
-        /* Renaming over /dev/null would replace it. */
-        stream = fopen(target, "wbe");
-    } else {
-        file__name_temporary(target, temporary);
-        stream = fopen(temporary, "wbxe");
-    }
+    FILE *stream = file__open_to_write(kind, target, temporary);
     if (!stream) {
         error_set(error, "%s: cannot write: %s", path, error_system_text(errno));
         return false;
@@ -194,13 +198,7 @@ bool file_can_write(const char *path, struct error *error)
                   path);
         return false;
     }
-    FILE *stream;
-    if (kind == FILE_KIND_OTHER) {
-        stream = fopen(target, "wbe");
-    } else {
-        file__name_temporary(target, temporary);
-        stream = fopen(temporary, "wbxe");
-    }
+    FILE *stream = file__open_to_write(kind, target, temporary);
     if (!stream) {
         error_set(error, "%s: cannot be written: %s", path, error_system_text(errno));
         return false;

@@ -2,15 +2,13 @@
 // names, or at a server that is not ours. Short, and smaller under Wine.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { clientRun, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, ROOT, said,
   scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { absent, peerStart } from './peers.mjs';
 
 const names = fs.readdirSync(path.join(ROOT, 'scenarios'))
   .filter((file) => file.endsWith('.json') && !file.includes('schema'))
@@ -90,34 +88,10 @@ for (const name of names.filter((each) => !FOREIGN.includes(each))) {
   });
 }
 
-function absent(command) {
-  const found = spawnSync(command, ['--version'], { stdio: 'ignore' });
-  return found.error ? `${command} is not installed` : false;
-}
-
-async function accepting(port) {
-  for (let i = 0; i < 100; i++) {
-    const ok = await new Promise((resolve) => {
-      const socket = net.connect({ port, host: '127.0.0.1' });
-      socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (ok) return;
-    await sleep(50);
-  }
-  throw new Error(`nothing accepts on port ${port}`);
-}
-
-async function peer(t, command, args, port) {
-  const program = new Program(command, args, { group: true });
-  t.after(() => program.kill());
-  await accepting(port);
-}
-
 for (const name of ['redis-ping', 'redis-set', 'redis-set-get']) {
   test(`${name} runs as it is`, { ...LIMIT, skip: absent('redis-server') }, async (t) => {
     const port = await freePort();
-    await peer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    await peerStart(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
       '--appendonly', 'no', '--dir', folderFor(t)], port);
     assertPlayed(await play(t, name, port));
   });
@@ -125,8 +99,8 @@ for (const name of ['redis-ping', 'redis-set', 'redis-set-get']) {
 
 test('memcached runs as it is', { ...LIMIT, skip: absent('memcached') }, async (t) => {
   const port = await freePort();
-  await peer(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'nobody'],
-    port);
+  await peerStart(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
+    'nobody'], port);
   assertPlayed(await play(t, 'memcached', port));
 });
 

@@ -1,14 +1,13 @@
 // The client against servers that are not ours.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { clientRun, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said,
   scenarioFile, TAME, WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { absent, peerStart } from './peers.mjs';
 
 const LOAD = ['--connections', '20', '--rate', WINDOWS ? '100' : '500', '--duration', '2s',
   ...TAME];
@@ -58,35 +57,10 @@ test('an echo server in Node.js', LIMIT, async (t) => {
   assert.equal(Number(run.result.totals.bytes_received), bytes);
 });
 
-function peer(t, command, args) {
-  const program = new Program(command, args, { group: true });
-  t.after(() => program.kill());
-  return program;
-}
-
-async function accepting(port) {
-  for (let i = 0; i < 100; i++) {
-    const ok = await new Promise((resolve) => {
-      const socket = net.connect({ port, host: '127.0.0.1' });
-      socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (ok) return;
-    await sleep(50);
-  }
-  throw new Error(`nothing accepts on port ${port}`);
-}
-
-function absent(command) {
-  const found = spawnSync(command, ['--version'], { stdio: 'ignore' });
-  return found.error ? `${command} is not installed` : false;
-}
-
 test('redis-server answers PING', { ...LIMIT, skip: absent('redis-server') }, async (t) => {
   const port = await freePort();
-  peer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
-    '--appendonly', 'no', '--dir', folderFor(t)]);
-  await accepting(port);
+  await peerStart(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    '--appendonly', 'no', '--dir', folderFor(t)], port);
   assertAllAnswered(await play(t, scenarioFile('redis-ping'), port));
   assertAllAnswered(await play(t, scenarioFile('redis-set'), port));
 });
@@ -95,8 +69,8 @@ const memcached = scenarioFile('memcached');
 if (fs.existsSync(memcached)) {
   test('memcached', { ...LIMIT, skip: absent('memcached') }, async (t) => {
     const port = await freePort();
-    peer(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'nobody']);
-    await accepting(port);
+    await peerStart(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
+      'nobody'], port);
     assertAllAnswered(await play(t, memcached, port));
   });
 }

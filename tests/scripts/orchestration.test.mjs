@@ -9,7 +9,7 @@ import { clientBoundMs, durationMs, stressArguments } from '../../scripts/lib/ar
 import { caseCounts, failureText, junitRead, skipReasons } from '../../scripts/lib/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/process.mjs';
 import { integrityCheck, sourcesFromDeb822, sourcesFromList } from '../../scripts/lib/sources.mjs';
-import { runIdMake } from '../../scripts/lib/stress.mjs';
+import { runIdMake } from '../../scripts/lib/paths.mjs';
 
 const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
 

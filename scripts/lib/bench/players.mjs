@@ -1,14 +1,13 @@
 // Who plays: our programs and their peers, each on a free port, each watched from outside alike.
 
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { programExists } from './bench.mjs';
 import { buildFolder, programsFolder } from '../paths.mjs';
 import { Failure, Program, sleep } from '../process.mjs';
 import { resultRead } from '../result.mjs';
-import { freePort, programCall, programPath } from '../server.mjs';
+import { accepts, freePort, programCall, programPath } from '../server.mjs';
 import { wineCall } from '../wine.mjs';
 
 export const WIRE_BYTES = 64; // a frame of the pair: 4 bytes of header and a body of 60
@@ -85,14 +84,6 @@ function start(call, args) {
   return new Program(call.command, [...call.args, ...args], { env: call.env, group: true });
 }
 
-function connects(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect({ port, host: '127.0.0.1' });
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
-}
-
 /** Starts a server; { port, watch, stop() }. ready: what it prints, or null to try connecting. */
 async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
   const program = start(onServerCpu(call), args);
@@ -100,7 +91,7 @@ async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
     if (ready) {
       port = Number((await program.line(ready, READY_TIME_MS))[1] ?? port);
     } else {
-      for (let i = 0; !await connects(port); i++) {
+      for (let i = 0; !await accepts(port); i++) {
         if (program.ended || i > READY_TIME_MS / 50) throw program.failure('does not listen');
         await sleep(50);
       }
