@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/host.h"
+#include "core/output.h"
 #include "core/stop.h"
 #include "fleet/fleet.h"
 #include "hosts.h"
@@ -262,8 +263,9 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
     }
     int code = client__run(plan, fleet, ndjson);
     /* fclose() alone forgets what an earlier flush could not write. */
-    bool torn = ndjson != NULL && ferror(ndjson) != 0;
-    if (ndjson != NULL && ((ndjson != stdout && fclose(ndjson) != 0) || torn)) {
+    bool own = ndjson != NULL && ndjson != stdout;
+    bool torn = own && ferror(ndjson) != 0;
+    if (own && (fclose(ndjson) != 0 || torn)) {
         fprintf(stderr, "dummyclient: %s: could not be written to its end\n", options->ndjson_path);
         code = code == EXIT_OK ? EXIT_FAILED : code;
     }
@@ -388,5 +390,9 @@ int client_main(int argc, char **argv, struct mesh *mesh)
     }
     plan_close(&plan);
     stop_finished();
+    if (!output_finish(&error)) {
+        client__complain(error.text);
+        code = code == EXIT_OK ? EXIT_FAILED : code;
+    }
     return code;
 }

@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/host.h"
+#include "core/output.h"
 #include "core/stop.h"
 #include "cpu_log.h"
 #include "options.h"
@@ -141,11 +142,10 @@ static int main__run(const struct options *options)
     return code;
 }
 
-int main(int argc, char **argv)
+static int main__obey(int argc, char **argv)
 {
     struct options options;
     struct error error;
-    clock_setup();
     switch (options_parse(&options, argc, argv, &error)) {
     case OPTIONS_HELP:
         options_print_help();
@@ -162,4 +162,15 @@ int main(int argc, char **argv)
         break;
     }
     return main__run(&options);
+}
+
+int main(int argc, char **argv)
+{
+    struct error error;
+    clock_setup();
+    int code = main__obey(argc, argv);
+    if (!output_finish(&error)) {
+        return main__fail(&error, code == EXIT_OK ? EXIT_FAILED : code);
+    }
+    return code;
 }

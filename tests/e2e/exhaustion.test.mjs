@@ -162,6 +162,19 @@ linuxTest('an NDJSON stream that cannot be written fails the run', async (t) => 
   await serverEnd(server);
 });
 
+linuxTest('a summary, or a help text, that cannot be written fails the program', async (t) => {
+  const server = await serverRun(t);
+  const played = await bash(t, `exec ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ` +
+    '--duration 1s --warmup 0s --no-strict > /dev/full');
+  const asked = await bash(t, `exec ${CLIENT} --help > /dev/full`);
+  const served = await bash(t, `exec ${SERVER} --list-models > /dev/full`);
+  for (const program of [played, asked, served]) {
+    assert.equal(program.exitCode, 1, said(program));
+    assert.match(program.stderr, /standard output could not be written to its end/);
+  }
+  await serverEnd(server);
+});
+
 linuxTest('no permission: told before anything is played', async (t) => {
   if (!isRoot) return t.skip('needs root, to become a user who may not write everywhere');
   const folder = publicFolder(t);
