@@ -424,6 +424,8 @@ static void model__run(struct server *server, uint32_t index)
             recorder_set_connections(worker.recorder, now_ns, atomic_load(&server->connections));
         }
     }
+    /* Each wakes the next: one worker may have taken the packets that were meant for all. */
+    post__send(&model->wake);
 }
 
 static void model__close(struct server *server)
