@@ -17,7 +17,8 @@ static inline void harness_report(void *context, const char *line)
     print_message("%s\n", line);
 }
 
-/* Makes the plan of a scenario's text; arguments as on a command line, NULL at the end. */
+/* Makes the plan of a scenario's text; arguments as on a command line, NULL at the end. One worker
+ * has all connections, however many CPUs this machine has. */
 static inline void harness_plan(struct harness *harness, const char *scenario,
                                 const char **arguments)
 {
@@ -32,9 +33,11 @@ static inline void harness_plan(struct harness *harness, const char *scenario,
     char *argv[32] = {NULL};
     int argc = 0;
     static char words[32][256];
-    snprintf(words[argc], sizeof(words[0]), "dummyclient");
-    argv[argc] = words[argc];
-    argc++;
+    const char *const always[] = {"dummyclient", "--threads", "1"};
+    for (; argc < 3; argc++) {
+        snprintf(words[argc], sizeof(words[0]), "%s", always[argc]);
+        argv[argc] = words[argc];
+    }
     for (; *arguments != NULL; arguments++, argc++) {
         snprintf(words[argc], sizeof(words[0]), "%s", *arguments);
         argv[argc] = words[argc];

@@ -189,7 +189,7 @@ static struct judged *judged_open(void)
 {
     static struct judged judged;
     struct error error = {""};
-    const char *arguments[] = {"--threads", "1", NULL};
+    const char *arguments[] = {NULL};
     judged = (struct judged){0};
     harness_plan(&judged.harness, SCENARIO, arguments);
     judged.run =
@@ -327,7 +327,7 @@ static void test_a_stalled_server_stays_valid(void **state)
     (void)state;
     static struct judged judged;
     judged = (struct judged){.harness.faults = {.silent = 300}};
-    const char *arguments[] = {"--threads", "1", NULL};
+    const char *arguments[] = {NULL};
     struct cport_fake_options network = {.seed = 5,
                                          .latency_min_ns = 20 * NS_PER_US,
                                          .latency_max_ns = 200 * NS_PER_US,
@@ -355,7 +355,7 @@ static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
     (void)state;
     static struct harness harness;
     harness = (struct harness){.faults = {.silent = 10, .twice = 10, .corrupt = 10}};
-    const char *arguments[] = {"--rate", "1", "--duration", "24h", "--threads", "1", NULL};
+    const char *arguments[] = {"--rate", "1", "--duration", "24h", NULL};
     static const char scenario[] =
         "{ \"name\": \"day\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
         "  \"load\": { \"connections\": 4, \"rate\": \"1/s\", \"duration\": \"1s\" },"
