@@ -75,9 +75,7 @@ function groupsCollect(documents) {
   const groups = new Map();
   const size = documents[0].clean_connections?.groups;
   for (const { clean_connections: clean } of documents) {
-    if (!Array.isArray(clean?.sums) || clean.groups !== size) return null;
-    if (clean.sums.some((sum) => sum?.length !== GROUP_KEYS.length + 1 ||
-      !sum.every((figure) => ['number', 'bigint'].includes(typeof figure)))) return null;
+    if (!clean || clean.groups !== size) return null;
     for (const [group, ...figures] of clean.sums) {
       const sums = groups.get(group) ?? {};
       GROUP_KEYS.forEach((key, i) => { sums[key] = integerAdd(sums[key] ?? 0, figures[i]); });

@@ -10,6 +10,7 @@ import { parseExact } from './json.mjs';
 
 export const SCHEMA_VERSION = 1;
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
+const CLEAN_SUM_COUNTS = 6; // a group, and what its connections carried
 
 /** A mistake in what the user gave; the tools print its message alone and exit 2. */
 export class InputError extends Error {
@@ -93,6 +94,23 @@ function checkSeries(file, series) {
   });
 }
 
+/** What the cleanly ended connections carried: [group, five counts] each. */
+function checkClean(file, clean) {
+  checkObject(file, 'clean_connections', clean);
+  if (!Number.isInteger(clean.groups) || clean.groups < 1) {
+    fail(file, 'clean_connections.groups', 'a count from 1', clean.groups);
+  }
+  if (!Array.isArray(clean.sums)) {
+    fail(file, 'clean_connections.sums', 'an array', clean.sums);
+  }
+  clean.sums.forEach((sum, i) => {
+    if (!Array.isArray(sum) || sum.length !== CLEAN_SUM_COUNTS || !sum.every(isCount)) {
+      fail(file, `clean_connections.sums[${i}]`, `${CLEAN_SUM_COUNTS} counts`,
+        Array.isArray(sum) ? sum.map(String) : sum);
+    }
+  });
+}
+
 /** Throws InputError unless document is a result that the tools can work with. */
 export function resultCheck(file, document) {
   if (!isObject(document)) fail(file, 'the document', 'a result (a JSON object)', document);
@@ -117,6 +135,7 @@ export function resultCheck(file, document) {
   checkCounts(file, 'errors', document.errors);
   checkHistograms(file, 'latency_ns', document.latency_ns ?? {});
   checkSeries(file, document.series ?? []);
+  if (document.clean_connections !== undefined) checkClean(file, document.clean_connections);
   if (document.side === 'client') checkClient(file, document);
 }
 
