@@ -224,7 +224,8 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     if (mismatch) {
         recorder_error(recorder, ERROR_KIND_MISMATCH);
     }
-    if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns)) {
+    /* By when it was sent, as with requests: the late ones must not leave the figures. */
+    if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns - fanout_ns)) {
         histogram_record(&recorder->figures.latency[LATENCY_FANOUT], fanout_ns);
     }
 }
