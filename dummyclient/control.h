@@ -18,6 +18,7 @@ struct control {
     _Atomic int64_t stop_ns;
     _Atomic int64_t cut_ns;
     _Atomic int64_t abort_ns;
+    _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
     /* How often each barrier has been opened. */
     _Atomic uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
 };
@@ -28,6 +29,7 @@ static inline void control_init(struct control *control)
     atomic_store(&control->stop_ns, TIME_NEVER_NS);
     atomic_store(&control->cut_ns, TIME_NEVER_NS);
     atomic_store(&control->abort_ns, TIME_NEVER_NS);
+    atomic_store(&control->workers_ready, 0);
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         atomic_store(&control->barrier_opened[i], 0);
     }

@@ -50,6 +50,7 @@ static bool worker__is_overdue(struct worker *worker)
 #define WORKER_LONG_SLEEP_NS (1 * NS_PER_MS)
 #define WORKER_AWAKE_NS      (60 * NS_PER_US)
 #define WORKER_LOOK_NS       (10 * NS_PER_US)
+#define WORKER_READY_LOOK_NS (100 * NS_PER_US)
 
 static int worker__poll(struct worker *worker, struct cport_op **completions, int64_t deadline_ns)
 {
@@ -78,6 +79,18 @@ static int worker__poll(struct worker *worker, struct cport_op **completions, in
     return count;
 }
 
+/* A port takes descriptors, of which the connections of those who are faster could leave none. When
+ * another worker fails, the supervisor stops all. */
+static void worker__await_others(struct worker *worker)
+{
+    struct control *control = worker->control;
+    atomic_fetch_add(&control->workers_ready, 1);
+    while (atomic_load(&control->workers_ready) < worker->plan->workers_count &&
+           atomic_load(&control->stop_ns) == TIME_NEVER_NS) {
+        clock_sleep_until_ns(clock_now_ns() + WORKER_READY_LOOK_NS);
+    }
+}
+
 static void worker__run(void *argument)
 {
     struct worker *worker = argument;
@@ -90,6 +103,7 @@ static void worker__run(void *argument)
         goto done;
     }
     atomic_store(&worker->port_to_wake, port);
+    worker__await_others(worker);
     while (!worker_is_done(worker)) {
         if (worker__is_overdue(worker)) {
             worker->left_open = true;
