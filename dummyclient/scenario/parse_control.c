@@ -4,6 +4,7 @@
 #include "core/clock.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PARSE_FOR_NS_MAX (INT64_C(30) * 86400 * NS_PER_S)
@@ -196,11 +197,10 @@ static void parse__condition(struct parse *parse, const cJSON *json, struct cond
     struct reader *reader = &parse->reader;
     const cJSON *left = reader_require(reader, json, "value", "what is compared: \"${name}\"");
     const cJSON *right = parse_comparison(parse, json, &condition->comparison);
-    bool valid = left != NULL && right != NULL;
     size_t place = reader_enter(reader, "value");
-    valid = left != NULL && parse_operand(parse, left, &condition->left) && valid;
+    bool valid = left != NULL && parse_operand(parse, left, &condition->left);
     reader_leave(reader, place);
-    if (!valid) {
+    if (!valid || right == NULL) {
         return;
     }
     place = reader_enter(reader, right->string);
@@ -210,8 +210,8 @@ static void parse__condition(struct parse *parse, const cJSON *json, struct cond
             condition->comparison == COMPARE_EQUALS || condition->comparison == COMPARE_NOT_EQUALS;
         if (left_text != (condition->right.type == VALUE_TEXT)) {
             /* One of them may be a text that is a number, from --set. */
-            valid = parse_number(parse, left_text ? left : right,
-                                 left_text ? &condition->left : &condition->right);
+            parse_number(parse, left_text ? left : right,
+                         left_text ? &condition->left : &condition->right);
         } else if (left_text && !equality) {
             reader_mistake(reader, "texts are equal or not: use `equals` or `not_equals`");
         }
@@ -297,8 +297,8 @@ void parse_set(struct parse *parse, const cJSON *json, struct step *step)
     const cJSON *member = NULL;
     cJSON_ArrayForEach(member, json)
     {
-        char shown[TREE_NAME_BYTES_MAX + 1] = "";
-        strncat(shown, member->string, sizeof(shown) - 1);
+        char shown[TREE_NAME_BYTES_MAX + 1];
+        snprintf(shown, sizeof(shown), "%.*s", TREE_NAME_BYTES_MAX, member->string);
         struct set *set = arena_take(parse->arena, sizeof(*set));
         if (set == NULL) {
             return;

@@ -149,7 +149,7 @@ static bool parse__text_place(const char *text, struct capture *capture)
             numbers[i] = numbers[i] * 10 + (uint32_t)(at[j] - '0');
         }
         at += digits;
-        if (*at == '\0' || *at != ':') {
+        if (*at != ':') {
             break;
         }
         at++;

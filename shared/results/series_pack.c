@@ -66,8 +66,9 @@ static bool series__unpack_values(struct series_entry *entry, struct unpack *fro
         }
         entry->values[number - 1] = unpack_u64(from);
     }
+    _Static_assert(SERIES_VALUE_COUNT <= 32, "a bit for each");
     uint32_t levels_set = unpack_u32(from, UINT32_MAX);
-    for (int value = 0; value < SERIES_VALUE_COUNT && value < 32; value++) {
+    for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
         if (series_value_is_level((enum series_value)value)) {
             entry->levels_set |= levels_set & 1u << value;
         }
