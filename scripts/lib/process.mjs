@@ -117,9 +117,13 @@ export class Program {
         resolve(this);
       };
       this.child.on('error', (error) => end(127, null, error));
-      // 'close' waits for the pipes; a grandchild that holds one shall not hold us.
+      // 'close' waits for the pipes; a grandchild that holds one shall not hold us, now or when we
+      // want to end.
       this.child.on('exit', (code, signal) => {
-        const timer = setTimeout(() => end(code, signal), 1000);
+        const timer = setTimeout(() => {
+          for (const pipe of [this.child.stdout, this.child.stderr]) pipe?.unref?.();
+          end(code, signal);
+        }, 1000);
         this.child.on('close', () => {
           clearTimeout(timer);
           end(code, signal);

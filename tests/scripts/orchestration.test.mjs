@@ -169,3 +169,18 @@ test('what a shell started ends with it', { skip: process.platform === 'win32' &
     await shell.stop(5000, 'SIGTERM');
     assert.throws(() => process.kill(child, 0), { code: 'ESRCH' });
   });
+
+test('whoever holds the output of a program that has ended does not hold us',
+  { timeout: 60000, skip: process.platform === 'win32' && 'POSIX only' }, async (t) => {
+    const library = new URL('../../scripts/lib/process.mjs', import.meta.url);
+    const script = `import { Program } from '${library}';
+      const program = new Program('/bin/sh', ['-c', 'sleep 50 & echo $!']);
+      await program.exited;
+      console.log(program.stdout);`;
+    const node = await run(process.execPath, ['--input-type=module', '-e', script],
+      { time_ms: 30000 });
+    const sleeper = Number(node.stdout);
+    t.after(() => process.kill(sleeper));
+    assert.equal(node.timedOut, false, 'it waits for the sleeper');
+    assert.ok(sleeper > 0);
+  });
