@@ -67,6 +67,11 @@ void uring_ring_explain(int result, bool *forbidden, struct error *error)
     case -EINVAL:
         error_set(error, "this kernel's io_uring is too old (buffer rings need Linux 5.19)");
         return;
+    case -EMFILE:
+    case -ENFILE: /* as the one for the wake-up: which comes last is chance */
+        *forbidden = false;
+        error_set(error, "no descriptor for a completion port: %s", error_system_text(-result));
+        return;
     case -ENOMEM:
         /* Before 5.12 the rings counted as locked memory. */
         error_set(error, "io_uring got no memory (see ulimit -l)");
