@@ -1,6 +1,7 @@
 #include "logbook.h"
 
 #include "core/clock.h"
+#include "core/printable.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -72,14 +73,12 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns, FILE *file)
         int64_t time_ns = 0;
         uint32_t bytes = 0;
         uint8_t line[512];
+        char shown[sizeof(line) + 1];
         at = logbook__get(logbook, at, &time_ns, sizeof(time_ns));
         at = logbook__get(logbook, at, &bytes, sizeof(bytes));
         at = logbook__get(logbook, at, line, bytes);
-        for (uint32_t i = 0; i < bytes; i++) {
-            line[i] = line[i] < 0x20 || line[i] == 0x7f ? '?' : line[i];
-        }
-        fprintf(file, "%9.3f  %.*s\n", (double)(time_ns - origin_ns) / (double)NS_PER_S, (int)bytes,
-                (const char *)line);
+        fprintf(file, "%9.3f  %s\n", (double)(time_ns - origin_ns) / (double)NS_PER_S,
+                printable_bytes(line, bytes, shown, sizeof(shown)));
         atomic_store_explicit(&logbook->read, at, memory_order_release);
     }
     if (dropped > logbook->dropped_told) {

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "core/clock.h"
+#include "core/printable.h"
 #include "core/units.h"
 #include "results/json.h"
 
@@ -81,8 +82,8 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
         all += (next_below - share->weight_below) * plan->pacing.arrivals_total * pass;
         in_setup += share->connections * setup;
         next_below = share->weight_below;
-        fprintf(file, "  requests      %s: %g in setup, about %g in a pass\n",
-                program_behavior_name(plan->program, b), setup, pass);
+        printable_print(file, "  requests      %s: %g in setup, about %g in a pass",
+                        program_behavior_name(plan->program, b), setup, pass);
     }
     if (known) {
         fprintf(file, "  requests      about %s in all\n",
@@ -147,11 +148,12 @@ void plan_print(const struct plan *plan, FILE *file)
 {
     char text[UNITS_TEXT_BYTES_MAX + 16];
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
-    fprintf(file, "%s: %s is ready to run\n\n", plan->scenario->path, plan->scenario->name);
+    printable_print(file, "%s: %s is ready to run", plan->scenario->path, plan->scenario->name);
+    fputc('\n', file);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
-        fprintf(file, "  target        %s (%s)\n", plan->targets[i].name,
-                net_address_format(&plan->targets[i].address, address));
+        printable_print(file, "  target        %s (%s)", plan->targets[i].name,
+                        net_address_format(&plan->targets[i].address, address));
     }
     if (plan->sources_count > 0) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
@@ -171,16 +173,16 @@ void plan_print(const struct plan *plan, FILE *file)
                 plan->ranks, plan_share(plan->connections, plan->ranks - 1, plan->ranks));
     }
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        fprintf(file, "  behavior      %s: %s\n", program_behavior_name(plan->program, b),
-                plan__connections(plan->behaviors[b].connections, text));
+        printable_print(file, "  behavior      %s: %s", program_behavior_name(plan->program, b),
+                        plan__connections(plan->behaviors[b].connections, text));
     }
     for (uint32_t i = 0; i < program_barriers_count(plan->program); i++) {
-        fprintf(file, "  barrier       %s: %s\n", program_barrier_name(plan->program, i),
-                plan__connections(plan_barrier_connections(plan, i), text));
+        printable_print(file, "  barrier       %s: %s", program_barrier_name(plan->program, i),
+                        plan__connections(plan_barrier_connections(plan, i), text));
     }
     plan__print_load(plan, file);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
-        fprintf(file, "  threshold     %s\n", plan->thresholds[i].text);
+        printable_print(file, "  threshold     %s", plan->thresholds[i].text);
     }
     plan__print_needs(plan, file);
     for (int need = 0; need < PLAN_NEEDS; need++) {

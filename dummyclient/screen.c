@@ -111,6 +111,7 @@ static void screen__print(struct screen *screen, const char *color, const char *
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    error_make_line(line); /* names come from a scenario */
     screen__put(screen, color, line);
 }
 

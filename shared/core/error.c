@@ -1,7 +1,10 @@
 #include "core/error.h"
 
+#include "core/printable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void error_set(struct error *error, const char *format, ...)
 {
@@ -17,8 +20,5 @@ void error_set(struct error *error, const char *format, ...)
 
 void error_make_line(char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-    }
+    printable_text(text, text, strlen(text) + 1);
 }

@@ -23,8 +23,8 @@ struct error {
 /* Formats into error->text, cut at the end of the buffer. error may be NULL: then nothing. */
 void error_set(struct error *error, const char *format, ...) ERROR_PRINTF(2, 3);
 
-/* Makes a text that quotes its input one line: control characters, which could also steer the
- * terminal, become '?'. error_set() does so itself. */
+/* Makes a text that quotes its input one line of UTF-8: control characters, which could also steer
+ * the terminal, become '?' (printable.h). error_set() does so itself. */
 void error_make_line(char *text);
 
 /* The system's own text for an errno (Linux) or a Win32/Winsock code (Windows), in a buffer of

@@ -1,5 +1,7 @@
 #include "core/host.h"
 
+#include "core/printable.h"
+
 #include "core/thread.h"
 
 #include <inttypes.h>
@@ -11,7 +13,7 @@
 
 static void host__copy(char *out, size_t out_bytes, const char *text)
 {
-    snprintf(out, out_bytes, "%s", text);
+    printable_text(text, out, out_bytes); /* a container's name may hold anything */
 }
 
 /* The value of the first line of a file that begins with key, behind the separator, without

@@ -1,0 +1,77 @@
+#include "core/printable.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The letter at `at`: its bytes and its code point; 0 where RFC 3629 allows none (a wrong or cut
+ * sequence, one that is longer than it need be, a surrogate, beyond U+10FFFF). */
+static size_t printable__read(const uint8_t *at, size_t left, uint32_t *letter)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t bytes = at[0] < 0x80             ? 1
+                   : (at[0] & 0xE0) == 0xC0 ? 2
+                   : (at[0] & 0xF0) == 0xE0 ? 3
+                   : (at[0] & 0xF8) == 0xF0 ? 4
+                                            : 0;
+    if (bytes == 0 || bytes > left) {
+        return 0;
+    }
+    *letter = bytes == 1 ? at[0] : at[0] & (0x7FU >> bytes);
+    for (size_t i = 1; i < bytes; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        *letter = *letter << 6 | (at[i] & 0x3F);
+    }
+    bool surrogate = *letter >= 0xD800 && *letter <= 0xDFFF;
+    return *letter < LEAST[bytes] || surrogate || *letter > 0x10FFFF ? 0 : bytes;
+}
+
+/* Does it steer what shows it? Directions: Unicode Standard Annex 9. */
+static bool printable__steers(uint32_t letter)
+{
+    return letter < 0x20 || (letter >= 0x7F && letter < 0xA0) || letter == 0x061C ||
+           letter == 0x200E || letter == 0x200F || (letter >= 0x2028 && letter <= 0x202E) ||
+           (letter >= 0x2066 && letter <= 0x2069) || letter == 0xFEFF;
+}
+
+char *printable_bytes(const void *in, size_t in_bytes, char *out, size_t bytes)
+{
+    const uint8_t *from = in;
+    size_t used = 0;
+    for (size_t at = 0; at < in_bytes;) {
+        uint32_t letter = 0;
+        size_t taken = printable__read(from + at, in_bytes - at, &letter);
+        bool shown = taken > 0 && !printable__steers(letter);
+        size_t put = shown ? taken : 1;
+        if (used + put >= bytes) {
+            break;
+        }
+        if (shown) {
+            memmove(out + used, from + at, put);
+        } else {
+            out[used] = '?';
+        }
+        used += put;
+        at += taken > 0 ? taken : 1;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+char *printable_text(const char *in, char *out, size_t bytes)
+{
+    return printable_bytes(in, strlen(in), out, bytes);
+}
+
+void printable_print(FILE *file, const char *format, ...)
+{
+    char line[PRINTABLE_LINE_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fprintf(file, "%s\n", printable_text(line, line, sizeof line));
+}
