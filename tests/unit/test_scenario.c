@@ -235,7 +235,6 @@ static void test_rate_needs_a_loop(void **state)
     scenario_destroy(scenario);
 }
 
-/* The folder of this file holds tests/unit. */
 static void test_every_scenario_of_ours_is_right(void **state)
 {
     (void)state;
@@ -244,18 +243,9 @@ static void test_every_scenario_of_ours_is_right(void **state)
         "chat",  "connect-echo-disconnect", "game-lobby",    "redis-ping",
         "churn",
     };
-    char folder[512];
-    snprintf(folder, sizeof folder, "%s", __FILE__);
-    for (int i = 0; i < 3; i++) {
-        char *slash = strrchr(folder, '/');
-        char *backslash = strrchr(folder, '\\');
-        slash = slash == NULL || (backslash != NULL && backslash > slash) ? backslash : slash;
-        assert_non_null(slash);
-        *slash = '\0';
-    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[640];
-        snprintf(path, sizeof path, "%s/scenarios/%s.json", folder, names[i]);
+        snprintf(path, sizeof path, "%s/%s.json", SCENARIOS_FOLDER, names[i]);
         struct scenario *scenario = scenario_load(path, NULL, 0, report, NULL);
         assert_non_null(scenario);
         assert_string_equal(scenario->name, names[i]);
