@@ -98,14 +98,21 @@ function seriesTogether(documents) {
     .map(([slot, entries]) => ({ t_ns: slot * step, ...entriesAdd(entries) }));
 }
 
+/** Where each document's time begins when they lie one after another. */
+function beginsOf(documents) {
+  let at = 0;
+  return documents.map(({ run, series }) => {
+    const begin = at;
+    at += Math.max(Number(run.duration_ns), (series?.at(-1)?.t_ns ?? 0) + 1);
+    return begin;
+  });
+}
+
 /** list(document)'s entries, one document after another. */
 function inTurn(documents, list) {
-  let at = 0;
-  return documents.flatMap((document) => {
-    const shifted = list(document).map((entry) => ({ ...entry, t_ns: entry.t_ns + at }));
-    at += Math.max(Number(document.run.duration_ns), (document.series?.at(-1)?.t_ns ?? 0) + 1);
-    return shifted;
-  });
+  const begins = beginsOf(documents);
+  return documents.flatMap((document, i) => list(document)
+    .map((entry) => ({ ...entry, t_ns: entry.t_ns + begins[i] })));
 }
 
 function seriesInTurn(documents) {
@@ -215,9 +222,12 @@ export function resultsMerge(documents, names) {
   merged.run = { ...first.run, interrupted: documents.some(({ run }) => run.interrupted),
     duration_ns: together ? Math.max(...lengths) : lengths.reduce((a, b) => a + b, 0) };
   if (!together) merged.run.id = `merged-${first.run.id}-${documents.length}`;
+  // Where a repeat begins in the series: whoever draws them lays them over each other.
+  const begins = together ? null : beginsOf(documents);
   merged.merged = { kind: together ? 'clients' : 'repeats',
     from: documents.map((document, i) => ({ file: names[i], id: document.run.id,
-      host: document.host })) };
+      host: document.host, ...(begins ? { begin_ns: begins[i], t0_ns: document.run.t0_ns,
+        duration_ns: document.run.duration_ns, started_utc: document.run.started_utc } : {}) })) };
   merged.totals = countsAdd(documents.map((document) => document.totals));
   merged.errors = countsAdd(documents.map((document) => document.errors));
   merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));

@@ -8,12 +8,13 @@ import { chartHeight, RUN_CHARTS, SEVERAL_CHARTS } from './charts/index.mjs';
 import { escapeHtml, formatBytes, formatChange, formatCount, formatNs, formatPercent, formatRate,
   formatSeconds } from './format.mjs';
 import { printExact } from './json.mjs';
+import { latencyLabel } from './latencies.mjs';
 import { METRICS_SHOWN, metricFormat, metricOf } from './metrics.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 export function verdict(state, title, text) {
-  const mark = { good: '✓', bad: '✗', warn: '!' }[state];
+  const mark = { good: '✓', bad: '✗', warn: '!', neutral: '·' }[state];
   return `<div class="verdict ${state}"><b>${mark} ${escapeHtml(title)}</b>` +
     `<span>${escapeHtml(text)}</span></div>`;
 }
@@ -41,7 +42,7 @@ function validityVerdict({ validity }) {
 
 function thresholdsVerdict(view) {
   const failed = view.thresholds.filter((one) => !one.pass);
-  if (!view.thresholds.length) return verdict('warn', 'No thresholds', 'none were asked for');
+  if (!view.thresholds.length) return verdict('neutral', 'No thresholds', 'none were asked for');
   if (failed.length) {
     return verdict('bad', `${failed.length} of ${view.thresholds.length} thresholds failed`,
       failed.map((one) => one.expr).join('; '));
@@ -51,7 +52,8 @@ function thresholdsVerdict(view) {
 
 function reconciledVerdict(view) {
   if (!view.reconciled) {
-    return verdict('warn', 'Not reconciled', 'the server wrote no result of its own');
+    return verdict('neutral', 'No result of the server',
+      'it wrote none: there is nothing to compare the client\'s books with');
   }
   const text = view.reconciled.ok ? view.reconciled.line.replace(/^reconciled: /, '')
     : view.reconciled.problems.join('; ');
@@ -118,14 +120,14 @@ function latencyTable(view) {
     ? formatCount(latency.count)
     : (latency.at_least.includes(key) || (key === 'max' && latency.censored) ? '≥ ' : '') +
       formatNs(latency[key]))), formatCount(latency.censored ?? 0)]);
-  for (const [name, latency] of Object.entries(view.latency)) add(name, latency);
+  for (const [name, latency] of Object.entries(view.latency)) add(latencyLabel(name), latency);
   for (const step of view.steps.length > 1 ? view.steps : []) {
     for (const [name, latency] of Object.entries(step.latency)) {
-      add(`${step.name}: ${name}`, latency);
+      add(`${step.name}: ${latencyLabel(name)}`, latency);
     }
   }
   for (const [name, latency] of Object.entries(view.server?.latency ?? {})) {
-    add(`server: ${name}`, latency);
+    add(latencyLabel(name), latency);
   }
   return table('Latency', ['', ...keys.map((key) => key.replace('99_', '99.')), 'censored'], rows);
 }

@@ -31,42 +31,56 @@ function stageText(stage, index, closed) {
     (closed ? 'closed loop' : `stage ${index + 1}`);
 }
 
-/** { origin_s, stages: [{from_s, to_s, label, kind}], marks: [{t_s, label}] } of a client result;
- *  times in seconds from the run's start, origin_s being t0 of DESIGN §7. */
-export function stagesOf(client) {
+/** { origins_s, stages: [{from_s, to_s, label, kind}], marks: [{t_s, label}] } of a client's
+ *  result; times in seconds from the run's start, origins_s being when the load of each part
+ *  (partsOf) began. parts null: it is not known where they lie, so there are no stages. */
+export function stagesOf(client, parts) {
+  const marks = (client.marks ?? []).map((mark) => (
+    { t_s: mark.t_ns / 1e9, label: mark.text ?? mark.name ?? 'mark' }));
+  if (!parts) return { origins_s: [0], stages: [], marks };
+  const each = parts.map((part) => partStages(client, part));
+  if (parts.length > 1) {
+    marks.push(...parts.map(({ from_ns: from }, i) => (
+      { t_s: from / 1e9, label: `repeat ${i + 1}` })));
+  }
+  return { origins_s: each.map(({ origin_s: origin }) => origin),
+    stages: each.flatMap(({ stages }) => stages),
+    marks: [...each.flatMap((one) => (parts.length > 1 ? [] : one.marks)), ...marks] };
+}
+
+/** The stages of one part. */
+function partStages(client, part) {
   const load = client.plan?.load ?? client.plan?.scenario?.load ?? {};
-  const end = Number(client.run.duration_ns) / 1e9;
-  const origin = seconds(client.run, 't0') ?? firstBusy(client);
+  const begin = part.from_ns / 1e9;
+  const end = part.to_ns / 1e9;
+  const t0 = typeof part.t0_ns === 'number' ? begin + part.t0_ns / 1e9 : null;
+  const origin = t0 ?? firstBusy(client, part);
   const stages = [];
-  if (origin > 0) stages.push({ from_s: 0, to_s: origin, label: 'connect', kind: 'edge' });
+  if (origin > begin) stages.push({ from_s: begin, to_s: origin, label: 'connect', kind: 'edge' });
   let at = origin;
+  const add = (length, label) => {
+    stages.push({ from_s: at, to_s: Math.min(at + length, end), label, kind: 'stage' });
+    at += length;
+  };
   for (const [index, stage] of (load.stages ?? []).entries()) {
     const length = seconds(stage, 'duration');
-    if (!length) continue;
-    stages.push({ from_s: at, to_s: Math.min(at + length, end), label: stageText(stage, index),
-      kind: 'stage' });
-    at += length;
+    if (length) add(length, stageText(stage, index));
   }
   if (!load.stages?.length) {
     const length = seconds(load, 'duration') ?? seconds(client.plan, 'duration');
-    if (length) {
-      stages.push({ from_s: at, to_s: Math.min(at + length, end), label: rateText(load.rate),
-        kind: 'stage' });
-      at += length;
-    }
+    if (length) add(length, rateText(load.rate));
   }
   if (at > origin && at < end) {
     stages.push({ from_s: at, to_s: end, label: 'drain', kind: 'edge' });
   }
   const warmup = seconds(load, 'warmup') ?? seconds(client.plan, 'warmup');
-  const marks = (client.marks ?? []).map((mark) => (
-    { t_s: mark.t_ns / 1e9, label: mark.text ?? mark.name ?? 'mark' }));
-  if (warmup) marks.unshift({ t_s: origin + warmup, label: 'warm-up ends' });
-  return { origin_s: origin, stages: stages.filter((stage) => stage.to_s > stage.from_s), marks };
+  return { origin_s: origin, stages: stages.filter((stage) => stage.to_s > stage.from_s),
+    marks: warmup ? [{ t_s: origin + warmup, label: 'warm-up ends' }] : [] };
 }
 
 /** Without t0 in the result: the first second in which an iteration was due or began. */
-function firstBusy(client) {
-  const entry = (client.series ?? []).find((one) => one.target > 0 || one.iterations > 0);
-  return entry ? entry.t_ns / 1e9 : 0;
+function firstBusy(client, { from_ns: from, to_ns: to }) {
+  const entry = (client.series ?? []).find((one) => one.t_ns >= from && one.t_ns < to &&
+    (one.target > 0 || one.iterations > 0));
+  return (entry ? entry.t_ns : from) / 1e9;
 }

@@ -4,6 +4,7 @@
 import { bucketHighestNs, bucketsPercentilesNs, histogramSpectrum, PERCENTILES,
   percentileIsAtLeast } from './histogram.mjs';
 import { countsAdd } from './merge.mjs';
+import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
 import { stagesOf } from './stages.mjs';
 
@@ -14,39 +15,26 @@ const LEVELS = ['connections', 'connecting'];
 const SUMS = ['connects_failed', 'iterations', 'target', 'requests', 'responses',
   'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
 
-/** Entries with their lengths; a last sliver joins its neighbour, or its rate would be noise. */
-function entriesOf(result) {
-  const series = result.series ?? [];
-  const end = Number(result.run.duration_ns);
-  const entries = series.map((entry, i) => {
-    const next = i + 1 < series.length ? series[i + 1].t_ns : Math.max(end, entry.t_ns);
-    return { entry, from: entry.t_ns, span: next - entry.t_ns };
-  });
-  if (entries.length > 1) {
-    const last = entries.at(-1);
-    const before = entries.at(-2);
-    if (last.span < before.span / 4) {
-      const sum = { ...before.entry };
-      for (const key of SUMS) {
-        sum[key] = Number(before.entry[key] ?? 0) + Number(last.entry[key] ?? 0);
-      }
-      for (const key of LEVELS) sum[key] = last.entry[key];
-      sum.errors_by_kind = countsAdd([before.entry.errors_by_kind, last.entry.errors_by_kind]);
-      if (!sum.buckets?.length) sum.buckets = last.entry.buckets;
-      entries.splice(-2, 2, { entry: sum, from: before.from, span: before.span + last.span });
-    }
-  }
-  return entries.filter(({ span }) => span > 0);
+/** Two neighbours as one entry. */
+function entryJoin(before, last) {
+  const sum = { ...before };
+  for (const key of SUMS) sum[key] = Number(before[key] ?? 0) + Number(last[key] ?? 0);
+  for (const key of LEVELS) sum[key] = last[key];
+  sum.errors_by_kind = countsAdd([before.errors_by_kind, last.errors_by_kind]);
+  if (!sum.buckets?.length) sum.buckets = last.buckets;
+  return sum;
 }
 
 function round(value, digits = 3) {
   return Number(value.toFixed(digits));
 }
 
-/** Columns of one side's series, times in seconds from the client's start. */
-function columnsOf(result, offset_s = 0) {
-  const entries = entriesOf(result);
-  const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + offset_s)),
+/** Columns of one side's series, times in seconds from the client's start. offsets_s: what each
+ *  part's times are to be moved by. */
+function columnsOf(result, parts, offsets_s = null) {
+  const entries = entriesOf(result, parts, entryJoin);
+  const shift = (from) => offsets_s?.[parts.findIndex((part) => from < part.to_ns)] ?? 0;
+  const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + shift(from))),
     span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
   for (const key of LEVELS) columns[key] = entries.map(({ entry }) => Number(entry[key] ?? 0));
   for (const key of SUMS) {
@@ -131,21 +119,33 @@ function stepsOf(client) {
   });
 }
 
-function serverOf(run, offset_s) {
+function serverOf(run, parts, columns) {
   const { server } = run;
   if (!server) return null;
-  const { entries, columns } = columnsOf(server, offset_s);
-  return { about: server.server ?? {}, columns, errors: nonZero(server.errors),
+  const own = partsOf(server) ?? wholeOf(server);
+  const { entries, columns: seen } = columnsOf(server, own, offsetsOf(own, parts, columns));
+  return { about: server.server ?? {}, columns: seen, errors: nonZero(server.errors),
     errors_by_kind: errorKinds(entries), totals: server.totals,
     latency: latenciesOf(server.latency_ns), port: server.port ?? null,
     resources: server.resources ?? null, host: server.host, build: server.build };
 }
 
 /** The server's seconds and the client's begin at different moments: to the nearest entry, so that
- *  both sides' values stand at one place, each unchanged. */
-function offsetAlign(offset_s, columns) {
+ *  both sides' values stand at one place, each unchanged. One offset for each part. */
+function offsetsOf(own, parts, columns) {
   const step = columns.span[0] ?? 1;
-  return Number.isFinite(offset_s) ? round(Math.round(offset_s / step) * step) : 0;
+  return own.map((part, i) => {
+    const client = own.length === parts.length ? parts[i] : parts[0];
+    const late_s = (Date.parse(part.started_utc) - Date.parse(client.started_utc)) / 1000;
+    const offset_s = late_s + (client.from_ns - part.from_ns) / SECOND_NS;
+    return Number.isFinite(offset_s) ? round(Math.round(offset_s / step) * step) : 0;
+  });
+}
+
+/** A result as one part, whatever it was made of. */
+function wholeOf({ run }) {
+  return [{ from_ns: 0, to_ns: Number(run.duration_ns), t0_ns: run.t0_ns,
+    started_utc: run.started_utc }];
 }
 
 /** A foreign server as it was watched from outside: { command, samples, ... }, or null. */
@@ -182,11 +182,11 @@ function reconcileView(run) {
 /** The view of one run. label: its name on the page. */
 export function viewMake(run, label) {
   const { client } = run;
-  const { entries, columns } = columnsOf(client);
+  const known = partsOf(client);
+  const parts = known ?? wholeOf(client);
+  const { entries, columns } = columnsOf(client, parts);
   percentilesAdd(columns, entries);
-  const offset_s = run.server
-    ? (Date.parse(run.server.run.started_utc) - Date.parse(client.run.started_utc)) / 1000 : 0;
-  const { stages, marks, origin_s } = stagesOf(client);
+  const { stages, marks, origins_s: origins } = stagesOf(client, known);
   return {
     label,
     id: client.run.id,
@@ -207,12 +207,14 @@ export function viewMake(run, label) {
     steps: stepsOf(client),
     stages,
     marks,
-    origin_s,
+    origin_s: origins[0],
+    parts: parts.map((part, i) => ({ from_s: round(part.from_ns / SECOND_NS),
+      to_s: round(part.to_ns / SECOND_NS), origin_s: round(origins[i] ?? 0) })),
     port: client.port ?? null,
     resources: client.resources ?? null,
     hosts: client.hosts ?? [],
     watched: watchedOf(run),
-    server: serverOf(run, offsetAlign(offset_s, columns)),
+    server: serverOf(run, parts, columns),
     plan: client.plan,
     host: client.host,
     build: client.build,

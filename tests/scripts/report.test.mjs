@@ -5,6 +5,9 @@ import test from 'node:test';
 import { RUN_CHARTS } from '../../scripts/lib/charts/index.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { bundleMake } from '../../scripts/lib/bundle.mjs';
+import { chartOverlayLatency, chartOverlayRate } from '../../scripts/lib/charts/several.mjs';
+import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../scripts/lib/latencies.mjs';
+import { resultsMerge } from '../../scripts/lib/merge.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
 import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
@@ -169,4 +172,71 @@ test('the ranks of a run are a table, and who was lost is named', (t) => {
   assert.match(table, /node-a.*4.321.*1\.25 s.*✓ valid/s);
   assert.match(table, /node-b.*✗ was lost at &lt;12&gt; s/s);
   assert.equal(viewMake(runMake(), 'alone').hosts.length, 0);
+});
+
+test('every latency of the schema has a name on the page, and every name a key', () => {
+  const schema = JSON.parse(fs.readFileSync(path.join(SCRIPTS, '..', 'results',
+    'result.schema.json'), 'utf8'));
+  assert.deepEqual(Object.keys(LATENCIES).sort(),
+    Object.keys(schema.$defs.latencies.properties).sort());
+  const labels = Object.keys(LATENCIES).map(latencyLabel);
+  assert.equal(new Set(labels).size, labels.length);
+  assert.ok(labels.every((label) => !label.includes('_')));
+  assert.deepEqual([...new Set(Object.values(LATENCIES).map(({ group }) => group))],
+    Object.keys(LATENCY_GROUPS));
+});
+
+/** Repeats as one result, each from its own start, as the sides of a regression run are. */
+function repeatsMake(count, options = {}) {
+  const runs = Array.from({ length: count }, (_, i) => runMake({ id: `r${i}`, seconds: 4, seed: i,
+    started: `2026-11-21T00:0${i}:00.000Z`, ...options }));
+  const merge = (side) => resultsMerge(runs.map((run) => run[side]), runs.map((_, i) => `r${i}`));
+  return { client: merge('client'), server: merge('server') };
+}
+
+test('repeats lie over each other on one axis, and none is taken for a drain', () => {
+  const views = ['A', 'B'].map((label) => viewMake(repeatsMake(3), label));
+  assert.equal(views[0].parts.length, 3);
+  for (const chart of [chartOverlayLatency, chartOverlayRate]) {
+    const option = chart(views, THEMES.light);
+    assert.equal(option.xAxis.min, -1);
+    assert.equal(option.xAxis.max, 5);
+    const lines = option.series.filter(({ name }) => name === 'A');
+    assert.equal(lines.length, 3);
+    for (const { data } of lines) assert.deepEqual(data.map(([t]) => t).slice(0, 2), [-0.5, 0.5]);
+    const bands = option.series.find(({ name }) => name === '__bands').markArea.data;
+    assert.deepEqual(bands.map(([from, to]) => [from.xAxis, to.xAxis]),
+      [[-1, 0], [0, 4], [4, 5]]);
+  }
+  const { data } = chartOverlayRate(views, THEMES.light).series[1];
+  assert.deepEqual(data.slice(1, 5).map(([, rate]) => rate), [1000, 1000, 1000, 1000]);
+});
+
+test('repeats one after another: each has its own stages and begins at a mark', () => {
+  const run = repeatsMake(2);
+  const view = viewMake(run, 'A');
+  assert.deepEqual(view.stages.map(({ from_s: from, kind }) => [from, kind]), [[0, 'edge'],
+    [1, 'stage'], [5, 'edge'], [6, 'edge'], [7, 'stage'], [11, 'edge']]);
+  assert.deepEqual(view.marks.map(({ t_s: t, label }) => [t, label]),
+    [[0, 'repeat 1'], [6, 'repeat 2']]);
+  assert.deepEqual(view.server.columns.t, view.columns.t);
+  // Repeats that an older version added: where each begins is not known, so no band lies.
+  for (const one of run.client.merged.from) delete one.begin_ns;
+  assert.deepEqual(viewMake(run, 'A').stages, []);
+});
+
+/** The verdicts of a page: [state, title, text]. */
+function verdictsOf(page) {
+  return [...page.matchAll(/<div class="verdict (\w+)"><b>(.*?)<\/b><span>(.*?)<\/span>/gs)]
+    .map(([, state, title, text]) => [state, title, text]);
+}
+
+test('a server that writes no result is no fault of the run', (t) => {
+  const run = runMake();
+  const folder = runSave(folderMake(t), { client: run.client });
+  assert.equal(toolRun('report', [folder]).status, 0);
+  const page = fs.readFileSync(path.join(folder, 'report.html'), 'utf8');
+  const found = verdictsOf(page).find(([, title]) => title.includes('No result of the server'));
+  assert.equal(found?.[0], 'neutral');
+  assert.ok(!verdictsOf(page).some(([, title]) => title.includes('Not reconciled')));
 });

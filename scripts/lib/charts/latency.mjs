@@ -1,16 +1,9 @@
 // The charts over percentiles: spectra of one run or of several, and the steps side by side.
 
 import { escapeHtml, formatCount, formatNs } from '../format.mjs';
+import { latencyLabel } from '../latencies.mjs';
 import { baseOption, latencyAxis, lineLook, lineSeries, tooltipHead, tooltipLine, valueAxis }
   from './theme.mjs';
-
-export const LATENCY_NAMES = {
-  response: 'response (from the intended time)', service: 'service (from the actual send)',
-  first_byte: 'first byte', connect: 'connect', iteration: 'iteration',
-  connection_wait: 'connection wait', send_lag: 'send lag', poll_gap: 'poll gap',
-  start_lag: 'start lag', fan_out: 'fan-out', receive_to_reply: 'receive to reply (server)',
-  queue_wait: 'queue wait (server)',
-};
 
 const FAINT_OPACITY = 0.4;
 
@@ -108,7 +101,7 @@ export function chartSpectrum(view, theme) {
   const censored = names.some((name) => view.latency[name].censored > 0);
   return spectrumChart(theme, 'Latency by percentile',
     'what share of the requests was answered within which time' + (censored ? CENSORED_HINT : ''),
-    names.map((name, index) => ({ name: LATENCY_NAMES[name] ?? name, latency: view.latency[name],
+    names.map((name, index) => ({ name: latencyLabel(name), latency: view.latency[name],
       look: lineLook(theme, index), hidden: !SHOWN.includes(name) })));
 }
 
@@ -116,7 +109,7 @@ export function chartServerSpectrum(view, theme) {
   const names = Object.keys(view.server.latency);
   return spectrumChart(theme, 'Server: latency by percentile',
     'the server\'s own measurement, from receive to reply', names.map((name, index) => ({
-      name: LATENCY_NAMES[name] ?? name, latency: view.server.latency[name],
+      name: latencyLabel(name), latency: view.server.latency[name],
       look: lineLook(theme, index) })));
 }
 

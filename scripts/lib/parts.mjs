@@ -1,0 +1,37 @@
+// The runs that one result is of: a run is one part; repeats that were added (scripts/merge, the
+// sides of scripts/regress) lie one after another in its time, and each is a part of its own.
+
+/** [{ from_ns, to_ns, t0_ns, started_utc }] of a result, in its own time; null when repeats were
+ *  added by a version that did not keep where each begins. */
+export function partsOf(result) {
+  const { run, merged } = result;
+  const end = Number(run.duration_ns);
+  if (merged?.kind !== 'repeats') {
+    return [{ from_ns: 0, to_ns: end, t0_ns: run.t0_ns, started_utc: run.started_utc }];
+  }
+  const from = merged.from ?? [];
+  if (!from.length || !from.every((one) => Number.isFinite(one.begin_ns))) return null;
+  return from.map((one, i) => ({ from_ns: one.begin_ns,
+    to_ns: from[i + 1]?.begin_ns ?? Math.max(end, one.begin_ns + Number(one.duration_ns)),
+    t0_ns: one.t0_ns, started_utc: one.started_utc }));
+}
+
+/** Entries of a series with their lengths, part by part; a last sliver of a part joins its
+ *  neighbour, or its rate would be noise. join(before, last): the entry of both. */
+export function entriesOf(result, parts, join) {
+  const series = result.series ?? [];
+  return parts.flatMap((part) => {
+    const own = series.filter(({ t_ns: t }) => t >= part.from_ns && t < part.to_ns);
+    const entries = own.map((entry, i) => {
+      const next = i + 1 < own.length ? own[i + 1].t_ns : Math.max(part.to_ns, entry.t_ns);
+      return { entry, from: entry.t_ns, span: next - entry.t_ns };
+    });
+    const last = entries.at(-1);
+    const before = entries.at(-2);
+    if (before && last.span < before.span / 4) {
+      entries.splice(-2, 2, { entry: join(before.entry, last.entry), from: before.from,
+        span: before.span + last.span });
+    }
+    return entries.filter(({ span }) => span > 0);
+  });
+}
