@@ -14,7 +14,8 @@ bool abort_watch_open(struct abort_watch *watch, const struct plan *plan, struct
         watch->enabled |= plan->thresholds[i].abort_on_fail;
     }
     return !watch->enabled ||
-           figures_open(&watch->figures, plan->steps_count, plan->pacing.stages_count, 0, 0, error);
+           figures_open(&watch->figures, plan->steps_count, plan->pacing.stages_count,
+                        plan->behaviors_count, 0, 0, error);
 }
 
 void abort_watch_close(struct abort_watch *watch)
@@ -35,7 +36,7 @@ static uint64_t abort__intended(const struct abort_watch *watch, int64_t t0_ns)
         /* Only the mean is known here: chance alone must not end a run. */
         count -= 4 * sqrt(count);
     }
-    uint64_t begun = watch->figures.arrivals_intended;
+    uint64_t begun = watch->figures.arrivals.intended;
     return count > (double)begun ? (uint64_t)count : begun;
 }
 
@@ -63,8 +64,8 @@ static void abort__read(struct abort_watch *watch, const struct fleet *fleet, in
     figures->connections_peak = peak;
     figures->rate_achieved_per_s = (double)figures->iterations_started / seconds;
     if (watch->plan->open_loop) {
-        figures->arrivals_intended = abort__intended(watch, t0_ns);
-        figures->rate_target_per_s = (double)figures->arrivals_intended / seconds;
+        figures->arrivals.intended = abort__intended(watch, t0_ns);
+        figures->rate_target_per_s = (double)figures->arrivals.intended / seconds;
     }
 }
 

@@ -167,7 +167,7 @@ static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_
     struct conn *conn = own->free_first;
     /* Off the list first: with further free lanes it comes back at the end. */
     arrivals__remove(own, conn);
-    recorder_arrival(arrivals->recorder, intended_ns);
+    recorder_begun(arrivals->recorder, behavior, intended_ns);
     conn_on_arrival(conn, intended_ns);
     arrivals__next(arrivals, behavior);
 }
@@ -218,7 +218,7 @@ static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavi
             }
             arrivals__begin(arrivals, behavior, time_ns);
         } else if (now_ns - time_ns > ARRIVALS_LATE_NS) {
-            recorder_dropped(arrivals->recorder, time_ns, now_ns);
+            recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
             arrivals__next(arrivals, behavior);
         } else {
             return time_ns + ARRIVALS_LATE_NS + 1;
@@ -256,7 +256,7 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
         int64_t time_ns;
         while ((time_ns = arrivals__time(arrivals, b)) <= now_ns && time_ns != TIME_NEVER_NS) {
             if (arrivals->behaviors[b].mine) {
-                recorder_never_started(arrivals->recorder, time_ns, now_ns);
+                recorder_never_started(arrivals->recorder, b, time_ns, time_ns, 1, now_ns);
                 arrivals__next(arrivals, b);
             } else {
                 arrivals__seek(arrivals, b);

@@ -42,19 +42,22 @@ static bool figures__open_histograms(struct histogram *histograms, int count, st
 }
 
 static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
-                                uint32_t stages_count, struct error *error)
+                                uint32_t stages_count, uint32_t behaviors_count,
+                                struct error *error)
 {
     stages_count = stages_count < FIGURES_STAGES_MAX ? stages_count : FIGURES_STAGES_MAX;
     stages_count = stages_count > 1 ? stages_count : 0;
     figures->steps = calloc((size_t)steps_count + 1, sizeof(*figures->steps));
     figures->stages = calloc((size_t)stages_count + 1, sizeof(*figures->stages));
-    if (figures->steps == NULL || figures->stages == NULL) {
-        error_set(error, "no memory for the figures of %u steps and %u stages", steps_count,
-                  stages_count);
+    figures->behaviors = calloc((size_t)behaviors_count + 1, sizeof(*figures->behaviors));
+    if (figures->steps == NULL || figures->stages == NULL || figures->behaviors == NULL) {
+        error_set(error, "no memory for the figures of %u steps, %u stages and %u behaviors",
+                  steps_count, stages_count, behaviors_count);
         return false;
     }
     figures->steps_count = steps_count;
     figures->stages_count = stages_count;
+    figures->behaviors_count = behaviors_count;
     for (uint32_t i = 0; i < steps_count; i++) {
         if (!figures__open_histograms(figures->steps[i].latency, LATENCY_STEP_KINDS, error)) {
             return false;
@@ -69,11 +72,12 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
 }
 
 bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
-                  uint32_t abnormal_max, int64_t origin_ns, struct error *error)
+                  uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
+                  struct error *error)
 {
     *figures = (struct figures){.abnormal_max = abnormal_max};
     if (!figures__open_histograms(figures->latency, LATENCY_KINDS, error) ||
-        !figures__open_parts(figures, steps_count, stages_count, error)) {
+        !figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
         goto failed;
     }
     figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
@@ -107,6 +111,7 @@ void figures_close(struct figures *figures)
     notes_close(&figures->notes);
     free(figures->steps);
     free(figures->stages);
+    free(figures->behaviors);
     free(figures->abnormal);
     free(figures->clean);
     if (figures->series != NULL) {
@@ -140,8 +145,15 @@ static void figures__add_stages(struct figures *into, const struct figures *from
             histogram_add(&stage->latency[kind], &from->stages[i].latency[kind]);
         }
         figures__add_errors(stage->errors, from->stages[i].errors);
-        stage->arrivals_intended += from->stages[i].arrivals_intended;
+        arrival_counts_add(&stage->arrivals, &from->stages[i].arrivals);
         stage->iterations_started += from->stages[i].iterations_started;
+    }
+}
+
+static void figures__add_behaviors(struct figures *into, const struct figures *from)
+{
+    for (uint32_t i = 0; i < into->behaviors_count && i < from->behaviors_count; i++) {
+        arrival_counts_add(&into->behaviors[i], &from->behaviors[i]);
     }
 }
 
@@ -165,6 +177,7 @@ bool figures_add(struct figures *into, const struct figures *from)
     }
     figures__add_steps(into, from);
     figures__add_stages(into, from);
+    figures__add_behaviors(into, from);
     figures__add_port(&into->port, &from->port);
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
         if (into->abnormal_count < into->abnormal_max) {
@@ -173,10 +186,8 @@ bool figures_add(struct figures *into, const struct figures *from)
     }
     into->abnormal_total += from->abnormal_total;
     clean_merge(into->clean, from->clean);
-    into->arrivals_intended += from->arrivals_intended;
+    arrival_counts_add(&into->arrivals, &from->arrivals);
     into->iterations_started += from->iterations_started;
-    into->arrivals_never_started += from->arrivals_never_started;
-    into->arrivals_dropped += from->arrivals_dropped;
     into->requests_cut += from->requests_cut;
     into->setup_timeouts += from->setup_timeouts;
     into->failed_steps += from->failed_steps;

@@ -5,6 +5,7 @@
 #ifndef DUMMYLOAD_CLIENT_FIGURES_H
 #define DUMMYLOAD_CLIENT_FIGURES_H
 
+#include "arrival_counts.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "cport/cport.h"
@@ -48,7 +49,7 @@ struct figures_step {
 struct figures_stage {
     struct histogram latency[LATENCY_KINDS];
     uint64_t errors[ERROR_KINDS];
-    uint64_t arrivals_intended;
+    struct arrival_counts arrivals;
     uint64_t iterations_started;
     int64_t window_ns; /* of it inside the measuring window; set by the supervisor */
 };
@@ -66,12 +67,12 @@ struct figures {
     uint32_t abnormal_max;
     uint64_t abnormal_total;
     struct clean *clean;
-    /* Of the measuring window: arrivals due, iterations begun, arrivals that never began (they
-     * are in response as censored), arrivals dropped because the scenario said so. */
-    uint64_t arrivals_intended;
-    uint64_t iterations_started;
-    uint64_t arrivals_never_started;
-    uint64_t arrivals_dropped;
+    /* Arrivals due in the measuring window, and what became of them; those that were dropped or
+     * never began are in response as censored. The same by behavior: its sums are these. */
+    struct arrival_counts arrivals;
+    struct arrival_counts *behaviors;
+    uint32_t behaviors_count;
+    uint64_t iterations_started; /* begun inside the window, whenever they were due */
     /* Set by the supervisor once the whole is added up. 0 target: closed loop. */
     double rate_target_per_s;
     double rate_achieved_per_s;
@@ -98,7 +99,8 @@ const char *latency_key(enum latency_kind kind);
 
 /* stages_count: of the load, at most FIGURES_STAGES_MAX are kept apart. */
 bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
-                  uint32_t abnormal_max, int64_t origin_ns, struct error *error);
+                  uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
+                  struct error *error);
 void figures_close(struct figures *figures);
 /* False when the series could not be merged (no memory); the rest has been added. */
 bool figures_add(struct figures *into, const struct figures *from);

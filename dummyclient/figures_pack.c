@@ -43,8 +43,12 @@ static void figures__pack_parts(const struct figures *figures, struct pack *pack
         const struct figures_stage *stage = &figures->stages[i];
         figures__pack_latency(stage->latency, LATENCY_KINDS, pack);
         figures__pack_errors(stage->errors, pack);
-        pack_u64(pack, stage->arrivals_intended);
+        arrival_counts_pack(&stage->arrivals, pack);
         pack_u64(pack, stage->iterations_started);
+    }
+    pack_u64(pack, figures->behaviors_count);
+    for (uint32_t i = 0; i < figures->behaviors_count; i++) {
+        arrival_counts_pack(&figures->behaviors[i], pack);
     }
 }
 
@@ -64,8 +68,14 @@ static void figures__unpack_parts(struct figures *into, struct unpack *from)
         struct figures_stage *stage = &into->stages[i];
         figures__unpack_latency(stage->latency, LATENCY_KINDS, from);
         figures__unpack_errors(stage->errors, from);
-        stage->arrivals_intended += unpack_u64(from);
+        arrival_counts_unpack_add(&stage->arrivals, from);
         stage->iterations_started += unpack_u64(from);
+    }
+    if (unpack_u64(from) != into->behaviors_count) {
+        unpack_fail(from);
+    }
+    for (uint32_t i = 0; i < into->behaviors_count && !from->failed; i++) {
+        arrival_counts_unpack_add(&into->behaviors[i], from);
     }
 }
 
@@ -129,9 +139,8 @@ static void figures__unpack_notes(struct notes *into, struct unpack *from)
 void figures_pack(struct figures *figures, struct pack *pack)
 {
     const uint64_t counts[] = {
-        figures->arrivals_intended, figures->iterations_started, figures->arrivals_never_started,
-        figures->arrivals_dropped,  figures->requests_cut,       figures->setup_timeouts,
-        figures->failed_steps,      figures->clock_reads,        figures->idle_ns,
+        figures->iterations_started, figures->requests_cut, figures->setup_timeouts,
+        figures->failed_steps,       figures->clock_reads,  figures->idle_ns,
     };
     counters_pack(&figures->counters, pack);
     figures__pack_latency(figures->latency, LATENCY_KINDS, pack);
@@ -139,6 +148,7 @@ void figures_pack(struct figures *figures, struct pack *pack)
     port_stats_pack(&figures->port, pack);
     figures__pack_abnormal(figures, pack);
     clean_pack(figures->clean, pack);
+    arrival_counts_pack(&figures->arrivals, pack);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         pack_u64(pack, counts[i]);
     }
@@ -150,9 +160,8 @@ void figures_pack(struct figures *figures, struct pack *pack)
 bool figures_unpack_add(struct figures *into, struct unpack *from)
 {
     uint64_t *counts[] = {
-        &into->arrivals_intended, &into->iterations_started, &into->arrivals_never_started,
-        &into->arrivals_dropped,  &into->requests_cut,       &into->setup_timeouts,
-        &into->failed_steps,      &into->clock_reads,        &into->idle_ns,
+        &into->iterations_started, &into->requests_cut, &into->setup_timeouts,
+        &into->failed_steps,       &into->clock_reads,  &into->idle_ns,
     };
     counters_unpack_add(&into->counters, from);
     figures__unpack_latency(into->latency, LATENCY_KINDS, from);
@@ -160,6 +169,7 @@ bool figures_unpack_add(struct figures *into, struct unpack *from)
     port_stats_unpack_add(&into->port, from);
     figures__unpack_abnormal(into, from);
     clean_unpack_add(into->clean, from);
+    arrival_counts_unpack_add(&into->arrivals, from);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         *counts[i] += unpack_u64(from);
     }

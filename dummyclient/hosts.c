@@ -27,7 +27,7 @@ static void hosts__describe(const struct run *run, const struct verdict *verdict
     const struct figures *figures = &run->figures;
     host->reported = true;
     host->counters = figures->counters;
-    host->arrivals_intended = figures->arrivals_intended;
+    host->arrivals_intended = figures->arrivals.intended;
     host->iterations_started = figures->iterations_started;
     host->response_p50_ns = hosts__p99_ns(figures, LATENCY_RESPONSE, 50);
     host->response_p99_ns = hosts__p99_ns(figures, LATENCY_RESPONSE, 99);

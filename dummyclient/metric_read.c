@@ -111,7 +111,7 @@ static void metric__read_rate(const struct metric *metric, const struct figures 
     bool of_stage = metric->scope == METRIC_OF_STAGE;
     const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
     double seconds = of_stage ? (double)stage->window_ns / (double)NS_PER_S : 0;
-    double intended = (double)(of_stage ? stage->arrivals_intended : figures->arrivals_intended);
+    double intended = (double)(of_stage ? stage->arrivals.intended : figures->arrivals.intended);
     double started = (double)(of_stage ? stage->iterations_started : figures->iterations_started);
     switch ((enum metric_rate)metric->kind) {
     case METRIC_RATE_ACHIEVED:
@@ -133,10 +133,10 @@ static void metric__read_rate(const struct metric *metric, const struct figures 
         value->value = started;
         break;
     case METRIC_RATE_NEVER_STARTED:
-        value->value = (double)figures->arrivals_never_started;
+        value->value = (double)figures->arrivals.never_started;
         break;
     case METRIC_RATE_DROPPED:
-        value->value = (double)figures->arrivals_dropped;
+        value->value = (double)figures->arrivals.dropped;
         break;
     case METRIC_RATES_COUNT:
         must(false);

@@ -87,12 +87,9 @@ void probe_take(struct probe *probe, const struct figures *figures)
     if (asked == atomic_load_explicit(&probe->answered, memory_order_relaxed)) {
         return;
     }
-    probe->numbers =
-        (struct figures_numbers){.counters = figures->counters,
-                                 .arrivals_intended = figures->arrivals_intended,
-                                 .iterations_started = figures->iterations_started,
-                                 .arrivals_never_started = figures->arrivals_never_started,
-                                 .arrivals_dropped = figures->arrivals_dropped};
+    probe->numbers = (struct figures_numbers){.counters = figures->counters,
+                                              .arrivals = figures->arrivals,
+                                              .iterations_started = figures->iterations_started};
     for (uint32_t i = 0; i < probe->thresholds_count; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_copy(&probe->histograms[i],
@@ -105,10 +102,8 @@ void probe_take(struct probe *probe, const struct figures *figures)
 void probe_read(const struct probe *probe, struct figures *figures)
 {
     counters_add(&figures->counters, &probe->numbers.counters);
-    figures->arrivals_intended += probe->numbers.arrivals_intended;
+    arrival_counts_add(&figures->arrivals, &probe->numbers.arrivals);
     figures->iterations_started += probe->numbers.iterations_started;
-    figures->arrivals_never_started += probe->numbers.arrivals_never_started;
-    figures->arrivals_dropped += probe->numbers.arrivals_dropped;
     for (uint32_t i = 0; i < probe->thresholds_count; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_add(probe__target(probe, i, figures), &probe->histograms[i]);
@@ -119,10 +114,8 @@ void probe_read(const struct probe *probe, struct figures *figures)
 void probe_pack(const struct probe *probe, const struct figures *figures, struct pack *pack)
 {
     counters_pack(&figures->counters, pack);
-    pack_u64(pack, figures->arrivals_intended);
+    arrival_counts_pack(&figures->arrivals, pack);
     pack_u64(pack, figures->iterations_started);
-    pack_u64(pack, figures->arrivals_never_started);
-    pack_u64(pack, figures->arrivals_dropped);
     for (uint32_t i = 0; i < probe->thresholds_count; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_pack(metric_histogram(&probe->thresholds[i].metric, figures), pack);
@@ -133,10 +126,8 @@ void probe_pack(const struct probe *probe, const struct figures *figures, struct
 bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from)
 {
     counters_unpack_add(&figures->counters, from);
-    figures->arrivals_intended += unpack_u64(from);
+    arrival_counts_unpack_add(&figures->arrivals, from);
     figures->iterations_started += unpack_u64(from);
-    figures->arrivals_never_started += unpack_u64(from);
-    figures->arrivals_dropped += unpack_u64(from);
     for (uint32_t i = 0; i < probe->thresholds_count && !from->failed; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_unpack_add(probe__target(probe, i, figures), from);
@@ -148,10 +139,8 @@ bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct
 void probe_reset(const struct probe *probe, struct figures *figures)
 {
     figures->counters = (struct counters){0};
-    figures->arrivals_intended = 0;
+    figures->arrivals = (struct arrival_counts){0};
     figures->iterations_started = 0;
-    figures->arrivals_never_started = 0;
-    figures->arrivals_dropped = 0;
     for (uint32_t i = 0; i < probe->thresholds_count; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_reset(probe__target(probe, i, figures));

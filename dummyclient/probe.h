@@ -22,10 +22,8 @@ struct probe {
     struct histogram *histograms; /* one per threshold; open where it is about a latency */
     struct figures_numbers {
         struct counters counters;
-        uint64_t arrivals_intended;
+        struct arrival_counts arrivals;
         uint64_t iterations_started;
-        uint64_t arrivals_never_started;
-        uint64_t arrivals_dropped;
         struct cport_stats port;
     } numbers;
     bool wanted_any;

@@ -7,9 +7,8 @@ static int64_t recorder__max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* The stage that a time belongs to; NULL when stages are not kept apart. Times come nearly in
- * order, so the stage of the last one is mostly it. */
-static struct figures_stage *recorder__stage(struct recorder *recorder, int64_t time_ns)
+/* Times come nearly in order, so the stage of the last one is mostly it. */
+struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
 {
     const struct pacing *pacing = recorder->pacing;
     uint32_t count = recorder->figures.stages_count;
@@ -55,7 +54,7 @@ static void recorder__record(const struct recorder__places *places, enum latency
 static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
                                  int64_t value_ns, int64_t at_ns, bool censored)
 {
-    struct figures_stage *stage = recorder__stage(recorder, at_ns);
+    struct figures_stage *stage = recorder_stage(recorder, at_ns);
     struct recorder__places places = {.run = recorder->figures.latency,
                                       .stage = stage != NULL ? stage->latency : NULL};
     recorder__record(&places, kind, value_ns, censored);
@@ -157,8 +156,7 @@ static void recorder__request_done(void *context, const struct vm_request *reque
      * are of the same requests as its times: percentages are of their number. */
     bool of_step = request->step < figures->steps_count && (in_window || !recorder->subject_ready);
     struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
-    struct figures_stage *stage =
-        in_window ? recorder__stage(recorder, request->intended_ns) : NULL;
+    struct figures_stage *stage = in_window ? recorder_stage(recorder, request->intended_ns) : NULL;
     recorder__count_outcome(recorder, request, step, stage);
     if (request->step == VM_STEP_NONE) {
         return; /* an expect: it has no times of its own */
@@ -185,7 +183,7 @@ static void recorder__iteration_started(void *context, uint32_t lane, int64_t in
     uint64_t bit = UINT64_C(1) << (lane % 64);
     recorder_count(recorder, TOTAL_ITERATIONS, 1);
     if (recorder_in_window(recorder, now_ns)) {
-        struct figures_stage *stage = recorder__stage(recorder, now_ns);
+        struct figures_stage *stage = recorder_stage(recorder, now_ns);
         recorder->figures.iterations_started++;
         if (stage != NULL) {
             stage->iterations_started++;
@@ -242,8 +240,9 @@ static void recorder__logged(void *context, const uint8_t *line, uint32_t bytes,
     logbook_write(&recorder->logbook, now_ns, line, bytes);
 }
 
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct pacing *pacing,
-                   uint32_t abnormal_max, int64_t origin_ns, struct live *live, struct error *error)
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+                   const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
+                   struct live *live, struct error *error)
 {
     *recorder = (struct recorder){.live = live,
                                   .pacing = pacing,
@@ -259,8 +258,8 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct
                                               .push_checked = recorder__push_checked,
                                               .marked = recorder__marked,
                                               .logged = recorder__logged};
-    return figures_open(&recorder->figures, steps_count, pacing->stages_count, abnormal_max,
-                        origin_ns, error);
+    return figures_open(&recorder->figures, steps_count, pacing->stages_count, behaviors_count,
+                        abnormal_max, origin_ns, error);
 }
 
 void recorder_close(struct recorder *recorder)
@@ -273,6 +272,11 @@ void recorder_connected(struct recorder *recorder, int64_t connect_ns)
 {
     recorder_count(recorder, TOTAL_CONNECTS_OK, 1);
     recorder__record_run(recorder, LATENCY_CONNECT, connect_ns, recorder->now_ns, false);
+}
+
+void recorder_connect_failed(struct recorder *recorder, int64_t age_ns)
+{
+    recorder__record_run(recorder, LATENCY_CONNECT, age_ns, recorder->now_ns, true);
 }
 
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
@@ -289,50 +293,6 @@ void recorder_idle(struct recorder *recorder, int64_t idle_ns)
         recorder->now_ns < recorder->window_end_ns ? recorder->now_ns : recorder->window_end_ns;
     if (until_ns > from_ns) {
         recorder->figures.idle_ns += (uint64_t)(until_ns - from_ns);
-    }
-}
-
-static void recorder__count_arrival(struct recorder *recorder, int64_t intended_ns)
-{
-    struct figures_stage *stage = recorder__stage(recorder, intended_ns);
-    recorder->figures.arrivals_intended++;
-    if (stage != NULL) {
-        stage->arrivals_intended++;
-    }
-}
-
-void recorder_arrival(struct recorder *recorder, int64_t intended_ns)
-{
-    if (recorder_in_window(recorder, intended_ns)) {
-        recorder__count_arrival(recorder, intended_ns);
-    }
-}
-
-/* An arrival that became no request: what is known is that all its times are longer than this. */
-static void recorder__record_absent(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
-{
-    static const enum latency_kind KINDS[] = {LATENCY_RESPONSE, LATENCY_RESPONSE_FIRST_BYTE,
-                                              LATENCY_CONNECTION_WAIT, LATENCY_START_LAG};
-    int64_t age_ns = recorder__max(0, now_ns - intended_ns);
-    recorder__count_arrival(recorder, intended_ns);
-    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        recorder__record_run(recorder, KINDS[i], age_ns, intended_ns, true);
-    }
-}
-
-void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
-{
-    if (recorder_in_window(recorder, intended_ns)) {
-        recorder->figures.arrivals_never_started++;
-        recorder__record_absent(recorder, intended_ns, now_ns);
-    }
-}
-
-void recorder_dropped(struct recorder *recorder, int64_t intended_ns, int64_t now_ns)
-{
-    if (recorder_in_window(recorder, intended_ns)) {
-        recorder->figures.arrivals_dropped++;
-        recorder__record_absent(recorder, intended_ns, now_ns);
     }
 }
 

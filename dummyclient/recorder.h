@@ -37,15 +37,18 @@ struct recorder {
 };
 
 /* live and pacing must outlive the recorder. */
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, const struct pacing *pacing,
-                   uint32_t abnormal_max, int64_t origin_ns, struct live *live,
-                   struct error *error);
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+                   const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
+                   struct live *live, struct error *error);
 void recorder_close(struct recorder *recorder);
 
 static inline bool recorder_in_window(const struct recorder *recorder, int64_t intended_ns)
 {
     return intended_ns >= recorder->window_start_ns && intended_ns < recorder->window_end_ns;
 }
+
+/* The stage that a time belongs to; NULL when stages are not kept apart. */
+struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns);
 
 static inline void recorder_count(struct recorder *recorder, enum total_kind kind, uint64_t amount)
 {
@@ -63,13 +66,21 @@ static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 }
 
 void recorder_connected(struct recorder *recorder, int64_t connect_ns);
+/* A connect that failed or timed out: all that is known is that it would have taken longer than
+ * its age. The error is counted by itself. */
+void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
 /* Of the time until now: this program had nothing to do. */
 void recorder_idle(struct recorder *recorder, int64_t idle_ns);
-/* An arrival that is due belongs to the target; one that never began to response as well. */
-void recorder_arrival(struct recorder *recorder, int64_t intended_ns);
-void recorder_never_started(struct recorder *recorder, int64_t intended_ns, int64_t now_ns);
-void recorder_dropped(struct recorder *recorder, int64_t intended_ns, int64_t now_ns);
+/* recorder_arrivals.c: what becomes of an arrival. Each is told exactly once: it began, or it was
+ * dropped as late, or the run ended before it began. The latter two are censored at their age. */
+void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns);
+void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
+                      int64_t now_ns);
+/* count arrivals, due at even distances from first_ns to last_ns, both included. The cost does not
+ * grow with count. */
+void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
+                            int64_t last_ns, uint64_t count, int64_t now_ns);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

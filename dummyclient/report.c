@@ -67,9 +67,9 @@ static void report__add_stages(struct cJSON *result, const struct plan *plan,
                      plan->pacing.stages[last ? plan->pacing.stages_count - 1 : i].end_ns);
         struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
         report__add_rate_figures(rate, plan,
-                                 seconds > 0 ? (double)stage->arrivals_intended / seconds : 0,
+                                 seconds > 0 ? (double)stage->arrivals.intended / seconds : 0,
                                  seconds > 0 ? (double)stage->iterations_started / seconds : 0);
-        json_add_u64(rate, "intended", stage->arrivals_intended);
+        arrival_counts_to_json(&stage->arrivals, rate);
         json_add_u64(rate, "started", stage->iterations_started);
         json_add_i64(rate, "window_ns", stage->window_ns);
         report__add_latency(item, stage->latency, LATENCY_KINDS);
@@ -148,11 +148,16 @@ static void report__add_rate(struct cJSON *result, const struct plan *plan, cons
     const struct figures *figures = &run->figures;
     struct cJSON *rate = json_add_item(result, "rate", cJSON_CreateObject());
     report__add_rate_figures(rate, plan, figures->rate_target_per_s, figures->rate_achieved_per_s);
-    json_add_u64(rate, "intended", figures->arrivals_intended);
+    arrival_counts_to_json(&figures->arrivals, rate);
     json_add_u64(rate, "started", figures->iterations_started);
-    json_add_u64(rate, "never_started", figures->arrivals_never_started);
-    json_add_u64(rate, "dropped", figures->arrivals_dropped);
     json_add_i64(rate, "window_ns", run->window_ns);
+    struct cJSON *behaviors = json_add_item(rate, "behaviors", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->behaviors_count; i++) {
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", program_behavior_name(plan->program, i));
+        arrival_counts_to_json(&figures->behaviors[i], item);
+        json_append_item(behaviors, item);
+    }
 }
 
 static void report__add_totals(struct cJSON *result, const struct run *run)

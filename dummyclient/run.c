@@ -35,7 +35,7 @@ void run_measure(struct run *run, const struct plan *plan)
     double seconds = (double)run->window_ns / (double)NS_PER_S;
     figures->rate_achieved_per_s = (double)figures->iterations_started / seconds;
     if (plan->open_loop) {
-        figures->rate_target_per_s = (double)figures->arrivals_intended / seconds;
+        figures->rate_target_per_s = (double)figures->arrivals.intended / seconds;
     }
 }
 

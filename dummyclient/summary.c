@@ -53,11 +53,11 @@ static void summary__print_rate(const struct plan *plan, const struct run *run, 
     } else if (!plan->open_loop) {
         fprintf(file, " (closed loop)");
     }
-    if (figures->arrivals_never_started > 0) {
-        fprintf(file, ", %s never began", summary__count(figures->arrivals_never_started, count));
+    if (figures->arrivals.never_started > 0) {
+        fprintf(file, ", %s never began", summary__count(figures->arrivals.never_started, count));
     }
-    if (figures->arrivals_dropped > 0) {
-        fprintf(file, ", %s dropped as late", summary__count(figures->arrivals_dropped, count));
+    if (figures->arrivals.dropped > 0) {
+        fprintf(file, ", %s dropped as late", summary__count(figures->arrivals.dropped, count));
     }
     fputc('\n', file);
 }

@@ -109,7 +109,7 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
         return false;
     }
     if (!figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
-                      RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
+                      plan->behaviors_count, RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
         run_close(run);
         return false;
     }

@@ -216,7 +216,7 @@ bool threshold_has_failed(const struct threshold *threshold, const struct figure
     bool upper = threshold->op == THRESHOLD_BELOW || threshold->op == THRESHOLD_AT_MOST ||
                  (threshold->op == THRESHOLD_EQUAL && verdict.value > threshold->value);
     if (metric->family == METRIC_RATE && metric->kind <= METRIC_RATE_TARGET) {
-        return figures->arrivals_intended >= THRESHOLD_SAMPLES_MIN;
+        return figures->arrivals.intended >= THRESHOLD_SAMPLES_MIN;
     }
     if (metric_unit_of(metric) == METRIC_UNIT_TIME && metric->family == METRIC_LATENCY) {
         return histogram_count(metric_histogram(metric, figures)) >= THRESHOLD_SAMPLES_MIN;

@@ -41,7 +41,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
             worker__expect_at_barriers(worker, i);
         }
     }
-    if (!recorder_open(&worker->recorder, plan->steps_count, &plan->pacing,
+    if (!recorder_open(&worker->recorder, plan->steps_count, plan->behaviors_count, &plan->pacing,
                        RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
                        error)) {
         goto failed_recorder;

@@ -123,12 +123,24 @@ function marksInTurn(documents) {
   return inTurn(documents, ({ marks = [] }) => marks);
 }
 
+/** Arrivals by behavior: the counts of equal names. */
+function behaviorsAdd(lists) {
+  const names = [...new Set(lists.flat().map(({ name }) => name))];
+  return names.map((name) => ({ name, ...countsAdd(lists.flat()
+    .filter((behavior) => behavior.name === name)
+    .map(({ name: own, ...counts }) => counts)) }));
+}
+
 function rateOf(documents, together) {
   const rates = documents.map(({ rate }) => rate).filter(Boolean);
   if (!rates.length) return undefined;
   const share = together ? 1 : rates.length;
   const sum = {};
   for (const key of new Set(rates.flatMap(Object.keys))) {
+    if (key === 'behaviors') {
+      sum[key] = behaviorsAdd(rates.map((rate) => rate[key] ?? []));
+      continue;
+    }
     const values = rates.map((rate) => rate[key]).filter((value) => value !== null);
     const total = values.reduce((all, value) => integerAddAny(all, value), 0);
     sum[key] = !values.length ? null : key.endsWith('_per_s') ? total / share

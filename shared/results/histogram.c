@@ -57,19 +57,49 @@ void histogram_record(struct histogram *histogram, int64_t value_ns)
     must(taken);
 }
 
-void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
+static void histogram__record_censored(struct histogram *histogram, int64_t age_ns, int64_t count)
 {
     if (age_ns > HISTOGRAM_VALUE_MAX_NS) {
-        histogram->over_range_count++;
+        histogram->over_range_count += count;
         age_ns = HISTOGRAM_VALUE_MAX_NS;
     }
     if (age_ns < 1)
         age_ns = 1;
-    bool taken = hdr_record_value(histogram->hdr, age_ns);
+    bool taken = hdr_record_values(histogram->hdr, age_ns, count);
     must(taken);
-    histogram->censored_count++;
+    histogram->censored_count += count;
     if (age_ns < histogram->censored_min_ns)
         histogram->censored_min_ns = age_ns;
+}
+
+void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
+{
+    histogram__record_censored(histogram, age_ns, 1);
+}
+
+void histogram_record_censored_spread(struct histogram *histogram, const struct spread *due,
+                                      int64_t from_ns, int64_t until_ns, int64_t now_ns)
+{
+    if (from_ns < due->first_ns)
+        from_ns = due->first_ns;
+    if (until_ns > due->last_ns)
+        until_ns = due->last_ns + 1;
+    /* From the youngest to the oldest, a bucket of ages at a time. */
+    while (from_ns < until_ns) {
+        int64_t age_ns = now_ns - (until_ns - 1);
+        int64_t bucket_from_ns = from_ns;
+        if (age_ns < 1) {
+            bucket_from_ns = now_ns > from_ns ? now_ns : from_ns;
+        } else if (age_ns <= HISTOGRAM_VALUE_MAX_NS) {
+            int64_t oldest_ns = hdr_next_non_equivalent_value(histogram->hdr, age_ns) - 1;
+            if (oldest_ns < now_ns - from_ns)
+                bucket_from_ns = now_ns - oldest_ns;
+        }
+        uint64_t count = spread_count_in(due, bucket_from_ns, until_ns);
+        if (count > 0)
+            histogram__record_censored(histogram, age_ns, (int64_t)count);
+        until_ns = bucket_from_ns;
+    }
 }
 
 void histogram_copy(struct histogram *into, const struct histogram *from)

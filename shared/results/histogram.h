@@ -7,6 +7,7 @@
 #define DUMMYLOAD_RESULTS_HISTOGRAM_H
 
 #include "core/error.h"
+#include "results/spread.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,10 @@ void histogram_reset(struct histogram *histogram);
 void histogram_record(struct histogram *histogram, int64_t value_ns);
 /* A request that has not been answered at the age of age_ns. */
 void histogram_record_censored(struct histogram *histogram, int64_t age_ns);
+/* Requests that were due at the moments of the spread from from_ns on and before until_ns, none of
+ * which has been answered by now_ns. Costs a step per bucket, not per request. */
+void histogram_record_censored_spread(struct histogram *histogram, const struct spread *due,
+                                      int64_t from_ns, int64_t until_ns, int64_t now_ns);
 /* into becomes what from is. Both of the same digits; cheaper than to reset and add. */
 void histogram_copy(struct histogram *into, const struct histogram *from);
 void histogram_add(struct histogram *into, const struct histogram *from);

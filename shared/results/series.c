@@ -115,9 +115,7 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
     int64_t since_ns = now_ns > series->origin_ns ? now_ns - series->origin_ns : 0;
     int64_t entry = since_ns / series->period_ns;
     if (entry <= series->newest) {
-        /* Older than live: cannot be, by the header; counted where it still can be. */
-        uint32_t oldest = series->newest > 0 ? series->newest - 1 : 0;
-        return entry < oldest ? oldest : (uint32_t)entry;
+        return (uint32_t)entry;
     }
     while (entry >= SERIES_ENTRIES_MAX) {
         series_fold(series);
@@ -137,6 +135,21 @@ void series_add(struct series *series, int64_t now_ns, enum series_value value, 
 {
     must(!series_value_is_level(value));
     series->entries[series__entry_at(series, now_ns)].values[value] += amount;
+}
+
+void series_add_spread(struct series *series, enum series_value value, const struct spread *spread)
+{
+    must(!series_value_is_level(value));
+    uint32_t last =
+        series__entry_at(series, spread->last_ns); /* folds before the walk, not in it */
+    uint32_t first = series__entry_at(series, spread->first_ns);
+    uint64_t before = 0;
+    for (uint32_t entry = first; entry <= last; entry++) {
+        int64_t until_ns = series->origin_ns + (int64_t)(entry + 1) * series->period_ns;
+        uint64_t until = entry == last ? spread->count : spread_count_before(spread, until_ns);
+        series->entries[entry].values[value] += until - before;
+        before = until;
+    }
 }
 
 void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
@@ -164,6 +177,9 @@ void series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
     if (latency_ns > HISTOGRAM_VALUE_MAX_NS)
         latency_ns = HISTOGRAM_VALUE_MAX_NS;
     uint32_t entry = series__entry_at(series, now_ns);
+    /* Older than live: cannot be, by the header; counted where it still can be. */
+    uint32_t oldest = series->newest > 0 ? series->newest - 1 : 0;
+    entry = entry < oldest ? oldest : entry;
     series_slot_add(&series->slots[entry % 2], series_bucket_of(latency_ns < 1 ? 1 : latency_ns),
                     1);
 }

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "results/counters.h"
 #include "results/histogram.h"
+#include "results/spread.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +28,11 @@ enum series_value {
     SERIES_CONNECTING,  /* a level */
     SERIES_CONNECTS_FAILED,
     SERIES_ITERATIONS,
-    SERIES_TARGET, /* iterations that were due */
+    SERIES_TARGET, /* iterations that were due, by when they were counted */
+    /* Arrivals by when they were due, whenever their fate was known: */
+    SERIES_BEGUN,
+    SERIES_DROPPED,
+    SERIES_NEVER_STARTED,
     SERIES_REQUESTS,
     SERIES_RESPONSES,
     SERIES_MESSAGES_SENT,
@@ -42,15 +47,18 @@ enum series_value {
 /* origin_ns is the run's t = 0 on the monotonic clock: the moment the process begins its run. */
 struct series *series_create(int64_t origin_ns, struct error *error);
 void series_destroy(struct series *series);
-/* Adds to a sum in the second of now_ns. now_ns does not go back by more than one second. */
+/* Adds to a sum in the second of now_ns, however long past that is. */
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount);
+/* Adds 1 to a sum for every moment of the spread, in the moment's second. Costs an addition per
+ * entry, not per moment. */
+void series_add_spread(struct series *series, enum series_value value, const struct spread *spread);
 /* Adds the errors that now has and before has not, by kind and in all. Once a second, not per
  * error: a comparison for every kind. */
 void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
                        const struct counters *before);
 /* Sets a level. */
 void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level);
-/* Records a latency (2 digits) in the second of now_ns. */
+/* Records a latency (2 digits) in the second of now_ns, which does not go back by more than one. */
 void series_record(struct series *series, int64_t now_ns, int64_t latency_ns);
 /* Sums are added, levels are added (each thread has its own connections), buckets are added. Both
  * must have the same origin. Allocates; false when memory ran out, into is then as before. */

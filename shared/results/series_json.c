@@ -10,6 +10,9 @@ static const char *const value_keys[SERIES_ERRORS_FIRST] = {
     [SERIES_CONNECTS_FAILED] = "connects_failed",
     [SERIES_ITERATIONS] = "iterations",
     [SERIES_TARGET] = "target",
+    [SERIES_BEGUN] = "begun",
+    [SERIES_DROPPED] = "dropped",
+    [SERIES_NEVER_STARTED] = "never_started",
     [SERIES_REQUESTS] = "requests",
     [SERIES_RESPONSES] = "responses",
     [SERIES_MESSAGES_SENT] = "messages_sent",
@@ -69,6 +72,9 @@ static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry
         json_text_add(&text, "\":");
         json_text_add_u64(&text, values[value]);
     }
+    json_text_add(&text, ",\"due\":");
+    json_text_add_u64(&text,
+                      values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED]);
     series__add_errors(&text, values + SERIES_ERRORS_FIRST);
     json_text_add(&text, ",\"buckets\":");
     series_read_entry(series, entry, &series->scratch);

@@ -66,7 +66,7 @@ static bool series__unpack_values(struct series_entry *entry, struct unpack *fro
         }
         entry->values[number - 1] = unpack_u64(from);
     }
-    _Static_assert(SERIES_VALUE_COUNT <= 32, "a bit for each");
+    _Static_assert(SERIES_CONNECTING < 32, "a bit for each level");
     uint32_t levels_set = unpack_u32(from, UINT32_MAX);
     for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
         if (series_value_is_level((enum series_value)value)) {

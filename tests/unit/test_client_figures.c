@@ -26,7 +26,7 @@ static int setup(void **state)
     fixture.stages[1] = (struct pacing_stage){.start_ns = 1 * NS_PER_S, .end_ns = 3 * NS_PER_S};
     fixture.pacing = (struct pacing){.stages = fixture.stages, .stages_count = 2};
     assert_true(
-        recorder_open(&fixture.recorder, 1, &fixture.pacing, 1, T0_NS, &fixture.live, &error));
+        recorder_open(&fixture.recorder, 1, 2, &fixture.pacing, 1, T0_NS, &fixture.live, &error));
     fixture.recorder.t0_ns = T0_NS;
     fixture.recorder.window_start_ns = T0_NS;
     fixture.recorder.window_end_ns = T0_NS + 3 * NS_PER_S;
@@ -98,8 +98,8 @@ static void test_what_got_no_reply_is_censored_in_every_place(void **state)
                                                    .sent_ns = T0_NS + NS_PER_MS,
                                                    .last_ns = T0_NS + NS_PER_S});
     }
-    recorder_never_started(recorder, T0_NS + NS_PER_MS, T0_NS + NS_PER_S);
-    recorder_dropped(recorder, T0_NS + 2 * NS_PER_MS, T0_NS + NS_PER_S);
+    recorder_never_started(recorder, 0, T0_NS + NS_PER_MS, T0_NS + NS_PER_MS, 1, T0_NS + NS_PER_S);
+    recorder_dropped(recorder, 1, T0_NS + 2 * NS_PER_MS, T0_NS + NS_PER_S);
     assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count, 5);
     assert_int_equal(figures->stages[0].latency[LATENCY_RESPONSE].censored_count, 5);
     assert_int_equal(figures->steps[0].latency[LATENCY_RESPONSE].censored_count, 3);
@@ -108,7 +108,7 @@ static void test_what_got_no_reply_is_censored_in_every_place(void **state)
     assert_int_equal(figures->latency[LATENCY_CONNECTION_WAIT].censored_count, 2);
     assert_int_equal(figures->stages[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 1);
     assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_LOST], 1);
-    assert_int_equal(figures->stages[0].arrivals_intended, 2);
+    assert_int_equal(figures->stages[0].arrivals.intended, 2);
 }
 
 static void test_a_step_has_the_errors_of_its_own_requests_only(void **state)
@@ -195,7 +195,7 @@ static struct judged *judged_open(void)
     judged.run =
         (struct run){.t0_ns = T0_NS, .stop_ns = T0_NS + 10 * NS_PER_S, .window_ns = 10 * NS_PER_S};
     struct figures *figures = &judged.run.figures;
-    assert_true(figures_open(figures, 1, 1, 1, 0, &error));
+    assert_true(figures_open(figures, 1, 1, 1, 1, 0, &error));
     assert_true(histogram_open(&judged.run.tick_lag, 3, &error));
     for (int i = 0; i < 10000; i++) {
         histogram_record(&figures->latency[LATENCY_RESPONSE], 200 * NS_PER_US);
@@ -339,7 +339,7 @@ static void test_a_stalled_server_stays_valid(void **state)
     judged.run = (struct run){.t0_ns = T0_NS, .window_ns = 10 * NS_PER_S, .figures = *figures};
     judged.run.figures.rate_target_per_s = 1000;
     judged.run.figures.rate_achieved_per_s = (double)figures->iterations_started / 10;
-    assert_true(figures->arrivals_never_started > 5000);
+    assert_true(figures->arrivals.never_started > 5000);
     verdict_reach(&judged.verdict, &judged.harness.plan, &judged.run);
     assert_true(judged.verdict.valid);
     assert_string_equal(judged.verdict.limited_by, "server_or_connections");
@@ -395,7 +395,7 @@ static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
     }
     worker_finish(&harness.worker);
     struct figures *figures = &harness.worker.recorder.figures;
-    assert_int_equal(figures->arrivals_intended, 86400);
+    assert_int_equal(figures->arrivals.intended, 86400);
     struct cJSON *series = series_to_json(figures->series, cport_now_ns(harness.port));
     assert_non_null(series);
     char *text = cJSON_PrintUnformatted(series);

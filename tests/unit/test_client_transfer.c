@@ -11,12 +11,12 @@
 
 #define ORIGIN_NS (50 * NS_PER_S)
 
-enum { STEPS = 2, STAGES = 3 };
+enum { STEPS = 2, BEHAVIORS = 2, STAGES = 3 };
 
 static void open_figures(struct figures *figures)
 {
     struct error error = {""};
-    if (!figures_open(figures, STEPS, STAGES, 4, ORIGIN_NS, &error))
+    if (!figures_open(figures, STEPS, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error))
         fail_msg("%s", error.text);
 }
 
@@ -45,7 +45,7 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         fill_histograms(figures->stages[i].latency, LATENCY_KINDS, key + 10 + i);
         figures->stages[i].errors[3] = key % 50;
-        figures->stages[i].arrivals_intended = key % 1000 + i;
+        figures->stages[i].arrivals.intended = key % 1000 + i;
         figures->stages[i].iterations_started = key % 999 + i;
     }
     for (int i = 0; i < TOTAL_KINDS; i++)
@@ -72,10 +72,13 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     figures->abnormal_count = 1;
     figures->abnormal_total = 5;
     figures->port = (struct cport_stats){key % 9, 2, 3, key % 31, 5, 6};
-    figures->arrivals_intended = key % 12345;
+    for (uint32_t i = 0; i < BEHAVIORS; i++)
+        figures->behaviors[i] = (struct arrival_counts){key % 99, key % 88, i, 1};
+    figures->arrivals.begun = key % 123;
+    figures->arrivals.intended = key % 12345;
     figures->iterations_started = key % 12344;
-    figures->arrivals_never_started = 3;
-    figures->arrivals_dropped = 4;
+    figures->arrivals.never_started = 3;
+    figures->arrivals.dropped = 4;
     figures->requests_cut = 5;
     figures->setup_timeouts = 6;
     figures->failed_steps = 7;
@@ -119,7 +122,8 @@ static void assert_same(struct figures *a, struct figures *b)
     for (uint32_t i = 0; i < a->stages_count; i++) {
         assert_same_histograms(a->stages[i].latency, b->stages[i].latency, LATENCY_KINDS);
         assert_memory_equal(a->stages[i].errors, b->stages[i].errors, sizeof a->stages[i].errors);
-        assert_true(a->stages[i].arrivals_intended == b->stages[i].arrivals_intended);
+        assert_memory_equal(&a->stages[i].arrivals, &b->stages[i].arrivals,
+                            sizeof a->stages[i].arrivals);
         assert_true(a->stages[i].iterations_started == b->stages[i].iterations_started);
     }
     int64_t end_ns = ORIGIN_NS + 5000 * NS_PER_S;
@@ -139,10 +143,9 @@ static void assert_same(struct figures *a, struct figures *b)
         assert_true(one->messages_received == two->messages_received);
     }
     assert_memory_equal(&a->port, &b->port, sizeof a->port);
-    assert_true(a->arrivals_intended == b->arrivals_intended);
+    assert_memory_equal(&a->arrivals, &b->arrivals, sizeof a->arrivals);
+    assert_memory_equal(a->behaviors, b->behaviors, BEHAVIORS * sizeof *a->behaviors);
     assert_true(a->iterations_started == b->iterations_started);
-    assert_true(a->arrivals_never_started == b->arrivals_never_started);
-    assert_true(a->arrivals_dropped == b->arrivals_dropped);
     assert_true(a->requests_cut == b->requests_cut);
     assert_true(a->setup_timeouts == b->setup_timeouts);
     assert_true(a->failed_steps == b->failed_steps);
@@ -238,7 +241,7 @@ static void test_figures_of_another_scenario_are_refused(void **state)
     struct pack pack = {0};
     struct unpack unpack;
     open_figures(&sent);
-    assert_true(figures_open(&into, STEPS + 1, STAGES, 4, ORIGIN_NS, &error));
+    assert_true(figures_open(&into, STEPS + 1, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error));
     figures_pack(&sent, &pack);
     unpack_open(&unpack, pack.data, pack.bytes);
     assert_false(figures_unpack_add(&into, &unpack));

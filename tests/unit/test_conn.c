@@ -78,7 +78,7 @@ static void assert_consistent(const struct harness *harness)
     /* Every arrival of the window is in response once: answered, given up, or never begun. With
      * them, logins of those that had to come back. */
     int64_t responses = histogram_count(&figures->latency[LATENCY_RESPONSE]);
-    int64_t arrivals = (int64_t)figures->arrivals_intended;
+    int64_t arrivals = (int64_t)figures->arrivals.intended;
     if (harness->plan.open_loop && figures->abnormal_total == 0) {
         assert_int_equal(responses, arrivals);
     } else if (harness->plan.open_loop) {
@@ -190,8 +190,8 @@ static void test_silent_server_times_out_every_request(void **state)
     const struct figures *figures = &harness.worker.recorder.figures;
     assert_int_equal(figures->counters.totals[TOTAL_RESPONSES], 0);
     assert_true(figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] > 50);
-    assert_true(figures->arrivals_never_started > 1000);
-    assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count, figures->arrivals_intended);
+    assert_true(figures->arrivals.never_started > 1000);
+    assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count, figures->arrivals.intended);
     harness_close(&harness);
 }
 
@@ -261,7 +261,7 @@ static void test_nobody_listens(void **state)
     const struct figures *figures = &harness.worker.recorder.figures;
     assert_true(figures->counters.errors[ERROR_KIND_CONNECT_REFUSED] >= 20);
     assert_int_equal(figures->counters.totals[TOTAL_CONNECTS_OK], 0);
-    assert_int_equal(figures->arrivals_never_started, figures->arrivals_intended);
+    assert_int_equal(figures->arrivals.never_started, figures->arrivals.intended);
     harness_close(&harness);
 }
 

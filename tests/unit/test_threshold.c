@@ -42,7 +42,7 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct error error;
-    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 2, 1, 0, &error));
+    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 2, 1, 1, 0, &error));
     *state = &fixture;
     return 0;
 }
@@ -246,7 +246,7 @@ static void test_stages_have_their_own_figures(void **state)
     struct figures_stage *second = &figures->stages[1];
     histogram_record(&second->latency[LATENCY_RESPONSE], 7 * NS_PER_MS);
     second->errors[ERROR_KIND_RESET] = 1;
-    second->arrivals_intended = 200;
+    second->arrivals.intended = 200;
     second->iterations_started = 190;
     second->window_ns = 2 * NS_PER_S;
     assert_true(holds(figures, "stages.2.latency.response.p50 > 6ms"));
@@ -299,9 +299,9 @@ static void test_only_what_cannot_come_right_has_failed(void **state)
     assert_false(has_failed(figures, "latency.response.p99 < 10ms"));
     figures->rate_achieved_per_s = 50;
     figures->rate_target_per_s = 100;
-    figures->arrivals_intended = 50;
+    figures->arrivals.intended = 50;
     assert_false(has_failed(figures, "rate.achieved >= 99%"));
-    figures->arrivals_intended = 100;
+    figures->arrivals.intended = 100;
     assert_true(has_failed(figures, "rate.achieved >= 99%"));
 }
 
