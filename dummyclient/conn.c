@@ -392,7 +392,7 @@ void conn_on_timer(struct conn *conn)
 void conn_on_arrival(struct conn *conn, int64_t intended_ns)
 {
     conn_observe(conn);
-    vm_on_arrival(conn->vm, intended_ns, conn->group->now_ns);
+    vm_on_arrival(conn->vm, intended_ns, intended_ns, conn->group->now_ns);
     conn_pump(conn);
 }
 

@@ -352,6 +352,7 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
     if (program->arena.failed) {
         goto no_memory;
     }
+    program_measure_ready(program, scenario);
     vm_measure(program);
     return program;
 

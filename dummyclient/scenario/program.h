@@ -46,6 +46,9 @@ const char *program_barrier_name(const struct program *program, uint32_t barrier
 uint32_t program_behavior_barriers(const struct program *program, uint32_t behavior);
 /* How long a connection waits at a barrier, at most; 0 without barriers. */
 int64_t program_barrier_within_ns(const struct program *program);
+/* program_ready.c: the longest that any behavior's setup may take by its own steps (their `within`,
+ * thinks, reconnects), once it is connected; a setup that begins again counts once. */
+int64_t program_ready_within_ns(const struct program *program);
 /* Texts of mark steps. */
 uint32_t program_marks_count(const struct program *program);
 const char *program_mark_name(const struct program *program, uint32_t mark);

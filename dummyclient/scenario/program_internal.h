@@ -116,6 +116,7 @@ struct program {
     uint32_t marks_count;
     bool logs;
     int64_t barrier_within_ns; /* the longest */
+    int64_t ready_within_ns;
     uint32_t lanes_count;
     uint32_t message_bytes_max;
     uint32_t words_count; /* of variables: the most of any behavior */
@@ -129,6 +130,8 @@ struct program {
 /* program_inbox.c: what the expects of the behavior, whose code is the last one made, look back
  * for. */
 void program_list_expected(struct program *program, struct program_behavior *behavior);
+/* program_ready.c */
+void program_measure_ready(struct program *program, const struct scenario *scenario);
 /* The sizes above, from the counts; vm.c, which knows the structs. */
 void vm_measure(struct program *program);
 

@@ -64,7 +64,7 @@ static uint64_t value__operand_bits(const struct operand *operand,
     case OPERAND_NOW_MS:
         return (uint64_t)((scope->stamp_ns + scope->wall_offset_ns) / NS_PER_MS);
     case OPERAND_STAMP_NS:
-        return (uint64_t)scope->stamp_ns;
+        return (uint64_t)(scope->stamp_ns + scope->run_clock_offset_ns);
     case OPERAND_RANDOM:
         /* From 0 up, then moved: bounds with a sign are in the wrong order without it. */
         return operand->low + prng_range(scope->key, stream, draw, 0, operand->high - operand->low);

@@ -79,7 +79,8 @@ struct message_scope {
     const uint64_t *variables; /* words of the lane */
     const struct value_world *world;
     int64_t stamp_ns;
-    int64_t wall_offset_ns; /* Unix time less the clock */
+    int64_t wall_offset_ns;      /* Unix time less the clock */
+    int64_t run_clock_offset_ns; /* the run's one clock less this one */
     uint32_t connection;
     uint32_t lane;
 };

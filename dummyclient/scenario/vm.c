@@ -6,6 +6,7 @@
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_step.h"
+#include "scenario/vm_wait.h"
 
 #include <string.h>
 
@@ -65,6 +66,7 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     }
     vm->connection = identity->connection;
     vm->wall_offset_ns = identity->wall_offset_ns;
+    vm->run_clock_offset_ns = identity->run_clock_offset_ns;
     vm->closed_loop = identity->closed_loop;
     vm->next_ns = TIME_NEVER_NS;
     for (uint32_t i = 0; i < program->lanes_count; i++) {
@@ -86,23 +88,36 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     return vm;
 }
 
+/* The earliest that anything is due. A deadline that has passed, and of which nobody knows yet
+ * whether it was missed, is looked at again at the next look at what has come in. */
+static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
+{
+    bool join_held = vm_expects_close(vm) && vm->join_due_ns > seen_ns;
+    int64_t earliest_ns = join_held && vm->join_due_ns <= now_ns ? now_ns + 1 : vm->join_due_ns;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        const struct vm_lane *lane = vm_lane_at(vm, i);
+        bool held = lane->state == VM_LANE_WAITING && lane->due_ns > seen_ns;
+        int64_t due_ns = held && lane->due_ns <= now_ns ? now_ns + 1 : lane->due_ns;
+        earliest_ns = due_ns < earliest_ns ? due_ns : earliest_ns;
+    }
+    return earliest_ns;
+}
+
 static void vm__expire(struct vm *vm, int64_t now_ns)
 {
-    uint32_t lanes_count = vm->program->lanes_count;
-    if (vm->join_due_ns <= now_ns) {
+    int64_t seen_ns = vm_seen_ns(vm, now_ns);
+    if (vm->join_due_ns <= (vm_expects_close(vm) ? seen_ns : now_ns)) {
         vm_expire_join(vm, now_ns);
     }
-    for (uint32_t i = 0; i < lanes_count; i++) {
-        if (vm_lane_at(vm, i)->due_ns <= now_ns && !vm_lane_expire(vm, i, now_ns)) {
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        const struct vm_lane *lane = vm_lane_at(vm, i);
+        int64_t passed_ns = lane->state == VM_LANE_WAITING ? seen_ns : now_ns;
+        if (lane->due_ns <= passed_ns && !vm_lane_expire(vm, i, now_ns)) {
             break;
         }
     }
     vm_settle(vm, now_ns);
-    vm->next_ns = vm->join_due_ns;
-    for (uint32_t i = 0; i < lanes_count; i++) {
-        const struct vm_lane *lane = vm_lane_at(vm, i);
-        vm->next_ns = lane->due_ns < vm->next_ns ? lane->due_ns : vm->next_ns;
-    }
+    vm->next_ns = vm__earliest_ns(vm, seen_ns, now_ns);
 }
 
 static void vm__take_pending(struct vm *vm, struct vm_action *action)
@@ -407,12 +422,14 @@ bool vm_has_free_lane(const struct vm *vm)
             (vm->behavior->loop_opens && (vm->link == VM_LINK_CLOSED || vm->link == VM_LINK_HALF)));
 }
 
-void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t now_ns)
+void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64_t now_ns)
 {
     must(vm_has_free_lane(vm));
     uint16_t index = vm->idle_head;
     vm->idle_head = vm_lane_at(vm, index)->list_next;
     vm->busy_count++;
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->free_ns = lane->free_ns > granted_ns ? lane->free_ns : granted_ns;
     vm_lane_begin_pass(vm, index, intended_ns, now_ns);
     vm_lane_run(vm, index, now_ns);
     vm_settle(vm, now_ns);

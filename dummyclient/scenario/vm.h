@@ -110,6 +110,10 @@ struct vm_observer {
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
+    /* Up to when everything that had reached this machine has been given to the vm; NULL: until
+     * now. A wait has failed only when its deadline is not after that: what a program that stood
+     * still finds when it looks again may have been there in time. */
+    const int64_t *seen_ns;
 };
 
 struct vm_identity {
@@ -119,6 +123,8 @@ struct vm_identity {
     bool closed_loop;
     uint32_t life;          /* times that the connection has been retired and opened again */
     int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */
+    /* The one clock of the run less this program's: ${stamp_ns} is written and read on that. */
+    int64_t run_clock_offset_ns;
 };
 
 /* Lays out a vm in memory of program_vm_bytes(), aligned as malloc() does. The first vm_next()
@@ -169,8 +175,9 @@ void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns);
 
 /* Open loop: has a lane free for an arrival? */
 bool vm_has_free_lane(const struct vm *vm);
-/* Begins an iteration in a free lane (must have one). */
-void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t now_ns);
+/* Begins an iteration in a free lane (must have one). granted_ns: when the run allowed it to begin
+ * (max_catch_up_rate); intended_ns where it holds nothing back. The lane was not free before. */
+void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64_t now_ns);
 /* Closed loop, from t0 on: begin iterating. Before it, connections wait after setup. */
 void vm_on_start(struct vm *vm, int64_t now_ns);
 /* No further iterations: lanes end after the pass they are in; then teardown, then

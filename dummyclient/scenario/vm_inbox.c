@@ -1,6 +1,7 @@
 #include "scenario/vm_inbox.h"
 
 #include "scenario/vm_step.h"
+#include "scenario/vm_wait.h"
 
 #include <string.h>
 

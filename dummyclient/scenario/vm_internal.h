@@ -108,6 +108,7 @@ struct vm {
     int64_t connected_ns;
     int64_t join_due_ns; /* what the lanes joined for is given up */
     int64_t wall_offset_ns;
+    int64_t run_clock_offset_ns;
     uint32_t connection;
     uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
     uint32_t stamped_count;
@@ -152,6 +153,13 @@ static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *l
     return lane->values + vm->program->counters_count;
 }
 
+/* Up to when whatever has come in is known. */
+static inline int64_t vm_seen_ns(const struct vm *vm, int64_t now_ns)
+{
+    const int64_t *seen_ns = vm->observer->seen_ns;
+    return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
+}
+
 static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
 {
     lane->due_ns = due_ns;
@@ -191,24 +199,6 @@ void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns);
 void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Looks whether the lane's next pass has rows of data; false: it is out of them. */
 bool vm_lane_check_rows(struct vm *vm, uint32_t index);
-
-/* --- vm_wait.c */
-
-void vm_wait_clear(struct vm *vm);
-/* Puts the lane's expectation, by its instruction, at the end. */
-void vm_wait_add(struct vm *vm, uint32_t index);
-void vm_wait_remove(struct vm *vm, uint32_t index);
-/* The lane has given up: late replies to it, lane->replies_left of them, are absorbed. */
-void vm_wait_bury(struct vm *vm, uint32_t index);
-/* The lane that the message is for, or VM_INDEX_NONE; *late: a tombstone took it. */
-uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late);
-/* Raw framing: the lane that the stream's next bytes are for. For a tombstone: *bytes, how many of
- * them it takes. */
-uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late);
-bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
-                    const struct frame *frame);
-/* Does the match of this wait select the message? */
-bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
 
 /* --- vm_phase.c */
 

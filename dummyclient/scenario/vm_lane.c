@@ -1,6 +1,7 @@
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_step.h"
+#include "scenario/vm_wait.h"
 
 #include "core/clock.h"
 #include "core/must.h"
@@ -35,6 +36,7 @@ struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
                                   .world = &vm->program->world,
                                   .stamp_ns = lane->stamp_ns,
                                   .wall_offset_ns = vm->wall_offset_ns,
+                                  .run_clock_offset_ns = vm->run_clock_offset_ns,
                                   .connection = vm->connection,
                                   .lane = index};
 }

@@ -1,6 +1,7 @@
 /* The connection: its phases, and the steps that all lanes take together. */
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
+#include "scenario/vm_wait.h"
 
 #include "core/clock.h"
 

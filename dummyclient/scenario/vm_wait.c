@@ -1,4 +1,4 @@
-#include "scenario/vm_internal.h"
+#include "scenario/vm_wait.h"
 
 #include "core/must.h"
 

@@ -170,7 +170,7 @@ static void play__reply(struct play *play, int64_t now_ns)
 static void play__arrive(struct play *play, int64_t now_ns)
 {
     if (!play->closed_loop && vm_has_free_lane(play->vm)) {
-        vm_on_arrival(play->vm, now_ns, now_ns);
+        vm_on_arrival(play->vm, now_ns, now_ns, now_ns);
     }
 }
 

@@ -61,16 +61,16 @@ static void test_open_loop_keeps_the_arrival_as_intended_time(void **state)
     (void)state;
     bench_open("'rate': '1/s'", "'loop': [ " BENCH_ECHO("") " ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     assert_false(vm_has_free_lane(bench.vm));
     bench_send(10 * MS);
     bench_echo(15 * MS);
     assert_int_equal(bench_last()->intended_ns, 10 * MS);
-    assert_int_equal(bench_last()->free_ns, 2 * MS); /* since it was ready */
+    assert_int_equal(bench_last()->free_ns, 10 * MS); /* before it was due it waits for nobody */
     assert_true(vm_has_free_lane(bench.vm));
     bench_nothing(15 * MS);
     /* Due at 11 ms, started at 15 ms when the connection was free, sent at 16 ms. */
-    vm_on_arrival(bench.vm, 11 * MS, 15 * MS);
+    vm_on_arrival(bench.vm, 11 * MS, 11 * MS, 15 * MS);
     bench_send(16 * MS);
     bench_echo(20 * MS);
     assert_int_equal(bench_last()->intended_ns, 11 * MS);
@@ -85,7 +85,7 @@ static void test_later_requests_are_intended_at_completion_plus_think(void **sta
     bench_open("'rate': '1/s'",
                "'loop': [ " BENCH_ECHO("") ", { 'think': '30ms' }, " BENCH_ECHO("") " ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_echo(20 * MS);
     bench_nothing(20 * MS);
@@ -104,11 +104,11 @@ static void test_late_lane_thinks_as_long_as_others(void **state)
     (void)state;
     bench_open("'rate': '1/s'", "'loop': [ { 'think': '30ms' }, " BENCH_ECHO("") " ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(40 * MS);
     bench_echo(60 * MS);
     /* Due at 50 ms, free at 60 ms: thinks until 90 ms, although 80 ms was intended. */
-    vm_on_arrival(bench.vm, 50 * MS, 60 * MS);
+    vm_on_arrival(bench.vm, 50 * MS, 50 * MS, 60 * MS);
     bench_nothing(89 * MS);
     bench_send(90 * MS);
     bench_echo(91 * MS);
@@ -122,7 +122,7 @@ static void test_trailing_think_keeps_the_lane_busy(void **state)
     (void)state;
     bench_open("'rate': '1/s'", "'loop': [ " BENCH_ECHO("") ", { 'think': '30ms' } ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_echo(20 * MS);
     bench_nothing(20 * MS);
@@ -131,7 +131,7 @@ static void test_trailing_think_keeps_the_lane_busy(void **state)
     bench_nothing(50 * MS);
     assert_true(vm_has_free_lane(bench.vm));
     assert_int_equal(bench.busy_ns[0], 10 * MS);
-    vm_on_arrival(bench.vm, 45 * MS, 51 * MS);
+    vm_on_arrival(bench.vm, 45 * MS, 45 * MS, 51 * MS);
     bench_send(51 * MS);
     bench_echo(52 * MS);
     assert_int_equal(bench_last()->free_ns, 50 * MS); /* when the think was over */
@@ -182,11 +182,11 @@ static void test_reply_at_the_deadline_is_too_late(void **state)
     (void)state;
     bench_open("'rate': '1/s'", "'loop': [ " BENCH_ECHO(", 'within': '100ms'") " ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_echo(110 * MS - 1);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
-    vm_on_arrival(bench.vm, 200 * MS, 200 * MS);
+    vm_on_arrival(bench.vm, 200 * MS, 200 * MS, 200 * MS);
     bench_send(200 * MS);
     bench_echo(300 * MS); /* before vm_next() could see the time */
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
@@ -204,7 +204,7 @@ static void test_repeat_plays_its_steps_so_often(void **state)
     bench_ready();
     uint8_t bodies[18][8];
     for (int pass = 0, n = 0; pass < 2; pass++) {
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         for (int i = 0; i < 9; i++, n++) {
             bench_send(10 * MS);
             memcpy(bodies[n], bench.sent.body, 8);
@@ -254,7 +254,7 @@ static void test_send_then_expect(void **state)
                "{ 'expect': { 'match': { 'id': 5 }, 'verify': 'same_body' } } ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_send(11 * MS);
     bench_nothing(11 * MS);
@@ -280,7 +280,7 @@ static void test_thinks_are_drawn_within_their_bounds_and_repeat(void **state)
             bench.identity.connection = i;
             vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
             bench_ready();
-            vm_on_arrival(bench.vm, 100 * MS, 100 * MS);
+            vm_on_arrival(bench.vm, 100 * MS, 100 * MS, 100 * MS);
             ends_ns[round][i] = vm_next_time_ns(bench.vm);
             assert_in_range(ends_ns[round][i], 110 * MS, 120 * MS);
         }

@@ -19,7 +19,7 @@ static void test_connect_echo_disconnect(void **state)
     bench_take(3 * MS, VM_ACTION_READY);
     assert_true(vm_has_free_lane(bench.vm)); /* its loop connects by itself */
     for (int i = 0; i < 2; i++) {
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         assert_false(vm_has_free_lane(bench.vm));
         bench_take(10 * MS, VM_ACTION_CONNECT);
         assert_int_equal(bench.action.not_before_ns, 10 * MS);
@@ -96,11 +96,11 @@ static void test_no_arrival_while_lanes_wait_for_each_other(void **state)
     bench_open("'in_flight': 3, 'rate': '1/s'",
                "'loop': [ " BENCH_ECHO("") ", { 'reconnect': 'now' } ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     uint8_t first[8];
     memcpy(first, bench.sent.body, 8);
-    vm_on_arrival(bench.vm, 11 * MS, 11 * MS);
+    vm_on_arrival(bench.vm, 11 * MS, 11 * MS, 11 * MS);
     bench_send(11 * MS);
     assert_true(vm_has_free_lane(bench.vm));
     bench_receive(12 * MS, 1, first, 8);
@@ -124,7 +124,7 @@ static void test_half_close_then_reconnect(void **state)
         " { 'expect': { 'match': { 'id': 2 } } }, { 'think': '10ms' } ]",
         false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_take(10 * MS, VM_ACTION_DISCONNECT);
     vm_on_closed(bench.vm, 11 * MS);
     bench_take(11 * MS, VM_ACTION_CONNECT);
@@ -139,7 +139,7 @@ static void test_half_close_then_reconnect(void **state)
     bench_nothing(23 * MS);
     assert_int_equal(bench.ended_count, 1);
     /* The next time the server closes without the answer. */
-    vm_on_arrival(bench.vm, 30 * MS, 30 * MS);
+    vm_on_arrival(bench.vm, 30 * MS, 30 * MS, 30 * MS);
     bench_take(30 * MS, VM_ACTION_CONNECT);
     vm_on_connected(bench.vm, 31 * MS);
     bench_send(31 * MS);

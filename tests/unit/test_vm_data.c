@@ -33,7 +33,7 @@ static void open_table(const char *table, const char *load, bool closed_loop)
 /* The vm of this connection says, in one pass, this text. */
 static void pass_says(int64_t now_ns, const char *text)
 {
-    vm_on_arrival(bench.vm, now_ns, now_ns);
+    vm_on_arrival(bench.vm, now_ns, now_ns, now_ns);
     bench_send(now_ns);
     bench_assert_sent(strlen(text), text);
     bench_echo(now_ns);
@@ -110,7 +110,7 @@ static void test_random_rows_repeat_with_the_seed(void **state)
         bench_ready();
         for (int i = 0; i < 40; i++) {
             bench.started_count = bench.ended_count = bench.requests_count = 0;
-            vm_on_arrival(bench.vm, (10 + i) * MS, (10 + i) * MS);
+            vm_on_arrival(bench.vm, (10 + i) * MS, (10 + i) * MS, (10 + i) * MS);
             bench_send((10 + i) * MS);
             said[round][i] = (char)bench.sent.body[0];
             differ = differ || said[round][i] != said[round][0];
@@ -185,7 +185,7 @@ static void test_numbers_in_columns(void **state)
     open_table("", "'rate': '1/s'", false);
     become(0);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_assert_sent(6, "ann:-1");
     bench_echo(10 * MS);

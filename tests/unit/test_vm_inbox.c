@@ -10,7 +10,7 @@ static void begin_with(const char *root, const char *load, const char *steps)
     snprintf(behavior, sizeof behavior, "'loop': [ %s ]", steps);
     bench_open_with(root, load, behavior, false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
 }
 
 static void begin(const char *steps)
@@ -91,7 +91,7 @@ static void test_a_pass_does_not_see_what_came_before_it(void **state)
     assert_counts(1, 1, 2); /* the pass is over, and with it the second 7 */
     bench_receive(16 * MS, 7, "", 0);
     assert_counts(1, 1, 3); /* nobody plays: a push at once */
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS);
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS);
     bench_nothing(25 * MS);
     bench_nothing(35 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
@@ -119,7 +119,7 @@ static void test_since_connected_sees_what_came_between_the_passes(void **state)
                false);
     bench_ready();
     bench_receive(5 * MS, 7, "", 0);
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     assert_counts(1, 1, 0);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
     bench_receive(12 * MS, 7, "", 0);
@@ -127,7 +127,7 @@ static void test_since_connected_sees_what_came_between_the_passes(void **state)
     assert_counts(1, 1, 1);
     bench_take(13 * MS, VM_ACTION_CONNECT);
     vm_on_connected(bench.vm, 14 * MS);
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS);
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS);
     bench_nothing(30 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
 }
@@ -138,7 +138,7 @@ static void test_lanes_see_what_came_in_their_own_pass(void **state)
     begin_with("", "'rate': '1/s', 'in_flight': 2",
                "{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'within': '10ms' } }");
     bench_receive(11 * MS, 7, "", 0);
-    vm_on_arrival(bench.vm, 12 * MS, 12 * MS);
+    vm_on_arrival(bench.vm, 12 * MS, 12 * MS, 12 * MS);
     bench_nothing(15 * MS);
     assert_counts(1, 1, 0); /* the first lane's, whose pass was there when it came */
     bench_receive(16 * MS, 7, "", 0);
@@ -160,7 +160,7 @@ static void test_the_oldest_makes_room(void **state)
     bench_assert_sent(1, "\x04");
     bench_nothing(16 * MS);
     assert_counts(1, 1, 19);
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS);
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS);
     for (uint8_t i = 1; i < 4; i++) {
         large[0] = i;
         bench_receive(21 * MS, 7, large, i < 3 ? sizeof large : 1000); /* 4,096 bytes are kept */

@@ -226,7 +226,7 @@ static void test_receiving_is_turned_off_and_on(void **state)
     bench_open("'rate': '1/s'",
                "'loop': [ { 'receive': 'off' }, { 'think': '50ms' }, { 'receive': 'on' } ]", false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_take(10 * MS, VM_ACTION_RECEIVE);
     assert_false(bench.action.receives);
     bench_nothing(59 * MS);

@@ -21,7 +21,7 @@ static void test_fanout_is_from_the_senders_stamp(void **state)
     uint8_t body[16] = {0};
     bench_open("'rate': '1/s'", CHAT, false);
     bench_ready();
-    vm_on_arrival(bench.vm, 100 * MS, 100 * MS);
+    vm_on_arrival(bench.vm, 100 * MS, 100 * MS, 100 * MS);
     bench_send(100 * MS);
     assert_int_equal(bench.sent.body[8], 3);
     memcpy(body, bench.sent.body, 16);
@@ -59,7 +59,7 @@ static void test_rules_see_what_an_expect_takes(void **state)
                "'id': 7 }, 'fanout': 'dec@2' } ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 100 * MS, 100 * MS);
+    vm_on_arrival(bench.vm, 100 * MS, 100 * MS, 100 * MS);
     bench_nothing(100 * MS);
     bench_receive(107 * MS, 7, "t=99000000 hello", 16);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
@@ -76,7 +76,7 @@ static void test_optional_expect_may_be_missing(void **state)
                "}, " BENCH_ECHO("") " ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(60 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_ABSENT);
     bench_receive(61 * MS, 7, "late", 4); /* nobody owed it: a push, not a late reply */
@@ -84,7 +84,7 @@ static void test_optional_expect_may_be_missing(void **state)
     assert_int_equal(bench.unsolicited_count, 1); /* none of this pass's expects has taken it */
     assert_int_equal(bench.late_count, 0);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
-    vm_on_arrival(bench.vm, 100 * MS, 100 * MS);
+    vm_on_arrival(bench.vm, 100 * MS, 100 * MS, 100 * MS);
     bench_nothing(100 * MS);
     bench_receive(110 * MS, 7, "here", 4);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
@@ -99,7 +99,7 @@ static void judge(const char *verify, const void *body, uint32_t bytes, enum vm_
              verify);
     bench_open("'rate': '1/s'", behavior, false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_receive(11 * MS, 2, body, bytes);
     if (bench_last()->outcome != outcome) {
@@ -151,7 +151,7 @@ static void check_body(const char *body, const void *expected, uint32_t bytes)
              body);
     bench_open("'rate': '1/s'", behavior, false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_assert_sent(bytes, expected);
     bench_echo(11 * MS);
@@ -202,7 +202,7 @@ static void test_random_bytes_in_a_packet_are_made_again(void **state)
     uint32_t sizes[20];
     bool differ = false;
     for (int64_t i = 0; i < 20; i++) {
-        vm_on_arrival(bench.vm, (10 + i) * MS, (10 + i) * MS);
+        vm_on_arrival(bench.vm, (10 + i) * MS, (10 + i) * MS, (10 + i) * MS);
         bench_send((10 + i) * MS);
         sizes[i] = bench.sent.body_bytes;
         differ = differ || sizes[i] != sizes[0];

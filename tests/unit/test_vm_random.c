@@ -261,7 +261,7 @@ static void event(bool closed_loop)
     } else if (kind < 90) {
         if (!closed_loop && vm_has_free_lane(bench.vm)) {
             int64_t late_ns = (int64_t)draw(0, 5) * MS;
-            vm_on_arrival(bench.vm, world.now_ns - late_ns, world.now_ns);
+            vm_on_arrival(bench.vm, world.now_ns - late_ns, world.now_ns - late_ns, world.now_ns);
         } else if (closed_loop && world.ready) {
             vm_on_start(bench.vm, world.now_ns);
         }

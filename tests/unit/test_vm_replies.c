@@ -75,7 +75,7 @@ static void test_count_awaits_so_many_replies(void **state)
     bench_open("'rate': '1/s'", "'loop': [ " PLAIN(", 'count': 3, 'verify': 'same_body'") " ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     bench_echo(11 * MS);
     bench_receive(12 * MS, 1, "wrong", 5);
@@ -84,7 +84,7 @@ static void test_count_awaits_so_many_replies(void **state)
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_MISMATCH); /* one of the three was wrong */
     assert_int_equal(bench_last()->first_ns, 11 * MS - 1);
     assert_int_equal(bench_last()->last_ns, 13 * MS);
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS);
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS);
     bench_send(20 * MS);
     bench_echo(21 * MS);
     bench_nothing(120 * MS);
@@ -143,7 +143,7 @@ static void test_tombstones_of_other_ids_take_only_theirs(void **state)
                "{ 'request': { 'send': { 'id': 3 }, 'within': '10ms' } } ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     for (int64_t i = 0; i < 4; i++) {
         bench_send((10 + 10 * i) * MS);
     }
@@ -170,7 +170,7 @@ static void test_kinds_of_tombstones_are_bounded(void **state)
     bench_ready();
     uint8_t bodies[10][8];
     for (int64_t i = 0; i < 10; i++) {
-        vm_on_arrival(bench.vm, (10 + 10 * i) * MS, (10 + 10 * i) * MS);
+        vm_on_arrival(bench.vm, (10 + 10 * i) * MS, (10 + 10 * i) * MS, (10 + 10 * i) * MS);
         bench_send((10 + 10 * i) * MS);
         memcpy(bodies[i], bench.sent.body, 8);
         bench_nothing((20 + 10 * i) * MS);
@@ -213,8 +213,8 @@ static void test_correlation_field_picks_its_own_out_of_pushes(void **state)
         "}, 'match': { 'id': 202, 'field': 'u64@0' }, 'verify': 'same_body' } } ]",
         false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
-    vm_on_arrival(bench.vm, 11 * MS, 11 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 11 * MS, 11 * MS, 11 * MS);
     assert_false(vm_has_free_lane(bench.vm));
     uint8_t first[16];
     bench_send(11 * MS);
@@ -279,7 +279,7 @@ static void test_captures_are_set_by_setup_and_kept_per_lane(void **state)
     bench_receive(3 * MS, 2, "\xff\xff\x00\x00\x00\x07", 6);
     bench_take(3 * MS, VM_ACTION_READY);
     for (int i = 0; i < 2; i++) {
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         bench_send(10 * MS);
         assert_int_equal(bench.sent.body_bytes, 3);
         assert_memory_equal(bench.sent.body, "s=7", 3);
@@ -288,7 +288,7 @@ static void test_captures_are_set_by_setup_and_kept_per_lane(void **state)
     assert_int_equal(bench.unsolicited_count, 1);
     bench_receive(12 * MS, 4, "\x07\x63", 2);
     assert_int_equal(bench.requests_count, 2);
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS); /* the lane that got its reply: now 99 */
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS); /* the lane that got its reply: now 99 */
     bench_send(20 * MS);
     assert_memory_equal(bench.sent.body, "s=99", 4);
     bench_receive(21 * MS, 4, "\x07", 1); /* too short to capture from: not what was agreed */
@@ -326,7 +326,7 @@ static void test_verify_forms(void **state)
                  cases[i].verify);
         bench_open("'rate': '1/s'", behavior, false);
         bench_ready();
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         bench_send(10 * MS);
         bench_receive(11 * MS, 1, cases[i].reply, (uint32_t)strlen(cases[i].reply));
         assert_int_equal(bench_last()->outcome,

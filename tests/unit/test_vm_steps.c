@@ -23,11 +23,11 @@ static void test_set_and_expressions(void **state)
                                                             "1}") " ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     expect_text(10 * MS, "41 p3! -5 82");
     expect_text(10 * MS, "-8 6 0 1.5");
     bench_nothing(10 * MS);
-    vm_on_arrival(bench.vm, 20 * MS, 20 * MS); /* variables outlive the pass */
+    vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS); /* variables outlive the pass */
     expect_text(20 * MS, "42 p3!! -5 84");
 }
 
@@ -41,7 +41,7 @@ static void test_now_and_stamp_are_of_the_sending(void **state)
     bench.identity.wall_offset_ns = 1000000 * MS;
     vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     expect_text(10 * MS, "1000010 10000000");
     bench_echo(25 * MS); /* made again with the time of the sending, not of the reply */
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
@@ -57,7 +57,7 @@ static void test_if_takes_one_side(void **state)
                false);
     bench_ready();
     for (int pass = 0; pass < 4; pass++) {
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         expect_text(10 * MS, pass < 2 ? "alive" : "dead"); /* 2, 1, 0, -1: below 0 is less, too */
         expect_text(10 * MS, "next");
         bench_nothing(10 * MS);
@@ -79,7 +79,7 @@ static void test_if_compares_texts(void **state)
     bench_receive(3 * MS, 1, "<king>id=-17;x", 14);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
     bench_take(3 * MS, VM_ACTION_READY);
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     expect_text(10 * MS, "king -17 -16");
 }
 
@@ -93,7 +93,7 @@ static void test_capture_that_does_not_fit_is_a_mismatch(void **state)
     static const uint32_t sizes[] = {128, 129};
     for (int i = 0; i < 2; i++) {
         uint8_t body[129] = {0};
-        vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+        vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
         bench_send(10 * MS);
         bench_receive(11 * MS, 1, body, sizes[i]);
         assert_int_equal(bench_last()->outcome, i == 0 ? VM_OUTCOME_OK : VM_OUTCOME_MISMATCH);
@@ -116,7 +116,7 @@ static void test_choose_follows_its_weights_and_the_seed(void **state)
         bench_ready();
         for (int i = 0; i < 600; i++) {
             bench.started_count = bench.ended_count = 0;
-            vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+            vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
             bench_send(10 * MS);
             bench_nothing(10 * MS);
             order[round][i] = (char)bench.sent.body[0];
@@ -137,7 +137,7 @@ static void test_repeat_for_a_time(void **state)
                    "x") " ] } } ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     for (int64_t i = 1; i <= 4; i++) { /* rounds begin at 10, 20, 30, 40; 45 is the end */
         bench_nothing((10 + 10 * i) * MS - 1);
         assert_int_equal(bench.ended_count, 0);
@@ -154,7 +154,7 @@ static void test_repeat_until_the_end(void **state)
                "'loop': [ { 'repeat': { 'until': 'end', 'steps': [ " BENCH_ECHO("") " ] } } ]",
                false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     for (int64_t i = 0; i < 20; i++) {
         bench_send((10 + i) * MS);
         bench_echo((10 + i) * MS);
@@ -176,7 +176,7 @@ static void test_at_counts_from_the_connection(void **state)
         "'loop': [ { 'at': '50ms' }, " BENCH_ECHO("") ", { 'at': '60ms' }, " BENCH_ECHO("") " ]",
         false);
     bench_ready(); /* connected at 2 ms */
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_nothing(52 * MS - 1);
     bench_send(52 * MS);
     bench_echo(80 * MS);
@@ -197,7 +197,7 @@ static void test_marks_and_log_lines(void **state)
                false);
     bench_ready();
     for (int64_t i = 0; i < 2; i++) {
-        vm_on_arrival(bench.vm, (10 + 2 * i) * MS, (10 + 2 * i) * MS);
+        vm_on_arrival(bench.vm, (10 + 2 * i) * MS, (10 + 2 * i) * MS, (10 + 2 * i) * MS);
         bench_nothing((11 + 2 * i) * MS);
     }
     assert_string_equal(bench.line, "player 3, pass 1");

@@ -18,7 +18,7 @@ static void begin(const char *request)
     snprintf(behavior, sizeof behavior, "'loop': [ { 'request': { 'name': 'r', %s } } ]", request);
     bench_open_with(RAW, "'rate': '1/s'", behavior, false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
 }
 
@@ -86,12 +86,12 @@ static void test_late_bytes_are_absorbed(void **state)
                     "'same_body', 'within': '20ms' } } ]",
                     false);
     bench_ready();
-    vm_on_arrival(bench.vm, 10 * MS, 10 * MS);
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);
     receive_run(11 * MS, "ab", 2);
     bench_nothing(30 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
-    vm_on_arrival(bench.vm, 40 * MS, 40 * MS);
+    vm_on_arrival(bench.vm, 40 * MS, 40 * MS, 40 * MS);
     bench_send(40 * MS);
     receive_run(41 * MS, "cdefabc", 7); /* four late bytes, then the new reply */
     assert_int_equal(bench.late_count, 1);
@@ -113,7 +113,7 @@ static void echo_under(const char *framing)
     bench_open_with(root, "'rate': '1/s'", behavior, false);
     bench_ready();
     for (int64_t i = 1; i <= 3; i++) {
-        vm_on_arrival(bench.vm, 10 * i * MS, 10 * i * MS);
+        vm_on_arrival(bench.vm, 10 * i * MS, 10 * i * MS, 10 * i * MS);
         bench_send(10 * i * MS);
         assert_int_equal(bench.sent.body_bytes, 16);
         assert_int_equal(bench.sent.id, has_id ? 7 : 0);
