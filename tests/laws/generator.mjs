@@ -1,0 +1,302 @@
+// Scenarios drawn from a seed, over the whole language, and the servers they are played against.
+// The same seed draws the same case. What a case is known to be (an open loop, one request per
+// pass, a server that does no harm) stands in its traits: the laws that apply follow from them.
+
+import { Random } from './random.mjs';
+import { PAIR_FRAMING } from './servers.mjs';
+
+const FRAMINGS = [
+  undefined, // the pair's
+  { type: 'length', size_bytes: 4, byte_order: 'big', size_includes_header: false },
+  { type: 'length', size_bytes: 2, id_bytes: 4, size_includes_header: true, byte_order: 'little' },
+  { type: 'delimiter', delimiter: '\r\n' },
+  { type: 'fixed', bytes: 48 },
+  { type: 'raw' },
+];
+
+const ms = (number) => `${number}ms`;
+
+/** What steps of one behavior are drawn with. */
+class Steps {
+  constructor(random, framing, { barriers, tables, lanes }) {
+    Object.assign(this, { random, framing, barriers, tables, lanes, names: [], requests: 0 });
+    this.ids = !framing || framing.id_bytes > 0;
+    this.raw = framing?.type === 'raw';
+  }
+
+  body() {
+    const { random, framing } = this;
+    if (framing?.type === 'fixed') return { random: { bytes: framing.bytes } };
+    if (this.raw) return { random: { bytes: random.int(8, 64) } };
+    const table = this.tables.length && random.chance(0.3) ? random.pick(this.tables) : undefined;
+    if (table) return { text: `row \${${table}.name} of \${conn}` };
+    return random.pick([
+      () => ({ random: { bytes: [8, random.int(16, 400)] } }),
+      () => ({ random: { bytes: random.int(8, 64) } }),
+      () => ({ text: 'it ${iteration} of ${conn} says ${random(0,99)}' }),
+      () => ({ pattern: { bytes: random.int(1, 300), text: 'abc' } }),
+      () => (framing?.type === 'delimiter' ? { text: 'plain' }
+        : { fields: [{ u32: '${conn}' }, { string: 'player', length: 'u8' }, { u16be: 7 }] }),
+      () => ({ text: this.names.length ? `\${${random.pick(this.names)}}` : 'no name' }),
+    ])();
+  }
+
+  message(id, body = this.body()) {
+    return this.ids ? { id, body } : { body };
+  }
+
+  request({ id = this.random.int(1, 5), plain = false } = {}) {
+    const { random } = this;
+    this.requests += 1;
+    const body = this.body();
+    const request = { name: `r${random.int(1, 4)}`, send: this.message(id, body),
+      verify: 'same_body', within: ms(random.int(150, 500)) };
+    if (!this.raw && random.chance(0.3)) request.verify = 'none';
+    if (plain) return { request };
+    if (random.chance(0.2)) request.on_timeout = 'reconnect';
+    else if (!this.raw && random.chance(0.1)) request.optional = true;
+    if (this.ids && body.random && !Array.isArray(body.random.bytes) && random.chance(0.2)) {
+      request.match = { id, field: 'u64@0' };
+    }
+    return { request };
+  }
+
+  comparison() {
+    const { random } = this;
+    const value = this.names.length ? `\${${random.pick(this.names)}}` : '${iteration}';
+    return { value, [random.pick(['equals', 'less_than', 'at_least'])]: random.int(0, 3) };
+  }
+
+  set() {
+    const name = `v${this.random.int(1, 3)}`;
+    const value = this.names.includes(name) && this.random.chance(0.5)
+      ? `\${${name} + 1}` : this.random.int(0, 5);
+    if (!this.names.includes(name)) this.names.push(name);
+    return { set: { [name]: value } };
+  }
+
+  think() {
+    const { random } = this;
+    const least = random.int(1, 20);
+    return { think: random.pick([ms(least), { uniform: [ms(least), ms(least + 20)] },
+      { exponential: ms(least) }, { normal: { mean: ms(least), deviation: '3ms' } },
+      { lognormal: { median: ms(least), sigma: 0.5, most: '200ms' } },
+      { pareto: { least: ms(least), alpha: 2, most: '200ms' } }]) };
+  }
+
+  /** A message whose answer a later step takes, or nobody. */
+  sendAndExpect() {
+    const { random } = this;
+    // Without ids its answer would be taken for the next request's.
+    if (!this.ids) return [this.think()];
+    const send = { send: this.message(random.int(6, 9)) };
+    if (random.chance(0.5)) return [send];
+    const expect = { match: 'any', within: ms(random.int(100, 300)) };
+    return [send, { expect }];
+  }
+
+  /** Steps that may not be played: what they set is not known behind them. */
+  inner(depth) {
+    const names = [...this.names];
+    const steps = this.block(depth, 2);
+    this.names = names;
+    return steps;
+  }
+
+  /** One to `most` steps, and one that takes time; those that wait for other lanes, or leave, are
+   *  not among them. */
+  block(depth, most = 3) {
+    const { random } = this;
+    const steps = [];
+    for (let i = random.int(1, most); i > 0; i--) {
+      const nests = depth > 0;
+      switch (random.weighted({ request: 8, set: 2, think: 2, send: 2, mark: 1,
+        if: nests * 1.5, choose: nests * 1.5, repeat: nests * 1.5 })) {
+        case 'request': steps.push(this.request()); break;
+        case 'set': steps.push(this.set()); break;
+        case 'think': steps.push(this.think()); break;
+        case 'send': steps.push(...this.sendAndExpect()); break;
+        case 'mark': steps.push({ mark: `mark ${random.int(1, 3)}` }); break;
+        case 'if': steps.push({ if: { ...this.comparison(), then: this.inner(depth - 1),
+          ...(random.chance(0.5) ? { else: this.inner(depth - 1) } : {}) } }); break;
+        case 'choose': steps.push({ choose: [
+          { weight: random.int(1, 9), steps: this.inner(depth - 1) },
+          { weight: 1, steps: this.inner(depth - 1) }] }); break;
+        default: steps.push({ repeat: { steps: this.inner(depth - 1),
+          ...(random.chance(0.7) ? { times: random.int(1, 3) }
+            : { for: ms(random.int(10, 60)) }) } });
+      }
+    }
+    if (!steps.some((step) => step.request || step.think)) {
+      steps.push(random.chance(0.5) ? this.request() : this.think());
+    }
+    return steps;
+  }
+}
+
+/** Steps before a request that must not move the moment it was due. */
+function preludeMake(steps) {
+  return [() => [], () => [steps.set()], () => [{ mark: 'pass' }],
+    () => [{ if: { value: '${iteration}', at_least: 0, then: [{ mark: 'yes' }] } }]];
+}
+
+function loopMake(random, steps, shape) {
+  switch (shape) {
+    case 'single': return [...random.pick(preludeMake(steps))(), steps.request({ plain: true })];
+    case 'single_after_send':
+      return [...steps.sendAndExpect().slice(0, 1), steps.request({ plain: true })];
+    case 'visits': return [{ reconnect: 'now' }, ...steps.block(1, 2),
+      { disconnect: random.pick(['fin', 'rst']) }];
+    case 'rejoins': return [{ reconnect: random.pick(['now', { after: '5ms' },
+      { back_off: { first: '10ms', most: '50ms', tries: 3 } }]) }, ...steps.block(1, 2)];
+    case 'barrier': return [{ barrier: { name: 'loop', within: ms(random.int(100, 300)) } },
+      ...steps.block(1, 2)];
+    default: return steps.block(2, 4);
+  }
+}
+
+function behaviorMake(random, number, context) {
+  const steps = new Steps(random, context.framing, context);
+  const behavior = { name: `b${number}`, weight: random.int(1, 5) };
+  const ids = !context.framing || context.framing.id_bytes > 0;
+  const shape = context.shape ?? random.weighted({ single: 4, single_after_send: ids && 2, free: 6,
+    visits: 1, rejoins: 1, barrier: context.barriers.loop });
+  if (shape !== 'visits' && random.chance(0.3)) {
+    behavior.setup = [...(random.chance(0.3) && context.barriers.setup
+      ? [{ barrier: { name: 'in', within: '400ms' } }] : []),
+    ...(random.chance(0.4) ? [steps.set(), steps.think()] : []),
+    steps.request({ id: 2, plain: true })];
+  }
+  behavior.loop = loopMake(random, steps, shape);
+  if (shape === 'visits') {
+    behavior.connect = 'in_loop';
+  } else if (random.chance(0.25)) {
+    behavior.teardown = [steps.request({ id: 3, plain: true })];
+  }
+  if (random.chance(0.5)) {
+    behavior.on_disconnect = random.pick(['reconnect', 'stop',
+      { reconnect: { first: '20ms', most: '200ms' } }]);
+  }
+  return { behavior, shape };
+}
+
+const WHOLE_TENTHS = (random, low, high) => ms(random.int(low, high) * 100);
+
+function rateMake(random, per) {
+  const whole = per ? random.int(2, 20) : random.int(5, 150);
+  return random.chance(0.1) ? `${whole * 60}/m` : `${whole}/s`;
+}
+
+function stagesMake(random, load, { open, behaviors }) {
+  const per = random.chance(0.3);
+  const crowds = random.chance(0.6);
+  const rate = () => rateMake(random, per);
+  const crowd = () => random.int(0, 12);
+  const ramp = (make) => (random.chance(0.4) ? { from: make(), to: make() } : make());
+  const own = open && random.chance(0.6); // each stage says its rate
+  if (open && !own) load[per ? 'rate_per_connection' : 'rate'] = rate();
+  load.stages = Array.from({ length: random.int(2, 4) }, (_, i) => ({
+    duration: WHOLE_TENTHS(random, 2, 6),
+    ...(crowds && (i === 0 || random.chance(0.8) || !own)
+      ? { connections: ramp(crowd) } : {}),
+    ...(own ? { [per ? 'rate_per_connection' : 'rate']: per ? rate() : ramp(rate) } : {}),
+  }));
+  for (const stage of load.stages) {
+    if (!own && stage.connections === undefined) stage.connections = crowd();
+  }
+  if (load.stages.some((stage) => stage.connections !== undefined)) {
+    const most = Math.max(...load.stages.map(({ connections: c }) =>
+      (typeof c === 'object' ? Math.max(c.from, c.to) : c ?? 0)));
+    if (most < behaviors) load.stages[0].connections = 4;
+    if (load.stages[0].connections !== undefined) delete load.connections;
+  }
+}
+
+function loadMake(random, behaviors) {
+  const load = { connections: Math.max(behaviors, random.pick([1, 2, 3, 5, 7, 12])) };
+  const open = random.chance(0.75);
+  if (random.chance(0.4)) {
+    stagesMake(random, load, { open, behaviors });
+  } else {
+    load.duration = WHOLE_TENTHS(random, 5, 18);
+    if (open) {
+      const per = random.chance(0.35);
+      load[per ? 'rate_per_connection' : 'rate'] = rateMake(random, per);
+    }
+  }
+  if (open) {
+    if (random.chance(0.4)) load.arrival = 'poisson';
+    if (random.chance(0.35)) load.late = 'drop';
+    if (random.chance(0.2)) load.max_catch_up_rate = '4000/s';
+  }
+  if (random.chance(0.25)) load.warmup = '200ms';
+  if (random.chance(0.4)) load.in_flight = random.int(2, 6);
+  if (random.chance(0.25)) load.connect_rate = `${random.int(20, 200)}/s`;
+  load.connect_timeout = '1s';
+  load.drain = random.pick(['0s', '200ms', '600ms']);
+  load.seed = random.int(1, 1000000);
+  return { load, open };
+}
+
+/** Targets' servers; a kind one echoes and does no harm. */
+function serversMake(random, kind) {
+  if (kind) return [{ kind: 'echo' }];
+  const one = () => random.pick([
+    { kind: 'echo' },
+    { kind: 'late', by_ms: random.int(5, 120) },
+    { kind: 'late', by_ms: 250, every: random.int(2, 9) },
+    { kind: 'silent', every: random.int(1, 8) },
+    { kind: 'close_after', frames: random.int(1, 9) },
+    { kind: 'reset_after', frames: random.int(1, 9) },
+    { kind: 'half', by_ms: random.int(1, 60) },
+    { kind: 'twice', every: random.int(1, 5) },
+    { kind: 'corrupt', every: random.int(1, 5) },
+    { kind: 'crash', at_ms: random.int(100, 900) },
+    { kind: 'refuse', every: random.int(2, 3) },
+    { kind: 'dead' },
+  ]);
+  return Array.from({ length: random.pick([1, 1, 1, 2, 2, 3]) }, one);
+}
+
+function thresholdsMake(random, open) {
+  if (!random.chance(0.3)) return undefined;
+  return [random.pick(['errors.total < 100000', 'latency.response.p99 < 100s',
+    { expr: 'errors.mismatch < 100000', abort_on_fail: true },
+    open ? 'rate.never_started >= 0' : 'totals.requests >= 0'])];
+}
+
+const TABLE = 'name,age\nann,3\nbob,4\ncid,5\ndan,6\neve,7\n';
+
+/** Case number `seed`: { seed, scenario, files, servers, traits, how }. */
+export function caseMake(seed, { kind: only } = {}) {
+  const random = new Random(seed);
+  const count = random.pick([1, 1, 2, 3]);
+  const { load, open } = loadMake(random, count);
+  const framing = random.chance(0.6) ? undefined : random.pick(FRAMINGS);
+  const kind = only ?? random.chance(0.35);
+  const tables = random.chance(0.25) ? ['users'] : [];
+  const context = { framing, tables, lanes: load.in_flight ?? 1,
+    barriers: { setup: random.chance(0.3), loop: random.chance(0.15) ? 2 : 0 },
+    shape: random.chance(0.3) ? 'single' : undefined };
+  const made = Array.from({ length: count }, (_, i) => behaviorMake(random, i + 1, context));
+  const scenario = { name: `law-${seed}`, target: { host: '127.0.0.1', port: 7777 }, load,
+    behaviors: made.map(({ behavior }) => behavior) };
+  if (framing) scenario.framing = framing;
+  if (tables.length) {
+    scenario.data = { users: { file: 'users.csv', pick: random.pick(['sequential', 'random']) } };
+  }
+  const thresholds = thresholdsMake(random, open);
+  if (thresholds) scenario.thresholds = thresholds;
+  const servers = serversMake(random, kind);
+  const shapes = made.map(({ shape }) => shape);
+  return { seed, scenario, files: tables.length ? { 'users.csv': TABLE } : {}, servers,
+    framing: framing ?? PAIR_FRAMING,
+    how: { threads: random.int(2, 4), ranks: random.int(2, 3) },
+    traits: { open, kind, shapes,
+      // Each pass makes one request, at once when it begins.
+      single: shapes.every((shape) => shape.startsWith('single')),
+      setups: made.some(({ behavior }) => behavior.setup !== undefined),
+      teardowns: made.some(({ behavior }) => behavior.teardown !== undefined),
+      stays: shapes.every((shape) => shape !== 'visits' && shape !== 'rejoins') &&
+        !JSON.stringify(scenario.behaviors).includes('"on_timeout":"reconnect"') } };
+}

@@ -1,0 +1,287 @@
+// The laws as equations on a client's result. Each takes what was played and what came out, and
+// says what does not hold; nothing here knows how the client works.
+
+import { dueBetween, expectedUntil, stagesOf, wantedAtMost } from './plan_model.mjs';
+
+const N = Number;
+const sum = (list, read) => list.reduce((all, entry) => all + N(read(entry)), 0);
+const COUNTS = ['intended', 'begun', 'dropped', 'never_started'];
+const CONNECT_KINDS = ['connect_refused', 'connect_timeout', 'connect_unreachable',
+  'connect_other'];
+
+/** "what: found A, expected B" unless they are equal, within `slack`. */
+function differs(problems, what, found, expected, slack = 0) {
+  if (!(Math.abs(N(found) - N(expected)) <= slack)) {
+    problems.push(`${what}: found ${found}, expected ${expected}`);
+  }
+}
+
+const balance = ({ begun, dropped, never_started: never }) => N(begun) + N(dropped) + N(never);
+
+/** begun + dropped + never_started == intended, of the run and of all its parts. */
+function arrivalsAreConserved({ result, traits }, problems) {
+  const { rate, stages } = result;
+  if (!traits.open) return;
+  differs(problems, 'begun + dropped + never_started', balance(rate), rate.intended);
+  for (const part of rate.behaviors) {
+    differs(problems, `balance of behavior ${part.name}`, balance(part), part.intended);
+  }
+  for (const key of COUNTS) {
+    differs(problems, `${key} of all behaviors`, sum(rate.behaviors, (b) => b[key]), rate[key]);
+    if (stages.length) {
+      differs(problems, `${key} of all stages`, sum(stages, ({ rate: r }) => r[key]), rate[key]);
+    }
+  }
+  stages.forEach(({ rate: part }, i) => {
+    differs(problems, `balance of stage ${i + 1}`, balance(part), part.intended);
+  });
+}
+
+/** The same, second by second. */
+function secondsAreConserved({ result, traits, scenario }, problems) {
+  const { rate, series } = result;
+  if (!traits.open) return;
+  for (const entry of series) {
+    differs(problems, `balance of the second at ${entry.t_ns}`, balance(entry), entry.due);
+  }
+  const warmup = scenario.load.warmup !== undefined;
+  for (const key of COUNTS) {
+    const all = sum(series, (entry) => entry[key === 'intended' ? 'due' : key]);
+    if (warmup ? all < N(rate[key]) : all !== N(rate[key])) {
+      problems.push(`${key} over the series: ${all}, in the window ${rate[key]}`);
+    }
+  }
+}
+
+/** The rate that was asked for is the plan's, whatever became of the run. */
+function targetIsThePlan({ result, traits, scenario }, problems) {
+  const { run, rate } = result;
+  if (!traits.open || rate.target_per_s === null || N(rate.window_ns) === 0) return;
+  const stages = stagesOf(scenario.load);
+  const from_ns = N(run.window_start_ns) - N(run.t0_ns);
+  const to_ns = N(run.window_end_ns) - N(run.t0_ns);
+  const asked = expectedUntil(stages, to_ns) - expectedUntil(stages, from_ns);
+  const per_s = asked / (N(rate.window_ns) / 1e9);
+  differs(problems, 'rate.target_per_s', rate.target_per_s, per_s, per_s * 1e-6 + 1e-9);
+  if (scenario.load.arrival !== 'poisson') {
+    differs(problems, 'rate.intended', rate.intended, dueBetween(stages, from_ns, to_ns));
+  }
+}
+
+/** errors.total, of every place that has errors, is what its kinds add up to. */
+function errorsAddUp({ result }, problems) {
+  const of = (errors) => sum(Object.entries(errors).filter(([kind]) =>
+    kind !== 'total' && kind !== 'response_late'), ([, count]) => count);
+  for (const { name, errors } of result.steps) {
+    for (const [kind, count] of Object.entries(errors)) {
+      if (N(count) > N(result.errors[kind])) {
+        problems.push(`step ${name}: ${count} ${kind} of ${result.errors[kind]} in all`);
+      }
+    }
+  }
+  for (const kind of Object.keys(result.errors)) {
+    const staged = sum(result.stages, ({ errors }) => errors[kind] ?? 0);
+    if (staged > N(result.errors[kind])) problems.push(`stages: ${staged} ${kind}`);
+  }
+  differs(problems, 'errors over the series', sum(result.series, ({ errors }) => errors),
+    of(result.errors) + N(result.errors.response_late));
+}
+
+/** Every connect has one outcome, every connection one end. */
+function connectsEndOnce({ result }, problems) {
+  const { totals, errors, plan } = result;
+  const failed = sum(CONNECT_KINDS, (kind) => errors[kind]) + N(errors.local_limit);
+  const open = N(totals.connects_attempted) - N(totals.connects_ok) - failed;
+  if (open < 0 || open > N(plan.load.connections)) {
+    problems.push(`connects: ${totals.connects_attempted} attempted, ${totals.connects_ok} ok, ` +
+      `${failed} failed`);
+  }
+  differs(problems, 'clean + abnormal ends', N(totals.connections_clean) +
+    N(totals.connections_abnormal), totals.connects_ok);
+  differs(problems, 'abnormal ends', result.abnormal_connections_total,
+    totals.connections_abnormal);
+  differs(problems, 'failed connects over the series', sum(result.series,
+    ({ connects_failed: count }) => count), sum(CONNECT_KINDS, (kind) => errors[kind]));
+}
+
+/** Every request ends once. */
+function requestsEndOnce({ result, text, framing }, problems) {
+  const { totals, errors } = result;
+  if (/"(expect|optional|expect_close)"/.test(text)) return; // these share the kinds of error
+  differs(problems, 'requests by outcome', N(totals.responses) + N(errors.response_timeout) +
+    N(errors.response_lost) + N(totals.requests_cut), totals.requests);
+  if (framing.type === 'raw') return; // messages are pieces of a stream
+  differs(problems, 'messages by use', N(totals.responses) + N(totals.messages_unsolicited),
+    totals.messages_received);
+}
+
+function percentilesOf(histogram) {
+  return ['min', 'p50', 'p75', 'p90', 'p95', 'p99', 'p99_9', 'p99_99', 'max']
+    .map((key) => histogram[key]);
+}
+
+/** A histogram's figures are those of its buckets. */
+function histogramIsWhole(name, histogram, problems) {
+  const count = N(histogram.count);
+  differs(problems, `${name}: buckets`, sum(histogram.buckets, ([, c]) => c), count);
+  if (N(histogram.censored) > count) problems.push(`${name}: more censored than samples`);
+  const marks = percentilesOf(histogram);
+  if (count === 0) {
+    if (marks.some((mark) => mark !== null)) problems.push(`${name}: figures without samples`);
+    return;
+  }
+  if (marks.some((mark, i) => i > 0 && N(mark) < N(marks[i - 1]))) {
+    problems.push(`${name}: percentiles go down: ${marks}`);
+  }
+  if (N(histogram.censored) === 0 && histogram.at_least.length > 0) {
+    problems.push(`${name}: at_least without a censored sample`);
+  }
+  // Ranks that only the censored can fill are open, those below the lowest of them are not.
+  for (const [key, share] of [['p50', 0.5], ['p90', 0.9], ['p99', 0.99]]) {
+    const rank = Math.ceil(share * count);
+    const open = histogram.at_least.includes(key);
+    if (!open && rank > count - N(histogram.censored)) {
+      problems.push(`${name}: ${key} is not said to be a lower bound`);
+    }
+    if (open && N(histogram.censored) > 0 && N(histogram[key]) < N(histogram.censored_min)) {
+      problems.push(`${name}: ${key} is below all that is censored, and said to be a bound`);
+    }
+  }
+}
+
+function histogramsAreWhole({ result }, problems) {
+  const places = [['', result], ...result.steps.map((step) => [`step ${step.name} `, step]),
+    ...result.stages.map((stage, i) => [`stage ${i + 1} `, stage])];
+  for (const [place, { latency_ns: all }] of places) {
+    for (const [key, histogram] of Object.entries(all)) {
+      histogramIsWhole(place + key, histogram, problems);
+    }
+  }
+}
+
+const samples = (latency, key) => N(latency[key]?.count ?? 0);
+const total_ns = (histogram) => N(histogram.count) * N(histogram.mean ?? 0);
+
+/** Between due and sent, every moment has one owner. */
+function lagsAreOwned({ result, traits }, problems) {
+  const { rate } = result;
+  const absent = traits.open ? N(rate.dropped) + N(rate.never_started) : 0;
+  const places = [['', result.latency_ns, absent],
+    ...result.stages.map(({ latency_ns: l, rate: r }, i) => [`stage ${i + 1}: `, l,
+      traits.open ? N(r.dropped) + N(r.never_started) : 0]),
+    ...result.steps.map(({ name, latency_ns: l }) => [`step ${name}: `, l, 0])];
+  for (const [place, latency, never] of places) {
+    const [wait, start, lag] = ['connection_wait', 'start_lag', 'send_lag']
+      .map((key) => samples(latency, key));
+    differs(problems, `${place}connection_wait.count`, wait, samples(latency, 'response'));
+    differs(problems, `${place}start_lag.count without the never begun`, start - never, lag);
+    differs(problems, `${place}service.count`, samples(latency, 'service'), lag);
+    if (start > wait) problems.push(`${place}${start} start_lags of ${wait} waits`);
+    if (start !== wait || start === 0) continue; // some were never sent
+    const parts = total_ns(latency.connection_wait) + (lag ? total_ns(latency.send_lag) : 0);
+    differs(problems, `${place}start_lag's sum`, total_ns(latency.start_lag), parts,
+      parts * 0.003 + 200 * start);
+  }
+}
+
+/** What was due is in response, once. */
+function responseHasAllThatWasDue({ result, traits }, problems) {
+  if (!traits.open) return;
+  const response = samples(result.latency_ns, 'response');
+  const absent = N(result.rate.dropped) + N(result.rate.never_started);
+  if (response < absent) problems.push(`${response} responses, ${absent} never begun`);
+  if (traits.single && !traits.setups && !traits.teardowns) {
+    differs(problems, 'response.count', response, result.rate.intended);
+  }
+}
+
+/** Sums over steps and stages are the run's. */
+function partsAreTheWhole({ result, traits }, problems) {
+  const absent = traits.open ? N(result.rate.dropped) + N(result.rate.never_started) : 0;
+  for (const key of ['response', 'service', 'connection_wait', 'send_lag']) {
+    const whole = samples(result.latency_ns, key);
+    const steps = sum(result.steps, ({ latency_ns: l }) => samples(l, key));
+    const never = key === 'response' || key === 'connection_wait' ? absent : 0;
+    if (traits.setups ? steps + never < whole : steps + never !== whole) {
+      problems.push(`${key}: ${steps} in the steps and ${never} never begun, ${whole} in all`);
+    }
+    if (result.stages.length) {
+      differs(problems, `${key} of all stages`,
+        sum(result.stages, ({ latency_ns: l }) => samples(l, key)), whole);
+    }
+  }
+}
+
+/** Connections that are open were wanted, a moment ago at least. */
+function crowdIsWanted({ result, scenario, traits }, problems) {
+  const { run, series, plan } = result;
+  const most = N(plan.load.connections);
+  for (const entry of series) {
+    if (N(entry.connections) > most) {
+      problems.push(`${entry.connections} open of ${most} at ${entry.t_ns}`);
+    }
+  }
+  if (run.t0_ns === null || !traits.kind) return;
+  const stages = stagesOf(scenario.load);
+  const LEAVING_NS = 1e9; // the pass, the teardown and the close of those not wanted any more
+  series.slice(0, -1).forEach((entry, i) => {
+    const at_ns = N(series[i + 1].t_ns) - N(run.t0_ns);
+    const wanted = wantedAtMost(stages, at_ns - LEAVING_NS, at_ns + 1e7);
+    if (N(entry.connections) > wanted) {
+      problems.push(`${entry.connections} open at ${series[i + 1].t_ns}, ${wanted} wanted`);
+    }
+  });
+}
+
+/** What a server that does no harm is played with, goes well and adds up on both sides. */
+function kindIsClean({ result, traits, servers }, problems) {
+  if (!traits.kind) return;
+  const bad = Object.entries(result.errors).filter(([kind, count]) => N(count) > 0 &&
+    !['barrier_timeout', 'mismatch', 'response_timeout', 'response_late', 'not_closed',
+      'close_timeout', 'reset', 'response_lost'].includes(kind));
+  for (const [kind, count] of bad) problems.push(`${count} ${kind} of a server that does no harm`);
+  if (N(result.errors.mismatch) > 0) problems.push(`${result.errors.mismatch} mismatches`);
+  const frames = sum(servers, (server) => server.frames);
+  if (frames > N(result.totals.messages_sent)) {
+    problems.push(`the servers took ${frames} messages of ${result.totals.messages_sent}`);
+  }
+}
+
+/** The window opens when all are ready, and the result says how many were. */
+function readyIsTold({ result }, problems) {
+  const { ready, run } = result;
+  if (run.t0_ns === null) return;
+  if (ready.window_opened === 'all_ready') {
+    differs(problems, 'ready, as all are', ready.ready, ready.wanted);
+  } else if (N(ready.ready) > N(ready.wanted)) {
+    problems.push(`${ready.ready} of ${ready.wanted} ready`);
+  }
+}
+
+/** A run that asked and got not one answer has failed. */
+function silenceFails({ result, exitCode }, problems) {
+  const { totals } = result;
+  if (N(totals.requests) > 0 && N(totals.responses) === 0 && exitCode === 0) {
+    problems.push(`${totals.requests} requests, no response, exit 0`);
+  }
+}
+
+export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, errorsAddUp,
+  connectsEndOnce, requestsEndOnce, histogramsAreWhole, lagsAreOwned, responseHasAllThatWasDue,
+  partsAreTheWhole, crowdIsWanted, kindIsClean, readyIsTold, silenceFails };
+
+/** What does not hold of a play: lines "law: problem". */
+export function lawsJudge(play) {
+  const found = [];
+  const text = JSON.stringify(play.scenario);
+  for (const [name, law] of Object.entries(LAWS)) {
+    const problems = [];
+    try {
+      law({ ...play, text }, problems);
+    } catch (error) {
+      problems.push(`cannot be judged: ${error.message}`);
+    }
+    found.push(...problems.map((problem) => ({ law: name, problem })));
+  }
+  return found;
+}
