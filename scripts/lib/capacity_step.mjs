@@ -2,6 +2,7 @@
 
 import { formatCount, formatNs, formatPercent } from './format.mjs';
 import { metricOf } from './metrics.mjs';
+import { serverEndLine } from './server_end.mjs';
 import { thresholdJudge } from './threshold.mjs';
 
 const RATE_SHARE_LEAST = 0.99;
@@ -36,8 +37,8 @@ function conditionsFailed(run, until) {
  *  run's validity: a generator that could not keep up says nothing about the server (strict false
  *  takes its figures all the same). */
 export function stepJudge(played, given) {
-  const { run, code, crashed, serverExit } = played;
-  if (crashed) return failed(`the server ended by itself (exit ${serverExit})`);
+  const { run, code, crashed, end } = played;
+  if (crashed) return failed(serverEndLine(end));
   if (!run) return failed(`the client failed: ${played.said.split('\n').at(-1)}`);
   const { totals, errors, validity, rate } = run.client;
   if (!validity.valid && given.strict !== false) {

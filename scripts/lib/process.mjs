@@ -2,6 +2,7 @@
 // still there when this program ends, is killed by its own id.
 
 import { spawn } from 'node:child_process';
+import os from 'node:os';
 import { ON_WINDOWS } from './paths.mjs';
 
 /** Something went wrong that a person can act on: printed as one line, then exit with `code`. */
@@ -87,6 +88,8 @@ export class Program {
     this.code = null;
     this.signal = null;
     this.ended = false;
+    this.gone = null; // { code, signal, at_ms } as soon as it has ended, before its output has
+    this.groupLeft = false; // it was a shell, has ended, and its children had not
     this.watchers = [];
     this.child = spawn(command, args, {
       cwd,
@@ -120,6 +123,8 @@ export class Program {
       // 'close' waits for the pipes; a grandchild that holds one shall not hold us, now or when we
       // want to end.
       this.child.on('exit', (code, signal) => {
+        this.gone = { code, signal, at_ms: Date.now() };
+        this.groupLeft = this.shell && this.groupExists();
         const timer = setTimeout(() => {
           for (const pipe of [this.child.stdout, this.child.stderr]) pipe?.unref?.();
           end(code, signal);
@@ -134,8 +139,7 @@ export class Program {
 
   /** What a shell would call its exit code. */
   get exitCode() {
-    const numbers = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
-    return this.signal ? 128 + (numbers[this.signal] ?? 0) : this.code;
+    return this.signal ? 128 + (os.constants.signals[this.signal] ?? 0) : this.code;
   }
 
   /** The first match of pattern in what it prints to standard output or error. */
@@ -162,7 +166,7 @@ export class Program {
   }
 
   interrupt(signal = 'SIGINT') {
-    if (this.ended) return;
+    if (this.ended && !this.groupLeft) return;
     try {
       if (ON_WINDOWS) consoleInterrupt(this.pid);
       else if (this.shell) process.kill(-this.pid, signal);
@@ -178,11 +182,20 @@ export class Program {
 
   /** Asks it to end, waits time_ms, then kills it. Returns whether it ended by itself. */
   async stop(time_ms = 10000, signal = 'SIGINT') {
-    if (this.ended) return true;
-    this.interrupt(signal);
     const deadline = Date.now() + time_ms;
+    if (this.ended && !this.groupLeft) return true;
+    this.interrupt(signal);
     const graceful = !(await this.wait(time_ms)).timedOut;
     return this.shell ? await this.groupEnd(deadline) && graceful : graceful;
+  }
+
+  groupExists() {
+    try {
+      process.kill(-this.pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   // The shell has ended; its children may take a moment longer.

@@ -15,6 +15,7 @@ import { pageMake, table, verdict } from './page.mjs';
 import { runPlay } from './play.mjs';
 import { Failure } from './process.mjs';
 import { runRead } from './result.mjs';
+import { serverEndLine } from './server_end.mjs';
 import { viewMake } from './view.mjs';
 
 const ATTEMPTS_MAX = 3;
@@ -58,7 +59,7 @@ async function runOfPair(given, step) {
   given.progress.runs += 1;
   given.say(`${progressText(given.progress)}  ${name} pair ${step.pair + 1} ` +
     `${step.side.toUpperCase()}  exit ${played.code}` +
-    `${played.crashed ? `, the server ended early (exit ${played.serverExit})` : ''}` +
+    `${played.crashed ? `, ${serverEndLine(played.end)}` : ''}` +
     `${leftText(given.progress)}`);
   return played;
 }

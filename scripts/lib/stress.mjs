@@ -11,10 +11,11 @@ import { metricFormat, metricOf } from './metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from './paths.mjs';
 import { Failure, Program, commandRun, onInterrupt, run } from './process.mjs';
 import { resultRead } from './result.mjs';
-import { Sampler, foreignStart, programCall, programPath, serverStart } from './server.mjs';
+import { programCall, programPath } from './server.mjs';
 import { prepare } from './setup.mjs';
 import { thresholdParse, thresholdsComplete } from './threshold.mjs';
-import { bothSides, serverLines, summaryLine, watchedLines } from './summary.mjs';
+import { bothSides, serverEndLines, serverLines, summaryLine, watchedLines } from './summary.mjs';
+import { clientHarmed, testedEnd, testedStart } from './tested.mjs';
 import { wineEnd } from './wine.mjs';
 
 const USAGE = `usage: scripts/stress [options] [SCENARIO.json] [options of dummyclient]
@@ -42,8 +43,6 @@ Everything else goes to dummyclient; the most used:
 exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement invalid,
       99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
 
-const SERVER_STOP_MS = 30000;
-
 /** The scenario as data, for what this program must know of it; the client judges it. */
 function scenarioPeek(file) {
   try {
@@ -68,39 +67,17 @@ function serverWanted(scenario) {
   return { handler: option('handler'), framing: option('framing') };
 }
 
-async function serverBegin(options, scenario, runId, folder) {
-  if (options.serverCommand) {
-    const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
-    const server = await foreignStart(options.serverCommand, { port });
-    return { ...server, sampler: new Sampler(server.program, server.line) };
-  }
+function serverBegin(options, scenario, runId, folder) {
+  const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
+  if (options.serverCommand) return testedStart({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
-  const args = ['--run-id', runId,
-    '--out', programPath(path.join(folder, 'server.json'), options.windows)];
+  const ownArgs = [];
   for (const name of ['handler', 'framing', 'model']) {
     const value = options[name] ?? wanted[name];
-    if (value) args.push(`--${name}`, String(value));
+    if (value) ownArgs.push(`--${name}`, String(value));
   }
-  if (options.serverOptions) args.push(...options.serverOptions.trim().split(/\s+/));
-  const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
-  return serverStart({ windows: options.windows, port, args });
-}
-
-async function serverEnd(server, folder) {
-  const watched = server.sampler?.finish();
-  const graceful = await server.program.stop(SERVER_STOP_MS, server.sampler ? 'SIGTERM' : 'SIGINT');
-  const { stdout, stderr, exitCode } = server.program;
-  if (watched) {
-    fs.writeFileSync(path.join(folder, 'server-cmd.json'), `${JSON.stringify(watched, null, 1)}\n`);
-  }
-  fs.writeFileSync(path.join(folder, 'server.log'), stdout + stderr);
-  if (!graceful) console.error(`scripts/stress: the server had to be killed after ` +
-    `${SERVER_STOP_MS / 1000} s`);
-  else if (exitCode !== 0 && !watched) {
-    const said = stderr.trim().split('\n').at(-1);
-    console.error(`scripts/stress: the server ended with exit ${exitCode}: ${said || 'no word'}`);
-  }
-  return watched;
+  if (options.serverOptions) ownArgs.push(...options.serverOptions.trim().split(/\s+/));
+  return testedStart({ windows: options.windows, port, ownArgs }, runId, folder);
 }
 
 async function clientPlay(options, scenarioFile, scenario, runId, folder, server) {
@@ -130,12 +107,14 @@ async function clientPlay(options, scenarioFile, scenario, runId, folder, server
 }
 
 /** Prints what the client's summary does not know. Returns whether both sides agree. */
-function summaryPrint(folder, watched, quiet) {
+function summaryPrint(folder, { watched, end }, quiet) {
   const say = (lines) => quiet || console.log(lines.join('\n'));
   const clientFile = path.join(folder, 'client.json');
   const serverFile = path.join(folder, 'server.json');
   say(['']);
   if (watched) say(watchedLines(watched));
+  if (!end.ok) (quiet ? console.error : console.log)(serverEndLines(end).join('\n'));
+  else say(serverEndLines(end));
   if (!fs.existsSync(serverFile)) return true;
   const server = resultRead(serverFile);
   say(serverLines(server));
@@ -182,6 +161,11 @@ async function pageWrite(folder, quiet) {
   }
 }
 
+function harmed(folder) {
+  const file = path.join(folder, 'client.json');
+  return clientHarmed(fs.existsSync(file) ? resultRead(file) : null);
+}
+
 async function main(argv) {
   const options = stressArguments(argv);
   if (options.help) {
@@ -208,27 +192,28 @@ async function main(argv) {
   const folder = path.resolve(options.results ?? RESULTS, runId);
   fs.mkdirSync(folder, { recursive: true });
   let server = null;
-  let watched;
+  let served = { watched: null, end: { ok: true } };
   let code;
   try {
     server = remote ? null : await serverBegin(options, scenario, runId, folder);
     code = await clientPlay(options, scenarioFile, scenario, runId, folder, server);
   } finally {
-    if (server) watched = await serverEnd(server, folder);
+    if (server) served = await testedEnd(server, folder, harmed(folder));
     if (options.windows && !ON_WINDOWS) await wineEnd();
     // A run that never was leaves no folder: the client has said why.
-    if (!fs.existsSync(path.join(folder, 'client.json'))) {
+    if (served.end.ok && !fs.existsSync(path.join(folder, 'client.json'))) {
       fs.rmSync(folder, { recursive: true, force: true });
     }
   }
   if (!fs.existsSync(folder)) return code;
   const quiet = options.client.includes('-q') || options.client.includes('--quiet');
-  const agreed = summaryPrint(folder, watched, quiet);
+  const agreed = summaryPrint(folder, served, quiet);
   const held = serverThresholds(folder, quiet);
   if (options.page) await pageWrite(folder, quiet);
   if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
   // 2, 130, 1, 3, 99 in this order.
-  return [0, 3, 99].includes(code) && !agreed ? 1 : code === 0 && !held ? 99 : code;
+  if ([0, 3, 99].includes(code) && !(agreed && served.end.ok)) return 1;
+  return code === 0 && !held ? 99 : code;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/stress', main);

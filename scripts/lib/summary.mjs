@@ -3,6 +3,7 @@
 
 import { formatBytes } from './format.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
+import { serverEndLine } from './server_end.mjs';
 
 /** 1234567 -> "1,234,567", as the client prints it; BigInt too. */
 function formatCount(value) {
@@ -40,6 +41,18 @@ export function serverLines(result) {
     summaryLine('  resources', `${cpu_s.toFixed(2)} s of CPU` +
       (rss ? `, ${formatBytes(rss)} of memory` : '')),
   ];
+}
+
+/** Lines on how the server ended, where that is worth a word. */
+export function serverEndLines(end) {
+  const lines = [];
+  if (!end.ok) lines.push(summaryLine('  FAILED', serverEndLine(end)));
+  if (end.served_by) {
+    lines.push(summaryLine('  served by',
+      `${end.served_by}, which the command did not start itself`));
+  }
+  if (end.ok && end.killed) lines.push(summaryLine('  end', 'it had to be killed'));
+  return lines;
 }
 
 /** Lines of a server that was watched from outside. */

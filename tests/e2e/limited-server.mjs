@@ -4,6 +4,7 @@
 //   reject   takes the connections after N and resets them
 //   crash    ends with exit code 9 at the connection after N
 //   delay    echoes each frame after N milliseconds
+//   segv     is killed by SIGSEGV N milliseconds after the first connection
 import net from 'node:net';
 
 const [port, mode, limit] = [Number(process.argv[2]), process.argv[3], Number(process.argv[4])];
@@ -28,6 +29,7 @@ function reply(socket, frame) {
 const server = net.createServer({ noDelay: true }, (socket) => {
   open += 1;
   if (mode === 'crash' && open > limit) process.exit(9);
+  if (mode === 'segv') setTimeout(() => process.kill(process.pid, 'SIGSEGV'), limit);
   if (mode === 'reject' && open > limit) {
     socket.on('close', () => { open -= 1; });
     socket.resetAndDestroy();

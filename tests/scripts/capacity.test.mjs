@@ -93,7 +93,9 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
     return stepJudge({ run, code: 0, crashed: false, said: '', ...extra }, { until });
   };
   assert.equal(judge(() => {}).pass, true);
-  assert.match(judge(() => {}, { crashed: true, serverExit: 139 }).reason, /ended by itself.*139/);
+  assert.match(judge(() => {}, { crashed: true,
+    end: { text: 'the server crashed (SIGSEGV) after 2.0 s', said: 'boom' } }).reason,
+  /crashed \(SIGSEGV\) after 2\.0 s: boom/);
   const refused = judge((run) => { run.client.totals.connects_attempted += 5; });
   assert.match(refused.reason, /5 of 105 connections failed/);
   assert.equal(refused.limited_by, 'server');
