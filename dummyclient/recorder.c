@@ -228,6 +228,21 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     }
 }
 
+/* A plain send has no reply to wait for, but it too may leave late. */
+static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns)
+{
+    struct recorder *recorder = context;
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    const struct vm_request request = {
+        .intended_ns = intended_ns, .free_ns = free_ns, .sent_ns = sent_ns};
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct recorder__places places = {.run = recorder->figures.latency,
+                                      .stage = stage != NULL ? stage->latency : NULL};
+    recorder__record_lags(recorder, &places, &request);
+}
+
 static void recorder__marked(void *context, uint32_t mark, int64_t now_ns)
 {
     struct recorder *recorder = context;
@@ -250,14 +265,17 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                                   .window_start_ns = TIME_NEVER_NS,
                                   .window_end_ns = TIME_NEVER_NS,
                                   .origin_ns = origin_ns};
-    recorder->observer = (struct vm_observer){.context = recorder,
-                                              .request_done = recorder__request_done,
-                                              .iteration_started = recorder__iteration_started,
-                                              .iteration_ended = recorder__iteration_ended,
-                                              .unsolicited = recorder__unsolicited,
-                                              .push_checked = recorder__push_checked,
-                                              .marked = recorder__marked,
-                                              .logged = recorder__logged};
+    recorder->observer =
+        (struct vm_observer){.context = recorder,
+                             .request_done = recorder__request_done,
+                             .iteration_started = recorder__iteration_started,
+                             .iteration_ended = recorder__iteration_ended,
+                             .unsolicited = recorder__unsolicited,
+                             .push_checked = recorder__push_checked,
+                             .sent = recorder__sent,
+                             .marked = recorder__marked,
+                             .logged = recorder__logged,
+                             .blocked_until_ns = &recorder->subject_blocked_until_ns};
     return figures_open(&recorder->figures, steps_count, pacing->stages_count, behaviors_count,
                         abnormal_max, origin_ns, error);
 }

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
+#include "scenario/vm_due.h"
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_step.h"
@@ -295,6 +296,7 @@ static void vm__stamp(struct vm *vm, int64_t sent_ns)
         }
         if ((int32_t)(lane->message_n - vm->stamped_count) < 0) {
             lane->sent_ns = sent_ns;
+            vm_due_blocked(vm, lane, sent_ns);
             /* Later than before: next_ns stays a time that is not after it. */
             lane->due_ns = sent_ns + instruction->wait->within_ns;
         }

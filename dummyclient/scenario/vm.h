@@ -24,9 +24,11 @@
  * expectation matches is kept where an expect of the behavior could take it yet; what none has
  * taken in the end, and all others, are unsolicited: counted, nothing more.
  *
- * Time stamps (DESIGN section 7): intended = the arrival for an iteration's first request, later
- * the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
- * received_ns of the message. */
+ * Time stamps: intended = the arrival for an iteration's first request, whatever stands before it,
+ * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
+ * received_ns of the message. Between intended and sent, what the lane waited for others (its own
+ * last pass, the server, other lanes and players, the socket) is put first, up to free_ns; the rest
+ * is this program's. */
 #ifndef DUMMYLOAD_SCENARIO_VM_H
 #define DUMMYLOAD_SCENARIO_VM_H
 
@@ -86,7 +88,7 @@ struct vm_request {
     uint32_t lane;
     enum vm_outcome outcome;
     int64_t intended_ns;
-    int64_t free_ns;  /* when the lane was free to begin it (connection_wait, send_lag) */
+    int64_t free_ns;  /* until then others held it up (connection_wait), then we (send_lag) */
     int64_t sent_ns;  /* 0: never sent */
     int64_t first_ns; /* first byte of the reply received; 0: none */
     int64_t last_ns;  /* last byte received, or the moment it was given up */
@@ -110,6 +112,10 @@ struct vm_observer {
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
+    /* A plain send has left: the times of struct vm_request. NULL: nobody asks. */
+    void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
+    /* Until when the socket was busy with what had been sent before; NULL: it never is. */
+    const int64_t *blocked_until_ns;
     /* Up to when everything that had reached this machine has been given to the vm; NULL: until
      * now. A wait has failed only when its deadline is not after that: what a program that stood
      * still finds when it looks again may have been there in time. */

@@ -1,5 +1,6 @@
 #include "scenario/vm_inbox.h"
 
+#include "scenario/vm_reply.h"
 #include "scenario/vm_step.h"
 #include "scenario/vm_wait.h"
 
@@ -126,7 +127,7 @@ bool vm_inbox_feed(struct vm *vm, uint32_t index)
             continue;
         }
         if (!raw) {
-            vm_lane_judge(vm, index, &frame);
+            vm_reply_judge(vm, index, &frame);
             lane->replies_left--;
         }
         vm_inbox__remove(inbox, place);

@@ -3,6 +3,8 @@
  * vm.c         events and actions: what vm.h declares
  * vm_phase.c   the connection: phases, and the steps that all lanes take together
  * vm_lane.c    the lane: what each step does
+ * vm_due.c     when what comes next was due, and who has held it up
+ * vm_reply.c   is a reply right, and what is kept of it
  * vm_step.c    the steps that need nobody else: thinks, variables, branches, notes
  * vm_push.c    messages that no request waits for, and raw streams
  * vm_wait.c    the waits: which expectation a message belongs to
@@ -37,11 +39,13 @@ enum vm_lane_state {
 };
 
 struct vm_lane {
-    int64_t time_ns;   /* intended time of what comes next */
-    int64_t free_ns;   /* when the lane was, or will be, free for it: >= time_ns when late */
-    int64_t due_ns;    /* TIME_NEVER_NS: nothing */
-    int64_t origin_ns; /* intended time of the pass, plus what it has thought */
-    int64_t sent_ns;   /* of the request in progress */
+    int64_t time_ns;    /* intended time of what comes next */
+    int64_t free_ns;    /* when the lane was, or will be, free for it: >= time_ns when late */
+    int64_t reached_ns; /* when it came to the step it stands at, if that one waits */
+    int64_t done_ns;    /* when it was done with the last one that did */
+    int64_t due_ns;     /* TIME_NEVER_NS: nothing */
+    int64_t origin_ns;  /* intended time of the pass, plus what it has thought */
+    int64_t sent_ns;    /* of the request in progress */
     int64_t first_ns;
     uint64_t iteration;
     uint64_t sent_key; /* of the last message sent, to make its body again */
@@ -58,6 +62,7 @@ struct vm_lane {
     uint16_t list_next; /* in the ready or in the idle list */
     uint8_t state;
     bool in_pass : 1;
+    bool asked : 1; /* the first request of the pass is over (in setup and teardown: always) */
     bool mismatched : 1;
     bool out : 1;      /* of rows: it begins no further pass */
     uint64_t values[]; /* counters of repeats, then variables */
@@ -187,8 +192,6 @@ void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_
 /* Its deadline, or the end of its think, has come. False when that restarted the connection, and
  * with it all lanes. */
 bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
-/* Judges one of its replies and captures from it. */
-void vm_lane_judge(struct vm *vm, uint32_t index, const struct frame *frame);
 /* Ends what the lane does, with outcome for what is outstanding, and makes it idle. */
 void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
 /* Stopping: a lane that only thinks before its pass ends need not. */

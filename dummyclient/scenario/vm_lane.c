@@ -1,5 +1,7 @@
+#include "scenario/vm_due.h"
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
+#include "scenario/vm_reply.h"
 #include "scenario/vm_step.h"
 #include "scenario/vm_wait.h"
 
@@ -72,14 +74,24 @@ bool vm_lane_check_rows(struct vm *vm, uint32_t index)
     return true;
 }
 
+/* The step that waited for replies is over. */
+static void vm_lane__waited(const struct vm *vm, struct vm_lane *lane, int64_t end_ns)
+{
+    bool asked = vm->program->code[lane->instruction].op == OP_REQUEST;
+    lane->asked = lane->asked || asked;
+    vm_due_wait_ended(lane, end_ns);
+}
+
 void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     lane->instruction = vm->behavior->loop;
     lane->ordinal = 0;
     lane->in_pass = true;
+    lane->asked = false;
     lane->mail_number = vm->mail_number;
     lane->time_ns = intended_ns;
+    lane->done_ns = vm_due_base_ns(lane);
     lane->origin_ns = intended_ns;
     vm->observer->iteration_started(vm->observer->context, index, intended_ns, now_ns);
 }
@@ -103,6 +115,7 @@ static void vm_lane__end_pass(struct vm *vm, uint32_t index, int64_t end_ns, boo
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     int64_t busy_ns = end_ns - lane->origin_ns;
+    vm_due_move(lane, end_ns);
     lane->in_pass = false;
     lane->iteration++;
     vm->observer->iteration_ended(vm->observer->context, index, busy_ns > 0 ? busy_ns : 0,
@@ -123,7 +136,8 @@ static bool vm_lane__end(struct vm *vm, uint32_t index, int64_t now_ns)
         vm_finish(vm);
         return false;
     }
-    vm_lane__end_pass(vm, index, lane->time_ns, true);
+    int64_t base_ns = vm_due_base_ns(lane);
+    vm_lane__end_pass(vm, index, lane->done_ns > base_ns ? lane->done_ns : base_ns, true);
     bool has_rows = vm_lane_check_rows(vm, index);
     if (!vm->closed_loop || vm->stopping || !has_rows) {
         vm_lane__idle(vm, index);
@@ -207,6 +221,7 @@ static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     lane->sent_ns = now_ns;
+    lane->reached_ns = now_ns;
     vm_lane__wait(vm, index, now_ns);
     if (vm_inbox_feed(vm, index)) {
         lane->first_ns = now_ns;
@@ -217,17 +232,20 @@ static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
     } else {
         return false;
     }
+    vm_due_wait_ended(lane, now_ns);
     lane->due_ns = TIME_NEVER_NS;
     return true;
 }
 
 /* One of the steps that wait for all lanes. True: it is passed over. */
-static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_op op)
+static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_op op,
+                          int64_t now_ns)
 {
     if (vm->cut && op != OP_DISCONNECT) {
         return true;
     }
     lane->state = VM_LANE_JOINING;
+    lane->reached_ns = now_ns;
     vm->busy_count--;
     vm->joining_count++;
     return false;
@@ -246,6 +264,7 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
     case OP_SEND:
     case OP_REQUEST:
         lane->state = VM_LANE_SENDING;
+        lane->reached_ns = now_ns;
         lane->sent_ns = 0;
         lane->first_ns = 0;
         vm_lane__push_ready(vm, index);
@@ -286,7 +305,7 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
     case OP_RECONNECT:
     case OP_DISCONNECT:
     case OP_EXPECT_CLOSE:
-        goes_on = vm_lane__join(vm, lane, op);
+        goes_on = vm_lane__join(vm, lane, op, now_ns);
         break;
     }
     lane->instruction += goes_on;
@@ -345,29 +364,6 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     }
 }
 
-static void vm_lane__capture(struct vm *vm, struct vm_lane *lane, const struct wait *wait,
-                             const struct frame *frame)
-{
-    for (uint32_t i = 0; i < wait->captures_count; i++) {
-        const struct capture *capture = &wait->captures[i];
-        uint64_t *words = vm_lane_variables(vm, lane) + capture->word;
-        uint64_t value = 0;
-        const uint8_t *text = NULL;
-        uint32_t bytes = 0;
-        if (capture->form == CAPTURE_NUMBER) {
-            if (message_field(&capture->field, frame->body, frame->body_bytes, &value)) {
-                *words = value;
-                continue;
-            }
-        } else if (message_text(capture, frame->body, frame->body_bytes, &text, &bytes)) {
-            words[0] = bytes;
-            memcpy(words + 1, text, bytes);
-            continue;
-        }
-        lane->mismatched = true;
-    }
-}
-
 void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
@@ -378,27 +374,14 @@ void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_
         return;
     }
     vm_lane__answered(vm, index, received_ns);
-    lane->time_ns = received_ns;
-    lane->free_ns = received_ns;
+    vm_lane__waited(vm, lane, received_ns);
     vm_lane__go_on(vm, index, received_ns);
-}
-
-void vm_lane_judge(struct vm *vm, uint32_t index, const struct frame *frame)
-{
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    const struct wait *wait = vm->program->code[lane->instruction].wait;
-    if (!vm_wait_verify(vm, index, &wait->verify, frame)) {
-        lane->mismatched = true;
-    }
-    if (wait->captures_count > 0) {
-        vm_lane__capture(vm, lane, wait, frame);
-    }
 }
 
 void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
                    int64_t received_ns)
 {
-    vm_lane_judge(vm, index, frame);
+    vm_reply_judge(vm, index, frame);
     vm_lane_count_reply(vm, index, first_ns, received_ns);
 }
 
@@ -415,8 +398,7 @@ static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
         vm_wait_bury(vm, index);
     }
     vm_lane__report(vm, index, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
-    lane->time_ns = deadline_ns;
-    lane->free_ns = deadline_ns;
+    vm_lane__waited(vm, lane, deadline_ns);
     if (on_timeout == ON_TIMEOUT_RECONNECT) {
         lane->state = VM_LANE_PARKED; /* reported: nothing is outstanding any more */
         vm_restart(vm, now_ns);
@@ -465,7 +447,7 @@ void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int
     }
     lane->state = VM_LANE_IDLE;
     lane->due_ns = TIME_NEVER_NS;
-    lane->free_ns = now_ns;
+    vm_due_move(lane, now_ns);
 }
 
 void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns)
@@ -479,8 +461,15 @@ void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns)
 void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
-    lane->time_ns = sent_ns;
-    lane->free_ns = sent_ns;
+    vm_due_blocked(vm, lane, sent_ns);
+    if (vm->observer->sent != NULL) {
+        vm->observer->sent(vm->observer->context, lane->time_ns, lane->free_ns, sent_ns);
+    }
+    if (lane->in_pass) {
+        lane->done_ns = sent_ns;
+    } else {
+        vm_due_move(lane, sent_ns);
+    }
     vm->flushing_count--;
     vm_lane__go_on(vm, index, sent_ns);
 }

@@ -1,4 +1,5 @@
 /* The connection: its phases, and the steps that all lanes take together. */
+#include "scenario/vm_due.h"
 #include "scenario/vm_inbox.h"
 #include "scenario/vm_internal.h"
 #include "scenario/vm_wait.h"
@@ -57,8 +58,8 @@ void vm_play(struct vm *vm, enum vm_phase phase, uint32_t instruction, int64_t n
     lane->instruction = instruction;
     lane->ordinal = 0;
     lane->mail_number = vm->mail_number;
-    lane->time_ns = now_ns;
-    lane->free_ns = now_ns;
+    lane->asked = true; /* nothing of it was due before it came to it */
+    vm_due_move(lane, now_ns);
     vm_lane_run(vm, 0, now_ns);
 }
 
@@ -177,8 +178,7 @@ void vm_leave_join(struct vm *vm, int64_t now_ns)
         if (lane->state == VM_LANE_JOINING && lane->instruction == vm->join_instruction) {
             vm->joining_count--;
             vm->busy_count++;
-            lane->time_ns = now_ns;
-            lane->free_ns = now_ns;
+            vm_due_wait_ended(lane, now_ns);
             lane->instruction++;
             vm_lane_run(vm, i, now_ns);
         }

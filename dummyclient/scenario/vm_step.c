@@ -1,6 +1,8 @@
 /* Steps that need nobody else: thinks, variables, branches, notes. */
 #include "scenario/vm_step.h"
 
+#include "scenario/vm_due.h"
+
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
@@ -73,7 +75,7 @@ bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int
     struct vm_lane *lane = vm_lane_at(vm, index);
     int64_t think_ns = vm_step__think_ns(vm, index, lane, think);
     /* A player who is late thinks as long as one who is not: from when it was free. */
-    int64_t begin_ns = lane->free_ns > lane->time_ns ? lane->free_ns : lane->time_ns;
+    int64_t begin_ns = vm_due_base_ns(lane);
     lane->time_ns += think_ns;
     lane->origin_ns += think_ns;
     lane->free_ns = begin_ns + think_ns;
@@ -84,7 +86,7 @@ bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     int64_t at_ns = vm->connected_ns + offset_ns;
-    int64_t begin_ns = lane->free_ns > lane->time_ns ? lane->free_ns : lane->time_ns;
+    int64_t begin_ns = vm_due_base_ns(lane);
     /* What comes next is meant for that moment, whether or not the lane is free by then. */
     lane->time_ns = at_ns;
     lane->free_ns = begin_ns > at_ns ? begin_ns : at_ns;
@@ -152,7 +154,8 @@ uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     uint64_t *counter = &lane->values[instruction->counter];
     uint32_t next = lane->instruction + 1;
-    int64_t begin_ns = lane->free_ns > lane->time_ns ? lane->free_ns : lane->time_ns;
+    int64_t base_ns = vm_due_base_ns(lane);
+    int64_t begin_ns = base_ns > lane->done_ns ? base_ns : lane->done_ns;
     switch ((enum instruction_op)instruction->op) {
     case OP_REPEAT_BEGIN:
         *counter = instruction->times;
