@@ -7,12 +7,15 @@ import { countsAdd } from './merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
 import { stagesOf } from './stages.mjs';
+import { textShow } from './format.mjs';
 
 const HEAT_COLUMNS_MAX = 300;
 const HEAT_ROWS_PER_DECADE = 16;
 const SECOND_NS = 1e9;
 const LEVELS = ['connections', 'connecting'];
-const SUMS = ['connects_failed', 'iterations', 'target', 'requests', 'responses',
+// By the second in which an arrival was due; results of older versions have none.
+const BY_DUE = ['due', 'begun', 'dropped', 'never_started'];
+const SUMS = ['connects_failed', 'iterations', 'target', ...BY_DUE, 'requests', 'responses',
   'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
 
 /** Two neighbours as one entry. */
@@ -40,6 +43,9 @@ function columnsOf(result, parts, offsets_s = null) {
   for (const key of SUMS) {
     columns[key] = entries.map(({ entry, span }) =>
       round((Number(entry[key] ?? 0) * SECOND_NS) / span));
+  }
+  if (!entries.some(({ entry }) => entry.due !== undefined)) {
+    for (const key of BY_DUE) delete columns[key];
   }
   columns.errors_count = entries.map(({ entry }) => Number(entry.errors ?? 0));
   columns.failed_count = entries.map(({ entry }) => Number(entry.connects_failed ?? 0));
@@ -98,7 +104,9 @@ function heatOf(entries) {
 /** What a latency_ns member shows: its numbers and its spectrum, no buckets. */
 function latencyOf(histogram) {
   const { buckets, ...numbers } = histogram;
-  return { ...numbers, spectrum: histogramSpectrum(histogram),
+  const over = Number(histogram.over_range ?? 0);
+  const never = Math.max(0, Number(histogram.censored ?? 0) - over);
+  return { ...numbers, never, over, spectrum: histogramSpectrum(histogram),
     at_least: PERCENTILES.filter(([, rank]) => percentileIsAtLeast(histogram, rank))
       .map(([key]) => key) };
 }
@@ -113,9 +121,8 @@ function stepsOf(client) {
   return (client.steps ?? []).map((step) => {
     const latency = latenciesOf(step.latency_ns);
     for (const one of Object.values(latency)) delete one.spectrum;
-    return { name: step.name, behavior: step.behavior ?? null, latency,
-      errors: nonZero(step.errors),
-      requests: step.requests, responses: step.responses };
+    return { name: textShow(step.name), latency, errors: nonZero(step.errors),
+      first_failure: step.first_failure ?? null };
   });
 }
 
@@ -125,7 +132,7 @@ function serverOf(run, parts, columns) {
   const own = partsOf(server) ?? wholeOf(server);
   const { entries, columns: seen } = columnsOf(server, own, offsetsOf(own, parts, columns));
   return { about: server.server ?? {}, columns: seen, errors: nonZero(server.errors),
-    errors_by_kind: errorKinds(entries), totals: server.totals,
+    errors_by_kind: errorKinds(entries), totals: server.totals, abnormal: abnormalOf(server),
     latency: latenciesOf(server.latency_ns), port: server.port ?? null,
     resources: server.resources ?? null, host: server.host, build: server.build };
 }
@@ -165,6 +172,32 @@ function watchedOf(run) {
   return { command, cpu_s, rss_max_bytes, descriptors_max, samples };
 }
 
+function abnormalOf(result) {
+  const entries = result.abnormal_connections ?? [];
+  return { entries, total: Number(result.abnormal_connections_total ?? entries.length) };
+}
+
+/** How many were open at the end of the load (of repeats, the least), and should have been. */
+function connectionsOf(client, parts, entries) {
+  const load = client.plan?.load ?? {};
+  const { window_end_ns: end, window_start_ns: start } = client.run;
+  const opens = parts.map((part) => {
+    // The end of the window falls into a second; the drain has begun at the end of that.
+    const last = end > start ? part.from_ns + end : part.to_ns;
+    const before = entries.filter((one) => one.from >= part.from_ns &&
+      one.from + one.span <= Math.min(last, part.to_ns));
+    const all = entries.filter((one) => one.from >= part.from_ns && one.from < part.to_ns);
+    return Number((before.at(-1) ?? all.at(-1))?.entry.connections ?? 0);
+  });
+  const wanted = load.stages?.at(-1)?.connections_to ?? client.ready?.wanted ?? load.connections;
+  return { open: Math.min(...opens), wanted: wanted ?? null, ready: client.ready?.ready ?? null };
+}
+
+/** How servers under test ended where they should not have: of one run, or of each repeat. */
+function endsOf(run) {
+  return [run.watched?.end, ...(run.ends ?? [])].filter((end) => end && end.ok === false);
+}
+
 function nonZero(counts) {
   return Object.fromEntries(Object.entries(counts ?? {})
     .filter(([key, count]) => key !== 'total' && Number(count)));
@@ -188,16 +221,21 @@ export function viewMake(run, label) {
   percentilesAdd(columns, entries);
   const { stages, marks, origins_s: origins } = stagesOf(client, known);
   return {
-    label,
+    label: textShow(label),
     id: client.run.id,
-    name: client.run.name ?? '',
+    name: textShow(client.run.name ?? ''),
     started_utc: client.run.started_utc,
     duration_s: Number(client.run.duration_ns) / SECOND_NS,
     interrupted: client.run.interrupted === true,
     validity: client.validity,
     thresholds: client.thresholds ?? [],
     reconciled: reconcileView(run),
+    ends: endsOf(run),
     rate: client.rate ?? null,
+    ready: client.ready ?? null,
+    connections: connectionsOf(client, parts, entries),
+    abnormal: abnormalOf(client),
+    pushes: { list: client.pushes ?? [], other: client.pushes_other ?? 0 },
     totals: client.totals,
     errors: nonZero(client.errors),
     columns,
@@ -205,8 +243,8 @@ export function viewMake(run, label) {
     heat: heatOf(entries),
     latency: latenciesOf(client.latency_ns),
     steps: stepsOf(client),
-    stages,
-    marks,
+    stages: stages.map((one) => ({ ...one, label: textShow(one.label) })),
+    marks: marks.map((one) => ({ ...one, label: textShow(one.label) })),
     origin_s: origins[0],
     parts: parts.map((part, i) => ({ from_s: round(part.from_ns / SECOND_NS),
       to_s: round(part.to_ns / SECOND_NS), origin_s: round(origins[i] ?? 0) })),

@@ -89,7 +89,7 @@ test('one page: whole, without a network address to load from, and every chart a
   const markup = page.replace(/(<script[^>]*>)[\s\S]*?<\/script>/g, '$1');
   assert.equal(/<[a-z]+[^>]+(src|href)=/i.test(markup), false);
   assert.equal(/@import|url\(/i.test(markup), false);
-  for (const text of ['Valid measurement', '1 of 1 thresholds failed', 'Reconciled', 'chat',
+  for (const text of ['Valid measurement', '1 of 1 thresholds did not hold', 'Reconciled', 'chat',
     'p99.9']) {
     assert.ok(page.includes(text), text);
   }

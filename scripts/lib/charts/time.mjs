@@ -45,20 +45,34 @@ function timeChart(view, theme, { title, hint, series, yAxis, tooltip }) {
   return option;
 }
 
+/** Some of a column is above zero. */
+function any(columns, key) {
+  return columns[key]?.some((value) => value > 0) === true;
+}
+
+/** What was due and what became of it. Older results tell only how many iterations were due. */
 export function chartRate(view, theme) {
   const { columns } = view;
   const { colors } = theme;
+  const due = columns.due ? 'due' : 'target';
+  const lost = (key, name, color, symbol) => (any(columns, key) ? [lineSeries(name,
+    pairs(columns, key), { color, dash: [14, 4], symbol }, { areaStyle: { color,
+      opacity: 0.18 } })] : []);
   const series = [
-    lineSeries('target', pairs(columns, 'target'), { color: colors[7], dash: [6, 4], width: 2 },
-      { ...STEP, z: 4 }),
+    ...(any(columns, due) ? [lineSeries(due, pairs(columns, due),
+      { color: colors[7], dash: [6, 4], width: 2 }, { ...STEP, z: 4 })] : []),
+    ...(any(columns, 'begun') ? [lineSeries('begun', pairs(columns, 'begun'),
+      { color: colors[2], dash: [10, 3, 2, 3], symbol: 'rect' })] : []),
     lineSeries('iterations started', pairs(columns, 'iterations'),
       { color: colors[0], width: 2.5, symbol: 'circle' }),
     lineSeries('responses', pairs(columns, 'responses'),
       { color: colors[1], dash: [2, 3], symbol: 'triangle' }),
+    ...lost('dropped', 'dropped', colors[4], 'diamond'),
+    ...lost('never_started', 'never started', theme.bad, 'emptyRect'),
   ];
-  if (!columns.target.some((value) => value > 0)) series.shift();
   return timeChart(view, theme, { title: 'Rate', series,
-    hint: 'iterations and responses per second, against what was due',
+    hint: columns.due ? 'per second; begun, dropped and never started: of those that were due in it'
+      : 'iterations and responses per second, against what was due',
     yAxis: valueAxis(theme, '', (value) => formatRate(value), HEADROOM),
     tooltip: axisTooltip(columns, formatRate) });
 }

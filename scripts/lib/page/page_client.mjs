@@ -4,7 +4,8 @@
 import { CHART_LISTS, RUN_CHARTS } from '../charts/index.mjs';
 import { THEMES } from '../charts/theme.mjs';
 
-const views = JSON.parse(document.getElementById('views').textContent);
+// page_unpack.js has put them there.
+const views = window.dummyloadViews;
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
 const drawn = new Map();
 let chosen = null;

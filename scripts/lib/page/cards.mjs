@@ -1,0 +1,65 @@
+// The row of figures below the verdicts.
+
+import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../format.mjs';
+import { tile } from './html.mjs';
+
+/** What was asked, drawn and begun: each where it differs from the one before it. */
+function rateTile({ rate }) {
+  const { target_per_s: asked, achieved_per_s: achieved } = rate;
+  if (!asked) return tile('Rate achieved', formatRate(achieved), 'closed loop');
+  const notes = [`${formatPercent(achieved / asked)} of ${formatRate(asked)} asked`];
+  for (const [key, name] of [['intended', 'due'], ['begun', 'begun'], ['dropped', 'dropped'],
+    ['never_started', 'never started']]) {
+    const lost = key === 'dropped' || key === 'never_started';
+    if (rate[key] === undefined || (lost && !Number(rate[key]))) continue;
+    notes.push(`${formatCount(rate[key])} ${name}`);
+  }
+  return tile('Rate achieved', formatRate(achieved), notes.join(', '));
+}
+
+function responseTiles({ response, service }) {
+  if (!response) return [];
+  const mark = (latency, key) => (latency.at_least.includes(key) ? '≥ ' : '');
+  const list = [['p50', 'p50'], ['p99', 'p99'], ['p99_9', 'p99.9']].map(([key, name]) =>
+    tile(`Response ${name}`, mark(response, key) + formatNs(response[key]),
+      service ? `service ${mark(service, key)}${formatNs(service[key])}` : ''));
+  const never = response.never;
+  const over = response.over;
+  list.push(tile('Response max', (never || over ? '≥ ' : '') + formatNs(response.max),
+    [never ? `${formatCount(never)} never answered` : '',
+      over ? `${formatCount(over)} answered above the range` : ''].filter(Boolean).join(', ') ||
+      'all were answered'));
+  return list;
+}
+
+function errorTile({ errors }) {
+  const count = Object.values(errors).reduce((sum, one) => sum + Number(one), 0);
+  return tile('Errors', formatCount(count), Object.entries(errors)
+    .map(([kind, one]) => `${kind.replaceAll('_', ' ')} ${formatCount(one)}`).join(', ') ||
+    'of any kind');
+}
+
+function connectionTile({ connections, totals }) {
+  const { open, wanted } = connections;
+  const notes = [`open at the end${wanted === null ? '' : `, of ${formatCount(wanted)} wanted`}`,
+    `${formatCount(totals.connects_ok)} of ${formatCount(totals.connects_attempted)} connected`];
+  if (connections.ready !== null) {
+    notes.splice(1, 0, `${formatCount(connections.ready)} were ready`);
+  }
+  if (Number(totals.connections_abnormal)) {
+    notes.push(`${formatCount(totals.connections_abnormal)} ended abnormally`);
+  }
+  return tile('Connections', formatCount(open), notes.join('; '));
+}
+
+export function tilesOf(view) {
+  const { totals } = view;
+  const list = [...(view.rate ? [rateTile(view)] : []), ...responseTiles(view.latency),
+    connectionTile(view), errorTile(view),
+    tile('Responses', formatCount(totals.responses), `of ${formatCount(totals.requests)} requests`),
+    tile('Bytes sent', formatBytes(totals.bytes_sent),
+      `in ${formatCount(totals.messages_sent)} messages`),
+    tile('Bytes received', formatBytes(totals.bytes_received),
+      `in ${formatCount(totals.messages_received)} messages`)];
+  return `<div class="tiles">${list.join('')}</div>`;
+}

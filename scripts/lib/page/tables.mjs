@@ -1,0 +1,137 @@
+// The tables of a run: latencies, arrivals, thresholds, both sides, ranks, resources.
+
+import { formatBytes, formatCount, formatNs } from '../format.mjs';
+import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../latencies.mjs';
+import { fold, table, yes } from './html.mjs';
+
+const FIGURES = ['count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'p99_99', 'max'];
+
+function latencyRow(name, latency) {
+  const open = (key) => latency.at_least.includes(key) ||
+    (['max', 'mean'].includes(key) && latency.never > 0);
+  return [name, ...FIGURES.map((key) => (key === 'count' ? formatCount(latency.count)
+    : (open(key) ? '≥ ' : '') + formatNs(latency[key]))),
+  formatCount(latency.never), formatCount(latency.over)];
+}
+
+function latencyPanel(title, rows) {
+  return table(title, ['', ...FIGURES.map((key) => key.replace('99_', '99.')), 'never answered',
+    'above the range'], rows.map(([name, latency]) => latencyRow(name, latency)));
+}
+
+/** The requests' latencies in sight, those of the client and the server folded. */
+export function latencyTables(view) {
+  const groups = Object.fromEntries(Object.keys(LATENCY_GROUPS).map((group) => [group, []]));
+  for (const [key, latency] of [...Object.entries(view.latency),
+    ...Object.entries(view.server?.latency ?? {})]) {
+    groups[LATENCIES[key]?.group ?? 'requests'].push([latencyLabel(key), latency]);
+  }
+  for (const step of view.steps.length > 1 ? view.steps : []) {
+    for (const [key, latency] of Object.entries(step.latency)) {
+      groups.requests.push([`${step.name}: ${latencyLabel(key)}`, latency]);
+    }
+  }
+  return Object.entries(groups).filter(([, rows]) => rows.length).map(([group, rows], i) => {
+    const panel = latencyPanel(`Latency: ${LATENCY_GROUPS[group].toLowerCase()}`, rows);
+    return i === 0 ? panel
+      : `<div class="wide">${fold(`Latency: ${LATENCY_GROUPS[group].toLowerCase()}`, panel)}</div>`;
+  }).join('');
+}
+
+/** What became of the arrivals of each behavior, where there are several. */
+export function arrivalsTable({ rate }) {
+  const behaviors = rate?.behaviors ?? [];
+  if (behaviors.length < 2) return '';
+  const keys = ['intended', 'begun', 'dropped', 'never_started'];
+  return table('Arrivals', ['behavior', 'due', 'begun', 'dropped', 'never started'],
+    [...behaviors, { ...rate, name: 'all' }].map((one) => [one.name,
+      ...keys.map((key) => formatCount(one[key]))]));
+}
+
+function thresholdValue(one) {
+  if (one.value === null || one.value === undefined) {
+    return one.pass === null ? 'not judged' : 'no samples';
+  }
+  const metric = /^(.*?)\s*(<=|>=|==|<|>)/.exec(one.expr)?.[1] ?? one.expr;
+  const open = one.at_least ? '≥ ' : '';
+  if (typeof one.value !== 'number') return open + String(one.value);
+  const time = /(^|\.)latency\./.test(metric) && !/\.(count|censored|over_range)$/.test(metric);
+  const percent = /%\s*$/.test(one.expr) ? '%' : '';
+  return open + (time ? formatNs(one.value) : `${formatCount(one.value)}${percent}`);
+}
+
+function thresholdWord({ pass, aborted }) {
+  if (pass === null) return { text: 'not judged' };
+  return yes(pass, 'held', `did not hold${aborted ? ', and ended the run' : ''}`);
+}
+
+/** The thresholds of one or of several runs: measured and judged in each. */
+export function thresholdTable(views) {
+  const exprs = [...new Set(views.flatMap(({ thresholds }) => thresholds.map(({ expr }) => expr)))];
+  if (!exprs.length) return '';
+  if (views.length === 1) {
+    return table('Thresholds', ['threshold', 'measured', 'verdict'], views[0].thresholds.map(
+      (one) => [one.expr, thresholdValue(one), thresholdWord(one)]), { verdict: 2 });
+  }
+  return table('Thresholds', ['threshold', ...views.map(({ label }) => label)],
+    exprs.map((expr) => [expr, ...views.map((view) => {
+      const one = view.thresholds.find((found) => found.expr === expr);
+      if (!one) return 'not asked';
+      const word = thresholdWord(one);
+      return { ...word, text: `${word.text}: ${thresholdValue(one)}` };
+    })]));
+}
+
+export function sidesTable({ reconciled }) {
+  const rows = (reconciled?.flows ?? []).map((flow) => [`${flow.what}, ${flow.way}`,
+    formatCount(flow.sent), formatCount(flow.received), equal(flow.exact)]);
+  if (!rows.length) return '';
+  const { client, server } = reconciled.connections;
+  rows.unshift(['connections (client, server)', formatCount(client), formatCount(server),
+    equal(client === server)]);
+  return table('Both sides', ['', 'sent', 'received', ''], rows);
+}
+
+function equal(same) {
+  return { state: same ? 'good' : 'bad', text: same ? '✓ equal' : 'differs' };
+}
+
+export function resourceTable(view) {
+  const sides = [['client', view.resources, view.port], ['server', view.server?.resources,
+    view.server?.port]].filter(([, resources, port]) => resources || port);
+  if (!sides.length) return '';
+  const show = (key, value) => (value === undefined || value === null ? '–'
+    : key.endsWith('_bytes') ? formatBytes(value) : key.endsWith('_s')
+      ? `${Number(value).toFixed(2)} s` : key.endsWith('_ns') ? formatNs(value)
+        : typeof value === 'number' || typeof value === 'bigint' ? formatCount(value)
+          : String(value));
+  const keys = [...new Set(sides.flatMap(([, resources, port]) => [
+    ...Object.keys(resources ?? {}), ...Object.keys(port ?? {})]))]
+    .filter((key) => sides.every(([, resources, port]) => {
+      const value = resources?.[key] ?? port?.[key];
+      return value === null || typeof value !== 'object';
+    }));
+  return table('Resources and completion port', ['', ...sides.map(([name]) => name)],
+    keys.map((key) => [key.replaceAll('_', ' ').replace(/ (bytes|s|ns)$/, ''),
+      ...sides.map(([, resources, port]) => show(key, resources?.[key] ?? port?.[key]))]));
+}
+
+/** The ranks of dummyclient-mpi: who played which share, and how well. */
+export function hostsTable(view) {
+  if (!view.hosts.length) return '';
+  const head = ['rank', 'host', 'connections', 'iterations', 'response p99', 'send lag p99',
+    'clock', 'CPU', 'memory', 'verdict'];
+  return table('Ranks', head, view.hosts.map((host) => {
+    const { totals, resources, validity } = host;
+    const clock = host.rank ? `${formatNs(host.clock_offset_ns)} ± ${formatNs(host.clock_bound_ns)}`
+      : '–';
+    const figures = totals ? [formatCount(totals.connects_ok), formatCount(totals.iterations),
+      formatNs(host.response_p99_ns), formatNs(host.send_lag_p99_ns), clock,
+      `${(resources.cpu_user_s + resources.cpu_system_s).toFixed(2)} s`,
+      formatBytes(resources.rss_max_bytes)]
+      : [`of ${formatCount(host.connections)}`, '–', '–', '–', clock, '–', '–'];
+    return [String(host.rank), host.name, ...figures,
+      { ...yes(validity.valid, 'valid', [...new Set(validity.reasons)].join('\n')), words: true }];
+  }), { verdict: 9, words: [9] });
+}
+

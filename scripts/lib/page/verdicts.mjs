@@ -1,0 +1,137 @@
+// What a run's page says first: each verdict is { state, title, text }, each reason stands once.
+//
+// Three things have three words. Failed: the server, or the way to it, gave nothing to measure.
+// Invalid: the generator could not measure. Did not hold: it was measured, and is not as asked.
+
+import { formatCount, formatPercent, formatRate } from '../format.mjs';
+import { errorLabel, lostOf, pushesHint } from './failures.mjs';
+
+const RATE_SHARE_LEAST = 0.99;
+
+const LIMITS = { server_or_connections: 'the server or the number of connections',
+  client: 'the client itself', client_cpu: 'the client\'s CPU' };
+
+/** Each part of each reason once; what several reasons share (the same advice) comes last. */
+export function reasonsOnce(reasons) {
+  const texts = [].concat(reasons ?? []).map((reason) => (typeof reason === 'string' ? reason
+    : reason.text ?? reason.message ?? JSON.stringify(reason)));
+  const parts = [...new Set(texts)].flatMap((text) => text.split('; '))
+    .map((part) => part.trim()).filter(Boolean);
+  const shared = (part) => parts.indexOf(part) !== parts.lastIndexOf(part);
+  return [...new Set([...parts.filter((part) => !shared(part)), ...parts.filter(shared)])];
+}
+
+/** "the client itself", of a merged result "the client itself and ...". */
+function limitText(limitedBy) {
+  return String(limitedBy ?? '').split(', ').filter((one) => one && one !== 'none')
+    .map((one) => LIMITS[one] ?? one.replaceAll('_', ' ')).join(' and ');
+}
+
+function endVerdicts({ ends }) {
+  const [end] = ends;
+  if (!end) return [];
+  const more = ends.length > 1 ? `\nand in ${formatCount(ends.length - 1)} more runs` : '';
+  const who = end.served_by ? `\nserved by ${end.served_by}` : '';
+  return [{ state: 'bad', title: 'Failed: the server ended',
+    text: `${end.text}${end.said ? `: ${end.said}` : ''}${who}${more}` }];
+}
+
+/** Whether there was anything to measure. */
+function failedVerdicts({ totals, pushes, plan }) {
+  const count = (key) => Number(totals[key] ?? 0);
+  if (count('connects_attempted') > 0 && count('connects_ok') === 0) {
+    return [{ state: 'bad', title: 'Failed: not one connection', text: `all ` +
+      `${formatCount(totals.connects_attempted)} attempts to connect came to nothing` }];
+  }
+  if (count('requests') > 0 && count('responses') === 0) {
+    const hint = pushesHint(pushes, plan);
+    return [{ state: 'bad', title: 'Failed: not one answer', text: 'none to ' +
+      `${formatCount(totals.requests)} requests${hint ? `; ${hint}` : ''}` }];
+  }
+  return [];
+}
+
+function validityVerdict(view, failed) {
+  const { valid, reasons, limited_by: limitedBy } = view.validity;
+  const limit = limitText(limitedBy);
+  const said = reasonsOnce(reasons);
+  if (!valid) {
+    return { state: 'warn', title: 'Invalid measurement', text: [...said,
+      limit ? `the limit was ${limit}` : '',
+      'the generator could not measure this: do not trust the figures below']
+      .filter(Boolean).join('\n') };
+  }
+  if (failed) return null;
+  return { state: 'good', title: 'Valid measurement', text: [...said,
+    'the generator kept up: the figures are the server\'s'].join('\n') };
+}
+
+/** A rate that was asked for and not reached; who was the limit is another verdict's matter. */
+function rateVerdicts({ rate, validity }) {
+  const asked = rate?.target_per_s;
+  if (!asked || rate.achieved_per_s >= asked * RATE_SHARE_LEAST) return [];
+  const limit = limitText(validity.limited_by);
+  const lost = [['dropped', rate.dropped], ['never started', rate.never_started]]
+    .filter(([, count]) => Number(count)).map(([name, count]) => `${formatCount(count)} ${name}`);
+  return [{ state: validity.valid ? 'bad' : 'warn', title: 'The rate did not hold',
+    text: [`${formatRate(rate.achieved_per_s)} of ${formatRate(asked)} asked ` +
+      `(${formatPercent(rate.achieved_per_s / asked)})`, lost.join(', '),
+    limit ? `limited by ${limit}` : ''].filter(Boolean).join('\n') }];
+}
+
+const OPENED = { all_ready: 'all were ready', all_settled: 'the others had failed for good',
+  time_out: 'the time to get ready was over' };
+
+/** "9 of 10 were ready". */
+function readyVerdicts({ ready }) {
+  if (!ready || Number(ready.ready) >= Number(ready.wanted)) return [];
+  const why = OPENED[ready.window_opened] ?? String(ready.window_opened ?? '');
+  return [{ state: 'warn', title: `${formatCount(ready.ready)} of ${formatCount(ready.wanted)} ` +
+    'were ready', text: 'when the measuring window opened' + (why ? `: ${why}` : '') }];
+}
+
+function lostVerdicts(view) {
+  const lost = lostOf(view);
+  if (!lost.count) return [];
+  const hint = pushesHint(view.pushes, view.plan);
+  return [{ state: 'bad', title: `${formatCount(lost.count)} of ` +
+    `${formatCount(view.totals.connects_ok)} connections were lost`,
+  text: [Object.entries(lost.kinds).map(([kind, count]) =>
+    `${errorLabel(kind)} ${formatCount(count)}`).join(', '), hint].filter(Boolean).join('\n') }];
+}
+
+function thresholdsVerdict({ thresholds }) {
+  if (!thresholds.length) {
+    return { state: 'neutral', title: 'No thresholds', text: 'none were asked for' };
+  }
+  const of = (list) => list.map(({ expr }) => expr).join('\n');
+  const failed = thresholds.filter(({ pass }) => pass === false);
+  if (failed.length) {
+    return { state: 'bad', title: `${failed.length} of ${thresholds.length} thresholds did not ` +
+      'hold', text: of(failed) };
+  }
+  const open = thresholds.filter(({ pass }) => pass === null);
+  if (open.length) {
+    return { state: 'neutral', title: `${open.length} of ${thresholds.length} thresholds are ` +
+      'not judged', text: `${of(open)}\nthey are about the server, whose result is not here` };
+  }
+  return { state: 'good', title: 'Thresholds held', text: of(thresholds) };
+}
+
+function reconciledVerdict({ reconciled }) {
+  if (!reconciled) {
+    return { state: 'neutral', title: 'No result of the server',
+      text: 'it wrote none: there is nothing to compare the client\'s books with' };
+  }
+  return reconciled.ok ? { state: 'good', title: 'Reconciled',
+    text: reconciled.line.replace(/^reconciled: /, '') }
+    : { state: 'bad', title: 'Not reconciled', text: reasonsOnce(reconciled.problems).join('\n') };
+}
+
+/** All verdicts on a run, the worst kind first. */
+export function verdictsOf(view) {
+  const failed = [...endVerdicts(view), ...failedVerdicts(view)];
+  return [...failed, validityVerdict(view, failed.length > 0), ...readyVerdicts(view),
+    ...lostVerdicts(view), ...rateVerdicts(view), thresholdsVerdict(view),
+    reconciledVerdict(view)].filter(Boolean);
+}

@@ -1,0 +1,200 @@
+// What a run's page must not hide: each in its own words, read from the page itself.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { chartRate } from '../../scripts/lib/charts/time.mjs';
+import { THEMES } from '../../scripts/lib/charts/theme.mjs';
+import { reasonsOnce, verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
+import { viewMake } from '../../scripts/lib/view.mjs';
+import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
+import { runMake } from './synthetic.mjs';
+
+/** The page of a run as text, one line per cell, card and heading. */
+function pageText(t, run, files = {}) {
+  const folder = runSave(folderMake(t), run);
+  for (const [name, document] of Object.entries(files)) {
+    jsonWrite(path.join(folder, name), document);
+  }
+  const done = toolRun('report', [folder]);
+  assert.equal(done.status, 0, done.stderr);
+  const page = fs.readFileSync(path.join(folder, 'report.html'), 'utf8');
+  const [, body] = /<main>(.*?)<\/main>/s.exec(page);
+  return body.replace(/<[^>]+>/g, '\n').replace(/\n+/g, '\n').replaceAll('&#39;', '\'')
+    .replaceAll('\u202f', '');
+}
+
+const verdictOf = (run, pattern) => verdictsOf(viewMake(run, 'one'))
+  .find(({ title }) => pattern.test(title));
+
+/** 191 of 200 players are kicked because nobody answers the server's ping, id 9. */
+function kickedMake() {
+  const run = runMake({ connections: 200 });
+  const { client } = run;
+  client.abnormal_connections = Array.from({ length: 191 }, (_, i) => ({
+    local: `127.0.0.1:${41000 + i}`, remote: '127.0.0.1:7777', opened_ns: 1500000000,
+    bytes_sent: 680, bytes_received: 612, messages_sent: 10, messages_received: 9,
+    reason: 'unexpected_close' }));
+  client.abnormal_connections_total = 191;
+  Object.assign(client.totals, { connections_abnormal: 191, connections_clean: 9 });
+  client.errors.unexpected_close = 191;
+  client.pushes = [{ id: 9, count: 593, bytes: 5930 }];
+  client.pushes_other = 0;
+  client.series.forEach((entry, i) => { if (i > 5) entry.connections = 9; });
+  run.server = null;
+  return run;
+}
+
+test('players that were kicked: how many, why, and what came that nobody took', (t) => {
+  const run = kickedMake();
+  const lost = verdictOf(run, /were lost/);
+  assert.equal(lost.state, 'bad');
+  assert.match(lost.title, /^191 of 200 connections were lost$/);
+  assert.match(lost.text, /unexpected close 191\n593 messages of id 9 that no step takes/);
+  const text = pageText(t, run);
+  assert.match(text, /Connections\n9\nopen at the end, of 200 wanted; 200 of 200 connected; 191/);
+  assert.match(text, /unexpected close\n191\n127\.0\.0\.1:41000 → 127\.0\.0\.1:7777, opened at/);
+  assert.match(text, /id 9\n593\n5\.79 KiB\nno step and no rule of on_push takes them/);
+});
+
+test('messages that a rule of on_push sees, or a step takes at another time, are no riddle', () => {
+  const run = kickedMake();
+  const { scenario } = run.client.plan;
+  scenario.behaviors = [{ on_push: [{ match: { id: 9 } }] }];
+  assert.doesNotMatch(verdictOf(run, /were lost/).text, /id 9/);
+  scenario.behaviors = [{ loop: [{ request: { match: { id: 9 } } }] }];
+  assert.doesNotMatch(verdictOf(run, /were lost/).text, /id 9/);
+});
+
+test('connections that the scenario itself resets are not lost', () => {
+  const run = kickedMake();
+  run.client.errors.unexpected_close = 0;
+  assert.equal(verdictOf(run, /were lost/), undefined);
+});
+
+test('a run of repeats says how many were open in the worst of them', () => {
+  const view = viewMake(kickedMake(), 'one');
+  assert.deepEqual(view.connections, { open: 9, wanted: 200, ready: null });
+  assert.equal(viewMake(runMake(), 'one').connections.open, 100);
+});
+
+test('N of M were ready: a warning where some were not', (t) => {
+  const run = runMake({ connections: 10 });
+  run.client.ready = { wanted: 10, ready: 10, window_opened: 'all_ready' };
+  assert.equal(verdictOf(run, /were ready/), undefined);
+  run.client.ready = { wanted: 10, ready: 9, window_opened: 'time_out' };
+  const found = verdictOf(run, /were ready/);
+  assert.deepEqual([found.state, found.title], ['warn', '9 of 10 were ready']);
+  assert.match(found.text, /the time to get ready was over/);
+  assert.match(pageText(t, run), /of 10 wanted; 9 were ready/);
+});
+
+test('asked, due, begun, dropped, never started: on the card, in the table, in the chart', (t) => {
+  const run = runMake({ rate: 1000, achieved: 0.9 });
+  const counts = { intended: 10020, begun: 9000, dropped: 20, never_started: 1000 };
+  Object.assign(run.client.rate, counts);
+  run.client.rate.behaviors = [
+    { name: 'walk', intended: 9000, begun: 9000, dropped: 0, never_started: 0 },
+    { name: 'chat', intended: 1020, begun: 0, dropped: 20, never_started: 1000 }];
+  for (const entry of run.client.series) {
+    Object.assign(entry, { due: entry.target, begun: entry.iterations, dropped: 0,
+      never_started: entry.target - entry.iterations });
+  }
+  const text = pageText(t, run);
+  assert.match(text, /90\.00% of 1000\/s asked, 10020 due, 9000 begun, 20 dropped, 1000 never st/);
+  assert.match(text, /chat\n1020\n0\n20\n1000\nall\n10020\n9000\n20\n1000/);
+  assert.match(verdictOf(run, /rate did not hold/).text, /^900\/s of 1.000\/s asked/);
+  const names = ({ series }) => series.map(({ name }) => name).filter((name) => name[0] !== '_');
+  assert.deepEqual(names(chartRate(viewMake(run, 'one'), THEMES.light)), ['due',
+    'begun', 'iterations started', 'responses', 'never started']);
+  // A result of an older version has none of it, and draws.
+  assert.deepEqual(names(chartRate(viewMake(runMake(), 'old'), THEMES.light)), ['target',
+    'iterations started', 'responses']);
+});
+
+test('failed, invalid and did not hold are three words, and each reason stands once', () => {
+  const failed = runMake({ timeouts: 0 });
+  Object.assign(failed.client.totals, { responses: 0 });
+  assert.equal(verdictOf(failed, /^Failed/).title, 'Failed: not one answer');
+  assert.equal(verdictOf(failed, /Valid measurement/), undefined);
+  const nobody = runMake();
+  Object.assign(nobody.client.totals, { connects_ok: 0, requests: 0, responses: 0 });
+  assert.equal(verdictOf(nobody, /^Failed/).title, 'Failed: not one connection');
+
+  const invalid = runMake();
+  invalid.client.validity = { valid: false, limited_by: 'client', reasons: [
+    'the client was too slow: send_lag; lower the rate, or give it more CPU',
+    'the client was too slow: poll_gap; lower the rate, or give it more CPU'] };
+  const found = verdictOf(invalid, /^Invalid/);
+  assert.equal(found.state, 'warn');
+  assert.equal(found.text.match(/lower the rate/g).length, 1);
+  assert.equal(verdictOf(invalid, /^Failed|did not hold/), undefined);
+
+  const slow = runMake({ median_ns: 50e6 });
+  assert.match(verdictOf(slow, /did not hold/).title, /^1 of 1 thresholds did not hold/);
+  assert.equal(verdictOf(slow, /^Failed|^Invalid/), undefined);
+  assert.deepEqual(reasonsOnce(['a; b', 'c; b', 'a; b']), ['a', 'c', 'b']);
+});
+
+test('the first failure of a step stands at the step: expected, found, bytes', (t) => {
+  const run = runMake({ timeouts: 60, stall_at: 3, steps: ['login', 'chat'] });
+  run.client.steps[1].first_failure = { kind: 'response_timeout', at_ns: 2345678901,
+    connection: 17, expected: '256 bytes', found: '<153> bytes', bytes: '00ff61' };
+  const text = pageText(t, run);
+  assert.match(text, new RegExp('chat\nresponse timeout 60\nresponse timeout at 2\\.346 s, ' +
+    'connection 17\nexpected: 256 bytes\nfound: &lt;153&gt; bytes\nbytes: 00 ff 61'));
+});
+
+test('a server under test that crashed is red and says so, one of our own too', (t) => {
+  const run = runMake();
+  const end = { ok: false, text: 'the server crashed (exit 139, SIGSEGV) after 2.0 s',
+    exit_code: 139, signal: null, after_s: 2, said: 'core dumped' };
+  for (const server of [null, run.server]) {
+    const text = pageText(t, { client: run.client, server }, { 'server-cmd.json': {
+      command: 'game --port 1', cpu_s: 0, rss_max_bytes: 0, descriptors_max: 0, series: [],
+      end } });
+    assert.match(text, /✗ Failed: the server ended\nthe server crashed \(exit 139, SIGSEGV\)/);
+    assert.match(text, /core dumped/);
+    assert.doesNotMatch(text, /Valid measurement/);
+  }
+  const fine = pageText(t, run, { 'server-cmd.json': { command: 'game', cpu_s: 0,
+    rss_max_bytes: 0, descriptors_max: 0, series: [], end: { ...end, ok: true, text: '' } } });
+  assert.doesNotMatch(fine, /Failed/);
+});
+
+test('several runs: what is bad about one of them stands above the charts', (t) => {
+  const folder = folderMake(t);
+  const runs = [runMake(), kickedMake()].map((run, i) =>
+    runSave(path.join(folder, 'ab'[i]), run));
+  const out = path.join(folder, 'page.html');
+  assert.equal(toolRun('report', [...runs, '-o', out]).status, 0);
+  const [above] = fs.readFileSync(out, 'utf8').split('data-chart=');
+  assert.match(above, /b: 191 of 200 connections were lost/);
+  assert.match(above, /<h3>Thresholds<\/h3>/);
+});
+
+test('names cannot hide or rearrange what stands around them', (t) => {
+  const evil = '<script>alert(1)</script>\u001b[2J\u202eabc\u0007';
+  const run = runMake({ name: evil, steps: [evil, 'b'] });
+  run.client.marks = [{ t_ns: 2e9, text: evil }];
+  run.client.thresholds[0].expr = evil;
+  run.client.pushes = [{ id: 1, count: 1, bytes: 1 }];
+  run.client.hosts = undefined;
+  const folder = runSave(folderMake(t), run);
+  const svg = path.join(folder, 'svg');
+  assert.equal(toolRun('report', [folder, '--svg', svg]).status, 0);
+  const texts = [path.join(folder, 'report.html'), ...fs.readdirSync(svg)
+    .map((name) => path.join(svg, name))].map((file) => fs.readFileSync(file, 'utf8'));
+  for (const text of texts) {
+    const found = /<script>alert|[\u0000-\u0008\u000b-\u001f\u007f\u202e]/.exec(text);
+    assert.equal(found && text.slice(found.index - 80, found.index + 20), null);
+  }
+  assert.match(texts[0], /&lt;script&gt;alert\(1\)&lt;\/script&gt;␛\[2J/);
+});
+
+test('a page is small enough to be sent about', (t) => {
+  const folder = runSave(folderMake(t), runMake({ seconds: 600, steps: ['a', 'b', 'c'] }));
+  assert.equal(toolRun('report', [folder]).status, 0);
+  assert.ok(fs.statSync(path.join(folder, 'report.html')).size < 700 * 1024);
+});
