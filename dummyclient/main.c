@@ -1,9 +1,12 @@
 /* dummyclient: plays a scenario against a TCP server and measures it. */
 #include "client.h"
 
+#include "core/output.h"
+
 #include <stddef.h>
 
 int main(int argc, char **argv)
 {
+    output_setup();
     return client_main(argc, argv, NULL);
 }

@@ -167,6 +167,7 @@ static int main__obey(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct error error;
+    output_setup();
     clock_setup();
     int code = main__obey(argc, argv);
     if (!output_finish(&error)) {

@@ -1,11 +1,14 @@
 /* dummyclient-mpi: dummyclient on many machines at once, by MPI. */
 #include "client.h"
+
+#include "core/output.h"
 #include "mpi/mesh_mpi.h"
 
 #include <stdio.h>
 
 int main(int argc, char **argv)
 {
+    output_setup();
     struct mesh mesh;
     struct error error = {""};
     if (!mesh_mpi_open(&mesh, &argc, &argv, &error)) {

@@ -63,3 +63,21 @@ void clock_measure(int64_t *cost_ns, int64_t *tick_ns)
         *tick_ns = 0; /* it never moved: too coarse to tell */
     }
 }
+
+int64_t clock_wall_offset_ns(void)
+{
+    enum { ATTEMPTS_MAX = 8 };
+    static const int64_t CLOSE_NS = 20 * NS_PER_US;
+    int64_t offset_ns = 0;
+    int64_t least_ns = TIME_NEVER_NS;
+    for (int i = 0; i < ATTEMPTS_MAX && least_ns > CLOSE_NS; i++) {
+        int64_t before_ns = clock_now_ns();
+        int64_t wall_ns = clock_wall_ns();
+        int64_t apart_ns = clock_now_ns() - before_ns;
+        if (apart_ns < least_ns) {
+            least_ns = apart_ns;
+            offset_ns = wall_ns - before_ns - apart_ns / 2;
+        }
+    }
+    return offset_ns;
+}

@@ -11,10 +11,25 @@
  * with free()). Paths are UTF-8 on both systems. */
 bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error);
 /* Writes the file whole or not at all: a temporary file beside it, flushed to the disk, then
- * renamed over it. On failure the old file is untouched and the temporary one is removed. */
+ * renamed over it; who may read the old one may read the new one. On failure the old file is
+ * untouched and the temporary one is removed. What is no regular file (a device, a FIFO, and on
+ * Linux a descriptor of this process such as /dev/stdout) is written through, never replaced. */
 bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error);
 /* True if the folder of path exists and a file can be made in it; tried by making one. For
- * telling an unwritable --out before the run, not after it. */
+ * telling an unwritable --out before the run, not after it. A FIFO is opened, for whoever writes it
+ * later; one that nobody reads is waited for a moment only. */
 bool file_can_write(const char *path, struct error *error);
+/* Do both lead to one file, however they are spelled and over whatever links? Also where it is not
+ * there yet. Character devices (the null device) are nobody's own: false. */
+bool file_is_same(const char *a, const char *b);
+
+enum file_standard { FILE_STANDARD_OUTPUT = 1, FILE_STANDARD_ERROR = 2 };
+enum file_standard_use {
+    FILE_STANDARD_NOT,
+    FILE_STANDARD_ITSELF, /* path is that stream: /dev/stdout, /dev/fd/1 */
+    FILE_STANDARD_FILE    /* it is the regular file that the stream goes to */
+};
+/* What path has to do with that stream of this process. */
+enum file_standard_use file_is_standard(const char *path, enum file_standard stream);
 
 #endif

@@ -274,3 +274,65 @@ bool file_can_write(const char *path, struct error *error)
     free(final);
     return ok;
 }
+
+/* What a file is known by, whatever it is called. */
+static bool file__identify(HANDLE file, BY_HANDLE_FILE_INFORMATION *information)
+{
+    return file != INVALID_HANDLE_VALUE && GetFileType(file) == FILE_TYPE_DISK &&
+           GetFileInformationByHandle(file, information);
+}
+
+static bool file__identify_path(const wchar_t *path, BY_HANDLE_FILE_INFORMATION *information)
+{
+    HANDLE file =
+        CreateFileW(path, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                    OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    bool known = file__identify(file, information);
+    if (file != INVALID_HANDLE_VALUE) {
+        CloseHandle(file);
+    }
+    return known;
+}
+
+static bool file__same_information(const BY_HANDLE_FILE_INFORMATION *a,
+                                   const BY_HANDLE_FILE_INFORMATION *b)
+{
+    return a->dwVolumeSerialNumber == b->dwVolumeSerialNumber &&
+           a->nFileIndexHigh == b->nFileIndexHigh && a->nFileIndexLow == b->nFileIndexLow;
+}
+
+bool file_is_same(const char *a, const char *b)
+{
+    wchar_t *one = file__wide_path(a, L"", NULL);
+    wchar_t *other = file__wide_path(b, L"", NULL);
+    bool same = false;
+    if (one && other) {
+        BY_HANDLE_FILE_INFORMATION of_one;
+        BY_HANDLE_FILE_INFORMATION of_other;
+        wchar_t full_one[1024];
+        wchar_t full_other[1024];
+        bool there = file__identify_path(one, &of_one) && file__identify_path(other, &of_other);
+        /* Names that are not there yet: as Windows spells them out, letters of either case. */
+        bool spelled = GetFullPathNameW(one, 1024, full_one, NULL) - 1 < 1023 &&
+                       GetFullPathNameW(other, 1024, full_other, NULL) - 1 < 1023;
+        same = there ? file__same_information(&of_one, &of_other)
+                     : spelled && file__kind(one) != FILE_KIND_OTHER &&
+                           _wcsicmp(full_one, full_other) == 0;
+    }
+    free(one);
+    free(other);
+    return same;
+}
+
+enum file_standard_use file_is_standard(const char *path, enum file_standard stream)
+{
+    BY_HANDLE_FILE_INFORMATION of_path;
+    BY_HANDLE_FILE_INFORMATION of_stream;
+    wchar_t *wide = file__wide_path(path, L"", NULL);
+    HANDLE handle =
+        GetStdHandle(stream == FILE_STANDARD_OUTPUT ? STD_OUTPUT_HANDLE : STD_ERROR_HANDLE);
+    bool same = wide && file__identify_path(wide, &of_path) && file__identify(handle, &of_stream) &&
+                file__same_information(&of_path, &of_stream);
+    free(wide);
+    return same ? FILE_STANDARD_FILE : FILE_STANDARD_NOT;
+}

@@ -1,4 +1,4 @@
-/* Standard output, at the end of a program. */
+/* The standard streams, from the beginning of a program to its end. */
 #ifndef DUMMYLOAD_CORE_OUTPUT_H
 #define DUMMYLOAD_CORE_OUTPUT_H
 
@@ -6,8 +6,20 @@
 
 #include <stdbool.h>
 
+/* The very first thing that a program does: a standard stream that it was given closed is opened on
+ * the null device. Otherwise the next file or socket would take its place, and what is printed
+ * would go there. */
+void output_setup(void);
+/* Was standard output closed when the program began? */
+bool output_is_closed(void);
 /* Hands on what is still buffered. False: some of what was printed is lost (a full disk, a reader
  * that has gone). To be asked last: a program whose output is lost has not succeeded. */
 bool output_finish(struct error *error);
+/* Calls print(context), which may write to the standard streams, in a thread of its own, and waits
+ * for it; once stopping is asked for again (stop.h) or has been, only so long as a reader that
+ * reads needs. False: it is stuck, and is to be left behind by output_leave(). */
+bool output_print(void (*print)(void *context), void *context);
+/* Ends the process at once: what a thread that is stuck holds is not waited for. */
+void output_leave(int code);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -116,6 +117,104 @@ static void test_reading_a_device_is_bounded(void **state)
     assert_non_null(strstr(error.text, "larger"));
 }
 
+/* Nobody reads: opening it would wait for ever. */
+static void test_a_fifo_without_a_reader_is_told(void **state)
+{
+    (void)state;
+    struct error error = {""};
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(file_can_write(path, &error));
+    assert_non_null(strstr(error.text, "FIFO"));
+}
+
+/* It is opened once: a reader that sees the end after the question is gone before the answer. */
+static void test_a_fifo_is_written_through(void **state)
+{
+    (void)state;
+    char text[16] = "";
+    struct error error = {""};
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_true(file_can_write(path, &error));
+    assert_int_equal(read(reader, text, sizeof(text)), -1); /* no end yet */
+    assert_true(file_write_whole(path, "whole", 5, &error));
+    assert_int_equal(read(reader, text, sizeof(text)), 5);
+    assert_memory_equal(text, "whole", 5);
+    assert_int_equal(read(reader, text, sizeof(text)), 0);
+    close(reader);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+}
+
+/* As in `-o /dev/stdout >> all.log`. */
+static void test_a_descriptor_is_written_where_it_stands(void **state)
+{
+    static const char *const folders[] = {"/dev/fd", "/proc/self/fd", "//dev/./fd"};
+    (void)state;
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, "old", 3), 3);
+    char name[64];
+    char link[UNIT_PATH_BYTES_MAX + 32];
+    snprintf(link, sizeof(link), "%s/link", folder);
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        snprintf(name, sizeof(name), "%s/%d", folders[i], descriptor);
+        assert_true(file_can_write(name, NULL));
+        assert_true(file_write_whole(name, "new", 3, NULL));
+    }
+    assert_int_equal(symlink(name, link), 0);
+    assert_true(file_write_whole(link, "new", 3, NULL));
+    unlink(link);
+    char *data = NULL;
+    size_t bytes = 0;
+    assert_true(file_read(path, 100, &data, &bytes, NULL));
+    assert_int_equal(bytes, 15);
+    assert_memory_equal(data, "oldnewnewnewnew", 15);
+    free(data);
+    close(descriptor);
+    struct error error = {""};
+    assert_false(file_can_write(name, &error));
+    assert_int_equal(unit_folder_count(folder, ""), 1);
+}
+
+static void test_what_is_replaced_keeps_its_mode(void **state)
+{
+    (void)state;
+    assert_true(file_write_whole(path, "old", 3, NULL));
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_true(file_write_whole(path, "new", 3, NULL));
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void test_the_same_file_is_known_by_any_name(void **state)
+{
+    (void)state;
+    char other[UNIT_PATH_BYTES_MAX + 64];
+    assert_true(file_write_whole(path, "old", 3, NULL));
+    snprintf(other, sizeof(other), "%s/./result.json", folder);
+    assert_true(file_is_same(path, other));
+    snprintf(other, sizeof(other), "%s/other.json", folder);
+    assert_false(file_is_same(path, other));
+    assert_int_equal(symlink("result.json", other), 0);
+    assert_true(file_is_same(path, other));
+    unlink(other);
+    assert_int_equal(link(path, other), 0);
+    assert_true(file_is_same(path, other));
+    unlink(other);
+    unlink(path);
+    assert_int_equal(symlink("other.json", path), 0); /* neither is there */
+    assert_true(file_is_same(path, other));
+    assert_false(file_is_same("/dev/null", "/dev/null"));
+    assert_int_equal(file_is_standard("/dev/stdout", FILE_STANDARD_OUTPUT), FILE_STANDARD_ITSELF);
+    assert_int_equal(file_is_standard("/proc/self/fd/2", FILE_STANDARD_ERROR),
+                     FILE_STANDARD_ITSELF);
+    assert_int_equal(file_is_standard(path, FILE_STANDARD_OUTPUT), FILE_STANDARD_NOT);
+}
+
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -127,6 +226,11 @@ int main(void)
         FILE_TEST(test_a_link_stays_a_link),
         FILE_TEST(test_unwritable_folder_is_told_before_the_run),
         cmocka_unit_test(test_reading_a_device_is_bounded),
+        FILE_TEST(test_a_fifo_without_a_reader_is_told),
+        FILE_TEST(test_a_fifo_is_written_through),
+        FILE_TEST(test_a_descriptor_is_written_where_it_stands),
+        FILE_TEST(test_what_is_replaced_keeps_its_mode),
+        FILE_TEST(test_the_same_file_is_known_by_any_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
