@@ -7,6 +7,7 @@
 #include "core/stop.h"
 #include "fleet/fleet.h"
 #include "hosts.h"
+#include "ndjson.h"
 #include "net/address.h"
 #include "options.h"
 #include "plan.h"
@@ -23,6 +24,8 @@
 /* In a fleet, once all have ended: until the last figures have come. */
 #define CLIENT_GATHER_WITHIN_NS (60 * NS_PER_S)
 #define CLIENT_LOOK_NS          (1 * NS_PER_MS)
+/* For the last records: a slow disk gets there, a reader that does not read never does. */
+#define CLIENT_NDJSON_WITHIN_NS (10 * NS_PER_S)
 
 #ifndef DUMMYLOAD_VERSION
 #define DUMMYLOAD_VERSION "0.1.0"
@@ -206,7 +209,7 @@ static int client__leave(struct fleet *fleet)
     return EXIT_OK;
 }
 
-static int client__run(const struct plan *plan, struct fleet *fleet, FILE *ndjson)
+static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjson *ndjson)
 {
     const struct options *options = plan->options;
     struct error error = {""};
@@ -239,7 +242,6 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
 {
     const struct options *options = plan->options;
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
-    FILE *ndjson = NULL;
     char rank[32] = "";
     if (!fleet_is_alone(fleet)) {
         snprintf(rank, sizeof(rank), "rank %u: ", fleet->rank);
@@ -252,21 +254,18 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
     if (!fleet_is_head(fleet)) {
         return client__run(plan, fleet, NULL);
     }
-    if (options->ndjson_path != NULL) {
-        bool to_stdout = strcmp(options->ndjson_path, "-") == 0;
-        ndjson = to_stdout ? stdout : fopen(options->ndjson_path, "w");
-        if (ndjson == NULL) {
-            fprintf(stderr, "dummyclient: %s: cannot be opened for writing\n",
-                    options->ndjson_path);
-            return EXIT_FAILED;
-        }
+    if (options->ndjson_path == NULL) {
+        return client__run(plan, fleet, NULL);
     }
-    int code = client__run(plan, fleet, ndjson);
-    /* fclose() alone forgets what an earlier flush could not write. */
-    bool own = ndjson != NULL && ndjson != stdout;
-    bool torn = own && ferror(ndjson) != 0;
-    if (own && (fclose(ndjson) != 0 || torn)) {
-        fprintf(stderr, "dummyclient: %s: could not be written to its end\n", options->ndjson_path);
+    static struct ndjson ndjson;
+    struct error error = {""};
+    if (!ndjson_open(&ndjson, options->ndjson_path, plan, &error)) {
+        client__complain(error.text);
+        return EXIT_FAILED;
+    }
+    int code = client__run(plan, fleet, &ndjson);
+    if (!ndjson_close(&ndjson, CLIENT_NDJSON_WITHIN_NS, &error)) {
+        client__complain(error.text);
         code = code == EXIT_OK ? EXIT_FAILED : code;
     }
     return code;

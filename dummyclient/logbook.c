@@ -1,13 +1,15 @@
 #include "logbook.h"
 
+#include "console.h"
 #include "core/clock.h"
 #include "core/printable.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOGBOOK_HEAD_BYTES = 12 }; /* time, length */
+enum { LOGBOOK_HEAD_BYTES = 12 /* time, length */, LOGBOOK_LINE_BYTES_MAX = 512 };
 
 bool logbook_open(struct logbook *logbook, struct error *error)
 {
@@ -64,7 +66,17 @@ bool logbook_has_lines(const struct logbook *logbook)
             atomic_load(&logbook->dropped) != logbook->dropped_told);
 }
 
-void logbook_print(struct logbook *logbook, int64_t origin_ns, FILE *file)
+static void logbook__print_line(struct console *console, int64_t since_ns, const uint8_t *line,
+                                uint32_t bytes)
+{
+    char shown[LOGBOOK_LINE_BYTES_MAX + 1];
+    char text[LOGBOOK_LINE_BYTES_MAX + 48];
+    snprintf(text, sizeof(text), "%9.3f  %s", (double)since_ns / (double)NS_PER_S,
+             printable_bytes(line, bytes, shown, sizeof(shown)));
+    console_print(console, text);
+}
+
+void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *console)
 {
     uint64_t written = atomic_load_explicit(&logbook->written, memory_order_acquire);
     uint64_t at = atomic_load_explicit(&logbook->read, memory_order_relaxed);
@@ -72,18 +84,19 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns, FILE *file)
     while (at < written) {
         int64_t time_ns = 0;
         uint32_t bytes = 0;
-        uint8_t line[512];
-        char shown[sizeof(line) + 1];
+        uint8_t line[LOGBOOK_LINE_BYTES_MAX];
         at = logbook__get(logbook, at, &time_ns, sizeof(time_ns));
         at = logbook__get(logbook, at, &bytes, sizeof(bytes));
         at = logbook__get(logbook, at, line, bytes);
-        fprintf(file, "%9.3f  %s\n", (double)(time_ns - origin_ns) / (double)NS_PER_S,
-                printable_bytes(line, bytes, shown, sizeof(shown)));
+        logbook__print_line(console, time_ns - origin_ns, line, bytes);
         atomic_store_explicit(&logbook->read, at, memory_order_release);
     }
     if (dropped > logbook->dropped_told) {
-        fprintf(file, "%" PRIu64 " lines of log steps were left out: too many at once\n",
-                dropped - logbook->dropped_told);
+        char text[96];
+        snprintf(text, sizeof(text),
+                 "%" PRIu64 " lines of log steps were left out: too many at once",
+                 dropped - logbook->dropped_told);
+        console_print(console, text);
         logbook->dropped_told = dropped;
     }
 }

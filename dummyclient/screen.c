@@ -1,6 +1,7 @@
 #include "screen.h"
 
 #include "core/clock.h"
+#include "core/printable.h"
 #include "core/units.h"
 
 #include <inttypes.h>
@@ -21,15 +22,16 @@ struct screen {
     const struct screen_style *style;
     char *text;
     size_t used_bytes;
-    int lines_count;
+    struct screen_shape *shape;
+    bool one; /* a single line, which has no end */
 };
 
 /* The counters that game-server dummies are judged by. */
 struct screen_counters {
     uint64_t connect_fail;
     uint64_t unexpected_disconnect;
-    uint64_t login_not_received;
-    uint64_t echo_not_received;
+    uint64_t setup_unanswered;
+    uint64_t unanswered; /* the rest */
     uint64_t packet_error;
     uint64_t other;
 };
@@ -41,16 +43,15 @@ static struct screen_counters screen__count(const struct live_view *view)
         .connect_fail = errors[ERROR_KIND_CONNECT_REFUSED] + errors[ERROR_KIND_CONNECT_TIMEOUT] +
                         errors[ERROR_KIND_CONNECT_UNREACHABLE] + errors[ERROR_KIND_CONNECT_OTHER],
         .unexpected_disconnect = errors[ERROR_KIND_RESET] + errors[ERROR_KIND_UNEXPECTED_CLOSE],
-        .login_not_received = view->setup_timeouts,
+        .setup_unanswered = view->setup_timeouts,
         .packet_error = errors[ERROR_KIND_MISMATCH] + errors[ERROR_KIND_FRAME_ERROR]};
     /* Numbers of one moment may be a little apart. */
     uint64_t timeouts = errors[ERROR_KIND_RESPONSE_TIMEOUT];
-    counters.echo_not_received =
-        timeouts > counters.login_not_received ? timeouts - counters.login_not_received : 0;
+    counters.unanswered =
+        timeouts > counters.setup_unanswered ? timeouts - counters.setup_unanswered : 0;
     uint64_t all = counters_errors_sum(&view->counters);
     uint64_t shown = counters.connect_fail + counters.unexpected_disconnect +
-                     counters.login_not_received + counters.echo_not_received +
-                     counters.packet_error;
+                     counters.setup_unanswered + counters.unanswered + counters.packet_error;
     counters.other = all > shown ? all - shown : 0;
     return counters;
 }
@@ -61,8 +62,20 @@ static int screen__columns(const struct screen *screen)
     return columns < SCREEN_COLUMNS_MAX ? columns : SCREEN_COLUMNS_MAX;
 }
 
-/* How much of a line fits, in columns as a terminal counts: bytes that continue a UTF-8 letter are
- * none. A line that is too long ends behind a whole item: a number that is cut is a wrong one. */
+/* The columns of the letter that begins here: 0 for bytes that continue one. Most of those of four
+ * bytes, and of three from U+1100 to U+115F and from U+2E80 to U+FFEF, take two (Unicode Standard
+ * Annex 11); to take one of the others for wide does no harm. */
+static int screen__letter_columns(const char *at)
+{
+    unsigned char first = (unsigned char)at[0];
+    unsigned char second = first == '\0' ? 0 : (unsigned char)at[1];
+    bool wide = first >= 0xF0 || (first == 0xE1 && (second == 0x84 || second == 0x85)) ||
+                (first == 0xE2 && second >= 0xBA) || (first >= 0xE3 && first < 0xF0);
+    return (first & 0xC0) == 0x80 ? 0 : wide ? 2 : 1;
+}
+
+/* How much of a line fits, in columns as a terminal counts. A line that is too long ends behind a
+ * whole item: a number that is cut is a wrong one. */
 static size_t screen__fitting_bytes(const struct screen *screen, const char *line,
                                     int *columns_used)
 {
@@ -77,9 +90,10 @@ static size_t screen__fitting_bytes(const struct screen *screen, const char *lin
             whole_bytes = bytes;
             whole_columns = columns;
         }
-        columns += ((unsigned char)line[bytes] & 0xC0) != 0x80;
+        columns += screen__letter_columns(line + bytes);
         if (columns > columns_max) {
-            *columns_used = whole_bytes > 0 ? whole_columns : columns_max;
+            columns -= screen__letter_columns(line + bytes);
+            *columns_used = whole_bytes > 0 ? whole_columns : columns;
             return whole_bytes > 0 ? whole_bytes : bytes;
         }
     }
@@ -89,16 +103,21 @@ static size_t screen__fitting_bytes(const struct screen *screen, const char *lin
 
 static void screen__put(struct screen *screen, const char *color, const char *line)
 {
+    struct screen_shape *shape = screen->shape;
+    if (shape->lines_count == SCREEN_LINES_MAX) {
+        return;
+    }
     bool colored = color != NULL && screen->style->color;
     bool sequences = screen->style->sequences;
     int columns;
     size_t bytes = screen__fitting_bytes(screen, line, &columns);
     int spaces = sequences ? 0 : screen__columns(screen) - columns;
     int length = snprintf(screen->text + screen->used_bytes, SCREEN_BYTES_MAX - screen->used_bytes,
-                          "%s%.*s%*s%s%s\n", colored ? color : "", (int)bytes, line, spaces, "",
-                          colored ? SCREEN_PLAIN : "", sequences ? SCREEN_CLEAR_LINE : "");
+                          "%s%.*s%*s%s%s%s", colored ? color : "", (int)bytes, line, spaces, "",
+                          colored ? SCREEN_PLAIN : "", sequences ? SCREEN_CLEAR_LINE : "",
+                          screen->one ? "" : "\n");
     screen->used_bytes += (size_t)length;
-    screen->lines_count++;
+    shape->columns[shape->lines_count++] = columns + spaces;
 }
 
 static void screen__print(struct screen *screen, const char *color, const char *format, ...)
@@ -111,7 +130,7 @@ static void screen__print(struct screen *screen, const char *color, const char *
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    error_make_line(line); /* names come from a scenario */
+    printable_text(line, line, sizeof(line)); /* names come from a scenario */
     screen__put(screen, color, line);
 }
 
@@ -282,19 +301,26 @@ static void screen__traffic(struct screen *screen)
     snprintf(bytes, sizeof(bytes), "%s/s out, %s/s in",
              units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
              units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
-    screen__put_items(screen, NULL, 14, "TPS", (const char *const[]){messages, bytes}, 2, "; ");
+    screen__put_items(screen, NULL, 14, "messages", (const char *const[]){messages, bytes}, 2,
+                      "; ");
 }
 
 static void screen__errors(struct screen *screen, const struct screen_counters *counters)
 {
     enum { PER_LINE = 3, LINES = 2 };
+    const struct plan *plan = screen->moment->plan;
+    char unanswered[48] = "no reply";
+    if (plan->steps_count == 1) {
+        snprintf(unanswered, sizeof(unanswered), "no reply to %.20s", plan->step_names[0]);
+        printable_text(unanswered, unanswered, sizeof(unanswered));
+    }
     const struct {
         const char *name;
         uint64_t count;
     } all[LINES][PER_LINE] = {{{"connect fail", counters->connect_fail},
                                {"unexpected disconnect", counters->unexpected_disconnect},
-                               {"login not received", counters->login_not_received}},
-                              {{"echo not received", counters->echo_not_received},
+                               {"no reply in setup", counters->setup_unanswered}},
+                              {{unanswered, counters->unanswered},
                                {"packet error", counters->packet_error},
                                {"other errors", counters->other}}};
     for (int line = 0; line < LINES; line++) {
@@ -312,26 +338,83 @@ static void screen__errors(struct screen *screen, const struct screen_counters *
     }
 }
 
-int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
-                char text[SCREEN_BYTES_MAX])
+static void screen__errors_sum(struct screen *screen)
+{
+    char count[UNITS_TEXT_BYTES_MAX];
+    uint64_t errors = counters_errors_sum(&screen->moment->now->counters);
+    screen__print(screen, errors > 0 ? SCREEN_RED : NULL, "%-13s %s", "errors",
+                  units_format_count(errors, count));
+}
+
+static void screen__connections(struct screen *screen, const struct screen_counters *counters)
+{
+    const uint32_t *levels = screen->moment->now->levels;
+    char texts[3][UNITS_TEXT_BYTES_MAX];
+    screen__print(screen, NULL, "%-13s trying %s, open %s, failed %s", "connections",
+                  units_format_count(levels[LIVE_CONNECTING], texts[0]),
+                  units_format_count(levels[LIVE_OPEN], texts[1]),
+                  units_format_count(counters->connect_fail, texts[2]));
+}
+
+/* From all there is to the one line that every terminal has room for. */
+enum screen__detail { SCREEN_ALL, SCREEN_MOST, SCREEN_SOME, SCREEN_ONE };
+
+static void screen__draw(struct screen *screen, enum screen__detail detail)
 {
     static const struct live_view nothing;
-    struct screen screen = {.moment = moment, .style = style, .text = text};
+    const struct screen_moment *moment = screen->moment;
     struct screen_counters counters = screen__count(moment->now);
-    char texts[3][UNITS_TEXT_BYTES_MAX];
-    text[0] = '\0';
-    screen__title(&screen);
-    screen__bar(&screen);
-    screen__print(&screen, NULL, "%-13s trying %s, open %s, failed %s", "connections",
-                  units_format_count(moment->now->levels[LIVE_CONNECTING], texts[0]),
-                  units_format_count(moment->now->levels[LIVE_OPEN], texts[1]),
-                  units_format_count(counters.connect_fail, texts[2]));
-    screen__rate(&screen);
-    screen__traffic(&screen);
-    screen__latency(&screen, "response", moment->before, "last second");
-    screen__latency(&screen, "", &nothing, "so far");
-    screen__errors(&screen, &counters);
-    return screen.lines_count;
+    *screen->shape = (struct screen_shape){.ended = detail != SCREEN_ONE};
+    screen->used_bytes = 0;
+    screen->text[0] = '\0';
+    screen->one = detail == SCREEN_ONE;
+    if (detail == SCREEN_ONE) {
+        char line[256];
+        screen_line(moment, line, sizeof(line));
+        screen__put(screen, NULL, line + strspn(line, " "));
+        return;
+    }
+    screen__title(screen);
+    if (detail == SCREEN_ALL) {
+        screen__bar(screen);
+    }
+    if (detail <= SCREEN_MOST) {
+        screen__connections(screen, &counters);
+    }
+    screen__rate(screen);
+    if (detail <= SCREEN_MOST) {
+        screen__traffic(screen);
+    }
+    screen__latency(screen, "response", moment->before, "last second");
+    if (detail == SCREEN_ALL) {
+        screen__latency(screen, "", &nothing, "so far");
+        screen__errors(screen, &counters);
+    } else {
+        screen__errors_sum(screen);
+    }
+}
+
+int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
+                char text[SCREEN_BYTES_MAX], struct screen_shape *shape)
+{
+    struct screen screen = {.moment = moment, .style = style, .text = text, .shape = shape};
+    int rows_max = style->rows > 0 ? style->rows - 1 : SCREEN_LINES_MAX;
+    int detail = SCREEN_ALL;
+    screen__draw(&screen, SCREEN_ALL);
+    while (shape->lines_count > rows_max && detail < SCREEN_ONE) {
+        screen__draw(&screen, (enum screen__detail)++ detail);
+    }
+    return shape->lines_count;
+}
+
+int screen_rows_up(const struct screen_shape *shape, int columns)
+{
+    int rows = shape->ended ? 0 : -1; /* the cursor is in the last line itself */
+    for (int i = 0; i < shape->lines_count; i++) {
+        int line_columns = shape->columns[i] > 0 ? shape->columns[i] : 1;
+        rows += (line_columns + columns - 1) / columns;
+    }
+    return rows < 0 ? 0 : rows;
 }
 
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes)

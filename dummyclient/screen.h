@@ -16,6 +16,7 @@ enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 
 
 struct screen_style {
     int columns;    /* of the terminal; the last one stays empty */
+    int rows;       /* of it: what does not fit is left out; 0: not known, plenty */
     bool sequences; /* ANSI sequences: lines clear what is behind them; else spaces do */
     bool color;
     bool utf8;
@@ -32,11 +33,23 @@ struct screen_moment {
     const struct live_view *before;
 };
 
-/* Writes the lines, each with its line end; returns how many (9 where they are wide enough). What
- * does not fit goes to the next line or is left out: a number is never cut. The cursor stands at
- * the beginning of the first; every line clears what stood there. */
+/* What was drawn: to find the way back to its beginning. */
+struct screen_shape {
+    int lines_count;
+    int columns[SCREEN_LINES_MAX]; /* of each line */
+    bool ended;                    /* the last line, too: the cursor is below it */
+};
+
+/* Writes the lines, each with its line end; returns how many (9 where there is room for them). What
+ * does not fit goes to the next line or is left out: a number is never cut. With less rows than
+ * lines the less important lines are left out; what is left has a row below it for the cursor, or
+ * is one line without an end. The cursor stands at the beginning of the first; every line clears
+ * what stood there. */
 int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
-                char text[SCREEN_BYTES_MAX]);
+                char text[SCREEN_BYTES_MAX], struct screen_shape *shape);
+/* So many rows is the beginning of what was drawn above the cursor now, if the terminal, which may
+ * have become narrower since, has wrapped what no longer fitted. */
+int screen_rows_up(const struct screen_shape *shape, int columns);
 /* The same in one line without colours, for logs. */
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes);
 

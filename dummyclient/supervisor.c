@@ -11,6 +11,9 @@
  * seats of all connections. */
 static const int64_t SUPERVISOR_LEAD_NS = 300 * NS_PER_MS;
 static const int64_t SUPERVISOR_LEAD_EACH_NS = 100;
+/* At the end, for a terminal that stands still: the result is not to wait for it. */
+static const int64_t SUPERVISOR_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
+
 /* The workers end by themselves when their connections have: before anybody saw why, perhaps. */
 static void supervisor__explain_end(struct supervisor *supervisor)
 {
@@ -100,8 +103,7 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
     if (!fleet_start(supervisor->fleet, lead_ns, &run->origin_ns, error)) {
         return false;
     }
-    int64_t now_ns = clock_now_ns();
-    supervisor->clock_offset_ns = clock_wall_ns() - now_ns;
+    supervisor->clock_offset_ns = clock_wall_offset_ns();
     run->started_wall_ns = supervisor->clock_offset_ns + run->origin_ns;
     supervisor->ticked_ns = run->origin_ns;
     control_init(&supervisor->control);
@@ -117,33 +119,38 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
 }
 
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    FILE *ndjson, struct error *error)
+                    struct ndjson *ndjson, struct error *error)
 {
-    struct supervisor supervisor = {.plan = plan, .run = run, .fleet = fleet};
+    struct supervisor supervisor = {.plan = plan, .run = run, .fleet = fleet, .ndjson = ndjson};
     supervisor.view = &supervisor.whole.view;
     *run = (struct run){.t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
     thread_prefer_latency(); /* its ticks tell whether the machine lets this program run */
     if (!supervisor__open(&supervisor, error)) {
         return false;
     }
-    console_open(&supervisor.console, plan, progress, run->origin_ns);
-    ndjson_open(&supervisor.ndjson, ndjson, plan, run->origin_ns);
+    if (!console_open(&supervisor.console, plan, progress, run->origin_ns, error)) {
+        run_close(run);
+        return false;
+    }
+    ndjson_begin(ndjson, run->origin_ns);
     if (!supervisor__start(&supervisor, error)) {
+        console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
         supervisor__close(&supervisor);
         run_close(run);
         return false;
     }
     bool ended = supervisor_wait(&supervisor);
     run->end_ns = clock_now_ns();
-    console_clear(&supervisor.console);
     if (!ended) {
+        console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
         /* Its memory may still be in use: nothing of it can be read or freed. */
         error_set(error, "a worker thread does not end; this is a bug: nothing was written");
         return false;
     }
     supervisor_read(&supervisor, 0);
-    ndjson_finish(&supervisor.ndjson, supervisor.view, run->end_ns);
+    ndjson_finish(ndjson, supervisor.view, run->end_ns);
     supervisor_print_logs(&supervisor);
+    console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
     supervisor__explain_end(&supervisor);
     supervisor__collect(&supervisor);
     supervisor__close(&supervisor);

@@ -12,7 +12,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
+
+struct ndjson;
 
 /* Why the run ended. */
 enum run_end {
@@ -63,7 +64,7 @@ struct run {
  * False only when nothing was played for want of memory or threads (or another rank); then *error
  * says why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    FILE *ndjson, struct error *error);
+                    struct ndjson *ndjson, struct error *error);
 /* Works out window and rates from the figures and moments; again when figures were added. */
 void run_measure(struct run *run, const struct plan *plan);
 /* How long this program stood still in the window: the lateness of its ticks, what lies below

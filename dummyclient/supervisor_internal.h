@@ -19,7 +19,7 @@ struct supervisor {
     uint32_t started_count;
     struct fleet *fleet;
     struct console console;
-    struct ndjson ndjson;
+    struct ndjson *ndjson;     /* NULL: off. The caller's */
     struct fleet_status own;   /* of this tick */
     struct fleet_status whole; /* the same with the others'; on a member as own */
     struct live_view *view;    /* the whole's */

@@ -194,8 +194,7 @@ void supervisor_print_logs(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->started_count; i++) {
         struct logbook *logbook = &supervisor->workers[i].recorder.logbook;
         if (logbook_has_lines(logbook)) {
-            console_clear(&supervisor->console);
-            logbook_print(logbook, supervisor->run->origin_ns, stderr);
+            logbook_print(logbook, supervisor->run->origin_ns, &supervisor->console);
         }
     }
 }
@@ -259,14 +258,14 @@ static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
     int64_t since_ns =
         t0_ns == TIME_NEVER_NS || now_ns < t0_ns ? supervisor->run->origin_ns : t0_ns;
     console_tick(&supervisor->console, phase, now_ns - since_ns, supervisor->view, now_ns);
-    ndjson_tick(&supervisor->ndjson, phase, supervisor->view, now_ns);
+    ndjson_tick(supervisor->ndjson, phase, supervisor->view, now_ns);
 }
 
 /* The wall clock against the monotonic one: a step says that something moved the time, or that
  * the machine slept. */
-static void supervisor__check_clock(struct supervisor *supervisor, int64_t now_ns)
+static void supervisor__check_clock(struct supervisor *supervisor)
 {
-    int64_t offset_ns = clock_wall_ns() - now_ns;
+    int64_t offset_ns = clock_wall_offset_ns();
     int64_t step_ns = offset_ns - supervisor->clock_offset_ns;
     int64_t size_ns = step_ns < 0 ? -step_ns : step_ns;
     supervisor->clock_offset_ns = offset_ns;
@@ -403,7 +402,7 @@ bool supervisor_wait(struct supervisor *supervisor)
             supervisor__obey(supervisor);
         }
         supervisor_print_logs(supervisor);
-        supervisor__check_clock(supervisor, now_ns);
+        supervisor__check_clock(supervisor);
         supervisor__check_stall(supervisor, now_ns);
         clock_sleep_until_ns(now_ns + SUPERVISOR_TICK_NS);
     }

@@ -1,10 +1,11 @@
-/* What standard error can show, and where its cursor is. The main thread. */
+/* What standard error can show, and where its cursor is. terminal_setup() first; then
+ * one thread, which may be held up by it. */
 #ifndef DUMMYLOAD_CLIENT_TERMINAL_H
 #define DUMMYLOAD_CLIENT_TERMINAL_H
 
-#include <stdbool.h>
+#include "core/sink.h"
 
-enum { TERMINAL_TEXT_BYTES_MAX = 16384 };
+#include <stdbool.h>
 
 /* Is standard error a terminal that a screen can be drawn on? *sequences: it understands ANSI
  * sequences (Windows: turned on for the console; one that has none is drawn on all the same). */
@@ -13,11 +14,13 @@ bool terminal_setup(bool *sequences);
 bool terminal_is_utf8(void);
 /* Columns of standard error's terminal; 80 where that is not known. */
 int terminal_columns(void);
-/* Writes UTF-8 text of at most TERMINAL_TEXT_BYTES_MAX bytes; more is left out. */
-void terminal_write(const char *text);
+/* Rows of it; 0 where that is not known. */
+int terminal_rows(void);
+/* Writes UTF-8 text. sink: standard error. */
+void terminal_write(struct sink *sink, const char *text);
 /* Moves the cursor to the beginning of the line that is so many above its own. */
-void terminal_go_up(int lines_count);
+void terminal_go_up(struct sink *sink, int lines_count);
 /* Clears from the cursor to the end of what is shown. */
-void terminal_clear_below(void);
+void terminal_clear_below(struct sink *sink);
 
 #endif

@@ -35,17 +35,27 @@ int terminal_columns(void)
     return size.ws_col;
 }
 
-void terminal_go_up(int lines_count)
+int terminal_rows(void)
 {
-    fprintf(stderr, "\x1b[%dA\r", lines_count);
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 ? 0 : size.ws_row;
 }
 
-void terminal_clear_below(void)
+void terminal_go_up(struct sink *sink, int lines_count)
 {
-    fputs("\x1b[J", stderr);
+    char text[32] = "\r";
+    if (lines_count > 0) { /* 0 would be taken for 1 */
+        snprintf(text, sizeof(text), "\x1b[%dA\r", lines_count);
+    }
+    terminal_write(sink, text);
 }
 
-void terminal_write(const char *text)
+void terminal_clear_below(struct sink *sink)
 {
-    fprintf(stderr, "%.*s", (int)TERMINAL_TEXT_BYTES_MAX, text);
+    terminal_write(sink, "\x1b[J");
+}
+
+void terminal_write(struct sink *sink, const char *text)
+{
+    sink_write(sink, text, strlen(text), NULL);
 }

@@ -72,42 +72,45 @@ int terminal_columns(void)
     return info.srWindow.Right - info.srWindow.Left + 1;
 }
 
-void terminal_go_up(int lines_count)
+int terminal_rows(void)
 {
     CONSOLE_SCREEN_BUFFER_INFO info;
-    fflush(stderr);
-    if (terminal__sequences) {
-        fprintf(stderr, "\x1b[%dA\r", lines_count);
-    } else if (GetConsoleScreenBufferInfo(terminal__console(), &info)) {
-        int line = info.dwCursorPosition.Y - lines_count;
-        COORD to = {0, (SHORT)(line < 0 ? 0 : line)};
-        SetConsoleCursorPosition(terminal__console(), to);
+    if (!GetConsoleScreenBufferInfo(terminal__console(), &info)) {
+        return 0;
     }
+    return info.srWindow.Bottom - info.srWindow.Top + 1;
 }
 
-void terminal_clear_below(void)
+void terminal_go_up(struct sink *sink, int lines_count)
 {
     CONSOLE_SCREEN_BUFFER_INFO info;
-    fflush(stderr);
-    if (terminal__sequences) {
-        fputs("\x1b[J", stderr);
-    } else if (GetConsoleScreenBufferInfo(terminal__console(), &info)) {
-        COORD from = info.dwCursorPosition;
-        int lines_count = info.srWindow.Bottom - from.Y + 1;
-        int cells = lines_count * info.dwSize.X - from.X;
-        terminal__fill(from, (DWORD)(cells > 0 ? cells : 0));
+    if (terminal__sequences || !GetConsoleScreenBufferInfo(terminal__console(), &info)) {
+        char text[32] = "\r";
+        if (lines_count > 0) { /* 0 would be taken for 1 */
+            snprintf(text, sizeof(text), "\x1b[%dA\r", lines_count);
+        }
+        terminal_write(sink, text);
+        return;
     }
+    int line = info.dwCursorPosition.Y - lines_count;
+    COORD to = {0, (SHORT)(line < 0 ? 0 : line)};
+    SetConsoleCursorPosition(terminal__console(), to);
 }
 
-/* As UTF-16, in one piece: the C library hands standard error to the console byte by byte, and a
- * letter of several bytes then comes out as several wrong ones. */
-void terminal_write(const char *text)
+void terminal_clear_below(struct sink *sink)
 {
-    static wchar_t wide[TERMINAL_TEXT_BYTES_MAX];
-    size_t bytes = strlen(text);
-    DWORD written;
-    bytes = bytes < TERMINAL_TEXT_BYTES_MAX ? bytes : TERMINAL_TEXT_BYTES_MAX;
-    int count = MultiByteToWideChar(CP_UTF8, 0, text, (int)bytes, wide, TERMINAL_TEXT_BYTES_MAX);
-    fflush(stderr);
-    WriteConsoleW(terminal__console(), wide, (DWORD)count, &written, NULL);
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    if (terminal__sequences || !GetConsoleScreenBufferInfo(terminal__console(), &info)) {
+        terminal_write(sink, "\x1b[J");
+        return;
+    }
+    COORD from = info.dwCursorPosition;
+    int lines_count = info.srWindow.Bottom - from.Y + 1;
+    int cells = lines_count * info.dwSize.X - from.X;
+    terminal__fill(from, (DWORD)(cells > 0 ? cells : 0));
+}
+
+void terminal_write(struct sink *sink, const char *text)
+{
+    sink_write(sink, text, strlen(text), NULL);
 }

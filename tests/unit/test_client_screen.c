@@ -1,6 +1,7 @@
 /* The live screen: fits its columns, shows the counters, colours only where it may. */
 #include "client_harness.h"
 
+#include "core/file.h"
 #include "ndjson.h"
 #include "screen.h"
 
@@ -19,6 +20,7 @@ struct fixture {
     struct live_view before;
     struct screen_moment moment;
     char text[SCREEN_BYTES_MAX];
+    struct screen_shape shape;
 };
 
 static int setup(void **state)
@@ -104,14 +106,14 @@ static void test_everything_asked_for_is_there(void **state)
     errors[ERROR_KIND_MISMATCH] = 5;
     errors[ERROR_KIND_FRAME_ERROR] = 1;
     errors[ERROR_KIND_LOCAL_LIMIT] = 7;
-    int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+    int lines_count = screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_fits(fixture, 80, lines_count);
     assert_shows(fixture, "running, stage 2 of 2, 12 s of 30 s\x1b");
     assert_shows(fixture, "trying 3, open 1,234, failed 2");
     assert_shows(fixture, "1,000/s of 1,000/s wanted");
     assert_shows(fixture, "sent 2,000/s, received 3,000/s; 1.00 KiB/s out, 2.00 KiB/s in");
-    assert_shows(fixture, "connect fail 2, unexpected disconnect 3, login not received 4");
-    assert_shows(fixture, "echo not received 5, packet error 6, other errors 7");
+    assert_shows(fixture, "connect fail 2, unexpected disconnect 3, no reply in setup 4");
+    assert_shows(fixture, "no reply to echo 5, packet error 6, other errors 7");
     assert_shows(fixture, "########");
     assert_shows(fixture, " 40%, 18 s left");
     assert_shows(fixture, "p50 -"); /* no response yet is not 0 ns */
@@ -135,7 +137,7 @@ static void test_largest_numbers_fit_every_width(void **state)
             struct screen_style style = {
                 .columns = columns, .sequences = true, .color = true, .utf8 = columns % 40};
             fixture->moment.phase = (enum run_phase)phase;
-            int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+            int lines_count = screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
             assert_fits(fixture, columns, lines_count);
         }
     }
@@ -146,8 +148,8 @@ static void test_no_width_cuts_a_number(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const items[] = {
-        "connect fail 1,234,567,890", "login not received 1,234,567,890",
-        "echo not received 1,234,567,890", "sent 1,234,567,890/s, received 1,234,567,890/s"};
+        "connect fail 1,234,567,890", "no reply in setup 1,234,567,890",
+        "no reply to echo 1,234,567,890", "sent 1,234,567,890/s, received 1,234,567,890/s"};
     fixture->now.levels[LIVE_OPEN] = 1234567890;
     fixture->now.counters.totals[TOTAL_MESSAGES_SENT] = 1234567890;
     fixture->now.counters.totals[TOTAL_MESSAGES_RECEIVED] = 1234567890;
@@ -156,7 +158,7 @@ static void test_no_width_cuts_a_number(void **state)
     fixture->now.counters.errors[ERROR_KIND_CONNECT_REFUSED] = 1234567890;
     for (int columns = 61; columns <= 120; columns++) {
         struct screen_style style = {.columns = columns, .sequences = columns % 2};
-        int lines_count = screen_draw(&fixture->moment, &style, fixture->text);
+        int lines_count = screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
         assert_fits(fixture, columns, lines_count);
         for (size_t i = 0; i < COUNT_OF(items); i++) {
             assert_shows(fixture, items[i]);
@@ -173,13 +175,13 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
     struct fixture *fixture = *state;
     struct screen_style style = {.columns = 80, .sequences = true, .color = true};
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
-    screen_draw(&fixture->moment, &style, fixture->text);
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
     fixture->now.counters.errors[ERROR_KIND_MISMATCH] = 1;
-    screen_draw(&fixture->moment, &style, fixture->text);
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_non_null(strstr(fixture->text, "\x1b[31m"));
     style.color = false;
-    screen_draw(&fixture->moment, &style, fixture->text);
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
 }
 
@@ -189,7 +191,7 @@ static void test_without_sequences_lines_are_filled_up(void **state)
     struct fixture *fixture = *state;
     for (int utf8 = 0; utf8 < 2; utf8++) {
         struct screen_style style = {.columns = 80, .utf8 = utf8 != 0};
-        screen_draw(&fixture->moment, &style, fixture->text);
+        screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
         assert_null(strchr(fixture->text, '\x1b'));
         for (const char *line = fixture->text; *line != '\0';) {
             const char *end = strchr(line, '\n');
@@ -209,7 +211,7 @@ static void test_last_second_and_so_far_are_apart(void **state)
     live_read(&live, &fixture->before);
     live_record(&live, 1 * NS_PER_MS);
     live_read(&live, &fixture->now);
-    screen_draw(&fixture->moment, &style, fixture->text);
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     const char *last = strstr(fixture->text, "response");
     const char *all = strstr(last, "\n");
     assert_non_null(all);
@@ -224,19 +226,61 @@ static void test_nothing_answered_is_not_zero(void **state)
 {
     struct fixture *fixture = *state;
     struct ndjson ndjson;
-    char text[1024] = "";
     screen_line(&fixture->moment, fixture->text, sizeof(fixture->text));
     assert_shows(fixture, "p50 - p99 -,");
 
-    FILE *file = fopen("test_client_screen.ndjson", "w+b");
-    assert_non_null(file);
-    ndjson_open(&ndjson, file, &fixture->harness.plan, 0);
+    struct error error;
+    char *data = NULL;
+    size_t bytes = 0;
+    assert_true(ndjson_open(&ndjson, "test_client_screen.ndjson", &fixture->harness.plan, &error));
+    ndjson_begin(&ndjson, 0);
     ndjson_tick(&ndjson, PHASE_RUNNING, &fixture->now, NS_PER_S);
-    rewind(file);
-    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
-    assert_non_null(strstr(text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
-    fclose(file);
+    assert_true(ndjson_close(&ndjson, 10 * NS_PER_S, &error));
+    assert_true(file_read("test_client_screen.ndjson", 4096, &data, &bytes, &error));
+    assert_non_null(strstr(data, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
+    free(data);
     remove("test_client_screen.ndjson");
+}
+
+/* A screen that is higher than its terminal scrolls, and leaves a copy behind every second. */
+static void test_few_rows_get_what_matters_most(void **state)
+{
+    struct fixture *fixture = *state;
+    struct screen_style style = {.columns = 80, .sequences = true};
+    fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
+    for (style.rows = 1; style.rows <= 30; style.rows++) {
+        for (style.columns = 20; style.columns <= 120; style.columns += 20) {
+            int lines = screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
+            assert_int_equal(lines, fixture->shape.lines_count);
+            assert_true(lines >= 1 && lines <= SCREEN_LINES_MAX);
+            if (fixture->shape.ended) {
+                assert_true(lines <= style.rows - 1);
+                assert_fits(fixture, style.columns, lines);
+            } else {
+                assert_int_equal(lines, 1);
+                assert_null(strchr(fixture->text, '\n'));
+                assert_true(columns_of(fixture->text, strchr(fixture->text, '\0')) < style.columns);
+            }
+        }
+    }
+    style.columns = 80;
+    style.rows = 6;
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
+    assert_shows(fixture, "1,000/s of 1,000/s wanted");
+    assert_shows(fixture, "errors        0");
+}
+
+static void test_the_way_back_is_known_after_a_resize(void **state)
+{
+    struct screen_shape shape = {.lines_count = 3, .columns = {79, 40, 0}, .ended = true};
+    (void)state;
+    assert_int_equal(screen_rows_up(&shape, 80), 3);
+    assert_int_equal(screen_rows_up(&shape, 79), 3);
+    assert_int_equal(screen_rows_up(&shape, 40), 2 + 1 + 1);
+    assert_int_equal(screen_rows_up(&shape, 20), 4 + 2 + 1);
+    shape = (struct screen_shape){.lines_count = 1, .columns = {79}};
+    assert_int_equal(screen_rows_up(&shape, 80), 0);
+    assert_int_equal(screen_rows_up(&shape, 40), 1);
 }
 
 int main(void)
@@ -250,6 +294,8 @@ int main(void)
         WITH_PLAN(test_without_sequences_lines_are_filled_up),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
         WITH_PLAN(test_nothing_answered_is_not_zero),
+        WITH_PLAN(test_few_rows_get_what_matters_most),
+        cmocka_unit_test(test_the_way_back_is_known_after_a_resize),
     };
     struct error error;
     if (!net_setup(&error)) {
