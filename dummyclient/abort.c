@@ -1,6 +1,7 @@
 #include "abort.h"
 
 #include "core/clock.h"
+#include "supervisor.h"
 
 #include <math.h>
 
@@ -53,8 +54,10 @@ static void abort__read(struct abort_watch *watch, const struct fleet *fleet, in
                         uint32_t peak)
 {
     struct figures *figures = &watch->figures;
-    int64_t window_ns = watch->asked_ns - t0_ns - watch->plan->scenario->load.warmup_ns;
-    double seconds = (double)window_ns / (double)NS_PER_S;
+    struct figures_window window = {.t0_ns = t0_ns,
+                                    .start_ns = t0_ns + watch->plan->scenario->load.warmup_ns,
+                                    .end_ns = watch->asked_ns,
+                                    .pacing = &watch->plan->pacing};
     abort__read_own(watch);
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct unpack from;
@@ -62,10 +65,9 @@ static void abort__read(struct abort_watch *watch, const struct fleet *fleet, in
         probe_unpack_add(&watch->workers[0].probe, figures, &from);
     }
     figures->connections_peak = peak;
-    figures->rate_achieved_per_s = (double)figures->iterations_started / seconds;
+    run_measure_figures(figures, watch->plan, &window);
     if (watch->plan->open_loop) {
         figures->arrivals.intended = abort__intended(watch, t0_ns);
-        figures->rate_target_per_s = (double)figures->arrivals.intended / seconds;
     }
 }
 

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct pacing;
+
 /* The times of DESIGN section 7. */
 enum latency_kind {
     LATENCY_RESPONSE,            /* last byte - intended */
@@ -51,7 +53,8 @@ struct figures_stage {
     uint64_t errors[ERROR_KINDS];
     struct arrival_counts arrivals;
     uint64_t iterations_started;
-    int64_t window_ns; /* of it inside the measuring window; set by the supervisor */
+    int64_t window_ns;        /* of it inside the measuring window; set by run_measure() */
+    double rate_target_per_s; /* asked for in it; the same */
 };
 
 struct figures {
@@ -73,7 +76,9 @@ struct figures {
     struct arrival_counts *behaviors;
     uint32_t behaviors_count;
     uint64_t iterations_started; /* begun inside the window, whenever they were due */
-    /* Set by the supervisor once the whole is added up. 0 target: closed loop. */
+    /* Set by run_measure() once the whole is added up. Target: what the plan asks for, whatever
+     * became of it; 0: closed loop. */
+    int64_t window_ns;
     double rate_target_per_s;
     double rate_achieved_per_s;
     /* Requests that were still open when the run ended; they are in response as censored. */
@@ -94,6 +99,16 @@ struct figures {
     struct notes notes;
 };
 
+/* What a run's moments make of a time: all on the clock of the figures' origin. */
+struct figures_window {
+    int64_t t0_ns;
+    int64_t start_ns; /* t0 and the warm-up */
+    int64_t end_ns;   /* the stop */
+    const struct pacing *pacing;
+};
+
+enum arrival_fate { ARRIVAL_BEGUN, ARRIVAL_DROPPED, ARRIVAL_NEVER_STARTED };
+
 /* "response", "service", ... as in the result. */
 const char *latency_key(enum latency_kind kind);
 
@@ -104,6 +119,17 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
 void figures_close(struct figures *figures);
 /* False when the series could not be merged (no memory); the rest has been added. */
 bool figures_add(struct figures *into, const struct figures *from);
+
+/* figures_arrivals.c: arrivals that were due at the moments of the spread have met their fate. In
+ * bulk: the cost does not grow with their number. Those that did not begin are censored samples of
+ * the age they have at now_ns. */
+void figures_arrivals(struct figures *figures, const struct figures_window *window,
+                      uint32_t behavior, enum arrival_fate fate, const struct spread *due,
+                      int64_t now_ns);
+/* What of the window belongs to a stage that is kept apart: the first begins with the window, the
+ * last ends with it. False: nothing. */
+bool figures_stage_span(const struct figures_window *window, uint32_t stages_count, uint32_t stage,
+                        int64_t *from_ns, int64_t *until_ns);
 
 /* figures_pack.c: figures on their way to another program of the same run, which adds them to its
  * own. False: they are not of this run's steps and stages, or damaged; into is then of no use. */

@@ -15,8 +15,8 @@ static const struct {
 } PERCENTILES[] = {{"p50", 50}, {"p75", 75},     {"p90", 90},      {"p95", 95},
                    {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99}};
 static const char *const EXTRA_TOTALS[] = {"connections_peak", "requests_cut"};
-static const char *const RATES[METRIC_RATES_COUNT] = {"achieved", "target",        "intended",
-                                                      "started",  "never_started", "dropped"};
+static const char *const RATES[METRIC_RATES_COUNT] = {
+    "achieved", "target", "intended", "started", "begun", "never_started", "dropped"};
 static const char *const RESOURCES[] = {"cpu_user", "cpu_system", "rss_max"};
 static const char *const PORTS[METRIC_PORTS_COUNT] = {
     "polls", "syscalls", "completions", "batch_mean", "batch_max", "immediate", "waited"};
@@ -104,7 +104,7 @@ static void metric__list(struct metric_list *list, enum metric_scope scope)
     }
     metric__add(list, METRIC_ERRORS, ERROR_KINDS, 0, "errors", "total");
     if (scope == METRIC_OF_STAGE) {
-        metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATE_STARTED + 1, 0);
+        metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
     }
     if (scope == METRIC_OF_STEP || scope == METRIC_OF_STAGE) {
         return;

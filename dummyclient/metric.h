@@ -18,7 +18,7 @@ enum metric_unit {
     METRIC_UNIT_COUNT,
     METRIC_UNIT_ERROR_COUNT,   /* may be asked for in percent of the requests */
     METRIC_UNIT_RATE,          /* per second */
-    METRIC_UNIT_RATE_ACHIEVED, /* per second, or percent of the target */
+    METRIC_UNIT_RATE_ACHIEVED, /* per second, or percent of what was due */
     METRIC_UNIT_SECONDS,       /* CPU time; needs a time unit as well */
     METRIC_UNIT_BYTES
 };
@@ -46,6 +46,7 @@ enum metric_rate {
     METRIC_RATE_TARGET,
     METRIC_RATE_INTENDED,
     METRIC_RATE_STARTED,
+    METRIC_RATE_BEGUN,
     METRIC_RATE_NEVER_STARTED,
     METRIC_RATE_DROPPED,
     METRIC_RATES_COUNT
@@ -106,7 +107,8 @@ const struct histogram *metric_histogram(const struct metric *metric,
 /* Not for the server's. */
 void metric_read(const struct metric *metric, const struct figures *figures,
                  struct metric_value *value);
-/* What a percentage of the metric is of: the requests, or the target rate. 0: there is none. */
+/* What a percentage of the metric is of: the requests, or the arrivals that were due (drawn, not
+ * asked for: chance is no failure) per second. 0: there is none. */
 double metric_whole(const struct metric *metric, const struct figures *figures);
 
 #endif

@@ -105,38 +105,42 @@ static double metric__port(const struct cport_stats *port, uint32_t kind)
     return values[kind];
 }
 
+static double metric__per_s(uint64_t count, int64_t window_ns)
+{
+    return window_ns > 0 ? (double)count / ((double)window_ns / (double)NS_PER_S) : 0;
+}
+
 static void metric__read_rate(const struct metric *metric, const struct figures *figures,
                               struct metric_value *value)
 {
     bool of_stage = metric->scope == METRIC_OF_STAGE;
     const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
-    double seconds = of_stage ? (double)stage->window_ns / (double)NS_PER_S : 0;
-    double intended = (double)(of_stage ? stage->arrivals.intended : figures->arrivals.intended);
-    double started = (double)(of_stage ? stage->iterations_started : figures->iterations_started);
+    const struct arrival_counts *arrivals = of_stage ? &stage->arrivals : &figures->arrivals;
+    uint64_t started = of_stage ? stage->iterations_started : figures->iterations_started;
+    int64_t window_ns = of_stage ? stage->window_ns : figures->window_ns;
     switch ((enum metric_rate)metric->kind) {
     case METRIC_RATE_ACHIEVED:
-        value->value = !of_stage     ? figures->rate_achieved_per_s
-                       : seconds > 0 ? started / seconds
-                                     : 0;
-        value->has_samples = !of_stage || seconds > 0;
+        value->value = !of_stage ? figures->rate_achieved_per_s : metric__per_s(started, window_ns);
+        value->has_samples = !of_stage || window_ns > 0;
         break;
     case METRIC_RATE_TARGET:
-        value->value = !of_stage     ? figures->rate_target_per_s
-                       : seconds > 0 ? intended / seconds
-                                     : 0;
+        value->value = of_stage ? stage->rate_target_per_s : figures->rate_target_per_s;
         value->has_samples = value->value > 0;
         break;
     case METRIC_RATE_INTENDED:
-        value->value = intended;
+        value->value = (double)arrivals->intended;
         break;
     case METRIC_RATE_STARTED:
-        value->value = started;
+        value->value = (double)started;
+        break;
+    case METRIC_RATE_BEGUN:
+        value->value = (double)arrivals->begun;
         break;
     case METRIC_RATE_NEVER_STARTED:
-        value->value = (double)figures->arrivals.never_started;
+        value->value = (double)arrivals->never_started;
         break;
     case METRIC_RATE_DROPPED:
-        value->value = (double)figures->arrivals.dropped;
+        value->value = (double)arrivals->dropped;
         break;
     case METRIC_RATES_COUNT:
         must(false);
@@ -172,19 +176,21 @@ void metric_read(const struct metric *metric, const struct figures *figures,
 
 double metric_whole(const struct metric *metric, const struct figures *figures)
 {
-    struct metric of = *metric;
     struct metric_value whole;
     if (metric->family == METRIC_RATE) {
-        of.kind = METRIC_RATE_TARGET;
-    } else if (metric->scope == METRIC_OF_RUN) {
-        return (double)figures->counters.totals[TOTAL_REQUESTS];
-    } else {
-        of = (struct metric){.scope = metric->scope,
-                             .index = metric->index,
-                             .family = METRIC_LATENCY,
-                             .kind = LATENCY_RESPONSE,
-                             .stat = METRIC_STAT_COUNT};
+        bool of_stage = metric->scope == METRIC_OF_STAGE;
+        const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
+        return metric__per_s(of_stage ? stage->arrivals.intended : figures->arrivals.intended,
+                             of_stage ? stage->window_ns : figures->window_ns);
     }
+    if (metric->scope == METRIC_OF_RUN) {
+        return (double)figures->counters.totals[TOTAL_REQUESTS];
+    }
+    struct metric of = {.scope = metric->scope,
+                        .index = metric->index,
+                        .family = METRIC_LATENCY,
+                        .kind = LATENCY_RESPONSE,
+                        .stat = METRIC_STAT_COUNT};
     metric_read(&of, figures, &whole);
     return whole.value;
 }

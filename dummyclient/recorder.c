@@ -314,6 +314,55 @@ void recorder_idle(struct recorder *recorder, int64_t idle_ns)
     }
 }
 
+static struct figures_window recorder__window(const struct recorder *recorder)
+{
+    return (struct figures_window){.t0_ns = recorder->t0_ns,
+                                   .start_ns = recorder->window_start_ns,
+                                   .end_ns = recorder->window_end_ns,
+                                   .pacing = recorder->pacing};
+}
+
+/* Once per iteration of an open loop: without the bulk's walk over the stages. */
+void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns)
+{
+    struct figures *figures = &recorder->figures;
+    series_add(figures->series, intended_ns, SERIES_BEGUN, 1);
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct arrival_counts *places[] = {
+        &figures->arrivals,
+        behavior < figures->behaviors_count ? &figures->behaviors[behavior] : NULL,
+        stage != NULL ? &stage->arrivals : NULL,
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (places[i] != NULL) {
+            places[i]->intended++;
+            places[i]->begun++;
+        }
+    }
+}
+
+void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
+                      int64_t now_ns)
+{
+    struct figures_window window = recorder__window(recorder);
+    struct spread due = {.first_ns = intended_ns, .last_ns = intended_ns, .count = 1};
+    figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_DROPPED, &due, now_ns);
+}
+
+void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
+                            int64_t last_ns, uint64_t count, int64_t now_ns)
+{
+    struct figures_window window = recorder__window(recorder);
+    struct spread due = {.first_ns = first_ns, .last_ns = last_ns, .count = count};
+    if (count > 0) {
+        figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_NEVER_STARTED, &due,
+                         now_ns);
+    }
+}
+
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal)
 {
     struct figures *figures = &recorder->figures;

@@ -72,7 +72,7 @@ void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
 /* Of the time until now: this program had nothing to do. */
 void recorder_idle(struct recorder *recorder, int64_t idle_ns);
-/* recorder_arrivals.c: what becomes of an arrival. Each is told exactly once: it began, or it was
+/* What becomes of an arrival. Each is told exactly once: it began, or it was
  * dropped as late, or the run ended before it began. The latter two are censored at their age. */
 void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns);
 void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,

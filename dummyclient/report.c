@@ -66,8 +66,7 @@ static void report__add_stages(struct cJSON *result, const struct plan *plan,
         json_add_i64(item, "end_ns",
                      plan->pacing.stages[last ? plan->pacing.stages_count - 1 : i].end_ns);
         struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
-        report__add_rate_figures(rate, plan,
-                                 seconds > 0 ? (double)stage->arrivals.intended / seconds : 0,
+        report__add_rate_figures(rate, plan, stage->rate_target_per_s,
                                  seconds > 0 ? (double)stage->iterations_started / seconds : 0);
         arrival_counts_to_json(&stage->arrivals, rate);
         json_add_u64(rate, "started", stage->iterations_started);

@@ -12,16 +12,6 @@ static const char *summary__count(uint64_t count, char *text)
     return units_format_count(count, text);
 }
 
-/* One decimal below a thousand per second, whole numbers with commas above. */
-static const char *summary__rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX])
-{
-    if (rate_per_s < 1000) {
-        snprintf(text, UNITS_TEXT_BYTES_MAX, "%.1f", rate_per_s);
-        return text;
-    }
-    return units_format_count((uint64_t)(rate_per_s + 0.5), text);
-}
-
 static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
 {
     const uint64_t *totals = run->figures.counters.totals;
@@ -38,18 +28,41 @@ static void summary__print_connections(const struct plan *plan, const struct run
     fputc('\n', file);
 }
 
+/* What was asked for; where it differs, what of it was due (Poisson draws, and a short run has
+ * whole arrivals only); and how much of that began in time. */
+static void summary__print_wanted(const struct plan *plan, const struct figures *figures,
+                                  FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    double seconds = (double)figures->window_ns / (double)NS_PER_S;
+    double due_per_s = seconds > 0 ? (double)figures->arrivals.intended / seconds : 0;
+    double asked_per_s = figures->rate_target_per_s;
+    fprintf(file, " of %s/s wanted (", units_format_rate(asked_per_s, text));
+    if (due_per_s < 0.999 * asked_per_s || due_per_s > 1.001 * asked_per_s) {
+        bool draws = plan->pacing.arrival == ARRIVAL_POISSON;
+        fprintf(file, "%s%s", draws ? "Poisson drew " : "",
+                summary__count(figures->arrivals.intended, text));
+        fprintf(file, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));
+        fprintf(file, "; %s of them begun", summary__count(figures->arrivals.begun, text));
+        fprintf(file, "%s", figures->arrivals.intended > 0 ? ", " : "");
+    }
+    if (figures->arrivals.intended > 0) {
+        fprintf(file, "%.2f%%",
+                100 * (double)figures->iterations_started / (double)figures->arrivals.intended);
+    }
+    fprintf(file, ")");
+}
+
 static void summary__print_rate(const struct plan *plan, const struct run *run, FILE *file)
 {
     const struct figures *figures = &run->figures;
     char count[UNITS_TEXT_BYTES_MAX];
     char achieved[UNITS_TEXT_BYTES_MAX];
-    char target[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "  iterations    %s, %s/s",
             summary__count(figures->counters.totals[TOTAL_ITERATIONS], count),
-            summary__rate(figures->rate_achieved_per_s, achieved));
+            units_format_rate(figures->rate_achieved_per_s, achieved));
     if (plan->open_loop && figures->rate_target_per_s > 0) {
-        fprintf(file, " of %s/s wanted (%.2f%%)", summary__rate(figures->rate_target_per_s, target),
-                100 * figures->rate_achieved_per_s / figures->rate_target_per_s);
+        summary__print_wanted(plan, figures, file);
     } else if (!plan->open_loop) {
         fprintf(file, " (closed loop)");
     }

@@ -67,6 +67,15 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
                     struct ndjson *ndjson, struct error *error);
 /* Works out window and rates from the figures and moments; again when figures were added. */
 void run_measure(struct run *run, const struct plan *plan);
+/* The same of figures that are not (or not yet) a run's: rates of the run and its stages, by the
+ * window as it is. */
+void run_measure_figures(struct figures *figures, const struct plan *plan,
+                         const struct figures_window *window);
+struct figures_window run_window(const struct run *run, const struct plan *plan);
+/* run_conserve.c: what is due follows from the plan alone. What was due until the stop and nobody
+ * has told about - a rank was lost, a worker failed - never began: it is entered so, censored at
+ * its age. For the figures of the whole. */
+void run_conserve(struct run *run, const struct plan *plan);
 /* How long this program stood still in the window: the lateness of its ticks, what lies below
  * least_ns of each left out. */
 int64_t run_stalled_ns(const struct run *run, int64_t least_ns);

@@ -168,7 +168,8 @@ static void threshold__describe(const struct threshold *threshold, const struct 
             break;
         case METRIC_UNIT_RATE:
         case METRIC_UNIT_RATE_ACHIEVED:
-            snprintf(number, sizeof(number), "%.1f/s", found->value);
+            units_format_rate(found->value, number);
+            snprintf(number + strlen(number), sizeof(number) - strlen(number), "/s");
             break;
         default:
             units_format_count((uint64_t)found->value, number);

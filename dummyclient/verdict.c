@@ -121,6 +121,15 @@ static double verdict__idle_share(const struct plan *plan, const struct run *run
                : 1;
 }
 
+/* Fewer iterations began in the window than were due in it. What was due is what was drawn, not
+ * the rate that was asked: chance alone limits nobody. */
+static bool verdict__rate_is_missed(const struct plan *plan, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    return plan->open_loop && (double)figures->iterations_started <
+                                  VERDICT_RATE_MET * (double)figures->arrivals.intended;
+}
+
 /* Arrivals that began late because the client was at something else all the time: the waiting is
  * not the server's. */
 static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan,
@@ -128,8 +137,7 @@ static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan
 {
     const struct figures *figures = &run->figures;
     double share = verdict__idle_share(plan, run);
-    if (!plan->open_loop || share >= VERDICT_IDLE ||
-        figures->rate_achieved_per_s >= VERDICT_RATE_MET * figures->rate_target_per_s) {
+    if (share >= VERDICT_IDLE || !verdict__rate_is_missed(plan, run)) {
         return false;
     }
     verdict__invalid(verdict,
@@ -137,7 +145,8 @@ static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan
                      "began %.1f%% of the iterations that were due; lower the rate, or give it "
                      "more CPU",
                      100 * (1 - share),
-                     100 * figures->rate_achieved_per_s / figures->rate_target_per_s);
+                     100 * (double)figures->iterations_started /
+                         (double)figures->arrivals.intended);
     return true;
 }
 
@@ -202,14 +211,13 @@ static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
 static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
                                     const struct run *run)
 {
-    const struct figures *figures = &run->figures;
     bool lagged = run->hosts_count > 0 ? verdict__judge_hosts(verdict, run)
                                        : verdict__judge_own(verdict, plan, run);
     if (lagged) {
         verdict->limited_by = "client";
     } else if (!plan->open_loop) {
         verdict->limited_by = verdict__idle_share(plan, run) < VERDICT_IDLE ? "client" : NULL;
-    } else if (figures->rate_achieved_per_s < VERDICT_RATE_MET * figures->rate_target_per_s) {
+    } else if (verdict__rate_is_missed(plan, run)) {
         verdict->limited_by = "server_or_connections";
     }
 }

@@ -84,6 +84,13 @@ function latencyExists(run, metric) {
   return LATENCY_FIGURES.has(figure) && Object.hasOwn(place?.latency_ns ?? {}, kind);
 }
 
+function duePerSecond(run, metric) {
+  const { rate } = /^stages\./.test(metric)
+    ? run.client.stages?.[Number(metric.split('.')[1]) - 1] ?? {} : run.client;
+  return rate?.window_ns > 0 && rate.intended !== undefined
+    ? Number(rate.intended) / (Number(rate.window_ns) / 1e9) : rate?.target_per_s;
+}
+
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
 export function thresholdJudge(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;
@@ -99,8 +106,9 @@ export function thresholdJudge(threshold, run) {
   let { value } = found;
   if (percent) {
     const [, scope] = /^((?:steps|stages)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
+    // Of what was due (drawn), not of what was asked: chance is no failure.
     const whole = /(^|\.)rate\./.test(metric)
-      ? metricOf(run, metric.replace(/achieved$/, 'target'))?.value
+      ? duePerSecond(run, metric)
       : scope ? metricOf(run, `${scope}.latency.response.count`)?.value
         : Number(run.client.totals.requests);
     if (!whole) return { expr, value: null, pass: false };

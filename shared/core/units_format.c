@@ -65,3 +65,15 @@ const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX])
     *out = '\0';
     return text;
 }
+
+const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX])
+{
+    if (rate_per_s >= 1000) {
+        return units_format_count((uint64_t)(rate_per_s + 0.5), text);
+    }
+    /* One decimal, unless that would take digits away that a low rate has. */
+    double shown = (double)(int64_t)(rate_per_s * 10 + 0.5) / 10;
+    double lost = rate_per_s > shown ? rate_per_s - shown : shown - rate_per_s;
+    snprintf(text, UNITS_TEXT_BYTES_MAX, lost > rate_per_s / 1000 ? "%.3g" : "%.1f", rate_per_s);
+    return text;
+}

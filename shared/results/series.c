@@ -152,6 +152,15 @@ void series_add_spread(struct series *series, enum series_value value, const str
     }
 }
 
+uint64_t series_due(const struct series *series, int64_t now_ns)
+{
+    int64_t entry = (now_ns - series->origin_ns) / series->period_ns;
+    if (entry < 0 || entry > series->newest)
+        return 0;
+    const uint64_t *values = series->entries[entry].values;
+    return values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED];
+}
+
 void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
                        const struct counters *before)
 {

@@ -52,6 +52,8 @@ void series_add(struct series *series, int64_t now_ns, enum series_value value, 
 /* Adds 1 to a sum for every moment of the spread, in the moment's second. Costs an addition per
  * entry, not per moment. */
 void series_add_spread(struct series *series, enum series_value value, const struct spread *spread);
+/* Arrivals that were due in the entry of now_ns, as far as their fate is known. */
+uint64_t series_due(const struct series *series, int64_t now_ns);
 /* Adds the errors that now has and before has not, by kind and in all. Once a second, not per
  * error: a comparison for every kind. */
 void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,

@@ -3,7 +3,10 @@
 
 #include "core/prng.h"
 
+#include "supervisor.h"
+
 #include <cjson/cJSON.h>
+#include <math.h>
 
 #define T0_NS (100 * NS_PER_S)
 
@@ -146,11 +149,109 @@ static void test_a_connect_that_fails_is_a_censored_sample(void **state)
     assert_int_equal(recorder->figures.latency[LATENCY_CONNECT].censored_count, 1);
 }
 
+/* A load of several stages and behaviors, with a warm-up, whose seconds, stages and window do not
+ * fall together. */
+static const char CONSERVED[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 10, \"warmup\": \"300ms\", \"arrival\": \"%s\","
+    "    \"stages\": [ { \"duration\": \"1700ms\", \"rate\": { \"from\": \"0/s\", \"to\": "
+    "\"5000/s\" } },"
+    "                { \"duration\": \"800ms\", \"rate\": \"0/s\" }, { \"duration\": \"2s\", "
+    "\"rate\": \"777/s\" } ] "
+    "},"
+    "  \"behaviors\": [ { \"name\": \"a\", \"weight\": 3, \"loop\": [ { \"request\": { \"name\": "
+    "\"x\","
+    "      \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\": 32 } } } } } ] },"
+    "    { \"name\": \"b\", \"weight\": 1, \"loop\": [ { \"request\": { \"name\": \"y\","
+    "      \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\": 32 } } } } } ] } ] }";
+
+/* What a second that begins at from_ns has, by a walk over the plan; what nobody tells about: every
+ * third, or all that are due after gone_ns. */
+static uint64_t told_and_due(struct run *run, const struct plan *plan, int64_t gone_ns)
+{
+    struct figures_window window = run_window(run, plan);
+    struct pacing_cursor cursor;
+    uint64_t due = 0;
+    for (pacing_first(&plan->pacing, &cursor); cursor.time_ns < run->stop_ns - run->t0_ns;
+         pacing_advance(&plan->pacing, &cursor)) {
+        int64_t time_ns = run->t0_ns + cursor.time_ns;
+        due += time_ns >= window.start_ns;
+        if (cursor.n % 3 != 0 && time_ns < gone_ns) {
+            struct spread one = {.first_ns = time_ns, .last_ns = time_ns, .count = 1};
+            figures_arrivals(&run->figures, &window, plan_arrival_behavior(plan, cursor.n),
+                             ARRIVAL_BEGUN, &one, time_ns);
+        }
+    }
+    return due;
+}
+
+static void assert_due_as_planned(const struct run *run, const struct plan *plan)
+{
+    struct pacing_cursor cursor;
+    pacing_first(&plan->pacing, &cursor);
+    for (int64_t at_ns = run->origin_ns; at_ns < run->stop_ns; at_ns += NS_PER_S) {
+        uint64_t due = 0;
+        while (cursor.time_ns != TIME_NEVER_NS && run->t0_ns + cursor.time_ns < run->stop_ns &&
+               run->t0_ns + cursor.time_ns < at_ns + NS_PER_S) {
+            due++;
+            pacing_advance(&plan->pacing, &cursor);
+        }
+        assert_int_equal(series_due(run->figures.series, at_ns), due);
+    }
+}
+
+/* Whatever was told, all that the plan had due until the stop is in the figures: in the window, in
+ * every stage and behavior, and in every second. */
+static void test_what_nobody_told_about_never_began(void **state)
+{
+    (void)state;
+    static const char *const arrivals[] = {"constant", "poisson"};
+    for (int i = 0; i < 4; i++) {
+        struct harness harness = {0};
+        struct error error = {""};
+        const char *arguments[] = {NULL};
+        char text[2048];
+        snprintf(text, sizeof(text), CONSERVED, arrivals[i % 2]);
+        harness_plan(&harness, text, arguments);
+        struct run run = {.origin_ns = T0_NS,
+                          .t0_ns = T0_NS + 730 * NS_PER_MS,
+                          .stop_ns = T0_NS + (i < 2 ? 4130 : 5230) * NS_PER_MS,
+                          .end_ns = T0_NS + 6 * NS_PER_S};
+        assert_true(figures_open(&run.figures, 2, 3, 2, 1, T0_NS, &error));
+        uint64_t due = told_and_due(&run, &harness.plan, T0_NS + (i < 2 ? 3 : 9) * NS_PER_S);
+        uint64_t begun = run.figures.arrivals.begun;
+        run_measure(&run, &harness.plan);
+        const struct figures *figures = &run.figures;
+        assert_int_equal(figures->arrivals.intended, due);
+        assert_int_equal(figures->arrivals.begun, begun);
+        assert_int_equal(figures->arrivals.never_started, due - begun);
+        assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count, due - begun);
+        assert_conserved(&figures->arrivals);
+        struct arrival_counts sums[2] = {{0}};
+        for (uint32_t k = 0; k < 3; k++) {
+            arrival_counts_add(&sums[0], &figures->stages[k].arrivals);
+        }
+        arrival_counts_add(&sums[1], &figures->behaviors[0]);
+        arrival_counts_add(&sums[1], &figures->behaviors[1]);
+        assert_memory_equal(&sums[0], &figures->arrivals, sizeof(sums[0]));
+        assert_memory_equal(&sums[1], &figures->arrivals, sizeof(sums[0]));
+        assert_due_as_planned(&run, &harness.plan);
+        /* What was asked for is the plan's, whatever was drawn or told. */
+        double asked = pacing_count(&harness.plan.pacing, run.stop_ns - run.t0_ns) -
+                       pacing_count(&harness.plan.pacing, 300 * NS_PER_MS);
+        double seconds = (double)run.window_ns / (double)NS_PER_S;
+        assert_true(fabs(figures->rate_target_per_s * seconds - asked) < 1e-6 * asked);
+        figures_close(&run.figures);
+        plan_close(&harness.plan);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_arrivals_are_conserved_however_they_are_told, setup,
                                         teardown),
+        cmocka_unit_test(test_what_nobody_told_about_never_began),
         cmocka_unit_test_setup_teardown(test_in_bulk_is_as_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_connect_that_fails_is_a_censored_sample, setup,
                                         teardown),

@@ -202,8 +202,8 @@ static struct judged *judged_open(void)
         histogram_record(&figures->latency[LATENCY_SEND_LAG], 50 * NS_PER_US);
         histogram_record(&figures->latency[LATENCY_POLL_GAP], 20 * NS_PER_US);
     }
-    figures->rate_target_per_s = 1000;
-    figures->rate_achieved_per_s = 1000;
+    figures->arrivals.intended = 10000;
+    figures->iterations_started = 10000;
     figures->idle_ns = (uint64_t)(5 * NS_PER_S);
     return &judged;
 }
@@ -300,7 +300,7 @@ static void test_a_missed_rate_with_clean_lags_is_the_servers(void **state)
 {
     (void)state;
     struct judged *judged = judged_open();
-    judged->run.figures.rate_achieved_per_s = 500;
+    judged->run.figures.iterations_started = 5000;
     assert_verdict(judged, NULL, "server_or_connections");
     judged_close(judged);
 }
@@ -311,10 +311,10 @@ static void test_a_missed_rate_of_a_client_that_is_never_idle_is_its_own(void **
 {
     (void)state;
     struct judged *judged = judged_open();
-    judged->run.figures.rate_achieved_per_s = 500;
+    judged->run.figures.iterations_started = 5000;
     judged->run.figures.idle_ns = (uint64_t)(400 * NS_PER_MS);
     assert_verdict(judged, "busy in 96.0% of the time and began 50.0%", "client");
-    judged->run.figures.rate_achieved_per_s = 1000; /* it kept up: busy is no fault */
+    judged->run.figures.iterations_started = 10000; /* it kept up: busy is no fault */
     assert_verdict(judged, NULL, NULL);
     judged_close(judged);
 }
@@ -337,8 +337,6 @@ static void test_a_stalled_server_stays_valid(void **state)
     harness_run(&judged.harness);
     struct figures *figures = &judged.harness.worker.recorder.figures;
     judged.run = (struct run){.t0_ns = T0_NS, .window_ns = 10 * NS_PER_S, .figures = *figures};
-    judged.run.figures.rate_target_per_s = 1000;
-    judged.run.figures.rate_achieved_per_s = (double)figures->iterations_started / 10;
     assert_true(figures->arrivals.never_started > 5000);
     verdict_reach(&judged.verdict, &judged.harness.plan, &judged.run);
     assert_true(judged.verdict.valid);

@@ -165,6 +165,21 @@ static void test_printed_bytes_and_counts(void **state)
     assert_string_equal(units_format_count(UINT64_MAX, text), "18,446,744,073,709,551,615");
 }
 
+static void test_low_rates_keep_their_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        double rate_per_s;
+        const char *text;
+    } RATES[] = {{0, "0.0"},      {3 / 60.0, "0.05"}, {1 / 60.0, "0.0167"}, {5, "5.0"},
+                 {6.83, "6.83"},  {99.9, "99.9"},     {123.456, "123.5"},   {999.96, "1000.0"},
+                 {1000, "1,000"}, {19999.6, "20,000"}};
+    for (size_t i = 0; i < COUNT_OF(RATES); i++) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        assert_string_equal(units_format_rate(RATES[i].rate_per_s, text), RATES[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_printed_durations),
         cmocka_unit_test(test_printed_bytes_and_counts),
+        cmocka_unit_test(test_low_rates_keep_their_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
