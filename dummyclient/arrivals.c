@@ -1,23 +1,27 @@
 #include "arrivals.h"
 
-#include "conn.h"
 #include "core/clock.h"
 
 #include <stdlib.h>
 
 enum {
     /* Arrivals of others that one call walks over, so that a rare behavior holds nobody up. */
-    ARRIVALS_WALK_MAX = 256
+    ARRIVALS_WALK_MAX = 256,
+    /* Walked over at the end of the run, one by one; the rest is estimated from the rate. */
+    ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000
 };
-/* How late is late. */
-#define ARRIVALS_LATE_NS (1 * NS_PER_MS)
 
-bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, uint32_t worker,
+bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct arrivals_pool *pool,
+                   uint32_t worker, const uint32_t *numbers, uint32_t numbers_count,
                    struct recorder *recorder, struct error *error)
 {
     *arrivals = (struct arrivals){.plan = plan,
                                   .recorder = recorder,
+                                  .pool = pool,
                                   .worker = worker,
+                                  .numbers = numbers,
+                                  .numbers_count = numbers_count,
+                                  .in_turn = plan_deals_in_turn(plan),
                                   .t0_ns = TIME_NEVER_NS,
                                   .stop_ns = TIME_NEVER_NS};
     arrivals->behaviors = calloc(plan->behaviors_count, sizeof(*arrivals->behaviors));
@@ -26,14 +30,39 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, uint32_t 
         return false;
     }
     arrivals->behaviors_count = plan->behaviors_count;
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        arrivals->behaviors[b].cursor.time_ns = TIME_NEVER_NS;
+    }
+    if (plan->each.arrivals_total > 0 && !arrivals_own_open(arrivals, error)) {
+        arrivals_close(arrivals);
+        return false;
+    }
     return true;
 }
 
 void arrivals_close(struct arrivals *arrivals)
 {
+    if (arrivals->own_due.nodes != NULL) {
+        timer_heap_close(&arrivals->own_due);
+    }
+    free(arrivals->own);
     free(arrivals->behaviors);
+    arrivals->own = NULL;
     arrivals->behaviors = NULL;
 }
+
+void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint32_t index,
+                   uint16_t behavior)
+{
+    taker->behavior = behavior;
+    if (arrivals->own != NULL) {
+        taker->own = &arrivals->own[index];
+        taker->own->taker = taker;
+    }
+    atomic_fetch_add(&arrivals->pool->queues[behavior].takers, 1);
+}
+
+/* --- Whose arrivals. */
 
 static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior,
                               struct pacing_cursor *cursor)
@@ -43,7 +72,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
         return false;
     }
     if (crowd_changes(&plan->crowd)) {
-        pacing_locate(&plan->pacing, cursor); /* whose it is depends on when it is */
+        pacing_locate(&plan->shared, cursor); /* whose it is depends on when it is */
     }
     return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
 }
@@ -53,7 +82,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
 static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    const struct pacing *pacing = &arrivals->plan->pacing;
+    const struct pacing *pacing = &arrivals->plan->shared;
     own->mine = false;
     for (int i = 0; i < ARRIVALS_WALK_MAX; i++) {
         if (arrivals__is_mine(arrivals, behavior, &own->cursor)) {
@@ -67,12 +96,21 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
     pacing_locate(pacing, &own->cursor);
 }
 
+/* Dealt in turn: the worker's next connection says how many arrivals on its next one is. */
+static uint32_t arrivals__next_turn(struct arrivals *arrivals, struct arrivals_of_behavior *own)
+{
+    uint32_t from = arrivals->numbers[own->turn];
+    own->turn = own->turn + 1 == arrivals->numbers_count ? 0 : own->turn + 1;
+    uint32_t to = arrivals->numbers[own->turn];
+    return to > from ? to - from : to + arrivals->plan->connections - from;
+}
+
 static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    const struct pacing *pacing = &arrivals->plan->pacing;
-    if (own->stride > 0) {
-        if (pacing_skip(pacing, &own->cursor, own->stride)) {
+    const struct pacing *pacing = &arrivals->plan->shared;
+    if (arrivals->in_turn) {
+        if (pacing_skip(pacing, &own->cursor, arrivals__next_turn(arrivals, own))) {
             pacing_locate(pacing, &own->cursor);
         }
     } else if (pacing_step(pacing, &own->cursor)) {
@@ -80,75 +118,91 @@ static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
     }
 }
 
-/* The worker's share of max_catch_up_rate: behaviors have theirs by weight, workers the same. */
-static int64_t arrivals__catch_up_gap_ns(const struct plan *plan, uint32_t behavior)
-{
-    const struct plan_behavior *share = &plan->behaviors[behavior];
-    double next_below =
-        behavior + 1 < plan->behaviors_count ? plan->behaviors[behavior + 1].weight_below : 1;
-    double rate_per_s = plan->scenario->load.catch_up_max_per_s *
-                        (next_below - share->weight_below) /
-                        (share->workers.count == 0 ? 1 : share->workers.count) /
-                        (share->ranks.count == 0 ? 1 : share->ranks.count);
-    return rate_per_s > 0 ? (int64_t)((double)NS_PER_S / rate_per_s) + 1 : 0;
-}
-
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
 {
+    const struct plan *plan = arrivals->plan;
     arrivals->t0_ns = t0_ns;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         struct arrivals_of_behavior *own = &arrivals->behaviors[b];
-        pacing_first(&arrivals->plan->pacing, &own->cursor);
-        own->catch_up_gap_ns = arrivals__catch_up_gap_ns(arrivals->plan, b);
-        own->stride = plan_arrival_stride(arrivals->plan, b);
-        if (arrivals->plan->behaviors[b].connections_own == 0) {
-            own->cursor.time_ns = TIME_NEVER_NS;
-        } else if (own->cursor.time_ns != TIME_NEVER_NS) {
+        if (plan->behaviors[b].connections_own == 0) {
+            continue;
+        }
+        pacing_first(&plan->shared, &own->cursor);
+        if (own->cursor.time_ns == TIME_NEVER_NS) {
+            continue;
+        }
+        own->mine = arrivals->in_turn;
+        if (!arrivals->in_turn) {
             arrivals__seek(arrivals, b);
+        } else if (arrivals->numbers[0] > 0 &&
+                   pacing_skip(&plan->shared, &own->cursor, arrivals->numbers[0])) {
+            pacing_locate(&plan->shared, &own->cursor);
         }
     }
+    if (arrivals->own != NULL) {
+        arrivals_own_start(arrivals);
+    }
 }
 
-static void arrivals__append(struct arrivals_of_behavior *own, struct conn *conn)
+/* --- Who is free. */
+
+static void arrivals__append(struct arrivals_of_behavior *own, struct arrivals_taker *taker)
 {
-    conn->listed = true;
-    conn->free_next = NULL;
-    conn->free_previous = own->free_last;
+    taker->listed = true;
+    taker->next = NULL;
+    taker->previous = own->free_last;
     if (own->free_last == NULL) {
-        own->free_first = conn;
+        own->free_first = taker;
     } else {
-        own->free_last->free_next = conn;
+        own->free_last->next = taker;
     }
-    own->free_last = conn;
+    own->free_last = taker;
 }
 
-static void arrivals__remove(struct arrivals_of_behavior *own, struct conn *conn)
+void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
 {
-    conn->listed = false;
-    if (conn->free_previous == NULL) {
-        own->free_first = conn->free_next;
+    struct arrivals_of_behavior *own = &arrivals->behaviors[taker->behavior];
+    taker->listed = false;
+    if (taker->previous == NULL) {
+        own->free_first = taker->next;
     } else {
-        conn->free_previous->free_next = conn->free_next;
+        taker->previous->next = taker->next;
     }
-    if (conn->free_next == NULL) {
-        own->free_last = conn->free_previous;
+    if (taker->next == NULL) {
+        own->free_last = taker->previous;
     } else {
-        conn->free_next->free_previous = conn->free_previous;
+        taker->next->previous = taker->previous;
     }
 }
 
-void arrivals_list(struct arrivals *arrivals, struct conn *conn, bool has_free_lane)
+void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free)
 {
-    if (conn->listed == has_free_lane) {
+    if (taker->listed == is_free) {
         return;
     }
-    struct arrivals_of_behavior *own = &arrivals->behaviors[conn->behavior];
-    if (has_free_lane) {
-        arrivals__append(own, conn);
-    } else {
-        arrivals__remove(own, conn);
+    if (!is_free) {
+        arrivals_take_off(arrivals, taker);
+        return;
+    }
+    arrivals__append(&arrivals->behaviors[taker->behavior], taker);
+    if (taker->own != NULL && taker->own->waits) {
+        arrivals_own_release(arrivals, taker->own);
     }
 }
+
+void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, bool gone)
+{
+    if (taker->gone == gone) {
+        return;
+    }
+    taker->gone = gone;
+    atomic_fetch_add(&arrivals->pool->queues[taker->behavior].takers, gone ? UINT32_MAX : 1);
+    if (taker->own != NULL && taker->own->waits) {
+        arrivals->own_waiting += gone ? UINT32_MAX : 1;
+    }
+}
+
+/* --- Beginning. */
 
 /* The moment of the cursor's arrival; TIME_NEVER_NS past the end or the stop. */
 static int64_t arrivals__time(const struct arrivals *arrivals, uint32_t behavior)
@@ -161,67 +215,126 @@ static int64_t arrivals__time(const struct arrivals *arrivals, uint32_t behavior
     return time_ns < arrivals->stop_ns ? time_ns : TIME_NEVER_NS;
 }
 
-static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_t intended_ns)
+static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_t intended_ns,
+                            int64_t granted_ns)
 {
-    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    struct conn *conn = own->free_first;
+    struct arrivals_taker *taker = arrivals->behaviors[behavior].free_first;
     /* Off the list first: with further free lanes it comes back at the end. */
-    arrivals__remove(own, conn);
+    arrivals_take_off(arrivals, taker);
     recorder_begun(arrivals->recorder, behavior, intended_ns);
-    conn_on_arrival(conn, intended_ns);
-    arrivals__next(arrivals, behavior);
+    arrivals->begin(taker, intended_ns, granted_ns);
 }
 
-/* With a bound on catching up: late arrivals begin at even distances, whoever is free. */
-static bool arrivals__may_catch_up(struct arrivals_of_behavior *own, int64_t time_ns,
-                                   int64_t now_ns)
+/* What one step came to: look again, or not before a time. */
+static const int64_t ARRIVALS_AGAIN = -1;
+
+/* The worker's own arrival is due at time_ns, and no connection here is free: another worker's may
+ * be, or soon will. */
+static int64_t arrivals__pass_on(struct arrivals *arrivals, uint32_t behavior, int64_t time_ns,
+                                 int64_t now_ns)
 {
-    int64_t gap_ns = own->catch_up_gap_ns;
-    if (gap_ns == 0 || now_ns - time_ns <= ARRIVALS_LATE_NS) {
-        return true;
+    if (arrivals_pool_is_shared(arrivals->pool)) {
+        if (!arrivals_pool_put(arrivals->pool, arrivals->worker, behavior, time_ns)) {
+            return now_ns + ARRIVALS_LATE_NS;
+        }
+    } else if (arrivals->plan->scenario->load.late != LATE_DROP) {
+        return TIME_NEVER_NS; /* until a connection here is free */
+    } else if (now_ns - time_ns > ARRIVALS_LATE_NS) {
+        recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
+    } else {
+        return time_ns + ARRIVALS_LATE_NS + 1;
     }
-    if (now_ns < own->catch_up_ns) {
-        return false;
+    arrivals__next(arrivals, behavior);
+    return ARRIVALS_AGAIN;
+}
+
+static int64_t arrivals__begin_pooled(struct arrivals *arrivals, uint32_t behavior, int64_t now_ns)
+{
+    bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
+    int64_t time_ns = 0;
+    int64_t granted_ns = 0;
+    switch (arrivals_pool_take(arrivals->pool, behavior, drops, now_ns, &time_ns, &granted_ns)) {
+    case ARRIVALS_POOL_TAKEN:
+        arrivals__begin(arrivals, behavior, time_ns, granted_ns);
+        return ARRIVALS_AGAIN;
+    case ARRIVALS_POOL_STALE:
+        recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
+        return ARRIVALS_AGAIN;
+    case ARRIVALS_POOL_LATER:
+        return granted_ns;
+    case ARRIVALS_POOL_EMPTY:
+        break;
     }
-    /* From the last one on; but what was not used up is not saved up. */
-    own->catch_up_ns += gap_ns;
-    if (own->catch_up_ns < now_ns) {
-        own->catch_up_ns = now_ns + gap_ns;
+    return ARRIVALS_AGAIN; /* somebody else was faster */
+}
+
+/* `late: drop`, nobody here is free: what is in the pool is left out when it gets too late. */
+static int64_t arrivals__drop_pooled(struct arrivals *arrivals, uint32_t behavior,
+                                     int64_t pooled_ns, int64_t now_ns)
+{
+    if (now_ns - pooled_ns <= ARRIVALS_LATE_NS) {
+        return pooled_ns + ARRIVALS_LATE_NS + 1;
     }
-    return true;
+    return arrivals__begin_pooled(arrivals, behavior, now_ns);
+}
+
+static int64_t arrivals__earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* One arrival of a behavior, of the worker's own or from the pool, whichever is older. */
+static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int64_t own_ns,
+                              int64_t pooled_ns, int64_t now_ns)
+{
+    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
+    bool own_due = own_ns <= now_ns;
+    if (own_due && !own->mine) {
+        arrivals__seek(arrivals, behavior);
+        return ARRIVALS_AGAIN;
+    }
+    if (own->free_first == NULL) {
+        if (own_due) {
+            return arrivals__pass_on(arrivals, behavior, own_ns, now_ns);
+        }
+        return drops ? arrivals__earlier(
+                           own_ns, arrivals__drop_pooled(arrivals, behavior, pooled_ns, now_ns))
+                     : own_ns;
+    }
+    if (!own_due || own_ns > pooled_ns) {
+        return arrivals__begin_pooled(arrivals, behavior, now_ns);
+    }
+    int64_t granted_ns = 0;
+    if (!arrivals_pool_may_catch_up(arrivals->pool, behavior, own_ns, now_ns, &granted_ns)) {
+        return granted_ns;
+    }
+    arrivals__begin(arrivals, behavior, own_ns, granted_ns);
+    arrivals__next(arrivals, behavior);
+    return ARRIVALS_AGAIN;
 }
 
 /* One behavior; returns when there is something to do next. */
 static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavior, int64_t now_ns,
-                                      uint32_t *left)
+                                      uint32_t left)
 {
-    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    const struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    bool shared = arrivals_pool_is_shared(arrivals->pool);
     bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
     for (;;) {
-        int64_t time_ns = arrivals__time(arrivals, behavior);
-        bool wanted = !own->mine || own->free_first != NULL || drops;
-        if (time_ns == TIME_NEVER_NS || !wanted) {
-            return TIME_NEVER_NS;
+        int64_t own_ns = arrivals__time(arrivals, behavior);
+        int64_t pooled_ns =
+            shared ? arrivals_pool_oldest_ns(arrivals->pool, behavior) : TIME_NEVER_NS;
+        if (own_ns > now_ns && pooled_ns == TIME_NEVER_NS) {
+            bool heeded = shared || drops || !own->mine || own->free_first != NULL;
+            return heeded ? own_ns : TIME_NEVER_NS;
         }
-        if (time_ns > now_ns) {
-            return time_ns;
-        }
-        if (*left == 0) {
+        if (left-- == 0) {
             return now_ns;
         }
-        (*left)--;
-        if (!own->mine) {
-            arrivals__seek(arrivals, behavior);
-        } else if (own->free_first != NULL) {
-            if (!arrivals__may_catch_up(own, time_ns, now_ns)) {
-                return own->catch_up_ns;
-            }
-            arrivals__begin(arrivals, behavior, time_ns);
-        } else if (now_ns - time_ns > ARRIVALS_LATE_NS) {
-            recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
-            arrivals__next(arrivals, behavior);
-        } else {
-            return time_ns + ARRIVALS_LATE_NS + 1;
+        int64_t next_ns = arrivals__step(arrivals, behavior, own_ns, pooled_ns, now_ns);
+        if (next_ns != ARRIVALS_AGAIN) {
+            return next_ns;
         }
     }
 }
@@ -229,10 +342,21 @@ static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavi
 int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max)
 {
     int64_t next_ns = TIME_NEVER_NS;
+    if (arrivals->t0_ns == TIME_NEVER_NS) {
+        return TIME_NEVER_NS;
+    }
+    bool shared = arrivals_pool_is_shared(arrivals->pool);
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        uint32_t left = arrivals_max;
-        int64_t time_ns = arrivals__begin_due_of(arrivals, b, now_ns, &left);
-        next_ns = time_ns < next_ns ? time_ns : next_ns;
+        int64_t time_ns = arrivals__begin_due_of(arrivals, b, now_ns, arrivals_max);
+        bool has_free = arrivals->behaviors[b].free_first != NULL;
+        if (shared && arrivals_pool_offer(arrivals->pool, arrivals->worker, b, has_free)) {
+            time_ns = now_ns;
+        }
+        next_ns = arrivals__earlier(next_ns, time_ns);
+    }
+    if (arrivals->own != NULL) {
+        arrivals_own_begin_due(arrivals, now_ns, arrivals_max);
+        next_ns = arrivals__earlier(next_ns, timer_heap_next_ns(&arrivals->own_due));
     }
     return next_ns;
 }
@@ -240,6 +364,12 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
 bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
 {
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        if (atomic_load_explicit(&arrivals->pool->queues[b].takers, memory_order_relaxed) == 0) {
+            continue; /* nobody will come for them */
+        }
+        if (arrivals_pool_oldest_ns(arrivals->pool, b) != TIME_NEVER_NS) {
+            return true;
+        }
         while (arrivals__time(arrivals, b) <= now_ns) {
             if (arrivals->behaviors[b].mine) {
                 return true;
@@ -247,20 +377,106 @@ bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
             arrivals__seek(arrivals, b);
         }
     }
-    return false;
+    return arrivals->own != NULL && arrivals_own_are_late(arrivals, now_ns);
+}
+
+/* --- The end. */
+
+struct arrivals__even {
+    const struct arrivals *arrivals;
+    const struct pacing_cursor *cursor;
+    uint64_t base; /* of the worker's arrivals, those that have gone before the cursor */
+};
+
+/* Dealt in turn: how many of the first n arrivals are this worker's. */
+static uint64_t arrivals__mine_before(const struct arrivals *arrivals, uint64_t n)
+{
+    uint64_t rounds = n / arrivals->plan->connections;
+    uint32_t rest = (uint32_t)(n % arrivals->plan->connections);
+    uint32_t low = 0;
+    uint32_t high = arrivals->numbers_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (arrivals->numbers[middle] < rest) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return rounds * arrivals->numbers_count + low;
+}
+
+static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
+{
+    const struct arrivals__even *even = context;
+    uint64_t n = pacing_number_at(&even->arrivals->plan->shared, even->cursor, time_ns);
+    uint64_t before = arrivals__mine_before(even->arrivals, n);
+    return before > even->base ? before - even->base : 0;
+}
+
+/* Past what can be walked over: by the worker's share of the rate. */
+static uint64_t arrivals__expected_before(const void *context, int64_t time_ns)
+{
+    const struct arrivals__even *even = context;
+    const struct arrivals *arrivals = even->arrivals;
+    const struct plan *plan = arrivals->plan;
+    double from = pacing_count(&plan->shared, even->cursor->time_ns);
+    double share = (double)arrivals->numbers_count / plan->connections;
+    double expected = (pacing_count(&plan->shared, time_ns) - from) * share;
+    return expected > 0 ? (uint64_t)expected : 0;
+}
+
+static void arrivals__give_up_in_turn(struct arrivals *arrivals, uint32_t behavior,
+                                      int64_t until_ns, int64_t now_ns)
+{
+    const struct pacing_cursor *cursor = &arrivals->behaviors[behavior].cursor;
+    struct arrivals__even even = {
+        .arrivals = arrivals, .cursor = cursor, .base = arrivals__mine_before(arrivals, cursor->n)};
+    arrivals_lose(arrivals, behavior, cursor->time_ns, until_ns, arrivals__even_before, &even,
+                  now_ns);
+}
+
+static void arrivals__give_up_walking(struct arrivals *arrivals, uint32_t behavior,
+                                      int64_t until_ns, int64_t now_ns)
+{
+    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    for (int i = 0; i < ARRIVALS_GIVE_UP_MAX && own->cursor.time_ns < until_ns; i++) {
+        if (own->mine) {
+            int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+            recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
+            arrivals__next(arrivals, behavior);
+        } else {
+            arrivals__seek(arrivals, behavior);
+        }
+    }
+    struct arrivals__even even = {.arrivals = arrivals, .cursor = &own->cursor};
+    if (own->cursor.time_ns < until_ns) {
+        arrivals_lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals__expected_before,
+                      &even, now_ns);
+    }
 }
 
 void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
 {
+    int64_t pooled_ns = 0;
+    if (arrivals->t0_ns == TIME_NEVER_NS) {
+        return;
+    }
+    int64_t until_ns = arrivals_until_ns(arrivals, now_ns);
+    bool even = arrivals->in_turn && arrivals->plan->shared.arrival != ARRIVAL_POISSON;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        int64_t time_ns;
-        while ((time_ns = arrivals__time(arrivals, b)) <= now_ns && time_ns != TIME_NEVER_NS) {
-            if (arrivals->behaviors[b].mine) {
-                recorder_never_started(arrivals->recorder, b, time_ns, time_ns, 1, now_ns);
-                arrivals__next(arrivals, b);
-            } else {
-                arrivals__seek(arrivals, b);
-            }
+        if (arrivals->behaviors[b].cursor.time_ns >= until_ns) {
+            /* nothing of its own */
+        } else if (even) {
+            arrivals__give_up_in_turn(arrivals, b, until_ns, now_ns);
+        } else {
+            arrivals__give_up_walking(arrivals, b, until_ns, now_ns);
         }
+        while (arrivals_pool_clear(arrivals->pool, b, &pooled_ns)) {
+            recorder_never_started(arrivals->recorder, b, pooled_ns, pooled_ns, 1, now_ns);
+        }
+    }
+    if (arrivals->own != NULL) {
+        arrivals_own_give_up(arrivals, until_ns, now_ns);
     }
 }

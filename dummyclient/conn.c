@@ -1,90 +1,26 @@
 #include "conn.h"
 
-#include "arrivals.h"
 #include "core/clock.h"
 #include "core/must.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
+
+/* Until when has its vm got everything that had come? More may lie behind what was received last:
+ * that is known after a look with the next receive posted. */
+static int64_t conn__seen_ns(const struct conn *conn)
+{
+    int64_t seen_ns = conn->group->seen_ns;
+    return seen_ns > conn->recv_posted_ns ? seen_ns : conn->recv_seen_ns;
+}
 
 /* Tells the recorder whose vm is about to speak. */
 void conn_observe(struct conn *conn)
 {
     struct recorder *recorder = conn->group->recorder;
-    recorder->subject_ready = conn->ready;
+    recorder->subject_seen_ns = conn__seen_ns(conn);
+    recorder->subject_ready = conn->life != CONN_SETUP;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_lanes = conn->lanes;
-}
-
-static int conn__level(enum conn_state state)
-{
-    switch (state) {
-    case CONN_OPEN:
-    case CONN_HALF:
-    case CONN_ENDING:
-        return LIVE_OPEN;
-    case CONN_WAITING:
-    case CONN_CONNECTING:
-        return LIVE_CONNECTING;
-    case CONN_FINISHED:
-        return LIVE_FINISHED;
-    case CONN_IDLE:
-    case CONN_CLOSING:
-    default:
-        return -1;
-    }
-}
-
-/* Ready, or given up before that: t0 does not wait for it. */
-static void conn__settle(struct conn *conn)
-{
-    if (!conn->settled) {
-        conn->settled = true;
-        conn->group->levels[LIVE_SETTLED]++;
-    }
-}
-
-/* Could it still come to a barrier? */
-static void conn__note_gone(struct conn *conn)
-{
-    bool gone = conn->state == CONN_FINISHED || conn->dead || conn->parked;
-    if (gone != conn->gone) {
-        conn->gone = gone;
-        conn->group->behavior_gone[conn->behavior] += gone ? 1 : UINT32_MAX;
-    }
-}
-
-void conn_set_state(struct conn *conn, enum conn_state state, int64_t deadline_ns)
-{
-    int before = conn__level((enum conn_state)conn->state);
-    int after = conn__level(state);
-    if (before >= 0) {
-        conn->group->levels[before]--;
-    }
-    if (after >= 0) {
-        conn->group->levels[after]++;
-    }
-    conn->state = (uint8_t)state;
-    conn->deadline_ns = deadline_ns;
-    if (!conn_plays(conn)) {
-        arrivals_list(conn->group->arrivals, conn, false);
-    }
-    if (state == CONN_FINISHED) {
-        conn__settle(conn);
-    }
-    conn__note_gone(conn);
-}
-
-static void conn__set_dead(struct conn *conn, bool dead)
-{
-    if (conn->dead != dead) {
-        conn->dead = dead;
-        conn->group->levels[LIVE_DEAD] += dead ? 1 : UINT32_MAX;
-    }
-    if (dead) {
-        conn__settle(conn);
-    }
-    conn__note_gone(conn);
 }
 
 static void conn__connect(struct conn *conn)
@@ -106,54 +42,55 @@ static void conn__connect(struct conn *conn)
     conn->messages_sent = 0;
     conn->messages_received = 0;
     conn->io_busy = true;
-    conn_set_state(conn, CONN_CONNECTING,
-                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
+    conn_set_link(conn, CONN_CONNECTING,
+                  group->now_ns + group->plan->scenario->load.connect_timeout_ns);
     recorder_count(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
     cport_connect(group->port, &conn->socket, &conn->io_op, remote, local);
 }
 
 static void conn__ready(struct conn *conn)
 {
-    if (!conn->ready) {
-        conn->ready = true;
-        conn->group->levels[LIVE_READY]++;
+    if (conn->life == CONN_SETUP) {
+        conn_set_life(conn, CONN_PLAYING);
     }
-    conn__settle(conn);
     if (conn->group->started && !conn->group->stopping) {
         vm_on_start(conn->vm, conn->group->now_ns);
     }
 }
 
-/* Ended for good; or until the stages want it again. */
+/* Its link has ended, and nothing will come after it: for good, or until the plan wants it again.
+ */
 void conn_set_ended(struct conn *conn)
 {
     struct conn_group *group = conn->group;
-    if (!conn->retiring || group->stopping) {
-        conn_set_state(conn, CONN_FINISHED, TIME_NEVER_NS);
-        group->levels[LIVE_OUT] += conn->began && vm_is_out(conn->vm);
+    bool had_begun = conn_has_begun(conn);
+    conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
+    if (conn->life != CONN_PARTING || group->stopping) {
+        conn_set_life(conn, CONN_GONE);
+        group->levels[LIVE_OUT] += had_begun && vm_is_out(conn->vm);
         return;
     }
-    conn_set_state(conn, CONN_IDLE, TIME_NEVER_NS);
-    group->levels[LIVE_READY] -= conn->ready;
-    conn->ready = false;
-    conn->began = false;
-    conn->last_end = false;
-    conn->retiring = false;
-    conn->parked = true;
-    conn->life++;
+    conn_set_life(conn, CONN_PARKED);
+    conn->generation++;
     conn_open_vm(conn);
-    conn__set_dead(conn, false);
-    conn__note_gone(conn);
-    if (conn->returns) {
-        conn->returns = false;
+    if (conn->wanted) {
+        conn_set_life(conn, CONN_QUEUED);
         timer_heap_set(&group->timers, &conn->timer, group->now_ns);
     }
 }
 
+/* Nothing more is to be played: the link ends, by the closing protocol if there is one. */
 static void conn__finish(struct conn *conn)
 {
-    conn->last_end = true;
-    switch ((enum conn_state)conn->state) {
+    if (conn->life == CONN_RETIRING) {
+        conn_set_life(conn, CONN_PARTING);
+    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
+               conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_LEAVING);
+    } else if (conn->life == CONN_GONE) {
+        return;
+    }
+    switch ((enum conn_link)conn->link) {
     case CONN_OPEN:
     case CONN_HALF:
         conn_end(conn);
@@ -161,7 +98,7 @@ static void conn__finish(struct conn *conn)
     case CONN_CONNECTING:
         conn_break(conn, ERROR_KINDS, false, CPORT_CLOSE_RST);
         break;
-    case CONN_IDLE:
+    case CONN_CLOSED:
     case CONN_WAITING:
         conn_set_ended(conn);
         break;
@@ -171,7 +108,6 @@ static void conn__finish(struct conn *conn)
         }
         break;
     case CONN_CLOSING:
-    case CONN_FINISHED:
         break; /* on its way */
     }
 }
@@ -198,15 +134,15 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         conn_queue_message(conn, action);
         break;
     case VM_ACTION_CONNECT:
-        must(conn->state == CONN_IDLE);
+        must(conn->link == CONN_CLOSED);
         if (action->not_before_ns > conn->group->now_ns) {
-            conn_set_state(conn, CONN_WAITING, action->not_before_ns);
+            conn_set_link(conn, CONN_WAITING, action->not_before_ns);
         } else {
             conn__connect(conn);
         }
         break;
     case VM_ACTION_DISCONNECT:
-        must(conn->state == CONN_OPEN || conn->state == CONN_HALF);
+        must(conn->link == CONN_OPEN || conn->link == CONN_HALF);
         if (action->disconnect == VM_DISCONNECT_HALF) {
             conn_half(conn);
         } else if (action->disconnect == VM_DISCONNECT_RST) {
@@ -253,13 +189,26 @@ static void conn__arm(struct conn *conn)
     timer_heap_set(&conn->group->timers, &conn->timer, due_ns);
 }
 
-static bool conn__is_dead(const struct conn *conn)
+/* Not connected, and nothing that it waits for: nothing will ever come of it by itself. */
+static bool conn__is_stalled(const struct conn *conn)
 {
-    if (conn->state != CONN_IDLE || !conn->began || vm_next_time_ns(conn->vm) != TIME_NEVER_NS) {
+    const struct conn_group *group = conn->group;
+    if (!conn_plays(conn) || conn->link != CONN_CLOSED ||
+        vm_next_time_ns(conn->vm) != TIME_NEVER_NS) {
         return false;
     }
-    const struct conn_group *group = conn->group;
-    return group->plan->open_loop ? !vm_has_free_lane(conn->vm) : group->started || !conn->ready;
+    return group->plan->open_loop ? !vm_has_free_lane(conn->vm)
+                                  : group->started || conn->life == CONN_SETUP;
+}
+
+static void conn__note_stalled(struct conn *conn)
+{
+    bool stalled = conn__is_stalled(conn);
+    if (stalled && (conn->life == CONN_SETUP || conn->life == CONN_PLAYING)) {
+        conn_set_life(conn, CONN_STALLED);
+    } else if (!stalled && conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_PLAYING);
+    }
 }
 
 /* Plays the vm on until it waits for something. */
@@ -270,7 +219,7 @@ void conn_pump(struct conn *conn)
     int left = CONN_ACTIONS_MAX;
     conn_observe(conn);
     conn->held = false;
-    while (conn_plays(conn) && conn->began) {
+    while (conn_plays(conn)) {
         if (left-- == 0) {
             timer_heap_set(&group->timers, &conn->timer, group->now_ns);
             break;
@@ -281,31 +230,39 @@ void conn_pump(struct conn *conn)
             break;
         }
         conn__act(conn, &action);
-        recorder_observe_ready(group->recorder, conn->ready);
+        recorder_observe_ready(group->recorder, conn->life != CONN_SETUP);
     }
     if (conn->barrier != 0) {
         conn__note_barrier(conn);
     }
     conn__arm(conn);
-    arrivals_list(group->arrivals, conn, conn_plays(conn) && vm_has_free_lane(conn->vm));
-    conn__set_dead(conn, conn__is_dead(conn));
+    arrivals_set_free(group->arrivals, &conn->taker,
+                      conn_plays(conn) && vm_has_free_lane(conn->vm));
+    conn__note_stalled(conn);
 }
 
-void conn_begin(struct conn *conn)
+static void conn__begin(struct conn *conn)
 {
-    if (conn->state == CONN_IDLE && !conn->began) {
-        conn->began = true;
-        conn->parked = false;
-        conn__note_gone(conn);
-        conn_pump(conn);
+    conn_set_life(conn, CONN_SETUP);
+    conn_pump(conn);
+}
+
+void conn_want(struct conn *conn)
+{
+    conn->wanted = true;
+    if (conn->life == CONN_PARKED) {
+        conn_set_life(conn, CONN_QUEUED);
     }
+    if (conn->life == CONN_QUEUED) {
+        conn__begin(conn);
+    } /* else: it still ends, and conn_set_ended() sees that it is wanted again */
 }
 
 static void conn__on_connected(struct conn *conn)
 {
     struct conn_group *group = conn->group;
     conn->io_busy = false;
-    if (conn->state != CONN_CONNECTING) {
+    if (conn->link != CONN_CONNECTING) {
         return; /* given up in the meantime: the close is on its way */
     }
     if (conn->io_op.result != CPORT_OK) {
@@ -315,7 +272,7 @@ static void conn__on_connected(struct conn *conn)
     }
     conn->connected = true;
     reassembly_open(&conn->reassembly, program_framing(group->plan->program));
-    conn_set_state(conn, CONN_OPEN, TIME_NEVER_NS);
+    conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     conn->recv_off = false;
     conn->recv_posted = false;
@@ -354,7 +311,7 @@ void conn_on_completion(struct cport_op *op)
 void conn_on_timer(struct conn *conn)
 {
     bool due = conn->group->now_ns >= conn->deadline_ns;
-    switch ((enum conn_state)conn->state) {
+    switch ((enum conn_link)conn->link) {
     case CONN_WAITING:
         if (due) {
             conn__connect(conn);
@@ -371,9 +328,9 @@ void conn_on_timer(struct conn *conn)
             conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT, true, CPORT_CLOSE_RST);
         }
         break;
-    case CONN_IDLE:
-        if (conn->parked) {
-            conn_begin(conn); /* it was wanted again before it had ended */
+    case CONN_CLOSED:
+        if (conn->life == CONN_QUEUED) {
+            conn__begin(conn); /* wanted again while it was ending */
             return;
         }
         conn_pump(conn);
@@ -383,22 +340,22 @@ void conn_on_timer(struct conn *conn)
         conn_pump(conn);
         return;
     case CONN_CLOSING:
-    case CONN_FINISHED:
         return;
     }
     conn__arm(conn);
 }
 
-void conn_on_arrival(struct conn *conn, int64_t intended_ns)
+void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns)
 {
+    struct conn *conn = (struct conn *)((uint8_t *)taker - offsetof(struct conn, taker));
     conn_observe(conn);
-    vm_on_arrival(conn->vm, intended_ns, intended_ns, conn->group->now_ns);
+    vm_on_arrival(conn->vm, intended_ns, granted_ns, conn->group->now_ns);
     conn_pump(conn);
 }
 
 void conn_on_start(struct conn *conn)
 {
-    if (conn->ready && conn->state != CONN_FINISHED) {
+    if (conn->life == CONN_PLAYING || conn->life == CONN_STALLED) {
         conn_observe(conn);
         vm_on_start(conn->vm, conn->group->now_ns);
         conn_pump(conn);
@@ -408,10 +365,11 @@ void conn_on_start(struct conn *conn)
 /* Nothing was begun, or nothing is left but to connect again: ends without asking the vm. */
 static bool conn__skip(struct conn *conn)
 {
-    if (conn->began && conn->state != CONN_WAITING) {
+    bool had_begun = conn_has_begun(conn);
+    if (had_begun && conn->link != CONN_WAITING) {
         return false;
     }
-    if (conn->began) {
+    if (had_begun) {
         conn_observe(conn);
         vm_on_cut(conn->vm, conn->group->now_ns);
     }
@@ -425,14 +383,14 @@ static void conn__end_pass(struct conn *conn)
     conn_observe(conn);
     vm_on_stop(conn->vm, conn->group->now_ns);
     conn_pump(conn);
-    if (conn->dead) {
+    if (conn->life == CONN_STALLED || conn__is_stalled(conn)) {
         conn__finish(conn);
     }
 }
 
 void conn_on_stop(struct conn *conn)
 {
-    if (conn->state == CONN_FINISHED || conn__skip(conn)) {
+    if (conn->life == CONN_GONE || conn__skip(conn)) {
         return;
     }
     conn__end_pass(conn);
@@ -440,7 +398,7 @@ void conn_on_stop(struct conn *conn)
 
 void conn_on_cut(struct conn *conn)
 {
-    if (conn->state == CONN_FINISHED || conn__skip(conn)) {
+    if (conn->life == CONN_GONE || conn__skip(conn)) {
         return;
     }
     conn_observe(conn);
@@ -453,26 +411,21 @@ void conn_on_cut(struct conn *conn)
 
 void conn_retire(struct conn *conn)
 {
-    conn->returns = false;
-    if (conn->retiring || !conn->began || conn->state == CONN_FINISHED) {
-        return;
-    }
-    conn->retiring = true;
-    if (conn__skip(conn)) {
-        return;
-    }
-    conn__end_pass(conn);
-}
-
-void conn_return(struct conn *conn)
-{
-    conn->returns = conn->retiring;
-    conn_begin(conn); /* unless it still ends */
+    conn->wanted = false;
+    if (conn->life == CONN_QUEUED) {
+        conn_set_life(conn, CONN_PARKED);
+    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
+               conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_RETIRING);
+        if (!conn__skip(conn)) {
+            conn__end_pass(conn);
+        }
+    } /* else: on its way, or not there */
 }
 
 void conn_abort(struct conn *conn)
 {
-    if (conn->state == CONN_FINISHED) {
+    if (conn->life == CONN_GONE) {
         return;
     }
     conn_observe(conn);

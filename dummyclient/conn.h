@@ -6,7 +6,7 @@
  *
  *     conn_on_completion()   for each operation that came out of the poll
  *     conn_on_timer()        for each timer that is due
- *     conn_on_arrival()      ... and the other events of the run
+ *     conn_on_start()        ... and the other events of the run
  *     conn_flush_all()       before the next poll: sends what has been queued
  *
  * Lifetime: conn_group_open() allocates for all connections at once; nothing allocates after that
@@ -14,6 +14,7 @@
 #ifndef DUMMYLOAD_CLIENT_CONN_H
 #define DUMMYLOAD_CLIENT_CONN_H
 
+#include "arrivals.h"
 #include "core/error.h"
 #include "core/prefetch.h"
 #include "core/timer_heap.h"
@@ -28,15 +29,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum conn_state {
-    CONN_IDLE,       /* not connected, and nobody has asked for it (yet, or any more) */
+/* What the plan and the scenario have to do with it; every change goes through conn_set_life(),
+ * which knows which there are, and counts.
+ *
+ *     parked <-> queued -> setup -> playing <-> stalled
+ *        ^                   |         |           |
+ *        |                   v         v           v
+ *      parting <---------- retiring          leaving -> gone        (and gone from anywhere before)
+ */
+enum conn_life {
+    CONN_PARKED,   /* the plan does not want it, yet or any more */
+    CONN_QUEUED,   /* wanted: it waits for its turn to connect */
+    CONN_SETUP,    /* connects and plays setup */
+    CONN_PLAYING,  /* was ready: it plays the loop, or is on its way back to it */
+    CONN_STALLED,  /* was ready; not connected, and nothing left to do */
+    CONN_RETIRING, /* no longer wanted: it ends its pass and plays teardown, */
+    CONN_PARTING,  /* ... then its link; then it is parked */
+    CONN_LEAVING,  /* its vm has finished, or the run: the link ends */
+    CONN_GONE,     /* for good */
+    CONN_LIVES
+};
+
+/* What its socket does. */
+enum conn_link {
+    CONN_CLOSED,
     CONN_WAITING,    /* will connect when deadline_ns has come */
     CONN_CONNECTING, /* until deadline_ns */
     CONN_OPEN,
-    CONN_HALF,    /* the rest goes out, then FIN; the vm still waits for messages */
-    CONN_ENDING,  /* the same, and the vm waits for nothing but the end; until deadline_ns */
-    CONN_CLOSING, /* the port is closing the socket */
-    CONN_FINISHED /* for good */
+    CONN_HALF,   /* the rest goes out, then FIN; the vm still waits for messages */
+    CONN_ENDING, /* the same, and the vm waits for nothing but the end; until deadline_ns */
+    CONN_CLOSING /* the port is closing the socket */
 };
 
 enum {
@@ -52,7 +74,6 @@ enum {
 #define CONN_END_AFTER_CUT_NS (INT64_C(1500000000))
 
 struct conn_group;
-struct arrivals;
 
 struct conn {
     struct timer_node timer; /* first: a node is its connection */
@@ -65,14 +86,15 @@ struct conn {
     struct reassembly reassembly;
     struct conn_group *group;
     struct vm *vm;
-    uint64_t *lanes;        /* the recorder's bits */
-    struct conn *free_next; /* arrivals' list of connections with a free lane */
-    struct conn *free_previous;
+    uint64_t *lanes; /* the recorder's bits */
+    struct arrivals_taker taker;
     struct conn *dirty_next;
-    int64_t deadline_ns; /* of the state */
+    int64_t deadline_ns; /* of the link */
     int64_t opened_ns;   /* when the connect was submitted */
     int64_t first_ns;    /* when the first byte of the waiting partial frame came */
     int64_t blocked_until_ns;
+    int64_t recv_posted_ns; /* the receive that is posted now, and group->seen_ns by then */
+    int64_t recv_seen_ns;
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t messages_sent;
@@ -83,31 +105,22 @@ struct conn {
     uint16_t messages_first;
     uint16_t messages_count;
     uint16_t messages_stamped; /* of them: the vm knows when they were sent */
-    uint16_t behavior;
-    uint32_t number;    /* in the whole run */
-    uint8_t state;      /* enum conn_state */
-    uint8_t end_reason; /* enum error_kind; ERROR_KINDS: none, a clean end */
+    uint32_t number;           /* in the whole run */
+    uint32_t generation;       /* times it has been parked */
+    uint8_t life;              /* enum conn_life */
+    uint8_t link;              /* enum conn_link */
+    uint8_t end_reason;        /* enum error_kind; ERROR_KINDS: none, a clean end */
+    uint8_t barrier;           /* 0: it waits at none; else the barrier's number, from 1 */
+    bool wanted : 1;           /* the plan wants it; it may still be ending from before */
     bool connected : 1;
     bool io_busy : 1;
     bool fin_sent : 1;
-    bool end_seen : 1; /* the peer's */
-    bool listed : 1;   /* in arrivals' free list */
-    bool dirty : 1;    /* in the group's list of what is to be flushed */
-    bool held : 1;     /* the vm waits for room in the queue */
-    bool began : 1;    /* has been asked to connect at least once */
-    bool ready : 1;
-    bool settled : 1;
-    bool dead : 1;
-    bool last_end : 1;        /* the vm has finished: this end is for good */
+    bool end_seen : 1;        /* the peer's */
+    bool dirty : 1;           /* in the group's list of what is to be flushed */
+    bool held : 1;            /* the vm waits for room in the queue */
     bool counted : 1;         /* the error of this end has been counted */
     bool recv_off : 1;        /* the scenario does not want to receive ... */
     bool recv_posted : 1;     /* ... but for what the port has been asked for already */
-    bool parked : 1;          /* not wanted now: the stages may want it later */
-    bool retiring : 1;        /* ends its pass, then is parked ... */
-    bool returns : 1;         /* ... and is wanted again by then */
-    bool gone : 1;            /* barriers do not wait for it */
-    uint8_t barrier;          /* 0: it waits at none; else the barrier's number, from 1 */
-    uint32_t life;            /* times it has been parked */
     struct net_address local; /* once the close has begun */
 };
 
@@ -133,9 +146,10 @@ struct conn_group {
     uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
     uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* openings passed on */
     int64_t wall_offset_ns;
-    uint64_t seed;
+    int64_t run_clock_offset_ns; /* this clock plus it is the clock of the whole run */
     int64_t now_ns;
-    bool started; /* closed loop: connections begin as soon as they are ready */
+    int64_t seen_ns; /* what had come by then has been handled, as far as receives were posted */
+    bool started;    /* closed loop: connections begin as soon as they are ready */
     bool stopping;
     bool cut;
 };
@@ -143,23 +157,23 @@ struct conn_group {
 /* numbers: which connections of the run these are. The port stays the caller's. */
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
-                     uint32_t numbers_count, struct error *error);
-/* All connections must be CONN_FINISHED, or never have been opened. */
+                     uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error);
+/* All connections must be CONN_GONE, or never have begun. */
 void conn_group_close(struct conn_group *group);
 
-/* Begins to play: the vm asks for its connect. */
-void conn_begin(struct conn *conn);
+/* The plan wants it: it begins to play as soon as it can, its vm asks for its connect. */
+void conn_want(struct conn *conn);
+/* The plan wants it no more: it ends as at the end of the run, and is parked. */
+void conn_retire(struct conn *conn);
 /* The operation belongs to a connection of the group (its owner). */
 void conn_on_completion(struct cport_op *op);
 void conn_on_timer(struct conn *conn);
-void conn_on_arrival(struct conn *conn, int64_t intended_ns);
+/* An arrival begins on it: arrivals->begin. */
+void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
 /* The phases of the run, for each connection once. */
 void conn_on_start(struct conn *conn);
 void conn_on_stop(struct conn *conn);
 void conn_on_cut(struct conn *conn);
-/* The stages want it no more: it ends as at the end of the run, and is parked. Or again. */
-void conn_retire(struct conn *conn);
-void conn_return(struct conn *conn);
 /* A barrier is open: those that wait at it go on. */
 void conn_group_open_barrier(struct conn_group *group, uint32_t barrier);
 /* Those of the group that could come to the barrier. */
@@ -185,23 +199,34 @@ static inline void conn_fetch_vm(const struct conn *conn)
 /* Connected, and not being closed. */
 static inline bool conn_is_alive(const struct conn *conn)
 {
-    return conn->state == CONN_OPEN || conn->state == CONN_HALF || conn->state == CONN_ENDING;
+    return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_ENDING;
+}
+
+/* Has it been asked to play, and not ended yet? */
+static inline bool conn_has_begun(const struct conn *conn)
+{
+    return conn->life != CONN_PARKED && conn->life != CONN_QUEUED && conn->life != CONN_GONE;
 }
 
 /* May the vm act now? */
 static inline bool conn_plays(const struct conn *conn)
 {
-    return conn->state == CONN_IDLE || conn->state == CONN_OPEN || conn->state == CONN_HALF;
+    return conn_has_begun(conn) &&
+           (conn->link == CONN_CLOSED || conn->link == CONN_OPEN || conn->link == CONN_HALF);
 }
 
 /* conn_group.c: lays out a connection's vm anew. */
 void conn_open_vm(struct conn *conn);
 
+/* conn_life.c. Every change of a life goes through here, one that the table does not have is a
+ * fault of ours (must()). */
+void conn_set_life(struct conn *conn, enum conn_life life);
+void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
+
 /* Between conn.c and its halves, conn_io.c (bytes) and conn_end.c (the end). */
 void conn_pump(struct conn *conn);
 void conn_observe(struct conn *conn);
 void conn_set_ended(struct conn *conn);
-void conn_set_state(struct conn *conn, enum conn_state state, int64_t deadline_ns);
 void conn_mark_dirty(struct conn *conn);
 void conn_queue_message(struct conn *conn, const struct vm_action *action);
 bool conn_has_room(const struct conn *conn);

@@ -1,7 +1,6 @@
 /* How a connection ends: by the closing protocol (conn_end: the rest, FIN, the peer's end, close),
  * or broken (conn_break: close at once). Both go through conn_on_closed(), which decides whether
  * it was clean. */
-#include "arrivals.h"
 #include "conn.h"
 #include "core/clock.h"
 #include "core/must.h"
@@ -43,7 +42,7 @@ enum error_kind conn_error_of_transfer(enum cport_result result)
 void conn_end(struct conn *conn)
 {
     int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
-    conn_set_state(conn, CONN_ENDING, conn->group->now_ns + within_ns);
+    conn_set_link(conn, CONN_ENDING, conn->group->now_ns + within_ns);
     if (!conn->end_seen) {
         conn_receive(conn);
     }
@@ -53,7 +52,7 @@ void conn_end(struct conn *conn)
 /* Ends our side only. */
 void conn_half(struct conn *conn)
 {
-    conn_set_state(conn, CONN_HALF, TIME_NEVER_NS);
+    conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
     conn_mark_dirty(conn);
 }
 
@@ -62,7 +61,7 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
     if (conn->connected) {
         cport_local_address(&conn->socket, &conn->local);
     }
-    conn_set_state(conn, CONN_CLOSING, TIME_NEVER_NS);
+    conn_set_link(conn, CONN_CLOSING, TIME_NEVER_NS);
     cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);
 }
 
@@ -73,6 +72,10 @@ void conn_break(struct conn *conn, enum error_kind reason, bool count, enum cpor
     conn->counted = count;
     if (count) {
         recorder_error(conn->group->recorder, reason);
+    }
+    if (conn->link == CONN_CONNECTING && reason != ERROR_KIND_LOCAL_LIMIT) {
+        /* It would have taken longer, if it had come at all. */
+        recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     }
     conn__close(conn, mode);
 }
@@ -87,7 +90,7 @@ static void conn__complete(struct conn *conn)
 {
     if (conn__has_rest(conn)) {
         conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, true, CPORT_CLOSE_FIN);
-    } else if (conn->state == CONN_HALF) {
+    } else if (conn->link == CONN_HALF) {
         conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
     } else {
         conn__close(conn, CPORT_CLOSE_FIN);
@@ -99,7 +102,7 @@ static void conn__complete(struct conn *conn)
 void conn_on_peer_end(struct conn *conn)
 {
     conn->end_seen = true;
-    if (conn->state == CONN_OPEN) {
+    if (conn->link == CONN_OPEN) {
         conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
     } else if (!conn->fin_sent || !conn->io_busy) {
         conn__complete(conn);
@@ -147,7 +150,7 @@ static void conn__count_clean(const struct conn *conn)
 void conn_on_closed(struct conn *conn)
 {
     struct conn_group *group = conn->group;
-    must(conn->state == CONN_CLOSING && !conn->io_busy);
+    must(conn->link == CONN_CLOSING && !conn->io_busy);
     conn_observe(conn);
     if (!conn->connected) {
         vm_on_connect_failed(conn->vm, group->now_ns);
@@ -169,10 +172,10 @@ void conn_on_closed(struct conn *conn)
         conn_drop_buffers(conn);
     }
     conn->connected = false;
-    if (conn->last_end) {
+    if (conn->life == CONN_PARTING || conn->life == CONN_LEAVING) {
         conn_set_ended(conn);
     } else {
-        conn_set_state(conn, CONN_IDLE, TIME_NEVER_NS);
+        conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
         conn_pump(conn);
     }
 }

@@ -20,10 +20,11 @@ void conn_open_vm(struct conn *conn)
     struct conn_group *group = conn->group;
     struct vm_identity identity = {.seed = group->plan->scenario->load.seed,
                                    .connection = conn->number,
-                                   .behavior = conn->behavior,
+                                   .behavior = conn->taker.behavior,
                                    .closed_loop = !group->plan->open_loop,
-                                   .life = conn->life,
-                                   .wall_offset_ns = group->wall_offset_ns};
+                                   .life = conn->generation,
+                                   .wall_offset_ns = group->wall_offset_ns,
+                                   .run_clock_offset_ns = group->run_clock_offset_ns};
     conn->vm = vm_init(conn->vm, group->plan->program, &identity, &group->recorder->observer,
                        group->now_ns);
 }
@@ -35,8 +36,8 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     struct conn *conn = &group->conns[index];
     conn->group = group;
     conn->number = number;
-    conn->behavior = plan->seats[number].behavior;
-    conn->state = CONN_IDLE;
+    conn->wanted = number < plan->connections_at_start;
+    conn->life = conn->wanted ? CONN_QUEUED : CONN_PARKED;
     conn->deadline_ns = TIME_NEVER_NS;
     conn->end_reason = ERROR_KINDS;
     conn->socket.handle = CPORT_HANDLE_NONE;
@@ -46,16 +47,20 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->lanes = group->lane_memory + (size_t)index * lane_words;
     conn->message_bytes = group->ring_memory + (size_t)index * group->messages_max;
     conn->vm = (struct vm *)(group->vm_memory + (size_t)index * vm_bytes);
+    arrivals_seat(group->arrivals, &conn->taker, index, plan->seats[number].behavior);
     conn_open_vm(conn);
-    conn->parked = number >= plan->connections_at_start;
-    conn->gone = conn->parked;
-    group->behavior_conns[conn->behavior]++;
-    group->behavior_gone[conn->behavior] += conn->gone;
+    group->behavior_conns[conn->taker.behavior]++;
+    if (conn->wanted) {
+        group->levels[LIVE_QUEUED]++;
+    } else {
+        group->behavior_gone[conn->taker.behavior]++;
+        arrivals_set_gone(group->arrivals, &conn->taker, true);
+    }
 }
 
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
-                     uint32_t numbers_count, struct error *error)
+                     uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error)
 {
     uint32_t lanes = program_lanes_count(plan->program);
     uint32_t lane_words = (lanes + 63) / 64;
@@ -66,7 +71,11 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
                                  .recorder = recorder,
                                  .arrivals = arrivals,
                                  .messages_max = conn__ring_size(lanes),
+                                 .run_clock_offset_ns = run_clock_offset_ns,
                                  .now_ns = cport_now_ns(port)};
+    group->seen_ns = group->now_ns;
+    recorder->observer.seen_ns = &recorder->subject_seen_ns;
+    arrivals->begin = conn_on_arrival;
     group->wall_offset_ns = clock_wall_ns() - group->now_ns;
     send_pool_open(&group->pool);
     group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_conns));
@@ -119,7 +128,7 @@ void conn_group_close(struct conn_group *group)
 {
     for (uint32_t i = 0; i < group->conns_count; i++) {
         struct conn *conn = &group->conns[i];
-        must(conn->state == CONN_FINISHED || !conn->began);
+        must(conn->life == CONN_GONE || !conn_has_begun(conn));
     }
     if (group->timers.nodes != NULL) {
         timer_heap_close(&group->timers);

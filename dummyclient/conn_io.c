@@ -88,7 +88,7 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
         if (moved && conn_plays(conn)) {
             conn_pump(conn); /* a `send` step is done: the next one follows */
         }
-    } else if (conn->state != CONN_OPEN && !conn->fin_sent) {
+    } else if (conn->link != CONN_OPEN && !conn->fin_sent) {
         conn->fin_sent = true;
         conn->io_busy = true;
         cport_shutdown(group->port, &conn->socket, &conn->io_op);
@@ -148,11 +148,13 @@ void conn_on_sent(struct conn *conn)
                    CPORT_CLOSE_RST);
         return;
     }
-    if (conn->messages_count > 0) {
+    if (conn->messages_count > 0 || conn->held) {
         /* Messages waited behind this send: from now on the socket is free for them. */
         conn->blocked_until_ns = conn->group->now_ns;
+    }
+    if (conn->messages_count > 0) {
         conn_mark_dirty(conn);
-    } else if (conn->state != CONN_OPEN) {
+    } else if (conn->link != CONN_OPEN) {
         conn_mark_dirty(conn); /* for the FIN */
     }
     if (conn->held && conn_plays(conn)) {
@@ -206,8 +208,10 @@ static void conn__take_frames(struct conn *conn)
  * always read to. */
 void conn_receive(struct conn *conn)
 {
-    if (!conn->recv_posted && (!conn->recv_off || conn->state == CONN_ENDING)) {
+    if (!conn->recv_posted && (!conn->recv_off || conn->link == CONN_ENDING)) {
         conn->recv_posted = true;
+        conn->recv_posted_ns = conn->group->now_ns;
+        conn->recv_seen_ns = conn->group->seen_ns;
         cport_recv(conn->group->port, &conn->socket, &conn->recv_op);
     }
 }

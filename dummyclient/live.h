@@ -17,7 +17,8 @@
 enum live_level {
     LIVE_OPEN,         /* connections open now */
     LIVE_CONNECTING,   /* being connected, or waiting to be connected again */
-    LIVE_READY,        /* have been ready (setup done) */
+    LIVE_QUEUED,       /* wanted, not asked to connect yet */
+    LIVE_READY,        /* have played setup, and are not ending */
     LIVE_SETTLED,      /* ready, or given up before that: all settled is t0 */
     LIVE_DEAD,         /* not connected, and nothing left to do */
     LIVE_FINISHED,     /* ended for good */

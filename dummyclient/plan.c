@@ -9,6 +9,7 @@
 #include "scenario/reader.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,8 +253,9 @@ static void plan__measure(struct plan *plan)
         (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
     plan->memory_bytes =
         plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
-    plan->memory_bytes += (uint64_t)plan->connections *
-                          (sizeof(*plan->seats) + (plan->ordinals != NULL) * sizeof(uint32_t));
+    plan->memory_bytes +=
+        (uint64_t)plan->connections * (sizeof(*plan->seats) + sizeof(*plan->behaviors->numbers) +
+                                       (plan->ordinals != NULL) * sizeof(*plan->ordinals));
 }
 
 static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
@@ -307,7 +309,10 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
     }
     const struct scenario_load *load = &plan->scenario->load;
-    if (pacing_open(&plan->pacing, load, &error) && crowd_open(&plan->crowd, load, &error)) {
+    if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
+        pacing_open(&plan->shared, load, PACING_SHARED, &error) &&
+        pacing_open(&plan->each, load, PACING_EACH, &error) &&
+        crowd_open(&plan->crowd, load, &error)) {
         plan_check_rates(plan, mistakes);
     } else {
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
@@ -354,19 +359,14 @@ bool plan_open(struct plan *plan, const struct options *options,
     return true;
 }
 
-static void plan__close_turns(struct plan_turns *turns)
-{
-    free(turns->takers);
-    free(turns->firsts);
-}
-
 void plan_close(struct plan *plan)
 {
     pacing_close(&plan->pacing);
+    pacing_close(&plan->shared);
+    pacing_close(&plan->each);
     crowd_close(&plan->crowd);
     for (uint32_t i = 0; i < plan->behaviors_count; i++) {
-        plan__close_turns(&plan->behaviors[i].ranks);
-        plan__close_turns(&plan->behaviors[i].workers);
+        free(plan->behaviors[i].numbers);
     }
     free(plan->behaviors);
     free(plan->seats);
@@ -398,38 +398,52 @@ uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
     return behavior;
 }
 
-/* Those that have some of the connections that are wanted, at least one. */
-static inline uint32_t plan__turns_wanted(const struct plan_turns *turns, bool changes,
-                                          uint32_t wanted)
+/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
+ * that what is due while none is wanted has a place to wait at. */
+static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
 {
-    uint32_t count = turns->count;
-    while (changes && count > 1 && turns->firsts[count - 1] >= wanted) {
-        count--;
+    uint32_t low = 0;
+    uint32_t high = share->connections;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (share->numbers[middle] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return count;
+    return low == 0 ? 1 : low;
 }
 
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns)
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
-    bool changes = crowd_changes(&plan->crowd);
-    uint32_t wanted = changes ? crowd_wanted(&plan->crowd, time_ns) : 0;
-    if (plan->ranks > 1) {
-        uint32_t ranks = plan__turns_wanted(&share->ranks, changes, wanted);
-        if (share->ranks.takers[n % ranks] != plan->rank) {
-            return PLAN_ELSEWHERE;
-        }
-        n /= ranks;
+    uint32_t among = share->connections;
+    if (crowd_changes(&plan->crowd)) {
+        among = plan__wanted_of(share, crowd_wanted(&plan->crowd, time_ns));
     }
-    return share->workers.takers[n % plan__turns_wanted(&share->workers, changes, wanted)];
+    return plan->seats[share->numbers[n % among]].worker;
 }
 
-uint32_t plan_arrival_stride(const struct plan *plan, uint32_t behavior)
+bool plan_deals_in_turn(const struct plan *plan)
 {
-    const struct plan_behavior *share = &plan->behaviors[behavior];
-    bool regular = plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
-    return regular ? share->ranks.count * share->workers.count : 0;
+    return plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+}
+
+void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
+{
+    /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
+     * which are well spread for the first few as for all (Weyl). */
+    double whole;
+    double phase = crowd_changes(&plan->crowd) ? modf(connection * 0.6180339887498949, &whole)
+                                               : (double)connection / plan->connections;
+    pacing_first_of(&plan->each, connection, phase, cursor);
+}
+
+bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
+{
+    return connection < crowd_wanted(&plan->crowd, time_ns);
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
@@ -462,8 +476,6 @@ int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
 
 int64_t plan_ready_within_ns(const struct plan *plan)
 {
-    /* The ramp, then as long again as a connect may take: for the setup of the last ones, and for
-     * the barriers in it. */
-    return plan_connect_offset_ns(plan, plan->connections_at_start) +
-           2 * plan->scenario->load.connect_timeout_ns + program_barrier_within_ns(plan->program);
+    /* Twice, for one that is tried again. */
+    return 2 * plan->scenario->load.connect_timeout_ns + program_ready_within_ns(plan->program);
 }

@@ -38,27 +38,23 @@ struct plan_seat {
     uint16_t worker;
 };
 
-/* Those that have connections of a behavior: they take its arrivals in turn. */
-struct plan_turns {
-    uint16_t *takers; /* ranks, or workers of this rank */
-    uint32_t *firsts; /* the first connection of it that each of them has */
-    uint32_t count;
-};
-
 /* One behavior's share. */
 struct plan_behavior {
     uint32_t connections;
     uint32_t connections_own; /* of them this rank's */
     double weight_below;      /* arrivals: the shares of the behaviors before this one, 0..1 */
-    struct plan_turns ranks;
-    struct plan_turns workers;
+    uint32_t *numbers;        /* of its connections, in the order of opening */
+    uint32_t first;           /* connections of the behaviors before this one, of all ranks ... */
+    uint32_t first_own;       /* ... and of this one: where dealing begins */
 };
 
 struct plan {
     const struct options *options;
     struct scenario *scenario;
     struct program *program;
-    struct pacing pacing;
+    struct pacing pacing; /* all that was asked for; of it ... */
+    struct pacing shared; /* ... what any connection of a behavior may play, */
+    struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
     struct crowd crowd;
     bool open_loop;
     uint32_t connections; /* the most there ever are */
@@ -101,15 +97,20 @@ bool plan_seat(struct plan *plan, struct error *error);
 /* Of connections in all, those of a rank: even shares, the first ranks have what is left over. */
 uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
 
-/* Arrival n: its behavior, by hash(seed, n) and the weights, and the worker it belongs to
- * (PLAN_ELSEWHERE: another rank's). Where the number of connections changes, one that has some of
- * it at the arrival's time, since t0. */
+/* Arrival n of those that are shared: its behavior, by hash(seed, n) and the weights, and the
+ * worker that it goes to first (PLAN_ELSEWHERE: another rank's). They are dealt to the connections
+ * of the behavior in turn, and where the number of connections changes, to those that are wanted at
+ * the arrival's time, since t0: so every worker and rank has a share by its connections. */
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns);
-/* An own arrival of the behavior is followed by the next one so many arrivals on, always; 0: that
- * cannot be said (several behaviors draw, or the number of connections changes). */
-uint32_t plan_arrival_stride(const struct plan *plan, uint32_t behavior);
+/* Are they dealt by n alone, one by one to connection n modulo their number? (One behavior, and the
+ * number of connections never changes.) */
+bool plan_deals_in_turn(const struct plan *plan);
+/* The first arrival of a connection's own (plan->each). */
+void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
+/* Does the plan want connection i at a time since t0? The one place that decides it. */
+bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
 /* The addresses of connection i; *local is NULL where the system chooses. */
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
                     const struct net_address **local);
@@ -117,7 +118,8 @@ void plan_addresses(const struct plan *plan, uint32_t connection, const struct n
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
 /* The connections that a barrier waits for, if all take part. */
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier);
-/* How long the connections may take to become ready before the run begins without them. */
+/* How long a connection may take to become ready, from the moment it begins to connect: by its own
+ * time-outs and the steps of its setup. */
 int64_t plan_ready_within_ns(const struct plan *plan);
 
 /* plan_load.c: what the command line replaces of the load (part of plan_open()), and what of it

@@ -89,67 +89,44 @@ uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks)
     return connections / ranks + (rank < connections % ranks);
 }
 
-static bool plan__open_turns(struct plan_turns *turns, uint32_t connections, uint32_t first,
-                             uint32_t takers_count)
+/* How many of a behavior's connections the rank has: dealing begins with another one for each. */
+static uint32_t plan__share_of_rank(const struct plan *plan, uint32_t connections, uint32_t first)
 {
-    uint32_t count = connections < takers_count ? connections : takers_count;
-    turns->takers = calloc(count + 1, sizeof(*turns->takers));
-    turns->firsts = calloc(count + 1, sizeof(*turns->firsts));
-    if (turns->takers == NULL || turns->firsts == NULL) {
-        return false;
-    }
-    turns->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        turns->takers[i] = (uint16_t)((first + i) % takers_count);
-    }
-    return true;
+    uint32_t place = (plan->rank + plan->ranks - first % plan->ranks) % plan->ranks;
+    return plan_share(connections, place, plan->ranks);
 }
 
-/* Ranks first, then the workers of this one: another rank may have another number of them, and
- * nobody else needs to know it. */
-static bool plan__list_turns(struct plan *plan)
+static bool plan__open_behaviors(struct plan *plan)
 {
     uint32_t first = 0;
     uint32_t first_own = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         struct plan_behavior *behavior = &plan->behaviors[b];
-        if (!plan__open_turns(&behavior->ranks, behavior->connections, first, plan->ranks)) {
+        behavior->first = first;
+        behavior->first_own = first_own;
+        behavior->numbers = calloc((size_t)behavior->connections + 1, sizeof(*behavior->numbers));
+        if (behavior->numbers == NULL) {
             return false;
         }
-        for (uint32_t i = 0; i < behavior->ranks.count; i++) {
-            if (behavior->ranks.takers[i] == plan->rank) {
-                behavior->connections_own =
-                    plan_share(behavior->connections, i, behavior->ranks.count);
-            }
-        }
-        if (!plan__open_turns(&behavior->workers, behavior->connections_own, first_own,
-                              plan->workers_count)) {
-            return false;
-        }
+        behavior->connections_own = plan__share_of_rank(plan, behavior->connections, first);
         first += behavior->connections;
         first_own += behavior->connections_own;
     }
     return true;
 }
 
-/* Connection i is the nth of its behavior: whose turn is it? */
+/* Connection i is the nth of its behavior: whose turn is it? Ranks first, then the workers of this
+ * one: another rank may have another number of them, and nobody else needs to know it. */
 static void plan__seat_one(struct plan *plan, uint32_t i, uint32_t b, uint32_t nth)
 {
-    struct plan_behavior *behavior = &plan->behaviors[b];
-    struct plan_turns *ranks = &behavior->ranks;
-    struct plan_turns *workers = &behavior->workers;
+    const struct plan_behavior *behavior = &plan->behaviors[b];
+    behavior->numbers[nth] = i;
     plan->seats[i] = (struct plan_seat){.behavior = (uint16_t)b, .worker = PLAN_ELSEWHERE};
-    if (nth < ranks->count) {
-        ranks->firsts[nth] = i;
-    }
-    if (ranks->takers[nth % ranks->count] != plan->rank) {
+    if ((behavior->first + nth) % plan->ranks != plan->rank) {
         return;
     }
-    uint32_t nth_own = nth / ranks->count;
-    plan->seats[i].worker = workers->takers[nth_own % workers->count];
-    if (nth_own < workers->count) {
-        workers->firsts[nth_own] = i;
-    }
+    uint32_t nth_own = nth / plan->ranks;
+    plan->seats[i].worker = (uint16_t)((behavior->first_own + nth_own) % plan->workers_count);
     if (plan->ordinals != NULL) {
         plan->ordinals[i] = plan->connections_own;
     }
@@ -175,8 +152,8 @@ bool plan_seat(struct plan *plan, struct error *error)
     if (!plan__share_connections(plan, error)) {
         goto done;
     }
-    if (!plan__list_turns(plan)) {
-        error_set(error, "no memory for the shares of %" PRIu32 " workers", plan->workers_count);
+    if (!plan__open_behaviors(plan)) {
+        error_set(error, "no memory for %" PRIu32 " connections", plan->connections);
         goto done;
     }
     plan->connections_own = 0;

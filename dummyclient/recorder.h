@@ -28,6 +28,7 @@ struct recorder {
     /* The connection whose vm is being called. */
     bool subject_ready;
     int64_t subject_blocked_until_ns; /* its socket took no bytes until then */
+    int64_t subject_seen_ns;          /* what had come by then has been handled */
     uint64_t *subject_lanes;          /* a bit per lane: its iteration began inside the window */
     /* What the series has already. */
     struct counters series_counters;

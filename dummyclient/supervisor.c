@@ -14,21 +14,6 @@ static const int64_t SUPERVISOR_LEAD_EACH_NS = 100;
 /* At the end, for a terminal that stands still: the result is not to wait for it. */
 static const int64_t SUPERVISOR_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
 
-/* The workers end by themselves when their connections have: before anybody saw why, perhaps. */
-static void supervisor__explain_end(struct supervisor *supervisor)
-{
-    struct run *run = supervisor->run;
-    const uint64_t *totals = supervisor->view->counters.totals;
-    if (run->end != RUN_COMPLETE || run->end_ns >= atomic_load(&supervisor->control.stop_ns)) {
-        return;
-    }
-    bool connected = totals[TOTAL_CONNECTS_ATTEMPTED] == 0 || totals[TOTAL_CONNECTS_OK] > 0;
-    run->end = connected ? supervisor_reason_of_end(supervisor) : RUN_NOT_CONNECTED;
-    if (supervisor->view->levels[LIVE_FAILED_STEPS] > 0) {
-        run->end = RUN_STEP_FAILED;
-    }
-}
-
 static void supervisor__collect(struct supervisor *supervisor)
 {
     struct run *run = supervisor->run;
@@ -46,6 +31,12 @@ static void supervisor__collect(struct supervisor *supervisor)
     run_measure(run, supervisor->plan);
 }
 
+static void supervisor__wake_worker(void *context, uint32_t worker)
+{
+    struct supervisor *supervisor = context;
+    worker_wake(&supervisor->workers[worker]);
+}
+
 static bool supervisor__start(struct supervisor *supervisor, struct error *error)
 {
     const struct plan *plan = supervisor->plan;
@@ -55,10 +46,13 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
         error_set(error, "no memory for %u workers", plan->workers_count);
         return false;
     }
+    if (!arrivals_pool_open(&supervisor->pool, plan, supervisor__wake_worker, supervisor, error)) {
+        return false;
+    }
     for (; supervisor->opened_count < plan->workers_count; supervisor->opened_count++) {
         uint32_t i = supervisor->opened_count;
-        if (!worker_open(&supervisor->workers[i], plan, &supervisor->control, i, run->origin_ns,
-                         error)) {
+        if (!worker_open(&supervisor->workers[i], plan, &supervisor->control, &supervisor->pool, i,
+                         run->origin_ns, error)) {
             return false;
         }
     }
@@ -90,6 +84,9 @@ static void supervisor__close(struct supervisor *supervisor)
     if (supervisor->abort_watch.workers != NULL) {
         abort_watch_close(&supervisor->abort_watch);
     }
+    if (supervisor->pool.queues != NULL) {
+        arrivals_pool_close(&supervisor->pool);
+    }
     free(supervisor->workers);
 }
 
@@ -107,6 +104,8 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
     run->started_wall_ns = supervisor->clock_offset_ns + run->origin_ns;
     supervisor->ticked_ns = run->origin_ns;
     control_init(&supervisor->control);
+    supervisor->control.run_clock_offset_ns = fleet_clock_offset_ns(supervisor->fleet);
+    supervisor->settled_ns = run->origin_ns;
     if (!histogram_open(&run->tick_lag, 3, error)) {
         return false;
     }
@@ -151,7 +150,6 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
     ndjson_finish(ndjson, supervisor.view, run->end_ns);
     supervisor_print_logs(&supervisor);
     console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
-    supervisor__explain_end(&supervisor);
     supervisor__collect(&supervisor);
     supervisor__close(&supervisor);
     return true;

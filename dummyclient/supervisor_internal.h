@@ -15,6 +15,7 @@ struct supervisor {
     struct run *run;
     struct control control;
     struct worker *workers;
+    struct arrivals_pool pool;
     uint32_t opened_count;
     uint32_t started_count;
     struct fleet *fleet;
@@ -26,6 +27,9 @@ struct supervisor {
     bool whole_known;          /* every rank has said how it stands */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
+    uint32_t settled; /* while connecting: how far it has come, */
+    uint32_t queued;
+    int64_t settled_ns; /* and when it last came further */
     struct abort_watch abort_watch;
     int64_t ticked_ns; /* the last tick */
 };

@@ -124,14 +124,29 @@ static bool supervisor__stands_apart(const struct supervisor *supervisor)
     return false;
 }
 
+/* Nothing has become ready, or begun to connect, for longer than that may take. So the wait ends,
+ * whatever the players do, and none that is within its own steps' bounds is left behind. */
+static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns)
+{
+    const struct plan *plan = supervisor->plan;
+    const uint32_t *levels = supervisor->view->levels;
+    double connect_rate_per_s = plan->scenario->load.connect_rate_per_s;
+    if (levels[LIVE_SETTLED] != supervisor->settled || levels[LIVE_QUEUED] != supervisor->queued) {
+        supervisor->settled = levels[LIVE_SETTLED];
+        supervisor->queued = levels[LIVE_QUEUED];
+        supervisor->settled_ns = now_ns;
+    }
+    int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, 1) : 0;
+    return now_ns - supervisor->settled_ns > plan_ready_within_ns(plan) + gap_ns;
+}
+
 /* Before t0: are all ready, or as many as will be? */
 static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct live_view *view = supervisor->view;
     uint32_t connections = supervisor->plan->connections_at_start;
     bool settled = view->levels[LIVE_SETTLED] >= connections;
-    bool overdue = now_ns - supervisor->run->origin_ns > plan_ready_within_ns(supervisor->plan);
-    if (!settled && !overdue) {
+    if (!supervisor__is_overdue(supervisor, now_ns) && !settled) {
         return;
     }
     uint64_t attempted = view->counters.totals[TOTAL_CONNECTS_ATTEMPTED];

@@ -19,10 +19,11 @@ static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
 }
 
 bool worker_open(struct worker *worker, const struct plan *plan, struct control *control,
-                 uint32_t index, int64_t origin_ns, struct error *error)
+                 struct arrivals_pool *pool, uint32_t index, int64_t origin_ns, struct error *error)
 {
     *worker = (struct worker){.plan = plan,
                               .control = control,
+                              .pool = pool,
                               .index = index,
                               .origin_ns = origin_ns,
                               .cut_seen_ns = TIME_NEVER_NS};
@@ -49,7 +50,8 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     if (program_logs(plan->program) && !logbook_open(&worker->recorder.logbook, error)) {
         goto failed_arrivals;
     }
-    if (!arrivals_open(&worker->arrivals, plan, index, &worker->recorder, error)) {
+    if (!arrivals_open(&worker->arrivals, plan, pool, index, worker->numbers, worker->numbers_count,
+                       &worker->recorder, error)) {
         goto failed_arrivals;
     }
     if (!probe_open(&worker->probe, plan->thresholds, plan->thresholds_count, error)) {
@@ -79,65 +81,62 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
 {
     worker->port = port;
     if (!conn_group_open(&worker->group, worker->plan, port, &worker->recorder, &worker->arrivals,
-                         worker->numbers, worker->numbers_count, error)) {
+                         worker->numbers, worker->numbers_count,
+                         worker->control->run_clock_offset_ns, error)) {
         return false;
     }
     worker->looked_ns = cport_now_ns(port);
+    worker->drains_ns = worker->looked_ns;
     worker->recorder.now_ns = worker->looked_ns;
     return true;
 }
 
-/* Opens connections as their time comes. Returns when the next one is due. */
-static int64_t worker__connect_due(struct worker *worker, int64_t now_ns)
+/* How many connections the plan wants now, of the whole run: those with lower numbers. The one
+ * place that says so. *next_ns: when it may change. */
+static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int64_t *next_ns)
 {
-    struct conn_group *group = &worker->group;
-    bool paced = worker->plan->scenario->load.connect_rate_per_s > 0;
-    uint32_t connecting_max = WORKER_CONNECTING_MAX / worker->plan->workers_total + 1;
-    for (int begun = 0; worker->connects_begun < group->conns_count; begun++) {
-        struct conn *conn = &group->conns[worker->connects_begun];
-        if (conn->number >= worker->plan->connections_at_start) {
-            break; /* the stages say when: worker__follow_crowd() */
-        }
-        int64_t due_ns = worker->origin_ns + plan_connect_offset_ns(worker->plan, conn->number);
-        if (due_ns > now_ns) {
-            return due_ns;
-        }
-        if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
-            return TIME_NEVER_NS; /* a connect that completes makes room */
-        }
-        if (begun == WORKER_CONNECTS_MAX) {
-            return now_ns;
-        }
-        worker->connects_begun++;
-        conn_begin(conn);
+    const struct plan *plan = worker->plan;
+    int64_t t0_ns = worker->arrivals.t0_ns;
+    double rate_per_s = plan->scenario->load.connect_rate_per_s;
+    if (crowd_changes(&plan->crowd) && now_ns >= t0_ns) {
+        int64_t change_ns = crowd_next_ns(&plan->crowd, now_ns - t0_ns);
+        *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
+        return crowd_wanted(&plan->crowd, now_ns - t0_ns);
     }
-    return TIME_NEVER_NS;
+    *next_ns = TIME_NEVER_NS;
+    double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;
+    if (rate_per_s <= 0 || passed_s * rate_per_s >= plan->connections_at_start) {
+        return plan->connections_at_start;
+    }
+    uint32_t wanted = passed_s < 0 ? 0 : (uint32_t)(passed_s * rate_per_s) + 1;
+    *next_ns = worker->origin_ns + plan_connect_offset_ns(plan, wanted);
+    return wanted < plan->connections_at_start ? wanted : plan->connections_at_start;
 }
 
-/* Stages that change the number of connections: opens and retires. Returns when to look again. */
-static int64_t worker__follow_crowd(struct worker *worker, int64_t now_ns)
+/* Opens the connections that are wanted, and retires those that no longer are. Returns when to look
+ * again. */
+static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
 {
     const struct plan *plan = worker->plan;
     struct conn_group *group = &worker->group;
-    int64_t t0_ns = worker->arrivals.t0_ns;
-    if (!crowd_changes(&plan->crowd) || t0_ns == TIME_NEVER_NS || group->stopping) {
+    if (group->stopping) {
         return TIME_NEVER_NS;
     }
-    uint32_t wanted = crowd_wanted(&plan->crowd, now_ns - t0_ns);
+    int64_t next_ns = 0;
+    uint32_t wanted = worker__wanted(worker, now_ns, &next_ns);
     uint32_t connecting_max = WORKER_CONNECTING_MAX / plan->workers_total + 1;
     bool paced = plan->scenario->load.connect_rate_per_s > 0;
     uint32_t *at = &worker->connects_begun;
     for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
         if (*at < group->conns_count && group->conns[*at].number < wanted) {
             if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
-                return now_ns + NS_PER_MS;
+                return next_ns; /* a connect that completes makes room */
             }
-            conn_return(&group->conns[(*at)++]);
+            conn_want(&group->conns[(*at)++]);
         } else if (*at > 0 && group->conns[*at - 1].number >= wanted) {
             conn_retire(&group->conns[--*at]);
         } else {
-            int64_t next_ns = crowd_next_ns(&plan->crowd, now_ns - t0_ns);
-            return next_ns == TIME_NEVER_NS ? next_ns : t0_ns + next_ns;
+            return next_ns;
         }
     }
     return now_ns;
@@ -359,8 +358,7 @@ int64_t worker_before_poll(struct worker *worker)
     worker__read_control(worker);
     bool more = worker__sweep(worker, now_ns);
     int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
-    next_ns = worker__earlier(next_ns, worker__connect_due(worker, now_ns));
-    next_ns = worker__earlier(next_ns, worker__follow_crowd(worker, now_ns));
+    next_ns = worker__earlier(next_ns, worker__follow_plan(worker, now_ns));
     worker__pass_barriers(worker);
     struct timer_node *node;
     while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
@@ -406,7 +404,23 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
     }
 }
 
-void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
+/* Until when is what had come by then handled, once this poll's completions are? A poll that was
+ * not filled has brought all that its look found. Under a load that fills every one, each operation
+ * in flight gives a few completions at most, in the order in which they came. */
+static void worker__note_seen(struct worker *worker, bool drained)
+{
+    enum { COMPLETIONS_EACH = 3 };
+    struct conn_group *group = &worker->group;
+    if (drained || worker->drains_left == 0) {
+        group->seen_ns = drained ? worker->looked_ns : worker->drains_ns;
+        worker->drains_ns = worker->looked_ns;
+        worker->drains_left = COMPLETIONS_EACH * worker->numbers_count / WORKER_COMPLETIONS_MAX + 2;
+    }
+    worker->drains_left--;
+}
+
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count,
+                       bool drained)
 {
     int64_t now_ns = cport_now_ns(worker->port);
     int64_t turn_ns = now_ns - worker->group.now_ns;
@@ -422,11 +436,13 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
         worker__fetch_ahead(completions + i, count - i);
         conn_on_completion(completions[i]);
     }
+    worker__note_seen(worker, drained);
 }
 
 bool worker_is_done(const struct worker *worker)
 {
-    return worker->group.levels[LIVE_FINISHED] == worker->group.conns_count;
+    return worker->sweep_done >= WORKER_SWEEP_STOP &&
+           worker->group.levels[LIVE_FINISHED] == worker->group.conns_count;
 }
 
 void worker_finish(struct worker *worker)

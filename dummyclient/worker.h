@@ -1,6 +1,8 @@
 /* A worker: a thread with its own completion port, its own connections and its own share of the
  * arrivals. It shares nothing with the other workers but the plan (which nobody writes), the
- * control (atomics it reads) and its live numbers (atomics it writes).
+ * control (atomics it reads), its live numbers (atomics it writes) and the pool of the arrivals
+ * that found no free connection on their own worker. It goes on until the run stops, whatever
+ * becomes of its connections: its arrivals, barriers and probes are the run's.
  *
  * worker_open() and worker_close() by the supervisor; what is in between by the thread. The turns
  * are functions of their own, so that a test can drive a worker over the fake port. */
@@ -51,7 +53,8 @@ struct worker {
     struct control *control;
     uint32_t index;
     int64_t origin_ns;
-    uint32_t *numbers; /* its connections of the run */
+    struct arrivals_pool *pool; /* of all workers */
+    uint32_t *numbers;          /* its connections of the run */
     uint32_t numbers_count;
     struct cport *port;
     _Atomic(struct cport *) port_to_wake; /* for the supervisor, while the port is there */
@@ -64,7 +67,9 @@ struct worker {
     enum worker_sweep sweep;      /* the one that is going on */
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;
-    int64_t looked_ns;  /* when the last poll looked at what had come */
+    int64_t looked_ns; /* when the last poll looked at what had come */
+    int64_t drains_ns; /* what had come by then is given out by the polls since, drains_left more */
+    uint32_t drains_left;
     uint64_t waited_ns; /* of the port, until then */
     int64_t idle_ns;    /* of that, in this turn */
     int64_t sent_ns;    /* the last sent stamp, until its call has returned; 0: it has */
@@ -79,7 +84,8 @@ struct worker {
 
 /* Takes its connections from the plan's seats. Not started. */
 bool worker_open(struct worker *worker, const struct plan *plan, struct control *control,
-                 uint32_t index, int64_t origin_ns, struct error *error);
+                 struct arrivals_pool *pool, uint32_t index, int64_t origin_ns,
+                 struct error *error);
 void worker_close(struct worker *worker);
 bool worker_start(struct worker *worker, struct error *error);
 /* Waits for the thread, which must have ended or be about to, and frees the port. */
@@ -92,7 +98,9 @@ void worker_wake(struct worker *worker);
 bool worker_prepare(struct worker *worker, struct cport *port, struct error *error);
 /* What is due; returns the deadline for the poll. */
 int64_t worker_before_poll(struct worker *worker);
-void worker_after_poll(struct worker *worker, struct cport_op **completions, int count);
+/* drained: the poll had room for more than it gave. */
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count,
+                       bool drained);
 /* A poll has returned, now: records for how long what it brought may have lain there. Done by
  * worker_after_poll(). */
 void worker_note_look(struct worker *worker, int64_t now_ns);

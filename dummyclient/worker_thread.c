@@ -1,5 +1,5 @@
-/* The worker's thread: makes the port, turns until all connections have ended, and gives up on
- * what does not end in time. */
+/* The worker's thread: makes the port, turns until the run has stopped and all connections have
+ * ended, and gives up on what does not end in time. */
 #include "core/clock.h"
 #include "worker.h"
 
@@ -111,7 +111,7 @@ static void worker__run(void *argument)
         }
         int64_t deadline_ns = worker_before_poll(worker);
         int count = worker__poll(worker, completions, deadline_ns);
-        worker_after_poll(worker, completions, count);
+        worker_after_poll(worker, completions, count, count < WORKER_COMPLETIONS_MAX);
     }
     worker_finish(worker);
     outcome = WORKER_ENDED;

@@ -130,6 +130,12 @@ enum fleet_agreement fleet_join(struct fleet *fleet, const struct fleet_hello *o
 /* Measures the clocks and agrees on the origin of the run, lead_ns ahead: on this rank's clock. */
 bool fleet_start(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns, struct error *error);
 
+/* Once started: this rank's clock plus it is the head's, on which the run has its times. */
+static inline int64_t fleet_clock_offset_ns(const struct fleet *fleet)
+{
+    return fleet->ranks[fleet->rank].clock_offset_ns;
+}
+
 /* fleet_exchange.c. Takes what has come; a member says how it stands when that has changed or it
  * is time to be heard again. */
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns);

@@ -6,6 +6,36 @@
 
 static const int64_t CROWD_STEP_NS = NS_PER_MS;
 
+static double crowd__line(const struct crowd_stage *stage, int64_t time_ns)
+{
+    if (time_ns >= stage->end_ns) {
+        return stage->to;
+    }
+    double part = (double)(time_ns - stage->start_ns) / (double)(stage->end_ns - stage->start_ns);
+    return stage->from + (stage->to - stage->from) * part;
+}
+
+/* As many as connect_rate has let come by then: those that the stage began with, fewer where it
+ * begins by letting some go. */
+static double crowd__bound(const struct crowd *crowd, const struct crowd_stage *stage,
+                           int64_t time_ns)
+{
+    double base = stage->from < stage->before ? stage->from : stage->before;
+    return base +
+           crowd->connect_rate_per_s * (double)(time_ns - stage->start_ns) / (double)NS_PER_S;
+}
+
+static double crowd__held(const struct crowd *crowd, const struct crowd_stage *stage,
+                          int64_t time_ns)
+{
+    double line = crowd__line(stage, time_ns);
+    if (crowd->connect_rate_per_s <= 0) {
+        return line;
+    }
+    double bound = crowd__bound(crowd, stage, time_ns);
+    return line < bound ? line : bound;
+}
+
 bool crowd_open(struct crowd *crowd, const struct scenario_load *load, struct error *error)
 {
     bool changes = false;
@@ -24,6 +54,7 @@ bool crowd_open(struct crowd *crowd, const struct scenario_load *load, struct er
         return false;
     }
     double held = load->connections;
+    double to = load->connections;
     int64_t start_ns = 0;
     for (; crowd->stages_count < load->stages_count; crowd->stages_count++) {
         const struct scenario_stage *from = &load->stages[crowd->stages_count];
@@ -31,13 +62,15 @@ bool crowd_open(struct crowd *crowd, const struct scenario_load *load, struct er
         *stage = (struct crowd_stage){.start_ns = start_ns,
                                       .end_ns = start_ns + from->duration_ns,
                                       .before = held,
-                                      .from = held,
-                                      .to = held};
+                                      .from = to,
+                                      .to = to};
         if (from->has_connections) {
             stage->from = from->connections_from;
             stage->to = from->connections_to;
         }
-        held = stage->to;
+        /* What connect_rate has not let in by the end is still to come in the next stage. */
+        to = stage->to;
+        held = crowd__held(crowd, stage, stage->end_ns);
         start_ns = stage->end_ns;
     }
     return true;
@@ -59,34 +92,13 @@ static const struct crowd_stage *crowd__stage_at(const struct crowd *crowd, int6
     return &crowd->stages[i];
 }
 
-static double crowd__bound(const struct crowd *crowd, const struct crowd_stage *stage,
-                           int64_t time_ns)
-{
-    return stage->before +
-           crowd->connect_rate_per_s * (double)(time_ns - stage->start_ns) / (double)NS_PER_S;
-}
-
-static double crowd__line(const struct crowd_stage *stage, int64_t time_ns)
-{
-    if (time_ns >= stage->end_ns) {
-        return stage->to;
-    }
-    double part = (double)(time_ns - stage->start_ns) / (double)(stage->end_ns - stage->start_ns);
-    return stage->from + (stage->to - stage->from) * part;
-}
-
 uint32_t crowd_wanted(const struct crowd *crowd, int64_t time_ns)
 {
     if (crowd->stages == NULL || time_ns < 0) {
         return crowd->at_start;
     }
     const struct crowd_stage *stage = crowd__stage_at(crowd, time_ns);
-    double wanted = crowd__line(stage, time_ns);
-    if (crowd->connect_rate_per_s > 0 && wanted > stage->before) {
-        double bound = crowd__bound(crowd, stage, time_ns);
-        wanted = wanted < bound ? wanted : bound;
-    }
-    return (uint32_t)(wanted + 0.5);
+    return (uint32_t)(crowd__held(crowd, stage, time_ns) + 0.5);
 }
 
 int64_t crowd_next_ns(const struct crowd *crowd, int64_t time_ns)

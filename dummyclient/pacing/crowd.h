@@ -15,7 +15,7 @@
 struct crowd_stage {
     int64_t start_ns;
     int64_t end_ns;
-    double before; /* at the end of the stage before */
+    double before; /* how many there are at its start, as connect_rate lets them come */
     double from;
     double to;
 };

@@ -1,6 +1,7 @@
 #include "pacing/pacing.h"
 
 #include "core/clock.h"
+#include "core/must.h"
 #include "core/prng.h"
 
 #include <math.h>
@@ -36,7 +37,7 @@ static void pacing__connections(const struct scenario_load *load, uint32_t index
 }
 
 static void pacing__fill(struct pacing_stage *stage, const struct scenario_load *load,
-                         uint32_t index)
+                         enum pacing_part part, uint32_t index)
 {
     const struct scenario_stage *from = index < load->stages_count ? &load->stages[index] : NULL;
     bool own = from != NULL && from->has_rate;
@@ -44,7 +45,11 @@ static void pacing__fill(struct pacing_stage *stage, const struct scenario_load 
     stage->end_ns = stage->start_ns + (from != NULL ? from->duration_ns : load->duration_ns);
     stage->rate_from_per_s = own ? from->rate_from_per_s : held_per_s;
     stage->rate_to_per_s = own ? from->rate_to_per_s : held_per_s;
-    if (own ? from->per_connection : load->per_connection) {
+    bool per_connection = own ? from->per_connection : load->per_connection;
+    if (part != PACING_WHOLE && per_connection != (part == PACING_EACH)) {
+        stage->rate_from_per_s = 0;
+        stage->rate_to_per_s = 0;
+    } else if (per_connection && part == PACING_WHOLE) {
         double connections_from = 0;
         double connections_to = 0;
         pacing__connections(load, index, &connections_from, &connections_to);
@@ -53,7 +58,8 @@ static void pacing__fill(struct pacing_stage *stage, const struct scenario_load 
     }
 }
 
-bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct error *error)
+bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum pacing_part part,
+                 struct error *error)
 {
     *pacing = (struct pacing){.arrival = load->arrival, .seed = load->seed};
     uint32_t count = load->stages_count == 0 ? 1 : load->stages_count;
@@ -67,7 +73,7 @@ bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct
         struct pacing_stage *stage = &pacing->stages[i];
         stage->start_ns = pacing->end_ns;
         stage->arrivals_before = pacing->arrivals_total;
-        pacing__fill(stage, load, i);
+        pacing__fill(stage, load, part, i);
         pacing->end_ns = stage->end_ns;
         pacing->arrivals_total += pacing__stage_arrivals(stage);
     }
@@ -81,15 +87,16 @@ void pacing_close(struct pacing *pacing)
 }
 
 /* The gap before arrival n in units of the mean gap: exponential, by inversion. */
-static double pacing__gap(const struct pacing *pacing, uint64_t n)
+static double pacing__gap(const struct pacing_cursor *cursor)
 {
-    return -log1p(-prng_unit(pacing->seed, PACING_STREAM, n));
+    return -log1p(-prng_unit(cursor->key, PACING_STREAM, cursor->n));
 }
 
 /* How many expected arrivals lie before the cursor's arrival. */
 static double pacing__place(const struct pacing *pacing, const struct pacing_cursor *cursor)
 {
-    return pacing->arrival == ARRIVAL_POISSON ? cursor->poisson_sum : (double)cursor->n;
+    return pacing->arrival == ARRIVAL_POISSON ? cursor->poisson_sum
+                                              : (double)cursor->n + cursor->phase;
 }
 
 void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
@@ -122,20 +129,32 @@ void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
         stage->start_ns + (offset_ns < (double)length_ns ? (int64_t)offset_ns : length_ns - 1);
 }
 
-void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor)
+static void pacing__begin(const struct pacing *pacing, struct pacing_cursor *cursor)
 {
-    *cursor = (struct pacing_cursor){0};
     if (pacing->arrival == ARRIVAL_POISSON) {
-        cursor->poisson_sum = pacing__gap(pacing, 0);
+        cursor->poisson_sum = pacing__gap(cursor);
     }
     pacing_locate(pacing, cursor);
+}
+
+void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    *cursor = (struct pacing_cursor){.key = pacing->seed};
+    pacing__begin(pacing, cursor);
+}
+
+void pacing_first_of(const struct pacing *pacing, uint64_t stream, double phase,
+                     struct pacing_cursor *cursor)
+{
+    *cursor = (struct pacing_cursor){.key = prng_mix(pacing->seed, stream), .phase = phase};
+    pacing__begin(pacing, cursor);
 }
 
 bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor)
 {
     cursor->n++;
     if (pacing->arrival == ARRIVAL_POISSON) {
-        cursor->poisson_sum += pacing__gap(pacing, cursor->n);
+        cursor->poisson_sum += pacing__gap(cursor);
     }
     if (pacing__place(pacing, cursor) >= pacing->arrivals_total) {
         cursor->time_ns = TIME_NEVER_NS;
@@ -144,17 +163,40 @@ bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor)
     return true;
 }
 
-bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint32_t steps)
+bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint64_t steps)
 {
     if (pacing->arrival != ARRIVAL_POISSON) {
         cursor->n += steps - 1;
         return pacing_step(pacing, cursor);
     }
     bool more = true;
-    for (uint32_t i = 0; i < steps && more; i++) {
+    for (uint64_t i = 0; i < steps && more; i++) {
         more = pacing_step(pacing, cursor);
     }
     return more;
+}
+
+static int64_t pacing__time_of(const struct pacing *pacing, double phase, uint64_t n)
+{
+    struct pacing_cursor cursor = {.n = n, .phase = phase};
+    pacing_locate(pacing, &cursor);
+    return cursor.time_ns;
+}
+
+uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_cursor *cursor,
+                          int64_t time_ns)
+{
+    must(pacing->arrival != ARRIVAL_POISSON);
+    double place = ceil(pacing_count(pacing, time_ns) - cursor->phase);
+    uint64_t n = place > 0 ? (uint64_t)place : 0;
+    /* The arithmetic is that of the times, but not its rounding. */
+    while (n > 0 && pacing__time_of(pacing, cursor->phase, n - 1) >= time_ns) {
+        n--;
+    }
+    while (pacing__time_of(pacing, cursor->phase, n) < time_ns) {
+        n++;
+    }
+    return n;
 }
 
 void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)

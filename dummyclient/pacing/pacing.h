@@ -29,25 +29,39 @@ struct pacing {
     double arrivals_total; /* expected arrivals before end_ns */
 };
 
-/* Walks the arrivals in order; Poisson needs the walk. Each worker has its own. */
+/* Which arrivals of the load: all of them together (what was asked for), those that any connection
+ * may play, or those that one connection has of its own (rate_per_connection). */
+enum pacing_part { PACING_WHOLE, PACING_SHARED, PACING_EACH };
+
+/* Walks the arrivals of one stream in order; Poisson needs the walk. */
 struct pacing_cursor {
     uint64_t n;         /* number of the arrival that time_ns belongs to */
     int64_t time_ns;    /* TIME_NEVER_NS past the end */
     double poisson_sum; /* sum of unit-rate gaps up to n */
+    double phase; /* even arrivals: the first one's place, in parts of a gap, 0 <= phase < 1 */
+    uint64_t key; /* of the stream's gaps */
     uint32_t stage;
 };
 
-bool pacing_open(struct pacing *pacing, const struct scenario_load *load, struct error *error);
+bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum pacing_part part,
+                 struct error *error);
 void pacing_close(struct pacing *pacing);
+/* The first arrival of the one stream that all share. */
 void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* The first arrival of one of many streams. phase keeps even ones from beginning together. */
+void pacing_first_of(const struct pacing *pacing, uint64_t stream, double phase,
+                     struct pacing_cursor *cursor);
 /* The next arrival. */
 void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor);
 /* pacing_advance() in two halves, for walks that take few of the arrivals: go to the next arrival
  * without working out its time (false: past the end, time_ns is TIME_NEVER_NS), then its time. */
 bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor);
 void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
-/* So many steps at once: where arrivals are even, no dearer than one. */
-bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint32_t steps);
+/* Skips `steps` arrivals: where arrivals are even, no dearer than one. */
+bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint64_t steps);
+/* Even arrivals only: the number of the first one of the cursor's stream at time_ns or later. */
+uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_cursor *cursor,
+                          int64_t time_ns);
 /* Expected arrivals before a time: the integral of the rate. */
 double pacing_count(const struct pacing *pacing, int64_t time_ns);
 /* The target rate at a time, for the display. */

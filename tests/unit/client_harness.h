@@ -72,7 +72,9 @@ static inline void harness_open(struct harness *harness, const char *scenario,
     cport_accept(harness->port, &harness->listener, &harness->accept_op);
     control_init(&harness->control);
     int64_t now_ns = cport_now_ns(harness->port);
-    if (!worker_open(&harness->worker, &harness->plan, &harness->control, 0, now_ns, &error) ||
+    if (!arrivals_pool_open(&harness->pool, &harness->plan, NULL, NULL, &error) ||
+        !worker_open(&harness->worker, &harness->plan, &harness->control, &harness->pool, 0, now_ns,
+                     &error) ||
         !worker_prepare(&harness->worker, harness->port, &error)) {
         fail_msg("%s", error.text);
     }
@@ -93,17 +95,19 @@ static inline void harness_turn(struct harness *harness)
             own[own_count++] = completions[i];
         }
     }
-    worker_after_poll(&harness->worker, own, own_count);
+    worker_after_poll(&harness->worker, own, own_count, count < HARNESS_BATCH);
     harness->turns++;
 }
 
-/* Plays the supervisor: t0 when all have settled (or after ready_within), then the plan's times.
- * Fails when the worker has not ended within what its bounds allow. */
+/* Plays the supervisor: t0 when all have settled (or after ready_within), then the plan's times;
+ * the end when all connections have ended. Fails when the worker has not ended within what its
+ * bounds allow. */
 static inline void harness_run(struct harness *harness)
 {
     struct control *control = &harness->control;
     int64_t origin_ns = cport_now_ns(harness->port);
-    int64_t ready_by_ns = origin_ns + plan_ready_within_ns(&harness->plan);
+    int64_t ready_by_ns = origin_ns + plan_ready_within_ns(&harness->plan) +
+                          plan_connect_offset_ns(&harness->plan, harness->plan.connections);
     int64_t limit_ns = ready_by_ns + harness->plan.duration_ns +
                        harness->plan.scenario->load.drain_ns + WORKER_END_WITHIN_NS + NS_PER_S;
     while (!worker_is_done(&harness->worker)) {
@@ -114,6 +118,12 @@ static inline void harness_run(struct harness *harness)
             atomic_store(&control->cut_ns, stop_ns + harness->plan.scenario->load.drain_ns);
             atomic_store(&control->stop_ns, stop_ns);
             atomic_store(&control->t0_ns, now_ns);
+        }
+        const uint32_t *levels = harness->worker.group.levels;
+        bool over = levels[LIVE_FINISHED] + levels[LIVE_DEAD] == harness->plan.connections;
+        if (over && atomic_load(&control->stop_ns) > now_ns) {
+            atomic_store(&control->cut_ns, now_ns);
+            atomic_store(&control->stop_ns, now_ns);
         }
         harness_turn(harness);
         if (now_ns > limit_ns || harness->turns > 20000000) {
@@ -149,6 +159,7 @@ static inline void harness_close(struct harness *harness)
     free(harness->peers);
     cport_destroy(harness->port);
     worker_close(&harness->worker);
+    arrivals_pool_close(&harness->pool);
     plan_close(&harness->plan);
 }
 

@@ -57,6 +57,7 @@ struct harness {
     struct options options;
     struct plan plan;
     struct control control;
+    struct arrivals_pool pool;
     struct worker worker;
     uint64_t turns;
 };

@@ -17,7 +17,7 @@ static struct pacing open_constant(double rate_per_s, int64_t duration_ns)
         .has_rate = true, .rate_per_s = rate_per_s, .duration_ns = duration_ns, .seed = 7};
     struct pacing pacing;
     struct error error;
-    assert_true(pacing_open(&pacing, &load, &error));
+    assert_true(pacing_open(&pacing, &load, PACING_WHOLE, &error));
     return pacing;
 }
 
@@ -28,7 +28,7 @@ static struct pacing open_stages(struct scenario_stage *stages, uint32_t count,
         .stages = stages, .stages_count = count, .arrival = arrival, .seed = seed};
     struct pacing pacing;
     struct error error;
-    assert_true(pacing_open(&pacing, &load, &error));
+    assert_true(pacing_open(&pacing, &load, PACING_WHOLE, &error));
     return pacing;
 }
 
@@ -317,7 +317,7 @@ static void test_skip_is_many_steps(void **state)
         struct pacing_cursor walked;
         struct pacing_cursor skipped;
         struct error error = {""};
-        assert_true(pacing_open(&pacing, &load, &error));
+        assert_true(pacing_open(&pacing, &load, PACING_WHOLE, &error));
         pacing_first(&pacing, &walked);
         pacing_first(&pacing, &skipped);
         while (walked.time_ns != TIME_NEVER_NS) {

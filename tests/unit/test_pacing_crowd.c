@@ -72,6 +72,39 @@ static void test_connect_rate_bounds_what_goes_up(void **state)
     crowd_close(&crowd);
 }
 
+/* What a stage did not get is what the next one goes on with, however short the stage was. */
+static void test_connect_rate_bounds_over_stages(void **state)
+{
+    (void)state;
+    static struct scenario_stage steps[] = {
+        {.duration_ns = 1 * S, .has_connections = true},
+        {.duration_ns = 1 * S,
+         .has_connections = true,
+         .connections_from = 200,
+         .connections_to = 200},
+        {.duration_ns = 3 * S, .has_rate = true},
+        {.duration_ns = 1 * S,
+         .has_connections = true,
+         .connections_from = 20,
+         .connections_to = 200},
+    };
+    struct scenario_load load = {.stages = steps, .stages_count = 4, .connect_rate_per_s = 50};
+    struct crowd crowd;
+    struct error error;
+    assert_true(crowd_open(&crowd, &load, &error));
+    uint32_t before = crowd_wanted(&crowd, 0);
+    for (int64_t at_ns = 0; at_ns <= 6 * S; at_ns += S / 100) {
+        uint32_t wanted = crowd_wanted(&crowd, at_ns);
+        assert_true(wanted <= before + 1); /* 50/s: half of one in a hundredth of a second */
+        before = wanted;
+    }
+    assert_int_equal(crowd_wanted(&crowd, 2 * S), 50);
+    assert_int_equal(crowd_wanted(&crowd, 4 * S), 150);
+    assert_int_equal(crowd_wanted(&crowd, 5 * S), 20);
+    assert_int_equal(crowd_wanted(&crowd, 6 * S), 70);
+    crowd_close(&crowd);
+}
+
 static void test_without_such_stages_nothing_changes(void **state)
 {
     (void)state;
@@ -91,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_ramps_holds_and_jumps),
         cmocka_unit_test(test_looks_again_when_it_may_have_changed),
         cmocka_unit_test(test_connect_rate_bounds_what_goes_up),
+        cmocka_unit_test(test_connect_rate_bounds_over_stages),
         cmocka_unit_test(test_without_such_stages_nothing_changes),
     };
     return cmocka_run_group_tests_name("crowd", tests, NULL, NULL);

@@ -162,33 +162,25 @@ static void test_every_arrival_belongs_to_one_worker_of_one_rank(void **state)
 }
 
 /* What arrivals.c relies on, so as not to look at every arrival of the whole. */
-static void test_own_arrivals_are_a_stride_apart(void **state)
+static void test_arrivals_are_dealt_to_connections_in_turn(void **state)
 {
     (void)state;
     for (uint32_t ranks = 1; ranks <= RANKS_MAX; ranks++) {
         make_all(EVEN, ranks);
         for (uint32_t rank = 0; rank < ranks; rank++) {
             const struct plan *plan = &harnesses[rank].plan;
-            uint32_t stride = plan_arrival_stride(plan, 0);
-            assert_int_equal(stride, ranks * plan->workers_count);
-            for (uint32_t worker = 0; worker < plan->workers_count; worker++) {
-                uint64_t last = UINT64_MAX;
-                for (uint64_t n = 0; n < 500; n++) {
-                    if (plan_arrival_worker(plan, 0, n, 0) == worker) {
-                        assert_true(last == UINT64_MAX ? n < stride : n - last == stride);
-                        last = n;
-                    }
-                }
-                assert_true(last != UINT64_MAX);
+            assert_true(plan_deals_in_turn(plan));
+            for (uint64_t n = 0; n < 500; n++) {
+                assert_int_equal(plan_arrival_worker(plan, 0, n, 0), plan->seats[n % 50].worker);
             }
         }
         close_all(ranks);
     }
     make_all(SCENARIO, 2);
-    assert_int_equal(plan_arrival_stride(&harnesses[0].plan, 0), 0); /* behaviors are drawn */
+    assert_false(plan_deals_in_turn(&harnesses[0].plan)); /* behaviors are drawn */
     close_all(2);
     make_all(CROWD, 2);
-    assert_int_equal(plan_arrival_stride(&harnesses[0].plan, 0), 0);
+    assert_false(plan_deals_in_turn(&harnesses[0].plan));
     close_all(2);
 }
 
@@ -263,7 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_connection_belongs_to_one_rank),
         cmocka_unit_test(test_every_arrival_belongs_to_one_worker_of_one_rank),
-        cmocka_unit_test(test_own_arrivals_are_a_stride_apart),
+        cmocka_unit_test(test_arrivals_are_dealt_to_connections_in_turn),
         cmocka_unit_test(test_each_rank_uses_all_targets_and_sources),
         cmocka_unit_test(test_more_ranks_than_connections_are_refused),
     };
