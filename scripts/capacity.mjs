@@ -6,10 +6,11 @@ import { durationMs } from './lib/arguments.mjs';
 import { build } from './lib/build.mjs';
 import { capacitySearch, LIMITS } from './lib/capacity.mjs';
 import { stepFigures, stepJudge } from './lib/capacity_step.mjs';
+import { loadText, outcomeSentence, stepSentence } from './lib/capacity_words.mjs';
 import { CAPACITY_CHARTS } from './lib/charts/index.mjs';
 import { fileWriteWhole } from './lib/file.mjs';
-import { escapeHtml, formatCount, formatNs, formatRate } from './lib/format.mjs';
-import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
+import { formatNs } from './lib/format.mjs';
+import { capacityPage } from './lib/page/capacity.mjs';
 import { ROOT, runFolder, shown } from './lib/paths.mjs';
 import { runPlay } from './lib/play.mjs';
 import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
@@ -88,41 +89,10 @@ function argumentsCheck(given) {
   if (!durationMs(given.step) || !given.max_ms) throw new Failure('--step, --max-time: 5s, 20m', 2);
 }
 
-function loadText(given, level) {
-  return given.vary === 'rate' ? formatRate(level) : `${formatCount(level)} connections`;
-}
-
-function sentence(given, outcome) {
-  const held = outcome.capacity ? `holds ${loadText(given, outcome.capacity)}` : 'holds no load';
-  if (outcome.limited_by === 'server') {
-    return `${held}; at ${loadText(given, outcome.fails_at)} not: ${outcome.reason}` +
-      `${outcome.confirmed ? ` (confirmed by ${given.confirm} runs on each side)`
-        : ` (not confirmed: ${outcome.ended ?? 'interrupted'})`}`;
-  }
-  if (outcome.limited_by === 'generator') {
-    return `${held}, and perhaps more: at ${loadText(given, outcome.fails_at)} the generator was ` +
-      `the limit: ${outcome.reason}`;
-  }
-  return `${held}; no limit was found: ${outcome.ended ?? outcome.reason}`;
-}
-
-function pageMake(given, outcome, name) {
-  const state = outcome.limited_by === 'server' ? 'good' : 'warn';
-  const intro = `<div class="verdicts">${verdict(state, sentence(given, outcome).split(';')[0],
-    sentence(given, outcome))}</div>`;
-  const rows = outcome.steps.map((step, i) => [String(i + 1), step.phase,
-    loadText(given, step.level), formatRate(step.achieved_per_s), formatNs(step.p50),
-    formatNs(step.p99), formatCount(step.errors), { state: step.pass ? 'good' : 'bad',
-      html: step.pass ? '✓ held' : `✗ ${escapeHtml(step.reason)}` }]);
-  const steps = table('Steps', ['', 'phase', 'load', 'achieved', 'p50', 'p99', 'errors', ''], rows);
-  return pageWrap(`Capacity of ${name}`, `Capacity: ${name}`,
-    chartsBody(CAPACITY_CHARTS, 'capacity', outcome, intro) +
-      `<div class="charts" style="margin-top:14px">${steps}</div>`, outcome);
-}
-
 function resultsWrite(given, folder, outcome, name) {
   fileWriteWhole(path.join(folder, 'capacity.json'), `${JSON.stringify(outcome, null, 1)}\n`);
-  fileWriteWhole(path.join(folder, 'report.html'), pageMake(given, outcome, name));
+  fileWriteWhole(path.join(folder, 'report.html'),
+    capacityPage(outcome, name, given.confirm));
   for (const chart of CAPACITY_CHARTS) {
     fileWriteWhole(path.join(folder, `${chart.name}.svg`),
       svgDraw(chart.draw(outcome, THEMES.light), THEMES.light, chart.height));
@@ -146,7 +116,7 @@ function stepMake(given, folder, say, interrupts) {
     const load = loadText(given, level).padStart(20);
     say(`${String(number).padStart(3)}  ${phase.padEnd(8)} ${load}  ` +
       `p50 ${formatNs(judged.p50).padStart(8)}  p99 ${formatNs(judged.p99).padStart(8)}  ` +
-      `${judged.pass ? 'held' : `did not hold: ${judged.reason}`}`);
+      stepSentence(judged));
     return judged;
   };
 }
@@ -168,11 +138,13 @@ async function main(argv) {
       over: () => Date.now() > until_ms });
   outcome.vary = given.vary;
   outcome.until = given.until.map(({ expr }) => expr).join(' and ');
+  outcome.conditions = given.until;
   outcome.server = given.server ?? 'dummyserver';
   const name = path.basename(given.scenario, '.json');
   outcome.scenario = name;
   resultsWrite(given, folder, outcome, `${outcome.server}, ${name}`);
-  say(`\n${sentence(given, outcome)}\npage  ${shown(path.join(folder, 'report.html'))}`);
+  say(`\n${outcomeSentence(outcome, given.confirm)}`);
+  say(`page  ${shown(path.join(folder, 'report.html'))}`);
   return outcome.limited_by === 'server' ? 0 : 3;
 }
 

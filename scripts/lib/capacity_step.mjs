@@ -13,7 +13,8 @@ export function stepFigures({ run, code }) {
   return { p50: value('latency.response.p50'), p99: value('latency.response.p99'),
     p99_9: value('latency.response.p99_9'), max: value('latency.response.max'),
     achieved_per_s: value('rate.achieved'), target_per_s: value('rate.target'),
-    errors: value('errors.total'), exit_code: code };
+    errors: value('errors.total'), exit_code: code,
+    thresholds: run?.client.thresholds ?? [] };
 }
 
 function failed(reason, limitedBy = 'server') {

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { capacitySearch } from '../../scripts/lib/capacity.mjs';
-import { stepJudge } from '../../scripts/lib/capacity_step.mjs';
+import { stepFigures, stepJudge } from '../../scripts/lib/capacity_step.mjs';
+import { outcomeSentence, stepSentence, stepWord } from '../../scripts/lib/capacity_words.mjs';
+import { chartCapacityLatency, chartCapacityRate } from '../../scripts/lib/charts/load.mjs';
+import { THEMES } from '../../scripts/lib/charts/theme.mjs';
+import { capacityPage } from '../../scripts/lib/page/capacity.mjs';
 import { thresholdParse } from '../../scripts/lib/threshold.mjs';
 import { runMake, random } from './synthetic.mjs';
 
@@ -117,4 +121,63 @@ test('thresholds: wrong metrics and units are errors', () => {
     ['errors.total < 5ms', /is not a latency/], ['p99', /expected `metric op value`/]]) {
     assert.throws(() => thresholdParse(expr), pattern);
   }
+});
+
+/** A search whose steps are one of each kind. */
+function outcomeMake() {
+  const until = ['latency.response.p99 < 20ms', 'errors.total < 3'].map(thresholdParse);
+  const step = (level, p99, rest) => ({ level, phase: 'climb', p50: p99 / 2, p99, p99_9: p99,
+    max: p99, achieved_per_s: level, errors: 0, pass: true, reason: '', limited_by: null,
+    thresholds: [{ expr: 'latency.response.p50 < 3ms', value: p99 / 2, pass: p99 < 6e6 }],
+    ...rest });
+  const lag = 'the client was too slow: <lag>; give it more CPU';
+  const steps = [step(500, 5e6), step(1000, 1e9, { pass: false, limited_by: 'generator',
+    reason: `${lag}; ${lag}` }), step(1000, 8e6), step(2000, 30e6, { pass: false,
+    limited_by: 'server', reason: 'latency.response.p99 < 20ms is 30.0 ms' }),
+  step(2000, null, { pass: false, limited_by: 'server', thresholds: [],
+    reason: 'the server crashed (SIGSEGV) after 1.0 s' })];
+  return { steps, conditions: until, until: until.map(({ expr }) => expr).join(' and '),
+    vary: 'rate', capacity: 1000, fails_at: 2000, confirmed: true, limited_by: 'server',
+    reason: steps[3].reason, ended: null };
+}
+
+test('held, did not hold, invalid and failed are four words; each reason stands once', () => {
+  const { steps } = outcomeMake();
+  assert.deepEqual(steps.map((step) => stepWord(step).word),
+    ['held', 'invalid', 'held', 'did not hold', 'failed']);
+  assert.equal(stepSentence(steps[1]), 'invalid: the client was too slow: <lag>; give it more CPU');
+  assert.match(outcomeSentence(outcomeMake(), 3),
+    /^holds 1.000\/s; at 2.000\/s not: .*30\.0 ms; confirmed by 3 runs on each side$/);
+});
+
+test('the chart of a search: the condition is a line, an invalid point is hollow', () => {
+  const outcome = outcomeMake();
+  const chart = chartCapacityLatency(outcome, THEMES.light);
+  const limits = chart.series[0].markLine.data.filter(({ yAxis }) => yAxis !== undefined);
+  assert.deepEqual(limits.map(({ yAxis, label }) => [yAxis, label.formatter]),
+    [[20e6, 'latency.response.p99 < 20ms']]);
+  const dots = chart.series.find(({ type, name }) => type === 'scatter' && name === 'p99').data;
+  assert.deepEqual(dots.map(({ value, itemStyle }) => [value[1], itemStyle.color]),
+    [[5e6, THEMES.light.colors[1]], [1e9, 'transparent'], [8e6, THEMES.light.colors[1]],
+      [30e6, THEMES.light.colors[1]]]);
+  const line = chart.series.find(({ type, name }) => type === 'line' && name === 'p99').data;
+  assert.deepEqual(line, [[500, 5e6], [1000, 8e6], [2000, 30e6]]);
+  // A condition that no point comes near is in the picture all the same.
+  assert.ok(chart.yAxis.min({ min: 1e9 }) <= 20e6 && chart.yAxis.max({ max: 1e3 }) >= 20e6);
+  const errors = chartCapacityRate(outcome, THEMES.light).series
+    .find(({ type, name }) => type === 'line' && name === 'errors');
+  assert.deepEqual(errors.markLine.data.map(({ yAxis }) => yAxis), [3]);
+  delete outcome.conditions; // of an older version
+  assert.ok(chartCapacityLatency(outcome, THEMES.dark));
+});
+
+test('the page of a search: reasons as prose, thresholds judged, one missed where it held', () => {
+  const page = capacityPage(outcomeMake(), 'game', 3);
+  assert.match(page, /class="words">the client was too slow: &lt;lag&gt;\ngive it more CPU</);
+  assert.match(page, /class="first warn">! invalid</);
+  assert.match(page, /class="first bad">✗ failed</);
+  assert.match(page, /latency\.response\.p50 &lt; 3ms<\/td>.*1 of 3 runs<\/td>.*1.000\/s/);
+  assert.match(page, /A threshold did not hold/);
+  const run = runMake();
+  assert.deepEqual(stepFigures({ run, code: 0 }).thresholds, run.client.thresholds);
 });

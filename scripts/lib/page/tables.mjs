@@ -48,7 +48,8 @@ export function arrivalsTable({ rate }) {
       ...keys.map((key) => formatCount(one[key]))]));
 }
 
-function thresholdValue(one) {
+/** What was measured: { expr, value, at_least, pass }. */
+export function thresholdValue(one) {
   if (one.value === null || one.value === undefined) {
     return one.pass === null ? 'not judged' : 'no samples';
   }

@@ -4,22 +4,13 @@
 // Invalid: the generator could not measure. Did not hold: it was measured, and is not as asked.
 
 import { formatCount, formatPercent, formatRate } from '../format.mjs';
+import { reasonsOnce } from '../capacity_words.mjs';
 import { errorLabel, lostOf, pushesHint } from './failures.mjs';
 
 const RATE_SHARE_LEAST = 0.99;
 
 const LIMITS = { server_or_connections: 'the server or the number of connections',
   client: 'the client itself', client_cpu: 'the client\'s CPU' };
-
-/** Each part of each reason once; what several reasons share (the same advice) comes last. */
-export function reasonsOnce(reasons) {
-  const texts = [].concat(reasons ?? []).map((reason) => (typeof reason === 'string' ? reason
-    : reason.text ?? reason.message ?? JSON.stringify(reason)));
-  const parts = [...new Set(texts)].flatMap((text) => text.split('; '))
-    .map((part) => part.trim()).filter(Boolean);
-  const shared = (part) => parts.indexOf(part) !== parts.lastIndexOf(part);
-  return [...new Set([...parts.filter((part) => !shared(part)), ...parts.filter(shared)])];
-}
 
 /** "the client itself", of a merged result "the client itself and ...". */
 function limitText(limitedBy) {
