@@ -18,7 +18,8 @@ interleaved are compared block by block (permutation test), others as two sets (
   --markdown FILE  --junit FILE  --json FILE
   --github-benchmark PREFIX     PREFIX-smaller.json and PREFIX-bigger.json
   --benchstat FOLDER            FOLDER/baseline.txt and FOLDER/candidate.txt
-exit: 0 no regression; 99 a regression; 3 nothing can be concluded; 2 bad input`;
+exit: 0 no regression; 99 a regression (a candidate that crashed, dropped, refused or answered
+      nobody is one, too); 3 nothing can be known; 2 bad input`;
 
 function argumentsRead(argv) {
   const options = { effects: {} };

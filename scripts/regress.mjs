@@ -27,8 +27,9 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
   --out FOLDER           where the runs go (results/regress-...); the same folder again goes on
                          where it was interrupted
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
-exit: 0 no regression; 99 a regression; 3 nothing can be concluded; 2 bad usage; 1 a run failed;
-      130 interrupted (call again with --out to go on)`;
+exit: 0 no regression; 99 a regression (a B that crashes, drops, refuses or answers nobody is one,
+      too); 3 nothing can be known; 2 bad usage; 1 a run failed; 130 interrupted
+      (call again with --out to go on)`;
 
 const RUN_RESERVE_MS = 120000;
 
@@ -143,7 +144,7 @@ function judgeAll(given, folder, labels) {
     }
     console.log(`${compareTable(outcome)}\n\n${compareSummary(outcome)}`);
     const page = path.join(folder, path.basename(scenario, '.json'), 'report.html');
-    console.log(`page  ${shown(page)}`);
+    if (fs.existsSync(page)) console.log(`page  ${shown(page)}`);
     return outcome.exit_code;
   });
   return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;

@@ -1,8 +1,10 @@
 // Judges repeats of two versions: which metrics changed, by how much, and how sure that is.
 
+import { factsJudge, failedRuns } from './compare_facts.mjs';
 import { metricFormat, metricNames, metricOf, METRICS_SHOWN } from './metrics.mjs';
 import { InputError } from './result.mjs';
-import { compareBlocks, compareSets, holm, median, randomMake } from './statistics.mjs';
+import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, randomMake, repeatsLeast }
+  from './statistics.mjs';
 import { nearestName } from './threshold.mjs';
 
 export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
@@ -11,7 +13,6 @@ export const ALPHA = 0.05;
 export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
 const INVALID_SHARE_MAX = 0.1;
 const APART_MAX_MS = 3600e3;
-const BLOCKS_LEAST = 3;
 const LISTED_MAX = 3;
 
 /** What must be the same on both sides for their times to be comparable. */
@@ -70,8 +71,8 @@ function listed(runs) {
     (more > 0 ? ` and ${more} more` : '');
 }
 
-/** Why the sets cannot gate anything: each reason a sentence. */
-function obstaclesOf(baseline, candidate, invalid) {
+/** Why runs of such sets say nothing about a change, whatever is in them: sentences. */
+function strangersOf(baseline, candidate) {
   const reasons = [];
   const hosts = [...new Set([...baseline, ...candidate].map(({ client }) => hostOf(client)))];
   if (hosts.length > 1) {
@@ -85,6 +86,12 @@ function obstaclesOf(baseline, candidate, invalid) {
     reasons.push(`the two sets were taken ${(apart / 3600e3).toFixed(1)} hours apart: the ` +
       'machine may have changed between; play both versions interleaved (scripts/regress)');
   }
+  return reasons;
+}
+
+/** Why figures of the sets cannot gate anything: each reason a sentence. */
+function obstaclesOf(baseline, candidate, invalid) {
+  const reasons = [];
   const interrupted = [...baseline, ...candidate].filter(({ client }) => client.run.interrupted);
   if (interrupted.length) {
     reasons.push(`${interrupted.length} runs were interrupted: ` +
@@ -104,27 +111,50 @@ function logOf(metric) {
   return Math.log(metric.unit === 'count' ? metric.value + 0.5 : metric.value);
 }
 
-function metricCompare(name, baseline, candidate, blocks, options) {
+/** Whether a value can be compared: there, and of a kind that has a logarithm. */
+function isUsable(metric) {
+  return metric !== null && Number.isFinite(logOf(metric));
+}
+
+/** The blocks without those runs of the candidate that lack the metric, and what stands beside. */
+function blocksWith(name, a, b, blocks) {
+  const has = (run) => isUsable(metricOf(run, name));
+  return { a: a.filter(has), b: b.filter(has), blocks: blocks &&
+    blocks.filter((block) => [...block.a, ...block.b].every(has)) };
+}
+
+function metricCompare(name, baseline, candidate, allBlocks, options) {
   const read = (runs) => runs.map((run) => metricOf(run, name));
-  const a = read(baseline);
-  const b = read(candidate);
-  const found = [...a, ...b].find(Boolean);
+  const [before, after] = [read(baseline), read(candidate)];
+  const found = [...before, ...after].find(Boolean);
   if (!found) return null;
-  const missing = [...a, ...b].filter((metric) => !metric || !Number.isFinite(logOf(metric)));
+  const lacks = { a: before.filter((one) => !isUsable(one)).length,
+    b: after.filter((one) => !isUsable(one)).length };
+  const values = (list) => list.filter(Boolean).map(({ value }) => value);
   const row = { metric: name, unit: found.unit, better: found.better,
     min_effect: options.effects[name] ?? options.effect ?? EFFECT[found.unit],
-    baseline: a.filter(Boolean).map(({ value }) => value),
-    candidate: b.filter(Boolean).map(({ value }) => value),
-    at_least: [...a, ...b].some((metric) => metric?.at_least) };
-  if (missing.length) return { ...row, missing: missing.length };
+    baseline: values(before), candidate: values(after),
+    at_least: [...before, ...after].some((metric) => metric?.at_least) };
+  row.baseline_median = row.baseline.length ? median(row.baseline) : null;
+  row.candidate_median = row.candidate.length ? median(row.candidate) : null;
+  if (lacks.a || lacks.b * 2 >= after.length) return { ...row, missing: lacks.a + lacks.b, lacks };
+  // A candidate without the metric in few of its runs is compared by the others.
+  const { a, b, blocks } = lacks.b ? blocksWith(name, baseline, candidate, allBlocks)
+    : { a: baseline, b: candidate, blocks: allBlocks };
   const logs = (runs) => runs.map((run) => logOf(metricOf(run, name)));
   const random = randomMake(options.seed);
-  const outcome = blocks
+  const outcome = blocks?.length >= BLOCKS_LEAST
     ? compareBlocks(blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })), { random })
-    : compareSets(logs(baseline), logs(candidate), { random });
+    : compareSets(logs(a), logs(b), { random });
   return { ...row, ...outcome, ratio: Math.exp(outcome.log_ratio),
-    ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high),
-    baseline_median: median(row.baseline), candidate_median: median(row.candidate) };
+    ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high) };
+}
+
+/** What is said of a metric that some runs do not have: a regression where only the candidate lacks
+ *  it, and a rate of its that came down to nothing. */
+function missingVerdict({ lacks, better, candidate }) {
+  const lost = lacks.a === 0 && lacks.b > 0;
+  return lost && !(better === 'lower' && candidate.length) ? 'lost' : 'missing';
 }
 
 function verdictOf(row, alpha) {
@@ -139,10 +169,12 @@ function verdictOf(row, alpha) {
   return significant ? 'small' : 'unclear';
 }
 
-function primaryCheck(names, run) {
+function primaryCheck(names, runs) {
+  const [run] = runs;
   const known = metricNames(run);
   for (const name of names) {
-    if (metricOf(run, name) || known.includes(name.replace('p99.', 'p99_'))) continue;
+    if (known.includes(name.replace('p99.', 'p99_'))) continue;
+    if (runs.some((one) => metricOf(one, name))) continue;
     if (name === 'rate.achieved' || name === 'errors.total') continue;
     const near = nearestName(name, known);
     throw new InputError(`no metric ${name} in ${run.clientFile}` +
@@ -150,46 +182,78 @@ function primaryCheck(names, run) {
   }
 }
 
+/** The blocks whose runs can be compared, and a note on what was left out: runs in which the client
+ *  was disturbed, and those in which a server failed, unless that leaves a side without any. */
+function blocksChoose(baseline, candidate, failed) {
+  const all = [...baseline, ...candidate];
+  const invalid = all.filter(({ client }) => !client.validity.valid);
+  const notes = [];
+  let out = new Set(all.length > invalid.length ? invalid : []);
+  const leaves = (side, set) => side.some((run) => !set.has(run));
+  const more = new Set([...out, ...failed.keys()]);
+  if (leaves(baseline, more) && leaves(candidate, more)) out = more;
+  let blocks = blocksOf(baseline, candidate);
+  if (out.size) {
+    notes.push(`left out, with their blocks: ${out.size} runs that were invalid or in which the ` +
+      `server failed (${listed([...out])})`);
+    blocks = blocks.length >= BLOCKS_LEAST
+      ? blocks.filter(({ a, b }) => ![...a, ...b].some((run) => out.has(run)))
+      : blocksOf(baseline.filter((run) => !out.has(run)), candidate.filter((run) => !out.has(run)));
+  }
+  return { invalid, blocks, notes };
+}
+
+const TITLES = { 0: 'no regression', 3: 'nothing can be concluded', 99: 'regression' };
+
 /** Compares baseline and candidate runs (from runRead). options: primary, alpha, effect, effects
- *  {metric: share}, seed. Returns { verdict, exit_code, reasons, notes, rows, ... }. */
+ *  {metric: share}, seed, started ({ side, text } of a server that did not start). Returns
+ *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
 export function compareRuns(baseline, candidate, given = {}) {
   const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1, ...given };
-  scenariosCheck([...baseline, ...candidate]);
+  const all = [...baseline, ...candidate];
+  if (all.length) scenariosCheck(all);
   for (const name of [options.primary, Object.keys(options.effects)]) {
-    primaryCheck(name, baseline[0]);
+    if (all.length) primaryCheck(name, all);
   }
-  const invalid = [...baseline, ...candidate].filter(({ client }) => !client.validity.valid);
-  const reasons = obstaclesOf(baseline, candidate, invalid);
-  const notes = [];
-  let blocks = blocksOf(baseline, candidate);
-  if (invalid.length && invalid.length < baseline.length + candidate.length) {
-    notes.push(`left out, with their blocks: ${invalid.length} invalid runs ` +
-      `(${listed(invalid)})`);
-    const bad = (run) => !run.client.validity.valid;
-    const valid = (runs) => runs.filter((run) => !bad(run));
-    blocks = blocks.length >= BLOCKS_LEAST
-      ? blocks.filter(({ a, b }) => ![...a, ...b].some(bad))
-      : blocksOf(valid(baseline), valid(candidate));
-  }
+  const failed = failedRuns(baseline, candidate);
+  const { invalid, blocks, notes } = blocksChoose(baseline, candidate, failed);
   const paired = blocks.length >= BLOCKS_LEAST;
   const a = blocks.flatMap((block) => block.a);
   const b = blocks.flatMap((block) => block.b);
-  if (!a.length || !b.length) reasons.push('no valid runs are left on one side');
-  notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
-    : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
+  const strangers = all.length ? strangersOf(baseline, candidate) : [];
+  const obstacles = obstaclesOf(baseline, candidate, invalid);
+  if (all.length && (!a.length || !b.length)) {
+    obstacles.push('no valid runs are left on one side');
+  }
+  if (a.length || b.length) {
+    notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
+      : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
+  }
+  const judged = factsJudge(baseline, candidate, failed, options);
   const rows = a.length && b.length ? rowsMake(a, b, paired ? blocks : null, options) : [];
-  reasons.push(...rowObstacles(rows, options));
-  const regressed = rows.filter((row) => row.primary && row.verdict === 'regressed');
-  const code = reasons.length ? 3 : regressed.length ? 99 : 0;
-  return { verdict: { 0: 'no regression', 3: 'nothing can be concluded', 99: 'regression' }[code],
-    exit_code: code, reasons, notes, rows, alpha: options.alpha, paired,
+  const details = rows.length ? rowObstacles(rows, options) : [];
+  const regressed = regressedOf({ rows, facts: judged.facts });
+  // A fact stands on its own; what figures say needs sets that can gate.
+  const proven = judged.facts.some((fact) => fact.regressed) ||
+    (regressed.length > 0 && !obstacles.length);
+  const reasons = [...strangers, ...judged.reasons, ...obstacles, ...details];
+  const code = proven && !strangers.length ? 99 : reasons.length ? 3 : 0;
+  const first = baseline[0] ?? candidate[0];
+  return { verdict: TITLES[code], exit_code: code, facts: judged.facts, reasons, notes, rows,
+    alpha: options.alpha, paired,
     blocks: paired ? blocks.length : 0, runs: { baseline: a.length, candidate: b.length },
-    scenario: baseline[0].client.run.name ?? '',
+    scenario: first?.client.run.name ?? options.scenario ?? '',
     builds: { baseline: buildOf(baseline[0]), candidate: buildOf(candidate[0]) } };
 }
 
+/** What of a comparison is a regression: facts and rows. */
+export function regressedOf({ rows, facts = [] }) {
+  return [...facts.filter((fact) => fact.regressed),
+    ...rows.filter((row) => row.primary && ['regressed', 'lost'].includes(row.verdict))];
+}
+
 function buildOf(run) {
-  const build = run.server?.build ?? run.client.build ?? {};
+  const build = run?.server?.build ?? run?.client.build ?? {};
   return { version: build.version ?? null, commit: build.commit ?? null };
 }
 
@@ -200,7 +264,9 @@ function rowsMake(a, b, blocks, options) {
   const tested = rows.filter((row) => row.primary && row.p !== undefined);
   holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
   for (const row of rows) {
-    row.verdict = row.p === undefined ? 'missing' : verdictOf(row, options.alpha);
+    row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
+    const few = row.primary && row.p_least * tested.length > options.alpha;
+    if (few && row.verdict !== 'same') row.verdict = 'undecided';
   }
   return rows;
 }
@@ -213,15 +279,17 @@ function rowObstacles(rows, options) {
       reasons.push(`no run has the primary metric ${name}`);
     }
   }
-  for (const row of primary.filter((one) => one.missing)) {
-    reasons.push(`${row.missing} runs have no ${row.metric}`);
+  for (const row of primary.filter((one) => one.verdict === 'missing')) {
+    reasons.push(`${row.metric}: missing in ${row.lacks.a} runs of the baseline and ` +
+      `${row.lacks.b} of the candidate`);
   }
   const tested = primary.filter((row) => row.p !== undefined);
   const least = Math.max(0, ...tested.map((row) => row.p_least));
   if (tested.length && least * tested.length > options.alpha) {
     reasons.push(`too few repeats: with so many runs the smallest possible p is ` +
       `${least.toPrecision(2)}, and ${tested.length} primary metrics at ${options.alpha} need ` +
-      `${(options.alpha / tested.length).toPrecision(2)} (10 repeats of each are enough)`);
+      `${(options.alpha / tested.length).toPrecision(2)} (the least is ` +
+      `${repeatsLeast(tested.length, options.alpha)} repeats of each, interleaved)`);
   }
   return reasons;
 }

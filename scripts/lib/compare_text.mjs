@@ -1,15 +1,20 @@
 // A comparison as text for people and for other tools.
 
 import { escapeHtml, formatChange } from './format.mjs';
-import { rowFormat } from './compare.mjs';
+import { regressedOf, rowFormat } from './compare.mjs';
 import { metricOf } from './metrics.mjs';
 
 const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
-  unclear: 'no change shown', changed: 'changed', missing: 'missing' };
+  unclear: 'no change shown', undecided: 'undecided: too few runs', changed: 'changed',
+  missing: 'missing', lost: 'MISSING at the candidate' };
 
 /** A row as seven texts, under COMPARE_HEAD. */
 export function compareCells(row) {
-  if (row.p === undefined) return [row.metric, '–', '–', '–', '–', '–', WORDS.missing];
+  if (row.p === undefined) {
+    const value = (one) => (one === null ? '–' : rowFormat(row, one));
+    return [row.metric, value(row.baseline_median), value(row.candidate_median), '–', '–', '–',
+      WORDS[row.verdict]];
+  }
   const p = row.p_holm ?? row.p;
   return [row.metric + (row.at_least ? ' (≥)' : ''), rowFormat(row, row.baseline_median),
     rowFormat(row, row.candidate_median), formatChange(row.ratio),
@@ -34,12 +39,25 @@ export function compareTable(outcome) {
   return text.join('\n');
 }
 
+/** What regressed, each in a few words. */
+export function regressedTexts(outcome) {
+  const change = (row) => (row.verdict !== 'lost' ? formatChange(row.ratio)
+    : row.candidate.length ? 'came down to nothing' : 'is missing at the candidate');
+  return regressedOf(outcome).map((one) => one.text ?? `${one.metric} ${change(one)}`);
+}
+
+/** What stands beside the table, in every format: facts that are no regression, and what could not
+ *  be concluded (of a regression: besides). */
+function remarksOf(outcome) {
+  const word = outcome.exit_code === 99 ? 'besides, not known' : 'cannot conclude';
+  return [...outcome.facts.filter((fact) => !fact.regressed).map(({ text }) => text),
+    ...outcome.reasons.map((reason) => `${word}: ${reason}`)];
+}
+
 /** The lines around the table: what was compared, and the verdict. */
 export function compareSummary(outcome) {
-  const lines = [...outcome.notes];
-  for (const reason of outcome.reasons) lines.push(`cannot conclude: ${reason}`);
-  const regressed = outcome.rows.filter((row) => row.primary && row.verdict === 'regressed');
-  const listed = regressed.map((row) => `${row.metric} ${formatChange(row.ratio)}`).join(', ');
+  const lines = [...outcome.notes, ...remarksOf(outcome)];
+  const listed = regressedTexts(outcome).join(', ');
   lines.push(outcome.exit_code === 99 ? `REGRESSION: ${listed}`
     : outcome.exit_code === 3 ? `nothing can be concluded${listed ? ` (seen: ${listed})` : ''}`
       : 'no regression');
@@ -49,7 +67,8 @@ export function compareSummary(outcome) {
 export function compareMarkdown(outcome) {
   const escape = (text) => text.replaceAll('|', '\\|');
   const row = (list) => `| ${list.map(escape).join(' | ')} |`;
-  const marks = { regressed: '🔴 **regressed**', improved: '🟢 improved' };
+  const marks = { regressed: '🔴 **regressed**', improved: '🟢 improved',
+    lost: '🔴 **missing at the candidate**' };
   const body = (list) => list.map((one) => {
     const line = compareCells(one);
     line[6] = marks[one.verdict] ?? line[6];
@@ -61,31 +80,34 @@ export function compareMarkdown(outcome) {
   const title = { 0: '🟢 no regression', 3: '🟡 nothing can be concluded',
     99: '🔴 regression' };
   return [`### ${title[outcome.exit_code]} – ${outcome.scenario}`, '',
-    ...outcome.reasons.map((reason) => `- cannot conclude: ${reason}`),
+    ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
+      : `seen: ${text}`}`),
+    ...remarksOf(outcome).map((text) => `- ${text}`),
     ...outcome.notes.map((note) => `- ${note}`), '', ...head, ...body(primary), '',
     '<details><summary>Other metrics (informative)</summary>', '', ...head, ...body(others), '',
     '</details>', ''].join('\n');
 }
 
-/** One test case per primary metric; what cannot be concluded is an error, not a pass. */
+/** One test case per fact and primary metric; what cannot be concluded is an error, not a pass. A
+ *  failure is one of exit code 99 only: then and only then the comparison has found something. */
 export function compareJunit(outcome) {
-  const primary = outcome.rows.filter((row) => row.primary);
-  const failures = primary.filter((row) => row.verdict === 'regressed').length;
+  const found = outcome.exit_code === 99;
+  const regressed = new Set(found ? regressedOf(outcome) : []);
+  const one = (name, text, failed) => '    <testcase classname="dummyload.compare" ' +
+    `name="${escapeHtml(name)}">${failed ? `<failure message="${escapeHtml(text)}"/>`
+      : `<system-out>${escapeHtml(text)}</system-out>`}</testcase>`;
+  const cases = [
+    ...outcome.facts.map((fact) => one(fact.name, fact.text, regressed.has(fact))),
+    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric,
+      compareCells(row).join(' '), regressed.has(row)))];
   const blocked = outcome.exit_code === 3;
-  const cases = primary.map((row) => {
-    const text = compareCells(row).join(' ');
-    const inside = row.verdict === 'regressed'
-      ? `<failure message="${escapeHtml(text)}"/>` : `<system-out>${escapeHtml(text)}</system-out>`;
-    return `    <testcase classname="dummyload.compare" name="${escapeHtml(row.metric)}">` +
-      `${inside}</testcase>`;
-  });
   if (blocked) {
     cases.push('    <testcase classname="dummyload.compare" name="conclusion"><error message="' +
       `${escapeHtml(outcome.reasons.join('; '))}"/></testcase>`);
   }
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n` +
     `  <testsuite name="${escapeHtml(`dummyload ${outcome.scenario}`)}" tests="${cases.length}" ` +
-    `failures="${failures}" errors="${blocked ? 1 : 0}">\n${cases.join('\n')}\n` +
+    `failures="${regressed.size}" errors="${blocked ? 1 : 0}">\n${cases.join('\n')}\n` +
     '  </testsuite>\n</testsuites>\n';
 }
 

@@ -140,7 +140,7 @@ export async function foreignLeftEnd({ program, mark, owners, strangers }) {
 }
 
 function startFailure(program, what) {
-  return Object.assign(program.failure(what), { serverStart: true });
+  return Object.assign(program.failure(what), { serverStart: true, exit: program.exitCode });
 }
 
 const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on

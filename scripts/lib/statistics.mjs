@@ -5,6 +5,8 @@
 
 export const BOOTSTRAPS = 4000;
 export const PERMUTATIONS = 20000;
+/** Fewer interleaved blocks are compared as two sets. */
+export const BLOCKS_LEAST = 3;
 
 /** A seeded generator of numbers in [0, 1) (splitmix-like, 32 bits). */
 export function randomMake(seed) {
@@ -176,6 +178,38 @@ export function normalTail(z) {
   const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 +
     t * (-1.453152027 + t * 1.061405429))));
   return 0.5 * poly * Math.exp(-x * x);
+}
+
+function chooseLog(n, k) {
+  let sum = 0;
+  for (let i = 1; i <= k; i++) sum += Math.log((n - k + i) / i);
+  return sum;
+}
+
+/** Fisher's exact test, one-sided: how probable it is that the second of two groups has `second` or
+ *  more of the marked ones by chance. */
+export function hypergeometricTail(first, firstAll, second, secondAll) {
+  const marked = first + second;
+  let p = 0;
+  for (let k = second; k <= Math.min(marked, secondAll); k++) {
+    if (marked - k > firstAll) continue;
+    p += Math.exp(chooseLog(secondAll, k) + chooseLog(firstAll, marked - k) -
+      chooseLog(firstAll + secondAll, marked));
+  }
+  return Math.min(1, p);
+}
+
+/** The smallest p that n repeats of each version can come to, played interleaved. */
+export function leastPossible(n) {
+  if (n < BLOCKS_LEAST) return 2 / choose(2 * n, n);
+  return 2 ** n <= PERMUTATIONS ? 2 / 2 ** n : 1 / (PERMUTATIONS + 1);
+}
+
+/** The least repeats of each version that can show a change in `metrics` primary ones. */
+export function repeatsLeast(metrics, alpha) {
+  let n = 1;
+  while (n < 1000 && leastPossible(n) * metrics > alpha) n++;
+  return n;
 }
 
 /** Two unpaired sets of logs: the ratio of medians, its bootstrap interval, Mann-Whitney. */

@@ -4,6 +4,7 @@
 //   reject   takes the connections after N and resets them
 //   crash    ends with exit code 9 at the connection after N
 //   delay    echoes each frame after N milliseconds
+//   silent   takes all and answers nothing
 //   segv     is killed by SIGSEGV N milliseconds after the first connection
 import net from 'node:net';
 
@@ -22,6 +23,7 @@ function readyIn_ms() {
 
 function reply(socket, frame) {
   const wait_ms = readyIn_ms();
+  if (mode === 'silent') return;
   if (wait_ms < 1) socket.write(frame);
   else setTimeout(() => socket.destroyed || socket.write(frame), wait_ms);
 }

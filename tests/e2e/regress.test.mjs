@@ -69,9 +69,41 @@ test('time is bounded: whole pairs only, and too few of them are said', OPTIONS,
   assert.match(program.stdout, /the time is up: 2 of 20 runs were played/);
 });
 
-test('a server that does not start ends it at once', OPTIONS, async (t) => {
-  const program = await ended(regress(t, ['--a', delayed(1), '--b', 'exit 4 # {port}', '--out',
-    folderFor(t), scenarioFile('echo')]));
+test('a candidate that does not start is a regression, a baseline is nothing known', OPTIONS,
+  async (t) => {
+    for (const [a, b, code, pattern] of [
+      [delayed(1), 'exit 4 # {port}', 99, /REGRESSION: the candidate did not start: .*\(exit 4\)/],
+      ['exit 4 # {port}', delayed(1), 3, /cannot conclude: the baseline did not start: /]]) {
+      const folder = folderFor(t);
+      const program = await ended(regress(t, ['--a', a, '--b', b, '--out', folder,
+        scenarioFile('echo')]));
+      assert.equal(program.exitCode, code, said(program));
+      assert.match(program.stdout, pattern);
+      const junit = fs.readFileSync(path.join(folder, 'echo', 'compare.xml'), 'utf8');
+      assert.match(junit, code === 99 ? /<failure message=.*did not start/
+        : /<error message=.*did not start/);
+    }
+  });
+
+test('a command that is not there is a mistake, and ends it at once', OPTIONS, async (t) => {
+  const program = await ended(regress(t, ['--a', delayed(1), '--b', './no-such-server {port}',
+    '--out', folderFor(t), scenarioFile('echo')]));
   assert.equal(program.exitCode, 1, said(program));
-  assert.match(program.stderr, /ended before it listened \(exit 4\)/);
+  assert.match(program.stderr, /ended before it listened \(exit 127\)/);
 });
+
+for (const [mode, pattern] of [['reject 0', /100% of the connections were dropped/],
+  ['silent 0', /nobody was answered/], ['crash 4', /the server ended by itself \(exit 9\)/]]) {
+  test(`a candidate of the kind "${mode}": one pair is enough for a regression`, OPTIONS,
+    async (t) => {
+      const folder = folderFor(t);
+      const program = await ended(regress(t, ['--a', delayed(1), '--b',
+        `'${process.execPath}' '${SERVER}' {port} ${mode}`, '--repeats', '1', '--out', folder,
+        scenarioFile('echo')]));
+      assert.equal(program.exitCode, 99, said(program));
+      assert.match(program.stdout, pattern);
+      for (const name of ['compare.md', 'compare.xml']) {
+        assert.match(fs.readFileSync(path.join(folder, 'echo', name), 'utf8'), pattern);
+      }
+    });
+}

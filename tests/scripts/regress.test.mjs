@@ -10,7 +10,8 @@ import { runMake } from './synthetic.mjs';
 const START = Date.parse('2026-11-21T10:00:00Z');
 
 /** A stand-in for a played run: B is slower by `effect`. */
-function playerMake({ effect = 1, onRun = () => {}, validOf = () => true } = {}) {
+function playerMake({ effect = 1, onRun = () => {}, validOf = () => true,
+  change = () => {} } = {}) {
   const order = [];
   const play = async ({ folder, server, runId }) => {
     const side = server.command;
@@ -18,6 +19,7 @@ function playerMake({ effect = 1, onRun = () => {}, validOf = () => true } = {})
     const made = runMake({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
       started: new Date(START + order.length * 10e3).toISOString(),
       median_ns: side === 'B' ? 200e3 * effect : 200e3, valid: validOf(order.length) });
+    change(made, side);
     runSave(folder, made);
     onRun(order.length);
     return { code: 0, run: runRead(folder), crashed: false, serverExit: 0, said: '' };
@@ -87,6 +89,59 @@ test('a machine that disturbs every run ends it soon, and nothing is concluded',
     options: { effects: {} } });
   assert.equal(outcome.exit_code, 3);
   assert.match(outcome.reasons.join('\n'), /6 of 6 runs are invalid measurements/);
+});
+
+const JUDGE = { repeats: 10, labels: { a: 'A', b: 'B' }, options: { effects: {} } };
+
+/** Drops every player: also the reason for which a run may be called invalid. */
+function drop({ client }) {
+  Object.assign(client.totals, { responses: 0, requests: 0, connections_abnormal: 100 });
+  client.validity = { valid: false, limited_by: null, reasons: ['0 of 100 were ready'] };
+}
+
+test('a candidate that drops everybody is not played again and again, and is a regression',
+  async (t) => {
+    const folder = folderMake(t);
+    const said = [];
+    const say = (text) => said.push(text);
+    const player = playerMake({ change: (run, side) => side === 'B' && drop(run) });
+    assert.equal(await regressPlay(given(folder, player, { say })), true);
+    assert.equal(player.order.join(''), 'ABBAAB', 'three pairs, each once');
+    assert.match(said.at(-1), /the candidate failed its players in the first 3 pairs/);
+    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 99);
+  });
+
+test('both drop everybody: three pairs, and nothing is known', async (t) => {
+  const folder = folderMake(t);
+  const player = playerMake({ change: (run) => drop(run) });
+  await regressPlay(given(folder, player));
+  assert.equal(player.order.length, 6);
+  assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 3);
+});
+
+test('a server that does not start once is tried again; twice, it is the verdict', async (t) => {
+  const player = playerMake();
+  let failures = 0;
+  const failing = (side, times) => async (run) => {
+    if (run.server.command === side && failures++ < times) {
+      throw Object.assign(new Error('ended before it listened (exit 4)'),
+        { serverStart: true, exit: 4 });
+    }
+    return player.play(run);
+  };
+  const first = folderMake(t);
+  await regressPlay(given(first, { play: failing('B', 1) }));
+  assert.equal(regressJudge(first, '/x/echo.json', JUDGE).exit_code, 0);
+  for (const [side, code] of [['B', 99], ['A', 3]]) {
+    failures = 0;
+    const folder = folderMake(t);
+    await regressPlay(given(folder, { play: failing(side, Infinity) }));
+    assert.equal(failures, 2);
+    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, code);
+    // The same folder again, once it starts: what was is forgotten.
+    await regressPlay(given(folder, player));
+    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 0);
+  }
 });
 
 test('when the time is up, whole pairs are judged', async (t) => {
