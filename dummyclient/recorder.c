@@ -152,9 +152,9 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     struct figures *figures = &recorder->figures;
     bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
     bool in_window = recorder_in_window(recorder, request->intended_ns);
-    /* Setup comes before the window by nature; its requests have their own steps. A step's errors
-     * are of the same requests as its times: percentages are of their number. */
-    bool of_step = request->step < figures->steps_count && (in_window || !recorder->subject_ready);
+    /* Setup and teardown are outside of the window by nature; their requests have their own steps.
+     * A step's errors are of the same requests as its times: percentages are of their number. */
+    bool of_step = request->step < figures->steps_count && (in_window || !request->in_pass);
     struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
     struct figures_stage *stage = in_window ? recorder_stage(recorder, request->intended_ns) : NULL;
     recorder__count_outcome(recorder, request, step, stage);
@@ -275,6 +275,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .sent = recorder__sent,
                              .marked = recorder__marked,
                              .logged = recorder__logged,
+                             .end_ns = &recorder->window_end_ns,
                              .blocked_until_ns = &recorder->subject_blocked_until_ns};
     return figures_open(&recorder->figures, steps_count, pacing->stages_count, behaviors_count,
                         abnormal_max, origin_ns, error);

@@ -43,6 +43,17 @@ static bool program__body_is_unique(const struct body *body)
     return body->type == BODY_RANDOM && body->bytes_min >= 8;
 }
 
+static bool program__body_has_variables(const struct body *body)
+{
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        const struct value *value = &body->parts[i].value;
+        if (value->left.source == OPERAND_VARIABLE || value->right.source == OPERAND_VARIABLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void program__measure_message(struct program *program, const struct body *body)
 {
     uint32_t bytes = frame_encoded_bytes(&program->framing, body->bytes_max);
@@ -62,6 +73,8 @@ static const struct message *program__message(struct program *program, const str
     message->body = *body;
     message->id = send->id;
     message->unique = program__body_is_unique(body);
+    message->has_variables = program__body_has_variables(body);
+    program->keeps_sent = program->keeps_sent || message->has_variables;
     program__measure_message(program, body);
     message->around_bytes =
         (uint8_t)(frame_encoded_bytes(framing, body->bytes_max) - body->bytes_max);

@@ -55,6 +55,7 @@ struct message {
     /* No two sends are likely to have the same body: a reply that carries it can be told from a
      * late one to an earlier send. */
     bool unique;
+    bool has_variables; /* ${...} of captured or set names: they may change after it was sent */
 };
 
 struct instruction {
@@ -121,6 +122,8 @@ struct program {
     uint32_t message_bytes_max;
     uint32_t words_count; /* of variables: the most of any behavior */
     uint32_t counters_count;
+    bool keeps_sent; /* a lane keeps the variables of its last message: a reply is compared with it
+                      */
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
     uint32_t lane_bytes;      /* struct vm_lane with its counters and variables */
@@ -132,7 +135,7 @@ struct program {
 void program_list_expected(struct program *program, struct program_behavior *behavior);
 /* program_ready.c */
 void program_measure_ready(struct program *program, const struct scenario *scenario);
-/* The sizes above, from the counts; vm.c, which knows the structs. */
+/* The sizes above, from the counts; vm_memory.c, which knows the structs. */
 void vm_measure(struct program *program);
 
 #endif

@@ -15,80 +15,6 @@
 static const struct back_off VM_BACK_OFF = {
     .first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
 
-static size_t vm__align(size_t bytes)
-{
-    return (bytes + 7) / 8 * 8;
-}
-
-static size_t vm__waits_offset(const struct program *program)
-{
-    return sizeof(struct vm) + (size_t)program->lanes_count * program->lane_bytes;
-}
-
-static size_t vm__inbox_offset(const struct program *program)
-{
-    return vm__waits_offset(program) +
-           (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
-}
-
-void vm_measure(struct program *program)
-{
-    uint32_t values_count = program->counters_count + program->words_count;
-    program->lane_bytes =
-        (uint32_t)vm__align(sizeof(struct vm_lane) + values_count * sizeof(uint64_t));
-    program->vm_bytes = vm__inbox_offset(program);
-    if (program->has_inbox) {
-        program->vm_bytes += sizeof(struct vm_inbox) + program->inbox_bytes_max;
-    }
-}
-
-struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
-                   const struct vm_observer *observer, int64_t now_ns)
-{
-    must(identity->behavior < program->behaviors_count);
-    /* Most connections never touch the rest of the inbox: it need not become real memory. */
-    size_t inbox_offset = vm__inbox_offset(program);
-    memset(memory, 0, inbox_offset);
-    struct vm *vm = memory;
-    vm->program = program;
-    vm->behavior = &program->behaviors[identity->behavior];
-    vm->observer = observer;
-    vm->waits = (struct vm_wait *)((uint8_t *)memory + vm__waits_offset(program));
-    if (program->has_inbox) {
-        vm->inbox = (struct vm_inbox *)((uint8_t *)memory + inbox_offset);
-        vm->inbox->mails_count = 0;
-        vm->inbox->bytes_count = 0;
-    }
-    vm->seed = identity->seed;
-    vm->connection_key = prng_mix(identity->seed, identity->connection);
-    if (identity->life > 0) {
-        /* Not the bytes of the life before. */
-        vm->connection_key = prng_mix(vm->connection_key, identity->life);
-    }
-    vm->connection = identity->connection;
-    vm->wall_offset_ns = identity->wall_offset_ns;
-    vm->run_clock_offset_ns = identity->run_clock_offset_ns;
-    vm->closed_loop = identity->closed_loop;
-    vm->next_ns = TIME_NEVER_NS;
-    for (uint32_t i = 0; i < program->lanes_count; i++) {
-        struct vm_lane *lane = vm_lane_at(vm, i);
-        lane->due_ns = TIME_NEVER_NS;
-        lane->free_ns = now_ns;
-        lane->sent_instruction = UINT32_MAX;
-    }
-    vm_rest(vm);
-    if (vm_lane_check_rows(vm, 0)) {
-        if (vm->behavior->connects_in_loop) {
-            vm_enter_loop(vm, now_ns);
-        } else {
-            vm_connect(vm, now_ns);
-        }
-    } else {
-        vm_finish(vm); /* no row is left for it: it does not even connect */
-    }
-    return vm;
-}
-
 /* The earliest that anything is due. A deadline that has passed, and of which nobody knows yet
  * whether it was missed, is looked at again at the next look at what has come in. */
 static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
@@ -207,7 +133,7 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
         return;
     }
     const struct framing *framing = &vm->program->framing;
-    struct message_scope scope = vm_lane_scope(vm, action->lane);
+    struct message_scope scope = vm_lane_sent_scope(vm, action->lane);
     /* vm_lane_take() has worked it out already. */
     uint32_t body_bytes = action->message_bytes - message->around_bytes;
     uint8_t *at = out;

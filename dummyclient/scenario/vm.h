@@ -86,6 +86,7 @@ enum vm_outcome {
 struct vm_request {
     uint32_t step; /* program step, or VM_STEP_NONE */
     uint32_t lane;
+    bool in_pass; /* of the loop; else of setup or teardown */
     enum vm_outcome outcome;
     int64_t intended_ns;
     int64_t free_ns;  /* until then others held it up (connection_wait), then we (send_lag) */
@@ -116,6 +117,8 @@ struct vm_observer {
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
+    /* When the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop() says so. */
+    const int64_t *end_ns;
     /* Up to when everything that had reached this machine has been given to the vm; NULL: until
      * now. A wait has failed only when its deadline is not after that: what a program that stood
      * still finds when it looks again may have been there in time. */
@@ -127,7 +130,8 @@ struct vm_identity {
     uint32_t connection; /* number in the whole run, from 0 */
     uint32_t behavior;
     bool closed_loop;
-    uint32_t life;          /* times that the connection has been retired and opened again */
+    uint32_t life; /* times that the connection has been retired and opened again: above 0 the
+                      memory is the one of the life before, whose passes are counted on */
     int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */
     /* The one clock of the run less this program's: ${stamp_ns} is written and read on that. */
     int64_t run_clock_offset_ns;

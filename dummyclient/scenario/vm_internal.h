@@ -1,6 +1,7 @@
 /* The inside of the vm, for vm*.c only.
  *
  * vm.c         events and actions: what vm.h declares
+ * vm_memory.c  where everything stands, and how it begins
  * vm_phase.c   the connection: phases, and the steps that all lanes take together
  * vm_lane.c    the lane: what each step does
  * vm_due.c     when what comes next was due, and who has held it up
@@ -53,6 +54,7 @@ struct vm_lane {
     int64_t stamp_ns; /* when the last message was made */
     uint32_t instruction;
     uint32_t sent_instruction; /* UINT32_MAX: none yet */
+    uint32_t sent_lane;        /* which sent it: of what setup has sent, lane 0 */
     uint32_t replies_left;
     uint32_t ordinal;     /* draws since the pass began: what a repeat sends differs each time */
     uint32_t message_n;   /* number of its last message on this connection */
@@ -65,7 +67,7 @@ struct vm_lane {
     bool asked : 1; /* the first request of the pass is over (in setup and teardown: always) */
     bool mismatched : 1;
     bool out : 1;      /* of rows: it begins no further pass */
-    uint64_t values[]; /* counters of repeats, then variables */
+    uint64_t values[]; /* counters of repeats, variables, perhaps those of the last message */
 };
 
 /* An outstanding expectation (places 0..lanes_count-1, one per lane) or a tombstone (behind
@@ -173,9 +175,16 @@ static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t 
     }
 }
 
+/* The variables of the lane's last message, as they were. */
+static inline uint64_t *vm_lane_sent_variables(const struct vm *vm, struct vm_lane *lane)
+{
+    return vm_lane_variables(vm, lane) + (vm->program->keeps_sent ? vm->program->words_count : 0);
+}
+
 /* --- vm_lane.c */
 
-/* What the body of the lane's last message was made of. */
+/* What the body of the lane's last message was made of; and what ${...} is now. */
+struct message_scope vm_lane_sent_scope(const struct vm *vm, uint32_t index);
 struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index);
 /* A key that no other send or think of the run has. */
 uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane);

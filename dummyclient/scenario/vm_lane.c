@@ -28,12 +28,22 @@ uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane)
     return prng_mix(prng_mix(prng_mix(vm->connection_key, index), lane->iteration), place);
 }
 
+struct message_scope vm_lane_sent_scope(const struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, index);
+    scope.iteration = lane->sent_iteration;
+    scope.variables = vm_lane_sent_variables(vm, lane);
+    scope.lane = lane->sent_lane;
+    return scope;
+}
+
 struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     return (struct message_scope){.key = lane->sent_key,
                                   .seed = vm->seed,
-                                  .iteration = lane->sent_iteration,
+                                  .iteration = lane->iteration,
                                   .variables = vm_lane_variables(vm, lane),
                                   .world = &vm->program->world,
                                   .stamp_ns = lane->stamp_ns,
@@ -51,7 +61,6 @@ bool vm_lane_check_rows(struct vm *vm, uint32_t index)
         return !lane->out;
     }
     struct message_scope scope = vm_lane_scope(vm, index);
-    scope.iteration = lane->iteration;
     for (uint32_t i = 0; i < scope.world->tables_count; i++) {
         bool out = false;
         if ((tables >> i & 1) == 0) {
@@ -147,10 +156,10 @@ static bool vm_lane__end(struct vm *vm, uint32_t index, int64_t now_ns)
     return true;
 }
 
-static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
+static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
 {
     lane->state = VM_LANE_PARKED;
-    vm_lane_set_due(vm, lane, now_ns);
+    vm_lane_set_due(vm, lane, due_ns);
 }
 
 static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t last_ns)
@@ -158,6 +167,7 @@ static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outco
     const struct vm_lane *lane = vm_lane_at(vm, index);
     struct vm_request request = {.step = vm->program->code[lane->instruction].step,
                                  .lane = index,
+                                 .in_pass = lane->in_pass,
                                  .outcome = outcome,
                                  .intended_ns = lane->time_ns,
                                  .free_ns = lane->free_ns,
@@ -172,6 +182,7 @@ void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome
     struct vm_lane *lane = vm_lane_at(vm, index);
     struct vm_request request = {.step = VM_STEP_NONE,
                                  .lane = index,
+                                 .in_pass = lane->in_pass,
                                  .outcome = outcome,
                                  .intended_ns = lane->time_ns,
                                  .free_ns = lane->free_ns,
@@ -186,7 +197,7 @@ static void vm_lane__measure_reply(struct vm *vm, uint32_t index, const struct w
     lane->raw_done_bytes = 0;
     lane->raw_bytes = wait->bytes_count;
     if (wait->bytes_as_sent && lane->sent_instruction != UINT32_MAX) {
-        struct message_scope scope = vm_lane_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, index);
         lane->raw_bytes =
             message_body_bytes(&vm->program->code[lane->sent_instruction].message->body, &scope);
     }
@@ -319,7 +330,8 @@ void vm_lane_run(struct vm *vm, uint32_t index, int64_t now_ns)
             return;
         }
     }
-    vm_lane__park(vm, vm_lane_at(vm, index), now_ns);
+    /* It may go on like this for ever: others have their turn, and the run its end, before. */
+    vm_lane__park(vm, vm_lane_at(vm, index), now_ns + 1);
 }
 
 static void vm_lane__go_on(struct vm *vm, uint32_t index, int64_t now_ns)
@@ -337,13 +349,18 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     const struct message *message = instruction->message;
     lane->sent_instruction = lane->instruction;
     lane->sent_iteration = lane->iteration;
+    lane->sent_lane = index;
     lane->stamp_ns = now_ns;
+    if (message->has_variables) {
+        memcpy(vm_lane_sent_variables(vm, lane), vm_lane_variables(vm, lane),
+               vm->program->words_count * sizeof(uint64_t));
+    }
     uint32_t frame_bytes = message->frame_bytes;
     if (message->encoded == NULL) {
         lane->sent_key = vm_lane_draw(vm, index, lane);
     }
     if (frame_bytes == 0) {
-        struct message_scope scope = vm_lane_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, index);
         frame_bytes =
             frame_encoded_bytes(&vm->program->framing, message_body_bytes(&message->body, &scope));
     }
@@ -355,6 +372,9 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     if (instruction->op == OP_REQUEST && !vm->cut) {
         vm_lane__wait(vm, index, now_ns);
     } else if (vm->cut) {
+        if (instruction->op == OP_REQUEST) {
+            vm_lane__report(vm, index, VM_OUTCOME_CUT, now_ns);
+        }
         /* Nothing is waited for any more; it goes on when this message has been written. */
         lane->instruction++;
         vm_lane__park(vm, lane, now_ns);
@@ -452,8 +472,7 @@ void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int
 
 void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    if (lane->state == VM_LANE_THINKING && vm->program->code[lane->instruction + 1].op == OP_END) {
+    if (vm_lane_at(vm, index)->state == VM_LANE_THINKING && vm_step_ends_next(vm, index)) {
         vm_lane__go_on(vm, index, now_ns);
     }
 }

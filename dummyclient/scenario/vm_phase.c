@@ -89,6 +89,19 @@ void vm_start_lanes(struct vm *vm, int64_t now_ns)
     }
 }
 
+/* Every lane goes on from what setup has captured and sent. */
+static void vm_phase__hand_over(const struct vm *vm, struct vm_lane *from, struct vm_lane *to)
+{
+    size_t bytes = vm->program->words_count * sizeof(uint64_t);
+    memcpy(vm_lane_variables(vm, to), vm_lane_variables(vm, from), bytes);
+    memcpy(vm_lane_sent_variables(vm, to), vm_lane_sent_variables(vm, from), bytes);
+    to->sent_instruction = from->sent_instruction;
+    to->sent_lane = from->sent_lane;
+    to->sent_iteration = from->sent_iteration;
+    to->sent_key = from->sent_key;
+    to->stamp_ns = from->stamp_ns;
+}
+
 void vm_enter_loop(struct vm *vm, int64_t now_ns)
 {
     uint32_t lanes_count = vm->program->lanes_count;
@@ -103,9 +116,7 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
             vm->idle_head = (uint16_t)i;
         }
         if (i > 0) {
-            /* Every lane goes on from what setup has captured and sent. */
-            memcpy(vm_lane_variables(vm, lane), vm_lane_variables(vm, first),
-                   vm->program->words_count * sizeof(uint64_t));
+            vm_phase__hand_over(vm, first, lane);
         }
     }
     if (vm->stopping) {
@@ -134,7 +145,7 @@ void vm_restart(struct vm *vm, int64_t now_ns)
 {
     bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
     vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
-    if (ending) {
+    if (ending || !vm_lane_check_rows(vm, 0)) { /* setup has the row of the next pass */
         vm_finish(vm);
         return;
     }
@@ -157,7 +168,7 @@ void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
     vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
     vm->link = VM_LINK_CLOSED;
     vm->pending &= VM_PENDING_READY | VM_PENDING_FAILED;
-    if (ending || !vm->behavior->reconnects) {
+    if (ending || !vm->behavior->reconnects || !vm_lane_check_rows(vm, 0)) {
         vm_finish(vm);
         return;
     }

@@ -63,6 +63,10 @@ static bool vm_push__stretch_holds(struct vm *vm, uint32_t index, const uint8_t 
         return true;
     }
     if (verify->type == VERIFY_SAME_BODY) {
+        if (lane->sent_instruction == UINT32_MAX) {
+            return false; /* there is nothing that it could be the same as */
+        }
+        scope = vm_lane_sent_scope(vm, index);
         body = &vm->program->code[lane->sent_instruction].message->body;
     }
     uint32_t body_bytes = message_body_bytes(body, &scope);
@@ -84,7 +88,7 @@ uint32_t vm_push_feed(struct vm *vm, uint32_t index, const uint8_t *data, uint32
     struct vm_lane *lane = vm_lane_at(vm, index);
     uint32_t left_bytes = lane->raw_bytes - lane->raw_done_bytes;
     uint32_t taken_bytes = lane->raw_bytes == 0 || bytes < left_bytes ? bytes : left_bytes;
-    if (lane->raw_bytes > 0 && !vm_push__stretch_holds(vm, index, data, taken_bytes)) {
+    if (!vm_push__stretch_holds(vm, index, data, taken_bytes)) {
         lane->mismatched = true;
     }
     lane->raw_done_bytes += taken_bytes;

@@ -17,7 +17,6 @@ struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t 
     struct vm_lane *lane = vm_lane_at(vm, index);
     struct message_scope scope = vm_lane_scope(vm, index);
     scope.key = vm_lane_draw(vm, index, lane);
-    scope.iteration = lane->iteration;
     scope.stamp_ns = now_ns;
     return scope;
 }
@@ -148,6 +147,17 @@ static uint32_t vm_step__choose(struct vm *vm, uint32_t index, const struct choi
     return choice->targets[branch];
 }
 
+/* Is no further round of a loop to begin? A run ends by its plan even for a vm that has not been
+ * told: with an open loop it still has the arrivals that were due before. */
+static bool vm_step__is_ending(const struct vm *vm, int64_t now_ns)
+{
+    const int64_t *end_ns = vm->observer->end_ns;
+    if (vm->phase == VM_PHASE_TEARDOWN) {
+        return vm->cut;
+    }
+    return vm->stopping || vm->cut || (end_ns != NULL && now_ns >= *end_ns);
+}
+
 uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
@@ -166,10 +176,11 @@ uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
         *counter = (uint64_t)(begin_ns + instruction->after_ns);
         return next;
     case OP_FOR_END:
-        /* A drain does not wait for a round that has not begun. */
-        return now_ns < (int64_t)*counter && !vm->stopping ? instruction->target : next;
+        /* A drain does not wait for a round that has not begun; teardown is played whole. */
+        return now_ns < (int64_t)*counter && !vm_step__is_ending(vm, now_ns) ? instruction->target
+                                                                             : next;
     case OP_UNTIL_END:
-        return vm->stopping || vm->cut ? next : instruction->target;
+        return vm->stopping || vm_step__is_ending(vm, now_ns) ? next : instruction->target;
     case OP_JUMP:
         return instruction->target;
     case OP_CHOOSE:
@@ -181,6 +192,36 @@ uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
         must(false);
         return next;
     }
+}
+
+bool vm_step_ends_next(const struct vm *vm, uint32_t index)
+{
+    const struct instruction *code = vm->program->code;
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t at = lane->instruction + 1;
+    while (code[at].op != OP_END) {
+        switch ((enum instruction_op)code[at].op) {
+        case OP_REPEAT_END:
+            if (lane->values[code[at].counter] > 1) {
+                return false;
+            }
+            at++;
+            break;
+        case OP_FOR_END:
+        case OP_UNTIL_END:
+            at++;
+            break;
+        case OP_JUMP: /* over the rest of an `if` or `choose`; a repeat until the end begins so */
+            if (code[at].target <= at + 1) {
+                return false;
+            }
+            at = code[at].target;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
 }
 
 int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns)

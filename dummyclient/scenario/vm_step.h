@@ -15,6 +15,8 @@ bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns
 void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns);
 /* choose, if, repeats and jumps: where the lane goes on. */
 uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns);
+/* Does nothing stand between the lane's step and the end of its pass, now that the run ends? */
+bool vm_step_ends_next(const struct vm *vm, uint32_t index);
 void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns);
 /* The pause before the next attempt to connect, drawn. */
 int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns);

@@ -43,7 +43,7 @@ static uint64_t vm_wait__value(const struct vm *vm, uint32_t index, const struct
     struct vm_lane *lane = vm_lane_at(vm, index);
     switch (match->source) {
     case MATCH_FIELD_SENT: {
-        struct message_scope scope = vm_lane_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, index);
         const struct message *message = vm->program->code[lane->sent_instruction].message;
         return message_body_field(&message->body, &scope, &match->sent);
     }
@@ -264,19 +264,20 @@ static bool vm_wait__verify_one(const struct vm *vm, uint32_t index, const struc
     const struct vm_lane *lane = vm_lane_at(vm, index);
     const uint8_t *data = frame->body + verify->skip_bytes;
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
-    if (verify->type == VERIFY_SAME_BODY && lane->sent_instruction != UINT32_MAX) {
+    if (verify->type == VERIFY_SAME_BODY) {
+        if (lane->sent_instruction == UINT32_MAX) {
+            return false; /* there is nothing that it could be the same as */
+        }
         const struct body *body = &vm->program->code[lane->sent_instruction].message->body;
         if (body->type == BODY_CONSTANT) {
             return bytes == body->bytes_min && memcmp(data, body->bytes, bytes) == 0;
         }
+        struct message_scope sent = vm_lane_sent_scope(vm, index);
+        return message_body_equals(body, &sent, data, bytes, false);
     }
     struct message_scope scope = vm_lane_scope(vm, index);
     uint64_t value = 0;
     switch (verify->type) {
-    case VERIFY_SAME_BODY:
-        return lane->sent_instruction != UINT32_MAX &&
-               message_body_equals(&vm->program->code[lane->sent_instruction].message->body, &scope,
-                                   data, bytes, false);
     case VERIFY_EQUALS:
         return message_body_equals(&verify->body, &scope, data, bytes, false);
     case VERIFY_STARTS_WITH:
@@ -287,6 +288,7 @@ static bool vm_wait__verify_one(const struct vm *vm, uint32_t index, const struc
         return message_field(&verify->field, data, bytes, &value) &&
                value_compare(value, verify->field.type, verify->comparison,
                              value_bits(&verify->value, &scope, 0), verify->value.type);
+    case VERIFY_SAME_BODY:
     case VERIFY_NONE:
         break;
     }

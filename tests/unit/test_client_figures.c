@@ -115,7 +115,8 @@ static void test_a_step_has_the_errors_of_its_own_requests_only(void **state)
 {
     struct recorder *recorder = &((struct fixture *)*state)->recorder;
     const struct figures *figures = &recorder->figures;
-    struct vm_request request = {.outcome = VM_OUTCOME_TIMED_OUT,
+    struct vm_request request = {.in_pass = true,
+                                 .outcome = VM_OUTCOME_TIMED_OUT,
                                  .intended_ns = T0_NS - NS_PER_S,
                                  .free_ns = T0_NS - NS_PER_S,
                                  .sent_ns = T0_NS - NS_PER_S,
@@ -123,9 +124,9 @@ static void test_a_step_has_the_errors_of_its_own_requests_only(void **state)
     request_done(recorder, request); /* of the warm-up: not in the times, so not in the errors */
     assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 0);
     assert_int_equal(histogram_count(&figures->steps[0].latency[LATENCY_RESPONSE]), 0);
-    recorder->subject_ready = false;
+    request.in_pass = false;
     request_done(recorder, request); /* of setup */
-    recorder->subject_ready = true;
+    request.in_pass = true;
     request.intended_ns = request.free_ns = request.sent_ns = T0_NS;
     request_done(recorder, request);
     assert_int_equal(figures->steps[0].errors[ERROR_KIND_RESPONSE_TIMEOUT], 2);

@@ -141,6 +141,64 @@ static void test_connection_stops_when_rows_run_out(void **state)
     bench_take(MS, VM_ACTION_FINISHED);
 }
 
+/* Retired and opened again, the connection goes on in the table. */
+static void test_rows_are_played_once_in_all_lives(void **state)
+{
+    (void)state;
+    write_table("name,gold\na,1\nb,2\nc,3\nd,4\ne,5\nf,6\n");
+    open_table(", 'when_out': 'stop'", "'rate': '1/s', 'connections': 2", false);
+    become(0);
+    bench_ready();
+    pass_says(10 * MS, "a:1");
+    bench.identity.life = 1;
+    become(0);
+    bench_ready();
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
+    bench_send(10 * MS); /* row 2: lost with the connection */
+    bench_assert_sent(3, "c:3");
+    vm_on_closed(bench.vm, 11 * MS);
+    bench.identity.life = 2;
+    become(0);
+    bench_ready();
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
+    bench_send(10 * MS);
+    bench_assert_sent(3, "e:5");
+    bench_echo(11 * MS);
+    bench_take(11 * MS, VM_ACTION_FINISHED);
+    bench.identity.life = 3;
+    become(0);
+    bench_take(MS, VM_ACTION_FINISHED);
+}
+
+static void test_setup_that_comes_back_has_a_row_of_its_own(void **state)
+{
+    (void)state;
+    write_table("name,gold\na,1\nb,2\n");
+    bench_open_with("'data': { 'users': { 'file': 'test_vm_data.csv', 'when_out': 'stop' } },",
+                    "'rate': '1/s'",
+                    "'on_disconnect': 'reconnect', 'setup': [ " SAY(
+                        "${users.name}") " ], 'loop': [ " SAY("${users.name}") " ]",
+                    false);
+    bench.identity.connection = 0;
+    bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "a" : "b";
+        bench_take(20 * i * MS + MS, VM_ACTION_CONNECT);
+        vm_on_connected(bench.vm, (20 * i + 2) * MS);
+        bench_send((20 * i + 2) * MS);
+        bench_assert_sent(1, name);
+        bench_echo((20 * i + 3) * MS);
+        if (i == 0) {
+            bench_take(3 * MS, VM_ACTION_READY);
+        }
+        vm_on_arrival(bench.vm, (20 * i + 4) * MS, (20 * i + 4) * MS, (20 * i + 4) * MS);
+        bench_send((20 * i + 4) * MS);
+        bench_assert_sent(1, name);
+        vm_on_closed(bench.vm, (20 * i + 5) * MS);
+    }
+    bench_take(30 * MS, VM_ACTION_FINISHED); /* no row is left: it does not log in again */
+}
+
 static void test_every_lane_plays_its_last_row(void **state)
 {
     (void)state;
@@ -262,6 +320,8 @@ int main(void)
         TEST(test_one_row_per_connection),
         TEST(test_random_rows_repeat_with_the_seed),
         TEST(test_connection_stops_when_rows_run_out),
+        TEST(test_rows_are_played_once_in_all_lives),
+        TEST(test_setup_that_comes_back_has_a_row_of_its_own),
         TEST(test_every_lane_plays_its_last_row),
         TEST(test_running_out_can_fail_the_run),
         TEST(test_numbers_in_columns),
