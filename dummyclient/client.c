@@ -1,22 +1,20 @@
 #include "client.h"
 
+#include "complain.h"
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/host.h"
 #include "core/output.h"
 #include "core/stop.h"
+#include "ending.h"
 #include "fleet/fleet.h"
 #include "hosts.h"
 #include "ndjson.h"
 #include "net/address.h"
 #include "options.h"
+#include "outputs.h"
 #include "plan.h"
-#include "report.h"
-#include "summary.h"
 #include "supervisor.h"
 #include "verdict.h"
-
-#include <cjson/cJSON.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -24,18 +22,10 @@
 /* In a fleet, once all have ended: until the last figures have come. */
 #define CLIENT_GATHER_WITHIN_NS (60 * NS_PER_S)
 #define CLIENT_LOOK_NS          (1 * NS_PER_MS)
-/* For the last records: a slow disk gets there, a reader that does not read never does. */
-#define CLIENT_NDJSON_WITHIN_NS (10 * NS_PER_S)
 
 #ifndef DUMMYLOAD_VERSION
 #define DUMMYLOAD_VERSION "0.1.0"
 #endif
-
-static void client__complain(const char *text)
-{
-    char hint[HOST_HINT_BYTES_MAX];
-    fprintf(stderr, "dummyclient: %s%s\n", text, host_limits_hint(text, hint));
-}
 
 /* What a scenario's mistakes are told to: the head, or a program that is alone, prints them; of the
  * others the first is kept for the head. */
@@ -65,80 +55,6 @@ static void client__check_scenario(const struct options *options, struct client_
     }
 }
 
-static bool client__is_file(const char *path)
-{
-    return path != NULL && strcmp(path, "-") != 0;
-}
-
-/* What cannot be written is said before the run, not after it. */
-static bool client__check_outputs(const struct options *options)
-{
-    const char *paths[] = {options->out_path, options->ndjson_path, options->openmetrics_path};
-    struct error error = {""};
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (client__is_file(paths[i]) && !file_can_write(paths[i], &error)) {
-            client__complain(error.text);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Writes the result; where it goes to standard output, nothing else does. */
-static bool client__write_result(const struct plan *plan, struct run *run,
-                                 const struct verdict *verdict)
-{
-    const struct options *options = plan->options;
-    struct error error = {""};
-    if (options->out_path != NULL) {
-        struct cJSON *result = report_to_json(plan, run, verdict);
-        if (result == NULL) {
-            client__complain("no memory for the result: it was not written");
-            return false;
-        }
-        bool written = result_write(result, options->out_path, &error);
-        if (!written) {
-            client__complain(error.text);
-            if (client__is_file(options->out_path) && result_write(result, "-", &error)) {
-                client__complain("the result stands on standard output instead");
-            }
-        }
-        cJSON_Delete(result);
-        if (!written) {
-            return false;
-        }
-    }
-    if (options->openmetrics_path != NULL &&
-        !report_write_openmetrics(plan, run, verdict, options->openmetrics_path, &error)) {
-        client__complain(error.text);
-        return false;
-    }
-    return true;
-}
-
-static int client__finish(const struct plan *plan, struct run *run, struct verdict *verdict)
-{
-    const struct options *options = plan->options;
-    verdict_reach(verdict, plan, run);
-    bool to_stdout = options->out_path != NULL && strcmp(options->out_path, "-") == 0;
-    bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
-    /* Before anything is printed: a terminal may be slow, and whoever ends us in a hurry is not. */
-    bool written = client__write_result(plan, run, verdict);
-    if (!options->quiet && played) {
-        summary_print(plan, run, verdict, to_stdout ? stderr : stdout);
-    }
-    if (!options->quiet && written && client__is_file(options->out_path)) {
-        printf("\n  result        %s\n", options->out_path);
-    }
-    fflush(stdout);
-    for (uint32_t i = 0; i < verdict->failures_count; i++) {
-        client__complain(verdict->failures[i]);
-    }
-    int code = verdict_exit_code(verdict, plan, run);
-    bool worse = !written && code != EXIT_INTERRUPTED;
-    return worse ? EXIT_FAILED : code;
-}
-
 /* Until all have reported, or there is no more time for it. */
 static void client__await_reports(struct run *run, struct fleet *fleet)
 {
@@ -153,7 +69,8 @@ static void client__await_reports(struct run *run, struct fleet *fleet)
 }
 
 /* The head, or a program that is alone: the figures of all, judged and written. */
-static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet)
+static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet,
+                            struct ndjson *ndjson)
 {
     static struct verdict verdict; /* large: a line per threshold */
     struct error error = {""};
@@ -164,14 +81,13 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
             fleet_measure_drift(fleet);
         }
         if (!hosts_gather(plan, run, &verdict, fleet, &error)) {
-            client__complain(error.text);
-            return EXIT_FAILED;
+            return ending_fail(error.text, ndjson);
         }
         if (run->end != RUN_RANK_LOST) {
             fleet_leave(fleet); /* before the writing, which may take a while */
         }
     }
-    return client__finish(plan, run, &verdict);
+    return ending_play(plan, run, &verdict, ndjson);
 }
 
 /* Another rank than the head: its share, judged for itself and handed over. */
@@ -182,7 +98,7 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
     verdict_reach(&verdict, plan, run);
     hosts_pack_run(run, &verdict, fleet->ranks[fleet->rank].clock_offset_ns, &report);
     if (!fleet_report(fleet, &report)) {
-        client__complain("no memory to hand the figures over");
+        complain("no memory to hand the figures over");
     }
     pack_close(&report);
 }
@@ -218,21 +134,17 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     bool progress = head && options->progress && !options->quiet;
     if (!supervisor_run(&run, plan, fleet, progress, ndjson, &error)) {
         if (head) {
-            client__complain(error.text);
-            return EXIT_FAILED;
+            return ending_fail(error.text, ndjson);
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
-    }
-    if (head && run.fallback[0] != '\0' && !options->quiet) {
-        fprintf(stderr, "dummyclient: %s\n", run.fallback);
     }
     if (!head) {
         client__hand_over(&run, plan, fleet);
         run_close(&run);
         return client__leave(fleet);
     }
-    int code = client__conclude(plan, &run, fleet);
+    int code = client__conclude(plan, &run, fleet, ndjson);
     run_close(&run);
     return code;
 }
@@ -251,24 +163,16 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
             fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);
         }
     }
-    if (!fleet_is_head(fleet)) {
-        return client__run(plan, fleet, NULL);
-    }
-    if (options->ndjson_path == NULL) {
+    if (!fleet_is_head(fleet) || options->ndjson_path == NULL) {
         return client__run(plan, fleet, NULL);
     }
     static struct ndjson ndjson;
     struct error error = {""};
     if (!ndjson_open(&ndjson, options->ndjson_path, plan, &error)) {
-        client__complain(error.text);
+        complain(error.text);
         return EXIT_FAILED;
     }
-    int code = client__run(plan, fleet, &ndjson);
-    if (!ndjson_close(&ndjson, CLIENT_NDJSON_WITHIN_NS, &error)) {
-        client__complain(error.text);
-        code = code == EXIT_OK ? EXIT_FAILED : code;
-    }
-    return code;
+    return client__run(plan, fleet, &ndjson);
 }
 
 /* Do all ranks mean the same? problem: why this one cannot play; empty: it can. Returns EXIT_OK, or
@@ -292,7 +196,7 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     hello.load = digest.load;
     enum fleet_agreement agreement = fleet_join(fleet, &hello, &error);
     if (error.text[0] != '\0') {
-        client__complain(error.text);
+        complain(error.text);
     }
     if (agreement == FLEET_AGREED) {
         plan->workers_total = fleet->workers_total;
@@ -302,6 +206,23 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
         fleet->mesh->abort(fleet->mesh->context, EXIT_FAILED);
     }
     return code != EXIT_OK ? code : EXIT_USAGE;
+}
+
+/* What cannot be written, or must not be, is said before the run, not after it. */
+static int client__check_outputs(const struct options *options, struct client__mistakes *mistakes)
+{
+    struct mistakes told = {.report = client__report, .context = mistakes};
+    struct error error = {""};
+    outputs_compare(options, &told);
+    if (told.count > 0) {
+        return EXIT_USAGE;
+    }
+    if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {
+        complain(error.text);
+        snprintf(mistakes->first, sizeof(mistakes->first), "a result cannot be written");
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
 }
 
 /* Reads options and scenario; what is wrong with them is printed, but by members of a fleet. */
@@ -331,15 +252,11 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
         snprintf(mistakes->first, sizeof(mistakes->first), "%.*s", (int)sizeof(mistakes->first) - 1,
                  error.text);
         if (!mistakes->silent) {
-            client__complain(error.text);
+            complain(error.text);
         }
     }
-    if (code == EXIT_OK && options->mode == OPTIONS_RUN && !mistakes->silent &&
-        !client__check_outputs(options)) {
-        snprintf(mistakes->first, sizeof(mistakes->first), "a result cannot be written");
-        code = EXIT_FAILED;
-    }
-    return code;
+    bool head = !mistakes->silent;
+    return code == EXIT_OK && head ? client__check_outputs(options, mistakes) : code;
 }
 
 static int client__play(struct plan *plan, struct fleet *fleet, const char *problem, int code)
@@ -381,7 +298,7 @@ int client_main(int argc, char **argv, struct mesh *mesh)
             plan_print(&plan, stdout);
         }
     } else if (!fleet_open(&fleet, mesh, &error)) {
-        client__complain(error.text);
+        complain(error.text);
         code = EXIT_FAILED;
     } else {
         code = client__play(&plan, &fleet, mistakes.first, code);
@@ -390,7 +307,7 @@ int client_main(int argc, char **argv, struct mesh *mesh)
     plan_close(&plan);
     stop_finished();
     if (!output_finish(&error)) {
-        client__complain(error.text);
+        complain(error.text);
         code = code == EXIT_OK ? EXIT_FAILED : code;
     }
     return code;

@@ -1,12 +1,14 @@
 /* --openmetrics: the final figures in the text format of the OpenMetrics 1.0 specification
  * (counters end in _total, durations are in seconds, the text ends with # EOF). */
 #include "core/file.h"
+#include "core/output.h"
 #include "report.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct metrics_text {
     char *data;
@@ -112,7 +114,8 @@ bool report_write_openmetrics(const struct plan *plan, const struct run *run,
     if (text.failed) {
         error_set(error, "%s: no memory for the metrics", path);
     } else {
-        written = file_write_whole(path, text.data, text.bytes, error);
+        written = strcmp(path, "-") == 0 ? output_write(text.data, text.bytes, error)
+                                         : file_write_whole(path, text.data, text.bytes, error);
     }
     free(text.data);
     return written;

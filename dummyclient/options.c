@@ -338,17 +338,6 @@ static void options__read(struct options *options, int code, char **argv, struct
 /* What excludes each other. */
 static void options__compare(const struct options *options, struct mistakes *mistakes)
 {
-    const char *outputs[] = {options->out_path, options->ndjson_path, options->openmetrics_path};
-    static const char *const names[] = {"--out", "--ndjson", "--openmetrics"};
-    for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (outputs[i] != NULL && outputs[j] != NULL && strcmp(outputs[i], outputs[j]) == 0) {
-                mistakes_tell(mistakes, OPTIONS_ABOUT,
-                              "%s and %s name the same file, \"%s\": give each its own", names[j],
-                              names[i], outputs[i]);
-            }
-        }
-    }
     if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
         mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "--rate and --rate-per-connection exclude each other: give one");

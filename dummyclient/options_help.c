@@ -27,9 +27,11 @@ static const char OPTIONS_HELP_LOAD[] =
 
 static const char OPTIONS_HELP_RESULT[] =
     "The result\n"
-    "  -o, --out FILE              write the result as JSON; - is standard output\n"
+    "  -o, --out FILE              write the result as JSON\n"
     "      --ndjson FILE           one JSON object per second while it runs\n"
     "      --openmetrics FILE      the final figures as OpenMetrics text\n"
+    "                              (one of the three may be -, standard output; the summary goes\n"
+    "                              to standard error then)\n"
     "      --run-id ID             ties this result to the server's; default: made up\n"
     "      --threshold EXPR        fail unless it holds, as in 'latency.response.p99 < 20ms'\n"
     "                              (repeat it; metric, one of < <= > >= ==, value)\n"

@@ -2,6 +2,7 @@
 #include "core/file.h"
 
 #include "core/clock.h"
+#include "core/file_inputs.h"
 #include "core/place_linux.h"
 #include "core/sink.h"
 
@@ -86,6 +87,9 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
     }
     bool ok = file__read_stream(stream, path, bytes_max, data, bytes, error);
     fclose(stream);
+    if (ok) {
+        file_inputs_add(path);
+    }
     return ok;
 }
 

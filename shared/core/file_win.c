@@ -1,6 +1,8 @@
 /* Files on Windows: UTF-8 paths, and replacement by MoveFileEx. */
 #include "core/file.h"
 
+#include "core/file_inputs.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +132,9 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
     }
     ok = file__read_open(file, path, bytes_max, data, bytes, error);
     CloseHandle(file);
+    if (ok) {
+        file_inputs_add(path);
+    }
 done:
     free(wide);
     return ok;

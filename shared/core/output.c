@@ -13,6 +13,16 @@
 /* Who has asked to stop waits no longer for a terminal or reader that stands still. */
 #define OUTPUT_HURRY_NS (1 * NS_PER_S)
 
+bool output_write(const void *data, size_t bytes, struct error *error)
+{
+    errno = 0;
+    if (fwrite(data, 1, bytes, stdout) == bytes && fflush(stdout) == 0) {
+        return true;
+    }
+    error_set(error, "standard output: cannot write: %s", error_system_text(errno));
+    return false;
+}
+
 bool output_finish(struct error *error)
 {
     /* fflush() alone forgets what an earlier one could not write. */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The very first thing that a program does: a standard stream that it was given closed is opened on
  * the null device. Otherwise the next file or socket would take its place, and what is printed
@@ -12,6 +13,8 @@
 void output_setup(void);
 /* Was standard output closed when the program began? */
 bool output_is_closed(void);
+/* Writes to standard output what belongs there whole, and hands it on. */
+bool output_write(const void *data, size_t bytes, struct error *error);
 /* Hands on what is still buffered. False: some of what was printed is lost (a full disk, a reader
  * that has gone). To be asked last: a program whose output is lost has not succeeded. */
 bool output_finish(struct error *error);

@@ -35,7 +35,7 @@ test('a terminal gets a screen that is drawn over and gone at the end',
     const server = await serverRun(t);
     const shown = await onTerminal(t, server, {});
     assert.match(shown, /trying 0, open 5, failed 0/);
-    assert.match(shown, /login not received 0/);
+    assert.match(shown, /no reply in setup 0/);
     assert.match(shown, /\d+\/s of 50\/s wanted/);
     assert.ok(shown.includes('\u2588'), 'a bar');
     const ups = shown.match(new RegExp(`${ESCAPE}\\[9A`, 'g'));
