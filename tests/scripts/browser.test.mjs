@@ -126,6 +126,13 @@ test('dark, narrow and printed', { skip, timeout: 60000 }, async (t) => {
     'nothing is wider than the window');
   const pdf = await page.pdf({ format: 'A4' });
   assert.ok(pdf.length > 20000);
+  await page.setViewportSize({ width: 794, height: 1000 });
+  await page.emulateMedia({ media: 'print' });
+  await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+    'nothing is wider than the paper');
+  assert.equal(await page.locator('.charts details:not([open])').count(), 0,
+    'no table is folded on paper');
   assert.deepEqual(said, []);
 });
 

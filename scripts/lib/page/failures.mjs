@@ -142,8 +142,10 @@ function errorsTable({ steps, errors, server }) {
   if (server && Object.keys(server.errors).length) {
     rows.push(['the server', { words: true, text: errorsText(server.errors) }, '']);
   }
-  return rows.length ? table('Errors', ['', 'kind', 'the first of them'], rows,
-    { words: [1, 2] }) : '';
+  const first = rows.some(([, , one]) => one.text);
+  const shown = first ? rows : rows.map((row) => row.slice(0, 2));
+  return rows.length ? table('Errors', ['', 'kind', ...(first ? ['the first of them'] : [])],
+    shown, { words: first ? [1, 2] : [1] }) : '';
 }
 
 /** The panels of what went wrong; '' where nothing did. */

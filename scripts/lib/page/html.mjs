@@ -10,9 +10,12 @@ export function verdict(state, title, text) {
     `<span>${escapeHtml(text)}</span></div>`;
 }
 
+/** As even rows: of five cards three and two, not four and one. */
 export function verdicts(list) {
   if (!list.length) return '';
-  return `<div class="verdicts">${list.map(({ state, title, text }) =>
+  const columns = list.length <= 4 ? list.length : list.length % 4 === 0 || list.length === 7 ? 4
+    : 3;
+  return `<div class="verdicts" style="--columns:${columns}">${list.map(({ state, title, text }) =>
     verdict(state, title, text)).join('')}</div>`;
 }
 
@@ -41,8 +44,9 @@ export function table(title, head, rows, { verdict: at = null, words = [] } = {}
     ? one : { text: one }), state: ['first', one?.state].filter(Boolean).join(' ') });
   const body = rows.map((row) => `<tr>${row.map((one, i) => cell(marked(one, i), head[i]))
     .join('')}</tr>`).join('\n');
-  return `<div class="panel wide table${narrow}"><h3>${escapeHtml(title)}</h3><table><thead><tr>` +
-    `${heads}</tr></thead><tbody>${body}</tbody></table></div>`;
+  const name = title ? `<h3>${escapeHtml(title)}</h3>` : '';
+  return `<div class="panel wide table${narrow}">${name}<table><thead><tr>${heads}` +
+    `</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
 /** What opens on a click. */

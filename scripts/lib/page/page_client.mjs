@@ -110,8 +110,12 @@ function start() {
   });
   dark.addEventListener('change', () => { if (!chosen) redrawAll(); });
   window.addEventListener('resize', resizeSoon);
+  let folds = [];
   window.addEventListener('beforeprint', () => {
     printing = true;
+    // Paper cannot be clicked on: its tables stand open.
+    folds = [...document.querySelectorAll('.charts details:not([open])')];
+    for (const fold of folds) fold.open = true;
     document.documentElement.classList.add('printing');
     boxes.forEach(draw);
     redrawAll();
@@ -119,6 +123,7 @@ function start() {
   });
   window.addEventListener('afterprint', () => {
     printing = false;
+    for (const fold of folds) fold.open = false;
     document.documentElement.classList.remove('printing');
     redrawAll();
     resizeSoon();

@@ -32,9 +32,9 @@ export function latencyTables(view) {
     }
   }
   return Object.entries(groups).filter(([, rows]) => rows.length).map(([group, rows], i) => {
-    const panel = latencyPanel(`Latency: ${LATENCY_GROUPS[group].toLowerCase()}`, rows);
-    return i === 0 ? panel
-      : `<div class="wide">${fold(`Latency: ${LATENCY_GROUPS[group].toLowerCase()}`, panel)}</div>`;
+    const title = `Latency: ${LATENCY_GROUPS[group].toLowerCase()}`;
+    return i === 0 ? latencyPanel(title, rows)
+      : `<div class="wide">${fold(title, latencyPanel('', rows))}</div>`;
   }).join('');
 }
 
