@@ -85,7 +85,7 @@ struct metric {
 struct metric_value {
     double value;
     bool has_samples; /* false: nothing was measured */
-    bool at_least;    /* censored values lie below: the true value may be larger */
+    double high;      /* no larger than this; value is the lower bound. The same: it is exact */
 };
 
 /* The names of what a scenario has. */

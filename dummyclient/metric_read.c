@@ -5,6 +5,7 @@
 #include "metric.h"
 
 #include <hdr/hdr_histogram.h>
+#include <math.h>
 
 const struct histogram *metric_histogram(const struct metric *metric, const struct figures *figures)
 {
@@ -14,6 +15,12 @@ const struct histogram *metric_histogram(const struct metric *metric, const stru
     }
     return metric->scope == METRIC_OF_STAGE ? &figures->stages[metric->index].latency[metric->kind]
                                             : &figures->latency[metric->kind];
+}
+
+static void metric__bounds(struct histogram_bounds bounds, struct metric_value *value)
+{
+    value->value = (double)bounds.low_ns;
+    value->high = bounds.high_ns == INT64_MAX ? INFINITY : (double)bounds.high_ns;
 }
 
 static void metric__read_latency(const struct metric *metric, const struct figures *figures,
@@ -35,22 +42,22 @@ static void metric__read_latency(const struct metric *metric, const struct figur
         value->has_samples = true;
         return;
     case METRIC_STAT_MIN:
+        metric__bounds(histogram_min(histogram), value);
         value->value = (double)hdr_min(histogram->hdr);
-        value->at_least = histogram_is_at_least(histogram, hdr_min(histogram->hdr));
+        value->high = value->high < value->value ? value->value : value->high;
         return;
     case METRIC_STAT_MEAN:
-        value->value = hdr_mean(histogram->hdr);
-        value->at_least = histogram->censored_count > 0;
-        return;
     case METRIC_STAT_STDDEV:
-        value->value = hdr_stddev(histogram->hdr);
-        value->at_least = histogram->censored_count > 0;
+        value->value = metric->stat == METRIC_STAT_MEAN ? hdr_mean(histogram->hdr)
+                                                        : hdr_stddev(histogram->hdr);
+        value->high =
+            histogram->censored_count + histogram->over_range_count > 0 ? INFINITY : value->value;
         return;
     default:
         break;
     }
     double percentile = metric->stat == METRIC_STAT_MAX ? 100 : metric_percentile(metric->stat);
-    value->value = (double)histogram_percentile_ns(histogram, percentile, &value->at_least);
+    metric__bounds(histogram_percentile(histogram, percentile), value);
 }
 
 static void metric__read_errors(const struct metric *metric, const struct figures *figures,
@@ -151,7 +158,7 @@ void metric_read(const struct metric *metric, const struct figures *figures,
                  struct metric_value *value)
 {
     must(metric->scope != METRIC_OF_SERVER);
-    *value = (struct metric_value){.has_samples = true};
+    *value = (struct metric_value){.has_samples = true, .high = -1};
     switch (metric->family) {
     case METRIC_LATENCY:
         metric__read_latency(metric, figures, value);
@@ -172,6 +179,7 @@ void metric_read(const struct metric *metric, const struct figures *figures,
         value->value = metric__port(&figures->port, metric->kind);
         break;
     }
+    value->high = value->high < 0 ? value->value : value->high; /* what was counted is exact */
 }
 
 double metric_whole(const struct metric *metric, const struct figures *figures)

@@ -88,17 +88,25 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
         return;
     }
     for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
-        char text[UNITS_TEXT_BYTES_MAX];
+        char number[UNITS_TEXT_BYTES_MAX];
         bool at_least = false;
         int64_t value_ns = histogram_percentile_ns(histogram, COLUMNS[i].percentile, &at_least);
         fprintf(file, "%s %s %s%s", i == 0 ? "" : " ", COLUMNS[i].name, at_least ? ">=" : "",
-                units_format_duration(value_ns, text));
+                units_format_duration(value_ns, number));
     }
+    const char *separator = "  (";
+    char text[UNITS_TEXT_BYTES_MAX];
     if (histogram->censored_count > 0) {
-        char text[UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "  (%s never answered)",
+        fprintf(file, "%s%s never answered", separator,
                 summary__count((uint64_t)histogram->censored_count, text));
+        separator = ", ";
     }
+    if (histogram->over_range_count > 0) {
+        fprintf(file, "%s%s answered, above 120 s", separator,
+                summary__count((uint64_t)histogram->over_range_count, text));
+        separator = ", ";
+    }
+    fputs(separator[0] == ',' ? ")" : "", file);
     fputc('\n', file);
 }
 

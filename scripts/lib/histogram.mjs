@@ -96,14 +96,54 @@ export function bucketsMoments(buckets, digits) {
   return { mean, stddev: Math.sqrt(squares / count) };
 }
 
-/** Whether the true percentile may be larger than the printed one: it lies at or above the rank
- *  of the lowest censored request. histogram: a latency_ns member of a result. */
-export function percentileIsAtLeast(histogram, percentile) {
-  return histogram.count > 0 && (histogram.censored ?? 0) > 0 &&
-    percentileRank(histogram.count, percentile) >= censoredRank(histogram);
+/** Whether a result tells its censored samples by bucket; older ones told the lowest age alone. */
+function censoredIsTold(histogram) {
+  return Boolean(histogram.censored_buckets) || !(histogram.censored > 0);
 }
 
-/** The lowest rank that a censored request can hold (from 1); Infinity without any. */
+/** Walks the buckets: [lowest, samples so far, those of them whose value is known]. The others are
+ *  censored, or over the range: they may lie anywhere above. */
+function* knownCounts(histogram) {
+  const censored = new Map(histogram.censored_buckets ?? []);
+  let seen = 0;
+  let known = 0;
+  for (const [lowest, count] of histogram.buckets) {
+    const top = bucketHighestNs(lowest, 3) >= VALUE_MAX_NS;
+    seen += count;
+    known += count - (censored.get(lowest) ?? 0) - (top ? histogram.over_range ?? 0 : 0);
+    yield [lowest, seen, known];
+  }
+}
+
+/** What is known of a percentile: { low, high }; high is Infinity where there is no upper bound.
+ *  histogram: a latency_ns member of a result. */
+export function percentileBounds(histogram, percentile) {
+  const rank = percentileRank(histogram.count, percentile);
+  const bounds = { low: null, high: Infinity };
+  const oldLimit = censoredIsTold(histogram) ? Infinity : censoredRank(histogram);
+  for (const [lowest, seen, known] of knownCounts(histogram)) {
+    const value = upperEdgeNs(lowest, 3);
+    if (seen >= rank) bounds.low ??= value;
+    if (known >= rank && rank < oldLimit) {
+      bounds.high = value;
+      break;
+    }
+  }
+  return bounds;
+}
+
+/** Whether the printed percentile is no more than a lower bound: a censored sample may hold its
+ *  rank. histogram: a latency_ns member of a result. */
+export function percentileIsAtLeast(histogram, percentile) {
+  if (!(histogram.count > 0) || !((histogram.censored ?? 0) > 0 || histogram.over_range > 0)) {
+    return false;
+  }
+  const { low, high } = percentileBounds(histogram, percentile);
+  return high > low;
+}
+
+/** The lowest rank that a censored request can hold (from 1), by the lowest age alone; Infinity
+ *  without any. */
 export function censoredRank(histogram) {
   const censored = histogram.censored ?? 0;
   if (censored === 0) return Infinity;
@@ -147,12 +187,21 @@ export function histogramsAdd(histograms) {
   merged.censored = all.reduce((sum, part) => sum + (part.censored ?? 0), 0);
   const lowest = all.map((part) => part.censored_min).filter((value) => value > 0);
   if (lowest.length) merged.censored_min = Math.min(...lowest);
+  if (merged.censored > 0 && all.every(censoredIsTold)) {
+    merged.censored_buckets = bucketsAdd(all.map((part) => part.censored_buckets ?? []));
+  }
   merged.over_range = all.reduce((sum, part) => sum + (part.over_range ?? 0), 0);
   merged.buckets = buckets;
-  merged.at_least = PERCENTILES.filter(([, rank]) => percentileIsAtLeast(merged, rank))
-    .map(([key]) => key);
-  if (merged.censored) merged.at_least.push('max');
+  merged.at_least = histogramOpenFigures(merged);
   return merged;
+}
+
+/** The keys of the figures that are lower bounds only. */
+export function histogramOpenFigures(histogram) {
+  const open = (percentile) => percentileIsAtLeast(histogram, percentile);
+  return [...(open(0) ? ['min'] : []), ...(open(100) ? ['mean'] : []),
+    ...PERCENTILES.filter(([, rank]) => open(rank)).map(([key]) => key),
+    ...(open(100) ? ['max'] : [])];
 }
 
 const SPECTRUM_STEP = 0.02;
@@ -161,24 +210,23 @@ const SPECTRUM_STEP = 0.02;
  *  so 1 is 90% and 2 is 99%. Every run has its points at the same nines (p50 and the whole ones
  *  among them), up to what its count can tell; the last point is the maximum. */
 export function histogramSpectrum(histogram) {
-  const { count, buckets } = histogram;
+  const { count } = histogram;
   if (!count) return [];
   const end = Math.log10(count);
   const grid = [Math.log10(2)];
   for (let i = 0; i * SPECTRUM_STEP < end; i++) grid.push(i * SPECTRUM_STEP);
   grid.sort((a, b) => a - b);
   const ranks = grid.map((nines) => percentileRank(count, 100 * (1 - 10 ** -nines)));
-  const limit = censoredRank(histogram);
+  const oldLimit = censoredIsTold(histogram) ? Infinity : censoredRank(histogram);
   const points = [];
-  let seen = 0;
-  for (const [lowest, amount] of buckets) {
-    seen += amount;
+  for (const [lowest, seen, known] of knownCounts(histogram)) {
     while (points.length < grid.length && seen >= ranks[points.length]) {
       const rank = ranks[points.length];
       points.push([Number(grid[points.length].toFixed(5)), upperEdgeNs(lowest, 3),
-        rank >= limit ? 1 : 0]);
+        rank > known || rank >= oldLimit ? 1 : 0]);
     }
   }
-  points.push([Number(end.toFixed(5)), histogram.max, histogram.censored ? 1 : 0]);
+  const open = histogram.censored || histogram.over_range;
+  points.push([Number(end.toFixed(5)), histogram.max, open ? 1 : 0]);
   return points;
 }

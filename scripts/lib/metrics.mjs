@@ -2,7 +2,7 @@
 // direction that is better.
 
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from './format.mjs';
-import { censoredRank, percentileIsAtLeast } from './histogram.mjs';
+import { percentileBounds } from './histogram.mjs';
 
 const PERCENTILE_KEY = /^p([0-9]+(?:[._][0-9]+)?)$/;
 const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: formatBytes,
@@ -41,10 +41,11 @@ function latency(result, path) {
   }
   if (!histogram.count) return null;
   const rank = PERCENTILE_KEY.exec(key ?? '');
-  const censored = Number(histogram.censored ?? 0) > 0;
-  return found(histogram[key], 'ns', 'lower', {
-    at_least: rank ? percentileIsAtLeast(histogram, Number(rank[1].replace('_', '.')))
-      : censored && (key !== 'min' || censoredRank(histogram) === 1) });
+  const { low, high } = percentileBounds(histogram,
+    rank ? Number(rank[1].replace('_', '.')) : key === 'min' ? 0 : 100);
+  // Where a sample has no upper bound, mean and deviation have none.
+  return found(histogram[key], 'ns', 'lower', { at_least: high > low,
+    high: high === low ? histogram[key] : key === 'mean' || key === 'stddev' ? Infinity : high });
 }
 
 function errors(result, key) {

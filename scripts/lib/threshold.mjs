@@ -114,9 +114,11 @@ export function thresholdJudge(threshold, run) {
     if (!whole) return { expr, value: null, pass: false };
     value = (value / whole) * 100;
   }
-  const upper = op !== '>' && op !== '>=';
+  // It holds where it does wherever between its bounds the true value is.
+  const high = percent ? value : found.high ?? value;
   return { expr, value, at_least: found.at_least === true,
-    pass: COMPARE[op](value, limit) && !(upper && found.at_least) };
+    pass: COMPARE[op](op === '>' || op === '>=' ? value : high, limit) &&
+      (op !== '==' || high === value) };
 }
 
 /** Judges the thresholds that the client had to leave open because they are about the server:

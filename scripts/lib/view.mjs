@@ -105,7 +105,9 @@ function heatOf(entries) {
 function latencyOf(histogram) {
   const { buckets, ...numbers } = histogram;
   const over = Number(histogram.over_range ?? 0);
-  const never = Math.max(0, Number(histogram.censored ?? 0) - over);
+  // Older results counted what was answered above the range as censored, too.
+  const never = Math.max(0, Number(histogram.censored ?? 0) -
+    (histogram.censored_buckets ? 0 : over));
   return { ...numbers, never, over, spectrum: histogramSpectrum(histogram),
     at_least: PERCENTILES.filter(([, rank]) => percentileIsAtLeast(histogram, rank))
       .map(([key]) => key) };

@@ -21,14 +21,13 @@ enum { PERCENTILES = sizeof percentiles / sizeof *percentiles };
 
 bool histogram_open(struct histogram *histogram, int digits, struct error *error)
 {
-    histogram->hdr = NULL;
-    if (hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->hdr) != 0) {
+    *histogram = (struct histogram){.censored_min_ns = INT64_MAX};
+    if (hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->hdr) != 0 ||
+        hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->censored) != 0) {
+        histogram_close(histogram);
         error_set(error, "out of memory for a histogram");
         return false;
     }
-    histogram->censored_count = 0;
-    histogram->censored_min_ns = INT64_MAX;
-    histogram->over_range_count = 0;
     return true;
 }
 
@@ -36,36 +35,48 @@ void histogram_close(struct histogram *histogram)
 {
     if (histogram->hdr)
         hdr_close(histogram->hdr);
+    if (histogram->censored)
+        hdr_close(histogram->censored);
     histogram->hdr = NULL;
+    histogram->censored = NULL;
+}
+
+/* Most have no censored samples: their memory is then left untouched. */
+static void histogram__reset_censored(struct histogram *histogram)
+{
+    if (histogram->censored_count > 0)
+        hdr_reset(histogram->censored);
+    histogram->censored_count = 0;
+    histogram->censored_min_ns = INT64_MAX;
 }
 
 void histogram_reset(struct histogram *histogram)
 {
     hdr_reset(histogram->hdr);
-    histogram->censored_count = 0;
-    histogram->censored_min_ns = INT64_MAX;
+    histogram__reset_censored(histogram);
     histogram->over_range_count = 0;
 }
 
 void histogram_record(struct histogram *histogram, int64_t value_ns)
 {
     if (value_ns > HISTOGRAM_VALUE_MAX_NS) {
-        histogram_record_censored(histogram, value_ns);
-        return;
+        histogram->over_range_count++;
+        value_ns = HISTOGRAM_VALUE_MAX_NS;
     }
     bool taken = hdr_record_value(histogram->hdr, value_ns < 1 ? 1 : value_ns);
     must(taken);
 }
 
+static int64_t histogram__clamp(int64_t value_ns)
+{
+    return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
+}
+
 static void histogram__record_censored(struct histogram *histogram, int64_t age_ns, int64_t count)
 {
-    if (age_ns > HISTOGRAM_VALUE_MAX_NS) {
-        histogram->over_range_count += count;
-        age_ns = HISTOGRAM_VALUE_MAX_NS;
-    }
-    if (age_ns < 1)
-        age_ns = 1;
-    bool taken = hdr_record_values(histogram->hdr, age_ns, count);
+    age_ns = histogram__clamp(age_ns < 1 ? 1 : age_ns);
+    bool taken = hdr_record_values(histogram->hdr, age_ns, count) &&
+                 hdr_record_values(histogram->censored, age_ns, count);
     must(taken);
     histogram->censored_count += count;
     if (age_ns < histogram->censored_min_ns)
@@ -102,13 +113,22 @@ void histogram_record_censored_spread(struct histogram *histogram, const struct 
     }
 }
 
+static void histogram__copy_counts(struct hdr_histogram *into, const struct hdr_histogram *from)
+{
+    must(into->counts_len == from->counts_len);
+    int64_t *counts = into->counts;
+    memcpy(counts, from->counts, sizeof *counts * (size_t)from->counts_len);
+    *into = *from;
+    into->counts = counts;
+}
+
 void histogram_copy(struct histogram *into, const struct histogram *from)
 {
-    must(into->hdr->counts_len == from->hdr->counts_len);
-    int64_t *counts = into->hdr->counts;
-    memcpy(counts, from->hdr->counts, sizeof *counts * (size_t)from->hdr->counts_len);
-    *into->hdr = *from->hdr;
-    into->hdr->counts = counts;
+    histogram__copy_counts(into->hdr, from->hdr);
+    if (from->censored_count > 0)
+        histogram__copy_counts(into->censored, from->censored);
+    else
+        histogram__reset_censored(into);
     into->censored_count = from->censored_count;
     into->censored_min_ns = from->censored_min_ns;
     into->over_range_count = from->over_range_count;
@@ -117,6 +137,8 @@ void histogram_copy(struct histogram *into, const struct histogram *from)
 void histogram_add(struct histogram *into, const struct histogram *from)
 {
     int64_t dropped = hdr_add(into->hdr, from->hdr);
+    if (from->censored_count > 0)
+        dropped += hdr_add(into->censored, from->censored);
     must(dropped == 0); /* all have the same range */
     into->censored_count += from->censored_count;
     into->over_range_count += from->over_range_count;
@@ -140,51 +162,83 @@ static int64_t histogram__rank(double percentile, int64_t count)
     return rank < 1 ? 1 : rank > count ? count : rank;
 }
 
-static int64_t histogram__clamp(int64_t value_ns)
+/* Of the samples in a bucket, those whose value is known. */
+static int64_t histogram__known(const struct histogram *histogram, const struct hdr_iter *bucket)
 {
-    return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
+    int64_t known = bucket->count;
+    if (histogram->censored_count > 0)
+        known -= hdr_count_at_value(histogram->censored, bucket->lowest_equivalent_value);
+    if (bucket->highest_equivalent_value >= HISTOGRAM_VALUE_MAX_NS)
+        known -= histogram->over_range_count;
+    return known;
 }
 
-bool histogram_is_at_least(const struct histogram *histogram, int64_t value_ns)
-{
-    return histogram->censored_count > 0 &&
-           hdr_lowest_equivalent_value(histogram->hdr, value_ns) >=
-               hdr_lowest_equivalent_value(histogram->hdr, histogram->censored_min_ns);
-}
-
-/* values_ns[i] is the upper edge of the bucket that holds ranks[i]; ranks rise. */
+/* bounds[i] are those of the sample of ranks[i]; ranks rise. */
 static void histogram__values_at(const struct histogram *histogram, const int64_t *ranks,
-                                 int64_t *values_ns, int count)
+                                 struct histogram_bounds *bounds, int count)
 {
     struct hdr_iter iterator;
     hdr_iter_recorded_init(&iterator, histogram->hdr);
-    int found = 0;
-    while (found < count && hdr_iter_next(&iterator)) {
-        while (found < count && iterator.cumulative_count >= ranks[found])
-            values_ns[found++] = histogram__clamp(iterator.highest_equivalent_value);
+    int64_t known = 0;
+    int low = 0;
+    int high = 0;
+    while (high < count && hdr_iter_next(&iterator)) {
+        int64_t value_ns = histogram__clamp(iterator.highest_equivalent_value);
+        known += histogram__known(histogram, &iterator);
+        while (low < count && iterator.cumulative_count >= ranks[low])
+            bounds[low++].low_ns = value_ns;
+        while (high < count && known >= ranks[high])
+            bounds[high++].high_ns = value_ns;
     }
-    must(found == count);
+    must(low == count);
+    while (high < count)
+        bounds[high++].high_ns = INT64_MAX;
+}
+
+struct histogram_bounds histogram_percentile(const struct histogram *histogram, double percentile)
+{
+    struct histogram_bounds bounds = {0};
+    int64_t count = histogram_count(histogram);
+    if (count > 0) {
+        int64_t rank = histogram__rank(percentile, count);
+        histogram__values_at(histogram, &rank, &bounds, 1);
+    }
+    return bounds;
 }
 
 int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
                                 bool *at_least)
 {
-    *at_least = false;
-    int64_t count = histogram_count(histogram);
-    if (count == 0)
-        return 0;
-    int64_t rank = histogram__rank(percentile, count);
-    int64_t value_ns;
-    histogram__values_at(histogram, &rank, &value_ns, 1);
-    *at_least = histogram_is_at_least(histogram, value_ns);
-    return value_ns;
+    struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
+    *at_least = bounds.high_ns > bounds.low_ns;
+    return bounds.low_ns;
 }
 
-struct cJSON *histogram_buckets_to_json(const struct histogram *histogram)
+int64_t histogram_known_count(const struct histogram *histogram, int64_t value_ns)
+{
+    struct hdr_iter iterator;
+    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    int64_t known = 0;
+    while (hdr_iter_next(&iterator) &&
+           histogram__clamp(iterator.highest_equivalent_value) <= value_ns)
+        known += histogram__known(histogram, &iterator);
+    return known;
+}
+
+struct histogram_bounds histogram_min(const struct histogram *histogram)
+{
+    struct histogram_bounds bounds = histogram_percentile(histogram, 0);
+    bounds.low_ns = hdr_lowest_equivalent_value(histogram->hdr, bounds.low_ns);
+    if (bounds.high_ns != INT64_MAX)
+        bounds.high_ns = hdr_lowest_equivalent_value(histogram->hdr, bounds.high_ns);
+    return bounds;
+}
+
+static struct cJSON *histogram__buckets(const struct hdr_histogram *hdr)
 {
     struct json_text text = {NULL, 0, 0, false};
     struct hdr_iter iterator;
-    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    hdr_iter_recorded_init(&iterator, hdr);
     json_text_add(&text, "[");
     const char *separator = "[";
     while (hdr_iter_next(&iterator)) {
@@ -199,6 +253,11 @@ struct cJSON *histogram_buckets_to_json(const struct histogram *histogram)
     }
     json_text_add(&text, "]");
     return json_text_finish(&text);
+}
+
+struct cJSON *histogram_buckets_to_json(const struct histogram *histogram)
+{
+    return histogram__buckets(histogram->hdr);
 }
 
 /* Without samples every figure is null: 0 would look like an excellent latency. */
@@ -217,25 +276,33 @@ static void histogram__add_figures(const struct histogram *histogram, int64_t co
                                    struct cJSON *object)
 {
     const struct hdr_histogram *hdr = histogram->hdr;
+    struct histogram_bounds min = histogram_min(histogram);
+    struct histogram_bounds max = histogram_percentile(histogram, 100);
     int64_t ranks[PERCENTILES];
-    int64_t values_ns[PERCENTILES];
+    struct histogram_bounds bounds[PERCENTILES];
     for (int i = 0; i < PERCENTILES; i++)
         ranks[i] = histogram__rank(percentiles[i].percentile, count);
-    histogram__values_at(histogram, ranks, values_ns, PERCENTILES);
+    histogram__values_at(histogram, ranks, bounds, PERCENTILES);
 
     json_add_i64(object, "min", hdr_min(hdr));
     json_add_double(object, "mean", round(hdr_mean(hdr) * 10) / 10);
     json_add_double(object, "stddev", round(hdr_stddev(hdr) * 10) / 10);
     for (int i = 0; i < PERCENTILES; i++)
-        json_add_i64(object, percentiles[i].key, values_ns[i]);
+        json_add_i64(object, percentiles[i].key, bounds[i].low_ns);
     json_add_i64(object, "max", histogram__clamp(hdr_max(hdr)));
 
     struct cJSON *at_least = json_add_item(object, "at_least", cJSON_CreateArray());
-    for (int i = 0; at_least && i < PERCENTILES; i++) {
-        if (histogram_is_at_least(histogram, values_ns[i]))
+    if (!at_least)
+        return;
+    if (min.high_ns > min.low_ns)
+        json_append_item(at_least, cJSON_CreateString("min"));
+    if (max.high_ns > max.low_ns) /* any that is not known is part of the mean */
+        json_append_item(at_least, cJSON_CreateString("mean"));
+    for (int i = 0; i < PERCENTILES; i++) {
+        if (bounds[i].high_ns > bounds[i].low_ns)
             json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
     }
-    if (at_least && histogram->censored_count > 0)
+    if (max.high_ns > max.low_ns)
         json_append_item(at_least, cJSON_CreateString("max"));
 }
 
@@ -255,6 +322,8 @@ struct cJSON *histogram_to_json(const struct histogram *histogram)
         json_add_i64(object, "censored_min", histogram->censored_min_ns);
     json_add_i64(object, "over_range", histogram->over_range_count);
     json_add_item(object, "buckets", histogram_buckets_to_json(histogram));
+    if (histogram->censored_count > 0)
+        json_add_item(object, "censored_buckets", histogram__buckets(histogram->censored));
     return object;
 }
 

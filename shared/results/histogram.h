@@ -1,8 +1,13 @@
 /* Latency histograms: HdrHistogram, nanoseconds, 1 ns..120 s, plus what a histogram cannot hold.
  *
  * One thread per histogram while recording; add and read when the writer has stopped or through a
- * copy of its own. Recording neither allocates nor fails: a value over the range is counted in
- * over_range_count and treated as censored at HISTOGRAM_VALUE_MAX_NS. */
+ * copy of its own. Recording neither allocates nor fails.
+ *
+ * A censored sample is known to be larger than the age it is recorded at, and no more. So a
+ * percentile has a lower bound, with the censored samples at their ages, and an upper one, with
+ * all of them beyond every other sample. It is exact where the two agree: censored samples open the
+ * ranks that they may hold, and no others. A value over the range is no censored sample (it was
+ * seen); it stands at HISTOGRAM_VALUE_MAX_NS, which is a lower bound for it. */
 #ifndef DUMMYLOAD_RESULTS_HISTOGRAM_H
 #define DUMMYLOAD_RESULTS_HISTOGRAM_H
 
@@ -18,13 +23,21 @@ struct hdr_histogram;
 #define HISTOGRAM_VALUE_MAX_NS (INT64_C(120) * 1000000000)
 
 struct histogram {
-    struct hdr_histogram *hdr;
-    int64_t censored_count;   /* recorded at their age: the true value is larger */
+    struct hdr_histogram *hdr;      /* all samples, the censored ones at their ages */
+    struct hdr_histogram *censored; /* these alone */
+    int64_t censored_count;
     int64_t censored_min_ns;  /* lowest such age; INT64_MAX without any */
-    int64_t over_range_count; /* over HISTOGRAM_VALUE_MAX_NS; also counted as censored */
+    int64_t over_range_count; /* not censored, and over HISTOGRAM_VALUE_MAX_NS */
 };
 
-/* digits: significant decimal digits, 2 (series) or 3. About 224 KB with 3, 31 KB with 2. */
+/* What is known of a figure. high_ns is INT64_MAX where there is no upper bound. */
+struct histogram_bounds {
+    int64_t low_ns;
+    int64_t high_ns;
+};
+
+/* digits: significant decimal digits, 2 (series) or 3. About 224 KB with 3, 31 KB with 2, and
+ * as much again for the first censored sample. */
 bool histogram_open(struct histogram *histogram, int digits, struct error *error);
 void histogram_close(struct histogram *histogram);
 void histogram_reset(struct histogram *histogram);
@@ -41,21 +54,24 @@ void histogram_copy(struct histogram *into, const struct histogram *from);
 void histogram_add(struct histogram *into, const struct histogram *from);
 int64_t histogram_count(const struct histogram *histogram);
 
-/* percentile in 0..100. Returns the upper edge of the bucket that holds the sample of that rank
- * (the least rank with at least that share of the samples at or below it); *at_least is set when it
- * lies at or above the lowest censored rank, so that the true percentile may be larger. 0 without
+/* percentile in 0..100. The bounds of the sample of that rank (the least rank with at least that
+ * share of the samples at or below it); each is the upper edge of its bucket. Both 0 without
  * samples. */
+struct histogram_bounds histogram_percentile(const struct histogram *histogram, double percentile);
+/* The lower bound; *at_least is set when it is no more than that: the true percentile may be
+ * larger. */
 int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
                                 bool *at_least);
-
-/* Whether a value stands at or above the lowest censored sample: then the samples above it may have
- * a different order than the recorded one. */
-bool histogram_is_at_least(const struct histogram *histogram, int64_t value_ns);
+/* How many samples are known to be at or below value_ns, by their buckets' upper edges. */
+int64_t histogram_known_count(const struct histogram *histogram, int64_t value_ns);
+/* The least sample, by its bucket's lower edge. */
+struct histogram_bounds histogram_min(const struct histogram *histogram);
 
 /* The sum of what every sample lies above limit_ns, from the buckets' upper edges. */
 double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns);
 
-/* {count, min, mean, ..., p99_99, max, censored, over_range, buckets: [[value, count], ...]} as
+/* {count, min, mean, ..., p99_99, max, at_least, censored, over_range, buckets: [[value, count],
+ * ...], and where there are any censored_min and censored_buckets} as
  * results/result.schema.json says; NULL when memory ran out. The buckets are one item of raw JSON,
  * not a tree: a tree of them would take 200 bytes each. */
 struct cJSON *histogram_to_json(const struct histogram *histogram);

@@ -30,53 +30,73 @@ bool counters_unpack_add(struct counters *into, struct unpack *from)
     return !from->failed;
 }
 
-/* Buckets as (the least value less that of the bucket before, count), ended by a count of 0. */
-void histogram_pack(const struct histogram *histogram, struct pack *pack)
+/* Buckets as (the least value less that of the bucket before, count), ended by a count of 0. less:
+ * the counts to leave out, or NULL. */
+static void transfer__pack_buckets(const struct hdr_histogram *hdr,
+                                   const struct hdr_histogram *less, struct pack *pack)
 {
-    pack_u64(pack, (uint64_t)histogram->censored_count);
-    if (histogram->censored_count > 0) {
-        pack_u64(pack, (uint64_t)histogram->censored_min_ns);
-    }
-    pack_u64(pack, (uint64_t)histogram->over_range_count);
     struct hdr_iter iterator;
     int64_t before_ns = 0;
-    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    hdr_iter_recorded_init(&iterator, hdr);
     while (hdr_iter_next(&iterator)) {
-        if (iterator.count == 0) {
+        int64_t lowest_ns = iterator.lowest_equivalent_value;
+        int64_t count = iterator.count - (less ? hdr_count_at_value(less, lowest_ns) : 0);
+        if (count <= 0) {
             continue;
         }
-        pack_u64(pack, (uint64_t)iterator.count);
-        pack_u64(pack, (uint64_t)(iterator.lowest_equivalent_value - before_ns));
-        before_ns = iterator.lowest_equivalent_value;
+        pack_u64(pack, (uint64_t)count);
+        pack_u64(pack, (uint64_t)(lowest_ns - before_ns));
+        before_ns = lowest_ns;
     }
     pack_u64(pack, 0);
 }
 
-bool histogram_unpack_add(struct histogram *into, struct unpack *from)
+/* Adds the buckets to both, of which `also` may be NULL. Returns how many samples there were. */
+static uint64_t transfer__unpack_buckets(struct hdr_histogram *into, struct hdr_histogram *also,
+                                         struct unpack *from)
 {
-    uint64_t censored = unpack_u64(from);
-    uint64_t censored_min_ns = censored > 0 ? unpack_u64(from) : 0;
-    uint64_t over_range = unpack_u64(from);
     uint64_t value_ns = 0;
-    uint64_t sum = (uint64_t)histogram_count(into);
-    if (censored > INT64_MAX || over_range > censored ||
-        censored_min_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS) {
-        unpack_fail(from);
-    }
-    for (;;) {
-        uint64_t count = unpack_u64(from);
-        if (count == 0) {
-            break;
-        }
+    uint64_t samples = 0;
+    uint64_t count;
+    while ((count = unpack_u64(from)) > 0) {
         uint64_t step_ns = unpack_u64(from);
         value_ns += step_ns;
-        sum += count;
+        samples += count;
         if (step_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS ||
-            value_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS || count > INT64_MAX || sum > INT64_MAX ||
-            !hdr_record_values(into->hdr, (int64_t)value_ns, (int64_t)count)) {
+            value_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS || count > INT64_MAX ||
+            samples > INT64_MAX || (uint64_t)into->total_count + count > INT64_MAX ||
+            !hdr_record_values(into, (int64_t)value_ns, (int64_t)count) ||
+            (also && !hdr_record_values(also, (int64_t)value_ns, (int64_t)count))) {
             unpack_fail(from);
             break;
         }
+    }
+    return samples;
+}
+
+/* The known samples, then the censored ones. */
+void histogram_pack(const struct histogram *histogram, struct pack *pack)
+{
+    bool any = histogram->censored_count > 0;
+    pack_u64(pack, (uint64_t)histogram->over_range_count);
+    transfer__pack_buckets(histogram->hdr, any ? histogram->censored : NULL, pack);
+    pack_u64(pack, any ? (uint64_t)histogram->censored_min_ns : 0);
+    if (any) {
+        transfer__pack_buckets(histogram->censored, NULL, pack);
+    }
+}
+
+bool histogram_unpack_add(struct histogram *into, struct unpack *from)
+{
+    uint64_t over_range = unpack_u64(from);
+    uint64_t known = transfer__unpack_buckets(into->hdr, NULL, from);
+    uint64_t censored_min_ns = unpack_u64(from);
+    uint64_t censored = 0;
+    if (censored_min_ns > 0) {
+        censored = transfer__unpack_buckets(into->hdr, into->censored, from);
+    }
+    if (over_range > known || censored_min_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS) {
+        unpack_fail(from);
     }
     if (from->failed) {
         return false;

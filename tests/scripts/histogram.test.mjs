@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bucketHighestNs, bucketLowestNs, bucketsAdd, bucketsPercentileNs, histogramsAdd,
-  histogramSpectrum, percentileIsAtLeast, percentileRank } from '../../scripts/lib/histogram.mjs';
+import { bucketHighestNs, bucketLowestNs, bucketsAdd, bucketsPercentileNs, histogramOpenFigures,
+  histogramsAdd, histogramSpectrum, percentileBounds, percentileIsAtLeast,
+  percentileRank } from '../../scripts/lib/histogram.mjs';
 import { histogramOf, random } from './synthetic.mjs';
 
 test('buckets are HdrHistogram\'s: exact to 2047, then 1 in 1024 (3 digits), 1 in 128 (2)', () => {
@@ -35,14 +36,33 @@ test('percentiles of random values agree with sorting them', () => {
   }
 });
 
-test('a percentile at or above the lowest censored request is a lower bound', () => {
+test('a censored request opens the ranks that it may hold, and no others', () => {
   const histogram = histogramOf([[100, 90]], { censored: [[5000, 10]] });
   assert.equal(percentileIsAtLeast(histogram, 90), false);
   assert.equal(percentileIsAtLeast(histogram, 91), true);
   assert.deepEqual(histogram.at_least, ['p95', 'p99', 'p99_9', 'p99_99']);
-  // A censored request below the median makes nearly everything uncertain.
+  // One below the median: the median is 5,000 wherever it lies, the least and the last are not.
   const early = histogramOf([[5000, 90]], { censored: [[100, 1]] });
+  assert.equal(percentileIsAtLeast(early, 50), false);
+  assert.deepEqual(percentileBounds(early, 50), { low: 5003, high: 5003 });
+  assert.deepEqual(percentileBounds(early, 0), { low: 100, high: 5003 });
+  assert.deepEqual(percentileBounds(early, 100), { low: 5003, high: Infinity });
+  assert.deepEqual(histogramOpenFigures(early), ['min', 'mean', 'p99', 'p99_9', 'p99_99', 'max']);
+});
+
+test('a result that tells only the lowest age opens all from there on', () => {
+  const early = histogramOf([[5000, 90]], { censored: [[100, 1]], told: false });
   assert.equal(percentileIsAtLeast(early, 50), true);
+  const sum = histogramsAdd([early, histogramOf([[5000, 9]], { censored: [[100, 1]] })]);
+  assert.equal(sum.censored_buckets, undefined);
+  assert.equal(percentileIsAtLeast(sum, 50), true);
+});
+
+test('what was answered above the range is no more than a lower bound', () => {
+  const histogram = { ...histogramOf([[5000, 98], [120e9, 2]]), over_range: 1 };
+  assert.equal(percentileIsAtLeast(histogram, 98), false);
+  assert.equal(percentileIsAtLeast(histogram, 99), false);
+  assert.equal(percentileIsAtLeast(histogram, 100), true);
 });
 
 test('adding histograms is the histogram of all samples, not a mean of percentiles', () => {
@@ -53,6 +73,7 @@ test('adding histograms is the histogram of all samples, not a mean of percentil
   for (const key of ['count', 'min', 'p50', 'p90', 'p99', 'p99_9', 'max', 'censored',
     'censored_min']) assert.equal(sum[key], whole[key], key);
   assert.deepEqual(sum.buckets, whole.buckets);
+  assert.deepEqual(sum.censored_buckets, whole.censored_buckets);
   assert.ok(Math.abs(sum.mean - whole.mean) < 1);
   assert.ok(Math.abs(sum.stddev - whole.stddev) < 1);
   assert.deepEqual(bucketsAdd([[[1, 2], [5, 1]], [[3, 1], [5, 4]]]), [[1, 2], [3, 1], [5, 5]]);

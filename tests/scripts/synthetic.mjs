@@ -33,7 +33,7 @@ function bucketsOf(samples, digits) {
 }
 
 /** A latency_ns member from weighted samples [[value_ns, count], ...]. */
-export function histogramOf(samples, { censored = [] } = {}) {
+export function histogramOf(samples, { censored = [], told = true } = {}) {
   const all = [...samples, ...censored];
   const buckets = bucketsOf(all, 3);
   const count = all.reduce((sum, [, amount]) => sum + amount, 0);
@@ -47,6 +47,7 @@ export function histogramOf(samples, { censored = [] } = {}) {
   histogram.censored = censored.reduce((sum, [, amount]) => sum + amount, 0);
   if (censored.length) {
     histogram.censored_min = Math.round(lowestOf(censored));
+    if (told) histogram.censored_buckets = bucketsOf(censored);
   }
   histogram.over_range = 0;
   histogram.buckets = buckets;
