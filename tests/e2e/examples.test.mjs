@@ -56,7 +56,10 @@ const ABOUT = {
     assert.equal(Number(totals.connections_clean), Number(totals.connects_ok)),
   'lobby-chat': (result) => {
     assert.ok(Number(result.latency_ns.fanout.count) > 0);
-    assert.equal(Number(result.latency_ns.fanout.count), Number(result.pushes[0].count));
+    // A line that leaves behind the end of the window, on a machine that stood still, is not in it.
+    const late = Number(result.rate.begun) > Number(result.rate.started);
+    const [fanout, pushes] = [result.latency_ns.fanout.count, result.pushes[0].count].map(Number);
+    assert.ok(late ? fanout <= pushes : fanout === pushes, `${fanout} of ${pushes}`);
     assert.equal(Number(result.pushes[0].id), 202);
     assert.equal(result.marks.reduce((sum, { count }) => sum + Number(count), 0),
       Number(result.totals.connections_peak));
