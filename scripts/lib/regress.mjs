@@ -7,17 +7,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { compareRuns } from './compare.mjs';
 import { compareWrite } from './compare_files.mjs';
-import { COMPARE_HEAD, compareCells, compareSummary } from './compare_text.mjs';
 import { fileWriteWhole } from './file.mjs';
-import { escapeHtml } from './format.mjs';
-import { resultsMerge } from './merge.mjs';
-import { pageMake, table, verdict } from './page.mjs';
+import { regressPage } from './page/regress.mjs';
 import { runPlay } from './play.mjs';
 import { Failure } from './process.mjs';
 import { runRead } from './result.mjs';
 import { serverEndLine } from './server_end.mjs';
 import { serviceOf } from './service.mjs';
-import { viewMake } from './view.mjs';
 
 const ATTEMPTS_MAX = 3;
 const HOPELESS_PAIRS = 3;
@@ -200,34 +196,6 @@ export function regressRead(folder, scenario, repeats) {
   const pairs = [...pairsDone(folder, scenario, repeats)];
   const read = (side) => pairs.map((pair) => runRead(runFolder(folder, scenario, { pair, side })));
   return { a: read('a'), b: read('b') };
-}
-
-/** All runs of a side as one, for the page. */
-function sideMerge(runs, label) {
-  const merge = (documents) => resultsMerge(documents, runs.map((run) => run.path));
-  const server = runs.every((run) => run.server) ? merge(runs.map((run) => run.server)) : null;
-  const client = runs.length > 1 ? merge(runs.map((run) => run.client)) : runs[0].client;
-  return { path: label, clientFile: runs[0].clientFile, client,
-    server: runs.length > 1 ? server : runs[0].server, watched: null };
-}
-
-export function regressPage(outcome, runs, labels) {
-  const sides = [sideMerge(runs.a, labels.a), sideMerge(runs.b, labels.b)];
-  const views = sides.map((side, i) => viewMake(side, labels[i ? 'b' : 'a']));
-  const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
-  const row = (one) => {
-    const texts = compareCells(one);
-    const kind = { regressed: 'bad', improved: 'good' }[one.verdict] ?? '';
-    return [`${one.primary ? '' : 'informative: '}${texts[0]}`, ...texts.slice(1, -1),
-      { state: kind, html: escapeHtml(texts.at(-1)) }];
-  };
-  const ordered = [...outcome.rows].sort((a, b) => b.primary - a.primary);
-  const intro = `<div class="verdicts">${verdict(state, outcome.verdict,
-    compareSummary(outcome))}</div><div class="charts">` +
-    `${table('Verdict', COMPARE_HEAD, ordered.map(row))}</div>` +
-    '<p class="soft">Below: all runs of each side as one.</p>';
-  return pageMake(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
-    ratios: false });
 }
 
 /** Judges one scenario, writes compare.{md,json,xml} and report.html beside its runs. */

@@ -171,7 +171,7 @@ function watchedOf(run) {
       rss_bytes: sample.rss_bytes, descriptors: sample.descriptors };
   });
   const { command, cpu_s, rss_max_bytes, descriptors_max } = watched;
-  return { command, cpu_s, rss_max_bytes, descriptors_max, samples };
+  return { command: textShow(command), cpu_s, rss_max_bytes, descriptors_max, samples };
 }
 
 function abnormalOf(result) {
@@ -231,6 +231,7 @@ export function viewMake(run, label) {
     interrupted: client.run.interrupted === true,
     validity: client.validity,
     thresholds: client.thresholds ?? [],
+    thresholds_each: run.thresholds_each ?? [],
     reconciled: reconcileView(run),
     ends: endsOf(run),
     rate: client.rate ?? null,

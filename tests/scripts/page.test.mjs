@@ -7,6 +7,8 @@ import test from 'node:test';
 import { chartRate } from '../../scripts/lib/charts/time.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
+import { compareRuns } from '../../scripts/lib/compare.mjs';
+import { regressPage } from '../../scripts/lib/page/regress.mjs';
 import { reasonsOnce } from '../../scripts/lib/capacity_words.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
 import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
@@ -198,4 +200,23 @@ test('a page is small enough to be sent about', (t) => {
   const folder = runSave(folderMake(t), runMake({ seconds: 600, steps: ['a', 'b', 'c'] }));
   assert.equal(toolRun('report', [folder]).status, 0);
   assert.ok(fs.statSync(path.join(folder, 'report.html')).size < 700 * 1024);
+});
+
+test('a regression\'s page: crashes and thresholds of every repeat stand above the charts', () => {
+  const make = (side, median_ns, crashed) => Array.from({ length: 3 }, (_, i) => {
+    const run = runMake({ id: `${side}${i}`, seed: i, seconds: 4, median_ns,
+      started: `2026-11-21T00:0${i}:${side === 'a' ? '0' : '3'}0.000Z` });
+    run.client.thresholds.push({ expr: 'server.errors.total == 0', value: null, pass: null });
+    const end = { ok: !(crashed && i === 1), text: 'the server crashed (SIGSEGV) after 1.0 s' };
+    return { ...run, path: `${side}${i}`, clientFile: `${side}${i}`, watched: { end } };
+  });
+  const runs = { a: make('a', 200e3, false), b: make('b', 200e3, true) };
+  runs.b[0].client.thresholds[0].pass = false;
+  const page = regressPage(compareRuns(runs.a, runs.b), runs, { a: 'old', b: 'new' });
+  const [above] = page.split('data-chart=');
+  assert.match(above, /new: Failed: the server ended<.*?the server crashed \(SIGSEGV\)/s);
+  assert.doesNotMatch(above, /old: Failed/);
+  assert.match(above, /p99 &lt; 20ms<\/td>.*held: \d+ µs \(in 3 of 3 runs\).*\(in 2 of 3 runs\)/);
+  assert.match(above, /server\.errors\.total == 0<\/td>.*✓ held: 0 \(in 3 of 3 runs\)/);
+  assert.match(above, /class="first[^"]*">(same|no change shown|undecided)/);
 });

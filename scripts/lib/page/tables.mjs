@@ -66,6 +66,15 @@ function thresholdWord({ pass, aborted }) {
   return yes(pass, 'held', `did not hold${aborted ? ', and ended the run' : ''}`);
 }
 
+/** In how many of a side's repeats it held, where they are known. */
+function heldEach(expr, each) {
+  const judged = each.map((list) => list.find((one) => one.expr === expr))
+    .filter((one) => one && one.pass !== null);
+  const held = judged.filter((one) => one.pass).length;
+  return judged.length < 2 ? { text: '', all: true }
+    : { text: ` (in ${held} of ${judged.length} runs)`, all: held === judged.length };
+}
+
 /** The thresholds of one or of several runs: measured and judged in each. */
 export function thresholdTable(views) {
   const exprs = [...new Set(views.flatMap(({ thresholds }) => thresholds.map(({ expr }) => expr)))];
@@ -79,7 +88,9 @@ export function thresholdTable(views) {
       const one = view.thresholds.find((found) => found.expr === expr);
       if (!one) return 'not asked';
       const word = thresholdWord(one);
-      return { ...word, text: `${word.text}: ${thresholdValue(one)}` };
+      const each = heldEach(expr, view.thresholds_each);
+      return { state: one.pass && !each.all ? 'warn' : word.state,
+        text: `${word.text}: ${thresholdValue(one)}${each.text}` };
     })]));
 }
 
