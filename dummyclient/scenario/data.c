@@ -106,6 +106,16 @@ static int data__next(struct data__reader *reader, struct data_cell *cell)
     return end;
 }
 
+/* Is nothing left but the ends of empty lines? */
+static bool data__is_done(const struct data__reader *reader)
+{
+    size_t at = reader->at;
+    while (at < reader->bytes && (reader->text[at] == '\n' || reader->text[at] == '\r')) {
+        at++;
+    }
+    return at == reader->bytes;
+}
+
 static bool data__header(struct data__reader *reader)
 {
     struct data_table *table = reader->table;
@@ -132,7 +142,7 @@ static bool data__header(struct data__reader *reader)
         }
         table->columns[table->columns_count++].name = name;
     }
-    if (end == DATA__FILE) {
+    if (end == DATA__FILE || data__is_done(reader)) {
         error_set(reader->error, "expected a row behind the line with the names, found none");
         return false;
     }
@@ -188,8 +198,7 @@ static enum value_type data__cell_type(const uint8_t *cell, uint32_t bytes)
     uint64_t bits = 0;
     size_t used = 0;
     if (value_read_digits(cell, bytes, &bits, &used) && used == bytes) {
-        bool with_sign = cell[0] == '-';
-        return with_sign ? VALUE_I64 : VALUE_U64;
+        return cell[0] != '-' && bits > (uint64_t)INT64_MAX ? VALUE_U64 : VALUE_I64;
     }
     char text[64];
     char *end = text;
@@ -205,20 +214,22 @@ static enum value_type data__cell_type(const uint8_t *cell, uint32_t bytes)
 static void data__measure(struct data_table *table, uint32_t index)
 {
     struct data_column *column = &table->columns[index];
-    bool large = false;
+    bool wide = false;
+    bool negative = false;
     column->type = VALUE_U64;
     column->bytes_min = UINT32_MAX;
     for (uint32_t row = 0; row < table->rows_count; row++) {
         uint32_t bytes = 0;
         const uint8_t *cell = data_cell(table, row, index, &bytes);
         enum value_type type = data__cell_type(cell, bytes);
-        large = large || (type == VALUE_U64 && bytes >= 19);
+        wide = wide || type == VALUE_U64;
+        negative = negative || (type == VALUE_I64 && cell[0] == '-');
         column->type = type > column->type ? type : column->type;
         column->bytes_min = bytes < column->bytes_min ? bytes : column->bytes_min;
         column->bytes_max = bytes > column->bytes_max ? bytes : column->bytes_max;
     }
-    if (column->type == VALUE_I64 && large) {
-        column->type = VALUE_TEXT; /* no type holds both */
+    if (column->type == VALUE_I64 && wide) {
+        column->type = negative ? VALUE_TEXT : VALUE_U64; /* no type holds both */
     }
 }
 
@@ -232,7 +243,8 @@ static bool data__rows(struct data__reader *reader)
     table->cells =
         arena_take(reader->arena, (size_t)rows_max * table->columns_count * sizeof(*table->cells));
     int end = DATA__LINE;
-    while (end == DATA__LINE && table->cells != NULL) {
+    /* Empty lines at the end are no rows. */
+    while (end == DATA__LINE && table->cells != NULL && !data__is_done(reader)) {
         if (table->rows_count == rows_max) {
             error_set(reader->error, "expected at most %" PRIu32 " rows, found more", rows_max);
             return false;

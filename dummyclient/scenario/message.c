@@ -103,7 +103,7 @@ static uint64_t message__bits(const struct part *part, const struct message_scop
                               uint32_t index)
 {
     uint64_t bits = value_bits(&part->value, scope, index);
-    if (part->is_float && part->value.type != VALUE_F64) {
+    if (part->is_float && !value_is_float(part->value.type)) {
         double number = part->value.type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
         return value_double_bits(number);
     }
@@ -334,7 +334,7 @@ static uint64_t message__read(const struct field *field, const uint8_t *bytes)
         uint32_t at = field->big_endian ? i : field->bytes_count - 1u - i;
         value = value << 8 | bytes[at];
     }
-    if (field->type == VALUE_F64 && field->bytes_count == 4) {
+    if (field->type == VALUE_F32) {
         union {
             uint32_t bits;
             float number;
@@ -347,6 +347,14 @@ static uint64_t message__read(const struct field *field, const uint8_t *bytes)
         return (value ^ sign) - sign;
     }
     return value;
+}
+
+/* Digits are a number with a sign: what is too large for one is none. */
+static bool message__read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *value)
+{
+    size_t used = 0;
+    return value_read_digits(bytes, bytes_count, value, &used) &&
+           (bytes[0] == '-' || *value <= (uint64_t)INT64_MAX);
 }
 
 uint64_t message_body_field(const struct body *body, const struct message_scope *scope,
@@ -375,8 +383,7 @@ uint64_t message_body_field(const struct body *body, const struct message_scope 
     if (!field->is_digits) {
         return message__read(field, bytes);
     }
-    size_t used = 0;
-    return value_read_digits(bytes, wanted_bytes, &value, &used) ? value : 0;
+    return message__read_digits(bytes, wanted_bytes, &value) ? value : 0;
 }
 
 bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value)
@@ -385,8 +392,7 @@ bool message_field(const struct field *field, const uint8_t *data, size_t bytes,
         return false;
     }
     if (field->is_digits) {
-        size_t used = 0;
-        return value_read_digits(data + field->offset, bytes - field->offset, value, &used);
+        return message__read_digits(data + field->offset, bytes - field->offset, value);
     }
     *value = message__read(field, data + field->offset);
     return true;

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void parse__collect_name(struct parse *parse, const char *name)
+static struct parse_variable *parse__collect_name(struct parse *parse, const char *name)
 {
     for (uint32_t i = 0; i < parse->names_count; i++) {
         if (strcmp(parse->names[i].name, name) == 0) {
-            return;
+            return &parse->names[i];
         }
     }
     if (!parse_name_valid(name)) {
@@ -17,13 +17,32 @@ static void parse__collect_name(struct parse *parse, const char *name)
                        "capture or set `%.64s`: expected a name of letters, digits and _ that the "
                        "language does not use itself",
                        name);
-    } else if (parse->names_count == TREE_VARIABLES_MAX) {
+        return NULL;
+    }
+    if (parse->names_count == TREE_VARIABLES_MAX) {
         reader_mistake(&parse->reader,
                        "expected at most %d names that are captured or set, found "
                        "more",
                        TREE_VARIABLES_MAX);
+        return NULL;
+    }
+    parse->names[parse->names_count] = (struct parse_variable){.name = name};
+    return &parse->names[parse->names_count++];
+}
+
+/* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
+static void parse__collect_type(struct parse_variable *variable, const cJSON *json, bool captured)
+{
+    const char *text = cJSON_IsString(json) ? json->valuestring : "";
+    if (captured) {
+        variable->is_wide = variable->is_wide || strncmp(text, "u64", 3) == 0;
+        variable->is_narrow = variable->is_narrow || strncmp(text, "f32", 3) == 0;
+        variable->has_sign = variable->has_sign || text[0] == 'i' || text[0] == 'd' ||
+                             (text[0] == 'u' && strncmp(text, "u64", 3) != 0);
+    } else if (cJSON_IsNumber(json)) {
+        variable->has_sign = variable->has_sign || json->valuedouble < 0;
     } else {
-        parse->names[parse->names_count++] = (struct parse_variable){.name = name};
+        variable->has_sign = variable->has_sign || strpbrk(text, "+-*/%") != NULL;
     }
 }
 
@@ -43,7 +62,10 @@ static void parse__collect_names(struct parse *parse, const cJSON *json)
         const cJSON *member = NULL;
         cJSON_ArrayForEach(member, item)
         {
-            parse__collect_name(parse, member->string);
+            struct parse_variable *variable = parse__collect_name(parse, member->string);
+            if (variable != NULL) {
+                parse__collect_type(variable, member, item->string[0] == 'c');
+            }
         }
     }
 }

@@ -264,12 +264,6 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
             return;
         }
         set->type = set->value.type;
-        /* A counter that begins at 3 may go below 0. */
-        bool copied =
-            set->value.operation == VALUE_ALONE && set->value.left.source != OPERAND_NUMBER;
-        if (set->type == VALUE_U64 && !copied) {
-            set->type = VALUE_I64;
-        }
     }
     if (set->type == VALUE_TEXT && cJSON_IsString(json)) {
         parse_text(parse, json->valuestring, &set->body);
@@ -277,6 +271,7 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
             reader_mistake(reader, "expected a text of at most %d bytes, found up to %" PRIu32,
                            VALUE_SET_BYTES_MAX, set->body.bytes_max);
         }
+        parse_check_delimiter(parse, &set->body);
     }
     if (reader->mistakes_count > mistakes_count) {
         return;
@@ -284,6 +279,7 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
     const struct parse_variable *variable = parse_assign(parse, json->string, set->type);
     if (variable != NULL) {
         set->word = variable->word;
+        set->type = variable->type; /* a number stays one */
     }
 }
 

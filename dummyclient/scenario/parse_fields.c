@@ -39,14 +39,16 @@ static void parse__add_bytes(struct parse *parse, struct parse__fields *fields,
 static void parse__check_range(struct parse *parse, const cJSON *json, const struct field *field,
                                const struct value *value)
 {
-    if (!value_is_constant(value) || value->operation != VALUE_ALONE || field->type == VALUE_F64) {
+    if (!value_is_constant(value) || value->operation != VALUE_ALONE ||
+        value_is_float(field->type)) {
         return;
     }
     uint32_t bits = 8u * field->bytes_count;
     uint64_t number = value->left.low;
-    bool fits = value->type != VALUE_F64;
+    bool fits = !value_is_float(value->type);
     if (field->type == VALUE_U64) {
-        fits = fits && value->type == VALUE_U64 && (bits == 64 || number >> bits == 0);
+        bool negative = value->type == VALUE_I64 && (int64_t)number < 0;
+        fits = fits && !negative && (bits == 64 || number >> bits == 0);
     } else {
         int64_t most = INT64_MAX >> (64 - bits);
         int64_t least = -most - 1;
@@ -68,7 +70,7 @@ static void parse__number_field(struct parse *parse, const cJSON *json, const st
     if (!parse_number(parse, json, &value)) {
         return;
     }
-    if (field->type != VALUE_F64 && value.type == VALUE_F64) {
+    if (!value_is_float(field->type) && value_is_float(value.type)) {
         reader_expected(&parse->reader, json, "a whole number");
         return;
     }
@@ -78,7 +80,7 @@ static void parse__number_field(struct parse *parse, const cJSON *json, const st
         *part = (struct part){.form = PART_BINARY,
                               .bytes_count = field->bytes_count,
                               .big_endian = field->big_endian,
-                              .is_float = field->type == VALUE_F64,
+                              .is_float = value_is_float(field->type),
                               .value = value};
     }
 }

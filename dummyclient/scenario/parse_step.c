@@ -26,19 +26,6 @@ void parse_needs_link(struct parse *parse, bool sends)
     }
 }
 
-static void parse__check_delimiter(struct parse *parse, const uint8_t *bytes, uint32_t bytes_count,
-                                   const char *of)
-{
-    const struct framing *framing = parse->framing;
-    size_t found = frame_find_delimiter(framing, bytes, bytes_count);
-    if (found < bytes_count) {
-        reader_mistake(&parse->reader,
-                       "expected a body without the delimiter, which the framing adds; found it "
-                       "at byte %zu%s",
-                       found, of);
-    }
-}
-
 /* Can the framing carry whatever the body becomes? */
 static void parse__check_body(struct parse *parse, const struct body *body)
 {
@@ -58,19 +45,7 @@ static void parse__check_body(struct parse *parse, const struct body *body)
                            found);
         }
     }
-    if (framing->type != FRAMING_DELIMITER) {
-        return;
-    }
-    if (body->type == BODY_CONSTANT) {
-        parse__check_delimiter(parse, body->bytes, body->bytes_min, "");
-    }
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        const struct value *value = &body->parts[i].value;
-        if (body->parts[i].form == PART_TEXT && value->left.source == OPERAND_TEXT) {
-            parse__check_delimiter(parse, value->left.bytes, value->left.bytes_count,
-                                   " of a text beside ${...}");
-        }
-    }
+    parse_check_delimiter(parse, body);
 }
 
 static void parse__send(struct parse *parse, const cJSON *json, struct send *send)

@@ -50,13 +50,21 @@ static struct parse_variable *parse__find_name(struct parse *parse, const char *
 
 struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type)
 {
-    static const char *const types[] = {"a whole number", "a whole number", "a double", "a text"};
+    static const char *const types[] = {"a whole number above any with a sign", "a whole number",
+                                        "a double", "a double", "a text"};
     struct parse_variable *variable = parse__find_name(parse, name, strlen(name));
     if (variable == NULL) {
         return NULL; /* a wrong name, told when the names were collected */
     }
-    bool whole = type <= VALUE_I64 && variable->type <= VALUE_I64; /* of these the first counts */
-    if (variable->typed && variable->type != type && !whole) {
+    /* Numbers of a kind have one type, by all that the name is given anywhere. */
+    if (value_is_float(type)) {
+        type = variable->is_narrow ? VALUE_F32 : VALUE_F64;
+    } else if (type == VALUE_U64 && variable->has_sign) {
+        type = VALUE_I64;
+    } else if (type == VALUE_I64 && variable->is_wide && !variable->has_sign) {
+        type = VALUE_U64; /* constants */
+    }
+    if (variable->typed && variable->type != type) {
         reader_mistake(&parse->reader, "`%s` is %s elsewhere, and %s here", name,
                        types[variable->type], types[type]);
         return NULL;
@@ -100,6 +108,12 @@ static void parse__unknown(struct parse *parse, const char *name)
     }
 }
 
+/* Of a whole number whose value is known, or that is never above INT64_MAX. */
+static enum value_type parse__whole_type(bool negative, uint64_t bits)
+{
+    return negative || bits <= (uint64_t)INT64_MAX ? VALUE_I64 : VALUE_U64;
+}
+
 /* A number written out: whole or not, with or without a sign. */
 static bool parse__literal(const char *text, size_t bytes, struct operand *operand)
 {
@@ -107,7 +121,7 @@ static bool parse__literal(const char *text, size_t bytes, struct operand *opera
     size_t used = 0;
     if (value_read_digits((const uint8_t *)text, bytes, &bits, &used) && used == bytes) {
         *operand = (struct operand){
-            .source = OPERAND_NUMBER, .type = text[0] == '-' ? VALUE_I64 : VALUE_U64, .low = bits};
+            .source = OPERAND_NUMBER, .type = parse__whole_type(text[0] == '-', bits), .low = bits};
         return true;
     }
     char copy[64];
@@ -145,10 +159,8 @@ static bool parse__random(const char *arguments, size_t bytes, struct operand *o
         !units_integer(second, INT64_MIN, INT64_MAX, &high, NULL) || low > high) {
         return false;
     }
-    *operand = (struct operand){.source = OPERAND_RANDOM,
-                                .type = low < 0 ? VALUE_I64 : VALUE_U64,
-                                .low = (uint64_t)low,
-                                .high = (uint64_t)high};
+    *operand = (struct operand){
+        .source = OPERAND_RANDOM, .type = VALUE_I64, .low = (uint64_t)low, .high = (uint64_t)high};
     return true;
 }
 
@@ -203,7 +215,7 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
     for (size_t i = 0; i < PARSE_BUILTIN_COUNT; i++) {
         if (parse__builtin[i].source != OPERAND_RANDOM &&
             parse_is(parse__builtin[i].name, text, bytes)) {
-            *operand = (struct operand){.source = parse__builtin[i].source, .type = VALUE_U64};
+            *operand = (struct operand){.source = parse__builtin[i].source, .type = VALUE_I64};
             return true;
         }
     }
@@ -254,6 +266,16 @@ static size_t parse__find_operation(const char *text, size_t bytes)
     return i;
 }
 
+/* Beside a u64, what is never below 0 is one, too. */
+static void parse__widen(struct operand *operand, const struct operand *other)
+{
+    bool number = operand->source == OPERAND_NUMBER || operand->source == OPERAND_RANDOM;
+    bool counts = number ? (int64_t)operand->low >= 0 : operand->source < OPERAND_RANDOM;
+    if (operand->type == VALUE_I64 && other->type == VALUE_U64 && counts) {
+        operand->type = VALUE_U64;
+    }
+}
+
 bool parse_expression(struct parse *parse, const char *text, size_t bytes, struct value *value)
 {
     static const char operations[] = "+-*/%";
@@ -286,6 +308,8 @@ bool parse_expression(struct parse *parse, const char *text, size_t bytes, struc
         !parse__make_number(parse, &value->left) || !parse__make_number(parse, &value->right)) {
         return false;
     }
+    parse__widen(&value->left, &value->right);
+    parse__widen(&value->right, &value->left);
     value->type = value_type_of(value->left.type, value->operation, value->right.type);
     return true;
 }
@@ -303,12 +327,13 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value)
     struct operand *operand = &value->left;
     if (cJSON_IsNumber(json)) {
         double number = json->valuedouble;
-        bool whole = floor(number) == number && fabs(number) <= 9007199254740992.0;
+        /* A whole number that is not exact does not come so far (syntax.c). */
+        bool whole = floor(number) == number && number >= -0x1p63 && number < 0x1p64;
         *operand = (struct operand){.source = OPERAND_NUMBER, .type = VALUE_F64};
         operand->low = value_double_bits(number);
         if (whole) {
-            operand->type = number < 0 ? VALUE_I64 : VALUE_U64;
-            operand->low = (uint64_t)(int64_t)number;
+            operand->low = number < 0 ? (uint64_t)(int64_t)number : (uint64_t)number;
+            operand->type = parse__whole_type(number < 0, operand->low);
         }
     } else if (!cJSON_IsString(json)) {
         reader_expected(&parse->reader, json, "a number, a text or \"${...}\"");
@@ -359,7 +384,7 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
         enum value_type type;
     } types[] = {{"u8", 1, VALUE_U64},  {"u16", 2, VALUE_U64}, {"u32", 4, VALUE_U64},
                  {"u64", 8, VALUE_U64}, {"i8", 1, VALUE_I64},  {"i16", 2, VALUE_I64},
-                 {"i32", 4, VALUE_I64}, {"i64", 8, VALUE_I64}, {"f32", 4, VALUE_F64},
+                 {"i32", 4, VALUE_I64}, {"i64", 8, VALUE_I64}, {"f32", 4, VALUE_F32},
                  {"f64", 8, VALUE_F64}};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         size_t bytes = strlen(types[i].name);

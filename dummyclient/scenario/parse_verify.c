@@ -199,6 +199,15 @@ static bool parse__capture(struct parse *parse, const cJSON *json, struct captur
     return false;
 }
 
+static enum value_type parse__capture_type(const struct capture *capture)
+{
+    if (capture->form != CAPTURE_NUMBER) {
+        return VALUE_TEXT;
+    }
+    const struct field *field = &capture->field;
+    return field->type == VALUE_U64 && field->bytes_count < 8 ? VALUE_I64 : field->type;
+}
+
 /* { "name": "u64@0", ... }. Names were collected before the steps were read. */
 void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait)
 {
@@ -217,13 +226,12 @@ void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait)
         struct capture capture = {.form = CAPTURE_NUMBER};
         const struct parse_variable *variable = NULL;
         if (parse__capture(parse, member, &capture)) {
-            variable =
-                parse_assign(parse, member->string,
-                             capture.form == CAPTURE_NUMBER ? capture.field.type : VALUE_TEXT);
+            variable = parse_assign(parse, member->string, parse__capture_type(&capture));
         }
         reader_leave(reader, place);
         if (variable != NULL && wait->captures != NULL) {
             capture.word = variable->word;
+            capture.type = variable->type;
             wait->captures[wait->captures_count++] = capture;
         }
     }

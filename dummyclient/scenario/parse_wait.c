@@ -21,8 +21,8 @@ static void parse__field_value(struct parse *parse, const cJSON *json, struct ma
         reader_expected(&parse->reader, json, "a whole number or a captured \"${name}\"");
         return;
     }
-    bool of_double = match->field.type == VALUE_F64;
-    if (of_double != (value.type == VALUE_F64)) {
+    bool of_double = value_is_float(match->field.type);
+    if (of_double != value_is_float(value.type)) {
         reader_expected(&parse->reader, json,
                         of_double ? "a number that is not whole, such as 0.5" : "a whole number");
         return;
@@ -31,6 +31,7 @@ static void parse__field_value(struct parse *parse, const cJSON *json, struct ma
     match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
     match->variable = value.left.index;
     match->value = value.left.low;
+    match->value_type = value.type;
 }
 
 static bool parse__field_in_body(const struct field *field, const struct body *body)
@@ -83,6 +84,7 @@ static void parse__match_field(struct parse *parse, const cJSON *json, const str
         match->sent = match->field;
     }
     match->source = MATCH_FIELD_SENT;
+    match->value_type = match->sent.type;
     if (sent == NULL) {
         reader_mistake(reader, "an expect sends nothing to compare with: use `equals`");
     } else if (!parse__field_in_body(&match->sent, &sent->body)) {
@@ -166,6 +168,11 @@ static void parse__reply_bytes(struct parse *parse, const cJSON *json, struct wa
     } else if (verify->type == VERIFY_STARTS_WITH && bytes == NULL) {
         reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is, beside "
                                "`starts_with`");
+    } else if (bytes == NULL && verify->type != VERIFY_SAME_BODY &&
+               (verify->type != VERIFY_EQUALS || verify->body.bytes_max == 0)) {
+        reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is (or a body "
+                               "to compare it with: `same_body`, `equals`): a stream does not say "
+                               "where it ends; a framing with a delimiter or a length does");
     }
 }
 

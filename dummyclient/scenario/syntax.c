@@ -70,11 +70,27 @@ static bool syntax__digits(struct syntax *syntax, const char *expected)
     return syntax->at > begin || syntax__fail(syntax, expected);
 }
 
+/* JSON's numbers are doubles to whoever reads them: above 2^53 not every whole one is. */
+static bool syntax__is_exact(const char *digits, const char *end)
+{
+    uint64_t number = 0;
+    for (; digits < end; digits++) {
+        uint64_t digit = (uint64_t)(*digits - '0');
+        if (number > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        number = number * 10 + digit;
+    }
+    double nearest = (double)number;
+    return nearest < 0x1p64 ? (uint64_t)nearest == number : number < UINT64_C(1) << 53;
+}
+
 static bool syntax__number(struct syntax *syntax)
 {
     if (syntax__is(syntax, '-')) {
         syntax->at++;
     }
+    const char *digits = syntax->at;
     if (syntax__is(syntax, '0')) {
         syntax->at++;
         if (syntax->at < syntax->end && *syntax->at >= '0' && *syntax->at <= '9') {
@@ -95,6 +111,15 @@ static bool syntax__number(struct syntax *syntax)
             syntax->at++;
         }
         return syntax__digits(syntax, "a digit in the exponent");
+    }
+    if (memchr(digits, '.', (size_t)(syntax->at - digits)) == NULL &&
+        !syntax__is_exact(digits, syntax->at)) {
+        error_set(syntax->error,
+                  "expected a whole number above 2^53 as a text, found it as a number, which would "
+                  "be rounded: write \"%.*s\" (in `set`: \"${%.*s}\")",
+                  (int)(syntax->at - digits), digits, (int)(syntax->at - digits), digits);
+        syntax->at = digits;
+        return false;
     }
     return true;
 }

@@ -44,7 +44,8 @@ struct match {
     struct field field;
     struct field sent;
     uint64_t value;
-    uint32_t variable; /* its word */
+    enum value_type value_type; /* of what it is compared with, wherever that comes from */
+    uint32_t variable;          /* its word */
 };
 
 enum verify_type {
@@ -79,7 +80,8 @@ struct capture {
     uint32_t word;
     uint32_t bytes_count; /* TEXT */
     struct field field;
-    struct body after; /* constant; may be empty */
+    enum value_type type; /* of the variable that it goes to */
+    struct body after;    /* constant; may be empty */
     struct body until;
 };
 
@@ -96,7 +98,7 @@ struct wait {
     struct capture *captures;
     uint32_t captures_count;
     uint32_t replies_count; /* 1 and more */
-    uint32_t bytes_count;   /* raw framing: bytes of a reply; 0: whatever comes at once */
+    uint32_t bytes_count;   /* raw framing: bytes of a reply */
     bool bytes_as_sent;     /* raw framing: as many as were sent */
     bool optional;
     int64_t within_ns;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { VALUE_STREAM = 2, VALUE_STREAM_RIGHT = 3 };
@@ -37,7 +38,7 @@ static uint64_t value__cell_bits(const struct operand *operand, const struct mes
     const struct data_table *table = &scope->world->tables[operand->index];
     uint32_t bytes = 0;
     const uint8_t *cell = data_cell(table, data_row(table, scope), operand->column, &bytes);
-    if (operand->type == VALUE_F64) {
+    if (value_is_float(operand->type)) {
         return value_double_bits(data_cell_double(cell, bytes));
     }
     uint64_t bits = 0;
@@ -80,7 +81,7 @@ static uint64_t value__operand_bits(const struct operand *operand,
 
 static double value__as_double(uint64_t bits, enum value_type type)
 {
-    if (type == VALUE_F64) {
+    if (value_is_float(type)) {
         return value_double(bits);
     }
     return type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
@@ -150,19 +151,31 @@ uint64_t value_bits(const struct value *value, const struct message_scope *scope
         return left;
     }
     uint64_t right = value__operand_bits(&value->right, scope, VALUE_STREAM_RIGHT, draw);
-    if (value->type == VALUE_F64) {
+    if (value_is_float(value->type)) {
         return value__operate_double(value__as_double(left, value->left.type), value->operation,
                                      value__as_double(right, value->right.type));
     }
     return value__operate(left, value->operation, right, value->type == VALUE_I64);
 }
 
+/* As few digits as tell an f32 from its neighbors. */
+static int value__write_double(double number, bool narrow, char text[VALUE_DIGITS_MAX])
+{
+    int digits = narrow ? 6 : 9;
+    int written = snprintf(text, VALUE_DIGITS_MAX, "%.*g", digits, number);
+    while (narrow && digits < 9 && strtof(text, NULL) != (float)number) {
+        digits++;
+        written = snprintf(text, VALUE_DIGITS_MAX, "%.*g", digits, number);
+    }
+    return written;
+}
+
 static const uint8_t *value__digits(uint64_t bits, enum value_type type,
                                     uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
 {
-    if (type == VALUE_F64) {
+    if (value_is_float(type)) {
         char text[VALUE_DIGITS_MAX];
-        int written = snprintf(text, sizeof(text), "%.9g", value_double(bits));
+        int written = value__write_double(value_double(bits), type == VALUE_F32, text);
         *bytes = written > 0 ? (uint32_t)written : 0;
         memcpy(digits, text, *bytes);
         return digits;
@@ -209,7 +222,7 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
     const struct operand *operand = &value->left;
     uint8_t digits[VALUE_DIGITS_MAX];
     *low = 1;
-    *high = value->type == VALUE_F64 ? 24 : 20;
+    *high = value_is_float(value->type) ? 24 : 20;
     if (value->operation != VALUE_ALONE) {
         return;
     }
@@ -222,7 +235,7 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
         *high = *low;
         break;
     case OPERAND_RANDOM:
-        if (operand->type == VALUE_U64) {
+        if ((int64_t)operand->low >= 0) {
             value__digits(operand->low, VALUE_U64, digits, low);
             value__digits(operand->high, VALUE_U64, digits, high);
         }
@@ -255,7 +268,7 @@ enum value_type value_type_of(enum value_type left, enum value_operation operati
     if (operation == VALUE_ALONE) {
         return left;
     }
-    if (left == VALUE_F64 || right == VALUE_F64) {
+    if (value_is_float(left) || value_is_float(right)) {
         return VALUE_F64;
     }
     bool with_sign = left == VALUE_I64 || right == VALUE_I64 || operation == VALUE_SUBTRACT;
@@ -266,9 +279,13 @@ enum value_type value_type_of(enum value_type left, enum value_operation operati
 static int value__order(uint64_t left, enum value_type left_type, uint64_t right,
                         enum value_type right_type)
 {
-    if (left_type == VALUE_F64 || right_type == VALUE_F64) {
+    if (value_is_float(left_type) || value_is_float(right_type)) {
         double a = value__as_double(left, left_type);
         double b = value__as_double(right, right_type);
+        if (left_type == VALUE_F32 || right_type == VALUE_F32) {
+            a = (double)(float)a;
+            b = (double)(float)b;
+        }
         return (a > b) - (a < b);
     }
     bool left_negative = left_type == VALUE_I64 && (int64_t)left < 0;

@@ -19,7 +19,14 @@ enum {
     VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8
 };
 
-enum value_type { VALUE_U64, VALUE_I64, VALUE_F64, VALUE_TEXT };
+/* F32: the bits of the double that has its value; compared as what it is. U64 is what may be above
+ * INT64_MAX; whatever cannot be is I64. */
+enum value_type { VALUE_U64, VALUE_I64, VALUE_F64, VALUE_F32, VALUE_TEXT };
+
+static inline bool value_is_float(enum value_type type)
+{
+    return type == VALUE_F64 || type == VALUE_F32;
+}
 
 enum operand_source {
     OPERAND_NUMBER,     /* low: its bits */

@@ -16,7 +16,8 @@ static bool vm_push__matches(const struct push *push, const struct frame *frame)
     }
     return match->source == MATCH_FIELD_NONE ||
            (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
-            value == match->value);
+            value_compare(value, match->field.type, COMPARE_EQUALS, match->value,
+                          match->value_type));
 }
 
 /* From the stamp until now, on the one clock of the run; -1: this run cannot have made it. */

@@ -15,7 +15,10 @@ static void vm_reply__capture(struct vm *vm, struct vm_lane *lane, const struct 
         const uint8_t *text = NULL;
         uint32_t bytes = 0;
         if (capture->form == CAPTURE_NUMBER) {
-            if (message_field(&capture->field, frame->body, frame->body_bytes, &value)) {
+            /* A variable that may be below 0 has no room for what is above INT64_MAX. */
+            if (message_field(&capture->field, frame->body, frame->body_bytes, &value) &&
+                (capture->type == capture->field.type || capture->type != VALUE_I64 ||
+                 value <= (uint64_t)INT64_MAX)) {
                 *words = value;
                 continue;
             }

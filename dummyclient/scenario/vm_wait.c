@@ -91,7 +91,8 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
     return x->source == MATCH_FIELD_NONE ||
            (x->field.offset == y->field.offset && x->field.bytes_count == y->field.bytes_count &&
             x->field.big_endian == y->field.big_endian && x->field.type == y->field.type &&
-            x->field.is_digits == y->field.is_digits && a->value == b->value);
+            x->field.is_digits == y->field.is_digits && x->value_type == y->value_type &&
+            a->value == b->value);
 }
 
 /* Tombstones that have become neighbours, and are alike, take one place. */
@@ -188,7 +189,8 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
     uint64_t value = 0;
     return match->source == MATCH_FIELD_NONE ||
            (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
-            value == wait->value);
+            value_compare(value, match->field.type, COMPARE_EQUALS, wait->value,
+                          match->value_type));
 }
 
 /* Does the message carry, beyond doubt, the answer to this lane's own request? */

@@ -73,6 +73,33 @@ static void keep(void *context, const char *line)
     }
 }
 
+static void test_empty_lines_at_the_end_are_no_rows(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"name,gold\na,1\nb,2\n\n",
+                                        "name,gold\r\na,1\r\nb,2\r\n\r\n\r\n",
+                                        "name,gold\na,1\nb,2\n\n\n\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        write_table(texts[i]);
+        open_table("", "'rate': '1/s'", false);
+        become(0);
+        bench_ready();
+        pass_says(10 * MS, "a:1");
+        pass_says(11 * MS, "b:2");
+        pass_says(12 * MS, "a:1");
+        bench_close(NULL);
+    }
+    write_table("name\n\nb\n\"\"\n\n"); /* within, or quoted, an empty cell is one */
+    bench_open_with("'data': { 'users': { 'file': 'test_vm_data.csv' } },", "'rate': '1/s'",
+                    "'loop': [ " SAY("${users.name}.") " ]", false);
+    become(0);
+    bench_ready();
+    pass_says(10 * MS, ".");
+    pass_says(11 * MS, "b.");
+    pass_says(12 * MS, ".");
+    pass_says(13 * MS, ".");
+}
+
 static void test_one_row_per_connection(void **state)
 {
     (void)state;
@@ -317,6 +344,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, remove_table)
     const struct CMUnitTest tests[] = {
         TEST(test_rows_in_turn),
+        TEST(test_empty_lines_at_the_end_are_no_rows),
         TEST(test_one_row_per_connection),
         TEST(test_random_rows_repeat_with_the_seed),
         TEST(test_connection_stops_when_rows_run_out),

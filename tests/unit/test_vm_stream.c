@@ -68,16 +68,6 @@ static void test_reply_that_equals(void **state)
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
 }
 
-static void test_reply_of_any_length_is_what_comes_at_once(void **state)
-{
-    (void)state;
-    begin("'send': { 'body': { 'text': 'x' } }");
-    receive_run(11 * MS, "whatever", 8);
-    assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
-    receive_run(12 * MS, "more", 4);
-    assert_int_equal(bench.unsolicited_count, 1);
-}
-
 static void test_late_bytes_are_absorbed(void **state)
 {
     (void)state;
@@ -162,7 +152,6 @@ int main(void)
         TEST(test_echo_of_a_stream_is_compared_piece_by_piece),
         TEST(test_reply_of_so_many_bytes),
         TEST(test_reply_that_equals),
-        TEST(test_reply_of_any_length_is_what_comes_at_once),
         TEST(test_late_bytes_are_absorbed),
         TEST(test_every_framing),
     };

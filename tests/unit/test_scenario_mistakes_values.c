@@ -1,0 +1,104 @@
+/* Numbers, tables and streams that would not mean what they say. */
+#define MISTAKE_PATH "test_scenario_mistakes_values.scenario.json"
+#include "mistake_harness.h"
+
+static void test_whole_numbers_are_exact_or_refused(void **state)
+{
+    (void)state;
+    check("{ 'behaviors': [ { 'loop': [ { 'send': { 'id': 1, 'body': { 'fields': [ { 'u64': "
+          "9007199254740993 } ] } } } ] } ] }",
+          ":1:82: expected a whole number above 2^53 as a text, found it as a number, which would "
+          "be rounded: write '9007199254740993' (in `set`: '${9007199254740993}')");
+    check("{ 'load': { 'seed': -9007199254740993 }, 'behaviors': [ { 'loop': [ { 'think': '1s' } ] "
+          "} ] }",
+          ":1:22: expected a whole number above 2^53 as a text, found it as a number, which would "
+          "be rounded: write '9007199254740993' (in `set`: '${9007199254740993}')");
+    check_steps("", "{ 'send': { 'id': 1, 'body': { 'fields': [ { 'u32': 4294967296 } ] } } }",
+                "[0].send.body.fields[0].u32`: expected a whole number that fits into u32, found "
+                "4294967296");
+}
+
+static void test_names_have_one_kind_of_number(void **state)
+{
+    (void)state;
+    check_steps(
+        "",
+        "{ 'request': { 'send': { 'id': 1 }, 'capture': { 'big': 'u64@0', 'low': 'i8@0' } } "
+        "}, { 'set': { 'copy': '${big}' } }, { 'set': { 'copy': '${low}' } }",
+        "[2].set.copy`: `copy` is a whole number above any with a sign elsewhere, and a "
+        "whole number here");
+}
+
+static void test_streams_need_an_end(void **state)
+{
+    (void)state;
+    static const char raw[] = "'framing': { 'type': 'raw' },";
+    static const char needs[] =
+        "raw framing: expected `bytes`, how long the reply is (or a body to compare it with: "
+        "`same_body`, `equals`): a stream does not say where it ends; a framing with a delimiter "
+        "or a length does";
+    char expected[512];
+    snprintf(expected, sizeof expected, "[0].request`: %s", needs);
+    check_steps(raw, "{ 'request': { 'send': { 'body': { 'text': 'a' } } } }", expected);
+    check_steps(raw,
+                "{ 'request': { 'send': { 'body': { 'text': 'a' } }, 'verify': { 'equals': 'none' "
+                "} } }",
+                expected);
+    snprintf(expected, sizeof expected, "[0].expect`: %s", needs);
+    check_steps(raw, "{ 'expect': { 'within': '1s' } }", expected);
+}
+
+static void test_bodies_do_not_hold_the_delimiter(void **state)
+{
+    (void)state;
+    static const char lines[] = "'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },";
+    check_steps(lines, "{ 'send': { 'body': { 'fields': [ { 'u16': '${conn}' } ] } } }",
+                "[0].send.body`: a binary number may hold the delimiter of the framing, and the "
+                "message would become two: use a text");
+    check_steps(lines,
+                "{ 'send': { 'body': { 'fields': [ { 'bytes': { 'random': { 'bytes': 9 } } } ] } } "
+                "}",
+                "[0].send.body`: random bytes may hold the delimiter of the framing, and the "
+                "message would become two: use a body that is random as a whole, which has letters "
+                "only");
+    check_steps(lines, "{ 'set': { 'x': 'a\\r\\nb' } }, { 'think': '1s' }",
+                "[0].set.x`: expected a body without the delimiter, which the framing adds; found "
+                "it at byte 1");
+    check_steps("'framing': { 'type': 'delimiter', 'delimiter': 'aa' },",
+                "{ 'send': { 'body': { 'text': 'bba' } } }",
+                "[0].send.body`: expected a body without the delimiter, which the framing adds; "
+                "found it at byte 2");
+}
+
+static void test_cells_do_not_hold_the_delimiter(void **state)
+{
+    (void)state;
+    FILE *file = fopen("test_scenario_mistakes_values.csv", "wb");
+    assert_non_null(file);
+    assert_true(fputs("a,b,c\n1,\"x\r\ny\",\"x\r\"\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    static const char root[] =
+        "'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' }, 'data': { "
+        "'t': { 'file': 'test_scenario_mistakes_values.csv' } },";
+    check_steps(
+        root, "{ 'send': { 'body': { 'text': 'x ${t.b} y' } } }",
+        "[0].send.body`: the column `b` of the table `t` has the delimiter (or a part of it "
+        "at an end) in row 1: the message would become two");
+    check_steps(
+        root, "{ 'send': { 'body': { 'text': 'x ${t.c} y' } } }",
+        "[0].send.body`: the column `c` of the table `t` has the delimiter (or a part of it "
+        "at an end) in row 1: the message would become two");
+    remove("test_scenario_mistakes_values.csv");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_numbers_are_exact_or_refused),
+        cmocka_unit_test(test_names_have_one_kind_of_number),
+        cmocka_unit_test(test_streams_need_an_end),
+        cmocka_unit_test(test_bodies_do_not_hold_the_delimiter),
+        cmocka_unit_test(test_cells_do_not_hold_the_delimiter),
+    };
+    return cmocka_run_group_tests_name("scenario mistakes: values", tests, NULL, NULL);
+}

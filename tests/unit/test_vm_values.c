@@ -1,0 +1,154 @@
+/* Values mean what they say: numbers with a sign and without, f32, what is compared with what. */
+#define BENCH_NAME "test_vm_values"
+#include "vm_harness.h"
+
+static void begin(const char *behavior)
+{
+    bench_open("'rate': '1/s'", behavior, false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
+}
+
+/* A request whose answer has this number at its beginning; then the line that is logged. */
+#define ASK(members)                                                                               \
+    "{ 'request': { 'send': { 'id': 1 }, 'within': '1s', 'match': 'any'" members " } }"
+
+static void answer(uint64_t bits, uint32_t bytes)
+{
+    uint8_t body[8];
+    for (uint32_t i = 0; i < bytes; i++) {
+        body[i] = (uint8_t)(bits >> (8 * i));
+    }
+    bench_send(10 * MS);
+    bench_receive(11 * MS, 1, body, bytes);
+    assert_int_equal(bench.requests_count, 1);
+}
+
+static const struct {
+    const char *field;
+    uint64_t bits;
+    uint32_t bytes;
+    const char *steps;
+    const char *line;
+} lines[] = {
+    {"u16@0", 5, 2, "{ 'set': { 'x': '${x - 3}' } }, { 'set': { 'x': '${x - 3}' } }", "-1"},
+    {"u8@0", 2, 1, "{ 'set': { 'x': '${x - 3}' } }", "-1"},
+    {"u64@0", 2, 8, "{ 'set': { 'x': '${x - 3}' } }", "-1"},
+    {"u64@0", UINT64_MAX, 8, "{ 'mark': 'm' }", "18446744073709551615"},
+    {"u64@0", UINT64_MAX - 1, 8, "{ 'set': { 'y': '${x + 1}' } }", "18446744073709551614"},
+    {"i32@0", UINT64_C(0xffffffff), 4, "{ 'set': { 'x': '${x * 3}' } }", "-3"},
+    {"u32@0", UINT64_C(0xffffffff), 4, "{ 'set': { 'x': '${x + 1}' } }", "4294967296"},
+    {"f32@0", 0x3dcccccd, 4, "{ 'mark': 'm' }", "0.1"},
+    {"f32@0", 0x3dcccccd, 4,
+     "{ 'if': { 'value': '${x}', 'equals': 0.1, 'then': [ { 'set': { 'x': 5.5 } } ] } }", "5.5"},
+    {"f32@0", 0x3dcccccd, 4,
+     "{ 'if': { 'value': '${x}', 'less_than': 0.1, 'then': [ { 'set': { 'x': 5.5 } } ] } }", "0.1"},
+    {"u16@0", 1, 2,
+     "{ 'set': { 'x': '${x - 2}' } }, { 'if': { 'value': '${x}', 'at_most': 0, 'then': [ { 'set': "
+     "{ 'x': 77 } } ] } }",
+     "77"},
+    {"u64@0", UINT64_MAX, 8,
+     "{ 'if': { 'value': '${x}', 'greater_than': 1, 'then': [ { 'set': { 'x': 5 } } ] } }", "5"},
+    {"u8@0", 7, 1, "{ 'set': { 'x': '${9223372036854775809 - 2}' } }", "9223372036854775807"},
+};
+
+static void test_numbers_keep_their_sign(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char behavior[1024];
+        snprintf(behavior, sizeof behavior,
+                 "'loop': [ " ASK(", 'capture': { 'x': '%s' }") ", %s, { 'log': '${x}' } ]",
+                 lines[i].field, lines[i].steps);
+        begin(behavior);
+        answer(lines[i].bits, lines[i].bytes);
+        assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+        assert_string_equal(bench.line, lines[i].line);
+        bench_close(NULL);
+    }
+}
+
+/* Of the wide and what has a sign, one variable cannot hold both: said as a mismatch. */
+static void test_number_that_has_no_room_is_a_mismatch(void **state)
+{
+    (void)state;
+    begin("'loop': [ " ASK(", 'capture': { 'x': 'u64@0' }") ", { 'set': { 'x': '${x - 1}' } } ]");
+    answer(UINT64_C(1) << 63, 8);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_MISMATCH);
+    bench_close(NULL);
+    begin("'loop': [ " ASK(", 'capture': { 'x': 'dec@0' }") " ]");
+    bench_send(10 * MS);
+    bench_receive(11 * MS, 1, "9223372036854775808", 19);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_MISMATCH);
+}
+
+static const struct {
+    const char *match; /* members of `match` or `verify` */
+    uint64_t bits;
+    uint32_t bytes;
+    bool holds;
+} matches[] = {
+    {"{ 'at': 'f32@0', 'equals': 0.1 }", 0x3dcccccd, 4, true},
+    {"{ 'at': 'f32@0', 'equals': 0.1 }", 0x3dccccce, 4, false},
+    {"{ 'at': 'f64@0', 'equals': 0.1 }", UINT64_C(0x3fb999999999999a), 8, true},
+    {"{ 'at': 'u64@0', 'equals': '18446744073709551615' }", UINT64_MAX, 8, true},
+    {"{ 'at': 'u64@0', 'equals': '9007199254740993' }", UINT64_C(9007199254740993), 8, true},
+    {"{ 'at': 'u64@0', 'equals': '9007199254740993' }", UINT64_C(9007199254740992), 8, false},
+    {"{ 'at': 'i32@0', 'equals': -1 }", UINT64_C(0xffffffff), 4, true},
+    {"{ 'at': 'i64@0', 'equals': '-9223372036854775808' }", UINT64_C(1) << 63, 8, true},
+    {"{ 'at': 'u64@0', 'equals': '${minus}' }", UINT64_MAX, 8, false},
+    {"{ 'at': 'i64@0', 'equals': '${minus}' }", UINT64_MAX, 8, true},
+    {"{ 'at': 'u32@0', 'equals': '${minus}' }", UINT64_C(0xffffffff), 4, false},
+    {"{ 'at': 'f32@0', 'equals': '${tenth}' }", 0x3dcccccd, 4, true},
+};
+
+static void test_match_and_verify_compare_numbers_alike(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof matches / sizeof matches[0]); i++) {
+        bool selects = i % 2 == 0;
+        char behavior[1024];
+        snprintf(behavior, sizeof behavior,
+                 "'setup': [ { 'set': { 'minus': '${0 - 1}', 'tenth': 0.1 } } ], 'loop': [ { "
+                 "'request': { 'send': { 'id': 1 }, 'match': { 'id': 1 %s%s }, 'verify': %s%s%s "
+                 "} } ]",
+                 selects ? ", 'field': " : "", selects ? matches[i / 2].match : "",
+                 selects ? "'none'" : "{ 'field': ", selects ? "" : matches[i / 2].match,
+                 selects ? "" : " }");
+        begin(behavior);
+        uint8_t body[8];
+        for (uint32_t j = 0; j < matches[i / 2].bytes; j++) {
+            body[j] = (uint8_t)(matches[i / 2].bits >> (8 * j));
+        }
+        bench_send(10 * MS);
+        bench_receive(11 * MS, 1, body, matches[i / 2].bytes);
+        bool holds = bench.requests_count == 1 && bench_last()->outcome == VM_OUTCOME_OK;
+        assert_int_equal(holds, matches[i / 2].holds);
+        assert_int_equal(bench.requests_count, selects && !holds ? 0 : 1);
+        bench_close(NULL);
+    }
+}
+
+static void test_field_that_was_sent_is_compared_as_a_number(void **state)
+{
+    (void)state;
+    begin("'loop': [ { 'request': { 'send': { 'id': 1, 'body': { 'fields': [ { 'i16': -2 } ] } }, "
+          "'match': { 'id': 1, 'field': { 'at': 'i64@0', 'sent': 'i16@0' } } } } ]");
+    bench_send(10 * MS);
+    bench_receive(11 * MS, 1, "\xfe\xff\x00\x00\x00\x00\x00\x00", 8);
+    assert_int_equal(bench.requests_count, 0);
+    bench_receive(11 * MS, 1, "\xfe\xff\xff\xff\xff\xff\xff\xff", 8);
+    assert_int_equal(bench.requests_count, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, bench_close)
+    const struct CMUnitTest tests[] = {
+        TEST(test_numbers_keep_their_sign),
+        TEST(test_number_that_has_no_room_is_a_mismatch),
+        TEST(test_match_and_verify_compare_numbers_alike),
+        TEST(test_field_that_was_sent_is_compared_as_a_number),
+    };
+    return cmocka_run_group_tests_name("vm_values", tests, NULL, NULL);
+}
