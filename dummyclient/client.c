@@ -150,7 +150,7 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
 }
 
 /* What the head, or a program that is alone, needs beside the run. */
-static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet)
+static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
 {
     const struct options *options = plan->options;
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
@@ -158,6 +158,7 @@ static int client__run_with_outputs(const struct plan *plan, struct fleet *fleet
     if (!fleet_is_alone(fleet)) {
         snprintf(rank, sizeof(rank), "rank %u: ", fleet->rank);
     }
+    plan_reach_targets(plan);
     for (int need = 0; need < PLAN_NEEDS; need++) {
         if (plan_lacks(plan, (enum plan_need)need, shortage)) {
             fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);

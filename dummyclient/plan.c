@@ -6,7 +6,6 @@
 #include "core/thread.h"
 #include "core/units.h"
 #include "cport/cport.h"
-#include "scenario/reader.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -23,163 +22,6 @@ enum {
 
 /* What is wrong with the command line, and with the scenario: each tells its own. */
 #define PLAN_ABOUT_OPTIONS "dummyclient"
-
-/* A name, or an address, of one server. where: `targets[1].host`, --target. */
-static void plan__add_target(struct plan *plan, const char *about, const char *where,
-                             const char *host, uint16_t port, struct mistakes *mistakes)
-{
-    struct plan_target *target = &plan->targets[plan->targets_count];
-    struct error reason = {""};
-    if (strchr(host, ':') != NULL) {
-        snprintf(target->name, sizeof(target->name), "[%s]:%u", host, port);
-    } else {
-        snprintf(target->name, sizeof(target->name), "%s:%u", host, port);
-    }
-    if (net_address_resolve(host, port, &target->address, &reason)) {
-        plan->targets_count++;
-    } else {
-        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
-    }
-}
-
-/* HOST:PORT, [V6]:PORT. */
-static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    int64_t number = 0;
-    size_t host_bytes = colon == NULL ? 0 : (size_t)(colon - text);
-    if (host_bytes > 2 && text[0] == '[' && text[host_bytes - 1] == ']') {
-        text++;
-        host_bytes -= 2;
-    }
-    if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
-        !units_integer(colon + 1, 1, 65535, &number, NULL)) {
-        return false;
-    }
-    memcpy(host, text, host_bytes);
-    host[host_bytes] = '\0';
-    *port = (uint16_t)number;
-    return true;
-}
-
-static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mistakes)
-{
-    const struct options *options = plan->options;
-    for (uint32_t i = 0; i < options->targets_count; i++) {
-        char host[256];
-        uint16_t port;
-        if (plan__split_target(options->targets[i], host, sizeof(host), &port)) {
-            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, mistakes);
-        } else {
-            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
-                          "--target: expected HOST:PORT, found \"%s\"", options->targets[i]);
-        }
-    }
-}
-
-/* Of the scenario, which has one at least; --host and --port replace theirs. */
-static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mistakes)
-{
-    const struct options *options = plan->options;
-    const struct scenario *scenario = plan->scenario;
-    bool listed = reader_get(scenario->document, "targets") != NULL;
-    for (uint32_t i = 0; i < scenario->targets_count; i++) {
-        const struct scenario_target *target = &scenario->targets[i];
-        uint16_t port = options->port >= 0 ? (uint16_t)options->port : target->port;
-        char where[64] = "`target.host`";
-        if (options->host != NULL) {
-            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--host", options->host, port, mistakes);
-            if (plan->targets_count == 0) {
-                return; /* it would be told once for each */
-            }
-            continue;
-        }
-        if (listed) {
-            snprintf(where, sizeof(where), "`targets[%" PRIu32 "].host`", i);
-        }
-        plan__add_target(plan, scenario->path, where, target->host, port, mistakes);
-    }
-}
-
-static void plan__resolve_targets(struct plan *plan, struct mistakes *mistakes)
-{
-    uint32_t count = plan->options->targets_count > 0 ? plan->options->targets_count
-                                                      : plan->scenario->targets_count;
-    plan->targets = calloc(count, sizeof(*plan->targets));
-    if (plan->targets == NULL) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " targets", count);
-    } else if (plan->options->targets_count > 0) {
-        plan__add_targets_of_options(plan, mistakes);
-    } else {
-        plan__add_targets_of_scenario(plan, mistakes);
-    }
-}
-
-static void plan__add_source(struct plan *plan, const char *about, const char *where,
-                             const char *text, size_t bytes, struct mistakes *mistakes)
-{
-    char host[NET_ADDRESS_TEXT_BYTES_MAX];
-    struct error reason = {""};
-    if (bytes == 0 || bytes >= sizeof(host)) {
-        mistakes_tell(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes,
-                      text);
-        return;
-    }
-    if (plan->sources_count == OPTIONS_SOURCES_MAX) {
-        mistakes_tell(mistakes, about, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
-        return;
-    }
-    memcpy(host, text, bytes);
-    host[bytes] = '\0';
-    struct net_address *source = &plan->sources[plan->sources_count];
-    if (!net_address_resolve(host, 0, source, &reason)) {
-        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
-        return;
-    }
-    /* One list for all machines: each takes its own. */
-    plan->sources_count += plan->ranks <= 1 || net_address_is_here(source);
-}
-
-/* Those of the command line, which may have commas in them; without any those of the scenario. */
-static void plan__resolve_sources(struct plan *plan, struct mistakes *mistakes)
-{
-    const struct options *options = plan->options;
-    const struct scenario *scenario = plan->scenario;
-    bool of_options = options->sources_count > 0;
-    uint32_t count = of_options ? options->sources_count : scenario->sources_count;
-    if (count == 0) {
-        return;
-    }
-    plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
-    if (plan->sources == NULL) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
-        return;
-    }
-    uint32_t mistakes_before = mistakes->count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!of_options) {
-            char where[32];
-            snprintf(where, sizeof(where), "`sources[%" PRIu32 "]`", i);
-            plan__add_source(plan, scenario->path, where, scenario->sources[i],
-                             strlen(scenario->sources[i]), mistakes);
-            continue;
-        }
-        const char *text = options->sources[i];
-        for (;;) {
-            size_t bytes = strcspn(text, ",");
-            plan__add_source(plan, PLAN_ABOUT_OPTIONS, "--source", text, bytes, mistakes);
-            if (text[bytes] == '\0') {
-                break;
-            }
-            text += bytes + 1;
-        }
-    }
-    if (plan->sources_count == 0 && mistakes->count == mistakes_before) {
-        mistakes_tell(mistakes, of_options ? PLAN_ABOUT_OPTIONS : scenario->path,
-                      "%s: none of these is an address of this machine",
-                      of_options ? "--source" : "`sources`");
-    }
-}
 
 static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 {
@@ -303,8 +145,8 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         return;
     }
     plan__parse_thresholds(plan, mistakes);
-    plan__resolve_targets(plan, mistakes);
-    plan__resolve_sources(plan, mistakes);
+    plan_resolve_targets(plan, mistakes);
+    plan_resolve_sources(plan, mistakes);
     if (!plan_seat(plan, &error)) {
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
     }
@@ -323,10 +165,10 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
 static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
 {
     if (plan->options->targets_count > 0) {
-        plan__resolve_targets(plan, mistakes);
+        plan_resolve_targets(plan, mistakes);
     }
     if (plan->options->sources_count > 0) {
-        plan__resolve_sources(plan, mistakes);
+        plan_resolve_sources(plan, mistakes);
     }
 }
 
@@ -454,18 +296,6 @@ uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
         connections += takes_part ? plan->behaviors[b].connections : 0;
     }
     return connections;
-}
-
-void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
-                    const struct net_address **local)
-{
-    /* By the number among the own ones: by that in the whole, ranks and targets of a common rhythm
-     * would send a rank's connections all to one target, and use a part of its ports. */
-    uint32_t nth = plan->ordinals != NULL ? plan->ordinals[connection] : connection;
-    *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
-    *local = plan->sources_count == 0
-                 ? NULL
-                 : &plan->sources[nth / plan->targets_count % plan->sources_count];
 }
 
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)

@@ -10,6 +10,7 @@
 #include "core/host.h"
 #include "core/mistakes.h"
 #include "net/address.h"
+#include "net/reach.h"
 #include "options.h"
 #include "pacing/crowd.h"
 #include "pacing/pacing.h"
@@ -24,8 +25,12 @@
 
 struct cJSON;
 
+enum { PLAN_ADDRESSES_MAX = NET_REACH_ADDRESSES_MAX, PLAN_TARGET_BYTES_MAX = 184 };
+
 struct plan_target {
-    struct net_address address;
+    struct net_address address; /* of those below, the one that is connected to */
+    struct net_address addresses[PLAN_ADDRESSES_MAX];
+    uint32_t addresses_count;
     char name[320]; /* as given: "localhost:7777" */
 };
 
@@ -92,6 +97,14 @@ bool plan_open(struct plan *plan, const struct options *options,
                void (*report)(void *context, const char *line), void *context);
 void plan_close(struct plan *plan);
 
+/* plan_address.c: looks names up (part of plan_open()). */
+void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
+void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
+/* Before the run: of each name with several addresses the first that takes connections. Connects to
+ * find it out, only where there is more than one. */
+void plan_reach_targets(struct plan *plan);
+/* The target with its addresses: "localhost:7777 (::1 and 127.0.0.1)". Returns text. */
+const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX]);
 /* plan_seat.c: shares connections among behaviors, ranks and workers (part of plan_open()). */
 bool plan_seat(struct plan *plan, struct error *error);
 /* Of connections in all, those of a rank: even shares, the first ranks have what is left over. */

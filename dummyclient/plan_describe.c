@@ -151,9 +151,8 @@ void plan_print(const struct plan *plan, FILE *file)
     printable_print(file, "%s: %s is ready to run", plan->scenario->path, plan->scenario->name);
     fputc('\n', file);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
-        char address[NET_ADDRESS_TEXT_BYTES_MAX];
-        printable_print(file, "  target        %s (%s)", plan->targets[i].name,
-                        net_address_format(&plan->targets[i].address, address));
+        char target[PLAN_TARGET_BYTES_MAX];
+        printable_print(file, "  target        %s", plan_target_text(&plan->targets[i], target));
     }
     if (plan->sources_count > 0) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];

@@ -242,7 +242,9 @@ static void verdict__not_connected(struct verdict *verdict, const struct plan *p
         }
     }
     bool any = errors[CAUSES[most].kind] > 0;
-    verdict__failed(verdict, "could not connect to %s%s: %s", plan->targets[0].name,
+    char target[PLAN_TARGET_BYTES_MAX];
+    verdict__failed(verdict, "could not connect to %s%s: %s",
+                    plan_target_text(&plan->targets[0], target),
                     plan->targets_count > 1 ? " and the other targets" : "",
                     any ? CAUSES[most].text : "no answer in time (is the address right?)");
 }

@@ -35,13 +35,14 @@ static void scenario__default(struct scenario *scenario)
 
 static void scenario__target(struct reader *reader, const cJSON *json, struct scenario *scenario)
 {
-    static const char *const keys[] = {"host", "port", NULL};
+    static const char *const keys[] = {"host", "port", "all_addresses", NULL};
     struct scenario_target *target = &scenario->targets[scenario->targets_count];
     const char *host = "127.0.0.1";
     uint32_t port = 7777;
     if (json != NULL && reader_object(reader, json, keys)) {
         reader_text(reader, json, "host", &host);
         reader_u32(reader, json, "port", 1, 65535, &port);
+        reader_bool(reader, json, "all_addresses", &target->all_addresses);
     }
     target->host = scenario__copy(host);
     target->port = (uint16_t)port;

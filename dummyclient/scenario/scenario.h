@@ -32,6 +32,7 @@ enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait,
 struct scenario_target {
     char *host;
     uint16_t port;
+    bool all_addresses; /* each address of the host is a target */
 };
 
 /* Rates are iterations per second in total, or of each connection. A stage without a rate

@@ -1,6 +1,10 @@
 /* Addresses: what is the same on both systems. */
 #include "net/address.h"
 
+#include "net/address_list.h"
+
+#include <string.h>
+
 /* sockaddr_in and sockaddr_in6 both hold the port, in network order, behind the two bytes of the
  * family. */
 enum { ADDRESS_PORT_OFFSET = 2 };
@@ -18,4 +22,29 @@ void net_address_set_port(struct net_address *address, uint16_t port)
 {
     address->bytes[ADDRESS_PORT_OFFSET] = (uint8_t)(port >> 8);
     address->bytes[ADDRESS_PORT_OFFSET + 1] = (uint8_t)(port & 0xff);
+}
+
+bool net_address_is_alike(const struct net_address *a, const struct net_address *b)
+{
+    return a->bytes_count == b->bytes_count;
+}
+
+bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
+                         struct error *error)
+{
+    uint32_t count = 0;
+    return net_address_resolve_all(host, port, address, 1, &count, error);
+}
+
+void net_address_add(const struct net_address *address, struct net_address *addresses,
+                     uint32_t count_max, uint32_t *count)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        if (memcmp(&addresses[i], address, sizeof *address) == 0) {
+            return; /* once per kind of socket, or twice in a file of hosts */
+        }
+    }
+    if (*count < count_max) {
+        addresses[(*count)++] = *address;
+    }
 }

@@ -19,7 +19,10 @@ enum { NET_ADDRESS_TEXT_BYTES_MAX = 64 };
 
 bool net_setup(struct error *error);
 /* host is a name or a literal; "" or "*" is every local address (for listening). Blocks on DNS.
- * The first address the system gives wins. */
+ * All addresses, in the system's order, each once; at most count_max. */
+bool net_address_resolve_all(const char *host, uint16_t port, struct net_address *addresses,
+                             uint32_t count_max, uint32_t *count, struct error *error);
+/* The first of them. */
 bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
                          struct error *error);
 /* "127.0.0.1:7777", "[::1]:7777"; "?" when unset. Returns text. */
@@ -27,6 +30,8 @@ const char *net_address_format(const struct net_address *address,
                                char text[NET_ADDRESS_TEXT_BYTES_MAX]);
 /* Is it one of this machine's own, so that a connection can come from it? */
 bool net_address_is_here(const struct net_address *address);
+/* Of one family: a connection from one to the other can be tried. */
+bool net_address_is_alike(const struct net_address *a, const struct net_address *b);
 uint16_t net_address_port(const struct net_address *address);
 void net_address_set_port(struct net_address *address, uint16_t port);
 

@@ -1,5 +1,6 @@
 /* Addresses on Linux: getaddrinfo and inet_ntop. */
 #include "net/address.h"
+#include "net/address_list.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,10 +25,11 @@ bool net_setup(struct error *error)
     return true;
 }
 
-bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
-                         struct error *error)
+bool net_address_resolve_all(const char *host, uint16_t port, struct net_address *addresses,
+                             uint32_t count_max, uint32_t *count, struct error *error)
 {
-    memset(address, 0, sizeof *address);
+    *count = 0;
+    memset(addresses, 0, sizeof *addresses);
     bool any = host[0] == '\0' || strcmp(host, "*") == 0;
     if (any) {
         /* IPv4, as on Windows: what listens on [::] depends on a sysctl. */
@@ -41,18 +43,19 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
                   result == EAI_SYSTEM ? error_system_text(errno) : gai_strerror(result));
         return false;
     }
-    for (struct addrinfo *at = found; at != NULL && address->bytes_count == 0; at = at->ai_next) {
+    for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (at->ai_family == AF_INET || at->ai_family == AF_INET6) {
-            memcpy(address->bytes, at->ai_addr, at->ai_addrlen);
-            address->bytes_count = (uint16_t)at->ai_addrlen;
+            struct net_address address = {.bytes_count = (uint16_t)at->ai_addrlen};
+            memcpy(address.bytes, at->ai_addr, at->ai_addrlen);
+            net_address_set_port(&address, port);
+            net_address_add(&address, addresses, count_max, count);
         }
     }
     freeaddrinfo(found);
-    if (address->bytes_count == 0) {
+    if (*count == 0) {
         error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
         return false;
     }
-    net_address_set_port(address, port);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* Addresses on Windows: WSAStartup, GetAddrInfoW, InetNtopW's narrow sister. */
 #include "net/address.h"
+#include "net/address_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,10 +41,11 @@ static bool address__look_up(const char *host, struct addrinfoW **found, struct 
     return true;
 }
 
-bool net_address_resolve(const char *host, uint16_t port, struct net_address *address,
-                         struct error *error)
+bool net_address_resolve_all(const char *host, uint16_t port, struct net_address *addresses,
+                             uint32_t count_max, uint32_t *count, struct error *error)
 {
-    memset(address, 0, sizeof *address);
+    *count = 0;
+    memset(addresses, 0, sizeof *addresses);
     if (host[0] == '\0' || strcmp(host, "*") == 0) {
         host = "0.0.0.0"; /* as on Linux; a socket on [::] would not take IPv4 */
     }
@@ -51,19 +53,19 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
     if (!address__look_up(host, &found, error)) {
         return false;
     }
-    for (struct addrinfoW *at = found; at && address->bytes_count == 0; at = at->ai_next) {
-        if (at->ai_family != AF_INET && at->ai_family != AF_INET6) {
-            continue;
+    for (struct addrinfoW *at = found; at; at = at->ai_next) {
+        if (at->ai_family == AF_INET || at->ai_family == AF_INET6) {
+            struct net_address address = {.bytes_count = (uint16_t)at->ai_addrlen};
+            memcpy(address.bytes, at->ai_addr, at->ai_addrlen);
+            net_address_set_port(&address, port);
+            net_address_add(&address, addresses, count_max, count);
         }
-        memcpy(address->bytes, at->ai_addr, at->ai_addrlen);
-        address->bytes_count = (uint16_t)at->ai_addrlen;
     }
     FreeAddrInfoW(found);
-    if (address->bytes_count == 0) {
+    if (*count == 0) {
         error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
         return false;
     }
-    net_address_set_port(address, port);
     return true;
 }
 

@@ -265,6 +265,45 @@ static void test_arrivals_of_a_closed_loop_are_a_mistake(void **state)
     plan_close(&harness.plan);
 }
 
+/* Empty names and * are every address of this machine to whoever looks them up. */
+static void test_names_that_mean_nobody_are_refused(void **state)
+{
+    (void)state;
+    assert_refused(SCENARIO, "--host: expected a host's name or address, found \"\"", "-H", "");
+    assert_refused(SCENARIO, "--host: expected a host's name or address, found \"*\"", "-H", "*");
+    assert_refused(SCENARIO, "found \"127.0.0.1 \"", "-H", "127.0.0.1 ");
+    assert_refused(SCENARIO, "--target: expected HOST:PORT, found \":7\"", "--target", ":7");
+    assert_refused(SCENARIO, "--target: expected a host's name", "--target", "*:7");
+    assert_refused(SCENARIO, "--source: expected IP[,IP...]", "--source", "");
+    assert_refused(SCENARIO, "--source: expected a host's name", "--source", "*");
+}
+
+/* From an IPv4 address nobody can connect to an IPv6 one, and the error names what was tried. */
+static void test_a_target_has_the_addresses_that_can_be_tried(void **state)
+{
+    (void)state;
+    struct harness harness;
+    char text[PLAN_TARGET_BYTES_MAX];
+    struct error error;
+    assert_true(make(&harness, SCENARIO, "--source", "127.0.0.1", NULL));
+    struct plan_target *target = &harness.plan.targets[0];
+    assert_string_equal(plan_target_text(target, text), "127.0.0.1:7777");
+    snprintf(target->name, sizeof(target->name), "localhost:7777");
+    target->addresses_count = 2;
+    target->addresses[1] = target->addresses[0];
+    assert_true(net_address_resolve("::1", 7777, &target->addresses[0], &error));
+    assert_string_equal(plan_target_text(target, text), "localhost:7777 ([::1] and 127.0.0.1)");
+    plan_reach_targets(&harness.plan);
+    assert_string_equal(plan_target_text(target, text), "localhost:7777 (127.0.0.1)");
+    assert_int_equal(memcmp(&target->address, &target->addresses[0], sizeof(target->address)), 0);
+    target->addresses_count = PLAN_ADDRESSES_MAX;
+    for (int i = 0; i < PLAN_ADDRESSES_MAX; i++) {
+        target->addresses[i] = target->addresses[0];
+    }
+    assert_non_null(strstr(plan_target_text(target, text), " and others)"));
+    plan_close(&harness.plan);
+}
+
 /* One would be written over the other. */
 static void test_outputs_are_different_files(void **state)
 {
@@ -393,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_impossible_plans_are_refused),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_arrivals_of_a_closed_loop_are_a_mistake),
+        cmocka_unit_test(test_names_that_mean_nobody_are_refused),
+        cmocka_unit_test(test_a_target_has_the_addresses_that_can_be_tried),
         cmocka_unit_test(test_outputs_are_different_files),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
