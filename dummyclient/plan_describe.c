@@ -93,6 +93,18 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
     }
 }
 
+/* A run that nothing holds up has ended by then: all have begun to connect and are ready (or begin
+ * once more, and are given up), the load, the drain, and what workers and connections may take to
+ * end. scripts/ bounds the client by it. */
+static int64_t plan__takes_at_most_s(const struct plan *plan)
+{
+    static const int64_t END_NS = 15 * NS_PER_S;
+    int64_t all_ns = plan_connect_offset_ns(plan, plan->connections_at_start) +
+                     2 * plan_ready_within_ns(plan) + plan->duration_ns +
+                     plan->scenario->load.drain_ns + END_NS;
+    return (all_ns + NS_PER_S - 1) / NS_PER_S;
+}
+
 static void plan__print_load(const struct plan *plan, FILE *file)
 {
     const struct scenario_load *load = &plan->scenario->load;
@@ -116,6 +128,7 @@ static void plan__print_load(const struct plan *plan, FILE *file)
     fprintf(file, "  warm-up       %s (inside the duration, not in the figures)\n",
             units_format_duration(load->warmup_ns, text));
     fprintf(file, "  drain         up to %s\n", units_format_duration(load->drain_ns, text));
+    fprintf(file, "  takes         at most %" PRId64 " s\n", plan__takes_at_most_s(plan));
     fprintf(file, "  seed          %" PRIu64 "\n", load->seed);
 }
 

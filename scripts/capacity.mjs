@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { durationMs } from './lib/arguments.mjs';
+import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from './lib/arguments.mjs';
 import { build } from './lib/build.mjs';
 import { capacitySearch, LIMITS } from './lib/capacity.mjs';
 import { stepFigures, stepJudge } from './lib/capacity_step.mjs';
@@ -20,61 +20,62 @@ import { THEMES } from './lib/charts/theme.mjs';
 import { thresholdParse } from './lib/threshold.mjs';
 
 const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
-                        [SCENARIO.json] [-- OPTIONS OF dummyclient]
+                        [SCENARIO.json] [options of dummyclient]
 
 Raises the load until the condition no longer holds, finds the knee, and confirms it with repeats
 on both sides. A fresh server for every step.
   --until EXPR           what must hold, for example 'latency.response.p99 < 20ms'; repeatable.
-                         Always demanded: a run without failures, all connections, 99% of the rate
+                         The thresholds of the scenario and of --threshold must hold, too. Always
+                         demanded: a run without failures, all connections, 99% of the rate
   --vary rate            iterations per second       --vary connections
   --server-cmd 'CMD {port}'   the server to test (default: this project's own)
   --from N  --to N       where to begin (rate 500, connections 50) and to stop (1000000)
-  --step 5s              how long each step plays
+  --step 5s              how long each step plays (as -d, --duration)
   --precision 10%        how near both sides of the knee shall be
   --confirm 3            runs on each side of it
   --max-time 20m         begin no further step after so long
   --out FOLDER           where everything goes (results/capacity-...)
 exit: 0 an answer; 3 none (the generator or the search was the limit); 1 failed; 2 bad usage`;
 
+const OWN = { '--until': true, '--vary': true, '--server-cmd': true, '--from': true, '--to': true,
+  '--step': true, '--precision': true, '--confirm': true, '--max-time': true, '--out': true };
+const KEYS = { '--vary': 'vary', '--server-cmd': 'server', '--step': 'step', '--out': 'out' };
 const NUMBERS = { '--from': 'from', '--to': 'most', '--confirm': 'confirm' };
 
 function argumentsRead(argv) {
-  const end = argv.indexOf('--');
-  const given = { until: [], vary: null, server: null, from: null, most: 1e6, step: '5s',
+  const { own, client, given: wanted, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
+  if (names.length > 1) throw new Failure(`two scenarios: ${names[0]} and ${names[1]}`, 2);
+  const given = { until: [], vary: null, server: null, from: null, most: 1e6, step: null,
     precision: LIMITS.precision, confirm: LIMITS.confirm, max_ms: 20 * 60000, out: null,
-    scenario: null, client: end >= 0 ? argv.slice(end + 1) : [] };
-  const words = end >= 0 ? argv.slice(0, end) : argv;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i];
-    const value = () => {
-      if (words[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
-      return words[++i];
-    };
-    if (word === '--until') given.until.push(thresholdParse(value()));
-    else if (word === '--vary') given.vary = value();
-    else if (word === '--server-cmd') given.server = value();
-    else if (word === '--step') given.step = value();
-    else if (word === '--precision') given.precision = parseFloat(value()) / 100;
-    else if (word === '--max-time') given.max_ms = durationMs(value());
-    else if (word === '--out') given.out = value();
-    else if (word in NUMBERS) given[NUMBERS[word]] = Number(value());
-    else if (word.startsWith('-')) throw new Failure(`unknown option ${word}\n${USAGE}`, 2);
-    else if (given.scenario) throw new Failure(`two scenarios: ${given.scenario} and ${word}`, 2);
-    else given.scenario = path.resolve(word);
+    scenario: names.length ? path.resolve(names[0]) : null, client: clientWithout(client,
+      ['--duration']) };
+  for (const [name, value] of own) {
+    if (name === '--until') given.until.push(thresholdParse(value));
+    else if (name === '--precision') given.precision = parseFloat(value) / 100;
+    else if (name === '--max-time') given.max_ms = durationMs(value);
+    else if (name in NUMBERS) given[NUMBERS[name]] = Number(value);
+    else given[KEYS[name]] = value;
   }
-  argumentsCheck(given);
+  argumentsCheck(given, wanted);
   return given;
 }
 
-function argumentsCheck(given) {
+function argumentsCheck(given, wanted) {
   if (!['rate', 'connections'].includes(given.vary)) {
     throw new Failure(`--vary: connections or rate\n${USAGE}`, 2);
   }
+  if (wanted[`--${given.vary}`]) {
+    throw new Failure(`--${given.vary} is what --vary ${given.vary} tries: give --from, --to`, 2);
+  }
+  if (wanted['--duration'] && given.step) {
+    throw new Failure('--step and --duration are the same here: give one', 2);
+  }
+  given.step ??= wanted['--duration'] ?? '5s';
   if (!given.until.length) throw new Failure(`say with --until what must hold\n${USAGE}`, 2);
   if (given.server && !given.server.includes('{port}')) {
     throw new Failure(`--server-cmd "${given.server}": no {port} in it`, 2);
   }
-  given.strict = !given.client.includes('--no-strict');
+  given.strict = !wanted['--no-strict'];
   given.from ??= given.vary === 'rate' ? 500 : 50;
   given.scenario ??= path.join(ROOT, 'scenarios', 'echo.json');
   if (!fs.existsSync(given.scenario)) throw new Failure(`${given.scenario}: no such scenario`, 2);
@@ -109,7 +110,7 @@ function stepMake(given, folder, say, interrupts) {
     const played = await runPlay({ server: { command: given.server }, scenario: given.scenario,
       folder: target, runId: `capacity-${number}-${Date.now().toString(36)}`,
       args: ['--duration', given.step, ...given.client, option, String(level)],
-      time_ms: durationMs(given.step) + 120000, onClient: interrupts.watch });
+      onClient: interrupts.watch });
     if (interrupts.stopped()) throw new Failure('interrupted', 130);
     if (played.code === 2) throw new Failure(played.said.split('\n').at(-1), 2);
     const judged = { ...stepFigures(played), ...stepJudge(played, given), folder: target };

@@ -259,8 +259,7 @@ async function runsPlay(given, models, points, folder, { say, stopped, onClient 
       `${pointText(point).padEnd(26)}`;
     try {
       const figures = await modelPlay({ ...given, model: model.name, point, scenario,
-        folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient,
-        bound_ms: durationMs(given.duration) + 120000 });
+        folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient });
       runs.push({ ...one, figures });
       const left_min = (Date.now() - begun_ms) / (index + 1) * (order.length - index - 1) / 6e4;
       say(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { durationMs } from './lib/arguments.mjs';
+import { commandLine, durationMs, MANY_RUNS_REFUSED } from './lib/arguments.mjs';
 import { baselineBuild } from './lib/baseline.mjs';
 import { build } from './lib/build.mjs';
 import { effectRead } from './lib/compare.mjs';
@@ -15,7 +15,7 @@ import { prepare } from './lib/setup.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
        scripts/regress --baseline REV [options] [SCENARIO.json...]
-       ... [-- OPTIONS OF dummyclient]
+       ... [options of dummyclient]
 
 Plays the scenarios (scenarios/echo.json) against two versions of a server, with one client for
 both: a fresh server per run, in the order A B B A ..., then compares them (scripts/compare).
@@ -26,36 +26,26 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
                          (a pair in which the generator was disturbed is played again, twice)
   --out FOLDER           where the runs go (results/regress-...); the same folder again goes on
                          where it was interrupted
+  --threshold EXPR       judged for both, as those of the scenario: what A holds, B must hold
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
 exit: 0 no regression; 99 a regression (a B that crashes, drops, refuses or answers nobody is one,
       too); 3 nothing can be known; 2 bad usage; 1 a run failed; 130 interrupted
       (call again with --out to go on)`;
 
-const RUN_RESERVE_MS = 120000;
+const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
+  '--out': true, '--primary': true, '--alpha': true, '--min-effect': true };
 
 function argumentsRead(argv) {
+  const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    scenarios: [], client: [], options: { effects: {} } };
-  const end = argv.indexOf('--');
-  if (end >= 0) given.client = argv.slice(end + 1);
-  const words = end >= 0 ? argv.slice(0, end) : argv;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i];
-    const value = () => {
-      if (words[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
-      return words[++i];
-    };
-    if (word === '--a') given.a = value();
-    else if (word === '--b') given.b = value();
-    else if (word === '--baseline') given.baseline = value();
-    else if (word === '--repeats') given.repeats = Number(value());
-    else if (word === '--max-time') given.max_ms = durationMs(value());
-    else if (word === '--out') given.out = value();
-    else if (word === '--primary') given.options.primary = value().split(',');
-    else if (word === '--alpha') given.options.alpha = Number(value());
-    else if (word === '--min-effect') effectRead(value(), given.options);
-    else if (word.startsWith('-')) throw new Failure(`unknown option ${word}\n${USAGE}`, 2);
-    else given.scenarios.push(path.resolve(word));
+    scenarios: names.map((name) => path.resolve(name)), client, options: { effects: {} } };
+  for (const [name, value] of own) {
+    if (name === '--repeats') given.repeats = Number(value);
+    else if (name === '--max-time') given.max_ms = durationMs(value);
+    else if (name === '--primary') given.options.primary = value.split(',');
+    else if (name === '--alpha') given.options.alpha = Number(value);
+    else if (name === '--min-effect') effectRead(value, given.options);
+    else given[name.slice(2)] = value;
   }
   argumentsCheck(given);
   return given;
@@ -73,6 +63,10 @@ function argumentsCheck(given) {
   }
   if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
     throw new Failure('--repeats: a number from 1 to 1000', 2);
+  }
+  const { alpha } = given.options;
+  if (alpha !== undefined && !(alpha > 0 && alpha < 1)) {
+    throw new Failure('--alpha: between 0 and 1', 2);
   }
   if (!given.max_ms) throw new Failure('--max-time: a time such as 30m', 2);
   if (!given.scenarios.length) given.scenarios = [path.join(ROOT, 'scenarios', 'echo.json')];
@@ -122,7 +116,7 @@ async function main(argv) {
 
   const { stopped, watch } = interruptsWatch();
   const whole = await regressPlay({ folder, scenarios: given.scenarios, servers,
-    repeats: given.repeats, args: given.client, run_ms: given.max_ms + RUN_RESERVE_MS,
+    repeats: given.repeats, args: given.client,
     until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped });
   if (!whole) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} goes on from here`);

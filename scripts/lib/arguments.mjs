@@ -1,14 +1,19 @@
-// The command line of scripts/stress: its own options, the scenario, and what goes to the client.
+// The command lines of scripts/stress, scripts/regress and scripts/capacity: their own options, the
+// scenarios, and what goes to the client, whose options are read as it reads them itself (-c5,
+// --duration=5s, --dur 5s).
 
 import { Failure } from './process.mjs';
 
-// dummyclient's options that take a value: their values are not the scenario.
-const CLIENT_VALUES = new Set(['-H', '--host', '-p', '--port', '--target', '-c', '--connections',
-  '--connect-rate', '-r', '--rate', '--rate-per-connection', '-d', '--duration', '--warmup', '-t',
-  '--threads', '--seed', '--set', '--source', '--ndjson', '--openmetrics', '--threshold', '--io']);
-
-const OWN_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler', '--model': 'model',
-  '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
+// dummyclient's: the short names of its options, and those that take a value. A test compares them
+// with dummyclient/options.c.
+export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '--rate',
+  d: '--duration', t: '--threads', o: '--out', q: '--quiet', h: '--help' };
+export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
+  '--connect-rate', '--rate', '--rate-per-connection', '--duration', '--warmup', '--threads',
+  '--seed', '--set', '--source', '--out', '--ndjson', '--run-id', '--openmetrics', '--threshold',
+  '--io', '--spin']);
+export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
+  '--no-progress', '--screen', '--version', '--help']);
 
 /** Time as the programs take it, in milliseconds; undefined when it is none. */
 export function durationMs(text) {
@@ -16,54 +21,115 @@ export function durationMs(text) {
   return match ? Number(match[1]) * { ms: 1, s: 1000, m: 60000, h: 3600000 }[match[2]] : undefined;
 }
 
-/** Splits the command line. Throws a Failure of code 2. */
-export function stressArguments(argv) {
-  const options = { windows: false, help: false, page: true, client: [], scenario: undefined,
-    given: {} };
-  for (let i = 0; i < argv.length; i++) {
-    const [name, ...rest] = argv[i].startsWith('--') ? argv[i].split('=') : [argv[i]];
-    const attached = rest.length ? rest.join('=') : undefined;
-    const value = () => {
-      if (attached !== undefined) return attached;
-      i += 1;
-      if (i >= argv.length) throw new Failure(`${name} needs a value`, 2);
-      return argv[i];
-    };
-    if (name === '--windows') {
-      options.windows = true;
-    } else if (name === '--no-page') {
-      options.page = false;
-    } else if (name === '--help' || name === '-h') {
-      options.help = true;
-    } else if (name in OWN_VALUES) {
-      options[OWN_VALUES[name]] = value();
-    } else if (name === '-o' || name === '--out' || name === '--run-id') {
-      throw new Failure(`${name}: scripts/stress chooses the run and its folder itself ` +
-        '(--results FOLDER says where)', 2);
-    } else if (CLIENT_VALUES.has(name)) {
-      const given = value();
-      options.given[name] = given;
-      options.client.push(name, given);
-    } else if (name.startsWith('-') && name !== '-') {
-      options.client.push(argv[i]);
-    } else if (options.scenario === undefined) {
-      options.scenario = argv[i];
-    } else {
-      throw new Failure(`two scenarios: ${options.scenario} and ${argv[i]}`, 2);
+/** The client's long option that name is, or the only one it abbreviates; null: it is none. */
+function clientName(name) {
+  const all = [...CLIENT_VALUES, ...CLIENT_FLAGS];
+  if (all.includes(name)) return name;
+  const found = name.length > 2 ? all.filter((one) => one.startsWith(name)) : [];
+  return found.length === 1 ? found[0] : null;
+}
+
+/** A word as [name, attached value or undefined]; null: it is no option. */
+function optionSplit(word, own) {
+  if (word.startsWith('--')) {
+    const at = word.indexOf('=');
+    return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+  }
+  if (!/^-[^-]/.test(word)) return null;
+  if (Object.hasOwn(own, word)) return [word, undefined];
+  // A value may hang on a short option, and one without a value may be followed by others.
+  for (let i = 1; i < word.length; i++) {
+    const name = CLIENT_SHORT[word[i]];
+    if (!name) return [word, undefined];
+    if (CLIENT_VALUES.has(name)) {
+      return [`-${word[i]}`, word.slice(i + 1) || undefined, word.slice(1, i)];
     }
+  }
+  return ['', undefined, word.slice(1)];
+}
+
+/** Reads a command line. own: the caller's options, name to true (takes a value) or false; refused:
+ *  the client's that it cannot take, long name to why. Returns { own: [[name, value], ...], client:
+ *  [words for the client], given: { long name: last value }, names: [what is no option] }. What
+ *  stands after "--" is the client's. Throws a Failure of code 2. */
+export function commandLine(argv, own, refused = {}) {
+  const read = { own: [], client: [], given: {}, names: [] };
+  let mine = own;
+  const take = (name, words, value) => {
+    if (refused[name]) throw new Failure(`${words[0]}: ${refused[name]}`, 2);
+    read.given[name] = value ?? true;
+    read.client.push(...words);
+  };
+  for (let i = 0; i < argv.length; i++) {
+    if (argv[i] === '--' && mine === own) {
+      mine = {};
+      continue;
+    }
+    const split = optionSplit(argv[i], mine);
+    if (!split) {
+      read.names.push(argv[i]);
+      continue;
+    }
+    const [name, attached, flags = ''] = split;
+    for (const letter of flags) take(CLIENT_SHORT[letter], [`-${letter}`]);
+    const long = name.startsWith('--') ? clientName(name) : CLIENT_SHORT[name[1]];
+    const takesValue = mine[name] ?? CLIENT_VALUES.has(long);
+    const value = takesValue ? attached ?? argv[++i] : attached;
+    if (takesValue && value === undefined) throw new Failure(`${name} needs a value`, 2);
+    if (Object.hasOwn(mine, name)) read.own.push([name, value]);
+    else if (takesValue) take(long, [name, value], value);
+    else if (name) take(long ?? name, [argv[i]]);
+  }
+  return read;
+}
+
+const STRESS_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler', '--model': 'model',
+  '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
+const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false],
+  '--help': ['help', true], '-h': ['help', true] };
+const OWN_FOLDER = 'scripts/stress chooses the run and its folder itself (--results FOLDER says ' +
+  'where)';
+
+/** Splits the command line of scripts/stress. Throws a Failure of code 2. */
+export function stressArguments(argv) {
+  const own = {};
+  for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
+  for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
+  const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER });
+  const options = { windows: false, help: false, page: true, client: read.client,
+    scenario: read.names[0], given: read.given };
+  if (read.names.length > 1) {
+    throw new Failure(`two scenarios: ${read.names[0]} and ${read.names[1]}`, 2);
+  }
+  for (const [name, value] of read.own) {
+    const [key, set] = STRESS_FLAGS[name] ?? [STRESS_VALUES[name], value];
+    options[key] = set;
+  }
+  options.remote = ['--host', '--target'].some((name) => name in read.given);
+  if (options.remote && options.serverCommand) {
+    throw new Failure('--server-cmd starts a server here, --host and --target name one that runs ' +
+      'already: give one of them', 2);
   }
   return options;
 }
 
-/** How long the client may take, in milliseconds: its plan, and a reserve for both ends of it. */
-export function clientBoundMs(options, scenario) {
-  const load = scenario?.load ?? {};
-  const stages = (load.stages ?? []).map((stage) => durationMs(stage.duration));
-  const planned = durationMs(options.given['-d'] ?? options.given['--duration']) ??
-    (stages.length && stages.every(Number.isFinite) ? stages.reduce((a, b) => a + b, 0)
-      : durationMs(load.duration));
-  if (planned === undefined) return 24 * 3600000;
-  const ends = (durationMs(options.given['--warmup'] ?? load.warmup) ?? 0) +
-    (durationMs(load.drain) ?? 0);
-  return planned + ends + 180000;
+/** The client's options without some, by their long names. */
+export function clientWithout(words, names) {
+  const rest = [];
+  for (let i = 0; i < words.length; i++) {
+    const long = words[i].startsWith('--') ? clientName(words[i]) : CLIENT_SHORT[words[i][1]];
+    const width = CLIENT_VALUES.has(long) ? 2 : 1;
+    if (!names.includes(long)) rest.push(...words.slice(i, i + width));
+    i += width - 1;
+  }
+  return rest;
 }
+
+const OWN_SERVER = 'the server is started anew for every run, on a port of its own';
+const EACH_RUN = 'every run would write it again';
+
+/** The client's options that a call of many runs cannot take, and why. */
+export const MANY_RUNS_REFUSED = { '--host': OWN_SERVER, '--port': OWN_SERVER,
+  '--target': OWN_SERVER, '--run-id': 'every run has its own', '--ndjson': EACH_RUN,
+  '--openmetrics': EACH_RUN, '--out': 'every run has a folder of its own (--out FOLDER: of all)',
+  '--check': 'scripts/stress --check prints the plan', '--version': 'dummyclient has that' };

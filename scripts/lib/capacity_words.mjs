@@ -25,6 +25,8 @@ export function reasonsOnce(reasons) {
 /** { word, state } of a step. */
 export function stepWord(step) {
   if (step.pass) return { word: 'held', state: 'good' };
+  const states = { failed: 'bad', invalid: 'warn', 'did not hold': 'bad' };
+  if (step.state in states) return { word: step.state, state: states[step.state] };
   if (FAILURES.test(step.reason)) return { word: 'failed', state: 'bad' };
   if (step.limited_by === 'generator') return { word: 'invalid', state: 'warn' };
   return { word: 'did not hold', state: 'bad' };

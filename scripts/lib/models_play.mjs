@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { clientAwait, clientBoundMs } from './client.mjs';
 import { figuresOf } from './models.mjs';
 import { ON_WINDOWS } from './paths.mjs';
 import { Failure, Program, run } from './process.mjs';
@@ -65,19 +66,21 @@ async function clientPlay(given, server, folder) {
   const file = path.join(folder, 'scenario.json');
   const played = point.kind === 'most' ? scenarioClosed(scenario) : scenario;
   fs.writeFileSync(file, `${JSON.stringify({ ...played, $schema: undefined }, null, 1)}\n`);
-  const client = new Program(call.command, [...call.args, programPath(file, windows),
-    '--port', String(server.port), '--connections', String(point.connections),
+  const args = ['--port', String(server.port), '--connections', String(point.connections),
     ...(point.kind === 'most' ? [] : ['--rate', String(given.rate)]),
-    '--duration', given.duration, '--warmup', '1s', '--no-strict',
+    '--duration', given.duration, '--warmup', '1s', '--no-strict'];
+  const bound_ms = await clientBoundMs({ scenario: file, args, windows });
+  const client = new Program(call.command, [...call.args, programPath(file, windows), ...args,
     '--out', programPath(path.join(folder, 'client.json'), windows), '--quiet', '--no-progress'],
   { env: call.env, group: true });
   given.onClient?.(client);
-  await client.wait(given.bound_ms);
+  const overdue = await clientAwait(client, bound_ms);
+  if (overdue) throw new Failure(`${given.model}, ${point.key}: ${overdue}`);
   return client;
 }
 
 /** Plays one model at one point: its figures, or a Failure. given: { model, point, scenario,
- *  handler, rate, duration, windows, threads, folder, bound_ms, onClient }. */
+ *  handler, rate, duration, windows, threads, folder, onClient }. */
 export async function modelPlay(given) {
   const { folder, windows, point } = given;
   fs.rmSync(folder, { recursive: true, force: true });
@@ -99,7 +102,7 @@ export async function modelPlay(given) {
     await server.program.stop(SERVER_STOP_MS);
   }
   const file = (side) => path.join(folder, `${side}.json`);
-  if (client.timedOut || !fs.existsSync(file('client'))) {
+  if (!fs.existsSync(file('client'))) {
     throw client.failure(`${given.model}, ${point.key}: the client left no result`);
   }
   if (server.program.exitCode !== 0 || !fs.existsSync(file('server'))) {

@@ -62,7 +62,7 @@ async function runOfPair(given, step) {
   const played = await playAgain(given, { server: given.servers[step.side],
     args: given.args, scenario: step.scenario,
     runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
-    time_ms: given.run_ms, onClient: given.onClient });
+    onClient: given.onClient });
   if (played.unstarted) return played;
   if (given.stopped?.()) return null;
   if (!played.run || played.code === 2) {
@@ -141,7 +141,7 @@ async function pairPlay(given, steps) {
   }
 }
 
-/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args, run_ms,
+/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args,
  *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
  *  stopped. */
 export async function regressPlay(given) {

@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
-import { durationMs } from './arguments.mjs';
+import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from './arguments.mjs';
+import { clientAwait, clientBoundMs } from './client.mjs';
 import { ROOT, runFolder, shown } from './paths.mjs';
 import { Failure, Program, commandRun, onInterrupt, sleep } from './process.mjs';
 import { reconcile } from './reconcile.mjs';
@@ -99,17 +100,20 @@ function resultComplaints(client, server) {
 export async function soakPlay(given) {
   const { duration_ms: duration, folder, calls = {}, serverArgs = [], clientArgs = [] } = given;
   const file = (name) => path.join(folder, name);
+  const scenario = path.join(ROOT, 'scenarios', 'churn.json');
+  const bound_ms = await clientBoundMs({ scenario, call: calls.client,
+    args: ['--duration', `${duration}ms`, ...clientArgs] });
   const server = await serverStart({ call: calls.server,
     args: ['--handler', 'game', '--run-id', 'soak', '--out', file('server.json'), ...serverArgs] });
   const idle = sampleTake(server.program);
   const { command, args, env } = calls.client ?? programCall('dummyclient', false);
-  const client = new Program(command, [...args, path.join(ROOT, 'scenarios', 'churn.json'),
+  const client = new Program(command, [...args, scenario,
     '--port', String(server.port), '--duration', `${duration}ms`, '--run-id', 'soak', '--quiet',
     '--no-progress', '--no-strict', '--out', file('client.json'), '--ndjson', file('client.ndjson'),
     ...clientArgs], { env, group: true });
   onInterrupt(() => client.interrupt());
   const samples = { client: [], server: [] };
-  const deadline = Date.now() + duration + END_MS;
+  const deadline = Date.now() + bound_ms;
   while (!client.ended && !server.program.ended && Date.now() < deadline) {
     for (const [side, program] of [['client', client], ['server', server.program]]) {
       const sample = sampleTake(program);
@@ -117,8 +121,8 @@ export async function soakPlay(given) {
     }
     await Promise.race([client.exited, sleep(1000)]);
   }
-  await client.wait(Math.max(1, deadline - Date.now()));
-  const complaints = [];
+  const overdue = await clientAwait(client, Math.max(1, deadline - Date.now()));
+  const complaints = overdue ? [overdue] : [];
   for (let i = 0; i < 50 && sampleTake(server.program)?.descriptors > idle.descriptors; i++) {
     await sleep(100);
   }
@@ -128,7 +132,7 @@ export async function soakPlay(given) {
   for (const [side, program, kind] of [['client', client, 'client.json'],
     ['server', server.program, 'server.json']]) {
     if (program.exitCode !== 0) complaints.push(program.failure(`the ${side} failed`).message);
-    if (!fs.existsSync(file(kind))) throw new Failure(`the ${side} wrote no result`);
+    if (!fs.existsSync(file(kind))) throw program.failure(`the ${side} wrote no result`);
     // The very last samples are of a program that is taking itself down.
     complaints.push(...driftComplaints(side, samples[side].slice(0, -2)));
   }
@@ -144,16 +148,20 @@ export async function soakPlay(given) {
 
 function argumentsRead(argv) {
   const options = { duration_ms: 600000, serverArgs: [], clientArgs: [], help: false };
-  for (let i = 0; i < argv.length; i += 1) {
-    if (argv[i] === '--help' || argv[i] === '-h') options.help = true;
-    else if (argv[i] === '--duration' || argv[i] === '-d') {
-      options.duration_ms = durationMs(argv[i += 1]);
-      if (!(options.duration_ms >= 12000)) {
-        throw new Failure(`--duration ${argv[i]}: expected at least 12s`, 2);
-      }
-    } else if (argv[i] === '--model') options.serverArgs = ['--model', argv[i += 1] ?? ''];
-    else options.clientArgs.push(argv[i]);
+  const { own, client, given, names } = commandLine(argv, { '--help': false, '-h': false,
+    '--model': true }, { ...MANY_RUNS_REFUSED });
+  if (names.length) throw new Failure(`${names[0]}: the scenario is scenarios/churn.json`, 2);
+  for (const [name, value] of own) {
+    if (name === '--model') options.serverArgs = ['--model', value];
+    else options.help = true;
   }
+  if (given['--duration']) {
+    options.duration_ms = durationMs(given['--duration']);
+    if (!(options.duration_ms >= 12000)) {
+      throw new Failure(`--duration ${given['--duration']}: expected at least 12s`, 2);
+    }
+  }
+  options.clientArgs = clientWithout(client, ['--duration']);
   return options;
 }
 

@@ -3,13 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { clientBoundMs, stressArguments } from './arguments.mjs';
+import { clientWithout, stressArguments } from './arguments.mjs';
 import { build } from './build.mjs';
+import { clientAwait, clientBoundMs } from './client.mjs';
 import { fileWriteWhole } from './file.mjs';
 import { printExact } from './json.mjs';
 import { metricFormat, metricOf } from './metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from './paths.mjs';
-import { Failure, Program, commandRun, onInterrupt, run } from './process.mjs';
+import { Program, commandRun, onInterrupt, run } from './process.mjs';
 import { resultRead } from './result.mjs';
 import { programCall, programPath } from './server.mjs';
 import { prepare } from './setup.mjs';
@@ -68,7 +69,7 @@ function serverWanted(scenario) {
 }
 
 function serverBegin(options, scenario, runId, folder) {
-  const port = Number(options.given['-p'] ?? options.given['--port'] ?? 0);
+  const port = Number(options.given['--port'] ?? 0);
   if (options.serverCommand) return testedStart({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
   const ownArgs = [];
@@ -80,34 +81,27 @@ function serverBegin(options, scenario, runId, folder) {
   return testedStart({ windows: options.windows, port, ownArgs }, runId, folder);
 }
 
-async function clientPlay(options, scenarioFile, scenario, runId, folder, server) {
+/** Plays the client: { code, overdue } (see clientAwait). */
+async function clientPlay(options, scenarioFile, runId, folder, server) {
   const { command, args, env } = programCall('dummyclient', options.windows);
-  const target = server ? ['--host', '127.0.0.1', '--port', String(server.port)] : [];
   // Printed by the client, so as short as it can be.
   const file = path.join(folder, 'client.json');
   const out = options.windows ? programPath(file, true) : shown(file);
-  const rest = [...options.client];
-  if (server) {
-    for (const name of ['-p', '--port']) {
-      const at = rest.indexOf(name);
-      if (at >= 0) rest.splice(at, 2);
-    }
-  }
+  const rest = server ? ['--host', '127.0.0.1', '--port', String(server.port),
+    ...clientWithout(options.client, ['--port'])] : options.client;
+  const bound_ms = await clientBoundMs({ scenario: scenarioFile, args: rest,
+    windows: options.windows });
   const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
-    '--run-id', runId, '--out', out,
-    ...target, ...rest], { env, output: 'show', group: true });
+    '--run-id', runId, '--out', out, ...rest], { env, output: 'show', group: true });
   onInterrupt(() => client.interrupt());
-  const bound_ms = clientBoundMs(options, scenario);
-  await client.wait(bound_ms);
+  const overdue = await clientAwait(client, bound_ms);
   if (client.error) throw client.failure('could not be started');
-  if (client.timedOut) {
-    throw new Failure(`the client did not end within ${bound_ms / 1000} s and was killed`);
-  }
-  return client.exitCode;
+  return { code: overdue ? 1 : client.exitCode, overdue };
 }
 
-/** Prints what the client's summary does not know. Returns whether both sides agree. */
-function summaryPrint(folder, { watched, end }, quiet) {
+/** Prints what the client's summary does not know. Returns whether both sides agree: a server
+ *  without a result does not disagree. */
+function summaryPrint(folder, { watched, end }, quiet, written) {
   const say = (lines) => quiet || console.log(lines.join('\n'));
   const clientFile = path.join(folder, 'client.json');
   const serverFile = path.join(folder, 'server.json');
@@ -115,9 +109,13 @@ function summaryPrint(folder, { watched, end }, quiet) {
   if (watched) say(watchedLines(watched));
   if (!end.ok) (quiet ? console.error : console.log)(serverEndLines(end).join('\n'));
   else say(serverEndLines(end));
-  if (!fs.existsSync(serverFile)) return true;
+  if (!fs.existsSync(serverFile)) {
+    say([summaryLine('both sides', 'no result of the server: there is nothing to reconcile')]);
+    return true;
+  }
   const server = resultRead(serverFile);
   say(serverLines(server));
+  if (!written) return true;
   const both = bothSides(resultRead(clientFile), server);
   if (both.ok) say(both.lines);
   else console.error(both.lines.join('\n'));
@@ -180,9 +178,7 @@ async function main(argv) {
 
   const scenarioFile = scenarioFind(options.scenario);
   const scenario = scenarioPeek(scenarioFile);
-  const remote = !options.serverCommand &&
-    ['-H', '--host', '--target'].some((name) => name in options.given);
-  if (options.client.includes('--check')) {
+  if (options.given['--check']) {
     const { command, args, env: more } = programCall('dummyclient', options.windows);
     const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
       ...options.client], { env: more, output: 'show' });
@@ -193,23 +189,30 @@ async function main(argv) {
   fs.mkdirSync(folder, { recursive: true });
   let server = null;
   let served = { watched: null, end: { ok: true } };
-  let code;
+  let played = { code: 1, overdue: null };
   try {
-    server = remote ? null : await serverBegin(options, scenario, runId, folder);
-    code = await clientPlay(options, scenarioFile, scenario, runId, folder, server);
+    server = options.remote ? null : await serverBegin(options, scenario, runId, folder);
+    played = await clientPlay(options, scenarioFile, runId, folder, server);
   } finally {
     if (server) served = await testedEnd(server, folder, harmed(folder));
     if (options.windows && !ON_WINDOWS) await wineEnd();
     // A run that never was leaves no folder: the client has said why.
-    if (served.end.ok && !fs.existsSync(path.join(folder, 'client.json'))) {
+    if (served.end.ok && !played.overdue && !fs.existsSync(path.join(folder, 'client.json'))) {
       fs.rmSync(folder, { recursive: true, force: true });
     }
   }
-  if (!fs.existsSync(folder)) return code;
-  const quiet = options.client.includes('-q') || options.client.includes('--quiet');
-  const agreed = summaryPrint(folder, served, quiet);
-  const held = serverThresholds(folder, quiet);
-  if (options.page) await pageWrite(folder, quiet);
+  return fs.existsSync(folder) ? conclude(options, folder, served, played) : played.code;
+}
+
+/** What is said below the client's own summary. Returns the exit code. */
+async function conclude(options, folder, served, { code, overdue }) {
+  const quiet = Boolean(options.given['--quiet']);
+  const written = fs.existsSync(path.join(folder, 'client.json'));
+  if (overdue) console.error(`scripts/stress: ${overdue}`);
+  if (!written) console.error('scripts/stress: the client wrote no result');
+  const agreed = summaryPrint(folder, served, quiet, written);
+  const held = !written || serverThresholds(folder, quiet);
+  if (options.page && written) await pageWrite(folder, quiet);
   if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
   // 2, 130, 1, 3, 99 in this order.
   if ([0, 3, 99].includes(code) && !(agreed && served.end.ok)) return 1;

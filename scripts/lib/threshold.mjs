@@ -84,9 +84,13 @@ function latencyExists(run, metric) {
   return LATENCY_FIGURES.has(figure) && Object.hasOwn(place?.latency_ns ?? {}, kind);
 }
 
-function duePerSecond(run, metric) {
-  const { rate } = /^stages\./.test(metric)
-    ? run.client.stages?.[Number(metric.split('.')[1]) - 1] ?? {} : run.client;
+function rateOf(run, metric) {
+  return /^stages\./.test(metric) ? run.client.stages?.[Number(metric.split('.')[1]) - 1]?.rate
+    : run.client.rate;
+}
+
+/** What was due of a rate, per second: what was drawn, not what was asked. */
+export function duePerSecond(rate) {
   return rate?.window_ns > 0 && rate.intended !== undefined
     ? Number(rate.intended) / (Number(rate.window_ns) / 1e9) : rate?.target_per_s;
 }
@@ -108,7 +112,7 @@ export function thresholdJudge(threshold, run) {
     const [, scope] = /^((?:steps|stages)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
     // Of what was due (drawn), not of what was asked: chance is no failure.
     const whole = /(^|\.)rate\./.test(metric)
-      ? duePerSecond(run, metric)
+      ? duePerSecond(rateOf(run, metric))
       : scope ? metricOf(run, `${scope}.latency.response.count`)?.value
         : Number(run.client.totals.requests);
     if (!whole) return { expr, value: null, pass: false };

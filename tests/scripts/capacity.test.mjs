@@ -90,13 +90,14 @@ test('one hiccup of the generator does not end the search', async () => {
 });
 
 test('a step is judged: crash, refusal, slow, short of the rate, generator', () => {
-  const until = [thresholdParse('latency.response.p99 < 20ms')];
+  const until = [thresholdParse('latency.response.p50 < 10s'),
+    thresholdParse('latency.response.p99 < 20ms')];
   const judge = (change, extra = {}) => {
     const run = runMake({ seconds: 3 });
     change(run);
     return stepJudge({ run, code: 0, crashed: false, said: '', ...extra }, { until });
   };
-  assert.equal(judge(() => {}).pass, true);
+  assert.deepEqual(judge(() => {}), { pass: true, state: 'held', reason: '', limited_by: null });
   assert.match(judge(() => {}, { crashed: true,
     end: { text: 'the server crashed (SIGSEGV) after 2.0 s', said: 'boom' } }).reason,
   /crashed \(SIGSEGV\) after 2\.0 s: boom/);
@@ -114,6 +115,43 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
   const none = stepJudge({ run: null, code: 1, crashed: false, said: 'could not connect' },
     { until });
   assert.match(none.reason, /could not connect/);
+  assert.deepEqual([refused, lost, slow, short, generator, none].map(({ state }) => state),
+    ['failed', 'failed', 'did not hold', 'did not hold', 'invalid', 'failed']);
+  const own = judge((run) => {
+    run.client.totals.connects_attempted += 5;
+    run.client.errors.local_limit = 5;
+  });
+  assert.deepEqual([own.state, own.limited_by], ['invalid', 'generator']);
+  const unready = (limited) => judge((run) => {
+    run.client.ready = { wanted: 100, ready: 3, window_opened: 'time_out' };
+    run.client.validity = { valid: false, reasons: ['3 of 100 were ready'], limited_by: limited };
+  });
+  assert.deepEqual([unready(null).state, unready('client').state], ['failed', 'invalid']);
+  const twice = judge((run) => {
+    run.client.validity = { valid: false, reasons: ['lag', 'lag', 'gap'] };
+  });
+  assert.equal(twice.reason, 'lag; gap');
+  // Chance drew fewer than were asked for: that is no failure of anybody.
+  const drawn = judge((run) => Object.assign(run.client.rate,
+    { target_per_s: 1000, achieved_per_s: 950, intended: 950 * 3, started: 950 * 3 }));
+  assert.equal(drawn.pass, true);
+});
+
+test('thresholds are conditions; what cannot be judged is refused', () => {
+  const judge = (threshold, until = []) => {
+    const run = runMake({ seconds: 3 });
+    run.client.thresholds = [threshold];
+    return stepJudge({ run: { ...run, server: null }, code: 99, crashed: false, said: '' },
+      { until });
+  };
+  const failed = judge({ expr: 'latency.response.p99 < 1ms', value: 5e6, pass: false });
+  assert.equal(failed.state, 'did not hold');
+  assert.match(failed.reason, /latency\.response\.p99 < 1ms \(a threshold\) is 5\.00 ms/);
+  assert.equal(judge({ expr: 'errors.total == 0', value: 0, pass: true }).pass, true);
+  assert.throws(() => judge({ expr: 'server.errors.total == 0', value: null, pass: null }),
+    /the server writes no result, by which it could be judged/);
+  assert.throws(() => judge({ expr: 'errors.total == 0', value: 0, pass: true },
+    [thresholdParse('server.errors.total == 0')]), /writes no result/);
 });
 
 test('thresholds: wrong metrics and units are errors', () => {

@@ -56,12 +56,18 @@ const KINDS = {
     unanswered(run);
     run.client.errors.response_timeout = 2000;
   },
+  'admits nobody': (run) => {
+    unanswered(run);
+    run.client.ready = { wanted: 100, ready: 3, window_opened: 'time_out' };
+    run.client.validity = { valid: false, reasons: ['3 of 100 were ready'], limited_by: null };
+  },
   crashes: (run) => {
     run.watched = { series: [], end: { ok: false, text: 'the server crashed (SIGSEGV)' } };
   },
 };
 const words = { drops: /dropped/, refuses: /no connection was accepted/,
-  silent: /nobody was answered/, crashes: /crashed \(SIGSEGV\)/ };
+  silent: /nobody was answered/, 'admits nobody': /97% of the players were never ready/,
+  crashes: /crashed \(SIGSEGV\)/ };
 
 function assertSays(outcome, code) {
   const title = { 0: '🟢', 3: '🟡', 99: '🔴' }[code];

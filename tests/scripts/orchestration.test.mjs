@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { clientBoundMs, durationMs, stressArguments } from '../../scripts/lib/arguments.mjs';
+import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES, clientWithout, commandLine, durationMs,
+  MANY_RUNS_REFUSED, stressArguments } from '../../scripts/lib/arguments.mjs';
 import { caseCounts, failureText, junitRead, skipReasons } from '../../scripts/lib/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/process.mjs';
 import { integrityCheck, sourcesFromDeb822, sourcesFromList } from '../../scripts/lib/sources.mjs';
@@ -74,6 +75,11 @@ test('a source whose content is not the pinned one is refused', (t) => {
   assert.throws(() => integrityCheck(file, right), /not the pinned one/);
 });
 
+test('times are read as the programs read them', () => {
+  assert.equal(durationMs('1.5s'), 1500);
+  assert.equal(durationMs('2'), undefined);
+});
+
 test('stress: its own options, the scenario and the client\'s options are told apart', () => {
   const options = stressArguments(['--windows', '-c', '5', 'my.json', '--threshold',
     'errors.total == 0', '--ndjson', 'out.json', '--server-cmd=run {port}', '--rate=7', '-q']);
@@ -87,14 +93,50 @@ test('stress: its own options, the scenario and the client\'s options are told a
   assert.throws(() => stressArguments(['--run-id', 'x']), { code: 2 });
 });
 
-test('stress: the client has a bound that fits its plan', () => {
-  const bound = (args, scenario) => clientBoundMs(stressArguments(args), scenario);
-  assert.equal(durationMs('1.5s'), 1500);
-  assert.equal(durationMs('2'), undefined);
-  assert.ok(bound(['-d', '10s'], {}) > 10000);
-  assert.ok(bound([], { load: { duration: '1h', drain: '10s' } }) > 3610000);
-  assert.ok(bound([], { load: { stages: [{ duration: '10m' }, { duration: '20m' }] } }) > 1800000);
-  assert.ok(bound([], {}) >= 24 * 3600000);
+test('values on short options, clusters, equals signs and abbreviations are understood', () => {
+  const options = stressArguments(['-qc5', '-p7777', '-d200s', '--dur=3s', '--connect-rate=1',
+    '--no-str', 'x.json', '--', '-t2', '--threshold', '-1']);
+  assert.deepEqual(options.client, ['-q', '-c', '5', '-p', '7777', '-d', '200s', '--dur', '3s',
+    '--connect-rate', '1', '--no-str', '-t', '2', '--threshold', '-1']);
+  assert.deepEqual(options.given, { '--quiet': true, '--connections': '5', '--port': '7777',
+    '--duration': '3s', '--connect-rate': '1', '--no-strict': true, '--threads': '2',
+    '--threshold': '-1' });
+  assert.equal(options.scenario, 'x.json');
+  assert.equal(stressArguments(['-H127.0.0.1']).remote, true);
+  assert.equal(stressArguments(['--target=a:1']).remote, true);
+  assert.throws(() => stressArguments(['-H127.0.0.1', '--server-cmd', 'x {port}']), { code: 2 });
+  assert.throws(() => stressArguments(['-ox.json']), { code: 2 });
+  assert.throws(() => stressArguments(['-c']), { code: 2 });
+  // What the client does not know goes to it, and it says so.
+  assert.deepEqual(stressArguments(['--conections', '-x5']).client, ['--conections', '-x5']);
+  assert.deepEqual(clientWithout(['-q', '-p', '7', '--port', '8', '--dur', '1s', '-t', '2'],
+    ['--port', '--duration']), ['-q', '-t', '2']);
+});
+
+test('an option of the caller\'s own wins, and one that it cannot take is refused with why', () => {
+  const read = commandLine(['--out', 'folder', '-c5', '--', '--seed', '7'], { '--out': true },
+    MANY_RUNS_REFUSED);
+  assert.deepEqual(read.own, [['--out', 'folder']]);
+  assert.deepEqual(read.client, ['-c', '5', '--seed', '7']);
+  for (const words of [['-H', 'x'], ['-p7'], ['--target', 'a:1'], ['-o', 'x'], ['--ndjson', 'x']]) {
+    assert.throws(() => commandLine(words, { '--out': true }, MANY_RUNS_REFUSED),
+      (error) => error.code === 2 && error.message.length > 10, words.join(' '));
+  }
+});
+
+test('the table of the client\'s options is the client\'s', () => {
+  const text = fs.readFileSync(new URL('../../dummyclient/options.c', import.meta.url), 'utf8');
+  const values = new Set();
+  const flags = new Set();
+  const short = { h: '--help' }; // which getopt gives another number
+  for (const [, name, kind, letter] of
+    text.matchAll(/\{"([a-z-]+)", (\w+)_argument, NULL, (?:'(\w)'|\w+)\}/g)) {
+    (kind === 'required' ? values : flags).add(`--${name}`);
+    if (letter) short[letter] = `--${name}`;
+  }
+  assert.deepEqual([...CLIENT_VALUES].sort(), [...values].sort());
+  assert.deepEqual([...CLIENT_FLAGS].sort(), [...flags].sort());
+  assert.deepEqual(CLIENT_SHORT, short);
 });
 
 test('run ids sort by time and differ', () => {

@@ -30,7 +30,7 @@ function playerMake({ effect = 1, onRun = () => {}, validOf = () => true,
 function given(folder, player, extra = {}) {
   return { folder, scenarios: ['/x/echo.json'],
     servers: { a: { command: 'A' }, b: { command: 'B' } },
-    repeats: 10, args: [], run_ms: 1000, until_ms: Infinity, say: () => {}, play: player.play,
+    repeats: 10, args: [], until_ms: Infinity, say: () => {}, play: player.play,
     ...extra };
 }
 

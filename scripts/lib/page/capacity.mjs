@@ -48,12 +48,12 @@ function thresholdsTable(outcome) {
     { verdict: 1 });
 }
 
-/** A threshold that was missed at a load that is called held: the condition did not ask for it. */
+/** A threshold that was missed at a load that is called held: in a run that the others outvoted. */
 function thresholdVerdicts(outcome) {
   return thresholdsJudged(outcome).filter(({ first }) => first && first.level <= outcome.capacity)
     .map(({ expr, first }) => ({ state: 'bad', title: 'A threshold did not hold',
-      text: `${expr}\n${thresholdValue(first)} at ${loadText(outcome, first.level)}; it is no ` +
-        'part of the condition (--until), which decides what is held' }));
+      text: `${expr}\n${thresholdValue(first)} at ${loadText(outcome, first.level)}, ` +
+        'which most of its runs held' }));
 }
 
 /** outcome: of capacitySearch, with vary, until, conditions; confirm: runs on each side. */
