@@ -26,19 +26,35 @@ void abort_watch_close(struct abort_watch *watch)
     }
 }
 
-/* The arrivals that were due in the window before the workers were asked. */
-static uint64_t abort__intended(const struct abort_watch *watch, int64_t t0_ns)
+/* The arrivals that were due in [from_ns, until_ns) since t0, as far as the rate tells; at least
+ * those that have begun. */
+static uint64_t abort__intended(const struct abort_watch *watch, int64_t from_ns, int64_t until_ns,
+                                uint64_t begun)
 {
     const struct pacing *pacing = &watch->plan->pacing;
-    const struct scenario_load *load = &watch->plan->scenario->load;
-    double count =
-        pacing_count(pacing, watch->asked_ns - t0_ns) - pacing_count(pacing, load->warmup_ns);
-    if (load->arrival == ARRIVAL_POISSON) {
+    double count = pacing_count(pacing, until_ns) - pacing_count(pacing, from_ns);
+    if (watch->plan->scenario->load.arrival == ARRIVAL_POISSON) {
         /* Only the mean is known here: chance alone must not end a run. */
         count -= 4 * sqrt(count);
     }
-    uint64_t begun = watch->figures.arrivals.intended;
     return count > (double)begun ? (uint64_t)count : begun;
+}
+
+static void abort__estimate_due(struct abort_watch *watch, const struct figures_window *window)
+{
+    struct figures *figures = &watch->figures;
+    int64_t t0_ns = window->t0_ns;
+    figures->arrivals.intended = abort__intended(
+        watch, window->start_ns - t0_ns, window->end_ns - t0_ns, figures->arrivals.intended);
+    for (uint32_t i = 0; i < figures->stages_count; i++) {
+        struct arrival_counts *arrivals = &figures->stages[i].arrivals;
+        int64_t from_ns;
+        int64_t until_ns;
+        if (figures_stage_span(window, figures->stages_count, i, &from_ns, &until_ns)) {
+            arrivals->intended =
+                abort__intended(watch, from_ns - t0_ns, until_ns - t0_ns, arrivals->intended);
+        }
+    }
 }
 
 /* The sum of this program's workers. */
@@ -67,7 +83,7 @@ static void abort__read(struct abort_watch *watch, const struct fleet *fleet, in
     figures->connections_peak = peak;
     run_measure_figures(figures, watch->plan, &window);
     if (watch->plan->open_loop) {
-        figures->arrivals.intended = abort__intended(watch, t0_ns);
+        abort__estimate_due(watch, &window);
     }
 }
 
@@ -80,11 +96,16 @@ static void abort__ask(struct abort_watch *watch, int64_t now_ns)
     watch->asked_ns = now_ns;
 }
 
-/* A worker sleeps for up to a second when there is nothing to do. */
+/* A worker sleeps for up to a second when there is nothing to do. One that has ended answers no
+ * more: its figures are the supervisor's by then, and are read for it. */
 static bool abort__has_answers(const struct abort_watch *watch)
 {
     for (uint32_t i = 0; i < watch->plan->workers_count; i++) {
-        if (!probe_has_answered(&watch->workers[i].probe)) {
+        struct worker *worker = &watch->workers[i];
+        if (atomic_load(&worker->state) != WORKER_RUNNING) {
+            probe_take(&worker->probe, &worker->recorder.figures);
+        }
+        if (!probe_has_answered(&worker->probe)) {
             return false;
         }
     }

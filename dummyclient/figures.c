@@ -1,5 +1,7 @@
 #include "figures.h"
 
+#include "core/must.h"
+
 #include <stdlib.h>
 
 static const char *const LATENCY_KEYS[LATENCY_KINDS] = {
@@ -22,23 +24,23 @@ const char *latency_key(enum latency_kind kind)
 }
 
 /* Histograms that were never opened have no hdr. */
-static void figures__close_histograms(struct histogram *histograms, int count)
+static void figures__close_histogram(void *context, struct histogram *histogram)
 {
-    for (int i = 0; i < count; i++) {
-        if (histograms[i].hdr != NULL) {
-            histogram_close(&histograms[i]);
-        }
+    (void)context;
+    if (histogram->hdr != NULL) {
+        histogram_close(histogram);
     }
 }
 
-static bool figures__open_histograms(struct histogram *histograms, int count, struct error *error)
+struct figures__opening {
+    bool failed;
+    struct error *error;
+};
+
+static void figures__open_histogram(void *context, struct histogram *histogram)
 {
-    for (int i = 0; i < count; i++) {
-        if (!histogram_open(&histograms[i], 3, error)) {
-            return false;
-        }
-    }
-    return true;
+    struct figures__opening *opening = context;
+    opening->failed = opening->failed || !histogram_open(histogram, 3, opening->error);
 }
 
 static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
@@ -58,17 +60,9 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
     figures->steps_count = steps_count;
     figures->stages_count = stages_count;
     figures->behaviors_count = behaviors_count;
-    for (uint32_t i = 0; i < steps_count; i++) {
-        if (!figures__open_histograms(figures->steps[i].latency, LATENCY_STEP_KINDS, error)) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < stages_count; i++) {
-        if (!figures__open_histograms(figures->stages[i].latency, LATENCY_KINDS, error)) {
-            return false;
-        }
-    }
-    return true;
+    struct figures__opening opening = {.error = error};
+    figures_histograms(figures, figures__open_histogram, &opening);
+    return !opening.failed;
 }
 
 bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
@@ -76,8 +70,7 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                   struct error *error)
 {
     *figures = (struct figures){.abnormal_max = abnormal_max};
-    if (!figures__open_histograms(figures->latency, LATENCY_KINDS, error) ||
-        !figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
+    if (!figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
         goto failed;
     }
     figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
@@ -101,12 +94,8 @@ failed:
 
 void figures_close(struct figures *figures)
 {
-    figures__close_histograms(figures->latency, LATENCY_KINDS);
-    for (uint32_t i = 0; i < figures->steps_count; i++) {
-        figures__close_histograms(figures->steps[i].latency, LATENCY_STEP_KINDS);
-    }
-    for (uint32_t i = 0; i < figures->stages_count; i++) {
-        figures__close_histograms(figures->stages[i].latency, LATENCY_KINDS);
+    if (figures->steps != NULL && figures->stages != NULL) {
+        figures_histograms(figures, figures__close_histogram, NULL);
     }
     notes_close(&figures->notes);
     free(figures->steps);
@@ -120,82 +109,59 @@ void figures_close(struct figures *figures)
     *figures = (struct figures){0};
 }
 
-static void figures__add_errors(uint64_t *into, const uint64_t *from)
+/* Two walks at once: the histograms of the one are put into a list, the other's follow it. */
+struct figures__pairs {
+    struct histogram **list;
+    uint32_t next;
+};
+
+static void figures__list(void *context, struct histogram *histogram)
 {
-    for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        into[kind] += from[kind];
+    struct figures__pairs *pairs = context;
+    if (pairs->list != NULL) {
+        pairs->list[pairs->next] = histogram;
     }
+    pairs->next++;
 }
 
-static void figures__add_steps(struct figures *into, const struct figures *from)
+static void figures__add_histogram(void *context, struct histogram *histogram)
 {
-    for (uint32_t i = 0; i < into->steps_count && i < from->steps_count; i++) {
-        for (int kind = 0; kind < LATENCY_STEP_KINDS; kind++) {
-            histogram_add(&into->steps[i].latency[kind], &from->steps[i].latency[kind]);
-        }
-        figures__add_errors(into->steps[i].errors, from->steps[i].errors);
-    }
+    struct figures__pairs *pairs = context;
+    histogram_add(histogram, pairs->list[pairs->next++]);
 }
 
-static void figures__add_stages(struct figures *into, const struct figures *from)
+static bool figures__add_listed(struct figures *into, const struct figures *from)
 {
-    for (uint32_t i = 0; i < into->stages_count && i < from->stages_count; i++) {
-        struct figures_stage *stage = &into->stages[i];
-        for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-            histogram_add(&stage->latency[kind], &from->stages[i].latency[kind]);
-        }
-        figures__add_errors(stage->errors, from->stages[i].errors);
-        arrival_counts_add(&stage->arrivals, &from->stages[i].arrivals);
-        stage->iterations_started += from->stages[i].iterations_started;
+    struct figures *source = (struct figures *)(uintptr_t)from; /* only read */
+    struct figures__pairs pairs = {0};
+    figures_histograms(source, figures__list, &pairs);
+    pairs.list = calloc(pairs.next, sizeof(*pairs.list));
+    uint64_t *numbers = calloc(figures_numbers_count(from), sizeof(*numbers));
+    bool done = pairs.list != NULL && numbers != NULL;
+    if (done) {
+        figures_numbers_read(from, numbers);
+        figures_numbers_add(into, numbers);
+        pairs.next = 0;
+        figures_histograms(source, figures__list, &pairs);
+        pairs.next = 0;
+        figures_histograms(into, figures__add_histogram, &pairs);
     }
-}
-
-static void figures__add_behaviors(struct figures *into, const struct figures *from)
-{
-    for (uint32_t i = 0; i < into->behaviors_count && i < from->behaviors_count; i++) {
-        arrival_counts_add(&into->behaviors[i], &from->behaviors[i]);
-    }
-}
-
-static void figures__add_port(struct cport_stats *into, const struct cport_stats *from)
-{
-    into->polls += from->polls;
-    into->syscalls += from->syscalls;
-    into->completions += from->completions;
-    into->immediate += from->immediate;
-    into->waited_ns += from->waited_ns;
-    if (from->batch_max > into->batch_max) {
-        into->batch_max = from->batch_max;
-    }
+    free(pairs.list);
+    free(numbers);
+    return done;
 }
 
 bool figures_add(struct figures *into, const struct figures *from)
 {
-    counters_add(&into->counters, &from->counters);
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        histogram_add(&into->latency[kind], &from->latency[kind]);
-    }
-    figures__add_steps(into, from);
-    figures__add_stages(into, from);
-    figures__add_behaviors(into, from);
-    figures__add_port(&into->port, &from->port);
+    must(into->steps_count == from->steps_count && into->stages_count == from->stages_count &&
+         into->behaviors_count == from->behaviors_count);
+    bool done = figures__add_listed(into, from);
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
         if (into->abnormal_count < into->abnormal_max) {
             into->abnormal[into->abnormal_count++] = from->abnormal[i];
         }
     }
-    into->abnormal_total += from->abnormal_total;
     clean_merge(into->clean, from->clean);
-    arrival_counts_add(&into->arrivals, &from->arrivals);
-    into->iterations_started += from->iterations_started;
-    into->requests_cut += from->requests_cut;
-    into->setup_timeouts += from->setup_timeouts;
-    into->failed_steps += from->failed_steps;
-    into->clock_reads += from->clock_reads;
-    into->idle_ns += from->idle_ns;
-    if (from->sent_error_max_ns > into->sent_error_max_ns) {
-        into->sent_error_max_ns = from->sent_error_max_ns;
-    }
     notes_add(&into->notes, &from->notes);
-    return series_merge(into->series, from->series);
+    return series_merge(into->series, from->series) && done;
 }

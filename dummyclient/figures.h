@@ -117,8 +117,21 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                   uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
                   struct error *error);
 void figures_close(struct figures *figures);
-/* False when the series could not be merged (no memory); the rest has been added. */
+/* Both of equal shape. False when there was no memory: then something is missing. */
 bool figures_add(struct figures *into, const struct figures *from);
+
+/* figures_list.c: the plain numbers of figures, in an order that is always the same, as runs of
+ * numbers that add up by one rule; and their histograms. */
+enum figures_rule { FIGURES_SUM, FIGURES_MAX };
+typedef void (*figures_number_visit)(void *context, uint64_t *numbers, uint32_t count,
+                                     enum figures_rule rule);
+typedef void (*figures_histogram_visit)(void *context, struct histogram *histogram);
+void figures_numbers(struct figures *figures, figures_number_visit visit, void *context);
+void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context);
+/* The numbers as one flat array of figures_numbers_count(), and added to others of equal shape. */
+uint32_t figures_numbers_count(const struct figures *figures);
+void figures_numbers_read(const struct figures *figures, uint64_t *flat);
+void figures_numbers_add(struct figures *into, const uint64_t *flat);
 
 /* figures_arrivals.c: arrivals that were due at the moments of the spread have met their fate. In
  * bulk: the cost does not grow with their number. Those that did not begin are censored samples of
@@ -137,5 +150,8 @@ struct pack;
 struct unpack;
 void figures_pack(struct figures *figures, struct pack *pack);
 bool figures_unpack_add(struct figures *into, struct unpack *from);
+/* The plain numbers alone. */
+void figures_numbers_pack(const struct figures *figures, struct pack *pack);
+bool figures_numbers_unpack_add(struct figures *into, struct unpack *from);
 
 #endif

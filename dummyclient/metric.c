@@ -25,7 +25,6 @@ static const char *const SERVER_LATENCIES[] = {"receive_to_reply", "queue_wait"}
 enum {
     METRIC_PERCENTILES = sizeof(PERCENTILES) / sizeof(PERCENTILES[0]),
     METRIC_STATS = METRIC_STAT_PERCENTILE + METRIC_PERCENTILES,
-    METRIC_NAME_BYTES_MAX = 2 * SUGGEST_WORD_BYTES_MAX,
     METRIC_PREFIX_BYTES_MAX = 32,
     METRICS_MAX = LATENCY_KINDS * METRIC_STATS + ERROR_KINDS + 1 + METRIC_TOTALS_COUNT +
                   METRIC_RATES_COUNT + 3 + METRIC_PORTS_COUNT
@@ -118,6 +117,17 @@ static void metric__list(struct metric_list *list, enum metric_scope scope)
         metric__add_keys(list, METRIC_TOTALS, "totals", EXTRA_TOTALS, 2, TOTAL_KINDS);
         metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
     }
+}
+
+bool metric_name(enum metric_scope scope, size_t index, char text[METRIC_NAME_BYTES_MAX])
+{
+    struct metric_list list;
+    metric__list(&list, scope);
+    if (index >= list.count) {
+        return false;
+    }
+    snprintf(text, METRIC_NAME_BYTES_MAX, "%s", list.names[index].text);
+    return true;
 }
 
 /* "p99.9" -> "p99_9" at the end of a name. */

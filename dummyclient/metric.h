@@ -95,6 +95,10 @@ struct metric_names {
     uint32_t stages_count; /* that are kept apart; 0: the load has one stage */
 };
 
+/* The names of a scope, without what stands before them ("steps.NAME."), one by one. False: there
+ * are no more. */
+enum { METRIC_NAME_BYTES_MAX = 96 };
+bool metric_name(enum metric_scope scope, size_t index, char text[METRIC_NAME_BYTES_MAX]);
 /* Finds the metric of a name. The error names the nearest one. */
 bool metric_find(const char *name, const struct metric_names *names, struct metric *metric,
                  struct error *error);

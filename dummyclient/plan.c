@@ -44,6 +44,14 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
                                        : options->thresholds[i - scenario->thresholds_count];
         if (threshold_parse(text, &names, threshold, &reason)) {
             threshold->abort_on_fail = of_scenario && scenario->thresholds_abort[i];
+            const char *refusal =
+                threshold->abort_on_fail ? threshold_abort_refusal(threshold) : NULL;
+            if (refusal != NULL) {
+                mistakes_tell(mistakes, scenario->path,
+                              "`thresholds[%" PRIu32 "]`: abort_on_fail cannot end the run on "
+                              "\"%s\": %s; leave it out",
+                              i, text, refusal);
+            }
             plan->thresholds_count++;
         } else if (of_scenario) {
             mistakes_tell(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,

@@ -19,29 +19,28 @@
 struct probe {
     const struct threshold *thresholds;
     uint32_t thresholds_count;
-    struct histogram *histograms; /* one per threshold; open where it is about a latency */
-    struct figures_numbers {
-        struct counters counters;
-        struct arrival_counts arrivals;
-        uint64_t iterations_started;
-        struct cport_stats port;
-    } numbers;
-    bool wanted_any;
+    struct histogram *histograms; /* one per threshold; open where one is needed to judge it */
+    uint64_t *numbers;            /* all plain numbers of the figures, flat */
     _Atomic uint32_t asked;
     _Atomic uint32_t answered;
 };
 
-bool probe_open(struct probe *probe, const struct threshold *thresholds, uint32_t thresholds_count,
-                struct error *error);
+/* figures: of the worker, for their shape. */
+bool probe_open(struct probe *probe, const struct figures *figures,
+                const struct threshold *thresholds, uint32_t thresholds_count, struct error *error);
 void probe_close(struct probe *probe);
 /* Supervisor: asks for new copies; only when the last have come. */
 void probe_ask(struct probe *probe);
 bool probe_has_answered(const struct probe *probe);
-/* Worker: answers, if asked. */
+/* Worker: is there a question that it has not answered? Its figures must be of the moment then. */
+bool probe_is_asked(const struct probe *probe);
+/* Worker: answers, if asked. For one that has ended the supervisor does: its last word stays in the
+ * sum. */
 void probe_take(struct probe *probe, const struct figures *figures);
 /* Supervisor: adds the copies to figures (only what the thresholds need). */
 void probe_read(const struct probe *probe, struct figures *figures);
-/* What probe_read() has added up, as bytes for another program of the same plan, and back. */
+/* What probe_read() has added up, as bytes for another program of the same plan, and back; with
+ * what this program has used of its machine, which goes into resources_of_others there. */
 void probe_pack(const struct probe *probe, const struct figures *figures, struct pack *pack);
 bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from);
 /* Empties what probe_read() adds to. */

@@ -253,7 +253,10 @@ bool threshold_has_failed(const struct threshold *threshold, const struct figure
         return false;
     }
     if (metric->family == METRIC_RATE && metric->kind <= METRIC_RATE_TARGET) {
-        return figures->arrivals.intended >= THRESHOLD_SAMPLES_MIN;
+        const struct arrival_counts *arrivals = metric->scope == METRIC_OF_STAGE
+                                                    ? &figures->stages[metric->index].arrivals
+                                                    : &figures->arrivals;
+        return arrivals->intended >= THRESHOLD_SAMPLES_MIN;
     }
     if (metric_unit_of(metric) == METRIC_UNIT_TIME && metric->family == METRIC_LATENCY) {
         return threshold__latency_has_failed(threshold, figures, &found);
@@ -263,6 +266,33 @@ bool threshold_has_failed(const struct threshold *threshold, const struct figure
     }
     return threshold->op == THRESHOLD_BELOW || threshold->op == THRESHOLD_AT_MOST ||
            (threshold->op == THRESHOLD_EQUAL && found.value > threshold->value);
+}
+
+const char *threshold_abort_refusal(const struct threshold *threshold)
+{
+    const struct metric *metric = &threshold->metric;
+    if (metric->scope == METRIC_OF_SERVER) {
+        return "it is about the server, whose result is not seen while the run goes on";
+    }
+    if ((metric->family == METRIC_TOTALS && metric->kind == METRIC_TOTAL_CUT) ||
+        (metric->family == METRIC_RATE && metric->kind == METRIC_RATE_NEVER_STARTED)) {
+        return "it is known only when the run has ended";
+    }
+    return NULL;
+}
+
+const struct histogram *threshold_histogram(const struct threshold *threshold,
+                                            const struct figures *figures)
+{
+    struct metric metric = threshold->metric;
+    bool of_part = metric.scope == METRIC_OF_STEP || metric.scope == METRIC_OF_STAGE;
+    if (metric.family == METRIC_ERRORS && threshold->percent && of_part) {
+        metric.family = METRIC_LATENCY; /* as metric_whole() */
+        metric.kind = LATENCY_RESPONSE;
+    }
+    return metric.family == METRIC_LATENCY && metric.scope != METRIC_OF_SERVER
+               ? metric_histogram(&metric, figures)
+               : NULL;
 }
 
 bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind)

@@ -49,6 +49,11 @@ void threshold_judge(const struct threshold *threshold, const struct figures *fi
  * judged as they stand, from THRESHOLD_SAMPLES_MIN samples on. */
 enum { THRESHOLD_SAMPLES_MIN = 100 };
 bool threshold_has_failed(const struct threshold *threshold, const struct figures *figures);
+/* Why abort_on_fail would have no effect on it: a line's end; NULL: it has. */
+const char *threshold_abort_refusal(const struct threshold *threshold);
+/* The histogram that it is judged by, wholly or (a percentage of requests) in part; NULL: none. */
+const struct histogram *threshold_histogram(const struct threshold *threshold,
+                                            const struct figures *figures);
 /* Is the threshold about the number of errors of this kind (of the whole run)? */
 bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind);
 

@@ -54,7 +54,8 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
                        &worker->recorder, error)) {
         goto failed_arrivals;
     }
-    if (!probe_open(&worker->probe, plan->thresholds, plan->thresholds_count, error)) {
+    if (!probe_open(&worker->probe, &worker->recorder.figures, plan->thresholds,
+                    plan->thresholds_count, error)) {
         goto failed_probe;
     }
     return true;
@@ -373,7 +374,10 @@ int64_t worker_before_poll(struct worker *worker)
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
         worker__publish(worker);
-        probe_take(&worker->probe, &worker->recorder.figures);
+        if (probe_is_asked(&worker->probe)) {
+            cport_read_stats(worker->port, &worker->recorder.figures.port);
+            probe_take(&worker->probe, &worker->recorder.figures);
+        }
         worker->published_ns = end_ns;
     }
     return next_ns;
