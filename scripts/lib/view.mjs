@@ -1,8 +1,8 @@
 // Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
 // times. Everything is computed here, once, so that page and SVG show the same numbers.
 
-import { bucketHighestNs, bucketsPercentilesNs, histogramSpectrum, PERCENTILES,
-  percentileIsAtLeast } from './histogram.mjs';
+import { bucketHighestNs, bucketsPercentilesNs, histogramOpenFigures, histogramSpectrum }
+  from './histogram.mjs';
 import { countsAdd } from './merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
@@ -103,14 +103,13 @@ function heatOf(entries) {
 
 /** What a latency_ns member shows: its numbers and its spectrum, no buckets. */
 function latencyOf(histogram) {
-  const { buckets, ...numbers } = histogram;
+  const { buckets, censored_buckets: lost, ...numbers } = histogram;
   const over = Number(histogram.over_range ?? 0);
   // Older results counted what was answered above the range as censored, too.
   const never = Math.max(0, Number(histogram.censored ?? 0) -
-    (histogram.censored_buckets ? 0 : over));
+    (lost ? 0 : over));
   return { ...numbers, never, over, spectrum: histogramSpectrum(histogram),
-    at_least: PERCENTILES.filter(([, rank]) => percentileIsAtLeast(histogram, rank))
-      .map(([key]) => key) };
+    at_least: histogramOpenFigures(histogram) };
 }
 
 function latenciesOf(histograms) {

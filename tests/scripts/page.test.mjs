@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { chartSteps } from '../../scripts/lib/charts/latency.mjs';
 import { chartRate } from '../../scripts/lib/charts/time.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
@@ -12,7 +13,7 @@ import { regressPage } from '../../scripts/lib/page/regress.mjs';
 import { reasonsOnce } from '../../scripts/lib/capacity_words.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
 import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { histogramOf, runMake } from './synthetic.mjs';
 
 /** The page of a run as text, one line per cell, card and heading. */
 function pageText(t, run, files = {}) {
@@ -121,6 +122,11 @@ test('failed, invalid and did not hold are three words, and each reason stands o
   Object.assign(failed.client.totals, { responses: 0 });
   assert.equal(verdictOf(failed, /^Failed/).title, 'Failed: not one answer');
   assert.equal(verdictOf(failed, /Valid measurement/), undefined);
+  const silent = runMake();
+  Object.assign(silent.client.totals, { requests: 0, responses: 0 });
+  assert.match(verdictOf(silent, /^Failed/).text, /not one of 10.000 iterations that were due/);
+  silent.client.steps = []; // it only sends, or only connects: nothing is awaited
+  assert.equal(verdictOf(silent, /^Failed/), undefined);
   const nobody = runMake();
   Object.assign(nobody.client.totals, { connects_ok: 0, requests: 0, responses: 0 });
   assert.equal(verdictOf(nobody, /^Failed/).title, 'Failed: not one connection');
@@ -219,4 +225,28 @@ test('a regression\'s page: crashes and thresholds of every repeat stand above t
   assert.match(above, /p99 &lt; 20ms<\/td>.*held: \d+ µs \(in 3 of 3 runs\).*\(in 2 of 3 runs\)/);
   assert.match(above, /server\.errors\.total == 0<\/td>.*✓ held: 0 \(in 3 of 3 runs\)/);
   assert.match(above, /class="first[^"]*">(same|no change shown|undecided)/);
+});
+
+test('never answered is not answered above the range; >= stands where no bound is above', (t) => {
+  const run = runMake({ rate: 100, steps: ['login', 'chat'] });
+  // One lost reply among 1,001 and three answers after more than 120 s.
+  const lost = [[3e9, 1]];
+  const late = [[120e9, 3]];
+  const response = histogramOf([[1e6, 997], ...late], { censored: lost });
+  response.over_range = 3;
+  run.client.latency_ns.response = response;
+  run.client.steps[0].latency_ns.response = response;
+  const { latency } = viewMake(run, 'one');
+  assert.deepEqual([latency.response.never, latency.response.over], [1, 3]);
+  assert.deepEqual(latency.response.at_least, ['mean', 'p99_9', 'p99_99', 'max']);
+  const text = pageText(t, run);
+  assert.match(text, /≥ 120 s\n1 never answered, 3 answered above the range/);
+  assert.match(text, /response \(from the intended time\)\n1001\n(.*\n){8}1\n3\n/);
+  const steps = chartSteps(viewMake(run, 'one'), THEMES.light);
+  const hollow = steps.series.map(({ data }) => data[0].itemStyle.color === 'transparent');
+  assert.deepEqual(hollow, [false, false, false, true, true]);
+  // A result of an older version counted what was above the range as censored, too.
+  delete response.censored_buckets;
+  Object.assign(response, { censored: 4 });
+  assert.equal(viewMake(run, 'one').latency.response.never, 1);
 });

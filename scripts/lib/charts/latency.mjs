@@ -92,15 +92,20 @@ function spectrumChart(theme, title, hint, list) {
 }
 
 const SHOWN = ['response', 'service'];
-const CENSORED_HINT = '; faint: at least so long (censored)';
+const OPEN_HINT = '; faint: at least so long (never answered, or above the range)';
+
+/** Whether a part of a spectrum has no upper bound. */
+function isOpen(latency) {
+  return latency.spectrum.some(([, , atLeast]) => atLeast);
+}
 
 export function chartSpectrum(view, theme) {
   const names = Object.keys(view.latency);
   names.sort((a, b) => (SHOWN.includes(b) - SHOWN.includes(a)) ||
     (names.indexOf(a) - names.indexOf(b)));
-  const censored = names.some((name) => view.latency[name].censored > 0);
+  const open = names.some((name) => isOpen(view.latency[name]));
   return spectrumChart(theme, 'Latency by percentile',
-    'what share of the requests was answered within which time' + (censored ? CENSORED_HINT : ''),
+    'what share of the requests was answered within which time' + (open ? OPEN_HINT : ''),
     names.map((name, index) => ({ name: latencyLabel(name), latency: view.latency[name],
       look: lineLook(theme, index), hidden: !SHOWN.includes(name) })));
 }
@@ -117,20 +122,21 @@ export function chartServerSpectrum(view, theme) {
 export function chartSpectra(views, theme, name = 'response') {
   const list = views.map((view, index) => ({ name: view.label, latency: view.latency[name],
     look: lineLook(theme, index) })).filter(({ latency }) => latency);
-  const censored = list.some(({ latency }) => latency.censored > 0);
+  const open = list.some(({ latency }) => isOpen(latency));
   return spectrumChart(theme, `${name[0].toUpperCase()}${name.slice(1)} time by percentile`,
-    'every run on one axis' + (censored ? CENSORED_HINT : ''), list);
+    'every run on one axis' + (open ? OPEN_HINT : ''), list);
 }
 
 const STEP_KEYS = [['p50', 'p50', 0, 'circle'], ['p90', 'p90', 5, 'rect'],
-  ['p99', 'p99', 1, 'triangle'], ['p99_9', 'p99.9', 3, 'diamond'],
-  ['max', 'max', 7, 'emptyCircle']];
+  ['p99', 'p99', 1, 'triangle'], ['p99_9', 'p99.9', 3, 'diamond'], ['max', 'max', 7, 'arrow']];
 
-/** The steps of a run as ranges from p50 to the maximum. */
+/** The steps of a run as ranges from p50 to the maximum; hollow: no upper bound is known. */
 export function chartSteps(view, theme) {
   const steps = view.steps.filter((step) => step.latency.response);
-  const option = baseOption(theme, { title: 'Steps', hint: 'response time of each request step',
-    left: 150, bottom: 34 });
+  const isLeast = (step, key) => step.latency.response.at_least.includes(key);
+  const open = steps.some((step) => STEP_KEYS.some(([key]) => isLeast(step, key)));
+  const option = baseOption(theme, { title: 'Steps', left: 150, bottom: 34,
+    hint: `response time of each request step${open ? '; hollow: at least so long' : ''}` });
   option.xAxis = latencyAxis(theme, (value) => formatNs(value));
   option.legend.itemWidth = 12;
   option.yAxis = { ...valueAxis(theme, '', (value) => value), type: 'category', inverse: true,
@@ -139,10 +145,14 @@ export function chartSteps(view, theme) {
   option.tooltip.axisPointer = { type: 'shadow' };
   option.tooltip.formatter = (items) => tooltipHead(escapeHtml(items[0].name)) + items
     .filter((item) => item.seriesType === 'scatter').map((item) => tooltipLine(item.color,
-      item.seriesName, formatNs(item.value[0]))).join('');
-  option.series = STEP_KEYS.map(([key, name, color, symbol]) => ({ name, type: 'scatter',
-    symbol, symbolSize: 12, itemStyle: { color: theme.colors[color] },
-    data: steps.map((step, row) => [step.latency.response[key], row]) }));
+      item.seriesName, `${item.value[2] ? '≥ ' : ''}${formatNs(item.value[0])}`)).join('');
+  option.series = STEP_KEYS.map(([key, name, index, symbol]) => {
+    const color = theme.colors[index];
+    return { name, type: 'scatter', symbol, symbolSize: 12, itemStyle: { color },
+      data: steps.map((step, row) => ({ value: [step.latency.response[key], row,
+        isLeast(step, key) ? 1 : 0], itemStyle: isLeast(step, key) ? { color: 'transparent',
+        borderColor: color, borderWidth: 1.5 } : { color } })) };
+  });
   option.toolbox = { show: false };
   return option;
 }

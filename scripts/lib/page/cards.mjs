@@ -23,9 +23,8 @@ function responseTiles({ response, service }) {
   const list = [['p50', 'p50'], ['p99', 'p99'], ['p99_9', 'p99.9']].map(([key, name]) =>
     tile(`Response ${name}`, mark(response, key) + formatNs(response[key]),
       service ? `service ${mark(service, key)}${formatNs(service[key])}` : ''));
-  const never = response.never;
-  const over = response.over;
-  list.push(tile('Response max', (never || over ? '≥ ' : '') + formatNs(response.max),
+  const { never, over } = response;
+  list.push(tile('Response max', mark(response, 'max') + formatNs(response.max),
     [never ? `${formatCount(never)} never answered` : '',
       over ? `${formatCount(over)} answered above the range` : ''].filter(Boolean).join(', ') ||
       'all were answered'));

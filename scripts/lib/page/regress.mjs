@@ -1,6 +1,7 @@
 // The page of a regression run: the verdict, then all runs of each side as one.
 
-import { COMPARE_HEAD, compareCells, compareSummary } from '../compare_text.mjs';
+import { COMPARE_HEAD, compareCells, compareSummary, regressedTexts }
+  from '../compare_text.mjs';
 import { resultsMerge } from '../merge.mjs';
 import { pageMake } from '../page.mjs';
 import { thresholdsComplete } from '../threshold.mjs';
@@ -25,11 +26,10 @@ function sideMerge(runs, label) {
     ends: runs.map((run) => run.watched?.end), thresholds_each: runs.map(thresholdsOf) };
 }
 
-/** The last line of the summary is the verdict in full: it comes first. */
+/** What regressed first, one thing on a line; the last line of the summary says it again. */
 function summaryText(outcome) {
-  const lines = compareSummary(outcome).split('\n');
-  const last = lines.pop();
-  return [...(last === outcome.verdict ? [] : [last]), ...lines].join('\n');
+  return [...regressedTexts(outcome), ...compareSummary(outcome).split('\n').slice(0, -1)]
+    .join('\n');
 }
 
 const KINDS = { regressed: 'bad', lost: 'bad', improved: 'good' };

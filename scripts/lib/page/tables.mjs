@@ -7,8 +7,7 @@ import { fold, table, yes } from './html.mjs';
 const FIGURES = ['count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'p99_99', 'max'];
 
 function latencyRow(name, latency) {
-  const open = (key) => latency.at_least.includes(key) ||
-    (['max', 'mean'].includes(key) && latency.never > 0);
+  const open = (key) => latency.at_least.includes(key);
   return [name, ...FIGURES.map((key) => (key === 'count' ? formatCount(latency.count)
     : (open(key) ? '≥ ' : '') + formatNs(latency[key]))),
   formatCount(latency.never), formatCount(latency.over)];

@@ -28,16 +28,20 @@ function endVerdicts({ ends }) {
 }
 
 /** Whether there was anything to measure. */
-function failedVerdicts({ totals, pushes, plan }) {
+function failedVerdicts({ totals, pushes, plan, rate, steps }) {
   const count = (key) => Number(totals[key] ?? 0);
   if (count('connects_attempted') > 0 && count('connects_ok') === 0) {
     return [{ state: 'bad', title: 'Failed: not one connection', text: `all ` +
       `${formatCount(totals.connects_attempted)} attempts to connect came to nothing` }];
   }
-  if (count('requests') > 0 && count('responses') === 0) {
+  // Requests that were due and that no connection was left to send have no answer, either.
+  const due = steps.length ? Number(rate?.intended ?? 0) : 0;
+  if (count('requests') + due > 0 && count('responses') === 0) {
+    const asked = count('requests') ? `none to ${formatCount(totals.requests)} requests`
+      : `not one of ${formatCount(due)} iterations that were due sent a request`;
     const hint = pushesHint(pushes, plan);
-    return [{ state: 'bad', title: 'Failed: not one answer', text: 'none to ' +
-      `${formatCount(totals.requests)} requests${hint ? `; ${hint}` : ''}` }];
+    return [{ state: 'bad', title: 'Failed: not one answer',
+      text: [asked, hint].filter(Boolean).join('\n') }];
   }
   return [];
 }
