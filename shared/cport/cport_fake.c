@@ -252,8 +252,10 @@ static void fake__spoil_buffers(struct fake_port *fake)
 {
     for (uint32_t i = 0; i < fake->options.sockets_max; i++) {
         struct fake_endpoint *endpoint = &fake->endpoints[i];
-        memset(endpoint->recv_buffer, FAKE_SPOILT, endpoint->recv_buffer_used_bytes);
-        endpoint->recv_buffer_used_bytes = 0;
+        if (endpoint->recv_buffer_used_bytes > 0) {
+            memset(endpoint->recv_buffer, FAKE_SPOILT, endpoint->recv_buffer_used_bytes);
+            endpoint->recv_buffer_used_bytes = 0;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 // The laws as equations on a client's result. Each takes what was played and what came out, and
 // says what does not hold; nothing here knows how the client works.
 
-import { dueBetween, expectedUntil, stagesOf, wantedAtMost } from './plan_model.mjs';
+import { dueBetween, expectedUntil, mostWanted, stagesOf, wantedAtMost } from './plan_model.mjs';
 
 const N = Number;
 const sum = (list, read) => list.reduce((all, entry) => all + N(read(entry)), 0);
@@ -63,7 +63,21 @@ function targetIsThePlan({ result, traits, scenario }, problems) {
   const asked = expectedUntil(stages, to_ns) - expectedUntil(stages, from_ns);
   const per_s = asked / (N(rate.window_ns) / 1e9);
   differs(problems, 'rate.target_per_s', rate.target_per_s, per_s, per_s * 1e-6 + 1e-9);
-  if (scenario.load.arrival !== 'poisson') {
+}
+
+/** What is due is what the plan says, to the last arrival. */
+function dueIsThePlan({ result, traits, scenario }, problems) {
+  const { run, rate } = result;
+  if (!traits.open || scenario.load.arrival === 'poisson') return;
+  const stages = stagesOf(scenario.load);
+  const from_ns = N(run.window_start_ns) - N(run.t0_ns);
+  const to_ns = N(run.window_end_ns) - N(run.t0_ns);
+  if (/"rate_per_connection"/.test(JSON.stringify(scenario.load))) {
+    // Each connection has arrivals of its own, which begin anew when it does.
+    const asked = expectedUntil(stages, to_ns) - expectedUntil(stages, from_ns);
+    differs(problems, 'rate.intended, about', rate.intended, asked,
+      1 + stages.length * mostWanted(stages));
+  } else {
     differs(problems, 'rate.intended', rate.intended, dueBetween(stages, from_ns, to_ns));
   }
 }
@@ -266,7 +280,7 @@ function silenceFails({ result, exitCode }, problems) {
   }
 }
 
-export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, errorsAddUp,
+export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan, errorsAddUp,
   connectsEndOnce, requestsEndOnce, histogramsAreWhole, lagsAreOwned, responseHasAllThatWasDue,
   partsAreTheWhole, crowdIsWanted, kindIsClean, readyIsTold, silenceFails };
 

@@ -1,0 +1,286 @@
+#include "laws_play.h"
+
+/* Connections that are no longer wanted may take so long to end: their pass, teardown, the close.
+ */
+static const int64_t LAWS_LEAVING_NS = 1500 * NS_PER_MS;
+
+static void laws__fail(void *context, const char *line)
+{
+    (void)context;
+    fail_msg("%s", line);
+}
+
+static void laws__open_worker(struct laws_play *play, uint32_t index,
+                              const struct laws_setting *setting)
+{
+    struct harness *harness = &play->ports[index];
+    struct error error = {""};
+    struct cport_fake_options network = setting->network;
+    network.seed = prng_mix(setting->seed, index);
+    harness->seed = network.seed;
+    harness->faults = setting->faults;
+    framing_default(&harness->framing);
+    harness->port = cport_fake_create(&network, &error);
+    assert_non_null(harness->port);
+    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof(*harness->peers));
+    assert_non_null(harness->peers);
+    struct net_address address = play->plan->targets[0].address;
+    if (!cport_listen(harness->port, &harness->listener, &address, 128, &error)) {
+        laws__fail(NULL, error.text);
+    }
+    cport_accept(harness->port, &harness->listener, &harness->accept_op);
+    if (!worker_open(&harness->worker, play->plan, play->control, index, play->origin_ns, &error) ||
+        !worker_prepare(&harness->worker, harness->port, &error)) {
+        laws__fail(NULL, error.text);
+    }
+}
+
+void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
+{
+    memset(play, 0, sizeof(*play));
+    const char *arguments[] = {"--threads", setting->threads, NULL};
+    harness_plan(&play->ports[0], setting->scenario, arguments);
+    play->plan = &play->ports[0].plan;
+    play->control = &play->ports[0].control;
+    play->slice_ns = setting->slice_ns;
+    play->crash_ns = setting->crash_ns;
+    play->workers_count = play->plan->workers_count;
+    play->plan->workers_total = play->workers_count;
+    assert_in_range(play->workers_count, 1, LAWS_WORKERS_MAX);
+    control_init(play->control);
+    play->origin_ns = NS_PER_S; /* where the clock of a fake port begins */
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        laws__open_worker(play, i, setting);
+    }
+    atomic_store(&play->control->workers_ready, play->workers_count);
+}
+
+uint32_t laws_play_level(const struct laws_play *play, enum live_level level)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        sum += play->ports[i].worker.group.levels[level];
+    }
+    return sum;
+}
+
+/* --- The supervisor's stand-in, once per slice. */
+
+static void laws__stop(struct laws_play *play, int64_t now_ns)
+{
+    if (now_ns < atomic_load(&play->control->stop_ns)) {
+        atomic_store(&play->control->stop_ns, now_ns);
+        atomic_store(&play->control->cut_ns, now_ns);
+    }
+}
+
+static void laws__watch(struct laws_play *play, int64_t now_ns)
+{
+    struct control *control = play->control;
+    const struct plan *plan = play->plan;
+    uint32_t ended = laws_play_level(play, LIVE_DEAD) + laws_play_level(play, LIVE_FINISHED);
+    if (now_ns >= atomic_load(&control->stop_ns)) {
+        return;
+    }
+    if (play->run.t0_ns != TIME_NEVER_NS) {
+        if (ended >= plan->connections) {
+            laws__stop(play, now_ns);
+        }
+        return;
+    }
+    bool settled = laws_play_level(play, LIVE_SETTLED) >= plan->connections_at_start;
+    if (!settled && now_ns - play->origin_ns <= plan_ready_within_ns(plan)) {
+        return;
+    }
+    if (plan->connections_at_start > 0 && ended >= plan->connections_at_start) {
+        laws__stop(play, now_ns);
+        return;
+    }
+    int64_t stop_ns = now_ns + plan->duration_ns;
+    play->run.t0_ns = now_ns;
+    atomic_store(&control->cut_ns, stop_ns + plan->scenario->load.drain_ns);
+    atomic_store(&control->stop_ns, stop_ns);
+    atomic_store(&control->t0_ns, now_ns);
+}
+
+static void laws__watch_barriers(struct laws_play *play)
+{
+    uint32_t count = program_barriers_count(play->plan->program);
+    for (uint32_t b = 0; b < count; b++) {
+        _Atomic uint32_t *opening = &play->control->barrier_opened[b];
+        uint32_t number = atomic_load(opening);
+        uint32_t waiting = 0;
+        uint32_t present = 0;
+        bool passed = true;
+        for (uint32_t i = 0; i < play->workers_count; i++) {
+            const struct live *live = &play->ports[i].worker.live;
+            passed = passed && atomic_load(&live->barrier_seen[b]) == number;
+            waiting += atomic_load(&live->barrier_waiting[b]);
+            present += atomic_load(&live->barrier_present[b]);
+        }
+        if (passed && waiting > 0 && waiting >= present) {
+            atomic_store(opening, number + 1);
+        }
+    }
+}
+
+/* Open connections were wanted, now or a moment ago. */
+static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
+{
+    uint32_t open = laws_play_level(play, LIVE_OPEN);
+    play->open_most = open > play->open_most ? open : play->open_most;
+    if (play->run.t0_ns == TIME_NEVER_NS || now_ns >= atomic_load(&play->control->stop_ns)) {
+        return;
+    }
+    uint32_t wanted = 0;
+    int64_t from_ns = now_ns - play->run.t0_ns - LAWS_LEAVING_NS;
+    for (int64_t at_ns = from_ns; at_ns <= from_ns + LAWS_LEAVING_NS; at_ns += 10 * NS_PER_MS) {
+        uint32_t then = crowd_wanted(&play->plan->crowd, at_ns);
+        wanted = then > wanted ? then : wanted;
+    }
+    uint32_t extra = open > wanted ? open - wanted : 0;
+    play->open_extra = extra > play->open_extra ? extra : play->open_extra;
+}
+
+static void laws__crash(struct laws_play *play)
+{
+    play->crashed = true;
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        struct harness *harness = &play->ports[i];
+        harness->listener_closed = true;
+        cport_close(harness->port, &harness->listener, &harness->listener_close_op,
+                    CPORT_CLOSE_FIN);
+        for (uint32_t p = 0; p < harness->peers_count; p++) {
+            if (harness->peers[p].open) {
+                peer_close(harness, &harness->peers[p], CPORT_CLOSE_RST);
+            }
+        }
+    }
+}
+
+/* --- The workers. */
+
+static void laws__turn(struct harness *harness, int64_t until_ns)
+{
+    struct cport_op *completions[HARNESS_BATCH];
+    struct cport_op *own[HARNESS_BATCH];
+    int own_count = 0;
+    int64_t deadline_ns = worker_before_poll(&harness->worker);
+    deadline_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
+    int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
+    for (int i = 0; i < count; i++) {
+        if (!harness_take(harness, completions[i])) {
+            own[own_count++] = completions[i];
+        }
+    }
+    worker_after_poll(&harness->worker, own, own_count);
+    harness->turns++;
+}
+
+static bool laws__is_done(const struct laws_play *play)
+{
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        if (!worker_is_done(&play->ports[i].worker)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void laws__collect(struct laws_play *play, int64_t now_ns)
+{
+    const struct plan *plan = play->plan;
+    struct error error = {""};
+    struct run *run = &play->run;
+    assert_true(figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
+                             plan->behaviors_count, RESULT_ABNORMAL_MAX, play->origin_ns, &error));
+    for (int level = 0; level < LIVE_LEVELS; level++) {
+        play->levels[level] = laws_play_level(play, (enum live_level)level);
+    }
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        struct harness *harness = &play->ports[i];
+        worker_finish(&harness->worker);
+        assert_true(figures_add(&run->figures, &harness->worker.recorder.figures));
+        play->frames += harness->frames;
+        play->bytes_received += harness->bytes_received;
+        play->bytes_sent += harness->bytes_sent;
+    }
+    int64_t stop_ns = atomic_load(&play->control->stop_ns);
+    run->origin_ns = play->origin_ns;
+    run->end_ns = now_ns;
+    run->stop_ns = stop_ns < now_ns ? stop_ns : now_ns;
+    run_measure(run, plan);
+}
+
+void laws_play_run(struct laws_play *play)
+{
+    const struct plan *plan = play->plan;
+    play->run.t0_ns = TIME_NEVER_NS;
+    int64_t now_ns = play->origin_ns;
+    int64_t limit_ns = now_ns + plan_ready_within_ns(plan) + plan->duration_ns +
+                       plan->scenario->load.drain_ns + WORKER_END_WITHIN_NS +
+                       WORKER_ABORT_WITHIN_NS + NS_PER_S;
+    while (!laws__is_done(play)) {
+        now_ns += play->slice_ns;
+        for (uint32_t i = 0; i < play->workers_count; i++) {
+            struct harness *harness = &play->ports[i];
+            uint64_t turns = harness->turns;
+            while (!worker_is_done(&harness->worker) && cport_now_ns(harness->port) < now_ns) {
+                laws__turn(harness, now_ns);
+                if (harness->turns > turns + 100000) {
+                    fail_msg("worker %u spins at %lld ns", i, (long long)now_ns);
+                }
+            }
+        }
+        if (play->crash_ns > 0 && !play->crashed && now_ns - play->origin_ns >= play->crash_ns) {
+            laws__crash(play);
+        }
+        laws__watch(play, now_ns);
+        laws__watch_barriers(play);
+        laws__watch_crowd(play, now_ns);
+        if (now_ns > limit_ns) {
+            fail_msg("the run does not end: %u of %u connections have",
+                     laws_play_level(play, LIVE_FINISHED), plan->connections);
+        }
+    }
+    laws__collect(play, now_ns);
+}
+
+static void laws__close_port(struct harness *harness)
+{
+    struct cport_op *completions[HARNESS_BATCH];
+    if (!harness->listener_closed) {
+        harness->listener_closed = true;
+        cport_close(harness->port, &harness->listener, &harness->listener_close_op,
+                    CPORT_CLOSE_FIN);
+    }
+    for (uint32_t i = 0; i < harness->peers_count; i++) {
+        if (harness->peers[i].open) {
+            peer_close(harness, &harness->peers[i], CPORT_CLOSE_RST);
+        }
+    }
+    for (int idle = 0; idle < 20;) {
+        int64_t deadline_ns = cport_now_ns(harness->port) + NS_PER_S;
+        int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
+        for (int i = 0; i < count; i++) {
+            assert_true(harness_take(harness, completions[i]));
+        }
+        idle = count == 0 ? idle + 1 : 0;
+    }
+    for (uint32_t i = 0; i < harness->peers_count; i++) {
+        reassembly_close(&harness->peers[i].reassembly);
+        free(harness->peers[i].pending);
+    }
+    free(harness->peers);
+    cport_destroy(harness->port);
+    worker_close(&harness->worker);
+}
+
+void laws_play_close(struct laws_play *play)
+{
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        laws__close_port(&play->ports[i]);
+    }
+    figures_close(&play->run.figures);
+    plan_close(play->plan);
+}
