@@ -1,8 +1,9 @@
 #include "laws_play.h"
 
-/* Connections that are no longer wanted may take so long to end: their pass, teardown, the close.
- */
+/* Connections that are no longer wanted may take so long to end: their pass, teardown, the close;
+ * longer where the server does not end its side. */
 static const int64_t LAWS_LEAVING_NS = 1500 * NS_PER_MS;
+static const int64_t LAWS_LEAVING_LONG_NS = 10 * NS_PER_S;
 
 static void laws__fail(void *context, const char *line)
 {
@@ -29,14 +30,22 @@ static void laws__open_worker(struct laws_play *play, uint32_t index,
         laws__fail(NULL, error.text);
     }
     cport_accept(harness->port, &harness->listener, &harness->accept_op);
-    if (!worker_open(&harness->worker, play->plan, play->control, index, play->origin_ns, &error) ||
+    if (!worker_open(&harness->worker, play->plan, play->control, &play->pool, index,
+                     play->origin_ns, &error) ||
         !worker_prepare(&harness->worker, harness->port, &error)) {
         laws__fail(NULL, error.text);
     }
 }
 
+static void laws__wake(void *context, uint32_t worker)
+{
+    struct laws_play *play = context;
+    cport_wake(play->ports[worker].port);
+}
+
 void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
 {
+    struct error error = {""};
     memset(play, 0, sizeof(*play));
     const char *arguments[] = {"--threads", setting->threads, NULL};
     harness_plan(&play->ports[0], setting->scenario, arguments);
@@ -44,11 +53,14 @@ void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
     play->control = &play->ports[0].control;
     play->slice_ns = setting->slice_ns;
     play->crash_ns = setting->crash_ns;
+    play->kind = setting->kind;
     play->workers_count = play->plan->workers_count;
     play->plan->workers_total = play->workers_count;
     assert_in_range(play->workers_count, 1, LAWS_WORKERS_MAX);
     control_init(play->control);
     play->origin_ns = NS_PER_S; /* where the clock of a fake port begins */
+    play->settled_ns = play->origin_ns;
+    assert_true(arrivals_pool_open(&play->pool, play->plan, laws__wake, play, &error));
     for (uint32_t i = 0; i < play->workers_count; i++) {
         laws__open_worker(play, i, setting);
     }
@@ -74,6 +86,22 @@ static void laws__stop(struct laws_play *play, int64_t now_ns)
     }
 }
 
+/* Nothing has become ready, or begun to connect, for longer than that may take. */
+static bool laws__is_overdue(struct laws_play *play, int64_t now_ns)
+{
+    const struct plan *plan = play->plan;
+    uint32_t settled = laws_play_level(play, LIVE_SETTLED);
+    uint32_t queued = laws_play_level(play, LIVE_QUEUED);
+    if (settled != play->settled || queued != play->queued) {
+        play->settled = settled;
+        play->queued = queued;
+        play->settled_ns = now_ns;
+    }
+    int64_t gap_ns =
+        plan->scenario->load.connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, 1) : 0;
+    return now_ns - play->settled_ns > plan_ready_within_ns(plan) + gap_ns;
+}
+
 static void laws__watch(struct laws_play *play, int64_t now_ns)
 {
     struct control *control = play->control;
@@ -89,7 +117,7 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
         return;
     }
     bool settled = laws_play_level(play, LIVE_SETTLED) >= plan->connections_at_start;
-    if (!settled && now_ns - play->origin_ns <= plan_ready_within_ns(plan)) {
+    if (!laws__is_overdue(play, now_ns) && !settled) {
         return;
     }
     if (plan->connections_at_start > 0 && ended >= plan->connections_at_start) {
@@ -132,9 +160,11 @@ static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
     if (play->run.t0_ns == TIME_NEVER_NS || now_ns >= atomic_load(&play->control->stop_ns)) {
         return;
     }
-    uint32_t wanted = 0;
-    int64_t from_ns = now_ns - play->run.t0_ns - LAWS_LEAVING_NS;
-    for (int64_t at_ns = from_ns; at_ns <= from_ns + LAWS_LEAVING_NS; at_ns += 10 * NS_PER_MS) {
+    int64_t until_ns = now_ns - play->run.t0_ns;
+    int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
+    from_ns = from_ns < -1 ? -1 : from_ns;
+    uint32_t wanted = crowd_wanted(&play->plan->crowd, until_ns);
+    for (int64_t at_ns = from_ns; at_ns < until_ns; at_ns += NS_PER_MS) {
         uint32_t then = crowd_wanted(&play->plan->crowd, at_ns);
         wanted = then > wanted ? then : wanted;
     }
@@ -166,6 +196,8 @@ static void laws__turn(struct harness *harness, int64_t until_ns)
     struct cport_op *own[HARNESS_BATCH];
     int own_count = 0;
     int64_t deadline_ns = worker_before_poll(&harness->worker);
+    int64_t later_ns = cport_now_ns(harness->port) + 1; /* as a real clock, it never stands still */
+    deadline_ns = deadline_ns < later_ns ? later_ns : deadline_ns;
     deadline_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
     int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
     for (int i = 0; i < count; i++) {
@@ -173,7 +205,7 @@ static void laws__turn(struct harness *harness, int64_t until_ns)
             own[own_count++] = completions[i];
         }
     }
-    worker_after_poll(&harness->worker, own, own_count);
+    worker_after_poll(&harness->worker, own, own_count, count < HARNESS_BATCH);
     harness->turns++;
 }
 
@@ -209,6 +241,7 @@ static void laws__collect(struct laws_play *play, int64_t now_ns)
     run->origin_ns = play->origin_ns;
     run->end_ns = now_ns;
     run->stop_ns = stop_ns < now_ns ? stop_ns : now_ns;
+    play->told = run->figures.arrivals; /* run_measure() enters what nobody has told about */
     run_measure(run, plan);
 }
 
@@ -217,7 +250,8 @@ void laws_play_run(struct laws_play *play)
     const struct plan *plan = play->plan;
     play->run.t0_ns = TIME_NEVER_NS;
     int64_t now_ns = play->origin_ns;
-    int64_t limit_ns = now_ns + plan_ready_within_ns(plan) + plan->duration_ns +
+    int64_t limit_ns = now_ns + plan_ready_within_ns(plan) * (1 + plan->connections) +
+                       plan_connect_offset_ns(plan, plan->connections) + plan->duration_ns +
                        plan->scenario->load.drain_ns + WORKER_END_WITHIN_NS +
                        WORKER_ABORT_WITHIN_NS + NS_PER_S;
     while (!laws__is_done(play)) {
@@ -281,6 +315,7 @@ void laws_play_close(struct laws_play *play)
     for (uint32_t i = 0; i < play->workers_count; i++) {
         laws__close_port(&play->ports[i]);
     }
+    arrivals_pool_close(&play->pool);
     figures_close(&play->run.figures);
     plan_close(play->plan);
 }

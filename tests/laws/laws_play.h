@@ -17,11 +17,17 @@ struct laws_play {
     uint32_t workers_count;
     struct plan *plan;
     struct control *control;
-    struct run run; /* what came out */
+    struct arrivals_pool pool;
+    struct run run;             /* what came out */
+    struct arrival_counts told; /* what the workers told of arrivals */
+    uint32_t settled;           /* before t0: as they were when they changed last */
+    uint32_t queued;
+    int64_t settled_ns;
     int64_t slice_ns;
     int64_t origin_ns;
     int64_t crash_ns; /* since the origin: the servers end, and nobody listens; 0: never */
     bool crashed;
+    bool kind;           /* the servers do no harm */
     uint32_t open_most;  /* connections open at once, ... */
     uint32_t open_extra; /* ... and how many of them were not wanted, a moment ago at least */
     uint32_t levels[LIVE_LEVELS]; /* at the end */
@@ -39,6 +45,7 @@ struct laws_setting {
     struct harness_faults faults;
     int64_t slice_ns;
     int64_t crash_ns;
+    bool kind;
 };
 
 void laws_play_open(struct laws_play *play, const struct laws_setting *setting);
