@@ -134,6 +134,23 @@ function percentilesOf(histogram) {
     .map((key) => histogram[key]);
 }
 
+/** Which percentiles a censored sample may hold: those that are another bucket when all of them
+ *  are longer than anything known. */
+function ranksThatCensoredMayHold(histogram) {
+  const left = new Map((histogram.censored_buckets ?? []).map(([at, c]) => [at, N(c)]));
+  const known = histogram.buckets.map(([at, c]) => [at, N(c) - (left.get(at) ?? 0)]);
+  const at = (buckets, rank) => {
+    let before = 0;
+    return buckets.find(([, c]) => (before += N(c)) >= rank)?.[0];
+  };
+  const opened = {};
+  for (const [key, share] of [['p50', 0.5], ['p90', 0.9], ['p95', 0.95], ['p99', 0.99]]) {
+    const rank = Math.max(1, Math.ceil(share * N(histogram.count) - 1e-9));
+    opened[key] = at(histogram.buckets, rank) !== at(known, rank);
+  }
+  return opened;
+}
+
 /** A histogram's figures are those of its buckets. */
 function histogramIsWhole(name, histogram, problems) {
   const count = N(histogram.count);
@@ -150,15 +167,11 @@ function histogramIsWhole(name, histogram, problems) {
   if (N(histogram.censored) === 0 && histogram.at_least.length > 0) {
     problems.push(`${name}: at_least without a censored sample`);
   }
-  // Ranks that only the censored can fill are open, those below the lowest of them are not.
-  for (const [key, share] of [['p50', 0.5], ['p90', 0.9], ['p99', 0.99]]) {
-    const rank = Math.ceil(share * count);
-    const open = histogram.at_least.includes(key);
-    if (!open && rank > count - N(histogram.censored)) {
-      problems.push(`${name}: ${key} is not said to be a lower bound`);
-    }
-    if (open && N(histogram.censored) > 0 && N(histogram[key]) < N(histogram.censored_min)) {
-      problems.push(`${name}: ${key} is below all that is censored, and said to be a bound`);
+  const opened = ranksThatCensoredMayHold(histogram);
+  for (const key of Object.keys(opened)) {
+    if (histogram.at_least.includes(key) !== opened[key]) {
+      problems.push(`${name}: ${key} is ${opened[key] ? 'not ' : ''}said to be a lower bound: ` +
+        `${histogram.censored} of ${count} censored`);
     }
   }
 }

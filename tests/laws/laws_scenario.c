@@ -148,7 +148,8 @@ static void laws__loop(struct laws_scenario *out, bool single)
     }
     out->single = false;
     if (shape == 1) {
-        laws__say(out, "[{\"reconnect\":\"%s\"},", "now");
+        /* Not more connections than the fake server can have in a play. */
+        laws__say(out, "[{\"reconnect\":%s},", out->open ? "\"now\"" : "{\"after\":\"30ms\"}");
         laws__request(out, "one", true);
         laws__say(out, "]");
         out->leaves = true;
