@@ -10,9 +10,11 @@ import { InputError, resultRead } from './lib/result.mjs';
 
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 
-Adds results of one side and one scenario: counts, histograms and per-second buckets are added, and
-percentiles taken from the sums. Results with one run id are clients that played at once; others
-are repeats, laid one after another in time. A run folder stands for its client.json.
+Adds results of one side and one scenario: counts, histograms and per-second buckets are added,
+percentiles taken from the sums, and rates weighed by how long each was measured. Results with one
+run id are clients that played at once; others
+are repeats, laid one after another in time. The same result twice, and another scenario of the same
+name, are refused; loads that differ are said. A run folder stands for its client.json.
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function argumentsRead(argv) {
@@ -33,14 +35,29 @@ function argumentsRead(argv) {
   return given;
 }
 
+/** The same file twice, under whatever names. */
+function filesCheck(names) {
+  const seen = new Map();
+  for (const name of names) {
+    const file = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
+    if (seen.has(file)) {
+      throw new InputError(`${name}: given twice${seen.get(file) === name ? ''
+        : ` (it is ${seen.get(file)})`}: it would count twice`);
+    }
+    seen.set(file, name);
+  }
+}
+
 commandRun('scripts/merge', (argv) => {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
   const { names, out } = argumentsRead(argv);
+  filesCheck(names);
   const merged = resultsMerge(names.map(resultRead), names);
   fileWriteWhole(out, `${printExact(merged)}\n`);
+  for (const note of merged.merged.notes ?? []) console.error(`scripts/merge: warning: ${note}`);
   console.log(`${out}: ${names.length} results of the ${merged.side} (${merged.merged.kind}), ` +
     `${merged.totals.responses} responses`);
   return 0;

@@ -6,6 +6,7 @@
 
 import { bucketsAdd, histogramsAdd } from './histogram.mjs';
 import { integerAdd } from './json.mjs';
+import { mergeCheck } from './merge_check.mjs';
 import { InputError } from './result.mjs';
 import { thresholdJudge, thresholdParse } from './threshold.mjs';
 
@@ -131,22 +132,66 @@ function behaviorsAdd(lists) {
     .map(({ name: own, ...counts }) => counts)) }));
 }
 
+/** Rates of windows of unequal length: each weighs as long as it was measured. Clients that played
+ *  at once share the longest window, repeats lie one after another. */
+function perSecond(rates, key, together) {
+  const windows = rates.map(({ window_ns: window }) => Number(window ?? 0));
+  const whole = together ? Math.max(...windows) : windows.reduce((a, b) => a + b, 0);
+  if (rates.some((rate) => rate[key] === null || rate[key] === undefined)) return null;
+  if (!whole) {
+    return rates.reduce((sum, rate) => sum + rate[key], 0) / (together ? 1 : rates.length);
+  }
+  return rates.reduce((sum, rate, i) => sum + rate[key] * windows[i], 0) / whole;
+}
+
 function rateOf(documents, together) {
   const rates = documents.map(({ rate }) => rate).filter(Boolean);
   if (!rates.length) return undefined;
-  const share = together ? 1 : rates.length;
   const sum = {};
   for (const key of new Set(rates.flatMap(Object.keys))) {
     if (key === 'behaviors') {
       sum[key] = behaviorsAdd(rates.map((rate) => rate[key] ?? []));
       continue;
     }
-    const values = rates.map((rate) => rate[key]).filter((value) => value !== null);
-    const total = values.reduce((all, value) => integerAddAny(all, value), 0);
-    sum[key] = !values.length ? null : key.endsWith('_per_s') ? total / share
-      : key === 'window_ns' && together ? Math.max(...values) : total;
+    if (key.endsWith('_per_s')) {
+      sum[key] = perSecond(rates, key, together);
+      continue;
+    }
+    const values = rates.map((rate) => rate[key]).filter((value) => value !== null &&
+      value !== undefined);
+    sum[key] = !values.length ? null : key === 'window_ns' && together ? Math.max(...values)
+      : values.reduce((all, value) => integerAddAny(all, value), 0);
   }
   return sum;
+}
+
+const OPENED = ['all_ready', 'all_settled', 'time_out'];
+
+/** How many were ready when the windows opened: of all, and the least good way in which one did. */
+function readyAdd(list) {
+  const rank = ({ window_opened: opened }) => OPENED.indexOf(opened);
+  const worst = list.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+  const sum = (key) => list.reduce((all, one) => integerAddAny(all, one[key] ?? 0), 0);
+  return { ...worst, wanted: sum('wanted'), ready: sum('ready') };
+}
+
+/** The plan of clients that played at once: what each had a share of, added. */
+function planAdd(plans) {
+  const [first] = plans;
+  const sum = (of) => plans.reduce((all, plan) => all + Number(of(plan) ?? 0), 0);
+  const load = { ...first.load };
+  for (const key of ['connections', 'connections_at_start', 'connect_rate_per_s']) {
+    if (key in load) load[key] = sum((plan) => plan.load?.[key]);
+  }
+  const stages = first.load?.stages ?? [];
+  if (plans.every((plan) => plan.load?.stages?.length === stages.length)) {
+    load.stages = stages.map((stage, i) => Object.fromEntries(Object.entries(stage)
+      .map(([key, value]) => [key, key === 'duration_ns' ? value
+        : sum((plan) => plan.load.stages[i][key])])));
+  }
+  const behaviors = (first.behaviors ?? []).map((behavior, i) => ({ ...behavior,
+    connections: sum((plan) => plan.behaviors?.[i]?.connections) }));
+  return { ...first, threads: sum((plan) => plan.threads), load, behaviors };
 }
 
 function stepsAdd(documents) {
@@ -218,17 +263,8 @@ function judge(expr, merged) {
 /** One result from several of one side. names: theirs, for messages. Throws InputError. */
 export function resultsMerge(documents, names) {
   const [first] = documents;
-  documents.forEach((document, i) => {
-    if (document.side !== first.side) {
-      throw new InputError(`${names[i]}: the ${document.side}'s result cannot be added to the ` +
-        `${first.side}'s of ${names[0]}`);
-    }
-    if (document.run.name !== first.run.name) {
-      throw new InputError(`${names[i]}: scenario "${document.run.name}" is not that of ` +
-        `${names[0]}, "${first.run.name}"`);
-    }
-  });
   const together = documents.every((document) => document.run.id === first.run.id);
+  const notes = mergeCheck(documents, names, together);
   const lengths = documents.map(({ run }) => Number(run.duration_ns));
   const merged = { ...first };
   merged.run = { ...first.run, interrupted: documents.some(({ run }) => run.interrupted),
@@ -240,6 +276,7 @@ export function resultsMerge(documents, names) {
     from: documents.map((document, i) => ({ file: names[i], id: document.run.id,
       host: document.host, ...(begins ? { begin_ns: begins[i], t0_ns: document.run.t0_ns,
         duration_ns: document.run.duration_ns, started_utc: document.run.started_utc } : {}) })) };
+  if (notes.length) merged.merged.notes = notes;
   merged.totals = countsAdd(documents.map((document) => document.totals));
   merged.errors = countsAdd(documents.map((document) => document.errors));
   merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
@@ -266,6 +303,9 @@ export function resultsMerge(documents, names) {
   }), documents.map(() => 1), together);
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
+    if (together) merged.plan = planAdd(documents.map(({ plan }) => plan));
+    const ready = documents.map((document) => document.ready).filter(Boolean);
+    if (ready.length) merged.ready = readyAdd(ready);
     merged.steps = stepsAdd(documents);
     if (first.stages) merged.stages = stagesAdd(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
