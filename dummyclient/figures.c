@@ -69,7 +69,7 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                   uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
                   struct error *error)
 {
-    *figures = (struct figures){.abnormal_max = abnormal_max};
+    *figures = (struct figures){.abnormal_max = abnormal_max, .origin_ns = origin_ns};
     if (!figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
         goto failed;
     }
@@ -79,7 +79,8 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
         error_set(error, "no memory for a list of %u connections", abnormal_max);
         goto failed;
     }
-    if (!notes_open(&figures->notes, error)) {
+    figures->evidence = evidence_create(steps_count, error);
+    if (figures->evidence == NULL || !notes_open(&figures->notes, error)) {
         goto failed;
     }
     figures->series = series_create(origin_ns, error);
@@ -98,6 +99,7 @@ void figures_close(struct figures *figures)
         figures_histograms(figures, figures__close_histogram, NULL);
     }
     notes_close(&figures->notes);
+    evidence_destroy(figures->evidence);
     free(figures->steps);
     free(figures->stages);
     free(figures->behaviors);
@@ -163,5 +165,6 @@ bool figures_add(struct figures *into, const struct figures *from)
     }
     clean_merge(into->clean, from->clean);
     notes_add(&into->notes, &from->notes);
+    evidence_add(into->evidence, from->evidence);
     return series_merge(into->series, from->series) && done;
 }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "cport/cport.h"
+#include "evidence.h"
 #include "notes.h"
 #include "results/clean.h"
 #include "results/counters.h"
@@ -97,6 +98,8 @@ struct figures {
     uint32_t connections_peak;
     struct host_resources resources_of_others; /* of other programs whose figures were added */
     struct notes notes;
+    struct vm_evidence *evidence; /* first failures of steps */
+    int64_t origin_ns;
 };
 
 /* What a run's moments make of a time: all on the clock of the figures' origin. */

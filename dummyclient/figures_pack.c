@@ -133,6 +133,7 @@ void figures_pack(struct figures *figures, struct pack *pack)
     figures__pack_abnormal(figures, pack);
     clean_pack(figures->clean, pack);
     figures__pack_notes(&figures->notes, pack);
+    evidence_pack(figures->evidence, figures->origin_ns, pack);
     series_pack(figures->series, pack);
 }
 
@@ -145,5 +146,6 @@ bool figures_unpack_add(struct figures *into, struct unpack *from)
     figures__unpack_abnormal(into, from);
     clean_unpack_add(into->clean, from);
     figures__unpack_notes(&into->notes, from);
+    evidence_unpack_add(into->evidence, into->origin_ns, from);
     return !from->failed && series_unpack_merge(into->series, from) && !from->failed;
 }

@@ -277,8 +277,10 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .logged = recorder__logged,
                              .end_ns = &recorder->window_end_ns,
                              .blocked_until_ns = &recorder->subject_blocked_until_ns};
-    return figures_open(&recorder->figures, steps_count, pacing->stages_count, behaviors_count,
-                        abnormal_max, origin_ns, error);
+    bool opened = figures_open(&recorder->figures, steps_count, pacing->stages_count,
+                               behaviors_count, abnormal_max, origin_ns, error);
+    recorder->observer.evidence = recorder->figures.evidence;
+    return opened;
 }
 
 void recorder_close(struct recorder *recorder)

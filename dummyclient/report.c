@@ -37,7 +37,13 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         json_add_text(item, "name", plan->step_names[i]);
         report__add_latency(item, step->latency, LATENCY_STEP_KINDS);
         report__add_errors(item, step->errors);
+        evidence_report(item, &figures->evidence->failed[i], figures->origin_ns);
         json_append_item(steps, item);
+    }
+    const struct vm_failed *expect = &figures->evidence->failed[figures->steps_count];
+    if (expect->kind != VM_FAILURE_NONE) {
+        struct cJSON *expects = json_add_item(result, "expects", cJSON_CreateObject());
+        evidence_report(expects, expect, figures->origin_ns);
     }
 }
 

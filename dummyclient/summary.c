@@ -223,6 +223,7 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_latency(run, LATENCY_SERVICE, file);
     summary__print_traffic(run, file);
     summary__print_errors(run, file);
+    evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);
     summary__print_thresholds(plan, verdict, file);
     summary__print_verdict(plan, run, verdict, file);
 }

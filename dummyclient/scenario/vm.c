@@ -269,6 +269,9 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         vm_push_check(vm, frame, received_ns);
     }
     if (index == VM_INDEX_NONE) {
+        if (vm->wait_head != VM_INDEX_NONE) {
+            vm_evidence_note(vm, frame, received_ns);
+        }
         if (late || !vm_inbox_put(vm, frame)) {
             vm->observer->unsolicited(vm->observer->context, frame, late);
         }

@@ -34,6 +34,7 @@
 
 #include "proto/frame.h"
 #include "scenario/program.h"
+#include "scenario/vm_evidence.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -115,6 +116,8 @@ struct vm_observer {
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
     /* A plain send has left: the times of struct vm_request. NULL: nobody asks. */
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
+    /* Where the first failure of each step is kept; NULL: nobody asks. */
+    struct vm_evidence *evidence;
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
     /* When the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop() says so. */

@@ -96,7 +96,7 @@ static bool vm_inbox__feed_run(struct vm *vm, uint32_t index, uint32_t place)
     while (lane->replies_left > 0 && inbox->mails[place].bytes_count > 0) {
         const struct frame run = vm_inbox__frame(inbox, place);
         bool complete = false;
-        uint32_t taken = vm_push_feed(vm, index, run.body, run.body_bytes, &complete);
+        uint32_t taken = vm_push_feed(vm, index, &run, lane->sent_ns, &complete);
         if (complete) {
             vm_lane_at(vm, index)->replies_left--;
         }
@@ -127,7 +127,7 @@ bool vm_inbox_feed(struct vm *vm, uint32_t index)
             continue;
         }
         if (!raw) {
-            vm_reply_judge(vm, index, &frame);
+            vm_reply_judge(vm, index, &frame, lane->sent_ns);
             lane->replies_left--;
         }
         vm_inbox__remove(inbox, place);

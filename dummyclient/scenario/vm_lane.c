@@ -401,7 +401,7 @@ void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_
 void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
                    int64_t received_ns)
 {
-    vm_reply_judge(vm, index, frame);
+    vm_reply_judge(vm, index, frame, received_ns);
     vm_lane_count_reply(vm, index, first_ns, received_ns);
 }
 
@@ -412,6 +412,9 @@ static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
     enum on_timeout on_timeout = instruction->wait->on_timeout;
     bool optional = instruction->wait->optional;
     int64_t deadline_ns = lane->due_ns;
+    if (!optional) {
+        vm_evidence_time_out(vm, index, deadline_ns);
+    }
     if (optional && instruction->op == OP_EXPECT) {
         vm_wait_remove(vm, index); /* nobody owes it: what comes later is a push */
     } else {

@@ -83,14 +83,18 @@ static bool vm_push__stretch_holds(struct vm *vm, uint32_t index, const uint8_t 
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
-uint32_t vm_push_feed(struct vm *vm, uint32_t index, const uint8_t *data, uint32_t bytes,
+uint32_t vm_push_feed(struct vm *vm, uint32_t index, const struct frame *run, int64_t received_ns,
                       bool *complete)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t bytes = run->body_bytes;
     uint32_t left_bytes = lane->raw_bytes - lane->raw_done_bytes;
     uint32_t taken_bytes = lane->raw_bytes == 0 || bytes < left_bytes ? bytes : left_bytes;
-    if (!vm_push__stretch_holds(vm, index, data, taken_bytes)) {
+    if (!lane->mismatched && !vm_push__stretch_holds(vm, index, run->body, taken_bytes)) {
         lane->mismatched = true;
+        vm_evidence_mismatch(vm, index, run, received_ns);
+    } else if (lane->raw_done_bytes == 0 && taken_bytes < lane->raw_bytes) {
+        vm_evidence_note(vm, run, received_ns); /* a beginning, perhaps of no more */
     }
     lane->raw_done_bytes += taken_bytes;
     *complete = lane->raw_done_bytes >= lane->raw_bytes;
@@ -100,12 +104,12 @@ uint32_t vm_push_feed(struct vm *vm, uint32_t index, const uint8_t *data, uint32
     return taken_bytes;
 }
 
-static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const uint8_t *data,
-                                   uint32_t bytes, int64_t first_ns, int64_t received_ns)
+static uint32_t vm_push__feed_lane(struct vm *vm, uint32_t index, const struct frame *run,
+                                   int64_t first_ns, int64_t received_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     bool complete = false;
-    uint32_t taken_bytes = vm_push_feed(vm, index, data, bytes, &complete);
+    uint32_t taken_bytes = vm_push_feed(vm, index, run, received_ns, &complete);
     if (lane->first_ns == 0) {
         lane->first_ns = first_ns;
     }
@@ -124,8 +128,7 @@ void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns, 
         bool late = false;
         uint32_t index = vm_wait_find_stream(vm, &taken_bytes, &late);
         if (index != VM_INDEX_NONE) {
-            taken_bytes =
-                vm_push__feed_lane(vm, index, rest.body, rest.body_bytes, first_ns, received_ns);
+            taken_bytes = vm_push__feed_lane(vm, index, &rest, first_ns, received_ns);
             vm_settle(vm, received_ns);
         } else if (!late && vm_inbox_put(vm, &rest)) {
             return;

@@ -31,14 +31,18 @@ static void vm_reply__capture(struct vm *vm, struct vm_lane *lane, const struct 
     }
 }
 
-void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame)
+void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame, int64_t received_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     const struct wait *wait = vm->program->code[lane->instruction].wait;
+    bool before = lane->mismatched;
     if (!vm_wait_verify(vm, index, &wait->verify, frame)) {
         lane->mismatched = true;
     }
     if (wait->captures_count > 0) {
         vm_reply__capture(vm, lane, wait, frame);
+    }
+    if (lane->mismatched && !before) {
+        vm_evidence_mismatch(vm, index, frame, received_ns);
     }
 }

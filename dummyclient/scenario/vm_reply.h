@@ -5,6 +5,6 @@
 #include "scenario/vm_internal.h"
 
 /* Judges one of the lane's replies and captures from it. */
-void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame);
+void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame, int64_t received_ns);
 
 #endif

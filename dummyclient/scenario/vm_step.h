@@ -25,7 +25,7 @@ int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off
 
 /* Raw framing: the lane's reply takes what it still lacks; returns how many bytes. *complete: that
  * was all of it. */
-uint32_t vm_push_feed(struct vm *vm, uint32_t index, const uint8_t *data, uint32_t bytes,
+uint32_t vm_push_feed(struct vm *vm, uint32_t index, const struct frame *run, int64_t received_ns,
                       bool *complete);
 /* A message that no request has taken. */
 void vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);

@@ -86,6 +86,14 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     figures->sent_error_max_ns = (int64_t)(key % 1000);
     notes_push(&figures->notes, (uint32_t)key % 5, 2, 30);
     notes_mark(&figures->notes, (uint32_t)key % 3, 1, 4);
+    figures->evidence->failed[key % (STEPS + 1)] =
+        (struct vm_failed){.kind = VM_FAILURE_MISMATCH,
+                           .at_ns = ORIGIN_NS + (int64_t)(key % 1000),
+                           .connection = (uint32_t)(key % 77),
+                           .bytes_count = 3,
+                           .bytes = {1, 0, 255},
+                           .expected = "a message",
+                           .found = "another"};
 }
 
 static char *json_of(struct cJSON *json)
@@ -113,6 +121,8 @@ static void assert_same_histograms(const struct histogram *a, const struct histo
 
 static void assert_same(struct figures *a, struct figures *b)
 {
+    assert_memory_equal(a->evidence->failed, b->evidence->failed,
+                        (STEPS + 1) * sizeof *a->evidence->failed);
     assert_memory_equal(&a->counters, &b->counters, sizeof a->counters);
     assert_same_histograms(a->latency, b->latency, LATENCY_KINDS);
     for (uint32_t i = 0; i < STEPS; i++) {

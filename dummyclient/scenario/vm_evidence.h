@@ -1,0 +1,57 @@
+/* Evidence: of the first failure of each request, what was awaited and what came instead. Memory of
+ * fixed size, written once: later failures cost a look at `kind`.
+ *
+ * A time-out does not know what came while it waited: messages that no step has taken are kept for
+ * it, the last one of a connection (of those that share a place). */
+#ifndef DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
+#define DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    VM_EVIDENCE_BYTES_MAX = 64, /* shown of what came */
+    VM_EVIDENCE_TEXT_BYTES_MAX = 256,
+    VM_UNTAKEN_COUNT = 256 /* a power of two */
+};
+
+enum vm_failure { VM_FAILURE_NONE, VM_FAILURE_MISMATCH, VM_FAILURE_TIMED_OUT };
+
+struct vm_failed {
+    enum vm_failure kind;
+    int64_t at_ns;
+    uint32_t connection;
+    uint32_t bytes_count;
+    uint8_t bytes[VM_EVIDENCE_BYTES_MAX];
+    char expected[VM_EVIDENCE_TEXT_BYTES_MAX];
+    char found[VM_EVIDENCE_TEXT_BYTES_MAX];
+};
+
+/* What came and was not, or not wholly, a reply. */
+struct vm_untaken {
+    int64_t at_ns; /* 0: nothing yet */
+    uint32_t connection;
+    uint32_t id;
+    uint32_t body_bytes;
+    uint8_t bytes[VM_EVIDENCE_BYTES_MAX]; /* the beginning */
+};
+
+/* One of a worker. */
+struct vm_evidence {
+    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects */
+    uint32_t steps_count;
+    struct vm_untaken untaken[VM_UNTAKEN_COUNT];
+};
+
+struct vm;
+struct frame;
+
+/* A message that no step has taken, while some wait. */
+void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received_ns);
+/* The lane's wait got the wrong answer: this frame (raw framing: stretch of the stream). */
+void vm_evidence_mismatch(struct vm *vm, uint32_t index, const struct frame *frame,
+                          int64_t received_ns);
+/* It got none. */
+void vm_evidence_time_out(struct vm *vm, uint32_t index, int64_t deadline_ns);
+
+#endif
