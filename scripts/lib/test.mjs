@@ -30,7 +30,8 @@ The last line is "N passed, N failed, N skipped". exit: 0 all passed; 1 not; 2 b
 
 // Seconds that a suite may take; it is ended then, and has failed. --all has four times as much.
 const SUITES = {
-  linux: { what: 'Linux', budget_s: 900 },
+  // The laws' mutants are built anew, one after the other: that waits for --all, too.
+  linux: { what: 'Linux', long: '^laws_mutants$', budget_s: 900 },
   // Wine passes every socket call through one process: what takes long there and is about our own
   // code, which the Linux suite runs as well, waits for --all.
   windows: { what: ON_WINDOWS ? 'Windows' : 'Windows programs under Wine', wine: !ON_WINDOWS,
@@ -39,9 +40,11 @@ const SUITES = {
       'validity)',
     budget_s: 900 },
   // What measures memory by its limits and sizes is left out: the sanitizer has its own.
-  asan: { what: 'Linux with ASan and UBSan', long: '^e2e_', budget_s: 480,
-    without: '^(tidy|scripts_|e2e_(capacity|exhaustion|interruption|regress|soak|stress))' },
-  tsan: { what: 'Linux with TSan', without: '^(e2e_|tidy|scripts_|fuzz_)', budget_s: 180 },
+  asan: { what: 'Linux with ASan and UBSan', long: '^(e2e_|laws_programs)', budget_s: 480,
+    without: '^(tidy|scripts_|laws_mutants|' +
+      'e2e_(capacity|exhaustion|interruption|regress|soak|stress))' },
+  tsan: { what: 'Linux with TSan', budget_s: 180,
+    without: '^(e2e_|laws_(programs|mutants)|tidy|scripts_|fuzz_)' },
 };
 const BUDGET_ALL_TIMES = 4;
 // And all of them, set-up and builds included, without --all: less than the half hour that
