@@ -239,19 +239,26 @@ static bool options__take_load(struct options *options, int code, const char *va
     }
 }
 
+static bool options__path(const char **path, const char *value, struct error *error)
+{
+    if (value[0] == '\0') {
+        error_set(error, "expected the name of a file, or - for standard output; found \"\"");
+        return false;
+    }
+    *path = value;
+    return true;
+}
+
 /* The options that say where results go and what judges them; the rest is load. */
 static bool options__take(struct options *options, int code, const char *value, struct error *error)
 {
     switch (code) {
     case 'o':
-        options->out_path = value;
-        return true;
+        return options__path(&options->out_path, value, error);
     case OPTION_NDJSON:
-        options->ndjson_path = value;
-        return true;
+        return options__path(&options->ndjson_path, value, error);
     case OPTION_OPENMETRICS:
-        options->openmetrics_path = value;
-        return true;
+        return options__path(&options->openmetrics_path, value, error);
     case OPTION_RUN_ID:
         return options__run_id(options, value, error);
     case OPTION_THRESHOLD:
@@ -348,6 +355,18 @@ static void options__compare(const struct options *options, struct mistakes *mis
     }
 }
 
+static void options__take_scenario(struct options *options, const char *word,
+                                   struct mistakes *mistakes, bool *scenario_unclear)
+{
+    if (options->scenario_path == NULL) {
+        options->scenario_path = word;
+    } else if (!*scenario_unclear) {
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "one scenario at a time: \"%s\" comes after \"%s\"",
+                      word, options->scenario_path);
+        *scenario_unclear = true;
+    }
+}
+
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line), void *context)
 {
@@ -357,9 +376,12 @@ bool options_parse(struct options *options, int argc, char **argv,
     opterr = 0;
     optind = 1;
     /* Options and the scenario in any order, the same with every getopt: take options until the
-     * first other word, take that, go on. */
+     * first other word, take that, go on. Behind "--" there are no more options, and getopt is not
+     * asked any more: glibc's would begin anew. */
+    bool words_only = false;
     for (;;) {
-        int code = getopt_long(argc, argv, OPTIONS_SHORT, OPTIONS_LONG, NULL);
+        int at = optind;
+        int code = words_only ? -1 : getopt_long(argc, argv, OPTIONS_SHORT, OPTIONS_LONG, NULL);
         if (code == 'h' || code == OPTION_HELP || code == OPTION_VERSION) {
             options->mode = code == OPTION_VERSION ? OPTIONS_VERSION : OPTIONS_HELP;
             return true;
@@ -368,18 +390,14 @@ bool options_parse(struct options *options, int argc, char **argv,
             options__read(options, code, argv, &mistakes, &scenario_unclear);
             continue;
         }
+        if (!words_only && at < argc && strcmp(argv[at], "--") == 0) {
+            words_only = true;
+            optind = at + 1;
+        }
         if (optind >= argc) {
             break;
         }
-        if (options->scenario_path == NULL) {
-            options->scenario_path = argv[optind];
-        } else if (!scenario_unclear) {
-            mistakes_tell(&mistakes, OPTIONS_ABOUT,
-                          "one scenario at a time: \"%s\" comes after \"%s\"", argv[optind],
-                          options->scenario_path);
-            scenario_unclear = true;
-        }
-        optind++;
+        options__take_scenario(options, argv[optind++], &mistakes, &scenario_unclear);
     }
     if (options->scenario_path == NULL && !scenario_unclear) {
         mistakes_tell(&mistakes, OPTIONS_ABOUT,

@@ -2,13 +2,17 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/host.h"
+#include "core/outlet.h"
 #include "core/output.h"
+#include "core/printable.h"
+#include "core/sink.h"
 #include "core/stop.h"
 #include "cpu_log.h"
 #include "options.h"
 #include "report.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,28 +26,103 @@ static int main__fail(const struct error *error, int code)
     return code;
 }
 
+/* What is printed while the server serves goes through a thread of its own: a reader that stands
+ * still must hold up neither the duration nor Ctrl+C. */
+struct main__stream {
+    struct sink sink;
+    struct outlet *outlet;
+};
+
+enum { MAIN_LINE_BYTES_MAX = 512, MAIN_WAITING_BYTES_MAX = 64 * 1024 };
+#define MAIN_OUTPUT_WITHIN_NS (1 * NS_PER_S)
+
+/* They outlive an outlet that is left behind. */
+static struct main__stream main__out;
+static struct main__stream main__error;
+
+static void main__write(void *context, const char *text, size_t bytes, const void *frame)
+{
+    struct main__stream *stream = context;
+    (void)frame;
+    if (bytes > 0) {
+        sink_write(&stream->sink, text, bytes, NULL);
+    }
+}
+
+static bool main__open_stream(struct main__stream *stream, struct error *error)
+{
+    const struct outlet_writer writer = {
+        .write = main__write, .context = stream, .text_bytes_max = MAIN_WAITING_BYTES_MAX};
+    stream->outlet = outlet_open(&writer, error);
+    stream->sink.given_up = stream->outlet == NULL ? NULL : outlet_given_up(stream->outlet);
+    return stream->outlet != NULL;
+}
+
+static void main__close_stream(struct main__stream *stream)
+{
+    size_t left_bytes;
+    if (stream->outlet != NULL) {
+        outlet_close(stream->outlet, MAIN_OUTPUT_WITHIN_NS, &left_bytes);
+        stream->outlet = NULL;
+    }
+}
+
+/* Standard output belongs to the result where that goes there. */
+static bool main__open_streams(bool out_is_result, struct error *error)
+{
+    sink_standard_error(&main__error.sink);
+    if (out_is_result) {
+        sink_standard_error(&main__out.sink);
+    } else {
+        sink_standard_output(&main__out.sink);
+    }
+    return main__open_stream(&main__out, error) && main__open_stream(&main__error, error);
+}
+
+static void main__print(struct main__stream *stream, const char *format, ...) ERROR_PRINTF(2, 3);
+
+static void main__print(struct main__stream *stream, const char *format, ...)
+{
+    char line[MAIN_LINE_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line - 1, format, arguments);
+    va_end(arguments);
+    printable_text(line, line, sizeof line);
+    size_t bytes = strlen(line);
+    line[bytes++] = '\n';
+    outlet_put(stream->outlet, line, bytes);
+}
+
 /* Scripts wait for this line and take the port from it. */
-static void main__print_ready(const struct server *server, uint32_t listeners, FILE *out)
+static void main__print_ready(const struct server *server, uint32_t listeners)
 {
     char group[48] = "";
     const struct server_options *options = &server->options;
     char address[NET_ADDRESS_TEXT_BYTES_MAX];
     if (server->io_fallback[0] != '\0') {
-        fprintf(stderr, "dummyserver: %s\n", server->io_fallback);
+        main__print(&main__error, "dummyserver: %s", server->io_fallback);
     }
     if (options->model->kind == MODEL_NONE) {
-        fprintf(out, "dummyserver: running without sockets (model null, %u threads, handler %s)\n",
-                (unsigned)options->threads, options->handler->name);
+        main__print(&main__out,
+                    "dummyserver: running without sockets (model null, %u threads, handler %s)",
+                    (unsigned)options->threads, options->handler->name);
     } else {
         if (listeners > 1) {
             snprintf(group, sizeof group, "%u listeners, each ", (unsigned)listeners);
         }
-        fprintf(out, "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s)\n",
-                net_address_format(&server->rules.listening, address), options->model->name,
-                server->io_name, group, (unsigned)options->threads,
-                options->threads == 1 ? "" : "s", options->handler->name);
+        main__print(&main__out,
+                    "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s)",
+                    net_address_format(&server->rules.listening, address), options->model->name,
+                    server->io_name, group, (unsigned)options->threads,
+                    options->threads == 1 ? "" : "s", options->handler->name);
     }
-    fflush(out);
+}
+
+static bool main__is_stdout(const char *path)
+{
+    return path != NULL && (strcmp(path, "-") == 0 ||
+                            file_is_standard(path, FILE_STANDARD_OUTPUT) == FILE_STANDARD_ITSELF);
 }
 
 /* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
@@ -82,32 +161,89 @@ static void main__tell_limits(const struct report *report)
     }
 }
 
+/* Of the process's one run: it lives on with a thread that is stuck in printing it. */
+static struct main__ending {
+    const struct options *options;
+    struct report report;
+    struct error error;
+    bool failed;
+} main__ending;
+
+static void main__write_result(const char *path)
+{
+    if (!report_write(&main__ending.report, path, &main__ending.error)) {
+        main__ending.failed = true;
+    }
+}
+
+/* In a thread of its own. */
+static void main__print_end(void *context)
+{
+    const struct options *options = main__ending.options;
+    (void)context;
+    if (main__is_stdout(options->out)) {
+        main__write_result("-");
+    }
+    if (main__ending.failed) {
+        main__fail(&main__ending.error, EXIT_FAILED);
+    }
+    if (!options->quiet) {
+        report_print(&main__ending.report, stderr);
+    }
+    main__tell_limits(&main__ending.report);
+}
+
 static int main__report(const struct options *options, struct servers *servers, bool interrupted,
                         const struct cpu_log *cpu_log)
 {
     struct error error;
-    struct report report;
-    if (!report_open(&report, servers, interrupted, &error)) {
+    struct report *report = &main__ending.report;
+    main__ending.options = options;
+    if (!report_open(report, servers, interrupted, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
-    report.cpu_log = cpu_log;
-    int code = EXIT_OK;
-    if (options->out != NULL && !report_write(&report, options->out, &error)) {
-        code = main__fail(&error, EXIT_FAILED);
+    report->cpu_log = cpu_log;
+    if (options->out != NULL && !main__is_stdout(options->out)) {
+        main__write_result(options->out);
     }
-    if (!options->quiet) {
-        report_print(&report, stderr);
+    main__close_stream(&main__out);
+    main__close_stream(&main__error);
+    bool printed = output_print(main__print_end, NULL);
+    int code = main__ending.failed ? EXIT_FAILED : EXIT_OK;
+    if (!printed) {
+        output_leave(code);
     }
-    main__tell_limits(&report);
-    report_close(&report);
+    report_close(report);
     return code;
+}
+
+/* What cannot be written, or would be mixed with something else, is said before the server serves.
+ */
+static bool main__check_out(const char *out, struct error *error)
+{
+    if (out == NULL) {
+        return true;
+    }
+    if (main__is_stdout(out)) {
+        if (output_is_closed()) {
+            error_set(error, "--out %s: standard output is closed: give it a file", out);
+        }
+        return !output_is_closed();
+    }
+    if (file_is_standard(out, FILE_STANDARD_OUTPUT) == FILE_STANDARD_FILE ||
+        file_is_standard(out, FILE_STANDARD_ERROR) == FILE_STANDARD_FILE) {
+        error_set(error,
+                  "--out: \"%s\" is where a standard stream goes as well: give it another name",
+                  out);
+        return false;
+    }
+    return file_can_write(out, error);
 }
 
 static int main__run(const struct options *options)
 {
     struct error error;
-    if (options->out != NULL && strcmp(options->out, "-") != 0 &&
-        !file_can_write(options->out, &error)) {
+    if (!main__check_out(options->out, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
     if (!net_setup(&error)) {
@@ -124,14 +260,13 @@ static int main__run(const struct options *options)
                           "--port instead");
         return main__fail(&error, EXIT_USAGE);
     }
-    if (!servers_open(&servers, &options->server, options->ports, options->ports_count,
+    if (!main__open_streams(main__is_stdout(options->out), &error) ||
+        !servers_open(&servers, &options->server, options->ports, options->ports_count,
                       options->listeners, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
-    /* With --out - standard output belongs to the result. */
-    bool out_is_result = options->out != NULL && strcmp(options->out, "-") == 0;
     for (uint32_t i = 0; i < servers.count; i += options->listeners) {
-        main__print_ready(servers.all[i], options->listeners, out_is_result ? stderr : stdout);
+        main__print_ready(servers.all[i], options->listeners);
     }
     static struct cpu_log cpu_log;
     cpu_log_open(&cpu_log, servers.all[0]->origin_ns);

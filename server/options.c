@@ -218,12 +218,27 @@ static bool options__parse_model(const char *text, const struct model **model, s
     return false;
 }
 
+/* An empty one may be a variable of a shell that is not set: to listen everywhere then, or to fail
+ * at the end, would be the worst answer. */
+static bool options__parse_name(const char *option, const char *expected, const char *text,
+                                struct error *error)
+{
+    if (text[0] == '\0') {
+        error_set(error, "--%s: expected %s; found \"\"", option, expected);
+    }
+    return text[0] != '\0';
+}
+
 static bool options__parse_run_id(const char *text, char id[RESULT_RUN_ID_BYTES_MAX],
                                   struct error *error)
 {
+    /* It becomes part of file names, as the client's does. */
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     size_t bytes = strlen(text);
-    if (bytes == 0 || bytes >= RESULT_RUN_ID_BYTES_MAX) {
-        error_set(error, "--run-id must have 1..%d characters", RESULT_RUN_ID_BYTES_MAX - 1);
+    if (bytes == 0 || bytes >= RESULT_RUN_ID_BYTES_MAX || strspn(text, letters) != bytes) {
+        error_set(error, "--run-id %s: must have 1..%d letters of a-z A-Z 0-9 - _ .", text,
+                  RESULT_RUN_ID_BYTES_MAX - 1);
         return false;
     }
     memcpy(id, text, bytes + 1);
@@ -314,7 +329,7 @@ static bool options__apply(struct options *options, int option, const char *text
         return true;
     case 'b':
         server->bind = text;
-        return true;
+        return options__parse_name("bind", "an address, or * for all of them", text, error);
     case 't':
         if (!options__parse_integer("threads", text, 1, SERVER_THREADS_MAX, &number, error)) {
             return false;
@@ -325,7 +340,8 @@ static bool options__apply(struct options *options, int option, const char *text
         return options__parse_duration("duration", text, &server->duration_ns, error);
     case 'o':
         options->out = text;
-        return true;
+        return options__parse_name("out", "the name of a file, or - for standard output", text,
+                                   error);
     case 'q':
         options->quiet = true;
         return true;

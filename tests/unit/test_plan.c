@@ -265,6 +265,24 @@ static void test_arrivals_of_a_closed_loop_are_a_mistake(void **state)
     plan_close(&harness.plan);
 }
 
+/* Behind -- there are words only; glibc's getopt, asked once more, would begin anew for ever. */
+static void test_two_dashes_end_the_options(void **state)
+{
+    (void)state;
+    struct harness harness;
+    assert_true(make(&harness, SCENARIO, "-c5", "--", NULL));
+    assert_int_equal(harness.plan.connections, 5);
+    plan_close(&harness.plan);
+    assert_false(make(&harness, SCENARIO, "--", "-c5", NULL));
+    assert_int_equal(told.lines_count, 1);
+    assert_non_null(strstr(told.text, "one scenario at a time"));
+    assert_true(make(&harness, SCENARIO, "-o", "--", "-qd200s", NULL));
+    assert_string_equal(harness.options.out_path, "--");
+    assert_int_equal(harness.options.duration_ns, 200 * NS_PER_S);
+    plan_close(&harness.plan);
+    assert_refused(SCENARIO, "--out: expected the name of a file", "--out", "");
+}
+
 /* Empty names and * are every address of this machine to whoever looks them up. */
 static void test_names_that_mean_nobody_are_refused(void **state)
 {
@@ -432,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_impossible_plans_are_refused),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_arrivals_of_a_closed_loop_are_a_mistake),
+        cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_names_that_mean_nobody_are_refused),
         cmocka_unit_test(test_a_target_has_the_addresses_that_can_be_tried),
         cmocka_unit_test(test_outputs_are_different_files),
