@@ -7,6 +7,7 @@
 import { bucketsAdd, histogramsAdd } from './histogram.mjs';
 import { integerAdd } from './json.mjs';
 import { mergeCheck } from './merge_check.mjs';
+import { eventsMerge } from './merge_events.mjs';
 import { InputError } from './result.mjs';
 import { thresholdJudge, thresholdParse } from './threshold.mjs';
 
@@ -109,19 +110,11 @@ function beginsOf(documents) {
   });
 }
 
-/** list(document)'s entries, one document after another. */
-function inTurn(documents, list) {
-  const begins = beginsOf(documents);
-  return documents.flatMap((document, i) => list(document)
-    .map((entry) => ({ ...entry, t_ns: entry.t_ns + begins[i] })));
-}
-
+/** One document's series after another's. */
 function seriesInTurn(documents) {
-  return inTurn(documents, ({ series = [] }) => series);
-}
-
-function marksInTurn(documents) {
-  return inTurn(documents, ({ marks = [] }) => marks);
+  const begins = beginsOf(documents);
+  return documents.flatMap(({ series = [] }, i) => series
+    .map((entry) => ({ ...entry, t_ns: entry.t_ns + begins[i] })));
 }
 
 /** Arrivals by behavior: the counts of equal names. */
@@ -281,7 +274,6 @@ export function resultsMerge(documents, names) {
   merged.errors = countsAdd(documents.map((document) => document.errors));
   merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
   merged.series = together ? seriesTogether(documents) : seriesInTurn(documents);
-  if (!together && first.marks) merged.marks = marksInTurn(documents);
   merged.abnormal_connections = documents
     .flatMap((document) => document.abnormal_connections ?? []);
   const clean = cleanAdd(documents.map((document) => document.clean_connections));
@@ -317,5 +309,6 @@ export function resultsMerge(documents, names) {
     const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
     merged.thresholds = [...new Set(exprs)].map((expr) => judge(expr, merged));
   }
+  eventsMerge(merged, documents, begins);
   return merged;
 }

@@ -13,7 +13,8 @@ import { METRICS_SHOWN, metricFormat, metricOf } from './metrics.mjs';
 import { tilesOf } from './page/cards.mjs';
 import { failuresPanels } from './page/failures.mjs';
 import { facts, fold, table, verdicts } from './page/html.mjs';
-import { arrivalsTable, hostsTable, latencyTables, resourceTable, sidesTable, thresholdTable }
+import { arrivalsTable, hostsTable, latencyTables, resourceTable, sidesTable, stagesTable,
+  thresholdTable }
   from './page/tables.mjs';
 import { verdictsOf } from './page/verdicts.mjs';
 
@@ -45,6 +46,7 @@ function runSection(view, index) {
     `${stopped}${model ? ` · server model ${escapeHtml(model)}` : ''}</p>` +
     `${verdicts(verdictsOf(view))}${tilesOf(view)}` +
     `<div class="charts">${failuresPanels(view)}${charts.join('\n')}${arrivalsTable(view)}` +
+    `${stagesTable(view)}` +
     `${latencyTables(view)}${thresholdTable([view])}${sidesTable(view)}` +
     `${hostsTable(view)}${resourceTable(view)}</div>${folded(view)}`;
 }

@@ -21,7 +21,8 @@ function rateText(rate) {
   return typeof rate === 'number' ? `${rate}/s` : String(rate);
 }
 
-function stageText(stage, index, closed) {
+/** What a stage is called: "100 → 200/s". */
+export function stageText(stage, index, closed) {
   if (stage.name) return stage.name;
   if (stage.rate_from_per_s !== undefined) {
     return stage.rate_from_per_s === stage.rate_to_per_s ? `${stage.rate_to_per_s}/s`

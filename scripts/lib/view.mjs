@@ -6,7 +6,7 @@ import { bucketHighestNs, bucketsPercentilesNs, histogramOpenFigures, histogramS
 import { countsAdd } from './merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
-import { stagesOf } from './stages.mjs';
+import { stagesOf, stageText } from './stages.mjs';
 import { textShow } from './format.mjs';
 
 const HEAT_COLUMNS_MAX = 300;
@@ -173,6 +173,20 @@ function watchedOf(run) {
   return { command: textShow(command), cpu_s, rss_max_bytes, descriptors_max, samples };
 }
 
+/** What each stage of the load was asked for and brought; none where the load has one alone. */
+function stageFigures(client) {
+  const stages = client.stages ?? [];
+  const planned = client.plan?.load?.stages ?? [];
+  return stages.length < 2 ? [] : stages.map((stage, i) => ({
+    label: textShow(stageText(planned[i] ?? {}, i)), from_s: stage.start_ns / SECOND_NS,
+    to_s: stage.end_ns / SECOND_NS, rate: stage.rate, errors: nonZero(stage.errors),
+    latency: latenciesOf({ response: stage.latency_ns.response }).response ?? null }))
+    .map((stage) => {
+      delete stage.latency?.spectrum;
+      return stage;
+    });
+}
+
 function abnormalOf(result) {
   const entries = result.abnormal_connections ?? [];
   return { entries, total: Number(result.abnormal_connections_total ?? entries.length) };
@@ -245,6 +259,9 @@ export function viewMake(run, label) {
     heat: heatOf(entries),
     latency: latenciesOf(client.latency_ns),
     steps: stepsOf(client),
+    expects: client.expects ?? null,
+    failures: client.failures ?? [],
+    load_stages: stageFigures(client),
     stages: stages.map((one) => ({ ...one, label: textShow(one.label) })),
     marks: marks.map((one) => ({ ...one, label: textShow(one.label) })),
     origin_s: origins[0],

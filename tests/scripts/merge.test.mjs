@@ -92,3 +92,37 @@ test('ranks of results that are merged: all of one run, none of repeats', () => 
   const other = { ...parts[1], run: { ...parts[1].run, id: 'another' } };
   assert.equal(resultsMerge([parts[0], other], NAMES).hosts, undefined);
 });
+
+test('what happened in any of several results is in their sum', () => {
+  const make = (i, id) => {
+    const { client } = runMake({ id, seconds: 4, started: `2026-11-21T00:0${i}:00.000Z` });
+    client.pushes = [{ id: 9, count: 5, bytes: 50 }, { id: 10 + i, count: 1, bytes: 8 }];
+    client.pushes_other = i;
+    client.marks = [{ t_ns: 1e9, text: 'storm', count: 2 }];
+    client.ready = { wanted: 100, ready: 100 - i, window_opened: i ? 'time_out' : 'all_ready' };
+    client.abnormal_connections_total = 1500;
+    if (i) {
+      client.steps[0].first_failure = { kind: 'mismatch', at_ns: 2e9, connection: i,
+        expected: 'a', found: 'b', bytes: '' };
+      client.expects = { first_failure: client.steps[0].first_failure };
+    }
+    return client;
+  };
+  const check = (sum, begin_ns) => {
+    assert.deepEqual(sum.pushes, [{ id: 9, count: 15, bytes: 150 }, { id: 10, count: 1, bytes: 8 },
+      { id: 11, count: 1, bytes: 8 }, { id: 12, count: 1, bytes: 8 }]);
+    assert.equal(sum.pushes_other, 3);
+    assert.equal(sum.abnormal_connections_total, 4500);
+    assert.deepEqual([sum.steps[0].first_failure.at_ns, sum.steps[0].first_failure.connection],
+      [begin_ns + 2e9, 1]);
+    assert.equal(sum.expects.first_failure.at_ns, begin_ns + 2e9);
+  };
+  const repeats = resultsMerge([0, 1, 2].map((i) => make(i, `r${i}`)), ['a', 'b', 'c']);
+  check(repeats, 6e9);
+  assert.deepEqual(repeats.ready, { wanted: 100, ready: 98, window_opened: 'time_out' });
+  assert.deepEqual(repeats.marks.map(({ t_ns: t }) => t), [1e9, 7e9, 13e9]);
+  const clients = resultsMerge([0, 1, 2].map((i) => make(i, 'r')), ['a', 'b', 'c']);
+  check(clients, 0);
+  assert.deepEqual(clients.ready, { wanted: 300, ready: 297, window_opened: 'time_out' });
+  assert.deepEqual(clients.marks, [{ t_ns: 1e9, text: 'storm', count: 6 }]);
+});

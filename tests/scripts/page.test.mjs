@@ -146,13 +146,41 @@ test('failed, invalid and did not hold are three words, and each reason stands o
   assert.deepEqual(reasonsOnce(['a; b', 'c; b', 'a; b']), ['a', 'c', 'b']);
 });
 
+test('why a run has failed is said in the words of its result', () => {
+  const run = runMake();
+  run.client.failures = [];
+  Object.assign(run.client.totals, { responses: 0 });
+  assert.match(verdictOf(run, /^Failed/).title, /not one answer/);
+  run.client.failures = ['nobody was there; look', 'nobody was there; look'];
+  const found = verdictsOf(viewMake(run, 'one')).filter(({ title }) => /^Failed/.test(title));
+  assert.deepEqual(found, [{ state: 'bad', title: 'Failed: nobody was there', text: 'look' }]);
+});
+
+test('stages stand side by side where there are several', (t) => {
+  const run = runMake();
+  const { client } = run;
+  assert.doesNotMatch(pageText(t, run), /Stages/);
+  const stage = (start, rate) => ({ start_ns: start * 1e9, end_ns: (start + 5) * 1e9,
+    rate: { ...client.rate, ...rate }, latency_ns: { response: client.latency_ns.response },
+    errors: { mismatch: 2, response_late: 3 } });
+  client.plan.load.stages = [5, 5].map((length, i) => ({ duration_ns: length * 1e9,
+    rate_from_per_s: 100 * (i + 1), rate_to_per_s: 200 }));
+  client.stages = [stage(0, { begun: 7 }), stage(5, { never_started: 9 })];
+  const text = pageText(t, run);
+  assert.match(text, /1: 100 → 200\/s\n0 s\n1000\/s\n1000\/s\n10000\n7\n0\n0\n/);
+  assert.match(text, /2: 200\/s\n5 s\n(.*\n){5}9\n(.*\n){2}2\n/);
+});
+
 test('the first failure of a step stands at the step: expected, found, bytes', (t) => {
   const run = runMake({ timeouts: 60, stall_at: 3, steps: ['login', 'chat'] });
   run.client.steps[1].first_failure = { kind: 'response_timeout', at_ns: 2345678901,
     connection: 17, expected: '256 bytes', found: '<153> bytes', bytes: '00ff61' };
   const text = pageText(t, run);
   assert.match(text, new RegExp('chat\nresponse timeout 60\nresponse timeout at 2\\.346 s, ' +
-    'connection 17\nexpected: 256 bytes\nfound: &lt;153&gt; bytes\nbytes: 00 ff 61'));
+    'connection 17\nexpected: 256 bytes\nfound: &lt;153&gt; bytes\nbytes: 00 ff 61\nas text: ··a'));
+  run.client.expects = { first_failure: { ...run.client.steps[1].first_failure,
+    kind: 'mismatch', at_ns: 1e9, bytes: '' } };
+  assert.match(pageText(t, run), /expect steps\nmismatch at 1 s, connection 17\nexpected: 256/);
 });
 
 test('a server under test that crashed is red and says so, one of our own too', (t) => {

@@ -38,6 +38,7 @@ test('a merged result is a result', () => {
   const validate = validator();
   const parts = [runMake({ id: 'a' }), runMake({ id: 'b' })];
   check(validate, resultsMerge(parts.map(({ client }) => client), ['a', 'b']), 'repeats');
-  check(validate, resultsMerge([parts[0].client, parts[0].client], ['a', 'b']), 'clients');
+  const other = { ...parts[0].client, host: { ...parts[0].client.host, name: 'other' } };
+  check(validate, resultsMerge([parts[0].client, other], ['a', 'b']), 'clients');
   check(validate, resultsMerge(parts.map(({ server }) => server), ['a', 'b']), 'servers');
 });

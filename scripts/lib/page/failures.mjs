@@ -12,6 +12,12 @@ export function errorLabel(kind) {
   return String(kind).replaceAll('_', ' ');
 }
 
+/** A late reply is the fate of a request that is among the time-outs already. */
+export function errorsSum(errors) {
+  return Object.entries(errors).filter(([kind]) => kind !== 'response_late')
+    .reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 /** The list is bounded: what it says of the whole is its share. */
 function countOf(entries, total) {
   const kinds = {};
@@ -100,13 +106,15 @@ function pushesTable({ pushes, plan }) {
     rows, { words: [3] }) : '';
 }
 
-/** Bytes of a message, shortened: they may come as hexadecimal digits or as text. */
+/** The first bytes of a message, given as hexadecimal digits: the digits, and as text. */
 function bytesText(bytes) {
-  const text = Array.isArray(bytes) ? bytes.map((one) => one.toString(16).padStart(2, '0'))
-    .join(' ') : String(bytes ?? '');
-  const hex = /^(?:[0-9a-f]{2})+$/i.test(text) ? text.match(/../g).join(' ') : text;
-  const most = 3 * BYTES_SHOWN_MAX;
-  return hex.length > most ? `${hex.slice(0, most)} …` : hex;
+  const pairs = String(bytes ?? '').match(/[0-9a-f]{2}/gi) ?? [];
+  if (!pairs.length) return '';
+  const shown = pairs.slice(0, BYTES_SHOWN_MAX);
+  const characters = shown.map((pair) => parseInt(pair, 16)).map((byte) => (
+    byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·'));
+  return `bytes: ${shown.join(' ')}${pairs.length > shown.length ? ' …' : ''}\n` +
+    `as text: ${characters.join('')}`;
 }
 
 /** The first failure of a step in words. */
@@ -123,7 +131,7 @@ function firstText(first) {
     if (first[key] !== undefined && first[key] !== null) parts.push(`${key}: ${plain(first[key])}`);
   }
   const bytes = bytesText(first.bytes);
-  if (bytes) parts.push(`bytes: ${bytes}`);
+  if (bytes) parts.push(bytes);
   return parts.join('\n');
 }
 
@@ -132,10 +140,13 @@ function errorsText(errors) {
     .map(([kind, count]) => `${errorLabel(kind)} ${formatCount(count)}`).join('\n');
 }
 
-function errorsTable({ steps, errors, server }) {
+function errorsTable({ steps, errors, server, expects }) {
   const rows = steps.filter((step) => Object.keys(step.errors).length || step.first_failure)
     .map((step) => [step.name, { words: true, text: errorsText(step.errors) },
       { words: true, text: firstText(step.first_failure) }]);
+  if (expects) {
+    rows.push(['expect steps', '', { words: true, text: firstText(expects.first_failure) }]);
+  }
   if (Object.keys(errors).length) {
     rows.push(['the whole run', { words: true, text: errorsText(errors) }, '']);
   }

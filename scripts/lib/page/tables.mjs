@@ -1,7 +1,8 @@
 // The tables of a run: latencies, arrivals, thresholds, both sides, ranks, resources.
 
-import { formatBytes, formatCount, formatNs } from '../format.mjs';
+import { formatBytes, formatCount, formatNs, formatRate, formatSeconds } from '../format.mjs';
 import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../latencies.mjs';
+import { errorsSum } from './failures.mjs';
 import { fold, table, yes } from './html.mjs';
 
 const FIGURES = ['count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'p99_99', 'max'];
@@ -45,6 +46,21 @@ export function arrivalsTable({ rate }) {
   return table('Arrivals', ['behavior', 'due', 'begun', 'dropped', 'never started'],
     [...behaviors, { ...rate, name: 'all' }].map((one) => [one.name,
       ...keys.map((key) => formatCount(one[key]))]));
+}
+
+/** The stages of the load side by side. */
+export function stagesTable({ load_stages: stages }) {
+  if (!stages.length) return '';
+  const head = ['stage', 'from', 'asked', 'achieved', 'due', 'begun', 'dropped', 'never started',
+    'response p50', 'p99', 'errors'];
+  return table('Stages', head, stages.map(({ label, from_s: from, rate, latency, errors }, i) => {
+    const figure = (key) => (latency ? (latency.at_least.includes(key) ? '≥ ' : '') +
+      formatNs(latency[key]) : '–');
+    return [`${i + 1}: ${label}`, formatSeconds(Number(from.toFixed(3))),
+      formatRate(rate.target_per_s), formatRate(rate.achieved_per_s), formatCount(rate.intended),
+      formatCount(rate.begun), formatCount(rate.dropped), formatCount(rate.never_started),
+      figure('p50'), figure('p99'), formatCount(errorsSum(errors))];
+  }));
 }
 
 /** What was measured: { expr, value, at_least, pass }. */

@@ -27,8 +27,18 @@ function endVerdicts({ ends }) {
     text: `${end.text}${end.said ? `: ${end.said}` : ''}${who}${more}` }];
 }
 
+/** What the result itself calls a failure; results of older versions say nothing of it. */
+function failuresSaid({ failures, pushes, plan }) {
+  const [first, ...more] = reasonsOnce(failures);
+  const hint = pushesHint(pushes, plan);
+  return { state: 'bad', title: `Failed: ${first}`, text: [...more, hint].filter(Boolean)
+    .join('\n') };
+}
+
 /** Whether there was anything to measure. */
-function failedVerdicts({ totals, pushes, plan, rate, steps }) {
+function failedVerdicts(view) {
+  if (view.failures.length) return [failuresSaid(view)];
+  const { totals, pushes, plan, rate, steps } = view;
   const count = (key) => Number(totals[key] ?? 0);
   if (count('connects_attempted') > 0 && count('connects_ok') === 0) {
     return [{ state: 'bad', title: 'Failed: not one connection', text: `all ` +
