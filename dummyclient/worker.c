@@ -87,6 +87,7 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
         return false;
     }
     worker->looked_ns = cport_now_ns(port);
+    worker->polled_ns = worker->looked_ns;
     worker->drains_ns = worker->looked_ns;
     worker->recorder.now_ns = worker->looked_ns;
     return true;
@@ -370,6 +371,7 @@ int64_t worker_before_poll(struct worker *worker)
         next_ns = worker__earlier(next_ns, arrival_ns);
     }
     int64_t end_ns = worker__flush(worker);
+    worker->polled_ns = end_ns;
     worker__publish_barriers(worker);
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
@@ -408,23 +410,23 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
     }
 }
 
-/* Until when is what had come by then handled, once this poll's completions are? A poll that was
- * not filled has brought all that its look found. Under a load that fills every one, each operation
- * in flight gives a few completions at most, in the order in which they came. */
+/* Until when is what had come by then handled, once this poll's completions are? By the clock
+ * before the poll: whoever is stopped inside it does not know when it looked. Under a load that
+ * fills every poll, each operation in flight gives a few completions at most, in the order in which
+ * they came. */
 static void worker__note_seen(struct worker *worker, bool drained)
 {
     enum { COMPLETIONS_EACH = 3 };
     struct conn_group *group = &worker->group;
     if (drained || worker->drains_left == 0) {
-        group->seen_ns = drained ? worker->looked_ns : worker->drains_ns;
-        worker->drains_ns = worker->looked_ns;
+        group->seen_ns = drained ? worker->polled_ns : worker->drains_ns;
+        worker->drains_ns = worker->polled_ns;
         worker->drains_left = COMPLETIONS_EACH * worker->numbers_count / WORKER_COMPLETIONS_MAX + 2;
     }
     worker->drains_left--;
 }
 
-void worker_after_poll(struct worker *worker, struct cport_op **completions, int count,
-                       bool drained)
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
 {
     int64_t now_ns = cport_now_ns(worker->port);
     int64_t turn_ns = now_ns - worker->group.now_ns;
@@ -440,7 +442,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
         worker__fetch_ahead(completions + i, count - i);
         conn_on_completion(completions[i]);
     }
-    worker__note_seen(worker, drained);
+    worker__note_seen(worker, cport_is_drained(worker->port));
 }
 
 bool worker_is_done(const struct worker *worker)

@@ -68,6 +68,7 @@ struct worker {
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;
     int64_t looked_ns; /* when the last poll looked at what had come */
+    int64_t polled_ns; /* the clock, read before the last poll */
     int64_t drains_ns; /* what had come by then is given out by the polls since, drains_left more */
     uint32_t drains_left;
     uint64_t waited_ns; /* of the port, until then */
@@ -98,9 +99,7 @@ void worker_wake(struct worker *worker);
 bool worker_prepare(struct worker *worker, struct cport *port, struct error *error);
 /* What is due; returns the deadline for the poll. */
 int64_t worker_before_poll(struct worker *worker);
-/* drained: the poll had room for more than it gave. */
-void worker_after_poll(struct worker *worker, struct cport_op **completions, int count,
-                       bool drained);
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count);
 /* A poll has returned, now: records for how long what it brought may have lain there. Done by
  * worker_after_poll(). */
 void worker_note_look(struct worker *worker, int64_t now_ns);

@@ -73,6 +73,7 @@ static int worker__poll(struct worker *worker, struct cport_op **completions, in
         while (now_ns < look_ns && now_ns < deadline_ns) {
             now_ns = cport_now_ns(port);
         }
+        worker->polled_ns = now_ns;
         count = cport_poll(port, completions, WORKER_COMPLETIONS_MAX, 0);
         now_ns = cport_now_ns(port);
     }
@@ -111,7 +112,7 @@ static void worker__run(void *argument)
         }
         int64_t deadline_ns = worker_before_poll(worker);
         int count = worker__poll(worker, completions, deadline_ns);
-        worker_after_poll(worker, completions, count, count < WORKER_COMPLETIONS_MAX);
+        worker_after_poll(worker, completions, count);
     }
     worker_finish(worker);
     outcome = WORKER_ENDED;

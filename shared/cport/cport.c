@@ -290,6 +290,11 @@ int64_t cport_looked_ns(const struct cport *port)
     return port->looked_ns;
 }
 
+bool cport_is_drained(const struct cport *port)
+{
+    return port->drained;
+}
+
 void cport_submit(struct cport *port)
 {
     if (port->backend->submit != NULL) {

@@ -61,6 +61,7 @@ struct cport {
     struct cport_stats stats;
     bool times_waits;
     int64_t looked_ns;
+    bool drained;
     bool busy_poll;
     char fallback_reason[CPORT_FALLBACK_BYTES_MAX]; /* empty: none */
 };

@@ -287,6 +287,7 @@ static int fake__poll(struct cport *port, struct cport_op **completions, int com
         fake->now_ns = deadline_ns;
     }
     cport_note_wait(port, from_ns, fake->now_ns, deadline_ns);
+    port->drained = count < completions_max;
     return count;
 }
 

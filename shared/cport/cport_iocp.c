@@ -319,6 +319,7 @@ static int iocp__poll(struct cport *base, struct cport_op **completions, int com
         }
         completions[count++] = op;
     }
+    base->drained = entries_count < IOCP_BATCH_MAX && !port->ready.first;
     return count;
 }
 

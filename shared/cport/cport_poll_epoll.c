@@ -238,6 +238,7 @@ static void epoll__wait(struct epoll_port *epoll, bool wait, int64_t deadline_ns
         }
     }
     int count = epoll__wait_events(epoll, time_limit);
+    epoll->base.drained = count >= 0 && count < EPOLL_EVENTS_MAX;
     if (epoll->base.times_waits) {
         cport_note_wait(&epoll->base, from_ns, clock_now_ns(), deadline_ns);
     }
@@ -265,6 +266,7 @@ int epoll_poll(struct cport *port, struct cport_op **completions, int completion
         /* Sends, mostly, and nothing new to answer: handed out without asking the kernel. The
          * next poll asks, and may wait: half the calls, and larger batches. */
         epoll->looked = false;
+        port->drained = false;
         return epoll__take_finished(epoll, completions, 0, completions_max);
     }
     epoll->looked = true;
@@ -272,13 +274,15 @@ int epoll_poll(struct cport *port, struct cport_op **completions, int completion
         epoll->direct_turns = 0;
         epoll__wait(epoll, epoll->finished.first == NULL && epoll->ready_first == NULL,
                     deadline_ns);
-    } else if (port->times_waits) {
-        port->looked_ns = clock_now_ns();
+    } else {
+        port->drained = true;
+        port->looked_ns = port->times_waits ? clock_now_ns() : port->looked_ns;
     }
     int count = epoll__take_finished(epoll, completions, 0, completions_max);
     /* Only up to here: a socket that comes back to the list waits for the next poll. */
     struct cport_socket *last = epoll->ready_last;
     size_t arena_used = 0;
+    bool whole = last == NULL;
     while (count < completions_max && epoll->ready_first != NULL &&
            arena_used + epoll->recv_buffer_bytes <= epoll->arena_bytes) {
         struct cport_socket *socket = epoll->ready_first;
@@ -295,9 +299,11 @@ int epoll_poll(struct cport *port, struct cport_op **completions, int completion
             }
         }
         if (socket == last) {
+            whole = true;
             break;
         }
     }
+    port->drained = port->drained && whole && epoll->finished.first == NULL;
     cport_waker_awake(&epoll->waker);
     return count;
 }

@@ -235,6 +235,8 @@ int uring_poll(struct cport *port, struct cport_op **completions, int completion
                 uring->closing.first == NULL;
     uring__enter(uring, wait, deadline_ns);
     count += uring__reap(uring, completions + count, completions_max - count);
+    port->drained = io_uring_cq_ready(&uring->ring) == 0 && uring->finished.first == NULL &&
+                    uring->held.first == NULL && uring->starved.first == NULL;
     cport_waker_awake(&uring->waker);
     return count;
 }

@@ -3,7 +3,9 @@
 // look faster.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { frameRelayStart } from './frame_relay.mjs';
@@ -57,6 +59,33 @@ test('a server stopped for 1 s in 10 s delays a tenth of the responses by up to 
     // Whose fault: connections that were not free, not requests that left late.
     assert.ok(latency.connection_wait.p99 > 5e8);
     assert.ok(latency.send_lag.p99 < 1e8, `send_lag p99 ${latency.send_lag.p99}`);
+  });
+
+test('replies that came in time are no time-outs, although the client stood still',
+  { ...LIMIT, skip: SIGNALS }, async (t) => {
+    const folder = folderFor(t);
+    const [file, scenario] = ['client.json', 'scenario.json'].map((name) => path.join(folder, name));
+    fs.writeFileSync(scenario, JSON.stringify({ name: 'stopped',
+      load: { connections: 20, rate: '40/s', duration: '6s', drain: '10s' },
+      behaviors: [{ loop: [{ request: { name: 'r', send: { id: 1, body: { text: 'x' } },
+        match: { id: 1 }, within: '2500ms' } }] }] }));
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (data) => setTimeout(() => socket.write(data), 500));
+    }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const client = clientStart(t, [fileFor(scenario), '--host', '127.0.0.1', '--port',
+      server.address().port, '--ndjson', '-',
+      '--out', fileFor(file), ...TAME]);
+    await client.line(/"phase":"running"/, RUN_TIME_MS);
+    await sleep(1000);
+    await standStill(client, 4000); // longer than any of them may take
+    await client.wait(RUN_TIME_MS);
+    const result = resultOf(file);
+    assert.deepEqual(errorsOf(result), {}, said(client));
+    assert.equal(Number(result.latency_ns.response.count), Number(result.rate.intended));
+    assert.ok(!result.validity.valid);
   });
 
 for (const [how, connections, reason] of [

@@ -95,7 +95,7 @@ static inline void harness_turn(struct harness *harness)
             own[own_count++] = completions[i];
         }
     }
-    worker_after_poll(&harness->worker, own, own_count, count < HARNESS_BATCH);
+    worker_after_poll(&harness->worker, own, own_count);
     harness->turns++;
 }
 
