@@ -192,8 +192,8 @@ int cport_poll(struct cport *port, struct cport_op **completions, int completion
  * of the next poll, so the time from here to that one's return, less what it waited, bounds how
  * long a completion lay unseen. */
 int64_t cport_looked_ns(const struct cport *port);
-/* Has the last poll handed out all that had come before it was called, as far as operations had been
- * submitted for it? */
+/* Has the last poll handed out all that had come before it was called, as far as operations had
+ * been submitted for it? */
 bool cport_is_drained(const struct cport *port);
 /* Hands what has been submitted to the system now instead of with the next poll, so that the clock
  * may be read closer to the system call. Nothing where a submit is a system call anyway. */

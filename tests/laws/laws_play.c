@@ -205,7 +205,7 @@ static void laws__turn(struct harness *harness, int64_t until_ns)
             own[own_count++] = completions[i];
         }
     }
-    worker_after_poll(&harness->worker, own, own_count, count < HARNESS_BATCH);
+    worker_after_poll(&harness->worker, own, own_count);
     harness->turns++;
 }
 
