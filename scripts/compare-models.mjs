@@ -1,6 +1,5 @@
 // scripts/compare-models: the same load against every socket model.
 
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { durationMs } from './lib/arguments.mjs';
@@ -8,7 +7,7 @@ import { build } from './lib/build.mjs';
 import { chartHeight } from './lib/charts/index.mjs';
 import { MODELS_CHARTS } from './lib/charts/models.mjs';
 import { THEMES } from './lib/charts/theme.mjs';
-import { fileWriteWhole } from './lib/file.mjs';
+import { fileWriteWhole, jsonRead } from './lib/file.mjs';
 import { escapeHtml, formatBytes, formatCount, formatDigits, formatNs, formatRate }
   from './lib/format.mjs';
 import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/models.mjs';
@@ -234,8 +233,7 @@ function resultsWrite(folder, outcome) {
 }
 
 async function runsPlay(given, models, points, folder, { say, stopped, onClient }) {
-  const scenario = JSON.parse(fs.readFileSync(path.join(ROOT, 'scenarios',
-    SCENARIOS[given.handler]), 'utf8'));
+  const scenario = jsonRead(path.join(ROOT, 'scenarios', SCENARIOS[given.handler]));
   delete scenario.load.stages;
   const order = orderOf(models, points, given.repeats);
   const runs = [];

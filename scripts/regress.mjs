@@ -7,7 +7,7 @@ import { baselineBuild } from './lib/baseline.mjs';
 import { build } from './lib/build.mjs';
 import { effectRead } from './lib/compare.mjs';
 import { compareSummary, compareTable } from './lib/compare_text.mjs';
-import { fileWriteWhole } from './lib/file.mjs';
+import { fileWriteWhole, jsonRead } from './lib/file.mjs';
 import { ROOT, runFolder, shown } from './lib/paths.mjs';
 import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
 import { regressJudge, regressPlay } from './lib/regress.mjs';
@@ -85,7 +85,7 @@ function folderOpen(given) {
   const folder = runFolder('regress', given.out);
   const file = path.join(folder, 'regress.json');
   if (fs.existsSync(file)) {
-    const before = JSON.parse(fs.readFileSync(file, 'utf8'));
+    const before = jsonRead(file);
     for (const [key, value] of Object.entries(asked)) {
       if (JSON.stringify(before[key]) !== JSON.stringify(value)) {
         throw new Failure(`${file}: the runs here were played with another ${key}: ` +

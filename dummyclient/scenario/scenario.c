@@ -237,11 +237,33 @@ static void scenario__run(struct parse *parse, const cJSON *json, struct scenari
     }
 }
 
+/* What scripts/stress starts this project's server with. The client plays the same whatever it
+ * says, and reads it so that a mistake is told. */
+static void scenario__server(struct reader *reader, const cJSON *json)
+{
+    static const char *const keys[] = {"handler", "framing", NULL};
+    static const char *const framings[] = {"length", "raw", NULL};
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz-";
+    const char *handler = "echo";
+    uint32_t framing = 0;
+    if (!reader_object(reader, json, keys)) {
+        return;
+    }
+    reader_text(reader, json, "handler", &handler);
+    if (strspn(handler, LETTERS) != strlen(handler) || handler[0] == '-') {
+        size_t place = reader_enter(reader, "handler");
+        reader_expected(reader, reader_get(json, "handler"),
+                        "the name of a handler of dummyserver, such as \"echo\"");
+        reader_leave(reader, place);
+    }
+    reader_choice(reader, json, "framing", framings, &framing);
+}
+
 static void scenario__root(struct parse *parse, const cJSON *json, struct scenario *scenario)
 {
-    static const char *const keys[] = {"$schema", "name",      "description", "target",
-                                       "targets", "sources",   "framing",     "load",
-                                       "data",    "behaviors", "thresholds",  NULL};
+    static const char *const keys[] = {"$schema",   "name",       "description", "server", "target",
+                                       "targets",   "sources",    "framing",     "load",   "data",
+                                       "behaviors", "thresholds", NULL};
     struct reader *reader = &parse->reader;
     if (!reader_object(reader, json, keys)) {
         return;
@@ -253,7 +275,12 @@ static void scenario__root(struct parse *parse, const cJSON *json, struct scenar
     reader_text(reader, json, "name", &name);
     scenario->name = scenario__copy(name);
     scenario__run(parse, json, scenario);
-    size_t place = reader_enter(reader, "behaviors");
+    size_t place = reader_enter(reader, "server");
+    if (reader_get(json, "server") != NULL) {
+        scenario__server(reader, reader_get(json, "server"));
+    }
+    reader_leave(reader, place);
+    place = reader_enter(reader, "behaviors");
     scenario__behaviors(parse, reader_get(json, "behaviors"), scenario);
     reader_leave(reader, place);
     if (reader_get(json, "thresholds") != NULL) {

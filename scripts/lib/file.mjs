@@ -4,6 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Failure } from './process.mjs';
 
+/** The text of a file without the byte order mark that some editors write: the programs skip it as
+ *  well. */
+export function textRead(file) {
+  return fs.readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+}
+
+/** A JSON file's value, as JSON.parse has it. */
+export function jsonRead(file) {
+  return JSON.parse(textRead(file));
+}
+
 /** Writes text through a temporary file beside it; creates the folder. Throws a Failure. */
 export function fileWriteWhole(file, text) {
   const temporary = `${file}.${process.pid}.tmp`;

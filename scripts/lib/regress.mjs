@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { compareRuns } from './compare.mjs';
 import { compareWrite } from './compare_files.mjs';
-import { fileWriteWhole } from './file.mjs';
+import { fileWriteWhole, jsonRead } from './file.mjs';
 import { regressPage } from './page/regress.mjs';
 import { runPlay } from './play.mjs';
 import { Failure } from './process.mjs';
@@ -203,7 +203,7 @@ export function regressJudge(folder, scenario, given) {
   const runs = regressRead(folder, scenario, given.repeats);
   const out = path.join(folder, path.basename(scenario, '.json'));
   const file = startedFile(folder, scenario);
-  const started = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : null;
+  const started = fs.existsSync(file) ? jsonRead(file) : null;
   if (!runs.a.length && !started) return null;
   const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
     scenario: path.basename(scenario, '.json') });

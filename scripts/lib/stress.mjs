@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from './arguments.mjs';
 import { build } from './build.mjs';
 import { clientAwait, clientBoundMs } from './client.mjs';
-import { fileWriteWhole } from './file.mjs';
+import { fileWriteWhole, jsonRead } from './file.mjs';
 import { printExact } from './json.mjs';
 import { metricFormat, metricOf } from './metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from './paths.mjs';
@@ -29,7 +29,7 @@ writes client.json and server.json under results/<run>/ and prints the summary.
                          test this server instead of ours; {port} is replaced by a free port.
                          Its CPU, memory and descriptors are sampled once a second
   --handler NAME         what our server does: echo, sink, chat, game (default: what the
-                         scenario says, else echo)
+                         scenario says under "server", else echo)
   --model NAME           our server's socket model (build/linux/dummyserver --list-models)
   --framing KIND         our server's framing: length or raw
   --server-options 'X'   more options of our server
@@ -47,7 +47,7 @@ exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement inval
 /** The scenario as data, for what this program must know of it; the client judges it. */
 function scenarioPeek(file) {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return jsonRead(file);
   } catch {
     return {};
   }
@@ -61,11 +61,14 @@ function scenarioFind(name) {
     ? inTree : path.resolve(name);
 }
 
-/** What a scenario's description says it needs: "(server: --handler chat)". */
+/** What a scenario says our server shall do, where it is of the shape that the client takes. One
+ *  from before there was a key for it said so in its description: "(server: --handler chat)". */
 function serverWanted(scenario) {
-  const text = String(scenario.description ?? '');
-  const option = (name) => new RegExp(`--${name}[ =]([a-z]+)`).exec(text)?.[1];
-  return { handler: option('handler'), framing: option('framing') };
+  const [, old] = /\(server: (--[a-z -]+)\)/.exec(scenario?.description ?? '') ?? [];
+  const { handler, framing } = scenario?.server ?? (old ? Object.fromEntries(
+    [...old.matchAll(/--([a-z]+) ([a-z]+)/g)].map(([, name, value]) => [name, value])) : {});
+  const word = (value) => (/^[a-z][a-z-]*$/.test(value ?? '') ? value : undefined);
+  return { handler: word(handler), framing: word(framing) };
 }
 
 function serverBegin(options, scenario, runId, folder) {

@@ -53,10 +53,30 @@ test('plays the default scenario and leaves both results', LIMIT, async (t) => {
   assert.deepEqual(leftOf(runs[0]), []);
 });
 
-test('takes the handler from the scenario', LIMIT, async (t) => {
-  const { program, runs } = await stressEnd(t, ['chat.json', ...LOAD]);
-  assert.equal(program.exitCode, 0, said(program));
-  assert.equal(resultOf(path.join(runs[0], 'server.json')).server.handler, 'chat');
+test('takes the handler from the scenario, its own option wins', LIMIT, async (t) => {
+  for (const [args, handler] of [[['chat.json'], 'chat'],
+    [['connect-disconnect.json', '--handler', 'sink'], 'sink'],
+    [['connect-disconnect.json'], 'echo']]) {
+    const { program, runs } = await stressEnd(t, [...args, ...LOAD]);
+    assert.equal(program.exitCode, 0, said(program));
+    assert.equal(resultOf(path.join(runs[0], 'server.json')).server.handler, handler);
+  }
+});
+
+test('a byte order mark, and words in a description, choose no other server', LIMIT, async (t) => {
+  for (const [words, handler] of [
+    [{ description: 'no --handler game --framing raw', server: { handler: 'chat' } }, 'chat'],
+    [{ description: 'not for --handler game --framing raw' }, 'echo'],
+    // As files from before there was a key have it.
+    [{ description: 'All talk (server: --handler chat).' }, 'chat']]) {
+    const scenario = JSON.parse(fs.readFileSync(scenarioFile('connect-disconnect'), 'utf8'));
+    const file = path.join(folderFor(t), 'marked.json');
+    fs.writeFileSync(file, `\ufeff${JSON.stringify({ ...scenario, ...words })}`);
+    const { program, runs } = await stressEnd(t, [file, ...LOAD]);
+    assert.equal(program.exitCode, 0, said(program));
+    const { server } = resultOf(path.join(runs[0], 'server.json'));
+    assert.deepEqual([server.handler, server.framing], [handler, 'length']);
+  }
 });
 
 test('hands on the exit code of the client', LIMIT, async (t) => {

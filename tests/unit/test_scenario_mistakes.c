@@ -12,8 +12,8 @@ static void test_document(void **state)
         {"{ 'behaviour': [], 'behaviors': [ {} ] }",
          ": `behaviour`: unknown key; did you mean `behaviors`?"},
         {"{ 'zzz': 1, 'behaviors': [ {} ] }",
-         ": `zzz`: unknown key; the keys here are `$schema`, `name`, `description`, `target`, "
-         "`targets`, `sources`, `framing`, `load`, `data`, `behaviors`, `thresholds`"},
+         ": `zzz`: unknown key; the keys here are `$schema`, `name`, `description`, `server`, "
+         "`target`, `targets`, `sources`, `framing`, `load`, `data`, `behaviors`, `thresholds`"},
         {"{ 'Name': 'x', 'behaviors': [ {} ] }", ": `Name`: unknown key; did you mean `name`?"},
         {"{ 'name': 'x', 'name': 'y', 'behaviors': [ {} ] }",
          ": `name`: expected this key once, found it again"},
@@ -24,6 +24,15 @@ static void test_document(void **state)
          ": `target.port`: expected a whole number from 1 to 65535, found '7777'"},
         {"{ 'target': '127.0.0.1', 'behaviors': [ {} ] }",
          ": `target`: expected an object, found '127.0.0.1'"},
+        {"{ 'server': { 'handler': 'chat --x' }, 'behaviors': [ {} ] }",
+         ": `server.handler`: expected the name of a handler of dummyserver, such as 'echo', "
+         "found 'chat --x'"},
+        {"{ 'server': { 'framing': 'lenght' }, 'behaviors': [ {} ] }",
+         ": `server.framing`: expected 'length' or 'raw', found 'lenght'; did you mean 'length'?"},
+        {"{ 'server': { 'handel': 'chat' }, 'behaviors': [ {} ] }",
+         ": `server.handel`: unknown key; did you mean `handler`?"},
+        {"{ 'server': 'chat', 'behaviors': [ {} ] }",
+         ": `server`: expected an object, found 'chat'"},
         {"{ 'thresholds': [ 'a', 5 ], 'behaviors': [ {} ] }",
          ": `thresholds[1]`: expected a text such as 'latency.response.p99 < 20ms', found 5"},
         {"{ 'behaviors': [ { 'name': 'a' }, { 'name': 'a' } ] }",
