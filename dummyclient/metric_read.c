@@ -68,7 +68,8 @@ static void metric__read_errors(const struct metric *metric, const struct figure
                                  ? figures->stages[metric->index].errors
                                  : figures->counters.errors;
     for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
-        if (metric->kind == kind || metric->kind == ERROR_KINDS) {
+        if (metric->kind == kind ||
+            (metric->kind == ERROR_KINDS && error_is_event((enum error_kind)kind))) {
             value->value += (double)errors[kind];
         }
     }

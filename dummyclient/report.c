@@ -118,6 +118,27 @@ static void report__add_validity(struct cJSON *result, const struct verdict *ver
     }
 }
 
+static void report__add_failures(struct cJSON *result, const struct verdict *verdict)
+{
+    struct cJSON *failures = json_add_item(result, "failures", cJSON_CreateArray());
+    for (uint32_t i = 0; i < verdict->failures_count; i++) {
+        json_append_item(failures, cJSON_CreateString(verdict->failures[i]));
+    }
+}
+
+static void report__add_ready(struct cJSON *result, const struct run *run)
+{
+    static const char *const OPENED[] = {[RUN_ALL_READY] = "all_ready",
+                                         [RUN_ALL_SETTLED] = "all_settled",
+                                         [RUN_READY_TIME_OUT] = "time_out"};
+    if (run->opened != RUN_NOT_OPENED) {
+        struct cJSON *ready = json_add_item(result, "ready", cJSON_CreateObject());
+        json_add_u64(ready, "wanted", run->ready_wanted);
+        json_add_u64(ready, "ready", run->ready_count);
+        json_add_text(ready, "window_opened", OPENED[run->opened]);
+    }
+}
+
 static void report__add_thresholds(struct cJSON *result, const struct plan *plan,
                                    const struct verdict *verdict,
                                    const struct threshold *aborted_by)
@@ -198,6 +219,8 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     }
     json_add_item(result, "plan", plan_to_json(plan));
     report__add_validity(result, verdict);
+    report__add_failures(result, verdict);
+    report__add_ready(result, run);
     report__add_thresholds(result, plan, verdict, run->aborted_by);
     report__add_totals(result, run);
     report__add_rate(result, plan, run);

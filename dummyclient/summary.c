@@ -1,15 +1,40 @@
 #include "summary.h"
 
 #include "core/clock.h"
+#include "core/printable.h"
 #include "core/units.h"
 #include "hosts.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+enum { SUMMARY_NAME_BYTES_MAX = 128, SUMMARY_STEPS_MAX = 20, SUMMARY_PUSHES_MAX = 3 };
+
 static const char *summary__count(uint64_t count, char *text)
 {
     return units_format_count(count, text);
+}
+
+/* Why connections ended badly, of those that are listed. */
+static void summary__print_abnormal(const struct figures *figures, FILE *file)
+{
+    uint64_t reasons[ERROR_KINDS] = {0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  abnormal      %s connections ended abnormally:",
+            summary__count(figures->abnormal_total, text));
+    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
+        reasons[figures->abnormal[i].reason]++;
+    }
+    const char *separator = " ";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (reasons[kind] > 0) {
+            fprintf(file, "%s%s %s", separator, error_key((enum error_kind)kind),
+                    summary__count(reasons[kind], text));
+            separator = ", ";
+        }
+    }
+    bool all = figures->abnormal_count >= figures->abnormal_total;
+    fprintf(file, "%s\n", all ? "" : ", and others");
 }
 
 static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
@@ -21,11 +46,16 @@ static void summary__print_connections(const struct plan *plan, const struct run
     fprintf(file, "  connections   %s open at once of %s wanted; %s connects succeeded",
             summary__count(run->connections_peak, peak), summary__count(plan->connections, wanted),
             summary__count(totals[TOTAL_CONNECTS_OK], ok));
-    if (totals[TOTAL_CONNECTIONS_ABNORMAL] > 0) {
-        fprintf(file, ", %s ended abnormally",
-                summary__count(totals[TOTAL_CONNECTIONS_ABNORMAL], ok));
+    if (run->opened != RUN_NOT_OPENED && run->ready_count < run->ready_wanted) {
+        fprintf(file, "; %s of %s were ready at the start%s", summary__count(run->ready_count, ok),
+                summary__count(run->ready_wanted, wanted),
+                run->opened == RUN_READY_TIME_OUT ? " (no longer waited for)"
+                                                  : " (the others had failed)");
     }
     fputc('\n', file);
+    if (run->figures.abnormal_total > 0) {
+        summary__print_abnormal(&run->figures, file);
+    }
 }
 
 /* What was asked for; where it differs, what of it was due (Poisson draws, and a short run has
@@ -110,6 +140,83 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
     fputc('\n', file);
 }
 
+/* A figure of a line that is not about the whole: "p50 1.2 ms". */
+static void summary__print_percentile(const struct histogram *histogram, const char *name,
+                                      double percentile, FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    bool at_least = false;
+    int64_t value_ns = histogram_percentile_ns(histogram, percentile, &at_least);
+    fprintf(file, "  %s %s%s", name, at_least ? ">=" : "", units_format_duration(value_ns, text));
+}
+
+static void summary__print_step(const struct figures_step *step, const char *name, FILE *file)
+{
+    const struct histogram *response = &step->latency[LATENCY_RESPONSE];
+    char safe[SUMMARY_NAME_BYTES_MAX];
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof(safe)),
+            summary__count((uint64_t)histogram_count(response), text));
+    if (histogram_count(response) > 0) {
+        summary__print_percentile(response, "p50", 50, file);
+        summary__print_percentile(response, "p99", 99, file);
+    }
+    const char *separator = "  errors ";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (step->errors[kind] > 0) {
+            fprintf(file, "%s%s %s", separator, summary__count(step->errors[kind], text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+    }
+    fputc('\n', file);
+}
+
+/* Where there is more than one request, each has a line: its response times. */
+static void summary__print_steps(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct figures *figures = &run->figures;
+    const struct histogram *fanout = &figures->latency[LATENCY_FANOUT];
+    uint32_t shown =
+        figures->steps_count < SUMMARY_STEPS_MAX ? figures->steps_count : SUMMARY_STEPS_MAX;
+    if (figures->steps_count > 1) {
+        fprintf(file, "  by request\n");
+    }
+    for (uint32_t i = 0; i < shown && figures->steps_count > 1; i++) {
+        summary__print_step(&figures->steps[i], plan->step_names[i], file);
+    }
+    if (shown < figures->steps_count) {
+        fprintf(file, "    and %" PRIu32 " more, in the result\n", figures->steps_count - shown);
+    }
+    if (histogram_count(fanout) > 0) {
+        summary__print_latency(run, LATENCY_FANOUT, file);
+    }
+}
+
+/* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
+static void summary__print_pushes(const struct run *run, FILE *file)
+{
+    const struct notes *notes = &run->figures.notes;
+    bool shown[NOTES_IDS_MAX] = {false};
+    for (int line = 0; line < SUMMARY_PUSHES_MAX; line++) {
+        uint32_t most = NOTES_IDS_MAX;
+        for (uint32_t i = 0; i < notes->pushes_count; i++) {
+            if (!shown[i] &&
+                (most == NOTES_IDS_MAX || notes->pushes[i].count > notes->pushes[most].count)) {
+                most = i;
+            }
+        }
+        if (most == NOTES_IDS_MAX) {
+            return;
+        }
+        char text[UNITS_TEXT_BYTES_MAX];
+        shown[most] = true;
+        fprintf(file, "  %-13s %s messages of id %" PRIu32 " that no step takes\n",
+                line == 0 ? "pushes" : "", summary__count(notes->pushes[most].count, text),
+                notes->pushes[most].id);
+    }
+}
+
 static void summary__print_traffic(const struct run *run, FILE *file)
 {
     const uint64_t *totals = run->figures.counters.totals;
@@ -130,10 +237,14 @@ static void summary__print_errors(const struct run *run, FILE *file)
     fprintf(file, "  errors        ");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         char text[UNITS_TEXT_BYTES_MAX];
-        if (errors[kind] > 0) {
+        if (errors[kind] > 0 && error_is_event((enum error_kind)kind)) {
             fprintf(file, "%s%s %s", separator, summary__count(errors[kind], text),
                     error_key((enum error_kind)kind));
             separator = ", ";
+        }
+        if (kind == ERROR_KIND_RESPONSE_TIMEOUT && errors[ERROR_KIND_RESPONSE_LATE] > 0) {
+            fprintf(file, " (%s of them answered late)",
+                    summary__count(errors[ERROR_KIND_RESPONSE_LATE], text));
         }
     }
     fprintf(file, "%s\n", separator[0] == '\0' ? "none" : "");
@@ -153,21 +264,23 @@ static void summary__print_thresholds(const struct plan *plan, const struct verd
     fprintf(file, "\n  thresholds\n");
     for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
         const struct threshold_verdict *judged = &verdict->thresholds[i];
+        char safe[THRESHOLD_TEXT_BYTES_MAX];
         fprintf(file, "    %s  %-*s  %s\n",
                 !judged->judged ? "    "
                 : judged->pass  ? "pass"
                                 : "FAIL",
-                width, plan->thresholds[i].text, judged->text);
+                width, printable_text(plan->thresholds[i].text, safe, sizeof(safe)), judged->text);
     }
 }
 
 static void summary__print_verdict(const struct plan *plan, const struct run *run,
                                    const struct verdict *verdict, FILE *file)
 {
+    char safe[VERDICT_REASON_BYTES_MAX];
     if (verdict->reasons_count > 0) {
         fprintf(file, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
         for (uint32_t i = 0; i < verdict->reasons_count; i++) {
-            fprintf(file, "    %s\n", verdict->reasons[i]);
+            fprintf(file, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof(safe)));
         }
     } else if (verdict->limited_by != NULL) {
         fprintf(file, "\n  limited by    %s\n",
@@ -177,8 +290,9 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
     }
     if (run->end == RUN_THRESHOLD) {
         char text[UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "\n  ended early, after %s: %s had failed\n",
-                units_format_duration(run->stop_ns - run->t0_ns, text), run->aborted_by->text);
+        fprintf(file, "\n  ended early, after %s: %s did not hold\n",
+                units_format_duration(run->stop_ns - run->t0_ns, text),
+                printable_text(run->aborted_by->text, safe, sizeof(safe)));
     }
     if (run->end == RUN_INTERRUPTED) {
         fprintf(file, "\n  interrupted: these are the figures until then\n");
@@ -193,7 +307,9 @@ static void summary__print_hosts(const struct run *run, FILE *file)
         const struct run_host *host = &run->hosts[i];
         char name[HOSTS_NAME_BYTES_MAX];
         char texts[4][UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "    %-24s %s connections, %s iterations", hosts_name(run, i, name),
+        hosts_name(run, i, name);
+        fprintf(file, "    %-24s %s connections, %s iterations",
+                printable_text(name, name, sizeof(name)),
                 summary__count(host->connections, texts[0]),
                 summary__count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
         if (i > 0) {
@@ -210,8 +326,12 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
                    FILE *file)
 {
     char length[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n", plan->scenario->name,
-            plan->targets[0].name, plan->targets_count > 1 ? " and others" : "",
+    char name[SUMMARY_NAME_BYTES_MAX];
+    char target[sizeof(plan->targets[0].name)];
+    fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n",
+            printable_text(plan->scenario->name, name, sizeof(name)),
+            printable_text(plan->targets[0].name, target, sizeof(target)),
+            plan->targets_count > 1 ? " and others" : "",
             units_format_duration(run->window_ns, length), plan->workers_total,
             plan->workers_total == 1 ? "thread" : "threads", run->backend);
     if (plan->ranks > 1) {
@@ -221,7 +341,9 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_rate(plan, run, file);
     summary__print_latency(run, LATENCY_RESPONSE, file);
     summary__print_latency(run, LATENCY_SERVICE, file);
+    summary__print_steps(plan, run, file);
     summary__print_traffic(run, file);
+    summary__print_pushes(run, file);
     summary__print_errors(run, file);
     evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);
     summary__print_thresholds(plan, verdict, file);

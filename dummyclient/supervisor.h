@@ -28,6 +28,14 @@ enum run_end {
     RUN_RANK_APART     /* one could open no connection while others could */
 };
 
+/* Why the measuring began when it did. */
+enum run_opened {
+    RUN_NOT_OPENED,
+    RUN_ALL_READY,
+    RUN_ALL_SETTLED,   /* those that are not ready have failed */
+    RUN_READY_TIME_OUT /* those that are not ready have taken longer than they may */
+};
+
 /* A busy machine's threads run this late now and then. */
 #define RUN_STALL_LEAST_NS (50 * INT64_C(1000000))
 
@@ -43,6 +51,9 @@ struct run {
     int64_t window_ns;          /* the length of the measuring window, as it was */
     uint32_t connections_open;  /* at t0 */
     uint32_t connections_ready; /* at t0 */
+    uint32_t ready_wanted;      /* connections that were to be ready at t0 */
+    uint32_t ready_count;       /* those that were */
+    enum run_opened opened;     /* how the window opened; that of the head in a fleet */
     uint32_t connections_peak;
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */

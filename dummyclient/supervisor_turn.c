@@ -94,6 +94,12 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
         now_ns + (fleet_is_alone(supervisor->fleet) ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS);
     run->connections_open = supervisor->view->levels[LIVE_OPEN];
     run->connections_ready = supervisor->view->levels[LIVE_READY];
+    run->ready_wanted = supervisor->plan->connections_at_start;
+    run->ready_count = run->connections_ready;
+    run->opened = run->ready_count >= run->ready_wanted ? RUN_ALL_READY
+                  : supervisor->view->levels[LIVE_SETTLED] >= run->ready_wanted
+                      ? RUN_ALL_SETTLED
+                      : RUN_READY_TIME_OUT;
     int64_t stop_ns = run->t0_ns + supervisor->plan->duration_ns;
     atomic_store(&control->cut_ns, stop_ns + supervisor->plan->scenario->load.drain_ns);
     atomic_store(&control->stop_ns, stop_ns);

@@ -208,9 +208,21 @@ static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
     return lagged;
 }
 
+/* Those that were left behind would have played as well: what is measured is not what was asked. */
+static void verdict__judge_ready(struct verdict *verdict, const struct run *run)
+{
+    if (run->opened == RUN_READY_TIME_OUT) {
+        verdict__invalid(verdict,
+                         "%" PRIu32 " of %" PRIu32 " were ready when the window opened: the others "
+                         "took longer than their setup may (slower steps need a longer within)",
+                         run->ready_count, run->ready_wanted);
+    }
+}
+
 static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
                                     const struct run *run)
 {
+    verdict__judge_ready(verdict, run);
     bool lagged = run->hosts_count > 0 ? verdict__judge_hosts(verdict, run)
                                        : verdict__judge_own(verdict, plan, run);
     if (lagged) {
@@ -275,6 +287,28 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
     }
 }
 
+/* A server that answers nobody, or players of whom none ever came to play. */
+static void verdict__judge_answers(struct verdict *verdict, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    const uint64_t *totals = figures->counters.totals;
+    const uint64_t *errors = figures->counters.errors;
+    uint64_t unanswered = errors[ERROR_KIND_RESPONSE_TIMEOUT] + errors[ERROR_KIND_RESPONSE_LOST] +
+                          figures->requests_cut;
+    if (verdict->failures_count > 0 || totals[TOTAL_RESPONSES] > 0) {
+        return;
+    }
+    if (totals[TOTAL_REQUESTS] > 0 && unanswered > 0) {
+        verdict__failed(verdict,
+                        "not one of %" PRIu64 " requests was answered (is it the right server, "
+                        "with the scenario's framing?)",
+                        totals[TOTAL_REQUESTS]);
+    } else if (figures->arrivals.intended > 0 && figures->arrivals.begun == 0) {
+        verdict__failed(verdict, "none of the %" PRIu64 " iterations that were due began",
+                        figures->arrivals.intended);
+    }
+}
+
 static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
                                const struct run *run)
 {
@@ -316,6 +350,9 @@ void verdict_reach(struct verdict *verdict, const struct plan *plan, const struc
     *verdict = (struct verdict){.valid = true};
     verdict__judge_end(verdict, plan, run);
     verdict__judge_data(verdict, plan, run);
+    if (run->end != RUN_INTERRUPTED) {
+        verdict__judge_answers(verdict, run);
+    }
     verdict__judge_validity(verdict, plan, run);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         threshold_judge(&plan->thresholds[i], &run->figures, &verdict->thresholds[i]);

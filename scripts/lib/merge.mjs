@@ -306,6 +306,8 @@ export function resultsMerge(documents, names) {
     const hosts = together ? documents.flatMap((document) => document.hosts ?? []) : [];
     if (hosts.length) merged.hosts = hosts;
     merged.validity = validityOf(documents);
+    const failures = [...new Set(documents.flatMap((document) => document.failures ?? []))];
+    if (failures.length || first.failures) merged.failures = failures;
     const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
     merged.thresholds = [...new Set(exprs)].map((expr) => judge(expr, merged));
   }

@@ -48,10 +48,17 @@ function latency(result, path) {
     high: high === low ? histogram[key] : key === 'mean' || key === 'stddev' ? Infinity : high });
 }
 
+/** The sum of the kinds that are events. A late reply is the fate of a request that is counted as
+ *  response_timeout already (shared/results/counters.h). */
+export function errorsTotal(counts) {
+  return Object.entries(counts ?? {})
+    .filter(([kind]) => kind !== 'total' && kind !== 'response_late')
+    .reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 function errors(result, key) {
   if (key === 'total') {
-    const kinds = Object.entries(result.errors ?? {}).filter(([kind]) => kind !== 'total');
-    return found(kinds.reduce((sum, [, count]) => sum + Number(count), 0), 'count', 'lower');
+    return found(errorsTotal(result.errors), 'count', 'lower');
   }
   return found(result.errors?.[key], 'count', 'lower');
 }

@@ -1,5 +1,6 @@
 // The plan of scripts/compare-models and the figures it gathers. Pure: no process, no file.
 
+import { errorsTotal } from './metrics.mjs';
 import { ACTIVE_BESIDE_IDLE } from './models_points.mjs';
 import { median } from './statistics.mjs';
 
@@ -109,8 +110,7 @@ export function figuresOf(client, server, machine = null) {
   const count = sampled === null ? Number(server.totals.messages_received) : requests;
   const { response } = client.latency_ns;
   return {
-    valid: client.validity.valid, errors: Object.entries(client.errors)
-      .filter(([key]) => key !== 'total').reduce((sum, [, value]) => sum + Number(value), 0),
+    valid: client.validity.valid, errors: errorsTotal(client.errors),
     rate_per_s: Number(client.rate.achieved_per_s), target_per_s: client.rate.target_per_s === null
       ? null : Number(client.rate.target_per_s),
     p50_ns: Number(response?.p50 ?? NaN), p99_ns: Number(response?.p99 ?? NaN),

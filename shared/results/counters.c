@@ -62,10 +62,15 @@ void counters_add(struct counters *into, const struct counters *from)
         into->errors[i] += from->errors[i];
 }
 
+bool error_is_event(enum error_kind kind)
+{
+    return kind != ERROR_KIND_RESPONSE_LATE;
+}
+
 uint64_t counters_errors_sum(const struct counters *counters)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < ERROR_KINDS; i++)
-        sum += counters->errors[i];
+        sum += error_is_event((enum error_kind)i) ? counters->errors[i] : 0;
     return sum;
 }

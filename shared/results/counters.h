@@ -5,6 +5,7 @@
 #ifndef DUMMYLOAD_RESULTS_COUNTERS_H
 #define DUMMYLOAD_RESULTS_COUNTERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum total_kind {
@@ -57,6 +58,10 @@ struct counters {
 const char *total_key(enum total_kind kind);
 const char *error_key(enum error_kind kind);
 void counters_add(struct counters *into, const struct counters *from);
+/* Is it an event of its own? response_late is not: the request was counted as response_timeout
+ * already. What is not is in no sum of errors. */
+bool error_is_event(enum error_kind kind);
+/* Of those that are events. */
 uint64_t counters_errors_sum(const struct counters *counters);
 
 #endif

@@ -167,7 +167,8 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         uint64_t amount = now->errors[kind] - before->errors[kind];
         if (amount > 0) {
-            series_add(series, now_ns, SERIES_ERRORS, amount);
+            if (error_is_event((enum error_kind)kind))
+                series_add(series, now_ns, SERIES_ERRORS, amount);
             series_add(series, now_ns, (enum series_value)(SERIES_ERRORS_FIRST + kind), amount);
         }
     }

@@ -39,7 +39,7 @@ enum series_value {
     SERIES_MESSAGES_RECEIVED,
     SERIES_BYTES_SENT,
     SERIES_BYTES_RECEIVED,
-    SERIES_ERRORS,       /* of all kinds */
+    SERIES_ERRORS,       /* of all kinds that are events (counters.h) */
     SERIES_ERRORS_FIRST, /* of the first enum error_kind; those of the others follow */
     SERIES_VALUE_COUNT = SERIES_ERRORS_FIRST + ERROR_KINDS
 };

@@ -98,7 +98,7 @@ function errorsAddUp({ result }, problems) {
     if (staged > N(result.errors[kind])) problems.push(`stages: ${staged} ${kind}`);
   }
   differs(problems, 'errors over the series', sum(result.series, ({ errors }) => errors),
-    of(result.errors) + N(result.errors.response_late));
+    of(result.errors));
 }
 
 /** Every connect has one outcome, every connection one end. */

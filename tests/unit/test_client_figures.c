@@ -203,7 +203,9 @@ static struct judged *judged_open(void)
         histogram_record(&figures->latency[LATENCY_SEND_LAG], 50 * NS_PER_US);
         histogram_record(&figures->latency[LATENCY_POLL_GAP], 20 * NS_PER_US);
     }
-    figures->arrivals.intended = 10000;
+    figures->arrivals = (struct arrival_counts){.intended = 10000, .begun = 10000};
+    figures->counters.totals[TOTAL_REQUESTS] = 10000;
+    figures->counters.totals[TOTAL_RESPONSES] = 10000;
     figures->iterations_started = 10000;
     figures->idle_ns = (uint64_t)(5 * NS_PER_S);
     return &judged;
@@ -284,6 +286,50 @@ static void test_each_reason_fires_alone(void **state)
 }
 
 /* A twentieth of what is measured is no reason, however long it is. */
+static void test_a_run_that_nobody_answered_has_failed(void **state)
+{
+    (void)state;
+    static const char *const says[] = {"not one of 10000 requests was answered",
+                                       "none of the 10000 iterations that were due began"};
+    for (int i = 0; i < 2; i++) {
+        struct judged *judged = judged_open();
+        struct figures *figures = &judged->run.figures;
+        figures->counters.totals[TOTAL_RESPONSES] = 0;
+        if (i == 0) {
+            figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] = 10000;
+        } else {
+            figures->counters.totals[TOTAL_REQUESTS] = 0;
+            figures->arrivals.begun = 0;
+        }
+        verdict_reach(&judged->verdict, &judged->harness.plan, &judged->run);
+        assert_true(judged->verdict.valid);
+        assert_int_equal(judged->verdict.failures_count, 1);
+        assert_non_null(strstr(judged->verdict.failures[0], says[i]));
+        assert_int_equal(verdict_exit_code(&judged->verdict, &judged->harness.plan, &judged->run),
+                         EXIT_FAILED);
+        judged_close(judged);
+    }
+    /* Messages that need no answer, and replies that need not come, are no failure. */
+    struct judged *judged = judged_open();
+    judged->run.figures.counters.totals[TOTAL_RESPONSES] = 0;
+    assert_verdict(judged, NULL, NULL);
+    assert_int_equal(judged->verdict.failures_count, 0);
+    judged_close(judged);
+}
+
+static void test_a_window_that_opened_too_early_is_invalid(void **state)
+{
+    (void)state;
+    for (int opened = RUN_ALL_READY; opened <= RUN_READY_TIME_OUT; opened++) {
+        struct judged *judged = judged_open();
+        judged->run.opened = (enum run_opened)opened;
+        judged->run.ready_wanted = 10;
+        judged->run.ready_count = opened == RUN_ALL_READY ? 10 : 7;
+        assert_verdict(judged, opened == RUN_READY_TIME_OUT ? "7 of 10 were ready" : NULL, NULL);
+        judged_close(judged);
+    }
+}
+
 static void test_lags_are_judged_against_what_is_measured(void **state)
 {
     (void)state;
@@ -422,6 +468,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_time_is_that_of_the_window, setup, teardown),
         cmocka_unit_test(test_a_clean_run_is_valid),
         cmocka_unit_test(test_each_reason_fires_alone),
+        cmocka_unit_test(test_a_run_that_nobody_answered_has_failed),
+        cmocka_unit_test(test_a_window_that_opened_too_early_is_invalid),
         cmocka_unit_test(test_lags_are_judged_against_what_is_measured),
         cmocka_unit_test(test_a_missed_rate_with_clean_lags_is_the_servers),
         cmocka_unit_test(test_a_missed_rate_of_a_client_that_is_never_idle_is_its_own),

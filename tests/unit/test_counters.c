@@ -38,7 +38,7 @@ static void test_add_and_sum(void **state)
     for (uint64_t i = 0; i < ERROR_KINDS; i++) {
         a.errors[i] = i;
         b.errors[i] = 1000 * i;
-        expected += 1001 * i;
+        expected += i == ERROR_KIND_RESPONSE_LATE ? 0 : 1001 * i; /* counted as a time-out */
     }
     counters_add(&a, &b);
     for (uint64_t i = 0; i < TOTAL_KINDS; i++)

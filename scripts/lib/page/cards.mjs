@@ -1,5 +1,6 @@
 // The row of figures below the verdicts.
 
+import { errorsTotal } from '../metrics.mjs';
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../format.mjs';
 import { tile } from './html.mjs';
 
@@ -32,7 +33,7 @@ function responseTiles({ response, service }) {
 }
 
 function errorTile({ errors }) {
-  const count = Object.values(errors).reduce((sum, one) => sum + Number(one), 0);
+  const count = errorsTotal(errors);
   return tile('Errors', formatCount(count), Object.entries(errors)
     .map(([kind, one]) => `${kind.replaceAll('_', ' ')} ${formatCount(one)}`).join(', ') ||
     'of any kind');
