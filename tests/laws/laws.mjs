@@ -37,12 +37,25 @@ function arrivalsAreConserved({ result, traits }, problems) {
   });
 }
 
+/** Are all arrivals those of one even stream? */
+const evenAndShared = (load) => load.arrival !== 'poisson' &&
+  !/"rate_per_connection"/.test(JSON.stringify(load));
+
 /** The same, second by second. */
 function secondsAreConserved({ result, traits, scenario }, problems) {
   const { rate, series } = result;
   if (!traits.open) return;
   for (const entry of series) {
     differs(problems, `balance of the second at ${entry.t_ns}`, balance(entry), entry.due);
+  }
+  if (result.run.t0_ns !== null && evenAndShared(scenario.load)) {
+    const stages = stagesOf(scenario.load);
+    const t0_ns = N(result.run.t0_ns);
+    const end_ns = N(result.run.window_end_ns) - t0_ns;
+    for (const { t_ns, due } of series) {
+      differs(problems, `due in the second at ${t_ns}`, due, dueBetween(stages,
+        N(t_ns) - t0_ns, Math.min(end_ns, N(t_ns) - t0_ns + 1e9)));
+    }
   }
   const warmup = scenario.load.warmup !== undefined;
   for (const key of COUNTS) {
@@ -72,7 +85,7 @@ function dueIsThePlan({ result, traits, scenario }, problems) {
   const stages = stagesOf(scenario.load);
   const from_ns = N(run.window_start_ns) - N(run.t0_ns);
   const to_ns = N(run.window_end_ns) - N(run.t0_ns);
-  if (/"rate_per_connection"/.test(JSON.stringify(scenario.load))) {
+  if (!evenAndShared(scenario.load)) {
     // Each connection has arrivals of its own, which begin anew when it does.
     const asked = expectedUntil(stages, to_ns) - expectedUntil(stages, from_ns);
     differs(problems, 'rate.intended, about', rate.intended, asked,
@@ -116,6 +129,18 @@ function connectsEndOnce({ result }, problems) {
     totals.connections_abnormal);
   differs(problems, 'failed connects over the series', sum(result.series,
     ({ connects_failed: count }) => count), sum(CONNECT_KINDS, (kind) => errors[kind]));
+}
+
+/** A connect that failed is longer than its age, and no reason to look fast. */
+function connectsAreMeasured({ result }, problems) {
+  const { totals, errors, latency_ns: { connect } } = result;
+  const failed = sum(CONNECT_KINDS, (kind) => errors[kind]);
+  const unknown = N(connect.count) - N(totals.connects_ok); // at the end, one may be on its way
+  differs(problems, 'latency.connect.censored', connect.censored, unknown);
+  if (unknown < failed || N(connect.count) > N(totals.connects_attempted)) {
+    problems.push(`latency.connect: ${connect.count} of ${totals.connects_attempted} attempted, ` +
+      `${totals.connects_ok} ok, ${failed} failed`);
+  }
 }
 
 /** Every request ends once. */
@@ -310,7 +335,8 @@ function silenceFails({ result, exitCode }, problems) {
 }
 
 export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan,
-  errorsAddUp, connectsEndOnce, requestsEndOnce, histogramsAreWhole, lagsAreOwned,
+  errorsAddUp, connectsEndOnce, connectsAreMeasured,
+  requestsEndOnce, histogramsAreWhole, lagsAreOwned,
   responseHasAllThatWasDue, partsAreTheWhole, crowdIsWanted, kindIsClean, readyIsTold,
   silenceFails };
 

@@ -125,6 +125,14 @@ static void laws__arrivals(const struct laws_play *play, const struct laws_scena
     if (play->run.t0_ns != TIME_NEVER_NS) {
         laws__equal("due, by the plan", figures->arrivals.intended, laws__due(play));
     }
+    if (play->run.window_ns > 0) {
+        const struct pacing *pacing = &play->plan->pacing;
+        double asked = pacing_count(pacing, play->run.stop_ns - play->run.t0_ns) -
+                       pacing_count(pacing, play->plan->scenario->load.warmup_ns);
+        double per_s = asked / ((double)play->run.window_ns / (double)NS_PER_S);
+        laws__most("the rate that was asked for", figures->rate_target_per_s, per_s + 1e-6);
+        laws__most("the plan's rate", per_s, figures->rate_target_per_s + 1e-6);
+    }
     if (!scenario->warmup) {
         laws__equal("iterations of arrivals", figures->counters.totals[TOTAL_ITERATIONS],
                     figures->arrivals.begun);
@@ -192,6 +200,9 @@ static void laws__ends(const struct laws_play *play, const struct laws_scenario 
                         errors[ERROR_KIND_RESPONSE_LOST] + figures->requests_cut,
                     totals[TOTAL_REQUESTS]);
     }
+    double connects = (double)histogram_count(&figures->latency[LATENCY_CONNECT]);
+    laws__most("connects with an outcome in latency.connect", (double)ended, connects);
+    laws__most("samples of latency.connect", connects, (double)totals[TOTAL_CONNECTS_ATTEMPTED]);
     laws__equal("messages by use", totals[TOTAL_RESPONSES] + totals[TOTAL_MESSAGES_UNSOLICITED],
                 totals[TOTAL_MESSAGES_RECEIVED]);
     laws__most("bytes that the servers saw", (double)play->bytes_received,

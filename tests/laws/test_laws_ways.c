@@ -167,6 +167,28 @@ static void test_the_due_time_survives(void **state)
     assert_true(plain.response_ns[0] > 500 * NS_PER_MS);
 }
 
+/* What the run holds back by max_catch_up_rate waits for the plan, not for this program. */
+static void test_catching_up_is_not_send_lag(void **state)
+{
+    (void)state;
+    const struct harness_faults none = {0};
+    const char *text = laws__text(
+        "",
+        "\"stages\":[{\"duration\":\"500ms\",\"connections\":0},{\"duration\":\"1500ms\","
+        "\"connections\":4}],\"rate\":\"50/s\",\"max_catch_up_rate\":\"60/s\",\"drain\":\"3s\"",
+        "\"loop\":[" REQUEST "]");
+    static const char *const THREADS[] = {"1", "3"};
+    for (size_t t = 0; t < COUNT_OF(THREADS); t++) {
+        struct laws_measured measured = laws__measure(text, THREADS[t], NS_PER_MS, &none);
+        assert_int_equal(measured.arrivals.intended, 100);
+        assert_int_equal(measured.arrivals.begun, 100);
+        assert_true(measured.send_lag_ns < 2 * NS_PER_MS);
+        assert_true(measured.response_ns[2] > 400 * NS_PER_MS);
+        /* All are late, and 60 a second begin: the last ones wait still. */
+        assert_true(measured.response_ns[0] > 100 * NS_PER_MS);
+    }
+}
+
 static void test_more_failures_improve_nothing(void **state)
 {
     (void)state;
@@ -217,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_the_due_time_survives),
+        cmocka_unit_test(test_catching_up_is_not_send_lag),
         cmocka_unit_test(test_more_failures_improve_nothing),
         cmocka_unit_test(test_each_keeps_its_own_rate),
     };
