@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from './lib/arguments.mjs';
+import { clientValues, clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED,
+  serverConditionsRefuse } from './lib/arguments.mjs';
 import { build } from './lib/build.mjs';
 import { capacitySearch, LIMITS } from './lib/capacity.mjs';
 import { stepFigures, stepJudge } from './lib/capacity_step.mjs';
@@ -74,6 +75,10 @@ function argumentsCheck(given, wanted) {
   if (!given.until.length) throw new Failure(`say with --until what must hold\n${USAGE}`, 2);
   if (given.server && !given.server.includes('{port}')) {
     throw new Failure(`--server-cmd "${given.server}": no {port} in it`, 2);
+  }
+  if (given.server) {
+    serverConditionsRefuse([...given.until.map(({ expr }) => expr),
+      ...clientValues(given.client, '--threshold')]);
   }
   given.strict = !wanted['--no-strict'];
   given.from ??= given.vary === 'rate' ? 500 : 50;

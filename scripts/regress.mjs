@@ -2,16 +2,18 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { commandLine, durationMs, MANY_RUNS_REFUSED } from './lib/arguments.mjs';
+import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, serverConditionsRefuse }
+  from './lib/arguments.mjs';
 import { baselineBuild } from './lib/baseline.mjs';
 import { build } from './lib/build.mjs';
-import { effectRead } from './lib/compare.mjs';
+import { ALPHA, effectRead, PRIMARY } from './lib/compare.mjs';
 import { compareSummary, compareTable } from './lib/compare_text.mjs';
 import { fileWriteWhole, jsonRead } from './lib/file.mjs';
 import { ROOT, runFolder, shown } from './lib/paths.mjs';
 import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
 import { regressJudge, regressPlay } from './lib/regress.mjs';
 import { prepare } from './lib/setup.mjs';
+import { repeatsLeast } from './lib/statistics.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
        scripts/regress --baseline REV [options] [SCENARIO.json...]
@@ -64,6 +66,7 @@ function argumentsCheck(given) {
   if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
     throw new Failure('--repeats: a number from 1 to 1000', 2);
   }
+  if (given.a) serverConditionsRefuse(clientValues(given.client, '--threshold'));
   const { alpha } = given.options;
   if (alpha !== undefined && !(alpha > 0 && alpha < 1)) {
     throw new Failure('--alpha: between 0 and 1', 2);
@@ -98,6 +101,16 @@ function folderOpen(given) {
   return folder;
 }
 
+/** Says before the first run what so few cannot show. */
+function repeatsWarn({ repeats, scenarios, options }) {
+  const metrics = (options.primary ?? PRIMARY).length;
+  const least = repeatsLeast(metrics, (options.alpha ?? ALPHA) / scenarios.length);
+  if (repeats >= least) return;
+  console.error(`scripts/regress: warning: ${repeats} repeats can never show that B is slower ` +
+    `(${metrics} primary metrics need ${least}, --repeats ${least}); a B that fails its players ` +
+    'is found all the same');
+}
+
 async function main(argv) {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
@@ -114,6 +127,7 @@ async function main(argv) {
   const folder = folderOpen(given);
   say(`${given.scenarios.length * given.repeats * 2} runs into ${shown(folder)}`);
 
+  repeatsWarn(given);
   const { stopped, watch } = interruptsWatch();
   const whole = await regressPlay({ folder, scenarios: given.scenarios, servers,
     repeats: given.repeats, args: given.client,
@@ -127,7 +141,7 @@ async function main(argv) {
 
 function judgeAll(given, folder, labels) {
   // Several scenarios are several chances of a false alarm: they share the accepted rate.
-  const alpha = (given.options.alpha ?? 0.05) / given.scenarios.length;
+  const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
   const codes = given.scenarios.map((scenario) => {
     const outcome = regressJudge(folder, scenario, { repeats: given.repeats, labels,
       options: { ...given.options, alpha } });

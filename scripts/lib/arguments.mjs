@@ -125,6 +125,27 @@ export function clientWithout(words, names) {
   return rest;
 }
 
+/** Every value that a client's option was given, by its long name. */
+export function clientValues(words, name) {
+  const values = [];
+  for (let i = 0; i < words.length; i++) {
+    const long = words[i].startsWith('--') ? clientName(words[i]) : CLIENT_SHORT[words[i][1]];
+    if (!CLIENT_VALUES.has(long)) continue;
+    i += 1;
+    if (long === name) values.push(words[i]);
+  }
+  return values;
+}
+
+/** Refuses conditions on figures of a server that writes no result: they could never be judged. */
+export function serverConditionsRefuse(exprs) {
+  const expr = exprs.find((one) => /^\s*server\.(?!resources\.)/.test(one));
+  if (expr !== undefined) {
+    throw new Failure(`"${expr}": a server that is not this project's own writes no result, by ` +
+      'which it could be judged (server.resources.* are watched from outside)', 2);
+  }
+}
+
 const OWN_SERVER = 'the server is started anew for every run, on a port of its own';
 const EACH_RUN = 'every run would write it again';
 

@@ -110,8 +110,9 @@ function summaryPrint(folder, { watched, end }, quiet, written) {
   const serverFile = path.join(folder, 'server.json');
   say(['']);
   if (watched) say(watchedLines(watched));
-  if (!end.ok) (quiet ? console.error : console.log)(serverEndLines(end).join('\n'));
-  else say(serverEndLines(end));
+  const ended = serverEndLines(end, watched);
+  if (ended.length && quiet && !end.ok) console.error(ended.join('\n'));
+  else if (ended.length) say(ended);
   if (!fs.existsSync(serverFile)) {
     say([summaryLine('both sides', 'no result of the server: there is nothing to reconcile')]);
     return true;
@@ -127,21 +128,23 @@ function summaryPrint(folder, { watched, end }, quiet, written) {
 
 /** Judges what the thresholds say of the server, adds it to the client's result and prints it.
  *  Returns whether all of them hold. */
-function serverThresholds(folder, quiet) {
+function serverThresholds(folder, watched, quiet) {
   const clientFile = path.join(folder, 'client.json');
   const serverFile = path.join(folder, 'server.json');
   const client = resultRead(clientFile);
   if (!(client.thresholds ?? []).some(({ pass }) => pass === null)) return true;
   const server = fs.existsSync(serverFile) ? resultRead(serverFile) : null;
-  const judged = thresholdsComplete({ client, server });
-  if (!server) {
+  const run = { client, server, watched };
+  const judged = thresholdsComplete(run);
+  const unjudged = judged.filter(({ pass }) => pass === null);
+  if (unjudged.length) {
     console.error('scripts/stress: the server left no result: its thresholds cannot be judged');
-    for (const threshold of judged) threshold.pass = false;
+    for (const threshold of unjudged) threshold.pass = false;
   }
   fileWriteWhole(clientFile, `${printExact(client)}\n`);
   const say = quiet ? console.error : console.log;
   const lines = judged.filter(({ pass }) => !quiet || !pass).map(({ expr, pass }) => {
-    const metric = server && metricOf({ client, server }, thresholdParse(expr).metric);
+    const metric = metricOf(run, thresholdParse(expr).metric);
     const value = metric ? metricFormat(metric) : 'no samples';
     return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${value}`;
   });
@@ -214,7 +217,7 @@ async function conclude(options, folder, served, { code, overdue }) {
   if (overdue) console.error(`scripts/stress: ${overdue}`);
   if (!written) console.error('scripts/stress: the client wrote no result');
   const agreed = summaryPrint(folder, served, quiet, written);
-  const held = !written || serverThresholds(folder, quiet);
+  const held = !written || serverThresholds(folder, served.watched, quiet);
   if (options.page && written) await pageWrite(folder, quiet);
   if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
   // 2, 130, 1, 3, 99 in this order.

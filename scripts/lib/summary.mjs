@@ -44,8 +44,9 @@ export function serverLines(result) {
 }
 
 /** Lines on how the server ended, where that is worth a word. */
-export function serverEndLines(end) {
+export function serverEndLines(end, watched) {
   const lines = [];
+  if (!end.ok && !watched) lines.push(summaryLine('server', 'dummyserver'));
   if (!end.ok) lines.push(summaryLine('  FAILED', serverEndLine(end)));
   if (end.served_by) {
     lines.push(summaryLine('  served by',

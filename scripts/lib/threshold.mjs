@@ -98,9 +98,11 @@ export function duePerSecond(rate) {
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
 export function thresholdJudge(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;
-  // A result of the client alone cannot tell.
-  if (metric.startsWith('server.') && !run.server) return { expr, value: null, pass: null };
   const found = metricOf(run, metric);
+  // A result of the client alone cannot tell; what was watched of a server tells its resources.
+  if (metric.startsWith('server.') && !run.server && !found) {
+    return { expr, value: null, pass: null };
+  }
   if (!found) {
     if (latencyExists(run, metric)) return { expr, value: null, pass: false };
     const near = nearestName(metric, metricNames(run));

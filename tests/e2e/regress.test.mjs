@@ -49,6 +49,7 @@ test('interrupted by Ctrl+C, it goes on with the pair that was cut', OPTIONS, as
   assert.equal(second.exitCode, 3, said(second));
   assert.match(second.stdout, /2 runs are here already, 2 to play/);
   assert.match(second.stdout, /too few repeats/);
+  assert.match(second.stderr, /warning: 2 repeats can never show that B is slower \(4 .* need 8/);
   assert.deepEqual(['01-a', '01-b'].map((name) => writtenAt(folder, name)), before);
   for (const name of ['report.html', 'compare.md', 'compare.json', 'compare.xml']) {
     assert.ok(fs.existsSync(path.join(folder, 'echo', name)), name);

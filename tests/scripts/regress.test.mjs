@@ -165,13 +165,22 @@ test('a run without a result ends it, with what the client said', async (t) => {
 test('bad usage: 2', () => {
   for (const [args, pattern] of [[[], /give --a and --b/], [['--a', 'x', '--b', 'y {port}'],
     /no \{port\}/], [['--a', '{port}', '--b', '{port}', '--repeats', '0'], /--repeats/],
-  [['--a', '{port}', '--b', '{port}', 'none.json'], /no such scenario/]]) {
+  [['--a', '{port}', '--b', '{port}', 'none.json'], /no such scenario/],
+  [['--a', '{port}', '--b', '{port}', '--threshold', 'server.errors.total == 0'],
+    /writes no result/],
+  [['--a', '{port}', '--b', '{port}', '-H', 'there'], /on a port of its own/],
+  [['--a', '{port}', '--b', '{port}', '--alpha', '5'], /--alpha/]]) {
     const done = toolRun('regress', args);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, pattern);
   }
   for (const [args, pattern] of [[['--vary', 'x'], /--vary/], [['--vary', 'rate'], /--until/],
-    [['--vary', 'rate', '--until', 'latency.response.p99 < 20'], /needs ns, us, ms or s/]]) {
+    [['--vary', 'rate', '--until', 'latency.response.p99 < 20'], /needs ns, us, ms or s/],
+    [['--vary', 'rate', '--until', 'errors.total == 0', '-r5'], /is what --vary rate tries/],
+    [['--vary', 'rate', '--until', 'errors.total == 0', '-d5s', '--step', '2s'], /give one/],
+    [['--vary', 'rate', '--until', 'errors.total == 0', '-p7777'], /on a port of its own/],
+    [['--vary', 'rate', '--until', 'server.errors.total == 0', '--server-cmd', 'x {port}'],
+      /writes no result/]]) {
     const done = toolRun('capacity', args);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, pattern);
