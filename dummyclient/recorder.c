@@ -103,16 +103,10 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
 }
 
 /* What the request's times say about this program and about the connection. */
-static void recorder__record_lags(const struct recorder *recorder,
-                                  const struct recorder__places *places,
+static void recorder__record_lags(const struct recorder__places *places,
                                   const struct vm_request *request)
 {
-    int64_t free_ns = request->free_ns;
-    /* A socket that takes no bytes is the server's doing (it does not read), not a lag of ours. */
-    if (recorder->subject_blocked_until_ns > free_ns &&
-        recorder->subject_blocked_until_ns <= request->sent_ns) {
-        free_ns = recorder->subject_blocked_until_ns;
-    }
+    int64_t free_ns = request->free_ns; /* the vm knows of a busy socket (blocked_until_ns) */
     int64_t wait_ns = recorder__max(0, free_ns - request->intended_ns);
     recorder__record(places, LATENCY_CONNECTION_WAIT, wait_ns, false);
     if (request->sent_ns != 0) {
@@ -123,8 +117,7 @@ static void recorder__record_lags(const struct recorder *recorder,
     }
 }
 
-static void recorder__record_request(const struct recorder *recorder,
-                                     const struct recorder__places *places,
+static void recorder__record_request(const struct recorder__places *places,
                                      const struct vm_request *request, bool answered)
 {
     /* Without a reply the first byte is at least as late as the end of the waiting. */
@@ -143,7 +136,7 @@ static void recorder__record_request(const struct recorder *recorder,
                              recorder__max(0, times[i].to_ns - times[i].from_ns), !answered);
         }
     }
-    recorder__record_lags(recorder, places, request);
+    recorder__record_lags(places, request);
 }
 
 static void recorder__request_done(void *context, const struct vm_request *request)
@@ -173,7 +166,7 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     struct recorder__places places = {.run = in_window ? figures->latency : NULL,
                                       .stage = stage != NULL ? stage->latency : NULL,
                                       .step = step != NULL ? step->latency : NULL};
-    recorder__record_request(recorder, &places, request, answered);
+    recorder__record_request(&places, request, answered);
 }
 
 static void recorder__iteration_started(void *context, uint32_t lane, int64_t intended_ns,
@@ -240,7 +233,7 @@ static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, 
     struct figures_stage *stage = recorder_stage(recorder, intended_ns);
     struct recorder__places places = {.run = recorder->figures.latency,
                                       .stage = stage != NULL ? stage->latency : NULL};
-    recorder__record_lags(recorder, &places, &request);
+    recorder__record_lags(&places, &request);
 }
 
 static void recorder__marked(void *context, uint32_t mark, int64_t now_ns)

@@ -85,6 +85,9 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value);
 bool parse_field(struct parse *parse, const cJSON *json, struct field *field);
 /* "u16", "f64be" at the beginning of a text; returns how many characters, 0: it is none. */
 size_t parse_number_type(const struct parse *parse, const char *text, struct field *field);
+/* Tells a constant that does not fit into the place. */
+void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
+                       const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
 bool parse_name_valid(const char *name);

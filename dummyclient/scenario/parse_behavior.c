@@ -138,6 +138,40 @@ static void parse__on_disconnect(struct parse *parse, const cJSON *json,
     reader_leave(reader, place);
 }
 
+static bool parse__is_of_lane(const struct parse *parse, const struct operand *operand)
+{
+    switch (operand->source) {
+    case OPERAND_ITERATION:
+    case OPERAND_LANE:
+    case OPERAND_VARIABLE:
+        return true;
+    case OPERAND_DATA:
+        return parse->tables[operand->index].pick != DATA_UNIQUE;
+    default:
+        return false;
+    }
+}
+
+/* Is what the rule compares with each lane's own? A push belongs to none of them. */
+static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
+{
+    for (; verify != NULL; verify = verify->next) {
+        bool of_lane =
+            verify->type == VERIFY_FIELD && (parse__is_of_lane(parse, &verify->value.left) ||
+                                             (verify->value.operation != VALUE_ALONE &&
+                                              parse__is_of_lane(parse, &verify->value.right)));
+        for (uint32_t i = 0; i < verify->body.parts_count && !of_lane; i++) {
+            const struct value *value = &verify->body.parts[i].value;
+            of_lane = parse__is_of_lane(parse, &value->left) ||
+                      (value->operation != VALUE_ALONE && parse__is_of_lane(parse, &value->right));
+        }
+        if (of_lane) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void parse__push(struct parse *parse, const cJSON *json, struct push *push)
 {
     static const char *const keys[] = {"match", "verify", "fanout", NULL};
@@ -160,7 +194,8 @@ static void parse__push(struct parse *parse, const cJSON *json, struct push *pus
     if (reader_get(json, "fanout") != NULL) {
         place = reader_enter(reader, "fanout");
         push->has_fanout = parse_field(parse, reader_get(json, "fanout"), &push->fanout);
-        if (push->has_fanout && !push->fanout.is_digits && push->fanout.bytes_count != 8) {
+        if (push->has_fanout && !push->fanout.is_digits &&
+            (push->fanout.bytes_count != 8 || value_is_float(push->fanout.type))) {
             reader_expected(reader, reader_get(json, "fanout"),
                             "where ${stamp_ns} stands: \"u64@0\" or \"dec@0\"");
         }
@@ -190,7 +225,10 @@ void parse_pushes(struct parse *parse, const cJSON *json, struct scenario_behavi
             return;
         }
         size_t place = reader_enter_index(reader, behavior->pushes_count);
-        parse__push(parse, item, &behavior->pushes[behavior->pushes_count++]);
+        struct push *push = &behavior->pushes[behavior->pushes_count++];
+        parse__push(parse, item, push);
+        behavior->pushes_of_lane =
+            behavior->pushes_of_lane || parse__looks_at_lane(parse, &push->verify);
         reader_leave(reader, place);
     }
 }

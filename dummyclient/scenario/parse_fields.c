@@ -35,9 +35,8 @@ static void parse__add_bytes(struct parse *parse, struct parse__fields *fields,
     }
 }
 
-/* Does a constant fit into so many bytes? */
-static void parse__check_range(struct parse *parse, const cJSON *json, const struct field *field,
-                               const struct value *value)
+void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
+                       const struct value *value)
 {
     if (!value_is_constant(value) || value->operation != VALUE_ALONE ||
         value_is_float(field->type)) {
@@ -74,7 +73,7 @@ static void parse__number_field(struct parse *parse, const cJSON *json, const st
         reader_expected(&parse->reader, json, "a whole number");
         return;
     }
-    parse__check_range(parse, json, field, &value);
+    parse_check_range(parse, json, field, &value);
     struct part *part = parse__new_part(parse, fields);
     if (part != NULL) {
         *part = (struct part){.form = PART_BINARY,

@@ -57,9 +57,9 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, struct v
     const cJSON *value = parse_comparison(parse, json, &verify->comparison);
     if (value != NULL) {
         size_t place = reader_enter(reader, value->string);
-        if (parse_number(parse, value, &verify->value) &&
-            (verify->value.left.source == OPERAND_RANDOM ||
-             verify->value.right.source == OPERAND_RANDOM)) {
+        bool valid = parse_number(parse, value, &verify->value);
+        if (valid && (verify->value.left.source == OPERAND_RANDOM ||
+                      verify->value.right.source == OPERAND_RANDOM)) {
             reader_mistake(reader, "nothing random can be expected");
         }
         reader_leave(reader, place);

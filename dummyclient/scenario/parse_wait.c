@@ -27,6 +27,9 @@ static void parse__field_value(struct parse *parse, const cJSON *json, struct ma
                         of_double ? "a number that is not whole, such as 0.5" : "a whole number");
         return;
     }
+    if (!match->field.is_digits) {
+        parse_check_range(parse, json, &match->field, &value);
+    }
     bool captured = value.left.source == OPERAND_VARIABLE;
     match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
     match->variable = value.left.index;

@@ -221,8 +221,9 @@ struct scenario_behavior {
     struct back_off back_off; /* first_ns 0: the usual one */
     struct push *pushes;
     uint32_t pushes_count;
-    uint32_t tables;    /* bit n: it uses table n */
-    struct step *setup; /* NULL: no steps */
+    bool pushes_of_lane; /* they compare with what each lane has for itself */
+    uint32_t tables;     /* bit n: it uses table n */
+    struct step *setup;  /* NULL: no steps */
     struct step *loop;
     struct step *teardown;
     bool connects_in_loop; /* not before the loop's first reconnect */

@@ -18,6 +18,21 @@ static void test_whole_numbers_are_exact_or_refused(void **state)
                 "4294967296");
 }
 
+static void test_what_can_never_be_equal_is_refused(void **state)
+{
+    (void)state;
+    check_steps(
+        "",
+        "{ 'request': { 'send': { 'id': 1 }, 'match': { 'id': 1, 'field': { 'at': 'u16@0', "
+        "'equals': -1 } } } }",
+        "[0].request.match.field.equals`: expected a whole number that fits into u16, found "
+        "-1");
+    check("{ 'behaviors': [ { 'loop': [ { 'think': '1s' } ], 'on_push': [ { 'fanout': 'f64@0' } ] "
+          "} ] }",
+          ": `behaviors[0].on_push[0].fanout`: expected where ${stamp_ns} stands: 'u64@0' or "
+          "'dec@0', found 'f64@0'");
+}
+
 static void test_names_have_one_kind_of_number(void **state)
 {
     (void)state;
@@ -95,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_numbers_are_exact_or_refused),
+        cmocka_unit_test(test_what_can_never_be_equal_is_refused),
         cmocka_unit_test(test_names_have_one_kind_of_number),
         cmocka_unit_test(test_streams_need_an_end),
         cmocka_unit_test(test_bodies_do_not_hold_the_delimiter),

@@ -125,6 +125,25 @@ static void test_one_row_per_connection(void **state)
     scenario_destroy(scenario);
 }
 
+static void test_push_belongs_to_no_lane(void **state)
+{
+    (void)state;
+    for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+        struct mistakes mistakes = {.report = keep};
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{ 'load': { 'in_flight': %u }, 'behaviors': [ { 'setup': [ { 'set': { 'x': 1 } } "
+                 "], 'loop': [ { 'think': '1s' } ], 'on_push': [ { 'verify': { 'field': { 'at': "
+                 "'u8@0', 'equals': '${x}' } } } ] } ] }",
+                 lanes);
+        struct scenario *scenario = bench_load(text);
+        assert_non_null(scenario);
+        program_check(scenario, &mistakes);
+        assert_int_equal(mistakes.count, lanes - 1);
+        scenario_destroy(scenario);
+    }
+}
+
 static void test_random_rows_repeat_with_the_seed(void **state)
 {
     (void)state;
@@ -346,6 +365,7 @@ int main(void)
         TEST(test_rows_in_turn),
         TEST(test_empty_lines_at_the_end_are_no_rows),
         TEST(test_one_row_per_connection),
+        TEST(test_push_belongs_to_no_lane),
         TEST(test_random_rows_repeat_with_the_seed),
         TEST(test_connection_stops_when_rows_run_out),
         TEST(test_rows_are_played_once_in_all_lives),

@@ -45,8 +45,8 @@ static void test_stop_does_not_wait_for_a_think_before_the_end_of_a_loop(void **
         "{ 'repeat': { 'until': 'end', 'steps': [ %s, { 'think': '1h' } ] } }",
         "{ 'repeat': { 'for': '2h', 'steps': [ %s, { 'think': '1h' } ] } }",
         "{ 'repeat': { 'times': 1, 'steps': [ %s, { 'think': '1h' } ] } }",
-        "{ 'if': { 'value': 1, 'equals': 1, 'then': [ %s, { 'think': '1h' } ], 'else': [ { "
-        "'think': '1s' } ] } }"};
+        ("{ 'if': { 'value': 1, 'equals': 1, 'then': [ %s, { 'think': '1h' } ], 'else': [ { "
+         "'think': '1s' } ] } }")};
     for (size_t i = 0; i < sizeof lasts / sizeof lasts[0]; i++) {
         char step[512];
         char behavior[600];
@@ -109,8 +109,8 @@ static void test_loop_that_takes_no_time_gives_way(void **state)
     (void)state;
     static const char *const loops[] = {
         "{ 'if': { 'value': 1, 'equals': 2, 'then': [ { 'think': '1s' } ] } }",
-        "{ 'repeat': { 'until': 'end', 'steps': [ { 'choose': [ { 'weight': 1e9, 'steps': [ { "
-        "'set': { 'x': 1 } } ] }, { 'weight': 1e-9, 'steps': [ { 'think': '1s' } ] } ] } ] } }",
+        ("{ 'repeat': { 'until': 'end', 'steps': [ { 'choose': [ { 'weight': 1e9, 'steps': [ { "
+         "'set': { 'x': 1 } } ] }, { 'weight': 1e-9, 'steps': [ { 'think': '1s' } ] } ] } ] } }"),
         "{ 'at': '1ms' }", "{ 'think': '1ns' }"};
     for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++) {
         char behavior[512];
