@@ -1,6 +1,6 @@
-// What happened in several results, as one: messages nobody took, marks, lost connections, who was
-// ready, the first failure of each step. begins_ns: where each repeat begins in the sum's time;
-// null where the results are of one run and lie beside each other.
+// What happened in several results, as one: messages nobody took, marks, lost connections, the
+// first failure of each step. begins: where each repeat begins in the sum's time; null where the
+// results are of one run and lie beside each other.
 
 import { integerAdd } from './json.mjs';
 
@@ -38,18 +38,6 @@ function marksAdd(documents, begins) {
   return [...sums.values()].sort((a, b) => a.t_ns - b.t_ns);
 }
 
-const OPENED = ['all_ready', 'all_settled', 'time_out'];
-
-/** Of one run the sum; of repeats the one in which the fewest were ready. */
-function readyAdd(documents, together) {
-  const all = documents.map(({ ready }) => ready).filter(Boolean);
-  if (!all.length) return null;
-  const share = ({ ready, wanted }) => (Number(wanted) ? Number(ready) / Number(wanted) : 1);
-  if (!together) return all.reduce((worst, one) => (share(one) < share(worst) ? one : worst));
-  return { wanted: sumOf(all, 'wanted'), ready: sumOf(all, 'ready'),
-    window_opened: OPENED[Math.max(...all.map(({ window_opened: how }) => OPENED.indexOf(how)))] };
-}
-
 /** The earliest of those that the documents have; firstOf(document): its own, if any. */
 function firstFailure(documents, begins, firstOf) {
   const all = documents.map((document, i) => [firstOf(document), begins?.[i] ?? 0])
@@ -69,8 +57,6 @@ export function eventsMerge(merged, documents, begins) {
     merged.marks = marksAdd(documents, begins);
     merged.marks_other = sumOf(documents, 'marks_other');
   }
-  const ready = readyAdd(documents, !begins);
-  if (ready) merged.ready = ready;
   const put = (object, first) => {
     if (first) object.first_failure = first;
     else delete object.first_failure;

@@ -204,8 +204,10 @@ function connectionsOf(client, parts, entries) {
     const all = entries.filter((one) => one.from >= part.from_ns && one.from < part.to_ns);
     return Number((before.at(-1) ?? all.at(-1))?.entry.connections ?? 0);
   });
-  const wanted = load.stages?.at(-1)?.connections_to ?? client.ready?.wanted ?? load.connections;
-  return { open: Math.min(...opens), wanted: wanted ?? null, ready: client.ready?.ready ?? null };
+  // Of repeats, who was ready is a sum and no figure of one of them.
+  const ready = parts.length > 1 ? null : client.ready;
+  const wanted = load.stages?.at(-1)?.connections_to ?? ready?.wanted ?? load.connections;
+  return { open: Math.min(...opens), wanted: wanted ?? null, ready: ready?.ready ?? null };
 }
 
 /** How servers under test ended where they should not have: of one run, or of each repeat. */

@@ -220,6 +220,8 @@ test('repeats one after another: each has its own stages and begins at a mark', 
   assert.deepEqual(view.marks.map(({ t_s: t, label }) => [t, label]),
     [[0, 'repeat 1'], [6, 'repeat 2']]);
   assert.deepEqual(view.server.columns.t, view.columns.t);
+  run.client.ready = { wanted: 200, ready: 200, window_opened: 'all_ready' };
+  assert.deepEqual(viewMake(run, 'A').connections, { open: 100, wanted: 100, ready: null });
   // Repeats that an older version added: where each begins is not known, so no band lies.
   for (const one of run.client.merged.from) delete one.begin_ns;
   assert.deepEqual(viewMake(run, 'A').stages, []);
