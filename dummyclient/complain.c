@@ -1,11 +1,13 @@
 #include "complain.h"
 
 #include "core/host.h"
+#include "core/printable.h"
 
 #include <stdio.h>
 
 void complain(const char *text)
 {
     char hint[HOST_HINT_BYTES_MAX];
-    fprintf(stderr, "dummyclient: %s%s\n", text, host_limits_hint(text, hint));
+    /* It may name what stands in a scenario. */
+    printable_print(stderr, "dummyclient: %s%s", text, host_limits_hint(text, hint));
 }
