@@ -221,6 +221,28 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     }
 }
 
+/* An arrival that began and came to no request: it counts at its age, as one that never began, and
+ * with the first request that it would have made. */
+static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
+                                  int64_t free_ns, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    struct figures *figures = &recorder->figures;
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct recorder__places places = {
+        .run = figures->latency,
+        .stage = stage != NULL ? stage->latency : NULL,
+        .step = step < figures->steps_count ? figures->steps[step].latency : NULL};
+    int64_t age_ns = recorder__max(0, now_ns - intended_ns);
+    recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
+    recorder__record(&places, LATENCY_RESPONSE_FIRST_BYTE, age_ns, true);
+    recorder__record(&places, LATENCY_CONNECTION_WAIT, recorder__max(0, free_ns - intended_ns),
+                     false);
+}
+
 /* A plain send has no reply to wait for, but it too may leave late. */
 static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns)
 {
@@ -265,6 +287,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .iteration_ended = recorder__iteration_ended,
                              .unsolicited = recorder__unsolicited,
                              .push_checked = recorder__push_checked,
+                             .never_asked = recorder__never_asked,
                              .sent = recorder__sent,
                              .marked = recorder__marked,
                              .logged = recorder__logged,

@@ -307,6 +307,12 @@ static bool program__behavior(struct program__compiler *compiler,
     compiled->setup = program__range(compiler, behavior->setup, &valid);
     compiled->loop = program__range(compiler, behavior->loop, &valid);
     compiled->teardown = program__range(compiler, behavior->teardown, &valid);
+    compiled->first_step = UINT32_MAX;
+    for (uint32_t i = compiled->teardown; i-- > compiled->loop;) {
+        if (program->code[i].op == OP_REQUEST) {
+            compiled->first_step = program->code[i].step;
+        }
+    }
     compiled->barriers = compiler->barriers;
     program_list_expected(program, compiled);
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;

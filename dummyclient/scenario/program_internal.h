@@ -85,6 +85,7 @@ struct program_behavior {
     uint32_t setup; /* first instructions */
     uint32_t loop;
     uint32_t teardown;
+    uint32_t first_step; /* of the loop's first request; UINT32_MAX: it has none */
     bool has_loop;
     bool connects_in_loop;
     bool loop_opens;

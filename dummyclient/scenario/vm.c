@@ -361,6 +361,7 @@ void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64
     vm->busy_count++;
     struct vm_lane *lane = vm_lane_at(vm, index);
     lane->free_ns = lane->free_ns > granted_ns ? lane->free_ns : granted_ns;
+    lane->free_ns = lane->free_ns > vm->joined_ns ? lane->free_ns : vm->joined_ns;
     vm_lane_begin_pass(vm, index, intended_ns, now_ns);
     vm_lane_run(vm, index, now_ns);
     vm_settle(vm, now_ns);

@@ -105,6 +105,10 @@ struct vm_observer {
      * complete is false when the run or the connection ended first. */
     void (*iteration_started)(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns);
     void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
+    /* Open loop: a pass with a request in it has ended, because the connection or the run did,
+     * before its first request was made. step: of the first one that it has. NULL: nobody asks. */
+    void (*never_asked)(void *context, uint32_t step, int64_t intended_ns, int64_t free_ns,
+                        int64_t now_ns);
     /* A message that no step has taken; late: it answered a request that had timed out. One that
      * was kept for an expect comes later than it was received, perhaps without its body. */
     void (*unsolicited)(void *context, const struct frame *frame, bool late);

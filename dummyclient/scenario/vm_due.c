@@ -38,3 +38,13 @@ void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns)
         lane->free_ns = free_ns > vm_due_base_ns(lane) ? free_ns : lane->free_ns;
     }
 }
+
+void vm_due_ended(const struct vm *vm, const struct vm_lane *lane, bool asking, int64_t now_ns)
+{
+    const struct vm_observer *observer = vm->observer;
+    uint32_t step = vm->behavior->first_step;
+    if (!lane->asked && !asking && step != UINT32_MAX && !vm->closed_loop &&
+        observer->never_asked != NULL) {
+        observer->never_asked(observer->context, step, lane->time_ns, lane->free_ns, now_ns);
+    }
+}

@@ -18,4 +18,8 @@ void vm_due_wait_ended(struct vm_lane *lane, int64_t end_ns);
 /* What the lane sends could not leave before what the socket was still busy with. */
 void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns);
 
+/* The lane's pass ends without being complete: tells of an arrival that has made no request, and is
+ * not at its first one (asking). */
+void vm_due_ended(const struct vm *vm, const struct vm_lane *lane, bool asking, int64_t now_ns);
+
 #endif

@@ -113,6 +113,7 @@ struct vm {
     int64_t connect_at_ns;
     int64_t connect_after_ns; /* closing now, to connect again so much later */
     int64_t connected_ns;
+    int64_t joined_ns;   /* until then no arrival could begin: the lanes stood at a join */
     int64_t join_due_ns; /* what the lanes joined for is given up */
     int64_t wall_offset_ns;
     int64_t run_clock_offset_ns;

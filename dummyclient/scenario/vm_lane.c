@@ -462,10 +462,12 @@ void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     bool request = vm->program->code[lane->instruction].op == OP_REQUEST;
-    if (lane->state == VM_LANE_WAITING || (lane->state == VM_LANE_SENDING && request)) {
+    bool asking = request && (lane->state == VM_LANE_WAITING || lane->state == VM_LANE_SENDING);
+    if (lane->state == VM_LANE_WAITING || asking) {
         vm_lane__report(vm, index, outcome, now_ns);
     }
     if (lane->in_pass) {
+        vm_due_ended(vm, lane, asking, now_ns);
         vm_lane__end_pass(vm, index, now_ns, false);
     }
     lane->state = VM_LANE_IDLE;

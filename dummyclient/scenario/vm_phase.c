@@ -183,6 +183,7 @@ void vm_leave_join(struct vm *vm, int64_t now_ns)
 {
     vm->join_active = false;
     vm->join_due_ns = TIME_NEVER_NS;
+    vm->joined_ns = now_ns;
     vm->pending &= (uint8_t)~VM_PENDING_BARRIER;
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
