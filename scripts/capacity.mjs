@@ -36,7 +36,8 @@ on both sides. A fresh server for every step.
   --confirm 3            runs on each side of it
   --max-time 20m         begin no further step after so long
   --out FOLDER           where everything goes (results/capacity-...)
-exit: 0 an answer; 3 none (the generator or the search was the limit); 1 failed; 2 bad usage`;
+exit: 0 an answer; 3 none (the generator or the search was the limit); 1 failed: also a server that
+      fails at every load, to the least; 2 bad usage`;
 
 const OWN = { '--until': true, '--vary': true, '--server-cmd': true, '--from': true, '--to': true,
   '--step': true, '--precision': true, '--confirm': true, '--max-time': true, '--out': true };
@@ -127,6 +128,11 @@ function stepMake(given, folder, say, interrupts) {
   };
 }
 
+/** A server that fails at the least load has no capacity that could be the answer. */
+function neverServed({ capacity, steps }) {
+  return capacity === 0 && steps.length > 0 && steps.every(({ state }) => state === 'failed');
+}
+
 async function main(argv) {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
@@ -151,6 +157,7 @@ async function main(argv) {
   resultsWrite(given, folder, outcome, `${outcome.server}, ${name}`);
   say(`\n${outcomeSentence(outcome, given.confirm)}`);
   say(`page  ${shown(path.join(folder, 'report.html'))}`);
+  if (neverServed(outcome)) return 1;
   return outcome.limited_by === 'server' ? 0 : 3;
 }
 

@@ -50,7 +50,7 @@ export function outcomeWords(outcome, confirm) {
   const why = reasonsOnce(outcome.reason);
   if (limitedBy === 'server') {
     const sure = outcome.confirmed ? `confirmed by ${confirm} runs on each side`
-      : `not confirmed: ${outcome.ended ?? 'interrupted'}`;
+      : `not confirmed: ${outcome.ended ?? (capacity ? 'interrupted' : 'not even that held')}`;
     return { title, state: outcome.confirmed ? 'good' : 'warn',
       lines: [`at ${loadText(outcome, failsAt)} not: ${why.join('; ')}`, sure] };
   }

@@ -129,7 +129,8 @@ function metricCompare(name, baseline, candidate, allBlocks, options) {
   const found = [...before, ...after].find(Boolean);
   if (!found) return null;
   const lacks = { a: before.filter((one) => !isUsable(one)).length,
-    b: after.filter((one) => !isUsable(one)).length };
+    b: after.filter((one) => !isUsable(one)).length,
+    absent: after.filter((one) => one === null).length };
   const values = (list) => list.filter(Boolean).map(({ value }) => value);
   const row = { metric: name, unit: found.unit, better: found.better,
     min_effect: options.effects[name] ?? options.effect ?? EFFECT[found.unit],
@@ -152,9 +153,10 @@ function metricCompare(name, baseline, candidate, allBlocks, options) {
 
 /** What is said of a metric that some runs do not have: a regression where only the candidate lacks
  *  it, and a rate of its that came down to nothing. */
-function missingVerdict({ lacks, better, candidate }) {
+function missingVerdict({ lacks, better }) {
   const lost = lacks.a === 0 && lacks.b > 0;
-  return lost && !(better === 'lower' && candidate.length) ? 'lost' : 'missing';
+  // A value of 0 has no logarithm; of a latency or a cost it is no loss.
+  return lost && (better !== 'lower' || lacks.absent * 2 >= lacks.b) ? 'lost' : 'missing';
 }
 
 function verdictOf(row, alpha) {

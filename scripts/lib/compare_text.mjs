@@ -42,7 +42,7 @@ export function compareTable(outcome) {
 /** What regressed, each in a few words. */
 export function regressedTexts(outcome) {
   const change = (row) => (row.verdict !== 'lost' ? formatChange(row.ratio)
-    : row.candidate.length ? 'came down to nothing' : 'is missing at the candidate');
+    : row.lacks.absent ? 'is missing at the candidate' : 'came down to nothing');
   return regressedOf(outcome).map((one) => one.text ?? `${one.metric} ${change(one)}`);
 }
 

@@ -158,16 +158,6 @@ function rateOf(documents, together) {
   return sum;
 }
 
-const OPENED = ['all_ready', 'all_settled', 'time_out'];
-
-/** How many were ready when the windows opened: of all, and the least good way in which one did. */
-function readyAdd(list) {
-  const rank = ({ window_opened: opened }) => OPENED.indexOf(opened);
-  const worst = list.reduce((a, b) => (rank(b) > rank(a) ? b : a));
-  const sum = (key) => list.reduce((all, one) => integerAddAny(all, one[key] ?? 0), 0);
-  return { ...worst, wanted: sum('wanted'), ready: sum('ready') };
-}
-
 /** The plan of clients that played at once: what each had a share of, added. */
 function planAdd(plans) {
   const [first] = plans;
@@ -296,8 +286,6 @@ export function resultsMerge(documents, names) {
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
     if (together) merged.plan = planAdd(documents.map(({ plan }) => plan));
-    const ready = documents.map((document) => document.ready).filter(Boolean);
-    if (ready.length) merged.ready = readyAdd(ready);
     merged.steps = stepsAdd(documents);
     if (first.stages) merged.stages = stagesAdd(documents, together);
     if (first.clock) merged.clock = clockOf(documents);

@@ -112,9 +112,10 @@ export async function foreignStart(commandLine, { port } = {}) {
   const found = await ownersFind(program, chosen, mark);
   if (program.gone && exitIsBad(program.gone)) {
     await program.exited;
-    const who = found.owners?.map((one) => `process ${one.pid}, ${one.name}`).join('; ');
-    throw startFailure(program, `--server-cmd "${line}" ended, and somebody else answers on port ` +
-      `${chosen}${who ? ` (${who})` : ''}`);
+    const others = await portTaken(chosen);
+    throw startFailure(program, `--server-cmd "${line}" ended` + (others
+      ? `, and somebody else answers on port ${chosen} (${others})`
+      : ' as soon as somebody connected'));
   }
   return { program, port: chosen, host: '127.0.0.1', line, mark, ...found };
 }

@@ -58,6 +58,17 @@ for (const [mode, reason] of [['refuse', /connections failed/], ['reject', /conn
   });
 }
 
+test('a server that fails at every load: exit 1, and every step says that it failed', OPTIONS,
+  async (t) => {
+    const { program, outcome } = await capacity(t, limited('segv', 300),
+      ['--vary', 'connections', '--from', '2', '--step', '500ms',
+        '--until', 'latency.response.p99 < 2s'], ['--rate', '20']);
+    assert.equal(program.exitCode, 1, said(program));
+    assert.equal(outcome.capacity, 0);
+    assert.ok(outcome.steps.every(({ state }) => state === 'failed'), said(program));
+    assert.match(program.stdout, /failed: the server crashed \(.*SIGSEGV\)/);
+  });
+
 test('time is bounded, and without a knee nothing is claimed: exit 3', OPTIONS, async (t) => {
   const { program, outcome } = await capacity(t, limited('slow', 100000),
     ['--vary', 'connections', '--from', '5', '--to', '1000', '--step', '500ms', '--max-time', '2s',
@@ -67,10 +78,13 @@ test('time is bounded, and without a knee nothing is claimed: exit 3', OPTIONS, 
   assert.match(program.stdout, /no limit was found: the time was up/);
 });
 
-test('a server that never starts is told at once', OPTIONS, async (t) => {
-  const { program, outcome } = await capacity(t, 'exit 5 # {port}',
-    ['--vary', 'rate', '--until', 'errors.total == 0']);
-  assert.equal(program.exitCode, 1, said(program));
-  assert.match(program.stderr, /ended before it listened \(exit 5\)/);
-  assert.equal(outcome, null);
-});
+for (const [command, pattern] of [['exit 5 # {port}', /ended before it listened \(exit 5\)/],
+  [limited('crash', 0), /ended as soon as somebody connected \(exit 9\)/]]) {
+  test(`a server that never starts is told at once: ${pattern}`, OPTIONS, async (t) => {
+    const { program, outcome } = await capacity(t, command,
+      ['--vary', 'rate', '--until', 'errors.total == 0']);
+    assert.equal(program.exitCode, 1, said(program));
+    assert.match(program.stderr, pattern);
+    assert.equal(outcome, null);
+  });
+}

@@ -60,6 +60,15 @@ test('quiet: one line says that the server crashed', LIMIT, async (t) => {
   assert.match(program.stderr, /the server crashed \(SIGSEGV\)/);
 });
 
+test('a server that answers nobody: the client\'s exit 1 is passed on, with its line', LIMIT,
+  async (t) => {
+    const silent = `${NODE} '${path.join(HERE, 'limited-server.mjs')}' {port} silent 0`;
+    const { program } = await stress(t, silent, ['--threshold', 'errors.mismatch == 0']);
+    assert.equal(program.exitCode, 1, said(program));
+    assert.match(program.stderr, /not one of \d+ requests was answered/);
+    assert.match(program.stdout, /both sides +no result of the server/);
+  });
+
 test('an older server on the port is not measured', LIMIT, async (t) => {
   const port = await freePort();
   const old = new Program(process.execPath, [path.join(HERE, 'echo-server.mjs'), String(port)]);
