@@ -1,7 +1,7 @@
 /* Messages: the bytes of a body, put together, compared, read. Pure; no allocation; any thread.
  *
  * A body that is random or has ${...} in it is never stored: it is made again from its key when a
- * reply is to be compared with it (DESIGN section 7). */
+ * reply is to be compared with it. */
 #ifndef DUMMYLOAD_SCENARIO_MESSAGE_H
 #define DUMMYLOAD_SCENARIO_MESSAGE_H
 

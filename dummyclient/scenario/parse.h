@@ -24,9 +24,9 @@ struct parse_flow {
 /* A name that `capture` or `set` gives, anywhere in the behavior. */
 struct parse_variable {
     const char *name;
-    bool is_wide;   /* a u64 is captured into it somewhere */
+    bool is_wide;   /* it may be above INT64_MAX: a u64 is captured into it somewhere */
     bool is_narrow; /* an f32 is */
-    bool has_sign;  /* it may be below 0: something is worked out, or has a sign */
+    bool has_sign;  /* it may be below 0: something is subtracted, or has a sign */
     bool typed;     /* it has been captured or set: the rest is known */
     enum value_type type;
     uint32_t word;
@@ -68,6 +68,8 @@ struct parse {
 void parse_framing(struct reader *reader, const cJSON *json, struct framing *framing);
 void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *load);
 void parse_data(struct parse *parse, const cJSON *json);
+/* parse_names.c: which names the behavior captures and sets. */
+void parse_collect_names(struct parse *parse, const cJSON *json);
 /* parse_delimiter.c: can the body, or the text of a variable, be told from the delimiter? */
 void parse_check_delimiter(struct parse *parse, const struct body *body);
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */

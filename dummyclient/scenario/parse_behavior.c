@@ -5,71 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct parse_variable *parse__collect_name(struct parse *parse, const char *name)
-{
-    for (uint32_t i = 0; i < parse->names_count; i++) {
-        if (strcmp(parse->names[i].name, name) == 0) {
-            return &parse->names[i];
-        }
-    }
-    if (!parse_name_valid(name)) {
-        reader_mistake(&parse->reader,
-                       "capture or set `%.64s`: expected a name of letters, digits and _ that the "
-                       "language does not use itself",
-                       name);
-        return NULL;
-    }
-    if (parse->names_count == TREE_VARIABLES_MAX) {
-        reader_mistake(&parse->reader,
-                       "expected at most %d names that are captured or set, found "
-                       "more",
-                       TREE_VARIABLES_MAX);
-        return NULL;
-    }
-    parse->names[parse->names_count] = (struct parse_variable){.name = name};
-    return &parse->names[parse->names_count++];
-}
-
-/* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
-static void parse__collect_type(struct parse_variable *variable, const cJSON *json, bool captured)
-{
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    if (captured) {
-        variable->is_wide = variable->is_wide || strncmp(text, "u64", 3) == 0;
-        variable->is_narrow = variable->is_narrow || strncmp(text, "f32", 3) == 0;
-        variable->has_sign = variable->has_sign || text[0] == 'i' || text[0] == 'd' ||
-                             (text[0] == 'u' && strncmp(text, "u64", 3) != 0);
-    } else if (cJSON_IsNumber(json)) {
-        variable->has_sign = variable->has_sign || json->valuedouble < 0;
-    } else {
-        variable->has_sign = variable->has_sign || strpbrk(text, "+-*/%") != NULL;
-    }
-}
-
-/* All names that `capture` and `set` give, anywhere in the behavior: a text is read before what
- * follows it, and should be able to say that a name comes later, not that it is unknown. */
-static void parse__collect_names(struct parse *parse, const cJSON *json)
-{
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json)
-    {
-        bool names = item->string != NULL && cJSON_IsObject(item) &&
-                     (strcmp(item->string, "capture") == 0 || strcmp(item->string, "set") == 0);
-        if (!names) {
-            parse__collect_names(parse, item);
-            continue;
-        }
-        const cJSON *member = NULL;
-        cJSON_ArrayForEach(member, item)
-        {
-            struct parse_variable *variable = parse__collect_name(parse, member->string);
-            if (variable != NULL) {
-                parse__collect_type(variable, member, item->string[0] == 'c');
-            }
-        }
-    }
-}
-
 static void parse__name(struct parse *parse, const cJSON *json, uint32_t index,
                         struct scenario_behavior *behavior)
 {
@@ -296,10 +231,9 @@ void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
     parse__name(parse, json, index, behavior);
     parse__weight(parse, json, behavior);
     parse__on_disconnect(parse, json, behavior);
-    parse->names_count = 0;
     parse->words_count = 0;
     parse->tables_used = 0;
-    parse__collect_names(parse, json);
+    parse_collect_names(parse, json);
     parse__phases(parse, json, behavior);
     parse_check_barriers(parse);
     parse__connect(parse, json, behavior);

@@ -254,6 +254,26 @@ static bool parse__is_plain(const cJSON *json)
     return bytes > 3 && strncmp(text, "${", 2) == 0 && strchr(text, '}') == text + bytes - 1;
 }
 
+static bool parse__is_negative(const struct operand *operand)
+{
+    switch (operand->source) {
+    case OPERAND_NUMBER:
+    case OPERAND_RANDOM:
+        return operand->type == VALUE_I64 && (int64_t)operand->low < 0;
+    case OPERAND_VARIABLE:
+    case OPERAND_DATA:
+        return operand->type == VALUE_I64;
+    default:
+        return false;
+    }
+}
+
+static bool parse__may_be_negative(const struct value *value)
+{
+    return value->operation == VALUE_SUBTRACT || parse__is_negative(&value->left) ||
+           (value->operation != VALUE_ALONE && parse__is_negative(&value->right));
+}
+
 static void parse__set_one(struct parse *parse, const cJSON *json, struct set *set)
 {
     struct reader *reader = &parse->reader;
@@ -277,7 +297,15 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
         return;
     }
     const struct parse_variable *variable = parse_assign(parse, json->string, set->type);
-    if (variable != NULL) {
+    bool above = set->type == VALUE_U64;
+    bool whole = above || set->type == VALUE_I64;
+    if (variable != NULL && whole && variable->type != set->type &&
+        (above || parse__may_be_negative(&set->value))) {
+        reader_mistake(reader,
+                       "`%s` may be %s elsewhere, and %s here: one variable cannot hold both",
+                       json->string, above ? "below 0" : "above 2^63 - 1",
+                       above ? "above 2^63 - 1" : "below 0");
+    } else if (variable != NULL) {
         set->word = variable->word;
         set->type = variable->type; /* a number stays one */
     }

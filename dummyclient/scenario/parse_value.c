@@ -50,8 +50,8 @@ static struct parse_variable *parse__find_name(struct parse *parse, const char *
 
 struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type)
 {
-    static const char *const types[] = {"a whole number above any with a sign", "a whole number",
-                                        "a double", "a double", "a text"};
+    static const char *const types[] = {"a whole number", "a whole number", "a double", "a double",
+                                        "a text"};
     struct parse_variable *variable = parse__find_name(parse, name, strlen(name));
     if (variable == NULL) {
         return NULL; /* a wrong name, told when the names were collected */
@@ -59,10 +59,8 @@ struct parse_variable *parse_assign(struct parse *parse, const char *name, enum 
     /* Numbers of a kind have one type, by all that the name is given anywhere. */
     if (value_is_float(type)) {
         type = variable->is_narrow ? VALUE_F32 : VALUE_F64;
-    } else if (type == VALUE_U64 && variable->has_sign) {
-        type = VALUE_I64;
-    } else if (type == VALUE_I64 && variable->is_wide && !variable->has_sign) {
-        type = VALUE_U64; /* constants */
+    } else if (type <= VALUE_I64) {
+        type = variable->is_wide && !variable->has_sign ? VALUE_U64 : VALUE_I64;
     }
     if (variable->typed && variable->type != type) {
         reader_mistake(&parse->reader, "`%s` is %s elsewhere, and %s here", name,

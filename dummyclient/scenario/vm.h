@@ -124,7 +124,8 @@ struct vm_observer {
     struct vm_evidence *evidence;
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
-    /* When the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop() says so. */
+    /* Open loop: when the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop()
+     * says so. */
     const int64_t *end_ns;
     /* Up to when everything that had reached this machine has been given to the vm; NULL: until
      * now. A wait has failed only when its deadline is not after that: what a program that stood

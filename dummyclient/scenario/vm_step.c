@@ -155,7 +155,8 @@ static bool vm_step__is_ending(const struct vm *vm, int64_t now_ns)
     if (vm->phase == VM_PHASE_TEARDOWN) {
         return vm->cut;
     }
-    return vm->stopping || vm->cut || (end_ns != NULL && now_ns >= *end_ns);
+    bool over = !vm->closed_loop && end_ns != NULL && now_ns >= *end_ns;
+    return vm->stopping || vm->cut || over;
 }
 
 uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)

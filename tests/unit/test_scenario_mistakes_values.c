@@ -40,8 +40,18 @@ static void test_names_have_one_kind_of_number(void **state)
         "",
         "{ 'request': { 'send': { 'id': 1 }, 'capture': { 'big': 'u64@0', 'low': 'i8@0' } } "
         "}, { 'set': { 'copy': '${big}' } }, { 'set': { 'copy': '${low}' } }",
-        "[2].set.copy`: `copy` is a whole number above any with a sign elsewhere, and a "
-        "whole number here");
+        "[2].set.copy`: `copy` may be above 2^63 - 1 elsewhere, and below 0 here: one "
+        "variable cannot hold both");
+}
+
+static void test_wide_and_negative_do_not_share_a_name(void **state)
+{
+    (void)state;
+    check_steps("",
+                "{ 'set': { 'x': '${18446744073709551615}' } }, { 'set': { 'x': '${x - 1}' } }, { "
+                "'think': '1s' }",
+                "[0].set.x`: `x` may be below 0 elsewhere, and above 2^63 - 1 here: one variable "
+                "cannot hold both");
 }
 
 static void test_streams_need_an_end(void **state)
@@ -112,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_whole_numbers_are_exact_or_refused),
         cmocka_unit_test(test_what_can_never_be_equal_is_refused),
         cmocka_unit_test(test_names_have_one_kind_of_number),
+        cmocka_unit_test(test_wide_and_negative_do_not_share_a_name),
         cmocka_unit_test(test_streams_need_an_end),
         cmocka_unit_test(test_bodies_do_not_hold_the_delimiter),
         cmocka_unit_test(test_cells_do_not_hold_the_delimiter),
