@@ -8,6 +8,8 @@ import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { formatNs, formatRate } from '../../scripts/lib/format.mjs';
+import { capacityPage } from '../../scripts/lib/page/capacity.mjs';
+import { thresholdParse } from '../../scripts/lib/threshold.mjs';
 import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 
@@ -135,6 +137,31 @@ test('dark, narrow and printed', { skip, timeout: 60000 }, async (t) => {
     'no table is folded on paper');
   assert.deepEqual(said, []);
 });
+
+test('the page of a capacity search draws, dark and narrow too', { skip, timeout: 60000 },
+  async (t) => {
+    const step = (level, p99, rest) => ({ level, phase: 'climb', p50: p99 / 2, p99, p99_9: p99,
+      max: p99, achieved_per_s: level, errors: 0, pass: true, reason: '', limited_by: null,
+      thresholds: [], ...rest });
+    const outcome = { steps: [step(500, 5e6), step(1000, 8e6), step(2000, 4e7, { pass: false,
+      limited_by: 'generator', reason: 'a reason that is long enough to wrap; '.repeat(8) })],
+    conditions: [thresholdParse('latency.response.p99 < 20ms')],
+    until: 'latency.response.p99 < 20ms', vary: 'rate', capacity: 1000, fails_at: 2000,
+    confirmed: false, limited_by: 'generator', reason: 'lag', ended: null };
+    const file = path.join(folderMake(t), 'capacity.html');
+    fs.writeFileSync(file, capacityPage(outcome, 'game', 3));
+    const { page, said } = await pageOpen(t, file, { colorScheme: 'dark',
+      viewport: { width: 420, height: 900 } });
+    for (const name of ['capacity_latency', 'capacity_rate']) await chartShow(page, name);
+    for (const [name, inked] of await inkOf(page)) assert.ok(inked > 2000, `${name}: ${inked}`);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      'nothing is wider than the window');
+    const [first] = await page.locator('.rows tbody tr').first().locator('td').evaluateAll(
+      (cells) => cells.map((cell) => [cell.getBoundingClientRect().top, cell.textContent])
+        .sort((a, b) => a[0] - b[0]).map(([, text]) => text));
+    assert.match(first, /held/, 'a block begins with its verdict');
+    assert.deepEqual(said, []);
+  });
 
 test('twenty runs of an hour stay quick', { skip, timeout: 120000 }, async (t) => {
   const folder = folderMake(t);

@@ -7,12 +7,12 @@ import test from 'node:test';
 import { chartSteps } from '../../scripts/lib/charts/latency.mjs';
 import { chartRate } from '../../scripts/lib/charts/time.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
-import { verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
+import { OPENED, verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
 import { compareRuns } from '../../scripts/lib/compare.mjs';
 import { regressPage } from '../../scripts/lib/page/regress.mjs';
 import { reasonsOnce } from '../../scripts/lib/capacity_words.mjs';
 import { viewMake } from '../../scripts/lib/view.mjs';
-import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
+import { folderMake, jsonWrite, runSave, SCRIPTS, toolRun } from './helpers.mjs';
 import { histogramOf, runMake } from './synthetic.mjs';
 
 /** The page of a run as text, one line per cell, card and heading. */
@@ -92,6 +92,22 @@ test('N of M were ready: a warning where some were not', (t) => {
   assert.deepEqual([found.state, found.title], ['warn', '9 of 10 were ready']);
   assert.match(found.text, /the time to get ready was over/);
   assert.match(pageText(t, run), /of 10 wanted; 9 were ready/);
+});
+
+test('an open loop that nothing was due in is no closed loop', (t) => {
+  const run = runMake();
+  Object.assign(run.client.rate, { target_per_s: 0, achieved_per_s: 0 });
+  assert.match(pageText(t, run), /Rate achieved\n0\/s\nnothing was due in the window/);
+  run.client.plan.load.loop = 'closed';
+  run.client.rate.target_per_s = null;
+  assert.match(pageText(t, run), /Rate achieved\n0\/s\nclosed loop/);
+});
+
+test('every way for a window to open has its words', () => {
+  const schema = JSON.parse(fs.readFileSync(path.join(SCRIPTS, '..', 'results',
+    'result.schema.json'), 'utf8'));
+  assert.deepEqual(Object.keys(OPENED).sort(),
+    [...schema.properties.ready.properties.window_opened.enum].sort());
 });
 
 test('asked, due, begun, dropped, never started: on the card, in the table, in the chart', (t) => {

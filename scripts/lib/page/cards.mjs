@@ -5,9 +5,12 @@ import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '.
 import { tile } from './html.mjs';
 
 /** What was asked, drawn and begun: each where it differs from the one before it. */
-function rateTile({ rate }) {
+function rateTile({ rate, plan }) {
   const { target_per_s: asked, achieved_per_s: achieved } = rate;
-  if (!asked) return tile('Rate achieved', formatRate(achieved), 'closed loop');
+  if (!asked) {
+    return tile('Rate achieved', formatRate(achieved), plan?.load?.loop === 'open'
+      ? 'nothing was due in the window' : 'closed loop');
+  }
   const notes = [`${formatPercent(achieved / asked)} of ${formatRate(asked)} asked`];
   for (const [key, name] of [['intended', 'due'], ['begun', 'begun'], ['dropped', 'dropped'],
     ['never_started', 'never started']]) {
@@ -61,5 +64,6 @@ export function tilesOf(view) {
       `in ${formatCount(totals.messages_sent)} messages`),
     tile('Bytes received', formatBytes(totals.bytes_received),
       `in ${formatCount(totals.messages_received)} messages`)];
-  return `<div class="tiles">${list.join('')}</div>`;
+  const columns = list.length > 6 ? Math.ceil(list.length / 2) : list.length;
+  return `<div class="tiles" style="--columns:${columns}">${list.join('')}</div>`;
 }

@@ -12,12 +12,6 @@ export function errorLabel(kind) {
   return String(kind).replaceAll('_', ' ');
 }
 
-/** A late reply is the fate of a request that is among the time-outs already. */
-export function errorsSum(errors) {
-  return Object.entries(errors).filter(([kind]) => kind !== 'response_late')
-    .reduce((sum, [, count]) => sum + Number(count), 0);
-}
-
 /** The list is bounded: what it says of the whole is its share. */
 function countOf(entries, total) {
   const kinds = {};

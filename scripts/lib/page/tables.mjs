@@ -2,7 +2,7 @@
 
 import { formatBytes, formatCount, formatNs, formatRate, formatSeconds } from '../format.mjs';
 import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../latencies.mjs';
-import { errorsSum } from './failures.mjs';
+import { errorsTotal } from '../metrics.mjs';
 import { fold, table, yes } from './html.mjs';
 
 const FIGURES = ['count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'p99_99', 'max'];
@@ -59,7 +59,7 @@ export function stagesTable({ load_stages: stages }) {
     return [`${i + 1}: ${label}`, formatSeconds(Number(from.toFixed(3))),
       formatRate(rate.target_per_s), formatRate(rate.achieved_per_s), formatCount(rate.intended),
       formatCount(rate.begun), formatCount(rate.dropped), formatCount(rate.never_started),
-      figure('p50'), figure('p99'), formatCount(errorsSum(errors))];
+      figure('p50'), figure('p99'), formatCount(errorsTotal(errors))];
   }));
 }
 

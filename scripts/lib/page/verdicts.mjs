@@ -84,7 +84,8 @@ function rateVerdicts({ rate, validity }) {
     limit ? `limited by ${limit}` : ''].filter(Boolean).join('\n') }];
 }
 
-const OPENED = { all_ready: 'all were ready', all_settled: 'the others had failed for good',
+/** By the values of ready.window_opened in the result. */
+export const OPENED = { all_ready: 'all were ready', all_settled: 'the others had failed for good',
   time_out: 'the time to get ready was over' };
 
 /** "9 of 10 were ready". */
