@@ -217,7 +217,8 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     }
     /* By when it was sent, as with requests: the late ones must not leave the figures. */
     if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns - fanout_ns)) {
-        histogram_record(&recorder->figures.latency[LATENCY_FANOUT], fanout_ns);
+        recorder__record_run(recorder, LATENCY_FANOUT, fanout_ns, recorder->now_ns - fanout_ns,
+                             false);
     }
 }
 

@@ -111,7 +111,36 @@ export function resultOf(file) {
   assert.ok(validator(document), `${path.basename(file)} is not of the schema: ` +
     JSON.stringify(validator.errors?.slice(0, 5), null, 1));
   assertSeriesAddsUp(document, file);
+  if (document.rate) assertArrivalsConserved(document, file);
   return parseExact(text);
+}
+
+const FATES = ['begun', 'dropped', 'never_started'];
+
+/** Whatever was due has begun, was dropped or never began: in the window, in each stage, behavior
+ *  and second; and the stages and behaviors together are the window. */
+function assertArrivalsConserved({ run, rate, stages, series }, file) {
+  const due = (counts) => FATES.reduce((sum, key) => sum + counts[key], 0);
+  const parts = [rate, ...rate.behaviors, ...stages.map((stage) => stage.rate)];
+  for (const counts of parts) {
+    assert.equal(due(counts), counts.intended, `${file}: ${JSON.stringify(counts)}`);
+  }
+  for (const entry of series) {
+    assert.equal(due(entry), entry.due, `${file}: due in the second at ${entry.t_ns} ns`);
+  }
+  for (const list of [rate.behaviors, stages.map((stage) => stage.rate)].filter((one) => one[0])) {
+    for (const key of [...FATES, 'intended']) {
+      const sum = list.reduce((all, counts) => all + counts[key], 0);
+      assert.equal(sum, rate[key], `${file}: ${key}`);
+    }
+  }
+  // Without a warm-up the seconds are the window's, but for what came between the end and the news.
+  const all = series.reduce((sum, entry) => sum + entry.due, 0);
+  assert.ok(all >= rate.intended, `${file}: ${all} due in the seconds of ${rate.intended}`);
+  if (run.t0_ns === run.window_start_ns && !run.interrupted && rate.target_per_s !== null) {
+    assert.ok(all <= rate.intended + 0.05 * rate.target_per_s + 1,
+      `${file}: ${all} due in the seconds of ${rate.intended}`);
+  }
 }
 
 /** No error is lost on the way into the series, and each stands under its kind. */

@@ -1,0 +1,96 @@
+// What a run says of itself: what was asked, drawn and begun; failed, invalid or did not hold; and
+// that nothing of a scenario's own reaches a terminal as it is.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { assertOneLine, clientRun, fileFor, folderFor, LIMIT, resultOf, said, serverEnd, serverRun,
+  TAME } from './harness.mjs';
+
+const REQUEST = { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } } };
+
+/** Plays a scenario made of `parts`: { client, result }. */
+async function play(t, port, parts, extra = []) {
+  const folder = folderFor(t);
+  const file = path.join(folder, 'client.json');
+  const scenario = { name: 'figures', behaviors: [{ loop: [{ request: REQUEST }] }], ...parts,
+    load: { connections: 5, rate: '200/s', duration: '1s', drain: '2s', ...parts.load } };
+  fs.writeFileSync(path.join(folder, 'it.json'), JSON.stringify(scenario));
+  const client = await clientRun(t, [fileFor(path.join(folder, 'it.json')), '--host', '127.0.0.1',
+    '--port', port, '--out', fileFor(file), ...TAME, ...extra]);
+  return { client, result: fs.existsSync(file) ? resultOf(file) : null };
+}
+
+test('the rate that was asked is shown, with what chance drew beside it', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  for (const [rate, shown, per_s] of [['5/s', '5\\.0', 5], ['3/m', '0\\.05', 0.05]]) {
+    const { client, result } = await play(t, server.port,
+      { load: { rate, arrival: 'poisson', duration: '2s', seed: 4 } });
+    assert.equal(client.exitCode, 0, said(client));
+    assert.match(client.stdout, new RegExp(` of ${shown}/s wanted `));
+    assert.ok(Math.abs(result.rate.target_per_s - per_s) < 1e-9 * per_s);
+    assert.equal(result.validity.limited_by, null);
+    if (Number(result.rate.intended) !== 2 * per_s) {
+      assert.match(client.stdout, new RegExp(`Poisson drew ${result.rate.intended}, `));
+    }
+  }
+  await serverEnd(server);
+});
+
+const WRONG = { loop: [{ request: { ...REQUEST, name: 'login',
+  verify: { equals: { text: 'y' } } } }] };
+
+test('whatever a threshold with abort_on_fail is about, it ends the run', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const exprs = ['steps.login.errors.mismatch == 0', 'port.syscalls < 10', 'rate.begun < 10',
+    'resources.rss_max < 1KiB', 'totals.messages_sent < 10', 'stages.1.errors.total == 0'];
+  for (const expr of exprs) {
+    const { client, result } = await play(t, server.port, { behaviors: [WRONG],
+      load: { stages: [{ duration: '20s', rate: '200/s' }, { duration: '10s', rate: '100/s' }],
+        rate: undefined, duration: undefined },
+      thresholds: [{ expr, abort_on_fail: true }, 'errors.mismatch >= 0'] });
+    assert.equal(client.exitCode, 99, said(client));
+    assert.ok(Number(result.run.duration_ns) < 15e9, said(client));
+    assert.match(client.stdout, /ended early, .* did not hold\n/);
+    assert.equal(result.thresholds[0].aborted, true);
+  }
+  for (const expr of ['totals.requests_cut == 0', 'rate.never_started == 0',
+    'server.errors.total == 0']) {
+    const { client } = await play(t, server.port, { thresholds: [{ expr, abort_on_fail: true }] });
+    assert.equal(client.exitCode, 2, said(client));
+    assertOneLine(client, /abort_on_fail cannot end the run/);
+  }
+  await serverEnd(server);
+});
+
+test('a run that asked and got not one answer has failed', LIMIT, async (t) => {
+  const sockets = new Set();
+  const silent = net.createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
+  t.after(() => { sockets.forEach((socket) => socket.destroy()); silent.close(); });
+  const { client, result } = await play(t, silent.address().port, {});
+  assert.equal(client.exitCode, 1, said(client));
+  assertOneLine(client, /not one of \d+ requests was answered/);
+  assert.equal(result.failures.length, 1);
+  assert.equal(result.validity.valid, true);
+  assert.deepEqual(result.ready, { wanted: 5, ready: 5, window_opened: 'all_ready' });
+  assert.equal(Number(result.rate.target_per_s), 200);
+});
+
+test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',
+    behaviors: [{ loop: [{ request: { ...REQUEST, name: 'one\u001b]0;x\u0007' } },
+      { request: { ...REQUEST, name: 'two' } }] }],
+    thresholds: ['steps.one\u001b]0;x\u0007.latency.response.p99 < 10s'] });
+  assert.equal(client.exitCode, 0, said(client));
+  assert.match(client.stdout, /^a\?\[2Jb\?c against /);
+  // eslint-disable-next-line no-control-regex
+  assert.doesNotMatch(client.stdout + client.stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  // A line for each request, where there are several.
+  assert.match(client.stdout, / {4}one\?\]0;x\? +\d+ {2}p50 /);
+  assert.match(client.stdout, / {4}two +\d+ {2}p50 /);
+  await serverEnd(server);
+});
