@@ -149,20 +149,29 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     return code;
 }
 
-/* What the head, or a program that is alone, needs beside the run. */
-static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
+/* In a thread of its own: a terminal that stands still is not to keep Ctrl+C from being heard. */
+static void client__warn(void *context)
 {
-    const struct options *options = plan->options;
+    const struct plan *plan = context;
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
     char rank[32] = "";
-    if (!fleet_is_alone(fleet)) {
-        snprintf(rank, sizeof(rank), "rank %u: ", fleet->rank);
+    if (plan->ranks > 1) {
+        snprintf(rank, sizeof(rank), "rank %u: ", plan->rank);
     }
-    plan_reach_targets(plan);
     for (int need = 0; need < PLAN_NEEDS; need++) {
         if (plan_lacks(plan, (enum plan_need)need, shortage)) {
             fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);
         }
+    }
+}
+
+/* What the head, or a program that is alone, needs beside the run. */
+static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
+{
+    const struct options *options = plan->options;
+    plan_reach_targets(plan);
+    if (!output_print(client__warn, plan)) {
+        output_leave(EXIT_INTERRUPTED);
     }
     if (!fleet_is_head(fleet) || options->ndjson_path == NULL) {
         return client__run(plan, fleet, NULL);

@@ -120,6 +120,13 @@ static void screen__put(struct screen *screen, const char *color, const char *li
     shape->columns[shape->lines_count++] = columns + spaces;
 }
 
+static void screen__make_ascii(char *line)
+{
+    for (; *line != '\0'; line++) {
+        *line = (unsigned char)*line < 0x80 ? *line : '?';
+    }
+}
+
 static void screen__print(struct screen *screen, const char *color, const char *format, ...)
     ERROR_PRINTF(3, 4);
 
@@ -131,6 +138,9 @@ static void screen__print(struct screen *screen, const char *color, const char *
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
     printable_text(line, line, sizeof(line)); /* names come from a scenario */
+    if (!screen->style->utf8) {
+        screen__make_ascii(line); /* to such a terminal some of UTF-8's bytes are commands */
+    }
     screen__put(screen, color, line);
 }
 

@@ -148,6 +148,14 @@ static void file__sync_folder(const char *target)
     }
 }
 
+/* A file that is a mount of its own (as containers are given) cannot be renamed over: written in
+ * place it is at least there. */
+static int file__overwrite(const struct place *place, const char *data, size_t bytes)
+{
+    int descriptor = open(place->target, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    return descriptor < 0 ? errno : file__fill(descriptor, data, bytes);
+}
+
 static int file__replace(const struct place *place, const char *data, size_t bytes)
 {
     char temporary[FILE_TEMPORARY_BYTES_MAX];
@@ -163,7 +171,7 @@ static int file__replace(const struct place *place, const char *data, size_t byt
     }
     if (code != 0) {
         unlink(temporary);
-        return code;
+        return code == EBUSY ? file__overwrite(place, data, bytes) : code;
     }
     file__sync_folder(place->target);
     return 0;

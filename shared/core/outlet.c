@@ -183,6 +183,7 @@ bool outlet_close(struct outlet *outlet, int64_t within_ns, size_t *left_bytes)
         *left_bytes = outlet->waiting.bytes + outlet->writing.bytes;
         mutex_unlock(&outlet->mutex);
         if (!outlet__await_end(outlet, OUTLET_LEAVE_NS)) {
+            thread_detach(&outlet->thread);
             return false; /* its memory is that thread's now */
         }
     }

@@ -74,6 +74,12 @@ void thread_join(struct thread *thread)
     must(code == 0);
 }
 
+void thread_detach(struct thread *thread)
+{
+    int code = pthread_detach((pthread_t)thread->handle);
+    must(code == 0);
+}
+
 void thread_prefer_latency(void)
 {
     /* Otherwise timed waits end up to 50 us late. A shorter slice (sched_setattr(2), Linux 6.12)

@@ -39,6 +39,12 @@ void thread_join(struct thread *thread)
     thread->handle = 0;
 }
 
+void thread_detach(struct thread *thread)
+{
+    CloseHandle((HANDLE)thread->handle);
+    thread->handle = 0;
+}
+
 void thread_prefer_latency(void)
 {
     SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_ABOVE_NORMAL);
