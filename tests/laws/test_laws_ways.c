@@ -194,8 +194,8 @@ static void test_more_failures_improve_nothing(void **state)
     (void)state;
     static const char *const LOADS[] = {
         "\"connections\":8,\"rate\":\"60/s\",\"duration\":\"2s\",\"drain\":\"1s\"",
-        "\"connections\":4,\"rate\":\"30/s\",\"duration\":\"2s\",\"drain\":\"1s\","
-        "\"late\":\"drop\",\"arrival\":\"poisson\"",
+        ("\"connections\":4,\"rate\":\"30/s\",\"duration\":\"2s\",\"drain\":\"1s\","
+         "\"late\":\"drop\",\"arrival\":\"poisson\""),
         "\"connections\":3,\"rate\":\"90/s\",\"duration\":\"2s\",\"drain\":\"0s\"",
     };
     for (size_t i = 0; i < COUNT_OF(LOADS); i++) {
