@@ -50,15 +50,15 @@ function failuresJudge(baseline, candidate, failed, alpha) {
 /** A candidate that fails a part of its players in every run, where the baseline hardly does. */
 function sharesJudge(baseline, candidate) {
   const needed = answersNeeded([...baseline, ...candidate]);
-  const valid = (runs) => runs.filter(({ client }) => client.validity.valid)
-    .map((run) => serviceOf(run, needed).share);
-  const [a, b] = [valid(baseline), valid(candidate)];
+  const shares = (runs) => runs.map((run) => serviceOf(run, needed).share);
+  const [a, b] = [shares(baseline), shares(candidate)];
   if (!a.length || b.length < 2) return null;
   const [most, least] = [Math.max(...a), Math.min(...b)];
   if (least < SHARE_LEAST || least < most * SHARE_RATIO) return null;
   const percent = (share) => `${(share * 100).toFixed(1)}%`;
-  return { name: 'serves', regressed: true, text: 'the candidate refused, dropped or did not ' +
-    `answer ${percent(least)} and more in every run, the baseline ${percent(most)} at most` };
+  return { name: 'serves', regressed: true, text: 'the candidate refused, dropped or did ' +
+    `not answer (well) ${percent(least)} and more in every run, the baseline ` +
+    `${percent(most)} at most` };
 }
 
 /** Of each threshold: in how many runs of a side it was judged, and held. */
