@@ -152,6 +152,21 @@ static void laws__watch_barriers(struct laws_play *play)
     }
 }
 
+/* Connects by now, and how many connect_rate lets come by then. */
+static void laws__watch_connects(struct laws_play *play, int64_t now_ns)
+{
+    double rate_per_s = play->plan->scenario->load.connect_rate_per_s;
+    double allowed = rate_per_s * (double)(now_ns - play->origin_ns) / (double)NS_PER_S + 1;
+    double attempted = 0;
+    for (uint32_t i = 0; i < play->workers_count; i++) {
+        const struct recorder *recorder = &play->ports[i].worker.recorder;
+        attempted += (double)recorder->figures.counters.totals[TOTAL_CONNECTS_ATTEMPTED];
+    }
+    if (rate_per_s > 0 && attempted - allowed > play->connects_early) {
+        play->connects_early = attempted - allowed;
+    }
+}
+
 /* Open connections were wanted, now or a moment ago. */
 static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
 {
@@ -160,6 +175,7 @@ static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
     if (play->run.t0_ns == TIME_NEVER_NS || now_ns >= atomic_load(&play->control->stop_ns)) {
         return;
     }
+    play->open_at_stop = open;
     int64_t until_ns = now_ns - play->run.t0_ns;
     int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
     from_ns = from_ns < -1 ? -1 : from_ns;
@@ -272,6 +288,7 @@ void laws_play_run(struct laws_play *play)
         laws__watch(play, now_ns);
         laws__watch_barriers(play);
         laws__watch_crowd(play, now_ns);
+        laws__watch_connects(play, now_ns);
         if (now_ns > limit_ns) {
             fail_msg("the run does not end: %u of %u connections have",
                      laws_play_level(play, LIVE_FINISHED), plan->connections);

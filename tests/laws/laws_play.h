@@ -30,6 +30,8 @@ struct laws_play {
     bool kind;           /* the servers do no harm */
     uint32_t open_most;  /* connections open at once, ... */
     uint32_t open_extra; /* ... and how many of them were not wanted, a moment ago at least */
+    uint32_t open_at_stop;
+    double connects_early;        /* more than connect_rate allows, at the worst moment */
     uint32_t levels[LIVE_LEVELS]; /* at the end */
     uint64_t frames;              /* that the servers took */
     uint64_t bytes_received;

@@ -4,9 +4,10 @@
 #include "laws_play.h"
 #include "laws_scenario.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 
-enum { LAWS_PROBLEMS_BYTES_MAX = 8192 };
+enum { LAWS_PROBLEMS_BYTES_MAX = 8192, LAWS_SECONDS_MAX = 64 };
 
 static struct {
     uint64_t seed;
@@ -75,32 +76,61 @@ static void laws__same_counts(const char *what, const struct arrival_counts *fou
     laws__equal(what, found->never_started, expected->never_started);
 }
 
-/* Those of a stream in the window; number: whose own they are, or UINT32_MAX. */
-static uint64_t laws__due_of(const struct laws_play *play, const struct pacing *pacing,
-                             struct pacing_cursor *cursor, uint32_t number)
+/* How many arrivals the plan has: in the window, and in each second of the series. */
+struct laws_due {
+    uint64_t in_window;
+    uint64_t seconds[LAWS_SECONDS_MAX];
+};
+
+/* Those of a stream; number: whose own they are, or UINT32_MAX. */
+static void laws__due_of(const struct laws_play *play, const struct pacing *pacing,
+                         struct pacing_cursor *cursor, uint32_t number, struct laws_due *due)
 {
     const struct plan *plan = play->plan;
     int64_t until_ns = play->run.stop_ns - play->run.t0_ns;
-    uint64_t due = 0;
     for (; cursor->time_ns < until_ns; pacing_advance(pacing, cursor)) {
-        bool wanted = number == UINT32_MAX || plan_wants(plan, number, cursor->time_ns);
-        due += wanted && cursor->time_ns >= plan->scenario->load.warmup_ns;
+        int64_t second = (play->run.t0_ns - play->origin_ns + cursor->time_ns) / NS_PER_S;
+        if (number == UINT32_MAX || plan_wants(plan, number, cursor->time_ns)) {
+            due->in_window += cursor->time_ns >= plan->scenario->load.warmup_ns;
+            due->seconds[second < LAWS_SECONDS_MAX ? second : LAWS_SECONDS_MAX - 1]++;
+        }
+    }
+}
+
+static struct laws_due laws__due(const struct laws_play *play)
+{
+    struct laws_due due = {0};
+    struct pacing_cursor cursor;
+    const struct plan *plan = play->plan;
+    pacing_first(&plan->shared, &cursor);
+    laws__due_of(play, &plan->shared, &cursor, UINT32_MAX, &due);
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        plan_own_arrivals(plan, i, &cursor);
+        laws__due_of(play, &plan->each, &cursor, i, &due);
     }
     return due;
 }
 
-/* How many arrivals the plan has in the window. */
-static uint64_t laws__due(const struct laws_play *play)
+static void laws__seconds(const struct laws_play *play, const struct laws_due *due)
 {
-    struct pacing_cursor cursor;
-    const struct plan *plan = play->plan;
-    pacing_first(&plan->shared, &cursor);
-    uint64_t due = laws__due_of(play, &plan->shared, &cursor, UINT32_MAX);
-    for (uint32_t i = 0; i < plan->connections; i++) {
-        plan_own_arrivals(plan, i, &cursor);
-        due += laws__due_of(play, &plan->each, &cursor, i);
+    cJSON *raw = series_to_json(play->run.figures.series, play->run.end_ns);
+    assert_non_null(raw);
+    char *text = cJSON_PrintUnformatted(raw);
+    cJSON *series = cJSON_Parse(text);
+    assert_non_null(series);
+    const cJSON *entry;
+    int second = 0;
+    cJSON_ArrayForEach(entry, series)
+    {
+        const cJSON *found = cJSON_GetObjectItemCaseSensitive(entry, "due");
+        if (second < LAWS_SECONDS_MAX - 1) {
+            laws__equal("due in a second of the series", (uint64_t)cJSON_GetNumberValue(found),
+                        due->seconds[second++]);
+        }
     }
-    return due;
+    cJSON_Delete(series);
+    cJSON_free(text);
+    cJSON_Delete(raw);
 }
 
 static void laws__arrivals(const struct laws_play *play, const struct laws_scenario *scenario)
@@ -123,7 +153,9 @@ static void laws__arrivals(const struct laws_play *play, const struct laws_scena
     laws__same_counts("arrivals of all behaviors", &behaviors, &figures->arrivals);
     laws__same_counts("arrivals that the workers told", &play->told, &figures->arrivals);
     if (play->run.t0_ns != TIME_NEVER_NS) {
-        laws__equal("due, by the plan", figures->arrivals.intended, laws__due(play));
+        struct laws_due due = laws__due(play);
+        laws__equal("due, by the plan", figures->arrivals.intended, due.in_window);
+        laws__seconds(play, &due);
     }
     if (play->run.window_ns > 0) {
         const struct pacing *pacing = &play->plan->pacing;
@@ -255,6 +287,8 @@ static void laws__crowd(const struct laws_play *play, const struct laws_scenario
         play->run.t0_ns != TIME_NEVER_NS) {
         laws__most("connects of those that were wanted", (double)attempted,
                    laws__wanted_times(play));
+        laws__most("connects before connect_rate lets them", play->connects_early,
+                   1 + play->plan->pacing.stages_count);
     }
 }
 

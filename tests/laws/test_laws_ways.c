@@ -10,6 +10,10 @@ struct laws_measured {
     bool at_least[3];       /* a lower bound */
     int64_t send_lag_ns;    /* the longest */
     uint64_t frames[LAWS_WORKERS_MAX];
+    uint64_t connects;
+    uint32_t open_most;
+    uint32_t open_at_stop;
+    double connects_early;
 };
 
 static const double PERCENTILES[] = {50, 90, 99};
@@ -49,6 +53,10 @@ static struct laws_measured laws__measure(const char *scenario, const char *thre
     for (uint32_t i = 0; i < play.workers_count; i++) {
         measured.frames[i] = play.ports[i].frames;
     }
+    measured.connects = figures->counters.totals[TOTAL_CONNECTS_ATTEMPTED];
+    measured.open_most = play.open_most;
+    measured.open_at_stop = play.open_at_stop;
+    measured.connects_early = play.connects_early;
     laws_play_close(&play);
     return measured;
 }
@@ -87,34 +95,36 @@ static void test_threads_do_not_matter(void **state)
         const char *load;
         const char *behavior;
         int64_t latency_ns;
+        uint64_t iterations_least;
     } CASES[] = {
         {"three connections, 50 ms each", "",
          "\"connections\":3,\"rate\":\"50/s\",\"duration\":\"4s\"", "\"loop\":[" REQUEST "]",
-         25 * NS_PER_MS},
+         25 * NS_PER_MS, 1},
         {"five connections near their limit", "",
          "\"connections\":5,\"rate\":\"110/s\",\"duration\":\"4s\",\"arrival\":\"poisson\"",
-         "\"loop\":[" REQUEST "]", 20 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 20 * NS_PER_MS, 1},
         {"more than they can", "", "\"connections\":3,\"rate\":\"80/s\",\"duration\":\"2s\"",
-         "\"loop\":[" REQUEST "]", 25 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 25 * NS_PER_MS, 1},
         {"late ones are dropped", "",
          "\"connections\":3,\"rate\":\"80/s\",\"duration\":\"3s\",\"late\":\"drop\"",
-         "\"loop\":[" REQUEST "]", 25 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 25 * NS_PER_MS, 1},
         {"a rate of each", "",
          "\"connections\":5,\"rate_per_connection\":\"20/s\",\"duration\":\"2s\"",
-         "\"loop\":[" REQUEST "]", 5 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 5 * NS_PER_MS, 1},
         {"a dead target", DEAD, "\"connections\":4,\"rate\":\"40/s\",\"duration\":\"2s\"",
-         "\"loop\":[" REQUEST "]", 10 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 10 * NS_PER_MS, 1},
         {"a dead target, a rate of each", DEAD,
          "\"connections\":4,\"rate_per_connection\":\"10/s\",\"duration\":\"2s\"",
-         "\"loop\":[" REQUEST "]", 10 * NS_PER_MS},
+         "\"loop\":[" REQUEST "]", 10 * NS_PER_MS, 1},
         {"a barrier, and a dead target", DEAD, "\"connections\":4,\"duration\":\"2s\"",
-         "\"loop\":[{\"barrier\":\"b\"},{\"think\":\"50ms\"}]", 2 * NS_PER_MS},
+         "\"loop\":[{\"barrier\":\"b\"},{\"think\":\"50ms\"}]", 2 * NS_PER_MS, 60},
     };
     static const char *const THREADS[] = {"2", "3", "4"};
     const struct harness_faults none = {0};
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
         const char *text = laws__text(CASES[i].targets, CASES[i].load, CASES[i].behavior);
         struct laws_measured one = laws__measure(text, "1", CASES[i].latency_ns, &none);
+        assert_true(one.iterations >= CASES[i].iterations_least);
         for (size_t t = 0; t < COUNT_OF(THREADS); t++) {
             struct laws_measured more = laws__measure(text, THREADS[t], CASES[i].latency_ns, &none);
             print_message("%s, -t %s\n", CASES[i].what, THREADS[t]);
@@ -234,6 +244,46 @@ static void test_each_keeps_its_own_rate(void **state)
     assert_int_equal(measured.frames[0], 3 * 25 * 2);
 }
 
+static void test_a_crowd_goes_down(void **state)
+{
+    (void)state;
+    static const char *const LOADS[] = {"", ",\"rate\":\"40/s\"",
+                                        ",\"rate_per_connection\":\"9/s\""};
+    static const char *const THREADS[] = {"1", "4"};
+    const struct harness_faults none = {0};
+    for (size_t i = 0; i < COUNT_OF(LOADS) * COUNT_OF(THREADS); i++) {
+        char load[256];
+        snprintf(load, sizeof(load),
+                 "\"stages\":[{\"duration\":\"500ms\",\"connections\":10},{\"duration\":\"800ms\","
+                 "\"connections\":2}]%s",
+                 LOADS[i / 2]);
+        const char *text = laws__text("", load, "\"loop\":[" REQUEST ",{\"think\":\"20ms\"}]");
+        struct laws_measured measured = laws__measure(text, THREADS[i % 2], NS_PER_MS, &none);
+        assert_int_equal(measured.connects, 10);
+        assert_int_equal(measured.open_most, 10);
+        assert_int_equal(measured.open_at_stop, 2);
+    }
+}
+
+static void test_connect_rate_holds_throughout(void **state)
+{
+    (void)state;
+    static const char *const THREADS[] = {"1", "4"};
+    const struct harness_faults none = {0};
+    for (size_t t = 0; t < COUNT_OF(THREADS); t++) {
+        const char *text = laws__text(
+            "",
+            "\"stages\":[{\"duration\":\"500ms\",\"connections\":0},{\"duration\":\"400ms\","
+            "\"connections\":60},{\"duration\":\"600ms\",\"connections\":60}],"
+            "\"connect_rate\":\"50/s\"",
+            "\"loop\":[{\"think\":\"20ms\"}]");
+        struct laws_measured measured = laws__measure(text, THREADS[t], NS_PER_MS, &none);
+        assert_true(measured.connects >= 49 && measured.connects <= 51);
+        assert_true(measured.open_most <= 51);
+        assert_true(measured.connects_early <= 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +291,8 @@ int main(void)
         cmocka_unit_test(test_the_due_time_survives),
         cmocka_unit_test(test_catching_up_is_not_send_lag),
         cmocka_unit_test(test_more_failures_improve_nothing),
+        cmocka_unit_test(test_a_crowd_goes_down),
+        cmocka_unit_test(test_connect_rate_holds_throughout),
         cmocka_unit_test(test_each_keeps_its_own_rate),
     };
     struct error error;
