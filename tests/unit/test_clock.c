@@ -81,6 +81,16 @@ static void test_utc_text_of_the_ends_of_the_range(void **state)
     assert_string_equal(text, "1677-09-21T00:12:43.145Z");
 }
 
+/* Whatever holds the caller up in between: a step of the clock is what both readings show. */
+static void test_both_clocks_are_read_together(void **state)
+{
+    (void)state;
+    int64_t first_ns = clock_wall_offset_ns();
+    clock_sleep_until_ns(clock_now_ns() + 50 * NS_PER_MS);
+    int64_t between_ns = clock_wall_offset_ns() - first_ns;
+    assert_true(between_ns > -20 * NS_PER_MS && between_ns < 20 * NS_PER_MS);
+}
+
 int main(void)
 {
     clock_setup();
@@ -91,6 +101,7 @@ int main(void)
         cmocka_unit_test(test_wall_clock_is_in_this_century),
         cmocka_unit_test(test_utc_text_of_known_moments),
         cmocka_unit_test(test_utc_text_of_the_ends_of_the_range),
+        cmocka_unit_test(test_both_clocks_are_read_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
