@@ -34,8 +34,9 @@ void supervisor_stop(struct supervisor *supervisor, enum run_end end, int64_t dr
 {
     struct control *control = &supervisor->control;
     bool together = !fleet_is_alone(supervisor->fleet) && drain_ns > 0;
-    /* All ranks at one moment, where there is time for it. */
-    int64_t stop_ns = clock_now_ns() + (together ? FLEET_NOTICE_NS : 0);
+    /* Not at once: what is due after it must not have begun before a worker hears of it. All ranks
+     * at one moment, where there is time for that. */
+    int64_t stop_ns = clock_now_ns() + (together ? FLEET_NOTICE_NS : SUPERVISOR_NOTICE_NS);
     if (supervisor->run->end == RUN_COMPLETE) {
         supervisor->run->end = end;
     }
