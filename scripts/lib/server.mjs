@@ -37,7 +37,7 @@ export function programPath(file, windows) {
 /** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */
 export async function serverStart({ windows = false, port = 0, args = [], call } = {}) {
   const { command, args: first, env } = call ?? programCall('dummyserver', windows);
-  if (port) await portDemandFree(port);
+  if (port && !args.includes('--reuse-port')) await portDemandFree(port);
   const program = new Program(command, [...first, '--port', String(port), ...args],
     { env, group: true });
   try {
@@ -84,7 +84,7 @@ function mayListen(program) {
 /** Starts the user's command ({port} stands for a free port) and waits until it accepts. Returns
  *  { program, port, host, line, mark, owners, strangers }. */
 export async function foreignStart(commandLine, { port } = {}) {
-  if (port) await portDemandFree(port);
+  if (port && !args.includes('--reuse-port')) await portDemandFree(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
   // cmd.exe /s takes the line between the outermost quotes as it stands.
