@@ -10,6 +10,7 @@ struct laws_measured {
     bool at_least[3];       /* a lower bound */
     int64_t send_lag_ns;    /* the longest */
     uint64_t frames[LAWS_WORKERS_MAX];
+    uint64_t responses; /* samples of response */
     uint64_t connects;
     uint32_t open_most;
     uint32_t open_at_stop;
@@ -53,6 +54,7 @@ static struct laws_measured laws__measure(const char *scenario, const char *thre
     for (uint32_t i = 0; i < play.workers_count; i++) {
         measured.frames[i] = play.ports[i].frames;
     }
+    measured.responses = (uint64_t)histogram_count(&figures->latency[LATENCY_RESPONSE]);
     measured.connects = figures->counters.totals[TOTAL_CONNECTS_ATTEMPTED];
     measured.open_most = play.open_most;
     measured.open_at_stop = play.open_at_stop;
@@ -244,6 +246,36 @@ static void test_each_keeps_its_own_rate(void **state)
     assert_int_equal(measured.frames[0], 3 * 25 * 2);
 }
 
+/* Passes that die with their connection while they wait for something else: their arrivals are in
+ * response all the same. */
+static void test_what_began_and_asked_nothing_counts(void **state)
+{
+    (void)state;
+    static const char *const BEFORE[] = {
+        "",
+        "{\"think\":\"30ms\"},",
+        "{\"send\":{\"id\":9,\"body\":{\"text\":\"x\"}}},{\"think\":\"20ms\"},",
+        "{\"barrier\":{\"name\":\"b\",\"within\":\"50ms\"}},",
+        "{\"send\":{\"id\":9,\"body\":{\"text\":\"x\"}}},{\"expect\":{\"match\":{\"id\":9},"
+        "\"within\":\"50ms\"}},",
+    };
+    const struct harness_faults faults = {.reset = 100, .leave = 100, .silent = 50};
+    for (size_t i = 0; i < COUNT_OF(BEFORE); i++) {
+        char behavior[1024];
+        snprintf(behavior, sizeof(behavior),
+                 "\"on_disconnect\":\"reconnect\",\"loop\":[%s" REQUEST "]", BEFORE[i]);
+        const char *text = laws__text(
+            "", "\"connections\":3,\"in_flight\":4,\"rate\":\"150/s\",\"duration\":\"2s\"",
+            behavior);
+        struct laws_measured measured = laws__measure(text, "2", 2 * NS_PER_MS, &faults);
+        print_message("before the request: %s\n", BEFORE[i]);
+        assert_int_equal(measured.arrivals.intended, 300);
+        /* A think moves what it precedes: those of the last 30 ms ask after the window. */
+        uint64_t moved = strstr(BEFORE[i], "think") != NULL ? 5 : 0;
+        assert_in_range(measured.responses, 300 - moved, 300);
+    }
+}
+
 static void test_a_crowd_goes_down(void **state)
 {
     (void)state;
@@ -291,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_the_due_time_survives),
         cmocka_unit_test(test_catching_up_is_not_send_lag),
         cmocka_unit_test(test_more_failures_improve_nothing),
+        cmocka_unit_test(test_what_began_and_asked_nothing_counts),
         cmocka_unit_test(test_a_crowd_goes_down),
         cmocka_unit_test(test_connect_rate_holds_throughout),
         cmocka_unit_test(test_each_keeps_its_own_rate),
