@@ -124,10 +124,10 @@ async function sanitizersRun({ left_ms }) {
 
 // Each with its budget of seconds, with --quick and without: it is ended then, and has failed.
 const CHECKS = {
-  cppcheck: { play: cppcheckRun, quick_s: 90, long_s: 300 },
+  cppcheck: { play: cppcheckRun, quick_s: 300, long_s: 300 },
   tidy: { play: tidyRun, quick_s: 900, long_s: 900 },
-  valgrind: { play: valgrindRun, quick_s: 180, long_s: 1800 },
-  fuzz: { play: fuzzRun, quick_s: 120, long_s: 600 },
+  valgrind: { play: valgrindRun, quick_s: 600, long_s: 1800 },
+  fuzz: { play: fuzzRun, quick_s: 300, long_s: 600 },
   sanitizers: { play: sanitizersRun, quick_s: 1800, long_s: 1800 },
 };
 const QUICK = ['cppcheck', 'valgrind', 'fuzz'];
