@@ -37,6 +37,9 @@ function arrivalsAreConserved({ result, traits }, problems) {
   });
 }
 
+/** Did the run come so far that anything was due? */
+const hasBegun = ({ t0_ns: t0 }) => t0 !== undefined && t0 !== null;
+
 /** Are all arrivals those of one even stream? */
 const evenAndShared = (load) => load.arrival !== 'poisson' &&
   !/"rate_per_connection"/.test(JSON.stringify(load));
@@ -48,7 +51,7 @@ function secondsAreConserved({ result, traits, scenario }, problems) {
   for (const entry of series) {
     differs(problems, `balance of the second at ${entry.t_ns}`, balance(entry), entry.due);
   }
-  if ((result.run.t0_ns ?? null) !== null && evenAndShared(scenario.load)) {
+  if (hasBegun(result.run) && evenAndShared(scenario.load)) {
     const stages = stagesOf(scenario.load);
     const t0_ns = N(result.run.t0_ns);
     const end_ns = N(result.run.window_end_ns) - t0_ns;
@@ -69,7 +72,7 @@ function secondsAreConserved({ result, traits, scenario }, problems) {
 /** The rate that was asked for is the plan's, whatever became of the run. */
 function targetIsThePlan({ result, traits, scenario }, problems) {
   const { run, rate } = result;
-  if (!traits.open || rate.target_per_s === null || N(rate.window_ns) === 0) return;
+  if (!traits.open || !hasBegun(run) || N(rate.window_ns) === 0) return;
   const stages = stagesOf(scenario.load);
   const from_ns = N(run.window_start_ns) - N(run.t0_ns);
   const to_ns = N(run.window_end_ns) - N(run.t0_ns);
@@ -81,7 +84,7 @@ function targetIsThePlan({ result, traits, scenario }, problems) {
 /** What is due is what the plan says, to the last arrival. */
 function dueIsThePlan({ result, traits, scenario }, problems) {
   const { run, rate } = result;
-  if (!traits.open || scenario.load.arrival === 'poisson') return;
+  if (!traits.open || !hasBegun(run) || scenario.load.arrival === 'poisson') return;
   const stages = stagesOf(scenario.load);
   const from_ns = N(run.window_start_ns) - N(run.t0_ns);
   const to_ns = N(run.window_end_ns) - N(run.t0_ns);
@@ -289,7 +292,7 @@ function crowdIsWanted({ result, scenario, traits }, problems) {
       problems.push(`${entry.connections} open of ${most} at ${entry.t_ns}`);
     }
   }
-  if ((run.t0_ns ?? null) === null || !traits.kind) return;
+  if (!hasBegun(run) || !traits.kind) return;
   const stages = stagesOf(scenario.load);
   const LEAVING_NS = 1e9; // the pass, the teardown and the close of those not wanted any more
   series.slice(0, -1).forEach((entry, i) => {
@@ -318,7 +321,7 @@ function kindIsClean({ result, traits, servers }, problems) {
 /** The window opens when all are ready, and the result says how many were. */
 function readyIsTold({ result, traits }, problems) {
   const { ready, run } = result;
-  if ((run.t0_ns ?? null) === null) return;
+  if (!hasBegun(run)) return;
   if (traits.kind || ready.window_opened === 'all_ready') {
     differs(problems, 'ready, as all are', ready.ready, ready.wanted);
   } else if (N(ready.ready) > N(ready.wanted)) {
