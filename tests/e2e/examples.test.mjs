@@ -14,7 +14,7 @@ const names = fs.readdirSync(path.join(ROOT, 'scenarios'))
   .filter((file) => file.endsWith('.json') && !file.includes('schema'))
   .map((file) => file.slice(0, -'.json'.length));
 const scenarioOf = (name) => JSON.parse(fs.readFileSync(scenarioFile(name), 'utf8'));
-const handlerOf = (scenario) => /--handler ([a-z]+)/.exec(scenario.description)?.[1] ?? 'echo';
+const handlerOf = (scenario) => scenario.server?.handler ?? 'echo';
 const FOREIGN = ['redis-ping', 'redis-set', 'redis-set-get', 'memcached', 'http-get'];
 
 /** Options that make it short: the load keeps its shape. */
