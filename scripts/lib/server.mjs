@@ -84,7 +84,7 @@ function mayListen(program) {
 /** Starts the user's command ({port} stands for a free port) and waits until it accepts. Returns
  *  { program, port, host, line, mark, owners, strangers }. */
 export async function foreignStart(commandLine, { port } = {}) {
-  if (port && !args.includes('--reuse-port')) await portDemandFree(port);
+  if (port) await portDemandFree(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
   // cmd.exe /s takes the line between the outermost quotes as it stands.
