@@ -19,7 +19,8 @@ const ms = (number) => `${number}ms`;
 /** What steps of one behavior are drawn with. */
 class Steps {
   constructor(random, framing, { barriers, tables, lanes }) {
-    Object.assign(this, { random, framing, barriers, tables, lanes, names: [], requests: 0 });
+    Object.assign(this, { random, framing, barriers, tables, lanes, names: [], texts: [],
+      requests: 0 });
     this.ids = !framing || framing.id_bytes > 0;
     this.raw = framing?.type === 'raw';
   }
@@ -29,6 +30,9 @@ class Steps {
     if (framing?.type === 'fixed') return { random: { bytes: framing.bytes } };
     if (this.raw) return { random: { bytes: random.int(8, 64) } };
     const table = this.tables.length && random.chance(0.3) ? random.pick(this.tables) : undefined;
+    if (table && this.framing?.type !== 'delimiter' && random.chance(0.3)) {
+      return { fields: [{ u16: `\${${table}.age}` }, { string: `\${${table}.name}`, bytes: 8 }] };
+    }
     if (table) return { text: `row \${${table}.name} of \${conn}` };
     return random.pick([
       () => ({ random: { bytes: [8, random.int(16, 400)] } }),
@@ -38,6 +42,9 @@ class Steps {
       () => (framing?.type === 'delimiter' ? { text: 'plain' }
         : { fields: [{ u32: '${conn}' }, { string: 'player', length: 'u8' }, { u16be: 7 }] }),
       () => ({ text: this.names.length ? `\${${random.pick(this.names)}}` : 'no name' }),
+      () => ({ text: this.texts.length ? `<\${${random.pick(this.texts)}}>` : 'no text' }),
+      () => (this.names.length && framing?.type !== 'delimiter'
+        ? { fields: [{ i64: `\${${random.pick(this.names)}}` }, { u8: 1 }] } : { text: 'nothing' }),
     ])();
   }
 
@@ -53,18 +60,45 @@ class Steps {
       verify: 'same_body', within: ms(random.int(150, 500)) };
     if (!this.raw && random.chance(0.3)) request.verify = 'none';
     if (plain) return { request };
-    if (random.chance(0.2)) request.on_timeout = 'reconnect';
+    if (random.chance(0.3)) request.on_timeout = this.onTimeout();
     else if (!this.raw && random.chance(0.1)) request.optional = true;
+    if (!this.raw && body.random && !Array.isArray(body.random.bytes) && random.chance(0.3)) {
+      request.capture = this.capture();
+    }
     if (this.ids && body.random && !Array.isArray(body.random.bytes) && random.chance(0.2)) {
       request.match = { id, field: 'u64@0' };
     }
     return { request };
   }
 
+  /** What becomes of a step that has waited in vain. */
+  onTimeout() {
+    return this.random.weighted({ continue: 3, reconnect: 6, fail: 0.4 });
+  }
+
+  /** Parts of a reply of eight bytes at least. Numbers and texts have names of their own. */
+  capture() {
+    const { random } = this;
+    const [number, text] = [`n${random.int(1, 2)}`, `t${random.int(1, 2)}`];
+    const places = random.pick([{ [number]: random.pick(['u32@0', 'i16@2', 'u8@7', 'u16be@4']) },
+      { [text]: random.pick(['text@0:8', 'text@4:4', 'text@2']) },
+      { [number]: 'u32@4', [text]: 'text@0:4' }]);
+    for (const name of Object.keys(places)) {
+      const list = name === number ? this.names : this.texts;
+      if (!list.includes(name)) list.push(name);
+    }
+    return places;
+  }
+
   comparison() {
     const { random } = this;
+    if (this.texts.length && random.chance(0.2)) {
+      return { value: `\${${random.pick(this.texts)}}`,
+        [random.pick(['equals', 'not_equals'])]: 'abcd' };
+    }
     const value = this.names.length ? `\${${random.pick(this.names)}}` : '${iteration}';
-    return { value, [random.pick(['equals', 'less_than', 'at_least'])]: random.int(0, 3) };
+    return { value, [random.pick(['equals', 'not_equals', 'less_than', 'at_most', 'greater_than',
+      'at_least'])]: random.int(0, 3) };
   }
 
   set() {
@@ -92,14 +126,47 @@ class Steps {
     const send = { send: this.message(random.int(6, 9)) };
     if (random.chance(0.5)) return [send];
     const expect = { match: 'any', within: ms(random.int(100, 300)) };
+    if (random.chance(0.3)) expect.optional = true;
+    else if (random.chance(0.3)) expect.on_timeout = this.onTimeout();
+    if (random.chance(0.3)) expect.since = random.pick(['pass', 'step', 'connected']);
     return [send, { expect }];
+  }
+
+  /** The socket is left alone for a while, as a slow reader does. */
+  readsSlowly() {
+    return [{ receive: 'off' }, { think: ms(this.random.int(1, 30)) }, { receive: 'on' }];
+  }
+
+  /** A line that the rules of on_push may know: it begins with the moment when it was made. */
+  stamped() {
+    if (!this.ids) return [this.think()];
+    const { random } = this;
+    return [{ send: { id: 10, body: { fields: [{ u64: '${stamp_ns}' },
+      { string: 'for everybody', bytes: random.int(16, 48) }] } } }];
+  }
+
+  /** Lines for the console: few, it is slow. */
+  line() {
+    const { random } = this;
+    const known = [...this.names, ...this.texts];
+    return { log: known.length ? `\${conn} has \${${random.pick(known)}}` : 'pass ${iteration}' };
+  }
+
+  /** How often, or how long, inner steps are played. */
+  rounds() {
+    const { random } = this;
+    switch (random.weighted({ times: 6, for: 3, until: 0.5 })) {
+      case 'times': return { times: random.int(1, 3) };
+      case 'for': return { for: ms(random.int(10, 60)) };
+      default: return { until: 'end' };
+    }
   }
 
   /** Steps that may not be played: what they set is not known behind them. */
   inner(depth) {
-    const names = [...this.names];
+    const [names, texts] = [[...this.names], [...this.texts]];
     const steps = this.block(depth, 2);
-    this.names = names;
+    Object.assign(this, { names, texts });
     return steps;
   }
 
@@ -111,20 +178,23 @@ class Steps {
     for (let i = random.int(1, most); i > 0; i--) {
       const nests = depth > 0;
       switch (random.weighted({ request: 8, set: 2, think: 2, send: 2, mark: 1,
+        stamped: 1, slow: 0.5, at: 0.7, log: 0.5,
         if: nests * 1.5, choose: nests * 1.5, repeat: nests * 1.5 })) {
         case 'request': steps.push(this.request()); break;
         case 'set': steps.push(this.set()); break;
         case 'think': steps.push(this.think()); break;
         case 'send': steps.push(...this.sendAndExpect()); break;
         case 'mark': steps.push({ mark: `mark ${random.int(1, 3)}` }); break;
+        case 'stamped': steps.push(...this.stamped()); break;
+        case 'slow': steps.push(...this.readsSlowly()); break;
+        case 'at': steps.push({ at: ms(random.int(0, 900)) }); break;
+        case 'log': steps.push(this.line()); break;
         case 'if': steps.push({ if: { ...this.comparison(), then: this.inner(depth - 1),
           ...(random.chance(0.5) ? { else: this.inner(depth - 1) } : {}) } }); break;
         case 'choose': steps.push({ choose: [
           { weight: random.int(1, 9), steps: this.inner(depth - 1) },
           { weight: 1, steps: this.inner(depth - 1) }] }); break;
-        default: steps.push({ repeat: { steps: this.inner(depth - 1),
-          ...(random.chance(0.7) ? { times: random.int(1, 3) }
-            : { for: ms(random.int(10, 60)) }) } });
+        default: steps.push({ repeat: { steps: this.inner(depth - 1), ...this.rounds() } });
       }
     }
     if (!steps.some((step) => step.request || step.think)) {
@@ -136,8 +206,28 @@ class Steps {
 
 /** Steps before a request that must not move the moment it was due. */
 function preludeMake(steps) {
-  return [() => [], () => [steps.set()], () => [{ mark: 'pass' }],
+  return [() => [], () => [steps.set()], () => [{ mark: 'pass' }], () => [steps.line()],
+    () => [{ receive: 'on' }],
     () => [{ if: { value: '${iteration}', at_least: 0, then: [{ mark: 'yes' }] } }]];
+}
+
+/** How a visit ends: by this side, by half of it, or by the other. */
+function farewellMake(random) {
+  const close = random.pick([ms(random.int(50, 300)), { within: ms(random.int(50, 300)),
+    on_timeout: random.pick(['continue', 'reconnect']) }]);
+  return random.pick([() => [{ disconnect: 'fin' }], () => [{ disconnect: 'rst' }],
+    () => [{ disconnect: 'half' }, { expect_close: close }],
+    () => [{ disconnect: 'half' }, { think: '5ms' }, { disconnect: 'fin' }],
+    () => [{ expect_close: close }]])();
+}
+
+/** What is said of messages that no step waits for; all of it is true of an echo. */
+function rulesMake(random) {
+  return [
+    { match: { id: 10 }, fanout: 'u64@0',
+      ...(random.chance(0.5) ? { verify: { field: { at: 'u64@0', at_least: 1 } } } : {}) },
+    ...(random.chance(0.5) ? [{ match: { id: random.int(6, 9) } }] : []),
+    ...(random.chance(0.2) ? [{ match: 'any' }] : [])];
 }
 
 function loopMake(random, steps, shape) {
@@ -145,11 +235,11 @@ function loopMake(random, steps, shape) {
     case 'single': return [...random.pick(preludeMake(steps))(), steps.request({ plain: true })];
     case 'single_after_send':
       return [...steps.sendAndExpect().slice(0, 1), steps.request({ plain: true })];
-    case 'visits': return [{ reconnect: 'now' }, ...steps.block(1, 2),
-      { disconnect: random.pick(['fin', 'rst']) }];
+    case 'visits': return [{ reconnect: 'now' }, ...steps.block(1, 2), ...farewellMake(random)];
     case 'rejoins': return [{ reconnect: random.pick(['now', { after: '5ms' },
       { back_off: { first: '10ms', most: '50ms', tries: 3 } }]) }, ...steps.block(1, 2)];
-    case 'barrier': return [{ barrier: { name: 'loop', within: ms(random.int(100, 300)) } },
+    case 'barrier': return [{ barrier: { name: 'loop', within: ms(random.int(100, 300)),
+      ...(random.chance(0.3) ? { on_timeout: steps.onTimeout() } : {}) } },
       ...steps.block(1, 2)];
     default: return steps.block(2, 4);
   }
@@ -173,6 +263,7 @@ function behaviorMake(random, number, context) {
   } else if (random.chance(0.25)) {
     behavior.teardown = [steps.request({ id: 3, plain: true })];
   }
+  if (ids && random.chance(0.5)) behavior.on_push = rulesMake(random);
   if (random.chance(0.5)) {
     behavior.on_disconnect = random.pick(['reconnect', 'stop',
       { reconnect: { first: '20ms', most: '200ms' } }]);
@@ -267,6 +358,14 @@ function thresholdsMake(random, open) {
 
 const TABLE = 'name,age\nann,3\nbob,4\ncid,5\ndan,6\neve,7\n';
 
+function dataMake(random) {
+  const pick = random.pick(['sequential', 'random', 'unique']);
+  const out = pick === 'random' ? undefined : random.pick(['wrap', 'stop', undefined]);
+  // What one of a kind runs out of is an error, known before.
+  const when_out = pick === 'unique' ? out ?? 'stop' : out;
+  return { users: { file: 'users.csv', pick, ...(when_out ? { when_out } : {}) } };
+}
+
 /** Case number `seed`: { seed, scenario, files, servers, traits, how }. */
 export function caseMake(seed, { kind: only } = {}) {
   const random = new Random(seed);
@@ -283,7 +382,7 @@ export function caseMake(seed, { kind: only } = {}) {
     behaviors: made.map(({ behavior }) => behavior) };
   if (framing) scenario.framing = framing;
   if (tables.length) {
-    scenario.data = { users: { file: 'users.csv', pick: random.pick(['sequential', 'random']) } };
+    scenario.data = dataMake(random);
   }
   const thresholds = thresholdsMake(random, open);
   if (thresholds) scenario.thresholds = thresholds;
