@@ -30,6 +30,7 @@ export const PAIR_FRAMING = { type: 'length', size_bytes: 2, id_bytes: 2,
 function answer(server, socket, frame) {
   const { fault } = server;
   const n = server.frames++;
+  if (fault.keeps) server.kept.push({ connection: socket.number, frame });
   socket.framesTaken = (socket.framesTaken ?? 0) + 1;
   const reply = (bytes = frame) => {
     if (!socket.destroyed && socket.writable) socket.write(bytes);
@@ -66,6 +67,7 @@ function answer(server, socket, frame) {
 function take(server, socket) {
   const { fault } = server;
   server.accepted += 1;
+  socket.number = server.accepted;
   server.sockets.add(socket);
   socket.on('error', () => {});
   socket.on('close', () => server.sockets.delete(socket));
@@ -86,9 +88,11 @@ function take(server, socket) {
   });
 }
 
-/** Starts one on a free port; it is gone after stop(). */
+/** Starts one on a free port; it is gone after stop(). With `keeps` in its fault it keeps what it
+ *  takes: { connection, frame }. */
 export async function lawServerStart(fault, framing = PAIR_FRAMING) {
-  const server = { fault, frames: 0, accepted: 0, sockets: new Set(), split: splitter(framing),
+  const server = { fault, frames: 0, accepted: 0, kept: [], sockets: new Set(),
+    split: splitter(framing),
     tail: framing.type === 'delimiter' ? framing.delimiter.length : 0 };
   server.listener = net.createServer({ allowHalfOpen: true, noDelay: true },
     (socket) => take(server, socket));
