@@ -4,9 +4,8 @@ import { formatCount, formatNs, formatPercent } from './format.mjs';
 import { metricOf } from './metrics.mjs';
 import { serverEndLine } from './server_end.mjs';
 import { InputError } from './result.mjs';
-import { duePerSecond, thresholdJudge, thresholdParse, thresholdsComplete } from './threshold.mjs';
+import { rateJudge, thresholdJudge, thresholdParse, thresholdsComplete } from './threshold.mjs';
 
-const RATE_SHARE_LEAST = 0.99;
 
 /** The figures of a step for the table and the curve; null where there are none. */
 export function stepFigures({ run, code }) {
@@ -93,9 +92,9 @@ export function stepJudge(played, given) {
   if (code === 1) return failed(`the run failed: ${played.said.split('\n').at(-1)}`);
   const condition = conditionsFailed(run, given.until);
   if (condition) return condition;
-  const due_per_s = duePerSecond(rate);
-  if (due_per_s && rate.achieved_per_s < due_per_s * RATE_SHARE_LEAST) {
-    return unmet(`only ${formatPercent(rate.achieved_per_s / due_per_s, 1)} of the rate`,
+  const pace = rateJudge(rate);
+  if (pace && !pace.held) {
+    return unmet(`only ${formatPercent(pace.share, 1)} of the rate`,
       validity.limited_by === 'client' ? 'generator' : 'server');
   }
   return { pass: true, state: 'held', reason: '', limited_by: null };

@@ -95,6 +95,18 @@ export function duePerSecond(rate) {
     ? Number(rate.intended) / (Number(rate.window_ns) / 1e9) : rate?.target_per_s;
 }
 
+const RATE_SHARE_LEAST = 0.99;
+
+/** { due_per_s, share, held } of a rate that something was due in; null else. The client's own
+ *  rule: what was started against what was due. What was asked for can be far more, where the
+ *  rate belongs to connections that were not open yet. */
+export function rateJudge(rate) {
+  const due_per_s = duePerSecond(rate);
+  if (!due_per_s) return null;
+  const share = rate.achieved_per_s / due_per_s;
+  return { due_per_s, share, held: share >= RATE_SHARE_LEAST };
+}
+
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
 export function thresholdJudge(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;

@@ -122,15 +122,26 @@ test('asked, due, begun, dropped, never started: on the card, in the table, in t
       never_started: entry.target - entry.iterations });
   }
   const text = pageText(t, run);
-  assert.match(text, /90\.00% of 1000\/s asked, 10020 due, 9000 begun, 20 dropped, 1000 never st/);
+  assert.match(text, new RegExp('89\\.82% of 1002/s due, 1000/s asked, 10020 due, 9000 begun, ' +
+    '20 dropped, 1000 never st'));
   assert.match(text, /chat\n1020\n0\n20\n1000\nall\n10020\n9000\n20\n1000/);
-  assert.match(verdictOf(run, /rate did not hold/).text, /^900\/s of 1.000\/s asked/);
+  assert.match(verdictOf(run, /rate did not hold/).text,
+    /^900\/s of 1.002\/s due \(89\.82%\); 1.000\/s asked/);
   const names = ({ series }) => series.map(({ name }) => name).filter((name) => name[0] !== '_');
   assert.deepEqual(names(chartRate(viewMake(run, 'one'), THEMES.light)), ['due',
     'begun', 'iterations started', 'responses', 'never started']);
   // A result of an older version has none of it, and draws.
   assert.deepEqual(names(chartRate(viewMake(runMake(), 'old'), THEMES.light)), ['target',
     'iterations started', 'responses']);
+});
+
+test('a rate is judged by what was due, not by what was asked', (t) => {
+  const run = runMake({ rate: 1000 });
+  Object.assign(run.client.rate, { target_per_s: 2000, intended: 10000, begun: 10000 });
+  assert.equal(verdictOf(run, /rate did not hold/), undefined);
+  assert.match(pageText(t, run), /Rate achieved\n1000\/s\n100\.00% of 1000\/s due, 2000\/s asked/);
+  run.client.rate.achieved_per_s = 980;
+  assert.match(verdictOf(run, /rate did not hold/).text, /98\.00%\); 2.000\/s asked/);
 });
 
 test('failed, invalid and did not hold are three words, and each reason stands once', () => {

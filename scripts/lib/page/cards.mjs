@@ -2,16 +2,19 @@
 
 import { errorsTotal } from '../metrics.mjs';
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../format.mjs';
+import { rateJudge } from '../threshold.mjs';
 import { tile } from './html.mjs';
 
-/** What was asked, drawn and begun: each where it differs from the one before it. */
+/** What began of what was due, and what was asked beside it. */
 function rateTile({ rate, plan }) {
   const { target_per_s: asked, achieved_per_s: achieved } = rate;
   if (!asked) {
     return tile('Rate achieved', formatRate(achieved), plan?.load?.loop === 'open'
       ? 'nothing was due in the window' : 'closed loop');
   }
-  const notes = [`${formatPercent(achieved / asked)} of ${formatRate(asked)} asked`];
+  const pace = rateJudge(rate);
+  const notes = [pace ? `${formatPercent(pace.share)} of ${formatRate(pace.due_per_s)} due`
+    : 'nothing was due in the window', `${formatRate(asked)} asked`];
   for (const [key, name] of [['intended', 'due'], ['begun', 'begun'], ['dropped', 'dropped'],
     ['never_started', 'never started']]) {
     const lost = key === 'dropped' || key === 'never_started';

@@ -5,9 +5,8 @@
 
 import { formatCount, formatPercent, formatRate } from '../format.mjs';
 import { reasonsOnce } from '../capacity_words.mjs';
+import { rateJudge } from '../threshold.mjs';
 import { errorLabel, lostOf, pushesHint } from './failures.mjs';
-
-const RATE_SHARE_LEAST = 0.99;
 
 const LIMITS = { server_or_connections: 'the server or the number of connections',
   client: 'the client itself', client_cpu: 'the client\'s CPU' };
@@ -71,16 +70,16 @@ function validityVerdict(view, failed) {
     'the generator kept up: the figures are the server\'s'].join('\n') };
 }
 
-/** A rate that was asked for and not reached; who was the limit is another verdict's matter. */
+/** Fewer began than were due; who was the limit is another verdict's matter. */
 function rateVerdicts({ rate, validity }) {
-  const asked = rate?.target_per_s;
-  if (!asked || rate.achieved_per_s >= asked * RATE_SHARE_LEAST) return [];
+  const pace = rateJudge(rate);
+  if (!pace || pace.held) return [];
   const limit = limitText(validity.limited_by);
   const lost = [['dropped', rate.dropped], ['never started', rate.never_started]]
     .filter(([, count]) => Number(count)).map(([name, count]) => `${formatCount(count)} ${name}`);
   return [{ state: validity.valid ? 'bad' : 'warn', title: 'The rate did not hold',
-    text: [`${formatRate(rate.achieved_per_s)} of ${formatRate(asked)} asked ` +
-      `(${formatPercent(rate.achieved_per_s / asked)})`, lost.join(', '),
+    text: [`${formatRate(rate.achieved_per_s)} of ${formatRate(pace.due_per_s)} due ` +
+      `(${formatPercent(pace.share)}); ${formatRate(rate.target_per_s)} asked`, lost.join(', '),
     limit ? `limited by ${limit}` : ''].filter(Boolean).join('\n') }];
 }
 
