@@ -158,7 +158,7 @@ async function main(argv) {
   say(`\n${outcomeSentence(outcome, given.confirm)}`);
   say(`page  ${shown(path.join(folder, 'report.html'))}`);
   if (neverServed(outcome)) return 1;
-  return outcome.limited_by === 'server' ? 0 : 3;
+  return outcome.limited_by === 'server' && !outcome.unconfirmed ? 0 : 3;
 }
 
 commandRun('scripts/capacity', main);

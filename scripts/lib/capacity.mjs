@@ -16,7 +16,8 @@ function between(low, high) {
 /** Searches. play(level) -> { pass, reason, limited_by, ... }; given: { from, most, precision,
  *  confirm, runs_max, over() (true when the time is up) }.
  *
- * Returns { capacity, fails_at, confirmed, ended, limited_by, reason, steps }. capacity is the
+ * Returns { capacity, fails_at, confirmed, unconfirmed, ended, limited_by, reason, steps }.
+ * unconfirmed says why the repeats could not confirm it (null: nothing); capacity is the
  * highest level that held (0: none did), fails_at the lowest that did not (null: none was found);
  * limited_by is "server", "generator" or "search" (its own bounds). */
 export async function capacitySearch(play, given) {
@@ -47,6 +48,11 @@ function stop(state, why) {
 /** Whether a failed step says something about the server: an invalid one does not. */
 function isServerLimit(step) {
   return !step.pass && step.limited_by !== 'generator';
+}
+
+/** Whether the generator kept up, so that the run tells something of the server. */
+function isMeasured(step) {
+  return step.pass || isServerLimit(step);
 }
 
 /** One run, and after a failure the best of three: an unlucky one must not end the climb. */
@@ -94,19 +100,41 @@ async function narrow(state, tryLevel, { precision }) {
 /** How many more of a level's runs held than did not; invalid ones count only without others. */
 function balance(steps, level) {
   const all = steps.filter((step) => step.level === level);
-  const valid = all.filter((step) => step.pass || isServerLimit(step));
+  const valid = all.filter(isMeasured);
   return (valid.length ? valid : all).reduce((sum, step) => sum + (step.pass ? 1 : -1), 0);
 }
 
-/** Repeats both sides until each has `confirm` runs and is no draw; a side that its majority
- * contradicts moves. */
+/** Whether a level has `wanted` runs that were measured, and they are no draw; or as many in none
+ *  of which the generator could measure anything. */
+function isSettled(steps, level, wanted) {
+  const all = steps.filter((step) => step.level === level);
+  const measured = all.filter(isMeasured).length;
+  return all.length >= wanted && (measured >= wanted || measured === 0) &&
+    balance(steps, level) !== 0;
+}
+
+/** The generator cannot measure what was to be confirmed: what is left is the highest level that
+ *  held at all. */
+function unconfirmed(state) {
+  const held = state.steps.map(({ level }) => level)
+    .filter((level) => level < state.high && balance(state.steps, level) > 0);
+  state.low = Math.max(0, ...held);
+  state.unconfirmed = 'in the repeats the generator could not measure it';
+  return false;
+}
+
+/** Repeats both sides until each has `confirm` runs that were measured and is no draw; a side that
+ * its majority contradicts moves. */
 async function confirm(state, tryLevel, { confirm: wanted, precision }) {
   if (!state.high || !state.low) return false;
   for (;;) {
     for (const level of [state.low, state.high]) {
-      while (state.steps.filter((step) => step.level === level).length < wanted ||
-        balance(state.steps, level) === 0) {
-        if (!await tryLevel(level, 'confirm')) return false;
+      while (!isSettled(state.steps, level, wanted)) {
+        const step = await tryLevel(level, 'confirm');
+        if (!step) return false;
+        const hopeless = !isMeasured(step) && (level === state.low ||
+          state.steps.some((one) => one.level === level && isMeasured(one)));
+        if (hopeless) return unconfirmed(state);
       }
     }
     const holds = balance(state.steps, state.low) > 0;
@@ -123,11 +151,11 @@ async function confirm(state, tryLevel, { confirm: wanted, precision }) {
   }
 }
 
-function outcomeOf({ low, high, steps, ended }, { most }) {
+function outcomeOf({ low, high, steps, ended, unconfirmed: why = null }, { most }) {
   const failures = steps.filter((step) => step.level === high && !step.pass);
   const server = failures.find(isServerLimit);
   const reason = (server ?? failures[0])?.reason ?? ended ?? '';
   const limitedBy = !high ? 'search' : server ? 'server' : 'generator';
   return { capacity: low, fails_at: high, limited_by: low >= most ? 'search' : limitedBy, reason,
-    ended, steps };
+    ended, unconfirmed: why, steps };
 }

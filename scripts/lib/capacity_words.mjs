@@ -43,20 +43,33 @@ export function stepValid(step) {
   return step.pass || step.limited_by !== 'generator';
 }
 
+/** What is claimed of the capacity: a load that was not confirmed is not called one that holds. */
+export function capacityText(outcome) {
+  const { capacity, confirmed, limited_by: limitedBy, steps } = outcome;
+  if (!capacity) return 'holds no load';
+  const load = loadText(outcome, capacity);
+  if (confirmed || limitedBy === 'search') return `holds ${load}`;
+  const held = steps.filter((step) => step.level === capacity && step.pass).length;
+  return `${load} held ${held === 1 ? 'once' : `in ${held} runs`}, not confirmed`;
+}
+
 /** The outcome: { title, lines, state }. confirm: how many runs on each side were asked for. */
 export function outcomeWords(outcome, confirm) {
-  const { capacity, fails_at: failsAt, limited_by: limitedBy } = outcome;
-  const title = capacity ? `holds ${loadText(outcome, capacity)}` : 'holds no load';
+  const { capacity, fails_at: failsAt, limited_by: limitedBy, unconfirmed } = outcome;
+  const title = capacityText(outcome);
   const why = reasonsOnce(outcome.reason);
   if (limitedBy === 'server') {
     const sure = outcome.confirmed ? `confirmed by ${confirm} runs on each side`
-      : `not confirmed: ${outcome.ended ?? (capacity ? 'interrupted' : 'not even that held')}`;
+      : `not confirmed: ${unconfirmed ?? outcome.ended ??
+        (capacity ? 'interrupted' : 'not even that held')}`;
     return { title, state: outcome.confirmed ? 'good' : 'warn',
       lines: [`at ${loadText(outcome, failsAt)} not: ${why.join('; ')}`, sure] };
   }
   if (limitedBy === 'generator') {
-    return { title: `${title}, and perhaps more`, state: 'warn',
-      lines: [`at ${loadText(outcome, failsAt)} the generator was the limit:`, ...why] };
+    const open = !outcome.confirmed && (unconfirmed ?? outcome.ended);
+    return { title: outcome.confirmed ? `${title}, and perhaps more` : title, state: 'warn',
+      lines: [...(open ? [open] : []),
+        `at ${loadText(outcome, failsAt)} the generator was the limit:`, ...why] };
   }
   return { title, state: 'warn',
     lines: [`no limit was found: ${outcome.ended ?? why.join('; ')}`] };
@@ -64,7 +77,5 @@ export function outcomeWords(outcome, confirm) {
 
 export function outcomeSentence(outcome, confirm) {
   const { title, lines } = outcomeWords(outcome, confirm);
-  const [first, ...rest] = lines;
-  return `${title}; ${first}${rest.length ? `${first.endsWith(':') ? ' ' : '; '}` +
-    rest.join('; ') : ''}`;
+  return [title, ...lines].join('; ').replaceAll(':; ', ': ');
 }

@@ -89,6 +89,25 @@ test('one hiccup of the generator does not end the search', async () => {
   assert.ok(found.capacity <= 3000 && found.capacity > 2600);
 });
 
+test('a load that held once and could not be measured again is not confirmed', async () => {
+  const lag = { pass: false, reason: 'lag', limited_by: 'generator' };
+  for (const above of ['generator', 'server']) {
+    const found = await capacitySearch(async (level, phase) => (phase === 'confirm' ? lag
+      : level <= 125 ? { pass: true, reason: '', limited_by: null }
+        : { ...lag, limited_by: above }), GIVEN);
+    Object.assign(found, { vary: 'rate' });
+    assert.deepEqual([found.confirmed, found.limited_by], [false, above]);
+    assert.equal(found.steps.filter(({ level, pass }) => level === found.capacity && pass).length,
+      1);
+    const said = outcomeSentence(found, 3);
+    assert.match(said, /^\d+\/s held once, not confirmed; /);
+    assert.match(said, /in the repeats the generator could not measure it/);
+    assert.doesNotMatch(said, /holds|perhaps more/);
+    assert.match(capacityPage({ ...found, until: 'x', conditions: [] }, 'game', 3),
+      /! \d+\/s held once, not confirmed</);
+  }
+});
+
 test('a step is judged: crash, refusal, slow, short of the rate, generator', () => {
   const until = [thresholdParse('latency.response.p50 < 10s'),
     thresholdParse('latency.response.p99 < 20ms')];

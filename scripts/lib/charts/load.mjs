@@ -1,7 +1,7 @@
 // Charts against load and against time of results: the capacity curve and the trend.
 
 import { escapeHtml, formatCount, formatDigits, formatNs, formatRate } from '../format.mjs';
-import { loadText, stepValid } from '../capacity_words.mjs';
+import { capacityText, loadText, stepValid } from '../capacity_words.mjs';
 import { baseOption, latencyAxis, lineSeries, niceAbove, niceBelow, tooltipHead, tooltipLine,
   valueAxis } from './theme.mjs';
 
@@ -50,7 +50,7 @@ function loadAxis(theme, capacity) {
 /** Where the capacity lies: a line, and the side that failed shaded. */
 function limitMark(theme, capacity, lines = []) {
   const held = capacity.capacity ? [{ xAxis: capacity.capacity, lineStyle: { color: theme.good,
-    width: 2, type: 'solid' }, label: { formatter: `holds ${loadText(capacity, capacity.capacity)}`,
+    width: 2, type: 'solid' }, label: { formatter: capacityText(capacity),
     color: theme.good, position: 'insideEndTop', fontSize: 12 } }] : [];
   if (!held.length && !lines.length) return {};
   return {
