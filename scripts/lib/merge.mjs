@@ -12,6 +12,8 @@ import { InputError } from './result.mjs';
 import { thresholdJudge, thresholdParse } from './threshold.mjs';
 
 const LEVELS = new Set(['connections', 'connecting']);
+// Of results/result.schema.json: how many lost connections a result lists.
+const ABNORMAL_MAX = 1000;
 
 /** The sums of equal keys; of a _peak, the highest. */
 export function countsAdd(objects) {
@@ -265,7 +267,7 @@ export function resultsMerge(documents, names) {
   merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
   merged.series = together ? seriesTogether(documents) : seriesInTurn(documents);
   merged.abnormal_connections = documents
-    .flatMap((document) => document.abnormal_connections ?? []);
+    .flatMap((document) => document.abnormal_connections ?? []).slice(0, ABNORMAL_MAX);
   const clean = cleanAdd(documents.map((document) => document.clean_connections));
   if (clean) merged.clean_connections = clean;
   else delete merged.clean_connections;

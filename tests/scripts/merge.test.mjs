@@ -93,6 +93,22 @@ test('ranks of results that are merged: all of one run, none of repeats', () => 
   assert.equal(resultsMerge([parts[0], other], NAMES).hosts, undefined);
 });
 
+test('no more lost connections are listed than a result may have', () => {
+  const documents = [0, 1].map((i) => {
+    const { client } = runMake({ seed: i + 1 });
+    client.abnormal_connections = Array.from({ length: 600 }, (_, at) => ({
+      local: `127.0.0.1:${2000 + 600 * i + at}`, remote: '127.0.0.1:7777', opened_ns: 1,
+      bytes_sent: 0, bytes_received: 0, messages_sent: 0, messages_received: 0,
+      reason: 'reset' }));
+    client.abnormal_connections_total = 600;
+    return client;
+  });
+  const merged = resultsMerge(documents, NAMES);
+  assert.equal(merged.abnormal_connections.length, 1000);
+  assert.equal(merged.abnormal_connections_total, 1200);
+  resultCheck('merged', merged);
+});
+
 test('what happened in any of several results is in their sum', () => {
   const make = (i, id) => {
     const { client } = runMake({ id, seconds: 4, started: `2026-11-21T00:0${i}:00.000Z` });

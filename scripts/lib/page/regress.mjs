@@ -18,7 +18,10 @@ function thresholdsOf({ client, server }) {
 /** All runs of a side as one; what each of them said stays beside it. */
 function sideMerge(runs, label) {
   const merge = (documents) => (documents.length > 1
-    ? resultsMerge(documents, runs.map((run) => run.path)) : { ...documents[0] });
+    // All that are listed: without those that a result has no room for nothing could be reconciled.
+    ? { ...resultsMerge(documents, runs.map((run) => run.path)),
+      abnormal_connections: documents.flatMap((one) => one.abnormal_connections ?? []) }
+    : { ...documents[0] });
   const client = merge(runs.map((run) => run.client));
   const server = runs.every((run) => run.server) ? merge(runs.map((run) => run.server)) : null;
   client.thresholds = thresholdsOf({ client, server });
