@@ -82,6 +82,10 @@ struct figures {
     int64_t window_ns;
     double rate_target_per_s;
     double rate_achieved_per_s;
+    /* Of the loop, intended in the window: requests that were to have a reply, and those that got
+     * one. An arrival that began and came to no request asked as well. */
+    uint64_t window_asked;
+    uint64_t window_answered;
     /* Requests that were still open when the run ended; they are in response as censored. */
     uint64_t requests_cut;
     /* Of response_timeout: those of setup (a login that was not answered). */

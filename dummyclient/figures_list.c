@@ -20,6 +20,8 @@ static const struct figures__member OF_RUN[] = {
     {offsetof(struct figures, counters.errors), ERROR_KINDS, FIGURES_SUM},
     {offsetof(struct figures, arrivals), ARRIVALS, FIGURES_SUM},
     {offsetof(struct figures, iterations_started), 1, FIGURES_SUM},
+    {offsetof(struct figures, window_asked), 1, FIGURES_SUM},
+    {offsetof(struct figures, window_answered), 1, FIGURES_SUM},
     {offsetof(struct figures, requests_cut), 1, FIGURES_SUM},
     {offsetof(struct figures, setup_timeouts), 1, FIGURES_SUM},
     {offsetof(struct figures, failed_steps), 1, FIGURES_SUM},

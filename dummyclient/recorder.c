@@ -145,7 +145,8 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     struct figures *figures = &recorder->figures;
     bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
     bool in_window = recorder_in_window(recorder, request->intended_ns);
-    /* Setup and teardown are outside of the window by nature; their requests have their own steps.
+    /* Setup and teardown are no part of what is measured, even where a connection that comes back
+     * is set up again inside the window: their requests have their own steps, and nothing else.
      * A step's errors are of the same requests as its times: percentages are of their number. */
     bool of_step = request->step < figures->steps_count && (in_window || !request->in_pass);
     struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
@@ -163,8 +164,11 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
     live_record(recorder->live, response_ns);
     series_record(figures->series, recorder->now_ns, response_ns);
-    struct recorder__places places = {.run = in_window ? figures->latency : NULL,
-                                      .stage = stage != NULL ? stage->latency : NULL,
+    bool measured = in_window && request->in_pass;
+    figures->window_asked += measured;
+    figures->window_answered += measured && answered;
+    struct recorder__places places = {.run = measured ? figures->latency : NULL,
+                                      .stage = measured && stage != NULL ? stage->latency : NULL,
                                       .step = step != NULL ? step->latency : NULL};
     recorder__record_request(&places, request, answered);
 }
@@ -238,6 +242,7 @@ static void recorder__never_asked(void *context, uint32_t step, int64_t intended
         .stage = stage != NULL ? stage->latency : NULL,
         .step = step < figures->steps_count ? figures->steps[step].latency : NULL};
     int64_t age_ns = recorder__max(0, now_ns - intended_ns);
+    figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
     recorder__record(&places, LATENCY_RESPONSE_FIRST_BYTE, age_ns, true);
     recorder__record(&places, LATENCY_CONNECTION_WAIT, recorder__max(0, free_ns - intended_ns),

@@ -287,7 +287,8 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
     }
 }
 
-/* A server that answers nobody, or players of whom none ever came to play. */
+/* A server that answers nobody, or none of those who play, or players of whom none ever came to
+ * play. What setup got is no measurement: a server may greet everyone, and serve nobody. */
 static void verdict__judge_answers(struct verdict *verdict, const struct run *run)
 {
     const struct figures *figures = &run->figures;
@@ -295,14 +296,21 @@ static void verdict__judge_answers(struct verdict *verdict, const struct run *ru
     const uint64_t *errors = figures->counters.errors;
     uint64_t unanswered = errors[ERROR_KIND_RESPONSE_TIMEOUT] + errors[ERROR_KIND_RESPONSE_LOST] +
                           figures->requests_cut;
-    if (verdict->failures_count > 0 || totals[TOTAL_RESPONSES] > 0) {
+    const char *in_time = errors[ERROR_KIND_RESPONSE_LATE] > 0 ? " in time" : "";
+    if (verdict->failures_count > 0) {
         return;
     }
-    if (totals[TOTAL_REQUESTS] > 0 && unanswered > 0) {
+    if (totals[TOTAL_RESPONSES] == 0 && totals[TOTAL_REQUESTS] > 0 && unanswered > 0) {
+        verdict__failed(verdict, "not one of %" PRIu64 " requests was answered%s%s",
+                        totals[TOTAL_REQUESTS], in_time,
+                        in_time[0] != '\0'
+                            ? " (shorter waits than the server takes? see within)"
+                            : " (is it the right server, with the scenario's framing?)");
+    } else if (figures->window_asked > 0 && figures->window_answered == 0) {
         verdict__failed(verdict,
-                        "not one of %" PRIu64 " requests was answered (is it the right server, "
-                        "with the scenario's framing?)",
-                        totals[TOTAL_REQUESTS]);
+                        "not one of the %" PRIu64 " requests of the loop that were measured was "
+                        "answered%s (setup and warm-up do not count)",
+                        figures->window_asked, in_time);
     } else if (figures->arrivals.intended > 0 && figures->arrivals.begun == 0) {
         verdict__failed(verdict, "none of the %" PRIu64 " iterations that were due began",
                         figures->arrivals.intended);

@@ -118,7 +118,7 @@ struct vm_observer {
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
-    /* A plain send has left: the times of struct vm_request. NULL: nobody asks. */
+    /* A plain send of the loop has left: the times of struct vm_request. NULL: nobody asks. */
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
     /* Where the first failure of each step is kept; NULL: nobody asks. */
     struct vm_evidence *evidence;

@@ -486,7 +486,7 @@ void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
     vm_due_blocked(vm, lane, sent_ns);
-    if (vm->observer->sent != NULL) {
+    if (vm->observer->sent != NULL && lane->in_pass) {
         vm->observer->sent(vm->observer->context, lane->time_ns, lane->free_ns, sent_ns);
     }
     if (lane->in_pass) {

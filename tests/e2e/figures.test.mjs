@@ -79,6 +79,37 @@ test('a run that asked and got not one answer has failed', LIMIT, async (t) => {
   assert.equal(Number(result.rate.target_per_s), 200);
 });
 
+/** A server that gives messages of id 2 back, and leaves all others to `answers`. */
+async function greeter(t, answers) {
+  const sockets = new Set();
+  const server = net.createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    socket.on('data', (data) => {
+      if (data.readUInt16LE(2) === 2) socket.write(data);
+      else answers(socket, data);
+    });
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  t.after(() => { sockets.forEach((socket) => socket.destroy()); server.close(); });
+  return server.address().port;
+}
+
+const LOGIN = { request: { name: 'login', send: { id: 2, body: { text: 'hello' } } } };
+
+test('a server that greets everyone and serves nobody has failed', LIMIT, async (t) => {
+  const port = await greeter(t, (socket) => socket.destroy());
+  const { client, result } = await play(t, port, {
+    behaviors: [{ setup: [LOGIN], loop: [{ request: REQUEST }], on_disconnect: 'reconnect' }] });
+  assert.equal(client.exitCode, 1, said(client));
+  assertOneLine(client, /not one of the \d+ requests of the loop .* was answered/);
+  // Logins that were played again in the window are of their step alone.
+  const { response } = result.latency_ns;
+  assert.equal(Number(response.count), Number(result.rate.intended));
+  assert.equal(Number(response.censored), Number(response.count));
+  const login = result.steps.find(({ name }) => name === 'login');
+  assert.ok(Number(login.latency_ns.response.count) > 5, said(client));
+});
+
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
   const server = await serverRun(t);
   const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',

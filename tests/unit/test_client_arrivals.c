@@ -246,6 +246,34 @@ static void test_what_nobody_told_about_never_began(void **state)
     }
 }
 
+/* A connection that comes back is set up again: in the window, and yet no part of what is
+ * measured. Were it otherwise, a server that greets everyone and serves nobody would look well. */
+static void test_setup_is_of_its_step_alone_whenever_it_is_played(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    const struct figures *figures = &recorder->figures;
+    struct vm_request request = {.outcome = VM_OUTCOME_OK,
+                                 .intended_ns = T0_NS,
+                                 .free_ns = T0_NS,
+                                 .sent_ns = T0_NS,
+                                 .first_ns = T0_NS + NS_PER_MS,
+                                 .last_ns = T0_NS + NS_PER_MS};
+    recorder->observer.request_done(recorder, &request);
+    assert_int_equal(histogram_count(&figures->steps[0].latency[LATENCY_RESPONSE]), 1);
+    for (int kind = 0; kind < LATENCY_STEP_KINDS; kind++) {
+        assert_int_equal(histogram_count(&figures->latency[kind]), 0);
+        assert_int_equal(histogram_count(&figures->stages[0].latency[kind]), 0);
+    }
+    assert_int_equal(figures->window_asked, 0);
+    request.in_pass = true;
+    recorder->observer.request_done(recorder, &request);
+    request.outcome = VM_OUTCOME_LOST;
+    recorder->observer.request_done(recorder, &request);
+    assert_int_equal(figures->window_asked, 2);
+    assert_int_equal(figures->window_answered, 1);
+    assert_int_equal(histogram_count(&figures->latency[LATENCY_RESPONSE]), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +281,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test(test_what_nobody_told_about_never_began),
         cmocka_unit_test_setup_teardown(test_in_bulk_is_as_one_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_setup_is_of_its_step_alone_whenever_it_is_played,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_connect_that_fails_is_a_censored_sample, setup,
                                         teardown),
     };

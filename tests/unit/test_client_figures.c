@@ -65,7 +65,8 @@ static void test_every_time_of_a_request_has_its_own_figure(void **state)
     struct recorder *recorder = &((struct fixture *)*state)->recorder;
     const struct figures *figures = &recorder->figures;
     int64_t intended_ns = T0_NS + 1500 * NS_PER_MS;
-    request_done(recorder, (struct vm_request){.outcome = VM_OUTCOME_OK,
+    request_done(recorder, (struct vm_request){.in_pass = true,
+                                               .outcome = VM_OUTCOME_OK,
                                                .intended_ns = intended_ns,
                                                .free_ns = intended_ns + 30 * NS_PER_MS,
                                                .sent_ns = intended_ns + 32 * NS_PER_MS,
@@ -92,7 +93,8 @@ static void test_what_got_no_reply_is_censored_in_every_place(void **state)
     static const enum vm_outcome outcomes[] = {VM_OUTCOME_TIMED_OUT, VM_OUTCOME_LOST,
                                                VM_OUTCOME_CUT};
     for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
-        request_done(recorder, (struct vm_request){.outcome = outcomes[i],
+        request_done(recorder, (struct vm_request){.in_pass = true,
+                                                   .outcome = outcomes[i],
                                                    .intended_ns = T0_NS,
                                                    .free_ns = T0_NS,
                                                    .sent_ns = T0_NS + NS_PER_MS,
@@ -140,7 +142,8 @@ static void test_the_unanswered_are_on_the_screen_and_in_the_series(void **state
     struct fixture *fixture = *state;
     static struct live_view nothing;
     static struct live_view view;
-    request_done(&fixture->recorder, (struct vm_request){.outcome = VM_OUTCOME_TIMED_OUT,
+    request_done(&fixture->recorder, (struct vm_request){.in_pass = true,
+                                                         .outcome = VM_OUTCOME_TIMED_OUT,
                                                          .intended_ns = T0_NS,
                                                          .free_ns = T0_NS,
                                                          .sent_ns = T0_NS,
