@@ -189,7 +189,8 @@ function stageFigures(client) {
 
 function abnormalOf(result) {
   const entries = result.abnormal_connections ?? [];
-  return { entries, total: Number(result.abnormal_connections_total ?? entries.length) };
+  return { entries, total: Number(result.totals.connections_abnormal ??
+    result.abnormal_connections_total ?? entries.length) };
 }
 
 /** How many were open at the end of the load (of repeats, the least), and should have been. */

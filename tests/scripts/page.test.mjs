@@ -52,9 +52,9 @@ function kickedMake() {
 
 test('players that were kicked: how many, why, and what came that nobody took', (t) => {
   const run = kickedMake();
-  const lost = verdictOf(run, /were lost/);
+  const lost = verdictOf(run, /ended abnormally/);
   assert.equal(lost.state, 'bad');
-  assert.match(lost.title, /^191 of 200 connections were lost$/);
+  assert.match(lost.title, /^191 of 200 connections ended abnormally$/);
   assert.match(lost.text, /unexpected close 191\n593 messages of id 9 that no step takes/);
   const text = pageText(t, run);
   assert.match(text, /Connections\n9\nopen at the end, of 200 wanted; 200 of 200 connected; 191/);
@@ -66,15 +66,45 @@ test('messages that a rule of on_push sees, or a step takes at another time, are
   const run = kickedMake();
   const { scenario } = run.client.plan;
   scenario.behaviors = [{ on_push: [{ match: { id: 9 } }] }];
-  assert.doesNotMatch(verdictOf(run, /were lost/).text, /id 9/);
+  assert.doesNotMatch(verdictOf(run, /ended abnormally/).text, /id 9/);
   scenario.behaviors = [{ loop: [{ request: { match: { id: 9 } } }] }];
-  assert.doesNotMatch(verdictOf(run, /were lost/).text, /id 9/);
+  assert.doesNotMatch(verdictOf(run, /ended abnormally/).text, /id 9/);
 });
 
 test('connections that the scenario itself resets are not lost', () => {
   const run = kickedMake();
   run.client.errors.unexpected_close = 0;
-  assert.equal(verdictOf(run, /were lost/), undefined);
+  assert.equal(verdictOf(run, /ended abnormally/), undefined);
+});
+
+test('one number of lost connections, and where only some are listed it is said', (t) => {
+  const run = kickedMake();
+  const { client } = run;
+  for (const entry of client.abnormal_connections.slice(0, 11)) entry.reason = 'reset';
+  Object.assign(client, { abnormal_connections_total: 17532 });
+  Object.assign(client.totals, { connections_abnormal: 17532, connects_ok: 20000 });
+  Object.assign(client.errors, { unexpected_close: 17129, reset: 403 });
+  const lost = verdictOf(run, /abnormally/);
+  assert.match(lost.title, /^17.532 of 20.000 connections ended abnormally$/);
+  assert.match(lost.text, /^of the 191 listed: unexpected close 180, reset 11\n/);
+  const text = pageText(t, run);
+  assert.match(text, /17532 ended abnormally\n/);
+  assert.match(text, /\nunexpected close\n180 of the 191 listed\n/);
+  assert.match(text, /\nreset\n11 of the 191 listed\n.*?\nall\n17532\n/s);
+  assert.match(text, /\nErrors\n17532\nevents: (unexpected close 17129, reset 403|reset 403, un)/);
+  // No other sum of them: what is listed is not scaled up.
+  const numbers = new Set(text.match(/\b17\d\d\d\b/g));
+  assert.deepEqual([...numbers].sort(), ['17129', '17532']);
+});
+
+test('connections that the scenario itself reset are told apart from those that were lost', (t) => {
+  const run = kickedMake();
+  for (const entry of run.client.abnormal_connections.slice(0, 41)) entry.reason = 'reset';
+  Object.assign(run.client.errors, { unexpected_close: 150, reset: 1 });
+  const lost = verdictOf(run, /abnormally/);
+  assert.match(lost.title, /^191 of 200/);
+  assert.match(lost.text, /^unexpected close 150, reset 41, 40 by the scenario itself\n/);
+  assert.match(pageText(t, run), /\nreset \(40 the scenario's own\)\n41\n/);
 });
 
 test('a run of repeats says how many were open in the worst of them', () => {
@@ -234,7 +264,7 @@ test('several runs: what is bad about one of them stands above the charts', (t) 
   const out = path.join(folder, 'page.html');
   assert.equal(toolRun('report', [...runs, '-o', out]).status, 0);
   const [above] = fs.readFileSync(out, 'utf8').split('data-chart=');
-  assert.match(above, /b: 191 of 200 connections were lost/);
+  assert.match(above, /b: 191 of 200 connections ended abnormally/);
   assert.match(above, /<h3>Thresholds<\/h3>/);
 });
 

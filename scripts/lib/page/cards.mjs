@@ -40,9 +40,9 @@ function responseTiles({ response, service }) {
 
 function errorTile({ errors }) {
   const count = errorsTotal(errors);
-  return tile('Errors', formatCount(count), Object.entries(errors)
+  return tile('Errors', formatCount(count), `${count ? 'events: ' : ''}` + (Object.entries(errors)
     .map(([kind, one]) => `${kind.replaceAll('_', ' ')} ${formatCount(one)}`).join(', ') ||
-    'of any kind');
+    'of any kind'));
 }
 
 function connectionTile({ connections, totals }) {

@@ -12,22 +12,35 @@ export function errorLabel(kind) {
   return String(kind).replaceAll('_', ' ');
 }
 
-/** The list is bounded: what it says of the whole is its share. */
-function countOf(entries, total) {
-  const kinds = {};
-  for (const { reason } of entries) kinds[reason] = (kinds[reason] ?? 0) + 1;
-  const share = entries.length ? Math.max(1, total / entries.length) : 1;
-  return Object.fromEntries(Object.entries(kinds)
-    .map(([kind, count]) => [kind, Math.round(count * share)]));
+/** "of the 1,000 listed", or '' where all are. */
+function listedText({ entries, total }) {
+  return entries.length < total ? `of the ${formatCount(entries.length)} listed` : '';
 }
 
-/** The connections that ended abnormally and not by the scenario's own doing: what it resets itself
- *  is no error. { count, kinds }. */
-export function lostOf({ abnormal, errors }) {
-  const kinds = Object.fromEntries(Object.entries(countOf(abnormal.entries, abnormal.total))
-    .map(([kind, count]) => [kind, Math.min(count, Number(errors[kind] ?? 0))])
-    .filter(([, count]) => count > 0));
-  return { kinds, count: Object.values(kinds).reduce((sum, count) => sum + count, 0) };
+/** The reasons of those that are listed: [{ kind, count, own }], own of which the scenario itself
+ *  brought about (what it resets itself is no error). */
+function reasonsOf({ abnormal, errors }) {
+  const kinds = new Map();
+  for (const { reason } of abnormal.entries) kinds.set(reason, (kinds.get(reason) ?? 0) + 1);
+  const whole = abnormal.entries.length >= abnormal.total;
+  return [...kinds].sort((a, b) => b[1] - a[1]).map(([kind, count]) => {
+    const events = Number(errors?.[kind] ?? 0);
+    // How many of those that are not listed were errors is not known.
+    return { kind, count, own: whole || !events ? Math.max(0, count - events) : 0 };
+  });
+}
+
+/** The connections that ended abnormally, or null where all that are listed were ended by the
+ *  scenario itself. { count, text }: count is of all, the text of those that are listed. */
+export function lostOf(view) {
+  const { abnormal } = view;
+  const reasons = reasonsOf(view);
+  const own = reasons.reduce((sum, one) => sum + one.own, 0);
+  if (!abnormal.total || (reasons.length && own === abnormal.entries.length)) return null;
+  const listed = listedText(abnormal);
+  const text = [...reasons.map(({ kind, count }) => `${errorLabel(kind)} ${formatCount(count)}`),
+    ...(own ? [`${formatCount(own)} by the scenario itself`] : [])].join(', ');
+  return { count: abnormal.total, text: listed ? `${listed}: ${text}` : text };
 }
 
 /** The ids that something in the scenario matches; "any" where one takes all. */
@@ -77,17 +90,20 @@ function example(entry) {
 }
 
 function abnormalTable(view) {
-  const sides = [['', view.abnormal, view.errors],
-    ['server: ', view.server?.abnormal, view.server?.errors]];
-  const rows = sides.flatMap(([prefix, abnormal, errors]) => (
-    Object.entries(countOf(abnormal?.entries ?? [], abnormal?.total ?? 0))
-      .sort((a, b) => b[1] - a[1]).map(([kind, count]) => {
-        const listed = abnormal.entries.filter(({ reason }) => reason === kind);
-        const own = !prefix && !Number(errors?.[kind] ?? 0);
-        return [prefix + errorLabel(kind) + (own ? ' (the scenario\'s own)' : ''),
-          formatCount(count), { words: true, text: listed.slice(0, EXAMPLES_MAX).map(example)
-            .join('\n') }];
-      })));
+  const sides = [['', view], ['server: ', view.server]].filter(([, side]) => side?.abnormal.total);
+  const rows = sides.flatMap(([prefix, side]) => {
+    const { abnormal } = side;
+    const listed = listedText(abnormal);
+    const reasons = reasonsOf(side).map(({ kind, count, own }) => {
+      const some = own === count ? ' (the scenario\'s own)'
+        : ` (${formatCount(own)} the scenario's own)`;
+      return [prefix + errorLabel(kind) + (own && !prefix ? some : ''),
+        `${formatCount(count)}${listed && ` ${listed}`}`, { words: true,
+          text: abnormal.entries.filter(({ reason }) => reason === kind)
+            .slice(0, EXAMPLES_MAX).map(example).join('\n') }];
+    });
+    return listed ? [...reasons, [`${prefix}all`, formatCount(abnormal.total), '']] : reasons;
+  });
   return rows.length ? table('Connections that ended abnormally', ['reason', 'connections',
     'the first of them'], rows, { words: [2] }) : '';
 }
@@ -149,8 +165,8 @@ function errorsTable({ steps, errors, server, expects }) {
   }
   const first = rows.some(([, , one]) => one.text);
   const shown = first ? rows : rows.map((row) => row.slice(0, 2));
-  return rows.length ? table('Errors', ['', 'kind', ...(first ? ['the first of them'] : [])],
-    shown, { words: first ? [1, 2] : [1] }) : '';
+  return rows.length ? table('Errors', ['', 'events by kind',
+    ...(first ? ['the first of them'] : [])], shown, { words: first ? [1, 2] : [1] }) : '';
 }
 
 /** The panels of what went wrong; '' where nothing did. */

@@ -6,7 +6,7 @@
 import { formatCount, formatPercent, formatRate } from '../format.mjs';
 import { reasonsOnce } from '../capacity_words.mjs';
 import { rateJudge } from '../threshold.mjs';
-import { errorLabel, lostOf, pushesHint } from './failures.mjs';
+import { lostOf, pushesHint } from './failures.mjs';
 
 const LIMITS = { server_or_connections: 'the server or the number of connections',
   client: 'the client itself', client_cpu: 'the client\'s CPU' };
@@ -97,12 +97,11 @@ function readyVerdicts({ ready }) {
 
 function lostVerdicts(view) {
   const lost = lostOf(view);
-  if (!lost.count) return [];
+  if (!lost) return [];
   const hint = pushesHint(view.pushes, view.plan);
   return [{ state: 'bad', title: `${formatCount(lost.count)} of ` +
-    `${formatCount(view.totals.connects_ok)} connections were lost`,
-  text: [Object.entries(lost.kinds).map(([kind, count]) =>
-    `${errorLabel(kind)} ${formatCount(count)}`).join(', '), hint].filter(Boolean).join('\n') }];
+    `${formatCount(view.totals.connects_ok)} connections ended abnormally`,
+  text: [lost.text, hint].filter(Boolean).join('\n') }];
 }
 
 function thresholdsVerdict({ thresholds }) {
