@@ -4,12 +4,13 @@
 // fact, not a sample: one such run of the candidate, and none of the baseline, is a regression.
 // Where the baseline fails as well, the counts are compared (Fisher's exact test).
 
-import { serviceOf } from './service.mjs';
+import { cutOf, serviceOf } from './service.mjs';
 import { hypergeometricTail } from './statistics.mjs';
 import { thresholdsComplete } from './threshold.mjs';
 
 const SHARE_LEAST = 0.05;
 const SHARE_RATIO = 5;
+const STRAY_MAX = 1;
 
 const many = (n, all) => `${n} of ${all} runs`;
 
@@ -61,6 +62,20 @@ function sharesJudge(baseline, candidate) {
     `${percent(most)} at most` };
 }
 
+/** A candidate that left requests open at the end, where the baseline left none: more than a stray
+ *  one in every run, or in so many runs that it is no chance. Fewer are said. */
+function cutsJudge(baseline, candidate, alpha) {
+  const cuts = candidate.map(cutOf);
+  const sum = cuts.reduce((all, cut) => all + cut, 0);
+  if (!baseline.length || sum <= STRAY_MAX || baseline.some((run) => cutOf(run) > 0)) return null;
+  const above = cuts.filter((cut) => cut > STRAY_MAX).length;
+  const every = above === candidate.length && candidate.length >= 2;
+  return { name: 'answers at the end', regressed: every ||
+    (above > 0 && hypergeometricTail(0, baseline.length, above, candidate.length) <= alpha),
+  text: `${sum} requests of the candidate had no answer at the end of ` +
+    `${many(cuts.filter(Boolean).length, candidate.length)}; the baseline left none open` };
+}
+
 /** Of each threshold: in how many runs of a side it was judged, and held. */
 function thresholdsCount(runs) {
   const counts = new Map();
@@ -104,6 +119,8 @@ export function factsJudge(baseline, candidate, failed, { alpha, started }) {
   const served = fact ?? (reason ? null : sharesJudge(baseline, candidate));
   if (served) facts.push(served);
   if (reason) reasons.push(reason);
+  const cuts = cutsJudge(baseline, candidate, alpha);
+  if (cuts) facts.push(cuts);
   facts.push(...thresholdsJudge(baseline, candidate));
   return { facts, reasons };
 }

@@ -21,7 +21,9 @@ export function partsOf(result) {
 export function entriesOf(result, parts, join) {
   const series = result.series ?? [];
   return parts.flatMap((part) => {
-    const own = series.filter(({ t_ns: t }) => t >= part.from_ns && t < part.to_ns);
+    // What came to nothing is written at the very end, which may be where a second begins.
+    const own = series.filter(({ t_ns: t }) => t >= part.from_ns &&
+      (t < part.to_ns || part === parts.at(-1)));
     const entries = own.map((entry, i) => {
       const next = i + 1 < own.length ? own[i + 1].t_ns : Math.max(part.to_ns, entry.t_ns);
       return { entry, from: entry.t_ns, span: next - entry.t_ns };

@@ -26,6 +26,11 @@ function sharesOf({ totals, errors, ready, validity }) {
     wrong: share(count(errors.mismatch), count(totals.requests)) };
 }
 
+/** Requests that had no answer when the run ended; 0 where the client itself may have missed it. */
+export function cutOf({ client: { totals, validity } }) {
+  return validity.limited_by === 'client' ? 0 : count(totals.requests_cut);
+}
+
 /** How a run was served: { failed, share }. failed: why the server cannot be said to have served
  *  its players, null when it did; share: of them, or of what they asked for, what was failed.
  *  needed: whether answers belong to this test (another server gave some). */

@@ -1,8 +1,8 @@
 // Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
 // times. Everything is computed here, once, so that page and SVG show the same numbers.
 
-import { bucketHighestNs, bucketsPercentilesNs, histogramOpenFigures, histogramSpectrum }
-  from './histogram.mjs';
+import { bucketHighestNs, bucketsAdd, bucketsPercentilesNs, histogramOpenFigures,
+  histogramSpectrum } from './histogram.mjs';
 import { countsAdd } from './merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from './reconcile.mjs';
@@ -24,7 +24,7 @@ function entryJoin(before, last) {
   for (const key of SUMS) sum[key] = Number(before[key] ?? 0) + Number(last[key] ?? 0);
   for (const key of LEVELS) sum[key] = last[key];
   sum.errors_by_kind = countsAdd([before.errors_by_kind, last.errors_by_kind]);
-  if (!sum.buckets?.length) sum.buckets = last.buckets;
+  sum.buckets = bucketsAdd([before.buckets ?? [], last.buckets ?? []]);
   return sum;
 }
 

@@ -167,6 +167,27 @@ test('a tenth of the players is lost in each of two runs: a regression', () => {
   assert.match(compareSummary(outcome), /10\.0% and more in every run, the baseline 0\.0% at most/);
 });
 
+test('requests that are open at the end, where the baseline left none, are lost answers', () => {
+  const cut = (pairs, counts, mine = 'b') => {
+    const sets = setsMake(pairs, (side, i) => side === mine && ((run) => {
+      run.client.totals.requests_cut = counts[i] ?? 0;
+    }));
+    return compareRuns(sets.a, sets.b);
+  };
+  const found = cut(2, [3, 4]);
+  assert.equal(found.exit_code, 99);
+  assertSays(found, 99);
+  assert.match(compareSummary(found), /7 requests of the candidate had no answer at the end of 2/);
+  assert.equal(cut(10, Array(6).fill(3)).exit_code, 99, 'in more runs than chance explains');
+  const some = cut(10, [3]);
+  assert.equal(some.exit_code, 0);
+  assert.match(compareSummary(some), /3 requests of the candidate had no answer at the end of 1/);
+  assert.equal(cut(10, [1]).exit_code, 0);
+  assert.doesNotMatch(compareSummary(cut(10, [1])), /no answer at the end/);
+  assert.equal(cut(10, Array(10).fill(1)).exit_code, 0, 'a stray one in each');
+  assert.equal(cut(10, Array(10).fill(3), 'a').exit_code, 0);
+});
+
 test('a primary metric that only the candidate lacks is one; else nothing can be known', () => {
   const withFanout = (which) => {
     const sets = setsMake(10, (side, i) => (run) => {

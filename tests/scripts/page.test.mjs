@@ -107,6 +107,25 @@ test('connections that the scenario itself reset are told apart from those that 
   assert.match(pageText(t, run), /\nreset \(40 the scenario's own\)\n41\n/);
 });
 
+test('requests without an answer at the end: a card, and in the charts', (t) => {
+  const run = runMake({ seconds: 5 });
+  const { client } = run;
+  assert.equal(verdictOf(run, /no answer/), undefined);
+  client.totals.requests_cut = 3;
+  assert.equal(verdictOf(run, /no answer/).title, '3 requests had no answer at the end');
+  assert.match(pageText(t, run), /requests; 3 requests had no answer at the end\n/);
+  // The last entry, where they are: a sliver after another with answers, or of no length at all.
+  for (const [end, at] of [[6.01e9, 6e9], [6e9, 6e9]]) {
+    client.run.duration_ns = end;
+    client.series = [...client.series.slice(0, 6), { ...client.series[6], t_ns: at,
+      buckets: [[4e9, 3]] }];
+    const { columns, heat } = viewMake(run, 'one');
+    assert.ok(columns.max.at(-1) >= 4e9, String(end));
+    assert.equal(columns.t.length, 6);
+    assert.ok(heat.some(([, , low, high, count]) => low <= 4.1e9 && high >= 4e9 && count === 3));
+  }
+});
+
 test('a run of repeats says how many were open in the worst of them', () => {
   const view = viewMake(kickedMake(), 'one');
   assert.deepEqual(view.connections, { open: 9, wanted: 200, ready: null });

@@ -3,6 +3,7 @@
 import { errorsTotal } from '../metrics.mjs';
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../format.mjs';
 import { rateJudge } from '../threshold.mjs';
+import { cutText } from './verdicts.mjs';
 import { tile } from './html.mjs';
 
 /** What began of what was due, and what was asked beside it. */
@@ -62,7 +63,8 @@ export function tilesOf(view) {
   const { totals } = view;
   const list = [...(view.rate ? [rateTile(view)] : []), ...responseTiles(view.latency),
     connectionTile(view), errorTile(view),
-    tile('Responses', formatCount(totals.responses), `of ${formatCount(totals.requests)} requests`),
+    tile('Responses', formatCount(totals.responses), `of ${formatCount(totals.requests)} requests` +
+      (Number(totals.requests_cut) ? `; ${cutText(totals)}` : '')),
     tile('Bytes sent', formatBytes(totals.bytes_sent),
       `in ${formatCount(totals.messages_sent)} messages`),
     tile('Bytes received', formatBytes(totals.bytes_received),

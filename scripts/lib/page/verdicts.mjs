@@ -95,6 +95,18 @@ function readyVerdicts({ ready }) {
     'were ready', text: 'when the measuring window opened' + (why ? `: ${why}` : '') }];
 }
 
+/** "3 requests had no answer at the end". */
+export function cutText({ requests_cut: cut }) {
+  const what = Number(cut) === 1 ? 'request' : 'requests';
+  return `${formatCount(cut)} ${what} had no answer at the end`;
+}
+
+function cutVerdicts({ totals }) {
+  if (!Number(totals.requests_cut)) return [];
+  return [{ state: 'warn', title: cutText(totals),
+    text: 'they were still open when the run ended: among the latencies as at least so long' }];
+}
+
 function lostVerdicts(view) {
   const lost = lostOf(view);
   if (!lost) return [];
@@ -136,6 +148,6 @@ function reconciledVerdict({ reconciled }) {
 export function verdictsOf(view) {
   const failed = [...endVerdicts(view), ...failedVerdicts(view)];
   return [...failed, validityVerdict(view, failed.length > 0), ...readyVerdicts(view),
-    ...lostVerdicts(view), ...rateVerdicts(view), thresholdsVerdict(view),
+    ...lostVerdicts(view), ...cutVerdicts(view), ...rateVerdicts(view), thresholdsVerdict(view),
     reconciledVerdict(view)].filter(Boolean);
 }
