@@ -40,11 +40,11 @@ const SUITES = {
       'validity)',
     budget_s: 1500 },
   // What measures memory by its limits and sizes is left out: the sanitizer has its own.
-  asan: { what: 'Linux with ASan and UBSan', long: '^(e2e_|laws_[pr])', budget_s: 900,
+  asan: { what: 'Linux with ASan and UBSan', long: '^(e2e_|laws_[apr])', budget_s: 900,
     without: '^(tidy|scripts_|laws_mutants|' +
       'e2e_(capacity|exhaustion|interruption|regress|soak|stress))' },
   tsan: { what: 'Linux with TSan', budget_s: 480,
-    without: '^(e2e_|laws_[mpr]|tidy|scripts_|fuzz_)' },
+    without: '^(e2e_|laws_[ampr]|tidy|scripts_|fuzz_)' },
 };
 const BUDGET_ALL_TIMES = 4;
 // And all of them, set-up and builds included, without --all: less than the hour that continuous
