@@ -13,7 +13,7 @@ const FOLDER = path.join(ROOT, 'build', 'mutants');
 const SOURCES = path.join(FOLDER, 'sources');
 const BUILT = path.join(FOLDER, 'built');
 const MUTANTS = path.join(ROOT, 'tests', 'laws', 'mutants');
-const TARGETS = ['test_laws', 'test_laws_ways', 'dummyclient', 'dummyserver'];
+const TARGETS = ['test_laws', 'test_laws_ways', 'test_laws_still', 'dummyclient', 'dummyserver'];
 const TIME_MS = 300000;
 
 function run(command, args, { cwd = SOURCES, env = {} } = {}) {
@@ -60,14 +60,21 @@ function build() {
   return run('ninja', ['-C', BUILT, ...TARGETS]);
 }
 
+/** Whole programs, with the seed of their first case and how many. */
+function programs(file, seed, rounds) {
+  return run(process.execPath, ['--test', `tests/laws/${file}`], { env: {
+    DUMMYLOAD_PROGRAMS: BUILT, DUMMYLOAD_TEST_SEED: seed, DUMMYLOAD_TEST_ROUNDS: rounds } });
+}
+
 /** The checks, quick ones first: the first that fails catches it. */
 const CHECKS = [
+  ['test_laws_still', () => run(path.join(BUILT, 'tests', 'test_laws_still'), [], { cwd: BUILT })],
   ['test_laws_ways', () => run(path.join(BUILT, 'tests', 'test_laws_ways'), [], { cwd: BUILT })],
   ['test_laws', () => run(path.join(BUILT, 'tests', 'test_laws'), [], { cwd: BUILT,
     env: { DUMMYLOAD_TEST_SEED: '1', DUMMYLOAD_TEST_ROUNDS: '250' } })],
-  ['laws.test.mjs', (seed) => run(process.execPath, ['--test', 'tests/laws/laws.test.mjs'],
-    { env: { DUMMYLOAD_PROGRAMS: BUILT, DUMMYLOAD_TEST_SEED: seed ?? '1000',
-      DUMMYLOAD_TEST_ROUNDS: seed ? '1' : '24' } })],
+  ['rows.test.mjs', () => programs('rows.test.mjs', '100', '12')],
+  ['abort.test.mjs', () => programs('abort.test.mjs', '1', '1')],
+  ['laws.test.mjs', (seed) => programs('laws.test.mjs', seed ?? '1000', seed ? '1' : '24')],
 ];
 
 /** The check that fails; seed: of the whole programs' case that a patch names. */
