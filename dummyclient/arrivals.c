@@ -6,9 +6,7 @@
 
 enum {
     /* Arrivals of others that one call walks over, so that a rare behavior holds nobody up. */
-    ARRIVALS_WALK_MAX = 256,
-    /* Walked over at the end of the run, one by one; the rest is estimated from the rate. */
-    ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000
+    ARRIVALS_WALK_MAX = 256
 };
 
 bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct arrivals_pool *pool,
@@ -79,7 +77,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
 
 /* Looks, from where the cursor is, for an arrival that is this worker's. Stops after a while with
  * mine false and the time of where it stopped: the place to go on from when that time has come. */
-static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
+void arrivals_seek(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
     const struct pacing *pacing = &arrivals->plan->shared;
@@ -105,7 +103,7 @@ static uint32_t arrivals__next_turn(struct arrivals *arrivals, struct arrivals_o
     return to > from ? to - from : to + arrivals->plan->connections - from;
 }
 
-static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
+void arrivals_next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
     const struct pacing *pacing = &arrivals->plan->shared;
@@ -114,7 +112,7 @@ static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
             pacing_locate(pacing, &own->cursor);
         }
     } else if (pacing_step(pacing, &own->cursor)) {
-        arrivals__seek(arrivals, behavior);
+        arrivals_seek(arrivals, behavior);
     }
 }
 
@@ -133,7 +131,7 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
         }
         own->mine = arrivals->in_turn;
         if (!arrivals->in_turn) {
-            arrivals__seek(arrivals, b);
+            arrivals_seek(arrivals, b);
         } else if (arrivals->numbers[0] > 0 &&
                    pacing_skip(&plan->shared, &own->cursor, arrivals->numbers[0])) {
             pacing_locate(&plan->shared, &own->cursor);
@@ -244,7 +242,7 @@ static int64_t arrivals__pass_on(struct arrivals *arrivals, uint32_t behavior, i
     } else {
         return time_ns + ARRIVALS_LATE_NS + 1;
     }
-    arrivals__next(arrivals, behavior);
+    arrivals_next(arrivals, behavior);
     return ARRIVALS_AGAIN;
 }
 
@@ -275,7 +273,11 @@ static int64_t arrivals__drop_pooled(struct arrivals *arrivals, uint32_t behavio
     if (now_ns - pooled_ns <= ARRIVALS_LATE_NS) {
         return pooled_ns + ARRIVALS_LATE_NS + 1;
     }
-    return arrivals__begin_pooled(arrivals, behavior, now_ns);
+    int64_t time_ns = 0;
+    if (arrivals_pool_take_stale(arrivals->pool, behavior, now_ns, &time_ns)) {
+        recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
+    }
+    return ARRIVALS_AGAIN;
 }
 
 static int64_t arrivals__earlier(int64_t a_ns, int64_t b_ns)
@@ -291,7 +293,7 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
     bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
     bool own_due = own_ns <= now_ns;
     if (own_due && !own->mine) {
-        arrivals__seek(arrivals, behavior);
+        arrivals_seek(arrivals, behavior);
         return ARRIVALS_AGAIN;
     }
     if (own->free_first == NULL) {
@@ -310,7 +312,7 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
         return granted_ns;
     }
     arrivals__begin(arrivals, behavior, own_ns, granted_ns);
-    arrivals__next(arrivals, behavior);
+    arrivals_next(arrivals, behavior);
     return ARRIVALS_AGAIN;
 }
 
@@ -352,6 +354,10 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
         if (shared && arrivals_pool_offer(arrivals->pool, arrivals->worker, b, has_free)) {
             time_ns = now_ns;
         }
+        if (shared && arrivals->behaviors[b].offered && !has_free) {
+            arrivals_pool_wake_another(arrivals->pool, arrivals->worker, b);
+        }
+        arrivals->behaviors[b].offered = has_free;
         next_ns = arrivals__earlier(next_ns, time_ns);
     }
     if (arrivals->own != NULL) {
@@ -361,122 +367,38 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
     return next_ns;
 }
 
-bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
+/* Is anything of the worker's own due that could still be played? */
+static bool arrivals__own_are_due(struct arrivals *arrivals, int64_t now_ns)
 {
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         if (atomic_load_explicit(&arrivals->pool->queues[b].takers, memory_order_relaxed) == 0) {
             continue; /* nobody will come for them */
         }
-        if (arrivals_pool_oldest_ns(arrivals->pool, b) != TIME_NEVER_NS) {
-            return true;
-        }
         while (arrivals__time(arrivals, b) <= now_ns) {
             if (arrivals->behaviors[b].mine) {
                 return true;
             }
-            arrivals__seek(arrivals, b);
+            arrivals_seek(arrivals, b);
         }
     }
     return arrivals->own != NULL && arrivals_own_are_late(arrivals, now_ns);
 }
 
-/* --- The end. */
-
-struct arrivals__even {
-    const struct arrivals *arrivals;
-    const struct pacing_cursor *cursor;
-    uint64_t base; /* of the worker's arrivals, those that have gone before the cursor */
-};
-
-/* Dealt in turn: how many of the first n arrivals are this worker's. */
-static uint64_t arrivals__mine_before(const struct arrivals *arrivals, uint64_t n)
+bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
 {
-    uint64_t rounds = n / arrivals->plan->connections;
-    uint32_t rest = (uint32_t)(n % arrivals->plan->connections);
-    uint32_t low = 0;
-    uint32_t high = arrivals->numbers_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (arrivals->numbers[middle] < rest) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const struct arrivals_pool *pool = arrivals->pool;
+    if (arrivals__own_are_due(arrivals, now_ns)) {
+        return true;
     }
-    return rounds * arrivals->numbers_count + low;
-}
-
-static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
-{
-    const struct arrivals__even *even = context;
-    uint64_t n = pacing_number_at(&even->arrivals->plan->shared, even->cursor, time_ns);
-    uint64_t before = arrivals__mine_before(even->arrivals, n);
-    return before > even->base ? before - even->base : 0;
-}
-
-/* Past what can be walked over: by the worker's share of the rate. */
-static uint64_t arrivals__expected_before(const void *context, int64_t time_ns)
-{
-    const struct arrivals__even *even = context;
-    const struct arrivals *arrivals = even->arrivals;
-    const struct plan *plan = arrivals->plan;
-    double from = pacing_count(&plan->shared, even->cursor->time_ns);
-    double share = (double)arrivals->numbers_count / plan->connections;
-    double expected = (pacing_count(&plan->shared, time_ns) - from) * share;
-    return expected > 0 ? (uint64_t)expected : 0;
-}
-
-static void arrivals__give_up_in_turn(struct arrivals *arrivals, uint32_t behavior,
-                                      int64_t until_ns, int64_t now_ns)
-{
-    const struct pacing_cursor *cursor = &arrivals->behaviors[behavior].cursor;
-    struct arrivals__even even = {
-        .arrivals = arrivals, .cursor = cursor, .base = arrivals__mine_before(arrivals, cursor->n)};
-    arrivals_lose(arrivals, behavior, cursor->time_ns, until_ns, arrivals__even_before, &even,
-                  now_ns);
-}
-
-static void arrivals__give_up_walking(struct arrivals *arrivals, uint32_t behavior,
-                                      int64_t until_ns, int64_t now_ns)
-{
-    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    for (int i = 0; i < ARRIVALS_GIVE_UP_MAX && own->cursor.time_ns < until_ns; i++) {
-        if (own->mine) {
-            int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
-            recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
-            arrivals__next(arrivals, behavior);
-        } else {
-            arrivals__seek(arrivals, behavior);
-        }
+    if (!arrivals->passed_on && now_ns >= arrivals->stop_ns) {
+        arrivals->passed_on = true;
+        arrivals_pool_pass_on(arrivals->pool);
     }
-    struct arrivals__even even = {.arrivals = arrivals, .cursor = &own->cursor};
-    if (own->cursor.time_ns < until_ns) {
-        arrivals_lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals__expected_before,
-                      &even, now_ns);
+    /* Another worker may still put in what was due here. */
+    bool late = arrivals_pool_is_shared(pool) && !arrivals_pool_is_whole(pool);
+    for (uint32_t b = 0; b < arrivals->behaviors_count && !late; b++) {
+        late = arrivals_pool_oldest_ns(pool, b) != TIME_NEVER_NS &&
+               atomic_load_explicit(&pool->queues[b].takers, memory_order_relaxed) > 0;
     }
-}
-
-void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
-{
-    int64_t pooled_ns = 0;
-    if (arrivals->t0_ns == TIME_NEVER_NS) {
-        return;
-    }
-    int64_t until_ns = arrivals_until_ns(arrivals, now_ns);
-    bool even = arrivals->in_turn && arrivals->plan->shared.arrival != ARRIVAL_POISSON;
-    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        if (arrivals->behaviors[b].cursor.time_ns >= until_ns) {
-            /* nothing of its own */
-        } else if (even) {
-            arrivals__give_up_in_turn(arrivals, b, until_ns, now_ns);
-        } else {
-            arrivals__give_up_walking(arrivals, b, until_ns, now_ns);
-        }
-        while (arrivals_pool_clear(arrivals->pool, b, &pooled_ns)) {
-            recorder_never_started(arrivals->recorder, b, pooled_ns, pooled_ns, 1, now_ns);
-        }
-    }
-    if (arrivals->own != NULL) {
-        arrivals_own_give_up(arrivals, until_ns, now_ns);
-    }
+    return late;
 }

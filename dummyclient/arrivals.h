@@ -48,6 +48,7 @@ struct arrivals_own {
 
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
+    bool offered;  /* said at the last look that it has free ones */
     bool mine;     /* the cursor is at an arrival of this worker and behavior; false: on its way */
     uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
@@ -67,6 +68,7 @@ struct arrivals {
     struct timer_heap own_due;
     uint32_t own_waiting; /* streams that are due, whose connection may still play them */
     bool in_turn;
+    bool passed_on; /* of what was due before the stop, nothing is left here */
     /* Starts a pass of the taker. granted_ns: when the run let it begin (max_catch_up_rate). */
     void (*begin)(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
     int64_t t0_ns;   /* TIME_NEVER_NS until it is known: nothing arrives before it */
@@ -109,6 +111,11 @@ void arrivals_own_release(struct arrivals *arrivals, struct arrivals_own *own);
 void arrivals_lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns, int64_t until_ns,
                    uint64_t (*count_before)(const void *context, int64_t time_ns),
                    const void *context, int64_t now_ns);
+
+/* For arrivals_lost.c: to an arrival of the behavior that is this worker's, from where the cursor
+ * is, a piece of the way at least; and past it. */
+void arrivals_seek(struct arrivals *arrivals, uint32_t behavior);
+void arrivals_next(struct arrivals *arrivals, uint32_t behavior);
 
 /* Takes the taker off the list of the free ones: its next arrival begins. */
 void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker);

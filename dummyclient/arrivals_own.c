@@ -102,9 +102,11 @@ static void arrivals_own__begin(struct arrivals *arrivals, struct arrivals_own *
     int64_t granted_ns = 0;
     if (!arrivals_pool_may_catch_up(arrivals->pool, taker->behavior, time_ns, now_ns,
                                     &granted_ns)) {
+        arrivals_own__set_waits(arrivals, own, true);
         timer_heap_set(&arrivals->own_due, &own->node, granted_ns);
         return;
     }
+    arrivals_own__set_waits(arrivals, own, false);
     arrivals_take_off(arrivals, taker);
     recorder_begun(arrivals->recorder, taker->behavior, time_ns);
     arrivals_own__next(arrivals, own); /* before: the connection may be free again at once */

@@ -202,3 +202,33 @@ bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t b
     atomic_store(offer, has_free);
     return has_free && atomic_load(&pool->queues[behavior].oldest_ns) != TIME_NEVER_NS;
 }
+
+void arrivals_pool_wake_another(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior)
+{
+    if (arrivals_pool_oldest_ns(pool, behavior) != TIME_NEVER_NS) {
+        arrivals_pool__wake_one(pool, worker, behavior);
+    }
+}
+
+bool arrivals_pool_take_stale(struct arrivals_pool *pool, uint32_t behavior, int64_t now_ns,
+                              int64_t *time_ns)
+{
+    struct arrivals_pool_queue *queue = &pool->queues[behavior];
+    mutex_lock(&pool->mutex);
+    bool stale = queue->count > 0 && now_ns - queue->times_ns[queue->first] > ARRIVALS_LATE_NS;
+    if (stale) {
+        *time_ns = arrivals_pool__pop(queue);
+    }
+    mutex_unlock(&pool->mutex);
+    return stale;
+}
+
+void arrivals_pool_pass_on(struct arrivals_pool *pool)
+{
+    atomic_fetch_add(&pool->passed_on, 1);
+}
+
+bool arrivals_pool_leave(struct arrivals_pool *pool)
+{
+    return atomic_fetch_add(&pool->left, 1) + 1 == pool->workers_count;
+}

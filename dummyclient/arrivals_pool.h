@@ -43,6 +43,8 @@ struct arrivals_pool {
     _Atomic uint8_t *offers; /* per worker, lines apart: has free connections of a behavior */
     void *offers_memory;
     uint32_t offers_stride;
+    _Atomic uint32_t passed_on;                   /* workers that have nothing left of their own */
+    _Atomic uint32_t left;                        /* workers that have given up */
     void (*wake)(void *context, uint32_t worker); /* NULL: nobody sleeps */
     void *wake_context;
 };
@@ -66,6 +68,9 @@ bool arrivals_pool_put(struct arrivals_pool *pool, uint32_t worker, uint32_t beh
 enum arrivals_pool_taken arrivals_pool_take(struct arrivals_pool *pool, uint32_t behavior,
                                             bool drops, int64_t now_ns, int64_t *time_ns,
                                             int64_t *granted_ns);
+/* Takes the oldest if it is late by now (`late: drop`); false: it is not, or there is none. */
+bool arrivals_pool_take_stale(struct arrivals_pool *pool, uint32_t behavior, int64_t now_ns,
+                              int64_t *time_ns);
 /* Takes the oldest whatever its age; false: none is left. */
 bool arrivals_pool_clear(struct arrivals_pool *pool, uint32_t behavior, int64_t *time_ns);
 /* May a late arrival begin now? Uses the bound up if so; *granted_ns as above, or when to ask. */
@@ -75,6 +80,20 @@ bool arrivals_pool_may_catch_up(struct arrivals_pool *pool, uint32_t behavior, i
  * before sleeping, for something may have come meanwhile. */
 bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior,
                          bool has_free);
+
+/* The worker had offered a connection and has none any more: if it was woken for an arrival that is
+ * still in the pool, another is to be woken for it. */
+void arrivals_pool_wake_another(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior);
+/* The worker has nothing left that was due before the stop and is not in the pool. Once. */
+void arrivals_pool_pass_on(struct arrivals_pool *pool);
+/* The worker gives up. True: it is the last one, and what is in the pool is its to tell of. */
+bool arrivals_pool_leave(struct arrivals_pool *pool);
+
+/* Have all workers passed on what was due? */
+static inline bool arrivals_pool_is_whole(const struct arrivals_pool *pool)
+{
+    return atomic_load(&pool->passed_on) >= pool->workers_count;
+}
 
 static inline int64_t arrivals_pool_oldest_ns(const struct arrivals_pool *pool, uint32_t behavior)
 {

@@ -311,6 +311,8 @@ void conn_on_completion(struct cport_op *op)
 void conn_on_timer(struct conn *conn)
 {
     bool due = conn->group->now_ns >= conn->deadline_ns;
+    /* What has come in time may not have been seen yet: then the next turn looks again. */
+    bool overdue = conn__seen_ns(conn) >= conn->deadline_ns;
     switch ((enum conn_link)conn->link) {
     case CONN_WAITING:
         if (due) {
@@ -318,12 +320,12 @@ void conn_on_timer(struct conn *conn)
         }
         break;
     case CONN_CONNECTING:
-        if (due) {
+        if (overdue) {
             conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT, true, CPORT_CLOSE_RST);
         }
         break;
     case CONN_ENDING:
-        if (due) {
+        if (overdue) {
             /* The peer never ended its side. */
             conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT, true, CPORT_CLOSE_RST);
         }
@@ -342,7 +344,12 @@ void conn_on_timer(struct conn *conn)
     case CONN_CLOSING:
         return;
     }
-    conn__arm(conn);
+    if (due && !overdue && (conn->link == CONN_CONNECTING || conn->link == CONN_ENDING) &&
+        conn->timer.index == 0) {
+        timer_heap_set(&conn->group->timers, &conn->timer, conn->group->now_ns + 1);
+    } else {
+        conn__arm(conn);
+    }
 }
 
 void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns)

@@ -367,6 +367,9 @@ int64_t worker_before_poll(struct worker *worker)
         conn_on_timer((struct conn *)node);
     }
     if (worker->plan->open_loop && worker->sweep_done < WORKER_SWEEP_STOP) {
+        if (now_ns >= worker->arrivals.stop_ns) {
+            next_ns = worker__earlier(next_ns, now_ns + WORKER_LATE_LOOK_NS);
+        }
         int64_t arrival_ns = arrivals_begin_due(&worker->arrivals, now_ns, WORKER_ARRIVALS_MAX);
         next_ns = worker__earlier(next_ns, arrival_ns);
     }
@@ -411,17 +414,17 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 }
 
 /* Until when is what had come by then handled, once this poll's completions are? By the clock
- * before the poll: whoever is stopped inside it does not know when it looked. Under a load that
- * fills every poll, each operation in flight gives a few completions at most, in the order in which
- * they came. */
+ * before the poll: whoever is stopped inside it does not know when it looked. A port that never
+ * gives out all that it has is believed after so many polls that every connection has had its turn
+ * a thousand times (16 receives at least come out of a poll that has them). */
 static void worker__note_seen(struct worker *worker, bool drained)
 {
-    enum { COMPLETIONS_EACH = 3 };
+    enum { POLLS_EACH = 64, POLLS_LEAST = 1024 };
     struct conn_group *group = &worker->group;
     if (drained || worker->drains_left == 0) {
         group->seen_ns = drained ? worker->polled_ns : worker->drains_ns;
         worker->drains_ns = worker->polled_ns;
-        worker->drains_left = COMPLETIONS_EACH * worker->numbers_count / WORKER_COMPLETIONS_MAX + 2;
+        worker->drains_left = POLLS_EACH * worker->numbers_count + POLLS_LEAST;
     }
     worker->drains_left--;
 }

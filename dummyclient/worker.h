@@ -32,6 +32,8 @@ enum {
     WORKER_CONNECTS_MAX = 64,     /* begun between two polls */
     WORKER_CONNECTING_MAX = 512   /* in flight at once, of all workers, without connect_rate */
 };
+/* After the stop: how often to look whether late arrivals of others are through. */
+#define WORKER_LATE_LOOK_NS (2 * INT64_C(1000000))
 /* After the cut: how long the closing protocol may take; then how long the resets may. */
 #define WORKER_END_WITHIN_NS   (2 * INT64_C(1000000000))
 #define WORKER_ABORT_WITHIN_NS (3 * INT64_C(1000000000))

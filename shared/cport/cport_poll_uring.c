@@ -205,6 +205,14 @@ static int uring__reap(struct uring_port *uring, struct cport_op **completions, 
     return count;
 }
 
+/* Completions that the kernel has not written yet: it works off some 20 of those that were put off
+ * until our call, and says when more are left (IORING_SETUP_TASKRUN_FLAG, 5.19). */
+static bool uring__has_work(const struct uring_port *uring)
+{
+    return (IO_URING_READ_ONCE(*uring->ring.sq.kflags) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
 int uring_poll(struct cport *port, struct cport_op **completions, int completions_max,
                int64_t deadline_ns)
 {
@@ -235,8 +243,9 @@ int uring_poll(struct cport *port, struct cport_op **completions, int completion
                 uring->closing.first == NULL;
     uring__enter(uring, wait, deadline_ns);
     count += uring__reap(uring, completions + count, completions_max - count);
-    port->drained = io_uring_cq_ready(&uring->ring) == 0 && uring->finished.first == NULL &&
-                    uring->held.first == NULL && uring->starved.first == NULL;
+    port->drained = !uring__has_work(uring) && io_uring_cq_ready(&uring->ring) == 0 &&
+                    uring->finished.first == NULL && uring->held.first == NULL &&
+                    uring->starved.first == NULL;
     cport_waker_awake(&uring->waker);
     return count;
 }
