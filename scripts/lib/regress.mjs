@@ -210,8 +210,6 @@ export function regressJudge(folder, scenario, given) {
   compareWrite(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
     json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
     github: path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
-  if (runs.a.length) {
-    fileWriteWhole(path.join(out, 'report.html'), regressPage(outcome, runs, given.labels));
-  }
+  fileWriteWhole(path.join(out, 'report.html'), regressPage(outcome, runs, given.labels));
   return outcome;
 }

@@ -138,6 +138,8 @@ test('a server that does not start once is tried again; twice, it is the verdict
     await regressPlay(given(folder, { play: failing(side, Infinity) }));
     assert.equal(failures, 2);
     assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, code);
+    assert.match(fs.readFileSync(path.join(folder, 'echo', 'report.html'), 'utf8'),
+      /did not start: ended before it listened \(exit 4\)/);
     // The same folder again, once it starts: what was is forgotten.
     await regressPlay(given(folder, player));
     assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 0);

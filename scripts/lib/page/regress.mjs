@@ -3,7 +3,7 @@
 import { COMPARE_HEAD, compareCells, compareSummary, regressedTexts }
   from '../compare_text.mjs';
 import { resultsMerge } from '../merge.mjs';
-import { pageMake } from '../page.mjs';
+import { pageMake, pageWrap } from '../page.mjs';
 import { thresholdsComplete } from '../threshold.mjs';
 import { viewMake } from '../view.mjs';
 import { table, verdicts } from './html.mjs';
@@ -37,19 +37,28 @@ function summaryText(outcome) {
 
 const KINDS = { regressed: 'bad', lost: 'bad', improved: 'good' };
 
-/** outcome: of compareRuns; runs: { a, b }; labels: { a, b }. */
+/** What there is to say where no pair was played to its end. */
+function emptyPage(outcome, intro) {
+  const heading = `${outcome.scenario}: A against B`;
+  return pageWrap(`${heading} – Dummyload`, heading,
+    `${verdicts([intro])}<p class="soft">No pair of runs was played: no figures.</p>`, []);
+}
+
+/** outcome: of compareRuns; runs: { a, b }, perhaps none; labels: { a, b }. */
 export function regressPage(outcome, runs, labels) {
+  const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
+  const title = outcome.verdict[0].toUpperCase() + outcome.verdict.slice(1);
+  const verdict = { state, title, text: summaryText(outcome) };
+  if (!runs.a.length || !runs.b.length) return emptyPage(outcome, verdict);
   const sides = [sideMerge(runs.a, labels.a), sideMerge(runs.b, labels.b)];
   const views = sides.map((side, i) => viewMake(side, labels[i ? 'b' : 'a']));
-  const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
   const row = (one) => {
     const texts = compareCells(one);
     return [`${one.primary ? '' : 'informative: '}${texts[0]}`, ...texts.slice(1, -1),
       { state: KINDS[one.verdict] ?? '', text: texts.at(-1) }];
   };
   const ordered = [...outcome.rows].sort((a, b) => b.primary - a.primary);
-  const title = outcome.verdict[0].toUpperCase() + outcome.verdict.slice(1);
-  const intro = `${verdicts([{ state, title, text: summaryText(outcome) }])}` +
+  const intro = `${verdicts([verdict])}` +
     `<div class="charts">${table('Verdict', COMPARE_HEAD.map((name) => name || 'verdict'),
       ordered.map(row), { verdict: COMPARE_HEAD.length - 1 })}</div>` +
     '<p class="soft">Below: all runs of each side as one.</p>';
