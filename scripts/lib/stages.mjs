@@ -76,7 +76,8 @@ function partStages(client, part) {
   }
   const warmup = seconds(load, 'warmup') ?? seconds(client.plan, 'warmup');
   return { origin_s: origin, stages: stages.filter((stage) => stage.to_s > stage.from_s),
-    marks: warmup ? [{ t_s: origin + warmup, label: 'warm-up ends' }] : [] };
+    marks: warmup && origin + warmup <= end
+      ? [{ t_s: origin + warmup, label: 'warm-up ends' }] : [] };
 }
 
 /** Without t0 in the result: the first second in which an iteration was due or began. */

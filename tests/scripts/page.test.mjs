@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { chartSteps } from '../../scripts/lib/charts/latency.mjs';
+import { RUN_CHARTS } from '../../scripts/lib/charts/index.mjs';
+import { chartSpectrum, chartSteps } from '../../scripts/lib/charts/latency.mjs';
 import { chartRate } from '../../scripts/lib/charts/time.mjs';
 import { THEMES } from '../../scripts/lib/charts/theme.mjs';
 import { OPENED, verdictsOf } from '../../scripts/lib/page/verdicts.mjs';
@@ -124,6 +125,27 @@ test('requests without an answer at the end: a card, and in the charts', (t) => 
     assert.equal(columns.t.length, 6);
     assert.ok(heat.some(([, , low, high, count]) => low <= 4.1e9 && high >= 4e9 && count === 3));
   }
+});
+
+test('a run that failed before anything was measured has no empty charts and no far marks', (t) => {
+  const run = runMake();
+  const { client } = run;
+  assert.match(pageText(t, run), /Latency|Response p50/);
+  client.plan.load.warmup_ns = 1e9;
+  assert.ok(viewMake(run, 'one').marks.some(({ label }) => label === 'warm-up ends'));
+  for (const kind of Object.keys(client.latency_ns)) client.latency_ns[kind] = histogramOf([]);
+  client.latency_ns.connect = histogramOf([], { censored: [[1e6, 4]] });
+  client.run.duration_ns = 1e7;
+  client.series = client.series.slice(0, 1);
+  const view = viewMake(run, 'one');
+  assert.deepEqual(view.marks.filter(({ label }) => label === 'warm-up ends'), []);
+  const [spectrum] = RUN_CHARTS.filter(({ name }) => name === 'spectrum');
+  assert.ok(!spectrum.when(view));
+  // Of a run that only connects, how long that took is shown and not folded away.
+  client.latency_ns.connect = histogramOf([[1e6, 4]]);
+  const connects = viewMake(run, 'one');
+  assert.ok(spectrum.when(connects));
+  assert.deepEqual(chartSpectrum(connects, THEMES.light).legend.selected, {});
 });
 
 test('a run of repeats says how many were open in the worst of them', () => {

@@ -8,6 +8,8 @@ import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartR
   chartServerErrors, chartServerSamples } from './time.mjs';
 
 const always = () => true;
+/** Some of it was measured, and not only given up. */
+const isMeasured = ({ count, censored }) => Number(count) > Number(censored ?? 0);
 const hasErrors = (view) => Object.keys(view.errors).length > 0;
 
 /** Charts of one run, in the order of the page. height in pixels; wide spans both columns. */
@@ -15,8 +17,8 @@ export const RUN_CHARTS = [
   { name: 'rate', draw: chartRate, when: always, height: 330, time: true },
   { name: 'response', draw: chartResponse, when: (view) => view.latency.response, height: 330,
     time: true },
-  { name: 'spectrum', draw: chartSpectrum, when: (view) => Object.keys(view.latency).length,
-    height: 400, wide: true },
+  { name: 'spectrum', draw: chartSpectrum, height: 400, wide: true,
+    when: (view) => Object.values(view.latency).some(isMeasured) },
   { name: 'heat', draw: chartHeat, when: (view) => view.heat.length, height: 360, wide: true,
     time: true },
   { name: 'connections', draw: chartConnections, when: always, height: 300, time: true },

@@ -104,10 +104,11 @@ export function chartSpectrum(view, theme) {
   names.sort((a, b) => (SHOWN.includes(b) - SHOWN.includes(a)) ||
     (names.indexOf(a) - names.indexOf(b)));
   const open = names.some((name) => isOpen(view.latency[name]));
+  const some = SHOWN.some((name) => names.includes(name));
   return spectrumChart(theme, 'Latency by percentile',
     'what share of the requests was answered within which time' + (open ? OPEN_HINT : ''),
     names.map((name, index) => ({ name: latencyLabel(name), latency: view.latency[name],
-      look: lineLook(theme, index), hidden: !SHOWN.includes(name) })));
+      look: lineLook(theme, index), hidden: some && !SHOWN.includes(name) })));
 }
 
 export function chartServerSpectrum(view, theme) {
