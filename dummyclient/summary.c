@@ -20,8 +20,12 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
 {
     uint64_t reasons[ERROR_KINDS] = {0};
     char text[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  abnormal      %s connections ended abnormally:",
+    fprintf(file, "  abnormal      %s connections ended abnormally",
             summary__count(figures->abnormal_total, text));
+    if (figures->abnormal_count < figures->abnormal_total) {
+        fprintf(file, "; of the %s listed", summary__count(figures->abnormal_count, text));
+    }
+    fputc(':', file);
     for (uint32_t i = 0; i < figures->abnormal_count; i++) {
         reasons[figures->abnormal[i].reason]++;
     }
@@ -33,8 +37,7 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
             separator = ", ";
         }
     }
-    bool all = figures->abnormal_count >= figures->abnormal_total;
-    fprintf(file, "%s\n", all ? "" : ", and others");
+    fputc('\n', file);
 }
 
 static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)

@@ -110,6 +110,20 @@ test('closes at once: unexpected_close', LIMIT, async (t) => {
   assert.notEqual(program.exitCode, 0);
 });
 
+test('more connections are lost than a result lists: the summary says of how many',
+  { ...LIMIT, skip: WINDOWS && 'slow there, and the summary is the same' }, async (t) => {
+    const many = 1100;
+    const server = await serverStart(t, { onConnection: (_, { connections, resetAll }) => {
+      if (connections === many) setTimeout(resetAll, 100);
+    } });
+    const { result, totals, program } = await play(t, server, { load: { connections: many,
+      connect_rate: '1000/s', connect_timeout: '10s' } });
+    assert.ok(totals.connections_abnormal > 1000, said(program));
+    assert.equal(result.abnormal_connections.length, 1000);
+    assert.match(program.stdout + program.stderr,
+      /[\d,]+ connections ended abnormally; of the 1,000 listed: [a-z_]+ [\d,]+/);
+  });
+
 test('replies twice: messages_unsolicited', LIMIT, async (t) => {
   const server = await serverStart(t, { onFrame: (socket, bytes) => {
     socket.write(Buffer.concat([bytes, bytes]));
