@@ -63,6 +63,26 @@ static void laws__think(struct laws_scenario *out)
     }
 }
 
+/* A request whose reply says what comes next. */
+static void laws__captured(struct laws_scenario *out)
+{
+    laws__say(
+        out,
+        "{\"request\":{\"name\":\"some\",\"send\":{\"id\":1,\"body\":{\"random\":{\"bytes\":%u}}},"
+        "\"match\":{\"id\":1,\"field\":\"u64@0\"},\"within\":\"%ums\",\"capture\":{\"c\":"
+        "\"u16@0\"}}},{\"if\":{\"value\":\"${c}\",\"less_than\":%u,\"then\":[{\"send\":{\"id\":9,"
+        "\"body\":{\"text\":\"it was ${c}\"}}},{\"set\":{\"x\":\"${c + 1}\"}}]}}",
+        laws__draw(out, 8, 300), laws__draw(out, 50, 400), laws__draw(out, 0, 65535));
+}
+
+/* The socket is left alone for a while. */
+static void laws__slow(struct laws_scenario *out)
+{
+    laws__say(out, "{\"receive\":\"off\"},");
+    laws__think(out);
+    laws__say(out, ",{\"receive\":\"on\"}");
+}
+
 static void laws__block(struct laws_scenario *out, uint32_t depth);
 
 static void laws__nested(struct laws_scenario *out, uint32_t depth)
@@ -94,7 +114,7 @@ static void laws__block(struct laws_scenario *out, uint32_t depth)
 {
     laws__say(out, "[");
     for (uint32_t i = laws__draw(out, 0, 2); i > 0; i--) {
-        switch (laws__draw(out, 0, depth > 0 ? 5 : 4)) {
+        switch (laws__draw(out, 0, depth > 0 ? 9 : 8)) {
         case 0:
             laws__say(out, "{\"set\":{\"x\":%u}}", laws__draw(out, 0, 9));
             break;
@@ -109,6 +129,18 @@ static void laws__block(struct laws_scenario *out, uint32_t depth)
             break;
         case 4:
             laws__request(out, "some", false);
+            break;
+        case 5:
+            laws__captured(out);
+            break;
+        case 6:
+            laws__slow(out);
+            break;
+        case 7:
+            laws__say(out, "{\"at\":\"%ums\"}", laws__draw(out, 0, 1500));
+            break;
+        case 8:
+            laws__say(out, "{\"log\":\"pass ${iteration} of ${conn}\"}");
             break;
         default:
             laws__nested(out, depth - 1);
@@ -130,8 +162,10 @@ static void laws__single(struct laws_scenario *out)
         "{\"mark\":\"pass\"},",
         "{\"if\":{\"value\":\"${iteration}\",\"at_least\":0,\"then\":[{\"mark\":\"yes\"}]}},",
         "{\"send\":{\"id\":9,\"body\":{\"text\":\"first\"}}},",
+        "{\"log\":\"pass ${iteration}\"},",
+        "{\"receive\":\"on\"},",
     };
-    laws__say(out, "[%s", BEFORE[laws__draw(out, 0, 5)]);
+    laws__say(out, "[%s", BEFORE[laws__draw(out, 0, 7)]);
     laws__request(out, "one", true);
     laws__say(out, "]");
 }
