@@ -40,6 +40,31 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
     fputc('\n', file);
 }
 
+/* The connects of those that were not ready, by how they failed: "17 connect_refused". */
+static void summary__print_unready(const struct run *run, FILE *file)
+{
+    struct verdict_unready unready = verdict_unready(run);
+    char text[UNITS_TEXT_BYTES_MAX];
+    if (unready.unconnected == 0) {
+        fprintf(file, " (no longer waited for)");
+        return;
+    }
+    fprintf(file, ": %s were not connected", summary__count(unready.unconnected, text));
+    const char *separator = " (";
+    for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
+        uint64_t count = run->figures.counters.errors[kind];
+        if (count > 0) {
+            fprintf(file, "%s%s %s", separator, summary__count(count, text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+    }
+    fprintf(file, ")");
+    if (unready.in_setup > 0) {
+        fprintf(file, ", %s still in setup", summary__count(unready.in_setup, text));
+    }
+}
+
 static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
 {
     const uint64_t *totals = run->figures.counters.totals;
@@ -50,10 +75,13 @@ static void summary__print_connections(const struct plan *plan, const struct run
             summary__count(run->connections_peak, peak), summary__count(plan->connections, wanted),
             summary__count(totals[TOTAL_CONNECTS_OK], ok));
     if (run->opened != RUN_NOT_OPENED && run->ready_count < run->ready_wanted) {
-        fprintf(file, "; %s of %s were ready at the start%s", summary__count(run->ready_count, ok),
-                summary__count(run->ready_wanted, wanted),
-                run->opened == RUN_READY_TIME_OUT ? " (no longer waited for)"
-                                                  : " (the others had failed)");
+        fprintf(file, "; %s of %s were ready at the start", summary__count(run->ready_count, ok),
+                summary__count(run->ready_wanted, wanted));
+        if (run->opened == RUN_READY_TIME_OUT) {
+            summary__print_unready(run, file);
+        } else {
+            fprintf(file, " (the others had failed)");
+        }
     }
     fputc('\n', file);
     if (run->figures.abnormal_total > 0) {
@@ -62,7 +90,8 @@ static void summary__print_connections(const struct plan *plan, const struct run
 }
 
 /* What was asked for; where it differs, what of it was due (Poisson draws, and a short run has
- * whole arrivals only); and how much of that began in time. */
+ * whole arrivals only); how much of that began, whenever; and what began inside the window, where
+ * that is another number. */
 static void summary__print_wanted(const struct plan *plan, const struct figures *figures,
                                   FILE *file)
 {
@@ -81,7 +110,11 @@ static void summary__print_wanted(const struct plan *plan, const struct figures 
     }
     if (figures->arrivals.intended > 0) {
         fprintf(file, "%.2f%%",
-                100 * (double)figures->iterations_started / (double)figures->arrivals.intended);
+                100 * (double)figures->arrivals.begun / (double)figures->arrivals.intended);
+    }
+    if (figures->iterations_started != figures->arrivals.begun) {
+        fprintf(file, "; %s began inside the window",
+                summary__count(figures->iterations_started, text));
     }
     fprintf(file, ")");
 }
@@ -236,6 +269,7 @@ static void summary__print_traffic(const struct run *run, FILE *file)
 static void summary__print_errors(const struct run *run, FILE *file)
 {
     const uint64_t *errors = run->figures.counters.errors;
+    uint64_t cut = run->figures.requests_cut;
     const char *separator = "";
     fprintf(file, "  errors        ");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
@@ -250,7 +284,14 @@ static void summary__print_errors(const struct run *run, FILE *file)
                     summary__count(errors[ERROR_KIND_RESPONSE_LATE], text));
         }
     }
-    fprintf(file, "%s\n", separator[0] == '\0' ? "none" : "");
+    fprintf(file, "%s", separator[0] == '\0' ? "none" : "");
+    /* No error of anybody's yet, and no answer either: without a word it would look like one. */
+    if (cut > 0) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "; %s %s no answer at the end (open at the end of the drain)",
+                summary__count(cut, text), cut == 1 ? "request had" : "requests had");
+    }
+    fputc('\n', file);
 }
 
 static void summary__print_thresholds(const struct plan *plan, const struct verdict *verdict,

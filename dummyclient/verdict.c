@@ -208,14 +208,39 @@ static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
     return lagged;
 }
 
-/* Those that were left behind would have played as well: what is measured is not what was asked. */
+struct verdict_unready verdict_unready(const struct run *run)
+{
+    static const enum error_kind FAILURES[] = {
+        ERROR_KIND_CONNECT_REFUSED, ERROR_KIND_CONNECT_TIMEOUT, ERROR_KIND_CONNECT_UNREACHABLE,
+        ERROR_KIND_CONNECT_OTHER};
+    struct verdict_unready unready = {0};
+    if (run->opened != RUN_READY_TIME_OUT || run->ready_count >= run->ready_wanted) {
+        return unready;
+    }
+    for (size_t i = 0; i < sizeof(FAILURES) / sizeof(FAILURES[0]); i++) {
+        unready.connects_failed += run->figures.counters.errors[FAILURES[i]];
+    }
+    uint32_t all = run->ready_wanted - run->ready_count;
+    uint32_t open = run->connections_open > run->connections_ready
+                        ? run->connections_open - run->connections_ready
+                        : 0;
+    /* Where no connect has failed, those that are not open yet are on their way. */
+    unready.in_setup = unready.connects_failed == 0 || open > all ? all : open;
+    unready.unconnected = all - unready.in_setup;
+    return unready;
+}
+
+/* Those that were left behind in setup would have played as well: what is measured is not what was
+ * asked. Those that could not connect are the server's: that is what it was like. */
 static void verdict__judge_ready(struct verdict *verdict, const struct run *run)
 {
-    if (run->opened == RUN_READY_TIME_OUT) {
+    struct verdict_unready unready = verdict_unready(run);
+    if (unready.in_setup > 0) {
         verdict__invalid(verdict,
-                         "%" PRIu32 " of %" PRIu32 " were ready when the window opened: the others "
-                         "took longer than their setup may (slower steps need a longer within)",
-                         run->ready_count, run->ready_wanted);
+                         "%" PRIu32 " of %" PRIu32 " connections were not ready when the window "
+                         "opened: they took longer than their setup may (slower steps need a "
+                         "longer within)",
+                         unready.in_setup, run->ready_wanted);
     }
 }
 
@@ -317,24 +342,43 @@ static void verdict__judge_answers(struct verdict *verdict, const struct run *ru
     }
 }
 
+/* Every connection has ended before the run did: which it was is known. */
+static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
+                              const struct run *run, double passed_s)
+{
+    const uint64_t *errors = run->figures.counters.errors;
+    uint64_t closed = errors[ERROR_KIND_UNEXPECTED_CLOSE] + errors[ERROR_KIND_RESET];
+    bool measured = run->t0_ns != TIME_NEVER_NS;
+    if (run->figures.counters.totals[TOTAL_CONNECTS_OK] == 0) {
+        verdict__not_connected(verdict, plan, run);
+    } else if (!measured && closed >= plan->connections) {
+        verdict__failed(verdict,
+                        "every connection was closed by the server during setup, after %.1f s "
+                        "(does it take these logins?)",
+                        passed_s);
+    } else {
+        verdict__failed(verdict,
+                        "every connection had ended after %.1f s: stopped early (did the server "
+                        "die?)",
+                        passed_s);
+    }
+}
+
 static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
                                const struct run *run)
 {
     int64_t from_ns = run->t0_ns == TIME_NEVER_NS ? run->origin_ns : run->t0_ns;
     double passed_s = (double)(run->stop_ns - from_ns) / (double)NS_PER_S;
+    passed_s = passed_s < 0 ? 0 : passed_s;
     switch (run->end) {
     case RUN_NOT_CONNECTED:
         verdict__not_connected(verdict, plan, run);
         break;
     case RUN_ALL_GONE:
-        verdict__failed(verdict,
-                        "every connection had ended after %.1f s: stopped early (did the server "
-                        "die?)",
-                        passed_s < 0 ? 0 : passed_s);
+        verdict__all_gone(verdict, plan, run, passed_s);
         break;
     case RUN_STEP_FAILED:
-        verdict__failed(verdict, "a step of the scenario said fail after %.1f s",
-                        passed_s < 0 ? 0 : passed_s);
+        verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
         break;
     case RUN_THRESHOLD: /* the threshold itself says so, with its own exit code */
     case RUN_RANK_LOST: /* the measurement is invalid, by its host's reason */

@@ -35,6 +35,15 @@ struct verdict {
     uint32_t thresholds_failed;
 };
 
+/* Who was not ready when the window opened: those that were still in setup, and those whose
+ * connects had failed or did not come about (a server that is not there, or that takes nobody). */
+struct verdict_unready {
+    uint32_t in_setup;
+    uint32_t unconnected;
+    uint64_t connects_failed; /* of the whole run */
+};
+struct verdict_unready verdict_unready(const struct run *run);
+
 void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);
 /* The status by the priorities of DESIGN section 9. */
 int verdict_exit_code(const struct verdict *verdict, const struct plan *plan,

@@ -6,20 +6,21 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { assertOneLine, clientRun, fileFor, folderFor, LIMIT, resultOf, said, serverEnd, serverRun,
-  TAME } from './harness.mjs';
+import { assertOneLine, clientRun, fileFor, folderFor, freePort, LIMIT, resultOf, said,
+  serverEnd, serverRun, TAME } from './harness.mjs';
 
 const REQUEST = { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } } };
 
-/** Plays a scenario made of `parts`: { client, result }. */
+/** Plays a scenario made of `parts`, against `port` or where `extra` says: { client, result }. */
 async function play(t, port, parts, extra = []) {
   const folder = folderFor(t);
   const file = path.join(folder, 'client.json');
   const scenario = { name: 'figures', behaviors: [{ loop: [{ request: REQUEST }] }], ...parts,
     load: { connections: 5, rate: '200/s', duration: '1s', drain: '2s', ...parts.load } };
   fs.writeFileSync(path.join(folder, 'it.json'), JSON.stringify(scenario));
-  const client = await clientRun(t, [fileFor(path.join(folder, 'it.json')), '--host', '127.0.0.1',
-    '--port', port, '--out', fileFor(file), ...TAME, ...extra]);
+  const where = port ? ['--host', '127.0.0.1', '--port', port] : [];
+  const client = await clientRun(t, [fileFor(path.join(folder, 'it.json')), ...where,
+    '--out', fileFor(file), ...TAME, ...extra]);
   return { client, result: fs.existsSync(file) ? resultOf(file) : null };
 }
 
@@ -108,6 +109,63 @@ test('a server that greets everyone and serves nobody has failed', LIMIT, async 
   assert.equal(Number(response.censored), Number(response.count));
   const login = result.steps.find(({ name }) => name === 'login');
   assert.ok(Number(login.latency_ns.response.count) > 5, said(client));
+});
+
+const LONG = { ...REQUEST, within: '20s' };
+
+test('requests without an answer at the end are told beside the errors', LIMIT, async (t) => {
+  let heard = 0;
+  const port = await greeter(t, (socket, data) => {
+    heard += 1;
+    if (heard % 2) socket.write(data);
+  });
+  const { client, result } = await play(t, port,
+    { behaviors: [{ loop: [{ request: LONG }] }], load: { rate: '20/s', drain: '200ms' } });
+  const { requests_cut: cut } = result.totals;
+  assert.ok(Number(cut) > 1, said(client));
+  assert.match(client.stdout, new RegExp(`\\n {2}errors +none; ${cut} requests had no answer at`));
+});
+
+test('what could not connect did not hold up the window', LIMIT, async (t) => {
+  const port = await greeter(t, (socket, data) => socket.write(data));
+  const { client, result } = await play(t, null, { load: { connections: 4 },
+    behaviors: [{ setup: [{ request: { ...LOGIN.request, within: '500ms' } }],
+      loop: [{ request: REQUEST }], on_disconnect: 'reconnect' }] },
+  ['--target', `127.0.0.1:${port}`, '--target', `127.0.0.1:${await freePort()}`]);
+  assert.equal(result.ready.window_opened, 'time_out', said(client));
+  assert.match(client.stdout,
+    /2 of 4 were ready at the start: 2 were not connected \([\d,]+ connect_refused\)\n/);
+  assert.doesNotMatch(result.validity.reasons.join(), /setup/);
+});
+
+test('the percentage is that of the numbers beside it', LIMIT, async (t) => {
+  // One connection, and a server that takes 20 ms: of 100 a second, half begin in time.
+  const port = await greeter(t,
+    (socket, data) => setTimeout(() => socket.writable && socket.write(data), 20));
+  const { client, result } = await play(t, port,
+    { load: { connections: 1, rate: '100/s', arrival: 'poisson', drain: '300ms' } });
+  const { intended, begun, started } = result.rate;
+  assert.ok(Number(started) < Number(begun), said(client));
+  const percent = (100 * Number(begun) / Number(intended)).toFixed(2);
+  assert.match(client.stdout, new RegExp(`${begun} of them begun, ${percent}%; ` +
+    `${started} began inside the window\\)`));
+});
+
+test('what went wrong is said in the right words', LIMIT, async (t) => {
+  const kicks = await greeter(t, (socket) => socket.destroy());
+  const login = { ...LOGIN.request, send: { id: 3, body: { text: 'hello' } } };
+  const closed = await play(t, kicks,
+    { behaviors: [{ setup: [{ request: login }], loop: [{ request: REQUEST }] }] });
+  assertOneLine(closed.client, /every connection was closed by the server during setup/);
+  const nobody = await play(t, await freePort(),
+    { behaviors: [{ loop: [{ reconnect: 'now' }, { request: REQUEST }] }] });
+  assertOneLine(nobody.client, /could not connect to .*: refused/);
+  const slow = await greeter(t,
+    (socket, data) => setTimeout(() => socket.writable && socket.write(data), 200));
+  const late = await play(t, slow, { load: { rate: '20/s' },
+    behaviors: [{ loop: [{ request: { ...REQUEST, within: '50ms' } }] }] });
+  assertOneLine(late.client, /not one of \d+ requests was answered in time/);
+  for (const { client } of [closed, nobody, late]) assert.equal(client.exitCode, 1, said(client));
 });
 
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
