@@ -196,6 +196,10 @@ static bool options__duration(int64_t *duration_ns, bool zero_allowed, const cha
         error_set(error, "expected a duration above 0, found \"%s\"", value);
         return false;
     }
+    if (*duration_ns > SCENARIO_DURATION_NS_MAX) {
+        error_set(error, "expected at most 720h (30 days), found \"%s\"", value);
+        return false;
+    }
     return true;
 }
 
@@ -216,7 +220,7 @@ static bool options__take_load(struct options *options, int code, const char *va
         return options__push(options->sources, &options->sources_count, OPTIONS_SOURCES_MAX, value,
                              error);
     case 'c':
-        return units_integer(value, 1, OPTIONS_CONNECTIONS_MAX, &options->connections, error);
+        return units_integer(value, 1, SCENARIO_CONNECTIONS_MAX, &options->connections, error);
     case OPTION_CONNECT_RATE:
         return options__rate(&options->connect_rate_per_s, value, error);
     case 'r':

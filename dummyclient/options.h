@@ -18,8 +18,7 @@ enum {
     OPTIONS_VARIABLES_MAX = 256,
     OPTIONS_THRESHOLDS_MAX = SCENARIO_THRESHOLDS_MAX,
     OPTIONS_TEXT_BYTES_MAX = 64,
-    OPTIONS_THREADS_MAX = 256,
-    OPTIONS_CONNECTIONS_MAX = 100000000 /* of all ranks together */
+    OPTIONS_THREADS_MAX = 256
 };
 
 /* What to do instead of a run. */

@@ -6,9 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { PARSE_CONNECTIONS_MAX = 1000000 };
-#define PARSE_DAY_NS          (INT64_C(86400) * NS_PER_S)
-#define PARSE_DURATION_NS_MAX (30 * PARSE_DAY_NS)
+#define PARSE_DAY_NS (INT64_C(86400) * NS_PER_S)
 
 /* "20/s", or { "from", "to" }. */
 static void parse__stage_rate(struct reader *reader, const cJSON *json, const char *key,
@@ -43,18 +41,20 @@ static void parse__stage_connections(struct reader *reader, const cJSON *json,
     const cJSON *connections = reader_get(json, "connections");
     stage->has_connections = true;
     if (!cJSON_IsObject(connections)) {
-        reader_u32(reader, json, "connections", 0, PARSE_CONNECTIONS_MAX, &stage->connections_from);
+        reader_u32(reader, json, "connections", 0, SCENARIO_CONNECTIONS_MAX,
+                   &stage->connections_from);
         stage->connections_to = stage->connections_from;
         return;
     }
     size_t place = reader_enter(reader, "connections");
     if (reader_object(reader, connections, ramp_keys)) {
         if (reader_require(reader, connections, "from", "a number of connections")) {
-            reader_u32(reader, connections, "from", 0, PARSE_CONNECTIONS_MAX,
+            reader_u32(reader, connections, "from", 0, SCENARIO_CONNECTIONS_MAX,
                        &stage->connections_from);
         }
         if (reader_require(reader, connections, "to", "a number of connections")) {
-            reader_u32(reader, connections, "to", 0, PARSE_CONNECTIONS_MAX, &stage->connections_to);
+            reader_u32(reader, connections, "to", 0, SCENARIO_CONNECTIONS_MAX,
+                       &stage->connections_to);
         }
     }
     reader_leave(reader, place);
@@ -68,7 +68,7 @@ static void parse__stage(struct reader *reader, const cJSON *json, struct scenar
         return;
     }
     if (reader_require(reader, json, "duration", "how long the stage takes, such as \"30s\"")) {
-        reader_duration(reader, json, "duration", 1, PARSE_DURATION_NS_MAX, &stage->duration_ns);
+        reader_duration(reader, json, "duration", 1, SCENARIO_DURATION_NS_MAX, &stage->duration_ns);
     }
     bool total = reader_get(json, "rate") != NULL;
     bool each = reader_get(json, "rate_per_connection") != NULL;
@@ -151,7 +151,7 @@ static void parse__stages(struct reader *reader, const cJSON *json, struct scena
         size_t place = reader_enter_index(reader, index);
         parse__stage(reader, stage, &load->stages[index]);
         load->duration_ns += load->stages[index].duration_ns;
-        if (load->duration_ns > PARSE_DURATION_NS_MAX) {
+        if (load->duration_ns > SCENARIO_DURATION_NS_MAX) {
             reader_mistake(reader, "expected stages of at most 30 days together, found more");
             load->duration_ns = 0;
         }
@@ -246,14 +246,15 @@ void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *
         return;
     }
     load->has_connections =
-        reader_u32(reader, json, "connections", 1, PARSE_CONNECTIONS_MAX, &load->connections);
+        reader_u32(reader, json, "connections", 1, SCENARIO_CONNECTIONS_MAX, &load->connections);
     parse__rate(reader, json, "connect_rate", &load->connect_rate_per_s);
     reader_duration(reader, json, "connect_timeout", NS_PER_MS, PARSE_DAY_NS,
                     &load->connect_timeout_ns);
-    reader_duration(reader, json, "duration", NS_PER_MS, PARSE_DURATION_NS_MAX, &load->duration_ns);
+    reader_duration(reader, json, "duration", NS_PER_MS, SCENARIO_DURATION_NS_MAX,
+                    &load->duration_ns);
     parse__rates(reader, json, load);
     parse__check_open(reader, json, load);
-    if (reader_duration(reader, json, "warmup", 0, PARSE_DURATION_NS_MAX, &load->warmup_ns) &&
+    if (reader_duration(reader, json, "warmup", 0, SCENARIO_DURATION_NS_MAX, &load->warmup_ns) &&
         load->duration_ns > 0 && load->warmup_ns >= load->duration_ns) {
         size_t place = reader_enter(reader, "warmup");
         reader_expected(reader, reader_get(json, "warmup"), "less than the duration of the run");

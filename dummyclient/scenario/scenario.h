@@ -17,6 +17,7 @@ struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
 
 enum {
+    SCENARIO_CONNECTIONS_MAX = 1000000, /* of all ranks together */
     SCENARIO_STAGES_MAX = 1000,
     SCENARIO_TARGETS_MAX = 256,
     SCENARIO_THRESHOLDS_MAX = 256,
@@ -24,7 +25,8 @@ enum {
     SCENARIO_BARRIERS_MAX = 32,
     SCENARIO_MARKS_MAX = 64
 };
-#define SCENARIO_FILE_BYTES_MAX (16u * 1024u * 1024u)
+#define SCENARIO_DURATION_NS_MAX (30 * INT64_C(86400) * 1000000000) /* 30 days */
+#define SCENARIO_FILE_BYTES_MAX  (16u * 1024u * 1024u)
 
 enum scenario_arrival { ARRIVAL_CONSTANT, ARRIVAL_POISSON };
 enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait, or be dropped */

@@ -29,6 +29,10 @@ function written(t, text, name = 'scenario.json') {
 refuses('no scenario', () => [], /scenario/i);
 refuses('an unknown option', () => [ECHO(), '--conections', '5'], /--connections/);
 refuses('a value that is none', () => [ECHO(), '--connections', 'many'], /connections/, /many/);
+refuses('more connections than a scenario may have', () => [ECHO(), '--check', '-c', '1000001'],
+  /connections/, /1000000/);
+refuses('a duration beyond that of a scenario', () => [ECHO(), '--check', '-d', '9000h'],
+  /duration/, /720h/);
 refuses('a time without its unit', () => [ECHO(), '--duration', '30'], /duration/, /30/);
 refuses('an --io of another system', () => [ECHO(), '--io', WINDOWS ? 'epoll' : 'iocp'],
   /--io: .*this system/);
