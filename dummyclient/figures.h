@@ -16,6 +16,7 @@
 #include "results/histogram.h"
 #include "results/result.h"
 #include "results/series.h"
+#include "scenario/data.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -92,6 +93,8 @@ struct figures {
     uint64_t setup_timeouts;
     /* Steps of the scenario that said the run is to fail. */
     uint64_t failed_steps;
+    /* The same of data tables without a row left (when_out: error): how many lanes found it so. */
+    uint64_t tables_out[DATA_TABLES_MAX];
     struct cport_stats port;
     /* A message left at most this long after its sent stamp was read, as far as this program can
      * tell: the longest time from a stamp to the return of the system call behind it. */

@@ -25,6 +25,7 @@ static const struct figures__member OF_RUN[] = {
     {offsetof(struct figures, requests_cut), 1, FIGURES_SUM},
     {offsetof(struct figures, setup_timeouts), 1, FIGURES_SUM},
     {offsetof(struct figures, failed_steps), 1, FIGURES_SUM},
+    {offsetof(struct figures, tables_out), DATA_TABLES_MAX, FIGURES_SUM},
     {offsetof(struct figures, clock_reads), 1, FIGURES_SUM},
     {offsetof(struct figures, idle_ns), 1, FIGURES_SUM},
     {offsetof(struct figures, abnormal_total), 1, FIGURES_SUM},

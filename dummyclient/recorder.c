@@ -276,6 +276,12 @@ static void recorder__logged(void *context, const uint8_t *line, uint32_t bytes,
     logbook_write(&recorder->logbook, now_ns, line, bytes);
 }
 
+static void recorder__ran_out(void *context, uint32_t table)
+{
+    struct recorder *recorder = context;
+    recorder->figures.tables_out[table]++;
+}
+
 bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error)
@@ -297,6 +303,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .sent = recorder__sent,
                              .marked = recorder__marked,
                              .logged = recorder__logged,
+                             .ran_out = recorder__ran_out,
                              .end_ns = &recorder->window_end_ns,
                              .blocked_until_ns = &recorder->subject_blocked_until_ns};
     bool opened = figures_open(&recorder->figures, steps_count, pacing->stages_count,

@@ -364,6 +364,24 @@ static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
     }
 }
 
+/* A step said fail, or a table without a row left for the next pass. */
+static void verdict__step_failed(struct verdict *verdict, const struct plan *plan,
+                                 const struct run *run, double passed_s)
+{
+    uint32_t table = 0;
+    while (table < DATA_TABLES_MAX && run->figures.tables_out[table] == 0) {
+        table++;
+    }
+    if (table < DATA_TABLES_MAX) {
+        verdict__failed(verdict,
+                        "the data of \"%s\" ran out after %.1f s: no row was left (its when_out "
+                        "is error; more rows, or wrap or stop, would go on)",
+                        program_table_name(plan->program, table), passed_s);
+    } else {
+        verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
+    }
+}
+
 static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
                                const struct run *run)
 {
@@ -378,7 +396,7 @@ static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
         verdict__all_gone(verdict, plan, run, passed_s);
         break;
     case RUN_STEP_FAILED:
-        verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
+        verdict__step_failed(verdict, plan, run, passed_s);
         break;
     case RUN_THRESHOLD: /* the threshold itself says so, with its own exit code */
     case RUN_RANK_LOST: /* the measurement is invalid, by its host's reason */

@@ -399,6 +399,12 @@ uint32_t program_steps_count(const struct program *program)
     return program->steps_count;
 }
 
+const char *program_table_name(const struct program *program, uint32_t table)
+{
+    must(table < program->world.tables_count);
+    return program->world.tables[table].name;
+}
+
 const char *program_step_name(const struct program *program, uint32_t step)
 {
     must(step < program->steps_count);

@@ -31,6 +31,8 @@ const struct framing *program_framing(const struct program *program);
 enum { PROGRAM_STEPS_MAX = 1000 };
 uint32_t program_steps_count(const struct program *program);
 const char *program_step_name(const struct program *program, uint32_t step);
+/* Of a data table, by its number. */
+const char *program_table_name(const struct program *program, uint32_t table);
 uint32_t program_behaviors_count(const struct program *program);
 const char *program_behavior_name(const struct program *program, uint32_t behavior);
 double program_behavior_weight(const struct program *program, uint32_t behavior);

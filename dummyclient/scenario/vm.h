@@ -120,6 +120,9 @@ struct vm_observer {
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
     /* A plain send of the loop has left: the times of struct vm_request. NULL: nobody asks. */
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
+    /* No row was left in a table that says when_out: error, by its number: VM_ACTION_FAILED comes.
+     * NULL: nobody asks. */
+    void (*ran_out)(void *context, uint32_t table);
     /* Where the first failure of each step is kept; NULL: nobody asks. */
     struct vm_evidence *evidence;
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */

@@ -48,3 +48,12 @@ void vm_due_ended(const struct vm *vm, const struct vm_lane *lane, bool asking, 
         observer->never_asked(observer->context, step, lane->time_ns, lane->free_ns, now_ns);
     }
 }
+
+void vm_fail_data(struct vm *vm, uint32_t table)
+{
+    vm->pending |= VM_PENDING_FAILED;
+    vm->failed_step = VM_STEP_NONE;
+    if (vm->observer->ran_out != NULL) {
+        vm->observer->ran_out(vm->observer->context, table);
+    }
+}

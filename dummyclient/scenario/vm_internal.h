@@ -243,4 +243,7 @@ void vm_expire_join(struct vm *vm, int64_t now_ns);
 /* If no lane is running any more: do what all of them wait for, or tear down. */
 void vm_settle(struct vm *vm, int64_t now_ns);
 
+/* A table that says when_out: error has no row left: the run is to fail. */
+void vm_fail_data(struct vm *vm, uint32_t table);
+
 #endif

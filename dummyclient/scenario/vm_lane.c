@@ -72,8 +72,7 @@ bool vm_lane_check_rows(struct vm *vm, uint32_t index)
         }
         lane->out = true;
         if (scope.world->tables[i].when_out == DATA_ERROR) {
-            vm->pending |= VM_PENDING_FAILED;
-            vm->failed_step = VM_STEP_NONE;
+            vm_fail_data(vm, i);
         }
         /* The last lane without rows ends the connection. */
         vm->out_count++;

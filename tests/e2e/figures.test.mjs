@@ -168,6 +168,20 @@ test('what went wrong is said in the right words', LIMIT, async (t) => {
   for (const { client } of [closed, nobody, late]) assert.equal(client.exitCode, 1, said(client));
 });
 
+test('a table that ran out is named', LIMIT, async (t) => {
+  const server = await serverRun(t);
+  const folder = folderFor(t);
+  fs.writeFileSync(path.join(folder, 'people.csv'), 'name\nann\nbob\n');
+  const file = fileFor(path.join(folder, 'people.csv'));
+  const { client } = await play(t, server.port, { load: { connections: 1 },
+    data: { people: { file, pick: 'sequential', when_out: 'error' } },
+    behaviors: [{ loop: [{ request: { name: 'hi',
+      send: { id: 1, body: { text: '${people.name}' } } } }] }] });
+  assert.equal(client.exitCode, 1, said(client));
+  assertOneLine(client, /the data of "people" ran out after /);
+  await serverEnd(server);
+});
+
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
   const server = await serverRun(t);
   const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',
