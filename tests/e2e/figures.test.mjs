@@ -182,6 +182,19 @@ test('a table that ran out is named', LIMIT, async (t) => {
   await serverEnd(server);
 });
 
+test('lines by request say what is not in them', LIMIT, async (t) => {
+  // 10 of 100 a second: what never began is in no step.
+  const port = await greeter(t,
+    (socket, data) => setTimeout(() => socket.writable && socket.write(data), 50));
+  const two = [{ request: REQUEST }, { request: { ...REQUEST, name: 'again' } }];
+  const { client, result } = await play(t, port, { behaviors: [{ loop: two }],
+    load: { connections: 1, rate: '100/s', drain: '50ms' } });
+  const absent = Number(result.rate.never_started) + Number(result.rate.dropped);
+  assert.ok(absent > 0, said(client));
+  assert.match(client.stdout,
+    new RegExp(`by request {4}\\(without the ${absent} iterations that never began`));
+});
+
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
   const server = await serverRun(t);
   const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',
