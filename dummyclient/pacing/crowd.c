@@ -53,8 +53,8 @@ bool crowd_open(struct crowd *crowd, const struct scenario_load *load, struct er
         error_set(error, "no memory for %u stages", load->stages_count);
         return false;
     }
-    double held = load->connections;
-    double to = load->connections;
+    double held = load->connections; /* as many as there are, */
+    double to = held;                /* and as there are to be */
     int64_t start_ns = 0;
     for (; crowd->stages_count < load->stages_count; crowd->stages_count++) {
         const struct scenario_stage *from = &load->stages[crowd->stages_count];

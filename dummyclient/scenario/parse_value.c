@@ -326,7 +326,8 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value)
     if (cJSON_IsNumber(json)) {
         double number = json->valuedouble;
         /* A whole number that is not exact does not come so far (syntax.c). */
-        bool whole = floor(number) == number && number >= -0x1p63 && number < 0x1p64;
+        bool whole = floor(number) == number && number >= -9223372036854775808.0 &&
+                     number < 18446744073709551616.0;
         *operand = (struct operand){.source = OPERAND_NUMBER, .type = VALUE_F64};
         operand->low = value_double_bits(number);
         if (whole) {

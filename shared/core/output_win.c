@@ -29,7 +29,8 @@ void output_setup(void)
             continue;
         }
         output__closed = output__closed || i == 1;
-        if (freopen("NUL", streams[i].mode, streams[i].stream) == NULL) {
+        FILE *opened = freopen("NUL", streams[i].mode, streams[i].stream);
+        if (opened == NULL) {
             continue; /* a program without a console: its prints fail, and reach nobody */
         }
         SetStdHandle(streams[i].number, (HANDLE)_get_osfhandle(_fileno(streams[i].stream)));
