@@ -256,8 +256,8 @@ static void test_what_began_and_asked_nothing_counts(void **state)
         "{\"think\":\"30ms\"},",
         "{\"send\":{\"id\":9,\"body\":{\"text\":\"x\"}}},{\"think\":\"20ms\"},",
         "{\"barrier\":{\"name\":\"b\",\"within\":\"50ms\"}},",
-        "{\"send\":{\"id\":9,\"body\":{\"text\":\"x\"}}},{\"expect\":{\"match\":{\"id\":9},"
-        "\"within\":\"50ms\"}},",
+        ("{\"send\":{\"id\":9,\"body\":{\"text\":\"x\"}}},{\"expect\":{\"match\":{\"id\":9},"
+         "\"within\":\"50ms\"}},"),
     };
     const struct harness_faults faults = {.reset = 100, .leave = 100, .silent = 50};
     for (size_t i = 0; i < COUNT_OF(BEFORE); i++) {
