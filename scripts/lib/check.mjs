@@ -23,8 +23,8 @@ const USAGE = `usage: scripts/check [--quick] [tidy] [cppcheck] [valgrind] [fuzz
 Accepted findings, with reasons: tests/analysis.txt. exit: 0 clean; 1 not; 2 bad usage`;
 
 // Under valgrind these take minutes; they run when no --quick is given.
-const SLOW = new Set(['test_conn', 'test_series', 'test_session_port', 'test_reassembly',
-  'test_scenario_syntax', 'test_pacing']);
+const SLOW = new Set(['test_conn', 'test_laws', 'test_laws_ways', 'test_pacing', 'test_reassembly',
+  'test_scenario_syntax', 'test_series', 'test_session_port']);
 // Ports and models do I/O that valgrind 3.19 does not know (io_uring); the sanitizers see them.
 const NOT_UNIT = new Set(['test_cport', 'test_model', 'test_embed', 'test_stomp']);
 
