@@ -135,7 +135,7 @@ test('what could not connect did not hold up the window', LIMIT, async (t) => {
   ['--target', `127.0.0.1:${port}`, '--target', `127.0.0.1:${await freePort()}`]);
   assert.equal(result.ready.window_opened, 'time_out', said(client));
   assert.match(client.stdout,
-    /2 of 4 were ready at the start: 2 were not connected \([\d,]+ connect_refused\)\n/);
+    /2 of 4 were ready at the start: 2 were not connected \([\d,]+ connect_refused\)\r?\n/);
   assert.doesNotMatch(result.validity.reasons.join(), /setup/);
 });
 
