@@ -17,15 +17,6 @@ struct conserve__due {
     bool counts; /* by the integral of the rate: each connection draws its own */
 };
 
-static int64_t conserve__time_of(const struct pacing *pacing, uint64_t n)
-{
-    struct pacing_cursor cursor;
-    pacing_first(pacing, &cursor);
-    cursor.n = n;
-    pacing_locate(pacing, &cursor);
-    return cursor.time_ns;
-}
-
 /* How many are due before time_ns, since t0. */
 static uint64_t conserve__due_before(struct conserve__due *due, int64_t time_ns)
 {
@@ -40,32 +31,14 @@ static uint64_t conserve__due_before(struct conserve__due *due, int64_t time_ns)
         }
         return due->cursor.n;
     }
-    /* The arithmetic is that of the times, but not its rounding. */
-    uint64_t n = (uint64_t)ceil(expected);
-    while (n > 0 && conserve__time_of(pacing, n - 1) >= time_ns) {
-        n--;
-    }
-    while (conserve__time_of(pacing, n) < time_ns) {
-        n++;
-    }
-    return n;
-}
-
-static bool conserve__is_per_connection(const struct plan *plan)
-{
-    const struct scenario_load *load = &plan->scenario->load;
-    bool any = load->per_connection;
-    for (uint32_t i = 0; i < load->stages_count; i++) {
-        any |= load->stages[i].has_rate && load->stages[i].per_connection;
-    }
-    return any;
+    return pacing_number_at(pacing, &due->cursor, time_ns);
 }
 
 static struct conserve__due conserve__open(const struct plan *plan)
 {
     struct conserve__due due = {.pacing = &plan->pacing};
     due.walks = plan->pacing.arrival == ARRIVAL_POISSON;
-    due.counts = conserve__is_per_connection(plan) ||
+    due.counts = plan->each.arrivals_total > 0 ||
                  (due.walks && plan->pacing.arrivals_total > CONSERVE_WALK_MAX);
     pacing_first(due.pacing, &due.cursor);
     return due;
