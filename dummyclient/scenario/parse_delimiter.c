@@ -68,15 +68,17 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     const struct operand *operand = &part->value.left;
     bool first = index == 0;
     bool last = index + 1 == body->parts_count;
-    size_t found = 0;
     switch (part->form) {
     case PART_TEXT:
-        found = frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
-        if (operand->source == OPERAND_TEXT && found < operand->bytes_count) {
-            reader_mistake(&parse->reader,
-                           "expected a body without the delimiter, which the framing adds; found "
-                           "it at byte %zu of a text beside ${...}",
-                           found);
+        if (operand->source == OPERAND_TEXT) {
+            size_t found =
+                frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
+            if (found < operand->bytes_count) {
+                reader_mistake(&parse->reader,
+                               "expected a body without the delimiter, which the framing adds; "
+                               "found it at byte %zu of a text beside ${...}",
+                               found);
+            }
         } else if (operand->source == OPERAND_DATA && part->value.operation == VALUE_ALONE) {
             parse__check_column(parse, operand, first, last);
         }
@@ -103,7 +105,8 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
 
 void parse_check_delimiter(struct parse *parse, const struct body *body)
 {
-    if (parse->framing->type != FRAMING_DELIMITER) {
+    /* Without a delimiter that can be read the framing has been reported already. */
+    if (parse->framing->type != FRAMING_DELIMITER || parse->framing->delimiter_bytes == 0) {
         return;
     }
     if (body->type == BODY_CONSTANT) {
