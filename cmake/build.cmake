@@ -22,23 +22,30 @@ if(WIN32)
     # Windows 10: GetQueuedCompletionStatusEx, high-resolution timers.
     add_compile_definitions(_WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN _CRT_SECURE_NO_WARNINGS
         __USE_MINGW_ANSI_STDIO=1)
-    set(DUMMYLOAD_FOREIGN "[/_](linux|uring|uring_multishot|epoll|poll)\\.c$")
+    set(DUMMYLOAD_FOREIGN "(^|[/_])(linux|uring|uring_multishot|epoll|poll)(\\.c$|/)")
 else()
     add_compile_definitions(_GNU_SOURCE)
-    set(DUMMYLOAD_FOREIGN "[/_](win|iocp)\\.c$")
+    set(DUMMYLOAD_FOREIGN "(^|[/_])(win|iocp)(\\.c$|/)")
 endif()
 
-# dummyload_sources(VARIABLE FOLDER): the C files of a folder that belong to this system. A file's
-# ending says which: *_win.c *_iocp.c are Windows', *_linux.c *_uring.c *_epoll.c are Linux's.
-function(dummyload_sources variable folder)
-    file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.c")
-    list(FILTER sources EXCLUDE REGEX "${DUMMYLOAD_FOREIGN}")
-    set(${variable} "${sources}" PARENT_SCOPE)
+# dummyload_sources(VARIABLE FOLDER...): the C files of folders that belong to this system. A file's
+# ending says which, or its folder's name: *_win.c *_iocp.c and iocp/ are Windows', *_linux.c
+# *_uring.c *_epoll.c and linux/ uring/ epoll/ are Linux's.
+function(dummyload_sources variable)
+    set(all)
+    foreach(folder ${ARGN})
+        get_filename_component(path "${folder}" ABSOLUTE)
+        file(GLOB sources CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" "${path}/*.c")
+        list(FILTER sources EXCLUDE REGEX "${DUMMYLOAD_FOREIGN}")
+        list(TRANSFORM sources PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+        list(APPEND all ${sources})
+    endforeach()
+    set(${variable} "${all}" PARENT_SCOPE)
 endfunction()
 
-# dummyload_library(NAME FOLDER LIBRARIES...): a static library of a folder.
-function(dummyload_library name folder)
-    dummyload_sources(sources "${folder}")
+# dummyload_library(NAME FOLDERS LIBRARIES...): a static library of a list of folders.
+function(dummyload_library name folders)
+    dummyload_sources(sources ${folders})
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARGN})
 endfunction()

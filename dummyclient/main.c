@@ -1,7 +1,7 @@
 /* dummyclient: plays a scenario against a TCP server and measures it. */
 #include "client.h"
 
-#include "core/output.h"
+#include "files/output.h"
 
 #include <stddef.h>
 

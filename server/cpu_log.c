@@ -1,7 +1,7 @@
 #include "cpu_log.h"
 
 #include "core/clock.h"
-#include "core/host.h"
+#include "system/host.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -4,8 +4,8 @@
 #ifndef DUMMYLOAD_SERVER_HANDOFF_H
 #define DUMMYLOAD_SERVER_HANDOFF_H
 
-#include "core/thread.h"
 #include "cport/cport.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 

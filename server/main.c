@@ -1,15 +1,15 @@
 /* dummyserver: options, serve until stopped, write the result. */
 #include "core/clock.h"
-#include "core/file.h"
-#include "core/host.h"
-#include "core/outlet.h"
-#include "core/output.h"
 #include "core/printable.h"
-#include "core/sink.h"
-#include "core/stop.h"
 #include "cpu_log.h"
+#include "files/file.h"
+#include "files/outlet.h"
+#include "files/output.h"
+#include "files/sink.h"
 #include "options.h"
 #include "report.h"
+#include "system/host.h"
+#include "system/stop.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "model.h"
 
-#include "core/host.h"
 #include "server.h"
+#include "system/host.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "options.h"
 
-#include "core/suggest.h"
-#include "core/units.h"
+#include "text/suggest.h"
+#include "text/units.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #include "report.h"
 
-#include "core/units.h"
 #include "cpu_log.h"
 #include "servers.h"
+#include "text/units.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

@@ -2,9 +2,9 @@
 #include "server.h"
 
 #include "core/clock.h"
-#include "core/host.h"
 #include "core/must.h"
 #include "session.h"
+#include "system/host.h"
 
 #include <inttypes.h>
 #include <stdio.h>

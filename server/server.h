@@ -16,11 +16,11 @@
 #ifndef DUMMYLOAD_SERVER_SERVER_H
 #define DUMMYLOAD_SERVER_SERVER_H
 
-#include "core/thread.h"
 #include "handler.h"
 #include "model.h"
 #include "recorder.h"
 #include "shard.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 

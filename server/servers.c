@@ -1,7 +1,7 @@
 #include "servers.h"
 
 #include "core/clock.h"
-#include "core/host.h"
+#include "system/host.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "session_memory.h"
 
-#include "core/thread.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

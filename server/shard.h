@@ -11,9 +11,9 @@
 #ifndef DUMMYLOAD_SERVER_SHARD_H
 #define DUMMYLOAD_SERVER_SHARD_H
 
-#include "core/thread.h"
 #include "recorder.h"
 #include "session.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 

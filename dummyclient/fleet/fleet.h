@@ -1,9 +1,9 @@
 /* The fleet: several dummyclients ("ranks"), on one machine or many, that play one load as one.
  *
- * Each has the same plan and plays its share of it (plan.h). Rank 0, the head, decides for all when
- * the phases of the run begin, opens the barriers, shows the whole and writes the one result; the
- * others tell it how they stand. What is decided is a moment on the head's clock, a little ahead,
- * and each rank translates it to its own: fleet_start() has measured how the clocks differ.
+ * Each has the same plan and plays its share of it (plan/plan.h). Rank 0, the head, decides for all
+ * when the phases of the run begin, opens the barriers, shows the whole and writes the one result;
+ * the others tell it how they stand. What is decided is a moment on the head's clock, a little
+ * ahead, and each rank translates it to its own: fleet_start() has measured how the clocks differ.
  *
  * The order: fleet_join() (the ranks agree, or nothing is played), fleet_start(), then once per
  * tick fleet_exchange(), at the end fleet_report() and fleet_leave(). A program that plays alone
@@ -16,8 +16,8 @@
 
 #include "core/error.h"
 #include "core/pack.h"
+#include "figures/live.h"
 #include "fleet/mesh.h"
-#include "live.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,7 +49,7 @@ struct fleet_hello {
 /* How a rank stands. */
 struct fleet_status {
     struct live_view view;
-    uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX]; /* as in live.h, of all its workers */
+    uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX]; /* as in figures/live.h, of all its workers */
     uint32_t barrier_present[SCENARIO_BARRIERS_MAX];
     uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* by all its workers */
     uint32_t stops;                               /* stop requests */

@@ -1,8 +1,8 @@
 /* Before anything is played: do all ranks mean the same, how do their clocks differ, and when does
  * it begin? Every wait here ends by itself. */
 #include "core/clock.h"
-#include "core/thread.h"
 #include "fleet/fleet_message.h"
+#include "system/thread.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* dummyclient-mpi: dummyclient on many machines at once, by MPI. */
 #include "client.h"
 
-#include "core/output.h"
+#include "files/output.h"
 #include "mpi/mesh_mpi.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "scenario/data.h"
 
-#include "core/file.h"
 #include "core/prng.h"
+#include "files/file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

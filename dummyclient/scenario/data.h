@@ -5,8 +5,8 @@
 #ifndef DUMMYLOAD_SCENARIO_DATA_H
 #define DUMMYLOAD_SCENARIO_DATA_H
 
+#include "core/arena.h"
 #include "core/error.h"
-#include "scenario/arena.h"
 #include "scenario/value.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
  *
  * Control plane; built once at start, immutable afterwards, read by any thread. Parsing reports
  * every mistake it finds, each with file, JSON path, what was expected and what was found. What
- * the command line overrides is laid over it by plan.c before program_compile(). */
+ * the command line overrides is laid over it by plan/plan.c before program_compile(). */
 #ifndef DUMMYLOAD_SCENARIO_SCENARIO_H
 #define DUMMYLOAD_SCENARIO_SCENARIO_H
 
@@ -72,7 +72,7 @@ struct scenario_load {
 };
 
 /* What the command line replaces (hosts, stages, thresholds, the arrays that hold them) is memory
- * of malloc() of its own: plan.c may free() and replace it. */
+ * of malloc() of its own: plan/plan.c may free() and replace it. */
 struct scenario {
     char *path;
     char *name;

@@ -6,7 +6,7 @@
 #ifndef DUMMYLOAD_SCENARIO_TREE_H
 #define DUMMYLOAD_SCENARIO_TREE_H
 
-#include "scenario/arena.h"
+#include "core/arena.h"
 #include "scenario/body.h"
 #include "scenario/data.h"
 #include "scenario/scenario.h"

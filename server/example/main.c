@@ -4,10 +4,10 @@
 #include "guess.h"
 
 #include "core/clock.h"
-#include "core/host.h"
-#include "core/stop.h"
 #include "net/address.h"
 #include "server.h"
+#include "system/host.h"
+#include "system/stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "models/multishot_ring_uring.h"
 
-#include "core/thread.h"
-#include "cport/cport_ring_uring.h"
+#include "cport/uring/ring.h"
+#include "system/thread.h"
 
 #include <errno.h>
 #include <string.h>

@@ -13,7 +13,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
-#include "cport/cport_socket_linux.h"
+#include "cport/linux/socket.h"
 
 #include <errno.h>
 #include <poll.h>

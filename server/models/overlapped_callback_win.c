@@ -11,7 +11,7 @@
 #include "models/ready.h"
 
 #include "core/clock.h"
-#include "cport/cport_iocp.h"
+#include "cport/iocp/iocp.h"
 
 #include <string.h>
 

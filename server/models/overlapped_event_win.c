@@ -10,7 +10,7 @@
 #include "models/ready.h"
 
 #include "core/clock.h"
-#include "cport/cport_iocp.h"
+#include "cport/iocp/iocp.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Stream sockets on Linux. */
 #include "models/stream.h"
 
-#include "cport/cport_socket_linux.h"
+#include "cport/linux/socket.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Stream sockets on Windows. */
 #include "models/stream.h"
 
-#include "cport/cport_iocp.h"
+#include "cport/iocp/iocp.h"
 
 #include <string.h>
 

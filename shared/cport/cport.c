@@ -4,7 +4,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
-#include "cport/cport_backend.h"
+#include "cport/backend.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,8 @@ enum {
     CPORT_RECV_BUFFER_BYTES_MAX = 1024 * 1024,
     CPORT_BUSY_TURN_NS = 20 * 1000
 };
+
+const struct cport_foreign *cport_foreign;
 
 static const char *cport__kind_name(enum cport_backend_kind kind)
 {
@@ -87,7 +89,7 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     }
     if (filled.backend == CPORT_BACKEND_DEFAULT && filled.busy_poll &&
         cport_backend_exists(CPORT_BACKEND_EPOLL)) {
-        filled.backend = CPORT_BACKEND_EPOLL; /* asks the sockets themselves: see cport_epoll.h */
+        filled.backend = CPORT_BACKEND_EPOLL; /* asks the sockets themselves: see epoll/epoll.h */
     }
     struct cport *port = filled.backend == CPORT_BACKEND_DEFAULT
                              ? cport__create_default(&filled, error)
@@ -189,8 +191,8 @@ enum cport_result cport_adopt(struct cport *port, struct cport_socket *socket, c
 
 void cport_discard(cport_handle handle, bool reset)
 {
-    if (cport_handle_is_fake(handle)) {
-        cport_fake_discard(handle, reset);
+    if (handle < CPORT_HANDLE_NONE) {
+        cport_foreign->discard(handle, reset);
     } else {
         cport_system_discard(handle, reset);
     }
@@ -310,8 +312,8 @@ void cport_wake(struct cport *port)
 void cport_local_address(const struct cport_socket *socket, struct net_address *address)
 {
     address->bytes_count = 0;
-    if (cport_handle_is_fake(socket->handle)) {
-        cport_fake_local_address(socket->handle, address);
+    if (socket->handle < CPORT_HANDLE_NONE) {
+        cport_foreign->local_address(socket->handle, address);
     } else if (socket->handle != CPORT_HANDLE_NONE) {
         cport_system_local_address(socket->handle, address);
     }

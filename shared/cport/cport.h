@@ -36,7 +36,7 @@ enum cport_backend_kind {
     CPORT_BACKEND_IOCP,
     CPORT_BACKEND_URING,
     CPORT_BACKEND_EPOLL,
-    CPORT_BACKEND_FAKE, /* only through cport_fake.h */
+    CPORT_BACKEND_FAKE, /* only through fake_port/fake.h */
 };
 
 enum cport_result {

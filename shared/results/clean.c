@@ -1,6 +1,6 @@
 #include "results/clean.h"
 
-#include "results/json.h"
+#include "text/json.h"
 
 #include <cjson/cJSON.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include "results/histogram.h"
 
 #include "core/must.h"
-#include "results/json.h"
+#include "text/json.h"
 
 #include <cjson/cJSON.h>
 #include <hdr/hdr_histogram.h>

@@ -2,10 +2,10 @@
 
 #include "build_info.h"
 #include "core/clock.h"
-#include "core/file.h"
-#include "core/host.h"
 #include "core/must.h"
 #include "core/prng.h"
+#include "files/file.h"
+#include "system/host.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>

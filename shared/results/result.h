@@ -10,8 +10,8 @@
 #include "cport/cport.h"
 #include "results/counters.h"
 #include "results/histogram.h"
-#include "results/json.h"
 #include "results/series.h"
+#include "text/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>

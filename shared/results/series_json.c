@@ -1,6 +1,6 @@
 #include "core/must.h"
-#include "results/json.h"
 #include "results/series_internal.h"
+#include "text/json.h"
 
 #include <cjson/cJSON.h>
 

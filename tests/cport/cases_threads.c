@@ -3,7 +3,7 @@
  * The asserts of cmocka belong to the main thread; the others only note what they find. */
 #include "fixture.h"
 
-#include "core/thread.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 #include <string.h>

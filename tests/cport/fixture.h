@@ -10,7 +10,7 @@
 
 #include "core/clock.h"
 #include "cport/cport.h"
-#include "cport/cport_fake.h"
+#include "fake_port/fake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * with variables of --set, too), then the text. */
 #include "fuzz.h"
 
-#include "core/units.h"
 #include "scenario_play.h"
+#include "text/units.h"
 
 #include <stdio.h>
 

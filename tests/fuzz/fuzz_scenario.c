@@ -2,7 +2,7 @@
  * what is taken compiles or says why, and then plays. */
 #include "fuzz.h"
 
-#include "scenario/syntax.h"
+#include "scenario/json/syntax.h"
 #include "scenario_play.h"
 
 enum { LINES_MAX = 21 };

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "core/must.h"
-#include "threshold.h"
+#include "figures/threshold.h"
 
 #include <math.h>
 #include <stdlib.h>

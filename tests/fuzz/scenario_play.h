@@ -1,12 +1,12 @@
-/* Plays a compiled program for a while: random events, drawn from a seed, within what vm.h allows.
- * For the fuzz targets of scenarios and expressions; each has its own copy. */
+/* Plays a compiled program for a while: random events, drawn from a seed, within what vm/vm.h
+ * allows. For the fuzz targets of scenarios and expressions; each has its own copy. */
 #ifndef DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
 #define DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
 
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
-#include "scenario/vm.h"
+#include "vm/vm.h"
 
 #include <stdlib.h>
 #include <string.h>

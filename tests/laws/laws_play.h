@@ -8,7 +8,7 @@
 #define DUMMYLOAD_TESTS_LAWS_PLAY_H
 
 #include "client_harness.h"
-#include "supervisor.h"
+#include "conduct/supervisor.h"
 
 enum { LAWS_WORKERS_MAX = 4, LAWS_ARGUMENTS_MAX = 24 };
 
@@ -54,7 +54,7 @@ void laws_play_open(struct laws_play *play, const struct laws_setting *setting);
 /* To the end of the run; fails where it does not come. */
 void laws_play_run(struct laws_play *play);
 void laws_play_close(struct laws_play *play);
-/* The sum of a level (live.h) over the workers. */
+/* The sum of a level (figures/live.h) over the workers. */
 uint32_t laws_play_level(const struct laws_play *play, enum live_level level);
 
 #endif

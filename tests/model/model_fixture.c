@@ -1,7 +1,7 @@
 #include "model_fixture.h"
 
 #include "core/clock.h"
-#include "core/host.h"
+#include "system/host.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
 #include "model_fixture.h"
 
 #include "core/clock.h"
-#include "core/host.h"
 #include "core/prng.h"
+#include "system/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>

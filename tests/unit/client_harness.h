@@ -9,7 +9,7 @@
 
 #include "client_harness_server.h"
 #include "core/clock.h"
-#include "options.h"
+#include "options/options.h"
 
 static inline void harness_report(void *context, const char *line)
 {

@@ -5,10 +5,10 @@
 #include "unit.h"
 
 #include "core/prng.h"
-#include "cport/cport_fake.h"
-#include "plan.h"
+#include "fake_port/fake.h"
+#include "plan/plan.h"
+#include "play/worker.h"
 #include "proto/reassembly.h"
-#include "worker.h"
 
 enum { HARNESS_PEERS_MAX = 4096, HARNESS_PENDING_BYTES_MAX = 1 << 20, HARNESS_BATCH = 64 };
 

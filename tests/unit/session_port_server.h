@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "core/clock.h"
-#include "cport/cport_fake.h"
+#include "fake_port/fake.h"
 #include "handler.h"
 #include "session.h"
 #include "shard.h"

@@ -3,7 +3,7 @@
 
 #include "core/prng.h"
 
-#include "supervisor.h"
+#include "conduct/supervisor.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>

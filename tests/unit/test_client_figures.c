@@ -2,7 +2,7 @@
  * nothing grows with the length of a run. */
 #include "client_harness.h"
 
-#include "verdict.h"
+#include "judge/verdict.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>

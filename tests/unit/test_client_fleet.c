@@ -4,8 +4,8 @@
 #include "unit.h"
 
 #include "core/clock.h"
-#include "core/thread.h"
 #include "fleet/fleet.h"
+#include "system/thread.h"
 
 enum { RANKS_MAX = 4, QUEUE_MAX = 4096, MESSAGE_BYTES_MAX = 4096 };
 

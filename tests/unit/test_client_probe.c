@@ -5,7 +5,7 @@
 
 #include "core/clock.h"
 #include "core/pack.h"
-#include "probe.h"
+#include "play/probe.h"
 
 static const char *const STEPS[] = {"login", "echo"};
 static const struct metric_names NAMES = {.steps = STEPS, .steps_count = 2, .stages_count = 2};

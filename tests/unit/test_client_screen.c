@@ -1,9 +1,9 @@
 /* The live screen: fits its columns, shows the counters, colours only where it may. */
 #include "client_harness.h"
 
-#include "core/file.h"
-#include "ndjson.h"
-#include "screen.h"
+#include "files/file.h"
+#include "show/ndjson.h"
+#include "show/screen.h"
 
 static const char SCENARIO[] =
     "{ \"name\": \"a-rather-long-name-of-a-scenario\","

@@ -1,10 +1,10 @@
 /* Threads are invisible: the same plan played by one worker or by several has the same arrivals,
  * and each begins at the same moment. Takers here are nothing but a time for which they are busy,
- * so what is tested is arrivals.c, its pool and the plan's dealing, on virtual time. */
+ * so what is tested is play/arrivals.c, its pool and the plan's dealing, on virtual time. */
 #include "client_harness.h"
 
-#include "arrivals.h"
 #include "core/prng.h"
+#include "play/arrivals.h"
 
 enum { THREADS_MAX = 4, TAKERS_MAX = 64 };
 

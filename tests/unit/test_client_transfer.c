@@ -5,7 +5,7 @@
 #include "core/clock.h"
 #include "core/pack.h"
 #include "core/prng.h"
-#include "figures.h"
+#include "figures/figures.h"
 
 #include <cjson/cJSON.h>
 

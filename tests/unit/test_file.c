@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "core/file.h"
+#include "files/file.h"
 
 static char folder[UNIT_PATH_BYTES_MAX];
 static char path[UNIT_PATH_BYTES_MAX + 32];

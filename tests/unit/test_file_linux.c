@@ -1,7 +1,7 @@
 /* What only Linux can be asked for without privileges: a full device, links, pipes. */
 #include "unit.h"
 
-#include "core/file.h"
+#include "files/file.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "core/host.h"
+#include "system/host.h"
 
 static void test_host_is_named(void **state)
 {

@@ -3,8 +3,8 @@
 #include "unit.h"
 
 #include "core/clock.h"
-#include "core/outlet.h"
-#include "core/sink_piece.h"
+#include "files/outlet.h"
+#include "files/sink_piece.h"
 
 /* A place that stands still while `shut`. Outlives a test whose outlet was left behind. */
 struct place {

@@ -1,7 +1,7 @@
 /* The plan: options laid over a scenario, seats, shares of the arrivals, and what is refused. */
 #include "client_harness.h"
 
-#include "outputs.h"
+#include "report/outputs.h"
 
 static const char SCENARIO[] =
     "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"

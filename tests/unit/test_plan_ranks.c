@@ -127,7 +127,7 @@ static void assert_arrivals(const char *scenario, uint32_t ranks, uint64_t share
             const struct plan *plan = &harnesses[rank].plan;
             assert_int_equal(plan_arrival_behavior(plan, cursor.n), behavior);
             if (plan->behaviors[behavior].connections_own == 0) {
-                continue; /* arrivals.c does not even ask */
+                continue; /* play/arrivals.c does not even ask */
             }
             uint32_t worker = plan_arrival_worker(plan, behavior, cursor.n, cursor.time_ns);
             if (worker == PLAN_ELSEWHERE) {
@@ -161,7 +161,7 @@ static void test_every_arrival_belongs_to_one_worker_of_one_rank(void **state)
     }
 }
 
-/* What arrivals.c relies on, so as not to look at every arrival of the whole. */
+/* What play/arrivals.c relies on, so as not to look at every arrival of the whole. */
 static void test_arrivals_are_dealt_to_connections_in_turn(void **state)
 {
     (void)state;

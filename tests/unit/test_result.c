@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "core/clock.h"
-#include "core/file.h"
+#include "files/file.h"
 #include "results/result.h"
 
 #include <cjson/cJSON.h>

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "core/clock.h"
-#include "scenario/encoding.h"
-#include "scenario/program.h"
+#include "program/program.h"
 #include "scenario/tree.h"
+#include "text/encoding.h"
 
 #define PATH "test_scenario.scenario.json"
 

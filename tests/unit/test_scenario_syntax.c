@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "scenario/json/syntax.h"
 #include "scenario/scenario.h"
-#include "scenario/syntax.h"
 
 #define PATH "test_scenario_syntax.scenario.json"
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "core/stop.h"
-#include "core/thread.h"
+#include "system/stop.h"
+#include "system/thread.h"
 
 #include <pthread.h>
 #include <signal.h>

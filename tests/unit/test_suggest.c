@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "core/suggest.h"
+#include "text/suggest.h"
 
 static const char *const words[] = {"duration",  "connections", "rate", "warmup",
                                     "in_flight", NULL,          "seed", "x"};

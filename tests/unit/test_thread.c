@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "core/thread.h"
+#include "system/thread.h"
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 /* Thresholds: the grammar, the metrics, and when they hold. */
 #include "core/clock.h"
-#include "threshold.h"
+#include "figures/threshold.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

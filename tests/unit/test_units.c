@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "core/units.h"
+#include "text/units.h"
 
 static void test_durations(void **state)
 {

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "core/clock.h"
-#include "scenario/vm.h"
+#include "vm/vm.h"
 
 #define MS NS_PER_MS
 

@@ -1,0 +1,30 @@
+/* Evidence of failures (vm/evidence.h) as a part of the figures: added up, packed, told.
+ *
+ * Of several, the earliest is kept. Times are on this program's clock; packed they count from the
+ * origin of the run, which every program has. */
+#ifndef DUMMYLOAD_CLIENT_EVIDENCE_H
+#define DUMMYLOAD_CLIENT_EVIDENCE_H
+
+#include "core/error.h"
+#include "vm/evidence.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct cJSON;
+struct pack;
+struct unpack;
+
+struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error);
+void evidence_destroy(struct vm_evidence *evidence);
+void evidence_add(struct vm_evidence *into, const struct vm_evidence *from);
+void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct pack *pack);
+void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from);
+/* `first_failure` of the object, if there was one. */
+void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64_t origin_ns);
+/* The earliest of all, in a line for people; step_names of the program. */
+void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
+                    int64_t origin_ns, FILE *file);
+
+#endif

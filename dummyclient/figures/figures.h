@@ -1,0 +1,167 @@
+/* The figures of a run: what one worker records, and, added up, what the whole run has.
+ *
+ * One thread per struct while recording; the supervisor adds them when the workers have ended.
+ * Memory is allocated at open only. */
+#ifndef DUMMYLOAD_CLIENT_FIGURES_H
+#define DUMMYLOAD_CLIENT_FIGURES_H
+
+#include "core/error.h"
+#include "cport/cport.h"
+#include "figures/arrival_counts.h"
+#include "figures/evidence.h"
+#include "figures/notes.h"
+#include "results/clean.h"
+#include "results/counters.h"
+#include "results/histogram.h"
+#include "results/result.h"
+#include "results/series.h"
+#include "scenario/data.h"
+#include "system/host.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pacing;
+
+/* The times of DESIGN section 7. */
+enum latency_kind {
+    LATENCY_RESPONSE,            /* last byte - intended */
+    LATENCY_SERVICE,             /* last byte - sent */
+    LATENCY_RESPONSE_FIRST_BYTE, /* first byte - intended */
+    LATENCY_SERVICE_FIRST_BYTE,  /* first byte - sent */
+    LATENCY_CONNECTION_WAIT,     /* max(0, connection free - intended): the plan or the server */
+    LATENCY_SEND_LAG,            /* sent - max(intended, connection free): this program */
+    LATENCY_START_LAG,           /* connection_wait + send_lag */
+    LATENCY_STEP_KINDS,          /* those before it belong to a request: a step has them too */
+    LATENCY_POLL_GAP = LATENCY_STEP_KINDS, /* how long replies may lie unseen: this program */
+    LATENCY_CONNECT,                       /* connect submitted to connected */
+    LATENCY_ITERATION,                     /* one pass of the loop without its think time */
+    LATENCY_FANOUT, /* from a sender's send to another's receipt, where a scenario asks */
+    LATENCY_KINDS
+};
+
+/* Stages beyond this many are counted in the last one. */
+enum { FIGURES_STAGES_MAX = 64 };
+
+/* One named request of the scenario. */
+struct figures_step {
+    struct histogram latency[LATENCY_STEP_KINDS];
+    uint64_t errors[ERROR_KINDS];
+};
+
+/* One stage of the load: what was intended (for poll_gap and connect: what happened) in it. */
+struct figures_stage {
+    struct histogram latency[LATENCY_KINDS];
+    uint64_t errors[ERROR_KINDS];
+    struct arrival_counts arrivals;
+    uint64_t iterations_started;
+    int64_t window_ns;        /* of it inside the measuring window; set by run_measure() */
+    double rate_target_per_s; /* asked for in it; the same */
+};
+
+struct figures {
+    struct counters counters;
+    struct histogram latency[LATENCY_KINDS];
+    struct figures_step *steps;
+    uint32_t steps_count;
+    struct figures_stage *stages; /* none where the load has a single one */
+    uint32_t stages_count;
+    struct series *series;
+    struct result_abnormal *abnormal;
+    uint32_t abnormal_count;
+    uint32_t abnormal_max;
+    uint64_t abnormal_total;
+    struct clean *clean;
+    /* Arrivals due in the measuring window, and what became of them; those that were dropped or
+     * never began are in response as censored. The same by behavior: its sums are these. */
+    struct arrival_counts arrivals;
+    struct arrival_counts *behaviors;
+    uint32_t behaviors_count;
+    uint64_t iterations_started; /* begun inside the window, whenever they were due */
+    /* Set by run_measure() once the whole is added up. Target: what the plan asks for, whatever
+     * became of it; 0: closed loop. */
+    int64_t window_ns;
+    double rate_target_per_s;
+    double rate_achieved_per_s;
+    /* Of the loop, intended in the window: requests that were to have a reply, and those that got
+     * one. An arrival that began and came to no request asked as well. */
+    uint64_t window_asked;
+    uint64_t window_answered;
+    /* Requests that were still open when the run ended; they are in response as censored. */
+    uint64_t requests_cut;
+    /* Of response_timeout: those of setup (a login that was not answered). */
+    uint64_t setup_timeouts;
+    /* Steps of the scenario that said the run is to fail. */
+    uint64_t failed_steps;
+    /* The same of data tables without a row left (when_out: error): how many lanes found it so. */
+    uint64_t tables_out[DATA_TABLES_MAX];
+    struct cport_stats port;
+    /* A message left at most this long after its sent stamp was read, as far as this program can
+     * tell: the longest time from a stamp to the return of the system call behind it. */
+    int64_t sent_error_max_ns;
+    uint64_t clock_reads;
+    uint64_t idle_ns; /* in the window: waited for something to do, all workers together */
+    /* Set by the supervisor as well. */
+    uint32_t connections_peak;
+    struct host_resources resources_of_others; /* of other programs whose figures were added */
+    struct notes notes;
+    struct vm_evidence *evidence; /* first failures of steps */
+    int64_t origin_ns;
+};
+
+/* What a run's moments make of a time: all on the clock of the figures' origin. */
+struct figures_window {
+    int64_t t0_ns;
+    int64_t start_ns; /* t0 and the warm-up */
+    int64_t end_ns;   /* the stop */
+    const struct pacing *pacing;
+};
+
+enum arrival_fate { ARRIVAL_BEGUN, ARRIVAL_DROPPED, ARRIVAL_NEVER_STARTED };
+
+/* "response", "service", ... as in the result. */
+const char *latency_key(enum latency_kind kind);
+
+/* stages_count: of the load, at most FIGURES_STAGES_MAX are kept apart. */
+bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
+                  uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
+                  struct error *error);
+void figures_close(struct figures *figures);
+/* Both of equal shape. False when there was no memory: then something is missing. */
+bool figures_add(struct figures *into, const struct figures *from);
+
+/* list.c: the plain numbers of figures, in an order that is always the same, as runs of
+ * numbers that add up by one rule; and their histograms. */
+enum figures_rule { FIGURES_SUM, FIGURES_MAX };
+typedef void (*figures_number_visit)(void *context, uint64_t *numbers, uint32_t count,
+                                     enum figures_rule rule);
+typedef void (*figures_histogram_visit)(void *context, struct histogram *histogram);
+void figures_numbers(struct figures *figures, figures_number_visit visit, void *context);
+void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context);
+/* The numbers as one flat array of figures_numbers_count(), and added to others of equal shape. */
+uint32_t figures_numbers_count(const struct figures *figures);
+void figures_numbers_read(const struct figures *figures, uint64_t *flat);
+void figures_numbers_add(struct figures *into, const uint64_t *flat);
+
+/* arrivals.c: arrivals that were due at the moments of the spread have met their fate. In
+ * bulk: the cost does not grow with their number. Those that did not begin are censored samples of
+ * the age they have at now_ns. */
+void figures_arrivals(struct figures *figures, const struct figures_window *window,
+                      uint32_t behavior, enum arrival_fate fate, const struct spread *due,
+                      int64_t now_ns);
+/* What of the window belongs to a stage that is kept apart: the first begins with the window, the
+ * last ends with it. False: nothing. */
+bool figures_stage_span(const struct figures_window *window, uint32_t stages_count, uint32_t stage,
+                        int64_t *from_ns, int64_t *until_ns);
+
+/* pack.c: figures on their way to another program of the same run, which adds them to its
+ * own. False: they are not of this run's steps and stages, or damaged; into is then of no use. */
+struct pack;
+struct unpack;
+void figures_pack(struct figures *figures, struct pack *pack);
+bool figures_unpack_add(struct figures *into, struct unpack *from);
+/* The plain numbers alone. */
+void figures_numbers_pack(const struct figures *figures, struct pack *pack);
+bool figures_numbers_unpack_add(struct figures *into, struct unpack *from);
+
+#endif

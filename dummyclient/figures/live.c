@@ -1,0 +1,98 @@
+#include "figures/live.h"
+
+static uint32_t live__log2(uint64_t value)
+{
+    uint32_t bits = 0;
+    for (uint32_t half = 32; half > 0; half /= 2) {
+        if (value >> half != 0) {
+            value >>= half;
+            bits += half;
+        }
+    }
+    return bits;
+}
+
+/* Exact below LIVE_SUB, then LIVE_SUB buckets per power of two. */
+static uint32_t live__bucket(int64_t latency_ns)
+{
+    uint64_t value = latency_ns < 0 ? 0 : (uint64_t)latency_ns;
+    if (value < LIVE_SUB) {
+        return (uint32_t)value;
+    }
+    uint32_t power = live__log2(value) - LIVE_SUB_BITS;
+    uint32_t bucket = (power + 1) * LIVE_SUB + ((uint32_t)(value >> power) - LIVE_SUB);
+    return bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1;
+}
+
+/* The middle of a bucket. */
+static int64_t live__value_ns(uint32_t bucket)
+{
+    if (bucket < LIVE_SUB) {
+        return bucket;
+    }
+    uint32_t power = bucket / LIVE_SUB - 1;
+    int64_t low = (int64_t)(bucket % LIVE_SUB + LIVE_SUB) << power;
+    return low + ((INT64_C(1) << power) >> 1);
+}
+
+/* A plain increment, not a locked one: there is one writer. */
+static void live__add(_Atomic uint64_t *number)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+void live_record(struct live *live, int64_t latency_ns)
+{
+    live__add(&live->buckets[live__bucket(latency_ns)]);
+}
+
+void live_publish(struct live *live, const struct counters *counters,
+                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts)
+{
+    atomic_store_explicit(&live->setup_timeouts, setup_timeouts, memory_order_relaxed);
+    for (int i = 0; i < TOTAL_KINDS; i++) {
+        atomic_store_explicit(&live->totals[i], counters->totals[i], memory_order_relaxed);
+    }
+    for (int i = 0; i < ERROR_KINDS; i++) {
+        atomic_store_explicit(&live->errors[i], counters->errors[i], memory_order_relaxed);
+    }
+    for (int i = 0; i < LIVE_LEVELS; i++) {
+        atomic_store_explicit(&live->levels[i], levels[i], memory_order_relaxed);
+    }
+}
+
+void live_read(const struct live *live, struct live_view *view)
+{
+    view->setup_timeouts += atomic_load_explicit(&live->setup_timeouts, memory_order_relaxed);
+    for (int i = 0; i < TOTAL_KINDS; i++) {
+        view->counters.totals[i] += atomic_load_explicit(&live->totals[i], memory_order_relaxed);
+    }
+    for (int i = 0; i < ERROR_KINDS; i++) {
+        view->counters.errors[i] += atomic_load_explicit(&live->errors[i], memory_order_relaxed);
+    }
+    for (int i = 0; i < LIVE_LEVELS; i++) {
+        view->levels[i] += atomic_load_explicit(&live->levels[i], memory_order_relaxed);
+    }
+    for (int i = 0; i < LIVE_BUCKETS; i++) {
+        view->buckets[i] += atomic_load_explicit(&live->buckets[i], memory_order_relaxed);
+    }
+}
+
+int64_t live_percentile_ns(const struct live_view *now, const struct live_view *before,
+                           double percentile)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < LIVE_BUCKETS; i++) {
+        count += now->buckets[i] - before->buckets[i];
+    }
+    uint64_t rank = (uint64_t)((double)count * percentile / 100.0);
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
+        seen += now->buckets[i] - before->buckets[i];
+        if (seen > rank || (seen == count && seen > 0)) {
+            return live__value_ns(i);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* What a worker shows while it runs: copies of its counters, and a coarse histogram of its
+ * responses (buckets of 3%), for the display and for noticing the end of phases.
+ *
+ * One writer (the worker), any reader; every number is an atomic of its own, written and read
+ * relaxed, so no reader ever holds a worker up. Readers keep the last values and take differences;
+ * numbers of one moment may be a few microseconds apart. */
+#ifndef DUMMYLOAD_CLIENT_LIVE_H
+#define DUMMYLOAD_CLIENT_LIVE_H
+
+#include "results/counters.h"
+#include "scenario/scenario.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum live_level {
+    LIVE_OPEN,         /* connections open now */
+    LIVE_CONNECTING,   /* being connected, or waiting to be connected again */
+    LIVE_QUEUED,       /* wanted, not asked to connect yet */
+    LIVE_READY,        /* have played setup, and are not ending */
+    LIVE_SETTLED,      /* ready, or given up before that: all settled is t0 */
+    LIVE_DEAD,         /* not connected, and nothing left to do */
+    LIVE_FINISHED,     /* ended for good */
+    LIVE_OUT,          /* of the finished: no row of data was left for them */
+    LIVE_FAILED_STEPS, /* steps that said the run is to fail */
+    LIVE_LEVELS
+};
+
+enum { LIVE_SUB_BITS = 5, LIVE_SUB = 1 << LIVE_SUB_BITS, LIVE_BUCKETS = 33 * LIVE_SUB };
+
+struct live {
+    _Atomic uint64_t totals[TOTAL_KINDS];
+    _Atomic uint64_t errors[ERROR_KINDS];
+    _Atomic uint32_t levels[LIVE_LEVELS];
+    _Atomic uint64_t setup_timeouts;
+    _Atomic uint64_t buckets[LIVE_BUCKETS];
+    /* Barriers: connections that wait at each, connections that could still come to it, and the
+     * opening up to which the waiting ones have been let go (play/control.h). */
+    _Atomic uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
+    _Atomic uint32_t barrier_present[SCENARIO_BARRIERS_MAX];
+    _Atomic uint32_t barrier_seen[SCENARIO_BARRIERS_MAX];
+};
+
+/* One bucket's worth of a response; worker only. */
+void live_record(struct live *live, int64_t latency_ns);
+void live_publish(struct live *live, const struct counters *counters,
+                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts);
+
+/* The reader's side: sums over workers. */
+struct live_view {
+    struct counters counters;
+    uint32_t levels[LIVE_LEVELS];
+    uint64_t setup_timeouts; /* replies that did not come before the connection was ready */
+    uint64_t buckets[LIVE_BUCKETS];
+};
+
+/* Adds the worker's numbers. */
+void live_read(const struct live *live, struct live_view *view);
+/* A percentile of now's buckets less before's; 0 without any. */
+int64_t live_percentile_ns(const struct live_view *now, const struct live_view *before,
+                           double percentile);
+
+#endif

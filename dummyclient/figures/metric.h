@@ -1,0 +1,118 @@
+/* Metrics: the names by which thresholds ask for figures, `latency.response.p99` and the like.
+ * A name is a result's key without its unit; `p99.9` and `p99_9` are the same. Every figure of a
+ * result has one: of the whole run, of a step (`steps.NAME.`), of a stage (`stages.N.`, from 1), or
+ * of the server's result (`server.`), which the client knows by name and cannot read.
+ *
+ * Pure; control plane. */
+#ifndef DUMMYLOAD_CLIENT_METRIC_H
+#define DUMMYLOAD_CLIENT_METRIC_H
+
+#include "core/error.h"
+#include "figures/figures.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum metric_unit {
+    METRIC_UNIT_TIME, /* nanoseconds; a threshold on it needs ns, us, ms or s */
+    METRIC_UNIT_COUNT,
+    METRIC_UNIT_ERROR_COUNT,   /* may be asked for in percent of the requests */
+    METRIC_UNIT_RATE,          /* per second */
+    METRIC_UNIT_RATE_ACHIEVED, /* per second, or percent of what was due */
+    METRIC_UNIT_SECONDS,       /* CPU time; needs a time unit as well */
+    METRIC_UNIT_BYTES
+};
+
+enum metric_scope { METRIC_OF_RUN, METRIC_OF_STEP, METRIC_OF_STAGE, METRIC_OF_SERVER };
+
+enum metric_family {
+    METRIC_LATENCY,  /* kind: latency_kind, stat */
+    METRIC_ERRORS,   /* kind: error_kind; ERROR_KINDS: their sum */
+    METRIC_TOTALS,   /* kind: total_kind, then those of enum metric_total */
+    METRIC_RATE,     /* kind: enum metric_rate */
+    METRIC_RESOURCE, /* kind: 0 cpu_user, 1 cpu_system, 2 rss_max */
+    METRIC_PORT      /* kind: enum metric_port */
+};
+
+/* Totals that are no counters of both sides. */
+enum metric_total {
+    METRIC_TOTAL_PEAK = TOTAL_KINDS, /* connections_peak */
+    METRIC_TOTAL_CUT,                /* requests_cut */
+    METRIC_TOTALS_COUNT
+};
+
+enum metric_rate {
+    METRIC_RATE_ACHIEVED,
+    METRIC_RATE_TARGET,
+    METRIC_RATE_INTENDED,
+    METRIC_RATE_STARTED,
+    METRIC_RATE_BEGUN,
+    METRIC_RATE_NEVER_STARTED,
+    METRIC_RATE_DROPPED,
+    METRIC_RATES_COUNT
+};
+
+enum metric_port {
+    METRIC_PORT_POLLS,
+    METRIC_PORT_SYSCALLS,
+    METRIC_PORT_COMPLETIONS,
+    METRIC_PORT_BATCH_MEAN,
+    METRIC_PORT_BATCH_MAX,
+    METRIC_PORT_IMMEDIATE,
+    METRIC_PORT_WAITED,
+    METRIC_PORTS_COUNT
+};
+
+enum metric_stat {
+    METRIC_STAT_COUNT,
+    METRIC_STAT_MIN,
+    METRIC_STAT_MEAN,
+    METRIC_STAT_STDDEV,
+    METRIC_STAT_MAX,
+    METRIC_STAT_CENSORED,
+    METRIC_STAT_OVER_RANGE,
+    METRIC_STAT_PERCENTILE /* this and those after it: metric_percentile() */
+};
+
+struct metric {
+    enum metric_scope scope;
+    uint32_t index; /* of the step or stage */
+    enum metric_family family;
+    uint32_t kind;
+    uint32_t stat;
+};
+
+struct metric_value {
+    double value;
+    bool has_samples; /* false: nothing was measured */
+    double high;      /* no larger than this; value is the lower bound. The same: it is exact */
+};
+
+/* The names of what a scenario has. */
+struct metric_names {
+    const char *const *steps;
+    uint32_t steps_count;
+    uint32_t stages_count; /* that are kept apart; 0: the load has one stage */
+};
+
+/* The names of a scope, without what stands before them ("steps.NAME."), one by one. False: there
+ * are no more. */
+enum { METRIC_NAME_BYTES_MAX = 96 };
+bool metric_name(enum metric_scope scope, size_t index, char text[METRIC_NAME_BYTES_MAX]);
+/* Finds the metric of a name. The error names the nearest one. */
+bool metric_find(const char *name, const struct metric_names *names, struct metric *metric,
+                 struct error *error);
+enum metric_unit metric_unit_of(const struct metric *metric);
+/* The percentile of a stat of METRIC_STAT_PERCENTILE or above. */
+double metric_percentile(uint32_t stat);
+/* The histogram that a latency metric is of. Not for the server's. */
+const struct histogram *metric_histogram(const struct metric *metric,
+                                         const struct figures *figures);
+/* Not for the server's. */
+void metric_read(const struct metric *metric, const struct figures *figures,
+                 struct metric_value *value);
+/* What a percentage of the metric is of: the requests, or the arrivals that were due (drawn, not
+ * asked for: chance is no failure) per second. 0: there is none. */
+double metric_whole(const struct metric *metric, const struct figures *figures);
+
+#endif

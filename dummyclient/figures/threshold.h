@@ -1,0 +1,60 @@
+/* Thresholds: `metric op value`, as in "latency.response.p99 < 20ms" (DESIGN section 9).
+ *
+ * Parsed before the run, so that a misspelled metric cannot pass silently; judged after it. Pure;
+ * control plane. */
+#ifndef DUMMYLOAD_CLIENT_THRESHOLD_H
+#define DUMMYLOAD_CLIENT_THRESHOLD_H
+
+#include "core/error.h"
+#include "figures/figures.h"
+#include "figures/metric.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { THRESHOLD_TEXT_BYTES_MAX = 256, THRESHOLD_VALUE_BYTES_MAX = 64 };
+
+enum threshold_op {
+    THRESHOLD_BELOW,
+    THRESHOLD_AT_MOST,
+    THRESHOLD_ABOVE,
+    THRESHOLD_AT_LEAST,
+    THRESHOLD_EQUAL
+};
+
+struct threshold {
+    char text[THRESHOLD_TEXT_BYTES_MAX];
+    bool abort_on_fail; /* end the run as soon as it has failed; set by plan/plan.c */
+    struct metric metric;
+    enum threshold_op op;
+    double value; /* in the metric's own unit (ns, count, per second), or in percent */
+    bool percent;
+};
+
+struct threshold_verdict {
+    bool pass;
+    bool judged;   /* false: about the server, whose result the client does not see */
+    bool at_least; /* the true value may be larger */
+    bool has_value;
+    double value; /* in the unit that the threshold was written in: ns, count, percent */
+    char text[THRESHOLD_VALUE_BYTES_MAX]; /* the value for a person; ">= 1.2 ms", "no samples" */
+};
+
+bool threshold_parse(const char *text, const struct metric_names *names,
+                     struct threshold *threshold, struct error *error);
+void threshold_judge(const struct threshold *threshold, const struct figures *figures,
+                     struct threshold_verdict *verdict);
+/* While the run goes on: has it failed in a way that more time will not mend? A count that must not
+ * exceed a limit has, once it did; one that must reach a limit never; latencies and rates are
+ * judged as they stand, from THRESHOLD_SAMPLES_MIN samples on. */
+enum { THRESHOLD_SAMPLES_MIN = 100 };
+bool threshold_has_failed(const struct threshold *threshold, const struct figures *figures);
+/* Why abort_on_fail would have no effect on it: a line's end; NULL: it has. */
+const char *threshold_abort_refusal(const struct threshold *threshold);
+/* The histogram that it is judged by, wholly or (a percentage of requests) in part; NULL: none. */
+const struct histogram *threshold_histogram(const struct threshold *threshold,
+                                            const struct figures *figures);
+/* Is the threshold about the number of errors of this kind (of the whole run)? */
+bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind);
+
+#endif

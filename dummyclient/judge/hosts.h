@@ -1,0 +1,66 @@
+/* Hosts: each rank's own part in a run that several play together, and how their figures become
+ * those of the whole. Histograms, counters and series are added; no percentile is ever averaged.
+ *
+ * Control plane, after the run. */
+#ifndef DUMMYLOAD_CLIENT_HOSTS_H
+#define DUMMYLOAD_CLIENT_HOSTS_H
+
+#include "core/error.h"
+#include "core/pack.h"
+#include "fleet/fleet.h"
+#include "plan/plan.h"
+#include "results/counters.h"
+#include "system/host.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+struct run;
+struct verdict;
+
+enum { HOSTS_REASONS_MAX = 8, HOSTS_REASON_BYTES_MAX = 256, HOSTS_ERROR_BYTES_MAX = 512 };
+
+/* A rank, as the result shows it. */
+struct run_host {
+    char name[FLEET_HOST_BYTES_MAX];
+    uint32_t workers;
+    uint32_t connections; /* its share */
+    int64_t clock_offset_ns;
+    int64_t clock_bound_ns;
+    int64_t clock_drift_ns;
+    bool reported; /* what follows is known, and is in the figures of the whole */
+    struct counters counters;
+    uint64_t arrivals_intended; /* of the window */
+    uint64_t iterations_started;
+    int64_t response_p50_ns; /* of its own share; 0: no samples */
+    int64_t response_p99_ns;
+    int64_t send_lag_p99_ns;
+    int64_t poll_gap_p99_ns;
+    int64_t stalled_ns;
+    struct host_resources resources;
+    bool valid;
+    bool limited_by_client;
+    char reasons[HOSTS_REASONS_MAX][HOSTS_REASON_BYTES_MAX];
+    uint32_t reasons_count;
+    char error[HOSTS_ERROR_BYTES_MAX]; /* a worker that failed; empty: none */
+    bool lost;
+    int64_t lost_ns; /* when it was last heard of, since the origin */
+};
+
+/* Packs what a member reports: its run, which it has judged for itself, with its figures. */
+void hosts_pack_run(struct run *run, const struct verdict *verdict, int64_t offset_ns,
+                    struct pack *pack);
+/* The same of a member that could not play. */
+void hosts_pack_failure(const char *text, struct pack *pack);
+/* Head: run becomes that of the whole, with run->hosts. own: what the head's own share came to.
+ * Returns false when memory ran out. */
+bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict *own,
+                  const struct fleet *fleet, struct error *error);
+/* Adds `hosts` to the result, and what they have used together. */
+void hosts_add_json(struct cJSON *result, const struct run *run);
+/* "rank 3 on b" */
+enum { HOSTS_NAME_BYTES_MAX = FLEET_HOST_BYTES_MAX + 32 };
+const char *hosts_name(const struct run *run, uint32_t rank, char text[HOSTS_NAME_BYTES_MAX]);
+
+#endif

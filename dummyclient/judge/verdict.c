@@ -1,0 +1,450 @@
+#include "judge/verdict.h"
+
+#include "core/clock.h"
+#include "judge/hosts.h"
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A lag of this program of up to 1 ms, or a twentieth of what it measures, is no reason. */
+#define VERDICT_LAG_NS (1 * NS_PER_MS)
+static const double VERDICT_LAG_OF_RESPONSE = 0.05;
+/* The wall clock may be slewed a little; a step is more. */
+#define VERDICT_CLOCK_STEP_NS (250 * NS_PER_MS)
+/* Of the window: how much of it may be spent blind or stalled. */
+static const double VERDICT_TIME_SHARE = 0.01;
+static const double VERDICT_RATE_MET = 0.99;
+/* A client that waits for less than this share of the time is what sets the pace. */
+static const double VERDICT_IDLE = 0.05;
+
+static void verdict__invalid(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
+static void verdict__failed(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
+
+static void verdict__invalid(struct verdict *verdict, const char *format, ...)
+{
+    verdict->valid = false;
+    if (verdict->reasons_count < VERDICT_REASONS_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(verdict->reasons[verdict->reasons_count++], VERDICT_REASON_BYTES_MAX, format,
+                  arguments);
+        va_end(arguments);
+    }
+}
+
+static void verdict__failed(struct verdict *verdict, const char *format, ...)
+{
+    if (verdict->failures_count < VERDICT_FAILURES_MAX) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(verdict->failures[verdict->failures_count++], VERDICT_REASON_BYTES_MAX, format,
+                  arguments);
+        va_end(arguments);
+    }
+}
+
+static int64_t verdict__lag_limit_ns(const struct figures *figures)
+{
+    bool at_least;
+    int64_t response_ns =
+        histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE], 50, &at_least);
+    double part_ns = VERDICT_LAG_OF_RESPONSE * (double)response_ns;
+    return part_ns > (double)VERDICT_LAG_NS ? (int64_t)part_ns : VERDICT_LAG_NS;
+}
+
+/* True when the lag of this program was too large for what it measured. */
+static bool verdict__judge_lag(struct verdict *verdict, const struct figures *figures,
+                               enum latency_kind kind, const char *what)
+{
+    bool at_least;
+    int64_t lag_ns = histogram_percentile_ns(&figures->latency[kind], 99, &at_least);
+    int64_t limit_ns = verdict__lag_limit_ns(figures);
+    if (lag_ns <= limit_ns) {
+        return false;
+    }
+    char lag[UNITS_TEXT_BYTES_MAX];
+    char limit[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client was too slow: %s p99 is %s, over %s (%s); lower the rate, or "
+                     "give it more CPU",
+                     latency_key(kind), units_format_duration(lag_ns, lag),
+                     units_format_duration(limit_ns, limit), what);
+    return true;
+}
+
+/* The p99 of poll_gap is one of polls; what a reply meets is a moment in time. A second in which
+ * this program did not look at all is one poll among ten thousand, and a tenth of a run of 10 s. */
+static bool verdict__judge_blindness(struct verdict *verdict, const struct plan *plan,
+                                     const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    int64_t limit_ns = verdict__lag_limit_ns(figures);
+    double blind_ns = histogram_excess_ns(&figures->latency[LATENCY_POLL_GAP], limit_ns);
+    double share =
+        run->window_ns > 0 ? blind_ns / (double)run->window_ns / (double)plan->workers_count : 0;
+    if (share <= VERDICT_TIME_SHARE) {
+        return false;
+    }
+    char limit[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client was too slow: in %.1f%% of the time a reply would have waited for "
+                     "it for over %s (poll_gap)",
+                     100 * share, units_format_duration(limit_ns, limit));
+    return true;
+}
+
+static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run)
+{
+    int64_t limit_ns = verdict__lag_limit_ns(&run->figures);
+    int64_t least_ns = limit_ns > RUN_STALL_LEAST_NS ? limit_ns : RUN_STALL_LEAST_NS;
+    int64_t stalled_ns = run_stalled_ns(run, least_ns);
+    if ((double)stalled_ns <= VERDICT_TIME_SHARE * (double)run->window_ns) {
+        return false;
+    }
+    char stalled[UNITS_TEXT_BYTES_MAX];
+    verdict__invalid(verdict,
+                     "the client stood still for %s in all: it was stopped, or got no CPU (do "
+                     "other programs need it?)",
+                     units_format_duration(stalled_ns, stalled));
+    return true;
+}
+
+/* Of the window, how much the client's threads had nothing to do. CPU time would not tell: beside
+ * others a thread that is never idle does not get a whole CPU, and --busy-poll always takes one. */
+static double verdict__idle_share(const struct plan *plan, const struct run *run)
+{
+    uint32_t workers = run->hosts_count > 0 ? plan->workers_total : plan->workers_count;
+    return run->window_ns > 0
+               ? (double)run->figures.idle_ns / (double)run->window_ns / (double)workers
+               : 1;
+}
+
+/* Fewer iterations began in the window than were due in it. What was due is what was drawn, not
+ * the rate that was asked: chance alone limits nobody. */
+static bool verdict__rate_is_missed(const struct plan *plan, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    return plan->open_loop && (double)figures->iterations_started <
+                                  VERDICT_RATE_MET * (double)figures->arrivals.intended;
+}
+
+/* Arrivals that began late because the client was at something else all the time: the waiting is
+ * not the server's. */
+static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan,
+                                const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    double share = verdict__idle_share(plan, run);
+    if (share >= VERDICT_IDLE || !verdict__rate_is_missed(plan, run)) {
+        return false;
+    }
+    verdict__invalid(verdict,
+                     "the client was too slow: its threads were busy in %.1f%% of the time and "
+                     "began %.1f%% of the iterations that were due; lower the rate, or give it "
+                     "more CPU",
+                     100 * (1 - share),
+                     100 * (double)figures->iterations_started /
+                         (double)figures->arrivals.intended);
+    return true;
+}
+
+static void verdict__judge_local(struct verdict *verdict, const struct plan *plan,
+                                 const struct run *run)
+{
+    uint64_t local = run->figures.counters.errors[ERROR_KIND_LOCAL_LIMIT];
+    if (local == 0) {
+        return;
+    }
+    char shortage[PLAN_SHORTAGE_BYTES_MAX];
+    bool known = false;
+    for (int need = 0; need < PLAN_NEEDS && !known; need++) {
+        known = plan_lacks(plan, (enum plan_need)need, shortage);
+    }
+    verdict__invalid(verdict, "%" PRIu64 " times this machine's own limits stood in the way: %s",
+                     local, known ? shortage : "no descriptors, ports or memory left");
+}
+
+/* Each rank has judged itself, by the latencies of its own share: a good average must not hide a
+ * bad one. True when one was too slow. */
+static bool verdict__judge_hosts(struct verdict *verdict, const struct run *run)
+{
+    bool lagged = false;
+    char name[HOSTS_NAME_BYTES_MAX];
+    /* What is lost comes first: the list has room for a few. */
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        if (run->hosts[i].lost) {
+            verdict__invalid(verdict, "%s %s", hosts_name(run, i, name), run->hosts[i].reasons[0]);
+        }
+    }
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        const struct run_host *host = &run->hosts[i];
+        lagged |= !host->valid && host->limited_by_client;
+        for (uint32_t j = 0; j < host->reasons_count && !host->lost; j++) {
+            verdict__invalid(verdict, "%s: %s", hosts_name(run, i, name), host->reasons[j]);
+        }
+    }
+    return lagged;
+}
+
+static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
+                               const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    bool lagged = verdict__judge_lag(verdict, figures, LATENCY_SEND_LAG,
+                                     "requests left later than they could have");
+    lagged |= verdict__judge_lag(verdict, figures, LATENCY_POLL_GAP,
+                                 "replies waited for the client to look");
+    lagged |= verdict__judge_blindness(verdict, plan, run);
+    lagged |= verdict__judge_stalls(verdict, run);
+    lagged |= verdict__judge_pace(verdict, plan, run);
+    verdict__judge_local(verdict, plan, run);
+    if (run->clock_step_ns > VERDICT_CLOCK_STEP_NS) {
+        char step[UNITS_TEXT_BYTES_MAX];
+        verdict__invalid(verdict, "the clock stepped by %s: the machine slept or its time was set",
+                         units_format_duration(run->clock_step_ns, step));
+    }
+    return lagged;
+}
+
+struct verdict_unready verdict_unready(const struct run *run)
+{
+    static const enum error_kind FAILURES[] = {
+        ERROR_KIND_CONNECT_REFUSED, ERROR_KIND_CONNECT_TIMEOUT, ERROR_KIND_CONNECT_UNREACHABLE,
+        ERROR_KIND_CONNECT_OTHER};
+    struct verdict_unready unready = {0};
+    if (run->opened != RUN_READY_TIME_OUT || run->ready_count >= run->ready_wanted) {
+        return unready;
+    }
+    for (size_t i = 0; i < sizeof(FAILURES) / sizeof(FAILURES[0]); i++) {
+        unready.connects_failed += run->figures.counters.errors[FAILURES[i]];
+    }
+    uint32_t all = run->ready_wanted - run->ready_count;
+    uint32_t open = run->connections_open > run->connections_ready
+                        ? run->connections_open - run->connections_ready
+                        : 0;
+    /* Where no connect has failed, those that are not open yet are on their way. */
+    unready.in_setup = unready.connects_failed == 0 || open > all ? all : open;
+    unready.unconnected = all - unready.in_setup;
+    return unready;
+}
+
+/* Those that were left behind in setup would have played as well: what is measured is not what was
+ * asked. Those that could not connect are the server's: that is what it was like. */
+static void verdict__judge_ready(struct verdict *verdict, const struct run *run)
+{
+    struct verdict_unready unready = verdict_unready(run);
+    if (unready.in_setup > 0) {
+        verdict__invalid(verdict,
+                         "%" PRIu32 " of %" PRIu32 " connections were not ready when the window "
+                         "opened: they took longer than their setup may (slower steps need a "
+                         "longer within)",
+                         unready.in_setup, run->ready_wanted);
+    }
+}
+
+static void verdict__judge_validity(struct verdict *verdict, const struct plan *plan,
+                                    const struct run *run)
+{
+    verdict__judge_ready(verdict, run);
+    bool lagged = run->hosts_count > 0 ? verdict__judge_hosts(verdict, run)
+                                       : verdict__judge_own(verdict, plan, run);
+    if (lagged) {
+        verdict->limited_by = "client";
+    } else if (!plan->open_loop) {
+        verdict->limited_by = verdict__idle_share(plan, run) < VERDICT_IDLE ? "client" : NULL;
+    } else if (verdict__rate_is_missed(plan, run)) {
+        verdict->limited_by = "server_or_connections";
+    }
+}
+
+/* "could not connect to 127.0.0.1:7777: refused (is the server running?)" */
+static void verdict__not_connected(struct verdict *verdict, const struct plan *plan,
+                                   const struct run *run)
+{
+    static const struct {
+        enum error_kind kind;
+        const char *text;
+    } CAUSES[] = {{ERROR_KIND_CONNECT_REFUSED, "refused (is the server running?)"},
+                  {ERROR_KIND_CONNECT_TIMEOUT, "no answer in time (is the address right?)"},
+                  {ERROR_KIND_CONNECT_UNREACHABLE, "not reachable from this machine"},
+                  {ERROR_KIND_LOCAL_LIMIT, "this machine has no descriptors or ports left"},
+                  {ERROR_KIND_CONNECT_OTHER, "the system would not"}};
+    const uint64_t *errors = run->figures.counters.errors;
+    size_t most = 0;
+    for (size_t i = 1; i < sizeof(CAUSES) / sizeof(CAUSES[0]); i++) {
+        if (errors[CAUSES[i].kind] > errors[CAUSES[most].kind]) {
+            most = i;
+        }
+    }
+    bool any = errors[CAUSES[most].kind] > 0;
+    char target[PLAN_TARGET_BYTES_MAX];
+    verdict__failed(verdict, "could not connect to %s%s: %s",
+                    plan_target_text(&plan->targets[0], target),
+                    plan->targets_count > 1 ? " and the other targets" : "",
+                    any ? CAUSES[most].text : "no answer in time (is the address right?)");
+}
+
+static bool verdict__has_threshold_on(const struct plan *plan, enum error_kind kind)
+{
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        if (threshold_is_about_error(&plan->thresholds[i], kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void verdict__judge_data(struct verdict *verdict, const struct plan *plan,
+                                const struct run *run)
+{
+    static const struct {
+        enum error_kind kind;
+        const char *text;
+    } KINDS[] = {{ERROR_KIND_MISMATCH, "replies were not what the scenario demands (mismatch)"},
+                 {ERROR_KIND_FRAME_ERROR, "times the server sent what is no frame (frame_error)"}};
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        uint64_t count = run->figures.counters.errors[KINDS[i].kind];
+        if (count > 0 && !verdict__has_threshold_on(plan, KINDS[i].kind)) {
+            verdict__failed(verdict, "%" PRIu64 " %s", count, KINDS[i].text);
+        }
+    }
+}
+
+/* A server that answers nobody, or none of those who play, or players of whom none ever came to
+ * play. What setup got is no measurement: a server may greet everyone, and serve nobody. */
+static void verdict__judge_answers(struct verdict *verdict, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    const uint64_t *totals = figures->counters.totals;
+    const uint64_t *errors = figures->counters.errors;
+    uint64_t unanswered = errors[ERROR_KIND_RESPONSE_TIMEOUT] + errors[ERROR_KIND_RESPONSE_LOST] +
+                          figures->requests_cut;
+    const char *in_time = errors[ERROR_KIND_RESPONSE_LATE] > 0 ? " in time" : "";
+    if (verdict->failures_count > 0) {
+        return;
+    }
+    if (totals[TOTAL_RESPONSES] == 0 && totals[TOTAL_REQUESTS] > 0 && unanswered > 0) {
+        verdict__failed(verdict, "not one of %" PRIu64 " requests was answered%s%s",
+                        totals[TOTAL_REQUESTS], in_time,
+                        in_time[0] != '\0'
+                            ? " (shorter waits than the server takes? see within)"
+                            : " (is it the right server, with the scenario's framing?)");
+    } else if (figures->window_asked > 0 && figures->window_answered == 0) {
+        verdict__failed(verdict,
+                        "not one of the %" PRIu64 " requests of the loop that were measured was "
+                        "answered%s (setup and warm-up do not count)",
+                        figures->window_asked, in_time);
+    } else if (figures->arrivals.intended > 0 && figures->arrivals.begun == 0) {
+        verdict__failed(verdict, "none of the %" PRIu64 " iterations that were due began",
+                        figures->arrivals.intended);
+    }
+}
+
+/* Every connection has ended before the run did: which it was is known. */
+static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
+                              const struct run *run, double passed_s)
+{
+    const uint64_t *errors = run->figures.counters.errors;
+    uint64_t closed = errors[ERROR_KIND_UNEXPECTED_CLOSE] + errors[ERROR_KIND_RESET];
+    bool measured = run->t0_ns != TIME_NEVER_NS;
+    if (run->figures.counters.totals[TOTAL_CONNECTS_OK] == 0) {
+        verdict__not_connected(verdict, plan, run);
+    } else if (!measured && closed >= plan->connections) {
+        verdict__failed(verdict,
+                        "every connection was closed by the server during setup, after %.1f s "
+                        "(does it take these logins?)",
+                        passed_s);
+    } else {
+        verdict__failed(verdict,
+                        "every connection had ended after %.1f s: stopped early (did the server "
+                        "die?)",
+                        passed_s);
+    }
+}
+
+/* A step said fail, or a table without a row left for the next pass. */
+static void verdict__step_failed(struct verdict *verdict, const struct plan *plan,
+                                 const struct run *run, double passed_s)
+{
+    uint32_t table = 0;
+    while (table < DATA_TABLES_MAX && run->figures.tables_out[table] == 0) {
+        table++;
+    }
+    if (table < DATA_TABLES_MAX) {
+        verdict__failed(verdict,
+                        "the data of \"%s\" ran out after %.1f s: no row was left (its when_out "
+                        "is error; more rows, or wrap or stop, would go on)",
+                        program_table_name(plan->program, table), passed_s);
+    } else {
+        verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
+    }
+}
+
+static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
+                               const struct run *run)
+{
+    int64_t from_ns = run->t0_ns == TIME_NEVER_NS ? run->origin_ns : run->t0_ns;
+    double passed_s = (double)(run->stop_ns - from_ns) / (double)NS_PER_S;
+    passed_s = passed_s < 0 ? 0 : passed_s;
+    switch (run->end) {
+    case RUN_NOT_CONNECTED:
+        verdict__not_connected(verdict, plan, run);
+        break;
+    case RUN_ALL_GONE:
+        verdict__all_gone(verdict, plan, run, passed_s);
+        break;
+    case RUN_STEP_FAILED:
+        verdict__step_failed(verdict, plan, run, passed_s);
+        break;
+    case RUN_THRESHOLD: /* the threshold itself says so, with its own exit code */
+    case RUN_RANK_LOST: /* the measurement is invalid, by its host's reason */
+    case RUN_RANK_APART:
+        break;
+    case RUN_WORKER_FAILED:
+        verdict__failed(verdict, "%s", run->error.text);
+        break;
+    case RUN_COMPLETE:
+    case RUN_INTERRUPTED:
+        break;
+    }
+    if (run->ends_unfinished > 0) {
+        verdict__failed(verdict, "%" PRIu32 " workers could not close their connections in time",
+                        run->ends_unfinished);
+    }
+}
+
+void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run)
+{
+    *verdict = (struct verdict){.valid = true};
+    verdict__judge_end(verdict, plan, run);
+    verdict__judge_data(verdict, plan, run);
+    if (run->end != RUN_INTERRUPTED) {
+        verdict__judge_answers(verdict, run);
+    }
+    verdict__judge_validity(verdict, plan, run);
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        threshold_judge(&plan->thresholds[i], &run->figures, &verdict->thresholds[i]);
+        if (run->aborted_by == &plan->thresholds[i]) {
+            /* What came in after the decision does not take it back. */
+            verdict->thresholds[i].pass = false;
+        }
+        verdict->thresholds_failed += verdict->thresholds[i].judged && !verdict->thresholds[i].pass;
+        verdict->thresholds_count++;
+    }
+}
+
+int verdict_exit_code(const struct verdict *verdict, const struct plan *plan, const struct run *run)
+{
+    if (run->end == RUN_INTERRUPTED) {
+        return EXIT_INTERRUPTED;
+    }
+    if (verdict->failures_count > 0) {
+        return EXIT_FAILED;
+    }
+    if (run->end == RUN_RANK_LOST || (!verdict->valid && plan->options->strict)) {
+        return EXIT_INVALID;
+    }
+    return verdict->thresholds_failed > 0 ? EXIT_THRESHOLD : EXIT_OK;
+}

@@ -1,0 +1,52 @@
+/* The verdict on a run: is the measurement valid (that judges this program alone, never the
+ * server), do the thresholds hold, did the run fail, and with which status does the program end.
+ *
+ * Pure; after the run. */
+#ifndef DUMMYLOAD_CLIENT_VERDICT_H
+#define DUMMYLOAD_CLIENT_VERDICT_H
+
+#include "conduct/supervisor.h"
+#include "figures/threshold.h"
+#include "plan/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { VERDICT_REASONS_MAX = 8, VERDICT_REASON_BYTES_MAX = 256, VERDICT_FAILURES_MAX = 8 };
+
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_INVALID = 3,
+    EXIT_THRESHOLD = 99,
+    EXIT_INTERRUPTED = 130
+};
+
+struct verdict {
+    bool valid;
+    char reasons[VERDICT_REASONS_MAX][VERDICT_REASON_BYTES_MAX]; /* why it is not valid */
+    uint32_t reasons_count;
+    const char *limited_by; /* "client", "server_or_connections", or NULL */
+    char failures[VERDICT_FAILURES_MAX][VERDICT_REASON_BYTES_MAX]; /* why the run failed */
+    uint32_t failures_count;
+    struct threshold_verdict thresholds[SCENARIO_THRESHOLDS_MAX + OPTIONS_THRESHOLDS_MAX];
+    uint32_t thresholds_count;
+    uint32_t thresholds_failed;
+};
+
+/* Who was not ready when the window opened: those that were still in setup, and those whose
+ * connects had failed or did not come about (a server that is not there, or that takes nobody). */
+struct verdict_unready {
+    uint32_t in_setup;
+    uint32_t unconnected;
+    uint64_t connects_failed; /* of the whole run */
+};
+struct verdict_unready verdict_unready(const struct run *run);
+
+void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);
+/* The status by the priorities of DESIGN section 9. */
+int verdict_exit_code(const struct verdict *verdict, const struct plan *plan,
+                      const struct run *run);
+
+#endif

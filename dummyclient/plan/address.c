@@ -1,0 +1,278 @@
+/* Whom a run connects to, and from where: names looked up, and the address of each that takes
+ * connections. */
+#include "plan/plan.h"
+
+#include "core/clock.h"
+#include "net/reach.h"
+#include "scenario/json/reader.h"
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAN_ABOUT_OPTIONS "dummyclient"
+
+/* For one name that has several addresses, and for all such names. */
+#define PLAN_REACH_WITHIN_NS     (2 * NS_PER_S)
+#define PLAN_REACH_ALL_WITHIN_NS (10 * NS_PER_S)
+
+/* What getaddrinfo() would take for this machine, or for something that was not meant. */
+static bool plan__is_host(const char *host, struct error *error)
+{
+    if (host[0] == '\0' || strcmp(host, "*") == 0 || strpbrk(host, " \t\r\n") != NULL) {
+        error_set(error, "expected a host's name or address, found \"%s\"", host);
+        return false;
+    }
+    return true;
+}
+
+static struct plan_target *plan__new_target(struct plan *plan, struct error *error)
+{
+    if (plan->targets_count == OPTIONS_TARGETS_MAX) {
+        error_set(error, "more than %d addresses in all", OPTIONS_TARGETS_MAX);
+        return NULL;
+    }
+    return &plan->targets[plan->targets_count++];
+}
+
+/* A name, or an address, of one server. where: `targets[1].host`, --target. all: each of its
+ * addresses is a target of its own. */
+static void plan__add_target(struct plan *plan, const char *about, const char *where,
+                             const char *host, uint16_t port, bool all, struct mistakes *mistakes)
+{
+    struct error reason = {""};
+    struct net_address addresses[PLAN_ADDRESSES_MAX];
+    uint32_t count = 0;
+    char bare[256];
+    size_t bytes = strlen(host);
+    if (bytes > 2 && bytes < sizeof(bare) && host[0] == '[' && host[bytes - 1] == ']') {
+        snprintf(bare, sizeof(bare), "%.*s", (int)bytes - 2, host + 1);
+        host = bare;
+    }
+    if (!plan__is_host(host, &reason) ||
+        !net_address_resolve_all(host, port, addresses, PLAN_ADDRESSES_MAX, &count, &reason)) {
+        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+        return;
+    }
+    for (uint32_t i = 0; i < (all ? count : 1); i++) {
+        struct plan_target *target = plan__new_target(plan, &reason);
+        if (target == NULL) {
+            mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+            return;
+        }
+        const char *format = strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u";
+        snprintf(target->name, sizeof(target->name), format, host, port);
+        target->address = addresses[i];
+        target->addresses_count = all ? 1 : count;
+        memcpy(target->addresses, &addresses[i],
+               target->addresses_count * sizeof(target->addresses[0]));
+    }
+}
+
+/* HOST:PORT, [V6]:PORT. */
+static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t number = 0;
+    size_t host_bytes = colon == NULL ? 0 : (size_t)(colon - text);
+    if (host_bytes > 2 && text[0] == '[' && text[host_bytes - 1] == ']') {
+        text++;
+        host_bytes -= 2;
+    }
+    if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
+        !units_integer(colon + 1, 1, 65535, &number, NULL)) {
+        return false;
+    }
+    memcpy(host, text, host_bytes);
+    host[host_bytes] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    for (uint32_t i = 0; i < options->targets_count; i++) {
+        char host[256];
+        uint16_t port;
+        if (plan__split_target(options->targets[i], host, sizeof(host), &port)) {
+            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, false, mistakes);
+        } else {
+            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
+                          "--target: expected HOST:PORT, found \"%s\"", options->targets[i]);
+        }
+    }
+}
+
+/* Of the scenario, which has one at least; --host and --port replace theirs. */
+static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    bool listed = reader_get(scenario->document, "targets") != NULL;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        const struct scenario_target *target = &scenario->targets[i];
+        uint16_t port = options->port >= 0 ? (uint16_t)options->port : target->port;
+        char where[64] = "`target.host`";
+        if (options->host != NULL) {
+            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--host", options->host, port,
+                             target->all_addresses, mistakes);
+            if (plan->targets_count == 0) {
+                return; /* it would be told once for each */
+            }
+            continue;
+        }
+        if (listed) {
+            snprintf(where, sizeof(where), "`targets[%" PRIu32 "].host`", i);
+        }
+        plan__add_target(plan, scenario->path, where, target->host, port, target->all_addresses,
+                         mistakes);
+    }
+}
+
+void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
+{
+    plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof(*plan->targets));
+    if (plan->targets == NULL) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the targets");
+    } else if (plan->options->targets_count > 0) {
+        plan__add_targets_of_options(plan, mistakes);
+    } else {
+        plan__add_targets_of_scenario(plan, mistakes);
+    }
+}
+
+static void plan__add_source(struct plan *plan, const char *about, const char *where,
+                             const char *text, size_t bytes, struct mistakes *mistakes)
+{
+    char host[NET_ADDRESS_TEXT_BYTES_MAX];
+    struct error reason = {""};
+    if (bytes == 0 || bytes >= sizeof(host)) {
+        mistakes_tell(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes,
+                      text);
+        return;
+    }
+    if (plan->sources_count == OPTIONS_SOURCES_MAX) {
+        mistakes_tell(mistakes, about, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
+        return;
+    }
+    memcpy(host, text, bytes);
+    host[bytes] = '\0';
+    struct net_address *source = &plan->sources[plan->sources_count];
+    if (!plan__is_host(host, &reason) || !net_address_resolve(host, 0, source, &reason)) {
+        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+        return;
+    }
+    /* One list for all machines: each takes its own. */
+    plan->sources_count += plan->ranks <= 1 || net_address_is_here(source);
+}
+
+/* Those of the command line, which may have commas in them; without any those of the scenario. */
+void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    bool of_options = options->sources_count > 0;
+    uint32_t count = of_options ? options->sources_count : scenario->sources_count;
+    if (count == 0) {
+        return;
+    }
+    plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
+    if (plan->sources == NULL) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
+        return;
+    }
+    uint32_t mistakes_before = mistakes->count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!of_options) {
+            char where[32];
+            snprintf(where, sizeof(where), "`sources[%" PRIu32 "]`", i);
+            plan__add_source(plan, scenario->path, where, scenario->sources[i],
+                             strlen(scenario->sources[i]), mistakes);
+            continue;
+        }
+        const char *text = options->sources[i];
+        for (;;) {
+            size_t bytes = strcspn(text, ",");
+            plan__add_source(plan, PLAN_ABOUT_OPTIONS, "--source", text, bytes, mistakes);
+            if (text[bytes] == '\0') {
+                break;
+            }
+            text += bytes + 1;
+        }
+    }
+    if (plan->sources_count == 0 && mistakes->count == mistakes_before) {
+        mistakes_tell(mistakes, of_options ? PLAN_ABOUT_OPTIONS : scenario->path,
+                      "%s: none of these is an address of this machine",
+                      of_options ? "--source" : "`sources`");
+    }
+}
+
+/* Of the family that the sources have, where there are any: from no other can one connect. */
+static bool plan__has_source_for(const struct plan *plan, const struct net_address *address)
+{
+    for (uint32_t i = 0; i < plan->sources_count; i++) {
+        if (net_address_is_alike(&plan->sources[i], address)) {
+            return true;
+        }
+    }
+    return plan->sources_count == 0;
+}
+
+void plan_reach_targets(struct plan *plan)
+{
+    int64_t end_ns = clock_now_ns() + PLAN_REACH_ALL_WITHIN_NS;
+    for (uint32_t i = 0; i < plan->targets_count; i++) {
+        struct plan_target *target = &plan->targets[i];
+        uint32_t count = 0;
+        for (uint32_t j = 0; j < target->addresses_count; j++) {
+            if (plan__has_source_for(plan, &target->addresses[j])) {
+                target->addresses[count++] = target->addresses[j];
+            }
+        }
+        target->addresses_count = count > 0 ? count : 1;
+        target->address = target->addresses[0];
+        int64_t left_ns = end_ns - clock_now_ns();
+        if (count > 1 && left_ns > 0) {
+            int reached =
+                net_reach(target->addresses, count,
+                          left_ns < PLAN_REACH_WITHIN_NS ? left_ns : PLAN_REACH_WITHIN_NS);
+            target->address = target->addresses[reached == NET_REACH_NONE ? 0 : reached];
+        }
+    }
+}
+
+const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX])
+{
+    size_t used = (size_t)snprintf(text, PLAN_TARGET_BYTES_MAX, "%.90s", target->name);
+    for (uint32_t i = 0; i < target->addresses_count; i++) {
+        char address[NET_ADDRESS_TEXT_BYTES_MAX];
+        net_address_format(&target->addresses[i], address);
+        if (target->addresses_count == 1 && strcmp(address, target->name) == 0) {
+            return text; /* the name says it */
+        }
+        *strrchr(address, ':') = '\0';
+        bool last = i + 1 == target->addresses_count;
+        const char *before = i == 0 ? " (" : last ? " and " : ", ";
+        if (used + strlen(address) + sizeof(" and  and others)") > PLAN_TARGET_BYTES_MAX) {
+            snprintf(text + used, PLAN_TARGET_BYTES_MAX - used, " and others)");
+            return text;
+        }
+        used += (size_t)snprintf(text + used, PLAN_TARGET_BYTES_MAX - used, "%s%s%s", before,
+                                 address, last ? ")" : "");
+    }
+    return text;
+}
+
+void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
+                    const struct net_address **local)
+{
+    /* By the number among the own ones: by that in the whole, ranks and targets of a common rhythm
+     * would send a rank's connections all to one target, and use a part of its ports. */
+    uint32_t nth = plan->ordinals != NULL ? plan->ordinals[connection] : connection;
+    *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
+    *local = plan->sources_count == 0
+                 ? NULL
+                 : &plan->sources[nth / plan->targets_count % plan->sources_count];
+}

@@ -1,0 +1,319 @@
+#include "plan/plan.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+#include "cport/cport.h"
+#include "system/host.h"
+#include "system/thread.h"
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The stream of the generator that gives arrivals their behaviors ("behavior"). */
+static const uint64_t PLAN_BEHAVIOR_STREAM = UINT64_C(0x6265686176696f72);
+
+enum {
+    PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
+    PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
+};
+
+/* What is wrong with the command line, and with the scenario: each tells its own. */
+#define PLAN_ABOUT_OPTIONS "dummyclient"
+
+static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    uint32_t count = scenario->thresholds_count + options->thresholds_count;
+    plan->thresholds = calloc(count == 0 ? 1 : count, sizeof(*plan->thresholds));
+    if (plan->thresholds == NULL) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " thresholds", count);
+        return;
+    }
+    uint32_t stages = scenario->load.stages_count;
+    struct metric_names names = {.steps = plan->step_names, .steps_count = plan->steps_count};
+    names.stages_count = stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct threshold *threshold = &plan->thresholds[plan->thresholds_count];
+        struct error reason = {""};
+        bool of_scenario = i < scenario->thresholds_count;
+        const char *text = of_scenario ? scenario->thresholds[i]
+                                       : options->thresholds[i - scenario->thresholds_count];
+        if (threshold_parse(text, &names, threshold, &reason)) {
+            threshold->abort_on_fail = of_scenario && scenario->thresholds_abort[i];
+            const char *refusal =
+                threshold->abort_on_fail ? threshold_abort_refusal(threshold) : NULL;
+            if (refusal != NULL) {
+                mistakes_tell(mistakes, scenario->path,
+                              "`thresholds[%" PRIu32 "]`: abort_on_fail cannot end the run on "
+                              "\"%s\": %s; leave it out",
+                              i, text, refusal);
+            }
+            plan->thresholds_count++;
+        } else if (of_scenario) {
+            mistakes_tell(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,
+                          reason.text);
+        } else {
+            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", reason.text);
+        }
+    }
+}
+
+static bool plan__name_steps(struct plan *plan, struct error *error)
+{
+    plan->steps_count = program_steps_count(plan->program);
+    plan->step_names = calloc(plan->steps_count + 1, sizeof(*plan->step_names));
+    if (plan->step_names == NULL) {
+        error_set(error, "no memory for %" PRIu32 " step names", plan->steps_count);
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->steps_count; i++) {
+        plan->step_names[i] = program_step_name(plan->program, i);
+    }
+    return true;
+}
+
+static void plan__measure(struct plan *plan)
+{
+    struct host_info host;
+    host_raise_limits();
+    host_read_limits(&plan->limits);
+    host_read(&host);
+    plan->memory_max_bytes = host.memory_bytes;
+    if (plan->limits.memory_max_bytes < plan->memory_max_bytes) {
+        plan->memory_max_bytes = plan->limits.memory_max_bytes;
+    }
+    plan->descriptors_needed = (uint64_t)plan->connections_own + PLAN_DESCRIPTORS_OWN +
+                               (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
+    uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
+    /* The ranks of one machine share its addresses, and so their ports. */
+    plan->ports_needed =
+        ((uint64_t)plan->connections_own * plan->options->ranks_here + ways - 1) / ways;
+    /* The connection, its vm, its ring of messages, one message out and one receive buffer; the
+     * figures of each worker are histograms. */
+    uint64_t lanes = program_lanes_count(plan->program);
+    uint64_t ring = 16 + 2 * lanes;
+    uint64_t message = program_message_bytes_max(plan->program);
+    plan->connection_bytes = 768 + program_vm_bytes(plan->program) + ring * sizeof(uint32_t) +
+                             message * lanes + (message < 4096 ? 4096 : message);
+    uint64_t per_worker =
+        (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
+    plan->memory_bytes =
+        plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
+    plan->memory_bytes +=
+        (uint64_t)plan->connections * (sizeof(*plan->seats) + sizeof(*plan->behaviors->numbers) +
+                                       (plan->ordinals != NULL) * sizeof(*plan->ordinals));
+}
+
+static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
+{
+    /* Under Wine threads wait for its server most of the time. Not where arrivals are to be met in
+     * time: more threads are woken for them later. */
+    bool many = host_is_wine() && !plan->open_loop;
+    return many ? 2 * cpus : (cpus + 1) / 2;
+}
+
+/* The ranks of one machine share its CPUs, too, unless whoever started them has given each its own:
+ * then it sees fewer than the machine has. */
+static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    plan->rank = options->rank;
+    plan->ranks = options->ranks;
+    if (plan->ranks > plan->connections) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
+                      "%" PRIu32 " connections cannot be shared by %" PRIu32 " ranks: give "
+                      "--connections %" PRIu32 " or more, or start fewer",
+                      plan->connections, plan->ranks, plan->ranks);
+        plan->ranks = 1; /* so that the rest can be judged */
+        plan->rank = 0;
+    }
+    uint32_t cpus = (uint32_t)thread_cpu_count();
+    if (options->ranks_here > 1 && thread_cpu_count() == thread_cpu_count_machine()) {
+        cpus /= options->ranks_here;
+    }
+    uint32_t own = plan_share(plan->connections, plan->rank, plan->ranks);
+    uint32_t count =
+        options->threads > 0 ? (uint32_t)options->threads : plan__workers_default(plan, cpus);
+    count = count > OPTIONS_THREADS_MAX ? OPTIONS_THREADS_MAX : count < 1 ? 1 : count;
+    plan->workers_count = count > own ? own : count;
+    plan->workers_total = plan->workers_count;
+}
+
+/* Everything that needs the connections to be counted. Tells what is wrong. */
+static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
+{
+    struct error error = {""};
+    plan->program = program_compile(plan->scenario, &error);
+    if (plan->program == NULL || !plan__name_steps(plan, &error)) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+        return;
+    }
+    plan__parse_thresholds(plan, mistakes);
+    plan_resolve_targets(plan, mistakes);
+    plan_resolve_sources(plan, mistakes);
+    if (!plan_seat(plan, &error)) {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+    }
+    const struct scenario_load *load = &plan->scenario->load;
+    if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
+        pacing_open(&plan->shared, load, PACING_SHARED, &error) &&
+        pacing_open(&plan->each, load, PACING_EACH, &error) &&
+        crowd_open(&plan->crowd, load, &error)) {
+        plan_check_rates(plan, mistakes);
+    } else {
+        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+    }
+}
+
+/* Without a scenario: what of the command line can be judged alone. */
+static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
+{
+    if (plan->options->targets_count > 0) {
+        plan_resolve_targets(plan, mistakes);
+    }
+    if (plan->options->sources_count > 0) {
+        plan_resolve_sources(plan, mistakes);
+    }
+}
+
+bool plan_open(struct plan *plan, const struct options *options,
+               void (*report)(void *context, const char *line), void *context)
+{
+    struct mistakes mistakes = {.report = report, .context = context};
+    *plan = (struct plan){.options = options};
+    plan->scenario = scenario_load(options->scenario_path, options->variables,
+                                   options->variables_count, report, context);
+    if (plan->scenario == NULL) {
+        plan__check_addresses(plan, &mistakes);
+        plan_close(plan);
+        return false;
+    }
+    plan_override_load(plan, &mistakes);
+    plan__choose_workers(plan, &mistakes);
+    program_check(plan->scenario, &mistakes);
+    plan__arrange(plan, &mistakes);
+    if (mistakes.count > 0) {
+        plan_close(plan);
+        return false;
+    }
+    if (options->run_id != NULL) {
+        snprintf(plan->run_id, sizeof(plan->run_id), "%s", options->run_id);
+    } else {
+        result_make_run_id(plan->run_id);
+    }
+    plan__measure(plan);
+    return true;
+}
+
+void plan_close(struct plan *plan)
+{
+    pacing_close(&plan->pacing);
+    pacing_close(&plan->shared);
+    pacing_close(&plan->each);
+    crowd_close(&plan->crowd);
+    for (uint32_t i = 0; i < plan->behaviors_count; i++) {
+        free(plan->behaviors[i].numbers);
+    }
+    free(plan->behaviors);
+    free(plan->seats);
+    free(plan->ordinals);
+    free(plan->thresholds);
+    free(plan->step_names);
+    free(plan->sources);
+    free(plan->targets);
+    if (plan->program != NULL) {
+        program_destroy(plan->program);
+    }
+    if (plan->scenario != NULL) {
+        scenario_destroy(plan->scenario);
+    }
+    *plan = (struct plan){0};
+}
+
+uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
+{
+    if (plan->behaviors_count == 1) {
+        return 0;
+    }
+    double draw = prng_unit(plan->scenario->load.seed, PLAN_BEHAVIOR_STREAM, n);
+    uint32_t behavior = plan->behaviors_count - 1;
+    while (behavior > 0 && (draw < plan->behaviors[behavior].weight_below ||
+                            plan->behaviors[behavior].connections == 0)) {
+        behavior--;
+    }
+    return behavior;
+}
+
+/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
+ * that what is due while none is wanted has a place to wait at. */
+static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
+{
+    uint32_t low = 0;
+    uint32_t high = share->connections;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (share->numbers[middle] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 1 : low;
+}
+
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
+                             int64_t time_ns)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    uint32_t among = share->connections;
+    if (crowd_changes(&plan->crowd)) {
+        among = plan__wanted_of(share, crowd_wanted(&plan->crowd, time_ns));
+    }
+    return plan->seats[share->numbers[n % among]].worker;
+}
+
+bool plan_deals_in_turn(const struct plan *plan)
+{
+    return plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+}
+
+void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
+{
+    /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
+     * which are well spread for the first few as for all (Weyl). */
+    double whole;
+    double phase = crowd_changes(&plan->crowd) ? modf(connection * 0.6180339887498949, &whole)
+                                               : (double)connection / plan->connections;
+    pacing_first_of(&plan->each, connection, phase, cursor);
+}
+
+bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
+{
+    return connection < crowd_wanted(&plan->crowd, time_ns);
+}
+
+uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
+{
+    uint32_t connections = 0;
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        bool takes_part = (program_behavior_barriers(plan->program, b) >> barrier & 1) != 0;
+        connections += takes_part ? plan->behaviors[b].connections : 0;
+    }
+    return connections;
+}
+
+int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
+{
+    double rate_per_s = plan->scenario->load.connect_rate_per_s;
+    return rate_per_s > 0 ? (int64_t)((double)connection / rate_per_s * (double)NS_PER_S) : 0;
+}
+
+int64_t plan_ready_within_ns(const struct plan *plan)
+{
+    /* Twice, for one that is tried again. */
+    return 2 * plan->scenario->load.connect_timeout_ns + program_ready_within_ns(plan->program);
+}

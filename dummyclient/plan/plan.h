@@ -1,0 +1,160 @@
+/* The plan: scenario and options made one, resolved, checked against this machine. Immutable
+ * while the run goes on and read by every worker without a lock.
+ *
+ * Control plane; made once at start. Overrides of the command line are laid over scenario->load
+ * here, before the program is compiled. */
+#ifndef DUMMYLOAD_CLIENT_PLAN_H
+#define DUMMYLOAD_CLIENT_PLAN_H
+
+#include "core/error.h"
+#include "figures/threshold.h"
+#include "net/address.h"
+#include "net/reach.h"
+#include "options/options.h"
+#include "pacing/crowd.h"
+#include "pacing/pacing.h"
+#include "program/program.h"
+#include "results/result.h"
+#include "scenario/scenario.h"
+#include "system/host.h"
+#include "text/mistakes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct cJSON;
+
+enum { PLAN_ADDRESSES_MAX = NET_REACH_ADDRESSES_MAX, PLAN_TARGET_BYTES_MAX = 184 };
+
+struct plan_target {
+    struct net_address address; /* of those below, the one that is connected to */
+    struct net_address addresses[PLAN_ADDRESSES_MAX];
+    uint32_t addresses_count;
+    char name[320]; /* as given: "localhost:7777" */
+};
+
+/* The worker of what another rank plays. */
+enum { PLAN_ELSEWHERE = 0xFFFF };
+
+/* Who plays connection i of the run: a worker of this rank, or PLAN_ELSEWHERE. */
+struct plan_seat {
+    uint16_t behavior;
+    uint16_t worker;
+};
+
+/* One behavior's share. */
+struct plan_behavior {
+    uint32_t connections;
+    uint32_t connections_own; /* of them this rank's */
+    double weight_below;      /* arrivals: the shares of the behaviors before this one, 0..1 */
+    uint32_t *numbers;        /* of its connections, in the order of opening */
+    uint32_t first;           /* connections of the behaviors before this one, of all ranks ... */
+    uint32_t first_own;       /* ... and of this one: where dealing begins */
+};
+
+struct plan {
+    const struct options *options;
+    struct scenario *scenario;
+    struct program *program;
+    struct pacing pacing; /* all that was asked for; of it ... */
+    struct pacing shared; /* ... what any connection of a behavior may play, */
+    struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
+    struct crowd crowd;
+    bool open_loop;
+    uint32_t connections; /* the most there ever are */
+    uint32_t connections_at_start;
+    uint32_t connections_own; /* this rank's, of connections */
+    uint32_t rank;            /* of several programs that play the plan together, or 0 of 1 */
+    uint32_t ranks;
+    uint32_t workers_count;
+    uint32_t workers_total; /* of all ranks; known when they have agreed (fleet.h) */
+    struct plan_target *targets;
+    uint32_t targets_count;
+    struct net_address *sources;
+    uint32_t sources_count;
+    struct plan_seat *seats; /* one per connection of the whole run */
+    uint32_t *ordinals;      /* its number among this rank's; NULL: the same number */
+    struct plan_behavior *behaviors;
+    uint32_t behaviors_count;
+    const char **step_names;
+    uint32_t steps_count;
+    struct threshold *thresholds;
+    uint32_t thresholds_count;
+    char run_id[RESULT_RUN_ID_BYTES_MAX];
+    int64_t duration_ns; /* from t0 to stop */
+    struct host_limits limits;
+    uint64_t descriptors_needed;
+    uint64_t ports_needed;     /* of one source address */
+    uint64_t memory_bytes;     /* connections and figures, about */
+    uint64_t memory_max_bytes; /* of this machine, or what this process may have of it */
+    uint64_t connection_bytes;
+};
+
+/* False when it cannot be played (exit 2), with a line to report for each mistake. Where the
+ * scenario itself has some, what depends on them is not looked at. */
+bool plan_open(struct plan *plan, const struct options *options,
+               void (*report)(void *context, const char *line), void *context);
+void plan_close(struct plan *plan);
+
+/* address.c: looks names up (part of plan_open()). */
+void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
+void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
+/* Before the run: of each name with several addresses the first that takes connections. Connects to
+ * find it out, only where there is more than one. */
+void plan_reach_targets(struct plan *plan);
+/* The target with its addresses: "localhost:7777 (::1 and 127.0.0.1)". Returns text. */
+const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX]);
+/* seat.c: shares connections among behaviors, ranks and workers (part of plan_open()). */
+bool plan_seat(struct plan *plan, struct error *error);
+/* Of connections in all, those of a rank: even shares, the first ranks have what is left over. */
+uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
+
+/* Arrival n of those that are shared: its behavior, by hash(seed, n) and the weights, and the
+ * worker that it goes to first (PLAN_ELSEWHERE: another rank's). They are dealt to the connections
+ * of the behavior in turn, and where the number of connections changes, to those that are wanted at
+ * the arrival's time, since t0: so every worker and rank has a share by its connections. */
+uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
+                             int64_t time_ns);
+/* Are they dealt by n alone, one by one to connection n modulo their number? (One behavior, and the
+ * number of connections never changes.) */
+bool plan_deals_in_turn(const struct plan *plan);
+/* The first arrival of a connection's own (plan->each). */
+void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
+/* Does the plan want connection i at a time since t0? The one place that decides it. */
+bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
+/* The addresses of connection i; *local is NULL where the system chooses. */
+void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
+                    const struct net_address **local);
+/* When connection i is to be opened, after the origin. */
+int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
+/* The connections that a barrier waits for, if all take part. */
+uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier);
+/* How long a connection may take to become ready, from the moment it begins to connect: by its own
+ * time-outs and the steps of its setup. */
+int64_t plan_ready_within_ns(const struct plan *plan);
+
+/* load.c: what the command line replaces of the load (part of plan_open()), and what of it
+ * cannot be played. */
+void plan_override_load(struct plan *plan, struct mistakes *mistakes);
+void plan_check_rates(const struct plan *plan, struct mistakes *mistakes);
+
+/* digest.c: what programs that play the plan together must have in common. */
+struct plan_digest {
+    uint64_t scenario; /* the file */
+    uint64_t data;     /* its data files */
+    uint64_t load;     /* what the options make of it: load, targets, variables, thresholds */
+};
+bool plan_digest(const struct plan *plan, struct plan_digest *digest);
+
+/* describe.c: the plan for a person (--check), and as JSON for the result. */
+void plan_print(const struct plan *plan, FILE *file);
+struct cJSON *plan_to_json(const struct plan *plan);
+/* Does this machine lack something of this kind for the plan? Then one sentence with the way out.
+ */
+enum plan_need { PLAN_DESCRIPTORS, PLAN_PORTS, PLAN_MEMORY, PLAN_NEEDS };
+enum { PLAN_SHORTAGE_BYTES_MAX = 512 };
+bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHORTAGE_BYTES_MAX]);
+
+#endif

@@ -1,0 +1,130 @@
+/* A worker's part of the arrivals, and the connections that are free to take them.
+ *
+ * Two kinds. Shared arrivals belong to a behavior: whichever of its connections is free plays them,
+ * the one free the longest first. They are dealt to workers by their connections; where the
+ * worker's own are all busy the arrival goes into the pool of all workers (arrivals_pool.h). Own
+ * arrivals (rate_per_connection) belong to one connection and wait for it.
+ *
+ * In both a cursor stands at the next arrival that has not begun; those between it and now are late
+ * and begin, in order and with their intended time kept, as connections become free. So there is no
+ * queue, however late a server makes them, but for the bounded pool. What is due follows from the
+ * plan alone: every arrival is told to the recorder once, as begun, dropped or never started.
+ *
+ * Knows no connections: a taker is a part of one, and `begin` starts what it plays. One thread. */
+#ifndef DUMMYLOAD_CLIENT_ARRIVALS_H
+#define DUMMYLOAD_CLIENT_ARRIVALS_H
+
+#include "core/error.h"
+#include "core/timer_heap.h"
+#include "pacing/pacing.h"
+#include "plan/plan.h"
+#include "play/arrivals_pool.h"
+#include "play/recorder.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arrivals_own;
+
+/* One that takes arrivals: a connection. Zero-initialise, then arrivals_seat(). */
+struct arrivals_taker {
+    struct arrivals_taker *next; /* of the free ones of its behavior */
+    struct arrivals_taker *previous;
+    struct arrivals_own *own; /* NULL: it has no arrivals of its own */
+    uint16_t behavior;
+    bool listed; /* is free */
+    bool gone;   /* will not take another one, as far as is known */
+};
+
+/* The arrivals that one connection has of its own. */
+struct arrivals_own {
+    struct timer_node node; /* first: a node is its stream. Not in the heap: it waits, or is over */
+    struct pacing_cursor cursor;
+    struct arrivals_taker *taker;
+    uint32_t number; /* of the connection */
+    bool wanted; /* the plan wants the connection at the cursor; false: still to be looked for */
+    bool waits;  /* is due, and the connection was not free */
+};
+
+struct arrivals_of_behavior {
+    struct pacing_cursor cursor;
+    bool offered;  /* said at the last look that it has free ones */
+    bool mine;     /* the cursor is at an arrival of this worker and behavior; false: on its way */
+    uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
+    struct arrivals_taker *free_first;
+    struct arrivals_taker *free_last;
+};
+
+struct arrivals {
+    const struct plan *plan;
+    struct recorder *recorder;
+    struct arrivals_pool *pool;
+    uint32_t worker;
+    const uint32_t *numbers; /* of the worker's connections, rising */
+    uint32_t numbers_count;
+    struct arrivals_of_behavior *behaviors;
+    uint32_t behaviors_count;
+    struct arrivals_own *own; /* one per connection; NULL: the load has none */
+    struct timer_heap own_due;
+    uint32_t own_waiting; /* streams that are due, whose connection may still play them */
+    bool in_turn;
+    bool passed_on; /* of what was due before the stop, nothing is left here */
+    /* Starts a pass of the taker. granted_ns: when the run let it begin (max_catch_up_rate). */
+    void (*begin)(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
+    int64_t t0_ns;   /* TIME_NEVER_NS until it is known: nothing arrives before it */
+    int64_t stop_ns; /* arrivals from here on do not count */
+};
+
+/* numbers: the worker's connections. They, plan, pool and recorder must outlive the arrivals. */
+bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct arrivals_pool *pool,
+                   uint32_t worker, const uint32_t *numbers, uint32_t numbers_count,
+                   struct recorder *recorder, struct error *error);
+void arrivals_close(struct arrivals *arrivals);
+/* The taker of the worker's connection `index`. */
+void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint32_t index,
+                   uint16_t behavior);
+/* From t0 on. */
+void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
+
+/* The taker is free for an arrival, or is not; nothing when that is known. */
+void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free);
+/* It will not take another one, or may again. */
+void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, bool gone);
+/* Begins arrivals that are due on free connections, arrivals_max at most of each behavior. Returns
+ * when to call again: at once (now_ns) when more are due, or at the next arrival. */
+int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);
+/* Are arrivals due before now or stop still waiting for a connection that may come? */
+bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns);
+/* The run is over: records those that never began, in bulk. */
+void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns);
+
+/* arrivals_own.c: the same for the arrivals of single connections. */
+bool arrivals_own_open(struct arrivals *arrivals, struct error *error);
+void arrivals_own_start(struct arrivals *arrivals);
+void arrivals_own_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);
+bool arrivals_own_are_late(const struct arrivals *arrivals, int64_t now_ns);
+void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns);
+void arrivals_own_release(struct arrivals *arrivals, struct arrivals_own *own);
+
+/* arrivals_lost.c: tells the recorder of `count` arrivals of an even stream in [from_ns, until_ns)
+ * since t0, without going through them. count_before: how many of them lie before a time. */
+void arrivals_lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns, int64_t until_ns,
+                   uint64_t (*count_before)(const void *context, int64_t time_ns),
+                   const void *context, int64_t now_ns);
+
+/* For arrivals_lost.c: to an arrival of the behavior that is this worker's, from where the cursor
+ * is, a piece of the way at least; and past it. */
+void arrivals_seek(struct arrivals *arrivals, uint32_t behavior);
+void arrivals_next(struct arrivals *arrivals, uint32_t behavior);
+
+/* Takes the taker off the list of the free ones: its next arrival begins. */
+void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker);
+
+/* Since t0: the end of what counts at now. */
+static inline int64_t arrivals_until_ns(const struct arrivals *arrivals, int64_t now_ns)
+{
+    int64_t until_ns = arrivals->stop_ns < now_ns ? arrivals->stop_ns : now_ns + 1;
+    return until_ns - arrivals->t0_ns;
+}
+
+#endif

@@ -1,0 +1,444 @@
+#include "play/conn.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+
+#include <stddef.h>
+
+/* Until when has its vm got everything that had come? More may lie behind what was received last:
+ * that is known after a look with the next receive posted. */
+static int64_t conn__seen_ns(const struct conn *conn)
+{
+    int64_t seen_ns = conn->group->seen_ns;
+    return seen_ns > conn->recv_posted_ns ? seen_ns : conn->recv_seen_ns;
+}
+
+/* Tells the recorder whose vm is about to speak. */
+void conn_observe(struct conn *conn)
+{
+    struct recorder *recorder = conn->group->recorder;
+    recorder->subject_seen_ns = conn__seen_ns(conn);
+    recorder->subject_ready = conn->life != CONN_SETUP;
+    recorder->subject_blocked_until_ns = conn->blocked_until_ns;
+    recorder->subject_lanes = conn->lanes;
+}
+
+static void conn__connect(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    const struct net_address *remote;
+    const struct net_address *local;
+    plan_addresses(group->plan, conn->number, &remote, &local);
+    conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
+    conn->end_reason = ERROR_KINDS;
+    conn->connected = false;
+    conn->fin_sent = false;
+    conn->end_seen = false;
+    conn->counted = false;
+    conn->opened_ns = group->now_ns;
+    conn->blocked_until_ns = 0;
+    conn->bytes_sent = 0;
+    conn->bytes_received = 0;
+    conn->messages_sent = 0;
+    conn->messages_received = 0;
+    conn->io_busy = true;
+    conn_set_link(conn, CONN_CONNECTING,
+                  group->now_ns + group->plan->scenario->load.connect_timeout_ns);
+    recorder_count(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
+    cport_connect(group->port, &conn->socket, &conn->io_op, remote, local);
+}
+
+static void conn__ready(struct conn *conn)
+{
+    if (conn->life == CONN_SETUP) {
+        conn_set_life(conn, CONN_PLAYING);
+    }
+    if (conn->group->started && !conn->group->stopping) {
+        vm_on_start(conn->vm, conn->group->now_ns);
+    }
+}
+
+/* Its link has ended, and nothing will come after it: for good, or until the plan wants it again.
+ */
+void conn_set_ended(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    bool had_begun = conn_has_begun(conn);
+    conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
+    if (conn->life != CONN_PARTING || group->stopping) {
+        conn_set_life(conn, CONN_GONE);
+        group->levels[LIVE_OUT] += had_begun && vm_is_out(conn->vm);
+        return;
+    }
+    conn_set_life(conn, CONN_PARKED);
+    conn->generation++;
+    conn_open_vm(conn);
+    if (conn->wanted) {
+        conn_set_life(conn, CONN_QUEUED);
+        timer_heap_set(&group->timers, &conn->timer, group->now_ns);
+    }
+}
+
+/* Nothing more is to be played: the link ends, by the closing protocol if there is one. */
+static void conn__finish(struct conn *conn)
+{
+    if (conn->life == CONN_RETIRING) {
+        conn_set_life(conn, CONN_PARTING);
+    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
+               conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_LEAVING);
+    } else if (conn->life == CONN_GONE) {
+        return;
+    }
+    switch ((enum conn_link)conn->link) {
+    case CONN_OPEN:
+    case CONN_HALF:
+        conn_end(conn);
+        break;
+    case CONN_CONNECTING:
+        conn_break(conn, ERROR_KINDS, false, CPORT_CLOSE_RST);
+        break;
+    case CONN_CLOSED:
+    case CONN_WAITING:
+        conn_set_ended(conn);
+        break;
+    case CONN_ENDING:
+        if (conn->group->cut) {
+            conn_end(conn); /* it has less time now */
+        }
+        break;
+    case CONN_CLOSING:
+        break; /* on its way */
+    }
+}
+
+/* Does it wait at a barrier, and at which? */
+static void conn__note_barrier(struct conn *conn)
+{
+    uint32_t *waiting = conn->group->barrier_waiting;
+    uint32_t barrier = vm_barrier(conn->vm);
+    uint8_t now_at = barrier == VM_BARRIER_NONE ? 0 : (uint8_t)(barrier + 1);
+    if (conn->barrier != 0) {
+        waiting[conn->barrier - 1]--;
+    }
+    conn->barrier = now_at;
+    if (now_at != 0) {
+        waiting[now_at - 1]++;
+    }
+}
+
+static void conn__act(struct conn *conn, const struct vm_action *action)
+{
+    switch (action->type) {
+    case VM_ACTION_SEND:
+        conn_queue_message(conn, action);
+        break;
+    case VM_ACTION_CONNECT:
+        must(conn->link == CONN_CLOSED);
+        if (action->not_before_ns > conn->group->now_ns) {
+            conn_set_link(conn, CONN_WAITING, action->not_before_ns);
+        } else {
+            conn__connect(conn);
+        }
+        break;
+    case VM_ACTION_DISCONNECT:
+        must(conn->link == CONN_OPEN || conn->link == CONN_HALF);
+        if (action->disconnect == VM_DISCONNECT_HALF) {
+            conn_half(conn);
+        } else if (action->disconnect == VM_DISCONNECT_RST) {
+            /* The scenario's own doing: listed, so that both sides can be matched, no error. */
+            conn_break(conn, ERROR_KIND_RESET, false, CPORT_CLOSE_RST);
+        } else {
+            conn_end(conn);
+        }
+        break;
+    case VM_ACTION_RECEIVE:
+        conn->recv_off = !action->receives;
+        if (conn_is_alive(conn)) {
+            conn_receive(conn);
+        }
+        break;
+    case VM_ACTION_READY:
+        conn__ready(conn);
+        break;
+    case VM_ACTION_FINISHED:
+        conn__finish(conn);
+        break;
+    case VM_ACTION_FAILED:
+        conn->group->recorder->figures.failed_steps++;
+        conn->group->levels[LIVE_FAILED_STEPS]++;
+        break;
+    case VM_ACTION_BARRIER:
+        conn__note_barrier(conn);
+        break;
+    }
+}
+
+/* Sees to it that the timer goes off early enough. A later deadline than the timer's is left for
+ * the timer to find out: most deadlines are never reached, and moving each would cost more. */
+static void conn__arm(struct conn *conn)
+{
+    int64_t due_ns = conn->deadline_ns;
+    if (conn_plays(conn)) {
+        int64_t vm_ns = vm_next_time_ns(conn->vm);
+        due_ns = vm_ns < due_ns ? vm_ns : due_ns;
+    }
+    if (due_ns == TIME_NEVER_NS || (conn->timer.index != 0 && conn->timer.due_ns <= due_ns)) {
+        return;
+    }
+    timer_heap_set(&conn->group->timers, &conn->timer, due_ns);
+}
+
+/* Not connected, and nothing that it waits for: nothing will ever come of it by itself. */
+static bool conn__is_stalled(const struct conn *conn)
+{
+    const struct conn_group *group = conn->group;
+    if (!conn_plays(conn) || conn->link != CONN_CLOSED ||
+        vm_next_time_ns(conn->vm) != TIME_NEVER_NS) {
+        return false;
+    }
+    return group->plan->open_loop ? !vm_has_free_lane(conn->vm)
+                                  : group->started || conn->life == CONN_SETUP;
+}
+
+static void conn__note_stalled(struct conn *conn)
+{
+    bool stalled = conn__is_stalled(conn);
+    if (stalled && (conn->life == CONN_SETUP || conn->life == CONN_PLAYING)) {
+        conn_set_life(conn, CONN_STALLED);
+    } else if (!stalled && conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_PLAYING);
+    }
+}
+
+/* Plays the vm on until it waits for something. */
+void conn_pump(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    struct vm_action action;
+    int left = CONN_ACTIONS_MAX;
+    conn_observe(conn);
+    conn->held = false;
+    while (conn_plays(conn)) {
+        if (left-- == 0) {
+            timer_heap_set(&group->timers, &conn->timer, group->now_ns);
+            break;
+        }
+        /* A full queue holds back messages (conn_on_sent() goes on), not deadlines. */
+        conn->held = !conn_has_room(conn);
+        if (!(conn->held ? vm_next_held : vm_next)(conn->vm, group->now_ns, &action)) {
+            break;
+        }
+        conn__act(conn, &action);
+        recorder_observe_ready(group->recorder, conn->life != CONN_SETUP);
+    }
+    if (conn->barrier != 0) {
+        conn__note_barrier(conn);
+    }
+    conn__arm(conn);
+    arrivals_set_free(group->arrivals, &conn->taker,
+                      conn_plays(conn) && vm_has_free_lane(conn->vm));
+    conn__note_stalled(conn);
+}
+
+static void conn__begin(struct conn *conn)
+{
+    conn_set_life(conn, CONN_SETUP);
+    conn_pump(conn);
+}
+
+void conn_want(struct conn *conn)
+{
+    conn->wanted = true;
+    if (conn->life == CONN_PARKED) {
+        conn_set_life(conn, CONN_QUEUED);
+    }
+    if (conn->life == CONN_QUEUED) {
+        conn__begin(conn);
+    } /* else: it still ends, and conn_set_ended() sees that it is wanted again */
+}
+
+static void conn__on_connected(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    conn->io_busy = false;
+    if (conn->link != CONN_CONNECTING) {
+        return; /* given up in the meantime: the close is on its way */
+    }
+    if (conn->io_op.result != CPORT_OK) {
+        conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result), true,
+                   CPORT_CLOSE_RST);
+        return;
+    }
+    conn->connected = true;
+    reassembly_open(&conn->reassembly, program_framing(group->plan->program));
+    conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
+    recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
+    conn->recv_off = false;
+    conn->recv_posted = false;
+    conn_receive(conn);
+    conn_observe(conn);
+    vm_on_connected(conn->vm, group->now_ns);
+    conn_pump(conn);
+}
+
+void conn_on_completion(struct cport_op *op)
+{
+    struct conn *conn = op->owner;
+    switch ((enum cport_op_type)op->type) {
+    case CPORT_OP_CONNECT:
+        conn__on_connected(conn);
+        break;
+    case CPORT_OP_SEND:
+        conn_on_sent(conn);
+        break;
+    case CPORT_OP_SHUTDOWN:
+        conn_on_shutdown(conn);
+        break;
+    case CPORT_OP_RECV:
+        conn_on_received(conn);
+        break;
+    case CPORT_OP_CLOSE:
+        conn_on_closed(conn);
+        break;
+    case CPORT_OP_ACCEPT:
+    case CPORT_OP_NONE:
+        must(false);
+        break;
+    }
+}
+
+void conn_on_timer(struct conn *conn)
+{
+    bool due = conn->group->now_ns >= conn->deadline_ns;
+    /* What has come in time may not have been seen yet: then the next turn looks again. */
+    bool overdue = conn__seen_ns(conn) >= conn->deadline_ns;
+    switch ((enum conn_link)conn->link) {
+    case CONN_WAITING:
+        if (due) {
+            conn__connect(conn);
+        }
+        break;
+    case CONN_CONNECTING:
+        if (overdue) {
+            conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT, true, CPORT_CLOSE_RST);
+        }
+        break;
+    case CONN_ENDING:
+        if (overdue) {
+            /* The peer never ended its side. */
+            conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT, true, CPORT_CLOSE_RST);
+        }
+        break;
+    case CONN_CLOSED:
+        if (conn->life == CONN_QUEUED) {
+            conn__begin(conn); /* wanted again while it was ending */
+            return;
+        }
+        conn_pump(conn);
+        return;
+    case CONN_OPEN:
+    case CONN_HALF:
+        conn_pump(conn);
+        return;
+    case CONN_CLOSING:
+        return;
+    }
+    if (due && !overdue && (conn->link == CONN_CONNECTING || conn->link == CONN_ENDING) &&
+        conn->timer.index == 0) {
+        timer_heap_set(&conn->group->timers, &conn->timer, conn->group->now_ns + 1);
+    } else {
+        conn__arm(conn);
+    }
+}
+
+void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns)
+{
+    struct conn *conn = (struct conn *)((uint8_t *)taker - offsetof(struct conn, taker));
+    conn_observe(conn);
+    vm_on_arrival(conn->vm, intended_ns, granted_ns, conn->group->now_ns);
+    conn_pump(conn);
+}
+
+void conn_on_start(struct conn *conn)
+{
+    if (conn->life == CONN_PLAYING || conn->life == CONN_STALLED) {
+        conn_observe(conn);
+        vm_on_start(conn->vm, conn->group->now_ns);
+        conn_pump(conn);
+    }
+}
+
+/* Nothing was begun, or nothing is left but to connect again: ends without asking the vm. */
+static bool conn__skip(struct conn *conn)
+{
+    bool had_begun = conn_has_begun(conn);
+    if (had_begun && conn->link != CONN_WAITING) {
+        return false;
+    }
+    if (had_begun) {
+        conn_observe(conn);
+        vm_on_cut(conn->vm, conn->group->now_ns);
+    }
+    conn__finish(conn);
+    return true;
+}
+
+/* The pass it is in is its last: the vm ends it, then plays teardown. */
+static void conn__end_pass(struct conn *conn)
+{
+    conn_observe(conn);
+    vm_on_stop(conn->vm, conn->group->now_ns);
+    conn_pump(conn);
+    if (conn->life == CONN_STALLED || conn__is_stalled(conn)) {
+        conn__finish(conn);
+    }
+}
+
+void conn_on_stop(struct conn *conn)
+{
+    if (conn->life == CONN_GONE || conn__skip(conn)) {
+        return;
+    }
+    conn__end_pass(conn);
+}
+
+void conn_on_cut(struct conn *conn)
+{
+    if (conn->life == CONN_GONE || conn__skip(conn)) {
+        return;
+    }
+    conn_observe(conn);
+    vm_on_cut(conn->vm, conn->group->now_ns);
+    conn_pump(conn);
+    /* Whatever the vm would still like to do: the time for it is over. */
+    conn__finish(conn);
+    conn__arm(conn);
+}
+
+void conn_retire(struct conn *conn)
+{
+    conn->wanted = false;
+    if (conn->life == CONN_QUEUED) {
+        conn_set_life(conn, CONN_PARKED);
+    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
+               conn->life == CONN_STALLED) {
+        conn_set_life(conn, CONN_RETIRING);
+        if (!conn__skip(conn)) {
+            conn__end_pass(conn);
+        }
+    } /* else: on its way, or not there */
+}
+
+void conn_abort(struct conn *conn)
+{
+    if (conn->life == CONN_GONE) {
+        return;
+    }
+    conn_observe(conn);
+    vm_on_cut(conn->vm, conn->group->now_ns);
+    if (conn_is_alive(conn)) {
+        conn_break(conn, ERROR_KIND_RESET, false, CPORT_CLOSE_RST);
+    }
+    conn__finish(conn);
+}

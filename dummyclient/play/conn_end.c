@@ -1,0 +1,181 @@
+/* How a connection ends: by the closing protocol (conn_end: the rest, FIN, the peer's end, close),
+ * or broken (conn_break: close at once). Both go through conn_on_closed(), which decides whether
+ * it was clean. */
+#include "core/clock.h"
+#include "core/must.h"
+#include "play/conn.h"
+
+enum error_kind conn_error_of_connect(enum cport_result result)
+{
+    if (cport_result_is_local(result)) {
+        return ERROR_KIND_LOCAL_LIMIT;
+    }
+    switch (result) {
+    case CPORT_REFUSED:
+        return ERROR_KIND_CONNECT_REFUSED;
+    case CPORT_TIMED_OUT:
+        return ERROR_KIND_CONNECT_TIMEOUT;
+    case CPORT_UNREACHABLE:
+        return ERROR_KIND_CONNECT_UNREACHABLE;
+    case CPORT_ADDRESS_IN_USE: /* every port of the source address is taken */
+        return ERROR_KIND_LOCAL_LIMIT;
+    default:
+        return ERROR_KIND_CONNECT_OTHER;
+    }
+}
+
+enum error_kind conn_error_of_transfer(enum cport_result result)
+{
+    if (cport_result_is_local(result)) {
+        return ERROR_KIND_LOCAL_LIMIT;
+    }
+    switch (result) {
+    case CPORT_RESET:
+    case CPORT_NOT_CONNECTED: /* the reset was reported to another operation */
+        return ERROR_KIND_RESET;
+    default:
+        return ERROR_KIND_OTHER;
+    }
+}
+
+/* Begins the closing protocol. */
+void conn_end(struct conn *conn)
+{
+    int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
+    conn_set_link(conn, CONN_ENDING, conn->group->now_ns + within_ns);
+    if (!conn->end_seen) {
+        conn_receive(conn);
+    }
+    conn_mark_dirty(conn);
+}
+
+/* Ends our side only. */
+void conn_half(struct conn *conn)
+{
+    conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
+    conn_mark_dirty(conn);
+}
+
+static void conn__close(struct conn *conn, enum cport_close_mode mode)
+{
+    if (conn->connected) {
+        cport_local_address(&conn->socket, &conn->local);
+    }
+    conn_set_link(conn, CONN_CLOSING, TIME_NEVER_NS);
+    cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);
+}
+
+/* Closes at once. count: the reason is an error to be counted now. */
+void conn_break(struct conn *conn, enum error_kind reason, bool count, enum cport_close_mode mode)
+{
+    conn->end_reason = (uint8_t)reason;
+    conn->counted = count;
+    if (count) {
+        recorder_error(conn->group->recorder, reason);
+    }
+    if (conn->link == CONN_CONNECTING && reason != ERROR_KIND_LOCAL_LIMIT) {
+        /* It would have taken longer, if it had come at all. */
+        recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
+    }
+    conn__close(conn, mode);
+}
+
+static bool conn__has_rest(const struct conn *conn)
+{
+    return conn->queue.queued_bytes > 0 || reassembly_waiting_bytes(&conn->reassembly) > 0;
+}
+
+/* Both ends of the stream have been seen. */
+static void conn__complete(struct conn *conn)
+{
+    if (conn__has_rest(conn)) {
+        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, true, CPORT_CLOSE_FIN);
+    } else if (conn->link == CONN_HALF) {
+        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
+    } else {
+        conn__close(conn, CPORT_CLOSE_FIN);
+    }
+}
+
+/* The peer has ended its side. Where the vm still plays, whether that was expected is known in
+ * conn_on_closed(). */
+void conn_on_peer_end(struct conn *conn)
+{
+    conn->end_seen = true;
+    if (conn->link == CONN_OPEN) {
+        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
+    } else if (!conn->fin_sent || !conn->io_busy) {
+        conn__complete(conn);
+    } /* else: conn_on_shutdown() goes on */
+}
+
+void conn_on_shutdown(struct conn *conn)
+{
+    conn->io_busy = false;
+    if (!conn_is_alive(conn)) {
+        return; /* the close is on its way */
+    }
+    if (conn->io_op.result != CPORT_OK) {
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result), true,
+                   CPORT_CLOSE_RST);
+    } else if (conn->end_seen) {
+        conn__complete(conn);
+    }
+}
+
+static void conn__list_abnormal(struct conn *conn)
+{
+    const struct net_address *remote;
+    const struct net_address *local;
+    plan_addresses(conn->group->plan, conn->number, &remote, &local);
+    struct result_abnormal abnormal = {.local = conn->local,
+                                       .remote = *remote,
+                                       .opened_ns =
+                                           conn->opened_ns - conn->group->recorder->origin_ns,
+                                       .bytes_sent = conn->bytes_sent,
+                                       .bytes_received = conn->bytes_received,
+                                       .messages_sent = conn->messages_sent,
+                                       .messages_received = conn->messages_received,
+                                       .reason = (enum error_kind)conn->end_reason};
+    recorder_abnormal(conn->group->recorder, &abnormal);
+}
+
+static void conn__count_clean(const struct conn *conn)
+{
+    const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
+                                        conn->messages_sent, conn->messages_received};
+    recorder_clean(conn->group->recorder, net_address_port(&conn->local), &carried);
+}
+
+void conn_on_closed(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    must(conn->link == CONN_CLOSING && !conn->io_busy);
+    conn_observe(conn);
+    if (!conn->connected) {
+        vm_on_connect_failed(conn->vm, group->now_ns);
+    } else {
+        bool rest = conn__has_rest(conn);
+        bool expected = vm_on_closed(conn->vm, group->now_ns);
+        if (conn->end_reason == ERROR_KIND_UNEXPECTED_CLOSE && !conn->counted) {
+            if (expected && !rest) {
+                conn->end_reason = ERROR_KINDS;
+            } else {
+                recorder_error(group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
+            }
+        }
+        if (conn->end_reason == ERROR_KINDS) {
+            conn__count_clean(conn);
+        } else {
+            conn__list_abnormal(conn);
+        }
+        conn_drop_buffers(conn);
+    }
+    conn->connected = false;
+    if (conn->life == CONN_PARTING || conn->life == CONN_LEAVING) {
+        conn_set_ended(conn);
+    } else {
+        conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
+        conn_pump(conn);
+    }
+}

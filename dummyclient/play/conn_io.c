@@ -1,0 +1,256 @@
+/* A connection's bytes: the queue out and the frames in. */
+#include "core/must.h"
+#include "play/conn.h"
+
+void conn_mark_dirty(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    if (conn->dirty) {
+        return;
+    }
+    conn->dirty = true;
+    conn->dirty_next = NULL;
+    if (group->dirty_last == NULL) {
+        group->dirty_first = conn;
+    } else {
+        group->dirty_last->dirty_next = conn;
+    }
+    group->dirty_last = conn;
+}
+
+bool conn_has_room(const struct conn *conn)
+{
+    return conn->messages_count < conn->group->messages_max &&
+           (conn->queue.queued_bytes < CONN_QUEUE_BYTES_MAX || conn->messages_count == 0);
+}
+
+/* VM_ACTION_SEND: writes the message to the end of the queue. */
+void conn_queue_message(struct conn *conn, const struct vm_action *action)
+{
+    struct conn_group *group = conn->group;
+    uint8_t *room = send_queue_reserve(&conn->queue, &group->pool, action->message_bytes);
+    if (room == NULL) {
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT, true, CPORT_CLOSE_RST);
+        return;
+    }
+    vm_write_message(conn->vm, action, room);
+    uint32_t mask = group->messages_max - 1;
+    conn->message_bytes[(conn->messages_first + conn->messages_count) & mask] =
+        action->message_bytes;
+    conn->messages_count++;
+    conn_mark_dirty(conn);
+}
+
+/* How many of the messages not yet stamped begin within the first `bytes` of the queue. */
+static uint32_t conn__messages_begun(const struct conn *conn, uint64_t bytes)
+{
+    if (bytes == conn->queue.queued_bytes) {
+        return (uint32_t)(conn->messages_count - conn->messages_stamped);
+    }
+    uint32_t mask = conn->group->messages_max - 1;
+    uint64_t offset = 0;
+    uint32_t begun = 0;
+    for (uint32_t i = 0; i < conn->messages_count && offset < bytes; i++) {
+        offset += conn->message_bytes[(conn->messages_first + i) & mask];
+        begun = i + 1;
+    }
+    return begun > conn->messages_stamped ? begun - conn->messages_stamped : 0;
+}
+
+/* Tells the vm when the messages that begin within the first `bytes` of the queue were sent. True:
+ * the vm has more to do because of it. */
+static bool conn__stamp(struct conn *conn, uint64_t bytes, int64_t sent_ns)
+{
+    uint32_t begun = conn__messages_begun(conn, bytes);
+    if (begun == 0) {
+        return false;
+    }
+    conn->messages_stamped = (uint16_t)(conn->messages_stamped + begun);
+    conn_observe(conn);
+    return vm_on_sent(conn->vm, begun, sent_ns);
+}
+
+static void conn__flush(struct conn *conn, int64_t sent_ns)
+{
+    struct conn_group *group = conn->group;
+    if (!conn_is_alive(conn) || conn->io_busy) {
+        return; /* gone, or conn_on_sent() marks it again */
+    }
+    int count = send_queue_peek(&conn->queue, conn->spans, CONN_SPANS_MAX);
+    if (count > 0) {
+        uint64_t bytes = 0;
+        for (int i = 0; i < count; i++) {
+            bytes += conn->spans[i].bytes;
+        }
+        bool moved = conn__stamp(conn, bytes, sent_ns);
+        conn->io_busy = true;
+        cport_send(group->port, &conn->socket, &conn->io_op, conn->spans, count);
+        if (moved && conn_plays(conn)) {
+            conn_pump(conn); /* a `send` step is done: the next one follows */
+        }
+    } else if (conn->link != CONN_OPEN && !conn->fin_sent) {
+        conn->fin_sent = true;
+        conn->io_busy = true;
+        cport_shutdown(group->port, &conn->socket, &conn->io_op);
+    }
+}
+
+bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t sent_ns)
+{
+    for (; connections_max > 0 && group->dirty_first != NULL; connections_max--) {
+        struct conn *conn = group->dirty_first;
+        group->dirty_first = conn->dirty_next;
+        if (group->dirty_first == NULL) {
+            group->dirty_last = NULL;
+        }
+        conn->dirty = false;
+        conn__flush(conn, sent_ns);
+    }
+    return group->dirty_first != NULL;
+}
+
+/* The system has taken bytes: which messages are whole now? */
+static void conn__take(struct conn *conn, uint32_t bytes)
+{
+    struct conn_group *group = conn->group;
+    uint32_t mask = group->messages_max - 1;
+    uint32_t left = bytes;
+    conn->bytes_sent += bytes;
+    recorder_count(group->recorder, TOTAL_BYTES_SENT, bytes);
+    send_queue_consume(&conn->queue, &group->pool, bytes);
+    while (left > 0) {
+        must(conn->messages_count > 0);
+        uint32_t *first = &conn->message_bytes[conn->messages_first & mask];
+        if (*first > left) {
+            *first -= left;
+            break;
+        }
+        left -= *first;
+        conn->messages_first = (uint16_t)((conn->messages_first + 1) & mask);
+        conn->messages_count--;
+        conn->messages_stamped--;
+        conn->messages_sent++;
+        recorder_count(group->recorder, TOTAL_MESSAGES_SENT, 1);
+    }
+}
+
+void conn_on_sent(struct conn *conn)
+{
+    conn->io_busy = false;
+    if (conn->io_op.result == CPORT_OK) {
+        conn__take(conn, conn->io_op.bytes);
+    }
+    if (!conn_is_alive(conn)) {
+        return; /* the close is on its way */
+    }
+    if (conn->io_op.result != CPORT_OK) {
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result), true,
+                   CPORT_CLOSE_RST);
+        return;
+    }
+    if (conn->messages_count > 0 || conn->held) {
+        /* Messages waited behind this send: from now on the socket is free for them. */
+        conn->blocked_until_ns = conn->group->now_ns;
+    }
+    if (conn->messages_count > 0) {
+        conn_mark_dirty(conn);
+    } else if (conn->link != CONN_OPEN) {
+        conn_mark_dirty(conn); /* for the FIN */
+    }
+    if (conn->held && conn_plays(conn)) {
+        conn_pump(conn);
+    }
+}
+
+static bool conn__deliver(struct conn *conn, const struct frame *frame, int64_t first_ns)
+{
+    struct conn_group *group = conn->group;
+    conn->messages_received++;
+    recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
+    conn_observe(conn);
+    vm_on_message(conn->vm, frame, first_ns, group->now_ns);
+    if (conn_plays(conn)) {
+        conn_pump(conn);
+    }
+    return conn_is_alive(conn);
+}
+
+static void conn__take_frames(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    struct frame frame;
+    enum frame_status status;
+    bool alive = true;
+    bool continued = reassembly_waiting_bytes(&conn->reassembly) > 0;
+    reassembly_feed(&conn->reassembly, conn->recv_op.data, conn->recv_op.bytes);
+    while ((status = reassembly_next(&conn->reassembly, &frame)) == FRAME_COMPLETE) {
+        int64_t first_ns = continued ? conn->first_ns : group->now_ns;
+        continued = false;
+        if (alive) {
+            alive = conn__deliver(conn, &frame, first_ns);
+        } else {
+            /* We have closed meanwhile: it was received all the same. */
+            conn->messages_received++;
+            recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
+        }
+    }
+    if (!continued) {
+        conn->first_ns = group->now_ns;
+    }
+    if (status != FRAME_PARTIAL && alive) {
+        bool no_memory = status == FRAME_NO_MEMORY;
+        conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR, true,
+                   CPORT_CLOSE_RST);
+    }
+}
+
+/* Asks for more, unless that has been done, or the scenario leaves it in the socket. The end is
+ * always read to. */
+void conn_receive(struct conn *conn)
+{
+    if (!conn->recv_posted && (!conn->recv_off || conn->link == CONN_ENDING)) {
+        conn->recv_posted = true;
+        conn->recv_posted_ns = conn->group->now_ns;
+        conn->recv_seen_ns = conn->group->seen_ns;
+        cport_recv(conn->group->port, &conn->socket, &conn->recv_op);
+    }
+}
+
+void conn_on_received(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    bool alive = conn_is_alive(conn);
+    conn->recv_posted = false;
+    if (conn->recv_op.result == CPORT_OK && conn->recv_op.bytes > 0) {
+        conn->bytes_received += conn->recv_op.bytes;
+        recorder_count(group->recorder, TOTAL_BYTES_RECEIVED, conn->recv_op.bytes);
+        if (!alive) {
+            return; /* came together with what made us close */
+        }
+        conn__take_frames(conn);
+        if (conn_is_alive(conn)) {
+            conn_receive(conn);
+        }
+        return;
+    }
+    if (!alive) {
+        return;
+    }
+    if (conn->recv_op.result == CPORT_OK) {
+        conn_on_peer_end(conn);
+    } else {
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result), true,
+                   CPORT_CLOSE_RST);
+    }
+}
+
+/* Forgets what was never sent and what never became a frame. */
+void conn_drop_buffers(struct conn *conn)
+{
+    send_queue_clear(&conn->queue, &conn->group->pool);
+    reassembly_close(&conn->reassembly);
+    conn->messages_first = 0;
+    conn->messages_count = 0;
+    conn->messages_stamped = 0;
+    conn->held = false;
+}

@@ -1,0 +1,469 @@
+#include "play/recorder.h"
+
+#include "core/clock.h"
+
+static int64_t recorder__max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Times come nearly in order, so the stage of the last one is mostly it. */
+struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
+{
+    const struct pacing *pacing = recorder->pacing;
+    uint32_t count = recorder->figures.stages_count;
+    if (count == 0 || recorder->t0_ns == TIME_NEVER_NS) {
+        return NULL;
+    }
+    int64_t at_ns = time_ns - recorder->t0_ns;
+    uint32_t i = recorder->stage_hint;
+    while (i > 0 && at_ns < pacing->stages[i].start_ns) {
+        i--;
+    }
+    while (i + 1 < count && at_ns >= pacing->stages[i].end_ns) {
+        i++;
+    }
+    recorder->stage_hint = i;
+    return &recorder->figures.stages[i];
+}
+
+/* Where a time of the whole run, its stage's and its step's stand; the latter two may be NULL. */
+struct recorder__places {
+    struct histogram *run;
+    struct histogram *stage;
+    struct histogram *step;
+};
+
+static void recorder__record(const struct recorder__places *places, enum latency_kind kind,
+                             int64_t value_ns, bool censored)
+{
+    struct histogram *all[] = {places->run, places->stage, places->step};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] == NULL) {
+            continue;
+        }
+        if (censored) {
+            histogram_record_censored(&all[i][kind], value_ns);
+        } else {
+            histogram_record(&all[i][kind], value_ns);
+        }
+    }
+}
+
+/* A time that belongs to no step. */
+static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
+                                 int64_t value_ns, int64_t at_ns, bool censored)
+{
+    struct figures_stage *stage = recorder_stage(recorder, at_ns);
+    struct recorder__places places = {.run = recorder->figures.latency,
+                                      .stage = stage != NULL ? stage->latency : NULL};
+    recorder__record(&places, kind, value_ns, censored);
+}
+
+static void recorder__count_outcome(struct recorder *recorder, const struct vm_request *request,
+                                    struct figures_step *step, struct figures_stage *stage)
+{
+    enum error_kind error;
+    bool is_request = request->step != VM_STEP_NONE;
+    switch (request->outcome) {
+    case VM_OUTCOME_OK:
+        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        return;
+    case VM_OUTCOME_MISMATCH:
+        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        error = ERROR_KIND_MISMATCH;
+        break;
+    case VM_OUTCOME_TIMED_OUT:
+        error = ERROR_KIND_RESPONSE_TIMEOUT;
+        recorder->figures.setup_timeouts += !recorder->subject_ready;
+        break;
+    case VM_OUTCOME_LOST:
+        error = ERROR_KIND_RESPONSE_LOST;
+        break;
+    case VM_OUTCOME_BARRIER:
+        error = ERROR_KIND_BARRIER_TIMEOUT;
+        break;
+    case VM_OUTCOME_NOT_CLOSED:
+        error = ERROR_KIND_NOT_CLOSED;
+        break;
+    case VM_OUTCOME_ABSENT:
+        return;
+    case VM_OUTCOME_CUT:
+    default:
+        recorder->figures.requests_cut += is_request;
+        return;
+    }
+    recorder_error(recorder, error);
+    if (step != NULL) {
+        step->errors[error]++;
+    }
+    if (stage != NULL) {
+        stage->errors[error]++;
+    }
+}
+
+/* What the request's times say about this program and about the connection. */
+static void recorder__record_lags(const struct recorder__places *places,
+                                  const struct vm_request *request)
+{
+    int64_t free_ns = request->free_ns; /* the vm knows of a busy socket (blocked_until_ns) */
+    int64_t wait_ns = recorder__max(0, free_ns - request->intended_ns);
+    recorder__record(places, LATENCY_CONNECTION_WAIT, wait_ns, false);
+    if (request->sent_ns != 0) {
+        int64_t lag_ns =
+            recorder__max(0, request->sent_ns - recorder__max(request->intended_ns, free_ns));
+        recorder__record(places, LATENCY_SEND_LAG, lag_ns, false);
+        recorder__record(places, LATENCY_START_LAG, wait_ns + lag_ns, false);
+    }
+}
+
+static void recorder__record_request(const struct recorder__places *places,
+                                     const struct vm_request *request, bool answered)
+{
+    /* Without a reply the first byte is at least as late as the end of the waiting. */
+    int64_t first_ns = answered && request->first_ns != 0 ? request->first_ns : request->last_ns;
+    const struct {
+        enum latency_kind kind;
+        int64_t from_ns;
+        int64_t to_ns;
+    } times[] = {{LATENCY_RESPONSE, request->intended_ns, request->last_ns},
+                 {LATENCY_RESPONSE_FIRST_BYTE, request->intended_ns, first_ns},
+                 {LATENCY_SERVICE, request->sent_ns, request->last_ns},
+                 {LATENCY_SERVICE_FIRST_BYTE, request->sent_ns, first_ns}};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (times[i].from_ns != 0) { /* what was never sent has no service */
+            recorder__record(places, times[i].kind,
+                             recorder__max(0, times[i].to_ns - times[i].from_ns), !answered);
+        }
+    }
+    recorder__record_lags(places, request);
+}
+
+static void recorder__request_done(void *context, const struct vm_request *request)
+{
+    struct recorder *recorder = context;
+    struct figures *figures = &recorder->figures;
+    bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
+    bool in_window = recorder_in_window(recorder, request->intended_ns);
+    /* Setup and teardown are no part of what is measured, even where a connection that comes back
+     * is set up again inside the window: their requests have their own steps, and nothing else.
+     * A step's errors are of the same requests as its times: percentages are of their number. */
+    bool of_step = request->step < figures->steps_count && (in_window || !request->in_pass);
+    struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
+    struct figures_stage *stage = in_window ? recorder_stage(recorder, request->intended_ns) : NULL;
+    recorder__count_outcome(recorder, request, step, stage);
+    if (request->step == VM_STEP_NONE) {
+        return; /* an expect: it has no times of its own */
+    }
+    recorder_count(recorder, TOTAL_REQUESTS, 1);
+    if (request->outcome == VM_OUTCOME_ABSENT) {
+        return; /* the scenario says that it need not be answered: it has no latency */
+    }
+    /* One that got no reply at its age, here as well: timing out must not look fast on any chart.
+     */
+    int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
+    live_record(recorder->live, response_ns);
+    series_record(figures->series, recorder->now_ns, response_ns);
+    bool measured = in_window && request->in_pass;
+    figures->window_asked += measured;
+    figures->window_answered += measured && answered;
+    struct recorder__places places = {.run = measured ? figures->latency : NULL,
+                                      .stage = measured && stage != NULL ? stage->latency : NULL,
+                                      .step = step != NULL ? step->latency : NULL};
+    recorder__record_request(&places, request, answered);
+}
+
+static void recorder__iteration_started(void *context, uint32_t lane, int64_t intended_ns,
+                                        int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    uint64_t bit = UINT64_C(1) << (lane % 64);
+    recorder_count(recorder, TOTAL_ITERATIONS, 1);
+    if (recorder_in_window(recorder, now_ns)) {
+        struct figures_stage *stage = recorder_stage(recorder, now_ns);
+        recorder->figures.iterations_started++;
+        if (stage != NULL) {
+            stage->iterations_started++;
+        }
+    }
+    if (recorder_in_window(recorder, intended_ns)) {
+        recorder->subject_lanes[lane / 64] |= bit;
+    } else {
+        recorder->subject_lanes[lane / 64] &= ~bit;
+    }
+}
+
+static void recorder__iteration_ended(void *context, uint32_t lane, int64_t busy_ns, bool complete)
+{
+    struct recorder *recorder = context;
+    if ((recorder->subject_lanes[lane / 64] >> (lane % 64) & 1) == 0) {
+        return;
+    }
+    recorder__record_run(recorder, LATENCY_ITERATION, busy_ns, recorder->now_ns, !complete);
+}
+
+static void recorder__unsolicited(void *context, const struct frame *frame, bool late)
+{
+    struct recorder *recorder = context;
+    recorder_count(recorder, TOTAL_MESSAGES_UNSOLICITED, 1);
+    if (late) {
+        recorder_error(recorder, ERROR_KIND_RESPONSE_LATE);
+    } else {
+        notes_push(&recorder->figures.notes, frame->id, 1, frame->bytes_count);
+    }
+}
+
+static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+{
+    struct recorder *recorder = context;
+    if (mismatch) {
+        recorder_error(recorder, ERROR_KIND_MISMATCH);
+    }
+    /* By when it was sent, as with requests: the late ones must not leave the figures. */
+    if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns - fanout_ns)) {
+        recorder__record_run(recorder, LATENCY_FANOUT, fanout_ns, recorder->now_ns - fanout_ns,
+                             false);
+    }
+}
+
+/* An arrival that began and came to no request: it counts at its age, as one that never began, and
+ * with the first request that it would have made. */
+static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
+                                  int64_t free_ns, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    struct figures *figures = &recorder->figures;
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct recorder__places places = {
+        .run = figures->latency,
+        .stage = stage != NULL ? stage->latency : NULL,
+        .step = step < figures->steps_count ? figures->steps[step].latency : NULL};
+    int64_t age_ns = recorder__max(0, now_ns - intended_ns);
+    figures->window_asked++;
+    recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
+    recorder__record(&places, LATENCY_RESPONSE_FIRST_BYTE, age_ns, true);
+    recorder__record(&places, LATENCY_CONNECTION_WAIT, recorder__max(0, free_ns - intended_ns),
+                     false);
+}
+
+/* A plain send has no reply to wait for, but it too may leave late. */
+static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns)
+{
+    struct recorder *recorder = context;
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    const struct vm_request request = {
+        .intended_ns = intended_ns, .free_ns = free_ns, .sent_ns = sent_ns};
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct recorder__places places = {.run = recorder->figures.latency,
+                                      .stage = stage != NULL ? stage->latency : NULL};
+    recorder__record_lags(&places, &request);
+}
+
+static void recorder__marked(void *context, uint32_t mark, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    notes_mark(&recorder->figures.notes, mark, (now_ns - recorder->origin_ns) / NS_PER_S, 1);
+}
+
+static void recorder__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    logbook_write(&recorder->logbook, now_ns, line, bytes);
+}
+
+static void recorder__ran_out(void *context, uint32_t table)
+{
+    struct recorder *recorder = context;
+    recorder->figures.tables_out[table]++;
+}
+
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+                   const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
+                   struct live *live, struct error *error)
+{
+    *recorder = (struct recorder){.live = live,
+                                  .pacing = pacing,
+                                  .t0_ns = TIME_NEVER_NS,
+                                  .window_start_ns = TIME_NEVER_NS,
+                                  .window_end_ns = TIME_NEVER_NS,
+                                  .origin_ns = origin_ns};
+    recorder->observer =
+        (struct vm_observer){.context = recorder,
+                             .request_done = recorder__request_done,
+                             .iteration_started = recorder__iteration_started,
+                             .iteration_ended = recorder__iteration_ended,
+                             .unsolicited = recorder__unsolicited,
+                             .push_checked = recorder__push_checked,
+                             .never_asked = recorder__never_asked,
+                             .sent = recorder__sent,
+                             .marked = recorder__marked,
+                             .logged = recorder__logged,
+                             .ran_out = recorder__ran_out,
+                             .end_ns = &recorder->window_end_ns,
+                             .blocked_until_ns = &recorder->subject_blocked_until_ns};
+    bool opened = figures_open(&recorder->figures, steps_count, pacing->stages_count,
+                               behaviors_count, abnormal_max, origin_ns, error);
+    recorder->observer.evidence = recorder->figures.evidence;
+    return opened;
+}
+
+void recorder_close(struct recorder *recorder)
+{
+    logbook_close(&recorder->logbook);
+    figures_close(&recorder->figures);
+}
+
+void recorder_connected(struct recorder *recorder, int64_t connect_ns)
+{
+    recorder_count(recorder, TOTAL_CONNECTS_OK, 1);
+    recorder__record_run(recorder, LATENCY_CONNECT, connect_ns, recorder->now_ns, false);
+}
+
+void recorder_connect_failed(struct recorder *recorder, int64_t age_ns)
+{
+    recorder__record_run(recorder, LATENCY_CONNECT, age_ns, recorder->now_ns, true);
+}
+
+void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
+{
+    if (recorder_in_window(recorder, recorder->now_ns)) {
+        recorder__record_run(recorder, LATENCY_POLL_GAP, gap_ns, recorder->now_ns, false);
+    }
+}
+
+void recorder_idle(struct recorder *recorder, int64_t idle_ns)
+{
+    int64_t from_ns = recorder__max(recorder->now_ns - idle_ns, recorder->window_start_ns);
+    int64_t until_ns =
+        recorder->now_ns < recorder->window_end_ns ? recorder->now_ns : recorder->window_end_ns;
+    if (until_ns > from_ns) {
+        recorder->figures.idle_ns += (uint64_t)(until_ns - from_ns);
+    }
+}
+
+static struct figures_window recorder__window(const struct recorder *recorder)
+{
+    return (struct figures_window){.t0_ns = recorder->t0_ns,
+                                   .start_ns = recorder->window_start_ns,
+                                   .end_ns = recorder->window_end_ns,
+                                   .pacing = recorder->pacing};
+}
+
+/* Once per iteration of an open loop: without the bulk's walk over the stages. */
+void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns)
+{
+    struct figures *figures = &recorder->figures;
+    series_add(figures->series, intended_ns, SERIES_BEGUN, 1);
+    if (!recorder_in_window(recorder, intended_ns)) {
+        return;
+    }
+    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
+    struct arrival_counts *places[] = {
+        &figures->arrivals,
+        behavior < figures->behaviors_count ? &figures->behaviors[behavior] : NULL,
+        stage != NULL ? &stage->arrivals : NULL,
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (places[i] != NULL) {
+            places[i]->intended++;
+            places[i]->begun++;
+        }
+    }
+}
+
+void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
+                      int64_t now_ns)
+{
+    struct figures_window window = recorder__window(recorder);
+    struct spread due = {.first_ns = intended_ns, .last_ns = intended_ns, .count = 1};
+    figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_DROPPED, &due, now_ns);
+}
+
+void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
+                            int64_t last_ns, uint64_t count, int64_t now_ns)
+{
+    struct figures_window window = recorder__window(recorder);
+    struct spread due = {.first_ns = first_ns, .last_ns = last_ns, .count = count};
+    if (count > 0) {
+        figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_NEVER_STARTED, &due,
+                         now_ns);
+    }
+}
+
+void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal)
+{
+    struct figures *figures = &recorder->figures;
+    recorder_count(recorder, TOTAL_CONNECTIONS_ABNORMAL, 1);
+    figures->abnormal_total++;
+    if (figures->abnormal_count < figures->abnormal_max) {
+        figures->abnormal[figures->abnormal_count++] = *abnormal;
+    }
+}
+
+void recorder_clean(struct recorder *recorder, uint16_t local_port,
+                    const struct clean_group *carried)
+{
+    recorder_count(recorder, TOTAL_CONNECTIONS_CLEAN, 1);
+    clean_count(recorder->figures.clean, local_port, carried);
+}
+
+static uint64_t recorder__connects_failed(const struct counters *counters)
+{
+    return counters->errors[ERROR_KIND_CONNECT_REFUSED] +
+           counters->errors[ERROR_KIND_CONNECT_TIMEOUT] +
+           counters->errors[ERROR_KIND_CONNECT_UNREACHABLE] +
+           counters->errors[ERROR_KIND_CONNECT_OTHER];
+}
+
+static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *levels,
+                                   uint64_t target)
+{
+    static const struct {
+        enum series_value value;
+        enum total_kind kind;
+    } SUMS[] = {{SERIES_ITERATIONS, TOTAL_ITERATIONS},
+                {SERIES_REQUESTS, TOTAL_REQUESTS},
+                {SERIES_RESPONSES, TOTAL_RESPONSES},
+                {SERIES_MESSAGES_SENT, TOTAL_MESSAGES_SENT},
+                {SERIES_MESSAGES_RECEIVED, TOTAL_MESSAGES_RECEIVED},
+                {SERIES_BYTES_SENT, TOTAL_BYTES_SENT},
+                {SERIES_BYTES_RECEIVED, TOTAL_BYTES_RECEIVED}};
+    struct series *series = recorder->figures.series;
+    const struct counters *now = &recorder->figures.counters;
+    struct counters *before = &recorder->series_counters;
+    for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
+        uint64_t amount = now->totals[SUMS[i].kind] - before->totals[SUMS[i].kind];
+        if (amount > 0) {
+            series_add(series, at_ns, SUMS[i].value, amount);
+        }
+    }
+    series_add_errors(series, at_ns, now, before);
+    series_add(series, at_ns, SERIES_CONNECTS_FAILED,
+               recorder__connects_failed(now) - recorder__connects_failed(before));
+    if (target > recorder->series_target) {
+        series_add(series, at_ns, SERIES_TARGET, target - recorder->series_target);
+        recorder->series_target = target;
+    }
+    series_set(series, at_ns, SERIES_CONNECTIONS, levels[LIVE_OPEN]);
+    series_set(series, at_ns, SERIES_CONNECTING, levels[LIVE_CONNECTING]);
+    *before = *now;
+}
+
+bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
+{
+    return (now_ns - recorder->origin_ns) / NS_PER_S != recorder->series_second;
+}
+
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels,
+                     uint64_t target)
+{
+    /* What was counted until now happened in the second of the turns before. */
+    int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
+    recorder__flush_series(recorder, at_ns, levels, target);
+    recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
+}

@@ -1,0 +1,95 @@
+/* The recorder: turns what happens on a worker's connections into figures. It is the vm's
+ * observer; one per worker, used by its thread alone. No allocation, no lock, no print.
+ *
+ * Latency, rate and steps cover what was intended inside the window; counters cover everything. */
+#ifndef DUMMYLOAD_CLIENT_RECORDER_H
+#define DUMMYLOAD_CLIENT_RECORDER_H
+
+#include "figures/figures.h"
+#include "figures/live.h"
+#include "pacing/pacing.h"
+#include "play/logbook.h"
+#include "vm/vm.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct recorder {
+    struct figures figures;
+    struct live *live;
+    struct logbook logbook; /* opened by the worker where the scenario logs */
+    struct vm_observer observer;
+    int64_t t0_ns;           /* TIME_NEVER_NS until it is known */
+    int64_t window_start_ns; /* the same */
+    int64_t window_end_ns;
+    const struct pacing *pacing; /* its stages */
+    uint32_t stage_hint;
+    int64_t now_ns; /* of the turn: set by the worker after each poll */
+    /* The connection whose vm is being called. */
+    bool subject_ready;
+    int64_t subject_blocked_until_ns; /* its socket took no bytes until then */
+    int64_t subject_seen_ns;          /* what had come by then has been handled */
+    uint64_t *subject_lanes;          /* a bit per lane: its iteration began inside the window */
+    /* What the series has already. */
+    struct counters series_counters;
+    uint64_t series_target;
+    int64_t series_second; /* since the origin: of the last turn */
+    int64_t origin_ns;
+};
+
+/* live and pacing must outlive the recorder. */
+bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+                   const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
+                   struct live *live, struct error *error);
+void recorder_close(struct recorder *recorder);
+
+static inline bool recorder_in_window(const struct recorder *recorder, int64_t intended_ns)
+{
+    return intended_ns >= recorder->window_start_ns && intended_ns < recorder->window_end_ns;
+}
+
+/* The stage that a time belongs to; NULL when stages are not kept apart. */
+struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns);
+
+static inline void recorder_count(struct recorder *recorder, enum total_kind kind, uint64_t amount)
+{
+    recorder->figures.counters.totals[kind] += amount;
+}
+
+static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
+{
+    recorder->figures.counters.errors[kind]++;
+}
+
+static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
+{
+    recorder->subject_ready = ready;
+}
+
+void recorder_connected(struct recorder *recorder, int64_t connect_ns);
+/* A connect that failed or timed out: all that is known is that it would have taken longer than
+ * its age. The error is counted by itself. */
+void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
+void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
+/* Of the time until now: this program had nothing to do. */
+void recorder_idle(struct recorder *recorder, int64_t idle_ns);
+/* What becomes of an arrival. Each is told exactly once: it began, or it was
+ * dropped as late, or the run ended before it began. The latter two are censored at their age. */
+void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns);
+void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
+                      int64_t now_ns);
+/* count arrivals, due at even distances from first_ns to last_ns, both included. The cost does not
+ * grow with count. */
+void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
+                            int64_t last_ns, uint64_t count, int64_t now_ns);
+void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
+/* A connection that ended cleanly, and what it carried. */
+void recorder_clean(struct recorder *recorder, uint16_t local_port,
+                    const struct clean_group *carried);
+/* At the beginning of a turn in another second than the last (and once at the end): moves what was
+ * counted since into the series. target: arrivals due since t0; levels as in figures/live.h. */
+bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns);
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels,
+                     uint64_t target);
+
+#endif

@@ -1,0 +1,470 @@
+#include "play/worker.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Barriers wait for the connection from the beginning, not only when the thread has begun. */
+static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
+{
+    const struct plan *plan = worker->plan;
+    uint32_t barriers = program_behavior_barriers(plan->program, plan->seats[number].behavior);
+    for (uint32_t i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        if ((barriers >> i & 1) != 0 && number < plan->connections_at_start) {
+            atomic_fetch_add(&worker->live.barrier_present[i], 1);
+        }
+    }
+}
+
+bool worker_open(struct worker *worker, const struct plan *plan, struct control *control,
+                 struct arrivals_pool *pool, uint32_t index, int64_t origin_ns, struct error *error)
+{
+    *worker = (struct worker){.plan = plan,
+                              .control = control,
+                              .pool = pool,
+                              .index = index,
+                              .origin_ns = origin_ns,
+                              .cut_seen_ns = TIME_NEVER_NS};
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        worker->numbers_count += plan->seats[i].worker == index;
+    }
+    worker->numbers = calloc(worker->numbers_count + 1, sizeof(*worker->numbers));
+    if (worker->numbers == NULL) {
+        error_set(error, "no memory for the connections of worker %u", index);
+        return false;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        if (plan->seats[i].worker == index) {
+            worker->numbers[count++] = i;
+            worker__expect_at_barriers(worker, i);
+        }
+    }
+    if (!recorder_open(&worker->recorder, plan->steps_count, plan->behaviors_count, &plan->pacing,
+                       RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
+                       error)) {
+        goto failed_recorder;
+    }
+    if (program_logs(plan->program) && !logbook_open(&worker->recorder.logbook, error)) {
+        goto failed_arrivals;
+    }
+    if (!arrivals_open(&worker->arrivals, plan, pool, index, worker->numbers, worker->numbers_count,
+                       &worker->recorder, error)) {
+        goto failed_arrivals;
+    }
+    if (!probe_open(&worker->probe, &worker->recorder.figures, plan->thresholds,
+                    plan->thresholds_count, error)) {
+        goto failed_probe;
+    }
+    return true;
+failed_probe:
+    arrivals_close(&worker->arrivals);
+failed_arrivals:
+    recorder_close(&worker->recorder);
+failed_recorder:
+    free(worker->numbers);
+    worker->numbers = NULL;
+    return false;
+}
+
+void worker_close(struct worker *worker)
+{
+    probe_close(&worker->probe);
+    arrivals_close(&worker->arrivals);
+    recorder_close(&worker->recorder);
+    free(worker->numbers);
+    worker->numbers = NULL;
+}
+
+bool worker_prepare(struct worker *worker, struct cport *port, struct error *error)
+{
+    worker->port = port;
+    if (!conn_group_open(&worker->group, worker->plan, port, &worker->recorder, &worker->arrivals,
+                         worker->numbers, worker->numbers_count,
+                         worker->control->run_clock_offset_ns, error)) {
+        return false;
+    }
+    worker->looked_ns = cport_now_ns(port);
+    worker->polled_ns = worker->looked_ns;
+    worker->drains_ns = worker->looked_ns;
+    worker->recorder.now_ns = worker->looked_ns;
+    return true;
+}
+
+/* How many connections the plan wants now, of the whole run: those with lower numbers. The one
+ * place that says so. *next_ns: when it may change. */
+static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int64_t *next_ns)
+{
+    const struct plan *plan = worker->plan;
+    int64_t t0_ns = worker->arrivals.t0_ns;
+    double rate_per_s = plan->scenario->load.connect_rate_per_s;
+    if (crowd_changes(&plan->crowd) && now_ns >= t0_ns) {
+        int64_t change_ns = crowd_next_ns(&plan->crowd, now_ns - t0_ns);
+        *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
+        return crowd_wanted(&plan->crowd, now_ns - t0_ns);
+    }
+    *next_ns = TIME_NEVER_NS;
+    double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;
+    if (rate_per_s <= 0 || passed_s * rate_per_s >= plan->connections_at_start) {
+        return plan->connections_at_start;
+    }
+    uint32_t wanted = passed_s < 0 ? 0 : (uint32_t)(passed_s * rate_per_s) + 1;
+    *next_ns = worker->origin_ns + plan_connect_offset_ns(plan, wanted);
+    return wanted < plan->connections_at_start ? wanted : plan->connections_at_start;
+}
+
+/* Opens the connections that are wanted, and retires those that no longer are. Returns when to look
+ * again. */
+static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
+{
+    const struct plan *plan = worker->plan;
+    struct conn_group *group = &worker->group;
+    if (group->stopping) {
+        return TIME_NEVER_NS;
+    }
+    int64_t next_ns = 0;
+    uint32_t wanted = worker__wanted(worker, now_ns, &next_ns);
+    uint32_t connecting_max = WORKER_CONNECTING_MAX / plan->workers_total + 1;
+    bool paced = plan->scenario->load.connect_rate_per_s > 0;
+    uint32_t *at = &worker->connects_begun;
+    for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
+        if (*at < group->conns_count && group->conns[*at].number < wanted) {
+            if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
+                return next_ns; /* a connect that completes makes room */
+            }
+            conn_want(&group->conns[(*at)++]);
+        } else if (*at > 0 && group->conns[*at - 1].number >= wanted) {
+            conn_retire(&group->conns[--*at]);
+        } else {
+            return next_ns;
+        }
+    }
+    return now_ns;
+}
+
+/* Barriers that the supervisor has opened. */
+static void worker__pass_barriers(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    uint32_t count = program_barriers_count(worker->plan->program);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t opened =
+            atomic_load_explicit(&worker->control->barrier_opened[i], memory_order_acquire);
+        if (opened != group->barrier_seen[i]) {
+            group->barrier_seen[i] = opened;
+            conn_group_open_barrier(group, i);
+        }
+    }
+}
+
+/* Who waits at barriers, for the supervisor to see; before each poll, which may take long. */
+static void worker__publish_barriers(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    struct live *live = &worker->live;
+    uint32_t count = program_barriers_count(worker->plan->program);
+    for (uint32_t i = 0; i < count; i++) {
+        /* In this order: whoever sees that a connection is gone sees that it waits no more. */
+        atomic_store_explicit(&live->barrier_waiting[i], group->barrier_waiting[i],
+                              memory_order_relaxed);
+        atomic_store_explicit(&live->barrier_present[i], conn_group_present(group, i),
+                              memory_order_release);
+        atomic_store_explicit(&live->barrier_seen[i], group->barrier_seen[i], memory_order_release);
+    }
+}
+
+/* The sweep that the control asks for, one step after the last complete one. */
+static enum worker_sweep worker__wanted_sweep(struct worker *worker, int64_t now_ns)
+{
+    const struct control *control = worker->control;
+    enum worker_sweep done = worker->sweep_done;
+    if (now_ns >= atomic_load_explicit(&control->abort_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_ABORT ? WORKER_SWEEP_ABORT : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->cut_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_CUT ? WORKER_SWEEP_CUT : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->stop_ns, memory_order_relaxed)) {
+        /* Arrivals that were due before the stop still get their turn while the drain lasts. */
+        bool waits = worker->plan->open_loop && arrivals_are_late(&worker->arrivals, now_ns);
+        return done < WORKER_SWEEP_STOP && !waits ? WORKER_SWEEP_STOP : WORKER_SWEEP_NONE;
+    }
+    if (now_ns >= atomic_load_explicit(&control->t0_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_START ? WORKER_SWEEP_START : WORKER_SWEEP_NONE;
+    }
+    return WORKER_SWEEP_NONE;
+}
+
+static void worker__begin_sweep(struct worker *worker, enum worker_sweep sweep, int64_t now_ns)
+{
+    struct conn_group *group = &worker->group;
+    worker->sweep = sweep;
+    worker->sweep_at = 0;
+    if (sweep >= WORKER_SWEEP_STOP) {
+        group->stopping = true;
+        worker->connects_begun = group->conns_count; /* the others are not opened any more */
+    }
+    if (sweep >= WORKER_SWEEP_CUT) {
+        group->cut = true;
+        worker->cut_seen_ns = worker->cut_seen_ns < now_ns ? worker->cut_seen_ns : now_ns;
+    }
+    if (sweep == WORKER_SWEEP_START) {
+        group->started = true;
+    }
+}
+
+static void worker__tell(struct conn *conn, enum worker_sweep sweep, bool open_loop)
+{
+    switch (sweep) {
+    case WORKER_SWEEP_START:
+        if (!open_loop) {
+            conn_on_start(conn);
+        }
+        break;
+    case WORKER_SWEEP_STOP:
+        conn_on_stop(conn);
+        break;
+    case WORKER_SWEEP_CUT:
+        conn_on_cut(conn);
+        break;
+    case WORKER_SWEEP_ABORT:
+        conn_abort(conn);
+        break;
+    case WORKER_SWEEP_NONE:
+        break;
+    }
+}
+
+/* Tells some more connections of the phase. Returns true while there is more to tell. */
+static bool worker__sweep(struct worker *worker, int64_t now_ns)
+{
+    struct conn_group *group = &worker->group;
+    enum worker_sweep wanted = worker__wanted_sweep(worker, now_ns);
+    if (worker->sweep == WORKER_SWEEP_NONE || wanted > worker->sweep) {
+        if (wanted == WORKER_SWEEP_NONE) {
+            return false;
+        }
+        worker__begin_sweep(worker, wanted, now_ns);
+    }
+    for (int i = 0; i < WORKER_SWEEP_MAX && worker->sweep_at < group->conns_count; i++) {
+        worker__tell(&group->conns[worker->sweep_at++], worker->sweep, worker->plan->open_loop);
+    }
+    if (worker->sweep_at < group->conns_count) {
+        return true;
+    }
+    worker->sweep_done = worker->sweep;
+    worker->sweep = WORKER_SWEEP_NONE;
+    return worker__wanted_sweep(worker, now_ns) != WORKER_SWEEP_NONE;
+}
+
+/* The moments of the run, as far as they are known by now. */
+static void worker__read_control(struct worker *worker)
+{
+    struct recorder *recorder = &worker->recorder;
+    int64_t t0_ns = atomic_load_explicit(&worker->control->t0_ns, memory_order_relaxed);
+    int64_t stop_ns = atomic_load_explicit(&worker->control->stop_ns, memory_order_relaxed);
+    if (t0_ns != TIME_NEVER_NS && worker->arrivals.t0_ns == TIME_NEVER_NS) {
+        recorder->t0_ns = t0_ns;
+        recorder->window_start_ns = t0_ns + worker->plan->scenario->load.warmup_ns;
+        if (worker->plan->open_loop) {
+            arrivals_start(&worker->arrivals, t0_ns);
+        } else {
+            worker->arrivals.t0_ns = t0_ns;
+        }
+    }
+    recorder->window_end_ns = stop_ns;
+    worker->arrivals.stop_ns = stop_ns;
+}
+
+static void worker__count_second(struct worker *worker, int64_t now_ns, bool last)
+{
+    struct recorder *recorder = &worker->recorder;
+    if (!last && !recorder_second_passed(recorder, now_ns)) {
+        return;
+    }
+    uint64_t target = 0;
+    /* The target belongs to the run, not to a worker: one of them enters it. */
+    if (worker->index == 0 && worker->plan->rank == 0 && worker->plan->open_loop &&
+        worker->arrivals.t0_ns != TIME_NEVER_NS) {
+        int64_t until_ns =
+            last ? now_ns : recorder->origin_ns + (recorder->series_second + 1) * NS_PER_S;
+        until_ns = until_ns < worker->arrivals.stop_ns ? until_ns : worker->arrivals.stop_ns;
+        target = (uint64_t)pacing_count(&worker->plan->pacing, until_ns - worker->arrivals.t0_ns);
+    }
+    recorder_series(recorder, now_ns, worker->group.levels, target);
+}
+
+static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* When the next phase begins that no completion announces. */
+static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns)
+{
+    const struct control *control = worker->control;
+    const _Atomic int64_t *moments[] = {&control->t0_ns, &control->stop_ns, &control->cut_ns,
+                                        &control->abort_ns};
+    int64_t next_ns = now_ns + NS_PER_S; /* at least: the series and the display want it */
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        int64_t moment_ns = atomic_load_explicit(moments[i], memory_order_relaxed);
+        if (moment_ns > now_ns) {
+            next_ns = worker__earlier(next_ns, moment_ns);
+        }
+    }
+    return next_ns;
+}
+
+static void worker__note_sent(struct worker *worker, int64_t left_ns)
+{
+    struct figures *figures = &worker->recorder.figures;
+    if (worker->sent_ns != 0 && left_ns - worker->sent_ns > figures->sent_error_max_ns) {
+        figures->sent_error_max_ns = left_ns - worker->sent_ns;
+    }
+    worker->sent_ns = 0;
+}
+
+/* Sends what has been queued; the clock is read right before the calls that carry it. Behind them,
+ * too: between the two readings lies the moment at which a message really left. The last few go
+ * with the poll. */
+static int64_t worker__flush(struct worker *worker)
+{
+    int64_t sent_ns = cport_now_ns(worker->port);
+    worker->recorder.figures.clock_reads++;
+    bool more = worker->group.dirty_first != NULL;
+    while (more) {
+        worker->sent_ns = sent_ns;
+        more = conn_flush_some(&worker->group, WORKER_FLUSH_MAX, sent_ns);
+        if (more) {
+            cport_submit(worker->port);
+            sent_ns = cport_now_ns(worker->port);
+            worker->recorder.figures.clock_reads++;
+            worker__note_sent(worker, sent_ns);
+        }
+    }
+    return sent_ns;
+}
+
+static void worker__publish(struct worker *worker)
+{
+    const struct figures *figures = &worker->recorder.figures;
+    live_publish(&worker->live, &figures->counters, worker->group.levels, figures->setup_timeouts);
+}
+
+int64_t worker_before_poll(struct worker *worker)
+{
+    struct conn_group *group = &worker->group;
+    int64_t now_ns = group->now_ns;
+    worker__read_control(worker);
+    bool more = worker__sweep(worker, now_ns);
+    int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
+    next_ns = worker__earlier(next_ns, worker__follow_plan(worker, now_ns));
+    worker__pass_barriers(worker);
+    struct timer_node *node;
+    while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
+        conn_on_timer((struct conn *)node);
+    }
+    if (worker->plan->open_loop && worker->sweep_done < WORKER_SWEEP_STOP) {
+        if (now_ns >= worker->arrivals.stop_ns) {
+            next_ns = worker__earlier(next_ns, now_ns + WORKER_LATE_LOOK_NS);
+        }
+        int64_t arrival_ns = arrivals_begin_due(&worker->arrivals, now_ns, WORKER_ARRIVALS_MAX);
+        next_ns = worker__earlier(next_ns, arrival_ns);
+    }
+    int64_t end_ns = worker__flush(worker);
+    worker->polled_ns = end_ns;
+    worker__publish_barriers(worker);
+    next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
+    if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
+        worker__publish(worker);
+        if (probe_is_asked(&worker->probe)) {
+            cport_read_stats(worker->port, &worker->recorder.figures.port);
+            probe_take(&worker->probe, &worker->recorder.figures);
+        }
+        worker->published_ns = end_ns;
+    }
+    return next_ns;
+}
+
+/* What came in right after the last look has been lying there until now, but for the time in which
+ * the port slept: it would have woken up. */
+void worker_note_look(struct worker *worker, int64_t now_ns)
+{
+    struct cport_stats stats;
+    cport_read_stats(worker->port, &stats);
+    int64_t waited_ns = (int64_t)(stats.waited_ns - worker->waited_ns);
+    recorder_poll_gap(&worker->recorder, now_ns - worker->looked_ns - waited_ns);
+    worker->idle_ns += waited_ns;
+    worker__note_sent(worker, now_ns - waited_ns);
+    worker->looked_ns = cport_looked_ns(worker->port);
+    worker->waited_ns = stats.waited_ns;
+}
+
+/* Thousands of connections do not fit the cache: those whose turn is near are fetched meanwhile. */
+static void worker__fetch_ahead(struct cport_op *const *completions, int count)
+{
+    if (count > WORKER_AHEAD_CONN) {
+        conn_fetch(completions[WORKER_AHEAD_CONN]->owner);
+    }
+    if (count > WORKER_AHEAD_VM) {
+        conn_fetch_vm(completions[WORKER_AHEAD_VM]->owner);
+    }
+}
+
+/* Until when is what had come by then handled, once this poll's completions are? By the clock
+ * before the poll: whoever is stopped inside it does not know when it looked. A port that never
+ * gives out all that it has is believed after so many polls that every connection has had its turn
+ * a thousand times (16 receives at least come out of a poll that has them). */
+static void worker__note_seen(struct worker *worker, bool drained)
+{
+    enum { POLLS_EACH = 64, POLLS_LEAST = 1024 };
+    struct conn_group *group = &worker->group;
+    if (drained || worker->drains_left == 0) {
+        group->seen_ns = drained ? worker->polled_ns : worker->drains_ns;
+        worker->drains_ns = worker->polled_ns;
+        worker->drains_left = POLLS_EACH * worker->numbers_count + POLLS_LEAST;
+    }
+    worker->drains_left--;
+}
+
+void worker_after_poll(struct worker *worker, struct cport_op **completions, int count)
+{
+    int64_t now_ns = cport_now_ns(worker->port);
+    int64_t turn_ns = now_ns - worker->group.now_ns;
+    worker__count_second(worker, now_ns, false);
+    worker->group.now_ns = now_ns;
+    worker->recorder.now_ns = now_ns;
+    worker->recorder.figures.clock_reads++;
+    worker_note_look(worker, now_ns);
+    /* A turn that brings nothing is waiting, however it waits (--spin). */
+    recorder_idle(&worker->recorder, count == 0 ? turn_ns : worker->idle_ns);
+    worker->idle_ns = 0;
+    for (int i = 0; i < count; i++) {
+        worker__fetch_ahead(completions + i, count - i);
+        conn_on_completion(completions[i]);
+    }
+    worker__note_seen(worker, cport_is_drained(worker->port));
+}
+
+bool worker_is_done(const struct worker *worker)
+{
+    return worker->sweep_done >= WORKER_SWEEP_STOP &&
+           worker->group.levels[LIVE_FINISHED] == worker->group.conns_count;
+}
+
+void worker_finish(struct worker *worker)
+{
+    int64_t now_ns = cport_now_ns(worker->port);
+    if (worker->plan->open_loop) {
+        arrivals_give_up(&worker->arrivals, now_ns);
+    }
+    worker__count_second(worker, now_ns, true);
+    worker__publish(worker);
+    cport_read_stats(worker->port, &worker->recorder.figures.port);
+    snprintf(worker->backend, sizeof(worker->backend), "%s", cport_backend_name(worker->port));
+    if (!worker->left_open) {
+        conn_group_close(&worker->group);
+    }
+}

@@ -1,0 +1,142 @@
+/* The inside of a program: for program.c and the vm only. Immutable once compiled. */
+#ifndef DUMMYLOAD_SCENARIO_PROGRAM_INTERNAL_H
+#define DUMMYLOAD_SCENARIO_PROGRAM_INTERNAL_H
+
+#include "program/program.h"
+#include "scenario/tree.h"
+#include "vm/vm.h"
+
+/* Bodies of messages that are kept for expects which have not begun. */
+enum { PROGRAM_INBOX_BYTES_MAX = 4096 };
+
+/* What a lane does next. Everything flows to the next instruction; REPEAT_END jumps back. */
+enum instruction_op {
+    OP_END, /* of setup, of a pass of the loop, of teardown */
+    OP_SEND,
+    OP_EXPECT,
+    OP_REQUEST,
+    OP_THINK,
+    OP_REPEAT_BEGIN, /* counter = times */
+    OP_REPEAT_END,   /* counter--; while it is not 0: to target */
+    OP_FOR_BEGIN,    /* counter = when it is over */
+    OP_FOR_END,      /* before that: to target */
+    OP_UNTIL_END,    /* until the run is to end: to target */
+    OP_JUMP,         /* to target */
+    OP_CHOOSE,
+    OP_IF, /* unless the condition holds: to target */
+    OP_SET,
+    OP_AT,
+    OP_RECEIVE, /* index: 1 on, 0 off */
+    OP_MARK,
+    OP_LOG,
+    /* Steps that wait for all lanes of the connection. */
+    OP_BARRIER,
+    OP_DISCONNECT,
+    OP_RECONNECT,
+    OP_EXPECT_CLOSE
+};
+
+/* choose: branch n begins at targets[n] and is taken below below[n] (and not before). */
+struct choice {
+    uint32_t count;
+    double *below; /* 0..1 */
+    uint32_t *targets;
+};
+
+/* A message, with everything that does not change encoded once. */
+struct message {
+    struct body body;
+    uint32_t id;
+    uint32_t frame_bytes;   /* of a body whose size does not change; 0: it does */
+    const uint8_t *encoded; /* the whole frame, when nothing in it changes; else NULL */
+    uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
+    uint8_t head_bytes;
+    uint8_t around_bytes; /* of the frame beside the body */
+    /* No two sends are likely to have the same body: a reply that carries it can be told from a
+     * late one to an earlier send. */
+    bool unique;
+    bool has_variables; /* ${...} of captured or set names: they may change after it was sent */
+};
+
+struct instruction {
+    uint8_t op;
+    uint8_t counter; /* REPEAT, FOR */
+    uint8_t disconnect;
+    uint8_t index;    /* BARRIER, MARK */
+    uint32_t step;    /* REQUEST: program step; else VM_STEP_NONE */
+    uint32_t target;  /* where it may jump to */
+    uint32_t times;   /* REPEAT_BEGIN */
+    int64_t after_ns; /* RECONNECT, AT, FOR_BEGIN */
+    const struct message *message;
+    const struct wait *wait; /* BARRIER, EXPECT_CLOSE: within and on_timeout */
+    union {
+        const struct think *think;
+        const struct choice *choice;
+        const struct condition *condition;
+        const struct set *set;
+        const struct body *text;         /* LOG */
+        const struct back_off *back_off; /* RECONNECT, or NULL */
+    };
+};
+
+struct program_behavior {
+    const char *name;
+    double weight;
+    uint32_t setup; /* first instructions */
+    uint32_t loop;
+    uint32_t teardown;
+    uint32_t first_step; /* of the loop's first request; UINT32_MAX: it has none */
+    bool has_loop;
+    bool connects_in_loop;
+    bool loop_opens;
+    bool reconnects;                 /* on_disconnect */
+    const struct back_off *back_off; /* of on_disconnect; NULL: at once, then the usual one */
+    const struct push *pushes;
+    uint32_t pushes_count;
+    uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
+    uint32_t barriers;       /* bit n: it comes to barrier n, perhaps */
+    /* What its expects would have taken, had they begun earlier (vm/inbox.c). */
+    const uint32_t *expected_ids;
+    uint32_t expected_ids_count;
+    bool expects_any;
+    bool expects_since_connected;
+};
+
+struct program {
+    struct arena arena;
+    struct framing framing;
+    struct value_world world;
+    struct instruction *code;
+    uint32_t code_count;
+    struct program_behavior *behaviors;
+    uint32_t behaviors_count;
+    const char **step_names;
+    uint32_t steps_count;
+    const char *barrier_names[TREE_BARRIERS_MAX];
+    uint32_t barriers_count;
+    const char *mark_names[TREE_MARKS_MAX];
+    uint32_t marks_count;
+    bool logs;
+    int64_t barrier_within_ns; /* the longest */
+    int64_t ready_within_ns;
+    uint32_t lanes_count;
+    uint32_t message_bytes_max;
+    uint32_t words_count; /* of variables: the most of any behavior */
+    uint32_t counters_count;
+    bool keeps_sent; /* a lane keeps the variables of its last message: a reply is compared with it
+                      */
+    bool has_inbox;
+    uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
+    uint32_t lane_bytes;      /* struct vm_lane with its counters and variables */
+    size_t vm_bytes;
+};
+
+/* inbox.c: what the expects of the behavior, whose code is the last one made, look back
+ * for. */
+void program_list_expected(struct program *program, struct program_behavior *behavior);
+/* ready.c */
+void program_measure_ready(struct program *program, const struct scenario *scenario);
+/* The sizes above, from the counts; vm/memory.c, which knows the structs. */
+void vm_measure(struct program *program);
+
+#endif

@@ -1,0 +1,449 @@
+#include "program/message.h"
+
+#include "core/prng.h"
+
+#include <string.h>
+
+/* Bodies are made again in pieces of this size, so that comparing needs no memory. */
+enum { MESSAGE_PIECE_BYTES = 256 };
+
+/* Streams of a key: the bytes themselves are prng_bytes(key), the rest is drawn apart. */
+enum { MESSAGE_STREAM_SIZE = 1, MESSAGE_STREAM_PARTS = 2 };
+
+static uint32_t message__random_bytes(const struct body *body, const struct message_scope *scope)
+{
+    if (body->bytes_min == body->bytes_max) {
+        return body->bytes_min;
+    }
+    return (uint32_t)prng_range(scope->key, MESSAGE_STREAM_SIZE, 0, body->bytes_min,
+                                body->bytes_max);
+}
+
+static void message__random(const struct body *body, const struct message_scope *scope,
+                            uint32_t offset, uint8_t *out, uint32_t bytes)
+{
+    prng_bytes(scope->key, offset, out, bytes);
+    for (uint32_t i = 0; body->letters && i < bytes; i++) {
+        out[i] = (uint8_t)('a' + out[i] % 26);
+    }
+}
+
+/* Where the bytes of a body go, piece by piece. False: no more is wanted. */
+typedef bool (*message_sink)(void *context, const uint8_t *bytes, uint32_t bytes_count);
+
+static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t index);
+
+/* What the parts from first to before end become. */
+static uint32_t message__span_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t first, uint32_t end)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = first; i < end; i++) {
+        bytes += message__part_bytes(body, scope, i);
+        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
+    }
+    return bytes;
+}
+
+/* What a length says. */
+static uint32_t message__length(const struct body *body, const struct message_scope *scope,
+                                uint32_t index)
+{
+    const struct part *part = &body->parts[index];
+    uint32_t first = index + 1;
+    first += part->covers > 0 && body->parts[first].form == PART_FIXED;
+    uint32_t bytes = message__span_bytes(body, scope, first, first + part->covers);
+    return part->bytes_max > 0 && bytes > part->bytes_max ? part->bytes_max : bytes;
+}
+
+static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
+                                    uint32_t index)
+{
+    const struct part *part = &body->parts[index];
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = part->bytes_count;
+    switch (part->form) {
+    case PART_TEXT:
+        value_text(&part->value, scope, index, digits, &bytes);
+        break;
+    case PART_BINARY:
+    case PART_LENGTH:
+        break;
+    case PART_RANDOM:
+        bytes = part->bytes_min == part->bytes_max
+                    ? part->bytes_min
+                    : (uint32_t)prng_range(scope->key, MESSAGE_STREAM_PARTS, index, part->bytes_min,
+                                           part->bytes_max);
+        break;
+    case PART_FIXED:
+        bytes = part->bytes_max;
+        break;
+    }
+    return bytes;
+}
+
+static void message__number(const struct part *part, uint64_t bits, uint8_t out[8])
+{
+    if (part->is_float && part->bytes_count == 4) {
+        union {
+            float number;
+            uint32_t bits;
+        } narrow = {.number = (float)value_double(bits)};
+        bits = narrow.bits;
+    }
+    for (uint32_t i = 0; i < part->bytes_count; i++) {
+        uint32_t at = part->big_endian ? part->bytes_count - 1u - i : i;
+        out[at] = (uint8_t)(bits >> (8 * i));
+    }
+}
+
+/* The number of a binary part, as a double where it is written as one. */
+static uint64_t message__bits(const struct part *part, const struct message_scope *scope,
+                              uint32_t index)
+{
+    uint64_t bits = value_bits(&part->value, scope, index);
+    if (part->is_float && !value_is_float(part->value.type)) {
+        double number = part->value.type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
+        return value_double_bits(number);
+    }
+    return bits;
+}
+
+/* So many bytes, random ones or zeros, in pieces. */
+static bool message__fill(const struct message_scope *scope, uint32_t index, bool random,
+                          uint32_t bytes, message_sink sink, void *context)
+{
+    uint8_t piece[MESSAGE_PIECE_BYTES] = {0};
+    uint64_t key = random ? prng_mix(scope->key, index) : 0;
+    for (uint32_t offset = 0; offset < bytes; offset += sizeof(piece)) {
+        uint32_t left_bytes = bytes - offset;
+        uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
+        if (random) {
+            prng_bytes(key, offset, piece, piece_bytes);
+        }
+        if (!sink(context, piece, piece_bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool message__part(const struct body *body, const struct message_scope *scope,
+                          uint32_t index, message_sink sink, void *context);
+
+/* Lets so many bytes through. */
+struct message__cut {
+    message_sink sink;
+    void *context;
+    uint32_t left_bytes;
+    bool wanted;
+};
+
+static bool message__pass_cut(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__cut *cut = context;
+    bytes_count = bytes_count < cut->left_bytes ? bytes_count : cut->left_bytes;
+    cut->left_bytes -= bytes_count;
+    cut->wanted = cut->sink(cut->context, bytes, bytes_count);
+    return cut->wanted && cut->left_bytes > 0;
+}
+
+static bool message__fixed(const struct body *body, const struct message_scope *scope,
+                           uint32_t index, message_sink sink, void *context)
+{
+    const struct part *part = &body->parts[index];
+    struct message__cut cut = {
+        .sink = sink, .context = context, .left_bytes = part->bytes_min, .wanted = true};
+    for (uint32_t i = index + 1; i <= index + part->covers && cut.left_bytes > 0; i++) {
+        if (!message__part(body, scope, i, message__pass_cut, &cut) && !cut.wanted) {
+            return false;
+        }
+    }
+    uint32_t zeros = part->bytes_max - part->bytes_min + cut.left_bytes;
+    return message__fill(scope, index, false, zeros, sink, context);
+}
+
+static bool message__part(const struct body *body, const struct message_scope *scope,
+                          uint32_t index, message_sink sink, void *context)
+{
+    const struct part *part = &body->parts[index];
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    switch (part->form) {
+    case PART_TEXT: {
+        const uint8_t *text = value_text(&part->value, scope, index, digits, &bytes);
+        return sink(context, text, bytes);
+    }
+    case PART_BINARY:
+        message__number(part, message__bits(part, scope, index), digits);
+        return sink(context, digits, part->bytes_count);
+    case PART_LENGTH:
+        message__number(part, message__length(body, scope, index), digits);
+        return sink(context, digits, part->bytes_count);
+    case PART_RANDOM:
+        bytes = message__part_bytes(body, scope, index);
+        return message__fill(scope, index, true, bytes, sink, context);
+    case PART_FIXED:
+        return message__fixed(body, scope, index, sink, context);
+    }
+    return false;
+}
+
+static void message__parts(const struct body *body, const struct message_scope *scope,
+                           message_sink sink, void *context)
+{
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        if (!message__part(body, scope, i, sink, context)) {
+            return;
+        }
+        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
+    }
+}
+
+uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope)
+{
+    if (body->bytes_min == body->bytes_max) {
+        return body->bytes_min;
+    }
+    if (body->type == BODY_RANDOM) {
+        return message__random_bytes(body, scope);
+    }
+    return message__span_bytes(body, scope, 0, body->parts_count);
+}
+
+static bool message__append(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    uint8_t **out = context;
+    memcpy(*out, bytes, bytes_count);
+    *out += bytes_count;
+    return true;
+}
+
+void message_write_body(const struct body *body, const struct message_scope *scope, uint8_t *out)
+{
+    if (body->type == BODY_CONSTANT) {
+        memcpy(out, body->bytes, body->bytes_min);
+    } else if (body->type == BODY_RANDOM) {
+        message__random(body, scope, 0, out, message__random_bytes(body, scope));
+    } else {
+        message__parts(body, scope, message__append, &out);
+    }
+}
+
+/* A stretch of a body that is compared, or taken out. */
+struct message__window {
+    const uint8_t *data; /* compared with, or NULL */
+    uint8_t *out;        /* taken out into, or NULL */
+    uint32_t offset;     /* of the stretch in the body */
+    uint32_t bytes;
+    uint32_t at; /* of the next piece */
+    bool equal;
+};
+
+static bool message__pass_window(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__window *window = context;
+    uint32_t begin = window->at > window->offset ? window->at : window->offset;
+    uint32_t window_end = window->offset + window->bytes;
+    uint32_t end = window->at + bytes_count;
+    end = end < window_end ? end : window_end;
+    if (begin < end) {
+        const uint8_t *piece = bytes + (begin - window->at);
+        uint32_t place = begin - window->offset;
+        if (window->out != NULL) {
+            memcpy(window->out + place, piece, end - begin);
+        } else if (memcmp(window->data + place, piece, end - begin) != 0) {
+            window->equal = false;
+            return false;
+        }
+    }
+    window->at += bytes_count;
+    return window->at < window_end;
+}
+
+static bool message__random_holds(const struct body *body, const struct message_scope *scope,
+                                  uint32_t offset, const uint8_t *data, uint32_t bytes)
+{
+    uint8_t piece[MESSAGE_PIECE_BYTES];
+    for (uint32_t at = 0; at < bytes; at += sizeof(piece)) {
+        uint32_t left_bytes = bytes - at;
+        uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
+        message__random(body, scope, offset + at, piece, piece_bytes);
+        if (memcmp(data + at, piece, piece_bytes) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool message_body_holds(const struct body *body, const struct message_scope *scope, uint32_t offset,
+                        const uint8_t *data, uint32_t bytes)
+{
+    if (bytes == 0) {
+        return true;
+    }
+    if (body->type == BODY_CONSTANT) {
+        return memcmp(data, body->bytes + offset, bytes) == 0;
+    }
+    if (body->type == BODY_RANDOM) {
+        return message__random_holds(body, scope, offset, data, bytes);
+    }
+    struct message__window window = {.data = data, .offset = offset, .bytes = bytes, .equal = true};
+    message__parts(body, scope, message__pass_window, &window);
+    return window.equal;
+}
+
+/* Bytes that are compared with piece after piece: one walk over the parts, no size beforehand. */
+struct message__rest {
+    const uint8_t *data;
+    size_t left_bytes;
+    bool equal;
+};
+
+static bool message__pass_rest(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__rest *rest = context;
+    rest->equal = bytes_count <= rest->left_bytes && memcmp(rest->data, bytes, bytes_count) == 0;
+    if (rest->equal) {
+        rest->data += bytes_count;
+        rest->left_bytes -= bytes_count;
+    }
+    return rest->equal;
+}
+
+bool message_body_equals(const struct body *body, const struct message_scope *scope,
+                         const uint8_t *data, size_t bytes, bool prefix)
+{
+    if (body->type == BODY_PARTS) {
+        struct message__rest rest = {.data = data, .left_bytes = bytes, .equal = true};
+        message__parts(body, scope, message__pass_rest, &rest);
+        return rest.equal && (prefix || rest.left_bytes == 0);
+    }
+    uint32_t body_bytes = message_body_bytes(body, scope);
+    if (prefix ? bytes < body_bytes : bytes != body_bytes) {
+        return false;
+    }
+    return message_body_holds(body, scope, 0, data, body_bytes);
+}
+
+static uint64_t message__read(const struct field *field, const uint8_t *bytes)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < field->bytes_count; i++) {
+        uint32_t at = field->big_endian ? i : field->bytes_count - 1u - i;
+        value = value << 8 | bytes[at];
+    }
+    if (field->type == VALUE_F32) {
+        union {
+            uint32_t bits;
+            float number;
+        } narrow = {.bits = (uint32_t)value};
+        return value_double_bits((double)narrow.number);
+    }
+    if (field->type == VALUE_I64) {
+        uint32_t unused_bits = 64 - 8u * field->bytes_count;
+        uint64_t sign = UINT64_C(1) << (63 - unused_bits);
+        return (value ^ sign) - sign;
+    }
+    return value;
+}
+
+/* Digits are a number with a sign: what is too large for one is none. */
+static bool message__read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *value)
+{
+    size_t used = 0;
+    return value_read_digits(bytes, bytes_count, value, &used) &&
+           (bytes[0] == '-' || *value <= (uint64_t)INT64_MAX);
+}
+
+uint64_t message_body_field(const struct body *body, const struct message_scope *scope,
+                            const struct field *field)
+{
+    uint8_t bytes[VALUE_DIGITS_MAX] = {0};
+    if (body->type == BODY_CONSTANT && !field->is_digits) {
+        return message__read(field, body->bytes + field->offset);
+    }
+    if (body->type == BODY_RANDOM && !field->is_digits) {
+        message__random(body, scope, field->offset, bytes, field->bytes_count);
+        return message__read(field, bytes);
+    }
+    uint32_t wanted_bytes = field->bytes_count;
+    if (field->is_digits) {
+        wanted_bytes = message_body_bytes(body, scope) - field->offset;
+        wanted_bytes = wanted_bytes < sizeof(bytes) ? wanted_bytes : (uint32_t)sizeof(bytes);
+    }
+    struct message__window window = {.out = bytes, .offset = field->offset, .bytes = wanted_bytes};
+    if (body->type == BODY_PARTS) {
+        message__parts(body, scope, message__pass_window, &window);
+    } else if (body->type == BODY_CONSTANT) {
+        memcpy(bytes, body->bytes + field->offset, wanted_bytes);
+    }
+    uint64_t value = 0;
+    if (!field->is_digits) {
+        return message__read(field, bytes);
+    }
+    return message__read_digits(bytes, wanted_bytes, &value) ? value : 0;
+}
+
+bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value)
+{
+    if (bytes < field->bytes_count || field->offset > bytes - field->bytes_count) {
+        return false;
+    }
+    if (field->is_digits) {
+        return message__read_digits(data + field->offset, bytes - field->offset, value);
+    }
+    *value = message__read(field, data + field->offset);
+    return true;
+}
+
+/* Where `wanted` begins in bytes; NULL when it does not stand there. */
+static const uint8_t *message__find(const struct body *wanted, const uint8_t *data, size_t bytes)
+{
+    uint32_t wanted_bytes = wanted->bytes_min;
+    while (wanted_bytes > 0 && bytes >= wanted_bytes) {
+        const uint8_t *at = memchr(data, wanted->bytes[0], bytes - wanted_bytes + 1);
+        if (at == NULL || memcmp(at, wanted->bytes, wanted_bytes) == 0) {
+            return at;
+        }
+        bytes -= (size_t)(at - data) + 1;
+        data = at + 1;
+    }
+    return wanted_bytes == 0 ? data : NULL;
+}
+
+bool message_contains(const struct body *body, const uint8_t *data, size_t bytes)
+{
+    return message__find(body, data, bytes) != NULL;
+}
+
+bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
+                  const uint8_t **text, uint32_t *text_bytes)
+{
+    const uint8_t *begin = data;
+    const uint8_t *end = data + bytes;
+    if (capture->form == CAPTURE_BETWEEN) {
+        begin = message__find(&capture->after, data, bytes);
+        if (begin == NULL) {
+            return false;
+        }
+        begin += capture->after.bytes_min;
+        if (capture->until.bytes_min > 0) {
+            end = message__find(&capture->until, begin, (size_t)(end - begin));
+        }
+    } else {
+        uint32_t wanted_bytes = capture->bytes_count;
+        if (capture->field.offset > bytes || wanted_bytes > bytes - capture->field.offset) {
+            return false;
+        }
+        begin += capture->field.offset;
+        end = wanted_bytes > 0 ? begin + wanted_bytes : end;
+    }
+    if (end == NULL || end - begin > VALUE_TEXT_BYTES_MAX) {
+        return false;
+    }
+    *text = begin;
+    *text_bytes = (uint32_t)(end - begin);
+    return true;
+}

@@ -1,0 +1,150 @@
+#include "report/ending.h"
+
+#include "core/clock.h"
+#include "files/output.h"
+#include "report/outputs.h"
+#include "report/report.h"
+#include "report/summary.h"
+#include "show/complain.h"
+#include "system/stop.h"
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+
+/* For the last records: a slow disk gets there, a reader that does not read never does. Who has
+ * asked to stop is not to wait for it. */
+#define ENDING_NDJSON_WITHIN_NS (10 * NS_PER_S)
+#define ENDING_NDJSON_HURRY_NS  (1 * NS_PER_S)
+
+/* Of the process's one run: it lives on with a thread that is stuck in printing it. */
+static struct ending {
+    const struct plan *plan; /* NULL: it came to nothing */
+    struct run *run;
+    struct verdict *verdict;
+    const char *reason;       /* why it did */
+    struct error file_error;  /* of the result */
+    struct error other_error; /* of the metrics */
+    struct error ndjson_error;
+    bool failed; /* some of the results could not be written */
+} ending;
+
+static void ending__complain(const struct error *error)
+{
+    if (error->text[0] != '\0') {
+        complain(error->text);
+    }
+}
+
+static bool ending__write_result(const char *path, struct error *error)
+{
+    struct cJSON *result = report_to_json(ending.plan, ending.run, ending.verdict);
+    if (result == NULL) {
+        error_set(error, "no memory for the result: it was not written");
+        return false;
+    }
+    bool written = result_write(result, outputs_is_stdout(path) ? "-" : path, error);
+    cJSON_Delete(result);
+    return written;
+}
+
+static void ending__write_metrics(void)
+{
+    const char *path = ending.plan->options->openmetrics_path;
+    if (!report_write_openmetrics(ending.plan, ending.run, ending.verdict,
+                                  outputs_is_stdout(path) ? "-" : path, &ending.other_error)) {
+        ending.failed = true;
+    }
+}
+
+/* Those that go to standard output, or those that do not. */
+static void ending__write(bool to_stdout)
+{
+    const struct options *options = ending.plan->options;
+    if (options->out_path != NULL && outputs_is_stdout(options->out_path) == to_stdout) {
+        ending.failed |= !ending__write_result(options->out_path, &ending.file_error);
+    }
+    if (options->openmetrics_path != NULL &&
+        outputs_is_stdout(options->openmetrics_path) == to_stdout) {
+        ending__write_metrics();
+    }
+}
+
+static void ending__print_run(void)
+{
+    const struct options *options = ending.plan->options;
+    const struct run *run = ending.run;
+    /* Where a result goes to standard output, nothing else does. */
+    FILE *file = outputs_take_stdout(options) ? stderr : stdout;
+    bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
+    bool out_is_file = options->out_path != NULL && !outputs_is_stdout(options->out_path);
+    if (run->fallback[0] != '\0' && !options->quiet) {
+        complain(run->fallback);
+    }
+    ending__write(true);
+    if (!options->quiet && played) {
+        summary_print(ending.plan, run, ending.verdict, file);
+    }
+    if (!options->quiet && out_is_file && ending.file_error.text[0] == '\0') {
+        fprintf(file, "\n  result        %s\n", options->out_path);
+    }
+    fflush(stdout);
+    ending__complain(&ending.file_error);
+    if (out_is_file && ending.file_error.text[0] != '\0' && !outputs_take_stdout(options) &&
+        ending__write_result("-", NULL)) {
+        complain("the result stands on standard output instead");
+    }
+    ending__complain(&ending.other_error);
+    for (uint32_t i = 0; i < ending.verdict->failures_count; i++) {
+        complain(ending.verdict->failures[i]);
+    }
+}
+
+/* In a thread of its own. */
+static void ending__print(void *context)
+{
+    (void)context;
+    if (ending.reason != NULL) {
+        complain(ending.reason);
+    }
+    if (ending.plan != NULL) {
+        ending__print_run();
+    }
+    ending__complain(&ending.ndjson_error);
+}
+
+static bool ending__end_stream(struct ndjson *ndjson)
+{
+    bool hurry = stop_requests() > 0;
+    return ndjson == NULL ||
+           ndjson_close(ndjson, hurry ? ENDING_NDJSON_HURRY_NS : ENDING_NDJSON_WITHIN_NS,
+                        &ending.ndjson_error);
+}
+
+int ending_play(const struct plan *plan, struct run *run, struct verdict *verdict,
+                struct ndjson *ndjson)
+{
+    verdict_reach(verdict, plan, run);
+    ending = (struct ending){.plan = plan, .run = run, .verdict = verdict};
+    int code = verdict_exit_code(verdict, plan, run);
+    /* Before anything is printed: a terminal may be slow, and whoever ends us in a hurry is not. */
+    ending__write(false);
+    bool whole = ending__end_stream(ndjson);
+    if (!output_print(ending__print, NULL)) {
+        output_leave(code);
+    }
+    if (ending.failed && code != EXIT_INTERRUPTED) {
+        return EXIT_FAILED;
+    }
+    return !whole && code == EXIT_OK ? EXIT_FAILED : code;
+}
+
+int ending_fail(const char *reason, struct ndjson *ndjson)
+{
+    ending = (struct ending){.reason = reason};
+    ending__end_stream(ndjson);
+    if (!output_print(ending__print, NULL)) {
+        output_leave(EXIT_FAILED);
+    }
+    return EXIT_FAILED;
+}

@@ -1,0 +1,21 @@
+/* Where a run's results go: --out, --ndjson, --openmetrics. Looked at before the run, so that
+ * nothing is overwritten, lost or mixed after it. Control plane. */
+#ifndef DUMMYLOAD_CLIENT_OUTPUTS_H
+#define DUMMYLOAD_CLIENT_OUTPUTS_H
+
+#include "options/options.h"
+#include "text/mistakes.h"
+
+#include <stdbool.h>
+
+/* Does path mean standard output ("-", or the descriptor by its name)? NULL does not. */
+bool outputs_is_stdout(const char *path);
+/* Does one of them? Then nothing else is printed there. */
+bool outputs_take_stdout(const struct options *options);
+/* Do they exclude each other, or would one overwrite what was read (the scenario, its data), or
+ * what the standard streams are written to? After the scenario was read. Tells what is wrong. */
+void outputs_compare(const struct options *options, struct mistakes *mistakes);
+/* Can they be written? False: *error says which cannot, and why. */
+bool outputs_can_write(const struct options *options, struct error *error);
+
+#endif

@@ -1,0 +1,243 @@
+#include "report/report.h"
+
+#include "core/clock.h"
+#include "judge/hosts.h"
+#include "text/json.h"
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+
+static void report__add_latency(struct cJSON *object, const struct histogram *histograms, int kinds)
+{
+    struct cJSON *latency = json_add_item(object, "latency_ns", cJSON_CreateObject());
+    for (int kind = 0; kind < kinds; kind++) {
+        result_add_histogram(latency, latency_key((enum latency_kind)kind), &histograms[kind]);
+    }
+}
+
+/* Those that there are. */
+static void report__add_errors(struct cJSON *object, const uint64_t *counts)
+{
+    struct cJSON *errors = json_add_item(object, "errors", cJSON_CreateObject());
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (counts[kind] > 0) {
+            json_add_u64(errors, error_key((enum error_kind)kind), counts[kind]);
+        }
+    }
+}
+
+static void report__add_steps(struct cJSON *result, const struct plan *plan,
+                              const struct figures *figures)
+{
+    struct cJSON *steps = json_add_item(result, "steps", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->steps_count; i++) {
+        const struct figures_step *step = &figures->steps[i];
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", plan->step_names[i]);
+        report__add_latency(item, step->latency, LATENCY_STEP_KINDS);
+        report__add_errors(item, step->errors);
+        evidence_report(item, &figures->evidence->failed[i], figures->origin_ns);
+        json_append_item(steps, item);
+    }
+    const struct vm_failed *expect = &figures->evidence->failed[figures->steps_count];
+    if (expect->kind != VM_FAILURE_NONE) {
+        struct cJSON *expects = json_add_item(result, "expects", cJSON_CreateObject());
+        evidence_report(expects, expect, figures->origin_ns);
+    }
+}
+
+static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,
+                                     double target_per_s, double achieved_per_s)
+{
+    if (plan->open_loop) {
+        json_add_double(rate, "target_per_s", target_per_s);
+    } else {
+        json_add_item(rate, "target_per_s", cJSON_CreateNull());
+    }
+    json_add_double(rate, "achieved_per_s", achieved_per_s);
+}
+
+/* Where the load has several stages, each by itself. */
+static void report__add_stages(struct cJSON *result, const struct plan *plan,
+                               const struct figures *figures)
+{
+    struct cJSON *stages = json_add_item(result, "stages", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->stages_count; i++) {
+        const struct figures_stage *stage = &figures->stages[i];
+        bool last = i + 1 == figures->stages_count;
+        double seconds = (double)stage->window_ns / (double)NS_PER_S;
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_i64(item, "start_ns", plan->pacing.stages[i].start_ns);
+        json_add_i64(item, "end_ns",
+                     plan->pacing.stages[last ? plan->pacing.stages_count - 1 : i].end_ns);
+        struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
+        report__add_rate_figures(rate, plan, stage->rate_target_per_s,
+                                 seconds > 0 ? (double)stage->iterations_started / seconds : 0);
+        arrival_counts_to_json(&stage->arrivals, rate);
+        json_add_u64(rate, "started", stage->iterations_started);
+        json_add_i64(rate, "window_ns", stage->window_ns);
+        report__add_latency(item, stage->latency, LATENCY_KINDS);
+        report__add_errors(item, stage->errors);
+        json_append_item(stages, item);
+    }
+}
+
+/* What the reading of the clock costs, and how far a stamp may be from what it stands for. */
+static void report__add_clock(struct cJSON *result, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    const struct histogram *gap = &figures->latency[LATENCY_POLL_GAP];
+    bool at_least;
+    struct cJSON *clock = json_add_item(result, "clock", cJSON_CreateObject());
+    json_add_i64(clock, "read_ns", run->clock_cost_ns);
+    json_add_i64(clock, "resolution_ns", run->clock_tick_ns);
+    json_add_u64(clock, "reads", figures->clock_reads);
+    json_add_i64(clock, "sent_error_max_ns", figures->sent_error_max_ns);
+    json_add_i64(clock, "received_error_p99_ns", histogram_percentile_ns(gap, 99, &at_least));
+    json_add_i64(clock, "received_error_max_ns", histogram_percentile_ns(gap, 100, &at_least));
+    json_add_i64(clock, "wake_up_p50_ns", histogram_percentile_ns(&run->tick_lag, 50, &at_least));
+    json_add_i64(clock, "wake_up_p99_ns", histogram_percentile_ns(&run->tick_lag, 99, &at_least));
+    json_add_u64(clock, "idle_ns", figures->idle_ns);
+    json_add_i64(clock, "stalled_ns", run_stalled_ns(run, RUN_STALL_LEAST_NS));
+    json_add_i64(clock, "wall_step_max_ns", run->clock_step_ns);
+}
+
+static void report__add_validity(struct cJSON *result, const struct verdict *verdict)
+{
+    struct cJSON *validity = json_add_item(result, "validity", cJSON_CreateObject());
+    json_add_bool(validity, "valid", verdict->valid);
+    struct cJSON *reasons = json_add_item(validity, "reasons", cJSON_CreateArray());
+    for (uint32_t i = 0; i < verdict->reasons_count; i++) {
+        json_append_item(reasons, cJSON_CreateString(verdict->reasons[i]));
+    }
+    if (verdict->limited_by != NULL) {
+        json_add_text(validity, "limited_by", verdict->limited_by);
+    } else {
+        json_add_item(validity, "limited_by", cJSON_CreateNull());
+    }
+}
+
+static void report__add_failures(struct cJSON *result, const struct verdict *verdict)
+{
+    struct cJSON *failures = json_add_item(result, "failures", cJSON_CreateArray());
+    for (uint32_t i = 0; i < verdict->failures_count; i++) {
+        json_append_item(failures, cJSON_CreateString(verdict->failures[i]));
+    }
+}
+
+static void report__add_ready(struct cJSON *result, const struct run *run)
+{
+    static const char *const OPENED[] = {[RUN_ALL_READY] = "all_ready",
+                                         [RUN_ALL_SETTLED] = "all_settled",
+                                         [RUN_READY_TIME_OUT] = "time_out"};
+    if (run->opened != RUN_NOT_OPENED) {
+        struct cJSON *ready = json_add_item(result, "ready", cJSON_CreateObject());
+        json_add_u64(ready, "wanted", run->ready_wanted);
+        json_add_u64(ready, "ready", run->ready_count);
+        json_add_text(ready, "window_opened", OPENED[run->opened]);
+    }
+}
+
+static void report__add_thresholds(struct cJSON *result, const struct plan *plan,
+                                   const struct verdict *verdict,
+                                   const struct threshold *aborted_by)
+{
+    struct cJSON *thresholds = json_add_item(result, "thresholds", cJSON_CreateArray());
+    for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
+        const struct threshold_verdict *judged = &verdict->thresholds[i];
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "expr", plan->thresholds[i].text);
+        if (judged->has_value) {
+            json_add_double(item, "value", judged->value);
+        } else {
+            json_add_item(item, "value", cJSON_CreateNull());
+        }
+        if (judged->at_least) {
+            json_add_bool(item, "at_least", true);
+        }
+        if (judged->judged) {
+            json_add_bool(item, "pass", judged->pass);
+        } else {
+            json_add_item(item, "pass", cJSON_CreateNull());
+        }
+        if (plan->thresholds[i].abort_on_fail) {
+            json_add_bool(item, "abort_on_fail", true);
+            json_add_bool(item, "aborted", aborted_by == &plan->thresholds[i]);
+        }
+        json_append_item(thresholds, item);
+    }
+}
+
+static void report__add_rate(struct cJSON *result, const struct plan *plan, const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    struct cJSON *rate = json_add_item(result, "rate", cJSON_CreateObject());
+    report__add_rate_figures(rate, plan, figures->rate_target_per_s, figures->rate_achieved_per_s);
+    arrival_counts_to_json(&figures->arrivals, rate);
+    json_add_u64(rate, "started", figures->iterations_started);
+    json_add_i64(rate, "window_ns", run->window_ns);
+    struct cJSON *behaviors = json_add_item(rate, "behaviors", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->behaviors_count; i++) {
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", program_behavior_name(plan->program, i));
+        arrival_counts_to_json(&figures->behaviors[i], item);
+        json_append_item(behaviors, item);
+    }
+}
+
+static void report__add_totals(struct cJSON *result, const struct run *run)
+{
+    result_add_counters(result, &run->figures.counters);
+    struct cJSON *totals = cJSON_GetObjectItemCaseSensitive(result, "totals");
+    if (totals != NULL) {
+        json_add_u64(totals, "connections_peak", run->connections_peak);
+        json_add_u64(totals, "requests_cut", run->figures.requests_cut);
+    }
+}
+
+struct cJSON *report_to_json(const struct plan *plan, struct run *run,
+                             const struct verdict *verdict)
+{
+    struct result_run about = {.name = plan->scenario->name,
+                               .started_wall_ns = run->started_wall_ns,
+                               .duration_ns = run->end_ns - run->origin_ns,
+                               .seed = plan->scenario->load.seed,
+                               .interrupted = run->end == RUN_INTERRUPTED};
+    snprintf(about.id, sizeof(about.id), "%s", plan->run_id);
+    struct cJSON *result = result_create("client", &about);
+    if (result == NULL) {
+        return NULL;
+    }
+    struct cJSON *object = cJSON_GetObjectItemCaseSensitive(result, "run");
+    if (object != NULL && run->t0_ns != TIME_NEVER_NS) {
+        /* Where the measuring begins and ends in the series' time. */
+        int64_t window_at_ns = run->t0_ns + plan->scenario->load.warmup_ns - run->origin_ns;
+        json_add_i64(object, "t0_ns", run->t0_ns - run->origin_ns);
+        json_add_i64(object, "window_start_ns", window_at_ns);
+        json_add_i64(object, "window_end_ns", window_at_ns + run->window_ns);
+    }
+    json_add_item(result, "plan", plan_to_json(plan));
+    report__add_validity(result, verdict);
+    report__add_failures(result, verdict);
+    report__add_ready(result, run);
+    report__add_thresholds(result, plan, verdict, run->aborted_by);
+    report__add_totals(result, run);
+    report__add_rate(result, plan, run);
+    report__add_latency(result, run->figures.latency, LATENCY_KINDS);
+    report__add_steps(result, plan, &run->figures);
+    report__add_stages(result, plan, &run->figures);
+    report__add_clock(result, run);
+    notes_to_json(&run->figures.notes, plan, result);
+    json_add_item(result, "series", series_to_json(run->figures.series, run->end_ns));
+    result_add_abnormal(result, run->figures.abnormal, run->figures.abnormal_count,
+                        run->figures.abnormal_total);
+    clean_add_json(result, run->figures.clean);
+    result_add_port_stats(result, run->backend, &run->figures.port);
+    if (run->hosts_count > 0) {
+        hosts_add_json(result, run);
+    } else {
+        result_add_resources(result);
+    }
+    return result;
+}

@@ -1,0 +1,403 @@
+#include "report/summary.h"
+
+#include "core/clock.h"
+#include "core/printable.h"
+#include "judge/hosts.h"
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { SUMMARY_NAME_BYTES_MAX = 128, SUMMARY_STEPS_MAX = 20, SUMMARY_PUSHES_MAX = 3 };
+
+static const char *summary__count(uint64_t count, char *text)
+{
+    return units_format_count(count, text);
+}
+
+/* Why connections ended badly, of those that are listed. */
+static void summary__print_abnormal(const struct figures *figures, FILE *file)
+{
+    uint64_t reasons[ERROR_KINDS] = {0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  abnormal      %s connections ended abnormally",
+            summary__count(figures->abnormal_total, text));
+    if (figures->abnormal_count < figures->abnormal_total) {
+        fprintf(file, "; of the %s listed", summary__count(figures->abnormal_count, text));
+    }
+    fputc(':', file);
+    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
+        reasons[figures->abnormal[i].reason]++;
+    }
+    const char *separator = " ";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (reasons[kind] > 0) {
+            fprintf(file, "%s%s %s", separator, error_key((enum error_kind)kind),
+                    summary__count(reasons[kind], text));
+            separator = ", ";
+        }
+    }
+    fputc('\n', file);
+}
+
+/* The connects of those that were not ready, by how they failed: "17 connect_refused". */
+static void summary__print_unready(const struct run *run, FILE *file)
+{
+    struct verdict_unready unready = verdict_unready(run);
+    char text[UNITS_TEXT_BYTES_MAX];
+    if (unready.unconnected == 0) {
+        fprintf(file, " (no longer waited for)");
+        return;
+    }
+    fprintf(file, ": %s were not connected", summary__count(unready.unconnected, text));
+    const char *separator = " (";
+    for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
+        uint64_t count = run->figures.counters.errors[kind];
+        if (count > 0) {
+            fprintf(file, "%s%s %s", separator, summary__count(count, text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+    }
+    fprintf(file, ")");
+    if (unready.in_setup > 0) {
+        fprintf(file, ", %s still in setup", summary__count(unready.in_setup, text));
+    }
+}
+
+static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const uint64_t *totals = run->figures.counters.totals;
+    char ok[UNITS_TEXT_BYTES_MAX];
+    char wanted[UNITS_TEXT_BYTES_MAX];
+    char peak[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  connections   %s open at once of %s wanted; %s connects succeeded",
+            summary__count(run->connections_peak, peak), summary__count(plan->connections, wanted),
+            summary__count(totals[TOTAL_CONNECTS_OK], ok));
+    if (run->opened != RUN_NOT_OPENED && run->ready_count < run->ready_wanted) {
+        fprintf(file, "; %s of %s were ready at the start", summary__count(run->ready_count, ok),
+                summary__count(run->ready_wanted, wanted));
+        if (run->opened == RUN_READY_TIME_OUT) {
+            summary__print_unready(run, file);
+        } else {
+            fprintf(file, " (the others had failed)");
+        }
+    }
+    fputc('\n', file);
+    if (run->figures.abnormal_total > 0) {
+        summary__print_abnormal(&run->figures, file);
+    }
+}
+
+/* What was asked for; where it differs, what of it was due (Poisson draws, and a short run has
+ * whole arrivals only); how much of that began, whenever; and what began inside the window, where
+ * that is another number. */
+static void summary__print_wanted(const struct plan *plan, const struct figures *figures,
+                                  FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    double seconds = (double)figures->window_ns / (double)NS_PER_S;
+    double due_per_s = seconds > 0 ? (double)figures->arrivals.intended / seconds : 0;
+    double asked_per_s = figures->rate_target_per_s;
+    fprintf(file, " of %s/s wanted (", units_format_rate(asked_per_s, text));
+    if (due_per_s < 0.999 * asked_per_s || due_per_s > 1.001 * asked_per_s) {
+        bool draws = plan->pacing.arrival == ARRIVAL_POISSON;
+        fprintf(file, "%s%s", draws ? "Poisson drew " : "",
+                summary__count(figures->arrivals.intended, text));
+        fprintf(file, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));
+        fprintf(file, "; %s of them begun", summary__count(figures->arrivals.begun, text));
+        fprintf(file, "%s", figures->arrivals.intended > 0 ? ", " : "");
+    }
+    if (figures->arrivals.intended > 0) {
+        fprintf(file, "%.2f%%",
+                100 * (double)figures->arrivals.begun / (double)figures->arrivals.intended);
+    }
+    if (figures->iterations_started != figures->arrivals.begun) {
+        fprintf(file, "; %s began inside the window",
+                summary__count(figures->iterations_started, text));
+    }
+    fprintf(file, ")");
+}
+
+static void summary__print_rate(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct figures *figures = &run->figures;
+    char count[UNITS_TEXT_BYTES_MAX];
+    char achieved[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  iterations    %s, %s/s",
+            summary__count(figures->counters.totals[TOTAL_ITERATIONS], count),
+            units_format_rate(figures->rate_achieved_per_s, achieved));
+    if (plan->open_loop && figures->rate_target_per_s > 0) {
+        summary__print_wanted(plan, figures, file);
+    } else if (!plan->open_loop) {
+        fprintf(file, " (closed loop)");
+    }
+    if (figures->arrivals.never_started > 0) {
+        fprintf(file, ", %s never began", summary__count(figures->arrivals.never_started, count));
+    }
+    if (figures->arrivals.dropped > 0) {
+        fprintf(file, ", %s dropped as late", summary__count(figures->arrivals.dropped, count));
+    }
+    fputc('\n', file);
+}
+
+static void summary__print_latency(const struct run *run, enum latency_kind kind, FILE *file)
+{
+    static const struct {
+        const char *name;
+        double percentile;
+    } COLUMNS[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
+    const struct histogram *histogram = &run->figures.latency[kind];
+    fprintf(file, "  %-13s", latency_key(kind));
+    if (histogram_count(histogram) == 0) {
+        fprintf(file, " nothing was measured\n");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
+        char number[UNITS_TEXT_BYTES_MAX];
+        bool at_least = false;
+        int64_t value_ns = histogram_percentile_ns(histogram, COLUMNS[i].percentile, &at_least);
+        fprintf(file, "%s %s %s%s", i == 0 ? "" : " ", COLUMNS[i].name, at_least ? ">=" : "",
+                units_format_duration(value_ns, number));
+    }
+    const char *separator = "  (";
+    char text[UNITS_TEXT_BYTES_MAX];
+    if (histogram->censored_count > 0) {
+        fprintf(file, "%s%s never answered", separator,
+                summary__count((uint64_t)histogram->censored_count, text));
+        separator = ", ";
+    }
+    if (histogram->over_range_count > 0) {
+        fprintf(file, "%s%s answered, above 120 s", separator,
+                summary__count((uint64_t)histogram->over_range_count, text));
+        separator = ", ";
+    }
+    fputs(separator[0] == ',' ? ")" : "", file);
+    fputc('\n', file);
+}
+
+/* A figure of a line that is not about the whole: "p50 1.2 ms". */
+static void summary__print_percentile(const struct histogram *histogram, const char *name,
+                                      double percentile, FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    bool at_least = false;
+    int64_t value_ns = histogram_percentile_ns(histogram, percentile, &at_least);
+    fprintf(file, "  %s %s%s", name, at_least ? ">=" : "", units_format_duration(value_ns, text));
+}
+
+static void summary__print_step(const struct figures_step *step, const char *name, FILE *file)
+{
+    const struct histogram *response = &step->latency[LATENCY_RESPONSE];
+    char safe[SUMMARY_NAME_BYTES_MAX];
+    char text[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof(safe)),
+            summary__count((uint64_t)histogram_count(response), text));
+    if (histogram_count(response) > 0) {
+        summary__print_percentile(response, "p50", 50, file);
+        summary__print_percentile(response, "p99", 99, file);
+    }
+    const char *separator = "  errors ";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (step->errors[kind] > 0) {
+            fprintf(file, "%s%s %s", separator, summary__count(step->errors[kind], text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+    }
+    fputc('\n', file);
+}
+
+/* Where there is more than one request, each has a line: its response times. */
+static void summary__print_steps(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct figures *figures = &run->figures;
+    const struct histogram *fanout = &figures->latency[LATENCY_FANOUT];
+    uint32_t shown =
+        figures->steps_count < SUMMARY_STEPS_MAX ? figures->steps_count : SUMMARY_STEPS_MAX;
+    uint64_t absent = figures->arrivals.dropped + figures->arrivals.never_started;
+    if (figures->steps_count > 1) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "  by request");
+        /* Which request they would have made is not known here: the lines look better for it. */
+        if (absent > 0) {
+            fprintf(file, "    (without the %s iterations that never began: those are in response)",
+                    summary__count(absent, text));
+        }
+        fputc('\n', file);
+    }
+    for (uint32_t i = 0; i < shown && figures->steps_count > 1; i++) {
+        summary__print_step(&figures->steps[i], plan->step_names[i], file);
+    }
+    if (shown < figures->steps_count) {
+        fprintf(file, "    and %" PRIu32 " more, in the result\n", figures->steps_count - shown);
+    }
+    if (histogram_count(fanout) > 0) {
+        summary__print_latency(run, LATENCY_FANOUT, file);
+    }
+}
+
+/* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
+static void summary__print_pushes(const struct run *run, FILE *file)
+{
+    const struct notes *notes = &run->figures.notes;
+    bool shown[NOTES_IDS_MAX] = {false};
+    for (int line = 0; line < SUMMARY_PUSHES_MAX; line++) {
+        uint32_t most = NOTES_IDS_MAX;
+        for (uint32_t i = 0; i < notes->pushes_count; i++) {
+            if (!shown[i] &&
+                (most == NOTES_IDS_MAX || notes->pushes[i].count > notes->pushes[most].count)) {
+                most = i;
+            }
+        }
+        if (most == NOTES_IDS_MAX) {
+            return;
+        }
+        char text[UNITS_TEXT_BYTES_MAX];
+        shown[most] = true;
+        fprintf(file, "  %-13s %s messages of id %" PRIu32 " that no step takes\n",
+                line == 0 ? "pushes" : "", summary__count(notes->pushes[most].count, text),
+                notes->pushes[most].id);
+    }
+}
+
+static void summary__print_traffic(const struct run *run, FILE *file)
+{
+    const uint64_t *totals = run->figures.counters.totals;
+    char messages[UNITS_TEXT_BYTES_MAX];
+    char bytes[UNITS_TEXT_BYTES_MAX];
+    fprintf(file, "  sent          %s messages, %s\n",
+            summary__count(totals[TOTAL_MESSAGES_SENT], messages),
+            units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
+    fprintf(file, "  received      %s messages, %s\n",
+            summary__count(totals[TOTAL_MESSAGES_RECEIVED], messages),
+            units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
+}
+
+static void summary__print_errors(const struct run *run, FILE *file)
+{
+    const uint64_t *errors = run->figures.counters.errors;
+    uint64_t cut = run->figures.requests_cut;
+    const char *separator = "";
+    fprintf(file, "  errors        ");
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        if (errors[kind] > 0 && error_is_event((enum error_kind)kind)) {
+            fprintf(file, "%s%s %s", separator, summary__count(errors[kind], text),
+                    error_key((enum error_kind)kind));
+            separator = ", ";
+        }
+        if (kind == ERROR_KIND_RESPONSE_TIMEOUT && errors[ERROR_KIND_RESPONSE_LATE] > 0) {
+            fprintf(file, " (%s of them answered late)",
+                    summary__count(errors[ERROR_KIND_RESPONSE_LATE], text));
+        }
+    }
+    fprintf(file, "%s", separator[0] == '\0' ? "none" : "");
+    /* No error of anybody's yet, and no answer either: without a word it would look like one. */
+    if (cut > 0) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "; %s %s no answer at the end (open at the end of the drain)",
+                summary__count(cut, text), cut == 1 ? "request had" : "requests had");
+    }
+    fputc('\n', file);
+}
+
+static void summary__print_thresholds(const struct plan *plan, const struct verdict *verdict,
+                                      FILE *file)
+{
+    if (verdict->thresholds_count == 0) {
+        return;
+    }
+    int width = 0;
+    for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
+        int length = (int)strlen(plan->thresholds[i].text);
+        width = length > width ? length : width;
+    }
+    fprintf(file, "\n  thresholds\n");
+    for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
+        const struct threshold_verdict *judged = &verdict->thresholds[i];
+        char safe[THRESHOLD_TEXT_BYTES_MAX];
+        fprintf(file, "    %s  %-*s  %s\n",
+                !judged->judged ? "    "
+                : judged->pass  ? "pass"
+                                : "FAIL",
+                width, printable_text(plan->thresholds[i].text, safe, sizeof(safe)), judged->text);
+    }
+}
+
+static void summary__print_verdict(const struct plan *plan, const struct run *run,
+                                   const struct verdict *verdict, FILE *file)
+{
+    char safe[VERDICT_REASON_BYTES_MAX];
+    if (verdict->reasons_count > 0) {
+        fprintf(file, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
+        for (uint32_t i = 0; i < verdict->reasons_count; i++) {
+            fprintf(file, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof(safe)));
+        }
+    } else if (verdict->limited_by != NULL) {
+        fprintf(file, "\n  limited by    %s\n",
+                strcmp(verdict->limited_by, "client") == 0
+                    ? "the client: its threads were busy all the time"
+                    : "the server or the connections: the client kept up");
+    }
+    if (run->end == RUN_THRESHOLD) {
+        char text[UNITS_TEXT_BYTES_MAX];
+        fprintf(file, "\n  ended early, after %s: %s did not hold\n",
+                units_format_duration(run->stop_ns - run->t0_ns, text),
+                printable_text(run->aborted_by->text, safe, sizeof(safe)));
+    }
+    if (run->end == RUN_INTERRUPTED) {
+        fprintf(file, "\n  interrupted: these are the figures until then\n");
+    }
+}
+
+/* The ranks, with their shares and what of them was not well. */
+static void summary__print_hosts(const struct run *run, FILE *file)
+{
+    fprintf(file, "  %" PRIu32 " ranks\n", run->hosts_count);
+    for (uint32_t i = 0; i < run->hosts_count; i++) {
+        const struct run_host *host = &run->hosts[i];
+        char name[HOSTS_NAME_BYTES_MAX];
+        char texts[4][UNITS_TEXT_BYTES_MAX];
+        hosts_name(run, i, name);
+        fprintf(file, "    %-24s %s connections, %s iterations",
+                printable_text(name, name, sizeof(name)),
+                summary__count(host->connections, texts[0]),
+                summary__count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
+        if (i > 0) {
+            fprintf(file, ", clock %s known to %s",
+                    units_format_duration(host->clock_offset_ns, texts[2]),
+                    units_format_duration(host->clock_bound_ns, texts[3]));
+        }
+        fprintf(file, "%s\n", host->lost ? ", LOST" : host->valid ? "" : ", NOT VALID");
+    }
+    fputc('\n', file);
+}
+
+void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
+                   FILE *file)
+{
+    char length[UNITS_TEXT_BYTES_MAX];
+    char name[SUMMARY_NAME_BYTES_MAX];
+    char target[sizeof(plan->targets[0].name)];
+    fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n",
+            printable_text(plan->scenario->name, name, sizeof(name)),
+            printable_text(plan->targets[0].name, target, sizeof(target)),
+            plan->targets_count > 1 ? " and others" : "",
+            units_format_duration(run->window_ns, length), plan->workers_total,
+            plan->workers_total == 1 ? "thread" : "threads", run->backend);
+    if (plan->ranks > 1) {
+        summary__print_hosts(run, file);
+    }
+    summary__print_connections(plan, run, file);
+    summary__print_rate(plan, run, file);
+    summary__print_latency(run, LATENCY_RESPONSE, file);
+    summary__print_latency(run, LATENCY_SERVICE, file);
+    summary__print_steps(plan, run, file);
+    summary__print_traffic(run, file);
+    summary__print_pushes(run, file);
+    summary__print_errors(run, file);
+    evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);
+    summary__print_thresholds(plan, verdict, file);
+    summary__print_verdict(plan, run, verdict, file);
+}

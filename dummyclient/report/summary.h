@@ -1,0 +1,14 @@
+/* The summary of a run for a person, on standard output. */
+#ifndef DUMMYLOAD_CLIENT_SUMMARY_H
+#define DUMMYLOAD_CLIENT_SUMMARY_H
+
+#include "conduct/supervisor.h"
+#include "judge/verdict.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+
+void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
+                   FILE *file);
+
+#endif

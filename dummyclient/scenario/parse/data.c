@@ -1,0 +1,154 @@
+/* `data`: tables from CSV files; and paths, as seen from the scenario's folder. */
+#include "scenario/parse/parse.h"
+
+#include "text/suggest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *parse_path(struct parse *parse, const char *name)
+{
+    const char *file = parse->reader.file;
+    const char *slash = strrchr(file, '/');
+    const char *backslash = strrchr(file, '\\');
+    if (backslash != NULL && (slash == NULL || backslash > slash)) {
+        slash = backslash;
+    }
+    bool absolute = name[0] == '/' || name[0] == '\\' || (name[0] != '\0' && name[1] == ':');
+    size_t folder_bytes = slash == NULL || absolute ? 0 : (size_t)(slash - file) + 1;
+    size_t name_bytes = strlen(name);
+    char *path = arena_take(parse->arena, folder_bytes + name_bytes + 1);
+    if (path != NULL) {
+        memcpy(path, file, folder_bytes);
+        memcpy(path + folder_bytes, name, name_bytes);
+    }
+    return path;
+}
+
+static void parse__table(struct parse *parse, const cJSON *json, struct data_table *table)
+{
+    static const char *const keys[] = {"file", "pick", "when_out", NULL};
+    static const char *const picks[] = {"sequential", "random", "unique", NULL};
+    static const char *const outs[] = {"wrap", "stop", "error", NULL};
+    struct reader *reader = &parse->reader;
+    const char *file = NULL;
+    if (!reader_object(reader, json, keys)) {
+        return;
+    }
+    uint32_t choice = 0;
+    if (reader_choice(reader, json, "pick", picks, &choice)) {
+        table->pick = (enum data_pick)choice;
+    }
+    choice = table->pick == DATA_UNIQUE ? DATA_ERROR : DATA_WRAP;
+    reader_choice(reader, json, "when_out", outs, &choice);
+    table->when_out = (enum data_when_out)choice;
+    if (table->pick == DATA_RANDOM && reader_get(json, "when_out") != NULL) {
+        size_t place = reader_enter(reader, "when_out");
+        reader_mistake(reader, "rows picked at random do not run out");
+        reader_leave(reader, place);
+    }
+    if (reader_require(reader, json, "file", "the path of a CSV file") == NULL ||
+        !reader_text(reader, json, "file", &file)) {
+        return;
+    }
+    struct error error = {""};
+    const char *path = parse_path(parse, file);
+    if (path != NULL && !data_read(table, path, parse->arena, &error)) {
+        size_t place = reader_enter(reader, "file");
+        reader_mistake(reader, "%s", error.text);
+        reader_leave(reader, place);
+        table->columns_count = 0;
+    }
+}
+
+void parse_data(struct parse *parse, const cJSON *json)
+{
+    struct reader *reader = &parse->reader;
+    if (!reader_object(reader, json, NULL)) {
+        return;
+    }
+    const cJSON *member = NULL;
+    cJSON_ArrayForEach(member, json)
+    {
+        if (parse->tables_count == DATA_TABLES_MAX) {
+            reader_mistake(reader, "expected at most %d tables, found more", DATA_TABLES_MAX);
+            return;
+        }
+        char shown[TREE_NAME_BYTES_MAX + 1];
+        size_t bytes = strlen(member->string);
+        bytes = bytes < sizeof(shown) ? bytes : sizeof(shown) - 1;
+        memcpy(shown, member->string, bytes);
+        shown[bytes] = '\0';
+        size_t place = reader_enter(reader, shown);
+        if (!parse_name_valid(member->string)) {
+            reader_mistake(reader, "expected a name of letters, digits and _ that the language "
+                                   "does not use itself");
+        }
+        struct data_table *table = &parse->tables[parse->tables_count++];
+        table->name = arena_copy(parse->arena, member->string, strlen(member->string));
+        parse__table(parse, member, table);
+        reader_leave(reader, place);
+    }
+    parse->world.tables = parse->tables;
+    parse->world.tables_count = parse->tables_count;
+}
+
+bool parse_is(const char *name, const char *text, size_t bytes)
+{
+    return name != NULL && strlen(name) == bytes && memcmp(name, text, bytes) == 0;
+}
+
+/* "`${users.nmae}`: WHAT; did you mean `name`?", or which ones there are. */
+static void parse__unknown(struct parse *parse, const char *expression, size_t expression_bytes,
+                           const char *what, const char *word, size_t word_bytes,
+                           const char *const *names, uint32_t names_count)
+{
+    char name[TREE_NAME_BYTES_MAX + 1];
+    char known[256] = "none";
+    snprintf(name, sizeof(name), "%.*s", (int)word_bytes, word);
+    const char *nearest = suggest_nearest(name, names, names_count);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < names_count && bytes < sizeof(known) - 1; i++) {
+        int written =
+            snprintf(known + bytes, sizeof(known) - bytes, "%s`%s`", i == 0 ? "" : ", ", names[i]);
+        bytes += written > 0 ? (size_t)written : 0;
+    }
+    reader_mistake(&parse->reader, "`${%.*s}`: %s; %s%s%s", (int)expression_bytes, expression, what,
+                   nearest == NULL ? "there is " : "did you mean `",
+                   nearest == NULL ? known : nearest, nearest == NULL ? "" : "`?");
+}
+
+bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
+                struct operand *operand)
+{
+    const char *names[DATA_COLUMNS_MAX + DATA_TABLES_MAX];
+    size_t table_bytes = (size_t)(dot - text);
+    size_t column_bytes = bytes - table_bytes - 1;
+    uint32_t index = 0;
+    while (index < parse->tables_count && !parse_is(parse->tables[index].name, text, table_bytes)) {
+        names[index] = parse->tables[index].name;
+        index++;
+    }
+    if (index == parse->tables_count) {
+        parse__unknown(parse, text, bytes, "`data` has no table of this name", text, table_bytes,
+                       names, index);
+        return false;
+    }
+    const struct data_table *table = &parse->tables[index];
+    for (uint32_t column = 0; column < table->columns_count; column++) {
+        names[column] = table->columns[column].name;
+        if (parse_is(names[column], dot + 1, column_bytes)) {
+            *operand = (struct operand){.source = OPERAND_DATA,
+                                        .type = table->columns[column].type,
+                                        .index = index,
+                                        .column = column};
+            parse->tables_used |= UINT32_C(1) << index;
+            return true;
+        }
+    }
+    if (table->columns_count > 0) { /* 0: its file could not be read, which has been said */
+        parse__unknown(parse, text, bytes, "the table has no column of this name", dot + 1,
+                       column_bytes, names, table->columns_count);
+    }
+    return false;
+}

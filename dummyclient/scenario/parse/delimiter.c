@@ -1,0 +1,121 @@
+/* A framing by a delimiter: what a message carries must not hold it, or one becomes two. */
+#include "scenario/parse/parse.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* In bytes, or across their end where the delimiter is added. */
+static void parse__check_bytes(struct parse *parse, const uint8_t *bytes, uint32_t bytes_count)
+{
+    const struct framing *framing = parse->framing;
+    size_t found = frame_find_delimiter(framing, bytes, bytes_count);
+    if (found == bytes_count) {
+        uint8_t end[2 * FRAMING_DELIMITER_BYTES_MAX];
+        uint32_t kept = framing->delimiter_bytes - 1u;
+        kept = kept < bytes_count ? kept : bytes_count;
+        memcpy(end, bytes + bytes_count - kept, kept);
+        memcpy(end + kept, framing->delimiter, framing->delimiter_bytes);
+        found = bytes_count - kept +
+                frame_find_delimiter(framing, end, kept + framing->delimiter_bytes);
+    }
+    if (found < bytes_count) {
+        reader_mistake(&parse->reader,
+                       "expected a body without the delimiter, which the framing adds; found it "
+                       "at byte %zu",
+                       found);
+    }
+}
+
+/* A piece of a text, whose neighbors are not known: it may neither hold the delimiter nor, where
+ * that has several bytes, begin or end with a part of it that the neighbor could complete. */
+static bool parse__is_apart(const struct framing *framing, const uint8_t *bytes,
+                            uint32_t bytes_count, bool first, bool last)
+{
+    if (frame_find_delimiter(framing, bytes, bytes_count) < bytes_count) {
+        return false;
+    }
+    for (uint32_t part = 1; part < framing->delimiter_bytes && part <= bytes_count; part++) {
+        const uint8_t *rest = framing->delimiter + framing->delimiter_bytes - part;
+        if ((!last && memcmp(bytes + bytes_count - part, framing->delimiter, part) == 0) ||
+            (!first && memcmp(bytes, rest, part) == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void parse__check_column(struct parse *parse, const struct operand *operand, bool first,
+                                bool last)
+{
+    const struct data_table *table = &parse->tables[operand->index];
+    for (uint32_t row = 0; row < table->rows_count; row++) {
+        uint32_t bytes_count = 0;
+        const uint8_t *cell = data_cell(table, row, operand->column, &bytes_count);
+        if (!parse__is_apart(parse->framing, cell, bytes_count, first, last)) {
+            reader_mistake(
+                &parse->reader,
+                "the column `%s` of the table `%s` has the delimiter (or a part of it at "
+                "an end) in row %" PRIu32 ": the message would become two",
+                table->columns[operand->column].name, table->name, row + 1);
+            return;
+        }
+    }
+}
+
+static void parse__check_part(struct parse *parse, const struct body *body, uint32_t index)
+{
+    const struct part *part = &body->parts[index];
+    const struct operand *operand = &part->value.left;
+    bool first = index == 0;
+    bool last = index + 1 == body->parts_count;
+    switch (part->form) {
+    case PART_TEXT:
+        if (operand->source == OPERAND_TEXT) {
+            size_t found =
+                frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
+            if (found < operand->bytes_count) {
+                reader_mistake(&parse->reader,
+                               "expected a body without the delimiter, which the framing adds; "
+                               "found it at byte %zu of a text beside ${...}",
+                               found);
+            }
+        } else if (operand->source == OPERAND_DATA && part->value.operation == VALUE_ALONE) {
+            parse__check_column(parse, operand, first, last);
+        }
+        return;
+    case PART_BINARY:
+    case PART_LENGTH:
+        reader_mistake(&parse->reader, "a binary number may hold the delimiter of the framing, and "
+                                       "the message would become two: use a text");
+        return;
+    case PART_RANDOM:
+        reader_mistake(&parse->reader,
+                       "random bytes may hold the delimiter of the framing, and the "
+                       "message would become two: use a body that is random as a "
+                       "whole, which has letters only");
+        return;
+    case PART_FIXED:
+        if (memchr(parse->framing->delimiter, 0, parse->framing->delimiter_bytes) != NULL) {
+            reader_mistake(&parse->reader, "a text filled up with zeros may hold the delimiter of "
+                                           "the framing: the message would become two");
+        }
+        return;
+    }
+}
+
+void parse_check_delimiter(struct parse *parse, const struct body *body)
+{
+    /* Without a delimiter that can be read the framing has been reported already. */
+    if (parse->framing->type != FRAMING_DELIMITER || parse->framing->delimiter_bytes == 0) {
+        return;
+    }
+    if (body->type == BODY_CONSTANT) {
+        parse__check_bytes(parse, body->bytes, body->bytes_min);
+    }
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        if (parse->reader.mistakes_count == mistakes_count) {
+            parse__check_part(parse, body, i);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+/* The names that a behavior captures and sets, and what kind of number each of them holds: that
+ * follows from all that it is given, wherever that stands. */
+#include "scenario/parse/parse.h"
+
+#include <string.h>
+
+static struct parse_variable *parse__collect_name(struct parse *parse, const char *name)
+{
+    for (uint32_t i = 0; i < parse->names_count; i++) {
+        if (strcmp(parse->names[i].name, name) == 0) {
+            return &parse->names[i];
+        }
+    }
+    if (!parse_name_valid(name)) {
+        reader_mistake(&parse->reader,
+                       "capture or set `%.64s`: expected a name of letters, digits and _ that the "
+                       "language does not use itself",
+                       name);
+        return NULL;
+    }
+    if (parse->names_count == TREE_VARIABLES_MAX) {
+        reader_mistake(&parse->reader,
+                       "expected at most %d names that are captured or set, found "
+                       "more",
+                       TREE_VARIABLES_MAX);
+        return NULL;
+    }
+    parse->names[parse->names_count] = (struct parse_variable){.name = name};
+    return &parse->names[parse->names_count++];
+}
+
+/* Does this stand for numbers that may be above INT64_MAX: a literal, a column, a name? */
+static bool parse__is_wide(const struct parse *parse, const char *word, size_t bytes)
+{
+    uint64_t bits = 0;
+    size_t used = 0;
+    if (value_read_digits((const uint8_t *)word, bytes, &bits, &used)) {
+        return bits > (uint64_t)INT64_MAX;
+    }
+    const char *dot = memchr(word, '.', bytes);
+    for (uint32_t i = 0; i < parse->tables_count && dot != NULL; i++) {
+        const struct data_table *table = &parse->tables[i];
+        if (!parse_is(table->name, word, (size_t)(dot - word))) {
+            continue;
+        }
+        for (uint32_t column = 0; column < table->columns_count; column++) {
+            if (parse_is(table->columns[column].name, dot + 1, bytes - (size_t)(dot - word) - 1)) {
+                return table->columns[column].type == VALUE_U64;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < parse->names_count; i++) {
+        if (parse_is(parse->names[i].name, word, bytes)) {
+            return parse->names[i].is_wide && !parse->names[i].has_sign;
+        }
+    }
+    return false;
+}
+
+/* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
+static void parse__collect_type(const struct parse *parse, struct parse_variable *variable,
+                                const cJSON *json, bool captured)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+    const char *text = cJSON_IsString(json) ? json->valuestring : "";
+    bool wide = strncmp(text, "u64", 3) == 0;
+    if (captured) {
+        variable->is_wide = variable->is_wide || wide;
+        variable->is_narrow = variable->is_narrow || strncmp(text, "f32", 3) == 0;
+        variable->has_sign = variable->has_sign || text[0] == 'i' || text[0] == 'd';
+    } else if (cJSON_IsNumber(json)) {
+        variable->has_sign = variable->has_sign || json->valuedouble < 0;
+        variable->is_wide = variable->is_wide || json->valuedouble >= 0x1p63;
+    } else if (strncmp(text, "${", 2) == 0) {
+        variable->has_sign = variable->has_sign || strchr(text, '-') != NULL;
+        for (const char *at = text + 2; *at != '\0';) {
+            size_t bytes = strspn(at, letters);
+            variable->is_wide =
+                variable->is_wide || (bytes > 0 && parse__is_wide(parse, at, bytes));
+            at += bytes > 0 ? bytes : 1;
+        }
+    }
+}
+
+/* All names that `capture` and `set` give, anywhere in the behavior: a text is read before what
+ * follows it, and should be able to say that a name comes later, not that it is unknown. */
+static void parse__collect(struct parse *parse, const cJSON *json)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        bool names = item->string != NULL && cJSON_IsObject(item) &&
+                     (strcmp(item->string, "capture") == 0 || strcmp(item->string, "set") == 0);
+        if (!names) {
+            parse__collect(parse, item);
+            continue;
+        }
+        const cJSON *member = NULL;
+        cJSON_ArrayForEach(member, item)
+        {
+            struct parse_variable *variable = parse__collect_name(parse, member->string);
+            if (variable != NULL) {
+                parse__collect_type(parse, variable, member, item->string[0] == 'c');
+            }
+        }
+    }
+}
+
+void parse_collect_names(struct parse *parse, const cJSON *json)
+{
+    struct reader *reader = &parse->reader;
+    uint32_t mistakes_count = reader->mistakes_count;
+    parse->names_count = 0;
+    parse__collect(parse, json);
+    /* Names take what they are from other names. */
+    for (bool again = true; again && reader->mistakes_count == mistakes_count;) {
+        uint32_t before = 0;
+        uint32_t after = 0;
+        for (uint32_t i = 0; i < parse->names_count; i++) {
+            before += parse->names[i].is_wide;
+        }
+        parse__collect(parse, json);
+        for (uint32_t i = 0; i < parse->names_count; i++) {
+            after += parse->names[i].is_wide;
+        }
+        again = after > before;
+    }
+}

@@ -1,0 +1,162 @@
+#include "show/console.h"
+
+#include "core/clock.h"
+#include "files/outlet.h"
+#include "files/sink.h"
+#include "show/terminal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONSOLE_LINE_BYTES_MAX = 640, CONSOLE_WAITING_BYTES_MAX = 1 << 20 };
+
+static const int64_t CONSOLE_TERMINAL_EVERY_NS = 1 * NS_PER_S;
+static const int64_t CONSOLE_LOG_EVERY_NS = 5 * NS_PER_S;
+
+/* What is to be drawn. It is made a text only when its turn has come: for the terminal as it is
+ * then. */
+struct console__frame {
+    struct screen_moment moment;
+    struct live_view now;
+    struct live_view before;
+};
+
+/* What stands on the terminal: the outlet's thread alone knows. It outlives a console whose
+ * terminal never took the last of it. */
+static struct console__shown {
+    struct sink sink;
+    struct screen_style style;
+    bool terminal;
+    struct screen_shape shape; /* of the screen that stands there now; the cursor is behind it */
+} console__shown;
+
+/* Removes the screen, so that something else can be printed. */
+static void console__clear(struct console__shown *shown)
+{
+    if (shown->shape.lines_count > 0) {
+        terminal_go_up(&shown->sink, screen_rows_up(&shown->shape, terminal_columns()));
+        terminal_clear_below(&shown->sink);
+        shown->shape.lines_count = 0;
+    }
+}
+
+static void console__draw(struct console__shown *shown, const struct console__frame *frame)
+{
+    char text[SCREEN_BYTES_MAX];
+    struct screen_moment moment = frame->moment;
+    moment.now = &frame->now;
+    moment.before = &frame->before;
+    shown->style.columns = terminal_columns();
+    shown->style.rows = terminal_rows();
+    struct screen_shape shape;
+    screen_draw(&moment, &shown->style, text, &shape);
+    if (shown->shape.lines_count > 0) {
+        terminal_go_up(&shown->sink, screen_rows_up(&shown->shape, shown->style.columns));
+    }
+    /* What is left below after the window has become narrower and lines were wrapped. */
+    terminal_write(&shown->sink, text);
+    terminal_clear_below(&shown->sink);
+    shown->shape = shape;
+}
+
+/* The outlet's thread. */
+static void console__write(void *context, const char *text, size_t bytes, const void *frame)
+{
+    struct console__shown *shown = context;
+    if (bytes > 0 || frame == NULL) {
+        console__clear(shown);
+    }
+    if (bytes > 0) {
+        sink_write(&shown->sink, text, bytes, NULL);
+    }
+    if (frame != NULL) {
+        console__draw(shown, frame);
+    }
+}
+
+bool console_open(struct console *console, const struct plan *plan, bool enabled, int64_t now_ns,
+                  struct error *error)
+{
+    /* https://no-color.org: present and not empty. */
+    const char *no_color = getenv("NO_COLOR");
+    struct console__shown *shown = &console__shown;
+    struct screen_style *style = &shown->style;
+    *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
+    sink_standard_error(&shown->sink);
+    if (enabled) {
+        shown->terminal = terminal_setup(&style->sequences);
+        if (plan->options->screen && !shown->terminal) {
+            shown->terminal = true;
+            style->sequences = true; /* whoever asks for it there has a terminal behind */
+        }
+        style->color = style->sequences && (no_color == NULL || no_color[0] == '\0');
+        style->utf8 = terminal_is_utf8();
+    }
+    console->terminal = shown->terminal;
+    const struct outlet_writer writer = {.write = console__write,
+                                         .context = shown,
+                                         .text_bytes_max = CONSOLE_WAITING_BYTES_MAX,
+                                         .frame_bytes = sizeof(struct console__frame)};
+    console->outlet = outlet_open(&writer, error);
+    if (console->outlet == NULL) {
+        return false;
+    }
+    shown->sink.given_up = outlet_given_up(console->outlet);
+    return true;
+}
+
+static bool console__put(struct console *console, const char *line)
+{
+    char text[CONSOLE_LINE_BYTES_MAX];
+    int bytes = snprintf(text, sizeof(text), "%.*s\n", (int)sizeof(text) - 2, line);
+    return outlet_put(console->outlet, text, (size_t)bytes);
+}
+
+void console_print(struct console *console, const char *line)
+{
+    if (console->left_out > 0) {
+        char told[96];
+        snprintf(told, sizeof(told),
+                 "%" PRIu64 " lines were left out here: nobody read standard error",
+                 console->left_out);
+        console->left_out = console__put(console, told) ? 0 : console->left_out;
+    }
+    console->left_out += !console__put(console, line);
+}
+
+void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
+                  const struct live_view *view, int64_t now_ns)
+{
+    static struct console__frame frame; /* large; of the supervisor's thread */
+    int64_t every_ns = console->terminal ? CONSOLE_TERMINAL_EVERY_NS : CONSOLE_LOG_EVERY_NS;
+    int64_t passed_ns = now_ns - console->printed_ns;
+    if (!console->enabled || passed_ns < every_ns || phase == PHASE_ENDED) {
+        return;
+    }
+    frame.now = *view;
+    frame.before = console->before;
+    frame.moment = (struct screen_moment){.plan = console->plan,
+                                          .phase = phase,
+                                          .run_ns = run_ns,
+                                          .passed_ns = passed_ns,
+                                          .now = &frame.now,
+                                          .before = &frame.before};
+    if (console->terminal) {
+        outlet_show(console->outlet, &frame);
+    } else {
+        char line[CONSOLE_LINE_BYTES_MAX / 2];
+        screen_line(&frame.moment, line, sizeof(line));
+        console_print(console, line);
+    }
+    console->before = *view;
+    console->printed_ns = now_ns;
+}
+
+void console_close(struct console *console, int64_t within_ns)
+{
+    size_t left_bytes;
+    outlet_close(console->outlet, within_ns, &left_bytes);
+    console->outlet = NULL;
+}

@@ -1,0 +1,37 @@
+/* The live display, on standard error: on a terminal a screen, drawn anew once a second; elsewhere
+ * a line every few seconds; and the lines of log steps. All of it is written by a thread of its
+ * own: a terminal that stands still does not hold up the supervisor, whose thread calls these. */
+#ifndef DUMMYLOAD_CLIENT_CONSOLE_H
+#define DUMMYLOAD_CLIENT_CONSOLE_H
+
+#include "figures/live.h"
+#include "plan/plan.h"
+#include "show/screen.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outlet;
+
+struct console {
+    const struct plan *plan;
+    bool enabled;
+    bool terminal;
+    int64_t printed_ns;
+    struct live_view before; /* as of the last screen or line */
+    struct outlet *outlet;
+    uint64_t left_out; /* lines that found no room */
+};
+
+/* Once per process. False: no thread or no memory for it. */
+bool console_open(struct console *console, const struct plan *plan, bool enabled, int64_t now_ns,
+                  struct error *error);
+/* Shows what is due. run_ns: since t0 (connecting: since the origin). */
+void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
+                  const struct live_view *view, int64_t now_ns);
+/* A line, printed above the screen; without its end. Counted where there is no room for it. */
+void console_print(struct console *console, const char *line);
+/* Writes what waits, at most so long, and removes the screen. */
+void console_close(struct console *console, int64_t within_ns);
+
+#endif

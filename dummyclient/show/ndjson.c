@@ -1,0 +1,169 @@
+#include "show/ndjson.h"
+
+#include "core/clock.h"
+#include "files/outlet.h"
+#include "files/sink.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+/* A day's records have 60 MiB at most; what is written in time takes none of it. */
+enum { NDJSON_LINE_BYTES_MAX = 4096, NDJSON_WAITING_BYTES_MAX = 64 << 20 };
+
+static const char *const NDJSON_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
+
+/* Where it goes: the outlet's thread alone, until that has ended. It outlives a stream that nobody
+ * reads. */
+static struct ndjson__file {
+    struct sink sink;
+    char path[512];
+    struct error reason;
+    atomic_bool failed;
+} ndjson__file;
+
+struct ndjson__line {
+    char text[NDJSON_LINE_BYTES_MAX];
+    size_t bytes;
+};
+
+/* The outlet's thread. What could not be written whole has no continuation. */
+static void ndjson__write(void *context, const char *text, size_t bytes, const void *frame)
+{
+    struct ndjson__file *file = context;
+    (void)frame;
+    if (atomic_load(&file->failed)) {
+        return;
+    }
+    bool written = text == NULL ? sink_close(&file->sink, &file->reason)
+                                : sink_write(&file->sink, text, bytes, &file->reason);
+    if (!written) {
+        atomic_store(&file->failed, true);
+    }
+}
+
+bool ndjson_open(struct ndjson *ndjson, const char *path, const struct plan *plan,
+                 struct error *error)
+{
+    struct ndjson__file *file = &ndjson__file;
+    *ndjson = (struct ndjson){.plan = plan};
+    *file = (struct ndjson__file){.path = ""};
+    snprintf(file->path, sizeof(file->path), "%s", path);
+    if (!sink_open(&file->sink, path, error)) {
+        return false;
+    }
+    const struct outlet_writer writer = {
+        .write = ndjson__write, .context = file, .text_bytes_max = NDJSON_WAITING_BYTES_MAX};
+    ndjson->outlet = outlet_open(&writer, error);
+    if (ndjson->outlet == NULL) {
+        sink_close(&file->sink, NULL);
+        return false;
+    }
+    file->sink.given_up = outlet_given_up(ndjson->outlet);
+    return true;
+}
+
+void ndjson_begin(struct ndjson *ndjson, int64_t origin_ns)
+{
+    if (ndjson != NULL) {
+        ndjson->origin_ns = origin_ns;
+        ndjson->written_ns = origin_ns;
+    }
+}
+
+static void ndjson__add(struct ndjson__line *line, const char *format, ...) ERROR_PRINTF(2, 3);
+
+static void ndjson__add(struct ndjson__line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes =
+        vsnprintf(line->text + line->bytes, sizeof(line->text) - line->bytes, format, arguments);
+    va_end(arguments);
+    line->bytes += bytes > 0 ? (size_t)bytes : 0;
+    if (line->bytes >= sizeof(line->text)) {
+        line->bytes = sizeof(line->text) - 1; /* every part has a bound: it does not come to this */
+    }
+}
+
+/* Without a response it is null: 0 would look like an excellent one. */
+static void ndjson__add_percentile(struct ndjson__line *line, const struct ndjson *ndjson,
+                                   const struct live_view *view, const char *key, double percentile)
+{
+    int64_t value_ns = live_percentile_ns(view, &ndjson->before, percentile);
+    if (value_ns > 0) {
+        ndjson__add(line, ",\"%s\":%" PRId64, key, value_ns);
+    } else {
+        ndjson__add(line, ",\"%s\":null", key);
+    }
+}
+
+/* Sums are those of the interval; levels are of its end. */
+static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
+                        int64_t now_ns)
+{
+    static const enum total_kind SUMS[] = {
+        TOTAL_ITERATIONS,        TOTAL_REQUESTS,   TOTAL_RESPONSES,     TOTAL_MESSAGES_SENT,
+        TOTAL_MESSAGES_RECEIVED, TOTAL_BYTES_SENT, TOTAL_BYTES_RECEIVED};
+    const struct live_view *before = &ndjson->before;
+    struct ndjson__line line = {.bytes = 0};
+    ndjson__add(&line,
+                "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
+                ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
+                ndjson->plan->run_id, now_ns - ndjson->origin_ns, now_ns - ndjson->written_ns,
+                NDJSON_PHASES[phase], view->levels[LIVE_OPEN], view->levels[LIVE_CONNECTING]);
+    for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
+        ndjson__add(&line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
+                    view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
+    }
+    ndjson__add_percentile(&line, ndjson, view, "response_p50_ns", 50);
+    ndjson__add_percentile(&line, ndjson, view, "response_p99_ns", 99);
+    ndjson__add(&line, ",\"errors\":{");
+    const char *separator = "";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        uint64_t errors = view->counters.errors[kind] - before->counters.errors[kind];
+        if (errors > 0) {
+            ndjson__add(&line, "%s\"%s\":%" PRIu64, separator, error_key((enum error_kind)kind),
+                        errors);
+            separator = ",";
+        }
+    }
+    ndjson__add(&line, "}}\n");
+    ndjson->left_out += !outlet_put(ndjson->outlet, line.text, line.bytes);
+    ndjson->before = *view;
+    ndjson->written_ns = now_ns;
+}
+
+void ndjson_tick(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
+                 int64_t now_ns)
+{
+    if (ndjson != NULL && now_ns - ndjson->written_ns >= NS_PER_S) {
+        ndjson__put(ndjson, phase, view, now_ns);
+    }
+}
+
+void ndjson_finish(struct ndjson *ndjson, const struct live_view *view, int64_t now_ns)
+{
+    if (ndjson != NULL) {
+        ndjson__put(ndjson, PHASE_ENDED, view, now_ns);
+    }
+}
+
+bool ndjson_close(struct ndjson *ndjson, int64_t within_ns, struct error *error)
+{
+    struct ndjson__file *file = &ndjson__file;
+    size_t left_bytes = 0;
+    bool in_time = outlet_close(ndjson->outlet, within_ns, &left_bytes);
+    ndjson->outlet = NULL;
+    if (!in_time) {
+        error_set(error, "%s: its last %zu bytes were left out: it is not read or written in time",
+                  file->path, left_bytes);
+    } else if (atomic_load(&file->failed)) {
+        error_set(error, "%s: could not be written to its end: %s", file->path, file->reason.text);
+    } else if (ndjson->left_out > 0) {
+        error_set(error, "%s: %" PRIu64 " records were left out: it was not written in time",
+                  file->path, ndjson->left_out);
+    }
+    return in_time && !atomic_load(&file->failed) && ndjson->left_out == 0;
+}

@@ -1,0 +1,26 @@
+/* What standard error can show, and where its cursor is. terminal_setup() first; then
+ * one thread, which may be held up by it. */
+#ifndef DUMMYLOAD_CLIENT_TERMINAL_H
+#define DUMMYLOAD_CLIENT_TERMINAL_H
+
+#include "files/sink.h"
+
+#include <stdbool.h>
+
+/* Is standard error a terminal that a screen can be drawn on? *sequences: it understands ANSI
+ * sequences (Windows: turned on for the console; one that has none is drawn on all the same). */
+bool terminal_setup(bool *sequences);
+/* Does it show UTF-8? */
+bool terminal_is_utf8(void);
+/* Columns of standard error's terminal; 80 where that is not known. */
+int terminal_columns(void);
+/* Rows of it; 0 where that is not known. */
+int terminal_rows(void);
+/* Writes UTF-8 text. sink: standard error. */
+void terminal_write(struct sink *sink, const char *text);
+/* Moves the cursor to the beginning of the line that is so many above its own. */
+void terminal_go_up(struct sink *sink, int lines_count);
+/* Clears from the cursor to the end of what is shown. */
+void terminal_clear_below(struct sink *sink);
+
+#endif

@@ -1,0 +1,306 @@
+/* The first failure of each request, in words and bytes. Rare by its nature: once per step. */
+#include "vm/evidence.h"
+
+#include "core/clock.h"
+#include "text/units.h"
+#include "vm/wait.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is compared to find the place that differs; the rest is not looked at. */
+enum { VM_EVIDENCE_COMPARED_MAX = 512, VM_EVIDENCE_SHOWN_MAX = 32 };
+
+/* A text that is added to; what does not fit is left out. */
+struct vm_evidence__text {
+    char *out;
+    size_t used;
+};
+
+static void vm_evidence__add(struct vm_evidence__text *text, const char *format, ...)
+    ERROR_PRINTF(2, 3);
+
+static void vm_evidence__add(struct vm_evidence__text *text, const char *format, ...)
+{
+    size_t left = VM_EVIDENCE_TEXT_BYTES_MAX - text->used;
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes = vsnprintf(text->out + text->used, left, format, arguments);
+    va_end(arguments);
+    text->used += bytes < 0 ? 0 : (size_t)bytes < left ? (size_t)bytes : left - 1;
+}
+
+/* Bytes as a quoted text where they are one, else as hexadecimal digits. */
+static void vm_evidence__add_bytes(struct vm_evidence__text *text, const uint8_t *bytes,
+                                   uint32_t count)
+{
+    uint32_t shown = count < VM_EVIDENCE_SHOWN_MAX ? count : VM_EVIDENCE_SHOWN_MAX;
+    bool printable = true;
+    for (uint32_t i = 0; i < shown; i++) {
+        bool blank = bytes[i] == '\r' || bytes[i] == '\n';
+        printable = printable && (blank || (bytes[i] >= ' ' && bytes[i] <= '~'));
+    }
+    vm_evidence__add(text, "%s", printable ? "\"" : "0x");
+    for (uint32_t i = 0; i < shown; i++) {
+        if (!printable) {
+            vm_evidence__add(text, "%02x", bytes[i]);
+        } else if (bytes[i] < ' ') {
+            vm_evidence__add(text, "%s", bytes[i] == '\r' ? "\\r" : "\\n");
+        } else {
+            vm_evidence__add(text, "%c", bytes[i]);
+        }
+    }
+    vm_evidence__add(text, "%s%s", printable ? "\"" : "", shown < count ? "..." : "");
+}
+
+static void vm_evidence__add_number(struct vm_evidence__text *text, uint64_t bits,
+                                    enum value_type type)
+{
+    if (value_is_float(type)) {
+        vm_evidence__add(text, "%.9g", value_double(bits));
+    } else if (type == VALUE_I64) {
+        vm_evidence__add(text, "%" PRId64, (int64_t)bits);
+    } else {
+        vm_evidence__add(text, "%" PRIu64, bits);
+    }
+}
+
+static void vm_evidence__add_place(struct vm_evidence__text *text, const struct field *field)
+{
+    if (field->is_digits) {
+        vm_evidence__add(text, "dec@%" PRIu32, field->offset);
+        return;
+    }
+    char letter = value_is_float(field->type) ? 'f' : field->type == VALUE_I64 ? 'i' : 'u';
+    vm_evidence__add(text, "%c%u@%" PRIu32, letter, 8u * field->bytes_count, field->offset);
+}
+
+/* A body of the scenario as it is for this lane: the first bytes. */
+static void vm_evidence__add_body(struct vm_evidence__text *text, const struct body *body,
+                                  const struct message_scope *scope)
+{
+    uint8_t bytes[VM_EVIDENCE_COMPARED_MAX];
+    uint32_t count = message_body_bytes(body, scope);
+    vm_evidence__add(text, "%" PRIu32 " bytes ", count);
+    if (body->type == BODY_CONSTANT) {
+        vm_evidence__add_bytes(text, body->bytes, count);
+    } else if (count <= sizeof(bytes)) {
+        message_write_body(body, scope, bytes);
+        vm_evidence__add_bytes(text, bytes, count);
+    } else {
+        vm_evidence__add(text, "that change");
+    }
+}
+
+static void vm_evidence__add_verify(const struct vm *vm, uint32_t index,
+                                    const struct verify *verify, struct vm_evidence__text *text)
+{
+    static const char *const words[] = {"=", "!=", "<", "<=", ">", ">="};
+    struct message_scope scope = vm_lane_scope(vm, index);
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    switch (verify->type) {
+    case VERIFY_NONE:
+        return;
+    case VERIFY_SAME_BODY:
+        if (lane->sent_instruction == UINT32_MAX) {
+            vm_evidence__add(text, ", the same as was sent (nothing was)");
+            return;
+        }
+        scope = vm_lane_sent_scope(vm, index);
+        vm_evidence__add(text, ", the same as was sent: ");
+        vm_evidence__add_body(text, &vm->program->code[lane->sent_instruction].message->body,
+                              &scope);
+        break;
+    case VERIFY_EQUALS:
+    case VERIFY_STARTS_WITH:
+        vm_evidence__add(text, verify->type == VERIFY_EQUALS ? ", " : ", beginning with ");
+        vm_evidence__add_body(text, &verify->body, &scope);
+        break;
+    case VERIFY_CONTAINS:
+        vm_evidence__add(text, ", with ");
+        vm_evidence__add_bytes(text, verify->body.bytes, verify->body.bytes_min);
+        vm_evidence__add(text, " in it");
+        break;
+    case VERIFY_FIELD:
+        vm_evidence__add(text, ", ");
+        vm_evidence__add_place(text, &verify->field);
+        vm_evidence__add(text, " %s ", words[verify->comparison]);
+        vm_evidence__add_number(text, value_bits(&verify->value, &scope, 0), verify->value.type);
+        break;
+    }
+    if (verify->skip_bytes > 0) {
+        vm_evidence__add(text, " behind the first %" PRIu32, verify->skip_bytes);
+    }
+}
+
+static void vm_evidence__expected(const struct vm *vm, uint32_t index, char *out)
+{
+    struct vm_evidence__text text = {.out = out};
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct wait *wait = vm->program->code[lane->instruction].wait;
+    const struct match *match = &wait->match;
+    if (vm->program->framing.type == FRAMING_RAW) {
+        vm_evidence__add(&text, "%" PRIu32 " bytes", lane->raw_bytes);
+    } else if (match->any_id) {
+        vm_evidence__add(&text, "a message");
+    } else {
+        vm_evidence__add(&text, "a message of id %" PRIu32, match->id);
+    }
+    if (match->source != MATCH_FIELD_NONE) {
+        vm_evidence__add(&text, " with ");
+        vm_evidence__add_place(&text, &match->field);
+        vm_evidence__add(&text, " = ");
+        vm_evidence__add_number(&text, vm->waits[index].value, match->value_type);
+    }
+    for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
+        vm_evidence__add_verify(vm, index, verify, &text);
+    }
+    if (wait->captures_count > 0) {
+        vm_evidence__add(&text, ", with what is captured from it");
+    }
+    if (wait->replies_count > 1) {
+        vm_evidence__add(&text, " (%" PRIu32 " of them)", wait->replies_count);
+    }
+}
+
+/* The first byte that differs from the body; bytes when none does. */
+static uint32_t vm_evidence__differs(const struct body *body, const struct message_scope *scope,
+                                     const uint8_t *data, uint32_t bytes)
+{
+    uint8_t wanted[VM_EVIDENCE_COMPARED_MAX];
+    uint32_t count = message_body_bytes(body, scope);
+    uint32_t at = 0;
+    if (body->type != BODY_CONSTANT && count > sizeof(wanted)) {
+        return bytes;
+    }
+    if (body->type != BODY_CONSTANT) {
+        message_write_body(body, scope, wanted);
+    }
+    const uint8_t *all = body->type == BODY_CONSTANT ? body->bytes : wanted;
+    while (at < bytes && at < count && data[at] == all[at]) {
+        at++;
+    }
+    return at < count || at < bytes ? at : bytes;
+}
+
+static void vm_evidence__add_difference(const struct vm *vm, uint32_t index,
+                                        const struct frame *frame, struct vm_evidence__text *text)
+{
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct verify *verify = &vm->program->code[lane->instruction].wait->verify;
+    bool same = verify->type == VERIFY_SAME_BODY && lane->sent_instruction != UINT32_MAX;
+    bool raw = vm->program->framing.type == FRAMING_RAW; /* only a stretch is at hand */
+    if (raw || (!same && verify->type != VERIFY_EQUALS && verify->type != VERIFY_STARTS_WITH) ||
+        frame->body_bytes < verify->skip_bytes) {
+        return;
+    }
+    const struct body *body =
+        same ? &vm->program->code[lane->sent_instruction].message->body : &verify->body;
+    struct message_scope scope = same ? vm_lane_sent_scope(vm, index) : vm_lane_scope(vm, index);
+    uint32_t bytes = frame->body_bytes - verify->skip_bytes;
+    uint32_t at = vm_evidence__differs(body, &scope, frame->body + verify->skip_bytes, bytes);
+    if (at < bytes) {
+        vm_evidence__add(text, ", another from byte %" PRIu32 " on", verify->skip_bytes + at);
+    }
+}
+
+/* Where the failure is to be written; NULL: that step has one, or nobody asks. */
+static struct vm_failed *vm_evidence__slot(const struct vm *vm, uint32_t index)
+{
+    const struct vm_evidence *evidence = vm->observer->evidence;
+    if (evidence == NULL) {
+        return NULL;
+    }
+    uint32_t step = vm->program->code[vm_lane_at(vm, index)->instruction].step;
+    struct vm_failed *failed =
+        &evidence->failed[step < evidence->steps_count ? step : evidence->steps_count];
+    return failed->kind == VM_FAILURE_NONE ? failed : NULL;
+}
+
+static void vm_evidence__fill(const struct vm *vm, uint32_t index, struct vm_failed *failed,
+                              enum vm_failure kind, int64_t at_ns)
+{
+    *failed = (struct vm_failed){.kind = kind, .at_ns = at_ns, .connection = vm->connection};
+    vm_evidence__expected(vm, index, failed->expected);
+}
+
+static void vm_evidence__show(struct vm_failed *failed, const uint8_t *bytes, uint32_t count)
+{
+    failed->bytes_count = count < VM_EVIDENCE_BYTES_MAX ? count : VM_EVIDENCE_BYTES_MAX;
+    memcpy(failed->bytes, bytes, failed->bytes_count);
+}
+
+void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received_ns)
+{
+    struct vm_evidence *evidence = vm->observer->evidence;
+    if (evidence == NULL) {
+        return;
+    }
+    struct vm_untaken *untaken = &evidence->untaken[vm->connection % VM_UNTAKEN_COUNT];
+    uint32_t count = frame->body_bytes;
+    count = count < VM_EVIDENCE_BYTES_MAX ? count : VM_EVIDENCE_BYTES_MAX;
+    untaken->at_ns = received_ns;
+    untaken->connection = vm->connection;
+    untaken->id = frame->id;
+    untaken->body_bytes = frame->body_bytes;
+    if (count > 0) {
+        memcpy(untaken->bytes, frame->body, count);
+    }
+}
+
+void vm_evidence_mismatch(struct vm *vm, uint32_t index, const struct frame *frame,
+                          int64_t received_ns)
+{
+    struct vm_failed *failed = vm_evidence__slot(vm, index);
+    if (failed == NULL) {
+        return;
+    }
+    struct vm_evidence__text text = {.out = failed->found};
+    vm_evidence__fill(vm, index, failed, VM_FAILURE_MISMATCH, received_ns);
+    const struct framing *framing = &vm->program->framing;
+    if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
+        vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
+    }
+    vm_evidence__add(&text, "%" PRIu32 " bytes", frame->body_bytes);
+    vm_evidence__add_difference(vm, index, frame, &text);
+    vm_evidence__show(failed, frame->body, frame->body_bytes);
+}
+
+void vm_evidence_time_out(struct vm *vm, uint32_t index, int64_t deadline_ns)
+{
+    struct vm_failed *failed = vm_evidence__slot(vm, index);
+    if (failed == NULL) {
+        return;
+    }
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct wait *wait = vm->program->code[lane->instruction].wait;
+    const struct vm_untaken *untaken =
+        &vm->observer->evidence->untaken[vm->connection % VM_UNTAKEN_COUNT];
+    bool noted = untaken->at_ns != 0 && untaken->connection == vm->connection &&
+                 untaken->at_ns >= lane->sent_ns && lane->sent_ns != 0;
+    struct vm_evidence__text expected = {.out = failed->expected};
+    struct vm_evidence__text text = {.out = failed->found};
+    char within[UNITS_TEXT_BYTES_MAX];
+    vm_evidence__fill(vm, index, failed, VM_FAILURE_TIMED_OUT, deadline_ns);
+    expected.used = strlen(failed->expected);
+    vm_evidence__add(&expected, ", within %s", units_format_duration(wait->within_ns, within));
+    if (lane->sent_ns == 0) {
+        vm_evidence__add(&text, "nothing: the request could not leave");
+        return;
+    }
+    if (lane->raw_done_bytes > 0) {
+        vm_evidence__add(&text, "%" PRIu32 " bytes", lane->raw_done_bytes);
+    } else if (noted) {
+        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu32 " bytes", untaken->id,
+                         untaken->body_bytes);
+    } else if (lane->replies_left < wait->replies_count) {
+        vm_evidence__add(&text, "%" PRIu32 " of them", wait->replies_count - lane->replies_left);
+    } else {
+        vm_evidence__add(&text, "nothing");
+    }
+    if (noted) {
+        vm_evidence__show(failed, untaken->bytes, untaken->body_bytes);
+    }
+}

@@ -1,0 +1,498 @@
+#include "vm/due.h"
+#include "vm/inbox.h"
+#include "vm/internal.h"
+#include "vm/reply.h"
+#include "vm/step.h"
+#include "vm/wait.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "core/prng.h"
+
+#include <string.h>
+
+static void vm_lane__push_ready(struct vm *vm, uint32_t index)
+{
+    vm_lane_at(vm, index)->list_next = VM_INDEX_NONE;
+    if (vm->ready_tail == VM_INDEX_NONE) {
+        vm->ready_head = (uint16_t)index;
+    } else {
+        vm_lane_at(vm, vm->ready_tail)->list_next = (uint16_t)index;
+    }
+    vm->ready_tail = (uint16_t)index;
+}
+
+uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane)
+{
+    uint64_t place = (uint64_t)lane->instruction << 32 | lane->ordinal++;
+    return prng_mix(prng_mix(prng_mix(vm->connection_key, index), lane->iteration), place);
+}
+
+struct message_scope vm_lane_sent_scope(const struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, index);
+    scope.iteration = lane->sent_iteration;
+    scope.variables = vm_lane_sent_variables(vm, lane);
+    scope.lane = lane->sent_lane;
+    return scope;
+}
+
+struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    return (struct message_scope){.key = lane->sent_key,
+                                  .seed = vm->seed,
+                                  .iteration = lane->iteration,
+                                  .variables = vm_lane_variables(vm, lane),
+                                  .world = &vm->program->world,
+                                  .stamp_ns = lane->stamp_ns,
+                                  .wall_offset_ns = vm->wall_offset_ns,
+                                  .run_clock_offset_ns = vm->run_clock_offset_ns,
+                                  .connection = vm->connection,
+                                  .lane = index};
+}
+
+bool vm_lane_check_rows(struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t tables = vm->behavior->bounded_tables;
+    if (tables == 0 || lane->out) {
+        return !lane->out;
+    }
+    struct message_scope scope = vm_lane_scope(vm, index);
+    for (uint32_t i = 0; i < scope.world->tables_count; i++) {
+        bool out = false;
+        if ((tables >> i & 1) == 0) {
+            continue;
+        }
+        data_row_or_out(&scope.world->tables[i], &scope, &out);
+        if (!out) {
+            continue;
+        }
+        lane->out = true;
+        if (scope.world->tables[i].when_out == DATA_ERROR) {
+            vm_fail_data(vm, i);
+        }
+        /* The last lane without rows ends the connection. */
+        vm->out_count++;
+        vm->stopping = vm->stopping || vm->out_count == vm->program->lanes_count;
+        return false;
+    }
+    return true;
+}
+
+/* The step that waited for replies is over. */
+static void vm_lane__waited(const struct vm *vm, struct vm_lane *lane, int64_t end_ns)
+{
+    bool asked = vm->program->code[lane->instruction].op == OP_REQUEST;
+    lane->asked = lane->asked || asked;
+    vm_due_wait_ended(lane, end_ns);
+}
+
+void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->instruction = vm->behavior->loop;
+    lane->ordinal = 0;
+    lane->in_pass = true;
+    lane->asked = false;
+    lane->mail_number = vm->mail_number;
+    lane->time_ns = intended_ns;
+    lane->done_ns = vm_due_base_ns(lane);
+    lane->origin_ns = intended_ns;
+    vm->observer->iteration_started(vm->observer->context, index, intended_ns, now_ns);
+}
+
+static void vm_lane__idle(struct vm *vm, uint32_t index)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->state = VM_LANE_IDLE;
+    lane->due_ns = TIME_NEVER_NS;
+    vm->busy_count--;
+    if (vm->phase == VM_PHASE_LOOP && !lane->out) {
+        lane->list_next = vm->idle_head;
+        vm->idle_head = (uint16_t)index;
+    }
+    if (vm->busy_count + vm->joining_count == 0 && !vm->behavior->expects_since_connected) {
+        vm_inbox_clear(vm); /* no pass is left that it came in */
+    }
+}
+
+static void vm_lane__end_pass(struct vm *vm, uint32_t index, int64_t end_ns, bool complete)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    int64_t busy_ns = end_ns - lane->origin_ns;
+    vm_due_move(lane, end_ns);
+    lane->in_pass = false;
+    lane->iteration++;
+    vm->observer->iteration_ended(vm->observer->context, index, busy_ns > 0 ? busy_ns : 0,
+                                  complete);
+}
+
+/* The end of setup, of a pass or of teardown. True when the lane goes on at once. */
+static bool vm_lane__end(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    if (vm->phase == VM_PHASE_SETUP) {
+        vm_lane__idle(vm, index);
+        vm_enter_loop(vm, now_ns);
+        return false;
+    }
+    if (vm->phase == VM_PHASE_TEARDOWN) {
+        vm_lane__idle(vm, index);
+        vm_finish(vm);
+        return false;
+    }
+    int64_t base_ns = vm_due_base_ns(lane);
+    vm_lane__end_pass(vm, index, lane->done_ns > base_ns ? lane->done_ns : base_ns, true);
+    bool has_rows = vm_lane_check_rows(vm, index);
+    if (!vm->closed_loop || vm->stopping || !has_rows) {
+        vm_lane__idle(vm, index);
+        return false;
+    }
+    vm_lane_begin_pass(vm, index, lane->free_ns, now_ns);
+    return true;
+}
+
+static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
+{
+    lane->state = VM_LANE_PARKED;
+    vm_lane_set_due(vm, lane, due_ns);
+}
+
+static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t last_ns)
+{
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    struct vm_request request = {.step = vm->program->code[lane->instruction].step,
+                                 .lane = index,
+                                 .in_pass = lane->in_pass,
+                                 .outcome = outcome,
+                                 .intended_ns = lane->time_ns,
+                                 .free_ns = lane->free_ns,
+                                 .sent_ns = lane->sent_ns,
+                                 .first_ns = lane->first_ns,
+                                 .last_ns = last_ns};
+    vm->observer->request_done(vm->observer->context, &request);
+}
+
+void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    struct vm_request request = {.step = VM_STEP_NONE,
+                                 .lane = index,
+                                 .in_pass = lane->in_pass,
+                                 .outcome = outcome,
+                                 .intended_ns = lane->time_ns,
+                                 .free_ns = lane->free_ns,
+                                 .last_ns = now_ns};
+    vm->observer->request_done(vm->observer->context, &request);
+}
+
+/* raw framing: how long the reply is. */
+static void vm_lane__measure_reply(struct vm *vm, uint32_t index, const struct wait *wait)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->raw_done_bytes = 0;
+    lane->raw_bytes = wait->bytes_count;
+    if (wait->bytes_as_sent && lane->sent_instruction != UINT32_MAX) {
+        struct message_scope scope = vm_lane_sent_scope(vm, index);
+        lane->raw_bytes =
+            message_body_bytes(&vm->program->code[lane->sent_instruction].message->body, &scope);
+    }
+}
+
+static void vm_lane__wait(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct wait *wait = vm->program->code[lane->instruction].wait;
+    lane->state = VM_LANE_WAITING;
+    lane->first_ns = 0;
+    lane->mismatched = false;
+    lane->replies_left = wait->replies_count;
+    if (vm->program->framing.type == FRAMING_RAW) {
+        vm_lane__measure_reply(vm, index, wait);
+    }
+    vm_lane_set_due(vm, lane, now_ns + wait->within_ns);
+    vm_wait_add(vm, index);
+}
+
+/* All of the replies are here: judged, and no longer waited for. */
+static void vm_lane__answered(struct vm *vm, uint32_t index, int64_t last_ns)
+{
+    bool mismatched = vm_lane_at(vm, index)->mismatched;
+    vm_wait_remove(vm, index);
+    vm_lane__report(vm, index, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
+}
+
+/* True: the lane goes on, because what it expects has come before, or cannot come any more: the
+ * server has ended the stream after our half-close. */
+static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->sent_ns = now_ns;
+    lane->reached_ns = now_ns;
+    vm_lane__wait(vm, index, now_ns);
+    if (vm_inbox_feed(vm, index)) {
+        lane->first_ns = now_ns;
+        vm_lane__answered(vm, index, now_ns);
+    } else if (vm->link == VM_LINK_CLOSED) {
+        vm_wait_remove(vm, index);
+        vm_lane__report(vm, index, VM_OUTCOME_LOST, now_ns);
+    } else {
+        return false;
+    }
+    vm_due_wait_ended(lane, now_ns);
+    lane->due_ns = TIME_NEVER_NS;
+    return true;
+}
+
+/* One of the steps that wait for all lanes. True: it is passed over. */
+static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_op op,
+                          int64_t now_ns)
+{
+    if (vm->cut && op != OP_DISCONNECT) {
+        return true;
+    }
+    lane->state = VM_LANE_JOINING;
+    lane->reached_ns = now_ns;
+    vm->busy_count--;
+    vm->joining_count++;
+    return false;
+}
+
+/* One instruction. True: the lane goes on with the one it now stands at. */
+static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct instruction *instruction = &vm->program->code[lane->instruction];
+    enum instruction_op op = (enum instruction_op)instruction->op;
+    bool goes_on = true;
+    switch (op) {
+    case OP_END:
+        return vm_lane__end(vm, index, now_ns);
+    case OP_SEND:
+    case OP_REQUEST:
+        lane->state = VM_LANE_SENDING;
+        lane->reached_ns = now_ns;
+        lane->sent_ns = 0;
+        lane->first_ns = 0;
+        vm_lane__push_ready(vm, index);
+        return false;
+    case OP_EXPECT:
+        goes_on = vm->cut || vm_lane__expect(vm, index, now_ns);
+        break;
+    case OP_THINK:
+        goes_on = vm->cut || vm_step_think(vm, index, instruction->think, now_ns);
+        break;
+    case OP_AT:
+        goes_on = vm->cut || vm_step_at(vm, index, instruction->after_ns, now_ns);
+        break;
+    case OP_REPEAT_BEGIN:
+    case OP_REPEAT_END:
+    case OP_FOR_BEGIN:
+    case OP_FOR_END:
+    case OP_UNTIL_END:
+    case OP_JUMP:
+    case OP_CHOOSE:
+    case OP_IF:
+        lane->instruction = vm_step_jump(vm, index, now_ns);
+        return true;
+    case OP_SET:
+        vm_step_set(vm, index, instruction->set, now_ns);
+        break;
+    case OP_RECEIVE:
+        vm->receives = instruction->index != 0;
+        vm->pending |= VM_PENDING_RECEIVE;
+        break;
+    case OP_MARK:
+        vm->observer->marked(vm->observer->context, instruction->index, now_ns);
+        break;
+    case OP_LOG:
+        vm_step_log(vm, index, instruction->text, now_ns);
+        break;
+    case OP_BARRIER:
+    case OP_RECONNECT:
+    case OP_DISCONNECT:
+    case OP_EXPECT_CLOSE:
+        goes_on = vm_lane__join(vm, lane, op, now_ns);
+        break;
+    }
+    lane->instruction += goes_on;
+    return goes_on;
+}
+
+void vm_lane_run(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    for (int i = 0; i < VM_RUN_MAX; i++) {
+        if (!vm_lane__step(vm, index, now_ns)) {
+            return;
+        }
+    }
+    /* It may go on like this for ever: others have their turn, and the run its end, before. */
+    vm_lane__park(vm, vm_lane_at(vm, index), now_ns + 1);
+}
+
+static void vm_lane__go_on(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    lane->due_ns = TIME_NEVER_NS;
+    lane->instruction++;
+    vm_lane_run(vm, index, now_ns);
+}
+
+void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_action *action)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct instruction *instruction = &vm->program->code[lane->instruction];
+    const struct message *message = instruction->message;
+    lane->sent_instruction = lane->instruction;
+    lane->sent_iteration = lane->iteration;
+    lane->sent_lane = index;
+    lane->stamp_ns = now_ns;
+    if (message->has_variables) {
+        memcpy(vm_lane_sent_variables(vm, lane), vm_lane_variables(vm, lane),
+               vm->program->words_count * sizeof(uint64_t));
+    }
+    uint32_t frame_bytes = message->frame_bytes;
+    if (message->encoded == NULL) {
+        lane->sent_key = vm_lane_draw(vm, index, lane);
+    }
+    if (frame_bytes == 0) {
+        struct message_scope scope = vm_lane_sent_scope(vm, index);
+        frame_bytes =
+            frame_encoded_bytes(&vm->program->framing, message_body_bytes(&message->body, &scope));
+    }
+    *action = (struct vm_action){.type = VM_ACTION_SEND,
+                                 .lane = index,
+                                 .step = instruction->step,
+                                 .message_bytes = frame_bytes};
+    lane->message_n = vm->submitted_count++;
+    if (instruction->op == OP_REQUEST && !vm->cut) {
+        vm_lane__wait(vm, index, now_ns);
+    } else if (vm->cut) {
+        if (instruction->op == OP_REQUEST) {
+            vm_lane__report(vm, index, VM_OUTCOME_CUT, now_ns);
+        }
+        /* Nothing is waited for any more; it goes on when this message has been written. */
+        lane->instruction++;
+        vm_lane__park(vm, lane, now_ns);
+    } else {
+        lane->state = VM_LANE_FLUSHING;
+        vm->flushing_count++;
+    }
+}
+
+void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    if (lane->first_ns == 0) {
+        lane->first_ns = first_ns;
+    }
+    if (--lane->replies_left > 0) {
+        return;
+    }
+    vm_lane__answered(vm, index, received_ns);
+    vm_lane__waited(vm, lane, received_ns);
+    vm_lane__go_on(vm, index, received_ns);
+}
+
+void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
+                   int64_t received_ns)
+{
+    vm_reply_judge(vm, index, frame, received_ns);
+    vm_lane_count_reply(vm, index, first_ns, received_ns);
+}
+
+static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct instruction *instruction = &vm->program->code[lane->instruction];
+    enum on_timeout on_timeout = instruction->wait->on_timeout;
+    bool optional = instruction->wait->optional;
+    int64_t deadline_ns = lane->due_ns;
+    if (!optional) {
+        vm_evidence_time_out(vm, index, deadline_ns);
+    }
+    if (optional && instruction->op == OP_EXPECT) {
+        vm_wait_remove(vm, index); /* nobody owes it: what comes later is a push */
+    } else {
+        vm_wait_bury(vm, index);
+    }
+    vm_lane__report(vm, index, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
+    vm_lane__waited(vm, lane, deadline_ns);
+    if (on_timeout == ON_TIMEOUT_RECONNECT) {
+        lane->state = VM_LANE_PARKED; /* reported: nothing is outstanding any more */
+        vm_restart(vm, now_ns);
+        return false;
+    }
+    if (on_timeout == ON_TIMEOUT_FAIL) {
+        vm->pending |= VM_PENDING_FAILED;
+        vm->failed_step = instruction->step;
+    }
+    vm_lane__go_on(vm, index, now_ns);
+    return true;
+}
+
+bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    switch ((enum vm_lane_state)lane->state) {
+    case VM_LANE_WAITING:
+        return vm_lane__time_out(vm, index, now_ns);
+    case VM_LANE_THINKING:
+        vm_lane__go_on(vm, index, now_ns);
+        return true;
+    case VM_LANE_PARKED:
+        lane->due_ns = TIME_NEVER_NS;
+        vm_lane_run(vm, index, now_ns);
+        return true;
+    case VM_LANE_IDLE:
+    case VM_LANE_SENDING:
+    case VM_LANE_FLUSHING:
+    case VM_LANE_JOINING:
+        break;
+    }
+    must(!"a lane that waits for nothing has no due time");
+    return true;
+}
+
+void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    bool request = vm->program->code[lane->instruction].op == OP_REQUEST;
+    bool asking = request && (lane->state == VM_LANE_WAITING || lane->state == VM_LANE_SENDING);
+    if (lane->state == VM_LANE_WAITING || asking) {
+        vm_lane__report(vm, index, outcome, now_ns);
+    }
+    if (lane->in_pass) {
+        vm_due_ended(vm, lane, asking, now_ns);
+        vm_lane__end_pass(vm, index, now_ns, false);
+    }
+    lane->state = VM_LANE_IDLE;
+    lane->due_ns = TIME_NEVER_NS;
+    vm_due_move(lane, now_ns);
+}
+
+void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    if (vm_lane_at(vm, index)->state == VM_LANE_THINKING && vm_step_ends_next(vm, index)) {
+        vm_lane__go_on(vm, index, now_ns);
+    }
+}
+
+void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    vm_due_blocked(vm, lane, sent_ns);
+    if (vm->observer->sent != NULL && lane->in_pass) {
+        vm->observer->sent(vm->observer->context, lane->time_ns, lane->free_ns, sent_ns);
+    }
+    if (lane->in_pass) {
+        lane->done_ns = sent_ns;
+    } else {
+        vm_due_move(lane, sent_ns);
+    }
+    vm->flushing_count--;
+    vm_lane__go_on(vm, index, sent_ns);
+}

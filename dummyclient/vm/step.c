@@ -1,0 +1,241 @@
+/* Steps that need nobody else: thinks, variables, branches, notes. */
+#include "vm/step.h"
+
+#include "vm/due.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "core/prng.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { VM_STREAM_BACK_OFF = 1 };
+
+struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, index);
+    scope.key = vm_lane_draw(vm, index, lane);
+    scope.stamp_ns = now_ns;
+    return scope;
+}
+
+/* A draw from the standard normal distribution (Box and Muller 1958). */
+static double vm_step__normal(uint64_t key)
+{
+    double radius = sqrt(-2 * log1p(-prng_unit(key, 0, 0)));
+    return radius * cos(6.283185307179586 * prng_unit(key, 0, 1));
+}
+
+static int64_t vm_step__think_ns(const struct vm *vm, uint32_t index, struct vm_lane *lane,
+                                 const struct think *think)
+{
+    if (think->type == THINK_CONSTANT) {
+        return think->low_ns;
+    }
+    uint64_t key = vm_lane_draw(vm, index, lane);
+    double low_ns = (double)think->low_ns;
+    double drawn_ns = 0;
+    switch (think->type) {
+    case THINK_UNIFORM:
+        return (int64_t)prng_range(key, 0, 0, (uint64_t)think->low_ns, (uint64_t)think->high_ns);
+    case THINK_NORMAL:
+        drawn_ns = low_ns + (double)think->high_ns * vm_step__normal(key);
+        break;
+    case THINK_LOGNORMAL:
+        drawn_ns = low_ns * exp(think->shape * vm_step__normal(key));
+        break;
+    case THINK_PARETO:
+        drawn_ns = low_ns * pow(1 - prng_unit(key, 0, 0), -1 / think->shape);
+        break;
+    case THINK_EXPONENTIAL:
+    case THINK_CONSTANT:
+        drawn_ns = -log1p(-prng_unit(key, 0, 0)) * low_ns;
+        break;
+    }
+    drawn_ns = drawn_ns > 0 ? drawn_ns : 0;
+    return drawn_ns < (double)think->most_ns ? (int64_t)drawn_ns : think->most_ns;
+}
+
+/* The lane does nothing until it is free. */
+static bool vm_step__pause(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
+{
+    if (lane->free_ns <= now_ns) {
+        return true;
+    }
+    lane->state = VM_LANE_THINKING;
+    vm_lane_set_due(vm, lane, lane->free_ns);
+    return false;
+}
+
+bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    int64_t think_ns = vm_step__think_ns(vm, index, lane, think);
+    /* A player who is late thinks as long as one who is not: from when it was free. */
+    int64_t begin_ns = vm_due_base_ns(lane);
+    lane->time_ns += think_ns;
+    lane->origin_ns += think_ns;
+    lane->free_ns = begin_ns + think_ns;
+    return vm_step__pause(vm, lane, now_ns);
+}
+
+bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    int64_t at_ns = vm->connected_ns + offset_ns;
+    int64_t begin_ns = vm_due_base_ns(lane);
+    /* What comes next is meant for that moment, whether or not the lane is free by then. */
+    lane->time_ns = at_ns;
+    lane->free_ns = begin_ns > at_ns ? begin_ns : at_ns;
+    lane->origin_ns += lane->free_ns - begin_ns;
+    return vm_step__pause(vm, lane, now_ns);
+}
+
+void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    for (; set != NULL; set = set->next) {
+        struct message_scope scope = vm_step_scope(vm, index, now_ns);
+        uint64_t *words = vm_lane_variables(vm, lane) + set->word;
+        if (set->type != VALUE_TEXT) {
+            *words = value_bits(&set->value, &scope, 0);
+            continue;
+        }
+        uint8_t text[VALUE_SET_BYTES_MAX]; /* the old text may be a part of the new one */
+        uint32_t bytes = message_body_bytes(&set->body, &scope);
+        must(bytes <= sizeof(text));
+        message_write_body(&set->body, &scope, text);
+        words[0] = bytes < VALUE_TEXT_BYTES_MAX ? bytes : VALUE_TEXT_BYTES_MAX;
+        memcpy(words + 1, text, words[0]);
+    }
+}
+
+void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns)
+{
+    uint8_t line[512];
+    struct message_scope scope = vm_step_scope(vm, index, now_ns);
+    uint32_t bytes = message_body_bytes(text, &scope);
+    must(bytes <= sizeof(line));
+    message_write_body(text, &scope, line);
+    vm->observer->logged(vm->observer->context, line, bytes, now_ns);
+}
+
+static bool vm_step__holds(struct vm *vm, uint32_t index, const struct condition *condition,
+                           int64_t now_ns)
+{
+    struct message_scope scope = vm_step_scope(vm, index, now_ns);
+    const struct value *left = &condition->left;
+    const struct value *right = &condition->right;
+    if (left->type == VALUE_TEXT) {
+        bool equal = value_text_equals(left, right, &scope);
+        return equal == (condition->comparison == COMPARE_EQUALS);
+    }
+    return value_compare(value_bits(left, &scope, 0), left->type, condition->comparison,
+                         value_bits(right, &scope, 1), right->type);
+}
+
+static uint32_t vm_step__choose(struct vm *vm, uint32_t index, const struct choice *choice)
+{
+    uint64_t key = vm_lane_draw(vm, index, vm_lane_at(vm, index));
+    double drawn = prng_unit(key, 0, 0);
+    uint32_t branch = 0;
+    while (branch + 1 < choice->count && drawn >= choice->below[branch]) {
+        branch++;
+    }
+    return choice->targets[branch];
+}
+
+/* Is no further round of a loop to begin? A run ends by its plan even for a vm that has not been
+ * told: with an open loop it still has the arrivals that were due before. */
+static bool vm_step__is_ending(const struct vm *vm, int64_t now_ns)
+{
+    const int64_t *end_ns = vm->observer->end_ns;
+    if (vm->phase == VM_PHASE_TEARDOWN) {
+        return vm->cut;
+    }
+    bool over = !vm->closed_loop && end_ns != NULL && now_ns >= *end_ns;
+    return vm->stopping || vm->cut || over;
+}
+
+uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct instruction *instruction = &vm->program->code[lane->instruction];
+    uint64_t *counter = &lane->values[instruction->counter];
+    uint32_t next = lane->instruction + 1;
+    int64_t base_ns = vm_due_base_ns(lane);
+    int64_t begin_ns = base_ns > lane->done_ns ? base_ns : lane->done_ns;
+    switch ((enum instruction_op)instruction->op) {
+    case OP_REPEAT_BEGIN:
+        *counter = instruction->times;
+        return next;
+    case OP_REPEAT_END:
+        return --*counter > 0 ? instruction->target : next;
+    case OP_FOR_BEGIN:
+        *counter = (uint64_t)(begin_ns + instruction->after_ns);
+        return next;
+    case OP_FOR_END:
+        /* A drain does not wait for a round that has not begun; teardown is played whole. */
+        return now_ns < (int64_t)*counter && !vm_step__is_ending(vm, now_ns) ? instruction->target
+                                                                             : next;
+    case OP_UNTIL_END:
+        return vm->stopping || vm_step__is_ending(vm, now_ns) ? next : instruction->target;
+    case OP_JUMP:
+        return instruction->target;
+    case OP_CHOOSE:
+        return vm_step__choose(vm, index, instruction->choice);
+    case OP_IF:
+        return vm_step__holds(vm, index, instruction->condition, now_ns) ? next
+                                                                         : instruction->target;
+    default:
+        must(false);
+        return next;
+    }
+}
+
+bool vm_step_ends_next(const struct vm *vm, uint32_t index)
+{
+    const struct instruction *code = vm->program->code;
+    const struct vm_lane *lane = vm_lane_at(vm, index);
+    uint32_t at = lane->instruction + 1;
+    while (code[at].op != OP_END) {
+        switch ((enum instruction_op)code[at].op) {
+        case OP_REPEAT_END:
+            if (lane->values[code[at].counter] > 1) {
+                return false;
+            }
+            at++;
+            break;
+        case OP_FOR_END:
+        case OP_UNTIL_END:
+            at++;
+            break;
+        case OP_JUMP: /* over the rest of an `if` or `choose`; a repeat until the end begins so */
+            if (code[at].target <= at + 1) {
+                return false;
+            }
+            at = code[at].target;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns)
+{
+    double wait_ns = (double)back_off->first_ns;
+    for (uint8_t i = 0; i < vm->connects_failed && wait_ns < (double)back_off->most_ns; i++) {
+        wait_ns *= back_off->factor;
+        if (back_off->factor == 1) {
+            break;
+        }
+    }
+    wait_ns = wait_ns < (double)back_off->most_ns ? wait_ns : (double)back_off->most_ns;
+    /* Drawn from the upper half, so that a crowd does not come back as one. */
+    double part = prng_unit(vm->connection_key, VM_STREAM_BACK_OFF, (uint64_t)now_ns);
+    return (int64_t)(wait_ns / 2 + part * wait_ns / 2);
+}

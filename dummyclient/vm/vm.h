@@ -1,0 +1,210 @@
+/* The vm: the interpreter of one connection. Pure: events and the time go in, actions come out;
+ * no socket, no clock, no allocation. Every rule of the scenario language is tested here.
+ *
+ * Used by the worker that owns the connection. The memory (program_vm_bytes()) is the caller's.
+ *
+ * A connection plays `setup` once, then `loop` again and again in every lane (in_flight lanes,
+ * each with its own place, captures and iteration), then `teardown` once. The loop's first pass,
+ * and every further one, begins at an arrival: with an open loop the worker gives arrivals by
+ * vm_on_arrival() to connections that have a free lane; with a closed loop the vm begins the next
+ * pass itself. disconnect, reconnect and barrier wait for all lanes of the connection.
+ *
+ * The driver's side:
+ *
+ *     vm_on_...(vm, ...);                      an event
+ *     while (vm_next(vm, now_ns, &action)) {   what to do now, until nothing is left
+ *         switch (action.type) ...
+ *     }
+ *     arm a timer at vm_next_time_ns(vm)       then call vm_next() again at that time
+ *
+ * Raw framing: what comes is a stream; each expectation takes its bytes of it, in order.
+ *
+ * Replies: a message belongs to the oldest outstanding expectation of the connection, tombstones
+ * of timed-out ones included, whose `match` accepts it; `verify` then judges it. A message that no
+ * expectation matches is kept where an expect of the behavior could take it yet; what none has
+ * taken in the end, and all others, are unsolicited: counted, nothing more.
+ *
+ * Time stamps: intended = the arrival for an iteration's first request, whatever stands before it,
+ * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
+ * received_ns of the message. Between intended and sent, what the lane waited for others (its own
+ * last pass, the server, other lanes and players, the socket) is put first, up to free_ns; the rest
+ * is this program's. */
+#ifndef DUMMYLOAD_SCENARIO_VM_H
+#define DUMMYLOAD_SCENARIO_VM_H
+
+#include "program/program.h"
+#include "proto/frame.h"
+#include "vm/evidence.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm; /* internal.h */
+
+/* In place of a program step: an action or an outcome that belongs to no named request. */
+#define VM_STEP_NONE UINT32_MAX
+
+enum vm_action_type {
+    VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
+    VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
+    VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: shut down the
+                             sending half behind what is queued, go on receiving */
+    VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
+    VM_ACTION_READY,      /* setup is done: counts for t0. Once per connection */
+    VM_ACTION_BARRIER,    /* reached action.barrier; goes on after vm_on_barrier_open() */
+    VM_ACTION_FINISHED,   /* nothing more to do: end the connection by the closing protocol, if
+                             it is not closed (or never was open) already. The last action */
+    VM_ACTION_FAILED      /* a step said fail (action.step): the run is to end with exit 1 */
+};
+
+enum vm_disconnect { VM_DISCONNECT_FIN, VM_DISCONNECT_RST, VM_DISCONNECT_HALF };
+
+struct vm_action {
+    enum vm_action_type type;
+    uint32_t lane;
+    uint32_t step;          /* program step, or VM_STEP_NONE */
+    uint32_t message_bytes; /* SEND: the whole frame */
+    int64_t not_before_ns;  /* CONNECT */
+    enum vm_disconnect disconnect;
+    uint32_t barrier;
+    bool receives;
+};
+
+enum vm_outcome {
+    VM_OUTCOME_OK,
+    VM_OUTCOME_MISMATCH,  /* answered, and verify said no */
+    VM_OUTCOME_TIMED_OUT, /* not within its time; last_ns is the deadline: censored */
+    VM_OUTCOME_LOST,      /* the connection ended first: censored */
+    VM_OUTCOME_CUT,       /* the run ended first: censored */
+    VM_OUTCOME_ABSENT,    /* optional, and not there in time: no error, and no latency */
+    VM_OUTCOME_BARRIER,   /* (no step) not everyone came to a barrier in time */
+    VM_OUTCOME_NOT_CLOSED /* (no step) the server did not close in time */
+};
+
+/* One request that has come to its end, or (step VM_STEP_NONE) one expect: its outcome counts, but
+ * its times are not a request's. */
+struct vm_request {
+    uint32_t step; /* program step, or VM_STEP_NONE */
+    uint32_t lane;
+    bool in_pass; /* of the loop; else of setup or teardown */
+    enum vm_outcome outcome;
+    int64_t intended_ns;
+    int64_t free_ns;  /* until then others held it up (connection_wait), then we (send_lag) */
+    int64_t sent_ns;  /* 0: never sent */
+    int64_t first_ns; /* first byte of the reply received; 0: none */
+    int64_t last_ns;  /* last byte received, or the moment it was given up */
+};
+
+/* What the vm tells as it happens. Called from inside vm_on_...() and vm_next(); must not call
+ * the vm back. All members set. */
+struct vm_observer {
+    void *context;
+    void (*request_done)(void *context, const struct vm_request *request);
+    /* A pass of the loop began (intended, and when it did) and ended (think time excluded).
+     * complete is false when the run or the connection ended first. */
+    void (*iteration_started)(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns);
+    void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
+    /* Open loop: a pass with a request in it has ended, because the connection or the run did,
+     * before its first request was made. step: of the first one that it has. NULL: nobody asks. */
+    void (*never_asked)(void *context, uint32_t step, int64_t intended_ns, int64_t free_ns,
+                        int64_t now_ns);
+    /* A message that no step has taken; late: it answered a request that had timed out. One that
+     * was kept for an expect comes later than it was received, perhaps without its body. */
+    void (*unsolicited)(void *context, const struct frame *frame, bool late);
+    /* A rule of on_push has taken such a message: what it says about it. fanout_ns: from the
+     * stamp in it to now; -1: the rule measures none. NULL where no behavior has rules. */
+    void (*push_checked)(void *context, bool mismatch, int64_t fanout_ns);
+    /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
+    void (*marked)(void *context, uint32_t mark, int64_t now_ns);
+    void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
+    /* A plain send of the loop has left: the times of struct vm_request. NULL: nobody asks. */
+    void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
+    /* No row was left in a table that says when_out: error, by its number: VM_ACTION_FAILED comes.
+     * NULL: nobody asks. */
+    void (*ran_out)(void *context, uint32_t table);
+    /* Where the first failure of each step is kept; NULL: nobody asks. */
+    struct vm_evidence *evidence;
+    /* Until when the socket was busy with what had been sent before; NULL: it never is. */
+    const int64_t *blocked_until_ns;
+    /* Open loop: when the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop()
+     * says so. */
+    const int64_t *end_ns;
+    /* Up to when everything that had reached this machine has been given to the vm; NULL: until
+     * now. A wait has failed only when its deadline is not after that: what a program that stood
+     * still finds when it looks again may have been there in time. */
+    const int64_t *seen_ns;
+};
+
+struct vm_identity {
+    uint64_t seed;
+    uint32_t connection; /* number in the whole run, from 0 */
+    uint32_t behavior;
+    bool closed_loop;
+    uint32_t life; /* times that the connection has been retired and opened again: above 0 the
+                      memory is the one of the life before, whose passes are counted on */
+    int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */
+    /* The one clock of the run less this program's: ${stamp_ns} is written and read on that. */
+    int64_t run_clock_offset_ns;
+};
+
+/* Lays out a vm in memory of program_vm_bytes(), aligned as malloc() does. The first vm_next()
+ * gives VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer
+ * are kept by pointer: they outlive the vm. */
+struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
+                   const struct vm_observer *observer, int64_t now_ns);
+
+/* Fills action and returns true, or returns false when nothing is to be done before
+ * vm_next_time_ns() or the next event. */
+bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action);
+/* The same for a driver that has no room for a message now: no VM_ACTION_SEND, nor what waits
+ * behind one. Deadlines pass all the same, and a request that times out is not held up by its own
+ * unsent successors. */
+bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action);
+/* Never after the time when something is due, perhaps before it: it moves to a later time only in
+ * calls at or past it, or when the connection is given up. A driver whose timer is already set to
+ * it has nothing to do, so that a request costs no timer. TIME_NEVER_NS: nothing is due. */
+int64_t vm_next_time_ns(const struct vm *vm);
+/* Writes the message of a VM_ACTION_SEND, before the next call of vm_next(): message_bytes
+ * bytes. */
+void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out);
+
+void vm_on_connected(struct vm *vm, int64_t now_ns);
+/* Refused, unreachable, too late. By on_disconnect: VM_ACTION_FINISHED, or VM_ACTION_CONNECT with a
+ * growing not_before_ns. */
+void vm_on_connect_failed(struct vm *vm, int64_t now_ns);
+/* The clock, read right before the system call that carries the oldest messages not yet stamped:
+ * stamps the first messages_count of them (UINT32_MAX: all). A request's deadline counts from
+ * here, and a message that comes before it is not its reply. A `send` step is done when its message
+ * is stamped: returns true when vm_next() has more to give because of that (with requests alone:
+ * never). */
+bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns);
+/* One whole frame. first_ns: when the first of its bytes was received. */
+void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns);
+/* The connection is gone, expected (after VM_ACTION_DISCONNECT) or not. Returns true when the
+ * close was one that the scenario expected. After an unexpected one what was outstanding is
+ * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
+ * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */
+bool vm_on_closed(struct vm *vm, int64_t now_ns);
+/* Has it ended, or will it, because no row of data is left for it (when_out: stop)? */
+bool vm_is_out(const struct vm *vm);
+/* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or
+ * because it has waited long enough, or with the connection. */
+#define VM_BARRIER_NONE UINT32_MAX
+uint32_t vm_barrier(const struct vm *vm);
+void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns);
+
+/* Open loop: has a lane free for an arrival? */
+bool vm_has_free_lane(const struct vm *vm);
+/* Begins an iteration in a free lane (must have one). granted_ns: when the run allowed it to begin
+ * (max_catch_up_rate); intended_ns where it holds nothing back. The lane was not free before. */
+void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64_t now_ns);
+/* Closed loop, from t0 on: begin iterating. Before it, connections wait after setup. */
+void vm_on_start(struct vm *vm, int64_t now_ns);
+/* No further iterations: lanes end after the pass they are in; then teardown, then
+ * VM_ACTION_FINISHED. */
+void vm_on_stop(struct vm *vm, int64_t now_ns);
+/* The drain is over: what is outstanding is given up (VM_OUTCOME_CUT), teardown's waits too. */
+void vm_on_cut(struct vm *vm, int64_t now_ns);
+
+#endif

@@ -1,0 +1,148 @@
+/* The parts of the IOCP backend: the port itself, how it waits, how it names errors, and the
+ * memory that receives land in. Private to cport_*_iocp.c; everything on the port's own thread. */
+#ifndef DUMMYLOAD_CPORT_CPORT_IOCP_H
+#define DUMMYLOAD_CPORT_CPORT_IOCP_H
+
+#include "cport/backend.h"
+
+#include <winsock2.h>
+/* Behind winsock2.h, which they need. */
+#include <mswsock.h>
+#include <windows.h>
+#include <ws2tcpip.h>
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+enum { IOCP_BATCH_MAX = 256 };
+
+/* GetQueuedCompletionStatusEx() with a deadline finer than its milliseconds. */
+struct iocp_wait {
+    HANDLE port;
+    HANDLE timer;              /* high resolution; NULL where the system has none */
+    int64_t timer_deadline_ns; /* what it is set to; 0: nothing */
+    void (*nap)(int64_t wait_ns);
+    uint64_t *syscalls;
+    OVERLAPPED_ENTRY entries[IOCP_BATCH_MAX];
+};
+
+void iocp_wait_open(struct iocp_wait *wait, HANDLE port, uint64_t *syscalls);
+void iocp_wait_close(struct iocp_wait *wait);
+/* Returns the number of entries that came, 0 when the deadline has come first. */
+ULONG iocp_wait_entries(struct iocp_wait *wait, int64_t deadline_ns);
+
+/* ---- sockets ---------------------------------------------------------------------------- */
+
+/* Winsock hands these out at run time. */
+struct iocp_functions {
+    LPFN_ACCEPTEX accept_ex;
+    LPFN_GETACCEPTEXSOCKADDRS get_accept_ex_sockaddrs;
+    LPFN_CONNECTEX connect_ex;
+};
+
+/* Those that return an int: 0, or the error. All add their system calls to *syscalls. */
+int iocp_socket_load_functions(struct iocp_functions *functions, uint64_t *syscalls);
+/* INVALID_SOCKET on failure; then ask WSAGetLastError(). */
+SOCKET iocp_socket_open(int family, uint64_t *syscalls);
+/* Opens, binds exclusively and listens. */
+int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int backlog,
+                       uint64_t *syscalls);
+/* ConnectEx() wants a bound socket, otherwise 10022. local: NULL or unset is the system's choice.
+ */
+int iocp_socket_bind(SOCKET handle, int family, const struct net_address *local,
+                     uint64_t *syscalls);
+void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls);
+/* From now on closing resets the connection instead of ending it. */
+void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls);
+/* SYNs get lost on real networks and are then repeated; on loopback the only thing that repeats
+ * them is Windows' disbelief in a refusal, which costs 2 s. Does nothing on other addresses. */
+void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *remote,
+                                  uint64_t *syscalls);
+/* SKIP is safe only where every provider's sockets are real system handles: a layered provider
+ * without XP1_IFS_HANDLES posts its packets all the same (Microsoft, support article 2568167). */
+bool iocp_socket_skip_is_safe(void);
+
+/* ---- errors ----------------------------------------------------------------------------- */
+
+/* A Winsock or Win32 code as a completion's result. */
+enum cport_result iocp_error_result(int system_error);
+/* The same for bind() and ConnectEx(), where "no buffers" means that no port is free. */
+enum cport_result iocp_error_result_of_bind(int system_error);
+enum cport_result iocp_error_result_of_connect(int system_error);
+
+/* ---- receive buffers -------------------------------------------------------------------- */
+
+struct iocp_slab;
+
+/* Free buffers of one size. Grows to the most that were in use at once. */
+struct iocp_buffers {
+    void *free_first; /* the link to the next stands in the free buffer itself */
+    struct iocp_slab *slabs;
+    size_t buffer_bytes;
+    size_t slab_bytes;
+};
+
+void iocp_buffers_open(struct iocp_buffers *buffers, uint32_t buffer_bytes);
+void iocp_buffers_close(struct iocp_buffers *buffers);
+/* NULL when there is no memory. */
+void *iocp_buffers_take(struct iocp_buffers *buffers);
+void iocp_buffers_give(struct iocp_buffers *buffers, void *buffer);
+
+/* ---- the port --------------------------------------------------------------------------- */
+
+struct iocp_port {
+    struct cport base;
+    HANDLE handle;
+    bool skip_is_safe;
+    volatile LONG wake_posted;
+    struct cport_op_list ready;
+    struct iocp_buffers buffers;
+    void *lent[IOCP_BATCH_MAX]; /* buffers that the last poll handed out */
+    int lent_count;
+    struct iocp_functions functions;
+    struct iocp_wait wait;
+};
+
+/* What lies in cport_op.backend. The list's link is behind it. */
+struct iocp_op {
+    OVERLAPPED overlapped;
+    void *buffer;    /* receive */
+    SOCKET accepted; /* accept: the socket made for the peer */
+};
+
+_Static_assert(sizeof(struct iocp_op) <= CPORT_OP_LINK * sizeof(uintptr_t), "iocp_op is too big");
+
+/* AcceptEx() wants 16 bytes more than an address has. */
+enum { IOCP_ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16 };
+
+_Static_assert(2 * IOCP_ACCEPT_ADDRESS_BYTES <= sizeof(((struct cport_accept_op *)0)->backend),
+               "no room for AcceptEx's addresses");
+
+static inline struct iocp_op *iocp_op_of(struct cport_op *op)
+{
+    return (struct iocp_op *)(void *)op->backend;
+}
+
+static inline SOCKET iocp_handle_of(const struct cport_socket *socket)
+{
+    return (SOCKET)socket->handle;
+}
+
+/* ---- finishing -------------------------------------------------------------------------- */
+
+/* The outcome of op is known: the one way out of flight. */
+void iocp_finish(struct iocp_port *port, struct cport_op *op, enum cport_result result,
+                 int system_error);
+/* The system is done with the operation, or did not take it: 0 or the error, and for a transfer
+ * how many bytes. */
+void iocp_finish_by_type(struct iocp_port *port, struct cport_op *op, int system_error,
+                         uint32_t bytes);
+/* Nothing of the socket is in flight but its close. */
+void iocp_close_now(struct iocp_port *port, struct cport_socket *socket);
+
+/* cport_socket.flags */
+enum {
+    IOCP_SOCKET_SKIP = 1, /* successes post no packet */
+    IOCP_SOCKET_SHUT = 2  /* our sending half is shut down */
+};
+
+#endif

@@ -1,0 +1,166 @@
+/* Sockets for a completion port: opened, bound and given their options. */
+#include "cport/iocp/iocp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Missing in mingw-w64 10. */
+#ifndef SIO_TCP_INITIAL_RTO /* Windows 8 */
+#define SIO_TCP_INITIAL_RTO _WSAIOW(IOC_VENDOR, 17)
+#endif
+#ifndef SO_REUSE_UNICASTPORT /* Windows 10 */
+#define SO_REUSE_UNICASTPORT 0x3007
+#endif
+#ifndef SO_PORT_SCALABILITY /* Windows 7 */
+#define SO_PORT_SCALABILITY 0x3006
+#endif
+
+/* Each is an improvement that an older system may not know. */
+static void iocp_socket__try_option(SOCKET handle, int level, int name, int value,
+                                    uint64_t *syscalls)
+{
+    ++*syscalls;
+    setsockopt(handle, level, name, (const char *)&value, sizeof value);
+}
+
+bool cport_share_ports(void)
+{
+    return false; /* SO_REUSEADDR lets a second listener in, but connections are not spread */
+}
+
+SOCKET iocp_socket_open(int family, uint64_t *syscalls)
+{
+    ++*syscalls;
+    /* Without WSA_FLAG_NO_HANDLE_INHERIT a child process would keep connections open. */
+    return WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+
+void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls)
+{
+    iocp_socket__try_option(handle, IPPROTO_TCP, TCP_NODELAY, 1, syscalls);
+}
+
+void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    ++*syscalls;
+    setsockopt(handle, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
+}
+
+int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int backlog,
+                       uint64_t *syscalls)
+{
+    struct sockaddr_storage name;
+    memset(&name, 0, sizeof name);
+    memcpy(&name, address->bytes, address->bytes_count);
+    SOCKET handle = iocp_socket_open(name.ss_family, syscalls);
+    if (handle == INVALID_SOCKET) {
+        return WSAGetLastError();
+    }
+    /* Otherwise another program may take over the port with SO_REUSEADDR. */
+    iocp_socket__try_option(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, syscalls);
+    *syscalls += 2;
+    /* More than 200 are only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
+    if (bind(handle, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
+        listen(handle, backlog > 200 ? -backlog : backlog) != 0) {
+        int code = WSAGetLastError();
+        closesocket(handle);
+        return code;
+    }
+    *listener = handle;
+    return 0;
+}
+
+int iocp_socket_bind(SOCKET handle, int family, const struct net_address *local, uint64_t *syscalls)
+{
+    struct sockaddr_storage name = {.ss_family = (ADDRESS_FAMILY)family};
+    int name_bytes = (int)sizeof(struct sockaddr_in6);
+    if (family == AF_INET) {
+        name_bytes = (int)sizeof(struct sockaddr_in);
+    }
+    if (local && local->bytes_count > 0) {
+        memcpy(&name, local->bytes, local->bytes_count);
+        name_bytes = local->bytes_count;
+        /* A range of ports for each local address instead of one for all. */
+        iocp_socket__try_option(handle, SOL_SOCKET, SO_PORT_SCALABILITY, 1, syscalls);
+    } else {
+        /* The port is chosen when the destination is known: one range for each destination. */
+        iocp_socket__try_option(handle, SOL_SOCKET, SO_REUSE_UNICASTPORT, 1, syscalls);
+    }
+    ++*syscalls;
+    return bind(handle, (const struct sockaddr *)&name, name_bytes) == 0 ? 0 : WSAGetLastError();
+}
+
+static bool iocp_socket__is_loopback(const struct sockaddr_storage *name)
+{
+    if (name->ss_family == AF_INET) {
+        return ((const struct sockaddr_in *)name)->sin_addr.S_un.S_un_b.s_b1 == 127;
+    }
+    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)name)->sin6_addr);
+}
+
+void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *remote,
+                                  uint64_t *syscalls)
+{
+    /* TCP_INITIAL_RTO_PARAMETERS: leave the time-out as it is, do not repeat. */
+    struct {
+        USHORT rtt_ms;
+        UCHAR syn_retransmissions_max;
+    } parameters = {(USHORT)-1, (UCHAR)-2};
+    DWORD bytes = 0;
+    if (!iocp_socket__is_loopback(remote)) {
+        return;
+    }
+    ++*syscalls;
+    WSAIoctl(handle, SIO_TCP_INITIAL_RTO, &parameters, sizeof parameters, NULL, 0, &bytes, NULL,
+             NULL);
+}
+
+bool iocp_socket_skip_is_safe(void)
+{
+    DWORD bytes = 0;
+    if (WSAEnumProtocolsW(NULL, NULL, &bytes) != SOCKET_ERROR || WSAGetLastError() != WSAENOBUFS) {
+        return false;
+    }
+    WSAPROTOCOL_INFOW *protocols = malloc(bytes);
+    if (!protocols) {
+        return false;
+    }
+    int count = WSAEnumProtocolsW(NULL, protocols, &bytes);
+    bool safe = count > 0;
+    for (int i = 0; i < count; i++) {
+        if (protocols[i].iProtocol == IPPROTO_TCP) {
+            safe = safe && (protocols[i].dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
+        }
+    }
+    free(protocols);
+    return safe;
+}
+
+static bool iocp_socket__load(SOCKET handle, GUID id, void *function, DWORD function_bytes)
+{
+    DWORD bytes = 0;
+    return WSAIoctl(handle, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, function,
+                    function_bytes, &bytes, NULL, NULL) == 0;
+}
+
+int iocp_socket_load_functions(struct iocp_functions *functions, uint64_t *syscalls)
+{
+    const GUID accept_ex = WSAID_ACCEPTEX;
+    const GUID addresses = WSAID_GETACCEPTEXSOCKADDRS;
+    const GUID connect_ex = WSAID_CONNECTEX;
+    SOCKET handle = iocp_socket_open(AF_INET, syscalls);
+    if (handle == INVALID_SOCKET) {
+        return WSAGetLastError();
+    }
+    *syscalls += 3;
+    bool ok =
+        iocp_socket__load(handle, accept_ex, &functions->accept_ex, sizeof functions->accept_ex) &&
+        iocp_socket__load(handle, addresses, &functions->get_accept_ex_sockaddrs,
+                          sizeof functions->get_accept_ex_sockaddrs) &&
+        iocp_socket__load(handle, connect_ex, &functions->connect_ex, sizeof functions->connect_ex);
+    int code = ok ? 0 : WSAGetLastError();
+    closesocket(handle);
+    return code;
+}

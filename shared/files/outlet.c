@@ -1,0 +1,193 @@
+#include "files/outlet.h"
+
+#include "core/clock.h"
+#include "system/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTLET_LOOK_NS (1 * NS_PER_MS)
+/* Beyond the time that outlet_close() is given: a write that heeds given_up has ended by then. */
+#define OUTLET_LEAVE_NS (300 * NS_PER_MS)
+
+enum { OUTLET_STACK_BYTES = 512 * 1024 };
+
+struct outlet__text {
+    char *data;
+    size_t bytes;
+    size_t capacity_bytes;
+};
+
+struct outlet {
+    struct outlet_writer writer;
+    struct thread thread;
+    struct mutex mutex;
+    struct condition changed;
+    struct outlet__text waiting;
+    struct outlet__text writing; /* the thread's, while it writes; writing.bytes with the mutex */
+    char *frame;                 /* the last one */
+    char *frame_shown;           /* the thread's */
+    bool frame_waits;
+    bool ending;
+    atomic_bool given_up;
+    atomic_bool ended;
+};
+
+static void outlet__free(struct outlet *outlet)
+{
+    condition_close(&outlet->changed);
+    mutex_close(&outlet->mutex);
+    free(outlet->waiting.data);
+    free(outlet->writing.data);
+    free(outlet->frame);
+    free(outlet->frame_shown);
+    free(outlet);
+}
+
+/* With the mutex held: what is to be written next becomes the thread's. False: the end. */
+static bool outlet__take(struct outlet *outlet, const void **frame)
+{
+    outlet->writing.bytes = 0;
+    while (outlet->waiting.bytes == 0 && !outlet->frame_waits && !outlet->ending) {
+        condition_wait(&outlet->changed, &outlet->mutex);
+    }
+    if ((outlet->waiting.bytes == 0 && !outlet->frame_waits) || atomic_load(&outlet->given_up)) {
+        return false;
+    }
+    struct outlet__text text = outlet->writing;
+    outlet->writing = outlet->waiting;
+    outlet->waiting = text;
+    *frame = NULL;
+    if (outlet->frame_waits) {
+        memcpy(outlet->frame_shown, outlet->frame, outlet->writer.frame_bytes);
+        outlet->frame_waits = false;
+        *frame = outlet->frame_shown;
+    }
+    return true;
+}
+
+static void outlet__run(void *argument)
+{
+    struct outlet *outlet = argument;
+    const struct outlet_writer *writer = &outlet->writer;
+    const void *frame = NULL;
+    mutex_lock(&outlet->mutex);
+    while (outlet__take(outlet, &frame)) {
+        mutex_unlock(&outlet->mutex);
+        writer->write(writer->context, outlet->writing.data, outlet->writing.bytes, frame);
+        mutex_lock(&outlet->mutex);
+    }
+    mutex_unlock(&outlet->mutex);
+    if (!atomic_load(&outlet->given_up)) {
+        writer->write(writer->context, NULL, 0, NULL);
+    }
+    atomic_store(&outlet->ended, true);
+}
+
+struct outlet *outlet_open(const struct outlet_writer *writer, struct error *error)
+{
+    struct outlet *outlet = calloc(1, sizeof(*outlet));
+    if (outlet == NULL) {
+        error_set(error, "no memory for the output");
+        return NULL;
+    }
+    outlet->writer = *writer;
+    mutex_open(&outlet->mutex);
+    condition_open(&outlet->changed);
+    outlet->frame = calloc(1, writer->frame_bytes + 1);
+    outlet->frame_shown = calloc(1, writer->frame_bytes + 1);
+    if (outlet->frame == NULL || outlet->frame_shown == NULL) {
+        error_set(error, "no memory for the output");
+        outlet__free(outlet);
+        return NULL;
+    }
+    if (!thread_start(&outlet->thread, outlet__run, outlet, OUTLET_STACK_BYTES, error)) {
+        outlet__free(outlet);
+        return NULL;
+    }
+    return outlet;
+}
+
+/* With the mutex held. */
+static bool outlet__make_room(struct outlet *outlet, size_t bytes)
+{
+    struct outlet__text *text = &outlet->waiting;
+    size_t wanted = text->bytes + bytes;
+    if (wanted + outlet->writing.bytes > outlet->writer.text_bytes_max) {
+        return false;
+    }
+    if (wanted <= text->capacity_bytes) {
+        return true;
+    }
+    size_t capacity = 2 * wanted + 1024;
+    char *data = realloc(text->data, capacity);
+    if (data == NULL) {
+        return false;
+    }
+    text->data = data;
+    text->capacity_bytes = capacity;
+    return true;
+}
+
+bool outlet_put(struct outlet *outlet, const char *text, size_t bytes)
+{
+    mutex_lock(&outlet->mutex);
+    bool fits = outlet__make_room(outlet, bytes);
+    if (fits && bytes > 0) {
+        memcpy(outlet->waiting.data + outlet->waiting.bytes, text, bytes);
+        outlet->waiting.bytes += bytes;
+        condition_wake_all(&outlet->changed);
+    }
+    mutex_unlock(&outlet->mutex);
+    return fits;
+}
+
+void outlet_show(struct outlet *outlet, const void *frame)
+{
+    mutex_lock(&outlet->mutex);
+    memcpy(outlet->frame, frame, outlet->writer.frame_bytes);
+    outlet->frame_waits = true;
+    condition_wake_all(&outlet->changed);
+    mutex_unlock(&outlet->mutex);
+}
+
+const atomic_bool *outlet_given_up(const struct outlet *outlet)
+{
+    return &outlet->given_up;
+}
+
+static bool outlet__await_end(const struct outlet *outlet, int64_t within_ns)
+{
+    int64_t until_ns = clock_now_ns() + within_ns;
+    while (!atomic_load(&outlet->ended)) {
+        int64_t now_ns = clock_now_ns();
+        if (now_ns >= until_ns) {
+            return false;
+        }
+        clock_sleep_until_ns(now_ns + OUTLET_LOOK_NS);
+    }
+    return true;
+}
+
+bool outlet_close(struct outlet *outlet, int64_t within_ns, size_t *left_bytes)
+{
+    *left_bytes = 0;
+    mutex_lock(&outlet->mutex);
+    outlet->ending = true;
+    condition_wake_all(&outlet->changed);
+    mutex_unlock(&outlet->mutex);
+    bool in_time = outlet__await_end(outlet, within_ns);
+    if (!in_time) {
+        mutex_lock(&outlet->mutex);
+        atomic_store(&outlet->given_up, true);
+        *left_bytes = outlet->waiting.bytes + outlet->writing.bytes;
+        mutex_unlock(&outlet->mutex);
+        if (!outlet__await_end(outlet, OUTLET_LEAVE_NS)) {
+            thread_detach(&outlet->thread);
+            return false; /* its memory is that thread's now */
+        }
+    }
+    thread_join(&outlet->thread);
+    outlet__free(outlet);
+    return in_time;
+}

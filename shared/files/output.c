@@ -1,0 +1,84 @@
+#include "files/output.h"
+
+#include "core/clock.h"
+#include "system/stop.h"
+#include "system/thread.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OUTPUT_LOOK_NS (1 * NS_PER_MS)
+/* Who has asked to stop waits no longer for a terminal or reader that stands still. */
+#define OUTPUT_HURRY_NS (1 * NS_PER_S)
+
+bool output_write(const void *data, size_t bytes, struct error *error)
+{
+    errno = 0;
+    if (fwrite(data, 1, bytes, stdout) == bytes && fflush(stdout) == 0) {
+        return true;
+    }
+    error_set(error, "standard output: cannot write: %s", error_system_text(errno));
+    return false;
+}
+
+bool output_finish(struct error *error)
+{
+    /* fflush() alone forgets what an earlier one could not write. */
+    bool torn = ferror(stdout) != 0;
+    errno = 0;
+    bool flushed = fflush(stdout) == 0;
+    if (flushed && !torn) {
+        return true;
+    }
+    error_set(error, "standard output could not be written to its end%s%s", flushed ? "" : ": ",
+              flushed ? "" : error_system_text(errno));
+    return false;
+}
+
+/* Lives on with a thread that is left behind. */
+static struct output__printing {
+    struct thread thread;
+    void (*print)(void *context);
+    void *context;
+    atomic_bool ended;
+} output__printing;
+
+static void output__run(void *argument)
+{
+    struct output__printing *printing = argument;
+    printing->print(printing->context);
+    atomic_store(&printing->ended, true);
+}
+
+bool output_print(void (*print)(void *context), void *context)
+{
+    struct output__printing *printing = &output__printing;
+    printing->print = print;
+    printing->context = context;
+    atomic_store(&printing->ended, false);
+    if (!thread_start(&printing->thread, output__run, printing, 0, NULL)) {
+        print(context);
+        return true;
+    }
+    int64_t hurried_ns = TIME_NEVER_NS;
+    while (!atomic_load(&printing->ended)) {
+        int64_t now_ns = clock_now_ns();
+        if (hurried_ns == TIME_NEVER_NS && stop_requests() > 0) {
+            hurried_ns = now_ns;
+        }
+        if (hurried_ns != TIME_NEVER_NS && now_ns - hurried_ns > OUTPUT_HURRY_NS) {
+            return false;
+        }
+        clock_sleep_until_ns(now_ns + OUTPUT_LOOK_NS);
+    }
+    thread_join(&printing->thread);
+    return true;
+}
+
+void output_leave(int code)
+{
+    stop_finished();
+    _Exit(code);
+}

@@ -1,0 +1,27 @@
+/* Standard streams that were closed, on Linux. */
+#include "files/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static bool output__closed;
+
+void output_setup(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) {
+            continue;
+        }
+        output__closed = output__closed || descriptor == STDOUT_FILENO;
+        /* open() takes the lowest that is free: this one. */
+        if (open("/dev/null", O_RDWR) < 0) {
+            _exit(1); /* there is nobody to tell */
+        }
+    }
+}
+
+bool output_is_closed(void)
+{
+    return output__closed;
+}

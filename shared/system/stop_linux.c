@@ -1,0 +1,64 @@
+/* Stop requests from signals. */
+#include "system/stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* Read by a signal handler: written before the handler is installed, never after. */
+static void (*stop__wake)(void *context);
+static void *stop__context;
+static atomic_int stop__count;
+
+/* One Ctrl+C stops gracefully, a second at once; whoever presses it more often than this wants
+ * the process gone, whatever it hangs in. */
+enum { STOP_REQUESTS_MAX = 3 };
+
+int stop_requests(void)
+{
+    return atomic_load_explicit(&stop__count, memory_order_acquire);
+}
+
+/* Async-signal-safe: an atomic addition (lock-free on every target) and the wake-up. */
+void stop_request(void)
+{
+    atomic_fetch_add_explicit(&stop__count, 1, memory_order_acq_rel);
+    if (stop__wake)
+        stop__wake(stop__context);
+}
+
+static void stop__on_signal(int number)
+{
+    int saved = errno;
+    stop_request();
+    if (stop_requests() > STOP_REQUESTS_MAX) {
+        signal(number, SIG_DFL);
+        raise(number); /* delivered when this handler returns */
+    }
+    errno = saved;
+}
+
+void stop_setup(void (*wake)(void *context), void *context)
+{
+    stop__wake = wake;
+    stop__context = context;
+
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = stop__on_signal;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction previous;
+        /* nohup and background jobs of scripts ignore a signal on purpose. */
+        if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &previous) == 0 &&
+            previous.sa_handler == SIG_IGN)
+            continue;
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+void stop_finished(void)
+{
+}

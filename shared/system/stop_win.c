@@ -1,0 +1,59 @@
+/* Stop requests from the console: Ctrl+C, Ctrl+Break, the window's close button, log-off. */
+#include "system/stop.h"
+
+#include "core/must.h"
+
+#include <stddef.h>
+#include <windows.h>
+
+static void (*stop__wake)(void *context);
+static void *stop__wake_context;
+static volatile LONG stop__count;
+static HANDLE stop__finished_event;
+
+void stop_request(void)
+{
+    InterlockedIncrement(&stop__count);
+    if (stop__wake) {
+        stop__wake(stop__wake_context);
+    }
+}
+
+/* The system calls this on a thread of its own. See HandlerRoutine in Microsoft's console
+ * documentation. */
+static BOOL WINAPI stop__handle(DWORD event)
+{
+    stop_request();
+    if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
+        return TRUE;
+    }
+    /* Close, log-off, shutdown: the process ends as soon as this returns, and without a result.
+     * The system's own patience is 5 s (close) and bounds this wait. */
+    WaitForSingleObject(stop__finished_event, INFINITE);
+    return TRUE;
+}
+
+void stop_setup(void (*wake)(void *context), void *context)
+{
+    stop__wake = wake;
+    stop__wake_context = context;
+    if (!stop__finished_event) {
+        stop__finished_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    }
+    must(stop__finished_event);
+    /* Without a console there is nobody to ask; it then fails and nothing is lost. */
+    SetConsoleCtrlHandler(stop__handle, FALSE);
+    SetConsoleCtrlHandler(stop__handle, TRUE);
+}
+
+int stop_requests(void)
+{
+    return (int)InterlockedCompareExchange(&stop__count, 0, 0);
+}
+
+void stop_finished(void)
+{
+    if (stop__finished_event) {
+        SetEvent(stop__finished_event);
+    }
+}

@@ -1,0 +1,70 @@
+#include "text/encoding.h"
+
+#include <string.h>
+
+static int encoding__hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong)
+{
+    *bytes_count = 0;
+    for (size_t i = 0; text[i] != '\0';) {
+        if (text[i] == ' ') {
+            i++;
+            continue;
+        }
+        int high = encoding__hex_digit(text[i]);
+        int low = high < 0 ? -1 : encoding__hex_digit(text[i + 1]);
+        if (high < 0 || low < 0) {
+            *wrong = high < 0 ? i : i + 1;
+            return false;
+        }
+        out[(*bytes_count)++] = (uint8_t)(high * 16 + low);
+        i += 2;
+    }
+    return true;
+}
+
+static int encoding__base64_digit(char c)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(alphabet, c);
+    return at == NULL ? -1 : (int)(at - alphabet);
+}
+
+bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong)
+{
+    size_t length = strlen(text);
+    size_t padding = 0;
+    while (padding < 2 && padding < length && text[length - 1 - padding] == '=') {
+        padding++;
+    }
+    *bytes_count = 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < length - padding; i++) {
+        int digit = encoding__base64_digit(text[i]);
+        if (digit < 0) {
+            *wrong = i;
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)digit;
+        if (i % 4 == 0) {
+            bits &= 0x3f; /* a new group of four digits */
+        } else {
+            out[(*bytes_count)++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+        }
+    }
+    /* Bits that belong to no byte must be 0, or two texts would mean the same bytes. */
+    uint32_t spare = padding == 1 ? bits & 0x03 : padding == 2 ? bits & 0x0f : 0;
+    *wrong = length;
+    return length % 4 == 0 && spare == 0;
+}

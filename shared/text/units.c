@@ -1,0 +1,153 @@
+/* Reading numbers with units. Printing them is units_format.c. */
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct units__name {
+    const char *name;
+    double factor;
+};
+
+/* Digits, perhaps a point and more digits: no sign, no exponent, no hexadecimal, no "inf", which
+ * strtod() would all take. At most 15 digits, so that a double holds them exactly. Returns what
+ * follows, or NULL. */
+static const char *units__number(const char *text, double *value)
+{
+    uint64_t mantissa = 0;
+    double divisor = 1;
+    int digits = 0;
+    int before_point = 0;
+    bool point = false;
+    for (; (*text >= '0' && *text <= '9') || (*text == '.' && !point); text++) {
+        if (*text == '.') {
+            point = true;
+            before_point = digits;
+            continue;
+        }
+        if (++digits > 15)
+            return NULL;
+        mantissa = mantissa * 10 + (uint64_t)(*text - '0');
+        if (point)
+            divisor *= 10;
+    }
+    if (digits == 0 || (point && (before_point == 0 || before_point == digits)))
+        return NULL;
+    *value = (double)mantissa / divisor;
+    return text;
+}
+
+static const struct units__name *units__find(const struct units__name *names, const char *name)
+{
+    for (; names->name; names++) {
+        if (strcmp(names->name, name) == 0)
+            return names;
+    }
+    return NULL;
+}
+
+bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error)
+{
+    static const struct units__name names[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
+                                               {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
+    static const double max_ns = 10.0 * 365 * 86400 * 1e9;
+    double number;
+    const char *rest = units__number(text, &number);
+    if (!rest) {
+        error_set(error, "expected a duration such as 500ms, 30s or 5m, found \"%s\"", text);
+        return false;
+    }
+    const struct units__name *unit = units__find(names, rest);
+    if (!unit) {
+        error_set(error, "expected a duration with one of the units ns us ms s m h, found \"%s\"%s",
+                  text, *rest ? "" : " (no unit)");
+        return false;
+    }
+    double value_ns = number * unit->factor;
+    if (value_ns > max_ns) {
+        error_set(error, "expected a duration of at most 10 years, found \"%s\"", text);
+        return false;
+    }
+    if (number > 0 && value_ns < 0.5) {
+        error_set(error, "expected a duration of whole nanoseconds, found \"%s\"", text);
+        return false;
+    }
+    *duration_ns = (int64_t)llround(value_ns);
+    return true;
+}
+
+bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
+{
+    static const struct units__name names[] = {
+        {"", 1}, {"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
+    double number;
+    const char *rest = units__number(text, &number);
+    const struct units__name *unit = rest ? units__find(names, rest) : NULL;
+    if (!unit) {
+        error_set(error, "expected a rate such as 20000/s, 90/m or 5/h, found \"%s\"", text);
+        return false;
+    }
+    double value = number / unit->factor;
+    if (value > 1e9) {
+        error_set(error, "expected a rate of at most 1000000000/s, found \"%s\"", text);
+        return false;
+    }
+    *rate_per_s = value;
+    return true;
+}
+
+bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *error)
+{
+    static const struct units__name names[] = {{"", 1},          {"B", 1},
+                                               {"kB", 1e3},      {"MB", 1e6},
+                                               {"GB", 1e9},      {"KiB", 1024},
+                                               {"MiB", 1048576}, {"GiB", 1073741824},
+                                               {"TB", 1e12},     {"TiB", 1099511627776.0},
+                                               {NULL, 0}};
+    double number;
+    const char *rest = units__number(text, &number);
+    const struct units__name *unit = rest ? units__find(names, rest) : NULL;
+    if (!unit) {
+        error_set(error, "expected a size such as 4096, 64KiB, 1MiB or 16kB, found \"%s\"", text);
+        return false;
+    }
+    double value = number * unit->factor;
+    if (value > 1099511627776.0) {
+        error_set(error, "expected a size of at most 1TiB, found \"%s\"", text);
+        return false;
+    }
+    if (value != floor(value)) {
+        error_set(error, "expected a size of whole bytes, found \"%s\"", text);
+        return false;
+    }
+    *size_bytes = (uint64_t)value;
+    return true;
+}
+
+bool units_integer(const char *text, int64_t low, int64_t high, int64_t *value, struct error *error)
+{
+    const char *digit = text;
+    bool negative = *digit == '-';
+    if (negative)
+        digit++;
+    /* Summed up as a negative number: INT64_MIN has no positive twin. */
+    int64_t sum = 0;
+    bool fits = *digit != '\0';
+    for (; fits && *digit; digit++) {
+        int next = *digit - '0';
+        fits = next >= 0 && next <= 9 && sum >= (INT64_MIN + next) / 10;
+        if (fits)
+            sum = sum * 10 - next;
+    }
+    if (fits && !negative && sum == INT64_MIN)
+        fits = false;
+    int64_t result = fits && !negative ? -sum : sum;
+    if (!fits || result < low || result > high) {
+        error_set(error, "expected a whole number from %" PRId64 " to %" PRId64 ", found \"%s\"",
+                  low, high, text);
+        return false;
+    }
+    *value = result;
+    return true;
+}
