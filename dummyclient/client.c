@@ -38,7 +38,7 @@ static void client__report(void *context, const char *line)
 {
     struct client__mistakes *mistakes = context;
     if (mistakes->first[0] == '\0') {
-        snprintf(mistakes->first, sizeof(mistakes->first), "%s", line);
+        snprintf(mistakes->first, sizeof mistakes->first, "%s", line);
     }
     if (!mistakes->silent) {
         char hint[HOST_HINT_BYTES_MAX];
@@ -156,7 +156,7 @@ static void client__warn(void *context)
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
     char rank[32] = "";
     if (plan->ranks > 1) {
-        snprintf(rank, sizeof(rank), "rank %u: ", plan->rank);
+        snprintf(rank, sizeof rank, "rank %u: ", plan->rank);
     }
     for (int need = 0; need < PLAN_NEEDS; need++) {
         if (plan_lacks(plan, (enum plan_need)need, shortage)) {
@@ -195,11 +195,11 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     struct plan_digest digest = {0};
     struct host_info host;
     host_read(&host);
-    snprintf(hello.host, sizeof(hello.host), "%s", host.name[0] != '\0' ? host.name : "?");
-    result_describe_build(hello.build, sizeof(hello.build));
-    snprintf(hello.problem, sizeof(hello.problem), "%s", problem);
+    snprintf(hello.host, sizeof hello.host, "%s", host.name[0] != '\0' ? host.name : "?");
+    result_describe_build(hello.build, sizeof hello.build);
+    snprintf(hello.problem, sizeof hello.problem, "%s", problem);
     if (problem[0] == '\0' && !plan_digest(plan, &digest)) {
-        snprintf(hello.problem, sizeof(hello.problem), "no memory to read the plan");
+        snprintf(hello.problem, sizeof hello.problem, "no memory to read the plan");
     }
     hello.scenario = digest.scenario;
     hello.data = digest.data;
@@ -229,7 +229,7 @@ static int client__check_outputs(const struct options *options, struct client__m
     }
     if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {
         complain(error.text);
-        snprintf(mistakes->first, sizeof(mistakes->first), "a result cannot be written");
+        snprintf(mistakes->first, sizeof mistakes->first, "a result cannot be written");
         return EXIT_FAILED;
     }
     return EXIT_OK;
@@ -259,7 +259,7 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
         code = EXIT_USAGE;
     }
     if (error.text[0] != '\0') {
-        snprintf(mistakes->first, sizeof(mistakes->first), "%.*s", (int)sizeof(mistakes->first) - 1,
+        snprintf(mistakes->first, sizeof mistakes->first, "%.*s", (int)sizeof mistakes->first - 1,
                  error.text);
         if (!mistakes->silent) {
             complain(error.text);

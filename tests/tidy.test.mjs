@@ -52,6 +52,17 @@ test('the tree: clang-format', { skip: formatterMissing() }, () => {
   assert.equal(result.status, 0, `not formatted: ${named.join(' ')}`);
 });
 
+test('the tree: every mutant of the laws still applies', () => {
+  const folder = path.join(ROOT, 'tests', 'laws', 'mutants');
+  const names = fs.readdirSync(folder).filter((name) => name.endsWith('.patch'));
+  assert.ok(names.length > 20);
+  for (const name of names) {
+    const applied = spawnSync('git', ['apply', '--check', '-C1', '--recount',
+      path.join(folder, name)], { cwd: ROOT, encoding: 'utf8' });
+    assert.equal(applied.status, 0, `${name}: ${applied.error ?? applied.stderr}`);
+  }
+});
+
 test('the walk sees the tree', () => {
   for (const file of ['CMakeLists.txt', 'shared/core/must.h', 'scripts/setup', 'tests/tidy.mjs']) {
     assert.ok(known.has(file), file);
@@ -61,9 +72,13 @@ test('the walk sees the tree', () => {
 const many = (count, line) => `${line}\n`.repeat(count);
 const bad = [
   ['checkLineLength', 'server/a.c', `int ${'a'.repeat(100)};\n`],
-  ['checkFileLength', 'server/a.c', many(501, 'int a;')],
+  ['checkFileLength', 'server/a.c', many(801, 'int a;')],
   ['checkFileLength', 'server/a.h', many(251, 'int a;')],
   ['checkFunctionLength', 'server/a.c', `int f(void)\n{\n${many(69, '    f();')}}\n`],
+  ['checkDialect', 'server/a.c', '    if (a)\n        f();\n'],
+  ['checkDialect', 'server/a.c', '    while (a &&\n           b)\n        f();\n'],
+  ['checkDialect', 'server/a.c', '    } else\n        f();\n'],
+  ['checkDialect', 'server/a.c', 'int a = sizeof(b->c);\n'],
   ['checkPlatform', 'server/a.c', '#ifdef _WIN32\n#endif\n'],
   ['checkPlatform', 'shared/core/a.h', '#if defined(__linux__)\n#endif\n'],
   ['checkSystemHeaders', 'shared/net/a.h', '#include <winsock2.h>\n'],
@@ -95,6 +110,8 @@ for (const [index, [name, file, text]] of bad.entries()) {
 const good = [
   ['checkLineLength', 'server/a.c', `int ${'a'.repeat(95)};\n`],
   ['checkFunctionLength', 'server/a.c', `int f(void)\n{\n${many(68, '    f();')}}\n`],
+  ['checkDialect', 'server/a.c',
+    '    if (a) {\n        f(sizeof(int), sizeof b);\n    }\n    } while (a);\n'],
   ['checkPlatform', 'shared/core/clock_win.c', '#ifdef _WIN32\n#endif\n'],
   ['checkPlatform', 'server/a.c', '/* #ifdef _WIN32 */\n#ifdef NDEBUG\n#endif\n'],
   ['checkDependencies', 'server/a.c', '#include "cport/cport.h"\n#include <stdio.h>\n'],

@@ -190,7 +190,7 @@ static void conserve__fill(struct run *run, const struct plan *plan, uint64_t du
     struct figures_window window = run_window(run, plan);
     struct series *series = run->figures.series;
     uint32_t pieces_max = SERIES_ENTRIES_MAX + plan->pacing.stages_count + 4;
-    struct conserve__piece *pieces = calloc(pieces_max, sizeof(*pieces));
+    struct conserve__piece *pieces = calloc(pieces_max, sizeof *pieces);
     if (pieces == NULL) {
         return;
     }

@@ -24,8 +24,8 @@ static void supervisor__collect(struct supervisor *supervisor)
         }
         run->ends_unfinished += worker->left_open;
     }
-    memcpy(run->backend, supervisor->workers[0].backend, sizeof(run->backend));
-    memcpy(run->fallback, supervisor->workers[0].fallback, sizeof(run->fallback));
+    memcpy(run->backend, supervisor->workers[0].backend, sizeof run->backend);
+    memcpy(run->fallback, supervisor->workers[0].fallback, sizeof run->fallback);
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
     run->stop_ns = stop_ns < run->end_ns ? stop_ns : run->end_ns;
     run_measure(run, supervisor->plan);
@@ -41,7 +41,7 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
 {
     const struct plan *plan = supervisor->plan;
     struct run *run = supervisor->run;
-    supervisor->workers = calloc(plan->workers_count, sizeof(*supervisor->workers));
+    supervisor->workers = calloc(plan->workers_count, sizeof *supervisor->workers);
     if (supervisor->workers == NULL) {
         error_set(error, "no memory for %u workers", plan->workers_count);
         return false;

@@ -13,10 +13,10 @@
 
 struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error)
 {
-    struct vm_evidence *evidence = calloc(1, sizeof(*evidence));
+    struct vm_evidence *evidence = calloc(1, sizeof *evidence);
     if (evidence != NULL) {
         evidence->steps_count = steps_count;
-        evidence->failed = calloc((size_t)steps_count + 1, sizeof(*evidence->failed));
+        evidence->failed = calloc((size_t)steps_count + 1, sizeof *evidence->failed);
     }
     if (evidence == NULL || evidence->failed == NULL) {
         error_set(error, "no memory for the first failures of %u steps", steps_count);
@@ -75,9 +75,9 @@ void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unp
         failed.at_ns = unpack_i64(from) + origin_ns;
         failed.connection = unpack_u32(from, UINT32_MAX);
         struct span bytes = unpack_bytes(from);
-        unpack_text(from, failed.expected, sizeof(failed.expected));
-        unpack_text(from, failed.found, sizeof(failed.found));
-        if (from->failed || bytes.bytes > sizeof(failed.bytes)) {
+        unpack_text(from, failed.expected, sizeof failed.expected);
+        unpack_text(from, failed.found, sizeof failed.found);
+        if (from->failed || bytes.bytes > sizeof failed.bytes) {
             unpack_fail(from);
             return;
         }
@@ -135,7 +135,7 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
         return;
     }
     char bytes[VM_EVIDENCE_BYTES_MAX + 1];
-    printable_bytes(first->bytes, first->bytes_count, bytes, sizeof(bytes));
+    printable_bytes(first->bytes, first->bytes_count, bytes, sizeof bytes);
     printable_print(file,
                     "                first: %s of %s at %.3f s, connection %" PRIu32
                     ": expected %s, found %s%s%s%s",

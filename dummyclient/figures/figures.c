@@ -49,9 +49,9 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
 {
     stages_count = stages_count < FIGURES_STAGES_MAX ? stages_count : FIGURES_STAGES_MAX;
     stages_count = stages_count > 1 ? stages_count : 0;
-    figures->steps = calloc((size_t)steps_count + 1, sizeof(*figures->steps));
-    figures->stages = calloc((size_t)stages_count + 1, sizeof(*figures->stages));
-    figures->behaviors = calloc((size_t)behaviors_count + 1, sizeof(*figures->behaviors));
+    figures->steps = calloc((size_t)steps_count + 1, sizeof *figures->steps);
+    figures->stages = calloc((size_t)stages_count + 1, sizeof *figures->stages);
+    figures->behaviors = calloc((size_t)behaviors_count + 1, sizeof *figures->behaviors);
     if (figures->steps == NULL || figures->stages == NULL || figures->behaviors == NULL) {
         error_set(error, "no memory for the figures of %u steps, %u stages and %u behaviors",
                   steps_count, stages_count, behaviors_count);
@@ -73,8 +73,8 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
     if (!figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
         goto failed;
     }
-    figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof(*figures->abnormal));
-    figures->clean = calloc(1, sizeof(*figures->clean));
+    figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof *figures->abnormal);
+    figures->clean = calloc(1, sizeof *figures->clean);
     if (figures->abnormal == NULL || figures->clean == NULL) {
         error_set(error, "no memory for a list of %u connections", abnormal_max);
         goto failed;
@@ -137,8 +137,8 @@ static bool figures__add_listed(struct figures *into, const struct figures *from
     struct figures *source = (struct figures *)(uintptr_t)from; /* only read */
     struct figures__pairs pairs = {0};
     figures_histograms(source, figures__list, &pairs);
-    pairs.list = calloc(pairs.next, sizeof(*pairs.list));
-    uint64_t *numbers = calloc(figures_numbers_count(from), sizeof(*numbers));
+    pairs.list = calloc(pairs.next, sizeof *pairs.list);
+    uint64_t *numbers = calloc(figures_numbers_count(from), sizeof *numbers);
     bool done = pairs.list != NULL && numbers != NULL;
     if (done) {
         figures_numbers_read(from, numbers);

@@ -70,21 +70,21 @@ struct figures__group {
 };
 
 enum { FIGURES__GROUPS = 4 };
-#define FIGURES__MEMBERS(list) (list), sizeof(list) / sizeof((list)[0])
+#define FIGURES__MEMBERS(list) (list), sizeof list / sizeof((list)[0])
 
 static void figures__groups(struct figures *figures, struct figures__group groups[FIGURES__GROUPS])
 {
-    groups[0] = (struct figures__group){FIGURES__MEMBERS(OF_RUN), figures,      sizeof(*figures), 1,
+    groups[0] = (struct figures__group){FIGURES__MEMBERS(OF_RUN), figures,      sizeof *figures, 1,
                                         figures->latency,         LATENCY_KINDS};
     groups[1] = (struct figures__group){FIGURES__MEMBERS(OF_STEP), figures->steps,
-                                        sizeof(*figures->steps),   figures->steps_count,
+                                        sizeof *figures->steps,    figures->steps_count,
                                         figures->steps->latency,   LATENCY_STEP_KINDS};
     groups[2] = (struct figures__group){FIGURES__MEMBERS(OF_STAGE), figures->stages,
-                                        sizeof(*figures->stages),   figures->stages_count,
+                                        sizeof *figures->stages,    figures->stages_count,
                                         figures->stages->latency,   LATENCY_KINDS};
     groups[3] = (struct figures__group){FIGURES__MEMBERS(OF_BEHAVIOR),
                                         figures->behaviors,
-                                        sizeof(*figures->behaviors),
+                                        sizeof *figures->behaviors,
                                         figures->behaviors_count,
                                         NULL,
                                         0};

@@ -53,7 +53,7 @@ static void metric__add(struct metric_list *list, enum metric_family family, uin
     struct metric_name *name = &list->names[list->count++];
     name->metric =
         (struct metric){.scope = list->scope, .family = family, .kind = kind, .stat = stat};
-    snprintf(name->text, sizeof(name->text), "%s.%s", prefix, key);
+    snprintf(name->text, sizeof name->text, "%s.%s", prefix, key);
 }
 
 static void metric__add_keys(struct metric_list *list, enum metric_family family,
@@ -68,7 +68,7 @@ static void metric__add_keys(struct metric_list *list, enum metric_family family
 static void metric__add_latency(struct metric_list *list, uint32_t kind, const char *key)
 {
     char prefix[METRIC_PREFIX_BYTES_MAX];
-    snprintf(prefix, sizeof(prefix), "latency.%s", key);
+    snprintf(prefix, sizeof prefix, "latency.%s", key);
     for (uint32_t stat = 0; stat < METRIC_STATS; stat++) {
         metric__add(list, METRIC_LATENCY, kind, stat, prefix,
                     stat < METRIC_STAT_PERCENTILE
@@ -148,7 +148,7 @@ static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t 
     const char *words[METRICS_MAX];
     metric__list(&list, scope);
     char text[256];
-    metric__normalise(name, text, sizeof(text));
+    metric__normalise(name, text, sizeof text);
     for (size_t i = 0; i < list.count; i++) {
         words[i] = list.names[i].text;
         if (strcmp(text, list.names[i].text) == 0) {
@@ -190,7 +190,7 @@ static bool metric__find_of_step(const char *name, const char *rest,
         return metric__find_in(rest + best_bytes + 1, METRIC_OF_STEP, best, metric, name, error);
     }
     char word[METRIC_NAME_BYTES_MAX];
-    snprintf(word, sizeof(word), "%.*s", (int)strcspn(rest, "."), rest);
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
     const char *nearest = suggest_nearest(word, names->steps, names->steps_count);
     if (nearest == NULL && names->steps_count == 1) {
         nearest = names->steps[0];

@@ -11,7 +11,7 @@
 bool notes_open(struct notes *notes, struct error *error)
 {
     *notes = (struct notes){0};
-    notes->marks = calloc(NOTES_MARKS_MAX, sizeof(*notes->marks));
+    notes->marks = calloc(NOTES_MARKS_MAX, sizeof *notes->marks);
     if (notes->marks == NULL) {
         error_set(error, "no memory for marks");
         return false;
@@ -103,7 +103,7 @@ static int notes__by_id(const void *a, const void *b)
 void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *result)
 {
     struct cJSON *pushes = json_add_item(result, "pushes", cJSON_CreateArray());
-    qsort(notes->pushes, notes->pushes_count, sizeof(*notes->pushes), notes__by_id);
+    qsort(notes->pushes, notes->pushes_count, sizeof *notes->pushes, notes__by_id);
     for (uint32_t i = 0; i < notes->pushes_count; i++) {
         struct cJSON *item = cJSON_CreateObject();
         json_add_u64(item, "id", notes->pushes[i].id);
@@ -113,7 +113,7 @@ void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *r
     }
     json_add_u64(result, "pushes_other", notes->pushes_other);
     struct cJSON *marks = json_add_item(result, "marks", cJSON_CreateArray());
-    qsort(notes->marks, notes->marks_count, sizeof(*notes->marks), notes__by_time);
+    qsort(notes->marks, notes->marks_count, sizeof *notes->marks, notes__by_time);
     for (uint32_t i = 0; i < notes->marks_count; i++) {
         struct cJSON *item = cJSON_CreateObject();
         json_add_i64(item, "t_ns", notes->marks[i].second * NS_PER_S);

@@ -99,8 +99,8 @@ bool threshold_parse(const char *text, const struct metric_names *names,
     struct error reason = {""};
     char copy[THRESHOLD_TEXT_BYTES_MAX];
     size_t bytes = strlen(text);
-    if (bytes >= sizeof(copy)) {
-        error_set(error, "threshold \"%.40s...\": longer than %zu letters", text, sizeof(copy) - 1);
+    if (bytes >= sizeof copy) {
+        error_set(error, "threshold \"%.40s...\": longer than %zu letters", text, sizeof copy - 1);
         return false;
     }
     memcpy(copy, text, bytes + 1);
@@ -158,7 +158,7 @@ static void threshold__describe(const struct threshold *threshold, const struct 
 {
     char number[UNITS_TEXT_BYTES_MAX];
     if (threshold->percent) {
-        snprintf(number, sizeof(number), "%.4g%%", found->value);
+        snprintf(number, sizeof number, "%.4g%%", found->value);
     } else {
         switch (metric_unit_of(&threshold->metric)) {
         case METRIC_UNIT_TIME:
@@ -173,14 +173,14 @@ static void threshold__describe(const struct threshold *threshold, const struct 
         case METRIC_UNIT_RATE:
         case METRIC_UNIT_RATE_ACHIEVED:
             units_format_rate(found->value, number);
-            snprintf(number + strlen(number), sizeof(number) - strlen(number), "/s");
+            snprintf(number + strlen(number), sizeof number - strlen(number), "/s");
             break;
         default:
             units_format_count((uint64_t)found->value, number);
             break;
         }
     }
-    snprintf(verdict->text, sizeof(verdict->text), "%s%s", found->high > found->value ? ">= " : "",
+    snprintf(verdict->text, sizeof verdict->text, "%s%s", found->high > found->value ? ">= " : "",
              number);
 }
 
@@ -205,11 +205,11 @@ void threshold_judge(const struct threshold *threshold, const struct figures *fi
     struct metric_value found;
     if (threshold->metric.scope == METRIC_OF_SERVER) {
         verdict->judged = false;
-        snprintf(verdict->text, sizeof(verdict->text), "scripts/stress sees it");
+        snprintf(verdict->text, sizeof verdict->text, "scripts/stress sees it");
         return;
     }
     if (!threshold__read(threshold, figures, &found)) {
-        snprintf(verdict->text, sizeof(verdict->text), "no samples");
+        snprintf(verdict->text, sizeof verdict->text, "no samples");
         return;
     }
     verdict->has_value = true;

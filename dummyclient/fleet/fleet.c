@@ -17,7 +17,7 @@ bool fleet_open(struct fleet *fleet, struct mesh *mesh, struct error *error)
                   FLEET_RANKS_MAX);
         return false;
     }
-    fleet->ranks = calloc(fleet->ranks_count, sizeof(*fleet->ranks));
+    fleet->ranks = calloc(fleet->ranks_count, sizeof *fleet->ranks);
     if (fleet->ranks == NULL) {
         error_set(error, "no memory for %u ranks", fleet->ranks_count);
         return false;

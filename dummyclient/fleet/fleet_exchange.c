@@ -105,9 +105,9 @@ static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
 /* What the head waits for must not wait for the next turn. */
 static bool fleet__is_news(const struct fleet_status *now, const struct fleet_status *told)
 {
-    return memcmp(now->barrier_waiting, told->barrier_waiting, sizeof(now->barrier_waiting)) != 0 ||
-           memcmp(now->barrier_present, told->barrier_present, sizeof(now->barrier_present)) != 0 ||
-           memcmp(now->barrier_seen, told->barrier_seen, sizeof(now->barrier_seen)) != 0 ||
+    return memcmp(now->barrier_waiting, told->barrier_waiting, sizeof now->barrier_waiting) != 0 ||
+           memcmp(now->barrier_present, told->barrier_present, sizeof now->barrier_present) != 0 ||
+           memcmp(now->barrier_seen, told->barrier_seen, sizeof now->barrier_seen) != 0 ||
            now->stops != told->stops || now->workers_running != told->workers_running ||
            now->failed != told->failed;
 }
@@ -171,7 +171,7 @@ static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_o
     return now->t0_ns != told->t0_ns || now->stop_ns != told->stop_ns ||
            now->cut_ns != told->cut_ns || now->abort_ns != told->abort_ns ||
            now->probes != told->probes ||
-           memcmp(now->barrier_opened, told->barrier_opened, sizeof(now->barrier_opened)) != 0;
+           memcmp(now->barrier_opened, told->barrier_opened, sizeof now->barrier_opened) != 0;
 }
 
 /* Is it time to tell the rank? Not one that may just have died: Open MPI, over TCP, ends whoever

@@ -66,7 +66,7 @@ static bool fleet__agrees(const struct fleet *fleet, uint32_t rank, struct error
     } digests[] = {{"scenario", other->scenario, head->scenario},
                    {"data file", other->data, head->data},
                    {"load (by its options)", other->load, head->load}};
-    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
         if (digests[i].theirs != digests[i].ours) {
             error_set(error,
                       "%s has another %s than %s (digest %016" PRIx64 ", not %016" PRIx64
@@ -111,7 +111,7 @@ static enum fleet_agreement fleet__join_as_head(struct fleet *fleet, struct erro
             /* One of another build may speak differently: its build is what can be read. */
             bool read = fleet_unpack_hello(&hello, &body);
             if (!read && hello.build[0] == '\0') {
-                snprintf(hello.build, sizeof(hello.build), "of another build");
+                snprintf(hello.build, sizeof hello.build, "of another build");
             }
             fleet->ranks[from].hello = hello;
             arrived++;

@@ -47,9 +47,9 @@ void fleet_pack_hello(const struct fleet_hello *hello, struct pack *pack)
 
 bool fleet_unpack_hello(struct fleet_hello *hello, struct unpack *from)
 {
-    unpack_text(from, hello->host, sizeof(hello->host));
-    unpack_text(from, hello->build, sizeof(hello->build));
-    unpack_text(from, hello->problem, sizeof(hello->problem));
+    unpack_text(from, hello->host, sizeof hello->host);
+    unpack_text(from, hello->build, sizeof hello->build);
+    unpack_text(from, hello->problem, sizeof hello->problem);
     hello->scenario = unpack_u64(from);
     hello->data = unpack_u64(from);
     hello->load = unpack_u64(from);

@@ -43,7 +43,7 @@ static void hosts__describe(const struct run *run, const struct verdict *verdict
                  verdict->reasons[i]);
     }
     if (run->end == RUN_WORKER_FAILED) {
-        snprintf(host->error, sizeof(host->error), "%.*s", (int)sizeof(host->error) - 1,
+        snprintf(host->error, sizeof host->error, "%.*s", (int)sizeof host->error - 1,
                  run->error.text);
     }
 }
@@ -87,16 +87,16 @@ static bool hosts__unpack(struct run_host *host, struct unpack *from)
     host->limited_by_client = unpack_bool(from);
     host->reasons_count = unpack_u32(from, HOSTS_REASONS_MAX);
     for (uint32_t i = 0; i < host->reasons_count; i++) {
-        unpack_text(from, host->reasons[i], sizeof(host->reasons[i]));
+        unpack_text(from, host->reasons[i], sizeof host->reasons[i]);
     }
-    unpack_text(from, host->error, sizeof(host->error));
+    unpack_text(from, host->error, sizeof host->error);
     return !from->failed;
 }
 
 void hosts_pack_failure(const char *text, struct pack *pack)
 {
     struct run_host host = {.valid = false};
-    snprintf(host.error, sizeof(host.error), "%s", text);
+    snprintf(host.error, sizeof host.error, "%s", text);
     hosts__pack(&host, pack);
     pack_u64(pack, 0);
 }
@@ -160,7 +160,7 @@ static void hosts__judge_connects(const struct run *run, struct run_host *host)
     char text[HOSTS_REASON_BYTES_MAX];
     if (run->figures.counters.totals[TOTAL_CONNECTS_OK] > 0 && host->reported &&
         own[TOTAL_CONNECTS_ATTEMPTED] > 0 && own[TOTAL_CONNECTS_OK] == 0) {
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "none of its %" PRIu32 " connections could be opened, though others' could",
                  host->connections);
         hosts__reason(host, text);
@@ -174,7 +174,7 @@ static void hosts__add_member(struct run *run, const struct fleet_rank *rank, st
     host->lost = rank->lost || !rank->reported;
     if (host->lost) {
         host->lost_ns = rank->heard_ns - run->origin_ns;
-        snprintf(text, sizeof(text), "was lost at %.1f s: what it played is not in the figures",
+        snprintf(text, sizeof text, "was lost at %.1f s: what it played is not in the figures",
                  (double)hosts__larger(0, host->lost_ns) / (double)NS_PER_S);
         hosts__reason(host, text);
         return;
@@ -190,7 +190,7 @@ static void hosts__add_member(struct run *run, const struct fleet_rank *rank, st
 bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict *own,
                   const struct fleet *fleet, struct error *error)
 {
-    run->hosts = calloc(fleet->ranks_count, sizeof(*run->hosts));
+    run->hosts = calloc(fleet->ranks_count, sizeof *run->hosts);
     if (run->hosts == NULL) {
         error_set(error, "no memory for the figures of %" PRIu32 " ranks", fleet->ranks_count);
         return false;
@@ -199,7 +199,7 @@ bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         const struct fleet_rank *rank = &fleet->ranks[i];
         struct run_host *host = &run->hosts[i];
-        snprintf(host->name, sizeof(host->name), "%s", rank->hello.host);
+        snprintf(host->name, sizeof host->name, "%s", rank->hello.host);
         host->workers = rank->hello.workers;
         host->connections = rank->hello.connections;
         host->clock_offset_ns = rank->clock_offset_ns;

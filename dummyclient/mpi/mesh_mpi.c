@@ -31,7 +31,7 @@ struct mesh_mpi {
 
 static struct mesh_mpi__message *mesh_mpi__message(size_t bytes)
 {
-    struct mesh_mpi__message *message = malloc(sizeof(*message) + bytes);
+    struct mesh_mpi__message *message = malloc(sizeof *message + bytes);
     if (message != NULL) {
         *message = (struct mesh_mpi__message){.request = MPI_REQUEST_NULL, .bytes = bytes};
     }
@@ -146,7 +146,7 @@ static void mesh_mpi__on_continue(int number)
 static void mesh_mpi__watch(void)
 {
     struct sigaction action;
-    memset(&action, 0, sizeof(action));
+    memset(&action, 0, sizeof action);
     action.sa_handler = mesh_mpi__on_continue;
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
@@ -203,7 +203,7 @@ bool mesh_mpi_open(struct mesh *mesh, int *argc, char ***argv, struct error *err
     int provided = MPI_THREAD_SINGLE;
     int rank = 0;
     int ranks = 1;
-    struct mesh_mpi *own = calloc(1, sizeof(*own));
+    struct mesh_mpi *own = calloc(1, sizeof *own);
     if (own == NULL) {
         error_set(error, "no memory for the messages between ranks");
         return false;

@@ -304,7 +304,7 @@ static void options__unknown(const char *word, struct error *error)
     }
     char name[OPTIONS_TEXT_BYTES_MAX];
     const char *letters = word + strspn(word, "-");
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(letters, "="), letters);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(letters, "="), letters);
     const char *nearest = strncmp(word, "--", 2) == 0 ? suggest_nearest(name, names, count) : NULL;
     if (nearest != NULL) {
         error_set(error, "unknown option %s; did you mean --%s?", word, nearest);

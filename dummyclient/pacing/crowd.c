@@ -48,7 +48,7 @@ bool crowd_open(struct crowd *crowd, const struct scenario_load *load, struct er
     if (!changes) {
         return true;
     }
-    crowd->stages = calloc(load->stages_count, sizeof(*crowd->stages));
+    crowd->stages = calloc(load->stages_count, sizeof *crowd->stages);
     if (crowd->stages == NULL) {
         error_set(error, "no memory for %u stages", load->stages_count);
         return false;

@@ -63,7 +63,7 @@ bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum p
 {
     *pacing = (struct pacing){.arrival = load->arrival, .seed = load->seed};
     uint32_t count = load->stages_count == 0 ? 1 : load->stages_count;
-    pacing->stages = calloc(count, sizeof(*pacing->stages));
+    pacing->stages = calloc(count, sizeof *pacing->stages);
     if (pacing->stages == NULL) {
         error_set(error, "no memory for %u stages", count);
         return false;

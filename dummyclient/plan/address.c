@@ -46,8 +46,8 @@ static void plan__add_target(struct plan *plan, const char *about, const char *w
     uint32_t count = 0;
     char bare[256];
     size_t bytes = strlen(host);
-    if (bytes > 2 && bytes < sizeof(bare) && host[0] == '[' && host[bytes - 1] == ']') {
-        snprintf(bare, sizeof(bare), "%.*s", (int)bytes - 2, host + 1);
+    if (bytes > 2 && bytes < sizeof bare && host[0] == '[' && host[bytes - 1] == ']') {
+        snprintf(bare, sizeof bare, "%.*s", (int)bytes - 2, host + 1);
         host = bare;
     }
     if (!plan__is_host(host, &reason) ||
@@ -62,11 +62,11 @@ static void plan__add_target(struct plan *plan, const char *about, const char *w
             return;
         }
         const char *format = strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u";
-        snprintf(target->name, sizeof(target->name), format, host, port);
+        snprintf(target->name, sizeof target->name, format, host, port);
         target->address = addresses[i];
         target->addresses_count = all ? 1 : count;
         memcpy(target->addresses, &addresses[i],
-               target->addresses_count * sizeof(target->addresses[0]));
+               target->addresses_count * sizeof target->addresses[0]);
     }
 }
 
@@ -96,7 +96,7 @@ static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mis
     for (uint32_t i = 0; i < options->targets_count; i++) {
         char host[256];
         uint16_t port;
-        if (plan__split_target(options->targets[i], host, sizeof(host), &port)) {
+        if (plan__split_target(options->targets[i], host, sizeof host, &port)) {
             plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, false, mistakes);
         } else {
             mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
@@ -124,7 +124,7 @@ static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mi
             continue;
         }
         if (listed) {
-            snprintf(where, sizeof(where), "`targets[%" PRIu32 "].host`", i);
+            snprintf(where, sizeof where, "`targets[%" PRIu32 "].host`", i);
         }
         plan__add_target(plan, scenario->path, where, target->host, port, target->all_addresses,
                          mistakes);
@@ -133,7 +133,7 @@ static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mi
 
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
 {
-    plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof(*plan->targets));
+    plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof *plan->targets);
     if (plan->targets == NULL) {
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the targets");
     } else if (plan->options->targets_count > 0) {
@@ -148,7 +148,7 @@ static void plan__add_source(struct plan *plan, const char *about, const char *w
 {
     char host[NET_ADDRESS_TEXT_BYTES_MAX];
     struct error reason = {""};
-    if (bytes == 0 || bytes >= sizeof(host)) {
+    if (bytes == 0 || bytes >= sizeof host) {
         mistakes_tell(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes,
                       text);
         return;
@@ -178,7 +178,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     if (count == 0) {
         return;
     }
-    plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof(*plan->sources));
+    plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof *plan->sources);
     if (plan->sources == NULL) {
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
         return;
@@ -187,7 +187,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     for (uint32_t i = 0; i < count; i++) {
         if (!of_options) {
             char where[32];
-            snprintf(where, sizeof(where), "`sources[%" PRIu32 "]`", i);
+            snprintf(where, sizeof where, "`sources[%" PRIu32 "]`", i);
             plan__add_source(plan, scenario->path, where, scenario->sources[i],
                              strlen(scenario->sources[i]), mistakes);
             continue;

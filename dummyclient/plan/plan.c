@@ -28,7 +28,7 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     const struct options *options = plan->options;
     const struct scenario *scenario = plan->scenario;
     uint32_t count = scenario->thresholds_count + options->thresholds_count;
-    plan->thresholds = calloc(count == 0 ? 1 : count, sizeof(*plan->thresholds));
+    plan->thresholds = calloc(count == 0 ? 1 : count, sizeof *plan->thresholds);
     if (plan->thresholds == NULL) {
         mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " thresholds", count);
         return;
@@ -65,7 +65,7 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 static bool plan__name_steps(struct plan *plan, struct error *error)
 {
     plan->steps_count = program_steps_count(plan->program);
-    plan->step_names = calloc(plan->steps_count + 1, sizeof(*plan->step_names));
+    plan->step_names = calloc(plan->steps_count + 1, sizeof *plan->step_names);
     if (plan->step_names == NULL) {
         error_set(error, "no memory for %" PRIu32 " step names", plan->steps_count);
         return false;
@@ -104,8 +104,8 @@ static void plan__measure(struct plan *plan)
     plan->memory_bytes =
         plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
     plan->memory_bytes +=
-        (uint64_t)plan->connections * (sizeof(*plan->seats) + sizeof(*plan->behaviors->numbers) +
-                                       (plan->ordinals != NULL) * sizeof(*plan->ordinals));
+        (uint64_t)plan->connections * (sizeof *plan->seats + sizeof *plan->behaviors->numbers +
+                                       (plan->ordinals != NULL) * sizeof *plan->ordinals);
 }
 
 static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
@@ -201,7 +201,7 @@ bool plan_open(struct plan *plan, const struct options *options,
         return false;
     }
     if (options->run_id != NULL) {
-        snprintf(plan->run_id, sizeof(plan->run_id), "%s", options->run_id);
+        snprintf(plan->run_id, sizeof plan->run_id, "%s", options->run_id);
     } else {
         result_make_run_id(plan->run_id);
     }

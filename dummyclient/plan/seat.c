@@ -104,7 +104,7 @@ static bool plan__open_behaviors(struct plan *plan)
         struct plan_behavior *behavior = &plan->behaviors[b];
         behavior->first = first;
         behavior->first_own = first_own;
-        behavior->numbers = calloc((size_t)behavior->connections + 1, sizeof(*behavior->numbers));
+        behavior->numbers = calloc((size_t)behavior->connections + 1, sizeof *behavior->numbers);
         if (behavior->numbers == NULL) {
             return false;
         }
@@ -137,11 +137,11 @@ bool plan_seat(struct plan *plan, struct error *error)
 {
     bool seated = false;
     plan->behaviors_count = program_behaviors_count(plan->program);
-    plan->behaviors = calloc(plan->behaviors_count, sizeof(*plan->behaviors));
-    plan->seats = calloc(plan->connections, sizeof(*plan->seats));
-    uint32_t *taken = calloc(plan->behaviors_count, sizeof(*taken));
+    plan->behaviors = calloc(plan->behaviors_count, sizeof *plan->behaviors);
+    plan->seats = calloc(plan->connections, sizeof *plan->seats);
+    uint32_t *taken = calloc(plan->behaviors_count, sizeof *taken);
     if (plan->ranks > 1) {
-        plan->ordinals = calloc(plan->connections, sizeof(*plan->ordinals));
+        plan->ordinals = calloc(plan->connections, sizeof *plan->ordinals);
     }
     if (plan->behaviors == NULL || plan->seats == NULL || taken == NULL ||
         (plan->ranks > 1 && plan->ordinals == NULL)) {

@@ -22,7 +22,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
                                   .in_turn = plan_deals_in_turn(plan),
                                   .t0_ns = TIME_NEVER_NS,
                                   .stop_ns = TIME_NEVER_NS};
-    arrivals->behaviors = calloc(plan->behaviors_count, sizeof(*arrivals->behaviors));
+    arrivals->behaviors = calloc(plan->behaviors_count, sizeof *arrivals->behaviors);
     if (arrivals->behaviors == NULL) {
         error_set(error, "no memory for the arrivals of %u behaviors", plan->behaviors_count);
         return false;

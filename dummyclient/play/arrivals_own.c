@@ -10,7 +10,7 @@ enum { ARRIVALS_OWN_WALK_MAX = 256 };
 
 bool arrivals_own_open(struct arrivals *arrivals, struct error *error)
 {
-    arrivals->own = calloc((size_t)arrivals->numbers_count + 1, sizeof(*arrivals->own));
+    arrivals->own = calloc((size_t)arrivals->numbers_count + 1, sizeof *arrivals->own);
     if (arrivals->own == NULL) {
         error_set(error, "no memory for the arrivals of %u connections", arrivals->numbers_count);
         return false;

@@ -20,7 +20,7 @@ static int64_t arrivals_pool__gap_ns(const struct plan *plan, uint32_t behavior)
 
 static bool arrivals_pool__open_queues(struct arrivals_pool *pool, const struct plan *plan)
 {
-    pool->queues = calloc(plan->behaviors_count, sizeof(*pool->queues));
+    pool->queues = calloc(plan->behaviors_count, sizeof *pool->queues);
     if (pool->queues == NULL) {
         return false;
     }
@@ -29,7 +29,7 @@ static bool arrivals_pool__open_queues(struct arrivals_pool *pool, const struct 
         atomic_store(&queue->oldest_ns, TIME_NEVER_NS);
         queue->catch_up_gap_ns = arrivals_pool__gap_ns(plan, pool->queues_count);
         if (pool->workers_count > 1) {
-            queue->times_ns = malloc(ARRIVALS_POOL_MAX * sizeof(*queue->times_ns));
+            queue->times_ns = malloc(ARRIVALS_POOL_MAX * sizeof *queue->times_ns);
             if (queue->times_ns == NULL) {
                 return false;
             }

@@ -78,12 +78,12 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     arrivals->begin = conn_on_arrival;
     group->wall_offset_ns = clock_wall_ns() - group->now_ns;
     send_pool_open(&group->pool);
-    group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_conns));
-    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof(*group->behavior_gone));
-    group->conns = zeroed_alloc_dense(numbers_count, sizeof(*group->conns));
+    group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof *group->behavior_conns);
+    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof *group->behavior_gone);
+    group->conns = zeroed_alloc_dense(numbers_count, sizeof *group->conns);
     group->vm_memory = zeroed_alloc_dense(numbers_count, vm_bytes);
-    group->lane_memory = calloc(numbers_count, lane_words * sizeof(*group->lane_memory));
-    group->ring_memory = calloc(numbers_count, group->messages_max * sizeof(*group->ring_memory));
+    group->lane_memory = calloc(numbers_count, lane_words * sizeof *group->lane_memory);
+    group->ring_memory = calloc(numbers_count, group->messages_max * sizeof *group->ring_memory);
     if (group->conns == NULL || group->vm_memory == NULL || group->lane_memory == NULL ||
         group->ring_memory == NULL || group->behavior_conns == NULL ||
         group->behavior_gone == NULL) {

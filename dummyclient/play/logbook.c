@@ -53,8 +53,8 @@ void logbook_write(struct logbook *logbook, int64_t time_ns, const uint8_t *line
         atomic_fetch_add_explicit(&logbook->dropped, 1, memory_order_relaxed);
         return;
     }
-    at = logbook__put(logbook, at, &time_ns, sizeof(time_ns));
-    at = logbook__put(logbook, at, &bytes, sizeof(bytes));
+    at = logbook__put(logbook, at, &time_ns, sizeof time_ns);
+    at = logbook__put(logbook, at, &bytes, sizeof bytes);
     at = logbook__put(logbook, at, line, bytes);
     atomic_store_explicit(&logbook->written, at, memory_order_release);
 }
@@ -71,8 +71,8 @@ static void logbook__print_line(struct console *console, int64_t since_ns, const
 {
     char shown[LOGBOOK_LINE_BYTES_MAX + 1];
     char text[LOGBOOK_LINE_BYTES_MAX + 48];
-    snprintf(text, sizeof(text), "%9.3f  %s", (double)since_ns / (double)NS_PER_S,
-             printable_bytes(line, bytes, shown, sizeof(shown)));
+    snprintf(text, sizeof text, "%9.3f  %s", (double)since_ns / (double)NS_PER_S,
+             printable_bytes(line, bytes, shown, sizeof shown));
     console_print(console, text);
 }
 
@@ -85,15 +85,15 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *c
         int64_t time_ns = 0;
         uint32_t bytes = 0;
         uint8_t line[LOGBOOK_LINE_BYTES_MAX];
-        at = logbook__get(logbook, at, &time_ns, sizeof(time_ns));
-        at = logbook__get(logbook, at, &bytes, sizeof(bytes));
+        at = logbook__get(logbook, at, &time_ns, sizeof time_ns);
+        at = logbook__get(logbook, at, &bytes, sizeof bytes);
         at = logbook__get(logbook, at, line, bytes);
         logbook__print_line(console, time_ns - origin_ns, line, bytes);
         atomic_store_explicit(&logbook->read, at, memory_order_release);
     }
     if (dropped > logbook->dropped_told) {
         char text[96];
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "%" PRIu64 " lines of log steps were left out: too many at once",
                  dropped - logbook->dropped_told);
         console_print(console, text);

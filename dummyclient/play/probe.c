@@ -32,8 +32,8 @@ bool probe_open(struct probe *probe, const struct figures *figures,
                 const struct threshold *thresholds, uint32_t thresholds_count, struct error *error)
 {
     *probe = (struct probe){.thresholds = thresholds};
-    probe->histograms = calloc((size_t)thresholds_count + 1, sizeof(*probe->histograms));
-    probe->numbers = calloc(figures_numbers_count(figures), sizeof(*probe->numbers));
+    probe->histograms = calloc((size_t)thresholds_count + 1, sizeof *probe->histograms);
+    probe->numbers = calloc(figures_numbers_count(figures), sizeof *probe->numbers);
     if (probe->histograms == NULL || probe->numbers == NULL) {
         probe_close(probe);
         error_set(error, "no memory for %u thresholds", thresholds_count);
@@ -138,7 +138,7 @@ static void probe__zero(void *context, uint64_t *numbers, uint32_t count, enum f
 {
     (void)context;
     (void)rule;
-    memset(numbers, 0, count * sizeof(*numbers));
+    memset(numbers, 0, count * sizeof *numbers);
 }
 
 void probe_reset(const struct probe *probe, struct figures *figures)

@@ -38,7 +38,7 @@ static void recorder__record(const struct recorder__places *places, enum latency
                              int64_t value_ns, bool censored)
 {
     struct histogram *all[] = {places->run, places->stage, places->step};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i] == NULL) {
             continue;
         }
@@ -130,7 +130,7 @@ static void recorder__record_request(const struct recorder__places *places,
                  {LATENCY_RESPONSE_FIRST_BYTE, request->intended_ns, first_ns},
                  {LATENCY_SERVICE, request->sent_ns, request->last_ns},
                  {LATENCY_SERVICE_FIRST_BYTE, request->sent_ns, first_ns}};
-    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         if (times[i].from_ns != 0) { /* what was never sent has no service */
             recorder__record(places, times[i].kind,
                              recorder__max(0, times[i].to_ns - times[i].from_ns), !answered);
@@ -368,7 +368,7 @@ void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intend
         behavior < figures->behaviors_count ? &figures->behaviors[behavior] : NULL,
         stage != NULL ? &stage->arrivals : NULL,
     };
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         if (places[i] != NULL) {
             places[i]->intended++;
             places[i]->begun++;

@@ -30,7 +30,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     for (uint32_t i = 0; i < plan->connections; i++) {
         worker->numbers_count += plan->seats[i].worker == index;
     }
-    worker->numbers = calloc(worker->numbers_count + 1, sizeof(*worker->numbers));
+    worker->numbers = calloc(worker->numbers_count + 1, sizeof *worker->numbers);
     if (worker->numbers == NULL) {
         error_set(error, "no memory for the connections of worker %u", index);
         return false;
@@ -308,7 +308,7 @@ static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns
     const _Atomic int64_t *moments[] = {&control->t0_ns, &control->stop_ns, &control->cut_ns,
                                         &control->abort_ns};
     int64_t next_ns = now_ns + NS_PER_S; /* at least: the series and the display want it */
-    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
         int64_t moment_ns = atomic_load_explicit(moments[i], memory_order_relaxed);
         if (moment_ns > now_ns) {
             next_ns = worker__earlier(next_ns, moment_ns);
@@ -463,7 +463,7 @@ void worker_finish(struct worker *worker)
     worker__count_second(worker, now_ns, true);
     worker__publish(worker);
     cport_read_stats(worker->port, &worker->recorder.figures.port);
-    snprintf(worker->backend, sizeof(worker->backend), "%s", cport_backend_name(worker->port));
+    snprintf(worker->backend, sizeof worker->backend, "%s", cport_backend_name(worker->port));
     if (!worker->left_open) {
         conn_group_close(&worker->group);
     }

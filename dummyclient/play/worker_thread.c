@@ -26,7 +26,7 @@ static struct cport *worker__open_port(struct worker *worker)
         return NULL;
     }
     const char *reason = cport_fallback_reason(port);
-    snprintf(worker->fallback, sizeof(worker->fallback), "%s", reason != NULL ? reason : "");
+    snprintf(worker->fallback, sizeof worker->fallback, "%s", reason != NULL ? reason : "");
     return port;
 }
 

@@ -29,7 +29,7 @@ void program_list_expected(struct program *program, struct program_behavior *beh
     for (uint32_t i = behavior->setup; i < program->code_count; i++) {
         ids_max += program__looks_back(&program->code[i]) != NULL;
     }
-    uint32_t *ids = ids_max == 0 ? NULL : arena_take(&program->arena, ids_max * sizeof(*ids));
+    uint32_t *ids = ids_max == 0 ? NULL : arena_take(&program->arena, ids_max * sizeof *ids);
     if (ids == NULL) {
         return; /* nothing to list, or no memory: the arena says so at the end */
     }

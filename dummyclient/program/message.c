@@ -116,9 +116,9 @@ static bool message__fill(const struct message_scope *scope, uint32_t index, boo
 {
     uint8_t piece[MESSAGE_PIECE_BYTES] = {0};
     uint64_t key = random ? prng_mix(scope->key, index) : 0;
-    for (uint32_t offset = 0; offset < bytes; offset += sizeof(piece)) {
+    for (uint32_t offset = 0; offset < bytes; offset += sizeof piece) {
         uint32_t left_bytes = bytes - offset;
-        uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
+        uint32_t piece_bytes = left_bytes < sizeof piece ? left_bytes : (uint32_t)sizeof piece;
         if (random) {
             prng_bytes(key, offset, piece, piece_bytes);
         }
@@ -266,9 +266,9 @@ static bool message__random_holds(const struct body *body, const struct message_
                                   uint32_t offset, const uint8_t *data, uint32_t bytes)
 {
     uint8_t piece[MESSAGE_PIECE_BYTES];
-    for (uint32_t at = 0; at < bytes; at += sizeof(piece)) {
+    for (uint32_t at = 0; at < bytes; at += sizeof piece) {
         uint32_t left_bytes = bytes - at;
-        uint32_t piece_bytes = left_bytes < sizeof(piece) ? left_bytes : (uint32_t)sizeof(piece);
+        uint32_t piece_bytes = left_bytes < sizeof piece ? left_bytes : (uint32_t)sizeof piece;
         message__random(body, scope, offset + at, piece, piece_bytes);
         if (memcmp(data + at, piece, piece_bytes) != 0) {
             return false;
@@ -371,7 +371,7 @@ uint64_t message_body_field(const struct body *body, const struct message_scope 
     uint32_t wanted_bytes = field->bytes_count;
     if (field->is_digits) {
         wanted_bytes = message_body_bytes(body, scope) - field->offset;
-        wanted_bytes = wanted_bytes < sizeof(bytes) ? wanted_bytes : (uint32_t)sizeof(bytes);
+        wanted_bytes = wanted_bytes < sizeof bytes ? wanted_bytes : (uint32_t)sizeof bytes;
     }
     struct message__window window = {.out = bytes, .offset = field->offset, .bytes = wanted_bytes};
     if (body->type == BODY_PARTS) {

@@ -64,7 +64,7 @@ static void program__measure_message(struct program *program, const struct body 
 
 static const struct message *program__message(struct program *program, const struct send *send)
 {
-    struct message *message = arena_take(&program->arena, sizeof(*message));
+    struct message *message = arena_take(&program->arena, sizeof *message);
     if (message == NULL) {
         return NULL;
     }
@@ -162,8 +162,8 @@ static bool program__choose(struct program__compiler *compiler, const struct ste
 {
     struct program *program = compiler->program;
     struct instruction *choose = program__emit(program, OP_CHOOSE);
-    struct choice *choice = arena_take(&program->arena, sizeof(*choice));
-    uint32_t *jumps = arena_take(&program->arena, step->branches_count * sizeof(*jumps));
+    struct choice *choice = arena_take(&program->arena, sizeof *choice);
+    uint32_t *jumps = arena_take(&program->arena, step->branches_count * sizeof *jumps);
     double sum = 0;
     double below = 0;
     bool valid = true;
@@ -171,8 +171,8 @@ static bool program__choose(struct program__compiler *compiler, const struct ste
         return true; /* the arena says so at the end */
     }
     choice->count = step->branches_count;
-    choice->below = arena_take(&program->arena, choice->count * sizeof(*choice->below));
-    choice->targets = arena_take(&program->arena, choice->count * sizeof(*choice->targets));
+    choice->below = arena_take(&program->arena, choice->count * sizeof *choice->below);
+    choice->targets = arena_take(&program->arena, choice->count * sizeof *choice->targets);
     for (uint32_t i = 0; i < choice->count; i++) {
         sum += step->branches[i].weight;
     }
@@ -346,18 +346,18 @@ static bool program__open(struct program *program, const struct scenario *scenar
                              .connections_count = scenario_connections_max(&scenario->load),
                              .lanes_count = scenario->load.in_flight};
     program->behaviors_count = scenario->behaviors_count;
-    program->code = arena_take(&program->arena, code_max * sizeof(*program->code));
+    program->code = arena_take(&program->arena, code_max * sizeof *program->code);
     program->behaviors =
-        arena_take(&program->arena, scenario->behaviors_count * sizeof(*program->behaviors));
+        arena_take(&program->arena, scenario->behaviors_count * sizeof *program->behaviors);
     program->step_names =
-        arena_take(&program->arena, PROGRAM_STEPS_MAX * sizeof(*program->step_names));
+        arena_take(&program->arena, PROGRAM_STEPS_MAX * sizeof *program->step_names);
     return !program->arena.failed;
 }
 
 struct program *program_compile(const struct scenario *scenario, struct error *error)
 {
     must(scenario->load.in_flight >= 1 && scenario->behaviors_count >= 1);
-    struct program *program = calloc(1, sizeof(*program));
+    struct program *program = calloc(1, sizeof *program);
     if (program == NULL || !program__open(program, scenario)) {
         goto no_memory;
     }

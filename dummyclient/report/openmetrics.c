@@ -24,10 +24,10 @@ static void metrics__print(struct metrics_text *text, const char *format, ...)
     char line[512];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(line, sizeof(line), format, arguments);
+    int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     size_t bytes = length < 0 ? 0 : (size_t)length;
-    bytes = bytes < sizeof(line) ? bytes : sizeof(line) - 1;
+    bytes = bytes < sizeof line ? bytes : sizeof line - 1;
     if (text->bytes + bytes > text->capacity_bytes) {
         size_t capacity_bytes = 2 * text->capacity_bytes + 4096;
         char *data = realloc(text->data, capacity_bytes);

@@ -204,7 +204,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
                                .duration_ns = run->end_ns - run->origin_ns,
                                .seed = plan->scenario->load.seed,
                                .interrupted = run->end == RUN_INTERRUPTED};
-    snprintf(about.id, sizeof(about.id), "%s", plan->run_id);
+    snprintf(about.id, sizeof about.id, "%s", plan->run_id);
     struct cJSON *result = result_create("client", &about);
     if (result == NULL) {
         return NULL;

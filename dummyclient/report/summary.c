@@ -191,7 +191,7 @@ static void summary__print_step(const struct figures_step *step, const char *nam
     const struct histogram *response = &step->latency[LATENCY_RESPONSE];
     char safe[SUMMARY_NAME_BYTES_MAX];
     char text[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof(safe)),
+    fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
             summary__count((uint64_t)histogram_count(response), text));
     if (histogram_count(response) > 0) {
         summary__print_percentile(response, "p50", 50, file);
@@ -321,7 +321,7 @@ static void summary__print_thresholds(const struct plan *plan, const struct verd
                 !judged->judged ? "    "
                 : judged->pass  ? "pass"
                                 : "FAIL",
-                width, printable_text(plan->thresholds[i].text, safe, sizeof(safe)), judged->text);
+                width, printable_text(plan->thresholds[i].text, safe, sizeof safe), judged->text);
     }
 }
 
@@ -332,7 +332,7 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
     if (verdict->reasons_count > 0) {
         fprintf(file, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
         for (uint32_t i = 0; i < verdict->reasons_count; i++) {
-            fprintf(file, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof(safe)));
+            fprintf(file, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof safe));
         }
     } else if (verdict->limited_by != NULL) {
         fprintf(file, "\n  limited by    %s\n",
@@ -344,7 +344,7 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
         char text[UNITS_TEXT_BYTES_MAX];
         fprintf(file, "\n  ended early, after %s: %s did not hold\n",
                 units_format_duration(run->stop_ns - run->t0_ns, text),
-                printable_text(run->aborted_by->text, safe, sizeof(safe)));
+                printable_text(run->aborted_by->text, safe, sizeof safe));
     }
     if (run->end == RUN_INTERRUPTED) {
         fprintf(file, "\n  interrupted: these are the figures until then\n");
@@ -361,7 +361,7 @@ static void summary__print_hosts(const struct run *run, FILE *file)
         char texts[4][UNITS_TEXT_BYTES_MAX];
         hosts_name(run, i, name);
         fprintf(file, "    %-24s %s connections, %s iterations",
-                printable_text(name, name, sizeof(name)),
+                printable_text(name, name, sizeof name),
                 summary__count(host->connections, texts[0]),
                 summary__count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
         if (i > 0) {
@@ -379,10 +379,10 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
 {
     char length[UNITS_TEXT_BYTES_MAX];
     char name[SUMMARY_NAME_BYTES_MAX];
-    char target[sizeof(plan->targets[0].name)];
+    char target[sizeof plan->targets[0].name];
     fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n",
-            printable_text(plan->scenario->name, name, sizeof(name)),
-            printable_text(plan->targets[0].name, target, sizeof(target)),
+            printable_text(plan->scenario->name, name, sizeof name),
+            printable_text(plan->targets[0].name, target, sizeof target),
             plan->targets_count > 1 ? " and others" : "",
             units_format_duration(run->window_ns, length), plan->workers_total,
             plan->workers_total == 1 ? "thread" : "threads", run->backend);

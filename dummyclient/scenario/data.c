@@ -121,7 +121,7 @@ static bool data__header(struct data__reader *reader)
     struct data_table *table = reader->table;
     struct data_cell cell;
     int end = DATA__CELL;
-    table->columns = arena_take(reader->arena, DATA_COLUMNS_MAX * sizeof(*table->columns));
+    table->columns = arena_take(reader->arena, DATA_COLUMNS_MAX * sizeof *table->columns);
     while (end == DATA__CELL && table->columns != NULL) {
         end = data__next(reader, &cell);
         if (end < 0) {
@@ -187,7 +187,7 @@ static uint32_t data__count_lines(const uint8_t *text, size_t bytes)
 double data_cell_double(const uint8_t *cell, uint32_t bytes)
 {
     char text[64];
-    uint32_t count = bytes < sizeof(text) ? bytes : sizeof(text) - 1;
+    uint32_t count = bytes < sizeof text ? bytes : sizeof text - 1;
     memcpy(text, cell, count);
     text[count] = '\0';
     return strtod(text, NULL);
@@ -202,7 +202,7 @@ static enum value_type data__cell_type(const uint8_t *cell, uint32_t bytes)
     }
     char text[64];
     char *end = text;
-    if (bytes > 0 && bytes < sizeof(text) && strchr("+-.0123456789", cell[0]) != NULL) {
+    if (bytes > 0 && bytes < sizeof text && strchr("+-.0123456789", cell[0]) != NULL) {
         memcpy(text, cell, bytes);
         text[bytes] = '\0';
         strtod(text, &end);
@@ -241,7 +241,7 @@ static bool data__rows(struct data__reader *reader)
     uint32_t fit_max = DATA_CELLS_MAX / table->columns_count;
     rows_max = rows_max < fit_max ? rows_max : fit_max;
     table->cells =
-        arena_take(reader->arena, (size_t)rows_max * table->columns_count * sizeof(*table->cells));
+        arena_take(reader->arena, (size_t)rows_max * table->columns_count * sizeof *table->cells);
     int end = DATA__LINE;
     /* Empty lines at the end are no rows. */
     while (end == DATA__LINE && table->cells != NULL && !data__is_done(reader)) {

@@ -110,7 +110,7 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
 static bool console__put(struct console *console, const char *line)
 {
     char text[CONSOLE_LINE_BYTES_MAX];
-    int bytes = snprintf(text, sizeof(text), "%.*s\n", (int)sizeof(text) - 2, line);
+    int bytes = snprintf(text, sizeof text, "%.*s\n", (int)sizeof text - 2, line);
     return outlet_put(console->outlet, text, (size_t)bytes);
 }
 
@@ -118,7 +118,7 @@ void console_print(struct console *console, const char *line)
 {
     if (console->left_out > 0) {
         char told[96];
-        snprintf(told, sizeof(told),
+        snprintf(told, sizeof told,
                  "%" PRIu64 " lines were left out here: nobody read standard error",
                  console->left_out);
         console->left_out = console__put(console, told) ? 0 : console->left_out;
@@ -147,7 +147,7 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
         outlet_show(console->outlet, &frame);
     } else {
         char line[CONSOLE_LINE_BYTES_MAX / 2];
-        screen_line(&frame.moment, line, sizeof(line));
+        screen_line(&frame.moment, line, sizeof line);
         console_print(console, line);
     }
     console->before = *view;

@@ -49,7 +49,7 @@ bool ndjson_open(struct ndjson *ndjson, const char *path, const struct plan *pla
     struct ndjson__file *file = &ndjson__file;
     *ndjson = (struct ndjson){.plan = plan};
     *file = (struct ndjson__file){.path = ""};
-    snprintf(file->path, sizeof(file->path), "%s", path);
+    snprintf(file->path, sizeof file->path, "%s", path);
     if (!sink_open(&file->sink, path, error)) {
         return false;
     }
@@ -79,11 +79,11 @@ static void ndjson__add(struct ndjson__line *line, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     int bytes =
-        vsnprintf(line->text + line->bytes, sizeof(line->text) - line->bytes, format, arguments);
+        vsnprintf(line->text + line->bytes, sizeof line->text - line->bytes, format, arguments);
     va_end(arguments);
     line->bytes += bytes > 0 ? (size_t)bytes : 0;
-    if (line->bytes >= sizeof(line->text)) {
-        line->bytes = sizeof(line->text) - 1; /* every part has a bound: it does not come to this */
+    if (line->bytes >= sizeof line->text) {
+        line->bytes = sizeof line->text - 1; /* every part has a bound: it does not come to this */
     }
 }
 

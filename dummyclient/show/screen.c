@@ -135,9 +135,9 @@ static void screen__print(struct screen *screen, const char *color, const char *
     char line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    printable_text(line, line, sizeof(line)); /* names come from a scenario */
+    printable_text(line, line, sizeof line); /* names come from a scenario */
     if (!screen->style->utf8) {
         screen__make_ascii(line); /* to such a terminal some of UTF-8's bytes are commands */
     }
@@ -150,16 +150,16 @@ static void screen__put_items(struct screen *screen, const char *color, int inde
                               const char *separator)
 {
     char line[512];
-    int length = snprintf(line, sizeof(line), "%-*s", indent, label);
+    int length = snprintf(line, sizeof line, "%-*s", indent, label);
     for (int i = 0; i < items_count; i++) {
         int wanted = (int)(strlen(items[i]) + strlen(separator));
         if (i > 0 && length + wanted > screen__columns(screen)) {
             screen__put(screen, color, line);
-            length = snprintf(line, sizeof(line), "%-*s", indent, "");
+            length = snprintf(line, sizeof line, "%-*s", indent, "");
         } else if (i > 0) {
-            length += snprintf(line + length, sizeof(line) - (size_t)length, "%s", separator);
+            length += snprintf(line + length, sizeof line - (size_t)length, "%s", separator);
         }
-        length += snprintf(line + length, sizeof(line) - (size_t)length, "%s", items[i]);
+        length += snprintf(line + length, sizeof line - (size_t)length, "%s", items[i]);
     }
     screen__put(screen, color, line);
 }
@@ -211,17 +211,17 @@ static void screen__title(struct screen *screen)
     char passed[UNITS_TEXT_BYTES_MAX];
     char whole[UNITS_TEXT_BYTES_MAX];
     char time[4 * UNITS_TEXT_BYTES_MAX];
-    screen__phase(moment, phase, sizeof(phase));
-    snprintf(name, sizeof(name), "%.20s", plan->scenario->name);
+    screen__phase(moment, phase, sizeof phase);
+    snprintf(name, sizeof name, "%.20s", plan->scenario->name);
     if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
-        snprintf(time, sizeof(time), "%s of %s", screen__seconds(moment->run_ns, passed),
+        snprintf(time, sizeof time, "%s of %s", screen__seconds(moment->run_ns, passed),
                  screen__seconds(plan->duration_ns, whole));
     } else {
-        snprintf(time, sizeof(time), "%s", screen__seconds(moment->run_ns, passed));
+        snprintf(time, sizeof time, "%s", screen__seconds(moment->run_ns, passed));
     }
     char ranks[UNITS_TEXT_BYTES_MAX + 16] = "";
     if (plan->ranks > 1) {
-        snprintf(ranks, sizeof(ranks), ", %" PRIu32 " ranks", plan->ranks);
+        snprintf(ranks, sizeof ranks, ", %" PRIu32 " ranks", plan->ranks);
     }
     screen__print(screen, NULL, "%s, %.23s%s: %s, %s", name, plan->targets[0].name, ranks, phase,
                   time);
@@ -242,7 +242,7 @@ static void screen__bar(struct screen *screen)
     char left[UNITS_TEXT_BYTES_MAX + 8] = "";
     if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
         char text[UNITS_TEXT_BYTES_MAX];
-        snprintf(left, sizeof(left), ", %s left",
+        snprintf(left, sizeof left, ", %s left",
                  screen__seconds(plan->duration_ns - moment->run_ns, text));
     }
     int cells = screen->style->columns - 22;
@@ -250,7 +250,7 @@ static void screen__bar(struct screen *screen)
     char bar[100 * 3 + 16];
     size_t bytes = 0;
     for (int i = 0; i < cells; i++) {
-        bytes += (size_t)snprintf(bar + bytes, sizeof(bar) - bytes, "%s",
+        bytes += (size_t)snprintf(bar + bytes, sizeof bar - bytes, "%s",
                                   (i + 0.5) / cells <= share ? full : empty);
     }
     screen__print(screen, NULL, "%s %3d%%%s", bar, (int)(share * 100 + 0.5), left);
@@ -305,10 +305,10 @@ static void screen__traffic(struct screen *screen)
     char texts[4][UNITS_TEXT_BYTES_MAX];
     char messages[SCREEN_ITEM_BYTES_MAX];
     char bytes[SCREEN_ITEM_BYTES_MAX];
-    snprintf(messages, sizeof(messages), "sent %s/s, received %s/s",
+    snprintf(messages, sizeof messages, "sent %s/s, received %s/s",
              units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), texts[0]),
              units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), texts[1]));
-    snprintf(bytes, sizeof(bytes), "%s/s out, %s/s in",
+    snprintf(bytes, sizeof bytes, "%s/s out, %s/s in",
              units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
              units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
     screen__put_items(screen, NULL, 14, "messages", (const char *const[]){messages, bytes}, 2,
@@ -321,8 +321,8 @@ static void screen__errors(struct screen *screen, const struct screen_counters *
     const struct plan *plan = screen->moment->plan;
     char unanswered[48] = "no reply";
     if (plan->steps_count == 1) {
-        snprintf(unanswered, sizeof(unanswered), "no reply to %.20s", plan->step_names[0]);
-        printable_text(unanswered, unanswered, sizeof(unanswered));
+        snprintf(unanswered, sizeof unanswered, "no reply to %.20s", plan->step_names[0]);
+        printable_text(unanswered, unanswered, sizeof unanswered);
     }
     const struct {
         const char *name;
@@ -339,7 +339,7 @@ static void screen__errors(struct screen *screen, const struct screen_counters *
         bool any = false;
         for (int i = 0; i < PER_LINE; i++) {
             char count[UNITS_TEXT_BYTES_MAX];
-            snprintf(texts[i], sizeof(texts[i]), "%s %s", all[line][i].name,
+            snprintf(texts[i], sizeof texts[i], "%s %s", all[line][i].name,
                      units_format_count(all[line][i].count, count));
             items[i] = texts[i];
             any |= all[line][i].count > 0;
@@ -380,7 +380,7 @@ static void screen__draw(struct screen *screen, enum screen__detail detail)
     screen->one = detail == SCREEN_ONE;
     if (detail == SCREEN_ONE) {
         char line[256];
-        screen_line(moment, line, sizeof(line));
+        screen_line(moment, line, sizeof line);
         screen__put(screen, NULL, line + strspn(line, " "));
         return;
     }
@@ -434,7 +434,7 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
     char target[UNITS_TEXT_BYTES_MAX + 8] = "";
     char numbers[6][UNITS_TEXT_BYTES_MAX];
     double seconds = (double)moment->run_ns / (double)NS_PER_S;
-    screen__phase(moment, phase, sizeof(phase));
+    screen__phase(moment, phase, sizeof phase);
     units_format_count(now->levels[LIVE_OPEN], numbers[0]);
     units_format_count(counters_errors_sum(&now->counters), numbers[1]);
     if (moment->phase == PHASE_CONNECTING) {
@@ -445,7 +445,7 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
     }
     if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {
         double rate_per_s = pacing_rate_per_s(&moment->plan->pacing, moment->run_ns);
-        snprintf(target, sizeof(target), " of %s",
+        snprintf(target, sizeof target, " of %s",
                  units_format_count((uint64_t)(rate_per_s + 0.5), numbers[2]));
     }
     snprintf(text, bytes, "%5.1fs %s: %s conn, %s%s it/s, %s rsp/s, p50 %s p99 %s, %s errors",

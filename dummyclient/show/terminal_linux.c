@@ -45,7 +45,7 @@ void terminal_go_up(struct sink *sink, int lines_count)
 {
     char text[32] = "\r";
     if (lines_count > 0) { /* 0 would be taken for 1 */
-        snprintf(text, sizeof(text), "\x1b[%dA\r", lines_count);
+        snprintf(text, sizeof text, "\x1b[%dA\r", lines_count);
     }
     terminal_write(sink, text);
 }

@@ -31,7 +31,7 @@ static bool terminal__understands(void)
     DWORD written;
     HANDLE console = terminal__console();
     if (!GetConsoleScreenBufferInfo(console, &before) ||
-        !WriteConsoleA(console, nothing, sizeof(nothing) - 1, &written, NULL) ||
+        !WriteConsoleA(console, nothing, sizeof nothing - 1, &written, NULL) ||
         !GetConsoleScreenBufferInfo(console, &after)) {
         return false;
     }
@@ -87,7 +87,7 @@ void terminal_go_up(struct sink *sink, int lines_count)
     if (terminal__sequences || !GetConsoleScreenBufferInfo(terminal__console(), &info)) {
         char text[32] = "\r";
         if (lines_count > 0) { /* 0 would be taken for 1 */
-            snprintf(text, sizeof(text), "\x1b[%dA\r", lines_count);
+            snprintf(text, sizeof text, "\x1b[%dA\r", lines_count);
         }
         terminal_write(sink, text);
         return;

@@ -86,7 +86,7 @@ static void vm_evidence__add_body(struct vm_evidence__text *text, const struct b
     vm_evidence__add(text, "%" PRIu32 " bytes ", count);
     if (body->type == BODY_CONSTANT) {
         vm_evidence__add_bytes(text, body->bytes, count);
-    } else if (count <= sizeof(bytes)) {
+    } else if (count <= sizeof bytes) {
         message_write_body(body, scope, bytes);
         vm_evidence__add_bytes(text, bytes, count);
     } else {
@@ -172,7 +172,7 @@ static uint32_t vm_evidence__differs(const struct body *body, const struct messa
     uint8_t wanted[VM_EVIDENCE_COMPARED_MAX];
     uint32_t count = message_body_bytes(body, scope);
     uint32_t at = 0;
-    if (body->type != BODY_CONSTANT && count > sizeof(wanted)) {
+    if (body->type != BODY_CONSTANT && count > sizeof wanted) {
         return bytes;
     }
     if (body->type != BODY_CONSTANT) {

@@ -34,7 +34,7 @@ static void vm_inbox__remove(struct vm_inbox *inbox, uint32_t place)
     vm_inbox__shorten(inbox, place, inbox->mails[place].bytes_count);
     inbox->mails_count--;
     memmove(inbox->mails + place, inbox->mails + place + 1,
-            (inbox->mails_count - place) * sizeof(*inbox->mails));
+            (inbox->mails_count - place) * sizeof *inbox->mails);
 }
 
 /* Nobody has taken the oldest one: it was a push. */

@@ -40,7 +40,7 @@ void vm_measure(struct program *program)
 /* Everything but how many passes each lane has had: its rows of data have been played. */
 static void vm_memory__forget(struct vm *vm, const struct program *program, size_t bytes)
 {
-    size_t lanes_at = sizeof(*vm);
+    size_t lanes_at = sizeof *vm;
     memset(vm, 0, lanes_at);
     vm->program = program;
     for (uint32_t i = 0; i < program->lanes_count; i++) {

@@ -105,7 +105,7 @@ void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t n
         }
         uint8_t text[VALUE_SET_BYTES_MAX]; /* the old text may be a part of the new one */
         uint32_t bytes = message_body_bytes(&set->body, &scope);
-        must(bytes <= sizeof(text));
+        must(bytes <= sizeof text);
         message_write_body(&set->body, &scope, text);
         words[0] = bytes < VALUE_TEXT_BYTES_MAX ? bytes : VALUE_TEXT_BYTES_MAX;
         memcpy(words + 1, text, words[0]);
@@ -117,7 +117,7 @@ void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t
     uint8_t line[512];
     struct message_scope scope = vm_step_scope(vm, index, now_ns);
     uint32_t bytes = message_body_bytes(text, &scope);
-    must(bytes <= sizeof(line));
+    must(bytes <= sizeof line);
     message_write_body(text, &scope, line);
     vm->observer->logged(vm->observer->context, line, bytes, now_ns);
 }

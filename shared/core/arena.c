@@ -16,7 +16,7 @@ struct arena_block {
 static struct arena_block *arena__grow(struct arena *arena, size_t bytes)
 {
     size_t capacity_bytes = bytes > ARENA_BLOCK_BYTES ? bytes : ARENA_BLOCK_BYTES;
-    struct arena_block *block = calloc(1, sizeof(*block) + capacity_bytes);
+    struct arena_block *block = calloc(1, sizeof *block + capacity_bytes);
     if (block == NULL) {
         return NULL;
     }

@@ -26,9 +26,11 @@ int64_t clock_wall_ns(void)
 
 void clock_sleep_until_ns(int64_t until_ns)
 {
-    if (until_ns <= clock_now_ns())
+    if (until_ns <= clock_now_ns()) {
         return;
+    }
     struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
         ;
+    }
 }

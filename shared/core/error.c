@@ -8,12 +8,14 @@
 
 void error_set(struct error *error, const char *format, ...)
 {
-    if (!error)
+    if (!error) {
         return;
+    }
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0)
+    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0) {
         error->text[0] = '\0';
+    }
     va_end(arguments);
     error_make_line(error->text);
 }

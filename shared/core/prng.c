@@ -47,8 +47,9 @@ uint64_t prng_range(uint64_t seed, uint64_t stream, uint64_t n, uint64_t low, ui
     must(low <= high);
     uint64_t random = prng_u64(seed, stream, n);
     uint64_t width = high - low + 1;
-    if (width == 0) /* all 64 bits */
+    if (width == 0) { /* all 64 bits */
         return random;
+    }
     /* Lemire's multiplication. No rejection, because number n must take exactly one draw; the
      * bias is at most width / 2^64. */
     return low + prng__multiply_high(random, width);
@@ -74,7 +75,8 @@ void prng_bytes(uint64_t key, uint64_t offset, uint8_t *out, size_t bytes)
             done += 8;
             continue;
         }
-        for (word >>= 8 * skip; skip < 8 && done < bytes; skip++, word >>= 8)
+        for (word >>= 8 * skip; skip < 8 && done < bytes; skip++, word >>= 8) {
             out[done++] = (uint8_t)word;
+        }
     }
 }

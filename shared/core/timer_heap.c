@@ -36,8 +36,9 @@ static void timer_heap__rise(struct timer_heap *heap, uint32_t place, struct tim
 {
     while (place > 0) {
         uint32_t parent = (place - 1) / 2;
-        if (heap->nodes[parent]->due_ns <= node->due_ns)
+        if (heap->nodes[parent]->due_ns <= node->due_ns) {
             break;
+        }
         timer_heap__put(heap, place, heap->nodes[parent]);
         place = parent;
     }
@@ -49,12 +50,16 @@ static void timer_heap__sink(struct timer_heap *heap, uint32_t place, struct tim
 {
     for (;;) {
         uint64_t child = (uint64_t)place * 2 + 1;
-        if (child >= heap->count)
+        if (child >= heap->count) {
             break;
-        if (child + 1 < heap->count && heap->nodes[child + 1]->due_ns < heap->nodes[child]->due_ns)
+        }
+        if (child + 1 < heap->count &&
+            heap->nodes[child + 1]->due_ns < heap->nodes[child]->due_ns) {
             child++;
-        if (heap->nodes[child]->due_ns >= node->due_ns)
+        }
+        if (heap->nodes[child]->due_ns >= node->due_ns) {
             break;
+        }
         timer_heap__put(heap, place, heap->nodes[child]);
         place = (uint32_t)child;
     }
@@ -73,28 +78,32 @@ void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t du
     must(place < heap->count && heap->nodes[place] == node);
     bool earlier = due_ns < node->due_ns;
     node->due_ns = due_ns;
-    if (earlier)
+    if (earlier) {
         timer_heap__rise(heap, place, node);
-    else
+    } else {
         timer_heap__sink(heap, place, node);
+    }
 }
 
 void timer_heap_remove(struct timer_heap *heap, struct timer_node *node)
 {
-    if (node->index == 0)
+    if (node->index == 0) {
         return;
+    }
     uint32_t place = node->index - 1;
     must(place < heap->count && heap->nodes[place] == node);
     node->index = 0;
     struct timer_node *last = heap->nodes[--heap->count];
-    if (last == node)
+    if (last == node) {
         return;
+    }
     /* The last node fills the gap. It comes from another branch, so it may be earlier than the
      * gap's parent. */
-    if (last->due_ns < node->due_ns)
+    if (last->due_ns < node->due_ns) {
         timer_heap__rise(heap, place, last);
-    else
+    } else {
         timer_heap__sink(heap, place, last);
+    }
 }
 
 int64_t timer_heap_next_ns(const struct timer_heap *heap)
@@ -104,8 +113,9 @@ int64_t timer_heap_next_ns(const struct timer_heap *heap)
 
 struct timer_node *timer_heap_pop(struct timer_heap *heap, int64_t now_ns)
 {
-    if (heap->count == 0 || heap->nodes[0]->due_ns > now_ns)
+    if (heap->count == 0 || heap->nodes[0]->due_ns > now_ns) {
         return NULL;
+    }
     struct timer_node *node = heap->nodes[0];
     timer_heap_remove(heap, node);
     return node;

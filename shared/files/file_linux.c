@@ -39,8 +39,9 @@ static bool file__read_stream(FILE *stream, const char *path, size_t bytes_max, 
     for (;;) {
         if (capacity - count < 2) {
             size_t wanted = capacity ? capacity * 2 : 65536;
-            if (wanted > bytes_max + 2)
+            if (wanted > bytes_max + 2) {
                 wanted = bytes_max + 2; /* one byte to notice more, one for the NUL */
+            }
             char *grown = realloc(buffer, wanted);
             if (!grown) {
                 error_set(error, "%s: out of memory", path);
@@ -56,8 +57,9 @@ static bool file__read_stream(FILE *stream, const char *path, size_t bytes_max, 
                       (unsigned long long)bytes_max);
             goto failed;
         }
-        if (got == 0)
+        if (got == 0) {
             break;
+        }
     }
     if (ferror(stream)) {
         error_set(error, "%s: cannot read: %s", path, error_system_text(errno));

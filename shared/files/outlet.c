@@ -86,7 +86,7 @@ static void outlet__run(void *argument)
 
 struct outlet *outlet_open(const struct outlet_writer *writer, struct error *error)
 {
-    struct outlet *outlet = calloc(1, sizeof(*outlet));
+    struct outlet *outlet = calloc(1, sizeof *outlet);
     if (outlet == NULL) {
         error_set(error, "no memory for the output");
         return NULL;

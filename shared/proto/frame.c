@@ -93,16 +93,18 @@ static uint32_t frame__read_field(const struct framing *framing, const uint8_t *
                                   unsigned bytes)
 {
     uint32_t value = 0;
-    for (unsigned i = 0; i < bytes; i++)
+    for (unsigned i = 0; i < bytes; i++) {
         value = value << 8 | field[framing->big_endian ? i : bytes - 1 - i];
+    }
     return value;
 }
 
 static void frame__write_field(const struct framing *framing, uint8_t *field, unsigned bytes,
                                uint32_t value)
 {
-    for (unsigned i = 0; i < bytes; i++, value >>= 8)
+    for (unsigned i = 0; i < bytes; i++, value >>= 8) {
         field[framing->big_endian ? bytes - 1 - i : i] = (uint8_t)value;
+    }
 }
 
 static enum frame_status frame__fill(struct frame *frame, const uint8_t *data, uint32_t bytes,
@@ -126,11 +128,13 @@ static enum frame_status frame__decode_length(const struct framing *framing, con
         return FRAME_PARTIAL;
     }
     uint64_t size = frame__read_field(framing, data + framing->size_offset, framing->size_bytes);
-    if (framing->size_includes_header && size < header)
+    if (framing->size_includes_header && size < header) {
         return FRAME_BAD_SIZE;
+    }
     uint64_t whole = framing->size_includes_header ? size : size + header;
-    if (whole > framing->frame_bytes_max)
+    if (whole > framing->frame_bytes_max) {
         return FRAME_TOO_LARGE;
+    }
     if (bytes < whole) {
         *needed_bytes = (size_t)whole;
         return FRAME_PARTIAL;
@@ -147,10 +151,12 @@ size_t frame_find_delimiter(const struct framing *framing, const uint8_t *data, 
     while (bytes - place >= delimiter_bytes) {
         const uint8_t *first =
             memchr(data + place, framing->delimiter[0], bytes - place - delimiter_bytes + 1);
-        if (!first)
+        if (!first) {
             break;
-        if (memcmp(first, framing->delimiter, delimiter_bytes) == 0)
+        }
+        if (memcmp(first, framing->delimiter, delimiter_bytes) == 0) {
             return (size_t)(first - data);
+        }
         place = (size_t)(first - data) + 1;
     }
     return bytes;
@@ -163,11 +169,13 @@ static enum frame_status frame__decode_delimiter(const struct framing *framing, 
     /* Nothing behind the largest frame matters, so nothing behind it is searched. */
     size_t limit = bytes < framing->frame_bytes_max ? bytes : framing->frame_bytes_max;
     size_t body = limit > 0 ? frame_find_delimiter(framing, data, limit) : limit;
-    if (body < limit)
+    if (body < limit) {
         return frame__fill(frame, data, (uint32_t)body + framing->delimiter_bytes, 0,
                            framing->delimiter_bytes);
-    if (bytes >= framing->frame_bytes_max)
+    }
+    if (bytes >= framing->frame_bytes_max) {
         return FRAME_TOO_LARGE;
+    }
     *needed_bytes = bytes < framing->delimiter_bytes ? framing->delimiter_bytes : bytes + 1;
     return FRAME_PARTIAL;
 }
@@ -204,8 +212,9 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t body_bytes)
     if (framing->type == FRAMING_LENGTH) {
         whole += framing->header_bytes;
         uint64_t size = framing->size_includes_header ? whole : body_bytes;
-        if (framing->size_bytes < 4 && size >> (8 * framing->size_bytes) != 0)
+        if (framing->size_bytes < 4 && size >> (8 * framing->size_bytes) != 0) {
             return 0;
+        }
     } else if (framing->type == FRAMING_DELIMITER) {
         whole += framing->delimiter_bytes;
     } else if (framing->type == FRAMING_FIXED && body_bytes != framing->fixed_bytes) {
@@ -217,8 +226,9 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t body_bytes)
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out)
 {
-    if (framing->type != FRAMING_LENGTH)
+    if (framing->type != FRAMING_LENGTH) {
         return 0;
+    }
     uint32_t header = framing->header_bytes;
     memset(out, 0, header);
     frame__write_field(framing, out + framing->size_offset, framing->size_bytes,
@@ -229,8 +239,9 @@ uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t b
 
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out)
 {
-    if (framing->type != FRAMING_DELIMITER)
+    if (framing->type != FRAMING_DELIMITER) {
         return 0;
+    }
     memcpy(out, framing->delimiter, framing->delimiter_bytes);
     return framing->delimiter_bytes;
 }

@@ -44,15 +44,19 @@ static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
     size_t filled = reassembly->partial_bytes + bytes;
     if (filled > reassembly->partial_capacity_bytes) {
         size_t capacity = (size_t)reassembly->partial_capacity_bytes * 2;
-        if (capacity < REASSEMBLY_CAPACITY_BYTES_MIN)
+        if (capacity < REASSEMBLY_CAPACITY_BYTES_MIN) {
             capacity = REASSEMBLY_CAPACITY_BYTES_MIN;
-        if (capacity > wanted_bytes)
+        }
+        if (capacity > wanted_bytes) {
             capacity = wanted_bytes;
-        if (capacity < filled)
+        }
+        if (capacity < filled) {
             capacity = filled;
+        }
         uint8_t *grown = realloc(reassembly->partial, capacity);
-        if (grown == NULL)
+        if (grown == NULL) {
             return false;
+        }
         reassembly->partial = grown;
         reassembly->partial_capacity_bytes = (uint32_t)capacity;
     }
@@ -72,17 +76,21 @@ static size_t reassembly__delimited_bytes(const struct reassembly *reassembly, b
     size_t tail = reassembly->partial_bytes < overlap ? reassembly->partial_bytes : overlap;
     size_t head = reassembly->run_bytes < overlap ? reassembly->run_bytes : overlap;
     uint8_t seam[2 * FRAMING_DELIMITER_BYTES_MAX] = {0};
-    if (tail > 0)
+    if (tail > 0) {
         memcpy(seam, reassembly->partial + reassembly->partial_bytes - tail, tail);
-    if (head > 0)
+    }
+    if (head > 0) {
         memcpy(seam + tail, reassembly->run, head);
+    }
     size_t place = frame_find_delimiter(framing, seam, tail + head);
     *found = true;
-    if (place < tail + head)
+    if (place < tail + head) {
         return place + framing->delimiter_bytes - tail;
+    }
     place = frame_find_delimiter(framing, reassembly->run, reassembly->run_bytes);
-    if (place < reassembly->run_bytes)
+    if (place < reassembly->run_bytes) {
         return place + framing->delimiter_bytes;
+    }
     *found = false;
     return reassembly->run_bytes;
 }
@@ -94,12 +102,15 @@ static enum frame_status reassembly__finish_delimited(struct reassembly *reassem
     bool found = false;
     size_t bytes = reassembly__delimited_bytes(reassembly, &found);
     uint64_t whole = (uint64_t)reassembly->partial_bytes + bytes;
-    if (whole > framing->frame_bytes_max || (!found && whole == framing->frame_bytes_max))
+    if (whole > framing->frame_bytes_max || (!found && whole == framing->frame_bytes_max)) {
         return FRAME_TOO_LARGE;
-    if (!reassembly__take(reassembly, bytes, framing->frame_bytes_max))
+    }
+    if (!reassembly__take(reassembly, bytes, framing->frame_bytes_max)) {
         return FRAME_NO_MEMORY;
-    if (!found)
+    }
+    if (!found) {
         return FRAME_PARTIAL;
+    }
     frame->bytes = reassembly->partial;
     frame->bytes_count = reassembly->partial_bytes;
     frame->body = reassembly->partial;
@@ -115,34 +126,41 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
 {
     enum frame_status status = FRAME_PARTIAL;
     if (reassembly->framing->type == FRAMING_DELIMITER) {
-        if (reassembly->run_bytes > 0)
+        if (reassembly->run_bytes > 0) {
             status = reassembly__finish_delimited(reassembly, frame);
+        }
     } else {
         for (;;) {
             size_t needed = 0;
             status = frame_decode(reassembly->framing, reassembly->partial,
                                   reassembly->partial_bytes, frame, &needed);
-            if (status != FRAME_PARTIAL || reassembly->run_bytes == 0)
+            if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
                 break;
+            }
             size_t missing = needed - reassembly->partial_bytes;
             size_t taken = missing < reassembly->run_bytes ? missing : reassembly->run_bytes;
-            if (!reassembly__take(reassembly, taken, needed))
+            if (!reassembly__take(reassembly, taken, needed)) {
                 return FRAME_NO_MEMORY;
+            }
         }
     }
-    if (status == FRAME_COMPLETE)
+    if (status == FRAME_COMPLETE) {
         reassembly->partial_done_bytes = reassembly->partial_bytes;
+    }
     return status;
 }
 
 enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame)
 {
-    if (reassembly->partial_done_bytes > 0)
+    if (reassembly->partial_done_bytes > 0) {
         reassembly__free_partial(reassembly);
-    if (reassembly->partial_bytes > 0)
+    }
+    if (reassembly->partial_bytes > 0) {
         return reassembly__finish_partial(reassembly, frame);
-    if (reassembly->run_bytes == 0)
+    }
+    if (reassembly->run_bytes == 0) {
         return FRAME_PARTIAL;
+    }
     size_t needed = 0;
     enum frame_status status =
         frame_decode(reassembly->framing, reassembly->run, reassembly->run_bytes, frame, &needed);
@@ -150,8 +168,9 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
         reassembly->run += frame->bytes_count;
         reassembly->run_bytes -= frame->bytes_count;
     } else if (status == FRAME_PARTIAL) {
-        if (!reassembly__take(reassembly, reassembly->run_bytes, needed))
+        if (!reassembly__take(reassembly, reassembly->run_bytes, needed)) {
             status = FRAME_NO_MEMORY;
+        }
     }
     return status;
 }

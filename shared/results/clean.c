@@ -21,8 +21,9 @@ void clean_count(struct clean *clean, uint16_t client_port, const struct clean_g
 
 void clean_merge(struct clean *into, const struct clean *from)
 {
-    for (uint32_t i = 0; i < CLEAN_GROUPS; i++)
+    for (uint32_t i = 0; i < CLEAN_GROUPS; i++) {
         clean__add(&into->groups[i], &from->groups[i]);
+    }
 }
 
 static void clean__add_text(struct json_text *text, uint32_t number,
@@ -42,15 +43,17 @@ static void clean__add_text(struct json_text *text, uint32_t number,
 void clean_add_json(struct cJSON *result, const struct clean *clean)
 {
     struct cJSON *object = json_add_item(result, "clean_connections", cJSON_CreateObject());
-    if (!object)
+    if (!object) {
         return;
+    }
     json_add_u64(object, "groups", CLEAN_GROUPS);
     struct json_text text = {NULL, 0, 0, false};
     json_text_add(&text, "[");
     const char *separator = "";
     for (uint32_t i = 0; i < CLEAN_GROUPS; i++) {
-        if (clean->groups[i].connections == 0)
+        if (clean->groups[i].connections == 0) {
             continue;
+        }
         json_text_add(&text, separator);
         clean__add_text(&text, i, &clean->groups[i]);
         separator = ",";

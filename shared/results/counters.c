@@ -56,10 +56,12 @@ const char *error_key(enum error_kind kind)
 
 void counters_add(struct counters *into, const struct counters *from)
 {
-    for (size_t i = 0; i < TOTAL_KINDS; i++)
+    for (size_t i = 0; i < TOTAL_KINDS; i++) {
         into->totals[i] += from->totals[i];
-    for (size_t i = 0; i < ERROR_KINDS; i++)
+    }
+    for (size_t i = 0; i < ERROR_KINDS; i++) {
         into->errors[i] += from->errors[i];
+    }
 }
 
 bool error_is_event(enum error_kind kind)
@@ -70,7 +72,8 @@ bool error_is_event(enum error_kind kind)
 uint64_t counters_errors_sum(const struct counters *counters)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < ERROR_KINDS; i++)
+    for (size_t i = 0; i < ERROR_KINDS; i++) {
         sum += error_is_event((enum error_kind)i) ? counters->errors[i] : 0;
+    }
     return sum;
 }

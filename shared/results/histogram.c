@@ -33,10 +33,12 @@ bool histogram_open(struct histogram *histogram, int digits, struct error *error
 
 void histogram_close(struct histogram *histogram)
 {
-    if (histogram->hdr)
+    if (histogram->hdr) {
         hdr_close(histogram->hdr);
-    if (histogram->censored)
+    }
+    if (histogram->censored) {
         hdr_close(histogram->censored);
+    }
     histogram->hdr = NULL;
     histogram->censored = NULL;
 }
@@ -44,8 +46,9 @@ void histogram_close(struct histogram *histogram)
 /* Most have no censored samples: their memory is then left untouched. */
 static void histogram__reset_censored(struct histogram *histogram)
 {
-    if (histogram->censored_count > 0)
+    if (histogram->censored_count > 0) {
         hdr_reset(histogram->censored);
+    }
     histogram->censored_count = 0;
     histogram->censored_min_ns = INT64_MAX;
 }
@@ -79,8 +82,9 @@ static void histogram__record_censored(struct histogram *histogram, int64_t age_
                  hdr_record_values(histogram->censored, age_ns, count);
     must(taken);
     histogram->censored_count += count;
-    if (age_ns < histogram->censored_min_ns)
+    if (age_ns < histogram->censored_min_ns) {
         histogram->censored_min_ns = age_ns;
+    }
 }
 
 void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
@@ -91,10 +95,12 @@ void histogram_record_censored(struct histogram *histogram, int64_t age_ns)
 void histogram_record_censored_spread(struct histogram *histogram, const struct spread *due,
                                       int64_t from_ns, int64_t until_ns, int64_t now_ns)
 {
-    if (from_ns < due->first_ns)
+    if (from_ns < due->first_ns) {
         from_ns = due->first_ns;
-    if (until_ns > due->last_ns)
+    }
+    if (until_ns > due->last_ns) {
         until_ns = due->last_ns + 1;
+    }
     /* From the youngest to the oldest, a bucket of ages at a time. */
     while (from_ns < until_ns) {
         int64_t age_ns = now_ns - (until_ns - 1);
@@ -103,12 +109,14 @@ void histogram_record_censored_spread(struct histogram *histogram, const struct 
             bucket_from_ns = now_ns > from_ns ? now_ns : from_ns;
         } else if (age_ns <= HISTOGRAM_VALUE_MAX_NS) {
             int64_t oldest_ns = hdr_next_non_equivalent_value(histogram->hdr, age_ns) - 1;
-            if (oldest_ns < now_ns - from_ns)
+            if (oldest_ns < now_ns - from_ns) {
                 bucket_from_ns = now_ns - oldest_ns;
+            }
         }
         uint64_t count = spread_count_in(due, bucket_from_ns, until_ns);
-        if (count > 0)
+        if (count > 0) {
             histogram__record_censored(histogram, age_ns, (int64_t)count);
+        }
         until_ns = bucket_from_ns;
     }
 }
@@ -125,10 +133,11 @@ static void histogram__copy_counts(struct hdr_histogram *into, const struct hdr_
 void histogram_copy(struct histogram *into, const struct histogram *from)
 {
     histogram__copy_counts(into->hdr, from->hdr);
-    if (from->censored_count > 0)
+    if (from->censored_count > 0) {
         histogram__copy_counts(into->censored, from->censored);
-    else
+    } else {
         histogram__reset_censored(into);
+    }
     into->censored_count = from->censored_count;
     into->censored_min_ns = from->censored_min_ns;
     into->over_range_count = from->over_range_count;
@@ -137,13 +146,15 @@ void histogram_copy(struct histogram *into, const struct histogram *from)
 void histogram_add(struct histogram *into, const struct histogram *from)
 {
     int64_t dropped = hdr_add(into->hdr, from->hdr);
-    if (from->censored_count > 0)
+    if (from->censored_count > 0) {
         dropped += hdr_add(into->censored, from->censored);
+    }
     must(dropped == 0); /* all have the same range */
     into->censored_count += from->censored_count;
     into->over_range_count += from->over_range_count;
-    if (from->censored_min_ns < into->censored_min_ns)
+    if (from->censored_min_ns < into->censored_min_ns) {
         into->censored_min_ns = from->censored_min_ns;
+    }
 }
 
 int64_t histogram_count(const struct histogram *histogram)
@@ -166,10 +177,12 @@ static int64_t histogram__rank(double percentile, int64_t count)
 static int64_t histogram__known(const struct histogram *histogram, const struct hdr_iter *bucket)
 {
     int64_t known = bucket->count;
-    if (histogram->censored_count > 0)
+    if (histogram->censored_count > 0) {
         known -= hdr_count_at_value(histogram->censored, bucket->lowest_equivalent_value);
-    if (bucket->highest_equivalent_value >= HISTOGRAM_VALUE_MAX_NS)
+    }
+    if (bucket->highest_equivalent_value >= HISTOGRAM_VALUE_MAX_NS) {
         known -= histogram->over_range_count;
+    }
     return known;
 }
 
@@ -185,14 +198,17 @@ static void histogram__values_at(const struct histogram *histogram, const int64_
     while (high < count && hdr_iter_next(&iterator)) {
         int64_t value_ns = histogram__clamp(iterator.highest_equivalent_value);
         known += histogram__known(histogram, &iterator);
-        while (low < count && iterator.cumulative_count >= ranks[low])
+        while (low < count && iterator.cumulative_count >= ranks[low]) {
             bounds[low++].low_ns = value_ns;
-        while (high < count && known >= ranks[high])
+        }
+        while (high < count && known >= ranks[high]) {
             bounds[high++].high_ns = value_ns;
+        }
     }
     must(low == count);
-    while (high < count)
+    while (high < count) {
         bounds[high++].high_ns = INT64_MAX;
+    }
 }
 
 struct histogram_bounds histogram_percentile(const struct histogram *histogram, double percentile)
@@ -220,8 +236,9 @@ int64_t histogram_known_count(const struct histogram *histogram, int64_t value_n
     hdr_iter_recorded_init(&iterator, histogram->hdr);
     int64_t known = 0;
     while (hdr_iter_next(&iterator) &&
-           histogram__clamp(iterator.highest_equivalent_value) <= value_ns)
+           histogram__clamp(iterator.highest_equivalent_value) <= value_ns) {
         known += histogram__known(histogram, &iterator);
+    }
     return known;
 }
 
@@ -229,8 +246,9 @@ struct histogram_bounds histogram_min(const struct histogram *histogram)
 {
     struct histogram_bounds bounds = histogram_percentile(histogram, 0);
     bounds.low_ns = hdr_lowest_equivalent_value(histogram->hdr, bounds.low_ns);
-    if (bounds.high_ns != INT64_MAX)
+    if (bounds.high_ns != INT64_MAX) {
         bounds.high_ns = hdr_lowest_equivalent_value(histogram->hdr, bounds.high_ns);
+    }
     return bounds;
 }
 
@@ -242,8 +260,9 @@ static struct cJSON *histogram__buckets(const struct hdr_histogram *hdr)
     json_text_add(&text, "[");
     const char *separator = "[";
     while (hdr_iter_next(&iterator)) {
-        if (iterator.count == 0)
+        if (iterator.count == 0) {
             continue;
+        }
         json_text_add(&text, separator);
         json_text_add_u64(&text, (uint64_t)iterator.lowest_equivalent_value);
         json_text_add(&text, ",");
@@ -266,8 +285,9 @@ static void histogram__add_no_figures(struct cJSON *object)
     json_add_item(object, "min", cJSON_CreateNull());
     json_add_item(object, "mean", cJSON_CreateNull());
     json_add_item(object, "stddev", cJSON_CreateNull());
-    for (int i = 0; i < PERCENTILES; i++)
+    for (int i = 0; i < PERCENTILES; i++) {
         json_add_item(object, percentiles[i].key, cJSON_CreateNull());
+    }
     json_add_item(object, "max", cJSON_CreateNull());
     json_add_item(object, "at_least", cJSON_CreateArray());
 }
@@ -280,50 +300,61 @@ static void histogram__add_figures(const struct histogram *histogram, int64_t co
     struct histogram_bounds max = histogram_percentile(histogram, 100);
     int64_t ranks[PERCENTILES];
     struct histogram_bounds bounds[PERCENTILES];
-    for (int i = 0; i < PERCENTILES; i++)
+    for (int i = 0; i < PERCENTILES; i++) {
         ranks[i] = histogram__rank(percentiles[i].percentile, count);
+    }
     histogram__values_at(histogram, ranks, bounds, PERCENTILES);
 
     json_add_i64(object, "min", hdr_min(hdr));
     json_add_double(object, "mean", round(hdr_mean(hdr) * 10) / 10);
     json_add_double(object, "stddev", round(hdr_stddev(hdr) * 10) / 10);
-    for (int i = 0; i < PERCENTILES; i++)
+    for (int i = 0; i < PERCENTILES; i++) {
         json_add_i64(object, percentiles[i].key, bounds[i].low_ns);
+    }
     json_add_i64(object, "max", histogram__clamp(hdr_max(hdr)));
 
     struct cJSON *at_least = json_add_item(object, "at_least", cJSON_CreateArray());
-    if (!at_least)
+    if (!at_least) {
         return;
-    if (min.high_ns > min.low_ns)
-        json_append_item(at_least, cJSON_CreateString("min"));
-    if (max.high_ns > max.low_ns) /* any that is not known is part of the mean */
-        json_append_item(at_least, cJSON_CreateString("mean"));
-    for (int i = 0; i < PERCENTILES; i++) {
-        if (bounds[i].high_ns > bounds[i].low_ns)
-            json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
     }
-    if (max.high_ns > max.low_ns)
+    if (min.high_ns > min.low_ns) {
+        json_append_item(at_least, cJSON_CreateString("min"));
+    }
+    if (max.high_ns > max.low_ns) { /* any that is not known is part of the mean */
+        json_append_item(at_least, cJSON_CreateString("mean"));
+    }
+    for (int i = 0; i < PERCENTILES; i++) {
+        if (bounds[i].high_ns > bounds[i].low_ns) {
+            json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
+        }
+    }
+    if (max.high_ns > max.low_ns) {
         json_append_item(at_least, cJSON_CreateString("max"));
+    }
 }
 
 struct cJSON *histogram_to_json(const struct histogram *histogram)
 {
     struct cJSON *object = cJSON_CreateObject();
-    if (!object)
+    if (!object) {
         return NULL;
+    }
     int64_t count = histogram_count(histogram);
     json_add_i64(object, "count", count);
-    if (count > 0)
+    if (count > 0) {
         histogram__add_figures(histogram, count, object);
-    else
+    } else {
         histogram__add_no_figures(object);
+    }
     json_add_i64(object, "censored", histogram->censored_count);
-    if (histogram->censored_count > 0)
+    if (histogram->censored_count > 0) {
         json_add_i64(object, "censored_min", histogram->censored_min_ns);
+    }
     json_add_i64(object, "over_range", histogram->over_range_count);
     json_add_item(object, "buckets", histogram_buckets_to_json(histogram));
-    if (histogram->censored_count > 0)
+    if (histogram->censored_count > 0) {
         json_add_item(object, "censored_buckets", histogram__buckets(histogram->censored));
+    }
     return object;
 }
 

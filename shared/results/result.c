@@ -26,8 +26,9 @@ void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX])
 static void result__add_run(struct cJSON *result, const struct result_run *run)
 {
     struct cJSON *object = json_add_item(result, "run", cJSON_CreateObject());
-    if (!object)
+    if (!object) {
         return;
+    }
     char utc[CLOCK_TEXT_BYTES_MAX];
     clock_format_utc(run->started_wall_ns, utc);
     json_add_text(object, "id", run->id);
@@ -46,8 +47,9 @@ void result_describe_build(char *text, size_t bytes)
 static void result__add_build(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "build", cJSON_CreateObject());
-    if (!object)
+    if (!object) {
         return;
+    }
     json_add_text(object, "version", BUILD_INFO_VERSION);
     json_add_text(object, "commit", BUILD_INFO_COMMIT);
     json_add_text(object, "compiler", BUILD_INFO_COMPILER);
@@ -57,8 +59,9 @@ static void result__add_build(struct cJSON *result)
 static void result__add_host(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "host", cJSON_CreateObject());
-    if (!object)
+    if (!object) {
         return;
+    }
     struct host_info info;
     host_read(&info);
     json_add_text(object, "name", info.name);
@@ -67,17 +70,19 @@ static void result__add_host(struct cJSON *result)
     json_add_i64(object, "cpus", info.cpu_count);
     json_add_text(object, "cpu_model", info.cpu_model);
     json_add_u64(object, "memory_bytes", info.memory_bytes);
-    if (info.wine[0])
+    if (info.wine[0]) {
         json_add_text(object, "wine", info.wine);
-    else
+    } else {
         json_add_item(object, "wine", cJSON_CreateNull());
+    }
 }
 
 struct cJSON *result_create(const char *side, const struct result_run *run)
 {
     struct cJSON *result = cJSON_CreateObject();
-    if (!result)
+    if (!result) {
         return NULL;
+    }
     json_add_i64(result, "schema_version", RESULT_SCHEMA_VERSION);
     json_add_text(result, "side", side);
     result__add_run(result, run);
@@ -89,11 +94,13 @@ struct cJSON *result_create(const char *side, const struct result_run *run)
 void result_add_counters(struct cJSON *result, const struct counters *counters)
 {
     struct cJSON *totals = json_add_item(result, "totals", cJSON_CreateObject());
-    for (int i = 0; totals && i < TOTAL_KINDS; i++)
+    for (int i = 0; totals && i < TOTAL_KINDS; i++) {
         json_add_u64(totals, total_key((enum total_kind)i), counters->totals[i]);
+    }
     struct cJSON *errors = json_add_item(result, "errors", cJSON_CreateObject());
-    for (int i = 0; errors && i < ERROR_KINDS; i++)
+    for (int i = 0; errors && i < ERROR_KINDS; i++) {
         json_add_u64(errors, error_key((enum error_kind)i), counters->errors[i]);
+    }
 }
 
 void result_add_histogram(struct cJSON *object, const char *key, const struct histogram *histogram)
@@ -105,8 +112,9 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
                            const struct cport_stats *stats)
 {
     struct cJSON *port = json_add_item(result, "port", cJSON_CreateObject());
-    if (!port)
+    if (!port) {
         return;
+    }
     json_add_text(port, "backend", backend);
     json_add_u64(port, "polls", stats->polls);
     json_add_u64(port, "syscalls", stats->syscalls);
@@ -123,8 +131,9 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
 void result_add_resources(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "resources", cJSON_CreateObject());
-    if (!object)
+    if (!object) {
         return;
+    }
     struct host_resources resources;
     host_read_resources(&resources);
     json_add_double(object, "cpu_user_s", resources.cpu_user_s);
@@ -135,8 +144,9 @@ void result_add_resources(struct cJSON *result)
 static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
 {
     struct cJSON *object = cJSON_CreateObject();
-    if (!object)
+    if (!object) {
         return NULL;
+    }
     char text[NET_ADDRESS_TEXT_BYTES_MAX];
     json_add_text(object, "local", net_address_format(&abnormal->local, text));
     json_add_text(object, "remote", net_address_format(&abnormal->remote, text));
@@ -155,8 +165,9 @@ void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kep
     must(kept_count <= total_count);
     struct cJSON *array = json_add_item(result, "abnormal_connections", cJSON_CreateArray());
     uint32_t listed = kept_count < RESULT_ABNORMAL_MAX ? kept_count : RESULT_ABNORMAL_MAX;
-    for (uint32_t i = 0; array && i < listed; i++)
+    for (uint32_t i = 0; array && i < listed; i++) {
         json_append_item(array, result__abnormal(&kept[i]));
+    }
     json_add_u64(result, "abnormal_connections_total", total_count);
     json_add_u64(result, "abnormal_connections_max", RESULT_ABNORMAL_MAX);
 }
@@ -178,8 +189,9 @@ bool result_write(const struct cJSON *result, const char *path, struct error *er
     bool ok;
     if (strcmp(path, "-") == 0) {
         ok = fwrite(line, 1, bytes, stdout) == bytes && fflush(stdout) == 0;
-        if (!ok)
+        if (!ok) {
             error_set(error, "standard output: cannot write the result");
+        }
     } else {
         ok = file_write_whole(path, line, bytes, error);
     }

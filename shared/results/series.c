@@ -28,8 +28,9 @@ struct series *series_create(int64_t origin_ns, struct error *error)
         series->period_ns = NS_PER_S;
         series->entries = zeroed_alloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
         series->cells = series_cells_allocate();
-        if (series->entries && series->cells)
+        if (series->entries && series->cells) {
             return series;
+        }
     }
     series_destroy(series);
     error_set(error, "out of memory for the per-second series");
@@ -38,8 +39,9 @@ struct series *series_create(int64_t origin_ns, struct error *error)
 
 void series_destroy(struct series *series)
 {
-    if (!series)
+    if (!series) {
         return;
+    }
     zeroed_free(series->entries);
     zeroed_free(series->cells);
     free(series);
@@ -68,8 +70,9 @@ void series_read_entry(const struct series *series, uint32_t entry, struct serie
     if (entry + 1 >= series->newest && entry <= series->newest) {
         const struct series_slot *live = &series->slots[entry % 2];
         for (uint32_t i = live->bucket_low; i < live->bucket_end; i++) {
-            if (live->counts[i] > 0)
+            if (live->counts[i] > 0) {
                 series_slot_add(into, i, live->counts[i]);
+            }
         }
     }
     const struct series_entry *stored = &series->entries[entry];
@@ -102,10 +105,12 @@ void series_store_slot(struct series *series, struct series_slot *slot, uint32_t
 static void series__advance(struct series *series, uint32_t entry)
 {
     uint32_t newest = series->newest;
-    if (newest > 0)
+    if (newest > 0) {
         series_store_slot(series, &series->slots[(newest - 1) % 2], newest - 1);
-    if (newest + 1 < entry)
+    }
+    if (newest + 1 < entry) {
         series_store_slot(series, &series->slots[newest % 2], newest);
+    }
     series->newest = entry;
 }
 
@@ -121,8 +126,9 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
         series_fold(series);
         entry = since_ns / series->period_ns;
     }
-    if (entry > series->newest)
+    if (entry > series->newest) {
         series__advance(series, (uint32_t)entry);
+    }
     /* Ends: with every fold there are half as many entries, of at most SERIES_BUCKETS cells. */
     while (series->cells_count > SERIES_CELLS_MAX) {
         series_fold(series);
@@ -155,8 +161,9 @@ void series_add_spread(struct series *series, enum series_value value, const str
 uint64_t series_due(const struct series *series, int64_t now_ns)
 {
     int64_t entry = (now_ns - series->origin_ns) / series->period_ns;
-    if (entry < 0 || entry > series->newest)
+    if (entry < 0 || entry > series->newest) {
         return 0;
+    }
     const uint64_t *values = series->entries[entry].values;
     return values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED];
 }
@@ -167,8 +174,9 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         uint64_t amount = now->errors[kind] - before->errors[kind];
         if (amount > 0) {
-            if (error_is_event((enum error_kind)kind))
+            if (error_is_event((enum error_kind)kind)) {
                 series_add(series, now_ns, SERIES_ERRORS, amount);
+            }
             series_add(series, now_ns, (enum series_value)(SERIES_ERRORS_FIRST + kind), amount);
         }
     }
@@ -184,8 +192,9 @@ void series_set(struct series *series, int64_t now_ns, enum series_value value, 
 
 void series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
 {
-    if (latency_ns > HISTOGRAM_VALUE_MAX_NS)
+    if (latency_ns > HISTOGRAM_VALUE_MAX_NS) {
         latency_ns = HISTOGRAM_VALUE_MAX_NS;
+    }
     uint32_t entry = series__entry_at(series, now_ns);
     /* Older than live: cannot be, by the header; counted where it still can be. */
     uint32_t oldest = series->newest > 0 ? series->newest - 1 : 0;

@@ -10,8 +10,9 @@
 static void series__make_live(struct series *series, uint32_t entry)
 {
     struct series_entry *stored = &series->entries[entry];
-    if (stored->cells_count == 0)
+    if (stored->cells_count == 0) {
         return;
+    }
     must(stored->cells_first + stored->cells_count == series->cells_count);
     for (uint32_t i = 0; i < stored->cells_count; i++) {
         const struct series_cell *cell = &series->cells[stored->cells_first + i];
@@ -24,18 +25,20 @@ static void series__make_live(struct series *series, uint32_t entry)
 void series_make_newest_live(struct series *series)
 {
     series__make_live(series, series->newest);
-    if (series->newest > 0)
+    if (series->newest > 0) {
         series__make_live(series, series->newest - 1);
+    }
 }
 
 /* Folds the sums and levels of from into into, which is the earlier one. */
 static void series__fold_values(struct series_entry *into, const struct series_entry *from)
 {
     for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-        if (!series_value_is_level((enum series_value)value))
+        if (!series_value_is_level((enum series_value)value)) {
             into->values[value] += from->values[value];
-        else if (from->levels_set & 1u << value)
+        } else if (from->levels_set & 1u << value) {
             into->values[value] = from->values[value];
+        }
     }
     into->levels_set |= from->levels_set;
 }
@@ -44,8 +47,9 @@ void series_fold(struct series *series)
 {
     struct series_entry *entries = series->entries;
     uint32_t newest = series->newest;
-    if (newest > 0)
+    if (newest > 0) {
         series_store_slot(series, &series->slots[(newest - 1) % 2], newest - 1);
+    }
     series_store_slot(series, &series->slots[newest % 2], newest);
 
     /* In place: two entries' cells are never fewer than those of their sum. */
@@ -57,8 +61,9 @@ void series_fold(struct series *series)
                 const struct series_cell *cell = &series->cells[entries[of].cells_first + k];
                 series_slot_add(&series->scratch, cell->bucket, cell->count);
             }
-            if (of > 2 * i)
+            if (of > 2 * i) {
                 series__fold_values(&folded, &entries[of]);
+            }
         }
         folded.cells_count = 0;
         entries[i] = folded;
@@ -77,15 +82,18 @@ static bool series__merge_cells(struct series *merged, const struct series *into
 {
     uint32_t ratio = (uint32_t)(into->period_ns / from->period_ns);
     for (uint32_t i = 0; i <= merged->newest; i++) {
-        if (i <= into->newest)
+        if (i <= into->newest) {
             series_read_entry(into, i, &merged->scratch);
+        }
         for (uint64_t of = (uint64_t)i * ratio; of < (uint64_t)(i + 1) * ratio; of++) {
-            if (of <= from->newest)
+            if (of <= from->newest) {
                 series_read_entry(from, (uint32_t)of, &merged->scratch);
+            }
         }
         series_store_slot(merged, &merged->scratch, i);
-        if (merged->cells_count > SERIES_CELLS_MAX)
+        if (merged->cells_count > SERIES_CELLS_MAX) {
             return false;
+        }
     }
     return true;
 }
@@ -123,22 +131,27 @@ static void series__merge_values(struct series *merged, const struct series *int
 bool series_merge(struct series *into, const struct series *from)
 {
     must(into->origin_ns == from->origin_ns);
-    while (into->period_ns < from->period_ns)
+    while (into->period_ns < from->period_ns) {
         series_fold(into);
+    }
 
     struct series *merged = series_create(into->origin_ns, NULL);
-    if (!merged)
+    if (!merged) {
         return false;
+    }
     for (;;) {
         uint32_t ratio = (uint32_t)(into->period_ns / from->period_ns);
         merged->newest = into->newest;
-        if (merged->newest < from->newest / ratio)
+        if (merged->newest < from->newest / ratio) {
             merged->newest = from->newest / ratio;
-        if (series__merge_cells(merged, into, from))
+        }
+        if (series__merge_cells(merged, into, from)) {
             break;
+        }
         series_fold(into);
-        for (uint32_t i = 0; i <= merged->newest; i++)
+        for (uint32_t i = 0; i <= merged->newest; i++) {
             merged->entries[i].cells_count = 0;
+        }
         merged->cells_count = 0;
     }
     series__merge_values(merged, into, from);

@@ -27,8 +27,9 @@ static void series__add_buckets(struct json_text *text, struct series_slot *slot
     json_text_add(text, "[");
     const char *separator = "[";
     for (uint32_t i = slot->bucket_low; i < slot->bucket_end; i++) {
-        if (slot->counts[i] == 0)
+        if (slot->counts[i] == 0) {
             continue;
+        }
         json_text_add(text, separator);
         json_text_add_u64(text, (uint64_t)series_bucket_lowest_ns(i));
         json_text_add(text, ",");
@@ -48,8 +49,9 @@ static void series__add_errors(struct json_text *text, const uint64_t errors[ERR
     json_text_add(text, ",\"errors_by_kind\":{");
     const char *separator = "\"";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        if (errors[kind] == 0)
+        if (errors[kind] == 0) {
             continue;
+        }
         json_text_add(text, separator);
         json_text_add(text, error_key((enum error_kind)kind));
         json_text_add(text, "\":");
@@ -87,12 +89,14 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
 {
     must(end_ns >= series->origin_ns);
     struct cJSON *array = cJSON_CreateArray();
-    if (!array)
+    if (!array) {
         return NULL;
+    }
     int64_t length_ns = end_ns - series->origin_ns;
     int64_t wanted = (length_ns + series->period_ns - 1) / series->period_ns;
-    if (wanted <= series->newest)
+    if (wanted <= series->newest) {
         wanted = (int64_t)series->newest + 1;
+    }
     while (wanted > SERIES_ENTRIES_MAX) {
         series_fold(series);
         wanted = (length_ns + series->period_ns - 1) / series->period_ns;
@@ -103,8 +107,9 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
         for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
             if (series_value_is_level((enum series_value)value)) {
                 /* A level lasts until it is set again. */
-                if (i <= series->newest && series->entries[i].levels_set & 1u << value)
+                if (i <= series->newest && series->entries[i].levels_set & 1u << value) {
                     levels[value] = series->entries[i].values[value];
+                }
                 values[value] = levels[value];
             } else if (i <= series->newest) {
                 values[value] = series->entries[i].values[value];

@@ -22,17 +22,20 @@ static void host__read_line(const char *path, const char *key, char separator, c
                             size_t out_bytes)
 {
     FILE *stream = fopen(path, "re");
-    if (!stream)
+    if (!stream) {
         return;
+    }
     char line[512];
     while (fgets(line, sizeof line, stream)) {
         char *value = strchr(line, separator);
-        if (strncmp(line, key, strlen(key)) != 0 || !value)
+        if (strncmp(line, key, strlen(key)) != 0 || !value) {
             continue;
+        }
         value += 1 + strspn(value + 1, " \t\"");
         size_t length = strlen(value);
-        while (length > 0 && strchr(" \t\"\n", value[length - 1]))
+        while (length > 0 && strchr(" \t\"\n", value[length - 1])) {
             value[--length] = '\0';
+        }
         host__copy(out, out_bytes, value);
         break;
     }
@@ -54,8 +57,9 @@ void host_read(struct host_info *info)
     info->cpu_count = thread_cpu_count();
     long pages = sysconf(_SC_PHYS_PAGES);
     long page_bytes = sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page_bytes > 0)
+    if (pages > 0 && page_bytes > 0) {
         info->memory_bytes = (uint64_t)pages * (uint64_t)page_bytes;
+    }
 }
 
 static double host__seconds(struct timeval time)
@@ -75,8 +79,9 @@ void host_read_resources(struct host_resources *resources)
     FILE *stream = fopen("/proc/self/statm", "re");
     if (stream) {
         uint64_t pages;
-        if (fscanf(stream, "%*u %" SCNu64, &pages) == 1)
+        if (fscanf(stream, "%*u %" SCNu64, &pages) == 1) {
             resources->rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+        }
         fclose(stream);
     }
 }
@@ -85,8 +90,9 @@ void host_read_resources(struct host_resources *resources)
 static uint64_t host__limit(int resource)
 {
     struct rlimit limit;
-    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
         return UINT64_MAX;
+    }
     return limit.rlim_cur;
 }
 
@@ -96,8 +102,9 @@ const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]
     host_read_limits(&limits);
     text[0] = '\0';
     bool threads = strstr(message, "thread") != NULL;
-    if (!threads && strstr(message, "memory") == NULL)
+    if (!threads && strstr(message, "memory") == NULL) {
         return text;
+    }
     size_t used = 0;
     if (threads && limits.threads_max != UINT64_MAX) {
         used = (size_t)snprintf(text, HOST_HINT_BYTES_MAX,
@@ -125,8 +132,9 @@ void host_read_limits(struct host_limits *limits)
     if (stream) {
         uint64_t low;
         uint64_t high;
-        if (fscanf(stream, "%" SCNu64 " %" SCNu64, &low, &high) == 2 && low <= high)
+        if (fscanf(stream, "%" SCNu64 " %" SCNu64, &low, &high) == 2 && low <= high) {
             limits->ports_max = high - low + 1;
+        }
         fclose(stream);
     }
 }

@@ -24,8 +24,9 @@ int stop_requests(void)
 void stop_request(void)
 {
     atomic_fetch_add_explicit(&stop__count, 1, memory_order_acq_rel);
-    if (stop__wake)
+    if (stop__wake) {
         stop__wake(stop__context);
+    }
 }
 
 static void stop__on_signal(int number)
@@ -53,8 +54,9 @@ void stop_setup(void (*wake)(void *context), void *context)
         struct sigaction previous;
         /* nohup and background jobs of scripts ignore a signal on purpose. */
         if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &previous) == 0 &&
-            previous.sa_handler == SIG_IGN)
+            previous.sa_handler == SIG_IGN) {
             continue;
+        }
         sigaction(numbers[i], &action, NULL);
     }
 }

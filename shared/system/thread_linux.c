@@ -97,8 +97,9 @@ int thread_cpu_count(void)
     cpu_set_t set; /* 1,024 CPUs; with more the call fails and the system's count serves */
     if (sched_getaffinity(0, sizeof set, &set) == 0) {
         int count = CPU_COUNT(&set);
-        if (count > 0)
+        if (count > 0) {
             return count;
+        }
     }
     return thread_cpu_count_machine();
 }

@@ -16,8 +16,9 @@ bool json_out_of_memory(void)
 
 struct cJSON *json_add_item(struct cJSON *object, const char *key, struct cJSON *item)
 {
-    if (item && cJSON_AddItemToObject(object, key, item))
+    if (item && cJSON_AddItemToObject(object, key, item)) {
         return item;
+    }
     cJSON_Delete(item);
     json__failed = true;
     return NULL;
@@ -25,8 +26,9 @@ struct cJSON *json_add_item(struct cJSON *object, const char *key, struct cJSON 
 
 void json_append_item(struct cJSON *array, struct cJSON *item)
 {
-    if (item && cJSON_AddItemToArray(array, item))
+    if (item && cJSON_AddItemToArray(array, item)) {
         return;
+    }
     cJSON_Delete(item);
     json__failed = true;
 }
@@ -63,8 +65,9 @@ void json_add_bool(struct cJSON *object, const char *key, bool value)
 void json_text_add(struct json_text *text, const char *part)
 {
     size_t part_bytes = strlen(part);
-    if (text->failed)
+    if (text->failed) {
         return;
+    }
     if (text->bytes + part_bytes + 1 > text->capacity_bytes) {
         size_t capacity = (text->bytes + part_bytes + 1) * 2;
         char *grown = realloc(text->text, capacity);

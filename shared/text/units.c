@@ -26,14 +26,17 @@ static const char *units__number(const char *text, double *value)
             before_point = digits;
             continue;
         }
-        if (++digits > 15)
+        if (++digits > 15) {
             return NULL;
+        }
         mantissa = mantissa * 10 + (uint64_t)(*text - '0');
-        if (point)
+        if (point) {
             divisor *= 10;
+        }
     }
-    if (digits == 0 || (point && (before_point == 0 || before_point == digits)))
+    if (digits == 0 || (point && (before_point == 0 || before_point == digits))) {
         return NULL;
+    }
     *value = (double)mantissa / divisor;
     return text;
 }
@@ -41,8 +44,9 @@ static const char *units__number(const char *text, double *value)
 static const struct units__name *units__find(const struct units__name *names, const char *name)
 {
     for (; names->name; names++) {
-        if (strcmp(names->name, name) == 0)
+        if (strcmp(names->name, name) == 0) {
             return names;
+        }
     }
     return NULL;
 }
@@ -129,19 +133,22 @@ bool units_integer(const char *text, int64_t low, int64_t high, int64_t *value, 
 {
     const char *digit = text;
     bool negative = *digit == '-';
-    if (negative)
+    if (negative) {
         digit++;
+    }
     /* Summed up as a negative number: INT64_MIN has no positive twin. */
     int64_t sum = 0;
     bool fits = *digit != '\0';
     for (; fits && *digit; digit++) {
         int next = *digit - '0';
         fits = next >= 0 && next <= 9 && sum >= (INT64_MIN + next) / 10;
-        if (fits)
+        if (fits) {
             sum = sum * 10 - next;
+        }
     }
-    if (fits && !negative && sum == INT64_MIN)
+    if (fits && !negative && sum == INT64_MIN) {
         fits = false;
+    }
     int64_t result = fits && !negative ? -sum : sum;
     if (!fits || result < low || result > high) {
         error_set(error, "expected a whole number from %" PRId64 " to %" PRId64 ", found \"%s\"",

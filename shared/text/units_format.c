@@ -16,13 +16,15 @@ static void units__format(double value, const struct units__scale *scales, int c
 {
     int place = 0;
     /* 999.5 prints as 1000: that is the next unit's 1.00. */
-    while (place + 1 < count &&
-           value / scales[place].factor >= 0.9995 * scales[place + 1].factor / scales[place].factor)
+    while (place + 1 < count && value / scales[place].factor >=
+                                    0.9995 * scales[place + 1].factor / scales[place].factor) {
         place++;
+    }
     double scaled = value / scales[place].factor;
     int decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-    if (place == 0 && whole)
+    if (place == 0 && whole) {
         decimals = 0;
+    }
     snprintf(text, UNITS_TEXT_BYTES_MAX, "%.*f %s", decimals, scaled, scales[place].name);
 }
 
@@ -58,8 +60,9 @@ const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX])
     int digits_count = snprintf(digits, sizeof digits, "%" PRIu64, count);
     char *out = text;
     for (int i = 0; i < digits_count; i++) {
-        if (i > 0 && (digits_count - i) % 3 == 0)
+        if (i > 0 && (digits_count - i) % 3 == 0) {
             *out++ = ',';
+        }
         *out++ = digits[i];
     }
     *out = '\0';

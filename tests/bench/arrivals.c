@@ -61,18 +61,21 @@ static int arrivals__receive(int descriptor)
 {
     char buffer[ARRIVALS_BYTES];
     const ssize_t bytes = recv(descriptor, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (bytes <= 0)
+    if (bytes <= 0) {
         return bytes < 0 && (errno == EAGAIN || errno == EINTR);
-    if (times_count < times_max)
+    }
+    if (times_count < times_max) {
         times_ns[times_count++] = arrivals__now_ns();
+    }
     return send(descriptor, buffer, (size_t)bytes, MSG_NOSIGNAL) == bytes;
 }
 
 static void arrivals__print(void)
 {
     printf("[");
-    for (uint32_t i = 0; i < times_count; i++)
+    for (uint32_t i = 0; i < times_count; i++) {
         printf("%s%" PRId64, i == 0 ? "" : ",", times_ns[i] - times_ns[0]);
+    }
     printf("]\n");
 }
 
@@ -90,8 +93,9 @@ int main(int argc, char **argv)
     times_max = (uint32_t)atoi(argv[2]);
     times_ns = calloc(times_max, sizeof *times_ns);
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (times_ns == NULL || epoll < 0)
+    if (times_ns == NULL || epoll < 0) {
         return 1;
+    }
     listener = arrivals__listen(atoi(argv[1]));
     arrivals__watch(epoll, listener);
     while (seen_count == 0 || connections_count > 0) {
@@ -106,8 +110,9 @@ int main(int argc, char **argv)
                 continue;
             }
             const int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-            if (descriptor < 0)
+            if (descriptor < 0) {
                 continue;
+            }
             setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             arrivals__watch(epoll, descriptor);
             connections_count++;

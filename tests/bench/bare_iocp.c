@@ -50,8 +50,9 @@ static struct bare_connection *bare__connection(SOCKET socket_handle)
 {
     struct bare_connection *connection = calloc(1, sizeof *connection);
     BOOL on = TRUE;
-    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL)
+    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL) {
         bare__die("memory", 0);
+    }
     /* One frame of the pair, as in bare_uring: u16 size, u16 id, little-endian. */
     connection->buffer[0] = (char)buffer_bytes;
     connection->buffer[1] = (char)(buffer_bytes >> 8);
@@ -76,8 +77,9 @@ static void bare__recv(struct bare_connection *connection)
     connection->io = BARE_RECV;
     memset(&connection->overlapped, 0, sizeof connection->overlapped);
     if (WSARecv(connection->socket, &buffer, 1, NULL, &flags, &connection->overlapped, NULL) != 0 &&
-        WSAGetLastError() != WSA_IO_PENDING)
+        WSAGetLastError() != WSA_IO_PENDING) {
         bare__close(connection);
+    }
 }
 
 static void bare__send(struct bare_connection *connection, uint32_t bytes)
@@ -86,8 +88,9 @@ static void bare__send(struct bare_connection *connection, uint32_t bytes)
     connection->io = BARE_SEND;
     memset(&connection->overlapped, 0, sizeof connection->overlapped);
     if (WSASend(connection->socket, &buffer, 1, NULL, 0, &connection->overlapped, NULL) != 0 &&
-        WSAGetLastError() != WSA_IO_PENDING)
+        WSAGetLastError() != WSA_IO_PENDING) {
         bare__close(connection);
+    }
 }
 
 /* The accepted socket waits in the connection that its accept belongs to. */
@@ -95,14 +98,16 @@ static void bare__accept(void)
 {
     struct bare_connection *connection = calloc(1, sizeof *connection);
     DWORD received;
-    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL)
+    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL) {
         bare__die("memory", 0);
+    }
     connection->io = BARE_ACCEPT;
     connection->socket = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
     if (!accept_ex(listener, connection->socket, connection->buffer, 0, BARE_ADDRESS_BYTES,
                    BARE_ADDRESS_BYTES, &received, &connection->overlapped) &&
-        WSAGetLastError() != WSA_IO_PENDING)
+        WSAGetLastError() != WSA_IO_PENDING) {
         bare__die("AcceptEx", WSAGetLastError());
+    }
 }
 
 static void bare__on_server(struct bare_connection *connection, DWORD bytes)
@@ -126,8 +131,9 @@ static void bare__on_server(struct bare_connection *connection, DWORD bytes)
 
 static void bare__on_client(struct bare_connection *connection, DWORD bytes)
 {
-    if (bytes == 0)
+    if (bytes == 0) {
         bare__die("the connection ended", WSAECONNRESET);
+    }
     if (connection->io == BARE_SEND) {
         connection->pending_bytes = buffer_bytes;
         bare__recv(connection);
@@ -148,11 +154,13 @@ static void bare__loop(double seconds, void (*on)(struct bare_connection *, DWOR
     const double end_s = bare__now_s() + seconds;
     while (bare__now_s() < end_s) {
         ULONG count = 0;
-        if (!GetQueuedCompletionStatusEx(port, entries, BARE_BATCH, &count, 50, FALSE))
+        if (!GetQueuedCompletionStatusEx(port, entries, BARE_BATCH, &count, 50, FALSE)) {
             continue;
-        for (ULONG i = 0; i < count; i++)
+        }
+        for (ULONG i = 0; i < count; i++) {
             on((struct bare_connection *)(void *)entries[i].lpOverlapped,
                entries[i].dwNumberOfBytesTransferred);
+        }
     }
 }
 
@@ -173,14 +181,17 @@ static void bare__serve(int port_number, double seconds)
     DWORD bytes;
     buffer_bytes = BARE_SERVER_BYTES;
     listener = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (bind(listener, (SOCKADDR *)&address, sizeof address) != 0 || listen(listener, 4096) != 0)
+    if (bind(listener, (SOCKADDR *)&address, sizeof address) != 0 || listen(listener, 4096) != 0) {
         bare__die("listen", WSAGetLastError());
+    }
     if (WSAIoctl(listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid, &accept_ex,
-                 sizeof accept_ex, &bytes, NULL, NULL) != 0)
+                 sizeof accept_ex, &bytes, NULL, NULL) != 0) {
         bare__die("AcceptEx", WSAGetLastError());
+    }
     CreateIoCompletionPort((HANDLE)listener, port, 0, 0);
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < 64; i++) {
         bare__accept();
+    }
     printf("listening on 127.0.0.1:%d\n", port_number);
     fflush(stdout);
     bare__loop(seconds, bare__on_server);
@@ -191,8 +202,9 @@ static void bare__connect_all(int port_number, int connections_count)
     SOCKADDR_IN address = bare__address(port_number);
     for (int i = 0; i < connections_count; i++) {
         SOCKET handle = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
-        if (connect(handle, (SOCKADDR *)&address, sizeof address) != 0)
+        if (connect(handle, (SOCKADDR *)&address, sizeof address) != 0) {
             bare__die("connect", WSAGetLastError());
+        }
         bare__send(bare__connection(handle), buffer_bytes);
     }
 }
@@ -215,8 +227,9 @@ int main(int argc, char **argv)
                         "       bare_iocp client PORT CONNECTIONS SECONDS BYTES\n");
         return 2;
     }
-    if (WSAStartup(MAKEWORD(2, 2), &data) != 0)
+    if (WSAStartup(MAKEWORD(2, 2), &data) != 0) {
         bare__die("WSAStartup", WSAGetLastError());
+    }
     port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     start_s = bare__now_s();
     if (strcmp(argv[1], "server") == 0) {

@@ -105,8 +105,9 @@ static struct bare_connection *bare__connection(int descriptor)
 {
     struct bare_connection *connection = calloc(1, sizeof *connection);
     int on = 1;
-    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL)
+    if (connection == NULL || (connection->buffer = calloc(1, buffer_bytes)) == NULL) {
         bare__die("memory", ENOMEM);
+    }
     /* u16 size, u16 id, little-endian. */
     connection->buffer[0] = (uint8_t)buffer_bytes;
     connection->buffer[1] = (uint8_t)(buffer_bytes >> 8);
@@ -126,8 +127,9 @@ static void bare__close(struct bare_connection *connection)
 static void bare__on_server(struct bare_connection *connection, int result)
 {
     if (connection->io == BARE_ACCEPT) {
-        if (result >= 0)
+        if (result >= 0) {
             bare__recv(bare__connection(result));
+        }
         bare__accept(connection);
     } else if (result <= 0) {
         bare__close(connection);
@@ -140,8 +142,9 @@ static void bare__on_server(struct bare_connection *connection, int result)
 
 static void bare__on_client(struct bare_connection *connection, int result)
 {
-    if (result <= 0)
+    if (result <= 0) {
         bare__die("the connection ended", result < 0 ? -result : ECONNRESET);
+    }
     if (connection->io == BARE_SEND) {
         connection->pending_bytes = buffer_bytes;
         bare__recv(connection);
@@ -169,13 +172,15 @@ static void bare__loop(double seconds, void (*on)(struct bare_connection *, int)
         struct __kernel_timespec wait = {0, 50 * 1000 * 1000};
         struct io_uring_cqe *first;
         unsigned count;
-        if (spin)
+        if (spin) {
             io_uring_submit_and_get_events(&ring);
-        else
+        } else {
             io_uring_submit_and_wait_timeout(&ring, &first, 1, &wait, NULL);
+        }
         count = io_uring_peek_batch_cqe(&ring, cqes, BARE_BATCH);
-        for (unsigned i = 0; i < count; i++)
+        for (unsigned i = 0; i < count; i++) {
             on(io_uring_cqe_get_data(cqes[i]), cqes[i]->res);
+        }
         io_uring_cq_advance(&ring, count);
     }
 }
@@ -191,8 +196,9 @@ static int bare__connect(int port)
 {
     struct sockaddr_in address = bare__address(port);
     const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0 || connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
+    if (descriptor < 0 || connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0) {
         bare__die("connect", errno);
+    }
     return descriptor;
 }
 
@@ -204,8 +210,9 @@ static void bare__serve(int port, double seconds)
     const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(descriptor, 4096) < 0)
+        listen(descriptor, 4096) < 0) {
         bare__die("listen", errno);
+    }
     buffer_bytes = BARE_SERVER_BYTES;
     listener = bare__connection(descriptor);
     bare__accept(listener);
@@ -238,8 +245,9 @@ static int bare__compare(const void *a, const void *b)
 static uint32_t bare__median_ns(void)
 {
     const uint64_t count = round_trips_count < BARE_TIMES_MAX ? round_trips_count : BARE_TIMES_MAX;
-    if (times_ns == NULL || count == 0)
+    if (times_ns == NULL || count == 0) {
         return 0;
+    }
     qsort(times_ns, count, sizeof *times_ns, bare__compare);
     return times_ns[count / 2];
 }
@@ -273,11 +281,13 @@ int main(int argc, char **argv)
     signal(SIGINT, bare__stop);
     signal(SIGTERM, bare__stop);
     signal(SIGPIPE, SIG_IGN);
-    if (argc < 4)
+    if (argc < 4) {
         return bare__usage();
+    }
     spin = strcmp(argv[argc - 1], "spin") == 0;
-    if ((error = io_uring_queue_init(BARE_BATCH, &ring, flags)) < 0)
+    if ((error = io_uring_queue_init(BARE_BATCH, &ring, flags)) < 0) {
         bare__die("io_uring", -error);
+    }
     start_s = bare__now_s();
     if (strcmp(argv[1], "server") == 0) {
         bare__serve(atoi(argv[2]), atof(argv[3]));
@@ -285,16 +295,18 @@ int main(int argc, char **argv)
         bare__connect_loop(atoi(argv[2]), atof(argv[3]));
     } else if (strcmp(argv[1], "ping") == 0 && argc >= 5) {
         buffer_bytes = (uint32_t)atoi(argv[4]);
-        if ((times_ns = calloc(BARE_TIMES_MAX, sizeof *times_ns)) == NULL)
+        if ((times_ns = calloc(BARE_TIMES_MAX, sizeof *times_ns)) == NULL) {
             bare__die("memory", ENOMEM);
+        }
         bare__send(bare__connection(bare__connect(atoi(argv[2]))), buffer_bytes);
         sent_ns = bare__now_ns();
         start_s = bare__now_s();
         bare__loop(atof(argv[3]), bare__on_client);
     } else if (argc == 6) {
         buffer_bytes = (uint32_t)atoi(argv[5]);
-        for (int i = 0; i < atoi(argv[3]); i++)
+        for (int i = 0; i < atoi(argv[3]); i++) {
             bare__send(bare__connection(bare__connect(atoi(argv[2]))), buffer_bytes);
+        }
         start_s = bare__now_s();
         bare__loop(atof(argv[4]), bare__on_client);
     } else {

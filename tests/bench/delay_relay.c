@@ -77,7 +77,7 @@ static int64_t relay_now_ns(void)
 static void relay_watch(int epoll, int descriptor, int index, bool server_side)
 {
     int on = 1;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct epoll_event event = {.events = EPOLLIN,
                                 .data.u64 = (uint64_t)index << 1 | (server_side ? 1 : 0)};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
@@ -96,7 +96,7 @@ static void relay_accept(int epoll, int listener)
     pair->server = socket(AF_INET, SOCK_STREAM, 0);
     pair->held = malloc(RELAY_BYTES_MAX);
     if (pair->server < 0 || pair->held == NULL ||
-        connect(pair->server, (struct sockaddr *)&relay_server, sizeof(relay_server)) != 0) {
+        connect(pair->server, (struct sockaddr *)&relay_server, sizeof relay_server) != 0) {
         relay_die("connect");
     }
     relay_watch(epoll, pair->client, relay_pairs_count, false);
@@ -125,7 +125,7 @@ static int64_t relay_age_ns(struct msghdr *message)
     clock_gettime(CLOCK_REALTIME, &now);
     for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one; one = CMSG_NXTHDR(message, one)) {
         if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_TIMESTAMPNS) {
-            memcpy(&stamp, CMSG_DATA(one), sizeof(stamp));
+            memcpy(&stamp, CMSG_DATA(one), sizeof stamp);
             return relay_ns(&now) - relay_ns(&stamp);
         }
     }
@@ -138,11 +138,11 @@ static void relay_receive(int epoll, struct relay_pair *pair, bool from_server)
     _Alignas(struct cmsghdr) uint8_t control[128];
     int from = from_server ? pair->server : pair->client;
     int to = from_server ? pair->client : pair->server;
-    struct iovec span = {.iov_base = data, .iov_len = sizeof(data)};
+    struct iovec span = {.iov_base = data, .iov_len = sizeof data};
     struct msghdr message = {.msg_iov = &span,
                              .msg_iovlen = 1,
                              .msg_control = control,
-                             .msg_controllen = sizeof(control)};
+                             .msg_controllen = sizeof control};
     ssize_t received = recvmsg(from, &message, 0);
     int64_t now_ns = relay_now_ns();
     if (received <= 0) {
@@ -199,7 +199,7 @@ static void relay_report_book(const char *name, int64_t *samples)
 {
     static const double percentiles[] = {50, 90, 99, 100};
     static const char *const keys[] = {"p50_ns", "p90_ns", "p99_ns", "max_ns"};
-    qsort(samples, relay_samples_count, sizeof(*samples), relay_compare);
+    qsort(samples, relay_samples_count, sizeof *samples, relay_compare);
     printf(",\"%s\":{", name);
     for (int i = 0; i < 4 && relay_samples_count > 0; i++) {
         size_t rank = (size_t)(percentiles[i] / 100 * (double)(relay_samples_count - 1) + 0.5);
@@ -231,10 +231,10 @@ static int relay_listen(const char *listen_address)
     int on = 1;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = relay_address(listen_address, 0);
-    socklen_t bytes = sizeof(address);
+    socklen_t bytes = sizeof address;
     /* Accepted sockets inherit the stamps. */
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        setsockopt(listener, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0 ||
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        setsockopt(listener, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
         listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &bytes) != 0) {
         relay_die("listen");
@@ -278,8 +278,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* otherwise waits end 50 us late */
     signal(SIGTERM, relay_on_signal);
     signal(SIGINT, relay_on_signal);
-    relay_stayed = malloc(RELAY_SAMPLES_MAX * sizeof(*relay_stayed));
-    relay_held = malloc(RELAY_SAMPLES_MAX * sizeof(*relay_held));
+    relay_stayed = malloc(RELAY_SAMPLES_MAX * sizeof *relay_stayed);
+    relay_held = malloc(RELAY_SAMPLES_MAX * sizeof *relay_held);
     int epoll = epoll_create1(0);
     int listener = relay_listen(argv[1]);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = UINT64_MAX};

@@ -39,8 +39,9 @@ static void echo__on_read(uv_stream_t *client, ssize_t bytes, const uv_buf_t *bu
     struct echo_write *echo;
     if (bytes <= 0 || (echo = malloc(sizeof *echo)) == NULL) {
         free(buffer->base);
-        if (bytes < 0)
+        if (bytes < 0) {
             uv_close((uv_handle_t *)client, echo__on_close);
+        }
         return;
     }
     echo->buffer = uv_buf_init(buffer->base, (unsigned)bytes);
@@ -50,8 +51,9 @@ static void echo__on_read(uv_stream_t *client, ssize_t bytes, const uv_buf_t *bu
 static void echo__on_connection(uv_stream_t *listener, int status)
 {
     uv_tcp_t *client = malloc(sizeof *client);
-    if (status < 0 || client == NULL)
+    if (status < 0 || client == NULL) {
         exit(1);
+    }
     uv_tcp_init(listener->loop, client);
     if (uv_accept(listener, (uv_stream_t *)client) != 0) {
         uv_close((uv_handle_t *)client, echo__on_close);

@@ -17,7 +17,7 @@ static void *awake_turn(void *argument)
     CPU_ZERO(&set);
     CPU_SET((int)(long)argument, &set);
     struct sched_param none = {0};
-    if (sched_setaffinity(0, sizeof(set), &set) != 0 ||
+    if (sched_setaffinity(0, sizeof set, &set) != 0 ||
         sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
         perror("keep_awake");
         _exit(1);
@@ -33,7 +33,7 @@ int main(void)
     cpu_set_t set;
     int count = 0;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
         perror("keep_awake");
         return 1;
     }

@@ -23,7 +23,7 @@ static void laws__open_worker(struct laws_play *play, uint32_t index,
     framing_default(&harness->framing);
     harness->port = cport_fake_create(&network, &error);
     assert_non_null(harness->port);
-    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof(*harness->peers));
+    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof *harness->peers);
     assert_non_null(harness->peers);
     struct net_address address = play->plan->targets[0].address;
     if (!cport_listen(harness->port, &harness->listener, &address, 128, &error)) {
@@ -46,7 +46,7 @@ static void laws__wake(void *context, uint32_t worker)
 void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
 {
     struct error error = {""};
-    memset(play, 0, sizeof(*play));
+    memset(play, 0, sizeof *play);
     const char *arguments[] = {"--threads", setting->threads, NULL};
     harness_plan(&play->ports[0], setting->scenario, arguments);
     play->plan = &play->ports[0].plan;

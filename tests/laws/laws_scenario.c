@@ -17,7 +17,7 @@ static void laws__say(struct laws_scenario *out, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    size_t left = sizeof(out->text) - out->bytes;
+    size_t left = sizeof out->text - out->bytes;
     int said = vsnprintf(out->text + out->bytes, left, format, arguments);
     va_end(arguments);
     must(said >= 0 && (size_t)said < left);

@@ -32,7 +32,7 @@ static bool laws__is_pending(const char *what)
 
 static void laws__found(const char *what, double found, double expected)
 {
-    if (!laws__is_pending(what) && judge.bytes < sizeof(judge.problems) - 256) {
+    if (!laws__is_pending(what) && judge.bytes < sizeof judge.problems - 256) {
         judge.bytes +=
             (size_t)snprintf(judge.problems + judge.bytes, 256,
                              "  %s: found %.17g, expected %.17g\n", what, found, expected);
@@ -354,7 +354,7 @@ static struct harness_faults laws__faults(uint64_t seed, bool kind)
 static void laws__tell(const char *problems)
 {
     char path[64];
-    snprintf(path, sizeof(path), "law-%" PRIu64 ".json", judge.seed);
+    snprintf(path, sizeof path, "law-%" PRIu64 ".json", judge.seed);
     fprintf(stderr, "DUMMYLOAD_TEST_SEED=%" PRIu64 "  (%s)\n%s", judge.seed, path, problems);
     FILE *file = fopen(path, "wb");
     if (file != NULL) {

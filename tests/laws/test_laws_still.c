@@ -135,7 +135,7 @@ static void still__play(const struct still_case *made, enum still_where where)
                                                .partial_recv_per_mille = made->partial_per_mille,
                                                .sockets_max = 64,
                                                .recv_buffer_bytes = 1024};
-    snprintf(scenario, sizeof(scenario),
+    snprintf(scenario, sizeof scenario,
              "{\"name\":\"still\",\"target\":{\"host\":\"127.0.0.1\",\"port\":7777}%s,"
              "\"load\":{\"connections\":3,\"in_flight\":2,\"rate\":\"60/s\",\"late\":\"drop\","
              "\"duration\":\"3s\",\"drain\":\"2s\"},\"behaviors\":[{\"loop\":[{\"request\":{"
@@ -144,7 +144,7 @@ static void still__play(const struct still_case *made, enum still_where where)
              made->framing, made->raw ? "" : "\"id\":1,",
              made->raw ? STILL_FRAME_BYTES : STILL_FRAME_BYTES - 4,
              made->raw ? "" : ",\"match\":{\"id\":1,\"field\":\"u64@0\"}");
-    memset(&harness, 0, sizeof(harness));
+    memset(&harness, 0, sizeof harness);
     harness_open(&harness, scenario, none, &network);
     harness.faults.silent = made->silent_per_mille;
     if (made->raw) {

@@ -67,7 +67,7 @@ static struct laws_measured laws__measure(const char *scenario, const char *thre
 static const char *laws__text(const char *targets, const char *load, const char *behavior)
 {
     static char text[4096];
-    snprintf(text, sizeof(text),
+    snprintf(text, sizeof text,
              "{\"name\":\"ways\",\"targets\":[{\"host\":\"127.0.0.1\",\"port\":7777}%s],"
              "\"load\":{%s},\"behaviors\":[{\"name\":\"b\",%s}]}",
              targets, load, behavior);
@@ -163,7 +163,7 @@ static void test_the_due_time_survives(void **state)
     struct laws_measured plain = {0};
     for (size_t i = 0; i < COUNT_OF(BEFORE); i++) {
         char behavior[1024];
-        snprintf(behavior, sizeof(behavior), "\"loop\":[%s" REQUEST "]", BEFORE[i]);
+        snprintf(behavior, sizeof behavior, "\"loop\":[%s" REQUEST "]", BEFORE[i]);
         const char *text = laws__text(
             "", "\"connections\":1,\"rate\":\"20/s\",\"duration\":\"3s\",\"drain\":\"5s\"",
             behavior);
@@ -262,7 +262,7 @@ static void test_what_began_and_asked_nothing_counts(void **state)
     const struct harness_faults faults = {.reset = 100, .leave = 100, .silent = 50};
     for (size_t i = 0; i < COUNT_OF(BEFORE); i++) {
         char behavior[1024];
-        snprintf(behavior, sizeof(behavior),
+        snprintf(behavior, sizeof behavior,
                  "\"on_disconnect\":\"reconnect\",\"loop\":[%s" REQUEST "]", BEFORE[i]);
         const char *text = laws__text(
             "", "\"connections\":3,\"in_flight\":4,\"rate\":\"150/s\",\"duration\":\"2s\"",
@@ -285,7 +285,7 @@ static void test_a_crowd_goes_down(void **state)
     const struct harness_faults none = {0};
     for (size_t i = 0; i < COUNT_OF(LOADS) * COUNT_OF(THREADS); i++) {
         char load[256];
-        snprintf(load, sizeof(load),
+        snprintf(load, sizeof load,
                  "\"stages\":[{\"duration\":\"500ms\",\"connections\":10},{\"duration\":\"800ms\","
                  "\"connections\":2}]%s",
                  LOADS[i / 2]);

@@ -25,7 +25,7 @@ static inline void harness_plan(struct harness *harness, const char *scenario,
     char folder[UNIT_PATH_BYTES_MAX];
     char path[UNIT_PATH_BYTES_MAX + 16];
     unit_folder_make(folder);
-    snprintf(path, sizeof(path), "%s/s.json", folder);
+    snprintf(path, sizeof path, "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_true(fputs(scenario, file) >= 0);
@@ -35,11 +35,11 @@ static inline void harness_plan(struct harness *harness, const char *scenario,
     static char words[32][256];
     const char *const always[] = {"dummyclient", "--threads", "1"};
     for (; argc < 3; argc++) {
-        snprintf(words[argc], sizeof(words[0]), "%s", always[argc]);
+        snprintf(words[argc], sizeof words[0], "%s", always[argc]);
         argv[argc] = words[argc];
     }
     for (; *arguments != NULL; arguments++, argc++) {
-        snprintf(words[argc], sizeof(words[0]), "%s", *arguments);
+        snprintf(words[argc], sizeof words[0], "%s", *arguments);
         argv[argc] = words[argc];
     }
     argv[argc++] = path;
@@ -63,7 +63,7 @@ static inline void harness_open(struct harness *harness, const char *scenario,
     framing_default(&harness->framing);
     harness->port = cport_fake_create(fake, &error);
     assert_non_null(harness->port);
-    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof(*harness->peers));
+    harness->peers = calloc(HARNESS_PEERS_MAX, sizeof *harness->peers);
     assert_non_null(harness->peers);
     struct net_address address = harness->plan.targets[0].address;
     if (!cport_listen(harness->port, &harness->listener, &address, 128, &error)) {

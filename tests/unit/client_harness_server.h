@@ -114,7 +114,7 @@ static inline void peer_reply(struct harness *harness, struct harness_peer *peer
     }
     draw -= faults->reset;
     if (draw < faults->garbage) {
-        peer_queue(peer, garbage, sizeof(garbage));
+        peer_queue(peer, garbage, sizeof garbage);
         return;
     }
     draw -= faults->garbage;
@@ -211,7 +211,7 @@ static inline bool harness_take(struct harness *harness, struct cport_op *op)
     if (at < first || at >= (const uint8_t *)(harness->peers + harness->peers_count)) {
         return false;
     }
-    struct harness_peer *peer = &harness->peers[(size_t)(at - first) / sizeof(*peer)];
+    struct harness_peer *peer = &harness->peers[(size_t)(at - first) / sizeof *peer];
     if (op == &peer->recv_op) {
         peer_on_received(harness, peer);
     } else if (op == &peer->send_op) {

@@ -72,7 +72,7 @@ struct mistake {
     const char *expected;
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array) (sizeof array / sizeof((array)[0]))
 
 static inline void check_steps(const char *framing, const char *steps, const char *expected)
 {

@@ -41,8 +41,9 @@ static void test_connections_stand_in_the_group_of_their_port(void **state)
     static const double expected[2][6] = {{40000 % CLEAN_GROUPS, 3, 300, 600, 9, 12},
                                           {40001 % CLEAN_GROUPS, 1, 100, 200, 3, 4}};
     for (int row = 0; row < 2; row++) {
-        for (int column = 0; column < 6; column++)
+        for (int column = 0; column < 6; column++) {
             assert_true(figure(result, row, column) == expected[row][column]);
+        }
     }
     cJSON_Delete(result);
 }

@@ -103,8 +103,8 @@ static void test_arrivals_are_conserved_however_they_are_told(void **state)
                          stage->arrivals.dropped + stage->arrivals.never_started);
     }
     assert_conserved(&figures->arrivals);
-    assert_memory_equal(&stages, &figures->arrivals, sizeof(stages));
-    assert_memory_equal(&behaviors, &figures->arrivals, sizeof(behaviors));
+    assert_memory_equal(&stages, &figures->arrivals, sizeof stages);
+    assert_memory_equal(&behaviors, &figures->arrivals, sizeof behaviors);
     assert_int_equal(figures->latency[LATENCY_RESPONSE].censored_count,
                      figures->arrivals.dropped + figures->arrivals.never_started);
     assert_int_equal(due_sum(figures, "due"), told);
@@ -211,7 +211,7 @@ static void test_what_nobody_told_about_never_began(void **state)
         struct error error = {""};
         const char *arguments[] = {NULL};
         char text[2048];
-        snprintf(text, sizeof(text), CONSERVED, arrivals[i % 2]);
+        snprintf(text, sizeof text, CONSERVED, arrivals[i % 2]);
         harness_plan(&harness, text, arguments);
         struct run run = {.origin_ns = T0_NS,
                           .t0_ns = T0_NS + 730 * NS_PER_MS,
@@ -233,8 +233,8 @@ static void test_what_nobody_told_about_never_began(void **state)
         }
         arrival_counts_add(&sums[1], &figures->behaviors[0]);
         arrival_counts_add(&sums[1], &figures->behaviors[1]);
-        assert_memory_equal(&sums[0], &figures->arrivals, sizeof(sums[0]));
-        assert_memory_equal(&sums[1], &figures->arrivals, sizeof(sums[0]));
+        assert_memory_equal(&sums[0], &figures->arrivals, sizeof sums[0]);
+        assert_memory_equal(&sums[1], &figures->arrivals, sizeof sums[0]);
         assert_due_as_planned(&run, &harness.plan);
         /* What was asked for is the plan's, whatever was drawn or told. */
         double asked = pacing_count(&harness.plan.pacing, run.stop_ns - run.t0_ns) -

@@ -91,8 +91,8 @@ static void open_ranks(uint32_t ranks)
                                   .suspects = box_suspects};
         assert_true(fleet_open(&fleets[i], &meshes[i], &error));
         hellos[i] = (struct fleet_hello){.workers = i + 1, .connections = 10, .scenario = 5};
-        snprintf(hellos[i].host, sizeof(hellos[i].host), "h%u", i);
-        snprintf(hellos[i].build, sizeof(hellos[i].build), "1.0 (abc)");
+        snprintf(hellos[i].host, sizeof hellos[i].host, "h%u", i);
+        snprintf(hellos[i].build, sizeof hellos[i].build, "1.0 (abc)");
     }
 }
 
@@ -184,7 +184,7 @@ static void test_ranks_that_differ_are_refused(void **state)
 {
     (void)state;
     open_ranks(3);
-    snprintf(hellos[2].build, sizeof(hellos[2].build), "1.1 (abd)");
+    snprintf(hellos[2].build, sizeof hellos[2].build, "1.1 (abd)");
     assert_refused("rank 2 on h2 is dummyclient 1.1 (abd), rank 0 on h0 is 1.0 (abc)");
     open_ranks(3);
     hellos[2].scenario = 6;
@@ -196,7 +196,7 @@ static void test_ranks_that_differ_are_refused(void **state)
     hellos[2].load = 6;
     assert_refused("rank 2 on h2 has another load");
     open_ranks(3);
-    snprintf(hellos[2].problem, sizeof(hellos[2].problem), "no such file");
+    snprintf(hellos[2].problem, sizeof hellos[2].problem, "no such file");
     assert_refused("rank 2 on h2: no such file");
 }
 
@@ -204,7 +204,7 @@ static void test_the_heads_own_problem_is_said_by_itself(void **state)
 {
     (void)state;
     open_ranks(3);
-    snprintf(hellos[0].problem, sizeof(hellos[0].problem), "bad option");
+    snprintf(hellos[0].problem, sizeof hellos[0].problem, "bad option");
     assert_refused("");
 }
 

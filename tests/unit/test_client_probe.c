@@ -15,16 +15,18 @@ static const char *const PREFIXES[] = {
 static void open_figures(struct figures *figures)
 {
     struct error error = {""};
-    if (!figures_open(figures, 2, 2, 2, 1, 0, &error))
+    if (!figures_open(figures, 2, 2, 2, 1, 0, &error)) {
         fail_msg("%s", error.text);
+    }
 }
 
 static void fill_numbers(void *context, uint64_t *numbers, uint32_t count, enum figures_rule rule)
 {
     uint64_t *next = context;
     (void)rule;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         numbers[i] = (*next)++;
+    }
 }
 
 /* Enough of everything to be judged, and nothing that would hold. */
@@ -60,13 +62,15 @@ static struct threshold breached(const char *name, bool percent)
     struct threshold threshold;
     struct error error = {""};
     struct metric metric;
-    if (!metric_find(name, &NAMES, &metric, &error))
+    if (!metric_find(name, &NAMES, &metric, &error)) {
         fail_msg("%s", error.text);
+    }
     enum metric_unit unit = metric_unit_of(&metric);
     bool is_time = unit == METRIC_UNIT_TIME || unit == METRIC_UNIT_SECONDS;
     snprintf(text, sizeof text, "%s < %s", name, percent ? "0.1%" : is_time ? "1ns" : "1");
-    if (!threshold_parse(text, &NAMES, &threshold, &error))
+    if (!threshold_parse(text, &NAMES, &threshold, &error)) {
         fail_msg("%s", error.text);
+    }
     threshold.abort_on_fail = true;
     return threshold;
 }
@@ -110,10 +114,12 @@ static void check(const char *name, bool percent)
     struct threshold threshold = breached(name, percent);
     bool refused = threshold_abort_refusal(&threshold) != NULL;
     bool at_end = strstr(name, "requests_cut") != NULL || strstr(name, "never_started") != NULL;
-    if (refused != at_end)
+    if (refused != at_end) {
         fail_msg("%s is %s", name, refused ? "refused" : "not refused");
-    if (!refused && !fires(&threshold))
+    }
+    if (!refused && !fires(&threshold)) {
         fail_msg("\"%s\" does not fire", threshold.text);
+    }
 }
 
 static void test_every_metric_that_is_accepted_fires(void **state)
@@ -131,8 +137,9 @@ static void test_every_metric_that_is_accepted_fires(void **state)
             char name[2 * METRIC_NAME_BYTES_MAX];
             snprintf(name, sizeof name, "%s%s", PREFIXES[scope], text);
             check(name, false);
-            if (strncmp(text, "errors.", 7) == 0)
+            if (strncmp(text, "errors.", 7) == 0) {
                 check(name, true);
+            }
         }
     }
     figures_close(&worker);
@@ -158,8 +165,9 @@ static void test_every_number_is_in_every_sum(void **state)
     struct pack pack = {0};
     struct unpack from;
     open_figures(&one);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         open_figures(&sums[i]);
+    }
     figures_numbers(&one, fill_numbers, &next);
     assert_int_equal(next - 1, figures_numbers_count(&one));
     assert_true(next < COUNT_OF(flat[0]));

@@ -226,7 +226,7 @@ static void test_nothing_answered_is_not_zero(void **state)
 {
     struct fixture *fixture = *state;
     struct ndjson ndjson;
-    screen_line(&fixture->moment, fixture->text, sizeof(fixture->text));
+    screen_line(&fixture->moment, fixture->text, sizeof fixture->text);
     assert_shows(fixture, "p50 - p99 -,");
 
     struct error error;

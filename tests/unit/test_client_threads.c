@@ -252,7 +252,7 @@ static void test_the_same_arrivals_begin_at_the_same_moments(void **state)
         int64_t waited_ns = 0;
         for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
             char text[8];
-            snprintf(text, sizeof(text), "%u", threads);
+            snprintf(text, sizeof text, "%u", threads);
             open_simulation(CASES[c].scenario, (const char *[]){"-t", text, NULL});
             sim.service_ns = CASES[c].service_ns;
             uint64_t due = count_due();
@@ -263,7 +263,7 @@ static void test_the_same_arrivals_begin_at_the_same_moments(void **state)
                 one = sum;
                 waited_ns = sim.waited_ns;
             } else if (CASES[c].same_waits) {
-                assert_memory_equal(&sum, &one, sizeof(sum));
+                assert_memory_equal(&sum, &one, sizeof sum);
                 assert_true(sim.waited_ns == waited_ns);
             } else {
                 /* Which of two arrivals of one moment is left out is chance. */
@@ -280,7 +280,7 @@ static void test_connections_that_go_take_nothing_with_them(void **state)
     (void)state;
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
         char text[8];
-        snprintf(text, sizeof(text), "%u", threads);
+        snprintf(text, sizeof text, "%u", threads);
         open_simulation(CASES[0].scenario, (const char *[]){"-t", text, NULL});
         sim.service_ns = 10 * NS_PER_MS;
         for (uint32_t i = 0; i < 7; i++) {
@@ -317,7 +317,7 @@ static void test_each_connection_keeps_its_own_rate(void **state)
     (void)state;
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
         char text[8];
-        snprintf(text, sizeof(text), "%u", threads);
+        snprintf(text, sizeof text, "%u", threads);
         open_simulation(CASES[4].scenario, (const char *[]){"-t", text, NULL});
         sim.service_ns = 10 * NS_PER_MS;
         sim.takers[1].gone_at_ns = T0_NS + NS_PER_S;
@@ -341,7 +341,7 @@ static void test_catching_up_is_bounded_over_all_threads(void **state)
                  LOOP("a", "1"));
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
         char text[8];
-        snprintf(text, sizeof(text), "%u", threads);
+        snprintf(text, sizeof text, "%u", threads);
         open_simulation(scenario, (const char *[]){"-t", text, NULL});
         sim.service_ns = NS_PER_MS;
         for (uint32_t i = 0; i < 8; i++) { /* all stand still for a second */
@@ -370,7 +370,7 @@ static void test_millions_that_never_begin_are_all_counted(void **state)
                  LOOP("a", "1"));
     for (uint32_t threads = 1; threads <= 3; threads++) {
         char text[8];
-        snprintf(text, sizeof(text), "%u", threads);
+        snprintf(text, sizeof text, "%u", threads);
         open_simulation(scenario, (const char *[]){"-t", text, NULL});
         sim.service_ns = 100 * NS_PER_S;
         sim.now_ns = T0_NS + 2 * NS_PER_S;

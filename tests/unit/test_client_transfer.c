@@ -16,8 +16,9 @@ enum { STEPS = 2, BEHAVIORS = 2, STAGES = 3 };
 static void open_figures(struct figures *figures)
 {
     struct error error = {""};
-    if (!figures_open(figures, STEPS, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error))
+    if (!figures_open(figures, STEPS, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error)) {
         fail_msg("%s", error.text);
+    }
 }
 
 static void fill_histograms(struct histogram *histograms, int kinds, uint64_t key)
@@ -26,10 +27,11 @@ static void fill_histograms(struct histogram *histograms, int kinds, uint64_t ke
         for (uint64_t i = 0; i < 40; i++) {
             int64_t value_ns = (int64_t)prng_range(key, (uint64_t)kind, i, 0, 200 * NS_PER_S);
             value_ns >>= prng_range(key, 99, i, 0, 30);
-            if (i % 7 == 0)
+            if (i % 7 == 0) {
                 histogram_record_censored(&histograms[kind], value_ns);
-            else
+            } else {
                 histogram_record(&histograms[kind], value_ns);
+            }
         }
     }
 }
@@ -48,17 +50,20 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
         figures->stages[i].arrivals.intended = key % 1000 + i;
         figures->stages[i].iterations_started = key % 999 + i;
     }
-    for (int i = 0; i < TOTAL_KINDS; i++)
+    for (int i = 0; i < TOTAL_KINDS; i++) {
         figures->counters.totals[i] = prng_u64(key, 1, (uint64_t)i) >> 8;
-    for (int i = 0; i < ERROR_KINDS; i++)
+    }
+    for (int i = 0; i < ERROR_KINDS; i++) {
         figures->counters.errors[i] = prng_u64(key, 2, (uint64_t)i) >> 40;
+    }
     for (int64_t s = 0; s < seconds; s++) {
         int64_t at_ns = ORIGIN_NS + s * NS_PER_S;
         series_add(figures->series, at_ns, SERIES_REQUESTS, key % 7 + (uint64_t)s % 5);
         series_add(figures->series, at_ns, SERIES_ERRORS_FIRST, key % 2);
         series_set(figures->series, at_ns, SERIES_CONNECTIONS, key % 11);
-        for (uint64_t i = 0; i < 3; i++)
+        for (uint64_t i = 0; i < 3; i++) {
             series_record(figures->series, at_ns, (int64_t)(prng_u64(key, 3, i) >> 30));
+        }
     }
     for (uint16_t port = 1; port < 3000; port = (uint16_t)(port * 3)) {
         struct clean_group carried = {1, key % 500, key % 400, 3, 4};
@@ -72,8 +77,9 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     figures->abnormal_count = 1;
     figures->abnormal_total = 5;
     figures->port = (struct cport_stats){key % 9, 2, 3, key % 31, 5, 6};
-    for (uint32_t i = 0; i < BEHAVIORS; i++)
+    for (uint32_t i = 0; i < BEHAVIORS; i++) {
         figures->behaviors[i] = (struct arrival_counts){key % 99, key % 88, i, 1};
+    }
     figures->arrivals.begun = key % 123;
     figures->arrivals.intended = key % 12345;
     figures->iterations_started = key % 12344;
@@ -115,8 +121,9 @@ static void assert_same_json(struct cJSON *a, struct cJSON *b)
 
 static void assert_same_histograms(const struct histogram *a, const struct histogram *b, int kinds)
 {
-    for (int kind = 0; kind < kinds; kind++)
+    for (int kind = 0; kind < kinds; kind++) {
         assert_same_json(histogram_to_json(&a[kind]), histogram_to_json(&b[kind]));
+    }
 }
 
 static void assert_same(struct figures *a, struct figures *b)
@@ -164,8 +171,9 @@ static void assert_same(struct figures *a, struct figures *b)
     assert_int_equal(a->notes.pushes_count, b->notes.pushes_count);
     assert_memory_equal(a->notes.pushes, b->notes.pushes, sizeof a->notes.pushes);
     assert_int_equal(a->notes.marks_count, b->notes.marks_count);
-    for (uint32_t i = 0; i < a->notes.marks_count; i++)
+    for (uint32_t i = 0; i < a->notes.marks_count; i++) {
         assert_true(a->notes.marks[i].count == b->notes.marks[i].count);
+    }
 }
 
 static void test_what_arrives_adds_up_as_in_one_program(void **state)
@@ -224,9 +232,10 @@ static void test_damaged_figures_do_no_harm(void **state)
         if (round % 2 == 0) {
             bytes = (size_t)prng_range(seed, 5, round, 0, bytes - 1);
         } else {
-            for (uint64_t i = 0; i < 4; i++)
+            for (uint64_t i = 0; i < 4; i++) {
                 copy[prng_range(seed, 6 + i, round, 0, bytes - 1)] =
                     (uint8_t)prng_u64(seed, 20 + i, round);
+            }
         }
         open_figures(&into);
         unpack_open(&unpack, page_end_put(&page, copy, bytes), bytes);

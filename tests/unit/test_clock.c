@@ -30,8 +30,9 @@ static void test_sleep_until_the_past_returns_at_once(void **state)
 {
     (void)state;
     int64_t begin = clock_now_ns();
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         clock_sleep_until_ns(begin - i * NS_PER_S);
+    }
     clock_sleep_until_ns(0);
     /* A thousand sleeps of the shortest kind would take more than this. */
     assert_true(clock_now_ns() - begin < NS_PER_S);

@@ -135,7 +135,7 @@ static void test_same_seed_same_run(void **state)
         counters[i] = harness.worker.recorder.figures.counters;
         harness_close(&harness);
     }
-    assert_memory_equal(&counters[0], &counters[1], sizeof(counters[0]));
+    assert_memory_equal(&counters[0], &counters[1], sizeof counters[0]);
 }
 
 static void test_corrupt_replies_are_mismatches_and_nothing_else(void **state)
@@ -223,7 +223,7 @@ static void test_requests_behind_a_full_queue_time_out(void **state)
     struct cport_fake_options network = kind_network(14);
     network.send_window_bytes = 1000;
     char scenario[1024];
-    snprintf(scenario, sizeof(scenario), BIG_MESSAGES, "continue");
+    snprintf(scenario, sizeof scenario, BIG_MESSAGES, "continue");
     play(&harness, scenario, &network, &(struct harness_faults){.deaf = true});
     const struct figures *figures = &harness.worker.recorder.figures;
     /* Of 8 lanes 5 find room in the queue; no reply ever comes to any. */
@@ -231,7 +231,7 @@ static void test_requests_behind_a_full_queue_time_out(void **state)
     assert_true(figures->requests_cut > 0);
     harness_close(&harness);
 
-    snprintf(scenario, sizeof(scenario), BIG_MESSAGES, "reconnect");
+    snprintf(scenario, sizeof scenario, BIG_MESSAGES, "reconnect");
     play(&harness, scenario, &network, &(struct harness_faults){.deaf = true});
     figures = &harness.worker.recorder.figures;
     assert_true(figures->counters.errors[ERROR_KIND_RESPONSE_TIMEOUT] >= 2);

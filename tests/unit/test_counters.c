@@ -6,8 +6,9 @@ static void assert_key(const char *key)
 {
     assert_non_null(key);
     assert_true(strlen(key) > 0);
-    for (const char *letter = key; *letter; letter++)
+    for (const char *letter = key; *letter; letter++) {
         assert_true((*letter >= 'a' && *letter <= 'z') || *letter == '_');
+    }
 }
 
 static void test_every_kind_has_a_key_of_its_own(void **state)
@@ -15,13 +16,15 @@ static void test_every_kind_has_a_key_of_its_own(void **state)
     (void)state;
     for (int i = 0; i < TOTAL_KINDS; i++) {
         assert_key(total_key((enum total_kind)i));
-        for (int j = 0; j < i; j++)
+        for (int j = 0; j < i; j++) {
             assert_string_not_equal(total_key((enum total_kind)i), total_key((enum total_kind)j));
+        }
     }
     for (int i = 0; i < ERROR_KINDS; i++) {
         assert_key(error_key((enum error_kind)i));
-        for (int j = 0; j < i; j++)
+        for (int j = 0; j < i; j++) {
             assert_string_not_equal(error_key((enum error_kind)i), error_key((enum error_kind)j));
+        }
     }
 }
 
@@ -41,8 +44,9 @@ static void test_add_and_sum(void **state)
         expected += i == ERROR_KIND_RESPONSE_LATE ? 0 : 1001 * i; /* counted as a time-out */
     }
     counters_add(&a, &b);
-    for (uint64_t i = 0; i < TOTAL_KINDS; i++)
+    for (uint64_t i = 0; i < TOTAL_KINDS; i++) {
         assert_true(a.totals[i] == (UINT64_C(1) << 60) + i);
+    }
     assert_true(counters_errors_sum(&a) == expected);
 }
 

@@ -26,8 +26,9 @@ static void assert_content(const char *expected, size_t expected_bytes)
     char *data = NULL;
     size_t bytes = 0;
     struct error error = {""};
-    if (!file_read(path, 1 << 20, &data, &bytes, &error))
+    if (!file_read(path, 1 << 20, &data, &bytes, &error)) {
         fail_msg("%s", error.text);
+    }
     assert_int_equal(bytes, expected_bytes);
     assert_memory_equal(data, expected, expected_bytes);
     assert_int_equal(data[bytes], '\0');
@@ -50,8 +51,9 @@ static void test_large_file_replaces_a_small_one(void **state)
     enum { BYTES = 300001 };
     char *data = malloc(BYTES);
     assert_non_null(data);
-    for (int i = 0; i < BYTES; i++)
+    for (int i = 0; i < BYTES; i++) {
         data[i] = (char)(i * 31);
+    }
     assert_true(file_write_whole(path, "old", 3, NULL));
     assert_true(file_write_whole(path, data, BYTES, NULL));
     assert_content(data, BYTES);

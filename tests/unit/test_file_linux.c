@@ -98,8 +98,9 @@ static void test_unwritable_folder_is_told_before_the_run(void **state)
     struct error error = {""};
     assert_false(file_can_write("/proc/result.json", &error));
     assert_non_null(strstr(error.text, "/proc/result.json"));
-    if (geteuid() == 0)
+    if (geteuid() == 0) {
         return; /* root may write into every ordinary folder */
+    }
     assert_int_equal(chmod(folder, 0500), 0);
     bool can = file_can_write(path, &error);
     chmod(folder, 0700);
@@ -137,11 +138,11 @@ static void test_a_fifo_is_written_through(void **state)
     int reader = open(path, O_RDONLY | O_NONBLOCK);
     assert_true(reader >= 0);
     assert_true(file_can_write(path, &error));
-    assert_int_equal(read(reader, text, sizeof(text)), -1); /* no end yet */
+    assert_int_equal(read(reader, text, sizeof text), -1); /* no end yet */
     assert_true(file_write_whole(path, "whole", 5, &error));
-    assert_int_equal(read(reader, text, sizeof(text)), 5);
+    assert_int_equal(read(reader, text, sizeof text), 5);
     assert_memory_equal(text, "whole", 5);
-    assert_int_equal(read(reader, text, sizeof(text)), 0);
+    assert_int_equal(read(reader, text, sizeof text), 0);
     close(reader);
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
@@ -158,9 +159,9 @@ static void test_a_descriptor_is_written_where_it_stands(void **state)
     assert_int_equal(write(descriptor, "old", 3), 3);
     char name[64];
     char link[UNIT_PATH_BYTES_MAX + 32];
-    snprintf(link, sizeof(link), "%s/link", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
-        snprintf(name, sizeof(name), "%s/%d", folders[i], descriptor);
+        snprintf(name, sizeof name, "%s/%d", folders[i], descriptor);
         assert_true(file_can_write(name, NULL));
         assert_true(file_write_whole(name, "new", 3, NULL));
     }
@@ -195,9 +196,9 @@ static void test_the_same_file_is_known_by_any_name(void **state)
     (void)state;
     char other[UNIT_PATH_BYTES_MAX + 64];
     assert_true(file_write_whole(path, "old", 3, NULL));
-    snprintf(other, sizeof(other), "%s/./result.json", folder);
+    snprintf(other, sizeof other, "%s/./result.json", folder);
     assert_true(file_is_same(path, other));
-    snprintf(other, sizeof(other), "%s/other.json", folder);
+    snprintf(other, sizeof other, "%s/other.json", folder);
     assert_false(file_is_same(path, other));
     assert_int_equal(symlink("result.json", other), 0);
     assert_true(file_is_same(path, other));

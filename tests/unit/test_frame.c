@@ -261,8 +261,9 @@ static void test_random_bytes(void **state)
         uint8_t data[48];
         size_t bytes = (size_t)prng_range(seed, 1, n, 0, sizeof data);
         prng_bytes(prng_mix(seed, n), 0, data, bytes);
-        for (size_t i = 0; i < bytes; i++)
+        for (size_t i = 0; i < bytes; i++) {
             data[i] &= prng_range(seed, 2, n, 0, 1) ? 0x0f : 0xff; /* small sizes, CR, LF */
+        }
         const struct framing *framing = &framings[n % COUNT_OF(framings)];
         const uint8_t *placed = page_end_put(&page, data, bytes);
         struct frame frame;

@@ -25,8 +25,9 @@ static int compare(const void *a, const void *b)
 static void open3(struct histogram *histogram)
 {
     struct error error = {""};
-    if (!histogram_open(histogram, 3, &error))
+    if (!histogram_open(histogram, 3, &error)) {
         fail_msg("%s", error.text);
+    }
 }
 
 static int64_t percentile(const struct histogram *histogram, double percent, bool expect_at_least)
@@ -67,16 +68,18 @@ static void test_rank_of_few_samples_is_never_too_low(void **state)
     (void)state;
     struct histogram histogram;
     open3(&histogram);
-    for (int64_t i = 1; i <= 10; i++)
+    for (int64_t i = 1; i <= 10; i++) {
         histogram_record(&histogram, i * 100);
+    }
     assert_int_equal(percentile(&histogram, 50, false), 500);
     assert_int_equal(percentile(&histogram, 90, false), 900);
     assert_int_equal(percentile(&histogram, 91, false), 1000);
     assert_int_equal(percentile(&histogram, 99, false), 1000);
     assert_int_equal(percentile(&histogram, 0, false), 100);
     histogram_reset(&histogram);
-    for (int64_t i = 1; i <= 1000; i++)
+    for (int64_t i = 1; i <= 1000; i++) {
         histogram_record(&histogram, i);
+    }
     assert_int_equal(percentile(&histogram, 99.9, false), 999);
     histogram_close(&histogram);
 }
@@ -103,8 +106,9 @@ static void test_merge_equals_recording_all(void **state)
     struct histogram parts[3];
     struct histogram all;
     open3(&all);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         open3(&parts[i]);
+    }
     for (uint64_t n = 0; n < SAMPLES; n++) {
         struct histogram *part = &parts[n % 3];
         int64_t value = n % 1000 == 7 ? HISTOGRAM_VALUE_MAX_NS + (int64_t)n : sample(1, n);
@@ -127,8 +131,9 @@ static void test_merge_equals_recording_all(void **state)
     cJSON_free(whole_text);
     cJSON_Delete(merged);
     cJSON_Delete(whole);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         histogram_close(&parts[i]);
+    }
     histogram_close(&all);
 }
 
@@ -137,8 +142,9 @@ static void test_censored_samples_open_the_ranks_that_they_may_hold(void **state
     (void)state;
     struct histogram histogram;
     open3(&histogram);
-    for (int64_t i = 1; i <= 98; i++)
+    for (int64_t i = 1; i <= 98; i++) {
         histogram_record(&histogram, i * 1000);
+    }
     histogram_record_censored(&histogram, 95500); /* between the 95th and the 96th */
     histogram_record_censored(&histogram, 5000000);
     assert_int_equal(histogram_count(&histogram), 100);
@@ -173,10 +179,11 @@ static void test_timing_out_never_improves_a_percentile(void **state)
     for (int64_t i = 1; i <= 1000; i++) {
         bool slow = i > 980;
         histogram_record(&answered, slow ? 80000000 : i * 1000);
-        if (slow)
+        if (slow) {
             histogram_record_censored(&timed_out, 50000000);
-        else
+        } else {
             histogram_record(&timed_out, i * 1000);
+        }
     }
     percentile(&answered, 99, false);
     percentile(&timed_out, 99, true);
@@ -225,8 +232,9 @@ static void test_one_lost_reply_opens_the_last_rank_only(void **state)
     struct histogram histogram;
     open3(&histogram);
     histogram_record_censored(&histogram, 1000);
-    for (int i = 0; i < 999; i++)
+    for (int i = 0; i < 999; i++) {
         histogram_record(&histogram, 80000000);
+    }
     percentile(&histogram, 50, false);
     percentile(&histogram, 99.8, false);
     percentile(&histogram, 0, true); /* it may be the least of all, at 1 us, or not */
@@ -266,8 +274,9 @@ static void test_buckets_carry_every_sample(void **state)
     (void)state;
     struct histogram histogram;
     open3(&histogram);
-    for (uint64_t n = 0; n < SAMPLES; n++)
+    for (uint64_t n = 0; n < SAMPLES; n++) {
         histogram_record(&histogram, sample(5, n));
+    }
     struct cJSON *raw = histogram_buckets_to_json(&histogram);
     char *text = cJSON_PrintUnformatted(raw);
     struct cJSON *buckets = cJSON_Parse(text);
@@ -282,8 +291,9 @@ static void test_buckets_carry_every_sample(void **state)
         double value = cJSON_GetArrayItem(bucket, 0)->valuedouble;
         assert_true(value > previous);
         previous = value;
-        for (int i = 0; i < cJSON_GetArrayItem(bucket, 1)->valueint; i++)
+        for (int i = 0; i < cJSON_GetArrayItem(bucket, 1)->valueint; i++) {
             histogram_record(&again, (int64_t)value);
+        }
     }
     struct cJSON *raw_again = histogram_buckets_to_json(&again);
     char *text_again = cJSON_PrintUnformatted(raw_again);

@@ -26,8 +26,9 @@ static void test_resources_grow_with_use(void **state)
     volatile char *memory = malloc(BYTES);
     assert_non_null(memory);
     for (int round = 0; round < 8; round++) {
-        for (size_t i = 0; i < BYTES; i += 64)
+        for (size_t i = 0; i < BYTES; i += 64) {
             memory[i] = (char)(i + (size_t)round);
+        }
     }
     struct host_resources after;
     host_read_resources(&after);

@@ -25,7 +25,7 @@ static const struct message_scope scope = {.key = 42,
             .source = OPERAND_TEXT,                                                                \
             .type = VALUE_TEXT,                                                                    \
             .bytes = (const uint8_t *)(text),                                                      \
-            .bytes_count = sizeof(text) - 1                                                        \
+            .bytes_count = sizeof text - 1                                                         \
         }                                                                                          \
     }
 #define VALUE_PART(...)                                                                            \

@@ -25,12 +25,12 @@ static void place_write(void *context, const char *text, size_t bytes, const voi
         clock_sleep_until_ns(clock_now_ns() + NS_PER_MS);
     }
     if (bytes > 0) {
-        assert_true(place->bytes + bytes <= sizeof(place->text));
+        assert_true(place->bytes + bytes <= sizeof place->text);
         memcpy(place->text + place->bytes, text, bytes);
         place->bytes += bytes;
     }
     if (frame != NULL) {
-        memcpy(&place->frame, frame, sizeof(place->frame));
+        memcpy(&place->frame, frame, sizeof place->frame);
         atomic_fetch_add(&place->frames_count, 1);
     }
     atomic_fetch_add(&place->ends, text == NULL && frame == NULL);
@@ -67,7 +67,7 @@ static void test_all_is_written_in_order_before_the_end(void **state)
     struct outlet *outlet = open_at(&place, 4096);
     for (int i = 0; i < 100; i++) {
         char line[16];
-        int bytes = snprintf(line, sizeof(line), "%d\n", i);
+        int bytes = snprintf(line, sizeof line, "%d\n", i);
         assert_true(outlet_put(outlet, line, (size_t)bytes));
         strcat(expected, line);
     }
@@ -120,14 +120,14 @@ static void test_pieces_end_with_a_line(void **state)
 {
     static char text[3 * SINK_PIECE_BYTES_MAX];
     (void)state;
-    memset(text, 'x', sizeof(text));
+    memset(text, 'x', sizeof text);
     assert_int_equal(sink_piece_bytes(text, 100), 100);
-    assert_int_equal(sink_piece_bytes(text, sizeof(text)), SINK_PIECE_BYTES_MAX);
+    assert_int_equal(sink_piece_bytes(text, sizeof text), SINK_PIECE_BYTES_MAX);
     text[99] = '\n';
     text[SINK_PIECE_BYTES_MAX] = '\n';
-    assert_int_equal(sink_piece_bytes(text, sizeof(text)), 100);
+    assert_int_equal(sink_piece_bytes(text, sizeof text), 100);
     text[SINK_PIECE_BYTES_MAX - 1] = '\n';
-    assert_int_equal(sink_piece_bytes(text, sizeof(text)), SINK_PIECE_BYTES_MAX);
+    assert_int_equal(sink_piece_bytes(text, sizeof text), SINK_PIECE_BYTES_MAX);
 }
 
 int main(void)

@@ -161,7 +161,7 @@ static int compare_doubles(const void *a, const void *b)
 static double exponential_distance(const struct pacing *pacing, double rate_per_s,
                                    uint32_t gaps_max)
 {
-    double *gaps = malloc(gaps_max * sizeof(*gaps));
+    double *gaps = malloc(gaps_max * sizeof *gaps);
     struct pacing_cursor cursor;
     pacing_first(pacing, &cursor);
     int64_t before_ns = cursor.time_ns;
@@ -171,7 +171,7 @@ static double exponential_distance(const struct pacing *pacing, double rate_per_
         gaps[i] = (double)(cursor.time_ns - before_ns) / 1e9 * rate_per_s;
         before_ns = cursor.time_ns;
     }
-    qsort(gaps, gaps_max, sizeof(*gaps), compare_doubles);
+    qsort(gaps, gaps_max, sizeof *gaps, compare_doubles);
     double distance = 0;
     for (uint32_t i = 0; i < gaps_max; i++) {
         double expected = 1 - exp(-gaps[i]);

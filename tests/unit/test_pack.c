@@ -12,19 +12,23 @@ static void test_numbers_and_texts_come_back(void **state)
     struct pack pack = {0};
     struct unpack unpack;
     char text[8];
-    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++)
+    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++) {
         pack_u64(&pack, NUMBERS[i]);
-    for (size_t i = 0; i < COUNT_OF(SIGNED); i++)
+    }
+    for (size_t i = 0; i < COUNT_OF(SIGNED); i++) {
         pack_i64(&pack, SIGNED[i]);
+    }
     pack_double(&pack, -0.1);
     pack_text(&pack, "seven77");
     pack_bytes(&pack, NULL, 0);
     assert_false(pack.failed);
     unpack_open(&unpack, pack.data, pack.bytes);
-    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++)
+    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++) {
         assert_true(unpack_u64(&unpack) == NUMBERS[i]);
-    for (size_t i = 0; i < COUNT_OF(SIGNED); i++)
+    }
+    for (size_t i = 0; i < COUNT_OF(SIGNED); i++) {
         assert_true(unpack_i64(&unpack) == SIGNED[i]);
+    }
     assert_true(unpack_double(&unpack) == -0.1);
     unpack_text(&unpack, text, sizeof text);
     assert_string_equal(text, "seven77");

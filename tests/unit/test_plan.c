@@ -33,7 +33,7 @@ static void report(void *context, const char *line)
 {
     (void)context;
     size_t bytes = strlen(told.text);
-    snprintf(told.text + bytes, sizeof(told.text) - bytes, "%s\n", line);
+    snprintf(told.text + bytes, sizeof told.text - bytes, "%s\n", line);
     told.lines_count++;
 }
 
@@ -46,9 +46,9 @@ static bool make(struct harness *harness, const char *scenario, ...)
     char folder[UNIT_PATH_BYTES_MAX];
     char path[UNIT_PATH_BYTES_MAX + 16];
     *harness = (struct harness){0};
-    memset(&told, 0, sizeof(told));
+    memset(&told, 0, sizeof told);
     unit_folder_make(folder);
-    snprintf(path, sizeof(path), "%s/s.json", folder);
+    snprintf(path, sizeof path, "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_true(fputs(scenario, file) >= 0);
@@ -57,7 +57,7 @@ static bool make(struct harness *harness, const char *scenario, ...)
     va_start(arguments, scenario);
     const char *word = "dummyclient";
     for (; word != NULL; word = va_arg(arguments, const char *), argc++) {
-        snprintf(words[argc], sizeof(words[0]), "%s", word);
+        snprintf(words[argc], sizeof words[0], "%s", word);
         argv[argc] = words[argc];
     }
     va_end(arguments);
@@ -235,12 +235,12 @@ static void test_all_mistakes_are_told_at_once(void **state)
     struct harness harness;
     assert_false(make(&harness, SCENARIO_WRONG, "--warmup", "11s", "--rate", "70", "--threshold",
                       "errors.zzz == 0", NULL));
-    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++) {
         if (strstr(told.text, says[i]) == NULL) {
             fail_msg("\"%s\" does not say \"%s\"", told.text, says[i]);
         }
     }
-    assert_int_equal(told.lines_count, sizeof(says) / sizeof(says[0]));
+    assert_int_equal(told.lines_count, sizeof says / sizeof says[0]);
     assert_false(make(&harness, SCENARIO, "--duration", "10", "--rate", "0", "--rtae", "5",
                       "--connections", "many", "--target", "1:1", "--port", "5", NULL));
     assert_int_equal(told.lines_count, 5); /* and not that 5 is no scenario */
@@ -306,14 +306,14 @@ static void test_a_target_has_the_addresses_that_can_be_tried(void **state)
     assert_true(make(&harness, SCENARIO, "--source", "127.0.0.1", NULL));
     struct plan_target *target = &harness.plan.targets[0];
     assert_string_equal(plan_target_text(target, text), "127.0.0.1:7777");
-    snprintf(target->name, sizeof(target->name), "localhost:7777");
+    snprintf(target->name, sizeof target->name, "localhost:7777");
     target->addresses_count = 2;
     target->addresses[1] = target->addresses[0];
     assert_true(net_address_resolve("::1", 7777, &target->addresses[0], &error));
     assert_string_equal(plan_target_text(target, text), "localhost:7777 ([::1] and 127.0.0.1)");
     plan_reach_targets(&harness.plan);
     assert_string_equal(plan_target_text(target, text), "localhost:7777 (127.0.0.1)");
-    assert_int_equal(memcmp(&target->address, &target->addresses[0], sizeof(target->address)), 0);
+    assert_int_equal(memcmp(&target->address, &target->addresses[0], sizeof target->address), 0);
     target->addresses_count = PLAN_ADDRESSES_MAX;
     for (int i = 0; i < PLAN_ADDRESSES_MAX; i++) {
         target->addresses[i] = target->addresses[0];
@@ -347,7 +347,7 @@ static void test_every_connection_has_one_seat(void **state)
     for (uint32_t workers = 1; workers <= 7; workers++) {
         char text[16];
         struct harness harness;
-        snprintf(text, sizeof(text), "%u", workers);
+        snprintf(text, sizeof text, "%u", workers);
         assert_made(&harness, SCENARIO, "--threads", text);
         uint32_t per_behavior[3] = {0};
         uint32_t per_worker[7] = {0};

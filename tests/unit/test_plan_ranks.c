@@ -49,12 +49,12 @@ static void make(struct harness *harness, const char *scenario, uint32_t rank, u
     struct error error = {""};
     *harness = (struct harness){0};
     unit_folder_make(folder);
-    snprintf(path, sizeof(path), "%s/s.json", folder);
+    snprintf(path, sizeof path, "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_true(fputs(scenario, file) >= 0);
     assert_int_equal(fclose(file), 0);
-    snprintf(threads, sizeof(threads), "%u", 1 + rank % 3);
+    snprintf(threads, sizeof threads, "%u", 1 + rank % 3);
     char *argv[] = {(char[]){"dummyclient"}, (char[]){"-t"}, threads, path, NULL};
     bool parsed = options_parse(&harness->options, 4, argv, report, &error);
     harness->options.rank = rank;
@@ -238,7 +238,7 @@ static void test_more_ranks_than_connections_are_refused(void **state)
     char folder[UNIT_PATH_BYTES_MAX];
     char path[UNIT_PATH_BYTES_MAX + 16];
     unit_folder_make(folder);
-    snprintf(path, sizeof(path), "%s/s.json", folder);
+    snprintf(path, sizeof path, "%s/s.json", folder);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_true(fputs(SCENARIO, file) >= 0);

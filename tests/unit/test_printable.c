@@ -8,7 +8,7 @@
 static void assert_printable(const char *in, const char *expected)
 {
     char out[128];
-    assert_string_equal(printable_text(in, out, sizeof(out)), expected);
+    assert_string_equal(printable_text(in, out, sizeof out), expected);
 }
 
 static void test_letters_stay_as_they_are(void **state)
@@ -60,8 +60,8 @@ static void test_only_whole_letters_are_left_out(void **state)
 {
     char out[5];
     (void)state;
-    assert_string_equal(printable_text("abc\xE2\x82\xAC", out, sizeof(out)), "abc");
-    assert_string_equal(printable_text("abcdef", out, sizeof(out)), "abcd");
+    assert_string_equal(printable_text("abc\xE2\x82\xAC", out, sizeof out), "abc");
+    assert_string_equal(printable_text("abcdef", out, sizeof out), "abcd");
     assert_string_equal(printable_text("abcdef", out, 1), "");
 }
 
@@ -69,7 +69,7 @@ static void test_bytes_may_hold_nuls(void **state)
 {
     char out[16];
     (void)state;
-    assert_string_equal(printable_bytes("a\0b", 3, out, sizeof(out)), "a?b");
+    assert_string_equal(printable_bytes("a\0b", 3, out, sizeof out), "a?b");
 }
 
 static void test_a_text_is_made_printable_where_it_stands(void **state)
@@ -77,7 +77,7 @@ static void test_a_text_is_made_printable_where_it_stands(void **state)
     char text[] = "x\xC2\x85y\xFFz";
     struct error error;
     (void)state;
-    assert_string_equal(printable_text(text, text, sizeof(text)), "x?y?z");
+    assert_string_equal(printable_text(text, text, sizeof text), "x?y?z");
     error_set(&error, "\"%s\"",
               "\xC2\x9B"
               "2J\x1b");

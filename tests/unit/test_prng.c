@@ -17,8 +17,9 @@ static void test_numbers_are_the_same_on_every_platform(void **state)
     (void)state;
     static const uint64_t expected[] = {UINT64_C(0x6cf90baed6340560), UINT64_C(0xb7cbe203a1318772),
                                         UINT64_C(0xf9fd93487efdd7cf)};
-    for (size_t i = 0; i < COUNT_OF(expected); i++)
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
         assert_true(prng_u64(42, 7, i) == expected[i]);
+    }
     uint8_t bytes[12];
     prng_bytes(42, 0, bytes, sizeof bytes);
     static const uint8_t expected_bytes[12] = {0x95, 0x6e, 0xeb, 0x2f, 0x26, 0x32,
@@ -35,13 +36,15 @@ static void test_order_of_mixing_matters(void **state)
     enum { SIDE = 300 };
     static uint64_t seen[SIDE * SIDE];
     for (uint64_t i = 0; i < SIDE; i++) {
-        for (uint64_t j = 0; j < SIDE; j++)
+        for (uint64_t j = 0; j < SIDE; j++) {
             seen[i * SIDE + j] = prng_mix(prng_mix(1, i), j) >> 16;
+        }
     }
     size_t equal = 0;
     for (size_t i = 0; i < SIDE * SIDE; i += 97) {
-        for (size_t j = i + 1; j < SIDE * SIDE; j++)
+        for (size_t j = i + 1; j < SIDE * SIDE; j++) {
             equal += seen[i] == seen[j];
+        }
     }
     assert_int_equal(equal, 0);
 }
@@ -59,8 +62,9 @@ static void test_unit_is_uniform(void **state)
         sum += unit;
     }
     assert_true(sum / NUMBERS > 0.495 && sum / NUMBERS < 0.505);
-    for (int i = 0; i < BINS; i++)
+    for (int i = 0; i < BINS; i++) {
         assert_in_range(bins[i], NUMBERS / BINS - 350, NUMBERS / BINS + 350); /* 5 sigma */
+    }
 }
 
 static void test_range_reaches_both_ends_evenly(void **state)
@@ -72,8 +76,9 @@ static void test_range_reaches_both_ends_evenly(void **state)
         assert_in_range(value, 10, 16);
         counts[value - 10]++;
     }
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 7; i++) {
         assert_in_range(counts[i], 9500, 10500);
+    }
 }
 
 static void test_range_of_one_and_of_all(void **state)

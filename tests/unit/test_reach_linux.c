@@ -14,7 +14,7 @@
 static int listen_on(const char *host, uint16_t *port)
 {
     struct sockaddr_in name = {.sin_family = AF_INET};
-    socklen_t bytes = sizeof(name);
+    socklen_t bytes = sizeof name;
     assert_int_equal(inet_pton(AF_INET, host, &name.sin_addr), 1);
     name.sin_port = htons(*port);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -75,9 +75,9 @@ static void test_one_that_does_not_answer_is_not_waited_for(void **state)
                                             address_of("127.0.0.4", port)};
     for (int i = 0; i < 64; i++) {
         struct sockaddr_in name;
-        memcpy(&name, addresses[0].bytes, sizeof(name));
+        memcpy(&name, addresses[0].bytes, sizeof name);
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(fillers[i], (const struct sockaddr *)&name, sizeof(name));
+        connect(fillers[i], (const struct sockaddr *)&name, sizeof name);
     }
     assert_int_equal(net_reach(addresses, 3, 20 * NS_PER_S), 1);
     assert_int_equal(net_reach(addresses, 1, 20 * NS_PER_MS), 0); /* nothing to choose */
@@ -99,7 +99,7 @@ static void test_addresses_stand_once_each(void **state)
     assert_true(net_address_resolve_all("localhost", 7, addresses, 4, &count, &error));
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            assert_true(memcmp(&addresses[i], &addresses[j], sizeof(addresses[0])) != 0);
+            assert_true(memcmp(&addresses[i], &addresses[j], sizeof addresses[0]) != 0);
         }
     }
 }

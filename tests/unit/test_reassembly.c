@@ -151,8 +151,9 @@ static void split_and_compare(const struct framing *framing, const uint8_t *data
     size_t fed = 0;
     for (uint64_t n = 0; fed < bytes; n++) {
         size_t run = (size_t)prng_range(key, 1, n, 1, run_bytes_max);
-        if (run > bytes - fed)
+        if (run > bytes - fed) {
             run = bytes - fed;
+        }
         reassembly_feed(&reassembly, page_end_put(page, data + fed, run), run);
         fed += run;
         struct frame got;
@@ -192,13 +193,15 @@ static size_t stream_make(const struct framing *framing, uint64_t key, uint8_t *
                             : (uint32_t)prng_range(key, 2, n, 0, n % 7 == 0 ? 700 : 20);
         uint8_t frame[1024];
         uint32_t head = frame_write_head(framing, (uint32_t)n & 0xff, body, frame);
-        for (uint32_t i = 0; i < body; i++)
+        for (uint32_t i = 0; i < body; i++) {
             frame[head + i] = (uint8_t) "ab"[prng_u64(key, 3 + n, i) & 1];
+        }
         uint32_t whole = head + body + frame_write_tail(framing, frame + head + body);
         if (bytes + whole > bytes_max) {
             uint32_t cut = whole / 2;
-            if (bytes + cut > bytes_max)
+            if (bytes + cut > bytes_max) {
                 cut = (uint32_t)(bytes_max - bytes);
+            }
             memcpy(out + bytes, frame, cut);
             return bytes + cut;
         }

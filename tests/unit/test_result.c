@@ -38,8 +38,9 @@ static struct cJSON *make_result(void)
 static char *written(const struct cJSON *result)
 {
     struct error error = {""};
-    if (!result_write(result, path, &error))
+    if (!result_write(result, path, &error)) {
         fail_msg("%s", error.text);
+    }
     char *text = NULL;
     size_t bytes = 0;
     assert_true(file_read(path, 10 << 20, &text, &bytes, NULL));
@@ -175,8 +176,9 @@ static void test_run_ids_differ(void **state)
         result_make_run_id(ids[i]);
         assert_int_equal(strlen(ids[i]), strlen("20261120-235100-7f3a"));
         assert_int_equal(strspn(ids[i], "0123456789abcdef-"), strlen(ids[i]));
-        for (int j = 0; j < i; j++)
+        for (int j = 0; j < i; j++) {
             equal += strcmp(ids[i], ids[j]) == 0;
+        }
     }
     assert_in_range(equal, 0, 1); /* 28 pairs of 65,536 */
 }

@@ -14,8 +14,9 @@ static struct series *make(void)
 {
     struct error error = {""};
     struct series *series = series_create(ORIGIN_NS, &error);
-    if (!series)
+    if (!series) {
         fail_msg("%s", error.text);
+    }
     return series;
 }
 
@@ -88,8 +89,9 @@ static void test_buckets_are_hdr_histograms(void **state)
                               : (int64_t)(prng_range(seed, 1, n, 1, HISTOGRAM_VALUE_MAX_NS) >>
                                           prng_range(seed, 2, n, 0, 30)) +
                                     1;
-        if (ns > HISTOGRAM_VALUE_MAX_NS)
+        if (ns > HISTOGRAM_VALUE_MAX_NS) {
             ns = HISTOGRAM_VALUE_MAX_NS;
+        }
         uint32_t bucket = series_bucket_of(ns);
         assert_true(bucket < SERIES_BUCKETS);
         assert_true(series_bucket_lowest_ns(bucket) == hdr_lowest_equivalent_value(hdr, ns));
@@ -211,8 +213,9 @@ static void test_a_full_store_folds_early_and_loses_nothing(void **state)
     struct series *series = make();
     enum { SECONDS = 600 };
     for (int s = 0; s < SECONDS; s++) {
-        for (uint32_t i = 1; i < SERIES_BUCKETS; i++)
+        for (uint32_t i = 1; i < SERIES_BUCKETS; i++) {
             series_record(series, at(s + 0.5), series_bucket_lowest_ns(i));
+        }
         series_add(series, at(s + 0.5), SERIES_RESPONSES, SERIES_BUCKETS - 1);
     }
     assert_true(series_period_ns(series) == 4 * NS_PER_S); /* 600 * 3,935 cells in 1,048,576 */
@@ -261,8 +264,9 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
     for (uint64_t n = 0; n < EVENTS; n++) {
         double s = length_s * (double)n / EVENTS;
         uint64_t part = n % 3;
-        if (stops_early && part == 1 && n > EVENTS / 3)
+        if (stops_early && part == 1 && n > EVENTS / 3) {
             part = 2; /* a thread with fewer seconds and a smaller period */
+        }
         int64_t latency = (int64_t)prng_range(seed, 1, n, 1, 3000000);
         series_record(parts[part], at(s), latency);
         series_record(all, at(s), latency);
@@ -278,8 +282,9 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
         series_set(all, at(s), SERIES_CONNECTIONS, levels[0] + levels[1] + levels[2]);
     }
     struct series *into = make();
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_true(series_merge(into, parts[i]));
+    }
     assert_true(series_period_ns(into) == series_period_ns(all));
     struct cJSON *expected = series_to_json(all, at(length_s));
     struct cJSON *merged = series_to_json(into, at(length_s));
@@ -290,8 +295,9 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
     cJSON_free(merged_text);
     cJSON_Delete(expected);
     cJSON_Delete(merged);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         series_destroy(parts[i]);
+    }
     series_destroy(all);
     series_destroy(into);
 }
@@ -320,8 +326,9 @@ static void test_merge_that_overflows_the_store_folds(void **state)
     struct series *parts[2] = {make(), make()};
     enum { SECONDS = 400 };
     for (int s = 0; s < SECONDS; s++) {
-        for (uint32_t i = 2; i < SERIES_BUCKETS; i++)
+        for (uint32_t i = 2; i < SERIES_BUCKETS; i++) {
             series_record(parts[i % 2], at(s + 0.5), series_bucket_lowest_ns(i));
+        }
     }
     assert_true(series_period_ns(parts[0]) == NS_PER_S);
     assert_true(series_merge(parts[0], parts[1]));

@@ -61,8 +61,9 @@ static void test_many_signals_end_the_process(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         stop_setup(NULL, NULL);
-        for (int i = 0; i < 10; i++)
+        for (int i = 0; i < 10; i++) {
             raise(SIGINT);
+        }
         _exit(0);
     }
     int status = 0;

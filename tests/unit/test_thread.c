@@ -15,8 +15,9 @@ static void add_many(void *argument)
 {
     struct shared *shared = argument;
     atomic_fetch_add(&shared->started, 1);
-    while (atomic_load(&shared->started) < 4)
+    while (atomic_load(&shared->started) < 4) {
         thread_yield(); /* all four at once, or the mutex is not needed */
+    }
     for (int i = 0; i < 50000; i++) {
         mutex_lock(&shared->mutex);
         shared->plain++;
@@ -31,10 +32,12 @@ static void test_mutex_excludes(void **state)
     static struct shared shared;
     mutex_open(&shared.mutex);
     struct thread threads[4];
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_true(thread_start(&threads[i], add_many, &shared, 0, NULL));
-    for (int i = 0; i < 4; i++)
+    }
+    for (int i = 0; i < 4; i++) {
         thread_join(&threads[i]);
+    }
     assert_int_equal(shared.plain, 200000);
     assert_int_equal(shared.atomic, 200000);
     mutex_close(&shared.mutex);
@@ -70,8 +73,9 @@ static void turns_take(struct turns *turns, int remainder)
 {
     mutex_lock(&turns->mutex);
     for (int i = 0; i < 1000; i++) {
-        while (turns->count % 2 != remainder)
+        while (turns->count % 2 != remainder) {
             condition_wait(&turns->condition, &turns->mutex);
+        }
         turns->count++;
         condition_wake_all(&turns->condition);
     }

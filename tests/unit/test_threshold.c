@@ -221,11 +221,11 @@ static void test_no_answer_at_all_fails_every_upper_bound(void **state)
     histogram_record_censored(response, 5 * NS_PER_MS);
     histogram_record_censored(response, 6 * NS_PER_MS);
     static const char *const stats[] = {"min", "mean", "p50", "p99.99", "max"};
-    for (size_t i = 0; i < sizeof(stats) / sizeof(stats[0]); i++) {
+    for (size_t i = 0; i < sizeof stats / sizeof stats[0]; i++) {
         char text[64];
-        snprintf(text, sizeof(text), "latency.response.%s < 10s", stats[i]);
+        snprintf(text, sizeof text, "latency.response.%s < 10s", stats[i]);
         assert_false(holds(figures, text));
-        snprintf(text, sizeof(text), "latency.response.%s > 4ms", stats[i]);
+        snprintf(text, sizeof text, "latency.response.%s > 4ms", stats[i]);
         assert_true(holds(figures, text));
     }
     histogram_record(response, 1 * NS_PER_MS); /* this one is known */
@@ -316,8 +316,9 @@ static void test_a_lost_reply_does_not_fail_what_it_cannot_reach(void **state)
     struct figures *figures = &((struct fixture *)*state)->figures;
     struct histogram *response = &figures->latency[LATENCY_RESPONSE];
     histogram_record_censored(response, NS_PER_MS);
-    for (int i = 0; i < 998; i++)
+    for (int i = 0; i < 998; i++) {
         histogram_record(response, 80 * NS_PER_MS);
+    }
     histogram_record(response, 2 * NS_PER_S);
     assert_true(holds(figures, "latency.response.p50 < 5s"));
     assert_true(holds(figures, "latency.response.p99 < 81ms"));
@@ -327,8 +328,9 @@ static void test_a_lost_reply_does_not_fail_what_it_cannot_reach(void **state)
     assert_true(holds(figures, "latency.response.p99 > 70ms"));
     assert_false(has_failed(figures, "latency.response.p99_9 < 1s"));
     assert_true(has_failed(figures, "latency.response.max < 5s"));
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         histogram_record_censored(response, NS_PER_MS);
+    }
     assert_false(holds(figures, "latency.response.p99 < 5s"));
     assert_true(has_failed(figures, "latency.response.p99 < 5s"));
 }

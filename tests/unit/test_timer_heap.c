@@ -39,8 +39,9 @@ static void test_set_moves_a_node_that_is_in_the_heap(void **state)
     struct timer_heap heap;
     struct timer_node nodes[3] = {{0, 0}};
     assert_true(timer_heap_open(&heap, 3, NULL));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         timer_heap_set(&heap, &nodes[i], 10 * (i + 1));
+    }
     timer_heap_set(&heap, &nodes[0], 25); /* later */
     timer_heap_set(&heap, &nodes[2], 5);  /* earlier */
     assert_int_equal(heap.count, 3);
@@ -70,8 +71,9 @@ static void heap_check(const struct timer_heap *heap)
 {
     for (uint32_t i = 0; i < heap->count; i++) {
         assert_int_equal(heap->nodes[i]->index, i + 1);
-        if (i > 0)
+        if (i > 0) {
             assert_true(heap->nodes[(i - 1) / 2]->due_ns <= heap->nodes[i]->due_ns);
+        }
     }
 }
 
@@ -99,18 +101,21 @@ static void test_random_operations_against_a_list(void **state)
             int64_t now = (int64_t)prng_range(seed, 4, n, 0, 300);
             int64_t earliest = TIME_NEVER_NS;
             for (int i = 0; i < NODES; i++) {
-                if (nodes[i].index && nodes[i].due_ns < earliest)
+                if (nodes[i].index && nodes[i].due_ns < earliest) {
                     earliest = nodes[i].due_ns;
+                }
             }
             assert_true(timer_heap_next_ns(&heap) == earliest);
             struct timer_node *popped = timer_heap_pop(&heap, now);
             assert_true((popped != NULL) == (earliest <= now));
-            if (popped)
+            if (popped) {
                 assert_true(popped->due_ns == earliest);
+            }
         }
         }
-        if (n % 64 == 0)
+        if (n % 64 == 0) {
             heap_check(&heap);
+        }
     }
     timer_heap_close(&heap);
 }

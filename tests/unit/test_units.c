@@ -25,8 +25,9 @@ static void test_durations(void **state)
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         int64_t ns = -1;
         struct error error = {""};
-        if (!units_duration_ns(good[i].text, &ns, &error))
+        if (!units_duration_ns(good[i].text, &ns, &error)) {
             fail_msg("%s: %s", good[i].text, error.text);
+        }
         assert_true(ns == good[i].ns);
     }
 }
@@ -42,8 +43,9 @@ static void test_wrong_durations_name_what_was_found(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         int64_t ns = 77;
         struct error error = {""};
-        if (units_duration_ns(bad[i], &ns, &error))
+        if (units_duration_ns(bad[i], &ns, &error)) {
             fail_msg("\"%s\" was taken as a duration", bad[i]);
+        }
         assert_true(ns == 77);
         assert_non_null(strstr(error.text, "expected a duration"));
         char quoted[64];
@@ -85,8 +87,9 @@ static void test_sizes(void **state)
     static const char *const bad[] = {"", "-1", "1.5", "0.3KiB", "2TiB", "64K", "64kib", "1 MiB"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct error error = {""};
-        if (units_size_bytes(bad[i], &bytes, &error))
+        if (units_size_bytes(bad[i], &bytes, &error)) {
             fail_msg("\"%s\" was taken as a size", bad[i]);
+        }
         assert_non_null(strstr(error.text, "expected a size"));
     }
 }
@@ -106,8 +109,9 @@ static void test_integers(void **state)
                                       " 1", "1 ", "0x1", "+1", "--1", "99999999999999999999"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct error error = {""};
-        if (units_integer(bad[i], 0, 10, &value, &error))
+        if (units_integer(bad[i], 0, 10, &value, &error)) {
             fail_msg("\"%s\" was taken as an integer from 0 to 10", bad[i]);
+        }
         assert_non_null(strstr(error.text, "from 0 to 10"));
     }
     assert_false(units_integer("9223372036854775808", INT64_MIN, INT64_MAX, &value, NULL));

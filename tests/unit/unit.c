@@ -11,8 +11,9 @@ const uint8_t *page_end_put(struct page_end *page, const void *data, size_t byte
 {
     assert_true(bytes <= page->bytes_max);
     uint8_t *begin = page->end - bytes;
-    if (bytes > 0)
+    if (bytes > 0) {
         memcpy(begin, data, bytes);
+    }
     return begin;
 }
 
@@ -37,8 +38,9 @@ int unit_folder_count(const char *path, const char *prefix)
     assert_non_null(folder);
     int count = 0;
     for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && entry->d_name[0] != '.')
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && entry->d_name[0] != '.') {
             count++;
+        }
     }
     closedir(folder);
     return count;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define COUNT_OF(array) (sizeof array / sizeof *(array))
 
 /* A buffer whose last byte is the last of a readable page: one byte beyond it is a crash, with
  * every compiler and without sanitizers. */

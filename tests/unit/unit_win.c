@@ -28,8 +28,9 @@ void unit_folder_make(char path[UNIT_PATH_BYTES_MAX])
 {
     for (unsigned i = 0;; i++) {
         snprintf(path, UNIT_PATH_BYTES_MAX, "unit-test-%lu-%u", GetCurrentProcessId(), i);
-        if (_mkdir(path) == 0)
+        if (_mkdir(path) == 0) {
             return;
+        }
         assert_true(i < 1000);
     }
 }

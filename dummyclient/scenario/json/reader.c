@@ -14,7 +14,7 @@ enum { READER_LINE_BYTES_MAX = 2048, READER_FOUND_BYTES_MAX = 96 };
 
 static void reader__append_path(struct reader *reader, const char *text)
 {
-    size_t left_bytes = sizeof(reader->path) - reader->path_bytes;
+    size_t left_bytes = sizeof reader->path - reader->path_bytes;
     int bytes = snprintf(reader->path + reader->path_bytes, left_bytes, "%s", text);
     reader->path_bytes += (size_t)bytes < left_bytes ? (size_t)bytes : left_bytes - 1;
 }
@@ -33,7 +33,7 @@ size_t reader_enter_index(struct reader *reader, uint32_t index)
 {
     size_t place = reader->path_bytes;
     char text[16];
-    snprintf(text, sizeof(text), "[%" PRIu32 "]", index);
+    snprintf(text, sizeof text, "[%" PRIu32 "]", index);
     reader__append_path(reader, text);
     return place;
 }
@@ -51,12 +51,12 @@ void reader_mistake(struct reader *reader, const char *format, ...)
     }
     char line[READER_LINE_BYTES_MAX];
     int bytes = reader->path_bytes > 0
-                    ? snprintf(line, sizeof(line), "%s: `%s`: ", reader->file, reader->path)
-                    : snprintf(line, sizeof(line), "%s: ", reader->file);
-    if (bytes > 0 && (size_t)bytes < sizeof(line)) {
+                    ? snprintf(line, sizeof line, "%s: `%s`: ", reader->file, reader->path)
+                    : snprintf(line, sizeof line, "%s: ", reader->file);
+    if (bytes > 0 && (size_t)bytes < sizeof line) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(line + bytes, sizeof(line) - (size_t)bytes, format, arguments);
+        vsnprintf(line + bytes, sizeof line - (size_t)bytes, format, arguments);
         va_end(arguments);
     }
     error_make_line(line);
@@ -77,7 +77,7 @@ static const char *reader__found(const cJSON *json, char text[READER_FOUND_BYTES
         snprintf(text, READER_FOUND_BYTES_MAX, "%.17g", json->valuedouble);
         double shorter = 0;
         char compact[READER_FOUND_BYTES_MAX];
-        snprintf(compact, sizeof(compact), "%.15g", json->valuedouble);
+        snprintf(compact, sizeof compact, "%.15g", json->valuedouble);
         if (sscanf(compact, "%lf", &shorter) == 1 && shorter == json->valuedouble) {
             return strcpy(text, compact);
         }
@@ -105,7 +105,7 @@ void reader_finish(struct reader *reader)
         return;
     }
     char line[READER_LINE_BYTES_MAX];
-    snprintf(line, sizeof(line), "%s: and %" PRIu32 " more", reader->file,
+    snprintf(line, sizeof line, "%s: and %" PRIu32 " more", reader->file,
              reader->mistakes_count - READER_MISTAKES_MAX);
     reader->report(reader->context, line);
 }
@@ -146,7 +146,7 @@ static void reader__unknown_key(struct reader *reader, const cJSON *json, cJSON 
                                 const char *const *keys)
 {
     char shown[64];
-    snprintf(shown, sizeof(shown), "%s", member->string);
+    snprintf(shown, sizeof shown, "%s", member->string);
     size_t place = reader_enter(reader, shown);
     const char *nearest = reader__nearest(member->string, keys);
     if (nearest != NULL) {
@@ -155,8 +155,8 @@ static void reader__unknown_key(struct reader *reader, const cJSON *json, cJSON 
     } else {
         char known[512] = "";
         size_t bytes = 0;
-        for (const char *const *at = keys; *at != NULL && bytes < sizeof(known) - 1; at++) {
-            int written = snprintf(known + bytes, sizeof(known) - bytes, "%s`%s`",
+        for (const char *const *at = keys; *at != NULL && bytes < sizeof known - 1; at++) {
+            int written = snprintf(known + bytes, sizeof known - bytes, "%s`%s`",
                                    at == keys ? "" : ", ", *at);
             bytes += written > 0 ? (size_t)written : 0;
         }
@@ -182,7 +182,7 @@ bool reader_object(struct reader *reader, const cJSON *json, const char *const *
         /* The first one that has this key: with cJSON that is the one that would be read. */
         if (cJSON_GetObjectItemCaseSensitive(json, member->string) != member) {
             char shown[64];
-            snprintf(shown, sizeof(shown), "%s", member->string);
+            snprintf(shown, sizeof shown, "%s", member->string);
             size_t place = reader_enter(reader, shown);
             reader_mistake(reader, "expected this key once, found it again");
             reader_leave(reader, place);
@@ -219,7 +219,7 @@ bool reader_integer_here(struct reader *reader, const cJSON *json, int64_t low, 
         return true;
     }
     char expected[96];
-    snprintf(expected, sizeof(expected), "a whole number from %" PRId64 " to %" PRId64, low, high);
+    snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, low, high);
     reader_expected(reader, json, expected);
     return false;
 }
@@ -303,7 +303,7 @@ bool reader_duration_here(struct reader *reader, const cJSON *json, int64_t low_
         char low[UNITS_TEXT_BYTES_MAX];
         char high[UNITS_TEXT_BYTES_MAX];
         char expected[2 * UNITS_TEXT_BYTES_MAX + 32];
-        snprintf(expected, sizeof(expected), "a duration from %s to %s", reader__bound(low_ns, low),
+        snprintf(expected, sizeof expected, "a duration from %s to %s", reader__bound(low_ns, low),
                  reader__bound(high_ns, high));
         reader_expected(reader, json, expected);
         return false;
@@ -353,9 +353,9 @@ bool reader_choice_here(struct reader *reader, const cJSON *json, const char *co
         }
         const char *comma = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
         int written =
-            snprintf(expected + bytes, sizeof(expected) - bytes, "%s\"%s\"", comma, words[i]);
+            snprintf(expected + bytes, sizeof expected - bytes, "%s\"%s\"", comma, words[i]);
         bytes += written > 0 ? (size_t)written : 0;
-        bytes = bytes < sizeof(expected) ? bytes : sizeof(expected) - 1;
+        bytes = bytes < sizeof expected ? bytes : sizeof expected - 1;
     }
     const char *nearest = cJSON_IsString(json) ? reader__nearest(json->valuestring, words) : NULL;
     if (nearest != NULL) {

@@ -41,7 +41,7 @@ static void syntax__describe(const struct syntax *syntax, char *text, size_t tex
 static bool syntax__fail(struct syntax *syntax, const char *expected)
 {
     char found[64];
-    syntax__describe(syntax, found, sizeof(found));
+    syntax__describe(syntax, found, sizeof found);
     bool comment = syntax->at < syntax->end && (*syntax->at == '/' || *syntax->at == '#');
     error_set(syntax->error, "expected %s, found %s%s", expected, found,
               comment ? " (JSON has no comments)" : "");

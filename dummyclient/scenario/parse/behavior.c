@@ -9,7 +9,7 @@ static void parse__name(struct parse *parse, const cJSON *json, uint32_t index,
                         struct scenario_behavior *behavior)
 {
     char name[32];
-    snprintf(name, sizeof(name), "behavior-%" PRIu32, index + 1);
+    snprintf(name, sizeof name, "behavior-%" PRIu32, index + 1);
     const char *given = name;
     if (reader_text(&parse->reader, json, "name", &given) && strlen(given) > TREE_NAME_BYTES_MAX) {
         size_t place = reader_enter(&parse->reader, "name");
@@ -152,7 +152,7 @@ void parse_pushes(struct parse *parse, const cJSON *json, struct scenario_behavi
         reader_mistake(reader, "raw framing has no messages to look into");
         return;
     }
-    behavior->pushes = arena_take(parse->arena, (size_t)count * sizeof(*behavior->pushes));
+    behavior->pushes = arena_take(parse->arena, (size_t)count * sizeof *behavior->pushes);
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {

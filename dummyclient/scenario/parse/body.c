@@ -47,7 +47,7 @@ static void parse__encoded(struct parse *parse, const cJSON *json, bool hex, str
                      : encoding_decode_base64(json->valuestring, out, &bytes, &wrong);
     if (!valid) {
         char expected[96];
-        snprintf(expected, sizeof(expected), "%s (wrong from character %zu)",
+        snprintf(expected, sizeof expected, "%s (wrong from character %zu)",
                  hex ? "pairs of hexadecimal digits" : "base64 with its padding", wrong + 1);
         reader_expected(&parse->reader, json, expected);
         bytes = 0;

@@ -174,7 +174,7 @@ void parse_choose(struct parse *parse, const cJSON *json, struct step *step)
                         "an array of 1 to 100 branches { \"weight\", \"steps\" }");
         return;
     }
-    step->branches = arena_take(parse->arena, (size_t)count * sizeof(*step->branches));
+    step->branches = arena_take(parse->arena, (size_t)count * sizeof *step->branches);
     if (step->branches == NULL) {
         return;
     }
@@ -322,8 +322,8 @@ void parse_set(struct parse *parse, const cJSON *json, struct step *step)
     cJSON_ArrayForEach(member, json)
     {
         char shown[TREE_NAME_BYTES_MAX + 1];
-        snprintf(shown, sizeof(shown), "%.*s", TREE_NAME_BYTES_MAX, member->string);
-        struct set *set = arena_take(parse->arena, sizeof(*set));
+        snprintf(shown, sizeof shown, "%.*s", TREE_NAME_BYTES_MAX, member->string);
+        struct set *set = arena_take(parse->arena, sizeof *set);
         if (set == NULL) {
             return;
         }

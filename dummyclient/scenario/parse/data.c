@@ -76,7 +76,7 @@ void parse_data(struct parse *parse, const cJSON *json)
         }
         char shown[TREE_NAME_BYTES_MAX + 1];
         size_t bytes = strlen(member->string);
-        bytes = bytes < sizeof(shown) ? bytes : sizeof(shown) - 1;
+        bytes = bytes < sizeof shown ? bytes : sizeof shown - 1;
         memcpy(shown, member->string, bytes);
         shown[bytes] = '\0';
         size_t place = reader_enter(reader, shown);
@@ -105,12 +105,12 @@ static void parse__unknown(struct parse *parse, const char *expression, size_t e
 {
     char name[TREE_NAME_BYTES_MAX + 1];
     char known[256] = "none";
-    snprintf(name, sizeof(name), "%.*s", (int)word_bytes, word);
+    snprintf(name, sizeof name, "%.*s", (int)word_bytes, word);
     const char *nearest = suggest_nearest(name, names, names_count);
     size_t bytes = 0;
-    for (uint32_t i = 0; i < names_count && bytes < sizeof(known) - 1; i++) {
+    for (uint32_t i = 0; i < names_count && bytes < sizeof known - 1; i++) {
         int written =
-            snprintf(known + bytes, sizeof(known) - bytes, "%s`%s`", i == 0 ? "" : ", ", names[i]);
+            snprintf(known + bytes, sizeof known - bytes, "%s`%s`", i == 0 ? "" : ", ", names[i]);
         bytes += written > 0 ? (size_t)written : 0;
     }
     reader_mistake(&parse->reader, "`${%.*s}`: %s; %s%s%s", (int)expression_bytes, expression, what,

@@ -56,7 +56,7 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
     }
     if (!fits) {
         char expected[64];
-        snprintf(expected, sizeof(expected), "a whole number that fits into %s%" PRIu32,
+        snprintf(expected, sizeof expected, "a whole number that fits into %s%" PRIu32,
                  field->type == VALUE_U64 ? "u" : "i", bits);
         reader_expected(&parse->reader, json, expected);
     }

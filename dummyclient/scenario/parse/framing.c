@@ -57,7 +57,7 @@ static void parse__delimiter(struct reader *reader, const cJSON *json, struct fr
     const char *hex = NULL;
     if (cJSON_IsString(json)) {
         bytes_count = strlen(json->valuestring);
-        if (bytes_count <= sizeof(bytes)) {
+        if (bytes_count <= sizeof bytes) {
             memcpy(bytes, json->valuestring, bytes_count);
         }
     } else if (cJSON_IsObject(json)) {
@@ -67,17 +67,17 @@ static void parse__delimiter(struct reader *reader, const cJSON *json, struct fr
             !reader_text(reader, json, "hex", &hex)) {
             return;
         }
-        if (strlen(hex) > 4 * sizeof(bytes)) {
-            bytes_count = sizeof(bytes) + 1;
+        if (strlen(hex) > 4 * sizeof bytes) {
+            bytes_count = sizeof bytes + 1;
         } else {
             uint8_t decoded[2 * FRAMING_DELIMITER_BYTES_MAX];
             bytes_count = encoding_decode_hex(hex, decoded, &bytes_count, &wrong) ? bytes_count : 0;
-            if (bytes_count <= sizeof(bytes)) {
+            if (bytes_count <= sizeof bytes) {
                 memcpy(bytes, decoded, bytes_count);
             }
         }
     }
-    if (bytes_count == 0 || bytes_count > sizeof(bytes)) {
+    if (bytes_count == 0 || bytes_count > sizeof bytes) {
         reader_expected(reader, json,
                         "1 to 16 bytes as a text such as \"\\r\\n\", or { \"hex\": \"0d0a\" }");
         return;

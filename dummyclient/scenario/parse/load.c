@@ -136,7 +136,7 @@ static void parse__stages(struct reader *reader, const cJSON *json, struct scena
         reader_expected(reader, json, "an array of 1 to 1000 stages");
         return;
     }
-    load->stages = calloc((size_t)count, sizeof(*load->stages));
+    load->stages = calloc((size_t)count, sizeof *load->stages);
     if (load->stages == NULL) {
         reader_mistake(reader, "there is no memory for it");
         return;
@@ -214,7 +214,7 @@ static void parse__check_open(struct reader *reader, const cJSON *json,
 {
     static const char *const keys[] = {"late", "max_catch_up_rate"};
     bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !open; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !open; i++) {
         size_t place = reader_enter(reader, keys[i]);
         if (reader_get(json, keys[i]) != NULL) {
             reader_mistake(reader, "only a load with a rate has late arrivals: add `rate`");

@@ -54,7 +54,7 @@ static void scenario__targets(struct reader *reader, const cJSON *json, struct s
 {
     const cJSON *list = reader_get(json, "targets");
     int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 1;
-    scenario->targets = calloc((size_t)count + 1, sizeof(*scenario->targets));
+    scenario->targets = calloc((size_t)count + 1, sizeof *scenario->targets);
     if (scenario->targets == NULL) {
         reader_mistake(reader, "there is no memory for the targets");
         return;
@@ -91,12 +91,11 @@ static void scenario__texts(struct reader *reader, const cJSON *json, int count_
     int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : -1;
     if (count < 0 || count > count_max) {
         char array[160];
-        snprintf(array, sizeof(array), "an array of at most %d texts, each %s", count_max,
-                 expected);
+        snprintf(array, sizeof array, "an array of at most %d texts, each %s", count_max, expected);
         reader_expected(reader, json, array);
         return;
     }
-    *texts = calloc((size_t)count + 1, sizeof(**texts));
+    *texts = calloc((size_t)count + 1, sizeof **texts);
     uint32_t index = 0;
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
@@ -143,8 +142,8 @@ static void scenario__thresholds(struct reader *reader, const cJSON *json,
         reader_expected(reader, json, "an array of at most 256 thresholds");
         return;
     }
-    scenario->thresholds = calloc((size_t)count + 1, sizeof(*scenario->thresholds));
-    scenario->thresholds_abort = calloc((size_t)count + 1, sizeof(*scenario->thresholds_abort));
+    scenario->thresholds = calloc((size_t)count + 1, sizeof *scenario->thresholds);
+    scenario->thresholds_abort = calloc((size_t)count + 1, sizeof *scenario->thresholds_abort);
     uint32_t index = 0;
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
@@ -174,7 +173,7 @@ static void scenario__behaviors(struct parse *parse, const cJSON *json, struct s
         reader_expected(reader, json, "an array of 1 to 256 behaviors");
         return;
     }
-    scenario->behaviors = arena_take(parse->arena, (size_t)count * sizeof(*scenario->behaviors));
+    scenario->behaviors = arena_take(parse->arena, (size_t)count * sizeof *scenario->behaviors);
     if (scenario->behaviors == NULL) {
         return;
     }
@@ -298,7 +297,7 @@ static cJSON *scenario__document(struct reader *reader, const char *text, size_t
     struct error error;
     if (!syntax_check(text, bytes, &place, &error)) {
         char line[ERROR_TEXT_BYTES_MAX + 256];
-        snprintf(line, sizeof(line), "%.200s:%" PRIu32 ":%" PRIu32 ": %s", reader->file, place.line,
+        snprintf(line, sizeof line, "%.200s:%" PRIu32 ":%" PRIu32 ": %s", reader->file, place.line,
                  place.column, error.text);
         reader->mistakes_count++;
         reader->report(reader->context, line);
@@ -320,7 +319,7 @@ static cJSON *scenario__document(struct reader *reader, const char *text, size_t
 static bool scenario__fill(struct scenario_tree *tree, struct reader *reader, cJSON *document,
                            const struct scenario_variable *variables, uint32_t variables_count)
 {
-    struct parse *parse = calloc(1, sizeof(*parse));
+    struct parse *parse = calloc(1, sizeof *parse);
     if (parse == NULL) {
         return false;
     }
@@ -364,7 +363,7 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
                                void (*report)(void *context, const char *line), void *context)
 {
     struct reader reader = {.file = path, .report = report, .context = context};
-    struct scenario_tree *tree = calloc(1, sizeof(*tree));
+    struct scenario_tree *tree = calloc(1, sizeof *tree);
     cJSON *document = scenario__document(&reader, text, bytes);
     if (tree == NULL || document == NULL) {
         cJSON_Delete(document);

@@ -33,7 +33,7 @@ static void parse__check_body(struct parse *parse, const struct body *body)
     if (frame_encoded_bytes(framing, body->bytes_min) == 0 ||
         frame_encoded_bytes(framing, body->bytes_max) == 0) {
         char found[64];
-        snprintf(found, sizeof(found),
+        snprintf(found, sizeof found,
                  body->bytes_min == body->bytes_max ? "%" PRIu32 " bytes"
                                                     : "%" PRIu32 " to %" PRIu32 " bytes",
                  body->bytes_min, body->bytes_max);
@@ -106,7 +106,7 @@ static void parse__request(struct parse *parse, const cJSON *json, struct step *
                                        "on_timeout", "optional", NULL};
     struct reader *reader = &parse->reader;
     char name[32];
-    snprintf(name, sizeof(name), "request-%" PRIu32, ++parse->requests_count);
+    snprintf(name, sizeof name, "request-%" PRIu32, ++parse->requests_count);
     const char *given = name;
     if (!reader_object(reader, json, keys)) {
         return;
@@ -146,7 +146,7 @@ static const struct {
                     {"receive", parse_receive},
                     {"mark", parse_mark},
                     {"log", parse_log}};
-enum { PARSE_KINDS_COUNT = sizeof(parse__kinds) / sizeof(parse__kinds[0]) };
+enum { PARSE_KINDS_COUNT = sizeof parse__kinds / sizeof parse__kinds[0] };
 
 static struct step *parse__step(struct parse *parse, const cJSON *json)
 {
@@ -174,7 +174,7 @@ static struct step *parse__step(struct parse *parse, const cJSON *json)
         if (strcmp(json->child->string, parse__kinds[type].key) != 0) {
             continue;
         }
-        struct step *step = arena_take(parse->arena, sizeof(*step));
+        struct step *step = arena_take(parse->arena, sizeof *step);
         if (step != NULL) {
             step->type = (enum step_type)type;
             size_t place = reader_enter(reader, json->child->string);

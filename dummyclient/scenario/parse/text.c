@@ -127,7 +127,7 @@ void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_co
         *body = joined;
         return;
     }
-    struct part *kept = arena_take(parse->arena, parts_count * sizeof(*kept));
+    struct part *kept = arena_take(parse->arena, parts_count * sizeof *kept);
     if (kept == NULL) {
         return;
     }

@@ -20,7 +20,7 @@ static const struct {
                       {"lane", OPERAND_LANE},       {"seed", OPERAND_SEED},
                       {"now_ms", OPERAND_NOW_MS},   {"stamp_ns", OPERAND_STAMP_NS},
                       {"random", OPERAND_RANDOM}};
-enum { PARSE_BUILTIN_COUNT = sizeof(parse__builtin) / sizeof(parse__builtin[0]) };
+enum { PARSE_BUILTIN_COUNT = sizeof parse__builtin / sizeof parse__builtin[0] };
 enum { PARSE_WORDS_MAX = PARSE_BUILTIN_COUNT + TREE_VARIABLES_MAX + 64 + DATA_TABLES_MAX };
 
 bool parse_name_valid(const char *name)
@@ -124,7 +124,7 @@ static bool parse__literal(const char *text, size_t bytes, struct operand *opera
     }
     char copy[64];
     char *end = copy;
-    if (bytes == 0 || bytes >= sizeof(copy) || strchr("-.0123456789", text[0]) == NULL) {
+    if (bytes == 0 || bytes >= sizeof copy || strchr("-.0123456789", text[0]) == NULL) {
         return false;
     }
     memcpy(copy, text, bytes);
@@ -139,7 +139,7 @@ static bool parse__literal(const char *text, size_t bytes, struct operand *opera
 static bool parse__random(const char *arguments, size_t bytes, struct operand *operand)
 {
     char text[64];
-    if (bytes >= sizeof(text)) {
+    if (bytes >= sizeof text) {
         return false;
     }
     memcpy(text, arguments, bytes);
@@ -199,9 +199,9 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
     if (parse__set_variable(parse, text, bytes, operand) || parse__literal(text, bytes, operand)) {
         return true;
     }
-    if (bytes >= sizeof(random) && memcmp(text, random, sizeof(random) - 1) == 0) {
+    if (bytes >= sizeof random && memcmp(text, random, sizeof random - 1) == 0) {
         if (text[bytes - 1] == ')' &&
-            parse__random(text + sizeof(random) - 1, bytes - sizeof(random), operand)) {
+            parse__random(text + sizeof random - 1, bytes - sizeof random, operand)) {
             return true;
         }
         reader_mistake(&parse->reader,
@@ -226,8 +226,8 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
         return parse__variable(parse, variable, operand);
     }
     char shown[TREE_NAME_BYTES_MAX + 1];
-    size_t shown_bytes = bytes < sizeof(shown) ? bytes : sizeof(shown) - 1;
-    snprintf(shown, sizeof(shown), "%.*s", (int)shown_bytes, text);
+    size_t shown_bytes = bytes < sizeof shown ? bytes : sizeof shown - 1;
+    snprintf(shown, sizeof shown, "%.*s", (int)shown_bytes, text);
     parse__unknown(parse, shown);
     return false;
 }
@@ -385,7 +385,7 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
                  {"u64", 8, VALUE_U64}, {"i8", 1, VALUE_I64},  {"i16", 2, VALUE_I64},
                  {"i32", 4, VALUE_I64}, {"i64", 8, VALUE_I64}, {"f32", 4, VALUE_F32},
                  {"f64", 8, VALUE_F64}};
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t bytes = strlen(types[i].name);
         if (strncmp(text, types[i].name, bytes) != 0) {
             continue;
@@ -430,7 +430,7 @@ const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum compa
     static const char *const words[] = {"equals",  "not_equals",   "less_than",
                                         "at_most", "greater_than", "at_least"};
     const cJSON *found = NULL;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         const cJSON *member = reader_get(json, words[i]);
         if (member == NULL) {
             continue;

@@ -118,7 +118,7 @@ void parse_verify(struct parse *parse, const cJSON *json, struct verify *verify)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
-        struct verify *one = last == NULL ? verify : arena_take(parse->arena, sizeof(*one));
+        struct verify *one = last == NULL ? verify : arena_take(parse->arena, sizeof *one);
         if (one == NULL) {
             return;
         }
@@ -216,12 +216,12 @@ void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait)
         return;
     }
     wait->captures =
-        arena_take(parse->arena, (size_t)(cJSON_GetArraySize(json) + 1) * sizeof(*wait->captures));
+        arena_take(parse->arena, (size_t)(cJSON_GetArraySize(json) + 1) * sizeof *wait->captures);
     const cJSON *member = NULL;
     cJSON_ArrayForEach(member, json)
     {
         char shown[TREE_NAME_BYTES_MAX + 1];
-        snprintf(shown, sizeof(shown), "%.64s", member->string);
+        snprintf(shown, sizeof shown, "%.64s", member->string);
         size_t place = reader_enter(reader, shown);
         struct capture capture = {.form = CAPTURE_NUMBER};
         const struct parse_variable *variable = NULL;
