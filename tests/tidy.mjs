@@ -22,7 +22,7 @@ export function codeOnly(text) {
 }
 
 export function checkLineLength(name, text) {
-  if (!/\.([ch]|mjs|cmake|sh|cmd)$|CMakeLists\.txt$|^scripts\/[a-z-]+$/.test(name)) return [];
+  if (!/\.([ch]|mjs|cmake|sh|cmd|md)$|CMakeLists\.txt$|^scripts\/[a-z-]+$/.test(name)) return [];
   return linesOf(text).flatMap((line, i) => [...line].length > LINE_COLUMNS_MAX
     ? [`${name}:${i + 1}: ${[...line].length} columns, at most ${LINE_COLUMNS_MAX}`] : []);
 }

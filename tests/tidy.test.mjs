@@ -72,6 +72,7 @@ test('the walk sees the tree', () => {
 const many = (count, line) => `${line}\n`.repeat(count);
 const bad = [
   ['checkLineLength', 'server/a.c', `int ${'a'.repeat(100)};\n`],
+  ['checkLineLength', 'README.md', `${'word '.repeat(21)}\n`],
   ['checkFileLength', 'server/a.c', many(801, 'int a;')],
   ['checkFileLength', 'server/a.h', many(251, 'int a;')],
   ['checkFunctionLength', 'server/a.c', `int f(void)\n{\n${many(69, '    f();')}}\n`],

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(new URL('../../scripts/package.json', import.meta.url));
 const Ajv = require('ajv/dist/2020').default;
 const folder = fileURLToPath(new URL('../../scenarios/', import.meta.url));
-const client = fileURLToPath(new URL('../../dummyclient/scenario/', import.meta.url));
+const client = fileURLToPath(new URL('../../dummyclient/scenario/parse/', import.meta.url));
 const read = (name) => JSON.parse(readFileSync(folder + name, 'utf8'));
 const schema = read('scenario.schema.json');
 const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false,
