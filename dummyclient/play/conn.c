@@ -30,7 +30,7 @@ static void conn__connect(struct conn *conn)
     const struct net_address *local;
     plan_addresses(group->plan, conn->number, &remote, &local);
     conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
-    conn->end_reason = ERROR_KINDS;
+    conn->end_reason = ERROR_KIND_NONE;
     conn->connected = false;
     conn->fin_sent = false;
     conn->end_seen = false;
@@ -96,7 +96,7 @@ static void conn__finish(struct conn *conn)
         conn_end(conn);
         break;
     case CONN_CONNECTING:
-        conn_break(conn, ERROR_KINDS, false, CPORT_CLOSE_RST);
+        conn_break(conn, ERROR_KIND_NONE, false, CPORT_CLOSE_RST);
         break;
     case CONN_CLOSED:
     case CONN_WAITING:

@@ -109,7 +109,7 @@ struct conn {
     uint32_t generation;       /* times it has been parked */
     uint8_t life;              /* enum conn_life */
     uint8_t link;              /* enum conn_link */
-    uint8_t end_reason;        /* enum error_kind; ERROR_KINDS: none, a clean end */
+    uint8_t end_reason;        /* enum error_kind; ERROR_KIND_NONE: a clean end */
     uint8_t barrier;           /* 0: it waits at none; else the barrier's number, from 1 */
     bool wanted : 1;           /* the plan wants it; it may still be ending from before */
     bool connected : 1;

@@ -159,12 +159,12 @@ void conn_on_closed(struct conn *conn)
         bool expected = vm_on_closed(conn->vm, group->now_ns);
         if (conn->end_reason == ERROR_KIND_UNEXPECTED_CLOSE && !conn->counted) {
             if (expected && !rest) {
-                conn->end_reason = ERROR_KINDS;
+                conn->end_reason = ERROR_KIND_NONE;
             } else {
                 recorder_error(group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
             }
         }
-        if (conn->end_reason == ERROR_KINDS) {
+        if (conn->end_reason == ERROR_KIND_NONE) {
             conn__count_clean(conn);
         } else {
             conn__list_abnormal(conn);

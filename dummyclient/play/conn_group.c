@@ -39,7 +39,7 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->wanted = number < plan->connections_at_start;
     conn->life = conn->wanted ? CONN_QUEUED : CONN_PARKED;
     conn->deadline_ns = TIME_NEVER_NS;
-    conn->end_reason = ERROR_KINDS;
+    conn->end_reason = ERROR_KIND_NONE;
     conn->socket.handle = CPORT_HANDLE_NONE;
     conn->io_op.owner = conn;
     conn->recv_op.owner = conn;

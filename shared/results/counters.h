@@ -8,45 +8,51 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum total_kind {
-    TOTAL_CONNECTS_ATTEMPTED, /* client: connects submitted */
-    TOTAL_CONNECTS_OK,        /* client: connected; server: accepted */
-    TOTAL_CONNECTIONS_CLEAN,  /* ended by the closing protocol: both ends of stream seen */
-    TOTAL_CONNECTIONS_ABNORMAL,
-    TOTAL_ITERATIONS,
-    TOTAL_REQUESTS,
-    TOTAL_RESPONSES,
-    TOTAL_MESSAGES_SENT,        /* whole frames handed to the system */
-    TOTAL_MESSAGES_RECEIVED,    /* whole frames received */
-    TOTAL_MESSAGES_UNSOLICITED, /* client: received, and no step waited for them */
-    TOTAL_BYTES_SENT,           /* bytes the system took */
-    TOTAL_BYTES_RECEIVED,
-    TOTAL_KINDS
-};
+/* X(name, key): of enum total_kind, and in a result. A new one is a line here. */
+#define TOTAL_LIST(X)                                                                              \
+    X(CONNECTS_ATTEMPTED, "connects_attempted") /* client: connects submitted */                   \
+    X(CONNECTS_OK, "connects_ok")               /* client: connected; server: accepted */          \
+    X(CONNECTIONS_CLEAN, "connections_clean")   /* both ends of the stream were seen */            \
+    X(CONNECTIONS_ABNORMAL, "connections_abnormal")                                                \
+    X(ITERATIONS, "iterations")                                                                    \
+    X(REQUESTS, "requests")                                                                        \
+    X(RESPONSES, "responses")                                                                      \
+    X(MESSAGES_SENT, "messages_sent")               /* whole frames handed to the system */        \
+    X(MESSAGES_RECEIVED, "messages_received")       /* whole frames received */                    \
+    X(MESSAGES_UNSOLICITED, "messages_unsolicited") /* client: no step waited for them */          \
+    X(BYTES_SENT, "bytes_sent")                     /* bytes the system took */                    \
+    X(BYTES_RECEIVED, "bytes_received")
 
+/* The same of enum error_kind. */
+#define ERROR_LIST(X)                                                                              \
+    X(CONNECT_REFUSED, "connect_refused")                                                          \
+    X(CONNECT_TIMEOUT, "connect_timeout")                                                          \
+    X(CONNECT_UNREACHABLE, "connect_unreachable")                                                  \
+    X(CONNECT_OTHER, "connect_other")                                                              \
+    X(RESET, "reset") /* connection reset by the peer */                                           \
+    /* The peer ended the stream where the scenario did not expect it; server: within a frame. */  \
+    X(UNEXPECTED_CLOSE, "unexpected_close")                                                        \
+    X(RESPONSE_TIMEOUT, "response_timeout") /* a reply did not come within its time */             \
+    X(RESPONSE_LATE, "response_late")       /* a reply came after its request had timed out */     \
+    X(BARRIER_TIMEOUT, "barrier_timeout")   /* client: not everyone came to a barrier in time */   \
+    X(NOT_CLOSED, "not_closed")             /* client: the server was to close, and did not */     \
+    X(RESPONSE_LOST, "response_lost")       /* the connection ended with the request unanswered */ \
+    X(MISMATCH, "mismatch")                 /* a reply came and was not what verify demands */     \
+    X(FRAME_ERROR, "frame_error")           /* a size that cannot be, or over the limit */         \
+    X(SEND_QUEUE_FULL, "send_queue_full")   /* server: a slow reader was closed */                 \
+    X(IDLE_TIMEOUT, "idle_timeout")         /* server: closed for its silence */                   \
+    X(CLOSE_TIMEOUT, "close_timeout")       /* the peer did not end its side of the close */       \
+    X(UNKNOWN_MESSAGE, "unknown_message")   /* server: an id that the handler does not know */     \
+    X(REJECTED, "rejected")                 /* server: over --max-connections */                   \
+    X(LOCAL_LIMIT, "local_limit")           /* descriptors, ports or memory of this machine */     \
+    X(OTHER, "other")
+
+#define COUNTERS_TOTAL(name, key) TOTAL_##name,
+#define COUNTERS_ERROR(name, key) ERROR_KIND_##name,
+enum total_kind { TOTAL_LIST(COUNTERS_TOTAL) TOTAL_KINDS };
 enum error_kind {
-    ERROR_KIND_CONNECT_REFUSED,
-    ERROR_KIND_CONNECT_TIMEOUT,
-    ERROR_KIND_CONNECT_UNREACHABLE,
-    ERROR_KIND_CONNECT_OTHER,
-    ERROR_KIND_RESET,            /* connection reset by the peer */
-    ERROR_KIND_UNEXPECTED_CLOSE, /* the peer ended the stream where the scenario did not expect it;
-                               server: in the middle of a frame */
-    ERROR_KIND_RESPONSE_TIMEOUT, /* a reply did not come within its time */
-    ERROR_KIND_RESPONSE_LATE,    /* a reply came after its request had timed out */
-    ERROR_KIND_BARRIER_TIMEOUT,  /* client: not everyone came to a barrier in time */
-    ERROR_KIND_NOT_CLOSED,       /* client: the server was to close and did not in time */
-    ERROR_KIND_RESPONSE_LOST,    /* the connection ended with the request unanswered */
-    ERROR_KIND_MISMATCH,         /* a reply came and was not what verify demands */
-    ERROR_KIND_FRAME_ERROR,      /* a size that cannot be, or over the limit */
-    ERROR_KIND_SEND_QUEUE_FULL,  /* server: a slow reader was closed */
-    ERROR_KIND_IDLE_TIMEOUT,     /* server: closed for its silence */
-    ERROR_KIND_CLOSE_TIMEOUT, /* the closing protocol was begun and the peer did not end its side */
-    ERROR_KIND_UNKNOWN_MESSAGE, /* server: an id that the handler does not know */
-    ERROR_KIND_REJECTED,        /* server: over --max-connections */
-    ERROR_KIND_LOCAL_LIMIT,     /* descriptors, ports or memory of this machine */
-    ERROR_KIND_OTHER,
-    ERROR_KINDS
+    ERROR_LIST(COUNTERS_ERROR) ERROR_KINDS,
+    ERROR_KIND_NONE = UINT8_MAX /* no error, a clean end; of no list */
 };
 
 struct counters {

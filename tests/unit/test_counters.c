@@ -28,6 +28,12 @@ static void test_every_kind_has_a_key_of_its_own(void **state)
     }
 }
 
+static void test_no_error_is_none_of_the_kinds(void **state)
+{
+    (void)state;
+    assert_true(ERROR_KIND_NONE >= ERROR_KINDS && ERROR_KIND_NONE <= UINT8_MAX);
+}
+
 static void test_add_and_sum(void **state)
 {
     (void)state;
@@ -54,6 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_has_a_key_of_its_own),
+        cmocka_unit_test(test_no_error_is_none_of_the_kinds),
         cmocka_unit_test(test_add_and_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
