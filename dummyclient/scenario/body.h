@@ -1,5 +1,5 @@
 /* Bodies and places in them, as the parser leaves them: plain data, read by the program and by the
- * vm's hot path. program/message.h puts them together and compares them. */
+ * vm's hot path. scenario/message.h puts them together and compares them. */
 #ifndef DUMMYLOAD_SCENARIO_BODY_H
 #define DUMMYLOAD_SCENARIO_BODY_H
 

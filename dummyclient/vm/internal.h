@@ -14,7 +14,7 @@
 #define DUMMYLOAD_SCENARIO_VM_INTERNAL_H
 
 #include "program/internal.h"
-#include "program/message.h"
+#include "scenario/message.h"
 #include "vm/vm.h"
 
 enum {

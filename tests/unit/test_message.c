@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "program/message.h"
+#include "scenario/message.h"
 
 static const uint64_t variables[] = {18446744073709551615u, 0};
 static const struct value_world world = {.connections_count = 1, .lanes_count = 1};

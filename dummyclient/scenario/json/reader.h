@@ -8,7 +8,6 @@
 #define DUMMYLOAD_SCENARIO_READER_H
 
 #include "core/error.h"
-#include "scenario/scenario.h"
 
 #include <cjson/cJSON.h>
 

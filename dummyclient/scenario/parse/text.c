@@ -1,5 +1,5 @@
 /* Texts with ${...} in them, and what parts become together. */
-#include "program/message.h"
+#include "scenario/message.h"
 #include "scenario/parse/parse.h"
 
 #include <inttypes.h>

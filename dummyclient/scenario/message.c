@@ -1,4 +1,4 @@
-#include "program/message.h"
+#include "scenario/message.h"
 
 #include "core/prng.h"
 
