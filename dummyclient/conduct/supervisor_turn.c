@@ -194,7 +194,7 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
 static void supervisor__watch_barriers(struct supervisor *supervisor)
 {
     const struct fleet_status *whole = &supervisor->whole;
-    uint32_t count = program_barriers_count(supervisor->plan->program);
+    uint32_t count = supervisor->plan->program->barriers_count;
     bool opened = false;
     for (uint32_t b = 0; b < count; b++) {
         _Atomic uint32_t *opening = &supervisor->control.barrier_opened[b];
@@ -256,7 +256,7 @@ static void supervisor__read_barrier(const struct supervisor *supervisor, uint32
 void supervisor_read(struct supervisor *supervisor, uint32_t workers_running)
 {
     struct fleet_status *own = &supervisor->own;
-    uint32_t barriers_count = program_barriers_count(supervisor->plan->program);
+    uint32_t barriers_count = supervisor->plan->program->barriers_count;
     *own = (struct fleet_status){.stops = (uint32_t)stop_requests(),
                                  .workers_running = workers_running,
                                  .failed = supervisor->run->end == RUN_WORKER_FAILED};

@@ -117,7 +117,7 @@ void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *r
     for (uint32_t i = 0; i < notes->marks_count; i++) {
         struct cJSON *item = cJSON_CreateObject();
         json_add_i64(item, "t_ns", notes->marks[i].second * NS_PER_S);
-        json_add_text(item, "text", program_mark_name(plan->program, notes->marks[i].mark));
+        json_add_text(item, "text", plan->program->mark_names[notes->marks[i].mark]);
         json_add_u64(item, "count", notes->marks[i].count);
         json_append_item(marks, item);
     }

@@ -376,7 +376,7 @@ static void verdict__step_failed(struct verdict *verdict, const struct plan *pla
         verdict__failed(verdict,
                         "the data of \"%s\" ran out after %.1f s: no row was left (its when_out "
                         "is error; more rows, or wrap or stop, would go on)",
-                        program_table_name(plan->program, table), passed_s);
+                        plan->program->world.tables[table].name, passed_s);
     } else {
         verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
     }

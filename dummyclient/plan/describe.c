@@ -83,7 +83,7 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
         in_setup += share->connections * setup;
         next_below = share->weight_below;
         printable_print(file, "  requests      %s: %g in setup, about %g in a pass",
-                        program_behavior_name(plan->program, b), setup, pass);
+                        plan->program->behaviors[b].name, setup, pass);
     }
     if (known) {
         fprintf(file, "  requests      about %s in all\n",
@@ -185,11 +185,11 @@ void plan_print(const struct plan *plan, FILE *file)
                 plan->ranks, plan_share(plan->connections, plan->ranks - 1, plan->ranks));
     }
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        printable_print(file, "  behavior      %s: %s", program_behavior_name(plan->program, b),
+        printable_print(file, "  behavior      %s: %s", plan->program->behaviors[b].name,
                         plan__connections(plan->behaviors[b].connections, text));
     }
-    for (uint32_t i = 0; i < program_barriers_count(plan->program); i++) {
-        printable_print(file, "  barrier       %s: %s", program_barrier_name(plan->program, i),
+    for (uint32_t i = 0; i < plan->program->barriers_count; i++) {
+        printable_print(file, "  barrier       %s: %s", plan->program->barrier_names[i],
                         plan__connections(plan_barrier_connections(plan, i), text));
     }
     plan__print_load(plan, file);
@@ -266,7 +266,7 @@ struct cJSON *plan_to_json(const struct plan *plan)
     struct cJSON *behaviors = json_add_item(json, "behaviors", cJSON_CreateArray());
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         struct cJSON *item = cJSON_CreateObject();
-        json_add_text(item, "name", program_behavior_name(plan->program, b));
+        json_add_text(item, "name", plan->program->behaviors[b].name);
         json_add_u64(item, "connections", plan->behaviors[b].connections);
         json_append_item(behaviors, item);
     }

@@ -6,6 +6,7 @@
 #include "system/host.h"
 #include "system/thread.h"
 #include "text/units.h"
+#include "vm/vm.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -64,14 +65,14 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 
 static bool plan__name_steps(struct plan *plan, struct error *error)
 {
-    plan->steps_count = program_steps_count(plan->program);
+    plan->steps_count = plan->program->steps_count;
     plan->step_names = calloc(plan->steps_count + 1, sizeof *plan->step_names);
     if (plan->step_names == NULL) {
         error_set(error, "no memory for %" PRIu32 " step names", plan->steps_count);
         return false;
     }
     for (uint32_t i = 0; i < plan->steps_count; i++) {
-        plan->step_names[i] = program_step_name(plan->program, i);
+        plan->step_names[i] = plan->program->step_names[i];
     }
     return true;
 }
@@ -94,10 +95,10 @@ static void plan__measure(struct plan *plan)
         ((uint64_t)plan->connections_own * plan->options->ranks_here + ways - 1) / ways;
     /* The connection, its vm, its ring of messages, one message out and one receive buffer; the
      * figures of each worker are histograms. */
-    uint64_t lanes = program_lanes_count(plan->program);
+    uint64_t lanes = plan->program->lanes_count;
     uint64_t ring = 16 + 2 * lanes;
-    uint64_t message = program_message_bytes_max(plan->program);
-    plan->connection_bytes = 768 + program_vm_bytes(plan->program) + ring * sizeof(uint32_t) +
+    uint64_t message = plan->program->message_bytes_max;
+    plan->connection_bytes = 768 + vm_memory_bytes(plan->program) + ring * sizeof(uint32_t) +
                              message * lanes + (message < 4096 ? 4096 : message);
     uint64_t per_worker =
         (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
@@ -300,7 +301,7 @@ uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
 {
     uint32_t connections = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        bool takes_part = (program_behavior_barriers(plan->program, b) >> barrier & 1) != 0;
+        bool takes_part = (plan->program->behaviors[b].barriers >> barrier & 1) != 0;
         connections += takes_part ? plan->behaviors[b].connections : 0;
     }
     return connections;
@@ -315,5 +316,5 @@ int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
 int64_t plan_ready_within_ns(const struct plan *plan)
 {
     /* Twice, for one that is tried again. */
-    return 2 * plan->scenario->load.connect_timeout_ns + program_ready_within_ns(plan->program);
+    return 2 * plan->scenario->load.connect_timeout_ns + program_ready_within_ns(plan->scenario);
 }

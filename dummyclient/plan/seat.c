@@ -15,7 +15,7 @@ static double plan__weights_sum(const struct plan *plan)
 {
     double sum = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        sum += program_behavior_weight(plan->program, b);
+        sum += plan->program->behaviors[b].weight;
     }
     return sum;
 }
@@ -27,7 +27,7 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
     uint32_t given = 0;
     double below = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        double weight = program_behavior_weight(plan->program, b);
+        double weight = plan->program->behaviors[b].weight;
         double share = sum > 0 ? weight / sum : 1.0 / plan->behaviors_count;
         plan->behaviors[b].weight_below = below;
         below += share;
@@ -51,7 +51,7 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
         uint32_t best = UINT32_MAX;
         double best_gap = 0;
         for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-            double weight = program_behavior_weight(plan->program, b);
+            double weight = plan->program->behaviors[b].weight;
             double exact =
                 (sum > 0 ? weight / sum : 1.0 / plan->behaviors_count) * plan->connections;
             double gap = (exact - plan->behaviors[b].connections) * (too_few ? 1 : -1);
@@ -136,7 +136,7 @@ static void plan__seat_one(struct plan *plan, uint32_t i, uint32_t b, uint32_t n
 bool plan_seat(struct plan *plan, struct error *error)
 {
     bool seated = false;
-    plan->behaviors_count = program_behaviors_count(plan->program);
+    plan->behaviors_count = plan->program->behaviors_count;
     plan->behaviors = calloc(plan->behaviors_count, sizeof *plan->behaviors);
     plan->seats = calloc(plan->connections, sizeof *plan->seats);
     uint32_t *taken = calloc(plan->behaviors_count, sizeof *taken);

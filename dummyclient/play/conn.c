@@ -271,7 +271,7 @@ static void conn__on_connected(struct conn *conn)
         return;
     }
     conn->connected = true;
-    reassembly_open(&conn->reassembly, program_framing(group->plan->program));
+    reassembly_open(&conn->reassembly, &group->plan->program->framing);
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     conn->recv_off = false;

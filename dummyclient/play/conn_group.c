@@ -62,10 +62,10 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
                      uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error)
 {
-    uint32_t lanes = program_lanes_count(plan->program);
+    uint32_t lanes = plan->program->lanes_count;
     uint32_t lane_words = (lanes + 63) / 64;
     size_t alignment = sizeof(max_align_t);
-    size_t vm_bytes = (program_vm_bytes(plan->program) + alignment - 1) / alignment * alignment;
+    size_t vm_bytes = (vm_memory_bytes(plan->program) + alignment - 1) / alignment * alignment;
     *group = (struct conn_group){.port = port,
                                  .plan = plan,
                                  .recorder = recorder,
@@ -106,7 +106,7 @@ uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier)
 {
     uint32_t present = 0;
     for (uint32_t b = 0; b < group->plan->behaviors_count; b++) {
-        bool takes_part = (program_behavior_barriers(group->plan->program, b) >> barrier & 1) != 0;
+        bool takes_part = (group->plan->program->behaviors[b].barriers >> barrier & 1) != 0;
         present += takes_part ? group->behavior_conns[b] - group->behavior_gone[b] : 0;
     }
     return present;

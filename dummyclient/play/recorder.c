@@ -64,7 +64,7 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
                                     struct figures_step *step, struct figures_stage *stage)
 {
     enum error_kind error;
-    bool is_request = request->step != VM_STEP_NONE;
+    bool is_request = request->step != PROGRAM_STEP_NONE;
     switch (request->outcome) {
     case VM_OUTCOME_OK:
         recorder_count(recorder, TOTAL_RESPONSES, is_request);
@@ -152,7 +152,7 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
     struct figures_stage *stage = in_window ? recorder_stage(recorder, request->intended_ns) : NULL;
     recorder__count_outcome(recorder, request, step, stage);
-    if (request->step == VM_STEP_NONE) {
+    if (request->step == PROGRAM_STEP_NONE) {
         return; /* an expect: it has no times of its own */
     }
     recorder_count(recorder, TOTAL_REQUESTS, 1);

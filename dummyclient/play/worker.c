@@ -10,7 +10,7 @@
 static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
 {
     const struct plan *plan = worker->plan;
-    uint32_t barriers = program_behavior_barriers(plan->program, plan->seats[number].behavior);
+    uint32_t barriers = plan->program->behaviors[plan->seats[number].behavior].barriers;
     for (uint32_t i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         if ((barriers >> i & 1) != 0 && number < plan->connections_at_start) {
             atomic_fetch_add(&worker->live.barrier_present[i], 1);
@@ -47,7 +47,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
                        error)) {
         goto failed_recorder;
     }
-    if (program_logs(plan->program) && !logbook_open(&worker->recorder.logbook, error)) {
+    if (plan->program->logs && !logbook_open(&worker->recorder.logbook, error)) {
         goto failed_arrivals;
     }
     if (!arrivals_open(&worker->arrivals, plan, pool, index, worker->numbers, worker->numbers_count,
@@ -148,7 +148,7 @@ static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
 static void worker__pass_barriers(struct worker *worker)
 {
     struct conn_group *group = &worker->group;
-    uint32_t count = program_barriers_count(worker->plan->program);
+    uint32_t count = worker->plan->program->barriers_count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t opened =
             atomic_load_explicit(&worker->control->barrier_opened[i], memory_order_acquire);
@@ -164,7 +164,7 @@ static void worker__publish_barriers(struct worker *worker)
 {
     struct conn_group *group = &worker->group;
     struct live *live = &worker->live;
-    uint32_t count = program_barriers_count(worker->plan->program);
+    uint32_t count = worker->plan->program->barriers_count;
     for (uint32_t i = 0; i < count; i++) {
         /* In this order: whoever sees that a connection is gone sees that it waits no more. */
         atomic_store_explicit(&live->barrier_waiting[i], group->barrier_waiting[i],

@@ -7,7 +7,7 @@
 
 static uint32_t worker__buffer_bytes(const struct plan *plan)
 {
-    uint32_t bytes = program_message_bytes_max(plan->program);
+    uint32_t bytes = plan->program->message_bytes_max;
     if (bytes < 4096) {
         return 4096;
     }

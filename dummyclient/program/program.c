@@ -1,7 +1,7 @@
 #include "program/program.h"
 
 #include "core/must.h"
-#include "program/internal.h"
+#include "scenario/tree.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -103,7 +103,7 @@ static const struct message *program__message(struct program *program, const str
 static struct instruction *program__emit(struct program *program, enum instruction_op op)
 {
     struct instruction *instruction = &program->code[program->code_count++];
-    *instruction = (struct instruction){.op = (uint8_t)op, .step = VM_STEP_NONE};
+    *instruction = (struct instruction){.op = (uint8_t)op, .step = PROGRAM_STEP_NONE};
     return instruction;
 }
 
@@ -203,9 +203,6 @@ static bool program__link_step(struct program__compiler *compiler, const struct 
         instruction->index =
             program__name(program->barrier_names, &program->barriers_count, step->name);
         compiler->barriers |= UINT32_C(1) << instruction->index;
-        if (step->wait.within_ns > program->barrier_within_ns) {
-            program->barrier_within_ns = step->wait.within_ns;
-        }
         return true;
     case STEP_DISCONNECT:
         program__emit(program, OP_DISCONNECT)->disconnect = (uint8_t)step->disconnect;
@@ -290,6 +287,61 @@ static uint32_t program__range(struct program__compiler *compiler, const struct 
     return begin;
 }
 
+/* --- What the expects of a behavior look back for, so that no other message is kept. */
+
+static const struct wait *program__looks_back(const struct instruction *instruction)
+{
+    bool expects = instruction->op == OP_EXPECT;
+    return expects && instruction->wait->since != WAIT_SINCE_STEP ? instruction->wait : NULL;
+}
+
+static bool program__reads_body(const struct program *program, const struct wait *wait)
+{
+    return program->framing.type == FRAMING_RAW || wait->captures_count > 0 ||
+           wait->verify.type != VERIFY_NONE || wait->match.source != MATCH_FIELD_NONE;
+}
+
+static bool program__is_listed(const uint32_t *ids, uint32_t count, uint32_t id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void program__list_expected(struct program *program, struct program_behavior *behavior)
+{
+    uint32_t ids_max = 0;
+    for (uint32_t i = behavior->setup; i < program->code_count; i++) {
+        ids_max += program__looks_back(&program->code[i]) != NULL;
+    }
+    uint32_t *ids = ids_max == 0 ? NULL : arena_take(&program->arena, ids_max * sizeof *ids);
+    if (ids == NULL) {
+        return; /* nothing to list, or no memory: the arena says so at the end */
+    }
+    program->has_inbox = true;
+    behavior->expected_ids = ids;
+    for (uint32_t i = behavior->setup; i < program->code_count; i++) {
+        const struct wait *wait = program__looks_back(&program->code[i]);
+        if (wait == NULL) {
+            continue;
+        }
+        if (program__reads_body(program, wait)) {
+            program->inbox_bytes_max = PROGRAM_INBOX_BYTES_MAX;
+        }
+        if (wait->since == WAIT_SINCE_CONNECTED) {
+            behavior->expects_since_connected = true;
+        }
+        if (wait->match.any_id) {
+            behavior->expects_any = true;
+        } else if (!program__is_listed(ids, behavior->expected_ids_count, wait->match.id)) {
+            ids[behavior->expected_ids_count++] = wait->match.id;
+        }
+    }
+}
+
 static bool program__behavior(struct program__compiler *compiler,
                               const struct scenario_behavior *behavior, uint32_t index)
 {
@@ -314,7 +366,7 @@ static bool program__behavior(struct program__compiler *compiler,
         }
     }
     compiled->barriers = compiler->barriers;
-    program_list_expected(program, compiled);
+    program__list_expected(program, compiled);
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
     compiled->pushes = behavior->pushes;
     compiled->pushes_count = behavior->pushes_count;
@@ -371,8 +423,6 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
     if (program->arena.failed) {
         goto no_memory;
     }
-    program_measure_ready(program, scenario);
-    vm_measure(program);
     return program;
 
 no_memory:
@@ -389,94 +439,55 @@ void program_destroy(struct program *program)
     }
 }
 
-const struct framing *program_framing(const struct program *program)
+/* --- What is wrong with a scenario only in view of its load. */
+
+static bool program__is_used(const struct scenario *scenario, uint32_t table)
 {
-    return &program->framing;
+    for (uint32_t i = 0; i < scenario->behaviors_count; i++) {
+        if ((scenario->behaviors[i].tables >> table & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
-uint32_t program_steps_count(const struct program *program)
+/* A row for each connection: known before the first of them connects. */
+static void program__check_tables(const struct scenario *scenario, struct mistakes *mistakes)
 {
-    return program->steps_count;
+    const struct scenario_tree *tree = (const struct scenario_tree *)scenario;
+    uint32_t connections = scenario_connections_max(&scenario->load);
+    for (uint32_t i = 0; i < tree->tables_count; i++) {
+        const struct data_table *table = &tree->tables[i];
+        if (program__is_used(scenario, i) && table->pick == DATA_UNIQUE &&
+            table->when_out == DATA_ERROR && table->rows_count < connections) {
+            mistakes_tell(mistakes, scenario->path,
+                          "`data.%s`: expected a row for each of %" PRIu32
+                          " connections, found %" PRIu32 "; add rows, or say \"when_out\": "
+                          "\"wrap\" or \"stop\"",
+                          table->name, connections, table->rows_count);
+        }
+    }
 }
 
-const char *program_table_name(const struct program *program, uint32_t table)
+void program_check(const struct scenario *scenario, struct mistakes *mistakes)
 {
-    must(table < program->world.tables_count);
-    return program->world.tables[table].name;
-}
-
-const char *program_step_name(const struct program *program, uint32_t step)
-{
-    must(step < program->steps_count);
-    return program->step_names[step];
-}
-
-uint32_t program_behaviors_count(const struct program *program)
-{
-    return program->behaviors_count;
-}
-
-const char *program_behavior_name(const struct program *program, uint32_t behavior)
-{
-    must(behavior < program->behaviors_count);
-    return program->behaviors[behavior].name;
-}
-
-double program_behavior_weight(const struct program *program, uint32_t behavior)
-{
-    must(behavior < program->behaviors_count);
-    return program->behaviors[behavior].weight;
-}
-
-uint32_t program_lanes_count(const struct program *program)
-{
-    return program->lanes_count;
-}
-
-uint32_t program_message_bytes_max(const struct program *program)
-{
-    return program->message_bytes_max;
-}
-
-size_t program_vm_bytes(const struct program *program)
-{
-    return program->vm_bytes;
-}
-
-uint32_t program_barriers_count(const struct program *program)
-{
-    return program->barriers_count;
-}
-
-const char *program_barrier_name(const struct program *program, uint32_t barrier)
-{
-    must(barrier < program->barriers_count);
-    return program->barrier_names[barrier];
-}
-
-uint32_t program_behavior_barriers(const struct program *program, uint32_t behavior)
-{
-    must(behavior < program->behaviors_count);
-    return program->behaviors[behavior].barriers;
-}
-
-int64_t program_barrier_within_ns(const struct program *program)
-{
-    return program->barrier_within_ns;
-}
-
-uint32_t program_marks_count(const struct program *program)
-{
-    return program->marks_count;
-}
-
-const char *program_mark_name(const struct program *program, uint32_t mark)
-{
-    must(mark < program->marks_count);
-    return program->mark_names[mark];
-}
-
-bool program_logs(const struct program *program)
-{
-    return program->logs;
+    const struct scenario_load *load = &scenario->load;
+    bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
+    for (uint32_t i = 0; i < scenario->behaviors_count; i++) {
+        if (open && scenario->behaviors[i].loop == NULL) {
+            mistakes_tell(mistakes, scenario->path,
+                          "`behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a "
+                          "number of passes of the loop; found none",
+                          i);
+        }
+        if (load->in_flight > 1 && scenario->behaviors[i].pushes_of_lane) {
+            mistakes_tell(mistakes, scenario->path,
+                          "`behaviors[%" PRIu32
+                          "].on_push`: a push belongs to no lane, and each of "
+                          "the %" PRIu32 " lanes has values of its own: compare with numbers, with "
+                          "${conn}, or say \"in_flight\": 1",
+                          i, load->in_flight);
+        }
+    }
+    program__check_tables(scenario, mistakes);
 }

@@ -1,12 +1,16 @@
-/* A program: a scenario compiled to flat steps, ready for the vm.
+/* A program: a scenario compiled to flat steps, ready to be played.
  *
- * Built once, immutable, shared by all workers. What is constant in a message (its header, a text
- * without ${...}) is encoded here, once, so that the hot path copies bytes and no more. */
-#ifndef DUMMYLOAD_SCENARIO_PROGRAM_H
-#define DUMMYLOAD_SCENARIO_PROGRAM_H
+ * Data: built once, immutable, shared by all workers, and read by whoever has it; it knows nothing
+ * of who plays it. What is constant in a message (its header, a text without ${...}) is encoded
+ * here, once, so that the hot path copies bytes and no more. */
+#ifndef DUMMYLOAD_PROGRAM_PROGRAM_H
+#define DUMMYLOAD_PROGRAM_PROGRAM_H
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "proto/frame.h"
+#include "scenario/body.h"
+#include "scenario/data.h"
 #include "scenario/scenario.h"
 #include "text/mistakes.h"
 
@@ -14,57 +18,148 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct program; /* internal.h */
-
 /* Limits: TREE_... in tree.h (steps, nesting, captures, constant bytes) and the ones here. */
+enum {
+    PROGRAM_STEPS_MAX = 1000, /* named requests, over all behaviors */
+    /* Bodies of messages that are kept for expects which have not begun. */
+    PROGRAM_INBOX_BYTES_MAX = 4096
+};
+/* In place of a step: what belongs to no named request. */
+#define PROGRAM_STEP_NONE UINT32_MAX
 
-/* check.c: tells what cannot be played with this load: too few rows for the connections,
- * a rate without a loop. Overrides are in scenario->load already. */
+/* What a lane does next. Everything flows to the next instruction; REPEAT_END jumps back. */
+enum instruction_op {
+    OP_END, /* of setup, of a pass of the loop, of teardown */
+    OP_SEND,
+    OP_EXPECT,
+    OP_REQUEST,
+    OP_THINK,
+    OP_REPEAT_BEGIN, /* counter = times */
+    OP_REPEAT_END,   /* counter--; while it is not 0: to target */
+    OP_FOR_BEGIN,    /* counter = when it is over */
+    OP_FOR_END,      /* before that: to target */
+    OP_UNTIL_END,    /* until the run is to end: to target */
+    OP_JUMP,         /* to target */
+    OP_CHOOSE,
+    OP_IF, /* unless the condition holds: to target */
+    OP_SET,
+    OP_AT,
+    OP_RECEIVE, /* index: 1 on, 0 off */
+    OP_MARK,
+    OP_LOG,
+    /* Steps that wait for all lanes of the connection. */
+    OP_BARRIER,
+    OP_DISCONNECT,
+    OP_RECONNECT,
+    OP_EXPECT_CLOSE
+};
+
+/* choose: branch n begins at targets[n] and is taken below below[n] (and not before). */
+struct choice {
+    uint32_t count;
+    double *below; /* 0..1 */
+    uint32_t *targets;
+};
+
+/* A message, with everything that does not change encoded once. */
+struct message {
+    struct body body;
+    uint32_t id;
+    uint32_t frame_bytes;   /* of a body whose size does not change; 0: it does */
+    const uint8_t *encoded; /* the whole frame, when nothing in it changes; else NULL */
+    uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
+    uint8_t head_bytes;
+    uint8_t around_bytes; /* of the frame beside the body */
+    /* No two sends are likely to have the same body: a reply that carries it can be told from a
+     * late one to an earlier send. */
+    bool unique;
+    bool has_variables; /* ${...} of captured or set names: they may change after it was sent */
+};
+
+struct instruction {
+    uint8_t op;
+    uint8_t counter; /* REPEAT, FOR */
+    uint8_t disconnect;
+    uint8_t index;    /* BARRIER, MARK */
+    uint32_t step;    /* REQUEST: program step; else PROGRAM_STEP_NONE */
+    uint32_t target;  /* where it may jump to */
+    uint32_t times;   /* REPEAT_BEGIN */
+    int64_t after_ns; /* RECONNECT, AT, FOR_BEGIN */
+    const struct message *message;
+    const struct wait *wait; /* BARRIER, EXPECT_CLOSE: within and on_timeout */
+    union {
+        const struct think *think;
+        const struct choice *choice;
+        const struct condition *condition;
+        const struct set *set;
+        const struct body *text;         /* LOG */
+        const struct back_off *back_off; /* RECONNECT, or NULL */
+    };
+};
+
+struct program_behavior {
+    const char *name;
+    double weight;
+    uint32_t setup; /* first instructions */
+    uint32_t loop;
+    uint32_t teardown;
+    uint32_t first_step; /* of the loop's first request; UINT32_MAX: it has none */
+    bool has_loop;
+    bool connects_in_loop;
+    bool loop_opens;
+    bool reconnects;                 /* on_disconnect */
+    const struct back_off *back_off; /* of on_disconnect; NULL: at once, then the usual one */
+    const struct push *pushes;
+    uint32_t pushes_count;
+    uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
+    uint32_t barriers;       /* bit n: it comes to barrier n, perhaps */
+    /* What its expects would have taken, had they begun earlier */
+    const uint32_t *expected_ids;
+    uint32_t expected_ids_count;
+    bool expects_any;
+    bool expects_since_connected;
+};
+
+struct program {
+    struct arena arena;
+    struct framing framing;
+    struct value_world world;
+    struct instruction *code;
+    uint32_t code_count;
+    struct program_behavior *behaviors;
+    uint32_t behaviors_count;
+    const char **step_names; /* of the requests: each has its own figures in the result */
+    uint32_t steps_count;    /* 0..PROGRAM_STEPS_MAX-1 */
+    const char *barrier_names[SCENARIO_BARRIERS_MAX];
+    uint32_t barriers_count;
+    const char *mark_names[SCENARIO_MARKS_MAX]; /* texts of mark steps */
+    uint32_t marks_count;
+    bool logs;
+    uint32_t lanes_count;       /* per connection (in_flight) */
+    uint32_t message_bytes_max; /* the largest that a step sends or expects, whole frames */
+    uint32_t words_count;       /* of variables: the most of any behavior */
+    uint32_t counters_count;
+    /* A lane keeps the variables of its last message: a reply is compared with it. */
+    bool keeps_sent;
+    bool has_inbox;
+    uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
+};
+
+/* Tells what cannot be played with this load: too few rows for the connections, a rate without a
+ * loop. Overrides are in scenario->load already. */
 void program_check(const struct scenario *scenario, struct mistakes *mistakes);
 /* Overrides are in scenario->load already when this is called. The program points into the
  * scenario, which outlives it. */
 struct program *program_compile(const struct scenario *scenario, struct error *error);
 void program_destroy(struct program *program);
 
-const struct framing *program_framing(const struct program *program);
-/* Named requests, over all behaviors: each has its own figures in the result. 0..STEPS_MAX-1. */
-enum { PROGRAM_STEPS_MAX = 1000 };
-uint32_t program_steps_count(const struct program *program);
-const char *program_step_name(const struct program *program, uint32_t step);
-/* Of a data table, by its number. */
-const char *program_table_name(const struct program *program, uint32_t table);
-uint32_t program_behaviors_count(const struct program *program);
-const char *program_behavior_name(const struct program *program, uint32_t behavior);
-double program_behavior_weight(const struct program *program, uint32_t behavior);
-/* Lanes per connection (in_flight). */
-uint32_t program_lanes_count(const struct program *program);
-/* The largest message a step can send or expects, whole frames: sizes the port's buffers. */
-uint32_t program_message_bytes_max(const struct program *program);
-/* Memory of one connection's vm, in bytes; the same for every connection. */
-size_t program_vm_bytes(const struct program *program);
-/* Named barriers, over all behaviors; a bit per barrier that a behavior may come to. */
-uint32_t program_barriers_count(const struct program *program);
-const char *program_barrier_name(const struct program *program, uint32_t barrier);
-uint32_t program_behavior_barriers(const struct program *program, uint32_t behavior);
-/* How long a connection waits at a barrier, at most; 0 without barriers. */
-int64_t program_barrier_within_ns(const struct program *program);
-/* ready.c: the longest that any behavior's setup may take by its own steps (their `within`,
- * thinks, reconnects), once it is connected; a setup that begins again counts once. */
-int64_t program_ready_within_ns(const struct program *program);
-/* Texts of mark steps. */
-uint32_t program_marks_count(const struct program *program);
-const char *program_mark_name(const struct program *program, uint32_t mark);
-bool program_logs(const struct program *program);
-
-/* digest.c: for programs that play together. A digest with some more bytes in it; that of
- * what the data files hold. */
-uint64_t program_digest_bytes(uint64_t digest, const void *data, size_t bytes);
-uint64_t program_data_digest(const struct program *program);
-
 /* estimate.c: requests of one pass and of setup on the average, as far as the steps say
  * (an `if` counts as half of each side); false when a pass has no end of its own (repeat for a
  * time). */
 bool program_estimate(const struct scenario *scenario, uint32_t behavior, double *setup,
                       double *pass);
+/* The longest that any behavior's setup may take by its own steps (their `within`, thinks,
+ * reconnects), once it is connected; a setup that begins again counts once. */
+int64_t program_ready_within_ns(const struct scenario *scenario);
 
 #endif

@@ -180,7 +180,7 @@ static void report__add_rate(struct cJSON *result, const struct plan *plan, cons
     struct cJSON *behaviors = json_add_item(rate, "behaviors", cJSON_CreateArray());
     for (uint32_t i = 0; i < figures->behaviors_count; i++) {
         struct cJSON *item = cJSON_CreateObject();
-        json_add_text(item, "name", program_behavior_name(plan->program, i));
+        json_add_text(item, "name", plan->program->behaviors[i].name);
         arrival_counts_to_json(&figures->behaviors[i], item);
         json_append_item(behaviors, item);
     }

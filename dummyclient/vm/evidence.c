@@ -1,9 +1,8 @@
 /* The first failure of each request, in words and bytes. Rare by its nature: once per step. */
-#include "vm/evidence.h"
+#include "vm/internal.h"
 
 #include "core/clock.h"
 #include "text/units.h"
-#include "vm/wait.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,8 +1,4 @@
-#include "vm/inbox.h"
-
-#include "vm/reply.h"
-#include "vm/step.h"
-#include "vm/wait.h"
+#include "vm/internal.h"
 
 #include <string.h>
 

@@ -1,15 +1,68 @@
-#include "vm/due.h"
-#include "vm/inbox.h"
+/* A lane: what each of its steps does, and when it was due. */
 #include "vm/internal.h"
-#include "vm/reply.h"
-#include "vm/step.h"
-#include "vm/wait.h"
 
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
 
 #include <string.h>
+
+/* --- When what a lane does next was due, and who has held it up since.
+ *
+ * time_ns: when it was due. From there to free_ns others held it up; what is left until it is sent,
+ * this program did. Waits come in any order: what this program had lost before one of them is kept
+ * apart by moving free_ns forward no further than the wait was long. */
+
+int64_t vm_due_base_ns(const struct vm_lane *lane)
+{
+    return lane->free_ns > lane->time_ns ? lane->free_ns : lane->time_ns;
+}
+
+void vm_due_move(struct vm_lane *lane, int64_t due_ns)
+{
+    lane->time_ns = due_ns;
+    lane->free_ns = due_ns;
+    lane->done_ns = due_ns;
+}
+
+/* How long this program has held the lane up already. */
+static int64_t vm_due__lag_ns(const struct vm_lane *lane)
+{
+    int64_t base_ns = vm_due_base_ns(lane);
+    return lane->reached_ns > base_ns ? lane->reached_ns - base_ns : 0;
+}
+
+void vm_due_wait_ended(struct vm_lane *lane, int64_t end_ns)
+{
+    if (lane->asked) {
+        vm_due_move(lane, end_ns);
+        return;
+    }
+    lane->free_ns = end_ns - vm_due__lag_ns(lane);
+    lane->done_ns = end_ns;
+}
+
+void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns)
+{
+    const int64_t *until_ns = vm->observer->blocked_until_ns;
+    if (until_ns != NULL && *until_ns <= sent_ns) {
+        int64_t free_ns = *until_ns - vm_due__lag_ns(lane);
+        lane->free_ns = free_ns > vm_due_base_ns(lane) ? free_ns : lane->free_ns;
+    }
+}
+
+static void vm_due__ended(const struct vm *vm, const struct vm_lane *lane, bool asking,
+                          int64_t now_ns)
+{
+    const struct vm_observer *observer = vm->observer;
+    uint32_t step = vm->behavior->first_step;
+    if (!lane->asked && !asking && step != UINT32_MAX && !vm->closed_loop &&
+        observer->never_asked != NULL) {
+        observer->never_asked(observer->context, step, lane->time_ns, lane->free_ns, now_ns);
+    }
+}
+
+/* --- Steps. */
 
 static void vm_lane__push_ready(struct vm *vm, uint32_t index)
 {
@@ -53,6 +106,16 @@ struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
                                   .lane = index};
 }
 
+/* A table that says when_out: error has no row left: the run is to fail. */
+static void vm_lane__fail_data(struct vm *vm, uint32_t table)
+{
+    vm->pending |= VM_PENDING_FAILED;
+    vm->failed_step = PROGRAM_STEP_NONE;
+    if (vm->observer->ran_out != NULL) {
+        vm->observer->ran_out(vm->observer->context, table);
+    }
+}
+
 bool vm_lane_check_rows(struct vm *vm, uint32_t index)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
@@ -72,7 +135,7 @@ bool vm_lane_check_rows(struct vm *vm, uint32_t index)
         }
         lane->out = true;
         if (scope.world->tables[i].when_out == DATA_ERROR) {
-            vm_fail_data(vm, i);
+            vm_lane__fail_data(vm, i);
         }
         /* The last lane without rows ends the connection. */
         vm->out_count++;
@@ -179,7 +242,7 @@ static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outco
 void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, index);
-    struct vm_request request = {.step = VM_STEP_NONE,
+    struct vm_request request = {.step = PROGRAM_STEP_NONE,
                                  .lane = index,
                                  .in_pass = lane->in_pass,
                                  .outcome = outcome,
@@ -466,7 +529,7 @@ void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int
         vm_lane__report(vm, index, outcome, now_ns);
     }
     if (lane->in_pass) {
-        vm_due_ended(vm, lane, asking, now_ns);
+        vm_due__ended(vm, lane, asking, now_ns);
         vm_lane__end_pass(vm, index, now_ns, false);
     }
     lane->state = VM_LANE_IDLE;

@@ -1,7 +1,5 @@
 /* Messages that no request waits for, and raw streams. */
-#include "vm/inbox.h"
-#include "vm/step.h"
-#include "vm/wait.h"
+#include "vm/internal.h"
 
 #include "core/clock.h"
 

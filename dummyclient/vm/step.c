@@ -1,7 +1,5 @@
 /* Steps that need nobody else: thinks, variables, branches, notes. */
-#include "vm/step.h"
-
-#include "vm/due.h"
+#include "vm/internal.h"
 
 #include "core/clock.h"
 #include "core/must.h"

@@ -1,19 +1,86 @@
-#include "vm/vm.h"
+#include "vm/internal.h"
 
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
-#include "vm/due.h"
-#include "vm/inbox.h"
-#include "vm/internal.h"
-#include "vm/step.h"
-#include "vm/wait.h"
 
 #include <string.h>
 
-/* Where the scenario says nothing else. */
-static const struct back_off VM_BACK_OFF = {
-    .first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
+/* Behind each other, each a multiple of 8 bytes: the vm, its lanes, its waits, perhaps its inbox.
+ */
+struct vm__layout {
+    size_t lane_bytes;
+    size_t waits_offset;
+    size_t inbox_offset;
+    size_t bytes;
+};
+
+static struct vm__layout vm__lay_out(const struct program *program)
+{
+    uint32_t values_count = program->counters_count + program->words_count;
+    struct vm__layout layout = {0};
+    values_count += program->keeps_sent ? program->words_count : 0;
+    layout.lane_bytes = sizeof(struct vm_lane) + values_count * sizeof(uint64_t);
+    layout.waits_offset = sizeof(struct vm) + program->lanes_count * layout.lane_bytes;
+    layout.inbox_offset =
+        layout.waits_offset + (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
+    layout.bytes = layout.inbox_offset;
+    if (program->has_inbox) {
+        layout.bytes += sizeof(struct vm_inbox) + program->inbox_bytes_max;
+    }
+    return layout;
+}
+
+size_t vm_memory_bytes(const struct program *program)
+{
+    return vm__lay_out(program).bytes;
+}
+
+struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
+                   const struct vm_observer *observer, int64_t now_ns)
+{
+    must(identity->behavior < program->behaviors_count);
+    struct vm__layout layout = vm__lay_out(program);
+    struct vm *vm = memory;
+    memset(vm, 0, sizeof *vm);
+    vm->program = program;
+    vm->lane_bytes = (uint32_t)layout.lane_bytes;
+    /* Most connections never touch the inbox: it need not become real memory. */
+    memset((uint8_t *)memory + layout.waits_offset, 0, layout.inbox_offset - layout.waits_offset);
+    vm->behavior = &program->behaviors[identity->behavior];
+    vm->observer = observer;
+    vm->waits = (struct vm_wait *)((uint8_t *)memory + layout.waits_offset);
+    if (program->has_inbox) {
+        vm->inbox = (struct vm_inbox *)((uint8_t *)memory + layout.inbox_offset);
+        vm->inbox->mails_count = 0;
+        vm->inbox->bytes_count = 0;
+    }
+    vm->seed = identity->seed;
+    vm->connection_key = prng_mix(identity->seed, identity->connection);
+    if (identity->life > 0) {
+        /* Not the bytes of the life before. */
+        vm->connection_key = prng_mix(vm->connection_key, identity->life);
+    }
+    vm->connection = identity->connection;
+    vm->wall_offset_ns = identity->wall_offset_ns;
+    vm->run_clock_offset_ns = identity->run_clock_offset_ns;
+    vm->closed_loop = identity->closed_loop;
+    vm->next_ns = TIME_NEVER_NS;
+    for (uint32_t i = 0; i < program->lanes_count; i++) {
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        /* What a life before has played: its rows of data. */
+        uint64_t iteration = identity->life > 0 ? lane->iteration : 0;
+        memset(lane, 0, layout.lane_bytes);
+        lane->iteration = iteration;
+        lane->due_ns = TIME_NEVER_NS;
+        lane->free_ns = now_ns;
+        lane->sent_instruction = UINT32_MAX;
+    }
+    vm_begin(vm, now_ns);
+    return vm;
+}
+
+/* --- Actions. */
 
 /* The earliest that anything is due. A deadline that has passed, and of which nobody knows yet
  * whether it was missed, is looked at again at the next look at what has come in. */
@@ -57,7 +124,7 @@ static void vm__take_pending(struct vm *vm, struct vm_action *action)
         i++;
     }
     vm->pending &= (uint8_t)~order[i];
-    *action = (struct vm_action){.step = VM_STEP_NONE};
+    *action = (struct vm_action){.step = PROGRAM_STEP_NONE};
     switch (order[i]) {
     case VM_PENDING_DISCONNECT:
         action->type = VM_ACTION_DISCONNECT;
@@ -149,60 +216,7 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
     must(at == out + action->message_bytes);
 }
 
-/* --- Events. */
-
-void vm_on_connected(struct vm *vm, int64_t now_ns)
-{
-    if (vm->link != VM_LINK_CONNECTING) {
-        return;
-    }
-    vm->link = VM_LINK_OPEN;
-    vm->connects_failed = 0;
-    vm->tries = 0;
-    vm->connected_ns = now_ns;
-    vm->receives = true;
-    vm_inbox_clear(vm);
-    if (vm->phase == VM_PHASE_FINISHED) {
-        return;
-    }
-    if (vm->joins_after) {
-        vm_leave_join(vm, now_ns);
-    } else {
-        vm_play(vm, VM_PHASE_SETUP, vm->behavior->setup, now_ns);
-    }
-    vm_settle(vm, now_ns);
-}
-
-void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
-{
-    if (vm->link != VM_LINK_CONNECTING) {
-        return;
-    }
-    /* A reconnect step with a back-off goes on trying by itself; otherwise it is the behavior that
-     * comes back, with setup. */
-    const struct back_off *of_step =
-        vm->joins_after ? vm->program->code[vm->join_instruction].back_off : NULL;
-    const struct back_off *back_off = of_step;
-    if (back_off == NULL) {
-        back_off = vm->behavior->back_off != NULL ? vm->behavior->back_off : &VM_BACK_OFF;
-    }
-    int64_t at_ns = now_ns + vm_step_back_off_ns(vm, back_off, now_ns);
-    vm->connects_failed += vm->connects_failed < UINT8_MAX;
-    vm->tries++;
-    vm->link = VM_LINK_CLOSED;
-    bool given_up = back_off->tries > 0 && vm->tries >= back_off->tries;
-    if (vm->phase == VM_PHASE_FINISHED) {
-        return;
-    }
-    if (of_step != NULL && !given_up && !vm->stopping) {
-        vm_connect(vm, at_ns);
-    } else if (given_up) {
-        vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
-        vm_finish(vm);
-    } else {
-        vm_lost(vm, at_ns, now_ns);
-    }
-}
+/* --- Messages and arrivals. */
 
 /* Requests that have now been sent. They were begun in this order, so those not yet stamped stand
  * at the end of the waits. */
@@ -281,68 +295,9 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     vm_settle(vm, received_ns);
 }
 
-static bool vm__is_waiting(const struct vm *vm)
-{
-    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
-        if (vm_lane_at(vm, i)->state == VM_LANE_WAITING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool vm_on_closed(struct vm *vm, int64_t now_ns)
-{
-    enum vm_link link = (enum vm_link)vm->link;
-    if (vm->phase == VM_PHASE_FINISHED) {
-        vm->link = VM_LINK_CLOSED;
-        return true;
-    }
-    bool expected = vm_expects_close(vm);
-    if (!expected && (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm__is_waiting(vm)))) {
-        const struct back_off *back_off = vm->behavior->back_off;
-        vm_lost(vm, back_off == NULL ? now_ns : now_ns + vm_step_back_off_ns(vm, back_off, now_ns),
-                now_ns);
-        return false;
-    }
-    if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
-        return true;
-    }
-    vm->link = VM_LINK_CLOSED;
-    vm_wait_clear(vm);
-    vm->stamped_count = vm->submitted_count;
-    if (link == VM_LINK_HALF && !expected) {
-        return true; /* the server has read our end of stream and ended its own */
-    }
-    if (vm->connects_after_close) {
-        vm->connects_after_close = false;
-        vm_connect(vm, now_ns + vm->connect_after_ns);
-    } else if (vm->join_active) {
-        vm_leave_join(vm, now_ns);
-    }
-    vm_settle(vm, now_ns);
-    return true;
-}
-
 bool vm_is_out(const struct vm *vm)
 {
     return vm->out_count > 0;
-}
-
-uint32_t vm_barrier(const struct vm *vm)
-{
-    const struct instruction *instruction = &vm->program->code[vm->join_instruction];
-    return vm->join_active && instruction->op == OP_BARRIER ? instruction->index : VM_BARRIER_NONE;
-}
-
-void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns)
-{
-    if (vm_barrier(vm) != barrier) {
-        return;
-    }
-    vm_leave_join(vm, now_ns);
-    vm_settle(vm, now_ns);
-    vm->next_ns = now_ns < vm->next_ns ? now_ns : vm->next_ns;
 }
 
 bool vm_has_free_lane(const struct vm *vm)
@@ -365,53 +320,4 @@ void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64
     vm_lane_begin_pass(vm, index, intended_ns, now_ns);
     vm_lane_run(vm, index, now_ns);
     vm_settle(vm, now_ns);
-}
-
-void vm_on_start(struct vm *vm, int64_t now_ns)
-{
-    if (!vm->closed_loop || vm->started || vm->stopping) {
-        return;
-    }
-    vm->started = true;
-    if (vm->phase == VM_PHASE_LOOP) {
-        vm_start_lanes(vm, now_ns);
-        vm_settle(vm, now_ns);
-    }
-}
-
-void vm_on_stop(struct vm *vm, int64_t now_ns)
-{
-    if (vm->stopping) {
-        return;
-    }
-    vm->stopping = true;
-    if (vm->phase == VM_PHASE_SETUP && (vm->link != VM_LINK_OPEN && vm->link != VM_LINK_HALF)) {
-        vm_abandon(vm, VM_OUTCOME_CUT, now_ns);
-        vm_finish(vm);
-        return;
-    }
-    if (vm->phase == VM_PHASE_LOOP) {
-        for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
-            vm_lane_stop(vm, i, now_ns);
-        }
-        vm_settle(vm, now_ns);
-    }
-}
-
-void vm_on_cut(struct vm *vm, int64_t now_ns)
-{
-    if (vm->phase == VM_PHASE_FINISHED) {
-        return;
-    }
-    bool tears_down = vm->phase == VM_PHASE_LOOP && vm->link == VM_LINK_OPEN;
-    vm_abandon(vm, VM_OUTCOME_CUT, now_ns);
-    vm->stopping = true;
-    vm->cut = true;
-    vm->pending &= VM_PENDING_DISCONNECT | VM_PENDING_READY | VM_PENDING_FAILED;
-    if (tears_down) {
-        vm_tear_down(vm, now_ns);
-        vm_settle(vm, now_ns);
-    } else {
-        vm_finish(vm);
-    }
 }

@@ -1,7 +1,7 @@
 /* The vm: the interpreter of one connection. Pure: events and the time go in, actions come out;
  * no socket, no clock, no allocation. Every rule of the scenario language is tested here.
  *
- * Used by the worker that owns the connection. The memory (program_vm_bytes()) is the caller's.
+ * Used by the worker that owns the connection. The memory (vm_memory_bytes()) is the caller's.
  *
  * A connection plays `setup` once, then `loop` again and again in every lane (in_flight lanes,
  * each with its own place, captures and iteration), then `teardown` once. The loop's first pass,
@@ -42,9 +42,6 @@
 
 struct vm; /* internal.h */
 
-/* In place of a program step: an action or an outcome that belongs to no named request. */
-#define VM_STEP_NONE UINT32_MAX
-
 enum vm_action_type {
     VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
     VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
@@ -63,7 +60,7 @@ enum vm_disconnect { VM_DISCONNECT_FIN, VM_DISCONNECT_RST, VM_DISCONNECT_HALF };
 struct vm_action {
     enum vm_action_type type;
     uint32_t lane;
-    uint32_t step;          /* program step, or VM_STEP_NONE */
+    uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
     uint32_t message_bytes; /* SEND: the whole frame */
     int64_t not_before_ns;  /* CONNECT */
     enum vm_disconnect disconnect;
@@ -82,10 +79,10 @@ enum vm_outcome {
     VM_OUTCOME_NOT_CLOSED /* (no step) the server did not close in time */
 };
 
-/* One request that has come to its end, or (step VM_STEP_NONE) one expect: its outcome counts, but
- * its times are not a request's. */
+/* One request that has come to its end, or (step PROGRAM_STEP_NONE) one expect: its outcome counts,
+ * but its times are not a request's. */
 struct vm_request {
-    uint32_t step; /* program step, or VM_STEP_NONE */
+    uint32_t step; /* program step, or PROGRAM_STEP_NONE */
     uint32_t lane;
     bool in_pass; /* of the loop; else of setup or teardown */
     enum vm_outcome outcome;
@@ -148,7 +145,9 @@ struct vm_identity {
     int64_t run_clock_offset_ns;
 };
 
-/* Lays out a vm in memory of program_vm_bytes(), aligned as malloc() does. The first vm_next()
+/* Memory of one connection's vm; the same for every connection of a program. */
+size_t vm_memory_bytes(const struct program *program);
+/* Lays out a vm in memory of vm_memory_bytes(), aligned as malloc() does. The first vm_next()
  * gives VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer
  * are kept by pointer: they outlive the vm. */
 struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct program *program = program_compile(scenario, &error);
     must((program == NULL) == (error.text[0] != '\0'));
-    for (uint32_t i = 0; program != NULL && i < program_behaviors_count(program) && i < 4; i++) {
+    for (uint32_t i = 0; program != NULL && i < program->behaviors_count && i < 4; i++) {
         play_program(program, i, prng_mix(size, i), i % 2 == 0);
     }
     program_destroy(program);

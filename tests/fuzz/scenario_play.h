@@ -204,8 +204,7 @@ static void play__event(struct play *play, int64_t now_ns)
 static void play_program(const struct program *program, uint32_t behavior, uint64_t seed,
                          bool closed_loop)
 {
-    struct play play = {
-        .seed = seed, .framing = program_framing(program), .closed_loop = closed_loop};
+    struct play play = {.seed = seed, .framing = &program->framing, .closed_loop = closed_loop};
     const struct vm_observer observer = {.context = &play,
                                          .request_done = play__request_done,
                                          .iteration_started = play__started,
@@ -216,11 +215,10 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
                                          .logged = play__logged};
     const struct vm_identity identity = {
         .seed = seed, .connection = 7, .behavior = behavior, .closed_loop = closed_loop};
-    if (program_message_bytes_max(program) > PLAY_BYTES_MAX ||
-        program_vm_bytes(program) > PLAY_BYTES_MAX) {
+    if (program->message_bytes_max > PLAY_BYTES_MAX || vm_memory_bytes(program) > PLAY_BYTES_MAX) {
         return;
     }
-    void *memory = malloc(program_vm_bytes(program));
+    void *memory = malloc(vm_memory_bytes(program));
     must(memory != NULL);
     int64_t now_ns = NS_PER_S;
     play.vm = vm_init(memory, program, &identity, &observer, now_ns);

@@ -133,7 +133,7 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
 
 static void laws__watch_barriers(struct laws_play *play)
 {
-    uint32_t count = program_barriers_count(play->plan->program);
+    uint32_t count = play->plan->program->barriers_count;
     for (uint32_t b = 0; b < count; b++) {
         _Atomic uint32_t *opening = &play->control->barrier_opened[b];
         uint32_t number = atomic_load(opening);

@@ -185,7 +185,7 @@ static void test_variable_bodies_know_their_sizes(void **state)
     struct error error;
     struct program *program = program_compile(scenario, &error);
     assert_non_null(program);
-    assert_int_equal(program_message_bytes_max(program), 19);
+    assert_int_equal(program->message_bytes_max, 19);
     program_destroy(program);
     scenario_destroy(scenario);
 }
@@ -201,13 +201,13 @@ static void test_same_names_are_the_same_step(void **state)
     struct error error;
     struct program *program = program_compile(scenario, &error);
     assert_non_null(program);
-    assert_int_equal(program_steps_count(program), 2);
-    assert_string_equal(program_step_name(program, 0), "login");
-    assert_string_equal(program_step_name(program, 1), "request-3");
-    assert_int_equal(program_behaviors_count(program), 2);
-    assert_string_equal(program_behavior_name(program, 0), "a");
-    assert_true(program_behavior_weight(program, 0) == 2);
-    assert_int_equal(program_lanes_count(program), 2);
+    assert_int_equal(program->steps_count, 2);
+    assert_string_equal(program->step_names[0], "login");
+    assert_string_equal(program->step_names[1], "request-3");
+    assert_int_equal(program->behaviors_count, 2);
+    assert_string_equal(program->behaviors[0].name, "a");
+    assert_true(program->behaviors[0].weight == 2);
+    assert_int_equal(program->lanes_count, 2);
     program_destroy(program);
     scenario_destroy(scenario);
 }

@@ -230,7 +230,7 @@ static void test_plain_sends_wait_until_they_have_left(void **state)
     bench_ready();
     vm_on_start(bench.vm, 10 * MS);
     bench_take(10 * MS, VM_ACTION_SEND);
-    assert_int_equal(bench.action.step, VM_STEP_NONE);
+    assert_int_equal(bench.action.step, PROGRAM_STEP_NONE);
     assert_int_equal(bench.sent.id, 7);
     assert_int_equal(bench.sent.body_bytes, 1);
     bench_nothing(10 * MS);
@@ -264,7 +264,7 @@ static void test_send_then_expect(void **state)
     bench_receive(13 * MS, 5, "bc", 2); /* right behind it, before any vm_next() */
     assert_int_equal(bench.requests_count, 2);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(bench.requests[i].step, VM_STEP_NONE);
+        assert_int_equal(bench.requests[i].step, PROGRAM_STEP_NONE);
         assert_int_equal(bench.requests[i].outcome, VM_OUTCOME_OK);
     }
     assert_int_equal(bench.ended_count, 1);
@@ -314,7 +314,7 @@ static void test_on_timeout_fail_is_an_action(void **state)
     bench_send(10 * MS);
     bench_take(110 * MS, VM_ACTION_FAILED);
     assert_int_equal(bench.action.step, 0);
-    assert_string_equal(program_step_name(bench.program, 0), "echo");
+    assert_string_equal(bench.program->step_names[0], "echo");
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
 }
 
@@ -322,7 +322,7 @@ static void test_vm_of_one_lane_is_small(void **state)
 {
     (void)state;
     bench_open("", "'loop': [ " BENCH_ECHO("") " ]", true);
-    assert_true(program_vm_bytes(bench.program) <= 512);
+    assert_true(vm_memory_bytes(bench.program) <= 512);
 }
 
 int main(void)

@@ -293,7 +293,7 @@ static void test_overload_shows_with_any_step_first(void **state)
                     bench.action = action;
                     vm_write_message(bench.vm, &action, bench.message);
                     vm_on_sent(bench.vm, UINT32_MAX, now_ns);
-                    echoed = action.step != VM_STEP_NONE;
+                    echoed = action.step != PROGRAM_STEP_NONE;
                 }
             }
             assert_true(echoed);

@@ -13,7 +13,7 @@ static void begin(const char *root, const char *loop)
     memset(failed, 0, sizeof failed);
     memset(&evidence, 0, sizeof evidence);
     evidence.failed = failed;
-    evidence.steps_count = program_steps_count(bench.program);
+    evidence.steps_count = bench.program->steps_count;
     bench.observer.evidence = &evidence;
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);

@@ -56,7 +56,7 @@ static void test_barrier_gives_up_in_time(void **state)
     assert_int_equal(bench.requests_count, 0);
     bench_nothing(110 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_BARRIER);
-    assert_int_equal(bench_last()->step, VM_STEP_NONE);
+    assert_int_equal(bench_last()->step, PROGRAM_STEP_NONE);
     assert_true(vm_barrier(bench.vm) == VM_BARRIER_NONE);
     assert_true(vm_next_time_ns(bench.vm) == 1110 * MS); /* it thinks */
 }

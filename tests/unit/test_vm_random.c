@@ -79,7 +79,7 @@ static void on_request(void *context, const struct vm_request *request)
     (void)context;
     assert_true(request->lane < LANES_MAX);
     if (request->outcome == VM_OUTCOME_BARRIER) {
-        assert_int_equal(request->step, VM_STEP_NONE);
+        assert_int_equal(request->step, PROGRAM_STEP_NONE);
         return; /* not a request's */
     }
     world.done_count++;
@@ -141,7 +141,7 @@ static void send_message(const struct vm_action *action)
     vm_write_message(bench.vm, action, world.queue[at].bytes);
     world.queue[at].bytes_count = action->message_bytes;
     world.unstamped_count++;
-    if (action->step != VM_STEP_NONE) {
+    if (action->step != PROGRAM_STEP_NONE) {
         assert_int_equal(world.outstanding[action->lane], 0);
         world.outstanding[action->lane]++;
         world.taken_count++;
@@ -227,7 +227,7 @@ static void deliver(void)
     uint32_t at = world.queue_head++ % QUEUE_MAX;
     struct frame frame;
     size_t needed = 0;
-    assert_int_equal(frame_decode(program_framing(bench.program), world.queue[at].bytes,
+    assert_int_equal(frame_decode(&bench.program->framing, world.queue[at].bytes,
                                   world.queue[at].bytes_count, &frame, &needed),
                      FRAME_COMPLETE);
     vm_on_message(bench.vm, &frame, world.now_ns, world.now_ns);

@@ -134,7 +134,7 @@ static int64_t ready_within_ms(const char *setup)
     char behavior[512];
     snprintf(behavior, sizeof behavior, "'setup': [ %s ]", setup);
     bench_open("'connect_timeout': '2s'", behavior, true);
-    int64_t within_ns = program_ready_within_ns(bench.program);
+    int64_t within_ns = program_ready_within_ns(bench.scenario);
     bench_close(NULL);
     return within_ns / MS;
 }

@@ -202,10 +202,10 @@ static void test_marks_and_log_lines(void **state)
     }
     assert_string_equal(bench.line, "player 3, pass 1");
     assert_int_equal(bench.marks_count, 5);
-    assert_string_equal(program_mark_name(bench.program, bench.marks[0]), "in");
-    assert_string_equal(program_mark_name(bench.program, bench.marks[1]), "pass");
+    assert_string_equal(bench.program->mark_names[bench.marks[0]], "in");
+    assert_string_equal(bench.program->mark_names[bench.marks[1]], "pass");
     assert_int_equal(bench.marks[0], bench.marks[2]);
-    assert_int_equal(program_marks_count(bench.program), 2);
+    assert_int_equal(bench.program->marks_count, 2);
 }
 
 /* The middle of so many thinks, and their greatest. */

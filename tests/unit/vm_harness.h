@@ -146,7 +146,7 @@ static inline void bench_open_with(const char *root, const char *load, const cha
                                           .marked = bench__marked,
                                           .logged = bench__logged};
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};
-    bench.memory = malloc(program_vm_bytes(bench.program));
+    bench.memory = malloc(vm_memory_bytes(bench.program));
     assert_non_null(bench.memory);
     bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
 }
@@ -175,7 +175,7 @@ static inline void bench_take(int64_t now_ns, enum vm_action_type type)
         assert_true(bench.action.message_bytes <= sizeof bench.message);
         vm_write_message(bench.vm, &bench.action, bench.message);
         size_t needed = 0;
-        assert_int_equal(frame_decode(program_framing(bench.program), bench.message,
+        assert_int_equal(frame_decode(&bench.program->framing, bench.message,
                                       bench.action.message_bytes, &bench.sent, &needed),
                          FRAME_COMPLETE);
         assert_int_equal(bench.sent.bytes_count, bench.action.message_bytes);
@@ -197,7 +197,7 @@ static inline void bench_nothing(int64_t now_ns)
 /* A whole message from the server. */
 static inline void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes)
 {
-    const struct framing *framing = program_framing(bench.program);
+    const struct framing *framing = &bench.program->framing;
     uint8_t buffer[BENCH_MESSAGE_BYTES_MAX];
     uint32_t at = frame_write_head(framing, id, bytes, buffer);
     if (bytes > 0) {

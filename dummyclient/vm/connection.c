@@ -1,21 +1,22 @@
-/* The connection: its phases, and the steps that all lanes take together. */
-#include "vm/due.h"
-#include "vm/inbox.h"
+/* The connection: its phases, the steps that all lanes take together, and what becomes of it. */
 #include "vm/internal.h"
-#include "vm/wait.h"
 
 #include "core/clock.h"
 
 #include <string.h>
 
-void vm_connect(struct vm *vm, int64_t at_ns)
+/* Where the scenario says nothing else. */
+static const struct back_off VM_BACK_OFF = {
+    .first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
+
+static void vm_connection__connect(struct vm *vm, int64_t at_ns)
 {
     vm->link = VM_LINK_CONNECTING;
     vm->connect_at_ns = at_ns;
     vm->pending |= VM_PENDING_CONNECT;
 }
 
-static void vm_phase__disconnect(struct vm *vm, enum vm_disconnect disconnect)
+static void vm_connection__disconnect(struct vm *vm, enum vm_disconnect disconnect)
 {
     vm->link = disconnect == VM_DISCONNECT_HALF ? VM_LINK_HALF : VM_LINK_CLOSING;
     vm->disconnect = (uint8_t)disconnect;
@@ -23,7 +24,7 @@ static void vm_phase__disconnect(struct vm *vm, enum vm_disconnect disconnect)
 }
 
 /* No lane is playing, nothing is outstanding, nothing is about to be sent. */
-void vm_rest(struct vm *vm)
+static void vm_connection__rest(struct vm *vm)
 {
     vm->busy_count = 0;
     vm->joining_count = 0;
@@ -50,7 +51,8 @@ void vm_finish(struct vm *vm)
 }
 
 /* Lane 0 plays setup or teardown. */
-void vm_play(struct vm *vm, enum vm_phase phase, uint32_t instruction, int64_t now_ns)
+static void vm_connection__play(struct vm *vm, enum vm_phase phase, uint32_t instruction,
+                                int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, 0);
     vm->phase = (uint8_t)phase;
@@ -63,16 +65,16 @@ void vm_play(struct vm *vm, enum vm_phase phase, uint32_t instruction, int64_t n
     vm_lane_run(vm, 0, now_ns);
 }
 
-void vm_tear_down(struct vm *vm, int64_t now_ns)
+static void vm_connection__tear_down(struct vm *vm, int64_t now_ns)
 {
     if (vm->link == VM_LINK_OPEN) {
-        vm_play(vm, VM_PHASE_TEARDOWN, vm->behavior->teardown, now_ns);
+        vm_connection__play(vm, VM_PHASE_TEARDOWN, vm->behavior->teardown, now_ns);
     } else {
         vm_finish(vm);
     }
 }
 
-void vm_start_lanes(struct vm *vm, int64_t now_ns)
+static void vm_connection__start_lanes(struct vm *vm, int64_t now_ns)
 {
     if (!vm->behavior->has_loop) {
         return;
@@ -90,7 +92,7 @@ void vm_start_lanes(struct vm *vm, int64_t now_ns)
 }
 
 /* Every lane goes on from what setup has captured and sent. */
-static void vm_phase__hand_over(const struct vm *vm, struct vm_lane *from, struct vm_lane *to)
+static void vm_connection__hand_over(const struct vm *vm, struct vm_lane *from, struct vm_lane *to)
 {
     size_t bytes = vm->program->words_count * sizeof(uint64_t);
     memcpy(vm_lane_variables(vm, to), vm_lane_variables(vm, from), bytes);
@@ -116,7 +118,7 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
             vm->idle_head = (uint16_t)i;
         }
         if (i > 0) {
-            vm_phase__hand_over(vm, first, lane);
+            vm_connection__hand_over(vm, first, lane);
         }
     }
     if (vm->stopping) {
@@ -127,24 +129,24 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
         vm->pending |= VM_PENDING_READY;
     }
     if (vm->closed_loop && vm->started) {
-        vm_start_lanes(vm, now_ns);
+        vm_connection__start_lanes(vm, now_ns);
     }
 }
 
 /* Gives up whatever all lanes do. */
-void vm_abandon(struct vm *vm, enum vm_outcome outcome, int64_t now_ns)
+static void vm_connection__abandon(struct vm *vm, enum vm_outcome outcome, int64_t now_ns)
 {
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
         vm_lane_abandon(vm, i, outcome, now_ns);
     }
-    vm_rest(vm);
+    vm_connection__rest(vm);
     vm->next_ns = TIME_NEVER_NS;
 }
 
 void vm_restart(struct vm *vm, int64_t now_ns)
 {
     bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
-    vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
+    vm_connection__abandon(vm, VM_OUTCOME_LOST, now_ns);
     if (ending || !vm_lane_check_rows(vm, 0)) { /* setup has the row of the next pass */
         vm_finish(vm);
         return;
@@ -152,20 +154,20 @@ void vm_restart(struct vm *vm, int64_t now_ns)
     vm->phase = VM_PHASE_SETUP;
     vm->joins_after = false;
     if (vm->link == VM_LINK_CLOSED) {
-        vm_connect(vm, now_ns); /* a barrier waited for without a connection */
+        vm_connection__connect(vm, now_ns); /* a barrier waited for without a connection */
         return;
     }
     vm->connects_after_close = true;
     vm->connect_after_ns = 0;
     /* The server has not answered: it need not answer to a FIN either. */
-    vm_phase__disconnect(vm, VM_DISCONNECT_RST);
+    vm_connection__disconnect(vm, VM_DISCONNECT_RST);
 }
 
 /* The connection has ended, or could not be made, where the scenario did not ask for it. */
-void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
+static void vm_connection__lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
 {
     bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
-    vm_abandon(vm, VM_OUTCOME_LOST, now_ns);
+    vm_connection__abandon(vm, VM_OUTCOME_LOST, now_ns);
     vm->link = VM_LINK_CLOSED;
     vm->pending &= VM_PENDING_READY | VM_PENDING_FAILED;
     if (ending || !vm->behavior->reconnects || !vm_lane_check_rows(vm, 0)) {
@@ -174,12 +176,12 @@ void vm_lost(struct vm *vm, int64_t connect_at_ns, int64_t now_ns)
     }
     vm->phase = VM_PHASE_SETUP;
     vm->joins_after = false;
-    vm_connect(vm, connect_at_ns);
+    vm_connection__connect(vm, connect_at_ns);
 }
 
 /* --- Steps that wait for all lanes. */
 
-void vm_leave_join(struct vm *vm, int64_t now_ns)
+static void vm_connection__leave_join(struct vm *vm, int64_t now_ns)
 {
     vm->join_active = false;
     vm->join_due_ns = TIME_NEVER_NS;
@@ -219,17 +221,18 @@ void vm_expire_join(struct vm *vm, int64_t now_ns)
     }
     if (instruction->wait->on_timeout == ON_TIMEOUT_FAIL) {
         vm->pending |= VM_PENDING_FAILED;
-        vm->failed_step = VM_STEP_NONE;
+        vm->failed_step = PROGRAM_STEP_NONE;
     }
     if (barrier) {
-        vm_leave_join(vm, now_ns);
+        vm_connection__leave_join(vm, now_ns);
     } else {
         vm->joins_after = true; /* the steps behind it count on a closed connection */
-        vm_phase__disconnect(vm, VM_DISCONNECT_RST);
+        vm_connection__disconnect(vm, VM_DISCONNECT_RST);
     }
 }
 
-static void vm_phase__wait(struct vm *vm, const struct instruction *instruction, int64_t now_ns)
+static void vm_connection__wait(struct vm *vm, const struct instruction *instruction,
+                                int64_t now_ns)
 {
     vm->join_active = true;
     vm->join_due_ns = now_ns + instruction->wait->within_ns;
@@ -237,7 +240,7 @@ static void vm_phase__wait(struct vm *vm, const struct instruction *instruction,
 }
 
 /* Does what the joining lanes stand at; of different steps, the first in the scenario. */
-static void vm_phase__join(struct vm *vm, int64_t now_ns)
+static void vm_connection__join(struct vm *vm, int64_t now_ns)
 {
     vm->join_instruction = UINT32_MAX;
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
@@ -249,7 +252,7 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
     const struct instruction *instruction = &vm->program->code[vm->join_instruction];
     bool open = vm->link == VM_LINK_OPEN || vm->link == VM_LINK_HALF;
     if (instruction->op == OP_BARRIER || (instruction->op == OP_EXPECT_CLOSE && open)) {
-        vm_phase__wait(vm, instruction, now_ns);
+        vm_connection__wait(vm, instruction, now_ns);
         if (instruction->op == OP_BARRIER) {
             vm->pending |= VM_PENDING_BARRIER;
         }
@@ -261,9 +264,9 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
         vm->connects_after_close = open;
         vm->connect_after_ns = instruction->after_ns;
         if (open) {
-            vm_phase__disconnect(vm, VM_DISCONNECT_FIN);
+            vm_connection__disconnect(vm, VM_DISCONNECT_FIN);
         } else {
-            vm_connect(vm, now_ns + instruction->after_ns);
+            vm_connection__connect(vm, now_ns + instruction->after_ns);
         }
         return;
     }
@@ -271,25 +274,202 @@ static void vm_phase__join(struct vm *vm, int64_t now_ns)
         vm->join_active = true;
         vm->joins_after = true;
         vm->connects_after_close = false;
-        vm_phase__disconnect(vm, instruction->disconnect == DISCONNECT_RST ? VM_DISCONNECT_RST
-                                                                           : VM_DISCONNECT_FIN);
+        vm_connection__disconnect(
+            vm, instruction->disconnect == DISCONNECT_RST ? VM_DISCONNECT_RST : VM_DISCONNECT_FIN);
         return;
     }
     if (open && instruction->op == OP_DISCONNECT) {
-        vm_phase__disconnect(vm, VM_DISCONNECT_HALF);
+        vm_connection__disconnect(vm, VM_DISCONNECT_HALF);
     }
-    vm_leave_join(vm, now_ns);
+    vm_connection__leave_join(vm, now_ns);
 }
 
 void vm_settle(struct vm *vm, int64_t now_ns)
 {
     while (vm->busy_count == 0 && !vm->join_active && vm->phase != VM_PHASE_FINISHED) {
         if (vm->joining_count > 0) {
-            vm_phase__join(vm, now_ns);
+            vm_connection__join(vm, now_ns);
         } else if (vm->stopping && vm->phase == VM_PHASE_LOOP) {
-            vm_tear_down(vm, now_ns);
+            vm_connection__tear_down(vm, now_ns);
         } else {
             return;
         }
+    }
+}
+
+void vm_begin(struct vm *vm, int64_t now_ns)
+{
+    vm_connection__rest(vm);
+    if (!vm_lane_check_rows(vm, 0)) {
+        vm_finish(vm); /* no row is left for it: it does not even connect */
+    } else if (vm->behavior->connects_in_loop) {
+        vm_enter_loop(vm, now_ns);
+    } else {
+        vm_connection__connect(vm, now_ns);
+    }
+}
+
+/* --- Events. */
+
+void vm_on_connected(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link != VM_LINK_CONNECTING) {
+        return;
+    }
+    vm->link = VM_LINK_OPEN;
+    vm->connects_failed = 0;
+    vm->tries = 0;
+    vm->connected_ns = now_ns;
+    vm->receives = true;
+    vm_inbox_clear(vm);
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    if (vm->joins_after) {
+        vm_connection__leave_join(vm, now_ns);
+    } else {
+        vm_connection__play(vm, VM_PHASE_SETUP, vm->behavior->setup, now_ns);
+    }
+    vm_settle(vm, now_ns);
+}
+
+void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link != VM_LINK_CONNECTING) {
+        return;
+    }
+    /* A reconnect step with a back-off goes on trying by itself; otherwise it is the behavior that
+     * comes back, with setup. */
+    const struct back_off *of_step =
+        vm->joins_after ? vm->program->code[vm->join_instruction].back_off : NULL;
+    const struct back_off *back_off = of_step;
+    if (back_off == NULL) {
+        back_off = vm->behavior->back_off != NULL ? vm->behavior->back_off : &VM_BACK_OFF;
+    }
+    int64_t at_ns = now_ns + vm_step_back_off_ns(vm, back_off, now_ns);
+    vm->connects_failed += vm->connects_failed < UINT8_MAX;
+    vm->tries++;
+    vm->link = VM_LINK_CLOSED;
+    bool given_up = back_off->tries > 0 && vm->tries >= back_off->tries;
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    if (of_step != NULL && !given_up && !vm->stopping) {
+        vm_connection__connect(vm, at_ns);
+    } else if (given_up) {
+        vm_connection__abandon(vm, VM_OUTCOME_LOST, now_ns);
+        vm_finish(vm);
+    } else {
+        vm_connection__lost(vm, at_ns, now_ns);
+    }
+}
+
+static bool vm_connection__is_waiting(const struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        if (vm_lane_at(vm, i)->state == VM_LANE_WAITING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool vm_on_closed(struct vm *vm, int64_t now_ns)
+{
+    enum vm_link link = (enum vm_link)vm->link;
+    if (vm->phase == VM_PHASE_FINISHED) {
+        vm->link = VM_LINK_CLOSED;
+        return true;
+    }
+    bool expected = vm_expects_close(vm);
+    if (!expected &&
+        (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm_connection__is_waiting(vm)))) {
+        const struct back_off *back_off = vm->behavior->back_off;
+        vm_connection__lost(
+            vm, back_off == NULL ? now_ns : now_ns + vm_step_back_off_ns(vm, back_off, now_ns),
+            now_ns);
+        return false;
+    }
+    if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
+        return true;
+    }
+    vm->link = VM_LINK_CLOSED;
+    vm_wait_clear(vm);
+    vm->stamped_count = vm->submitted_count;
+    if (link == VM_LINK_HALF && !expected) {
+        return true; /* the server has read our end of stream and ended its own */
+    }
+    if (vm->connects_after_close) {
+        vm->connects_after_close = false;
+        vm_connection__connect(vm, now_ns + vm->connect_after_ns);
+    } else if (vm->join_active) {
+        vm_connection__leave_join(vm, now_ns);
+    }
+    vm_settle(vm, now_ns);
+    return true;
+}
+
+uint32_t vm_barrier(const struct vm *vm)
+{
+    const struct instruction *instruction = &vm->program->code[vm->join_instruction];
+    return vm->join_active && instruction->op == OP_BARRIER ? instruction->index : VM_BARRIER_NONE;
+}
+
+void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns)
+{
+    if (vm_barrier(vm) != barrier) {
+        return;
+    }
+    vm_connection__leave_join(vm, now_ns);
+    vm_settle(vm, now_ns);
+    vm->next_ns = now_ns < vm->next_ns ? now_ns : vm->next_ns;
+}
+
+void vm_on_start(struct vm *vm, int64_t now_ns)
+{
+    if (!vm->closed_loop || vm->started || vm->stopping) {
+        return;
+    }
+    vm->started = true;
+    if (vm->phase == VM_PHASE_LOOP) {
+        vm_connection__start_lanes(vm, now_ns);
+        vm_settle(vm, now_ns);
+    }
+}
+
+void vm_on_stop(struct vm *vm, int64_t now_ns)
+{
+    if (vm->stopping) {
+        return;
+    }
+    vm->stopping = true;
+    if (vm->phase == VM_PHASE_SETUP && (vm->link != VM_LINK_OPEN && vm->link != VM_LINK_HALF)) {
+        vm_connection__abandon(vm, VM_OUTCOME_CUT, now_ns);
+        vm_finish(vm);
+        return;
+    }
+    if (vm->phase == VM_PHASE_LOOP) {
+        for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+            vm_lane_stop(vm, i, now_ns);
+        }
+        vm_settle(vm, now_ns);
+    }
+}
+
+void vm_on_cut(struct vm *vm, int64_t now_ns)
+{
+    if (vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    bool tears_down = vm->phase == VM_PHASE_LOOP && vm->link == VM_LINK_OPEN;
+    vm_connection__abandon(vm, VM_OUTCOME_CUT, now_ns);
+    vm->stopping = true;
+    vm->cut = true;
+    vm->pending &= VM_PENDING_DISCONNECT | VM_PENDING_READY | VM_PENDING_FAILED;
+    if (tears_down) {
+        vm_connection__tear_down(vm, now_ns);
+        vm_settle(vm, now_ns);
+    } else {
+        vm_finish(vm);
     }
 }

@@ -1,0 +1,193 @@
+/* The state of a vm: what its memory holds, in the order in which it stands there: struct vm, its
+ * lanes, its waits, perhaps its inbox. For the vm's own files only. */
+#ifndef DUMMYLOAD_VM_STATE_H
+#define DUMMYLOAD_VM_STATE_H
+
+#include "program/program.h"
+#include "vm/vm.h"
+
+enum {
+    VM_INDEX_NONE = 0xffff,
+    /* Kinds of late replies that are waited for at once; replies that match alike and stand next
+     * to each other take one place together. When all are taken, the oldest is forgotten: its
+     * late reply then counts as unsolicited, or as the next request's where only the order tells
+     * them apart. */
+    VM_TOMBSTONES_MAX = 6,
+    /* Instructions of one lane without a pause; then it goes on at the next vm_next(). Only thinks
+     * that are long overdue can make it so long. */
+    VM_RUN_MAX = 1000,
+    VM_MAILS_MAX = 16 /* messages kept for an expect */
+};
+
+enum vm_lane_state {
+    VM_LANE_IDLE,     /* no pass: waits for an arrival, or for the start */
+    VM_LANE_SENDING,  /* in the ready list, until its message is taken by vm_next() */
+    VM_LANE_FLUSHING, /* a plain send was taken: until vm_on_sent() */
+    VM_LANE_WAITING,  /* for a reply, until due_ns */
+    VM_LANE_THINKING, /* until due_ns */
+    VM_LANE_PARKED,   /* goes on with the next vm_next() */
+    VM_LANE_JOINING   /* at a step that waits for all lanes */
+};
+
+struct vm_lane {
+    int64_t time_ns;    /* intended time of what comes next */
+    int64_t free_ns;    /* when the lane was, or will be, free for it: >= time_ns when late */
+    int64_t reached_ns; /* when it came to the step it stands at, if that one waits */
+    int64_t done_ns;    /* when it was done with the last one that did */
+    int64_t due_ns;     /* TIME_NEVER_NS: nothing */
+    int64_t origin_ns;  /* intended time of the pass, plus what it has thought */
+    int64_t sent_ns;    /* of the request in progress */
+    int64_t first_ns;
+    uint64_t iteration;
+    uint64_t sent_key; /* of the last message sent, to make its body again */
+    uint64_t sent_iteration;
+    int64_t stamp_ns; /* when the last message was made */
+    uint32_t instruction;
+    uint32_t sent_instruction; /* UINT32_MAX: none yet */
+    uint32_t sent_lane;        /* which sent it: of what setup has sent, lane 0 */
+    uint32_t replies_left;
+    uint32_t ordinal;     /* draws since the pass began: what a repeat sends differs each time */
+    uint32_t message_n;   /* number of its last message on this connection */
+    uint32_t mail_number; /* of the first message kept since its pass began */
+    uint32_t raw_bytes;   /* raw framing: of the reply, 0: whatever comes; and what has come */
+    uint32_t raw_done_bytes;
+    uint16_t list_next; /* in the ready or in the idle list */
+    uint8_t state;
+    bool in_pass : 1;
+    bool asked : 1; /* the first request of the pass is over (in setup and teardown: always) */
+    bool mismatched : 1;
+    bool out : 1;      /* of rows: it begins no further pass */
+    uint64_t values[]; /* counters of repeats, variables, perhaps those of the last message */
+};
+
+/* An outstanding expectation (places 0..lanes_count-1, one per lane) or a tombstone (behind
+ * them), in the order in which they were begun. */
+struct vm_wait {
+    uint64_t value; /* what the match's field must be */
+    uint32_t instruction;
+    uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
+    uint16_t next;
+    uint16_t prev;
+};
+
+/* A message that nobody has taken: its body stands in the inbox's bytes, if bodies are kept. */
+struct vm_mail {
+    uint32_t id;
+    uint32_t number;
+    uint32_t frame_bytes;
+    uint32_t offset;
+    uint32_t bytes_count;
+};
+
+/* Oldest first; the bodies stand behind each other, without gaps. */
+struct vm_inbox {
+    uint32_t mails_count;
+    uint32_t bytes_count;
+    struct vm_mail mails[VM_MAILS_MAX];
+    uint8_t bytes[]; /* program->inbox_bytes_max */
+};
+
+enum vm_phase { VM_PHASE_SETUP, VM_PHASE_LOOP, VM_PHASE_TEARDOWN, VM_PHASE_FINISHED };
+
+enum vm_link {
+    VM_LINK_CLOSED,
+    VM_LINK_CONNECTING, /* from asking for it to vm_on_connected() */
+    VM_LINK_OPEN,
+    VM_LINK_HALF,   /* the sending half is shut down */
+    VM_LINK_CLOSING /* from asking for it to vm_on_closed() */
+};
+
+/* Actions that vm_next() has yet to give. */
+enum {
+    VM_PENDING_DISCONNECT = 1,
+    VM_PENDING_CONNECT = 2,
+    VM_PENDING_READY = 4,
+    VM_PENDING_FAILED = 8,
+    VM_PENDING_BARRIER = 16,
+    VM_PENDING_RECEIVE = 32,
+    VM_PENDING_FINISHED = 64
+};
+
+struct vm {
+    const struct program *program;
+    const struct program_behavior *behavior;
+    const struct vm_observer *observer;
+    struct vm_wait *waits;
+    struct vm_inbox *inbox; /* inbox.h; NULL: no expect looks back */
+    uint64_t seed;
+    uint64_t connection_key; /* the seed and the connection's number, mixed */
+    int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
+    int64_t connect_at_ns;
+    int64_t connect_after_ns; /* closing now, to connect again so much later */
+    int64_t connected_ns;
+    int64_t joined_ns;   /* until then no arrival could begin: the lanes stood at a join */
+    int64_t join_due_ns; /* what the lanes joined for is given up */
+    int64_t wall_offset_ns;
+    int64_t run_clock_offset_ns;
+    uint32_t connection;
+    uint32_t lane_bytes;      /* of one struct vm_lane with its values */
+    uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
+    uint32_t stamped_count;
+    uint32_t failed_step;
+    uint32_t join_instruction;
+    uint32_t tries;       /* to connect, since the last one that worked */
+    uint32_t mail_number; /* of the next message that is kept */
+    uint16_t wait_head;
+    uint16_t wait_tail;
+    uint16_t tombstone_free;
+    uint16_t ready_head;
+    uint16_t ready_tail;
+    uint16_t idle_head;  /* in VM_PHASE_LOOP */
+    uint16_t busy_count; /* lanes neither idle nor joining */
+    uint16_t joining_count;
+    uint16_t flushing_count;
+    uint16_t out_count;
+    uint8_t phase;
+    uint8_t link;
+    uint8_t pending;
+    uint8_t disconnect;
+    uint8_t connects_failed;
+    bool connects_after_close : 1;
+    bool joins_after : 1; /* connected or closed, the lanes at the join go on; else setup begins */
+    bool join_active : 1;
+    bool closed_loop : 1;
+    bool started : 1;
+    bool stopping : 1;
+    bool cut : 1;
+    bool ready_given : 1;
+    bool receives : 1;
+};
+
+static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
+{
+    const uint8_t *lanes = (const uint8_t *)(vm + 1);
+    return (struct vm_lane *)(uintptr_t)(lanes + (size_t)index * vm->lane_bytes);
+}
+
+static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *lane)
+{
+    return lane->values + vm->program->counters_count;
+}
+
+/* Up to when whatever has come in is known. */
+static inline int64_t vm_seen_ns(const struct vm *vm, int64_t now_ns)
+{
+    const int64_t *seen_ns = vm->observer->seen_ns;
+    return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
+}
+
+static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
+{
+    lane->due_ns = due_ns;
+    if (due_ns < vm->next_ns) {
+        vm->next_ns = due_ns;
+    }
+}
+
+/* The variables of the lane's last message, as they were. */
+static inline uint64_t *vm_lane_sent_variables(const struct vm *vm, struct vm_lane *lane)
+{
+    return vm_lane_variables(vm, lane) + (vm->program->keeps_sent ? vm->program->words_count : 0);
+}
+
+#endif
