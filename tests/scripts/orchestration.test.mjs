@@ -125,7 +125,8 @@ test('an option of the caller\'s own wins, and one that it cannot take is refuse
 });
 
 test('the table of the client\'s options is the client\'s', () => {
-  const text = fs.readFileSync(new URL('../../dummyclient/options/options.c', import.meta.url), 'utf8');
+  const file = new URL('../../dummyclient/options/options.c', import.meta.url);
+  const text = fs.readFileSync(file, 'utf8');
   const values = new Set();
   const flags = new Set();
   const short = { h: '--help' }; // which getopt gives another number
