@@ -3,22 +3,22 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clientValues, clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED,
-  serverConditionsRefuse } from './lib/arguments.mjs';
-import { build } from './lib/build.mjs';
-import { capacitySearch, LIMITS } from './lib/capacity.mjs';
-import { stepFigures, stepJudge } from './lib/capacity_step.mjs';
-import { loadText, outcomeSentence, stepSentence } from './lib/capacity_words.mjs';
-import { CAPACITY_CHARTS } from './lib/charts/index.mjs';
-import { fileWriteWhole } from './lib/file.mjs';
-import { formatNs } from './lib/format.mjs';
-import { capacityPage } from './lib/page/capacity.mjs';
-import { ROOT, runFolder, shown } from './lib/paths.mjs';
-import { runPlay } from './lib/play.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
-import { prepare } from './lib/setup.mjs';
-import { svgDraw } from './lib/svg.mjs';
-import { THEMES } from './lib/charts/theme.mjs';
-import { thresholdParse } from './lib/threshold.mjs';
+  serverConditionsRefuse } from './lib/base/arguments.mjs';
+import { build } from './lib/building/build.mjs';
+import { capacitySearch, LIMITS } from './lib/judging/capacity.mjs';
+import { stepFigures, stepJudge } from './lib/judging/capacity_step.mjs';
+import { loadText, outcomeSentence, stepSentence } from './lib/judging/capacity_words.mjs';
+import { CAPACITY_CHARTS } from './lib/drawing/charts/index.mjs';
+import { fileWriteWhole } from './lib/base/file.mjs';
+import { formatNs } from './lib/base/format.mjs';
+import { capacityPage } from './lib/drawing/page/capacity.mjs';
+import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
+import { runPlay } from './lib/playing/play.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
+import { prepare } from './lib/building/setup.mjs';
+import { svgDraw } from './lib/drawing/charts/svg.mjs';
+import { THEMES } from './lib/drawing/charts/theme.mjs';
+import { thresholdParse } from './lib/results/threshold.mjs';
 
 const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
                         [SCENARIO.json] [options of dummyclient]

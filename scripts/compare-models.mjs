@@ -2,23 +2,23 @@
 
 import os from 'node:os';
 import path from 'node:path';
-import { durationMs } from './lib/arguments.mjs';
-import { build } from './lib/build.mjs';
-import { chartHeight } from './lib/charts/index.mjs';
-import { MODELS_CHARTS } from './lib/charts/models.mjs';
-import { THEMES } from './lib/charts/theme.mjs';
-import { fileWriteWhole, jsonRead } from './lib/file.mjs';
+import { durationMs } from './lib/base/arguments.mjs';
+import { build } from './lib/building/build.mjs';
+import { chartHeight } from './lib/drawing/charts/index.mjs';
+import { MODELS_CHARTS } from './lib/drawing/charts/models.mjs';
+import { THEMES } from './lib/drawing/charts/theme.mjs';
+import { fileWriteWhole, jsonRead } from './lib/base/file.mjs';
 import { escapeHtml, formatBytes, formatCount, formatDigits, formatNs, formatRate }
-  from './lib/format.mjs';
-import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/models.mjs';
-import { claimsJudge } from './lib/models_claims.mjs';
-import { modelPlay, modelsList } from './lib/models_play.mjs';
-import { chartsBody, pageWrap, table, verdict } from './lib/page.mjs';
-import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/paths.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
-import { prepare } from './lib/setup.mjs';
-import { svgDraw } from './lib/svg.mjs';
-import { wineEnd } from './lib/wine.mjs';
+  from './lib/base/format.mjs';
+import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/models/models.mjs';
+import { claimsJudge } from './lib/models/claims.mjs';
+import { modelPlay, modelsList } from './lib/models/play.mjs';
+import { chartsBody, pageWrap, table, verdict } from './lib/drawing/page/page.mjs';
+import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
+import { prepare } from './lib/building/setup.mjs';
+import { svgDraw } from './lib/drawing/charts/svg.mjs';
+import { wineEnd } from './lib/building/wine.mjs';
 
 const USAGE = `usage: scripts/compare-models [options]
 

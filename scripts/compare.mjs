@@ -1,10 +1,10 @@
 // scripts/compare: repeats of two versions, judged.
 
-import { compareRuns, effectRead } from './lib/compare.mjs';
-import { compareWrite, FILES } from './lib/compare_files.mjs';
-import { compareSummary, compareTable } from './lib/compare_text.mjs';
-import { commandRun } from './lib/process.mjs';
-import { InputError, runRead } from './lib/result.mjs';
+import { compareRuns, effectRead } from './lib/judging/compare.mjs';
+import { compareWrite, FILES } from './lib/judging/compare_files.mjs';
+import { compareSummary, compareTable } from './lib/judging/compare_text.mjs';
+import { commandRun } from './lib/base/process.mjs';
+import { InputError, runRead } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/compare [options] BASELINE... -- CANDIDATE...
 

@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { exportCsv, exportHdr, exportHlog } from './lib/export.mjs';
-import { fileWriteWhole } from './lib/file.mjs';
-import { commandRun } from './lib/process.mjs';
-import { InputError, resultRead } from './lib/result.mjs';
+import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
+import { fileWriteWhole } from './lib/base/file.mjs';
+import { commandRun } from './lib/base/process.mjs';
+import { InputError, resultRead } from './lib/results/result.mjs';
 
 const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
 

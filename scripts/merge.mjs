@@ -2,11 +2,11 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileWriteWhole } from './lib/file.mjs';
-import { printExact } from './lib/json.mjs';
-import { resultsMerge } from './lib/merge.mjs';
-import { commandRun } from './lib/process.mjs';
-import { InputError, resultRead } from './lib/result.mjs';
+import { fileWriteWhole } from './lib/base/file.mjs';
+import { printExact } from './lib/base/json.mjs';
+import { resultsMerge } from './lib/results/merge.mjs';
+import { commandRun } from './lib/base/process.mjs';
+import { InputError, resultRead } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 

@@ -1,10 +1,10 @@
 // scripts/reconcile: do both sides of a run account for the same connections, messages and bytes?
 
 import path from 'node:path';
-import { printExact } from './lib/json.mjs';
-import { reconcile, reconcileLine } from './lib/reconcile.mjs';
-import { commandRun } from './lib/process.mjs';
-import { InputError, resultRead, runRead } from './lib/result.mjs';
+import { printExact } from './lib/base/json.mjs';
+import { reconcile, reconcileLine } from './lib/results/reconcile.mjs';
+import { commandRun } from './lib/base/process.mjs';
+import { InputError, resultRead, runRead } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
        scripts/reconcile [--json] CLIENT.json... SERVER.json...

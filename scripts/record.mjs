@@ -1,8 +1,8 @@
 // scripts/record: a capture of clients talking to a server, as a scenario that replays them.
 
 import path from 'node:path';
-import { fileWriteWhole } from './lib/file.mjs';
-import { commandRun, Failure } from './lib/process.mjs';
+import { fileWriteWhole } from './lib/base/file.mjs';
+import { commandRun, Failure } from './lib/base/process.mjs';
 import { segmentsRead } from './lib/record/capture.mjs';
 import { framingGuess, framingNamed } from './lib/record/framing.mjs';
 import { sessionsOf } from './lib/record/sessions.mjs';

@@ -3,17 +3,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, serverConditionsRefuse }
-  from './lib/arguments.mjs';
-import { baselineBuild } from './lib/baseline.mjs';
-import { build } from './lib/build.mjs';
-import { ALPHA, effectRead, PRIMARY } from './lib/compare.mjs';
-import { compareSummary, compareTable } from './lib/compare_text.mjs';
-import { fileWriteWhole, jsonRead } from './lib/file.mjs';
-import { ROOT, runFolder, shown } from './lib/paths.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/process.mjs';
-import { regressJudge, regressPlay } from './lib/regress.mjs';
-import { prepare } from './lib/setup.mjs';
-import { repeatsLeast } from './lib/statistics.mjs';
+  from './lib/base/arguments.mjs';
+import { baselineBuild } from './lib/building/baseline.mjs';
+import { build } from './lib/building/build.mjs';
+import { ALPHA, effectRead, PRIMARY } from './lib/judging/compare.mjs';
+import { compareSummary, compareTable } from './lib/judging/compare_text.mjs';
+import { fileWriteWhole, jsonRead } from './lib/base/file.mjs';
+import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
+import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
+import { regressPage } from './lib/drawing/page/regress.mjs';
+import { regressJudge, regressPlay } from './lib/judging/regress.mjs';
+import { prepare } from './lib/building/setup.mjs';
+import { repeatsLeast } from './lib/judging/statistics.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
        scripts/regress --baseline REV [options] [SCENARIO.json...]
@@ -144,7 +145,7 @@ function judgeAll(given, folder, labels) {
   const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
   const codes = given.scenarios.map((scenario) => {
     const outcome = regressJudge(folder, scenario, { repeats: given.repeats, labels,
-      options: { ...given.options, alpha } });
+      page: regressPage, options: { ...given.options, alpha } });
     console.log(`\n${path.basename(scenario, '.json')}`);
     if (!outcome) {
       console.log('nothing can be concluded: no pair of runs was played');

@@ -3,14 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fileWriteWhole } from './lib/file.mjs';
-import { pageMake } from './lib/page.mjs';
-import { commandRun } from './lib/process.mjs';
-import { InputError, runLabels, runRead } from './lib/result.mjs';
-import { modulesPrepare } from './lib/setup.mjs';
-import { svgWrite } from './lib/svg.mjs';
-import { trendPage, trendRead } from './lib/trend.mjs';
-import { viewMake } from './lib/view.mjs';
+import { fileWriteWhole } from './lib/base/file.mjs';
+import { pageMake } from './lib/drawing/page/page.mjs';
+import { commandRun } from './lib/base/process.mjs';
+import { InputError, runLabels, runRead } from './lib/results/result.mjs';
+import { modulesPrepare } from './lib/building/setup.mjs';
+import { svgWrite } from './lib/drawing/charts/svg.mjs';
+import { trendPage, trendRead } from './lib/drawing/page/trend.mjs';
+import { viewMake } from './lib/drawing/view.mjs';
 
 const USAGE = `usage: scripts/report RUN... [-o report.html] [--svg DIR] [--dark]
        scripts/report --trend DIR [--scenario NAME] [-o trend.html]

@@ -1,4 +1,4 @@
 @echo off
 rem The same as scripts/test: sets up what is missing, then calls the program of both systems.
-call "%~dp0lib\start.cmd" lib\test.mjs %*
+call "%~dp0lib\start.cmd" lib\developing\test.mjs %*
 exit /b %errorlevel%

@@ -143,6 +143,24 @@ export const CIRCLES = new Set([
   'server > server/models',
 ]);
 
+/** The folders of the scripts' modules from the bottom up; scripts/README.md says what is where. */
+export const MODULE_FOLDERS = [
+  'base', 'building', 'results', 'playing', 'judging', 'models', 'drawing', 'drawing/charts',
+  'drawing/page', 'bench', 'developing', 'record',
+].map((folder) => `scripts/lib/${folder}`).concat('scripts');
+
+/** Arrows between the folders of modules run one way. */
+export function checkModules(name, text) {
+  if (!/^scripts\/.*\.mjs$/.test(name)) return [];
+  const own = MODULE_FOLDERS.indexOf(path.posix.dirname(name));
+  if (own < 0) return [`${name}: its folder has no place in MODULE_FOLDERS (tests/tidy.mjs)`];
+  return [...text.matchAll(/^(?:import|export)\b[^;']*'(\.[^']+)'/gm)].flatMap(([, from]) => {
+    const other = path.posix.join(path.posix.dirname(name), path.posix.dirname(from));
+    return MODULE_FOLDERS.indexOf(other) > own || !MODULE_FOLDERS.includes(other)
+      ? [`${name}: imports ${from}, which is above it`] : [];
+  });
+}
+
 /** The path in the tree that an include means; null when it is not ours. */
 function resolveInclude(from, file, files) {
   const roots = ['shared', 'dummyclient', 'server', path.posix.dirname(from), '.'];
@@ -220,5 +238,5 @@ export function checkWhitespace(name, text) {
 }
 
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
-  checkPlatform, checkSystemHeaders, checkDependencies, checkUnfinished, checkMachine,
-  checkWhitespace };
+  checkPlatform, checkSystemHeaders, checkDependencies, checkModules, checkUnfinished,
+  checkMachine, checkWhitespace };

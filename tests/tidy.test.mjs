@@ -108,6 +108,10 @@ const bad = [
   ['checkDependencies', 'dummyclient/pacing/a.h', '#include "cport/cport.h"\n'],
   ['checkDependencies', 'server/session.c', '#include "cport/cport.h"\n'],
   ['checkDependencies', 'server/handlers/a.c', '#include <winsock2.h>\n'],
+  ['checkModules', 'scripts/lib/base/a.mjs', "import { a } from '../results/a.mjs';\n"],
+  ['checkModules', 'scripts/lib/results/a.mjs', "import { a,\n  b }\n  from '../page/a.mjs';\n"],
+  ['checkModules', 'scripts/lib/results/a.mjs', "export { a } from '../../a.mjs';\n"],
+  ['checkModules', 'scripts/lib/unheard/a.mjs', 'const a = 1;\n'],
   ['checkUnfinished', 'README.md', `later: ${'TO' + 'DO'}\n`],
   ['checkMachine', 'scripts/a.mjs', `const at = '${'/ho' + 'me'}/someone/dir';\n`],
   ['checkMachine', 'scripts/package-lock.json', `"${'resol' + 'ved'}": "x"\n`],
@@ -129,6 +133,7 @@ const good = [
   ['checkPlatform', 'shared/core/clock_win.c', '#ifdef _WIN32\n#endif\n'],
   ['checkPlatform', 'server/a.c', '/* #ifdef _WIN32 */\n#ifdef NDEBUG\n#endif\n'],
   ['checkDependencies', 'server/a.c', '#include "cport/cport.h"\n#include <stdio.h>\n'],
+  ['checkModules', 'scripts/lib/results/a.mjs', "import { a } from '../base/a.mjs';\n"],
   ['checkMachine', 'scripts/a', 'cat /proc/self/stat /usr/bin/env /dev/full\n'],
 ];
 for (const [index, [name, file, text]] of good.entries()) {

@@ -12,6 +12,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
 find_program(WINE NAMES wine64 wine)
 if(WINE)
-    get_filename_component(emulator "${CMAKE_CURRENT_LIST_DIR}/../../scripts/lib/wine.sh" ABSOLUTE)
+    get_filename_component(emulator
+        "${CMAKE_CURRENT_LIST_DIR}/../../scripts/lib/building/wine.sh" ABSOLUTE)
     set(CMAKE_CROSSCOMPILING_EMULATOR "${emulator}")
 endif()

@@ -7,7 +7,7 @@ import test from 'node:test';
 import { assertOneLine, clientRun, clientStart, errorsOf, fileFor, folderFor, freePort, LIMIT,
   resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS }
   from './harness.mjs';
-import { sleep } from '../../scripts/lib/process.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const ECHO = () => fileFor(scenarioFile('echo'));
 

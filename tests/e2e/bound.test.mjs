@@ -7,8 +7,8 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileFor, folderFor, LIMIT, programCall, resultOf, scenarioFile, serverEnd, serverRun, TAME,
   WINDOWS } from './harness.mjs';
-import { clientAwait, clientBoundMs } from '../../scripts/lib/client.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { clientAwait, clientBoundMs } from '../../scripts/lib/playing/client.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 async function bound_s(args, scenario = scenarioFile('echo')) {
   const call = programCall('dummyclient');

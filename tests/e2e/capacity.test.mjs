@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderFor, ROOT, said, scenarioFile, WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 const OPTIONS = { timeout: 120000, skip: WINDOWS && process.platform !== 'win32'
   ? 'scripts/capacity plays the programs of its own system' : false };

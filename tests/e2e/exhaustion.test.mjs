@@ -10,7 +10,7 @@ import test from 'node:test';
 import { errorsOf, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said, scenarioFile,
   serverEnd, serverRun, WINDOWS } from './harness.mjs';
 import { peersOpen, until } from './plain.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 const CLIENT = WINDOWS ? '' : programCall('dummyclient').command;
 const SERVER = WINDOWS ? '' : programCall('dummyserver').command;

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileFor, folderFor, LIMIT, programCall, RUN_TIME_MS, said, scenarioFile, TAME, WINDOWS }
   from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 function connects(host, port) {
   return new Promise((resolve) => {

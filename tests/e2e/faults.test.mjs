@@ -9,7 +9,7 @@ import test from 'node:test';
 import { flipped, frameRelayStart } from './frame_relay.mjs';
 import { clientRun, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, serverEnd, serverRun,
   TAME } from './harness.mjs';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 
 /** Echoes, one or several on the wire per connection; the order alone tells the replies apart. */
 function scenario({ connections = 1, in_flight = 1, within = '1s' }) {

@@ -6,12 +6,12 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { parseExact } from '../../scripts/lib/json.mjs';
-import { ROOT } from '../../scripts/lib/paths.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
-import { freePort, programPath, serverStart } from '../../scripts/lib/server.mjs';
-import { wineCall, winePrepare } from '../../scripts/lib/wine.mjs';
+import { parseExact } from '../../scripts/lib/base/json.mjs';
+import { ROOT } from '../../scripts/lib/base/paths.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
+import { freePort, programPath, serverStart } from '../../scripts/lib/playing/server.mjs';
+import { wineCall, winePrepare } from '../../scripts/lib/building/wine.mjs';
 
 export { freePort, ROOT };
 export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);

@@ -9,7 +9,7 @@ import test from 'node:test';
 import { fileFor, folderFor, programCall, resultOf, serverEnd, serverRun, WINDOWS }
   from './harness.mjs';
 import { bystanderStart, frame, peerOpen, peersOpen, until } from './plain.mjs';
-import { sleep } from '../../scripts/lib/process.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const MANY = WINDOWS ? 10 : 50;
 const LIMIT = { timeout: WINDOWS ? 110000 : 60000 };

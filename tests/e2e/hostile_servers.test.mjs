@@ -9,7 +9,7 @@ import test from 'node:test';
 import { clientRun, clientStart, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
   TAME, WINDOWS } from './harness.mjs';
 import { frame } from './plain.mjs';
-import { sleep } from '../../scripts/lib/process.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const CONNECTIONS = 5;
 // What a run of 1 s may take: start, connect, 1 s of drain, the closing protocol, and a busy

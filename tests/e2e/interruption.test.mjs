@@ -9,7 +9,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientStart, fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, scenarioFile,
   TAME, WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const ROUNDS = WINDOWS ? 12 : Number(process.env.DUMMYLOAD_TEST_ROUNDS ?? 100);
 const AT_ONCE = WINDOWS ? 2 : 5;

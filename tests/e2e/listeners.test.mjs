@@ -7,8 +7,8 @@ import test from 'node:test';
 import { assertClean, assertOneLine, clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall,
   resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME,
   WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 
 const RATE = WINDOWS ? 100 : 400;
 const models = WINDOWS ? ['iocp', 'select'] : ['uring', 'epoll', 'poll', 'threads'];

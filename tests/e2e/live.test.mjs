@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientRun, clientStart, fileFor, folderFor, LIMIT, programCall, RUN_TIME_MS, said,
   scenarioFile, serverEnd, serverRun, WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const ECHO = fileFor(scenarioFile('echo'));
 const ESCAPE = '\u001b';

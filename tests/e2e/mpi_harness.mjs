@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, serverEnd, serverRun,
   TAME, WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 /** The program under test; it is built where an MPI was found. */
 export function mpiProgram() {

@@ -11,7 +11,7 @@ import { assertClean, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said
 import { MPI_ENV, mpiMissing, mpiProgram } from './mpi_harness.mjs';
 import { networkMake, networkMissing, networkMpiArgs } from './mpi_network.mjs';
 import { until } from './plain.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 const skip = mpiMissing() ?? networkMissing();
 const options = { ...LIMIT, timeout: 3 * LIMIT.timeout, skip };

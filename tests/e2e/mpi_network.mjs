@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const NETWORK = '10.77';
 const SSHD = '/usr/sbin/sshd';

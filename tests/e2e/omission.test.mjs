@@ -11,7 +11,7 @@ import test from 'node:test';
 import { frameRelayStart } from './frame_relay.mjs';
 import { clientRun, clientStart, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
   scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { sleep } from '../../scripts/lib/process.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const SIGNALS = process.platform === 'win32' ? 'no SIGSTOP on Windows' : false;
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { assertClean, assertOneLine, clientRun, folderFor, freePort, LIMIT, programCall, resultOf,
   RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const SKIP = { ...LIMIT, skip: WINDOWS && 'descriptors and FIFOs are as on Linux' };
 const ECHO = scenarioFile('echo');

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { assertClean, clientRun, fileFor, folderFor, LIMIT, pairRun, programCall, resultOf,
   RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 import { relayStart } from './relay.mjs';
 
 const RATE = WINDOWS ? 200 : 1000;

@@ -1,8 +1,8 @@
 // Servers that are not ours, for the client to play against.
 
 import { spawnSync } from 'node:child_process';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
-import { accepts } from '../../scripts/lib/server.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
+import { accepts } from '../../scripts/lib/playing/server.mjs';
 
 const TRIES = 100;
 const TRY_MS = 50;

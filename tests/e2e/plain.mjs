@@ -2,7 +2,7 @@
 
 import net from 'node:net';
 import { RUN_TIME_MS } from './harness.mjs';
-import { sleep, within } from '../../scripts/lib/process.mjs';
+import { sleep, within } from '../../scripts/lib/base/process.mjs';
 
 /** A frame of the pair's default framing. */
 export function frame(id, body = '') {

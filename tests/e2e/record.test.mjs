@@ -9,7 +9,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientRun, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, said, TAME,
   WINDOWS } from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const toolMissing = spawnSync('tshark', ['--version'], { stdio: 'ignore' }).error
   ? 'tshark is not installed' : false;

@@ -8,10 +8,11 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderFor, freePort, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
   from './harness.mjs';
-import { listenersOf } from '../../scripts/lib/listeners.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
-import { accepts } from '../../scripts/lib/server.mjs';
+import { listenersOf } from '../../scripts/lib/playing/listeners.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
+import { accepts } from '../../scripts/lib/playing/server.mjs';
 
+const STRESS = path.join(ROOT, 'scripts', 'lib', 'playing', 'stress.mjs');
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const NODE = `'${process.execPath}'`;
 const ECHO = `${NODE} '${path.join(HERE, 'echo-server.mjs')}' {port}`;
@@ -24,7 +25,7 @@ const LOAD = [scenarioFile('echo'), '-c', '5', '-r', '50', '-d', '1s', '--warmup
 
 async function stress(t, command, args = []) {
   const results = folderFor(t);
-  const program = new Program(process.execPath, [path.join(ROOT, 'scripts', 'lib', 'stress.mjs'),
+  const program = new Program(process.execPath, [STRESS,
     '--results', results, '--server-cmd', command, ...args, ...LOAD], { group: true });
   t.after(() => program.kill());
   await program.wait(RUN_TIME_MS);

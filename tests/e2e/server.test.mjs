@@ -8,7 +8,7 @@ import test from 'node:test';
 import { clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS,
   said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS, assertOneLine, freePort }
   from './harness.mjs';
-import { Program, sleep, within } from '../../scripts/lib/process.mjs';
+import { Program, sleep, within } from '../../scripts/lib/base/process.mjs';
 
 /** A frame of the pair's default framing. */
 function frame(id, body) {

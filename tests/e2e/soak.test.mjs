@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { folderFor, programCall, WINDOWS } from './harness.mjs';
-import { driftComplaints, latencyComplaints, soakPlay } from '../../scripts/lib/soak.mjs';
+import { driftComplaints, latencyComplaints, soakPlay }
+  from '../../scripts/lib/developing/soak.mjs';
 
 const steady = { rss_bytes: 50e6, descriptors: 70 };
 const complaints = (what) => driftComplaints('x', series(what)).join();

@@ -7,15 +7,16 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderFor, LIMIT, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
   from './harness.mjs';
-import { Program, sleep } from '../../scripts/lib/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
+const STRESS = path.join(ROOT, 'scripts', 'lib', 'playing', 'stress.mjs');
 const SYSTEM = WINDOWS && process.platform !== 'win32' ? ['--windows'] : [];
 const LOAD = ['-c', '10', '-r', '50', '-d', '1s', '--warmup', '0s', '--no-strict', '--no-page'];
 
 function stress(t, args) {
   const results = folderFor(t);
   const program = new Program(process.execPath,
-    [path.join(ROOT, 'scripts', 'lib', 'stress.mjs'), ...SYSTEM, '--results', results, ...args],
+    [STRESS, ...SYSTEM, '--results', results, ...args],
     { group: true });
   t.after(() => program.kill());
   const runs = () => fs.readdirSync(results).map((name) => path.join(results, name));

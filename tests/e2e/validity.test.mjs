@@ -10,7 +10,7 @@ import test from 'node:test';
 import { frameRelayStart } from './frame_relay.mjs';
 import { clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said,
   scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 
 const ECHO = fileFor(scenarioFile('echo'));
 const SHELL = process.platform === 'win32' ? 'needs a shell with ulimit' : false;

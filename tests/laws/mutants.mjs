@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ROOT } from '../../scripts/lib/paths.mjs';
+import { ROOT } from '../../scripts/lib/base/paths.mjs';
 
 const FOLDER = path.join(ROOT, 'build', 'mutants');
 const SOURCES = path.join(FOLDER, 'sources');

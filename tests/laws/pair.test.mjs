@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientRun, fileFor, folderFor, resultOf, said, serverEnd, serverRun,
   WINDOWS } from '../e2e/harness.mjs';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 import { caseMake } from './generator.mjs';
 import { lawsJudge } from './laws.mjs';
 import { wayText } from './player.mjs';

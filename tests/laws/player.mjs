@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileFor, freePort, programCall, resultOf, said, WINDOWS } from '../e2e/harness.mjs';
 import { mpiMissing, mpiProgram, MPI_ENV } from '../e2e/mpi_harness.mjs';
-import { Program } from '../../scripts/lib/process.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
 import { mostWanted, stagesOf } from './plan_model.mjs';
 import { lawServerStart } from './servers.mjs';
 

@@ -7,9 +7,9 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { formatNs, formatRate } from '../../scripts/lib/format.mjs';
-import { capacityPage } from '../../scripts/lib/page/capacity.mjs';
-import { thresholdParse } from '../../scripts/lib/threshold.mjs';
+import { formatNs, formatRate } from '../../scripts/lib/base/format.mjs';
+import { capacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
+import { thresholdParse } from '../../scripts/lib/results/threshold.mjs';
 import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { capacitySearch } from '../../scripts/lib/capacity.mjs';
-import { stepFigures, stepJudge } from '../../scripts/lib/capacity_step.mjs';
-import { outcomeSentence, stepSentence, stepWord } from '../../scripts/lib/capacity_words.mjs';
-import { chartCapacityLatency, chartCapacityRate } from '../../scripts/lib/charts/load.mjs';
-import { THEMES } from '../../scripts/lib/charts/theme.mjs';
-import { capacityPage } from '../../scripts/lib/page/capacity.mjs';
-import { thresholdParse } from '../../scripts/lib/threshold.mjs';
+import { capacitySearch } from '../../scripts/lib/judging/capacity.mjs';
+import { stepFigures, stepJudge } from '../../scripts/lib/judging/capacity_step.mjs';
+import { outcomeSentence, stepSentence, stepWord }
+  from '../../scripts/lib/judging/capacity_words.mjs';
+import { chartCapacityLatency, chartCapacityRate } from '../../scripts/lib/drawing/charts/load.mjs';
+import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
+import { capacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
+import { thresholdParse } from '../../scripts/lib/results/threshold.mjs';
 import { runMake, random } from './synthetic.mjs';
 
 /** A server that holds up to `knee`, with a chance of a wrong verdict near it. */

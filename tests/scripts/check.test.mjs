@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { exceptionsRead, findingsLeft } from '../../scripts/lib/check.mjs';
-import { argumentsRead, skipsJudge } from '../../scripts/lib/test.mjs';
+import { exceptionsRead, findingsLeft } from '../../scripts/lib/developing/check.mjs';
+import { argumentsRead, skipsJudge } from '../../scripts/lib/developing/test.mjs';
 
 const OUTPUT = [
   '/a/b/server/shard.c:10:3: warning: a thing [bugprone-thing,-warnings-as-errors]',

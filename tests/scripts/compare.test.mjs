@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { blocksOf, compareRuns } from '../../scripts/lib/compare.mjs';
+import { blocksOf, compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { folderMake, runSave, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { compareRuns } from '../../scripts/lib/compare.mjs';
+import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { compareJunit, compareMarkdown, compareSummary, compareTable }
-  from '../../scripts/lib/compare_text.mjs';
-import { hypergeometricTail, leastPossible, repeatsLeast } from '../../scripts/lib/statistics.mjs';
+  from '../../scripts/lib/judging/compare_text.mjs';
+import { hypergeometricTail, leastPossible, repeatsLeast }
+  from '../../scripts/lib/judging/statistics.mjs';
 import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
 import { histogramOf, runMake } from './synthetic.mjs';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import { countsIndex, exportCsv, exportHdr, exportHlog, histogramEncode }
-  from '../../scripts/lib/export.mjs';
+  from '../../scripts/lib/results/export.mjs';
 import { folderMake, runWrite, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { bucketHighestNs, bucketLowestNs, bucketsAdd, bucketsPercentileNs, histogramOpenFigures,
-  histogramsAdd, histogramSpectrum, percentileBounds, percentileIsAtLeast,
-  percentileRank } from '../../scripts/lib/histogram.mjs';
+  histogramsAdd, histogramSpectrum, percentileBounds, percentileIsAtLeast, percentileRank }
+  from '../../scripts/lib/results/histogram.mjs';
 import { histogramOf, random } from './synthetic.mjs';
 
 test('buckets are HdrHistogram\'s: exact to 2047, then 1 in 1024 (3 digits), 1 in 128 (2)', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { integerAdd, integerCompare, integerSubtract, parseExact, printExact }
-  from '../../scripts/lib/json.mjs';
+  from '../../scripts/lib/base/json.mjs';
 
 test('an integer beyond 2^53 survives reading and printing', () => {
   const text = '{"bytes":9007199254740993,"small":3,"list":[-9223372036854775808,1.5e3]}';

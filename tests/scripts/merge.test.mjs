@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/merge.mjs';
-import { resultCheck, resultRead } from '../../scripts/lib/result.mjs';
+import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
+import { resultCheck, resultRead } from '../../scripts/lib/results/result.mjs';
 import { folderMake, runWrite, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

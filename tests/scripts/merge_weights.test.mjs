@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/merge.mjs';
-import { resultCheck } from '../../scripts/lib/result.mjs';
+import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
+import { resultCheck } from '../../scripts/lib/results/result.mjs';
 import { folderMake, jsonWrite, toolRun } from './helpers.mjs';
 import { histogramOf, random, runMake } from './synthetic.mjs';
 

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import test from 'node:test';
-import { MODELS_CHARTS } from '../../scripts/lib/charts/models.mjs';
-import { THEMES } from '../../scripts/lib/charts/theme.mjs';
+import { MODELS_CHARTS } from '../../scripts/lib/drawing/charts/models.mjs';
+import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
 import { cellsOf, cpuBetween, figuresOf, impossible, modelsParse, orderOf, pointsOf }
-  from '../../scripts/lib/models.mjs';
-import { idlePoints } from '../../scripts/lib/models_points.mjs';
-import { claimsJudge } from '../../scripts/lib/models_claims.mjs';
-import { scenarioClosed } from '../../scripts/lib/models_play.mjs';
-import { svgDraw } from '../../scripts/lib/svg.mjs';
+  from '../../scripts/lib/models/models.mjs';
+import { idlePoints } from '../../scripts/lib/models/points.mjs';
+import { claimsJudge } from '../../scripts/lib/models/claims.mjs';
+import { scenarioClosed } from '../../scripts/lib/models/play.mjs';
+import { svgDraw } from '../../scripts/lib/drawing/charts/svg.mjs';
 
 const LISTED = `uring            io_uring: a port per thread (default)
                  proactor (waits for completions), sessions per thread unlimited, in all unlimited

@@ -6,11 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES, clientWithout, commandLine, durationMs,
-  MANY_RUNS_REFUSED, stressArguments } from '../../scripts/lib/arguments.mjs';
-import { caseCounts, failureText, junitRead, skipReasons } from '../../scripts/lib/counts.mjs';
-import { Failure, Program, run } from '../../scripts/lib/process.mjs';
-import { integrityCheck, sourcesFromDeb822, sourcesFromList } from '../../scripts/lib/sources.mjs';
-import { runIdMake } from '../../scripts/lib/paths.mjs';
+  MANY_RUNS_REFUSED, stressArguments } from '../../scripts/lib/base/arguments.mjs';
+import { caseCounts, failureText, junitRead, skipReasons }
+  from '../../scripts/lib/developing/counts.mjs';
+import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
+import { integrityCheck, sourcesFromDeb822, sourcesFromList }
+  from '../../scripts/lib/building/sources.mjs';
+import { runIdMake } from '../../scripts/lib/base/paths.mjs';
 
 const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
 
@@ -215,7 +217,7 @@ test('what a shell started ends with it', { skip: process.platform === 'win32' &
 
 test('whoever holds the output of a program that has ended does not hold us',
   { timeout: 60000, skip: process.platform === 'win32' && 'POSIX only' }, async (t) => {
-    const library = new URL('../../scripts/lib/process.mjs', import.meta.url);
+    const library = new URL('../../scripts/lib/base/process.mjs', import.meta.url);
     const script = `import { Program } from '${library}';
       const program = new Program('/bin/sh', ['-c', 'sleep 50 & echo $!']);
       await program.exited;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 import { folderMake, runSave, toolRun } from './helpers.mjs';
 import { abnormalAdd, runMake } from './synthetic.mjs';
 

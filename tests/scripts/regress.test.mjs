@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { abbaOrder, regressJudge, regressPlay, regressRead } from '../../scripts/lib/regress.mjs';
-import { runRead } from '../../scripts/lib/result.mjs';
+import { regressPage } from '../../scripts/lib/drawing/page/regress.mjs';
+import { abbaOrder, regressJudge, regressPlay, regressRead }
+  from '../../scripts/lib/judging/regress.mjs';
+import { runRead } from '../../scripts/lib/results/result.mjs';
 import { folderMake, runSave, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
+
+const JUDGE = { repeats: 10, labels: { a: 'A', b: 'B' }, options: { effects: {} },
+  page: regressPage };
 
 const START = Date.parse('2026-11-21T10:00:00Z');
 
@@ -43,8 +48,7 @@ test('a slower B is found, and every file is written', async (t) => {
   const player = playerMake({ effect: 1.2 });
   assert.equal(await regressPlay(given(folder, player)), true);
   assert.equal(player.order.join(''), 'ABBA'.repeat(5));
-  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
-    options: { effects: {} } });
+  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 99);
   assert.equal(outcome.blocks, 10);
   for (const name of ['compare.md', 'compare.json', 'compare.xml', 'report.html',
@@ -74,8 +78,7 @@ test('a pair in which the generator was disturbed is played again, both runs of 
   assert.equal(player.order.length, 22);
   assert.equal(player.order.slice(0, 6).join(''), 'ABBABA');
   assert.match(said.join('\n'), /the generator was disturbed, the pair is played again: send_lag/);
-  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
-    options: { effects: {} } });
+  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 0, outcome.reasons.join('\n'));
   assert.equal(outcome.blocks, 10);
 });
@@ -85,13 +88,10 @@ test('a machine that disturbs every run ends it soon, and nothing is concluded',
   const player = playerMake({ validOf: () => false });
   assert.equal(await regressPlay(given(folder, player)), true);
   assert.equal(player.order.length, 3 * 3 * 2);
-  const outcome = regressJudge(folder, '/x/echo.json', { repeats: 10, labels: { a: 'A', b: 'B' },
-    options: { effects: {} } });
+  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 3);
   assert.match(outcome.reasons.join('\n'), /6 of 6 runs are invalid measurements/);
 });
-
-const JUDGE = { repeats: 10, labels: { a: 'A', b: 'B' }, options: { effects: {} } };
 
 /** Drops every player: also the reason for which a run may be called invalid. */
 function drop({ client }) {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { RUN_CHARTS } from '../../scripts/lib/charts/index.mjs';
-import { THEMES } from '../../scripts/lib/charts/theme.mjs';
-import { bundleMake } from '../../scripts/lib/bundle.mjs';
-import { chartOverlayLatency, chartOverlayRate } from '../../scripts/lib/charts/several.mjs';
-import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../scripts/lib/latencies.mjs';
-import { resultsMerge } from '../../scripts/lib/merge.mjs';
-import { viewMake } from '../../scripts/lib/view.mjs';
+import { RUN_CHARTS } from '../../scripts/lib/drawing/charts/index.mjs';
+import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
+import { bundleMake } from '../../scripts/lib/drawing/bundle.mjs';
+import { chartOverlayLatency, chartOverlayRate }
+  from '../../scripts/lib/drawing/charts/several.mjs';
+import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../scripts/lib/results/latencies.mjs';
+import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
+import { viewMake } from '../../scripts/lib/drawing/view.mjs';
 import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 
@@ -132,7 +133,7 @@ test('an unwritable page is a failure with one line', (t) => {
 });
 
 test('what is inlined runs as a script, and both themes have every colour', () => {
-  const text = bundleMake(path.join(SCRIPTS, 'lib/charts/index.mjs'));
+  const text = bundleMake(path.join(SCRIPTS, 'lib/drawing/charts/index.mjs'));
   const modules = new Function(`${text}\nreturn modules;`)();
   assert.ok(modules['index.mjs'].RUN_CHARTS.length >= 8);
   assert.deepEqual(Object.keys(THEMES.light).sort(), Object.keys(THEMES.dark).sort());

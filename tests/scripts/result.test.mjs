@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { InputError, resultRead, runRead } from '../../scripts/lib/result.mjs';
+import { InputError, resultRead, runRead } from '../../scripts/lib/results/result.mjs';
 import { folderMake, jsonWrite, runWrite, toolRun } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { parseExact, printExact } from '../../scripts/lib/json.mjs';
-import { reconcile } from '../../scripts/lib/reconcile.mjs';
-import { InputError, resultRead } from '../../scripts/lib/result.mjs';
-import { viewMake } from '../../scripts/lib/view.mjs';
+import { parseExact, printExact } from '../../scripts/lib/base/json.mjs';
+import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
+import { InputError, resultRead } from '../../scripts/lib/results/result.mjs';
+import { viewMake } from '../../scripts/lib/drawing/view.mjs';
 import { folderMake } from './helpers.mjs';
 import { runMake } from './synthetic.mjs';
 

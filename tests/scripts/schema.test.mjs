@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/merge.mjs';
+import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
 import { SCRIPTS } from './helpers.mjs';
 import { abnormalAdd, runMake } from './synthetic.mjs';
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import test from 'node:test';
 import { accepts, freePort, listenersOf, portTaken, processDescends, processLives, processRead }
-  from '../../scripts/lib/listeners.mjs';
-import { exitText, serverEndJudge } from '../../scripts/lib/server_end.mjs';
+  from '../../scripts/lib/playing/listeners.mjs';
+import { exitText, serverEndJudge } from '../../scripts/lib/results/server_end.mjs';
 
 const LINUX = { skip: process.platform !== 'linux' && 'as Linux shows it' };
 const judge = (facts) => serverEndJudge({ own: false, exit: null, after_ms: 2000, alive: true,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { arrangements, compareBlocks, compareSets, holm, mannWhitney, median, normalTail,
-  permutationTest, randomMake } from '../../scripts/lib/statistics.mjs';
+  permutationTest, randomMake } from '../../scripts/lib/judging/statistics.mjs';
 import { gaussian, random } from './synthetic.mjs';
 
 const near = (a, b, within) => assert.ok(Math.abs(a - b) <= within, `${a} is not near ${b}`);

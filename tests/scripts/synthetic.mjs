@@ -1,9 +1,8 @@
 // Makes valid results without a run: seeded, of known latency, so that a test knows the answer.
 
-import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs,
-  histogramEmpty, percentileIsAtLeast, PERCENTILES }
-  from '../../scripts/lib/histogram.mjs';
-import { integerSubtract } from '../../scripts/lib/json.mjs';
+import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs, histogramEmpty,
+  percentileIsAtLeast, PERCENTILES } from '../../scripts/lib/results/histogram.mjs';
+import { integerSubtract } from '../../scripts/lib/base/json.mjs';
 
 /** A seeded generator of numbers in [0, 1). */
 export function random(seed) {

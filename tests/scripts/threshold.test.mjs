@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { thresholdJudge, thresholdParse, thresholdsComplete }
-  from '../../scripts/lib/threshold.mjs';
-import { resultsMerge } from '../../scripts/lib/merge.mjs';
+  from '../../scripts/lib/results/threshold.mjs';
+import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
 import { runMake } from './synthetic.mjs';
 
 const judge = (expr, run) => thresholdJudge(thresholdParse(expr), run).pass;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { trendRead } from '../../scripts/lib/trend.mjs';
+import { trendRead } from '../../scripts/lib/drawing/page/trend.mjs';
 import { folderMake, runWrite, toolRun } from './helpers.mjs';
 
 test('a trend orders by time, keeps one scenario, names what it left out', (t) => {

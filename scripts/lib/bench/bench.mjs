@@ -1,131 +1,129 @@
-// One call of scripts/bench: what was measured, what was held, what could not be measured.
+// scripts/bench: the numbers this project promises, measured on this machine.
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { median } from '../statistics.mjs';
-import { Failure } from '../process.mjs';
+import { Bench } from './run.mjs';
+import { isPinning } from './players.mjs';
+import { held, heldWindows, rate } from './held.mjs';
+import { latency, pacing, redis } from './latency.mjs';
+import { benchPage } from './page.mjs';
+import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
+import { bulk, connect, memory } from './scale.mjs';
+import { wine } from './windows.mjs';
+import { build } from '../building/build.mjs';
+import { fileWriteWhole } from '../base/file.mjs';
+import { RESULTS, runIdMake, shown } from '../base/paths.mjs';
+import { Failure, commandRun } from '../base/process.mjs';
+import { prepare } from '../building/setup.mjs';
+import { truthPlay } from './truth.mjs';
+import { wineEnd } from '../building/wine.mjs';
 
-export class Bench {
-  constructor({ id, folder, quick, say }) {
-    this.id = id;
-    this.folder = folder;
-    this.quick = quick;
-    this.say = say;
-    this.seconds = quick ? 1 : 2;
-    this.repeats = quick ? 2 : 3;
-    this.started = new Date();
-    this.rows = [];
-    this.samples = [];
-    this.missing = [];
-    this.part = '';
-    fs.mkdirSync(folder, { recursive: true });
+const PARTS = {
+  pair: { play: pair, what: 'goal 1: the pair against the bare io_uring pair' },
+  server: { play: server, what: 'goal 2: the server against libuv, Go and its other models' },
+  redis: { play: redis, what: 'goal 3: the client against redis-benchmark' },
+  latency: { play: latency, what: 'goal 4: one connection, against the bare pair and sockperf' },
+  pacing: { play: pacing, what: 'goal 5: rates, send_lag, the gaps between arrivals' },
+  connect: { play: connect, what: 'goal 6: connects/s, a ramp of 15,000' },
+  memory: { play: memory, what: 'goal 7: memory per idle connection, 19,000 of them' },
+  bulk: { play: bulk, what: 'goal 8: 64 KiB messages against iperf3' },
+  growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
+  epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
+  held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
+  rate: { play: rate, what: '--rate 20000 over 10 s' },
+  truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
+  wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
+  'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },
+  'held-wine': { play: heldWindows, windows: true, what: '5,000 connections under Wine for 30 s' },
+};
+
+const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [PART ...]
+
+Measures what this project promises, as ratios inside one run against its peers, interleaved and
+repeated; prints goal, measured, held. What was measured stays in results/bench-<id>/: bench.json
+and bench.html. All parts take about ten minutes; a quiet machine is needed.
+
+${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join('\n')}
+
+  --quick      two short repeats of each: a first look, no verdict
+  --windows    only what runs under Wine
+  --no-windows all but that
+
+exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
+
+function argumentsRead(argv) {
+  const options = argv.filter((argument) => argument.startsWith('-'));
+  const strange = options.find((one) => !['--quick', '--windows', '--no-windows', '--help', '-h']
+    .includes(one)) ?? argv.find((one) => !one.startsWith('-') && !PARTS[one]);
+  if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
+  let names = argv.filter((argument) => !argument.startsWith('-'));
+  if (!names.length) {
+    names = Object.keys(PARTS).filter((name) => PARTS[name].windows
+      ? !options.includes('--no-windows') : !options.includes('--windows'));
   }
+  return { names, quick: options.includes('--quick'),
+    help: options.includes('--help') || options.includes('-h') };
+}
 
-  /** A line of the table. held: true, false, or null for what is only told. */
-  row(goal, what, measured, held, more = {}) {
-    this.rows.push({ part: this.part, goal, what, measured, held, ...more });
-    const verdict = held === null ? '' : held ? 'held' : 'NOT HELD';
-    this.say(`  ${String(goal).padStart(2)}  ${what.padEnd(52)} ${measured.padEnd(40)} ${verdict}`);
-  }
+// Is what the client says true? A relay's own book and a capture of the packets tell.
+async function truth(bench) {
+  await truthPlay({ row: (what, measured, held) => bench.row('-', what, measured, held),
+    absent: (what, why, goal = '') => bench.absent(goal, what, why) });
+}
 
-  /** A ratio of two players, by the median of the ratios of their neighbouring runs. */
-  ratioRow(goal, what, samples, [ours, peer], key, bound, sign = '>=') {
-    const ratios = samples[ours].map((one, i) => one[key] / samples[peer][i][key])
-      .filter(Number.isFinite);
-    if (!ratios.length) {
-      this.absent(goal, what, `${key} of ${ours} or ${peer} is unknown`);
-      return NaN;
-    }
-    const value = median(ratios);
-    const held = sign === '>=' ? value >= bound : value <= bound;
-    const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
-    const aim = bound === null ? '' : `, goal ${sign} ${bound}`;
-    this.row(goal, what, `${value.toFixed(3)} (${low.toFixed(2)}..${high.toFixed(2)})${aim}`,
-      bound === null ? null : held, { value, ratios, bound, sign });
-    return value;
-  }
-
-  /** Something of a goal that could not be measured here, and why. */
-  absent(goal, what, why) {
-    this.missing.push({ part: this.part, goal, what, why });
-    this.say(`  ${String(goal).padStart(2)}  ${what.padEnd(52)} not measured: ${why}`);
-  }
-
-  /** Plays all players one after the other, `repeats` times: { name: [figures, ...] }. The order
-   *  turns each time, so that none always follows the same one. */
-  async interleave(group, players, repeats = this.repeats) {
-    const names = Object.keys(players);
-    const samples = Object.fromEntries(names.map((name) => [name, []]));
-    for (let i = 0; i < repeats; i++) {
-      for (let j = 0; j < names.length; j++) {
-        const name = names[(i + j) % names.length];
-        samples[name].push(await players[name]());
-      }
-    }
-    for (const name of names) {
-      this.samples.push({ part: this.part, group, name, runs: samples[name].map(plain) });
-    }
-    const each = names.map((name) => `${name} ${shortly(samples[name])}`).join(', ');
-    this.say(`    ${group}: ${each}`);
-    return samples;
-  }
-
-  /** A file in the folder of this bench. */
-  file(name) {
-    return path.join(this.folder, name);
-  }
-
-  /** Writes a scenario there; returns its path. */
-  scenario(name, { load, framing, behaviors }) {
-    const file = this.file(`${name}.scenario.json`);
-    const text = { name, framing, load: { connections: 1, ...load }, behaviors };
-    fs.writeFileSync(file, `${JSON.stringify(text, null, 1)}\n`);
-    return file;
-  }
-
-  get heldAll() {
-    return this.rows.every((row) => row.held !== false);
-  }
-
-  document() {
-    return {
-      schema_version: 1,
-      side: 'bench',
-      run: { id: this.id, name: 'bench', started_utc: this.started.toISOString(),
-        duration_ns: (Date.now() - this.started.getTime()) * 1e6, quick: this.quick },
-      host: { name: os.hostname(), os: os.type(), kernel: os.release(), cpus: os.cpus().length,
-        cpu_model: os.cpus()[0].model, load_average: os.loadavg() },
-      held: this.heldAll,
-      goals: this.rows,
-      not_measured: this.missing,
-      samples: this.samples,
-    };
+async function programsBuild(windows, say) {
+  const env = await prepare({ windows, say });
+  const targets = ['dummyclient', 'dummyserver', 'bench'];
+  for (const preset of windows ? ['linux', 'windows'] : ['linux']) {
+    await build(preset, { env, targets, say });
   }
 }
 
-// The figures of a run, without the documents they came from.
-function plain(figures) {
-  return Object.fromEntries(Object.entries(figures)
-    .filter(([, value]) => typeof value === 'number'));
+async function partPlay(bench, name) {
+  const { play, windows, what } = PARTS[name];
+  bench.part = name;
+  bench.say(`\n${name}: ${what}`);
+  try {
+    await play(bench);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    bench.absent('-', name, error.message);
+  } finally {
+    if (windows) await wineEnd();
+  }
 }
 
-function shortly(runs) {
-  const of = (key) => median(runs.map((run) => run[key]).filter(Number.isFinite));
-  if (runs[0].per_s === undefined) return `${(of('p50_ns') / 1000).toFixed(1)} us`;
-  const cpu = Number.isFinite(runs[0].client_us)
-    ? ` (CPU ${of('client_us').toFixed(2)}` +
-      `${Number.isFinite(runs[0].server_us) ? `+${of('server_us').toFixed(2)}` : ''} us)` : '';
-  return `${Math.round(of('per_s')).toLocaleString('en-US')}/s${cpu}`;
+function summaryPrint(bench, page) {
+  const missed = bench.rows.filter((row) => row.held === false);
+  const judged = bench.rows.filter((row) => row.held !== null);
+  console.log(`\n${judged.length - missed.length} of ${judged.length} held`);
+  for (const row of missed) console.log(`  not held: ${row.goal} ${row.what}: ${row.measured}`);
+  for (const row of bench.missing) console.log(`  not measured: ${row.what}: ${row.why}`);
+  console.log(shown(page));
 }
 
-/** Fails with a reason that names the package when a program of a peer is not there. */
-export function programExists(name) {
-  return (process.env.PATH ?? '').split(path.delimiter)
-    .some((folder) => fs.existsSync(path.join(folder, name)));
+async function main(argv) {
+  const { names, quick, help } = argumentsRead(argv);
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const say = (text) => console.log(text);
+  await programsBuild(names.some((name) => PARTS[name].windows), say);
+  const id = `bench-${runIdMake()}`;
+  const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
+  say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
+    os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));
+  const page = bench.file('bench.html');
+  for (const name of names) {
+    await partPlay(bench, name);
+    // After every part, so that an end in the middle leaves what was measured.
+    fileWriteWhole(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
+    fs.writeFileSync(page, benchPage(bench.document()));
+  }
+  summaryPrint(bench, page);
+  return bench.heldAll && !bench.missing.some((row) => row.goal === '-') ? 0 : 1;
 }
 
-export function needProgram(name) {
-  if (programExists(name)) return;
-  throw new Failure(`${name} is not installed (scripts/setup --for bench)`);
-}
+commandRun('scripts/bench', main);

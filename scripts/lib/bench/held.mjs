@@ -2,12 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { formatBytes, formatCount } from '../format.mjs';
-import { ROOT } from '../paths.mjs';
-import { Program } from '../process.mjs';
-import { reconcile } from '../reconcile.mjs';
-import { resultRead } from '../result.mjs';
-import { programCall, programPath, serverStart } from '../server.mjs';
+import { formatBytes, formatCount } from '../base/format.mjs';
+import { ROOT } from '../base/paths.mjs';
+import { Program } from '../base/process.mjs';
+import { reconcile } from '../results/reconcile.mjs';
+import { resultRead } from '../results/result.mjs';
+import { programCall, programPath, serverStart } from '../playing/server.mjs';
 
 const DESCRIPTORS_MAX = 20000;
 

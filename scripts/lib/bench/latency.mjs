@@ -1,9 +1,9 @@
 // Goals 3, 4 and 5: against Redis, one connection's round trip, and pacing.
 
-import { needProgram } from './bench.mjs';
+import { needProgram } from './run.mjs';
 import { CLIENTS, ECHO, SERVERS, WIRE_BYTES, against, closedLoad } from './players.mjs';
-import { freePort } from '../server.mjs';
-import { median } from '../statistics.mjs';
+import { freePort } from '../playing/server.mjs';
+import { median } from '../judging/statistics.mjs';
 import { pairPlay } from './pair.mjs';
 
 const PING = {

@@ -2,11 +2,12 @@
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { escapeHtml, formatBytes, formatNs, formatRate } from '../format.mjs';
-import { verdict } from '../page.mjs';
-import { median } from '../statistics.mjs';
+import { escapeHtml, formatBytes, formatNs, formatRate } from '../base/format.mjs';
+import { verdict } from '../drawing/page/page.mjs';
+import { median } from '../judging/statistics.mjs';
 
-const CSS = fs.readFileSync(fileURLToPath(new URL('../page/page.css', import.meta.url)), 'utf8');
+const CSS = fs.readFileSync(fileURLToPath(new URL('../drawing/page/page.css',
+  import.meta.url)), 'utf8');
 const OWN_CSS = `
 .lane { display: grid; grid-template-columns: 11em 1fr 9em; gap: 0.8em; align-items: center;
   margin: 0.25em 0; }

@@ -1,9 +1,9 @@
 // Goals 1, 2, 9 and 11: round trips of the pair, of its server alone, with many idle, by epoll.
 
 import { CLIENTS, ECHO, SERVERS, WIRE_BYTES, against, closedLoad } from './players.mjs';
-import { Failure, run } from '../process.mjs';
-import { median } from '../statistics.mjs';
-import { programCall } from '../server.mjs';
+import { Failure, run } from '../base/process.mjs';
+import { median } from '../judging/statistics.mjs';
+import { programCall } from '../playing/server.mjs';
 
 /** Our client in a closed loop of echoes against a server of ours. */
 export function pairPlay(bench, connections, { name = 'pair', server = [], client = [],

@@ -3,12 +3,12 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { programExists } from './bench.mjs';
-import { buildFolder, programsFolder } from '../paths.mjs';
-import { Failure, Program, sleep } from '../process.mjs';
-import { resultRead } from '../result.mjs';
-import { accepts, freePort, programCall, programPath } from '../server.mjs';
-import { wineCall } from '../wine.mjs';
+import { programExists } from './run.mjs';
+import { buildFolder, programsFolder } from '../base/paths.mjs';
+import { Failure, Program, sleep } from '../base/process.mjs';
+import { resultRead } from '../results/result.mjs';
+import { accepts, freePort, programCall, programPath } from '../playing/server.mjs';
+import { wineCall } from '../building/wine.mjs';
 
 export const WIRE_BYTES = 64; // a frame of the pair: 4 bytes of header and a body of 60
 

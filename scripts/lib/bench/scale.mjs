@@ -1,10 +1,10 @@
 // Goals 6, 7 and 8: connections per second, memory per connection, bytes per second.
 
-import { needProgram } from './bench.mjs';
-import { formatBytes } from '../format.mjs';
-import { resultRead } from '../result.mjs';
-import { freePort } from '../server.mjs';
-import { median } from '../statistics.mjs';
+import { needProgram } from './run.mjs';
+import { formatBytes } from '../base/format.mjs';
+import { resultRead } from '../results/result.mjs';
+import { freePort } from '../playing/server.mjs';
+import { median } from '../judging/statistics.mjs';
 import { CLIENTS, ECHO, SERVERS, against, closedLoad, memoryOf } from './players.mjs';
 
 const IDLE = [{ name: 'idle', setup: ECHO.loop }];

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { spawn } from 'node:child_process';
-import { Failure } from '../process.mjs';
+import { Failure } from '../base/process.mjs';
 
 const FIELDS = ['frame.time_epoch', 'tcp.stream', 'ip.src', 'ipv6.src', 'tcp.srcport',
   'tcp.dstport', 'tcp.seq', 'tcp.flags.syn', 'tcp.flags.ack', 'tcp.flags.fin', 'tcp.flags.reset',

@@ -1,6 +1,6 @@
 // Where one message of a recorded protocol ends: given, or guessed from the bytes of both sides.
 
-import { Failure } from '../process.mjs';
+import { Failure } from '../base/process.mjs';
 
 const length = (sizeBytes, order, included, idBytes = 0) => ({ type: 'length',
   size_bytes: sizeBytes, ...(idBytes ? { id_bytes: idBytes } : {}), byte_order: order,

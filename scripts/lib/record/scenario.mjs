@@ -1,7 +1,7 @@
 // Sessions as a scenario: each is a behavior of one connection that plays once, on its own
 // timeline.
 
-import { Failure } from '../process.mjs';
+import { Failure } from '../base/process.mjs';
 import { framesOf, PAIR } from './framing.mjs';
 
 const STEPS_MAX = 10000;

@@ -1,6 +1,6 @@
 // Segments as sessions: who said what when, in order, without what was sent twice.
 
-import { Failure } from '../process.mjs';
+import { Failure } from '../base/process.mjs';
 
 /** The port that most connections were opened to. */
 function portGuess(segments) {

@@ -1,0 +1,63 @@
+// The half of the set-up that needs no root: sources of libraries, the packages of these scripts,
+// the Wine prefix. Everything that is there is skipped; all of it lies inside this folder.
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BUILD, ON_WINDOWS, SCRIPTS } from '../base/paths.mjs';
+import { Failure, commandRun, runOk } from '../base/process.mjs';
+import { sourcesEnv, sourcesPrepare } from './sources.mjs';
+import { winePrepare } from './wine.mjs';
+
+/** The packages of the lock file, exactly, in scripts/node_modules. */
+export async function modulesPrepare(say = () => {}) {
+  const modules = path.join(SCRIPTS, 'node_modules');
+  const stamp = path.join(modules, '.dummyload-lock');
+  const lock = fs.readFileSync(path.join(SCRIPTS, 'package-lock.json'));
+  const digest = crypto.createHash('sha256').update(lock).digest('hex');
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === digest) return;
+  say('installing the packages of the scripts (npm ci) ...');
+  await runOk(ON_WINDOWS ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--silent'],
+    { cwd: SCRIPTS, time_ms: 300000 });
+  fs.writeFileSync(stamp, digest);
+}
+
+function envFileWrite() {
+  const lines = Object.entries(sourcesEnv()).map(([name, folder]) => `export ${name}='${folder}'`);
+  const text = `# For calling cmake by hand: . build/env.sh\n${lines.join('\n')}\n`;
+  const file = path.join(BUILD, 'env.sh');
+  if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text) return;
+  fs.writeFileSync(file, text);
+}
+
+/** Prepares what a build of these kinds needs; returns the environment for CMake.
+ *
+ * wanted: { windows, modules, say }. */
+export async function prepare({ windows = false, modules = false, say = () => {} } = {}) {
+  fs.mkdirSync(BUILD, { recursive: true });
+  if (!ON_WINDOWS) {
+    await sourcesPrepare(windows, say);
+    envFileWrite();
+    if (windows) await winePrepare(undefined, say);
+  }
+  if (modules) await modulesPrepare(say);
+  return sourcesEnv();
+}
+
+async function main(args) {
+  const wanted = args[0] === '--for' ? args[1] : 'all';
+  if (!['tools', 'build', 'windows', 'test', 'record', 'mpi', 'bench', 'all'].includes(wanted)) {
+    throw new Failure(
+      `--for ${wanted}: expected build, windows, test, record, mpi, bench or all`, 2);
+  }
+  await prepare({
+    windows: ['windows', 'test', 'bench', 'all'].includes(wanted),
+    modules: ['tools', 'test', 'all'].includes(wanted),
+    say: (text) => console.log(text),
+  });
+  console.log('scripts/setup: everything is here');
+  return 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/setup', main);

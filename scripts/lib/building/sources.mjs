@@ -1,0 +1,194 @@
+// Sources of libraries that this system has no package of (HdrHistogram_c), or none for the
+// Windows build (cJSON, cmocka), fetched through the system's package managers into build/deps.
+//
+// Where a route does not exist, the folder stays away, and CMake downloads the pinned release.
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { BUILD, DEPS } from '../base/paths.mjs';
+import { Failure, runOk } from '../base/process.mjs';
+
+const HDR_PACKAGE = 'native-hdr-histogram@1.0.0';
+const HDR_INTEGRITY = 'sha512-m6rSY8FCsJpM6wQ68lcKymXEPWkVPsClzNcxHE5nAQsDK5gLycWQ1eHhBW2M9Hu1' +
+  'yBSuJTcqH1J09Sr44447qQ==';
+
+/** name -> the file that is there when the folder is whole, and CMake's variable. */
+export const SOURCES = {
+  hdr_histogram: { proof: 'src/hdr_histogram.c', variable: 'DUMMYLOAD_HDR_HISTOGRAM' },
+  cjson: { proof: 'cJSON.c', variable: 'DUMMYLOAD_CJSON' },
+  cmocka: { proof: 'src/cmocka.c', variable: 'DUMMYLOAD_CMOCKA' },
+};
+
+export function sourcePresent(name) {
+  return fs.existsSync(path.join(DEPS, name, SOURCES[name].proof));
+}
+
+/** The variables of CMakePresets.json for those folders that are there. */
+export function sourcesEnv() {
+  const env = {};
+  for (const [name, { variable }] of Object.entries(SOURCES)) {
+    if (sourcePresent(name)) env[variable] = path.join(DEPS, name);
+  }
+  return env;
+}
+
+/** Calls work(folder) with a new folder inside build/, and removes it afterwards. */
+async function withFolder(work) {
+  fs.mkdirSync(BUILD, { recursive: true });
+  const folder = fs.mkdtempSync(path.join(BUILD, '.fetch-'));
+  try {
+    return await work(folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// The folder appears whole or not at all.
+function adopt(folder, name) {
+  if (!fs.existsSync(path.join(folder, SOURCES[name].proof))) {
+    throw new Failure(`${name}: the fetched source has no ${SOURCES[name].proof}`);
+  }
+  fs.mkdirSync(DEPS, { recursive: true });
+  fs.rmSync(path.join(DEPS, name), { recursive: true, force: true });
+  fs.renameSync(folder, path.join(DEPS, name));
+}
+
+/** Throws unless the file's SHA-512 is the pinned one. */
+export function integrityCheck(file, integrity) {
+  const digest = crypto.createHash('sha512').update(fs.readFileSync(file)).digest('base64');
+  if (`sha512-${digest}` !== integrity) {
+    throw new Failure(`${path.basename(file)}: its content is not the pinned one ` +
+      `(found sha512-${digest})`);
+  }
+}
+
+async function fetchHdrHistogram() {
+  await withFolder(async (folder) => {
+    await runOk('npm', ['pack', HDR_PACKAGE, '--ignore-scripts', '--silent',
+      '--pack-destination', folder], { cwd: folder, time_ms: 180000 });
+    const archive = fs.readdirSync(folder).find((name) => name.endsWith('.tgz'));
+    if (!archive) throw new Failure('npm pack left no archive');
+    integrityCheck(path.join(folder, archive), HDR_INTEGRITY);
+    await runOk('tar', ['-xzf', archive], { cwd: folder, time_ms: 60000 });
+    adopt(path.join(folder, 'package', 'HdrHistogram_c'), 'hdr_histogram');
+  });
+}
+
+/** The distribution's own stanzas of a deb822 file, as source ones; '' when it has none. */
+export function sourcesFromDeb822(text, suites) {
+  const stanzas = [];
+  for (const stanza of text.split(/\n\s*\n/)) {
+    const lines = stanza.split('\n').filter((line) => !line.startsWith('#') && line.trim());
+    const field = (name) => {
+      const pattern = new RegExp(`^${name}:\\s*(.*)$`, 'i');
+      return lines.map((line) => pattern.exec(line)?.[1]).find((value) => value !== undefined);
+    };
+    if (/^no$/i.test(field('Enabled') ?? 'yes') || !ownKeyring(field('Signed-By'))) continue;
+    const kept = (field('Suites') ?? '').split(/\s+/).filter((suite) => suites.includes(suite));
+    if (!kept.length || !/\bmain\b/.test(field('Components') ?? '')) continue;
+    const others = lines.filter((line) => !/^(Types|Suites|Architectures|Enabled):/i.test(line));
+    stanzas.push(['Types: deb-src', `Suites: ${[...new Set(kept)].join(' ')}`, ...others]
+      .join('\n'));
+  }
+  return stanzas.length ? `${stanzas.join('\n\n')}\n` : '';
+}
+
+/** The same for one-line lists. */
+export function sourcesFromList(text, suites) {
+  const lines = new Set();
+  for (const line of text.split('\n')) {
+    const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+(.*?)\s*(?:#.*)?$/.exec(line);
+    if (!match) continue;
+    const [, options = '', uri, suite, components] = match;
+    const kept = options.split(/\s+/).filter((option) => option && !option.startsWith('arch'));
+    const keyring = kept.find((option) => option.startsWith('signed-by='))?.slice(10);
+    if (!suites.includes(suite) || !/\bmain\b/.test(components) || !ownKeyring(keyring)) continue;
+    lines.add(`deb-src ${kept.length ? `[${kept.join(' ')}] ` : ''}${uri} ${suite} ${components}`);
+  }
+  return lines.size ? `${[...lines].join('\n')}\n` : '';
+}
+
+function ownKeyring(keyring) {
+  return !keyring || /(debian|ubuntu)-archive-/.test(keyring);
+}
+
+function systemSuites() {
+  const release = fs.readFileSync('/etc/os-release', 'utf8');
+  const codename = /^VERSION_CODENAME=(\S+)/m.exec(release)?.[1];
+  if (!codename) throw new Failure('this system names no release (VERSION_CODENAME)');
+  return [codename, `${codename}-updates`, `${codename}-security`];
+}
+
+/** Writes source entries made from the machine's own into folder. */
+function sourceListsWrite(folder) {
+  const suites = systemSuites();
+  const parts = '/etc/apt/sources.list.d';
+  const files = ['/etc/apt/sources.list'];
+  if (fs.existsSync(parts)) files.push(...fs.readdirSync(parts).map((n) => path.join(parts, n)));
+  let written = 0;
+  for (const file of files) {
+    const deb822 = file.endsWith('.sources');
+    if (!fs.existsSync(file) || !(deb822 || file.endsWith('.list'))) continue;
+    const text = fs.readFileSync(file, 'utf8');
+    const entries = deb822 ? sourcesFromDeb822(text, suites) : sourcesFromList(text, suites);
+    if (!entries) continue;
+    fs.writeFileSync(path.join(folder, `${written}.${deb822 ? 'sources' : 'list'}`), entries);
+    written += 1;
+  }
+  if (!written) throw new Failure('no package list of this system\'s own was found');
+}
+
+/** apt-get source of each name, into DEPS, without root and without touching the system's lists. */
+async function fetchDebianSources(names) {
+  await withFolder(async (folder) => {
+    for (const part of ['parts', 'lists/partial', 'cache/archives/partial', 'unpack']) {
+      fs.mkdirSync(path.join(folder, part), { recursive: true });
+    }
+    sourceListsWrite(path.join(folder, 'parts'));
+    const options = {
+      'Dir::Etc::sourcelist': '/dev/null',
+      'Dir::Etc::sourceparts': path.join(folder, 'parts'),
+      'Dir::State::lists': path.join(folder, 'lists'),
+      'Dir::Cache': path.join(folder, 'cache'),
+      'Acquire::Languages': 'none',
+      'Acquire::Retries': '2',
+      // apt's own user may not read a home folder.
+      ...(process.getuid() === 0 ? { 'APT::Sandbox::User': 'root' } : {}),
+    };
+    const common = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+    await runOk('apt-get', [...common, '-q', 'update'], { time_ms: 300000 });
+    for (const name of names) {
+      const unpack = path.join(folder, 'unpack', name);
+      fs.mkdirSync(unpack);
+      await runOk('apt-get', [...common, '-q', 'source', '--only-source', name],
+        { cwd: unpack, time_ms: 300000 });
+      const source = fs.readdirSync(unpack).find((entry) =>
+        fs.statSync(path.join(unpack, entry)).isDirectory());
+      if (!source) throw new Failure(`apt-get source ${name} unpacked nothing`);
+      adopt(path.join(unpack, source), name);
+    }
+  });
+}
+
+async function attempt(what, work, say) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Failure) && !error.code) throw error;
+    say(`${what}: ${error.message.split('\n')[0]}; CMake will download the pinned release instead`);
+  }
+}
+
+/** Fetches what is missing of the sources; windows: also those that only its build needs. */
+export async function sourcesPrepare(windows, say) {
+  if (!sourcePresent('hdr_histogram')) {
+    say('fetching the source of HdrHistogram_c (an npm package carries it) ...');
+    await attempt('HdrHistogram_c', fetchHdrHistogram, say);
+  }
+  const missing = ['cjson', 'cmocka'].filter((name) => windows && !sourcePresent(name));
+  if (missing.length && fs.existsSync('/usr/bin/apt-get')) {
+    say(`fetching the sources of ${missing.join(' and ')} (apt-get source) ...`);
+    await attempt(missing.join(', '), () => fetchDebianSources(missing), say);
+  }
+}

@@ -1,0 +1,102 @@
+// scripts/fuzz: runs the libFuzzer targets, each for a bounded time, from the seed corpus.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from '../building/build.mjs';
+import { BUILD, ROOT, shown } from '../base/paths.mjs';
+import { Failure, commandRun, run } from '../base/process.mjs';
+import { prepare } from '../building/setup.mjs';
+
+const USAGE = `usage: scripts/fuzz [--seconds N] [--keep] [TARGET ...]
+
+Builds the preset fuzz (clang: libFuzzer, ASan, UBSan) and runs each target for N seconds (5).
+What a run finds new is kept in build/fuzz/corpus and is where the next one begins; --keep also adds
+it, made as small as it gets, to tests/fuzz/corpus. An input that breaks a target is written to
+build/fuzz/broken; the same command with that file as TARGET=FILE plays it once.
+
+exit: 0 nothing broke; 1 something did; 2 bad usage`;
+
+const SEEDS = path.join(ROOT, 'tests', 'fuzz', 'corpus');
+const INPUT_TIME_S = 10;
+const MEMORY_MIB = 2048;
+
+export function targetsAll() {
+  return fs.readdirSync(SEEDS).sort();
+}
+
+function argumentsRead(argv) {
+  const options = { seconds: 5, keep: false, targets: [], help: false };
+  for (let i = 0; i < argv.length; i += 1) {
+    if (argv[i] === '--help' || argv[i] === '-h') options.help = true;
+    else if (argv[i] === '--keep') options.keep = true;
+    else if (argv[i] === '--seconds') {
+      options.seconds = Number(argv[i += 1]);
+      if (!(options.seconds >= 1 && options.seconds <= 86400)) {
+        throw new Failure(`--seconds ${argv[i]}: expected 1..86400`, 2);
+      }
+    } else if (argv[i].startsWith('-')) throw new Failure(`unknown option ${argv[i]}`, 2);
+    else {
+      const [name, file] = argv[i].split(/=(.*)/s);
+      if (!targetsAll().includes(name)) {
+        throw new Failure(`${name}: expected one of ${targetsAll().join(', ')}`, 2);
+      }
+      options.targets.push({ name, file });
+    }
+  }
+  if (!options.targets.length) options.targets = targetsAll().map((name) => ({ name }));
+  return options;
+}
+
+/** Runs one target. Returns { ok, said }. */
+async function targetRun(folder, { name, file }, seconds) {
+  const program = path.join(folder, 'tests', `fuzz_${name}`);
+  const env = { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' };
+  if (file) {
+    const played = await run(program, [file], { env, time_ms: 60000 });
+    return { ok: played.code === 0, said: played.stderr };
+  }
+  const corpus = path.join(folder, 'corpus', name);
+  const broken = path.join(folder, 'broken');
+  fs.mkdirSync(corpus, { recursive: true });
+  fs.mkdirSync(broken, { recursive: true });
+  const played = await run(program, [`-max_total_time=${seconds}`, `-timeout=${INPUT_TIME_S}`,
+    `-rss_limit_mb=${MEMORY_MIB}`, '-max_len=6000', '-print_final_stats=1',
+    `-artifact_prefix=${path.join(broken, `${name}-`)}`, corpus, path.join(SEEDS, name)],
+  { env, time_ms: (seconds + 120) * 1000 });
+  return { ok: played.code === 0, said: played.stderr };
+}
+
+async function corpusKeep(folder, name) {
+  const merge = await run(path.join(folder, 'tests', `fuzz_${name}`),
+    ['-merge=1', path.join(SEEDS, name), path.join(folder, 'corpus', name)], { time_ms: 600000 });
+  if (merge.code !== 0) throw merge.failure('could not merge the corpus');
+}
+
+async function main(argv) {
+  const options = argumentsRead(argv);
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const say = (text) => console.log(text);
+  const env = await prepare({ say });
+  const folder = await build('fuzz', { env, targets: ['fuzzers'], say });
+  let failed = 0;
+  for (const target of options.targets) {
+    const { ok, said } = await targetRun(folder, target, options.seconds);
+    const runs = /stat::number_of_executed_units: (\d+)/.exec(said)?.[1] ?? '1';
+    console.log(`${ok ? 'ok' : 'BROKEN'}  ${target.name}: ${runs} inputs`);
+    if (!ok) {
+      failed += 1;
+      console.log(said.trimEnd().split('\n').slice(-60).join('\n'));
+      console.log(`the input: ${shown(path.join(folder, 'broken'))}; play it again with ` +
+        `scripts/fuzz ${target.name}=FILE`);
+    } else if (options.keep && !target.file) {
+      await corpusKeep(folder, target.name);
+    }
+  }
+  console.log(`${options.targets.length - failed} passed, ${failed} failed, 0 skipped`);
+  return failed ? 1 : 0;
+}
+
+commandRun('scripts/fuzz', main);

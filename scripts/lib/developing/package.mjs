@@ -1,0 +1,31 @@
+// Archives of the programs that run where they are unpacked.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { BUILD, ROOT, shown } from '../base/paths.mjs';
+import { Failure, commandRun, runOk } from '../base/process.mjs';
+import { prepare } from '../building/setup.mjs';
+
+async function packageMake(name, env) {
+  const folder = path.join(BUILD, `package-${name}`);
+  const options = ['-DDUMMYLOAD_TESTS=OFF', '-DDUMMYLOAD_PORTABLE=ON'];
+  if (env.DUMMYLOAD_CJSON) options.push(`-DFETCHCONTENT_SOURCE_DIR_CJSON=${env.DUMMYLOAD_CJSON}`);
+  const bounds = { env, cwd: ROOT, time_ms: 900000 };
+  console.log(`building build/package-${name} ...`);
+  await runOk('cmake', ['--preset', name, '-B', folder, ...options], bounds);
+  await runOk('cmake', ['--build', folder, '--parallel'], bounds);
+  const made = await runOk('cpack', ['--config', path.join(folder, 'CPackConfig.cmake')],
+    { ...bounds, cwd: folder });
+  const file = /package: (\S+) generated/.exec(made.stdout)?.[1];
+  if (!file || !fs.existsSync(file)) throw made.failure('made no package');
+  console.log(`${name}: ${shown(file)}`);
+}
+
+commandRun('scripts/package', async (args) => {
+  const names = args.length ? args : ['linux', 'windows'];
+  const unknown = names.find((name) => !['linux', 'windows'].includes(name));
+  if (unknown) throw new Failure(`${unknown}: expected linux or windows`, 2);
+  const env = await prepare({ windows: true, say: (text) => console.log(text) });
+  for (const name of names) await packageMake(name, env);
+  return 0;
+});

@@ -1,0 +1,173 @@
+// Charts against load and against time of results: the capacity curve and the trend.
+
+import { escapeHtml, formatCount, formatDigits, formatNs, formatRate } from '../../base/format.mjs';
+import { capacityText, loadText, stepValid } from '../../judging/capacity_words.mjs';
+import { baseOption, latencyAxis, lineSeries, niceAbove, niceBelow, tooltipHead, tooltipLine,
+  valueAxis } from './theme.mjs';
+
+/** The points of all steps by load: [load, value, valid]. */
+function points(capacity, key) {
+  return capacity.steps.filter((step) => step[key] !== null && step[key] !== undefined)
+    .map((step) => [step.level, step[key], stepValid(step)]).sort((a, b) => a[0] - b[0]);
+}
+
+/** The median over the valid repeats of each load: what the line connects. */
+function line(capacity, key) {
+  const byLevel = new Map();
+  for (const [level, value, valid] of points(capacity, key)) {
+    if (valid) byLevel.set(level, [...(byLevel.get(level) ?? []), value]);
+  }
+  return [...byLevel].map(([level, values]) => {
+    values.sort((a, b) => a - b);
+    return [level, values[Math.floor((values.length - 1) / 2)]];
+  });
+}
+
+/** A point that is full, or hollow where the measurement was invalid. */
+function dot(color, valid) {
+  return valid ? { symbolSize: 7, itemStyle: { color, opacity: 0.8 } }
+    : { symbolSize: 9, itemStyle: { color: 'transparent', borderColor: color, borderWidth: 1.5 } };
+}
+
+/** Each run as a point. */
+function dots(capacity, key, name, { color, symbol }, extra = {}) {
+  return { name, type: 'scatter', symbol, itemStyle: { color }, z: 4, ...extra,
+    data: points(capacity, key).map(([level, value, valid]) => (
+      { value: [level, value], ...dot(color, valid) })) };
+}
+
+/** Labels at the loads that were tried, as far as they have room. */
+function loadAxis(theme, capacity) {
+  const levels = [...new Set(capacity.steps.map(({ level }) => level))].sort((a, b) => a - b);
+  return valueAxis(theme, capacity.vary === 'rate' ? 'iterations per second' : 'connections',
+    (value) => formatCount(Number(value.toPrecision(4))), { type: 'log', logBase: 2,
+      min: 'dataMin', max: 'dataMax', nameLocation: 'middle', nameGap: 28,
+      nameTextStyle: { color: theme.soft, fontSize: 11, align: 'center' },
+      axisLabel: { customValues: levels }, axisTick: { customValues: levels },
+      splitLine: { show: false } });
+}
+
+/** Where the capacity lies: a line, and the side that failed shaded. */
+function limitMark(theme, capacity, lines = []) {
+  const held = capacity.capacity ? [{ xAxis: capacity.capacity, lineStyle: { color: theme.good,
+    width: 2, type: 'solid' }, label: { formatter: capacityText(capacity),
+    color: theme.good, position: 'insideEndTop', fontSize: 12 } }] : [];
+  if (!held.length && !lines.length) return {};
+  return {
+    markLine: { silent: true, symbol: 'none', data: [...held, ...lines] },
+    ...(capacity.fails_at ? { markArea: { silent: true, itemStyle: { color: theme.edge },
+      data: [[{ xAxis: capacity.fails_at }, { xAxis: 'max' }]] } } : {}),
+  };
+}
+
+/** The conditions (parsed thresholds) whose metric is drawn: horizontal lines. */
+function conditionLines(theme, capacity, drawn) {
+  return (capacity.conditions ?? []).filter(drawn).map(({ expr, limit }) => ({ yAxis: limit,
+    lineStyle: { color: theme.bad, width: 1.5, type: [6, 4] },
+    label: { formatter: expr, color: theme.bad, position: 'insideStartTop', fontSize: 12,
+      backgroundColor: theme.paper, padding: [1, 4] } }));
+}
+
+/** One line per name: the median of the valid runs; where there is none, the runs themselves. */
+function loadTooltip(capacity, format) {
+  return (items) => {
+    const shown = items.filter((item) => item.value?.[1] != null);
+    const lines = shown.filter((item) => item.seriesType === 'line');
+    const list = lines.length ? lines : shown;
+    if (!list.length) return '';
+    const note = lines.length ? '' : 'invalid';
+    return tooltipHead(loadText(capacity, list[0].value[0])) + list.map((item) => tooltipLine(
+      item.color, escapeHtml(item.seriesName), format(item.value[1], item.seriesName), note))
+      .join('');
+  };
+}
+
+const LATENCIES = [['p50', 'p50', 0, 'solid', 'circle'], ['p99', 'p99', 1, 'solid', 'triangle'],
+  ['p99_9', 'p99.9', 3, [2, 3], 'diamond'], ['max', 'max', 7, [10, 3, 2, 3], 'rect']];
+const isTime = ({ metric, percent }) => /(^|\.)latency\./.test(metric) && !percent &&
+  !/\.(count|censored|over_range)$/.test(metric);
+const HOLLOW_HINT = 'each point is one run, a hollow one an invalid measurement';
+
+export function chartCapacityLatency(capacity, theme) {
+  const option = baseOption(theme, { title: 'Response time against load', bottom: 48,
+    hint: `${HOLLOW_HINT}; the condition: ${capacity.until}` });
+  const conditions = conditionLines(theme, capacity, isTime);
+  const limits = conditions.map(({ yAxis: limit }) => limit).filter((limit) => limit > 0);
+  option.xAxis = loadAxis(theme, capacity);
+  // A condition far from the points is in the picture all the same.
+  option.yAxis = latencyAxis(theme, (value) => formatNs(value), limits.length ? {
+    min: ({ min }) => niceBelow(Math.min(min, ...limits)),
+    max: ({ max }) => niceAbove(Math.max(max, ...limits) * 1.05) } : {});
+  option.series = LATENCIES.flatMap(([key, name, color, dash, symbol], index) => {
+    const look = { color: theme.colors[color], dash, symbol, width: 2.5 };
+    return [lineSeries(name, line(capacity, key), look, { showSymbol: false,
+      ...(index === 0 ? limitMark(theme, capacity, conditions) : {}) }),
+    dots(capacity, key, name, look)];
+  });
+  option.legend.data = LATENCIES.map(([, name]) => name);
+  option.tooltip.formatter = loadTooltip(capacity, (value) => formatNs(value));
+  return option;
+}
+
+export function chartCapacityRate(capacity, theme) {
+  const option = baseOption(theme, { title: 'Rate and errors against load', bottom: 48,
+    right: 76, hint: `iterations per second (left), errors per run (right); ${HOLLOW_HINT}` });
+  const { colors } = theme;
+  const rates = conditionLines(theme, capacity, ({ metric, percent }) => !percent &&
+    metric === 'rate.achieved');
+  const errors = conditionLines(theme, capacity, ({ metric, percent }) => !percent &&
+    metric === 'errors.total');
+  const axis = (format, lines, extra) => valueAxis(theme, '', format, { min: 0,
+    boundaryGap: [0, '12%'], ...(lines.length ? { max: ({ max }) =>
+      niceAbove(Math.max(max, ...lines.map(({ yAxis: limit }) => limit))) } : {}), ...extra });
+  option.xAxis = loadAxis(theme, capacity);
+  option.yAxis = [axis((value) => formatRate(value), rates, {}),
+    axis(formatCount, errors, { minInterval: 1, splitLine: { show: false } })];
+  const achieved = { color: colors[0], width: 2.5, symbol: 'circle' };
+  const failing = { color: theme.bad, dash: [2, 3], symbol: 'diamond' };
+  option.series = [
+    lineSeries('achieved', line(capacity, 'achieved_per_s'), achieved,
+      { showSymbol: false, ...limitMark(theme, capacity, rates) }),
+    dots(capacity, 'achieved_per_s', 'achieved', achieved),
+    lineSeries('errors', line(capacity, 'errors'), failing, { showSymbol: false, yAxisIndex: 1,
+      ...(errors.length ? { markLine: { silent: true, symbol: 'none', data: errors } } : {}) }),
+    dots(capacity, 'errors', 'errors', failing, { yAxisIndex: 1 }),
+  ];
+  if (capacity.vary === 'rate') {
+    const asked = points(capacity, 'level').map(([level]) => [level, level]);
+    option.series.unshift(lineSeries('asked for', asked, { color: colors[7], dash: [6, 4] },
+      { showSymbol: false }));
+  }
+  option.legend.data = [...new Set(option.series.map(({ name }) => name))];
+  option.tooltip.formatter = loadTooltip(capacity, (value, name) => (name === 'errors'
+    ? formatCount(value) : formatRate(value)));
+  return option;
+}
+
+const UNIT_FORMATS = { ns: (value) => formatNs(value), per_s: (value) => formatRate(value),
+  count: (value) => formatCount(value) };
+
+/** One metric of results kept over days; a hollow point is an invalid measurement. */
+export function chartTrend(trend, theme, metric) {
+  const runs = trend.runs.filter((run) => run.metrics[metric]);
+  const format = UNIT_FORMATS[runs[0].metrics[metric].unit] ?? ((value) => formatDigits(value));
+  const option = baseOption(theme, { title: metric.replace('99_', '99.'), legend: false,
+    tools: false, top: 56, bottom: 34,
+    hint: 'each point is one kept result, oldest first; hollow: an invalid measurement' });
+  option.xAxis = { ...valueAxis(theme, '', (value) => value), type: 'category',
+    data: runs.map((run) => run.started_utc.slice(0, 16).replace('T', ' ')),
+    splitLine: { show: false } };
+  const whole = runs[0].metrics[metric].unit === 'count' ? { minInterval: 1 } : {};
+  option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '12%'], ...whole });
+  option.series = [{ ...lineSeries(metric, [], { color: theme.colors[0], width: 2 }),
+    showSymbol: true, showAllSymbol: true, data: runs.map((run) => (
+      { value: run.metrics[metric].value, symbol: 'circle',
+        ...dot(theme.colors[0], run.valid) })) }];
+  option.tooltip.formatter = ([item]) => {
+    const run = runs[item.dataIndex];
+    return tooltipHead(`${escapeHtml(run.label)} · ${escapeHtml(run.commit ?? '')}`) +
+      tooltipLine(item.color, run.started_utc.slice(0, 19).replace('T', ' '),
+        format(item.value)) + (run.valid ? '' : '<div>invalid measurement</div>');
+  };
+  return option;
+}

@@ -1,0 +1,75 @@
+// The row of figures below the verdicts.
+
+import { errorsTotal } from '../../results/metrics.mjs';
+import { formatBytes, formatCount, formatNs, formatPercent, formatRate }
+  from '../../base/format.mjs';
+import { rateJudge } from '../../results/threshold.mjs';
+import { cutText } from './verdicts.mjs';
+import { tile } from './html.mjs';
+
+/** What began of what was due, and what was asked beside it. */
+function rateTile({ rate, plan }) {
+  const { target_per_s: asked, achieved_per_s: achieved } = rate;
+  if (!asked) {
+    return tile('Rate achieved', formatRate(achieved), plan?.load?.loop === 'open'
+      ? 'nothing was due in the window' : 'closed loop');
+  }
+  const pace = rateJudge(rate);
+  const notes = [pace ? `${formatPercent(pace.share)} of ${formatRate(pace.due_per_s)} due`
+    : 'nothing was due in the window', `${formatRate(asked)} asked`];
+  for (const [key, name] of [['intended', 'due'], ['begun', 'begun'], ['dropped', 'dropped'],
+    ['never_started', 'never started']]) {
+    const lost = key === 'dropped' || key === 'never_started';
+    if (rate[key] === undefined || (lost && !Number(rate[key]))) continue;
+    notes.push(`${formatCount(rate[key])} ${name}`);
+  }
+  return tile('Rate achieved', formatRate(achieved), notes.join(', '));
+}
+
+function responseTiles({ response, service }) {
+  if (!response) return [];
+  const mark = (latency, key) => (latency.at_least.includes(key) ? '≥ ' : '');
+  const list = [['p50', 'p50'], ['p99', 'p99'], ['p99_9', 'p99.9']].map(([key, name]) =>
+    tile(`Response ${name}`, mark(response, key) + formatNs(response[key]),
+      service ? `service ${mark(service, key)}${formatNs(service[key])}` : ''));
+  const { never, over } = response;
+  list.push(tile('Response max', mark(response, 'max') + formatNs(response.max),
+    [never ? `${formatCount(never)} never answered` : '',
+      over ? `${formatCount(over)} answered above the range` : ''].filter(Boolean).join(', ') ||
+      'all were answered'));
+  return list;
+}
+
+function errorTile({ errors }) {
+  const count = errorsTotal(errors);
+  return tile('Errors', formatCount(count), `${count ? 'events: ' : ''}` + (Object.entries(errors)
+    .map(([kind, one]) => `${kind.replaceAll('_', ' ')} ${formatCount(one)}`).join(', ') ||
+    'of any kind'));
+}
+
+function connectionTile({ connections, totals }) {
+  const { open, wanted } = connections;
+  const notes = [`open at the end${wanted === null ? '' : `, of ${formatCount(wanted)} wanted`}`,
+    `${formatCount(totals.connects_ok)} of ${formatCount(totals.connects_attempted)} connected`];
+  if (connections.ready !== null) {
+    notes.splice(1, 0, `${formatCount(connections.ready)} were ready`);
+  }
+  if (Number(totals.connections_abnormal)) {
+    notes.push(`${formatCount(totals.connections_abnormal)} ended abnormally`);
+  }
+  return tile('Connections', formatCount(open), notes.join('; '));
+}
+
+export function tilesOf(view) {
+  const { totals } = view;
+  const list = [...(view.rate ? [rateTile(view)] : []), ...responseTiles(view.latency),
+    connectionTile(view), errorTile(view),
+    tile('Responses', formatCount(totals.responses), `of ${formatCount(totals.requests)} requests` +
+      (Number(totals.requests_cut) ? `; ${cutText(totals)}` : '')),
+    tile('Bytes sent', formatBytes(totals.bytes_sent),
+      `in ${formatCount(totals.messages_sent)} messages`),
+    tile('Bytes received', formatBytes(totals.bytes_received),
+      `in ${formatCount(totals.messages_received)} messages`)];
+  const columns = list.length > 6 ? Math.ceil(list.length / 2) : list.length;
+  return `<div class="tiles" style="--columns:${columns}">${list.join('')}</div>`;
+}

@@ -1,0 +1,153 @@
+// What a run's page says first: each verdict is { state, title, text }, each reason stands once.
+//
+// Three things have three words. Failed: the server, or the way to it, gave nothing to measure.
+// Invalid: the generator could not measure. Did not hold: it was measured, and is not as asked.
+
+import { formatCount, formatPercent, formatRate } from '../../base/format.mjs';
+import { reasonsOnce } from '../../judging/capacity_words.mjs';
+import { rateJudge } from '../../results/threshold.mjs';
+import { lostOf, pushesHint } from './failures.mjs';
+
+const LIMITS = { server_or_connections: 'the server or the number of connections',
+  client: 'the client itself', client_cpu: 'the client\'s CPU' };
+
+/** "the client itself", of a merged result "the client itself and ...". */
+function limitText(limitedBy) {
+  return String(limitedBy ?? '').split(', ').filter((one) => one && one !== 'none')
+    .map((one) => LIMITS[one] ?? one.replaceAll('_', ' ')).join(' and ');
+}
+
+function endVerdicts({ ends }) {
+  const [end] = ends;
+  if (!end) return [];
+  const more = ends.length > 1 ? `\nand in ${formatCount(ends.length - 1)} more runs` : '';
+  const who = end.served_by ? `\nserved by ${end.served_by}` : '';
+  return [{ state: 'bad', title: 'Failed: the server ended',
+    text: `${end.text}${end.said ? `: ${end.said}` : ''}${who}${more}` }];
+}
+
+/** What the result itself calls a failure; results of older versions say nothing of it. */
+function failuresSaid({ failures, pushes, plan }) {
+  const [first, ...more] = reasonsOnce(failures);
+  const hint = pushesHint(pushes, plan);
+  return { state: 'bad', title: `Failed: ${first}`, text: [...more, hint].filter(Boolean)
+    .join('\n') };
+}
+
+/** Whether there was anything to measure. */
+function failedVerdicts(view) {
+  if (view.failures.length) return [failuresSaid(view)];
+  const { totals, pushes, plan, rate, steps } = view;
+  const count = (key) => Number(totals[key] ?? 0);
+  if (count('connects_attempted') > 0 && count('connects_ok') === 0) {
+    return [{ state: 'bad', title: 'Failed: not one connection', text: `all ` +
+      `${formatCount(totals.connects_attempted)} attempts to connect came to nothing` }];
+  }
+  // Requests that were due and that no connection was left to send have no answer, either.
+  const due = steps.length ? Number(rate?.intended ?? 0) : 0;
+  if (count('requests') + due > 0 && count('responses') === 0) {
+    const asked = count('requests') ? `none to ${formatCount(totals.requests)} requests`
+      : `not one of ${formatCount(due)} iterations that were due sent a request`;
+    const hint = pushesHint(pushes, plan);
+    return [{ state: 'bad', title: 'Failed: not one answer',
+      text: [asked, hint].filter(Boolean).join('\n') }];
+  }
+  return [];
+}
+
+function validityVerdict(view, failed) {
+  const { valid, reasons, limited_by: limitedBy } = view.validity;
+  const limit = limitText(limitedBy);
+  const said = reasonsOnce(reasons);
+  if (!valid) {
+    return { state: 'warn', title: 'Invalid measurement', text: [...said,
+      limit ? `the limit was ${limit}` : '',
+      'the generator could not measure this: do not trust the figures below']
+      .filter(Boolean).join('\n') };
+  }
+  if (failed) return null;
+  return { state: 'good', title: 'Valid measurement', text: [...said,
+    'the generator kept up: the figures are the server\'s'].join('\n') };
+}
+
+/** Fewer began than were due; who was the limit is another verdict's matter. */
+function rateVerdicts({ rate, validity }) {
+  const pace = rateJudge(rate);
+  if (!pace || pace.held) return [];
+  const limit = limitText(validity.limited_by);
+  const lost = [['dropped', rate.dropped], ['never started', rate.never_started]]
+    .filter(([, count]) => Number(count)).map(([name, count]) => `${formatCount(count)} ${name}`);
+  return [{ state: validity.valid ? 'bad' : 'warn', title: 'The rate did not hold',
+    text: [`${formatRate(rate.achieved_per_s)} of ${formatRate(pace.due_per_s)} due ` +
+      `(${formatPercent(pace.share)}); ${formatRate(rate.target_per_s)} asked`, lost.join(', '),
+    limit ? `limited by ${limit}` : ''].filter(Boolean).join('\n') }];
+}
+
+/** By the values of ready.window_opened in the result. */
+export const OPENED = { all_ready: 'all were ready', all_settled: 'the others had failed for good',
+  time_out: 'the time to get ready was over' };
+
+/** "9 of 10 were ready". */
+function readyVerdicts({ ready }) {
+  if (!ready || Number(ready.ready) >= Number(ready.wanted)) return [];
+  const why = OPENED[ready.window_opened] ?? String(ready.window_opened ?? '');
+  return [{ state: 'warn', title: `${formatCount(ready.ready)} of ${formatCount(ready.wanted)} ` +
+    'were ready', text: 'when the measuring window opened' + (why ? `: ${why}` : '') }];
+}
+
+/** "3 requests had no answer at the end". */
+export function cutText({ requests_cut: cut }) {
+  const what = Number(cut) === 1 ? 'request' : 'requests';
+  return `${formatCount(cut)} ${what} had no answer at the end`;
+}
+
+function cutVerdicts({ totals }) {
+  if (!Number(totals.requests_cut)) return [];
+  return [{ state: 'warn', title: cutText(totals),
+    text: 'they were still open when the run ended: among the latencies as at least so long' }];
+}
+
+function lostVerdicts(view) {
+  const lost = lostOf(view);
+  if (!lost) return [];
+  const hint = pushesHint(view.pushes, view.plan);
+  return [{ state: 'bad', title: `${formatCount(lost.count)} of ` +
+    `${formatCount(view.totals.connects_ok)} connections ended abnormally`,
+  text: [lost.text, hint].filter(Boolean).join('\n') }];
+}
+
+function thresholdsVerdict({ thresholds }) {
+  if (!thresholds.length) {
+    return { state: 'neutral', title: 'No thresholds', text: 'none were asked for' };
+  }
+  const of = (list) => list.map(({ expr }) => expr).join('\n');
+  const failed = thresholds.filter(({ pass }) => pass === false);
+  if (failed.length) {
+    return { state: 'bad', title: `${failed.length} of ${thresholds.length} thresholds did not ` +
+      'hold', text: of(failed) };
+  }
+  const open = thresholds.filter(({ pass }) => pass === null);
+  if (open.length) {
+    return { state: 'neutral', title: `${open.length} of ${thresholds.length} thresholds are ` +
+      'not judged', text: `${of(open)}\nthey are about the server, whose result is not here` };
+  }
+  return { state: 'good', title: 'Thresholds held', text: of(thresholds) };
+}
+
+function reconciledVerdict({ reconciled }) {
+  if (!reconciled) {
+    return { state: 'neutral', title: 'No result of the server',
+      text: 'it wrote none: there is nothing to compare the client\'s books with' };
+  }
+  return reconciled.ok ? { state: 'good', title: 'Reconciled',
+    text: reconciled.line.replace(/^reconciled: /, '') }
+    : { state: 'bad', title: 'Not reconciled', text: reasonsOnce(reconciled.problems).join('\n') };
+}
+
+/** All verdicts on a run, the worst kind first. */
+export function verdictsOf(view) {
+  const failed = [...endVerdicts(view), ...failedVerdicts(view)];
+  return [...failed, validityVerdict(view, failed.length > 0), ...readyVerdicts(view),
+    ...lostVerdicts(view), ...cutVerdicts(view), ...rateVerdicts(view), thresholdsVerdict(view),
+    reconciledVerdict(view)].filter(Boolean);
+}

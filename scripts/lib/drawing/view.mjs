@@ -1,0 +1,282 @@
+// Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
+// times. Everything is computed here, once, so that page and SVG show the same numbers.
+
+import { bucketHighestNs, bucketsAdd, bucketsPercentilesNs, histogramOpenFigures,
+  histogramSpectrum } from '../results/histogram.mjs';
+import { countsAdd } from '../results/merge.mjs';
+import { entriesOf, partsOf } from './parts.mjs';
+import { reconcile, reconcileLine } from '../results/reconcile.mjs';
+import { stagesOf, stageText } from './stages.mjs';
+import { textShow } from '../base/format.mjs';
+
+const HEAT_COLUMNS_MAX = 300;
+const HEAT_ROWS_PER_DECADE = 16;
+const SECOND_NS = 1e9;
+const LEVELS = ['connections', 'connecting'];
+// By the second in which an arrival was due; results of older versions have none.
+const BY_DUE = ['due', 'begun', 'dropped', 'never_started'];
+const SUMS = ['connects_failed', 'iterations', 'target', ...BY_DUE, 'requests', 'responses',
+  'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
+
+/** Two neighbours as one entry. */
+function entryJoin(before, last) {
+  const sum = { ...before };
+  for (const key of SUMS) sum[key] = Number(before[key] ?? 0) + Number(last[key] ?? 0);
+  for (const key of LEVELS) sum[key] = last[key];
+  sum.errors_by_kind = countsAdd([before.errors_by_kind, last.errors_by_kind]);
+  sum.buckets = bucketsAdd([before.buckets ?? [], last.buckets ?? []]);
+  return sum;
+}
+
+function round(value, digits = 3) {
+  return Number(value.toFixed(digits));
+}
+
+/** Columns of one side's series, times in seconds from the client's start. offsets_s: what each
+ *  part's times are to be moved by. */
+function columnsOf(result, parts, offsets_s = null) {
+  const entries = entriesOf(result, parts, entryJoin);
+  const shift = (from) => offsets_s?.[parts.findIndex((part) => from < part.to_ns)] ?? 0;
+  const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + shift(from))),
+    span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
+  for (const key of LEVELS) columns[key] = entries.map(({ entry }) => Number(entry[key] ?? 0));
+  for (const key of SUMS) {
+    columns[key] = entries.map(({ entry, span }) =>
+      round((Number(entry[key] ?? 0) * SECOND_NS) / span));
+  }
+  if (!entries.some(({ entry }) => entry.due !== undefined)) {
+    for (const key of BY_DUE) delete columns[key];
+  }
+  columns.errors_count = entries.map(({ entry }) => Number(entry.errors ?? 0));
+  columns.failed_count = entries.map(({ entry }) => Number(entry.connects_failed ?? 0));
+  return { entries, columns };
+}
+
+function percentilesAdd(columns, entries) {
+  const ranks = [50, 90, 99, 99.9, 100];
+  const keys = ['p50', 'p90', 'p99', 'p99_9', 'max'];
+  for (const key of keys) columns[key] = [];
+  for (const { entry } of entries) {
+    const buckets = entry.buckets ?? [];
+    const values = buckets.length ? bucketsPercentilesNs(buckets, ranks, 2) : null;
+    keys.forEach((key, i) => columns[key].push(values ? values[i] : null));
+  }
+}
+
+/** Errors over time by kind, where the series has them; else only their sum is drawn. */
+function errorKinds(entries) {
+  const kinds = new Map();
+  entries.forEach(({ entry }, i) => {
+    for (const [kind, count] of Object.entries(entry.errors_by_kind ?? {})) {
+      if (!Number(count)) continue;
+      if (!kinds.has(kind)) kinds.set(kind, new Array(entries.length).fill(0));
+      kinds.get(kind)[i] = Number(count);
+    }
+  });
+  return Object.fromEntries(kinds);
+}
+
+/** The latency heat map: cells [from_s, to_s, low_ns, high_ns, count, count per second]. */
+function heatOf(entries) {
+  const fold = Math.max(1, Math.ceil(entries.length / HEAT_COLUMNS_MAX));
+  const rowOf = (value) => Math.floor(Math.log10(Math.max(1, value)) * HEAT_ROWS_PER_DECADE);
+  const edge = (row) => Math.round(10 ** (row / HEAT_ROWS_PER_DECADE));
+  const cells = [];
+  for (let i = 0; i < entries.length; i += fold) {
+    const part = entries.slice(i, i + fold);
+    const from = part[0].from / SECOND_NS;
+    const to = (part.at(-1).from + part.at(-1).span) / SECOND_NS;
+    const rows = new Map();
+    for (const { entry } of part) {
+      for (const [value, count] of entry.buckets ?? []) {
+        const row = rowOf((value + bucketHighestNs(value, 2)) / 2);
+        rows.set(row, (rows.get(row) ?? 0) + Number(count));
+      }
+    }
+    for (const [row, count] of rows) {
+      cells.push([round(from), round(to), edge(row), edge(row + 1), count,
+        round(count / (to - from))]);
+    }
+  }
+  return cells;
+}
+
+/** What a latency_ns member shows: its numbers and its spectrum, no buckets. */
+function latencyOf(histogram) {
+  const { buckets, censored_buckets: lost, ...numbers } = histogram;
+  const over = Number(histogram.over_range ?? 0);
+  // Older results counted what was answered above the range as censored, too.
+  const never = Math.max(0, Number(histogram.censored ?? 0) -
+    (lost ? 0 : over));
+  return { ...numbers, never, over, spectrum: histogramSpectrum(histogram),
+    at_least: histogramOpenFigures(histogram) };
+}
+
+function latenciesOf(histograms) {
+  return Object.fromEntries(Object.entries(histograms ?? {})
+    .filter(([, histogram]) => histogram.count > 0)
+    .map(([name, histogram]) => [name, latencyOf(histogram)]));
+}
+
+function stepsOf(client) {
+  return (client.steps ?? []).map((step) => {
+    const latency = latenciesOf(step.latency_ns);
+    for (const one of Object.values(latency)) delete one.spectrum;
+    return { name: textShow(step.name), latency, errors: nonZero(step.errors),
+      first_failure: step.first_failure ?? null };
+  });
+}
+
+function serverOf(run, parts, columns) {
+  const { server } = run;
+  if (!server) return null;
+  const own = partsOf(server) ?? wholeOf(server);
+  const { entries, columns: seen } = columnsOf(server, own, offsetsOf(own, parts, columns));
+  return { about: server.server ?? {}, columns: seen, errors: nonZero(server.errors),
+    errors_by_kind: errorKinds(entries), totals: server.totals, abnormal: abnormalOf(server),
+    latency: latenciesOf(server.latency_ns), port: server.port ?? null,
+    resources: server.resources ?? null, host: server.host, build: server.build };
+}
+
+/** The server's seconds and the client's begin at different moments: to the nearest entry, so that
+ *  both sides' values stand at one place, each unchanged. One offset for each part. */
+function offsetsOf(own, parts, columns) {
+  const step = columns.span[0] ?? 1;
+  return own.map((part, i) => {
+    const client = own.length === parts.length ? parts[i] : parts[0];
+    const late_s = (Date.parse(part.started_utc) - Date.parse(client.started_utc)) / 1000;
+    const offset_s = late_s + (client.from_ns - part.from_ns) / SECOND_NS;
+    return Number.isFinite(offset_s) ? round(Math.round(offset_s / step) * step) : 0;
+  });
+}
+
+/** A result as one part, whatever it was made of. */
+function wholeOf({ run }) {
+  return [{ from_ns: 0, to_ns: Number(run.duration_ns), t0_ns: run.t0_ns,
+    started_utc: run.started_utc }];
+}
+
+/** A foreign server as it was watched from outside: { command, samples, ... }, or null. */
+function watchedOf(run) {
+  const { watched, client } = run;
+  if (!watched?.series?.length) return null;
+  const offset_s = (Date.parse(watched.started_utc) - Date.parse(client.run.started_utc)) / 1000;
+  const samples = watched.series.map((sample, i) => {
+    const before = watched.series[Math.max(0, i - 1)];
+    const passed_ms = sample.t_ms - before.t_ms;
+    return { t_s: round(sample.t_ms / 1000 + (Number.isFinite(offset_s) ? offset_s : 0)),
+      cpu_percent: passed_ms > 0 ? round(((sample.cpu_s - before.cpu_s) / passed_ms) * 1e5, 1)
+        : null,
+      rss_bytes: sample.rss_bytes, descriptors: sample.descriptors };
+  });
+  const { command, cpu_s, rss_max_bytes, descriptors_max } = watched;
+  return { command: textShow(command), cpu_s, rss_max_bytes, descriptors_max, samples };
+}
+
+/** What each stage of the load was asked for and brought; none where the load has one alone. */
+function stageFigures(client) {
+  const stages = client.stages ?? [];
+  const planned = client.plan?.load?.stages ?? [];
+  return stages.length < 2 ? [] : stages.map((stage, i) => ({
+    label: textShow(stageText(planned[i] ?? {}, i)), from_s: stage.start_ns / SECOND_NS,
+    to_s: stage.end_ns / SECOND_NS, rate: stage.rate, errors: nonZero(stage.errors),
+    latency: latenciesOf({ response: stage.latency_ns.response }).response ?? null }))
+    .map((stage) => {
+      delete stage.latency?.spectrum;
+      return stage;
+    });
+}
+
+function abnormalOf(result) {
+  const entries = result.abnormal_connections ?? [];
+  return { entries, total: Number(result.totals.connections_abnormal ??
+    result.abnormal_connections_total ?? entries.length) };
+}
+
+/** How many were open at the end of the load (of repeats, the least), and should have been. */
+function connectionsOf(client, parts, entries) {
+  const load = client.plan?.load ?? {};
+  const { window_end_ns: end, window_start_ns: start } = client.run;
+  const opens = parts.map((part) => {
+    // The end of the window falls into a second; the drain has begun at the end of that.
+    const last = end > start ? part.from_ns + end : part.to_ns;
+    const before = entries.filter((one) => one.from >= part.from_ns &&
+      one.from + one.span <= Math.min(last, part.to_ns));
+    const all = entries.filter((one) => one.from >= part.from_ns && one.from < part.to_ns);
+    return Number((before.at(-1) ?? all.at(-1))?.entry.connections ?? 0);
+  });
+  // Of repeats, who was ready is a sum and no figure of one of them.
+  const ready = parts.length > 1 ? null : client.ready;
+  const wanted = load.stages?.at(-1)?.connections_to ?? ready?.wanted ?? load.connections;
+  return { open: Math.min(...opens), wanted: wanted ?? null, ready: ready?.ready ?? null };
+}
+
+/** How servers under test ended where they should not have: of one run, or of each repeat. */
+function endsOf(run) {
+  return [run.watched?.end, ...(run.ends ?? [])].filter((end) => end && end.ok === false);
+}
+
+function nonZero(counts) {
+  return Object.fromEntries(Object.entries(counts ?? {})
+    .filter(([key, count]) => key !== 'total' && Number(count)));
+}
+
+function reconcileView(run) {
+  if (!run.server) return null;
+  const outcome = reconcile([run.client], run.server);
+  return { ok: outcome.ok, status: outcome.status, line: reconcileLine(outcome),
+    problems: outcome.problems, connections: outcome.connections,
+    flows: outcome.flows.map(({ what, way, sent, received, exact }) => (
+      { what, way, sent, received, exact })) };
+}
+
+/** The view of one run. label: its name on the page. */
+export function viewMake(run, label) {
+  const { client } = run;
+  const known = partsOf(client);
+  const parts = known ?? wholeOf(client);
+  const { entries, columns } = columnsOf(client, parts);
+  percentilesAdd(columns, entries);
+  const { stages, marks, origins_s: origins } = stagesOf(client, known);
+  return {
+    label: textShow(label),
+    id: client.run.id,
+    name: textShow(client.run.name ?? ''),
+    started_utc: client.run.started_utc,
+    duration_s: Number(client.run.duration_ns) / SECOND_NS,
+    interrupted: client.run.interrupted === true,
+    validity: client.validity,
+    thresholds: client.thresholds ?? [],
+    thresholds_each: run.thresholds_each ?? [],
+    reconciled: reconcileView(run),
+    ends: endsOf(run),
+    rate: client.rate ?? null,
+    ready: client.ready ?? null,
+    connections: connectionsOf(client, parts, entries),
+    abnormal: abnormalOf(client),
+    pushes: { list: client.pushes ?? [], other: client.pushes_other ?? 0 },
+    totals: client.totals,
+    errors: nonZero(client.errors),
+    columns,
+    errors_by_kind: errorKinds(entries),
+    heat: heatOf(entries),
+    latency: latenciesOf(client.latency_ns),
+    steps: stepsOf(client),
+    expects: client.expects ?? null,
+    failures: client.failures ?? [],
+    load_stages: stageFigures(client),
+    stages: stages.map((one) => ({ ...one, label: textShow(one.label) })),
+    marks: marks.map((one) => ({ ...one, label: textShow(one.label) })),
+    origin_s: origins[0],
+    parts: parts.map((part, i) => ({ from_s: round(part.from_ns / SECOND_NS),
+      to_s: round(part.to_ns / SECOND_NS), origin_s: round(origins[i] ?? 0) })),
+    port: client.port ?? null,
+    resources: client.resources ?? null,
+    hosts: client.hosts ?? [],
+    watched: watchedOf(run),
+    server: serverOf(run, parts, columns),
+    plan: client.plan,
+    host: client.host,
+    build: client.build,
+  };
+}

@@ -1,0 +1,313 @@
+// Judges repeats of two versions: which metrics changed, by how much, and how sure that is.
+
+import { factsJudge, failedRuns } from './compare_facts.mjs';
+import { metricFormat, metricNames, metricOf, METRICS_SHOWN } from '../results/metrics.mjs';
+import { InputError } from '../results/result.mjs';
+import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, randomMake, repeatsLeast }
+  from './statistics.mjs';
+import { nearestName } from '../results/threshold.mjs';
+
+export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
+  'errors.total'];
+export const ALPHA = 0.05;
+export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
+const INVALID_SHARE_MAX = 0.1;
+const APART_MAX_MS = 3600e3;
+const LISTED_MAX = 3;
+
+/** What must be the same on both sides for their times to be comparable. */
+function hostOf(result) {
+  const { name, os, kernel, cpus, cpu_model: model, wine } = result.host ?? {};
+  return [name, os, kernel, `${cpus} CPUs`, model, wine ? `Wine ${wine}` : null].filter(Boolean)
+    .join(', ');
+}
+
+/** The plan without what differs from run to run of the same test. */
+function planKey(plan) {
+  const skip = new Set(['target', 'targets', 'seed', 'scenario_path', 'thresholds', 'description',
+    '$schema']);
+  return JSON.stringify(plan, (key, value) => (skip.has(key) ? undefined
+    : typeof value === 'bigint' ? String(value) : value));
+}
+
+function scenariosCheck(runs) {
+  const [first] = runs;
+  for (const run of runs) {
+    const name = (one) => one.client.run.name;
+    if (name(run) !== name(first) || planKey(run.client.plan) !== planKey(first.client.plan)) {
+      throw new InputError(`${run.clientFile}: plays another scenario or load than ` +
+        `${first.clientFile} ("${name(run)}" and "${name(first)}"): they cannot be compared`);
+    }
+  }
+}
+
+/** Groups runs into blocks by their starts: a block ends as soon as both versions are in it
+ *  equally often. Runs that were not interleaved come out as one block. */
+export function blocksOf(baseline, candidate) {
+  const all = [...baseline.map((run) => ({ run, side: 'a' })),
+    ...candidate.map((run) => ({ run, side: 'b' }))];
+  for (const one of all) one.start = Date.parse(one.run.client.run.started_utc) || 0;
+  all.sort((x, y) => x.start - y.start);
+  const blocks = [];
+  let open = { a: [], b: [] };
+  for (const { run, side } of all) {
+    open[side].push(run);
+    if (open.a.length === open.b.length) {
+      blocks.push(open);
+      open = { a: [], b: [] };
+    }
+  }
+  if (open.a.length + open.b.length) {
+    const last = blocks.pop() ?? { a: [], b: [] };
+    blocks.push({ a: [...last.a, ...open.a], b: [...last.b, ...open.b] });
+  }
+  return blocks;
+}
+
+/** The paths of runs, the first few. */
+function listed(runs) {
+  const more = runs.length - LISTED_MAX;
+  return runs.slice(0, LISTED_MAX).map((run) => run.path).join(', ') +
+    (more > 0 ? ` and ${more} more` : '');
+}
+
+/** Why runs of such sets say nothing about a change, whatever is in them: sentences. */
+function strangersOf(baseline, candidate) {
+  const reasons = [];
+  const hosts = [...new Set([...baseline, ...candidate].map(({ client }) => hostOf(client)))];
+  if (hosts.length > 1) {
+    reasons.push(`the runs come from different hosts (${hosts.join(' | ')}): times of another ` +
+      'machine draw a trend, they do not judge a change');
+  }
+  const starts = (runs) => runs.map(({ client }) => Date.parse(client.run.started_utc) || 0);
+  const [a, b] = [starts(baseline), starts(candidate)];
+  const apart = Math.max(Math.min(...b) - Math.max(...a), Math.min(...a) - Math.max(...b));
+  if (apart > APART_MAX_MS) {
+    reasons.push(`the two sets were taken ${(apart / 3600e3).toFixed(1)} hours apart: the ` +
+      'machine may have changed between; play both versions interleaved (scripts/regress)');
+  }
+  return reasons;
+}
+
+/** Why figures of the sets cannot gate anything: each reason a sentence. */
+function obstaclesOf(baseline, candidate, invalid) {
+  const reasons = [];
+  const interrupted = [...baseline, ...candidate].filter(({ client }) => client.run.interrupted);
+  if (interrupted.length) {
+    reasons.push(`${interrupted.length} runs were interrupted: ` +
+      listed(interrupted));
+  }
+  const all = baseline.length + candidate.length;
+  if (invalid.length > all * INVALID_SHARE_MAX) {
+    reasons.push(`${invalid.length} of ${all} runs are invalid measurements (the generator could ` +
+      `not keep up), for example ${invalid[0].path}: ` +
+      ((invalid[0].client.validity.reasons ?? []).join('; ') || 'no reason given'));
+  }
+  return reasons;
+}
+
+/** Logs of a metric; a count may be 0, so half a count is added to each. */
+function logOf(metric) {
+  return Math.log(metric.unit === 'count' ? metric.value + 0.5 : metric.value);
+}
+
+/** Whether a value can be compared: there, and of a kind that has a logarithm. */
+function isUsable(metric) {
+  return metric !== null && Number.isFinite(logOf(metric));
+}
+
+/** The blocks without those runs of the candidate that lack the metric, and what stands beside. */
+function blocksWith(name, a, b, blocks) {
+  const has = (run) => isUsable(metricOf(run, name));
+  return { a: a.filter(has), b: b.filter(has), blocks: blocks &&
+    blocks.filter((block) => [...block.a, ...block.b].every(has)) };
+}
+
+function metricCompare(name, baseline, candidate, allBlocks, options) {
+  const read = (runs) => runs.map((run) => metricOf(run, name));
+  const [before, after] = [read(baseline), read(candidate)];
+  const found = [...before, ...after].find(Boolean);
+  if (!found) return null;
+  const lacks = { a: before.filter((one) => !isUsable(one)).length,
+    b: after.filter((one) => !isUsable(one)).length,
+    absent: after.filter((one) => one === null).length };
+  const values = (list) => list.filter(Boolean).map(({ value }) => value);
+  const row = { metric: name, unit: found.unit, better: found.better,
+    min_effect: options.effects[name] ?? options.effect ?? EFFECT[found.unit],
+    baseline: values(before), candidate: values(after),
+    at_least: [...before, ...after].some((metric) => metric?.at_least) };
+  row.baseline_median = row.baseline.length ? median(row.baseline) : null;
+  row.candidate_median = row.candidate.length ? median(row.candidate) : null;
+  if (lacks.a || lacks.b * 2 >= after.length) return { ...row, missing: lacks.a + lacks.b, lacks };
+  // A candidate without the metric in few of its runs is compared by the others.
+  const { a, b, blocks } = lacks.b ? blocksWith(name, baseline, candidate, allBlocks)
+    : { a: baseline, b: candidate, blocks: allBlocks };
+  const logs = (runs) => runs.map((run) => logOf(metricOf(run, name)));
+  const random = randomMake(options.seed);
+  const outcome = blocks?.length >= BLOCKS_LEAST
+    ? compareBlocks(blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })), { random })
+    : compareSets(logs(a), logs(b), { random });
+  return { ...row, ...outcome, ratio: Math.exp(outcome.log_ratio),
+    ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high) };
+}
+
+/** What is said of a metric that some runs do not have: a regression where only the candidate lacks
+ *  it, and a rate of its that came down to nothing. */
+function missingVerdict({ lacks, better }) {
+  const lost = lacks.a === 0 && lacks.b > 0;
+  // A value of 0 has no logarithm; of a latency or a cost it is no loss.
+  return lost && (better !== 'lower' || lacks.absent * 2 >= lacks.b) ? 'lost' : 'missing';
+}
+
+function verdictOf(row, alpha) {
+  const effect = Math.log1p(row.min_effect);
+  const worse = row.better === 'higher' ? -row.log_ratio : row.log_ratio;
+  const significant = (row.p_holm ?? row.p) <= alpha;
+  if (significant && Math.abs(row.log_ratio) >= effect) {
+    if (!row.better) return 'changed';
+    return worse > 0 ? 'regressed' : 'improved';
+  }
+  if (row.low > -effect && row.high < effect) return 'same';
+  return significant ? 'small' : 'unclear';
+}
+
+function primaryCheck(names, runs) {
+  const [run] = runs;
+  const known = metricNames(run);
+  for (const name of names) {
+    if (known.includes(name.replace('p99.', 'p99_'))) continue;
+    if (runs.some((one) => metricOf(one, name))) continue;
+    if (name === 'rate.achieved' || name === 'errors.total') continue;
+    const near = nearestName(name, known);
+    throw new InputError(`no metric ${name} in ${run.clientFile}` +
+      `${near ? `; did you mean ${near}?` : ''}`);
+  }
+}
+
+/** The blocks whose runs can be compared, and a note on what was left out: runs in which the client
+ *  was disturbed, and those in which a server failed, unless that leaves a side without any. */
+function blocksChoose(baseline, candidate, failed) {
+  const all = [...baseline, ...candidate];
+  const invalid = all.filter(({ client }) => !client.validity.valid);
+  const notes = [];
+  let out = new Set(all.length > invalid.length ? invalid : []);
+  const leaves = (side, set) => side.some((run) => !set.has(run));
+  const more = new Set([...out, ...failed.keys()]);
+  if (leaves(baseline, more) && leaves(candidate, more)) out = more;
+  let blocks = blocksOf(baseline, candidate);
+  if (out.size) {
+    notes.push(`left out, with their blocks: ${out.size} runs that were invalid or in which the ` +
+      `server failed (${listed([...out])})`);
+    blocks = blocks.length >= BLOCKS_LEAST
+      ? blocks.filter(({ a, b }) => ![...a, ...b].some((run) => out.has(run)))
+      : blocksOf(baseline.filter((run) => !out.has(run)), candidate.filter((run) => !out.has(run)));
+  }
+  return { invalid, blocks, notes };
+}
+
+const TITLES = { 0: 'no regression', 3: 'nothing can be concluded', 99: 'regression' };
+
+/** Compares baseline and candidate runs (from runRead). options: primary, alpha, effect, effects
+ *  {metric: share}, seed, started ({ side, text } of a server that did not start). Returns
+ *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
+export function compareRuns(baseline, candidate, given = {}) {
+  const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1, ...given };
+  const all = [...baseline, ...candidate];
+  if (all.length) scenariosCheck(all);
+  for (const name of [options.primary, Object.keys(options.effects)]) {
+    if (all.length) primaryCheck(name, all);
+  }
+  const failed = failedRuns(baseline, candidate);
+  const { invalid, blocks, notes } = blocksChoose(baseline, candidate, failed);
+  const paired = blocks.length >= BLOCKS_LEAST;
+  const a = blocks.flatMap((block) => block.a);
+  const b = blocks.flatMap((block) => block.b);
+  const strangers = all.length ? strangersOf(baseline, candidate) : [];
+  const obstacles = obstaclesOf(baseline, candidate, invalid);
+  if (all.length && (!a.length || !b.length)) {
+    obstacles.push('no valid runs are left on one side');
+  }
+  if (a.length || b.length) {
+    notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
+      : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
+  }
+  const judged = factsJudge(baseline, candidate, failed, options);
+  const rows = a.length && b.length ? rowsMake(a, b, paired ? blocks : null, options) : [];
+  const details = rows.length ? rowObstacles(rows, options) : [];
+  const regressed = regressedOf({ rows, facts: judged.facts });
+  // A fact stands on its own; what figures say needs sets that can gate.
+  const proven = judged.facts.some((fact) => fact.regressed) ||
+    (regressed.length > 0 && !obstacles.length);
+  const reasons = [...strangers, ...judged.reasons, ...obstacles, ...details];
+  const code = proven && !strangers.length ? 99 : reasons.length ? 3 : 0;
+  const first = baseline[0] ?? candidate[0];
+  return { verdict: TITLES[code], exit_code: code, facts: judged.facts, reasons, notes, rows,
+    alpha: options.alpha, paired,
+    blocks: paired ? blocks.length : 0, runs: { baseline: a.length, candidate: b.length },
+    scenario: first?.client.run.name ?? options.scenario ?? '',
+    builds: { baseline: buildOf(baseline[0]), candidate: buildOf(candidate[0]) } };
+}
+
+/** What of a comparison is a regression: facts and rows. */
+export function regressedOf({ rows, facts = [] }) {
+  return [...facts.filter((fact) => fact.regressed),
+    ...rows.filter((row) => row.primary && ['regressed', 'lost'].includes(row.verdict))];
+}
+
+function buildOf(run) {
+  const build = run?.server?.build ?? run?.client.build ?? {};
+  return { version: build.version ?? null, commit: build.commit ?? null };
+}
+
+function rowsMake(a, b, blocks, options) {
+  const names = [...new Set([...options.primary, ...METRICS_SHOWN])];
+  const rows = names.map((name) => metricCompare(name, a, b, blocks, options)).filter(Boolean);
+  for (const row of rows) row.primary = options.primary.includes(row.metric);
+  const tested = rows.filter((row) => row.primary && row.p !== undefined);
+  holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
+  for (const row of rows) {
+    row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
+    const few = row.primary && row.p_least * tested.length > options.alpha;
+    if (few && row.verdict !== 'same') row.verdict = 'undecided';
+  }
+  return rows;
+}
+
+function rowObstacles(rows, options) {
+  const reasons = [];
+  const primary = rows.filter((row) => row.primary);
+  for (const name of options.primary) {
+    if (!primary.some((row) => row.metric === name)) {
+      reasons.push(`no run has the primary metric ${name}`);
+    }
+  }
+  for (const row of primary.filter((one) => one.verdict === 'missing')) {
+    reasons.push(`${row.metric}: missing in ${row.lacks.a} runs of the baseline and ` +
+      `${row.lacks.b} of the candidate`);
+  }
+  const tested = primary.filter((row) => row.p !== undefined);
+  const least = Math.max(0, ...tested.map((row) => row.p_least));
+  if (tested.length && least * tested.length > options.alpha) {
+    reasons.push(`too few repeats: with so many runs the smallest possible p is ` +
+      `${least.toPrecision(2)}, and ${tested.length} primary metrics at ${options.alpha} need ` +
+      `${(options.alpha / tested.length).toPrecision(2)} (the least is ` +
+      `${repeatsLeast(tested.length, options.alpha)} repeats of each, interleaved)`);
+  }
+  return reasons;
+}
+
+/** Reads "5%" or "0.05" or "METRIC=5%" into options. */
+export function effectRead(text, options) {
+  const match = /^(?:([A-Za-z0-9_.-]+)=)?([0-9.]+)(%?)$/.exec(text);
+  const share = match ? Number(match[2]) / (match[3] ? 100 : 1) : NaN;
+  if (!Number.isFinite(share) || share < 0) {
+    throw new InputError(`--min-effect ${text}: expected 5% or METRIC=5%`);
+  }
+  if (match[1]) options.effects[match[1]] = share;
+  else options.effect = share;
+}
+
+/** "1.23 ms" for a value of a row. */
+export function rowFormat(row, value) {
+  return metricFormat({ ...row, value, at_least: false });
+}

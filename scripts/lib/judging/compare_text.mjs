@@ -1,0 +1,134 @@
+// A comparison as text for people and for other tools.
+
+import { escapeHtml, formatChange } from '../base/format.mjs';
+import { regressedOf, rowFormat } from './compare.mjs';
+import { metricOf } from '../results/metrics.mjs';
+
+const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
+  unclear: 'no change shown', undecided: 'undecided: too few runs', changed: 'changed',
+  missing: 'missing', lost: 'MISSING at the candidate' };
+
+/** A row as seven texts, under COMPARE_HEAD. */
+export function compareCells(row) {
+  if (row.p === undefined) {
+    const value = (one) => (one === null ? '–' : rowFormat(row, one));
+    return [row.metric, value(row.baseline_median), value(row.candidate_median), '–', '–', '–',
+      WORDS[row.verdict]];
+  }
+  const p = row.p_holm ?? row.p;
+  return [row.metric + (row.at_least ? ' (≥)' : ''), rowFormat(row, row.baseline_median),
+    rowFormat(row, row.candidate_median), formatChange(row.ratio),
+    `${formatChange(row.ratio_low)} .. ${formatChange(row.ratio_high)}`,
+    p < 0.001 ? '<0.001' : p.toFixed(3), WORDS[row.verdict]];
+}
+
+export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p', ''];
+
+/** The table that is printed. */
+export function compareTable(outcome) {
+  const primary = outcome.rows.filter((row) => row.primary).map(compareCells);
+  const others = outcome.rows.filter((row) => !row.primary).map(compareCells);
+  const all = [COMPARE_HEAD, ...primary, ...others];
+  const widths = COMPARE_HEAD.map((_, i) => Math.max(...all.map((row) => [...row[i]].length)));
+  const line = (row) => row.map((cell, i) => {
+    const pad = ' '.repeat(widths[i] - [...cell].length);
+    return i === 0 || i === COMPARE_HEAD.length - 1 ? cell + pad : pad + cell;
+  }).join('  ').trimEnd();
+  const text = [line(COMPARE_HEAD), ...primary.map(line)];
+  if (others.length) text.push('', 'informative:', ...others.map(line));
+  return text.join('\n');
+}
+
+/** What regressed, each in a few words. */
+export function regressedTexts(outcome) {
+  const change = (row) => (row.verdict !== 'lost' ? formatChange(row.ratio)
+    : row.lacks.absent ? 'is missing at the candidate' : 'came down to nothing');
+  return regressedOf(outcome).map((one) => one.text ?? `${one.metric} ${change(one)}`);
+}
+
+/** What stands beside the table, in every format: facts that are no regression, and what could not
+ *  be concluded (of a regression: besides). */
+function remarksOf(outcome) {
+  const word = outcome.exit_code === 99 ? 'besides, not known' : 'cannot conclude';
+  return [...outcome.facts.filter((fact) => !fact.regressed).map(({ text }) => text),
+    ...outcome.reasons.map((reason) => `${word}: ${reason}`)];
+}
+
+/** The lines around the table: what was compared, and the verdict. */
+export function compareSummary(outcome) {
+  const lines = [...outcome.notes, ...remarksOf(outcome)];
+  const listed = regressedTexts(outcome).join(', ');
+  lines.push(outcome.exit_code === 99 ? `REGRESSION: ${listed}`
+    : outcome.exit_code === 3 ? `nothing can be concluded${listed ? ` (seen: ${listed})` : ''}`
+      : 'no regression');
+  return lines.join('\n');
+}
+
+export function compareMarkdown(outcome) {
+  const escape = (text) => text.replaceAll('|', '\\|');
+  const row = (list) => `| ${list.map(escape).join(' | ')} |`;
+  const marks = { regressed: '🔴 **regressed**', improved: '🟢 improved',
+    lost: '🔴 **missing at the candidate**' };
+  const body = (list) => list.map((one) => {
+    const line = compareCells(one);
+    line[6] = marks[one.verdict] ?? line[6];
+    return row(line);
+  });
+  const primary = outcome.rows.filter((one) => one.primary);
+  const others = outcome.rows.filter((one) => !one.primary);
+  const head = [row(COMPARE_HEAD), row(['---', '---:', '---:', '---:', '---:', '---:', '---'])];
+  const title = { 0: '🟢 no regression', 3: '🟡 nothing can be concluded',
+    99: '🔴 regression' };
+  return [`### ${title[outcome.exit_code]} – ${outcome.scenario}`, '',
+    ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
+      : `seen: ${text}`}`),
+    ...remarksOf(outcome).map((text) => `- ${text}`),
+    ...outcome.notes.map((note) => `- ${note}`), '', ...head, ...body(primary), '',
+    '<details><summary>Other metrics (informative)</summary>', '', ...head, ...body(others), '',
+    '</details>', ''].join('\n');
+}
+
+/** One test case per fact and primary metric; what cannot be concluded is an error, not a pass. A
+ *  failure is one of exit code 99 only: then and only then the comparison has found something. */
+export function compareJunit(outcome) {
+  const found = outcome.exit_code === 99;
+  const regressed = new Set(found ? regressedOf(outcome) : []);
+  const one = (name, text, failed) => '    <testcase classname="dummyload.compare" ' +
+    `name="${escapeHtml(name)}">${failed ? `<failure message="${escapeHtml(text)}"/>`
+      : `<system-out>${escapeHtml(text)}</system-out>`}</testcase>`;
+  const cases = [
+    ...outcome.facts.map((fact) => one(fact.name, fact.text, regressed.has(fact))),
+    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric,
+      compareCells(row).join(' '), regressed.has(row)))];
+  const blocked = outcome.exit_code === 3;
+  if (blocked) {
+    cases.push('    <testcase classname="dummyload.compare" name="conclusion"><error message="' +
+      `${escapeHtml(outcome.reasons.join('; '))}"/></testcase>`);
+  }
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n` +
+    `  <testsuite name="${escapeHtml(`dummyload ${outcome.scenario}`)}" tests="${cases.length}" ` +
+    `failures="${regressed.size}" errors="${blocked ? 1 : 0}">\n${cases.join('\n')}\n` +
+    '  </testsuite>\n</testsuites>\n';
+}
+
+/** github-action-benchmark's arrays: { smaller, bigger }, the candidate's medians. */
+export function compareGithub(outcome) {
+  const entry = (row) => ({ name: `${outcome.scenario}: ${row.metric}`, unit: row.unit,
+    value: row.candidate_median,
+    range: `± ${(((row.ratio_high - row.ratio_low) / 2) * 100).toFixed(1)}%`,
+    extra: `baseline ${row.baseline_median}, ratio ${row.ratio.toFixed(4)}, ` +
+      `p ${(row.p_holm ?? row.p).toPrecision(3)}` });
+  const rows = outcome.rows.filter((row) => row.p !== undefined);
+  return { smaller: rows.filter((row) => row.better === 'lower').map(entry),
+    bigger: rows.filter((row) => row.better === 'higher').map(entry) };
+}
+
+/** Lines that benchstat reads: one per run, a unit per metric. */
+export function compareBenchstat(runs, rows, scenario) {
+  const name = `BenchmarkDummyload/${(scenario || 'run').replace(/\s+/g, '_')}`;
+  const tested = rows.filter((row) => row.p !== undefined && row.better);
+  const unit = (row) => `${row.metric}-${row.unit}`;
+  const meta = tested.map((row) => `Unit ${unit(row)} better=${row.better}`);
+  return `${[...meta, ...runs.map((run) => `${name} 1 ${tested.map((row) =>
+    `${metricOf(run, row.metric).value} ${unit(row)}`).join(' ')}`)].join('\n')}\n`;
+}

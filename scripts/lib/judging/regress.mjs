@@ -1,0 +1,215 @@
+// A regression run: two servers, one client, a fresh process per run, ABBA order, then a verdict.
+//
+// The order ABBA keeps a machine that slowly warms up from favouring either version. A pair that
+// was interrupted is played again whole: its two runs must be neighbours in time.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { compareRuns } from './compare.mjs';
+import { compareWrite } from './compare_files.mjs';
+import { fileWriteWhole, jsonRead } from '../base/file.mjs';
+import { runPlay } from '../playing/play.mjs';
+import { Failure } from '../base/process.mjs';
+import { runRead } from '../results/result.mjs';
+import { serverEndLine } from '../results/server_end.mjs';
+import { serviceOf } from './service.mjs';
+
+const ATTEMPTS_MAX = 3;
+const HOPELESS_PAIRS = 3;
+const NO_SUCH_COMMAND = [126, 127];
+
+/** The order of 2 * repeats runs: pairs AB and BA in turn. */
+export function abbaOrder(repeats) {
+  return Array.from({ length: repeats }, (_, pair) => (pair % 2 ? ['b', 'a'] : ['a', 'b']))
+    .flatMap((sides, pair) => sides.map((side) => ({ pair, side })));
+}
+
+export function runFolder(folder, scenario, { pair, side }) {
+  return path.join(folder, path.basename(scenario, '.json'),
+    `${String(pair + 1).padStart(2, '0')}-${side}`);
+}
+
+/** Runs of a pair that are finished; a pair with one run only counts as not played. */
+function pairsDone(folder, scenario, repeats) {
+  const done = new Set();
+  for (let pair = 0; pair < repeats; pair++) {
+    const both = ['a', 'b'].every((side) => fs.existsSync(path.join(
+      runFolder(folder, scenario, { pair, side }), 'done')));
+    if (both) done.add(pair);
+  }
+  return done;
+}
+
+/** Plays a run; one whose server does not start gets a second attempt, on another port. Returns
+ *  what runPlay does, or { unstarted: why }. */
+async function playAgain(given, run) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await (given.play ?? runPlay)(run);
+    } catch (error) {
+      // A command that is not there is a mistake of the caller, and no server.
+      if (!error.serverStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
+      if (attempt === 2) return { unstarted: error.message.split('\n')[0] };
+    }
+  }
+}
+
+/** Plays one run of a pair; null when it was stopped meanwhile. */
+async function runOfPair(given, step) {
+  const name = path.basename(step.scenario, '.json');
+  const target = runFolder(given.folder, step.scenario, step);
+  const played = await playAgain(given, { server: given.servers[step.side],
+    args: given.args, scenario: step.scenario,
+    runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
+    onClient: given.onClient });
+  if (played.unstarted) return played;
+  if (given.stopped?.()) return null;
+  if (!played.run || played.code === 2) {
+    throw new Failure(`${target}: no result (client exit ${played.code}): ` +
+      `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
+  }
+  given.progress.runs += 1;
+  given.say(`${progressText(given.progress)}  ${name} pair ${step.pair + 1} ` +
+    `${step.side.toUpperCase()}  exit ${played.code}` +
+    `${played.crashed ? `, ${serverEndLine(played.end)}` : ''}` +
+    `${leftText(given.progress)}`);
+  return played;
+}
+
+/** The place of the run among those wanted: a pair that is played again has its own. */
+function placeOf({ pairs, second }) {
+  return pairs * 2 + (second ? 2 : 1);
+}
+
+function progressText(progress) {
+  return `${String(placeOf(progress)).padStart(3)}/${progress.wanted}`;
+}
+
+function leftText(progress) {
+  const each_ms = (Date.now() - progress.started_ms) / progress.runs;
+  return `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`;
+}
+
+const doneFile = (given, step) => path.join(runFolder(given.folder, step.scenario, step), 'done');
+
+/** Which side failed its players in a pair: "a", "b", "both", or null. */
+function failedSide(runs) {
+  const needed = runs.some(({ run }) => Number(run.client.totals.responses) > 0);
+  const [first, second] = runs.map(({ run }) => serviceOf(run, needed).failed !== null);
+  return first && second ? 'both' : first || second ? runs[first ? 0 : 1].side : null;
+}
+
+/** A server did not start: what is known of it goes beside the runs, for the verdict. */
+function unstartedKeep(given, { scenario, side }, text) {
+  given.say(`        ${side.toUpperCase()} does not start: ${text}`);
+  fileWriteWhole(startedFile(given.folder, scenario), `${JSON.stringify({ side, text })}\n`);
+}
+
+const startedFile = (folder, scenario) =>
+  path.join(folder, path.basename(scenario, '.json'), 'not-started.json');
+
+/** Plays a pair, again when the generator was disturbed in it: neither run is chosen by what the
+ *  server did. Returns { state: "valid", "invalid", "late" (no time for it) or "unstarted", failed
+ *  (see failedSide) }, or null when it was stopped. */
+async function pairPlay(given, steps) {
+  for (let attempt = 1; ; attempt++) {
+    if (Date.now() > given.until_ms) return { state: attempt === 1 ? 'late' : 'invalid' };
+    for (const step of steps) fs.rmSync(doneFile(given, step), { force: true });
+    const runs = [];
+    for (const [index, step] of steps.entries()) {
+      if (given.stopped?.()) return null;
+      given.progress.second = index === 1;
+      const played = await runOfPair(given, step);
+      if (!played) return null;
+      if (played.unstarted) {
+        unstartedKeep(given, step, played.unstarted);
+        return { state: 'unstarted' };
+      }
+      runs.push({ ...played, side: step.side });
+    }
+    for (const [index, step] of steps.entries()) {
+      fileWriteWhole(doneFile(given, step), `${runs[index].code}\n`);
+    }
+    const failed = failedSide(runs);
+    const disturbed = runs.find(({ run }) => !run.client.validity.valid);
+    // Another attempt does not make players of those that a server has dropped.
+    if (!disturbed || failed) return { state: 'valid', failed };
+    if (attempt === ATTEMPTS_MAX) return { state: 'invalid' };
+    given.say(`        the generator was disturbed, the pair is played again: ` +
+      `${(disturbed.run.client.validity.reasons ?? []).join('; ')}`);
+  }
+}
+
+/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args,
+ *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
+ *  stopped. */
+export async function regressPlay(given) {
+  const { folder, scenarios, repeats, say } = given;
+  const missing = scenarios.flatMap((scenario) => {
+    const done = pairsDone(folder, scenario, repeats);
+    const steps = abbaOrder(repeats).map((step) => ({ ...step, scenario }));
+    return Array.from({ length: repeats }, (_, pair) => steps.slice(2 * pair, 2 * pair + 2))
+      .filter(([{ pair }]) => !done.has(pair));
+  });
+  const kept = scenarios.length * repeats - missing.length;
+  if (kept) say(`${kept * 2} runs are here already, ${missing.length * 2} to play`);
+  const progress = { started_ms: Date.now(), wanted: missing.length * 2, runs: 0, pairs: 0,
+    second: false };
+  for (const scenario of scenarios) fs.rmSync(startedFile(folder, scenario), { force: true });
+  const seen = { invalid: 0, a: 0, b: 0, both: 0 };
+  let skip = null;
+  for (const steps of missing) {
+    if (steps[0].scenario === skip) continue;
+    const outcome = await pairPlay({ ...given, progress }, steps);
+    if (outcome === null) return false;
+    if (outcome.state === 'unstarted') {
+      skip = steps[0].scenario;
+      continue;
+    }
+    if (outcome.state === 'late') {
+      say(`the time is up: ${progress.pairs * 2} of ${progress.wanted} runs were played`);
+      return true;
+    }
+    progress.pairs += 1;
+    if (outcome.state === 'invalid') seen.invalid += 1;
+    if (outcome.failed) seen[outcome.failed] += 1;
+    const hopeless = Object.keys(seen).find((kind) => seen[kind] === HOPELESS_PAIRS &&
+      progress.pairs === HOPELESS_PAIRS);
+    if (hopeless) {
+      say(`${HOPELESS_TEXTS[hopeless]}: no more are played`);
+      return true;
+    }
+  }
+  return true;
+}
+
+const HOPELESS_TEXTS = {
+  invalid: `the first ${HOPELESS_PAIRS} pairs are invalid in every attempt`,
+  a: `the baseline failed its players in the first ${HOPELESS_PAIRS} pairs`,
+  b: `the candidate failed its players in the first ${HOPELESS_PAIRS} pairs`,
+  both: `both versions failed their players in the first ${HOPELESS_PAIRS} pairs`,
+};
+
+/** The runs of a scenario that both sides of their pair have finished. */
+export function regressRead(folder, scenario, repeats) {
+  const pairs = [...pairsDone(folder, scenario, repeats)];
+  const read = (side) => pairs.map((pair) => runRead(runFolder(folder, scenario, { pair, side })));
+  return { a: read('a'), b: read('b') };
+}
+
+/** Judges one scenario, writes compare.{md,json,xml} beside its runs, and report.html: what
+ *  given.page makes of the outcome, the runs and the labels. */
+export function regressJudge(folder, scenario, given) {
+  const runs = regressRead(folder, scenario, given.repeats);
+  const out = path.join(folder, path.basename(scenario, '.json'));
+  const file = startedFile(folder, scenario);
+  const started = fs.existsSync(file) ? jsonRead(file) : null;
+  if (!runs.a.length && !started) return null;
+  const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
+    scenario: path.basename(scenario, '.json') });
+  compareWrite(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
+    json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
+    github: path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
+  fileWriteWhole(path.join(out, 'report.html'), given.page(outcome, runs, given.labels));
+  return outcome;
+}

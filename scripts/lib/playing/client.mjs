@@ -1,0 +1,37 @@
+// The client as a program that is played: how long its plan may take, and its end within that.
+
+import { ON_WINDOWS } from '../base/paths.mjs';
+import { run } from '../base/process.mjs';
+import { programCall, programPath } from './server.mjs';
+
+const CHECK_MS = 60000;
+// What no plan knows: a machine that is busy, the writing of the result, Wine.
+const RESERVE_MS = 60000;
+const WINE_RESERVE_MS = 180000;
+const INTERRUPT_MS = 15000;
+
+/** How long the client may take for this, in milliseconds: what its own plan says (--check), and a
+ *  reserve. Where it refuses the plan it will do so at once. */
+export async function clientBoundMs({ scenario, args = [], windows = ON_WINDOWS, call }) {
+  const { command, args: first, env } = call ?? programCall('dummyclient', windows);
+  const reserve_ms = windows && !ON_WINDOWS ? WINE_RESERVE_MS : RESERVE_MS;
+  const checked = await run(command, [...first, programPath(scenario, windows), ...args, '--check'],
+    { env, time_ms: reserve_ms + CHECK_MS });
+  const plan_s = /^ {2}takes +at most (\d+) s\r?$/m.exec(checked.stdout)?.[1];
+  return (checked.code === 0 ? Number(plan_s) * 1000 : 0) + reserve_ms;
+}
+
+/** Waits for the client's end. One that is still there after bound_ms is interrupted, so that it
+ *  writes what it has, and killed when that does not help. Returns what happened in words, null
+ *  when it ended by itself. */
+export async function clientAwait(client, bound_ms, interrupt_ms = INTERRUPT_MS) {
+  let timer;
+  const bound = new Promise((resolve) => { timer = setTimeout(resolve, bound_ms, 'over'); });
+  const over = await Promise.race([client.exited, bound]) === 'over';
+  clearTimeout(timer);
+  if (!over) return null;
+  client.interrupt();
+  await client.wait(interrupt_ms);
+  return `the client had not ended after ${Math.round(bound_ms / 1000)} s, more than its plan ` +
+    `can take: it was ${client.timedOut ? 'killed' : 'interrupted'}, what it has written is kept`;
+}

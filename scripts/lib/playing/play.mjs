@@ -1,0 +1,42 @@
+// One run in a fresh server process: what scripts/regress and scripts/capacity do many times.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { clientAwait, clientBoundMs } from './client.mjs';
+import { ON_WINDOWS } from '../base/paths.mjs';
+import { Failure, Program } from '../base/process.mjs';
+import { resultRead, runRead } from '../results/result.mjs';
+import { programCall } from './server.mjs';
+import { clientHarmed, testedEnd, testedStart } from './tested.mjs';
+
+/** Plays scenario against a fresh server into folder. given: { server (see testedStart), scenario,
+ *  args, runId, folder, onClient }. Returns { code, run | null, crashed, end, said }: run
+ *  is what runRead gives, null when the client wrote no result; end is the server's verdict
+ *  (server_end.mjs), crashed whether it is a bad one. */
+export async function runPlay(given) {
+  const { server: wanted, scenario, args = [], runId, folder } = given;
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, 'client.json');
+  const bound_ms = await clientBoundMs({ scenario, args: ['--host', '127.0.0.1', ...args] });
+  const server = await testedStart(wanted, runId, folder);
+  const { command, args: first, env } = programCall('dummyclient', ON_WINDOWS);
+  const client = new Program(command, [...first, scenario, '--host', '127.0.0.1', '--port',
+    String(server.port), '--run-id', runId, '--out', file, '--quiet',
+    '--no-progress', ...args], { env, group: true });
+  given.onClient?.(client);
+  let end;
+  let overdue;
+  try {
+    overdue = await clientAwait(client, bound_ms);
+  } finally {
+    const written = fs.existsSync(file);
+    ({ end } = await testedEnd(server, folder, clientHarmed(written ? resultRead(file) : null)));
+  }
+  const said = (client.stderr + client.stdout).trim();
+  fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
+  if (client.error) throw client.failure('could not be started');
+  if (overdue) throw new Failure(`${overdue} (${folder})`);
+  return { code: client.exitCode, run: fs.existsSync(file) ? runRead(folder) : null,
+    crashed: !end.ok, end, said };
+}

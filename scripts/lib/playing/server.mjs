@@ -1,0 +1,208 @@
+// The server of a run: this project's own, or the user's, which is watched from outside.
+
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, processDescends,
+  processLives } from './listeners.mjs';
+import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
+import { Failure, Program, sleep } from '../base/process.mjs';
+import { exitIsBad } from '../results/server_end.mjs';
+import { wineCall, wineUse } from '../building/wine.mjs';
+
+export { accepts, freePort } from './listeners.mjs';
+
+const READY_TIME_MS = 30000;
+const DAEMON_MS = 5000;
+const STRANGER_MS = 1500;
+const MARK = 'DUMMYLOAD_SERVER';
+
+/** How to call one of this project's programs: { command, args, env } before its own arguments. */
+export function programCall(name, windows) {
+  if (!windows) return { command: path.join(programsFolder('linux'), name), args: [], env: {} };
+  const file = path.join(programsFolder('windows'), `${name}.exe`);
+  if (ON_WINDOWS) {
+    const built = path.join(programsFolder('windows'), 'RelWithDebInfo', `${name}.exe`);
+    return { command: fs.existsSync(built) ? built : file, args: [], env: {} };
+  }
+  wineUse();
+  return wineCall(file);
+}
+
+/** A path as a program under Wine takes it. */
+export function programPath(file, windows) {
+  return windows && !ON_WINDOWS ? `Z:${file.replaceAll('/', '\\')}` : file;
+}
+
+/** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */
+export async function serverStart({ windows = false, port = 0, args = [], call } = {}) {
+  const { command, args: first, env } = call ?? programCall('dummyserver', windows);
+  if (port && !args.includes('--reuse-port')) await portDemandFree(port);
+  const program = new Program(command, [...first, '--port', String(port), ...args],
+    { env, group: true });
+  try {
+    const match = await program.line(/listening on (\S+):(\d+)/, READY_TIME_MS);
+    return { program, host: match[1], port: Number(match[2]) };
+  } catch (error) {
+    program.kill();
+    // It has said why in one line of its own.
+    const said = program.stderr.trim();
+    const failure = program.ended && said ? new Failure(said, program.exitCode === 2 ? 2 : 1)
+      : error;
+    throw Object.assign(failure, { serverStart: true });
+  }
+}
+
+async function portDemandFree(port) {
+  const owner = await portTaken(port);
+  if (owner) {
+    throw new Failure(`port ${port} is taken already, by ${owner}: what answers there would not ` +
+      'be the server to test. End it, or give another port');
+  }
+}
+
+/** The processes that serve the port, once it answers: those that the command started; where it is
+ *  none of them, whoever it is. null: this system does not tell. */
+async function ownersFind(program, port, mark) {
+  const until_ms = Date.now() + STRANGER_MS;
+  for (;;) {
+    const owners = listenersOf(port);
+    const own = owners?.filter((one) => processDescends(one, program.pid, mark));
+    if (!owners || own.length) return { owners: own ?? null, strangers: false };
+    // The port was free: another program may have taken it just before ours, which fails now. Or
+    // somebody serves it on the command's behalf, as a container's runtime does.
+    if (program.gone || Date.now() > until_ms) return { owners, strangers: owners.length > 0 };
+    await sleep(50);
+  }
+}
+
+/** Whether it may still come to listen: a daemon's first process ends well, and before that. */
+function mayListen(program) {
+  return !program.gone || (program.gone.code === 0 && Date.now() < program.gone.at_ms + DAEMON_MS);
+}
+
+/** Starts the user's command ({port} stands for a free port) and waits until it accepts. Returns
+ *  { program, port, host, line, mark, owners, strangers }. */
+export async function foreignStart(commandLine, { port } = {}) {
+  if (port) await portDemandFree(port);
+  const chosen = port || await freePort();
+  const line = commandLine.replaceAll('{port}', String(chosen));
+  // cmd.exe /s takes the line between the outermost quotes as it stands.
+  const [shell, args] = ON_WINDOWS ? ['cmd.exe', ['/d', '/s', '/c', `"${line}"`]]
+    : ['/bin/sh', ['-c', line]];
+  const name = `${process.pid}-${crypto.randomBytes(6).toString('hex')}`;
+  const mark = `${MARK}=${name}`;
+  const program = new Program(shell, args, { group: true, shell: true, verbatim: true,
+    env: { [MARK]: name } });
+  const deadline = Date.now() + READY_TIME_MS;
+  while (!await accepts(chosen)) {
+    if (!mayListen(program)) {
+      await program.exited;
+      await foreignLeftEnd({ program, mark });
+      throw startFailure(program, `--server-cmd "${line}" ended before it listened`);
+    }
+    if (Date.now() > deadline) {
+      program.kill();
+      await foreignLeftEnd({ program, mark });
+      throw startFailure(program, `--server-cmd "${line}" did not accept connections on port ` +
+        `${chosen} within ${READY_TIME_MS / 1000} s`);
+    }
+    await sleep(50);
+  }
+  const found = await ownersFind(program, chosen, mark);
+  if (program.gone && exitIsBad(program.gone)) {
+    await program.exited;
+    const others = await portTaken(chosen);
+    throw startFailure(program, `--server-cmd "${line}" ended` + (others
+      ? `, and somebody else answers on port ${chosen} (${others})`
+      : ' as soon as somebody connected'));
+  }
+  return { program, port: chosen, host: '127.0.0.1', line, mark, ...found };
+}
+
+/** Ends what the command has left behind: a daemon, which its shell's end did not reach. By the
+ *  mark in its environment; one that overwrote it is known by the port that only it can serve. */
+export async function foreignLeftEnd({ program, mark, owners, strangers }) {
+  const daemon = program.gone?.code === 0;
+  const left = () => [...(daemon ? markedProcesses(mark) : []),
+    ...(owners ?? []).filter((one) => processLives(one) &&
+      (!strangers || (daemon && isOrphan(one))))];
+  for (const [signal, time_ms] of [['SIGTERM', 5000], ['SIGKILL', 1000]]) {
+    const until_ms = Date.now() + time_ms;
+    for (const one of left()) {
+      try {
+        process.kill(one.pid, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    while (left().length && Date.now() < until_ms) await sleep(20);
+  }
+}
+
+function startFailure(program, what) {
+  return Object.assign(program.failure(what), { serverStart: true, exit: program.exitCode });
+}
+
+const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on
+
+/** The processes of some sessions: the server and whatever it started. */
+function sessionsSample(sessions) {
+  const sample = { processes: 0, cpu_s: 0, rss_bytes: 0, descriptors: 0, threads: 0 };
+  for (const entry of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const text = fs.readFileSync(`/proc/${entry}/stat`, 'utf8');
+      // The name, in brackets, may hold spaces; the numbers follow the last bracket.
+      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      if (!sessions.has(Number(fields[3]))) continue;
+      sample.processes += 1;
+      sample.cpu_s += (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
+      sample.threads += Number(fields[17]);
+      const status = fs.readFileSync(`/proc/${entry}/status`, 'utf8');
+      sample.rss_bytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
+      sample.descriptors += fs.readdirSync(`/proc/${entry}/fd`).length;
+    } catch {
+      // The process has ended, or belongs to somebody else.
+    }
+  }
+  return sample;
+}
+
+/** Samples a server that was started in a session of its own, and whoever serves its port (a daemon
+ *  has left that session), once a second. */
+export class Sampler {
+  constructor({ program, line, owners, strangers }) {
+    this.line = line;
+    this.sessions = new Set([program.pid]);
+    for (const one of (!strangers && owners) || []) this.sessions.add(one.session);
+    this.started = Date.now();
+    this.samples = [];
+    this.take();
+    this.timer = setInterval(() => this.take(), 1000);
+  }
+
+  take() {
+    if (ON_WINDOWS) return;
+    const sample = sessionsSample(this.sessions);
+    if (!sample.processes) return;
+    this.samples.push({ t_ms: Date.now() - this.started, ...sample });
+  }
+
+  /** Ends it. The last sample must be taken while the server still lives. */
+  finish() {
+    clearInterval(this.timer);
+    this.take();
+    const most = (key) => this.samples.reduce((max, sample) => Math.max(max, sample[key]), 0);
+    const first = this.samples[0];
+    const last = this.samples.at(-1);
+    return {
+      command: this.line,
+      started_utc: new Date(this.started).toISOString(),
+      cpu_s: first ? last.cpu_s - first.cpu_s : 0,
+      rss_max_bytes: most('rss_bytes'),
+      descriptors_max: most('descriptors'),
+      series: this.samples,
+    };
+  }
+}

@@ -1,0 +1,228 @@
+// scripts/stress: one stress test, from an empty machine to a summary.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { clientWithout, stressArguments } from '../base/arguments.mjs';
+import { build } from '../building/build.mjs';
+import { clientAwait, clientBoundMs } from './client.mjs';
+import { fileWriteWhole, jsonRead } from '../base/file.mjs';
+import { printExact } from '../base/json.mjs';
+import { metricFormat, metricOf } from '../results/metrics.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from '../base/paths.mjs';
+import { Program, commandRun, onInterrupt, run } from '../base/process.mjs';
+import { resultRead } from '../results/result.mjs';
+import { programCall, programPath } from './server.mjs';
+import { prepare } from '../building/setup.mjs';
+import { thresholdParse, thresholdsComplete } from '../results/threshold.mjs';
+import { bothSides, serverEndLines, serverLines, summaryLine, watchedLines } from './summary.mjs';
+import { clientHarmed, testedEnd, testedStart } from './tested.mjs';
+import { wineEnd } from '../building/wine.mjs';
+
+const USAGE = `usage: scripts/stress [options] [SCENARIO.json] [options of dummyclient]
+
+Sets up what is missing, builds, starts the server, plays the scenario (scenarios/echo.json),
+writes client.json and server.json under results/<run>/ and prints the summary.
+
+  --windows              the Windows programs, under Wine
+  --server-cmd 'CMD {port}'
+                         test this server instead of ours; {port} is replaced by a free port.
+                         Its CPU, memory and descriptors are sampled once a second
+  --handler NAME         what our server does: echo, sink, chat, game (default: what the
+                         scenario says under "server", else echo)
+  --model NAME           our server's socket model (build/linux/dummyserver --list-models)
+  --framing KIND         our server's framing: length or raw
+  --server-options 'X'   more options of our server
+  --results FOLDER       where runs go (results/)
+  --no-page              no HTML page
+  -H HOST [-p PORT]      test a server that runs already; nothing is started
+
+Everything else goes to dummyclient; the most used:
+  -c, --connections N    -r, --rate N        -d, --duration 30s    --threshold 'EXPR'
+  (all of them: build/linux/dummyclient --help)
+
+exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement invalid,
+      99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
+
+/** The scenario as data, for what this program must know of it; the client judges it. */
+function scenarioPeek(file) {
+  try {
+    return jsonRead(file);
+  } catch {
+    return {};
+  }
+}
+
+function scenarioFind(name) {
+  if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
+  const inTree = path.join(ROOT, 'scenarios', path.basename(name));
+  // `lobby.json` finds scenarios/lobby.json; a wrong path is left for the client to complain of.
+  return !fs.existsSync(name) && path.dirname(name) === '.' && fs.existsSync(inTree)
+    ? inTree : path.resolve(name);
+}
+
+/** What a scenario says our server shall do, where it is of the shape that the client takes. One
+ *  from before there was a key for it said so in its description: "(server: --handler chat)". */
+function serverWanted(scenario) {
+  const [, old] = /\(server: (--[a-z -]+)\)/.exec(scenario?.description ?? '') ?? [];
+  const { handler, framing } = scenario?.server ?? (old ? Object.fromEntries(
+    [...old.matchAll(/--([a-z]+) ([a-z]+)/g)].map(([, name, value]) => [name, value])) : {});
+  const word = (value) => (/^[a-z][a-z-]*$/.test(value ?? '') ? value : undefined);
+  return { handler: word(handler), framing: word(framing) };
+}
+
+function serverBegin(options, scenario, runId, folder) {
+  const port = Number(options.given['--port'] ?? 0);
+  if (options.serverCommand) return testedStart({ command: options.serverCommand, port });
+  const wanted = serverWanted(scenario);
+  const ownArgs = [];
+  for (const name of ['handler', 'framing', 'model']) {
+    const value = options[name] ?? wanted[name];
+    if (value) ownArgs.push(`--${name}`, String(value));
+  }
+  if (options.serverOptions) ownArgs.push(...options.serverOptions.trim().split(/\s+/));
+  return testedStart({ windows: options.windows, port, ownArgs }, runId, folder);
+}
+
+/** Plays the client: { code, overdue } (see clientAwait). */
+async function clientPlay(options, scenarioFile, runId, folder, server) {
+  const { command, args, env } = programCall('dummyclient', options.windows);
+  // Printed by the client, so as short as it can be.
+  const file = path.join(folder, 'client.json');
+  const out = options.windows ? programPath(file, true) : shown(file);
+  const rest = server ? ['--host', '127.0.0.1', '--port', String(server.port),
+    ...clientWithout(options.client, ['--port'])] : options.client;
+  const bound_ms = await clientBoundMs({ scenario: scenarioFile, args: rest,
+    windows: options.windows });
+  const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
+    '--run-id', runId, '--out', out, ...rest], { env, output: 'show', group: true });
+  onInterrupt(() => client.interrupt());
+  const overdue = await clientAwait(client, bound_ms);
+  if (client.error) throw client.failure('could not be started');
+  return { code: overdue ? 1 : client.exitCode, overdue };
+}
+
+/** Prints what the client's summary does not know. Returns whether both sides agree: a server
+ *  without a result does not disagree. */
+function summaryPrint(folder, { watched, end }, quiet, written) {
+  const say = (lines) => quiet || console.log(lines.join('\n'));
+  const clientFile = path.join(folder, 'client.json');
+  const serverFile = path.join(folder, 'server.json');
+  say(['']);
+  if (watched) say(watchedLines(watched));
+  const ended = serverEndLines(end, watched);
+  if (ended.length && quiet && !end.ok) console.error(ended.join('\n'));
+  else if (ended.length) say(ended);
+  if (!fs.existsSync(serverFile)) {
+    say([summaryLine('both sides', 'no result of the server: there is nothing to reconcile')]);
+    return true;
+  }
+  const server = resultRead(serverFile);
+  say(serverLines(server));
+  if (!written) return true;
+  const both = bothSides(resultRead(clientFile), server);
+  if (both.ok) say(both.lines);
+  else console.error(both.lines.join('\n'));
+  return both.ok;
+}
+
+/** Judges what the thresholds say of the server, adds it to the client's result and prints it.
+ *  Returns whether all of them hold. */
+function serverThresholds(folder, watched, quiet) {
+  const clientFile = path.join(folder, 'client.json');
+  const serverFile = path.join(folder, 'server.json');
+  const client = resultRead(clientFile);
+  if (!(client.thresholds ?? []).some(({ pass }) => pass === null)) return true;
+  const server = fs.existsSync(serverFile) ? resultRead(serverFile) : null;
+  const run = { client, server, watched };
+  const judged = thresholdsComplete(run);
+  const unjudged = judged.filter(({ pass }) => pass === null);
+  if (unjudged.length) {
+    console.error('scripts/stress: the server left no result: its thresholds cannot be judged');
+    for (const threshold of unjudged) threshold.pass = false;
+  }
+  fileWriteWhole(clientFile, `${printExact(client)}\n`);
+  const say = quiet ? console.error : console.log;
+  const lines = judged.filter(({ pass }) => !quiet || !pass).map(({ expr, pass }) => {
+    const metric = metricOf(run, thresholdParse(expr).metric);
+    const value = metric ? metricFormat(metric) : 'no samples';
+    return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${value}`;
+  });
+  if (lines.length) say(['', '  thresholds of the server', ...lines].join('\n'));
+  return judged.every(({ pass }) => pass);
+}
+
+async function pageWrite(folder, quiet) {
+  const report = path.join(SCRIPTS, 'report.mjs');
+  const page = path.join(folder, 'report.html');
+  const modules = path.join(SCRIPTS, 'node_modules', 'echarts');
+  if (!fs.existsSync(report) || !fs.existsSync(modules)) return;
+  const made = await run(process.execPath, [report, folder, '-o', page], { time_ms: 60000 });
+  if (made.code === 0) {
+    if (!quiet) console.log(summaryLine('page', shown(page)));
+  } else {
+    console.error(`scripts/stress: no page: ${made.stderr.trim().split('\n')[0]}`);
+  }
+}
+
+function harmed(folder) {
+  const file = path.join(folder, 'client.json');
+  return clientHarmed(fs.existsSync(file) ? resultRead(file) : null);
+}
+
+async function main(argv) {
+  const options = stressArguments(argv);
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  options.windows ||= ON_WINDOWS;
+  const say = (text) => console.log(text);
+  const env = await prepare({ windows: options.windows, modules: options.page, say });
+  await build(options.windows ? 'windows' : 'linux',
+    { env, targets: ['dummyclient', 'dummyserver'], say });
+
+  const scenarioFile = scenarioFind(options.scenario);
+  const scenario = scenarioPeek(scenarioFile);
+  if (options.given['--check']) {
+    const { command, args, env: more } = programCall('dummyclient', options.windows);
+    const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
+      ...options.client], { env: more, output: 'show' });
+    return (await checked.wait(60000)).exitCode;
+  }
+  const runId = runIdMake();
+  const folder = path.resolve(options.results ?? RESULTS, runId);
+  fs.mkdirSync(folder, { recursive: true });
+  let server = null;
+  let served = { watched: null, end: { ok: true } };
+  let played = { code: 1, overdue: null };
+  try {
+    server = options.remote ? null : await serverBegin(options, scenario, runId, folder);
+    played = await clientPlay(options, scenarioFile, runId, folder, server);
+  } finally {
+    if (server) served = await testedEnd(server, folder, harmed(folder));
+    if (options.windows && !ON_WINDOWS) await wineEnd();
+    // A run that never was leaves no folder: the client has said why.
+    if (served.end.ok && !played.overdue && !fs.existsSync(path.join(folder, 'client.json'))) {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  return fs.existsSync(folder) ? conclude(options, folder, served, played) : played.code;
+}
+
+/** What is said below the client's own summary. Returns the exit code. */
+async function conclude(options, folder, served, { code, overdue }) {
+  const quiet = Boolean(options.given['--quiet']);
+  const written = fs.existsSync(path.join(folder, 'client.json'));
+  if (overdue) console.error(`scripts/stress: ${overdue}`);
+  if (!written) console.error('scripts/stress: the client wrote no result');
+  const agreed = summaryPrint(folder, served, quiet, written);
+  const held = !written || serverThresholds(folder, served.watched, quiet);
+  if (options.page && written) await pageWrite(folder, quiet);
+  if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
+  // 2, 130, 1, 3, 99 in this order.
+  if ([0, 3, 99].includes(code) && !(agreed && served.end.ok)) return 1;
+  return code === 0 && !held ? 99 : code;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/stress', main);

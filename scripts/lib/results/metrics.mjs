@@ -1,0 +1,165 @@
+// The metrics of a result by the names that thresholds use (DESIGN §9), each with its unit and the
+// direction that is better.
+
+import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../base/format.mjs';
+import { percentileBounds } from './histogram.mjs';
+
+const PERCENTILE_KEY = /^p([0-9]+(?:[._][0-9]+)?)$/;
+const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: formatBytes,
+  s: (value) => formatNs(value * 1e9), fraction: formatPercent };
+
+/** What the tables and the trend show when nothing else is asked for. */
+export const METRICS_SHOWN = [
+  'rate.achieved', 'latency.response.p50', 'latency.response.p90', 'latency.response.p99',
+  'latency.response.p99_9', 'latency.response.max', 'latency.response.mean',
+  'latency.service.p50', 'latency.service.p99', 'latency.connect.p99',
+  'server.latency.receive_to_reply.p99', 'errors.total', 'totals.responses',
+  'resources.cpu_per_request', 'server.resources.cpu_per_request',
+  'server.resources.rss_max',
+];
+
+function lookup(object, path) {
+  let value = object;
+  for (const key of path) {
+    if (value === null || typeof value !== 'object') return undefined;
+    value = Object.hasOwn(value, key) ? value[key] : undefined;
+  }
+  return value;
+}
+
+function found(value, unit, better, extra = {}) {
+  if (value === undefined || value === null) return null;
+  return { value: Number(value), exact: value, unit, better, ...extra };
+}
+
+function latency(result, path) {
+  const histogram = lookup(result.latency_ns, [path[0]]);
+  const key = path[1]?.replace('.', '_');
+  if (!histogram || path.length !== 2) return null;
+  if (['censored', 'over_range', 'count'].includes(key)) {
+    return found(histogram[key] ?? 0, 'count', key === 'count' ? null : 'lower');
+  }
+  if (!histogram.count) return null;
+  const rank = PERCENTILE_KEY.exec(key ?? '');
+  const { low, high } = percentileBounds(histogram,
+    rank ? Number(rank[1].replace('_', '.')) : key === 'min' ? 0 : 100);
+  // Where a sample has no upper bound, mean and deviation have none.
+  return found(histogram[key], 'ns', 'lower', { at_least: high > low,
+    high: high === low ? histogram[key] : key === 'mean' || key === 'stddev' ? Infinity : high });
+}
+
+/** The sum of the kinds that are events. A late reply is the fate of a request that is counted as
+ *  response_timeout already (shared/results/counters.h). */
+export function errorsTotal(counts) {
+  return Object.entries(counts ?? {})
+    .filter(([kind]) => kind !== 'total' && kind !== 'response_late')
+    .reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+function errors(result, key) {
+  if (key === 'total') {
+    return found(errorsTotal(result.errors), 'count', 'lower');
+  }
+  return found(result.errors?.[key], 'count', 'lower');
+}
+
+function resources(result, key) {
+  const used = result.resources;
+  if (!used) return null;
+  const cpu = (used.cpu_user_s ?? 0) + (used.cpu_system_s ?? 0);
+  const requests = Number(result.totals.responses || result.totals.messages_received || 0);
+  if (key === 'cpu') return found(cpu, 's', 'lower');
+  if (key === 'cpu_per_request') {
+    return requests ? found((cpu / requests) * 1e9, 'ns', 'lower') : null;
+  }
+  if (key === 'cpu_user' || key === 'cpu_system') return found(used[`${key}_s`], 's', 'lower');
+  if (key === 'rss_max') return found(used.rss_max_bytes, 'bytes', 'lower');
+  return null;
+}
+
+function fromResult(result, path) {
+  const [head, ...rest] = path;
+  if (head === 'latency') return latency(result, rest);
+  if (head === 'errors') return errors(result, rest.join('.'));
+  if (head === 'rate') {
+    return found(result.rate?.[`${rest[0]}_per_s`], 'per_s', 'higher') ??
+      found(result.rate?.[rest[0]], 'count', null);
+  }
+  if (head === 'port') {
+    return rest[0] === 'waited' ? found(result.port?.waited_ns, 'ns', null)
+      : typeof result.port?.[rest[0]] === 'string' ? null
+        : found(result.port?.[rest[0]], 'count', null);
+  }
+  if (head === 'stages') {
+    const stage = /^[1-9][0-9]*$/.test(rest[0]) ? result.stages?.[rest[0] - 1] : null;
+    const own = ['latency', 'errors', 'rate'].includes(rest[1]);
+    return stage && own ? fromResult(stage, rest.slice(1)) : null;
+  }
+  if (head === 'totals') {
+    const key = rest.join('.');
+    return found(result.totals[key], key.startsWith('bytes') ? 'bytes' : 'count', null);
+  }
+  if (head === 'resources') return resources(result, rest.join('.'));
+  if (head === 'steps') {
+    const at = rest.findIndex((word) => word === 'latency' || word === 'errors');
+    const name = rest.slice(0, at < 0 ? rest.length : at).join('.');
+    const step = (result.steps ?? []).find((one) => one.name === name);
+    return step && at > 0 ? fromResult(step, rest.slice(at)) : null;
+  }
+  return null;
+}
+
+/** A server that is not ours, as it was watched from outside: its resources are all it has. */
+function watchedResult({ watched, client }) {
+  if (!watched?.series?.length) return null;
+  return { totals: client.totals, resources: { cpu_user_s: watched.cpu_s, cpu_system_s: 0,
+    rss_max_bytes: watched.rss_max_bytes } };
+}
+
+/** The metric `name` of a run ({ client, server }): { value, unit, better, at_least } or null when
+ *  the run has no such figure. value is in the unit (latencies in nanoseconds). */
+export function metricOf(run, name) {
+  const path = name.replace(/p99\.(9+)/, 'p99_$1').split('.');
+  if (path[0] === 'server') {
+    const server = run.server ?? watchedResult(run);
+    return server ? fromResult(server, path.slice(1)) : null;
+  }
+  return fromResult(run.client, path);
+}
+
+export function metricFormat(metric) {
+  if (!metric) return '–';
+  return `${metric.at_least ? '≥ ' : ''}${FORMATS[metric.unit](metric.value)}`;
+}
+
+/** Every latency, error and rate metric that a run has: for messages about a misspelled one. */
+export function metricNames(run) {
+  const names = ['rate.achieved', 'rate.target', 'errors.total', 'resources.cpu',
+    'resources.cpu_per_request', 'resources.rss_max'];
+  const keys = ['mean', 'p50', 'p75', 'p90', 'p95', 'p99', 'p99_9', 'p99_99', 'max', 'min'];
+  for (const name of Object.keys(run.client.latency_ns ?? {})) {
+    names.push(...keys.map((key) => `latency.${name}.${key}`));
+  }
+  names.push(...Object.keys(run.client.errors ?? {}).filter((kind) => kind !== 'total')
+    .map((kind) => `errors.${kind}`));
+  names.push(...Object.keys(run.client.totals).map((kind) => `totals.${kind}`));
+  for (const step of run.client.steps ?? []) {
+    for (const name of Object.keys(step.latency_ns ?? {})) {
+      names.push(...keys.map((key) => `steps.${step.name}.latency.${name}.${key}`));
+    }
+  }
+  if (run.server) {
+    for (const name of Object.keys(run.server.latency_ns ?? {})) {
+      names.push(...keys.map((key) => `server.latency.${name}.${key}`));
+    }
+    names.push('server.errors.total');
+    names.push(...Object.keys(run.server.errors ?? {}).filter((kind) => kind !== 'total')
+      .map((kind) => `server.errors.${kind}`));
+    names.push(...Object.keys(run.server.totals ?? {}).map((kind) => `server.totals.${kind}`));
+  }
+  if (run.server || watchedResult(run)) {
+    names.push('server.resources.cpu', 'server.resources.cpu_per_request',
+      'server.resources.rss_max');
+  }
+  return names;
+}
