@@ -277,11 +277,19 @@ static int main__run(const struct options *options)
     return code;
 }
 
+static void main__tell(void *context, const char *line)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
 static int main__obey(int argc, char **argv)
 {
     struct options options;
-    struct error error;
-    switch (options_parse(&options, argc, argv, &error)) {
+    if (!options_parse(&options, argc, argv, main__tell)) {
+        return EXIT_USAGE;
+    }
+    switch (options.action) {
     case OPTIONS_HELP:
         options_print_help();
         return EXIT_OK;
@@ -291,8 +299,6 @@ static int main__obey(int argc, char **argv)
     case OPTIONS_LIST_MODELS:
         options_print_models();
         return EXIT_OK;
-    case OPTIONS_BAD:
-        return main__fail(&error, EXIT_USAGE);
     case OPTIONS_SERVE:
         break;
     }

@@ -4,27 +4,23 @@
 
 #include "servers.h"
 
-enum options_action {
-    OPTIONS_SERVE,
-    OPTIONS_HELP,
-    OPTIONS_VERSION,
-    OPTIONS_LIST_MODELS,
-    OPTIONS_BAD /* error says what is wrong: exit 2 */
-};
+enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LIST_MODELS };
 
 struct options {
+    enum options_action action;
     struct server_options server;
     uint16_t ports[SERVERS_PORTS_MAX];
     uint32_t ports_count;
     uint32_t listeners; /* of each port */
     bool reuse_port;    /* other processes may listen there, too */
     const char *out;    /* NULL: no result is written */
+    const char *run_id; /* NULL: none was given */
     bool quiet;
 };
 
-/* Fills *options; its strings point into argv. Once per process (getopt_long). */
-enum options_action options_parse(struct options *options, int argc, char **argv,
-                                  struct error *error);
+/* Fills *options; its strings point into argv. False, with a line to report for each mistake. */
+bool options_parse(struct options *options, int argc, char **argv,
+                   void (*report)(void *context, const char *line));
 void options_print_help(void);
 void options_print_models(void);
 

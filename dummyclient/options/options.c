@@ -1,81 +1,11 @@
 #include "options/options.h"
 
-#include "text/mistakes.h"
-#include "text/suggest.h"
-#include "text/units.h"
+#include "text/option_table.h"
 
-#include <getopt.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum option_code {
-    OPTION_RATE_PER_CONNECTION = 256,
-    OPTION_CONNECT_RATE,
-    OPTION_TARGET,
-    OPTION_WARMUP,
-    OPTION_SEED,
-    OPTION_SET,
-    OPTION_SOURCE,
-    OPTION_NDJSON,
-    OPTION_RUN_ID,
-    OPTION_OPENMETRICS,
-    OPTION_THRESHOLD,
-    OPTION_NO_STRICT,
-    OPTION_CHECK,
-    OPTION_IO,
-    OPTION_SPIN,
-    OPTION_BUSY_POLL,
-    OPTION_NO_PROGRESS,
-    OPTION_SCREEN,
-    OPTION_VERSION,
-    OPTION_HELP
-};
-
 static const char OPTIONS_ABOUT[] = "dummyclient";
-
-static const char OPTIONS_SHORT[] = "+:H:p:c:r:d:t:o:qh";
-
-static const struct option OPTIONS_LONG[] = {
-    {"host", required_argument, NULL, 'H'},
-    {"port", required_argument, NULL, 'p'},
-    {"target", required_argument, NULL, OPTION_TARGET},
-    {"connections", required_argument, NULL, 'c'},
-    {"connect-rate", required_argument, NULL, OPTION_CONNECT_RATE},
-    {"rate", required_argument, NULL, 'r'},
-    {"rate-per-connection", required_argument, NULL, OPTION_RATE_PER_CONNECTION},
-    {"duration", required_argument, NULL, 'd'},
-    {"warmup", required_argument, NULL, OPTION_WARMUP},
-    {"threads", required_argument, NULL, 't'},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"set", required_argument, NULL, OPTION_SET},
-    {"source", required_argument, NULL, OPTION_SOURCE},
-    {"out", required_argument, NULL, 'o'},
-    {"ndjson", required_argument, NULL, OPTION_NDJSON},
-    {"run-id", required_argument, NULL, OPTION_RUN_ID},
-    {"openmetrics", required_argument, NULL, OPTION_OPENMETRICS},
-    {"threshold", required_argument, NULL, OPTION_THRESHOLD},
-    {"no-strict", no_argument, NULL, OPTION_NO_STRICT},
-    {"check", no_argument, NULL, OPTION_CHECK},
-    {"io", required_argument, NULL, OPTION_IO},
-    {"spin", required_argument, NULL, OPTION_SPIN},
-    {"busy-poll", no_argument, NULL, OPTION_BUSY_POLL},
-    {"quiet", no_argument, NULL, 'q'},
-    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
-    {"screen", no_argument, NULL, OPTION_SCREEN},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0}};
-
-static const char *options__long_name(int code)
-{
-    for (const struct option *option = OPTIONS_LONG; option->name != NULL; option++) {
-        if (option->val == code) {
-            return option->name;
-        }
-    }
-    return "?";
-}
 
 static void options__set_defaults(struct options *options)
 {
@@ -93,19 +23,9 @@ static void options__set_defaults(struct options *options)
                                 .ranks_here = 1};
 }
 
-static bool options__push(const char **list, uint32_t *count, uint32_t count_max, const char *value,
-                          struct error *error)
+static bool options__seed(void *context, const char *value, struct error *error)
 {
-    if (*count == count_max) {
-        error_set(error, "given more than %u times", count_max);
-        return false;
-    }
-    list[(*count)++] = value;
-    return true;
-}
-
-static bool options__seed(struct options *options, const char *value, struct error *error)
-{
+    struct options *options = context;
     char *end;
     options->seed = strtoull(value, &end, 10);
     if (value[0] < '0' || value[0] > '9' || *end != '\0' ||
@@ -117,17 +37,20 @@ static bool options__seed(struct options *options, const char *value, struct err
     return true;
 }
 
-static bool options__variable(struct options *options, const char *value, struct error *error)
+static bool options__set(void *context, const char *value, struct error *error)
 {
+    struct options *options = context;
     const char *equals = strchr(value, '=');
     size_t bytes = equals == NULL ? 0 : (size_t)(equals - value);
     if (bytes == 0 || bytes >= OPTIONS_TEXT_BYTES_MAX) {
         error_set(error, "expected NAME=VALUE with a name of 1 to %d letters, found \"%s\"",
                   OPTIONS_TEXT_BYTES_MAX - 1, value);
+        options->set_refused = true;
         return false;
     }
     if (options->variables_count == OPTIONS_VARIABLES_MAX) {
         error_set(error, "given more than %d times", OPTIONS_VARIABLES_MAX);
+        options->set_refused = true;
         return false;
     }
     uint32_t index = options->variables_count++;
@@ -137,213 +60,123 @@ static bool options__variable(struct options *options, const char *value, struct
     return true;
 }
 
-/* A run id becomes part of file names: keep it to letters that every file system takes. */
-static bool options__run_id(struct options *options, const char *value, struct error *error)
+static bool options__io(void *context, const char *value, struct error *error)
 {
-    static const char LETTERS[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t bytes = strlen(value);
-    if (bytes == 0 || bytes >= OPTIONS_TEXT_BYTES_MAX || strspn(value, LETTERS) != bytes) {
-        error_set(error, "expected 1 to %d letters of a-z A-Z 0-9 - _ ., found \"%s\"",
-                  OPTIONS_TEXT_BYTES_MAX - 1, value);
-        return false;
-    }
-    options->run_id = value;
-    return true;
+    struct options *options = context;
+    return cport_backend_parse(value, &options->backend, error);
 }
 
-static bool options__backend(struct options *options, const char *value, struct error *error)
+#define AT(member) OPTION_AT(struct options, member)
+#define LIST_AT(member)                                                                            \
+    OPTION_AT(struct options, member),                                                             \
+        .count_place = offsetof(struct options, member##_count),                                   \
+        .high = sizeof(((struct options *)0)->member) / sizeof(const char *)
+
+/* clang-format off */
+static const struct option_row OPTIONS_ROWS[] = {
+    {.help = "The load (each overrides what the scenario says)"},
+    {"host", 'H', "HOST", OPTION_TEXT, AT(host),
+     .help = "the server's name or address"},
+    {"port", 'p', "PORT", OPTION_INTEGER, AT(port), .low = 1, .high = 65535,
+     .help = "the server's port"},
+    {"target", 0, "HOST:PORT", OPTION_LIST, LIST_AT(targets),
+     .help = "the same in one; repeat it to spread the connections"},
+    {"source", 0, "IP[,IP...]", OPTION_LIST, LIST_AT(sources),
+     .help = "local addresses to connect from, in turn (more ports)"},
+    {"connections", 'c', "N", OPTION_INTEGER, AT(connections),
+     .low = 1, .high = SCENARIO_CONNECTIONS_MAX,
+     .help = "connections in total; scales stages that say how many"},
+    {"connect-rate", 0, "N", OPTION_RATE, AT(connect_rate_per_s),
+     .help = "new connections per second in total"},
+    {"rate", 'r', "N", OPTION_RATE, AT(rate_per_s),
+     .help = "iterations per second in total (open loop); also 90/m"},
+    {"rate-per-connection", 0, "N", OPTION_RATE, AT(rate_per_connection_per_s),
+     .help = "iterations per second of each connection (open loop)"},
+    {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns),
+     .low = 1, .high = SCENARIO_DURATION_NS_MAX,
+     .help = "how long, from when all connections are ready; stretches\n"
+             "the stages"},
+    {"warmup", 0, "T", OPTION_DURATION, AT(warmup_ns), .high = SCENARIO_DURATION_NS_MAX,
+     .help = "the first T of the duration stay out of the figures"},
+    {"threads", 't', "N", OPTION_INTEGER, AT(threads), .low = 1, .high = OPTIONS_THREADS_MAX,
+     .help = "worker threads; default: half of the CPUs (more under Wine)"},
+    {"seed", 0, "N", OPTION_CALL, .set = options__seed,
+     .help = "the same seed plays the same run"},
+    {"set", 0, "NAME=VALUE", OPTION_CALL, .set = options__set,
+     .help = "a variable of the scenario, seen there as ${NAME}"},
+    {"io", 0, "uring|epoll", OPTION_CALL, .set = options__io,
+     .help = "which interface of Linux to use; default: the best one"},
+    {.help = "\nThe result"},
+    {"out", 'o', "FILE", OPTION_FILE, AT(out_path),
+     .help = "write the result as JSON"},
+    {"ndjson", 0, "FILE", OPTION_FILE, AT(ndjson_path),
+     .help = "one JSON object per second while it runs"},
+    {"openmetrics", 0, "FILE", OPTION_FILE, AT(openmetrics_path),
+     .help = "the final figures as OpenMetrics text\n"
+             "(one of the three may be -, standard output; the summary goes\n"
+             "to standard error then)"},
+    {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = OPTIONS_TEXT_BYTES_MAX - 1,
+     .help = "ties this result to the server's; default: made up"},
+    {"threshold", 0, "EXPR", OPTION_LIST, LIST_AT(thresholds),
+     .help = "fail unless it holds, as in 'latency.response.p99 < 20ms'\n"
+             "(repeat it; metric, one of < <= > >= ==, value)"},
+    {"no-strict", 0, NULL, OPTION_FLAG_OFF, AT(strict), .key = "strict",
+     .help = "an invalid measurement only warns"},
+    {.help = "\nPrecision, for CPU time"},
+    {"spin", 0, "T", OPTION_DURATION, AT(spin_ns),
+     .high = SCENARIO_DURATION_NS_MAX, .key = "spin_ns",
+     .help = "poll instead of sleeping in the last T before a due time: sends\n"
+             "leave on time, not when the system wakes us; 200us is enough\n"
+             "(costs up to T of a CPU per due time and thread)"},
+    {"busy-poll", 0, NULL, OPTION_FLAG, AT(busy_poll), .key = "busy_poll",
+     .help = "never sleep: the lowest latency of single connections\n"
+             "(each thread keeps a CPU busy; Linux: by epoll unless --io)"},
+    {.help = "\nOther"},
+    {"check", 0, NULL, OPTION_MODE, AT(mode), .low = OPTIONS_CHECK,
+     .help = "validate and print the plan, connect to nothing"},
+    {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
+     .help = "print nothing but errors"},
+    {"no-progress", 0, NULL, OPTION_FLAG_OFF, AT(progress),
+     .help = "no live screen or lines"},
+    {"screen", 0, NULL, OPTION_FLAG, AT(screen),
+     .help = "the live screen although this seems to be no terminal"},
+    {"version", 0, NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_VERSION,
+     .help = "print the version"},
+    {"help", 'h', NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_HELP,
+     .help = "print this"},
+};
+/* clang-format on */
+
+static const struct option_table OPTIONS_TABLE = {
+    OPTIONS_ABOUT, OPTIONS_ROWS, sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]), 30};
+
+void options_print_help(FILE *file)
 {
-    static const struct {
-        const char *name;
-        enum cport_backend_kind backend;
-    } BACKENDS[] = {{"uring", CPORT_BACKEND_URING},
-                    {"epoll", CPORT_BACKEND_EPOLL},
-                    {"iocp", CPORT_BACKEND_IOCP}};
-    for (size_t i = 0; i < sizeof(BACKENDS) / sizeof(BACKENDS[0]); i++) {
-        if (strcmp(value, BACKENDS[i].name) == 0) {
-            options->backend = BACKENDS[i].backend;
-            if (!cport_backend_exists(options->backend)) {
-                error_set(error, "%s does not exist on this system; leave --io out", value);
-                return false;
-            }
-            return true;
-        }
-    }
-    error_set(error, "expected uring or epoll (Linux) or iocp (Windows), found \"%s\"", value);
-    return false;
+    fputs("dummyclient plays a scenario against a TCP server and measures it.\n"
+          "\n"
+          "usage: dummyclient [options] SCENARIO.json\n"
+          "\n"
+          "  dummyclient scenarios/echo.json --connections 5000 --rate 20000 --duration 30s\n"
+          "\n",
+          file);
+    option_table_print_help(&OPTIONS_TABLE, file);
+    fputs("\n"
+          "T is a number with its unit: 500ms, 30s, 5m, 1h.\n"
+          "\n"
+          "dummyclient-mpi, started by mpirun or srun, takes the same options: they mean the load "
+          "of all\n"
+          "its ranks together (--threads: of each), and rank 0 writes the one result.\n"
+          "\n"
+          "Ctrl+C ends the run early and writes what was measured; a second one ends it at once.\n"
+          "\n"
+          "Exit status: 0 ok; 1 the run failed; 2 bad usage or scenario; 3 the measurement is\n"
+          "invalid; 99 a threshold failed; 130 interrupted.\n",
+          file);
 }
 
-static bool options__rate(double *rate_per_s, const char *value, struct error *error)
+void options_to_json(const struct options *options, struct cJSON *json)
 {
-    if (!units_rate_per_s(value, rate_per_s, error)) {
-        return false;
-    }
-    if (*rate_per_s <= 0) {
-        error_set(error, "expected a rate above 0, found \"%s\"", value);
-        return false;
-    }
-    return true;
-}
-
-static bool options__duration(int64_t *duration_ns, bool zero_allowed, const char *value,
-                              struct error *error)
-{
-    if (!units_duration_ns(value, duration_ns, error)) {
-        return false;
-    }
-    if (*duration_ns == 0 && !zero_allowed) {
-        error_set(error, "expected a duration above 0, found \"%s\"", value);
-        return false;
-    }
-    if (*duration_ns > SCENARIO_DURATION_NS_MAX) {
-        error_set(error, "expected at most 720h (30 days), found \"%s\"", value);
-        return false;
-    }
-    return true;
-}
-
-/* The options that say what load to play. */
-static bool options__take_load(struct options *options, int code, const char *value,
-                               struct error *error)
-{
-    switch (code) {
-    case 'H':
-        options->host = value;
-        return true;
-    case 'p':
-        return units_integer(value, 1, 65535, &options->port, error);
-    case OPTION_TARGET:
-        return options__push(options->targets, &options->targets_count, OPTIONS_TARGETS_MAX, value,
-                             error);
-    case OPTION_SOURCE:
-        return options__push(options->sources, &options->sources_count, OPTIONS_SOURCES_MAX, value,
-                             error);
-    case 'c':
-        return units_integer(value, 1, SCENARIO_CONNECTIONS_MAX, &options->connections, error);
-    case OPTION_CONNECT_RATE:
-        return options__rate(&options->connect_rate_per_s, value, error);
-    case 'r':
-        return options__rate(&options->rate_per_s, value, error);
-    case OPTION_RATE_PER_CONNECTION:
-        return options__rate(&options->rate_per_connection_per_s, value, error);
-    case 'd':
-        return options__duration(&options->duration_ns, false, value, error);
-    case OPTION_WARMUP:
-        return options__duration(&options->warmup_ns, true, value, error);
-    case 't':
-        return units_integer(value, 1, OPTIONS_THREADS_MAX, &options->threads, error);
-    case OPTION_SEED:
-        return options__seed(options, value, error);
-    case OPTION_SET:
-        return options__variable(options, value, error);
-    default:
-        error_set(error, "not an option");
-        return false;
-    }
-}
-
-static bool options__path(const char **path, const char *value, struct error *error)
-{
-    if (value[0] == '\0') {
-        error_set(error, "expected the name of a file, or - for standard output; found \"\"");
-        return false;
-    }
-    *path = value;
-    return true;
-}
-
-/* The options that say where results go and what judges them; the rest is load. */
-static bool options__take(struct options *options, int code, const char *value, struct error *error)
-{
-    switch (code) {
-    case 'o':
-        return options__path(&options->out_path, value, error);
-    case OPTION_NDJSON:
-        return options__path(&options->ndjson_path, value, error);
-    case OPTION_OPENMETRICS:
-        return options__path(&options->openmetrics_path, value, error);
-    case OPTION_RUN_ID:
-        return options__run_id(options, value, error);
-    case OPTION_THRESHOLD:
-        return options__push(options->thresholds, &options->thresholds_count,
-                             OPTIONS_THRESHOLDS_MAX, value, error);
-    case OPTION_NO_STRICT:
-        options->strict = false;
-        return true;
-    case OPTION_CHECK:
-        options->mode = OPTIONS_CHECK;
-        return true;
-    case OPTION_IO:
-        return options__backend(options, value, error);
-    case OPTION_SPIN:
-        return options__duration(&options->spin_ns, true, value, error);
-    case OPTION_BUSY_POLL:
-        options->busy_poll = true;
-        return true;
-    case 'q':
-        options->quiet = true;
-        return true;
-    case OPTION_NO_PROGRESS:
-        options->progress = false;
-        return true;
-    case OPTION_SCREEN:
-        options->screen = true;
-        return true;
-    default:
-        return options__take_load(options, code, value, error);
-    }
-}
-
-static void options__unknown(const char *word, struct error *error)
-{
-    const char *names[sizeof(OPTIONS_LONG) / sizeof(OPTIONS_LONG[0])];
-    size_t count = 0;
-    for (const struct option *option = OPTIONS_LONG; option->name != NULL; option++) {
-        names[count++] = option->name;
-    }
-    char name[OPTIONS_TEXT_BYTES_MAX];
-    const char *letters = word + strspn(word, "-");
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(letters, "="), letters);
-    const char *nearest = strncmp(word, "--", 2) == 0 ? suggest_nearest(name, names, count) : NULL;
-    if (nearest != NULL) {
-        error_set(error, "unknown option %s; did you mean --%s?", word, nearest);
-    } else {
-        error_set(error, "unknown option %s; see --help", word);
-    }
-}
-
-/* getopt's '?' and ':': which option it was, and why. */
-static void options__refused(char **argv, int result, struct error *error)
-{
-    const char *word = argv[optind - 1];
-    bool is_long = strncmp(word, "--", 2) == 0;
-    if (result == ':') {
-        error_set(error, "%s%s: a value is missing; see --help", is_long ? "" : "-",
-                  is_long ? word : (char[]){(char)optopt, '\0'});
-        return;
-    }
-    if (is_long && optopt != 0 && strncmp(word + 2, options__long_name(optopt), 2) == 0) {
-        error_set(error, "--%s takes no value", options__long_name(optopt));
-        return;
-    }
-    char letter[3] = {'-', (char)optopt, '\0'};
-    options__unknown(optopt == 0 ? word : letter, error);
-}
-
-/* One option. Tells what is wrong with it. */
-static void options__read(struct options *options, int code, char **argv, struct mistakes *mistakes,
-                          bool *scenario_unclear)
-{
-    struct error reason = {""};
-    if (code == '?' || code == ':') {
-        options__refused(argv, code, &reason);
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
-        *scenario_unclear = true; /* its value may look like the scenario */
-    } else if (!options__take(options, code, optarg, &reason)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "--%s: %s", options__long_name(code), reason.text);
-        *scenario_unclear = *scenario_unclear || code == OPTION_SET;
-    }
+    option_table_to_json(&OPTIONS_TABLE, options, json);
 }
 
 /* What excludes each other. */
@@ -359,57 +192,26 @@ static void options__compare(const struct options *options, struct mistakes *mis
     }
 }
 
-static void options__take_scenario(struct options *options, const char *word,
-                                   struct mistakes *mistakes, bool *scenario_unclear)
-{
-    if (options->scenario_path == NULL) {
-        options->scenario_path = word;
-    } else if (!*scenario_unclear) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "one scenario at a time: \"%s\" comes after \"%s\"",
-                      word, options->scenario_path);
-        *scenario_unclear = true;
-    }
-}
-
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line), void *context)
 {
     struct mistakes mistakes = {.report = report, .context = context};
-    bool scenario_unclear = false;
+    struct option_words words;
     options__set_defaults(options);
-    opterr = 0;
-    optind = 1;
-    /* Options and the scenario in any order, the same with every getopt: take options until the
-     * first other word, take that, go on. Behind "--" there are no more options, and getopt is not
-     * asked any more: glibc's would begin anew. */
-    bool words_only = false;
-    for (;;) {
-        int at = optind;
-        int code = words_only ? -1 : getopt_long(argc, argv, OPTIONS_SHORT, OPTIONS_LONG, NULL);
-        if (code == 'h' || code == OPTION_HELP || code == OPTION_VERSION) {
-            options->mode = code == OPTION_VERSION ? OPTIONS_VERSION : OPTIONS_HELP;
-            return true;
-        }
-        if (code != -1) {
-            options__read(options, code, argv, &mistakes, &scenario_unclear);
-            continue;
-        }
-        if (!words_only && at < argc && strcmp(argv[at], "--") == 0) {
-            words_only = true;
-            optind = at + 1;
-        }
-        if (optind >= argc) {
-            break;
-        }
-        options__take_scenario(options, argv[optind++], &mistakes, &scenario_unclear);
+    option_table_read(&OPTIONS_TABLE, options, argc, argv, &words, &mistakes);
+    if (words.answered) {
+        return true;
     }
-    if (options->scenario_path == NULL && !scenario_unclear) {
+    bool unclear = words.unclear || options->set_refused;
+    if (words.count == 0 && !unclear) {
         mistakes_tell(&mistakes, OPTIONS_ABOUT,
                       "no scenario given; try: dummyclient scenarios/echo.json");
+    } else if (words.count > 1 && !unclear) {
+        mistakes_tell(&mistakes, OPTIONS_ABOUT, "one scenario at a time: \"%s\" comes after \"%s\"",
+                      words.words[1], words.words[0]);
+    } else if (words.count == 1 && !unclear) {
+        options->scenario_path = words.words[0];
     }
     options__compare(options, &mistakes);
-    if (scenario_unclear) {
-        options->scenario_path = NULL;
-    }
     return mistakes.count == 0;
 }

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct cJSON;
+
 enum {
     OPTIONS_TARGETS_MAX = SCENARIO_TARGETS_MAX,
     OPTIONS_SOURCES_MAX = 256,
@@ -37,6 +39,7 @@ struct options {
     struct scenario_variable variables[OPTIONS_VARIABLES_MAX];
     char variable_names[OPTIONS_VARIABLES_MAX][OPTIONS_TEXT_BYTES_MAX];
     uint32_t variables_count;
+    bool set_refused; /* a variable is missing: the scenario cannot be judged */
     const char *thresholds[OPTIONS_THRESHOLDS_MAX];
     uint32_t thresholds_count;
     int64_t connections;
@@ -71,5 +74,7 @@ struct options {
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line), void *context);
 void options_print_help(FILE *file);
+/* Adds those that the plan's JSON says as they were given. */
+void options_to_json(const struct options *options, struct cJSON *json);
 
 #endif

@@ -260,8 +260,7 @@ struct cJSON *plan_to_json(const struct plan *plan)
     if (plan->ranks > 1) {
         json_add_u64(json, "ranks", plan->ranks);
     }
-    json_add_i64(json, "spin_ns", plan->options->spin_ns);
-    json_add_bool(json, "busy_poll", plan->options->busy_poll);
+    options_to_json(plan->options, json);
     json_add_item(json, "load", plan__load_to_json(plan));
     struct cJSON *behaviors = json_add_item(json, "behaviors", cJSON_CreateArray());
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
@@ -270,7 +269,6 @@ struct cJSON *plan_to_json(const struct plan *plan)
         json_add_u64(item, "connections", plan->behaviors[b].connections);
         json_append_item(behaviors, item);
     }
-    json_add_bool(json, "strict", plan->options->strict);
     json_add_bool(json, "tcp_nodelay", true);
     struct cJSON *variables = json_add_item(json, "variables", cJSON_CreateObject());
     for (uint32_t i = 0; i < plan->options->variables_count; i++) {

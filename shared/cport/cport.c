@@ -112,6 +112,24 @@ bool cport_backend_exists(enum cport_backend_kind kind)
     return kind == CPORT_BACKEND_DEFAULT;
 }
 
+bool cport_backend_parse(const char *name, enum cport_backend_kind *kind, struct error *error)
+{
+    static const char *const NAMES[] = {[CPORT_BACKEND_IOCP] = "iocp",
+                                        [CPORT_BACKEND_URING] = "uring",
+                                        [CPORT_BACKEND_EPOLL] = "epoll"};
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        if (NAMES[i] != NULL && strcmp(name, NAMES[i]) == 0) {
+            *kind = (enum cport_backend_kind)i;
+            if (!cport_backend_exists(*kind)) {
+                error_set(error, "%s does not exist on this system; leave --io out", name);
+            }
+            return cport_backend_exists(*kind);
+        }
+    }
+    error_set(error, "expected uring or epoll (Linux) or iocp (Windows), found \"%s\"", name);
+    return false;
+}
+
 void cport_destroy(struct cport *port)
 {
     if (port != NULL) {

@@ -135,6 +135,8 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
 void cport_destroy(struct cport *port);
 /* Was this backend built for this system (it may still be forbidden)? */
 bool cport_backend_exists(enum cport_backend_kind kind);
+/* --io: "uring", "epoll", "iocp". False: there is none of that name, or not on this system. */
+bool cport_backend_parse(const char *name, enum cport_backend_kind *kind, struct error *error);
 /* "iocp", "uring", "epoll", "fake". */
 const char *cport_backend_name(const struct cport *port);
 /* NULL, or "io_uring is not permitted here (...): using epoll". */

@@ -8,6 +8,8 @@ import path from 'node:path';
 import test from 'node:test';
 import { assertClean, assertOneLine, clientRun, folderFor, freePort, LIMIT, programCall, resultOf,
   RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
+import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES }
+  from '../../scripts/lib/base/arguments.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const SKIP = { ...LIMIT, skip: WINDOWS && 'descriptors and FIFOs are as on Linux' };
@@ -301,3 +303,23 @@ test('localhost that is ::1 first is found on 127.0.0.1', { ...LIMIT, skip: whyN
     assertOneLine(refused,
       /could not connect to localhost:\d+ \(\[::1\] and 127\.0\.0\.1\): refused/);
   });
+
+// Scripts read the client's options as it reads them itself: by a list of their own.
+test('the options that --help lists are those that the scripts know', LIMIT, () => {
+  const { command, args, env } = programCall('dummyclient');
+  const help = spawnSync(command, [...args, '--help'], { env, encoding: 'utf8' }).stdout;
+  const values = [];
+  const flags = [];
+  const short = {};
+  for (const line of help.split('\n')) {
+    // Descriptions begin in column 30.
+    const option = /^ {2}(?:-(\w),| {3}) (--[a-z-]+)( \S+)? *$/.exec(line.slice(0, 30));
+    if (!option) continue;
+    const [, letter, name, value] = option;
+    (value ? values : flags).push(name);
+    if (letter) short[letter] = name;
+  }
+  assert.deepEqual(values.sort(), [...CLIENT_VALUES].sort());
+  assert.deepEqual(flags.sort(), [...CLIENT_FLAGS].sort());
+  assert.deepEqual(short, CLIENT_SHORT);
+});

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES, clientWithout, commandLine, durationMs,
-  MANY_RUNS_REFUSED, stressArguments } from '../../scripts/lib/base/arguments.mjs';
+import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, stressArguments }
+  from '../../scripts/lib/base/arguments.mjs';
 import { caseCounts, failureText, junitRead, skipReasons }
   from '../../scripts/lib/developing/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
@@ -124,22 +124,6 @@ test('an option of the caller\'s own wins, and one that it cannot take is refuse
     assert.throws(() => commandLine(words, { '--out': true }, MANY_RUNS_REFUSED),
       (error) => error.code === 2 && error.message.length > 10, words.join(' '));
   }
-});
-
-test('the table of the client\'s options is the client\'s', () => {
-  const file = new URL('../../dummyclient/options/options.c', import.meta.url);
-  const text = fs.readFileSync(file, 'utf8');
-  const values = new Set();
-  const flags = new Set();
-  const short = { h: '--help' }; // which getopt gives another number
-  for (const [, name, kind, letter] of
-    text.matchAll(/\{"([a-z-]+)", (\w+)_argument, NULL, (?:'(\w)'|\w+)\}/g)) {
-    (kind === 'required' ? values : flags).add(`--${name}`);
-    if (letter) short[letter] = `--${name}`;
-  }
-  assert.deepEqual([...CLIENT_VALUES].sort(), [...values].sort());
-  assert.deepEqual([...CLIENT_FLAGS].sort(), [...flags].sort());
-  assert.deepEqual(CLIENT_SHORT, short);
 });
 
 test('run ids sort by time and differ', () => {

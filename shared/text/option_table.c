@@ -1,0 +1,297 @@
+#include "text/option_table.h"
+
+#include "text/json.h"
+#include "text/suggest.h"
+#include "text/units.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { OPTION_NAMES_MAX = 64 };
+
+static bool option__take_text(const struct option_row *row, const char **place, const char *value,
+                              struct error *error)
+{
+    static const char LETTERS[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t bytes = strlen(value);
+    if (row->kind == OPTION_FILE && bytes == 0) {
+        error_set(error, "expected the name of a file, or - for standard output; found \"\"");
+        return false;
+    }
+    if (row->kind == OPTION_NAME &&
+        (bytes == 0 || bytes > (size_t)row->high || strspn(value, LETTERS) != bytes)) {
+        error_set(error, "expected 1 to %" PRId64 " letters of a-z A-Z 0-9 - _ ., found \"%s\"",
+                  row->high, value);
+        return false;
+    }
+    *place = value;
+    return true;
+}
+
+static bool option__take_integer(const struct option_row *row, void *place, const char *value,
+                                 struct error *error)
+{
+    int64_t number;
+    if (!units_integer(value, row->low, row->high, &number, error)) {
+        return false;
+    }
+    if (row->place_bytes == sizeof(uint32_t)) {
+        *(uint32_t *)place = (uint32_t)number;
+    } else {
+        *(int64_t *)place = number;
+    }
+    return true;
+}
+
+static bool option__take_rate(double *rate_per_s, const char *value, struct error *error)
+{
+    if (!units_rate_per_s(value, rate_per_s, error)) {
+        return false;
+    }
+    if (*rate_per_s <= 0) {
+        error_set(error, "expected a rate above 0, found \"%s\"", value);
+        return false;
+    }
+    return true;
+}
+
+static bool option__take_duration(const struct option_row *row, int64_t *duration_ns,
+                                  const char *value, struct error *error)
+{
+    static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
+    if (!units_duration_ns(value, duration_ns, error)) {
+        return false;
+    }
+    if (*duration_ns < row->low) {
+        error_set(error, "expected a duration above 0, found \"%s\"", value);
+        return false;
+    }
+    if (row->high > 0 && *duration_ns > row->high) {
+        error_set(error, "expected at most %" PRId64 "h (%" PRId64 " days), found \"%s\"",
+                  row->high / HOUR_NS, row->high / HOUR_NS / 24, value);
+        return false;
+    }
+    return true;
+}
+
+static bool option__take_list(const struct option_row *row, void *options, const char **list,
+                              const char *value, struct error *error)
+{
+    uint32_t *count = (void *)((char *)options + row->count_place);
+    if (*count == row->high) {
+        error_set(error, "given more than %" PRId64 " times", row->high);
+        return false;
+    }
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool option__take(const struct option_row *row, void *options, const char *value,
+                         struct error *error)
+{
+    void *place = (char *)options + row->place;
+    switch (row->kind) {
+    case OPTION_SECTION:
+        break;
+    case OPTION_FLAG:
+    case OPTION_FLAG_OFF:
+        *(bool *)place = row->kind == OPTION_FLAG;
+        break;
+    case OPTION_MODE:
+    case OPTION_ANSWER:
+        *(int *)place = (int)row->low;
+        break;
+    case OPTION_TEXT:
+    case OPTION_FILE:
+    case OPTION_NAME:
+        return option__take_text(row, place, value, error);
+    case OPTION_LIST:
+        return option__take_list(row, options, place, value, error);
+    case OPTION_INTEGER:
+        return option__take_integer(row, place, value, error);
+    case OPTION_RATE:
+        return option__take_rate(place, value, error);
+    case OPTION_DURATION:
+        return option__take_duration(row, place, value, error);
+    case OPTION_SIZE:
+        return units_size_bytes(value, place, error);
+    case OPTION_CALL:
+        return row->set(options, value, error);
+    }
+    return true;
+}
+
+/* The row of that name, or the only one that begins so. */
+static const struct option_row *option__find(const struct option_table *table, const char *name,
+                                             size_t bytes)
+{
+    const struct option_row *found = NULL;
+    uint32_t count = 0;
+    for (size_t i = 0; i < table->rows_count; i++) {
+        const struct option_row *row = &table->rows[i];
+        if (row->name != NULL && strncmp(row->name, name, bytes) == 0) {
+            if (row->name[bytes] == '\0') {
+                return row;
+            }
+            found = row;
+            count++;
+        }
+    }
+    return count == 1 ? found : NULL;
+}
+
+static const struct option_row *option__find_letter(const struct option_table *table, char letter)
+{
+    for (size_t i = 0; i < table->rows_count; i++) {
+        if (table->rows[i].letter == letter) {
+            return &table->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* A command line on its way. */
+struct option__reading {
+    const struct option_table *table;
+    void *options;
+    char **argv;
+    int argc;
+    int at;
+    struct option_words *words;
+    struct mistakes *mistakes;
+};
+
+static void option__tell_unknown(struct option__reading *reading, const char *word)
+{
+    const struct option_table *table = reading->table;
+    const char *names[OPTION_NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < table->rows_count && count < OPTION_NAMES_MAX; i++) {
+        names[count++] = table->rows[i].name;
+    }
+    char name[SUGGEST_WORD_BYTES_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    const char *nearest = suggest_nearest(name, names, count);
+    mistakes_tell(reading->mistakes, table->about, "unknown option %s; %s%s%s", word,
+                  nearest != NULL ? "did you mean --" : "see --help",
+                  nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    reading->words->unclear = true;
+}
+
+/* attached: what hangs on the option, NULL: its value is the next word. shown: as it was given. */
+static void option__read_one(struct option__reading *reading, const struct option_row *row,
+                             const char *attached, const char *shown)
+{
+    struct error reason = {""};
+    const char *value = attached;
+    if (row->argument != NULL && value == NULL) {
+        if (reading->at == reading->argc) {
+            mistakes_tell(reading->mistakes, reading->table->about,
+                          "%s: a value is missing; see --help", shown);
+            reading->words->unclear = true;
+            return;
+        }
+        value = reading->argv[reading->at++];
+    }
+    if (!option__take(row, reading->options, value, &reason)) {
+        mistakes_tell(reading->mistakes, reading->table->about, "--%s: %s", row->name, reason.text);
+    }
+    reading->words->answered = row->kind == OPTION_ANSWER;
+}
+
+static void option__read_long(struct option__reading *reading, const char *word)
+{
+    size_t bytes = strcspn(word, "=");
+    const char *attached = word[bytes] == '=' ? word + bytes + 1 : NULL;
+    const struct option_row *row = option__find(reading->table, word + 2, bytes - 2);
+    if (row == NULL) {
+        option__tell_unknown(reading, word);
+    } else if (row->argument == NULL && attached != NULL) {
+        mistakes_tell(reading->mistakes, reading->table->about, "--%s takes no value", row->name);
+        reading->words->unclear = true;
+    } else {
+        option__read_one(reading, row, attached, word);
+    }
+}
+
+static void option__read_letters(struct option__reading *reading, const char *word)
+{
+    for (const char *letter = word + 1; *letter != '\0' && !reading->words->answered; letter++) {
+        char shown[3] = {'-', *letter, '\0'};
+        const struct option_row *row = option__find_letter(reading->table, *letter);
+        if (row == NULL) {
+            option__tell_unknown(reading, shown);
+        } else if (row->argument == NULL) {
+            option__read_one(reading, row, NULL, shown);
+        } else {
+            option__read_one(reading, row, letter[1] != '\0' ? letter + 1 : NULL, shown);
+            return;
+        }
+    }
+}
+
+void option_table_read(const struct option_table *table, void *options, int argc, char **argv,
+                       struct option_words *words, struct mistakes *mistakes)
+{
+    struct option__reading reading = {table, options, argv, argc, 1, words, mistakes};
+    bool words_only = false;
+    *words = (struct option_words){.count = 0};
+    while (reading.at < argc && !words->answered) {
+        const char *word = argv[reading.at++];
+        if (words_only || word[0] != '-' || word[1] == '\0') {
+            if (words->count < OPTION_WORDS_MAX) {
+                words->words[words->count] = word;
+            }
+            words->count++;
+        } else if (strcmp(word, "--") == 0) {
+            words_only = true;
+        } else if (word[1] == '-') {
+            option__read_long(&reading, word);
+        } else {
+            option__read_letters(&reading, word);
+        }
+    }
+}
+
+void option_table_print_help(const struct option_table *table, FILE *file)
+{
+    for (size_t i = 0; i < table->rows_count; i++) {
+        const struct option_row *row = &table->rows[i];
+        if (row->kind == OPTION_SECTION) {
+            fprintf(file, "%s\n", row->help);
+            continue;
+        }
+        char letter[] = {'-', row->letter, ',', '\0'};
+        int column =
+            fprintf(file, "  %3s --%s%s%s", row->letter != '\0' ? letter : "", row->name,
+                    row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
+        for (const char *line = row->help; line != NULL; column = 0) {
+            size_t bytes = strcspn(line, "\n");
+            int blanks = column < table->help_column ? table->help_column - column : 1;
+            fprintf(file, "%*s%.*s\n", blanks, "", (int)bytes, line);
+            line = line[bytes] == '\n' ? line + bytes + 1 : NULL;
+        }
+        if (row->print_more != NULL) {
+            row->print_more(file);
+        }
+    }
+}
+
+void option_table_to_json(const struct option_table *table, const void *options, struct cJSON *json)
+{
+    for (size_t i = 0; i < table->rows_count; i++) {
+        const struct option_row *row = &table->rows[i];
+        const void *place = (const char *)options + row->place;
+        if (row->key == NULL) {
+            continue;
+        }
+        if (row->kind == OPTION_FLAG || row->kind == OPTION_FLAG_OFF) {
+            json_add_bool(json, row->key, *(const bool *)place);
+        } else if (row->place_bytes == sizeof(uint32_t)) {
+            json_add_u64(json, row->key, *(const uint32_t *)place);
+        } else {
+            json_add_i64(json, row->key, *(const int64_t *)place);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/* The options of a program as one table: what they are called and take, where that goes, and what
+ * --help says of them. Reading a command line, "did you mean", --help and the echo in a result
+ * follow from it.
+ *
+ * Control plane; one thread. No state beside the caller's; texts point into argv, which must
+ * stay. */
+#ifndef DUMMYLOAD_TEXT_OPTION_TABLE_H
+#define DUMMYLOAD_TEXT_OPTION_TABLE_H
+
+#include "text/mistakes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct cJSON;
+
+enum option_kind {
+    OPTION_SECTION,  /* no option: help is a line of --help */
+    OPTION_FLAG,     /* bool, takes no value: becomes true */
+    OPTION_FLAG_OFF, /* the same: becomes false */
+    OPTION_MODE,     /* int, takes no value: becomes low */
+    OPTION_ANSWER,   /* the same, and nothing behind it is read */
+    OPTION_TEXT,     /* const char * */
+    OPTION_FILE,     /* const char *: not empty */
+    OPTION_NAME,     /* const char *: at most high letters that every file system takes */
+    OPTION_LIST,     /* const char *[high]; may be repeated; uint32_t at count_place counts them */
+    OPTION_INTEGER,  /* int64_t or uint32_t, low..high */
+    OPTION_RATE,     /* double, per second, above 0 */
+    OPTION_DURATION, /* int64_t, nanoseconds, low..high; high 0: no bound */
+    OPTION_SIZE,     /* uint64_t, bytes */
+    OPTION_CALL      /* set() reads it */
+};
+
+struct option_row {
+    const char *name;     /* the long one, without its dashes */
+    char letter;          /* the short one; 0: none */
+    const char *argument; /* what --help calls its value; NULL: it takes none */
+    enum option_kind kind;
+    size_t place; /* in the struct of options; OPTION_AT() fills it and place_bytes */
+    size_t place_bytes;
+    size_t count_place;
+    int64_t low;
+    int64_t high;
+    const char *help; /* lines */
+    bool (*set)(void *options, const char *value, struct error *error);
+    void (*print_more)(FILE *file); /* of --help, behind help; NULL: no more */
+    const char *key;                /* in the echo; NULL: it is not echoed */
+};
+
+/* clang-format off */
+#define OPTION_AT(type, member) \
+    .place = offsetof(type, member), .place_bytes = sizeof(((type *)0)->member)
+/* clang-format on */
+
+struct option_table {
+    const char *about; /* the program, as mistakes begin */
+    const struct option_row *rows;
+    size_t rows_count;
+    int help_column; /* where the descriptions begin */
+};
+
+enum { OPTION_WORDS_MAX = 2 };
+
+/* What is on a command line beside options. */
+struct option_words {
+    const char *words[OPTION_WORDS_MAX];
+    uint32_t count; /* may be more than are kept */
+    bool unclear;   /* an option was not understood: a word may be its value */
+    bool answered;  /* an OPTION_ANSWER was given */
+};
+
+/* Reads argv[1] and on into *options. Options and other words come in any order; behind "--" there
+ * are words only. A long name may be cut where one option alone begins so; values: --name VALUE,
+ * --name=VALUE, -c VALUE, -cVALUE. Tells every mistake. */
+void option_table_read(const struct option_table *table, void *options, int argc, char **argv,
+                       struct option_words *words, struct mistakes *mistakes);
+/* The part of --help that lists them. */
+void option_table_print_help(const struct option_table *table, FILE *file);
+/* Adds every option that has a key, as it is in *options. */
+void option_table_to_json(const struct option_table *table, const void *options,
+                          struct cJSON *json);
+
+#endif
