@@ -1,10 +1,10 @@
 #include "client.h"
 
+#include "conduct/hosts.h"
 #include "conduct/supervisor.h"
 #include "core/clock.h"
 #include "files/output.h"
 #include "fleet/fleet.h"
-#include "judge/hosts.h"
 #include "judge/verdict.h"
 #include "net/address.h"
 #include "options/options.h"
@@ -75,12 +75,13 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
     static struct verdict verdict; /* large: a line per threshold */
     struct error error = {""};
     if (fleet->mesh != NULL) {
-        verdict_reach(&verdict, plan, run); /* of its own share */
+        struct host_judgement own;
+        verdict_judge_share(&own, plan, run);
         client__await_reports(run, fleet);
         if (run->end == RUN_COMPLETE && fleet_has_reports(fleet) && fleet_lost(fleet) == NULL) {
             fleet_measure_drift(fleet);
         }
-        if (!hosts_gather(plan, run, &verdict, fleet, &error)) {
+        if (!hosts_gather(plan, run, &own, fleet, &error)) {
             return ending_fail(error.text, ndjson);
         }
         if (run->end != RUN_RANK_LOST) {
@@ -93,10 +94,10 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
 /* Another rank than the head: its share, judged for itself and handed over. */
 static void client__hand_over(struct run *run, const struct plan *plan, struct fleet *fleet)
 {
-    static struct verdict verdict;
+    struct host_judgement own;
     struct pack report = {0};
-    verdict_reach(&verdict, plan, run);
-    hosts_pack_run(run, &verdict, fleet->ranks[fleet->rank].clock_offset_ns, &report);
+    verdict_judge_share(&own, plan, run);
+    hosts_pack_run(run, &own, fleet->ranks[fleet->rank].clock_offset_ns, &report);
     if (!fleet_report(fleet, &report)) {
         complain("no memory to hand the figures over");
     }

@@ -139,7 +139,6 @@ export const FOLDERS = [
 const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 // To be cut: 'FOLDER > FOLDER' where the first includes one that comes behind it.
 export const CIRCLES = new Set([
-  'dummyclient/conduct > dummyclient/judge', 'dummyclient/figures > dummyclient/plan',
   'server > server/models',
 ]);
 

@@ -1,6 +1,6 @@
 #include "conduct/abort.h"
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 #include "core/clock.h"
 
 #include <math.h>

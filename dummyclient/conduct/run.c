@@ -1,7 +1,7 @@
 /* What a run came to, once its figures are added up: of one program, or of several together. */
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
+#include "conduct/hosts.h"
 #include "core/clock.h"
-#include "judge/hosts.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Arrivals that nobody told about: counted from the plan, and entered as never begun. */
-#include "conduct/supervisor.h"
+#include "conduct/hosts.h"
+#include "conduct/run.h"
 #include "core/clock.h"
-#include "judge/hosts.h"
 
 #include <math.h>
 #include <stdlib.h>

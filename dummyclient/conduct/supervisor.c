@@ -1,7 +1,12 @@
 #include "conduct/supervisor.h"
 
-#include "conduct/supervisor_internal.h"
+#include "conduct/abort.h"
 #include "core/clock.h"
+#include "play/control.h"
+#include "play/worker.h"
+#include "show/console.h"
+#include "show/ndjson.h"
+#include "system/stop.h"
 #include "system/thread.h"
 
 #include <stdlib.h>
@@ -13,6 +18,460 @@ static const int64_t SUPERVISOR_LEAD_NS = 300 * NS_PER_MS;
 static const int64_t SUPERVISOR_LEAD_EACH_NS = 100;
 /* At the end, for a terminal that stands still: the result is not to wait for it. */
 static const int64_t SUPERVISOR_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
+static const int64_t SUPERVISOR_TICK_NS = 10 * NS_PER_MS;
+/* From the decision to the moment, so that every worker knows it in time. */
+static const int64_t SUPERVISOR_NOTICE_NS = 2 * NS_PER_MS;
+static const int64_t SUPERVISOR_INTERRUPT_DRAIN_NS = 1 * NS_PER_S;
+/* Beyond all bounds that the workers keep themselves. */
+static const int64_t SUPERVISOR_GIVE_UP_NS =
+    WORKER_END_WITHIN_NS + WORKER_ABORT_WITHIN_NS + 10 * NS_PER_S;
+
+struct supervisor {
+    const struct plan *plan;
+    struct run *run;
+    struct control control;
+    struct worker *workers;
+    struct arrivals_pool pool;
+    uint32_t opened_count;
+    uint32_t started_count;
+    struct fleet *fleet;
+    struct console console;
+    struct ndjson *ndjson;     /* NULL: off. The caller's */
+    struct fleet_status own;   /* of this tick */
+    struct fleet_status whole; /* the same with the others'; on a member as own */
+    struct live_view *view;    /* the whole's */
+    bool whole_known;          /* every rank has said how it stands */
+    uint32_t stops_seen;
+    int64_t clock_offset_ns;
+    uint32_t settled; /* while connecting: how far it has come, */
+    uint32_t queued;
+    int64_t settled_ns; /* and when it last came further */
+    struct abort_watch abort_watch;
+    int64_t ticked_ns; /* the last tick */
+};
+
+/* While the run goes on: in every turn the supervisor looks how its workers, and the other programs
+ * of its fleet, stand, and decides (or is told) what comes next. */
+
+static void supervisor__wake(struct supervisor *supervisor)
+{
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        worker_wake(&supervisor->workers[i]);
+    }
+}
+
+static bool supervisor__advance(_Atomic int64_t *moment, int64_t time_ns)
+{
+    bool earlier = time_ns < atomic_load(moment);
+    if (earlier) {
+        atomic_store(moment, time_ns);
+    }
+    return earlier;
+}
+
+/* Ends the run: no arrivals from now on, and drain_ns to finish what is under way. Only ever
+ * makes things happen earlier. */
+static void supervisor__stop(struct supervisor *supervisor, enum run_end end, int64_t drain_ns)
+{
+    struct control *control = &supervisor->control;
+    bool together = !fleet_is_alone(supervisor->fleet) && drain_ns > 0;
+    /* Not at once: what is due after it must not have begun before a worker hears of it. All ranks
+     * at one moment, where there is time for that. */
+    int64_t stop_ns = clock_now_ns() + (together ? FLEET_NOTICE_NS : SUPERVISOR_NOTICE_NS);
+    if (supervisor->run->end == RUN_COMPLETE) {
+        supervisor->run->end = end;
+    }
+    supervisor__advance(&control->stop_ns, stop_ns);
+    supervisor__advance(&control->cut_ns, stop_ns + drain_ns);
+    supervisor__wake(supervisor);
+}
+
+/* In a fleet that is interrupted, or has lost a rank: whoever started it may end the others soon
+ * (Open MPI: in a second), and what was measured is to be written by then. */
+static void supervisor__hurry(struct supervisor *supervisor, enum run_end end)
+{
+    int64_t now_ns = clock_now_ns();
+    int64_t grace_ns = supervisor->fleet->grace_ns;
+    supervisor__stop(supervisor, end, 0);
+    supervisor__advance(&supervisor->control.abort_ns, now_ns + grace_ns / 4);
+    if (supervisor->run->gather_until_ns == TIME_NEVER_NS) {
+        supervisor->run->gather_until_ns = now_ns + grace_ns * 6 / 10;
+    }
+    supervisor__wake(supervisor);
+}
+
+static void supervisor__abort(struct supervisor *supervisor)
+{
+    supervisor__stop(supervisor, RUN_INTERRUPTED, 0);
+    atomic_store(&supervisor->control.abort_ns, clock_now_ns());
+    supervisor__wake(supervisor);
+}
+
+static void supervisor__heed_stops(struct supervisor *supervisor)
+{
+    uint32_t stops = supervisor->whole.stops;
+    if (stops == supervisor->stops_seen) {
+        return;
+    }
+    supervisor->stops_seen = stops;
+    if (stops >= 2) {
+        supervisor__abort(supervisor);
+        return;
+    }
+    if (!fleet_is_alone(supervisor->fleet)) {
+        supervisor__hurry(supervisor, RUN_INTERRUPTED);
+        return;
+    }
+    int64_t drain_ns = supervisor->plan->scenario->load.drain_ns;
+    supervisor__stop(supervisor, RUN_INTERRUPTED,
+                     drain_ns < SUPERVISOR_INTERRUPT_DRAIN_NS ? drain_ns
+                                                              : SUPERVISOR_INTERRUPT_DRAIN_NS);
+}
+
+static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct control *control = &supervisor->control;
+    struct run *run = supervisor->run;
+    run->t0_ns =
+        now_ns + (fleet_is_alone(supervisor->fleet) ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS);
+    run->connections_open = supervisor->view->levels[LIVE_OPEN];
+    run->connections_ready = supervisor->view->levels[LIVE_READY];
+    run->ready_wanted = supervisor->plan->connections_at_start;
+    run->ready_count = run->connections_ready;
+    run->opened = run->ready_count >= run->ready_wanted ? RUN_ALL_READY
+                  : supervisor->view->levels[LIVE_SETTLED] >= run->ready_wanted
+                      ? RUN_ALL_SETTLED
+                      : RUN_READY_TIME_OUT;
+    int64_t stop_ns = run->t0_ns + supervisor->plan->duration_ns;
+    atomic_store(&control->cut_ns, stop_ns + supervisor->plan->scenario->load.drain_ns);
+    atomic_store(&control->stop_ns, stop_ns);
+    atomic_store(&control->t0_ns, run->t0_ns);
+    supervisor__wake(supervisor);
+}
+
+/* All connections have ended: because the data said so, or for some other reason? */
+static enum run_end supervisor__reason_of_end(const struct supervisor *supervisor)
+{
+    const uint32_t *levels = supervisor->view->levels;
+    bool out = levels[LIVE_OUT] > 0 && levels[LIVE_OUT] >= levels[LIVE_FINISHED];
+    return out && levels[LIVE_DEAD] == 0 ? RUN_COMPLETE : RUN_ALL_GONE;
+}
+
+/* A rank that could open nothing, where others could: what is measured without its share is not
+ * what was asked for, and need not be played to its end. */
+static bool supervisor__stands_apart(const struct supervisor *supervisor)
+{
+    const struct fleet *fleet = supervisor->fleet;
+    for (uint32_t i = 0; i < fleet->ranks_count && !fleet_is_alone(fleet); i++) {
+        const struct fleet_status *status = i == 0 ? &supervisor->own : &fleet->ranks[i].status;
+        const uint64_t *totals = status->view.counters.totals;
+        if (totals[TOTAL_CONNECTS_ATTEMPTED] > 0 && totals[TOTAL_CONNECTS_OK] == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing has become ready, or begun to connect, for longer than that may take. So the wait ends,
+ * whatever the players do, and none that is within its own steps' bounds is left behind. */
+static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns)
+{
+    const struct plan *plan = supervisor->plan;
+    const uint32_t *levels = supervisor->view->levels;
+    double connect_rate_per_s = plan->scenario->load.connect_rate_per_s;
+    if (levels[LIVE_SETTLED] != supervisor->settled || levels[LIVE_QUEUED] != supervisor->queued) {
+        supervisor->settled = levels[LIVE_SETTLED];
+        supervisor->queued = levels[LIVE_QUEUED];
+        supervisor->settled_ns = now_ns;
+    }
+    int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, 1) : 0;
+    return now_ns - supervisor->settled_ns > plan_ready_within_ns(plan) + gap_ns;
+}
+
+/* Before t0: are all ready, or as many as will be? */
+static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t now_ns)
+{
+    const struct live_view *view = supervisor->view;
+    uint32_t connections = supervisor->plan->connections_at_start;
+    bool settled = view->levels[LIVE_SETTLED] >= connections;
+    if (!supervisor__is_overdue(supervisor, now_ns) && !settled) {
+        return;
+    }
+    uint64_t attempted = view->counters.totals[TOTAL_CONNECTS_ATTEMPTED];
+    if (attempted > 0 && view->counters.totals[TOTAL_CONNECTS_OK] == 0) {
+        supervisor__stop(supervisor, RUN_NOT_CONNECTED, 0);
+    } else if (connections > 0 &&
+               view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >= connections) {
+        supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
+    } else if (supervisor__stands_apart(supervisor) && supervisor->plan->options->strict) {
+        supervisor__stop(supervisor, RUN_RANK_APART, 0);
+    } else {
+        supervisor__begin(supervisor, now_ns);
+    }
+}
+
+static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
+{
+    const struct live_view *view = supervisor->view;
+    struct run *run = supervisor->run;
+    if (view->levels[LIVE_OPEN] > run->connections_peak) {
+        run->connections_peak = view->levels[LIVE_OPEN];
+    }
+    if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
+        return;
+    }
+    if (view->levels[LIVE_FAILED_STEPS] > 0) {
+        supervisor__stop(supervisor, RUN_STEP_FAILED, 0);
+    } else if (run->t0_ns == TIME_NEVER_NS) {
+        supervisor__watch_connecting(supervisor, now_ns);
+    } else if (view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >=
+               supervisor->plan->connections) {
+        supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
+    }
+}
+
+/* Opens the barriers that everyone has come to who can. A barrier that was opened is looked at
+ * again only when every worker has let its connections go, so that none of them counts twice. */
+static void supervisor__watch_barriers(struct supervisor *supervisor)
+{
+    const struct fleet_status *whole = &supervisor->whole;
+    uint32_t count = supervisor->plan->program->barriers_count;
+    bool opened = false;
+    for (uint32_t b = 0; b < count; b++) {
+        _Atomic uint32_t *opening = &supervisor->control.barrier_opened[b];
+        uint32_t number = atomic_load(opening);
+        bool passed = whole->barrier_seen[b] == number;
+        if (passed && whole->barrier_waiting[b] > 0 &&
+            whole->barrier_waiting[b] >= whole->barrier_present[b]) {
+            atomic_store(opening, number + 1);
+            opened = true;
+        }
+    }
+    if (opened) {
+        supervisor__wake(supervisor);
+    }
+}
+
+static void supervisor__print_logs(struct supervisor *supervisor)
+{
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        struct logbook *logbook = &supervisor->workers[i].recorder.logbook;
+        if (logbook_has_lines(logbook)) {
+            logbook_print(logbook, supervisor->run->origin_ns, &supervisor->console);
+        }
+    }
+}
+
+static enum run_phase supervisor__phase(const struct supervisor *supervisor, int64_t now_ns)
+{
+    int64_t t0_ns = supervisor->run->t0_ns;
+    if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
+        return PHASE_DRAINING;
+    }
+    if (t0_ns == TIME_NEVER_NS) {
+        return PHASE_CONNECTING;
+    }
+    return now_ns < t0_ns + supervisor->plan->scenario->load.warmup_ns ? PHASE_WARMUP
+                                                                       : PHASE_RUNNING;
+}
+
+/* How many have come to a barrier, and how many could. */
+static void supervisor__read_barrier(const struct supervisor *supervisor, uint32_t barrier,
+                                     struct fleet_status *status)
+{
+    status->barrier_seen[barrier] = UINT32_MAX;
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        const struct live *live = &supervisor->workers[i].live;
+        uint32_t seen = atomic_load_explicit(&live->barrier_seen[barrier], memory_order_acquire);
+        if (seen < status->barrier_seen[barrier]) {
+            status->barrier_seen[barrier] = seen;
+        }
+        status->barrier_present[barrier] +=
+            atomic_load_explicit(&live->barrier_present[barrier], memory_order_acquire);
+        status->barrier_waiting[barrier] +=
+            atomic_load_explicit(&live->barrier_waiting[barrier], memory_order_relaxed);
+    }
+}
+
+/* How this program stands, and all of them together. */
+static void supervisor__read(struct supervisor *supervisor, uint32_t workers_running)
+{
+    struct fleet_status *own = &supervisor->own;
+    uint32_t barriers_count = supervisor->plan->program->barriers_count;
+    *own = (struct fleet_status){.stops = (uint32_t)stop_requests(),
+                                 .workers_running = workers_running,
+                                 .failed = supervisor->run->end == RUN_WORKER_FAILED};
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        live_read(&supervisor->workers[i].live, &own->view);
+    }
+    for (uint32_t i = 0; i < barriers_count; i++) {
+        supervisor__read_barrier(supervisor, i, own);
+    }
+    fleet_exchange(supervisor->fleet, own, clock_now_ns());
+    supervisor->whole = *own;
+    supervisor->whole_known = !fleet_is_head(supervisor->fleet) ||
+                              fleet_add_others(supervisor->fleet, &supervisor->whole);
+    supervisor->view = &supervisor->whole.view;
+}
+
+static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
+{
+    enum run_phase phase = supervisor__phase(supervisor, now_ns);
+    int64_t t0_ns = supervisor->run->t0_ns;
+    int64_t since_ns =
+        t0_ns == TIME_NEVER_NS || now_ns < t0_ns ? supervisor->run->origin_ns : t0_ns;
+    console_tick(&supervisor->console, phase, now_ns - since_ns, supervisor->view, now_ns);
+    ndjson_tick(supervisor->ndjson, phase, supervisor->view, now_ns);
+}
+
+/* The wall clock against the monotonic one: a step says that something moved the time, or that
+ * the machine slept. */
+static void supervisor__check_clock(struct supervisor *supervisor)
+{
+    int64_t offset_ns = clock_wall_offset_ns();
+    int64_t step_ns = offset_ns - supervisor->clock_offset_ns;
+    int64_t size_ns = step_ns < 0 ? -step_ns : step_ns;
+    supervisor->clock_offset_ns = offset_ns;
+    if (size_ns > supervisor->run->clock_step_ns) {
+        supervisor->run->clock_step_ns = size_ns;
+    }
+}
+
+/* The main thread sleeps nearly always: where it wakes up far too late, so did the workers,
+ * whatever they were waiting for. From the window's beginning to the end: what was asked in the
+ * window may be answered in the drain. */
+static void supervisor__check_stall(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct run *run = supervisor->run;
+    int64_t late_ns = now_ns - supervisor->ticked_ns - SUPERVISOR_TICK_NS;
+    bool in_window = run->t0_ns != TIME_NEVER_NS &&
+                     now_ns > run->t0_ns + supervisor->plan->scenario->load.warmup_ns;
+    if (in_window) {
+        histogram_record(&run->tick_lag, late_ns);
+    }
+    supervisor->ticked_ns = now_ns;
+}
+
+static void supervisor__check_thresholds(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct run *run = supervisor->run;
+    if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
+        return;
+    }
+    const struct threshold *failed = abort_watch_tick(&supervisor->abort_watch, supervisor->fleet,
+                                                      run->t0_ns, now_ns, run->connections_peak);
+    if (failed != NULL) {
+        run->aborted_by = failed;
+        supervisor__stop(supervisor, RUN_THRESHOLD, supervisor->plan->scenario->load.drain_ns);
+    }
+}
+
+/* Returns how many workers still run; notices those that failed. */
+static uint32_t supervisor__count_running(struct supervisor *supervisor)
+{
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        struct worker *worker = &supervisor->workers[i];
+        int state = atomic_load(&worker->state);
+        running += state == WORKER_RUNNING;
+        if (state == WORKER_FAILED && supervisor->run->end != RUN_WORKER_FAILED) {
+            supervisor->run->error = worker->error;
+            supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
+            supervisor->run->end = RUN_WORKER_FAILED;
+        }
+    }
+    return running;
+}
+
+/* The head's part of a turn, and that of a program that is alone. */
+static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
+{
+    struct control *control = &supervisor->control;
+    supervisor__heed_stops(supervisor);
+    if (fleet_lost(supervisor->fleet) != NULL && supervisor->run->end != RUN_RANK_LOST) {
+        supervisor__hurry(supervisor, RUN_RANK_LOST);
+        supervisor->run->end = RUN_RANK_LOST; /* also where it was to be interrupted by then */
+    }
+    if (supervisor->whole.failed && supervisor->run->end == RUN_COMPLETE) {
+        supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
+    }
+    if (supervisor->whole_known) {
+        supervisor__watch(supervisor, now_ns);
+        supervisor__watch_barriers(supervisor);
+    }
+    supervisor__check_thresholds(supervisor, now_ns);
+    supervisor__show(supervisor, now_ns);
+    struct fleet_orders orders = {.t0_ns = atomic_load(&control->t0_ns),
+                                  .stop_ns = atomic_load(&control->stop_ns),
+                                  .cut_ns = atomic_load(&control->cut_ns),
+                                  .abort_ns = atomic_load(&control->abort_ns),
+                                  .probes = supervisor->abort_watch.asked_count};
+    for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+        orders.barrier_opened[i] = atomic_load(&control->barrier_opened[i]);
+    }
+    fleet_order(supervisor->fleet, &orders, now_ns);
+}
+
+/* A member's part of a turn: what the head has decided, and what cannot wait for it. */
+static void supervisor__obey(struct supervisor *supervisor)
+{
+    struct control *control = &supervisor->control;
+    struct fleet *fleet = supervisor->fleet;
+    const struct fleet_orders *orders = &fleet->orders;
+    bool changed = false;
+    if (fleet->ordered) {
+        fleet->ordered = false;
+        changed |= supervisor__advance(&control->cut_ns, orders->cut_ns);
+        changed |= supervisor__advance(&control->stop_ns, orders->stop_ns);
+        changed |= supervisor__advance(&control->abort_ns, orders->abort_ns);
+        changed |= supervisor__advance(&control->t0_ns, orders->t0_ns);
+        supervisor->run->t0_ns = orders->t0_ns;
+        for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
+            changed |= orders->barrier_opened[i] != atomic_load(&control->barrier_opened[i]);
+            atomic_store(&control->barrier_opened[i], orders->barrier_opened[i]);
+        }
+    }
+    if (supervisor->own.stops > 0 || fleet->ranks[0].lost) {
+        supervisor->whole.stops = supervisor->own.stops > 0 ? supervisor->own.stops : 1;
+        supervisor__heed_stops(supervisor);
+    }
+    if (changed) {
+        supervisor__wake(supervisor);
+    }
+    if (supervisor->view->levels[LIVE_OPEN] > supervisor->run->connections_peak) {
+        supervisor->run->connections_peak = supervisor->view->levels[LIVE_OPEN];
+    }
+    abort_watch_answer(&supervisor->abort_watch, fleet);
+}
+
+/* Turns until every worker has ended, on the head those of all ranks; false when one does not. */
+static bool supervisor__wait(struct supervisor *supervisor)
+{
+    for (;;) {
+        int64_t now_ns = clock_now_ns();
+        uint32_t running = supervisor__count_running(supervisor);
+        supervisor__read(supervisor, running);
+        if (supervisor->whole.workers_running == 0 ||
+            (running == 0 && now_ns > supervisor->run->gather_until_ns)) {
+            return true;
+        }
+        int64_t cut_ns = atomic_load(&supervisor->control.cut_ns);
+        if (cut_ns != TIME_NEVER_NS && now_ns > cut_ns + SUPERVISOR_GIVE_UP_NS) {
+            return running == 0; /* another rank that does not end is its own loss */
+        }
+        if (fleet_is_head(supervisor->fleet)) {
+            supervisor__decide(supervisor, now_ns);
+        } else {
+            supervisor__obey(supervisor);
+        }
+        supervisor__print_logs(supervisor);
+        supervisor__check_clock(supervisor);
+        supervisor__check_stall(supervisor, now_ns);
+        clock_sleep_until_ns(now_ns + SUPERVISOR_TICK_NS);
+    }
+}
+
+/* From the first thread to the figures. */
 
 static void supervisor__collect(struct supervisor *supervisor)
 {
@@ -65,7 +524,7 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
         if (!worker_start(worker, error)) {
             /* Those that run already are ended like any others. */
             run->error = *error;
-            supervisor_stop(supervisor, RUN_WORKER_FAILED, 0);
+            supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
             run->end = RUN_WORKER_FAILED;
             return supervisor->started_count > 0;
         }
@@ -138,7 +597,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         run_close(run);
         return false;
     }
-    bool ended = supervisor_wait(&supervisor);
+    bool ended = supervisor__wait(&supervisor);
     run->end_ns = clock_now_ns();
     if (!ended) {
         console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
@@ -146,9 +605,9 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         error_set(error, "a worker thread does not end; this is a bug: nothing was written");
         return false;
     }
-    supervisor_read(&supervisor, 0);
+    supervisor__read(&supervisor, 0);
     ndjson_finish(ndjson, supervisor.view, run->end_ns);
-    supervisor_print_logs(&supervisor);
+    supervisor__print_logs(&supervisor);
     console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
     supervisor__collect(&supervisor);
     supervisor__close(&supervisor);

@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the run as a whole is doing. */
+enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
+
 enum live_level {
     LIVE_OPEN,         /* connections open now */
     LIVE_CONNECTING,   /* being connected, or waiting to be connected again */

@@ -1,7 +1,6 @@
 #include "figures/notes.h"
 
 #include "core/clock.h"
-#include "plan/plan.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -100,7 +99,7 @@ static int notes__by_id(const void *a, const void *b)
     return (left->id > right->id) - (left->id < right->id);
 }
 
-void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *result)
+void notes_to_json(struct notes *notes, const char *const *mark_names, struct cJSON *result)
 {
     struct cJSON *pushes = json_add_item(result, "pushes", cJSON_CreateArray());
     qsort(notes->pushes, notes->pushes_count, sizeof *notes->pushes, notes__by_id);
@@ -117,7 +116,7 @@ void notes_to_json(struct notes *notes, const struct plan *plan, struct cJSON *r
     for (uint32_t i = 0; i < notes->marks_count; i++) {
         struct cJSON *item = cJSON_CreateObject();
         json_add_i64(item, "t_ns", notes->marks[i].second * NS_PER_S);
-        json_add_text(item, "text", plan->program->mark_names[notes->marks[i].mark]);
+        json_add_text(item, "text", mark_names[notes->marks[i].mark]);
         json_add_u64(item, "count", notes->marks[i].count);
         json_append_item(marks, item);
     }

@@ -1,12 +1,13 @@
 #include "judge/verdict.h"
 
+#include "conduct/hosts.h"
 #include "core/clock.h"
-#include "judge/hosts.h"
 #include "text/units.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A lag of this program of up to 1 ms, or a twentieth of what it measures, is no reason. */
 #define VERDICT_LAG_NS (1 * NS_PER_MS)
@@ -175,14 +176,16 @@ static bool verdict__judge_hosts(struct verdict *verdict, const struct run *run)
     /* What is lost comes first: the list has room for a few. */
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         if (run->hosts[i].lost) {
-            verdict__invalid(verdict, "%s %s", hosts_name(run, i, name), run->hosts[i].reasons[0]);
+            verdict__invalid(verdict, "%s %s", hosts_name(run, i, name),
+                             run->hosts[i].judgement.reasons[0]);
         }
     }
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         const struct run_host *host = &run->hosts[i];
-        lagged |= !host->valid && host->limited_by_client;
-        for (uint32_t j = 0; j < host->reasons_count && !host->lost; j++) {
-            verdict__invalid(verdict, "%s: %s", hosts_name(run, i, name), host->reasons[j]);
+        const struct host_judgement *own = &host->judgement;
+        lagged |= !own->valid && own->limited_by_client;
+        for (uint32_t j = 0; j < own->reasons_count && !host->lost; j++) {
+            verdict__invalid(verdict, "%s: %s", hosts_name(run, i, name), own->reasons[j]);
         }
     }
     return lagged;
@@ -433,6 +436,17 @@ void verdict_reach(struct verdict *verdict, const struct plan *plan, const struc
         verdict->thresholds_failed += verdict->thresholds[i].judged && !verdict->thresholds[i].pass;
         verdict->thresholds_count++;
     }
+}
+
+void verdict_judge_share(struct host_judgement *own, const struct plan *plan, const struct run *run)
+{
+    static struct verdict verdict; /* large: a line per threshold */
+    verdict_reach(&verdict, plan, run);
+    *own = (struct host_judgement){.valid = verdict.valid, .reasons_count = verdict.reasons_count};
+    own->limited_by_client =
+        verdict.limited_by != NULL && strcmp(verdict.limited_by, "client") == 0;
+    _Static_assert(sizeof own->reasons == sizeof verdict.reasons, "as many, and as long");
+    memcpy(own->reasons, verdict.reasons, sizeof own->reasons);
 }
 
 int verdict_exit_code(const struct verdict *verdict, const struct plan *plan, const struct run *run)

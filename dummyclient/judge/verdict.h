@@ -5,14 +5,19 @@
 #ifndef DUMMYLOAD_CLIENT_VERDICT_H
 #define DUMMYLOAD_CLIENT_VERDICT_H
 
-#include "conduct/supervisor.h"
+#include "conduct/hosts.h"
+#include "conduct/run.h"
 #include "figures/threshold.h"
 #include "plan/plan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { VERDICT_REASONS_MAX = 8, VERDICT_REASON_BYTES_MAX = 256, VERDICT_FAILURES_MAX = 8 };
+enum {
+    VERDICT_REASONS_MAX = HOSTS_REASONS_MAX,
+    VERDICT_REASON_BYTES_MAX = HOSTS_REASON_BYTES_MAX,
+    VERDICT_FAILURES_MAX = 8
+};
 
 enum exit_code {
     EXIT_OK = 0,
@@ -45,7 +50,11 @@ struct verdict_unready {
 struct verdict_unready verdict_unready(const struct run *run);
 
 void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);
-/* The status by the priorities of DESIGN section 9. */
+/* A rank of a fleet, of its own share alone. */
+void verdict_judge_share(struct host_judgement *own, const struct plan *plan,
+                         const struct run *run);
+/* In this order: interrupted, failed, not valid (with --strict, or a rank was lost), a threshold
+ * did not hold. */
 int verdict_exit_code(const struct verdict *verdict, const struct plan *plan,
                       const struct run *run);
 

@@ -114,23 +114,18 @@ void probe_pack(const struct probe *probe, const struct figures *figures, struct
             histogram_pack(probe__needs(probe, i, figures), pack);
         }
     }
-    pack_double(pack, resources.cpu_user_s);
-    pack_double(pack, resources.cpu_system_s);
-    pack_u64(pack, resources.rss_max_bytes);
+    resources_pack(&resources, pack);
 }
 
 bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from)
 {
-    struct host_resources *others = &figures->resources_of_others;
     figures_numbers_unpack_add(figures, from);
     for (uint32_t i = 0; i < probe->thresholds_count && !from->failed; i++) {
         if (probe->histograms[i].hdr != NULL) {
             histogram_unpack_add(probe__needs(probe, i, figures), from);
         }
     }
-    others->cpu_user_s += unpack_double(from);
-    others->cpu_system_s += unpack_double(from);
-    others->rss_max_bytes += unpack_u64(from);
+    resources_unpack_add(&figures->resources_of_others, from);
     return unpack_is_done(from);
 }
 

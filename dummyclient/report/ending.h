@@ -2,7 +2,7 @@
 #ifndef DUMMYLOAD_CLIENT_ENDING_H
 #define DUMMYLOAD_CLIENT_ENDING_H
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 #include "judge/verdict.h"
 #include "plan/plan.h"
 #include "show/ndjson.h"

@@ -1,7 +1,7 @@
 #include "report/report.h"
 
+#include "conduct/hosts.h"
 #include "core/clock.h"
-#include "judge/hosts.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -228,7 +228,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_steps(result, plan, &run->figures);
     report__add_stages(result, plan, &run->figures);
     report__add_clock(result, run);
-    notes_to_json(&run->figures.notes, plan, result);
+    notes_to_json(&run->figures.notes, plan->program->mark_names, result);
     json_add_item(result, "series", series_to_json(run->figures.series, run->end_ns));
     result_add_abnormal(result, run->figures.abnormal, run->figures.abnormal_count,
                         run->figures.abnormal_total);

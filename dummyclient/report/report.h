@@ -2,7 +2,7 @@
 #ifndef DUMMYLOAD_CLIENT_REPORT_H
 #define DUMMYLOAD_CLIENT_REPORT_H
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 #include "core/error.h"
 #include "judge/verdict.h"
 #include "plan/plan.h"

@@ -1,8 +1,8 @@
 #include "report/summary.h"
 
+#include "conduct/hosts.h"
 #include "core/clock.h"
 #include "core/printable.h"
-#include "judge/hosts.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -369,7 +369,7 @@ static void summary__print_hosts(const struct run *run, FILE *file)
                     units_format_duration(host->clock_offset_ns, texts[2]),
                     units_format_duration(host->clock_bound_ns, texts[3]));
         }
-        fprintf(file, "%s\n", host->lost ? ", LOST" : host->valid ? "" : ", NOT VALID");
+        fprintf(file, "%s\n", host->lost ? ", LOST" : host->judgement.valid ? "" : ", NOT VALID");
     }
     fputc('\n', file);
 }

@@ -2,7 +2,7 @@
 #ifndef DUMMYLOAD_CLIENT_SUMMARY_H
 #define DUMMYLOAD_CLIENT_SUMMARY_H
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 #include "judge/verdict.h"
 #include "plan/plan.h"
 

@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
-
 enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
 
 struct screen_style {

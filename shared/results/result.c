@@ -5,7 +5,6 @@
 #include "core/must.h"
 #include "core/prng.h"
 #include "files/file.h"
-#include "system/host.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -128,17 +127,22 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
     }
 }
 
-void result_add_resources(struct cJSON *result)
+void result_add_resources_of(struct cJSON *object, const struct host_resources *resources)
 {
-    struct cJSON *object = json_add_item(result, "resources", cJSON_CreateObject());
-    if (!object) {
+    struct cJSON *item = json_add_item(object, "resources", cJSON_CreateObject());
+    if (!item) {
         return;
     }
+    json_add_double(item, "cpu_user_s", resources->cpu_user_s);
+    json_add_double(item, "cpu_system_s", resources->cpu_system_s);
+    json_add_u64(item, "rss_max_bytes", resources->rss_max_bytes);
+}
+
+void result_add_resources(struct cJSON *result)
+{
     struct host_resources resources;
     host_read_resources(&resources);
-    json_add_double(object, "cpu_user_s", resources.cpu_user_s);
-    json_add_double(object, "cpu_system_s", resources.cpu_system_s);
-    json_add_u64(object, "rss_max_bytes", resources.rss_max_bytes);
+    result_add_resources_of(result, &resources);
 }
 
 static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)

@@ -11,6 +11,7 @@
 #include "results/counters.h"
 #include "results/histogram.h"
 #include "results/series.h"
+#include "system/host.h"
 #include "text/json.h"
 
 #include <stdbool.h>
@@ -58,6 +59,7 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
                            const struct cport_stats *stats);
 /* CPU and memory of this process until now. */
 void result_add_resources(struct cJSON *result);
+void result_add_resources_of(struct cJSON *object, const struct host_resources *resources);
 /* abnormal_connections: kept of total_count, which may be larger; also abnormal_connections_total
  * and abnormal_connections_max, the bound. At most RESULT_ABNORMAL_MAX are listed. */
 void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kept,

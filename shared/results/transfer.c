@@ -210,3 +210,24 @@ bool port_stats_unpack_add(struct cport_stats *into, struct unpack *from)
     into->batch_max = batch_max > into->batch_max ? batch_max : into->batch_max;
     return !from->failed;
 }
+
+void resources_pack(const struct host_resources *resources, struct pack *pack)
+{
+    pack_double(pack, resources->cpu_user_s);
+    pack_double(pack, resources->cpu_system_s);
+    pack_u64(pack, resources->rss_max_bytes);
+}
+
+void resources_unpack_add(struct host_resources *into, struct unpack *from)
+{
+    into->cpu_user_s += unpack_double(from);
+    into->cpu_system_s += unpack_double(from);
+    into->rss_max_bytes += unpack_u64(from);
+}
+
+void resources_add(struct host_resources *into, const struct host_resources *from)
+{
+    into->cpu_user_s += from->cpu_user_s;
+    into->cpu_system_s += from->cpu_system_s;
+    into->rss_max_bytes += from->rss_max_bytes;
+}

@@ -32,5 +32,9 @@ void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack);
 bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from);
 void port_stats_pack(const struct cport_stats *stats, struct pack *pack);
 bool port_stats_unpack_add(struct cport_stats *into, struct unpack *from);
+/* What programs have used of their machines. */
+void resources_pack(const struct host_resources *resources, struct pack *pack);
+void resources_unpack_add(struct host_resources *into, struct unpack *from);
+void resources_add(struct host_resources *into, const struct host_resources *from);
 
 #endif

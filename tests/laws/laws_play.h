@@ -8,7 +8,7 @@
 #define DUMMYLOAD_TESTS_LAWS_PLAY_H
 
 #include "client_harness.h"
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 
 enum { LAWS_WORKERS_MAX = 4, LAWS_ARGUMENTS_MAX = 24 };
 

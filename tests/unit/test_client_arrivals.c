@@ -3,7 +3,7 @@
 
 #include "core/prng.h"
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>

@@ -1,47 +1,58 @@
-#include "judge/hosts.h"
+#include "conduct/hosts.h"
 
-#include "conduct/supervisor.h"
+#include "conduct/run.h"
 #include "core/clock.h"
-#include "judge/verdict.h"
 #include "results/transfer.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t hosts__p99_ns(const struct figures *figures, enum latency_kind kind,
-                             double percentile)
+/* What a rank's own figures came to, by their keys in the result. */
+static const struct {
+    const char *key;
+    size_t at;
+} NUMBERS[] = {
+    {"intended", offsetof(struct run_host, arrivals_intended)},
+    {"started", offsetof(struct run_host, iterations_started)},
+    {"response_p50_ns", offsetof(struct run_host, response_p50_ns)},
+    {"response_p99_ns", offsetof(struct run_host, response_p99_ns)},
+    {"send_lag_p99_ns", offsetof(struct run_host, send_lag_p99_ns)},
+    {"poll_gap_p99_ns", offsetof(struct run_host, poll_gap_p99_ns)},
+    {"stalled_ns", offsetof(struct run_host, stalled_ns)},
+};
+enum { NUMBERS_COUNT = sizeof NUMBERS / sizeof NUMBERS[0] };
+
+static uint64_t *hosts__number(const struct run_host *host, int i)
 {
-    bool at_least;
-    return histogram_percentile_ns(&figures->latency[kind], percentile, &at_least);
+    return (uint64_t *)((uintptr_t)host + NUMBERS[i].at);
 }
 
-/* What a rank says of itself, from its own run. */
-static void hosts__describe(const struct run *run, const struct verdict *verdict,
-                            struct run_host *host)
+static uint64_t hosts__percentile_ns(const struct figures *figures, enum latency_kind kind,
+                                     double percentile)
+{
+    return (uint64_t)histogram_percentile(&figures->latency[kind], percentile).low_ns;
+}
+
+/* What a rank says of itself, from its own run; how it has judged itself it knows already. */
+static void hosts__describe(const struct run *run, struct run_host *host)
 {
     const struct figures *figures = &run->figures;
     host->reported = true;
     host->counters = figures->counters;
     host->arrivals_intended = figures->arrivals.intended;
     host->iterations_started = figures->iterations_started;
-    host->response_p50_ns = hosts__p99_ns(figures, LATENCY_RESPONSE, 50);
-    host->response_p99_ns = hosts__p99_ns(figures, LATENCY_RESPONSE, 99);
-    host->send_lag_p99_ns = hosts__p99_ns(figures, LATENCY_SEND_LAG, 99);
-    host->poll_gap_p99_ns = hosts__p99_ns(figures, LATENCY_POLL_GAP, 99);
-    host->stalled_ns = run_stalled_ns(run, RUN_STALL_LEAST_NS);
+    host->response_p50_ns = hosts__percentile_ns(figures, LATENCY_RESPONSE, 50);
+    host->response_p99_ns = hosts__percentile_ns(figures, LATENCY_RESPONSE, 99);
+    host->send_lag_p99_ns = hosts__percentile_ns(figures, LATENCY_SEND_LAG, 99);
+    host->poll_gap_p99_ns = hosts__percentile_ns(figures, LATENCY_POLL_GAP, 99);
+    host->stalled_ns = (uint64_t)run_stalled_ns(run, RUN_STALL_LEAST_NS);
     host_read_resources(&host->resources);
-    host->valid = verdict->valid;
-    host->limited_by_client =
-        verdict->limited_by != NULL && strcmp(verdict->limited_by, "client") == 0;
-    for (uint32_t i = 0; i < verdict->reasons_count && i < HOSTS_REASONS_MAX; i++) {
-        snprintf(host->reasons[host->reasons_count++], HOSTS_REASON_BYTES_MAX, "%s",
-                 verdict->reasons[i]);
-    }
     if (run->end == RUN_WORKER_FAILED) {
         snprintf(host->error, sizeof host->error, "%.*s", (int)sizeof host->error - 1,
                  run->error.text);
@@ -51,43 +62,32 @@ static void hosts__describe(const struct run *run, const struct verdict *verdict
 static void hosts__pack(const struct run_host *host, struct pack *pack)
 {
     counters_pack(&host->counters, pack);
-    pack_u64(pack, host->arrivals_intended);
-    pack_u64(pack, host->iterations_started);
-    pack_i64(pack, host->response_p50_ns);
-    pack_i64(pack, host->response_p99_ns);
-    pack_i64(pack, host->send_lag_p99_ns);
-    pack_i64(pack, host->poll_gap_p99_ns);
-    pack_i64(pack, host->stalled_ns);
-    pack_double(pack, host->resources.cpu_user_s);
-    pack_double(pack, host->resources.cpu_system_s);
-    pack_u64(pack, host->resources.rss_max_bytes);
-    pack_u64(pack, host->valid);
-    pack_u64(pack, host->limited_by_client);
-    pack_u64(pack, host->reasons_count);
-    for (uint32_t i = 0; i < host->reasons_count; i++) {
-        pack_text(pack, host->reasons[i]);
+    for (int i = 0; i < NUMBERS_COUNT; i++) {
+        pack_u64(pack, *hosts__number(host, i));
+    }
+    resources_pack(&host->resources, pack);
+    pack_u64(pack, host->judgement.valid);
+    pack_u64(pack, host->judgement.limited_by_client);
+    pack_u64(pack, host->judgement.reasons_count);
+    for (uint32_t i = 0; i < host->judgement.reasons_count; i++) {
+        pack_text(pack, host->judgement.reasons[i]);
     }
     pack_text(pack, host->error);
 }
 
 static bool hosts__unpack(struct run_host *host, struct unpack *from)
 {
+    struct host_judgement *judgement = &host->judgement;
     counters_unpack_add(&host->counters, from);
-    host->arrivals_intended = unpack_u64(from);
-    host->iterations_started = unpack_u64(from);
-    host->response_p50_ns = unpack_i64(from);
-    host->response_p99_ns = unpack_i64(from);
-    host->send_lag_p99_ns = unpack_i64(from);
-    host->poll_gap_p99_ns = unpack_i64(from);
-    host->stalled_ns = unpack_i64(from);
-    host->resources.cpu_user_s = unpack_double(from);
-    host->resources.cpu_system_s = unpack_double(from);
-    host->resources.rss_max_bytes = unpack_u64(from);
-    host->valid = unpack_bool(from);
-    host->limited_by_client = unpack_bool(from);
-    host->reasons_count = unpack_u32(from, HOSTS_REASONS_MAX);
-    for (uint32_t i = 0; i < host->reasons_count; i++) {
-        unpack_text(from, host->reasons[i], sizeof host->reasons[i]);
+    for (int i = 0; i < NUMBERS_COUNT; i++) {
+        *hosts__number(host, i) = unpack_u64(from);
+    }
+    resources_unpack_add(&host->resources, from);
+    judgement->valid = unpack_bool(from);
+    judgement->limited_by_client = unpack_bool(from);
+    judgement->reasons_count = unpack_u32(from, HOSTS_REASONS_MAX);
+    for (uint32_t i = 0; i < judgement->reasons_count; i++) {
+        unpack_text(from, judgement->reasons[i], sizeof judgement->reasons[i]);
     }
     unpack_text(from, host->error, sizeof host->error);
     return !from->failed;
@@ -95,17 +95,17 @@ static bool hosts__unpack(struct run_host *host, struct unpack *from)
 
 void hosts_pack_failure(const char *text, struct pack *pack)
 {
-    struct run_host host = {.valid = false};
+    struct run_host host = {.reported = false};
     snprintf(host.error, sizeof host.error, "%s", text);
     hosts__pack(&host, pack);
     pack_u64(pack, 0);
 }
 
-void hosts_pack_run(struct run *run, const struct verdict *verdict, int64_t offset_ns,
+void hosts_pack_run(struct run *run, const struct host_judgement *own, int64_t offset_ns,
                     struct pack *pack)
 {
-    struct run_host host = {.valid = true};
-    hosts__describe(run, verdict, &host);
+    struct run_host host = {.judgement = *own};
+    hosts__describe(run, &host);
     hosts__pack(&host, pack);
     pack_u64(pack, 1);
     pack_i64(pack, run->end_ns + offset_ns);
@@ -137,19 +137,18 @@ static bool hosts__add(struct run *run, struct run_host *host, struct unpack *fr
     run->clock_cost_ns = hosts__larger(run->clock_cost_ns, unpack_i64(from));
     run->clock_tick_ns = hosts__larger(run->clock_tick_ns, unpack_i64(from));
     histogram_unpack_add(&run->tick_lag, from);
-    struct host_resources *others = &run->figures.resources_of_others;
-    others->cpu_user_s += host->resources.cpu_user_s;
-    others->cpu_system_s += host->resources.cpu_system_s;
-    others->rss_max_bytes += host->resources.rss_max_bytes;
+    resources_add(&run->figures.resources_of_others, &host->resources);
     host->reported = figures_unpack_add(&run->figures, from) && unpack_is_done(from);
     return host->reported;
 }
 
 static void hosts__reason(struct run_host *host, const char *text)
 {
-    host->valid = false;
-    if (host->reasons_count < HOSTS_REASONS_MAX) {
-        snprintf(host->reasons[host->reasons_count++], HOSTS_REASON_BYTES_MAX, "%s", text);
+    struct host_judgement *judgement = &host->judgement;
+    judgement->valid = false;
+    if (judgement->reasons_count < HOSTS_REASONS_MAX) {
+        snprintf(judgement->reasons[judgement->reasons_count++], HOSTS_REASON_BYTES_MAX, "%s",
+                 text);
     }
 }
 
@@ -170,7 +169,7 @@ static void hosts__judge_connects(const struct run *run, struct run_host *host)
 static void hosts__add_member(struct run *run, const struct fleet_rank *rank, struct run_host *host)
 {
     char text[HOSTS_REASON_BYTES_MAX];
-    host->valid = true;
+    host->judgement.valid = true;
     host->lost = rank->lost || !rank->reported;
     if (host->lost) {
         host->lost_ns = rank->heard_ns - run->origin_ns;
@@ -187,7 +186,7 @@ static void hosts__add_member(struct run *run, const struct fleet_rank *rank, st
     }
 }
 
-bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict *own,
+bool hosts_gather(const struct plan *plan, struct run *run, const struct host_judgement *own,
                   const struct fleet *fleet, struct error *error)
 {
     run->hosts = calloc(fleet->ranks_count, sizeof *run->hosts);
@@ -206,7 +205,8 @@ bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict
         host->clock_bound_ns = rank->clock_bound_ns;
         host->clock_drift_ns = rank->clock_drift_ns;
         if (i == 0) {
-            hosts__describe(run, own, host);
+            host->judgement = *own;
+            hosts__describe(run, host);
         } else {
             hosts__add_member(run, rank, host);
         }
@@ -245,17 +245,10 @@ static void hosts__add_figures(struct cJSON *item, const struct run_host *host)
         json_add_u64(sums, total_key(KINDS[i]), totals[KINDS[i]]);
     }
     json_add_u64(item, "errors", counters_errors_sum(&host->counters));
-    json_add_u64(item, "intended", host->arrivals_intended);
-    json_add_u64(item, "started", host->iterations_started);
-    json_add_i64(item, "response_p50_ns", host->response_p50_ns);
-    json_add_i64(item, "response_p99_ns", host->response_p99_ns);
-    json_add_i64(item, "send_lag_p99_ns", host->send_lag_p99_ns);
-    json_add_i64(item, "poll_gap_p99_ns", host->poll_gap_p99_ns);
-    json_add_i64(item, "stalled_ns", host->stalled_ns);
-    struct cJSON *resources = json_add_item(item, "resources", cJSON_CreateObject());
-    json_add_double(resources, "cpu_user_s", host->resources.cpu_user_s);
-    json_add_double(resources, "cpu_system_s", host->resources.cpu_system_s);
-    json_add_u64(resources, "rss_max_bytes", host->resources.rss_max_bytes);
+    for (int i = 0; i < NUMBERS_COUNT; i++) {
+        json_add_u64(item, NUMBERS[i].key, *hosts__number(host, i));
+    }
+    result_add_resources_of(item, &host->resources);
 }
 
 static void hosts__add_one(struct cJSON *hosts, const struct run_host *host, uint32_t rank)
@@ -266,10 +259,10 @@ static void hosts__add_one(struct cJSON *hosts, const struct run_host *host, uin
     json_add_u64(item, "threads", host->workers);
     json_add_u64(item, "connections", host->connections);
     struct cJSON *validity = json_add_item(item, "validity", cJSON_CreateObject());
-    json_add_bool(validity, "valid", host->valid);
+    json_add_bool(validity, "valid", host->judgement.valid);
     struct cJSON *reasons = json_add_item(validity, "reasons", cJSON_CreateArray());
-    for (uint32_t i = 0; i < host->reasons_count; i++) {
-        json_append_item(reasons, cJSON_CreateString(host->reasons[i]));
+    for (uint32_t i = 0; i < host->judgement.reasons_count; i++) {
+        json_append_item(reasons, cJSON_CreateString(host->judgement.reasons[i]));
     }
     json_add_i64(item, "clock_offset_ns", host->clock_offset_ns);
     json_add_i64(item, "clock_bound_ns", host->clock_bound_ns);
@@ -288,14 +281,8 @@ void hosts_add_json(struct cJSON *result, const struct run *run)
     struct host_resources all = {0};
     struct cJSON *hosts = json_add_item(result, "hosts", cJSON_CreateArray());
     for (uint32_t i = 0; i < run->hosts_count; i++) {
-        const struct host_resources *own = &run->hosts[i].resources;
         hosts__add_one(hosts, &run->hosts[i], i);
-        all.cpu_user_s += own->cpu_user_s;
-        all.cpu_system_s += own->cpu_system_s;
-        all.rss_max_bytes += own->rss_max_bytes;
+        resources_add(&all, &run->hosts[i].resources);
     }
-    struct cJSON *resources = json_add_item(result, "resources", cJSON_CreateObject());
-    json_add_double(resources, "cpu_user_s", all.cpu_user_s);
-    json_add_double(resources, "cpu_system_s", all.cpu_system_s);
-    json_add_u64(resources, "rss_max_bytes", all.rss_max_bytes);
+    result_add_resources_of(result, &all);
 }

@@ -17,9 +17,16 @@
 
 struct cJSON;
 struct run;
-struct verdict;
 
 enum { HOSTS_REASONS_MAX = 8, HOSTS_REASON_BYTES_MAX = 256, HOSTS_ERROR_BYTES_MAX = 512 };
+
+/* How a rank has judged its own share; judge/verdict.h reaches it. */
+struct host_judgement {
+    bool valid;
+    bool limited_by_client;
+    char reasons[HOSTS_REASONS_MAX][HOSTS_REASON_BYTES_MAX];
+    uint32_t reasons_count;
+};
 
 /* A rank, as the result shows it. */
 struct run_host {
@@ -33,29 +40,26 @@ struct run_host {
     struct counters counters;
     uint64_t arrivals_intended; /* of the window */
     uint64_t iterations_started;
-    int64_t response_p50_ns; /* of its own share; 0: no samples */
-    int64_t response_p99_ns;
-    int64_t send_lag_p99_ns;
-    int64_t poll_gap_p99_ns;
-    int64_t stalled_ns;
+    uint64_t response_p50_ns; /* of its own share; 0: no samples */
+    uint64_t response_p99_ns;
+    uint64_t send_lag_p99_ns;
+    uint64_t poll_gap_p99_ns;
+    uint64_t stalled_ns;
     struct host_resources resources;
-    bool valid;
-    bool limited_by_client;
-    char reasons[HOSTS_REASONS_MAX][HOSTS_REASON_BYTES_MAX];
-    uint32_t reasons_count;
+    struct host_judgement judgement;
     char error[HOSTS_ERROR_BYTES_MAX]; /* a worker that failed; empty: none */
     bool lost;
     int64_t lost_ns; /* when it was last heard of, since the origin */
 };
 
 /* Packs what a member reports: its run, which it has judged for itself, with its figures. */
-void hosts_pack_run(struct run *run, const struct verdict *verdict, int64_t offset_ns,
+void hosts_pack_run(struct run *run, const struct host_judgement *own, int64_t offset_ns,
                     struct pack *pack);
 /* The same of a member that could not play. */
 void hosts_pack_failure(const char *text, struct pack *pack);
-/* Head: run becomes that of the whole, with run->hosts. own: what the head's own share came to.
+/* Head: run becomes that of the whole, with run->hosts. own: of the head's share.
  * Returns false when memory ran out. */
-bool hosts_gather(const struct plan *plan, struct run *run, const struct verdict *own,
+bool hosts_gather(const struct plan *plan, struct run *run, const struct host_judgement *own,
                   const struct fleet *fleet, struct error *error);
 /* Adds `hosts` to the result, and what they have used together. */
 void hosts_add_json(struct cJSON *result, const struct run *run);

@@ -1,0 +1,88 @@
+/* A run, and what it came to: its end, its moments and its figures. The supervisor fills it, the
+ * hosts of a fleet add theirs, and what judges, shows and reports reads it.
+ *
+ * One thread, the supervisor's; after the run whoever has it. */
+#ifndef DUMMYLOAD_CLIENT_RUN_H
+#define DUMMYLOAD_CLIENT_RUN_H
+
+#include "core/error.h"
+#include "figures/figures.h"
+#include "figures/threshold.h"
+#include "plan/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Why the run ended. */
+enum run_end {
+    RUN_COMPLETE,
+    RUN_INTERRUPTED,   /* Ctrl+C and the like */
+    RUN_NOT_CONNECTED, /* no connection could be made at all */
+    RUN_ALL_GONE,      /* every connection ended before the run did */
+    RUN_STEP_FAILED,   /* a step of the scenario said so */
+    RUN_THRESHOLD,     /* a threshold with abort_on_fail failed; see aborted_by */
+    RUN_WORKER_FAILED, /* a thread or a port could not be had; see error */
+    RUN_RANK_LOST,     /* a program of the fleet died or fell silent; see hosts */
+    RUN_RANK_APART     /* one could open no connection while others could */
+};
+
+/* Why the measuring began when it did. */
+enum run_opened {
+    RUN_NOT_OPENED,
+    RUN_ALL_READY,
+    RUN_ALL_SETTLED,   /* those that are not ready have failed */
+    RUN_READY_TIME_OUT /* those that are not ready have taken longer than they may */
+};
+
+/* A busy machine's threads run this late now and then. */
+#define RUN_STALL_LEAST_NS (50 * INT64_C(1000000))
+
+/* What came out. */
+struct run {
+    enum run_end end;
+    struct figures figures;
+    int64_t started_wall_ns;
+    int64_t origin_ns; /* the beginning of everything */
+    int64_t t0_ns;     /* TIME_NEVER_NS: it never came to that */
+    int64_t stop_ns;
+    int64_t end_ns;
+    int64_t window_ns;          /* the length of the measuring window, as it was */
+    uint32_t connections_open;  /* at t0 */
+    uint32_t connections_ready; /* at t0 */
+    uint32_t ready_wanted;      /* connections that were to be ready at t0 */
+    uint32_t ready_count;       /* those that were */
+    enum run_opened opened;     /* how the window opened; that of the head in a fleet */
+    uint32_t connections_peak;
+    int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
+    int64_t clock_cost_ns; /* of one reading, as measured before the run */
+    int64_t clock_tick_ns; /* the smallest step seen between two readings */
+    /* How late the supervisor's own ticks came in the window: it sleeps nearly always, so a long
+     * lateness says that this program stood still. Not opened (hdr NULL): nothing is known. */
+    struct histogram tick_lag;
+    const struct threshold *aborted_by;
+    uint32_t ends_unfinished; /* workers whose closes did not complete in time */
+    struct run_host *hosts;   /* hosts.h: in a fleet, once gathered; else none */
+    uint32_t hosts_count;
+    int64_t gather_until_ns; /* the others' figures are waited for at most so long */
+    char backend[16];
+    char fallback[160];
+    struct error error;
+};
+
+/* Works out window and rates from the figures and moments; again when figures were added. */
+void run_measure(struct run *run, const struct plan *plan);
+/* The same of figures that are not (or not yet) a run's: rates of the run and its stages, by the
+ * window as it is. */
+void run_measure_figures(struct figures *figures, const struct plan *plan,
+                         const struct figures_window *window);
+struct figures_window run_window(const struct run *run, const struct plan *plan);
+/* run_conserve.c: what is due follows from the plan alone. What was due until the stop and nobody
+ * has told about - a rank was lost, a worker failed - never began: it is entered so, censored at
+ * its age. For the figures of the whole. */
+void run_conserve(struct run *run, const struct plan *plan);
+/* How long this program stood still in the window: the lateness of its ticks, what lies below
+ * least_ns of each left out. */
+int64_t run_stalled_ns(const struct run *run, int64_t least_ns);
+void run_close(struct run *run);
+
+#endif
