@@ -1,4 +1,4 @@
-/* What the servers of a process have measured, together: as a result document (DESIGN section 8)
+/* What the servers of a process have measured, together: as a result document
  * and as a few lines for a person. After server_join(). Control plane. */
 #ifndef DUMMYLOAD_SERVER_REPORT_H
 #define DUMMYLOAD_SERVER_REPORT_H

@@ -17,7 +17,7 @@
  * After session_next() has said SESSION_CLOSE_... the session is never on the dirty list again;
  * completions still to come are reported when they carry bytes, or dropped.
  *
- * Closing (DESIGN section 8): the peer's end of stream at the end of a frame -> everything queued
+ * Closing: the peer's end of stream at the end of a frame -> everything queued
  * is sent -> close with FIN: clean. The same in the middle of a frame: unexpected_close. A
  * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
  * half and waits for the peer's end of stream. Neither may stand still for more than

@@ -193,6 +193,36 @@ export function checkDependencies(name, text, files) {
   });
 }
 
+// A file that a comment or a document names, which is not there (any more).
+const CITED = /(?<![\w./<*{}-])((?:[\w-]+\/)*[\w-]+\.(?:c|h|mjs|md))(?![\w(*-])/g;
+const CITED_ELSEWHERE = new RegExp('^(?:mpi|windows|winsock2|mswsock|liburing|stdio|string|time)' +
+  '\\.h$|^(?:linux|netinet)/|hdr_histogram\\.c$|^_|^(?:handlers/dice\\.c|compare\\.md)$');
+
+function commentsOf(name, text) {
+  if (name.endsWith('.md')) return text;
+  const pattern = C_FILE.test(name) ? /\/\*[\s\S]*?\*\//g : /^\s*(?:\/\/|\*|\/\*).*$/gm;
+  let end = 0;
+  let kept = '';
+  for (const match of text.matchAll(pattern)) {
+    kept += text.slice(end, match.index).replace(/[^\n]/g, ' ') + match[0];
+    end = match.index + match[0].length;
+  }
+  return kept;
+}
+
+export function checkCitations(name, text, files) {
+  if (!C_FILE.test(name) && !/\.(md|mjs)$/.test(name)) return [];
+  const known = [...files];
+  return linesOf(commentsOf(name, text)).flatMap((line, i) => {
+    const complaints = [...line.matchAll(CITED)].map(([, cited]) => cited)
+      .filter((cited) => !CITED_ELSEWHERE.test(cited) &&
+        !known.some((file) => file === cited || file.endsWith(`/${cited}`)))
+      .map((cited) => `${name}:${i + 1}: there is no ${cited}`);
+    if (/\bDESIGN\b/.test(line)) complaints.push(`${name}:${i + 1}: no such design in the tree`);
+    return complaints;
+  });
+}
+
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
 
 export function checkUnfinished(name, text) {
@@ -237,5 +267,5 @@ export function checkWhitespace(name, text) {
 }
 
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
-  checkPlatform, checkSystemHeaders, checkDependencies, checkModules, checkUnfinished,
-  checkMachine, checkWhitespace };
+  checkPlatform, checkSystemHeaders, checkDependencies, checkModules, checkCitations,
+  checkUnfinished, checkMachine, checkWhitespace };

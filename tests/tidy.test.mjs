@@ -112,6 +112,9 @@ const bad = [
   ['checkModules', 'scripts/lib/results/a.mjs', "import { a,\n  b }\n  from '../page/a.mjs';\n"],
   ['checkModules', 'scripts/lib/results/a.mjs', "export { a } from '../../a.mjs';\n"],
   ['checkModules', 'scripts/lib/unheard/a.mjs', 'const a = 1;\n'],
+  ['checkCitations', 'server/a.h', '/* see nowhere.h */\n'],
+  ['checkCitations', 'README.md', 'server/nowhere.c says how\n'],
+  ['checkCitations', 'server/a.c', `/* ${'DES' + 'IGN'} section 7 */\n`],
   ['checkUnfinished', 'README.md', `later: ${'TO' + 'DO'}\n`],
   ['checkMachine', 'scripts/a.mjs', `const at = '${'/ho' + 'me'}/someone/dir';\n`],
   ['checkMachine', 'scripts/package-lock.json', `"${'resol' + 'ved'}": "x"\n`],
@@ -134,6 +137,7 @@ const good = [
   ['checkPlatform', 'server/a.c', '/* #ifdef _WIN32 */\n#ifdef NDEBUG\n#endif\n'],
   ['checkDependencies', 'server/a.c', '#include "cport/cport.h"\n#include <stdio.h>\n'],
   ['checkModules', 'scripts/lib/results/a.mjs', "import { a } from '../base/a.mjs';\n"],
+  ['checkCitations', 'server/a.c', '/* see core/must.h and server/README.md */ f("a.c");\n'],
   ['checkMachine', 'scripts/a', 'cat /proc/self/stat /usr/bin/env /dev/full\n'],
 ];
 for (const [index, [name, file, text]] of good.entries()) {

@@ -23,7 +23,7 @@
 
 struct pacing;
 
-/* The times of DESIGN section 7. */
+/* What is timed; results/README.md says from when to when. */
 enum latency_kind {
     LATENCY_RESPONSE,            /* last byte - intended */
     LATENCY_SERVICE,             /* last byte - sent */

@@ -1,4 +1,4 @@
-/* Thresholds: `metric op value`, as in "latency.response.p99 < 20ms" (DESIGN section 9).
+/* Thresholds: `metric op value`, as in "latency.response.p99 < 20ms".
  *
  * Parsed before the run, so that a misspelled metric cannot pass silently; judged after it. Pure;
  * control plane. */

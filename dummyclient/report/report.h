@@ -1,4 +1,4 @@
-/* The client's result as JSON (DESIGN section 8) and as OpenMetrics text. After the run. */
+/* The client's result as JSON and as OpenMetrics text. After the run. */
 #ifndef DUMMYLOAD_CLIENT_REPORT_H
 #define DUMMYLOAD_CLIENT_REPORT_H
 

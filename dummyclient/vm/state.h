@@ -113,7 +113,7 @@ struct vm {
     const struct program_behavior *behavior;
     const struct vm_observer *observer;
     struct vm_wait *waits;
-    struct vm_inbox *inbox; /* inbox.h; NULL: no expect looks back */
+    struct vm_inbox *inbox; /* see inbox.c; NULL: no expect looks back */
     uint64_t seed;
     uint64_t connection_key; /* the seed and the connection's number, mixed */
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */

@@ -1,4 +1,4 @@
-// The metrics of a result by the names that thresholds use (DESIGN §9), each with its unit and the
+// The metrics of a result by the names that thresholds use, each with its unit and the
 // direction that is better.
 
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../base/format.mjs';

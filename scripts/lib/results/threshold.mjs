@@ -1,4 +1,4 @@
-// Threshold expressions (DESIGN §9) judged over a finished result: `metric op value`.
+// Threshold expressions judged over a finished result: `metric op value`.
 
 import { metricNames, metricOf } from './metrics.mjs';
 import { InputError } from './result.mjs';
