@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Bench } from './run.mjs';
 import { isPinning } from './players.mjs';
+import { footprint } from './footprint.mjs';
 import { held, heldWindows, rate } from './held.mjs';
 import { latency, pacing, redis } from './latency.mjs';
 import { benchPage } from './page.mjs';
@@ -30,6 +31,7 @@ const PARTS = {
   bulk: { play: bulk, what: 'goal 8: 64 KiB messages against iperf3' },
   growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
+  footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },

@@ -103,14 +103,17 @@ async function serverOf(call, args, port, ready = /listening on \S+:(\d+)/) {
   return { program, port, watch: new Watch(program), stop: () => program.stop(10000, 'SIGTERM') };
 }
 
+const asItIs = (call) => call;
+
+// under: what the call of a program becomes when another program runs it (valgrind).
 export const SERVERS = {
-  async ours({ args = [], windows = false } = {}) {
-    return serverOf(programCall('dummyserver', windows),
+  async ours({ args = [], windows = false, under = asItIs } = {}) {
+    return serverOf(under(programCall('dummyserver', windows)),
       ['--port', '0', '--quiet', ...args]);
   },
-  async bare({ spin = false, windows = false } = {}) {
+  async bare({ spin = false, windows = false, under = asItIs } = {}) {
     const port = await freePort();
-    return serverOf(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows),
+    return serverOf(under(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows)),
       ['server', String(port), '600', ...(spin ? ['spin'] : [])], port);
   },
   async libuv() {
@@ -149,13 +152,13 @@ async function jsonClient(call, args, server, seconds) {
   const said = JSON.parse(line[0]);
   await program.wait(BOUND_MS);
   return { ...figuresMake(said.round_trips_per_s, watch, server, end_ms - seconds * 1000 + 100,
-    end_ms - 30), p50_ns: said.p50_ns };
+    end_ms - 30), p50_ns: said.p50_ns, round_trips: said.round_trips_per_s * said.seconds };
 }
 
 export const CLIENTS = {
   /** Plays a scenario. figures and, as `result`, the whole document. */
-  async ours(server, scenario, { out, args = [], windows = false } = {}) {
-    const call = onClientCpu(programCall('dummyclient', windows));
+  async ours(server, scenario, { out, args = [], windows = false, under = asItIs } = {}) {
+    const call = onClientCpu(under(programCall('dummyclient', windows)));
     fs.rmSync(out, { force: true });
     const program = start(call, [programPath(scenario, windows), '--port', String(server.port),
       '--out', programPath(out, windows), '--no-progress', '--quiet', '--no-strict', ...args]);
@@ -172,8 +175,8 @@ export const CLIENTS = {
     return { ...figuresMake(Number(result.rate.achieved_per_s), watch, server, from_ms, to_ms),
       p50_ns: Number(result.latency_ns.service?.p50 ?? NaN), result };
   },
-  bare(server, connections, seconds, { windows = false } = {}) {
-    return jsonClient(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows),
+  bare(server, connections, seconds, { windows = false, under = asItIs } = {}) {
+    return jsonClient(under(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows)),
       ['client', String(server.port), String(connections), String(seconds), String(WIRE_BYTES)],
       server, seconds);
   },
