@@ -1,13 +1,13 @@
 /* dummyserver: options, serve until stopped, write the result. */
 #include "core/clock.h"
 #include "core/printable.h"
-#include "cpu_log.h"
 #include "files/file.h"
 #include "files/outlet.h"
 #include "files/output.h"
 #include "files/sink.h"
 #include "options.h"
-#include "report.h"
+#include "reporting/cpu_log.h"
+#include "reporting/report.h"
 #include "system/host.h"
 #include "system/stop.h"
 

@@ -2,7 +2,7 @@
 #ifndef DUMMYLOAD_SERVER_OPTIONS_H
 #define DUMMYLOAD_SERVER_OPTIONS_H
 
-#include "servers.h"
+#include "run/servers.h"
 
 enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LIST_MODELS };
 

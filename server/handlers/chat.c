@@ -1,6 +1,6 @@
 /* chat: the classic broadcast server: every frame goes to every connection, the sender's too. */
-#include "handler.h"
-#include "session.h"
+#include "sessions/handler.h"
+#include "sessions/session.h"
 
 static void chat__message(struct session *session, const struct frame *frame)
 {

@@ -1,5 +1,5 @@
 /* echo: every frame comes back as it was. */
-#include "handler.h"
+#include "sessions/handler.h"
 
 static void echo__message(struct session *session, const struct frame *frame)
 {

@@ -1,6 +1,6 @@
 /* game: a small game server: login, rooms, room chat, moves. README.md has the protocol. */
-#include "handler.h"
-#include "session.h"
+#include "sessions/handler.h"
+#include "sessions/session.h"
 
 enum game_id {
     GAME_LOGIN = 1,

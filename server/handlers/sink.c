@@ -1,5 +1,5 @@
 /* sink: takes everything, answers nothing. */
-#include "handler.h"
+#include "sessions/handler.h"
 
 static void sink__message(struct session *session, const struct frame *frame)
 {

@@ -7,8 +7,7 @@
  * once: "readable" again only after a receive, "writable" again only after a send that blocked,
  * "closed" never again. What was told and is not dealt with yet must be remembered. A thread owns
  * its window, a shard and its sessions; the first one also accepts and hands connections out. */
-#include "models/models.h"
-#include "models/ready.h"
+#include "models/common/model_loop.h"
 
 #include "core/clock.h"
 
@@ -25,30 +24,30 @@ enum {
 static const wchar_t window_class[] = L"dummyserver-async-select";
 
 struct conn {
-    struct ready_conn ready; /* first */
+    struct loop_conn base; /* first */
     struct conn *again_next;
     bool readable; /* told, and not yet read until nothing was left */
     bool closed;   /* told: behind what is still to be read comes nothing */
 };
 
 struct model_thread {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     HANDLE wake_event;
     HWND window;
     int64_t polled_ns;
     struct conn *again; /* readable, and nobody tells it again */
     uint32_t next_message;
     bool accept_paused;
-    struct conn *conns[MESSAGES_CONN_MAX]; /* by their messages; ready.slot is the place */
+    struct conn *conns[MESSAGES_CONN_MAX]; /* by their messages; base.slot is the place */
 };
 
 /* -------- open -------- */
 
 static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam, LPARAM lparam);
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    SetEvent(((struct model_thread *)ready)->wake_event);
+    SetEvent(((struct model_thread *)base)->wake_event);
 }
 
 static bool async_select__open(struct server *server, struct error *error)
@@ -59,7 +58,7 @@ static bool async_select__open(struct server *server, struct error *error)
         .hInstance = GetModuleHandleW(NULL),
         .lpszClassName = window_class,
     };
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
     /* Stays for as long as the process: another server may be using it. */
@@ -68,7 +67,7 @@ static bool async_select__open(struct server *server, struct error *error)
                   error_system_text((int)GetLastError()));
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->wake_event = CreateEventW(NULL, FALSE, FALSE, NULL); /* the wait resets it */
@@ -83,7 +82,7 @@ static bool async_select__open(struct server *server, struct error *error)
 
 static bool thread__select_listener(struct model_thread *thread)
 {
-    return WSAAsyncSelect((SOCKET)thread->ready.listener, thread->window, MESSAGE_ACCEPT,
+    return WSAAsyncSelect((SOCKET)thread->base.listener, thread->window, MESSAGE_ACCEPT,
                           FD_ACCEPT) == 0;
 }
 
@@ -95,13 +94,13 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     if (thread->window == NULL) {
         error_set(error, "cannot make a window: %s", error_system_text((int)GetLastError()));
         /* One that was started later goes on, and turns its sessions away. */
-        return thread->ready.index >= thread->ready.server->options.threads;
+        return thread->base.index >= thread->base.server->options.threads;
     }
     SetWindowLongPtrW(thread->window, GWLP_USERDATA, (LONG_PTR)thread);
-    if (thread->ready.index != 0) {
+    if (thread->base.index != 0) {
         return true;
     }
-    if (!ready_listen(&thread->ready, error)) {
+    if (!loop_listen(&thread->base, error)) {
         return false;
     }
     if (!thread__select_listener(thread)) {
@@ -115,13 +114,13 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
-    if (ready_accepts(&thread->ready, now_ns)) {
-        ready_accept(&thread->ready, now_ns);
+    if (loop_accepts(&thread->base, now_ns)) {
+        loop_accept(&thread->base, now_ns);
         /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
          * after an accept that found nothing. One that waits already is told at once. */
         thread__select_listener(thread);
     }
-    thread->accept_paused = thread->ready.accept_resume_ns != 0;
+    thread->accept_paused = thread->base.accept_resume_ns != 0;
 }
 
 /* Messages of a connection may still be in the queue when it is gone and its socket's number in use
@@ -138,16 +137,16 @@ static uint32_t thread__choose_message(struct model_thread *thread)
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *ready;
-    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
-        ready->slot = thread__choose_message(thread);
-        thread->conns[ready->slot] = (struct conn *)ready;
+    struct loop_conn *base;
+    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
+        base->slot = thread__choose_message(thread);
+        thread->conns[base->slot] = (struct conn *)base;
         /* What has come already is told, too; but under Wine not that the peer has left. So one
          * receive is tried unasked. */
-        ((struct conn *)ready)->readable = true;
-        if (WSAAsyncSelect((SOCKET)ready->handle, thread->window, MESSAGE_CONN + ready->slot,
+        ((struct conn *)base)->readable = true;
+        if (WSAAsyncSelect((SOCKET)base->handle, thread->window, MESSAGE_CONN + base->slot,
                            FD_READ | FD_WRITE | FD_CLOSE) != 0) {
-            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
         }
     }
 }
@@ -156,11 +155,11 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 
 static void conn__receive(struct model_thread *thread, struct conn *conn)
 {
-    struct ready_conn *ready = &conn->ready;
-    if (ready_receive(&thread->ready, ready, thread->polled_ns) == STREAM_BLOCKED) {
+    struct loop_conn *base = &conn->base;
+    if (loop_receive(&thread->base, base, thread->polled_ns) == STREAM_BLOCKED) {
         conn->readable = false; /* told again when more comes */
         if (conn->closed) {
-            session_receive_end(&ready->session, thread->polled_ns); /* no more will come */
+            session_receive_end(&base->session, thread->polled_ns); /* no more will come */
         }
     } else if (!conn->closed) {
         conn->readable = false; /* what is left was told anew by the receive */
@@ -172,7 +171,7 @@ static void thread__receive_again(struct model_thread *thread)
     struct conn *conn = thread->again;
     thread->again = NULL;
     for (; conn != NULL; conn = conn->again_next) {
-        if (conn->readable && conn->ready.wants_read) {
+        if (conn->readable && conn->base.wants_read) {
             conn__receive(thread, conn);
         }
     }
@@ -186,7 +185,7 @@ static void conn__handle(struct model_thread *thread, struct conn *conn, WORD ev
     case FD_CLOSE:
         conn->closed = true;
         if (code != 0) {
-            session_fail(&conn->ready.session, ERROR_KIND_RESET);
+            session_fail(&conn->base.session, ERROR_KIND_RESET);
             return;
         }
         conn->readable = true;
@@ -195,14 +194,14 @@ static void conn__handle(struct model_thread *thread, struct conn *conn, WORD ev
         conn->readable = true;
         break;
     case FD_WRITE:
-        if (conn->ready.wants_write) {
-            ready_send(&conn->ready);
+        if (conn->base.wants_write) {
+            loop_send(&conn->base);
         }
         return;
     default:
         return;
     }
-    if (conn->ready.wants_read) {
+    if (conn->base.wants_read) {
         conn__receive(thread, conn);
     }
 }
@@ -219,7 +218,7 @@ static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam,
         return DefWindowProcW(window, message, wparam, lparam);
     }
     struct conn *conn = thread->conns[message - MESSAGE_CONN];
-    if (conn != NULL && conn->ready.handle == (cport_handle)wparam) {
+    if (conn != NULL && conn->base.handle == (cport_handle)wparam) {
         conn__handle(thread, conn, WSAGETSELECTEVENT(lparam), WSAGETSELECTERROR(lparam));
     }
     return 0;
@@ -229,12 +228,12 @@ static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam,
 
 static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    if (!ready_advance(&conn->ready, now_ns)) {
-        thread->conns[conn->ready.slot] = NULL;
-        ready_free(&conn->ready);
+    if (!loop_advance(&conn->base, now_ns)) {
+        thread->conns[conn->base.slot] = NULL;
+        loop_free(&conn->base);
         return;
     }
-    if (conn->readable && conn->ready.wants_read && !conn->ready.session.dirty) {
+    if (conn->readable && conn->base.wants_read && !conn->base.session.dirty) {
         conn->again_next = thread->again;
         thread->again = conn;
     }
@@ -245,12 +244,12 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 /* Waits, then takes what is in the queue. Returns how many messages. */
 static int thread__wait(struct model_thread *thread, int64_t deadline_ns, MSG *messages)
 {
-    DWORD wait_ms = thread->again != NULL ? 0 : (DWORD)ready_wait_ms(deadline_ns);
+    DWORD wait_ms = thread->again != NULL ? 0 : (DWORD)loop_wait_ms(deadline_ns);
     int count = 0;
     /* MWMO_INPUTAVAILABLE: also for messages that the last turn has left in the queue. */
     MsgWaitForMultipleObjectsEx(1, &thread->wake_event, wait_ms, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
     while (count < BATCH_MAX && PeekMessageW(&messages[count], NULL, 0, 0, PM_REMOVE)) {
-        thread->ready.recorder->port.syscalls++;
+        thread->base.recorder->port.syscalls++;
         count++;
     }
     return count;
@@ -258,22 +257,22 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, MSG *m
 
 static int64_t thread__turn(struct model_thread *thread, const MSG *messages, int count)
 {
-    struct ready_conn *ready;
+    struct loop_conn *base;
     thread->polled_ns = clock_now_ns();
-    ready_begin_turn(&thread->ready, count);
+    loop_begin_turn(&thread->base, count);
     for (int i = 0; i < count; i++) {
         DispatchMessageW(&messages[i]); /* calls window__handle() */
     }
     thread__receive_again(thread);
-    if (thread->accept_paused && ready_accepts(&thread->ready, thread->polled_ns)) {
+    if (thread->accept_paused && loop_accepts(&thread->base, thread->polled_ns)) {
         thread__accept(thread, thread->polled_ns);
     }
     thread__adopt(thread, thread->polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)ready, now_ns);
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)base, now_ns);
     }
-    return ready_end_turn(&thread->ready, now_ns);
+    return loop_end_turn(&thread->base, now_ns);
 }
 
 /* In the thread, too: nobody else may destroy its window. */
@@ -286,18 +285,18 @@ static void thread__close(struct model_thread *thread)
 
 static void async_select__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     MSG messages[BATCH_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         thread__close(thread);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
-    while (!ready_is_over(&thread->ready)) {
+    while (!loop_is_over(&thread->base)) {
         int count = thread__wait(thread, deadline_ns, messages);
         deadline_ns = thread__turn(thread, messages, count);
     }
@@ -306,14 +305,14 @@ static void async_select__run(struct server *server, uint32_t index)
 
 static void async_select__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread != NULL && thread->wake_event != NULL) {
             CloseHandle(thread->wake_event);
         }
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_async_select = {
@@ -323,6 +322,6 @@ const struct model model_async_select = {
     .sessions_per_thread_max = SESSIONS_MAX,
     .open = async_select__open,
     .run = async_select__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = async_select__close,
 };

@@ -4,9 +4,8 @@
  * ready sockets, not of all sockets. Level-triggered: what was not read or written now is told
  * again. A thread owns an epoll instance, a shard and its sessions; the first thread also accepts
  * and hands connections out in turn. */
-#include "models/models.h"
-#include "models/ready.h"
-#include "models/waker.h"
+#include "models/common/model_loop.h"
+#include "models/common/waker.h"
 
 #include "core/clock.h"
 
@@ -17,12 +16,12 @@
 enum { EVENTS_MAX = 256 };
 
 struct conn {
-    struct ready_conn ready; /* first */
-    uint32_t events;         /* as registered */
+    struct loop_conn base; /* first */
+    uint32_t events;       /* as registered */
 };
 
 struct model_thread {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     int epoll;
     cport_handle waker;
     bool listening; /* the listener is registered */
@@ -30,17 +29,17 @@ struct model_thread {
 
 /* -------- open -------- */
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    waker_wake(((struct model_thread *)ready)->waker);
+    waker_wake(((struct model_thread *)base)->waker);
 }
 
 static bool epoll__open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->epoll = -1;
@@ -74,7 +73,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
         error_set(error, "epoll: %s", error_system_text(errno));
         return false;
     }
-    return thread->ready.index != 0 || ready_listen(&thread->ready, error);
+    return thread->base.index != 0 || loop_listen(&thread->base, error);
 }
 
 /* -------- accept -------- */
@@ -83,24 +82,24 @@ static bool thread__open(struct model_thread *thread, struct error *error)
  * level-triggered wait would return at once, again and again. */
 static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
 {
-    bool wanted = ready_accepts(&thread->ready, now_ns);
-    if (thread->ready.listener == CPORT_HANDLE_NONE) {
+    bool wanted = loop_accepts(&thread->base, now_ns);
+    if (thread->base.listener == CPORT_HANDLE_NONE) {
         thread->listening = false; /* closing took it out */
     } else if (wanted != thread->listening) {
         thread->listening = wanted;
-        thread__watch(thread, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, (int)thread->ready.listener,
+        thread__watch(thread, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, (int)thread->base.listener,
                       EPOLLIN, thread);
     }
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *ready;
-    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)ready;
+    struct loop_conn *base;
+    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)base;
         conn->events = EPOLLIN;
-        if (!thread__watch(thread, EPOLL_CTL_ADD, (int)ready->handle, EPOLLIN, conn)) {
-            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+        if (!thread__watch(thread, EPOLL_CTL_ADD, (int)base->handle, EPOLLIN, conn)) {
+            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
         }
     }
 }
@@ -115,22 +114,22 @@ static void thread__handle(struct model_thread *thread, const struct epoll_event
         return;
     }
     if (event->data.ptr == thread) {
-        if (ready_accepts(&thread->ready, polled_ns)) {
-            ready_accept(&thread->ready, polled_ns);
+        if (loop_accepts(&thread->base, polled_ns)) {
+            loop_accept(&thread->base, polled_ns);
         }
         return;
     }
     struct conn *conn = event->data.ptr;
     /* Errors and hang-ups are found by the read or write that they fail. */
-    if (conn->ready.wants_write && (event->events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) {
-        ready_send(&conn->ready);
+    if (conn->base.wants_write && (event->events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) {
+        loop_send(&conn->base);
     }
-    if (conn->ready.wants_read && (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-        ready_receive(&thread->ready, &conn->ready, polled_ns);
+    if (conn->base.wants_read && (event->events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
+        loop_receive(&thread->base, &conn->base, polled_ns);
     }
-    if (!conn->ready.wants_read && !conn->ready.wants_write &&
+    if (!conn->base.wants_read && !conn->base.wants_write &&
         (event->events & (EPOLLERR | EPOLLHUP)) != 0) {
-        session_fail(&conn->ready.session, ERROR_KIND_RESET); /* EPOLLHUP cannot be masked */
+        session_fail(&conn->base.session, ERROR_KIND_RESET); /* EPOLLHUP cannot be masked */
     }
 }
 
@@ -138,15 +137,15 @@ static void thread__handle(struct model_thread *thread, const struct epoll_event
 
 static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    if (!ready_advance(&conn->ready, now_ns)) {
-        ready_free(&conn->ready); /* closing took it out of the set */
+    if (!loop_advance(&conn->base, now_ns)) {
+        loop_free(&conn->base); /* closing took it out of the set */
         return;
     }
-    uint32_t events = (conn->ready.wants_read ? (uint32_t)EPOLLIN : 0) |
-                      (conn->ready.wants_write ? (uint32_t)EPOLLOUT : 0);
+    uint32_t events = (conn->base.wants_read ? (uint32_t)EPOLLIN : 0) |
+                      (conn->base.wants_write ? (uint32_t)EPOLLOUT : 0);
     if (events != conn->events) {
         conn->events = events;
-        thread__watch(thread, EPOLL_CTL_MOD, (int)conn->ready.handle, events, conn);
+        thread__watch(thread, EPOLL_CTL_MOD, (int)conn->base.handle, events, conn);
     }
 }
 
@@ -156,41 +155,41 @@ static int64_t thread__turn(struct model_thread *thread, const struct epoll_even
                             int count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct ready_conn *ready;
-    ready_begin_turn(&thread->ready, count);
+    struct loop_conn *base;
+    loop_begin_turn(&thread->base, count);
     for (int i = 0; i < count; i++) {
         thread__handle(thread, &events[i], polled_ns);
     }
     thread__adopt(thread, polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)ready, now_ns);
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)base, now_ns);
     }
     thread__watch_listener(thread, now_ns);
-    return ready_end_turn(&thread->ready, now_ns);
+    return loop_end_turn(&thread->base, now_ns);
 }
 
 static void epoll__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct epoll_event events[EVENTS_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
-    while (!ready_is_over(&thread->ready)) {
-        int count = epoll_wait(thread->epoll, events, EVENTS_MAX, ready_wait_ms(deadline_ns));
+    while (!loop_is_over(&thread->base)) {
+        int count = epoll_wait(thread->epoll, events, EVENTS_MAX, loop_wait_ms(deadline_ns));
         deadline_ns = thread__turn(thread, events, count > 0 ? count : 0);
     }
 }
 
 static void epoll__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread != NULL) {
@@ -200,7 +199,7 @@ static void epoll__close(struct server *server)
             waker_close(thread->waker);
         }
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_epoll = {
@@ -209,6 +208,6 @@ const struct model model_epoll = {
     .kind = MODEL_REACTOR,
     .open = epoll__open,
     .run = epoll__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = epoll__close,
 };

@@ -7,8 +7,7 @@
  * listener's event, accepts, and calls the next thread in turn by an APC of our own
  * (QueueUserAPC). A session is freed when its last operation has come back, never before. A thread
  * owns a shard and its sessions. */
-#include "models/models.h"
-#include "models/ready.h"
+#include "models/common/model_loop.h"
 
 #include "core/clock.h"
 #include "cport/iocp/iocp.h"
@@ -31,7 +30,7 @@ struct op {
 };
 
 struct conn {
-    struct ready_conn ready; /* first */
+    struct loop_conn base; /* first */
     struct model_thread *thread;
     struct op recv;
     struct op send;
@@ -41,11 +40,11 @@ struct conn {
 };
 
 struct model_thread {
-    struct ready_thread ready; /* first */
-    struct mutex lock;         /* guards the handle */
-    HANDLE handle;             /* APCs go to it */
-    WSAEVENT listener_event;   /* index 0 */
-    int64_t listener_look_ns;  /* 0, or: when to look at the listener without being told */
+    struct loop_thread base;  /* first */
+    struct mutex lock;        /* guards the handle */
+    HANDLE handle;            /* APCs go to it */
+    WSAEVENT listener_event;  /* index 0 */
+    int64_t listener_look_ns; /* 0, or: when to look at the listener without being told */
     bool woken;
     struct op *done_head; /* come back and not yet looked at, in their order */
     struct op *done_tail;
@@ -85,7 +84,7 @@ static OVERLAPPED *op__prepare(struct op *op)
 static int op__started(struct op *op, bool done)
 {
     int code = done ? 0 : WSAGetLastError();
-    op->conn->thread->ready.recorder->port.syscalls++;
+    op->conn->thread->base.recorder->port.syscalls++;
     if (code == 0 || code == WSA_IO_PENDING) {
         return 0;
     }
@@ -103,9 +102,9 @@ static void CALLBACK thread__woken(ULONG_PTR argument)
     thread->woken = true;
 }
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    struct model_thread *thread = (struct model_thread *)ready;
+    struct model_thread *thread = (struct model_thread *)base;
     mutex_lock(&thread->lock);
     if (thread->handle != NULL) {
         QueueUserAPC(thread__woken, thread->handle, (ULONG_PTR)thread);
@@ -115,10 +114,10 @@ static void thread__wake(struct ready_thread *ready)
 
 static bool overlapped_callback__open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         mutex_open(&((struct model_thread *)group->all[i])->lock);
     }
@@ -145,13 +144,13 @@ static bool thread__open(struct model_thread *thread, struct error *error)
     mutex_lock(&thread->lock);
     thread->handle = handle; /* wakes until now were for nothing: the first turn does not wait */
     mutex_unlock(&thread->lock);
-    if (thread->ready.index != 0) {
+    if (thread->base.index != 0) {
         return true;
     }
-    if (!ready_listen(&thread->ready, error)) {
+    if (!loop_listen(&thread->base, error)) {
         return false;
     }
-    if (WSAEventSelect((SOCKET)thread->ready.listener, thread->listener_event, FD_ACCEPT) != 0) {
+    if (WSAEventSelect((SOCKET)thread->base.listener, thread->listener_event, FD_ACCEPT) != 0) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -164,24 +163,24 @@ static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
     WSANETWORKEVENTS told;
     int found = 0;
-    if (ready_accepts(&thread->ready, now_ns)) {
+    if (loop_accepts(&thread->base, now_ns)) {
         /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
          * more wait. */
-        WSAEnumNetworkEvents((SOCKET)thread->ready.listener, thread->listener_event, &told);
-        found = ready_accept(&thread->ready, now_ns);
+        WSAEnumNetworkEvents((SOCKET)thread->base.listener, thread->listener_event, &told);
+        found = loop_accept(&thread->base, now_ns);
     } else {
         WSAResetEvent(thread->listener_event); /* paused, or closed */
     }
-    bool again = thread->ready.listener != CPORT_HANDLE_NONE &&
-                 (found == 0 || thread->ready.accept_resume_ns != 0);
+    bool again = thread->base.listener != CPORT_HANDLE_NONE &&
+                 (found == 0 || thread->base.accept_resume_ns != 0);
     thread->listener_look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *ready;
-    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)ready;
+    struct loop_conn *base;
+    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)base;
         conn->thread = thread;
         conn->recv.conn = conn;
         conn->send.conn = conn;
@@ -195,10 +194,10 @@ static void conn__recv(struct conn *conn)
     WSABUF part = {.buf = (char *)conn->recv_bytes, .len = RECV_BYTES_MAX};
     DWORD flags = 0;
     OVERLAPPED *overlapped = op__prepare(&conn->recv);
-    int code = op__started(&conn->recv, WSARecv((SOCKET)conn->ready.handle, &part, 1, NULL, &flags,
+    int code = op__started(&conn->recv, WSARecv((SOCKET)conn->base.handle, &part, 1, NULL, &flags,
                                                 overlapped, op__completed) == 0);
     if (code != 0) {
-        session_fail(&conn->ready.session, model_error_kind(iocp_error_result(code)));
+        session_fail(&conn->base.session, model_error_kind(iocp_error_result(code)));
     }
 }
 
@@ -206,7 +205,7 @@ static void conn__recv(struct conn *conn)
  * which is an abnormal one, unless it was we who cancelled. */
 static void conn__received(struct conn *conn, int64_t polled_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     const struct op *op = &conn->recv;
     if (op->code == 0 && op->bytes > 0) {
         session_receive(session, conn->recv_bytes, op->bytes, polled_ns, clock_now_ns());
@@ -221,15 +220,15 @@ static void conn__received(struct conn *conn, int64_t polled_ns)
 
 static void conn__send(struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     WSABUF parts[CPORT_SPANS_MAX]; /* WSASend() copies the array, not the bytes */
-    int count = session_take_output(session, conn->ready.spans, CPORT_SPANS_MAX, now_ns);
+    int count = session_take_output(session, conn->base.spans, CPORT_SPANS_MAX, now_ns);
     for (int i = 0; i < count; i++) {
-        parts[i].buf = (char *)(uintptr_t)conn->ready.spans[i].data;
-        parts[i].len = (ULONG)conn->ready.spans[i].bytes;
+        parts[i].buf = (char *)(uintptr_t)conn->base.spans[i].data;
+        parts[i].len = (ULONG)conn->base.spans[i].bytes;
     }
     OVERLAPPED *overlapped = op__prepare(&conn->send);
-    int code = op__started(&conn->send, WSASend((SOCKET)conn->ready.handle, parts, (DWORD)count,
+    int code = op__started(&conn->send, WSASend((SOCKET)conn->base.handle, parts, (DWORD)count,
                                                 NULL, 0, overlapped, op__completed) == 0);
     if (code != 0) {
         session_sent(session, 0);
@@ -240,9 +239,9 @@ static void conn__send(struct conn *conn, int64_t now_ns)
 static void conn__sent(struct conn *conn)
 {
     const struct op *op = &conn->send;
-    session_sent(&conn->ready.session, op->bytes);
+    session_sent(&conn->base.session, op->bytes);
     if (op->code != 0 && op->code != WSA_OPERATION_ABORTED) {
-        session_fail(&conn->ready.session, model_error_kind(iocp_error_result((int)op->code)));
+        session_fail(&conn->base.session, model_error_kind(iocp_error_result((int)op->code)));
     }
 }
 
@@ -253,8 +252,8 @@ static void conn__sent(struct conn *conn)
 static void conn__end_if_idle(struct conn *conn)
 {
     if (!conn->recv.in_flight && !conn->send.in_flight) {
-        stream_close(conn->ready.handle, conn->reset);
-        ready_free(&conn->ready);
+        stream_close(conn->base.handle, conn->reset);
+        loop_free(&conn->base);
     }
 }
 
@@ -264,14 +263,14 @@ static void conn__close(struct conn *conn, bool reset)
     conn->reset = reset;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its routine. */
-        CancelIoEx((HANDLE)conn->ready.handle, NULL);
+        CancelIoEx((HANDLE)conn->base.handle, NULL);
     }
     conn__end_if_idle(conn);
 }
 
 static void conn__advance(struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     enum session_want want;
     /* A start that fails makes it dirty again; it then comes back. */
     while (!session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
@@ -280,7 +279,7 @@ static void conn__advance(struct conn *conn, int64_t now_ns)
             conn__send(conn, now_ns);
             break;
         case SESSION_SHUTDOWN:
-            stream_shutdown(conn->ready.handle);
+            stream_shutdown(conn->base.handle);
             break;
         case SESSION_CLOSE_FIN:
         case SESSION_CLOSE_RST:
@@ -316,8 +315,8 @@ static void op__handle(struct op *op, int64_t polled_ns)
 static bool thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     bool wait = thread->done_head == NULL && !thread->woken;
-    DWORD wait_ms = wait ? (DWORD)ready_wait_ms(deadline_ns) : 0;
-    if (thread->ready.index != 0) {
+    DWORD wait_ms = wait ? (DWORD)loop_wait_ms(deadline_ns) : 0;
+    if (thread->base.index != 0) {
         SleepEx(wait_ms, TRUE); /* completion routines run in here */
         return false;
     }
@@ -335,8 +334,8 @@ static int64_t thread__turn(struct model_thread *thread, bool accept)
 {
     const int64_t polled_ns = clock_now_ns();
     struct op *op = thread->done_head;
-    struct ready_conn *ready;
-    ready_begin_turn(&thread->ready, thread->done_count);
+    struct loop_conn *base;
+    loop_begin_turn(&thread->base, thread->done_count);
     thread->woken = false; /* before looking at what it was woken for */
     thread->done_head = NULL;
     thread->done_tail = NULL;
@@ -350,27 +349,27 @@ static int64_t thread__turn(struct model_thread *thread, bool accept)
         thread__accept(thread, polled_ns);
     }
     thread__adopt(thread, polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
-        conn__advance((struct conn *)ready, now_ns);
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
+        conn__advance((struct conn *)base, now_ns);
     }
-    int64_t deadline_ns = ready_end_turn(&thread->ready, now_ns);
+    int64_t deadline_ns = loop_end_turn(&thread->base, now_ns);
     int64_t look_ns = thread->listener_look_ns;
     return look_ns != 0 && look_ns < deadline_ns ? look_ns : deadline_ns;
 }
 
 static void overlapped_callback__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
-    while (!ready_is_over(&thread->ready)) {
+    while (!loop_is_over(&thread->base)) {
         bool accept = thread__wait(thread, deadline_ns);
         deadline_ns = thread__turn(thread, accept);
     }
@@ -378,7 +377,7 @@ static void overlapped_callback__run(struct server *server, uint32_t index)
 
 static void overlapped_callback__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread == NULL) {
@@ -392,7 +391,7 @@ static void overlapped_callback__close(struct server *server)
         }
         mutex_close(&thread->lock);
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_overlapped_callback = {
@@ -401,6 +400,6 @@ const struct model model_overlapped_callback = {
     .kind = MODEL_PROACTOR,
     .open = overlapped_callback__open,
     .run = overlapped_callback__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = overlapped_callback__close,
 };

@@ -6,8 +6,7 @@
  * operations in flight, so a thread serves 31 sessions, and further threads are started when all
  * are full. A session is freed when its last operation has come back, never before. A thread owns
  * its events, a shard and its sessions; the first one also accepts and hands connections out. */
-#include "models/models.h"
-#include "models/ready.h"
+#include "models/common/model_loop.h"
 
 #include "core/clock.h"
 #include "cport/iocp/iocp.h"
@@ -35,7 +34,7 @@ struct op {
 };
 
 struct conn {
-    struct ready_conn ready; /* first */
+    struct loop_conn base; /* first */
     struct op recv;
     struct op send;
     bool closing;
@@ -50,7 +49,7 @@ struct accept {
 };
 
 struct model_thread {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     WSAEVENT events[SLOTS_MAX];
     struct op *ops[SLOTS_MAX]; /* of the same place in events */
     DWORD count;
@@ -73,7 +72,7 @@ static OVERLAPPED *op__prepare(struct op *op)
 static int thread__started(struct model_thread *thread, struct op *op, bool done)
 {
     int code = done ? 0 : WSAGetLastError();
-    thread->ready.recorder->port.syscalls++;
+    thread->base.recorder->port.syscalls++;
     if (code != 0 && code != WSA_IO_PENDING) {
         return code;
     }
@@ -91,7 +90,7 @@ static void thread__take_out(struct model_thread *thread, struct op *op)
     thread->ops[op->slot] = thread->ops[last];
     thread->ops[op->slot]->slot = op->slot;
     WSAResetEvent(op->overlapped.hEvent);
-    thread->ready.recorder->port.syscalls++;
+    thread->base.recorder->port.syscalls++;
 }
 
 /* How it went: 0 or the error. */
@@ -106,9 +105,9 @@ static int op__result(struct op *op, SOCKET socket, DWORD *bytes)
 
 /* -------- open -------- */
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    WSASetEvent(((struct model_thread *)ready)->events[SLOT_WAKE]);
+    WSASetEvent(((struct model_thread *)base)->events[SLOT_WAKE]);
 }
 
 static bool event__open(WSAEVENT *event, struct error *error)
@@ -122,10 +121,10 @@ static bool event__open(WSAEVENT *event, struct error *error)
 
 static bool overlapped_event__open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         thread->accept.op.type = OP_ACCEPT;
@@ -142,7 +141,7 @@ static bool overlapped_event__open(struct server *server, struct error *error)
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
     uint64_t syscalls = 0;
-    if (thread->ready.index != 0) {
+    if (thread->base.index != 0) {
         return true;
     }
     int code = iocp_socket_load_functions(&thread->functions, &syscalls);
@@ -150,7 +149,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
         error_set(error, "cannot load AcceptEx: %s", error_system_text(code));
         return false;
     }
-    return ready_listen(&thread->ready, error);
+    return loop_listen(&thread->base, error);
 }
 
 /* -------- accept -------- */
@@ -158,10 +157,10 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 static void thread__accept_failed(struct model_thread *thread, int code, int64_t now_ns)
 {
     enum error_kind kind = model_error_kind(iocp_error_result(code));
-    thread->ready.recorder->counters.errors[kind]++;
+    thread->base.recorder->counters.errors[kind]++;
     if (kind != ERROR_KIND_RESET) {
         /* Out of descriptors, most likely: at once it would fail again and again. */
-        thread->ready.accept_resume_ns = now_ns + ACCEPT_PAUSE_NS;
+        thread->base.accept_resume_ns = now_ns + ACCEPT_PAUSE_NS;
     }
 }
 
@@ -172,10 +171,10 @@ static void thread__start_accept(struct model_thread *thread, int64_t now_ns)
     struct sockaddr_storage name;
     DWORD bytes = 0;
     uint64_t syscalls = 0;
-    if (accept->op.in_flight || !ready_accepts(&thread->ready, now_ns)) {
+    if (accept->op.in_flight || !loop_accepts(&thread->base, now_ns)) {
         return;
     }
-    memcpy(&name, thread->ready.server->bind_address.bytes, sizeof(struct sockaddr_in6));
+    memcpy(&name, thread->base.server->bind_address.bytes, sizeof(struct sockaddr_in6));
     accept->accepted = iocp_socket_open(name.ss_family, &syscalls);
     if (accept->accepted == INVALID_SOCKET) {
         thread__accept_failed(thread, WSAGetLastError(), now_ns);
@@ -183,7 +182,7 @@ static void thread__start_accept(struct model_thread *thread, int64_t now_ns)
     }
     /* 0: it does not wait for the first bytes, or silent clients would hold it. */
     int code = thread__started(thread, &accept->op,
-                               thread->functions.accept_ex((SOCKET)thread->ready.listener,
+                               thread->functions.accept_ex((SOCKET)thread->base.listener,
                                                            accept->accepted, accept->addresses, 0,
                                                            ADDRESS_BYTES, ADDRESS_BYTES, &bytes,
                                                            op__prepare(&accept->op)));
@@ -196,13 +195,13 @@ static void thread__start_accept(struct model_thread *thread, int64_t now_ns)
 static void thread__accepted(struct model_thread *thread, int64_t now_ns)
 {
     struct accept *accept = &thread->accept;
-    SOCKET listener = (SOCKET)thread->ready.listener;
+    SOCKET listener = (SOCKET)thread->base.listener;
     struct handoff entry = {.handle = (cport_handle)accept->accepted};
     struct sockaddr *names[2] = {NULL, NULL};
     int name_bytes[2] = {0, 0};
     uint64_t syscalls = 0;
     DWORD bytes;
-    if (thread->ready.listener == CPORT_HANDLE_NONE) {
+    if (thread->base.listener == CPORT_HANDLE_NONE) {
         stream_close(entry.handle, true); /* too late, or cancelled */
         return;
     }
@@ -222,20 +221,20 @@ static void thread__accepted(struct model_thread *thread, int64_t now_ns)
     setsockopt(accept->accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener,
                sizeof listener);
     iocp_socket_set_nodelay(accept->accepted, &syscalls);
-    ready_hand_out(&thread->ready, &entry, now_ns);
+    loop_hand_out(&thread->base, &entry, now_ns);
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *ready;
+    struct loop_conn *base;
     struct error error;
-    while ((ready = ready_take(&thread->ready, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)ready;
+    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)base;
         conn->recv.type = OP_RECV;
         conn->send.type = OP_SEND;
         if (!event__open(&conn->recv.overlapped.hEvent, &error) ||
             !event__open(&conn->send.overlapped.hEvent, &error)) {
-            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
         }
     }
 }
@@ -249,9 +248,9 @@ static void thread__recv(struct model_thread *thread, struct conn *conn)
     OVERLAPPED *overlapped = op__prepare(&conn->recv);
     int code = thread__started(
         thread, &conn->recv,
-        WSARecv((SOCKET)conn->ready.handle, &part, 1, NULL, &flags, overlapped, NULL) == 0);
+        WSARecv((SOCKET)conn->base.handle, &part, 1, NULL, &flags, overlapped, NULL) == 0);
     if (code != 0) {
-        session_fail(&conn->ready.session, model_error_kind(iocp_error_result(code)));
+        session_fail(&conn->base.session, model_error_kind(iocp_error_result(code)));
     }
 }
 
@@ -259,7 +258,7 @@ static void thread__recv(struct model_thread *thread, struct conn *conn)
  * which is an abnormal one, unless it was we who cancelled. */
 static void conn__received(struct conn *conn, int code, DWORD bytes, int64_t polled_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     if (code == 0 && bytes > 0) {
         session_receive(session, conn->recv_bytes, bytes, polled_ns, clock_now_ns());
     } else if (code == 0) {
@@ -273,17 +272,17 @@ static void conn__received(struct conn *conn, int code, DWORD bytes, int64_t pol
 
 static void thread__send(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     WSABUF parts[CPORT_SPANS_MAX]; /* WSASend() copies the array, not the bytes */
-    int count = session_take_output(session, conn->ready.spans, CPORT_SPANS_MAX, now_ns);
+    int count = session_take_output(session, conn->base.spans, CPORT_SPANS_MAX, now_ns);
     for (int i = 0; i < count; i++) {
-        parts[i].buf = (char *)(uintptr_t)conn->ready.spans[i].data;
-        parts[i].len = (ULONG)conn->ready.spans[i].bytes;
+        parts[i].buf = (char *)(uintptr_t)conn->base.spans[i].data;
+        parts[i].len = (ULONG)conn->base.spans[i].bytes;
     }
     OVERLAPPED *overlapped = op__prepare(&conn->send);
     int code = thread__started(
         thread, &conn->send,
-        WSASend((SOCKET)conn->ready.handle, parts, (DWORD)count, NULL, 0, overlapped, NULL) == 0);
+        WSASend((SOCKET)conn->base.handle, parts, (DWORD)count, NULL, 0, overlapped, NULL) == 0);
     if (code != 0) {
         session_sent(session, 0);
         session_fail(session, model_error_kind(iocp_error_result(code)));
@@ -292,9 +291,9 @@ static void thread__send(struct model_thread *thread, struct conn *conn, int64_t
 
 static void conn__sent(struct conn *conn, int code, DWORD bytes)
 {
-    session_sent(&conn->ready.session, code == 0 ? bytes : 0);
+    session_sent(&conn->base.session, code == 0 ? bytes : 0);
     if (code != 0 && code != WSA_OPERATION_ABORTED) {
-        session_fail(&conn->ready.session, model_error_kind(iocp_error_result(code)));
+        session_fail(&conn->base.session, model_error_kind(iocp_error_result(code)));
     }
 }
 
@@ -306,14 +305,14 @@ static void conn__end_if_idle(struct conn *conn)
     if (conn->recv.in_flight || conn->send.in_flight) {
         return;
     }
-    stream_close(conn->ready.handle, conn->reset);
+    stream_close(conn->base.handle, conn->reset);
     if (conn->recv.overlapped.hEvent != NULL) {
         WSACloseEvent(conn->recv.overlapped.hEvent);
     }
     if (conn->send.overlapped.hEvent != NULL) {
         WSACloseEvent(conn->send.overlapped.hEvent);
     }
-    ready_free(&conn->ready);
+    loop_free(&conn->base);
 }
 
 static void conn__close(struct conn *conn, bool reset)
@@ -322,14 +321,14 @@ static void conn__close(struct conn *conn, bool reset)
     conn->reset = reset;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its event. */
-        CancelIoEx((HANDLE)conn->ready.handle, NULL);
+        CancelIoEx((HANDLE)conn->base.handle, NULL);
     }
     conn__end_if_idle(conn);
 }
 
 static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     enum session_want want;
     /* A start that fails makes it dirty again; it then comes back. */
     while (!session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
@@ -338,7 +337,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
             thread__send(thread, conn, now_ns);
             break;
         case SESSION_SHUTDOWN:
-            stream_shutdown(conn->ready.handle);
+            stream_shutdown(conn->base.handle);
             break;
         case SESSION_CLOSE_FIN:
         case SESSION_CLOSE_RST:
@@ -368,12 +367,12 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
         return;
     case OP_RECV:
         conn = CONTAINING_RECORD(op, struct conn, recv);
-        code = op__result(op, (SOCKET)conn->ready.handle, &bytes);
+        code = op__result(op, (SOCKET)conn->base.handle, &bytes);
         conn__received(conn, code, bytes, polled_ns);
         break;
     default:
         conn = CONTAINING_RECORD(op, struct conn, send);
-        code = op__result(op, (SOCKET)conn->ready.handle, &bytes);
+        code = op__result(op, (SOCKET)conn->base.handle, &bytes);
         conn__sent(conn, code, bytes);
         break;
     }
@@ -389,7 +388,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, struct
 {
     int done_count = 0;
     DWORD got = WSAWaitForMultipleEvents(thread->count, thread->events, FALSE,
-                                         (DWORD)ready_wait_ms(deadline_ns), FALSE);
+                                         (DWORD)loop_wait_ms(deadline_ns), FALSE);
     if (got == WSA_WAIT_EVENT_0 + SLOT_WAKE) {
         WSAResetEvent(thread->events[SLOT_WAKE]);
     }
@@ -406,34 +405,34 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, struct
 static int64_t thread__turn(struct model_thread *thread, struct op **done, int done_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct ready_conn *ready;
-    ready_begin_turn(&thread->ready, done_count);
+    struct loop_conn *base;
+    loop_begin_turn(&thread->base, done_count);
     for (int i = 0; i < done_count; i++) {
         thread__complete(thread, done[i], polled_ns);
     }
     thread__adopt(thread, polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((ready = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)ready, now_ns);
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)base, now_ns);
     }
     thread__start_accept(thread, now_ns);
-    return ready_end_turn(&thread->ready, now_ns);
+    return loop_end_turn(&thread->base, now_ns);
 }
 
 static void overlapped_event__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct op *done[SLOTS_MAX];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
     /* Closing the listener brings the accept back, too. */
-    while (!ready_is_over(&thread->ready) || thread->accept.op.in_flight) {
+    while (!loop_is_over(&thread->base) || thread->accept.op.in_flight) {
         int done_count = thread__wait(thread, deadline_ns, done);
         deadline_ns = thread__turn(thread, done, done_count);
     }
@@ -441,7 +440,7 @@ static void overlapped_event__run(struct server *server, uint32_t index)
 
 static void overlapped_event__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread != NULL && thread->events[SLOT_WAKE] != NULL) {
@@ -451,7 +450,7 @@ static void overlapped_event__close(struct server *server)
             WSACloseEvent(thread->accept.op.overlapped.hEvent);
         }
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_overlapped_event = {
@@ -461,6 +460,6 @@ const struct model model_overlapped_event = {
     .sessions_per_thread_max = SESSIONS_MAX,
     .open = overlapped_event__open,
     .run = overlapped_event__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = overlapped_event__close,
 };

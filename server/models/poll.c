@@ -3,9 +3,8 @@
  * No limit on the number of sockets, but every wait costs by all of them, ready or not. A thread
  * owns a list, a shard and its sessions; the first thread also accepts and hands connections out
  * in turn. */
-#include "models/models.h"
-#include "models/ready.h"
-#include "models/waker.h"
+#include "models/common/model_loop.h"
+#include "models/common/waker.h"
 
 #include "core/clock.h"
 
@@ -16,19 +15,19 @@
 enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64 };
 
 struct model_thread {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     cport_handle waker;
     struct pollfd *entries;
-    struct ready_conn **conns; /* of the same place in entries */
+    struct loop_conn **conns; /* of the same place in entries */
     uint32_t count;
     uint32_t count_max;
 };
 
 /* -------- open -------- */
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    waker_wake(((struct model_thread *)ready)->waker);
+    waker_wake(((struct model_thread *)base)->waker);
 }
 
 static bool thread__grow(struct model_thread *thread)
@@ -39,7 +38,7 @@ static bool thread__grow(struct model_thread *thread)
         return false;
     }
     thread->entries = entries;
-    struct ready_conn **conns = realloc(thread->conns, count_max * sizeof *conns);
+    struct loop_conn **conns = realloc(thread->conns, count_max * sizeof *conns);
     if (conns == NULL) {
         return false;
     }
@@ -50,10 +49,10 @@ static bool thread__grow(struct model_thread *thread)
 
 static bool poll__open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
     }
@@ -76,23 +75,23 @@ static bool poll__open(struct server *server, struct error *error)
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    return thread->ready.index != 0 || ready_listen(&thread->ready, error);
+    return thread->base.index != 0 || loop_listen(&thread->base, error);
 }
 
 /* -------- accept -------- */
 
 static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
 {
-    bool wanted = ready_accepts(&thread->ready, now_ns);
-    thread->entries[SLOT_LISTENER].fd = wanted ? (int)thread->ready.listener : -1;
+    bool wanted = loop_accepts(&thread->base, now_ns);
+    thread->entries[SLOT_LISTENER].fd = wanted ? (int)thread->base.listener : -1;
     thread->entries[SLOT_LISTENER].events = POLLIN;
     thread->entries[SLOT_LISTENER].revents = 0;
 }
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *conn;
-    while ((conn = ready_take(&thread->ready, sizeof *conn, now_ns)) != NULL) {
+    struct loop_conn *conn;
+    while ((conn = loop_take(&thread->base, sizeof *conn, now_ns)) != NULL) {
         if (thread->count == thread->count_max && !thread__grow(thread)) {
             session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
             continue;
@@ -105,15 +104,15 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 
 /* -------- readable, writable -------- */
 
-static void thread__handle(struct model_thread *thread, struct ready_conn *conn, short revents,
+static void thread__handle(struct model_thread *thread, struct loop_conn *conn, short revents,
                            int64_t polled_ns)
 {
     /* Errors and hang-ups are found by the read or write that they fail. */
     if (conn->wants_write && (revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
-        ready_send(conn);
+        loop_send(conn);
     }
     if (conn->wants_read && (revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
-        ready_receive(&thread->ready, conn, polled_ns);
+        loop_receive(&thread->base, conn, polled_ns);
     }
     if (!conn->wants_read && !conn->wants_write && (revents & (POLLERR | POLLHUP)) != 0) {
         session_fail(&conn->session, ERROR_KIND_RESET); /* POLLHUP cannot be masked */
@@ -128,7 +127,7 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
         ready_count--;
     }
     if (ready_count > 0 && entries[SLOT_LISTENER].revents != 0) {
-        ready_accept(&thread->ready, polled_ns);
+        loop_accept(&thread->base, polled_ns);
         ready_count--;
     }
     for (uint32_t i = SLOT_CONNECTIONS; ready_count > 0 && i < thread->count; i++) {
@@ -141,7 +140,7 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
 
 /* -------- close -------- */
 
-static void thread__remove(struct model_thread *thread, const struct ready_conn *conn)
+static void thread__remove(struct model_thread *thread, const struct loop_conn *conn)
 {
     uint32_t last = --thread->count;
     thread->entries[conn->slot] = thread->entries[last];
@@ -149,13 +148,13 @@ static void thread__remove(struct model_thread *thread, const struct ready_conn 
     thread->conns[conn->slot]->slot = conn->slot;
 }
 
-static void thread__advance(struct model_thread *thread, struct ready_conn *conn, int64_t now_ns)
+static void thread__advance(struct model_thread *thread, struct loop_conn *conn, int64_t now_ns)
 {
-    if (!ready_advance(conn, now_ns)) {
+    if (!loop_advance(conn, now_ns)) {
         if (conn->slot != 0) { /* 0: there was no place for it */
             thread__remove(thread, conn);
         }
-        ready_free(conn);
+        loop_free(conn);
         return;
     }
     thread->entries[conn->slot].events =
@@ -167,38 +166,38 @@ static void thread__advance(struct model_thread *thread, struct ready_conn *conn
 static int64_t thread__turn(struct model_thread *thread, int ready_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct ready_conn *conn;
-    ready_begin_turn(&thread->ready, ready_count);
+    struct loop_conn *conn;
+    loop_begin_turn(&thread->base, ready_count);
     thread__handle_all(thread, ready_count, polled_ns);
     thread__adopt(thread, polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((conn = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((conn = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
         thread__advance(thread, conn, now_ns);
     }
     thread__watch_listener(thread, now_ns);
-    return ready_end_turn(&thread->ready, now_ns);
+    return loop_end_turn(&thread->base, now_ns);
 }
 
 static void poll__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
-    while (!ready_is_over(&thread->ready)) {
-        int ready_count = poll(thread->entries, thread->count, ready_wait_ms(deadline_ns));
+    while (!loop_is_over(&thread->base)) {
+        int ready_count = poll(thread->entries, thread->count, loop_wait_ms(deadline_ns));
         deadline_ns = thread__turn(thread, ready_count);
     }
 }
 
 static void poll__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         struct model_thread *thread = (struct model_thread *)group->all[i];
         if (thread == NULL) {
@@ -208,7 +207,7 @@ static void poll__close(struct server *server)
         free(thread->entries);
         free(thread->conns);
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_poll = {
@@ -217,6 +216,6 @@ const struct model model_poll = {
     .kind = MODEL_REACTOR,
     .open = poll__open,
     .run = poll__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = poll__close,
 };

@@ -4,15 +4,15 @@
  * the kernel's look, our own), and a set holds few (select_linux.c, select_win.c say how few). A
  * thread owns a shard, whose sessions are its list; the first thread also accepts and hands
  * connections out. Where a thread can hold no more, another is started. */
-#include "models/select.h"
+#include "models/common/select.h"
 
-#include "models/ready.h"
-#include "models/waker.h"
+#include "models/common/model_loop.h"
+#include "models/common/waker.h"
 
 #include "core/clock.h"
 
 struct model_thread {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     cport_handle waker;
     struct select_set readable;
     struct select_set writable;
@@ -20,17 +20,17 @@ struct model_thread {
 
 /* -------- open -------- */
 
-static void thread__wake(struct ready_thread *ready)
+static void thread__wake(struct loop_thread *base)
 {
-    waker_wake(((struct model_thread *)ready)->waker);
+    waker_wake(((struct model_thread *)base)->waker);
 }
 
 bool select_model_open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
     }
@@ -50,13 +50,13 @@ bool select_model_open(struct server *server, struct error *error)
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (thread->ready.index != 0) {
+    if (thread->base.index != 0) {
         return true;
     }
-    if (!ready_listen(&thread->ready, error)) {
+    if (!loop_listen(&thread->base, error)) {
         return false;
     }
-    if (!select_can_hold(thread->ready.listener)) {
+    if (!select_can_hold(thread->base.listener)) {
         error_set(error, "select: this process has too many descriptors open already");
         return false;
     }
@@ -67,8 +67,8 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 {
-    struct ready_conn *conn;
-    while ((conn = ready_take(&thread->ready, sizeof *conn, now_ns)) != NULL) {
+    struct loop_conn *conn;
+    while ((conn = loop_take(&thread->base, sizeof *conn, now_ns)) != NULL) {
         if (!select_can_hold(conn->handle)) {
             session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
         }
@@ -83,21 +83,21 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
         waker_clear(thread->waker);
         ready_count--;
     }
-    cport_handle listener = thread->ready.listener;
+    cport_handle listener = thread->base.listener;
     if (ready_count > 0 && listener != CPORT_HANDLE_NONE &&
         select_has(&thread->readable, listener)) {
-        ready_accept(&thread->ready, polled_ns);
+        loop_accept(&thread->base, polled_ns);
         ready_count--;
     }
-    for (struct session *session = thread->ready.shard->sessions;
-         ready_count > 0 && session != NULL; session = session->next) {
-        struct ready_conn *conn = (struct ready_conn *)session;
+    for (struct session *session = thread->base.shard->sessions; ready_count > 0 && session != NULL;
+         session = session->next) {
+        struct loop_conn *conn = (struct loop_conn *)session;
         if (conn->wants_write && select_has(&thread->writable, conn->handle)) {
-            ready_send(conn);
+            loop_send(conn);
             ready_count--;
         }
         if (conn->wants_read && select_has(&thread->readable, conn->handle)) {
-            ready_receive(&thread->ready, conn, polled_ns);
+            loop_receive(&thread->base, conn, polled_ns);
             ready_count--;
         }
     }
@@ -105,10 +105,10 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
 
 /* -------- close -------- */
 
-static void thread__advance(struct ready_conn *conn, int64_t now_ns)
+static void thread__advance(struct loop_conn *conn, int64_t now_ns)
 {
-    if (!ready_advance(conn, now_ns)) {
-        ready_free(conn);
+    if (!loop_advance(conn, now_ns)) {
+        loop_free(conn);
     }
 }
 
@@ -119,12 +119,12 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     select_clear(&thread->readable);
     select_clear(&thread->writable);
     select_add(&thread->readable, thread->waker);
-    if (ready_accepts(&thread->ready, clock_now_ns())) {
-        select_add(&thread->readable, thread->ready.listener);
+    if (loop_accepts(&thread->base, clock_now_ns())) {
+        select_add(&thread->readable, thread->base.listener);
     }
-    for (struct session *session = thread->ready.shard->sessions; session != NULL;
+    for (struct session *session = thread->base.shard->sessions; session != NULL;
          session = session->next) {
-        const struct ready_conn *conn = (const struct ready_conn *)session;
+        const struct loop_conn *conn = (const struct loop_conn *)session;
         if (conn->wants_read) {
             select_add(&thread->readable, conn->handle);
         }
@@ -132,35 +132,35 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
             select_add(&thread->writable, conn->handle);
         }
     }
-    return select_wait(&thread->readable, &thread->writable, ready_wait_ms(deadline_ns));
+    return select_wait(&thread->readable, &thread->writable, loop_wait_ms(deadline_ns));
 }
 
 static int64_t thread__turn(struct model_thread *thread, int ready_count)
 {
     const int64_t polled_ns = clock_now_ns();
-    struct ready_conn *conn;
-    ready_begin_turn(&thread->ready, ready_count);
+    struct loop_conn *conn;
+    loop_begin_turn(&thread->base, ready_count);
     thread__handle_all(thread, ready_count, polled_ns);
     thread__adopt(thread, polled_ns);
-    int64_t now_ns = ready_finish_turn(&thread->ready);
-    while ((conn = ready_next_dirty(&thread->ready, &now_ns)) != NULL) {
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((conn = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
         thread__advance(conn, now_ns);
     }
-    return ready_end_turn(&thread->ready, now_ns);
+    return loop_end_turn(&thread->base, now_ns);
 }
 
 void select_model_run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct model_thread *thread = (struct model_thread *)group->all[index];
     struct error error;
     if (!thread__open(thread, &error)) {
-        ready_thread_failed(&thread->ready, &error);
+        loop_thread_failed(&thread->base, &error);
         return;
     }
     server_thread_ready(server);
     int64_t deadline_ns = 0;
-    while (!ready_is_over(&thread->ready)) {
+    while (!loop_is_over(&thread->base)) {
         int ready_count = thread__wait(thread, deadline_ns);
         deadline_ns = thread__turn(thread, ready_count);
     }
@@ -168,11 +168,11 @@ void select_model_run(struct server *server, uint32_t index)
 
 void select_model_close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         if (group->all[i] != NULL) {
             waker_close(((struct model_thread *)group->all[i])->waker);
         }
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }

@@ -1,10 +1,9 @@
 /* select() on Linux: a set is 1,024 bits, one per descriptor number of the process. A descriptor
  * with a higher number can never be in one, however few are waited for, and threads do not help:
  * they share the numbers. */
-#include "models/select.h"
+#include "models/common/select.h"
 
-#include "models/models.h"
-#include "models/ready.h"
+#include "models/common/model_loop.h"
 
 #include <string.h>
 #include <sys/select.h>
@@ -57,6 +56,6 @@ const struct model model_select = {
     .sessions_max = SELECT_SESSIONS_MAX,
     .open = select_model_open,
     .run = select_model_run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = select_model_close,
 };

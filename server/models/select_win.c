@@ -1,9 +1,8 @@
 /* select() on Windows: a set is an array of 64 sockets (FD_SETSIZE as winsock2.h has it), so more
  * of them need more threads. */
-#include "models/select.h"
+#include "models/common/select.h"
 
-#include "models/models.h"
-#include "models/ready.h"
+#include "models/common/model_loop.h"
 
 #include <winsock2.h>
 
@@ -58,6 +57,6 @@ const struct model model_select = {
     .sessions_per_thread_max = SELECT_SESSIONS_PER_THREAD_MAX,
     .open = select_model_open,
     .run = select_model_run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = select_model_close,
 };

@@ -8,10 +8,9 @@
  * The sessions are shared: those of a shard work under its lock, never while they block. The
  * server's own threads keep house, one per shard: they accept, start the connections' threads, pass
  * mail on, look after timeouts and stops, and join the threads that have ended. */
-#include "models/models.h"
-#include "models/ready.h"
-#include "models/select.h"
-#include "models/waker.h"
+#include "models/common/model_loop.h"
+#include "models/common/select.h"
+#include "models/common/waker.h"
 
 #include "core/clock.h"
 
@@ -22,13 +21,13 @@ enum {
 };
 
 struct house {
-    struct ready_thread ready; /* first */
+    struct loop_thread base; /* first */
     cport_handle waker;
     struct conn *ended; /* under the shard's lock: their threads are to be joined */
 };
 
 struct conn {
-    struct ready_conn ready; /* first */
+    struct loop_conn base; /* first */
     struct house *house;
     struct conn *next_ended;
     struct thread reader;
@@ -46,17 +45,17 @@ struct conn {
 
 /* -------- open -------- */
 
-static void house__wake(struct ready_thread *ready)
+static void house__wake(struct loop_thread *base)
 {
-    waker_wake(((struct house *)ready)->waker);
+    waker_wake(((struct house *)base)->waker);
 }
 
 static bool threads__open(struct server *server, struct error *error)
 {
-    if (!ready_group_open(server, sizeof(struct house), house__wake, error)) {
+    if (!loop_group_open(server, sizeof(struct house), house__wake, error)) {
         return false;
     }
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     group->blocking = true;
     for (uint32_t i = 0; i < server->threads_max; i++) {
         ((struct house *)group->all[i])->waker = CPORT_HANDLE_NONE;
@@ -77,13 +76,13 @@ static bool threads__open(struct server *server, struct error *error)
 
 static bool house__open(struct house *house, struct error *error)
 {
-    if (house->ready.index != 0) {
+    if (house->base.index != 0) {
         return true;
     }
-    if (!ready_listen(&house->ready, error)) {
+    if (!loop_listen(&house->base, error)) {
         return false;
     }
-    if (!select_can_hold(house->ready.listener)) {
+    if (!select_can_hold(house->base.listener)) {
         error_set(error, "threads: this process has too many descriptors open already");
         return false;
     }
@@ -97,19 +96,19 @@ static void conn__write(void *argument);
 
 static void house__adopt(struct house *house, int64_t now_ns)
 {
-    struct ready_conn *ready;
+    struct loop_conn *base;
     struct error error;
-    while ((ready = ready_take(&house->ready, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)ready;
+    while ((base = loop_take(&house->base, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)base;
         conn->house = house;
         conn->threads_left = 1;
         condition_open(&conn->condition);
         conn->reader_started =
             thread_start(&conn->reader, conn__read, conn, THREADS_STACK_BYTES, &error);
         if (conn->reader_started) {
-            server_conn_thread_started(house->ready.server);
+            server_conn_thread_started(house->base.server);
         } else {
-            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
         }
     }
 }
@@ -122,23 +121,23 @@ static void house__start_dirty(struct house *house, int64_t now_ns);
 static void house__finish(struct house *house)
 {
     int64_t now_ns = clock_now_ns();
-    shard_receive_mail(house->ready.shard);
-    shard_flush(house->ready.shard);
+    shard_receive_mail(house->base.shard);
+    shard_flush(house->base.shard);
     house__start_dirty(house, now_ns);
-    recorder_flush(house->ready.recorder, now_ns);
+    recorder_flush(house->base.recorder, now_ns);
 }
 
 /* Under the lock, which it lets go while it waits for bytes. */
 static void conn__receive(struct conn *conn)
 {
-    struct ready_thread *thread = &conn->house->ready;
-    struct session *session = &conn->ready.session;
+    struct loop_thread *thread = &conn->house->base;
+    struct session *session = &conn->base.session;
     size_t bytes = 0;
     enum cport_result result = CPORT_OK;
     conn->reading = true;
     shard_leave(thread->shard);
     enum stream_status status =
-        stream_receive(conn->ready.handle, conn->buffer, sizeof conn->buffer, &bytes, &result);
+        stream_receive(conn->base.handle, conn->buffer, sizeof conn->buffer, &bytes, &result);
     int64_t received_ns = clock_now_ns();
     shard_enter(thread->shard, thread->recorder);
     conn->reading = false;
@@ -162,29 +161,29 @@ static void conn__receive(struct conn *conn)
 
 static bool conn__has_output(const struct conn *conn)
 {
-    return conn->ready.spans_count > 0 && !conn->sending && !conn->closing;
+    return conn->base.spans_count > 0 && !conn->sending && !conn->closing;
 }
 
 /* Under the lock, which it lets go while it sends. */
 static void conn__send(struct conn *conn)
 {
-    struct ready_thread *thread = &conn->house->ready;
+    struct loop_thread *thread = &conn->house->base;
     size_t bytes = 0;
     enum cport_result result = CPORT_OK;
     conn->sending = true;
     shard_leave(thread->shard);
-    enum stream_status status = stream_send(conn->ready.handle, conn->ready.spans,
-                                            conn->ready.spans_count, &bytes, &result);
+    enum stream_status status =
+        stream_send(conn->base.handle, conn->base.spans, conn->base.spans_count, &bytes, &result);
     shard_enter(thread->shard, thread->recorder);
     thread->recorder->port.syscalls++;
     conn->sending = false;
     if (status == STREAM_BLOCKED) {
         return; /* interrupted by nothing that matters: once more */
     }
-    conn->ready.spans_count = 0;
-    session_sent(&conn->ready.session, (uint32_t)bytes);
+    conn->base.spans_count = 0;
+    session_sent(&conn->base.session, (uint32_t)bytes);
     if (status == STREAM_FAILED) {
-        session_fail(&conn->ready.session, model_error_kind(result));
+        session_fail(&conn->base.session, model_error_kind(result));
     }
     house__finish(conn->house);
     condition_wake_all(&conn->condition); /* the reader may read on */
@@ -193,21 +192,20 @@ static void conn__send(struct conn *conn)
 /* Somebody is to send what the session has given out: the reader when it is up, else the writer. */
 static void conn__start_send(struct conn *conn, int64_t now_ns)
 {
-    struct ready_conn *ready = &conn->ready;
+    struct loop_conn *base = &conn->base;
     struct error error;
-    ready->spans_count =
-        session_take_output(&ready->session, ready->spans, CPORT_SPANS_MAX, now_ns);
+    base->spans_count = session_take_output(&base->session, base->spans, CPORT_SPANS_MAX, now_ns);
     if (conn->reading && !conn->writer_started) {
         conn->writer_started =
             thread_start(&conn->writer, conn__write, conn, THREADS_STACK_BYTES, &error);
         if (!conn->writer_started) {
-            ready->spans_count = 0;
-            session_sent(&ready->session, 0);
-            session_fail(&ready->session, ERROR_KIND_LOCAL_LIMIT);
+            base->spans_count = 0;
+            session_sent(&base->session, 0);
+            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
             return;
         }
         conn->threads_left++;
-        server_conn_thread_started(conn->house->ready.server);
+        server_conn_thread_started(conn->house->base.server);
     }
     condition_wake_all(&conn->condition);
 }
@@ -222,22 +220,22 @@ static void conn__leave(struct conn *conn)
     if (--conn->threads_left > 0) {
         return;
     }
-    if (conn->ready.spans_count > 0) {
-        conn->ready.spans_count = 0;
-        session_sent(&conn->ready.session, 0);
+    if (conn->base.spans_count > 0) {
+        conn->base.spans_count = 0;
+        session_sent(&conn->base.session, 0);
     }
-    stream_close(conn->ready.handle, conn->reset);
-    session_end(&conn->ready.session);
+    stream_close(conn->base.handle, conn->reset);
+    session_end(&conn->base.session);
     conn->next_ended = house->ended;
     house->ended = conn;
-    house__wake(&house->ready);
+    house__wake(&house->base);
 }
 
 static void conn__close(struct conn *conn, bool reset)
 {
     conn->closing = true;
     conn->reset = reset;
-    stream_interrupt(conn->ready.handle, conn->sending);
+    stream_interrupt(conn->base.handle, conn->sending);
     condition_wake_all(&conn->condition);
     if (!conn->reader_started) {
         conn__leave(conn);
@@ -252,15 +250,15 @@ static void house__join(struct house *house, struct conn *ended)
         ended = conn->next_ended;
         if (conn->reader_started) {
             thread_join(&conn->reader);
-            server_conn_thread_ended(house->ready.server);
+            server_conn_thread_ended(house->base.server);
         }
         if (conn->writer_started) {
             thread_join(&conn->writer);
-            server_conn_thread_ended(house->ready.server);
+            server_conn_thread_ended(house->base.server);
         }
         condition_close(&conn->condition);
         session_memory_free(conn);
-        atomic_fetch_sub(&house->ready.sessions_count, 1);
+        atomic_fetch_sub(&house->base.sessions_count, 1);
     }
 }
 
@@ -268,7 +266,7 @@ static void house__join(struct house *house, struct conn *ended)
 
 static void conn__advance(struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->ready.session;
+    struct session *session = &conn->base.session;
     enum session_want want;
     while (!conn->closing && !session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
         switch (want) {
@@ -276,7 +274,7 @@ static void conn__advance(struct conn *conn, int64_t now_ns)
             conn__start_send(conn, now_ns);
             break;
         case SESSION_SHUTDOWN:
-            stream_shutdown(conn->ready.handle);
+            stream_shutdown(conn->base.handle);
             break;
         case SESSION_CLOSE_FIN:
         case SESSION_CLOSE_RST:
@@ -291,7 +289,7 @@ static void conn__advance(struct conn *conn, int64_t now_ns)
 static void house__start_dirty(struct house *house, int64_t now_ns)
 {
     struct session *session;
-    while ((session = shard_pop_dirty(house->ready.shard)) != NULL) {
+    while ((session = shard_pop_dirty(house->base.shard)) != NULL) {
         conn__advance((struct conn *)session, now_ns);
     }
 }
@@ -300,12 +298,12 @@ static void house__start_dirty(struct house *house, int64_t now_ns)
 static void conn__read(void *argument)
 {
     struct conn *conn = argument;
-    struct shard *shard = conn->house->ready.shard;
-    shard_enter(shard, conn->house->ready.recorder);
+    struct shard *shard = conn->house->base.shard;
+    shard_enter(shard, conn->house->base.recorder);
     while (!conn->closing) {
         if (conn__has_output(conn)) {
             conn__send(conn);
-        } else if (session_can_receive(&conn->ready.session)) {
+        } else if (session_can_receive(&conn->base.session)) {
             conn__receive(conn);
         } else {
             condition_wait(&conn->condition, &shard->lock);
@@ -319,8 +317,8 @@ static void conn__read(void *argument)
 static void conn__write(void *argument)
 {
     struct conn *conn = argument;
-    struct shard *shard = conn->house->ready.shard;
-    shard_enter(shard, conn->house->ready.recorder);
+    struct shard *shard = conn->house->base.shard;
+    shard_enter(shard, conn->house->base.recorder);
     while (!conn->closing) {
         if (conn->reading && conn__has_output(conn)) {
             conn__send(conn);
@@ -340,43 +338,43 @@ static bool house__wait(struct house *house, int64_t deadline_ns)
     select_clear(&readable);
     select_clear(&none);
     select_add(&readable, house->waker);
-    bool accepts = ready_accepts(&house->ready, clock_now_ns());
+    bool accepts = loop_accepts(&house->base, clock_now_ns());
     if (accepts) {
-        select_add(&readable, house->ready.listener);
+        select_add(&readable, house->base.listener);
     }
-    int count = select_wait(&readable, &none, ready_wait_ms(deadline_ns));
+    int count = select_wait(&readable, &none, loop_wait_ms(deadline_ns));
     if (count > 0 && select_has(&readable, house->waker)) {
         waker_clear(house->waker);
     }
-    return count > 0 && accepts && select_has(&readable, house->ready.listener);
+    return count > 0 && accepts && select_has(&readable, house->base.listener);
 }
 
 /* One turn of a house thread; false when everything is over. */
 static bool house__turn(struct house *house, bool accept, int64_t *deadline_ns)
 {
     const int64_t polled_ns = clock_now_ns();
-    ready_begin_turn(&house->ready, 0);
+    loop_begin_turn(&house->base, 0);
     if (accept) {
-        ready_accept(&house->ready, polled_ns);
+        loop_accept(&house->base, polled_ns);
     }
     house__adopt(house, polled_ns);
-    int64_t now_ns = ready_finish_turn(&house->ready);
+    int64_t now_ns = loop_finish_turn(&house->base);
     house__start_dirty(house, now_ns);
     struct conn *ended = house->ended;
     house->ended = NULL;
-    bool over = ready_is_over(&house->ready);
-    *deadline_ns = ready_end_turn(&house->ready, now_ns);
+    bool over = loop_is_over(&house->base);
+    *deadline_ns = loop_end_turn(&house->base, now_ns);
     house__join(house, ended);
     return !over;
 }
 
 static void threads__run(struct server *server, uint32_t index)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     struct house *house = (struct house *)group->all[index];
     struct error error;
     if (!house__open(house, &error)) {
-        ready_thread_failed(&house->ready, &error);
+        loop_thread_failed(&house->base, &error);
         return;
     }
     server_thread_ready(server);
@@ -389,13 +387,13 @@ static void threads__run(struct server *server, uint32_t index)
 
 static void threads__close(struct server *server)
 {
-    struct ready_group *group = server->model_data;
+    struct loop_group *group = server->model_data;
     for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         if (group->all[i] != NULL) {
             waker_close(((struct house *)group->all[i])->waker);
         }
     }
-    ready_group_close(server);
+    loop_group_close(server);
 }
 
 const struct model model_threads = {
@@ -406,6 +404,6 @@ const struct model model_threads = {
     .shares_shards = true,
     .open = threads__open,
     .run = threads__run,
-    .wake = ready_group_wake,
+    .wake = loop_group_wake,
     .close = threads__close,
 };

@@ -4,8 +4,8 @@
 
 #include "core/clock.h"
 #include "core/must.h"
-#include "handler.h"
-#include "shard.h"
+#include "sessions/handler.h"
+#include "sessions/shard.h"
 
 #include <stdlib.h>
 

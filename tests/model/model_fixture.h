@@ -4,7 +4,7 @@
 #define DUMMYLOAD_TESTS_MODEL_FIXTURE_H
 
 #include "plain.h"
-#include "server.h"
+#include "run/server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

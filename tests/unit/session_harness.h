@@ -4,9 +4,9 @@
 #define DUMMYLOAD_TESTS_SESSION_HARNESS_H
 
 #include "core/clock.h"
-#include "handler.h"
-#include "session.h"
-#include "shard.h"
+#include "sessions/handler.h"
+#include "sessions/session.h"
+#include "sessions/shard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,9 +7,9 @@
 
 #include "core/clock.h"
 #include "fake_port/fake.h"
-#include "handler.h"
-#include "session.h"
-#include "shard.h"
+#include "sessions/handler.h"
+#include "sessions/session.h"
+#include "sessions/shard.h"
 
 enum { PORT_SHARDS_COUNT = 2, PORT_BATCH = 32 };
 

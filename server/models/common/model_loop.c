@@ -1,0 +1,399 @@
+/* What the threads of a model do alike. */
+#include "models/common/model_loop.h"
+
+#include "core/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOP_BACKLOG = 4096, LOOP_ACCEPTS_PER_TURN = 64, LOOP_STARTS_PER_CLOCK_READ = 16 };
+/* After a failed accept: no descriptors, usually. */
+#define LOOP_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
+
+/* -------- open -------- */
+
+static void loop__shard_wake(struct shard *shard)
+{
+    struct loop_thread *thread = shard->model_data;
+    thread->wake(thread);
+}
+
+static bool loop__open(struct loop_thread *thread, struct server *server, uint32_t index,
+                       void (*wake)(struct loop_thread *thread))
+{
+    thread->server = server;
+    thread->shard = &server->shards[index];
+    thread->recorder = &server->recorders[index];
+    thread->index = index;
+    thread->wake = wake;
+    thread->listener = CPORT_HANDLE_NONE;
+    thread->shard->model_data = thread;
+    thread->shard->wake = loop__shard_wake;
+    handoff_queue_open(&thread->handoffs);
+    thread->buffer = malloc(LOOP_RECV_BYTES_MAX);
+    return thread->buffer != NULL;
+}
+
+static void loop__close(struct loop_thread *thread)
+{
+    if (thread->listener != CPORT_HANDLE_NONE) {
+        stream_close(thread->listener, false);
+    }
+    handoff_queue_close(&thread->handoffs);
+    free(thread->buffer);
+    free(thread);
+}
+
+bool loop_group_open(struct server *server, size_t thread_bytes,
+                     void (*wake)(struct loop_thread *thread), struct error *error)
+{
+    struct loop_group *group = calloc(1, sizeof *group);
+    server->model_data = group;
+    error_set(error, "out of memory");
+    if (group == NULL) {
+        return false;
+    }
+    group->all = calloc(server->threads_max, sizeof *group->all);
+    for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
+        group->all[i] = calloc(1, thread_bytes);
+        if (group->all[i] == NULL) {
+            return false;
+        }
+        group->all[i]->group = group;
+        if (!loop__open(group->all[i], server, i, wake)) {
+            return false;
+        }
+    }
+    return group->all != NULL;
+}
+
+void loop_group_close(struct server *server)
+{
+    struct loop_group *group = server->model_data;
+    if (group == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
+        if (group->all[i] != NULL) {
+            loop__close(group->all[i]);
+        }
+    }
+    free(group->all);
+    free(group);
+    server->model_data = NULL;
+}
+
+void loop_group_wake(struct server *server)
+{
+    struct loop_group *group = server->model_data;
+    for (uint32_t i = 0; i < server->threads_max; i++) {
+        group->all[i]->wake(group->all[i]);
+    }
+}
+
+void loop_thread_failed(struct loop_thread *thread, const struct error *error)
+{
+    atomic_store(&thread->group->accepting_ended, true);
+    server_thread_failed(thread->server, error);
+}
+
+bool loop_listen(struct loop_thread *thread, struct error *error)
+{
+    struct net_address bound;
+    if (!stream_listen(&thread->server->bind_address, LOOP_BACKLOG, &thread->listener, &bound,
+                       error)) {
+        return false;
+    }
+    server_listening(thread->server, &bound);
+    return true;
+}
+
+/* -------- accept -------- */
+
+/* The next thread in turn that has room; when all are full, one more thread. NULL: none could be
+ * started. */
+static struct loop_thread *loop__choose(struct loop_thread *thread)
+{
+    struct loop_thread **all = thread->group->all;
+    struct server *server = thread->server;
+    const uint32_t per_thread_max = server->options.model->sessions_per_thread_max;
+    const uint32_t count = server_threads(server);
+    for (uint32_t i = 0; i < count; i++) {
+        struct loop_thread *target = all[thread->next_thread];
+        thread->next_thread = (thread->next_thread + 1) % count;
+        if (per_thread_max == 0 || atomic_load(&target->sessions_count) < per_thread_max) {
+            return target;
+        }
+    }
+    return server_add_thread(server) ? all[count] : NULL;
+}
+
+void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int64_t now_ns)
+{
+    if (!server_admit(thread->server, thread->recorder, &entry->peer, now_ns)) {
+        stream_close(entry->handle, true);
+        return;
+    }
+    struct loop_thread *target = loop__choose(thread);
+    bool was_empty = false;
+    if (target != NULL) {
+        atomic_fetch_add(&target->sessions_count, 1); /* first: the taker may end it at once */
+        if (handoff_queue_put(&target->handoffs, entry, &was_empty)) {
+            if (was_empty && target != thread) {
+                target->wake(target);
+            }
+            return;
+        }
+        atomic_fetch_sub(&target->sessions_count, 1);
+    }
+    stream_close(entry->handle, true);
+    server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
+}
+
+void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns)
+{
+    thread->recorder->counters.errors[model_error_kind(result)]++;
+    if (result != CPORT_RESET) {
+        /* Out of descriptors, most likely: at once it would fail again and again. */
+        thread->accept_resume_ns = now_ns + LOOP_ACCEPT_PAUSE_NS;
+    }
+}
+
+int loop_accept(struct loop_thread *thread, int64_t now_ns)
+{
+    int count = 0;
+    for (; count < LOOP_ACCEPTS_PER_TURN && thread->accept_resume_ns == 0; count++) {
+        struct handoff entry;
+        enum cport_result result = CPORT_OK;
+        thread->recorder->port.syscalls++;
+        switch (stream_accept(thread->listener, thread->group->blocking, &entry.handle, &entry.peer,
+                              &result)) {
+        case STREAM_DONE:
+            loop_hand_out(thread, &entry, now_ns);
+            break;
+        case STREAM_BLOCKED:
+            return count;
+        case STREAM_FAILED:
+            loop_accept_failed(thread, result, now_ns);
+            break;
+        }
+    }
+    return count;
+}
+
+bool loop_accepts(struct loop_thread *thread, int64_t now_ns)
+{
+    if (thread->accept_resume_ns != 0 && now_ns >= thread->accept_resume_ns) {
+        thread->accept_resume_ns = 0;
+    }
+    return thread->listener != CPORT_HANDLE_NONE && thread->accept_resume_ns == 0;
+}
+
+struct loop_conn *loop_take(struct loop_thread *thread, size_t conn_bytes, int64_t now_ns)
+{
+    struct handoff entry;
+    while (handoff_queue_take(&thread->handoffs, &entry)) {
+        struct loop_conn *conn = session_memory_alloc(conn_bytes);
+        if (conn != NULL) {
+            conn->handle = entry.handle;
+            session_open(&conn->session, thread->shard, NULL, &entry.peer, now_ns);
+            return conn;
+        }
+        atomic_fetch_sub(&thread->sessions_count, 1);
+        stream_close(entry.handle, true);
+        server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
+    }
+    return NULL;
+}
+
+/* -------- readable -------- */
+
+enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *conn,
+                                int64_t polled_ns)
+{
+    size_t bytes = 0;
+    enum cport_result result = CPORT_OK;
+    thread->recorder->port.syscalls++;
+    enum stream_status status =
+        stream_receive(conn->handle, thread->buffer, LOOP_RECV_BYTES_MAX, &bytes, &result);
+    switch (status) {
+    case STREAM_DONE:
+        if (bytes > 0) {
+            session_receive(&conn->session, thread->buffer, bytes, polled_ns, clock_now_ns());
+        } else {
+            session_receive_end(&conn->session, polled_ns);
+        }
+        break;
+    case STREAM_BLOCKED:
+        break; /* told too early: the next wait tells again */
+    case STREAM_FAILED:
+        session_fail(&conn->session, model_error_kind(result));
+        break;
+    }
+    return status;
+}
+
+/* -------- writable -------- */
+
+void loop_send(struct loop_conn *conn)
+{
+    size_t bytes = 0;
+    enum cport_result result = CPORT_OK;
+    conn->session.shard->recorder->port.syscalls++;
+    switch (stream_send(conn->handle, conn->spans, conn->spans_count, &bytes, &result)) {
+    case STREAM_DONE:
+        conn->spans_count = 0;
+        session_sent(&conn->session, (uint32_t)bytes);
+        break;
+    case STREAM_BLOCKED:
+        break; /* stays under way */
+    case STREAM_FAILED:
+        conn->spans_count = 0;
+        session_sent(&conn->session, 0);
+        session_fail(&conn->session, model_error_kind(result));
+        break;
+    }
+}
+
+/* -------- close -------- */
+
+static void loop__end(struct loop_conn *conn, bool reset)
+{
+    if (conn->spans_count > 0) {
+        conn->spans_count = 0;
+        session_sent(&conn->session, 0);
+    }
+    stream_close(conn->handle, reset);
+    conn->handle = CPORT_HANDLE_NONE;
+}
+
+bool loop_advance(struct loop_conn *conn, int64_t now_ns)
+{
+    enum session_want want;
+    /* A send that went through has put the session on the dirty list again: it is gone on with
+     * there, in its turn. (To close it here would leave a freed session on that list.) */
+    while (!conn->session.dirty && (want = session_next(&conn->session)) != SESSION_NOTHING) {
+        switch (want) {
+        case SESSION_SEND:
+            conn->spans_count =
+                session_take_output(&conn->session, conn->spans, CPORT_SPANS_MAX, now_ns);
+            loop_send(conn);
+            break;
+        case SESSION_SHUTDOWN:
+            stream_shutdown(conn->handle);
+            break;
+        case SESSION_CLOSE_FIN:
+        case SESSION_CLOSE_RST:
+            loop__end(conn, want == SESSION_CLOSE_RST);
+            return false;
+        case SESSION_NOTHING:
+            break;
+        }
+    }
+    conn->wants_read = session_can_receive(&conn->session);
+    conn->wants_write = conn->spans_count > 0;
+    return true;
+}
+
+void loop_free(struct loop_conn *conn)
+{
+    struct loop_thread *thread = conn->session.shard->model_data;
+    /* First: once the session has ended another may be admitted, and must find this place. The
+     * model has taken the socket out of its set already. */
+    atomic_fetch_sub(&thread->sessions_count, 1);
+    session_end(&conn->session);
+    session_memory_free(conn);
+}
+
+/* -------- run -------- */
+
+static void loop__obey_stop(struct loop_thread *thread, int64_t now_ns)
+{
+    enum server_stop stop = server_stopping(thread->server);
+    if (stop == SERVER_RUNNING) {
+        return;
+    }
+    if (thread->listener != CPORT_HANDLE_NONE) {
+        stream_close(thread->listener, false);
+        thread->listener = CPORT_HANDLE_NONE;
+        atomic_store(&thread->group->accepting_ended, true);
+        loop_group_wake(thread->server);
+    }
+    if (stop == SERVER_STOP_NOW || now_ns >= server_drain_deadline_ns(thread->server)) {
+        shard_close_all(thread->shard, ERROR_KIND_OTHER);
+    } else {
+        shard_finish_all(thread->shard, now_ns);
+    }
+}
+
+void loop_begin_turn(struct loop_thread *thread, int ready_count)
+{
+    struct cport_stats *port = &thread->recorder->port;
+    shard_enter(thread->shard, thread->recorder);
+    port->polls++;
+    port->syscalls++;
+    if (ready_count > 0) {
+        port->completions += (uint64_t)ready_count;
+        port->batch_max =
+            (uint64_t)ready_count > port->batch_max ? (uint64_t)ready_count : port->batch_max;
+    }
+}
+
+int64_t loop_finish_turn(struct loop_thread *thread)
+{
+    int64_t now_ns = clock_now_ns();
+    shard_receive_mail(thread->shard);
+    loop__obey_stop(thread, now_ns);
+    shard_flush(thread->shard);
+    thread->dirty_count = 0;
+    return now_ns;
+}
+
+struct loop_conn *loop_next_dirty(struct loop_thread *thread, int64_t *now_ns)
+{
+    struct session *session = shard_pop_dirty(thread->shard);
+    if (session != NULL && ++thread->dirty_count % LOOP_STARTS_PER_CLOCK_READ == 0) {
+        *now_ns = clock_now_ns();
+    }
+    return (struct loop_conn *)session; /* its first member */
+}
+
+int64_t loop_end_turn(struct loop_thread *thread, int64_t now_ns)
+{
+    int64_t deadline_ns = shard_sweep(thread->shard, now_ns);
+    recorder_flush(thread->recorder, now_ns);
+    if (thread->index == 0) {
+        recorder_set_connections(
+            thread->recorder, now_ns,
+            atomic_load_explicit(&thread->server->connections, memory_order_relaxed));
+        /* At least once a second, so that the series has its level of connections. */
+        int64_t tick_ns =
+            now_ns + (thread->accept_resume_ns != 0 ? LOOP_ACCEPT_PAUSE_NS : NS_PER_S);
+        deadline_ns = tick_ns < deadline_ns ? tick_ns : deadline_ns;
+    }
+    if (server_stopping(thread->server) == SERVER_STOP_DRAIN) {
+        int64_t drain_ns = server_drain_deadline_ns(thread->server);
+        deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
+    }
+    shard_leave(thread->shard);
+    return deadline_ns;
+}
+
+bool loop_is_over(struct loop_thread *thread)
+{
+    /* In this order: after accepting has ended the handoffs cannot grow. */
+    if (server_stopping(thread->server) == SERVER_RUNNING ||
+        !atomic_load(&thread->group->accepting_ended) || thread->shard->sessions_count > 0) {
+        return false;
+    }
+    return handoff_queue_is_empty(&thread->handoffs);
+}
+
+int loop_wait_ms(int64_t deadline_ns)
+{
+    int64_t wait_ns = deadline_ns - clock_now_ns();
+    if (wait_ns <= 0) {
+        return 0;
+    }
+    return wait_ns >= 60 * NS_PER_S ? 60000 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
+}

@@ -1,0 +1,737 @@
+/* iocp: the classic. One completion port for the whole server, N worker threads that wait on it.
+ *
+ * - Every operation is started with a context, struct io: the system's OVERLAPPED first, then what
+ *   kind of operation it is. A packet at the port is the context coming back: accepted, received,
+ *   sent, or posted by ourselves.
+ * - Any worker may get any packet, so two may hold packets of one session at once. Sessions are
+ *   spread over shards, and whoever works on a session holds its shard's lock.
+ * - A session lives on the heap until its last packet is in: `references` counts the operations in
+ *   flight, plus one while it is open. Not the close but the last release frees it; a server that
+ *   frees at close has the system write into memory that somebody else owns by then.
+ * - Raw Winsock, without FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: each call that did not fail posts
+ *   exactly one packet, also when it was done at once. iocp-per-worker shows the other way. */
+#include "run/server.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <winsock2.h>
+/* Behind winsock2.h, which they need. */
+#include <mswsock.h>
+#include <ws2tcpip.h>
+
+enum {
+    ACCEPTS_COUNT = 64, /* posted at once: a storm of connects must not wait for a worker */
+    ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16, /* AcceptEx wants 16 bytes more */
+    LISTEN_BACKLOG = 4096,
+    SHARDS_COUNT = 16, /* locks; a broadcast costs a packet for each */
+    RECV_BYTES_MAX = 8192,
+    SPANS_MAX = 16,
+    BATCH_MAX = 32 /* packets that one worker takes at once, and others then cannot */
+};
+#define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
+#define TICK_NS         (100 * NS_PER_MS) /* how often time-outs, mail and stops are looked at */
+
+enum io_type { IO_ACCEPT, IO_RECV, IO_SEND, IO_POST };
+
+/* The context of one operation. */
+struct io {
+    OVERLAPPED overlapped;
+    enum io_type type;
+    SOCKET socket; /* which one it was started on: its error is asked of it */
+};
+
+struct accept {
+    struct io io;
+    SOCKET accepted; /* AcceptEx() wants the new socket beforehand */
+    atomic_bool paused;
+    char addresses[2 * ACCEPT_ADDRESS_BYTES];
+};
+
+struct conn {
+    struct session session; /* first: shards hand out sessions */
+    SOCKET socket;
+    int references; /* see above; under the shard's lock */
+    struct conn *ended_next;
+    struct io recv;
+    struct io send;
+    bool recv_in_flight;
+    uint8_t recv_bytes[RECV_BYTES_MAX];
+};
+
+/* A packet of our own: mail for a shard, or, without one, "look at server_stopping()". */
+struct post {
+    struct io io;
+    struct model_iocp *model;
+    struct shard *shard;
+};
+
+struct model_iocp {
+    struct server *server;
+    HANDLE port;
+    LPFN_ACCEPTEX accept_ex;
+    LPFN_GETACCEPTEXSOCKADDRS get_accept_ex_sockaddrs;
+    struct post wake;
+    struct post mail[SHARDS_COUNT];
+    atomic_uint next_shard;
+    atomic_bool over;
+
+    struct mutex lock; /* guards the listener: what follows. Atomics are read without it, too */
+    SOCKET listener;
+    atomic_bool listener_closing;
+    atomic_int accepts_in_flight;
+    struct accept accepts[ACCEPTS_COUNT];
+};
+
+struct worker {
+    struct model_iocp *model;
+    struct recorder *recorder;
+    struct conn *ended; /* to be freed when no lock is held */
+    enum server_stop stop_obeyed;
+};
+
+/* -------- operations -------- */
+
+static enum error_kind error__kind(int code)
+{
+    switch (code) {
+    case WSAECONNRESET:
+    case WSAECONNABORTED: /* also the second call that fails after a reset */
+    case WSAENETRESET:
+    case ERROR_NETNAME_DELETED: /* AcceptEx: the peer left before it was accepted */
+    case ERROR_CONNECTION_ABORTED:
+    case WSAENOTCONN: /* the first call on a socket whose peer has reset it meanwhile */
+    case WSAESHUTDOWN:
+    case WSAEDISCON:
+    case WSAETIMEDOUT: /* the system gave the connection up */
+    case ERROR_SEM_TIMEOUT:
+    case WSAENETUNREACH:
+    case WSAEHOSTUNREACH:
+        return ERROR_KIND_RESET;
+    case WSAEMFILE:
+    case WSAENOBUFS:
+    case ERROR_TOO_MANY_OPEN_FILES: /* C000011F, Wine's AcceptEx without descriptors */
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_WORKING_SET_QUOTA:
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+        return ERROR_KIND_LOCAL_LIMIT;
+    default:
+        return ERROR_KIND_OTHER;
+    }
+}
+
+static int io__error(struct worker *worker, bool done)
+{
+    int code = done ? 0 : WSAGetLastError();
+    worker->recorder->port.syscalls++;
+    return code == WSA_IO_PENDING ? 0 : code;
+}
+
+static OVERLAPPED *io__begin(struct io *io, enum io_type type, SOCKET socket)
+{
+    memset(io, 0, sizeof *io);
+    io->type = type;
+    io->socket = socket;
+    return &io->overlapped;
+}
+
+static void socket__close(struct worker *worker, SOCKET socket, bool reset)
+{
+    if (reset) {
+        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
+    }
+    closesocket(socket);
+    worker->recorder->port.syscalls += reset ? 2 : 1;
+}
+
+/* -------- open -------- */
+
+static SOCKET socket__open(int family)
+{
+    return WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+}
+
+static void post__send(struct post *post)
+{
+    post->io.type = IO_POST;
+    /* Fails when the system is out of memory; the tick finds what was not said. */
+    PostQueuedCompletionStatus(post->model->port, 0, 0, &post->io.overlapped);
+}
+
+static void shard__wake(struct shard *shard)
+{
+    post__send(shard->model_data);
+}
+
+static void model__wake(struct server *server)
+{
+    struct model_iocp *model = server->model_data;
+    for (uint32_t i = 0; i < server->options.threads; i++) {
+        post__send(&model->wake); /* one for each: a packet goes to one worker only */
+    }
+}
+
+static bool model__load(SOCKET socket, GUID id, void *function, DWORD function_bytes)
+{
+    DWORD bytes = 0;
+    return WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, function,
+                    function_bytes, &bytes, NULL, NULL) == 0;
+}
+
+/* Returns what failed, or NULL. */
+static const char *model__listen(struct model_iocp *model)
+{
+    const struct net_address *address = &model->server->bind_address;
+    const GUID accept_ex = WSAID_ACCEPTEX;
+    const GUID addresses = WSAID_GETACCEPTEXSOCKADDRS;
+    struct sockaddr_storage name = {.ss_family = 0};
+    int one = 1;
+    memcpy(&name, address->bytes, address->bytes_count);
+    /* Concurrency 0: as many workers run at once as there are CPUs, however many wait. */
+    model->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+    if (model->port == NULL) {
+        return "make a completion port for";
+    }
+    model->listener = socket__open(name.ss_family);
+    if (model->listener == INVALID_SOCKET) {
+        return "open a socket for";
+    }
+    /* Otherwise another program may take over the port with SO_REUSEADDR. */
+    setsockopt(model->listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&one, sizeof one);
+    /* A backlog above 200 is only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
+    if (bind(model->listener, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
+        listen(model->listener, -LISTEN_BACKLOG) != 0) {
+        return "listen on (does another program have the port?)";
+    }
+    if (!CreateIoCompletionPort((HANDLE)model->listener, model->port, 0, 0) ||
+        !model__load(model->listener, accept_ex, &model->accept_ex, sizeof model->accept_ex) ||
+        !model__load(model->listener, addresses, &model->get_accept_ex_sockaddrs,
+                     sizeof model->get_accept_ex_sockaddrs)) {
+        return "accept on";
+    }
+    return NULL;
+}
+
+static bool model__open(struct server *server, struct error *error)
+{
+    struct model_iocp *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        error_set(error, "out of memory");
+        return false;
+    }
+    server->model_data = model;
+    model->server = server;
+    model->listener = INVALID_SOCKET;
+    mutex_open(&model->lock);
+    const char *failed = model__listen(model);
+    if (failed != NULL) {
+        int code = WSAGetLastError(); /* the same as GetLastError() */
+        char text[NET_ADDRESS_TEXT_BYTES_MAX];
+        error_set(error, "cannot %s %s: %s", failed,
+                  net_address_format(&server->bind_address, text), error_system_text(code));
+        return false;
+    }
+    model->wake.model = model;
+    for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
+        model->mail[i].model = model;
+        model->mail[i].shard = &server->shards[i];
+        server->shards[i].model_data = &model->mail[i];
+        server->shards[i].wake = shard__wake;
+    }
+    struct net_address address = server->bind_address;
+    int address_bytes = address.bytes_count;
+    /* Asked for port 0, the system has chosen one. */
+    getsockname(model->listener, (struct sockaddr *)(void *)address.bytes, &address_bytes);
+    server_listening(server, &address);
+    server_set_io(server, "iocp", NULL);
+    return true;
+}
+
+/* -------- accept -------- */
+
+static void worker__start_dirty(struct worker *worker, struct shard *shard);
+static void worker__bury(struct worker *worker);
+
+/* A session for the accepted socket, in the next shard in turn. Returns 0, or the error. */
+static int conn__open(struct worker *worker, SOCKET socket, const struct net_address *peer,
+                      int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    int one = 1;
+    struct conn *conn = session_memory_alloc(sizeof *conn);
+    if (conn == NULL) {
+        return ERROR_NOT_ENOUGH_MEMORY;
+    }
+    if (!CreateIoCompletionPort((HANDLE)socket, model->port, 0, 0)) {
+        int code = (int)GetLastError();
+        session_memory_free(conn);
+        return code;
+    }
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&one, sizeof one);
+    worker->recorder->port.syscalls += 2;
+    conn->socket = socket;
+    conn->references = 1;
+    struct shard *shard =
+        &model->server->shards[atomic_fetch_add(&model->next_shard, 1) % SHARDS_COUNT];
+    shard_enter(shard, worker->recorder);
+    session_open(&conn->session, shard, NULL, peer, now_ns);
+    worker__start_dirty(worker, shard);
+    shard_leave(shard);
+    worker__bury(worker); /* it may be over already */
+    return 0;
+}
+
+static void accept__read_peer(struct model_iocp *model, struct accept *accept,
+                              struct net_address *peer)
+{
+    struct sockaddr *names[2] = {NULL, NULL};
+    int bytes[2] = {0, 0};
+    memset(peer, 0, sizeof *peer);
+    model->get_accept_ex_sockaddrs(accept->addresses, 0, ACCEPT_ADDRESS_BYTES, ACCEPT_ADDRESS_BYTES,
+                                   &names[0], &bytes[0], &names[1], &bytes[1]);
+    if (names[1] != NULL && bytes[1] > 0 && (size_t)bytes[1] <= sizeof peer->bytes) {
+        memcpy(peer->bytes, names[1], (size_t)bytes[1]);
+        peer->bytes_count = (uint16_t)bytes[1];
+    }
+}
+
+static void accept__take(struct worker *worker, struct accept *accept, int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    struct server *server = model->server;
+    SOCKET accepted = accept->accepted;
+    struct net_address peer;
+    accept__read_peer(model, accept, &peer);
+    worker->recorder->port.syscalls++;
+    /* Until then the socket has no addresses and shutdown() fails; Wine does not mind. */
+    if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&model->listener,
+                   sizeof model->listener) != 0) {
+        worker->recorder->counters.errors[error__kind(WSAGetLastError())]++;
+        socket__close(worker, accepted, true);
+        return;
+    }
+    if (!server_admit(server, worker->recorder, &peer, now_ns)) {
+        socket__close(worker, accepted, true);
+        return;
+    }
+    int code = conn__open(worker, accepted, &peer, now_ns);
+    if (code != 0) {
+        socket__close(worker, accepted, true);
+        server_unadmit(server, worker->recorder, error__kind(code));
+    }
+}
+
+/* Returns 0, or the error. The listener's lock is held: it cannot be closing meanwhile. */
+static int accept__start(struct worker *worker, struct accept *accept)
+{
+    struct model_iocp *model = worker->model;
+    struct sockaddr name;
+    DWORD bytes = 0;
+    memcpy(&name, model->server->bind_address.bytes, sizeof name);
+    accept->accepted = socket__open(name.sa_family);
+    if (io__error(worker, accept->accepted != INVALID_SOCKET) != 0) {
+        return WSAGetLastError();
+    }
+    /* Receive length 0: with a length, a client that connects and is silent holds the accept. */
+    OVERLAPPED *overlapped = io__begin(&accept->io, IO_ACCEPT, model->listener);
+    int code = io__error(worker, model->accept_ex(model->listener, accept->accepted,
+                                                  accept->addresses, 0, ACCEPT_ADDRESS_BYTES,
+                                                  ACCEPT_ADDRESS_BYTES, &bytes, overlapped));
+    if (code != 0) {
+        socket__close(worker, accept->accepted, false);
+        return code;
+    }
+    atomic_fetch_add(&model->accepts_in_flight, 1);
+    return 0;
+}
+
+static void accept__post(struct worker *worker, struct accept *accept)
+{
+    struct model_iocp *model = worker->model;
+    mutex_lock(&model->lock);
+    int code = model->listener_closing ? 0 : accept__start(worker, accept);
+    accept->paused = code != 0; /* the tick tries again; at once it would fail again and again */
+    mutex_unlock(&model->lock);
+    if (code != 0) {
+        worker->recorder->counters.errors[error__kind(code)]++;
+    }
+}
+
+/* Called with the lock. */
+static void listener__close_if_idle(struct model_iocp *model)
+{
+    if (model->listener_closing && atomic_load(&model->accepts_in_flight) == 0 &&
+        model->listener != INVALID_SOCKET) {
+        closesocket(model->listener);
+        model->listener = INVALID_SOCKET;
+    }
+}
+
+static void accept__completed(struct worker *worker, struct accept *accept, int code,
+                              int64_t polled_ns)
+{
+    struct model_iocp *model = worker->model;
+    bool again = true;
+    if (code == 0) {
+        accept__take(worker, accept, polled_ns);
+    } else {
+        socket__close(worker, accept->accepted, false);
+    }
+    /* Only now, when what was accepted is counted as a connection (worker__is_over). */
+    mutex_lock(&model->lock);
+    atomic_fetch_sub(&model->accepts_in_flight, 1);
+    listener__close_if_idle(model);
+    if (model->listener_closing) {
+        again = false;
+    } else if (code != 0) {
+        worker->recorder->counters.errors[error__kind(code)]++;
+        again = error__kind(code) == ERROR_KIND_RESET;
+        accept->paused = !again;
+    }
+    mutex_unlock(&model->lock);
+    if (again) {
+        accept__post(worker, accept);
+    }
+}
+
+/* -------- readable -------- */
+
+static void conn__recv(struct worker *worker, struct conn *conn)
+{
+    WSABUF span = {.buf = (char *)conn->recv_bytes, .len = RECV_BYTES_MAX};
+    DWORD flags = 0;
+    OVERLAPPED *overlapped = io__begin(&conn->recv, IO_RECV, conn->socket);
+    int code =
+        io__error(worker, WSARecv(conn->socket, &span, 1, NULL, &flags, overlapped, NULL) == 0);
+    if (code != 0) {
+        session_fail(&conn->session, error__kind(code));
+        return;
+    }
+    conn->recv_in_flight = true;
+    conn->references++;
+}
+
+/* Wine 8 forgets a reset that comes before the receive is posted and reports the peer's normal
+ * close instead; but then the socket has no peer any more. After our own shutdown a normal close
+ * looks the same, so there it is believed. */
+static bool conn__was_reset(const struct conn *conn)
+{
+    struct sockaddr_storage peer;
+    int peer_bytes = sizeof peer;
+    return !conn->session.shut_down &&
+           getpeername(conn->socket, (struct sockaddr *)&peer, &peer_bytes) != 0;
+}
+
+/* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
+ * which is an abnormal one, unless it was we who cancelled. */
+static void conn__received(struct conn *conn, int code, uint32_t bytes, int64_t polled_ns)
+{
+    conn->recv_in_flight = false;
+    if (code == 0 && bytes > 0) {
+        session_receive(&conn->session, conn->recv_bytes, bytes, polled_ns, clock_now_ns());
+    } else if (code == 0 && conn__was_reset(conn)) {
+        session_fail(&conn->session, ERROR_KIND_RESET);
+    } else if (code == 0) {
+        session_receive_end(&conn->session, polled_ns);
+    } else if (code != WSA_OPERATION_ABORTED) {
+        session_fail(&conn->session, error__kind(code));
+    }
+}
+
+/* -------- writable -------- */
+
+/* At most one send is in flight: everything that is queued meanwhile goes with the next, in one
+ * gathered call. Replies would else cost a call each, and could overtake one another. */
+static void conn__send(struct worker *worker, struct conn *conn, int64_t now_ns)
+{
+    struct span spans[SPANS_MAX];
+    WSABUF buffers[SPANS_MAX]; /* WSASend() copies the array, not the bytes */
+    int count = session_take_output(&conn->session, spans, SPANS_MAX, now_ns);
+    for (int i = 0; i < count; i++) {
+        buffers[i].buf = (char *)(uintptr_t)spans[i].data;
+        buffers[i].len = (ULONG)spans[i].bytes;
+    }
+    OVERLAPPED *overlapped = io__begin(&conn->send, IO_SEND, conn->socket);
+    int code = io__error(
+        worker, WSASend(conn->socket, buffers, (DWORD)count, NULL, 0, overlapped, NULL) == 0);
+    if (code != 0) {
+        session_sent(&conn->session, 0);
+        session_fail(&conn->session, error__kind(code));
+        return;
+    }
+    conn->references++;
+}
+
+static void conn__sent(struct conn *conn, int code, uint32_t bytes)
+{
+    session_sent(&conn->session, code == 0 ? bytes : 0);
+    if (code != 0 && code != WSA_OPERATION_ABORTED) {
+        session_fail(&conn->session, error__kind(code));
+    }
+}
+
+/* -------- close -------- */
+
+static void conn__release(struct worker *worker, struct conn *conn)
+{
+    must(conn->references > 0);
+    if (--conn->references > 0) {
+        return;
+    }
+    session_end(&conn->session);
+    conn->ended_next = worker->ended;
+    worker->ended = conn;
+}
+
+static void conn__start_close(struct worker *worker, struct conn *conn, bool reset)
+{
+    if (reset) {
+        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(conn->socket, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
+    }
+    /* The operations come back cancelled (or done, if they were faster), each with its packet.
+     * Closing the socket here would cancel them too, but the next socket could get its number
+     * while packets still name it. */
+    CancelIoEx((HANDLE)conn->socket, NULL);
+    worker->recorder->port.syscalls += 2;
+    conn__release(worker, conn);
+}
+
+static void worker__bury(struct worker *worker)
+{
+    while (worker->ended != NULL) {
+        struct conn *conn = worker->ended;
+        worker->ended = conn->ended_next;
+        socket__close(worker, conn->socket, false);
+        session_memory_free(conn);
+    }
+}
+
+/* -------- what a session wants -------- */
+
+/* Starts what the session wants. A start that fails makes it dirty again; it then comes back. */
+static void conn__advance(struct worker *worker, struct conn *conn, int64_t now_ns)
+{
+    switch (session_next(&conn->session)) {
+    case SESSION_SEND:
+        conn__send(worker, conn, now_ns);
+        break;
+    case SESSION_SHUTDOWN:
+        worker->recorder->port.syscalls++;
+        if (shutdown(conn->socket, SD_SEND) != 0) {
+            session_fail(&conn->session, error__kind(WSAGetLastError()));
+        }
+        break;
+    case SESSION_CLOSE_FIN:
+        conn__start_close(worker, conn, false);
+        return;
+    case SESSION_CLOSE_RST:
+        conn__start_close(worker, conn, true);
+        return;
+    case SESSION_NOTHING:
+        break;
+    }
+    if (!conn->recv_in_flight && session_can_receive(&conn->session)) {
+        conn__recv(worker, conn);
+    }
+}
+
+static void worker__start_dirty(struct worker *worker, struct shard *shard)
+{
+    struct session *session;
+    shard_flush(shard);
+    while ((session = shard_pop_dirty(shard)) != NULL) {
+        conn__advance(worker, (struct conn *)session, clock_now_ns());
+    }
+}
+
+/* -------- run -------- */
+
+static void worker__complete_conn(struct worker *worker, struct conn *conn, struct io *io, int code,
+                                  uint32_t bytes, int64_t polled_ns)
+{
+    struct shard *shard = conn->session.shard;
+    shard_enter(shard, worker->recorder);
+    if (io->type == IO_RECV) {
+        conn__received(conn, code, bytes, polled_ns);
+    } else {
+        conn__sent(conn, code, bytes);
+    }
+    worker__start_dirty(worker, shard);
+    conn__release(worker, conn); /* last: until here this operation has kept it alive */
+    shard_leave(shard);
+    worker__bury(worker);
+}
+
+/* Everything that has no packet: mail whose packet was lost, time-outs, stopping. */
+static void worker__tend_shard(struct worker *worker, struct shard *shard, enum server_stop stop)
+{
+    int64_t now_ns = clock_now_ns();
+    shard_enter(shard, worker->recorder);
+    shard_receive_mail(shard);
+    shard_sweep(shard, now_ns);
+    if (stop == SERVER_STOP_NOW) {
+        shard_close_all(shard, ERROR_KIND_OTHER);
+    } else if (stop == SERVER_STOP_DRAIN) {
+        shard_finish_all(shard, now_ns); /* again for those that were accepted meanwhile */
+    }
+    worker__start_dirty(worker, shard);
+    shard_leave(shard);
+    worker__bury(worker);
+}
+
+static void worker__complete(struct worker *worker, const OVERLAPPED_ENTRY *entry,
+                             int64_t polled_ns)
+{
+    struct io *io = CONTAINING_RECORD(entry->lpOverlapped, struct io, overlapped);
+    DWORD bytes = entry->dwNumberOfBytesTransferred;
+    int code = 0;
+    if (io->type != IO_POST && io->overlapped.Internal != 0) { /* an NTSTATUS; 0 is success */
+        DWORD flags = 0;
+        if (!WSAGetOverlappedResult(io->socket, &io->overlapped, &bytes, FALSE, &flags)) {
+            code = WSAGetLastError();
+        }
+    }
+    switch (io->type) {
+    case IO_ACCEPT:
+        accept__completed(worker, CONTAINING_RECORD(io, struct accept, io), code, polled_ns);
+        break;
+    case IO_RECV:
+        worker__complete_conn(worker, CONTAINING_RECORD(io, struct conn, recv), io, code, bytes,
+                              polled_ns);
+        break;
+    case IO_SEND:
+        worker__complete_conn(worker, CONTAINING_RECORD(io, struct conn, send), io, code, bytes,
+                              polled_ns);
+        break;
+    case IO_POST: {
+        struct post *post = CONTAINING_RECORD(io, struct post, io);
+        if (post->shard != NULL) {
+            worker__tend_shard(worker, post->shard, SERVER_RUNNING);
+        }
+        break;
+    }
+    }
+}
+
+/* The first worker's: what has to be done now and then, and when a stop begins. */
+static void worker__tick(struct worker *worker, int64_t now_ns)
+{
+    struct model_iocp *model = worker->model;
+    enum server_stop stop = server_stopping(model->server);
+    if (stop != SERVER_RUNNING && !atomic_load(&model->listener_closing)) {
+        mutex_lock(&model->lock);
+        atomic_store(&model->listener_closing, true);
+        CancelIoEx((HANDLE)model->listener, NULL);
+        listener__close_if_idle(model);
+        mutex_unlock(&model->lock);
+    }
+    if (stop == SERVER_STOP_DRAIN && now_ns >= server_drain_deadline_ns(model->server)) {
+        stop = SERVER_STOP_NOW;
+    }
+    worker->stop_obeyed = stop;
+    for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
+        worker__tend_shard(worker, &model->server->shards[i], stop);
+    }
+    for (int i = 0; i < ACCEPTS_COUNT; i++) {
+        if (model->accepts[i].paused) {
+            accept__post(worker, &model->accepts[i]);
+        }
+    }
+}
+
+/* Nothing is in flight any more: no accept, and so no new connection, and no connection. */
+static bool worker__is_over(struct model_iocp *model)
+{
+    if (server_stopping(model->server) == SERVER_RUNNING ||
+        !atomic_load(&model->listener_closing) || atomic_load(&model->accepts_in_flight) > 0 ||
+        atomic_load(&model->server->connections) > 0) {
+        return false;
+    }
+    if (!atomic_exchange(&model->over, true)) {
+        model__wake(model->server); /* the others wait without a time-out */
+    }
+    return true;
+}
+
+static ULONG worker__wait(struct worker *worker, OVERLAPPED_ENTRY *entries, DWORD wait_ms)
+{
+    struct cport_stats *stats = &worker->recorder->port;
+    ULONG count = 0;
+    stats->polls++;
+    stats->syscalls++;
+    if (!GetQueuedCompletionStatusEx(worker->model->port, entries, BATCH_MAX, &count, wait_ms,
+                                     FALSE)) {
+        /* The third end besides packets and a time-out, a port that was closed under its waiters,
+         * would lose every operation in flight. We close it when all workers have ended. */
+        must(GetLastError() == WAIT_TIMEOUT);
+        return 0;
+    }
+    stats->completions += count;
+    stats->batch_max = count > stats->batch_max ? count : stats->batch_max;
+    return count;
+}
+
+/* No worker ends before all is over: an operation must not outlive the thread that started it. */
+static void model__run(struct server *server, uint32_t index)
+{
+    struct model_iocp *model = server->model_data;
+    struct worker worker = {.model = model, .recorder = &server->recorders[index]};
+    OVERLAPPED_ENTRY entries[BATCH_MAX];
+    int64_t tick_ns = index == 0 ? clock_now_ns() : TIME_NEVER_NS;
+    for (int i = 0; index == 0 && i < ACCEPTS_COUNT; i++) {
+        accept__post(&worker, &model->accepts[i]);
+    }
+    server_thread_ready(server);
+    while (!worker__is_over(model)) {
+        ULONG count = worker__wait(&worker, entries, index == 0 ? TICK_NS / NS_PER_MS : INFINITE);
+        int64_t polled_ns = clock_now_ns();
+        for (ULONG i = 0; i < count; i++) {
+            worker__complete(&worker, &entries[i], polled_ns);
+        }
+        if (polled_ns >= tick_ns || (index == 0 && worker.stop_obeyed < server_stopping(server))) {
+            worker__tick(&worker, polled_ns);
+            tick_ns = polled_ns + TICK_NS;
+        }
+        int64_t now_ns = clock_now_ns();
+        recorder_flush(worker.recorder, now_ns);
+        if (index == 0) {
+            recorder_set_connections(worker.recorder, now_ns, atomic_load(&server->connections));
+        }
+    }
+    /* Each wakes the next: one worker may have taken the packets that were meant for all. */
+    post__send(&model->wake);
+}
+
+static void model__close(struct server *server)
+{
+    struct model_iocp *model = server->model_data;
+    if (model == NULL) {
+        return;
+    }
+    if (model->listener != INVALID_SOCKET) {
+        closesocket(model->listener);
+    }
+    if (model->port != NULL) {
+        CloseHandle(model->port);
+    }
+    mutex_close(&model->lock);
+    free(model);
+    server->model_data = NULL;
+}
+
+const struct model model_iocp = {
+    .name = "iocp",
+    .description = "one completion port, worker threads, AcceptEx, reference-counted sessions",
+    .kind = MODEL_PROACTOR,
+    .shards_count = SHARDS_COUNT,
+    .open = model__open,
+    .run = model__run,
+    .wake = model__wake,
+    .close = model__close,
+};

@@ -1,0 +1,13 @@
+/* iocp-per-worker: a completion port for each thread, so that sessions are shared by none.
+ * models/common/port_loop.c serves; model uring is the same over io_uring. */
+#include "models/common/port_loop.h"
+
+const struct model model_iocp_per_worker = {
+    .name = "iocp-per-worker",
+    .description = "a completion port per thread, sessions shared by none",
+    .kind = MODEL_PROACTOR,
+    .open = port_loop_open,
+    .run = port_loop_run,
+    .wake = port_loop_wake,
+    .close = port_loop_close,
+};

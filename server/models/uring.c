@@ -1,0 +1,14 @@
+/* uring: io_uring (or epoll, with --io epoll) behind the completion port of shared/cport, one port
+ * for each thread. models/common/port_loop.c serves; iocp-per-worker is the same over IOCP. */
+#include "models/common/port_loop.h"
+
+const struct model model_uring = {
+    .name = "uring",
+    .description = "io_uring (or epoll behind the same port): a completion port per thread",
+    .kind = MODEL_PROACTOR,
+    .chooses_io = true,
+    .open = port_loop_open,
+    .run = port_loop_run,
+    .wake = port_loop_wake,
+    .close = port_loop_close,
+};

@@ -1,0 +1,493 @@
+/* uring-multishot: io_uring where one submission accepts all connections, and one per connection
+ * receives all its bytes.
+ *
+ * Completions, like model uring, but the kernel keeps the receive going by itself and takes a
+ * buffer of a shared ring for every run of bytes: a message costs the submission of its reply
+ * alone. In exchange the bytes come unasked: when a peer leaves its replies unread, what arrives
+ * before the receive is cancelled has to be kept aside. Needs Linux 6.0. A thread owns a ring, a
+ * shard and its sessions; the first thread also accepts and hands connections out in turn. */
+#include "models/common/model_loop.h"
+#include "models/common/waker.h"
+#include "models/multishot_ring_uring.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "cport/linux/socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { COMPLETIONS_MAX = 256 };
+
+/* What a completion ends: in the low bits of its user data, beside the pointer. */
+enum tag { TAG_RECV, TAG_SEND, TAG_CANCEL, TAG_ACCEPT, TAG_WAKE, TAG_MASK = 7 };
+
+/* Bytes that came although no more are wanted now. */
+struct held {
+    struct held *next;
+    uint32_t bytes; /* 0: the end of the stream */
+    uint8_t data[];
+};
+
+struct conn {
+    struct loop_conn base; /* first */
+    struct conn *next_held;
+    struct conn *next_closing;
+    struct held *held;
+    struct held **held_end;
+    uint32_t in_flight_count; /* submissions whose last completion is to come */
+    bool listed_held;
+    bool receiving;  /* the receive is in flight */
+    bool cancelling; /* a cancel is in flight */
+    bool reset;
+    struct iovec parts[CPORT_SPANS_MAX];
+    struct msghdr message;
+};
+
+struct model_thread {
+    struct loop_thread base; /* first */
+    cport_handle waker;
+    struct io_uring ring;
+    struct multishot_buffers buffers;
+    struct conn *held;    /* those with bytes kept aside */
+    struct conn *closing; /* those whose operations are to come back first */
+    bool accepting;       /* the accept is in flight */
+    bool cancelling;      /* its cancel is */
+};
+
+/* -------- open -------- */
+
+static void thread__wake(struct loop_thread *base)
+{
+    waker_wake(((struct model_thread *)base)->waker);
+}
+
+static bool multishot__open(struct server *server, struct error *error)
+{
+    if (!multishot_ring_try(error) ||
+        !loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+        return false;
+    }
+    struct loop_group *group = server->model_data;
+    group->blocking = true; /* of the sockets: otherwise a receive would end with EAGAIN */
+    for (uint32_t i = 0; i < server->threads_max; i++) {
+        ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
+    }
+    for (uint32_t i = 0; i < server->threads_max; i++) {
+        if (!waker_open(&((struct model_thread *)group->all[i])->waker, error)) {
+            return false;
+        }
+    }
+    server_set_io(server, "uring", NULL);
+    return true;
+}
+
+static struct io_uring_sqe *thread__submit(struct model_thread *thread)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&thread->ring);
+    if (sqe == NULL) {
+        thread->base.recorder->port.syscalls++;
+        io_uring_submit(&thread->ring); /* the queue is full: a little early */
+        sqe = io_uring_get_sqe(&thread->ring);
+        must(sqe != NULL);
+    }
+    return sqe;
+}
+
+static uint64_t tag__put(void *owner, enum tag tag)
+{
+    return (uint64_t)(uintptr_t)owner | (uint64_t)tag;
+}
+
+static void thread__watch_waker(struct model_thread *thread)
+{
+    struct io_uring_sqe *sqe = thread__submit(thread);
+    io_uring_prep_poll_multishot(sqe, (int)thread->waker, POLLIN);
+    io_uring_sqe_set_data64(sqe, tag__put(thread, TAG_WAKE));
+}
+
+static bool thread__open(struct model_thread *thread, struct error *error)
+{
+    if (!multishot_ring_open(&thread->ring, &thread->buffers, error)) {
+        return false;
+    }
+    if (thread->base.index == 0 && !loop_listen(&thread->base, error)) {
+        multishot_ring_close(&thread->ring, &thread->buffers);
+        return false;
+    }
+    thread__watch_waker(thread);
+    return true;
+}
+
+/* -------- accept -------- */
+
+/* One submission accepts until it is cancelled or fails. */
+static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
+{
+    bool wanted = server_stopping(thread->base.server) == SERVER_RUNNING &&
+                  loop_accepts(&thread->base, now_ns);
+    if (wanted && !thread->accepting) {
+        struct io_uring_sqe *sqe = thread__submit(thread);
+        io_uring_prep_multishot_accept(sqe, (int)thread->base.listener, NULL, NULL, SOCK_CLOEXEC);
+        io_uring_sqe_set_data64(sqe, tag__put(thread, TAG_ACCEPT));
+        thread->accepting = true;
+    } else if (!wanted && thread->accepting && !thread->cancelling) {
+        struct io_uring_sqe *sqe = thread__submit(thread);
+        io_uring_prep_cancel64(sqe, tag__put(thread, TAG_ACCEPT), 0);
+        io_uring_sqe_set_data64(sqe, tag__put(NULL, TAG_CANCEL));
+        thread->cancelling = true;
+    }
+}
+
+static void thread__accepted(struct model_thread *thread, const struct io_uring_cqe *cqe,
+                             int64_t now_ns)
+{
+    thread->accepting = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    if (cqe->res >= 0 && thread->base.listener == CPORT_HANDLE_NONE) {
+        stream_close(cqe->res, true); /* came in while accepting was being ended */
+    } else if (cqe->res >= 0) {
+        struct handoff entry = {.handle = cqe->res};
+        multishot_ask_peer(cqe->res, &entry.peer);
+        thread->base.recorder->port.syscalls++;
+        loop_hand_out(&thread->base, &entry, now_ns);
+    } else if (cqe->res != -ECANCELED) {
+        loop_accept_failed(&thread->base, cport_result_from_errno(-cqe->res), now_ns);
+    }
+}
+
+static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+{
+    struct loop_conn *base;
+    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
+        struct conn *conn = (struct conn *)base;
+        conn->held_end = &conn->held;
+    }
+}
+
+/* -------- readable -------- */
+
+/* One submission receives until the end of the stream, a cancel, or an empty buffer ring. */
+static void conn__start_receive(struct model_thread *thread, struct conn *conn)
+{
+    struct io_uring_sqe *sqe = thread__submit(thread);
+    io_uring_prep_recv_multishot(sqe, (int)conn->base.handle, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = MULTISHOT_BUFFER_GROUP;
+    io_uring_sqe_set_data64(sqe, tag__put(conn, TAG_RECV));
+    conn->receiving = true;
+    conn->in_flight_count++;
+}
+
+static void conn__hold(struct model_thread *thread, struct conn *conn, const uint8_t *data,
+                       uint32_t bytes)
+{
+    struct held *held = malloc(sizeof *held + bytes);
+    if (held == NULL) {
+        session_fail(&conn->base.session, ERROR_KIND_LOCAL_LIMIT);
+        return;
+    }
+    held->next = NULL;
+    held->bytes = bytes;
+    memcpy(held->data, data, bytes);
+    *conn->held_end = held;
+    conn->held_end = &held->next;
+    if (!conn->listed_held) {
+        conn->listed_held = true;
+        conn->next_held = thread->held;
+        thread->held = conn;
+    }
+}
+
+static void conn__feed(struct conn *conn, const uint8_t *data, uint32_t bytes, int64_t polled_ns)
+{
+    if (bytes > 0) {
+        session_receive(&conn->base.session, data, bytes, polled_ns, clock_now_ns());
+    } else {
+        session_receive_end(&conn->base.session, polled_ns);
+    }
+}
+
+static void conn__received(struct model_thread *thread, struct conn *conn,
+                           const struct io_uring_cqe *cqe, int64_t polled_ns)
+{
+    struct session *session = &conn->base.session;
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
+        conn->receiving = false;
+        conn->in_flight_count--;
+        shard_touch(thread->base.shard, session); /* start it anew, if bytes are wanted */
+    }
+    if (cqe->res < 0) {
+        if (cqe->res != -ENOBUFS && cqe->res != -ECANCELED) {
+            session_fail(session, model_error_kind(cport_result_from_errno(-cqe->res)));
+        }
+        return;
+    }
+    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    const uint8_t *data = multishot_buffers_at(&thread->buffers, id);
+    if (conn->held != NULL || (!session_can_receive(session) && !session->abort)) {
+        conn__hold(thread, conn, data, (uint32_t)cqe->res);
+    } else {
+        conn__feed(conn, data, (uint32_t)cqe->res, polled_ns);
+    }
+    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+        multishot_buffers_return(&thread->buffers, id);
+    }
+}
+
+/* True: nothing is kept aside any more. */
+static bool conn__feed_held(struct conn *conn, int64_t polled_ns)
+{
+    struct session *session = &conn->base.session;
+    while (conn->held != NULL && (session_can_receive(session) || session->abort)) {
+        struct held *held = conn->held;
+        conn->held = held->next;
+        conn__feed(conn, held->data, held->bytes, polled_ns);
+        free(held);
+    }
+    if (conn->held != NULL) {
+        return false;
+    }
+    conn->held_end = &conn->held;
+    conn->listed_held = false;
+    return true;
+}
+
+static void thread__feed_held(struct model_thread *thread, int64_t polled_ns)
+{
+    struct conn **place = &thread->held;
+    while (*place != NULL) {
+        struct conn *conn = *place;
+        if (conn__feed_held(conn, polled_ns)) {
+            *place = conn->next_held;
+        } else {
+            place = &conn->next_held;
+        }
+    }
+}
+
+/* -------- writable -------- */
+
+static void conn__start_send(struct model_thread *thread, struct conn *conn, int64_t now_ns)
+{
+    struct loop_conn *base = &conn->base;
+    base->spans_count = session_take_output(&base->session, base->spans, CPORT_SPANS_MAX, now_ns);
+    for (int i = 0; i < base->spans_count; i++) {
+        conn->parts[i].iov_base = (void *)(uintptr_t)base->spans[i].data;
+        conn->parts[i].iov_len = base->spans[i].bytes;
+    }
+    conn->message =
+        (struct msghdr){.msg_iov = conn->parts, .msg_iovlen = (size_t)base->spans_count};
+    struct io_uring_sqe *sqe = thread__submit(thread);
+    io_uring_prep_sendmsg(sqe, (int)base->handle, &conn->message, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, tag__put(conn, TAG_SEND));
+    conn->in_flight_count++;
+}
+
+static void conn__sent(struct conn *conn, int result)
+{
+    conn->in_flight_count--;
+    conn->base.spans_count = 0;
+    session_sent(&conn->base.session, result > 0 ? (uint32_t)result : 0);
+    if (result < 0 && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+        session_fail(&conn->base.session, model_error_kind(cport_result_from_errno(-result)));
+    }
+}
+
+/* -------- close -------- */
+
+/* Asks for everything in flight on the socket (or the receive alone) to come back. */
+static void conn__cancel(struct model_thread *thread, struct conn *conn, bool receive_alone)
+{
+    struct io_uring_sqe *sqe = thread__submit(thread);
+    if (receive_alone) {
+        io_uring_prep_cancel64(sqe, tag__put(conn, TAG_RECV), 0);
+    } else {
+        io_uring_prep_cancel_fd(sqe, (int)conn->base.handle, IORING_ASYNC_CANCEL_ALL);
+    }
+    io_uring_sqe_set_data64(sqe, tag__put(conn, TAG_CANCEL));
+    conn->cancelling = true;
+    conn->in_flight_count++;
+}
+
+static void conn__close(struct model_thread *thread, struct conn *conn, bool reset)
+{
+    conn->reset = reset;
+    conn->next_closing = thread->closing;
+    thread->closing = conn;
+}
+
+/* Ends the closing connections that the kernel holds nothing of any more. */
+static void thread__close_conns(struct model_thread *thread)
+{
+    struct conn **place = &thread->closing;
+    while (*place != NULL) {
+        struct conn *conn = *place;
+        if (conn->in_flight_count > 0 || conn->listed_held) {
+            if (conn->in_flight_count == 0) {
+                thread__wake(&thread->base); /* the next turn drops what was kept aside */
+            } else if (!conn->cancelling) {
+                conn__cancel(thread, conn, false); /* again, when one was just too early */
+            }
+            place = &conn->next_closing;
+            continue;
+        }
+        *place = conn->next_closing;
+        stream_close(conn->base.handle, conn->reset);
+        loop_free(&conn->base);
+    }
+}
+
+static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
+{
+    struct session *session = &conn->base.session;
+    enum session_want want;
+    while ((want = session_next(session)) != SESSION_NOTHING) {
+        switch (want) {
+        case SESSION_SEND:
+            conn__start_send(thread, conn, now_ns);
+            break;
+        case SESSION_SHUTDOWN:
+            thread->base.recorder->port.syscalls++;
+            stream_shutdown(conn->base.handle);
+            break;
+        case SESSION_CLOSE_FIN:
+        case SESSION_CLOSE_RST:
+            conn__close(thread, conn, want == SESSION_CLOSE_RST);
+            return;
+        case SESSION_NOTHING:
+            break;
+        }
+    }
+    if (!conn->receiving && conn->held == NULL && session_can_receive(session)) {
+        conn__start_receive(thread, conn);
+    } else if (conn->receiving && !conn->cancelling && !session->read_ended &&
+               !session_can_receive(session)) {
+        conn__cancel(thread, conn, true);
+    }
+}
+
+/* -------- run -------- */
+
+static void thread__complete(struct model_thread *thread, const struct io_uring_cqe *cqe,
+                             int64_t polled_ns)
+{
+    struct conn *conn = (struct conn *)(uintptr_t)(cqe->user_data & ~(uint64_t)TAG_MASK);
+    switch ((enum tag)(cqe->user_data & TAG_MASK)) {
+    case TAG_RECV:
+        conn__received(thread, conn, cqe, polled_ns);
+        break;
+    case TAG_SEND:
+        conn__sent(conn, cqe->res);
+        break;
+    case TAG_CANCEL:
+        if (conn == NULL) {
+            thread->cancelling = false;
+        } else {
+            conn->in_flight_count--;
+            conn->cancelling = false;
+            shard_touch(thread->base.shard, &conn->base.session);
+        }
+        break;
+    case TAG_ACCEPT:
+        thread__accepted(thread, cqe, polled_ns);
+        break;
+    case TAG_WAKE:
+        waker_clear(thread->waker);
+        if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
+            thread__watch_waker(thread);
+        }
+        break;
+    case TAG_MASK:
+        must(false); /* never submitted */
+    }
+}
+
+static int thread__complete_all(struct model_thread *thread, int64_t polled_ns)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head, count = 0;
+    io_uring_for_each_cqe(&thread->ring, head, cqe)
+    {
+        if (count == COMPLETIONS_MAX) {
+            break;
+        }
+        thread__complete(thread, cqe, polled_ns);
+        count++;
+    }
+    io_uring_cq_advance(&thread->ring, count);
+    multishot_buffers_give_back(&thread->buffers);
+    return (int)count;
+}
+
+/* One turn; false when everything is over. */
+static bool thread__turn(struct model_thread *thread, int64_t *deadline_ns)
+{
+    const int64_t polled_ns = clock_now_ns();
+    struct loop_conn *base;
+    loop_begin_turn(&thread->base, (int)io_uring_cq_ready(&thread->ring));
+    thread__complete_all(thread, polled_ns);
+    thread__adopt(thread, polled_ns);
+    thread__feed_held(thread, polled_ns);
+    int64_t now_ns = loop_finish_turn(&thread->base);
+    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
+        thread__advance(thread, (struct conn *)base, now_ns);
+    }
+    thread__close_conns(thread);
+    thread__watch_listener(thread, now_ns);
+    bool over = loop_is_over(&thread->base) && !thread->accepting;
+    *deadline_ns = loop_end_turn(&thread->base, now_ns);
+    return !over;
+}
+
+static void thread__wait(struct model_thread *thread, int64_t deadline_ns)
+{
+    int wait_ms = loop_wait_ms(deadline_ns);
+    struct __kernel_timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000LL};
+    struct io_uring_cqe *cqe;
+    bool waits = wait_ms > 0 && io_uring_cq_ready(&thread->ring) == 0;
+    int result = waits ? io_uring_submit_and_wait_timeout(&thread->ring, &cqe, 1, &wait, NULL)
+                       : io_uring_submit_and_get_events(&thread->ring);
+    must(result != -EEXIST); /* a ring is used by the thread that made it */
+    /* Other errors (the time, a signal, no memory just now) leave the rest for the next turn. */
+}
+
+static void multishot__run(struct server *server, uint32_t index)
+{
+    struct loop_group *group = server->model_data;
+    struct model_thread *thread = (struct model_thread *)group->all[index];
+    struct error error;
+    if (!thread__open(thread, &error)) {
+        loop_thread_failed(&thread->base, &error);
+        return;
+    }
+    server_thread_ready(server);
+    int64_t deadline_ns = 0;
+    while (thread__turn(thread, &deadline_ns)) {
+        thread__wait(thread, deadline_ns);
+    }
+    multishot_ring_close(&thread->ring, &thread->buffers);
+}
+
+static void multishot__close(struct server *server)
+{
+    struct loop_group *group = server->model_data;
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
+        if (group->all[i] != NULL) {
+            waker_close(((struct model_thread *)group->all[i])->waker);
+        }
+    }
+    loop_group_close(server);
+}
+
+const struct model model_uring_multishot = {
+    .name = "uring-multishot",
+    .description = "io_uring: one submission accepts all, one per connection receives all",
+    .kind = MODEL_PROACTOR,
+    .open = multishot__open,
+    .run = multishot__run,
+    .wake = loop_group_wake,
+    .close = multishot__close,
+};

@@ -1,0 +1,387 @@
+/* The server: makes the shards and recorders, starts and joins the model's threads. */
+#include "run/server.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "sessions/session.h"
+#include "system/host.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FRAME_BYTES_MAX_DEFAULT = 65535,
+    SEND_QUEUE_BYTES_MAX_DEFAULT = 1024 * 1024,
+    CONNECTIONS_MAX_DEFAULT = 100000,
+    DESCRIPTORS_KEPT = 64 /* for ports, files, the listener */
+};
+
+struct server_thread {
+    struct server *server;
+    uint32_t index;
+};
+
+void server_options_default(struct server_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->model = model_table[0];
+    options->handler = &handler_echo;
+    options->bind = "127.0.0.1";
+    options->port = 7777;
+    options->io = CPORT_BACKEND_DEFAULT;
+    options->frame_bytes_max = FRAME_BYTES_MAX_DEFAULT;
+    options->send_queue_bytes_max = SEND_QUEUE_BYTES_MAX_DEFAULT;
+}
+
+bool server_options_check(const struct server_options *options, struct error *error)
+{
+    if (options->raw && options->handler->needs_frames) {
+        error_set(error, "handler %s needs --framing length: its messages have ids",
+                  options->handler->name);
+        return false;
+    }
+    if (options->io != CPORT_BACKEND_DEFAULT && !options->model->chooses_io) {
+        error_set(error, "--io means nothing to model %s: it does not serve through a port of ours",
+                  options->model->name);
+        return false;
+    }
+    if (options->busy_poll && !options->model->chooses_io) {
+        error_set(error, "--busy-poll: model %s waits in ways of its own; --model uring takes it",
+                  options->model->name);
+        return false;
+    }
+    if (options->frame_bytes_max < 4 || options->frame_bytes_max > FRAME_BYTES_MAX_DEFAULT) {
+        error_set(error,
+                  "--max-frame must be 4..%d bytes (the size field has 16 bits), not %" PRIu32,
+                  FRAME_BYTES_MAX_DEFAULT, options->frame_bytes_max);
+        return false;
+    }
+    uint64_t asked_bytes =
+        (uint64_t)SESSION_RECEIVE_BYTES_MAX + (options->raw ? 0 : options->frame_bytes_max);
+    if (options->send_queue_bytes_max < asked_bytes) {
+        error_set(error,
+                  "--send-queue must hold the replies to one receive: %" PRIu64
+                  " bytes (64 KiB and a frame of --max-frame) or more, not %" PRIu64,
+                  asked_bytes, options->send_queue_bytes_max);
+        return false;
+    }
+    if (options->threads > SERVER_THREADS_MAX) {
+        error_set(error, "--threads must be 1..%d, not %" PRIu32, SERVER_THREADS_MAX,
+                  options->threads);
+        return false;
+    }
+    uint32_t sessions_max = model_sessions_max(options->model, NULL);
+    if (options->connections_max > sessions_max) {
+        error_set(error,
+                  "--max-connections %" PRIu32
+                  " is more than model %s can hold here: at most %" PRIu32
+                  " in all; --list-models tells why",
+                  options->connections_max, options->model->name, sessions_max);
+        return false;
+    }
+    return true;
+}
+
+void server_options_resolve(struct server_options *options)
+{
+    if (options->threads == 0) {
+        /* Half of the CPUs: the other half has the network's own work to do, and, on the machine
+         * of a pair, the client. More threads than that make smaller batches of the same load. */
+        int count = (thread_cpu_count() + 1) / 2;
+        if (host_is_wine()) {
+            count = 4 * thread_cpu_count(); /* most of them wait for the wineserver */
+        }
+        options->threads = (uint32_t)(count < SERVER_THREADS_MAX ? count : SERVER_THREADS_MAX);
+    }
+    if (options->connections_max == 0) {
+        struct host_limits limits;
+        host_read_limits(&limits);
+        uint64_t most = CONNECTIONS_MAX_DEFAULT;
+        if (limits.descriptors_max < most + DESCRIPTORS_KEPT) {
+            most = limits.descriptors_max > 2 * DESCRIPTORS_KEPT
+                       ? limits.descriptors_max - DESCRIPTORS_KEPT
+                       : DESCRIPTORS_KEPT;
+        }
+        options->connections_max = (uint32_t)most;
+    }
+    uint32_t sessions_max = model_sessions_max(options->model, NULL);
+    if (options->connections_max > sessions_max) {
+        options->connections_max = sessions_max;
+    }
+}
+
+static void server__resolve_options(struct server *server)
+{
+    struct server_options *options = &server->options;
+    server_options_resolve(options);
+    server->threads_max = options->threads;
+    uint32_t per_thread = options->model->sessions_per_thread_max;
+    if (per_thread > 0 && options->model->shards_count == 0) {
+        uint32_t needed = (options->connections_max + per_thread - 1) / per_thread;
+        server->threads_max = needed > options->threads ? needed : options->threads;
+    }
+}
+
+static void server__make_rules(struct server *server)
+{
+    struct session_rules *rules = &server->rules;
+    rules->handler = server->options.handler;
+    framing_default(&rules->framing);
+    rules->framing.frame_bytes_max = server->options.frame_bytes_max;
+    if (server->options.raw) {
+        rules->framing.type = FRAMING_RAW;
+        rules->framing.frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
+    }
+    rules->send_queue_bytes_max = server->options.send_queue_bytes_max;
+    rules->receive_bytes_max = SESSION_RECEIVE_BYTES_MAX;
+    rules->idle_timeout_ns = server->options.idle_timeout_ns;
+    rules->connections = &server->connections;
+}
+
+static bool server__open_shards(struct server *server, struct error *error)
+{
+    const struct model *model = server->options.model;
+    bool shared = model->shards_count > 0 || model->shares_shards;
+    uint32_t count = model->shards_count > 0 ? model->shards_count : server->threads_max;
+    server->shards = calloc(count, sizeof *server->shards);
+    if (server->shards == NULL) {
+        error_set(error, "out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!shard_open(&server->shards[i], &server->rules, server->shards, count, i, shared,
+                        error)) {
+            return false;
+        }
+        server->shards_count++;
+    }
+    return true;
+}
+
+static bool server__open_recorder(struct server *server, struct error *error)
+{
+    uint32_t abnormal_max = RESULT_ABNORMAL_MAX / server->options.threads;
+    if (!recorder_open(&server->recorders[server->recorders_count], server->origin_ns, abnormal_max,
+                       error)) {
+        return false;
+    }
+    server->recorders_count++;
+    return true;
+}
+
+/* Room for all threads that there may be, and the recorders of those to begin with. */
+static bool server__open_threads(struct server *server, struct error *error)
+{
+    uint32_t count = server->threads_max;
+    server->recorders = calloc(count, sizeof *server->recorders);
+    server->threads = calloc(count, sizeof *server->threads);
+    server->thread_arguments = calloc(count, sizeof *server->thread_arguments);
+    if (server->recorders == NULL || server->threads == NULL || server->thread_arguments == NULL) {
+        error_set(error, "out of memory");
+        return false;
+    }
+    while (server->recorders_count < server->options.threads) {
+        if (!server__open_recorder(server, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool server_shortage(const struct server_options *options, struct error *shortage)
+{
+    struct host_limits limits;
+    host_read_limits(&limits);
+    uint64_t wanted = options->connections_max > 0 ? options->connections_max : 1;
+    uint64_t needed = wanted + DESCRIPTORS_KEPT;
+    if (options->model->kind == MODEL_NONE || limits.descriptors_max >= needed) {
+        return false;
+    }
+    error_set(shortage,
+              "%" PRIu64 " connection%s %" PRIu64 " descriptors, the limit is %" PRIu64
+              ": raise it (ulimit -n %" PRIu64 ")%s",
+              wanted, wanted == 1 ? " needs" : "s need", needed, limits.descriptors_max, needed,
+              wanted == 1 ? "" : " or lower --max-connections");
+    return true;
+}
+
+struct server *server_create(const struct server_options *options, struct error *error)
+{
+    if (!server_options_check(options, error)) {
+        return NULL;
+    }
+    struct server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    server->options = *options;
+    session_memory_set_stomp(options->stomp);
+    mutex_open(&server->lock);
+    server->origin_ns = options->origin_ns != 0 ? options->origin_ns : clock_now_ns();
+    server->started_wall_ns = clock_wall_ns();
+    server__resolve_options(server);
+    server__make_rules(server);
+    snprintf(server->io_name, sizeof server->io_name, "none");
+    if (server->options.run_id[0] == '\0') {
+        result_make_run_id(server->options.run_id);
+    }
+    if ((options->model->kind != MODEL_NONE &&
+         !net_address_resolve(options->bind, options->port, &server->bind_address, error)) ||
+        !server__open_shards(server, error) || !server__open_threads(server, error)) {
+        server_destroy(server);
+        return NULL;
+    }
+    server->rules.listening = server->bind_address;
+    return server;
+}
+
+static void server__thread(void *argument)
+{
+    struct server_thread *thread = argument;
+    struct server *server = thread->server;
+    server->options.model->run(server, thread->index);
+    mutex_lock(&server->lock);
+    server->threads_ended++;
+    mutex_unlock(&server->lock);
+}
+
+/* True once every thread serves; *ended when one could not, or all are gone already. */
+static bool server__all_ready(struct server *server, bool *failed)
+{
+    mutex_lock(&server->lock);
+    bool ready = server->threads_ready >= server->options.threads;
+    *failed = server->start_failed;
+    mutex_unlock(&server->lock);
+    return ready;
+}
+
+/* Under the lock: the first threads are started by server_start(), further ones meanwhile by the
+ * accepting thread. */
+static bool server__start_thread(struct server *server, struct error *error)
+{
+    uint32_t index = server->threads_started;
+    if (index == server->threads_max ||
+        (index == server->recorders_count && !server__open_recorder(server, error))) {
+        return false;
+    }
+    server->thread_arguments[index] = (struct server_thread){server, index};
+    if (!thread_start(&server->threads[index], server__thread, &server->thread_arguments[index], 0,
+                      error)) {
+        return false;
+    }
+    server->threads_started++;
+    return true;
+}
+
+bool server_add_thread(struct server *server)
+{
+    struct error error;
+    mutex_lock(&server->lock);
+    bool started = server__start_thread(server, &error);
+    mutex_unlock(&server->lock);
+    return started;
+}
+
+/* Those to begin with. */
+static bool server__start_threads(struct server *server, struct error *error)
+{
+    bool started = true;
+    while (started && server_threads(server) < server->options.threads) {
+        mutex_lock(&server->lock);
+        started = server__start_thread(server, error);
+        mutex_unlock(&server->lock);
+    }
+    return started;
+}
+
+bool server_start(struct server *server, struct error *error)
+{
+    const struct model *model = server->options.model;
+    server->model_opened = true;
+    if (model->open != NULL && !model->open(server, error)) {
+        return false;
+    }
+    if (!server__start_threads(server, error)) {
+        server_stop(server, SERVER_STOP_NOW);
+        server_join(server);
+        return false;
+    }
+    bool failed = false;
+    while (!server__all_ready(server, &failed) && !failed) {
+        clock_sleep_until_ns(clock_now_ns() + NS_PER_MS);
+    }
+    if (failed) {
+        server_stop(server, SERVER_STOP_NOW);
+        server_join(server);
+        error_set(error, "%s", server->start_error.text);
+        return false;
+    }
+    return true;
+}
+
+void server_stop(struct server *server, enum server_stop stop)
+{
+    int before = atomic_load(&server->stop);
+    while (before < (int)stop && !atomic_compare_exchange_weak(&server->stop, &before, (int)stop)) {
+    }
+    if (before >= (int)stop) {
+        return;
+    }
+    long long unset = 0;
+    atomic_compare_exchange_strong(&server->stop_ns, &unset, clock_now_ns());
+    server->options.model->wake(server);
+}
+
+bool server_ended(struct server *server)
+{
+    mutex_lock(&server->lock);
+    bool ended = server->threads_ended == server->threads_started;
+    mutex_unlock(&server->lock);
+    return ended;
+}
+
+void server_join(struct server *server)
+{
+    /* The accepting thread, which may start more, is among the first: none is missed. */
+    while (server->threads_joined < server_threads(server)) {
+        thread_join(&server->threads[server->threads_joined]);
+        server->threads_joined++;
+    }
+    if (server->ended_ns == 0) {
+        server->ended_ns = clock_now_ns();
+    }
+}
+
+void server_destroy(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server->threads_joined < server_threads(server)) {
+        server_stop(server, SERVER_STOP_NOW);
+        server_join(server);
+    }
+    if (server->model_opened && server->options.model->close != NULL) {
+        server->options.model->close(server);
+    }
+    for (uint32_t i = 0; i < server->recorders_count; i++) {
+        recorder_close(&server->recorders[i]);
+    }
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        shard_close(&server->shards[i]);
+    }
+    mutex_close(&server->lock);
+    free(server->recorders);
+    free(server->shards);
+    free(server->threads);
+    free(server->thread_arguments);
+    free(server);
+}
+
+uint16_t server_port(const struct server *server)
+{
+    return net_address_port(&server->rules.listening);
+}

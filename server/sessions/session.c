@@ -1,0 +1,301 @@
+/* The session: its life, its input and what it wants of its model. The effects that handlers use
+ * stand in session_effects.c. */
+#include "sessions/session.h"
+
+#include "core/must.h"
+#include "sessions/handler.h"
+#include "sessions/shard.h"
+
+static void session__count(struct session *session, enum total_kind kind, uint64_t amount)
+{
+    session->shard->recorder->counters.totals[kind] += amount;
+}
+
+void session_open(struct session *session, struct shard *shard, const struct net_address *local,
+                  const struct net_address *remote, int64_t now_ns)
+{
+    session->shard = shard;
+    session->opened_ns = now_ns;
+    session->active_ns = now_ns;
+    session->local = local != NULL ? *local : shard->rules->listening;
+    session->remote = *remote;
+    reassembly_open(&session->reassembly, &shard->rules->framing);
+    shard_join(shard, session);
+    session__count(session, TOTAL_CONNECTS_OK, 1);
+    if (shard->rules->handler->opened != NULL) {
+        shard->rules->handler->opened(session);
+    }
+    shard_touch(shard, session);
+}
+
+/* Hands out the whole frames of what was fed. */
+static void session__handle_frames(struct session *session)
+{
+    const struct handler *handler = session->shard->rules->handler;
+    struct frame frame;
+    enum frame_status status;
+    uint64_t messages = 0;
+    while ((status = reassembly_next(&session->reassembly, &frame)) == FRAME_COMPLETE) {
+        messages++;
+        if (!session->deaf) {
+            handler->message(session, &frame);
+        }
+        if (session->abort) {
+            break; /* the rest of the run is not looked at: the session is over */
+        }
+    }
+    session->messages_received += messages;
+    session__count(session, TOTAL_MESSAGES_RECEIVED, messages);
+    if (status == FRAME_BAD_SIZE || status == FRAME_TOO_LARGE) {
+        session_close(session, ERROR_KIND_FRAME_ERROR);
+    } else if (status == FRAME_NO_MEMORY) {
+        session_close(session, ERROR_KIND_LOCAL_LIMIT);
+    }
+}
+
+void session_receive(struct session *session, const uint8_t *data, size_t bytes,
+                     int64_t received_ns, int64_t turn_ns)
+{
+    session->bytes_received += bytes;
+    session__count(session, TOTAL_BYTES_RECEIVED, bytes);
+    if (session->abort) {
+        return; /* counted, because the system took them; nobody reads them */
+    }
+    histogram_record(&session->shard->recorder->queue_wait, turn_ns - received_ns);
+    session->active_ns = received_ns;
+    session->received_ns = received_ns;
+    reassembly_feed(&session->reassembly, data, bytes);
+    session__handle_frames(session);
+    session->received_ns = 0;
+    shard_touch(session->shard, session);
+}
+
+void session_receive_end(struct session *session, int64_t now_ns)
+{
+    if (session->read_ended || session->abort) {
+        return;
+    }
+    session->read_ended = true;
+    session->active_ns = now_ns;
+    if (reassembly_waiting_bytes(&session->reassembly) > 0) {
+        /* What was asked before the broken frame is still answered: no abort. */
+        session->failed = true;
+        session->reason = ERROR_KIND_UNEXPECTED_CLOSE;
+        session_count_error(session, ERROR_KIND_UNEXPECTED_CLOSE);
+    }
+    session_linger(session, now_ns);
+    shard_touch(session->shard, session);
+}
+
+void session_linger(struct session *session, int64_t now_ns)
+{
+    session->linger_ns = now_ns;
+    session->linger_bytes = session->bytes_sent;
+    if (!session->lingering) {
+        session->lingering = true;
+        session->shard->lingering_count++;
+    }
+}
+
+void session_fail(struct session *session, enum error_kind reason)
+{
+    if (session->close_started) {
+        return;
+    }
+    if (!session->failed) {
+        session->failed = true;
+        session->reason = (uint8_t)reason;
+        session_count_error(session, reason);
+    }
+    session->abort = true;
+    shard_touch(session->shard, session);
+}
+
+/* How full the output may be when more requests are taken: half, and not more than leaves room for
+ * what one receive asks for. A peer that only sends faster than it reads is slowed down, not
+ * closed, however small the queue is. */
+static uint64_t session__receive_below_bytes(const struct session_rules *rules)
+{
+    uint64_t asked_bytes = rules->receive_bytes_max;
+    uint64_t half_bytes = rules->send_queue_bytes_max / 2;
+    if (rules->framing.type != FRAMING_RAW) {
+        asked_bytes += rules->framing.frame_bytes_max; /* one whose beginning came before */
+    }
+    if (rules->send_queue_bytes_max < asked_bytes) {
+        return 0;
+    }
+    uint64_t left_bytes = rules->send_queue_bytes_max - asked_bytes;
+    return left_bytes < half_bytes ? left_bytes : half_bytes;
+}
+
+bool session_can_receive(const struct session *session)
+{
+    /* A peer that leaves its replies unread is not asked for more: its own window then stops it.
+     * Only what others send it (broadcasts) can fill the queue beyond. */
+    if (session->read_ended || session->abort || session->close_started) {
+        return false;
+    }
+    uint64_t waiting_bytes = session->output.queued_bytes;
+    if (session->staged_count > 0) {
+        waiting_bytes += session->shard->stage_bytes; /* its own, on their way to it */
+    }
+    return waiting_bytes <= session__receive_below_bytes(session->shard->rules);
+}
+
+enum session_want session_next(struct session *session)
+{
+    if (session->close_started) {
+        return SESSION_NOTHING;
+    }
+    if (session->abort) {
+        session->close_started = true;
+        return SESSION_CLOSE_RST;
+    }
+    if (session->send_in_flight) {
+        return SESSION_NOTHING;
+    }
+    if (session->output.queued_bytes > 0) {
+        return SESSION_SEND;
+    }
+    if (session->read_ended) {
+        session->close_started = true;
+        return SESSION_CLOSE_FIN; /* carries our own end of stream: no shutdown needed */
+    }
+    if (session->finishing && !session->shut_down) {
+        session->shut_down = true;
+        session->deaf = true;
+        return SESSION_SHUTDOWN;
+    }
+    return SESSION_NOTHING;
+}
+
+/* Records receive_to_reply of the replies that the send about to start carries to their end. */
+static void session__record_replies(struct session *session, uint64_t sent_bytes, int64_t now_ns)
+{
+    struct recorder *recorder = session->shard->recorder;
+    uint8_t done = 0;
+    while (done < session->marks_count && session->marks[done].end_bytes <= sent_bytes) {
+        const struct session_mark *mark = &session->marks[done];
+        for (uint32_t i = 0; i < mark->count; i++) {
+            histogram_record(&recorder->receive_to_reply, now_ns - mark->received_ns);
+            series_record(recorder->series, now_ns, now_ns - mark->received_ns);
+        }
+        done++;
+    }
+    session->marks_count -= done;
+    for (uint8_t i = 0; done > 0 && i < session->marks_count; i++) {
+        session->marks[i] = session->marks[i + done];
+    }
+}
+
+int session_take_output(struct session *session, struct span *spans, int spans_max, int64_t now_ns)
+{
+    must(!session->send_in_flight);
+    int count = send_queue_peek(&session->output, spans, spans_max);
+    must(count > 0);
+    session->send_in_flight = true;
+    if (session->marks_count > 0) {
+        uint64_t carried_bytes = session->bytes_sent;
+        for (int i = 0; i < count; i++) {
+            carried_bytes += spans[i].bytes;
+        }
+        session__record_replies(session, carried_bytes, now_ns);
+    }
+    return count;
+}
+
+static void session__count_messages_sent(struct session *session, uint64_t messages_sent)
+{
+    session__count(session, TOTAL_MESSAGES_SENT, messages_sent - session->messages_sent);
+    session->messages_sent = messages_sent;
+}
+
+void session_sent(struct session *session, uint32_t bytes)
+{
+    session->send_in_flight = false;
+    send_queue_consume(&session->output, &session->shard->pool, bytes);
+    session->bytes_sent += bytes;
+    session__count(session, TOTAL_BYTES_SENT, bytes);
+    if (session->output.queued_bytes == 0) {
+        session__count_messages_sent(session, session->messages_queued);
+    }
+    shard_touch(session->shard, session);
+}
+
+/* How many of the queued messages did not go out whole: those that end in bytes still queued.
+ * Every piece begins at a message's beginning. */
+static uint64_t session__unsent_messages(const struct session *session)
+{
+    const struct framing *framing = &session->shard->rules->framing;
+    const struct send_chunk *cursor = NULL;
+    struct span whole;
+    uint32_t taken_bytes;
+    uint64_t unsent = 0;
+    while (send_queue_next_piece(&session->output, &cursor, &whole, &taken_bytes)) {
+        size_t at = 0;
+        struct frame frame;
+        size_t needed_bytes;
+        while (at < whole.bytes && frame_decode(framing, whole.data + at, whole.bytes - at, &frame,
+                                                &needed_bytes) == FRAME_COMPLETE) {
+            at += frame.bytes_count;
+            unsent += at > taken_bytes ? 1 : 0;
+        }
+    }
+    return unsent;
+}
+
+static void session__add_abnormal(struct session *session)
+{
+    struct result_abnormal entry = {
+        .local = session->local,
+        .remote = session->remote,
+        .opened_ns = session->opened_ns,
+        .bytes_sent = session->bytes_sent,
+        .bytes_received = session->bytes_received,
+        .messages_sent = session->messages_sent,
+        .messages_received = session->messages_received,
+        .reason = (enum error_kind)session->reason,
+    };
+    recorder_add_abnormal(session->shard->recorder, &entry);
+}
+
+static void session__count_clean(const struct session *session)
+{
+    const struct clean_group carried = {1, session->bytes_sent, session->bytes_received,
+                                        session->messages_sent, session->messages_received};
+    clean_count(session->shard->recorder->clean, net_address_port(&session->remote), &carried);
+}
+
+void session_end(struct session *session)
+{
+    struct shard *shard = session->shard;
+    must(!session->dirty);
+    session->close_started = true;
+    session->abort = true; /* effects of closed() have none */
+    if (!session->failed && (!session->read_ended || session->output.queued_bytes > 0)) {
+        session->failed = true;
+        session->reason = ERROR_KIND_OTHER;
+        session_count_error(session, ERROR_KIND_OTHER);
+    }
+    if (session->output.queued_bytes > 0 && shard->rules->framing.type != FRAMING_RAW) {
+        session__count_messages_sent(session,
+                                     session->messages_queued - session__unsent_messages(session));
+    }
+    if (shard->rules->handler->closed != NULL) {
+        shard->rules->handler->closed(session);
+    }
+    session__count(session, session->failed ? TOTAL_CONNECTIONS_ABNORMAL : TOTAL_CONNECTIONS_CLEAN,
+                   1);
+    if (session->failed) {
+        session__add_abnormal(session);
+    } else {
+        session__count_clean(session);
+    }
+    send_queue_clear(&session->output, &shard->pool);
+    reassembly_close(&session->reassembly);
+    if (session->lingering) {
+        shard->lingering_count--;
+    }
+    shard_part(shard, session);
+    atomic_fetch_sub_explicit(shard->rules->connections, 1, memory_order_relaxed);
+}

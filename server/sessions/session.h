@@ -1,0 +1,149 @@
+/* A session: what the server does with one connection's bytes. Sans-I/O: bytes and events go in,
+ * wishes (send, shut down, close) come out; no socket, no clock.
+ *
+ * Owned by its shard: only the thread that owns the shard (or holds its lock) may touch it. A
+ * model embeds it as the first member of its own connection struct, one heap block per
+ * connection from session_memory_alloc(), and drives it so:
+ *
+ *     session_open()                        accepted
+ *     session_receive(), _receive_end(), session_sent(), session_fail()    as completions come;
+ *                                           each puts the session on the shard's dirty list
+ *     shard_flush(), then for every session from shard_pop_dirty():
+ *         session_can_receive() and no receive in flight -> start one
+ *         session_next() -> what to start now; call it again until it says SESSION_NOTHING
+ *     session_end()                         the socket is closed and its last completion is in:
+ *                                           leaves the shard; then session_memory_free()
+ *
+ * After session_next() has said SESSION_CLOSE_... the session is never on the dirty list again;
+ * completions still to come are reported when they carry bytes, or dropped.
+ *
+ * Closing: the peer's end of stream at the end of a frame -> everything queued
+ * is sent -> close with FIN: clean. The same in the middle of a frame: unexpected_close. A
+ * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
+ * half and waits for the peer's end of stream. Neither may stand still for more than
+ * SESSION_LINGER_NS: then it is closed abnormally (close_timeout). */
+#ifndef DUMMYLOAD_SERVER_SESSION_H
+#define DUMMYLOAD_SERVER_SESSION_H
+
+#include "core/span.h"
+#include "net/address.h"
+#include "net/send_queue.h"
+#include "proto/reassembly.h"
+#include "results/counters.h"
+#include "sessions/session_memory.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct shard;
+
+enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
+/* No model hands more than so many bytes to one session_receive(). */
+enum { SESSION_RECEIVE_BYTES_MAX = 65536 };
+#define SESSION_LINGER_NS (INT64_C(5) * 1000000000)
+#define SESSION_NO_ROOM   UINT64_C(0)
+
+enum session_want {
+    SESSION_NOTHING,   /* nothing (more) to start now */
+    SESSION_SEND,      /* session_take_output(), then submit one gathered send */
+    SESSION_SHUTDOWN,  /* shut down the sending half; no send is in flight */
+    SESSION_CLOSE_FIN, /* close; everything was sent */
+    SESSION_CLOSE_RST  /* close abortively; operations may be in flight */
+};
+
+/* Replies that wait to be sent and were asked for by bytes of one poll. */
+struct session_mark {
+    int64_t received_ns;
+    uint64_t end_bytes; /* place of the last reply's end in the stream of all output */
+    uint32_t count;
+};
+
+struct session {
+    struct shard *shard;
+    struct session *next; /* all sessions of the shard */
+    struct session *previous;
+    struct session *dirty_next;
+    struct session *room_next;
+    struct session *room_previous;
+    uint64_t id;   /* unique in the server, never 0 */
+    uint64_t room; /* SESSION_NO_ROOM: in none */
+
+    /* Flags, see session.c. */
+    bool dirty;
+    bool send_in_flight;
+    bool read_ended;    /* the peer's end of stream was seen */
+    bool deaf;          /* messages are counted, no longer handed to the handler */
+    bool finishing;     /* we end it: send what is queued, shut down, wait for the peer */
+    bool shut_down;     /* SESSION_SHUTDOWN was given out */
+    bool abort;         /* close at once */
+    bool close_started; /* SESSION_CLOSE_... was given out */
+    bool failed;        /* ended abnormally, for `reason` */
+    bool lingering;     /* one end has ended its stream: shard_sweep() bounds the rest */
+    uint8_t reason;     /* enum error_kind, with failed */
+    uint8_t marks_count;
+    uint32_t staged_count; /* own broadcasts that are still being gathered by the shard */
+
+    struct reassembly reassembly;
+    struct send_queue output;
+    struct session_mark marks[SESSION_MARKS_MAX];
+    uint64_t state[SESSION_STATE_BYTES / 8]; /* the handler's */
+
+    int64_t opened_ns;
+    int64_t active_ns;     /* last bytes received */
+    int64_t linger_ns;     /* since when lingering, or since output last moved */
+    uint64_t linger_bytes; /* bytes_sent then */
+    int64_t received_ns;   /* of the bytes being handled; 0 outside of session_receive() */
+    uint64_t bytes_received;
+    uint64_t messages_received;
+    uint64_t bytes_queued; /* ever put into the send queue */
+    uint64_t bytes_sent;   /* taken by the system */
+    uint64_t messages_queued;
+    uint64_t messages_sent;
+    struct net_address local;
+    struct net_address remote;
+};
+
+/* -------- for models -------- */
+
+/* The session (zeroed memory) joins the shard. local may be NULL: the address listened on. */
+void session_open(struct session *session, struct shard *shard, const struct net_address *local,
+                  const struct net_address *remote, int64_t now_ns);
+/* bytes (at least 1) came. received_ns: when the poll that brought them returned; turn_ns: the
+ * clock now (their difference is queue_wait). data may go after the call. */
+void session_receive(struct session *session, const uint8_t *data, size_t bytes,
+                     int64_t received_ns, int64_t turn_ns);
+/* The peer's end of stream (a receive of 0 bytes). */
+void session_receive_end(struct session *session, int64_t now_ns);
+/* A receive or send has failed (not: was cancelled by our own close): the connection is gone.
+ * The first reason stays. */
+void session_fail(struct session *session, enum error_kind reason);
+/* May a receive be in flight? False after the end of the stream, when closing, and while the
+ * peer leaves so many replies unread that no more requests are taken. */
+bool session_can_receive(const struct session *session);
+/* What to start now. SEND and SHUTDOWN and CLOSE are said once for each start. */
+enum session_want session_next(struct session *session);
+/* After SESSION_SEND: the spans (at least one) of a gathered send, valid and in place until
+ * session_sent(). now_ns: the clock, read not before the batch was handled. */
+int session_take_output(struct session *session, struct span *spans, int spans_max, int64_t now_ns);
+/* The send in flight has ended, well or not (then session_fail() follows), and the system took
+ * bytes of it. */
+void session_sent(struct session *session, uint32_t bytes);
+/* Everything about the socket is over. Counts the session, releases what it held, takes it out of
+ * the shard. The memory is the model's again. */
+void session_end(struct session *session);
+
+/* -------- for shard.c and session_effects.c -------- */
+
+/* Puts whole frames of a broadcast into the send queue: copied from data, or, when buffer is not
+ * NULL, as a reference to it. Closing sessions are passed over. */
+void session_queue_broadcast(struct session *session, const uint8_t *data, uint32_t bytes,
+                             struct shared_buffer *buffer, uint32_t messages_count,
+                             int64_t received_ns);
+/* Room for bytes of messages_count whole messages at the end of the output, all to be written at
+ * once; NULL when the session takes none any more. A full queue closes it. */
+uint8_t *session_reserve_output(struct session *session, uint32_t bytes);
+/* It has begun to end: from now on shard_sweep() watches it. */
+void session_linger(struct session *session, int64_t now_ns);
+
+#endif

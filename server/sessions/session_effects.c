@@ -1,0 +1,188 @@
+/* What handlers do to sessions: reply, broadcast, enter rooms, close. */
+#include "sessions/handler.h"
+#include "sessions/session.h"
+#include "sessions/shard.h"
+
+#include "core/must.h"
+
+#include <string.h>
+
+/* Room for messages in the output, or the end of a session that reads too slowly. */
+static bool session__has_room(struct session *session, uint64_t bytes)
+{
+    uint64_t queued_bytes = session->output.queued_bytes + bytes;
+    if (queued_bytes > session->shard->rules->send_queue_bytes_max) {
+        session_close(session, ERROR_KIND_SEND_QUEUE_FULL);
+        return false;
+    }
+    return true;
+}
+
+/* Remembers when the request of the messages just queued came in, for receive_to_reply. */
+static void session__mark(struct session *session, int64_t received_ns, uint32_t count)
+{
+    if (received_ns == 0) {
+        return; /* nobody asked: not a reply */
+    }
+    uint8_t last = session->marks_count;
+    if (last > 0 &&
+        (session->marks[last - 1].received_ns == received_ns || last == SESSION_MARKS_MAX)) {
+        /* With all marks taken the newest replies count from an older poll: never too fast. */
+        session->marks[last - 1].end_bytes = session->bytes_queued;
+        session->marks[last - 1].count += count;
+        return;
+    }
+    session->marks[last].received_ns = received_ns;
+    session->marks[last].end_bytes = session->bytes_queued;
+    session->marks[last].count = count;
+    session->marks_count++;
+}
+
+uint8_t *session_reserve_output(struct session *session, uint32_t bytes)
+{
+    if (session->abort || session->deaf || session->shut_down) {
+        return NULL;
+    }
+    struct shard *shard = session->shard;
+    if (shard->stage_bytes > 0) {
+        shard_deliver_stage(shard); /* a reply does not overtake an earlier broadcast */
+        if (session->abort) {
+            return NULL;
+        }
+    }
+    if (!session__has_room(session, bytes)) {
+        return NULL;
+    }
+    uint8_t *place = send_queue_reserve(&session->output, &shard->pool, bytes);
+    if (place == NULL) {
+        session_close(session, ERROR_KIND_LOCAL_LIMIT);
+        return NULL;
+    }
+    session->bytes_queued += bytes;
+    session->messages_queued++;
+    session__mark(session, session->received_ns, 1);
+    shard_touch(shard, session);
+    return place;
+}
+
+void session_reply(struct session *session, const uint8_t *data, uint32_t bytes)
+{
+    uint8_t *place = session_reserve_output(session, bytes);
+    if (place != NULL) {
+        memcpy(place, data, bytes);
+    }
+}
+
+uint8_t *session_reply_frame(struct session *session, uint32_t id, uint32_t body_bytes)
+{
+    const struct framing *framing = &session->shard->rules->framing;
+    uint32_t bytes = frame_encoded_bytes(framing, body_bytes);
+    if (bytes == 0) {
+        return NULL;
+    }
+    uint8_t *place = session_reserve_output(session, bytes);
+    if (place == NULL) {
+        return NULL;
+    }
+    uint32_t head_bytes = frame_write_head(framing, id, body_bytes, place);
+    frame_write_tail(framing, place + head_bytes + body_bytes);
+    return place + head_bytes;
+}
+
+void session_queue_broadcast(struct session *session, const uint8_t *data, uint32_t bytes,
+                             struct shared_buffer *buffer, uint32_t messages_count,
+                             int64_t received_ns)
+{
+    uint32_t own_count = session->staged_count;
+    session->staged_count = 0;
+    if (session->abort || session->finishing || session->read_ended) {
+        return; /* it is leaving: its output must come to an end */
+    }
+    if (!session__has_room(session, bytes)) {
+        return;
+    }
+    struct send_pool *pool = &session->shard->pool;
+    bool queued = buffer != NULL ? send_queue_append_shared(&session->output, pool, buffer)
+                                 : send_queue_append(&session->output, pool, data, bytes);
+    if (!queued) {
+        session_close(session, ERROR_KIND_LOCAL_LIMIT);
+        return;
+    }
+    session->bytes_queued += bytes;
+    session->messages_queued += messages_count;
+    if (own_count > 0) {
+        session__mark(session, received_ns, own_count);
+    }
+    shard_touch(session->shard, session);
+}
+
+void session_broadcast(struct session *session, uint64_t room, const uint8_t *data, uint32_t bytes)
+{
+    struct span part = {data, bytes};
+    shard_broadcast(session->shard, session, room, &part, 1);
+}
+
+void session_broadcast_frame(struct session *session, uint64_t room, uint32_t id,
+                             const struct span *parts, int parts_count)
+{
+    must(parts_count >= 0 && parts_count <= SESSION_BROADCAST_PARTS_MAX);
+    const struct framing *framing = &session->shard->rules->framing;
+    uint8_t head[FRAMING_HEADER_BYTES_MAX];
+    uint8_t tail[FRAMING_DELIMITER_BYTES_MAX];
+    struct span whole[SESSION_BROADCAST_PARTS_MAX + 2];
+    size_t body_bytes = 0;
+    for (int i = 0; i < parts_count; i++) {
+        whole[i + 1] = parts[i];
+        body_bytes += parts[i].bytes;
+    }
+    if (body_bytes > FRAMING_FRAME_BYTES_MAX ||
+        frame_encoded_bytes(framing, (uint32_t)body_bytes) == 0) {
+        return;
+    }
+    whole[0].data = head;
+    whole[0].bytes = frame_write_head(framing, id, (uint32_t)body_bytes, head);
+    whole[parts_count + 1].data = tail;
+    whole[parts_count + 1].bytes = frame_write_tail(framing, tail);
+    shard_broadcast(session->shard, session, room, whole, parts_count + 2);
+}
+
+void session_enter_room(struct session *session, uint64_t room)
+{
+    shard_enter_room(session->shard, session, room);
+}
+
+void session_finish(struct session *session)
+{
+    if (session->abort || session->deaf) {
+        return;
+    }
+    session->finishing = true;
+    session->deaf = true;
+    session_linger(session, session->active_ns);
+    shard_touch(session->shard, session);
+}
+
+void session_close(struct session *session, enum error_kind reason)
+{
+    session_fail(session, reason);
+}
+
+void session_count_error(struct session *session, enum error_kind kind)
+{
+    session->shard->recorder->counters.errors[kind]++;
+}
+
+uint64_t session_id(const struct session *session)
+{
+    return session->id;
+}
+
+uint64_t session_room(const struct session *session)
+{
+    return session->room;
+}
+
+void *session_state(struct session *session)
+{
+    return session->state;
+}

@@ -1,0 +1,430 @@
+/* The shard: its sessions, its rooms, the broadcasts of a batch, the mail of other shards. */
+#include "sessions/shard.h"
+
+#include "core/clock.h"
+#include "core/must.h"
+#include "sessions/handler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Below so many bytes a copy is smaller than the reference, and coalesces with its neighbours. */
+enum { BROADCAST_COPY_BYTES_MAX = 128 };
+
+#define SWEEP_INTERVAL_MAX_NS NS_PER_S
+#define SWEEP_INTERVAL_MIN_NS (10 * NS_PER_MS)
+
+struct shard_mail {
+    uint64_t room;
+    struct shared_buffer *buffer;
+    uint32_t messages_count;
+};
+
+bool shard_open(struct shard *shard, const struct session_rules *rules, struct shard *all,
+                uint32_t all_count, uint32_t index, bool shared, struct error *error)
+{
+    memset(shard, 0, sizeof *shard);
+    shard->rules = rules;
+    shard->all = all;
+    shard->all_count = all_count;
+    shard->index = index;
+    shard->shared = shared;
+    shard->stage = malloc(SHARD_STAGE_BYTES);
+    if (shard->stage == NULL) {
+        error_set(error, "out of memory");
+        return false;
+    }
+    send_pool_open(&shard->pool);
+    mutex_open(&shard->lock);
+    mutex_open(&shard->mail_lock);
+    atomic_init(&shard->mail_waiting, false);
+    atomic_init(&shard->inhabited, false);
+    return true;
+}
+
+static void shard__drop_mail(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->mail_count; i++) {
+        shared_buffer_release(shard->mail[i].buffer);
+    }
+    shard->mail_count = 0;
+    while (shard->mail_taken_next < shard->mail_taken_count) {
+        shared_buffer_release(shard->mail_taken[shard->mail_taken_next++].buffer);
+    }
+}
+
+void shard_close(struct shard *shard)
+{
+    must(shard->sessions == NULL);
+    shard__drop_mail(shard);
+    free(shard->mail);
+    free(shard->mail_taken);
+    free(shard->stage);
+    send_pool_close(&shard->pool);
+    mutex_close(&shard->mail_lock);
+    mutex_close(&shard->lock);
+}
+
+void shard_enter(struct shard *shard, struct recorder *recorder)
+{
+    if (shard->shared) {
+        mutex_lock(&shard->lock);
+    }
+    shard->recorder = recorder;
+}
+
+void shard_leave(struct shard *shard)
+{
+    if (shard->shared) {
+        mutex_unlock(&shard->lock);
+    }
+}
+
+void shard_join(struct shard *shard, struct session *session)
+{
+    session->id = shard->sessions_opened * shard->all_count + shard->index + 1;
+    shard->sessions_opened++;
+    session->next = shard->sessions;
+    if (session->next != NULL) {
+        session->next->previous = session;
+    }
+    shard->sessions = session;
+    shard->sessions_count++;
+    if (shard->sessions_opened == 1) {
+        atomic_store(&shard->inhabited, true);
+    }
+}
+
+void shard_part(struct shard *shard, struct session *session)
+{
+    shard_enter_room(shard, session, SESSION_NO_ROOM);
+    if (session->previous != NULL) {
+        session->previous->next = session->next;
+    } else {
+        shard->sessions = session->next;
+    }
+    if (session->next != NULL) {
+        session->next->previous = session->previous;
+    }
+    shard->sessions_count--;
+}
+
+static struct session **shard__bucket(struct shard *shard, uint64_t room)
+{
+    /* Fibonacci hashing: neighbouring room numbers spread. */
+    uint64_t hash = room * UINT64_C(0x9E3779B97F4A7C15);
+    return &shard->room_buckets[(hash >> 32) % SHARD_ROOM_BUCKETS];
+}
+
+void shard_enter_room(struct shard *shard, struct session *session, uint64_t room)
+{
+    if (session->room == room) {
+        return;
+    }
+    shard_deliver_stage(shard); /* what was said before is for those who were there then */
+    if (session->room != SESSION_NO_ROOM) {
+        if (session->room_previous != NULL) {
+            session->room_previous->room_next = session->room_next;
+        } else {
+            *shard__bucket(shard, session->room) = session->room_next;
+        }
+        if (session->room_next != NULL) {
+            session->room_next->room_previous = session->room_previous;
+        }
+    }
+    session->room = room;
+    session->room_next = NULL;
+    session->room_previous = NULL;
+    if (room != SESSION_NO_ROOM) {
+        struct session **bucket = shard__bucket(shard, room);
+        session->room_next = *bucket;
+        if (*bucket != NULL) {
+            (*bucket)->room_previous = session;
+        }
+        *bucket = session;
+    }
+}
+
+/* Puts a broadcast into the send queues of this shard's members of the room. */
+static void shard__deliver(struct shard *shard, uint64_t room, const uint8_t *data, uint32_t bytes,
+                           struct shared_buffer *buffer, uint32_t messages_count,
+                           int64_t received_ns)
+{
+    if (room == SESSION_NO_ROOM) {
+        for (struct session *session = shard->sessions; session != NULL; session = session->next) {
+            session_queue_broadcast(session, data, bytes, buffer, messages_count, received_ns);
+        }
+        return;
+    }
+    for (struct session *session = *shard__bucket(shard, room); session != NULL;
+         session = session->room_next) {
+        if (session->room == room) {
+            session_queue_broadcast(session, data, bytes, buffer, messages_count, received_ns);
+        }
+    }
+}
+
+/* One broadcast, or several gathered, to this shard and all others. */
+static void shard__spread(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
+                          uint32_t messages_count, int64_t received_ns)
+{
+    for (uint32_t i = 0; i < shard->all_count; i++) {
+        if (i != shard->index && atomic_load(&shard->all[i].inhabited) &&
+            !shard_post(&shard->all[i], room, buffer, messages_count)) {
+            shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+        }
+    }
+    bool copy = buffer->bytes_count <= BROADCAST_COPY_BYTES_MAX;
+    shard__deliver(shard, room, buffer->bytes, buffer->bytes_count, copy ? NULL : buffer,
+                   messages_count, received_ns);
+}
+
+void shard_deliver_stage(struct shard *shard)
+{
+    if (shard->stage_bytes == 0) {
+        return;
+    }
+    uint32_t bytes = shard->stage_bytes;
+    uint32_t messages_count = shard->stage_messages;
+    shard->stage_bytes =
+        0; /* first: delivering may close sessions, which must not come back here */
+    shard->stage_messages = 0;
+    if (shard->all_count == 1 && bytes <= BROADCAST_COPY_BYTES_MAX) {
+        shard__deliver(shard, shard->stage_room, shard->stage, bytes, NULL, messages_count,
+                       shard->stage_received_ns);
+        return;
+    }
+    struct shared_buffer *buffer = shared_buffer_create(bytes);
+    if (buffer == NULL) {
+        shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+        return;
+    }
+    memcpy(buffer->bytes, shard->stage, bytes);
+    shard__spread(shard, shard->stage_room, buffer, messages_count, shard->stage_received_ns);
+    shared_buffer_release(buffer);
+}
+
+static void parts__write(const struct span *parts, int parts_count, uint8_t *out)
+{
+    for (int i = 0; i < parts_count; i++) {
+        if (parts[i].bytes > 0) {
+            memcpy(out, parts[i].data, parts[i].bytes);
+            out += parts[i].bytes;
+        }
+    }
+}
+
+void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
+                     const struct span *parts, int parts_count)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < parts_count; i++) {
+        bytes += parts[i].bytes;
+    }
+    must(bytes <= FRAMING_FRAME_BYTES_MAX);
+    if (bytes == 0) {
+        return;
+    }
+    if (shard->stage_room != room || bytes > SHARD_STAGE_BYTES - shard->stage_bytes ||
+        shard->stage_received_ns != sender->received_ns) {
+        shard_deliver_stage(shard);
+    }
+    if (room == SESSION_NO_ROOM || sender->room == room) {
+        sender->staged_count++;
+    }
+    shard->stage_room = room;
+    shard->stage_received_ns = sender->received_ns;
+    if (bytes <= SHARD_STAGE_BYTES) {
+        parts__write(parts, parts_count, shard->stage + shard->stage_bytes);
+        shard->stage_bytes += (uint32_t)bytes;
+        shard->stage_messages++;
+        return;
+    }
+    struct shared_buffer *buffer = shared_buffer_create((uint32_t)bytes);
+    if (buffer == NULL) {
+        shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+        return;
+    }
+    parts__write(parts, parts_count, buffer->bytes);
+    shard__spread(shard, room, buffer, 1, sender->received_ns);
+    shared_buffer_release(buffer);
+}
+
+/* Under mail_lock. */
+static bool shard__put_mail(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
+                            uint32_t messages_count)
+{
+    if (shard->mail_bytes + buffer->bytes_count > SHARD_MAIL_BYTES_MAX) {
+        return false;
+    }
+    if (shard->mail_count == shard->mail_max) {
+        uint32_t mail_max = shard->mail_max == 0 ? 64 : shard->mail_max * 2;
+        struct shard_mail *mail = realloc(shard->mail, mail_max * sizeof *mail);
+        if (mail == NULL) {
+            return false;
+        }
+        shard->mail = mail;
+        shard->mail_max = mail_max;
+    }
+    shared_buffer_retain(buffer);
+    shard->mail[shard->mail_count++] = (struct shard_mail){room, buffer, messages_count};
+    shard->mail_bytes += buffer->bytes_count;
+    return true;
+}
+
+bool shard_post(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
+                uint32_t messages_count)
+{
+    mutex_lock(&shard->mail_lock);
+    bool put = shard__put_mail(shard, room, buffer, messages_count);
+    mutex_unlock(&shard->mail_lock);
+    if (put && !atomic_exchange(&shard->mail_waiting, true)) {
+        shard->wake(shard);
+    }
+    return put;
+}
+
+/* Swaps the arrays: the posted mail becomes the taken, the delivered array takes new posts. */
+static void shard__take_mail(struct shard *shard)
+{
+    /* Before the array is taken: a post after this line wakes again. */
+    atomic_store(&shard->mail_waiting, false);
+    mutex_lock(&shard->mail_lock);
+    struct shard_mail *delivered = shard->mail_taken;
+    uint32_t delivered_max = shard->mail_taken_max;
+    shard->mail_taken = shard->mail;
+    shard->mail_taken_max = shard->mail_max;
+    shard->mail_taken_count = shard->mail_count;
+    shard->mail_taken_next = 0;
+    shard->mail = delivered;
+    shard->mail_max = delivered_max;
+    shard->mail_count = 0;
+    shard->mail_bytes = 0;
+    mutex_unlock(&shard->mail_lock);
+}
+
+void shard_receive_mail(struct shard *shard)
+{
+    bool left_over = shard->mail_taken_next < shard->mail_taken_count;
+    if (!left_over) {
+        if (!atomic_load_explicit(&shard->mail_waiting, memory_order_relaxed)) {
+            return;
+        }
+        shard__take_mail(shard);
+    }
+    shard_deliver_stage(shard);
+    /* Much may have come while this thread did not run. All of it at once would overflow the
+     * queues of readers that are not slow at all. */
+    uint64_t left_bytes = shard->rules->send_queue_bytes_max / 4;
+    while (shard->mail_taken_next < shard->mail_taken_count) {
+        const struct shard_mail *mail = &shard->mail_taken[shard->mail_taken_next];
+        struct shared_buffer *buffer = mail->buffer;
+        uint32_t bytes = buffer->bytes_count;
+        bool copy = bytes <= BROADCAST_COPY_BYTES_MAX;
+        shard->mail_taken_next++;
+        shard__deliver(shard, mail->room, buffer->bytes, bytes, copy ? NULL : buffer,
+                       mail->messages_count, 0);
+        shared_buffer_release(buffer);
+        if (bytes >= left_bytes) {
+            break;
+        }
+        left_bytes -= bytes;
+    }
+    /* Mail that was posted behind what was left over woke this very turn: nobody will again. */
+    if (shard->mail_taken_next < shard->mail_taken_count ||
+        (left_over && atomic_load(&shard->mail_waiting))) {
+        shard->wake(shard);
+    }
+}
+
+void shard_flush(struct shard *shard)
+{
+    shard_deliver_stage(shard);
+}
+
+void shard_touch(struct shard *shard, struct session *session)
+{
+    if (session->dirty || session->close_started) {
+        return;
+    }
+    session->dirty = true;
+    session->dirty_next = NULL;
+    if (shard->dirty_tail != NULL) {
+        shard->dirty_tail->dirty_next = session;
+    } else {
+        shard->dirty_head = session;
+    }
+    shard->dirty_tail = session;
+}
+
+struct session *shard_pop_dirty(struct shard *shard)
+{
+    struct session *session = shard->dirty_head;
+    if (session == NULL) {
+        return NULL;
+    }
+    shard->dirty_head = session->dirty_next;
+    if (shard->dirty_head == NULL) {
+        shard->dirty_tail = NULL;
+    }
+    session->dirty = false;
+    return session;
+}
+
+static void session__sweep(struct session *session, int64_t idle_timeout_ns, int64_t now_ns)
+{
+    if (session->lingering) {
+        if (!session->shut_down && session->bytes_sent != session->linger_bytes) {
+            session_linger(session, now_ns); /* the peer still reads: output moves on */
+        } else if (now_ns - session->linger_ns > SESSION_LINGER_NS) {
+            session_close(session, ERROR_KIND_CLOSE_TIMEOUT);
+        }
+    } else if (idle_timeout_ns > 0 && now_ns - session->active_ns > idle_timeout_ns) {
+        session_close(session, ERROR_KIND_IDLE_TIMEOUT);
+    }
+}
+
+int64_t shard_sweep(struct shard *shard, int64_t now_ns)
+{
+    int64_t idle_timeout_ns = shard->rules->idle_timeout_ns;
+    if (shard->sessions_count == 0 || (idle_timeout_ns == 0 && shard->lingering_count == 0)) {
+        shard->sweep_ns = 0;
+        return TIME_NEVER_NS;
+    }
+    int64_t interval_ns = SWEEP_INTERVAL_MAX_NS;
+    if (idle_timeout_ns > 0 && idle_timeout_ns / 4 < interval_ns) {
+        interval_ns = idle_timeout_ns / 4;
+    }
+    if (interval_ns < SWEEP_INTERVAL_MIN_NS) {
+        interval_ns = SWEEP_INTERVAL_MIN_NS;
+    }
+    if (shard->sweep_ns == 0) {
+        shard->sweep_ns = now_ns + interval_ns;
+    } else if (now_ns >= shard->sweep_ns) {
+        for (struct session *session = shard->sessions; session != NULL; session = session->next) {
+            session__sweep(session, idle_timeout_ns, now_ns);
+        }
+        shard->sweep_ns = now_ns + interval_ns;
+    }
+    return shard->sweep_ns;
+}
+
+void shard_finish_all(struct shard *shard, int64_t now_ns)
+{
+    for (struct session *session = shard->sessions; session != NULL; session = session->next) {
+        if (session->finishing || session->abort || session->close_started) {
+            continue;
+        }
+        session->finishing = true;
+        session_linger(session, now_ns);
+        shard_touch(shard, session);
+    }
+}
+
+void shard_close_all(struct shard *shard, enum error_kind reason)
+{
+    for (struct session *session = shard->sessions; session != NULL; session = session->next) {
+        /* Asked to end in good order, and it did not: that is the peer's doing, and has a name. */
+        session_close(session, session->finishing ? ERROR_KIND_CLOSE_TIMEOUT : reason);
+    }
+}

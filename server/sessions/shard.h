@@ -1,0 +1,129 @@
+/* A shard: sessions that one thread at a time works on. The unit of locking and of broadcast.
+ *
+ * A model with a port per thread has one shard per thread and takes no lock; the central-port
+ * model has many and locks the one it works on (shard_enter, shard_leave: they lock only when the
+ * shard was opened as shared). Everything between enter and leave belongs to the holder;
+ * shard_post() alone may be called by others.
+ *
+ * A broadcast reaches the sessions of its own shard directly and those of the others as an
+ * immutable shared buffer in each one's mailbox, followed by that shard's wake. All broadcasts of
+ * one batch to one room travel as one buffer. */
+#ifndef DUMMYLOAD_SERVER_SHARD_H
+#define DUMMYLOAD_SERVER_SHARD_H
+
+#include "sessions/recorder.h"
+#include "sessions/session.h"
+#include "system/thread.h"
+
+#include <stdatomic.h>
+
+struct handler;
+struct shard_mail;
+
+enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65536 };
+/* A mailbox that nobody empties drops further mail, counted as local_limit by the sender. */
+#define SHARD_MAIL_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
+
+/* What is the same for all sessions of a server; immutable while it runs. */
+struct session_rules {
+    const struct handler *handler;
+    struct framing framing;
+    uint64_t send_queue_bytes_max;
+    uint32_t receive_bytes_max;   /* the most that is handed to one session_receive() */
+    int64_t idle_timeout_ns;      /* 0: none */
+    struct net_address listening; /* known once the model listens */
+    atomic_uint *connections;     /* open sessions of the whole server */
+};
+
+struct shard {
+    /* Set at open. */
+    const struct session_rules *rules;
+    struct shard *all; /* the array of all shards of the server, this one included */
+    uint32_t all_count;
+    uint32_t index;
+    bool shared;
+    void *model_data; /* the model's */
+    /* Called by any thread after mail was put into an empty mailbox: make somebody enter this
+     * shard and call shard_receive_mail() soon. Set by the model before sessions open. */
+    void (*wake)(struct shard *shard);
+
+    /* The holder's. */
+    struct recorder *recorder;
+    struct session *sessions;
+    uint32_t sessions_count;
+    uint32_t lingering_count;
+    uint64_t sessions_opened;
+    struct session *dirty_head;
+    struct session *dirty_tail;
+    struct send_pool pool;
+    int64_t sweep_ns; /* when shard_sweep() looks again */
+    struct session *room_buckets[SHARD_ROOM_BUCKETS];
+
+    /* The broadcast being gathered, see shard.c. */
+    uint8_t *stage;
+    uint32_t stage_bytes;
+    uint32_t stage_messages;
+    uint64_t stage_room;
+    int64_t stage_received_ns;
+
+    struct mutex lock; /* shared only */
+
+    /* The mailbox: under mail_lock. */
+    atomic_bool inhabited; /* a session has joined. Before, mail would have no reader, and the
+                              shard perhaps no thread to empty the mailbox */
+    struct mutex mail_lock;
+    struct shard_mail *mail;
+    uint32_t mail_count;
+    uint32_t mail_max;
+    uint64_t mail_bytes;
+    atomic_bool mail_waiting;
+    struct shard_mail *mail_taken; /* the holder's: the array being delivered */
+    uint32_t mail_taken_max;
+    uint32_t mail_taken_count;
+    uint32_t mail_taken_next;
+};
+
+bool shard_open(struct shard *shard, const struct session_rules *rules, struct shard *all,
+                uint32_t all_count, uint32_t index, bool shared, struct error *error);
+/* No sessions may be left in it. */
+void shard_close(struct shard *shard);
+
+/* Begins work on the shard with the calling thread's recorder. Locks if shared. */
+void shard_enter(struct shard *shard, struct recorder *recorder);
+void shard_leave(struct shard *shard);
+
+/* At the start of a batch: delivers what other shards have posted, at most so much that sessions
+ * can send it before their queues overflow; wakes itself for the rest. Cheap when there is none. */
+void shard_receive_mail(struct shard *shard);
+/* The end of a batch: delivers the broadcasts gathered in it, here and to the other shards (whose
+ * wakes it calls). Then take the dirty sessions. */
+void shard_flush(struct shard *shard);
+/* A session with something to start (see session.h), or NULL. */
+struct session *shard_pop_dirty(struct shard *shard);
+/* Puts it on the dirty list (once) unless its close has started. */
+void shard_touch(struct shard *shard, struct session *session);
+
+/* Closes sessions that were silent for too long or that linger too long; looks at them only now
+ * and then. Returns when to call again at the latest (TIME_NEVER_NS: when something changed). */
+int64_t shard_sweep(struct shard *shard, int64_t now_ns);
+/* A stopping server: every session ends in good order, requests that come until its sending half
+ * is shut down are still answered. May be repeated. */
+void shard_finish_all(struct shard *shard, int64_t now_ns);
+/* session_close() for all; those that shard_finish_all() has asked to end count as close_timeout.
+ */
+void shard_close_all(struct shard *shard, enum error_kind reason);
+
+/* For session.c. */
+void shard_join(struct shard *shard, struct session *session);
+void shard_part(struct shard *shard, struct session *session);
+void shard_enter_room(struct shard *shard, struct session *session, uint64_t room);
+/* Gathers one whole frame, in parts, for a room. */
+void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
+                     const struct span *parts, int parts_count);
+/* Delivers what is gathered, before something that must not overtake it. */
+void shard_deliver_stage(struct shard *shard);
+/* Any thread. Adds mail (a reference of its own to the buffer). False: the mailbox is full. */
+bool shard_post(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
+                uint32_t messages_count);
+
+#endif
