@@ -143,9 +143,9 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         break;
     case VM_ACTION_DISCONNECT:
         must(conn->link == CONN_OPEN || conn->link == CONN_HALF);
-        if (action->disconnect == VM_DISCONNECT_HALF) {
+        if (action->disconnect == DISCONNECT_HALF) {
             conn_half(conn);
-        } else if (action->disconnect == VM_DISCONNECT_RST) {
+        } else if (action->disconnect == DISCONNECT_RST) {
             /* The scenario's own doing: listed, so that both sides can be matched, no error. */
             conn_break(conn, ERROR_KIND_RESET, false, CPORT_CLOSE_RST);
         } else {

@@ -29,6 +29,7 @@ enum {
 #define SCENARIO_FILE_BYTES_MAX  (16u * 1024u * 1024u)
 
 enum scenario_arrival { ARRIVAL_CONSTANT, ARRIVAL_POISSON };
+enum disconnect_type { DISCONNECT_FIN, DISCONNECT_RST, DISCONNECT_HALF };
 enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait, or be dropped */
 
 struct scenario_target {

@@ -7,6 +7,7 @@
 #define DUMMYLOAD_SCENARIO_TREE_H
 
 #include "core/arena.h"
+#include "scenario/back_off.h"
 #include "scenario/body.h"
 #include "scenario/data.h"
 #include "scenario/scenario.h"
@@ -128,14 +129,6 @@ struct think {
     int64_t most_ns; /* never longer */
 };
 
-/* Pauses between attempts to connect: doubled each time, drawn from the upper half. */
-struct back_off {
-    int64_t first_ns;
-    int64_t most_ns;
-    double factor;
-    uint32_t tries; /* 0: for ever */
-};
-
 /* set: a number or a text into a variable. */
 struct set {
     struct set *next;
@@ -179,8 +172,6 @@ enum step_type {
     STEP_MARK,
     STEP_LOG
 };
-
-enum disconnect_type { DISCONNECT_FIN, DISCONNECT_RST, DISCONNECT_HALF };
 
 struct step {
     struct step *next;

@@ -93,12 +93,11 @@ static void vm_evidence__add_body(struct vm_evidence__text *text, const struct b
     }
 }
 
-static void vm_evidence__add_verify(const struct vm *vm, uint32_t index,
+static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
                                     const struct verify *verify, struct vm_evidence__text *text)
 {
     static const char *const words[] = {"=", "!=", "<", "<=", ">", ">="};
-    struct message_scope scope = vm_lane_scope(vm, index);
-    const struct vm_lane *lane = vm_lane_at(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, lane);
     switch (verify->type) {
     case VERIFY_NONE:
         return;
@@ -107,7 +106,7 @@ static void vm_evidence__add_verify(const struct vm *vm, uint32_t index,
             vm_evidence__add(text, ", the same as was sent (nothing was)");
             return;
         }
-        scope = vm_lane_sent_scope(vm, index);
+        scope = vm_lane_sent_scope(vm, lane);
         vm_evidence__add(text, ", the same as was sent: ");
         vm_evidence__add_body(text, &vm->program->code[lane->sent_instruction].message->body,
                               &scope);
@@ -134,10 +133,9 @@ static void vm_evidence__add_verify(const struct vm *vm, uint32_t index,
     }
 }
 
-static void vm_evidence__expected(const struct vm *vm, uint32_t index, char *out)
+static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, char *out)
 {
     struct vm_evidence__text text = {.out = out};
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct match *match = &wait->match;
     if (vm->program->framing.type == FRAMING_RAW) {
@@ -151,10 +149,10 @@ static void vm_evidence__expected(const struct vm *vm, uint32_t index, char *out
         vm_evidence__add(&text, " with ");
         vm_evidence__add_place(&text, &match->field);
         vm_evidence__add(&text, " = ");
-        vm_evidence__add_number(&text, vm->waits[index].value, match->value_type);
+        vm_evidence__add_number(&text, vm->waits[lane->index].value, match->value_type);
     }
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
-        vm_evidence__add_verify(vm, index, verify, &text);
+        vm_evidence__add_verify(vm, lane, verify, &text);
     }
     if (wait->captures_count > 0) {
         vm_evidence__add(&text, ", with what is captured from it");
@@ -184,10 +182,9 @@ static uint32_t vm_evidence__differs(const struct body *body, const struct messa
     return at < count || at < bytes ? at : bytes;
 }
 
-static void vm_evidence__add_difference(const struct vm *vm, uint32_t index,
+static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lane,
                                         const struct frame *frame, struct vm_evidence__text *text)
 {
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     const struct verify *verify = &vm->program->code[lane->instruction].wait->verify;
     bool same = verify->type == VERIFY_SAME_BODY && lane->sent_instruction != UINT32_MAX;
     bool raw = vm->program->framing.type == FRAMING_RAW; /* only a stretch is at hand */
@@ -197,7 +194,7 @@ static void vm_evidence__add_difference(const struct vm *vm, uint32_t index,
     }
     const struct body *body =
         same ? &vm->program->code[lane->sent_instruction].message->body : &verify->body;
-    struct message_scope scope = same ? vm_lane_sent_scope(vm, index) : vm_lane_scope(vm, index);
+    struct message_scope scope = same ? vm_lane_sent_scope(vm, lane) : vm_lane_scope(vm, lane);
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
     uint32_t at = vm_evidence__differs(body, &scope, frame->body + verify->skip_bytes, bytes);
     if (at < bytes) {
@@ -206,23 +203,23 @@ static void vm_evidence__add_difference(const struct vm *vm, uint32_t index,
 }
 
 /* Where the failure is to be written; NULL: that step has one, or nobody asks. */
-static struct vm_failed *vm_evidence__slot(const struct vm *vm, uint32_t index)
+static struct vm_failed *vm_evidence__slot(const struct vm *vm, struct vm_lane *lane)
 {
     const struct vm_evidence *evidence = vm->observer->evidence;
     if (evidence == NULL) {
         return NULL;
     }
-    uint32_t step = vm->program->code[vm_lane_at(vm, index)->instruction].step;
+    uint32_t step = vm->program->code[lane->instruction].step;
     struct vm_failed *failed =
         &evidence->failed[step < evidence->steps_count ? step : evidence->steps_count];
     return failed->kind == VM_FAILURE_NONE ? failed : NULL;
 }
 
-static void vm_evidence__fill(const struct vm *vm, uint32_t index, struct vm_failed *failed,
+static void vm_evidence__fill(const struct vm *vm, struct vm_lane *lane, struct vm_failed *failed,
                               enum vm_failure kind, int64_t at_ns)
 {
     *failed = (struct vm_failed){.kind = kind, .at_ns = at_ns, .connection = vm->connection};
-    vm_evidence__expected(vm, index, failed->expected);
+    vm_evidence__expected(vm, lane, failed->expected);
 }
 
 static void vm_evidence__show(struct vm_failed *failed, const uint8_t *bytes, uint32_t count)
@@ -249,31 +246,30 @@ void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received
     }
 }
 
-void vm_evidence_mismatch(struct vm *vm, uint32_t index, const struct frame *frame,
+void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
                           int64_t received_ns)
 {
-    struct vm_failed *failed = vm_evidence__slot(vm, index);
+    struct vm_failed *failed = vm_evidence__slot(vm, lane);
     if (failed == NULL) {
         return;
     }
     struct vm_evidence__text text = {.out = failed->found};
-    vm_evidence__fill(vm, index, failed, VM_FAILURE_MISMATCH, received_ns);
+    vm_evidence__fill(vm, lane, failed, VM_FAILURE_MISMATCH, received_ns);
     const struct framing *framing = &vm->program->framing;
     if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
         vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
     }
     vm_evidence__add(&text, "%" PRIu32 " bytes", frame->body_bytes);
-    vm_evidence__add_difference(vm, index, frame, &text);
+    vm_evidence__add_difference(vm, lane, frame, &text);
     vm_evidence__show(failed, frame->body, frame->body_bytes);
 }
 
-void vm_evidence_time_out(struct vm *vm, uint32_t index, int64_t deadline_ns)
+void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_ns)
 {
-    struct vm_failed *failed = vm_evidence__slot(vm, index);
+    struct vm_failed *failed = vm_evidence__slot(vm, lane);
     if (failed == NULL) {
         return;
     }
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct vm_untaken *untaken =
         &vm->observer->evidence->untaken[vm->connection % VM_UNTAKEN_COUNT];
@@ -282,7 +278,7 @@ void vm_evidence_time_out(struct vm *vm, uint32_t index, int64_t deadline_ns)
     struct vm_evidence__text expected = {.out = failed->expected};
     struct vm_evidence__text text = {.out = failed->found};
     char within[UNITS_TEXT_BYTES_MAX];
-    vm_evidence__fill(vm, index, failed, VM_FAILURE_TIMED_OUT, deadline_ns);
+    vm_evidence__fill(vm, lane, failed, VM_FAILURE_TIMED_OUT, deadline_ns);
     expected.used = strlen(failed->expected);
     vm_evidence__add(&expected, ", within %s", units_format_duration(wait->within_ns, within));
     if (lane->sent_ns == 0) {

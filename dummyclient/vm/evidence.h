@@ -43,15 +43,4 @@ struct vm_evidence {
     struct vm_untaken untaken[VM_UNTAKEN_COUNT];
 };
 
-struct vm;
-struct frame;
-
-/* A message that no step has taken, while some wait. */
-void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received_ns);
-/* The lane's wait got the wrong answer: this frame (raw framing: stretch of the stream). */
-void vm_evidence_mismatch(struct vm *vm, uint32_t index, const struct frame *frame,
-                          int64_t received_ns);
-/* It got none. */
-void vm_evidence_time_out(struct vm *vm, uint32_t index, int64_t deadline_ns);
-
 #endif

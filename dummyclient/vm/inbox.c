@@ -1,10 +1,15 @@
+/* Messages that no step waits for: kept for an expect, or judged as pushes. */
 #include "vm/internal.h"
+
+#include "core/clock.h"
 
 #include <string.h>
 
-static struct frame vm_inbox__frame(const struct vm_inbox *inbox, uint32_t place)
+#define VM_INBOX_CLOCK_ERROR_NS ((uint64_t)(10 * NS_PER_MS))
+
+static struct frame vm_inbox__frame(const struct vm_inbox *inbox, uint32_t index)
 {
-    const struct vm_mail *mail = &inbox->mails[place];
+    const struct vm_mail *mail = &inbox->mails[index];
     return (struct frame){.id = mail->id,
                           .bytes = inbox->bytes + mail->offset,
                           .bytes_count = mail->frame_bytes,
@@ -13,24 +18,24 @@ static struct frame vm_inbox__frame(const struct vm_inbox *inbox, uint32_t place
 }
 
 /* Takes bytes off the beginning of a message's body. */
-static void vm_inbox__shorten(struct vm_inbox *inbox, uint32_t place, uint32_t bytes_count)
+static void vm_inbox__shorten(struct vm_inbox *inbox, uint32_t index, uint32_t bytes_count)
 {
-    struct vm_mail *mail = &inbox->mails[place];
+    struct vm_mail *mail = &inbox->mails[index];
     uint32_t end = mail->offset + bytes_count;
     memmove(inbox->bytes + mail->offset, inbox->bytes + end, inbox->bytes_count - end);
     inbox->bytes_count -= bytes_count;
     mail->bytes_count -= bytes_count;
-    for (uint32_t i = place + 1; i < inbox->mails_count; i++) {
+    for (uint32_t i = index + 1; i < inbox->mails_count; i++) {
         inbox->mails[i].offset -= bytes_count;
     }
 }
 
-static void vm_inbox__remove(struct vm_inbox *inbox, uint32_t place)
+static void vm_inbox__remove(struct vm_inbox *inbox, uint32_t index)
 {
-    vm_inbox__shorten(inbox, place, inbox->mails[place].bytes_count);
+    vm_inbox__shorten(inbox, index, inbox->mails[index].bytes_count);
     inbox->mails_count--;
-    memmove(inbox->mails + place, inbox->mails + place + 1,
-            (inbox->mails_count - place) * sizeof *inbox->mails);
+    memmove(inbox->mails + index, inbox->mails + index + 1,
+            (inbox->mails_count - index) * sizeof *inbox->mails);
 }
 
 /* Nobody has taken the oldest one: it was a push. */
@@ -84,49 +89,63 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame)
     return true;
 }
 
-/* Raw framing: the reply takes what it lacks of the run. True: something of the run is left. */
-static bool vm_inbox__feed_run(struct vm *vm, uint32_t index, uint32_t place)
+bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane)
 {
     struct vm_inbox *inbox = vm->inbox;
-    const struct vm_lane *lane = vm_lane_at(vm, index);
-    while (lane->replies_left > 0 && inbox->mails[place].bytes_count > 0) {
-        const struct frame run = vm_inbox__frame(inbox, place);
-        bool complete = false;
-        uint32_t taken = vm_push_feed(vm, index, &run, lane->sent_ns, &complete);
-        if (complete) {
-            vm_lane_at(vm, index)->replies_left--;
-        }
-        vm_inbox__shorten(inbox, place, taken);
-        inbox->mails[place].frame_bytes -= taken;
-    }
-    return inbox->mails[place].bytes_count > 0;
-}
-
-bool vm_inbox_feed(struct vm *vm, uint32_t index)
-{
-    struct vm_inbox *inbox = vm->inbox;
-    struct vm_lane *lane = vm_lane_at(vm, index);
     if (inbox == NULL || inbox->mails_count == 0) {
         return false;
     }
     enum wait_since since = vm->program->code[lane->instruction].wait->since;
-    bool raw = vm->program->framing.type == FRAMING_RAW;
-    for (uint32_t place = 0; place < inbox->mails_count && lane->replies_left > 0;) {
-        bool in_pass = (int32_t)(inbox->mails[place].number - lane->mail_number) >= 0;
-        if (since == WAIT_SINCE_STEP || (since == WAIT_SINCE_PASS && !in_pass)) {
-            place++;
+    for (uint32_t i = 0; i < inbox->mails_count && lane->replies_left > 0;) {
+        const struct frame frame = vm_inbox__frame(inbox, i);
+        bool in_pass = (int32_t)(inbox->mails[i].number - lane->mail_number) >= 0;
+        if (since == WAIT_SINCE_STEP || (since == WAIT_SINCE_PASS && !in_pass) ||
+            !vm_wait_accepts(vm, lane->index, &frame)) {
+            i++;
             continue;
         }
-        const struct frame frame = vm_inbox__frame(inbox, place);
-        if (raw ? vm_inbox__feed_run(vm, index, place) : !vm_wait_accepts(vm, index, &frame)) {
-            place++;
-            continue;
+        uint32_t taken_bytes = 0;
+        lane->replies_left -= vm_wait_judge(vm, lane, &frame, lane->sent_ns, &taken_bytes);
+        if (taken_bytes < frame.body_bytes) { /* of a raw stream: the next reply has the rest */
+            vm_inbox__shorten(inbox, i, taken_bytes);
+            inbox->mails[i].frame_bytes -= taken_bytes;
+        } else {
+            vm_inbox__remove(inbox, i);
         }
-        if (!raw) {
-            vm_reply_judge(vm, index, &frame, lane->sent_ns);
-            lane->replies_left--;
-        }
-        vm_inbox__remove(inbox, place);
     }
     return lane->replies_left == 0;
+}
+
+/* --- Pushes. */
+
+/* From the stamp until now, on the one clock of the run; -1: this run cannot have made it. */
+static int64_t vm_inbox__fanout_ns(const struct vm *vm, uint64_t stamp_ns, int64_t received_ns)
+{
+    int64_t run_ns = received_ns + vm->run_clock_offset_ns;
+    if (run_ns >= 0 && stamp_ns <= (uint64_t)run_ns) {
+        return run_ns - (int64_t)stamp_ns;
+    }
+    /* Two machines know that clock only nearly: what was sent just now may seem to come before. */
+    return run_ns >= 0 && stamp_ns - (uint64_t)run_ns <= VM_INBOX_CLOCK_ERROR_NS ? 0 : -1;
+}
+
+void vm_inbox_check_push(struct vm *vm, const struct frame *frame, int64_t received_ns)
+{
+    const struct program_behavior *behavior = vm->behavior;
+    for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+        const struct push *push = &behavior->pushes[i];
+        if (!vm_wait_matches(&push->match, push->match.value, frame)) {
+            continue;
+        }
+        uint64_t stamp_ns = 0;
+        int64_t fanout_ns = -1;
+        bool mismatch = !vm_wait_verify(vm, vm_lane_at(vm, 0), &push->verify, frame);
+        if (push->has_fanout) {
+            bool whole = message_field(&push->fanout, frame->body, frame->body_bytes, &stamp_ns);
+            fanout_ns = whole ? vm_inbox__fanout_ns(vm, stamp_ns, received_ns) : -1;
+            mismatch = mismatch || fanout_ns < 0;
+        }
+        vm->observer->push_checked(vm->observer->context, mismatch, fanout_ns);
+        return;
+    }
 }

@@ -5,8 +5,7 @@
  * lane.c        a lane: what each step does, and when it was due
  * step.c        the steps that need nobody else: thinks, variables, branches, notes
  * wait.c        which expectation a message belongs to, whether it is right, what is kept of it
- * inbox.c       messages that came before the expect that takes them
- * push.c        messages that no request waits for, and raw streams
+ * inbox.c       messages that no step waits for: kept for an expect, or judged as pushes
  * evidence.c    of the first failure of each step, what was awaited and what came */
 #ifndef DUMMYLOAD_VM_INTERNAL_H
 #define DUMMYLOAD_VM_INTERNAL_H
@@ -15,36 +14,41 @@
 #include "scenario/tree.h"
 #include "vm/state.h"
 
+/* A step says that the run is to fail. */
+static inline void vm_fail(struct vm *vm, uint32_t step)
+{
+    vm->pending |= VM_PENDING_FAILED;
+    vm->failed_step = step;
+}
+
 /* --- lane.c */
 
 /* What the body of the lane's last message was made of; and what ${...} is now. */
-struct message_scope vm_lane_sent_scope(const struct vm *vm, uint32_t index);
-struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index);
+struct message_scope vm_lane_sent_scope(const struct vm *vm, struct vm_lane *lane);
+struct message_scope vm_lane_scope(const struct vm *vm, struct vm_lane *lane);
 /* A key that no other send or think of the run has. */
-uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane);
+uint64_t vm_lane_draw(const struct vm *vm, struct vm_lane *lane);
 /* Plays steps from the lane's instruction until one takes time. The lane counts as busy. */
-void vm_lane_run(struct vm *vm, uint32_t index, int64_t now_ns);
-void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns);
+void vm_lane_run(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
+void vm_lane_begin_pass(struct vm *vm, struct vm_lane *lane, int64_t intended_ns, int64_t now_ns);
 /* The lane's message is taken: fills a SEND action. */
-void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_action *action);
-/* One message for the lane's wait. */
-void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
-                   int64_t received_ns);
-/* One of its replies is complete, judged already. */
-void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns);
+void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm_action *action);
+/* A message for the lane's wait, or bytes of a raw stream; returns how many it took. */
+uint32_t vm_lane_reply(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                       int64_t first_ns, int64_t received_ns);
 /* Its deadline, or the end of its think, has come. False when that restarted the connection, and
  * with it all lanes. */
-bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns);
+bool vm_lane_expire(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
 /* Ends what the lane does, with outcome for what is outstanding, and makes it idle. */
-void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
+void vm_lane_abandon(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome, int64_t now_ns);
 /* Stopping: a lane that only thinks before its pass ends need not. */
-void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns);
+void vm_lane_stop(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
 /* A plain send has left. */
-void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns);
-/* An outcome that belongs to no request. */
-void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns);
+void vm_lane_sent(struct vm *vm, struct vm_lane *lane, int64_t sent_ns);
+/* What the lane waited for has come to its end. */
+void vm_lane_report(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome, int64_t last_ns);
 /* Looks whether the lane's next pass has rows of data; false: it is out of them. */
-bool vm_lane_check_rows(struct vm *vm, uint32_t index);
+bool vm_lane_check_rows(struct vm *vm, struct vm_lane *lane);
 
 /* When what the lane does next was due. */
 
@@ -72,43 +76,47 @@ bool vm_expects_close(const struct vm *vm);
 /* What all lanes wait for has not come in time. */
 void vm_expire_join(struct vm *vm, int64_t now_ns);
 /* If no lane is running any more: do what all of them wait for, or tear down. */
-void vm_settle(struct vm *vm, int64_t now_ns);
+void vm_check_join(struct vm *vm, int64_t now_ns);
 
 /* --- step.c */
 
 /* What a value is made of that is worked out now. */
-struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t now_ns);
+struct message_scope vm_step_scope(const struct vm *vm, struct vm_lane *lane, int64_t now_ns);
 /* True when the think, or the wait for a moment, is over already, because the lane is late. */
-bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns);
-bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns);
-void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns);
+bool vm_step_think(struct vm *vm, struct vm_lane *lane, const struct think *think, int64_t now_ns);
+bool vm_step_at(struct vm *vm, struct vm_lane *lane, int64_t offset_ns, int64_t now_ns);
+void vm_step_set(struct vm *vm, struct vm_lane *lane, const struct set *set, int64_t now_ns);
 /* choose, if, repeats and jumps: where the lane goes on. */
-uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns);
+uint32_t vm_step_jump(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
 /* Does nothing stand between the lane's step and the end of its pass, now that the run ends? */
-bool vm_step_ends_next(const struct vm *vm, uint32_t index);
-void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns);
-/* The pause before the next attempt to connect, drawn. */
-int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns);
+bool vm_step_ends_next(const struct vm *vm, struct vm_lane *lane);
+void vm_step_log(struct vm *vm, struct vm_lane *lane, const struct body *text, int64_t now_ns);
 
 /* --- wait.c */
 
 void vm_wait_clear(struct vm *vm);
 /* Puts the lane's expectation, by its instruction, at the end. */
-void vm_wait_add(struct vm *vm, uint32_t index);
-void vm_wait_remove(struct vm *vm, uint32_t index);
+void vm_wait_add(struct vm *vm, struct vm_lane *lane);
+void vm_wait_remove(struct vm *vm, struct vm_lane *lane);
 /* The lane has given up: late replies to it, lane->replies_left of them, are absorbed. */
-void vm_wait_bury(struct vm *vm, uint32_t index);
-/* The lane that the message is for, or VM_INDEX_NONE; *late: a tombstone took it. */
-uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late);
-/* Raw framing: the lane that the stream's next bytes are for. For a tombstone: *bytes, how many of
- * them it takes. */
-uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late);
-bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
-                    const struct frame *frame);
-/* Does the match of this wait select the message? */
+void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane);
+/* The lane that the message is for, or NULL; *late: a tombstone took it, *taken_bytes of it. */
+struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t *taken_bytes,
+                             bool *late);
+/* Does the match select the message? Of this wait (a lane's, by its index)? */
+bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame);
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
-/* Judges one of the lane's replies and captures from it. */
-void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame, int64_t received_ns);
+/* What a verify compares with (NULL: with what was sent, and nothing was), and what is in it. */
+const struct body *vm_wait_body(const struct vm *vm, const struct vm_lane *lane,
+                                const struct verify *verify);
+struct message_scope vm_wait_scope(const struct vm *vm, struct vm_lane *lane,
+                                   const struct verify *verify);
+bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
+                    const struct frame *frame);
+/* Judges one of the lane's replies, or the bytes of a raw stream that it still lacks
+ * (*taken_bytes), and captures from it. True: it is whole. */
+bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                   int64_t received_ns, uint32_t *taken_bytes);
 
 /* --- inbox.c: what came in before an expect began, and nobody took. A server need not answer in
  * the order in which a scenario asks.
@@ -121,20 +129,20 @@ void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame, in
 bool vm_inbox_put(struct vm *vm, const struct frame *frame);
 /* The lane's expect, which has just begun, takes what is kept of its replies. True: that was all of
  * them. */
-bool vm_inbox_feed(struct vm *vm, uint32_t index);
+bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane);
 /* Nobody will take what is kept. */
 void vm_inbox_clear(struct vm *vm);
+/* What the behavior's rules of on_push say about a message that no request has taken. */
+void vm_inbox_check_push(struct vm *vm, const struct frame *frame, int64_t received_ns);
 
-/* --- push.c */
+/* --- evidence.c */
 
-/* Raw framing: the lane's reply takes what it still lacks; returns how many bytes. *complete: that
- * was all of it. */
-uint32_t vm_push_feed(struct vm *vm, uint32_t index, const struct frame *run, int64_t received_ns,
-                      bool *complete);
-/* A message that no request has taken. */
-void vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);
-/* Bytes of a raw stream. */
-void vm_push_stream(struct vm *vm, const struct frame *frame, int64_t first_ns,
-                    int64_t received_ns);
+/* A message that no step has taken, while some wait. */
+void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received_ns);
+/* The lane's wait got the wrong answer: this frame (raw framing: stretch of the stream). */
+void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                          int64_t received_ns);
+/* It got none. */
+void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_ns);
 
 #endif

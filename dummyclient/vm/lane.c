@@ -64,36 +64,34 @@ static void vm_due__ended(const struct vm *vm, const struct vm_lane *lane, bool 
 
 /* --- Steps. */
 
-static void vm_lane__push_ready(struct vm *vm, uint32_t index)
+static void vm_lane__push_ready(struct vm *vm, struct vm_lane *lane)
 {
-    vm_lane_at(vm, index)->list_next = VM_INDEX_NONE;
+    lane->list_next = VM_INDEX_NONE;
     if (vm->ready_tail == VM_INDEX_NONE) {
-        vm->ready_head = (uint16_t)index;
+        vm->ready_head = lane->index;
     } else {
-        vm_lane_at(vm, vm->ready_tail)->list_next = (uint16_t)index;
+        vm_lane_at(vm, vm->ready_tail)->list_next = lane->index;
     }
-    vm->ready_tail = (uint16_t)index;
+    vm->ready_tail = lane->index;
 }
 
-uint64_t vm_lane_draw(const struct vm *vm, uint32_t index, struct vm_lane *lane)
+uint64_t vm_lane_draw(const struct vm *vm, struct vm_lane *lane)
 {
     uint64_t place = (uint64_t)lane->instruction << 32 | lane->ordinal++;
-    return prng_mix(prng_mix(prng_mix(vm->connection_key, index), lane->iteration), place);
+    return prng_mix(prng_mix(prng_mix(vm->connection_key, lane->index), lane->iteration), place);
 }
 
-struct message_scope vm_lane_sent_scope(const struct vm *vm, uint32_t index)
+struct message_scope vm_lane_sent_scope(const struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    struct message_scope scope = vm_lane_scope(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, lane);
     scope.iteration = lane->sent_iteration;
     scope.variables = vm_lane_sent_variables(vm, lane);
     scope.lane = lane->sent_lane;
     return scope;
 }
 
-struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
+struct message_scope vm_lane_scope(const struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     return (struct message_scope){.key = lane->sent_key,
                                   .seed = vm->seed,
                                   .iteration = lane->iteration,
@@ -103,27 +101,16 @@ struct message_scope vm_lane_scope(const struct vm *vm, uint32_t index)
                                   .wall_offset_ns = vm->wall_offset_ns,
                                   .run_clock_offset_ns = vm->run_clock_offset_ns,
                                   .connection = vm->connection,
-                                  .lane = index};
+                                  .lane = lane->index};
 }
 
-/* A table that says when_out: error has no row left: the run is to fail. */
-static void vm_lane__fail_data(struct vm *vm, uint32_t table)
+bool vm_lane_check_rows(struct vm *vm, struct vm_lane *lane)
 {
-    vm->pending |= VM_PENDING_FAILED;
-    vm->failed_step = PROGRAM_STEP_NONE;
-    if (vm->observer->ran_out != NULL) {
-        vm->observer->ran_out(vm->observer->context, table);
-    }
-}
-
-bool vm_lane_check_rows(struct vm *vm, uint32_t index)
-{
-    struct vm_lane *lane = vm_lane_at(vm, index);
     uint32_t tables = vm->behavior->bounded_tables;
     if (tables == 0 || lane->out) {
         return !lane->out;
     }
-    struct message_scope scope = vm_lane_scope(vm, index);
+    struct message_scope scope = vm_lane_scope(vm, lane);
     for (uint32_t i = 0; i < scope.world->tables_count; i++) {
         bool out = false;
         if ((tables >> i & 1) == 0) {
@@ -135,7 +122,10 @@ bool vm_lane_check_rows(struct vm *vm, uint32_t index)
         }
         lane->out = true;
         if (scope.world->tables[i].when_out == DATA_ERROR) {
-            vm_lane__fail_data(vm, i);
+            vm_fail(vm, PROGRAM_STEP_NONE);
+            if (vm->observer->ran_out != NULL) {
+                vm->observer->ran_out(vm->observer->context, i);
+            }
         }
         /* The last lane without rows ends the connection. */
         vm->out_count++;
@@ -153,9 +143,8 @@ static void vm_lane__waited(const struct vm *vm, struct vm_lane *lane, int64_t e
     vm_due_wait_ended(lane, end_ns);
 }
 
-void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int64_t now_ns)
+void vm_lane_begin_pass(struct vm *vm, struct vm_lane *lane, int64_t intended_ns, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->instruction = vm->behavior->loop;
     lane->ordinal = 0;
     lane->in_pass = true;
@@ -164,57 +153,54 @@ void vm_lane_begin_pass(struct vm *vm, uint32_t index, int64_t intended_ns, int6
     lane->time_ns = intended_ns;
     lane->done_ns = vm_due_base_ns(lane);
     lane->origin_ns = intended_ns;
-    vm->observer->iteration_started(vm->observer->context, index, intended_ns, now_ns);
+    vm->observer->iteration_started(vm->observer->context, lane->index, intended_ns, now_ns);
 }
 
-static void vm_lane__idle(struct vm *vm, uint32_t index)
+static void vm_lane__idle(struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->state = VM_LANE_IDLE;
     lane->due_ns = TIME_NEVER_NS;
     vm->busy_count--;
     if (vm->phase == VM_PHASE_LOOP && !lane->out) {
         lane->list_next = vm->idle_head;
-        vm->idle_head = (uint16_t)index;
+        vm->idle_head = lane->index;
     }
     if (vm->busy_count + vm->joining_count == 0 && !vm->behavior->expects_since_connected) {
         vm_inbox_clear(vm); /* no pass is left that it came in */
     }
 }
 
-static void vm_lane__end_pass(struct vm *vm, uint32_t index, int64_t end_ns, bool complete)
+static void vm_lane__end_pass(struct vm *vm, struct vm_lane *lane, int64_t end_ns, bool complete)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     int64_t busy_ns = end_ns - lane->origin_ns;
     vm_due_move(lane, end_ns);
     lane->in_pass = false;
     lane->iteration++;
-    vm->observer->iteration_ended(vm->observer->context, index, busy_ns > 0 ? busy_ns : 0,
+    vm->observer->iteration_ended(vm->observer->context, lane->index, busy_ns > 0 ? busy_ns : 0,
                                   complete);
 }
 
 /* The end of setup, of a pass or of teardown. True when the lane goes on at once. */
-static bool vm_lane__end(struct vm *vm, uint32_t index, int64_t now_ns)
+static bool vm_lane__end(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     if (vm->phase == VM_PHASE_SETUP) {
-        vm_lane__idle(vm, index);
+        vm_lane__idle(vm, lane);
         vm_enter_loop(vm, now_ns);
         return false;
     }
     if (vm->phase == VM_PHASE_TEARDOWN) {
-        vm_lane__idle(vm, index);
+        vm_lane__idle(vm, lane);
         vm_finish(vm);
         return false;
     }
     int64_t base_ns = vm_due_base_ns(lane);
-    vm_lane__end_pass(vm, index, lane->done_ns > base_ns ? lane->done_ns : base_ns, true);
-    bool has_rows = vm_lane_check_rows(vm, index);
+    vm_lane__end_pass(vm, lane, lane->done_ns > base_ns ? lane->done_ns : base_ns, true);
+    bool has_rows = vm_lane_check_rows(vm, lane);
     if (!vm->closed_loop || vm->stopping || !has_rows) {
-        vm_lane__idle(vm, index);
+        vm_lane__idle(vm, lane);
         return false;
     }
-    vm_lane_begin_pass(vm, index, lane->free_ns, now_ns);
+    vm_lane_begin_pass(vm, lane, lane->free_ns, now_ns);
     return true;
 }
 
@@ -224,11 +210,10 @@ static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
     vm_lane_set_due(vm, lane, due_ns);
 }
 
-static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t last_ns)
+void vm_lane_report(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome, int64_t last_ns)
 {
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     struct vm_request request = {.step = vm->program->code[lane->instruction].step,
-                                 .lane = index,
+                                 .lane = lane->index,
                                  .in_pass = lane->in_pass,
                                  .outcome = outcome,
                                  .intended_ns = lane->time_ns,
@@ -239,69 +224,53 @@ static void vm_lane__report(struct vm *vm, uint32_t index, enum vm_outcome outco
     vm->observer->request_done(vm->observer->context, &request);
 }
 
-void vm_lane_report_other(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
-{
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    struct vm_request request = {.step = PROGRAM_STEP_NONE,
-                                 .lane = index,
-                                 .in_pass = lane->in_pass,
-                                 .outcome = outcome,
-                                 .intended_ns = lane->time_ns,
-                                 .free_ns = lane->free_ns,
-                                 .last_ns = now_ns};
-    vm->observer->request_done(vm->observer->context, &request);
-}
-
 /* raw framing: how long the reply is. */
-static void vm_lane__measure_reply(struct vm *vm, uint32_t index, const struct wait *wait)
+static void vm_lane__measure_reply(struct vm *vm, struct vm_lane *lane, const struct wait *wait)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->raw_done_bytes = 0;
     lane->raw_bytes = wait->bytes_count;
     if (wait->bytes_as_sent && lane->sent_instruction != UINT32_MAX) {
-        struct message_scope scope = vm_lane_sent_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, lane);
         lane->raw_bytes =
             message_body_bytes(&vm->program->code[lane->sent_instruction].message->body, &scope);
     }
 }
 
-static void vm_lane__wait(struct vm *vm, uint32_t index, int64_t now_ns)
+static void vm_lane__wait(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     lane->state = VM_LANE_WAITING;
     lane->first_ns = 0;
     lane->mismatched = false;
     lane->replies_left = wait->replies_count;
     if (vm->program->framing.type == FRAMING_RAW) {
-        vm_lane__measure_reply(vm, index, wait);
+        vm_lane__measure_reply(vm, lane, wait);
     }
     vm_lane_set_due(vm, lane, now_ns + wait->within_ns);
-    vm_wait_add(vm, index);
+    vm_wait_add(vm, lane);
 }
 
 /* All of the replies are here: judged, and no longer waited for. */
-static void vm_lane__answered(struct vm *vm, uint32_t index, int64_t last_ns)
+static void vm_lane__answered(struct vm *vm, struct vm_lane *lane, int64_t last_ns)
 {
-    bool mismatched = vm_lane_at(vm, index)->mismatched;
-    vm_wait_remove(vm, index);
-    vm_lane__report(vm, index, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
+    bool mismatched = lane->mismatched;
+    vm_wait_remove(vm, lane);
+    vm_lane_report(vm, lane, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
 }
 
 /* True: the lane goes on, because what it expects has come before, or cannot come any more: the
  * server has ended the stream after our half-close. */
-static bool vm_lane__expect(struct vm *vm, uint32_t index, int64_t now_ns)
+static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->sent_ns = now_ns;
     lane->reached_ns = now_ns;
-    vm_lane__wait(vm, index, now_ns);
-    if (vm_inbox_feed(vm, index)) {
+    vm_lane__wait(vm, lane, now_ns);
+    if (vm_inbox_feed(vm, lane)) {
         lane->first_ns = now_ns;
-        vm_lane__answered(vm, index, now_ns);
+        vm_lane__answered(vm, lane, now_ns);
     } else if (vm->link == VM_LINK_CLOSED) {
-        vm_wait_remove(vm, index);
-        vm_lane__report(vm, index, VM_OUTCOME_LOST, now_ns);
+        vm_wait_remove(vm, lane);
+        vm_lane_report(vm, lane, VM_OUTCOME_LOST, now_ns);
     } else {
         return false;
     }
@@ -319,37 +288,38 @@ static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_
     }
     lane->state = VM_LANE_JOINING;
     lane->reached_ns = now_ns;
+    lane->sent_ns = 0;
+    lane->first_ns = 0;
     vm->busy_count--;
     vm->joining_count++;
     return false;
 }
 
 /* One instruction. True: the lane goes on with the one it now stands at. */
-static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
+static bool vm_lane__step(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     enum instruction_op op = (enum instruction_op)instruction->op;
     bool goes_on = true;
     switch (op) {
     case OP_END:
-        return vm_lane__end(vm, index, now_ns);
+        return vm_lane__end(vm, lane, now_ns);
     case OP_SEND:
     case OP_REQUEST:
         lane->state = VM_LANE_SENDING;
         lane->reached_ns = now_ns;
         lane->sent_ns = 0;
         lane->first_ns = 0;
-        vm_lane__push_ready(vm, index);
+        vm_lane__push_ready(vm, lane);
         return false;
     case OP_EXPECT:
-        goes_on = vm->cut || vm_lane__expect(vm, index, now_ns);
+        goes_on = vm->cut || vm_lane__expect(vm, lane, now_ns);
         break;
     case OP_THINK:
-        goes_on = vm->cut || vm_step_think(vm, index, instruction->think, now_ns);
+        goes_on = vm->cut || vm_step_think(vm, lane, instruction->think, now_ns);
         break;
     case OP_AT:
-        goes_on = vm->cut || vm_step_at(vm, index, instruction->after_ns, now_ns);
+        goes_on = vm->cut || vm_step_at(vm, lane, instruction->after_ns, now_ns);
         break;
     case OP_REPEAT_BEGIN:
     case OP_REPEAT_END:
@@ -359,10 +329,10 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
     case OP_JUMP:
     case OP_CHOOSE:
     case OP_IF:
-        lane->instruction = vm_step_jump(vm, index, now_ns);
+        lane->instruction = vm_step_jump(vm, lane, now_ns);
         return true;
     case OP_SET:
-        vm_step_set(vm, index, instruction->set, now_ns);
+        vm_step_set(vm, lane, instruction->set, now_ns);
         break;
     case OP_RECEIVE:
         vm->receives = instruction->index != 0;
@@ -372,7 +342,7 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
         vm->observer->marked(vm->observer->context, instruction->index, now_ns);
         break;
     case OP_LOG:
-        vm_step_log(vm, index, instruction->text, now_ns);
+        vm_step_log(vm, lane, instruction->text, now_ns);
         break;
     case OP_BARRIER:
     case OP_RECONNECT:
@@ -385,33 +355,31 @@ static bool vm_lane__step(struct vm *vm, uint32_t index, int64_t now_ns)
     return goes_on;
 }
 
-void vm_lane_run(struct vm *vm, uint32_t index, int64_t now_ns)
+void vm_lane_run(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     for (int i = 0; i < VM_RUN_MAX; i++) {
-        if (!vm_lane__step(vm, index, now_ns)) {
+        if (!vm_lane__step(vm, lane, now_ns)) {
             return;
         }
     }
     /* It may go on like this for ever: others have their turn, and the run its end, before. */
-    vm_lane__park(vm, vm_lane_at(vm, index), now_ns + 1);
+    vm_lane__park(vm, lane, now_ns + 1);
 }
 
-static void vm_lane__go_on(struct vm *vm, uint32_t index, int64_t now_ns)
+static void vm_lane__go_on(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->due_ns = TIME_NEVER_NS;
     lane->instruction++;
-    vm_lane_run(vm, index, now_ns);
+    vm_lane_run(vm, lane, now_ns);
 }
 
-void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_action *action)
+void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm_action *action)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     const struct message *message = instruction->message;
     lane->sent_instruction = lane->instruction;
     lane->sent_iteration = lane->iteration;
-    lane->sent_lane = index;
+    lane->sent_lane = lane->index;
     lane->stamp_ns = now_ns;
     if (message->has_variables) {
         memcpy(vm_lane_sent_variables(vm, lane), vm_lane_variables(vm, lane),
@@ -419,23 +387,23 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     }
     uint32_t frame_bytes = message->frame_bytes;
     if (message->encoded == NULL) {
-        lane->sent_key = vm_lane_draw(vm, index, lane);
+        lane->sent_key = vm_lane_draw(vm, lane);
     }
     if (frame_bytes == 0) {
-        struct message_scope scope = vm_lane_sent_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, lane);
         frame_bytes =
             frame_encoded_bytes(&vm->program->framing, message_body_bytes(&message->body, &scope));
     }
     *action = (struct vm_action){.type = VM_ACTION_SEND,
-                                 .lane = index,
+                                 .lane = lane->index,
                                  .step = instruction->step,
                                  .message_bytes = frame_bytes};
     lane->message_n = vm->submitted_count++;
     if (instruction->op == OP_REQUEST && !vm->cut) {
-        vm_lane__wait(vm, index, now_ns);
+        vm_lane__wait(vm, lane, now_ns);
     } else if (vm->cut) {
         if (instruction->op == OP_REQUEST) {
-            vm_lane__report(vm, index, VM_OUTCOME_CUT, now_ns);
+            vm_lane_report(vm, lane, VM_OUTCOME_CUT, now_ns);
         }
         /* Nothing is waited for any more; it goes on when this message has been written. */
         lane->instruction++;
@@ -446,43 +414,36 @@ void vm_lane_take(struct vm *vm, uint32_t index, int64_t now_ns, struct vm_actio
     }
 }
 
-void vm_lane_count_reply(struct vm *vm, uint32_t index, int64_t first_ns, int64_t received_ns)
+uint32_t vm_lane_reply(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                       int64_t first_ns, int64_t received_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    if (lane->first_ns == 0) {
-        lane->first_ns = first_ns;
+    uint32_t taken_bytes = 0;
+    bool whole = vm_wait_judge(vm, lane, frame, received_ns, &taken_bytes);
+    lane->first_ns = lane->first_ns == 0 ? first_ns : lane->first_ns;
+    lane->replies_left -= whole;
+    if (lane->replies_left == 0) {
+        vm_lane__answered(vm, lane, received_ns);
+        vm_lane__waited(vm, lane, received_ns);
+        vm_lane__go_on(vm, lane, received_ns);
     }
-    if (--lane->replies_left > 0) {
-        return;
-    }
-    vm_lane__answered(vm, index, received_ns);
-    vm_lane__waited(vm, lane, received_ns);
-    vm_lane__go_on(vm, index, received_ns);
+    return taken_bytes;
 }
 
-void vm_lane_reply(struct vm *vm, uint32_t index, const struct frame *frame, int64_t first_ns,
-                   int64_t received_ns)
+static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    vm_reply_judge(vm, index, frame, received_ns);
-    vm_lane_count_reply(vm, index, first_ns, received_ns);
-}
-
-static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
-{
-    struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     enum on_timeout on_timeout = instruction->wait->on_timeout;
     bool optional = instruction->wait->optional;
     int64_t deadline_ns = lane->due_ns;
     if (!optional) {
-        vm_evidence_time_out(vm, index, deadline_ns);
+        vm_evidence_time_out(vm, lane, deadline_ns);
     }
     if (optional && instruction->op == OP_EXPECT) {
-        vm_wait_remove(vm, index); /* nobody owes it: what comes later is a push */
+        vm_wait_remove(vm, lane); /* nobody owes it: what comes later is a push */
     } else {
-        vm_wait_bury(vm, index);
+        vm_wait_to_tombstone(vm, lane);
     }
-    vm_lane__report(vm, index, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
+    vm_lane_report(vm, lane, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
     vm_lane__waited(vm, lane, deadline_ns);
     if (on_timeout == ON_TIMEOUT_RECONNECT) {
         lane->state = VM_LANE_PARKED; /* reported: nothing is outstanding any more */
@@ -490,25 +451,23 @@ static bool vm_lane__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
         return false;
     }
     if (on_timeout == ON_TIMEOUT_FAIL) {
-        vm->pending |= VM_PENDING_FAILED;
-        vm->failed_step = instruction->step;
+        vm_fail(vm, instruction->step);
     }
-    vm_lane__go_on(vm, index, now_ns);
+    vm_lane__go_on(vm, lane, now_ns);
     return true;
 }
 
-bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns)
+bool vm_lane_expire(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     switch ((enum vm_lane_state)lane->state) {
     case VM_LANE_WAITING:
-        return vm_lane__time_out(vm, index, now_ns);
+        return vm_lane__time_out(vm, lane, now_ns);
     case VM_LANE_THINKING:
-        vm_lane__go_on(vm, index, now_ns);
+        vm_lane__go_on(vm, lane, now_ns);
         return true;
     case VM_LANE_PARKED:
         lane->due_ns = TIME_NEVER_NS;
-        vm_lane_run(vm, index, now_ns);
+        vm_lane_run(vm, lane, now_ns);
         return true;
     case VM_LANE_IDLE:
     case VM_LANE_SENDING:
@@ -520,33 +479,31 @@ bool vm_lane_expire(struct vm *vm, uint32_t index, int64_t now_ns)
     return true;
 }
 
-void vm_lane_abandon(struct vm *vm, uint32_t index, enum vm_outcome outcome, int64_t now_ns)
+void vm_lane_abandon(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     bool request = vm->program->code[lane->instruction].op == OP_REQUEST;
     bool asking = request && (lane->state == VM_LANE_WAITING || lane->state == VM_LANE_SENDING);
     if (lane->state == VM_LANE_WAITING || asking) {
-        vm_lane__report(vm, index, outcome, now_ns);
+        vm_lane_report(vm, lane, outcome, now_ns);
     }
     if (lane->in_pass) {
         vm_due__ended(vm, lane, asking, now_ns);
-        vm_lane__end_pass(vm, index, now_ns, false);
+        vm_lane__end_pass(vm, lane, now_ns, false);
     }
     lane->state = VM_LANE_IDLE;
     lane->due_ns = TIME_NEVER_NS;
     vm_due_move(lane, now_ns);
 }
 
-void vm_lane_stop(struct vm *vm, uint32_t index, int64_t now_ns)
+void vm_lane_stop(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    if (vm_lane_at(vm, index)->state == VM_LANE_THINKING && vm_step_ends_next(vm, index)) {
-        vm_lane__go_on(vm, index, now_ns);
+    if (lane->state == VM_LANE_THINKING && vm_step_ends_next(vm, lane)) {
+        vm_lane__go_on(vm, lane, now_ns);
     }
 }
 
-void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns)
+void vm_lane_sent(struct vm *vm, struct vm_lane *lane, int64_t sent_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     vm_due_blocked(vm, lane, sent_ns);
     if (vm->observer->sent != NULL && lane->in_pass) {
         vm->observer->sent(vm->observer->context, lane->time_ns, lane->free_ns, sent_ns);
@@ -557,5 +514,5 @@ void vm_lane_sent(struct vm *vm, uint32_t index, int64_t sent_ns)
         vm_due_move(lane, sent_ns);
     }
     vm->flushing_count--;
-    vm_lane__go_on(vm, index, sent_ns);
+    vm_lane__go_on(vm, lane, sent_ns);
 }

@@ -44,13 +44,14 @@ struct vm_lane {
     int64_t stamp_ns; /* when the last message was made */
     uint32_t instruction;
     uint32_t sent_instruction; /* UINT32_MAX: none yet */
-    uint32_t sent_lane;        /* which sent it: of what setup has sent, lane 0 */
     uint32_t replies_left;
     uint32_t ordinal;     /* draws since the pass began: what a repeat sends differs each time */
     uint32_t message_n;   /* number of its last message on this connection */
     uint32_t mail_number; /* of the first message kept since its pass began */
     uint32_t raw_bytes;   /* raw framing: of the reply, 0: whatever comes; and what has come */
     uint32_t raw_done_bytes;
+    uint16_t index;
+    uint16_t sent_lane; /* which sent the last message: of what setup has sent, lane 0 */
     uint16_t list_next; /* in the ready or in the idle list */
     uint8_t state;
     bool in_pass : 1;
@@ -97,16 +98,19 @@ enum vm_link {
     VM_LINK_CLOSING /* from asking for it to vm_on_closed() */
 };
 
-/* Actions that vm_next() has yet to give. */
+/* Actions that vm_next() has yet to give: a bit each. */
 enum {
-    VM_PENDING_DISCONNECT = 1,
-    VM_PENDING_CONNECT = 2,
-    VM_PENDING_READY = 4,
-    VM_PENDING_FAILED = 8,
-    VM_PENDING_BARRIER = 16,
-    VM_PENDING_RECEIVE = 32,
-    VM_PENDING_FINISHED = 64
+    VM_PENDING_RECEIVE = 1 << VM_ACTION_RECEIVE,
+    VM_PENDING_DISCONNECT = 1 << VM_ACTION_DISCONNECT,
+    VM_PENDING_CONNECT = 1 << VM_ACTION_CONNECT,
+    VM_PENDING_READY = 1 << VM_ACTION_READY,
+    VM_PENDING_FAILED = 1 << VM_ACTION_FAILED,
+    VM_PENDING_BARRIER = 1 << VM_ACTION_BARRIER,
+    VM_PENDING_FINISHED = 1 << VM_ACTION_FINISHED
 };
+
+/* No step that waits for all lanes has been joined for. */
+#define VM_JOIN_NONE UINT32_MAX
 
 struct vm {
     const struct program *program;
@@ -118,7 +122,6 @@ struct vm {
     uint64_t connection_key; /* the seed and the connection's number, mixed */
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
     int64_t connect_at_ns;
-    int64_t connect_after_ns; /* closing now, to connect again so much later */
     int64_t connected_ns;
     int64_t joined_ns;   /* until then no arrival could begin: the lanes stood at a join */
     int64_t join_due_ns; /* what the lanes joined for is given up */
@@ -129,9 +132,9 @@ struct vm {
     uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
     uint32_t stamped_count;
     uint32_t failed_step;
-    uint32_t join_instruction;
-    uint32_t tries;       /* to connect, since the last one that worked */
-    uint32_t mail_number; /* of the next message that is kept */
+    uint32_t join_instruction; /* what all lanes have joined for */
+    uint32_t tries;            /* to connect, since the last one that worked */
+    uint32_t mail_number;      /* of the next message that is kept */
     uint16_t wait_head;
     uint16_t wait_tail;
     uint16_t tombstone_free;
@@ -146,10 +149,6 @@ struct vm {
     uint8_t link;
     uint8_t pending;
     uint8_t disconnect;
-    uint8_t connects_failed;
-    bool connects_after_close : 1;
-    bool joins_after : 1; /* connected or closed, the lanes at the join go on; else setup begins */
-    bool join_active : 1;
     bool closed_loop : 1;
     bool started : 1;
     bool stopping : 1;

@@ -8,13 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { VM_STREAM_BACK_OFF = 1 };
-
-struct message_scope vm_step_scope(const struct vm *vm, uint32_t index, int64_t now_ns)
+struct message_scope vm_step_scope(const struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    struct message_scope scope = vm_lane_scope(vm, index);
-    scope.key = vm_lane_draw(vm, index, lane);
+    struct message_scope scope = vm_lane_scope(vm, lane);
+    scope.key = vm_lane_draw(vm, lane);
     scope.stamp_ns = now_ns;
     return scope;
 }
@@ -26,13 +23,13 @@ static double vm_step__normal(uint64_t key)
     return radius * cos(6.283185307179586 * prng_unit(key, 0, 1));
 }
 
-static int64_t vm_step__think_ns(const struct vm *vm, uint32_t index, struct vm_lane *lane,
+static int64_t vm_step__think_ns(const struct vm *vm, struct vm_lane *lane,
                                  const struct think *think)
 {
     if (think->type == THINK_CONSTANT) {
         return think->low_ns;
     }
-    uint64_t key = vm_lane_draw(vm, index, lane);
+    uint64_t key = vm_lane_draw(vm, lane);
     double low_ns = (double)think->low_ns;
     double drawn_ns = 0;
     switch (think->type) {
@@ -67,10 +64,9 @@ static bool vm_step__pause(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     return false;
 }
 
-bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int64_t now_ns)
+bool vm_step_think(struct vm *vm, struct vm_lane *lane, const struct think *think, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
-    int64_t think_ns = vm_step__think_ns(vm, index, lane, think);
+    int64_t think_ns = vm_step__think_ns(vm, lane, think);
     /* A player who is late thinks as long as one who is not: from when it was free. */
     int64_t begin_ns = vm_due_base_ns(lane);
     lane->time_ns += think_ns;
@@ -79,9 +75,8 @@ bool vm_step_think(struct vm *vm, uint32_t index, const struct think *think, int
     return vm_step__pause(vm, lane, now_ns);
 }
 
-bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns)
+bool vm_step_at(struct vm *vm, struct vm_lane *lane, int64_t offset_ns, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     int64_t at_ns = vm->connected_ns + offset_ns;
     int64_t begin_ns = vm_due_base_ns(lane);
     /* What comes next is meant for that moment, whether or not the lane is free by then. */
@@ -91,11 +86,10 @@ bool vm_step_at(struct vm *vm, uint32_t index, int64_t offset_ns, int64_t now_ns
     return vm_step__pause(vm, lane, now_ns);
 }
 
-void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t now_ns)
+void vm_step_set(struct vm *vm, struct vm_lane *lane, const struct set *set, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     for (; set != NULL; set = set->next) {
-        struct message_scope scope = vm_step_scope(vm, index, now_ns);
+        struct message_scope scope = vm_step_scope(vm, lane, now_ns);
         uint64_t *words = vm_lane_variables(vm, lane) + set->word;
         if (set->type != VALUE_TEXT) {
             *words = value_bits(&set->value, &scope, 0);
@@ -110,20 +104,20 @@ void vm_step_set(struct vm *vm, uint32_t index, const struct set *set, int64_t n
     }
 }
 
-void vm_step_log(struct vm *vm, uint32_t index, const struct body *text, int64_t now_ns)
+void vm_step_log(struct vm *vm, struct vm_lane *lane, const struct body *text, int64_t now_ns)
 {
     uint8_t line[512];
-    struct message_scope scope = vm_step_scope(vm, index, now_ns);
+    struct message_scope scope = vm_step_scope(vm, lane, now_ns);
     uint32_t bytes = message_body_bytes(text, &scope);
     must(bytes <= sizeof line);
     message_write_body(text, &scope, line);
     vm->observer->logged(vm->observer->context, line, bytes, now_ns);
 }
 
-static bool vm_step__holds(struct vm *vm, uint32_t index, const struct condition *condition,
+static bool vm_step__holds(struct vm *vm, struct vm_lane *lane, const struct condition *condition,
                            int64_t now_ns)
 {
-    struct message_scope scope = vm_step_scope(vm, index, now_ns);
+    struct message_scope scope = vm_step_scope(vm, lane, now_ns);
     const struct value *left = &condition->left;
     const struct value *right = &condition->right;
     if (left->type == VALUE_TEXT) {
@@ -134,9 +128,9 @@ static bool vm_step__holds(struct vm *vm, uint32_t index, const struct condition
                          value_bits(right, &scope, 1), right->type);
 }
 
-static uint32_t vm_step__choose(struct vm *vm, uint32_t index, const struct choice *choice)
+static uint32_t vm_step__choose(struct vm *vm, struct vm_lane *lane, const struct choice *choice)
 {
-    uint64_t key = vm_lane_draw(vm, index, vm_lane_at(vm, index));
+    uint64_t key = vm_lane_draw(vm, lane);
     double drawn = prng_unit(key, 0, 0);
     uint32_t branch = 0;
     while (branch + 1 < choice->count && drawn >= choice->below[branch]) {
@@ -157,9 +151,8 @@ static bool vm_step__is_ending(const struct vm *vm, int64_t now_ns)
     return vm->stopping || vm->cut || over;
 }
 
-uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
+uint32_t vm_step_jump(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     uint64_t *counter = &lane->values[instruction->counter];
     uint32_t next = lane->instruction + 1;
@@ -183,20 +176,19 @@ uint32_t vm_step_jump(struct vm *vm, uint32_t index, int64_t now_ns)
     case OP_JUMP:
         return instruction->target;
     case OP_CHOOSE:
-        return vm_step__choose(vm, index, instruction->choice);
+        return vm_step__choose(vm, lane, instruction->choice);
     case OP_IF:
-        return vm_step__holds(vm, index, instruction->condition, now_ns) ? next
-                                                                         : instruction->target;
+        return vm_step__holds(vm, lane, instruction->condition, now_ns) ? next
+                                                                        : instruction->target;
     default:
         must(false);
         return next;
     }
 }
 
-bool vm_step_ends_next(const struct vm *vm, uint32_t index)
+bool vm_step_ends_next(const struct vm *vm, struct vm_lane *lane)
 {
     const struct instruction *code = vm->program->code;
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     uint32_t at = lane->instruction + 1;
     while (code[at].op != OP_END) {
         switch ((enum instruction_op)code[at].op) {
@@ -221,19 +213,4 @@ bool vm_step_ends_next(const struct vm *vm, uint32_t index)
         }
     }
     return true;
-}
-
-int64_t vm_step_back_off_ns(const struct vm *vm, const struct back_off *back_off, int64_t now_ns)
-{
-    double wait_ns = (double)back_off->first_ns;
-    for (uint8_t i = 0; i < vm->connects_failed && wait_ns < (double)back_off->most_ns; i++) {
-        wait_ns *= back_off->factor;
-        if (back_off->factor == 1) {
-            break;
-        }
-    }
-    wait_ns = wait_ns < (double)back_off->most_ns ? wait_ns : (double)back_off->most_ns;
-    /* Drawn from the upper half, so that a crowd does not come back as one. */
-    double part = prng_unit(vm->connection_key, VM_STREAM_BACK_OFF, (uint64_t)now_ns);
-    return (int64_t)(wait_ns / 2 + part * wait_ns / 2);
 }

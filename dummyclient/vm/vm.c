@@ -72,6 +72,7 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
         uint64_t iteration = identity->life > 0 ? lane->iteration : 0;
         memset(lane, 0, layout.lane_bytes);
         lane->iteration = iteration;
+        lane->index = (uint16_t)i;
         lane->due_ns = TIME_NEVER_NS;
         lane->free_ns = now_ns;
         lane->sent_instruction = UINT32_MAX;
@@ -104,55 +105,30 @@ static void vm__expire(struct vm *vm, int64_t now_ns)
         vm_expire_join(vm, now_ns);
     }
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
-        const struct vm_lane *lane = vm_lane_at(vm, i);
+        struct vm_lane *lane = vm_lane_at(vm, i);
         int64_t passed_ns = lane->state == VM_LANE_WAITING ? seen_ns : now_ns;
-        if (lane->due_ns <= passed_ns && !vm_lane_expire(vm, i, now_ns)) {
+        if (lane->due_ns <= passed_ns && !vm_lane_expire(vm, lane, now_ns)) {
             break;
         }
     }
-    vm_settle(vm, now_ns);
+    vm_check_join(vm, now_ns);
     vm->next_ns = vm__earliest_ns(vm, seen_ns, now_ns);
 }
 
 static void vm__take_pending(struct vm *vm, struct vm_action *action)
 {
-    static const uint8_t order[] = {VM_PENDING_RECEIVE, VM_PENDING_DISCONNECT, VM_PENDING_CONNECT,
-                                    VM_PENDING_READY,   VM_PENDING_FAILED,     VM_PENDING_BARRIER,
-                                    VM_PENDING_FINISHED};
-    int i = 0;
-    while ((vm->pending & order[i]) == 0) {
-        i++;
+    uint32_t type = 0;
+    while ((vm->pending >> type & 1) == 0) {
+        type++;
     }
-    vm->pending &= (uint8_t)~order[i];
-    *action = (struct vm_action){.step = PROGRAM_STEP_NONE};
-    switch (order[i]) {
-    case VM_PENDING_DISCONNECT:
-        action->type = VM_ACTION_DISCONNECT;
-        action->disconnect = (enum vm_disconnect)vm->disconnect;
-        break;
-    case VM_PENDING_CONNECT:
-        action->type = VM_ACTION_CONNECT;
-        action->not_before_ns = vm->connect_at_ns;
-        break;
-    case VM_PENDING_READY:
-        action->type = VM_ACTION_READY;
-        break;
-    case VM_PENDING_RECEIVE:
-        action->type = VM_ACTION_RECEIVE;
-        action->receives = vm->receives;
-        break;
-    case VM_PENDING_BARRIER:
-        action->type = VM_ACTION_BARRIER;
-        action->barrier = vm_barrier(vm);
-        break;
-    case VM_PENDING_FAILED:
-        action->type = VM_ACTION_FAILED;
-        action->step = vm->failed_step;
-        break;
-    default:
-        action->type = VM_ACTION_FINISHED;
-        break;
-    }
+    vm->pending &= (uint8_t) ~(1u << type);
+    *action =
+        (struct vm_action){.type = (enum vm_action_type)type,
+                           .step = type == VM_ACTION_FAILED ? vm->failed_step : PROGRAM_STEP_NONE,
+                           .not_before_ns = vm->connect_at_ns,
+                           .disconnect = (enum disconnect_type)vm->disconnect,
+                           .receives = vm->receives};
+    action->barrier = vm_barrier(vm);
 }
 
 bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action)
@@ -175,12 +151,12 @@ bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
         return true;
     }
     if (vm->ready_head != VM_INDEX_NONE) {
-        uint16_t index = vm->ready_head;
-        vm->ready_head = vm_lane_at(vm, index)->list_next;
+        struct vm_lane *lane = vm_lane_at(vm, vm->ready_head);
+        vm->ready_head = lane->list_next;
         if (vm->ready_head == VM_INDEX_NONE) {
             vm->ready_tail = VM_INDEX_NONE;
         }
-        vm_lane_take(vm, index, now_ns, action);
+        vm_lane_take(vm, lane, now_ns, action);
         return true;
     }
     return false;
@@ -193,14 +169,14 @@ int64_t vm_next_time_ns(const struct vm *vm)
 
 void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out)
 {
-    const struct vm_lane *lane = vm_lane_at(vm, action->lane);
+    struct vm_lane *lane = vm_lane_at(vm, action->lane);
     const struct message *message = vm->program->code[lane->sent_instruction].message;
     if (message->encoded != NULL) {
         memcpy(out, message->encoded, message->frame_bytes);
         return;
     }
     const struct framing *framing = &vm->program->framing;
-    struct message_scope scope = vm_lane_sent_scope(vm, action->lane);
+    struct message_scope scope = vm_lane_sent_scope(vm, lane);
     /* vm_lane_take() has worked it out already. */
     uint32_t body_bytes = action->message_bytes - message->around_bytes;
     uint8_t *at = out;
@@ -253,14 +229,14 @@ bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
     }
     bool moved = false;
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
-        const struct vm_lane *lane = vm_lane_at(vm, i);
+        struct vm_lane *lane = vm_lane_at(vm, i);
         if (lane->state == VM_LANE_FLUSHING && (int32_t)(lane->message_n - vm->stamped_count) < 0) {
-            vm_lane_sent(vm, i, sent_ns);
+            vm_lane_sent(vm, lane, sent_ns);
             moved = true;
         }
     }
     if (moved) {
-        vm_settle(vm, sent_ns);
+        vm_check_join(vm, sent_ns);
         vm->next_ns = sent_ns < vm->next_ns ? sent_ns : vm->next_ns;
     }
     return moved;
@@ -268,31 +244,37 @@ bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
 
 void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns)
 {
+    bool raw = vm->program->framing.type == FRAMING_RAW;
+    bool counted = false; /* once, however many pieces of a stretch no step wants */
+    struct frame rest = *frame;
     if (received_ns >= vm->next_ns) {
         vm__expire(vm, received_ns);
     }
-    if (vm->program->framing.type == FRAMING_RAW) {
-        vm_push_stream(vm, frame, first_ns, received_ns);
-        return;
-    }
-    bool late = false;
-    uint32_t index = vm_wait_find(vm, frame, &late);
-    if (vm->behavior->pushes_count > 0 && !late &&
-        (index == VM_INDEX_NONE ||
-         vm->program->code[vm_lane_at(vm, index)->instruction].op == OP_EXPECT)) {
-        vm_push_check(vm, frame, received_ns);
-    }
-    if (index == VM_INDEX_NONE) {
-        if (vm->wait_head != VM_INDEX_NONE) {
-            vm_evidence_note(vm, frame, received_ns);
+    do {
+        uint32_t taken_bytes = rest.body_bytes;
+        bool late = false;
+        struct vm_lane *lane = vm_wait_find(vm, &rest, &taken_bytes, &late);
+        if (vm->behavior->pushes_count > 0 && !late &&
+            (lane == NULL || vm->program->code[lane->instruction].op == OP_EXPECT)) {
+            vm_inbox_check_push(vm, &rest, received_ns);
         }
-        if (late || !vm_inbox_put(vm, frame)) {
-            vm->observer->unsolicited(vm->observer->context, frame, late);
+        if (lane != NULL) {
+            taken_bytes = vm_lane_reply(vm, lane, &rest, first_ns, received_ns);
+            vm_check_join(vm, received_ns);
+        } else {
+            if (vm->wait_head != VM_INDEX_NONE && !raw) {
+                vm_evidence_note(vm, &rest, received_ns);
+            }
+            if (late || (!vm_inbox_put(vm, &rest) && !counted)) {
+                counted = true;
+                vm->observer->unsolicited(vm->observer->context, &rest, late);
+            }
         }
-        return;
-    }
-    vm_lane_reply(vm, index, frame, first_ns, received_ns);
-    vm_settle(vm, received_ns);
+        rest.body += taken_bytes;
+        rest.body_bytes -= taken_bytes;
+        rest.bytes = rest.body;
+        rest.bytes_count = rest.body_bytes;
+    } while (raw && rest.body_bytes > 0);
 }
 
 bool vm_is_out(const struct vm *vm)
@@ -311,13 +293,12 @@ bool vm_has_free_lane(const struct vm *vm)
 void vm_on_arrival(struct vm *vm, int64_t intended_ns, int64_t granted_ns, int64_t now_ns)
 {
     must(vm_has_free_lane(vm));
-    uint16_t index = vm->idle_head;
-    vm->idle_head = vm_lane_at(vm, index)->list_next;
+    struct vm_lane *lane = vm_lane_at(vm, vm->idle_head);
+    vm->idle_head = lane->list_next;
     vm->busy_count++;
-    struct vm_lane *lane = vm_lane_at(vm, index);
     lane->free_ns = lane->free_ns > granted_ns ? lane->free_ns : granted_ns;
     lane->free_ns = lane->free_ns > vm->joined_ns ? lane->free_ns : vm->joined_ns;
-    vm_lane_begin_pass(vm, index, intended_ns, now_ns);
-    vm_lane_run(vm, index, now_ns);
-    vm_settle(vm, now_ns);
+    vm_lane_begin_pass(vm, lane, intended_ns, now_ns);
+    vm_lane_run(vm, lane, now_ns);
+    vm_check_join(vm, now_ns);
 }

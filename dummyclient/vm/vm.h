@@ -42,20 +42,19 @@
 
 struct vm; /* internal.h */
 
+/* What is to be done, in the order in which it is given. */
 enum vm_action_type {
-    VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
-    VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
+    VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
     VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: shut down the
                              sending half behind what is queued, go on receiving */
-    VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
-    VM_ACTION_READY,      /* setup is done: counts for t0. Once per connection */
+    VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
+    VM_ACTION_READY,      /* setup is done: counts for the start of the load. Once per connection */
+    VM_ACTION_FAILED,     /* a step said fail (action.step): the run is to end with exit 1 */
     VM_ACTION_BARRIER,    /* reached action.barrier; goes on after vm_on_barrier_open() */
-    VM_ACTION_FINISHED,   /* nothing more to do: end the connection by the closing protocol, if
+    VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
+    VM_ACTION_FINISHED    /* nothing more to do: end the connection by the closing protocol, if
                              it is not closed (or never was open) already. The last action */
-    VM_ACTION_FAILED      /* a step said fail (action.step): the run is to end with exit 1 */
 };
-
-enum vm_disconnect { VM_DISCONNECT_FIN, VM_DISCONNECT_RST, VM_DISCONNECT_HALF };
 
 struct vm_action {
     enum vm_action_type type;
@@ -63,7 +62,7 @@ struct vm_action {
     uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
     uint32_t message_bytes; /* SEND: the whole frame */
     int64_t not_before_ns;  /* CONNECT */
-    enum vm_disconnect disconnect;
+    enum disconnect_type disconnect;
     uint32_t barrier;
     bool receives;
 };

@@ -39,12 +39,11 @@ void vm_wait_clear(struct vm *vm)
     }
 }
 
-static uint64_t vm_wait__value(const struct vm *vm, uint32_t index, const struct match *match)
+static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const struct match *match)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
     switch (match->source) {
     case MATCH_FIELD_SENT: {
-        struct message_scope scope = vm_lane_sent_scope(vm, index);
+        struct message_scope scope = vm_lane_sent_scope(vm, lane);
         const struct message *message = vm->program->code[lane->sent_instruction].message;
         return message_body_field(&message->body, &scope, &match->sent);
     }
@@ -58,23 +57,22 @@ static uint64_t vm_wait__value(const struct vm *vm, uint32_t index, const struct
     return 0;
 }
 
-void vm_wait_add(struct vm *vm, uint32_t index)
+void vm_wait_add(struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_wait *wait = &vm->waits[index];
-    const struct vm_lane *lane = vm_lane_at(vm, index);
+    struct vm_wait *wait = &vm->waits[lane->index];
     const struct match *match = &vm->program->code[lane->instruction].wait->match;
     wait->instruction = lane->instruction;
     if (match->source != MATCH_FIELD_NONE) {
-        wait->value = vm_wait__value(vm, index, match);
+        wait->value = vm_wait__value(vm, lane, match);
     }
     wait->next = VM_INDEX_NONE;
     wait->prev = vm->wait_tail;
     if (vm->wait_tail == VM_INDEX_NONE) {
-        vm->wait_head = (uint16_t)index;
+        vm->wait_head = lane->index;
     } else {
-        vm->waits[vm->wait_tail].next = (uint16_t)index;
+        vm->waits[vm->wait_tail].next = lane->index;
     }
-    vm->wait_tail = (uint16_t)index;
+    vm->wait_tail = lane->index;
 }
 
 /* Would both take the same messages? */
@@ -96,7 +94,7 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
             a->value == b->value);
 }
 
-/* Tombstones that have become neighbours, and are alike, take one place. */
+/* Tombstones that have become neighbours, and are alike, become one. */
 static void vm_wait__merge(struct vm *vm, uint16_t first, uint16_t second)
 {
     uint32_t lanes_count = vm->program->lanes_count;
@@ -108,11 +106,11 @@ static void vm_wait__merge(struct vm *vm, uint16_t first, uint16_t second)
     vm_wait__free_tombstone(vm, second);
 }
 
-void vm_wait_remove(struct vm *vm, uint32_t index)
+void vm_wait_remove(struct vm *vm, struct vm_lane *lane)
 {
-    uint16_t prev = vm->waits[index].prev;
-    uint16_t next = vm->waits[index].next;
-    vm_wait__unlink(vm, (uint16_t)index);
+    uint16_t prev = vm->waits[lane->index].prev;
+    uint16_t next = vm->waits[lane->index].next;
+    vm_wait__unlink(vm, lane->index);
     vm_wait__merge(vm, prev, next);
 }
 
@@ -133,9 +131,8 @@ static uint16_t vm_wait__take_tombstone(struct vm *vm)
 }
 
 /* How many replies are still to come; in a raw stream, how many bytes. */
-static uint32_t vm_wait__owed(const struct vm *vm, uint32_t index)
+static uint32_t vm_wait__owed(const struct vm *vm, struct vm_lane *lane)
 {
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     if (vm->program->framing.type != FRAMING_RAW || lane->raw_bytes == 0) {
         return lane->replies_left;
     }
@@ -143,55 +140,58 @@ static uint32_t vm_wait__owed(const struct vm *vm, uint32_t index)
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
-void vm_wait_bury(struct vm *vm, uint32_t index)
+void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
 {
     uint32_t lanes_count = vm->program->lanes_count;
-    uint32_t replies_left = vm_wait__owed(vm, index);
-    struct vm_wait *wait = &vm->waits[index];
+    uint32_t replies_left = vm_wait__owed(vm, lane);
+    struct vm_wait *wait = &vm->waits[lane->index];
     const uint16_t neighbours[2] = {wait->prev, wait->next};
     for (int i = 0; i < 2; i++) {
         uint16_t other = neighbours[i];
         if (other != VM_INDEX_NONE && other >= lanes_count &&
             vm_wait__alike(vm, wait, &vm->waits[other])) {
             vm->waits[other].count += replies_left;
-            vm_wait_remove(vm, index);
+            vm_wait_remove(vm, lane);
             return;
         }
     }
-    uint16_t place = vm_wait__take_tombstone(vm);
-    struct vm_wait *tombstone = &vm->waits[place];
+    uint16_t index = vm_wait__take_tombstone(vm);
+    struct vm_wait *tombstone = &vm->waits[index];
     *tombstone = *wait; /* after taking, which may have changed wait's neighbours */
     tombstone->count = replies_left;
     if (tombstone->prev == VM_INDEX_NONE) {
-        vm->wait_head = place;
+        vm->wait_head = index;
     } else {
-        vm->waits[tombstone->prev].next = place;
+        vm->waits[tombstone->prev].next = index;
     }
     if (tombstone->next == VM_INDEX_NONE) {
-        vm->wait_tail = place;
+        vm->wait_tail = index;
     } else {
-        vm->waits[tombstone->next].prev = place;
+        vm->waits[tombstone->next].prev = index;
     }
+}
+
+bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame)
+{
+    uint64_t value = 0;
+    if (!match->any_id && frame->id != match->id) {
+        return false;
+    }
+    return match->source == MATCH_FIELD_NONE ||
+           (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
+            value_compare(value, match->field.type, COMPARE_EQUALS, wanted, match->value_type));
 }
 
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame)
 {
     const struct vm_wait *wait = &vm->waits[index];
     const struct instruction *instruction = &vm->program->code[wait->instruction];
-    const struct match *match = &instruction->wait->match;
-    if (!match->any_id && frame->id != match->id) {
-        return false;
-    }
     /* What has not left yet cannot have been answered. */
     if (index < vm->program->lanes_count && instruction->op == OP_REQUEST &&
         vm_lane_at(vm, index)->sent_ns == 0) {
         return false;
     }
-    uint64_t value = 0;
-    return match->source == MATCH_FIELD_NONE ||
-           (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
-            value_compare(value, match->field.type, COMPARE_EQUALS, wait->value,
-                          match->value_type));
+    return vm_wait_matches(&instruction->wait->match, wait->value, frame);
 }
 
 /* Does the message carry, beyond doubt, the answer to this lane's own request? */
@@ -200,15 +200,31 @@ static bool vm_wait__proves(const struct vm *vm, uint16_t index, const struct fr
     const struct instruction *instruction = &vm->program->code[vm->waits[index].instruction];
     return instruction->op == OP_REQUEST && instruction->message->unique &&
            instruction->wait->verify.type == VERIFY_SAME_BODY &&
-           vm_wait_verify(vm, index, &instruction->wait->verify, frame);
+           vm_wait_verify(vm, vm_lane_at(vm, index), &instruction->wait->verify, frame);
 }
 
-uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late)
+/* A late reply, or so many of a raw stream's bytes as were still to come. */
+static uint32_t vm_wait__absorb(struct vm *vm, uint16_t index, uint32_t bytes)
+{
+    struct vm_wait *tombstone = &vm->waits[index];
+    const struct wait *wait = vm->program->code[tombstone->instruction].wait;
+    bool counts_bytes = wait->bytes_count > 0 || wait->bytes_as_sent;
+    uint32_t taken_bytes = counts_bytes && bytes > tombstone->count ? tombstone->count : bytes;
+    tombstone->count -= counts_bytes ? taken_bytes : 1;
+    if (tombstone->count == 0) {
+        vm_wait__free_tombstone(vm, index);
+    }
+    return taken_bytes;
+}
+
+struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t *taken_bytes,
+                             bool *late)
 {
     uint32_t lanes_count = vm->program->lanes_count;
+    bool raw = vm->program->framing.type == FRAMING_RAW; /* the order alone tells */
     uint16_t tombstone = VM_INDEX_NONE;
-    *late = false;
-    for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE; i = vm->waits[i].next) {
+    for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
+         i = vm->waits[i].next) {
         if (!vm_wait_accepts(vm, i, frame)) {
             continue;
         }
@@ -217,103 +233,103 @@ uint32_t vm_wait_find(struct vm *vm, const struct frame *frame, bool *late)
         } else if (tombstone == VM_INDEX_NONE || vm_wait__proves(vm, i, frame)) {
             /* A reply that was never sent must not make every later one look late: where the body
              * tells, it is believed. */
-            return i;
+            return vm_lane_at(vm, i);
         }
     }
-    if (tombstone == VM_INDEX_NONE) {
-        return VM_INDEX_NONE;
+    *late = tombstone != VM_INDEX_NONE;
+    if (*late) {
+        *taken_bytes = vm_wait__absorb(vm, tombstone, frame->body_bytes);
     }
-    *late = true;
-    if (--vm->waits[tombstone].count == 0) {
-        vm_wait__free_tombstone(vm, tombstone);
-    }
-    return VM_INDEX_NONE;
+    return NULL;
 }
 
-uint32_t vm_wait_find_stream(struct vm *vm, uint32_t *bytes, bool *late)
+/* --- Is it right? */
+
+const struct body *vm_wait_body(const struct vm *vm, const struct vm_lane *lane,
+                                const struct verify *verify)
 {
-    static const struct frame run = {.bytes_count = 0};
-    uint32_t lanes_count = vm->program->lanes_count;
-    *late = false;
-    for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE; i = vm->waits[i].next) {
-        if (!vm_wait_accepts(vm, i, &run)) {
-            continue;
-        }
-        if (i < lanes_count) {
-            return i;
-        }
-        struct vm_wait *tombstone = &vm->waits[i];
-        const struct wait *wait = vm->program->code[tombstone->instruction].wait;
-        bool counts_bytes = wait->bytes_count > 0 || wait->bytes_as_sent;
-        if (counts_bytes && *bytes > tombstone->count) {
-            *bytes = tombstone->count;
-        }
-        tombstone->count -= counts_bytes ? *bytes : 1;
-        if (tombstone->count == 0) {
-            vm_wait__free_tombstone(vm, i);
-        }
-        *late = true;
-        return VM_INDEX_NONE;
+    if (verify->type != VERIFY_SAME_BODY) {
+        return &verify->body;
     }
-    return VM_INDEX_NONE;
+    return lane->sent_instruction == UINT32_MAX
+               ? NULL
+               : &vm->program->code[lane->sent_instruction].message->body;
 }
 
-static bool vm_wait__verify_one(const struct vm *vm, uint32_t index, const struct verify *verify,
-                                const struct frame *frame)
+struct message_scope vm_wait_scope(const struct vm *vm, struct vm_lane *lane,
+                                   const struct verify *verify)
+{
+    return verify->type == VERIFY_SAME_BODY ? vm_lane_sent_scope(vm, lane)
+                                            : vm_lane_scope(vm, lane);
+}
+
+static bool vm_wait__verify_one(const struct vm *vm, struct vm_lane *lane,
+                                const struct verify *verify, const struct frame *frame)
 {
     if (frame->body_bytes < verify->skip_bytes) {
         return false;
     }
-    const struct vm_lane *lane = vm_lane_at(vm, index);
     const uint8_t *data = frame->body + verify->skip_bytes;
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
-    if (verify->type == VERIFY_SAME_BODY) {
-        if (lane->sent_instruction == UINT32_MAX) {
-            return false; /* there is nothing that it could be the same as */
-        }
-        const struct body *body = &vm->program->code[lane->sent_instruction].message->body;
-        if (body->type == BODY_CONSTANT) {
-            return bytes == body->bytes_min && memcmp(data, body->bytes, bytes) == 0;
-        }
-        struct message_scope sent = vm_lane_sent_scope(vm, index);
-        return message_body_equals(body, &sent, data, bytes, false);
-    }
-    struct message_scope scope = vm_lane_scope(vm, index);
     uint64_t value = 0;
+    const struct body *body = vm_wait_body(vm, lane, verify);
+    struct message_scope scope = vm_wait_scope(vm, lane, verify);
     switch (verify->type) {
+    case VERIFY_SAME_BODY:
     case VERIFY_EQUALS:
-        return message_body_equals(&verify->body, &scope, data, bytes, false);
+        return body != NULL && message_body_equals(body, &scope, data, bytes, false);
     case VERIFY_STARTS_WITH:
-        return message_body_equals(&verify->body, &scope, data, bytes, true);
+        return message_body_equals(body, &scope, data, bytes, true);
     case VERIFY_CONTAINS:
-        return message_contains(&verify->body, data, bytes);
+        return message_contains(body, data, bytes);
     case VERIFY_FIELD:
         return message_field(&verify->field, data, bytes, &value) &&
                value_compare(value, verify->field.type, verify->comparison,
                              value_bits(&verify->value, &scope, 0), verify->value.type);
-    case VERIFY_SAME_BODY:
     case VERIFY_NONE:
         break;
     }
     return true;
 }
 
-bool vm_wait_verify(const struct vm *vm, uint32_t index, const struct verify *verify,
+bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
                     const struct frame *frame)
 {
     if (verify->type == VERIFY_NONE && verify->next == NULL) {
         return true;
     }
     for (; verify != NULL; verify = verify->next) {
-        if (!vm_wait__verify_one(vm, index, verify, frame)) {
+        if (!vm_wait__verify_one(vm, lane, verify, frame)) {
             return false;
         }
     }
     return true;
 }
 
-static void vm_reply__capture(struct vm *vm, struct vm_lane *lane, const struct wait *wait,
-                              const struct frame *frame)
+/* Raw framing: does this stretch of the reply look as it should? */
+static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
+                                   const struct verify *verify, const uint8_t *data, uint32_t bytes)
+{
+    const struct body *body = vm_wait_body(vm, lane, verify);
+    struct message_scope scope = vm_wait_scope(vm, lane, verify);
+    if (verify->type == VERIFY_NONE || body == NULL) {
+        return body != NULL;
+    }
+    uint32_t body_bytes = message_body_bytes(body, &scope);
+    bool prefix = verify->type == VERIFY_STARTS_WITH;
+    if (prefix ? lane->raw_bytes < body_bytes : lane->raw_bytes != body_bytes) {
+        return false;
+    }
+    if (lane->raw_done_bytes >= body_bytes) {
+        return true; /* behind what is compared */
+    }
+    uint32_t left_bytes = body_bytes - lane->raw_done_bytes;
+    return message_body_holds(body, &scope, lane->raw_done_bytes, data,
+                              bytes < left_bytes ? bytes : left_bytes);
+}
+
+static void vm_wait__capture(struct vm *vm, struct vm_lane *lane, const struct wait *wait,
+                             const struct frame *frame)
 {
     for (uint32_t i = 0; i < wait->captures_count; i++) {
         const struct capture *capture = &wait->captures[i];
@@ -338,18 +354,44 @@ static void vm_reply__capture(struct vm *vm, struct vm_lane *lane, const struct 
     }
 }
 
-void vm_reply_judge(struct vm *vm, uint32_t index, const struct frame *frame, int64_t received_ns)
+/* Raw framing: the reply takes what it still lacks. True: that was all of it. */
+static bool vm_wait__judge_stretch(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                                   int64_t received_ns, uint32_t *taken_bytes)
 {
-    struct vm_lane *lane = vm_lane_at(vm, index);
+    const struct verify *verify = &vm->program->code[lane->instruction].wait->verify;
+    uint32_t left_bytes = lane->raw_bytes - lane->raw_done_bytes;
+    if (lane->raw_bytes > 0 && *taken_bytes > left_bytes) {
+        *taken_bytes = left_bytes;
+    }
+    if (!lane->mismatched && !vm_wait__stretch_holds(vm, lane, verify, frame->body, *taken_bytes)) {
+        lane->mismatched = true;
+        vm_evidence_mismatch(vm, lane, frame, received_ns);
+    } else if (lane->raw_done_bytes == 0 && *taken_bytes < lane->raw_bytes) {
+        vm_evidence_note(vm, frame, received_ns); /* a beginning, perhaps of no more */
+    }
+    lane->raw_done_bytes += *taken_bytes;
+    bool whole = lane->raw_done_bytes >= lane->raw_bytes;
+    lane->raw_done_bytes = whole ? 0 : lane->raw_done_bytes;
+    return whole;
+}
+
+bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                   int64_t received_ns, uint32_t *taken_bytes)
+{
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     bool before = lane->mismatched;
-    if (!vm_wait_verify(vm, index, &wait->verify, frame)) {
+    *taken_bytes = frame->body_bytes;
+    if (vm->program->framing.type == FRAMING_RAW) {
+        return vm_wait__judge_stretch(vm, lane, frame, received_ns, taken_bytes);
+    }
+    if (!vm_wait_verify(vm, lane, &wait->verify, frame)) {
         lane->mismatched = true;
     }
     if (wait->captures_count > 0) {
-        vm_reply__capture(vm, lane, wait, frame);
+        vm_wait__capture(vm, lane, wait, frame);
     }
     if (lane->mismatched && !before) {
-        vm_evidence_mismatch(vm, index, frame, received_ns);
+        vm_evidence_mismatch(vm, lane, frame, received_ns);
     }
+    return true;
 }

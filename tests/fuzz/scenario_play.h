@@ -127,7 +127,7 @@ static void play__act(struct play *play, int64_t now_ns)
             break;
         case VM_ACTION_DISCONNECT:
             must(play->open);
-            play->open = action.disconnect == VM_DISCONNECT_HALF;
+            play->open = action.disconnect == DISCONNECT_HALF;
             play->closing = !play->open;
             break;
         case VM_ACTION_FINISHED:

@@ -13,7 +13,7 @@ static void test_connect_echo_disconnect(void **state)
     bench_take(MS, VM_ACTION_CONNECT);
     vm_on_connected(bench.vm, 2 * MS);
     bench_take(2 * MS, VM_ACTION_DISCONNECT);
-    assert_int_equal(bench.action.disconnect, VM_DISCONNECT_FIN);
+    assert_int_equal(bench.action.disconnect, DISCONNECT_FIN);
     bench_nothing(2 * MS);
     assert_true(vm_on_closed(bench.vm, 3 * MS));
     bench_take(3 * MS, VM_ACTION_READY);
@@ -30,7 +30,7 @@ static void test_connect_echo_disconnect(void **state)
         assert_int_equal(bench_last()->intended_ns, 10 * MS); /* when the pass was due */
         assert_int_equal(bench_last()->free_ns, 12 * MS);
         bench_take(13 * MS, VM_ACTION_DISCONNECT);
-        assert_int_equal(bench.action.disconnect, VM_DISCONNECT_RST);
+        assert_int_equal(bench.action.disconnect, DISCONNECT_RST);
         assert_int_equal(bench.ended_count, i);
         assert_true(vm_on_closed(bench.vm, 14 * MS));
         assert_int_equal(bench.ended_count, i + 1);
@@ -132,7 +132,7 @@ static void test_half_close_then_reconnect(void **state)
     vm_on_connected(bench.vm, 12 * MS);
     bench_send(12 * MS);
     bench_take(12 * MS, VM_ACTION_DISCONNECT);
-    assert_int_equal(bench.action.disconnect, VM_DISCONNECT_HALF);
+    assert_int_equal(bench.action.disconnect, DISCONNECT_HALF);
     bench_nothing(12 * MS);
     bench_receive(13 * MS, 2, NULL, 0);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
@@ -225,7 +225,7 @@ static void test_timeout_can_reconnect(void **state)
     bench_take(10 * MS, VM_ACTION_SEND);
     vm_on_sent(bench.vm, 1, 30 * MS);
     bench_take(110 * MS, VM_ACTION_DISCONNECT);
-    assert_int_equal(bench.action.disconnect, VM_DISCONNECT_RST);
+    assert_int_equal(bench.action.disconnect, DISCONNECT_RST);
     assert_int_equal(bench.requests_count, 2);
     assert_int_equal(bench.requests[0].outcome, VM_OUTCOME_TIMED_OUT);
     assert_int_equal(bench.requests[1].outcome, VM_OUTCOME_LOST);

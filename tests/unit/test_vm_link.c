@@ -129,7 +129,7 @@ static void test_close_that_does_not_come_is_an_error(void **state)
     bench_send(10 * MS);
     bench_nothing(59 * MS);
     bench_take(60 * MS, VM_ACTION_DISCONNECT); /* ours then, so that the steps behind it hold */
-    assert_int_equal(bench.action.disconnect, VM_DISCONNECT_RST);
+    assert_int_equal(bench.action.disconnect, DISCONNECT_RST);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_NOT_CLOSED);
     assert_true(vm_on_closed(bench.vm, 61 * MS));
     bench_take(61 * MS, VM_ACTION_CONNECT);

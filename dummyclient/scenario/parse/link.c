@@ -27,8 +27,7 @@ void parse_back_off(struct parse *parse, const cJSON *json, struct back_off *bac
 {
     static const char *const keys[] = {"first", "factor", "most", "tries", NULL};
     struct reader *reader = &parse->reader;
-    *back_off =
-        (struct back_off){.first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
+    *back_off = BACK_OFF_DEFAULT;
     if (!reader_object(reader, json, keys)) {
         return;
     }
