@@ -2,7 +2,6 @@
 
 #include "conduct/run.h"
 #include "core/clock.h"
-#include "results/transfer.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>

@@ -2,6 +2,7 @@
  * and each behavior, and always in the series. */
 #include "figures/figures.h"
 #include "pacing/pacing.h"
+#include "text/json.h"
 
 /* An arrival that became no request: what is known is that all its times are longer than this. */
 static const enum latency_kind ABSENT_KINDS[] = {LATENCY_RESPONSE, LATENCY_RESPONSE_FIRST_BYTE,
@@ -69,4 +70,12 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
             figures__record_absent(stage->latency, due, from_ns, until_ns, now_ns);
         }
     }
+}
+
+void arrival_counts_to_json(const struct arrival_counts *counts, struct cJSON *object)
+{
+    json_add_u64(object, "intended", counts->intended);
+    json_add_u64(object, "begun", counts->begun);
+    json_add_u64(object, "dropped", counts->dropped);
+    json_add_u64(object, "never_started", counts->never_started);
 }

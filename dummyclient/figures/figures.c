@@ -1,27 +1,138 @@
 #include "figures/figures.h"
 
 #include "core/must.h"
+#include "core/pack.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
-static const char *const LATENCY_KEYS[LATENCY_KINDS] = {
-    [LATENCY_RESPONSE] = "response",
-    [LATENCY_SERVICE] = "service",
-    [LATENCY_RESPONSE_FIRST_BYTE] = "response_first_byte",
-    [LATENCY_SERVICE_FIRST_BYTE] = "service_first_byte",
-    [LATENCY_CONNECTION_WAIT] = "connection_wait",
-    [LATENCY_SEND_LAG] = "send_lag",
-    [LATENCY_START_LAG] = "start_lag",
-    [LATENCY_POLL_GAP] = "poll_gap",
-    [LATENCY_CONNECT] = "connect",
-    [LATENCY_ITERATION] = "iteration",
-    [LATENCY_FANOUT] = "fanout",
-};
+#define FIGURES_KEY(name, key) key,
+static const char *const LATENCY_KEYS[LATENCY_KINDS] = {LATENCY_STEP_LIST(FIGURES_KEY)
+                                                            LATENCY_RUN_LIST(FIGURES_KEY)};
 
 const char *latency_key(enum latency_kind kind)
 {
     return LATENCY_KEYS[kind];
 }
+
+/* --- The one list of the plain numbers, and of the histograms. */
+
+/* Numbers of one struct that lie side by side, each uint64_t (or an int64_t that is not negative).
+ */
+struct figures__member {
+    size_t at;
+    uint32_t count;
+    enum figures_rule rule;
+};
+
+enum { ARRIVALS = sizeof(struct arrival_counts) / sizeof(uint64_t) };
+
+static const struct figures__member OF_RUN[] = {
+    {offsetof(struct figures, counters.totals), TOTAL_KINDS, FIGURES_SUM},
+    {offsetof(struct figures, counters.errors), ERROR_KINDS, FIGURES_SUM},
+    {offsetof(struct figures, arrivals), ARRIVALS, FIGURES_SUM},
+    {offsetof(struct figures, iterations_started), 1, FIGURES_SUM},
+    {offsetof(struct figures, window_asked), 1, FIGURES_SUM},
+    {offsetof(struct figures, window_answered), 1, FIGURES_SUM},
+    {offsetof(struct figures, requests_cut), 1, FIGURES_SUM},
+    {offsetof(struct figures, setup_timeouts), 1, FIGURES_SUM},
+    {offsetof(struct figures, failed_steps), 1, FIGURES_SUM},
+    {offsetof(struct figures, tables_out), DATA_TABLES_MAX, FIGURES_SUM},
+    {offsetof(struct figures, clock_reads), 1, FIGURES_SUM},
+    {offsetof(struct figures, idle_ns), 1, FIGURES_SUM},
+    {offsetof(struct figures, abnormal_total), 1, FIGURES_SUM},
+    {offsetof(struct figures, sent_error_max_ns), 1, FIGURES_MAX},
+    {offsetof(struct figures, port.polls), 1, FIGURES_SUM},
+    {offsetof(struct figures, port.syscalls), 1, FIGURES_SUM},
+    {offsetof(struct figures, port.completions), 1, FIGURES_SUM},
+    {offsetof(struct figures, port.batch_max), 1, FIGURES_MAX},
+    {offsetof(struct figures, port.immediate), 1, FIGURES_SUM},
+    {offsetof(struct figures, port.waited_ns), 1, FIGURES_SUM},
+};
+static const struct figures__member OF_STEP[] = {
+    {offsetof(struct figures_step, errors), ERROR_KINDS, FIGURES_SUM},
+};
+static const struct figures__member OF_STAGE[] = {
+    {offsetof(struct figures_stage, errors), ERROR_KINDS, FIGURES_SUM},
+    {offsetof(struct figures_stage, arrivals), ARRIVALS, FIGURES_SUM},
+    {offsetof(struct figures_stage, iterations_started), 1, FIGURES_SUM},
+};
+static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}};
+
+/* A number that is not in the lists is in no sum: one that was forgotten is refused here, where
+ * that can be seen. */
+enum { NUMBER = sizeof(uint64_t), OF_PORT = 6, WORKED_OUT = 2 /* a stage's window and target */ };
+_Static_assert(sizeof(struct cport_stats) == OF_PORT * NUMBER, "the port's are all in the list");
+_Static_assert(sizeof(struct counters) == (TOTAL_KINDS + ERROR_KINDS) * NUMBER, "the counters are");
+_Static_assert(sizeof(struct figures_step) ==
+                   LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,
+               "a step's are");
+_Static_assert(sizeof(struct figures_stage) ==
+                   LATENCY_KINDS * sizeof(struct histogram) +
+                       (ERROR_KINDS + ARRIVALS + 1 + WORKED_OUT) * NUMBER,
+               "a stage's are");
+
+/* The figures are one struct of each run, step, stage and behavior. */
+struct figures__part {
+    char *base;
+    const struct figures__member *members;
+    uint32_t members_count;
+    struct histogram *latency;
+    uint32_t latency_kinds;
+};
+
+#define FIGURES__MEMBERS(list) (list), sizeof list / sizeof *list
+
+/* False: there are no more. What is const goes in so: the parts are of what the caller has. */
+static bool figures__part(const struct figures *figures, uint32_t index, struct figures__part *part)
+{
+    struct figures *own = (struct figures *)(uintptr_t)figures;
+    uint32_t step = index - 1;
+    uint32_t stage = step - figures->steps_count;
+    uint32_t behavior = stage - figures->stages_count;
+    if (index == 0) {
+        *part = (struct figures__part){(char *)own, FIGURES__MEMBERS(OF_RUN), own->latency,
+                                       LATENCY_KINDS};
+    } else if (step < figures->steps_count) {
+        *part = (struct figures__part){(char *)&own->steps[step], FIGURES__MEMBERS(OF_STEP),
+                                       own->steps[step].latency, LATENCY_STEP_KINDS};
+    } else if (stage < figures->stages_count) {
+        *part = (struct figures__part){(char *)&own->stages[stage], FIGURES__MEMBERS(OF_STAGE),
+                                       own->stages[stage].latency, LATENCY_KINDS};
+    } else if (behavior < figures->behaviors_count) {
+        *part = (struct figures__part){(char *)&own->behaviors[behavior],
+                                       FIGURES__MEMBERS(OF_BEHAVIOR), NULL, 0};
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void figures_numbers(struct figures *figures, figures_number_visit visit, void *context)
+{
+    struct figures__part part;
+    for (uint32_t p = 0; figures__part(figures, p, &part); p++) {
+        for (uint32_t m = 0; m < part.members_count; m++) {
+            const struct figures__member *member = &part.members[m];
+            uint64_t *numbers = (uint64_t *)(void *)(part.base + member->at);
+            for (uint32_t i = 0; i < member->count; i++) {
+                visit(context, &numbers[i], member->rule);
+            }
+        }
+    }
+}
+
+void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context)
+{
+    struct figures__part part;
+    for (uint32_t p = 0; figures__part(figures, p, &part); p++) {
+        for (uint32_t kind = 0; kind < part.latency_kinds; kind++) {
+            visit(context, &part.latency[kind]);
+        }
+    }
+}
+
+/* --- Opening and closing. */
 
 /* Histograms that were never opened have no hdr. */
 static void figures__close_histogram(void *context, struct histogram *histogram)
@@ -95,9 +206,7 @@ failed:
 
 void figures_close(struct figures *figures)
 {
-    if (figures->steps != NULL && figures->stages != NULL) {
-        figures_histograms(figures, figures__close_histogram, NULL);
-    }
+    figures_histograms(figures, figures__close_histogram, NULL);
     notes_close(&figures->notes);
     evidence_destroy(figures->evidence);
     free(figures->steps);
@@ -111,60 +220,202 @@ void figures_close(struct figures *figures)
     *figures = (struct figures){0};
 }
 
-/* Two walks at once: the histograms of the one are put into a list, the other's follow it. */
-struct figures__pairs {
-    struct histogram **list;
-    uint32_t next;
-};
+/* --- Adding, here or in another program. */
 
-static void figures__list(void *context, struct histogram *histogram)
+static void figures__merge(uint64_t *into, uint64_t number, enum figures_rule rule)
 {
-    struct figures__pairs *pairs = context;
-    if (pairs->list != NULL) {
-        pairs->list[pairs->next] = histogram;
+    if (rule == FIGURES_SUM) {
+        *into += number;
+    } else if (number > *into) {
+        *into = number;
     }
-    pairs->next++;
 }
 
-static void figures__add_histogram(void *context, struct histogram *histogram)
+static void figures__add_part(const struct figures__part *into, const struct figures__part *from)
 {
-    struct figures__pairs *pairs = context;
-    histogram_add(histogram, pairs->list[pairs->next++]);
+    for (uint32_t m = 0; m < into->members_count; m++) {
+        const struct figures__member *member = &into->members[m];
+        uint64_t *numbers = (uint64_t *)(void *)(into->base + member->at);
+        const uint64_t *others = (const uint64_t *)(const void *)(from->base + member->at);
+        for (uint32_t i = 0; i < member->count; i++) {
+            figures__merge(&numbers[i], others[i], member->rule);
+        }
+    }
+    for (uint32_t kind = 0; kind < into->latency_kinds; kind++) {
+        histogram_add(&into->latency[kind], &from->latency[kind]);
+    }
 }
 
-static bool figures__add_listed(struct figures *into, const struct figures *from)
+static void figures__add_abnormal(struct figures *into, const struct result_abnormal *abnormal)
 {
-    struct figures *source = (struct figures *)(uintptr_t)from; /* only read */
-    struct figures__pairs pairs = {0};
-    figures_histograms(source, figures__list, &pairs);
-    pairs.list = calloc(pairs.next, sizeof *pairs.list);
-    uint64_t *numbers = calloc(figures_numbers_count(from), sizeof *numbers);
-    bool done = pairs.list != NULL && numbers != NULL;
-    if (done) {
-        figures_numbers_read(from, numbers);
-        figures_numbers_add(into, numbers);
-        pairs.next = 0;
-        figures_histograms(source, figures__list, &pairs);
-        pairs.next = 0;
-        figures_histograms(into, figures__add_histogram, &pairs);
+    if (into->abnormal_count < into->abnormal_max) {
+        into->abnormal[into->abnormal_count++] = *abnormal;
     }
-    free(pairs.list);
-    free(numbers);
-    return done;
 }
 
 bool figures_add(struct figures *into, const struct figures *from)
 {
     must(into->steps_count == from->steps_count && into->stages_count == from->stages_count &&
          into->behaviors_count == from->behaviors_count);
-    bool done = figures__add_listed(into, from);
+    struct figures__part own;
+    struct figures__part other;
+    for (uint32_t p = 0; figures__part(into, p, &own) && figures__part(from, p, &other); p++) {
+        figures__add_part(&own, &other);
+    }
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
-        if (into->abnormal_count < into->abnormal_max) {
-            into->abnormal[into->abnormal_count++] = from->abnormal[i];
-        }
+        figures__add_abnormal(into, &from->abnormal[i]);
     }
     clean_merge(into->clean, from->clean);
     notes_add(&into->notes, &from->notes);
     evidence_add(into->evidence, from->evidence);
-    return series_merge(into->series, from->series) && done;
+    return series_merge(into->series, from->series);
+}
+
+static void figures__count(void *context, uint64_t *number, enum figures_rule rule)
+{
+    (void)number;
+    (void)rule;
+    ++*(uint32_t *)context;
+}
+
+uint32_t figures_numbers_count(const struct figures *figures)
+{
+    uint32_t count = 0;
+    figures_numbers((struct figures *)(uintptr_t)figures, figures__count, &count);
+    return count;
+}
+
+static void figures__read(void *context, uint64_t *number, enum figures_rule rule)
+{
+    uint64_t **next = context;
+    (void)rule;
+    *(*next)++ = *number;
+}
+
+void figures_numbers_read(const struct figures *figures, uint64_t *flat)
+{
+    figures_numbers((struct figures *)(uintptr_t)figures, figures__read, &flat);
+}
+
+static void figures__add_flat(void *context, uint64_t *number, enum figures_rule rule)
+{
+    const uint64_t **next = context;
+    figures__merge(number, *(*next)++, rule);
+}
+
+void figures_numbers_add(struct figures *into, const uint64_t *flat)
+{
+    figures_numbers(into, figures__add_flat, &flat);
+}
+
+static void figures__zero(void *context, uint64_t *number, enum figures_rule rule)
+{
+    (void)context;
+    (void)rule;
+    *number = 0;
+}
+
+void figures_numbers_reset(struct figures *figures)
+{
+    figures_numbers(figures, figures__zero, NULL);
+}
+
+static void figures__pack_number(void *context, uint64_t *number, enum figures_rule rule)
+{
+    (void)rule;
+    pack_u64(context, *number);
+}
+
+static void figures__unpack_number(void *context, uint64_t *number, enum figures_rule rule)
+{
+    figures__merge(number, unpack_u64(context), rule);
+}
+
+static void figures__pack_histogram(void *context, struct histogram *histogram)
+{
+    histogram_pack(histogram, context);
+}
+
+static void figures__unpack_histogram(void *context, struct histogram *histogram)
+{
+    const struct unpack *from = context;
+    if (!from->failed) {
+        histogram_unpack_add(histogram, context);
+    }
+}
+
+/* How many there are of each: what arrives must be of the same plan. */
+static void figures__shape(const struct figures *figures, uint32_t shape[3])
+{
+    shape[0] = figures->steps_count;
+    shape[1] = figures->stages_count;
+    shape[2] = figures->behaviors_count;
+}
+
+void figures_numbers_pack(const struct figures *figures, struct pack *pack)
+{
+    uint32_t shape[3];
+    figures__shape(figures, shape);
+    for (int i = 0; i < 3; i++) {
+        pack_u64(pack, shape[i]);
+    }
+    figures_numbers((struct figures *)(uintptr_t)figures, figures__pack_number, pack);
+}
+
+bool figures_numbers_unpack_add(struct figures *into, struct unpack *from)
+{
+    uint32_t shape[3];
+    figures__shape(into, shape);
+    for (int i = 0; i < 3; i++) {
+        if (unpack_u64(from) != shape[i]) {
+            unpack_fail(from);
+        }
+    }
+    if (!from->failed) {
+        figures_numbers(into, figures__unpack_number, from);
+    }
+    return !from->failed;
+}
+
+static void figures__pack_abnormal(const struct figures *figures, struct pack *pack)
+{
+    pack_u64(pack, figures->abnormal_count);
+    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
+        abnormal_pack(&figures->abnormal[i], pack);
+    }
+}
+
+static void figures__unpack_abnormal(struct figures *into, struct unpack *from)
+{
+    uint32_t count = unpack_u32(from, UINT32_MAX);
+    for (uint32_t i = 0; i < count && !from->failed; i++) {
+        struct result_abnormal abnormal;
+        if (abnormal_unpack(&abnormal, from)) {
+            figures__add_abnormal(into, &abnormal);
+        }
+    }
+}
+
+void figures_pack(struct figures *figures, struct pack *pack)
+{
+    figures_numbers_pack(figures, pack);
+    figures_histograms(figures, figures__pack_histogram, pack);
+    figures__pack_abnormal(figures, pack);
+    clean_pack(figures->clean, pack);
+    notes_pack(&figures->notes, pack);
+    evidence_pack(figures->evidence, figures->origin_ns, pack);
+    series_pack(figures->series, pack);
+}
+
+bool figures_unpack_add(struct figures *into, struct unpack *from)
+{
+    if (!figures_numbers_unpack_add(into, from)) {
+        return false;
+    }
+    figures_histograms(into, figures__unpack_histogram, from);
+    figures__unpack_abnormal(into, from);
+    clean_unpack_add(into->clean, from);
+    notes_unpack_add(&into->notes, from);
+    evidence_unpack_add(into->evidence, into->origin_ns, from);
+    return !from->failed && series_unpack_merge(into->series, from) && !from->failed;
 }

@@ -7,7 +7,6 @@
 
 #include "core/error.h"
 #include "cport/cport.h"
-#include "figures/arrival_counts.h"
 #include "figures/evidence.h"
 #include "figures/notes.h"
 #include "results/clean.h"
@@ -21,27 +20,45 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cJSON;
 struct pacing;
+struct pack;
+struct unpack;
 
-/* What is timed; results/README.md says from when to when. */
+/* X(name, key): of enum latency_kind, and in a result. Those of a request: a step has them too. */
+#define LATENCY_STEP_LIST(X)                                                                       \
+    X(RESPONSE, "response")                       /* last byte - intended */                       \
+    X(SERVICE, "service")                         /* last byte - sent */                           \
+    X(RESPONSE_FIRST_BYTE, "response_first_byte") /* first byte - intended */                      \
+    X(SERVICE_FIRST_BYTE, "service_first_byte")   /* first byte - sent */                          \
+    X(CONNECTION_WAIT, "connection_wait") /* max(0, free - intended): the plan or the server */    \
+    X(SEND_LAG, "send_lag")               /* sent - max(intended, free): this program */           \
+    X(START_LAG, "start_lag")             /* connection_wait + send_lag */
+/* The others, of the run and of a stage alone. */
+#define LATENCY_RUN_LIST(X)                                                                        \
+    X(POLL_GAP, "poll_gap")   /* how long replies may lie unseen: this program */                  \
+    X(CONNECT, "connect")     /* connect submitted to connected */                                 \
+    X(ITERATION, "iteration") /* one pass of the loop without its think time */                    \
+    X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */
+
+#define FIGURES_LATENCY(name, key) LATENCY_##name,
 enum latency_kind {
-    LATENCY_RESPONSE,            /* last byte - intended */
-    LATENCY_SERVICE,             /* last byte - sent */
-    LATENCY_RESPONSE_FIRST_BYTE, /* first byte - intended */
-    LATENCY_SERVICE_FIRST_BYTE,  /* first byte - sent */
-    LATENCY_CONNECTION_WAIT,     /* max(0, connection free - intended): the plan or the server */
-    LATENCY_SEND_LAG,            /* sent - max(intended, connection free): this program */
-    LATENCY_START_LAG,           /* connection_wait + send_lag */
-    LATENCY_STEP_KINDS,          /* those before it belong to a request: a step has them too */
-    LATENCY_POLL_GAP = LATENCY_STEP_KINDS, /* how long replies may lie unseen: this program */
-    LATENCY_CONNECT,                       /* connect submitted to connected */
-    LATENCY_ITERATION,                     /* one pass of the loop without its think time */
-    LATENCY_FANOUT, /* from a sender's send to another's receipt, where a scenario asks */
-    LATENCY_KINDS
+    LATENCY_STEP_LIST(FIGURES_LATENCY) LATENCY_STEP_KINDS,
+    LATENCY_STEP_LAST = LATENCY_STEP_KINDS - 1, /* what follows goes on behind it */
+    LATENCY_RUN_LIST(FIGURES_LATENCY) LATENCY_KINDS
 };
 
 /* Stages beyond this many are counted in the last one. */
 enum { FIGURES_STAGES_MAX = 64 };
+
+/* What became of arrivals, by when they were due: of the run, a stage, a behavior or a second.
+ * begun + dropped + never_started == intended, always. */
+struct arrival_counts {
+    uint64_t intended;      /* due */
+    uint64_t begun;         /* an iteration began for it, whenever that was */
+    uint64_t dropped;       /* late, and the scenario says late: drop */
+    uint64_t never_started; /* due, and nobody had begun it when the run ended */
+};
 
 /* One named request of the scenario. */
 struct figures_step {
@@ -127,14 +144,13 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                   uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
                   struct error *error);
 void figures_close(struct figures *figures);
-/* Both of equal shape. False when there was no memory: then something is missing. */
+/* Both of equal shape. False when there was no memory: then the series is missing. */
 bool figures_add(struct figures *into, const struct figures *from);
 
-/* list.c: the plain numbers of figures, in an order that is always the same, as runs of
- * numbers that add up by one rule; and their histograms. */
+/* The plain numbers of figures, in an order that is always the same, each with the rule by which it
+ * adds up; and their histograms. */
 enum figures_rule { FIGURES_SUM, FIGURES_MAX };
-typedef void (*figures_number_visit)(void *context, uint64_t *numbers, uint32_t count,
-                                     enum figures_rule rule);
+typedef void (*figures_number_visit)(void *context, uint64_t *number, enum figures_rule rule);
 typedef void (*figures_histogram_visit)(void *context, struct histogram *histogram);
 void figures_numbers(struct figures *figures, figures_number_visit visit, void *context);
 void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context);
@@ -142,8 +158,9 @@ void figures_histograms(struct figures *figures, figures_histogram_visit visit, 
 uint32_t figures_numbers_count(const struct figures *figures);
 void figures_numbers_read(const struct figures *figures, uint64_t *flat);
 void figures_numbers_add(struct figures *into, const uint64_t *flat);
+void figures_numbers_reset(struct figures *figures);
 
-/* arrivals.c: arrivals that were due at the moments of the spread have met their fate. In
+/* Of arrivals.c. Arrivals that were due at the moments of the spread have met their fate. In
  * bulk: the cost does not grow with their number. Those that did not begin are censored samples of
  * the age they have at now_ns. */
 void figures_arrivals(struct figures *figures, const struct figures_window *window,
@@ -154,10 +171,11 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
 bool figures_stage_span(const struct figures_window *window, uint32_t stages_count, uint32_t stage,
                         int64_t *from_ns, int64_t *until_ns);
 
-/* pack.c: figures on their way to another program of the same run, which adds them to its
+/* object gets "intended", "begun", "dropped", "never_started". */
+void arrival_counts_to_json(const struct arrival_counts *counts, struct cJSON *object);
+
+/* Figures on their way to another program of the same run, which adds them to its
  * own. False: they are not of this run's steps and stages, or damaged; into is then of no use. */
-struct pack;
-struct unpack;
 void figures_pack(struct figures *figures, struct pack *pack);
 bool figures_unpack_add(struct figures *into, struct unpack *from);
 /* The plain numbers alone. */

@@ -1,38 +1,18 @@
 #include "figures/live.h"
 
-static uint32_t live__log2(uint64_t value)
-{
-    uint32_t bits = 0;
-    for (uint32_t half = 32; half > 0; half /= 2) {
-        if (value >> half != 0) {
-            value >>= half;
-            bits += half;
-        }
-    }
-    return bits;
-}
+#include "results/bucket.h"
 
-/* Exact below LIVE_SUB, then LIVE_SUB buckets per power of two. */
 static uint32_t live__bucket(int64_t latency_ns)
 {
-    uint64_t value = latency_ns < 0 ? 0 : (uint64_t)latency_ns;
-    if (value < LIVE_SUB) {
-        return (uint32_t)value;
-    }
-    uint32_t power = live__log2(value) - LIVE_SUB_BITS;
-    uint32_t bucket = (power + 1) * LIVE_SUB + ((uint32_t)(value >> power) - LIVE_SUB);
+    uint32_t bucket = bucket_of(latency_ns < 0 ? 0 : latency_ns, LIVE_BUCKET_BITS);
     return bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1;
 }
 
 /* The middle of a bucket. */
 static int64_t live__value_ns(uint32_t bucket)
 {
-    if (bucket < LIVE_SUB) {
-        return bucket;
-    }
-    uint32_t power = bucket / LIVE_SUB - 1;
-    int64_t low = (int64_t)(bucket % LIVE_SUB + LIVE_SUB) << power;
-    return low + ((INT64_C(1) << power) >> 1);
+    int64_t lowest_ns = bucket_lowest_ns(bucket, LIVE_BUCKET_BITS);
+    return lowest_ns + (bucket_lowest_ns(bucket + 1, LIVE_BUCKET_BITS) - lowest_ns) / 2;
 }
 
 /* A plain increment, not a locked one: there is one writer. */

@@ -30,7 +30,7 @@ enum live_level {
     LIVE_LEVELS
 };
 
-enum { LIVE_SUB_BITS = 5, LIVE_SUB = 1 << LIVE_SUB_BITS, LIVE_BUCKETS = 33 * LIVE_SUB };
+enum { LIVE_BUCKET_BITS = 5, LIVE_BUCKETS = 33 << LIVE_BUCKET_BITS };
 
 struct live {
     _Atomic uint64_t totals[TOTAL_KINDS];

@@ -1,33 +1,50 @@
-/* The names of metrics. */
 #include "figures/metric.h"
 
+#include "core/clock.h"
+#include "core/must.h"
+#include "system/host.h"
 #include "text/suggest.h"
 
+#include <hdr/hdr_histogram.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const STATS[] = {"count", "min",      "mean",      "stddev",
-                                    "max",   "censored", "over_range"};
-static const struct {
-    const char *name;
-    double percentile;
-} PERCENTILES[] = {{"p50", 50}, {"p75", 75},     {"p90", 90},      {"p95", 95},
-                   {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99}};
+static const char *const STATS[METRIC_STAT_PERCENTILE] = {[METRIC_STAT_COUNT] = "count",
+                                                          [METRIC_STAT_MIN] = "min",
+                                                          [METRIC_STAT_MEAN] = "mean",
+                                                          [METRIC_STAT_STDDEV] = "stddev",
+                                                          [METRIC_STAT_MAX] = "max",
+                                                          [METRIC_STAT_CENSORED] = "censored",
+                                                          [METRIC_STAT_OVER_RANGE] = "over_range"};
 static const char *const EXTRA_TOTALS[] = {"connections_peak", "requests_cut"};
 static const char *const RATES[METRIC_RATES_COUNT] = {
-    "achieved", "target", "intended", "started", "begun", "never_started", "dropped"};
-static const char *const RESOURCES[] = {"cpu_user", "cpu_system", "rss_max"};
-static const char *const PORTS[METRIC_PORTS_COUNT] = {
+    [METRIC_RATE_ACHIEVED] = "achieved", [METRIC_RATE_TARGET] = "target",
+    [METRIC_RATE_INTENDED] = "intended", [METRIC_RATE_STARTED] = "started",
+    [METRIC_RATE_BEGUN] = "begun",       [METRIC_RATE_NEVER_STARTED] = "never_started",
+    [METRIC_RATE_DROPPED] = "dropped"};
+enum { RESOURCE_CPU_USER, RESOURCE_CPU_SYSTEM, RESOURCE_RSS_MAX, RESOURCES_COUNT };
+static const char *const RESOURCES[RESOURCES_COUNT] = {"cpu_user", "cpu_system", "rss_max"};
+enum {
+    PORT_POLLS,
+    PORT_SYSCALLS,
+    PORT_COMPLETIONS,
+    PORT_BATCH_MEAN,
+    PORT_BATCH_MAX,
+    PORT_IMMEDIATE,
+    PORT_WAITED,
+    PORTS_COUNT
+};
+static const char *const PORTS[PORTS_COUNT] = {
     "polls", "syscalls", "completions", "batch_mean", "batch_max", "immediate", "waited"};
 static const char *const SERVER_LATENCIES[] = {"receive_to_reply", "queue_wait"};
 
 enum {
-    METRIC_PERCENTILES = sizeof(PERCENTILES) / sizeof(PERCENTILES[0]),
-    METRIC_STATS = METRIC_STAT_PERCENTILE + METRIC_PERCENTILES,
+    METRIC_STATS = METRIC_STAT_PERCENTILE + HISTOGRAM_PERCENTILES_COUNT,
     METRIC_PREFIX_BYTES_MAX = 32,
     METRICS_MAX = LATENCY_KINDS * METRIC_STATS + ERROR_KINDS + 1 + METRIC_TOTALS_COUNT +
-                  METRIC_RATES_COUNT + 3 + METRIC_PORTS_COUNT
+                  METRIC_RATES_COUNT + RESOURCES_COUNT + PORTS_COUNT
 };
 
 struct metric_name {
@@ -44,7 +61,7 @@ struct metric_list {
 
 double metric_percentile(uint32_t stat)
 {
-    return PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
+    return HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
 }
 
 static void metric__add(struct metric_list *list, enum metric_family family, uint32_t kind,
@@ -73,7 +90,7 @@ static void metric__add_latency(struct metric_list *list, uint32_t kind, const c
         metric__add(list, METRIC_LATENCY, kind, stat, prefix,
                     stat < METRIC_STAT_PERCENTILE
                         ? STATS[stat]
-                        : PERCENTILES[stat - METRIC_STAT_PERCENTILE].name);
+                        : HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].key);
     }
 }
 
@@ -101,7 +118,7 @@ static void metric__list(struct metric_list *list, enum metric_scope scope)
     for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
         metric__add(list, METRIC_ERRORS, kind, 0, "errors", error_key((enum error_kind)kind));
     }
-    metric__add(list, METRIC_ERRORS, ERROR_KINDS, 0, "errors", "total");
+    metric__add(list, METRIC_ERRORS, METRIC_ERRORS_ALL, 0, "errors", "total");
     if (scope == METRIC_OF_STAGE) {
         metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
     }
@@ -111,8 +128,8 @@ static void metric__list(struct metric_list *list, enum metric_scope scope)
     for (uint32_t kind = 0; kind < TOTAL_KINDS; kind++) {
         metric__add(list, METRIC_TOTALS, kind, 0, "totals", total_key((enum total_kind)kind));
     }
-    metric__add_keys(list, METRIC_RESOURCE, "resources", RESOURCES, 3, 0);
-    metric__add_keys(list, METRIC_PORT, "port", PORTS, METRIC_PORTS_COUNT, 0);
+    metric__add_keys(list, METRIC_RESOURCE, "resources", RESOURCES, RESOURCES_COUNT, 0);
+    metric__add_keys(list, METRIC_PORT, "port", PORTS, PORTS_COUNT, 0);
     if (scope == METRIC_OF_RUN) {
         metric__add_keys(list, METRIC_TOTALS, "totals", EXTRA_TOTALS, 2, TOTAL_KINDS);
         metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
@@ -228,15 +245,16 @@ bool metric_find(const char *name, const struct metric_names *names, struct metr
     static const char STEPS[] = "steps.";
     static const char STAGES[] = "stages.";
     static const char SERVER[] = "server.";
-    if (strncmp(name, STEPS, sizeof(STEPS) - 1) == 0) {
-        return metric__find_of_step(name, name + sizeof(STEPS) - 1, names, metric, error);
+    if (strncmp(name, STEPS, strlen(STEPS)) == 0) {
+        return metric__find_of_step(name, name + strlen(STEPS), names, metric, error);
     }
-    if (strncmp(name, STAGES, sizeof(STAGES) - 1) == 0) {
-        return metric__find_of_stage(name, name + sizeof(STAGES) - 1, names, metric, error);
+    if (strncmp(name, STAGES, strlen(STAGES)) == 0) {
+        return metric__find_of_stage(name, name + strlen(STAGES), names, metric, error);
     }
-    bool of_server = strncmp(name, SERVER, sizeof(SERVER) - 1) == 0;
-    return metric__find_in(of_server ? name + sizeof(SERVER) - 1 : name,
-                           of_server ? METRIC_OF_SERVER : METRIC_OF_RUN, 0, metric, name, error);
+    if (strncmp(name, SERVER, strlen(SERVER)) == 0) {
+        return metric__find_in(name + strlen(SERVER), METRIC_OF_SERVER, 0, metric, name, error);
+    }
+    return metric__find_in(name, METRIC_OF_RUN, 0, metric, name, error);
 }
 
 enum metric_unit metric_unit_of(const struct metric *metric)
@@ -254,9 +272,9 @@ enum metric_unit metric_unit_of(const struct metric *metric)
                : metric->kind == METRIC_RATE_TARGET ? METRIC_UNIT_RATE
                                                     : METRIC_UNIT_COUNT;
     case METRIC_RESOURCE:
-        return metric->kind == 2 ? METRIC_UNIT_BYTES : METRIC_UNIT_SECONDS;
+        return metric->kind == RESOURCE_RSS_MAX ? METRIC_UNIT_BYTES : METRIC_UNIT_SECONDS;
     case METRIC_PORT:
-        return metric->kind == METRIC_PORT_WAITED ? METRIC_UNIT_TIME : METRIC_UNIT_COUNT;
+        return metric->kind == PORT_WAITED ? METRIC_UNIT_TIME : METRIC_UNIT_COUNT;
     case METRIC_TOTALS:
         break;
     }
@@ -264,4 +282,187 @@ enum metric_unit metric_unit_of(const struct metric *metric)
         return METRIC_UNIT_BYTES;
     }
     return METRIC_UNIT_COUNT;
+}
+
+/* --- The values. */
+
+const struct histogram *metric_histogram(const struct metric *metric, const struct figures *figures)
+{
+    must(metric->family == METRIC_LATENCY && metric->scope != METRIC_OF_SERVER);
+    if (metric->scope == METRIC_OF_STEP) {
+        return &figures->steps[metric->index].latency[metric->kind];
+    }
+    return metric->scope == METRIC_OF_STAGE ? &figures->stages[metric->index].latency[metric->kind]
+                                            : &figures->latency[metric->kind];
+}
+
+static void metric__bounds(struct histogram_bounds bounds, struct metric_value *value)
+{
+    value->value = (double)bounds.low_ns;
+    value->high = bounds.high_ns == INT64_MAX ? INFINITY : (double)bounds.high_ns;
+}
+
+static void metric__read_latency(const struct metric *metric, const struct figures *figures,
+                                 struct metric_value *value)
+{
+    const struct histogram *histogram = metric_histogram(metric, figures);
+    value->has_samples = histogram_count(histogram) > 0;
+    switch (metric->stat) {
+    case METRIC_STAT_COUNT:
+        value->value = (double)histogram_count(histogram);
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_CENSORED:
+        value->value = (double)histogram->censored_count;
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_OVER_RANGE:
+        value->value = (double)histogram->over_range_count;
+        value->has_samples = true;
+        return;
+    case METRIC_STAT_MIN:
+        metric__bounds(histogram_min(histogram), value);
+        value->value = (double)hdr_min(histogram->hdr);
+        value->high = value->high < value->value ? value->value : value->high;
+        return;
+    case METRIC_STAT_MEAN:
+    case METRIC_STAT_STDDEV:
+        value->value = metric->stat == METRIC_STAT_MEAN ? hdr_mean(histogram->hdr)
+                                                        : hdr_stddev(histogram->hdr);
+        value->high =
+            histogram->censored_count + histogram->over_range_count > 0 ? INFINITY : value->value;
+        return;
+    default:
+        break;
+    }
+    double percentile = metric->stat == METRIC_STAT_MAX ? 100 : metric_percentile(metric->stat);
+    metric__bounds(histogram_percentile(histogram, percentile), value);
+}
+
+static void metric__read_errors(const struct metric *metric, const struct figures *figures,
+                                struct metric_value *value)
+{
+    const uint64_t *errors = metric->scope == METRIC_OF_STEP ? figures->steps[metric->index].errors
+                             : metric->scope == METRIC_OF_STAGE
+                                 ? figures->stages[metric->index].errors
+                                 : figures->counters.errors;
+    for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
+        if (metric->kind == kind ||
+            (metric->kind == METRIC_ERRORS_ALL && error_is_event((enum error_kind)kind))) {
+            value->value += (double)errors[kind];
+        }
+    }
+}
+
+/* Of this process, and of the others whose figures are in these. */
+static double metric__resource(const struct figures *figures, uint32_t kind)
+{
+    const struct host_resources *others = &figures->resources_of_others;
+    struct host_resources resources;
+    host_read_resources(&resources);
+    const double values[] = {resources.cpu_user_s + others->cpu_user_s,
+                             resources.cpu_system_s + others->cpu_system_s,
+                             (double)resources.rss_max_bytes + (double)others->rss_max_bytes};
+    return values[kind];
+}
+
+static double metric__total(const struct figures *figures, uint32_t kind)
+{
+    switch (kind) {
+    case METRIC_TOTAL_PEAK:
+        return figures->connections_peak;
+    case METRIC_TOTAL_CUT:
+        return (double)figures->requests_cut;
+    default:
+        return (double)figures->counters.totals[kind];
+    }
+}
+
+static double metric__port(const struct cport_stats *port, uint32_t kind)
+{
+    const double values[PORTS_COUNT] = {
+        [PORT_POLLS] = (double)port->polls,
+        [PORT_SYSCALLS] = (double)port->syscalls,
+        [PORT_COMPLETIONS] = (double)port->completions,
+        [PORT_BATCH_MEAN] = port->polls > 0 ? (double)port->completions / (double)port->polls : 0,
+        [PORT_BATCH_MAX] = (double)port->batch_max,
+        [PORT_IMMEDIATE] = (double)port->immediate,
+        [PORT_WAITED] = (double)port->waited_ns};
+    return values[kind];
+}
+
+static double metric__per_s(uint64_t count, int64_t window_ns)
+{
+    return window_ns > 0 ? (double)count / ((double)window_ns / (double)NS_PER_S) : 0;
+}
+
+static void metric__read_rate(const struct metric *metric, const struct figures *figures,
+                              struct metric_value *value)
+{
+    bool of_stage = metric->scope == METRIC_OF_STAGE;
+    const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
+    const struct arrival_counts *arrivals = of_stage ? &stage->arrivals : &figures->arrivals;
+    uint64_t started = of_stage ? stage->iterations_started : figures->iterations_started;
+    const double values[METRIC_RATES_COUNT] = {
+        [METRIC_RATE_ACHIEVED] =
+            of_stage ? metric__per_s(started, stage->window_ns) : figures->rate_achieved_per_s,
+        [METRIC_RATE_TARGET] = of_stage ? stage->rate_target_per_s : figures->rate_target_per_s,
+        [METRIC_RATE_INTENDED] = (double)arrivals->intended,
+        [METRIC_RATE_STARTED] = (double)started,
+        [METRIC_RATE_BEGUN] = (double)arrivals->begun,
+        [METRIC_RATE_NEVER_STARTED] = (double)arrivals->never_started,
+        [METRIC_RATE_DROPPED] = (double)arrivals->dropped};
+    value->value = values[metric->kind];
+    value->has_samples = metric->kind == METRIC_RATE_TARGET     ? value->value > 0
+                         : metric->kind == METRIC_RATE_ACHIEVED ? !of_stage || stage->window_ns > 0
+                                                                : true;
+}
+
+void metric_read(const struct metric *metric, const struct figures *figures,
+                 struct metric_value *value)
+{
+    must(metric->scope != METRIC_OF_SERVER);
+    *value = (struct metric_value){.has_samples = true, .high = -1};
+    switch (metric->family) {
+    case METRIC_LATENCY:
+        metric__read_latency(metric, figures, value);
+        break;
+    case METRIC_ERRORS:
+        metric__read_errors(metric, figures, value);
+        break;
+    case METRIC_TOTALS:
+        value->value = metric__total(figures, metric->kind);
+        break;
+    case METRIC_RATE:
+        metric__read_rate(metric, figures, value);
+        break;
+    case METRIC_RESOURCE:
+        value->value = metric__resource(figures, metric->kind);
+        break;
+    case METRIC_PORT:
+        value->value = metric__port(&figures->port, metric->kind);
+        break;
+    }
+    value->high = value->high < 0 ? value->value : value->high; /* what was counted is exact */
+}
+
+double metric_whole(const struct metric *metric, const struct figures *figures)
+{
+    struct metric_value whole;
+    if (metric->family == METRIC_RATE) {
+        bool of_stage = metric->scope == METRIC_OF_STAGE;
+        const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
+        return metric__per_s(of_stage ? stage->arrivals.intended : figures->arrivals.intended,
+                             of_stage ? stage->window_ns : figures->window_ns);
+    }
+    if (metric->scope == METRIC_OF_RUN) {
+        return (double)figures->counters.totals[TOTAL_REQUESTS];
+    }
+    struct metric of = {.scope = metric->scope,
+                        .index = metric->index,
+                        .family = METRIC_LATENCY,
+                        .kind = LATENCY_RESPONSE,
+                        .stat = METRIC_STAT_COUNT};
+    metric_read(&of, figures, &whole);
+    return whole.value;
 }

@@ -27,12 +27,15 @@ enum metric_scope { METRIC_OF_RUN, METRIC_OF_STEP, METRIC_OF_STAGE, METRIC_OF_SE
 
 enum metric_family {
     METRIC_LATENCY,  /* kind: latency_kind, stat */
-    METRIC_ERRORS,   /* kind: error_kind; ERROR_KINDS: their sum */
+    METRIC_ERRORS,   /* kind: error_kind, or METRIC_ERRORS_ALL */
     METRIC_TOTALS,   /* kind: total_kind, then those of enum metric_total */
     METRIC_RATE,     /* kind: enum metric_rate */
-    METRIC_RESOURCE, /* kind: 0 cpu_user, 1 cpu_system, 2 rss_max */
-    METRIC_PORT      /* kind: enum metric_port */
+    METRIC_RESOURCE, /* kind: of the list in metric.c */
+    METRIC_PORT      /* the same */
 };
+
+/* The sum of the errors that are events (error_is_event()). */
+enum { METRIC_ERRORS_ALL = ERROR_KINDS };
 
 /* Totals that are no counters of both sides. */
 enum metric_total {
@@ -50,17 +53,6 @@ enum metric_rate {
     METRIC_RATE_NEVER_STARTED,
     METRIC_RATE_DROPPED,
     METRIC_RATES_COUNT
-};
-
-enum metric_port {
-    METRIC_PORT_POLLS,
-    METRIC_PORT_SYSCALLS,
-    METRIC_PORT_COMPLETIONS,
-    METRIC_PORT_BATCH_MEAN,
-    METRIC_PORT_BATCH_MAX,
-    METRIC_PORT_IMMEDIATE,
-    METRIC_PORT_WAITED,
-    METRIC_PORTS_COUNT
 };
 
 enum metric_stat {

@@ -1,6 +1,8 @@
 #include "figures/notes.h"
 
 #include "core/clock.h"
+#include "core/pack.h"
+#include "scenario/scenario.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -80,6 +82,42 @@ void notes_add(struct notes *into, const struct notes *from)
     }
     into->pushes_other += from->pushes_other;
     into->marks_other += from->marks_other;
+}
+
+void notes_pack(const struct notes *notes, struct pack *pack)
+{
+    pack_u64(pack, notes->pushes_count);
+    for (uint32_t i = 0; i < notes->pushes_count; i++) {
+        pack_u64(pack, notes->pushes[i].id);
+        pack_u64(pack, notes->pushes[i].count);
+        pack_u64(pack, notes->pushes[i].bytes);
+    }
+    pack_u64(pack, notes->pushes_other);
+    pack_u64(pack, notes->marks_count);
+    for (uint32_t i = 0; i < notes->marks_count; i++) {
+        pack_u64(pack, notes->marks[i].mark);
+        pack_i64(pack, notes->marks[i].second);
+        pack_u64(pack, notes->marks[i].count);
+    }
+    pack_u64(pack, notes->marks_other);
+}
+
+void notes_unpack_add(struct notes *into, struct unpack *from)
+{
+    uint32_t count = unpack_u32(from, NOTES_IDS_MAX);
+    for (uint32_t i = 0; i < count && !from->failed; i++) {
+        uint32_t id = unpack_u32(from, UINT32_MAX);
+        uint64_t pushes = unpack_u64(from);
+        notes_push(into, id, pushes, unpack_u64(from));
+    }
+    into->pushes_other += unpack_u64(from);
+    count = unpack_u32(from, NOTES_MARKS_MAX);
+    for (uint32_t i = 0; i < count && !from->failed; i++) {
+        uint32_t mark = unpack_u32(from, SCENARIO_MARKS_MAX - 1);
+        int64_t second = unpack_i64(from);
+        notes_mark(into, mark, second, unpack_u64(from));
+    }
+    into->marks_other += unpack_u64(from);
 }
 
 static int notes__by_time(const void *a, const void *b)

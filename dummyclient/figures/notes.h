@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 struct cJSON;
+struct pack;
+struct unpack;
 
 enum { NOTES_IDS_MAX = 64, NOTES_MARKS_MAX = 2048 };
 
@@ -44,6 +46,8 @@ void notes_close(struct notes *notes);
 void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes);
 void notes_mark(struct notes *notes, uint32_t mark, int64_t second, uint64_t count);
 void notes_add(struct notes *into, const struct notes *from);
+void notes_pack(const struct notes *notes, struct pack *pack);
+void notes_unpack_add(struct notes *into, struct unpack *from);
 /* Adds `pushes` and `marks` to the result; mark_names of the program. */
 void notes_to_json(struct notes *notes, const char *const *mark_names, struct cJSON *result);
 

@@ -146,10 +146,6 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole);
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns);
 /* The first rank that is lost, or NULL. For a member only the head can be. */
 const struct fleet_rank *fleet_lost(const struct fleet *fleet);
-static inline uint32_t fleet_rank_number(const struct fleet *fleet, const struct fleet_rank *rank)
-{
-    return (uint32_t)(rank - fleet->ranks);
-}
 
 /* A member's answer to the question of that number (orders.probes); on the head it is in
  * ranks[].probe. */

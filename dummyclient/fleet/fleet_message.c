@@ -1,7 +1,7 @@
 #include "fleet/fleet_message.h"
 
 #include "core/clock.h"
-#include "results/transfer.h"
+#include "core/pack.h"
 
 struct pack *fleet_message(struct fleet *fleet, enum fleet_message kind)
 {

@@ -1,9 +1,8 @@
 #include "play/probe.h"
 
-#include "results/transfer.h"
+#include "core/pack.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The histogram that the threshold at index needs, if it is to be looked at while the run goes on.
  * NULL: none. */
@@ -129,16 +128,9 @@ bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct
     return unpack_is_done(from);
 }
 
-static void probe__zero(void *context, uint64_t *numbers, uint32_t count, enum figures_rule rule)
-{
-    (void)context;
-    (void)rule;
-    memset(numbers, 0, count * sizeof *numbers);
-}
-
 void probe_reset(const struct probe *probe, struct figures *figures)
 {
-    figures_numbers(figures, probe__zero, NULL);
+    figures_numbers_reset(figures);
     figures->resources_of_others = (struct host_resources){0};
     for (uint32_t i = 0; i < probe->thresholds_count; i++) {
         if (probe->histograms[i].hdr != NULL) {

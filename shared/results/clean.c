@@ -1,17 +1,23 @@
 #include "results/clean.h"
 
+#include "core/pack.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
-#include <stddef.h>
+
+/* A group's numbers, in the order of its members: they are added, packed and written alike. */
+enum { NUMBERS = sizeof(struct clean_group) / sizeof(uint64_t) };
+
+static uint64_t *clean__numbers(const struct clean_group *group)
+{
+    return (uint64_t *)(uintptr_t)group;
+}
 
 static void clean__add(struct clean_group *into, const struct clean_group *from)
 {
-    into->connections += from->connections;
-    into->bytes_sent += from->bytes_sent;
-    into->bytes_received += from->bytes_received;
-    into->messages_sent += from->messages_sent;
-    into->messages_received += from->messages_received;
+    for (int i = 0; i < NUMBERS; i++) {
+        clean__numbers(into)[i] += clean__numbers(from)[i];
+    }
 }
 
 void clean_count(struct clean *clean, uint16_t client_port, const struct clean_group *carried)
@@ -26,16 +32,51 @@ void clean_merge(struct clean *into, const struct clean *from)
     }
 }
 
+/* Groups as (connections, the group's number less that of the one before, ...), ended by 0. */
+void clean_pack(const struct clean *clean, struct pack *pack)
+{
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < CLEAN_GROUPS; i++) {
+        const uint64_t *numbers = clean__numbers(&clean->groups[i]);
+        if (numbers[0] == 0) {
+            continue;
+        }
+        pack_u64(pack, numbers[0]);
+        pack_u64(pack, i - before);
+        before = i;
+        for (int k = 1; k < NUMBERS; k++) {
+            pack_u64(pack, numbers[k]);
+        }
+    }
+    pack_u64(pack, 0);
+}
+
+void clean_unpack_add(struct clean *into, struct unpack *from)
+{
+    uint32_t group = 0;
+    uint64_t connections;
+    while ((connections = unpack_u64(from)) > 0) {
+        group += unpack_u32(from, CLEAN_GROUPS - 1);
+        if (group >= CLEAN_GROUPS) {
+            unpack_fail(from);
+            return;
+        }
+        uint64_t *numbers = clean__numbers(&into->groups[group]);
+        numbers[0] += connections;
+        for (int k = 1; k < NUMBERS; k++) {
+            numbers[k] += unpack_u64(from);
+        }
+    }
+}
+
 static void clean__add_text(struct json_text *text, uint32_t number,
                             const struct clean_group *group)
 {
-    const uint64_t figures[] = {group->connections, group->bytes_sent, group->bytes_received,
-                                group->messages_sent, group->messages_received};
     json_text_add(text, "\n\t\t\t[");
     json_text_add_u64(text, number);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+    for (int i = 0; i < NUMBERS; i++) {
         json_text_add(text, ",");
-        json_text_add_u64(text, figures[i]);
+        json_text_add_u64(text, clean__numbers(group)[i]);
     }
     json_text_add(text, "]");
 }

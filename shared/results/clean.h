@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 struct cJSON;
+struct pack;
+struct unpack;
 
 enum { CLEAN_GROUPS = 1024 };
 
@@ -30,6 +32,8 @@ struct clean {
 /* Adds what a connection carried, by its client's port. */
 void clean_count(struct clean *clean, uint16_t client_port, const struct clean_group *carried);
 void clean_merge(struct clean *into, const struct clean *from);
+void clean_pack(const struct clean *clean, struct pack *pack);
+void clean_unpack_add(struct clean *into, struct unpack *from);
 /* result.clean_connections: {groups, sums: [[group, connections, bytes_sent, bytes_received,
  * messages_sent, messages_received], ...]}, only groups with connections. */
 void clean_add_json(struct cJSON *result, const struct clean *clean);

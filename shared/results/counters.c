@@ -1,6 +1,7 @@
 #include "results/counters.h"
 
 #include "core/must.h"
+#include "core/pack.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,26 @@ void counters_add(struct counters *into, const struct counters *from)
     }
     for (size_t i = 0; i < ERROR_KINDS; i++) {
         into->errors[i] += from->errors[i];
+    }
+}
+
+void counters_pack(const struct counters *counters, struct pack *pack)
+{
+    for (size_t i = 0; i < TOTAL_KINDS; i++) {
+        pack_u64(pack, counters->totals[i]);
+    }
+    for (size_t i = 0; i < ERROR_KINDS; i++) {
+        pack_u64(pack, counters->errors[i]);
+    }
+}
+
+void counters_unpack_add(struct counters *into, struct unpack *from)
+{
+    for (size_t i = 0; i < TOTAL_KINDS; i++) {
+        into->totals[i] += unpack_u64(from);
+    }
+    for (size_t i = 0; i < ERROR_KINDS; i++) {
+        into->errors[i] += unpack_u64(from);
     }
 }
 

@@ -55,6 +55,9 @@ enum error_kind {
     ERROR_KIND_NONE = UINT8_MAX /* no error, a clean end; of no list */
 };
 
+struct pack;
+struct unpack;
+
 struct counters {
     uint64_t totals[TOTAL_KINDS];
     uint64_t errors[ERROR_KINDS];
@@ -64,6 +67,10 @@ struct counters {
 const char *total_key(enum total_kind kind);
 const char *error_key(enum error_kind kind);
 void counters_add(struct counters *into, const struct counters *from);
+/* On their way to another program of the same build, as all that is packed; from->failed says that
+ * the bytes cannot be, and what they were added to is then to be thrown away. */
+void counters_pack(const struct counters *counters, struct pack *pack);
+void counters_unpack_add(struct counters *into, struct unpack *from);
 /* Is it an event of its own? response_late is not: the request was counted as response_timeout
  * already. What is not is in no sum of errors. */
 bool error_is_event(enum error_kind kind);

@@ -1,6 +1,7 @@
 #include "results/histogram.h"
 
 #include "core/must.h"
+#include "core/pack.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -9,15 +10,9 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The percentiles of a result, in rising order: they are found in one walk over the buckets. */
-static const struct histogram__percentile {
-    const char *key;
-    double percentile;
-} percentiles[] = {
-    {"p50", 50}, {"p75", 75},     {"p90", 90},       {"p95", 95},
-    {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99},
-};
-enum { PERCENTILES = sizeof percentiles / sizeof *percentiles };
+#define HISTOGRAM_PERCENTILE(key, percentile) {key, percentile},
+const struct percentile HISTOGRAM_PERCENTILES[HISTOGRAM_PERCENTILES_COUNT] = {
+    PERCENTILE_LIST(HISTOGRAM_PERCENTILE)};
 
 bool histogram_open(struct histogram *histogram, int digits, struct error *error)
 {
@@ -274,63 +269,54 @@ static struct cJSON *histogram__buckets(const struct hdr_histogram *hdr)
     return json_text_finish(&text);
 }
 
-struct cJSON *histogram_buckets_to_json(const struct histogram *histogram)
-{
-    return histogram__buckets(histogram->hdr);
-}
-
 /* Without samples every figure is null: 0 would look like an excellent latency. */
 static void histogram__add_no_figures(struct cJSON *object)
 {
     json_add_item(object, "min", cJSON_CreateNull());
     json_add_item(object, "mean", cJSON_CreateNull());
     json_add_item(object, "stddev", cJSON_CreateNull());
-    for (int i = 0; i < PERCENTILES; i++) {
-        json_add_item(object, percentiles[i].key, cJSON_CreateNull());
+    for (int i = 0; i < HISTOGRAM_PERCENTILES_COUNT; i++) {
+        json_add_item(object, HISTOGRAM_PERCENTILES[i].key, cJSON_CreateNull());
     }
     json_add_item(object, "max", cJSON_CreateNull());
     json_add_item(object, "at_least", cJSON_CreateArray());
 }
 
-static void histogram__add_figures(const struct histogram *histogram, int64_t count,
-                                   struct cJSON *object)
+/* The name of a figure that is a lower bound only. */
+static void histogram__add_open(struct cJSON *at_least, const char *key,
+                                struct histogram_bounds bounds)
+{
+    if (bounds.high_ns > bounds.low_ns) {
+        json_append_item(at_least, cJSON_CreateString(key));
+    }
+}
+
+static void histogram__add_figures(const struct histogram *histogram, struct cJSON *object)
 {
     const struct hdr_histogram *hdr = histogram->hdr;
     struct histogram_bounds min = histogram_min(histogram);
     struct histogram_bounds max = histogram_percentile(histogram, 100);
-    int64_t ranks[PERCENTILES];
-    struct histogram_bounds bounds[PERCENTILES];
-    for (int i = 0; i < PERCENTILES; i++) {
-        ranks[i] = histogram__rank(percentiles[i].percentile, count);
+    int64_t ranks[HISTOGRAM_PERCENTILES_COUNT];
+    struct histogram_bounds bounds[HISTOGRAM_PERCENTILES_COUNT];
+    for (int i = 0; i < HISTOGRAM_PERCENTILES_COUNT; i++) {
+        ranks[i] = histogram__rank(HISTOGRAM_PERCENTILES[i].percentile, histogram_count(histogram));
     }
-    histogram__values_at(histogram, ranks, bounds, PERCENTILES);
+    /* In rising order they are found in one walk over the buckets. */
+    histogram__values_at(histogram, ranks, bounds, HISTOGRAM_PERCENTILES_COUNT);
 
+    struct cJSON *at_least = cJSON_CreateArray();
     json_add_i64(object, "min", hdr_min(hdr));
+    histogram__add_open(at_least, "min", min);
     json_add_double(object, "mean", round(hdr_mean(hdr) * 10) / 10);
+    histogram__add_open(at_least, "mean", max); /* any that is not known is part of it */
     json_add_double(object, "stddev", round(hdr_stddev(hdr) * 10) / 10);
-    for (int i = 0; i < PERCENTILES; i++) {
-        json_add_i64(object, percentiles[i].key, bounds[i].low_ns);
+    for (int i = 0; i < HISTOGRAM_PERCENTILES_COUNT; i++) {
+        json_add_i64(object, HISTOGRAM_PERCENTILES[i].key, bounds[i].low_ns);
+        histogram__add_open(at_least, HISTOGRAM_PERCENTILES[i].key, bounds[i]);
     }
     json_add_i64(object, "max", histogram__clamp(hdr_max(hdr)));
-
-    struct cJSON *at_least = json_add_item(object, "at_least", cJSON_CreateArray());
-    if (!at_least) {
-        return;
-    }
-    if (min.high_ns > min.low_ns) {
-        json_append_item(at_least, cJSON_CreateString("min"));
-    }
-    if (max.high_ns > max.low_ns) { /* any that is not known is part of the mean */
-        json_append_item(at_least, cJSON_CreateString("mean"));
-    }
-    for (int i = 0; i < PERCENTILES; i++) {
-        if (bounds[i].high_ns > bounds[i].low_ns) {
-            json_append_item(at_least, cJSON_CreateString(percentiles[i].key));
-        }
-    }
-    if (max.high_ns > max.low_ns) {
-        json_append_item(at_least, cJSON_CreateString("max"));
-    }
+    histogram__add_open(at_least, "max", max);
+    json_add_item(object, "at_least", at_least);
 }
 
 struct cJSON *histogram_to_json(const struct histogram *histogram)
@@ -342,7 +328,7 @@ struct cJSON *histogram_to_json(const struct histogram *histogram)
     int64_t count = histogram_count(histogram);
     json_add_i64(object, "count", count);
     if (count > 0) {
-        histogram__add_figures(histogram, count, object);
+        histogram__add_figures(histogram, object);
     } else {
         histogram__add_no_figures(object);
     }
@@ -351,7 +337,7 @@ struct cJSON *histogram_to_json(const struct histogram *histogram)
         json_add_i64(object, "censored_min", histogram->censored_min_ns);
     }
     json_add_i64(object, "over_range", histogram->over_range_count);
-    json_add_item(object, "buckets", histogram_buckets_to_json(histogram));
+    json_add_item(object, "buckets", histogram__buckets(histogram->hdr));
     if (histogram->censored_count > 0) {
         json_add_item(object, "censored_buckets", histogram__buckets(histogram->censored));
     }
@@ -370,4 +356,82 @@ double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns)
         }
     }
     return excess_ns;
+}
+
+/* Buckets as (the least value less that of the bucket before, count), ended by a count of 0. less:
+ * the counts to leave out, or NULL. */
+static void histogram__pack_buckets(const struct hdr_histogram *hdr,
+                                    const struct hdr_histogram *less, struct pack *pack)
+{
+    struct hdr_iter iterator;
+    int64_t before_ns = 0;
+    hdr_iter_recorded_init(&iterator, hdr);
+    while (hdr_iter_next(&iterator)) {
+        int64_t lowest_ns = iterator.lowest_equivalent_value;
+        int64_t count = iterator.count - (less ? hdr_count_at_value(less, lowest_ns) : 0);
+        if (count <= 0) {
+            continue;
+        }
+        pack_u64(pack, (uint64_t)count);
+        pack_u64(pack, (uint64_t)(lowest_ns - before_ns));
+        before_ns = lowest_ns;
+    }
+    pack_u64(pack, 0);
+}
+
+/* Adds the buckets to both, of which `also` may be NULL. Returns how many samples there were. */
+static uint64_t histogram__unpack_buckets(struct hdr_histogram *into, struct hdr_histogram *also,
+                                          struct unpack *from)
+{
+    uint64_t value_ns = 0;
+    uint64_t samples = 0;
+    uint64_t count;
+    while ((count = unpack_u64(from)) > 0) {
+        uint64_t step_ns = unpack_u64(from);
+        value_ns += step_ns;
+        samples += count;
+        if (step_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS ||
+            value_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS || count > INT64_MAX ||
+            samples > INT64_MAX || (uint64_t)into->total_count + count > INT64_MAX ||
+            !hdr_record_values(into, (int64_t)value_ns, (int64_t)count) ||
+            (also && !hdr_record_values(also, (int64_t)value_ns, (int64_t)count))) {
+            unpack_fail(from);
+            break;
+        }
+    }
+    return samples;
+}
+
+/* The known samples, then the censored ones. */
+void histogram_pack(const struct histogram *histogram, struct pack *pack)
+{
+    bool any = histogram->censored_count > 0;
+    pack_u64(pack, (uint64_t)histogram->over_range_count);
+    histogram__pack_buckets(histogram->hdr, any ? histogram->censored : NULL, pack);
+    pack_u64(pack, any ? (uint64_t)histogram->censored_min_ns : 0);
+    if (any) {
+        histogram__pack_buckets(histogram->censored, NULL, pack);
+    }
+}
+
+void histogram_unpack_add(struct histogram *into, struct unpack *from)
+{
+    uint64_t over_range = unpack_u64(from);
+    uint64_t known = histogram__unpack_buckets(into->hdr, NULL, from);
+    uint64_t censored_min_ns = unpack_u64(from);
+    uint64_t censored = 0;
+    if (censored_min_ns > 0) {
+        censored = histogram__unpack_buckets(into->hdr, into->censored, from);
+    }
+    if (over_range > known || censored_min_ns > (uint64_t)HISTOGRAM_VALUE_MAX_NS) {
+        unpack_fail(from);
+    }
+    if (from->failed) {
+        return;
+    }
+    into->censored_count += (int64_t)censored;
+    into->over_range_count += (int64_t)over_range;
+    if (censored > 0 && (int64_t)censored_min_ns < into->censored_min_ns) {
+        into->censored_min_ns = (int64_t)censored_min_ns;
+    }
 }

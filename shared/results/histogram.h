@@ -19,8 +19,28 @@
 
 struct cJSON;
 struct hdr_histogram;
+struct pack;
+struct unpack;
 
 #define HISTOGRAM_VALUE_MAX_NS (INT64_C(120) * 1000000000)
+
+/* X(key, percentile): those of a result, of metrics and exports, rising. */
+#define PERCENTILE_LIST(X)                                                                         \
+    X("p50", 50)                                                                                   \
+    X("p75", 75)                                                                                   \
+    X("p90", 90)                                                                                   \
+    X("p95", 95)                                                                                   \
+    X("p99", 99)                                                                                   \
+    X("p99_9", 99.9)                                                                               \
+    X("p99_99", 99.99)
+
+struct percentile {
+    const char *key;
+    double percentile;
+};
+#define PERCENTILE_ONE(key, percentile) +1
+enum { HISTOGRAM_PERCENTILES_COUNT = 0 PERCENTILE_LIST(PERCENTILE_ONE) };
+extern const struct percentile HISTOGRAM_PERCENTILES[HISTOGRAM_PERCENTILES_COUNT];
 
 struct histogram {
     struct hdr_histogram *hdr;      /* all samples, the censored ones at their ages */
@@ -75,7 +95,9 @@ double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns);
  * results/result.schema.json says; NULL when memory ran out. The buckets are one item of raw JSON,
  * not a tree: a tree of them would take 200 bytes each. */
 struct cJSON *histogram_to_json(const struct histogram *histogram);
-/* buckets alone: [[lowest_equivalent_value_ns, count], ...], raw JSON. */
-struct cJSON *histogram_buckets_to_json(const struct histogram *histogram);
+/* On its way to another program of the same build: only buckets that are not empty, added as
+ * histogram_add() adds. Where from->failed is set, `into` is to be thrown away. */
+void histogram_pack(const struct histogram *histogram, struct pack *pack);
+void histogram_unpack_add(struct histogram *into, struct unpack *from);
 
 #endif

@@ -3,6 +3,7 @@
 #include "build_info.h"
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/pack.h"
 #include "core/prng.h"
 #include "files/file.h"
 
@@ -127,6 +128,27 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
     }
 }
 
+void resources_pack(const struct host_resources *resources, struct pack *pack)
+{
+    pack_double(pack, resources->cpu_user_s);
+    pack_double(pack, resources->cpu_system_s);
+    pack_u64(pack, resources->rss_max_bytes);
+}
+
+void resources_unpack_add(struct host_resources *into, struct unpack *from)
+{
+    into->cpu_user_s += unpack_double(from);
+    into->cpu_system_s += unpack_double(from);
+    into->rss_max_bytes += unpack_u64(from);
+}
+
+void resources_add(struct host_resources *into, const struct host_resources *from)
+{
+    into->cpu_user_s += from->cpu_user_s;
+    into->cpu_system_s += from->cpu_system_s;
+    into->rss_max_bytes += from->rss_max_bytes;
+}
+
 void result_add_resources_of(struct cJSON *object, const struct host_resources *resources)
 {
     struct cJSON *item = json_add_item(object, "resources", cJSON_CreateObject());
@@ -161,6 +183,48 @@ static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
     json_add_u64(object, "messages_received", abnormal->messages_received);
     json_add_text(object, "reason", error_key(abnormal->reason));
     return object;
+}
+
+static void result__pack_address(const struct net_address *address, struct pack *pack)
+{
+    pack_bytes(pack, address->bytes, address->bytes_count);
+}
+
+static void result__unpack_address(struct net_address *address, struct unpack *from)
+{
+    struct span span = unpack_bytes(from);
+    *address = (struct net_address){.bytes_count = 0};
+    if (span.bytes > sizeof address->bytes) {
+        unpack_fail(from);
+    } else if (span.bytes > 0) {
+        memcpy(address->bytes, span.data, span.bytes);
+        address->bytes_count = (uint16_t)span.bytes;
+    }
+}
+
+void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack)
+{
+    result__pack_address(&abnormal->local, pack);
+    result__pack_address(&abnormal->remote, pack);
+    pack_i64(pack, abnormal->opened_ns);
+    pack_u64(pack, abnormal->bytes_sent);
+    pack_u64(pack, abnormal->bytes_received);
+    pack_u64(pack, abnormal->messages_sent);
+    pack_u64(pack, abnormal->messages_received);
+    pack_u64(pack, (uint64_t)abnormal->reason);
+}
+
+bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
+{
+    result__unpack_address(&abnormal->local, from);
+    result__unpack_address(&abnormal->remote, from);
+    abnormal->opened_ns = unpack_i64(from);
+    abnormal->bytes_sent = unpack_u64(from);
+    abnormal->bytes_received = unpack_u64(from);
+    abnormal->messages_sent = unpack_u64(from);
+    abnormal->messages_received = unpack_u64(from);
+    abnormal->reason = (enum error_kind)unpack_u32(from, ERROR_KINDS - 1);
+    return !from->failed;
 }
 
 void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kept,

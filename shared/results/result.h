@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 struct cJSON;
+struct pack;
+struct unpack;
 
 enum { RESULT_SCHEMA_VERSION = 1, RESULT_RUN_ID_BYTES_MAX = 64, RESULT_ABNORMAL_MAX = 1000 };
 
@@ -42,6 +44,14 @@ struct result_abnormal {
     uint64_t messages_received;
     enum error_kind reason;
 };
+
+void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack);
+bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from);
+
+/* What programs have used of their machines. */
+void resources_pack(const struct host_resources *resources, struct pack *pack);
+void resources_unpack_add(struct host_resources *into, struct unpack *from);
+void resources_add(struct host_resources *into, const struct host_resources *from);
 
 /* "20261120-235100-7f3a": UTC time and four random hex digits. */
 void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX]);

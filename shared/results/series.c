@@ -1,23 +1,56 @@
-/* Writing a series: what a run does every microsecond (add, record) and every second (advance). */
 #include "results/series.h"
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/pack.h"
 #include "core/zeroed.h"
-#include "results/series_internal.h"
+#include "results/bucket.h"
+#include "text/json.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
+#include <string.h>
 
-bool series_value_is_level(enum series_value value)
+/* A bucket that is not empty. A count beyond 32 bits takes several cells. */
+struct series_cell {
+    uint16_t bucket;
+    uint32_t count;
+};
+
+/* Dense counts; buckets outside [bucket_low, bucket_end) are 0. */
+struct series_slot {
+    uint32_t bucket_low;
+    uint32_t bucket_end;
+    uint64_t counts[SERIES_BUCKETS];
+};
+
+struct series_entry {
+    uint64_t values[SERIES_VALUE_COUNT];
+    uint32_t levels_set; /* bit per enum series_value: the level was set in this entry */
+    uint32_t cells_first;
+    uint32_t cells_count;
+};
+
+/* What two slots may add to a store that is just full. */
+enum { SERIES_CELLS_RESERVE = 4 * SERIES_BUCKETS };
+
+/* The entries newest and newest - 1 are live: their latencies are in slots[entry % 2] and not in
+ * the store, because events may come one second late. The cells of the entries before them stand
+ * in the store without gaps, in the entries' order. */
+struct series {
+    int64_t origin_ns;
+    int64_t period_ns;
+    uint32_t newest;
+    uint32_t cells_count;
+    struct series_entry *entries; /* SERIES_ENTRIES_MAX; behind newest all 0 */
+    struct series_cell *cells;    /* SERIES_CELLS_MAX + SERIES_CELLS_RESERVE */
+    struct series_slot slots[2];
+    struct series_slot scratch; /* empty between calls */
+};
+
+static bool series__value_is_level(enum series_value value)
 {
     return value == SERIES_CONNECTIONS || value == SERIES_CONNECTING;
-}
-
-struct series_cell *series_cells_allocate(void)
-{
-    /* Pages that the run never fills are never touched. */
-    return zeroed_alloc((size_t)SERIES_CELLS_MAX + SERIES_CELLS_RESERVE,
-                        sizeof(struct series_cell));
 }
 
 struct series *series_create(int64_t origin_ns, struct error *error)
@@ -27,7 +60,9 @@ struct series *series_create(int64_t origin_ns, struct error *error)
         series->origin_ns = origin_ns;
         series->period_ns = NS_PER_S;
         series->entries = zeroed_alloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
-        series->cells = series_cells_allocate();
+        /* Pages that the run never fills are never touched. */
+        series->cells =
+            zeroed_alloc((size_t)SERIES_CELLS_MAX + SERIES_CELLS_RESERVE, sizeof *series->cells);
         if (series->entries && series->cells) {
             return series;
         }
@@ -52,7 +87,7 @@ int64_t series_period_ns(const struct series *series)
     return series->period_ns;
 }
 
-void series_slot_add(struct series_slot *slot, uint32_t bucket, uint64_t count)
+static void series__slot_add(struct series_slot *slot, uint32_t bucket, uint64_t count)
 {
     if (slot->bucket_low == slot->bucket_end) {
         slot->bucket_low = bucket;
@@ -65,24 +100,40 @@ void series_slot_add(struct series_slot *slot, uint32_t bucket, uint64_t count)
     slot->counts[bucket] += count;
 }
 
-void series_read_entry(const struct series *series, uint32_t entry, struct series_slot *into)
+/* Its counts are 0 again. */
+static void series__slot_close(struct series_slot *slot)
+{
+    slot->bucket_low = 0;
+    slot->bucket_end = 0;
+}
+
+/* Adds the stored latencies of an entry to a slot. */
+static void series__add_cells(const struct series *series, const struct series_entry *stored,
+                              struct series_slot *into)
+{
+    for (uint32_t i = 0; i < stored->cells_count; i++) {
+        const struct series_cell *cell = &series->cells[stored->cells_first + i];
+        series__slot_add(into, cell->bucket, cell->count);
+    }
+}
+
+/* Adds the latencies of an entry, live or stored, to a slot. */
+static void series__read_entry(const struct series *series, uint32_t entry,
+                               struct series_slot *into)
 {
     if (entry + 1 >= series->newest && entry <= series->newest) {
         const struct series_slot *live = &series->slots[entry % 2];
         for (uint32_t i = live->bucket_low; i < live->bucket_end; i++) {
             if (live->counts[i] > 0) {
-                series_slot_add(into, i, live->counts[i]);
+                series__slot_add(into, i, live->counts[i]);
             }
         }
     }
-    const struct series_entry *stored = &series->entries[entry];
-    for (uint32_t i = 0; i < stored->cells_count; i++) {
-        const struct series_cell *cell = &series->cells[stored->cells_first + i];
-        series_slot_add(into, cell->bucket, cell->count);
-    }
+    series__add_cells(series, &series->entries[entry], into);
 }
 
-void series_store_slot(struct series *series, struct series_slot *slot, uint32_t entry)
+/* Moves a slot's counts to the end of the store, as the cells of an entry that has none. */
+static void series__store_slot(struct series *series, struct series_slot *slot, uint32_t entry)
 {
     struct series_entry *stored = &series->entries[entry];
     must(stored->cells_count == 0);
@@ -97,19 +148,87 @@ void series_store_slot(struct series *series, struct series_slot *slot, uint32_t
         }
     }
     stored->cells_count = series->cells_count - stored->cells_first;
-    slot->bucket_low = 0;
-    slot->bucket_end = 0;
+    series__slot_close(slot);
 }
+
+/* --- Folding. */
+
+/* Moves the stored cells of an entry, the last in the store, into its live slot. */
+static void series__make_live(struct series *series, uint32_t entry)
+{
+    struct series_entry *stored = &series->entries[entry];
+    if (stored->cells_count == 0) {
+        return;
+    }
+    must(stored->cells_first + stored->cells_count == series->cells_count);
+    series__add_cells(series, stored, &series->slots[entry % 2]);
+    series->cells_count = stored->cells_first;
+    stored->cells_count = 0;
+}
+
+/* Takes the cells of the last two entries, the last in the store, into their slots. */
+static void series__make_newest_live(struct series *series)
+{
+    series__make_live(series, series->newest);
+    if (series->newest > 0) {
+        series__make_live(series, series->newest - 1);
+    }
+}
+
+/* Folds the sums and levels of from into into, which is the earlier one. */
+static void series__fold_values(struct series_entry *into, const struct series_entry *from)
+{
+    for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
+        if (!series__value_is_level((enum series_value)value)) {
+            into->values[value] += from->values[value];
+        } else if (from->levels_set & 1u << value) {
+            into->values[value] = from->values[value];
+        }
+    }
+    into->levels_set |= from->levels_set;
+}
+
+/* Doubles the period: entries 2n and 2n + 1 become n. */
+static void series__fold(struct series *series)
+{
+    struct series_entry *entries = series->entries;
+    uint32_t newest = series->newest;
+    if (newest > 0) {
+        series__store_slot(series, &series->slots[(newest - 1) % 2], newest - 1);
+    }
+    series__store_slot(series, &series->slots[newest % 2], newest);
+
+    /* In place: two entries' cells are never fewer than those of their sum. */
+    series->cells_count = 0;
+    for (uint32_t i = 0; i <= newest / 2; i++) {
+        struct series_entry folded = entries[2 * i];
+        for (uint32_t of = 2 * i; of <= 2 * i + 1 && of <= newest; of++) {
+            series__add_cells(series, &entries[of], &series->scratch);
+            if (of > 2 * i) {
+                series__fold_values(&folded, &entries[of]);
+            }
+        }
+        folded.cells_count = 0;
+        entries[i] = folded;
+        series__store_slot(series, &series->scratch, i);
+    }
+    memset(entries + newest / 2 + 1, 0, (newest - newest / 2) * sizeof *entries);
+    series->newest = newest / 2;
+    series->period_ns *= 2;
+    series__make_newest_live(series);
+}
+
+/* --- Writing: what a run does every microsecond (add, record) and every second (advance). */
 
 /* Makes entry the newest one: the slots of entries that are no longer live go into the store. */
 static void series__advance(struct series *series, uint32_t entry)
 {
     uint32_t newest = series->newest;
     if (newest > 0) {
-        series_store_slot(series, &series->slots[(newest - 1) % 2], newest - 1);
+        series__store_slot(series, &series->slots[(newest - 1) % 2], newest - 1);
     }
     if (newest + 1 < entry) {
-        series_store_slot(series, &series->slots[newest % 2], newest);
+        series__store_slot(series, &series->slots[newest % 2], newest);
     }
     series->newest = entry;
 }
@@ -123,7 +242,7 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
         return (uint32_t)entry;
     }
     while (entry >= SERIES_ENTRIES_MAX) {
-        series_fold(series);
+        series__fold(series);
         entry = since_ns / series->period_ns;
     }
     if (entry > series->newest) {
@@ -131,7 +250,7 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
     }
     /* Ends: with every fold there are half as many entries, of at most SERIES_BUCKETS cells. */
     while (series->cells_count > SERIES_CELLS_MAX) {
-        series_fold(series);
+        series__fold(series);
         entry = since_ns / series->period_ns;
     }
     return (uint32_t)entry;
@@ -139,13 +258,13 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
 
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount)
 {
-    must(!series_value_is_level(value));
+    must(!series__value_is_level(value));
     series->entries[series__entry_at(series, now_ns)].values[value] += amount;
 }
 
 void series_add_spread(struct series *series, enum series_value value, const struct spread *spread)
 {
-    must(!series_value_is_level(value));
+    must(!series__value_is_level(value));
     uint32_t last =
         series__entry_at(series, spread->last_ns); /* folds before the walk, not in it */
     uint32_t first = series__entry_at(series, spread->first_ns);
@@ -184,7 +303,7 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
 
 void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level)
 {
-    must(series_value_is_level(value));
+    must(series__value_is_level(value));
     struct series_entry *entry = &series->entries[series__entry_at(series, now_ns)];
     entry->values[value] = level;
     entry->levels_set |= 1u << value;
@@ -199,6 +318,328 @@ void series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
     /* Older than live: cannot be, by the header; counted where it still can be. */
     uint32_t oldest = series->newest > 0 ? series->newest - 1 : 0;
     entry = entry < oldest ? oldest : entry;
-    series_slot_add(&series->slots[entry % 2], series_bucket_of(latency_ns < 1 ? 1 : latency_ns),
-                    1);
+    series__slot_add(&series->slots[entry % 2],
+                     bucket_of(latency_ns < 1 ? 1 : latency_ns, SERIES_BUCKET_BITS), 1);
+}
+
+/* --- Merging the series of several threads. */
+
+/* Builds the cells of the merged series in a new store. The live slots of into are left alone.
+ * Returns false when the store overflowed. */
+static bool series__merge_cells(struct series *merged, const struct series *into,
+                                const struct series *from)
+{
+    uint32_t ratio = (uint32_t)(into->period_ns / from->period_ns);
+    for (uint32_t i = 0; i <= merged->newest; i++) {
+        if (i <= into->newest) {
+            series__read_entry(into, i, &merged->scratch);
+        }
+        for (uint64_t of = (uint64_t)i * ratio; of < (uint64_t)(i + 1) * ratio; of++) {
+            if (of <= from->newest) {
+                series__read_entry(from, (uint32_t)of, &merged->scratch);
+            }
+        }
+        series__store_slot(merged, &merged->scratch, i);
+        if (merged->cells_count > SERIES_CELLS_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Adds the sums, and the levels as they stood at the end of each entry: a thread that set none in
+ * it has the level it had before. */
+static void series__merge_values(struct series *merged, const struct series *into,
+                                 const struct series *from)
+{
+    uint32_t ratio = (uint32_t)(into->period_ns / from->period_ns);
+    struct series_entry into_last = {{0}, 0, 0, 0};
+    struct series_entry from_last = {{0}, 0, 0, 0};
+    for (uint32_t i = 0; i <= merged->newest; i++) {
+        struct series_entry *entry = &merged->entries[i];
+        struct series_entry sums = {{0}, 0, 0, 0};
+        if (i <= into->newest) {
+            series__fold_values(&sums, &into->entries[i]);
+            series__fold_values(&into_last, &into->entries[i]);
+        }
+        for (uint64_t of = (uint64_t)i * ratio; of < (uint64_t)(i + 1) * ratio; of++) {
+            if (of <= from->newest) {
+                series__fold_values(&sums, &from->entries[of]);
+                series__fold_values(&from_last, &from->entries[of]);
+            }
+        }
+        for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
+            bool level = series__value_is_level((enum series_value)value);
+            entry->values[value] =
+                level ? into_last.values[value] + from_last.values[value] : sums.values[value];
+        }
+        entry->levels_set = into_last.levels_set | from_last.levels_set;
+    }
+}
+
+bool series_merge(struct series *into, const struct series *from)
+{
+    must(into->origin_ns == from->origin_ns);
+    while (into->period_ns < from->period_ns) {
+        series__fold(into);
+    }
+
+    struct series *merged = series_create(into->origin_ns, NULL);
+    if (!merged) {
+        return false;
+    }
+    for (;;) {
+        uint32_t ratio = (uint32_t)(into->period_ns / from->period_ns);
+        merged->newest = into->newest;
+        if (merged->newest < from->newest / ratio) {
+            merged->newest = from->newest / ratio;
+        }
+        if (series__merge_cells(merged, into, from)) {
+            break;
+        }
+        series__fold(into);
+        for (uint32_t i = 0; i <= merged->newest; i++) {
+            merged->entries[i].cells_count = 0;
+        }
+        merged->cells_count = 0;
+    }
+    series__merge_values(merged, into, from);
+    merged->period_ns = into->period_ns;
+    series__make_newest_live(merged);
+
+    zeroed_free(into->entries);
+    zeroed_free(into->cells);
+    *into = *merged;
+    free(merged);
+    return true;
+}
+
+/* --- As JSON. */
+
+#define SERIES_KEY(name, key) key,
+static const char *const VALUE_KEYS[SERIES_ERRORS_FIRST] = {SERIES_LIST(SERIES_KEY)};
+
+static void series__add_buckets(struct json_text *text, struct series_slot *slot)
+{
+    json_text_add(text, "[");
+    const char *separator = "[";
+    for (uint32_t i = slot->bucket_low; i < slot->bucket_end; i++) {
+        if (slot->counts[i] == 0) {
+            continue;
+        }
+        json_text_add(text, separator);
+        json_text_add_u64(text, (uint64_t)bucket_lowest_ns(i, SERIES_BUCKET_BITS));
+        json_text_add(text, ",");
+        json_text_add_u64(text, slot->counts[i]);
+        json_text_add(text, "]");
+        separator = ",[";
+        slot->counts[i] = 0;
+    }
+    json_text_add(text, "]");
+    series__slot_close(slot);
+}
+
+/* Only the kinds that occurred: most seconds of most runs have none. */
+static void series__add_errors(struct json_text *text, const uint64_t errors[ERROR_KINDS])
+{
+    json_text_add(text, ",\"errors_by_kind\":{");
+    const char *separator = "\"";
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (errors[kind] == 0) {
+            continue;
+        }
+        json_text_add(text, separator);
+        json_text_add(text, error_key((enum error_kind)kind));
+        json_text_add(text, "\":");
+        json_text_add_u64(text, errors[kind]);
+        separator = ",\"";
+    }
+    json_text_add(text, "}");
+}
+
+/* One line of text: a long run stays readable, and is not a million small allocations. */
+static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry,
+                                           const uint64_t values[SERIES_VALUE_COUNT])
+{
+    struct json_text text = {NULL, 0, 0, false};
+    json_text_add(&text, "\n\t\t{\"t_ns\":");
+    json_text_add_u64(&text, (uint64_t)entry * (uint64_t)series->period_ns);
+    for (int value = 0; value < SERIES_ERRORS_FIRST; value++) {
+        json_text_add(&text, ",\"");
+        json_text_add(&text, VALUE_KEYS[value]);
+        json_text_add(&text, "\":");
+        json_text_add_u64(&text, values[value]);
+    }
+    json_text_add(&text, ",\"due\":");
+    json_text_add_u64(&text,
+                      values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED]);
+    series__add_errors(&text, values + SERIES_ERRORS_FIRST);
+    json_text_add(&text, ",\"buckets\":");
+    series__read_entry(series, entry, &series->scratch);
+    series__add_buckets(&text, &series->scratch);
+    json_text_add(&text, "}");
+    return json_text_finish(&text);
+}
+
+struct cJSON *series_to_json(struct series *series, int64_t end_ns)
+{
+    must(end_ns >= series->origin_ns);
+    struct cJSON *array = cJSON_CreateArray();
+    if (!array) {
+        return NULL;
+    }
+    int64_t length_ns = end_ns - series->origin_ns;
+    int64_t wanted = (length_ns + series->period_ns - 1) / series->period_ns;
+    if (wanted <= series->newest) {
+        wanted = (int64_t)series->newest + 1;
+    }
+    while (wanted > SERIES_ENTRIES_MAX) {
+        series__fold(series);
+        wanted = (length_ns + series->period_ns - 1) / series->period_ns;
+    }
+    uint64_t levels[SERIES_VALUE_COUNT] = {0};
+    for (uint32_t i = 0; i < wanted; i++) {
+        uint64_t values[SERIES_VALUE_COUNT] = {0};
+        for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
+            if (series__value_is_level((enum series_value)value)) {
+                /* A level lasts until it is set again. */
+                if (i <= series->newest && series->entries[i].levels_set & 1u << value) {
+                    levels[value] = series->entries[i].values[value];
+                }
+                values[value] = levels[value];
+            } else if (i <= series->newest) {
+                values[value] = series->entries[i].values[value];
+            }
+        }
+        struct cJSON *item = series__entry_to_json(series, i, values);
+        if (!item || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* --- As bytes, and merging one that arrived so. */
+
+/* Buckets as (count, the bucket's number less that of the one before), ended by a count of 0. */
+static void series__pack_slot(struct series_slot *slot, struct pack *pack)
+{
+    uint32_t before = 0;
+    for (uint32_t i = slot->bucket_low; i < slot->bucket_end; i++) {
+        if (slot->counts[i] == 0) {
+            continue;
+        }
+        pack_u64(pack, slot->counts[i]);
+        pack_u64(pack, i - before);
+        before = i;
+        slot->counts[i] = 0;
+    }
+    pack_u64(pack, 0);
+    series__slot_close(slot);
+}
+
+static bool series__unpack_slot(struct series_slot *slot, struct unpack *from)
+{
+    uint32_t bucket = 0;
+    uint64_t count;
+    uint64_t cells = 0;
+    while ((count = unpack_u64(from)) > 0) {
+        bucket += unpack_u32(from, SERIES_BUCKETS - 1);
+        cells += count / UINT32_MAX + 1;
+        if (bucket >= SERIES_BUCKETS || cells > SERIES_CELLS_RESERVE / 2) {
+            unpack_fail(from);
+            break;
+        }
+        series__slot_add(slot, bucket, count);
+    }
+    return !from->failed;
+}
+
+/* Values as (value, its number from 1 less that of the one before), ended by a number of 0: most
+ * seconds have no errors, of which there are many kinds. */
+static void series__pack_values(const struct series_entry *entry, struct pack *pack)
+{
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < SERIES_VALUE_COUNT; i++) {
+        if (entry->values[i] > 0) {
+            pack_u64(pack, i + 1 - before);
+            pack_u64(pack, entry->values[i]);
+            before = i + 1;
+        }
+    }
+    pack_u64(pack, 0);
+    pack_u64(pack, entry->levels_set);
+}
+
+static bool series__unpack_values(struct series_entry *entry, struct unpack *from)
+{
+    uint32_t number = 0;
+    uint32_t step;
+    while ((step = unpack_u32(from, SERIES_VALUE_COUNT)) > 0) {
+        number += step;
+        if (number > SERIES_VALUE_COUNT) {
+            unpack_fail(from);
+            return false;
+        }
+        entry->values[number - 1] = unpack_u64(from);
+    }
+    _Static_assert(SERIES_CONNECTING < 32, "a bit for each level");
+    uint32_t levels_set = unpack_u32(from, UINT32_MAX);
+    for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
+        if (series__value_is_level((enum series_value)value)) {
+            entry->levels_set |= levels_set & 1u << value;
+        }
+    }
+    return !from->failed;
+}
+
+void series_pack(struct series *series, struct pack *pack)
+{
+    pack_u64(pack, (uint64_t)(series->period_ns / NS_PER_S));
+    pack_u64(pack, series->newest);
+    for (uint32_t i = 0; i <= series->newest; i++) {
+        series__pack_values(&series->entries[i], pack);
+        series__read_entry(series, i, &series->scratch);
+        series__pack_slot(&series->scratch, pack);
+    }
+}
+
+/* Fills a new series. */
+static bool series__unpack(struct series *series, struct unpack *from)
+{
+    uint64_t period_s = unpack_u64(from);
+    uint32_t newest = unpack_u32(from, SERIES_ENTRIES_MAX - 1);
+    /* Doublings of a second. */
+    if (period_s == 0 || period_s > UINT32_MAX || (period_s & (period_s - 1)) != 0) {
+        unpack_fail(from);
+        return false;
+    }
+    series->period_ns = (int64_t)period_s * NS_PER_S;
+    for (uint32_t i = 0; i <= newest; i++) {
+        if (!series__unpack_values(&series->entries[i], from) ||
+            !series__unpack_slot(&series->scratch, from)) {
+            return false;
+        }
+        series__store_slot(series, &series->scratch, i);
+        if (series->cells_count > SERIES_CELLS_MAX + SERIES_CELLS_RESERVE / 2) {
+            unpack_fail(from);
+            return false;
+        }
+    }
+    series->newest = newest;
+    series__make_newest_live(series);
+    return true;
+}
+
+bool series_unpack_merge(struct series *into, struct unpack *from)
+{
+    struct series *arrived = series_create(into->origin_ns, NULL);
+    if (arrived == NULL) {
+        return false;
+    }
+    bool merged = series__unpack(arrived, from) && series_merge(into, arrived);
+    series_destroy(arrived);
+    return merged;
 }

@@ -19,28 +19,36 @@
 #include <stdint.h>
 
 struct cJSON;
+struct pack;
 struct series; /* opaque */
+struct unpack;
 
 enum { SERIES_ENTRIES_MAX = 3600, SERIES_CELLS_MAX = 1024 * 1024 };
+/* HdrHistogram's layout with 2 significant digits, over 1 ns..120 s. */
+enum { SERIES_BUCKET_BITS = 7, SERIES_BUCKETS = 3936 };
 
+/* X(name, key): of enum series_value, and in a result. */
+#define SERIES_LIST(X)                                                                             \
+    X(CONNECTIONS, "connections") /* a level, not a sum: open at the end of the entry */           \
+    X(CONNECTING, "connecting")   /* a level */                                                    \
+    X(CONNECTS_FAILED, "connects_failed")                                                          \
+    X(ITERATIONS, "iterations")                                                                    \
+    X(TARGET, "target") /* iterations that were due, by when they were counted */                  \
+    /* Arrivals by when they were due, whenever their fate was known. */                           \
+    X(BEGUN, "begun")                                                                              \
+    X(DROPPED, "dropped")                                                                          \
+    X(NEVER_STARTED, "never_started")                                                              \
+    X(REQUESTS, "requests")                                                                        \
+    X(RESPONSES, "responses")                                                                      \
+    X(MESSAGES_SENT, "messages_sent")                                                              \
+    X(MESSAGES_RECEIVED, "messages_received")                                                      \
+    X(BYTES_SENT, "bytes_sent")                                                                    \
+    X(BYTES_RECEIVED, "bytes_received")                                                            \
+    X(ERRORS, "errors") /* of all kinds that are events (counters.h) */
+
+#define SERIES_VALUE(name, key) SERIES_##name,
 enum series_value {
-    SERIES_CONNECTIONS, /* a level, not a sum: open at the end of the entry */
-    SERIES_CONNECTING,  /* a level */
-    SERIES_CONNECTS_FAILED,
-    SERIES_ITERATIONS,
-    SERIES_TARGET, /* iterations that were due, by when they were counted */
-    /* Arrivals by when they were due, whenever their fate was known: */
-    SERIES_BEGUN,
-    SERIES_DROPPED,
-    SERIES_NEVER_STARTED,
-    SERIES_REQUESTS,
-    SERIES_RESPONSES,
-    SERIES_MESSAGES_SENT,
-    SERIES_MESSAGES_RECEIVED,
-    SERIES_BYTES_SENT,
-    SERIES_BYTES_RECEIVED,
-    SERIES_ERRORS,       /* of all kinds that are events (counters.h) */
-    SERIES_ERRORS_FIRST, /* of the first enum error_kind; those of the others follow */
+    SERIES_LIST(SERIES_VALUE) SERIES_ERRORS_FIRST, /* then those of each enum error_kind */
     SERIES_VALUE_COUNT = SERIES_ERRORS_FIRST + ERROR_KINDS
 };
 
@@ -71,5 +79,10 @@ int64_t series_period_ns(const struct series *series);
  * last event, if that came later), also for those in which nothing happened. One item of raw JSON
  * per entry. NULL when memory ran out. */
 struct cJSON *series_to_json(struct series *series, int64_t end_ns);
+/* Not const: it uses the series' scratch memory. */
+void series_pack(struct series *series, struct pack *pack);
+/* Merges it as series_merge() does: its times count from the origin of `into`. Also false when
+ * memory ran out. */
+bool series_unpack_merge(struct series *into, struct unpack *from);
 
 #endif

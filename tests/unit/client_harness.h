@@ -163,4 +163,13 @@ static inline void harness_close(struct harness *harness)
     plan_close(&harness->plan);
 }
 
+static inline void arrival_counts_add(struct arrival_counts *into,
+                                      const struct arrival_counts *from)
+{
+    into->intended += from->intended;
+    into->begun += from->begun;
+    into->dropped += from->dropped;
+    into->never_started += from->never_started;
+}
+
 #endif

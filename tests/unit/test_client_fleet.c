@@ -276,7 +276,6 @@ static void test_a_silent_rank_is_lost_and_gets_no_more_orders(void **state)
         }
     }
     assert_ptr_equal(fleet_lost(&fleets[0]), &fleets[0].ranks[2]);
-    assert_int_equal(fleet_rank_number(&fleets[0], fleet_lost(&fleets[0])), 2);
     assert_false(fleets[0].ranks[1].lost);
     uint32_t before = boxes[2].count;
     fleet_order(&fleets[0], &orders, fleets[0].ranks[1].heard_ns);

@@ -20,13 +20,11 @@ static void open_figures(struct figures *figures)
     }
 }
 
-static void fill_numbers(void *context, uint64_t *numbers, uint32_t count, enum figures_rule rule)
+static void fill_number(void *context, uint64_t *number, enum figures_rule rule)
 {
     uint64_t *next = context;
     (void)rule;
-    for (uint32_t i = 0; i < count; i++) {
-        numbers[i] = (*next)++;
-    }
+    *number = (*next)++;
 }
 
 /* Enough of everything to be judged, and nothing that would hold. */
@@ -129,7 +127,7 @@ static void test_every_metric_that_is_accepted_fires(void **state)
     open_figures(&worker);
     open_figures(&own);
     open_figures(&whole);
-    figures_numbers(&worker, fill_numbers, &next);
+    figures_numbers(&worker, fill_number, &next);
     figures_histograms(&worker, fill_histogram, NULL);
     for (int scope = METRIC_OF_RUN; scope <= METRIC_OF_STAGE; scope++) {
         char text[METRIC_NAME_BYTES_MAX];
@@ -168,7 +166,7 @@ static void test_every_number_is_in_every_sum(void **state)
     for (int i = 0; i < 3; i++) {
         open_figures(&sums[i]);
     }
-    figures_numbers(&one, fill_numbers, &next);
+    figures_numbers(&one, fill_number, &next);
     assert_int_equal(next - 1, figures_numbers_count(&one));
     assert_true(next < COUNT_OF(flat[0]));
     assert_true(figures_add(&sums[0], &one));

@@ -2,8 +2,8 @@
 
 #include "core/clock.h"
 #include "core/prng.h"
+#include "results/bucket.h"
 #include "results/series.h"
-#include "results/series_bucket.h"
 
 #include <cjson/cJSON.h>
 #include <hdr/hdr_histogram.h>
@@ -92,12 +92,14 @@ static void test_buckets_are_hdr_histograms(void **state)
         if (ns > HISTOGRAM_VALUE_MAX_NS) {
             ns = HISTOGRAM_VALUE_MAX_NS;
         }
-        uint32_t bucket = series_bucket_of(ns);
+        uint32_t bucket = bucket_of(ns, SERIES_BUCKET_BITS);
         assert_true(bucket < SERIES_BUCKETS);
-        assert_true(series_bucket_lowest_ns(bucket) == hdr_lowest_equivalent_value(hdr, ns));
-        assert_true(series_bucket_of(series_bucket_lowest_ns(bucket)) == bucket);
+        assert_true(bucket_lowest_ns(bucket, SERIES_BUCKET_BITS) ==
+                    hdr_lowest_equivalent_value(hdr, ns));
+        assert_true(bucket_of(bucket_lowest_ns(bucket, SERIES_BUCKET_BITS), SERIES_BUCKET_BITS) ==
+                    bucket);
     }
-    assert_true(series_bucket_of(HISTOGRAM_VALUE_MAX_NS) == SERIES_BUCKETS - 1);
+    assert_true(bucket_of(HISTOGRAM_VALUE_MAX_NS, SERIES_BUCKET_BITS) == SERIES_BUCKETS - 1);
     hdr_close(hdr);
 }
 
@@ -214,7 +216,7 @@ static void test_a_full_store_folds_early_and_loses_nothing(void **state)
     enum { SECONDS = 600 };
     for (int s = 0; s < SECONDS; s++) {
         for (uint32_t i = 1; i < SERIES_BUCKETS; i++) {
-            series_record(series, at(s + 0.5), series_bucket_lowest_ns(i));
+            series_record(series, at(s + 0.5), bucket_lowest_ns(i, SERIES_BUCKET_BITS));
         }
         series_add(series, at(s + 0.5), SERIES_RESPONSES, SERIES_BUCKETS - 1);
     }
@@ -327,7 +329,7 @@ static void test_merge_that_overflows_the_store_folds(void **state)
     enum { SECONDS = 400 };
     for (int s = 0; s < SECONDS; s++) {
         for (uint32_t i = 2; i < SERIES_BUCKETS; i++) {
-            series_record(parts[i % 2], at(s + 0.5), series_bucket_lowest_ns(i));
+            series_record(parts[i % 2], at(s + 0.5), bucket_lowest_ns(i, SERIES_BUCKET_BITS));
         }
     }
     assert_true(series_period_ns(parts[0]) == NS_PER_S);
