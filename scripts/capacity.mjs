@@ -3,22 +3,22 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clientValues, clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED,
-  serverConditionsRefuse } from './lib/base/arguments.mjs';
+  refuseServerConditions } from './lib/base/arguments.mjs';
 import { build } from './lib/building/build.mjs';
-import { capacitySearch, LIMITS } from './lib/judging/capacity.mjs';
-import { stepFigures, stepJudge } from './lib/judging/capacity_step.mjs';
+import { searchCapacity, LIMITS } from './lib/judging/capacity.mjs';
+import { stepFigures, judgeStep } from './lib/judging/capacity_step.mjs';
 import { loadText, outcomeSentence, stepSentence } from './lib/judging/capacity_words.mjs';
 import { CAPACITY_CHARTS } from './lib/drawing/charts/index.mjs';
-import { fileWriteWhole } from './lib/base/file.mjs';
+import { writeWholeFile } from './lib/base/file.mjs';
 import { formatNs } from './lib/base/format.mjs';
-import { capacityPage } from './lib/drawing/page/capacity.mjs';
+import { makeCapacityPage } from './lib/drawing/page/capacity.mjs';
 import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
-import { runPlay } from './lib/playing/play.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
+import { playRun } from './lib/playing/play.mjs';
+import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { prepare } from './lib/building/setup.mjs';
-import { svgDraw } from './lib/drawing/charts/svg.mjs';
+import { drawSvg } from './lib/drawing/charts/svg.mjs';
 import { THEMES } from './lib/drawing/charts/theme.mjs';
-import { thresholdParse } from './lib/results/threshold.mjs';
+import { parseThreshold } from './lib/results/threshold.mjs';
 
 const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
                         [SCENARIO.json] [options of dummyclient]
@@ -44,7 +44,7 @@ const OWN = { '--until': true, '--vary': true, '--server-cmd': true, '--from': t
 const KEYS = { '--vary': 'vary', '--server-cmd': 'server', '--step': 'step', '--out': 'out' };
 const NUMBERS = { '--from': 'from', '--to': 'most', '--confirm': 'confirm' };
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const { own, client, given: wanted, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   if (names.length > 1) throw new Failure(`two scenarios: ${names[0]} and ${names[1]}`, 2);
   const given = { until: [], vary: null, server: null, from: null, most: 1e6, step: null,
@@ -52,17 +52,17 @@ function argumentsRead(argv) {
     scenario: names.length ? path.resolve(names[0]) : null, client: clientWithout(client,
       ['--duration']) };
   for (const [name, value] of own) {
-    if (name === '--until') given.until.push(thresholdParse(value));
+    if (name === '--until') given.until.push(parseThreshold(value));
     else if (name === '--precision') given.precision = parseFloat(value) / 100;
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name in NUMBERS) given[NUMBERS[name]] = Number(value);
     else given[KEYS[name]] = value;
   }
-  argumentsCheck(given, wanted);
+  checkArguments(given, wanted);
   return given;
 }
 
-function argumentsCheck(given, wanted) {
+function checkArguments(given, wanted) {
   if (!['rate', 'connections'].includes(given.vary)) {
     throw new Failure(`--vary: connections or rate\n${USAGE}`, 2);
   }
@@ -78,7 +78,7 @@ function argumentsCheck(given, wanted) {
     throw new Failure(`--server-cmd "${given.server}": no {port} in it`, 2);
   }
   if (given.server) {
-    serverConditionsRefuse([...given.until.map(({ expr }) => expr),
+    refuseServerConditions([...given.until.map(({ expr }) => expr),
       ...clientValues(given.client, '--threshold')]);
   }
   given.strict = !wanted['--no-strict'];
@@ -96,30 +96,30 @@ function argumentsCheck(given, wanted) {
   if (!durationMs(given.step) || !given.max_ms) throw new Failure('--step, --max-time: 5s, 20m', 2);
 }
 
-function resultsWrite(given, folder, outcome, name) {
-  fileWriteWhole(path.join(folder, 'capacity.json'), `${JSON.stringify(outcome, null, 1)}\n`);
-  fileWriteWhole(path.join(folder, 'report.html'),
-    capacityPage(outcome, name, given.confirm));
+function writeResults(given, folder, outcome, name) {
+  writeWholeFile(path.join(folder, 'capacity.json'), `${JSON.stringify(outcome, null, 1)}\n`);
+  writeWholeFile(path.join(folder, 'report.html'),
+    makeCapacityPage(outcome, name, given.confirm));
   for (const chart of CAPACITY_CHARTS) {
-    fileWriteWhole(path.join(folder, `${chart.name}.svg`),
-      svgDraw(chart.draw(outcome, THEMES.light), THEMES.light, chart.height));
+    writeWholeFile(path.join(folder, `${chart.name}.svg`),
+      drawSvg(chart.draw(outcome, THEMES.light), THEMES.light, chart.height));
   }
 }
 
 /** One step of the search: a run in its own folder. */
-function stepMake(given, folder, say, interrupts) {
+function makeStep(given, folder, say, interrupts) {
   let number = 0;
   return async (level, phase) => {
     number += 1;
     const target = path.join(folder, `${String(number).padStart(2, '0')}-${level}`);
     const option = given.vary === 'rate' ? '--rate' : '--connections';
-    const played = await runPlay({ server: { command: given.server }, scenario: given.scenario,
+    const played = await playRun({ server: { command: given.server }, scenario: given.scenario,
       folder: target, runId: `capacity-${number}-${Date.now().toString(36)}`,
       args: ['--duration', given.step, ...given.client, option, String(level)],
       onClient: interrupts.watch });
     if (interrupts.stopped()) throw new Failure('interrupted', 130);
     if (played.code === 2) throw new Failure(played.said.split('\n').at(-1), 2);
-    const judged = { ...stepFigures(played), ...stepJudge(played, given), folder: target };
+    const judged = { ...stepFigures(played), ...judgeStep(played, given), folder: target };
     const load = loadText(given, level).padStart(20);
     say(`${String(number).padStart(3)}  ${phase.padEnd(8)} ${load}  ` +
       `p50 ${formatNs(judged.p50).padStart(8)}  p99 ${formatNs(judged.p99).padStart(8)}  ` +
@@ -138,14 +138,14 @@ async function main(argv) {
     console.log(USAGE);
     return 0;
   }
-  const given = argumentsRead(argv);
+  const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ modules: true, say });
   await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
   const folder = runFolder('capacity', given.out);
-  const interrupts = interruptsWatch();
+  const interrupts = watchInterrupts();
   const until_ms = Date.now() + given.max_ms;
-  const outcome = await capacitySearch(stepMake(given, folder, say, interrupts),
+  const outcome = await searchCapacity(makeStep(given, folder, say, interrupts),
     { from: given.from, most: given.most, precision: given.precision, confirm: given.confirm,
       over: () => Date.now() > until_ms });
   outcome.vary = given.vary;
@@ -154,11 +154,11 @@ async function main(argv) {
   outcome.server = given.server ?? 'dummyserver';
   const name = path.basename(given.scenario, '.json');
   outcome.scenario = name;
-  resultsWrite(given, folder, outcome, `${outcome.server}, ${name}`);
+  writeResults(given, folder, outcome, `${outcome.server}, ${name}`);
   say(`\n${outcomeSentence(outcome, given.confirm)}`);
   say(`page  ${shown(path.join(folder, 'report.html'))}`);
   if (neverServed(outcome)) return 1;
   return outcome.limited_by === 'server' && !outcome.unconfirmed ? 0 : 3;
 }
 
-commandRun('scripts/capacity', main);
+runCommand('scripts/capacity', main);

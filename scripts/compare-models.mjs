@@ -7,18 +7,18 @@ import { build } from './lib/building/build.mjs';
 import { chartHeight } from './lib/drawing/charts/index.mjs';
 import { MODELS_CHARTS } from './lib/drawing/charts/models.mjs';
 import { THEMES } from './lib/drawing/charts/theme.mjs';
-import { fileWriteWhole, jsonRead } from './lib/base/file.mjs';
+import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { escapeHtml, formatBytes, formatCount, formatDigits, formatNs, formatRate }
   from './lib/base/format.mjs';
-import { cellsOf, impossible, modelsParse, orderOf, pointsOf } from './lib/models/models.mjs';
-import { claimsJudge } from './lib/models/claims.mjs';
-import { modelPlay, modelsList } from './lib/models/play.mjs';
-import { chartsBody, pageWrap, table, verdict } from './lib/drawing/page/page.mjs';
+import { cellsOf, impossible, parseModels, orderOf, pointsOf } from './lib/models/models.mjs';
+import { judgeClaims } from './lib/models/claims.mjs';
+import { playModel, listModels } from './lib/models/play.mjs';
+import { chartsBody, wrapPage, table, verdict } from './lib/drawing/page/page.mjs';
 import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
+import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { prepare } from './lib/building/setup.mjs';
-import { svgDraw } from './lib/drawing/charts/svg.mjs';
-import { wineEnd } from './lib/building/wine.mjs';
+import { drawSvg } from './lib/drawing/charts/svg.mjs';
+import { endWine } from './lib/building/wine.mjs';
 
 const USAGE = `usage: scripts/compare-models [options]
 
@@ -46,7 +46,7 @@ const WORDS = { '--handler': 'handler', '--out': 'out', '--duration': 'duration'
 const NUMBERS = { '--rate': 'rate', '--idle': 'idle', '--saturation': 'saturation',
   '--repeats': 'repeats', '--threads': 'threads' };
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const given = { windows: ON_WINDOWS, connections: null, rate: null, idle: 900, saturation: 100,
     repeats: null, threads: null, handler: 'echo', duration: '3s', models: null, out: null,
     max_time: '15m' };
@@ -68,11 +68,11 @@ function argumentsRead(argv) {
   given.rate ??= wine ? 300 : 2000;
   given.repeats ??= wine ? 4 : 5;
   given.connections ??= wine ? [10, 100, 1000] : [10, 100, 1000, 5000];
-  argumentsCheck(given);
+  checkArguments(given);
   return given;
 }
 
-function argumentsCheck(given) {
+function checkArguments(given) {
   const whole = (value, least) => Number.isInteger(value) && value >= least;
   if (!given.connections.every((count) => whole(count, 1))) {
     throw new Failure('--connections: whole numbers with commas, like 10,100,1000', 2);
@@ -95,7 +95,7 @@ function argumentsCheck(given) {
   }
 }
 
-function modelsChoose(listed, wanted) {
+function chooseModels(listed, wanted) {
   const models = listed.filter(({ name }) => name !== 'null');
   const strange = wanted?.find((name) => !models.some((model) => model.name === name));
   if (strange !== undefined) {
@@ -129,7 +129,7 @@ function cellTexts(cell) {
 
 const HEAD = ['achieved', 'p50', 'p99', 'CPU/request', 'calls/request', 'threads', 'memory'];
 
-function tablesPrint(outcome, say) {
+function printTables(outcome, say) {
   const width = Math.max(...outcome.models.map(({ name }) => name.length));
   for (const point of outcome.points) {
     say(`\n${pointText(point)}`);
@@ -211,7 +211,7 @@ function pageOf(outcome) {
     `${escapeHtml(outcome.duration)} each, interleaved; medians · handler ` +
     `${escapeHtml(outcome.handler)} · CPU is the server's${outcome.cpu_window ? ' in the measured '
       + 'window' : ', connecting included'}</p>`;
-  return pageWrap('Socket models – Dummyload', 'Every socket model, under the same load',
+  return wrapPage('Socket models – Dummyload', 'Every socket model, under the same load',
     chartsBody(MODELS_CHARTS, 'models', outcome, head + (notes && `<div class="verdicts">${notes}` +
       '</div>')) + `<div class="charts" style="margin-top:14px">${claims}${limits}` +
       `${points.join('')}</div>`, outcome);
@@ -223,17 +223,17 @@ function runsText(cell) {
   return cell.invalid ? `${cell.runs - cell.invalid} of ${cell.runs}` : String(cell.runs);
 }
 
-function resultsWrite(folder, outcome) {
-  fileWriteWhole(path.join(folder, 'models.json'), `${JSON.stringify(outcome, null, 1)}\n`);
-  fileWriteWhole(path.join(folder, 'report.html'), pageOf(outcome));
+function writeResults(folder, outcome) {
+  writeWholeFile(path.join(folder, 'models.json'), `${JSON.stringify(outcome, null, 1)}\n`);
+  writeWholeFile(path.join(folder, 'report.html'), pageOf(outcome));
   for (const chart of MODELS_CHARTS.filter((one) => one.when(outcome))) {
-    fileWriteWhole(path.join(folder, `${chart.name}.svg`), svgDraw(chart.draw(outcome,
+    writeWholeFile(path.join(folder, `${chart.name}.svg`), drawSvg(chart.draw(outcome,
       THEMES.light), THEMES.light, chartHeight(chart, outcome)));
   }
 }
 
-async function runsPlay(given, models, points, folder, { say, stopped, onClient }) {
-  const scenario = jsonRead(path.join(ROOT, 'scenarios', SCENARIOS[given.handler]));
+async function playRuns(given, models, points, folder, { say, stopped, onClient }) {
+  const scenario = readJson(path.join(ROOT, 'scenarios', SCENARIOS[given.handler]));
   delete scenario.load.stages;
   const order = orderOf(models, points, given.repeats);
   const runs = [];
@@ -256,7 +256,7 @@ async function runsPlay(given, models, points, folder, { say, stopped, onClient 
     const at = `${String(index + 1).padStart(4)}/${order.length}  ${model.name.padEnd(20)}` +
       `${pointText(point).padEnd(26)}`;
     try {
-      const figures = await modelPlay({ ...given, model: model.name, point, scenario,
+      const figures = await playModel({ ...given, model: model.name, point, scenario,
         folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient });
       runs.push({ ...one, figures });
       const left_min = (Date.now() - begun_ms) / (index + 1) * (order.length - index - 1) / 6e4;
@@ -279,30 +279,30 @@ async function main(argv) {
     console.log(USAGE);
     return 0;
   }
-  const given = argumentsRead(argv);
+  const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ windows: given.windows, modules: true, say });
   await build(given.windows ? 'windows' : 'linux',
     { env, targets: ['dummyclient', 'dummyserver'], say });
-  const models = modelsChoose(modelsParse(await modelsList(given.windows)), given.models);
+  const models = chooseModels(parseModels(await listModels(given.windows)), given.models);
   const folder = runFolder('models', given.out);
-  const { stopped, watch } = interruptsWatch();
+  const { stopped, watch } = watchInterrupts();
   const points = pointsOf(given);
-  const { runs, failed } = await runsPlay(given, models, points, folder, { say,
+  const { runs, failed } = await playRuns(given, models, points, folder, { say,
     stopped, onClient: watch });
   const wine = given.windows && !ON_WINDOWS;
-  if (wine) await wineEnd();
+  if (wine) await endWine();
   const outcome = { machine: `${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ` +
     `${os.release()}${wine ? ', Wine' : ''}`, windows: given.windows, wine,
   handler: given.handler, rate_per_s: given.rate, cpus: os.cpus().length,
   repeats: Math.max(...runs.map(({ repeat }) => repeat)) + 1, repeats_wanted: given.repeats,
   max_time: given.max_time, duration: given.duration, models, points, cells: cellsOf(runs), runs,
   cpu_window: runs.some((one) => one.figures?.cpu_window) };
-  outcome.claims = claimsJudge(outcome);
-  resultsWrite(folder, outcome);
-  tablesPrint(outcome, say);
+  outcome.claims = judgeClaims(outcome);
+  writeResults(folder, outcome);
+  printTables(outcome, say);
   say(`\npage  ${shown(path.join(folder, 'report.html'))}`);
   return failed ? 1 : 0;
 }
 
-commandRun('scripts/compare-models', main);
+runCommand('scripts/compare-models', main);

@@ -1,10 +1,10 @@
 // scripts/compare: repeats of two versions, judged.
 
-import { compareRuns, effectRead } from './lib/judging/compare.mjs';
-import { compareWrite, FILES } from './lib/judging/compare_files.mjs';
-import { compareSummary, compareTable } from './lib/judging/compare_text.mjs';
-import { commandRun } from './lib/base/process.mjs';
-import { InputError, runRead } from './lib/results/result.mjs';
+import { compareRuns, readEffect } from './lib/judging/compare.mjs';
+import { writeComparison, FILES } from './lib/judging/compare_files.mjs';
+import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
+import { runCommand } from './lib/base/process.mjs';
+import { InputError, readRun } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/compare [options] BASELINE... -- CANDIDATE...
 
@@ -21,7 +21,7 @@ interleaved are compared block by block (permutation test), others as two sets (
 exit: 0 no regression; 99 a regression (a candidate that crashed, dropped, refused or answered
       nobody is one, too); 3 nothing can be known; 2 bad input`;
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const options = { effects: {} };
   const files = {};
   const sides = [[], []];
@@ -39,7 +39,7 @@ function argumentsRead(argv) {
     } else if (word === '--primary') {
       options.primary = value().split(',').map((name) => name.trim()).filter(Boolean);
     } else if (word === '--min-effect') {
-      effectRead(value(), options);
+      readEffect(value(), options);
     } else if (word === '--alpha') {
       options.alpha = Number(value());
       if (!(options.alpha > 0 && options.alpha < 1)) {
@@ -64,13 +64,13 @@ function main(argv) {
     console.log(USAGE);
     return 0;
   }
-  const { options, files, baseline, candidate } = argumentsRead(argv);
-  const a = baseline.map(runRead);
-  const b = candidate.map(runRead);
+  const { options, files, baseline, candidate } = readArguments(argv);
+  const a = baseline.map(readRun);
+  const b = candidate.map(readRun);
   const outcome = compareRuns(a, b, options);
-  console.log(`${compareTable(outcome)}\n\n${compareSummary(outcome)}`);
-  compareWrite(outcome, a, b, files);
+  console.log(`${verdictTable(outcome)}\n\n${verdictSummary(outcome)}`);
+  writeComparison(outcome, a, b, files);
   return outcome.exit_code;
 }
 
-commandRun('scripts/compare', main);
+runCommand('scripts/compare', main);

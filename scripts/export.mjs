@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
-import { fileWriteWhole } from './lib/base/file.mjs';
-import { commandRun } from './lib/base/process.mjs';
-import { InputError, resultRead } from './lib/results/result.mjs';
+import { writeWholeFile } from './lib/base/file.mjs';
+import { runCommand } from './lib/base/process.mjs';
+import { InputError, readResult } from './lib/results/result.mjs';
 
 const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
 
@@ -22,7 +22,7 @@ RUN is a result, or a run folder, which stands for its client.json.
 
 exit: 0 written; 1 could not be written; 2 bad input`;
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const given = { run: null, format: null, latency: 'response', out: null };
   const keys = { '--format': 'format', '--latency': 'latency', '-o': 'out', '--out': 'out' };
   for (let i = 0; i < argv.length; i++) {
@@ -45,15 +45,15 @@ function argumentsRead(argv) {
   return given;
 }
 
-commandRun('scripts/export', (argv) => {
+runCommand('scripts/export', (argv) => {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
-  const { run, format, latency, out } = argumentsRead(argv);
+  const { run, format, latency, out } = readArguments(argv);
   const folder = fs.existsSync(run) && fs.statSync(run).isDirectory();
-  const text = FORMATS[format](resultRead(folder ? path.join(run, 'client.json') : run), latency);
-  if (out) fileWriteWhole(out, text);
+  const text = FORMATS[format](readResult(folder ? path.join(run, 'client.json') : run), latency);
+  if (out) writeWholeFile(out, text);
   else fs.writeSync(1, text);
   return 0;
 });

@@ -2,11 +2,11 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileWriteWhole } from './lib/base/file.mjs';
+import { writeWholeFile } from './lib/base/file.mjs';
 import { printExact } from './lib/base/json.mjs';
-import { resultsMerge } from './lib/results/merge.mjs';
-import { commandRun } from './lib/base/process.mjs';
-import { InputError, resultRead } from './lib/results/result.mjs';
+import { mergeResults } from './lib/results/merge.mjs';
+import { runCommand } from './lib/base/process.mjs';
+import { InputError, readResult } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 
@@ -17,7 +17,7 @@ are repeats, laid one after another in time. The same result twice, and another 
 name, are refused; loads that differ are said. A run folder stands for its client.json.
 exit: 0 written; 1 could not be written; 2 bad input`;
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const given = { names: [], out: null };
   for (let i = 0; i < argv.length; i++) {
     if (argv[i] === '-o' || argv[i] === '--out') {
@@ -36,7 +36,7 @@ function argumentsRead(argv) {
 }
 
 /** The same file twice, under whatever names. */
-function filesCheck(names) {
+function checkFiles(names) {
   const seen = new Map();
   for (const name of names) {
     const file = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
@@ -48,15 +48,15 @@ function filesCheck(names) {
   }
 }
 
-commandRun('scripts/merge', (argv) => {
+runCommand('scripts/merge', (argv) => {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
-  const { names, out } = argumentsRead(argv);
-  filesCheck(names);
-  const merged = resultsMerge(names.map(resultRead), names);
-  fileWriteWhole(out, `${printExact(merged)}\n`);
+  const { names, out } = readArguments(argv);
+  checkFiles(names);
+  const merged = mergeResults(names.map(readResult), names);
+  writeWholeFile(out, `${printExact(merged)}\n`);
   for (const note of merged.merged.notes ?? []) console.error(`scripts/merge: warning: ${note}`);
   console.log(`${out}: ${names.length} results of the ${merged.side} (${merged.merged.kind}), ` +
     `${merged.totals.responses} responses`);

@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { printExact } from './lib/base/json.mjs';
 import { reconcile, reconcileLine } from './lib/results/reconcile.mjs';
-import { commandRun } from './lib/base/process.mjs';
-import { InputError, resultRead, runRead } from './lib/results/result.mjs';
+import { runCommand } from './lib/base/process.mjs';
+import { InputError, readResult, readRun } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
        scripts/reconcile [--json] CLIENT.json... SERVER.json...
@@ -15,15 +15,15 @@ port.
 exit: 0 reconciled; 1 not; 2 bad input`;
 const LISTED_MAX = 20;
 
-function inputRead(names) {
+function readInput(names) {
   if (names.length === 1) {
-    const run = runRead(names[0]);
+    const run = readRun(names[0]);
     if (!run.server) {
       throw new InputError(`${names[0]}: there is no server.json of run ${run.client.run.id}`);
     }
     return { clients: [run.client], servers: [run.server] };
   }
-  const results = names.map((name) => ({ name, result: resultRead(name) }));
+  const results = names.map((name) => ({ name, result: readResult(name) }));
   const of = (side) => results.filter(({ result }) => result.side === side)
     .map(({ result }) => result);
   const [first] = results;
@@ -45,7 +45,7 @@ function right(value, width) {
   return String(value).padStart(width);
 }
 
-function tablePrint(outcome) {
+function printTable(outcome) {
   const { connections, flows } = outcome;
   console.log(`run ${outcome.run_id}\n`);
   console.log(`${''.padEnd(28)}${right('sent / client', 22)}${right('received / server', 22)}`);
@@ -66,7 +66,7 @@ function tablePrint(outcome) {
   }
 }
 
-function abnormalPrint(outcome) {
+function printAbnormal(outcome) {
   const lines = [
     ...outcome.pairs.map(({ client, server }) => `${client.local} -> ${client.remote}: client ` +
       `${client.reason} (sent ${client.bytes_sent}, received ${client.bytes_received} bytes), ` +
@@ -86,7 +86,7 @@ function abnormalPrint(outcome) {
   }
 }
 
-commandRun('scripts/reconcile', (argv) => {
+runCommand('scripts/reconcile', (argv) => {
   const names = argv.filter((word) => !word.startsWith('-'));
   const options = argv.filter((word) => word.startsWith('-'));
   if (options.includes('--help') || options.includes('-h')) {
@@ -96,13 +96,13 @@ commandRun('scripts/reconcile', (argv) => {
   const unknown = options.find((word) => word !== '--json');
   if (unknown) throw new InputError(`unknown option ${unknown}\n${USAGE}`);
   if (names.length === 0) throw new InputError(`nothing to reconcile\n${USAGE}`);
-  const { clients, servers } = inputRead(names);
+  const { clients, servers } = readInput(names);
   const outcome = reconcile(clients, servers);
   if (options.includes('--json')) {
     console.log(printExact(outcome, 2));
   } else {
-    tablePrint(outcome);
-    abnormalPrint(outcome);
+    printTable(outcome);
+    printAbnormal(outcome);
     console.log('');
     for (const problem of outcome.problems) console.log(`problem: ${problem}`);
     console.log(reconcileLine(outcome));

@@ -1,10 +1,10 @@
 // scripts/record: a capture of clients talking to a server, as a scenario that replays them.
 
 import path from 'node:path';
-import { fileWriteWhole } from './lib/base/file.mjs';
-import { commandRun, Failure } from './lib/base/process.mjs';
-import { segmentsRead } from './lib/record/capture.mjs';
-import { framingGuess, framingNamed } from './lib/record/framing.mjs';
+import { writeWholeFile } from './lib/base/file.mjs';
+import { runCommand, Failure } from './lib/base/process.mjs';
+import { readSegments } from './lib/record/capture.mjs';
+import { guessFraming, framingNamed } from './lib/record/framing.mjs';
 import { sessionsOf } from './lib/record/sessions.mjs';
 import { scenarioOf } from './lib/record/scenario.mjs';
 
@@ -26,7 +26,7 @@ exit: 0 written; 1 it could not be read or written; 2 bad usage`;
 const VALUES = { '-o': 'out', '--out': 'out', '--port': 'port', '--framing': 'framing',
   '--replies': 'replies', '--sessions': 'sessions' };
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const given = { framing: 'guess', replies: 'await', sessions: '256' };
   for (let i = 0; i < argv.length; i++) {
     const [name, ...rest] = argv[i].startsWith('--') ? argv[i].split('=') : [argv[i]];
@@ -61,20 +61,20 @@ function argumentsRead(argv) {
   return given;
 }
 
-commandRun('scripts/record', async (argv) => {
+runCommand('scripts/record', async (argv) => {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(USAGE);
     return 0;
   }
-  const given = argumentsRead(argv);
-  const { segments, notes } = await segmentsRead(given.capture);
+  const given = readArguments(argv);
+  const { segments, notes } = await readSegments(given.capture);
   const recorded = sessionsOf(segments, given.port);
   const sessions = recorded.sessions.slice(0, given.sessions);
-  const framing = given.framing === 'guess' ? framingGuess(sessions) : given.framing;
+  const framing = given.framing === 'guess' ? guessFraming(sessions) : given.framing;
   const name = path.basename(given.out).replace(/\.json$/, '');
   const scenario = scenarioOf({ sessions, framing, replies: given.replies, port: recorded.port,
     name, capture: path.basename(given.capture) });
-  fileWriteWhole(given.out, `${JSON.stringify(scenario, null, 2)}\n`);
+  writeWholeFile(given.out, `${JSON.stringify(scenario, null, 2)}\n`);
   const left = recorded.sessions.length - sessions.length;
   console.log(`${given.out}: ${sessions.length} sessions with port ${recorded.port}` +
     `${left > 0 ? ` (${left} more were left out)` : ''}, ${framing.type} framing, replies: ` +

@@ -2,17 +2,17 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, serverConditionsRefuse }
+import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, refuseServerConditions }
   from './lib/base/arguments.mjs';
-import { baselineBuild } from './lib/building/baseline.mjs';
+import { buildBaseline } from './lib/building/baseline.mjs';
 import { build } from './lib/building/build.mjs';
-import { ALPHA, effectRead, PRIMARY } from './lib/judging/compare.mjs';
-import { compareSummary, compareTable } from './lib/judging/compare_text.mjs';
-import { fileWriteWhole, jsonRead } from './lib/base/file.mjs';
+import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
+import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
+import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
-import { commandRun, Failure, interruptsWatch } from './lib/base/process.mjs';
-import { regressPage } from './lib/drawing/page/regress.mjs';
-import { regressJudge, regressPlay } from './lib/judging/regress.mjs';
+import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
+import { makeRegressPage } from './lib/drawing/page/regress.mjs';
+import { judgeRegress, playRegress } from './lib/judging/regress.mjs';
 import { prepare } from './lib/building/setup.mjs';
 import { repeatsLeast } from './lib/judging/statistics.mjs';
 
@@ -38,7 +38,7 @@ exit: 0 no regression; 99 a regression (a B that crashes, drops, refuses or answ
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
   '--out': true, '--primary': true, '--alpha': true, '--min-effect': true };
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
     scenarios: names.map((name) => path.resolve(name)), client, options: { effects: {} } };
@@ -47,14 +47,14 @@ function argumentsRead(argv) {
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name === '--primary') given.options.primary = value.split(',');
     else if (name === '--alpha') given.options.alpha = Number(value);
-    else if (name === '--min-effect') effectRead(value, given.options);
+    else if (name === '--min-effect') readEffect(value, given.options);
     else given[name.slice(2)] = value;
   }
-  argumentsCheck(given);
+  checkArguments(given);
   return given;
 }
 
-function argumentsCheck(given) {
+function checkArguments(given) {
   if (given.baseline ? given.a || given.b : !(given.a && given.b)) {
     throw new Failure(`give --a and --b, or --baseline alone\n${USAGE}`, 2);
   }
@@ -67,7 +67,7 @@ function argumentsCheck(given) {
   if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
     throw new Failure('--repeats: a number from 1 to 1000', 2);
   }
-  if (given.a) serverConditionsRefuse(clientValues(given.client, '--threshold'));
+  if (given.a) refuseServerConditions(clientValues(given.client, '--threshold'));
   const { alpha } = given.options;
   if (alpha !== undefined && !(alpha > 0 && alpha < 1)) {
     throw new Failure('--alpha: between 0 and 1', 2);
@@ -83,13 +83,13 @@ function argumentsCheck(given) {
 }
 
 /** A folder remembers what was asked: going on with something else would mix two questions. */
-function folderOpen(given) {
+function openFolder(given) {
   const asked = { a: given.a, b: given.b, baseline: given.baseline, scenarios: given.scenarios,
     client: given.client };
   const folder = runFolder('regress', given.out);
   const file = path.join(folder, 'regress.json');
   if (fs.existsSync(file)) {
-    const before = jsonRead(file);
+    const before = readJson(file);
     for (const [key, value] of Object.entries(asked)) {
       if (JSON.stringify(before[key]) !== JSON.stringify(value)) {
         throw new Failure(`${file}: the runs here were played with another ${key}: ` +
@@ -97,13 +97,13 @@ function folderOpen(given) {
       }
     }
   } else {
-    fileWriteWhole(file, `${JSON.stringify(asked, null, 1)}\n`);
+    writeWholeFile(file, `${JSON.stringify(asked, null, 1)}\n`);
   }
   return folder;
 }
 
 /** Says before the first run what so few cannot show. */
-function repeatsWarn({ repeats, scenarios, options }) {
+function warnOfRepeats({ repeats, scenarios, options }) {
   const metrics = (options.primary ?? PRIMARY).length;
   const least = repeatsLeast(metrics, (options.alpha ?? ALPHA) / scenarios.length);
   if (repeats >= least) return;
@@ -117,20 +117,20 @@ async function main(argv) {
     console.log(USAGE);
     return 0;
   }
-  const given = argumentsRead(argv);
+  const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ modules: true, say });
   await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
   const servers = given.baseline
-    ? { a: { ownProgram: await baselineBuild(given.baseline, env, say) }, b: {} }
+    ? { a: { ownProgram: await buildBaseline(given.baseline, env, say) }, b: {} }
     : { a: { command: given.a }, b: { command: given.b } };
   const labels = given.baseline ? { a: given.baseline, b: 'working tree' } : { a: 'A', b: 'B' };
-  const folder = folderOpen(given);
+  const folder = openFolder(given);
   say(`${given.scenarios.length * given.repeats * 2} runs into ${shown(folder)}`);
 
-  repeatsWarn(given);
-  const { stopped, watch } = interruptsWatch();
-  const whole = await regressPlay({ folder, scenarios: given.scenarios, servers,
+  warnOfRepeats(given);
+  const { stopped, watch } = watchInterrupts();
+  const whole = await playRegress({ folder, scenarios: given.scenarios, servers,
     repeats: given.repeats, args: given.client,
     until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped });
   if (!whole) {
@@ -144,14 +144,14 @@ function judgeAll(given, folder, labels) {
   // Several scenarios are several chances of a false alarm: they share the accepted rate.
   const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
   const codes = given.scenarios.map((scenario) => {
-    const outcome = regressJudge(folder, scenario, { repeats: given.repeats, labels,
-      page: regressPage, options: { ...given.options, alpha } });
+    const outcome = judgeRegress(folder, scenario, { repeats: given.repeats, labels,
+      page: makeRegressPage, options: { ...given.options, alpha } });
     console.log(`\n${path.basename(scenario, '.json')}`);
     if (!outcome) {
       console.log('nothing can be concluded: no pair of runs was played');
       return 3;
     }
-    console.log(`${compareTable(outcome)}\n\n${compareSummary(outcome)}`);
+    console.log(`${verdictTable(outcome)}\n\n${verdictSummary(outcome)}`);
     const page = path.join(folder, path.basename(scenario, '.json'), 'report.html');
     if (fs.existsSync(page)) console.log(`page  ${shown(page)}`);
     return outcome.exit_code;
@@ -159,4 +159,4 @@ function judgeAll(given, folder, labels) {
   return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;
 }
 
-commandRun('scripts/regress', main);
+runCommand('scripts/regress', main);

@@ -3,14 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fileWriteWhole } from './lib/base/file.mjs';
-import { pageMake } from './lib/drawing/page/page.mjs';
-import { commandRun } from './lib/base/process.mjs';
-import { InputError, runLabels, runRead } from './lib/results/result.mjs';
-import { modulesPrepare } from './lib/building/setup.mjs';
-import { svgWrite } from './lib/drawing/charts/svg.mjs';
-import { trendPage, trendRead } from './lib/drawing/page/trend.mjs';
-import { viewMake } from './lib/drawing/view.mjs';
+import { writeWholeFile } from './lib/base/file.mjs';
+import { makePage } from './lib/drawing/page/page.mjs';
+import { runCommand } from './lib/base/process.mjs';
+import { InputError, runLabels, readRun } from './lib/results/result.mjs';
+import { prepareModules } from './lib/building/setup.mjs';
+import { writeSvg } from './lib/drawing/charts/svg.mjs';
+import { makeTrendPage, readTrend } from './lib/drawing/page/trend.mjs';
+import { makeView } from './lib/drawing/view.mjs';
 
 const USAGE = `usage: scripts/report RUN... [-o report.html] [--svg DIR] [--dark]
        scripts/report --trend DIR [--scenario NAME] [-o trend.html]
@@ -24,7 +24,7 @@ their spectra and series are overlaid and the first is the baseline of the table
   --mixed          allow runs of different scenarios on one page
 exit: 0 written; 1 could not be written; 2 bad input`;
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const given = { runs: [], out: null, svg: null, dark: false, mixed: false, trend: null,
     scenario: null };
   const value = (name, i) => {
@@ -47,7 +47,7 @@ function argumentsRead(argv) {
   return given;
 }
 
-function scenariosCheck(runs, mixed) {
+function checkScenarios(runs, mixed) {
   const name = (run) => run.client.run.name;
   for (const run of mixed ? [] : runs) {
     if (name(run) !== name(runs[0])) {
@@ -57,46 +57,46 @@ function scenariosCheck(runs, mixed) {
   }
 }
 
-function outDefault(given) {
+function defaultOut(given) {
   if (given.runs.length > 1) return 'report.html';
   const where = given.runs[0];
   const folder = fs.statSync(where).isDirectory() ? where : path.dirname(where);
   return path.join(folder, 'report.html');
 }
 
-async function trendWrite(given) {
-  const trend = trendRead(given.trend, given.scenario);
+async function writeTrend(given) {
+  const trend = readTrend(given.trend, given.scenario);
   for (const message of trend.skipped) console.error(`left out: ${message}`);
   if (trend.others.length) {
     console.error(`other scenarios are there too (--scenario): ${trend.others.join(', ')}`);
   }
-  await modulesPrepare(console.error);
+  await prepareModules(console.error);
   const out = given.out ?? 'trend.html';
-  fileWriteWhole(out, trendPage(trend));
+  writeWholeFile(out, makeTrendPage(trend));
   console.log(`${out}: ${trend.runs.length} results\n${pathToFileURL(path.resolve(out))}`);
   return 0;
 }
 
-commandRun('scripts/report', async (argv) => {
-  const given = argumentsRead(argv);
+runCommand('scripts/report', async (argv) => {
+  const given = readArguments(argv);
   if (!given) {
     console.log(USAGE);
     return 0;
   }
   if (given.trend) {
     if (given.runs.length) throw new InputError('--trend takes a folder and no runs beside it');
-    return trendWrite(given);
+    return writeTrend(given);
   }
-  const runs = given.runs.map(runRead);
-  await modulesPrepare(console.error);
-  scenariosCheck(runs, given.mixed);
+  const runs = given.runs.map(readRun);
+  await prepareModules(console.error);
+  checkScenarios(runs, given.mixed);
   const labels = runLabels(runs);
-  const views = runs.map((run, index) => viewMake(run, labels[index]));
-  const out = given.out ?? outDefault(given);
-  fileWriteWhole(out, pageMake(runs, views));
+  const views = runs.map((run, index) => makeView(run, labels[index]));
+  const out = given.out ?? defaultOut(given);
+  writeWholeFile(out, makePage(runs, views));
   console.log(`${out}\n${pathToFileURL(path.resolve(out))}`);
   if (given.svg) {
-    const files = svgWrite(given.svg, views, given.dark ? 'dark' : 'light');
+    const files = writeSvg(given.svg, views, given.dark ? 'dark' : 'light');
     console.log(`${files.length} SVG files in ${given.svg}`);
   }
   return 0;

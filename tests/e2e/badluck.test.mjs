@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { assertOneLine, clientRun, clientStart, errorsOf, fileFor, folderFor, freePort, LIMIT,
-  resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS }
+import { assertOneLine, runClient, startClient, errorsOf, fileFor, folderFor, freePort, LIMIT,
+  resultOf, RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME, WINDOWS }
   from './harness.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
@@ -14,7 +14,7 @@ const ECHO = () => fileFor(scenarioFile('echo'));
 /** A client that must refuse: exit 2, one line. */
 function refuses(name, argsOf, ...patterns) {
   test(name, LIMIT, async (t) => {
-    const client = await clientRun(t, await argsOf(t));
+    const client = await runClient(t, await argsOf(t));
     assert.equal(client.exitCode, 2, said(client));
     assertOneLine(client, ...patterns);
   });
@@ -57,7 +57,7 @@ if (!WINDOWS) {
 }
 
 test('a host that does not resolve', LIMIT, async (t) => {
-  const client = await clientRun(t, [ECHO(), '--host', 'no-such-host.invalid', ...TAME]);
+  const client = await runClient(t, [ECHO(), '--host', 'no-such-host.invalid', ...TAME]);
   assert.equal(client.exitCode, 2, said(client)); // nothing was played
   assertOneLine(client, /no-such-host\.invalid/);
 });
@@ -66,7 +66,7 @@ test('a server that is not there: exit 1, counted, and the result is written', L
   async (t) => {
     const file = path.join(folderFor(t), 'client.json');
     const port = await freePort();
-    const client = await clientRun(t, [ECHO(), '--port', port, '--connections', '5', '--rate',
+    const client = await runClient(t, [ECHO(), '--port', port, '--connections', '5', '--rate',
       '50', '--duration', '1s', '--out', fileFor(file), ...TAME]);
     assert.equal(client.exitCode, 1, said(client));
     assert.match(client.stderr, new RegExp(`${port}`), said(client));
@@ -77,8 +77,8 @@ test('a server that is not there: exit 1, counted, and the result is written', L
 
 test('a server that dies half-way', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'client.json');
-  const server = await serverRun(t);
-  const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '20', '--rate',
+  const server = await runServer(t);
+  const client = startClient(t, [ECHO(), '--port', server.port, '--connections', '20', '--rate',
     WINDOWS ? '100' : '1000', '--duration', '5s', '--out', fileFor(file), ...TAME]);
   await sleep(WINDOWS ? 4000 : 1500);
   server.program.kill();
@@ -94,52 +94,52 @@ test('a server that dies half-way', LIMIT, async (t) => {
 });
 
 test('a result that cannot be written is told before the run', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const started = Date.now();
-  const client = await clientRun(t, [ECHO(), '--port', server.port, '--connections', '2', '--rate',
+  const client = await runClient(t, [ECHO(), '--port', server.port, '--connections', '2', '--rate',
     '20', '--duration', '1s', '--out', fileFor(path.join(folderFor(t), 'no', 'client.json')),
     ...TAME]);
   assert.equal(client.exitCode, 1, said(client));
   assert.match(client.stderr, /client\.json/);
   assert.ok(Date.now() - started < RUN_TIME_MS);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 if (!WINDOWS) {
   test('a full disk: exit 1, a line, and the result on standard output', LIMIT, async (t) => {
-    const server = await serverRun(t);
-    const client = await clientRun(t, [ECHO(), '--port', server.port, '--connections', '2',
+    const server = await runServer(t);
+    const client = await runClient(t, [ECHO(), '--port', server.port, '--connections', '2',
       '--rate', '20', '--duration', '1s', '-q', '--out', '/dev/full', ...TAME]);
     assert.equal(client.exitCode, 1, said(client));
     assert.match(client.stderr, /\/dev\/full.*space/i);
     assert.equal(JSON.parse(client.stdout).side, 'client');
-    await serverEnd(server);
+    await endServer(server);
   });
 }
 
 test('a failed threshold is exit 99, a kept one 0', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const base = [ECHO(), '--port', server.port, '--connections', '5', '--rate', '50',
     '--duration', '1s', ...TAME];
-  const failed = await clientRun(t, [...base, '--threshold', 'latency.response.p50 < 1ns']);
+  const failed = await runClient(t, [...base, '--threshold', 'latency.response.p50 < 1ns']);
   assert.equal(failed.exitCode, 99, said(failed));
   assert.match(failed.stdout + failed.stderr, /latency\.response\.p50/);
-  const kept = await clientRun(t, [...base, '--threshold', 'errors.total == 0']);
+  const kept = await runClient(t, [...base, '--threshold', 'errors.total == 0']);
   assert.equal(kept.exitCode, 0, said(kept));
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('--check connects to nothing', LIMIT, async (t) => {
-  const client = await clientRun(t, [ECHO(), '--port', await freePort(), '--check']);
+  const client = await runClient(t, [ECHO(), '--port', await freePort(), '--check']);
   assert.equal(client.exitCode, 0, said(client));
   assert.ok(client.stdout.length > 0);
 });
 
 test('--version and --help', LIMIT, async (t) => {
-  const version = await clientRun(t, ['--version']);
+  const version = await runClient(t, ['--version']);
   assert.equal(version.exitCode, 0);
   assert.match(version.stdout, /\d+\.\d+\.\d+/);
-  const help = await clientRun(t, ['--help']);
+  const help = await runClient(t, ['--help']);
   assert.equal(help.exitCode, 0);
   assert.match(help.stdout, /--threshold/);
 });
@@ -147,8 +147,8 @@ test('--version and --help', LIMIT, async (t) => {
 for (const after_ms of [0, 20, 100, 400, 1500, 2600]) {
   test(`Ctrl+C after ${after_ms} ms: exit 130 and a whole result, or none`, LIMIT, async (t) => {
     const file = path.join(folderFor(t), 'client.json');
-    const server = await serverRun(t);
-    const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
+    const server = await runServer(t);
+    const client = startClient(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
       WINDOWS ? '100' : '1000', '--duration', '20s', '--out', fileFor(file), ...TAME]);
     await sleep(after_ms);
     client.interrupt();
@@ -162,13 +162,13 @@ for (const after_ms of [0, 20, 100, 400, 1500, 2600]) {
       const result = resultOf(file);
       assert.equal(result.run.interrupted ?? true, true);
     }
-    await serverEnd(server);
+    await endServer(server);
   });
 }
 
 test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
-  const server = await serverRun(t);
-  const client = clientStart(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
+  const server = await runServer(t);
+  const client = startClient(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
     '100', '--duration', '60s', ...TAME]);
   await sleep(WINDOWS ? 4000 : 800);
   const started = Date.now();
@@ -178,5 +178,5 @@ test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
   await client.wait(RUN_TIME_MS);
   assert.equal(client.exitCode, 130, said(client));
   assert.ok(Date.now() - started < (WINDOWS ? 10000 : 4000), 'it took its time');
-  await serverEnd(server);
+  await endServer(server);
 });

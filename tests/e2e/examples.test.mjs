@@ -6,9 +6,9 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, ROOT, said,
-  scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
-import { absent, peerStart } from './peers.mjs';
+import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, ROOT, said,
+  scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
+import { absent, startPeer } from './peers.mjs';
 
 const names = fs.readdirSync(path.join(ROOT, 'scenarios'))
   .filter((file) => file.endsWith('.json') && !file.includes('schema'))
@@ -32,7 +32,7 @@ function short(scenario) {
 async function play(t, name, port, args = []) {
   const folder = folderFor(t);
   const file = path.join(folder, 'client.json');
-  const program = await clientRun(t, [fileFor(scenarioFile(name)), '--host', '127.0.0.1', '--port',
+  const program = await runClient(t, [fileFor(scenarioFile(name)), '--host', '127.0.0.1', '--port',
     port, '--out', fileFor(file), ...short(scenarioOf(name)), ...args]);
   assert.ok(fs.existsSync(file), said(program));
   return { program, result: resultOf(file) };
@@ -83,18 +83,18 @@ const ABOUT = {
 
 for (const name of names.filter((each) => !FOREIGN.includes(each))) {
   test(`${name} runs as it is`, LIMIT, async (t) => {
-    const server = await serverRun(t, ['--handler', handlerOf(scenarioOf(name))]);
+    const server = await runServer(t, ['--handler', handlerOf(scenarioOf(name))]);
     const run = await play(t, name, server.port);
     assertPlayed(run);
     ABOUT[name]?.(run.result);
-    await serverEnd(server);
+    await endServer(server);
   });
 }
 
 for (const name of ['redis-ping', 'redis-set', 'redis-set-get']) {
   test(`${name} runs as it is`, { ...LIMIT, skip: absent('redis-server') }, async (t) => {
     const port = await freePort();
-    await peerStart(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    await startPeer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
       '--appendonly', 'no', '--dir', folderFor(t)], port);
     assertPlayed(await play(t, name, port));
   });
@@ -102,7 +102,7 @@ for (const name of ['redis-ping', 'redis-set', 'redis-set-get']) {
 
 test('memcached runs as it is', { ...LIMIT, skip: absent('memcached') }, async (t) => {
   const port = await freePort();
-  await peerStart(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
+  await startPeer(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
     'nobody'], port);
   assertPlayed(await play(t, 'memcached', port));
 });

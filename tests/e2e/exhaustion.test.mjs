@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { errorsOf, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said, scenarioFile,
-  serverEnd, serverRun, WINDOWS } from './harness.mjs';
-import { peersOpen, until } from './plain.mjs';
+  endServer, runServer, WINDOWS } from './harness.mjs';
+import { openPeers, until } from './plain.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 
 const CLIENT = WINDOWS ? '' : programCall('dummyclient').command;
@@ -48,7 +48,7 @@ function linuxTest(name, body) {
 }
 
 linuxTest('descriptors of the client: warned, counted, invalid, and the rest plays', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folderFor(t), 'client.json');
   const client = await bash(t, `ulimit -n 60; exec ${CLIENT} ${ECHO} -p ${server.port} -c 200 ` +
     `-t 1 -r 100 ${SHORT} -o ${out}`);
@@ -59,16 +59,16 @@ linuxTest('descriptors of the client: warned, counted, invalid, and the rest pla
   assert.match(result.validity.reasons.join(), /ulimit -n/);
   assert.ok(Number(result.errors.local_limit) >= 100);
   assert.ok(Number(result.totals.responses) > 50, 'the connections that it got did not play');
-  await serverEnd(server);
+  await endServer(server);
 });
 
 linuxTest('few descriptors and several workers: each has its port', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const client = await bash(t, `ulimit -n 60; exec ${CLIENT} ${ECHO} -p ${server.port} -c 200 ` +
     `-t 4 -r 100 ${SHORT}`);
   assert.equal(client.exitCode, 3, said(client));
   assert.doesNotMatch(client.stderr, /completion port/);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 linuxTest('descriptors of the server: warned, counted, and those it has are served', async (t) => {
@@ -77,7 +77,7 @@ linuxTest('descriptors of the server: warned, counted, and those it has are serv
     `--max-connections 500 -o ${out}`], { group: true });
   t.after(() => program.kill());
   const [, , port] = await program.line(/listening on (\S+):(\d+)/, RUN_TIME_MS);
-  const peers = await peersOpen(t, Number(port), 80);
+  const peers = await openPeers(t, Number(port), 80);
   peers[0].socket.write(Buffer.from([5, 0, 1, 0, 7]));
   await until(() => peers[0].count === 5, 'one who was in is not served');
   for (const peer of peers) peer.socket.destroy();
@@ -90,7 +90,7 @@ linuxTest('descriptors of the server: warned, counted, and those it has are serv
 });
 
 linuxTest('memory, at every limit: no crash, and the limit is named', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const seen = new Set();
   for (const [program, args] of [[CLIENT, `${ECHO} -p ${server.port} -c 300 -r 100 ${SHORT}`],
     [SERVER, '-p 0 -d 200ms -q']]) {
@@ -109,13 +109,13 @@ linuxTest('memory, at every limit: no crash, and the limit is named', async (t) 
   for (const what of ['dummyclient 1', 'dummyserver 1', 'dummyserver 0']) {
     assert.ok(seen.has(what), `no limit made ${what}: ${[...seen]}`);
   }
-  await serverEnd(server);
+  await endServer(server);
 });
 
 linuxTest('threads: exit 1 and the limit is named', async (t) => {
   if (!isRoot) return t.skip('needs root, to become a user who has no processes yet');
   const folder = publicFolder(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const as = `cd ${folder}; setpriv --reuid ${NOBODY} --clear-groups bash -c 'ulimit -u 3; exec `;
   const client = await bash(t, `${as} ./dummyclient echo.json -p ${server.port} -t 8 -c 20 ` +
     `${SHORT}'`);
@@ -124,7 +124,7 @@ linuxTest('threads: exit 1 and the limit is named', async (t) => {
   const second = await bash(t, `${as} ./dummyserver -p 0 -t 8 -d 1s'`);
   assert.equal(second.exitCode, 1, said(second));
   assert.match(second.stderr, /thread.*may have 3 threads.*ulimit -u/);
-  return serverEnd(server);
+  return endServer(server);
 });
 
 linuxTest('ephemeral ports: warned, counted, invalid, with the way out', async (t) => {
@@ -145,7 +145,7 @@ linuxTest('ephemeral ports: warned, counted, invalid, with the way out', async (
 
 linuxTest('a disk that is full when the result is written: exit 1, nothing torn', async (t) => {
   if (!mayMount) return t.skip('needs a mount namespace of its own (unshare -rm)');
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const full = 'mount -t tmpfs -o size=8k none /mnt; head -c 8192 /dev/zero >/mnt/fill;';
   const client = await bash(t, `exec unshare -rm bash -c '${full}
     ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ${SHORT} -o /mnt/x.json; code=$?; ls -A /mnt >&2
@@ -159,20 +159,20 @@ linuxTest('a disk that is full when the result is written: exit 1, nothing torn'
   assert.equal(own.exitCode, 1, said(own));
   assert.match(own.stderr, /\/mnt\/x\.json: .*[Nn]o space/);
   assert.match(own.stderr, /\nfill\n$/, 'something was left behind');
-  return serverEnd(server);
+  return endServer(server);
 });
 
 linuxTest('an NDJSON stream that cannot be written fails the run', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const client = await bash(t, `exec ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ${SHORT} ` +
     '--no-strict --ndjson /dev/full');
   assert.equal(client.exitCode, 1, said(client));
   assert.match(client.stderr, /\/dev\/full: could not be written to its end/);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 linuxTest('a summary, or a help text, that cannot be written fails the program', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const played = await bash(t, `exec ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ` +
     '--duration 1s --warmup 0s --no-strict > /dev/full');
   const asked = await bash(t, `exec ${CLIENT} --help > /dev/full`);
@@ -181,7 +181,7 @@ linuxTest('a summary, or a help text, that cannot be written fails the program',
     assert.equal(program.exitCode, 1, said(program));
     assert.match(program.stderr, /standard output could not be written to its end/);
   }
-  await serverEnd(server);
+  await endServer(server);
 });
 
 linuxTest('no permission: told before anything is played', async (t) => {
@@ -203,7 +203,7 @@ linuxTest('no permission: told before anything is played', async (t) => {
 });
 
 linuxTest('a wall clock that steps: the run is invalid and says so', async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folderFor(t), 'client.json');
   const shim = path.join(path.dirname(CLIENT), 'tests', 'clock_step.so');
   const client = await bash(t, `exec ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ` +
@@ -214,5 +214,5 @@ linuxTest('a wall clock that steps: the run is invalid and says so', async (t) =
   // Latency is measured by the monotonic clock: the step is in no figure.
   assert.ok(Number(result.latency_ns.response.max) < 60e9);
   assert.ok(Number(result.run.duration_ns) < 20e9);
-  await serverEnd(server);
+  await endServer(server);
 });

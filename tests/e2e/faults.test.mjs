@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { flipped, frameRelayStart } from './frame_relay.mjs';
-import { clientRun, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, serverEnd, serverRun,
+import { flipped, startFrameRelay } from './frame_relay.mjs';
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, endServer, runServer,
   TAME } from './harness.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 
@@ -23,11 +23,11 @@ async function play(t, load, faults) {
   const folder = folderFor(t);
   const file = (name) => path.join(folder, name);
   fs.writeFileSync(file('faults.json'), JSON.stringify(scenario(load)));
-  const server = await serverRun(t, ['--run-id', 'e2e', '--out', fileFor(file('server.json'))]);
-  const relay = await frameRelayStart(t, server.port, faults);
-  const program = await clientRun(t, [fileFor(file('faults.json')), '--host', '127.0.0.1', '--port',
+  const server = await runServer(t, ['--run-id', 'e2e', '--out', fileFor(file('server.json'))]);
+  const relay = await startFrameRelay(t, server.port, faults);
+  const program = await runClient(t, [fileFor(file('faults.json')), '--host', '127.0.0.1', '--port',
     relay.port, '--run-id', 'e2e', '--out', fileFor(file('client.json')), ...TAME]);
-  await serverEnd(server);
+  await endServer(server);
   assert.ok(fs.existsSync(file('client.json')), said(program));
   const client = resultOf(file('client.json'));
   return { program, relay, client, server: resultOf(file('server.json')),

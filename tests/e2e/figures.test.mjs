@@ -6,8 +6,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { assertOneLine, clientRun, fileFor, folderFor, freePort, LIMIT, resultOf, said,
-  serverEnd, serverRun, TAME } from './harness.mjs';
+import { assertOneLine, runClient, fileFor, folderFor, freePort, LIMIT, resultOf, said,
+  endServer, runServer, TAME } from './harness.mjs';
 
 const REQUEST = { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } } };
 
@@ -19,13 +19,13 @@ async function play(t, port, parts, extra = []) {
     load: { connections: 5, rate: '200/s', duration: '1s', drain: '2s', ...parts.load } };
   fs.writeFileSync(path.join(folder, 'it.json'), JSON.stringify(scenario));
   const where = port ? ['--host', '127.0.0.1', '--port', port] : [];
-  const client = await clientRun(t, [fileFor(path.join(folder, 'it.json')), ...where,
+  const client = await runClient(t, [fileFor(path.join(folder, 'it.json')), ...where,
     '--out', fileFor(file), ...TAME, ...extra]);
   return { client, result: fs.existsSync(file) ? resultOf(file) : null };
 }
 
 test('the rate that was asked is shown, with what chance drew beside it', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   for (const [rate, shown, per_s] of [['5/s', '5\\.0', 5], ['3/m', '0\\.05', 0.05]]) {
     const { client, result } = await play(t, server.port,
       { load: { rate, arrival: 'poisson', duration: '2s', seed: 4 } });
@@ -38,14 +38,14 @@ test('the rate that was asked is shown, with what chance drew beside it', LIMIT,
       assert.match(client.stdout, new RegExp(`Poisson drew ${result.rate.intended}, `));
     }
   }
-  await serverEnd(server);
+  await endServer(server);
 });
 
 const WRONG = { loop: [{ request: { ...REQUEST, name: 'login',
   verify: { equals: { text: 'y' } } } }] };
 
 test('whatever a threshold with abort_on_fail is about, it ends the run', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const exprs = ['steps.login.errors.mismatch == 0', 'port.syscalls < 10', 'rate.begun < 10',
     'resources.rss_max < 1KiB', 'totals.messages_sent < 10', 'stages.1.errors.total == 0'];
   for (const expr of exprs) {
@@ -64,7 +64,7 @@ test('whatever a threshold with abort_on_fail is about, it ends the run', LIMIT,
     assert.equal(client.exitCode, 2, said(client));
     assertOneLine(client, /abort_on_fail cannot end the run/);
   }
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('a run that asked and got not one answer has failed', LIMIT, async (t) => {
@@ -170,7 +170,7 @@ test('what went wrong is said in the right words', LIMIT, async (t) => {
 });
 
 test('a table that ran out is named', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const folder = folderFor(t);
   fs.writeFileSync(path.join(folder, 'people.csv'), 'name\nann\nbob\n');
   const file = fileFor(path.join(folder, 'people.csv'));
@@ -180,7 +180,7 @@ test('a table that ran out is named', LIMIT, async (t) => {
       send: { id: 1, body: { text: '${people.name}' } } } }] }] });
   assert.equal(client.exitCode, 1, said(client));
   assertOneLine(client, /the data of "people" ran out after /);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('lines by request say what is not in them', LIMIT, async (t) => {
@@ -197,7 +197,7 @@ test('lines by request say what is not in them', LIMIT, async (t) => {
 });
 
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',
     behaviors: [{ loop: [{ request: { ...REQUEST, name: 'one\u001b]0;x\u0007' } },
       { request: { ...REQUEST, name: 'two' } }] }],
@@ -210,5 +210,5 @@ test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
   // A line for each request, where there are several.
   assert.match(client.stdout, / {4}one\?\]0;x\? +\d+ {2}p50 /);
   assert.match(client.stdout, / {4}two +\d+ {2}p50 /);
-  await serverEnd(server);
+  await endServer(server);
 });

@@ -5,9 +5,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said,
+import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said,
   scenarioFile, TAME, WINDOWS } from './harness.mjs';
-import { absent, peerStart } from './peers.mjs';
+import { absent, startPeer } from './peers.mjs';
 
 const LOAD = ['--connections', '20', '--rate', WINDOWS ? '100' : '500', '--duration', '2s',
   ...TAME];
@@ -29,7 +29,7 @@ async function listen(t, handler, options = {}) {
 
 async function play(t, scenario, port, args = LOAD) {
   const file = path.join(folderFor(t), 'client.json');
-  const program = await clientRun(t, [fileFor(scenario), '--host', '127.0.0.1', '--port', port,
+  const program = await runClient(t, [fileFor(scenario), '--host', '127.0.0.1', '--port', port,
     '--out', fileFor(file), ...args]);
   assert.ok(fs.existsSync(file), said(program));
   return { program, result: resultOf(file) };
@@ -59,7 +59,7 @@ test('an echo server in Node.js', LIMIT, async (t) => {
 
 test('redis-server answers PING', { ...LIMIT, skip: absent('redis-server') }, async (t) => {
   const port = await freePort();
-  await peerStart(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+  await startPeer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
     '--appendonly', 'no', '--dir', folderFor(t)], port);
   assertAllAnswered(await play(t, scenarioFile('redis-ping'), port));
   assertAllAnswered(await play(t, scenarioFile('redis-set'), port));
@@ -69,7 +69,7 @@ const memcached = scenarioFile('memcached');
 if (fs.existsSync(memcached)) {
   test('memcached', { ...LIMIT, skip: absent('memcached') }, async (t) => {
     const port = await freePort();
-    await peerStart(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
+    await startPeer(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u',
       'nobody'], port);
     assertAllAnswered(await play(t, memcached, port));
   });

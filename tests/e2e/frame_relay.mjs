@@ -27,7 +27,7 @@ class FrameCutter {
  * toServer(frame, n), toClient(frame, n): what to do with the n-th frame of that direction (counted
  * from 1 over all connections): the frames to send on instead, at once, or a promise of them.
  * Frames of one connection and direction keep their order. */
-export async function frameRelayStart(t, port, { toServer, toClient } = {}) {
+export async function startFrameRelay(t, port, { toServer, toClient } = {}) {
   const relay = { toServer: 0, toClient: 0 };
   const sockets = new Set();
 

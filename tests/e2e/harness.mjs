@@ -10,8 +10,8 @@ import { parseExact } from '../../scripts/lib/base/json.mjs';
 import { ROOT } from '../../scripts/lib/base/paths.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
-import { freePort, programPath, serverStart } from '../../scripts/lib/playing/server.mjs';
-import { wineCall, winePrepare } from '../../scripts/lib/building/wine.mjs';
+import { freePort, programPath, startServer } from '../../scripts/lib/playing/server.mjs';
+import { wineCall, prepareWine } from '../../scripts/lib/building/wine.mjs';
 
 export { freePort, ROOT };
 export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);
@@ -23,7 +23,7 @@ export const RUN_TIME_MS = UNDER_WINE ? 60000 : 30000;
 /** Options of a node:test test. */
 export const LIMIT = { timeout: 2 * RUN_TIME_MS };
 
-if (UNDER_WINE) await winePrepare();
+if (UNDER_WINE) await prepareWine();
 
 export function programCall(name) {
   const file = path.join(FOLDER, WINDOWS ? `${name}.exe` : name);
@@ -51,7 +51,7 @@ export function folderFor(t) {
 export const TAME = ['--warmup', '0s', '--no-strict', '--no-progress'];
 
 /** Starts the client, killed with the test t at the latest. */
-export function clientStart(t, args, { env } = {}) {
+export function startClient(t, args, { env } = {}) {
   const call = programCall('dummyclient');
   const client = new Program(call.command, [...call.args, ...args.map(String)],
     { env: { ...call.env, ...env }, group: true });
@@ -60,23 +60,23 @@ export function clientStart(t, args, { env } = {}) {
 }
 
 /** Plays the client to its end; fails the test when it does not end. */
-export async function clientRun(t, args, options) {
-  const client = clientStart(t, args, options);
+export async function runClient(t, args, options) {
+  const client = startClient(t, args, options);
   await client.wait(RUN_TIME_MS);
   assert.ok(!client.timedOut, `the client did not end within ${RUN_TIME_MS} ms\n${said(client)}`);
   return client;
 }
 
 /** Starts the server on a free port (or the given one): { program, port }. */
-export async function serverRun(t, args = [], { port = 0 } = {}) {
+export async function runServer(t, args = [], { port = 0 } = {}) {
   const call = programCall('dummyserver');
-  const server = await serverStart({ port, args: args.map(String), call });
+  const server = await startServer({ port, args: args.map(String), call });
   t.after(() => server.program.kill());
   return server;
 }
 
 /** Ends the server as Ctrl+C does, and demands that it ends by itself and well. */
-export async function serverEnd(server) {
+export async function endServer(server) {
   const graceful = await server.program.stop(RUN_TIME_MS);
   assert.ok(graceful, `the server did not end by itself\n${said(server.program)}`);
   assert.equal(server.program.exitCode, 0, said(server.program));
@@ -179,14 +179,14 @@ export function assertClean(client, server) {
 }
 
 /** Plays scenario at a server of ours: { client, server: results, program }. */
-export async function pairRun(t, scenario, { serverArgs = [], clientArgs = [], via } = {}) {
+export async function runPair(t, scenario, { serverArgs = [], clientArgs = [], via } = {}) {
   const folder = folderFor(t);
-  const server = await serverRun(t, ['--run-id', 'e2e', '--out',
+  const server = await runServer(t, ['--run-id', 'e2e', '--out',
     fileFor(path.join(folder, 'server.json')), ...serverArgs]);
   const port = via ? await via(server.port) : server.port;
-  const program = await clientRun(t, [fileFor(scenario), '--host', '127.0.0.1', '--port', port,
+  const program = await runClient(t, [fileFor(scenario), '--host', '127.0.0.1', '--port', port,
     '--run-id', 'e2e', '--out', fileFor(path.join(folder, 'client.json')), ...TAME, ...clientArgs]);
-  await serverEnd(server);
+  await endServer(server);
   assert.ok(fs.existsSync(path.join(folder, 'client.json')), said(program));
   return { program, folder, server: resultOf(path.join(folder, 'server.json')),
     client: resultOf(path.join(folder, 'client.json')) };

@@ -6,9 +6,9 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { fileFor, folderFor, programCall, resultOf, serverEnd, serverRun, WINDOWS }
+import { fileFor, folderFor, programCall, resultOf, endServer, runServer, WINDOWS }
   from './harness.mjs';
-import { bystanderStart, frame, peerOpen, peersOpen, until } from './plain.mjs';
+import { startBystander, frame, openPeer, openPeers, until } from './plain.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const MANY = WINDOWS ? 10 : 50;
@@ -47,7 +47,7 @@ function memory_bytes(program) {
 /** Serves while attack(server) goes on; returns the server's result. */
 async function underAttack(t, args, attack) {
   const file = path.join(folderFor(t), 'server.json');
-  const server = await serverRun(t, ['--out', fileFor(file), '--threads', '2',
+  const server = await runServer(t, ['--out', fileFor(file), '--threads', '2',
     '--max-frame', '4KiB', '--send-queue', '128KiB', ...args]);
   const before = { descriptors: descriptors(server.program), memory: memory_bytes(server.program) };
   await attack(server);
@@ -57,7 +57,7 @@ async function underAttack(t, args, attack) {
   }
   const growth = memory_bytes(server.program) - before.memory;
   assert.ok(growth < GROWTH_BYTES_MAX, `the server has grown by ${growth} bytes`);
-  await serverEnd(server);
+  await endServer(server);
   const result = resultOf(file);
   const { connects_ok: opened, connections_clean: clean, connections_abnormal: abnormal } =
     result.totals;
@@ -73,7 +73,7 @@ const BAD_SIZES = [bad([0, 0, 0, 0]), bad([1, 0, 1, 0]), bad([3, 0, 1, 0]),
 
 async function badSizes(t, port) {
   for (const bytes of BAD_SIZES) {
-    const peer = await peerOpen(t, port);
+    const peer = await openPeer(t, port);
     peer.socket.write(Buffer.concat([frame(1, 'first'), bytes, Buffer.alloc(100)]));
     await until(() => peer.closed || peer.socket.readableEnded, 'a bad size was not closed');
     peer.socket.destroy();
@@ -82,7 +82,7 @@ async function badSizes(t, port) {
 
 /** The whole of several frames, one byte per packet. */
 async function byteByByte(t, port) {
-  const peer = await peerOpen(t, port);
+  const peer = await openPeer(t, port);
   const bytes = Buffer.concat([frame(1, 'a'), frame(2), frame(3, 'xyz')]);
   for (const byte of bytes) {
     peer.socket.write(Buffer.from([byte]));
@@ -94,7 +94,7 @@ async function byteByByte(t, port) {
 }
 
 async function tinyFrames(t, port) {
-  const peer = await peerOpen(t, port);
+  const peer = await openPeer(t, port);
   const heap = Buffer.concat(Array.from({ length: 2000 }, (_, i) => frame(i)));
   const rounds = WINDOWS ? 10 : 100;
   for (let i = 0; i < rounds; i++) peer.socket.write(heap);
@@ -105,7 +105,7 @@ async function tinyFrames(t, port) {
 }
 
 async function resetsInTheMiddle(t, port) {
-  for (const peer of await peersOpen(t, port, MANY)) {
+  for (const peer of await openPeers(t, port, MANY)) {
     peer.socket.write(frame(1, 'x'.repeat(500)).subarray(0, 100));
     await sleep(5);
     peer.socket.resetAndDestroy();
@@ -117,7 +117,7 @@ async function resetsInTheMiddle(t, port) {
 async function storm(t, port) {
   for (let i = 0; i < 4 * MANY; i += MANY) {
     await Promise.all(Array.from({ length: MANY }, async (_, k) => {
-      const peer = await peerOpen(t, port);
+      const peer = await openPeer(t, port);
       if (k % 3 === 0) peer.socket.resetAndDestroy();
       else if (k % 3 === 1) peer.socket.destroy();
       else peer.socket.end();
@@ -128,7 +128,7 @@ async function storm(t, port) {
 
 /** Half a frame, then nothing, for ever: the idle timeout takes them. */
 async function slowloris(t, port) {
-  const peers = await peersOpen(t, port, MANY);
+  const peers = await openPeers(t, port, MANY);
   for (const peer of peers) peer.socket.write(frame(1, 'x'.repeat(3000)).subarray(0, 7));
   await until(() => peers.every((peer) => peer.closed || peer.socket.readableEnded),
     'half frames were not closed');
@@ -140,7 +140,7 @@ for (const { name, args } of models()) {
     let tiny = 0;
     let bystander;
     const result = await underAttack(t, [...args, '--idle-timeout', '3s'], async ({ port }) => {
-      bystander = await bystanderStart(t, port);
+      bystander = await startBystander(t, port);
       await badSizes(t, port);
       await byteByByte(t, port);
       tiny = await tinyFrames(t, port);
@@ -167,8 +167,8 @@ for (const { name, args } of models()) {
   test(`${name}: a chat room of peers that never read`, LIMIT, async (t) => {
     const deaf = WINDOWS ? 3 : 20;
     const result = await underAttack(t, [...args, '--handler', 'chat'], async ({ port }) => {
-      const never = await peersOpen(t, port, deaf, { reads: false });
-      const talker = await peerOpen(t, port);
+      const never = await openPeers(t, port, deaf, { reads: false });
+      const talker = await openPeer(t, port);
       const word = frame(5, 'w'.repeat(4000));
       let sent = 0;
       // A peer that does not read notices its reset when it writes.
@@ -196,10 +196,10 @@ for (const { name, args } of models()) {
     const most = WINDOWS ? 10 : 100;
     const result = await underAttack(t, [...args, '--handler', 'game', '--max-connections',
       String(most)], async ({ port }) => {
-      const inside = await peersOpen(t, port, most);
+      const inside = await openPeers(t, port, most);
       for (const peer of inside) peer.socket.write(frame(1));
       await until(() => inside.every((peer) => peer.count === 12), 'not all could log in');
-      const outside = await peersOpen(t, port, MANY);
+      const outside = await openPeers(t, port, MANY);
       await until(() => outside.every((peer) => peer.closed || peer.socket.readableEnded),
         'those over the limit were not sent away');
       for (const peer of outside) peer.socket.destroy();

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, clientStart, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
+import { runClient, startClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
   TAME, WINDOWS } from './harness.mjs';
 import { frame } from './plain.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
@@ -30,7 +30,7 @@ function scenarioText(behavior = {}, load = {}) {
 }
 
 /** A server of the test's own: onFrame(socket, frame, server) for each whole frame. */
-async function serverStart(t, { onConnection = () => {}, onFrame = () => {} } = {}) {
+async function startServer(t, { onConnection = () => {}, onFrame = () => {} } = {}) {
   const server = { sockets: new Set(), connections: 0, frames: 0 };
   const take = (socket) => {
     server.connections += 1;
@@ -77,7 +77,7 @@ function filesFor(t, text) {
 async function play(t, server, { behavior, load, args = [] } = {}) {
   const { scenario, out } = filesFor(t, scenarioText(behavior, load));
   const started = Date.now();
-  const program = await clientRun(t, [fileFor(scenario), '--port', server.port, '--out',
+  const program = await runClient(t, [fileFor(scenario), '--port', server.port, '--out',
     fileFor(out), ...TAME, ...args]);
   const took = Date.now() - started;
   assert.ok(took < LATE_MS, `it took ${took} ms\n${said(program)}`);
@@ -94,7 +94,7 @@ const only = (errors, ...kinds) => assert.deepEqual(
 const reconnects = { on_disconnect: 'reconnect' };
 
 test('accepts and says nothing: response_timeout', LIMIT, async (t) => {
-  const server = await serverStart(t);
+  const server = await startServer(t);
   const { errors, totals } = await play(t, server);
   only(errors, 'response_timeout');
   assert.ok(Number(errors.response_timeout) >= CONNECTIONS);
@@ -102,7 +102,7 @@ test('accepts and says nothing: response_timeout', LIMIT, async (t) => {
 });
 
 test('closes at once: unexpected_close', LIMIT, async (t) => {
-  const server = await serverStart(t, { onConnection: (socket) => socket.end() });
+  const server = await startServer(t, { onConnection: (socket) => socket.end() });
   const { errors, totals, program } = await play(t, server);
   only(errors, 'unexpected_close', 'response_lost', 'reset');
   assert.ok(Number(errors.unexpected_close) + Number(errors.reset ?? 0) >= CONNECTIONS);
@@ -113,7 +113,7 @@ test('closes at once: unexpected_close', LIMIT, async (t) => {
 test('more connections are lost than a result lists: the summary says of how many',
   { ...LIMIT, skip: WINDOWS && 'slow there, and the summary is the same' }, async (t) => {
     const many = 1100;
-    const server = await serverStart(t, { onConnection: (_, { connections, resetAll }) => {
+    const server = await startServer(t, { onConnection: (_, { connections, resetAll }) => {
       if (connections === many) setTimeout(resetAll, 100);
     } });
     const { result, totals, program } = await play(t, server, { load: { connections: many,
@@ -125,7 +125,7 @@ test('more connections are lost than a result lists: the summary says of how man
   });
 
 test('replies twice: messages_unsolicited', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket, bytes) => {
+  const server = await startServer(t, { onFrame: (socket, bytes) => {
     socket.write(Buffer.concat([bytes, bytes]));
   } });
   const { errors, totals } = await play(t, server);
@@ -135,7 +135,7 @@ test('replies twice: messages_unsolicited', LIMIT, async (t) => {
 });
 
 test('replies late: response_timeout and response_late', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket, bytes) => {
+  const server = await startServer(t, { onFrame: (socket, bytes) => {
     setTimeout(() => socket.writable && socket.write(bytes), 450);
   } });
   const { errors, totals } = await play(t, server);
@@ -146,7 +146,7 @@ test('replies late: response_timeout and response_late', LIMIT, async (t) => {
 });
 
 test('replies garbage: frame_error', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket) => {
+  const server = await startServer(t, { onFrame: (socket) => {
     socket.write(Buffer.from([1, 0, 0xde, 0xad]));
   } });
   const { errors, totals } = await play(t, server);
@@ -157,7 +157,7 @@ test('replies garbage: frame_error', LIMIT, async (t) => {
 
 test("replies with another's answer: mismatch", LIMIT, async (t) => {
   let before = frame(1, 'x'.repeat(64));
-  const server = await serverStart(t, { onFrame: (socket, bytes) => {
+  const server = await startServer(t, { onFrame: (socket, bytes) => {
     socket.write(before);
     before = bytes;
   } });
@@ -170,7 +170,7 @@ test("replies with another's answer: mismatch", LIMIT, async (t) => {
 
 test('sends without end: unsolicited, and the run ends on time', LIMIT, async (t) => {
   const flood = Buffer.concat(Array.from({ length: 300 }, () => frame(9, 'f'.repeat(200))));
-  const server = await serverStart(t, { onConnection: (socket) => {
+  const server = await startServer(t, { onConnection: (socket) => {
     const pour = () => {
       while (socket.writable && !socket.destroyed && socket.write(flood));
       if (socket.writable) socket.once('drain', () => setImmediate(pour));
@@ -184,7 +184,7 @@ test('sends without end: unsolicited, and the run ends on time', LIMIT, async (t
 
 test('shrinks its window to zero: response_timeout, and the run ends on time', LIMIT,
   async (t) => {
-    const server = await serverStart(t, { onConnection: (socket) => socket.pause() });
+    const server = await startServer(t, { onConnection: (socket) => socket.pause() });
     const big = [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 60000 } } },
       within: '300ms' } }];
     const { errors, totals } = await play(t, server, { behavior: { loop: big },
@@ -196,7 +196,7 @@ test('shrinks its window to zero: response_timeout, and the run ends on time', L
   });
 
 test('resets everybody at once: reset', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket, bytes, self) => {
+  const server = await startServer(t, { onFrame: (socket, bytes, self) => {
     if (self.frames === 25) self.resetAll();
     else socket.write(bytes);
   } });
@@ -208,7 +208,7 @@ test('resets everybody at once: reset', LIMIT, async (t) => {
 
 test('sends half a reply and no more: response_timeout, then unexpected_close', LIMIT,
   async (t) => {
-    const server = await serverStart(t, { onFrame: (socket, bytes) => {
+    const server = await startServer(t, { onFrame: (socket, bytes) => {
       socket.write(bytes.subarray(0, 10));
     } });
     const { errors, totals } = await play(t, server);
@@ -219,7 +219,7 @@ test('sends half a reply and no more: response_timeout, then unexpected_close', 
   });
 
 test('never ends its side: close_timeout, and the run ends on time', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket, bytes) => socket.write(bytes),
+  const server = await startServer(t, { onFrame: (socket, bytes) => socket.write(bytes),
     onConnection: (socket) => { socket.end = () => socket; } });
   const { errors, totals } = await play(t, server);
   only(errors, 'close_timeout');
@@ -228,9 +228,9 @@ test('never ends its side: close_timeout, and the run ends on time', LIMIT, asyn
 });
 
 test('disappears and comes back: counted, connected again, answered again', LIMIT, async (t) => {
-  const server = await serverStart(t, { onFrame: (socket, bytes) => socket.write(bytes) });
+  const server = await startServer(t, { onFrame: (socket, bytes) => socket.write(bytes) });
   const { scenario, out } = filesFor(t, scenarioText(reconnects, { duration: '4s' }));
-  const client = clientStart(t, [fileFor(scenario), '--port', server.port, '--out', fileFor(out),
+  const client = startClient(t, [fileFor(scenario), '--port', server.port, '--out', fileFor(out),
     ...TAME]);
   while (server.frames < 20) await sleep(20);
   const closed = new Promise((resolve) => server.listener.close(resolve));

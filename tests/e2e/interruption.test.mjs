@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { clientStart, fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, scenarioFile,
+import { startClient, fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, scenarioFile,
   TAME, WINDOWS } from './harness.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
@@ -31,7 +31,7 @@ function random(state) {
   };
 }
 
-function roundsDraw() {
+function drawRounds() {
   const draw = random(seed);
   return Array.from({ length: ROUNDS }, (_, n) => ({ n,
     signal: SIGNALS[Math.floor(draw() * SIGNALS.length)],
@@ -49,13 +49,13 @@ function portIsFree(port) {
 }
 
 /** Whole, or not there. True: it is there. */
-function resultLook(file) {
+function lookAtResult(file) {
   if (!fs.existsSync(file)) return false;
   resultOf(file);
   return true;
 }
 
-function ndjsonLook(file, killed) {
+function lookAtNdjson(file, killed) {
   if (!fs.existsSync(file)) return;
   const text = fs.readFileSync(file, 'utf8');
   if (text === '') return;
@@ -70,7 +70,7 @@ function strike(program, signal) {
   else program.interrupt(signal);
 }
 
-async function roundPlay(t, { signal, who, moment_ms, twice }) {
+async function playRound(t, { signal, who, moment_ms, twice }) {
   const folder = folderFor(t);
   const file = (name) => path.join(folder, name);
   const call = programCall('dummyserver');
@@ -78,7 +78,7 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
     fileFor(file('server.json'))], { env: call.env, group: true });
   t.after(() => server.kill());
   const [, , port] = await server.line(/listening on (\S+):(\d+)/, RUN_TIME_MS);
-  const client = clientStart(t, [fileFor(scenarioFile('echo')), '--port', port, '--connections',
+  const client = startClient(t, [fileFor(scenarioFile('echo')), '--port', port, '--connections',
     '20', '--rate', WINDOWS ? '100' : '500', '--duration', '60s', '--out',
     fileFor(file('client.json')), '--ndjson', fileFor(file('client.ndjson')), ...TAME]);
   await sleep(moment_ms);
@@ -101,9 +101,9 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
     said(server));
   const killed = { client: signal === 'SIGKILL' && who !== 'server',
     server: signal === 'SIGKILL' && who !== 'client' };
-  const there = { client: resultLook(file('client.json')),
-    server: resultLook(file('server.json')) };
-  ndjsonLook(file('client.ndjson'), killed.client || !there.client);
+  const there = { client: lookAtResult(file('client.json')),
+    server: lookAtResult(file('server.json')) };
+  lookAtNdjson(file('client.ndjson'), killed.client || !there.client);
   // It had said that it listens: from then on it always writes.
   if (!killed.server && !WINDOWS) assert.ok(there.server, said(server));
   if (!killed.client && !killed.server) {
@@ -124,13 +124,13 @@ async function roundPlay(t, { signal, who, moment_ms, twice }) {
 const BOUND = { timeout: Math.max(110000, 400 * ROUNDS) };
 
 test(`interrupted at random moments, ${ROUNDS} times`, BOUND, async (t) => {
-  const rounds = roundsDraw();
+  const rounds = drawRounds();
   const seen = { client: 0, server: 0, absent: 0 };
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (rounds.length) {
       const round = rounds.shift();
       try {
-        const there = await roundPlay(t, round);
+        const there = await playRound(t, round);
         seen.client += there.client;
         seen.server += there.server;
         seen.absent += !there.client || !there.server;

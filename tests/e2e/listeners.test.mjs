@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { assertClean, assertOneLine, clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall,
-  resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME,
+import { assertClean, assertOneLine, runClient, errorsOf, fileFor, folderFor, LIMIT, programCall,
+  resultOf, RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME,
   WINDOWS } from './harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
@@ -24,7 +24,7 @@ async function serverRefused(t, args) {
 /** Plays echo at these targets; returns the client's result. */
 async function play(t, folder, targets, connections = 30) {
   const out = path.join(folder, 'client.json');
-  const client = await clientRun(t, [fileFor(scenarioFile('echo')),
+  const client = await runClient(t, [fileFor(scenarioFile('echo')),
     ...targets.flatMap((target) => ['--target', target]), '-c', connections, '-r', RATE,
     '-d', '1s', '--run-id', 'many', '-o', fileFor(out), ...TAME]);
   assert.equal(client.exitCode, 0, said(client));
@@ -35,14 +35,14 @@ for (const model of models) {
   test(`three ports of one process, model ${model}: one result of all`, LIMIT, async (t) => {
     const folder = folderFor(t);
     const out = path.join(folder, 'server.json');
-    const server = await serverRun(t, ['-p', '0', '-p', '0', '--model', model, '--run-id', 'many',
+    const server = await runServer(t, ['-p', '0', '-p', '0', '--model', model, '--run-id', 'many',
       '--out', fileFor(out)]);
     const ports = () => [...server.program.stdout.matchAll(/listening on \S+:(\d+)/g)];
     await server.program.line(/(listening on [^\n]*\n[^\n]*){3}/, RUN_TIME_MS);
     const targets = ports().map(([, port]) => `127.0.0.1:${port}`);
     assert.equal(new Set(targets).size, 3, said(server.program));
     const client = await play(t, folder, targets);
-    await serverEnd(server);
+    await endServer(server);
     const result = resultOf(out);
     assertClean(client, result);
     assert.equal(Number(result.totals.connects_ok), 30);
@@ -68,10 +68,10 @@ if (WINDOWS) {
     test(`four listeners on one port, model ${model}`, LIMIT, async (t) => {
       const folder = folderFor(t);
       const out = path.join(folder, 'server.json');
-      const server = await serverRun(t, ['--listeners', '4', '-t', '4', '--model', model,
+      const server = await runServer(t, ['--listeners', '4', '-t', '4', '--model', model,
         '--run-id', 'many', '--out', out]);
       const client = await play(t, folder, [`127.0.0.1:${server.port}`], 64);
-      await serverEnd(server);
+      await endServer(server);
       const result = resultOf(out);
       assertClean(client, result);
       assert.equal(Number(result.totals.connects_ok), 64);
@@ -83,12 +83,12 @@ if (WINDOWS) {
   test('two processes share a port: both have some, and their sums agree', LIMIT, async (t) => {
     const folder = folderFor(t);
     const outs = ['a', 'b'].map((name) => path.join(folder, `${name}.json`));
-    const first = await serverRun(t, ['--reuse-port', '--run-id', 'many', '--out', outs[0]]);
-    const second = await serverRun(t, ['--reuse-port', '--run-id', 'many', '--out', outs[1]],
+    const first = await runServer(t, ['--reuse-port', '--run-id', 'many', '--out', outs[0]]);
+    const second = await runServer(t, ['--reuse-port', '--run-id', 'many', '--out', outs[1]],
       { port: first.port });
     const client = await play(t, folder, [`127.0.0.1:${first.port}`], 64);
-    await serverEnd(first);
-    await serverEnd(second);
+    await endServer(first);
+    await endServer(second);
     const results = outs.map(resultOf);
     const outcome = reconcile([client], results);
     assert.deepEqual(outcome.problems, []);
@@ -102,10 +102,10 @@ if (WINDOWS) {
   });
 
   test('without the option a port is not shared', LIMIT, async (t) => {
-    const first = await serverRun(t, ['--reuse-port']);
+    const first = await runServer(t, ['--reuse-port']);
     const second = await serverRefused(t, ['-p', String(first.port)]);
     assert.equal(second.exitCode, 1, said(second));
     assertOneLine(second, /another program has this port/);
-    await serverEnd(first);
+    await endServer(first);
   });
 }

@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, clientStart, fileFor, folderFor, LIMIT, programCall, RUN_TIME_MS, said,
-  scenarioFile, serverEnd, serverRun, WINDOWS } from './harness.mjs';
+import { runClient, startClient, fileFor, folderFor, LIMIT, programCall, RUN_TIME_MS, said,
+  scenarioFile, endServer, runServer, WINDOWS } from './harness.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const ECHO = fileFor(scenarioFile('echo'));
@@ -32,7 +32,7 @@ async function onTerminal(t, server, env) {
 
 test('a terminal gets a screen that is drawn over and gone at the end',
   { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const shown = await onTerminal(t, server, {});
     assert.match(shown, /trying 0, open 5, failed 0/);
     assert.match(shown, /no reply in setup 0/);
@@ -41,35 +41,35 @@ test('a terminal gets a screen that is drawn over and gone at the end',
     const ups = shown.match(new RegExp(`${ESCAPE}\\[9A`, 'g'));
     assert.ok(ups?.length >= 2, 'it goes up to where it began');
     assert.ok(shown.lastIndexOf(`${ESCAPE}[J`) < shown.indexOf('echo against'), 'and is cleared');
-    await serverEnd(server);
+    await endServer(server);
   });
 
 test('NO_COLOR and a plain locale: no colours, no blocks', { ...LIMIT, skip: whyNoTerminal() },
   async (t) => {
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const shown = await onTerminal(t, server, { NO_COLOR: '1', LC_ALL: 'C' });
     assert.doesNotMatch(shown, new RegExp(`${ESCAPE}\\[3\\dm`));
     // eslint-disable-next-line no-control-regex
     assert.match(shown, /^[\x00-\x7f]*$/);
     assert.match(shown, /####/);
-    await serverEnd(server);
+    await endServer(server);
   });
 
 test('elsewhere: plain lines on standard error, nothing in between on standard output', LIMIT,
   async (t) => {
-    const server = await serverRun(t);
-    const client = await clientRun(t, [ECHO, '--port', server.port, '-c', '5', '-r', '50', '-d',
+    const server = await runServer(t);
+    const client = await runClient(t, [ECHO, '--port', server.port, '-c', '5', '-r', '50', '-d',
       '6s', '--warmup', '0s', '--no-strict']);
     assert.equal(client.exitCode, 0, said(client));
     assert.match(client.stderr, /^ *\d+\.\ds running: 5 conn, \d+ of 50 it\/s, .*errors\r?$/m);
     assert.ok(!client.stderr.includes(ESCAPE) && !client.stdout.includes(ESCAPE));
-    await serverEnd(server);
+    await endServer(server);
   });
 
 test('a crash loses at most a second of --ndjson', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'run.ndjson');
-  const server = await serverRun(t);
-  const client = clientStart(t, [ECHO, '--port', server.port, '-c', '5', '-r', '50', '-d', '30s',
+  const server = await runServer(t);
+  const client = startClient(t, [ECHO, '--port', server.port, '-c', '5', '-r', '50', '-d', '30s',
     '--warmup', '0s', '--no-progress', '--ndjson', fileFor(file)]);
   const lines = () => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '').split('\n');
   for (let waited = 0; lines().length < 4 && waited < RUN_TIME_MS; waited += 50) await sleep(50);
@@ -84,5 +84,5 @@ test('a crash loses at most a second of --ndjson', LIMIT, async (t) => {
     assert.ok(i === 0 || object.t_ns > objects[i - 1].t_ns);
   }
   assert.ok(objects.some(({ responses }) => responses > 0));
-  await serverEnd(server);
+  await endServer(server);
 });

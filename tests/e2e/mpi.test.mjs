@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { assertClean, assertOneLine, clientRun, folderFor, LIMIT, pairRun, resultOf, said,
-  scenarioFile, serverEnd, serverRun, TAME } from './harness.mjs';
-import { mpiMissing, mpiPair, mpiProgram, mpiRun } from './mpi_harness.mjs';
+import { assertClean, assertOneLine, runClient, folderFor, LIMIT, runPair, resultOf, said,
+  scenarioFile, endServer, runServer, TAME } from './harness.mjs';
+import { mpiMissing, playMpiPair, mpiProgram, runMpi } from './mpi_harness.mjs';
 
 const skip = mpiMissing();
 const options = { ...LIMIT, skip };
@@ -29,7 +29,7 @@ function sumOf(hosts, key) {
 }
 
 test('four ranks: one result that reconciles and is the sum of its hosts', options, async (t) => {
-  const { program, client, server } = await mpiPair(t, 4, scenarioFile('echo'),
+  const { program, client, server } = await playMpiPair(t, 4, scenarioFile('echo'),
     { clientArgs: SHORT });
   assert.equal(program.exitCode, 0, said(program));
   assertClean(client, server);
@@ -60,8 +60,8 @@ test('four ranks: one result that reconciles and is the sum of its hosts', optio
 });
 
 test('one rank plays what dummyclient plays', options, async (t) => {
-  const alone = await pairRun(t, scenarioFile('echo'), { clientArgs: SHORT });
-  const one = await mpiPair(t, 1, scenarioFile('echo'), { clientArgs: SHORT });
+  const alone = await runPair(t, scenarioFile('echo'), { clientArgs: SHORT });
+  const one = await playMpiPair(t, 1, scenarioFile('echo'), { clientArgs: SHORT });
   assert.equal(one.program.exitCode, 0, said(one.program));
   assertClean(one.client, one.server);
   assert.deepEqual(one.client.totals, alone.client.totals);
@@ -83,7 +83,7 @@ test('the same seed is the same load for any number of ranks', options, async (t
   });
   const results = [];
   for (const ranks of [1, 2, 3]) {
-    const { program, client, server } = await mpiPair(t, ranks, scenario);
+    const { program, client, server } = await playMpiPair(t, ranks, scenario);
     assert.equal(program.exitCode, 0, said(program));
     assertClean(client, server);
     results.push(client);
@@ -107,7 +107,7 @@ test('unique rows of data stay unique over ranks', options, async (t) => {
     it.behaviors = [{ name: 'one', setup: [{ log: 'I am ${users.name}.' }],
       loop: it.behaviors[0].loop }];
   });
-  const { program, client } = await mpiPair(t, 4, scenario);
+  const { program, client } = await playMpiPair(t, 4, scenario);
   assert.equal(program.exitCode, 0, said(program));
   const seen = [...program.stderr.matchAll(/I am (player-\d+)\./g)].map(([, name]) => name);
   assert.deepEqual(seen.sort(), [...names].sort());
@@ -124,7 +124,7 @@ test('a barrier waits for the connections of all ranks', options, async (t) => {
     it.behaviors = [{ name: 'one', setup: [{ mark: 'come' }, { barrier: 'all' },
       { mark: 'passed' }], loop: it.behaviors[0].loop }];
   });
-  const { program, client, server } = await mpiPair(t, 3, scenario);
+  const { program, client, server } = await playMpiPair(t, 3, scenario);
   assert.equal(program.exitCode, 0, said(program));
   assertClean(client, server);
   const marks = (text) => client.marks.filter((mark) => mark.text === text);
@@ -143,7 +143,7 @@ test('stages that change the number of connections are of the whole', options, a
       { duration: '700ms', connections: { from: 6, to: 30 } },
       { duration: '600ms', connections: 12 }] };
   });
-  const { program, client, server } = await mpiPair(t, 3, scenario);
+  const { program, client, server } = await playMpiPair(t, 3, scenario);
   assert.equal(program.exitCode, 0, said(program));
   assertClean(client, server);
   assert.equal(Number(client.totals.iterations), 400);
@@ -160,7 +160,7 @@ test('a threshold is judged on the whole, and ends the run where it says so', op
       // Each rank alone begins half of that.
       it.thresholds = [{ expr: 'rate.started < 600', abort_on_fail: true }];
     });
-    const { program, client, server } = await mpiPair(t, 2, scenario);
+    const { program, client, server } = await playMpiPair(t, 2, scenario);
     assert.equal(program.exitCode, 99, said(program));
     assertClean(client, server);
     assert.equal(client.thresholds[0].pass, false);
@@ -170,11 +170,11 @@ test('a threshold is judged on the whole, and ends the run where it says so', op
 
 test('rank 0 shows the whole, as lines, as a screen and second by second', options, async (t) => {
   const folder = folderFor(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const ndjson = path.join(folder, 'live.ndjson');
   const args = [scenarioFile('echo'), '-p', server.port, '-c', '30', '-r', '300', '-d', '3s',
     '--warmup', '0s', '--no-strict'];
-  const program = await mpiRun(t, 3, [...args, '--screen', '--ndjson', ndjson]);
+  const program = await runMpi(t, 3, [...args, '--screen', '--ndjson', ndjson]);
   assert.equal(program.exitCode, 0, said(program));
   assert.match(program.stderr, /echo, \S+, 3 ranks: running/);
   assert.match(program.stderr, /trying 0, open 30, failed 0/);
@@ -183,41 +183,41 @@ test('rank 0 shows the whole, as lines, as a screen and second by second', optio
   assert.ok(lines.some(({ connections }) => connections === 30));
   assert.match(program.stdout,
     /3 ranks\n( +rank [012] on \S+ +10 connections, 300 iterations.*\n){3}/);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('--source may list the addresses of all machines', options, async (t) => {
   const folder = folderFor(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folder, 'client.json');
   const args = [scenarioFile('echo'), '-p', server.port, '-c', '8', '-r', '40', '-d', '1s',
     ...TAME];
   // 203.0.113.0/24 is nobody's (RFC 5737).
-  const some = await mpiRun(t, 2, [...args, '--source', '203.0.113.1,127.0.0.5,203.0.113.2', '-o',
+  const some = await runMpi(t, 2, [...args, '--source', '203.0.113.1,127.0.0.5,203.0.113.2', '-o',
     out]);
   assert.equal(some.exitCode, 0, said(some));
   const result = resultOf(out);
   assert.deepEqual(result.plan.sources, ['127.0.0.5:0']);
   assert.equal(Number(result.totals.connects_ok), 8);
-  const none = await mpiRun(t, 2, [...args, '--source', '203.0.113.1']);
+  const none = await runMpi(t, 2, [...args, '--source', '203.0.113.1']);
   assert.equal(none.exitCode, 2, said(none));
   assert.match(none.stderr, /--source: none of these is an address of this machine/);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('bad usage is one line, however many ranks there are', options, async (t) => {
-  const bad = await mpiRun(t, 3, [scenarioFile('echo'), '--conections', '5']);
+  const bad = await runMpi(t, 3, [scenarioFile('echo'), '--conections', '5']);
   assert.equal(bad.exitCode, 2, said(bad));
   const lines = bad.stderr.split('\n').filter((line) => line.includes('unknown option'));
   assert.equal(lines.length, 1, said(bad));
-  const few = await mpiRun(t, 3, [scenarioFile('echo'), '-c', '2']);
+  const few = await runMpi(t, 3, [scenarioFile('echo'), '-c', '2']);
   assert.equal(few.exitCode, 2, said(few));
   assert.match(few.stderr, /2 connections cannot be shared by 3 ranks: give --connections 3/);
 });
 
 test('ranks that disagree play nothing, and say who and in what', options, async (t) => {
   const folder = folderFor(t);
-  const server = await serverRun(t, ['--out', path.join(folder, 'server.json')]);
+  const server = await runServer(t, ['--out', path.join(folder, 'server.json')]);
   const common = [scenarioFile('echo'), '-p', server.port, ...TAME];
   const cases = [
     [[...common, '-c', '10'], [...common, '-c', '12'], /rank 1 on \S+ has another load/],
@@ -228,21 +228,21 @@ test('ranks that disagree play nothing, and say who and in what', options, async
   ];
   for (const [head, member, says] of cases) {
     // As mpirun has it: a command for each rank, with colons between.
-    const program = await mpiRun(t, 1, [...head, ':', '-n', '1', mpiProgram(), ...member]);
+    const program = await runMpi(t, 1, [...head, ':', '-n', '1', mpiProgram(), ...member]);
     assert.equal(program.exitCode, 2, said(program));
     const ours = program.stderr.split('\n').filter((line) => line.startsWith('dummyclient:'));
     assert.equal(ours.length, 1, said(program));
     assert.match(ours[0], says);
   }
-  await serverEnd(server);
+  await endServer(server);
   const result = resultOf(path.join(folder, 'server.json'));
   assert.equal(Number(result.totals.connects_ok), 0, 'something was played');
 });
 
 test('the command line of one alone is the same program', options, async (t) => {
-  const version = await mpiRun(t, 2, ['--version']);
-  const alone = await clientRun(t, ['--version']);
+  const version = await runMpi(t, 2, ['--version']);
+  const alone = await runClient(t, ['--version']);
   assert.equal(version.stdout, alone.stdout);
-  const missing = await clientRun(t, ['/nowhere.json']);
+  const missing = await runClient(t, ['/nowhere.json']);
   assertOneLine(missing, /nowhere\.json/);
 });

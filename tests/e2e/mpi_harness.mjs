@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, serverEnd, serverRun,
+import { fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, endServer, runServer,
   TAME, WINDOWS } from './harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 
@@ -45,29 +45,29 @@ export function ranksOf(mpirun) {
 }
 
 /** Starts `ranks` ranks; args: [what mpirun takes, what the program takes]. */
-export function mpiStart(t, ranks, args, { mpiArgs = [], env = {} } = {}) {
+export function startMpi(t, ranks, args, { mpiArgs = [], env = {} } = {}) {
   const program = new Program('mpirun', [...mpiArgs, '-n', String(ranks), mpiProgram(),
     ...args.map(String)], { env: { ...MPI_ENV, ...env }, group: true });
   t.after(() => program.kill());
   return program;
 }
 
-export async function mpiRun(t, ranks, args, options) {
-  const program = mpiStart(t, ranks, args, options);
+export async function runMpi(t, ranks, args, options) {
+  const program = startMpi(t, ranks, args, options);
   await program.wait(RUN_TIME_MS);
   if (program.timedOut) throw new Error(`mpirun did not end\n${said(program)}`);
   return program;
 }
 
 /** Plays a scenario with so many ranks at a server of ours: { client, server, program }. */
-export async function mpiPair(t, ranks, scenario, { serverArgs = [], clientArgs = [] } = {}) {
+export async function playMpiPair(t, ranks, scenario, { serverArgs = [], clientArgs = [] } = {}) {
   const folder = folderFor(t);
-  const server = await serverRun(t, ['--run-id', 'mpi', '--out', path.join(folder, 'server.json'),
+  const server = await runServer(t, ['--run-id', 'mpi', '--out', path.join(folder, 'server.json'),
     ...serverArgs]);
   const out = path.join(folder, 'client.json');
-  const program = await mpiRun(t, ranks, [fileFor(scenario), '--host', '127.0.0.1', '--port',
+  const program = await runMpi(t, ranks, [fileFor(scenario), '--host', '127.0.0.1', '--port',
     server.port, '--run-id', 'mpi', '--out', out, ...TAME, ...clientArgs]);
-  await serverEnd(server);
+  await endServer(server);
   if (!fs.existsSync(out)) throw new Error(`no result\n${said(program)}`);
   return { program, folder, client: resultOf(out),
     server: resultOf(path.join(folder, 'server.json')) };

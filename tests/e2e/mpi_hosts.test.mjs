@@ -9,7 +9,7 @@ import test from 'node:test';
 import { assertClean, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said,
   scenarioFile } from './harness.mjs';
 import { MPI_ENV, mpiMissing, mpiProgram } from './mpi_harness.mjs';
-import { networkMake, networkMissing, networkMpiArgs } from './mpi_network.mjs';
+import { makeNetwork, networkMissing, networkMpiArgs } from './mpi_network.mjs';
 import { until } from './plain.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 
@@ -17,9 +17,9 @@ const skip = mpiMissing() ?? networkMissing();
 const options = { ...LIMIT, timeout: 3 * LIMIT.timeout, skip };
 
 /** Three hosts of clients and one of the server, which listens. */
-async function stageMake(t) {
+async function makeStage(t) {
   const folder = folderFor(t);
-  const network = await networkMake(t, 4, folder);
+  const network = await makeNetwork(t, 4, folder);
   const serverHost = network.hosts.pop();
   const server = new Program('ip', serverHost.exec([programCall('dummyserver').command, '--bind',
     serverHost.address, '--port', '7777', '--run-id', 'hosts', '--out',
@@ -46,7 +46,7 @@ async function stageMake(t) {
 
 test('a rank on each of three hosts: one load, one result, both sides agree', options,
   async (t) => {
-    const { folder, network, start, end } = await stageMake(t);
+    const { folder, network, start, end } = await makeStage(t);
     const program = start(['-c', '31', '-r', '600', '-d', '2s']);
     await program.wait(2 * RUN_TIME_MS);
     assert.equal(program.exitCode, 0, said(program));
@@ -65,7 +65,7 @@ test('a rank on each of three hosts: one load, one result, both sides agree', op
   });
 
 test('a host whose rank is killed is named', options, async (t) => {
-  const { folder, network, start, end } = await stageMake(t);
+  const { folder, network, start, end } = await makeStage(t);
   const ndjson = path.join(folder, 'live.ndjson');
   const program = start(['-c', '30', '-r', '300', '-d', '10m', '--ndjson', ndjson],
     ['--mca', 'odls_base_sigkill_timeout', '3']);
@@ -84,7 +84,7 @@ test('a host whose rank is killed is named', options, async (t) => {
 });
 
 test('a host from which no way leads to the server', options, async (t) => {
-  const { folder, network, serverHost, start, end } = await stageMake(t);
+  const { folder, network, serverHost, start, end } = await makeStage(t);
   const cut = spawnSync('ip', ['-n', network.hosts[2].name, 'route', 'add', 'blackhole',
     `${serverHost.address}/32`]);
   assert.equal(cut.status, 0, String(cut.stderr));

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said, scenarioFile, serverEnd,
-  serverRun } from './harness.mjs';
-import { mpiMissing, mpiProgram, mpiRun, mpiStart, ranksOf } from './mpi_harness.mjs';
+import { folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said, scenarioFile, endServer,
+  runServer } from './harness.mjs';
+import { mpiMissing, mpiProgram, runMpi, startMpi, ranksOf } from './mpi_harness.mjs';
 import { until } from './plain.mjs';
 
 const skip = mpiMissing();
@@ -19,10 +19,10 @@ const PATIENT = { mpiArgs: ['--mca', 'odls_base_sigkill_timeout', '5'] };
 /** Three ranks that play for longer than any test, and play already. */
 async function playing(t) {
   const folder = folderFor(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folder, 'client.json');
   const ndjson = path.join(folder, 'live.ndjson');
-  const mpirun = mpiStart(t, 3, [scenarioFile('echo'), '-p', server.port, '-c', '30', '-r', '300',
+  const mpirun = startMpi(t, 3, [scenarioFile('echo'), '-p', server.port, '-c', '30', '-r', '300',
     '-d', '10m', '--warmup', '0s', '-o', out, '--ndjson', ndjson], PATIENT);
   const runs = () => fs.existsSync(ndjson) &&
     fs.readFileSync(ndjson, 'utf8').includes('"phase":"running"');
@@ -60,7 +60,7 @@ test('a rank that is killed: the others\' result is written, and names it', opti
   lostOf(out, mpirun, 1);
   // What mpirun makes of rank 0's 3 and rank 1's death is its own: not a success, in any case.
   assert.notEqual(mpirun.exitCode, 0);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('a rank that is stopped is lost, and the run ends with 3', options, async (t) => {
@@ -70,7 +70,7 @@ test('a rank that is stopped is lost, and the run ends with 3', options, async (
   assert.ok(!mpirun.timedOut, said(mpirun));
   assert.equal(mpirun.exitCode, 3, said(mpirun));
   lostOf(out, mpirun, 2);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('without rank 0 nothing is written, and the others end', options, async (t) => {
@@ -87,7 +87,7 @@ test('without rank 0 nothing is written, and the others end', options, async (t)
     }
   });
   assert.deepEqual(alive, []);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('an interrupted run of several ranks writes what it has', options, async (t) => {
@@ -98,17 +98,17 @@ test('an interrupted run of several ranks writes what it has', options, async (t
   const result = resultOf(out);
   assert.equal(result.run.interrupted, true);
   assert.ok(result.hosts.every(({ totals }) => Number(totals.iterations) > 0));
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('a rank that can open no connection: the run ends before it begins', options, async (t) => {
   const folder = folderFor(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folder, 'client.json');
   const args = [scenarioFile('echo'), '-p', server.port, '-c', '20', '-r', '100', '-d', '10m',
     '--warmup', '0s', '-o', out];
   // From ::1 no way leads to 127.0.0.1.
-  const program = await mpiRun(t, 1, [...args, ':', '-n', '1', mpiProgram(), ...args,
+  const program = await runMpi(t, 1, [...args, ':', '-n', '1', mpiProgram(), ...args,
     '--source', '::1']);
   assert.equal(program.exitCode, 3, said(program));
   const result = resultOf(out);
@@ -117,41 +117,41 @@ test('a rank that can open no connection: the run ends before it begins', option
   assert.equal(result.hosts[1].validity.valid, false);
   assert.equal(Number(result.totals.connects_ok), 10);
   assert.equal(Number(result.totals.iterations), 0);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('a rank that lacks descriptors: played, and not valid, with its reason', options,
   async (t) => {
     const folder = folderFor(t);
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const out = path.join(folder, 'client.json');
     const args = [scenarioFile('echo'), '-p', server.port, '-c', '200', '-r', '200', '-d', '1s',
       '--warmup', '0s', '-o', out];
-    const program = await mpiRun(t, 1, [...args, ':', '-n', '1', 'sh', '-c',
+    const program = await runMpi(t, 1, [...args, ':', '-n', '1', 'sh', '-c',
       'ulimit -n 90; exec "$0" "$@"', mpiProgram(), ...args]);
     assert.equal(program.exitCode, 3, said(program));
     const result = resultOf(out);
     assert.match(result.validity.reasons.join('\n'), /rank 1 on \S+: .*the limit is 90/);
     assert.ok(Number(result.errors.local_limit) > 0);
-    await serverEnd(server);
+    await endServer(server);
   });
 
 test('a rank whose threads cannot start: the run ends with 1, says whose', options, async (t) => {
   const folder = folderFor(t);
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const out = path.join(folder, 'client.json');
   const args = [scenarioFile('echo'), '-p', server.port, '-c', '80', '-r', '100', '-d', '10m',
     '--warmup', '0s', '-o', out];
-  const program = await mpiRun(t, 1, [...args, ':', '-n', '1', 'sh', '-c',
+  const program = await runMpi(t, 1, [...args, ':', '-n', '1', 'sh', '-c',
     'ulimit -n 70; exec "$0" "$@"', mpiProgram(), ...args, '-t', '40']);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, /^dummyclient: rank 1: warning: 40 connections need \d+ desc/m);
   assert.match(program.stderr, /^dummyclient: rank 1 on \S+: no descriptor for a completion port/m);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('ranks without a server at all fail as one program does', options, async (t) => {
-  const program = await mpiRun(t, 2, [scenarioFile('echo'), '-p', '1', '-c', '4', '-d', '1s',
+  const program = await runMpi(t, 2, [scenarioFile('echo'), '-p', '1', '-c', '4', '-d', '1s',
     '--warmup', '0s']);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, /could not connect to 127\.0\.0\.1:1: refused/);

@@ -35,7 +35,7 @@ export function networkMissing() {
 
 /** So many hosts, gone after the test: { hosts: [{ name, address, exec }], sshArgs }. exec(args) is
  *  what runs a program there. */
-export async function networkMake(t, count, folder) {
+export async function makeNetwork(t, count, folder) {
   const mark = `dl${process.pid % 10000}`;
   const names = Array.from({ length: count }, (_, i) => `${mark}h${i}`);
   const wire = `${mark}w`;
@@ -60,12 +60,12 @@ export async function networkMake(t, count, folder) {
   const hosts = names.map((name, i) => ({ name, address: `${NETWORK}.${i + 1}.2`,
     exec: (args) => ['netns', 'exec', name, 'unshare', '-u', 'sh', '-c',
       `hostname ${name} && exec "$0" "$@"`, ...args] }));
-  const config = await sshServe(hosts, folder, programs);
+  const config = await serveSsh(hosts, folder, programs);
   return { hosts, config };
 }
 
 /** An sshd in each; returns the ssh client's configuration file. */
-async function sshServe(hosts, folder, programs) {
+async function serveSsh(hosts, folder, programs) {
   const file = (name) => path.join(folder, name);
   for (const name of ['host_key', 'user_key']) {
     call('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)]);

@@ -8,9 +8,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { frameRelayStart } from './frame_relay.mjs';
-import { clientRun, clientStart, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
-  scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
+import { startFrameRelay } from './frame_relay.mjs';
+import { runClient, startClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, RUN_TIME_MS, said,
+  scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const SIGNALS = process.platform === 'win32' ? 'no SIGSTOP on Windows' : false;
@@ -33,8 +33,8 @@ const RATE = WINDOWS ? 200 : 500;
 test('a server stopped for 1 s in 10 s delays a tenth of the responses by up to 1 s',
   { ...LIMIT, skip: SIGNALS }, async (t) => {
     const file = path.join(folderFor(t), 'client.json');
-    const server = await serverRun(t);
-    const client = clientStart(t, [fileFor(scenarioFile('echo')), '--port', server.port,
+    const server = await runServer(t);
+    const client = startClient(t, [fileFor(scenarioFile('echo')), '--port', server.port,
       '--connections', RATE / 100, '--rate', RATE, '--duration', '10s', '--ndjson', '-', '--out',
       fileFor(file), ...TAME]);
     await client.line(/"phase":"running"/, RUN_TIME_MS);
@@ -43,7 +43,7 @@ test('a server stopped for 1 s in 10 s delays a tenth of the responses by up to 
     await client.wait(RUN_TIME_MS);
     assert.ok(!client.timedOut, said(client));
     const { latency_ns: latency, rate } = resultOf(file);
-    await serverEnd(server);
+    await endServer(server);
 
     assert.equal(Number(rate.intended), 10 * RATE);
     assert.equal(Number(latency.response.count), 10 * RATE, 'every arrival is in response');
@@ -76,7 +76,7 @@ test('replies that came in time are no time-outs, although the client stood stil
     }).listen(0, '127.0.0.1');
     t.after(() => server.close());
     await once(server, 'listening');
-    const client = clientStart(t, [fileFor(scenario), '--host', '127.0.0.1', '--port',
+    const client = startClient(t, [fileFor(scenario), '--host', '127.0.0.1', '--port',
       server.address().port, '--ndjson', '-',
       '--out', fileFor(file), ...TAME]);
     await client.line(/"phase":"running"/, RUN_TIME_MS);
@@ -96,8 +96,8 @@ for (const [how, connections, reason] of [
   test(`a client stopped for 1 s is no valid measurement: ${how}`, { ...LIMIT, skip: SIGNALS },
     async (t) => {
       const file = path.join(folderFor(t), 'client.json');
-      const server = await serverRun(t);
-      const client = clientStart(t, [fileFor(scenarioFile('echo')), '--port', server.port,
+      const server = await runServer(t);
+      const client = startClient(t, [fileFor(scenarioFile('echo')), '--port', server.port,
         '--connections', connections, '--rate', RATE, '--duration', '5s', '--warmup', '0s',
         '--ndjson', '-', '--no-progress', '--out', fileFor(file)]);
       await client.line(/"phase":"running"/, RUN_TIME_MS);
@@ -110,14 +110,14 @@ for (const [how, connections, reason] of [
       assert.equal(validity.limited_by, 'client');
       assert.ok(validity.reasons.some((text) => reason.test(text)), validity.reasons.join('\n'));
       assert.ok(clock.stalled_ns > 8e8, `stalled_ns ${clock.stalled_ns}`);
-      await serverEnd(server);
+      await endServer(server);
     });
 }
 
 test('a client stopped while a closed loop waits is noticed as well', { ...LIMIT, skip: SIGNALS },
   async (t) => {
-    const server = await serverRun(t);
-    const client = clientStart(t, [fileFor(scenarioFile('echo-closed-loop')), '--port',
+    const server = await runServer(t);
+    const client = startClient(t, [fileFor(scenarioFile('echo-closed-loop')), '--port',
       server.port, '--connections', '2', '--duration', '5s', '--warmup', '0s', '--ndjson', '-',
       '--no-progress']);
     await client.line(/"phase":"running"/, RUN_TIME_MS);
@@ -125,7 +125,7 @@ test('a client stopped while a closed loop waits is noticed as well', { ...LIMIT
     await client.wait(RUN_TIME_MS);
     assert.equal(client.exitCode, 3, said(client));
     assert.match(client.stderr, /stood still/); // standard output is the records
-    await serverEnd(server);
+    await endServer(server);
   });
 
 /** Plays 2 s against a server a fifth of whose replies suffer. */
@@ -136,14 +136,14 @@ async function sufferingRun(t, suffer) {
   behaviors: [{ loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } },
     match: { id: 1, field: 'u64@0' }, verify: 'same_body', within: '800ms' } }] }] };
   fs.writeFileSync(path.join(folder, 'fifth.json'), JSON.stringify(scenario));
-  const server = await serverRun(t);
-  const relay = await frameRelayStart(t, server.port,
+  const server = await runServer(t);
+  const relay = await startFrameRelay(t, server.port,
     { toClient: (frame, n) => (n % 5 === 0 ? suffer(frame) : [frame]) });
   const file = path.join(folder, 'client.json');
-  const client = await clientRun(t, [fileFor(path.join(folder, 'fifth.json')), '--host',
+  const client = await runClient(t, [fileFor(path.join(folder, 'fifth.json')), '--host',
     '127.0.0.1', '--port', relay.port, '--out', fileFor(file), '--threshold',
     'latency.response.p99 < 100s', ...TAME]);
-  await serverEnd(server);
+  await endServer(server);
   return { client, result: resultOf(file) };
 }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, fileFor, folderFor, LIMIT, resultOf, said, scenarioFile, serverEnd, serverRun,
+import { runClient, fileFor, folderFor, LIMIT, resultOf, said, scenarioFile, endServer, runServer,
   TAME } from './harness.mjs';
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
@@ -66,12 +66,12 @@ function parsed(text) {
 test('the text is OpenMetrics, and says what the result says', LIMIT, async (t) => {
   const folder = folderFor(t);
   const file = (name) => fileFor(path.join(folder, name));
-  const server = await serverRun(t);
-  const client = await clientRun(t, [fileFor(scenarioFile('echo')), '--port', server.port, '-c',
+  const server = await runServer(t);
+  const client = await runClient(t, [fileFor(scenarioFile('echo')), '--port', server.port, '-c',
     '5', '-r', '100', '-d', '1s', '--openmetrics', file('m.txt'), '--out', file('c.json'),
     ...TAME]);
   assert.equal(client.exitCode, 0, said(client));
-  await serverEnd(server);
+  await endServer(server);
   const result = resultOf(path.join(folder, 'c.json'));
   const families = parsed(fs.readFileSync(path.join(folder, 'm.txt'), 'utf8'));
   const value = (family, name, labels = {}) => {

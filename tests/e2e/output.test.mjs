@@ -6,8 +6,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { assertClean, assertOneLine, clientRun, folderFor, freePort, LIMIT, programCall, resultOf,
-  RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
+import { assertClean, assertOneLine, runClient, folderFor, freePort, LIMIT, programCall, resultOf,
+  RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
 import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES }
   from '../../scripts/lib/base/arguments.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
@@ -17,7 +17,7 @@ const ECHO = scenarioFile('echo');
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
 /** A scenario that logs a long line in every iteration. */
-function chattyWrite(folder) {
+function writeChatty(folder) {
   const file = path.join(folder, 'chatty.json');
   fs.writeFileSync(file, JSON.stringify({ name: 'chatty',
     load: { connections: 2, rate: '400/s', duration: '4s' },
@@ -74,9 +74,9 @@ test('a reader of standard error that does not read is not felt by the measureme
   async (t) => {
     const folder = folderFor(t);
     const out = path.join(folder, 'client.json');
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const pipe = fullPipe(t, folder);
-    const client = start(t, 'dummyclient', [chattyWrite(folder), '--port', server.port, '-o', out,
+    const client = start(t, 'dummyclient', [writeChatty(folder), '--port', server.port, '-o', out,
       '--warmup', '0s', '--no-strict'], ['ignore', 'ignore', pipe.fd]);
     fs.closeSync(pipe.fd);
     let over = false;
@@ -91,22 +91,22 @@ test('a reader of standard error that does not read is not felt by the measureme
     assert.equal(lines.length, Number(totals.iterations), 'nothing is lost');
     const whole = /^ *\d+\.\d{3} {2}player \d+ iteration \d+ \.+ end$/;
     for (const line of lines) assert.match(line, whole);
-    await serverEnd(server);
+    await endServer(server);
   });
 
 test('Ctrl+C ends a run whose output nobody reads, and its result is written', SKIP, async (t) => {
   const folder = folderFor(t);
   const out = path.join(folder, 'client.json');
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const pipe = fullPipe(t, folder);
-  const client = start(t, 'dummyclient', [chattyWrite(folder), '--port', server.port, '-o', out,
+  const client = start(t, 'dummyclient', [writeChatty(folder), '--port', server.port, '-o', out,
     '-d', '60s', '--warmup', '0s', '--no-strict'], ['ignore', pipe.fd, pipe.fd]);
   fs.closeSync(pipe.fd);
   await sleep(1500);
   client.child.kill('SIGINT');
   assert.equal(await client.code(), 130);
   assert.equal(resultOf(out).run.interrupted, true);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('a server whose output nobody reads ends when it is to', SKIP, async (t) => {
@@ -126,28 +126,28 @@ for (const option of ['--out', '--ndjson', '--openmetrics']) {
   test(`${option} to a FIFO: nobody reads it, and somebody does`, SKIP, async (t) => {
     const fifo = path.join(folderFor(t), 'fifo');
     spawnSync('mkfifo', [fifo]);
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const args = [ECHO, '--port', server.port, '-c', 2, '-r', 20, '-d', '1s', ...TAME, '-q', option,
       fifo];
-    const alone = await clientRun(t, args);
+    const alone = await runClient(t, args);
     assert.equal(alone.exitCode, 1, said(alone));
     assertOneLine(alone, /fifo: cannot be written: it is a FIFO that nobody reads/);
     const reader = new Program('cat', [fifo]);
     t.after(() => reader.kill());
-    const client = await clientRun(t, args);
+    const client = await runClient(t, args);
     assert.equal(client.exitCode, 0, said(client));
     await reader.wait(RUN_TIME_MS);
     if (option === '--openmetrics') assert.match(reader.stdout, /\n# EOF\n$/);
     else if (option === '--out') assert.equal(JSON.parse(reader.stdout).side, 'client');
     else assert.equal(JSON.parse(reader.stdout.trim().split('\n').pop()).phase, 'ended');
-    await serverEnd(server);
+    await endServer(server);
   });
 }
 
 test('/dev/stdout that is appended to a log leaves what stands there', SKIP, async (t) => {
   const log = path.join(folderFor(t), 'all.log');
   fs.writeFileSync(log, 'yesterday\n');
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const fd = fs.openSync(log, 'a');
   const client = start(t, 'dummyclient', [ECHO, '--port', server.port, '-c', 2, '-r', 20, '-d',
     '1s', ...TAME, '-o', '/dev/stdout'], ['ignore', fd, 'ignore']);
@@ -156,7 +156,7 @@ test('/dev/stdout that is appended to a log leaves what stands there', SKIP, asy
   const [first, ...rest] = fs.readFileSync(log, 'utf8').split('\n');
   assert.equal(first, 'yesterday');
   assert.equal(JSON.parse(rest.join('\n')).side, 'client');
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('streams that are closed at the start are nobody else\'s later', SKIP, async (t) => {
@@ -171,7 +171,7 @@ test('streams that are closed at the start are nobody else\'s later', SKIP, asyn
   const server = closed('dummyserver', ['-p', port, '--run-id', 'e2e', '-o', file('server.json')]);
   t.after(() => server.kill('SIGKILL'));
   await sleep(700);
-  const client = closed('dummyclient', [chattyWrite(folder), '-p', port, '--run-id', 'e2e',
+  const client = closed('dummyclient', [writeChatty(folder), '-p', port, '--run-id', 'e2e',
     '-c', 1, '-d', '2s', ...TAME, '-o', file('client.json'), '--ndjson', file('run.ndjson')]);
   t.after(() => client.kill('SIGKILL'));
   assert.equal(await new Promise((resolve) => { client.on('exit', resolve); }), 0);
@@ -199,7 +199,7 @@ test('an output that would take the place of something else is refused', SKIP, a
     ['-o', file('a'), '--ndjson', `${folder}/./a`], ['-o', '-', '--ndjson', '/dev/fd/1'],
     ['--openmetrics', '-', '--ndjson', '-']];
   for (const args of cases) {
-    const client = await clientRun(t, [file('s.json'), ...TAME, ...args]);
+    const client = await runClient(t, [file('s.json'), ...TAME, ...args]);
     assert.equal(client.exitCode, 2, `${args.join(' ')}\n${said(client)}`);
     assertOneLine(client, /^dummyclient: --/);
   }
@@ -208,9 +208,9 @@ test('an output that would take the place of something else is refused', SKIP, a
 });
 
 test('one output on standard output is alone there', LIMIT, async (t) => {
-  const server = await serverRun(t);
+  const server = await runServer(t);
   for (const option of ['--out', '--ndjson', '--openmetrics']) {
-    const client = await clientRun(t, [ECHO, '--port', server.port, '-c', 2, '-r', 20, '-d', '1s',
+    const client = await runClient(t, [ECHO, '--port', server.port, '-c', 2, '-r', 20, '-d', '1s',
       ...TAME, option, '-']);
     assert.equal(client.exitCode, 0, said(client));
     assert.match(client.stderr, /connects succeeded/, 'the summary is elsewhere');
@@ -221,7 +221,7 @@ test('one output on standard output is alone there', LIMIT, async (t) => {
     }
     if (option === '--openmetrics') assert.match(client.stdout, /# EOF\r?\n$/);
   }
-  await serverEnd(server);
+  await endServer(server);
 });
 
 test('names of others do not steer a terminal, and leave JSON what it is', SKIP, async (t) => {
@@ -232,18 +232,18 @@ test('names of others do not steer a terminal, and leave JSON what it is', SKIP,
     load: { connections: 2, rate: '20/s', duration: '1s' },
     behaviors: [{ name: 'be\u001bhave', loop: [{ log: 'l\u001b[31m\u009bog' },
       { request: { name: 'r\u001b]0;t\u0007', send: { id: 1, body: { text: 'x' } } } }] }] }));
-  const server = await serverRun(t);
-  const client = await clientRun(t, [scenario, '--port', server.port, '--warmup', '0s',
+  const server = await runServer(t);
+  const client = await runClient(t, [scenario, '--port', server.port, '--warmup', '0s',
     '--no-strict', '--screen', '-o', out], { env: { LC_ALL: 'C.UTF-8', NO_COLOR: '1' } });
   assert.equal(client.exitCode, 0, said(client));
-  const check = await clientRun(t, [scenario, '--check']);
+  const check = await runClient(t, [scenario, '--check']);
   // The screen's own: up, to the line's end, to the screen's end.
   const shown = (client.stdout + client.stderr + check.stdout).replace(/\u001b\[\d*[AJK]/g, '');
   // eslint-disable-next-line no-control-regex
   assert.doesNotMatch(shown, /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202e]/);
   assert.match(shown, /l\?\[31m\?og/);
   resultOf(out);
-  await serverEnd(server);
+  await endServer(server);
 });
 
 function whyNoTerminal() {
@@ -254,7 +254,7 @@ function whyNoTerminal() {
 for (const rows of [1, 2, 3, 6]) {
   test(`a terminal of ${rows} rows does not scroll`, { ...LIMIT, skip: whyNoTerminal() },
     async (t) => {
-      const server = await serverRun(t);
+      const server = await runServer(t);
       const { command } = programCall('dummyclient');
       const client = new Program('script', ['-qfec', `stty cols 80 rows ${rows}; ${command} ` +
         `${ECHO} --port ${server.port} -c 2 -r 20 -d 3s --warmup 0s --no-strict`, '/dev/null'],
@@ -266,7 +266,7 @@ for (const rows of [1, 2, 3, 6]) {
       const frames = live.split('\u001b[J');
       assert.ok(frames.length >= 2, said(client));
       for (const frame of frames) assert.ok(frame.split('\n').length - 1 < rows, said(client));
-      await serverEnd(server);
+      await endServer(server);
     });
 }
 
@@ -283,7 +283,7 @@ test('localhost that is ::1 first is found on 127.0.0.1', { ...LIMIT, skip: whyN
     const out = path.join(folder, 'client.json');
     const serverOut = path.join(folder, 'server.json');
     fs.writeFileSync(hosts, '::1 localhost\n127.0.0.1 localhost\n');
-    const server = await serverRun(t, ['--run-id', 'e2e', '-o', serverOut]);
+    const server = await runServer(t, ['--run-id', 'e2e', '-o', serverOut]);
     const { command } = programCall('dummyclient');
     const run = async (args) => {
       const client = new Program('unshare', ['-m', 'sh', '-c',
@@ -296,7 +296,7 @@ test('localhost that is ::1 first is found on 127.0.0.1', { ...LIMIT, skip: whyN
     const client = await run([ECHO, '-H', 'localhost', '-p', server.port, '-c', 2, '-r', 20, '-d',
       '1s', '--run-id', 'e2e', ...TAME, '-o', out]);
     assert.equal(client.exitCode, 0, said(client));
-    await serverEnd(server);
+    await endServer(server);
     assertClean(resultOf(out), resultOf(serverOut)); // to the connection
     const refused = await run([ECHO, '-H', 'localhost', '-p', await freePort(), ...TAME]);
     assert.equal(refused.exitCode, 1, said(refused));

@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { assertClean, clientRun, fileFor, folderFor, LIMIT, pairRun, programCall, resultOf,
-  RUN_TIME_MS, said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
+import { assertClean, runClient, fileFor, folderFor, LIMIT, runPair, programCall, resultOf,
+  RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
-import { relayStart } from './relay.mjs';
+import { startRelay } from './relay.mjs';
 
 const RATE = WINDOWS ? 200 : 1000;
 const SHORT = ['--connections', '50', '--rate', RATE, '--duration', '2s'];
 
 test('echo reconciles to the byte and to the message', LIMIT, async (t) => {
-  const { program, client, server } = await pairRun(t, scenarioFile('echo'), { clientArgs: SHORT });
+  const { program, client, server } = await runPair(t, scenarioFile('echo'), { clientArgs: SHORT });
   assert.equal(program.exitCode, 0, said(program));
   assertClean(client, server);
   assert.equal(Number(client.totals.connects_ok), 50);
@@ -38,7 +38,7 @@ test('echo as fast as it goes reconciles', LIMIT, async (t) => {
   Object.assign(scenario.load, { connections: 20, duration: '2s' });
   const file = path.join(folder, 'closed.json');
   fs.writeFileSync(file, JSON.stringify(scenario));
-  const { program, client, server } = await pairRun(t, file);
+  const { program, client, server } = await runPair(t, file);
   assert.equal(program.exitCode, 0, said(program));
   assertClean(client, server);
   assert.ok(Number(client.totals.iterations) > 20);
@@ -48,7 +48,7 @@ const SCENARIOS = { echo: 'echo', chat: 'chat', game: 'game-lobby' };
 
 for (const handler of ['chat', 'game']) {
   test(`${handler} reconciles to the byte and to the message`, LIMIT, async (t) => {
-    const { program, client, server } = await pairRun(t, scenarioFile(SCENARIOS[handler]), {
+    const { program, client, server } = await runPair(t, scenarioFile(SCENARIOS[handler]), {
       serverArgs: ['--handler', handler],
       clientArgs: ['--connections', '20', '--rate', '50', '--duration', '2s'],
     });
@@ -61,10 +61,10 @@ for (const handler of ['chat', 'game']) {
 
 test('a relay between them counts what both of them count', LIMIT, async (t) => {
   let relay;
-  const { program, client, server } = await pairRun(t, scenarioFile('echo'), {
+  const { program, client, server } = await runPair(t, scenarioFile('echo'), {
     clientArgs: SHORT,
     via: async (port) => {
-      relay = await relayStart(t, port);
+      relay = await startRelay(t, port);
       return relay.port;
     },
   });
@@ -81,9 +81,9 @@ test('a relay between them counts what both of them count', LIMIT, async (t) => 
 });
 
 test('a flipped bit on the way is a mismatch, and fails the run', LIMIT, async (t) => {
-  const { program, client } = await pairRun(t, scenarioFile('echo'), {
+  const { program, client } = await runPair(t, scenarioFile('echo'), {
     clientArgs: ['--connections', '5', '--rate', '50', '--duration', '2s'],
-    via: async (port) => (await relayStart(t, port, { flipFrame: 20 })).port,
+    via: async (port) => (await startRelay(t, port, { flipFrame: 20 })).port,
   });
   assert.equal(Number(client.errors.mismatch), 1);
   assert.equal(program.exitCode, 1, said(program));
@@ -92,7 +92,7 @@ test('a flipped bit on the way is a mismatch, and fails the run', LIMIT, async (
 test('the seed decides the arrivals', LIMIT, async (t) => {
   const iterations = [];
   for (const seed of [7, 7, 8]) {
-    const { client } = await pairRun(t, scenarioFile('chat'), {
+    const { client } = await runPair(t, scenarioFile('chat'), {
       serverArgs: ['--handler', 'chat'],
       clientArgs: ['--connections', '10', '--rate', '100', '--duration', '1s', '--seed', seed],
     });
@@ -104,10 +104,10 @@ test('the seed decides the arrivals', LIMIT, async (t) => {
 });
 
 test('results go to standard output with --out -', LIMIT, async (t) => {
-  const server = await serverRun(t);
-  const client = await clientRun(t, [fileFor(scenarioFile('echo')), '--port', server.port, '-q',
+  const server = await runServer(t);
+  const client = await runClient(t, [fileFor(scenarioFile('echo')), '--port', server.port, '-q',
     '--connections', '2', '--rate', '20', '--duration', '1s', ...TAME, '--out', '-']);
-  await serverEnd(server);
+  await endServer(server);
   assert.equal(client.exitCode, 0, said(client));
   const document = JSON.parse(client.stdout);
   assert.equal(document.side, 'client');
@@ -117,7 +117,7 @@ test('every model of the server carries echo and chat', { timeout: 240000 }, asy
   const lister = await serverModels(t);
   for (const model of lister) {
     for (const handler of ['echo', 'chat']) {
-      const { program, client, server } = await pairRun(t, scenarioFile(SCENARIOS[handler]), {
+      const { program, client, server } = await runPair(t, scenarioFile(SCENARIOS[handler]), {
         serverArgs: ['--model', model, '--handler', handler],
         clientArgs: ['--connections', '10', '--rate', '50', '--duration', '1s'],
       });
@@ -141,7 +141,7 @@ async function serverModels(t) {
 if (!WINDOWS) {
   test('both sides run on epoll and on io_uring', LIMIT, async (t) => {
     for (const io of ['epoll', 'uring']) {
-      const { program, client, server } = await pairRun(t, scenarioFile('echo'),
+      const { program, client, server } = await runPair(t, scenarioFile('echo'),
         { clientArgs: [...SHORT, '--io', io], serverArgs: ['--io', io] });
       assert.equal(program.exitCode, 0, `${io}: ${said(program)}`);
       assertClean(client, server);
@@ -151,7 +151,7 @@ if (!WINDOWS) {
 
 test('spinning and busy polling change when, not what', LIMIT, async (t) => {
   for (const given of [['--spin', '200us'], ['--busy-poll']]) {
-    const { program, client, server } = await pairRun(t, scenarioFile('echo'),
+    const { program, client, server } = await runPair(t, scenarioFile('echo'),
       { clientArgs: [...SHORT, '--no-strict', ...given],
         serverArgs: WINDOWS ? [] : ['--busy-poll'] });
     assert.equal(program.exitCode, 0, said(program));
@@ -162,7 +162,7 @@ test('spinning and busy polling change when, not what', LIMIT, async (t) => {
 });
 
 test('both results name the run and the same wire', LIMIT, async (t) => {
-  const { client, server, folder } = await pairRun(t, scenarioFile('echo'), { clientArgs: SHORT });
+  const { client, server, folder } = await runPair(t, scenarioFile('echo'), { clientArgs: SHORT });
   assert.equal(client.run.id, 'e2e');
   assert.equal(server.run.id, 'e2e');
   assert.equal(client.side, 'client');

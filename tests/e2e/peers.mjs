@@ -14,7 +14,7 @@ export function absent(command) {
 }
 
 /** Starts a server that ends with the test, and waits until it accepts on its port. */
-export async function peerStart(t, command, args, port) {
+export async function startPeer(t, command, args, port) {
   const program = new Program(command, args, { group: true });
   t.after(() => program.kill());
   for (let i = 0; i < TRIES; i++) {

@@ -14,7 +14,7 @@ export function frame(id, body = '') {
 }
 
 /** A connection; resolves when it is made or refused. .count is what has been received. */
-export async function peerOpen(t, port, { reads = true } = {}) {
+export async function openPeer(t, port, { reads = true } = {}) {
   const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const peer = { socket, count: 0, last: Buffer.alloc(0), closed: false, error: null };
   if (reads) {
@@ -38,11 +38,11 @@ export async function peerOpen(t, port, { reads = true } = {}) {
 }
 
 /** Many at once, in handfuls. */
-export async function peersOpen(t, port, count, options) {
+export async function openPeers(t, port, count, options) {
   const peers = [];
   while (peers.length < count) {
     const some = Math.min(50, count - peers.length);
-    const opening = Array.from({ length: some }, () => peerOpen(t, port, options));
+    const opening = Array.from({ length: some }, () => openPeer(t, port, options));
     peers.push(...await Promise.all(opening));
   }
   return peers;
@@ -58,8 +58,8 @@ export async function until(what, message, time_ms = RUN_TIME_MS) {
 }
 
 /** A player who does nothing wrong: echoes one frame after the other and remembers the worst. */
-export async function bystanderStart(t, port) {
-  const peer = await peerOpen(t, port);
+export async function startBystander(t, port) {
+  const peer = await openPeer(t, port);
   const word = frame(7, 'still here');
   const bystander = { worst_ms: 0, echoes: 0 };
   let stopping = false;

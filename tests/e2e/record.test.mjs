@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, said, TAME,
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, said, TAME,
   WINDOWS } from './harness.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
@@ -102,7 +102,7 @@ async function serverOf(t, answer) {
 
 async function replay(t, scenario, port) {
   const file = path.join(folderFor(t), 'client.json');
-  const program = await clientRun(t, [fileFor(scenario), '--port', port, '--out', fileFor(file),
+  const program = await runClient(t, [fileFor(scenario), '--port', port, '--out', fileFor(file),
     ...TAME]);
   assert.ok(fs.existsSync(file), said(program));
   return { program, result: resultOf(file) };

@@ -37,7 +37,7 @@ class FrameCounter {
 /** Starts it in front of a port; ends with the test t.
  *
  * flipFrame: the last byte of that frame (counted from 1) towards the client is changed. */
-export async function relayStart(t, port, { flipFrame = 0 } = {}) {
+export async function startRelay(t, port, { flipFrame = 0 } = {}) {
   const relay = { connections: 0, partial: 0, toServer: { bytes: 0, frames: 0 },
     toClient: { bytes: 0, frames: 0 } };
   const sockets = new Set();

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS,
-  said, scenarioFile, serverEnd, serverRun, TAME, WINDOWS, assertOneLine, freePort }
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS,
+  said, scenarioFile, endServer, runServer, TAME, WINDOWS, assertOneLine, freePort }
   from './harness.mjs';
 import { Program, sleep, within } from '../../scripts/lib/base/process.mjs';
 
@@ -67,9 +67,9 @@ async function dial(t, port) {
 
 async function serverWithResult(t, args = []) {
   const file = path.join(folderFor(t), 'server.json');
-  const server = await serverRun(t, ['--out', fileFor(file), ...args]);
+  const server = await runServer(t, ['--out', fileFor(file), ...args]);
   return { ...server, result: async () => {
-    await serverEnd(server);
+    await endServer(server);
     return resultOf(file);
   } };
 }
@@ -261,7 +261,7 @@ test('an unknown option is exit 2 and one line', LIMIT, async (t) => {
 test('Ctrl+C with traffic in flight ends it with a whole result', LIMIT, async (t) => {
   const server = await serverWithResult(t);
   const clientFile = path.join(folderFor(t), 'client.json');
-  const client = clientRun(t, [fileFor(scenarioFile('echo')), '--port', server.port,
+  const client = runClient(t, [fileFor(scenarioFile('echo')), '--port', server.port,
     '--connections', '20', '--rate', WINDOWS ? '100' : '1000', '--duration', '6s', ...TAME,
     '--out', fileFor(clientFile)]);
   await sleep(WINDOWS ? 4000 : 1500);
@@ -277,7 +277,7 @@ test('Ctrl+C with traffic in flight ends it with a whole result', LIMIT, async (
 
 test('--duration ends it by itself, with a result', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'server.json');
-  const server = await serverRun(t, ['--duration', '500ms', '--out', fileFor(file)]);
+  const server = await runServer(t, ['--duration', '500ms', '--out', fileFor(file)]);
   await server.program.wait(RUN_TIME_MS);
   assert.equal(server.program.exitCode, 0, said(server.program));
   resultOf(file);
@@ -285,7 +285,7 @@ test('--duration ends it by itself, with a result', LIMIT, async (t) => {
 
 test('a result that cannot be written is exit 1 and one line', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'no', 'such', 'folder', 'server.json');
-  const server = await serverRun(t, ['--out', fileFor(file), '-q']).catch((error) => error);
+  const server = await runServer(t, ['--out', fileFor(file), '-q']).catch((error) => error);
   if (server instanceof Error) {
     // Refused before it served: as good, and sooner.
     assert.match(server.message, /server\.json/);
@@ -299,11 +299,11 @@ test('a result that cannot be written is exit 1 and one line', LIMIT, async (t) 
 test('the port is free again at once after the server has ended', LIMIT, async (t) => {
   const port = await freePort();
   for (let i = 0; i < 2; i++) {
-    const server = await serverRun(t, [], { port });
+    const server = await runServer(t, [], { port });
     const plain = await dial(t, port);
     plain.socket.write(frame(1, 'a'));
     await plain.received(5);
-    await serverEnd(server);
+    await endServer(server);
     plain.socket.destroy();
   }
 });

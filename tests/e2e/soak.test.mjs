@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { folderFor, programCall, WINDOWS } from './harness.mjs';
-import { driftComplaints, latencyComplaints, soakPlay }
+import { driftComplaints, latencyComplaints, playSoak }
   from '../../scripts/lib/developing/soak.mjs';
 
 const steady = { rss_bytes: 50e6, descriptors: 70 };
@@ -26,7 +26,7 @@ test('what drifts is complained about, and noise is not', () => {
 if (!WINDOWS) {
   // Memory and descriptors are read as Linux shows them.
   test('sixteen seconds of churn: nothing drifts', { timeout: 100000 }, async (t) => {
-    const soak = await soakPlay({ duration_ms: 16000, folder: folderFor(t),
+    const soak = await playSoak({ duration_ms: 16000, folder: folderFor(t),
       calls: { client: programCall('dummyclient'), server: programCall('dummyserver') } });
     assert.deepEqual(soak.complaints, []);
     assert.ok(Number(soak.client.totals.connects_ok) > 1000, 'there was no churn');

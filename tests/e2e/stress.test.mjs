@@ -23,7 +23,7 @@ function stress(t, args) {
   return { program, runs };
 }
 
-async function stressEnd(t, args) {
+async function endStress(t, args) {
   const { program, runs } = stress(t, args);
   await program.wait(RUN_TIME_MS);
   assert.ok(!program.timedOut, said(program));
@@ -43,7 +43,7 @@ function leftOf(run) {
 }
 
 test('plays the default scenario and leaves both results', LIMIT, async (t) => {
-  const { program, runs } = await stressEnd(t, LOAD);
+  const { program, runs } = await endStress(t, LOAD);
   assert.equal(program.exitCode, 0, said(program));
   assert.equal(runs.length, 1);
   const client = resultOf(path.join(runs[0], 'client.json'));
@@ -58,7 +58,7 @@ test('takes the handler from the scenario, its own option wins', LIMIT, async (t
   for (const [args, handler] of [[['chat.json'], 'chat'],
     [['connect-disconnect.json', '--handler', 'sink'], 'sink'],
     [['connect-disconnect.json'], 'echo']]) {
-    const { program, runs } = await stressEnd(t, [...args, ...LOAD]);
+    const { program, runs } = await endStress(t, [...args, ...LOAD]);
     assert.equal(program.exitCode, 0, said(program));
     assert.equal(resultOf(path.join(runs[0], 'server.json')).server.handler, handler);
   }
@@ -73,7 +73,7 @@ test('a byte order mark, and words in a description, choose no other server', LI
     const scenario = JSON.parse(fs.readFileSync(scenarioFile('connect-disconnect'), 'utf8'));
     const file = path.join(folderFor(t), 'marked.json');
     fs.writeFileSync(file, `\ufeff${JSON.stringify({ ...scenario, ...words })}`);
-    const { program, runs } = await stressEnd(t, [file, ...LOAD]);
+    const { program, runs } = await endStress(t, [file, ...LOAD]);
     assert.equal(program.exitCode, 0, said(program));
     const { server } = resultOf(path.join(runs[0], 'server.json'));
     assert.deepEqual([server.handler, server.framing], [handler, 'length']);
@@ -81,19 +81,19 @@ test('a byte order mark, and words in a description, choose no other server', LI
 });
 
 test('hands on the exit code of the client', LIMIT, async (t) => {
-  const failed = await stressEnd(t, [...LOAD, '--threshold', 'latency.response.p50 < 1ns']);
+  const failed = await endStress(t, [...LOAD, '--threshold', 'latency.response.p50 < 1ns']);
   assert.equal(failed.program.exitCode, 99, said(failed.program));
-  const usage = await stressEnd(t, ['--conections', '5']);
+  const usage = await endStress(t, ['--conections', '5']);
   assert.equal(usage.program.exitCode, 2, said(usage.program));
   assert.deepEqual(usage.runs, [], 'a run that never was leaves no folder');
-  const own = await stressEnd(t, ['--out', 'x.json']);
+  const own = await endStress(t, ['--out', 'x.json']);
   assert.equal(own.program.exitCode, 2, said(own.program));
 });
 
 test('a server that is the user\'s own is started, watched and ended', LIMIT, async (t) => {
   const echo = path.join(path.dirname(fileURLToPath(import.meta.url)), 'echo-server.mjs');
   const command = `'${process.execPath}' '${echo}' {port}`;
-  const { program, runs } = await stressEnd(t, ['--server-cmd', command, ...LOAD]);
+  const { program, runs } = await endStress(t, ['--server-cmd', command, ...LOAD]);
   assert.equal(program.exitCode, 0, said(program));
   const watched = JSON.parse(fs.readFileSync(path.join(runs[0], 'server-cmd.json'), 'utf8'));
   assert.ok(watched.series.length >= 2);
@@ -113,7 +113,7 @@ test('a server that is the user\'s own is started, watched and ended', LIMIT, as
 });
 
 test('a server command that fails says so at once', LIMIT, async (t) => {
-  const { program, runs } = await stressEnd(t, ['--server-cmd', 'exit 7', ...LOAD]);
+  const { program, runs } = await endStress(t, ['--server-cmd', 'exit 7', ...LOAD]);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, /--server-cmd "exit 7" ended before it listened \(exit 7\)/);
   assert.deepEqual(runs, []);

@@ -7,9 +7,9 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { frameRelayStart } from './frame_relay.mjs';
-import { clientRun, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said,
-  scenarioFile, serverEnd, serverRun, TAME, WINDOWS } from './harness.mjs';
+import { startFrameRelay } from './frame_relay.mjs';
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said,
+  scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 
 const ECHO = fileFor(scenarioFile('echo'));
@@ -30,7 +30,7 @@ async function clientUnder(t, prepare, args, shell = ['/bin/sh', '-c']) {
 test('too few descriptors: invalid, exit 3, and only a warning with --no-strict',
   { ...LIMIT, skip: WINDOWS ? 'Wine holds the sockets in another process' : SHELL },
   async (t) => {
-    const server = await serverRun(t);
+    const server = await runServer(t);
     const file = path.join(folderFor(t), 'client.json');
     const args = [ECHO, '--port', server.port, '--connections', '100', '--rate', '200',
       '--duration', '1s', '--warmup', '0s', '--no-progress', '--threshold',
@@ -48,7 +48,7 @@ test('too few descriptors: invalid, exit 3, and only a warning with --no-strict'
     assert.equal(resultOf(file).validity.valid, false);
     assert.match(lax.stdout, /NOT VALID \(only a warning\)/);
     assert.notEqual(lax.exitCode, 3, said(lax));
-    await serverEnd(server);
+    await endServer(server);
   });
 
 const NAMESPACE = ['unshare', '-rn', '/bin/sh', '-c'];
@@ -84,15 +84,15 @@ test('a slow server is its own finding: the client is not blamed', LIMIT, async 
   behaviors: [{ loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } },
     verify: 'same_body', within: '20s' } }] }] };
   fs.writeFileSync(path.join(folder, 'slow.json'), JSON.stringify(scenario));
-  const server = await serverRun(t);
+  const server = await runServer(t);
   // 4 connections and 200 ms a reply: 20/s at most.
-  const relay = await frameRelayStart(t, server.port, { toClient: (frame) =>
+  const relay = await startFrameRelay(t, server.port, { toClient: (frame) =>
     new Promise((resolve) => { setTimeout(() => resolve([frame]), 200); }) });
-  const client = await clientRun(t, [fileFor(path.join(folder, 'slow.json')), '--host', '127.0.0.1',
+  const client = await runClient(t, [fileFor(path.join(folder, 'slow.json')), '--host', '127.0.0.1',
     '--port', relay.port, '--warmup', '0s', '--no-progress', '--out', fileFor(file),
     '--threshold', 'rate.achieved >= 99%']);
   const { validity, latency_ns: latency, rate } = resultOf(file);
-  await serverEnd(server);
+  await endServer(server);
   assert.deepEqual(errorsOf(resultOf(file)), {});
   assert.deepEqual(validity, { valid: true, reasons: [], limited_by: 'server_or_connections' },
     said(client));
@@ -109,11 +109,11 @@ test('a threshold with abort_on_fail ends the run early', LIMIT, async (t) => {
       behaviors: [{ loop: [{ request: { name: 'echo', send: { id: 1, body: { random:
         { bytes: 32 } } }, verify: 'same_body' } }] }], thresholds };
     fs.writeFileSync(path.join(folder, 'abort.json'), JSON.stringify(scenario));
-    const client = await clientRun(t, [fileFor(path.join(folder, 'abort.json')), '--port',
+    const client = await runClient(t, [fileFor(path.join(folder, 'abort.json')), '--port',
       server.port, '--out', fileFor(file), ...TAME, ...extra]);
     return { client, result: resultOf(file) };
   };
-  const server = await serverRun(t);
+  const server = await runServer(t);
   const failing = await play(['errors.total == 0',
     { expr: 'steps.echo.latency.response.p50 < 1ns', abort_on_fail: true }]);
   assert.equal(failing.client.exitCode, 99, said(failing.client));
@@ -127,5 +127,5 @@ test('a threshold with abort_on_fail ends the run early', LIMIT, async (t) => {
     { expr: 'rate.achieved >= 1%', abort_on_fail: true }], ['--rate', '100', '--duration', '3s']);
   assert.equal(waiting.client.exitCode, 0, said(waiting.client));
   assert.ok(Number(waiting.result.run.duration_ns) >= 3e9);
-  await serverEnd(server);
+  await endServer(server);
 });

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { casePlay } from './player.mjs';
+import { playCase } from './player.mjs';
 import { PAIR_FRAMING } from './servers.mjs';
 
 const ROWS = 300; // of two connections: each has half of them
@@ -38,7 +38,7 @@ const BREACHED = [`steps.gone.errors.mismatch < ${ROWS / 2}`, `errors.mismatch <
 test('a threshold ends the run although the thread it is about has nothing left to do',
   { timeout: 300000 }, async () => {
     await Promise.all(BREACHED.map(async (expr, i) => {
-      const play = await casePlay(played([{ expr, abort_on_fail: true }, 'errors.mismatch > 0'],
+      const play = await playCase(played([{ expr, abort_on_fail: true }, 'errors.mismatch > 0'],
         PLAN_S, i % 2 === 1), { threads: 2 });
       assert.equal(play.exitCode, 99, `${expr}\n${play.said}`);
       assert.deepEqual(play.result.thresholds.map(({ pass, aborted }) => [pass, aborted]),
@@ -50,7 +50,7 @@ test('a threshold ends the run although the thread it is about has nothing left 
 
 test('one that holds, to the last count, ends nothing', { timeout: 300000 }, async () => {
   for (const reverse of [false, true]) {
-    const play = await casePlay(played([`errors.mismatch <= ${ROWS / 2}`,
+    const play = await playCase(played([`errors.mismatch <= ${ROWS / 2}`,
       `steps.gone.errors.total < ${ROWS / 2 + 1}`, 'totals.connections_clean <= 2',
       'errors.response_timeout == 0'].map((expr) => ({ expr, abort_on_fail: true })), 4, reverse),
     { threads: 2 });

@@ -205,14 +205,14 @@ class Steps {
 }
 
 /** Steps before a request that must not move the moment it was due. */
-function preludeMake(steps) {
+function makePrelude(steps) {
   return [() => [], () => [steps.set()], () => [{ mark: 'pass' }], () => [steps.line()],
     () => [{ receive: 'on' }],
     () => [{ if: { value: '${iteration}', at_least: 0, then: [{ mark: 'yes' }] } }]];
 }
 
 /** How a visit ends: by this side, by half of it, or by the other. */
-function farewellMake(random) {
+function makeFarewell(random) {
   const close = random.pick([ms(random.int(50, 300)), { within: ms(random.int(50, 300)),
     on_timeout: random.pick(['continue', 'reconnect']) }]);
   return random.pick([() => [{ disconnect: 'fin' }], () => [{ disconnect: 'rst' }],
@@ -222,7 +222,7 @@ function farewellMake(random) {
 }
 
 /** What is said of messages that no step waits for; all of it is true of an echo. */
-function rulesMake(random) {
+function makeRules(random) {
   return [
     { match: { id: 10 }, fanout: 'u64@0',
       ...(random.chance(0.5) ? { verify: { field: { at: 'u64@0', at_least: 1 } } } : {}) },
@@ -230,12 +230,12 @@ function rulesMake(random) {
     ...(random.chance(0.2) ? [{ match: 'any' }] : [])];
 }
 
-function loopMake(random, steps, shape) {
+function makeLoop(random, steps, shape) {
   switch (shape) {
-    case 'single': return [...random.pick(preludeMake(steps))(), steps.request({ plain: true })];
+    case 'single': return [...random.pick(makePrelude(steps))(), steps.request({ plain: true })];
     case 'single_after_send':
       return [...steps.sendAndExpect().slice(0, 1), steps.request({ plain: true })];
-    case 'visits': return [{ reconnect: 'now' }, ...steps.block(1, 2), ...farewellMake(random)];
+    case 'visits': return [{ reconnect: 'now' }, ...steps.block(1, 2), ...makeFarewell(random)];
     case 'rejoins': return [{ reconnect: random.pick(['now', { after: '5ms' },
       { back_off: { first: '10ms', most: '50ms', tries: 3 } }]) }, ...steps.block(1, 2)];
     case 'barrier': return [{ barrier: { name: 'loop', within: ms(random.int(100, 300)),
@@ -245,7 +245,7 @@ function loopMake(random, steps, shape) {
   }
 }
 
-function behaviorMake(random, number, context) {
+function makeBehavior(random, number, context) {
   const steps = new Steps(random, context.framing, context);
   const behavior = { name: `b${number}`, weight: random.int(1, 5) };
   const ids = !context.framing || context.framing.id_bytes > 0;
@@ -257,13 +257,13 @@ function behaviorMake(random, number, context) {
     ...(random.chance(0.4) ? [steps.set(), steps.think()] : []),
     steps.request({ id: 2, plain: true })];
   }
-  behavior.loop = loopMake(random, steps, shape);
+  behavior.loop = makeLoop(random, steps, shape);
   if (shape === 'visits') {
     behavior.connect = 'in_loop';
   } else if (random.chance(0.25)) {
     behavior.teardown = [steps.request({ id: 3, plain: true })];
   }
-  if (ids && random.chance(0.5)) behavior.on_push = rulesMake(random);
+  if (ids && random.chance(0.5)) behavior.on_push = makeRules(random);
   if (random.chance(0.5)) {
     behavior.on_disconnect = random.pick(['reconnect', 'stop',
       { reconnect: { first: '20ms', most: '200ms' } }]);
@@ -273,15 +273,15 @@ function behaviorMake(random, number, context) {
 
 const WHOLE_TENTHS = (random, low, high) => ms(random.int(low, high) * 100);
 
-function rateMake(random, per) {
+function makeRate(random, per) {
   const whole = per ? random.int(2, 20) : random.int(5, 150);
   return random.chance(0.1) ? `${whole * 60}/m` : `${whole}/s`;
 }
 
-function stagesMake(random, load, { open, behaviors }) {
+function makeStages(random, load, { open, behaviors }) {
   const per = random.chance(0.3);
   const crowds = random.chance(0.6);
-  const rate = () => rateMake(random, per);
+  const rate = () => makeRate(random, per);
   const crowd = () => random.int(0, 12);
   const ramp = (make) => (random.chance(0.4) ? { from: make(), to: make() } : make());
   const own = open && random.chance(0.6); // each stage says its rate
@@ -303,16 +303,16 @@ function stagesMake(random, load, { open, behaviors }) {
   }
 }
 
-function loadMake(random, behaviors) {
+function makeLoad(random, behaviors) {
   const load = { connections: Math.max(behaviors, random.pick([1, 2, 3, 5, 7, 12])) };
   const open = random.chance(0.75);
   if (random.chance(0.4)) {
-    stagesMake(random, load, { open, behaviors });
+    makeStages(random, load, { open, behaviors });
   } else {
     load.duration = WHOLE_TENTHS(random, 5, 18);
     if (open) {
       const per = random.chance(0.35);
-      load[per ? 'rate_per_connection' : 'rate'] = rateMake(random, per);
+      load[per ? 'rate_per_connection' : 'rate'] = makeRate(random, per);
     }
   }
   if (open) {
@@ -330,7 +330,7 @@ function loadMake(random, behaviors) {
 }
 
 /** Targets' servers; a kind one echoes and does no harm. */
-function serversMake(random, kind) {
+function makeServers(random, kind) {
   if (kind) return [{ kind: 'echo' }];
   const one = () => random.pick([
     { kind: 'echo' },
@@ -349,7 +349,7 @@ function serversMake(random, kind) {
   return Array.from({ length: random.pick([1, 1, 1, 2, 2, 3]) }, one);
 }
 
-function thresholdsMake(random, open) {
+function makeThresholds(random, open) {
   if (!random.chance(0.3)) return undefined;
   return [random.pick(['errors.total < 100000', 'latency.response.p99 < 100s',
     { expr: 'errors.mismatch < 100000', abort_on_fail: true },
@@ -358,7 +358,7 @@ function thresholdsMake(random, open) {
 
 const TABLE = 'name,age\nann,3\nbob,4\ncid,5\ndan,6\neve,7\n';
 
-function dataMake(random) {
+function makeData(random) {
   const pick = random.pick(['sequential', 'random', 'unique']);
   const out = pick === 'random' ? undefined : random.pick(['wrap', 'stop', undefined]);
   // What one of a kind runs out of is an error, known before.
@@ -367,26 +367,26 @@ function dataMake(random) {
 }
 
 /** Case number `seed`: { seed, scenario, files, servers, traits, how }. */
-export function caseMake(seed, { kind: only } = {}) {
+export function makeCase(seed, { kind: only } = {}) {
   const random = new Random(seed);
   const count = random.pick([1, 1, 2, 3]);
-  const { load, open } = loadMake(random, count);
+  const { load, open } = makeLoad(random, count);
   const framing = random.chance(0.6) ? undefined : random.pick(FRAMINGS);
   const kind = only ?? random.chance(0.35);
   const tables = random.chance(0.25) ? ['users'] : [];
   const context = { framing, tables, lanes: load.in_flight ?? 1,
     barriers: { setup: random.chance(0.3), loop: random.chance(0.15) ? 2 : 0 },
     shape: random.chance(0.3) ? 'single' : undefined };
-  const made = Array.from({ length: count }, (_, i) => behaviorMake(random, i + 1, context));
+  const made = Array.from({ length: count }, (_, i) => makeBehavior(random, i + 1, context));
   const scenario = { name: `law-${seed}`, target: { host: '127.0.0.1', port: 7777 }, load,
     behaviors: made.map(({ behavior }) => behavior) };
   if (framing) scenario.framing = framing;
   if (tables.length) {
-    scenario.data = dataMake(random);
+    scenario.data = makeData(random);
   }
-  const thresholds = thresholdsMake(random, open);
+  const thresholds = makeThresholds(random, open);
   if (thresholds) scenario.thresholds = thresholds;
-  const servers = serversMake(random, kind);
+  const servers = makeServers(random, kind);
   const shapes = made.map(({ shape }) => shape);
   return { seed, scenario, files: tables.length ? { 'users.csv': TABLE } : {}, servers,
     framing: framing ?? PAIR_FRAMING,

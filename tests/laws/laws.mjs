@@ -349,7 +349,7 @@ export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan
   silenceFails };
 
 /** What does not hold of a play: lines "law: problem". */
-export function lawsJudge(play) {
+export function judgeLaws(play) {
   const found = [];
   const text = JSON.stringify(play.scenario);
   for (const [name, law] of Object.entries(LAWS)) {

@@ -6,10 +6,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { ROOT, WINDOWS } from '../e2e/harness.mjs';
-import { caseMake } from './generator.mjs';
-import { lawsJudge } from './laws.mjs';
+import { makeCase } from './generator.mjs';
+import { judgeLaws } from './laws.mjs';
 import { betweenWays } from './ways.mjs';
-import { casePlay, waysOf, wayText } from './player.mjs';
+import { playCase, waysOf, wayText } from './player.mjs';
 
 const ROUNDS = Number(process.env.DUMMYLOAD_TEST_ROUNDS ?? 0);
 const SEED = process.env.DUMMYLOAD_TEST_SEED;
@@ -20,26 +20,26 @@ const KEPT = path.join(process.env.DUMMYLOAD_PROGRAMS ?? path.join(ROOT, 'build'
 /** Laws that do not hold yet: { law: reason }. */
 const PENDING = JSON.parse(fs.readFileSync(new URL('./pending.json', import.meta.url), 'utf8'));
 
-async function caseJudge(seed) {
-  const played = caseMake(seed);
+async function judgeCase(seed) {
+  const played = makeCase(seed);
   const found = [];
   const plays = [];
   for (const way of waysOf(played)) {
-    const play = { ...played, ...await casePlay(played, way) };
+    const play = { ...played, ...await playCase(played, way) };
     const add = (list) => found.push(...list.map((one) => ({ ...one, way: wayText(way) })));
     if (play.result === undefined) {
       add([{ law: 'resultIsWritten', problem: `no result\n${play.said}` }]);
       continue;
     }
     plays.push({ ...play, way });
-    add(lawsJudge(play));
+    add(judgeLaws(play));
   }
   found.push(...betweenWays(plays));
   return { played, found };
 }
 
 /** Keeps what is needed to look at it, and says how to play it again. */
-function caseKeep({ played, found }) {
+function keepCase({ played, found }) {
   fs.mkdirSync(KEPT, { recursive: true });
   const file = path.join(KEPT, `seed-${played.seed}.json`);
   fs.writeFileSync(file, JSON.stringify({ ...played, found }, null, 1));
@@ -57,10 +57,10 @@ test('the laws hold for random scenarios, servers, threads, ranks and backends',
     let next = first;
     const worker = async () => {
       while (next < first + CASES) {
-        const judged = await caseJudge(next++);
+        const judged = await judgeCase(next++);
         for (const { law } of judged.found) if (PENDING[law]) pending.add(law);
         judged.found = judged.found.filter(({ law }) => !PENDING[law]);
-        if (judged.found.length) failed.push(caseKeep(judged));
+        if (judged.found.length) failed.push(keepCase(judged));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));

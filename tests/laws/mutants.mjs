@@ -27,7 +27,7 @@ function demand(what, { ok, said }) {
 }
 
 /** A copy of what git knows of the tree, as it stands; what did not change keeps its time. */
-function sourcesCopy() {
+function copySources() {
   const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others',
     '--exclude-standard'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 });
   const names = listed.stdout.split('\0').filter((name) => name &&
@@ -94,7 +94,7 @@ function configure() {
 
 function main(pattern) {
   const started = Date.now();
-  sourcesCopy();
+  copySources();
   configure();
   demand('the copy cannot be built', build());
   const caught = firesOn();

@@ -5,11 +5,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { clientRun, fileFor, folderFor, resultOf, said, serverEnd, serverRun,
+import { runClient, fileFor, folderFor, resultOf, said, endServer, runServer,
   WINDOWS } from '../e2e/harness.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
-import { caseMake } from './generator.mjs';
-import { lawsJudge } from './laws.mjs';
+import { makeCase } from './generator.mjs';
+import { judgeLaws } from './laws.mjs';
 import { wayText } from './player.mjs';
 
 const SEED = process.env.DUMMYLOAD_TEST_SEED;
@@ -18,11 +18,11 @@ const CASES = SEED ? Math.max(1, ROUNDS) : Math.max(WINDOWS ? 2 : 5, Math.min(RO
 
 /** The next case from seed on that the pair's server can play: its frames, and no harm. */
 function caseFor(seed) {
-  const played = caseMake(seed, { kind: true });
+  const played = makeCase(seed, { kind: true });
   return played.scenario.framing ? undefined : played;
 }
 
-async function pairPlay(t, played, { threads, handler }) {
+async function playPair(t, played, { threads, handler }) {
   const folder = folderFor(t);
   const scenario = path.join(folder, 'law.json');
   fs.writeFileSync(scenario, JSON.stringify(played.scenario));
@@ -30,13 +30,13 @@ async function pairPlay(t, played, { threads, handler }) {
     fs.writeFileSync(path.join(folder, name), text);
   }
   const out = path.join(folder, 'server.json');
-  const server = await serverRun(t, ['--run-id', 'law', '--handler', handler, '--out',
+  const server = await runServer(t, ['--run-id', 'law', '--handler', handler, '--out',
     fileFor(out)]);
   const file = path.join(folder, 'client.json');
-  const program = await clientRun(t, [fileFor(scenario), '--target', `127.0.0.1:${server.port}`,
+  const program = await runClient(t, [fileFor(scenario), '--target', `127.0.0.1:${server.port}`,
     '--threads', threads, '--run-id', 'law', '--no-strict', '--no-progress', '--out',
     fileFor(file)]);
-  await serverEnd(server);
+  await endServer(server);
   assert.ok(fs.existsSync(file), said(program));
   return { exitCode: program.exitCode, result: resultOf(file), server: resultOf(out) };
 }
@@ -58,9 +58,9 @@ test('both sides agree to the byte on random scenarios, and the laws hold',
       // everybody, so only what the books say is looked at.
       const handler = seed % 3 === 0 ? 'chat' : 'echo';
       const threads = 1 + seed % 4;
-      const { server, ...play } = await pairPlay(t, played, { threads, handler });
+      const { server, ...play } = await playPair(t, played, { threads, handler });
       const { problems } = reconcile([play.result], server);
-      const found = lawsJudge({ ...played, ...play, servers: [],
+      const found = judgeLaws({ ...played, ...play, servers: [],
         traits: { ...played.traits, kind: handler === 'echo' } })
         .map(({ law, problem }) => `${law}: ${problem}`);
       for (const problem of [...problems, ...found]) {

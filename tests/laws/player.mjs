@@ -7,7 +7,7 @@ import { fileFor, freePort, programCall, resultOf, said, WINDOWS } from '../e2e/
 import { mpiMissing, mpiProgram, MPI_ENV } from '../e2e/mpi_harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 import { mostWanted, stagesOf } from './plan_model.mjs';
-import { lawServerStart } from './servers.mjs';
+import { startLawServer } from './servers.mjs';
 
 // A play takes two seconds or so; one that takes as long as this hangs.
 const PLAY_TIME_MS = WINDOWS ? 90000 : 45000;
@@ -25,7 +25,7 @@ export function wayText({ threads, io, ranks, reverse }) {
     reverse && 'targets reversed'].filter(Boolean).join(', ');
 }
 
-async function targetsStart(played, reverse) {
+async function startTargets(played, reverse) {
   const servers = [];
   const ports = [];
   for (const fault of played.servers) {
@@ -33,7 +33,7 @@ async function targetsStart(played, reverse) {
       ports.push(await freePort());
       continue;
     }
-    const server = await lawServerStart(fault, played.framing);
+    const server = await startLawServer(fault, played.framing);
     servers.push(server);
     ports.push(server.port);
   }
@@ -41,9 +41,9 @@ async function targetsStart(played, reverse) {
 }
 
 /** Plays it once: { result, exitCode, servers, said }; result undefined: none was written. */
-export async function casePlay(played, way) {
+export async function playCase(played, way) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-laws-'));
-  const { servers, ports } = await targetsStart(played, way.reverse);
+  const { servers, ports } = await startTargets(played, way.reverse);
   try {
     const scenario = path.join(folder, 'law.json');
     const out = path.join(folder, 'client.json');

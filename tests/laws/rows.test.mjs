@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { WINDOWS } from '../e2e/harness.mjs';
 import { mpiMissing } from '../e2e/mpi_harness.mjs';
-import { casePlay, wayText } from './player.mjs';
+import { playCase, wayText } from './player.mjs';
 import { Random } from './random.mjs';
 import { PAIR_FRAMING } from './servers.mjs';
 
@@ -20,7 +20,7 @@ const request = (id) => ({ request: { name: `id ${id}`, within: '200ms',
   send: { id, body: { text: 'row ${rows.number} of ${conn}' } }, verify: 'same_body' } });
 
 /** Crowds that go down and up again, or stay. */
-function loadMake(random) {
+function makeLoad(random) {
   const most = random.int(3, 9);
   const crowd = () => random.int(0, most);
   const load = { seed: random.int(1, 1000), drain: '600ms', in_flight: random.pick([1, 1, 2, 3]) };
@@ -35,7 +35,7 @@ function loadMake(random) {
   return load;
 }
 
-function loopMake(random, think) {
+function makeLoop(random, think) {
   switch (random.int(0, 3)) {
     case 0: return [{ reconnect: 'now' }, request(PASS), think];
     case 1: return [{ reconnect: 'now' }, request(PASS), think, { disconnect: 'fin' }];
@@ -44,10 +44,10 @@ function loopMake(random, think) {
   }
 }
 
-function caseMake(seed) {
+function makeCase(seed) {
   const random = new Random(seed);
-  const load = loadMake(random);
-  const loop = loopMake(random, { think: `${random.int(2, 20)}ms` });
+  const load = makeLoad(random);
+  const loop = makeLoop(random, { think: `${random.int(2, 20)}ms` });
   const behavior = { loop, on_disconnect: 'reconnect' };
   if (loop.at(-1).disconnect) behavior.connect = 'in_loop';
   else if (random.chance(0.5)) behavior.setup = [request(SETUP)];
@@ -72,7 +72,7 @@ function sent({ servers }) {
 }
 
 /** Lines about rows that were sent more often than once, or by two, or not in their turn. */
-function rowsJudge({ pick, lanes, rows }, messages) {
+function judgeRows({ pick, lanes, rows }, messages) {
   const problems = [];
   const owners = new Map(); // of a row: who sent it
   const held = new Map(); // of a player: its row, where it has one
@@ -114,12 +114,12 @@ test('no row is sent twice, whatever becomes of its connection', { timeout: 6000
   let messages = 0;
   const worker = async () => {
     while (next < first + CASES) {
-      const played = caseMake(next++);
+      const played = makeCase(next++);
       for (const way of waysOf(played.seed)) {
-        const play = await casePlay(played, way);
+        const play = await playCase(played, way);
         const all = sent(play);
         messages += all.length;
-        const problems = rowsJudge(played, all);
+        const problems = judgeRows(played, all);
         if (!play.result) problems.push(`no result\n${play.said}`);
         if (problems.length) {
           failed.push(`DUMMYLOAD_TEST_SEED=${played.seed} (${wayText(way)}) ${problems[0]} ` +
@@ -135,13 +135,13 @@ test('no row is sent twice, whatever becomes of its connection', { timeout: 6000
 
 test('undisturbed, every row is sent once, and then the run ends well', async () => {
   for (const [threads, lanes] of [[1, 1], [2, 3], [3, 1], [4, 2]]) {
-    const played = { ...caseMake(1), rows: 103, lanes, pick: 'sequential',
+    const played = { ...makeCase(1), rows: 103, lanes, pick: 'sequential',
       files: { 'rows.csv': `number\n${Array.from({ length: 103 }, (_, i) => i).join('\n')}\n` },
       servers: [{ kind: 'echo', keeps: true }] };
     played.scenario = { ...played.scenario, load: { connections: 7, in_flight: lanes,
       duration: '20s' }, behaviors: [{ loop: [request(PASS)] }],
     data: { rows: { file: 'rows.csv', pick: 'sequential', when_out: 'stop' } } };
-    const play = await casePlay(played, { threads });
+    const play = await playCase(played, { threads });
     const rows = sent(play).map(({ row }) => row).sort((a, b) => a - b);
     assert.deepEqual(rows, Array.from({ length: 103 }, (_, i) => i), `-t ${threads}\n${play.said}`);
     assert.equal(play.exitCode, 0, play.said);

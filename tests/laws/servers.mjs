@@ -90,7 +90,7 @@ function take(server, socket) {
 
 /** Starts one on a free port; it is gone after stop(). With `keeps` in its fault it keeps what it
  *  takes: { connection, frame }. */
-export async function lawServerStart(fault, framing = PAIR_FRAMING) {
+export async function startLawServer(fault, framing = PAIR_FRAMING) {
   const server = { fault, frames: 0, accepted: 0, kept: [], sockets: new Set(),
     split: splitter(framing),
     tail: framing.type === 'delimiter' ? framing.delimiter.length : 0 };

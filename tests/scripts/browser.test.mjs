@@ -8,10 +8,10 @@ import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { formatNs, formatRate } from '../../scripts/lib/base/format.mjs';
-import { capacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
-import { thresholdParse } from '../../scripts/lib/results/threshold.mjs';
-import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { makeCapacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
+import { parseThreshold } from '../../scripts/lib/results/threshold.mjs';
+import { makeFolder, saveRun, writeRun, SCRIPTS, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const executablePath = [process.env.DUMMYLOAD_CHROMIUM, ...BROWSERS]
@@ -29,7 +29,7 @@ const tool = playwright();
 const skip = !executablePath ? 'no Chromium on this machine'
   : !tool ? 'playwright-core is not installed (npm ci --prefix scripts)' : false;
 
-async function pageOpen(t, file, options = {}) {
+async function openPage(t, file, options = {}) {
   const browser = await tool.chromium.launch({ executablePath, args: ['--no-sandbox',
     '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync'] });
@@ -50,7 +50,7 @@ async function pageOpen(t, file, options = {}) {
 }
 
 /** Draws a chart by scrolling to it and returns its box. */
-async function chartShow(page, name) {
+async function showChart(page, name) {
   const chart = page.locator(`.chart[data-chart="${name}"]`).first();
   await chart.scrollIntoViewIfNeeded();
   await page.waitForFunction((wanted) => [...window.dummyloadCharts.keys()]
@@ -92,22 +92,22 @@ function inkOf(page) {
 
 test('one run renders, and a hover shows the value that is in the JSON', { skip, timeout: 60000 },
   async (t) => {
-    const folder = folderMake(t);
-    const run = runMake({ seconds: 60, stall_at: 20, timeouts: 40, steps: ['login', 'chat'],
+    const folder = makeFolder(t);
+    const run = makeRun({ seconds: 60, stall_at: 20, timeouts: 40, steps: ['login', 'chat'],
       achieved: 0.98 });
-    runSave(folder, run);
-    assert.equal(toolRun('report', [folder]).status, 0);
-    const { page, said } = await pageOpen(t, path.join(folder, 'report.html'));
+    saveRun(folder, run);
+    assert.equal(runTool('report', [folder]).status, 0);
+    const { page, said } = await openPage(t, path.join(folder, 'report.html'));
     for (const name of ['rate', 'response', 'spectrum', 'heat', 'connections', 'bytes', 'errors',
-      'steps', 'server_spectrum']) await chartShow(page, name);
+      'steps', 'server_spectrum']) await showChart(page, name);
     for (const [name, inked] of await inkOf(page)) assert.ok(inked > 2000, `${name}: ${inked}`);
 
     const { response } = run.client.latency_ns;
-    await chartShow(page, 'spectrum');
+    await showChart(page, 'spectrum');
     const spectrum = await hover(page, 'spectrum', [2, response.p99]);
     assert.ok(spectrum.includes(formatNs(response.p99)), `p99 in: ${spectrum}`);
 
-    await chartShow(page, 'rate');
+    await showChart(page, 'rate');
     const rate = await hover(page, 'rate', [30.5, run.client.series[30].iterations]);
     assert.ok(rate.includes(formatRate(run.client.series[30].iterations)), `rate in: ${rate}`);
     assert.match(rate, /30 s – 31 s/);
@@ -118,9 +118,9 @@ test('one run renders, and a hover shows the value that is in the JSON', { skip,
   });
 
 test('dark, narrow and printed', { skip, timeout: 60000 }, async (t) => {
-  const folder = runWrite(path.join(folderMake(t), 'run'), { seconds: 40 });
-  assert.equal(toolRun('report', [folder]).status, 0);
-  const { page, said } = await pageOpen(t, path.join(folder, 'report.html'),
+  const folder = writeRun(path.join(makeFolder(t), 'run'), { seconds: 40 });
+  assert.equal(runTool('report', [folder]).status, 0);
+  const { page, said } = await openPage(t, path.join(folder, 'report.html'),
     { colorScheme: 'dark', viewport: { width: 600, height: 900 } });
   const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.equal(background, 'rgb(14, 19, 24)');
@@ -145,14 +145,14 @@ test('the page of a capacity search draws, dark and narrow too', { skip, timeout
       thresholds: [], ...rest });
     const outcome = { steps: [step(500, 5e6), step(1000, 8e6), step(2000, 4e7, { pass: false,
       limited_by: 'generator', reason: 'a reason that is long enough to wrap; '.repeat(8) })],
-    conditions: [thresholdParse('latency.response.p99 < 20ms')],
+    conditions: [parseThreshold('latency.response.p99 < 20ms')],
     until: 'latency.response.p99 < 20ms', vary: 'rate', capacity: 1000, fails_at: 2000,
     confirmed: false, limited_by: 'generator', reason: 'lag', ended: null };
-    const file = path.join(folderMake(t), 'capacity.html');
-    fs.writeFileSync(file, capacityPage(outcome, 'game', 3));
-    const { page, said } = await pageOpen(t, file, { colorScheme: 'dark',
+    const file = path.join(makeFolder(t), 'capacity.html');
+    fs.writeFileSync(file, makeCapacityPage(outcome, 'game', 3));
+    const { page, said } = await openPage(t, file, { colorScheme: 'dark',
       viewport: { width: 420, height: 900 } });
-    for (const name of ['capacity_latency', 'capacity_rate']) await chartShow(page, name);
+    for (const name of ['capacity_latency', 'capacity_rate']) await showChart(page, name);
     for (const [name, inked] of await inkOf(page)) assert.ok(inked > 2000, `${name}: ${inked}`);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
       'nothing is wider than the window');
@@ -164,13 +164,13 @@ test('the page of a capacity search draws, dark and narrow too', { skip, timeout
   });
 
 test('twenty runs of an hour stay quick', { skip, timeout: 120000 }, async (t) => {
-  const folder = folderMake(t);
-  const runs = Array.from({ length: 20 }, (_, i) => runWrite(path.join(folder, `run${i}`),
+  const folder = makeFolder(t);
+  const runs = Array.from({ length: 20 }, (_, i) => writeRun(path.join(folder, `run${i}`),
     { id: `run${i}`, seconds: 3600, seed: i, draws: 30, median_ns: 200e3 + i * 5e3 }));
   const out = path.join(folder, 'many.html');
-  const done = toolRun('report', [...runs, '-o', out], { timeout: 60000 });
+  const done = runTool('report', [...runs, '-o', out], { timeout: 60000 });
   assert.equal(done.status, 0, done.stderr);
-  const { page, said, load_ms: load } = await pageOpen(t, out, {
+  const { page, said, load_ms: load } = await openPage(t, out, {
     viewport: { width: 1400, height: 2600 } });
   t.diagnostic(`${(fs.statSync(out).size / 1e6).toFixed(1)} MB, loaded in ${load} ms`);
   // Generous: a shared machine. What must not happen is a page that hangs for half a minute.

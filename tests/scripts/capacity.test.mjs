@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { capacitySearch } from '../../scripts/lib/judging/capacity.mjs';
-import { stepFigures, stepJudge } from '../../scripts/lib/judging/capacity_step.mjs';
+import { searchCapacity } from '../../scripts/lib/judging/capacity.mjs';
+import { stepFigures, judgeStep } from '../../scripts/lib/judging/capacity_step.mjs';
 import { outcomeSentence, stepSentence, stepWord }
   from '../../scripts/lib/judging/capacity_words.mjs';
 import { chartCapacityLatency, chartCapacityRate } from '../../scripts/lib/drawing/charts/load.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
-import { capacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
-import { thresholdParse } from '../../scripts/lib/results/threshold.mjs';
-import { runMake, random } from './synthetic.mjs';
+import { makeCapacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
+import { parseThreshold } from '../../scripts/lib/results/threshold.mjs';
+import { makeRun, random } from './synthetic.mjs';
 
 /** A server that holds up to `knee`, with a chance of a wrong verdict near it. */
-function serverMake(knee, { noise = 0, limitedBy = 'server', seed = 1 } = {}) {
+function makeServer(knee, { noise = 0, limitedBy = 'server', seed = 1 } = {}) {
   const next = random(seed);
   return async (level) => {
     const pass = level <= knee * (1 + noise * (next() - 0.5));
@@ -23,7 +23,7 @@ const GIVEN = { from: 500, most: 1e6 };
 
 test('the knee is found within the precision and confirmed on both sides', async () => {
   for (const knee of [1, 7, 499, 500, 501, 12345, 400000]) {
-    const found = await capacitySearch(serverMake(knee), GIVEN);
+    const found = await searchCapacity(makeServer(knee), GIVEN);
     assert.equal(found.limited_by, 'server', String(knee));
     assert.equal(found.confirmed, true);
     assert.ok(found.capacity <= knee && found.fails_at > knee, `${knee}: ${found.capacity}`);
@@ -37,7 +37,7 @@ test('the knee is found within the precision and confirmed on both sides', async
 
 test('a noisy knee still ends, near the truth', async () => {
   for (let seed = 1; seed <= 40; seed++) {
-    const found = await capacitySearch(serverMake(10000, { noise: 0.2, seed }), GIVEN);
+    const found = await searchCapacity(makeServer(10000, { noise: 0.2, seed }), GIVEN);
     assert.ok(found.steps.length <= 60);
     assert.ok(found.capacity > 7500 && found.capacity < 12500, `seed ${seed}: ${found.capacity}`);
   }
@@ -45,31 +45,31 @@ test('a noisy knee still ends, near the truth', async () => {
 
 test('a server that holds nothing, one that holds everything, a generator that is the limit',
   async () => {
-    const none = await capacitySearch(serverMake(0), GIVEN);
+    const none = await searchCapacity(makeServer(0), GIVEN);
     assert.equal(none.capacity, 0);
     assert.equal(none.limited_by, 'server');
-    const all = await capacitySearch(serverMake(1e9), { ...GIVEN, most: 4000 });
+    const all = await searchCapacity(makeServer(1e9), { ...GIVEN, most: 4000 });
     assert.equal(all.capacity, 4000);
     assert.equal(all.limited_by, 'search');
-    const weak = await capacitySearch(serverMake(3000, { limitedBy: 'generator' }), GIVEN);
+    const weak = await searchCapacity(makeServer(3000, { limitedBy: 'generator' }), GIVEN);
     assert.equal(weak.limited_by, 'generator');
     assert.ok(weak.capacity <= 3000 && weak.capacity > 2000);
   });
 
 test('time and runs are bounded, and the answer says so', async () => {
   let calls = 0;
-  const late = await capacitySearch(serverMake(5000), { ...GIVEN, over: () => ++calls > 4 });
+  const late = await searchCapacity(makeServer(5000), { ...GIVEN, over: () => ++calls > 4 });
   assert.equal(late.ended, 'the time was up');
   assert.equal(late.confirmed, false);
-  const few = await capacitySearch(serverMake(5000), { ...GIVEN, runs_max: 5 });
+  const few = await searchCapacity(makeServer(5000), { ...GIVEN, runs_max: 5 });
   assert.equal(few.steps.length, 5);
 });
 
 test('one unlucky run of the server decides nothing', async () => {
   for (const unlucky of [1, 2, 3, 4]) {
-    const server = serverMake(3000);
+    const server = makeServer(3000);
     let calls = 0;
-    const found = await capacitySearch(async (level) => {
+    const found = await searchCapacity(async (level) => {
       calls += 1;
       return calls === unlucky ? { pass: false, reason: 'a stall', limited_by: 'server' }
         : server(level);
@@ -80,9 +80,9 @@ test('one unlucky run of the server decides nothing', async () => {
 });
 
 test('one hiccup of the generator does not end the search', async () => {
-  const server = serverMake(3000);
+  const server = makeServer(3000);
   let calls = 0;
-  const found = await capacitySearch(async (level) => {
+  const found = await searchCapacity(async (level) => {
     calls += 1;
     return calls === 2 ? { pass: false, reason: 'lag', limited_by: 'generator' } : server(level);
   }, GIVEN);
@@ -93,7 +93,7 @@ test('one hiccup of the generator does not end the search', async () => {
 test('a load that held once and could not be measured again is not confirmed', async () => {
   const lag = { pass: false, reason: 'lag', limited_by: 'generator' };
   for (const above of ['generator', 'server']) {
-    const found = await capacitySearch(async (level, phase) => (phase === 'confirm' ? lag
+    const found = await searchCapacity(async (level, phase) => (phase === 'confirm' ? lag
       : level <= 125 ? { pass: true, reason: '', limited_by: null }
         : { ...lag, limited_by: above }), GIVEN);
     Object.assign(found, { vary: 'rate' });
@@ -104,18 +104,18 @@ test('a load that held once and could not be measured again is not confirmed', a
     assert.match(said, /^\d+\/s held once, not confirmed; /);
     assert.match(said, /in the repeats the generator could not measure it/);
     assert.doesNotMatch(said, /holds|perhaps more/);
-    assert.match(capacityPage({ ...found, until: 'x', conditions: [] }, 'game', 3),
+    assert.match(makeCapacityPage({ ...found, until: 'x', conditions: [] }, 'game', 3),
       /! \d+\/s held once, not confirmed</);
   }
 });
 
 test('a step is judged: crash, refusal, slow, short of the rate, generator', () => {
-  const until = [thresholdParse('latency.response.p50 < 10s'),
-    thresholdParse('latency.response.p99 < 20ms')];
+  const until = [parseThreshold('latency.response.p50 < 10s'),
+    parseThreshold('latency.response.p99 < 20ms')];
   const judge = (change, extra = {}) => {
-    const run = runMake({ seconds: 3 });
+    const run = makeRun({ seconds: 3 });
     change(run);
-    return stepJudge({ run, code: 0, crashed: false, said: '', ...extra }, { until });
+    return judgeStep({ run, code: 0, crashed: false, said: '', ...extra }, { until });
   };
   assert.deepEqual(judge(() => {}), { pass: true, state: 'held', reason: '', limited_by: null });
   assert.match(judge(() => {}, { crashed: true,
@@ -132,7 +132,7 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
   assert.match(short.reason, /90\.0% of the rate/);
   const generator = judge((run) => { run.client.validity = { valid: false, reasons: ['lag'] }; });
   assert.deepEqual([generator.pass, generator.limited_by], [false, 'generator']);
-  const none = stepJudge({ run: null, code: 1, crashed: false, said: 'could not connect' },
+  const none = judgeStep({ run: null, code: 1, crashed: false, said: 'could not connect' },
     { until });
   assert.match(none.reason, /could not connect/);
   assert.deepEqual([refused, lost, slow, short, generator, none].map(({ state }) => state),
@@ -159,9 +159,9 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
 
 test('thresholds are conditions; what cannot be judged is refused', () => {
   const judge = (threshold, until = []) => {
-    const run = runMake({ seconds: 3 });
+    const run = makeRun({ seconds: 3 });
     run.client.thresholds = [threshold];
-    return stepJudge({ run: { ...run, server: null }, code: 99, crashed: false, said: '' },
+    return judgeStep({ run: { ...run, server: null }, code: 99, crashed: false, said: '' },
       { until });
   };
   const failed = judge({ expr: 'latency.response.p99 < 1ms', value: 5e6, pass: false });
@@ -171,19 +171,19 @@ test('thresholds are conditions; what cannot be judged is refused', () => {
   assert.throws(() => judge({ expr: 'server.errors.total == 0', value: null, pass: null }),
     /the server writes no result, by which it could be judged/);
   assert.throws(() => judge({ expr: 'errors.total == 0', value: 0, pass: true },
-    [thresholdParse('server.errors.total == 0')]), /writes no result/);
+    [parseThreshold('server.errors.total == 0')]), /writes no result/);
 });
 
 test('thresholds: wrong metrics and units are errors', () => {
   for (const [expr, pattern] of [['latency.response.p99 < 20', /needs ns, us, ms or s/],
     ['errors.total < 5ms', /is not a latency/], ['p99', /expected `metric op value`/]]) {
-    assert.throws(() => thresholdParse(expr), pattern);
+    assert.throws(() => parseThreshold(expr), pattern);
   }
 });
 
 /** A search whose steps are one of each kind. */
-function outcomeMake() {
-  const until = ['latency.response.p99 < 20ms', 'errors.total < 3'].map(thresholdParse);
+function makeOutcome() {
+  const until = ['latency.response.p99 < 20ms', 'errors.total < 3'].map(parseThreshold);
   const step = (level, p99, rest) => ({ level, phase: 'climb', p50: p99 / 2, p99, p99_9: p99,
     max: p99, achieved_per_s: level, errors: 0, pass: true, reason: '', limited_by: null,
     thresholds: [{ expr: 'latency.response.p50 < 3ms', value: p99 / 2, pass: p99 < 6e6 }],
@@ -200,16 +200,16 @@ function outcomeMake() {
 }
 
 test('held, did not hold, invalid and failed are four words; each reason stands once', () => {
-  const { steps } = outcomeMake();
+  const { steps } = makeOutcome();
   assert.deepEqual(steps.map((step) => stepWord(step).word),
     ['held', 'invalid', 'held', 'did not hold', 'failed']);
   assert.equal(stepSentence(steps[1]), 'invalid: the client was too slow: <lag>; give it more CPU');
-  assert.match(outcomeSentence(outcomeMake(), 3),
+  assert.match(outcomeSentence(makeOutcome(), 3),
     /^holds 1.000\/s; at 2.000\/s not: .*30\.0 ms; confirmed by 3 runs on each side$/);
 });
 
 test('the chart of a search: the condition is a line, an invalid point is hollow', () => {
-  const outcome = outcomeMake();
+  const outcome = makeOutcome();
   const chart = chartCapacityLatency(outcome, THEMES.light);
   const limits = chart.series[0].markLine.data.filter(({ yAxis }) => yAxis !== undefined);
   assert.deepEqual(limits.map(({ yAxis, label }) => [yAxis, label.formatter]),
@@ -230,12 +230,12 @@ test('the chart of a search: the condition is a line, an invalid point is hollow
 });
 
 test('the page of a search: reasons as prose, thresholds judged, one missed where it held', () => {
-  const page = capacityPage(outcomeMake(), 'game', 3);
+  const page = makeCapacityPage(makeOutcome(), 'game', 3);
   assert.match(page, /class="words">the client was too slow: &lt;lag&gt;\ngive it more CPU</);
   assert.match(page, /class="first warn">! invalid</);
   assert.match(page, /class="first bad">✗ failed</);
   assert.match(page, /latency\.response\.p50 &lt; 3ms<\/td>.*1 of 3 runs<\/td>.*1.000\/s/);
   assert.match(page, /A threshold did not hold/);
-  const run = runMake();
+  const run = makeRun();
   assert.deepEqual(stepFigures({ run, code: 0 }).thresholds, run.client.thresholds);
 });

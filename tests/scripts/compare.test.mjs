@@ -3,19 +3,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { blocksOf, compareRuns } from '../../scripts/lib/judging/compare.mjs';
-import { folderMake, runSave, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { makeFolder, saveRun, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 const START = Date.parse('2026-11-21T10:00:00Z');
 const ORDER = 'abbaabbaabbaabbaabba';
 
 /** Two sets of interleaved runs; candidate(options) changes the candidate's runs. */
-function setsMake({ seed = 1, order = ORDER, noise = 0.02, candidate = {}, both = {},
+function makeSets({ seed = 1, order = ORDER, noise = 0.02, candidate = {}, both = {},
   each = () => {} } = {}) {
   const sets = { a: [], b: [] };
   [...order].forEach((side, i) => {
     const started = new Date(START + i * 15000).toISOString();
-    const made = runMake({ id: `r${i}`, seed: seed * 1000 + i, started, seconds: 4, draws: 60,
+    const made = makeRun({ id: `r${i}`, seed: seed * 1000 + i, started, seconds: 4, draws: 60,
       run_sigma: noise, ...both, ...(side === 'b' ? candidate : {}) });
     const run = { ...made, path: `run-${i}`, clientFile: `run-${i}/client.json` };
     each(run, i, side);
@@ -28,14 +28,14 @@ const compare = (sets, options) => compareRuns(sets.a, sets.b, options);
 const rowOf = (outcome, metric) => outcome.rows.find((row) => row.metric === metric);
 
 test('interleaved runs form blocks by their starts, others one', () => {
-  const sets = setsMake();
+  const sets = makeSets();
   assert.equal(blocksOf(sets.a, sets.b).length, 10);
-  const apart = setsMake({ order: 'aaaabbbb' });
+  const apart = makeSets({ order: 'aaaabbbb' });
   assert.equal(blocksOf(apart.a, apart.b).length, 1);
 });
 
 test('a 10% slow-down is a regression, in the metric and with the size it has', () => {
-  const outcome = compare(setsMake({ candidate: { median_ns: 220e3 } }));
+  const outcome = compare(makeSets({ candidate: { median_ns: 220e3 } }));
   assert.equal(outcome.exit_code, 99, JSON.stringify(outcome.reasons));
   const row = rowOf(outcome, 'latency.response.p50');
   assert.equal(row.verdict, 'regressed');
@@ -47,7 +47,7 @@ test('a 10% slow-down is a regression, in the metric and with the size it has', 
 test('noise alone is no regression, over many resamples', () => {
   let alarms = 0;
   for (let seed = 1; seed <= 25; seed++) {
-    const outcome = compare(setsMake({ seed, noise: 0.04 }));
+    const outcome = compare(makeSets({ seed, noise: 0.04 }));
     assert.notEqual(outcome.exit_code, 3, outcome.reasons.join());
     if (outcome.exit_code === 99) alarms++;
   }
@@ -55,7 +55,7 @@ test('noise alone is no regression, over many resamples', () => {
 });
 
 test('a significant change below the minimum effect is no regression', () => {
-  const sets = setsMake({ noise: 0.001, both: { sigma: 0.01 },
+  const sets = makeSets({ noise: 0.001, both: { sigma: 0.01 },
     candidate: { median_ns: 204e3 } });
   const outcome = compare(sets);
   assert.equal(outcome.exit_code, 0);
@@ -64,32 +64,32 @@ test('a significant change below the minimum effect is no regression', () => {
 });
 
 test('an improvement passes and is named; a rate that fell is a regression', () => {
-  const better = compare(setsMake({ candidate: { median_ns: 150e3 } }));
+  const better = compare(makeSets({ candidate: { median_ns: 150e3 } }));
   assert.equal(better.exit_code, 0);
   assert.equal(rowOf(better, 'latency.response.p50').verdict, 'improved');
-  const fewer = compare(setsMake({ candidate: { achieved: 0.9 } }));
+  const fewer = compare(makeSets({ candidate: { achieved: 0.9 } }));
   assert.equal(rowOf(fewer, 'rate.achieved').verdict, 'regressed');
 });
 
 test('errors that appear are a regression though the baseline had none', () => {
-  const outcome = compare(setsMake({ candidate: { stall_at: 2, timeouts: 3 } }));
+  const outcome = compare(makeSets({ candidate: { stall_at: 2, timeouts: 3 } }));
   assert.equal(outcome.exit_code, 99);
   assert.equal(rowOf(outcome, 'errors.total').verdict, 'regressed');
 });
 
 test('what cannot be concluded is said: few repeats, invalid runs, other hosts and days', () => {
-  const few = compare(setsMake({ order: 'abbaab', candidate: { median_ns: 400e3 } }));
+  const few = compare(makeSets({ order: 'abbaab', candidate: { median_ns: 400e3 } }));
   assert.equal(few.exit_code, 3);
   assert.match(few.reasons.join(), /too few repeats/);
-  const invalid = compare(setsMake({ candidate: { valid: false } }));
+  const invalid = compare(makeSets({ candidate: { valid: false } }));
   assert.equal(invalid.exit_code, 3);
   assert.match(invalid.reasons.join(), /10 of 20 runs are invalid/);
-  const host = compare(setsMake({ each: (run, i) => {
+  const host = compare(makeSets({ each: (run, i) => {
     if (i === 3) run.client.host.cpu_model = 'Another CPU';
   } }));
   assert.equal(host.exit_code, 3);
   assert.match(host.reasons.join(), /different hosts/);
-  const day = setsMake({ order: 'aaaaaaaaaabbbbbbbbbb', each: (run, i, side) => {
+  const day = makeSets({ order: 'aaaaaaaaaabbbbbbbbbb', each: (run, i, side) => {
     if (side === 'b') run.client.run.started_utc = new Date(START + 86400e3 + i).toISOString();
   } });
   const apart = compare(day);
@@ -98,7 +98,7 @@ test('what cannot be concluded is said: few repeats, invalid runs, other hosts a
 });
 
 test('one invalid run of twenty is left out, with its block, and named', () => {
-  const outcome = compare(setsMake({ each: (run, i) => {
+  const outcome = compare(makeSets({ each: (run, i) => {
     if (i === 5) run.client.validity.valid = false;
   } }));
   assert.equal(outcome.exit_code, 0, outcome.reasons.join());
@@ -107,7 +107,7 @@ test('one invalid run of twenty is left out, with its block, and named', () => {
 });
 
 test('sets that were not interleaved are compared unpaired', () => {
-  const outcome = compare(setsMake({ order: 'aaaaaaaaaabbbbbbbbbb',
+  const outcome = compare(makeSets({ order: 'aaaaaaaaaabbbbbbbbbb',
     candidate: { median_ns: 230e3 } }));
   assert.equal(outcome.paired, false);
   assert.equal(outcome.exit_code, 99);
@@ -115,17 +115,17 @@ test('sets that were not interleaved are compared unpaired', () => {
 });
 
 test('a misspelled primary metric is an error that names the right one', () => {
-  assert.throws(() => compare(setsMake({ order: 'ab' }), { primary: ['latency.respnse.p99'] }),
+  assert.throws(() => compare(makeSets({ order: 'ab' }), { primary: ['latency.respnse.p99'] }),
     /no metric latency\.respnse\.p99.*did you mean latency\.response\.p99/);
 });
 
 test('the command writes every format, and its exit code is the verdict', (t) => {
-  const folder = folderMake(t);
-  const sets = setsMake({ candidate: { median_ns: 260e3 } });
-  const save = (runs) => runs.map((run) => runSave(path.join(folder, run.path), run));
+  const folder = makeFolder(t);
+  const sets = makeSets({ candidate: { median_ns: 260e3 } });
+  const save = (runs) => runs.map((run) => saveRun(path.join(folder, run.path), run));
   const [a, b] = [save(sets.a), save(sets.b)];
   const at = (name) => path.join(folder, name);
-  const done = toolRun('compare', ['--markdown', at('c.md'), '--junit', at('c.xml'), '--json',
+  const done = runTool('compare', ['--markdown', at('c.md'), '--junit', at('c.xml'), '--json',
     at('c.json'), '--github-benchmark', at('bench'), '--benchstat', at('stat'), ...a, '--', ...b]);
   assert.equal(done.status, 99, done.stderr);
   assert.match(done.stdout, /latency\.response\.p50.*REGRESSED/);
@@ -138,6 +138,6 @@ test('the command writes every format, and its exit code is the verdict', (t) =>
   assert.ok(bigger.some(({ name }) => name === 'echo: rate.achieved'));
   const lines = fs.readFileSync(at('stat/candidate.txt'), 'utf8').trim().split('\n');
   assert.equal(lines.filter((line) => line.startsWith('BenchmarkDummyload/echo 1 ')).length, 10);
-  const same = toolRun('compare', [...a.slice(0, 5), '--', ...a.slice(5)]);
+  const same = runTool('compare', [...a.slice(0, 5), '--', ...a.slice(5)]);
   assert.ok([0, 3].includes(same.status), same.stdout);
 });

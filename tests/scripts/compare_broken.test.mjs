@@ -5,21 +5,21 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
-import { compareJunit, compareMarkdown, compareSummary, compareTable }
+import { verdictJunit, verdictMarkdown, verdictSummary, verdictTable }
   from '../../scripts/lib/judging/compare_text.mjs';
 import { hypergeometricTail, leastPossible, repeatsLeast }
   from '../../scripts/lib/judging/statistics.mjs';
-import { folderMake, jsonWrite, runSave, toolRun } from './helpers.mjs';
-import { histogramOf, runMake } from './synthetic.mjs';
+import { makeFolder, writeJson, saveRun, runTool } from './helpers.mjs';
+import { histogramOf, makeRun } from './synthetic.mjs';
 
 const START = Date.parse('2026-11-21T10:00:00Z');
 
 /** Interleaved runs; breakOf(side, index within the side) changes one: a function of the run. */
-function setsMake(pairs, breakOf) {
+function makeSets(pairs, breakOf) {
   const sets = { a: [], b: [] };
   for (let i = 0; i < 2 * pairs; i++) {
     const side = 'abba'[i % 4];
-    const made = runMake({ id: `r${i}`, seed: i + 1, seconds: 2, draws: 30, run_sigma: 0.02,
+    const made = makeRun({ id: `r${i}`, seed: i + 1, seconds: 2, draws: 30, run_sigma: 0.02,
       started: new Date(START + i * 15000).toISOString() });
     const run = { ...made, path: `run-${i}`, clientFile: `run-${i}/client.json`, watched: null };
     const change = breakOf(side, sets[side].length);
@@ -74,66 +74,66 @@ const words = { drops: /dropped/, refuses: /no connection was accepted/,
 
 function assertSays(outcome, code) {
   const title = { 0: '🟢', 3: '🟡', 99: '🔴' }[code];
-  assert.ok(compareMarkdown(outcome).startsWith(`### ${title}`));
-  const junit = compareJunit(outcome);
+  assert.ok(verdictMarkdown(outcome).startsWith(`### ${title}`));
+  const junit = verdictJunit(outcome);
   assert.equal(/failures="0"/.test(junit), code !== 99, junit);
   assert.equal(/errors="1"/.test(junit), code === 3, junit);
-  const summary = compareSummary(outcome);
+  const summary = verdictSummary(outcome);
   assert.match(summary.split('\n').at(-1), { 0: /^no regression/, 3: /^nothing can be concluded/,
     99: /^REGRESSION: / }[code]);
-  compareTable(outcome);
+  verdictTable(outcome);
 }
 
 for (const [kind, change] of Object.entries(KINDS)) {
   for (const pairs of [1, 2, 10]) {
     test(`the candidate ${kind} in each of ${pairs} runs: a regression`, () => {
-      const sets = setsMake(pairs, (side) => side === 'b' && change);
+      const sets = makeSets(pairs, (side) => side === 'b' && change);
       const outcome = compareRuns(sets.a, sets.b);
-      assert.equal(outcome.exit_code, 99, compareSummary(outcome));
+      assert.equal(outcome.exit_code, 99, verdictSummary(outcome));
       assertSays(outcome, 99);
-      for (const print of [compareSummary, compareMarkdown, compareJunit]) {
+      for (const print of [verdictSummary, verdictMarkdown, verdictJunit]) {
         assert.match(print(outcome), words[kind]);
       }
     });
     test(`the baseline ${kind} in each of ${pairs} runs: nothing can be known`, () => {
-      const sets = setsMake(pairs, (side) => side === 'a' && change);
+      const sets = makeSets(pairs, (side) => side === 'a' && change);
       const outcome = compareRuns(sets.a, sets.b);
-      assert.equal(outcome.exit_code, 3, compareSummary(outcome));
+      assert.equal(outcome.exit_code, 3, verdictSummary(outcome));
       assert.match(outcome.reasons.join('\n'), /the baseline failed in/);
       assertSays(outcome, 3);
     });
     test(`both ${kind} in each of ${pairs} runs: nothing can be known`, () => {
-      const sets = setsMake(pairs, () => change);
+      const sets = makeSets(pairs, () => change);
       const outcome = compareRuns(sets.a, sets.b);
-      assert.equal(outcome.exit_code, 3, compareSummary(outcome));
+      assert.equal(outcome.exit_code, 3, verdictSummary(outcome));
       assertSays(outcome, 3);
     });
   }
 }
 
 test('one crash among ten runs of the candidate, none before: a regression', () => {
-  const sets = setsMake(10, (side, i) => side === 'b' && i === 4 && KINDS.crashes);
+  const sets = makeSets(10, (side, i) => side === 'b' && i === 4 && KINDS.crashes);
   const outcome = compareRuns(sets.a, sets.b);
   assert.equal(outcome.exit_code, 99);
   assert.equal(outcome.blocks, 9, 'the other runs are compared as ever');
 });
 
 test('one crash on each side: a like rate of crashes is nothing that can be known', () => {
-  const sets = setsMake(10, (side, i) => i === 4 && KINDS.crashes);
+  const sets = makeSets(10, (side, i) => i === 4 && KINDS.crashes);
   assert.equal(compareRuns(sets.a, sets.b).exit_code, 3);
-  const more = setsMake(10, (side, i) => (side === 'b' || i === 4) && KINDS.crashes);
+  const more = makeSets(10, (side, i) => (side === 'b' || i === 4) && KINDS.crashes);
   assert.equal(compareRuns(more.a, more.b).exit_code, 99);
 });
 
 test('one crash of the baseline is said, and the other runs decide', () => {
-  const sets = setsMake(10, (side, i) => side === 'a' && i === 4 && KINDS.crashes);
+  const sets = makeSets(10, (side, i) => side === 'a' && i === 4 && KINDS.crashes);
   const outcome = compareRuns(sets.a, sets.b);
-  assert.equal(outcome.exit_code, 0, compareSummary(outcome));
-  assert.match(compareSummary(outcome), /the baseline failed in 1 of 10 runs.*candidate in none/);
+  assert.equal(outcome.exit_code, 0, verdictSummary(outcome));
+  assert.match(verdictSummary(outcome), /the baseline failed in 1 of 10 runs.*candidate in none/);
 });
 
 test('what the client itself could not do is no failure of the server', () => {
-  const local = setsMake(10, (side) => side === 'b' && ((run) => {
+  const local = makeSets(10, (side) => side === 'b' && ((run) => {
     KINDS.refuses(run);
     Object.assign(run.client.errors, { connect_refused: 0, local_limit: 100 });
     run.client.validity = { valid: false, reasons: ['no descriptors left'], limited_by: null };
@@ -141,12 +141,12 @@ test('what the client itself could not do is no failure of the server', () => {
     run.client.rate.intended = 0;
   }));
   assert.equal(compareRuns(local.a, local.b).exit_code, 3);
-  const lag = setsMake(10, (side) => side === 'b' && ((run) => {
+  const lag = makeSets(10, (side) => side === 'b' && ((run) => {
     KINDS.silent(run);
     run.client.validity = { valid: false, reasons: ['it stood still'], limited_by: 'client' };
   }));
   assert.equal(compareRuns(lag.a, lag.b).exit_code, 3);
-  const both = setsMake(10, (side) => side === 'b' && ((run) => {
+  const both = makeSets(10, (side) => side === 'b' && ((run) => {
     KINDS.drops(run);
     run.client.validity = { valid: false, reasons: ['0 of 100 were ready'], limited_by: null };
   }));
@@ -154,7 +154,7 @@ test('what the client itself could not do is no failure of the server', () => {
 });
 
 test('a tenth of the players is lost in each of two runs: a regression', () => {
-  const sets = setsMake(2, (side) => side === 'b' && ((run) => {
+  const sets = makeSets(2, (side) => side === 'b' && ((run) => {
     run.client.totals.connections_abnormal = 10;
     run.client.errors.reset = 10;
   }));
@@ -165,12 +165,12 @@ test('a tenth of the players is lost in each of two runs: a regression', () => {
     client.validity = { valid: false, reasons: ['lag'], limited_by: 'client' };
   }
   assert.equal(compareRuns(sets.a, sets.b).exit_code, 99);
-  assert.match(compareSummary(outcome), /10\.0% and more in every run, the baseline 0\.0% at most/);
+  assert.match(verdictSummary(outcome), /10\.0% and more in every run, the baseline 0\.0% at most/);
 });
 
 test('requests that are open at the end, where the baseline left none, are lost answers', () => {
   const cut = (pairs, counts, mine = 'b') => {
-    const sets = setsMake(pairs, (side, i) => side === mine && ((run) => {
+    const sets = makeSets(pairs, (side, i) => side === mine && ((run) => {
       run.client.totals.requests_cut = counts[i] ?? 0;
     }));
     return compareRuns(sets.a, sets.b);
@@ -178,27 +178,27 @@ test('requests that are open at the end, where the baseline left none, are lost 
   const found = cut(2, [3, 4]);
   assert.equal(found.exit_code, 99);
   assertSays(found, 99);
-  assert.match(compareSummary(found), /7 requests of the candidate had no answer at the end of 2/);
+  assert.match(verdictSummary(found), /7 requests of the candidate had no answer at the end of 2/);
   assert.equal(cut(10, Array(6).fill(3)).exit_code, 99, 'in more runs than chance explains');
   const some = cut(10, [3]);
   assert.equal(some.exit_code, 0);
-  assert.match(compareSummary(some), /3 requests of the candidate had no answer at the end of 1/);
+  assert.match(verdictSummary(some), /3 requests of the candidate had no answer at the end of 1/);
   assert.equal(cut(10, [1]).exit_code, 0);
-  assert.doesNotMatch(compareSummary(cut(10, [1])), /no answer at the end/);
+  assert.doesNotMatch(verdictSummary(cut(10, [1])), /no answer at the end/);
   assert.equal(cut(10, Array(10).fill(1)).exit_code, 0, 'a stray one in each');
   assert.equal(cut(10, Array(10).fill(3), 'a').exit_code, 0);
 });
 
 test('a primary metric that only the candidate lacks is one; else nothing can be known', () => {
   const withFanout = (which) => {
-    const sets = setsMake(10, (side, i) => (run) => {
+    const sets = makeSets(10, (side, i) => (run) => {
       if (!which(side, i)) run.client.latency_ns.fanout = run.client.latency_ns.response;
     });
     return compareRuns(sets.a, sets.b, { primary: ['latency.connect.p99', 'latency.fanout.p99'] });
   };
   const lost = withFanout((side) => side === 'b');
-  assert.equal(lost.exit_code, 99, compareSummary(lost));
-  assert.match(compareSummary(lost), /latency\.fanout\.p99 is missing at the candidate/);
+  assert.equal(lost.exit_code, 99, verdictSummary(lost));
+  assert.match(verdictSummary(lost), /latency\.fanout\.p99 is missing at the candidate/);
   assertSays(lost, 99);
   assert.equal(withFanout((side) => side === 'a').exit_code, 3);
   assert.equal(withFanout((side, i) => i === 3).exit_code, 3);
@@ -206,49 +206,49 @@ test('a primary metric that only the candidate lacks is one; else nothing can be
 });
 
 test('a rate that came down to nothing is a regression, a cost of 0 is not', () => {
-  const rate = setsMake(10, (side) => (run) => {
+  const rate = makeSets(10, (side) => (run) => {
     if (side === 'b') run.client.rate.achieved_per_s = 0;
   });
   const fell = compareRuns(rate.a, rate.b, { primary: ['rate.achieved'] });
   assert.equal(fell.exit_code, 99);
-  assert.match(compareSummary(fell), /REGRESSION: rate\.achieved came down to nothing/);
-  const cost = setsMake(10, (side) => (run) => {
+  assert.match(verdictSummary(fell), /REGRESSION: rate\.achieved came down to nothing/);
+  const cost = makeSets(10, (side) => (run) => {
     if (side === 'b') run.client.resources = { cpu_user_s: 0, cpu_system_s: 0, rss_max_bytes: 1 };
   });
   assert.equal(compareRuns(cost.a, cost.b, { primary: ['resources.cpu'] }).exit_code, 3);
 });
 
 test('a regression that is shown stays one beside what cannot be known', () => {
-  const sets = setsMake(10, (side) => (run) => {
+  const sets = makeSets(10, (side) => (run) => {
     if (side === 'b') run.client.latency_ns.fanout = run.client.latency_ns.response;
     if (side === 'b') run.client.latency_ns.response = histogramOf([[900e3, 2000]]);
   });
   const outcome = compareRuns(sets.a, sets.b, { primary: ['latency.response.p50',
     'latency.fanout.p99'] });
-  assert.equal(outcome.exit_code, 99, compareSummary(outcome));
-  assert.match(compareSummary(outcome), /besides, not known: latency\.fanout\.p99: missing in 10/);
+  assert.equal(outcome.exit_code, 99, verdictSummary(outcome));
+  assert.match(verdictSummary(outcome), /besides, not known: latency\.fanout\.p99: missing in 10/);
 });
 
 test('thresholds are judged: most runs of the candidate must hold what the baseline held', () => {
   const judge = (pass) => {
-    const sets = setsMake(10, (side, i) => (run) => {
+    const sets = makeSets(10, (side, i) => (run) => {
       run.client.thresholds = [{ expr: 'errors.total == 0', value: 1, pass: pass(side, i) }];
     });
     return compareRuns(sets.a, sets.b);
   };
   const failed = judge((side, i) => side === 'a' || i < 2);
   assert.equal(failed.exit_code, 99);
-  assert.match(compareSummary(failed),
+  assert.match(verdictSummary(failed),
     /REGRESSION: threshold errors\.total == 0: held in 2 of 10 runs of the candidate, 10 of 10/);
   assertSays(failed, 99);
   const unlucky = judge((side, i) => i !== 3);
   assert.equal(unlucky.exit_code, 0);
-  assert.match(compareSummary(unlucky), /held in 9 of 10 runs of the candidate, 9 of 10/);
+  assert.match(verdictSummary(unlucky), /held in 9 of 10 runs of the candidate, 9 of 10/);
   assert.equal(judge(() => false).exit_code, 0, 'the baseline held it no better');
 });
 
 test('another host or day never gates, not even a broken candidate', () => {
-  const sets = setsMake(10, (side) => side === 'b' && ((run) => {
+  const sets = makeSets(10, (side) => side === 'b' && ((run) => {
     KINDS.silent(run);
     run.client.host.name = 'other';
   }));
@@ -262,27 +262,27 @@ test('a candidate that did not start is a regression, a baseline is nothing know
   assertSays(candidate, 99);
   const baseline = compareRuns([], [], options('a'));
   assert.equal(baseline.exit_code, 3);
-  assert.match(compareSummary(baseline), /cannot conclude: the baseline did not start: ended/);
+  assert.match(verdictSummary(baseline), /cannot conclude: the baseline did not start: ended/);
   assertSays(baseline, 3);
 });
 
 test('too few runs are called that, not "no change"', () => {
-  const sets = setsMake(4, (side) => (run) => {
+  const sets = makeSets(4, (side) => (run) => {
     if (side === 'b') run.client.latency_ns.response = histogramOf([[900e3, 2000]]);
   });
   const outcome = compareRuns(sets.a, sets.b);
   assert.equal(outcome.exit_code, 3);
-  assert.match(compareTable(outcome), /latency\.response\.p50 .*undecided: too few runs/);
+  assert.match(verdictTable(outcome), /latency\.response\.p50 .*undecided: too few runs/);
   assert.match(outcome.reasons.join(), /the least is 8 repeats of each/);
 });
 
 test('the command reads how the server ended beside the run', (t) => {
-  const folder = folderMake(t);
-  const names = ['a', 'b'].map((side) => runSave(path.join(folder, side),
-    runMake({ id: side, started: new Date(START + (side === 'b') * 1000).toISOString() })));
+  const folder = makeFolder(t);
+  const names = ['a', 'b'].map((side) => saveRun(path.join(folder, side),
+    makeRun({ id: side, started: new Date(START + (side === 'b') * 1000).toISOString() })));
   const end = { ok: false, text: 'the server ended by itself (exit 9) after 1.0 s', exit_code: 9 };
-  jsonWrite(path.join(folder, 'b', 'server-cmd.json'), { command: 'x', series: [], end });
-  const done = toolRun('compare', [names[0], '--', names[1]]);
+  writeJson(path.join(folder, 'b', 'server-cmd.json'), { command: 'x', series: [], end });
+  const done = runTool('compare', [names[0], '--', names[1]]);
   assert.equal(done.status, 99, done.stdout + done.stderr);
   assert.match(done.stdout, /REGRESSION: .*the server ended by itself \(exit 9\)/);
 });

@@ -3,12 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
-import { countsIndex, exportCsv, exportHdr, exportHlog, histogramEncode }
+import { countsIndex, exportCsv, exportHdr, exportHlog, encodeHistogram }
   from '../../scripts/lib/results/export.mjs';
-import { folderMake, runWrite, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { makeFolder, writeRun, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
-/** Decodes what histogramEncode() makes, by the published format: [[index, count], ...]. */
+/** Decodes what encodeHistogram() makes, by the published format: [[index, count], ...]. */
 function decoded(bytes) {
   assert.equal(bytes.readInt32BE(0), 0x1c849314);
   assert.equal(bytes.readInt32BE(4), bytes.length - 8);
@@ -52,15 +52,15 @@ test('counts stand where HdrHistogram puts them', () => {
 test('an encoded histogram has every count, large ones too', () => {
   const buckets = [[1, 3], [300, 1], [1 << 20, 1e12], [119e9, 7]];
   for (const digits of [2, 3]) {
-    const { digits: found, counts } = decoded(histogramEncode(buckets, digits));
+    const { digits: found, counts } = decoded(encodeHistogram(buckets, digits));
     assert.equal(found, digits);
     assert.deepEqual(counts, buckets.map(([value, count]) => [countsIndex(value, digits), count]));
   }
-  assert.deepEqual(decoded(histogramEncode([], 2)).counts, []);
+  assert.deepEqual(decoded(encodeHistogram([], 2)).counts, []);
 });
 
 test('the interval log has a line per entry of the series and loses no response', () => {
-  const { client } = runMake();
+  const { client } = makeRun();
   const lines = exportHlog(client).trimEnd().split('\n');
   const head = lines.filter((line) => line.startsWith('#') || line.startsWith('"'));
   assert.equal(head.at(-1),
@@ -79,7 +79,7 @@ test('the interval log has a line per entry of the series and loses no response'
 });
 
 test('the percentile text rises to the maximum and counts everything', () => {
-  const { client } = runMake();
+  const { client } = makeRun();
   const { response } = client.latency_ns;
   const lines = exportHdr(client, 'response').trimEnd().split('\n');
   const rows = lines.slice(2).filter((line) => !line.startsWith('#'))
@@ -97,7 +97,7 @@ test('the percentile text rises to the maximum and counts everything', () => {
 });
 
 test('the CSV has a column per key and a line per entry', () => {
-  const { client } = runMake();
+  const { client } = makeRun();
   client.series[2].errors_by_kind = { reset: 3 };
   client.series[4].errors_by_kind = { mismatch: 1, reset: 2 };
   const rows = exportCsv(client).trimEnd().split('\n').map((line) => line.split(','));
@@ -115,18 +115,18 @@ test('the CSV has a column per key and a line per entry', () => {
 });
 
 test('the command writes each format, and says what is wrong', (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   const run = path.join(folder, 'run');
-  runWrite(run, {});
+  writeRun(run, {});
   for (const format of ['hdr', 'hlog', 'csv']) {
     const out = path.join(folder, `out.${format}`);
-    const done = toolRun('export', [run, '--format', format, '-o', out]);
+    const done = runTool('export', [run, '--format', format, '-o', out]);
     assert.equal(done.status, 0, done.stderr);
-    assert.equal(toolRun('export', [run, '--format', format]).stdout,
+    assert.equal(runTool('export', [run, '--format', format]).stdout,
       fs.readFileSync(out, 'utf8'));
   }
-  const wrong = toolRun('export', [run, '--format', 'xml']);
+  const wrong = runTool('export', [run, '--format', 'xml']);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /hdr, hlog, csv, not xml/);
-  assert.equal(toolRun('export', []).status, 2);
+  assert.equal(runTool('export', []).status, 2);
 });

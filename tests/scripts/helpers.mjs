@@ -5,36 +5,36 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runMake } from './synthetic.mjs';
+import { makeRun } from './synthetic.mjs';
 
 export const SCRIPTS = fileURLToPath(new URL('../../scripts', import.meta.url));
 
 /** A folder that is removed when the test ends. */
-export function folderMake(t) {
+export function makeFolder(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-test-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-export function jsonWrite(file, document) {
+export function writeJson(file, document) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, JSON.stringify(document));
   return file;
 }
 
 /** Writes both sides of a synthetic run as a run folder. */
-export function runWrite(folder, options) {
-  return runSave(folder, runMake(options));
+export function writeRun(folder, options) {
+  return saveRun(folder, makeRun(options));
 }
 
-export function runSave(folder, run) {
-  jsonWrite(path.join(folder, 'client.json'), run.client);
-  if (run.server) jsonWrite(path.join(folder, 'server.json'), run.server);
+export function saveRun(folder, run) {
+  writeJson(path.join(folder, 'client.json'), run.client);
+  if (run.server) writeJson(path.join(folder, 'server.json'), run.server);
   return folder;
 }
 
 /** Runs scripts/<name>.mjs; returns { status, stdout, stderr }. */
-export function toolRun(name, args, options = {}) {
+export function runTool(name, args, options = {}) {
   const done = spawnSync(process.execPath, [path.join(SCRIPTS, `${name}.mjs`), ...args],
     { encoding: 'utf8', timeout: 60000, ...options });
   return done;

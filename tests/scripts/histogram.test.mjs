@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bucketHighestNs, bucketLowestNs, bucketsAdd, bucketsPercentileNs, histogramOpenFigures,
-  histogramsAdd, histogramSpectrum, percentileBounds, percentileIsAtLeast, percentileRank }
+import { bucketHighestNs, bucketLowestNs, addBuckets, bucketsPercentileNs, histogramOpenFigures,
+  addHistograms, histogramSpectrum, percentileBounds, percentileIsAtLeast, percentileRank }
   from '../../scripts/lib/results/histogram.mjs';
 import { histogramOf, random } from './synthetic.mjs';
 
@@ -53,7 +53,7 @@ test('a censored request opens the ranks that it may hold, and no others', () =>
 test('a result that tells only the lowest age opens all from there on', () => {
   const early = histogramOf([[5000, 90]], { censored: [[100, 1]], told: false });
   assert.equal(percentileIsAtLeast(early, 50), true);
-  const sum = histogramsAdd([early, histogramOf([[5000, 9]], { censored: [[100, 1]] })]);
+  const sum = addHistograms([early, histogramOf([[5000, 9]], { censored: [[100, 1]] })]);
   assert.equal(sum.censored_buckets, undefined);
   assert.equal(percentileIsAtLeast(sum, 50), true);
 });
@@ -68,7 +68,7 @@ test('what was answered above the range is no more than a lower bound', () => {
 test('adding histograms is the histogram of all samples, not a mean of percentiles', () => {
   const slow = histogramOf([[1e6, 100]]);
   const fast = histogramOf([[1e3, 900]], { censored: [[2e6, 5]] });
-  const sum = histogramsAdd([slow, fast]);
+  const sum = addHistograms([slow, fast]);
   const whole = histogramOf([[1e6, 100], [1e3, 900]], { censored: [[2e6, 5]] });
   for (const key of ['count', 'min', 'p50', 'p90', 'p99', 'p99_9', 'max', 'censored',
     'censored_min']) assert.equal(sum[key], whole[key], key);
@@ -76,8 +76,8 @@ test('adding histograms is the histogram of all samples, not a mean of percentil
   assert.deepEqual(sum.censored_buckets, whole.censored_buckets);
   assert.ok(Math.abs(sum.mean - whole.mean) < 1);
   assert.ok(Math.abs(sum.stddev - whole.stddev) < 1);
-  assert.deepEqual(bucketsAdd([[[1, 2], [5, 1]], [[3, 1], [5, 4]]]), [[1, 2], [3, 1], [5, 5]]);
-  assert.equal(histogramsAdd([]).count, 0);
+  assert.deepEqual(addBuckets([[[1, 2], [5, 1]], [[3, 1], [5, 4]]]), [[1, 2], [3, 1], [5, 5]]);
+  assert.equal(addHistograms([]).count, 0);
 });
 
 test('a spectrum rises, holds the named percentiles, ends at the maximum, marks the censored',

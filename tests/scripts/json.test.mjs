@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { integerAdd, integerCompare, integerSubtract, parseExact, printExact }
+import { addIntegers, compareIntegers, subtractIntegers, parseExact, printExact }
   from '../../scripts/lib/base/json.mjs';
 
 test('an integer beyond 2^53 survives reading and printing', () => {
@@ -27,9 +27,9 @@ test('what is not JSON throws', () => {
 });
 
 test('sums and differences do not round', () => {
-  assert.equal(integerAdd(2 ** 53 - 1, 2), 9007199254740993n);
-  assert.equal(integerSubtract(9007199254740993n, 2), 2 ** 53 - 1);
-  assert.equal(integerAdd(1, 2), 3);
-  assert.equal(integerCompare(9007199254740993n, 9007199254740992n), 1);
-  assert.equal(integerCompare(5, 5n), 0);
+  assert.equal(addIntegers(2 ** 53 - 1, 2), 9007199254740993n);
+  assert.equal(subtractIntegers(9007199254740993n, 2), 2 ** 53 - 1);
+  assert.equal(addIntegers(1, 2), 3);
+  assert.equal(compareIntegers(9007199254740993n, 9007199254740992n), 1);
+  assert.equal(compareIntegers(5, 5n), 0);
 });

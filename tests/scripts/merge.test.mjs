@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
-import { resultCheck, resultRead } from '../../scripts/lib/results/result.mjs';
-import { folderMake, runWrite, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
+import { checkResult, readResult } from '../../scripts/lib/results/result.mjs';
+import { makeFolder, writeRun, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 const NAMES = ['a.json', 'b.json'];
 
 test('clients that played at once: rates and levels add, second by second', () => {
-  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2, median_ns: 400e3 }).client];
-  const merged = resultsMerge(parts, NAMES);
-  resultCheck('merged', merged);
+  const parts = [makeRun({ seed: 1 }).client, makeRun({ seed: 2, median_ns: 400e3 }).client];
+  const merged = mergeResults(parts, NAMES);
+  checkResult('merged', merged);
   assert.equal(merged.merged.kind, 'clients');
   assert.equal(merged.rate.achieved_per_s, 2000);
   assert.equal(merged.series.length, parts[0].series.length);
@@ -27,17 +27,17 @@ test('clients that played at once: rates and levels add, second by second', () =
 });
 
 test('a client that started later lies later', () => {
-  const parts = [runMake().client, runMake({ started: '2026-11-21T00:00:03.000Z' }).client];
-  const merged = resultsMerge(parts, NAMES);
+  const parts = [makeRun().client, makeRun({ started: '2026-11-21T00:00:03.000Z' }).client];
+  const merged = mergeResults(parts, NAMES);
   assert.equal(merged.series.length, parts[0].series.length + 3);
   assert.equal(merged.series[2].iterations, 1000);
   assert.equal(merged.series[6].iterations, 2000);
 });
 
 test('repeats lie one after another: rates stay', () => {
-  const parts = [runMake({ id: 'a' }).client, runMake({ id: 'b', valid: false }).client];
-  const merged = resultsMerge(parts, NAMES);
-  resultCheck('merged', merged);
+  const parts = [makeRun({ id: 'a' }).client, makeRun({ id: 'b', valid: false }).client];
+  const merged = mergeResults(parts, NAMES);
+  checkResult('merged', merged);
   assert.equal(merged.merged.kind, 'repeats');
   assert.equal(merged.rate.achieved_per_s, 1000);
   assert.equal(merged.series[5].connections, 100);
@@ -47,55 +47,55 @@ test('repeats lie one after another: rates stay', () => {
 });
 
 test('a threshold that one of them had is judged, and a peak between two seconds is kept', () => {
-  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2 }).client];
+  const parts = [makeRun({ seed: 1 }).client, makeRun({ seed: 2 }).client];
   parts[1].thresholds = [{ expr: 'latency.response.p50 < 1ns', value: 1, pass: false }];
   parts[0].totals.connections_peak = 100;
   parts[1].totals.connections_peak = 5000;
-  const merged = resultsMerge(parts, NAMES);
+  const merged = mergeResults(parts, NAMES);
   assert.equal(merged.totals.connections_peak, 5000);
   assert.ok(merged.thresholds.some(({ expr, pass }) => expr === 'latency.response.p50 < 1ns' &&
     pass === false));
 });
 
 test('a threshold on a stage that the whole has not fails', () => {
-  const parts = [runMake({ seed: 1 }).client, runMake({ seed: 2 }).client];
+  const parts = [makeRun({ seed: 1 }).client, makeRun({ seed: 2 }).client];
   for (const [i, part] of parts.entries()) {
     part.stages = [{ start_ns: 0, end_ns: (i + 5) * 1e9, rate: {}, latency_ns: part.latency_ns,
       errors: {} }];
     part.thresholds = ['stages.1.latency.response.p50 < 100s', 'stages.1.errors.total == 0']
       .map((expr) => ({ expr, value: 1, pass: true }));
   }
-  assert.deepEqual(resultsMerge(parts, NAMES).thresholds.map(({ pass }) => pass), [false, false]);
+  assert.deepEqual(mergeResults(parts, NAMES).thresholds.map(({ pass }) => pass), [false, false]);
 });
 
 test('sums beyond 2^53 stay exact', () => {
-  const parts = [runMake().client, runMake().client];
+  const parts = [makeRun().client, makeRun().client];
   parts[0].totals.bytes_sent = 9007199254740993n;
   parts[1].totals.bytes_sent = 2;
-  assert.equal(resultsMerge(parts, NAMES).totals.bytes_sent, 9007199254740995n);
+  assert.equal(mergeResults(parts, NAMES).totals.bytes_sent, 9007199254740995n);
 });
 
 test('the command writes a result that the tools read', (t) => {
-  const folder = folderMake(t);
-  const runs = ['a', 'b'].map((id) => runWrite(path.join(folder, id), { id }));
+  const folder = makeFolder(t);
+  const runs = ['a', 'b'].map((id) => writeRun(path.join(folder, id), { id }));
   const out = path.join(folder, 'merged.json');
-  const done = toolRun('merge', [...runs, '-o', out]);
+  const done = runTool('merge', [...runs, '-o', out]);
   assert.equal(done.status, 0, done.stderr);
-  assert.equal(resultRead(out).totals.responses, 20000);
+  assert.equal(readResult(out).totals.responses, 20000);
 });
 
 test('ranks of results that are merged: all of one run, none of repeats', () => {
   const host = (rank) => [{ rank, name: 'a', validity: { valid: true, reasons: [] } }];
   const parts = [0, 1].map((rank) =>
-    ({ ...runMake({ seed: rank + 1 }).client, hosts: host(rank) }));
-  assert.equal(resultsMerge(parts, NAMES).hosts.length, 2);
+    ({ ...makeRun({ seed: rank + 1 }).client, hosts: host(rank) }));
+  assert.equal(mergeResults(parts, NAMES).hosts.length, 2);
   const other = { ...parts[1], run: { ...parts[1].run, id: 'another' } };
-  assert.equal(resultsMerge([parts[0], other], NAMES).hosts, undefined);
+  assert.equal(mergeResults([parts[0], other], NAMES).hosts, undefined);
 });
 
 test('no more lost connections are listed than a result may have', () => {
   const documents = [0, 1].map((i) => {
-    const { client } = runMake({ seed: i + 1 });
+    const { client } = makeRun({ seed: i + 1 });
     client.abnormal_connections = Array.from({ length: 600 }, (_, at) => ({
       local: `127.0.0.1:${2000 + 600 * i + at}`, remote: '127.0.0.1:7777', opened_ns: 1,
       bytes_sent: 0, bytes_received: 0, messages_sent: 0, messages_received: 0,
@@ -103,15 +103,15 @@ test('no more lost connections are listed than a result may have', () => {
     client.abnormal_connections_total = 600;
     return client;
   });
-  const merged = resultsMerge(documents, NAMES);
+  const merged = mergeResults(documents, NAMES);
   assert.equal(merged.abnormal_connections.length, 1000);
   assert.equal(merged.abnormal_connections_total, 1200);
-  resultCheck('merged', merged);
+  checkResult('merged', merged);
 });
 
 test('what happened in any of several results is in their sum', () => {
   const make = (i, id) => {
-    const { client } = runMake({ id, seconds: 4, started: `2026-11-21T00:0${i}:00.000Z` });
+    const { client } = makeRun({ id, seconds: 4, started: `2026-11-21T00:0${i}:00.000Z` });
     client.pushes = [{ id: 9, count: 5, bytes: 50 }, { id: 10 + i, count: 1, bytes: 8 }];
     client.pushes_other = i;
     client.marks = [{ t_ns: 1e9, text: 'storm', count: 2 }];
@@ -132,10 +132,10 @@ test('what happened in any of several results is in their sum', () => {
       [begin_ns + 2e9, 1]);
     assert.equal(sum.expects.first_failure.at_ns, begin_ns + 2e9);
   };
-  const repeats = resultsMerge([0, 1, 2].map((i) => make(i, `r${i}`)), ['a', 'b', 'c']);
+  const repeats = mergeResults([0, 1, 2].map((i) => make(i, `r${i}`)), ['a', 'b', 'c']);
   check(repeats, 6e9);
   assert.deepEqual(repeats.marks.map(({ t_ns: t }) => t), [1e9, 7e9, 13e9]);
-  const clients = resultsMerge([0, 1, 2].map((i) => make(i, 'r')), ['a', 'b', 'c']);
+  const clients = mergeResults([0, 1, 2].map((i) => make(i, 'r')), ['a', 'b', 'c']);
   check(clients, 0);
   assert.deepEqual(clients.marks, [{ t_ns: 1e9, text: 'storm', count: 6 }]);
 });

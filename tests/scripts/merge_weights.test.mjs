@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
-import { resultCheck } from '../../scripts/lib/results/result.mjs';
-import { folderMake, jsonWrite, toolRun } from './helpers.mjs';
-import { histogramOf, random, runMake } from './synthetic.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
+import { checkResult } from '../../scripts/lib/results/result.mjs';
+import { makeFolder, writeJson, runTool } from './helpers.mjs';
+import { histogramOf, random, makeRun } from './synthetic.mjs';
 
 const names = (list) => list.map((_, i) => `${i}.json`);
-const merge = (list) => resultsMerge(list, names(list));
+const merge = (list) => mergeResults(list, names(list));
 
 /** What holds of the rate of every result: counts and rates tell the same. */
 function assertRate(rate) {
@@ -28,7 +28,7 @@ function assertRate(rate) {
 function drawn(next, i, id) {
   const seconds = 1 + Math.floor(next() * 9);
   const rate = 100 + Math.floor(next() * 900);
-  const { client } = runMake({ id, seed: i + 1, seconds, rate, draws: 20,
+  const { client } = makeRun({ id, seed: i + 1, seconds, rate, draws: 20,
     started: new Date(Date.parse('2026-11-21T10:00:00Z') + i * 20000).toISOString() });
   const dropped = Math.floor(next() * 50);
   const never = Math.floor(next() * 50);
@@ -55,8 +55,8 @@ test('rates of any windows stay counts per second, in repeats and in clients', (
 });
 
 test('10 s at 100/s and 90 s at 1000/s are 910/s, not 550/s', () => {
-  const list = [runMake({ id: 'a', seconds: 10, rate: 100 }).client,
-    runMake({ id: 'b', seconds: 90, rate: 1000 }).client];
+  const list = [makeRun({ id: 'a', seconds: 10, rate: 100 }).client,
+    makeRun({ id: 'b', seconds: 90, rate: 1000 }).client];
   const { rate } = merge(list);
   assert.equal(rate.achieved_per_s, 910);
   assert.equal(rate.target_per_s, 910);
@@ -64,16 +64,16 @@ test('10 s at 100/s and 90 s at 1000/s are 910/s, not 550/s', () => {
 });
 
 test('a result without a target has none, and one without a window does not weigh', () => {
-  const closed = runMake({ id: 'b', seed: 2 }).client;
+  const closed = makeRun({ id: 'b', seed: 2 }).client;
   closed.rate.target_per_s = null;
-  assert.equal(merge([runMake({ id: 'a' }).client, closed]).rate.target_per_s, null);
-  const empty = runMake({ id: 'b', seed: 2 }).client;
+  assert.equal(merge([makeRun({ id: 'a' }).client, closed]).rate.target_per_s, null);
+  const empty = makeRun({ id: 'b', seed: 2 }).client;
   Object.assign(empty.rate, { window_ns: 0, achieved_per_s: 0, target_per_s: 0 });
-  assert.equal(merge([runMake({ id: 'a' }).client, empty]).rate.achieved_per_s, 1000);
+  assert.equal(merge([makeRun({ id: 'a' }).client, empty]).rate.achieved_per_s, 1000);
 });
 
 test('the plan of clients at once is the sum of their shares; repeats keep theirs', () => {
-  const list = (id) => [1, 2].map((i) => runMake({ id: id(i), seed: i, connections: 100 * i,
+  const list = (id) => [1, 2].map((i) => makeRun({ id: id(i), seed: i, connections: 100 * i,
     rate: 500 * i }).client);
   const { plan } = merge(list(() => 'one'));
   assert.equal(plan.load.connections, 300);
@@ -83,11 +83,11 @@ test('the plan of clients at once is the sum of their shares; repeats keep their
   const repeats = merge(list((i) => `run-${i}`));
   assert.equal(repeats.plan.load.connections, 100);
   assert.match(repeats.merged.notes[0], /the loads differ in connections, stages/);
-  resultCheck('merged', repeats);
+  checkResult('merged', repeats);
 });
 
 test('arrivals per second of the series add by when they were due', () => {
-  const list = [1, 2].map((seed) => runMake({ seed }).client);
+  const list = [1, 2].map((seed) => makeRun({ seed }).client);
   for (const { series } of list) {
     for (const entry of series) {
       Object.assign(entry, { due: entry.target, begun: entry.target - 2 * !!entry.target,
@@ -101,7 +101,7 @@ test('arrivals per second of the series add by when they were due', () => {
 });
 
 test('censored samples keep their bounds in the sum', () => {
-  const list = [1, 2].map((seed) => runMake({ seed }).client);
+  const list = [1, 2].map((seed) => makeRun({ seed }).client);
   list[1].latency_ns.response = histogramOf([[200e3, 9990]], { censored: [[1e6, 10]] });
   const { response } = merge(list).latency_ns;
   assert.equal(response.censored, 10);
@@ -111,36 +111,36 @@ test('censored samples keep their bounds in the sum', () => {
 });
 
 test('the same twice, a run beside its own merge, another scenario of the name: refused', () => {
-  const one = runMake({ id: 'a' }).client;
-  const two = runMake({ id: 'b', seed: 2 }).client;
+  const one = makeRun({ id: 'a' }).client;
+  const two = makeRun({ id: 'b', seed: 2 }).client;
   const copy = JSON.parse(JSON.stringify(one));
   assert.throws(() => merge([one, copy]), /1\.json: the same result as 0\.json/);
-  assert.throws(() => merge([one, two, { ...runMake({ id: 'a', seed: 3 }).client }]),
+  assert.throws(() => merge([one, two, { ...makeRun({ id: 'a', seed: 3 }).client }]),
     /2\.json: run a is in 0\.json already/);
   const both = merge([one, two]);
   assert.throws(() => merge([both, one]), /run a is in 0\.json already/);
-  const client = runMake({ id: 'a', seed: 5 }).client;
+  const client = makeRun({ id: 'a', seed: 5 }).client;
   const clients = merge([one, client]);
   assert.throws(() => merge([clients, client]), /holds a client of this run on this host already/);
-  const other = runMake({ id: 'c', seed: 4 }).client;
+  const other = makeRun({ id: 'c', seed: 4 }).client;
   other.plan.scenario.behaviors = [{ loop: [] }];
   assert.throws(() => merge([one, other]), /the name of that of 0\.json, "echo", and is another/);
 });
 
 test('the command refuses a file that is given twice, by any name', (t) => {
-  const folder = folderMake(t);
-  const file = jsonWrite(path.join(folder, 'client.json'), runMake({ id: 'a' }).client);
+  const folder = makeFolder(t);
+  const file = writeJson(path.join(folder, 'client.json'), makeRun({ id: 'a' }).client);
   const link = path.join(folder, 'link.json');
   const links = process.platform !== 'win32'; // where they need a right that few have
   if (links) fs.symlinkSync(file, link);
   for (const list of [[file, file], [file, folder], [file, links ? link : file]]) {
-    const done = toolRun('merge', [...list, '-o', path.join(folder, 'm.json')]);
+    const done = runTool('merge', [...list, '-o', path.join(folder, 'm.json')]);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, /it would count twice/);
   }
   assert.ok(!fs.existsSync(path.join(folder, 'm.json')));
-  const odd = jsonWrite(path.join(folder, 'b.json'), runMake({ id: 'b', rate: 10 }).client);
-  const done = toolRun('merge', [file, odd, '-o', path.join(folder, 'm.json')]);
+  const odd = writeJson(path.join(folder, 'b.json'), makeRun({ id: 'b', rate: 10 }).client);
+  const done = runTool('merge', [file, odd, '-o', path.join(folder, 'm.json')]);
   assert.equal(done.status, 0, done.stderr);
   assert.match(done.stderr, /warning: the loads differ in stages/);
 });

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import test from 'node:test';
 import { MODELS_CHARTS } from '../../scripts/lib/drawing/charts/models.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
-import { cellsOf, cpuBetween, figuresOf, impossible, modelsParse, orderOf, pointsOf }
+import { cellsOf, cpuBetween, figuresOf, impossible, parseModels, orderOf, pointsOf }
   from '../../scripts/lib/models/models.mjs';
 import { idlePoints } from '../../scripts/lib/models/points.mjs';
-import { claimsJudge } from '../../scripts/lib/models/claims.mjs';
+import { judgeClaims } from '../../scripts/lib/models/claims.mjs';
 import { scenarioClosed } from '../../scripts/lib/models/play.mjs';
-import { svgDraw } from '../../scripts/lib/drawing/charts/svg.mjs';
+import { drawSvg } from '../../scripts/lib/drawing/charts/svg.mjs';
 
 const LISTED = `uring            io_uring: a port per thread (default)
                  proactor (waits for completions), sessions per thread unlimited, in all unlimited
@@ -20,7 +20,7 @@ null             no sockets
 `;
 
 test('the list of models is read with its limits', () => {
-  assert.deepEqual(modelsParse(LISTED), [
+  assert.deepEqual(parseModels(LISTED), [
     { name: 'uring', kind: 'proactor', per_thread: null, in_all: null },
     { name: 'select', kind: 'reactor', per_thread: 62, in_all: 1000 },
     { name: 'null', kind: 'no', per_thread: null, in_all: null }]);
@@ -87,7 +87,7 @@ test('the figures of a run count its window, or all of it without samples', () =
 });
 
 /** An outcome where each model has a cost of a + b * sockets and a throughput. */
-function outcomeMake(windows, costs,
+function makeOutcome(windows, costs,
   { noise = 0, repeats = 5, invalid = 0, cpu_noise = 0 } = {}) {
   const models = Object.keys(costs).map((name) => ({ name, kind: 'reactor',
     per_thread: costs[name].limit ?? null, in_all: costs[name].all ?? null }));
@@ -103,7 +103,7 @@ function outcomeMake(windows, costs,
   });
   const outcome = { windows, models, points, runs, repeats, cells: cellsOf(runs),
     rate_per_s: 2000 };
-  return { ...outcome, claims: claimsJudge(outcome) };
+  return { ...outcome, claims: judgeClaims(outcome) };
 }
 
 const TEXTBOOK = { select: { fixed: 10, each: 0.2, rate: 40000, all: 1000 },
@@ -114,18 +114,18 @@ const TEXTBOOK = { select: { fixed: 10, each: 0.2, rate: 40000, all: 1000 },
 const states = (outcome) => outcome.claims.map(({ state }) => state);
 
 test('the claims hold on a machine out of the textbook', () => {
-  assert.deepEqual(new Set(states(outcomeMake(false, TEXTBOOK))), new Set(['held']));
+  assert.deepEqual(new Set(states(makeOutcome(false, TEXTBOOK))), new Set(['held']));
 });
 
 test('the claims fail where the opposite is true', () => {
   const upside = Object.fromEntries(Object.entries(TEXTBOOK).map(([name, cost]) =>
     [name, { fixed: 10, each: name === 'select' || name === 'poll' ? 0 : 0.2, rate: 1e5 - cost.rate,
       all: 5000 }]));
-  assert.deepEqual(new Set(states(outcomeMake(false, upside))), new Set(['not held']));
+  assert.deepEqual(new Set(states(makeOutcome(false, upside))), new Set(['not held']));
 });
 
 test('three runs of each decide nothing but the limits, and say so', () => {
-  const few = outcomeMake(false, TEXTBOOK, { repeats: 3 });
+  const few = makeOutcome(false, TEXTBOOK, { repeats: 3 });
   assert.equal(few.claims.filter(({ state }) => state !== 'undecided').length, 1);
   for (const { state, why, figures } of few.claims) {
     assert.equal(why, state === 'undecided' ? 'fewer than 4 repeats' : '');
@@ -134,7 +134,7 @@ test('three runs of each decide nothing but the limits, and say so', () => {
 });
 
 test('runs with a busy generator decide nothing about speed, but their CPU was counted', () => {
-  const busy = outcomeMake(false, TEXTBOOK, { invalid: 2 });
+  const busy = makeOutcome(false, TEXTBOOK, { invalid: 2 });
   const faster = busy.claims.find(({ text }) => /completions/.test(text));
   assert.equal(faster.state, 'undecided');
   assert.match(faster.why, /fewer than 4 valid runs/);
@@ -143,16 +143,16 @@ test('runs with a busy generator decide nothing about speed, but their CPU was c
 });
 
 test('a cost whose repeats overlap has not been shown to grow', () => {
-  const noisy = outcomeMake(false, TEXTBOOK, { cpu_noise: 50 });
+  const noisy = makeOutcome(false, TEXTBOOK, { cpu_noise: 50 });
   const grows = noisy.claims.find(({ text }) => /epoll's does not/.test(text));
   assert.equal(grows.state, 'undecided');
   assert.match(grows.why, /select's repeats overlap/);
 });
 
 test('overlapping repeats decide nothing, missing models say nothing', () => {
-  const noisy = outcomeMake(false, TEXTBOOK, { noise: 0.5 });
+  const noisy = makeOutcome(false, TEXTBOOK, { noise: 0.5 });
   assert.ok(states(noisy).includes('undecided'));
-  const alone = outcomeMake(false, { epoll: TEXTBOOK.epoll });
+  const alone = makeOutcome(false, { epoll: TEXTBOOK.epoll });
   assert.deepEqual(new Set(states(alone)), new Set(['not measured']));
 });
 
@@ -163,7 +163,7 @@ test('the claims about Windows speak of its models only', () => {
     'async-select': { fixed: 10, each: 0.1, rate: 1500 },
     'overlapped-event': { fixed: 10, each: 0.1, rate: 3000, limit: 31 },
     'overlapped-callback': { fixed: 10, each: 0, rate: 4000 } };
-  const outcome = outcomeMake(true, costs);
+  const outcome = makeOutcome(true, costs);
   assert.deepEqual(new Set(states(outcome)), new Set(['held']));
   assert.ok(!outcome.claims.some(({ text }) => /epoll|uring/.test(text)));
 });
@@ -175,11 +175,11 @@ test('a model that could not be measured leaves a gap that says why', () => {
 });
 
 test('the charts draw, gaps included', () => {
-  const outcome = outcomeMake(false, TEXTBOOK);
+  const outcome = makeOutcome(false, TEXTBOOK);
   outcome.cells.select['shared-1000'] = { missing: 'holds at most 100 connections' };
   for (const chart of MODELS_CHARTS) {
     assert.ok(chart.when(outcome));
-    const svg = svgDraw(chart.draw(outcome, THEMES.light), THEMES.light, chart.height);
+    const svg = drawSvg(chart.draw(outcome, THEMES.light), THEMES.light, chart.height);
     assert.match(svg, /uring-multishot/);
     assert.ok(!/NaN|Infinity/.test(svg), chart.name);
   }

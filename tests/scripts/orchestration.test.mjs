@@ -7,12 +7,12 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, stressArguments }
   from '../../scripts/lib/base/arguments.mjs';
-import { caseCounts, failureText, junitRead, skipReasons }
+import { caseCounts, failureText, readJunit, skipReasons }
   from '../../scripts/lib/developing/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
-import { integrityCheck, sourcesFromDeb822, sourcesFromList }
+import { checkIntegrity, sourcesFromDeb822, sourcesFromList }
   from '../../scripts/lib/building/sources.mjs';
-import { runIdMake } from '../../scripts/lib/base/paths.mjs';
+import { makeRunId } from '../../scripts/lib/base/paths.mjs';
 
 const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
 
@@ -72,9 +72,9 @@ test('a source whose content is not the pinned one is refused', (t) => {
   fs.writeFileSync(file, 'hello');
   const right = 'sha512-m3HSJL1i83hdltRq0+o9czGb+8KJDKra4t/3JRlnPKcjI8PZm6XBHXx6zG4UuMXaDEZjR1' +
     'wuXDre9G9zvN7AQw==';
-  integrityCheck(file, right);
+  checkIntegrity(file, right);
   fs.writeFileSync(file, 'hello!');
-  assert.throws(() => integrityCheck(file, right), /not the pinned one/);
+  assert.throws(() => checkIntegrity(file, right), /not the pinned one/);
 });
 
 test('times are read as the programs read them', () => {
@@ -127,9 +127,9 @@ test('an option of the caller\'s own wins, and one that it cannot take is refuse
 });
 
 test('run ids sort by time and differ', () => {
-  const a = runIdMake(new Date('2026-11-20T23:51:00Z'));
+  const a = makeRunId(new Date('2026-11-20T23:51:00Z'));
   assert.match(a, /^20261120-235100-[0-9a-f]{4}$/);
-  assert.ok(runIdMake(new Date('2026-11-20T23:51:01Z')) > a);
+  assert.ok(makeRunId(new Date('2026-11-20T23:51:01Z')) > a);
 });
 
 const JUNIT = `<testsuite>
@@ -167,7 +167,7 @@ not ok 3 - bad
 </testsuite>`;
 
 test('test: cases are counted, crashes and skips included', () => {
-  const tests = junitRead(JUNIT);
+  const tests = readJunit(JUNIT);
   assert.deepEqual(tests.map((entry) => entry.name),
     ['test_a', 'cut', 'e2e_b', 'crash', 'plain', 'absent']);
   assert.deepEqual(tests.map(caseCounts), [

@@ -10,19 +10,19 @@ import { chartRate } from '../../scripts/lib/drawing/charts/time.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
 import { OPENED, verdictsOf } from '../../scripts/lib/drawing/page/verdicts.mjs';
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
-import { regressPage } from '../../scripts/lib/drawing/page/regress.mjs';
+import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { reasonsOnce } from '../../scripts/lib/judging/capacity_words.mjs';
-import { viewMake } from '../../scripts/lib/drawing/view.mjs';
-import { folderMake, jsonWrite, runSave, SCRIPTS, toolRun } from './helpers.mjs';
-import { histogramOf, runMake } from './synthetic.mjs';
+import { makeView } from '../../scripts/lib/drawing/view.mjs';
+import { makeFolder, writeJson, saveRun, SCRIPTS, runTool } from './helpers.mjs';
+import { histogramOf, makeRun } from './synthetic.mjs';
 
 /** The page of a run as text, one line per cell, card and heading. */
 function pageText(t, run, files = {}) {
-  const folder = runSave(folderMake(t), run);
+  const folder = saveRun(makeFolder(t), run);
   for (const [name, document] of Object.entries(files)) {
-    jsonWrite(path.join(folder, name), document);
+    writeJson(path.join(folder, name), document);
   }
-  const done = toolRun('report', [folder]);
+  const done = runTool('report', [folder]);
   assert.equal(done.status, 0, done.stderr);
   const page = fs.readFileSync(path.join(folder, 'report.html'), 'utf8');
   const [, body] = /<main>(.*?)<\/main>/s.exec(page);
@@ -30,12 +30,12 @@ function pageText(t, run, files = {}) {
     .replaceAll('\u202f', '');
 }
 
-const verdictOf = (run, pattern) => verdictsOf(viewMake(run, 'one'))
+const verdictOf = (run, pattern) => verdictsOf(makeView(run, 'one'))
   .find(({ title }) => pattern.test(title));
 
 /** 191 of 200 players are kicked because nobody answers the server's ping, id 9. */
-function kickedMake() {
-  const run = runMake({ connections: 200 });
+function makeKicked() {
+  const run = makeRun({ connections: 200 });
   const { client } = run;
   client.abnormal_connections = Array.from({ length: 191 }, (_, i) => ({
     local: `127.0.0.1:${41000 + i}`, remote: '127.0.0.1:7777', opened_ns: 1500000000,
@@ -52,7 +52,7 @@ function kickedMake() {
 }
 
 test('players that were kicked: how many, why, and what came that nobody took', (t) => {
-  const run = kickedMake();
+  const run = makeKicked();
   const lost = verdictOf(run, /ended abnormally/);
   assert.equal(lost.state, 'bad');
   assert.match(lost.title, /^191 of 200 connections ended abnormally$/);
@@ -64,7 +64,7 @@ test('players that were kicked: how many, why, and what came that nobody took', 
 });
 
 test('messages that a rule of on_push sees, or a step takes at another time, are no riddle', () => {
-  const run = kickedMake();
+  const run = makeKicked();
   const { scenario } = run.client.plan;
   scenario.behaviors = [{ on_push: [{ match: { id: 9 } }] }];
   assert.doesNotMatch(verdictOf(run, /ended abnormally/).text, /id 9/);
@@ -73,13 +73,13 @@ test('messages that a rule of on_push sees, or a step takes at another time, are
 });
 
 test('connections that the scenario itself resets are not lost', () => {
-  const run = kickedMake();
+  const run = makeKicked();
   run.client.errors.unexpected_close = 0;
   assert.equal(verdictOf(run, /ended abnormally/), undefined);
 });
 
 test('one number of lost connections, and where only some are listed it is said', (t) => {
-  const run = kickedMake();
+  const run = makeKicked();
   const { client } = run;
   for (const entry of client.abnormal_connections.slice(0, 11)) entry.reason = 'reset';
   Object.assign(client, { abnormal_connections_total: 17532 });
@@ -99,7 +99,7 @@ test('one number of lost connections, and where only some are listed it is said'
 });
 
 test('connections that the scenario itself reset are told apart from those that were lost', (t) => {
-  const run = kickedMake();
+  const run = makeKicked();
   for (const entry of run.client.abnormal_connections.slice(0, 41)) entry.reason = 'reset';
   Object.assign(run.client.errors, { unexpected_close: 150, reset: 1 });
   const lost = verdictOf(run, /abnormally/);
@@ -109,7 +109,7 @@ test('connections that the scenario itself reset are told apart from those that 
 });
 
 test('requests without an answer at the end: a card, and in the charts', (t) => {
-  const run = runMake({ seconds: 5 });
+  const run = makeRun({ seconds: 5 });
   const { client } = run;
   assert.equal(verdictOf(run, /no answer/), undefined);
   client.totals.requests_cut = 3;
@@ -120,7 +120,7 @@ test('requests without an answer at the end: a card, and in the charts', (t) => 
     client.run.duration_ns = end;
     client.series = [...client.series.slice(0, 6), { ...client.series[6], t_ns: at,
       buckets: [[4e9, 3]] }];
-    const { columns, heat } = viewMake(run, 'one');
+    const { columns, heat } = makeView(run, 'one');
     assert.ok(columns.max.at(-1) >= 4e9, String(end));
     assert.equal(columns.t.length, 6);
     assert.ok(heat.some(([, , low, high, count]) => low <= 4.1e9 && high >= 4e9 && count === 3));
@@ -128,34 +128,34 @@ test('requests without an answer at the end: a card, and in the charts', (t) => 
 });
 
 test('a run that failed before anything was measured has no empty charts and no far marks', (t) => {
-  const run = runMake();
+  const run = makeRun();
   const { client } = run;
   assert.match(pageText(t, run), /Latency|Response p50/);
   client.plan.load.warmup_ns = 1e9;
-  assert.ok(viewMake(run, 'one').marks.some(({ label }) => label === 'warm-up ends'));
+  assert.ok(makeView(run, 'one').marks.some(({ label }) => label === 'warm-up ends'));
   for (const kind of Object.keys(client.latency_ns)) client.latency_ns[kind] = histogramOf([]);
   client.latency_ns.connect = histogramOf([], { censored: [[1e6, 4]] });
   client.run.duration_ns = 1e7;
   client.series = client.series.slice(0, 1);
-  const view = viewMake(run, 'one');
+  const view = makeView(run, 'one');
   assert.deepEqual(view.marks.filter(({ label }) => label === 'warm-up ends'), []);
   const [spectrum] = RUN_CHARTS.filter(({ name }) => name === 'spectrum');
   assert.ok(!spectrum.when(view));
   // Of a run that only connects, how long that took is shown and not folded away.
   client.latency_ns.connect = histogramOf([[1e6, 4]]);
-  const connects = viewMake(run, 'one');
+  const connects = makeView(run, 'one');
   assert.ok(spectrum.when(connects));
   assert.deepEqual(chartSpectrum(connects, THEMES.light).legend.selected, {});
 });
 
 test('a run of repeats says how many were open in the worst of them', () => {
-  const view = viewMake(kickedMake(), 'one');
+  const view = makeView(makeKicked(), 'one');
   assert.deepEqual(view.connections, { open: 9, wanted: 200, ready: null });
-  assert.equal(viewMake(runMake(), 'one').connections.open, 100);
+  assert.equal(makeView(makeRun(), 'one').connections.open, 100);
 });
 
 test('N of M were ready: a warning where some were not', (t) => {
-  const run = runMake({ connections: 10 });
+  const run = makeRun({ connections: 10 });
   run.client.ready = { wanted: 10, ready: 10, window_opened: 'all_ready' };
   assert.equal(verdictOf(run, /were ready/), undefined);
   run.client.ready = { wanted: 10, ready: 9, window_opened: 'time_out' };
@@ -166,7 +166,7 @@ test('N of M were ready: a warning where some were not', (t) => {
 });
 
 test('an open loop that nothing was due in is no closed loop', (t) => {
-  const run = runMake();
+  const run = makeRun();
   Object.assign(run.client.rate, { target_per_s: 0, achieved_per_s: 0 });
   assert.match(pageText(t, run), /Rate achieved\n0\/s\nnothing was due in the window/);
   run.client.plan.load.loop = 'closed';
@@ -182,7 +182,7 @@ test('every way for a window to open has its words', () => {
 });
 
 test('asked, due, begun, dropped, never started: on the card, in the table, in the chart', (t) => {
-  const run = runMake({ rate: 1000, achieved: 0.9 });
+  const run = makeRun({ rate: 1000, achieved: 0.9 });
   const counts = { intended: 10020, begun: 9000, dropped: 20, never_started: 1000 };
   Object.assign(run.client.rate, counts);
   run.client.rate.behaviors = [
@@ -199,15 +199,15 @@ test('asked, due, begun, dropped, never started: on the card, in the table, in t
   assert.match(verdictOf(run, /rate did not hold/).text,
     /^900\/s of 1.002\/s due \(89\.82%\); 1.000\/s asked/);
   const names = ({ series }) => series.map(({ name }) => name).filter((name) => name[0] !== '_');
-  assert.deepEqual(names(chartRate(viewMake(run, 'one'), THEMES.light)), ['due',
+  assert.deepEqual(names(chartRate(makeView(run, 'one'), THEMES.light)), ['due',
     'begun', 'iterations started', 'responses', 'never started']);
   // A result of an older version has none of it, and draws.
-  assert.deepEqual(names(chartRate(viewMake(runMake(), 'old'), THEMES.light)), ['target',
+  assert.deepEqual(names(chartRate(makeView(makeRun(), 'old'), THEMES.light)), ['target',
     'iterations started', 'responses']);
 });
 
 test('a rate is judged by what was due, not by what was asked', (t) => {
-  const run = runMake({ rate: 1000 });
+  const run = makeRun({ rate: 1000 });
   Object.assign(run.client.rate, { target_per_s: 2000, intended: 10000, begun: 10000 });
   assert.equal(verdictOf(run, /rate did not hold/), undefined);
   assert.match(pageText(t, run), /Rate achieved\n1000\/s\n100\.00% of 1000\/s due, 2000\/s asked/);
@@ -216,20 +216,20 @@ test('a rate is judged by what was due, not by what was asked', (t) => {
 });
 
 test('failed, invalid and did not hold are three words, and each reason stands once', () => {
-  const failed = runMake({ timeouts: 0 });
+  const failed = makeRun({ timeouts: 0 });
   Object.assign(failed.client.totals, { responses: 0 });
   assert.equal(verdictOf(failed, /^Failed/).title, 'Failed: not one answer');
   assert.equal(verdictOf(failed, /Valid measurement/), undefined);
-  const silent = runMake();
+  const silent = makeRun();
   Object.assign(silent.client.totals, { requests: 0, responses: 0 });
   assert.match(verdictOf(silent, /^Failed/).text, /not one of 10.000 iterations that were due/);
   silent.client.steps = []; // it only sends, or only connects: nothing is awaited
   assert.equal(verdictOf(silent, /^Failed/), undefined);
-  const nobody = runMake();
+  const nobody = makeRun();
   Object.assign(nobody.client.totals, { connects_ok: 0, requests: 0, responses: 0 });
   assert.equal(verdictOf(nobody, /^Failed/).title, 'Failed: not one connection');
 
-  const invalid = runMake();
+  const invalid = makeRun();
   invalid.client.validity = { valid: false, limited_by: 'client', reasons: [
     'the client was too slow: send_lag; lower the rate, or give it more CPU',
     'the client was too slow: poll_gap; lower the rate, or give it more CPU'] };
@@ -238,24 +238,24 @@ test('failed, invalid and did not hold are three words, and each reason stands o
   assert.equal(found.text.match(/lower the rate/g).length, 1);
   assert.equal(verdictOf(invalid, /^Failed|did not hold/), undefined);
 
-  const slow = runMake({ median_ns: 50e6 });
+  const slow = makeRun({ median_ns: 50e6 });
   assert.match(verdictOf(slow, /did not hold/).title, /^1 of 1 thresholds did not hold/);
   assert.equal(verdictOf(slow, /^Failed|^Invalid/), undefined);
   assert.deepEqual(reasonsOnce(['a; b', 'c; b', 'a; b']), ['a', 'c', 'b']);
 });
 
 test('why a run has failed is said in the words of its result', () => {
-  const run = runMake();
+  const run = makeRun();
   run.client.failures = [];
   Object.assign(run.client.totals, { responses: 0 });
   assert.match(verdictOf(run, /^Failed/).title, /not one answer/);
   run.client.failures = ['nobody was there; look', 'nobody was there; look'];
-  const found = verdictsOf(viewMake(run, 'one')).filter(({ title }) => /^Failed/.test(title));
+  const found = verdictsOf(makeView(run, 'one')).filter(({ title }) => /^Failed/.test(title));
   assert.deepEqual(found, [{ state: 'bad', title: 'Failed: nobody was there', text: 'look' }]);
 });
 
 test('stages stand side by side where there are several', (t) => {
-  const run = runMake();
+  const run = makeRun();
   const { client } = run;
   assert.doesNotMatch(pageText(t, run), /Stages/);
   const stage = (start, rate) => ({ start_ns: start * 1e9, end_ns: (start + 5) * 1e9,
@@ -270,7 +270,7 @@ test('stages stand side by side where there are several', (t) => {
 });
 
 test('the first failure of a step stands at the step: expected, found, bytes', (t) => {
-  const run = runMake({ timeouts: 60, stall_at: 3, steps: ['login', 'chat'] });
+  const run = makeRun({ timeouts: 60, stall_at: 3, steps: ['login', 'chat'] });
   run.client.steps[1].first_failure = { kind: 'response_timeout', at_ns: 2345678901,
     connection: 17, expected: '256 bytes', found: '<153> bytes', bytes: '00ff61' };
   const text = pageText(t, run);
@@ -282,7 +282,7 @@ test('the first failure of a step stands at the step: expected, found, bytes', (
 });
 
 test('a server under test that crashed is red and says so, one of our own too', (t) => {
-  const run = runMake();
+  const run = makeRun();
   const end = { ok: false, text: 'the server crashed (exit 139, SIGSEGV) after 2.0 s',
     exit_code: 139, signal: null, after_s: 2, said: 'core dumped' };
   for (const server of [null, run.server]) {
@@ -299,11 +299,11 @@ test('a server under test that crashed is red and says so, one of our own too', 
 });
 
 test('several runs: what is bad about one of them stands above the charts', (t) => {
-  const folder = folderMake(t);
-  const runs = [runMake(), kickedMake()].map((run, i) =>
-    runSave(path.join(folder, 'ab'[i]), run));
+  const folder = makeFolder(t);
+  const runs = [makeRun(), makeKicked()].map((run, i) =>
+    saveRun(path.join(folder, 'ab'[i]), run));
   const out = path.join(folder, 'page.html');
-  assert.equal(toolRun('report', [...runs, '-o', out]).status, 0);
+  assert.equal(runTool('report', [...runs, '-o', out]).status, 0);
   const [above] = fs.readFileSync(out, 'utf8').split('data-chart=');
   assert.match(above, /b: 191 of 200 connections ended abnormally/);
   assert.match(above, /<h3>Thresholds<\/h3>/);
@@ -311,14 +311,14 @@ test('several runs: what is bad about one of them stands above the charts', (t) 
 
 test('names cannot hide or rearrange what stands around them', (t) => {
   const evil = '<script>alert(1)</script>\u001b[2J\u202eabc\u0007';
-  const run = runMake({ name: evil, steps: [evil, 'b'] });
+  const run = makeRun({ name: evil, steps: [evil, 'b'] });
   run.client.marks = [{ t_ns: 2e9, text: evil }];
   run.client.thresholds[0].expr = evil;
   run.client.pushes = [{ id: 1, count: 1, bytes: 1 }];
   run.client.hosts = undefined;
-  const folder = runSave(folderMake(t), run);
+  const folder = saveRun(makeFolder(t), run);
   const svg = path.join(folder, 'svg');
-  assert.equal(toolRun('report', [folder, '--svg', svg]).status, 0);
+  assert.equal(runTool('report', [folder, '--svg', svg]).status, 0);
   const texts = [path.join(folder, 'report.html'), ...fs.readdirSync(svg)
     .map((name) => path.join(svg, name))].map((file) => fs.readFileSync(file, 'utf8'));
   for (const text of texts) {
@@ -329,14 +329,14 @@ test('names cannot hide or rearrange what stands around them', (t) => {
 });
 
 test('a page is small enough to be sent about', (t) => {
-  const folder = runSave(folderMake(t), runMake({ seconds: 600, steps: ['a', 'b', 'c'] }));
-  assert.equal(toolRun('report', [folder]).status, 0);
+  const folder = saveRun(makeFolder(t), makeRun({ seconds: 600, steps: ['a', 'b', 'c'] }));
+  assert.equal(runTool('report', [folder]).status, 0);
   assert.ok(fs.statSync(path.join(folder, 'report.html')).size < 700 * 1024);
 });
 
 test('a regression\'s page: crashes and thresholds of every repeat stand above the charts', () => {
   const make = (side, median_ns, crashed) => Array.from({ length: 3 }, (_, i) => {
-    const run = runMake({ id: `${side}${i}`, seed: i, seconds: 4, median_ns,
+    const run = makeRun({ id: `${side}${i}`, seed: i, seconds: 4, median_ns,
       started: `2026-11-21T00:0${i}:${side === 'a' ? '0' : '3'}0.000Z` });
     run.client.thresholds.push({ expr: 'server.errors.total == 0', value: null, pass: null });
     const end = { ok: !(crashed && i === 1), text: 'the server crashed (SIGSEGV) after 1.0 s' };
@@ -344,7 +344,7 @@ test('a regression\'s page: crashes and thresholds of every repeat stand above t
   });
   const runs = { a: make('a', 200e3, false), b: make('b', 200e3, true) };
   runs.b[0].client.thresholds[0].pass = false;
-  const page = regressPage(compareRuns(runs.a, runs.b), runs, { a: 'old', b: 'new' });
+  const page = makeRegressPage(compareRuns(runs.a, runs.b), runs, { a: 'old', b: 'new' });
   const [above] = page.split('data-chart=');
   assert.match(above, /new: Failed: the server ended<.*?the server crashed \(SIGSEGV\)/s);
   assert.doesNotMatch(above, /old: Failed/);
@@ -354,7 +354,7 @@ test('a regression\'s page: crashes and thresholds of every repeat stand above t
 });
 
 test('never answered is not answered above the range; >= stands where no bound is above', (t) => {
-  const run = runMake({ rate: 100, steps: ['login', 'chat'] });
+  const run = makeRun({ rate: 100, steps: ['login', 'chat'] });
   // One lost reply among 1,001 and three answers after more than 120 s.
   const lost = [[3e9, 1]];
   const late = [[120e9, 3]];
@@ -362,17 +362,17 @@ test('never answered is not answered above the range; >= stands where no bound i
   response.over_range = 3;
   run.client.latency_ns.response = response;
   run.client.steps[0].latency_ns.response = response;
-  const { latency } = viewMake(run, 'one');
+  const { latency } = makeView(run, 'one');
   assert.deepEqual([latency.response.never, latency.response.over], [1, 3]);
   assert.deepEqual(latency.response.at_least, ['mean', 'p99_9', 'p99_99', 'max']);
   const text = pageText(t, run);
   assert.match(text, /≥ 120 s\n1 never answered, 3 answered above the range/);
   assert.match(text, /response \(from the intended time\)\n1001\n(.*\n){8}1\n3\n/);
-  const steps = chartSteps(viewMake(run, 'one'), THEMES.light);
+  const steps = chartSteps(makeView(run, 'one'), THEMES.light);
   const hollow = steps.series.map(({ data }) => data[0].itemStyle.color === 'transparent');
   assert.deepEqual(hollow, [false, false, false, true, true]);
   // A result of an older version counted what was above the range as censored, too.
   delete response.censored_buckets;
   Object.assign(response, { censored: 4 });
-  assert.equal(viewMake(run, 'one').latency.response.never, 1);
+  assert.equal(makeView(run, 'one').latency.response.never, 1);
 });

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
-import { folderMake, runSave, toolRun } from './helpers.mjs';
-import { abnormalAdd, runMake } from './synthetic.mjs';
+import { makeFolder, saveRun, runTool } from './helpers.mjs';
+import { addAbnormal, makeRun } from './synthetic.mjs';
 
 const check = (run) => reconcile([run.client], run.server);
 
 test('a clean run reconciles exactly', () => {
-  const outcome = check(runMake());
+  const outcome = check(makeRun());
   assert.equal(outcome.status, 'exact');
   assert.equal(outcome.ok, true);
 });
@@ -19,7 +19,7 @@ test('one byte, one message or one connection too few is found', () => {
     ['server', 'messages_received', /messages, client to server/],
     ['client', 'messages_received', /messages, server to client/],
     ['server', 'connects_ok', /connections/]]) {
-    const run = runMake();
+    const run = makeRun();
     run[side].totals[key] -= 1;
     const outcome = check(run);
     assert.equal(outcome.status, 'failed', `${side} ${key}`);
@@ -28,7 +28,7 @@ test('one byte, one message or one connection too few is found', () => {
 });
 
 test('a byte too many is found, also beyond 2^53', () => {
-  const run = runMake();
+  const run = makeRun();
   run.client.totals.bytes_sent = 9007199254740993n;
   run.server.totals.bytes_received = 9007199254740993n;
   assert.equal(check(run).status, 'exact');
@@ -40,7 +40,7 @@ test('a byte too many is found, also beyond 2^53', () => {
 
 test('an abnormal connection seen by both is matched by its address, and lost bytes are its own',
   () => {
-    const run = abnormalAdd(runMake(), { sent: 680, serverReceived: 544 });
+    const run = addAbnormal(makeRun(), { sent: 680, serverReceived: 544 });
     run.server.totals.bytes_received -= 136;
     run.server.totals.messages_received -= 2;
     const outcome = check(run);
@@ -49,7 +49,7 @@ test('an abnormal connection seen by both is matched by its address, and lost by
   });
 
 test('a connection cannot receive more than was sent on it', () => {
-  const run = abnormalAdd(runMake(), { sent: 612, serverReceived: 680 });
+  const run = addAbnormal(makeRun(), { sent: 612, serverReceived: 680 });
   run.client.totals.bytes_sent -= 68;
   run.client.totals.messages_sent -= 1;
   assert.match(check(run).problems.join('\n'), /received more than was sent/);
@@ -64,14 +64,14 @@ function withoutGroups(run) {
 }
 
 test('a connection that only the client calls abnormal explains a gap up to what it sent', () => {
-  const run = withoutGroups(abnormalAdd(runMake(), { sent: 680, received: 680,
+  const run = withoutGroups(addAbnormal(makeRun(), { sent: 680, received: 680,
     sides: 'client' }));
   assert.equal(check(run).status, 'explained', check(run).problems.join('\n'));
   run.server.totals.bytes_received += 1;
   assert.equal(check(run).status, 'failed');
   // What the server sent on it and the client never received: here nobody says that it was this
   // connection's.
-  const lost = withoutGroups(abnormalAdd(runMake(), { sent: 680, received: 0, sides: 'client' }));
+  const lost = withoutGroups(addAbnormal(makeRun(), { sent: 680, received: 0, sides: 'client' }));
   lost.client.totals.bytes_received -= 680;
   lost.client.totals.messages_received -= 10;
   assert.match(check(lost).problems.join('\n'), /cannot be told from a loss/);
@@ -81,7 +81,7 @@ test('a connection that only the client calls abnormal explains a gap up to what
  *  sent to it, 400 of 4 arrived. */
 function receiverOnly(side, change = () => {}) {
   const other = side === 'client' ? 'server' : 'client';
-  const run = abnormalAdd(runMake(), { sides: side, sent: 0, serverSent: 0, received: 400,
+  const run = addAbnormal(makeRun(), { sides: side, sent: 0, serverSent: 0, received: 400,
     serverReceived: 400 });
   Object.assign(run[side].abnormal_connections[0], { messages_received: 4 });
   run[side].totals.bytes_received -= 600;
@@ -138,11 +138,11 @@ test('without groups, or with ports that a relay changed, nothing may be missing
       messages_received: 10 });
   });
   assert.equal(check(whole).status, 'explained', check(whole).problems.join('\n'));
-  assert.equal(check(withoutGroups(runMake())).status, 'exact');
+  assert.equal(check(withoutGroups(makeRun())).status, 'exact');
 });
 
 test('a byte lost here and one too many there do not cancel out', () => {
-  const run = runMake();
+  const run = makeRun();
   const sums = structuredClone(run.server.clean_connections);
   sums.sums[0][3] -= 1;
   sums.sums[1][3] += 1;
@@ -152,40 +152,40 @@ test('a byte lost here and one too many there do not cancel out', () => {
 });
 
 test('abnormal connections that were not listed leave no verdict of "reconciled"', () => {
-  const run = runMake();
+  const run = makeRun();
   run.client.totals.connections_clean -= 1;
   run.client.totals.connections_abnormal += 1;
   assert.match(check(run).problems.join('\n'), /not listed/);
 });
 
 test('several clients of one server are added', () => {
-  const run = runMake();
-  const second = runMake().client;
+  const run = makeRun();
+  const second = makeRun().client;
   for (const key of Object.keys(run.server.totals)) run.server.totals[key] *= 2;
   assert.equal(reconcile([run.client, second], run.server).status, 'exact');
   assert.equal(reconcile([run.client], run.server).status, 'failed');
 });
 
 test('the command: 0, 1 and 2', (t) => {
-  const folder = folderMake(t);
-  const good = runSave(path.join(folder, 'good'), runMake({ id: 'a' }));
-  const bad = runMake({ id: 'b' });
+  const folder = makeFolder(t);
+  const good = saveRun(path.join(folder, 'good'), makeRun({ id: 'a' }));
+  const bad = makeRun({ id: 'b' });
   bad.server.totals.bytes_sent += 3;
-  runSave(path.join(folder, 'bad'), bad);
-  const clean = toolRun('reconcile', [good]);
+  saveRun(path.join(folder, 'bad'), bad);
+  const clean = runTool('reconcile', [good]);
   assert.equal(clean.status, 0, clean.stderr);
   assert.match(clean.stdout, /every connection, message and byte agrees/);
-  const wrong = toolRun('reconcile', [path.join(folder, 'bad')]);
+  const wrong = runTool('reconcile', [path.join(folder, 'bad')]);
   assert.equal(wrong.status, 1);
   assert.match(wrong.stdout, /NOT reconciled: bytes, server to client/);
-  const mixed = toolRun('reconcile', [path.join(good, 'client.json'),
+  const mixed = runTool('reconcile', [path.join(good, 'client.json'),
     path.join(folder, 'bad', 'server.json')]);
   assert.equal(mixed.status, 2);
   assert.match(mixed.stderr, /run b is not the run of client\.json, a/);
-  const alone = toolRun('reconcile', [path.join(good, 'client.json'),
+  const alone = runTool('reconcile', [path.join(good, 'client.json'),
     path.join(good, 'client.json')]);
   assert.equal(alone.status, 2);
   assert.match(alone.stderr, /expected the server's result, found the client's/);
-  const json = JSON.parse(toolRun('reconcile', ['--json', good]).stdout);
+  const json = JSON.parse(runTool('reconcile', ['--json', good]).stdout);
   assert.equal(json.status, 'exact');
 });

@@ -2,32 +2,32 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { regressPage } from '../../scripts/lib/drawing/page/regress.mjs';
-import { abbaOrder, regressJudge, regressPlay, regressRead }
+import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
+import { abbaOrder, judgeRegress, playRegress, readRegress }
   from '../../scripts/lib/judging/regress.mjs';
-import { runRead } from '../../scripts/lib/results/result.mjs';
-import { folderMake, runSave, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { readRun } from '../../scripts/lib/results/result.mjs';
+import { makeFolder, saveRun, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 const JUDGE = { repeats: 10, labels: { a: 'A', b: 'B' }, options: { effects: {} },
-  page: regressPage };
+  page: makeRegressPage };
 
 const START = Date.parse('2026-11-21T10:00:00Z');
 
 /** A stand-in for a played run: B is slower by `effect`. */
-function playerMake({ effect = 1, onRun = () => {}, validOf = () => true,
+function makePlayer({ effect = 1, onRun = () => {}, validOf = () => true,
   change = () => {} } = {}) {
   const order = [];
   const play = async ({ folder, server, runId }) => {
     const side = server.command;
     order.push(side);
-    const made = runMake({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
+    const made = makeRun({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
       started: new Date(START + order.length * 10e3).toISOString(),
       median_ns: side === 'B' ? 200e3 * effect : 200e3, valid: validOf(order.length) });
     change(made, side);
-    runSave(folder, made);
+    saveRun(folder, made);
     onRun(order.length);
-    return { code: 0, run: runRead(folder), crashed: false, serverExit: 0, said: '' };
+    return { code: 0, run: readRun(folder), crashed: false, serverExit: 0, said: '' };
   };
   return { play, order };
 }
@@ -44,11 +44,11 @@ test('the order is A B B A', () => {
 });
 
 test('a slower B is found, and every file is written', async (t) => {
-  const folder = folderMake(t);
-  const player = playerMake({ effect: 1.2 });
-  assert.equal(await regressPlay(given(folder, player)), true);
+  const folder = makeFolder(t);
+  const player = makePlayer({ effect: 1.2 });
+  assert.equal(await playRegress(given(folder, player)), true);
   assert.equal(player.order.join(''), 'ABBA'.repeat(5));
-  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
+  const outcome = judgeRegress(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 99);
   assert.equal(outcome.blocks, 10);
   for (const name of ['compare.md', 'compare.json', 'compare.xml', 'report.html',
@@ -58,37 +58,37 @@ test('a slower B is found, and every file is written', async (t) => {
 });
 
 test('interrupted in the middle of a pair: that pair is played again, no other', async (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   let stopped = false;
-  const first = playerMake({ onRun: (n) => { stopped = n === 7; } });
-  assert.equal(await regressPlay(given(folder, first, { stopped: () => stopped })), false);
+  const first = makePlayer({ onRun: (n) => { stopped = n === 7; } });
+  assert.equal(await playRegress(given(folder, first, { stopped: () => stopped })), false);
   assert.equal(first.order.length, 7);
-  const second = playerMake();
-  assert.equal(await regressPlay(given(folder, second)), true);
+  const second = makePlayer();
+  assert.equal(await playRegress(given(folder, second)), true);
   assert.equal(second.order.length, 20 - 6);
-  const runs = regressRead(folder, '/x/echo.json', 10);
+  const runs = readRegress(folder, '/x/echo.json', 10);
   assert.deepEqual([runs.a.length, runs.b.length], [10, 10]);
 });
 
 test('a pair in which the generator was disturbed is played again, both runs of it', async (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   const said = [];
-  const player = playerMake({ validOf: (n) => n !== 3 });
-  assert.equal(await regressPlay(given(folder, player, { say: (text) => said.push(text) })), true);
+  const player = makePlayer({ validOf: (n) => n !== 3 });
+  assert.equal(await playRegress(given(folder, player, { say: (text) => said.push(text) })), true);
   assert.equal(player.order.length, 22);
   assert.equal(player.order.slice(0, 6).join(''), 'ABBABA');
   assert.match(said.join('\n'), /the generator was disturbed, the pair is played again: send_lag/);
-  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
+  const outcome = judgeRegress(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 0, outcome.reasons.join('\n'));
   assert.equal(outcome.blocks, 10);
 });
 
 test('a machine that disturbs every run ends it soon, and nothing is concluded', async (t) => {
-  const folder = folderMake(t);
-  const player = playerMake({ validOf: () => false });
-  assert.equal(await regressPlay(given(folder, player)), true);
+  const folder = makeFolder(t);
+  const player = makePlayer({ validOf: () => false });
+  assert.equal(await playRegress(given(folder, player)), true);
   assert.equal(player.order.length, 3 * 3 * 2);
-  const outcome = regressJudge(folder, '/x/echo.json', JUDGE);
+  const outcome = judgeRegress(folder, '/x/echo.json', JUDGE);
   assert.equal(outcome.exit_code, 3);
   assert.match(outcome.reasons.join('\n'), /6 of 6 runs are invalid measurements/);
 });
@@ -101,64 +101,64 @@ function drop({ client }) {
 
 test('a candidate that drops everybody is not played again and again, and is a regression',
   async (t) => {
-    const folder = folderMake(t);
+    const folder = makeFolder(t);
     const said = [];
     const say = (text) => said.push(text);
-    const player = playerMake({ change: (run, side) => side === 'B' && drop(run) });
-    assert.equal(await regressPlay(given(folder, player, { say })), true);
+    const player = makePlayer({ change: (run, side) => side === 'B' && drop(run) });
+    assert.equal(await playRegress(given(folder, player, { say })), true);
     assert.equal(player.order.join(''), 'ABBAAB', 'three pairs, each once');
     assert.match(said.at(-1), /the candidate failed its players in the first 3 pairs/);
-    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 99);
+    assert.equal(judgeRegress(folder, '/x/echo.json', JUDGE).exit_code, 99);
   });
 
 test('both drop everybody: three pairs, and nothing is known', async (t) => {
-  const folder = folderMake(t);
-  const player = playerMake({ change: (run) => drop(run) });
-  await regressPlay(given(folder, player));
+  const folder = makeFolder(t);
+  const player = makePlayer({ change: (run) => drop(run) });
+  await playRegress(given(folder, player));
   assert.equal(player.order.length, 6);
-  assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 3);
+  assert.equal(judgeRegress(folder, '/x/echo.json', JUDGE).exit_code, 3);
 });
 
 test('a server that does not start once is tried again; twice, it is the verdict', async (t) => {
-  const player = playerMake();
+  const player = makePlayer();
   let failures = 0;
   const failing = (side, times) => async (run) => {
     if (run.server.command === side && failures++ < times) {
       throw Object.assign(new Error('ended before it listened (exit 4)'),
-        { serverStart: true, exit: 4 });
+        { isServerStart: true, exit: 4 });
     }
     return player.play(run);
   };
-  const first = folderMake(t);
-  await regressPlay(given(first, { play: failing('B', 1) }));
-  assert.equal(regressJudge(first, '/x/echo.json', JUDGE).exit_code, 0);
+  const first = makeFolder(t);
+  await playRegress(given(first, { play: failing('B', 1) }));
+  assert.equal(judgeRegress(first, '/x/echo.json', JUDGE).exit_code, 0);
   for (const [side, code] of [['B', 99], ['A', 3]]) {
     failures = 0;
-    const folder = folderMake(t);
-    await regressPlay(given(folder, { play: failing(side, Infinity) }));
+    const folder = makeFolder(t);
+    await playRegress(given(folder, { play: failing(side, Infinity) }));
     assert.equal(failures, 2);
-    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, code);
+    assert.equal(judgeRegress(folder, '/x/echo.json', JUDGE).exit_code, code);
     assert.match(fs.readFileSync(path.join(folder, 'echo', 'report.html'), 'utf8'),
       /did not start: ended before it listened \(exit 4\)/);
     // The same folder again, once it starts: what was is forgotten.
-    await regressPlay(given(folder, player));
-    assert.equal(regressJudge(folder, '/x/echo.json', JUDGE).exit_code, 0);
+    await playRegress(given(folder, player));
+    assert.equal(judgeRegress(folder, '/x/echo.json', JUDGE).exit_code, 0);
   }
 });
 
 test('when the time is up, whole pairs are judged', async (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   let now = 0;
-  const player = playerMake({ onRun: () => { now += 1; } });
+  const player = makePlayer({ onRun: () => { now += 1; } });
   const until = { valueOf: () => (now >= 5 ? -Infinity : Infinity) };
-  assert.equal(await regressPlay(given(folder, player, { until_ms: until })), true);
+  assert.equal(await playRegress(given(folder, player, { until_ms: until })), true);
   assert.equal(player.order.length, 6);
 });
 
 test('a run without a result ends it, with what the client said', async (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   const play = async () => ({ code: 2, run: null, crashed: false, said: 'x.json: $.load: wrong' });
-  await assert.rejects(regressPlay(given(folder, { play })), (error) => {
+  await assert.rejects(playRegress(given(folder, { play })), (error) => {
     assert.match(error.message, /client exit 2.*\$\.load: wrong/);
     return error.code === 2;
   });
@@ -172,7 +172,7 @@ test('bad usage: 2', () => {
     /writes no result/],
   [['--a', '{port}', '--b', '{port}', '-H', 'there'], /on a port of its own/],
   [['--a', '{port}', '--b', '{port}', '--alpha', '5'], /--alpha/]]) {
-    const done = toolRun('regress', args);
+    const done = runTool('regress', args);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, pattern);
   }
@@ -183,7 +183,7 @@ test('bad usage: 2', () => {
     [['--vary', 'rate', '--until', 'errors.total == 0', '-p7777'], /on a port of its own/],
     [['--vary', 'rate', '--until', 'server.errors.total == 0', '--server-cmd', 'x {port}'],
       /writes no result/]]) {
-    const done = toolRun('capacity', args);
+    const done = runTool('capacity', args);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, pattern);
   }

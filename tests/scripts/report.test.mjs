@@ -4,18 +4,18 @@ import path from 'node:path';
 import test from 'node:test';
 import { RUN_CHARTS } from '../../scripts/lib/drawing/charts/index.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
-import { bundleMake } from '../../scripts/lib/drawing/bundle.mjs';
+import { makeBundle } from '../../scripts/lib/drawing/bundle.mjs';
 import { chartOverlayLatency, chartOverlayRate }
   from '../../scripts/lib/drawing/charts/several.mjs';
 import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../scripts/lib/results/latencies.mjs';
-import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
-import { viewMake } from '../../scripts/lib/drawing/view.mjs';
-import { folderMake, runSave, runWrite, SCRIPTS, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
+import { makeView } from '../../scripts/lib/drawing/view.mjs';
+import { makeFolder, saveRun, writeRun, SCRIPTS, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 test('the view holds the result\'s own numbers', () => {
-  const run = runMake({ seconds: 20, stall_at: 5, timeouts: 7 });
-  const view = viewMake(run, 'one');
+  const run = makeRun({ seconds: 20, stall_at: 5, timeouts: 7 });
+  const view = makeView(run, 'one');
   assert.equal(view.columns.t.length, run.client.series.length);
   assert.equal(view.columns.iterations[3], 1000);
   assert.equal(view.latency.response.p99, run.client.latency_ns.response.p99);
@@ -41,13 +41,13 @@ function assertWellFormed(text, name) {
 }
 
 test('errors by kind stand in their second; a sliver keeps its kinds', () => {
-  const run = runMake({ seconds: 20, stall_at: 5, timeouts: 7 });
+  const run = makeRun({ seconds: 20, stall_at: 5, timeouts: 7 });
   run.client.series[5].errors_by_kind = { response_timeout: 4, reset: 3 };
   const last = run.client.series.at(-1);
   run.client.series.push({ ...last, t_ns: last.t_ns + 1e9, errors: 2,
     errors_by_kind: { reset: 2 } });
   run.client.run.duration_ns = last.t_ns + 1.01e9;
-  const view = viewMake(run, 'one');
+  const view = makeView(run, 'one');
   assert.equal(view.errors_by_kind.response_timeout[5], 4);
   assert.equal(view.errors_by_kind.reset[5], 3);
   assert.equal(view.errors_by_kind.reset.at(-1), 2);
@@ -55,10 +55,10 @@ test('errors by kind stand in their second; a sliver keeps its kinds', () => {
 });
 
 test('marks stand on every time axis; long texts are cut, near ones lose their text', () => {
-  const run = runMake({ seconds: 40 });
+  const run = makeRun({ seconds: 40 });
   run.client.marks = [{ t_ns: 30e9, text: 'x'.repeat(60) }, { t_ns: 10e9, text: 'first' },
     { t_ns: 10.5e9, text: 'too near' }];
-  const view = viewMake(run, 'one');
+  const view = makeView(run, 'one');
   for (const chart of RUN_CHARTS.filter((one) => one.time && one.when(view))) {
     const bands = chart.draw(view, THEMES.light).series.find((one) => one.name === '__bands');
     const marks = bands.markLine.data;
@@ -69,21 +69,21 @@ test('marks stand on every time axis; long texts are cut, near ones lose their t
 });
 
 test('a last sliver of a second joins its neighbour: no wild rate', () => {
-  const run = runMake({ seconds: 5 });
+  const run = makeRun({ seconds: 5 });
   run.client.run.duration_ns = 6.01e9;
   run.client.series = run.client.series.slice(0, 7);
   run.client.series[6].bytes_sent = 100000;
-  const { columns } = viewMake(run, 'one');
+  const { columns } = makeView(run, 'one');
   assert.equal(columns.t.length, 6);
   assert.ok(columns.bytes_sent.at(-1) < 200000);
 });
 
 test('one page: whole, without a network address to load from, and every chart as SVG', (t) => {
-  const folder = folderMake(t);
-  const run = runWrite(path.join(folder, 'run'), { seconds: 40, stall_at: 9, timeouts: 3,
+  const folder = makeFolder(t);
+  const run = writeRun(path.join(folder, 'run'), { seconds: 40, stall_at: 9, timeouts: 3,
     steps: ['login', 'chat'] });
   const svg = path.join(folder, 'svg');
-  const done = toolRun('report', [run, '--svg', svg]);
+  const done = runTool('report', [run, '--svg', svg]);
   assert.equal(done.status, 0, done.stderr);
   const page = fs.readFileSync(path.join(run, 'report.html'), 'utf8');
   // What ECharts says inside its own text is no element; the browser test watches for requests.
@@ -106,34 +106,34 @@ test('one page: whole, without a network address to load from, and every chart a
 });
 
 test('text from a result cannot break out of the page', (t) => {
-  const folder = folderMake(t);
-  const run = runWrite(path.join(folder, 'run'), { name: '</script><script>alert(1)</script>' });
-  assert.equal(toolRun('report', [run]).status, 0);
+  const folder = makeFolder(t);
+  const run = writeRun(path.join(folder, 'run'), { name: '</script><script>alert(1)</script>' });
+  assert.equal(runTool('report', [run]).status, 0);
   const page = fs.readFileSync(path.join(run, 'report.html'), 'utf8');
   assert.equal(page.includes('<script>alert'), false);
 });
 
 test('several runs: ratios to the first', (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   const runs = [200e3, 300e3].map((ns, i) =>
-    runWrite(path.join(folder, `r${i}`), { id: `r${i}`, median_ns: ns, sigma: 0.01 }));
+    writeRun(path.join(folder, `r${i}`), { id: `r${i}`, median_ns: ns, sigma: 0.01 }));
   const out = path.join(folder, 'out.html');
-  assert.equal(toolRun('report', [...runs, '-o', out]).status, 0);
+  assert.equal(runTool('report', [...runs, '-o', out]).status, 0);
   const page = fs.readFileSync(out, 'utf8');
   assert.ok(page.includes('r0 (baseline)'));
   assert.ok(/latency\.response\.p50<\/td>.*\+(49|50|51)%/.test(page));
 });
 
 test('an unwritable page is a failure with one line', (t) => {
-  const folder = folderMake(t);
-  const run = runWrite(path.join(folder, 'run'), {});
-  const done = toolRun('report', [run, '-o', path.join(run, 'client.json', 'x.html')]);
+  const folder = makeFolder(t);
+  const run = writeRun(path.join(folder, 'run'), {});
+  const done = runTool('report', [run, '-o', path.join(run, 'client.json', 'x.html')]);
   assert.equal(done.status, 1);
   assert.match(done.stderr, /cannot be written/);
 });
 
 test('what is inlined runs as a script, and both themes have every colour', () => {
-  const text = bundleMake(path.join(SCRIPTS, 'lib/drawing/charts/index.mjs'));
+  const text = makeBundle(path.join(SCRIPTS, 'lib/drawing/charts/index.mjs'));
   const modules = new Function(`${text}\nreturn modules;`)();
   assert.ok(modules['index.mjs'].RUN_CHARTS.length >= 8);
   assert.deepEqual(Object.keys(THEMES.light).sort(), Object.keys(THEMES.dark).sort());
@@ -156,8 +156,8 @@ test('colours differ in lightness, for a page printed in grey', () => {
 });
 
 test('the ranks of a run are a table, and who was lost is named', (t) => {
-  const folder = folderMake(t);
-  const run = runMake();
+  const folder = makeFolder(t);
+  const run = makeRun();
   const common = { threads: 1, connections: 50, clock_offset_ns: -1500, clock_bound_ns: 20000,
     clock_drift_ns: 0 };
   run.client.hosts = [
@@ -166,13 +166,13 @@ test('the ranks of a run are a table, and who was lost is named', (t) => {
       resources: { cpu_user_s: 1, cpu_system_s: 0.25, rss_max_bytes: 1 << 20 } },
     { ...common, rank: 1, name: 'node-b', lost_ns: 12e9,
       validity: { valid: false, reasons: ['was lost at <12> s'] } }];
-  runSave(folder, run);
+  saveRun(folder, run);
   const out = path.join(folder, 'page.html');
-  assert.equal(toolRun('report', [folder, '-o', out]).status, 0);
+  assert.equal(runTool('report', [folder, '-o', out]).status, 0);
   const [, table] = /<h3>Ranks<\/h3>(.*?)<\/table>/s.exec(fs.readFileSync(out, 'utf8'));
   assert.match(table, /node-a.*4.321.*1\.25 s.*✓ valid/s);
   assert.match(table, /node-b.*✗ was lost at &lt;12&gt; s/s);
-  assert.equal(viewMake(runMake(), 'alone').hosts.length, 0);
+  assert.equal(makeView(makeRun(), 'alone').hosts.length, 0);
 });
 
 test('every latency of the schema has a name on the page, and every name a key', () => {
@@ -188,15 +188,15 @@ test('every latency of the schema has a name on the page, and every name a key',
 });
 
 /** Repeats as one result, each from its own start, as the sides of a regression run are. */
-function repeatsMake(count, options = {}) {
-  const runs = Array.from({ length: count }, (_, i) => runMake({ id: `r${i}`, seconds: 4, seed: i,
+function makeRepeats(count, options = {}) {
+  const runs = Array.from({ length: count }, (_, i) => makeRun({ id: `r${i}`, seconds: 4, seed: i,
     started: `2026-11-21T00:0${i}:00.000Z`, ...options }));
-  const merge = (side) => resultsMerge(runs.map((run) => run[side]), runs.map((_, i) => `r${i}`));
+  const merge = (side) => mergeResults(runs.map((run) => run[side]), runs.map((_, i) => `r${i}`));
   return { client: merge('client'), server: merge('server') };
 }
 
 test('repeats lie over each other on one axis, and none is taken for a drain', () => {
-  const views = ['A', 'B'].map((label) => viewMake(repeatsMake(3), label));
+  const views = ['A', 'B'].map((label) => makeView(makeRepeats(3), label));
   assert.equal(views[0].parts.length, 3);
   for (const chart of [chartOverlayLatency, chartOverlayRate]) {
     const option = chart(views, THEMES.light);
@@ -214,18 +214,18 @@ test('repeats lie over each other on one axis, and none is taken for a drain', (
 });
 
 test('repeats one after another: each has its own stages and begins at a mark', () => {
-  const run = repeatsMake(2);
-  const view = viewMake(run, 'A');
+  const run = makeRepeats(2);
+  const view = makeView(run, 'A');
   assert.deepEqual(view.stages.map(({ from_s: from, kind }) => [from, kind]), [[0, 'edge'],
     [1, 'stage'], [5, 'edge'], [6, 'edge'], [7, 'stage'], [11, 'edge']]);
   assert.deepEqual(view.marks.map(({ t_s: t, label }) => [t, label]),
     [[0, 'repeat 1'], [6, 'repeat 2']]);
   assert.deepEqual(view.server.columns.t, view.columns.t);
   run.client.ready = { wanted: 200, ready: 200, window_opened: 'all_ready' };
-  assert.deepEqual(viewMake(run, 'A').connections, { open: 100, wanted: 100, ready: null });
+  assert.deepEqual(makeView(run, 'A').connections, { open: 100, wanted: 100, ready: null });
   // Repeats that an older version added: where each begins is not known, so no band lies.
   for (const one of run.client.merged.from) delete one.begin_ns;
-  assert.deepEqual(viewMake(run, 'A').stages, []);
+  assert.deepEqual(makeView(run, 'A').stages, []);
 });
 
 /** The verdicts of a page: [state, title, text]. */
@@ -235,9 +235,9 @@ function verdictsOf(page) {
 }
 
 test('a server that writes no result is no fault of the run', (t) => {
-  const run = runMake();
-  const folder = runSave(folderMake(t), { client: run.client });
-  assert.equal(toolRun('report', [folder]).status, 0);
+  const run = makeRun();
+  const folder = saveRun(makeFolder(t), { client: run.client });
+  assert.equal(runTool('report', [folder]).status, 0);
   const page = fs.readFileSync(path.join(folder, 'report.html'), 'utf8');
   const found = verdictsOf(page).find(([, title]) => title.includes('No result of the server'));
   assert.equal(found?.[0], 'neutral');

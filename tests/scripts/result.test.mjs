@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { InputError, resultRead, runRead } from '../../scripts/lib/results/result.mjs';
-import { folderMake, jsonWrite, runWrite, toolRun } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { InputError, readResult, readRun } from '../../scripts/lib/results/result.mjs';
+import { makeFolder, writeJson, writeRun, runTool } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 function refused(file, pattern) {
-  assert.throws(() => resultRead(file), (error) => {
+  assert.throws(() => readResult(file), (error) => {
     assert.ok(error instanceof InputError, String(error));
     assert.ok(error.message.startsWith(file), error.message);
     assert.match(error.message, pattern);
@@ -16,16 +16,16 @@ function refused(file, pattern) {
 }
 
 test('a good result is read, with both sides from a folder', (t) => {
-  const folder = runWrite(path.join(folderMake(t), 'one'), { id: 'x' });
-  const run = runRead(folder);
+  const folder = writeRun(path.join(makeFolder(t), 'one'), { id: 'x' });
+  const run = readRun(folder);
   assert.equal(run.client.run.id, 'x');
   assert.equal(run.server.side, 'server');
 });
 
 test('bad files are named, with what is wrong', (t) => {
-  const folder = folderMake(t);
+  const folder = makeFolder(t);
   const file = path.join(folder, 'r.json');
-  const { client } = runMake();
+  const { client } = makeRun();
   const whole = JSON.stringify(client);
   const cases = [
     ['', /empty/], [whole.slice(0, whole.length / 2), /truncated/], ['hello', /not JSON/],
@@ -48,13 +48,13 @@ test('bad files are named, with what is wrong', (t) => {
 });
 
 test('the tools end with 2 and one line on bad input', (t) => {
-  const folder = folderMake(t);
-  const { server } = runMake();
-  const serverFile = jsonWrite(path.join(folder, 'server-only.json'), server);
+  const folder = makeFolder(t);
+  const { server } = makeRun();
+  const serverFile = writeJson(path.join(folder, 'server-only.json'), server);
   const cut = path.join(folder, 'cut.json');
   fs.writeFileSync(cut, '{"schema_version":1,"side":');
-  const good = runWrite(path.join(folder, 'good'), {});
-  const other = runWrite(path.join(folder, 'other'), { name: 'chat' });
+  const good = writeRun(path.join(folder, 'good'), {});
+  const other = writeRun(path.join(folder, 'other'), { name: 'chat' });
   const cases = [
     ['report', [serverFile, '-o', path.join(folder, 'x.html')], /server's result/],
     ['report', [cut], /cut\.json: truncated/],
@@ -67,7 +67,7 @@ test('the tools end with 2 and one line on bad input', (t) => {
     ['report', [], /no run given/],
   ];
   for (const [tool, args, pattern] of cases) {
-    const done = toolRun(tool, args);
+    const done = runTool(tool, args);
     assert.equal(done.status, 2, `${tool} ${args}: ${done.stderr}`);
     assert.match(done.stderr, pattern);
     assert.doesNotMatch(done.stderr, /\n\s+at /, 'no stack trace');

@@ -8,10 +8,10 @@ import path from 'node:path';
 import test from 'node:test';
 import { parseExact, printExact } from '../../scripts/lib/base/json.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
-import { InputError, resultRead } from '../../scripts/lib/results/result.mjs';
-import { viewMake } from '../../scripts/lib/drawing/view.mjs';
-import { folderMake } from './helpers.mjs';
-import { runMake } from './synthetic.mjs';
+import { InputError, readResult } from '../../scripts/lib/results/result.mjs';
+import { makeView } from '../../scripts/lib/drawing/view.mjs';
+import { makeFolder } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
 
 const ROUNDS = Number(process.env.DUMMYLOAD_TEST_ROUNDS ?? 300);
 const seed = Number(process.env.DUMMYLOAD_TEST_SEED ?? Date.now() % 1e9);
@@ -53,7 +53,7 @@ function damage(document) {
 /** Read whole, or refused as a person wants it; anything else is a defect. */
 function readOrRefused(file, what) {
   try {
-    return resultRead(file);
+    return readResult(file);
   } catch (error) {
     assert.ok(error instanceof InputError, `seed ${seed}, ${what}: ${error.stack}`);
     assert.ok(error.message.includes(file) && !/\n/.test(error.message), error.message);
@@ -62,11 +62,11 @@ function readOrRefused(file, what) {
 }
 
 test('a damaged result is read or refused, and what is read can be used', (t) => {
-  const file = path.join(folderMake(t), 'r.json');
+  const file = path.join(makeFolder(t), 'r.json');
   let read = 0;
   let refused = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const document = structuredClone(runMake()[draw(2) ? 'client' : 'server']);
+    const document = structuredClone(makeRun()[draw(2) ? 'client' : 'server']);
     const what = Array.from({ length: 1 + draw(3) }, () => damage(document)).join(', ');
     fs.writeFileSync(file, JSON.stringify(document));
     const result = readOrRefused(file, `round ${round}, ${what}`);
@@ -78,8 +78,8 @@ test('a damaged result is read or refused, and what is read can be used', (t) =>
     try {
       const run = { folder: path.dirname(file), client: result.side === 'client' ? result : null,
         server: result.side === 'server' ? result : null };
-      if (run.client) viewMake(run, 'x');
-      if (run.client) reconcile([run.client], runMake().server);
+      if (run.client) makeView(run, 'x');
+      if (run.client) reconcile([run.client], makeRun().server);
     } catch (error) {
       if (error instanceof InputError) continue;
       error.message = `seed ${seed}, round ${round}, ${what}: ${error.message}`;
@@ -90,8 +90,8 @@ test('a damaged result is read or refused, and what is read can be used', (t) =>
 });
 
 test('a file that is cut, or has wrong bytes, is read or refused', (t) => {
-  const file = path.join(folderMake(t), 'r.json');
-  const whole = Buffer.from(JSON.stringify(runMake().client));
+  const file = path.join(makeFolder(t), 'r.json');
+  const whole = Buffer.from(JSON.stringify(makeRun().client));
   for (let round = 0; round < ROUNDS; round++) {
     const bytes = Buffer.from(whole.subarray(0, draw(4) ? draw(whole.length) : whole.length));
     for (let i = draw(4); i > 0 && bytes.length; i--) bytes[draw(bytes.length)] = draw(256);

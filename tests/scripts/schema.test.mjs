@@ -6,9 +6,9 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
-import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
 import { SCRIPTS } from './helpers.mjs';
-import { abnormalAdd, runMake } from './synthetic.mjs';
+import { addAbnormal, makeRun } from './synthetic.mjs';
 
 const require = createRequire(path.join(SCRIPTS, 'package.json'));
 
@@ -28,7 +28,7 @@ function check(validate, document, name) {
 
 test('synthetic results are valid, and a wrong one is not', () => {
   const validate = validator();
-  const run = abnormalAdd(runMake({ seconds: 5, stall_at: 2, timeouts: 3 }));
+  const run = addAbnormal(makeRun({ seconds: 5, stall_at: 2, timeouts: 3 }));
   check(validate, run.client, 'client');
   check(validate, run.server, 'server');
   assert.equal(validate({ ...run.client, side: 'middle' }), false);
@@ -36,9 +36,9 @@ test('synthetic results are valid, and a wrong one is not', () => {
 
 test('a merged result is a result', () => {
   const validate = validator();
-  const parts = [runMake({ id: 'a' }), runMake({ id: 'b' })];
-  check(validate, resultsMerge(parts.map(({ client }) => client), ['a', 'b']), 'repeats');
+  const parts = [makeRun({ id: 'a' }), makeRun({ id: 'b' })];
+  check(validate, mergeResults(parts.map(({ client }) => client), ['a', 'b']), 'repeats');
   const other = { ...parts[0].client, host: { ...parts[0].client.host, name: 'other' } };
-  check(validate, resultsMerge([parts[0].client, other], ['a', 'b']), 'clients');
-  check(validate, resultsMerge(parts.map(({ server }) => server), ['a', 'b']), 'servers');
+  check(validate, mergeResults([parts[0].client, other], ['a', 'b']), 'clients');
+  check(validate, mergeResults(parts.map(({ server }) => server), ['a', 'b']), 'servers');
 });

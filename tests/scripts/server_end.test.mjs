@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import test from 'node:test';
-import { accepts, freePort, listenersOf, portTaken, processDescends, processLives, processRead }
+import { accepts, freePort, listenersOf, portTaken, processDescends, processLives, readProcess }
   from '../../scripts/lib/playing/listeners.mjs';
-import { exitText, serverEndJudge } from '../../scripts/lib/results/server_end.mjs';
+import { exitText, judgeServerEnd } from '../../scripts/lib/results/server_end.mjs';
 
 const LINUX = { skip: process.platform !== 'linux' && 'as Linux shows it' };
-const judge = (facts) => serverEndJudge({ own: false, exit: null, after_ms: 2000, alive: true,
+const judge = (facts) => judgeServerEnd({ own: false, exit: null, after_ms: 2000, alive: true,
   answers: null, harmed: false, stopped: null, ...facts });
 const stopped = (code, signal = null, graceful = true) => ({ code, signal, graceful });
 
@@ -88,5 +88,5 @@ test('the process behind a port is found, and whose it is', LINUX, async (t) => 
   assert.ok(processDescends({ ...one, parent: 1 }, 0x7fffffff, `PATH=${process.env.PATH}`));
   assert.ok(processLives(one));
   assert.ok(!processLives({ ...one, started: '1' }));
-  assert.equal(processRead(0x7ffffff), null);
+  assert.equal(readProcess(0x7ffffff), null);
 });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { arrangements, compareBlocks, compareSets, holm, mannWhitney, median, normalTail,
-  permutationTest, randomMake } from '../../scripts/lib/judging/statistics.mjs';
+  permutationTest, makeRandom } from '../../scripts/lib/judging/statistics.mjs';
 import { gaussian, random } from './synthetic.mjs';
 
 const near = (a, b, within) => assert.ok(Math.abs(a - b) <= within, `${a} is not near ${b}`);
 
 /** Blocks of one run each; candidate = baseline * effect, noise and drift as given. */
-function blocksMake(next, count, { effect = 1, noise = 0.03, drift = 0 } = {}) {
+function makeBlocks(next, count, { effect = 1, noise = 0.03, drift = 0 } = {}) {
   return Array.from({ length: count }, (_, i) => ({ a: [drift * i + noise * gaussian(next)],
     b: [drift * i + Math.log(effect) + noise * gaussian(next)] }));
 }
@@ -47,9 +47,9 @@ test('labels move only within their block: a drifting machine is no difference',
 });
 
 test('the same input gives the same verdict, the interval holds the estimate', () => {
-  const blocks = blocksMake(random(4), 10, { effect: 1.1 });
-  const one = compareBlocks(blocks, { random: randomMake(1) });
-  assert.deepEqual(one, compareBlocks(blocks, { random: randomMake(1) }));
+  const blocks = makeBlocks(random(4), 10, { effect: 1.1 });
+  const one = compareBlocks(blocks, { random: makeRandom(1) });
+  assert.deepEqual(one, compareBlocks(blocks, { random: makeRandom(1) }));
   assert.ok(one.low <= one.log_ratio && one.log_ratio <= one.high);
   assert.ok(one.low < Math.log(1.1) && Math.log(1.1) < one.high);
   const sets = compareSets(blocks.flatMap(({ a }) => a), blocks.flatMap(({ b }) => b));
@@ -63,7 +63,7 @@ test('identical versions alarm as rarely as stated: 4 metrics, 10 blocks, 5%', (
   const trials = 400;
   for (let trial = 0; trial < trials; trial++) {
     const values = Array.from({ length: 4 }, () =>
-      permutationTest(blocksMake(next, 10, { noise: 0.05, drift: 0.02 })).p);
+      permutationTest(makeBlocks(next, 10, { noise: 0.05, drift: 0.02 })).p);
     if (holm(values).some((p) => p <= 0.05)) alarms++;
   }
   // At most 5% of 400 = 20 are expected; 33 is three standard deviations above.
@@ -84,13 +84,13 @@ test('a 10% slow-down under 3% of noise is found nearly always', () => {
   const next = random(13);
   let found = 0;
   for (let trial = 0; trial < 100; trial++) {
-    if (permutationTest(blocksMake(next, 10, { effect: 1.1 })).p * 4 <= 0.05) found++;
+    if (permutationTest(makeBlocks(next, 10, { effect: 1.1 })).p * 4 <= 0.05) found++;
   }
   assert.ok(found >= 97, `found ${found} of 100`);
 });
 
 test('one wild run among ten does not hide a 10% slow-down', () => {
-  const blocks = blocksMake(random(14), 12, { effect: 1.1, noise: 0.01 });
+  const blocks = makeBlocks(random(14), 12, { effect: 1.1, noise: 0.01 });
   blocks[3].a[0] += 2;
   assert.ok(permutationTest(blocks).p <= 0.05);
   near(compareBlocks(blocks).log_ratio, Math.log(1.1), 0.02);

@@ -1,8 +1,8 @@
 // Makes valid results without a run: seeded, of known latency, so that a test knows the answer.
 
-import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs, histogramEmpty,
+import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs, makeEmptyHistogram,
   percentileIsAtLeast, PERCENTILES } from '../../scripts/lib/results/histogram.mjs';
-import { integerSubtract } from '../../scripts/lib/base/json.mjs';
+import { subtractIntegers } from '../../scripts/lib/base/json.mjs';
 
 /** A seeded generator of numbers in [0, 1). */
 export function random(seed) {
@@ -36,7 +36,7 @@ export function histogramOf(samples, { censored = [], told = true } = {}) {
   const all = [...samples, ...censored];
   const buckets = bucketsOf(all, 3);
   const count = all.reduce((sum, [, amount]) => sum + amount, 0);
-  if (!count) return histogramEmpty();
+  if (!count) return makeEmptyHistogram();
   const { mean, stddev } = bucketsMoments(buckets, 3);
   const histogram = { count, min: count ? Math.round(lowestOf(all)) : 0,
     mean, stddev };
@@ -84,7 +84,7 @@ function common(side, options) {
 
 /** One run, both sides: { client, server }. Each second draws `draws` weighted latencies around
  *  median_ns (lognormal), so that an hour is as cheap as a minute. */
-export function runMake(given = {}) {
+export function makeRun(given = {}) {
   const options = { id: 'run-1', name: 'echo', seed: 1, seconds: 10, rate: 1000, median_ns: 200e3,
     sigma: 0.35, connections: 100, draws: 100, body_bytes: 64, stall_at: null, commit: 'abc1234',
     started: '2026-11-21T00:00:00.000Z', timeouts: 0, valid: true, achieved: 1, steps: ['echo'],
@@ -180,21 +180,21 @@ export function runMake(given = {}) {
     port: client.port,
     resources: { cpu_user_s: 1.2, cpu_system_s: 2.2, rss_max_bytes: 12e6 },
   };
-  return { client: cleanDefine(client), server: cleanDefine(server) };
+  return { client: defineClean(client), server: defineClean(server) };
 }
 
 const FIGURES = ['bytes_sent', 'bytes_received', 'messages_sent', 'messages_received'];
 
 /** clean_connections as its totals and its abnormal connections have it at the time of reading:
  *  everything on the first port, the other connections idle. */
-function cleanDefine(result) {
+function defineClean(result) {
   return Object.defineProperty(result, 'clean_connections', { enumerable: true, configurable: true,
     get() {
       const port = (address) => Number(address.split(':').at(-1));
       const taken = new Set(this.abnormal_connections.map((entry) =>
         port(this.side === 'client' ? entry.local : entry.remote)));
       const figures = FIGURES.map((key) => this.abnormal_connections.reduce((sum, entry) =>
-        integerSubtract(sum, entry[key]), this.totals[key]));
+        subtractIntegers(sum, entry[key]), this.totals[key]));
       const sums = new Map();
       for (let at = 40000, left = this.totals.connections_clean; left > 0; at++) {
         if (taken.has(at)) continue;
@@ -209,7 +209,7 @@ function cleanDefine(result) {
 }
 
 /** Moves one connection of a run to the abnormal lists of both sides. */
-export function abnormalAdd(run, { local = '127.0.0.1:40001', remote = '127.0.0.1:7777',
+export function addAbnormal(run, { local = '127.0.0.1:40001', remote = '127.0.0.1:7777',
   sent = 680, received = 612, serverReceived = sent, serverSent = received, sides = 'both' } = {}) {
   const entry = (from, to, bytesSent, bytesReceived, reason) => ({ local: from, remote: to,
     opened_ns: 1e9, bytes_sent: bytesSent, bytes_received: bytesReceived,

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { thresholdJudge, thresholdParse, thresholdsComplete }
+import { judgeThreshold, parseThreshold, completeThresholds }
   from '../../scripts/lib/results/threshold.mjs';
-import { resultsMerge } from '../../scripts/lib/results/merge.mjs';
-import { runMake } from './synthetic.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
+import { makeRun } from './synthetic.mjs';
 
-const judge = (expr, run) => thresholdJudge(thresholdParse(expr), run).pass;
+const judge = (expr, run) => judgeThreshold(parseThreshold(expr), run).pass;
 
 test('units are those of the client: a wrong one is refused', () => {
   for (const expr of ['latency.response.p99 < 20', 'latency.response.p99 < 20m',
     'latency.response.count < 5%', 'server.latency.queue_wait.p99 < 1', 'errors.total == 0ms',
     'server.errors.total < 1%', 'resources.cpu_user < 1', 'port.waited > 3',
     'resources.rss_max < 3s', 'rate.started >= 99%', 'errors.total', 'errors.total != 0']) {
-    assert.throws(() => thresholdParse(expr), { name: 'InputError' }, expr);
+    assert.throws(() => parseThreshold(expr), { name: 'InputError' }, expr);
   }
-  assert.equal(thresholdParse('server.resources.rss_max < 2MiB').limit, 2 ** 21);
-  assert.equal(thresholdParse('resources.cpu_user < 500ms').limit, 0.5);
-  assert.equal(thresholdParse('rate.achieved >= 20000/s').limit, 20000);
+  assert.equal(parseThreshold('server.resources.rss_max < 2MiB').limit, 2 ** 21);
+  assert.equal(parseThreshold('resources.cpu_user < 500ms').limit, 0.5);
+  assert.equal(parseThreshold('rate.achieved >= 20000/s').limit, 20000);
 });
 
 test('every family of metrics is judged, of both sides', () => {
-  const run = runMake({});
+  const run = makeRun({});
   run.client.port = { ...run.client.port, polls: 10, waited_ns: 3e9 };
   run.client.stages = [{ start_ns: 0, end_ns: 5e9, rate: { target_per_s: 100, achieved_per_s: 99,
     intended: 500 }, latency_ns: run.client.latency_ns, errors: { reset: 1 } }];
@@ -38,7 +38,7 @@ test('every family of metrics is judged, of both sides', () => {
 });
 
 test('without a single answer even the least latency fails an upper bound', () => {
-  const run = runMake({});
+  const run = makeRun({});
   const { response } = run.client.latency_ns;
   Object.assign(response, { count: 2, min: 5000000, censored: 2, censored_min: 5000000,
     buckets: [[4997120, 2]] });
@@ -49,7 +49,7 @@ test('without a single answer even the least latency fails an upper bound', () =
 });
 
 test('a latency that no run has is an error; one without samples fails', () => {
-  const run = runMake({});
+  const run = makeRun({});
   run.client.latency_ns.fanout = { count: 0, p50: null, buckets: [] };
   assert.equal(judge('latency.fanout.p50 < 1s', run), false);
   for (const metric of ['latency.response.p98', 'latency.respons.p99', 'latency.response.p99.9.9',
@@ -60,26 +60,26 @@ test('a latency that no run has is an error; one without samples fails', () => {
 });
 
 test('what is about the server stays open without its result, and is filled in with it', () => {
-  const run = runMake({});
+  const run = makeRun({});
   run.client.thresholds = [{ expr: 'errors.total == 0', value: 0, pass: true },
     { expr: 'server.errors.total == 0', value: null, pass: null },
     { expr: 'server.totals.connects_ok < 1', value: null, pass: null }];
-  thresholdsComplete({ client: run.client, server: null });
+  completeThresholds({ client: run.client, server: null });
   assert.deepEqual(run.client.thresholds.map(({ pass }) => pass), [true, null, null]);
-  thresholdsComplete(run);
+  completeThresholds(run);
   assert.deepEqual(run.client.thresholds.map(({ pass }) => pass), [true, true, false]);
   assert.equal(run.client.thresholds[1].value, 0);
 });
 
 test('merged stages add by their number', () => {
   const parts = [1, 2].map((seed) => {
-    const { client } = runMake({ seed });
+    const { client } = makeRun({ seed });
     client.stages = [{ start_ns: 0, end_ns: 5e9, rate: { target_per_s: 100, achieved_per_s: 90,
       intended: 500, window_ns: 5e9 }, latency_ns: client.latency_ns, errors: { reset: 1 } }];
     client.clock = { read_ns: 20 + seed, reads: 10, stalled_ns: 5, sent_error_max_ns: 7 };
     return client;
   });
-  const merged = resultsMerge(parts, ['a', 'b']);
+  const merged = mergeResults(parts, ['a', 'b']);
   assert.equal(merged.stages.length, 1);
   assert.equal(merged.stages[0].rate.achieved_per_s, 180);
   assert.equal(merged.stages[0].rate.window_ns, 5e9);

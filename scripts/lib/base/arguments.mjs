@@ -30,7 +30,7 @@ function clientName(name) {
 }
 
 /** A word as [name, attached value or undefined]; null: it is no option. */
-function optionSplit(word, own) {
+function splitOption(word, own) {
   if (word.startsWith('--')) {
     const at = word.indexOf('=');
     return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
@@ -65,7 +65,7 @@ export function commandLine(argv, own, refused = {}) {
       mine = {};
       continue;
     }
-    const split = optionSplit(argv[i], mine);
+    const split = splitOption(argv[i], mine);
     if (!split) {
       read.names.push(argv[i]);
       continue;
@@ -138,7 +138,7 @@ export function clientValues(words, name) {
 }
 
 /** Refuses conditions on figures of a server that writes no result: they could never be judged. */
-export function serverConditionsRefuse(exprs) {
+export function refuseServerConditions(exprs) {
   const expr = exprs.find((one) => /^\s*server\.(?!resources\.)/.test(one));
   if (expr !== undefined) {
     throw new Failure(`"${expr}": a server that is not this project's own writes no result, by ` +

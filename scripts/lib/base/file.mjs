@@ -6,17 +6,17 @@ import { Failure } from './process.mjs';
 
 /** The text of a file without the byte order mark that some editors write: the programs skip it as
  *  well. */
-export function textRead(file) {
+export function readText(file) {
   return fs.readFileSync(file, 'utf8').replace(/^\ufeff/, '');
 }
 
 /** A JSON file's value, as JSON.parse has it. */
-export function jsonRead(file) {
-  return JSON.parse(textRead(file));
+export function readJson(file) {
+  return JSON.parse(readText(file));
 }
 
 /** Writes text through a temporary file beside it; creates the folder. Throws a Failure. */
-export function fileWriteWhole(file, text) {
+export function writeWholeFile(file, text) {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });

@@ -84,7 +84,7 @@ export function formatChange(ratio) {
 const DIRECTIONS = /[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text of others on one line: control characters become visible ones (ESC is ␛). */
-export function textShow(text) {
+export function showText(text) {
   return String(text).replace(/[\u0000-\u001f]/g, (one) => (
     String.fromCharCode(0x2400 + one.charCodeAt(0)))).replaceAll('\u007f', '\u2421')
     .replace(/[\u0080-\u009f]/g, '\ufffd').replace(DIRECTIONS, '\ufffd');
@@ -92,7 +92,7 @@ export function textShow(text) {
 
 /** The same for HTML; ends of line stay. */
 export function escapeHtml(text) {
-  const lines = String(text).split('\n').map(textShow).join('\n');
+  const lines = String(text).split('\n').map(showText).join('\n');
   return lines.replace(/[&<>"']/g, (character) => (
     { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\'': '&#39;' }[character]));
 }

@@ -42,7 +42,7 @@ export function integerFrom(value) {
 }
 
 /** a + b without rounding. */
-export function integerAdd(a, b) {
+export function addIntegers(a, b) {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b;
     if (Number.isSafeInteger(sum)) return sum;
@@ -51,12 +51,12 @@ export function integerAdd(a, b) {
 }
 
 /** a - b without rounding. */
-export function integerSubtract(a, b) {
-  return integerAdd(a, typeof b === 'bigint' ? -b : -b);
+export function subtractIntegers(a, b) {
+  return addIntegers(a, typeof b === 'bigint' ? -b : -b);
 }
 
 /** -1, 0 or 1. */
-export function integerCompare(a, b) {
+export function compareIntegers(a, b) {
   if (a === b) return 0;
   return BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0;
 }

@@ -32,12 +32,12 @@ export function shown(file) {
 }
 
 /** UTC time and a few random digits, as the programs make it: sorts by time. */
-export function runIdMake(now = new Date()) {
+export function makeRunId(now = new Date()) {
   const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
   return `${digits}-${crypto.randomBytes(2).toString('hex')}`;
 }
 
 /** Where the results of such a call go: the folder that was asked for, or a new one. */
 export function runFolder(kind, given) {
-  return path.resolve(given ?? path.join(RESULTS, `${kind}-${runIdMake()}`));
+  return path.resolve(given ?? path.join(RESULTS, `${kind}-${makeRunId()}`));
 }

@@ -45,7 +45,7 @@ export function onInterrupt(handler) {
 
 /** For a call that plays many runs: what Ctrl+C does to the one that is playing.
  *  Returns { stopped(), watch(program) }: was it asked for, and which program plays now. */
-export function interruptsWatch() {
+export function watchInterrupts() {
   let client = null;
   let stopped = false;
   onInterrupt(() => {
@@ -168,7 +168,7 @@ export class Program {
   interrupt(signal = 'SIGINT') {
     if (this.ended && !this.groupLeft) return;
     try {
-      if (ON_WINDOWS) consoleInterrupt(this.pid);
+      if (ON_WINDOWS) interruptConsole(this.pid);
       else if (this.shell) process.kill(-this.pid, signal);
       else this.child.kill(signal);
     } catch {
@@ -227,7 +227,7 @@ export class Program {
 
 // Node.js has no way to send Ctrl+C on Windows. Each server has a (hidden) console of its own;
 // PowerShell attaches to that one and raises the event there.
-function consoleInterrupt(pid) {
+function interruptConsole(pid) {
   const code = `
     $api = Add-Type -PassThru -Name Console -Namespace Dummyload -MemberDefinition @'
       [DllImport("kernel32.dll")] public static extern bool FreeConsole();
@@ -263,7 +263,7 @@ export async function runOk(command, args, options) {
 }
 
 /** Runs the main function of a command: its value is the exit code. */
-export function commandRun(name, main) {
+export function runCommand(name, main) {
   Promise.resolve()
     .then(() => main(process.argv.slice(2)))
     .then((code) => process.exit(code ?? 0))

@@ -8,17 +8,17 @@ import { isPinning } from './players.mjs';
 import { footprint } from './footprint.mjs';
 import { held, heldWindows, rate } from './held.mjs';
 import { latency, pacing, redis } from './latency.mjs';
-import { benchPage } from './page.mjs';
+import { makeBenchPage } from './page.mjs';
 import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { bulk, connect, memory } from './scale.mjs';
 import { wine } from './windows.mjs';
 import { build } from '../building/build.mjs';
-import { fileWriteWhole } from '../base/file.mjs';
-import { RESULTS, runIdMake, shown } from '../base/paths.mjs';
-import { Failure, commandRun } from '../base/process.mjs';
+import { writeWholeFile } from '../base/file.mjs';
+import { RESULTS, makeRunId, shown } from '../base/paths.mjs';
+import { Failure, runCommand } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
-import { truthPlay } from './truth.mjs';
-import { wineEnd } from '../building/wine.mjs';
+import { playTruth } from './truth.mjs';
+import { endWine } from '../building/wine.mjs';
 
 const PARTS = {
   pair: { play: pair, what: 'goal 1: the pair against the bare io_uring pair' },
@@ -54,7 +54,7 @@ ${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`
 
 exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const options = argv.filter((argument) => argument.startsWith('-'));
   const strange = options.find((one) => !['--quick', '--windows', '--no-windows', '--help', '-h']
     .includes(one)) ?? argv.find((one) => !one.startsWith('-') && !PARTS[one]);
@@ -70,11 +70,11 @@ function argumentsRead(argv) {
 
 // Is what the client says true? A relay's own book and a capture of the packets tell.
 async function truth(bench) {
-  await truthPlay({ row: (what, measured, held) => bench.row('-', what, measured, held),
+  await playTruth({ row: (what, measured, held) => bench.row('-', what, measured, held),
     absent: (what, why, goal = '') => bench.absent(goal, what, why) });
 }
 
-async function programsBuild(windows, say) {
+async function buildPrograms(windows, say) {
   const env = await prepare({ windows, say });
   const targets = ['dummyclient', 'dummyserver', 'bench'];
   for (const preset of windows ? ['linux', 'windows'] : ['linux']) {
@@ -82,7 +82,7 @@ async function programsBuild(windows, say) {
   }
 }
 
-async function partPlay(bench, name) {
+async function playPart(bench, name) {
   const { play, windows, what } = PARTS[name];
   bench.part = name;
   bench.say(`\n${name}: ${what}`);
@@ -92,11 +92,11 @@ async function partPlay(bench, name) {
     if (!(error instanceof Failure)) throw error;
     bench.absent('-', name, error.message);
   } finally {
-    if (windows) await wineEnd();
+    if (windows) await endWine();
   }
 }
 
-function summaryPrint(bench, page) {
+function printSummary(bench, page) {
   const missed = bench.rows.filter((row) => row.held === false);
   const judged = bench.rows.filter((row) => row.held !== null);
   console.log(`\n${judged.length - missed.length} of ${judged.length} held`);
@@ -106,26 +106,26 @@ function summaryPrint(bench, page) {
 }
 
 async function main(argv) {
-  const { names, quick, help } = argumentsRead(argv);
+  const { names, quick, help } = readArguments(argv);
   if (help) {
     console.log(USAGE);
     return 0;
   }
   const say = (text) => console.log(text);
-  await programsBuild(names.some((name) => PARTS[name].windows), say);
-  const id = `bench-${runIdMake()}`;
+  await buildPrograms(names.some((name) => PARTS[name].windows), say);
+  const id = `bench-${makeRunId()}`;
   const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
   say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
     os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));
   const page = bench.file('bench.html');
   for (const name of names) {
-    await partPlay(bench, name);
+    await playPart(bench, name);
     // After every part, so that an end in the middle leaves what was measured.
-    fileWriteWhole(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
-    fs.writeFileSync(page, benchPage(bench.document()));
+    writeWholeFile(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
+    fs.writeFileSync(page, makeBenchPage(bench.document()));
   }
-  summaryPrint(bench, page);
+  printSummary(bench, page);
   return bench.heldAll && !bench.missing.some((row) => row.goal === '-') ? 0 : 1;
 }
 
-commandRun('scripts/bench', main);
+runCommand('scripts/bench', main);

@@ -42,7 +42,7 @@ const serverWith = { ours: (under) => SERVERS.ours({ under, args: OURS }),
   bare: (under) => SERVERS.bare({ under, spin: true }) };
 
 /** Plays once; the round trips. */
-async function clientPlay(bench, who, server, connections, seconds, under) {
+async function playClient(bench, who, server, connections, seconds, under) {
   if (who === 'bare') {
     return (await CLIENTS.bare(server, connections, seconds, { under })).round_trips;
   }
@@ -60,7 +60,7 @@ async function played(bench, side, who, connections, seconds) {
   const under = underCachegrind(file);
   const asItIs = (call) => call;
   const round_trips = await against(serverWith[side === 'server' ? who : 'bare'](
-    side === 'server' ? under : asItIs), (server) => clientPlay(bench,
+    side === 'server' ? under : asItIs), (server) => playClient(bench,
     side === 'server' ? 'bare' : who, server, connections, seconds,
     side === 'server' ? asItIs : under));
   return { round_trips, ...missesOf(file) };

@@ -6,8 +6,8 @@ import { formatBytes, formatCount } from '../base/format.mjs';
 import { ROOT } from '../base/paths.mjs';
 import { Program } from '../base/process.mjs';
 import { reconcile } from '../results/reconcile.mjs';
-import { resultRead } from '../results/result.mjs';
-import { programCall, programPath, serverStart } from '../playing/server.mjs';
+import { readResult } from '../results/result.mjs';
+import { programCall, programPath, startServer } from '../playing/server.mjs';
 
 const DESCRIPTORS_MAX = 20000;
 
@@ -24,12 +24,12 @@ function errorsOf(result) {
 }
 
 /** Plays the pair once: { client, server, code, outcome }. */
-async function pairPlay(bench, name, { windows = false, args, bound_ms }) {
+async function playPair(bench, name, { windows = false, args, bound_ms }) {
   const folder = bench.file(name);
   fs.mkdirSync(folder, { recursive: true });
   const out = (side) => programPath(path.join(folder, `${side}.json`), windows);
   const run = ['--run-id', `${bench.id}-${name}`];
-  const server = await serverStart({ call: limited(programCall('dummyserver', windows)),
+  const server = await startServer({ call: limited(programCall('dummyserver', windows)),
     args: [...run, '--out', out('server')] });
   const call = limited(programCall('dummyclient', windows));
   const scenario = programPath(path.join(ROOT, 'scenarios', 'echo.json'), windows);
@@ -42,8 +42,8 @@ async function pairPlay(bench, name, { windows = false, args, bound_ms }) {
     throw client.failure(`${name}: the client left no result`);
   }
   if (server.program.exitCode !== 0) throw server.program.failure(`${name}: the server failed`);
-  const sides = { client: resultRead(path.join(folder, 'client.json')),
-    server: resultRead(path.join(folder, 'server.json')) };
+  const sides = { client: readResult(path.join(folder, 'client.json')),
+    server: readResult(path.join(folder, 'server.json')) };
   return { ...sides, folder, code: client.exitCode, said: client.stderr.trim(),
     outcome: reconcile([sides.client], sides.server) };
 }
@@ -108,7 +108,7 @@ const PLAYS = {
 function partOf(name) {
   return async (bench) => {
     const play = PLAYS[name];
-    const rows = play.rows(await pairPlay(bench, name, play));
+    const rows = play.rows(await playPair(bench, name, play));
     for (const { goal, measured, held } of rows) bench.row('-', goal, String(measured), held);
   };
 }

@@ -4,7 +4,7 @@ import { needProgram } from './run.mjs';
 import { CLIENTS, ECHO, SERVERS, WIRE_BYTES, against, closedLoad } from './players.mjs';
 import { freePort } from '../playing/server.mjs';
 import { median } from '../judging/statistics.mjs';
-import { pairPlay } from './pair.mjs';
+import { playPair } from './pair.mjs';
 
 const PING = {
   framing: { type: 'delimiter', delimiter: '\r\n' },
@@ -12,7 +12,7 @@ const PING = {
     verify: { equals: { text: '+PONG' } } } }] }],
 };
 
-async function redisStart() {
+async function startRedis() {
   const port = await freePort();
   return SERVERS.foreign('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save',
     '', '--appendonly', 'no', '--daemonize', 'no'], port);
@@ -26,11 +26,11 @@ export async function redis(bench) {
     const scenario = bench.scenario(`redis-${connections}`,
       { load: closedLoad(connections, bench.seconds), ...PING });
     const samples = await bench.interleave(`PING at Redis, ${connections} connections`, {
-      'redis-benchmark': () => against(redisStart(), (to) => CLIENTS.foreign(to, 'redis-benchmark',
+      'redis-benchmark': () => against(startRedis(), (to) => CLIENTS.foreign(to, 'redis-benchmark',
         ['-p', String(to.port), '-c', String(connections), '-n', String(requests), '-t',
           'ping_inline', '--csv'],
         (text) => Number(/"PING_INLINE","([\d.]+)"/.exec(text)?.[1] ?? NaN))),
-      ours: () => against(redisStart(), (to) => CLIENTS.ours(to, scenario,
+      ours: () => against(startRedis(), (to) => CLIENTS.ours(to, scenario,
         { out: bench.file(`redis-${connections}.json`) })),
     });
     bench.ratioRow(3, `PING: client / redis-benchmark, requests/s, ${connections}`, samples,
@@ -84,7 +84,7 @@ async function paced(bench, connections, rate, args) {
 }
 
 async function pacingRates(bench) {
-  const saturated = (await pairPlay(bench, 200, { name: 'saturated' })).per_s;
+  const saturated = (await playPair(bench, 200, { name: 'saturated' })).per_s;
   bench.row(5, 'the saturated rate (closed loop, 200 connections)', `${Math.round(saturated)}/s`,
     null);
   const rates = [1000, ...[0.1, 0.25, 0.5].map((share) => 1000 * Math.round(share * saturated /

@@ -66,7 +66,7 @@ function goalsTable({ goals, not_measured: missing }) {
 }
 
 /** The page of a bench.json. */
-export function benchPage(document) {
+export function makeBenchPage(document) {
   const judged = document.goals.filter((row) => row.held !== null);
   const held = judged.filter((row) => row.held).length;
   const groups = [...new Set(document.samples.map((one) => one.group))];

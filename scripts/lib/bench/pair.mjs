@@ -6,7 +6,7 @@ import { median } from '../judging/statistics.mjs';
 import { programCall } from '../playing/server.mjs';
 
 /** Our client in a closed loop of echoes against a server of ours. */
-export function pairPlay(bench, connections, { name = 'pair', server = [], client = [],
+export function playPair(bench, connections, { name = 'pair', server = [], client = [],
   windows = false, seconds = bench.seconds } = {}) {
   const scenario = bench.scenario(`${name}-${connections}`,
     { load: closedLoad(connections, seconds), behaviors: [ECHO] });
@@ -19,7 +19,7 @@ export async function pair(bench) {
   for (const connections of [50, 1000, 10000]) {
     const samples = await bench.interleave(`echo ${WIRE_BYTES} bytes, ${connections} connections`, {
       bare: () => against(SERVERS.bare(), (to) => CLIENTS.bare(to, connections, bench.seconds)),
-      ours: () => pairPlay(bench, connections),
+      ours: () => playPair(bench, connections),
     }, bench.quick ? 2 : 5); // the first promise, and the closest to its limit
     bench.ratioRow(1, `pair / bare pair, round trips/s, ${connections} connections`, samples,
       ['ours', 'bare'], 'per_s', 0.9);
@@ -77,7 +77,7 @@ export async function server(bench) {
 }
 
 /** 100 connections play, the others are connected and silent. */
-function idlePlay(bench, connections, { model = [], io = [], windows = false, seconds }) {
+function playIdle(bench, connections, { model = [], io = [], windows = false, seconds }) {
   const behaviors = connections > 100
     ? [{ ...ECHO, weight: 100 }, { name: 'idle', weight: connections - 100 }] : [ECHO];
   const name = `growth-${connections}`;
@@ -100,7 +100,7 @@ function idlePlay(bench, connections, { model = [], io = [], windows = false, se
 export async function growth(bench) {
   for (const backend of ['uring', 'epoll']) {
     const play = (connections) => async () => {
-      const figures = await idlePlay(bench, connections, { seconds: bench.seconds,
+      const figures = await playIdle(bench, connections, { seconds: bench.seconds,
         io: ['--io', backend], model: ['--model', backend] });
       return { ...figures, both_us: figures.client_us + figures.server_us };
     };
@@ -114,7 +114,7 @@ export async function growth(bench) {
 /** The same under Wine. Two descriptors of one wineserver per connection: 4,000 fit well. */
 export async function growthWindows(bench) {
   const many = 4000;
-  const play = (connections) => () => idlePlay(bench, connections,
+  const play = (connections) => () => playIdle(bench, connections,
     { windows: true, seconds: 2 * bench.seconds });
   const samples = await bench.interleave('iocp under Wine: 100 active of N',
     { 100: play(100), [many]: play(many) }, Math.min(bench.repeats, 2));
@@ -129,9 +129,9 @@ export async function growthWindows(bench) {
 export async function epoll(bench) {
   for (const connections of [50, 1000]) {
     const samples = await bench.interleave(`backends of the port, ${connections} connections`, {
-      uring: () => pairPlay(bench, connections, { server: ['--io', 'uring'],
+      uring: () => playPair(bench, connections, { server: ['--io', 'uring'],
         client: ['--io', 'uring'] }),
-      epoll: () => pairPlay(bench, connections, { server: ['--io', 'epoll'],
+      epoll: () => playPair(bench, connections, { server: ['--io', 'epoll'],
         client: ['--io', 'epoll'] }),
     });
     bench.ratioRow(11, `epoll backend / uring backend, ${connections} connections`, samples,

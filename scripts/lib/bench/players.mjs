@@ -6,7 +6,7 @@ import path from 'node:path';
 import { programExists } from './run.mjs';
 import { buildFolder, programsFolder } from '../base/paths.mjs';
 import { Failure, Program, sleep } from '../base/process.mjs';
-import { resultRead } from '../results/result.mjs';
+import { readResult } from '../results/result.mjs';
 import { accepts, freePort, programCall, programPath } from '../playing/server.mjs';
 import { wineCall } from '../building/wine.mjs';
 
@@ -50,7 +50,7 @@ class Watch {
 }
 
 /** The rate and what each round trip cost both sides between two moments. */
-function figuresMake(per_s, client, server, from_ms, to_ms) {
+function makeFigures(per_s, client, server, from_ms, to_ms) {
   const cost = (watch) => (watch ? 1e6 * watch.cores(from_ms, to_ms) / per_s : NaN);
   return { per_s, client_us: cost(client), server_us: cost(server?.watch) };
 }
@@ -151,7 +151,7 @@ async function jsonClient(call, args, server, seconds) {
   const end_ms = Date.now();
   const said = JSON.parse(line[0]);
   await program.wait(BOUND_MS);
-  return { ...figuresMake(said.round_trips_per_s, watch, server, end_ms - seconds * 1000 + 100,
+  return { ...makeFigures(said.round_trips_per_s, watch, server, end_ms - seconds * 1000 + 100,
     end_ms - 30), p50_ns: said.p50_ns, round_trips: said.round_trips_per_s * said.seconds };
 }
 
@@ -165,14 +165,14 @@ export const CLIENTS = {
     const watch = new Watch(program);
     await program.wait(4 * BOUND_MS);
     if (program.code !== 0 || !fs.existsSync(out)) throw program.failure('the client failed');
-    const result = resultRead(out);
+    const result = readResult(out);
     const origin_ms = Date.parse(result.run.started_utc);
     const from_ms = origin_ms + Number(result.run.window_start_ns) / 1e6;
     const to_ms = origin_ms + Number(result.run.window_end_ns) / 1e6;
     const errors = Object.entries(result.errors).filter(([key]) => key !== 'total')
       .reduce((sum, [, count]) => sum + Number(count), 0);
     if (errors) throw new Failure(`the client counted errors: ${JSON.stringify(result.errors)}`);
-    return { ...figuresMake(Number(result.rate.achieved_per_s), watch, server, from_ms, to_ms),
+    return { ...makeFigures(Number(result.rate.achieved_per_s), watch, server, from_ms, to_ms),
       p50_ns: Number(result.latency_ns.service?.p50 ?? NaN), result };
   },
   bare(server, connections, seconds, { windows = false, under = asItIs } = {}) {
@@ -199,7 +199,7 @@ export const CLIENTS = {
     const begin_ms = Date.now();
     await program.wait(BOUND_MS);
     if (program.code !== 0) throw program.failure('failed');
-    return { ...figuresMake(read(program.stdout), watch, server, begin_ms + 150,
+    return { ...makeFigures(read(program.stdout), watch, server, begin_ms + 150,
       Date.now() - 100), stdout: program.stdout };
   },
 };

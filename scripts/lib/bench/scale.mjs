@@ -2,7 +2,7 @@
 
 import { needProgram } from './run.mjs';
 import { formatBytes } from '../base/format.mjs';
-import { resultRead } from '../results/result.mjs';
+import { readResult } from '../results/result.mjs';
 import { freePort } from '../playing/server.mjs';
 import { median } from '../judging/statistics.mjs';
 import { CLIENTS, ECHO, SERVERS, against, closedLoad, memoryOf } from './players.mjs';
@@ -34,7 +34,7 @@ export async function connect(bench) {
     median(ready) < 2);
 }
 
-async function idlePlay(bench, connections) {
+async function playIdle(bench, connections) {
   const scenario = bench.scenario(`memory-${connections}`, { behaviors: IDLE,
     load: { connections, duration: '500ms' } });
   const out = bench.file(`memory-${connections}-server.json`);
@@ -43,13 +43,13 @@ async function idlePlay(bench, connections) {
   const client = (await against(SERVERS.ours({ args: ['--out', out] }), (to) =>
     CLIENTS.ours(to, scenario, { out: bench.file(`memory-${connections}.json`),
       args: ['--source', '127.0.0.1,127.0.0.2'] }))).result;
-  return { client, server: resultRead(out) };
+  return { client, server: readResult(out) };
 }
 
 export async function memory(bench) {
   const [few, many] = [1000, 19000];
-  const small = await idlePlay(bench, few);
-  const large = await idlePlay(bench, many);
+  const small = await playIdle(bench, few);
+  const large = await playIdle(bench, many);
   const held = Number(large.client.totals.connections_peak);
   bench.row(7, `${many} connections under 20,000 descriptors`, String(held), held === many);
   for (const [side, bound] of [['client', 2048], ['server', 4096]]) {

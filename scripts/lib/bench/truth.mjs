@@ -11,8 +11,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { RESULTS, ROOT } from '../base/paths.mjs';
 import { Failure, Program, runOk, sleep } from '../base/process.mjs';
-import { resultRead } from '../results/result.mjs';
-import { serverStart } from '../playing/server.mjs';
+import { readResult } from '../results/result.mjs';
+import { startServer } from '../playing/server.mjs';
 import { placeLoopback, placeNamespaces } from './truth_place.mjs';
 
 const CONNECTIONS = 20;
@@ -30,7 +30,7 @@ function percentile(sorted, rank) {
   return sorted[Math.max(0, Math.ceil((rank / 100) * sorted.length) - 1)];
 }
 
-async function programBuild(name) {
+async function buildProgram(name) {
   const program = path.join(ROOT, 'build', 'linux', 'tests', name);
   fs.mkdirSync(path.dirname(program), { recursive: true });
   await runOk('cc', ['-O2', '-std=c11', '-D_GNU_SOURCE', '-pthread', '-o', program,
@@ -51,7 +51,7 @@ function whyNoCapture(place, device) {
 
 /** The round trips in a capture, in nanoseconds, sorted: from a packet with data to `port` to the
  *  next one with data from it, per stream (one request at a time is on the wire). */
-async function captureRead(file, port) {
+async function readCapture(file, port) {
   const { stdout } = await runOk('tshark', ['-r', file, '-Y', 'tcp.len > 0', '-T', 'fields', '-e',
     'tcp.stream', '-e', 'frame.time_epoch', '-e', 'tcp.dstport', '-e',
     'tcp.analysis.retransmission'],
@@ -73,7 +73,7 @@ async function captureRead(file, port) {
   return trips.sort((a, b) => a - b);
 }
 
-async function captureStart(place, device, port, file) {
+async function startCapture(place, device, port, file) {
   const { command, args } = place.capture('tshark',
     ['-i', device, '-f', `tcp port ${port}`, '-q', '-w', file]);
   const program = new Program(command, args);
@@ -83,9 +83,9 @@ async function captureStart(place, device, port, file) {
 }
 
 /** Plays the client at address:port: { client: the result, trips: null without a capture }. */
-async function clientPlay(place, { device, address, port, captures, file }) {
+async function playClient(place, { device, address, port, captures, file }) {
   const packets = `${file}.pcapng`;
-  const capturing = captures ? await captureStart(place, device, port, packets) : null;
+  const capturing = captures ? await startCapture(place, device, port, packets) : null;
   const { command, args, env } = place.client;
   const client = new Program(command, [...args, path.join(ROOT, 'scenarios', 'echo.json'), '--host',
     address, '--port', String(port), '-c', String(CONNECTIONS), '-r', String(RATE), '-d',
@@ -96,19 +96,19 @@ async function clientPlay(place, { device, address, port, captures, file }) {
     await capturing.stop(20000);
   }
   if (!fs.existsSync(`${file}.json`)) throw client.failure('the client left no result');
-  const trips = capturing ? await captureRead(packets, port) : null;
+  const trips = capturing ? await readCapture(packets, port) : null;
   fs.rmSync(packets, { force: true });
-  return { client: resultRead(`${file}.json`), trips };
+  return { client: readResult(`${file}.json`), trips };
 }
 
 /** Plays once through the relay: { relay: its books, client, trips }. */
-async function relayPlay(place, relayProgram, delay_us, captures, file) {
-  const server = await serverStart({ call: place.server, args: ['--bind', place.serverAddress] });
+async function playRelay(place, relayProgram, delay_us, captures, file) {
+  const server = await startServer({ call: place.server, args: ['--bind', place.serverAddress] });
   const { command, args } = place.relay(relayProgram,
     [place.relayAddress, place.serverAddress, String(server.port), String(delay_us)]);
   const relay = new Program(command, args);
   const port = Number((await relay.line(/listening on [0-9.]+:(\d+)/, 10000))[1]);
-  const played = await clientPlay(place, { device: place.device, address: place.relayAddress, port,
+  const played = await playClient(place, { device: place.device, address: place.relayAddress, port,
     captures, file });
   await relay.stop(10000, 'SIGTERM');
   await server.program.stop(20000);
@@ -148,7 +148,7 @@ function relayRows(name, { relay, client, trips }) {
 }
 
 /** The first of a few runs that the client calls valid; { why } when there is none. */
-async function validPlay(play) {
+async function playValid(play) {
   let why = '';
   for (let i = 0; i < PLAYS_MAX; i++) {
     const played = await play();
@@ -158,7 +158,7 @@ async function validPlay(play) {
   return { why: `the client called ${PLAYS_MAX} of ${PLAYS_MAX} runs invalid; the last: ${why}` };
 }
 
-async function awakeStart(program) {
+async function startAwake(program) {
   const awake = new Program(program, []);
   await awake.line(/stay awake/, 10000);
   return awake;
@@ -166,7 +166,7 @@ async function awakeStart(program) {
 
 /** Plays until the client calls a run valid, and tells its rows. judged: they are verdicts. */
 async function playAndTell(bench, title, play, rowsOf, judged = true) {
-  const played = await validPlay(play);
+  const played = await playValid(play);
   if (played.why) {
     bench.absent(title, played.why, '-');
     return;
@@ -177,18 +177,18 @@ async function playAndTell(bench, title, play, rowsOf, judged = true) {
 }
 
 /** Delays by a relay at a place. judged_us: from which delay on a row is a verdict. */
-async function relaysPlay(bench, { place, name, delays_us, judged_us, captures }) {
+async function playRelays(bench, { place, name, delays_us, judged_us, captures }) {
   for (const delay_us of delays_us) {
     const file = path.join(bench.folder, `${name.replaceAll(/\W+/g, '-')}-${delay_us}`);
     await playAndTell(bench, `${name} ${delay_us / 1000} ms`,
-      () => relayPlay(place, bench.relay, delay_us, captures, file), relayRows,
+      () => playRelay(place, bench.relay, delay_us, captures, file), relayRows,
       delay_us >= judged_us);
   }
 }
 
-async function netemPlayOnce(bench, place, delay_us, captures) {
-  const server = await serverStart({ call: place.server, args: ['--bind', place.directAddress] });
-  const played = await clientPlay(place, { device: place.directDevice,
+async function playNetemOnce(bench, place, delay_us, captures) {
+  const server = await startServer({ call: place.server, args: ['--bind', place.directAddress] });
+  const played = await playClient(place, { device: place.directDevice,
     address: place.directAddress, port: server.port, captures,
     file: path.join(bench.folder, `netem-${delay_us}`) });
   await server.program.stop(20000);
@@ -196,7 +196,7 @@ async function netemPlayOnce(bench, place, delay_us, captures) {
 }
 
 /** Delays by netem: client and server in two namespaces, replies held back by the kernel. */
-async function netemPlay(bench, { place, delays_us, captures }) {
+async function playNetem(bench, { place, delays_us, captures }) {
   for (const delay_us of delays_us) {
     const why = place.delayAdd(delay_us);
     if (why) {
@@ -204,14 +204,14 @@ async function netemPlay(bench, { place, delays_us, captures }) {
       return;
     }
     await playAndTell(bench, `netem ${delay_us / 1000} ms`,
-      () => netemPlayOnce(bench, place, delay_us, captures),
+      () => playNetemOnce(bench, place, delay_us, captures),
       (title, { client: { latency_ns: latency }, trips }) => [
         agreement(`${title} response p50 - netem's`, latency.response.p50, delay_us * 1000),
         ...trips ? captureRows(title, latency, trips) : []]);
   }
 }
 
-async function namespacesPlay(bench) {
+async function playNamespaces(bench) {
   let place;
   try {
     place = placeNamespaces();
@@ -223,9 +223,9 @@ async function namespacesPlay(bench) {
   try {
     const noCapture = whyNoCapture(place, place.device);
     if (noCapture) bench.absent('a packet capture between namespaces', noCapture);
-    await relaysPlay(bench, { place, name: 'namespaces', delays_us: [1000, 5000, 20000],
+    await playRelays(bench, { place, name: 'namespaces', delays_us: [1000, 5000, 20000],
       judged_us: 1000, captures: !noCapture });
-    await netemPlay(bench, { place, delays_us: [5000, 20000, 50000], captures: !noCapture });
+    await playNetem(bench, { place, delays_us: [5000, 20000, 50000], captures: !noCapture });
   } finally {
     place.close();
   }
@@ -233,22 +233,22 @@ async function namespacesPlay(bench) {
 
 /** row(what, measured, held): held is null where nothing is judged; absent(what, why, goal):
  *  goal '-' where that is a failure. */
-export async function truthPlay({ row, absent }) {
+export async function playTruth({ row, absent }) {
   if (process.platform !== 'linux') throw new Failure('the truth bench needs Linux');
   const folder = path.join(RESULTS, 'bench-truth');
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
-  const awakeProgram = await programBuild('keep_awake');
-  const bench = { row, absent, folder, relay: await programBuild('delay_relay') };
+  const awakeProgram = await buildProgram('keep_awake');
+  const bench = { row, absent, folder, relay: await buildProgram('delay_relay') };
   const place = placeLoopback();
   const noCapture = whyNoCapture(place, place.device);
   if (noCapture) absent('against a packet capture', noCapture);
   const common = { place, delays_us: [1000, 5000, 20000, 50000], captures: !noCapture };
-  await relaysPlay(bench, { ...common, name: 'as it is', judged_us: 5000 });
-  const awake = await awakeStart(awakeProgram);
+  await playRelays(bench, { ...common, name: 'as it is', judged_us: 5000 });
+  const awake = await startAwake(awakeProgram);
   try {
-    await relaysPlay(bench, { ...common, name: 'awake', judged_us: 1000 });
-    await namespacesPlay(bench);
+    await playRelays(bench, { ...common, name: 'awake', judged_us: 1000 });
+    await playNamespaces(bench);
   } finally {
     await awake.stop(5000, 'SIGTERM');
   }

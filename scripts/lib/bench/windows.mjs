@@ -1,6 +1,6 @@
 // Goal 10: the Windows programs under Wine, against peers under the same Wine.
 
-import { pairPlay } from './pair.mjs';
+import { playPair } from './pair.mjs';
 import { CLIENTS, SERVERS, against } from './players.mjs';
 
 export async function wine(bench) {
@@ -13,7 +13,7 @@ export async function wine(bench) {
         CLIENTS.bare(to, connections, seconds, { windows })),
       go: () => against(SERVERS.go({ windows }), (to) =>
         CLIENTS.go(to, connections, seconds, { windows })),
-      ours: () => pairPlay(bench, connections, { name: 'wine', windows, seconds }),
+      ours: () => playPair(bench, connections, { name: 'wine', windows, seconds }),
     }, repeats);
     bench.ratioRow(10, `under Wine / bare IOCP pair, ${connections} connections`, samples,
       ['ours', 'bare'], 'per_s', 0.95);

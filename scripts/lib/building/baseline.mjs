@@ -6,7 +6,7 @@ import { BUILD, ON_WINDOWS, ROOT } from '../base/paths.mjs';
 import { Failure, run, runOk } from '../base/process.mjs';
 
 /** Builds dummyserver of revision; returns the program's path. A second call finds it built. */
-export async function baselineBuild(revision, env, say) {
+export async function buildBaseline(revision, env, say) {
   if (ON_WINDOWS) {
     throw new Failure('--baseline builds on Linux only; on Windows give --a and --b', 2);
   }

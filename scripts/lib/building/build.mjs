@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUILD, ON_WINDOWS, PROGRAMS_GIVEN, ROOT, buildFolder, shown } from '../base/paths.mjs';
-import { Failure, commandRun, run } from '../base/process.mjs';
+import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from './setup.mjs';
 
 export const PRESETS = ['linux', 'windows', 'asan', 'tsan', 'linux-clang', 'fuzz'];
@@ -78,4 +78,4 @@ async function main(args) {
   return 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/build', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/build', main);

@@ -6,12 +6,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUILD, ON_WINDOWS, SCRIPTS } from '../base/paths.mjs';
-import { Failure, commandRun, runOk } from '../base/process.mjs';
-import { sourcesEnv, sourcesPrepare } from './sources.mjs';
-import { winePrepare } from './wine.mjs';
+import { Failure, runCommand, runOk } from '../base/process.mjs';
+import { sourcesEnv, prepareSources } from './sources.mjs';
+import { prepareWine } from './wine.mjs';
 
 /** The packages of the lock file, exactly, in scripts/node_modules. */
-export async function modulesPrepare(say = () => {}) {
+export async function prepareModules(say = () => {}) {
   const modules = path.join(SCRIPTS, 'node_modules');
   const stamp = path.join(modules, '.dummyload-lock');
   const lock = fs.readFileSync(path.join(SCRIPTS, 'package-lock.json'));
@@ -23,7 +23,7 @@ export async function modulesPrepare(say = () => {}) {
   fs.writeFileSync(stamp, digest);
 }
 
-function envFileWrite() {
+function writeEnvFile() {
   const lines = Object.entries(sourcesEnv()).map(([name, folder]) => `export ${name}='${folder}'`);
   const text = `# For calling cmake by hand: . build/env.sh\n${lines.join('\n')}\n`;
   const file = path.join(BUILD, 'env.sh');
@@ -37,11 +37,11 @@ function envFileWrite() {
 export async function prepare({ windows = false, modules = false, say = () => {} } = {}) {
   fs.mkdirSync(BUILD, { recursive: true });
   if (!ON_WINDOWS) {
-    await sourcesPrepare(windows, say);
-    envFileWrite();
-    if (windows) await winePrepare(undefined, say);
+    await prepareSources(windows, say);
+    writeEnvFile();
+    if (windows) await prepareWine(undefined, say);
   }
-  if (modules) await modulesPrepare(say);
+  if (modules) await prepareModules(say);
   return sourcesEnv();
 }
 
@@ -60,4 +60,4 @@ async function main(args) {
   return 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/setup', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/setup', main);

@@ -55,7 +55,7 @@ function adopt(folder, name) {
 }
 
 /** Throws unless the file's SHA-512 is the pinned one. */
-export function integrityCheck(file, integrity) {
+export function checkIntegrity(file, integrity) {
   const digest = crypto.createHash('sha512').update(fs.readFileSync(file)).digest('base64');
   if (`sha512-${digest}` !== integrity) {
     throw new Failure(`${path.basename(file)}: its content is not the pinned one ` +
@@ -69,7 +69,7 @@ async function fetchHdrHistogram() {
       '--pack-destination', folder], { cwd: folder, time_ms: 180000 });
     const archive = fs.readdirSync(folder).find((name) => name.endsWith('.tgz'));
     if (!archive) throw new Failure('npm pack left no archive');
-    integrityCheck(path.join(folder, archive), HDR_INTEGRITY);
+    checkIntegrity(path.join(folder, archive), HDR_INTEGRITY);
     await runOk('tar', ['-xzf', archive], { cwd: folder, time_ms: 60000 });
     adopt(path.join(folder, 'package', 'HdrHistogram_c'), 'hdr_histogram');
   });
@@ -121,7 +121,7 @@ function systemSuites() {
 }
 
 /** Writes source entries made from the machine's own into folder. */
-function sourceListsWrite(folder) {
+function writeSourceLists(folder) {
   const suites = systemSuites();
   const parts = '/etc/apt/sources.list.d';
   const files = ['/etc/apt/sources.list'];
@@ -145,7 +145,7 @@ async function fetchDebianSources(names) {
     for (const part of ['parts', 'lists/partial', 'cache/archives/partial', 'unpack']) {
       fs.mkdirSync(path.join(folder, part), { recursive: true });
     }
-    sourceListsWrite(path.join(folder, 'parts'));
+    writeSourceLists(path.join(folder, 'parts'));
     const options = {
       'Dir::Etc::sourcelist': '/dev/null',
       'Dir::Etc::sourceparts': path.join(folder, 'parts'),
@@ -181,7 +181,7 @@ async function attempt(what, work, say) {
 }
 
 /** Fetches what is missing of the sources; windows: also those that only its build needs. */
-export async function sourcesPrepare(windows, say) {
+export async function prepareSources(windows, say) {
   if (!sourcePresent('hdr_histogram')) {
     say('fetching the source of HdrHistogram_c (an npm package carries it) ...');
     await attempt('HdrHistogram_c', fetchHdrHistogram, say);

@@ -43,10 +43,10 @@ const SERVER_STAYS_S = 60;
 
 /** Creates the prefix where it is missing (seconds, once), starts its server process, and says that
  *  this process uses it. */
-export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
+export async function prepareWine(prefix = WINE_PREFIX, say = () => {}) {
   const stamp = path.join(prefix, '.complete');
-  if (!fs.existsSync(stamp)) await prefixMake(prefix, stamp, say);
-  wineUse(prefix);
+  if (!fs.existsSync(stamp)) await makePrefix(prefix, stamp, say);
+  useWine(prefix);
   const env = wineEnv(prefix);
   const server = await run('wineserver', [`-p${SERVER_STAYS_S}`], { env, time_ms: 60000 });
   // It is new: its services start with the first program, keep that one's output open and live on
@@ -57,7 +57,7 @@ export async function winePrepare(prefix = WINE_PREFIX, say = () => {}) {
   }
 }
 
-async function prefixMake(prefix, stamp, say) {
+async function makePrefix(prefix, stamp, say) {
   say('creating a Wine prefix for this project (once, about 10 s) ...');
   // A half-made prefix of an interrupted call is not repaired but made anew.
   fs.rmSync(prefix, { recursive: true, force: true });
@@ -90,14 +90,14 @@ function usersOf(prefix) {
   return users;
 }
 
-/** Says that this process uses the prefix, until wineEnd(). */
-export function wineUse(prefix = WINE_PREFIX) {
+/** Says that this process uses the prefix, until endWine(). */
+export function useWine(prefix = WINE_PREFIX) {
   fs.mkdirSync(usersFolder(prefix), { recursive: true });
   fs.writeFileSync(path.join(usersFolder(prefix), String(process.pid)), '');
 }
 
 /** Ends what is left running in the prefix, unless another process uses it. */
-export async function wineEnd(prefix = WINE_PREFIX) {
+export async function endWine(prefix = WINE_PREFIX) {
   if (!fs.existsSync(prefix)) return;
   fs.rmSync(path.join(usersFolder(prefix), String(process.pid)), { force: true });
   if (usersOf(prefix).length) return;

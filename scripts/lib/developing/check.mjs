@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../building/build.mjs';
 import { BUILD, ROOT } from '../base/paths.mjs';
-import { Failure, commandRun, run } from '../base/process.mjs';
+import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -30,7 +30,7 @@ const SLOW = new Set(['test_conn', 'test_laws', 'test_laws_ways', 'test_pacing',
 const NOT_UNIT = new Set(['test_cport', 'test_model', 'test_embed', 'test_stomp']);
 
 /** [{ check, file, reason, met }] of tests/analysis.txt. */
-export function exceptionsRead(text) {
+export function readExceptions(text) {
   return text.split('\n').filter((line) => line.trim() && !line.startsWith('#')).map((line) => {
     const [check, file, ...reason] = line.split(' ');
     if (!reason.length) throw new Failure(`tests/analysis.txt: a line without its reason: ${line}`);
@@ -62,7 +62,7 @@ function sources() {
     ['shared', 'server', 'dummyclient'].some((part) => file.startsWith(path.join(ROOT, part))));
 }
 
-async function tidyRun({ env, exceptions, say, left_ms }) {
+async function runTidy({ env, exceptions, say, left_ms }) {
   await build('linux-clang', { env, say });
   const files = sources();
   const workers = Math.max(1, Math.min(4, os.cpus().length));
@@ -79,7 +79,7 @@ async function tidyRun({ env, exceptions, say, left_ms }) {
   return findingsLeft(output, exceptions);
 }
 
-async function cppcheckRun({ exceptions, left_ms }) {
+async function runCppcheck({ exceptions, left_ms }) {
   const cppcheck = await run('cppcheck', ['-q', '-j2', '--std=c11', '--inline-suppr',
     '--enable=warning,performance,portability', '--suppress=missingIncludeSystem', '-Ishared',
     '-Iserver', '-Idummyclient', '-D_GNU_SOURCE', '--template={file}:{line}:{column}: ' +
@@ -89,7 +89,7 @@ async function cppcheckRun({ exceptions, left_ms }) {
   return findingsLeft(cppcheck.stderr, exceptions);
 }
 
-async function valgrindRun({ env, quick, say, left_ms }) {
+async function runValgrind({ env, quick, say, left_ms }) {
   const folder = await build('linux', { env, say });
   const programs = fs.readdirSync(path.join(folder, 'tests')).filter((name) =>
     /^test_\w+$/.test(name) && !NOT_UNIT.has(name) && !(quick && SLOW.has(name)));
@@ -107,37 +107,37 @@ async function valgrindRun({ env, quick, say, left_ms }) {
   return complaints;
 }
 
-async function fuzzRun({ quick, left_ms }) {
+async function runFuzz({ quick, left_ms }) {
   const fuzz = await run(process.execPath, [path.join(HERE, 'fuzz.mjs'), '--seconds',
     quick ? '3' : '20'], { time_ms: left_ms() });
   return fuzz.code === 0 ? [] : [(fuzz.stdout + fuzz.stderr).trimEnd()];
 }
 
-async function sanitizersRun({ left_ms }) {
+async function runSanitizers({ left_ms }) {
   const complaints = [];
   for (const suite of ['--asan-only', '--tsan-only']) {
-    const suiteRun = await run(process.execPath, [path.join(HERE, 'test.mjs'), suite],
+    const runSuite = await run(process.execPath, [path.join(HERE, 'test.mjs'), suite],
       { time_ms: left_ms() });
-    if (suiteRun.code !== 0) complaints.push((suiteRun.stdout + suiteRun.stderr).slice(-6000));
+    if (runSuite.code !== 0) complaints.push((runSuite.stdout + runSuite.stderr).slice(-6000));
   }
   return complaints;
 }
 
 // Each with its budget of seconds, with --quick and without: it is ended then, and has failed.
 const CHECKS = {
-  cppcheck: { play: cppcheckRun, quick_s: 300, long_s: 300 },
-  tidy: { play: tidyRun, quick_s: 900, long_s: 900 },
-  valgrind: { play: valgrindRun, quick_s: 600, long_s: 1800 },
-  fuzz: { play: fuzzRun, quick_s: 300, long_s: 600 },
-  sanitizers: { play: sanitizersRun, quick_s: 1800, long_s: 1800 },
+  cppcheck: { play: runCppcheck, quick_s: 300, long_s: 300 },
+  tidy: { play: runTidy, quick_s: 900, long_s: 900 },
+  valgrind: { play: runValgrind, quick_s: 600, long_s: 1800 },
+  fuzz: { play: runFuzz, quick_s: 300, long_s: 600 },
+  sanitizers: { play: runSanitizers, quick_s: 1800, long_s: 1800 },
 };
 const QUICK = ['cppcheck', 'valgrind', 'fuzz'];
 
 /** Runs checks, for all_s seconds at most. Returns [{ name, complaints, seconds, budget_s }]. */
-export async function checksRun({ names, quick = false, all_s = Infinity, env,
+export async function runChecks({ names, quick = false, all_s = Infinity, env,
   say = () => {} }) {
   const end = Date.now() + all_s * 1000;
-  const exceptions = exceptionsRead(fs.readFileSync(path.join(ROOT, 'tests', 'analysis.txt'),
+  const exceptions = readExceptions(fs.readFileSync(path.join(ROOT, 'tests', 'analysis.txt'),
     'utf8'));
   const rows = [];
   for (const name of names) {
@@ -174,7 +174,7 @@ async function main(argv) {
   const names = asked.length ? asked : quick ? QUICK : Object.keys(CHECKS);
   const say = (text) => console.log(text);
   const env = await prepare({ modules: names.includes('sanitizers'), say });
-  const rows = await checksRun({ names, quick, env, say });
+  const rows = await runChecks({ names, quick, env, say });
   for (const { name, complaints, seconds } of rows) {
     for (const complaint of complaints) console.log(complaint);
     console.log(`${complaints.length ? 'FAILED' : 'ok'}  ${name}: ${seconds.toFixed(0)} s`);
@@ -184,4 +184,4 @@ async function main(argv) {
   return failed ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/check', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/check', main);

@@ -16,7 +16,7 @@ function attribute(tag, name) {
 }
 
 /** [{ name, status, seconds, message, output }] of a JUnit file that ctest wrote. */
-export function junitRead(text) {
+export function readJunit(text) {
   const tests = [];
   for (const [, tag, body = ''] of
     text.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {

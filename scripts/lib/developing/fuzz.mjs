@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from '../building/build.mjs';
 import { BUILD, ROOT, shown } from '../base/paths.mjs';
-import { Failure, commandRun, run } from '../base/process.mjs';
+import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
 
 const USAGE = `usage: scripts/fuzz [--seconds N] [--keep] [TARGET ...]
@@ -20,11 +20,11 @@ const SEEDS = path.join(ROOT, 'tests', 'fuzz', 'corpus');
 const INPUT_TIME_S = 10;
 const MEMORY_MIB = 2048;
 
-export function targetsAll() {
+export function allTargets() {
   return fs.readdirSync(SEEDS).sort();
 }
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const options = { seconds: 5, keep: false, targets: [], help: false };
   for (let i = 0; i < argv.length; i += 1) {
     if (argv[i] === '--help' || argv[i] === '-h') options.help = true;
@@ -37,18 +37,18 @@ function argumentsRead(argv) {
     } else if (argv[i].startsWith('-')) throw new Failure(`unknown option ${argv[i]}`, 2);
     else {
       const [name, file] = argv[i].split(/=(.*)/s);
-      if (!targetsAll().includes(name)) {
-        throw new Failure(`${name}: expected one of ${targetsAll().join(', ')}`, 2);
+      if (!allTargets().includes(name)) {
+        throw new Failure(`${name}: expected one of ${allTargets().join(', ')}`, 2);
       }
       options.targets.push({ name, file });
     }
   }
-  if (!options.targets.length) options.targets = targetsAll().map((name) => ({ name }));
+  if (!options.targets.length) options.targets = allTargets().map((name) => ({ name }));
   return options;
 }
 
 /** Runs one target. Returns { ok, said }. */
-async function targetRun(folder, { name, file }, seconds) {
+async function runTarget(folder, { name, file }, seconds) {
   const program = path.join(folder, 'tests', `fuzz_${name}`);
   const env = { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' };
   if (file) {
@@ -66,14 +66,14 @@ async function targetRun(folder, { name, file }, seconds) {
   return { ok: played.code === 0, said: played.stderr };
 }
 
-async function corpusKeep(folder, name) {
+async function keepCorpus(folder, name) {
   const merge = await run(path.join(folder, 'tests', `fuzz_${name}`),
     ['-merge=1', path.join(SEEDS, name), path.join(folder, 'corpus', name)], { time_ms: 600000 });
   if (merge.code !== 0) throw merge.failure('could not merge the corpus');
 }
 
 async function main(argv) {
-  const options = argumentsRead(argv);
+  const options = readArguments(argv);
   if (options.help) {
     console.log(USAGE);
     return 0;
@@ -83,7 +83,7 @@ async function main(argv) {
   const folder = await build('fuzz', { env, targets: ['fuzzers'], say });
   let failed = 0;
   for (const target of options.targets) {
-    const { ok, said } = await targetRun(folder, target, options.seconds);
+    const { ok, said } = await runTarget(folder, target, options.seconds);
     const runs = /stat::number_of_executed_units: (\d+)/.exec(said)?.[1] ?? '1';
     console.log(`${ok ? 'ok' : 'BROKEN'}  ${target.name}: ${runs} inputs`);
     if (!ok) {
@@ -92,11 +92,11 @@ async function main(argv) {
       console.log(`the input: ${shown(path.join(folder, 'broken'))}; play it again with ` +
         `scripts/fuzz ${target.name}=FILE`);
     } else if (options.keep && !target.file) {
-      await corpusKeep(folder, target.name);
+      await keepCorpus(folder, target.name);
     }
   }
   console.log(`${options.targets.length - failed} passed, ${failed} failed, 0 skipped`);
   return failed ? 1 : 0;
 }
 
-commandRun('scripts/fuzz', main);
+runCommand('scripts/fuzz', main);

@@ -3,10 +3,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { BUILD, ROOT, shown } from '../base/paths.mjs';
-import { Failure, commandRun, runOk } from '../base/process.mjs';
+import { Failure, runCommand, runOk } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
 
-async function packageMake(name, env) {
+async function makePackage(name, env) {
   const folder = path.join(BUILD, `package-${name}`);
   const options = ['-DDUMMYLOAD_TESTS=OFF', '-DDUMMYLOAD_PORTABLE=ON'];
   if (env.DUMMYLOAD_CJSON) options.push(`-DFETCHCONTENT_SOURCE_DIR_CJSON=${env.DUMMYLOAD_CJSON}`);
@@ -21,11 +21,11 @@ async function packageMake(name, env) {
   console.log(`${name}: ${shown(file)}`);
 }
 
-commandRun('scripts/package', async (args) => {
+runCommand('scripts/package', async (args) => {
   const names = args.length ? args : ['linux', 'windows'];
   const unknown = names.find((name) => !['linux', 'windows'].includes(name));
   if (unknown) throw new Failure(`${unknown}: expected linux or windows`, 2);
   const env = await prepare({ windows: true, say: (text) => console.log(text) });
-  for (const name of names) await packageMake(name, env);
+  for (const name of names) await makePackage(name, env);
   return 0;
 });

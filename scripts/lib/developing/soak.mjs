@@ -6,12 +6,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../building/build.mjs';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from '../base/arguments.mjs';
-import { clientAwait, clientBoundMs } from '../playing/client.mjs';
+import { awaitClient, clientBoundMs } from '../playing/client.mjs';
 import { ROOT, runFolder, shown } from '../base/paths.mjs';
-import { Failure, Program, commandRun, onInterrupt, sleep } from '../base/process.mjs';
+import { Failure, Program, runCommand, onInterrupt, sleep } from '../base/process.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { parseExact } from '../base/json.mjs';
-import { programCall, serverStart } from '../playing/server.mjs';
+import { programCall, startServer } from '../playing/server.mjs';
 import { prepare } from '../building/setup.mjs';
 
 const USAGE = `usage: scripts/soak [--duration T] [--model NAME] [options of the client]
@@ -29,7 +29,7 @@ const MEMORY_NOISE_BYTES = 3 * 1024 * 1024;
 const DESCRIPTORS_NOISE = 8;
 const LATENCY_NOISE_NS = 50e6;
 
-function sampleTake(program) {
+function takeSample(program) {
   try {
     const status = fs.readFileSync(`/proc/${program.pid}/status`, 'utf8');
     return { rss_bytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) * 1024,
@@ -97,15 +97,15 @@ function resultComplaints(client, server) {
 
 /** Plays. given: { duration_ms, folder, calls: { client, server }, serverArgs, clientArgs }.
  *  Returns { complaints, samples, seconds }. */
-export async function soakPlay(given) {
+export async function playSoak(given) {
   const { duration_ms: duration, folder, calls = {}, serverArgs = [], clientArgs = [] } = given;
   const file = (name) => path.join(folder, name);
   const scenario = path.join(ROOT, 'scenarios', 'churn.json');
   const bound_ms = await clientBoundMs({ scenario, call: calls.client,
     args: ['--duration', `${duration}ms`, ...clientArgs] });
-  const server = await serverStart({ call: calls.server,
+  const server = await startServer({ call: calls.server,
     args: ['--handler', 'game', '--run-id', 'soak', '--out', file('server.json'), ...serverArgs] });
-  const idle = sampleTake(server.program);
+  const idle = takeSample(server.program);
   const { command, args, env } = calls.client ?? programCall('dummyclient', false);
   const client = new Program(command, [...args, scenario,
     '--port', String(server.port), '--duration', `${duration}ms`, '--run-id', 'soak', '--quiet',
@@ -116,17 +116,17 @@ export async function soakPlay(given) {
   const deadline = Date.now() + bound_ms;
   while (!client.ended && !server.program.ended && Date.now() < deadline) {
     for (const [side, program] of [['client', client], ['server', server.program]]) {
-      const sample = sampleTake(program);
+      const sample = takeSample(program);
       if (sample) samples[side].push(sample);
     }
     await Promise.race([client.exited, sleep(1000)]);
   }
-  const overdue = await clientAwait(client, Math.max(1, deadline - Date.now()));
+  const overdue = await awaitClient(client, Math.max(1, deadline - Date.now()));
   const complaints = overdue ? [overdue] : [];
-  for (let i = 0; i < 50 && sampleTake(server.program)?.descriptors > idle.descriptors; i++) {
+  for (let i = 0; i < 50 && takeSample(server.program)?.descriptors > idle.descriptors; i++) {
     await sleep(100);
   }
-  const left = (sampleTake(server.program)?.descriptors ?? 0) - idle.descriptors;
+  const left = (takeSample(server.program)?.descriptors ?? 0) - idle.descriptors;
   if (left > 0) complaints.push(`the server holds ${left} descriptors more than before the run`);
   await server.program.stop(END_MS);
   for (const [side, program, kind] of [['client', client, 'client.json'],
@@ -146,7 +146,7 @@ export async function soakPlay(given) {
   return { complaints, samples, seconds, client: results[0], server: results[1] };
 }
 
-function argumentsRead(argv) {
+function readArguments(argv) {
   const options = { duration_ms: 600000, serverArgs: [], clientArgs: [], help: false };
   const { own, client, given, names } = commandLine(argv, { '--help': false, '-h': false,
     '--model': true }, { ...MANY_RUNS_REFUSED });
@@ -165,7 +165,7 @@ function argumentsRead(argv) {
   return options;
 }
 
-function sidePrint(side, samples) {
+function printSide(side, samples) {
   const memory = drift(samples.map((sample) => sample.rss_bytes));
   const descriptors = drift(samples.map((sample) => sample.descriptors));
   const mib = (bytes) => (bytes / 1024 / 1024).toFixed(1);
@@ -174,7 +174,7 @@ function sidePrint(side, samples) {
 }
 
 async function main(argv) {
-  const options = argumentsRead(argv);
+  const options = readArguments(argv);
   if (options.help) {
     console.log(USAGE);
     return 0;
@@ -185,8 +185,8 @@ async function main(argv) {
   await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
   const folder = runFolder('soak');
   fs.mkdirSync(folder, { recursive: true });
-  const soak = await soakPlay({ ...options, folder });
-  for (const side of ['client', 'server']) sidePrint(side, soak.samples[side]);
+  const soak = await playSoak({ ...options, folder });
+  for (const side of ['client', 'server']) printSide(side, soak.samples[side]);
   const latency = drift(soak.seconds.filter((line) => line.phase === 'running')
     .map((line) => line.response_p99_ns));
   console.log(`latency: p99 per second ${(latency.before / 1e6).toFixed(2)} -> ` +
@@ -198,4 +198,4 @@ async function main(argv) {
   return soak.complaints.length ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/soak', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/soak', main);

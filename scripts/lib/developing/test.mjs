@@ -5,12 +5,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../building/build.mjs';
-import { checksRun } from './check.mjs';
-import { caseCounts, failureText, junitRead, skipReasons } from './counts.mjs';
+import { runChecks } from './check.mjs';
+import { caseCounts, failureText, readJunit, skipReasons } from './counts.mjs';
 import { ON_WINDOWS, ROOT, WINE_PREFIX } from '../base/paths.mjs';
-import { Failure, Program, commandRun } from '../base/process.mjs';
+import { Failure, Program, runCommand } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
-import { wineEnd, wineEnv, winePrepare } from '../building/wine.mjs';
+import { endWine, wineEnv, prepareWine } from '../building/wine.mjs';
 
 const USAGE = `usage: scripts/test [options] [FILTER]
 
@@ -53,7 +53,7 @@ const TIME_S = 3180;
 const LONG_ROUNDS = 500;
 
 /** What a command line asks for. Exported for its test. */
-export function argumentsRead(argv) {
+export function readArguments(argv) {
   const options = { suites: ON_WINDOWS ? ['windows'] : ['linux', 'windows', 'asan', 'tsan'],
     checks: !ON_WINDOWS, all: false, verbose: false, filter: undefined, help: false };
   for (const argument of argv) {
@@ -72,7 +72,7 @@ export function argumentsRead(argv) {
 }
 
 /** Runs ctest in a build tree for budget_s seconds at most. Returns its tests. */
-async function suiteRun(name, folder, budget_s, options) {
+async function runSuite(name, folder, budget_s, options) {
   const suite = SUITES[name];
   const junit = path.join(folder, 'tests.xml');
   fs.rmSync(junit, { force: true });
@@ -92,7 +92,7 @@ async function suiteRun(name, folder, budget_s, options) {
     ...(suite.wine ? wineEnv() : {}),
   };
   console.log(`\n== ${suite.what} (at most ${budget_s.toFixed(0)} s) ==`);
-  if (suite.wine) await winePrepare();
+  if (suite.wine) await prepareWine();
   let rest = '';
   const line = (text) => {
     // ctest writes a line in two halves: before the test, and after it.
@@ -105,7 +105,7 @@ async function suiteRun(name, folder, budget_s, options) {
   const ctest = await new Program('ctest', args, { env, output: line, group: true })
     .wait(budget_s * 1000);
   if (fs.existsSync(junit)) {
-    const tests = junitRead(fs.readFileSync(junit, 'utf8'));
+    const tests = readJunit(fs.readFileSync(junit, 'utf8'));
     if (tests.length || options.filter) return tests;
   }
   const output = ctest.timedOut ? `over its budget of ${budget_s.toFixed(0)} s: it was ended`
@@ -114,10 +114,10 @@ async function suiteRun(name, folder, budget_s, options) {
 }
 
 /** Runs a suite and prints what failed. Returns its row of the summary. */
-async function suitePlay(name, folder, { budget_s, options, skipped }) {
+async function playSuite(name, folder, { budget_s, options, skipped }) {
   const started = Date.now();
-  const tests = await suiteRun(name, folder, budget_s, options);
-  outputsPrint(name, tests, options.verbose);
+  const tests = await runSuite(name, folder, budget_s, options);
+  printOutputs(name, tests, options.verbose);
   const row = { what: SUITES[name].what, programs: tests.length, passed: 0, failed: 0,
     skipped: 0, seconds: (Date.now() - started) / 1000, budget_s };
   for (const test of tests) {
@@ -128,7 +128,7 @@ async function suitePlay(name, folder, { budget_s, options, skipped }) {
   return row;
 }
 
-function outputsPrint(suite, tests, verbose) {
+function printOutputs(suite, tests, verbose) {
   for (const test of tests) {
     const failed = test.status === 'fail' || caseCounts(test).failed > 0;
     if (!failed && !verbose) continue;
@@ -144,7 +144,7 @@ async function checksRow(options, { all_s, env, say }) {
   const started = Date.now();
   const names = options.all ? ['cppcheck', 'tidy', 'valgrind', 'fuzz']
     : ['cppcheck', 'valgrind', 'fuzz'];
-  const checks = await checksRun({ names, quick: !options.all, all_s, env, say });
+  const checks = await runChecks({ names, quick: !options.all, all_s, env, say });
   for (const { name, complaints, seconds, budget_s } of checks) {
     console.log(`${name}: ${complaints.length ? 'FAILED' : 'ok'} (${seconds.toFixed(0)} s of ` +
       `${budget_s} s)`);
@@ -157,7 +157,7 @@ async function checksRow(options, { all_s, env, say }) {
 }
 
 /** Each skip with the reason for which it is right; undefined where tests/skips.txt has none. */
-export function skipsJudge(skipped,
+export function judgeSkips(skipped,
   list = fs.readFileSync(path.join(ROOT, 'tests', 'skips.txt'), 'utf8')) {
   const rules = list.split('\n').filter((line) => line.trim() && !line.startsWith('#'))
     .map((line) => {
@@ -176,7 +176,7 @@ function budgetOf(budget_s, started, options) {
 }
 
 async function main(argv) {
-  const options = argumentsRead(argv);
+  const options = readArguments(argv);
   if (options.help) {
     console.log(USAGE);
     return 0;
@@ -193,10 +193,10 @@ async function main(argv) {
   try {
     for (const name of options.suites) {
       const budget_s = budgetOf(SUITES[name].budget_s, started, options);
-      rows.push(await suitePlay(name, folders[name], { budget_s, options, skipped }));
+      rows.push(await playSuite(name, folders[name], { budget_s, options, skipped }));
     }
   } finally {
-    if (wine) await wineEnd(WINE_PREFIX);
+    if (wine) await endWine(WINE_PREFIX);
   }
 
   if (options.filter && !rows.some((row) => row.programs)) {
@@ -208,7 +208,7 @@ async function main(argv) {
   }
 
   console.log('\n== Summary ==');
-  for (const { text, why } of skipsJudge(skipped)) {
+  for (const { text, why } of judgeSkips(skipped)) {
     console.log(`skipped: ${text} (${why ?? 'NOT LISTED in tests/skips.txt: this is a failure'})`);
     if (!why) rows[0].failed += 1;
   }
@@ -224,4 +224,4 @@ async function main(argv) {
   return total('failed') ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/test', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/test', main);

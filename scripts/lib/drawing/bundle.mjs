@@ -10,22 +10,22 @@ const IMPORT = /^import\s*\{([^}]*)\}\s*from\s*'(\.[^']+)';\n/gm;
 const EXPORT = /^export (async function|function|const|class) ([A-Za-z_$][\w$]*)/gm;
 
 /** JavaScript that runs entry (a file) and everything it imports. */
-export function bundleMake(entry) {
+export function makeBundle(entry) {
   const first = path.resolve(entry);
   const made = { order: [], seen: new Set(),
     key: (file) => JSON.stringify(path.relative(path.dirname(first), file)) };
-  bundleVisit(first, made, []);
+  visitModule(first, made, []);
   return `"use strict";\nconst modules = {};\n${made.order.join('')}`;
 }
 
-function bundleVisit(file, made, above) {
+function visitModule(file, made, above) {
   if (above.includes(file)) throw new Error(`modules import each other: ${file}`);
   if (made.seen.has(file)) return;
   made.seen.add(file);
   let text = fs.readFileSync(file, 'utf8');
   text = text.replace(IMPORT, (whole, names, from) => {
     const target = path.resolve(path.dirname(file), from);
-    bundleVisit(target, made, [...above, file]);
+    visitModule(target, made, [...above, file]);
     return `const {${names.replace(/\s+/g, ' ').replace(/ as /g, ': ')}} = ` +
       `modules[${made.key(target)}];\n`;
   });

@@ -1,13 +1,13 @@
 // Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
 // times. Everything is computed here, once, so that page and SVG show the same numbers.
 
-import { bucketHighestNs, bucketsAdd, bucketsPercentilesNs, histogramOpenFigures,
+import { bucketHighestNs, addBuckets, bucketsPercentilesNs, histogramOpenFigures,
   histogramSpectrum } from '../results/histogram.mjs';
-import { countsAdd } from '../results/merge.mjs';
+import { addCounts } from '../results/merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from '../results/reconcile.mjs';
 import { stagesOf, stageText } from './stages.mjs';
-import { textShow } from '../base/format.mjs';
+import { showText } from '../base/format.mjs';
 
 const HEAT_COLUMNS_MAX = 300;
 const HEAT_ROWS_PER_DECADE = 16;
@@ -19,12 +19,12 @@ const SUMS = ['connects_failed', 'iterations', 'target', ...BY_DUE, 'requests', 
   'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
 
 /** Two neighbours as one entry. */
-function entryJoin(before, last) {
+function joinEntries(before, last) {
   const sum = { ...before };
   for (const key of SUMS) sum[key] = Number(before[key] ?? 0) + Number(last[key] ?? 0);
   for (const key of LEVELS) sum[key] = last[key];
-  sum.errors_by_kind = countsAdd([before.errors_by_kind, last.errors_by_kind]);
-  sum.buckets = bucketsAdd([before.buckets ?? [], last.buckets ?? []]);
+  sum.errors_by_kind = addCounts([before.errors_by_kind, last.errors_by_kind]);
+  sum.buckets = addBuckets([before.buckets ?? [], last.buckets ?? []]);
   return sum;
 }
 
@@ -35,7 +35,7 @@ function round(value, digits = 3) {
 /** Columns of one side's series, times in seconds from the client's start. offsets_s: what each
  *  part's times are to be moved by. */
 function columnsOf(result, parts, offsets_s = null) {
-  const entries = entriesOf(result, parts, entryJoin);
+  const entries = entriesOf(result, parts, joinEntries);
   const shift = (from) => offsets_s?.[parts.findIndex((part) => from < part.to_ns)] ?? 0;
   const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + shift(from))),
     span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
@@ -52,7 +52,7 @@ function columnsOf(result, parts, offsets_s = null) {
   return { entries, columns };
 }
 
-function percentilesAdd(columns, entries) {
+function addPercentiles(columns, entries) {
   const ranks = [50, 90, 99, 99.9, 100];
   const keys = ['p50', 'p90', 'p99', 'p99_9', 'max'];
   for (const key of keys) columns[key] = [];
@@ -122,7 +122,7 @@ function stepsOf(client) {
   return (client.steps ?? []).map((step) => {
     const latency = latenciesOf(step.latency_ns);
     for (const one of Object.values(latency)) delete one.spectrum;
-    return { name: textShow(step.name), latency, errors: nonZero(step.errors),
+    return { name: showText(step.name), latency, errors: nonZero(step.errors),
       first_failure: step.first_failure ?? null };
   });
 }
@@ -170,7 +170,7 @@ function watchedOf(run) {
       rss_bytes: sample.rss_bytes, descriptors: sample.descriptors };
   });
   const { command, cpu_s, rss_max_bytes, descriptors_max } = watched;
-  return { command: textShow(command), cpu_s, rss_max_bytes, descriptors_max, samples };
+  return { command: showText(command), cpu_s, rss_max_bytes, descriptors_max, samples };
 }
 
 /** What each stage of the load was asked for and brought; none where the load has one alone. */
@@ -178,7 +178,7 @@ function stageFigures(client) {
   const stages = client.stages ?? [];
   const planned = client.plan?.load?.stages ?? [];
   return stages.length < 2 ? [] : stages.map((stage, i) => ({
-    label: textShow(stageText(planned[i] ?? {}, i)), from_s: stage.start_ns / SECOND_NS,
+    label: showText(stageText(planned[i] ?? {}, i)), from_s: stage.start_ns / SECOND_NS,
     to_s: stage.end_ns / SECOND_NS, rate: stage.rate, errors: nonZero(stage.errors),
     latency: latenciesOf({ response: stage.latency_ns.response }).response ?? null }))
     .map((stage) => {
@@ -231,17 +231,17 @@ function reconcileView(run) {
 }
 
 /** The view of one run. label: its name on the page. */
-export function viewMake(run, label) {
+export function makeView(run, label) {
   const { client } = run;
   const known = partsOf(client);
   const parts = known ?? wholeOf(client);
   const { entries, columns } = columnsOf(client, parts);
-  percentilesAdd(columns, entries);
+  addPercentiles(columns, entries);
   const { stages, marks, origins_s: origins } = stagesOf(client, known);
   return {
-    label: textShow(label),
+    label: showText(label),
     id: client.run.id,
-    name: textShow(client.run.name ?? ''),
+    name: showText(client.run.name ?? ''),
     started_utc: client.run.started_utc,
     duration_s: Number(client.run.duration_ns) / SECOND_NS,
     interrupted: client.run.interrupted === true,
@@ -265,8 +265,8 @@ export function viewMake(run, label) {
     expects: client.expects ?? null,
     failures: client.failures ?? [],
     load_stages: stageFigures(client),
-    stages: stages.map((one) => ({ ...one, label: textShow(one.label) })),
-    marks: marks.map((one) => ({ ...one, label: textShow(one.label) })),
+    stages: stages.map((one) => ({ ...one, label: showText(one.label) })),
+    marks: marks.map((one) => ({ ...one, label: showText(one.label) })),
     origin_s: origins[0],
     parts: parts.map((part, i) => ({ from_s: round(part.from_ns / SECOND_NS),
       to_s: round(part.to_ns / SECOND_NS), origin_s: round(origins[i] ?? 0) })),

@@ -20,7 +20,7 @@ function between(low, high) {
  * unconfirmed says why the repeats could not confirm it (null: nothing); capacity is the
  * highest level that held (0: none did), fails_at the lowest that did not (null: none was found);
  * limited_by is "server", "generator" or "search" (its own bounds). */
-export async function capacitySearch(play, given) {
+export async function searchCapacity(play, given) {
   const options = { ...LIMITS, over: () => false, ...given };
   const steps = [];
   const state = { low: 0, high: null, steps, ended: null };

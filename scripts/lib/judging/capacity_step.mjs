@@ -4,7 +4,7 @@ import { formatCount, formatNs, formatPercent } from '../base/format.mjs';
 import { metricOf } from '../results/metrics.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { InputError } from '../results/result.mjs';
-import { rateJudge, thresholdJudge, thresholdParse, thresholdsComplete }
+import { judgeRate, judgeThreshold, parseThreshold, completeThresholds }
   from '../results/threshold.mjs';
 
 
@@ -38,16 +38,16 @@ function valueText(metric, { value, at_least: atLeast }) {
  *  was given, as it judged them. */
 function conditionsFailed(run, until) {
   for (const threshold of until) {
-    const judged = thresholdJudge(threshold, run);
+    const judged = judgeThreshold(threshold, run);
     if (judged.pass) continue;
     if (judged.pass === null) throw serverUnknown(threshold.expr);
     return unmet(`${threshold.expr} is ${valueText(threshold.metric, judged)}`);
   }
-  thresholdsComplete(run);
+  completeThresholds(run);
   for (const { expr, pass, ...judged } of run.client.thresholds ?? []) {
     if (pass) continue;
     if (pass === null) throw serverUnknown(expr);
-    return unmet(`${expr} (a threshold) is ${valueText(thresholdParse(expr).metric, judged)}`);
+    return unmet(`${expr} (a threshold) is ${valueText(parseThreshold(expr).metric, judged)}`);
   }
   return null;
 }
@@ -63,11 +63,11 @@ function limitIsOwn({ validity, ready, errors }) {
   return validity.limited_by === 'client' || Number(errors.local_limit ?? 0) > 0 || !unready;
 }
 
-/** { pass, state, reason, limited_by } of what runPlay returned. given: { until, strict }. A crash
+/** { pass, state, reason, limited_by } of what playRun returned. given: { until, strict }. A crash
  *  and a refusal come first: they explain the rest. Who is at fault for a bad figure is asked of
  *  the run's validity: a generator that could not keep up says nothing about the server (strict
  *  false takes its figures all the same). Throws an InputError for what cannot be judged at all. */
-export function stepJudge(played, given) {
+export function judgeStep(played, given) {
   const { run, code, crashed, end } = played;
   if (crashed) return failed(serverEndLine(end));
   if (!run) return failed(`the client failed: ${played.said.split('\n').at(-1)}`);
@@ -93,7 +93,7 @@ export function stepJudge(played, given) {
   if (code === 1) return failed(`the run failed: ${played.said.split('\n').at(-1)}`);
   const condition = conditionsFailed(run, given.until);
   if (condition) return condition;
-  const pace = rateJudge(rate);
+  const pace = judgeRate(rate);
   if (pace && !pace.held) {
     return unmet(`only ${formatPercent(pace.share, 1)} of the rate`,
       validity.limited_by === 'client' ? 'generator' : 'server');

@@ -1,9 +1,9 @@
 // Judges repeats of two versions: which metrics changed, by how much, and how sure that is.
 
-import { factsJudge, failedRuns } from './compare_facts.mjs';
-import { metricFormat, metricNames, metricOf, METRICS_SHOWN } from '../results/metrics.mjs';
+import { judgeFacts, failedRuns } from './compare_facts.mjs';
+import { formatMetric, metricNames, metricOf, METRICS_SHOWN } from '../results/metrics.mjs';
 import { InputError } from '../results/result.mjs';
-import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, randomMake, repeatsLeast }
+import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, makeRandom, repeatsLeast }
   from './statistics.mjs';
 import { nearestName } from '../results/threshold.mjs';
 
@@ -30,7 +30,7 @@ function planKey(plan) {
     : typeof value === 'bigint' ? String(value) : value));
 }
 
-function scenariosCheck(runs) {
+function checkScenarios(runs) {
   const [first] = runs;
   for (const run of runs) {
     const name = (one) => one.client.run.name;
@@ -123,7 +123,7 @@ function blocksWith(name, a, b, blocks) {
     blocks.filter((block) => [...block.a, ...block.b].every(has)) };
 }
 
-function metricCompare(name, baseline, candidate, allBlocks, options) {
+function compareMetric(name, baseline, candidate, allBlocks, options) {
   const read = (runs) => runs.map((run) => metricOf(run, name));
   const [before, after] = [read(baseline), read(candidate)];
   const found = [...before, ...after].find(Boolean);
@@ -143,7 +143,7 @@ function metricCompare(name, baseline, candidate, allBlocks, options) {
   const { a, b, blocks } = lacks.b ? blocksWith(name, baseline, candidate, allBlocks)
     : { a: baseline, b: candidate, blocks: allBlocks };
   const logs = (runs) => runs.map((run) => logOf(metricOf(run, name)));
-  const random = randomMake(options.seed);
+  const random = makeRandom(options.seed);
   const outcome = blocks?.length >= BLOCKS_LEAST
     ? compareBlocks(blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })), { random })
     : compareSets(logs(a), logs(b), { random });
@@ -171,7 +171,7 @@ function verdictOf(row, alpha) {
   return significant ? 'small' : 'unclear';
 }
 
-function primaryCheck(names, runs) {
+function checkPrimary(names, runs) {
   const [run] = runs;
   const known = metricNames(run);
   for (const name of names) {
@@ -186,7 +186,7 @@ function primaryCheck(names, runs) {
 
 /** The blocks whose runs can be compared, and a note on what was left out: runs in which the client
  *  was disturbed, and those in which a server failed, unless that leaves a side without any. */
-function blocksChoose(baseline, candidate, failed) {
+function chooseBlocks(baseline, candidate, failed) {
   const all = [...baseline, ...candidate];
   const invalid = all.filter(({ client }) => !client.validity.valid);
   const notes = [];
@@ -207,18 +207,18 @@ function blocksChoose(baseline, candidate, failed) {
 
 const TITLES = { 0: 'no regression', 3: 'nothing can be concluded', 99: 'regression' };
 
-/** Compares baseline and candidate runs (from runRead). options: primary, alpha, effect, effects
+/** Compares baseline and candidate runs (from readRun). options: primary, alpha, effect, effects
  *  {metric: share}, seed, started ({ side, text } of a server that did not start). Returns
  *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
 export function compareRuns(baseline, candidate, given = {}) {
   const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1, ...given };
   const all = [...baseline, ...candidate];
-  if (all.length) scenariosCheck(all);
+  if (all.length) checkScenarios(all);
   for (const name of [options.primary, Object.keys(options.effects)]) {
-    if (all.length) primaryCheck(name, all);
+    if (all.length) checkPrimary(name, all);
   }
   const failed = failedRuns(baseline, candidate);
-  const { invalid, blocks, notes } = blocksChoose(baseline, candidate, failed);
+  const { invalid, blocks, notes } = chooseBlocks(baseline, candidate, failed);
   const paired = blocks.length >= BLOCKS_LEAST;
   const a = blocks.flatMap((block) => block.a);
   const b = blocks.flatMap((block) => block.b);
@@ -231,8 +231,8 @@ export function compareRuns(baseline, candidate, given = {}) {
     notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
       : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
   }
-  const judged = factsJudge(baseline, candidate, failed, options);
-  const rows = a.length && b.length ? rowsMake(a, b, paired ? blocks : null, options) : [];
+  const judged = judgeFacts(baseline, candidate, failed, options);
+  const rows = a.length && b.length ? makeRows(a, b, paired ? blocks : null, options) : [];
   const details = rows.length ? rowObstacles(rows, options) : [];
   const regressed = regressedOf({ rows, facts: judged.facts });
   // A fact stands on its own; what figures say needs sets that can gate.
@@ -259,9 +259,9 @@ function buildOf(run) {
   return { version: build.version ?? null, commit: build.commit ?? null };
 }
 
-function rowsMake(a, b, blocks, options) {
+function makeRows(a, b, blocks, options) {
   const names = [...new Set([...options.primary, ...METRICS_SHOWN])];
-  const rows = names.map((name) => metricCompare(name, a, b, blocks, options)).filter(Boolean);
+  const rows = names.map((name) => compareMetric(name, a, b, blocks, options)).filter(Boolean);
   for (const row of rows) row.primary = options.primary.includes(row.metric);
   const tested = rows.filter((row) => row.primary && row.p !== undefined);
   holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
@@ -297,7 +297,7 @@ function rowObstacles(rows, options) {
 }
 
 /** Reads "5%" or "0.05" or "METRIC=5%" into options. */
-export function effectRead(text, options) {
+export function readEffect(text, options) {
   const match = /^(?:([A-Za-z0-9_.-]+)=)?([0-9.]+)(%?)$/.exec(text);
   const share = match ? Number(match[2]) / (match[3] ? 100 : 1) : NaN;
   if (!Number.isFinite(share) || share < 0) {
@@ -308,6 +308,6 @@ export function effectRead(text, options) {
 }
 
 /** "1.23 ms" for a value of a row. */
-export function rowFormat(row, value) {
-  return metricFormat({ ...row, value, at_least: false });
+export function formatRow(row, value) {
+  return formatMetric({ ...row, value, at_least: false });
 }

@@ -6,7 +6,7 @@
 
 import { cutOf, serviceOf } from './service.mjs';
 import { hypergeometricTail } from './statistics.mjs';
-import { thresholdsComplete } from '../results/threshold.mjs';
+import { completeThresholds } from '../results/threshold.mjs';
 
 const SHARE_LEAST = 0.05;
 const SHARE_RATIO = 5;
@@ -28,7 +28,7 @@ export function failedRuns(baseline, candidate) {
 }
 
 /** { fact, reason }: what the failed runs say, and why nothing can be concluded; null each. */
-function failuresJudge(baseline, candidate, failed, alpha) {
+function judgeFailures(baseline, candidate, failed, alpha) {
   const a = baseline.filter((run) => failed.has(run));
   const b = candidate.filter((run) => failed.has(run));
   const why = (runs) => `${failed.get(runs[0])} (${runs[0].path})`;
@@ -49,7 +49,7 @@ function failuresJudge(baseline, candidate, failed, alpha) {
 }
 
 /** A candidate that fails a part of its players in every run, where the baseline hardly does. */
-function sharesJudge(baseline, candidate) {
+function judgeShares(baseline, candidate) {
   const needed = answersNeeded([...baseline, ...candidate]);
   const shares = (runs) => runs.map((run) => serviceOf(run, needed).share);
   const [a, b] = [shares(baseline), shares(candidate)];
@@ -64,7 +64,7 @@ function sharesJudge(baseline, candidate) {
 
 /** A candidate that left requests open at the end, where the baseline left none: more than a stray
  *  one in every run, or in so many runs that it is no chance. Fewer are said. */
-function cutsJudge(baseline, candidate, alpha) {
+function judgeCuts(baseline, candidate, alpha) {
   const cuts = candidate.map(cutOf);
   const sum = cuts.reduce((all, cut) => all + cut, 0);
   if (!baseline.length || sum <= STRAY_MAX || baseline.some((run) => cutOf(run) > 0)) return null;
@@ -77,10 +77,10 @@ function cutsJudge(baseline, candidate, alpha) {
 }
 
 /** Of each threshold: in how many runs of a side it was judged, and held. */
-function thresholdsCount(runs) {
+function countThresholds(runs) {
   const counts = new Map();
   for (const run of runs) {
-    if (run.server) thresholdsComplete(run);
+    if (run.server) completeThresholds(run);
     for (const { expr, pass } of run.client.thresholds ?? []) {
       const sum = counts.get(expr) ?? { judged: 0, held: 0 };
       if (pass !== null) sum.judged += 1;
@@ -92,8 +92,8 @@ function thresholdsCount(runs) {
 }
 
 /** A fact per threshold of the runs. Most runs decide: one of them may be unlucky. */
-function thresholdsJudge(baseline, candidate) {
-  const [before, after] = [thresholdsCount(baseline), thresholdsCount(candidate)];
+function judgeThresholds(baseline, candidate) {
+  const [before, after] = [countThresholds(baseline), countThresholds(candidate)];
   return [...after].map(([expr, b]) => {
     const a = before.get(expr) ?? { judged: 0, held: 0 };
     const text = (sum) => (sum.judged ? `${sum.held} of ${sum.judged}` : 'not judged');
@@ -106,7 +106,7 @@ function thresholdsJudge(baseline, candidate) {
 
 /** { facts: [{ name, text, regressed }], reasons } of both sides. started: { side, text } of a
  *  server that did not start. */
-export function factsJudge(baseline, candidate, failed, { alpha, started }) {
+export function judgeFacts(baseline, candidate, failed, { alpha, started }) {
   const facts = [];
   const reasons = [];
   if (started?.side === 'b') {
@@ -115,12 +115,12 @@ export function factsJudge(baseline, candidate, failed, { alpha, started }) {
   } else if (started) {
     reasons.push(`the baseline did not start: ${started.text}`);
   }
-  const { fact, reason } = failuresJudge(baseline, candidate, failed, alpha);
-  const served = fact ?? (reason ? null : sharesJudge(baseline, candidate));
+  const { fact, reason } = judgeFailures(baseline, candidate, failed, alpha);
+  const served = fact ?? (reason ? null : judgeShares(baseline, candidate));
   if (served) facts.push(served);
   if (reason) reasons.push(reason);
-  const cuts = cutsJudge(baseline, candidate, alpha);
+  const cuts = judgeCuts(baseline, candidate, alpha);
   if (cuts) facts.push(cuts);
-  facts.push(...thresholdsJudge(baseline, candidate));
+  facts.push(...judgeThresholds(baseline, candidate));
   return { facts, reasons };
 }

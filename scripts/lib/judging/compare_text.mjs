@@ -1,7 +1,7 @@
 // A comparison as text for people and for other tools.
 
 import { escapeHtml, formatChange } from '../base/format.mjs';
-import { regressedOf, rowFormat } from './compare.mjs';
+import { regressedOf, formatRow } from './compare.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
 const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
@@ -9,15 +9,15 @@ const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', smal
   missing: 'missing', lost: 'MISSING at the candidate' };
 
 /** A row as seven texts, under COMPARE_HEAD. */
-export function compareCells(row) {
+export function verdictCells(row) {
   if (row.p === undefined) {
-    const value = (one) => (one === null ? '–' : rowFormat(row, one));
+    const value = (one) => (one === null ? '–' : formatRow(row, one));
     return [row.metric, value(row.baseline_median), value(row.candidate_median), '–', '–', '–',
       WORDS[row.verdict]];
   }
   const p = row.p_holm ?? row.p;
-  return [row.metric + (row.at_least ? ' (≥)' : ''), rowFormat(row, row.baseline_median),
-    rowFormat(row, row.candidate_median), formatChange(row.ratio),
+  return [row.metric + (row.at_least ? ' (≥)' : ''), formatRow(row, row.baseline_median),
+    formatRow(row, row.candidate_median), formatChange(row.ratio),
     `${formatChange(row.ratio_low)} .. ${formatChange(row.ratio_high)}`,
     p < 0.001 ? '<0.001' : p.toFixed(3), WORDS[row.verdict]];
 }
@@ -25,9 +25,9 @@ export function compareCells(row) {
 export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p', ''];
 
 /** The table that is printed. */
-export function compareTable(outcome) {
-  const primary = outcome.rows.filter((row) => row.primary).map(compareCells);
-  const others = outcome.rows.filter((row) => !row.primary).map(compareCells);
+export function verdictTable(outcome) {
+  const primary = outcome.rows.filter((row) => row.primary).map(verdictCells);
+  const others = outcome.rows.filter((row) => !row.primary).map(verdictCells);
   const all = [COMPARE_HEAD, ...primary, ...others];
   const widths = COMPARE_HEAD.map((_, i) => Math.max(...all.map((row) => [...row[i]].length)));
   const line = (row) => row.map((cell, i) => {
@@ -55,7 +55,7 @@ function remarksOf(outcome) {
 }
 
 /** The lines around the table: what was compared, and the verdict. */
-export function compareSummary(outcome) {
+export function verdictSummary(outcome) {
   const lines = [...outcome.notes, ...remarksOf(outcome)];
   const listed = regressedTexts(outcome).join(', ');
   lines.push(outcome.exit_code === 99 ? `REGRESSION: ${listed}`
@@ -64,13 +64,13 @@ export function compareSummary(outcome) {
   return lines.join('\n');
 }
 
-export function compareMarkdown(outcome) {
+export function verdictMarkdown(outcome) {
   const escape = (text) => text.replaceAll('|', '\\|');
   const row = (list) => `| ${list.map(escape).join(' | ')} |`;
   const marks = { regressed: '🔴 **regressed**', improved: '🟢 improved',
     lost: '🔴 **missing at the candidate**' };
   const body = (list) => list.map((one) => {
-    const line = compareCells(one);
+    const line = verdictCells(one);
     line[6] = marks[one.verdict] ?? line[6];
     return row(line);
   });
@@ -90,7 +90,7 @@ export function compareMarkdown(outcome) {
 
 /** One test case per fact and primary metric; what cannot be concluded is an error, not a pass. A
  *  failure is one of exit code 99 only: then and only then the comparison has found something. */
-export function compareJunit(outcome) {
+export function verdictJunit(outcome) {
   const found = outcome.exit_code === 99;
   const regressed = new Set(found ? regressedOf(outcome) : []);
   const one = (name, text, failed) => '    <testcase classname="dummyload.compare" ' +
@@ -99,7 +99,7 @@ export function compareJunit(outcome) {
   const cases = [
     ...outcome.facts.map((fact) => one(fact.name, fact.text, regressed.has(fact))),
     ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric,
-      compareCells(row).join(' '), regressed.has(row)))];
+      verdictCells(row).join(' '), regressed.has(row)))];
   const blocked = outcome.exit_code === 3;
   if (blocked) {
     cases.push('    <testcase classname="dummyload.compare" name="conclusion"><error message="' +
@@ -112,7 +112,7 @@ export function compareJunit(outcome) {
 }
 
 /** github-action-benchmark's arrays: { smaller, bigger }, the candidate's medians. */
-export function compareGithub(outcome) {
+export function verdictGithub(outcome) {
   const entry = (row) => ({ name: `${outcome.scenario}: ${row.metric}`, unit: row.unit,
     value: row.candidate_median,
     range: `± ${(((row.ratio_high - row.ratio_low) / 2) * 100).toFixed(1)}%`,
@@ -124,7 +124,7 @@ export function compareGithub(outcome) {
 }
 
 /** Lines that benchstat reads: one per run, a unit per metric. */
-export function compareBenchstat(runs, rows, scenario) {
+export function verdictBenchstat(runs, rows, scenario) {
   const name = `BenchmarkDummyload/${(scenario || 'run').replace(/\s+/g, '_')}`;
   const tested = rows.filter((row) => row.p !== undefined && row.better);
   const unit = (row) => `${row.metric}-${row.unit}`;

@@ -6,11 +6,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { compareRuns } from './compare.mjs';
-import { compareWrite } from './compare_files.mjs';
-import { fileWriteWhole, jsonRead } from '../base/file.mjs';
-import { runPlay } from '../playing/play.mjs';
+import { writeComparison } from './compare_files.mjs';
+import { writeWholeFile, readJson } from '../base/file.mjs';
+import { playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
-import { runRead } from '../results/result.mjs';
+import { readRun } from '../results/result.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { serviceOf } from './service.mjs';
 
@@ -41,14 +41,14 @@ function pairsDone(folder, scenario, repeats) {
 }
 
 /** Plays a run; one whose server does not start gets a second attempt, on another port. Returns
- *  what runPlay does, or { unstarted: why }. */
+ *  what playRun does, or { unstarted: why }. */
 async function playAgain(given, run) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await (given.play ?? runPlay)(run);
+      return await (given.play ?? playRun)(run);
     } catch (error) {
       // A command that is not there is a mistake of the caller, and no server.
-      if (!error.serverStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
+      if (!error.isServerStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
       if (attempt === 2) return { unstarted: error.message.split('\n')[0] };
     }
   }
@@ -100,9 +100,9 @@ function failedSide(runs) {
 }
 
 /** A server did not start: what is known of it goes beside the runs, for the verdict. */
-function unstartedKeep(given, { scenario, side }, text) {
+function keepUnstarted(given, { scenario, side }, text) {
   given.say(`        ${side.toUpperCase()} does not start: ${text}`);
-  fileWriteWhole(startedFile(given.folder, scenario), `${JSON.stringify({ side, text })}\n`);
+  writeWholeFile(startedFile(given.folder, scenario), `${JSON.stringify({ side, text })}\n`);
 }
 
 const startedFile = (folder, scenario) =>
@@ -111,7 +111,7 @@ const startedFile = (folder, scenario) =>
 /** Plays a pair, again when the generator was disturbed in it: neither run is chosen by what the
  *  server did. Returns { state: "valid", "invalid", "late" (no time for it) or "unstarted", failed
  *  (see failedSide) }, or null when it was stopped. */
-async function pairPlay(given, steps) {
+async function playPair(given, steps) {
   for (let attempt = 1; ; attempt++) {
     if (Date.now() > given.until_ms) return { state: attempt === 1 ? 'late' : 'invalid' };
     for (const step of steps) fs.rmSync(doneFile(given, step), { force: true });
@@ -122,13 +122,13 @@ async function pairPlay(given, steps) {
       const played = await runOfPair(given, step);
       if (!played) return null;
       if (played.unstarted) {
-        unstartedKeep(given, step, played.unstarted);
+        keepUnstarted(given, step, played.unstarted);
         return { state: 'unstarted' };
       }
       runs.push({ ...played, side: step.side });
     }
     for (const [index, step] of steps.entries()) {
-      fileWriteWhole(doneFile(given, step), `${runs[index].code}\n`);
+      writeWholeFile(doneFile(given, step), `${runs[index].code}\n`);
     }
     const failed = failedSide(runs);
     const disturbed = runs.find(({ run }) => !run.client.validity.valid);
@@ -143,7 +143,7 @@ async function pairPlay(given, steps) {
 /** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args,
  *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
  *  stopped. */
-export async function regressPlay(given) {
+export async function playRegress(given) {
   const { folder, scenarios, repeats, say } = given;
   const missing = scenarios.flatMap((scenario) => {
     const done = pairsDone(folder, scenario, repeats);
@@ -160,7 +160,7 @@ export async function regressPlay(given) {
   let skip = null;
   for (const steps of missing) {
     if (steps[0].scenario === skip) continue;
-    const outcome = await pairPlay({ ...given, progress }, steps);
+    const outcome = await playPair({ ...given, progress }, steps);
     if (outcome === null) return false;
     if (outcome.state === 'unstarted') {
       skip = steps[0].scenario;
@@ -191,25 +191,25 @@ const HOPELESS_TEXTS = {
 };
 
 /** The runs of a scenario that both sides of their pair have finished. */
-export function regressRead(folder, scenario, repeats) {
+export function readRegress(folder, scenario, repeats) {
   const pairs = [...pairsDone(folder, scenario, repeats)];
-  const read = (side) => pairs.map((pair) => runRead(runFolder(folder, scenario, { pair, side })));
+  const read = (side) => pairs.map((pair) => readRun(runFolder(folder, scenario, { pair, side })));
   return { a: read('a'), b: read('b') };
 }
 
 /** Judges one scenario, writes compare.{md,json,xml} beside its runs, and report.html: what
  *  given.page makes of the outcome, the runs and the labels. */
-export function regressJudge(folder, scenario, given) {
-  const runs = regressRead(folder, scenario, given.repeats);
+export function judgeRegress(folder, scenario, given) {
+  const runs = readRegress(folder, scenario, given.repeats);
   const out = path.join(folder, path.basename(scenario, '.json'));
   const file = startedFile(folder, scenario);
-  const started = fs.existsSync(file) ? jsonRead(file) : null;
+  const started = fs.existsSync(file) ? readJson(file) : null;
   if (!runs.a.length && !started) return null;
   const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
     scenario: path.basename(scenario, '.json') });
-  compareWrite(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
+  writeComparison(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
     json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
     github: path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
-  fileWriteWhole(path.join(out, 'report.html'), given.page(outcome, runs, given.labels));
+  writeWholeFile(path.join(out, 'report.html'), given.page(outcome, runs, given.labels));
   return outcome;
 }

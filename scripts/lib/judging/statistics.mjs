@@ -9,7 +9,7 @@ export const PERMUTATIONS = 20000;
 export const BLOCKS_LEAST = 3;
 
 /** A seeded generator of numbers in [0, 1) (splitmix-like, 32 bits). */
-export function randomMake(seed) {
+export function makeRandom(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x9e3779b9) >>> 0;
@@ -90,7 +90,7 @@ function blockArrangements({ a, b }) {
 
 /** Within-block permutation test, two-sided, on the sum of signed ranks of the block ratios.
  *  Exact where the arrangements are few, else sampled. */
-export function permutationTest(blocks, { random = randomMake(1), most = PERMUTATIONS } = {}) {
+export function permutationTest(blocks, { random = makeRandom(1), most = PERMUTATIONS } = {}) {
   const observed = Math.abs(signedRanks(blocks.map(blockRatio))) - 1e-9;
   const ways = blocks.map(blockArrangements);
   const count = ways.reduce((product, list) => product * list.length, 1);
@@ -115,7 +115,7 @@ export function permutationTest(blocks, { random = randomMake(1), most = PERMUTA
 }
 
 /** Median of the per-block log ratios, its bootstrap interval and the test of no difference. */
-export function compareBlocks(blocks, { random = randomMake(1), confidence = 0.95 } = {}) {
+export function compareBlocks(blocks, { random = makeRandom(1), confidence = 0.95 } = {}) {
   const ratios = blocks.map(blockRatio);
   const means = [];
   for (let n = 0; n < BOOTSTRAPS; n++) {
@@ -213,7 +213,7 @@ export function repeatsLeast(metrics, alpha) {
 }
 
 /** Two unpaired sets of logs: the ratio of medians, its bootstrap interval, Mann-Whitney. */
-export function compareSets(a, b, { random = randomMake(1), confidence = 0.95 } = {}) {
+export function compareSets(a, b, { random = makeRandom(1), confidence = 0.95 } = {}) {
   const draw = (list) => list.map(() => list[Math.floor(random() * list.length)]);
   const ratios = [];
   for (let n = 0; n < BOOTSTRAPS; n++) ratios.push(median(draw(b)) - median(draw(a)));

@@ -153,7 +153,7 @@ export const CLAIMS = [
 
 /** [{ text, state: "held" | "not held" | "undecided" | "not measured", why, figures }] of the
  *  claims about this system; why: nothing was decided. */
-export function claimsJudge(outcome) {
+export function judgeClaims(outcome) {
   const system = outcome.windows ? 'windows' : 'linux';
   return CLAIMS.filter((claim) => claim.on === 'both' || claim.on === system).map((claim) => {
     const judged = claim.judge(outcome);

@@ -5,7 +5,7 @@ import { ACTIVE_BESIDE_IDLE } from './points.mjs';
 import { median } from '../judging/statistics.mjs';
 
 /** What --list-models printed: [{ name, kind, per_thread, in_all }] (limits: null for none). */
-export function modelsParse(text) {
+export function parseModels(text) {
   const models = [];
   const limit = (pattern, line) => {
     const match = pattern.exec(line);

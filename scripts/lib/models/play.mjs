@@ -4,18 +4,18 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { clientAwait, clientBoundMs } from '../playing/client.mjs';
+import { awaitClient, clientBoundMs } from '../playing/client.mjs';
 import { figuresOf } from './models.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { Failure, Program, run } from '../base/process.mjs';
-import { resultRead } from '../results/result.mjs';
-import { programCall, programPath, serverStart } from '../playing/server.mjs';
+import { readResult } from '../results/result.mjs';
+import { programCall, programPath, startServer } from '../playing/server.mjs';
 
 const SERVER_STOP_MS = 30000;
 const IDLE_AT_ONCE = 200;
 
 /** The text of --list-models. */
-export async function modelsList(windows) {
+export async function listModels(windows) {
   const { command, args, env } = programCall('dummyserver', windows);
   const listed = await run(command, [...args, '--list-models'], { env, time_ms: 120000 });
   if (listed.code !== 0) throw listed.failure('--list-models failed');
@@ -23,7 +23,7 @@ export async function modelsList(windows) {
 }
 
 /** What the machine's CPUs and this program have done until now, in seconds. */
-function machineRead() {
+function readMachine() {
   const busy_ms = os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) =>
     sum + user + nice + sys + irq, 0);
   const own = process.cpuUsage();
@@ -44,7 +44,7 @@ function connect(port) {
 }
 
 /** Connections that are silent until the end. */
-async function idleOpen(port, count) {
+async function openIdle(port, count) {
   const sockets = [];
   while (sockets.length < count) {
     const batch = Math.min(IDLE_AT_ONCE, count - sockets.length);
@@ -60,7 +60,7 @@ export function scenarioClosed(scenario) {
   return { ...scenario, name: `${scenario.name}-most`, load };
 }
 
-async function clientPlay(given, server, folder) {
+async function playClient(given, server, folder) {
   const { windows, point, scenario } = given;
   const call = programCall('dummyclient', windows);
   const file = path.join(folder, 'scenario.json');
@@ -74,29 +74,29 @@ async function clientPlay(given, server, folder) {
     '--out', programPath(path.join(folder, 'client.json'), windows), '--quiet', '--no-progress'],
   { env: call.env, group: true });
   given.onClient?.(client);
-  const overdue = await clientAwait(client, bound_ms);
+  const overdue = await awaitClient(client, bound_ms);
   if (overdue) throw new Failure(`${given.model}, ${point.key}: ${overdue}`);
   return client;
 }
 
 /** Plays one model at one point: its figures, or a Failure. given: { model, point, scenario,
  *  handler, rate, duration, windows, threads, folder, onClient }. */
-export async function modelPlay(given) {
+export async function playModel(given) {
   const { folder, windows, point } = given;
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
-  const server = await serverStart({ windows, args: ['--model', given.model, '--handler',
+  const server = await startServer({ windows, args: ['--model', given.model, '--handler',
     given.handler, '--out', programPath(path.join(folder, 'server.json'), windows), '--quiet',
     ...(given.threads ? ['--threads', String(given.threads)] : [])] });
   let idle = [];
   let client;
   let machine = null;
   try {
-    idle = await idleOpen(server.port, point.idle);
-    const from = machineRead();
-    client = await clientPlay(given, server, folder);
+    idle = await openIdle(server.port, point.idle);
+    const from = readMachine();
+    client = await playClient(given, server, folder);
     // Wine's own server works for both sides; whose the rest was cannot be told there.
-    machine = windows && !ON_WINDOWS ? null : machineBetween(from, machineRead());
+    machine = windows && !ON_WINDOWS ? null : machineBetween(from, readMachine());
   } finally {
     for (const socket of idle) socket.destroy();
     await server.program.stop(SERVER_STOP_MS);
@@ -108,5 +108,5 @@ export async function modelPlay(given) {
   if (server.program.exitCode !== 0 || !fs.existsSync(file('server'))) {
     throw server.program.failure(`${given.model}, ${point.key}: the server left no result`);
   }
-  return figuresOf(resultRead(file('client')), resultRead(file('server')), machine);
+  return figuresOf(readResult(file('client')), readResult(file('server')), machine);
 }

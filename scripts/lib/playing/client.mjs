@@ -24,7 +24,7 @@ export async function clientBoundMs({ scenario, args = [], windows = ON_WINDOWS,
 /** Waits for the client's end. One that is still there after bound_ms is interrupted, so that it
  *  writes what it has, and killed when that does not help. Returns what happened in words, null
  *  when it ended by itself. */
-export async function clientAwait(client, bound_ms, interrupt_ms = INTERRUPT_MS) {
+export async function awaitClient(client, bound_ms, interrupt_ms = INTERRUPT_MS) {
   let timer;
   const bound = new Promise((resolve) => { timer = setTimeout(resolve, bound_ms, 'over'); });
   const over = await Promise.race([client.exited, bound]) === 'over';

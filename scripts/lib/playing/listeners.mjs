@@ -17,7 +17,7 @@ function read(file) {
 }
 
 /** What a process is: { pid, parent, session, started, name }; null when it has ended. */
-export function processRead(pid) {
+export function readProcess(pid) {
   const text = read(`/proc/${pid}/stat`);
   // The name, in brackets, may hold spaces; the numbers follow the last bracket.
   const end = text.lastIndexOf(')');
@@ -27,9 +27,9 @@ export function processRead(pid) {
     name: text.slice(text.indexOf('(') + 1, end) };
 }
 
-/** Whether the process of processRead() is still there: a number may have been given again. */
+/** Whether the process of readProcess() is still there: a number may have been given again. */
 export function processLives(process) {
-  return processRead(process.pid)?.started === process.started;
+  return readProcess(process.pid)?.started === process.started;
 }
 
 function socketsListening(port) {
@@ -68,10 +68,10 @@ export function listenersOf(port) {
   if (!fs.existsSync('/proc/net/tcp')) return null;
   const sockets = socketsListening(port);
   if (!sockets.size) return [];
-  return pidsAll().filter((pid) => holds(pid, sockets)).map(processRead).filter(Boolean);
+  return allPids().filter((pid) => holds(pid, sockets)).map(readProcess).filter(Boolean);
 }
 
-function pidsAll() {
+function allPids() {
   try {
     return fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map(Number);
   } catch {
@@ -83,13 +83,13 @@ const isMarked = (pid, mark) => read(`/proc/${pid}/environ`).split('\0').include
 
 /** The processes in whose environment mark stands. */
 export function markedProcesses(mark) {
-  return pidsAll().filter((pid) => isMarked(pid, mark)).map(processRead).filter(Boolean);
+  return allPids().filter((pid) => isMarked(pid, mark)).map(readProcess).filter(Boolean);
 }
 
 /** Whether whoever started the process has ended, as a daemon's parent has: then init, or the
  *  session's manager, has taken it over. */
 export function isOrphan(process) {
-  const parent = processRead(process.parent);
+  const parent = readProcess(process.parent);
   return process.parent === 1 || parent === null || parent.name === 'systemd';
 }
 
@@ -99,7 +99,7 @@ export function processDescends(process, root, mark) {
   if (process.session === root) return true;
   for (let one = process, steps = 0; one && one.pid > 1 && steps < 100; steps++) {
     if (one.pid === root) return true;
-    one = processRead(one.parent);
+    one = readProcess(one.parent);
   }
   return isMarked(process.pid, mark);
 }

@@ -2,24 +2,24 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientAwait, clientBoundMs } from './client.mjs';
+import { awaitClient, clientBoundMs } from './client.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { Failure, Program } from '../base/process.mjs';
-import { resultRead, runRead } from '../results/result.mjs';
+import { readResult, readRun } from '../results/result.mjs';
 import { programCall } from './server.mjs';
-import { clientHarmed, testedEnd, testedStart } from './tested.mjs';
+import { clientHarmed, endTested, startTested } from './tested.mjs';
 
-/** Plays scenario against a fresh server into folder. given: { server (see testedStart), scenario,
+/** Plays scenario against a fresh server into folder. given: { server (see startTested), scenario,
  *  args, runId, folder, onClient }. Returns { code, run | null, crashed, end, said }: run
- *  is what runRead gives, null when the client wrote no result; end is the server's verdict
+ *  is what readRun gives, null when the client wrote no result; end is the server's verdict
  *  (server_end.mjs), crashed whether it is a bad one. */
-export async function runPlay(given) {
+export async function playRun(given) {
   const { server: wanted, scenario, args = [], runId, folder } = given;
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'client.json');
   const bound_ms = await clientBoundMs({ scenario, args: ['--host', '127.0.0.1', ...args] });
-  const server = await testedStart(wanted, runId, folder);
+  const server = await startTested(wanted, runId, folder);
   const { command, args: first, env } = programCall('dummyclient', ON_WINDOWS);
   const client = new Program(command, [...first, scenario, '--host', '127.0.0.1', '--port',
     String(server.port), '--run-id', runId, '--out', file, '--quiet',
@@ -28,15 +28,15 @@ export async function runPlay(given) {
   let end;
   let overdue;
   try {
-    overdue = await clientAwait(client, bound_ms);
+    overdue = await awaitClient(client, bound_ms);
   } finally {
     const written = fs.existsSync(file);
-    ({ end } = await testedEnd(server, folder, clientHarmed(written ? resultRead(file) : null)));
+    ({ end } = await endTested(server, folder, clientHarmed(written ? readResult(file) : null)));
   }
   const said = (client.stderr + client.stdout).trim();
   fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
   if (client.error) throw client.failure('could not be started');
   if (overdue) throw new Failure(`${overdue} (${folder})`);
-  return { code: client.exitCode, run: fs.existsSync(file) ? runRead(folder) : null,
+  return { code: client.exitCode, run: fs.existsSync(file) ? readRun(folder) : null,
     crashed: !end.ok, end, said };
 }

@@ -8,7 +8,7 @@ import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, p
 import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
 import { Failure, Program, sleep } from '../base/process.mjs';
 import { exitIsBad } from '../results/server_end.mjs';
-import { wineCall, wineUse } from '../building/wine.mjs';
+import { wineCall, useWine } from '../building/wine.mjs';
 
 export { accepts, freePort } from './listeners.mjs';
 
@@ -25,7 +25,7 @@ export function programCall(name, windows) {
     const built = path.join(programsFolder('windows'), 'RelWithDebInfo', `${name}.exe`);
     return { command: fs.existsSync(built) ? built : file, args: [], env: {} };
   }
-  wineUse();
+  useWine();
   return wineCall(file);
 }
 
@@ -35,9 +35,9 @@ export function programPath(file, windows) {
 }
 
 /** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */
-export async function serverStart({ windows = false, port = 0, args = [], call } = {}) {
+export async function startServer({ windows = false, port = 0, args = [], call } = {}) {
   const { command, args: first, env } = call ?? programCall('dummyserver', windows);
-  if (port && !args.includes('--reuse-port')) await portDemandFree(port);
+  if (port && !args.includes('--reuse-port')) await demandFreePort(port);
   const program = new Program(command, [...first, '--port', String(port), ...args],
     { env, group: true });
   try {
@@ -49,11 +49,11 @@ export async function serverStart({ windows = false, port = 0, args = [], call }
     const said = program.stderr.trim();
     const failure = program.ended && said ? new Failure(said, program.exitCode === 2 ? 2 : 1)
       : error;
-    throw Object.assign(failure, { serverStart: true });
+    throw Object.assign(failure, { isServerStart: true });
   }
 }
 
-async function portDemandFree(port) {
+async function demandFreePort(port) {
   const owner = await portTaken(port);
   if (owner) {
     throw new Failure(`port ${port} is taken already, by ${owner}: what answers there would not ` +
@@ -63,7 +63,7 @@ async function portDemandFree(port) {
 
 /** The processes that serve the port, once it answers: those that the command started; where it is
  *  none of them, whoever it is. null: this system does not tell. */
-async function ownersFind(program, port, mark) {
+async function findOwners(program, port, mark) {
   const until_ms = Date.now() + STRANGER_MS;
   for (;;) {
     const owners = listenersOf(port);
@@ -83,8 +83,8 @@ function mayListen(program) {
 
 /** Starts the user's command ({port} stands for a free port) and waits until it accepts. Returns
  *  { program, port, host, line, mark, owners, strangers }. */
-export async function foreignStart(commandLine, { port } = {}) {
-  if (port) await portDemandFree(port);
+export async function startForeign(commandLine, { port } = {}) {
+  if (port) await demandFreePort(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
   // cmd.exe /s takes the line between the outermost quotes as it stands.
@@ -98,18 +98,18 @@ export async function foreignStart(commandLine, { port } = {}) {
   while (!await accepts(chosen)) {
     if (!mayListen(program)) {
       await program.exited;
-      await foreignLeftEnd({ program, mark });
+      await endLeftForeign({ program, mark });
       throw startFailure(program, `--server-cmd "${line}" ended before it listened`);
     }
     if (Date.now() > deadline) {
       program.kill();
-      await foreignLeftEnd({ program, mark });
+      await endLeftForeign({ program, mark });
       throw startFailure(program, `--server-cmd "${line}" did not accept connections on port ` +
         `${chosen} within ${READY_TIME_MS / 1000} s`);
     }
     await sleep(50);
   }
-  const found = await ownersFind(program, chosen, mark);
+  const found = await findOwners(program, chosen, mark);
   if (program.gone && exitIsBad(program.gone)) {
     await program.exited;
     const others = await portTaken(chosen);
@@ -122,7 +122,7 @@ export async function foreignStart(commandLine, { port } = {}) {
 
 /** Ends what the command has left behind: a daemon, which its shell's end did not reach. By the
  *  mark in its environment; one that overwrote it is known by the port that only it can serve. */
-export async function foreignLeftEnd({ program, mark, owners, strangers }) {
+export async function endLeftForeign({ program, mark, owners, strangers }) {
   const daemon = program.gone?.code === 0;
   const left = () => [...(daemon ? markedProcesses(mark) : []),
     ...(owners ?? []).filter((one) => processLives(one) &&
@@ -141,13 +141,13 @@ export async function foreignLeftEnd({ program, mark, owners, strangers }) {
 }
 
 function startFailure(program, what) {
-  return Object.assign(program.failure(what), { serverStart: true, exit: program.exitCode });
+  return Object.assign(program.failure(what), { isServerStart: true, exit: program.exitCode });
 }
 
 const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on
 
 /** The processes of some sessions: the server and whatever it started. */
-function sessionsSample(sessions) {
+function sampleSessions(sessions) {
   const sample = { processes: 0, cpu_s: 0, rss_bytes: 0, descriptors: 0, threads: 0 };
   for (const entry of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
@@ -184,7 +184,7 @@ export class Sampler {
 
   take() {
     if (ON_WINDOWS) return;
-    const sample = sessionsSample(this.sessions);
+    const sample = sampleSessions(this.sessions);
     if (!sample.processes) return;
     this.samples.push({ t_ms: Date.now() - this.started, ...sample });
   }

@@ -5,19 +5,19 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
-import { clientAwait, clientBoundMs } from './client.mjs';
-import { fileWriteWhole, jsonRead } from '../base/file.mjs';
+import { awaitClient, clientBoundMs } from './client.mjs';
+import { writeWholeFile, readJson } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
-import { metricFormat, metricOf } from '../results/metrics.mjs';
-import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, runIdMake, shown } from '../base/paths.mjs';
-import { Program, commandRun, onInterrupt, run } from '../base/process.mjs';
-import { resultRead } from '../results/result.mjs';
+import { formatMetric, metricOf } from '../results/metrics.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, makeRunId, shown } from '../base/paths.mjs';
+import { Program, runCommand, onInterrupt, run } from '../base/process.mjs';
+import { readResult } from '../results/result.mjs';
 import { programCall, programPath } from './server.mjs';
 import { prepare } from '../building/setup.mjs';
-import { thresholdParse, thresholdsComplete } from '../results/threshold.mjs';
+import { parseThreshold, completeThresholds } from '../results/threshold.mjs';
 import { bothSides, serverEndLines, serverLines, summaryLine, watchedLines } from './summary.mjs';
-import { clientHarmed, testedEnd, testedStart } from './tested.mjs';
-import { wineEnd } from '../building/wine.mjs';
+import { clientHarmed, endTested, startTested } from './tested.mjs';
+import { endWine } from '../building/wine.mjs';
 
 const USAGE = `usage: scripts/stress [options] [SCENARIO.json] [options of dummyclient]
 
@@ -45,15 +45,15 @@ exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement inval
       99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
 
 /** The scenario as data, for what this program must know of it; the client judges it. */
-function scenarioPeek(file) {
+function peekScenario(file) {
   try {
-    return jsonRead(file);
+    return readJson(file);
   } catch {
     return {};
   }
 }
 
-function scenarioFind(name) {
+function findScenario(name) {
   if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
   const inTree = path.join(ROOT, 'scenarios', path.basename(name));
   // `lobby.json` finds scenarios/lobby.json; a wrong path is left for the client to complain of.
@@ -71,9 +71,9 @@ function serverWanted(scenario) {
   return { handler: word(handler), framing: word(framing) };
 }
 
-function serverBegin(options, scenario, runId, folder) {
+function beginServer(options, scenario, runId, folder) {
   const port = Number(options.given['--port'] ?? 0);
-  if (options.serverCommand) return testedStart({ command: options.serverCommand, port });
+  if (options.serverCommand) return startTested({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
   const ownArgs = [];
   for (const name of ['handler', 'framing', 'model']) {
@@ -81,11 +81,11 @@ function serverBegin(options, scenario, runId, folder) {
     if (value) ownArgs.push(`--${name}`, String(value));
   }
   if (options.serverOptions) ownArgs.push(...options.serverOptions.trim().split(/\s+/));
-  return testedStart({ windows: options.windows, port, ownArgs }, runId, folder);
+  return startTested({ windows: options.windows, port, ownArgs }, runId, folder);
 }
 
-/** Plays the client: { code, overdue } (see clientAwait). */
-async function clientPlay(options, scenarioFile, runId, folder, server) {
+/** Plays the client: { code, overdue } (see awaitClient). */
+async function playClient(options, scenarioFile, runId, folder, server) {
   const { command, args, env } = programCall('dummyclient', options.windows);
   // Printed by the client, so as short as it can be.
   const file = path.join(folder, 'client.json');
@@ -97,14 +97,14 @@ async function clientPlay(options, scenarioFile, runId, folder, server) {
   const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
     '--run-id', runId, '--out', out, ...rest], { env, output: 'show', group: true });
   onInterrupt(() => client.interrupt());
-  const overdue = await clientAwait(client, bound_ms);
+  const overdue = await awaitClient(client, bound_ms);
   if (client.error) throw client.failure('could not be started');
   return { code: overdue ? 1 : client.exitCode, overdue };
 }
 
 /** Prints what the client's summary does not know. Returns whether both sides agree: a server
  *  without a result does not disagree. */
-function summaryPrint(folder, { watched, end }, quiet, written) {
+function printSummary(folder, { watched, end }, quiet, written) {
   const say = (lines) => quiet || console.log(lines.join('\n'));
   const clientFile = path.join(folder, 'client.json');
   const serverFile = path.join(folder, 'server.json');
@@ -117,10 +117,10 @@ function summaryPrint(folder, { watched, end }, quiet, written) {
     say([summaryLine('both sides', 'no result of the server: there is nothing to reconcile')]);
     return true;
   }
-  const server = resultRead(serverFile);
+  const server = readResult(serverFile);
   say(serverLines(server));
   if (!written) return true;
-  const both = bothSides(resultRead(clientFile), server);
+  const both = bothSides(readResult(clientFile), server);
   if (both.ok) say(both.lines);
   else console.error(both.lines.join('\n'));
   return both.ok;
@@ -131,28 +131,28 @@ function summaryPrint(folder, { watched, end }, quiet, written) {
 function serverThresholds(folder, watched, quiet) {
   const clientFile = path.join(folder, 'client.json');
   const serverFile = path.join(folder, 'server.json');
-  const client = resultRead(clientFile);
+  const client = readResult(clientFile);
   if (!(client.thresholds ?? []).some(({ pass }) => pass === null)) return true;
-  const server = fs.existsSync(serverFile) ? resultRead(serverFile) : null;
+  const server = fs.existsSync(serverFile) ? readResult(serverFile) : null;
   const run = { client, server, watched };
-  const judged = thresholdsComplete(run);
+  const judged = completeThresholds(run);
   const unjudged = judged.filter(({ pass }) => pass === null);
   if (unjudged.length) {
     console.error('scripts/stress: the server left no result: its thresholds cannot be judged');
     for (const threshold of unjudged) threshold.pass = false;
   }
-  fileWriteWhole(clientFile, `${printExact(client)}\n`);
+  writeWholeFile(clientFile, `${printExact(client)}\n`);
   const say = quiet ? console.error : console.log;
   const lines = judged.filter(({ pass }) => !quiet || !pass).map(({ expr, pass }) => {
-    const metric = metricOf(run, thresholdParse(expr).metric);
-    const value = metric ? metricFormat(metric) : 'no samples';
+    const metric = metricOf(run, parseThreshold(expr).metric);
+    const value = metric ? formatMetric(metric) : 'no samples';
     return `    ${pass ? 'pass' : 'FAIL'}  ${expr}  ${value}`;
   });
   if (lines.length) say(['', '  thresholds of the server', ...lines].join('\n'));
   return judged.every(({ pass }) => pass);
 }
 
-async function pageWrite(folder, quiet) {
+async function writePage(folder, quiet) {
   const report = path.join(SCRIPTS, 'report.mjs');
   const page = path.join(folder, 'report.html');
   const modules = path.join(SCRIPTS, 'node_modules', 'echarts');
@@ -167,7 +167,7 @@ async function pageWrite(folder, quiet) {
 
 function harmed(folder) {
   const file = path.join(folder, 'client.json');
-  return clientHarmed(fs.existsSync(file) ? resultRead(file) : null);
+  return clientHarmed(fs.existsSync(file) ? readResult(file) : null);
 }
 
 async function main(argv) {
@@ -182,26 +182,26 @@ async function main(argv) {
   await build(options.windows ? 'windows' : 'linux',
     { env, targets: ['dummyclient', 'dummyserver'], say });
 
-  const scenarioFile = scenarioFind(options.scenario);
-  const scenario = scenarioPeek(scenarioFile);
+  const scenarioFile = findScenario(options.scenario);
+  const scenario = peekScenario(scenarioFile);
   if (options.given['--check']) {
     const { command, args, env: more } = programCall('dummyclient', options.windows);
     const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
       ...options.client], { env: more, output: 'show' });
     return (await checked.wait(60000)).exitCode;
   }
-  const runId = runIdMake();
+  const runId = makeRunId();
   const folder = path.resolve(options.results ?? RESULTS, runId);
   fs.mkdirSync(folder, { recursive: true });
   let server = null;
   let served = { watched: null, end: { ok: true } };
   let played = { code: 1, overdue: null };
   try {
-    server = options.remote ? null : await serverBegin(options, scenario, runId, folder);
-    played = await clientPlay(options, scenarioFile, runId, folder, server);
+    server = options.remote ? null : await beginServer(options, scenario, runId, folder);
+    played = await playClient(options, scenarioFile, runId, folder, server);
   } finally {
-    if (server) served = await testedEnd(server, folder, harmed(folder));
-    if (options.windows && !ON_WINDOWS) await wineEnd();
+    if (server) served = await endTested(server, folder, harmed(folder));
+    if (options.windows && !ON_WINDOWS) await endWine();
     // A run that never was leaves no folder: the client has said why.
     if (served.end.ok && !played.overdue && !fs.existsSync(path.join(folder, 'client.json'))) {
       fs.rmSync(folder, { recursive: true, force: true });
@@ -216,13 +216,13 @@ async function conclude(options, folder, served, { code, overdue }) {
   const written = fs.existsSync(path.join(folder, 'client.json'));
   if (overdue) console.error(`scripts/stress: ${overdue}`);
   if (!written) console.error('scripts/stress: the client wrote no result');
-  const agreed = summaryPrint(folder, served, quiet, written);
+  const agreed = printSummary(folder, served, quiet, written);
   const held = !written || serverThresholds(folder, served.watched, quiet);
-  if (options.page && written) await pageWrite(folder, quiet);
+  if (options.page && written) await writePage(folder, quiet);
   if (!quiet) console.log(summaryLine('results', shown(folder) + path.sep));
   // 2, 130, 1, 3, 99 in this order.
   if ([0, 3, 99].includes(code) && !(agreed && served.end.ok)) return 1;
   return code === 0 && !held ? 99 : code;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) commandRun('scripts/stress', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/stress', main);

@@ -3,26 +3,26 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileWriteWhole } from '../base/file.mjs';
+import { writeWholeFile } from '../base/file.mjs';
 import { accepts, listenersOf, processLives } from './listeners.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { sleep } from '../base/process.mjs';
-import { foreignLeftEnd, foreignStart, programPath, Sampler, serverStart } from './server.mjs';
-import { serverEndJudge } from '../results/server_end.mjs';
+import { endLeftForeign, startForeign, programPath, Sampler, startServer } from './server.mjs';
+import { judgeServerEnd } from '../results/server_end.mjs';
 
 const SERVER_STOP_MS = 30000;
 const LAST_WORD_MS = 300;
 
 /** Starts it. wanted: { command: 'CMD {port}' } for the user's, else this project's own, whose
  *  result goes to folder/server.json: { ownProgram (another build), ownArgs, windows }; port. */
-export async function testedStart(wanted, runId, folder) {
+export async function startTested(wanted, runId, folder) {
   const { command, ownProgram, ownArgs = [], windows = ON_WINDOWS, port = 0 } = wanted;
   if (command) {
-    const server = await foreignStart(command, { port });
+    const server = await startForeign(command, { port });
     return { ...server, started_ms: Date.now(), sampler: new Sampler(server) };
   }
   const call = ownProgram ? { command: ownProgram, args: [], env: {} } : undefined;
-  const server = await serverStart({ call, windows, port, args: ['--run-id', runId,
+  const server = await startServer({ call, windows, port, args: ['--run-id', runId,
     '--out', programPath(path.join(folder, 'server.json'), windows), ...ownArgs] });
   return { ...server, started_ms: Date.now(), sampler: null };
 }
@@ -53,14 +53,14 @@ async function standing(server, harmed) {
 
 /** Ends it, and writes what is known of it into folder: server.log, and server-cmd.json for the
  *  user's own, or when something is wrong. harmed: see clientHarmed(). Returns { watched, end }. */
-export async function testedEnd(server, folder, harmed) {
+export async function endTested(server, folder, harmed) {
   const { program, sampler } = server;
   const facts = await standing(server, harmed);
   const watched = sampler?.finish();
   const graceful = await program.stop(SERVER_STOP_MS, sampler ? 'SIGTERM' : 'SIGINT');
-  if (sampler) await foreignLeftEnd(server);
+  if (sampler) await endLeftForeign(server);
   await program.exited;
-  const end = serverEndJudge({ ...facts,
+  const end = judgeServerEnd({ ...facts,
     stopped: facts.exit ? null : { code: program.code, signal: program.signal, graceful } });
   const said = program.stderr.trim().split('\n').at(-1).trim();
   if (!end.ok && said) end.said = said.slice(0, 300);
@@ -73,7 +73,7 @@ export async function testedEnd(server, folder, harmed) {
   const record = watched ?? { command: 'dummyserver', cpu_s: 0, rss_max_bytes: 0,
     descriptors_max: 0, series: [] };
   if (watched || !end.ok) {
-    fileWriteWhole(path.join(folder, 'server-cmd.json'),
+    writeWholeFile(path.join(folder, 'server-cmd.json'),
       `${JSON.stringify({ ...record, end }, null, 1)}\n`);
   }
   return { watched: watched ?? null, end };

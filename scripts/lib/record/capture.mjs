@@ -32,7 +32,7 @@ export function segmentOf(line) {
 }
 
 /** tshark takes some texts for captures and finds nothing in them. */
-function captureDemand(file) {
+function demandCapture(file) {
   if (!fs.existsSync(file)) throw new Failure(`${file}: there is no such file`);
   if (!fs.statSync(file).isFile()) throw new Failure(`${file}: this is no file`);
   const begin = Buffer.alloc(1);
@@ -46,8 +46,8 @@ function captureDemand(file) {
 }
 
 /** All TCP segments of the file, in the order of the capture, and what is to be said about it. */
-export function segmentsRead(file) {
-  captureDemand(file);
+export function readSegments(file) {
+  demandCapture(file);
   const args = ['-r', file, '-Y', 'tcp', '-T', 'fields', '-o', 'tcp.relative_sequence_numbers:TRUE',
     ...FIELDS.flatMap((field) => ['-e', field])];
   return new Promise((resolve, reject) => {

@@ -68,7 +68,7 @@ export function framesOf(bytes, framing) {
 const joined = (pieces) => Buffer.concat(pieces.map(({ bytes }) => bytes));
 
 /** Takes all streams apart, into more than one message each on the average; else raw. */
-export function framingGuess(sessions) {
+export function guessFraming(sessions) {
   const streams = sessions.flatMap(({ sent, received }) => [joined(sent), joined(received)])
     .filter((bytes) => bytes.length > 0);
   for (const framing of CANDIDATES) {

@@ -3,7 +3,7 @@
 import { Failure } from '../base/process.mjs';
 
 /** The port that most connections were opened to. */
-function portGuess(segments) {
+function guessPort(segments) {
   const counts = new Map();
   for (const { syn, ack, targetPort } of segments) {
     if (syn && !ack) counts.set(targetPort, (counts.get(targetPort) ?? 0) + 1);
@@ -52,7 +52,7 @@ function sessionOf(segments, port, notes) {
 /** { port, sessions, notes }: the sessions of clients with this port, in the order of their
  * beginnings. */
 export function sessionsOf(segments, wanted) {
-  const port = wanted ?? portGuess(segments);
+  const port = wanted ?? guessPort(segments);
   const notes = [];
   const streams = new Map();
   for (const segment of segments) {

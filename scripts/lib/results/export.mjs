@@ -5,7 +5,7 @@
 // (log format 1.3) and the V2 compressed encoding of its histograms.
 
 import zlib from 'node:zlib';
-import { bucketHighestNs, bucketsCount, bucketsMoments, bucketsPercentilesNs, VALUE_MAX_NS }
+import { bucketHighestNs, countBuckets, bucketsMoments, bucketsPercentilesNs, VALUE_MAX_NS }
   from './histogram.mjs';
 import { InputError } from './result.mjs';
 
@@ -39,7 +39,7 @@ function varint(value) {
 }
 
 /** A histogram of sparse buckets as HdrHistogram's compressed V2 encoding. */
-export function histogramEncode(buckets, digits) {
+export function encodeHistogram(buckets, digits) {
   const payload = [];
   let next = 0;
   for (const [lowest, count] of buckets) {
@@ -121,7 +121,7 @@ export function exportHlog(result) {
     const max = entry.buckets.length ? bucketHighestNs(entry.buckets.at(-1)[0], 2) : 0;
     lines.push([(entry.t_ns / 1e9).toFixed(3),
       periodSeconds(series, i, Number(result.run.duration_ns)).toFixed(3),
-      (max / 1e6).toFixed(3), histogramEncode(entry.buckets, 2).toString('base64')].join(','));
+      (max / 1e6).toFixed(3), encodeHistogram(entry.buckets, 2).toString('base64')].join(','));
   });
   return `${lines.join('\n')}\n`;
 }
@@ -140,7 +140,7 @@ export function exportCsv(result) {
     (rank === 100 ? 'response_max_ns' : `response_p${String(rank).replace('.', '_')}_ns`));
   const lines = [[...keys, ...kinds.map((kind) => `errors_${kind}`), ...names].join(',')];
   for (const entry of series) {
-    const values = bucketsCount(entry.buckets ?? [])
+    const values = countBuckets(entry.buckets ?? [])
       ? bucketsPercentilesNs(entry.buckets, CSV_PERCENTILES, 2) : names.map(() => '');
     lines.push([...keys.map((key) => entry[key] ?? ''),
       ...kinds.map((kind) => entry.errors_by_kind?.[kind] ?? 0), ...values].join(','));

@@ -28,7 +28,7 @@ export function bucketHighestNs(lowest, digits) {
 }
 
 /** Adds sparse bucket lists; the order of the lists does not matter. */
-export function bucketsAdd(lists) {
+export function addBuckets(lists) {
   if (lists.length === 1) return lists[0];
   const sums = new Map();
   for (const list of lists) {
@@ -37,7 +37,7 @@ export function bucketsAdd(lists) {
   return [...sums].sort((a, b) => a[0] - b[0]);
 }
 
-export function bucketsCount(buckets) {
+export function countBuckets(buckets) {
   let count = 0;
   for (const bucket of buckets) count += bucket[1];
   return count;
@@ -56,7 +56,7 @@ function upperEdgeNs(lowest, digits) {
 }
 
 /** The highest value equivalent to the percentile; 0 without samples. */
-export function bucketsPercentileNs(buckets, percentile, digits, count = bucketsCount(buckets)) {
+export function bucketsPercentileNs(buckets, percentile, digits, count = countBuckets(buckets)) {
   if (count === 0) return 0;
   const rank = percentileRank(count, percentile);
   let seen = 0;
@@ -69,7 +69,7 @@ export function bucketsPercentileNs(buckets, percentile, digits, count = buckets
 
 /** Several percentiles (ascending) in one pass. */
 export function bucketsPercentilesNs(buckets, percentiles, digits) {
-  const count = bucketsCount(buckets);
+  const count = countBuckets(buckets);
   if (count === 0) return percentiles.map(() => 0);
   const ranks = percentiles.map((percentile) => percentileRank(count, percentile));
   const values = [];
@@ -85,7 +85,7 @@ export function bucketsPercentilesNs(buckets, percentiles, digits) {
 
 /** The mean and standard deviation that the buckets give (their midpoints, as HdrHistogram). */
 export function bucketsMoments(buckets, digits) {
-  const count = bucketsCount(buckets);
+  const count = countBuckets(buckets);
   if (count === 0) return { mean: 0, stddev: 0 };
   const middle = (value) => value + Math.floor(bucketWidthNs(value, digits) / 2);
   let sum = 0;
@@ -158,7 +158,7 @@ export function censoredRank(histogram) {
 }
 
 /** A latency_ns member without samples: its figures are null, not 0. */
-export function histogramEmpty() {
+export function makeEmptyHistogram() {
   const keys = ['min', 'mean', 'stddev', ...PERCENTILES.map(([key]) => key), 'max'];
   return { count: 0, ...Object.fromEntries(keys.map((key) => [key, null])), at_least: [],
     censored: 0, over_range: 0, buckets: [] };
@@ -166,11 +166,11 @@ export function histogramEmpty() {
 
 /** Adds whole histograms (latency_ns members): percentiles are taken from the sum, never averaged.
  *  Means and deviations combine exactly by counts. */
-export function histogramsAdd(histograms) {
+export function addHistograms(histograms) {
   const parts = histograms.filter((part) => part && part.count > 0);
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  if (count === 0) return histogramEmpty();
-  const buckets = bucketsAdd(parts.map((part) => part.buckets));
+  if (count === 0) return makeEmptyHistogram();
+  const buckets = addBuckets(parts.map((part) => part.buckets));
   const mean = parts.reduce((sum, part) => sum + part.mean * part.count, 0) / count;
   const squares = parts.reduce(
     (sum, part) => sum + (part.stddev ** 2 + (part.mean - mean) ** 2) * part.count, 0);
@@ -188,7 +188,7 @@ export function histogramsAdd(histograms) {
   const lowest = all.map((part) => part.censored_min).filter((value) => value > 0);
   if (lowest.length) merged.censored_min = Math.min(...lowest);
   if (merged.censored > 0 && all.every(censoredIsTold)) {
-    merged.censored_buckets = bucketsAdd(all.map((part) => part.censored_buckets ?? []));
+    merged.censored_buckets = addBuckets(all.map((part) => part.censored_buckets ?? []));
   }
   merged.over_range = all.reduce((sum, part) => sum + (part.over_range ?? 0), 0);
   merged.buckets = buckets;

@@ -4,38 +4,38 @@
 // Results of one run (several clients at once) lie beside each other in time; repeats of a run lie
 // one after another, so that rates and levels stay what they were.
 
-import { bucketsAdd, histogramsAdd } from './histogram.mjs';
-import { integerAdd } from '../base/json.mjs';
-import { mergeCheck } from './merge_check.mjs';
-import { eventsMerge } from './merge_events.mjs';
+import { addBuckets, addHistograms } from './histogram.mjs';
+import { addIntegers } from '../base/json.mjs';
+import { checkMergeable } from './merge_check.mjs';
+import { mergeEvents } from './merge_events.mjs';
 import { InputError } from './result.mjs';
-import { thresholdJudge, thresholdParse } from './threshold.mjs';
+import { judgeThreshold, parseThreshold } from './threshold.mjs';
 
 const LEVELS = new Set(['connections', 'connecting']);
 // Of results/result.schema.json: how many lost connections a result lists.
 const ABNORMAL_MAX = 1000;
 
 /** The sums of equal keys; of a _peak, the highest. */
-export function countsAdd(objects) {
+export function addCounts(objects) {
   const sums = {};
   for (const object of objects) {
     for (const [key, value] of Object.entries(object ?? {})) {
       const before = sums[key] ?? 0;
       sums[key] = key.endsWith('_peak') ? (value > before ? value : before)
-        : integerAdd(before, value);
+        : addIntegers(before, value);
     }
   }
   return sums;
 }
 
-function latenciesAdd(objects) {
+function addLatencies(objects) {
   const names = new Set(objects.flatMap((object) => Object.keys(object ?? {})));
   return Object.fromEntries([...names].map((name) =>
-    [name, histogramsAdd(objects.map((object) => object?.[name]))]));
+    [name, addHistograms(objects.map((object) => object?.[name]))]));
 }
 
 /** Sums; what is called a maximum or a mean is treated as one. weights: for the means. */
-function figuresAdd(objects, weights, together) {
+function addFigures(objects, weights, together) {
   const sums = {};
   objects.forEach((object, i) => {
     for (const [key, value] of Object.entries(object ?? {})) {
@@ -46,29 +46,29 @@ function figuresAdd(objects, weights, together) {
       } else if (/_max(_|$)/.test(key) && !(together && key.startsWith('rss'))) {
         sums[key] = Math.max(sums[key] ?? 0, value);
       } else {
-        sums[key] = integerAddAny(sums[key] ?? 0, value);
+        sums[key] = addAnyIntegers(sums[key] ?? 0, value);
       }
     }
   });
   return sums;
 }
 
-function integerAddAny(a, b) {
-  return Number.isInteger(a) && Number.isInteger(b) ? integerAdd(a, b)
-    : typeof a === 'bigint' || typeof b === 'bigint' ? integerAdd(a, b) : a + b;
+function addAnyIntegers(a, b) {
+  return Number.isInteger(a) && Number.isInteger(b) ? addIntegers(a, b)
+    : typeof a === 'bigint' || typeof b === 'bigint' ? addIntegers(a, b) : a + b;
 }
 
-function entriesAdd(entries) {
+function addEntries(entries) {
   const sum = {};
   for (const entry of entries) {
     for (const [key, value] of Object.entries(entry)) {
       if (key === 't_ns' || key === 'buckets') continue;
-      sum[key] = value !== null && typeof value === 'object' ? countsAdd([sum[key], value])
-        : integerAddAny(sum[key] ?? 0, value);
+      sum[key] = value !== null && typeof value === 'object' ? addCounts([sum[key], value])
+        : addAnyIntegers(sum[key] ?? 0, value);
     }
   }
   const lists = entries.map((entry) => entry.buckets).filter((buckets) => buckets?.length);
-  if (entries.some((entry) => entry.buckets)) sum.buckets = lists.length ? bucketsAdd(lists) : [];
+  if (entries.some((entry) => entry.buckets)) sum.buckets = lists.length ? addBuckets(lists) : [];
   return sum;
 }
 
@@ -92,14 +92,14 @@ function seriesTogether(documents) {
       own.set(slot, [...(own.get(slot) ?? []), entry]);
     }
     for (const [slot, entries] of own) {
-      const sum = entriesAdd(entries);
+      const sum = addEntries(entries);
       // Within one result a level is not a sum: the last one stands.
       for (const key of LEVELS) if (key in sum) sum[key] = entries.at(-1)[key];
       slots.set(slot, [...(slots.get(slot) ?? []), sum]);
     }
   });
   return [...slots].sort((a, b) => a[0] - b[0])
-    .map(([slot, entries]) => ({ t_ns: slot * step, ...entriesAdd(entries) }));
+    .map(([slot, entries]) => ({ t_ns: slot * step, ...addEntries(entries) }));
 }
 
 /** Where each document's time begins when they lie one after another. */
@@ -120,9 +120,9 @@ function seriesInTurn(documents) {
 }
 
 /** Arrivals by behavior: the counts of equal names. */
-function behaviorsAdd(lists) {
+function addBehaviors(lists) {
   const names = [...new Set(lists.flat().map(({ name }) => name))];
-  return names.map((name) => ({ name, ...countsAdd(lists.flat()
+  return names.map((name) => ({ name, ...addCounts(lists.flat()
     .filter((behavior) => behavior.name === name)
     .map(({ name: own, ...counts }) => counts)) }));
 }
@@ -145,7 +145,7 @@ function rateOf(documents, together) {
   const sum = {};
   for (const key of new Set(rates.flatMap(Object.keys))) {
     if (key === 'behaviors') {
-      sum[key] = behaviorsAdd(rates.map((rate) => rate[key] ?? []));
+      sum[key] = addBehaviors(rates.map((rate) => rate[key] ?? []));
       continue;
     }
     if (key.endsWith('_per_s')) {
@@ -155,13 +155,13 @@ function rateOf(documents, together) {
     const values = rates.map((rate) => rate[key]).filter((value) => value !== null &&
       value !== undefined);
     sum[key] = !values.length ? null : key === 'window_ns' && together ? Math.max(...values)
-      : values.reduce((all, value) => integerAddAny(all, value), 0);
+      : values.reduce((all, value) => addAnyIntegers(all, value), 0);
   }
   return sum;
 }
 
 /** The plan of clients that played at once: what each had a share of, added. */
-function planAdd(plans) {
+function addPlan(plans) {
   const [first] = plans;
   const sum = (of) => plans.reduce((all, plan) => all + Number(of(plan) ?? 0), 0);
   const load = { ...first.load };
@@ -179,26 +179,26 @@ function planAdd(plans) {
   return { ...first, threads: sum((plan) => plan.threads), load, behaviors };
 }
 
-function stepsAdd(documents) {
+function addSteps(documents) {
   const names = [...new Set(documents.flatMap(({ steps = [] }) => steps.map(({ name }) => name)))];
   return names.map((name) => {
     const parts = documents.map(({ steps = [] }) => steps.find((step) => step.name === name))
       .filter(Boolean);
-    return { ...parts[0], latency_ns: latenciesAdd(parts.map((part) => part.latency_ns)),
-      errors: countsAdd(parts.map((part) => part.errors)) };
+    return { ...parts[0], latency_ns: addLatencies(parts.map((part) => part.latency_ns)),
+      errors: addCounts(parts.map((part) => part.errors)) };
   });
 }
 
 /** Stages by their number; results of other stages (another load) are left apart: none. */
-function stagesAdd(documents, together) {
+function addStages(documents, together) {
   const [first] = documents;
   const same = documents.every(({ stages = [] }) => stages.length === first.stages?.length &&
     stages.every((stage, i) => stage.end_ns === first.stages[i].end_ns));
   return (same ? first.stages ?? [] : []).map((stage, i) => {
     const parts = documents.map(({ stages }) => stages[i]);
     return { ...stage, rate: rateOf(parts, together),
-      latency_ns: latenciesAdd(parts.map((part) => part.latency_ns)),
-      errors: countsAdd(parts.map((part) => part.errors)) };
+      latency_ns: addLatencies(parts.map((part) => part.latency_ns)),
+      errors: addCounts(parts.map((part) => part.errors)) };
   });
 }
 
@@ -209,7 +209,7 @@ function clockOf(documents) {
   return Object.fromEntries(keys.map((key) => {
     const values = clocks.map((clock) => clock[key] ?? 0);
     return [key, ['reads', 'stalled_ns', 'idle_ns'].includes(key)
-      ? values.reduce((all, value) => integerAddAny(all, value), 0) : Math.max(...values)];
+      ? values.reduce((all, value) => addAnyIntegers(all, value), 0) : Math.max(...values)];
   }));
 }
 
@@ -224,12 +224,12 @@ function validityOf(documents) {
 }
 
 /** Sums by group of the client's port; undefined where one has none. */
-function cleanAdd(list) {
+function addClean(list) {
   if (list.some((clean) => clean?.groups !== list[0]?.groups || !clean)) return undefined;
   const sums = new Map();
   for (const [group, ...figures] of list.flatMap((clean) => clean.sums)) {
     const before = sums.get(group) ?? figures.map(() => 0);
-    sums.set(group, figures.map((figure, i) => integerAdd(before[i], figure)));
+    sums.set(group, figures.map((figure, i) => addIntegers(before[i], figure)));
   }
   return { groups: list[0].groups, sums: [...sums].sort((a, b) => a[0] - b[0])
     .map(([group, figures]) => [group, ...figures]) };
@@ -238,7 +238,7 @@ function cleanAdd(list) {
 /** A client knew the metric; what the whole has not (stages of different loads) has no samples. */
 function judge(expr, merged) {
   try {
-    return thresholdJudge(thresholdParse(expr), { client: merged, server: null });
+    return judgeThreshold(parseThreshold(expr), { client: merged, server: null });
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { expr, value: null, pass: false };
@@ -246,10 +246,10 @@ function judge(expr, merged) {
 }
 
 /** One result from several of one side. names: theirs, for messages. Throws InputError. */
-export function resultsMerge(documents, names) {
+export function mergeResults(documents, names) {
   const [first] = documents;
   const together = documents.every((document) => document.run.id === first.run.id);
-  const notes = mergeCheck(documents, names, together);
+  const notes = checkMergeable(documents, names, together);
   const lengths = documents.map(({ run }) => Number(run.duration_ns));
   const merged = { ...first };
   merged.run = { ...first.run, interrupted: documents.some(({ run }) => run.interrupted),
@@ -262,17 +262,17 @@ export function resultsMerge(documents, names) {
       host: document.host, ...(begins ? { begin_ns: begins[i], t0_ns: document.run.t0_ns,
         duration_ns: document.run.duration_ns, started_utc: document.run.started_utc } : {}) })) };
   if (notes.length) merged.merged.notes = notes;
-  merged.totals = countsAdd(documents.map((document) => document.totals));
-  merged.errors = countsAdd(documents.map((document) => document.errors));
-  merged.latency_ns = latenciesAdd(documents.map((document) => document.latency_ns));
+  merged.totals = addCounts(documents.map((document) => document.totals));
+  merged.errors = addCounts(documents.map((document) => document.errors));
+  merged.latency_ns = addLatencies(documents.map((document) => document.latency_ns));
   merged.series = together ? seriesTogether(documents) : seriesInTurn(documents);
   merged.abnormal_connections = documents
     .flatMap((document) => document.abnormal_connections ?? []).slice(0, ABNORMAL_MAX);
-  const clean = cleanAdd(documents.map((document) => document.clean_connections));
+  const clean = addClean(documents.map((document) => document.clean_connections));
   if (clean) merged.clean_connections = clean;
   else delete merged.clean_connections;
   if (first.port) {
-    merged.port = figuresAdd(documents.map(({ port }) => port),
+    merged.port = addFigures(documents.map(({ port }) => port),
       documents.map(({ port }) => Number(port?.polls ?? 1)), together);
   }
   if (together && merged.totals.connections_peak !== undefined) {
@@ -281,15 +281,15 @@ export function resultsMerge(documents, names) {
       Math.max(peak, entry.connections ?? 0), Number(merged.totals.connections_peak));
   }
   // The samples belong to one process's time and are not added up.
-  merged.resources = figuresAdd(documents.map(({ resources }) => {
+  merged.resources = addFigures(documents.map(({ resources }) => {
     const { cpu_samples, ...rest } = resources ?? {};
     return rest;
   }), documents.map(() => 1), together);
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
-    if (together) merged.plan = planAdd(documents.map(({ plan }) => plan));
-    merged.steps = stepsAdd(documents);
-    if (first.stages) merged.stages = stagesAdd(documents, together);
+    if (together) merged.plan = addPlan(documents.map(({ plan }) => plan));
+    merged.steps = addSteps(documents);
+    if (first.stages) merged.stages = addStages(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
     // Repeats: the ranks of one run are not those of another.
     delete merged.hosts;
@@ -301,6 +301,6 @@ export function resultsMerge(documents, names) {
     const exprs = documents.flatMap(({ thresholds = [] }) => thresholds.map(({ expr }) => expr));
     merged.thresholds = [...new Set(exprs)].map((expr) => judge(expr, merged));
   }
-  eventsMerge(merged, documents, begins);
+  mergeEvents(merged, documents, begins);
   return merged;
 }

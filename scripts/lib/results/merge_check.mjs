@@ -15,7 +15,7 @@ function contentOf(document) {
   return printExact(rest);
 }
 
-function sameCheck(documents, names) {
+function checkSame(documents, names) {
   const seen = new Map();
   documents.forEach((document, i) => {
     const content = contentOf(document);
@@ -29,7 +29,7 @@ function sameCheck(documents, names) {
 
 /** Results with one run id are clients of one run. Of runs that lie one after another, each stands
  *  once, also inside a result that was merged before. */
-function idsCheck(documents, names) {
+function checkIds(documents, names) {
   const ids = documents.map((document) => originsOf(document).map(({ id }) => id));
   if (ids.flat().every((id) => id === ids[0][0])) {
     const merged = documents.findIndex((document) => document.merged);
@@ -76,7 +76,7 @@ function loadDifferences(documents, together) {
 
 /** Throws an InputError for results that cannot be added. Returns notes: what is odd about the sum.
  *  names: theirs, for messages. */
-export function mergeCheck(documents, names, together) {
+export function checkMergeable(documents, names, together) {
   const [first] = documents;
   documents.forEach((document, i) => {
     if (document.side !== first.side) {
@@ -92,8 +92,8 @@ export function mergeCheck(documents, names, together) {
         `"${first.run.name}", and is another one`);
     }
   });
-  sameCheck(documents, names);
-  idsCheck(documents, names);
+  checkSame(documents, names);
+  checkIds(documents, names);
   if (first.side !== 'client') return [];
   const differs = loadDifferences(documents, together);
   return differs.length ? [`the loads differ in ${differs.join(', ')}: the sum is of unlike runs`]

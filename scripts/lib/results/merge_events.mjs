@@ -2,30 +2,30 @@
 // first failure of each step. begins: where each repeat begins in the sum's time; null where the
 // results are of one run and lie beside each other.
 
-import { integerAdd } from '../base/json.mjs';
+import { addIntegers } from '../base/json.mjs';
 
 const PUSHES_MAX = 64;
 
 function sumOf(documents, key) {
-  return documents.reduce((sum, document) => integerAdd(sum, document[key] ?? 0), 0);
+  return documents.reduce((sum, document) => addIntegers(sum, document[key] ?? 0), 0);
 }
 
 /** By id; those beyond the most that a result lists join the others. */
-function pushesAdd(documents) {
+function addPushes(documents) {
   const byId = new Map();
   for (const { id, count, bytes } of documents.flatMap(({ pushes = [] }) => pushes)) {
     const before = byId.get(String(id)) ?? { id, count: 0, bytes: 0 };
-    byId.set(String(id), { id, count: integerAdd(before.count, count),
-      bytes: integerAdd(before.bytes, bytes) });
+    byId.set(String(id), { id, count: addIntegers(before.count, count),
+      bytes: addIntegers(before.bytes, bytes) });
   }
   const list = [...byId.values()].sort((a, b) => Number(b.count) - Number(a.count));
   const rest = list.slice(PUSHES_MAX);
   return { pushes: list.slice(0, PUSHES_MAX).sort((a, b) => Number(a.id) - Number(b.id)),
-    pushes_other: rest.reduce((sum, { count }) => integerAdd(sum, count),
+    pushes_other: rest.reduce((sum, { count }) => addIntegers(sum, count),
       sumOf(documents, 'pushes_other')) };
 }
 
-function marksAdd(documents, begins) {
+function addMarks(documents, begins) {
   const all = documents.flatMap(({ marks = [] }, i) => marks.map((mark) => (
     { ...mark, t_ns: mark.t_ns + (begins?.[i] ?? 0) })));
   const sums = new Map();
@@ -33,7 +33,7 @@ function marksAdd(documents, begins) {
     const name = `${mark.t_ns} ${mark.text}`;
     const before = sums.get(name);
     sums.set(name, before && mark.count !== undefined
-      ? { ...mark, count: integerAdd(before.count ?? 1, mark.count) } : mark);
+      ? { ...mark, count: addIntegers(before.count ?? 1, mark.count) } : mark);
   }
   return [...sums.values()].sort((a, b) => a.t_ns - b.t_ns);
 }
@@ -47,14 +47,14 @@ function firstFailure(documents, begins, firstOf) {
 }
 
 /** Puts it all into merged. */
-export function eventsMerge(merged, documents, begins) {
+export function mergeEvents(merged, documents, begins) {
   merged.abnormal_connections_total = sumOf(documents.map((document) => (
     { total: document.abnormal_connections_total ?? document.abnormal_connections?.length })),
   'total');
   if (merged.side !== 'client') return;
-  if (documents.some(({ pushes }) => pushes)) Object.assign(merged, pushesAdd(documents));
+  if (documents.some(({ pushes }) => pushes)) Object.assign(merged, addPushes(documents));
   if (documents.some(({ marks }) => marks)) {
-    merged.marks = marksAdd(documents, begins);
+    merged.marks = addMarks(documents, begins);
     merged.marks_other = sumOf(documents, 'marks_other');
   }
   const put = (object, first) => {

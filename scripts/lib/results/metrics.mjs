@@ -127,7 +127,7 @@ export function metricOf(run, name) {
   return fromResult(run.client, path);
 }
 
-export function metricFormat(metric) {
+export function formatMetric(metric) {
   if (!metric) return '–';
   return `${metric.at_least ? '≥ ' : ''}${FORMATS[metric.unit](metric.value)}`;
 }

@@ -8,7 +8,7 @@
 // groups by the client's port, and the gap must lie in that connection's own group. Where ports
 // change on the way (a relay), groups say nothing, and what the receiver got must be all there was.
 
-import { integerAdd, integerCompare, integerSubtract } from '../base/json.mjs';
+import { addIntegers, compareIntegers, subtractIntegers } from '../base/json.mjs';
 import { InputError } from './result.mjs';
 
 const FLOWS = [
@@ -22,7 +22,7 @@ const GROUP_KEYS = ['connections', 'bytes_sent', 'bytes_received', 'messages_sen
   'messages_received'];
 
 function sum(values) {
-  return values.reduce((total, value) => integerAdd(total, value ?? 0), 0);
+  return values.reduce((total, value) => addIntegers(total, value ?? 0), 0);
 }
 
 function totalOf(documents, key) {
@@ -30,7 +30,7 @@ function totalOf(documents, key) {
 }
 
 /** One side's sums over one or several results. */
-function sideCollect(documents) {
+function collectSide(documents) {
   const abnormal = documents.flatMap((document) => document.abnormal_connections ?? []);
   const ok = totalOf(documents, 'connects_ok');
   const clean = totalOf(documents, 'connections_clean');
@@ -40,14 +40,14 @@ function sideCollect(documents) {
     ok,
     clean,
     abnormalCount,
-    unlisted: integerSubtract(abnormalCount, abnormal.length),
-    unended: integerSubtract(ok, integerAdd(clean, abnormalCount)),
+    unlisted: subtractIntegers(abnormalCount, abnormal.length),
+    unended: subtractIntegers(ok, addIntegers(clean, abnormalCount)),
     total: (key) => totalOf(documents, key),
   };
 }
 
 /** Pairs the abnormal connections of both sides; what finds no partner is left apart. */
-function abnormalMatch(client, server) {
+function matchAbnormal(client, server) {
   const waiting = new Map();
   for (const entry of server) {
     const list = waiting.get(entry.remote) ?? [];
@@ -71,14 +71,14 @@ function abnormalMatch(client, server) {
 
 /** The clean sums by group of the client's port, of one or several results: a Map of group to
  *  { connections, bytes_sent, ... }; null where a result has none. */
-function groupsCollect(documents) {
+function collectGroups(documents) {
   const groups = new Map();
   const size = documents[0].clean_connections?.groups;
   for (const { clean_connections: clean } of documents) {
     if (!clean || clean.groups !== size) return null;
     for (const [group, ...figures] of clean.sums) {
       const sums = groups.get(group) ?? {};
-      GROUP_KEYS.forEach((key, i) => { sums[key] = integerAdd(sums[key] ?? 0, figures[i]); });
+      GROUP_KEYS.forEach((key, i) => { sums[key] = addIntegers(sums[key] ?? 0, figures[i]); });
       groups.set(group, sums);
     }
   }
@@ -89,9 +89,9 @@ const portOf = (address) => Number(/:(\d+)$/.exec(address ?? '')?.[1] ?? -1);
 
 /** Both sides' sums group by group, with the connections that ended abnormally in each; null where
  *  the groups cannot be compared: results without them, or ports that changed on the way. */
-function groupsMatch(clients, servers, abnormal, matched) {
-  const ours = groupsCollect(clients);
-  const theirs = groupsCollect(servers);
+function matchGroups(clients, servers, abnormal, matched) {
+  const ours = collectGroups(clients);
+  const theirs = collectGroups(servers);
   if (!ours || !theirs || ours.size !== theirs.size) return null;
   const all = new Map();
   const at = (group) => {
@@ -121,8 +121,8 @@ function gapExplained(gap, senderOnly, receiverOnly, flow, unsaid) {
   // at least what the receiver took.
   const sent = sum(senderOnly.map((entry) => entry[`${flow.key}_sent`]));
   const taken = sum(receiverOnly.map((entry) => entry[`${flow.key}_received`]));
-  if (integerCompare(gap, integerSubtract(sent, taken)) > 0) return false;
-  return (receiverOnly.length > 0 && unsaid) || integerCompare(integerAdd(gap, taken), 0) >= 0;
+  if (compareIntegers(gap, subtractIntegers(sent, taken)) > 0) return false;
+  return (receiverOnly.length > 0 && unsaid) || compareIntegers(addIntegers(gap, taken), 0) >= 0;
 }
 
 /** The groups whose clean sums do not agree, and nothing explains it. */
@@ -131,14 +131,14 @@ function groupsWrong(flow, groups) {
   return (groups ?? []).map((one) => {
     const sent = one[from][`${flow.key}_sent`] ?? 0;
     const received = one[to][`${flow.key}_received`] ?? 0;
-    const explained = gapExplained(integerSubtract(received, sent), one[`${from}Only`],
+    const explained = gapExplained(subtractIntegers(received, sent), one[`${from}Only`],
       one[`${to}Only`], flow, true);
     return explained ? null : { group: one.group, size: one.size, sent, received };
   }).filter(Boolean);
 }
 
 /** The clean sums of one flow, their gap, and whether one-sided endings can explain it. */
-function flowCheck(flow, client, server, matched, groups) {
+function checkFlow(flow, client, server, matched, groups) {
   const sender = flow.sent === 'client' ? client : server;
   const receiver = flow.sent === 'client' ? server : client;
   const senderOnly = flow.sent === 'client' ? matched.clientOnly : matched.serverOnly;
@@ -147,34 +147,34 @@ function flowCheck(flow, client, server, matched, groups) {
   const receivedKey = `${flow.key}_received`;
   const sentAll = sender.total(sentKey);
   const receivedAll = receiver.total(receivedKey);
-  const sentClean = integerSubtract(sentAll, sum(sender.abnormal.map((entry) => entry[sentKey])));
-  const receivedClean = integerSubtract(
+  const sentClean = subtractIntegers(sentAll, sum(sender.abnormal.map((entry) => entry[sentKey])));
+  const receivedClean = subtractIntegers(
     receivedAll, sum(receiver.abnormal.map((entry) => entry[receivedKey])));
-  const gap = integerSubtract(receivedClean, sentClean);
+  const gap = subtractIntegers(receivedClean, sentClean);
   const explained = gapExplained(gap, senderOnly, receiverOnly, flow, groups !== null);
   const pairsWrong = matched.pairs.filter((pair) => {
     const [from, to] = flow.sent === 'client' ? [pair.client, pair.server]
       : [pair.server, pair.client];
-    return integerCompare(to[receivedKey] ?? 0, from[sentKey] ?? 0) > 0;
+    return compareIntegers(to[receivedKey] ?? 0, from[sentKey] ?? 0) > 0;
   });
   return { what: flow.what, way: flow.way, sent: sentAll, received: receivedAll,
     sent_clean: sentClean, received_clean: receivedClean, gap,
-    exact: integerCompare(gap, 0) === 0, explained, pairs_wrong: pairsWrong.length,
+    exact: compareIntegers(gap, 0) === 0, explained, pairs_wrong: pairsWrong.length,
     receiver_only: receiverOnly.length, groups_wrong: groupsWrong(flow, groups) };
 }
 
 function problemsOf(client, server, matched, flows) {
   const problems = [];
-  const difference = integerSubtract(client.ok, server.ok);
-  if (integerCompare(difference, 0) !== 0) {
+  const difference = subtractIntegers(client.ok, server.ok);
+  if (compareIntegers(difference, 0) !== 0) {
     problems.push(`connections: the client made ${client.ok}, the server accepted ${server.ok}`);
   }
   for (const [name, side] of [['client', client], ['server', server]]) {
-    if (integerCompare(side.unlisted, 0) > 0) {
+    if (compareIntegers(side.unlisted, 0) > 0) {
       problems.push(`${side.unlisted} abnormal connections of the ${name} are not listed ` +
         '(the list is bounded): they cannot be reconciled');
     }
-    if (integerCompare(side.unended, 0) !== 0) {
+    if (compareIntegers(side.unended, 0) !== 0) {
       problems.push(`${side.unended} connections of the ${name} ended neither cleanly nor ` +
         'abnormally');
     }
@@ -229,14 +229,14 @@ export function reconcile(clients, server) {
       }
     }
   }
-  const clientSide = sideCollect(clients);
-  const serverSide = sideCollect(servers);
-  const matched = abnormalMatch(clientSide.abnormal, serverSide.abnormal);
-  const groups = groupsMatch(clients, servers, { client: clientSide.abnormal,
+  const clientSide = collectSide(clients);
+  const serverSide = collectSide(servers);
+  const matched = matchAbnormal(clientSide.abnormal, serverSide.abnormal);
+  const groups = matchGroups(clients, servers, { client: clientSide.abnormal,
     server: serverSide.abnormal }, matched);
   const messages = countsMessages(clients, servers);
   const flows = FLOWS.filter((flow) => messages || flow.what !== 'messages')
-    .map((flow) => flowCheck(flow, clientSide, serverSide, matched, groups));
+    .map((flow) => checkFlow(flow, clientSide, serverSide, matched, groups));
   const problems = problemsOf(clientSide, serverSide, matched, flows);
   const exact = flows.every((flow) => flow.exact);
   return {

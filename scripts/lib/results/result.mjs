@@ -112,7 +112,7 @@ function checkClean(file, clean) {
 }
 
 /** Throws InputError unless document is a result that the tools can work with. */
-export function resultCheck(file, document) {
+export function checkResult(file, document) {
   if (!isObject(document)) fail(file, 'the document', 'a result (a JSON object)', document);
   if (document.schema_version === undefined && document.side === undefined) {
     throw new InputError(`${file}: not a Dummyload result (it has no schema_version and no side)`);
@@ -185,15 +185,15 @@ function parseText(file, text) {
 }
 
 /** Reads and checks one result. */
-export function resultRead(file) {
+export function readResult(file) {
   const document = parseText(file, readText(file));
-  resultCheck(file, document);
+  checkResult(file, document);
   return document;
 }
 
 /** Reads a result and demands its side. */
-export function resultReadSide(file, side) {
-  const document = resultRead(file);
+export function readResultSide(file, side) {
+  const document = readResult(file);
   if (document.side !== side) {
     throw new InputError(`${file}: expected the ${side}'s result, found the ${document.side}'s`);
   }
@@ -212,13 +212,13 @@ function isFolder(name) {
  *
  * where is a run folder (client.json, and server.json if it is there) or a client's result, whose
  * server.json beside it is taken when it is of the same run. */
-export function runRead(where) {
+export function readRun(where) {
   const folder = isFolder(where) ? where : path.dirname(where);
   const clientFile = isFolder(where) ? path.join(where, 'client.json') : where;
   if (isFolder(where) && !fs.existsSync(clientFile)) {
     throw new InputError(`${where}: not a run folder: it has no client.json`);
   }
-  const client = resultRead(clientFile);
+  const client = readResult(clientFile);
   if (client.side !== 'client') {
     throw new InputError(`${clientFile}: this is the server's result of a run; give the ` +
       'client\'s, or the run folder that holds both');
@@ -226,7 +226,7 @@ export function runRead(where) {
   const serverFile = path.join(folder, 'server.json');
   let server = null;
   if (path.resolve(serverFile) !== path.resolve(clientFile) && fs.existsSync(serverFile)) {
-    const found = resultReadSide(serverFile, 'server');
+    const found = readResultSide(serverFile, 'server');
     if (found.run.id === client.run.id) {
       server = found;
     } else if (isFolder(where)) {
@@ -235,11 +235,11 @@ export function runRead(where) {
     }
   }
   return { path: where, client, clientFile, server, serverFile: server ? serverFile : null,
-    watched: isFolder(where) ? watchedRead(path.join(folder, 'server-cmd.json')) : null };
+    watched: isFolder(where) ? readWatched(path.join(folder, 'server-cmd.json')) : null };
 }
 
 /** What scripts/stress sampled of a server that is not ours; null without it. */
-function watchedRead(file) {
+function readWatched(file) {
   if (!fs.existsSync(file)) return null;
   const watched = parseText(file, readText(file));
   if (!isObject(watched) || !Array.isArray(watched.series)) {

@@ -45,7 +45,7 @@ const seconds = (ms) => `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
  *  answers   whether the port was served then; null: it was not asked
  *  harmed    whether the client missed it: lost, refused or unanswered
  *  stopped   { code, signal, graceful } of one that was asked to end */
-export function serverEndJudge(facts) {
+export function judgeServerEnd(facts) {
   const { own, exit, alive, answers, harmed, stopped } = facts;
   const end = exit ?? stopped;
   const verdict = { ok: true, text: '', exit_code: end?.code ?? null, signal: end?.signal ?? null,

@@ -53,7 +53,7 @@ function editDistance(a, b) {
 }
 
 /** Parses an expression; throws InputError. */
-export function thresholdParse(expr) {
+export function parseThreshold(expr) {
   const match = EXPRESSION.exec(expr);
   if (!match || !Number.isFinite(Number(match[3]))) {
     throw new InputError(`threshold "${expr}": expected \`metric op value\`, for example ` +
@@ -100,7 +100,7 @@ const RATE_SHARE_LEAST = 0.99;
 /** { due_per_s, share, held } of a rate that something was due in; null else. The client's own
  *  rule: what was started against what was due. What was asked for can be far more, where the
  *  rate belongs to connections that were not open yet. */
-export function rateJudge(rate) {
+export function judgeRate(rate) {
   const due_per_s = duePerSecond(rate);
   if (!due_per_s) return null;
   const share = rate.achieved_per_s / due_per_s;
@@ -108,7 +108,7 @@ export function rateJudge(rate) {
 }
 
 /** { expr, value, pass, at_least } of a run; InputError for a metric that no run can have. */
-export function thresholdJudge(threshold, run) {
+export function judgeThreshold(threshold, run) {
   const { expr, metric, op, limit, percent } = threshold;
   const found = metricOf(run, metric);
   // A result of the client alone cannot tell; what was watched of a server tells its resources.
@@ -141,10 +141,10 @@ export function thresholdJudge(threshold, run) {
 
 /** Judges the thresholds that the client had to leave open because they are about the server:
  *  fills them in; returns them. Throws an InputError for a metric that the server does not have. */
-export function thresholdsComplete(run) {
+export function completeThresholds(run) {
   const open = (run.client.thresholds ?? []).filter(({ pass }) => pass === null);
   for (const threshold of open) {
-    Object.assign(threshold, thresholdJudge(thresholdParse(threshold.expr), run));
+    Object.assign(threshold, judgeThreshold(parseThreshold(threshold.expr), run));
     if (threshold.at_least !== true) delete threshold.at_least;
   }
   return open;

@@ -11,7 +11,7 @@ const MARGIN = 18;
 const BOTTOM_MAX = 48;
 
 /** Draws one chart option to SVG text. */
-export function svgDraw(option, theme, height, width = WIDTH) {
+export function drawSvg(option, theme, height, width = WIDTH) {
   const require = createRequire(import.meta.url);
   const echarts = require('echarts');
   const instance = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
@@ -22,11 +22,11 @@ export function svgDraw(option, theme, height, width = WIDTH) {
     dataZoom: [], tooltip: { show: false } });
   const text = instance.renderToSVGString();
   instance.dispose();
-  return marginAdd(text, theme, width, height);
+  return addMargin(text, theme, width, height);
 }
 
 /** A margin around the chart, on the theme's paper, so that it reads on any page. */
-function marginAdd(text, theme, width, height) {
+function addMargin(text, theme, width, height) {
   const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
   const box = `${-MARGIN} ${-MARGIN} ${wide} ${high}`;
   const end = text.indexOf('>') + 1;
@@ -37,13 +37,13 @@ function marginAdd(text, theme, width, height) {
 }
 
 /** Writes every chart of the views into folder; returns the names of the files. */
-export function svgWrite(folder, views, themeName = 'light') {
+export function writeSvg(folder, views, themeName = 'light') {
   const theme = THEMES[themeName];
   fs.mkdirSync(folder, { recursive: true });
   const files = [];
   const write = (name, chart, data) => {
     const file = path.join(folder, `${name}.svg`);
-    fs.writeFileSync(file, svgDraw(chart.draw(data, theme), theme, chartHeight(chart, data)));
+    fs.writeFileSync(file, drawSvg(chart.draw(data, theme), theme, chartHeight(chart, data)));
     files.push(file);
   };
   if (views.length > 1) {

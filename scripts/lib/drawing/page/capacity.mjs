@@ -4,7 +4,7 @@ import { outcomeWords, loadText, reasonsOnce, stepValid, stepWord }
   from '../../judging/capacity_words.mjs';
 import { CAPACITY_CHARTS } from '../charts/index.mjs';
 import { formatCount, formatNs, formatRate } from '../../base/format.mjs';
-import { chartsBody, pageWrap } from './page.mjs';
+import { chartsBody, wrapPage } from './page.mjs';
 import { table, verdicts } from './html.mjs';
 import { thresholdValue } from './tables.mjs';
 
@@ -57,13 +57,13 @@ function thresholdVerdicts(outcome) {
         'which most of its runs held' }));
 }
 
-/** outcome: of capacitySearch, with vary, until, conditions; confirm: runs on each side. */
-export function capacityPage(outcome, name, confirm) {
+/** outcome: of searchCapacity, with vary, until, conditions; confirm: runs on each side. */
+export function makeCapacityPage(outcome, name, confirm) {
   const { title, lines, state } = outcomeWords(outcome, confirm);
   const intro = verdicts([{ state, title: title[0].toUpperCase() + title.slice(1),
     text: [...lines, `the condition: ${outcome.until}`].join('\n') },
   ...thresholdVerdicts(outcome)]);
-  return pageWrap(`Capacity of ${name}`, `Capacity: ${name}`,
+  return wrapPage(`Capacity of ${name}`, `Capacity: ${name}`,
     `${chartsBody(CAPACITY_CHARTS, 'capacity', outcome, intro)}<div class="charts after">` +
       `${stepsTable(outcome)}${thresholdsTable(outcome)}</div>`, outcome);
 }

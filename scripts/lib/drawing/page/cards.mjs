@@ -3,7 +3,7 @@
 import { errorsTotal } from '../../results/metrics.mjs';
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate }
   from '../../base/format.mjs';
-import { rateJudge } from '../../results/threshold.mjs';
+import { judgeRate } from '../../results/threshold.mjs';
 import { cutText } from './verdicts.mjs';
 import { tile } from './html.mjs';
 
@@ -14,7 +14,7 @@ function rateTile({ rate, plan }) {
     return tile('Rate achieved', formatRate(achieved), plan?.load?.loop === 'open'
       ? 'nothing was due in the window' : 'closed loop');
   }
-  const pace = rateJudge(rate);
+  const pace = judgeRate(rate);
   const notes = [pace ? `${formatPercent(pace.share)} of ${formatRate(pace.due_per_s)} due`
     : 'nothing was due in the window', `${formatRate(asked)} asked`];
   for (const [key, name] of [['intended', 'due'], ['begun', 'begun'], ['dropped', 'dropped'],

@@ -5,11 +5,11 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
-import { bundleMake } from '../bundle.mjs';
+import { makeBundle } from '../bundle.mjs';
 import { chartHeight, RUN_CHARTS, SEVERAL_CHARTS } from '../charts/index.mjs';
 import { escapeHtml, formatChange, formatSeconds } from '../../base/format.mjs';
 import { printExact } from '../../base/json.mjs';
-import { METRICS_SHOWN, metricFormat, metricOf } from '../../results/metrics.mjs';
+import { METRICS_SHOWN, formatMetric, metricOf } from '../../results/metrics.mjs';
 import { tilesOf } from './cards.mjs';
 import { failuresPanels } from './failures.mjs';
 import { facts, fold, table, verdicts } from './html.mjs';
@@ -58,13 +58,13 @@ function ratioTable(runs, views) {
     if (!metrics.some(Boolean)) continue;
     const base = metrics[0];
     rows.push([name, ...metrics.map((metric, index) => {
-      if (index === 0 || !metric || !base) return metricFormat(metric);
+      if (index === 0 || !metric || !base) return formatMetric(metric);
       const ratio = metric.value === base.value ? 1 : metric.value / base.value;
       const worse = metric.better === 'lower' ? ratio > 1 : ratio < 1;
       const state = !metric.better || Math.abs(ratio - 1) < 0.02 ? '' : worse ? 'bad' : 'good';
       const arrow = { bad: '▲ worse', good: '▼ better', '': '' }[state].split(' ');
       const sign = metric.better === 'higher' && arrow[0] ? (worse ? '▼' : '▲') : arrow[0];
-      return { state, html: `${escapeHtml(metricFormat(metric))} <span class="change" title="` +
+      return { state, html: `${escapeHtml(formatMetric(metric))} <span class="change" title="` +
         `${arrow[1] ?? ''}">${sign} ${formatChange(ratio)}</span>` };
     })]);
   }
@@ -110,13 +110,13 @@ const BASE64_LINE = 120;
 /** The charts' program and data, packed: ECharts alone is 1.1 MB. */
 function packedText(views) {
   const parts = { views, scripts: [echartsText(),
-    `(() => {\n${bundleMake(here('./page_client.mjs'))}})();`] };
+    `(() => {\n${makeBundle(here('./page_client.mjs'))}})();`] };
   const packed = zlib.gzipSync(printExact(parts), { level: 9 }).toString('base64');
   return packed.match(new RegExp(`.{1,${BASE64_LINE}}`, 'g')).join('\n');
 }
 
 /** The page around a body. views: the data the charts draw from. */
-export function pageWrap(title, heading, body, views) {
+export function wrapPage(title, heading, body, views) {
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -147,11 +147,11 @@ export function chartsBody(list, name, data, html = '') {
 
 /** The report page of one or several runs. runs and views: one each, in the same order; intro:
  *  HTML above everything; ratios false leaves out the table against the first. */
-export function pageMake(runs, views, { heading = null, intro = '', ratios = true } = {}) {
+export function makePage(runs, views, { heading = null, intro = '', ratios = true } = {}) {
   if (views.length === 1) {
-    return pageWrap(`${views[0].label} – Dummyload`, heading ?? (views[0].name || views[0].label),
+    return wrapPage(`${views[0].label} – Dummyload`, heading ?? (views[0].name || views[0].label),
       intro + runSection(views[0], 0), views);
   }
-  return pageWrap(`${heading ?? `${views.length} runs`} – Dummyload`,
+  return wrapPage(`${heading ?? `${views.length} runs`} – Dummyload`,
     heading ?? `${views.length} runs compared`, intro + severalSection(runs, views, ratios), views);
 }

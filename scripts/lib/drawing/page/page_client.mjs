@@ -18,7 +18,7 @@ function themeNow() {
 }
 
 /** The line below a title ends with three dots where the window is narrow. */
-function hintFit(box) {
+function fitHint(box) {
   return { width: (printing ? PAPER_WIDTH : box.clientWidth) - 8, overflow: 'truncate' };
 }
 
@@ -28,7 +28,7 @@ function optionOf(box) {
   const list = CHART_LISTS[run];
   const chart = (list ?? RUN_CHARTS).find((one) => one.name === name);
   const option = chart.draw(list ? views : views[run], themeNow());
-  Object.assign(option.title.subtextStyle, hintFit(box));
+  Object.assign(option.title.subtextStyle, fitHint(box));
   return { chart, option };
 }
 
@@ -66,7 +66,7 @@ function resizeAll() {
   for (const [box, instance] of drawn) {
     // On paper all charts are as wide as the page, and their texts of one size.
     instance.resize({ width: printing ? PAPER_WIDTH : 'auto' });
-    instance.setOption({ title: { subtextStyle: hintFit(box) } });
+    instance.setOption({ title: { subtextStyle: fitHint(box) } });
   }
 }
 
@@ -78,13 +78,13 @@ function resizeSoon() {
   requestAnimationFrame(() => { resizing = false; resizeAll(); });
 }
 
-function themeSet(name) {
+function setTheme(name) {
   chosen = name;
   document.documentElement.dataset.theme = name ?? '';
   redrawAll();
 }
 
-function storageTry(action) {
+function tryStorage(action) {
   // Some browsers forbid storage on file://: the choice then lasts as long as the page.
   try { return action(); } catch { return null; }
 }
@@ -101,12 +101,12 @@ function start() {
   }, { rootMargin: '300px' });
   boxes.forEach((box) => watcher.observe(box));
 
-  const stored = storageTry(() => window.localStorage.getItem('dummyload-theme'));
-  if (stored === 'dark' || stored === 'light') themeSet(stored);
+  const stored = tryStorage(() => window.localStorage.getItem('dummyload-theme'));
+  if (stored === 'dark' || stored === 'light') setTheme(stored);
   document.getElementById('theme').addEventListener('click', () => {
     const next = themeNow().name === 'dark' ? 'light' : 'dark';
-    storageTry(() => window.localStorage.setItem('dummyload-theme', next));
-    themeSet(next);
+    tryStorage(() => window.localStorage.setItem('dummyload-theme', next));
+    setTheme(next);
   });
   dark.addEventListener('change', () => { if (!chosen) redrawAll(); });
   window.addEventListener('resize', resizeSoon);

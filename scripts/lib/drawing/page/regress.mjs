@@ -1,25 +1,25 @@
 // The page of a regression run: the verdict, then all runs of each side as one.
 
-import { COMPARE_HEAD, compareCells, compareSummary, regressedTexts }
+import { COMPARE_HEAD, verdictCells, verdictSummary, regressedTexts }
   from '../../judging/compare_text.mjs';
-import { resultsMerge } from '../../results/merge.mjs';
-import { pageMake, pageWrap } from './page.mjs';
-import { thresholdsComplete } from '../../results/threshold.mjs';
-import { viewMake } from '../view.mjs';
+import { mergeResults } from '../../results/merge.mjs';
+import { makePage, wrapPage } from './page.mjs';
+import { completeThresholds } from '../../results/threshold.mjs';
+import { makeView } from '../view.mjs';
 import { table, verdicts } from './html.mjs';
 
 /** The thresholds of a run, those about the server judged too where it left a result. */
 function thresholdsOf({ client, server }) {
   const own = { ...client, thresholds: (client.thresholds ?? []).map((one) => ({ ...one })) };
-  if (server) thresholdsComplete({ client: own, server });
+  if (server) completeThresholds({ client: own, server });
   return own.thresholds;
 }
 
 /** All runs of a side as one; what each of them said stays beside it. */
-function sideMerge(runs, label) {
+function mergeSide(runs, label) {
   const merge = (documents) => (documents.length > 1
     // All that are listed: without those that a result has no room for nothing could be reconciled.
-    ? { ...resultsMerge(documents, runs.map((run) => run.path)),
+    ? { ...mergeResults(documents, runs.map((run) => run.path)),
       abnormal_connections: documents.flatMap((one) => one.abnormal_connections ?? []) }
     : { ...documents[0] });
   const client = merge(runs.map((run) => run.client));
@@ -31,7 +31,7 @@ function sideMerge(runs, label) {
 
 /** What regressed first, one thing on a line; the last line of the summary says it again. */
 function summaryText(outcome) {
-  return [...regressedTexts(outcome), ...compareSummary(outcome).split('\n').slice(0, -1)]
+  return [...regressedTexts(outcome), ...verdictSummary(outcome).split('\n').slice(0, -1)]
     .join('\n');
 }
 
@@ -40,20 +40,20 @@ const KINDS = { regressed: 'bad', lost: 'bad', improved: 'good' };
 /** What there is to say where no pair was played to its end. */
 function emptyPage(outcome, intro) {
   const heading = `${outcome.scenario}: A against B`;
-  return pageWrap(`${heading} – Dummyload`, heading,
+  return wrapPage(`${heading} – Dummyload`, heading,
     `${verdicts([intro])}<p class="soft">No pair of runs was played: no figures.</p>`, []);
 }
 
 /** outcome: of compareRuns; runs: { a, b }, perhaps none; labels: { a, b }. */
-export function regressPage(outcome, runs, labels) {
+export function makeRegressPage(outcome, runs, labels) {
   const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
   const title = outcome.verdict[0].toUpperCase() + outcome.verdict.slice(1);
   const verdict = { state, title, text: summaryText(outcome) };
   if (!runs.a.length || !runs.b.length) return emptyPage(outcome, verdict);
-  const sides = [sideMerge(runs.a, labels.a), sideMerge(runs.b, labels.b)];
-  const views = sides.map((side, i) => viewMake(side, labels[i ? 'b' : 'a']));
+  const sides = [mergeSide(runs.a, labels.a), mergeSide(runs.b, labels.b)];
+  const views = sides.map((side, i) => makeView(side, labels[i ? 'b' : 'a']));
   const row = (one) => {
-    const texts = compareCells(one);
+    const texts = verdictCells(one);
     return [`${one.primary ? '' : 'informative: '}${texts[0]}`, ...texts.slice(1, -1),
       { state: KINDS[one.verdict] ?? '', text: texts.at(-1) }];
   };
@@ -62,6 +62,6 @@ export function regressPage(outcome, runs, labels) {
     `<div class="charts">${table('Verdict', COMPARE_HEAD.map((name) => name || 'verdict'),
       ordered.map(row), { verdict: COMPARE_HEAD.length - 1 })}</div>` +
     '<p class="soft">Below: all runs of each side as one.</p>';
-  return pageMake(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
+  return makePage(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
     ratios: false });
 }

@@ -4,29 +4,29 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { TREND_CHARTS } from '../charts/index.mjs';
 import { METRICS_SHOWN, metricOf } from '../../results/metrics.mjs';
-import { chartsBody, pageWrap } from './page.mjs';
-import { InputError, runRead } from '../../results/result.mjs';
+import { chartsBody, wrapPage } from './page.mjs';
+import { InputError, readRun } from '../../results/result.mjs';
 import { escapeHtml } from '../../base/format.mjs';
 
 const DEPTH_MAX = 3;
 
 /** Run folders and result files below folder. */
-function runsFind(folder, depth = 0) {
+function findRuns(folder, depth = 0) {
   const found = [];
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
     if (entry.isFile() && entry.name === 'client.json') found.push(folder);
     else if (entry.isFile() && /\.client\.json$/.test(entry.name)) found.push(file);
-    else if (entry.isDirectory() && depth < DEPTH_MAX) found.push(...runsFind(file, depth + 1));
+    else if (entry.isDirectory() && depth < DEPTH_MAX) found.push(...findRuns(file, depth + 1));
   }
   return found;
 }
 
 /** { runs, skipped } of a folder; one scenario: the given one, or the most frequent. */
-export function trendRead(folder, scenario = null) {
+export function readTrend(folder, scenario = null) {
   let places;
   try {
-    places = runsFind(folder);
+    places = findRuns(folder);
   } catch (error) {
     throw new InputError(`${folder}: cannot be read: ${error.message}`);
   }
@@ -35,7 +35,7 @@ export function trendRead(folder, scenario = null) {
   const runs = [];
   for (const place of places) {
     try {
-      runs.push(runRead(place));
+      runs.push(readRun(place));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       skipped.push(error.message);
@@ -57,12 +57,12 @@ export function trendRead(folder, scenario = null) {
         .filter(([, metric]) => metric)) })) };
 }
 
-export function trendPage(trend) {
+export function makeTrendPage(trend) {
   const hosts = [...new Set(trend.runs.map((run) => run.host))];
   const intro = `<p class="soft">${trend.runs.length} results of ${escapeHtml(trend.name)}, ` +
     `${escapeHtml(trend.runs[0].started_utc)} to ${escapeHtml(trend.runs.at(-1).started_utc)}` +
     `${hosts.length > 1 ? `, from ${hosts.length} hosts: steps may be theirs` : ''}. A trend ` +
     'shows, it does not judge: scripts/regress does, on one machine at one time.</p>';
-  return pageWrap(`Trend of ${trend.name}`, `Trend: ${trend.name}`,
+  return wrapPage(`Trend of ${trend.name}`, `Trend: ${trend.name}`,
     chartsBody(TREND_CHARTS, 'trend', trend, intro), trend);
 }

@@ -5,7 +5,7 @@
 
 import { formatCount, formatPercent, formatRate } from '../../base/format.mjs';
 import { reasonsOnce } from '../../judging/capacity_words.mjs';
-import { rateJudge } from '../../results/threshold.mjs';
+import { judgeRate } from '../../results/threshold.mjs';
 import { lostOf, pushesHint } from './failures.mjs';
 
 const LIMITS = { server_or_connections: 'the server or the number of connections',
@@ -72,7 +72,7 @@ function validityVerdict(view, failed) {
 
 /** Fewer began than were due; who was the limit is another verdict's matter. */
 function rateVerdicts({ rate, validity }) {
-  const pace = rateJudge(rate);
+  const pace = judgeRate(rate);
   if (!pace || pace.held) return [];
   const limit = limitText(validity.limited_by);
   const lost = [['dropped', rate.dropped], ['never started', rate.never_started]]
