@@ -70,21 +70,32 @@ static void plan__add_target(struct plan *plan, const char *about, const char *w
     }
 }
 
-/* HOST:PORT, [V6]:PORT. */
-static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port)
+/* HOST:PORT, [V6]:PORT. Without brackets nobody can tell whether ::1:7777 has a port. */
+static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port,
+                               struct error *error)
 {
     const char *colon = strrchr(text, ':');
+    const char *from = text;
     int64_t number = 0;
     size_t host_bytes = colon == NULL ? 0 : (size_t)(colon - text);
-    if (host_bytes > 2 && text[0] == '[' && text[host_bytes - 1] == ']') {
-        text++;
+    bool bracketed = host_bytes > 2 && text[0] == '[' && text[host_bytes - 1] == ']';
+    if (bracketed) {
+        from++;
         host_bytes -= 2;
     }
     if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
         !units_integer(colon + 1, 1, 65535, &number, NULL)) {
+        error_set(error, "expected HOST:PORT, found \"%s\"", text);
         return false;
     }
-    memcpy(host, text, host_bytes);
+    if (!bracketed && memchr(from, ':', host_bytes) != NULL) {
+        error_set(error,
+                  "expected HOST:PORT, an IPv6 address in brackets as in [::1]:7777; found "
+                  "\"%s\"",
+                  text);
+        return false;
+    }
+    memcpy(host, from, host_bytes);
     host[host_bytes] = '\0';
     *port = (uint16_t)number;
     return true;
@@ -96,11 +107,11 @@ static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mis
     for (uint32_t i = 0; i < options->targets_count; i++) {
         char host[256];
         uint16_t port;
-        if (plan__split_target(options->targets[i], host, sizeof host, &port)) {
+        struct error reason = {""};
+        if (plan__split_target(options->targets[i], host, sizeof host, &port, &reason)) {
             plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, false, mistakes);
         } else {
-            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
-                          "--target: expected HOST:PORT, found \"%s\"", options->targets[i]);
+            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "--target: %s", reason.text);
         }
     }
 }

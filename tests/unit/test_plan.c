@@ -292,6 +292,10 @@ static void test_names_that_mean_nobody_are_refused(void **state)
     assert_refused(SCENARIO, "found \"127.0.0.1 \"", "-H", "127.0.0.1 ");
     assert_refused(SCENARIO, "--target: expected HOST:PORT, found \":7\"", "--target", ":7");
     assert_refused(SCENARIO, "--target: expected a host's name", "--target", "*:7");
+    assert_refused(SCENARIO,
+                   "--target: expected HOST:PORT, an IPv6 address in brackets as in "
+                   "[::1]:7777; found \"::1:7777\"",
+                   "--target", "::1:7777");
     assert_refused(SCENARIO, "--source: expected IP[,IP...]", "--source", "");
     assert_refused(SCENARIO, "--source: expected a host's name", "--source", "*");
 }
@@ -319,6 +323,36 @@ static void test_a_target_has_the_addresses_that_can_be_tried(void **state)
         target->addresses[i] = target->addresses[0];
     }
     assert_non_null(strstr(plan_target_text(target, text), " and others)"));
+    plan_close(&harness.plan);
+}
+
+/* With all_addresses each is a target of its own, to which connections go in turn; without it a
+ * name is one target. */
+static void test_each_of_all_addresses_is_a_target(void **state)
+{
+    (void)state;
+    static const char ALL[] =
+        "{ \"targets\": [ { \"host\": \"localhost\", \"all_addresses\": true },"
+        "                 { \"host\": \"localhost\" } ],"
+        "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": \"1s\" } "
+        "] } ] }";
+    struct harness harness;
+    struct error error;
+    struct net_address addresses[PLAN_ADDRESSES_MAX];
+    uint32_t count = 0;
+    assert_true(
+        net_address_resolve_all("localhost", 7777, addresses, PLAN_ADDRESSES_MAX, &count, &error));
+    assert_true(make(&harness, ALL, NULL));
+    const struct plan *plan = &harness.plan;
+    assert_int_equal(plan->targets_count, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(plan->targets[i].addresses_count, 1);
+        assert_memory_equal(&plan->targets[i].address, &addresses[i], sizeof addresses[i]);
+    }
+    assert_int_equal(plan->targets[count].addresses_count, count);
+    plan_close(&harness.plan);
+    assert_true(make(&harness, ALL, "--host", "127.0.0.1", NULL));
+    assert_int_equal(harness.plan.targets_count, 2);
     plan_close(&harness.plan);
 }
 
@@ -453,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_names_that_mean_nobody_are_refused),
         cmocka_unit_test(test_a_target_has_the_addresses_that_can_be_tried),
+        cmocka_unit_test(test_each_of_all_addresses_is_a_target),
         cmocka_unit_test(test_outputs_are_different_files),
         cmocka_unit_test(test_every_connection_has_one_seat),
         cmocka_unit_test(test_every_arrival_belongs_to_a_worker_that_can_play_it),
