@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONSOLE_LINE_BYTES_MAX = 640, CONSOLE_WAITING_BYTES_MAX = 1 << 20 };
+enum {
+    CONSOLE_NOTE_BYTES_MAX = 96,
+    CONSOLE_LINE_BYTES_MAX = 640,
+    CONSOLE_WAITING_BYTES_MAX = 1 << 20
+};
 
 static const int64_t CONSOLE_TERMINAL_EVERY_NS = 1 * NS_PER_S;
 static const int64_t CONSOLE_LOG_EVERY_NS = 5 * NS_PER_S;
@@ -107,6 +111,13 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
     return true;
 }
 
+static char *console__left_out(uint64_t count, char text[CONSOLE_NOTE_BYTES_MAX])
+{
+    snprintf(text, CONSOLE_NOTE_BYTES_MAX,
+             "%" PRIu64 " lines were left out here: nobody read standard error", count);
+    return text;
+}
+
 static bool console__put(struct console *console, const char *line)
 {
     char text[CONSOLE_LINE_BYTES_MAX];
@@ -117,11 +128,9 @@ static bool console__put(struct console *console, const char *line)
 void console_print(struct console *console, const char *line)
 {
     if (console->left_out > 0) {
-        char told[96];
-        snprintf(told, sizeof told,
-                 "%" PRIu64 " lines were left out here: nobody read standard error",
-                 console->left_out);
-        console->left_out = console__put(console, told) ? 0 : console->left_out;
+        char note[CONSOLE_NOTE_BYTES_MAX];
+        console__left_out(console->left_out, note);
+        console->left_out = console__put(console, note) ? 0 : console->left_out;
     }
     console->left_out += !console__put(console, line);
 }
@@ -157,6 +166,16 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
 void console_close(struct console *console, int64_t within_ns)
 {
     size_t left_bytes;
-    outlet_close(console->outlet, within_ns, &left_bytes);
+    bool in_time = outlet_close(console->outlet, within_ns, &left_bytes);
     console->outlet = NULL;
+    if (in_time && console->left_out > 0) {
+        /* No line came after them that could have said so. Its thread has ended: the sink is
+         * ours. */
+        char note[CONSOLE_NOTE_BYTES_MAX];
+        struct sink *sink = &console__shown.sink;
+        sink_standard_error(sink);
+        sink->patience_ns = within_ns;
+        strcat(console__left_out(console->left_out, note), "\n");
+        sink_write(sink, note, strlen(note), NULL);
+    }
 }
