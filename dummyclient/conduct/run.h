@@ -51,7 +51,8 @@ struct run {
     uint32_t connections_ready; /* at t0 */
     uint32_t ready_wanted;      /* connections that were to be ready at t0 */
     uint32_t ready_count;       /* those that were */
-    enum run_opened opened;     /* how the window opened; that of the head in a fleet */
+    uint64_t errors_before_t0[ERROR_KINDS];
+    enum run_opened opened; /* how the window opened; that of the head in a fleet */
     uint32_t connections_peak;
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */

@@ -138,6 +138,7 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
     run->connections_ready = supervisor->view->levels[LIVE_READY];
     run->ready_wanted = supervisor->plan->connections_at_start;
     run->ready_count = run->connections_ready;
+    memcpy(run->errors_before_t0, supervisor->view->counters.errors, sizeof run->errors_before_t0);
     run->opened = run->ready_count >= run->ready_wanted ? RUN_ALL_READY
                   : supervisor->view->levels[LIVE_SETTLED] >= run->ready_wanted
                       ? RUN_ALL_SETTLED

@@ -16,7 +16,6 @@ static const double VERDICT_LAG_OF_RESPONSE = 0.05;
 #define VERDICT_CLOCK_STEP_NS (250 * NS_PER_MS)
 /* Of the window: how much of it may be spent blind or stalled. */
 static const double VERDICT_TIME_SHARE = 0.01;
-static const double VERDICT_RATE_MET = 0.99;
 /* A client that waits for less than this share of the time is what sets the pace. */
 static const double VERDICT_IDLE = 0.05;
 
@@ -128,7 +127,7 @@ static bool verdict__rate_is_missed(const struct plan *plan, const struct run *r
 {
     const struct figures *figures = &run->figures;
     return plan->open_loop && (double)figures->iterations_started <
-                                  VERDICT_RATE_MET * (double)figures->arrivals.intended;
+                                  PLAN_RATE_MET * (double)figures->arrivals.intended;
 }
 
 /* Arrivals that began late because the client was at something else all the time: the waiting is
@@ -221,7 +220,7 @@ struct verdict_unready verdict_unready(const struct run *run)
         return unready;
     }
     for (size_t i = 0; i < sizeof(FAILURES) / sizeof(FAILURES[0]); i++) {
-        unready.connects_failed += run->figures.counters.errors[FAILURES[i]];
+        unready.connects_failed += run->errors_before_t0[FAILURES[i]];
     }
     uint32_t all = run->ready_wanted - run->ready_count;
     uint32_t open = run->connections_open > run->connections_ready

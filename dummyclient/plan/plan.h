@@ -25,6 +25,9 @@
 
 struct cJSON;
 
+/* Below this share of what was due a rate is missed, for the live screen as for the verdict. */
+#define PLAN_RATE_MET 0.99
+
 enum { PLAN_ADDRESSES_MAX = NET_REACH_ADDRESSES_MAX, PLAN_TARGET_BYTES_MAX = 184 };
 
 struct plan_target {

@@ -52,7 +52,7 @@ static void summary__print_unready(const struct run *run, FILE *file)
     fprintf(file, ": %s were not connected", summary__count(unready.unconnected, text));
     const char *separator = " (";
     for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
-        uint64_t count = run->figures.counters.errors[kind];
+        uint64_t count = run->errors_before_t0[kind];
         if (count > 0) {
             fprintf(file, "%s%s %s", separator, summary__count(count, text),
                     error_key((enum error_kind)kind));

@@ -330,8 +330,11 @@ static void test_a_window_that_opened_too_early_is_invalid(void **state)
         judged->run.ready_count = opened == RUN_ALL_READY ? 10 : 7;
         const char *reason = "3 of 10 connections were not ready";
         assert_verdict(judged, opened == RUN_READY_TIME_OUT ? reason : NULL, NULL);
-        /* Those whose connects failed are the server's: 1 is in setup, then none. */
+        /* Connects that failed later say nothing about the beginning. */
         judged->run.figures.counters.errors[ERROR_KIND_CONNECT_REFUSED] = 17;
+        assert_verdict(judged, opened == RUN_READY_TIME_OUT ? reason : NULL, NULL);
+        /* Those whose connects failed are the server's: 1 is in setup, then none. */
+        judged->run.errors_before_t0[ERROR_KIND_CONNECT_REFUSED] = 17;
         judged->run.connections_ready = 7;
         judged->run.connections_open = 8;
         reason = "1 of 10 connections were not ready";

@@ -177,6 +177,15 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
+    /* What was due in the last second, not the rate at its end: stage 1 is a ramp. */
+    fixture->moment.run_ns = 1 * NS_PER_S;
+    fixture->now.counters.totals[TOTAL_ITERATIONS] = 50;
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
+    assert_null(strstr(fixture->text, "\x1b[3"));
+    fixture->now.counters.totals[TOTAL_ITERATIONS] = 48; /* less than 99%, and one */
+    screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
+    assert_non_null(strstr(fixture->text, "\x1b[33m"));
+    fixture->now.counters.totals[TOTAL_ITERATIONS] = 50;
     fixture->now.counters.errors[ERROR_KIND_MISMATCH] = 1;
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_non_null(strstr(fixture->text, "\x1b[31m"));
