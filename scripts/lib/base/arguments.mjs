@@ -5,7 +5,7 @@
 import { Failure } from './process.mjs';
 
 // dummyclient's: the short names of its options, and those that take a value. A test compares them
-// with dummyclient/options/options.c.
+// with what dummyclient --help lists.
 export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '--rate',
   d: '--duration', t: '--threads', o: '--out', q: '--quiet', h: '--help' };
 export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
