@@ -126,8 +126,8 @@ static double verdict__idle_share(const struct plan *plan, const struct run *run
 static bool verdict__rate_is_missed(const struct plan *plan, const struct run *run)
 {
     const struct figures *figures = &run->figures;
-    return plan->open_loop && (double)figures->iterations_started <
-                                  PLAN_RATE_MET * (double)figures->arrivals.intended;
+    return plan->open_loop &&
+           (double)figures->iterations_started < PLAN_RATE_MET * (double)figures->arrivals.intended;
 }
 
 /* Arrivals that began late because the client was at something else all the time: the waiting is
