@@ -130,7 +130,7 @@ export const FOLDERS = [
   'shared/cport', 'shared/cport/linux', 'shared/cport/uring', 'shared/cport/epoll',
   'shared/cport/iocp', 'shared/results',
   'server/sessions', 'server/handlers', 'server/run', 'server/models/common', 'server/models',
-  'server/reporting', 'server/example', 'server',
+  'server/reporting', 'server/example', 'server/program',
   'dummyclient/scenario/json', 'dummyclient/scenario', 'dummyclient/scenario/parse',
   'dummyclient/program', 'dummyclient/vm', 'dummyclient/options', 'dummyclient/pacing',
   'dummyclient/figures', 'dummyclient/plan', 'dummyclient/show', 'dummyclient/play',

@@ -315,7 +315,7 @@ static void async_select__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_async_select = {
+const struct model MODEL(async_select) = {
     .name = "async-select",
     .description = "readiness: WSAAsyncSelect, window messages to a message-only window per thread",
     .kind = MODEL_REACTOR,

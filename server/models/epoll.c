@@ -202,7 +202,7 @@ static void epoll__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_epoll = {
+const struct model MODEL(epoll) = {
     .name = "epoll",
     .description = "readiness: an epoll instance per thread, level-triggered",
     .kind = MODEL_REACTOR,

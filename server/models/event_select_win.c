@@ -279,7 +279,7 @@ static void event_select__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_event_select = {
+const struct model MODEL(event_select) = {
     .name = "event-select",
     .description = "readiness: WSAEventSelect, an event per socket, 64 events per wait",
     .kind = MODEL_REACTOR,

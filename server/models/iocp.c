@@ -725,7 +725,7 @@ static void model__close(struct server *server)
     server->model_data = NULL;
 }
 
-const struct model model_iocp = {
+const struct model MODEL(iocp) = {
     .name = "iocp",
     .description = "one completion port, worker threads, AcceptEx, reference-counted sessions",
     .kind = MODEL_PROACTOR,

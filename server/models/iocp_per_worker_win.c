@@ -2,7 +2,7 @@
  * models/common/port_loop.c serves; model uring is the same over io_uring. */
 #include "models/common/port_loop.h"
 
-const struct model model_iocp_per_worker = {
+const struct model MODEL(iocp_per_worker) = {
     .name = "iocp-per-worker",
     .description = "a completion port per thread, sessions shared by none",
     .kind = MODEL_PROACTOR,

@@ -171,7 +171,7 @@ static void null_model__wake(struct server *server)
     (void)server; /* the threads look at it every turn */
 }
 
-const struct model model_null = {
+const struct model MODEL(null) = {
     .name = "null",
     .description = "no sockets: synthetic frames for --duration, the cost of our own code",
     .kind = MODEL_NONE,

@@ -394,7 +394,7 @@ static void overlapped_callback__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_overlapped_callback = {
+const struct model MODEL(overlapped_callback) = {
     .name = "overlapped-callback",
     .description = "completion: overlapped operations with completion routines, alertable waits",
     .kind = MODEL_PROACTOR,

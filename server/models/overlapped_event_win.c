@@ -453,7 +453,7 @@ static void overlapped_event__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_overlapped_event = {
+const struct model MODEL(overlapped_event) = {
     .name = "overlapped-event",
     .description = "completion: overlapped operations, an event for each, 64 events per wait",
     .kind = MODEL_PROACTOR,

@@ -210,7 +210,7 @@ static void poll__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_poll = {
+const struct model MODEL(poll) = {
     .name = "poll",
     .description = "readiness: the list of all sockets goes to the kernel at every wait",
     .kind = MODEL_REACTOR,

@@ -48,7 +48,7 @@ int select_wait(struct select_set *readable, struct select_set *writable, int wa
     return select((int)highest + 1, set__inner(readable), set__inner(writable), NULL, &wait);
 }
 
-const struct model model_select = {
+const struct model MODEL(select) = {
     .name = "select",
     .description = "the sets of all sockets are built anew for every wait; descriptors below 1,024",
     .kind = MODEL_REACTOR,

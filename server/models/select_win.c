@@ -50,7 +50,7 @@ int select_wait(struct select_set *readable, struct select_set *writable, int wa
     return select(0, set__inner(readable), set__inner(writable), NULL, &wait);
 }
 
-const struct model model_select = {
+const struct model MODEL(select) = {
     .name = "select",
     .description = "the sets of all sockets are built anew for every wait; 64 sockets in a set",
     .kind = MODEL_REACTOR,

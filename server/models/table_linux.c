@@ -3,16 +3,14 @@
 
 #include <stddef.h>
 
-/* clang-format off */
-#define MODELS(MODEL)      \
-    MODEL(uring)           \
-    MODEL(uring_multishot) \
-    MODEL(epoll)           \
-    MODEL(poll)            \
-    MODEL(select)          \
-    MODEL(threads)         \
-    MODEL(null)
-/* clang-format on */
+#define MODELS(ENTRY)                                                                              \
+    ENTRY(uring)                                                                                   \
+    ENTRY(uring_multishot)                                                                         \
+    ENTRY(epoll)                                                                                   \
+    ENTRY(poll)                                                                                    \
+    ENTRY(select)                                                                                  \
+    ENTRY(threads)                                                                                 \
+    ENTRY(null)
 
 MODELS(MODEL_DECLARE)
 const struct model *const model_table[] = {MODELS(MODEL_ENTRY) NULL};

@@ -3,18 +3,16 @@
 
 #include <stddef.h>
 
-/* clang-format off */
-#define MODELS(MODEL)          \
-    MODEL(iocp)                \
-    MODEL(iocp_per_worker)     \
-    MODEL(overlapped_callback) \
-    MODEL(overlapped_event)    \
-    MODEL(event_select)        \
-    MODEL(async_select)        \
-    MODEL(select)              \
-    MODEL(threads)             \
-    MODEL(null)
-/* clang-format on */
+#define MODELS(ENTRY)                                                                              \
+    ENTRY(iocp)                                                                                    \
+    ENTRY(iocp_per_worker)                                                                         \
+    ENTRY(overlapped_callback)                                                                     \
+    ENTRY(overlapped_event)                                                                        \
+    ENTRY(event_select)                                                                            \
+    ENTRY(async_select)                                                                            \
+    ENTRY(select)                                                                                  \
+    ENTRY(threads)                                                                                 \
+    ENTRY(null)
 
 MODELS(MODEL_DECLARE)
 const struct model *const model_table[] = {MODELS(MODEL_ENTRY) NULL};

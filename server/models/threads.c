@@ -396,7 +396,7 @@ static void threads__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_threads = {
+const struct model MODEL(threads) = {
     .name = "threads",
     .description = "blocking calls, a thread per connection; a second one where others send to it",
     .kind = MODEL_BLOCKING,

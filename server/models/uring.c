@@ -2,7 +2,7 @@
  * for each thread. models/common/port_loop.c serves; iocp-per-worker is the same over IOCP. */
 #include "models/common/port_loop.h"
 
-const struct model model_uring = {
+const struct model MODEL(uring) = {
     .name = "uring",
     .description = "io_uring (or epoll behind the same port): a completion port per thread",
     .kind = MODEL_PROACTOR,

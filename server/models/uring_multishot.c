@@ -482,7 +482,7 @@ static void multishot__close(struct server *server)
     loop_group_close(server);
 }
 
-const struct model model_uring_multishot = {
+const struct model MODEL(uring_multishot) = {
     .name = "uring-multishot",
     .description = "io_uring: one submission accepts all, one per connection receives all",
     .kind = MODEL_PROACTOR,

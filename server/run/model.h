@@ -52,10 +52,12 @@ struct model {
     void (*close)(struct server *server); /* may be NULL */
 };
 
+/* A model's own file defines const struct model MODEL(its name). */
+#define MODEL(name)         dummyload_model_##name
+#define MODEL_DECLARE(name) extern const struct model MODEL(name);
+#define MODEL_ENTRY(name)   &MODEL(name),
 /* This system's models, the default first; NULL at the end (models/table_linux.c, _win.c). */
 extern const struct model *const model_table[];
-#define MODEL_DECLARE(name) extern const struct model model_##name;
-#define MODEL_ENTRY(name)   &model_##name,
 
 /* NULL when there is none of that name here. */
 const struct model *model_find(const char *name);

@@ -1,6 +1,7 @@
 /* The example of server/README.md plays by its own rules, on every socket model. */
 #include "guess.h"
 #include "model/model_fixture.h"
+#include "neighbour.h"
 
 #include "core/clock.h"
 
@@ -72,10 +73,18 @@ static void test_a_handler_of_another_program_serves_on_every_model(void **state
     }
 }
 
+static void test_two_libraries_live_together(void **state)
+{
+    (void)state;
+    play_on(model_table[0]); /* is served by frame_decode() and its like, not by the neighbour's */
+    assert_int_equal(neighbour_value(5), 36);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_handler_of_another_program_serves_on_every_model),
+        cmocka_unit_test(test_two_libraries_live_together),
     };
     struct error error;
     setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
