@@ -23,70 +23,56 @@ static bool framing__check_length(const struct framing *framing, struct error *e
     unsigned header = framing->header_bytes;
     unsigned size_end = framing->size_offset + framing->size_bytes;
     unsigned id_end = framing->id_offset + framing->id_bytes;
+    bool has_id = framing->id_bytes > 0;
     if (header < 1 || header > FRAMING_HEADER_BYTES_MAX) {
         error_set(error, "expected a header of 1 to %d bytes, found %u", FRAMING_HEADER_BYTES_MAX,
                   header);
-        return false;
-    }
-    if (framing->size_bytes != 1 && framing->size_bytes != 2 && framing->size_bytes != 4) {
+    } else if (framing->size_bytes != 1 && framing->size_bytes != 2 && framing->size_bytes != 4) {
         error_set(error, "expected a size field of 1, 2 or 4 bytes, found %u",
                   (unsigned)framing->size_bytes);
-        return false;
-    }
-    if (framing->id_bytes > 4) {
+    } else if (framing->id_bytes > 4) {
         error_set(error, "expected an id field of 0 to 4 bytes, found %u",
                   (unsigned)framing->id_bytes);
-        return false;
-    }
-    if (size_end > header || (framing->id_bytes > 0 && id_end > header)) {
+    } else if (size_end > header || (has_id && id_end > header)) {
         error_set(error, "expected the size and id fields inside the header of %u bytes", header);
-        return false;
-    }
-    if (framing->id_bytes > 0 && framing->size_offset < id_end && framing->id_offset < size_end) {
+    } else if (has_id && framing->size_offset < id_end && framing->id_offset < size_end) {
         error_set(error, "expected the size and id fields apart, found them overlapping");
-        return false;
-    }
-    if (framing->frame_bytes_max < header) {
+    } else if (framing->frame_bytes_max < header) {
         error_set(error, "expected a largest frame of at least the header's %u bytes, found %u",
                   header, (unsigned)framing->frame_bytes_max);
-        return false;
+    } else {
+        return true;
     }
-    return true;
+    return false;
 }
 
 bool framing_check(const struct framing *framing, struct error *error)
 {
-    if (framing->frame_bytes_max < 1 || framing->frame_bytes_max > FRAMING_FRAME_BYTES_MAX) {
+    uint32_t max = framing->frame_bytes_max;
+    uint32_t delimiter = framing->delimiter_bytes;
+    if (max < 1 || max > FRAMING_FRAME_BYTES_MAX) {
         error_set(error, "expected a largest frame of 1 to %u bytes, found %u",
-                  (unsigned)FRAMING_FRAME_BYTES_MAX, (unsigned)framing->frame_bytes_max);
+                  (unsigned)FRAMING_FRAME_BYTES_MAX, (unsigned)max);
         return false;
     }
-    switch (framing->type) {
-    case FRAMING_LENGTH:
+    if (framing->type == FRAMING_LENGTH) {
         return framing__check_length(framing, error);
-    case FRAMING_DELIMITER:
-        if (framing->delimiter_bytes < 1 ||
-            framing->delimiter_bytes > FRAMING_DELIMITER_BYTES_MAX ||
-            framing->delimiter_bytes > framing->frame_bytes_max) {
-            error_set(error,
-                      "expected a delimiter of 1 to %d bytes that fits the largest frame, found "
-                      "%u bytes",
-                      FRAMING_DELIMITER_BYTES_MAX, (unsigned)framing->delimiter_bytes);
-            return false;
-        }
-        return true;
-    case FRAMING_FIXED:
-        if (framing->fixed_bytes < 1 || framing->fixed_bytes > framing->frame_bytes_max) {
-            error_set(error, "expected a fixed frame of 1 to %u bytes, found %u",
-                      (unsigned)framing->frame_bytes_max, (unsigned)framing->fixed_bytes);
-            return false;
-        }
-        return true;
-    case FRAMING_RAW:
-        return true;
     }
-    error_set(error, "expected a framing of length, delimiter, fixed or raw");
-    return false;
+    if (framing->type == FRAMING_DELIMITER &&
+        (delimiter < 1 || delimiter > FRAMING_DELIMITER_BYTES_MAX || delimiter > max)) {
+        error_set(error,
+                  "expected a delimiter of 1 to %d bytes that fits the largest frame, found %u "
+                  "bytes",
+                  FRAMING_DELIMITER_BYTES_MAX, (unsigned)delimiter);
+        return false;
+    }
+    if (framing->type == FRAMING_FIXED &&
+        (framing->fixed_bytes < 1 || framing->fixed_bytes > max)) {
+        error_set(error, "expected a fixed frame of 1 to %u bytes, found %u", (unsigned)max,
+                  (unsigned)framing->fixed_bytes);
+        return false;
+    }
+    return true;
 }
 
 static uint32_t frame__read_field(const struct framing *framing, const uint8_t *field,
@@ -147,17 +133,17 @@ static enum frame_status frame__decode_length(const struct framing *framing, con
 size_t frame_find_delimiter(const struct framing *framing, const uint8_t *data, size_t bytes)
 {
     size_t delimiter_bytes = framing->delimiter_bytes;
-    size_t place = 0;
-    while (bytes - place >= delimiter_bytes) {
+    size_t at = 0;
+    while (bytes - at >= delimiter_bytes) {
         const uint8_t *first =
-            memchr(data + place, framing->delimiter[0], bytes - place - delimiter_bytes + 1);
-        if (!first) {
+            memchr(data + at, framing->delimiter[0], bytes - at - delimiter_bytes + 1);
+        if (first == NULL) {
             break;
         }
         if (memcmp(first, framing->delimiter, delimiter_bytes) == 0) {
             return (size_t)(first - data);
         }
-        place = (size_t)(first - data) + 1;
+        at = (size_t)(first - data) + 1;
     }
     return bytes;
 }

@@ -82,14 +82,14 @@ static size_t reassembly__delimited_bytes(const struct reassembly *reassembly, b
     if (head > 0) {
         memcpy(seam + tail, reassembly->run, head);
     }
-    size_t place = frame_find_delimiter(framing, seam, tail + head);
+    size_t index = frame_find_delimiter(framing, seam, tail + head);
     *found = true;
-    if (place < tail + head) {
-        return place + framing->delimiter_bytes - tail;
+    if (index < tail + head) {
+        return index + framing->delimiter_bytes - tail;
     }
-    place = frame_find_delimiter(framing, reassembly->run, reassembly->run_bytes);
-    if (place < reassembly->run_bytes) {
-        return place + framing->delimiter_bytes;
+    index = frame_find_delimiter(framing, reassembly->run, reassembly->run_bytes);
+    if (index < reassembly->run_bytes) {
+        return index + framing->delimiter_bytes;
     }
     *found = false;
     return reassembly->run_bytes;
