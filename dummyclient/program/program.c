@@ -9,29 +9,9 @@
 
 struct program__compiler {
     struct program *program;
-    const struct scenario *scenario;
-    struct error *error;
     uint32_t counters_open;
     uint32_t barriers; /* of the behavior */
 };
-
-/* The program step of a request's name: the same name is the same step, whoever plays it. */
-static bool program__name_step(struct program__compiler *compiler, const char *name, uint32_t *step)
-{
-    struct program *program = compiler->program;
-    for (*step = 0; *step < program->steps_count; (*step)++) {
-        if (strcmp(program->step_names[*step], name) == 0) {
-            return true;
-        }
-    }
-    if (program->steps_count == PROGRAM_STEPS_MAX) {
-        error_set(compiler->error, "%s: expected at most %d names of requests, found more",
-                  compiler->scenario->path, PROGRAM_STEPS_MAX);
-        return false;
-    }
-    program->step_names[program->steps_count++] = name;
-    return true;
-}
 
 static bool program__body_is_unique(const struct body *body)
 {
@@ -107,10 +87,11 @@ static struct instruction *program__emit(struct program *program, enum instructi
     return instruction;
 }
 
-static bool program__steps(struct program__compiler *compiler, const struct step *step);
+static void program__steps(struct program__compiler *compiler, const struct step *step);
 
-/* The place of a name in a list that the parser has kept short enough. */
-static uint8_t program__name(const char **names, uint32_t *count, const char *name)
+/* The index of a name in a list that has room for it: the same name is the same one, whoever plays
+ * it. */
+static uint32_t program__name(const char **names, uint32_t *count, const char *name)
 {
     uint32_t index = 0;
     while (index < *count && strcmp(names[index], name) != 0) {
@@ -119,10 +100,10 @@ static uint8_t program__name(const char **names, uint32_t *count, const char *na
     if (index == *count) {
         names[(*count)++] = name;
     }
-    return (uint8_t)index;
+    return index;
 }
 
-static bool program__repeat(struct program__compiler *compiler, const struct step *step)
+static void program__repeat(struct program__compiler *compiler, const struct step *step)
 {
     static const enum instruction_op begins[] = {OP_REPEAT_BEGIN, OP_FOR_BEGIN, OP_JUMP};
     static const enum instruction_op ends[] = {OP_REPEAT_END, OP_FOR_END, OP_UNTIL_END};
@@ -137,152 +118,129 @@ static bool program__repeat(struct program__compiler *compiler, const struct ste
     if (compiler->counters_open > program->counters_count) {
         program->counters_count = compiler->counters_open;
     }
-    bool valid = program__steps(compiler, step->child);
+    program__steps(compiler, step->child);
     struct instruction *end = program__emit(program, ends[step->repeat]);
     end->target = target;
     end->counter = counter;
     compiler->counters_open--;
-    return valid;
 }
 
-static bool program__if(struct program__compiler *compiler, const struct step *step)
+static void program__if(struct program__compiler *compiler, const struct step *step)
 {
     struct program *program = compiler->program;
     struct instruction *test = program__emit(program, OP_IF);
     test->condition = &step->condition;
-    bool valid = program__steps(compiler, step->child);
+    program__steps(compiler, step->child);
     struct instruction *jump = program__emit(program, OP_JUMP);
     test->target = program->code_count;
-    valid = valid && program__steps(compiler, step->other);
+    program__steps(compiler, step->other);
     jump->target = program->code_count;
-    return valid;
 }
 
-static bool program__choose(struct program__compiler *compiler, const struct step *step)
+static void program__choose(struct program__compiler *compiler, const struct step *step)
 {
     struct program *program = compiler->program;
     struct instruction *choose = program__emit(program, OP_CHOOSE);
     struct choice *choice = arena_take(&program->arena, sizeof *choice);
-    uint32_t *jumps = arena_take(&program->arena, step->branches_count * sizeof *jumps);
+    uint32_t count = step->branches_count;
+    uint32_t *jumps = arena_take(&program->arena, count * sizeof *jumps);
     double sum = 0;
     double below = 0;
-    bool valid = true;
     if (choice == NULL || jumps == NULL) {
-        return true; /* the arena says so at the end */
+        return; /* the arena says so at the end */
     }
-    choice->count = step->branches_count;
-    choice->below = arena_take(&program->arena, choice->count * sizeof *choice->below);
-    choice->targets = arena_take(&program->arena, choice->count * sizeof *choice->targets);
-    for (uint32_t i = 0; i < choice->count; i++) {
+    choice->count = count;
+    choice->below = arena_take(&program->arena, count * sizeof *choice->below);
+    choice->targets = arena_take(&program->arena, count * sizeof *choice->targets);
+    for (uint32_t i = 0; i < count; i++) {
         sum += step->branches[i].weight;
     }
-    for (uint32_t i = 0; i < choice->count && !program->arena.failed && valid; i++) {
+    for (uint32_t i = 0; i < count && !program->arena.failed; i++) {
         below += step->branches[i].weight / sum;
-        choice->below[i] = i + 1 == choice->count ? 1 : below;
+        choice->below[i] = i + 1 == count ? 1 : below;
         choice->targets[i] = program->code_count;
-        valid = program__steps(compiler, step->branches[i].steps);
+        program__steps(compiler, step->branches[i].steps);
         jumps[i] = program->code_count;
         program__emit(program, OP_JUMP);
     }
-    for (uint32_t i = 0; i < choice->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         program->code[jumps[i]].target = program->code_count;
     }
     choose->choice = choice;
-    return valid;
 }
 
-/* Steps about the connection and the run. */
-static bool program__link_step(struct program__compiler *compiler, const struct step *step)
+/* A step that has none inside. */
+static void program__simple(struct program__compiler *compiler, const struct step *step,
+                            enum instruction_op op)
 {
     struct program *program = compiler->program;
-    struct instruction *instruction;
-    switch (step->type) {
-    case STEP_BARRIER:
-        instruction = program__emit(program, OP_BARRIER);
-        instruction->wait = &step->wait;
+    struct instruction *instruction = program__emit(program, op);
+    instruction->after_ns = step->after_ns;
+    instruction->wait = &step->wait;
+    if (op == OP_SEND || op == OP_REQUEST) {
+        instruction->message = program__message(program, &step->send);
+    }
+    if (op == OP_EXPECT || op == OP_REQUEST) {
+        program__measure_message(program, &step->wait.verify.body);
+    }
+    if (op == OP_REQUEST) {
+        instruction->step = program__name(program->step_names, &program->steps_count, step->name);
+    } else if (op == OP_BARRIER) {
         instruction->index =
-            program__name(program->barrier_names, &program->barriers_count, step->name);
+            (uint8_t)program__name(program->barrier_names, &program->barriers_count, step->name);
         compiler->barriers |= UINT32_C(1) << instruction->index;
-        return true;
-    case STEP_DISCONNECT:
-        program__emit(program, OP_DISCONNECT)->disconnect = (uint8_t)step->disconnect;
-        return true;
-    case STEP_RECONNECT:
-        instruction = program__emit(program, OP_RECONNECT);
-        instruction->after_ns = step->after_ns;
+    } else if (op == OP_MARK) {
+        instruction->index =
+            (uint8_t)program__name(program->mark_names, &program->marks_count, step->name);
+    } else if (op == OP_RECEIVE) {
+        instruction->index = step->receives;
+    } else if (op == OP_DISCONNECT) {
+        instruction->disconnect = (uint8_t)step->disconnect;
+    } else if (op == OP_RECONNECT) {
         instruction->back_off = step->back_off.first_ns > 0 ? &step->back_off : NULL;
-        return true;
-    case STEP_EXPECT_CLOSE:
-        program__emit(program, OP_EXPECT_CLOSE)->wait = &step->wait;
-        return true;
-    case STEP_AT:
-        program__emit(program, OP_AT)->after_ns = step->after_ns;
-        return true;
-    case STEP_RECEIVE:
-        program__emit(program, OP_RECEIVE)->index = step->receives;
-        return true;
-    case STEP_MARK:
-        program__emit(program, OP_MARK)->index =
-            program__name(program->mark_names, &program->marks_count, step->name);
-        return true;
-    default:
+    } else if (op == OP_THINK) {
+        instruction->think = &step->think;
+    } else if (op == OP_SET) {
+        instruction->set = step->sets;
+    } else if (op == OP_LOG) {
+        instruction->text = &step->text;
         program->logs = true;
-        program__emit(program, OP_LOG)->text = &step->text;
-        return true;
     }
 }
 
-static bool program__step(struct program__compiler *compiler, const struct step *step)
+static void program__steps(struct program__compiler *compiler, const struct step *step)
 {
-    struct program *program = compiler->program;
-    struct instruction *instruction;
-    switch (step->type) {
-    case STEP_SEND:
-        instruction = program__emit(program, OP_SEND);
-        instruction->message = program__message(program, &step->send);
-        return true;
-    case STEP_EXPECT:
-        program__emit(program, OP_EXPECT)->wait = &step->wait;
-        program__measure_message(program, &step->wait.verify.body);
-        return true;
-    case STEP_REQUEST:
-        instruction = program__emit(program, OP_REQUEST);
-        instruction->message = program__message(program, &step->send);
-        instruction->wait = &step->wait;
-        program__measure_message(program, &step->wait.verify.body);
-        return program__name_step(compiler, step->name, &instruction->step);
-    case STEP_THINK:
-        program__emit(program, OP_THINK)->think = &step->think;
-        return true;
-    case STEP_REPEAT:
-        return program__repeat(compiler, step);
-    case STEP_CHOOSE:
-        return program__choose(compiler, step);
-    case STEP_IF:
-        return program__if(compiler, step);
-    case STEP_SET:
-        program__emit(program, OP_SET)->set = step->sets;
-        return true;
-    default:
-        return program__link_step(compiler, step);
+    static const uint8_t ops[] = {[STEP_SEND] = OP_SEND,
+                                  [STEP_EXPECT] = OP_EXPECT,
+                                  [STEP_REQUEST] = OP_REQUEST,
+                                  [STEP_THINK] = OP_THINK,
+                                  [STEP_SET] = OP_SET,
+                                  [STEP_BARRIER] = OP_BARRIER,
+                                  [STEP_DISCONNECT] = OP_DISCONNECT,
+                                  [STEP_RECONNECT] = OP_RECONNECT,
+                                  [STEP_EXPECT_CLOSE] = OP_EXPECT_CLOSE,
+                                  [STEP_AT] = OP_AT,
+                                  [STEP_RECEIVE] = OP_RECEIVE,
+                                  [STEP_MARK] = OP_MARK,
+                                  [STEP_LOG] = OP_LOG};
+    for (; step != NULL; step = step->next) {
+        if (step->type == STEP_REPEAT) {
+            program__repeat(compiler, step);
+        } else if (step->type == STEP_CHOOSE) {
+            program__choose(compiler, step);
+        } else if (step->type == STEP_IF) {
+            program__if(compiler, step);
+        } else {
+            program__simple(compiler, step, (enum instruction_op)ops[step->type]);
+        }
     }
-}
-
-static bool program__steps(struct program__compiler *compiler, const struct step *step)
-{
-    bool valid = true;
-    for (; step != NULL && valid; step = step->next) {
-        valid = program__step(compiler, step);
-    }
-    return valid;
 }
 
 /* One of setup, loop and teardown; returns where it begins. */
-static uint32_t program__range(struct program__compiler *compiler, const struct step *step,
-                               bool *valid)
+static uint32_t program__range(struct program__compiler *compiler, const struct step *step)
 {
     uint32_t begin = compiler->program->code_count;
-    *valid = program__steps(compiler, step) && *valid;
+    program__steps(compiler, step);
     program__emit(compiler->program, OP_END);
     return begin;
 }
@@ -342,13 +300,11 @@ static void program__list_expected(struct program *program, struct program_behav
     }
 }
 
-static bool program__behavior(struct program__compiler *compiler,
-                              const struct scenario_behavior *behavior, uint32_t index)
+static void program__behavior(struct program__compiler *compiler,
+                              const struct scenario_behavior *behavior,
+                              struct program_behavior *compiled)
 {
     struct program *program = compiler->program;
-    struct program_behavior *compiled = &program->behaviors[index];
-    const struct scenario_tree *tree = (const struct scenario_tree *)compiler->scenario;
-    bool valid = true;
     compiler->barriers = 0;
     compiled->name = behavior->name;
     compiled->weight = behavior->weight;
@@ -356,9 +312,9 @@ static bool program__behavior(struct program__compiler *compiler,
     compiled->connects_in_loop = behavior->connects_in_loop;
     compiled->loop_opens = behavior->loop_opens;
     compiled->reconnects = behavior->on_disconnect == ON_DISCONNECT_RECONNECT;
-    compiled->setup = program__range(compiler, behavior->setup, &valid);
-    compiled->loop = program__range(compiler, behavior->loop, &valid);
-    compiled->teardown = program__range(compiler, behavior->teardown, &valid);
+    compiled->setup = program__range(compiler, behavior->setup);
+    compiled->loop = program__range(compiler, behavior->loop);
+    compiled->teardown = program__range(compiler, behavior->teardown);
     compiled->first_step = UINT32_MAX;
     for (uint32_t i = compiled->teardown; i-- > compiled->loop;) {
         if (program->code[i].op == OP_REQUEST) {
@@ -373,14 +329,13 @@ static bool program__behavior(struct program__compiler *compiler,
     if (behavior->words_count > program->words_count) {
         program->words_count = behavior->words_count;
     }
-    for (uint32_t i = 0; i < tree->tables_count; i++) {
-        const struct data_table *table = &tree->tables[i];
+    for (uint32_t i = 0; i < program->world.tables_count; i++) {
+        const struct data_table *table = &program->world.tables[i];
         if ((behavior->tables >> i & 1) != 0 && table->pick != DATA_RANDOM &&
             table->when_out != DATA_WRAP) {
             compiled->bounded_tables |= UINT32_C(1) << i;
         }
     }
-    return valid;
 }
 
 static bool program__open(struct program *program, const struct scenario *scenario)
@@ -402,7 +357,7 @@ static bool program__open(struct program *program, const struct scenario *scenar
     program->behaviors =
         arena_take(&program->arena, scenario->behaviors_count * sizeof *program->behaviors);
     program->step_names =
-        arena_take(&program->arena, PROGRAM_STEPS_MAX * sizeof *program->step_names);
+        arena_take(&program->arena, (tree->steps_count + 1) * sizeof *program->step_names);
     return !program->arena.failed;
 }
 
@@ -413,15 +368,18 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
     if (program == NULL || !program__open(program, scenario)) {
         goto no_memory;
     }
-    struct program__compiler compiler = {.program = program, .scenario = scenario, .error = error};
+    struct program__compiler compiler = {.program = program};
     for (uint32_t i = 0; i < scenario->behaviors_count; i++) {
-        if (!program__behavior(&compiler, &scenario->behaviors[i], i)) {
-            program_destroy(program);
-            return NULL;
-        }
+        program__behavior(&compiler, &scenario->behaviors[i], &program->behaviors[i]);
     }
     if (program->arena.failed) {
         goto no_memory;
+    }
+    if (program->steps_count > PROGRAM_STEPS_MAX) {
+        error_set(error, "%s: expected at most %d names of requests, found more", scenario->path,
+                  PROGRAM_STEPS_MAX);
+        program_destroy(program);
+        return NULL;
     }
     return program;
 
