@@ -141,9 +141,9 @@ static void vm_connection__abandon(struct vm *vm, enum vm_outcome outcome, int64
 }
 
 /* Whatever the lanes do is lost. False: that was the end of it. */
-static bool vm_connection__begins_again(struct vm *vm, bool reconnects, int64_t now_ns)
+static bool vm_connection__begins_again(struct vm *vm, int64_t now_ns)
 {
-    bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN || !reconnects;
+    bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
     vm_connection__abandon(vm, VM_OUTCOME_LOST, now_ns);
     /* Setup has the row of the next pass. */
     if (ending || !vm_lane_check_rows(vm, vm_lane_at(vm, 0))) {
@@ -156,7 +156,7 @@ static bool vm_connection__begins_again(struct vm *vm, bool reconnects, int64_t 
 
 void vm_restart(struct vm *vm, int64_t now_ns)
 {
-    if (!vm_connection__begins_again(vm, true, now_ns)) {
+    if (!vm_connection__begins_again(vm, now_ns)) {
         return;
     }
     if (vm->link == VM_LINK_CLOSED) {
@@ -172,7 +172,8 @@ static void vm_connection__on_disconnect(struct vm *vm, int64_t connect_at_ns, i
 {
     vm->link = VM_LINK_CLOSED;
     vm->pending &= VM_PENDING_READY | VM_PENDING_FAILED;
-    if (vm_connection__begins_again(vm, vm->behavior->reconnects, now_ns)) {
+    vm->stopping = vm->stopping || !vm->behavior->reconnects;
+    if (vm_connection__begins_again(vm, now_ns)) {
         vm_connection__connect(vm, connect_at_ns);
     }
 }

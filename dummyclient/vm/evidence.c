@@ -162,24 +162,19 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
     }
 }
 
-/* The first byte that differs from the body; bytes when none does. */
+/* The first byte that differs from the body; bytes when none does, or it is not looked at. */
 static uint32_t vm_evidence__differs(const struct body *body, const struct message_scope *scope,
                                      const uint8_t *data, uint32_t bytes)
 {
-    uint8_t wanted[VM_EVIDENCE_COMPARED_MAX];
     uint32_t count = message_body_bytes(body, scope);
-    uint32_t at = 0;
-    if (body->type != BODY_CONSTANT && count > sizeof wanted) {
+    uint32_t i = 0;
+    if (body->type != BODY_CONSTANT && count > VM_EVIDENCE_COMPARED_MAX) {
         return bytes;
     }
-    if (body->type != BODY_CONSTANT) {
-        message_write_body(body, scope, wanted);
+    while (i < bytes && i < count && message_body_holds(body, scope, i, data + i, 1)) {
+        i++;
     }
-    const uint8_t *all = body->type == BODY_CONSTANT ? body->bytes : wanted;
-    while (at < bytes && at < count && data[at] == all[at]) {
-        at++;
-    }
-    return at < count || at < bytes ? at : bytes;
+    return i < count || i < bytes ? i : bytes;
 }
 
 static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lane,

@@ -51,13 +51,12 @@ void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns)
     }
 }
 
-static void vm_due__ended(const struct vm *vm, const struct vm_lane *lane, bool asking,
-                          int64_t now_ns)
+/* The lane's pass ends before its first request was made: an arrival that has asked nothing. */
+static void vm_due__ended(const struct vm *vm, const struct vm_lane *lane, int64_t now_ns)
 {
     const struct vm_observer *observer = vm->observer;
     uint32_t step = vm->behavior->first_step;
-    if (!lane->asked && !asking && step != UINT32_MAX && !vm->closed_loop &&
-        observer->never_asked != NULL) {
+    if (!lane->asked && step != UINT32_MAX && !vm->closed_loop && observer->never_asked != NULL) {
         observer->never_asked(observer->context, step, lane->time_ns, lane->free_ns, now_ns);
     }
 }
@@ -204,9 +203,9 @@ static bool vm_lane__end(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     return true;
 }
 
-static void vm_lane__park(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
+static void vm_lane__yield(struct vm *vm, struct vm_lane *lane, int64_t due_ns)
 {
-    lane->state = VM_LANE_PARKED;
+    lane->state = VM_LANE_YIELDED;
     vm_lane_set_due(vm, lane, due_ns);
 }
 
@@ -363,7 +362,7 @@ void vm_lane_run(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
         }
     }
     /* It may go on like this for ever: others have their turn, and the run its end, before. */
-    vm_lane__park(vm, lane, now_ns + 1);
+    vm_lane__yield(vm, lane, now_ns + 1);
 }
 
 static void vm_lane__go_on(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
@@ -407,7 +406,7 @@ void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm
         }
         /* Nothing is waited for any more; it goes on when this message has been written. */
         lane->instruction++;
-        vm_lane__park(vm, lane, now_ns);
+        vm_lane__yield(vm, lane, now_ns);
     } else {
         lane->state = VM_LANE_FLUSHING;
         vm->flushing_count++;
@@ -446,7 +445,7 @@ static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_n
     vm_lane_report(vm, lane, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
     vm_lane__waited(vm, lane, deadline_ns);
     if (on_timeout == ON_TIMEOUT_RECONNECT) {
-        lane->state = VM_LANE_PARKED; /* reported: nothing is outstanding any more */
+        lane->state = VM_LANE_YIELDED; /* reported: nothing is outstanding any more */
         vm_restart(vm, now_ns);
         return false;
     }
@@ -465,7 +464,7 @@ bool vm_lane_expire(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     case VM_LANE_THINKING:
         vm_lane__go_on(vm, lane, now_ns);
         return true;
-    case VM_LANE_PARKED:
+    case VM_LANE_YIELDED:
         lane->due_ns = TIME_NEVER_NS;
         vm_lane_run(vm, lane, now_ns);
         return true;
@@ -487,7 +486,9 @@ void vm_lane_abandon(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcom
         vm_lane_report(vm, lane, outcome, now_ns);
     }
     if (lane->in_pass) {
-        vm_due__ended(vm, lane, asking, now_ns);
+        if (!asking) {
+            vm_due__ended(vm, lane, now_ns);
+        }
         vm_lane__end_pass(vm, lane, now_ns, false);
     }
     lane->state = VM_LANE_IDLE;

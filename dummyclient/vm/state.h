@@ -25,7 +25,7 @@ enum vm_lane_state {
     VM_LANE_FLUSHING, /* a plain send was taken: until vm_on_sent() */
     VM_LANE_WAITING,  /* for a reply, until due_ns */
     VM_LANE_THINKING, /* until due_ns */
-    VM_LANE_PARKED,   /* goes on with the next vm_next() */
+    VM_LANE_YIELDED,  /* continues at the next vm_next() */
     VM_LANE_JOINING   /* at a step that waits for all lanes */
 };
 
@@ -166,13 +166,6 @@ static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
 static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *lane)
 {
     return lane->values + vm->program->counters_count;
-}
-
-/* Up to when whatever has come in is known. */
-static inline int64_t vm_seen_ns(const struct vm *vm, int64_t now_ns)
-{
-    const int64_t *seen_ns = vm->observer->seen_ns;
-    return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
 }
 
 static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t due_ns)

@@ -83,6 +83,13 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
 
 /* --- Actions. */
 
+/* Up to when whatever has come in is known. */
+static int64_t vm__seen_ns(const struct vm *vm, int64_t now_ns)
+{
+    const int64_t *seen_ns = vm->observer->seen_ns;
+    return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
+}
+
 /* The earliest that anything is due. A deadline that has passed, and of which nobody knows yet
  * whether it was missed, is looked at again at the next look at what has come in. */
 static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
@@ -100,7 +107,7 @@ static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now
 
 static void vm__expire(struct vm *vm, int64_t now_ns)
 {
-    int64_t seen_ns = vm_seen_ns(vm, now_ns);
+    int64_t seen_ns = vm__seen_ns(vm, now_ns);
     if (vm->join_due_ns <= (vm_expects_close(vm) ? seen_ns : now_ns)) {
         vm_expire_join(vm, now_ns);
     }
