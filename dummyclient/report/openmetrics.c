@@ -51,36 +51,46 @@ static void metrics__counters(struct metrics_text *text, const struct run *run, 
         metrics__print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
                        run->figures.counters.totals[kind]);
     }
+    /* A family's sum is to mean something: what is no event of its own has a family of its own. */
+    const uint64_t *errors = run->figures.counters.errors;
     metrics__print(text, "# TYPE dummyload_errors counter\n");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        metrics__print(text, "dummyload_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n", id,
-                       error_key((enum error_kind)kind), run->figures.counters.errors[kind]);
+        if (error_is_event((enum error_kind)kind)) {
+            metrics__print(text, "dummyload_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
+                           id, error_key((enum error_kind)kind), errors[kind]);
+        }
+    }
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        const char *key = error_key((enum error_kind)kind);
+        if (!error_is_event((enum error_kind)kind)) {
+            metrics__print(text, "# TYPE dummyload_%s counter\n", key);
+            metrics__print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
+                           errors[kind]);
+        }
     }
 }
 
 static void metrics__latency(struct metrics_text *text, const struct run *run, const char *id)
 {
-    static const double PERCENTILES[] = {50, 75, 90, 95, 99, 99.9, 99.99, 100};
     metrics__print(text, "# TYPE dummyload_latency_seconds summary\n");
     metrics__print(text, "# UNIT dummyload_latency_seconds seconds\n");
     for (int kind = 0; kind < LATENCY_KINDS; kind++) {
         const struct histogram *histogram = &run->figures.latency[kind];
         const char *key = latency_key((enum latency_kind)kind);
-        for (size_t i = 0; i < sizeof(PERCENTILES) / sizeof(PERCENTILES[0]); i++) {
-            bool at_least;
-            int64_t value_ns = histogram_percentile_ns(histogram, PERCENTILES[i], &at_least);
-            /* Without samples there is no percentile: the text format's NaN. */
-            if (histogram_count(histogram) == 0) {
-                metrics__print(text,
-                               "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
-                               "quantile=\"%g\"} NaN\n",
-                               id, key, PERCENTILES[i] / 100);
-                continue;
-            }
+        for (int i = 0; i <= HISTOGRAM_PERCENTILES_COUNT; i++) {
+            double percentile =
+                i < HISTOGRAM_PERCENTILES_COUNT ? HISTOGRAM_PERCENTILES[i].percentile : 100;
+            int64_t value_ns = histogram_percentile(histogram, percentile).low_ns;
             metrics__print(text,
                            "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
-                           "quantile=\"%g\"} %.9g\n",
-                           id, key, PERCENTILES[i] / 100, (double)value_ns / 1e9);
+                           "quantile=\"%g\"} ",
+                           id, key, percentile / 100);
+            /* Without samples there is no percentile: the text format's NaN. */
+            if (histogram_count(histogram) == 0) {
+                metrics__print(text, "NaN\n");
+            } else {
+                metrics__print(text, "%.9g\n", (double)value_ns / 1e9);
+            }
         }
         metrics__print(text,
                        "dummyload_latency_seconds_count{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n",
