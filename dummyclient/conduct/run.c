@@ -2,6 +2,7 @@
 #include "conduct/run.h"
 #include "conduct/hosts.h"
 #include "core/clock.h"
+#include "program/program.h"
 
 #include <stdlib.h>
 
@@ -40,7 +41,8 @@ struct figures_window run_window(const struct run *run, const struct plan *plan)
     return (struct figures_window){.t0_ns = run->t0_ns,
                                    .start_ns = run->t0_ns + plan->scenario->load.warmup_ns,
                                    .end_ns = run->stop_ns,
-                                   .pacing = &plan->pacing};
+                                   .pacing = &plan->pacing,
+                                   .behaviors = plan->program->behaviors};
 }
 
 void run_measure(struct run *run, const struct plan *plan)
@@ -57,6 +59,22 @@ void run_measure(struct run *run, const struct plan *plan)
         run_conserve(run, plan);
     }
     run_measure_figures(figures, plan, &window);
+}
+
+void run_enter_target(struct run *run, const struct plan *plan)
+{
+    struct series *series = run->figures.series;
+    uint64_t before = 0;
+    int64_t until_ns;
+    for (int64_t from_ns = run->t0_ns; plan->open_loop && from_ns < run->stop_ns;
+         from_ns = until_ns) {
+        int64_t period_ns = series_period_ns(series);
+        until_ns = from_ns + period_ns - (from_ns - run->origin_ns) % period_ns;
+        until_ns = until_ns < run->stop_ns ? until_ns : run->stop_ns;
+        uint64_t count = (uint64_t)pacing_count(&plan->pacing, until_ns - run->t0_ns);
+        series_add(series, from_ns, SERIES_TARGET, count - before);
+        before = count;
+    }
 }
 
 int64_t run_stalled_ns(const struct run *run, int64_t least_ns)

@@ -70,6 +70,8 @@ struct run {
     struct error error;
 };
 
+/* Enters what the plan asks for in each second of the series; once, in the run of the head. */
+void run_enter_target(struct run *run, const struct plan *plan);
 /* Works out window and rates from the figures and moments; again when figures were added. */
 void run_measure(struct run *run, const struct plan *plan);
 /* The same of figures that are not (or not yet) a run's: rates of the run and its stages, by the

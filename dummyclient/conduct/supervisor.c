@@ -488,6 +488,9 @@ static void supervisor__collect(struct supervisor *supervisor)
     memcpy(run->fallback, supervisor->workers[0].fallback, sizeof run->fallback);
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
     run->stop_ns = stop_ns < run->end_ns ? stop_ns : run->end_ns;
+    if (fleet_is_head(supervisor->fleet)) {
+        run_enter_target(run, supervisor->plan);
+    }
     run_measure(run, supervisor->plan);
 }
 

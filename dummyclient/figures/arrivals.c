@@ -2,9 +2,11 @@
  * and each behavior, and always in the series. */
 #include "figures/figures.h"
 #include "pacing/pacing.h"
+#include "program/program.h"
 #include "text/json.h"
 
-/* An arrival that became no request: what is known is that all its times are longer than this. */
+/* An arrival that became no request: what is known is that all its times are longer than this. A
+ * step has them too: of the request that would have been the first. */
 static const enum latency_kind ABSENT_KINDS[] = {LATENCY_RESPONSE, LATENCY_RESPONSE_FIRST_BYTE,
                                                  LATENCY_CONNECTION_WAIT, LATENCY_START_LAG};
 enum { ABSENT_KINDS_COUNT = sizeof(ABSENT_KINDS) / sizeof(ABSENT_KINDS[0]) };
@@ -56,7 +58,13 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
         figures__count_fate(&figures->behaviors[behavior], fate, in_window);
     }
     if (absent) {
+        uint32_t step =
+            window->behaviors != NULL ? window->behaviors[behavior].first_step : UINT32_MAX;
         figures__record_absent(figures->latency, due, window->start_ns, window->end_ns, now_ns);
+        if (step < figures->steps_count) {
+            figures__record_absent(figures->steps[step].latency, due, window->start_ns,
+                                   window->end_ns, now_ns);
+        }
     }
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         int64_t from_ns;

@@ -23,6 +23,7 @@
 struct cJSON;
 struct pacing;
 struct pack;
+struct program_behavior;
 struct unpack;
 
 /* X(name, key): of enum latency_kind, and in a result. Those of a request: a step has them too. */
@@ -90,7 +91,8 @@ struct figures {
     uint64_t abnormal_total;
     struct clean *clean;
     /* Arrivals due in the measuring window, and what became of them; those that were dropped or
-     * never began are in response as censored. The same by behavior: its sums are these. */
+     * never began are in response as censored, as in that of the step that would have been first.
+     * The same by behavior: its sums are these. */
     struct arrival_counts arrivals;
     struct arrival_counts *behaviors;
     uint32_t behaviors_count;
@@ -132,6 +134,7 @@ struct figures_window {
     int64_t start_ns; /* t0 and the warm-up */
     int64_t end_ns;   /* the stop */
     const struct pacing *pacing;
+    const struct program_behavior *behaviors; /* what each would have asked first */
 };
 
 enum arrival_fate { ARRIVAL_BEGUN, ARRIVAL_DROPPED, ARRIVAL_NEVER_STARTED };

@@ -461,7 +461,7 @@ double metric_whole(const struct metric *metric, const struct figures *figures)
     struct metric of = {.scope = metric->scope,
                         .index = metric->index,
                         .family = METRIC_LATENCY,
-                        .kind = LATENCY_RESPONSE,
+                        .kind = LATENCY_SERVICE, /* response has what never began, too */
                         .stat = METRIC_STAT_COUNT};
     metric_read(&of, figures, &whole);
     return whole.value;

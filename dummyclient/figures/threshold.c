@@ -288,7 +288,7 @@ const struct histogram *threshold_histogram(const struct threshold *threshold,
     bool of_part = metric.scope == METRIC_OF_STEP || metric.scope == METRIC_OF_STAGE;
     if (metric.family == METRIC_ERRORS && threshold->percent && of_part) {
         metric.family = METRIC_LATENCY; /* as metric_whole() */
-        metric.kind = LATENCY_RESPONSE;
+        metric.kind = LATENCY_SERVICE;
     }
     return metric.family == METRIC_LATENCY && metric.scope != METRIC_OF_SERVER
                ? metric_histogram(&metric, figures)

@@ -351,7 +351,8 @@ static struct figures_window recorder__window(const struct recorder *recorder)
     return (struct figures_window){.t0_ns = recorder->t0_ns,
                                    .start_ns = recorder->window_start_ns,
                                    .end_ns = recorder->window_end_ns,
-                                   .pacing = recorder->pacing};
+                                   .pacing = recorder->pacing,
+                                   .behaviors = recorder->behaviors};
 }
 
 /* Once per iteration of an open loop: without the bulk's walk over the stages. */
@@ -420,8 +421,7 @@ static uint64_t recorder__connects_failed(const struct counters *counters)
            counters->errors[ERROR_KIND_CONNECT_OTHER];
 }
 
-static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *levels,
-                                   uint64_t target)
+static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *levels)
 {
     static const struct {
         enum series_value value;
@@ -445,10 +445,6 @@ static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, con
     series_add_errors(series, at_ns, now, before);
     series_add(series, at_ns, SERIES_CONNECTS_FAILED,
                recorder__connects_failed(now) - recorder__connects_failed(before));
-    if (target > recorder->series_target) {
-        series_add(series, at_ns, SERIES_TARGET, target - recorder->series_target);
-        recorder->series_target = target;
-    }
     series_set(series, at_ns, SERIES_CONNECTIONS, levels[LIVE_OPEN]);
     series_set(series, at_ns, SERIES_CONNECTING, levels[LIVE_CONNECTING]);
     *before = *now;
@@ -459,11 +455,10 @@ bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
     return (now_ns - recorder->origin_ns) / NS_PER_S != recorder->series_second;
 }
 
-void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels,
-                     uint64_t target)
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels)
 {
     /* What was counted until now happened in the second of the turns before. */
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
-    recorder__flush_series(recorder, at_ns, levels, target);
+    recorder__flush_series(recorder, at_ns, levels);
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
 }

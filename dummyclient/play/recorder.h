@@ -22,7 +22,8 @@ struct recorder {
     int64_t t0_ns;           /* TIME_NEVER_NS until it is known */
     int64_t window_start_ns; /* the same */
     int64_t window_end_ns;
-    const struct pacing *pacing; /* its stages */
+    const struct pacing *pacing;              /* its stages */
+    const struct program_behavior *behaviors; /* of the program; set by the worker */
     uint32_t stage_hint;
     int64_t now_ns; /* of the turn: set by the worker after each poll */
     /* The connection whose vm is being called. */
@@ -32,7 +33,6 @@ struct recorder {
     uint64_t *subject_lanes;          /* a bit per lane: its iteration began inside the window */
     /* What the series has already. */
     struct counters series_counters;
-    uint64_t series_target;
     int64_t series_second; /* since the origin: of the last turn */
     int64_t origin_ns;
 };
@@ -87,9 +87,8 @@ void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *
 void recorder_clean(struct recorder *recorder, uint16_t local_port,
                     const struct clean_group *carried);
 /* At the beginning of a turn in another second than the last (and once at the end): moves what was
- * counted since into the series. target: arrivals due since t0; levels as in figures/live.h. */
+ * counted since into the series. levels as in figures/live.h. */
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns);
-void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels,
-                     uint64_t target);
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels);
 
 #endif

@@ -47,6 +47,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
                        error)) {
         goto failed_recorder;
     }
+    worker->recorder.behaviors = plan->program->behaviors;
     if (plan->program->logs && !logbook_open(&worker->recorder.logbook, error)) {
         goto failed_arrivals;
     }
@@ -284,16 +285,7 @@ static void worker__count_second(struct worker *worker, int64_t now_ns, bool las
     if (!last && !recorder_second_passed(recorder, now_ns)) {
         return;
     }
-    uint64_t target = 0;
-    /* The target belongs to the run, not to a worker: one of them enters it. */
-    if (worker->index == 0 && worker->plan->rank == 0 && worker->plan->open_loop &&
-        worker->arrivals.t0_ns != TIME_NEVER_NS) {
-        int64_t until_ns =
-            last ? now_ns : recorder->origin_ns + (recorder->series_second + 1) * NS_PER_S;
-        until_ns = until_ns < worker->arrivals.stop_ns ? until_ns : worker->arrivals.stop_ns;
-        target = (uint64_t)pacing_count(&worker->plan->pacing, until_ns - worker->arrivals.t0_ns);
-    }
-    recorder_series(recorder, now_ns, worker->group.levels, target);
+    recorder_series(recorder, now_ns, worker->group.levels);
 }
 
 static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)

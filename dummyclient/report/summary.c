@@ -215,16 +215,8 @@ static void summary__print_steps(const struct plan *plan, const struct run *run,
     const struct histogram *fanout = &figures->latency[LATENCY_FANOUT];
     uint32_t shown =
         figures->steps_count < SUMMARY_STEPS_MAX ? figures->steps_count : SUMMARY_STEPS_MAX;
-    uint64_t absent = figures->arrivals.dropped + figures->arrivals.never_started;
     if (figures->steps_count > 1) {
-        char text[UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "  by request");
-        /* Which request they would have made is not known here: the lines look better for it. */
-        if (absent > 0) {
-            fprintf(file, "    (without the %s iterations that never began: those are in response)",
-                    summary__count(absent, text));
-        }
-        fputc('\n', file);
+        fprintf(file, "  by request\n");
     }
     for (uint32_t i = 0; i < shown && figures->steps_count > 1; i++) {
         summary__print_step(&figures->steps[i], plan->step_names[i], file);

@@ -33,7 +33,7 @@ enum { SERIES_BUCKET_BITS = 7, SERIES_BUCKETS = 3936 };
     X(CONNECTING, "connecting")   /* a level */                                                    \
     X(CONNECTS_FAILED, "connects_failed")                                                          \
     X(ITERATIONS, "iterations")                                                                    \
-    X(TARGET, "target") /* iterations that were due, by when they were counted */                  \
+    X(TARGET, "target") /* client: what the plan asks for */                                       \
     /* Arrivals by when they were due, whenever their fate was known. */                           \
     X(BEGUN, "begun")                                                                              \
     X(DROPPED, "dropped")                                                                          \

@@ -243,18 +243,24 @@ static void laws__ends(const struct laws_play *play, const struct laws_scenario 
     laws__most("connections open at once", play->open_most, play->plan->connections);
 }
 
-/* The samples of the steps, and what never began, are those of the run; so are the stages'. */
+/* The samples of the steps are those of the run, what never began among them; so are the stages'.
+ */
 static void laws__parts(const struct laws_play *play, const struct laws_scenario *scenario)
 {
     const struct figures *figures = &play->run.figures;
     int64_t whole = histogram_count(&figures->latency[LATENCY_RESPONSE]);
-    int64_t steps = (int64_t)(figures->arrivals.dropped + figures->arrivals.never_started);
+    int64_t steps = 0;
     int64_t stages = 0;
     for (uint32_t i = 0; i < figures->steps_count; i++) {
         steps += histogram_count(&figures->steps[i].latency[LATENCY_RESPONSE]);
     }
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         stages += histogram_count(&figures->stages[i].latency[LATENCY_RESPONSE]);
+    }
+    for (uint32_t i = 0; i < figures->behaviors_count; i++) {
+        const struct arrival_counts *arrivals = &figures->behaviors[i];
+        bool asks = play->plan->program->behaviors[i].first_step != UINT32_MAX;
+        steps += asks ? 0 : (int64_t)(arrivals->dropped + arrivals->never_started);
     }
     if (!scenario->setups) {
         laws__equal("responses of all steps", (uint64_t)steps, (uint64_t)whole);

@@ -1,5 +1,5 @@
 /* The law of arrivals: begun + dropped + never started is what was due, everywhere. */
-#include "client_harness.h"
+#include "recorder_harness.h"
 
 #include "core/prng.h"
 
@@ -7,41 +7,6 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
-
-#define T0_NS (100 * NS_PER_S)
-
-struct fixture {
-    struct recorder recorder;
-    struct live live;
-    struct pacing pacing;
-    struct pacing_stage stages[2];
-    uint64_t lanes[1];
-};
-
-static int setup(void **state)
-{
-    static struct fixture fixture;
-    struct error error = {""};
-    fixture = (struct fixture){0};
-    fixture.stages[0] = (struct pacing_stage){.start_ns = 0, .end_ns = 1 * NS_PER_S};
-    fixture.stages[1] = (struct pacing_stage){.start_ns = 1 * NS_PER_S, .end_ns = 3 * NS_PER_S};
-    fixture.pacing = (struct pacing){.stages = fixture.stages, .stages_count = 2};
-    assert_true(
-        recorder_open(&fixture.recorder, 1, 2, &fixture.pacing, 1, T0_NS, &fixture.live, &error));
-    fixture.recorder.t0_ns = T0_NS;
-    fixture.recorder.window_start_ns = T0_NS;
-    fixture.recorder.window_end_ns = T0_NS + 3 * NS_PER_S;
-    fixture.recorder.subject_ready = true;
-    fixture.recorder.subject_lanes = fixture.lanes;
-    *state = &fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    recorder_close(&((struct fixture *)*state)->recorder);
-    return 0;
-}
 
 static uint64_t due_sum(const struct figures *figures, const char *key)
 {
@@ -102,6 +67,9 @@ static void test_arrivals_are_conserved_however_they_are_told(void **state)
         assert_int_equal(stage->latency[LATENCY_RESPONSE].censored_count,
                          stage->arrivals.dropped + stage->arrivals.never_started);
     }
+    /* The step has what its own behavior would have asked. */
+    assert_int_equal(figures->steps[0].latency[LATENCY_RESPONSE].censored_count,
+                     figures->behaviors[0].dropped + figures->behaviors[0].never_started);
     assert_conserved(&figures->arrivals);
     assert_memory_equal(&stages, &figures->arrivals, sizeof stages);
     assert_memory_equal(&behaviors, &figures->arrivals, sizeof behaviors);

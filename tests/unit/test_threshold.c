@@ -254,7 +254,12 @@ static void test_stages_have_their_own_figures(void **state)
     second->window_ns = 2 * NS_PER_S;
     assert_true(holds(figures, "stages.2.latency.response.p50 > 6ms"));
     assert_false(holds(figures, "stages.1.latency.response.p50 > 6ms"));
+    assert_false(holds(figures, "stages.2.errors.total <= 100%")); /* nothing was sent */
+    histogram_record(&second->latency[LATENCY_SERVICE], 7 * NS_PER_MS);
     assert_true(holds(figures, "stages.2.errors.total <= 100%"));
+    /* What never began makes no share of the errors smaller. */
+    histogram_record_censored(&second->latency[LATENCY_RESPONSE], NS_PER_S);
+    assert_false(holds(figures, "stages.2.errors.total <= 50%"));
     assert_true(holds(figures, "stages.2.rate.achieved == 95/s"));
     assert_true(holds(figures, "stages.2.rate.achieved == 95%"));
     assert_false(holds(figures, "stages.1.rate.achieved >= 0%")); /* nothing was due in it */

@@ -124,10 +124,11 @@ export function judgeThreshold(threshold, run) {
   let { value } = found;
   if (percent) {
     const [, scope] = /^((?:steps|stages)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
-    // Of what was due (drawn), not of what was asked: chance is no failure.
+    // Of what was due (drawn), not of what was asked: chance is no failure. Of the requests that
+    // were sent: what never began is in response alone.
     const whole = /(^|\.)rate\./.test(metric)
       ? duePerSecond(rateOf(run, metric))
-      : scope ? metricOf(run, `${scope}.latency.response.count`)?.value
+      : scope ? metricOf(run, `${scope}.latency.service.count`)?.value
         : Number(run.client.totals.requests);
     if (!whole) return { expr, value: null, pass: false };
     value = (value / whole) * 100;
