@@ -28,8 +28,7 @@ struct figures__member {
 enum { ARRIVALS = sizeof(struct arrival_counts) / sizeof(uint64_t) };
 
 static const struct figures__member OF_RUN[] = {
-    {offsetof(struct figures, counters.totals), TOTAL_KINDS, FIGURES_SUM},
-    {offsetof(struct figures, counters.errors), ERROR_KINDS, FIGURES_SUM},
+    {offsetof(struct figures, counters), COUNTERS, FIGURES_SUM},
     {offsetof(struct figures, arrivals), ARRIVALS, FIGURES_SUM},
     {offsetof(struct figures, iterations_started), 1, FIGURES_SUM},
     {offsetof(struct figures, window_asked), 1, FIGURES_SUM},
@@ -63,7 +62,6 @@ static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}}
  * that can be seen. */
 enum { NUMBER = sizeof(uint64_t), OF_PORT = 6, WORKED_OUT = 2 /* a stage's window and target */ };
 _Static_assert(sizeof(struct cport_stats) == OF_PORT * NUMBER, "the port's are all in the list");
-_Static_assert(sizeof(struct counters) == (TOTAL_KINDS + ERROR_KINDS) * NUMBER, "the counters are");
 _Static_assert(sizeof(struct figures_step) ==
                    LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,
                "a step's are");
@@ -108,51 +106,33 @@ static bool figures__part(const struct figures *figures, uint32_t index, struct 
     return true;
 }
 
-void figures_numbers(struct figures *figures, figures_number_visit visit, void *context)
+uint64_t *figures_next_number(const struct figures *figures, struct figures_walk *walk)
 {
     struct figures__part part;
-    for (uint32_t p = 0; figures__part(figures, p, &part); p++) {
-        for (uint32_t m = 0; m < part.members_count; m++) {
-            const struct figures__member *member = &part.members[m];
-            uint64_t *numbers = (uint64_t *)(void *)(part.base + member->at);
-            for (uint32_t i = 0; i < member->count; i++) {
-                visit(context, &numbers[i], member->rule);
+    for (; figures__part(figures, walk->part, &part); walk->part++, walk->member = 0) {
+        for (; walk->member < part.members_count; walk->member++, walk->i = 0) {
+            const struct figures__member *member = &part.members[walk->member];
+            if (walk->i < member->count) {
+                walk->rule = member->rule;
+                return (uint64_t *)(void *)(part.base + member->at) + walk->i++;
             }
         }
     }
+    return NULL;
 }
 
-void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context)
+struct histogram *figures_next_histogram(const struct figures *figures, struct figures_walk *walk)
 {
     struct figures__part part;
-    for (uint32_t p = 0; figures__part(figures, p, &part); p++) {
-        for (uint32_t kind = 0; kind < part.latency_kinds; kind++) {
-            visit(context, &part.latency[kind]);
+    for (; figures__part(figures, walk->part, &part); walk->part++, walk->i = 0) {
+        if (walk->i < part.latency_kinds) {
+            return &part.latency[walk->i++];
         }
     }
+    return NULL;
 }
 
 /* --- Opening and closing. */
-
-/* Histograms that were never opened have no hdr. */
-static void figures__close_histogram(void *context, struct histogram *histogram)
-{
-    (void)context;
-    if (histogram->hdr != NULL) {
-        histogram_close(histogram);
-    }
-}
-
-struct figures__opening {
-    bool failed;
-    struct error *error;
-};
-
-static void figures__open_histogram(void *context, struct histogram *histogram)
-{
-    struct figures__opening *opening = context;
-    opening->failed = opening->failed || !histogram_open(histogram, 3, opening->error);
-}
 
 static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
                                 uint32_t stages_count, uint32_t behaviors_count,
@@ -171,9 +151,14 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
     figures->steps_count = steps_count;
     figures->stages_count = stages_count;
     figures->behaviors_count = behaviors_count;
-    struct figures__opening opening = {.error = error};
-    figures_histograms(figures, figures__open_histogram, &opening);
-    return !opening.failed;
+    struct figures_walk walk = {0};
+    struct histogram *histogram;
+    while ((histogram = figures_next_histogram(figures, &walk)) != NULL) {
+        if (!histogram_open(histogram, 3, error)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
@@ -206,7 +191,11 @@ failed:
 
 void figures_close(struct figures *figures)
 {
-    figures_histograms(figures, figures__close_histogram, NULL);
+    struct figures_walk walk = {0};
+    struct histogram *histogram;
+    while ((histogram = figures_next_histogram(figures, &walk)) != NULL) {
+        histogram_close(histogram);
+    }
     notes_close(&figures->notes);
     evidence_destroy(figures->evidence);
     free(figures->steps);
@@ -231,21 +220,6 @@ static void figures__merge(uint64_t *into, uint64_t number, enum figures_rule ru
     }
 }
 
-static void figures__add_part(const struct figures__part *into, const struct figures__part *from)
-{
-    for (uint32_t m = 0; m < into->members_count; m++) {
-        const struct figures__member *member = &into->members[m];
-        uint64_t *numbers = (uint64_t *)(void *)(into->base + member->at);
-        const uint64_t *others = (const uint64_t *)(const void *)(from->base + member->at);
-        for (uint32_t i = 0; i < member->count; i++) {
-            figures__merge(&numbers[i], others[i], member->rule);
-        }
-    }
-    for (uint32_t kind = 0; kind < into->latency_kinds; kind++) {
-        histogram_add(&into->latency[kind], &from->latency[kind]);
-    }
-}
-
 static void figures__add_abnormal(struct figures *into, const struct result_abnormal *abnormal)
 {
     if (into->abnormal_count < into->abnormal_max) {
@@ -257,10 +231,14 @@ bool figures_add(struct figures *into, const struct figures *from)
 {
     must(into->steps_count == from->steps_count && into->stages_count == from->stages_count &&
          into->behaviors_count == from->behaviors_count);
-    struct figures__part own;
-    struct figures__part other;
-    for (uint32_t p = 0; figures__part(into, p, &own) && figures__part(from, p, &other); p++) {
-        figures__add_part(&own, &other);
+    struct figures_walk walk[4] = {{0}};
+    uint64_t *number;
+    struct histogram *histogram;
+    while ((number = figures_next_number(into, &walk[0])) != NULL) {
+        figures__merge(number, *figures_next_number(from, &walk[1]), walk[0].rule);
+    }
+    while ((histogram = figures_next_histogram(into, &walk[2])) != NULL) {
+        histogram_add(histogram, figures_next_histogram(from, &walk[3]));
     }
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
         figures__add_abnormal(into, &from->abnormal[i]);
@@ -271,108 +249,68 @@ bool figures_add(struct figures *into, const struct figures *from)
     return series_merge(into->series, from->series);
 }
 
-static void figures__count(void *context, uint64_t *number, enum figures_rule rule)
-{
-    (void)number;
-    (void)rule;
-    ++*(uint32_t *)context;
-}
-
 uint32_t figures_numbers_count(const struct figures *figures)
 {
+    struct figures_walk walk = {0};
     uint32_t count = 0;
-    figures_numbers((struct figures *)(uintptr_t)figures, figures__count, &count);
+    while (figures_next_number(figures, &walk) != NULL) {
+        count++;
+    }
     return count;
-}
-
-static void figures__read(void *context, uint64_t *number, enum figures_rule rule)
-{
-    uint64_t **next = context;
-    (void)rule;
-    *(*next)++ = *number;
 }
 
 void figures_numbers_read(const struct figures *figures, uint64_t *flat)
 {
-    figures_numbers((struct figures *)(uintptr_t)figures, figures__read, &flat);
-}
-
-static void figures__add_flat(void *context, uint64_t *number, enum figures_rule rule)
-{
-    const uint64_t **next = context;
-    figures__merge(number, *(*next)++, rule);
+    struct figures_walk walk = {0};
+    const uint64_t *number;
+    while ((number = figures_next_number(figures, &walk)) != NULL) {
+        *flat++ = *number;
+    }
 }
 
 void figures_numbers_add(struct figures *into, const uint64_t *flat)
 {
-    figures_numbers(into, figures__add_flat, &flat);
-}
-
-static void figures__zero(void *context, uint64_t *number, enum figures_rule rule)
-{
-    (void)context;
-    (void)rule;
-    *number = 0;
+    struct figures_walk walk = {0};
+    uint64_t *number;
+    while ((number = figures_next_number(into, &walk)) != NULL) {
+        figures__merge(number, *flat++, walk.rule);
+    }
 }
 
 void figures_numbers_reset(struct figures *figures)
 {
-    figures_numbers(figures, figures__zero, NULL);
-}
-
-static void figures__pack_number(void *context, uint64_t *number, enum figures_rule rule)
-{
-    (void)rule;
-    pack_u64(context, *number);
-}
-
-static void figures__unpack_number(void *context, uint64_t *number, enum figures_rule rule)
-{
-    figures__merge(number, unpack_u64(context), rule);
-}
-
-static void figures__pack_histogram(void *context, struct histogram *histogram)
-{
-    histogram_pack(histogram, context);
-}
-
-static void figures__unpack_histogram(void *context, struct histogram *histogram)
-{
-    const struct unpack *from = context;
-    if (!from->failed) {
-        histogram_unpack_add(histogram, context);
+    struct figures_walk walk = {0};
+    uint64_t *number;
+    while ((number = figures_next_number(figures, &walk)) != NULL) {
+        *number = 0;
     }
 }
 
-/* How many there are of each: what arrives must be of the same plan. */
-static void figures__shape(const struct figures *figures, uint32_t shape[3])
-{
-    shape[0] = figures->steps_count;
-    shape[1] = figures->stages_count;
-    shape[2] = figures->behaviors_count;
-}
-
+/* How many there are of each comes first: what arrives must be of the same plan. */
 void figures_numbers_pack(const struct figures *figures, struct pack *pack)
 {
-    uint32_t shape[3];
-    figures__shape(figures, shape);
-    for (int i = 0; i < 3; i++) {
-        pack_u64(pack, shape[i]);
+    struct figures_walk walk = {0};
+    const uint64_t *number;
+    pack_u64(pack, figures->steps_count);
+    pack_u64(pack, figures->stages_count);
+    pack_u64(pack, figures->behaviors_count);
+    while ((number = figures_next_number(figures, &walk)) != NULL) {
+        pack_u64(pack, *number);
     }
-    figures_numbers((struct figures *)(uintptr_t)figures, figures__pack_number, pack);
 }
 
 bool figures_numbers_unpack_add(struct figures *into, struct unpack *from)
 {
-    uint32_t shape[3];
-    figures__shape(into, shape);
-    for (int i = 0; i < 3; i++) {
-        if (unpack_u64(from) != shape[i]) {
-            unpack_fail(from);
-        }
+    struct figures_walk walk = {0};
+    uint64_t *number;
+    bool alike = unpack_u64(from) == into->steps_count;
+    alike &= unpack_u64(from) == into->stages_count;
+    alike &= unpack_u64(from) == into->behaviors_count;
+    if (!alike) {
+        unpack_fail(from);
     }
-    if (!from->failed) {
-        figures_numbers(into, figures__unpack_number, from);
+    while (!from->failed && (number = figures_next_number(into, &walk)) != NULL) {
+        figures__merge(number, unpack_u64(from), walk.rule);
     }
     return !from->failed;
 }
@@ -399,7 +337,11 @@ static void figures__unpack_abnormal(struct figures *into, struct unpack *from)
 void figures_pack(struct figures *figures, struct pack *pack)
 {
     figures_numbers_pack(figures, pack);
-    figures_histograms(figures, figures__pack_histogram, pack);
+    struct figures_walk walk = {0};
+    const struct histogram *histogram;
+    while ((histogram = figures_next_histogram(figures, &walk)) != NULL) {
+        histogram_pack(histogram, pack);
+    }
     figures__pack_abnormal(figures, pack);
     clean_pack(figures->clean, pack);
     notes_pack(&figures->notes, pack);
@@ -412,7 +354,11 @@ bool figures_unpack_add(struct figures *into, struct unpack *from)
     if (!figures_numbers_unpack_add(into, from)) {
         return false;
     }
-    figures_histograms(into, figures__unpack_histogram, from);
+    struct figures_walk walk = {0};
+    struct histogram *histogram;
+    while (!from->failed && (histogram = figures_next_histogram(into, &walk)) != NULL) {
+        histogram_unpack_add(histogram, from);
+    }
     figures__unpack_abnormal(into, from);
     clean_unpack_add(into->clean, from);
     notes_unpack_add(&into->notes, from);

@@ -150,13 +150,17 @@ void figures_close(struct figures *figures);
 /* Both of equal shape. False when there was no memory: then the series is missing. */
 bool figures_add(struct figures *into, const struct figures *from);
 
-/* The plain numbers of figures, in an order that is always the same, each with the rule by which it
- * adds up; and their histograms. */
+/* Walks over the plain numbers of figures, or over their histograms, in an order that is always the
+ * same: from {0} until NULL. By the rule a number adds up with that of others. */
 enum figures_rule { FIGURES_SUM, FIGURES_MAX };
-typedef void (*figures_number_visit)(void *context, uint64_t *number, enum figures_rule rule);
-typedef void (*figures_histogram_visit)(void *context, struct histogram *histogram);
-void figures_numbers(struct figures *figures, figures_number_visit visit, void *context);
-void figures_histograms(struct figures *figures, figures_histogram_visit visit, void *context);
+struct figures_walk {
+    uint32_t part;
+    uint32_t member;
+    uint32_t i;
+    enum figures_rule rule; /* of the number that was returned */
+};
+uint64_t *figures_next_number(const struct figures *figures, struct figures_walk *walk);
+struct histogram *figures_next_histogram(const struct figures *figures, struct figures_walk *walk);
 /* The numbers as one flat array of figures_numbers_count(), and added to others of equal shape. */
 uint32_t figures_numbers_count(const struct figures *figures);
 void figures_numbers_read(const struct figures *figures, uint64_t *flat);

@@ -31,11 +31,8 @@ void live_publish(struct live *live, const struct counters *counters,
                   const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts)
 {
     atomic_store_explicit(&live->setup_timeouts, setup_timeouts, memory_order_relaxed);
-    for (int i = 0; i < TOTAL_KINDS; i++) {
-        atomic_store_explicit(&live->totals[i], counters->totals[i], memory_order_relaxed);
-    }
-    for (int i = 0; i < ERROR_KINDS; i++) {
-        atomic_store_explicit(&live->errors[i], counters->errors[i], memory_order_relaxed);
+    for (int i = 0; i < COUNTERS; i++) {
+        atomic_store_explicit(&live->counters[i], counters->numbers[i], memory_order_relaxed);
     }
     for (int i = 0; i < LIVE_LEVELS; i++) {
         atomic_store_explicit(&live->levels[i], levels[i], memory_order_relaxed);
@@ -45,11 +42,8 @@ void live_publish(struct live *live, const struct counters *counters,
 void live_read(const struct live *live, struct live_view *view)
 {
     view->setup_timeouts += atomic_load_explicit(&live->setup_timeouts, memory_order_relaxed);
-    for (int i = 0; i < TOTAL_KINDS; i++) {
-        view->counters.totals[i] += atomic_load_explicit(&live->totals[i], memory_order_relaxed);
-    }
-    for (int i = 0; i < ERROR_KINDS; i++) {
-        view->counters.errors[i] += atomic_load_explicit(&live->errors[i], memory_order_relaxed);
+    for (int i = 0; i < COUNTERS; i++) {
+        view->counters.numbers[i] += atomic_load_explicit(&live->counters[i], memory_order_relaxed);
     }
     for (int i = 0; i < LIVE_LEVELS; i++) {
         view->levels[i] += atomic_load_explicit(&live->levels[i], memory_order_relaxed);

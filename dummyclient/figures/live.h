@@ -33,8 +33,7 @@ enum live_level {
 enum { LIVE_BUCKET_BITS = 5, LIVE_BUCKETS = 33 << LIVE_BUCKET_BITS };
 
 struct live {
-    _Atomic uint64_t totals[TOTAL_KINDS];
-    _Atomic uint64_t errors[ERROR_KINDS];
+    _Atomic uint64_t counters[COUNTERS]; /* struct counters' numbers */
     _Atomic uint32_t levels[LIVE_LEVELS];
     _Atomic uint64_t setup_timeouts;
     _Atomic uint64_t buckets[LIVE_BUCKETS];

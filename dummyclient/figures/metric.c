@@ -39,10 +39,13 @@ enum {
 static const char *const PORTS[PORTS_COUNT] = {
     "polls", "syscalls", "completions", "batch_mean", "batch_max", "immediate", "waited"};
 static const char *const SERVER_LATENCIES[] = {"receive_to_reply", "queue_wait"};
+static const char *const PREFIXES[] = {
+    [METRIC_LATENCY] = "latency", [METRIC_ERRORS] = "errors",      [METRIC_TOTALS] = "totals",
+    [METRIC_RATE] = "rate",       [METRIC_RESOURCE] = "resources", [METRIC_PORT] = "port"};
 
 enum {
     METRIC_STATS = METRIC_STAT_PERCENTILE + HISTOGRAM_PERCENTILES_COUNT,
-    METRIC_PREFIX_BYTES_MAX = 32,
+    SERVER_LATENCIES_COUNT = sizeof SERVER_LATENCIES / sizeof SERVER_LATENCIES[0],
     METRICS_MAX = LATENCY_KINDS * METRIC_STATS + ERROR_KINDS + 1 + METRIC_TOTALS_COUNT +
                   METRIC_RATES_COUNT + RESOURCES_COUNT + PORTS_COUNT
 };
@@ -56,7 +59,6 @@ struct metric_name {
 struct metric_list {
     struct metric_name names[METRICS_MAX];
     size_t count;
-    enum metric_scope scope;
 };
 
 double metric_percentile(uint32_t stat)
@@ -64,75 +66,65 @@ double metric_percentile(uint32_t stat)
     return HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
 }
 
-static void metric__add(struct metric_list *list, enum metric_family family, uint32_t kind,
-                        uint32_t stat, const char *prefix, const char *key)
+/* NULL: the scope has no more of the family. */
+static const char *metric__key(enum metric_scope scope, enum metric_family family, uint32_t kind)
 {
-    struct metric_name *name = &list->names[list->count++];
-    name->metric =
-        (struct metric){.scope = list->scope, .family = family, .kind = kind, .stat = stat};
-    snprintf(name->text, sizeof name->text, "%s.%s", prefix, key);
-}
-
-static void metric__add_keys(struct metric_list *list, enum metric_family family,
-                             const char *prefix, const char *const *keys, size_t keys_count,
-                             uint32_t first_kind)
-{
-    for (size_t i = 0; i < keys_count; i++) {
-        metric__add(list, family, first_kind + (uint32_t)i, 0, prefix, keys[i]);
-    }
-}
-
-static void metric__add_latency(struct metric_list *list, uint32_t kind, const char *key)
-{
-    char prefix[METRIC_PREFIX_BYTES_MAX];
-    snprintf(prefix, sizeof prefix, "latency.%s", key);
-    for (uint32_t stat = 0; stat < METRIC_STATS; stat++) {
-        metric__add(list, METRIC_LATENCY, kind, stat, prefix,
-                    stat < METRIC_STAT_PERCENTILE
-                        ? STATS[stat]
-                        : HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].key);
-    }
-}
-
-static void metric__list_latencies(struct metric_list *list)
-{
-    if (list->scope == METRIC_OF_SERVER) {
-        for (uint32_t kind = 0; kind < sizeof(SERVER_LATENCIES) / sizeof(SERVER_LATENCIES[0]);
-             kind++) {
-            metric__add_latency(list, kind, SERVER_LATENCIES[kind]);
+    bool whole = scope == METRIC_OF_RUN || scope == METRIC_OF_SERVER;
+    bool rated = scope == METRIC_OF_RUN || scope == METRIC_OF_STAGE;
+    switch (family) {
+    case METRIC_LATENCY:
+        if (scope == METRIC_OF_SERVER) {
+            return kind < SERVER_LATENCIES_COUNT ? SERVER_LATENCIES[kind] : NULL;
         }
-        return;
+        return kind < (scope == METRIC_OF_STEP ? LATENCY_STEP_KINDS : LATENCY_KINDS)
+                   ? latency_key((enum latency_kind)kind)
+                   : NULL;
+    case METRIC_ERRORS:
+        return kind < ERROR_KINDS          ? error_key((enum error_kind)kind)
+               : kind == METRIC_ERRORS_ALL ? "total"
+                                           : NULL;
+    case METRIC_TOTALS:
+        if (kind < TOTAL_KINDS) {
+            return whole ? total_key((enum total_kind)kind) : NULL;
+        }
+        return scope == METRIC_OF_RUN && kind < METRIC_TOTALS_COUNT
+                   ? EXTRA_TOTALS[kind - TOTAL_KINDS]
+                   : NULL;
+    case METRIC_RATE:
+        return rated && kind < METRIC_RATES_COUNT ? RATES[kind] : NULL;
+    case METRIC_RESOURCE:
+        return whole && kind < RESOURCES_COUNT ? RESOURCES[kind] : NULL;
+    case METRIC_PORT:
+        return whole && kind < PORTS_COUNT ? PORTS[kind] : NULL;
     }
-    uint32_t kinds = list->scope == METRIC_OF_STEP ? LATENCY_STEP_KINDS : LATENCY_KINDS;
-    for (uint32_t kind = 0; kind < kinds; kind++) {
-        metric__add_latency(list, kind, latency_key((enum latency_kind)kind));
-    }
+    return NULL;
+}
+
+static const char *metric__stat(uint32_t stat)
+{
+    return stat < METRIC_STAT_PERCENTILE ? STATS[stat]
+                                         : HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].key;
 }
 
 /* Every metric that the scope has. */
 static void metric__list(struct metric_list *list, enum metric_scope scope)
 {
     list->count = 0;
-    list->scope = scope;
-    metric__list_latencies(list);
-    for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
-        metric__add(list, METRIC_ERRORS, kind, 0, "errors", error_key((enum error_kind)kind));
-    }
-    metric__add(list, METRIC_ERRORS, METRIC_ERRORS_ALL, 0, "errors", "total");
-    if (scope == METRIC_OF_STAGE) {
-        metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
-    }
-    if (scope == METRIC_OF_STEP || scope == METRIC_OF_STAGE) {
-        return;
-    }
-    for (uint32_t kind = 0; kind < TOTAL_KINDS; kind++) {
-        metric__add(list, METRIC_TOTALS, kind, 0, "totals", total_key((enum total_kind)kind));
-    }
-    metric__add_keys(list, METRIC_RESOURCE, "resources", RESOURCES, RESOURCES_COUNT, 0);
-    metric__add_keys(list, METRIC_PORT, "port", PORTS, PORTS_COUNT, 0);
-    if (scope == METRIC_OF_RUN) {
-        metric__add_keys(list, METRIC_TOTALS, "totals", EXTRA_TOTALS, 2, TOTAL_KINDS);
-        metric__add_keys(list, METRIC_RATE, "rate", RATES, METRIC_RATES_COUNT, 0);
+    for (int family = METRIC_LATENCY; family <= METRIC_PORT; family++) {
+        uint32_t stats = family == METRIC_LATENCY ? METRIC_STATS : 1;
+        const char *key;
+        for (uint32_t kind = 0;
+             (key = metric__key(scope, (enum metric_family)family, kind)) != NULL; kind++) {
+            for (uint32_t stat = 0; stat < stats; stat++) {
+                struct metric_name *name = &list->names[list->count++];
+                name->metric = (struct metric){.scope = scope,
+                                               .family = (enum metric_family)family,
+                                               .kind = kind,
+                                               .stat = stat};
+                snprintf(name->text, sizeof name->text, "%s.%s%s%s", PREFIXES[family], key,
+                         stats > 1 ? "." : "", stats > 1 ? metric__stat(stat) : "");
+            }
+        }
     }
 }
 

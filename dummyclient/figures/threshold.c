@@ -19,8 +19,6 @@ static const struct {
 /* So many samples that are not known to be good are few, for a percentile. */
 static const double THRESHOLD_OPEN_MAX = 10;
 
-static const char THRESHOLD_SPACE[] = " \t";
-
 /* A plain number of 0 or more with nothing behind it, or with suffix behind it. */
 static bool threshold__number(const char *text, const char *suffix, double *value)
 {
@@ -92,6 +90,17 @@ static bool threshold__value(struct threshold *threshold, const char *text, stru
     return false;
 }
 
+/* Without the blanks at both ends, in place. */
+static char *threshold__trim(char *text)
+{
+    static const char BLANKS[] = " \t";
+    text += strspn(text, BLANKS);
+    for (size_t end = strlen(text); end > 0 && strchr(BLANKS, text[end - 1]); end--) {
+        text[end - 1] = '\0';
+    }
+    return text;
+}
+
 bool threshold_parse(const char *text, const struct metric_names *names,
                      struct threshold *threshold, struct error *error)
 {
@@ -117,16 +126,9 @@ bool threshold_parse(const char *text, const struct metric_names *names,
         return false;
     }
     threshold->op = OPS[op_index].op;
-    char *value = copy + op_at + strlen(OPS[op_index].text);
-    value += strspn(value, THRESHOLD_SPACE);
-    for (size_t end = strlen(value); end > 0 && strchr(THRESHOLD_SPACE, value[end - 1]); end--) {
-        value[end - 1] = '\0';
-    }
-    char *name = copy + strspn(copy, THRESHOLD_SPACE);
+    char *value = threshold__trim(copy + op_at + strlen(OPS[op_index].text));
     copy[op_at] = '\0';
-    for (size_t end = strlen(name); end > 0 && strchr(THRESHOLD_SPACE, name[end - 1]); end--) {
-        name[end - 1] = '\0';
-    }
+    char *name = threshold__trim(copy);
     if (!metric_find(name, names, &threshold->metric, &reason) ||
         !threshold__value(threshold, value, &reason)) {
         error_set(error, "threshold \"%s\": %s", text, reason.text);

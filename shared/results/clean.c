@@ -84,9 +84,6 @@ static void clean__add_text(struct json_text *text, uint32_t number,
 void clean_add_json(struct cJSON *result, const struct clean *clean)
 {
     struct cJSON *object = json_add_item(result, "clean_connections", cJSON_CreateObject());
-    if (!object) {
-        return;
-    }
     json_add_u64(object, "groups", CLEAN_GROUPS);
     struct json_text text = {NULL, 0, 0, false};
     json_text_add(&text, "[");

@@ -23,31 +23,22 @@ const char *error_key(enum error_kind kind)
 
 void counters_add(struct counters *into, const struct counters *from)
 {
-    for (size_t i = 0; i < TOTAL_KINDS; i++) {
-        into->totals[i] += from->totals[i];
-    }
-    for (size_t i = 0; i < ERROR_KINDS; i++) {
-        into->errors[i] += from->errors[i];
+    for (size_t i = 0; i < COUNTERS; i++) {
+        into->numbers[i] += from->numbers[i];
     }
 }
 
 void counters_pack(const struct counters *counters, struct pack *pack)
 {
-    for (size_t i = 0; i < TOTAL_KINDS; i++) {
-        pack_u64(pack, counters->totals[i]);
-    }
-    for (size_t i = 0; i < ERROR_KINDS; i++) {
-        pack_u64(pack, counters->errors[i]);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        pack_u64(pack, counters->numbers[i]);
     }
 }
 
 void counters_unpack_add(struct counters *into, struct unpack *from)
 {
-    for (size_t i = 0; i < TOTAL_KINDS; i++) {
-        into->totals[i] += unpack_u64(from);
-    }
-    for (size_t i = 0; i < ERROR_KINDS; i++) {
-        into->errors[i] += unpack_u64(from);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        into->numbers[i] += unpack_u64(from);
     }
 }
 

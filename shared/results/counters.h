@@ -58,9 +58,16 @@ enum error_kind {
 struct pack;
 struct unpack;
 
+enum { COUNTERS = TOTAL_KINDS + ERROR_KINDS };
+
 struct counters {
-    uint64_t totals[TOTAL_KINDS];
-    uint64_t errors[ERROR_KINDS];
+    union {
+        struct {
+            uint64_t totals[TOTAL_KINDS];
+            uint64_t errors[ERROR_KINDS];
+        };
+        uint64_t numbers[COUNTERS]; /* all of them */
+    };
 };
 
 /* Keys as in the result: "connects_attempted", "connect_refused". */

@@ -26,9 +26,6 @@ void result_make_run_id(char id[RESULT_RUN_ID_BYTES_MAX])
 static void result__add_run(struct cJSON *result, const struct result_run *run)
 {
     struct cJSON *object = json_add_item(result, "run", cJSON_CreateObject());
-    if (!object) {
-        return;
-    }
     char utc[CLOCK_TEXT_BYTES_MAX];
     clock_format_utc(run->started_wall_ns, utc);
     json_add_text(object, "id", run->id);
@@ -47,9 +44,6 @@ void result_describe_build(char *text, size_t bytes)
 static void result__add_build(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "build", cJSON_CreateObject());
-    if (!object) {
-        return;
-    }
     json_add_text(object, "version", BUILD_INFO_VERSION);
     json_add_text(object, "commit", BUILD_INFO_COMMIT);
     json_add_text(object, "compiler", BUILD_INFO_COMPILER);
@@ -59,9 +53,6 @@ static void result__add_build(struct cJSON *result)
 static void result__add_host(struct cJSON *result)
 {
     struct cJSON *object = json_add_item(result, "host", cJSON_CreateObject());
-    if (!object) {
-        return;
-    }
     struct host_info info;
     host_read(&info);
     json_add_text(object, "name", info.name);
@@ -94,11 +85,11 @@ struct cJSON *result_create(const char *side, const struct result_run *run)
 void result_add_counters(struct cJSON *result, const struct counters *counters)
 {
     struct cJSON *totals = json_add_item(result, "totals", cJSON_CreateObject());
-    for (int i = 0; totals && i < TOTAL_KINDS; i++) {
+    for (int i = 0; i < TOTAL_KINDS; i++) {
         json_add_u64(totals, total_key((enum total_kind)i), counters->totals[i]);
     }
     struct cJSON *errors = json_add_item(result, "errors", cJSON_CreateObject());
-    for (int i = 0; errors && i < ERROR_KINDS; i++) {
+    for (int i = 0; i < ERROR_KINDS; i++) {
         json_add_u64(errors, error_key((enum error_kind)i), counters->errors[i]);
     }
 }
@@ -112,9 +103,6 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
                            const struct cport_stats *stats)
 {
     struct cJSON *port = json_add_item(result, "port", cJSON_CreateObject());
-    if (!port) {
-        return;
-    }
     json_add_text(port, "backend", backend);
     json_add_u64(port, "polls", stats->polls);
     json_add_u64(port, "syscalls", stats->syscalls);
@@ -152,9 +140,6 @@ void resources_add(struct host_resources *into, const struct host_resources *fro
 void result_add_resources_of(struct cJSON *object, const struct host_resources *resources)
 {
     struct cJSON *item = json_add_item(object, "resources", cJSON_CreateObject());
-    if (!item) {
-        return;
-    }
     json_add_double(item, "cpu_user_s", resources->cpu_user_s);
     json_add_double(item, "cpu_system_s", resources->cpu_system_s);
     json_add_u64(item, "rss_max_bytes", resources->rss_max_bytes);
@@ -170,9 +155,6 @@ void result_add_resources(struct cJSON *result)
 static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
 {
     struct cJSON *object = cJSON_CreateObject();
-    if (!object) {
-        return NULL;
-    }
     char text[NET_ADDRESS_TEXT_BYTES_MAX];
     json_add_text(object, "local", net_address_format(&abnormal->local, text));
     json_add_text(object, "remote", net_address_format(&abnormal->remote, text));
@@ -233,7 +215,7 @@ void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kep
     must(kept_count <= total_count);
     struct cJSON *array = json_add_item(result, "abnormal_connections", cJSON_CreateArray());
     uint32_t listed = kept_count < RESULT_ABNORMAL_MAX ? kept_count : RESULT_ABNORMAL_MAX;
-    for (uint32_t i = 0; array && i < listed; i++) {
+    for (uint32_t i = 0; i < listed; i++) {
         json_append_item(array, result__abnormal(&kept[i]));
     }
     json_add_u64(result, "abnormal_connections_total", total_count);

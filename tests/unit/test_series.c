@@ -151,8 +151,8 @@ static void test_errors_stand_by_kind_and_add_up(void **state)
 {
     (void)state;
     struct series *series = make();
-    struct counters before = {{0}, {0}};
-    struct counters now = {{0}, {0}};
+    struct counters before = {0};
+    struct counters now = {0};
     now.errors[ERROR_KIND_RESET] = 3;
     now.errors[ERROR_KINDS - 1] = UINT64_C(1) << 40;
     series_add_errors(series, at(0.5), &now, &before);
@@ -274,8 +274,8 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
         series_record(all, at(s), latency);
         series_add(parts[part], at(s), SERIES_BYTES_RECEIVED, n);
         series_add(all, at(s), SERIES_BYTES_RECEIVED, n);
-        struct counters none = {{0}, {0}};
-        struct counters some = {{0}, {0}};
+        struct counters none = {0};
+        struct counters some = {0};
         some.errors[n % ERROR_KINDS] = n % 5;
         series_add_errors(parts[part], at(s), &some, &none);
         series_add_errors(all, at(s), &some, &none);
