@@ -6,10 +6,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { folderFor, ROOT, said, scenarioFile, WINDOWS } from './harness.mjs';
+import { folderFor, LIMIT, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS } from './harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 
-const OPTIONS = { timeout: 120000, skip: WINDOWS && process.platform !== 'win32'
+const OPTIONS = { ...LIMIT, skip: WINDOWS && process.platform !== 'win32'
   ? 'scripts/capacity plays the programs of its own system' : false };
 const SERVER = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limited-server.mjs');
 
@@ -20,7 +20,7 @@ async function capacity(t, server, args, client = []) {
     '--server-cmd', server, '--out', folder, '--confirm', '2', ...args, scenarioFile('echo'), '--',
     '--warmup', '0s', '--no-strict', ...client], { group: true });
   t.after(() => program.kill());
-  await program.wait(110000);
+  await program.wait(RUN_TIME_MS);
   const file = path.join(folder, 'capacity.json');
   return { program, folder, outcome: fs.existsSync(file)
     ? JSON.parse(fs.readFileSync(file, 'utf8')) : null };

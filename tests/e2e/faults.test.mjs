@@ -12,9 +12,9 @@ import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, endServ
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 
 /** Echoes, one or several on the wire per connection; the order alone tells the replies apart. */
-function scenario({ connections = 1, in_flight = 1, within = '1s' }) {
+function scenario({ connections = 1, in_flight = 1, within = '3s' }) {
   return { name: 'faults', load: { connections, in_flight, rate: '15/s', duration: '2s',
-    drain: '3s' },
+    drain: '6s' },
   behaviors: [{ loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 32 } } },
     verify: 'same_body', within } }] }] };
 }

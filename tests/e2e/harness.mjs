@@ -6,9 +6,10 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { parseExact } from '../../scripts/lib/base/json.mjs';
 import { ROOT } from '../../scripts/lib/base/paths.mjs';
-import { Program } from '../../scripts/lib/base/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 import { freePort, programPath, startServer } from '../../scripts/lib/playing/server.mjs';
 import { wineCall, prepareWine } from '../../scripts/lib/building/wine.mjs';
@@ -18,8 +19,8 @@ export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);
 const UNDER_WINE = WINDOWS && process.platform !== 'win32';
 const FOLDER = process.env.DUMMYLOAD_PROGRAMS ?? path.join(ROOT, 'build', 'linux');
 
-/** Time bounds: starting a program under Wine alone takes a second. */
-export const RUN_TIME_MS = UNDER_WINE ? 60000 : 30000;
+/** Time bounds: they end what hangs. Whatever ends at all, on however slow a machine, is good. */
+export const RUN_TIME_MS = UNDER_WINE ? 600000 : 300000;
 /** Options of a node:test test. */
 export const LIMIT = { timeout: 2 * RUN_TIME_MS };
 
@@ -80,6 +81,85 @@ export async function endServer(server) {
   const graceful = await server.program.stop(RUN_TIME_MS);
   assert.ok(graceful, `the server did not end by itself\n${said(server.program)}`);
   assert.equal(server.program.exitCode, 0, said(server.program));
+}
+
+// A moment of this length in which a program could not go on is the machine's doing.
+const MOMENT_NS = 20e6;
+const WAITED_SHARE = 0.3;
+const PLAYS_MAX = 5;
+
+/** What in a result shows that the client did not get the CPU when it needed it, or that the clock
+ *  was set; null: nothing does. Read from its figures: the reasons of a verdict are prose. */
+export function disturbanceOf({ validity, clock, latency_ns: latency }) {
+  const most = (kind) => Number(latency[kind]?.max ?? 0);
+  const found = [[validity.limited_by === 'client', 'the client sets the pace'],
+    [clock.stalled_ns > 0, `it stood still for ${clock.stalled_ns} ns`],
+    [clock.wall_step_max_ns > 250e6, `the clock stepped by ${clock.wall_step_max_ns} ns`],
+    [most('send_lag') > MOMENT_NS, `it sent ${most('send_lag')} ns late`],
+    [most('poll_gap') > MOMENT_NS, `it looked ${most('poll_gap')} ns late`]];
+  return found.find(([is]) => is)?.[1] ?? null;
+}
+
+/** Watches the host: a function that says what disturbed this program until now; null: nothing. */
+export function hostWatch() {
+  const started_ms = performance.now();
+  const waited_us = cpuWaited_us();
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  return () => {
+    delay.disable();
+    if (delay.max > MOMENT_NS) return `the test itself stood still for ${delay.max} ns`;
+    const share = (cpuWaited_us() - waited_us) / 1e3 / (performance.now() - started_ms);
+    return share > WAITED_SHARE ? `programs waited for a CPU in ${(100 * share).toFixed(0)}% of ` +
+      'the time' : null;
+  };
+}
+
+/** For how long some program of this machine has been waiting for a CPU; 0 where nobody knows. */
+function cpuWaited_us() {
+  try {
+    return Number(/^some .*total=(\d+)/m.exec(fs.readFileSync('/proc/pressure/cpu', 'utf8'))[1]);
+  } catch {
+    return 0;
+  }
+}
+
+/** Linux: waits until the program takes care of Ctrl+C itself. */
+export async function untilHandled(pid) {
+  const bit = 1n << 1n; // SIGINT is signal 2
+  const handles = () => {
+    const caught = /^SigCgt:\s+(\w+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
+    return (BigInt(`0x${caught}`) & bit) !== 0n;
+  };
+  const until_ms = Date.now() + RUN_TIME_MS;
+  while (!handles()) {
+    assert.ok(Date.now() < until_ms, `${pid} does not handle SIGINT`);
+    await sleep(10);
+  }
+}
+
+/** Plays, and judges. What a busy machine can bring about is no finding: where the judge fails, and
+ *  this program (the relays and servers of the tests are in it) or one of the results shows that
+ *  the host was busy elsewhere, it is played again; when that is so each time, the test is skipped.
+ *  play() gives what judge() takes; its `result` or `results` are looked at. */
+export async function undisturbed(t, play, judge) {
+  let why;
+  for (let i = 0; i < PLAYS_MAX; i++) {
+    const host = hostWatch();
+    const played = await play();
+    const disturbance = host();
+    try {
+      return await judge(played);
+    } catch (error) {
+      if (error.code !== 'ERR_ASSERTION') throw error;
+      const results = played.results ?? [played.result];
+      why = results.filter(Boolean).map(disturbanceOf).find(Boolean) ?? disturbance;
+      if (!why) throw error;
+      t.diagnostic(`played again: ${why}: ${error.message.split('\n')[0]}`);
+    }
+  }
+  t.skip(`the host disturbed each of ${PLAYS_MAX} plays (the last: ${why})`);
+  return undefined;
 }
 
 export function said(program) {

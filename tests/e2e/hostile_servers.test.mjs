@@ -12,9 +12,10 @@ import { frame } from './plain.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const CONNECTIONS = 5;
-// What a run of 1 s may take: start, connect, 1 s of drain, the closing protocol, and a busy
-// machine.
-const LATE_MS = WINDOWS ? 30000 : 12000;
+/** A request whose answer is to be late, if it comes at all; the others have time enough. */
+const HASTY = { loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 64 } } },
+  match: { id: 1 }, verify: 'same_body', within: '300ms' } }] };
+const PATIENT = { loop: [{ request: { ...HASTY.loop[0].request, within: '20s' } }] };
 
 function scenarioText(behavior = {}, load = {}) {
   return JSON.stringify({
@@ -22,10 +23,7 @@ function scenarioText(behavior = {}, load = {}) {
     target: { host: '127.0.0.1', port: 7777 },
     load: { connections: CONNECTIONS, rate: '50/s', duration: '1s', drain: '1s',
       connect_timeout: '1s', ...load },
-    behaviors: [{ name: 'echoer',
-      loop: [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 64 } } },
-        match: { id: 1 }, verify: 'same_body', within: '300ms' } }],
-      ...behavior }],
+    behaviors: [{ name: 'echoer', ...PATIENT, ...behavior }],
   });
 }
 
@@ -76,11 +74,8 @@ function filesFor(t, text) {
 /** Plays against it: { result, errors, program }. */
 async function play(t, server, { behavior, load, args = [] } = {}) {
   const { scenario, out } = filesFor(t, scenarioText(behavior, load));
-  const started = Date.now();
   const program = await runClient(t, [fileFor(scenario), '--port', server.port, '--out',
     fileFor(out), ...TAME, ...args]);
-  const took = Date.now() - started;
-  assert.ok(took < LATE_MS, `it took ${took} ms\n${said(program)}`);
   assert.ok(fs.existsSync(out), said(program));
   const result = resultOf(out);
   const totals = Object.fromEntries(Object.entries(result.totals)
@@ -95,7 +90,7 @@ const reconnects = { on_disconnect: 'reconnect' };
 
 test('accepts and says nothing: response_timeout', LIMIT, async (t) => {
   const server = await startServer(t);
-  const { errors, totals } = await play(t, server);
+  const { errors, totals } = await play(t, server, { behavior: HASTY });
   only(errors, 'response_timeout');
   assert.ok(Number(errors.response_timeout) >= CONNECTIONS);
   assert.equal(totals.responses, 0);
@@ -138,7 +133,7 @@ test('replies late: response_timeout and response_late', LIMIT, async (t) => {
   const server = await startServer(t, { onFrame: (socket, bytes) => {
     setTimeout(() => socket.writable && socket.write(bytes), 450);
   } });
-  const { errors, totals } = await play(t, server);
+  const { errors, totals } = await play(t, server, { behavior: HASTY });
   only(errors, 'response_timeout', 'response_late');
   assert.ok(Number(errors.response_timeout) >= CONNECTIONS);
   assert.ok(Number(errors.response_late) > 0);
@@ -211,7 +206,7 @@ test('sends half a reply and no more: response_timeout, then unexpected_close', 
     const server = await startServer(t, { onFrame: (socket, bytes) => {
       socket.write(bytes.subarray(0, 10));
     } });
-    const { errors, totals } = await play(t, server);
+    const { errors, totals } = await play(t, server, { behavior: HASTY });
     only(errors, 'response_timeout', 'unexpected_close', 'response_late', 'frame_error',
       'mismatch', 'response_lost');
     assert.ok(Number(errors.response_timeout) > 0);

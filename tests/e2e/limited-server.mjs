@@ -5,7 +5,7 @@
 //   crash    ends with exit code 9 at the connection after N
 //   delay    echoes each frame after N milliseconds
 //   silent   takes all and answers nothing
-//   segv     is killed by SIGSEGV N milliseconds after the first connection
+//   segv     is killed by SIGSEGV N milliseconds after the first frame
 import net from 'node:net';
 
 const [port, mode, limit] = [Number(process.argv[2]), process.argv[3], Number(process.argv[4])];
@@ -24,6 +24,7 @@ function readyIn_ms() {
 function reply(socket, frame) {
   const wait_ms = readyIn_ms();
   if (mode === 'silent') return;
+  if (mode === 'segv') setTimeout(() => process.kill(process.pid, 'SIGSEGV'), limit);
   if (wait_ms < 1) socket.write(frame);
   else setTimeout(() => socket.destroyed || socket.write(frame), wait_ms);
 }
@@ -31,7 +32,6 @@ function reply(socket, frame) {
 const server = net.createServer({ noDelay: true }, (socket) => {
   open += 1;
   if (mode === 'crash' && open > limit) process.exit(9);
-  if (mode === 'segv') setTimeout(() => process.kill(process.pid, 'SIGSEGV'), limit);
   if (mode === 'reject' && open > limit) {
     socket.on('close', () => { open -= 1; });
     socket.resetAndDestroy();

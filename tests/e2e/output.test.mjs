@@ -7,10 +7,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { assertClean, assertOneLine, runClient, folderFor, freePort, LIMIT, programCall, resultOf,
-  RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME, WINDOWS } from './harness.mjs';
+  RUN_TIME_MS, said, scenarioFile, endServer, runServer, TAME, untilHandled, WINDOWS }
+  from './harness.mjs';
+import { until } from './plain.mjs';
 import { CLIENT_FLAGS, CLIENT_SHORT, CLIENT_VALUES }
   from '../../scripts/lib/base/arguments.mjs';
-import { Program, sleep } from '../../scripts/lib/base/process.mjs';
+import { listenersOf } from '../../scripts/lib/playing/listeners.mjs';
+import { Program, sleep, within } from '../../scripts/lib/base/process.mjs';
 
 const SKIP = { ...LIMIT, skip: WINDOWS && 'descriptors and FIFOs are as on Linux' };
 const ECHO = scenarioFile('echo');
@@ -67,7 +70,7 @@ function start(t, name, args, stdio) {
   const child = spawn(call.command, [...call.args, ...args.map(String)], { stdio });
   const ended = new Promise((resolve) => { child.on('exit', (code) => resolve(code)); });
   t.after(() => child.kill('SIGKILL'));
-  return { child, code: () => Promise.race([ended, sleep(RUN_TIME_MS).then(() => 'still there')]) };
+  return { child, code: () => within(ended, RUN_TIME_MS, `${name} does not end`) };
 }
 
 test('a reader of standard error that does not read is not felt by the measurement', SKIP,
@@ -102,7 +105,8 @@ test('Ctrl+C ends a run whose output nobody reads, and its result is written', S
   const client = start(t, 'dummyclient', [writeChatty(folder), '--port', server.port, '-o', out,
     '-d', '60s', '--warmup', '0s', '--no-strict'], ['ignore', pipe.fd, pipe.fd]);
   fs.closeSync(pipe.fd);
-  await sleep(1500);
+  await untilHandled(client.child.pid);
+  await sleep(500);
   client.child.kill('SIGINT');
   assert.equal(await client.code(), 130);
   assert.equal(resultOf(out).run.interrupted, true);
@@ -116,7 +120,7 @@ test('a server whose output nobody reads ends when it is to', SKIP, async (t) =>
   const server = start(t, 'dummyserver', ['-p', await freePort(), '-o', out],
     ['ignore', pipe.fd, pipe.fd]);
   fs.closeSync(pipe.fd);
-  await sleep(500);
+  await untilHandled(server.child.pid);
   server.child.kill('SIGINT');
   assert.equal(await server.code(), 0);
   resultOf(out);
@@ -170,7 +174,7 @@ test('streams that are closed at the start are nobody else\'s later', SKIP, asyn
   const port = await freePort();
   const server = closed('dummyserver', ['-p', port, '--run-id', 'e2e', '-o', file('server.json')]);
   t.after(() => server.kill('SIGKILL'));
-  await sleep(700);
+  await until(() => listenersOf(port).length > 0, 'nobody listens');
   const client = closed('dummyclient', [writeChatty(folder), '-p', port, '--run-id', 'e2e',
     '-c', 1, '-d', '2s', ...TAME, '-o', file('client.json'), '--ndjson', file('run.ndjson')]);
   t.after(() => client.kill('SIGKILL'));

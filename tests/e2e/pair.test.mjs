@@ -113,7 +113,7 @@ test('results go to standard output with --out -', LIMIT, async (t) => {
   assert.equal(document.side, 'client');
 });
 
-test('every model of the server carries echo and chat', { timeout: 240000 }, async (t) => {
+test('every model of the server carries echo and chat', LIMIT, async (t) => {
   const lister = await serverModels(t);
   for (const model of lister) {
     for (const handler of ['echo', 'chat']) {

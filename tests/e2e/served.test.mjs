@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { folderFor, freePort, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
+import { folderFor, freePort, LIMIT, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
   from './harness.mjs';
 import { listenersOf } from '../../scripts/lib/playing/listeners.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
@@ -19,7 +19,7 @@ const ECHO = `${NODE} '${path.join(HERE, 'echo-server.mjs')}' {port}`;
 const DIES = `${NODE} '${path.join(HERE, 'limited-server.mjs')}' {port} segv 500`;
 const DAEMON = `${NODE} '${path.join(HERE, 'daemon.mjs')}' ` +
   `'${path.join(HERE, 'echo-server.mjs')}' {port}`;
-const LIMIT = { timeout: 60000, skip: WINDOWS ? 'commands for /bin/sh' : false };
+const OPTIONS = { ...LIMIT, skip: WINDOWS ? 'commands for /bin/sh' : false };
 const LOAD = [scenarioFile('echo'), '-c', '5', '-r', '50', '-d', '1s', '--warmup', '0s',
   '--no-strict', '--no-progress', '--no-page'];
 
@@ -45,7 +45,7 @@ for (const [what, command, pattern] of [
     /the server ended early \(exit 0\)|served the port ended during the run/],
   ['a server that is started again', `while true; do ${DIES}; done`,
     /the process that served the port ended during the run/]]) {
-  test(`${what}: told, kept and exit 1`, LIMIT, async (t) => {
+  test(`${what}: told, kept and exit 1`, OPTIONS, async (t) => {
     const { program, folder } = await stress(t, command);
     assert.equal(program.exitCode, 1, said(program));
     assert.match(program.stdout, /^ {4}FAILED .*the server|FAILED .*the process/m);
@@ -55,13 +55,13 @@ for (const [what, command, pattern] of [
   });
 }
 
-test('quiet: one line says that the server crashed', LIMIT, async (t) => {
+test('quiet: one line says that the server crashed', OPTIONS, async (t) => {
   const { program } = await stress(t, `exec ${DIES}`, ['--quiet']);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, /the server crashed \(SIGSEGV\)/);
 });
 
-test('a server that answers nobody: the client\'s exit 1 is passed on, with its line', LIMIT,
+test('a server that answers nobody: the client\'s exit 1 is passed on, with its line', OPTIONS,
   async (t) => {
     const silent = `${NODE} '${path.join(HERE, 'limited-server.mjs')}' {port} silent 0`;
     const { program } = await stress(t, silent, ['--threshold', 'errors.mismatch == 0']);
@@ -70,11 +70,11 @@ test('a server that answers nobody: the client\'s exit 1 is passed on, with its 
     assert.match(program.stdout, /both sides +no result of the server/);
   });
 
-test('an older server on the port is not measured', LIMIT, async (t) => {
+test('an older server on the port is not measured', OPTIONS, async (t) => {
   const port = await freePort();
   const old = new Program(process.execPath, [path.join(HERE, 'echo-server.mjs'), String(port)]);
   t.after(() => old.kill());
-  for (let i = 0; i < 200 && !await accepts(port); i++) await new Promise((r) => setTimeout(r, 20));
+  while (!await accepts(port)) await new Promise((r) => setTimeout(r, 20));
   const { program, folder } = await stress(t, ECHO, ['-p', String(port)]);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, new RegExp(`port ${port} is taken already, by`));
@@ -82,11 +82,13 @@ test('an older server on the port is not measured', LIMIT, async (t) => {
   assert.ok(!old.ended, 'the older server is left alone');
 });
 
-test('a server that cannot bind while another answers is not measured', LIMIT, async (t) => {
+test('a server that cannot bind while another answers is not measured', OPTIONS, async (t) => {
   // It takes the port between the look at it and the server's own attempt.
   const thief = `${NODE} '${path.join(HERE, 'daemon.mjs')}' --clean ` +
     `'${path.join(HERE, 'echo-server.mjs')}' {port}`;
-  const { program } = await stress(t, `setsid ${thief}; sleep 1; exec ${ECHO}`);
+  const listens = 'grep -q ":$(printf %04X {port}) .* 0A " /proc/net/tcp';
+  const { program } = await stress(t, `setsid ${thief}; until ${listens}; do sleep 0.05; done; ` +
+    'echo "the address is in use" >&2; exit 1');
   assert.equal(program.exitCode, 1, said(program));
   const [, port] = /somebody else answers on port (\d+)/.exec(program.stderr) ?? [];
   assert.ok(port, said(program));
@@ -97,7 +99,7 @@ for (const [what, command] of [['a daemon', DAEMON], ['one in the background', `
   ['one that exec made of the shell', `exec ${ECHO}`],
   ['a session of its own, left behind', `setsid ${ECHO} & exit 0`],
   ['a shell in a shell', `sh -c "sh -c \\"${ECHO}\\"; true"`]]) {
-  test(`${what} works, and nothing is left of it`, LIMIT, async (t) => {
+  test(`${what} works, and nothing is left of it`, OPTIONS, async (t) => {
     const { program, folder } = await stress(t, command);
     assert.equal(program.exitCode, 0, said(program));
     assert.doesNotMatch(program.stdout, /FAILED/);

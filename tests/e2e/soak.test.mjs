@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { folderFor, programCall, WINDOWS } from './harness.mjs';
+import { folderFor, LIMIT, programCall, WINDOWS } from './harness.mjs';
 import { driftComplaints, latencyComplaints, playSoak }
   from '../../scripts/lib/developing/soak.mjs';
 
@@ -25,7 +25,7 @@ test('what drifts is complained about, and noise is not', () => {
 
 if (!WINDOWS) {
   // Memory and descriptors are read as Linux shows them.
-  test('sixteen seconds of churn: nothing drifts', { timeout: 100000 }, async (t) => {
+  test('sixteen seconds of churn: nothing drifts', LIMIT, async (t) => {
     const soak = await playSoak({ duration_ms: 16000, folder: folderFor(t),
       calls: { client: programCall('dummyclient'), server: programCall('dummyserver') } });
     assert.deepEqual(soak.complaints, []);

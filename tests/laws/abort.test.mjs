@@ -7,7 +7,7 @@ import { playCase } from './player.mjs';
 import { PAIR_FRAMING } from './servers.mjs';
 
 const ROWS = 300; // of two connections: each has half of them
-const PLAN_S = 20;
+const PLAN_S = 60;
 
 const request = (name, more) => ({ request: { name, send: { id: 1, body: { text: 'hello' } },
   within: '5s', ...more } });
@@ -36,7 +36,7 @@ const BREACHED = [`steps.gone.errors.mismatch < ${ROWS / 2}`, `errors.mismatch <
   `steps.gone.latency.response.count < ${ROWS / 2}`, 'totals.connections_clean < 1'];
 
 test('a threshold ends the run although the thread it is about has nothing left to do',
-  { timeout: 300000 }, async () => {
+  { timeout: 3600000 }, async () => {
     await Promise.all(BREACHED.map(async (expr, i) => {
       const play = await playCase(played([{ expr, abort_on_fail: true }, 'errors.mismatch > 0'],
         PLAN_S, i % 2 === 1), { threads: 2 });
@@ -48,7 +48,7 @@ test('a threshold ends the run although the thread it is about has nothing left 
     }));
   });
 
-test('one that holds, to the last count, ends nothing', { timeout: 300000 }, async () => {
+test('one that holds, to the last count, ends nothing', { timeout: 3600000 }, async () => {
   for (const reverse of [false, true]) {
     const play = await playCase(played([`errors.mismatch <= ${ROWS / 2}`,
       `steps.gone.errors.total < ${ROWS / 2 + 1}`, 'totals.connections_clean <= 2',

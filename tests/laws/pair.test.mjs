@@ -42,7 +42,7 @@ async function playPair(t, played, { threads, handler }) {
 }
 
 test('both sides agree to the byte on random scenarios, and the laws hold',
-  { timeout: 600000 }, async (t) => {
+  { timeout: 3600000 }, async (t) => {
     const first = SEED ? Number(SEED) : Math.floor(Math.random() * 1e9);
     t.diagnostic(`DUMMYLOAD_TEST_SEED=${first} (${CASES} cases)`);
     const failed = [];

@@ -3,14 +3,12 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileFor, freePort, programCall, resultOf, said, WINDOWS } from '../e2e/harness.mjs';
+import { fileFor, freePort, programCall, resultOf, RUN_TIME_MS, said, WINDOWS }
+  from '../e2e/harness.mjs';
 import { mpiMissing, mpiProgram, MPI_ENV } from '../e2e/mpi_harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 import { mostWanted, stagesOf } from './plan_model.mjs';
 import { startLawServer } from './servers.mjs';
-
-// A play takes two seconds or so; one that takes as long as this hangs.
-const PLAY_TIME_MS = WINDOWS ? 90000 : 45000;
 
 /** The ways in which a case is played: they must not change what is measured. */
 export function waysOf({ seed, how, scenario }) {
@@ -58,7 +56,7 @@ export async function playCase(played, way) {
       env: MPI_ENV } : programCall('dummyclient');
     const program = new Program(call.command, [...call.args, ...args],
       { env: call.env, group: true });
-    await program.wait(PLAY_TIME_MS);
+    await program.wait(RUN_TIME_MS);
     program.kill();
     return { exitCode: program.timedOut ? 'none: it did not end' : program.exitCode, servers,
       said: said(program), result: fs.existsSync(out) ? resultOf(out) : undefined };

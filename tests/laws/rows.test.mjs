@@ -13,6 +13,7 @@ import { PAIR_FRAMING } from './servers.mjs';
 const SEED = process.env.DUMMYLOAD_TEST_SEED;
 const ROUNDS = Number(process.env.DUMMYLOAD_TEST_ROUNDS ?? 0);
 const CASES = SEED ? Math.max(1, ROUNDS) : Math.max(WINDOWS ? 3 : 12, Math.min(ROUNDS, 60));
+const BOUND = { timeout: 3600000 };
 const AT_ONCE = WINDOWS ? 2 : 4;
 
 const [PASS, SETUP] = [1, 2]; // the ids of messages
@@ -106,7 +107,7 @@ const waysOf = (seed) => [{ threads: 1 + seed % 4 },
   seed % 5 === 0 && !WINDOWS && !mpiMissing() ? { threads: 1, ranks: 2 }
     : { threads: 1 + (seed + 2) % 4, io: WINDOWS ? undefined : 'epoll' }];
 
-test('no row is sent twice, whatever becomes of its connection', { timeout: 600000 }, async (t) => {
+test('no row is sent twice, whatever becomes of its connection', BOUND, async (t) => {
   const first = SEED ? Number(SEED) : Math.floor(Math.random() * 1e9);
   t.diagnostic(`DUMMYLOAD_TEST_SEED=${first} (${CASES} cases)`);
   const failed = [];
@@ -139,13 +140,13 @@ test('undisturbed, every row is sent once, and then the run ends well', async ()
       files: { 'rows.csv': `number\n${Array.from({ length: 103 }, (_, i) => i).join('\n')}\n` },
       servers: [{ kind: 'echo', keeps: true }] };
     played.scenario = { ...played.scenario, load: { connections: 7, in_flight: lanes,
-      duration: '20s' }, behaviors: [{ loop: [request(PASS)] }],
+      duration: '200s' }, behaviors: [{ loop: [request(PASS)] }],
     data: { rows: { file: 'rows.csv', pick: 'sequential', when_out: 'stop' } } };
     const play = await playCase(played, { threads });
     const rows = sent(play).map(({ row }) => row).sort((a, b) => a - b);
     assert.deepEqual(rows, Array.from({ length: 103 }, (_, i) => i), `-t ${threads}\n${play.said}`);
     assert.equal(play.exitCode, 0, play.said);
     const { run } = play.result;
-    assert.ok(Number(run.window_end_ns) - Number(run.t0_ns) < 20e9, 'it ended by itself');
+    assert.ok(Number(run.window_end_ns) - Number(run.t0_ns) < 200e9, 'it ended by itself');
   }
 });
