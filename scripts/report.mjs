@@ -91,7 +91,7 @@ runCommand('scripts/report', async (argv) => {
   await prepareModules(console.error);
   checkScenarios(runs, given.mixed);
   const labels = runLabels(runs);
-  const views = runs.map((run, index) => makeView(run, labels[index]));
+  const views = runs.map((run, index) => makeView(run, labels[index], runs.length));
   const out = given.out ?? defaultOut(given);
   writeWholeFile(out, makePage(runs, views));
   console.log(`${out}\n${pathToFileURL(path.resolve(out))}`);

@@ -126,6 +126,11 @@ test('a step is judged: crash, refusal, slow, short of the rate, generator', () 
   assert.equal(refused.limited_by, 'server');
   const lost = judge((run) => { run.client.totals.connections_abnormal = 3; });
   assert.match(lost.reason, /3 of 100 connections were lost/);
+  const reset = judge(({ client }) => {
+    client.totals.connections_abnormal = 3;
+    client.abnormal_connections = [1, 2, 3].map(() => ({ reason: 'reset' }));
+  });
+  assert.equal(reset.pass, true, 'resets that the scenario asks for');
   const slow = judge((run) => { run.client.latency_ns.response.p99 = 30e6; });
   assert.match(slow.reason, /p99 < 20ms is 30\.0 ms/);
   const short = judge((run) => { run.client.rate.achieved_per_s = 900; });

@@ -9,6 +9,7 @@ import { verdictJunit, verdictMarkdown, verdictSummary, verdictTable }
   from '../../scripts/lib/judging/compare_text.mjs';
 import { hypergeometricTail, leastPossible, repeatsLeast }
   from '../../scripts/lib/judging/statistics.mjs';
+import { serviceOf } from '../../scripts/lib/judging/service.mjs';
 import { makeFolder, writeJson, saveRun, runTool } from './helpers.mjs';
 import { histogramOf, makeRun } from './synthetic.mjs';
 
@@ -151,6 +152,17 @@ test('what the client itself could not do is no failure of the server', () => {
     run.client.validity = { valid: false, reasons: ['0 of 100 were ready'], limited_by: null };
   }));
   assert.equal(compareRuns(both.a, both.b).exit_code, 99, 'invalid because of the server');
+});
+
+test('players that the scenario itself resets are not dropped by anybody', () => {
+  const resets = (run) => {
+    run.client.totals.connections_abnormal = 100;
+    run.client.abnormal_connections = Array.from({ length: 100 }, () => ({ reason: 'reset' }));
+  };
+  const [run] = makeSets(2, () => resets).b;
+  assert.deepEqual(serviceOf(run), { failed: null, share: 0 });
+  run.client.errors.reset = 90;
+  assert.match(serviceOf(run).failed, /^90% of the connections were dropped/);
 });
 
 test('a tenth of the players is lost in each of two runs: a regression', () => {

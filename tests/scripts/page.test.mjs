@@ -12,6 +12,8 @@ import { OPENED, verdictsOf } from '../../scripts/lib/drawing/page/verdicts.mjs'
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { reasonsOnce } from '../../scripts/lib/judging/capacity_words.mjs';
+import { makePage } from '../../scripts/lib/drawing/page/page.mjs';
+import { mergeResults } from '../../scripts/lib/results/merge.mjs';
 import { makeView } from '../../scripts/lib/drawing/view.mjs';
 import { makeFolder, writeJson, saveRun, SCRIPTS, runTool } from './helpers.mjs';
 import { histogramOf, makeRun } from './synthetic.mjs';
@@ -163,6 +165,15 @@ test('N of M were ready: a warning where some were not', (t) => {
   assert.deepEqual([found.state, found.title], ['warn', '9 of 10 were ready']);
   assert.match(found.text, /the time to get ready was over/);
   assert.match(pageText(t, run), /of 10 wanted; 9 were ready/);
+});
+
+test('a load that begins with no connection: nobody was to be ready', (t) => {
+  const run = makeRun({ connections: 20 });
+  run.client.ready = { wanted: 0, ready: 0, window_opened: 'all_ready' };
+  run.client.plan.load.stages.at(-1).connections_to = 20;
+  const text = pageText(t, run);
+  assert.match(text, /of 20 wanted; 20 of 20 connected/);
+  assert.doesNotMatch(text, /were ready/);
 });
 
 test('an open loop that nothing was due in is no closed loop', (t) => {
@@ -332,6 +343,22 @@ test('a page is small enough to be sent about', (t) => {
   const folder = saveRun(makeFolder(t), makeRun({ seconds: 600, steps: ['a', 'b', 'c'] }));
   assert.equal(runTool('report', [folder]).status, 0);
   assert.ok(fs.statSync(path.join(folder, 'report.html')).size < 700 * 1024);
+});
+
+test('repeats of many long runs are thinned out, and nothing of them is lost', () => {
+  const sides = ['a', 'b'].map((side) => {
+    const runs = Array.from({ length: 10 }, (_, i) => makeRun({ id: `${side}${i}`, seed: i,
+      seconds: 600, started: new Date(Date.UTC(2026, 10, 21) + i * 602e3).toISOString() }));
+    const merge = (of) => mergeResults(runs.map((run) => run[of]), runs.map(({ client }) =>
+      client.run.id));
+    return { path: side, client: merge('client'), server: merge('server') };
+  });
+  const views = sides.map((side) => makeView(side, side.path, 2));
+  const { span, responses } = views[0].columns;
+  assert.ok(span.length < 1000);
+  const all = responses.reduce((sum, rate, i) => sum + rate * span[i], 0);
+  assert.ok(Math.abs(all / sides[0].client.totals.responses - 1) < 1e-3);
+  assert.ok(makePage(sides, views).length < 700 * 1024);
 });
 
 test('a regression\'s page: crashes and thresholds of every repeat stand above the charts', () => {

@@ -16,10 +16,22 @@ export function partsOf(result) {
     t0_ns: one.t0_ns, started_utc: one.started_utc }));
 }
 
+/** Neighbours as one, `fold` of them at a time. */
+function foldEntries(entries, fold, join) {
+  const folded = [];
+  for (let i = 0; i < entries.length; i += fold) {
+    folded.push(entries.slice(i, i + fold).reduce((sum, one) => ({ from: sum.from,
+      entry: join(sum.entry, one.entry), span: sum.span + one.span })));
+  }
+  return folded;
+}
+
 /** Entries of a series with their lengths, part by part; a last sliver of a part joins its
- *  neighbour, or its rate would be noise. join(before, last): the entry of both. */
-export function entriesOf(result, parts, join) {
+ *  neighbour, or its rate would be noise. join(before, last): the entry of both; most: how many
+ *  entries at the most, about: neighbours are joined for that. */
+export function entriesOf(result, parts, join, most) {
   const series = result.series ?? [];
+  const fold = Math.max(1, Math.ceil(series.length / most));
   return parts.flatMap((part) => {
     // What came to nothing is written at the very end, which may be where a second begins.
     const own = series.filter(({ t_ns: t }) => t >= part.from_ns &&
@@ -28,12 +40,10 @@ export function entriesOf(result, parts, join) {
       const next = i + 1 < own.length ? own[i + 1].t_ns : Math.max(part.to_ns, entry.t_ns);
       return { entry, from: entry.t_ns, span: next - entry.t_ns };
     });
-    const last = entries.at(-1);
-    const before = entries.at(-2);
-    if (before && last.span < before.span / 4) {
-      entries.splice(-2, 2, { entry: join(before.entry, last.entry), from: before.from,
-        span: before.span + last.span });
+    const [before, last] = entries.slice(-2);
+    if (last && last.span < before.span / 4) {
+      entries.push(...foldEntries(entries.splice(-2), 2, join));
     }
-    return entries.filter(({ span }) => span > 0);
+    return foldEntries(entries.filter(({ span }) => span > 0), fold, join);
   });
 }

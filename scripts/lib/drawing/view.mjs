@@ -9,6 +9,8 @@ import { reconcile, reconcileLine } from '../results/reconcile.mjs';
 import { stagesOf, stageText } from './stages.mjs';
 import { showText } from '../base/format.mjs';
 
+// Of all runs of a page together, which stays under 700 KB.
+const ENTRIES_MAX = 1800;
 const HEAT_COLUMNS_MAX = 300;
 const HEAT_ROWS_PER_DECADE = 16;
 const SECOND_NS = 1e9;
@@ -34,8 +36,8 @@ function round(value, digits = 3) {
 
 /** Columns of one side's series, times in seconds from the client's start. offsets_s: what each
  *  part's times are to be moved by. */
-function columnsOf(result, parts, offsets_s = null) {
-  const entries = entriesOf(result, parts, joinEntries);
+function columnsOf(result, parts, most, offsets_s = null) {
+  const entries = entriesOf(result, parts, joinEntries, most);
   const shift = (from) => offsets_s?.[parts.findIndex((part) => from < part.to_ns)] ?? 0;
   const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + shift(from))),
     span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
@@ -77,8 +79,8 @@ function errorKinds(entries) {
 }
 
 /** The latency heat map: cells [from_s, to_s, low_ns, high_ns, count, count per second]. */
-function heatOf(entries) {
-  const fold = Math.max(1, Math.ceil(entries.length / HEAT_COLUMNS_MAX));
+function heatOf(entries, most) {
+  const fold = Math.max(1, Math.ceil(entries.length / most));
   const rowOf = (value) => Math.floor(Math.log10(Math.max(1, value)) * HEAT_ROWS_PER_DECADE);
   const edge = (row) => Math.round(10 ** (row / HEAT_ROWS_PER_DECADE));
   const cells = [];
@@ -127,11 +129,12 @@ function stepsOf(client) {
   });
 }
 
-function serverOf(run, parts, columns) {
+function serverOf(run, parts, columns, most) {
   const { server } = run;
   if (!server) return null;
   const own = partsOf(server) ?? wholeOf(server);
-  const { entries, columns: seen } = columnsOf(server, own, offsetsOf(own, parts, columns));
+  const { entries, columns: seen } = columnsOf(server, own, most,
+    offsetsOf(own, parts, columns));
   return { about: server.server ?? {}, columns: seen, errors: nonZero(server.errors),
     errors_by_kind: errorKinds(entries), totals: server.totals, abnormal: abnormalOf(server),
     latency: latenciesOf(server.latency_ns), port: server.port ?? null,
@@ -208,7 +211,9 @@ function connectionsOf(client, parts, entries) {
   // Of repeats, who was ready is a sum and no figure of one of them.
   const ready = parts.length > 1 ? null : client.ready;
   const wanted = load.stages?.at(-1)?.connections_to ?? ready?.wanted ?? load.connections;
-  return { open: Math.min(...opens), wanted: wanted ?? null, ready: ready?.ready ?? null };
+  // A load that begins with no connection waits for none.
+  return { open: Math.min(...opens), wanted: wanted ?? null,
+    ready: ready?.wanted > 0 ? ready.ready : null };
 }
 
 /** How servers under test ended where they should not have: of one run, or of each repeat. */
@@ -230,12 +235,14 @@ function reconcileView(run) {
       { what, way, sent, received, exact })) };
 }
 
-/** The view of one run. label: its name on the page. */
-export function makeView(run, label) {
+/** The view of one run. label: its name on the page; runs: how many the page shows, among which
+ *  its points are shared. */
+export function makeView(run, label, runs = 1) {
   const { client } = run;
   const known = partsOf(client);
   const parts = known ?? wholeOf(client);
-  const { entries, columns } = columnsOf(client, parts);
+  const most = Math.ceil(ENTRIES_MAX / runs);
+  const { entries, columns } = columnsOf(client, parts, most);
   addPercentiles(columns, entries);
   const { stages, marks, origins_s: origins } = stagesOf(client, known);
   return {
@@ -259,7 +266,7 @@ export function makeView(run, label) {
     errors: nonZero(client.errors),
     columns,
     errors_by_kind: errorKinds(entries),
-    heat: heatOf(entries),
+    heat: heatOf(entries, HEAT_COLUMNS_MAX / runs),
     latency: latenciesOf(client.latency_ns),
     steps: stepsOf(client),
     expects: client.expects ?? null,
@@ -274,7 +281,7 @@ export function makeView(run, label) {
     resources: client.resources ?? null,
     hosts: client.hosts ?? [],
     watched: watchedOf(run),
-    server: serverOf(run, parts, columns),
+    server: serverOf(run, parts, columns, most),
     plan: client.plan,
     host: client.host,
     build: client.build,

@@ -1,12 +1,12 @@
 // Judges one step of a capacity search: did the load hold, and if not, who was the limit?
 
 import { formatCount, formatNs, formatPercent } from '../base/format.mjs';
+import { lostConnections } from '../results/endings.mjs';
 import { metricOf } from '../results/metrics.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { InputError } from '../results/result.mjs';
 import { judgeRate, judgeThreshold, parseThreshold, completeThresholds }
   from '../results/threshold.mjs';
-
 
 /** The figures of a step for the table and the curve; null where there are none. */
 export function stepFigures({ run, code }) {
@@ -85,7 +85,7 @@ export function judgeStep(played, given) {
       'no reason given';
     return limitIsOwn(run.client) ? not('invalid', reasons, 'generator') : failed(reasons);
   }
-  const lost = Number(totals.connections_abnormal);
+  const lost = lostConnections(run.client);
   if (lost > 0) {
     const all = formatCount(totals.connects_ok);
     return failed(`${formatCount(lost)} of ${all} connections were lost`);

@@ -1,6 +1,7 @@
 // Did the server of a run serve its players at all? What cannot be told by a latency: a server that
 // drops, refuses or answers nobody has none. Pure.
 
+import { lostConnections } from '../results/endings.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 
 const MOST = 0.5;
@@ -11,7 +12,8 @@ const percent = (share) => `${Math.round(share * 100)}%`;
 /** Shares of what failed: { refused, lost, unready, unanswered, wrong }, each of its own whole,
  *  null without one. What this machine's own limits prevented is not the server's; nor are answers
  *  that a client missed which stood still. */
-function sharesOf({ totals, errors, ready, validity }) {
+function sharesOf(client) {
+  const { totals, errors, ready, validity } = client;
   const share = (part, whole) => (whole > 0 ? Math.max(0, part) / whole : null);
   const attempted = count(totals.connects_attempted) - count(errors.local_limit);
   const ok = count(totals.connects_ok);
@@ -21,7 +23,7 @@ function sharesOf({ totals, errors, ready, validity }) {
     unready: ready && looked
       ? share(count(ready.wanted) - count(errors.local_limit) - count(ready.ready),
         count(ready.wanted)) : null,
-    lost: share(count(totals.connections_abnormal), ok),
+    lost: share(lostConnections(client), ok),
     unanswered: looked ? share(asked - count(totals.responses), asked) : null,
     wrong: share(count(errors.mismatch), count(totals.requests)) };
 }

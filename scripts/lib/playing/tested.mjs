@@ -8,6 +8,7 @@ import { accepts, listenersOf, processLives } from './listeners.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { sleep } from '../base/process.mjs';
 import { endLeftForeign, startForeign, programPath, Sampler, startServer } from './server.mjs';
+import { lostConnections } from '../results/endings.mjs';
 import { judgeServerEnd } from '../results/server_end.mjs';
 
 const SERVER_STOP_MS = 30000;
@@ -31,7 +32,7 @@ export async function startTested(wanted, runId, folder) {
 export function clientHarmed(client) {
   if (!client) return true;
   const { totals } = client;
-  return Number(totals.connections_abnormal) > 0 ||
+  return lostConnections(client) > 0 ||
     Number(totals.connects_ok) < Number(totals.connects_attempted);
 }
 

@@ -145,7 +145,9 @@ function checkClient(file, document) {
     fail(file, 'validity.valid', 'true or false', document.validity.valid);
   }
   checkObject(file, 'plan', document.plan);
-  for (const [i, step] of (document.steps ?? []).entries()) {
+  const { steps = [] } = document;
+  if (!Array.isArray(steps)) fail(file, 'steps', 'an array', steps);
+  for (const [i, step] of steps.entries()) {
     checkObject(file, `steps[${i}]`, step);
     if (typeof step.name !== 'string') fail(file, `steps[${i}].name`, 'a name', step.name);
     checkHistograms(file, `steps[${i}].latency_ns`, step.latency_ns ?? {});

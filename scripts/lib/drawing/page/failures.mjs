@@ -2,6 +2,7 @@
 // errors of each step with the first of them in full.
 
 import { formatBytes, formatCount, formatSeconds } from '../../base/format.mjs';
+import { endingsByReason } from '../../results/endings.mjs';
 import { table } from './html.mjs';
 
 const EXAMPLES_MAX = 3;
@@ -17,24 +18,11 @@ function listedText({ entries, total }) {
   return entries.length < total ? `of the ${formatCount(entries.length)} listed` : '';
 }
 
-/** The reasons of those that are listed: [{ kind, count, own }], own of which the scenario itself
- *  brought about (what it resets itself is no error). */
-function reasonsOf({ abnormal, errors }) {
-  const kinds = new Map();
-  for (const { reason } of abnormal.entries) kinds.set(reason, (kinds.get(reason) ?? 0) + 1);
-  const whole = abnormal.entries.length >= abnormal.total;
-  return [...kinds].sort((a, b) => b[1] - a[1]).map(([kind, count]) => {
-    const events = Number(errors?.[kind] ?? 0);
-    // How many of those that are not listed were errors is not known.
-    return { kind, count, own: whole || !events ? Math.max(0, count - events) : 0 };
-  });
-}
-
 /** The connections that ended abnormally, or null where all that are listed were ended by the
  *  scenario itself. { count, text }: count is of all, the text of those that are listed. */
 export function lostOf(view) {
   const { abnormal } = view;
-  const reasons = reasonsOf(view);
+  const reasons = endingsByReason(abnormal, view.errors);
   const own = reasons.reduce((sum, one) => sum + one.own, 0);
   if (!abnormal.total || (reasons.length && own === abnormal.entries.length)) return null;
   const listed = listedText(abnormal);
@@ -94,7 +82,7 @@ function abnormalTable(view) {
   const rows = sides.flatMap(([prefix, side]) => {
     const { abnormal } = side;
     const listed = listedText(abnormal);
-    const reasons = reasonsOf(side).map(({ kind, count, own }) => {
+    const reasons = endingsByReason(side.abnormal, side.errors).map(({ kind, count, own }) => {
       const some = own === count ? ' (the scenario\'s own)'
         : ` (${formatCount(own)} the scenario's own)`;
       return [prefix + errorLabel(kind) + (own && !prefix ? some : ''),

@@ -51,7 +51,7 @@ export function makeRegressPage(outcome, runs, labels) {
   const verdict = { state, title, text: summaryText(outcome) };
   if (!runs.a.length || !runs.b.length) return emptyPage(outcome, verdict);
   const sides = [mergeSide(runs.a, labels.a), mergeSide(runs.b, labels.b)];
-  const views = sides.map((side, i) => makeView(side, labels[i ? 'b' : 'a']));
+  const views = sides.map((side, i) => makeView(side, labels[i ? 'b' : 'a'], sides.length));
   const row = (one) => {
     const texts = verdictCells(one);
     return [`${one.primary ? '' : 'informative: '}${texts[0]}`, ...texts.slice(1, -1),
