@@ -1,7 +1,8 @@
 // Makes valid results without a run: seeded, of known latency, so that a test knows the answer.
 
 import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs, makeEmptyHistogram,
-  percentileIsAtLeast, PERCENTILES } from '../../scripts/lib/results/histogram.mjs';
+  percentileIsAtLeast } from '../../scripts/lib/results/histogram.mjs';
+import { PERCENTILES } from '../../scripts/lib/results/percentiles.mjs';
 import { subtractIntegers } from '../../scripts/lib/base/json.mjs';
 
 /** A seeded generator of numbers in [0, 1). */
@@ -40,8 +41,8 @@ export function histogramOf(samples, { censored = [], told = true } = {}) {
   const { mean, stddev } = bucketsMoments(buckets, 3);
   const histogram = { count, min: count ? Math.round(lowestOf(all)) : 0,
     mean, stddev };
-  const values = bucketsPercentilesNs(buckets, PERCENTILES.map(([, rank]) => rank), 3);
-  PERCENTILES.forEach(([key], i) => { histogram[key] = values[i]; });
+  const values = bucketsPercentilesNs(buckets, PERCENTILES.map(({ rank }) => rank), 3);
+  PERCENTILES.forEach(({ key }, i) => { histogram[key] = values[i]; });
   histogram.max = count ? bucketHighestNs(bucketLowestNs(Math.round(highestOf(all)), 3), 3) : 0;
   histogram.censored = censored.reduce((sum, [, amount]) => sum + amount, 0);
   if (censored.length) {
@@ -50,8 +51,8 @@ export function histogramOf(samples, { censored = [], told = true } = {}) {
   }
   histogram.over_range = 0;
   histogram.buckets = buckets;
-  histogram.at_least = PERCENTILES.filter(([, rank]) => percentileIsAtLeast(histogram, rank))
-    .map(([key]) => key);
+  histogram.at_least = PERCENTILES.filter(({ rank }) => percentileIsAtLeast(histogram, rank))
+    .map(({ key }) => key);
   return histogram;
 }
 

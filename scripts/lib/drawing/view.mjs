@@ -3,6 +3,7 @@
 
 import { bucketHighestNs, addBuckets, bucketsPercentilesNs, histogramOpenFigures,
   histogramSpectrum } from '../results/histogram.mjs';
+import { percentilesAndMax } from '../results/percentiles.mjs';
 import { addCounts } from '../results/merge.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from '../results/reconcile.mjs';
@@ -55,13 +56,13 @@ function columnsOf(result, parts, most, offsets_s = null) {
 }
 
 function addPercentiles(columns, entries) {
-  const ranks = [50, 90, 99, 99.9, 100];
-  const keys = ['p50', 'p90', 'p99', 'p99_9', 'max'];
-  for (const key of keys) columns[key] = [];
+  const figures = percentilesAndMax(2);
+  for (const [key] of figures) columns[key] = [];
   for (const { entry } of entries) {
     const buckets = entry.buckets ?? [];
-    const values = buckets.length ? bucketsPercentilesNs(buckets, ranks, 2) : null;
-    keys.forEach((key, i) => columns[key].push(values ? values[i] : null));
+    const values = buckets.length
+      ? bucketsPercentilesNs(buckets, figures.map(([, rank]) => rank), 2) : null;
+    figures.forEach(([key], i) => columns[key].push(values ? values[i] : null));
   }
 }
 

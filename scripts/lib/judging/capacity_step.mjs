@@ -4,15 +4,18 @@ import { formatCount, formatNs, formatPercent } from '../base/format.mjs';
 import { lostConnections } from '../results/endings.mjs';
 import { metricOf } from '../results/metrics.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
+import { percentileKeys } from '../results/percentiles.mjs';
 import { InputError } from '../results/result.mjs';
 import { judgeRate, judgeThreshold, parseThreshold, completeThresholds }
   from '../results/threshold.mjs';
 
+const CAPACITY_FIGURES = [...percentileKeys(1), 'max'];
+
 /** The figures of a step for the table and the curve; null where there are none. */
 export function stepFigures({ run, code }) {
   const value = (name) => (run ? metricOf(run, name)?.value ?? null : null);
-  return { p50: value('latency.response.p50'), p99: value('latency.response.p99'),
-    p99_9: value('latency.response.p99_9'), max: value('latency.response.max'),
+  return { ...Object.fromEntries(CAPACITY_FIGURES.map((key) => [key,
+    value(`latency.response.${key}`)])),
     achieved_per_s: value('rate.achieved'), target_per_s: value('rate.target'),
     errors: value('errors.total'), exit_code: code,
     thresholds: run?.client.thresholds ?? [] };

@@ -7,6 +7,7 @@
 import zlib from 'node:zlib';
 import { bucketHighestNs, countBuckets, bucketsMoments, bucketsPercentilesNs, VALUE_MAX_NS }
   from './histogram.mjs';
+import { percentilesAndMax } from './percentiles.mjs';
 import { InputError } from './result.mjs';
 
 const V2_COOKIE = 0x1c849313;
@@ -126,7 +127,7 @@ export function exportHlog(result) {
   return `${lines.join('\n')}\n`;
 }
 
-const CSV_PERCENTILES = [50, 90, 99, 99.9, 100];
+const CSV_FIGURES = percentilesAndMax(2);
 
 /** The series, a line per entry: its own keys, the errors of each kind that occurred anywhere as
  *  errors_KIND, then percentiles of its responses. */
@@ -136,12 +137,12 @@ export function exportCsv(result) {
     .filter((key) => key !== 'buckets' && key !== 'errors_by_kind');
   const kinds = [...new Set(series.flatMap((entry) => Object.keys(entry.errors_by_kind ?? {})))]
     .sort();
-  const names = CSV_PERCENTILES.map((rank) =>
-    (rank === 100 ? 'response_max_ns' : `response_p${String(rank).replace('.', '_')}_ns`));
+  const names = CSV_FIGURES.map(([key]) => `response_${key}_ns`);
   const lines = [[...keys, ...kinds.map((kind) => `errors_${kind}`), ...names].join(',')];
   for (const entry of series) {
     const values = countBuckets(entry.buckets ?? [])
-      ? bucketsPercentilesNs(entry.buckets, CSV_PERCENTILES, 2) : names.map(() => '');
+      ? bucketsPercentilesNs(entry.buckets, CSV_FIGURES.map(([, rank]) => rank), 2)
+      : names.map(() => '');
     lines.push([...keys.map((key) => entry[key] ?? ''),
       ...kinds.map((kind) => entry.errors_by_kind?.[kind] ?? 0), ...values].join(','));
   }

@@ -3,11 +3,9 @@
 // The arithmetic is HdrHistogram's, for 1 ns..120 s; the rules on censored requests are those of
 // shared/results/histogram.h. Runs in Node.js and in the report page: no imports but our own.
 
+import { percentileKeys, PERCENTILES } from './percentiles.mjs';
+
 export const VALUE_MAX_NS = 120e9;
-export const PERCENTILES = [
-  ['p50', 50], ['p75', 75], ['p90', 90], ['p95', 95], ['p99', 99], ['p99_9', 99.9],
-  ['p99_99', 99.99],
-];
 
 /** The width of the bucket that starts at lowest, in ns. digits: 2 (series) or 3. */
 export function bucketWidthNs(lowest, digits) {
@@ -159,7 +157,7 @@ export function censoredRank(histogram) {
 
 /** A latency_ns member without samples: its figures are null, not 0. */
 export function makeEmptyHistogram() {
-  const keys = ['min', 'mean', 'stddev', ...PERCENTILES.map(([key]) => key), 'max'];
+  const keys = ['min', 'mean', 'stddev', ...percentileKeys(), 'max'];
   return { count: 0, ...Object.fromEntries(keys.map((key) => [key, null])), at_least: [],
     censored: 0, over_range: 0, buckets: [] };
 }
@@ -180,8 +178,8 @@ export function addHistograms(histograms) {
     mean,
     stddev: Math.sqrt(squares / count),
   };
-  const values = bucketsPercentilesNs(buckets, PERCENTILES.map(([, rank]) => rank), 3);
-  PERCENTILES.forEach(([key], index) => { merged[key] = values[index]; });
+  const values = bucketsPercentilesNs(buckets, PERCENTILES.map(({ rank }) => rank), 3);
+  PERCENTILES.forEach(({ key }, index) => { merged[key] = values[index]; });
   merged.max = Math.max(...parts.map((part) => part.max));
   const all = histograms.filter(Boolean);
   merged.censored = all.reduce((sum, part) => sum + (part.censored ?? 0), 0);
@@ -200,7 +198,7 @@ export function addHistograms(histograms) {
 export function histogramOpenFigures(histogram) {
   const open = (percentile) => percentileIsAtLeast(histogram, percentile);
   return [...(open(0) ? ['min'] : []), ...(open(100) ? ['mean'] : []),
-    ...PERCENTILES.filter(([, rank]) => open(rank)).map(([key]) => key),
+    ...PERCENTILES.filter(({ rank }) => open(rank)).map(({ key }) => key),
     ...(open(100) ? ['max'] : [])];
 }
 

@@ -3,6 +3,7 @@
 
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../base/format.mjs';
 import { percentileBounds } from './histogram.mjs';
+import { percentileKeys } from './percentiles.mjs';
 
 const PERCENTILE_KEY = /^p([0-9]+(?:[._][0-9]+)?)$/;
 const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: formatBytes,
@@ -10,8 +11,7 @@ const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: fo
 
 /** What the tables and the trend show when nothing else is asked for. */
 export const METRICS_SHOWN = [
-  'rate.achieved', 'latency.response.p50', 'latency.response.p90', 'latency.response.p99',
-  'latency.response.p99_9', 'latency.response.max', 'latency.response.mean',
+  'rate.achieved', ...[...percentileKeys(2), 'max', 'mean'].map((key) => `latency.response.${key}`),
   'latency.service.p50', 'latency.service.p99', 'latency.connect.p99',
   'server.latency.receive_to_reply.p99', 'errors.total', 'totals.responses',
   'resources.cpu_per_request', 'server.resources.cpu_per_request',
@@ -136,7 +136,7 @@ export function formatMetric(metric) {
 export function metricNames(run) {
   const names = ['rate.achieved', 'rate.target', 'errors.total', 'resources.cpu',
     'resources.cpu_per_request', 'resources.rss_max'];
-  const keys = ['mean', 'p50', 'p75', 'p90', 'p95', 'p99', 'p99_9', 'p99_99', 'max', 'min'];
+  const keys = ['mean', ...percentileKeys(), 'max', 'min'];
   for (const name of Object.keys(run.client.latency_ns ?? {})) {
     names.push(...keys.map((key) => `latency.${name}.${key}`));
   }

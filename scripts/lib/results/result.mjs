@@ -7,6 +7,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseExact } from '../base/json.mjs';
+import { percentileKeys } from './percentiles.mjs';
 
 export const SCHEMA_VERSION = 1;
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
@@ -67,7 +68,7 @@ function checkHistograms(file, where, histograms) {
     const here = `${where}.${name}`;
     checkObject(file, here, histogram);
     if (!isCount(histogram.count)) fail(file, `${here}.count`, 'a count', histogram.count);
-    const figures = ['min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'max'];
+    const figures = ['min', 'mean', ...percentileKeys(2), 'max'];
     for (const key of histogram.count ? figures : []) {
       if (typeof histogram[key] !== 'number') {
         fail(file, `${here}.${key}`, 'a number of nanoseconds', histogram[key]);

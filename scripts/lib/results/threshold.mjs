@@ -1,6 +1,7 @@
 // Threshold expressions judged over a finished result: `metric op value`.
 
 import { metricNames, metricOf } from './metrics.mjs';
+import { percentileKeys } from './percentiles.mjs';
 import { InputError } from './result.mjs';
 
 const EXPRESSION =
@@ -71,7 +72,7 @@ export function parseThreshold(expr) {
 
 const LATENCY = /^(?:server\.|steps\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
 const LATENCY_FIGURES = new Set(['count', 'min', 'mean', 'stddev', 'max', 'censored', 'over_range',
-  'p50', 'p75', 'p90', 'p95', 'p99', 'p99_9', 'p99_99']);
+  ...percentileKeys()]);
 
 /** Whether a latency that was not found is one that this run could have had: then it has no
  *  samples. */

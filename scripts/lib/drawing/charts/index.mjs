@@ -4,6 +4,7 @@ import { chartCapacityLatency, chartCapacityRate, chartTrend } from './load.mjs'
 import { chartServerSpectrum, chartSpectra, chartSpectrum, chartSteps } from './latency.mjs';
 import { MODELS_CHARTS } from './models.mjs';
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
+import { percentileKeys } from '../../results/percentiles.mjs';
 import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
   chartServerErrors, chartServerSamples } from './time.mjs';
 
@@ -56,8 +57,8 @@ export const CAPACITY_CHARTS = [
   { name: 'capacity_rate', draw: chartCapacityRate, when: always, height: 340, wide: true },
 ];
 
-const TREND = [['p50', 'latency.response.p50'], ['p99', 'latency.response.p99'],
-  ['p99_9', 'latency.response.p99_9'], ['rate', 'rate.achieved'], ['errors', 'errors.total'],
+const TREND = [...percentileKeys(1).map((key) => [key, `latency.response.${key}`]),
+  ['rate', 'rate.achieved'], ['errors', 'errors.total'],
   ['server_cpu', 'server.resources.cpu_per_request']];
 
 /** Charts of results kept over time: { runs: [{ started_utc, label, valid, metrics }] }. */

@@ -2,8 +2,9 @@
 
 import { escapeHtml, formatCount, formatNs } from '../../base/format.mjs';
 import { latencyLabel } from '../../results/latencies.mjs';
-import { baseOption, latencyAxis, lineLook, lineSeries, tooltipHead, tooltipLine, valueAxis }
-  from './theme.mjs';
+import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
+import { baseOption, latencyAxis, lineLook, lineSeries, percentileLook, tooltipHead, tooltipLine,
+  valueAxis } from './theme.mjs';
 
 const FAINT_OPACITY = 0.4;
 
@@ -22,10 +23,9 @@ function ninesText(value) {
 }
 
 /** The named percentiles: the points with symbols, whose hover shows the result's own numbers. */
-const NAMED = [['p50', 50], ['p90', 90], ['p99', 99], ['p99_9', 99.9], ['p99_99', 99.99]];
-
 function namedPoints(latency) {
-  return NAMED.filter(([, percentile]) => latency.count > 1 / (1 - percentile / 100) + 1e-6)
+  return percentilesAndMax(3)
+    .filter(([, percentile]) => latency.count > 1 / (1 - percentile / 100) + 1e-6)
     .map(([key, percentile]) => [Number((-Math.log10(1 - percentile / 100)).toFixed(5)),
       latency[key], latency.at_least.includes(key) ? 1 : 0]);
 }
@@ -128,14 +128,13 @@ export function chartSpectra(views, theme, name = 'response') {
     'every run on one axis' + (open ? OPEN_HINT : ''), list);
 }
 
-const STEP_KEYS = [['p50', 'p50', 0, 'circle'], ['p90', 'p90', 5, 'rect'],
-  ['p99', 'p99', 1, 'triangle'], ['p99_9', 'p99.9', 3, 'diamond'], ['max', 'max', 7, 'arrow']];
+const STEP_KEYS = percentilesAndMax(2).map(([key]) => key);
 
 /** The steps of a run as ranges from p50 to the maximum; hollow: no upper bound is known. */
 export function chartSteps(view, theme) {
   const steps = view.steps.filter((step) => step.latency.response);
   const isLeast = (step, key) => step.latency.response.at_least.includes(key);
-  const open = steps.some((step) => STEP_KEYS.some(([key]) => isLeast(step, key)));
+  const open = steps.some((step) => STEP_KEYS.some((key) => isLeast(step, key)));
   const option = baseOption(theme, { title: 'Steps', left: 150, bottom: 34,
     hint: `response time of each request step${open ? '; hollow: at least so long' : ''}` });
   option.xAxis = latencyAxis(theme, (value) => formatNs(value));
@@ -147,12 +146,13 @@ export function chartSteps(view, theme) {
   option.tooltip.formatter = (items) => tooltipHead(escapeHtml(items[0].name)) + items
     .filter((item) => item.seriesType === 'scatter').map((item) => tooltipLine(item.color,
       item.seriesName, `${item.value[2] ? '≥ ' : ''}${formatNs(item.value[0])}`)).join('');
-  option.series = STEP_KEYS.map(([key, name, index, symbol]) => {
-    const color = theme.colors[index];
-    return { name, type: 'scatter', symbol, symbolSize: 12, itemStyle: { color },
-      data: steps.map((step, row) => ({ value: [step.latency.response[key], row,
-        isLeast(step, key) ? 1 : 0], itemStyle: isLeast(step, key) ? { color: 'transparent',
-        borderColor: color, borderWidth: 1.5 } : { color } })) };
+  option.series = STEP_KEYS.map((key) => {
+    const { color, symbol } = percentileLook(theme, key);
+    const hollow = { color: 'transparent', borderColor: color, borderWidth: 1.5 };
+    return { name: percentileName(key), type: 'scatter', symbol, symbolSize: 12,
+      itemStyle: { color }, data: steps.map((step, row) => ({
+        value: [step.latency.response[key], row, isLeast(step, key) ? 1 : 0],
+        itemStyle: isLeast(step, key) ? hollow : { color } })) };
   });
   option.toolbox = { show: false };
   return option;

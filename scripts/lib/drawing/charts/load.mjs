@@ -1,9 +1,10 @@
 // Charts against load and against time of results: the capacity curve and the trend.
 
 import { escapeHtml, formatCount, formatDigits, formatNs, formatRate } from '../../base/format.mjs';
+import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
 import { capacityText, loadText, stepValid } from '../../judging/capacity_words.mjs';
-import { baseOption, latencyAxis, lineSeries, niceAbove, niceBelow, tooltipHead, tooltipLine,
-  valueAxis } from './theme.mjs';
+import { baseOption, latencyAxis, lineSeries, niceAbove, niceBelow, percentileLook, tooltipHead,
+  tooltipLine, valueAxis } from './theme.mjs';
 
 /** The points of all steps by load: [load, value, valid]. */
 function points(capacity, key) {
@@ -82,8 +83,6 @@ function loadTooltip(capacity, format) {
   };
 }
 
-const LATENCIES = [['p50', 'p50', 0, 'solid', 'circle'], ['p99', 'p99', 1, 'solid', 'triangle'],
-  ['p99_9', 'p99.9', 3, [2, 3], 'diamond'], ['max', 'max', 7, [10, 3, 2, 3], 'rect']];
 const isTime = ({ metric, percent }) => /(^|\.)latency\./.test(metric) && !percent &&
   !/\.(count|censored|over_range)$/.test(metric);
 const HOLLOW_HINT = 'each point is one run, a hollow one an invalid measurement';
@@ -98,13 +97,15 @@ export function chartCapacityLatency(capacity, theme) {
   option.yAxis = latencyAxis(theme, (value) => formatNs(value), limits.length ? {
     min: ({ min }) => niceBelow(Math.min(min, ...limits)),
     max: ({ max }) => niceAbove(Math.max(max, ...limits) * 1.05) } : {});
-  option.series = LATENCIES.flatMap(([key, name, color, dash, symbol], index) => {
-    const look = { color: theme.colors[color], dash, symbol, width: 2.5 };
+  const keys = percentilesAndMax(1).map(([key]) => key);
+  option.series = keys.flatMap((key, index) => {
+    const name = percentileName(key);
+    const look = percentileLook(theme, key);
     return [lineSeries(name, line(capacity, key), look, { showSymbol: false,
       ...(index === 0 ? limitMark(theme, capacity, conditions) : {}) }),
     dots(capacity, key, name, look)];
   });
-  option.legend.data = LATENCIES.map(([, name]) => name);
+  option.legend.data = keys.map(percentileName);
   option.tooltip.formatter = loadTooltip(capacity, (value) => formatNs(value));
   return option;
 }

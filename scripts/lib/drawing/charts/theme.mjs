@@ -35,6 +35,20 @@ export function lineLook(theme, index) {
     dash: DASHES[(index % 4 + turn * 2) % DASHES.length] };
 }
 
+const PERCENTILE_LOOKS = {
+  p50: { color: 0, dash: 'solid', width: 2.5, symbol: 'circle' },
+  p90: { color: 5, dash: [7, 3], width: 2, symbol: 'rect' },
+  p99: { color: 1, dash: 'solid', width: 2.5, symbol: 'triangle' },
+  p99_9: { color: 3, dash: [2, 3], width: 2, symbol: 'diamond' },
+  max: { color: 7, dash: [10, 3, 2, 3], width: 1.5, symbol: 'emptyCircle' },
+};
+
+/** The same on every chart. */
+export function percentileLook(theme, key) {
+  const look = PERCENTILE_LOOKS[key] ?? { color: 2, dash: [4, 2], symbol: 'emptyTriangle' };
+  return { ...look, color: theme.colors[look.color] };
+}
+
 /** A line series. look: from lineLook, or { color, dash, width, symbol }. */
 export function lineSeries(name, data, look, extra = {}) {
   return {

@@ -2,8 +2,9 @@
 
 import { escapeHtml, formatBytes, formatCount, formatNs, formatRate, formatSeconds }
   from '../../base/format.mjs';
-import { bandsSeries, baseOption, bytesAxis, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom,
-  tooltipHead, tooltipLine, valueAxis } from './theme.mjs';
+import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
+import { bandsSeries, baseOption, bytesAxis, latencyAxis, lineLook, lineSeries, percentileLook,
+  timeAxis, timeZoom, tooltipHead, tooltipLine, valueAxis } from './theme.mjs';
 
 const LONG_S = 30;
 
@@ -77,17 +78,10 @@ export function chartRate(view, theme) {
     tooltip: axisTooltip(columns, formatRate) });
 }
 
-const PERCENTILE_LOOKS = [
-  ['p50', 'p50', 0, 'solid', 2.5, 'circle'], ['p90', 'p90', 5, [7, 3], 2, 'rect'],
-  ['p99', 'p99', 1, 'solid', 2.5, 'triangle'], ['p99_9', 'p99.9', 3, [2, 3], 2, 'diamond'],
-  ['max', 'max', 7, [10, 3, 2, 3], 1.5, 'emptyCircle'],
-];
-
 export function chartResponse(view, theme) {
   const { columns } = view;
-  const series = PERCENTILE_LOOKS.map(([key, name, color, dash, width, symbol]) =>
-    lineSeries(name, pairs(columns, key),
-      { color: theme.colors[color], dash, width, symbol }));
+  const series = percentilesAndMax(2).map(([key]) =>
+    lineSeries(percentileName(key), pairs(columns, key), percentileLook(theme, key)));
   return timeChart(view, theme, { title: 'Response time', series,
     hint: 'from the intended send time to the last byte of the reply, each second (2 digits)',
     yAxis: latencyAxis(theme, (value) => formatNs(value)),

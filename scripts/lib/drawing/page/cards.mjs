@@ -3,6 +3,7 @@
 import { errorsTotal } from '../../results/metrics.mjs';
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate }
   from '../../base/format.mjs';
+import { percentileKeys, percentileName } from '../../results/percentiles.mjs';
 import { judgeRate } from '../../results/threshold.mjs';
 import { cutText } from './verdicts.mjs';
 import { tile } from './html.mjs';
@@ -29,8 +30,8 @@ function rateTile({ rate, plan }) {
 function responseTiles({ response, service }) {
   if (!response) return [];
   const mark = (latency, key) => (latency.at_least.includes(key) ? '≥ ' : '');
-  const list = [['p50', 'p50'], ['p99', 'p99'], ['p99_9', 'p99.9']].map(([key, name]) =>
-    tile(`Response ${name}`, mark(response, key) + formatNs(response[key]),
+  const list = percentileKeys(1).map((key) =>
+    tile(`Response ${percentileName(key)}`, mark(response, key) + formatNs(response[key]),
       service ? `service ${mark(service, key)}${formatNs(service[key])}` : ''));
   const { never, over } = response;
   list.push(tile('Response max', mark(response, 'max') + formatNs(response.max),

@@ -3,10 +3,11 @@
 import { formatBytes, formatCount, formatNs, formatRate, formatSeconds }
   from '../../base/format.mjs';
 import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../results/latencies.mjs';
+import { percentileKeys, percentileName } from '../../results/percentiles.mjs';
 import { errorsTotal } from '../../results/metrics.mjs';
 import { fold, table, yes } from './html.mjs';
 
-const FIGURES = ['count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99_9', 'p99_99', 'max'];
+const FIGURES = ['count', 'min', 'mean', ...percentileKeys(3), 'max'];
 
 function latencyRow(name, latency) {
   const open = (key) => latency.at_least.includes(key);
@@ -16,7 +17,7 @@ function latencyRow(name, latency) {
 }
 
 function latencyPanel(title, rows) {
-  return table(title, ['', ...FIGURES.map((key) => key.replace('99_', '99.')), 'never answered',
+  return table(title, ['', ...FIGURES.map(percentileName), 'never answered',
     'above the range'], rows.map(([name, latency]) => latencyRow(name, latency)));
 }
 
