@@ -41,10 +41,10 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
         struct threshold *threshold = &plan->thresholds[plan->thresholds_count];
         struct error reason = {""};
         bool of_scenario = i < scenario->thresholds_count;
-        const char *text = of_scenario ? scenario->thresholds[i]
+        const char *text = of_scenario ? scenario->thresholds[i].text
                                        : options->thresholds[i - scenario->thresholds_count];
         if (threshold_parse(text, &names, threshold, &reason)) {
-            threshold->abort_on_fail = of_scenario && scenario->thresholds_abort[i];
+            threshold->abort_on_fail = of_scenario && scenario->thresholds[i].abort_on_fail;
             const char *refusal =
                 threshold->abort_on_fail ? threshold_abort_refusal(threshold) : NULL;
             if (refusal != NULL) {

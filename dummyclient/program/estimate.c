@@ -5,8 +5,6 @@
 #include "core/clock.h"
 #include "scenario/tree.h"
 
-#include <math.h>
-
 static bool program__estimate(const struct step *step, double *requests);
 
 static bool program__estimate_choose(const struct step *step, double *requests)
@@ -81,32 +79,6 @@ static int64_t program__times(int64_t each_ns, uint32_t times)
                                                                  : each_ns * times;
 }
 
-/* But for one player in a thousand million, where the distribution has no end of its own. */
-static int64_t program__think_ns(const struct think *think)
-{
-    double low_ns = (double)think->low_ns;
-    double longest_ns = 0;
-    switch (think->type) {
-    case THINK_CONSTANT:
-        return think->low_ns;
-    case THINK_UNIFORM:
-        return think->high_ns;
-    case THINK_EXPONENTIAL:
-        longest_ns = low_ns * 21;
-        break;
-    case THINK_NORMAL:
-        longest_ns = low_ns + 6 * (double)think->high_ns;
-        break;
-    case THINK_LOGNORMAL:
-        longest_ns = low_ns * exp(6 * think->shape);
-        break;
-    case THINK_PARETO:
-        longest_ns = low_ns * pow(1e9, 1 / think->shape);
-        break;
-    }
-    return longest_ns < (double)think->most_ns ? (int64_t)longest_ns : think->most_ns;
-}
-
 static int64_t program__steps_ns(const struct step *step, int64_t connect_ns, int64_t begin_ns);
 
 static int64_t program__choose_ns(const struct step *step, int64_t connect_ns, int64_t begin_ns)
@@ -142,7 +114,7 @@ static int64_t program__step_ns(const struct step *step, int64_t connect_ns, int
     case STEP_EXPECT_CLOSE:
         return step->wait.within_ns;
     case STEP_THINK:
-        return program__think_ns(&step->think);
+        return think_longest_ns(&step->think);
     case STEP_REPEAT:
         one_ns = program__steps_ns(step->child, connect_ns, begin_ns);
         return step->repeat == REPEAT_FOR ? program__sum(step->after_ns, one_ns)

@@ -3,7 +3,7 @@
 #include "core/clock.h"
 
 const struct back_off BACK_OFF_DEFAULT = {
-    .first_ns = 100 * NS_PER_MS, .most_ns = 5 * NS_PER_S, .factor = 2};
+    .first_ns = BACK_OFF_FIRST_NS, .most_ns = BACK_OFF_MOST_NS, .factor = BACK_OFF_FACTOR};
 
 int64_t back_off_pause_ns(const struct back_off *back_off, uint32_t failed_count, double drawn)
 {

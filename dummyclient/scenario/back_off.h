@@ -5,6 +5,8 @@
 #ifndef DUMMYLOAD_SCENARIO_BACK_OFF_H
 #define DUMMYLOAD_SCENARIO_BACK_OFF_H
 
+#include "core/clock.h"
+
 #include <stdint.h>
 
 struct back_off {
@@ -14,6 +16,10 @@ struct back_off {
     uint32_t tries; /* 0: for ever */
 };
 
+/* What holds where nothing is said, or not all of it. */
+#define BACK_OFF_FIRST_NS (100 * NS_PER_MS)
+#define BACK_OFF_MOST_NS  (5 * NS_PER_S)
+#define BACK_OFF_FACTOR   2
 extern const struct back_off BACK_OFF_DEFAULT;
 
 /* The pause after failed_count failures in a row and one more. drawn (0..1) chooses it from the

@@ -33,7 +33,7 @@ enum disconnect_type { DISCONNECT_FIN, DISCONNECT_RST, DISCONNECT_HALF };
 enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait, or be dropped */
 
 struct scenario_target {
-    char *host;
+    const char *host;
     uint16_t port;
     bool all_addresses; /* each address of the host is a target */
 };
@@ -72,23 +72,27 @@ struct scenario_load {
     uint64_t seed;
 };
 
-/* What the command line replaces (hosts, stages, thresholds, the arrays that hold them) is memory
- * of malloc() of its own: plan/plan.c may free() and replace it. */
+/* An expression, as written. */
+struct scenario_threshold {
+    const char *text;
+    bool abort_on_fail;
+};
+
 struct scenario {
-    char *path;
-    char *name;
+    const char *path;
+    const char *name;
     struct scenario_target *targets;
     uint32_t targets_count;
-    char **sources; /* local addresses */
+    const char **sources; /* local addresses */
     uint32_t sources_count;
     struct framing framing;
     struct scenario_load load;
     struct scenario_behavior *behaviors;
     uint32_t behaviors_count;
-    char **thresholds;      /* expressions, as written */
-    bool *thresholds_abort; /* abort_on_fail of each */
+    struct scenario_threshold *thresholds;
     uint32_t thresholds_count;
-    struct cJSON *document; /* the file as it was, for the plan echoed into the result */
+    struct cJSON *document; /* the file as it was: for the plan echoed into the result, and for the
+                               texts that the scenario points to */
 };
 
 /* NAME=VALUE of --set, visible as ${NAME}. */

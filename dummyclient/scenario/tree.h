@@ -11,6 +11,7 @@
 #include "scenario/body.h"
 #include "scenario/data.h"
 #include "scenario/scenario.h"
+#include "scenario/think.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -110,23 +111,6 @@ struct wait {
 struct send {
     uint32_t id;
     struct body body;
-};
-
-enum think_type {
-    THINK_CONSTANT,
-    THINK_UNIFORM,
-    THINK_EXPONENTIAL,
-    THINK_NORMAL,
-    THINK_LOGNORMAL,
-    THINK_PARETO
-};
-
-struct think {
-    enum think_type type;
-    int64_t low_ns;  /* the duration; the lower bound; the mean; the median */
-    int64_t high_ns; /* the upper bound; the deviation */
-    double shape;    /* of lognormal and pareto */
-    int64_t most_ns; /* never longer */
 };
 
 /* set: a number or a text into a variable. */
@@ -229,7 +213,8 @@ struct scenario_tree {
     struct data_table tables[DATA_TABLES_MAX];
     uint32_t tables_count;
     uint32_t steps_count;
-    uint32_t branches_count; /* of choose */
+    uint32_t branches_count;       /* of choose */
+    struct scenario_target target; /* where there are no `targets` */
 };
 
 #endif

@@ -5,7 +5,6 @@
 #include "core/must.h"
 #include "core/prng.h"
 
-#include <math.h>
 #include <string.h>
 
 struct message_scope vm_step_scope(const struct vm *vm, struct vm_lane *lane, int64_t now_ns)
@@ -16,41 +15,11 @@ struct message_scope vm_step_scope(const struct vm *vm, struct vm_lane *lane, in
     return scope;
 }
 
-/* A draw from the standard normal distribution (Box and Muller 1958). */
-static double vm_step__normal(uint64_t key)
-{
-    double radius = sqrt(-2 * log1p(-prng_unit(key, 0, 0)));
-    return radius * cos(6.283185307179586 * prng_unit(key, 0, 1));
-}
-
 static int64_t vm_step__think_ns(const struct vm *vm, struct vm_lane *lane,
                                  const struct think *think)
 {
-    if (think->type == THINK_CONSTANT) {
-        return think->low_ns;
-    }
-    uint64_t key = vm_lane_draw(vm, lane);
-    double low_ns = (double)think->low_ns;
-    double drawn_ns = 0;
-    switch (think->type) {
-    case THINK_UNIFORM:
-        return (int64_t)prng_range(key, 0, 0, (uint64_t)think->low_ns, (uint64_t)think->high_ns);
-    case THINK_NORMAL:
-        drawn_ns = low_ns + (double)think->high_ns * vm_step__normal(key);
-        break;
-    case THINK_LOGNORMAL:
-        drawn_ns = low_ns * exp(think->shape * vm_step__normal(key));
-        break;
-    case THINK_PARETO:
-        drawn_ns = low_ns * pow(1 - prng_unit(key, 0, 0), -1 / think->shape);
-        break;
-    case THINK_EXPONENTIAL:
-    case THINK_CONSTANT:
-        drawn_ns = -log1p(-prng_unit(key, 0, 0)) * low_ns;
-        break;
-    }
-    drawn_ns = drawn_ns > 0 ? drawn_ns : 0;
-    return drawn_ns < (double)think->most_ns ? (int64_t)drawn_ns : think->most_ns;
+    bool drawn = think->type != THINK_CONSTANT; /* a draw would change those that follow */
+    return think_draw_ns(think, drawn ? vm_lane_draw(vm, lane) : 0);
 }
 
 /* The lane does nothing until it is free. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(new URL('../../scripts/package.json', import.meta.url));
 const Ajv = require('ajv/dist/2020').default;
 const folder = fileURLToPath(new URL('../../scenarios/', import.meta.url));
-const client = fileURLToPath(new URL('../../dummyclient/scenario/parse/', import.meta.url));
+const client = fileURLToPath(new URL('../../dummyclient/scenario/', import.meta.url));
 const read = (name) => JSON.parse(readFileSync(folder + name, 'utf8'));
 const schema = read('scenario.schema.json');
 const ajv = new Ajv({ allErrors: true, strictTypes: false, strictRequired: false,
@@ -78,13 +78,14 @@ function wordsOf(node, words = { keys: new Set(), values: new Set() }) {
 }
 
 test('the client, the schema and the README know the same words', () => {
-  const sources = readdirSync(client).filter((file) => file.endsWith('.c'))
-    .map((file) => readFileSync(client + file, 'utf8')).join('');
-  const listed = (pattern) => [...sources.matchAll(pattern)]
-    .flatMap(([, list]) => [...list.matchAll(/"([^"]+)"/g)].map(([, word]) => word));
+  const sources = ['', 'parse/'].flatMap((part) => readdirSync(client + part)
+    .filter((file) => /\.[ch]$/.test(file))
+    .map((file) => readFileSync(`${client}${part}${file}`, 'utf8'))).join('');
   const words = wordsOf(schema);
-  const keys = new Set([...listed(/\*const \w*keys\[\] = \{([^}]*)\}/g),
-    ...listed(/ parse__kinds\[\] = \{([\s\S]*?)\};/g)]);
+  const lines = [/"([$a-z_]+)",\s*\\?\s*(?:KEY|PARSE|THINK|\.then|\.kind|\.alias)/g,
+    /\.(?:name|alias) = "(\w+)"/g];
+  const keys = new Set(lines.flatMap((line) => [...sources.matchAll(line)])
+    .map(([, word]) => word));
   assert.ok(keys.size > 60, `${keys.size} keys found in the client`);
   for (const key of keys) assert.ok(words.keys.has(key), `the schema does not know ${key}`);
   const text = readFileSync(`${folder}README.md`, 'utf8');

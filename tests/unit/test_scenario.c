@@ -100,7 +100,7 @@ static void test_load_is_read(void **state)
     assert_int_equal(load->drain_ns, 0);
     assert_true(load->seed == UINT64_C(9007199254740992));
     assert_int_equal(scenario->thresholds_count, 2);
-    assert_string_equal(scenario->thresholds[1], "b");
+    assert_string_equal(scenario->thresholds[1].text, "b");
     assert_true(scenario->behaviors[1].weight == 3);
     assert_string_equal(scenario->behaviors[1].name, "behavior-2");
     scenario_destroy(scenario);

@@ -10,57 +10,81 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READER_LINE_BYTES_MAX = 2048, READER_FOUND_BYTES_MAX = 96 };
+enum {
+    READER_LINE_BYTES_MAX = 2048,
+    READER_FOUND_BYTES_MAX = 96,
+    READER_EXPECTED_BYTES_MAX = 512,
+    READER_WORDS_MAX = 64,      /* of one table, or of one key */
+    READER_SHOWN_BYTES_MAX = 64 /* of a key */
+};
 
-static void reader__append_path(struct reader *reader, const char *text)
+/* Appends to the text; what there is no room for is left out. */
+static void reader__append(char *text, size_t text_bytes, const char *format, ...)
+    ERROR_PRINTF(3, 4);
+static void reader__append(char *text, size_t text_bytes, const char *format, ...)
 {
-    size_t left_bytes = sizeof reader->path - reader->path_bytes;
-    int bytes = snprintf(reader->path + reader->path_bytes, left_bytes, "%s", text);
-    reader->path_bytes += (size_t)bytes < left_bytes ? (size_t)bytes : left_bytes - 1;
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, text_bytes - used, format, arguments);
+    va_end(arguments);
 }
 
 size_t reader_enter(struct reader *reader, const char *key)
 {
-    size_t place = reader->path_bytes;
-    if (place > 0) {
-        reader__append_path(reader, ".");
-    }
-    reader__append_path(reader, key);
-    return place;
+    size_t mark = reader->path_bytes;
+    reader__append(reader->path, sizeof reader->path, "%s%.*s", mark > 0 ? "." : "",
+                   READER_SHOWN_BYTES_MAX, key);
+    reader->path_bytes = strlen(reader->path);
+    return mark;
 }
 
 size_t reader_enter_index(struct reader *reader, uint32_t index)
 {
-    size_t place = reader->path_bytes;
-    char text[16];
-    snprintf(text, sizeof text, "[%" PRIu32 "]", index);
-    reader__append_path(reader, text);
-    return place;
+    size_t mark = reader->path_bytes;
+    reader__append(reader->path, sizeof reader->path, "[%" PRIu32 "]", index);
+    reader->path_bytes = strlen(reader->path);
+    return mark;
 }
 
-void reader_leave(struct reader *reader, size_t place)
+void reader_leave(struct reader *reader, size_t mark)
 {
-    reader->path_bytes = place;
-    reader->path[place] = '\0';
+    reader->path_bytes = mark;
+    reader->path[mark] = '\0';
 }
 
-void reader_mistake(struct reader *reader, const char *format, ...)
+static void reader__mistake(struct reader *reader, const char *format, va_list arguments)
 {
     if (++reader->mistakes_count > READER_MISTAKES_MAX) {
         return;
     }
-    char line[READER_LINE_BYTES_MAX];
-    int bytes = reader->path_bytes > 0
-                    ? snprintf(line, sizeof line, "%s: `%s`: ", reader->file, reader->path)
-                    : snprintf(line, sizeof line, "%s: ", reader->file);
-    if (bytes > 0 && (size_t)bytes < sizeof line) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(line + bytes, sizeof line - (size_t)bytes, format, arguments);
-        va_end(arguments);
+    char line[READER_LINE_BYTES_MAX] = "";
+    reader__append(line, sizeof line, "%s: ", reader->file);
+    if (reader->path_bytes > 0) {
+        reader__append(line, sizeof line, "`%s`: ", reader->path);
     }
+    size_t bytes = strlen(line);
+    vsnprintf(line + bytes, sizeof line - bytes, format, arguments);
     error_make_line(line);
     reader->report(reader->context, line);
+}
+
+void reader_mistake(struct reader *reader, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    reader__mistake(reader, format, arguments);
+    va_end(arguments);
+}
+
+void reader_mistake_at(struct reader *reader, const char *key, const char *format, ...)
+{
+    size_t mark = reader_enter(reader, key);
+    va_list arguments;
+    va_start(arguments, format);
+    reader__mistake(reader, format, arguments);
+    va_end(arguments);
+    reader_leave(reader, mark);
 }
 
 /* What a person sees in the file. */
@@ -99,6 +123,14 @@ void reader_expected(struct reader *reader, const cJSON *json, const char *expec
     reader_mistake(reader, "expected %s, found %s", expected, reader__found(json, found));
 }
 
+void reader_expected_at(struct reader *reader, const cJSON *object, const char *key,
+                        const char *expected)
+{
+    size_t mark = reader_enter(reader, key);
+    reader_expected(reader, reader_get(object, key), expected);
+    reader_leave(reader, mark);
+}
+
 void reader_finish(struct reader *reader)
 {
     if (reader->mistakes_count <= READER_MISTAKES_MAX) {
@@ -110,23 +142,38 @@ void reader_finish(struct reader *reader)
     reader->report(reader->context, line);
 }
 
-static const char *reader__nearest(const char *word, const char *const *words)
+/* `a`, `b`, `c`; or "a", "b" or "c". */
+static void reader__list(char *text, size_t text_bytes, const char *const *words, size_t count,
+                         char quote)
 {
-    size_t count = 0;
-    while (words[count] != NULL) {
-        count++;
+    for (size_t i = 0; i < count; i++) {
+        bool last = i + 1 == count && quote == '"';
+        reader__append(text, text_bytes, "%s%c%s%c",
+                       i == 0 ? ""
+                       : last ? " or "
+                              : ", ",
+                       quote, words[i], quote);
     }
-    return suggest_nearest(word, words, count);
 }
 
-static bool reader__knows(const char *const *keys, const char *key)
+static size_t reader__names(const struct key *keys, const char *names[READER_WORDS_MAX])
 {
-    for (; *keys != NULL; keys++) {
-        if (strcmp(*keys, key) == 0) {
-            return true;
+    size_t count = 0;
+    for (; keys[count].name != NULL; count++) {
+        names[count] = keys[count].name;
+    }
+    return count;
+}
+
+static const struct key *reader__find(const struct key *keys, const char *name)
+{
+    for (; keys->name != NULL; keys++) {
+        if (strcmp(keys->name, name) == 0 ||
+            (keys->alias != NULL && strcmp(keys->alias, name) == 0)) {
+            return keys;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The document is told to be wrong already and will not be played: in it the key is put right, so
@@ -134,7 +181,7 @@ static bool reader__knows(const char *const *keys, const char *key)
 static void reader__correct_key(const cJSON *json, cJSON *member, const char *key)
 {
     size_t bytes = strlen(key) + 1;
-    char *copy = cJSON_GetObjectItemCaseSensitive(json, key) == NULL ? cJSON_malloc(bytes) : NULL;
+    char *copy = reader_get(json, key) == NULL ? cJSON_malloc(bytes) : NULL;
     if (copy != NULL) {
         memcpy(copy, key, bytes);
         cJSON_free(member->string);
@@ -143,29 +190,22 @@ static void reader__correct_key(const cJSON *json, cJSON *member, const char *ke
 }
 
 static void reader__unknown_key(struct reader *reader, const cJSON *json, cJSON *member,
-                                const char *const *keys)
+                                const struct key *keys)
 {
-    char shown[64];
-    snprintf(shown, sizeof shown, "%s", member->string);
-    size_t place = reader_enter(reader, shown);
-    const char *nearest = reader__nearest(member->string, keys);
+    const char *names[READER_WORDS_MAX] = {NULL};
+    size_t count = reader__names(keys, names);
+    const char *nearest = suggest_nearest(member->string, names, count);
     if (nearest != NULL) {
+        reader_mistake_at(reader, member->string, "unknown key; did you mean `%s`?", nearest);
         reader__correct_key(json, member, nearest);
-        reader_mistake(reader, "unknown key; did you mean `%s`?", nearest);
     } else {
-        char known[512] = "";
-        size_t bytes = 0;
-        for (const char *const *at = keys; *at != NULL && bytes < sizeof known - 1; at++) {
-            int written = snprintf(known + bytes, sizeof known - bytes, "%s`%s`",
-                                   at == keys ? "" : ", ", *at);
-            bytes += written > 0 ? (size_t)written : 0;
-        }
-        reader_mistake(reader, "unknown key; the keys here are %s", known);
+        char known[READER_EXPECTED_BYTES_MAX] = "";
+        reader__list(known, sizeof known, names, count, '`');
+        reader_mistake_at(reader, member->string, "unknown key; the keys here are %s", known);
     }
-    reader_leave(reader, place);
 }
 
-bool reader_object(struct reader *reader, const cJSON *json, const char *const *keys)
+bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys)
 {
     if (!cJSON_IsObject(json)) {
         reader_expected(reader, json, "an object");
@@ -180,13 +220,9 @@ bool reader_object(struct reader *reader, const cJSON *json, const char *const *
             return false;
         }
         /* The first one that has this key: with cJSON that is the one that would be read. */
-        if (cJSON_GetObjectItemCaseSensitive(json, member->string) != member) {
-            char shown[64];
-            snprintf(shown, sizeof shown, "%s", member->string);
-            size_t place = reader_enter(reader, shown);
-            reader_mistake(reader, "expected this key once, found it again");
-            reader_leave(reader, place);
-        } else if (keys != NULL && !reader__knows(keys, member->string)) {
+        if (reader_get(json, member->string) != member) {
+            reader_mistake_at(reader, member->string, "expected this key once, found it again");
+        } else if (keys != NULL && reader__find(keys, member->string) == NULL) {
             reader__unknown_key(reader, json, member, keys);
         }
     }
@@ -198,185 +234,314 @@ const cJSON *reader_get(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-const cJSON *reader_require(struct reader *reader, const cJSON *object, const char *key,
-                            const char *expected)
+/* --- Values, a function for each kind: false, and reported, when one is wrong. */
+
+static void reader__store(const struct key *key, void *place, int64_t number)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        size_t place = reader_enter(reader, key);
-        reader_expected(reader, NULL, expected);
-        reader_leave(reader, place);
-    }
-    return json;
+    uint8_t narrow = (uint8_t)number;
+    uint16_t wide = (uint16_t)number;
+    uint32_t wider = (uint32_t)number;
+    const void *from = key->bytes == 1   ? (const void *)&narrow
+                       : key->bytes == 2 ? (const void *)&wide
+                       : key->bytes == 4 ? (const void *)&wider
+                                         : (const void *)&number;
+    memcpy(place, from, key->bytes);
 }
 
-bool reader_integer_here(struct reader *reader, const cJSON *json, int64_t low, int64_t high,
-                         int64_t *value)
+/* "expected ...": what the key itself says, or what follows from its kind. */
+static bool reader__refuse(struct reader *reader, const cJSON *json, const struct key *key,
+                           const char *format, ...) ERROR_PRINTF(4, 5);
+static bool reader__refuse(struct reader *reader, const cJSON *json, const struct key *key,
+                           const char *format, ...)
 {
-    if (cJSON_IsNumber(json) && json->valuedouble >= (double)low &&
-        json->valuedouble <= (double)high && floor(json->valuedouble) == json->valuedouble) {
-        *value = (int64_t)json->valuedouble;
-        return true;
-    }
-    char expected[96];
-    snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, low, high);
-    reader_expected(reader, json, expected);
+    char expected[READER_EXPECTED_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(expected, sizeof expected, format, arguments);
+    va_end(arguments);
+    reader_expected(reader, json, key->expected != NULL ? key->expected : expected);
     return false;
 }
 
-bool reader_integer(struct reader *reader, const cJSON *object, const char *key, int64_t low,
-                    int64_t high, int64_t *value)
+static bool reader__whole(struct reader *reader, const cJSON *json, const struct key *key,
+                          void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        return false;
+    double number = json->valuedouble;
+    if (!cJSON_IsNumber(json) || number < key->low || number > key->high ||
+        floor(number) != number) {
+        return reader__refuse(reader, json, key, "a whole number from %.0f to %.0f", key->low,
+                              key->high);
     }
-    size_t place = reader_enter(reader, key);
-    bool valid = reader_integer_here(reader, json, low, high, value);
-    reader_leave(reader, place);
-    return valid;
-}
-
-bool reader_u32(struct reader *reader, const cJSON *object, const char *key, uint32_t low,
-                uint32_t high, uint32_t *value)
-{
-    int64_t wide = 0;
-    if (!reader_integer(reader, object, key, low, high, &wide)) {
-        return false;
-    }
-    *value = (uint32_t)wide;
+    reader__store(key, place, (int64_t)number);
     return true;
 }
 
-bool reader_bool(struct reader *reader, const cJSON *object, const char *key, bool *value)
+static bool reader__number(struct reader *reader, const cJSON *json, const struct key *key,
+                           void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        return false;
+    double number = json->valuedouble;
+    if (!cJSON_IsNumber(json) || number < key->low || number > key->high ||
+        (key->above_low && number == key->low)) {
+        return reader__refuse(reader, json, key,
+                              key->above_low ? "a number above %g, at most %g"
+                                             : "a number from %g to %g",
+                              key->low, key->high);
     }
-    if (cJSON_IsBool(json)) {
-        *value = cJSON_IsTrue(json) != 0;
-        return true;
-    }
-    size_t place = reader_enter(reader, key);
-    reader_expected(reader, json, "true or false");
-    reader_leave(reader, place);
-    return false;
+    memcpy(place, &number, key->bytes);
+    return true;
 }
 
-bool reader_text(struct reader *reader, const cJSON *object, const char *key, const char **value)
+static bool reader__bool(struct reader *reader, const cJSON *json, const struct key *key,
+                         void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        return false;
+    if (!cJSON_IsBool(json)) {
+        return reader__refuse(reader, json, key, "true or false");
     }
-    if (cJSON_IsString(json) && json->valuestring[0] != '\0') {
-        *value = json->valuestring;
-        return true;
+    reader__store(key, place, cJSON_IsTrue(json));
+    return true;
+}
+
+static bool reader__text(struct reader *reader, const cJSON *json, const struct key *key,
+                         void *place)
+{
+    if (!cJSON_IsString(json) || json->valuestring[0] == '\0' ||
+        (key->high > 0 && (double)strlen(json->valuestring) > key->high)) {
+        return key->high > 0
+                   ? reader__refuse(reader, json, key, "a text of 1 to %.0f bytes", key->high)
+                   : reader__refuse(reader, json, key, "a text");
     }
-    size_t place = reader_enter(reader, key);
-    reader_expected(reader, json, "a text");
-    reader_leave(reader, place);
-    return false;
+    const char *text = json->valuestring;
+    memcpy(place, &text, key->bytes);
+    return true;
 }
 
 /* A bound as it would be written in a file. */
-static const char *reader__bound(int64_t duration_ns, char text[UNITS_TEXT_BYTES_MAX])
+static const char *reader__bound(double duration_ns, char text[UNITS_TEXT_BYTES_MAX])
 {
-    int64_t hour_ns = 3600 * NS_PER_S;
-    if (duration_ns == 0 || duration_ns % hour_ns != 0) {
-        return units_format_duration(duration_ns, text);
+    double hours = duration_ns / (3600 * (double)NS_PER_S);
+    if (hours < 1 || hours != floor(hours)) {
+        return units_format_duration((int64_t)duration_ns, text);
     }
-    snprintf(text, UNITS_TEXT_BYTES_MAX, "%" PRId64 " h", duration_ns / hour_ns);
+    snprintf(text, UNITS_TEXT_BYTES_MAX, "%.0f h", hours);
     return text;
 }
 
-bool reader_duration_here(struct reader *reader, const cJSON *json, int64_t low_ns, int64_t high_ns,
-                          int64_t *value_ns)
+static bool reader__duration(struct reader *reader, const cJSON *json, const struct key *key,
+                             void *place)
 {
     int64_t duration_ns = 0;
     if (!cJSON_IsString(json) || !units_duration_ns(json->valuestring, &duration_ns, NULL)) {
-        reader_expected(reader, json, "a duration with its unit, such as \"500ms\" or \"30s\"");
-        return false;
+        return reader__refuse(reader, json, key,
+                              "a duration with its unit, such as \"500ms\" or \"30s\"");
     }
-    if (duration_ns < low_ns || duration_ns > high_ns) {
+    if ((double)duration_ns < key->low || (double)duration_ns > key->high) {
         char low[UNITS_TEXT_BYTES_MAX];
         char high[UNITS_TEXT_BYTES_MAX];
-        char expected[2 * UNITS_TEXT_BYTES_MAX + 32];
-        snprintf(expected, sizeof expected, "a duration from %s to %s", reader__bound(low_ns, low),
-                 reader__bound(high_ns, high));
-        reader_expected(reader, json, expected);
-        return false;
+        return reader__refuse(reader, json, key, "a duration from %s to %s",
+                              reader__bound(key->low, low), reader__bound(key->high, high));
     }
-    *value_ns = duration_ns;
+    reader__store(key, place, duration_ns);
     return true;
 }
 
-bool reader_duration(struct reader *reader, const cJSON *object, const char *key, int64_t low_ns,
-                     int64_t high_ns, int64_t *value_ns)
+static bool reader__rate(struct reader *reader, const cJSON *json, const struct key *key,
+                         void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        return false;
+    double per_s = 0;
+    if (!cJSON_IsString(json) || strchr(json->valuestring, '/') == NULL ||
+        !units_rate_per_s(json->valuestring, &per_s, NULL)) {
+        return reader__refuse(reader, json, key,
+                              "a rate with its unit, such as \"2000/s\" or \"90/m\"");
     }
-    size_t place = reader_enter(reader, key);
-    bool valid = reader_duration_here(reader, json, low_ns, high_ns, value_ns);
-    reader_leave(reader, place);
-    return valid;
+    if (key->above_low && per_s <= key->low) {
+        return reader__refuse(reader, json, key, "a rate above %g", key->low);
+    }
+    memcpy(place, &per_s, key->bytes);
+    return true;
 }
 
-bool reader_rate(struct reader *reader, const cJSON *object, const char *key, double *per_s)
+static bool reader__word(struct reader *reader, const cJSON *json, const struct key *key,
+                         void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
-        return false;
-    }
-    if (cJSON_IsString(json) && strchr(json->valuestring, '/') != NULL &&
-        units_rate_per_s(json->valuestring, per_s, NULL)) {
-        return true;
-    }
-    size_t place = reader_enter(reader, key);
-    reader_expected(reader, json, "a rate with its unit, such as \"2000/s\" or \"90/m\"");
-    reader_leave(reader, place);
-    return false;
-}
-
-bool reader_choice_here(struct reader *reader, const cJSON *json, const char *const *words,
-                        uint32_t *index)
-{
-    char expected[512] = "";
-    size_t bytes = 0;
-    for (uint32_t i = 0; words[i] != NULL; i++) {
-        if (cJSON_IsString(json) && strcmp(json->valuestring, words[i]) == 0) {
-            *index = i;
+    size_t count = 0;
+    for (; key->words[count] != NULL; count++) {
+        if (cJSON_IsString(json) && strcmp(json->valuestring, key->words[count]) == 0) {
+            reader__store(key, place, (int64_t)count);
             return true;
         }
-        const char *comma = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
-        int written =
-            snprintf(expected + bytes, sizeof expected - bytes, "%s\"%s\"", comma, words[i]);
-        bytes += written > 0 ? (size_t)written : 0;
-        bytes = bytes < sizeof expected ? bytes : sizeof expected - 1;
     }
-    const char *nearest = cJSON_IsString(json) ? reader__nearest(json->valuestring, words) : NULL;
-    if (nearest != NULL) {
-        char found[READER_FOUND_BYTES_MAX];
-        reader_mistake(reader, "expected %s, found %s; did you mean \"%s\"?", expected,
-                       reader__found(json, found), nearest);
-    } else {
-        reader_expected(reader, json, expected);
+    char expected[READER_EXPECTED_BYTES_MAX] = "";
+    reader__list(expected, sizeof expected, key->words, count, '"');
+    const char *nearest =
+        cJSON_IsString(json) ? suggest_nearest(json->valuestring, key->words, count) : NULL;
+    if (nearest == NULL) {
+        return reader__refuse(reader, json, key, "%s", expected);
     }
+    char found[READER_FOUND_BYTES_MAX];
+    reader_mistake(reader, "expected %s, found %s; did you mean \"%s\"?", expected,
+                   reader__found(json, found), nearest);
     return false;
 }
 
-bool reader_choice(struct reader *reader, const cJSON *object, const char *key,
-                   const char *const *words, uint32_t *index)
+static bool reader__object(struct reader *reader, const cJSON *json, const struct key *key,
+                           void *place)
 {
-    const cJSON *json = reader_get(object, key);
-    if (json == NULL) {
+    if (!key->shorthand || cJSON_IsObject(json)) {
+        return reader_read(reader, json, key->keys, place);
+    }
+    reader_read(reader, NULL, key->keys, place);
+    return reader_read_value(reader, json, key->keys, (char *)place + key->keys->offset);
+}
+
+static bool reader__array(struct reader *reader, const cJSON *json, const struct key *key,
+                          void *place)
+{
+    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : -1;
+    if (count < key->low || count > key->high) {
+        return key->low > 0 ? reader__refuse(reader, json, key, "an array of %.0f to %.0f %s",
+                                             key->low, key->high, key->item->name)
+                            : reader__refuse(reader, json, key, "an array of at most %.0f %s",
+                                             key->high, key->item->name);
+    }
+    char *items = arena_take(reader->arena, ((size_t)count + 1) * key->item_bytes);
+    if (items == NULL) {
+        return false; /* the arena keeps that it failed */
+    }
+    uint32_t items_count = (uint32_t)count;
+    memcpy(place, &items, sizeof items);
+    memcpy((char *)place - key->offset + key->count_offset, &items_count, sizeof items_count);
+    uint32_t index = 0;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        size_t mark = reader_enter_index(reader, index);
+        reader_read_value(reader, item, key->item, items + (size_t)index++ * key->item_bytes);
+        reader_leave(reader, mark);
+    }
+    return true;
+}
+
+static int64_t reader__load(const struct key *key, const void *into)
+{
+    uint32_t narrow = 0;
+    int64_t wide = 0;
+    memcpy(key->bytes == 4 ? (void *)&narrow : (void *)&wide, (const char *)into + key->offset,
+           key->bytes);
+    return key->bytes == 4 ? narrow : wide;
+}
+
+static bool reader__pair(struct reader *reader, const cJSON *json, const struct key *key,
+                         void *place)
+{
+    const struct key *keys = key->keys;
+    char *places[2] = {(char *)place + keys[0].offset, (char *)place + keys[1].offset};
+    if (key->shorthand && !cJSON_IsArray(json)) {
+        return reader_read_value(reader, json, &keys[0], places[0]) &&
+               reader_read_value(reader, json, &keys[1], places[1]);
+    }
+    if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 2) {
+        return reader__refuse(reader, json, key, "[min, max]");
+    }
+    bool valid = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        size_t mark = reader_enter_index(reader, i);
+        valid = reader_read_value(reader, cJSON_GetArrayItem(json, (int)i), &keys[i], places[i]) &&
+                valid;
+        reader_leave(reader, mark);
+    }
+    if (valid && reader__load(&keys[0], place) > reader__load(&keys[1], place)) {
+        reader_mistake(reader, "expected [min, max], found the greater one first");
         return false;
     }
-    size_t place = reader_enter(reader, key);
-    bool valid = reader_choice_here(reader, json, words, index);
-    reader_leave(reader, place);
     return valid;
+}
+
+static bool reader__other(struct reader *reader, const cJSON *json, const struct key *key,
+                          void *place)
+{
+    (void)reader, (void)json, (void)key, (void)place;
+    return true;
+}
+
+bool reader_read_value(struct reader *reader, const cJSON *json, const struct key *key, void *place)
+{
+    static bool (*const kinds[])(struct reader *, const cJSON *, const struct key *, void *) = {
+        [KEY_KIND_OTHER] = reader__other,   [KEY_KIND_WHOLE] = reader__whole,
+        [KEY_KIND_NUMBER] = reader__number, [KEY_KIND_BOOL] = reader__bool,
+        [KEY_KIND_TEXT] = reader__text,     [KEY_KIND_DURATION] = reader__duration,
+        [KEY_KIND_RATE] = reader__rate,     [KEY_KIND_WORD] = reader__word,
+        [KEY_KIND_OBJECT] = reader__object, [KEY_KIND_ARRAY] = reader__array,
+        [KEY_KIND_PAIR] = reader__pair};
+    bool valid = kinds[key->kind](reader, json, key, place);
+    if (valid && key->then != NULL) {
+        key->then(reader->parse, json, place);
+    }
+    return valid;
+}
+
+static void reader__preset(const struct key *key, void *place)
+{
+    if (key->preset_text != NULL) {
+        memcpy(place, &key->preset_text, key->bytes);
+    } else if (key->kind == KEY_KIND_NUMBER || key->kind == KEY_KIND_RATE) {
+        memcpy(place, &key->preset, key->bytes);
+    } else {
+        reader__store(key, place, (int64_t)key->preset);
+    }
+}
+
+void reader_read_key(struct reader *reader, const cJSON *object, const struct key *key, void *into)
+{
+    void *place = (char *)into + key->offset;
+    const cJSON *json = reader_get(object, key->name);
+    const cJSON *older = key->alias == NULL ? NULL : reader_get(object, key->alias);
+    const char *other = json != NULL && older != NULL ? key->alias : key->excludes;
+    json = json == NULL ? older : json;
+    if (key->preset != 0 || key->preset_text != NULL) {
+        reader__preset(key, place);
+    }
+    if (json == NULL) {
+        if (key->presets) {
+            reader_read(reader, NULL, key->keys, place);
+        } else if (object != NULL && key->required != NULL) {
+            reader_expected_at(reader, object, key->name, key->required);
+        }
+        return;
+    }
+    size_t mark = reader_enter(reader, json->string);
+    if (other != NULL && reader_get(object, other) != NULL) {
+        reader_mistake(reader, "expected either this or `%s`, found both", other);
+    }
+    reader_read_value(reader, json, key, place);
+    reader_leave(reader, mark);
+}
+
+bool reader_read(struct reader *reader, const cJSON *json, const struct key *keys, void *into)
+{
+    if (json != NULL && !reader_object(reader, json, keys)) {
+        return false;
+    }
+    for (const struct key *key = keys; key->name != NULL; key++) {
+        reader_read_key(reader, json, key, into);
+    }
+    return true;
+}
+
+const struct key *reader_read_one(struct reader *reader, const cJSON *json, const struct key *keys,
+                                  const char *form, void *into)
+{
+    if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
+        const char *names[READER_WORDS_MAX] = {NULL};
+        char expected[READER_EXPECTED_BYTES_MAX] = "";
+        reader__append(expected, sizeof expected, "%san object with one of ", form);
+        reader__list(expected, sizeof expected, names, reader__names(keys, names), '`');
+        reader_expected(reader, json, expected);
+        return NULL;
+    }
+    reader_object(reader, json, keys);
+    const struct key *key = reader__find(keys, json->child->string);
+    if (key != NULL) {
+        reader_read_key(reader, json, key, into);
+    }
+    return key;
 }

@@ -1,12 +1,16 @@
-/* The reader: takes typed values out of a parsed JSON document and reports every mistake with the
- * file, the JSON path, what was expected and what was found.
+/* The reader: takes values out of a parsed JSON document, by tables of keys, and reports every
+ * mistake with the file, the JSON path, what was expected and what was found.
+ *
+ * A key of the language is declared once, as a line of a table: its name, what kind of value it
+ * has, within which bounds, what holds where it is absent, and where in a struct it goes. What is
+ * said about wrong values, unknown keys and missing ones follows from that.
  *
  * Control plane; one thread. The path is kept by the reader: enter a key or an index, read, leave.
- * Reading functions that take a key report at that key's path, leave *value untouched when the key
- * is absent or wrong, and return true only when they have written it. */
+ * A value that is wrong leaves its place untouched. Texts point into the document. */
 #ifndef DUMMYLOAD_SCENARIO_READER_H
 #define DUMMYLOAD_SCENARIO_READER_H
 
+#include "core/arena.h"
 #include "core/error.h"
 
 #include <cjson/cJSON.h>
@@ -17,61 +21,128 @@
 
 enum { READER_PATH_BYTES_MAX = 1024, READER_MISTAKES_MAX = 20, READER_KEYS_MAX = 1000 };
 
+struct parse; /* whoever reads: handed to the functions that a table names */
+
 struct reader {
     const char *file;
     void (*report)(void *context, const char *line);
     void *context;
+    struct parse *parse;
+    struct arena *arena; /* of arrays */
     uint32_t mistakes_count;
     size_t path_bytes;
     char path[READER_PATH_BYTES_MAX];
 };
 
-/* Both return the place to give to reader_leave(). */
+/* --- Tables of keys, each with an entry of zeros at its end. */
+
+enum key_kind {
+    KEY_KIND_OTHER,    /* then() reads it; without one the key is only known */
+    KEY_KIND_WHOLE,    /* a whole number, low..high within +-2^53: a double holds it exactly */
+    KEY_KIND_NUMBER,   /* low..high, into a double */
+    KEY_KIND_BOOL,     /* into a bool */
+    KEY_KIND_TEXT,     /* of at least one byte, and at most high unless that is 0 */
+    KEY_KIND_DURATION, /* "500ms", low..high ns */
+    KEY_KIND_RATE,     /* "2000/s", per second, into a double; the unit is required */
+    KEY_KIND_WORD,     /* one of words, as its index */
+    KEY_KIND_OBJECT,   /* with keys of its own */
+    KEY_KIND_ARRAY,    /* of low..high items, taken from the arena */
+    KEY_KIND_PAIR      /* [min, max]: two values, as the two lines of keys say */
+};
+
+struct key {
+    const char *name;
+    const char *alias; /* an older name, which stays */
+    enum key_kind kind;
+    bool above_low;      /* NUMBER, RATE: low itself is too small */
+    bool shorthand;      /* OBJECT: what is no object is the value of its first key; PAIR: what is
+                            no array is both */
+    bool presets;        /* OBJECT: the presets of its keys hold where it is absent, too */
+    uint16_t bytes;      /* of the place; 0: the value is checked and not kept */
+    uint16_t item_bytes; /* ARRAY */
+    size_t offset;       /* of the place */
+    size_t count_offset; /* ARRAY: of the number of items, a uint32_t */
+    double low;
+    double high;
+    double preset;           /* what holds where it is absent */
+    const char *preset_text; /* TEXT */
+    const char *required;    /* what is expected where it is absent; NULL: it need not be there */
+    const char *expected;    /* where the value is wrong; NULL: it follows from the kind */
+    const char *excludes;    /* a key that makes no sense beside it */
+    const char *const *words;
+    const struct key *keys; /* OBJECT, PAIR */
+    const struct key *item; /* ARRAY; its name is what several of them are called */
+    /* Called at the key's path with its place, when the value has been read. */
+    void (*then)(struct parse *parse, const cJSON *json, void *place);
+};
+
+#define KEY_PLACE(type, member)                                                                    \
+    .offset = offsetof(type, member), .bytes = (uint16_t)sizeof(((type *)0)->member)
+/* Lines of a table: {"port", KEY_WHOLE(struct target, port, 1, 65535), .preset = 7777}. */
+#define KEY_WHOLE(type, member, from, to)                                                          \
+    .kind = KEY_KIND_WHOLE, KEY_PLACE(type, member), .low = (from), .high = (to)
+#define KEY_NUMBER(type, member, from, to)                                                         \
+    .kind = KEY_KIND_NUMBER, KEY_PLACE(type, member), .low = (from), .high = (to)
+#define KEY_BOOL(type, member) .kind = KEY_KIND_BOOL, KEY_PLACE(type, member)
+#define KEY_TEXT(type, member) .kind = KEY_KIND_TEXT, KEY_PLACE(type, member)
+#define KEY_DURATION(type, member, from_ns, to_ns)                                                 \
+    .kind = KEY_KIND_DURATION, KEY_PLACE(type, member), .low = (double)(from_ns),                  \
+    .high = (double)(to_ns)
+#define KEY_RATE(type, member) .kind = KEY_KIND_RATE, KEY_PLACE(type, member)
+#define KEY_WORD(type, member, ...)                                                                \
+    .kind = KEY_KIND_WORD, KEY_PLACE(type, member), .words = (const char *const[])                 \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define KEY_OBJECT(type, member, table)                                                            \
+    .kind = KEY_KIND_OBJECT, KEY_PLACE(type, member), .keys = (table)
+#define KEY_ARRAY(type, member, count, from, to, of)                                               \
+    .kind = KEY_KIND_ARRAY, KEY_PLACE(type, member), .count_offset = offsetof(type, count),        \
+    .item_bytes = (uint16_t)sizeof(*((type *)0)->member), .low = (from), .high = (to),             \
+    .item = (of)
+/* Its keys are about the same struct: no place of its own. */
+#define KEY_INNER(table) .kind = KEY_KIND_OBJECT, .keys = (table)
+#define KEY_PAIR(table)  .kind = KEY_KIND_PAIR, .keys = (table)
+/* The place itself is then()'s. */
+#define KEY_OTHER(type, member, function) KEY_PLACE(type, member), .then = (function)
+
+/* The members of an object into the struct that the table is about, in the order of the table.
+ * False, and reported, when it is no object. json NULL: only the presets. */
+bool reader_read(struct reader *reader, const cJSON *json, const struct key *keys, void *into);
+/* One of them; reports also that it is required and absent. */
+void reader_read_key(struct reader *reader, const cJSON *object, const struct key *key, void *into);
+/* A value at the present path, as the key says. */
+bool reader_read_value(struct reader *reader, const cJSON *json, const struct key *key,
+                       void *place);
+/* An object with exactly one of the keys: returns which, or NULL. `form` is what else it can be:
+ * "a duration, or ". */
+const struct key *reader_read_one(struct reader *reader, const cJSON *json, const struct key *keys,
+                                  const char *form, void *into);
+
+/* --- By hand. */
+
+/* Both return the mark to give to reader_leave(). */
 size_t reader_enter(struct reader *reader, const char *key);
 size_t reader_enter_index(struct reader *reader, uint32_t index);
-void reader_leave(struct reader *reader, size_t place);
+void reader_leave(struct reader *reader, size_t mark);
 
 /* A mistake at the present path, in words. */
 void reader_mistake(struct reader *reader, const char *format, ...) ERROR_PRINTF(2, 3);
 /* "expected EXPECTED, found ..." at the present path; json may be NULL (absent). */
 void reader_expected(struct reader *reader, const cJSON *json, const char *expected);
+/* The same at a key of the present object. */
+void reader_mistake_at(struct reader *reader, const char *key, const char *format, ...)
+    ERROR_PRINTF(3, 4);
+void reader_expected_at(struct reader *reader, const cJSON *object, const char *key,
+                        const char *expected);
 /* Reports how many mistakes were not printed, if any. */
 void reader_finish(struct reader *reader);
 
-/* True when json is an object, each key stands in it once and all of them are in keys (NULL at
- * the end; keys itself NULL: any key). Reports otherwise; a wrong key does not make it false, so
- * that what stands beside it is still checked, and one that is nearly right is from then on read
- * as the right one. */
-bool reader_object(struct reader *reader, const cJSON *json, const char *const *keys);
+/* True when json is an object, each key stands in it once and all of them are in keys (NULL: any
+ * key). Reports otherwise; a wrong key does not make it false, so that what stands beside it is
+ * still checked, and one that is nearly right is from then on read as the right one. */
+bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys);
 /* The member, or NULL. */
 const cJSON *reader_get(const cJSON *object, const char *key);
-/* The member; reports when it is absent. */
-const cJSON *reader_require(struct reader *reader, const cJSON *object, const char *key,
-                            const char *expected);
-
-/* Whole numbers; low..high within +-2^53, so that a double holds them exactly. */
-bool reader_integer(struct reader *reader, const cJSON *object, const char *key, int64_t low,
-                    int64_t high, int64_t *value);
-bool reader_u32(struct reader *reader, const cJSON *object, const char *key, uint32_t low,
-                uint32_t high, uint32_t *value);
-bool reader_bool(struct reader *reader, const cJSON *object, const char *key, bool *value);
-/* A text of at least one byte; *value points into the document. */
-bool reader_text(struct reader *reader, const cJSON *object, const char *key, const char **value);
-/* "500ms", in low_ns..high_ns. */
-bool reader_duration(struct reader *reader, const cJSON *object, const char *key, int64_t low_ns,
-                     int64_t high_ns, int64_t *value_ns);
-/* "2000/s"; the unit is required in a file. */
-bool reader_rate(struct reader *reader, const cJSON *object, const char *key, double *per_s);
-/* One of words (NULL at the end); *index is its place. */
-bool reader_choice(struct reader *reader, const cJSON *object, const char *key,
-                   const char *const *words, uint32_t *index);
-
-/* The same for a value that is at the present path. */
-bool reader_integer_here(struct reader *reader, const cJSON *json, int64_t low, int64_t high,
-                         int64_t *value);
-bool reader_duration_here(struct reader *reader, const cJSON *json, int64_t low_ns, int64_t high_ns,
-                          int64_t *value_ns);
-bool reader_choice_here(struct reader *reader, const cJSON *json, const char *const *words,
-                        uint32_t *index);
 
 #endif

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const parse__body_keys[] = {"text", "hex",  "base64", "random", "pattern",
-                                               "zero", "file", "fields", NULL};
-
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body)
 {
     parse->constant_bytes += bytes;
@@ -30,9 +27,11 @@ uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body)
     return out;
 }
 
-/* hex and base64; the reader stands at the key. */
-static void parse__encoded(struct parse *parse, const cJSON *json, bool hex, struct body *body)
+/* hex and base64. */
+static void parse__encoded(struct parse *parse, const cJSON *json, void *place)
 {
+    struct body *body = place;
+    bool hex = strcmp(json->string, "hex") == 0;
     if (!cJSON_IsString(json)) {
         reader_expected(&parse->reader, json, "a text");
         return;
@@ -56,58 +55,13 @@ static void parse__encoded(struct parse *parse, const cJSON *json, bool hex, str
     body->bytes_max = (uint32_t)bytes;
 }
 
-/* "bytes": N or [low, high]. */
-static bool parse__size_range(struct parse *parse, const cJSON *object, uint32_t *low,
-                              uint32_t *high)
+static void parse__random(struct parse *parse, const cJSON *json, void *place)
 {
-    struct reader *reader = &parse->reader;
-    const cJSON *json =
-        reader_require(reader, object, "bytes", "a number of bytes, or [least, most]");
-    if (json == NULL) {
-        return false;
-    }
-    if (!cJSON_IsArray(json)) {
-        bool valid = reader_u32(reader, object, "bytes", 0, FRAMING_FRAME_BYTES_MAX, low);
-        *high = *low;
-        return valid;
-    }
-    size_t place = reader_enter(reader, "bytes");
-    int64_t bounds[2] = {0, 0};
-    bool valid = cJSON_GetArraySize(json) == 2;
-    if (!valid) {
-        reader_expected(reader, json, "[least, most]");
-    }
-    for (int i = 0; valid && i < 2; i++) {
-        size_t index_place = reader_enter_index(reader, (uint32_t)i);
-        valid = reader_integer_here(reader, cJSON_GetArrayItem(json, i), 0, FRAMING_FRAME_BYTES_MAX,
-                                    &bounds[i]);
-        reader_leave(reader, index_place);
-    }
-    if (valid && bounds[0] > bounds[1]) {
-        reader_mistake(reader, "expected [least, most], found [%" PRId64 ", %" PRId64 "]",
-                       bounds[0], bounds[1]);
-        valid = false;
-    }
-    reader_leave(reader, place);
-    *low = (uint32_t)bounds[0];
-    *high = (uint32_t)bounds[1];
-    return valid;
-}
-
-static void parse__random_body(struct parse *parse, const cJSON *json, struct body *body)
-{
-    static const char *const keys[] = {"bytes", NULL};
-    uint32_t low = 0;
-    uint32_t high = 0;
-    if (!reader_object(&parse->reader, json, keys) ||
-        !parse__size_range(parse, json, &low, &high)) {
-        return;
-    }
-    *body = (struct body){.type = BODY_RANDOM,
-                          .bytes_min = low,
-                          .bytes_max = high,
-                          .letters = parse->framing->type == FRAMING_DELIMITER};
+    struct body *body = place;
     uint8_t first = parse->framing->delimiter[0];
+    (void)json;
+    body->type = BODY_RANDOM;
+    body->letters = parse->framing->type == FRAMING_DELIMITER;
     if (body->letters && first >= 'a' && first <= 'z') {
         reader_mistake(&parse->reader,
                        "random bodies are letters a-z under this framing, and its delimiter "
@@ -115,49 +69,56 @@ static void parse__random_body(struct parse *parse, const cJSON *json, struct bo
     }
 }
 
-/* pattern (a text or hex again and again; 00 01 .. ff when neither is given) and zero. */
-static void parse__pattern(struct parse *parse, const cJSON *json, bool zero, struct body *body)
+#define PARSE_BYTES(member) "bytes", KEY_WHOLE(struct body, member, 0, FRAMING_FRAME_BYTES_MAX)
+static const struct key parse__range[] = {{PARSE_BYTES(bytes_min)}, {PARSE_BYTES(bytes_max)}, {0}};
+static const struct key parse__random_keys[] = {{"bytes", KEY_PAIR(parse__range), .shorthand = true,
+                                                 .required = "a number of bytes, or [min, max]"},
+                                                {0}};
+static const struct key parse__zero_keys[] = {
+    {PARSE_BYTES(bytes_max), .required = "a number of bytes"}, {0}};
+
+/* So many bytes: zeros. */
+static void parse__zero(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const zero_keys[] = {"bytes", NULL};
-    static const char *const pattern_keys[] = {"bytes", "text", "hex", NULL};
-    struct reader *reader = &parse->reader;
-    uint32_t bytes = 0;
-    if (!reader_object(reader, json, zero ? zero_keys : pattern_keys) ||
-        reader_require(reader, json, "bytes", "a number of bytes") == NULL ||
-        !reader_u32(reader, json, "bytes", 0, FRAMING_FRAME_BYTES_MAX, &bytes)) {
-        return;
+    struct body *body = place;
+    (void)json;
+    parse_constant(parse, body->bytes_max, body);
+}
+
+struct parse__pattern {
+    struct body body;
+    struct body unit; /* again and again; 00 01 .. ff where it is empty */
+    const char *text;
+};
+
+static const struct key parse__pattern_keys[] = {
+    {"bytes", KEY_WHOLE(struct parse__pattern, body.bytes_max, 0, FRAMING_FRAME_BYTES_MAX),
+     .required = "a number of bytes"},
+    {"text", KEY_TEXT(struct parse__pattern, text)},
+    {"hex", KEY_OTHER(struct parse__pattern, unit, parse__encoded), .excludes = "text"},
+    {0}};
+
+static void parse__pattern(struct parse *parse, const cJSON *json, void *place)
+{
+    struct parse__pattern pattern = {.text = ""};
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    reader_read(&parse->reader, json, parse__pattern_keys, &pattern);
+    uint32_t bytes = pattern.body.bytes_max;
+    uint8_t *out =
+        parse->reader.mistakes_count > mistakes_count ? NULL : parse_constant(parse, bytes, place);
+    if (pattern.unit.bytes_min == 0) {
+        pattern.unit.bytes = (const uint8_t *)pattern.text;
+        pattern.unit.bytes_min = (uint32_t)strlen(pattern.text);
     }
-    uint8_t *out = parse_constant(parse, bytes, body);
-    if (out == NULL || zero) {
-        return;
-    }
-    struct body unit = {.type = BODY_CONSTANT};
-    const char *text = NULL;
-    const cJSON *hex = reader_get(json, "hex");
-    if (reader_text(reader, json, "text", &text)) {
-        unit.bytes = (const uint8_t *)text;
-        unit.bytes_min = (uint32_t)strlen(text);
-    }
-    if (hex != NULL) {
-        size_t place = reader_enter(reader, "hex");
-        parse__encoded(parse, hex, true, &unit);
-        if (text != NULL) {
-            reader_mistake(reader, "expected either this or `text`, found both");
-        }
-        reader_leave(reader, place);
-    }
-    for (uint32_t i = 0; i < bytes; i++) {
-        out[i] = unit.bytes_min > 0 ? unit.bytes[i % unit.bytes_min] : (uint8_t)i;
+    for (uint32_t i = 0; i < bytes && out != NULL; i++) {
+        out[i] = pattern.unit.bytes_min > 0 ? pattern.unit.bytes[i % pattern.unit.bytes_min]
+                                            : (uint8_t)i;
     }
 }
 
 /* The bytes of a file, as they are. */
-static void parse__file(struct parse *parse, const cJSON *json, struct body *body)
+static void parse__file(struct parse *parse, const cJSON *json, void *place)
 {
-    if (!cJSON_IsString(json) || json->valuestring[0] == '\0') {
-        reader_expected(&parse->reader, json, "the path of a file");
-        return;
-    }
     struct error error = {""};
     char *data = NULL;
     size_t bytes = 0;
@@ -169,55 +130,29 @@ static void parse__file(struct parse *parse, const cJSON *json, struct body *bod
         reader_mistake(&parse->reader, "%s", error.text);
         return;
     }
-    uint8_t *out = parse_constant(parse, bytes, body);
+    uint8_t *out = parse_constant(parse, bytes, place);
     if (out != NULL) {
         memcpy(out, data, bytes);
     }
     free(data);
 }
 
-static void parse__body_form(struct parse *parse, const cJSON *form, struct body *body)
-{
-    if (strcmp(form->string, "text") == 0) {
-        if (cJSON_IsString(form)) {
-            parse_text(parse, form->valuestring, body);
-        } else {
-            reader_expected(&parse->reader, form, "a text");
-        }
-    } else if (strcmp(form->string, "hex") == 0 || strcmp(form->string, "base64") == 0) {
-        parse__encoded(parse, form, form->string[0] == 'h', body);
-    } else if (strcmp(form->string, "random") == 0) {
-        parse__random_body(parse, form, body);
-    } else if (strcmp(form->string, "pattern") == 0) {
-        parse__pattern(parse, form, false, body);
-    } else if (strcmp(form->string, "zero") == 0) {
-        parse__pattern(parse, form, true, body);
-    } else if (strcmp(form->string, "file") == 0) {
-        parse__file(parse, form, body);
-    } else if (strcmp(form->string, "fields") == 0) {
-        parse_fields(parse, form, body);
-    }
-}
+static const struct key parse__body_keys[] = {
+    {"text", .then = parse_text},
+    {"hex", .then = parse__encoded},
+    {"base64", .then = parse__encoded},
+    {"random", KEY_INNER(parse__random_keys), .then = parse__random},
+    {"pattern", .then = parse__pattern},
+    {"zero", KEY_INNER(parse__zero_keys), .then = parse__zero},
+    {"file", .kind = KEY_KIND_TEXT, .expected = "the path of a file", .then = parse__file},
+    {"fields", .then = parse_fields},
+    {0}};
 
-void parse_body(struct parse *parse, const cJSON *json, struct body *body)
+void parse_body(struct parse *parse, const cJSON *json, void *place)
 {
+    struct body *body = place;
     *body = (struct body){.type = BODY_CONSTANT, .bytes = (const uint8_t *)""};
-    if (json == NULL) {
-        return;
+    if (json != NULL && !(cJSON_IsString(json) && strcmp(json->valuestring, "none") == 0)) {
+        reader_read_one(&parse->reader, json, parse__body_keys, "\"none\" or ", body);
     }
-    if (cJSON_IsString(json) && strcmp(json->valuestring, "none") == 0) {
-        return;
-    }
-    if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
-        reader_expected(&parse->reader, json,
-                        "\"none\" or an object with one of `text`, `hex`, `base64`, `random`, "
-                        "`pattern`, `zero`, `file`, `fields`");
-        return;
-    }
-    if (!reader_object(&parse->reader, json, parse__body_keys)) {
-        return;
-    }
-    size_t place = reader_enter(&parse->reader, json->child->string);
-    parse__body_form(parse, json->child, body);
-    reader_leave(&parse->reader, place);
 }

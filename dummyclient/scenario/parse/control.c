@@ -1,61 +1,47 @@
 /* Steps around steps: repeat, choose, if; and set. */
 #include "scenario/parse/parse.h"
 
-#include "core/clock.h"
-
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#define PARSE_FOR_NS_MAX (INT64_C(30) * 86400 * NS_PER_S)
-
-/* Reads steps inside a step, at `key`. */
-static struct step *parse__inside(struct parse *parse, const cJSON *json, const char *key)
+/* Steps inside a step. */
+static void parse__inside(struct parse *parse, const cJSON *json, void *place)
 {
-    struct reader *reader = &parse->reader;
-    struct step *first = NULL;
-    const cJSON *steps = reader_require(reader, json, key, "an array of steps");
-    if (steps == NULL) {
-        return NULL;
-    }
     if (++parse->nesting > TREE_NESTING_MAX) {
-        reader_mistake(reader, "expected at most %d steps inside each other, found more",
+        reader_mistake(&parse->reader, "expected at most %d steps inside each other, found more",
                        TREE_NESTING_MAX);
     } else {
-        size_t place = reader_enter(reader, key);
-        first = parse_steps(parse, steps);
-        reader_leave(reader, place);
+        parse_steps(parse, json, place);
     }
     parse->nesting--;
-    return first;
+}
+
+#define PARSE_STEPS(type, member)                                                                  \
+    KEY_OTHER(type, member, parse__inside), .required = "an array of steps"
+
+/* What holds behind steps inside: what was so before them, too. */
+static void parse__flow_on(struct parse *parse, const struct parse_flow *before)
+{
+    parse->flow.takes_time = parse->flow.takes_time || before->takes_time;
+    if (before->has_link_step) {
+        parse->flow.has_link_step = true;
+        parse->flow.opens = before->opens;
+    }
 }
 
 /* --- repeat */
 
+/* Which of the three says how often; the reader stands at the step. */
 static void parse__repeat_form(struct parse *parse, const cJSON *json, struct step *step)
 {
-    static const char *const untils[] = {"end", NULL};
     struct reader *reader = &parse->reader;
-    uint32_t forms = 0;
-    step->times = 1;
-    if (reader_get(json, "times") != NULL) {
-        forms++;
-        reader_u32(reader, json, "times", 1, 1000000000, &step->times);
-    }
-    if (reader_get(json, "for") != NULL) {
-        forms++;
-        step->repeat = REPEAT_FOR;
-        reader_duration(reader, json, "for", 1, PARSE_FOR_NS_MAX, &step->after_ns);
-    }
-    if (reader_get(json, "until") != NULL) {
-        uint32_t until = 0;
-        forms++;
-        step->repeat = REPEAT_UNTIL_END;
-        reader_choice(reader, json, "until", untils, &until);
-        if (parse->in_setup) {
-            reader_mistake(reader, "`setup` has to end before the run begins: it cannot repeat "
-                                   "until the end");
-        }
+    bool until = reader_get(json, "until") != NULL;
+    bool lasts = reader_get(json, "for") != NULL;
+    int forms = until + lasts + (reader_get(json, "times") != NULL);
+    step->repeat = until ? REPEAT_UNTIL_END : lasts ? REPEAT_FOR : REPEAT_TIMES;
+    if (until && parse->in_setup) {
+        reader_mistake(reader, "`setup` has to end before the run begins: it cannot repeat until "
+                               "the end");
     }
     if (forms != 1) {
         reader_mistake(reader, "expected one of `times`, `for` and `until`, found %s",
@@ -63,20 +49,26 @@ static void parse__repeat_form(struct parse *parse, const cJSON *json, struct st
     }
 }
 
-void parse_repeat(struct parse *parse, const cJSON *json, struct step *step)
+static const struct key parse__repeat_keys[] = {
+    {"times", KEY_WHOLE(struct step, times, 1, 1000000000), .preset = 1},
+    {"for", KEY_DURATION(struct step, after_ns, 1, 30 * PARSE_DAY_NS)},
+    {"until", .kind = KEY_KIND_WORD, .words = (const char *const[]){"end", NULL}},
+    {"steps", PARSE_STEPS(struct step, child)},
+    {0}};
+
+void parse_repeat(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"times", "for", "until", "steps", NULL};
+    struct step *step = place;
     struct reader *reader = &parse->reader;
-    if (!reader_object(reader, json, keys)) {
-        return;
-    }
-    parse__repeat_form(parse, json, step);
     struct parse_flow before = parse->flow;
     uint32_t mistakes_count = reader->mistakes_count;
     parse->flow.has_link_step = false;
     parse->flow.takes_time = false;
-    step->child = parse__inside(parse, json, "steps");
-    size_t place = reader_enter(reader, "steps");
+    if (!reader_read(reader, json, parse__repeat_keys, step)) {
+        return;
+    }
+    parse__repeat_form(parse, json, step);
+    size_t mark = reader_enter(reader, "steps");
     if (step->child == NULL && reader->mistakes_count == mistakes_count) {
         reader_expected(reader, reader_get(json, "steps"), "at least one step");
     }
@@ -86,15 +78,10 @@ void parse_repeat(struct parse *parse, const cJSON *json, struct step *step)
     }
     if (step->repeat != REPEAT_TIMES && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
-        reader_mistake(reader, "expected a step that takes time, such as a request "
-                               "or a think: without one it would spin");
+        reader_mistake(reader, PARSE_SPINS);
     }
-    reader_leave(reader, place);
-    parse->flow.takes_time = parse->flow.takes_time || before.takes_time;
-    if (before.has_link_step) {
-        parse->flow.has_link_step = true;
-        parse->flow.opens = before.opens;
-    }
+    reader_leave(reader, mark);
+    parse__flow_on(parse, &before);
 }
 
 /* --- choose and if: what holds behind them is what holds after every branch. */
@@ -135,75 +122,54 @@ static void parse__end_branch(struct parse *parse, struct parse__merge *merge)
 
 static void parse__end_merge(struct parse *parse, const struct parse__merge *merge)
 {
-    if (merge->branches_count == 0) {
-        parse->flow = merge->before;
-        return;
-    }
     parse->flow = merge->after;
-    parse->flow.takes_time = merge->after.takes_time || merge->before.takes_time;
-    if (merge->before.has_link_step) {
-        parse->flow.has_link_step = true;
-        parse->flow.opens = merge->before.opens;
-    }
+    parse__flow_on(parse, &merge->before);
 }
 
-static void parse__branch(struct parse *parse, const cJSON *json, struct branch *branch)
+/* The branches of one choose while they are read. */
+static const struct key parse__branch_keys[] = {
+    PARSE_WEIGHT(struct branch), {"steps", PARSE_STEPS(struct branch, steps)}, {0}};
+
+static void parse__branch(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"weight", "steps", NULL};
-    struct reader *reader = &parse->reader;
-    branch->weight = 1;
-    if (!reader_object(reader, json, keys)) {
-        return;
-    }
-    const cJSON *weight = reader_get(json, "weight");
-    if (cJSON_IsNumber(weight) && weight->valuedouble > 0 && weight->valuedouble <= 1e9) {
-        branch->weight = weight->valuedouble;
-    } else if (weight != NULL) {
-        size_t place = reader_enter(reader, "weight");
-        reader_expected(reader, weight, "a number above 0, at most 1e9");
-        reader_leave(reader, place);
-    }
-    branch->steps = parse__inside(parse, json, "steps");
+    struct parse__merge *merge = parse->merge;
+    parse__begin_branch(parse, merge);
+    reader_read(&parse->reader, json, parse__branch_keys, place);
+    parse__end_branch(parse, merge);
 }
 
-void parse_choose(struct parse *parse, const cJSON *json, struct step *step)
+static const struct key parse__branch_item = {"branches { \"weight\", \"steps\" }",
+                                              .then = parse__branch};
+static const struct key parse__branches = {
+    "choose",
+    KEY_ARRAY(struct step, branches, branches_count, 1, TREE_BRANCHES_MAX, &parse__branch_item)};
+
+void parse_choose(struct parse *parse, const cJSON *json, void *place)
 {
-    int count = cJSON_IsArray(json) ? cJSON_GetArraySize(json) : 0;
-    if (count < 1 || count > TREE_BRANCHES_MAX) {
-        reader_expected(&parse->reader, json,
-                        "an array of 1 to 100 branches { \"weight\", \"steps\" }");
-        return;
-    }
-    step->branches = arena_take(parse->arena, (size_t)count * sizeof *step->branches);
-    if (step->branches == NULL) {
-        return;
-    }
+    struct step *step = place;
     struct parse__merge merge = {.before = parse->flow};
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json)
-    {
-        size_t place = reader_enter_index(&parse->reader, step->branches_count);
-        parse__begin_branch(parse, &merge);
-        parse__branch(parse, item, &step->branches[step->branches_count++]);
-        parse__end_branch(parse, &merge);
-        reader_leave(&parse->reader, place);
+    struct parse__merge *outer = parse->merge;
+    parse->merge = &merge;
+    reader_read_value(&parse->reader, json, &parse__branches, &step->branches);
+    parse->merge = outer;
+    if (step->branches_count > 0) {
+        parse->branches_count += step->branches_count;
+        parse__end_merge(parse, &merge);
     }
-    parse->branches_count += step->branches_count;
-    parse__end_merge(parse, &merge);
 }
 
 static void parse__condition(struct parse *parse, const cJSON *json, struct condition *condition)
 {
     struct reader *reader = &parse->reader;
-    const cJSON *left = reader_require(reader, json, "value", "what is compared: \"${name}\"");
+    const cJSON *left = reader_get(json, "value");
     const cJSON *right = parse_comparison(parse, json, &condition->comparison);
-    size_t place = reader_enter(reader, "value");
+    size_t mark = reader_enter(reader, "value");
     bool valid = left != NULL && parse_operand(parse, left, &condition->left);
-    reader_leave(reader, place);
+    reader_leave(reader, mark);
     if (!valid || right == NULL) {
         return;
     }
-    place = reader_enter(reader, right->string);
+    mark = reader_enter(reader, right->string);
     if (parse_operand(parse, right, &condition->right)) {
         bool left_text = condition->left.type == VALUE_TEXT;
         bool equality =
@@ -216,43 +182,37 @@ static void parse__condition(struct parse *parse, const cJSON *json, struct cond
             reader_mistake(reader, "texts are equal or not: use `equals` or `not_equals`");
         }
     }
-    reader_leave(reader, place);
+    reader_leave(reader, mark);
 }
 
-void parse_if(struct parse *parse, const cJSON *json, struct step *step)
+static const struct key parse__then = {"then", PARSE_STEPS(struct step, child)};
+static const struct key parse__else = {"else", KEY_OTHER(struct step, other, parse__inside)};
+static const struct key parse__if_keys[] = {
+    {.name = "value", .required = "what is compared: \"${name}\""},
+    PARSE_COMPARISONS,
+    {.name = "then"},
+    {.name = "else"},
+    {0}};
+
+void parse_if(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {
-        "value",        "equals",   "not_equals", "less_than", "at_most",
-        "greater_than", "at_least", "then",       "else",      NULL};
+    struct step *step = place;
     struct reader *reader = &parse->reader;
-    if (!reader_object(reader, json, keys)) {
+    if (!reader_read(reader, json, parse__if_keys, step)) {
         return;
     }
     parse__condition(parse, json, &step->condition);
     struct parse__merge merge = {.before = parse->flow};
     parse__begin_branch(parse, &merge);
-    step->child = parse__inside(parse, json, "then");
+    reader_read_key(reader, json, &parse__then, step);
     parse__end_branch(parse, &merge);
     parse__begin_branch(parse, &merge);
-    if (reader_get(json, "else") != NULL) {
-        step->other = parse__inside(parse, json, "else");
-    }
+    reader_read_key(reader, json, &parse__else, step);
     parse__end_branch(parse, &merge);
     parse__end_merge(parse, &merge);
 }
 
 /* --- set */
-
-/* Is it one "${...}", so that its type is that of what stands inside? */
-static bool parse__is_plain(const cJSON *json)
-{
-    if (!cJSON_IsString(json)) {
-        return true;
-    }
-    const char *text = json->valuestring;
-    size_t bytes = strlen(text);
-    return bytes > 3 && strncmp(text, "${", 2) == 0 && strchr(text, '}') == text + bytes - 1;
-}
 
 static bool parse__is_negative(const struct operand *operand)
 {
@@ -279,14 +239,14 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
     struct reader *reader = &parse->reader;
     uint32_t mistakes_count = reader->mistakes_count;
     set->type = VALUE_TEXT;
-    if (parse__is_plain(json)) {
+    if (!cJSON_IsString(json) || parse_is_expression(json)) {
         if (!parse_operand(parse, json, &set->value)) {
             return;
         }
         set->type = set->value.type;
     }
     if (set->type == VALUE_TEXT && cJSON_IsString(json)) {
-        parse_text(parse, json->valuestring, &set->body);
+        parse_text(parse, json, &set->body);
         if (set->body.bytes_max > VALUE_SET_BYTES_MAX) {
             reader_mistake(reader, "expected a text of at most %d bytes, found up to %" PRIu32,
                            VALUE_SET_BYTES_MAX, set->body.bytes_max);
@@ -311,26 +271,23 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
     }
 }
 
-void parse_set(struct parse *parse, const cJSON *json, struct step *step)
+void parse_set(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
-    struct set **link = &step->sets;
+    struct set **link = place;
     if (!reader_object(reader, json, NULL)) {
         return;
     }
     const cJSON *member = NULL;
     cJSON_ArrayForEach(member, json)
     {
-        char shown[TREE_NAME_BYTES_MAX + 1];
-        snprintf(shown, sizeof shown, "%.*s", TREE_NAME_BYTES_MAX, member->string);
-        struct set *set = arena_take(parse->arena, sizeof *set);
-        if (set == NULL) {
+        *link = arena_take(parse->arena, sizeof **link);
+        if (*link == NULL) {
             return;
         }
-        size_t place = reader_enter(reader, shown);
-        parse__set_one(parse, member, set);
-        reader_leave(reader, place);
-        *link = set;
-        link = &set->next;
+        size_t mark = reader_enter(reader, member->string);
+        parse__set_one(parse, member, *link);
+        reader_leave(reader, mark);
+        link = &(*link)->next;
     }
 }

@@ -25,45 +25,36 @@ const char *parse_path(struct parse *parse, const char *name)
     return path;
 }
 
+static const struct key parse__table_keys[] = {
+    {"file", .kind = KEY_KIND_TEXT, .required = "the path of a CSV file"},
+    {"pick", KEY_WORD(struct data_table, pick, "sequential", "random", "unique")},
+    {"when_out", KEY_WORD(struct data_table, when_out, "wrap", "stop", "error")},
+    {0}};
+
 static void parse__table(struct parse *parse, const cJSON *json, struct data_table *table)
 {
-    static const char *const keys[] = {"file", "pick", "when_out", NULL};
-    static const char *const picks[] = {"sequential", "random", "unique", NULL};
-    static const char *const outs[] = {"wrap", "stop", "error", NULL};
     struct reader *reader = &parse->reader;
-    const char *file = NULL;
-    if (!reader_object(reader, json, keys)) {
+    if (!reader_read(reader, json, parse__table_keys, table)) {
         return;
     }
-    uint32_t choice = 0;
-    if (reader_choice(reader, json, "pick", picks, &choice)) {
-        table->pick = (enum data_pick)choice;
-    }
-    choice = table->pick == DATA_UNIQUE ? DATA_ERROR : DATA_WRAP;
-    reader_choice(reader, json, "when_out", outs, &choice);
-    table->when_out = (enum data_when_out)choice;
-    if (table->pick == DATA_RANDOM && reader_get(json, "when_out") != NULL) {
-        size_t place = reader_enter(reader, "when_out");
-        reader_mistake(reader, "rows picked at random do not run out");
-        reader_leave(reader, place);
-    }
-    if (reader_require(reader, json, "file", "the path of a CSV file") == NULL ||
-        !reader_text(reader, json, "file", &file)) {
-        return;
+    if (reader_get(json, "when_out") == NULL) {
+        table->when_out = table->pick == DATA_UNIQUE ? DATA_ERROR : DATA_WRAP;
+    } else if (table->pick == DATA_RANDOM) {
+        reader_mistake_at(reader, "when_out", "rows picked at random do not run out");
     }
     struct error error = {""};
-    const char *path = parse_path(parse, file);
-    if (path != NULL && !data_read(table, path, parse->arena, &error)) {
-        size_t place = reader_enter(reader, "file");
-        reader_mistake(reader, "%s", error.text);
-        reader_leave(reader, place);
+    const cJSON *file = reader_get(json, "file");
+    if (cJSON_IsString(file) && file->valuestring[0] != '\0' &&
+        !data_read(table, parse_path(parse, file->valuestring), parse->arena, &error)) {
+        reader_mistake_at(reader, "file", "%s", error.text);
         table->columns_count = 0;
     }
 }
 
-void parse_data(struct parse *parse, const cJSON *json)
+void parse_data(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
+    (void)place;
     if (!reader_object(reader, json, NULL)) {
         return;
     }
@@ -74,20 +65,15 @@ void parse_data(struct parse *parse, const cJSON *json)
             reader_mistake(reader, "expected at most %d tables, found more", DATA_TABLES_MAX);
             return;
         }
-        char shown[TREE_NAME_BYTES_MAX + 1];
-        size_t bytes = strlen(member->string);
-        bytes = bytes < sizeof shown ? bytes : sizeof shown - 1;
-        memcpy(shown, member->string, bytes);
-        shown[bytes] = '\0';
-        size_t place = reader_enter(reader, shown);
+        size_t mark = reader_enter(reader, member->string);
         if (!parse_name_valid(member->string)) {
             reader_mistake(reader, "expected a name of letters, digits and _ that the language "
                                    "does not use itself");
         }
         struct data_table *table = &parse->tables[parse->tables_count++];
-        table->name = arena_copy(parse->arena, member->string, strlen(member->string));
+        table->name = member->string;
         parse__table(parse, member, table);
-        reader_leave(reader, place);
+        reader_leave(reader, mark);
     }
     parse->world.tables = parse->tables;
     parse->world.tables_count = parse->tables_count;

@@ -84,32 +84,37 @@ static void parse__number_field(struct parse *parse, const cJSON *json, const st
     }
 }
 
-/* "length": what stands before (or behind) the text of a string. */
-static bool parse__string_length(struct parse *parse, const cJSON *json, struct field *length,
-                                 bool *ends_with_zero)
+/* A string of the packet: its length, a frame of fixed size, the text, a zero. */
+struct parse__string {
+    struct body text;
+    struct field length; /* bytes_count 0: none */
+    uint32_t bytes;      /* 0: as long as it is */
+    bool ends_with_zero;
+};
+
+/* "length": what stands before (or behind) the text. */
+static void parse__string_length(struct parse *parse, const cJSON *json, void *place)
 {
-    const cJSON *form = reader_get(json, "length");
-    const char *word = cJSON_IsString(form) ? form->valuestring : "";
+    struct parse__string *string = place;
+    struct field *length = &string->length;
+    const char *word = cJSON_IsString(json) ? json->valuestring : "";
     *length = (struct field){.bytes_count = 0};
-    *ends_with_zero = strcmp(word, "zero") == 0;
-    if (form == NULL) {
-        bool fixed = reader_get(json, "bytes") != NULL;
-        parse_number_type(parse, fixed ? "" : "u16", length);
-        return true;
-    }
-    if (*ends_with_zero || strcmp(word, "none") == 0) {
-        return true;
+    string->ends_with_zero = strcmp(word, "zero") == 0;
+    if (string->ends_with_zero || strcmp(word, "none") == 0) {
+        return;
     }
     size_t used = parse_number_type(parse, word, length);
-    if (used > 0 && word[used] == '\0' && length->type == VALUE_U64 && length->bytes_count <= 4) {
-        return true;
+    if (used == 0 || word[used] != '\0' || length->type != VALUE_U64 || length->bytes_count > 4) {
+        reader_expected(&parse->reader, json,
+                        "\"u8\", \"u16\" or \"u32\" (also with le or be), \"zero\" or \"none\"");
     }
-    size_t place = reader_enter(&parse->reader, "length");
-    reader_expected(&parse->reader, form,
-                    "\"u8\", \"u16\" or \"u32\" (also with le or be), \"zero\" or \"none\"");
-    reader_leave(&parse->reader, place);
-    return false;
 }
+
+static const struct key parse__string_keys[] = {
+    {"string", KEY_OTHER(struct parse__string, text, parse_text), .required = "a text"},
+    {"length", .then = parse__string_length},
+    {"bytes", KEY_WHOLE(struct parse__string, bytes, 1, FRAMING_FRAME_BYTES_MAX)},
+    {0}};
 
 static void parse__add_parts(struct parse *parse, struct parse__fields *fields,
                              const struct body *text)
@@ -125,33 +130,29 @@ static void parse__add_parts(struct parse *parse, struct parse__fields *fields,
     }
 }
 
-/* The parts of a string: its length, a frame of fixed size, the text, a zero. */
-static void parse__place_string(struct parse *parse, const cJSON *json, const struct body *text,
-                                const struct field *length, bool ends_with_zero,
+static void parse__place_string(struct parse *parse, const struct parse__string *string,
                                 struct parse__fields *fields)
 {
     struct reader *reader = &parse->reader;
-    uint32_t bytes = 0;
-    bool fixed = reader_get(json, "bytes") != NULL;
-    if (fixed && !reader_u32(reader, json, "bytes", 1, FRAMING_FRAME_BYTES_MAX, &bytes)) {
-        return;
-    }
-    uint32_t room = bytes - (fixed && ends_with_zero);
-    if (fixed && text->type == BODY_CONSTANT && text->bytes_max > room) {
+    const struct field *length = &string->length;
+    uint32_t text_bytes = string->text.bytes_max;
+    bool fixed = string->bytes > 0;
+    uint32_t room = string->bytes - (fixed && string->ends_with_zero);
+    if (fixed && string->text.type == BODY_CONSTANT && text_bytes > room) {
         reader_mistake(reader, "the text has %" PRIu32 " bytes, and the field room for %" PRIu32,
-                       text->bytes_max, room);
+                       text_bytes, room);
         return;
     }
     uint64_t counted = length->bytes_count > 0 ? UINT64_C(1) << (8 * length->bytes_count) : 0;
-    if (counted > 0 && text->bytes_max >= counted && !(fixed && room < counted)) {
+    if (counted > 0 && text_bytes >= counted && !(fixed && room < counted)) {
         reader_mistake(reader, "the text can have %" PRIu32 " bytes, more than its length can say",
-                       text->bytes_max);
+                       text_bytes);
         return;
     }
     struct part *head = length->bytes_count > 0 ? parse__new_part(parse, fields) : NULL;
     struct part *frame = fixed ? parse__new_part(parse, fields) : NULL;
     uint32_t first = fields->count;
-    parse__add_parts(parse, fields, text);
+    parse__add_parts(parse, fields, &string->text);
     if (head != NULL) {
         *head = (struct part){.form = PART_LENGTH,
                               .bytes_count = length->bytes_count,
@@ -163,35 +164,24 @@ static void parse__place_string(struct parse *parse, const cJSON *json, const st
         frame->form = PART_FIXED;
         frame->covers = fields->count - first;
         frame->bytes_min = room;
-        frame->bytes_max = bytes;
+        frame->bytes_max = string->bytes;
     }
-    if (ends_with_zero && !fixed) {
+    if (string->ends_with_zero && !fixed) {
         parse__add_bytes(parse, fields, (const uint8_t *)"", 1);
     }
 }
 
 static void parse__string(struct parse *parse, const cJSON *json, struct parse__fields *fields)
 {
-    static const char *const keys[] = {"string", "length", "bytes", NULL};
-    struct reader *reader = &parse->reader;
-    const char *text = NULL;
-    const cJSON *string = reader_get(json, "string");
-    struct field length;
-    bool ends_with_zero = false;
-    reader_object(reader, json, keys);
-    if (!cJSON_IsString(string)) {
-        reader_expected(reader, string, "a text");
-        return;
+    struct parse__string string = {.text = {.type = BODY_CONSTANT}};
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    if (reader_get(json, "bytes") == NULL) {
+        parse_number_type(parse, "u16", &string.length);
     }
-    text = string->valuestring;
-    struct body body = {.type = BODY_CONSTANT};
-    size_t place = reader_enter(reader, "string");
-    parse_text(parse, text, &body);
-    reader_leave(reader, place);
-    if (!parse__string_length(parse, json, &length, &ends_with_zero)) {
-        return;
+    reader_read(&parse->reader, json, parse__string_keys, &string);
+    if (parse->reader.mistakes_count == mistakes_count) {
+        parse__place_string(parse, &string, fields);
     }
-    parse__place_string(parse, json, &body, &length, ends_with_zero, fields);
 }
 
 /* `bytes`: any body, in the place of a field. */
@@ -235,16 +225,16 @@ static void parse__field_of(struct parse *parse, const cJSON *json, struct parse
                        key);
         return;
     }
-    size_t place = reader_enter(reader, key);
+    size_t mark = reader_enter(reader, key);
     if (is_bytes) {
         parse__bytes_field(parse, json->child, fields);
     } else {
         parse__number_field(parse, json->child, &field, fields);
     }
-    reader_leave(reader, place);
+    reader_leave(reader, mark);
 }
 
-void parse_fields(struct parse *parse, const cJSON *json, struct body *body)
+void parse_fields(struct parse *parse, const cJSON *json, void *place)
 {
     struct parse__fields fields = {.count = 0};
     uint32_t mistakes_count = parse->reader.mistakes_count;
@@ -256,14 +246,14 @@ void parse_fields(struct parse *parse, const cJSON *json, struct body *body)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
-        size_t place = reader_enter_index(&parse->reader, index++);
+        size_t mark = reader_enter_index(&parse->reader, index++);
         parse__field_of(parse, item, &fields);
-        reader_leave(&parse->reader, place);
+        reader_leave(&parse->reader, mark);
         if (fields.count == TREE_PARTS_MAX) {
             break;
         }
     }
     if (parse->reader.mistakes_count == mistakes_count) {
-        parse_join(parse, fields.parts, fields.count, body);
+        parse_join(parse, fields.parts, fields.count, place);
     }
 }

@@ -6,6 +6,7 @@
 #ifndef DUMMYLOAD_SCENARIO_PARSE_H
 #define DUMMYLOAD_SCENARIO_PARSE_H
 
+#include "core/clock.h"
 #include "scenario/json/reader.h"
 #include "scenario/tree.h"
 
@@ -32,10 +33,14 @@ struct parse_variable {
     uint32_t word;
 };
 
+struct parse__merge; /* control.c */
+
 struct parse {
     struct reader reader;
     struct arena *arena;
+    struct scenario *scenario;
     const struct framing *framing;
+    const struct send *sent;                   /* whose reply is read about; NULL: of any message */
     const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;
     uint64_t variables_used; /* bit n; variables past 64 count as used */
@@ -55,8 +60,10 @@ struct parse {
     uint32_t barriers_of_loop;  /* and of teardown */
     bool in_setup;
     struct parse_flow flow;
+    struct parse__merge *merge; /* of the choose being read */
     /* Over all behaviors. */
     uint32_t requests_count; /* for default names */
+    uint32_t behaviors_count;
     const char *barriers[TREE_BARRIERS_MAX];
     uint32_t barriers_count;
     uint32_t barriers_before_loops; /* bit n: some behavior comes to it in setup */
@@ -65,26 +72,88 @@ struct parse {
     uint32_t marks_count;
 };
 
-void parse_framing(struct reader *reader, const cJSON *json, struct framing *framing);
-void parse_load(struct reader *reader, const cJSON *json, struct scenario_load *load);
-void parse_data(struct parse *parse, const cJSON *json);
-/* names.c: which names the behavior captures and sets. */
-void parse_collect_names(struct parse *parse, const cJSON *json);
-/* delimiter.c: can the body, or the text of a variable, be told from the delimiter? */
-void parse_check_delimiter(struct parse *parse, const struct body *body);
-/* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
-const char *parse_path(struct parse *parse, const char *name);
+/* --- Keys that several objects have. */
 
-/* --- value.c: ${...}, numbers, places */
+#define PARSE_DAY_NS         (INT64_C(86400) * NS_PER_S)
+#define PARSE_FIELD_EXPECTED "a number and its place in the body, such as \"u32@4\" or \"dec@1\""
+
+#define PARSE_SPINS                                                                                \
+    "expected a step that takes time, such as a request or a think: without one it would spin"
+
+#define PARSE_WEIGHT(type)                                                                         \
+    {                                                                                              \
+        "weight", KEY_NUMBER(type, weight, 0, 1e9), .above_low = true, .preset = 1,                \
+                                                    .expected = "a number above 0, at most 1e9"    \
+    }
+#define PARSE_SEND KEY_OBJECT(struct step, send, parse_send_keys), .then = parse_send
+#define PARSE_WITHIN(preset_ns)                                                                    \
+    {                                                                                              \
+        "within", KEY_DURATION(struct step, wait.within_ns, NS_PER_MS, PARSE_DAY_NS),              \
+            .preset = (preset_ns)                                                                  \
+    }
+#define PARSE_ON_TIMEOUT                                                                           \
+    {                                                                                              \
+        "on_timeout", KEY_WORD(struct step, wait.on_timeout, "continue", "reconnect", "fail")      \
+    }
+/* What waits for replies: request and expect. */
+#define PARSE_WAIT_KEYS                                                                            \
+    {"match", KEY_OTHER(struct step, wait.match, parse_match)},                                    \
+        {"verify", KEY_OTHER(struct step, wait.verify, parse_verify)},                             \
+        {"count", KEY_WHOLE(struct step, wait.replies_count, 1, 1000000), .preset = 1},            \
+        PARSE_WITHIN(5 * NS_PER_S), PARSE_ON_TIMEOUT,                                              \
+        {"optional", KEY_BOOL(struct step, wait.optional)},                                        \
+        {"bytes", KEY_WHOLE(struct step, wait.bytes_count, 1, FRAMING_FRAME_BYTES_MAX)},           \
+    {                                                                                              \
+        "capture", KEY_OTHER(struct step, wait, parse_captures)                                    \
+    }
+/* The six of enum comparison: known here, read by parse_comparison(). */
+#define PARSE_COMPARISONS                                                                          \
+    {.name = "equals"}, {.name = "not_equals"}, {.name = "less_than"}, {.name = "at_most"},        \
+        {.name = "greater_than"},                                                                  \
+    {                                                                                              \
+        .name = "at_least"                                                                         \
+    }
+
+extern const struct key parse_load_keys[];
+extern const struct key parse_send_keys[];
+extern const struct key parse_expect_close_keys[];
+extern const struct key parse_barrier_keys[];
+extern const struct key parse_behavior_item;
+
+/* --- What a table's key calls: each reads, or checks, the value at the reader's present path;
+ * place is the struct that the file's name says, or the key's member of it. */
+
+typedef void parse_key(struct parse *parse, const cJSON *json, void *place);
+
+parse_key parse_framing;    /* struct framing */
+parse_key parse_check_load; /* struct scenario_load */
+parse_key parse_data;
+parse_key parse_steps; /* struct step *: an array of steps; NULL when there is none */
+parse_key parse_send;  /* struct send: what stands beside its keys */
+parse_key parse_id;    /* uint32_t */
+parse_key parse_match; /* struct match */
+parse_key parse_verify;
+parse_key parse_captures;      /* struct wait */
+parse_key parse_on_disconnect; /* struct scenario_behavior */
+parse_key parse_body;          /* json NULL is the empty one */
+parse_key parse_text;          /* struct body: a text with ${...} in it */
+parse_key parse_fields;        /* struct body */
+parse_key parse_field; /* "u32@4", "i16be@0", "dec@3". Without le or be: the framing's byte order.
+                          Wrong: bytes_count stays 0 */
+/* Of steps: struct step, or the member that the step is about. */
+parse_key parse_expect, parse_request, parse_repeat, parse_choose, parse_if, parse_set;
+parse_key parse_disconnect, parse_reconnect, parse_closes, parse_receive, parse_mark, parse_log;
+
+/* --- Values: ${...}, numbers. */
 
 /* What stands between ${ and }. */
 bool parse_expression(struct parse *parse, const char *text, size_t bytes, struct value *value);
+/* Is it one ${...} and nothing else? */
+bool parse_is_expression(const cJSON *json);
 /* A number, or a text that is one "${...}" of a number. */
 bool parse_number(struct parse *parse, const cJSON *json, struct value *value);
 /* The same, or any text without further ${...}. */
 bool parse_operand(struct parse *parse, const cJSON *json, struct value *value);
-/* "u32@4", "i16be@0", "dec@3". Without le or be: the framing's byte order. */
-bool parse_field(struct parse *parse, const cJSON *json, struct field *field);
 /* "u16", "f64be" at the beginning of a text; returns how many characters, 0: it is none. */
 size_t parse_number_type(const struct parse *parse, const char *text, struct field *field);
 /* Tells a constant that does not fit into the place. */
@@ -92,61 +161,36 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
                        const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
+/* Is the name these bytes? */
+bool parse_is(const char *name, const char *text, size_t bytes);
 bool parse_name_valid(const char *name);
+/* names.c: which names the behavior captures and sets. */
+void parse_collect_names(struct parse *parse, const cJSON *json);
 /* Gives the variable its type; NULL when it has another one already. */
 struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type);
-
-/* --- text.c, fields.c, body.c */
-
-/* A body; `json` NULL is the empty one. */
-void parse_body(struct parse *parse, const cJSON *json, struct body *body);
-/* A text with ${...} in it. */
-void parse_text(struct parse *parse, const char *text, struct body *body);
-void parse_fields(struct parse *parse, const cJSON *json, struct body *body);
-/* The parts made into a body: a constant one where nothing in them changes. */
-void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
-                struct body *body);
 /* data.c: ${table.column}; text is what stands between the braces. */
 bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
                 struct operand *operand);
-/* Is the name these bytes? */
-bool parse_is(const char *name, const char *text, size_t bytes);
+/* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
+const char *parse_path(struct parse *parse, const char *name);
+
+/* --- Bodies. */
+
+/* The parts made into a body: a constant one where nothing in them changes. */
+void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
+                struct body *body);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
+/* delimiter.c: can the body, or the text of a variable, be told from the delimiter? */
+void parse_check_delimiter(struct parse *parse, const struct body *body);
 
-/* --- Steps. */
+/* --- The connection, as the steps leave it. */
 
-/* sent is NULL for an expect: what it waits for then is any message. */
-void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait);
-void parse_match(struct parse *parse, const cJSON *json, const struct send *sent,
-                 struct match *match);
-void parse_verify(struct parse *parse, const cJSON *json, struct verify *verify);
-void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait);
-void parse_back_off(struct parse *parse, const cJSON *json, struct back_off *back_off);
-void parse_think(struct parse *parse, const cJSON *json, struct think *think);
+bool parse_has_ids(const struct parse *parse);
 /* A step that uses the connection. */
 void parse_needs_link(struct parse *parse, bool sends);
 void parse_first_link_step(struct parse *parse, bool opens);
-/* control.c: steps around steps, and variables. */
-void parse_repeat(struct parse *parse, const cJSON *json, struct step *step);
-void parse_choose(struct parse *parse, const cJSON *json, struct step *step);
-void parse_if(struct parse *parse, const cJSON *json, struct step *step);
-void parse_set(struct parse *parse, const cJSON *json, struct step *step);
-/* link.c: steps about the connection and the run. */
-void parse_disconnect(struct parse *parse, const cJSON *json, struct step *step);
-void parse_reconnect(struct parse *parse, const cJSON *json, struct step *step);
-void parse_expect_close(struct parse *parse, const cJSON *json, struct step *step);
-void parse_barrier(struct parse *parse, const cJSON *json, struct step *step);
 /* The behavior has been read: can those whom it waits for at its barriers come to them? */
 void parse_check_barriers(struct parse *parse);
-void parse_at(struct parse *parse, const cJSON *json, struct step *step);
-void parse_receive(struct parse *parse, const cJSON *json, struct step *step);
-void parse_mark(struct parse *parse, const cJSON *json, struct step *step);
-void parse_log(struct parse *parse, const cJSON *json, struct step *step);
-/* An array of steps; returns the first, NULL when there is none. */
-struct step *parse_steps(struct parse *parse, const cJSON *json);
-void parse_pushes(struct parse *parse, const cJSON *json, struct scenario_behavior *behavior);
-void parse_behavior(struct parse *parse, const cJSON *json, uint32_t index,
-                    struct scenario_behavior *behavior);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 void parse_first_link_step(struct parse *parse, bool opens)
 {
@@ -48,151 +47,104 @@ static void parse__check_body(struct parse *parse, const struct body *body)
     parse_check_delimiter(parse, body);
 }
 
-static void parse__send(struct parse *parse, const cJSON *json, struct send *send)
+void parse_send(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"id", "body", NULL};
+    struct send *send = place;
     struct reader *reader = &parse->reader;
-    const struct framing *framing = parse->framing;
-    *send = (struct send){.id = 0};
-    send->body.bytes = (const uint8_t *)"";
-    if (!reader_object(reader, json, keys)) {
-        return;
-    }
     parse_needs_link(parse, true);
-    bool has_ids = framing->type == FRAMING_LENGTH && framing->id_bytes > 0;
-    if (!has_ids && reader_get(json, "id") != NULL) {
-        size_t place = reader_enter(reader, "id");
-        reader_mistake(reader, "the framing has no id (`id_bytes`)");
-        reader_leave(reader, place);
-    } else if (has_ids && reader_require(reader, json, "id", "the id of the message") != NULL) {
-        uint64_t id_max = (UINT64_C(1) << (8 * framing->id_bytes)) - 1;
-        reader_u32(reader, json, "id", 0, (uint32_t)id_max, &send->id);
+    if (parse_has_ids(parse) && reader_get(json, "id") == NULL) {
+        reader_expected_at(reader, json, "id", "the id of the message");
     }
-    size_t place = reader_enter(reader, "body");
+    size_t mark = reader_enter(reader, "body");
     uint32_t mistakes_count = reader->mistakes_count;
     parse_body(parse, reader_get(json, "body"), &send->body);
     if (reader->mistakes_count == mistakes_count) {
         parse__check_body(parse, &send->body);
     }
-    reader_leave(reader, place);
+    reader_leave(reader, mark);
     parse->flow.has_sent = true;
     parse->flow.takes_time = true;
 }
 
-static void parse__send_step(struct parse *parse, const cJSON *json, struct step *step)
+const struct key parse_send_keys[] = {
+    {"id", KEY_OTHER(struct send, id, parse_id)}, {.name = "body"}, {0}};
+
+/* A step that does not end at once. */
+static void parse__takes_time(struct parse *parse, const cJSON *json, void *place)
 {
-    parse__send(parse, json, &step->send);
+    (void)json, (void)place;
+    parse->flow.takes_time = true;
 }
 
-static void parse__think_step(struct parse *parse, const cJSON *json, struct step *step)
+static void parse__think(struct parse *parse, const cJSON *json, void *place)
 {
-    parse_think(parse, json, &step->think);
-}
-
-static void parse__expect(struct parse *parse, const cJSON *json, struct step *step)
-{
-    static const char *const keys[] = {"match",    "verify", "count",   "within", "on_timeout",
-                                       "optional", "bytes",  "capture", "since",  NULL};
-    if (reader_object(&parse->reader, json, keys)) {
-        parse_needs_link(parse, false);
-        parse_wait(parse, json, NULL, &step->wait);
-    }
-}
-
-static void parse__request(struct parse *parse, const cJSON *json, struct step *step)
-{
-    static const char *const keys[] = {"name",       "send",     "match", "verify",
-                                       "count",      "within",   "bytes", "capture",
-                                       "on_timeout", "optional", NULL};
-    struct reader *reader = &parse->reader;
-    char name[32];
-    snprintf(name, sizeof name, "request-%" PRIu32, ++parse->requests_count);
-    const char *given = name;
-    if (!reader_object(reader, json, keys)) {
+    struct think *think = place;
+    const struct key *keys = think_keys();
+    think->most_ns = THINK_NS_MAX;
+    parse->flow.takes_time = true;
+    if (cJSON_IsString(json)) {
+        reader_read_value(&parse->reader, json, &keys[THINK_CONSTANT], &think->low_ns);
         return;
     }
-    if (reader_text(reader, json, "name", &given) && strlen(given) > TREE_NAME_BYTES_MAX) {
-        size_t place = reader_enter(reader, "name");
-        reader_expected(reader, reader_get(json, "name"), "a name of at most 64 bytes");
-        reader_leave(reader, place);
-    }
-    step->name = arena_copy(parse->arena, given, strlen(given));
-    const cJSON *send = reader_require(reader, json, "send", "an object with `id` and `body`");
-    if (send != NULL) {
-        size_t place = reader_enter(reader, "send");
-        parse__send(parse, send, &step->send);
-        reader_leave(reader, place);
-    }
-    parse_wait(parse, json, &step->send, &step->wait);
+    const struct key *form =
+        reader_read_one(&parse->reader, json, keys, "a duration such as \"200ms\", or ", think);
+    think->type = form == NULL ? THINK_CONSTANT : (enum think_type)(form - keys);
 }
 
-/* In the order of enum step_type: the key, and what reads it; the reader stands at the key. */
-static const struct {
-    const char *key;
-    void (*parse)(struct parse *parse, const cJSON *json, struct step *step);
-} parse__kinds[] = {{"send", parse__send_step},
-                    {"expect", parse__expect},
-                    {"request", parse__request},
-                    {"think", parse__think_step},
-                    {"repeat", parse_repeat},
-                    {"choose", parse_choose},
-                    {"if", parse_if},
-                    {"set", parse_set},
-                    {"barrier", parse_barrier},
-                    {"disconnect", parse_disconnect},
-                    {"reconnect", parse_reconnect},
-                    {"expect_close", parse_expect_close},
-                    {"at", parse_at},
-                    {"receive", parse_receive},
-                    {"mark", parse_mark},
-                    {"log", parse_log}};
-enum { PARSE_KINDS_COUNT = sizeof parse__kinds / sizeof parse__kinds[0] };
+/* In the order of enum step_type. */
+static const struct key parse__steps[] = {
+    {"send", PARSE_SEND},
+    {"expect", .then = parse_expect},
+    {"request", .then = parse_request},
+    {"think", KEY_OTHER(struct step, think, parse__think)},
+    {"repeat", .then = parse_repeat},
+    {"choose", .then = parse_choose},
+    {"if", .then = parse_if},
+    {"set", KEY_OTHER(struct step, sets, parse_set)},
+    {"barrier", KEY_INNER(parse_barrier_keys), .shorthand = true, .then = parse__takes_time},
+    {"disconnect", KEY_WORD(struct step, disconnect, "fin", "rst", "half"),
+     .then = parse_disconnect},
+    {"reconnect", .then = parse_reconnect},
+    {"expect_close", KEY_INNER(parse_expect_close_keys), .shorthand = true, .then = parse_closes},
+    {"wait_until_age", .alias = "at", KEY_DURATION(struct step, after_ns, 0, 30 * PARSE_DAY_NS),
+     .then = parse__takes_time},
+    {"receive", KEY_WORD(struct step, receives, "off", "on"), .then = parse_receive},
+    {"mark", KEY_TEXT(struct step, name), .high = TREE_NAME_BYTES_MAX, .then = parse_mark},
+    {"log", KEY_OTHER(struct step, text, parse_log)},
+    {0}};
 
 static struct step *parse__step(struct parse *parse, const cJSON *json)
 {
     struct reader *reader = &parse->reader;
-    const char *keys[PARSE_KINDS_COUNT + 1] = {NULL};
-    int count = cJSON_IsObject(json) ? cJSON_GetArraySize(json) : 0;
-    if (count > 1) {
+    if (cJSON_IsObject(json) && cJSON_GetArraySize(json) > 1) {
         reader_mistake(reader,
                        "expected an object with one step, found `%.32s` and `%.32s` in one: "
                        "give each step an object of its own",
                        json->child->string, json->child->next->string);
         return NULL;
     }
-    if (count != 1) {
+    if (!cJSON_IsObject(json) || json->child == NULL) {
         reader_expected(reader, json,
                         "an object with one step, such as { \"think\": \"1s\" } or { "
                         "\"request\": ... }");
         return NULL;
     }
-    for (uint32_t type = 0; type < PARSE_KINDS_COUNT; type++) {
-        keys[type] = parse__kinds[type].key;
+    struct step *step = arena_take(parse->arena, sizeof *step);
+    const struct key *key =
+        step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "", step);
+    if (key == NULL) {
+        return NULL;
     }
-    reader_object(reader, json, keys);
-    for (uint32_t type = 0; type < PARSE_KINDS_COUNT; type++) {
-        if (strcmp(json->child->string, parse__kinds[type].key) != 0) {
-            continue;
-        }
-        struct step *step = arena_take(parse->arena, sizeof *step);
-        if (step != NULL) {
-            step->type = (enum step_type)type;
-            size_t place = reader_enter(reader, json->child->string);
-            parse__kinds[type].parse(parse, json->child, step);
-            reader_leave(reader, place);
-        }
-        return step;
-    }
-    return NULL;
+    step->type = (enum step_type)(key - parse__steps);
+    return step;
 }
 
-struct step *parse_steps(struct parse *parse, const cJSON *json)
+void parse_steps(struct parse *parse, const cJSON *json, void *place)
 {
-    struct step *first = NULL;
-    struct step **link = &first;
+    struct step **link = place;
     if (!cJSON_IsArray(json)) {
         reader_expected(&parse->reader, json, "an array of steps");
-        return NULL;
+        return;
     }
     uint32_t index = 0;
     const cJSON *item = NULL;
@@ -205,13 +157,9 @@ struct step *parse_steps(struct parse *parse, const cJSON *json)
             }
             break;
         }
-        size_t place = reader_enter_index(&parse->reader, index++);
-        struct step *step = parse__step(parse, item);
-        reader_leave(&parse->reader, place);
-        if (step != NULL) {
-            *link = step;
-            link = &step->next;
-        }
+        size_t mark = reader_enter_index(&parse->reader, index++);
+        *link = parse__step(parse, item);
+        link = *link == NULL ? link : &(*link)->next;
+        reader_leave(&parse->reader, mark);
     }
-    return first;
 }

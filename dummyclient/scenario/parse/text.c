@@ -127,28 +127,21 @@ void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_co
         *body = joined;
         return;
     }
-    struct part *kept = arena_take(parse->arena, parts_count * sizeof *kept);
-    if (kept == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < parts_count; i++) {
-        kept[i] = parts[i];
-        struct operand *operand = &kept[i].value.left;
-        if (operand->source == OPERAND_TEXT) {
-            operand->bytes = arena_copy(parse->arena, operand->bytes, operand->bytes_count);
-        }
-    }
-    body->parts = kept;
+    body->parts = arena_copy(parse->arena, parts, parts_count * sizeof *parts);
 }
 
-void parse_text(struct parse *parse, const char *text, struct body *body)
+void parse_text(struct parse *parse, const cJSON *json, void *place)
 {
     struct parse__pieces pieces = {.count = 0};
-    parse__split(parse, text, &pieces);
+    if (!cJSON_IsString(json)) {
+        reader_expected(&parse->reader, json, "a text");
+        return;
+    }
+    parse__split(parse, json->valuestring, &pieces);
     if (pieces.full) {
         reader_mistake(&parse->reader, "expected at most %d pieces in one text, found more",
                        TREE_PARTS_MAX);
         return;
     }
-    parse_join(parse, pieces.parts, pieces.count, body);
+    parse_join(parse, pieces.parts, pieces.count, place);
 }

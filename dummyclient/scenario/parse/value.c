@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARSE_FIELD_EXPECTED                                                                       \
-    "a number and its place in the body, such as \"u32@4\", \"i16be@0\" or \"dec@1\""
-
 static const struct {
     const char *name;
     enum operand_source source;
@@ -181,11 +178,13 @@ static bool parse__set_variable(struct parse *parse, const char *text, size_t by
     for (uint32_t i = 0; i < parse->variables_count; i++) {
         const struct scenario_variable *variable = &parse->variables[i];
         if (parse_is(variable->name, text, bytes)) {
+            uint32_t value_bytes = (uint32_t)strlen(variable->value);
             parse->variables_used |= i < 64 ? UINT64_C(1) << i : 0;
-            *operand = (struct operand){.source = OPERAND_TEXT,
-                                        .type = VALUE_TEXT,
-                                        .bytes = (const uint8_t *)variable->value,
-                                        .bytes_count = (uint32_t)strlen(variable->value)};
+            *operand =
+                (struct operand){.source = OPERAND_TEXT,
+                                 .type = VALUE_TEXT,
+                                 .bytes = arena_copy(parse->arena, variable->value, value_bytes),
+                                 .bytes_count = value_bytes};
             return true;
         }
     }
@@ -312,9 +311,9 @@ bool parse_expression(struct parse *parse, const char *text, size_t bytes, struc
     return true;
 }
 
-/* Is the text one ${...} and nothing else? */
-static bool parse__is_expression(const char *text)
+bool parse_is_expression(const cJSON *json)
 {
+    const char *text = cJSON_IsString(json) ? json->valuestring : "";
     size_t bytes = strlen(text);
     return bytes > 3 && text[0] == '$' && text[1] == '{' && strchr(text, '}') == text + bytes - 1;
 }
@@ -337,7 +336,7 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value)
     } else if (!cJSON_IsString(json)) {
         reader_expected(&parse->reader, json, "a number, a text or \"${...}\"");
         return false;
-    } else if (parse__is_expression(json->valuestring)) {
+    } else if (parse_is_expression(json)) {
         return parse_expression(parse, json->valuestring + 2, strlen(json->valuestring) - 3, value);
     } else if (strstr(json->valuestring, "${") != NULL) {
         reader_expected(&parse->reader, json, "one \"${...}\" with nothing around it");
@@ -346,7 +345,7 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value)
         size_t bytes = strlen(json->valuestring);
         *operand = (struct operand){.source = OPERAND_TEXT,
                                     .type = VALUE_TEXT,
-                                    .bytes = arena_copy(parse->arena, json->valuestring, bytes),
+                                    .bytes = (const uint8_t *)json->valuestring,
                                     .bytes_count = (uint32_t)bytes};
     }
     value->type = operand->type;
@@ -361,7 +360,7 @@ bool parse_number(struct parse *parse, const cJSON *json, struct value *value)
     if (value->type != VALUE_TEXT) {
         return true;
     }
-    if (cJSON_IsString(json) && !parse__is_expression(json->valuestring)) {
+    if (cJSON_IsString(json) && !parse_is_expression(json)) {
         /* A whole number above 2^53 cannot stand in JSON as a number. */
         bool valid = parse__literal(json->valuestring, strlen(json->valuestring), &value->left);
         if (!valid) {
@@ -402,8 +401,9 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
     return 0;
 }
 
-bool parse_field(struct parse *parse, const cJSON *json, struct field *field)
+void parse_field(struct parse *parse, const cJSON *json, void *place)
 {
+    struct field *field = place;
     const char *text = cJSON_IsString(json) ? json->valuestring : "";
     size_t bytes = parse_number_type(parse, text, field);
     if (strncmp(text, "dec", 3) == 0) {
@@ -418,11 +418,13 @@ bool parse_field(struct parse *parse, const cJSON *json, struct field *field)
         offset = offset * 10 + (uint32_t)(*rest - '0');
     }
     if (!valid || offset >= FRAMING_FRAME_BYTES_MAX) {
-        reader_expected(&parse->reader, json, PARSE_FIELD_EXPECTED);
-        return false;
+        reader_expected(&parse->reader, json,
+                        "a number and its place in the body, such as \"u32@4\", \"i16be@0\" or "
+                        "\"dec@1\"");
+        *field = (struct field){.bytes_count = 0};
+        return;
     }
     field->offset = offset;
-    return true;
 }
 
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison)

@@ -1,134 +1,108 @@
 /* Judging a reply, and keeping something of it: verify and capture. */
 #include "scenario/parse/parse.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static void parse__same_body(struct parse *parse, const cJSON *json, struct verify *verify)
+static void parse__same_body(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"skip_bytes", NULL};
-    verify->type = VERIFY_SAME_BODY;
+    (void)json, (void)place;
     if (!parse->flow.has_sent) {
         reader_mistake(&parse->reader, "expected a send before it, found none");
     }
-    if (json != NULL && reader_object(&parse->reader, json, keys)) {
-        reader_u32(&parse->reader, json, "skip_bytes", 0, FRAMING_FRAME_BYTES_MAX,
-                   &verify->skip_bytes);
-    }
 }
 
-/* equals, starts_with, contains; the reader stands at the key. */
-static void parse__verify_body(struct parse *parse, const cJSON *json, enum verify_type type,
-                               struct verify *verify)
+/* equals, starts_with, contains. */
+static void parse__verify_body(struct parse *parse, const cJSON *json, void *place)
 {
+    const struct body *body = place;
     struct reader *reader = &parse->reader;
     uint32_t mistakes_count = reader->mistakes_count;
-    verify->type = type;
-    parse_body(parse, json, &verify->body);
+    parse_body(parse, json, place);
     if (reader->mistakes_count > mistakes_count) {
         return;
     }
-    if (verify->body.type == BODY_RANDOM || verify->body.is_random) {
+    if (body->type == BODY_RANDOM || body->is_random) {
         reader_mistake(reader, "nothing random can be expected: use \"same_body\"");
-    } else if (type == VERIFY_CONTAINS && verify->body.type != BODY_CONSTANT) {
+    } else if (strcmp(json->string, "contains") == 0 && body->type != BODY_CONSTANT) {
         reader_mistake(reader, "expected constant bytes, found a text with ${...}");
-    } else if (type != VERIFY_EQUALS && verify->body.bytes_max == 0) {
+    } else if (strcmp(json->string, "equals") != 0 && body->bytes_max == 0) {
         reader_mistake(reader, "expected at least one byte, found none");
     }
 }
 
-/* { "at": "u16@0", "equals": 200 }; the reader stands at `field`. */
-static void parse__verify_field(struct parse *parse, const cJSON *json, struct verify *verify)
+/* { "at": "u16@0", "equals": 200 }: what stands beside `at`. */
+static void parse__verify_field(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"at",      "equals",       "not_equals", "less_than",
-                                       "at_most", "greater_than", "at_least",   NULL};
+    struct verify *verify = place;
+    struct value *value = &verify->value;
     struct reader *reader = &parse->reader;
-    verify->type = VERIFY_FIELD;
-    if (!reader_object(reader, json, keys)) {
+    const cJSON *compared = parse_comparison(parse, json, &verify->comparison);
+    if (compared == NULL) {
         return;
     }
-    const cJSON *at =
-        reader_require(reader, json, "at", "a number and its place, such as \"u32@4\"");
-    if (at != NULL) {
-        size_t place = reader_enter(reader, "at");
-        parse_field(parse, at, &verify->field);
-        reader_leave(reader, place);
+    size_t mark = reader_enter(reader, compared->string);
+    if (parse_number(parse, compared, value) &&
+        (value->left.source == OPERAND_RANDOM || value->right.source == OPERAND_RANDOM)) {
+        reader_mistake(reader, "nothing random can be expected");
     }
-    const cJSON *value = parse_comparison(parse, json, &verify->comparison);
-    if (value != NULL) {
-        size_t place = reader_enter(reader, value->string);
-        bool valid = parse_number(parse, value, &verify->value);
-        if (valid && (verify->value.left.source == OPERAND_RANDOM ||
-                      verify->value.right.source == OPERAND_RANDOM)) {
-            reader_mistake(reader, "nothing random can be expected");
-        }
-        reader_leave(reader, place);
-    }
+    reader_leave(reader, mark);
 }
+
+static const struct key parse__same_body_keys[] = {
+    {"skip_bytes", KEY_WHOLE(struct verify, skip_bytes, 0, FRAMING_FRAME_BYTES_MAX)}, {0}};
+static const struct key parse__verify_field_keys[] = {
+    {"at", KEY_OTHER(struct verify, field, parse_field),
+     .required = "a number and its place, such as \"u32@4\""},
+    PARSE_COMPARISONS,
+    {0}};
+/* In the order of enum verify_type, behind VERIFY_NONE. */
+static const struct key parse__verify_keys[] = {
+    {"same_body", KEY_INNER(parse__same_body_keys), .then = parse__same_body},
+    {"equals", KEY_OTHER(struct verify, body, parse__verify_body)},
+    {"starts_with", KEY_OTHER(struct verify, body, parse__verify_body)},
+    {"contains", KEY_OTHER(struct verify, body, parse__verify_body)},
+    {"field", KEY_INNER(parse__verify_field_keys), .then = parse__verify_field},
+    {0}};
+static const struct key parse__verify_word = {"verify",
+                                              KEY_WORD(struct verify, type, "none", "same_body")};
 
 static void parse__verify_one(struct parse *parse, const cJSON *json, struct verify *verify)
 {
-    static const char *const keys[] = {"same_body", "equals", "starts_with",
-                                       "contains",  "field",  NULL};
-    static const char *const words[] = {"none", "same_body", NULL};
     struct reader *reader = &parse->reader;
-    uint32_t word = 0;
     if (cJSON_IsString(json)) {
-        if (reader_choice_here(reader, json, words, &word) && word == 1) {
-            parse__same_body(parse, NULL, verify);
+        reader_read_value(reader, json, &parse__verify_word, &verify->type);
+        if (verify->type == VERIFY_SAME_BODY) {
+            parse__same_body(parse, json, verify);
         }
-    } else if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
-        reader_expected(reader, json,
-                        "\"none\", \"same_body\", an object with one of `same_body`, `equals`, "
-                        "`starts_with`, `contains`, `field`, or an array of such objects");
-    } else if (reader_object(reader, json, keys)) {
-        const cJSON *form = json->child;
-        size_t place = reader_enter(reader, form->string);
-        if (strcmp(form->string, "same_body") == 0) {
-            parse__same_body(parse, form, verify);
-        } else if (strcmp(form->string, "equals") == 0) {
-            parse__verify_body(parse, form, VERIFY_EQUALS, verify);
-        } else if (strcmp(form->string, "starts_with") == 0) {
-            parse__verify_body(parse, form, VERIFY_STARTS_WITH, verify);
-        } else if (strcmp(form->string, "contains") == 0) {
-            parse__verify_body(parse, form, VERIFY_CONTAINS, verify);
-        } else if (strcmp(form->string, "field") == 0) {
-            parse__verify_field(parse, form, verify);
-        }
-        reader_leave(reader, place);
+        return;
+    }
+    const struct key *form =
+        reader_read_one(reader, json, parse__verify_keys,
+                        "\"none\", \"same_body\", an array of things that must hold, or ", verify);
+    if (form != NULL) {
+        verify->type = (enum verify_type)(VERIFY_SAME_BODY + (form - parse__verify_keys));
     }
 }
 
-void parse_verify(struct parse *parse, const cJSON *json, struct verify *verify)
+void parse_verify(struct parse *parse, const cJSON *json, void *place)
 {
-    *verify = (struct verify){.type = VERIFY_NONE};
-    if (json == NULL) {
-        return;
-    }
+    struct verify *verify = place;
     if (!cJSON_IsArray(json)) {
         parse__verify_one(parse, json, verify);
         return;
     }
-    if (cJSON_GetArraySize(json) < 1 || cJSON_GetArraySize(json) > 16) {
+    int count = cJSON_GetArraySize(json);
+    if (count < 1 || count > 16) {
         reader_expected(&parse->reader, json, "1 to 16 things that must hold");
         return;
     }
-    uint32_t index = 0;
-    struct verify *last = NULL;
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json)
-    {
-        struct verify *one = last == NULL ? verify : arena_take(parse->arena, sizeof *one);
-        if (one == NULL) {
-            return;
-        }
-        size_t place = reader_enter_index(&parse->reader, index++);
-        parse__verify_one(parse, item, one);
-        reader_leave(&parse->reader, place);
-        if (last != NULL) {
-            last->next = one;
-        }
-        last = one;
+    struct verify *more = arena_take(parse->arena, (size_t)count * sizeof *more);
+    for (int i = 0; i < count && more != NULL; i++) {
+        struct verify *one = i == 0 ? verify : &more[i];
+        size_t mark = reader_enter_index(&parse->reader, (uint32_t)i);
+        parse__verify_one(parse, cJSON_GetArrayItem(json, i), one);
+        one->next = i + 1 < count ? &more[i + 1] : NULL;
+        reader_leave(&parse->reader, mark);
     }
 }
 
@@ -160,35 +134,33 @@ static bool parse__text_place(const char *text, struct capture *capture)
     return *at == '\0' && at[-1] != ':' && numbers[1] <= VALUE_TEXT_BYTES_MAX;
 }
 
-/* { "after": "id=", "until": ";" }, either may be left out. */
-static bool parse__between(struct parse *parse, const cJSON *json, struct capture *capture)
+/* A constant text into a body. */
+static void parse__plain(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"after", "until", NULL};
-    struct reader *reader = &parse->reader;
-    struct body *const bodies[] = {&capture->after, &capture->until};
-    capture->form = CAPTURE_BETWEEN;
-    if (!reader_object(reader, json, keys)) {
-        return false;
+    static const struct key text = {"text", .kind = KEY_KIND_TEXT, .bytes = sizeof(char *)};
+    struct body *body = place;
+    if (reader_read_value(&parse->reader, json, &text, &body->bytes)) {
+        body->bytes_min = body->bytes_max = (uint32_t)strlen(json->valuestring);
     }
-    for (int i = 0; i < 2; i++) {
-        const char *text = NULL;
-        *bodies[i] = (struct body){.type = BODY_CONSTANT, .bytes = (const uint8_t *)""};
-        if (reader_text(reader, json, keys[i], &text)) {
-            bodies[i]->bytes = arena_copy(parse->arena, text, strlen(text));
-            bodies[i]->bytes_min = bodies[i]->bytes_max = (uint32_t)strlen(text);
-        }
-    }
-    return true;
 }
+
+/* { "after": "id=", "until": ";" }, either may be left out. */
+static const struct key parse__between_keys[] = {
+    {"after", KEY_OTHER(struct capture, after, parse__plain)},
+    {"until", KEY_OTHER(struct capture, until, parse__plain)},
+    {0}};
 
 static bool parse__capture(struct parse *parse, const cJSON *json, struct capture *capture)
 {
     const char *text = cJSON_IsString(json) ? json->valuestring : "";
     if (cJSON_IsObject(json)) {
-        return parse__between(parse, json, capture);
+        capture->form = CAPTURE_BETWEEN;
+        capture->after.bytes = capture->until.bytes = (const uint8_t *)"";
+        return reader_read(&parse->reader, json, parse__between_keys, capture);
     }
     if (strncmp(text, "text", 4) != 0) {
-        return parse_field(parse, json, &capture->field);
+        parse_field(parse, json, &capture->field);
+        return capture->field.bytes_count > 0;
     }
     if (parse__text_place(text, capture)) {
         return true;
@@ -209,8 +181,9 @@ static enum value_type parse__capture_type(const struct capture *capture)
 }
 
 /* { "name": "u64@0", ... }. Names were collected before the steps were read. */
-void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait)
+void parse_captures(struct parse *parse, const cJSON *json, void *place)
 {
+    struct wait *wait = place;
     struct reader *reader = &parse->reader;
     if (!reader_object(reader, json, NULL)) {
         return;
@@ -220,15 +193,13 @@ void parse_captures(struct parse *parse, const cJSON *json, struct wait *wait)
     const cJSON *member = NULL;
     cJSON_ArrayForEach(member, json)
     {
-        char shown[TREE_NAME_BYTES_MAX + 1];
-        snprintf(shown, sizeof shown, "%.64s", member->string);
-        size_t place = reader_enter(reader, shown);
+        size_t mark = reader_enter(reader, member->string);
         struct capture capture = {.form = CAPTURE_NUMBER};
         const struct parse_variable *variable = NULL;
         if (parse__capture(parse, member, &capture)) {
             variable = parse_assign(parse, member->string, parse__capture_type(&capture));
         }
-        reader_leave(reader, place);
+        reader_leave(reader, mark);
         if (variable != NULL && wait->captures != NULL) {
             capture.word = variable->word;
             capture.type = variable->type;

@@ -1,20 +1,36 @@
-/* Waiting for replies: match, verify, capture, count, within, on_timeout. */
+/* Waiting for replies: request and expect, and their match. */
 #include "scenario/parse/parse.h"
 
-#include "core/clock.h"
-
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PARSE_PLACE "a number and its place in the body, such as \"u32@4\" or \"dec@1\""
+bool parse_has_ids(const struct parse *parse)
+{
+    return parse->framing->type == FRAMING_LENGTH && parse->framing->id_bytes > 0;
+}
+
+/* The id of a message, where the framing has one. */
+void parse_id(struct parse *parse, const cJSON *json, void *place)
+{
+    if (!parse_has_ids(parse)) {
+        reader_mistake(&parse->reader, "the framing has no id (`id_bytes`)");
+        return;
+    }
+    const struct key id = {.kind = KEY_KIND_WHOLE,
+                           .bytes = sizeof(uint32_t),
+                           .high = ldexp(1, 8 * parse->framing->id_bytes) - 1};
+    reader_read_value(&parse->reader, json, &id, place);
+}
 
 /* "equals": a number, or "${captured}". */
-static void parse__field_value(struct parse *parse, const cJSON *json, struct match *match)
+static void parse__match_equals(struct parse *parse, const cJSON *json, void *place)
 {
+    struct match *match = place;
     struct value value;
-    if (!parse_number(parse, json, &value)) {
-        return;
+    if (match->field.bytes_count == 0 || !parse_number(parse, json, &value)) {
+        return; /* also where `at` is wrong, which has been reported */
     }
     if (value.operation != VALUE_ALONE ||
         (value.left.source != OPERAND_NUMBER && value.left.source != OPERAND_VARIABLE)) {
@@ -44,134 +60,85 @@ static bool parse__field_in_body(const struct field *field, const struct body *b
 }
 
 /* "field": "u64@0" (the same as in what was sent), or { "at", "sent" | "equals" }. */
-static void parse__match_field(struct parse *parse, const cJSON *json, const struct send *sent,
-                               struct match *match)
+static void parse__match_field(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"at", "sent", "equals", NULL};
+    struct match *match = place;
     struct reader *reader = &parse->reader;
-    const cJSON *sent_field = NULL;
-    if (cJSON_IsObject(json)) {
-        if (!reader_object(reader, json, keys)) {
-            return;
-        }
-        const cJSON *at = reader_require(reader, json, "at", PARSE_PLACE);
-        size_t place = reader_enter(reader, "at");
-        bool valid = at != NULL && parse_field(parse, at, &match->field);
-        reader_leave(reader, place);
-        const cJSON *equals = reader_get(json, "equals");
-        sent_field = reader_get(json, "sent");
-        if (!valid) {
-            return;
-        }
-        if ((equals != NULL) == (sent_field != NULL)) {
-            reader_mistake(reader, "expected one of `sent` and `equals`, found %s",
-                           equals != NULL ? "both" : "neither");
-            return;
-        }
-        if (equals != NULL) {
-            place = reader_enter(reader, "equals");
-            parse__field_value(parse, equals, match);
-            reader_leave(reader, place);
-            return;
-        }
-        place = reader_enter(reader, "sent");
-        valid = parse_field(parse, sent_field, &match->sent);
-        reader_leave(reader, place);
-        if (!valid) {
-            return;
-        }
-    } else {
-        if (!parse_field(parse, json, &match->field)) {
-            return;
-        }
+    const cJSON *equals = reader_get(json, "equals");
+    if (match->field.bytes_count == 0) {
+        return; /* the place of it is wrong, which has been reported */
+    }
+    if (!cJSON_IsObject(json)) {
         match->sent = match->field;
+    } else if ((equals != NULL) == (reader_get(json, "sent") != NULL)) {
+        reader_mistake(reader, "expected one of `sent` and `equals`, found %s",
+                       equals != NULL ? "both" : "neither");
+        return;
+    }
+    if (equals != NULL || match->sent.bytes_count == 0) {
+        return;
     }
     match->source = MATCH_FIELD_SENT;
     match->value_type = match->sent.type;
-    if (sent == NULL) {
+    if (parse->sent == NULL) {
         reader_mistake(reader, "an expect sends nothing to compare with: use `equals`");
-    } else if (!parse__field_in_body(&match->sent, &sent->body)) {
+    } else if (!parse__field_in_body(&match->sent, &parse->sent->body)) {
         reader_mistake(reader,
                        "expected a place within the body that is sent (%" PRIu32
                        " bytes at least), found %u bytes at %" PRIu32,
-                       sent->body.bytes_min, match->sent.bytes_count, match->sent.offset);
+                       parse->sent->body.bytes_min, match->sent.bytes_count, match->sent.offset);
     }
 }
 
-void parse_match(struct parse *parse, const cJSON *json, const struct send *sent,
-                 struct match *match)
+static const struct key parse__match_field_keys[] = {
+    {"at", KEY_OTHER(struct match, field, parse_field), .required = PARSE_FIELD_EXPECTED},
+    {"sent", KEY_OTHER(struct match, sent, parse_field)},
+    {"equals", .then = parse__match_equals},
+    {0}};
+static const struct key parse__match_keys[] = {
+    {"id", KEY_OTHER(struct match, id, parse_id)},
+    {"field", KEY_INNER(parse__match_field_keys), .shorthand = true, .then = parse__match_field},
+    {0}};
+
+void parse_match(struct parse *parse, const cJSON *json, void *place)
 {
-    static const char *const keys[] = {"id", "field", NULL};
-    struct reader *reader = &parse->reader;
-    bool has_ids = parse->framing->type == FRAMING_LENGTH && parse->framing->id_bytes > 0;
-    *match = (struct match){.any_id = !has_ids || sent == NULL, .id = sent == NULL ? 0 : sent->id};
-    if (json == NULL) {
-        return;
-    }
+    struct match *match = place;
     if (cJSON_IsString(json) && strcmp(json->valuestring, "any") == 0) {
         match->any_id = true;
-        return;
-    }
-    if (!cJSON_IsObject(json)) {
-        reader_expected(reader, json, "\"any\" or an object with `id` and `field`");
-        return;
-    }
-    reader_object(reader, json, keys);
-    if (reader_get(json, "id") != NULL && !has_ids) {
-        size_t place = reader_enter(reader, "id");
-        reader_mistake(reader, "the framing has no id (`id_bytes`)");
-        reader_leave(reader, place);
-    } else if (reader_get(json, "id") != NULL) {
-        uint64_t id_max = (UINT64_C(1) << (8 * parse->framing->id_bytes)) - 1;
-        match->any_id = false;
-        reader_u32(reader, json, "id", 0, (uint32_t)id_max, &match->id);
-    }
-    const cJSON *field = reader_get(json, "field");
-    if (field != NULL) {
-        size_t place = reader_enter(reader, "field");
-        parse__match_field(parse, field, sent, match);
-        reader_leave(reader, place);
+    } else if (!cJSON_IsObject(json)) {
+        reader_expected(&parse->reader, json, "\"any\" or an object with `id` and `field`");
+    } else {
+        match->any_id = match->any_id && (!parse_has_ids(parse) || reader_get(json, "id") == NULL);
+        reader_read(&parse->reader, json, parse__match_keys, match);
     }
 }
 
-/* raw framing: how many bytes a reply has. */
-static void parse__reply_bytes(struct parse *parse, const cJSON *json, struct wait *wait)
+/* What a reply is compared with, where the framing does not say where it ends. */
+static void parse__check_raw(struct parse *parse, const cJSON *json, struct wait *wait)
 {
     struct reader *reader = &parse->reader;
-    const cJSON *bytes = reader_get(json, "bytes");
     const struct verify *verify = &wait->verify;
-    bool raw = parse->framing->type == FRAMING_RAW;
-    if (bytes != NULL && !raw) {
-        size_t place = reader_enter(reader, "bytes");
-        reader_mistake(reader, "only raw framing needs it: this framing says where a reply ends");
-        reader_leave(reader, place);
-        return;
-    }
-    if (!raw) {
-        return;
-    }
-    if (bytes != NULL) {
-        reader_u32(reader, json, "bytes", 1, FRAMING_FRAME_BYTES_MAX, &wait->bytes_count);
-    } else if (verify->type == VERIFY_SAME_BODY) {
+    bool compares = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
+                    verify->type == VERIFY_STARTS_WITH;
+    bool counted = reader_get(json, "bytes") != NULL;
+    if (!counted && verify->type == VERIFY_SAME_BODY) {
         wait->bytes_as_sent = true;
-    } else if (verify->type == VERIFY_EQUALS) {
+    } else if (!counted && verify->type == VERIFY_EQUALS) {
         wait->bytes_count = verify->body.bytes_max;
         if (verify->body.bytes_min != verify->body.bytes_max) {
             reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is: the body "
                                    "to compare with has no fixed size");
         }
     }
-    bool compares = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
-                    verify->type == VERIFY_STARTS_WITH;
     if ((verify->type != VERIFY_NONE && !compares) || verify->next != NULL ||
         verify->skip_bytes > 0 || wait->captures_count > 0 ||
         wait->match.source != MATCH_FIELD_NONE) {
         reader_mistake(reader, "raw framing has no messages to look into: only `same_body`, "
                                "`equals` and `starts_with` work, byte after byte");
-    } else if (verify->type == VERIFY_STARTS_WITH && bytes == NULL) {
+    } else if (verify->type == VERIFY_STARTS_WITH && !counted) {
         reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is, beside "
                                "`starts_with`");
-    } else if (bytes == NULL && verify->type != VERIFY_SAME_BODY &&
+    } else if (!counted && verify->type != VERIFY_SAME_BODY &&
                (verify->type != VERIFY_EQUALS || verify->body.bytes_max == 0)) {
         reader_mistake(reader, "raw framing: expected `bytes`, how long the reply is (or a body "
                                "to compare it with: `same_body`, `equals`): a stream does not say "
@@ -179,40 +146,54 @@ static void parse__reply_bytes(struct parse *parse, const cJSON *json, struct wa
     }
 }
 
-void parse_wait(struct parse *parse, const cJSON *json, const struct send *sent, struct wait *wait)
+/* Reads what waits; `sent` is NULL for an expect: what it waits for then is any message. */
+static void parse__wait(struct parse *parse, const cJSON *json, const struct key *keys,
+                        const struct send *sent, struct step *step)
 {
-    static const char *const timeouts[] = {"continue", "reconnect", "fail", NULL};
-    static const char *const beginnings[] = {"pass", "step", "connected", NULL};
     struct reader *reader = &parse->reader;
-    *wait = (struct wait){.replies_count = 1, .within_ns = 5 * NS_PER_S};
-    size_t place = reader_enter(reader, "match");
-    parse_match(parse, reader_get(json, "match"), sent, &wait->match);
-    reader_leave(reader, place);
-    place = reader_enter(reader, "verify");
-    parse_verify(parse, reader_get(json, "verify"), &wait->verify);
-    reader_leave(reader, place);
-    reader_u32(reader, json, "count", 1, 1000000, &wait->replies_count);
-    reader_duration(reader, json, "within", NS_PER_MS, 86400 * NS_PER_S, &wait->within_ns);
-    reader_bool(reader, json, "optional", &wait->optional);
-    uint32_t on_timeout = 0;
-    if (reader_choice(reader, json, "on_timeout", timeouts, &on_timeout)) {
-        wait->on_timeout = (enum on_timeout)on_timeout;
+    struct wait *wait = &step->wait;
+    parse->sent = sent;
+    wait->match.any_id = !parse_has_ids(parse) || sent == NULL;
+    if (!reader_read(reader, json, keys, step)) {
+        return;
     }
-    uint32_t since = 0;
-    if (sent == NULL && reader_choice(reader, json, "since", beginnings, &since)) {
-        wait->since = (enum wait_since)since;
+    if (sent != NULL && reader_get(reader_get(json, "match"), "id") == NULL) {
+        wait->match.id = sent->id;
     }
     if (wait->optional && wait->on_timeout != ON_TIMEOUT_CONTINUE) {
-        place = reader_enter(reader, "optional");
-        reader_mistake(reader, "what may be missing cannot end in `on_timeout`: leave one out");
-        reader_leave(reader, place);
+        reader_mistake_at(reader, "optional",
+                          "what may be missing cannot end in `on_timeout`: leave one out");
     }
-    const cJSON *captures = reader_get(json, "capture");
-    if (captures != NULL) {
-        place = reader_enter(reader, "capture");
-        parse_captures(parse, captures, wait);
-        reader_leave(reader, place);
+    if (parse->framing->type == FRAMING_RAW) {
+        parse__check_raw(parse, json, wait);
+    } else if (reader_get(json, "bytes") != NULL) {
+        reader_mistake_at(reader, "bytes",
+                          "only raw framing needs it: this framing says where a reply ends");
     }
-    parse__reply_bytes(parse, json, wait);
     parse->flow.takes_time = true;
+}
+
+static const struct key parse__expect_keys[] = {
+    PARSE_WAIT_KEYS,
+    {"since", KEY_WORD(struct step, wait.since, "pass", "step", "connected")},
+    {0}};
+static const struct key parse__request_keys[] = {
+    {"name", KEY_TEXT(struct step, name), .high = TREE_NAME_BYTES_MAX},
+    {"send", PARSE_SEND, .required = "an object with `id` and `body`"},
+    PARSE_WAIT_KEYS,
+    {0}};
+
+void parse_expect(struct parse *parse, const cJSON *json, void *place)
+{
+    parse_needs_link(parse, false);
+    parse__wait(parse, json, parse__expect_keys, NULL, place);
+}
+
+void parse_request(struct parse *parse, const cJSON *json, void *place)
+{
+    struct step *step = place;
+    char name[32];
+    int bytes = snprintf(name, sizeof name, "request-%" PRIu32, ++parse->requests_count);
+    step->name = arena_copy(parse->arena, name, (size_t)bytes);
+    parse__wait(parse, json, parse__request_keys, &step->send, step);
 }
