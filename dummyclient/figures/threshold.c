@@ -47,39 +47,22 @@ static bool threshold__time(const char *text, double *value_ns, struct error *er
 static bool threshold__value(struct threshold *threshold, const char *text, struct error *error)
 {
     enum metric_unit unit = metric_unit_of(&threshold->metric);
-    uint64_t size_bytes;
-    switch (unit) {
-    case METRIC_UNIT_TIME:
-        return threshold__time(text, &threshold->value, error);
-    case METRIC_UNIT_SECONDS:
-        if (!threshold__time(text, &threshold->value, error)) {
-            return false;
-        }
-        threshold->value /= 1e9;
-        return true;
-    case METRIC_UNIT_BYTES:
-        if (!units_size_bytes(text, &size_bytes, error)) {
-            return false;
-        }
-        threshold->value = (double)size_bytes;
-        return true;
-    case METRIC_UNIT_RATE:
-    case METRIC_UNIT_RATE_ACHIEVED:
-        if (threshold__number(text, "", &threshold->value) ||
-            threshold__number(text, "/s", &threshold->value)) {
-            return true;
-        }
-        break;
-    case METRIC_UNIT_ERROR_COUNT:
-    case METRIC_UNIT_COUNT:
-        if (threshold__number(text, "", &threshold->value)) {
-            return true;
-        }
-        break;
-    }
+    bool is_rate = unit == METRIC_UNIT_RATE || unit == METRIC_UNIT_RATE_ACHIEVED;
     bool percent_fits = unit == METRIC_UNIT_RATE_ACHIEVED || unit == METRIC_UNIT_ERROR_COUNT;
-    if (percent_fits && threshold__number(text, "%", &threshold->value)) {
-        threshold->percent = true;
+    if (unit == METRIC_UNIT_TIME || unit == METRIC_UNIT_SECONDS) {
+        bool read = threshold__time(text, &threshold->value, error);
+        threshold->value /= unit == METRIC_UNIT_SECONDS ? 1e9 : 1;
+        return read;
+    }
+    if (unit == METRIC_UNIT_BYTES) {
+        uint64_t size_bytes = 0;
+        bool read = units_size_bytes(text, &size_bytes, error);
+        threshold->value = (double)size_bytes;
+        return read;
+    }
+    threshold->percent = percent_fits && threshold__number(text, "%", &threshold->value);
+    if (threshold->percent || threshold__number(text, "", &threshold->value) ||
+        (is_rate && threshold__number(text, "/s", &threshold->value))) {
         return true;
     }
     error_set(error, "expected a number%s, found \"%s\"",

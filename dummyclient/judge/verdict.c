@@ -47,9 +47,7 @@ static void verdict__failed(struct verdict *verdict, const char *format, ...)
 
 static int64_t verdict__lag_limit_ns(const struct figures *figures)
 {
-    bool at_least;
-    int64_t response_ns =
-        histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE], 50, &at_least);
+    int64_t response_ns = histogram_percentile(&figures->latency[LATENCY_RESPONSE], 50).low_ns;
     double part_ns = VERDICT_LAG_OF_RESPONSE * (double)response_ns;
     return part_ns > (double)VERDICT_LAG_NS ? (int64_t)part_ns : VERDICT_LAG_NS;
 }
@@ -58,8 +56,7 @@ static int64_t verdict__lag_limit_ns(const struct figures *figures)
 static bool verdict__judge_lag(struct verdict *verdict, const struct figures *figures,
                                enum latency_kind kind, const char *what)
 {
-    bool at_least;
-    int64_t lag_ns = histogram_percentile_ns(&figures->latency[kind], 99, &at_least);
+    int64_t lag_ns = histogram_percentile(&figures->latency[kind], 99).low_ns;
     int64_t limit_ns = verdict__lag_limit_ns(figures);
     if (lag_ns <= limit_ns) {
         return false;

@@ -88,16 +88,15 @@ static void report__add_clock(struct cJSON *result, const struct run *run)
 {
     const struct figures *figures = &run->figures;
     const struct histogram *gap = &figures->latency[LATENCY_POLL_GAP];
-    bool at_least;
     struct cJSON *clock = json_add_item(result, "clock", cJSON_CreateObject());
     json_add_i64(clock, "read_ns", run->clock_cost_ns);
     json_add_i64(clock, "resolution_ns", run->clock_tick_ns);
     json_add_u64(clock, "reads", figures->clock_reads);
     json_add_i64(clock, "sent_error_max_ns", figures->sent_error_max_ns);
-    json_add_i64(clock, "received_error_p99_ns", histogram_percentile_ns(gap, 99, &at_least));
-    json_add_i64(clock, "received_error_max_ns", histogram_percentile_ns(gap, 100, &at_least));
-    json_add_i64(clock, "wake_up_p50_ns", histogram_percentile_ns(&run->tick_lag, 50, &at_least));
-    json_add_i64(clock, "wake_up_p99_ns", histogram_percentile_ns(&run->tick_lag, 99, &at_least));
+    json_add_i64(clock, "received_error_p99_ns", histogram_percentile(gap, 99).low_ns);
+    json_add_i64(clock, "received_error_max_ns", histogram_percentile(gap, 100).low_ns);
+    json_add_i64(clock, "wake_up_p50_ns", histogram_percentile(&run->tick_lag, 50).low_ns);
+    json_add_i64(clock, "wake_up_p99_ns", histogram_percentile(&run->tick_lag, 99).low_ns);
     json_add_u64(clock, "idle_ns", figures->idle_ns);
     json_add_i64(clock, "stalled_ns", run_stalled_ns(run, RUN_STALL_LEAST_NS));
     json_add_i64(clock, "wall_step_max_ns", run->clock_step_ns);

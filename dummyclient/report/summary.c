@@ -141,6 +141,16 @@ static void summary__print_rate(const struct plan *plan, const struct run *run, 
     fputc('\n', file);
 }
 
+/* "p50 1.2 ms". */
+static void summary__print_percentile(const struct histogram *histogram, const char *separator,
+                                      const char *name, double percentile, FILE *file)
+{
+    char text[UNITS_TEXT_BYTES_MAX];
+    struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
+    fprintf(file, "%s%s %s%s", separator, name, bounds.high_ns > bounds.low_ns ? ">=" : "",
+            units_format_duration(bounds.low_ns, text));
+}
+
 static void summary__print_latency(const struct run *run, enum latency_kind kind, FILE *file)
 {
     static const struct {
@@ -154,11 +164,8 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
         return;
     }
     for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
-        char number[UNITS_TEXT_BYTES_MAX];
-        bool at_least = false;
-        int64_t value_ns = histogram_percentile_ns(histogram, COLUMNS[i].percentile, &at_least);
-        fprintf(file, "%s %s %s%s", i == 0 ? "" : " ", COLUMNS[i].name, at_least ? ">=" : "",
-                units_format_duration(value_ns, number));
+        summary__print_percentile(histogram, i == 0 ? " " : "  ", COLUMNS[i].name,
+                                  COLUMNS[i].percentile, file);
     }
     const char *separator = "  (";
     char text[UNITS_TEXT_BYTES_MAX];
@@ -176,16 +183,6 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
     fputc('\n', file);
 }
 
-/* A figure of a line that is not about the whole: "p50 1.2 ms". */
-static void summary__print_percentile(const struct histogram *histogram, const char *name,
-                                      double percentile, FILE *file)
-{
-    char text[UNITS_TEXT_BYTES_MAX];
-    bool at_least = false;
-    int64_t value_ns = histogram_percentile_ns(histogram, percentile, &at_least);
-    fprintf(file, "  %s %s%s", name, at_least ? ">=" : "", units_format_duration(value_ns, text));
-}
-
 static void summary__print_step(const struct figures_step *step, const char *name, FILE *file)
 {
     const struct histogram *response = &step->latency[LATENCY_RESPONSE];
@@ -194,8 +191,8 @@ static void summary__print_step(const struct figures_step *step, const char *nam
     fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
             summary__count((uint64_t)histogram_count(response), text));
     if (histogram_count(response) > 0) {
-        summary__print_percentile(response, "p50", 50, file);
-        summary__print_percentile(response, "p99", 99, file);
+        summary__print_percentile(response, "  ", "p50", 50, file);
+        summary__print_percentile(response, "  ", "p99", 99, file);
     }
     const char *separator = "  errors ";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {

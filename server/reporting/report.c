@@ -186,11 +186,10 @@ static void report__print_latency(const struct histogram *histogram, const char 
     char p50[UNITS_TEXT_BYTES_MAX];
     char p99[UNITS_TEXT_BYTES_MAX];
     char most[UNITS_TEXT_BYTES_MAX];
-    bool at_least;
     fprintf(out, "  %-17s p50 %s, p99 %s, max %s\n", name,
-            units_format_duration(histogram_percentile_ns(histogram, 50, &at_least), p50),
-            units_format_duration(histogram_percentile_ns(histogram, 99, &at_least), p99),
-            units_format_duration(histogram_percentile_ns(histogram, 100, &at_least), most));
+            units_format_duration(histogram_percentile(histogram, 50).low_ns, p50),
+            units_format_duration(histogram_percentile(histogram, 99).low_ns, p99),
+            units_format_duration(histogram_percentile(histogram, 100).low_ns, most));
 }
 
 static void report__print_errors(const struct counters *counters, FILE *out)

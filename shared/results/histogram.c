@@ -217,14 +217,6 @@ struct histogram_bounds histogram_percentile(const struct histogram *histogram, 
     return bounds;
 }
 
-int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
-                                bool *at_least)
-{
-    struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
-    *at_least = bounds.high_ns > bounds.low_ns;
-    return bounds.low_ns;
-}
-
 int64_t histogram_known_count(const struct histogram *histogram, int64_t value_ns)
 {
     struct hdr_iter iterator;

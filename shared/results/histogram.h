@@ -78,10 +78,6 @@ int64_t histogram_count(const struct histogram *histogram);
  * share of the samples at or below it); each is the upper edge of its bucket. Both 0 without
  * samples. */
 struct histogram_bounds histogram_percentile(const struct histogram *histogram, double percentile);
-/* The lower bound; *at_least is set when it is no more than that: the true percentile may be
- * larger. */
-int64_t histogram_percentile_ns(const struct histogram *histogram, double percentile,
-                                bool *at_least);
 /* How many samples are known to be at or below value_ns, by their buckets' upper edges. */
 int64_t histogram_known_count(const struct histogram *histogram, int64_t value_ns);
 /* The least sample, by its bucket's lower edge. */

@@ -186,7 +186,6 @@ static void laws__lags(const struct laws_play *play, const struct laws_scenario 
 {
     const struct figures *figures = &play->run.figures;
     const struct histogram *latency = figures->latency;
-    bool at_least = false;
     int64_t waits = histogram_count(&latency[LATENCY_CONNECTION_WAIT]);
     int64_t starts = histogram_count(&latency[LATENCY_START_LAG]);
     uint64_t absent = figures->arrivals.dropped + figures->arrivals.never_started;
@@ -210,7 +209,7 @@ static void laws__lags(const struct laws_play *play, const struct laws_scenario 
         laws__most("start_lag's parts", parts, whole + slack);
     }
     laws__most("send_lag of a generator that is never late",
-               (double)histogram_percentile_ns(&latency[LATENCY_SEND_LAG], 100, &at_least),
+               (double)histogram_percentile(&latency[LATENCY_SEND_LAG], 100).low_ns,
                2 * (double)play->slice_ns + 5 * (double)NS_PER_MS);
 }
 

@@ -42,15 +42,15 @@ static struct laws_measured laws__measure(const char *scenario, const char *thre
     laws_play_open(&play, &setting);
     laws_play_run(&play);
     const struct figures *figures = &play.run.figures;
-    bool at_least = false;
     measured.arrivals = figures->arrivals;
     measured.iterations = figures->counters.totals[TOTAL_ITERATIONS];
     for (size_t i = 0; i < COUNT_OF(PERCENTILES); i++) {
-        measured.response_ns[i] = histogram_percentile_ns(&figures->latency[LATENCY_RESPONSE],
-                                                          PERCENTILES[i], &measured.at_least[i]);
+        struct histogram_bounds bounds =
+            histogram_percentile(&figures->latency[LATENCY_RESPONSE], PERCENTILES[i]);
+        measured.response_ns[i] = bounds.low_ns;
+        measured.at_least[i] = bounds.high_ns > bounds.low_ns;
     }
-    measured.send_lag_ns =
-        histogram_percentile_ns(&figures->latency[LATENCY_SEND_LAG], 100, &at_least);
+    measured.send_lag_ns = histogram_percentile(&figures->latency[LATENCY_SEND_LAG], 100).low_ns;
     for (uint32_t i = 0; i < play.workers_count; i++) {
         measured.frames[i] = play.ports[i].frames;
     }

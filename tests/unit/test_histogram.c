@@ -32,10 +32,9 @@ static void open3(struct histogram *histogram)
 
 static int64_t percentile(const struct histogram *histogram, double percent, bool expect_at_least)
 {
-    bool at_least = !expect_at_least;
-    int64_t value = histogram_percentile_ns(histogram, percent, &at_least);
-    assert_int_equal(at_least, expect_at_least);
-    return value;
+    struct histogram_bounds bounds = histogram_percentile(histogram, percent);
+    assert_int_equal(bounds.high_ns > bounds.low_ns, expect_at_least);
+    return bounds.low_ns;
 }
 
 static void test_percentiles_against_a_sorted_array(void **state)
