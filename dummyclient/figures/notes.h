@@ -16,35 +16,31 @@ struct unpack;
 
 enum { NOTES_IDS_MAX = 64, NOTES_MARKS_MAX = 2048 };
 
-struct notes_push {
-    uint32_t id;
+struct note {
+    uint32_t id;    /* of the message; of the mark */
+    int64_t second; /* since the origin; pushes have none, 0 */
     uint64_t count;
-    uint64_t bytes; /* whole messages */
+    uint64_t bytes; /* of pushes: whole messages */
 };
 
-/* So often in this second. */
-struct notes_mark {
-    uint32_t mark;
-    int64_t second; /* since the origin */
-    uint64_t count;
+struct notes_list {
+    struct note *notes;
+    uint32_t max;
+    uint32_t count;
+    uint32_t last;  /* the place of the last one: the next is likely to be alike */
+    uint64_t other; /* what found no room */
 };
 
 struct notes {
-    struct notes_push pushes[NOTES_IDS_MAX];
-    uint32_t pushes_count;
-    uint32_t push_last; /* the place of the last one: the next is likely to be alike */
-    uint64_t pushes_other;
-    struct notes_mark *marks;
-    uint32_t marks_count;
-    uint32_t mark_last;
-    uint64_t marks_other;
+    struct notes_list pushes;
+    struct notes_list marks;
 };
 
 bool notes_open(struct notes *notes, struct error *error);
 void notes_close(struct notes *notes);
 /* Messages of this id that nobody asked for. */
 void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes);
-void notes_mark(struct notes *notes, uint32_t mark, int64_t second, uint64_t count);
+void notes_mark(struct notes *notes, uint32_t mark, int64_t second);
 void notes_add(struct notes *into, const struct notes *from);
 void notes_pack(const struct notes *notes, struct pack *pack);
 void notes_unpack_add(struct notes *into, struct unpack *from);

@@ -229,13 +229,13 @@ static void summary__print_steps(const struct plan *plan, const struct run *run,
 /* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
 static void summary__print_pushes(const struct run *run, FILE *file)
 {
-    const struct notes *notes = &run->figures.notes;
+    const struct notes_list *pushes = &run->figures.notes.pushes;
     bool shown[NOTES_IDS_MAX] = {false};
     for (int line = 0; line < SUMMARY_PUSHES_MAX; line++) {
         uint32_t most = NOTES_IDS_MAX;
-        for (uint32_t i = 0; i < notes->pushes_count; i++) {
+        for (uint32_t i = 0; i < pushes->count; i++) {
             if (!shown[i] &&
-                (most == NOTES_IDS_MAX || notes->pushes[i].count > notes->pushes[most].count)) {
+                (most == NOTES_IDS_MAX || pushes->notes[i].count > pushes->notes[most].count)) {
                 most = i;
             }
         }
@@ -245,8 +245,8 @@ static void summary__print_pushes(const struct run *run, FILE *file)
         char text[UNITS_TEXT_BYTES_MAX];
         shown[most] = true;
         fprintf(file, "  %-13s %s messages of id %" PRIu32 " that no step takes\n",
-                line == 0 ? "pushes" : "", summary__count(notes->pushes[most].count, text),
-                notes->pushes[most].id);
+                line == 0 ? "pushes" : "", summary__count(pushes->notes[most].count, text),
+                pushes->notes[most].id);
     }
 }
 

@@ -91,7 +91,7 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     figures->clock_reads = key;
     figures->sent_error_max_ns = (int64_t)(key % 1000);
     notes_push(&figures->notes, (uint32_t)key % 5, 2, 30);
-    notes_mark(&figures->notes, (uint32_t)key % 3, 1, 4);
+    notes_mark(&figures->notes, (uint32_t)key % 3, 1);
     figures->evidence->failed[key % (STEPS + 1)] =
         (struct vm_failed){.kind = VM_FAILURE_MISMATCH,
                            .at_ns = ORIGIN_NS + (int64_t)(key % 1000),
@@ -168,11 +168,13 @@ static void assert_same(struct figures *a, struct figures *b)
     assert_true(a->failed_steps == b->failed_steps);
     assert_true(a->clock_reads == b->clock_reads);
     assert_true(a->sent_error_max_ns == b->sent_error_max_ns);
-    assert_int_equal(a->notes.pushes_count, b->notes.pushes_count);
-    assert_memory_equal(a->notes.pushes, b->notes.pushes, sizeof a->notes.pushes);
-    assert_int_equal(a->notes.marks_count, b->notes.marks_count);
-    for (uint32_t i = 0; i < a->notes.marks_count; i++) {
-        assert_true(a->notes.marks[i].count == b->notes.marks[i].count);
+    assert_int_equal(a->notes.pushes.count, b->notes.pushes.count);
+    assert_int_equal(a->notes.marks.count, b->notes.marks.count);
+    for (uint32_t i = 0; i < NOTES_IDS_MAX + NOTES_MARKS_MAX; i++) {
+        const struct note *one = &a->notes.pushes.notes[i];
+        const struct note *two = &b->notes.pushes.notes[i];
+        assert_true(one->id == two->id && one->second == two->second);
+        assert_true(one->count == two->count && one->bytes == two->bytes);
     }
 }
 
