@@ -113,8 +113,7 @@ static inline void cport_op_finish(struct cport_op *op, enum cport_result result
 }
 
 /* A first-in-first-out list of operations: those finished but not yet handed out, mostly. The link
- * is the operation's backend[CPORT_OP_LINK], which a backend that uses it keeps for it. */
-enum { CPORT_OP_LINK = 7 };
+ * is the operation's own: it is in one list at a time. */
 
 struct cport_op_list {
     struct cport_op *first;
@@ -123,9 +122,9 @@ struct cport_op_list {
 
 static inline void cport_op_list_push(struct cport_op_list *list, struct cport_op *op)
 {
-    op->backend[CPORT_OP_LINK] = 0;
+    op->link = NULL;
     if (list->last != NULL) {
-        list->last->backend[CPORT_OP_LINK] = (uintptr_t)op;
+        list->last->link = op;
     } else {
         list->first = op;
     }
@@ -137,7 +136,7 @@ static inline struct cport_op *cport_op_list_pop(struct cport_op_list *list)
 {
     struct cport_op *op = list->first;
     if (op != NULL) {
-        list->first = (struct cport_op *)op->backend[CPORT_OP_LINK];
+        list->first = op->link;
         if (list->first == NULL) {
             list->last = NULL;
         }

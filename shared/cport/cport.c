@@ -169,6 +169,7 @@ static void cport__begin(struct cport_socket *socket, struct cport_op *op, enum 
     op->type = (uint8_t)type;
     op->result = CPORT_OK;
     op->state = CPORT_OP_IN_FLIGHT;
+    op->flags = 0;
     if (type == CPORT_OP_CLOSE) {
         socket->close_op = op;
     } else {

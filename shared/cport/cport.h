@@ -84,11 +84,13 @@ struct cport_socket {
     uintptr_t backend[6];
 };
 
-/* One operation, embedded in the caller's connection. Zero-initialise. */
+/* One operation, embedded in the caller's connection. Zero-initialise. The first
+ * CPORT_OP_HOT_BYTES are what every operation touches. */
 struct cport_op {
     void *owner; /* the caller's; the port never reads or writes it */
     /* Written by the port at submit. */
     struct cport_socket *socket;
+    struct cport_op *link; /* private: the next one in a list of the port's */
     /* Written by the port before the operation comes out of cport_poll(). */
     const uint8_t *data;  /* receive: the bytes, valid until the next cport_poll() of this port */
     uint32_t bytes;       /* receive: 0 is the end of the stream; send: bytes taken, see there */
@@ -96,8 +98,10 @@ struct cport_op {
     uint8_t type;         /* enum cport_op_type */
     uint8_t result;       /* enum cport_result */
     uint16_t state;       /* private */
-    uintptr_t backend[8]; /* private */
+    uint32_t flags;       /* private */
+    uintptr_t backend[7]; /* private */
 };
+enum { CPORT_OP_HOT_BYTES = offsetof(struct cport_op, backend) };
 
 /* An accept needs room for the addresses (AcceptEx writes them). */
 struct cport_accept_op {

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Payload sizes chosen so that a chunk with its header and malloc's fits 4 KiB, and so that a
- * large one takes the largest frame of a 16-bit size field. */
-enum { CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+/* Payload sizes chosen so that a chunk with its header and malloc's fits 512 bytes or 4 KiB, and so
+ * that a large one takes the largest frame of a 16-bit size field. Thousands of queues with one
+ * message each would touch a page for each, all at the same few places of the cache, if the first
+ * chunk were a page. */
+enum { CHUNK_TINY_BYTES = 464, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
 
 enum { CHUNK_KIND_MEASURED = SEND_CHUNK_KINDS }; /* not pooled */
 
@@ -105,7 +107,9 @@ uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, ui
         /* A queue that has filled a small chunk is a backlog: fewer and larger pieces then carry
          * more per gathered send. */
         bool backlog = queue->queued_bytes >= CHUNK_SMALL_BYTES;
-        if (bytes <= CHUNK_SMALL_BYTES && !backlog) {
+        if (queue->queued_bytes == 0 && bytes <= CHUNK_TINY_BYTES) {
+            chunk = chunk__take(pool, SEND_CHUNK_TINY, CHUNK_TINY_BYTES);
+        } else if (bytes <= CHUNK_SMALL_BYTES && !backlog) {
             chunk = chunk__take(pool, SEND_CHUNK_SMALL, CHUNK_SMALL_BYTES);
         } else if (bytes <= CHUNK_LARGE_BYTES) {
             chunk = chunk__take(pool, SEND_CHUNK_LARGE, CHUNK_LARGE_BYTES);

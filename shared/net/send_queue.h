@@ -18,9 +18,16 @@
 
 struct send_chunk; /* private */
 
-/* Chunks are small (replies), large (a backlog, or big messages), made to measure (bigger still;
- * not kept), or mere references to a shared buffer. */
-enum send_chunk_kind { SEND_CHUNK_SMALL, SEND_CHUNK_LARGE, SEND_CHUNK_SHARED, SEND_CHUNK_KINDS };
+/* Chunks are tiny (the first messages of an empty queue: all that a connection has which waits for
+ * one reply after the other), small (replies), large (a backlog, or big messages), made to measure
+ * (bigger still; not kept), or mere references to a shared buffer. */
+enum send_chunk_kind {
+    SEND_CHUNK_TINY,
+    SEND_CHUNK_SMALL,
+    SEND_CHUNK_LARGE,
+    SEND_CHUNK_SHARED,
+    SEND_CHUNK_KINDS
+};
 
 /* Free chunks of one thread or shard. Grows to the most that were in use at once. */
 struct send_pool {

@@ -55,14 +55,14 @@ void epoll_remove_accept(struct cport_socket *listener, struct cport_op *op)
     struct cport_op *at = (struct cport_op *)listener->backend[EPOLL_SLOT_ACCEPT_FIRST];
     while (at != op) {
         previous = at;
-        at = (struct cport_op *)at->backend[CPORT_OP_LINK];
+        at = at->link;
     }
     if (previous != NULL) {
-        previous->backend[CPORT_OP_LINK] = op->backend[CPORT_OP_LINK];
+        previous->link = op->link;
     } else {
-        listener->backend[EPOLL_SLOT_ACCEPT_FIRST] = op->backend[CPORT_OP_LINK];
+        listener->backend[EPOLL_SLOT_ACCEPT_FIRST] = (uintptr_t)op->link;
     }
-    if (op->backend[CPORT_OP_LINK] == 0) {
+    if (op->link == NULL) {
         listener->backend[EPOLL_SLOT_ACCEPT_LAST] = (uintptr_t)previous;
     }
 }

@@ -102,14 +102,15 @@ struct iocp_port {
     struct iocp_wait wait;
 };
 
-/* What lies in cport_op.backend. The list's link is behind it. */
+/* What lies in cport_op.backend. */
 struct iocp_op {
     OVERLAPPED overlapped;
     void *buffer;    /* receive */
     SOCKET accepted; /* accept: the socket made for the peer */
 };
 
-_Static_assert(sizeof(struct iocp_op) <= CPORT_OP_LINK * sizeof(uintptr_t), "iocp_op is too big");
+_Static_assert(sizeof(struct iocp_op) <= sizeof(((struct cport_op *)0)->backend),
+               "iocp_op is too big");
 
 /* AcceptEx() wants 16 bytes more than an address has. */
 enum { IOCP_ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16 };

@@ -12,7 +12,7 @@
 /* Hands a receive of one of the lists to the kernel, or ends it where it was cancelled there. */
 static void uring__pass_recv(struct uring_port *uring, struct cport_op *op)
 {
-    if (op->backend[URING_RECV_CANCELLED] == 0) {
+    if ((op->flags & URING_OP_CANCELLED) == 0) {
         uring_submit_recv(uring, op);
         return;
     }
@@ -195,7 +195,7 @@ static int uring__reap(struct uring_port *uring, struct cport_op **completions, 
         }
         seen++;
         const struct io_uring_cqe *soon = &uring->ring.cq.cqes[(head + URING_AHEAD) & mask];
-        prefetch((const void *)(uintptr_t)soon->user_data, sizeof(struct cport_op));
+        prefetch((const void *)(uintptr_t)soon->user_data, CPORT_OP_HOT_BYTES);
         struct cport_op *op = uring__complete(uring, cqe);
         if (op != NULL) {
             completions[count++] = op;
@@ -227,7 +227,7 @@ int uring_poll(struct cport *port, struct cport_op **completions, int completion
         struct cport_op_list again = uring->closing;
         uring->closing = (struct cport_op_list){NULL, NULL};
         for (struct cport_op *op; (op = cport_op_list_pop(&again)) != NULL;) {
-            op->backend[URING_CLOSE_LISTED] = 0;
+            op->flags &= ~(uint32_t)URING_OP_LISTED;
             uring_close_step(uring, op, true);
         }
     }

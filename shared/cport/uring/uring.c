@@ -23,8 +23,10 @@
 _Static_assert(sizeof(struct span) == sizeof(struct iovec), "span is iovec");
 _Static_assert(offsetof(struct span, data) == offsetof(struct iovec, iov_base), "span is iovec");
 _Static_assert(offsetof(struct span, bytes) == offsetof(struct iovec, iov_len), "span is iovec");
-_Static_assert(sizeof(struct msghdr) <= CPORT_OP_LINK * sizeof(uintptr_t), "msghdr fits the op");
-_Static_assert(sizeof(struct net_address) <= CPORT_OP_LINK * sizeof(uintptr_t), "address fits");
+_Static_assert(sizeof(struct msghdr) <= sizeof(((struct cport_op *)0)->backend),
+               "msghdr fits the op");
+_Static_assert(sizeof(struct net_address) <= sizeof(((struct cport_op *)0)->backend),
+               "address fits");
 _Static_assert(sizeof(struct uring_accept) <= sizeof(((struct cport_accept_op *)0)->backend),
                "the peer's address fits the op");
 
@@ -127,14 +129,14 @@ static void uring__connect(struct cport *port, struct cport_socket *socket, stru
 
 void uring_list_recv(struct cport_op_list *list, struct cport_op *op)
 {
-    op->backend[URING_RECV_OURS] = 1;
+    op->flags |= URING_OP_LISTED;
     cport_op_list_push(list, op);
 }
 
 void uring_submit_recv(struct uring_port *uring, struct cport_op *op)
 {
     struct cport_socket *socket = op->socket;
-    op->backend[URING_RECV_OURS] = 0;
+    op->flags &= ~(uint32_t)URING_OP_LISTED;
     struct io_uring_sqe *sqe = uring__op_sqe(uring, op);
     if (sqe == NULL) {
         return;
@@ -152,7 +154,6 @@ static void uring__recv(struct cport *port, struct cport_socket *socket, struct 
 {
     must(socket->backend[URING_SLOT_RECV] == 0);
     socket->backend[URING_SLOT_RECV] = (uintptr_t)op;
-    op->backend[URING_RECV_CANCELLED] = 0;
     uring_list_recv(&uring_port_of(port)->receives, op);
 }
 
@@ -191,8 +192,8 @@ static bool uring__cancel_op(struct uring_port *uring, struct cport_op *op)
 {
     if (op->type == CPORT_OP_RECV) {
         /* It may not be with the kernel (yet, or again): then it must not go there. */
-        op->backend[URING_RECV_CANCELLED] = 1;
-        if (op->backend[URING_RECV_OURS] != 0) {
+        op->flags |= URING_OP_CANCELLED;
+        if ((op->flags & URING_OP_LISTED) != 0) {
             return true;
         }
     }
@@ -234,14 +235,14 @@ static bool uring__cancel_socket(struct uring_port *uring, struct cport_socket *
 
 static void uring__close_later(struct uring_port *uring, struct cport_op *op)
 {
-    op->backend[URING_CLOSE_LISTED] = 1;
+    op->flags |= URING_OP_LISTED;
     cport_op_list_push(&uring->closing, op);
 }
 
 void uring_close_step(struct uring_port *uring, struct cport_op *op, bool cancel)
 {
     struct cport_socket *socket = op->socket;
-    if (op->backend[URING_CLOSE_LISTED] != 0) {
+    if ((op->flags & URING_OP_LISTED) != 0) {
         return; /* its turn comes with the next poll */
     }
     if (socket->in_flight_count != 0) {
@@ -269,7 +270,6 @@ static void uring__close(struct cport *port, struct cport_socket *socket, struct
     if (mode == CPORT_CLOSE_RST) {
         cport_socket_set_abort(socket->handle, &port->stats.syscalls);
     }
-    op->backend[URING_CLOSE_LISTED] = 0;
     uring_close_step(uring_port_of(port), op, true);
 }
 

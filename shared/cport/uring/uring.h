@@ -28,12 +28,11 @@ enum {
     URING_SOCKET_EMPTY = 2, /* the last receive left nothing behind */
 };
 
-/* Places in cport_op.backend of a receive, and of a close. */
+/* cport_op.flags */
 enum {
-    URING_RECV_OURS, /* in one of the port's lists, not with the kernel */
-    URING_RECV_CANCELLED
+    URING_OP_LISTED = 1,   /* a receive, a close: in one of the port's lists, not in the kernel */
+    URING_OP_CANCELLED = 2 /* a receive: it must not go there (again) */
 };
-enum { URING_CLOSE_LISTED };
 
 struct uring_port {
     struct cport base;
