@@ -1,9 +1,92 @@
-#include "play/conn.h"
-
 #include "core/clock.h"
 #include "core/must.h"
+#include "play/conn_internal.h"
 
 #include <stddef.h>
+
+/* --- Lives and links: which changes there are, and what they count. */
+
+#define LIFE(life)   (1U << (CONN_##life))
+#define LEVEL(level) (1U << (LIVE_##level))
+
+/* What each life may become, which levels it counts in, and whether it could still come to a
+ * barrier or take an arrival. */
+static const struct {
+    uint16_t next;
+    uint16_t levels;
+    bool present;
+} CONN_TABLE[CONN_LIVES] = {
+    [CONN_PARKED] = {LIFE(QUEUED) | LIFE(GONE), 0, false},
+    [CONN_QUEUED] = {LIFE(SETUP) | LIFE(PARKED) | LIFE(GONE), LEVEL(QUEUED), true},
+    [CONN_SETUP] = {LIFE(PLAYING) | LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), 0, true},
+    [CONN_PLAYING] = {LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), LEVEL(READY) | LEVEL(SETTLED),
+                      true},
+    [CONN_STALLED] = {LIFE(PLAYING) | LIFE(RETIRING) | LIFE(LEAVING), LEVEL(DEAD) | LEVEL(SETTLED),
+                      false},
+    [CONN_RETIRING] = {LIFE(PARTING), LEVEL(SETTLED), true},
+    [CONN_PARTING] = {LIFE(PARKED) | LIFE(GONE), LEVEL(SETTLED), false},
+    [CONN_LEAVING] = {LIFE(GONE), LEVEL(SETTLED), false},
+    [CONN_GONE] = {0, LEVEL(FINISHED) | LEVEL(SETTLED), false},
+};
+
+/* It has counted in some levels, and counts in others now. */
+static void conn__move_levels(struct conn_group *group, uint32_t from, uint32_t to)
+{
+    for (uint32_t level = 0; (from | to) >> level != 0; level++) {
+        group->levels[level] -= from >> level & 1;
+        group->levels[level] += to >> level & 1;
+    }
+}
+
+void conn_set_life(struct conn *conn, enum conn_life life)
+{
+    struct conn_group *group = conn->group;
+    bool was_present = CONN_TABLE[conn->life].present;
+    bool present = CONN_TABLE[life].present;
+    must((CONN_TABLE[conn->life].next >> life & 1) != 0);
+    conn__move_levels(group, CONN_TABLE[conn->life].levels, CONN_TABLE[life].levels);
+    conn->life = (uint8_t)life;
+    if (present != was_present) {
+        uint32_t *gone = &group->behavior_gone[conn->taker.behavior];
+        *gone = present ? *gone - 1 : *gone + 1;
+        arrivals_set_gone(group->arrivals, &conn->taker, !present);
+    }
+    if (!conn_plays(conn)) {
+        arrivals_set_free(group->arrivals, &conn->taker, false);
+    }
+}
+
+static uint32_t conn__link_levels(enum conn_link link)
+{
+    switch (link) {
+    case CONN_OPEN:
+    case CONN_HALF:
+    case CONN_ENDING:
+        return LEVEL(OPEN);
+    case CONN_WAITING:
+    case CONN_CONNECTING:
+        return LEVEL(CONNECTING);
+    case CONN_CLOSED:
+    case CONN_CLOSING:
+    case CONN_DROPPING:
+        break;
+    }
+    return 0;
+}
+
+void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns)
+{
+    struct conn_group *group = conn->group;
+    conn__move_levels(group, conn__link_levels((enum conn_link)conn->link),
+                      conn__link_levels(link));
+    conn->link = (uint8_t)link;
+    conn->deadline_ns = deadline_ns;
+    if (!conn_plays(conn)) {
+        arrivals_set_free(group->arrivals, &conn->taker, false);
+    }
+}
+
+/* --- What the vm wants. */
 
 /* Until when has its vm got everything that had come? More may lie behind what was received last:
  * that is known after a look with the next receive posted. */
@@ -13,14 +96,13 @@ static int64_t conn__seen_ns(const struct conn *conn)
     return seen_ns > conn->recv_posted_ns ? seen_ns : conn->recv_seen_ns;
 }
 
-/* Tells the recorder whose vm is about to speak. */
 void conn_observe(struct conn *conn)
 {
     struct recorder *recorder = conn->group->recorder;
     recorder->subject_seen_ns = conn__seen_ns(conn);
     recorder->subject_ready = conn->life != CONN_SETUP;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
-    recorder->subject_lanes = conn->lanes;
+    recorder->subject_lanes = conn->more_lanes == NULL ? &conn->lanes : conn->more_lanes;
 }
 
 static void conn__connect(struct conn *conn)
@@ -31,17 +113,15 @@ static void conn__connect(struct conn *conn)
     plan_addresses(group->plan, conn->number, &remote, &local);
     conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
     conn->end_reason = ERROR_KIND_NONE;
-    conn->connected = false;
-    conn->fin_sent = false;
-    conn->end_seen = false;
-    conn->counted = false;
+    conn->unjudged = false;
     conn->opened_ns = group->now_ns;
     conn->blocked_until_ns = 0;
     conn->bytes_sent = 0;
     conn->bytes_received = 0;
     conn->messages_sent = 0;
     conn->messages_received = 0;
-    conn->io_busy = true;
+    conn->sending = CONN_SEND_BUSY;
+    conn->receiving = CONN_RECV_IDLE;
     conn_set_link(conn, CONN_CONNECTING,
                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
     recorder_count(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
@@ -58,8 +138,6 @@ static void conn__ready(struct conn *conn)
     }
 }
 
-/* Its link has ended, and nothing will come after it: for good, or until the plan wants it again.
- */
 void conn_set_ended(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -96,7 +174,7 @@ static void conn__finish(struct conn *conn)
         conn_end(conn);
         break;
     case CONN_CONNECTING:
-        conn_break(conn, ERROR_KIND_NONE, false, CPORT_CLOSE_RST);
+        conn_drop(conn);
         break;
     case CONN_CLOSED:
     case CONN_WAITING:
@@ -108,6 +186,7 @@ static void conn__finish(struct conn *conn)
         }
         break;
     case CONN_CLOSING:
+    case CONN_DROPPING:
         break; /* on its way */
     }
 }
@@ -146,17 +225,13 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         if (action->disconnect == DISCONNECT_HALF) {
             conn_half(conn);
         } else if (action->disconnect == DISCONNECT_RST) {
-            /* The scenario's own doing: listed, so that both sides can be matched, no error. */
-            conn_break(conn, ERROR_KIND_RESET, false, CPORT_CLOSE_RST);
+            conn_reset(conn);
         } else {
             conn_end(conn);
         }
         break;
     case VM_ACTION_RECEIVE:
-        conn->recv_off = !action->receives;
-        if (conn_is_alive(conn)) {
-            conn_receive(conn);
-        }
+        conn_set_receives(conn, action->receives);
         break;
     case VM_ACTION_READY:
         conn__ready(conn);
@@ -211,7 +286,6 @@ static void conn__note_stalled(struct conn *conn)
     }
 }
 
-/* Plays the vm on until it waits for something. */
 void conn_pump(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -261,21 +335,17 @@ void conn_want(struct conn *conn)
 static void conn__on_connected(struct conn *conn)
 {
     struct conn_group *group = conn->group;
-    conn->io_busy = false;
+    conn->sending = CONN_SEND_IDLE;
     if (conn->link != CONN_CONNECTING) {
         return; /* given up in the meantime: the close is on its way */
     }
     if (conn->io_op.result != CPORT_OK) {
-        conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result), true,
-                   CPORT_CLOSE_RST);
+        conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result));
         return;
     }
-    conn->connected = true;
     reassembly_open(&conn->reassembly, &group->plan->program->framing);
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
-    conn->recv_off = false;
-    conn->recv_posted = false;
     conn_receive(conn);
     conn_observe(conn);
     vm_on_connected(conn->vm, group->now_ns);
@@ -308,8 +378,9 @@ void conn_on_completion(struct cport_op *op)
     }
 }
 
-void conn_on_timer(struct conn *conn)
+void conn_on_timer(struct timer_node *timer)
 {
+    struct conn *conn = (struct conn *)timer;
     bool due = conn->group->now_ns >= conn->deadline_ns;
     /* What has come in time may not have been seen yet: then the next turn looks again. */
     bool overdue = conn__seen_ns(conn) >= conn->deadline_ns;
@@ -321,13 +392,13 @@ void conn_on_timer(struct conn *conn)
         break;
     case CONN_CONNECTING:
         if (overdue) {
-            conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT, true, CPORT_CLOSE_RST);
+            conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT);
         }
         break;
     case CONN_ENDING:
         if (overdue) {
             /* The peer never ended its side. */
-            conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT, true, CPORT_CLOSE_RST);
+            conn_break(conn, ERROR_KIND_CLOSE_TIMEOUT);
         }
         break;
     case CONN_CLOSED:
@@ -342,6 +413,7 @@ void conn_on_timer(struct conn *conn)
         conn_pump(conn);
         return;
     case CONN_CLOSING:
+    case CONN_DROPPING:
         return;
     }
     if (due && !overdue && (conn->link == CONN_CONNECTING || conn->link == CONN_ENDING) &&
@@ -438,7 +510,7 @@ void conn_abort(struct conn *conn)
     conn_observe(conn);
     vm_on_cut(conn->vm, conn->group->now_ns);
     if (conn_is_alive(conn)) {
-        conn_break(conn, ERROR_KIND_RESET, false, CPORT_CLOSE_RST);
+        conn_reset(conn);
     }
     conn__finish(conn);
 }

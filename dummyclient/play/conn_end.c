@@ -1,9 +1,9 @@
 /* How a connection ends: by the closing protocol (conn_end: the rest, FIN, the peer's end, close),
- * or broken (conn_break: close at once). Both go through conn_on_closed(), which decides whether
- * it was clean. */
+ * or at once (conn_break, conn_reset, conn_drop). All go through conn_on_closed(), which decides
+ * whether it was clean. */
 #include "core/clock.h"
 #include "core/must.h"
-#include "play/conn.h"
+#include "play/conn_internal.h"
 
 enum error_kind conn_error_of_connect(enum cport_result result)
 {
@@ -38,18 +38,14 @@ enum error_kind conn_error_of_transfer(enum cport_result result)
     }
 }
 
-/* Begins the closing protocol. */
 void conn_end(struct conn *conn)
 {
     int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
     conn_set_link(conn, CONN_ENDING, conn->group->now_ns + within_ns);
-    if (!conn->end_seen) {
-        conn_receive(conn);
-    }
+    conn_receive(conn);
     conn_mark_dirty(conn);
 }
 
-/* Ends our side only. */
 void conn_half(struct conn *conn)
 {
     conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
@@ -58,26 +54,42 @@ void conn_half(struct conn *conn)
 
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
-    if (conn->connected) {
+    bool was_open = conn->link != CONN_CONNECTING;
+    if (was_open) {
         cport_local_address(&conn->socket, &conn->local);
     }
-    conn_set_link(conn, CONN_CLOSING, TIME_NEVER_NS);
+    conn_set_link(conn, was_open ? CONN_CLOSING : CONN_DROPPING, TIME_NEVER_NS);
     cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);
 }
 
-/* Closes at once. count: the reason is an error to be counted now. */
-void conn_break(struct conn *conn, enum error_kind reason, bool count, enum cport_close_mode mode)
+void conn_break(struct conn *conn, enum error_kind error)
 {
-    conn->end_reason = (uint8_t)reason;
-    conn->counted = count;
-    if (count) {
-        recorder_error(conn->group->recorder, reason);
-    }
-    if (conn->link == CONN_CONNECTING && reason != ERROR_KIND_LOCAL_LIMIT) {
+    conn->end_reason = (uint8_t)error;
+    recorder_error(conn->group->recorder, error);
+    if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
         /* It would have taken longer, if it had come at all. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     }
-    conn__close(conn, mode);
+    conn__close(conn, CPORT_CLOSE_RST);
+}
+
+void conn_reset(struct conn *conn)
+{
+    conn->end_reason = ERROR_KIND_RESET;
+    conn__close(conn, CPORT_CLOSE_RST);
+}
+
+void conn_drop(struct conn *conn)
+{
+    recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
+    conn__close(conn, CPORT_CLOSE_RST);
+}
+
+/* The peer has ended its side before the vm ended ours. */
+static void conn__close_unjudged(struct conn *conn)
+{
+    conn->unjudged = true;
+    conn__close(conn, CPORT_CLOSE_FIN);
 }
 
 static bool conn__has_rest(const struct conn *conn)
@@ -89,36 +101,35 @@ static bool conn__has_rest(const struct conn *conn)
 static void conn__complete(struct conn *conn)
 {
     if (conn__has_rest(conn)) {
-        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, true, CPORT_CLOSE_FIN);
+        conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
+        recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
+        conn__close(conn, CPORT_CLOSE_FIN);
     } else if (conn->link == CONN_HALF) {
-        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
+        conn__close_unjudged(conn);
     } else {
         conn__close(conn, CPORT_CLOSE_FIN);
     }
 }
 
-/* The peer has ended its side. Where the vm still plays, whether that was expected is known in
- * conn_on_closed(). */
 void conn_on_peer_end(struct conn *conn)
 {
-    conn->end_seen = true;
+    conn->receiving = CONN_RECV_ENDED;
     if (conn->link == CONN_OPEN) {
-        conn_break(conn, ERROR_KIND_UNEXPECTED_CLOSE, false, CPORT_CLOSE_FIN);
-    } else if (!conn->fin_sent || !conn->io_busy) {
+        conn__close_unjudged(conn);
+    } else if (conn->sending != CONN_SEND_FIN) {
         conn__complete(conn);
     } /* else: conn_on_shutdown() goes on */
 }
 
 void conn_on_shutdown(struct conn *conn)
 {
-    conn->io_busy = false;
+    conn->sending = CONN_SEND_ENDED;
     if (!conn_is_alive(conn)) {
         return; /* the close is on its way */
     }
     if (conn->io_op.result != CPORT_OK) {
-        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result), true,
-                   CPORT_CLOSE_RST);
-    } else if (conn->end_seen) {
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
+    } else if (conn->receiving == CONN_RECV_ENDED) {
         conn__complete(conn);
     }
 }
@@ -147,22 +158,28 @@ static void conn__count_clean(const struct conn *conn)
     recorder_clean(conn->group->recorder, net_address_port(&conn->local), &carried);
 }
 
+/* Was it an error that the peer has ended it? */
+static void conn__judge(struct conn *conn, bool expected)
+{
+    if (!expected) {
+        conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
+        recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
+    }
+}
+
 void conn_on_closed(struct conn *conn)
 {
     struct conn_group *group = conn->group;
-    must(conn->link == CONN_CLOSING && !conn->io_busy);
+    must(conn->link == CONN_CLOSING || conn->link == CONN_DROPPING);
+    must(conn->sending != CONN_SEND_BUSY && conn->sending != CONN_SEND_FIN);
     conn_observe(conn);
-    if (!conn->connected) {
+    if (conn->link == CONN_DROPPING) {
         vm_on_connect_failed(conn->vm, group->now_ns);
     } else {
         bool rest = conn__has_rest(conn);
         bool expected = vm_on_closed(conn->vm, group->now_ns);
-        if (conn->end_reason == ERROR_KIND_UNEXPECTED_CLOSE && !conn->counted) {
-            if (expected && !rest) {
-                conn->end_reason = ERROR_KIND_NONE;
-            } else {
-                recorder_error(group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
-            }
+        if (conn->unjudged) {
+            conn__judge(conn, expected && !rest);
         }
         if (conn->end_reason == ERROR_KIND_NONE) {
             conn__count_clean(conn);
@@ -171,7 +188,6 @@ void conn_on_closed(struct conn *conn)
         }
         conn_drop_buffers(conn);
     }
-    conn->connected = false;
     if (conn->life == CONN_PARTING || conn->life == CONN_LEAVING) {
         conn_set_ended(conn);
     } else {

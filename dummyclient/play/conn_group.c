@@ -1,10 +1,29 @@
-/* The memory of a worker's connections: a few large blocks, made before the run. */
+/* The memory of a worker's connections, made before the run: for each one block with all that is
+ * its own, at a multiple of the cache's line. */
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/zeroed.h"
-#include "play/conn.h"
+#include "play/conn_internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+
+enum { CONN_LINE_BYTES = 64 };
+
+/* A place to the line's beginning, or within one line. */
+#define CONN_LINE(member) (offsetof(struct conn, member) / CONN_LINE_BYTES)
+#define CONN_AT_LINE(member)                                                                       \
+    _Static_assert(offsetof(struct conn, member) % CONN_LINE_BYTES == 0, #member)
+CONN_AT_LINE(io_op);
+CONN_AT_LINE(group);
+CONN_AT_LINE(queue);
+CONN_AT_LINE(reassembly);
+CONN_AT_LINE(deadline_ns);
+_Static_assert(offsetof(struct conn, recv_op) + CPORT_OP_HOT_BYTES <= CONN_LINE_BYTES, "recv_op");
+_Static_assert(CONN_LINE(socket.backend[1]) == CONN_LINE(group), "socket");
+_Static_assert(CONN_LINE(generation) == CONN_LINE(queue), "queue");
+_Static_assert(CONN_LINE(messages_received) == CONN_LINE(reassembly), "reassembly");
+_Static_assert(CONN_LINE(taker.listed) == CONN_LINE(spans[0].bytes), "spans");
 
 static uint32_t conn__ring_size(uint32_t lanes)
 {
@@ -29,11 +48,36 @@ void conn_open_vm(struct conn *conn)
                        group->now_ns);
 }
 
-static void conn__open(struct conn_group *group, uint32_t index, uint32_t number, size_t vm_bytes,
-                       uint32_t lane_words)
+static size_t conn__round_up(size_t bytes)
+{
+    return (bytes + CONN_LINE_BYTES - 1) / CONN_LINE_BYTES * CONN_LINE_BYTES;
+}
+
+/* Where in a block the vm stands, behind the connection; then what is seldom used. */
+struct conn__layout {
+    size_t vm;
+    size_t more_lanes;
+    size_t messages;
+    size_t bytes;
+};
+
+static struct conn__layout conn__lay_out(const struct conn_group *group)
+{
+    const struct program *program = group->plan->program;
+    uint32_t lane_words = program->lanes_count > 64 ? (program->lanes_count + 63) / 64 : 0;
+    struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn))};
+    layout.more_lanes = layout.vm + conn__round_up(vm_memory_bytes(program));
+    layout.messages = layout.more_lanes + lane_words * sizeof(uint64_t);
+    layout.bytes = conn__round_up(layout.messages + group->messages_max * sizeof(uint32_t));
+    return layout;
+}
+
+static void conn__open(struct conn_group *group, uint32_t index, uint32_t number,
+                       const struct conn__layout *layout)
 {
     const struct plan *plan = group->plan;
-    struct conn *conn = &group->conns[index];
+    struct conn *conn = conn_group_at(group, index);
+    uint8_t *block = (uint8_t *)conn;
     conn->group = group;
     conn->number = number;
     conn->wanted = number < plan->connections_at_start;
@@ -44,9 +88,11 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->io_op.owner = conn;
     conn->recv_op.owner = conn;
     conn->close_op.owner = conn;
-    conn->lanes = group->lane_memory + (size_t)index * lane_words;
-    conn->message_bytes = group->ring_memory + (size_t)index * group->messages_max;
-    conn->vm = (struct vm *)(group->vm_memory + (size_t)index * vm_bytes);
+    if (layout->messages > layout->more_lanes) {
+        conn->more_lanes = (uint64_t *)(void *)(block + layout->more_lanes);
+    }
+    conn->message_bytes = (uint32_t *)(void *)(block + layout->messages);
+    conn->vm = (struct vm *)(void *)(block + layout->vm);
     arrivals_seat(group->arrivals, &conn->taker, index, plan->seats[number].behavior);
     conn_open_vm(conn);
     group->behavior_conns[conn->taker.behavior]++;
@@ -58,19 +104,31 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     }
 }
 
+static bool conn__alloc(struct conn_group *group, uint32_t count)
+{
+    const struct plan *plan = group->plan;
+    group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof *group->behavior_conns);
+    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof *group->behavior_gone);
+    /* One more, for what is lost to the alignment. */
+    group->blocks_memory = zeroed_alloc_dense((size_t)count + 1, group->block_bytes);
+    if (group->blocks_memory == NULL || group->behavior_conns == NULL ||
+        group->behavior_gone == NULL) {
+        return false;
+    }
+    uint8_t *memory = group->blocks_memory;
+    group->blocks = memory + conn__round_up((uintptr_t)memory) - (uintptr_t)memory;
+    return true;
+}
+
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
                      uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error)
 {
-    uint32_t lanes = plan->program->lanes_count;
-    uint32_t lane_words = (lanes + 63) / 64;
-    size_t alignment = sizeof(max_align_t);
-    size_t vm_bytes = (vm_memory_bytes(plan->program) + alignment - 1) / alignment * alignment;
     *group = (struct conn_group){.port = port,
                                  .plan = plan,
                                  .recorder = recorder,
                                  .arrivals = arrivals,
-                                 .messages_max = conn__ring_size(lanes),
+                                 .messages_max = conn__ring_size(plan->program->lanes_count),
                                  .run_clock_offset_ns = run_clock_offset_ns,
                                  .now_ns = cport_now_ns(port)};
     group->seen_ns = group->now_ns;
@@ -78,15 +136,9 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     arrivals->begin = conn_on_arrival;
     group->wall_offset_ns = clock_wall_ns() - group->now_ns;
     send_pool_open(&group->pool);
-    group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof *group->behavior_conns);
-    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof *group->behavior_gone);
-    group->conns = zeroed_alloc_dense(numbers_count, sizeof *group->conns);
-    group->vm_memory = zeroed_alloc_dense(numbers_count, vm_bytes);
-    group->lane_memory = calloc(numbers_count, lane_words * sizeof *group->lane_memory);
-    group->ring_memory = calloc(numbers_count, group->messages_max * sizeof *group->ring_memory);
-    if (group->conns == NULL || group->vm_memory == NULL || group->lane_memory == NULL ||
-        group->ring_memory == NULL || group->behavior_conns == NULL ||
-        group->behavior_gone == NULL) {
+    struct conn__layout layout = conn__lay_out(group);
+    group->block_bytes = layout.bytes;
+    if (!conn__alloc(group, numbers_count)) {
         error_set(error, "no memory for %u connections", numbers_count);
         conn_group_close(group);
         return false;
@@ -96,7 +148,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
         return false;
     }
     for (uint32_t i = 0; i < numbers_count; i++) {
-        conn__open(group, i, numbers[i], vm_bytes, lane_words);
+        conn__open(group, i, numbers[i], &layout);
         group->conns_count++;
     }
     return true;
@@ -115,7 +167,7 @@ uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier)
 void conn_group_open_barrier(struct conn_group *group, uint32_t barrier)
 {
     for (uint32_t i = 0; i < group->conns_count; i++) {
-        struct conn *conn = &group->conns[i];
+        struct conn *conn = conn_group_at(group, i);
         if (conn->barrier == barrier + 1) {
             conn_observe(conn);
             vm_on_barrier_open(conn->vm, barrier, group->now_ns);
@@ -127,17 +179,14 @@ void conn_group_open_barrier(struct conn_group *group, uint32_t barrier)
 void conn_group_close(struct conn_group *group)
 {
     for (uint32_t i = 0; i < group->conns_count; i++) {
-        struct conn *conn = &group->conns[i];
+        struct conn *conn = conn_group_at(group, i);
         must(conn->life == CONN_GONE || !conn_has_begun(conn));
     }
     if (group->timers.nodes != NULL) {
         timer_heap_close(&group->timers);
     }
     send_pool_close(&group->pool);
-    zeroed_free(group->conns);
-    zeroed_free(group->vm_memory);
-    free(group->lane_memory);
-    free(group->ring_memory);
+    zeroed_free(group->blocks_memory);
     free(group->behavior_conns);
     free(group->behavior_gone);
     *group = (struct conn_group){0};

@@ -1,6 +1,7 @@
 /* A connection's bytes: the queue out and the frames in. */
 #include "core/must.h"
-#include "play/conn.h"
+#include "core/prefetch.h"
+#include "play/conn_internal.h"
 
 void conn_mark_dirty(struct conn *conn)
 {
@@ -18,25 +19,32 @@ void conn_mark_dirty(struct conn *conn)
     group->dirty_last = conn;
 }
 
+/* The size of the message so many places behind the oldest one's successor. */
+static uint32_t *conn__behind_oldest(const struct conn *conn, uint32_t index)
+{
+    return &conn->message_bytes[(conn->ring_first + index) & (conn->group->messages_max - 1)];
+}
+
 bool conn_has_room(const struct conn *conn)
 {
     return conn->messages_count < conn->group->messages_max &&
            (conn->queue.queued_bytes < CONN_QUEUE_BYTES_MAX || conn->messages_count == 0);
 }
 
-/* VM_ACTION_SEND: writes the message to the end of the queue. */
 void conn_queue_message(struct conn *conn, const struct vm_action *action)
 {
     struct conn_group *group = conn->group;
     uint8_t *room = send_queue_reserve(&conn->queue, &group->pool, action->message_bytes);
     if (room == NULL) {
-        conn_break(conn, ERROR_KIND_LOCAL_LIMIT, true, CPORT_CLOSE_RST);
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
         return;
     }
     vm_write_message(conn->vm, action, room);
-    uint32_t mask = group->messages_max - 1;
-    conn->message_bytes[(conn->messages_first + conn->messages_count) & mask] =
-        action->message_bytes;
+    if (conn->messages_count == 0) {
+        conn->oldest_bytes = action->message_bytes;
+    } else {
+        *conn__behind_oldest(conn, conn->messages_count - 1U) = action->message_bytes;
+    }
     conn->messages_count++;
     conn_mark_dirty(conn);
 }
@@ -47,12 +55,10 @@ static uint32_t conn__messages_begun(const struct conn *conn, uint64_t bytes)
     if (bytes == conn->queue.queued_bytes) {
         return (uint32_t)(conn->messages_count - conn->messages_stamped);
     }
-    uint32_t mask = conn->group->messages_max - 1;
-    uint64_t offset = 0;
-    uint32_t begun = 0;
-    for (uint32_t i = 0; i < conn->messages_count && offset < bytes; i++) {
-        offset += conn->message_bytes[(conn->messages_first + i) & mask];
-        begun = i + 1;
+    uint64_t offset = conn->oldest_bytes;
+    uint32_t begun = 1;
+    for (; begun < conn->messages_count && offset < bytes; begun++) {
+        offset += *conn__behind_oldest(conn, begun - 1);
     }
     return begun > conn->messages_stamped ? begun - conn->messages_stamped : 0;
 }
@@ -73,7 +79,7 @@ static bool conn__stamp(struct conn *conn, uint64_t bytes, int64_t sent_ns)
 static void conn__flush(struct conn *conn, int64_t sent_ns)
 {
     struct conn_group *group = conn->group;
-    if (!conn_is_alive(conn) || conn->io_busy) {
+    if (!conn_is_alive(conn) || conn->sending == CONN_SEND_BUSY || conn->sending == CONN_SEND_FIN) {
         return; /* gone, or conn_on_sent() marks it again */
     }
     int count = send_queue_peek(&conn->queue, conn->spans, CONN_SPANS_MAX);
@@ -83,14 +89,13 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
             bytes += conn->spans[i].bytes;
         }
         bool moved = conn__stamp(conn, bytes, sent_ns);
-        conn->io_busy = true;
+        conn->sending = CONN_SEND_BUSY;
         cport_send(group->port, &conn->socket, &conn->io_op, conn->spans, count);
         if (moved && conn_plays(conn)) {
             conn_pump(conn); /* a `send` step is done: the next one follows */
         }
-    } else if (conn->link != CONN_OPEN && !conn->fin_sent) {
-        conn->fin_sent = true;
-        conn->io_busy = true;
+    } else if (conn->link != CONN_OPEN && conn->sending == CONN_SEND_IDLE) {
+        conn->sending = CONN_SEND_FIN;
         cport_shutdown(group->port, &conn->socket, &conn->io_op);
     }
 }
@@ -113,21 +118,21 @@ bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t
 static void conn__take(struct conn *conn, uint32_t bytes)
 {
     struct conn_group *group = conn->group;
-    uint32_t mask = group->messages_max - 1;
     uint32_t left = bytes;
     conn->bytes_sent += bytes;
     recorder_count(group->recorder, TOTAL_BYTES_SENT, bytes);
     send_queue_consume(&conn->queue, &group->pool, bytes);
     while (left > 0) {
         must(conn->messages_count > 0);
-        uint32_t *first = &conn->message_bytes[conn->messages_first & mask];
-        if (*first > left) {
-            *first -= left;
+        if (conn->oldest_bytes > left) {
+            conn->oldest_bytes -= left;
             break;
         }
-        left -= *first;
-        conn->messages_first = (uint16_t)((conn->messages_first + 1) & mask);
-        conn->messages_count--;
+        left -= conn->oldest_bytes;
+        if (--conn->messages_count > 0) {
+            conn->oldest_bytes = *conn__behind_oldest(conn, 0);
+            conn->ring_first = (uint16_t)((conn->ring_first + 1) & (group->messages_max - 1));
+        }
         conn->messages_stamped--;
         conn->messages_sent++;
         recorder_count(group->recorder, TOTAL_MESSAGES_SENT, 1);
@@ -136,7 +141,7 @@ static void conn__take(struct conn *conn, uint32_t bytes)
 
 void conn_on_sent(struct conn *conn)
 {
-    conn->io_busy = false;
+    conn->sending = CONN_SEND_IDLE;
     if (conn->io_op.result == CPORT_OK) {
         conn__take(conn, conn->io_op.bytes);
     }
@@ -144,8 +149,7 @@ void conn_on_sent(struct conn *conn)
         return; /* the close is on its way */
     }
     if (conn->io_op.result != CPORT_OK) {
-        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result), true,
-                   CPORT_CLOSE_RST);
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
         return;
     }
     if (conn->messages_count > 0 || conn->held) {
@@ -194,25 +198,47 @@ static void conn__take_frames(struct conn *conn)
             recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
         }
     }
-    if (!continued) {
+    if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
         conn->first_ns = group->now_ns;
     }
     if (status != FRAME_PARTIAL && alive) {
         bool no_memory = status == FRAME_NO_MEMORY;
-        conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR, true,
-                   CPORT_CLOSE_RST);
+        conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR);
     }
 }
 
-/* Asks for more, unless that has been done, or the scenario leaves it in the socket. The end is
- * always read to. */
 void conn_receive(struct conn *conn)
 {
-    if (!conn->recv_posted && (!conn->recv_off || conn->link == CONN_ENDING)) {
-        conn->recv_posted = true;
-        conn->recv_posted_ns = conn->group->now_ns;
-        conn->recv_seen_ns = conn->group->seen_ns;
-        cport_recv(conn->group->port, &conn->socket, &conn->recv_op);
+    switch ((enum conn_receiving)conn->receiving) {
+    case CONN_RECV_PAUSED:
+        if (conn->link != CONN_ENDING) {
+            return; /* the scenario leaves it there; but the end is always read to */
+        }
+        break;
+    case CONN_RECV_IDLE:
+        break;
+    case CONN_RECV_POSTED:
+    case CONN_RECV_LAST:
+    case CONN_RECV_ENDED:
+        return;
+    }
+    conn->receiving = conn->receiving == CONN_RECV_PAUSED ? CONN_RECV_LAST : CONN_RECV_POSTED;
+    conn->recv_posted_ns = conn->group->now_ns;
+    conn->recv_seen_ns = conn->group->seen_ns;
+    cport_recv(conn->group->port, &conn->socket, &conn->recv_op);
+}
+
+void conn_set_receives(struct conn *conn, bool receives)
+{
+    bool posted = conn->receiving == CONN_RECV_POSTED || conn->receiving == CONN_RECV_LAST;
+    if (!conn_is_alive(conn) || conn->receiving == CONN_RECV_ENDED) {
+        return;
+    }
+    if (receives) {
+        conn->receiving = posted ? CONN_RECV_POSTED : CONN_RECV_IDLE;
+        conn_receive(conn);
+    } else {
+        conn->receiving = posted ? CONN_RECV_LAST : CONN_RECV_PAUSED;
     }
 }
 
@@ -220,7 +246,7 @@ void conn_on_received(struct conn *conn)
 {
     struct conn_group *group = conn->group;
     bool alive = conn_is_alive(conn);
-    conn->recv_posted = false;
+    conn->receiving = conn->receiving == CONN_RECV_LAST ? CONN_RECV_PAUSED : CONN_RECV_IDLE;
     if (conn->recv_op.result == CPORT_OK && conn->recv_op.bytes > 0) {
         conn->bytes_received += conn->recv_op.bytes;
         recorder_count(group->recorder, TOTAL_BYTES_RECEIVED, conn->recv_op.bytes);
@@ -239,18 +265,33 @@ void conn_on_received(struct conn *conn)
     if (conn->recv_op.result == CPORT_OK) {
         conn_on_peer_end(conn);
     } else {
-        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result), true,
-                   CPORT_CLOSE_RST);
+        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result));
     }
 }
 
-/* Forgets what was never sent and what never became a frame. */
 void conn_drop_buffers(struct conn *conn)
 {
     send_queue_clear(&conn->queue, &conn->group->pool);
     reassembly_close(&conn->reassembly);
-    conn->messages_first = 0;
+    conn->ring_first = 0;
     conn->messages_count = 0;
     conn->messages_stamped = 0;
     conn->held = false;
+}
+
+void conn_fetch(const struct cport_op *op)
+{
+    const struct conn *conn = op->owner;
+    const void *end =
+        op->type == CPORT_OP_SEND ? (const void *)&conn->reassembly : (const void *)&conn->spans[1];
+    prefetch(&conn->group, (size_t)((const uint8_t *)end - (const uint8_t *)&conn->group));
+}
+
+void conn_fetch_vm(const struct cport_op *op)
+{
+    enum { VM_BYTES = 320 }; /* with one lane and what it waits for */
+    if (op->type != CPORT_OP_SEND) {
+        const struct conn *conn = op->owner;
+        prefetch(conn->vm, VM_BYTES);
+    }
 }

@@ -131,13 +131,13 @@ static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
     bool paced = plan->scenario->load.connect_rate_per_s > 0;
     uint32_t *at = &worker->connects_begun;
     for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
-        if (*at < group->conns_count && group->conns[*at].number < wanted) {
+        if (*at < group->conns_count && worker->numbers[*at] < wanted) {
             if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
                 return next_ns; /* a connect that completes makes room */
             }
-            conn_want(&group->conns[(*at)++]);
-        } else if (*at > 0 && group->conns[*at - 1].number >= wanted) {
-            conn_retire(&group->conns[--*at]);
+            conn_want(conn_group_at(group, (*at)++));
+        } else if (*at > 0 && worker->numbers[*at - 1] >= wanted) {
+            conn_retire(conn_group_at(group, --*at));
         } else {
             return next_ns;
         }
@@ -250,7 +250,8 @@ static bool worker__sweep(struct worker *worker, int64_t now_ns)
         worker__begin_sweep(worker, wanted, now_ns);
     }
     for (int i = 0; i < WORKER_SWEEP_MAX && worker->sweep_at < group->conns_count; i++) {
-        worker__tell(&group->conns[worker->sweep_at++], worker->sweep, worker->plan->open_loop);
+        worker__tell(conn_group_at(group, worker->sweep_at++), worker->sweep,
+                     worker->plan->open_loop);
     }
     if (worker->sweep_at < group->conns_count) {
         return true;
@@ -356,7 +357,7 @@ int64_t worker_before_poll(struct worker *worker)
     worker__pass_barriers(worker);
     struct timer_node *node;
     while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
-        conn_on_timer((struct conn *)node);
+        conn_on_timer(node);
     }
     if (worker->plan->open_loop && worker->sweep_done < WORKER_SWEEP_STOP) {
         if (now_ns >= worker->arrivals.stop_ns) {
@@ -398,10 +399,10 @@ void worker_note_look(struct worker *worker, int64_t now_ns)
 static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 {
     if (count > WORKER_AHEAD_CONN) {
-        conn_fetch(completions[WORKER_AHEAD_CONN]->owner);
+        conn_fetch(completions[WORKER_AHEAD_CONN]);
     }
     if (count > WORKER_AHEAD_VM) {
-        conn_fetch_vm(completions[WORKER_AHEAD_VM]->owner);
+        conn_fetch_vm(completions[WORKER_AHEAD_VM]);
     }
 }
 

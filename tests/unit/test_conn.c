@@ -87,7 +87,7 @@ static void assert_consistent(const struct harness *harness)
         assert_true(responses >= arrivals && responses <= arrivals + logins);
     }
     assert_true(harness->bytes_received <= totals[TOTAL_BYTES_SENT]);
-    assert_null(harness->worker.group.conns); /* worker_finish() has closed the group */
+    assert_null(harness->worker.group.blocks); /* worker_finish() has closed the group */
 }
 
 static void play(struct harness *harness, const char *scenario,

@@ -1,0 +1,210 @@
+/* A connection from inside, for conn*.c only.
+ *
+ * conn.c        what its vm wants, its states, and the phases of the run
+ * conn_io.c     its bytes: the queue out and the frames in
+ * conn_end.c    how it ends
+ * conn_group.c  the memory of a worker's connections */
+#ifndef DUMMYLOAD_CLIENT_CONN_INTERNAL_H
+#define DUMMYLOAD_CLIENT_CONN_INTERNAL_H
+
+#include "play/conn.h"
+#include "proto/reassembly.h"
+#include "vm/vm.h"
+
+enum {
+    CONN_SPANS_MAX = 4,     /* pieces per send */
+    CONN_MESSAGES_MIN = 16, /* messages that may wait to be sent: at least, at most */
+    CONN_MESSAGES_MAX = 1024,
+    CONN_QUEUE_BYTES_MAX = 256 * 1024, /* above it the vm waits; one message may be larger */
+    CONN_ACTIONS_MAX = 256             /* of one vm in one go: then the others get their turn */
+};
+/* How long the peer may take to end its side after our FIN. */
+#define CONN_END_WITHIN_NS (5 * INT64_C(1000000000))
+/* The same once the run is over. */
+#define CONN_END_AFTER_CUT_NS (INT64_C(1500000000))
+
+/* What the plan and the scenario have to do with it; every change goes through conn_set_life(),
+ * which knows which there are, and counts.
+ *
+ *     parked <-> queued -> setup -> playing <-> stalled
+ *        ^                   |         |           |
+ *        |                   v         v           v
+ *      parting <---------- retiring          leaving -> gone        (and gone from anywhere before)
+ */
+enum conn_life {
+    CONN_PARKED,   /* the plan does not want it, yet or any more */
+    CONN_QUEUED,   /* wanted: it waits for its turn to connect */
+    CONN_SETUP,    /* connects and plays setup */
+    CONN_PLAYING,  /* was ready: it plays the loop, or is on its way back to it */
+    CONN_STALLED,  /* was ready; not connected, and nothing left to do */
+    CONN_RETIRING, /* no longer wanted: it ends its pass and plays teardown, */
+    CONN_PARTING,  /* ... then its link; then it is parked */
+    CONN_LEAVING,  /* its vm has finished, or the run: the link ends */
+    CONN_GONE,     /* for good */
+    CONN_LIVES
+};
+
+/* What its socket does.
+ *
+ *     closed -> waiting -> connecting -> open -> half -> ending -> closing -> closed
+ *                              |          |                ^          ^
+ *                              v          +----------------+----------+
+ *                           dropping -> closed
+ */
+enum conn_link {
+    CONN_CLOSED,
+    CONN_WAITING,    /* will connect when deadline_ns has come */
+    CONN_CONNECTING, /* until deadline_ns */
+    CONN_OPEN,
+    CONN_HALF,    /* the rest goes out, then FIN; the vm still waits for messages */
+    CONN_ENDING,  /* the same, and the vm waits for nothing but the end; until deadline_ns */
+    CONN_CLOSING, /* the port is closing the socket */
+    CONN_DROPPING /* the same, of one that never was open */
+};
+
+/* What its io_op does. */
+enum conn_sending {
+    CONN_SEND_IDLE,
+    CONN_SEND_BUSY, /* a connect or a send is in flight */
+    CONN_SEND_FIN,  /* the shutdown is */
+    CONN_SEND_ENDED /* our side has ended */
+};
+
+/* What its recv_op does. */
+enum conn_receiving {
+    CONN_RECV_IDLE,   /* nothing is in flight, until what has come is handled */
+    CONN_RECV_POSTED, /* one is in flight */
+    CONN_RECV_PAUSED, /* the scenario leaves what comes in the socket ... */
+    CONN_RECV_LAST,   /* ... but for what the port has been asked for already */
+    CONN_RECV_ENDED   /* the peer's side has ended */
+};
+
+/* What a round trip touches stands together, in lines of the cache: a completion of a receive finds
+ * the timer and recv_op, the lines from `group`, `queue`, `reassembly`, `deadline_ns` and the one
+ * behind, and for its answer io_op; the completion of a send finds io_op, `group` and `queue`. What
+ * is rarely needed fills the gaps between. conn_group.c holds the places to it. */
+struct conn {
+    struct timer_node timer; /* first: a node is its connection */
+    struct cport_op recv_op;
+    int64_t first_ns;      /* when the first byte of the waiting partial frame came */
+    struct cport_op io_op; /* connect, then sends, then the shutdown: one at a time */
+    int64_t opened_ns;     /* when the connect was submitted */
+    uint32_t *message_bytes;
+    uint64_t *more_lanes; /* the recorder's bits, when one word does not hold them */
+
+    struct conn_group *group;
+    struct vm *vm;
+    uint8_t life;       /* enum conn_life */
+    uint8_t link;       /* enum conn_link */
+    uint8_t sending;    /* enum conn_sending */
+    uint8_t receiving;  /* enum conn_receiving */
+    uint8_t end_reason; /* enum error_kind; ERROR_KIND_NONE: none, a clean end */
+    uint8_t barrier;    /* 0: it waits at none; else the barrier's number, from 1 */
+    bool wanted : 1;    /* the plan wants it; it may still be ending from before */
+    bool dirty : 1;     /* in the group's list of what is to be flushed */
+    bool held : 1;      /* the vm waits for room in the queue */
+    bool unjudged : 1;  /* the peer ended it: vm_on_closed() will say whether that is an error */
+    struct cport_socket socket;
+    struct net_address local; /* once the close has begun */
+
+    struct send_queue queue;
+    uint64_t bytes_sent;
+    uint64_t messages_sent;
+    /* The messages in the queue: what is left of the oldest, and in a ring (message_bytes) the
+     * sizes of those behind it. */
+    uint32_t oldest_bytes;
+    uint16_t ring_first;
+    uint16_t messages_count;
+    uint16_t messages_stamped; /* of them: the vm knows when they were sent */
+    uint32_t number;           /* in the whole run */
+    uint32_t generation;       /* times it has been parked */
+
+    struct reassembly reassembly;
+    uint64_t bytes_received;
+    uint64_t messages_received;
+
+    int64_t deadline_ns;    /* of the link */
+    int64_t recv_posted_ns; /* the receive that is posted now, and group->seen_ns by then */
+    int64_t recv_seen_ns;
+    int64_t blocked_until_ns;
+    uint64_t lanes; /* the recorder's bits */
+    struct conn *dirty_next;
+    struct arrivals_taker taker;
+    struct span spans[CONN_SPANS_MAX];
+    struct cport_op close_op;
+};
+
+/* Connected, and not being closed. */
+static inline bool conn_is_alive(const struct conn *conn)
+{
+    return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_ENDING;
+}
+
+/* Has it been asked to play, and not ended yet? */
+static inline bool conn_has_begun(const struct conn *conn)
+{
+    return conn->life != CONN_PARKED && conn->life != CONN_QUEUED && conn->life != CONN_GONE;
+}
+
+/* May the vm act now? */
+static inline bool conn_plays(const struct conn *conn)
+{
+    return conn_has_begun(conn) &&
+           (conn->link == CONN_CLOSED || conn->link == CONN_OPEN || conn->link == CONN_HALF);
+}
+
+/* --- conn.c */
+
+/* Every change of a life or a link goes through these; a change of life that the table does not
+ * have is a fault of ours (must()). */
+void conn_set_life(struct conn *conn, enum conn_life life);
+void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
+/* Plays the vm on until it waits for something. */
+void conn_pump(struct conn *conn);
+/* Tells the recorder whose vm is about to speak. */
+void conn_observe(struct conn *conn);
+/* Its link has ended, and nothing will come after it: for good, or until the plan wants it again.
+ */
+void conn_set_ended(struct conn *conn);
+
+/* --- conn_io.c */
+
+void conn_mark_dirty(struct conn *conn);
+/* VM_ACTION_SEND: writes the message to the end of the queue. */
+void conn_queue_message(struct conn *conn, const struct vm_action *action);
+bool conn_has_room(const struct conn *conn);
+void conn_on_sent(struct conn *conn);
+void conn_on_received(struct conn *conn);
+/* Asks for more, unless that has been done, or the scenario leaves it in the socket. The end is
+ * always read to. */
+void conn_receive(struct conn *conn);
+/* VM_ACTION_RECEIVE. */
+void conn_set_receives(struct conn *conn, bool receives);
+/* Forgets what was never sent and what never became a frame. */
+void conn_drop_buffers(struct conn *conn);
+
+/* --- conn_end.c */
+
+/* Begins the closing protocol. */
+void conn_end(struct conn *conn);
+/* Ends our side only. */
+void conn_half(struct conn *conn);
+/* Closes at once because of an error, which is counted. The peer sees a reset. */
+void conn_break(struct conn *conn, enum error_kind error);
+/* Closes at once because the scenario or the run wants it: listed, so that both sides can be
+ * matched, but no error. */
+void conn_reset(struct conn *conn);
+/* Gives up a connect. */
+void conn_drop(struct conn *conn);
+void conn_on_peer_end(struct conn *conn);
+void conn_on_shutdown(struct conn *conn);
+void conn_on_closed(struct conn *conn);
+enum error_kind conn_error_of_connect(enum cport_result result);
+enum error_kind conn_error_of_transfer(enum cport_result result);
+
+/* --- conn_group.c */
+
+/* Lays out a connection's vm anew. */
+void conn_open_vm(struct conn *conn);
+
+#endif
