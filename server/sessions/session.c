@@ -6,6 +6,12 @@
 #include "sessions/handler.h"
 #include "sessions/shard.h"
 
+/* What stands in one line of the cache. */
+#define SESSION_LINE(member) (offsetof(struct session, member) / SESSION_LINE_BYTES)
+_Static_assert(SESSION_LINE(bytes_sent) == 0, "every completion");
+_Static_assert(SESSION_LINE(reassembly) == SESSION_LINE(messages_received), "of a receive");
+_Static_assert(SESSION_LINE(active_ns) == SESSION_LINE(marks[0].count), "every completion");
+
 static void session__count(struct session *session, enum total_kind kind, uint64_t amount)
 {
     session->shard->recorder->counters.totals[kind] += amount;

@@ -59,16 +59,12 @@ struct session_mark {
     uint32_t count;
 };
 
+/* What a request and its reply touch comes first, in lines of the cache (session_memory_alloc()
+ * begins at one; session.c holds the places to it): the first and the third line on every
+ * completion, the second on those of a receive. */
 struct session {
     struct shard *shard;
-    struct session *next; /* all sessions of the shard */
-    struct session *previous;
     struct session *dirty_next;
-    struct session *room_next;
-    struct session *room_previous;
-    uint64_t id;   /* unique in the server, never 0 */
-    uint64_t room; /* SESSION_NO_ROOM: in none */
-
     /* Flags, see session.c. */
     bool dirty;
     bool send_in_flight;
@@ -83,23 +79,30 @@ struct session {
     uint8_t reason;     /* enum error_kind, with failed */
     uint8_t marks_count;
     uint32_t staged_count; /* own broadcasts that are still being gathered by the shard */
+    struct send_queue output;
+    uint64_t bytes_sent; /* taken by the system */
 
     struct reassembly reassembly;
-    struct send_queue output;
-    struct session_mark marks[SESSION_MARKS_MAX];
-    uint64_t state[SESSION_STATE_BYTES / 8]; /* the handler's */
-
-    int64_t opened_ns;
-    int64_t active_ns;     /* last bytes received */
-    int64_t linger_ns;     /* since when lingering, or since output last moved */
-    uint64_t linger_bytes; /* bytes_sent then */
-    int64_t received_ns;   /* of the bytes being handled; 0 outside of session_receive() */
     uint64_t bytes_received;
     uint64_t messages_received;
+
+    int64_t active_ns;     /* last bytes received */
+    int64_t received_ns;   /* of the bytes being handled; 0 outside of session_receive() */
     uint64_t bytes_queued; /* ever put into the send queue */
-    uint64_t bytes_sent;   /* taken by the system */
     uint64_t messages_queued;
     uint64_t messages_sent;
+    struct session_mark marks[SESSION_MARKS_MAX];
+
+    uint64_t state[SESSION_STATE_BYTES / 8]; /* the handler's */
+    struct session *next;                    /* all sessions of the shard */
+    struct session *previous;
+    struct session *room_next;
+    struct session *room_previous;
+    uint64_t id;   /* unique in the server, never 0 */
+    uint64_t room; /* SESSION_NO_ROOM: in none */
+    int64_t opened_ns;
+    int64_t linger_ns;     /* since when lingering, or since output last moved */
+    uint64_t linger_bytes; /* bytes_sent then */
     struct net_address local;
     struct net_address remote;
 };

@@ -74,7 +74,15 @@ void *session_memory_alloc(size_t bytes)
     if (atomic_load_explicit(&session_memory__stomp, memory_order_relaxed)) {
         return session_memory__map(bytes);
     }
-    return calloc(1, bytes);
+    /* The address of the whole stands before the session. */
+    uint8_t *whole = calloc(1, bytes + SESSION_LINE_BYTES);
+    if (whole == NULL) {
+        return NULL;
+    }
+    uintptr_t past = (uintptr_t)whole % SESSION_LINE_BYTES;
+    uint8_t *memory = whole + SESSION_LINE_BYTES - past;
+    ((void **)(void *)memory)[-1] = whole;
+    return memory;
 }
 
 void session_memory_free(void *memory)
@@ -85,6 +93,6 @@ void session_memory_free(void *memory)
     if (atomic_load_explicit(&session_memory__stomp, memory_order_relaxed)) {
         session_memory__unmap(memory);
     } else {
-        free(memory);
+        free(((void **)memory)[-1]);
     }
 }

@@ -19,9 +19,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SESSION_MEMORY_KEPT = 1024 };
+enum { SESSION_MEMORY_KEPT = 1024, SESSION_LINE_BYTES = 64 };
 
-/* Memory of one session, zeroed and aligned for any type; NULL when there is none. */
+/* Memory of one session, zeroed and aligned for any type, at a line of the cache (not with stomping
+ * on); NULL when there is none. */
 void *session_memory_alloc(size_t bytes);
 /* memory comes from session_memory_alloc(), or is NULL. */
 void session_memory_free(void *memory);

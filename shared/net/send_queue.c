@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Payload sizes chosen so that a chunk with its header and malloc's fits 512 bytes or 4 KiB, and so
- * that a large one takes the largest frame of a 16-bit size field. Thousands of queues with one
- * message each would touch a page for each, all at the same few places of the cache, if the first
- * chunk were a page. */
-enum { CHUNK_TINY_BYTES = 464, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+/* Payload sizes chosen so that a small chunk with its header and malloc's fits 4 KiB, and so that a
+ * large one takes the largest frame of a 16-bit size field. Thousands of queues with one message
+ * each would touch a page for each, all at the same few places of the cache, if the first chunk
+ * were a page; tiny ones are an odd number of cache lines long. */
+enum { CHUNK_TINY_BYTES = 528, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
 
 enum { CHUNK_KIND_MEASURED = SEND_CHUNK_KINDS }; /* not pooled */
 

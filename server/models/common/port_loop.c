@@ -24,16 +24,17 @@ enum {
 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
 
-/* One connection: session first, then what moves its bytes. */
+/* One connection: session first, then what moves its bytes; the beginnings of recv, send and
+ * socket, which every message touches, each in one line of the cache. */
 struct conn {
-    struct session session;
+    _Alignas(SESSION_LINE_BYTES) struct session session;
+    _Alignas(SESSION_LINE_BYTES) struct cport_op recv;
+    _Alignas(SESSION_LINE_BYTES) bool recv_in_flight;
     struct cport_socket socket;
-    struct cport_op recv;
-    struct cport_op send;
+    _Alignas(SESSION_LINE_BYTES) struct cport_op send;
+    struct span spans[CPORT_SPANS_MAX];
     struct cport_op shutdown;
     struct cport_op close;
-    bool recv_in_flight;
-    struct span spans[CPORT_SPANS_MAX];
 };
 
 struct model_thread {
