@@ -10,8 +10,9 @@
 /* Payload sizes chosen so that a small chunk with its header and malloc's fits 4 KiB, and so that a
  * large one takes the largest frame of a 16-bit size field. Thousands of queues with one message
  * each would touch a page for each, all at the same few places of the cache, if the first chunk
- * were a page; tiny ones are an odd number of cache lines long. */
-enum { CHUNK_TINY_BYTES = 528, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+ * were a page; tiny ones are an odd number of cache lines long, and begin at one. */
+enum { CHUNK_TINY_BYTES = 488, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+enum { CHUNK_LINE_BYTES = 64, CHUNK_LEAD_BYTES_MAX = 48 };
 
 enum { CHUNK_KIND_MEASURED = SEND_CHUNK_KINDS }; /* not pooled */
 
@@ -21,9 +22,32 @@ struct send_chunk {
     uint32_t begin;               /* first byte not consumed */
     uint32_t end;                 /* end of the bytes written */
     uint32_t capacity_bytes;
-    uint32_t kind; /* enum send_chunk_kind or CHUNK_KIND_MEASURED */
+    uint16_t kind;       /* enum send_chunk_kind or CHUNK_KIND_MEASURED */
+    uint16_t lead_bytes; /* unused ones before it, up to the cache's line: tiny ones only */
     uint8_t data[];
 };
+
+static struct send_chunk *chunk__create(uint32_t kind, uint32_t capacity_bytes)
+{
+    size_t lead_bytes_max = kind == SEND_CHUNK_TINY ? CHUNK_LEAD_BYTES_MAX : 0;
+    uint8_t *memory = malloc(lead_bytes_max + sizeof(struct send_chunk) + capacity_bytes);
+    if (memory == NULL) {
+        return NULL;
+    }
+    /* malloc() aligns to 16 bytes: the lead is at most three times that. */
+    size_t lead_bytes = (0 - (uintptr_t)memory) % CHUNK_LINE_BYTES;
+    lead_bytes = lead_bytes < lead_bytes_max ? lead_bytes : lead_bytes_max;
+    struct send_chunk *chunk = (struct send_chunk *)(void *)(memory + lead_bytes);
+    chunk->capacity_bytes = capacity_bytes;
+    chunk->kind = (uint16_t)kind;
+    chunk->lead_bytes = (uint16_t)lead_bytes;
+    return chunk;
+}
+
+static void chunk__free(struct send_chunk *chunk)
+{
+    free((uint8_t *)chunk - chunk->lead_bytes);
+}
 
 static struct send_chunk *chunk__take(struct send_pool *pool, uint32_t kind,
                                       uint32_t capacity_bytes)
@@ -35,12 +59,10 @@ static struct send_chunk *chunk__take(struct send_pool *pool, uint32_t kind,
     if (chunk != NULL) {
         pool->free_chunks[kind] = chunk->next;
     } else {
-        chunk = malloc(sizeof *chunk + capacity_bytes);
+        chunk = chunk__create(kind, capacity_bytes);
         if (chunk == NULL) {
             return NULL;
         }
-        chunk->capacity_bytes = capacity_bytes;
-        chunk->kind = kind;
         pool->chunks_count++;
     }
     chunk->next = NULL;
@@ -60,7 +82,7 @@ static void chunk__give_back(struct send_pool *pool, struct send_chunk *chunk)
         chunk->next = pool->free_chunks[chunk->kind];
         pool->free_chunks[chunk->kind] = chunk;
     } else {
-        free(chunk);
+        chunk__free(chunk);
         pool->chunks_count--;
     }
 }
@@ -91,7 +113,7 @@ void send_pool_close(struct send_pool *pool)
         struct send_chunk *chunk = pool->free_chunks[kind];
         while (chunk != NULL) {
             struct send_chunk *next = chunk->next;
-            free(chunk);
+            chunk__free(chunk);
             pool->chunks_count--;
             chunk = next;
         }

@@ -35,20 +35,29 @@ static void uring__feed_starved(struct uring_port *uring, uint32_t count)
     }
 }
 
+/* With so many completions to be handed out no more is received: what came later would wait for its
+ * turn in the ring, holding a buffer, instead of in its socket, and the completion of a send behind
+ * it, until nothing of its connection is in the cache any more. */
+enum { URING_BACKLOG_MAX = 512 };
+
 /* A receive asked for together with a send waits for one poll: the send leaves first, and when many
  * sockets are busy the answer is there by then. Taking it at once costs the kernel less than
  * waiting for it: no poll to arm, no wake-up. The poll does not sleep meanwhile. */
 static void uring__pass_receives(struct uring_port *uring)
 {
-    for (struct cport_op *op; (op = cport_op_list_pop(&uring->held)) != NULL;) {
+    uint32_t ready = io_uring_cq_ready(&uring->ring);
+    uint32_t room = ready < URING_BACKLOG_MAX ? URING_BACKLOG_MAX - ready : 0;
+    for (; room > 0 && uring->held.first != NULL; room--) {
+        struct cport_op *op = cport_op_list_pop(&uring->held);
         op->socket->flags &= ~(uint32_t)URING_SOCKET_EMPTY;
         uring__pass_recv(uring, op);
     }
     for (struct cport_op *op; (op = cport_op_list_pop(&uring->receives)) != NULL;) {
-        if (op->socket->backend[URING_SLOT_OTHER] != 0) {
+        if (room == 0 || op->socket->backend[URING_SLOT_OTHER] != 0) {
             uring_list_recv(&uring->held, op);
         } else {
             uring__pass_recv(uring, op);
+            room--;
         }
     }
 }
