@@ -102,7 +102,7 @@ void conn_observe(struct conn *conn)
     recorder->subject_seen_ns = conn__seen_ns(conn);
     recorder->subject_ready = conn->life != CONN_SETUP;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
-    recorder->subject_lanes = conn->more_lanes == NULL ? &conn->lanes : conn->more_lanes;
+    recorder->subject_lanes = conn_lanes(conn);
 }
 
 static void conn__connect(struct conn *conn)

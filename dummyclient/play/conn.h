@@ -41,6 +41,7 @@ struct conn_group {
     struct timer_heap timers;
     uint8_t *blocks; /* one per connection: it, its vm, and what else is its own */
     size_t block_bytes;
+    size_t more_lanes_offset; /* in a block; 0: conn->lanes is enough */
     void *blocks_memory;
     uint32_t conns_count;
     uint32_t messages_max; /* of the rings, a power of two */

@@ -21,7 +21,7 @@ CONN_AT_LINE(reassembly);
 CONN_AT_LINE(deadline_ns);
 _Static_assert(offsetof(struct conn, recv_op) + CPORT_OP_HOT_BYTES <= CONN_LINE_BYTES, "recv_op");
 _Static_assert(CONN_LINE(socket.backend[1]) == CONN_LINE(group), "socket");
-_Static_assert(CONN_LINE(generation) == CONN_LINE(queue), "queue");
+_Static_assert(CONN_LINE(blocked_until_ns) == CONN_LINE(queue), "queue");
 _Static_assert(CONN_LINE(messages_received) == CONN_LINE(reassembly), "reassembly");
 _Static_assert(CONN_LINE(taker.listed) == CONN_LINE(spans[0].bytes), "spans");
 
@@ -65,8 +65,9 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
 {
     const struct program *program = group->plan->program;
     uint32_t lane_words = program->lanes_count > 64 ? (program->lanes_count + 63) / 64 : 0;
-    struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn))};
-    layout.more_lanes = layout.vm + conn__round_up(vm_memory_bytes(program));
+    struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn) - VM_PAST_LINE_BYTES) +
+                                        VM_PAST_LINE_BYTES};
+    layout.more_lanes = conn__round_up(layout.vm + vm_memory_bytes(program));
     layout.messages = layout.more_lanes + lane_words * sizeof(uint64_t);
     layout.bytes = conn__round_up(layout.messages + group->messages_max * sizeof(uint32_t));
     return layout;
@@ -88,9 +89,6 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->io_op.owner = conn;
     conn->recv_op.owner = conn;
     conn->close_op.owner = conn;
-    if (layout->messages > layout->more_lanes) {
-        conn->more_lanes = (uint64_t *)(void *)(block + layout->more_lanes);
-    }
     conn->message_bytes = (uint32_t *)(void *)(block + layout->messages);
     conn->vm = (struct vm *)(void *)(block + layout->vm);
     arrivals_seat(group->arrivals, &conn->taker, index, plan->seats[number].behavior);
@@ -138,6 +136,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     send_pool_open(&group->pool);
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
+    group->more_lanes_offset = layout.messages > layout.more_lanes ? layout.more_lanes : 0;
     if (!conn__alloc(group, numbers_count)) {
         error_set(error, "no memory for %u connections", numbers_count);
         conn_group_close(group);

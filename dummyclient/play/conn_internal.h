@@ -90,7 +90,8 @@ struct conn {
     struct cport_op io_op; /* connect, then sends, then the shutdown: one at a time */
     int64_t opened_ns;     /* when the connect was submitted */
     uint32_t *message_bytes;
-    uint64_t *more_lanes; /* the recorder's bits, when one word does not hold them */
+    uint32_t number;     /* in the whole run */
+    uint32_t generation; /* times it has been parked */
 
     struct conn_group *group;
     struct vm *vm;
@@ -116,8 +117,7 @@ struct conn {
     uint16_t ring_first;
     uint16_t messages_count;
     uint16_t messages_stamped; /* of them: the vm knows when they were sent */
-    uint32_t number;           /* in the whole run */
-    uint32_t generation;       /* times it has been parked */
+    int64_t blocked_until_ns;
 
     struct reassembly reassembly;
     uint64_t bytes_received;
@@ -126,8 +126,7 @@ struct conn {
     int64_t deadline_ns;    /* of the link */
     int64_t recv_posted_ns; /* the receive that is posted now, and group->seen_ns by then */
     int64_t recv_seen_ns;
-    int64_t blocked_until_ns;
-    uint64_t lanes; /* the recorder's bits */
+    uint64_t lanes; /* the recorder's bits, if one word holds them (conn_lanes()) */
     struct conn *dirty_next;
     struct arrivals_taker taker;
     struct span spans[CONN_SPANS_MAX];
@@ -203,6 +202,13 @@ enum error_kind conn_error_of_connect(enum cport_result result);
 enum error_kind conn_error_of_transfer(enum cport_result result);
 
 /* --- conn_group.c */
+
+/* The recorder's bits, one per lane. */
+static inline uint64_t *conn_lanes(struct conn *conn)
+{
+    size_t offset = conn->group->more_lanes_offset;
+    return offset == 0 ? &conn->lanes : (uint64_t *)(void *)((uint8_t *)conn + offset);
+}
 
 /* Lays out a connection's vm anew. */
 void conn_open_vm(struct conn *conn);

@@ -289,9 +289,8 @@ void conn_fetch(const struct cport_op *op)
 
 void conn_fetch_vm(const struct cport_op *op)
 {
-    enum { VM_BYTES = 320 }; /* with one lane and what it waits for */
     if (op->type != CPORT_OP_SEND) {
         const struct conn *conn = op->owner;
-        prefetch(conn->vm, VM_BYTES);
+        vm_fetch(conn->vm);
     }
 }

@@ -66,9 +66,9 @@ struct vm_lane {
 struct vm_wait {
     uint64_t value; /* what the match's field must be */
     uint32_t instruction;
-    uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
     uint16_t next;
     uint16_t prev;
+    uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
 };
 
 /* A message that nobody has taken: its body stands in the inbox's bytes, if bodies are kept. */
@@ -112,43 +112,46 @@ enum {
 /* No step that waits for all lanes has been joined for. */
 #define VM_JOIN_NONE UINT32_MAX
 
+/* What is rarely needed comes first; then, from `wall_offset_ns`, what every message touches, so
+ * that it stands together with the lanes and the waits behind it: see VM_PAST_LINE_BYTES. */
 struct vm {
-    const struct program *program;
-    const struct program_behavior *behavior;
-    const struct vm_observer *observer;
-    struct vm_wait *waits;
     struct vm_inbox *inbox; /* see inbox.c; NULL: no expect looks back */
     uint64_t seed;
-    uint64_t connection_key; /* the seed and the connection's number, mixed */
-    int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
     int64_t connect_at_ns;
     int64_t connected_ns;
     int64_t joined_ns;   /* until then no arrival could begin: the lanes stood at a join */
     int64_t join_due_ns; /* what the lanes joined for is given up */
-    int64_t wall_offset_ns;
-    int64_t run_clock_offset_ns;
-    uint32_t connection;
-    uint32_t lane_bytes;      /* of one struct vm_lane with its values */
-    uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
-    uint32_t stamped_count;
     uint32_t failed_step;
     uint32_t join_instruction; /* what all lanes have joined for */
     uint32_t tries;            /* to connect, since the last one that worked */
     uint32_t mail_number;      /* of the next message that is kept */
+    uint16_t tombstone_free;
+    uint16_t out_count;
+    uint8_t disconnect;
+
+    int64_t wall_offset_ns;
+    int64_t run_clock_offset_ns;
+    const struct program *program;
+    const struct program_behavior *behavior;
+    const struct vm_observer *observer;
+    struct vm_wait *waits;
+    uint64_t connection_key; /* the seed and the connection's number, mixed */
+    int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
+    uint32_t connection;
+    uint32_t lane_bytes;      /* of one struct vm_lane with its values */
+    uint32_t submitted_count; /* messages taken, and messages stamped, on this connection */
+    uint32_t stamped_count;
     uint16_t wait_head;
     uint16_t wait_tail;
-    uint16_t tombstone_free;
     uint16_t ready_head;
     uint16_t ready_tail;
     uint16_t idle_head;  /* in VM_PHASE_LOOP */
     uint16_t busy_count; /* lanes neither idle nor joining */
     uint16_t joining_count;
     uint16_t flushing_count;
-    uint16_t out_count;
     uint8_t phase;
     uint8_t link;
     uint8_t pending;
-    uint8_t disconnect;
     bool closed_loop : 1;
     bool started : 1;
     bool stopping : 1;

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "core/prefetch.h"
 #include "core/prng.h"
 
 #include <string.h>
@@ -29,6 +30,15 @@ static struct vm__layout vm__lay_out(const struct program *program)
         layout.bytes += sizeof(struct vm_inbox) + program->inbox_bytes_max;
     }
     return layout;
+}
+
+enum { VM_LINE_BYTES = 64, VM_LINES = 4 };
+_Static_assert((offsetof(struct vm, wall_offset_ns) + VM_PAST_LINE_BYTES) % VM_LINE_BYTES == 0,
+               "a line");
+
+void vm_fetch(const struct vm *vm)
+{
+    prefetch(&vm->wall_offset_ns, VM_LINES * VM_LINE_BYTES);
 }
 
 size_t vm_memory_bytes(const struct program *program)

@@ -146,6 +146,11 @@ struct vm_identity {
 
 /* Memory of one connection's vm; the same for every connection of a program. */
 size_t vm_memory_bytes(const struct program *program);
+/* So many bytes past a line of the cache the memory best begins: what a message touches of a vm
+ * with one lane is then four lines. */
+enum { VM_PAST_LINE_BYTES = 56 };
+/* Brings those lines into the cache. */
+void vm_fetch(const struct vm *vm);
 /* Lays out a vm in memory of vm_memory_bytes(), aligned as malloc() does. The first vm_next()
  * gives VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer
  * are kept by pointer: they outlive the vm. */
