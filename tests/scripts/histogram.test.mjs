@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import test from 'node:test';
 import { bucketHighestNs, bucketLowestNs, addBuckets, bucketsPercentileNs, histogramOpenFigures,
   addHistograms, histogramSpectrum, percentileBounds, percentileIsAtLeast, percentileRank }
   from '../../scripts/lib/results/histogram.mjs';
-import { PERCENTILES } from '../../scripts/lib/results/histogram.mjs';
 import { histogramOf, random } from './synthetic.mjs';
 
 test('buckets are HdrHistogram\'s: exact to 2047, then 1 in 1024 (3 digits), 1 in 128 (2)', () => {
@@ -15,14 +13,6 @@ test('buckets are HdrHistogram\'s: exact to 2047, then 1 in 1024 (3 digits), 1 i
   assert.equal(bucketLowestNs(255, 2), 255);
   assert.equal(bucketHighestNs(256, 2), 257);
   assert.equal(bucketHighestNs(0, 3), 0);
-});
-
-test('the percentiles are those of the schema, which the client\'s are held to', () => {
-  const schema = JSON.parse(fs.readFileSync(new URL('../../results/result.schema.json',
-    import.meta.url), 'utf8'));
-  const keys = Object.keys(schema.$defs.histogram.properties).filter((key) => /^p\d/.test(key));
-  assert.deepEqual(PERCENTILES.map(([key]) => key), keys);
-  for (const [key, rank] of PERCENTILES) assert.equal(key, `p${String(rank).replace('.', '_')}`);
 });
 
 test('a percentile is the least value with that share of the samples at or below it', () => {
