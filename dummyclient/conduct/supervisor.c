@@ -1,6 +1,6 @@
 #include "conduct/supervisor.h"
 
-#include "conduct/abort.h"
+#include "conduct/early_stop.h"
 #include "core/clock.h"
 #include "play/control.h"
 #include "play/worker.h"
@@ -46,7 +46,7 @@ struct supervisor {
     uint32_t settled; /* while connecting: how far it has come, */
     uint32_t queued;
     int64_t settled_ns; /* and when it last came further */
-    struct abort_watch abort_watch;
+    struct early_stop early_stop;
     int64_t ticked_ns; /* the last tick */
 };
 
@@ -359,8 +359,8 @@ static void supervisor__check_thresholds(struct supervisor *supervisor, int64_t 
     if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
         return;
     }
-    const struct threshold *failed = abort_watch_tick(&supervisor->abort_watch, supervisor->fleet,
-                                                      run->t0_ns, now_ns, run->connections_peak);
+    const struct threshold *failed = early_stop_tick(&supervisor->early_stop, supervisor->fleet,
+                                                     run->t0_ns, now_ns, run->connections_peak);
     if (failed != NULL) {
         run->aborted_by = failed;
         supervisor__stop(supervisor, RUN_THRESHOLD, supervisor->plan->scenario->load.drain_ns);
@@ -406,7 +406,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
                                   .stop_ns = atomic_load(&control->stop_ns),
                                   .cut_ns = atomic_load(&control->cut_ns),
                                   .abort_ns = atomic_load(&control->abort_ns),
-                                  .probes = supervisor->abort_watch.asked_count};
+                                  .probes = supervisor->early_stop.asked_count};
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         orders.barrier_opened[i] = atomic_load(&control->barrier_opened[i]);
     }
@@ -442,7 +442,7 @@ static void supervisor__obey(struct supervisor *supervisor)
     if (supervisor->view->levels[LIVE_OPEN] > supervisor->run->connections_peak) {
         supervisor->run->connections_peak = supervisor->view->levels[LIVE_OPEN];
     }
-    abort_watch_answer(&supervisor->abort_watch, fleet);
+    early_stop_answer(&supervisor->early_stop, fleet);
 }
 
 /* Turns until every worker has ended, on the head those of all ranks; false when one does not. */
@@ -519,7 +519,7 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
             return false;
         }
     }
-    if (!abort_watch_open(&supervisor->abort_watch, plan, supervisor->workers, error)) {
+    if (!early_stop_open(&supervisor->early_stop, plan, supervisor->workers, error)) {
         return false;
     }
     clock_sleep_until_ns(run->origin_ns);
@@ -544,8 +544,8 @@ static void supervisor__close(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->opened_count; i++) {
         worker_close(&supervisor->workers[i]);
     }
-    if (supervisor->abort_watch.workers != NULL) {
-        abort_watch_close(&supervisor->abort_watch);
+    if (supervisor->early_stop.workers != NULL) {
+        early_stop_close(&supervisor->early_stop);
     }
     if (supervisor->pool.queues != NULL) {
         arrivals_pool_close(&supervisor->pool);

@@ -3,8 +3,8 @@
  * ranks have come to.
  *
  * The supervisor's thread only. */
-#ifndef DUMMYLOAD_CLIENT_ABORT_H
-#define DUMMYLOAD_CLIENT_ABORT_H
+#ifndef DUMMYLOAD_CLIENT_EARLY_STOP_H
+#define DUMMYLOAD_CLIENT_EARLY_STOP_H
 
 #include "core/error.h"
 #include "figures/figures.h"
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct abort_watch {
+struct early_stop {
     const struct plan *plan;
     struct worker *workers;
     struct figures figures; /* as of the last answers */
@@ -25,15 +25,15 @@ struct abort_watch {
     uint32_t asked_count; /* the head's orders carry it to the others */
 };
 
-/* workers: all of the run, opened; they outlive the watch. */
-bool abort_watch_open(struct abort_watch *watch, const struct plan *plan, struct worker *workers,
-                      struct error *error);
-void abort_watch_close(struct abort_watch *watch);
+/* workers: all of the run, opened; they outlive it. */
+bool early_stop_open(struct early_stop *stop, const struct plan *plan, struct worker *workers,
+                     struct error *error);
+void early_stop_close(struct early_stop *stop);
 /* Every tick of the supervisor; peak: the most connections until now. Returns the first threshold
  * that has failed for good, or NULL. */
-const struct threshold *abort_watch_tick(struct abort_watch *watch, const struct fleet *fleet,
-                                         int64_t t0_ns, int64_t now_ns, uint32_t peak);
+const struct threshold *early_stop_tick(struct early_stop *stop, const struct fleet *fleet,
+                                        int64_t t0_ns, int64_t now_ns, uint32_t peak);
 /* Every tick of a member: answers what the head asks. */
-void abort_watch_answer(struct abort_watch *watch, struct fleet *fleet);
+void early_stop_answer(struct early_stop *stop, struct fleet *fleet);
 
 #endif
