@@ -48,9 +48,12 @@ struct series {
     struct series_slot scratch; /* empty between calls */
 };
 
-static bool series__value_is_level(enum series_value value)
+/* A bit for each level. */
+enum { SERIES_LEVELS = 1 << SERIES_CONNECTIONS | 1 << SERIES_CONNECTING };
+
+static bool series__value_is_level(int value)
 {
-    return value == SERIES_CONNECTIONS || value == SERIES_CONNECTING;
+    return value <= SERIES_CONNECTING && (SERIES_LEVELS >> value & 1) != 0;
 }
 
 struct series *series_create(int64_t origin_ns, struct error *error)
@@ -179,7 +182,7 @@ static void series__make_newest_live(struct series *series)
 static void series__fold_values(struct series_entry *into, const struct series_entry *from)
 {
     for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-        if (!series__value_is_level((enum series_value)value)) {
+        if (!series__value_is_level(value)) {
             into->values[value] += from->values[value];
         } else if (from->levels_set & 1u << value) {
             into->values[value] = from->values[value];
@@ -369,7 +372,7 @@ static void series__merge_values(struct series *merged, const struct series *int
             }
         }
         for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-            bool level = series__value_is_level((enum series_value)value);
+            bool level = series__value_is_level(value);
             entry->values[value] =
                 level ? into_last.values[value] + from_last.values[value] : sums.values[value];
         }
@@ -501,7 +504,7 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
     for (uint32_t i = 0; i < wanted; i++) {
         uint64_t values[SERIES_VALUE_COUNT] = {0};
         for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-            if (series__value_is_level((enum series_value)value)) {
+            if (series__value_is_level(value)) {
                 /* A level lasts until it is set again. */
                 if (i <= series->newest && series->entries[i].levels_set & 1u << value) {
                     levels[value] = series->entries[i].values[value];
@@ -585,13 +588,7 @@ static bool series__unpack_values(struct series_entry *entry, struct unpack *fro
         }
         entry->values[number - 1] = unpack_u64(from);
     }
-    _Static_assert(SERIES_CONNECTING < 32, "a bit for each level");
-    uint32_t levels_set = unpack_u32(from, UINT32_MAX);
-    for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-        if (series__value_is_level((enum series_value)value)) {
-            entry->levels_set |= levels_set & 1u << value;
-        }
-    }
+    entry->levels_set = unpack_u32(from, UINT32_MAX) & SERIES_LEVELS;
     return !from->failed;
 }
 
