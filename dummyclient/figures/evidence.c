@@ -68,7 +68,7 @@ void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct
 void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from)
 {
     for (uint32_t i = 0; i <= into->steps_count && !from->failed; i++) {
-        struct vm_failed failed = {.kind = (enum vm_failure)unpack_u32(from, VM_FAILURE_TIMED_OUT)};
+        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_TIMED_OUT)};
         if (failed.kind == VM_FAILURE_NONE) {
             continue;
         }

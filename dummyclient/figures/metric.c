@@ -77,15 +77,13 @@ static const char *metric__key(enum metric_scope scope, enum metric_family famil
             return kind < SERVER_LATENCIES_COUNT ? SERVER_LATENCIES[kind] : NULL;
         }
         return kind < (scope == METRIC_OF_STEP ? LATENCY_STEP_KINDS : LATENCY_KINDS)
-                   ? latency_key((enum latency_kind)kind)
+                   ? latency_key(kind)
                    : NULL;
     case METRIC_ERRORS:
-        return kind < ERROR_KINDS          ? error_key((enum error_kind)kind)
-               : kind == METRIC_ERRORS_ALL ? "total"
-                                           : NULL;
+        return kind < ERROR_KINDS ? error_key(kind) : kind == METRIC_ERRORS_ALL ? "total" : NULL;
     case METRIC_TOTALS:
         if (kind < TOTAL_KINDS) {
-            return whole ? total_key((enum total_kind)kind) : NULL;
+            return whole ? total_key(kind) : NULL;
         }
         return scope == METRIC_OF_RUN && kind < METRIC_TOTALS_COUNT
                    ? EXTRA_TOTALS[kind - TOTAL_KINDS]
@@ -113,14 +111,11 @@ static void metric__list(struct metric_list *list, enum metric_scope scope)
     for (int family = METRIC_LATENCY; family <= METRIC_PORT; family++) {
         uint32_t stats = family == METRIC_LATENCY ? METRIC_STATS : 1;
         const char *key;
-        for (uint32_t kind = 0;
-             (key = metric__key(scope, (enum metric_family)family, kind)) != NULL; kind++) {
+        for (uint32_t kind = 0; (key = metric__key(scope, family, kind)) != NULL; kind++) {
             for (uint32_t stat = 0; stat < stats; stat++) {
                 struct metric_name *name = &list->names[list->count++];
-                name->metric = (struct metric){.scope = scope,
-                                               .family = (enum metric_family)family,
-                                               .kind = kind,
-                                               .stat = stat};
+                name->metric =
+                    (struct metric){.scope = scope, .family = family, .kind = kind, .stat = stat};
                 snprintf(name->text, sizeof name->text, "%s.%s%s%s", PREFIXES[family], key,
                          stats > 1 ? "." : "", stats > 1 ? metric__stat(stat) : "");
             }
@@ -339,8 +334,7 @@ static void metric__read_errors(const struct metric *metric, const struct figure
                                  ? figures->stages[metric->index].errors
                                  : figures->counters.errors;
     for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
-        if (metric->kind == kind ||
-            (metric->kind == METRIC_ERRORS_ALL && error_is_event((enum error_kind)kind))) {
+        if (metric->kind == kind || (metric->kind == METRIC_ERRORS_ALL && error_is_event(kind))) {
             value->value += (double)errors[kind];
         }
     }

@@ -146,7 +146,7 @@ fleet__join_as_member(struct fleet *fleet, const struct fleet_hello *own, struct
             uint32_t agreement = unpack_u32(&body, FLEET_INCOMPLETE);
             fleet->workers_total = unpack_u32(&body, UINT32_MAX);
             unpack_text(&body, fleet->ranks[0].hello.host, FLEET_HOST_BYTES_MAX);
-            return (enum fleet_agreement)agreement;
+            return agreement;
         }
     }
     error_set(error, "rank %" PRIu32 " on %s: rank 0 said nothing for %d s", fleet->rank, own->host,

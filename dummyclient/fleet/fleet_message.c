@@ -28,7 +28,7 @@ bool fleet_receive(struct fleet *fleet, uint32_t *from, enum fleet_message *kind
         return false;
     }
     unpack_open(body, data, bytes);
-    *kind = (enum fleet_message)unpack_u32(body, FLEET_MESSAGES - 1);
+    *kind = unpack_u32(body, FLEET_MESSAGES - 1);
     fleet->ranks[*from].heard_ns = clock_now_ns();
     return true;
 }

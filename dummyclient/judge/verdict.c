@@ -157,7 +157,7 @@ static void verdict__judge_local(struct verdict *verdict, const struct plan *pla
     char shortage[PLAN_SHORTAGE_BYTES_MAX];
     bool known = false;
     for (int need = 0; need < PLAN_NEEDS && !known; need++) {
-        known = plan_lacks(plan, (enum plan_need)need, shortage);
+        known = plan_lacks(plan, need, shortage);
     }
     verdict__invalid(verdict, "%" PRIu64 " times this machine's own limits stood in the way: %s",
                      local, known ? shortage : "no descriptors, ports or memory left");

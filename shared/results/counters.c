@@ -51,7 +51,7 @@ uint64_t counters_errors_sum(const struct counters *counters)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < ERROR_KINDS; i++) {
-        sum += error_is_event((enum error_kind)i) ? counters->errors[i] : 0;
+        sum += error_is_event(i) ? counters->errors[i] : 0;
     }
     return sum;
 }

@@ -86,11 +86,11 @@ void result_add_counters(struct cJSON *result, const struct counters *counters)
 {
     struct cJSON *totals = json_add_item(result, "totals", cJSON_CreateObject());
     for (int i = 0; i < TOTAL_KINDS; i++) {
-        json_add_u64(totals, total_key((enum total_kind)i), counters->totals[i]);
+        json_add_u64(totals, total_key(i), counters->totals[i]);
     }
     struct cJSON *errors = json_add_item(result, "errors", cJSON_CreateObject());
     for (int i = 0; i < ERROR_KINDS; i++) {
-        json_add_u64(errors, error_key((enum error_kind)i), counters->errors[i]);
+        json_add_u64(errors, error_key(i), counters->errors[i]);
     }
 }
 
@@ -205,7 +205,7 @@ bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
     abnormal->bytes_received = unpack_u64(from);
     abnormal->messages_sent = unpack_u64(from);
     abnormal->messages_received = unpack_u64(from);
-    abnormal->reason = (enum error_kind)unpack_u32(from, ERROR_KINDS - 1);
+    abnormal->reason = unpack_u32(from, ERROR_KINDS - 1);
     return !from->failed;
 }
 

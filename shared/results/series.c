@@ -296,10 +296,10 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         uint64_t amount = now->errors[kind] - before->errors[kind];
         if (amount > 0) {
-            if (error_is_event((enum error_kind)kind)) {
+            if (error_is_event(kind)) {
                 series_add(series, now_ns, SERIES_ERRORS, amount);
             }
-            series_add(series, now_ns, (enum series_value)(SERIES_ERRORS_FIRST + kind), amount);
+            series_add(series, now_ns, (SERIES_ERRORS_FIRST + kind), amount);
         }
     }
 }
@@ -452,7 +452,7 @@ static void series__add_errors(struct json_text *text, const uint64_t errors[ERR
             continue;
         }
         json_text_add(text, separator);
-        json_text_add(text, error_key((enum error_kind)kind));
+        json_text_add(text, error_key(kind));
         json_text_add(text, "\":");
         json_text_add_u64(text, errors[kind]);
         separator = ",\"";
