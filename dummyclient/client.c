@@ -11,7 +11,6 @@
 #include "plan/plan.h"
 #include "report/ending.h"
 #include "report/outputs.h"
-#include "show/complain.h"
 #include "show/ndjson.h"
 #include "system/host.h"
 #include "system/stop.h"
@@ -99,7 +98,7 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
     verdict_judge_share(&own, plan, run);
     hosts_pack_run(run, &own, fleet->ranks[fleet->rank].clock_offset_ns, &report);
     if (!fleet_report(fleet, &report)) {
-        complain("no memory to hand the figures over");
+        output_complain("no memory to hand the figures over");
     }
     pack_close(&report);
 }
@@ -180,7 +179,7 @@ static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
     static struct ndjson ndjson;
     struct error error = {""};
     if (!ndjson_open(&ndjson, options->ndjson_path, plan, &error)) {
-        complain(error.text);
+        output_complain(error.text);
         return EXIT_FAILED;
     }
     return client__run(plan, fleet, &ndjson);
@@ -207,7 +206,7 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     hello.load = digest.load;
     enum fleet_agreement agreement = fleet_join(fleet, &hello, &error);
     if (error.text[0] != '\0') {
-        complain(error.text);
+        output_complain(error.text);
     }
     if (agreement == FLEET_AGREED) {
         plan->workers_total = fleet->workers_total;
@@ -229,7 +228,7 @@ static int client__check_outputs(const struct options *options, struct client__m
         return EXIT_USAGE;
     }
     if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {
-        complain(error.text);
+        output_complain(error.text);
         snprintf(mistakes->first, sizeof mistakes->first, "a result cannot be written");
         return EXIT_FAILED;
     }
@@ -263,7 +262,7 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
         snprintf(mistakes->first, sizeof mistakes->first, "%.*s", (int)sizeof mistakes->first - 1,
                  error.text);
         if (!mistakes->silent) {
-            complain(error.text);
+            output_complain(error.text);
         }
     }
     bool head = !mistakes->silent;
@@ -309,7 +308,7 @@ int client_main(int argc, char **argv, struct mesh *mesh)
             plan_print(&plan, stdout);
         }
     } else if (!fleet_open(&fleet, mesh, &error)) {
-        complain(error.text);
+        output_complain(error.text);
         code = EXIT_FAILED;
     } else {
         code = client__play(&plan, &fleet, mistakes.first, code);
@@ -318,7 +317,7 @@ int client_main(int argc, char **argv, struct mesh *mesh)
     plan_close(&plan);
     stop_finished();
     if (!output_finish(&error)) {
-        complain(error.text);
+        output_complain(error.text);
         code = code == EXIT_OK ? EXIT_FAILED : code;
     }
     return code;

@@ -7,6 +7,6 @@
 
 int main(int argc, char **argv)
 {
-    output_setup();
+    output_setup("dummyclient");
     return client_main(argc, argv, NULL);
 }

@@ -8,7 +8,7 @@
 
 int main(int argc, char **argv)
 {
-    output_setup();
+    output_setup("dummyclient");
     struct mesh mesh;
     struct error error = {""};
     if (!mesh_mpi_open(&mesh, &argc, &argv, &error)) {

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char OPTIONS_ABOUT[] = "dummyclient";
-
 static void options__set_defaults(struct options *options)
 {
     *options = (struct options){.port = -1,

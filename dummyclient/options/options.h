@@ -14,6 +14,9 @@
 
 struct cJSON;
 
+/* Whose mistakes those of the command line are. */
+#define OPTIONS_ABOUT "dummyclient"
+
 enum {
     OPTIONS_TARGETS_MAX = SCENARIO_TARGETS_MAX,
     OPTIONS_SOURCES_MAX = 256,

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAN_ABOUT_OPTIONS "dummyclient"
-
 /* For one name that has several addresses, and for all such names. */
 #define PLAN_REACH_WITHIN_NS     (2 * NS_PER_S)
 #define PLAN_REACH_ALL_WITHIN_NS (10 * NS_PER_S)
@@ -109,9 +107,9 @@ static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mis
         uint16_t port;
         struct error reason = {""};
         if (plan__split_target(options->targets[i], host, sizeof host, &port, &reason)) {
-            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--target", host, port, false, mistakes);
+            plan__add_target(plan, OPTIONS_ABOUT, "--target", host, port, false, mistakes);
         } else {
-            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "--target: %s", reason.text);
+            mistakes_tell(mistakes, OPTIONS_ABOUT, "--target: %s", reason.text);
         }
     }
 }
@@ -127,7 +125,7 @@ static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mi
         uint16_t port = options->port >= 0 ? (uint16_t)options->port : target->port;
         char where[64] = "`target.host`";
         if (options->host != NULL) {
-            plan__add_target(plan, PLAN_ABOUT_OPTIONS, "--host", options->host, port,
+            plan__add_target(plan, OPTIONS_ABOUT, "--host", options->host, port,
                              target->all_addresses, mistakes);
             if (plan->targets_count == 0) {
                 return; /* it would be told once for each */
@@ -146,7 +144,7 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
 {
     plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof *plan->targets);
     if (plan->targets == NULL) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the targets");
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for the targets");
     } else if (plan->options->targets_count > 0) {
         plan__add_targets_of_options(plan, mistakes);
     } else {
@@ -191,7 +189,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     }
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof *plan->sources);
     if (plan->sources == NULL) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for the source addresses");
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for the source addresses");
         return;
     }
     uint32_t mistakes_before = mistakes->count;
@@ -206,7 +204,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
         const char *text = options->sources[i];
         for (;;) {
             size_t bytes = strcspn(text, ",");
-            plan__add_source(plan, PLAN_ABOUT_OPTIONS, "--source", text, bytes, mistakes);
+            plan__add_source(plan, OPTIONS_ABOUT, "--source", text, bytes, mistakes);
             if (text[bytes] == '\0') {
                 break;
             }
@@ -214,7 +212,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
         }
     }
     if (plan->sources_count == 0 && mistakes->count == mistakes_before) {
-        mistakes_tell(mistakes, of_options ? PLAN_ABOUT_OPTIONS : scenario->path,
+        mistakes_tell(mistakes, of_options ? OPTIONS_ABOUT : scenario->path,
                       "%s: none of these is an address of this machine",
                       of_options ? "--source" : "`sources`");
     }

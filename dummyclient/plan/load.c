@@ -101,7 +101,7 @@ void plan_override_load(struct plan *plan, struct mistakes *mistakes)
     if (load->warmup_ns >= plan->duration_ns) {
         char warmup[UNITS_TEXT_BYTES_MAX];
         char duration[UNITS_TEXT_BYTES_MAX];
-        mistakes_tell(mistakes, "dummyclient",
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
                       "shorten --warmup",
                       units_format_duration(load->warmup_ns, warmup),

@@ -21,9 +21,6 @@ enum {
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
-/* What is wrong with the command line, and with the scenario: each tells its own. */
-#define PLAN_ABOUT_OPTIONS "dummyclient"
-
 static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
@@ -31,7 +28,7 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     uint32_t count = scenario->thresholds_count + options->thresholds_count;
     plan->thresholds = calloc(count == 0 ? 1 : count, sizeof *plan->thresholds);
     if (plan->thresholds == NULL) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "no memory for %" PRIu32 " thresholds", count);
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds", count);
         return;
     }
     uint32_t stages = scenario->load.stages_count;
@@ -58,7 +55,7 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
             mistakes_tell(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,
                           reason.text);
         } else {
-            mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", reason.text);
+            mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
         }
     }
 }
@@ -125,7 +122,7 @@ static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
     plan->rank = options->rank;
     plan->ranks = options->ranks;
     if (plan->ranks > plan->connections) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS,
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "%" PRIu32 " connections cannot be shared by %" PRIu32 " ranks: give "
                       "--connections %" PRIu32 " or more, or start fewer",
                       plan->connections, plan->ranks, plan->ranks);
@@ -150,14 +147,14 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     struct error error = {""};
     plan->program = program_compile(plan->scenario, &error);
     if (plan->program == NULL || !plan__name_steps(plan, &error)) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
         return;
     }
     plan__parse_thresholds(plan, mistakes);
     plan_resolve_targets(plan, mistakes);
     plan_resolve_sources(plan, mistakes);
     if (!plan_seat(plan, &error)) {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     const struct scenario_load *load = &plan->scenario->load;
     if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
@@ -166,7 +163,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         crowd_open(&plan->crowd, load, &error)) {
         plan_check_rates(plan, mistakes);
     } else {
-        mistakes_tell(mistakes, PLAN_ABOUT_OPTIONS, "%s", error.text);
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
 }
 

@@ -2,10 +2,10 @@
 
 #include "core/clock.h"
 #include "files/output.h"
+#include "report/openmetrics.h"
 #include "report/outputs.h"
 #include "report/report.h"
 #include "report/summary.h"
-#include "show/complain.h"
 #include "system/stop.h"
 
 #include <cjson/cJSON.h>
@@ -32,7 +32,7 @@ static struct ending {
 static void ending__complain(const struct error *error)
 {
     if (error->text[0] != '\0') {
-        complain(error->text);
+        output_complain(error->text);
     }
 }
 
@@ -43,30 +43,22 @@ static bool ending__write_result(const char *path, struct error *error)
         error_set(error, "no memory for the result: it was not written");
         return false;
     }
-    bool written = result_write(result, outputs_is_stdout(path) ? "-" : path, error);
+    bool written = result_write(result, path, error);
     cJSON_Delete(result);
     return written;
-}
-
-static void ending__write_metrics(void)
-{
-    const char *path = ending.plan->options->openmetrics_path;
-    if (!report_write_openmetrics(ending.plan, ending.run, ending.verdict,
-                                  outputs_is_stdout(path) ? "-" : path, &ending.other_error)) {
-        ending.failed = true;
-    }
 }
 
 /* Those that go to standard output, or those that do not. */
 static void ending__write(bool to_stdout)
 {
     const struct options *options = ending.plan->options;
-    if (options->out_path != NULL && outputs_is_stdout(options->out_path) == to_stdout) {
+    if (options->out_path != NULL && output_is_stdout(options->out_path) == to_stdout) {
         ending.failed |= !ending__write_result(options->out_path, &ending.file_error);
     }
     if (options->openmetrics_path != NULL &&
-        outputs_is_stdout(options->openmetrics_path) == to_stdout) {
-        ending__write_metrics();
+        output_is_stdout(options->openmetrics_path) == to_stdout) {
+        ending.failed |= !openmetrics_write(ending.plan, ending.run, ending.verdict,
+                                            options->openmetrics_path, &ending.other_error);
     }
 }
 
@@ -77,9 +69,9 @@ static void ending__print_run(void)
     /* Where a result goes to standard output, nothing else does. */
     FILE *file = outputs_take_stdout(options) ? stderr : stdout;
     bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
-    bool out_is_file = options->out_path != NULL && !outputs_is_stdout(options->out_path);
+    bool out_is_file = options->out_path != NULL && !output_is_stdout(options->out_path);
     if (run->fallback[0] != '\0' && !options->quiet) {
-        complain(run->fallback);
+        output_complain(run->fallback);
     }
     ending__write(true);
     if (!options->quiet && played) {
@@ -92,11 +84,11 @@ static void ending__print_run(void)
     ending__complain(&ending.file_error);
     if (out_is_file && ending.file_error.text[0] != '\0' && !outputs_take_stdout(options) &&
         ending__write_result("-", NULL)) {
-        complain("the result stands on standard output instead");
+        output_complain("the result stands on standard output instead");
     }
     ending__complain(&ending.other_error);
     for (uint32_t i = 0; i < ending.verdict->failures_count; i++) {
-        complain(ending.verdict->failures[i]);
+        output_complain(ending.verdict->failures[i]);
     }
 }
 
@@ -105,7 +97,7 @@ static void ending__print(void *context)
 {
     (void)context;
     if (ending.reason != NULL) {
-        complain(ending.reason);
+        output_complain(ending.reason);
     }
     if (ending.plan != NULL) {
         ending__print_run();

@@ -8,8 +8,6 @@
 
 enum { OUTPUTS_COUNT = 3 };
 
-static const char OUTPUTS_ABOUT[] = "dummyclient";
-
 struct outputs__one {
     const char *option;
     const char *path; /* NULL: not asked for */
@@ -22,28 +20,22 @@ static void outputs__list(const struct options *options, struct outputs__one lis
     list[2] = (struct outputs__one){"--openmetrics", options->openmetrics_path};
 }
 
-bool outputs_is_stdout(const char *path)
-{
-    return path != NULL && (strcmp(path, "-") == 0 ||
-                            file_is_standard(path, FILE_STANDARD_OUTPUT) == FILE_STANDARD_ITSELF);
-}
-
 bool outputs_take_stdout(const struct options *options)
 {
-    return outputs_is_stdout(options->out_path) || outputs_is_stdout(options->ndjson_path) ||
-           outputs_is_stdout(options->openmetrics_path);
+    return output_is_stdout(options->out_path) || output_is_stdout(options->ndjson_path) ||
+           output_is_stdout(options->openmetrics_path);
 }
 
 static void outputs__compare_two(const struct outputs__one *one, const struct outputs__one *other,
                                  struct mistakes *mistakes)
 {
-    bool streams = outputs_is_stdout(one->path) && outputs_is_stdout(other->path);
+    bool streams = output_is_stdout(one->path) && output_is_stdout(other->path);
     if (streams) {
-        mistakes_tell(mistakes, OUTPUTS_ABOUT,
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "%s and %s both go to standard output: give one of them a file", one->option,
                       other->option);
     } else if (file_is_same(one->path, other->path)) {
-        mistakes_tell(mistakes, OUTPUTS_ABOUT,
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "%s and %s name the same file, \"%s\": give each its own", one->option,
                       other->option, other->path);
     }
@@ -51,28 +43,16 @@ static void outputs__compare_two(const struct outputs__one *one, const struct ou
 
 static void outputs__compare_one(const struct outputs__one *one, struct mistakes *mistakes)
 {
-    const char *input = file_inputs_find(one->path);
-    if (outputs_is_stdout(one->path)) {
-        if (output_is_closed()) {
-            mistakes_tell(mistakes, OUTPUTS_ABOUT,
-                          "%s %s: standard output is closed: give it a file", one->option,
-                          one->path);
-        }
-        return;
-    }
+    struct error reason;
+    const char *input = output_is_stdout(one->path) ? NULL : file_inputs_find(one->path);
     if (input != NULL) {
-        mistakes_tell(mistakes, OUTPUTS_ABOUT,
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
                       "%s: \"%s\" is a file that this run reads (%s) and would be overwritten: "
                       "give it another name",
                       one->option, one->path, input);
     }
-    const bool stdout_goes_there =
-        file_is_standard(one->path, FILE_STANDARD_OUTPUT) == FILE_STANDARD_FILE;
-    if (stdout_goes_there ||
-        file_is_standard(one->path, FILE_STANDARD_ERROR) == FILE_STANDARD_FILE) {
-        mistakes_tell(mistakes, OUTPUTS_ABOUT,
-                      "%s: \"%s\" is where standard %s goes as well: give it another name",
-                      one->option, one->path, stdout_goes_there ? "output" : "error");
+    if (!output_is_free(one->option, one->path, &reason)) {
+        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
     }
 }
 

@@ -8,9 +8,7 @@
 
 #include <stdbool.h>
 
-/* Does path mean standard output ("-", or the descriptor by its name)? NULL does not. */
-bool outputs_is_stdout(const char *path);
-/* Does one of them? Then nothing else is printed there. */
+/* Does one of them go to standard output? Then nothing else is printed there. */
 bool outputs_take_stdout(const struct options *options);
 /* Do they exclude each other, or would one overwrite what was read (the scenario, its data), or
  * what the standard streams are written to? After the scenario was read. Tells what is wrong. */

@@ -30,23 +30,23 @@ struct console__frame {
 /* What stands on the terminal: the outlet's thread alone knows. It outlives a console whose
  * terminal never took the last of it. */
 static struct console__shown {
-    struct sink sink;
     struct screen_style style;
     bool terminal;
     struct screen_shape shape; /* of the screen that stands there now; the cursor is behind it */
 } console__shown;
 
 /* Removes the screen, so that something else can be printed. */
-static void console__clear(struct console__shown *shown)
+static void console__clear(struct console__shown *shown, struct sink *sink)
 {
     if (shown->shape.lines_count > 0) {
-        terminal_go_up(&shown->sink, screen_rows_up(&shown->shape, terminal_columns()));
-        terminal_clear_below(&shown->sink);
+        terminal_go_up(sink, screen_rows_up(&shown->shape, terminal_columns()));
+        terminal_clear_below(sink);
         shown->shape.lines_count = 0;
     }
 }
 
-static void console__draw(struct console__shown *shown, const struct console__frame *frame)
+static void console__draw(struct console__shown *shown, struct sink *sink,
+                          const struct console__frame *frame)
 {
     char text[SCREEN_BYTES_MAX];
     struct screen_moment moment = frame->moment;
@@ -57,26 +57,27 @@ static void console__draw(struct console__shown *shown, const struct console__fr
     struct screen_shape shape;
     screen_draw(&moment, &shown->style, text, &shape);
     if (shown->shape.lines_count > 0) {
-        terminal_go_up(&shown->sink, screen_rows_up(&shown->shape, shown->style.columns));
+        terminal_go_up(sink, screen_rows_up(&shown->shape, shown->style.columns));
     }
     /* What is left below after the window has become narrower and lines were wrapped. */
-    terminal_write(&shown->sink, text);
-    terminal_clear_below(&shown->sink);
+    terminal_write(sink, text);
+    terminal_clear_below(sink);
     shown->shape = shape;
 }
 
 /* The outlet's thread. */
-static void console__write(void *context, const char *text, size_t bytes, const void *frame)
+static void console__write(void *context, struct sink *sink, const char *text, size_t bytes,
+                           const void *frame)
 {
     struct console__shown *shown = context;
     if (bytes > 0 || frame == NULL) {
-        console__clear(shown);
+        console__clear(shown, sink);
     }
     if (bytes > 0) {
-        sink_write(&shown->sink, text, bytes, NULL);
+        sink_write(sink, text, bytes, NULL);
     }
     if (frame != NULL) {
-        console__draw(shown, frame);
+        console__draw(shown, sink, frame);
     }
 }
 
@@ -88,7 +89,6 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
     struct console__shown *shown = &console__shown;
     struct screen_style *style = &shown->style;
     *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
-    sink_standard_error(&shown->sink);
     if (enabled) {
         shown->terminal = terminal_setup(&style->sequences);
         if (plan->options->screen && !shown->terminal) {
@@ -99,16 +99,13 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
         style->utf8 = terminal_is_utf8();
     }
     console->terminal = shown->terminal;
-    const struct outlet_writer writer = {.write = console__write,
-                                         .context = shown,
-                                         .text_bytes_max = CONSOLE_WAITING_BYTES_MAX,
-                                         .frame_bytes = sizeof(struct console__frame)};
-    console->outlet = outlet_open(&writer, error);
-    if (console->outlet == NULL) {
-        return false;
-    }
-    shown->sink.given_up = outlet_given_up(console->outlet);
-    return true;
+    struct outlet_options options = {.write = console__write,
+                                     .context = shown,
+                                     .text_bytes_max = CONSOLE_WAITING_BYTES_MAX,
+                                     .frame_bytes = sizeof(struct console__frame)};
+    sink_standard_error(&options.sink);
+    console->outlet = outlet_open(&options, error);
+    return console->outlet != NULL;
 }
 
 static char *console__left_out(uint64_t count, char text[CONSOLE_NOTE_BYTES_MAX])
@@ -165,17 +162,15 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
 
 void console_close(struct console *console, int64_t within_ns)
 {
-    size_t left_bytes;
-    bool in_time = outlet_close(console->outlet, within_ns, &left_bytes);
+    bool in_time = outlet_close(console->outlet, within_ns, NULL);
     console->outlet = NULL;
     if (in_time && console->left_out > 0) {
-        /* No line came after them that could have said so. Its thread has ended: the sink is
-         * ours. */
+        /* No line came after them that could have said so. */
         char note[CONSOLE_NOTE_BYTES_MAX];
-        struct sink *sink = &console__shown.sink;
-        sink_standard_error(sink);
-        sink->patience_ns = within_ns;
+        struct sink sink;
+        sink_standard_error(&sink);
+        sink.patience_ns = within_ns;
         strcat(console__left_out(console->left_out, note), "\n");
-        sink_write(sink, note, strlen(note), NULL);
+        sink_write(&sink, note, strlen(note), NULL);
     }
 }

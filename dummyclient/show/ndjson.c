@@ -2,11 +2,9 @@
 
 #include "core/clock.h"
 #include "files/outlet.h"
-#include "files/sink.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 /* A day's records have 60 MiB at most; what is written in time takes none of it. */
@@ -14,54 +12,24 @@ enum { NDJSON_LINE_BYTES_MAX = 4096, NDJSON_WAITING_BYTES_MAX = 64 << 20 };
 
 static const char *const NDJSON_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
 
-/* Where it goes: the outlet's thread alone, until that has ended. It outlives a stream that nobody
- * reads. */
-static struct ndjson__file {
-    struct sink sink;
-    char path[512];
-    struct error reason;
-    atomic_bool failed;
-} ndjson__file;
-
 struct ndjson__line {
     char text[NDJSON_LINE_BYTES_MAX];
     size_t bytes;
 };
 
-/* The outlet's thread. What could not be written whole has no continuation. */
-static void ndjson__write(void *context, const char *text, size_t bytes, const void *frame)
-{
-    struct ndjson__file *file = context;
-    (void)frame;
-    if (atomic_load(&file->failed)) {
-        return;
-    }
-    bool written = text == NULL ? sink_close(&file->sink, &file->reason)
-                                : sink_write(&file->sink, text, bytes, &file->reason);
-    if (!written) {
-        atomic_store(&file->failed, true);
-    }
-}
-
 bool ndjson_open(struct ndjson *ndjson, const char *path, const struct plan *plan,
                  struct error *error)
 {
-    struct ndjson__file *file = &ndjson__file;
-    *ndjson = (struct ndjson){.plan = plan};
-    *file = (struct ndjson__file){.path = ""};
-    snprintf(file->path, sizeof file->path, "%s", path);
-    if (!sink_open(&file->sink, path, error)) {
+    struct outlet_options options = {.text_bytes_max = NDJSON_WAITING_BYTES_MAX};
+    *ndjson = (struct ndjson){.plan = plan, .path = path};
+    if (!sink_open(&options.sink, path, error)) {
         return false;
     }
-    const struct outlet_writer writer = {
-        .write = ndjson__write, .context = file, .text_bytes_max = NDJSON_WAITING_BYTES_MAX};
-    ndjson->outlet = outlet_open(&writer, error);
+    ndjson->outlet = outlet_open(&options, error);
     if (ndjson->outlet == NULL) {
-        sink_close(&file->sink, NULL);
-        return false;
+        sink_close(&options.sink, NULL);
     }
-    file->sink.given_up = outlet_given_up(ndjson->outlet);
-    return true;
+    return ndjson->outlet != NULL;
 }
 
 void ndjson_begin(struct ndjson *ndjson, int64_t origin_ns)
@@ -152,18 +120,14 @@ void ndjson_finish(struct ndjson *ndjson, const struct live_view *view, int64_t 
 
 bool ndjson_close(struct ndjson *ndjson, int64_t within_ns, struct error *error)
 {
-    struct ndjson__file *file = &ndjson__file;
-    size_t left_bytes = 0;
-    bool in_time = outlet_close(ndjson->outlet, within_ns, &left_bytes);
+    struct error reason;
+    bool whole = outlet_close(ndjson->outlet, within_ns, &reason);
     ndjson->outlet = NULL;
-    if (!in_time) {
-        error_set(error, "%s: its last %zu bytes were left out: it is not read or written in time",
-                  file->path, left_bytes);
-    } else if (atomic_load(&file->failed)) {
-        error_set(error, "%s: could not be written to its end: %s", file->path, file->reason.text);
+    if (!whole) {
+        error_set(error, "%s: %s", ndjson->path, reason.text);
     } else if (ndjson->left_out > 0) {
         error_set(error, "%s: %" PRIu64 " records were left out: it was not written in time",
-                  file->path, ndjson->left_out);
+                  ndjson->path, ndjson->left_out);
     }
-    return in_time && !atomic_load(&file->failed) && ndjson->left_out == 0;
+    return whole && ndjson->left_out == 0;
 }

@@ -4,7 +4,6 @@
 #include "files/file.h"
 #include "files/outlet.h"
 #include "files/output.h"
-#include "files/sink.h"
 #include "options.h"
 #include "reporting/cpu_log.h"
 #include "reporting/report.h"
@@ -21,67 +20,42 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static int main__fail(const struct error *error, int code)
 {
-    char hint[HOST_HINT_BYTES_MAX];
-    fprintf(stderr, "dummyserver: %s%s\n", error->text, host_limits_hint(error->text, hint));
+    output_complain(error->text);
     return code;
 }
 
 /* What is printed while the server serves goes through a thread of its own: a reader that stands
  * still must hold up neither the duration nor Ctrl+C. */
-struct main__stream {
-    struct sink sink;
-    struct outlet *outlet;
-};
-
 enum { MAIN_LINE_BYTES_MAX = 512, MAIN_WAITING_BYTES_MAX = 64 * 1024 };
 #define MAIN_OUTPUT_WITHIN_NS (1 * NS_PER_S)
 
-/* They outlive an outlet that is left behind. */
-static struct main__stream main__out;
-static struct main__stream main__error;
+static struct outlet *main__out;
+static struct outlet *main__error;
 
-static void main__write(void *context, const char *text, size_t bytes, const void *frame)
+static void main__close_outlet(struct outlet **outlet)
 {
-    struct main__stream *stream = context;
-    (void)frame;
-    if (bytes > 0) {
-        sink_write(&stream->sink, text, bytes, NULL);
-    }
-}
-
-static bool main__open_stream(struct main__stream *stream, struct error *error)
-{
-    const struct outlet_writer writer = {
-        .write = main__write, .context = stream, .text_bytes_max = MAIN_WAITING_BYTES_MAX};
-    stream->outlet = outlet_open(&writer, error);
-    stream->sink.given_up = stream->outlet == NULL ? NULL : outlet_given_up(stream->outlet);
-    return stream->outlet != NULL;
-}
-
-static void main__close_stream(struct main__stream *stream)
-{
-    size_t left_bytes;
-    if (stream->outlet != NULL) {
-        outlet_close(stream->outlet, MAIN_OUTPUT_WITHIN_NS, &left_bytes);
-        stream->outlet = NULL;
+    if (*outlet != NULL) {
+        outlet_close(*outlet, MAIN_OUTPUT_WITHIN_NS, NULL);
+        *outlet = NULL;
     }
 }
 
 /* Standard output belongs to the result where that goes there. */
-static bool main__open_streams(bool out_is_result, struct error *error)
+static bool main__open_outlets(bool out_is_result, struct error *error)
 {
-    sink_standard_error(&main__error.sink);
-    if (out_is_result) {
-        sink_standard_error(&main__out.sink);
-    } else {
-        sink_standard_output(&main__out.sink);
+    struct outlet_options options = {.text_bytes_max = MAIN_WAITING_BYTES_MAX};
+    sink_standard_error(&options.sink);
+    main__error = outlet_open(&options, error);
+    if (!out_is_result) {
+        sink_standard_output(&options.sink);
     }
-    return main__open_stream(&main__out, error) && main__open_stream(&main__error, error);
+    main__out = outlet_open(&options, error);
+    return main__error != NULL && main__out != NULL;
 }
 
-static void main__print(struct main__stream *stream, const char *format, ...) ERROR_PRINTF(2, 3);
+static void main__print(struct outlet *outlet, const char *format, ...) ERROR_PRINTF(2, 3);
 
-static void main__print(struct main__stream *stream, const char *format, ...)
+static void main__print(struct outlet *outlet, const char *format, ...)
 {
     char line[MAIN_LINE_BYTES_MAX];
     va_list arguments;
@@ -91,7 +65,7 @@ static void main__print(struct main__stream *stream, const char *format, ...)
     printable_text(line, line, sizeof line);
     size_t bytes = strlen(line);
     line[bytes++] = '\n';
-    outlet_put(stream->outlet, line, bytes);
+    outlet_put(outlet, line, bytes);
 }
 
 /* Scripts wait for this line and take the port from it. */
@@ -101,28 +75,22 @@ static void main__print_ready(const struct server *server, uint32_t listeners)
     const struct server_options *options = &server->options;
     char address[NET_ADDRESS_TEXT_BYTES_MAX];
     if (server->io_fallback[0] != '\0') {
-        main__print(&main__error, "dummyserver: %s", server->io_fallback);
+        main__print(main__error, "dummyserver: %s", server->io_fallback);
     }
     if (options->model->kind == MODEL_NONE) {
-        main__print(&main__out,
+        main__print(main__out,
                     "dummyserver: running without sockets (model null, %u threads, handler %s)",
                     (unsigned)options->threads, options->handler->name);
     } else {
         if (listeners > 1) {
             snprintf(group, sizeof group, "%u listeners, each ", (unsigned)listeners);
         }
-        main__print(&main__out,
+        main__print(main__out,
                     "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s)",
                     net_address_format(&server->rules.listening, address), options->model->name,
                     server->io_name, group, (unsigned)options->threads,
                     options->threads == 1 ? "" : "s", options->handler->name);
     }
-}
-
-static bool main__is_stdout(const char *path)
-{
-    return path != NULL && (strcmp(path, "-") == 0 ||
-                            file_is_standard(path, FILE_STANDARD_OUTPUT) == FILE_STANDARD_ITSELF);
 }
 
 /* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
@@ -181,8 +149,8 @@ static void main__print_end(void *context)
 {
     const struct options *options = main__ending.options;
     (void)context;
-    if (main__is_stdout(options->out)) {
-        main__write_result("-");
+    if (output_is_stdout(options->out)) {
+        main__write_result(options->out);
     }
     if (main__ending.failed) {
         main__fail(&main__ending.error, EXIT_FAILED);
@@ -203,11 +171,11 @@ static int main__report(const struct options *options, struct servers *servers, 
         return main__fail(&error, EXIT_FAILED);
     }
     report->cpu_log = cpu_log;
-    if (options->out != NULL && !main__is_stdout(options->out)) {
+    if (options->out != NULL && !output_is_stdout(options->out)) {
         main__write_result(options->out);
     }
-    main__close_stream(&main__out);
-    main__close_stream(&main__error);
+    main__close_outlet(&main__out);
+    main__close_outlet(&main__error);
     bool printed = output_print(main__print_end, NULL);
     int code = main__ending.failed ? EXIT_FAILED : EXIT_OK;
     if (!printed) {
@@ -221,23 +189,8 @@ static int main__report(const struct options *options, struct servers *servers, 
  */
 static bool main__check_out(const char *out, struct error *error)
 {
-    if (out == NULL) {
-        return true;
-    }
-    if (main__is_stdout(out)) {
-        if (output_is_closed()) {
-            error_set(error, "--out %s: standard output is closed: give it a file", out);
-        }
-        return !output_is_closed();
-    }
-    if (file_is_standard(out, FILE_STANDARD_OUTPUT) == FILE_STANDARD_FILE ||
-        file_is_standard(out, FILE_STANDARD_ERROR) == FILE_STANDARD_FILE) {
-        error_set(error,
-                  "--out: \"%s\" is where a standard stream goes as well: give it another name",
-                  out);
-        return false;
-    }
-    return file_can_write(out, error);
+    return out == NULL || (output_is_free("--out", out, error) &&
+                           (output_is_stdout(out) || file_can_write(out, error)));
 }
 
 static int main__run(const struct options *options)
@@ -260,7 +213,7 @@ static int main__run(const struct options *options)
                           "--port instead");
         return main__fail(&error, EXIT_USAGE);
     }
-    if (!main__open_streams(main__is_stdout(options->out), &error) ||
+    if (!main__open_outlets(output_is_stdout(options->out), &error) ||
         !servers_open(&servers, &options->server, options->ports, options->ports_count,
                       options->listeners, &error)) {
         return main__fail(&error, EXIT_FAILED);
@@ -308,7 +261,7 @@ static int main__obey(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct error error;
-    output_setup();
+    output_setup("dummyserver");
     clock_setup();
     int code = main__obey(argc, argv);
     if (!output_finish(&error)) {

@@ -19,7 +19,7 @@ struct outlet__text {
 };
 
 struct outlet {
-    struct outlet_writer writer;
+    struct outlet_options options;
     struct thread thread;
     struct mutex mutex;
     struct condition changed;
@@ -29,6 +29,7 @@ struct outlet {
     char *frame_shown;           /* the thread's */
     bool frame_waits;
     bool ending;
+    struct error reason; /* the thread's: what could not be written; empty: nothing */
     atomic_bool given_up;
     atomic_bool ended;
 };
@@ -59,43 +60,57 @@ static bool outlet__take(struct outlet *outlet, const void **frame)
     outlet->waiting = text;
     *frame = NULL;
     if (outlet->frame_waits) {
-        memcpy(outlet->frame_shown, outlet->frame, outlet->writer.frame_bytes);
+        memcpy(outlet->frame_shown, outlet->frame, outlet->options.frame_bytes);
         outlet->frame_waits = false;
         *frame = outlet->frame_shown;
     }
     return true;
 }
 
+/* NULL: the end. What could not be written whole has no continuation. */
+static void outlet__write(struct outlet *outlet, const char *text, size_t bytes, const void *frame)
+{
+    struct outlet_options *options = &outlet->options;
+    if (options->write != NULL) {
+        options->write(options->context, &options->sink, text, bytes, frame);
+    } else if (outlet->reason.text[0] == '\0' && text != NULL) {
+        sink_write(&options->sink, text, bytes, &outlet->reason);
+    }
+    if (text == NULL && frame == NULL && outlet->reason.text[0] == '\0') {
+        sink_close(&options->sink, &outlet->reason);
+    }
+}
+
 static void outlet__run(void *argument)
 {
     struct outlet *outlet = argument;
-    const struct outlet_writer *writer = &outlet->writer;
     const void *frame = NULL;
     mutex_lock(&outlet->mutex);
     while (outlet__take(outlet, &frame)) {
         mutex_unlock(&outlet->mutex);
-        writer->write(writer->context, outlet->writing.data, outlet->writing.bytes, frame);
+        outlet__write(outlet, outlet->writing.data, outlet->writing.bytes, frame);
         mutex_lock(&outlet->mutex);
     }
     mutex_unlock(&outlet->mutex);
     if (!atomic_load(&outlet->given_up)) {
-        writer->write(writer->context, NULL, 0, NULL);
+        outlet__write(outlet, NULL, 0, NULL);
     }
     atomic_store(&outlet->ended, true);
 }
 
-struct outlet *outlet_open(const struct outlet_writer *writer, struct error *error)
+struct outlet *outlet_open(const struct outlet_options *options, struct error *error)
 {
     struct outlet *outlet = calloc(1, sizeof *outlet);
     if (outlet == NULL) {
         error_set(error, "no memory for the output");
         return NULL;
     }
-    outlet->writer = *writer;
+    outlet->options = *options;
+    outlet->options.sink.given_up = &outlet->given_up;
     mutex_open(&outlet->mutex);
     condition_open(&outlet->changed);
-    outlet->frame = calloc(1, writer->frame_bytes + 1);
-    outlet->frame_shown = calloc(1, writer->frame_bytes + 1);
+    outlet->frame = calloc(1, options->frame_bytes + 1);
+    outlet->frame_shown = calloc(1, options->frame_bytes + 1);
     if (outlet->frame == NULL || outlet->frame_shown == NULL) {
         error_set(error, "no memory for the output");
         outlet__free(outlet);
@@ -113,7 +128,7 @@ static bool outlet__make_room(struct outlet *outlet, size_t bytes)
 {
     struct outlet__text *text = &outlet->waiting;
     size_t wanted = text->bytes + bytes;
-    if (wanted + outlet->writing.bytes > outlet->writer.text_bytes_max) {
+    if (wanted + outlet->writing.bytes > outlet->options.text_bytes_max) {
         return false;
     }
     if (wanted <= text->capacity_bytes) {
@@ -145,15 +160,10 @@ bool outlet_put(struct outlet *outlet, const char *text, size_t bytes)
 void outlet_show(struct outlet *outlet, const void *frame)
 {
     mutex_lock(&outlet->mutex);
-    memcpy(outlet->frame, frame, outlet->writer.frame_bytes);
+    memcpy(outlet->frame, frame, outlet->options.frame_bytes);
     outlet->frame_waits = true;
     condition_wake_all(&outlet->changed);
     mutex_unlock(&outlet->mutex);
-}
-
-const atomic_bool *outlet_given_up(const struct outlet *outlet)
-{
-    return &outlet->given_up;
 }
 
 static bool outlet__await_end(const struct outlet *outlet, int64_t within_ns)
@@ -169,9 +179,8 @@ static bool outlet__await_end(const struct outlet *outlet, int64_t within_ns)
     return true;
 }
 
-bool outlet_close(struct outlet *outlet, int64_t within_ns, size_t *left_bytes)
+bool outlet_close(struct outlet *outlet, int64_t within_ns, struct error *error)
 {
-    *left_bytes = 0;
     mutex_lock(&outlet->mutex);
     outlet->ending = true;
     condition_wake_all(&outlet->changed);
@@ -180,7 +189,8 @@ bool outlet_close(struct outlet *outlet, int64_t within_ns, size_t *left_bytes)
     if (!in_time) {
         mutex_lock(&outlet->mutex);
         atomic_store(&outlet->given_up, true);
-        *left_bytes = outlet->waiting.bytes + outlet->writing.bytes;
+        error_set(error, "its last %zu bytes were left out: it is not read or written in time",
+                  outlet->waiting.bytes + outlet->writing.bytes);
         mutex_unlock(&outlet->mutex);
         if (!outlet__await_end(outlet, OUTLET_LEAVE_NS)) {
             thread_detach(&outlet->thread);
@@ -188,6 +198,10 @@ bool outlet_close(struct outlet *outlet, int64_t within_ns, size_t *left_bytes)
         }
     }
     thread_join(&outlet->thread);
+    bool failed = outlet->reason.text[0] != '\0';
+    if (in_time && failed) {
+        error_set(error, "could not be written to its end: %s", outlet->reason.text);
+    }
     outlet__free(outlet);
-    return in_time;
+    return in_time && !failed;
 }

@@ -1,6 +1,9 @@
 #include "files/output.h"
 
 #include "core/clock.h"
+#include "core/printable.h"
+#include "files/file.h"
+#include "system/host.h"
 #include "system/stop.h"
 #include "system/thread.h"
 
@@ -8,13 +11,57 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OUTPUT_LOOK_NS (1 * NS_PER_MS)
 /* Who has asked to stop waits no longer for a terminal or reader that stands still. */
 #define OUTPUT_HURRY_NS (1 * NS_PER_S)
 
-bool output_write(const void *data, size_t bytes, struct error *error)
+static const char *output__program = "dummyload";
+
+void output_setup(const char *program)
 {
+    output__program = program;
+    output_open_closed();
+}
+
+void output_complain(const char *text)
+{
+    char hint[HOST_HINT_BYTES_MAX];
+    printable_print(stderr, "%s: %s%s", output__program, text, host_limits_hint(text, hint));
+}
+
+bool output_is_stdout(const char *path)
+{
+    return path != NULL && (strcmp(path, "-") == 0 ||
+                            file_is_standard(path, FILE_STANDARD_OUTPUT) == FILE_STANDARD_ITSELF);
+}
+
+bool output_is_free(const char *option, const char *path, struct error *error)
+{
+    static const char *const STREAMS[] = {
+        [FILE_STANDARD_OUTPUT] = "output", [FILE_STANDARD_ERROR] = "error"};
+    if (output_is_stdout(path)) {
+        if (output_is_closed()) {
+            error_set(error, "%s %s: standard output is closed: give it a file", option, path);
+        }
+        return !output_is_closed();
+    }
+    for (int stream = FILE_STANDARD_OUTPUT; stream <= FILE_STANDARD_ERROR; stream++) {
+        if (file_is_standard(path, (enum file_standard)stream) == FILE_STANDARD_FILE) {
+            error_set(error, "%s: \"%s\" is where standard %s goes as well: give it another name",
+                      option, path, STREAMS[stream]);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool output_write(const char *path, const char *data, size_t bytes, struct error *error)
+{
+    if (!output_is_stdout(path)) {
+        return file_write_whole(path, data, bytes, error);
+    }
     errno = 0;
     if (fwrite(data, 1, bytes, stdout) == bytes && fflush(stdout) == 0) {
         return true;

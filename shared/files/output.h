@@ -1,4 +1,5 @@
-/* The standard streams, from the beginning of a program to its end. */
+/* The standard streams, from the beginning of a program to its end, and what may be written where
+ * beside them. */
 #ifndef DUMMYLOAD_CORE_OUTPUT_H
 #define DUMMYLOAD_CORE_OUTPUT_H
 
@@ -9,12 +10,20 @@
 
 /* The very first thing that a program does: a standard stream that it was given closed is opened on
  * the null device. Otherwise the next file or socket would take its place, and what is printed
- * would go there. */
-void output_setup(void);
-/* Was standard output closed when the program began? */
-bool output_is_closed(void);
-/* Writes to standard output what belongs there whole, and hands it on. */
-bool output_write(const void *data, size_t bytes, struct error *error);
+ * would go there. program: as complaints begin. */
+void output_setup(const char *program);
+/* One line on standard error about what went wrong: "PROGRAM: TEXT", with the way out where this
+ * machine's limits are the reason. text may name what others have chosen. */
+void output_complain(const char *text);
+/* Does path mean standard output ("-", or the descriptor by its name)? NULL does not. */
+bool output_is_stdout(const char *path);
+/* Can what option names be written to path once the program ends? False where standard output is
+ * closed, or where path is the file that a standard stream goes to: one would overwrite the other.
+ */
+bool output_is_free(const char *option, const char *path, struct error *error);
+/* Writes a document whole: to standard output where path means that, else to the file
+ * (file_write_whole()). */
+bool output_write(const char *path, const char *data, size_t bytes, struct error *error);
 /* Hands on what is still buffered. False: some of what was printed is lost (a full disk, a reader
  * that has gone). To be asked last: a program whose output is lost has not succeeded. */
 bool output_finish(struct error *error);
@@ -24,5 +33,9 @@ bool output_finish(struct error *error);
 bool output_print(void (*print)(void *context), void *context);
 /* Ends the process at once: what a thread that is stuck holds is not waited for. */
 void output_leave(int code);
+
+/* Of the system. Opens those that were closed on the null device; was standard output closed? */
+void output_open_closed(void);
+bool output_is_closed(void);
 
 #endif

@@ -7,7 +7,7 @@
 
 static bool output__closed;
 
-void output_setup(void)
+void output_open_closed(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
         if (fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) {

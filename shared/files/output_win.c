@@ -15,7 +15,7 @@ static bool output__is_open(FILE *stream, DWORD number)
            _get_osfhandle(descriptor) >= 0;
 }
 
-void output_setup(void)
+void output_open_closed(void)
 {
     const struct {
         FILE *stream;

@@ -5,7 +5,7 @@
 #include "core/must.h"
 #include "core/pack.h"
 #include "core/prng.h"
-#include "files/file.h"
+#include "files/output.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -224,27 +224,18 @@ void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kep
 
 bool result_write(const struct cJSON *result, const char *path, struct error *error)
 {
-    const char *shown = strcmp(path, "-") == 0 ? "standard output" : path;
     char *text = json_out_of_memory() ? NULL : cJSON_Print(result);
     size_t bytes = text ? strlen(text) : 0;
     /* Room for the line end that a text file ends with. */
     char *line = text ? realloc(text, bytes + 2) : NULL;
     if (!line) {
         free(text);
-        error_set(error, "%s: cannot write the result: out of memory", shown);
+        error_set(error, "%s: cannot write the result: out of memory", path);
         return false;
     }
     line[bytes++] = '\n';
     line[bytes] = '\0';
-    bool ok;
-    if (strcmp(path, "-") == 0) {
-        ok = fwrite(line, 1, bytes, stdout) == bytes && fflush(stdout) == 0;
-        if (!ok) {
-            error_set(error, "standard output: cannot write the result");
-        }
-    } else {
-        ok = file_write_whole(path, line, bytes, error);
-    }
+    bool ok = output_write(path, line, bytes, error);
     free(line);
     return ok;
 }
