@@ -281,7 +281,7 @@ static int client__play(struct plan *plan, struct fleet *fleet, const char *prob
     if (code != EXIT_OK) {
         return code;
     }
-    stop_setup(NULL, NULL);
+    stop_setup();
     code = client__run_with_outputs(plan, fleet);
     if (fleet_is_head(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
         /* The others still wait, or never will hear: they end by this. */

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "guess_server: %s\n", error.text);
         return 1;
     }
-    stop_setup(NULL, NULL); /* Ctrl+C */
+    stop_setup(); /* Ctrl+C */
     server_options_default(&options);
     options.handler = &handler_guess;
     options.port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 7777);

@@ -206,7 +206,7 @@ static int main__run(const struct options *options)
     if (server_shortage(&options->server, &error)) {
         fprintf(stderr, "dummyserver: warning: %s\n", error.text);
     }
-    stop_setup(NULL, NULL);
+    stop_setup();
     struct servers servers;
     if ((options->listeners > 1 || options->reuse_port) && !cport_share_ports()) {
         error_set(&error, "--listeners and --reuse-port are Linux's (SO_REUSEPORT): give several "

@@ -70,20 +70,20 @@ void clock_sleep_until_ns(int64_t until_ns)
     int64_t wait_ns = until_ns - now_ns;
     HANDLE timer = CreateWaitableTimerExW(NULL, NULL, CREATE_WAITABLE_TIMER_HIGH_RESOLUTION,
                                           TIMER_MODIFY_STATE | SYNCHRONIZE);
-    if (!timer) { /* before Windows 10 1803 */
+    if (timer == NULL) { /* before Windows 10 1803 */
         timer = CreateWaitableTimerExW(NULL, NULL, 0, TIMER_MODIFY_STATE | SYNCHRONIZE);
     }
     /* Any of these waits may end a little early: go by the clock alone. */
     for (; wait_ns > 0; wait_ns = until_ns - clock_now_ns()) {
         LARGE_INTEGER due;
         due.QuadPart = -(wait_ns / 100 + 1); /* negative: relative, in 100 ns */
-        if (timer && SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE) &&
+        if (timer != NULL && SetWaitableTimer(timer, &due, 0, NULL, NULL, FALSE) &&
             WaitForSingleObject(timer, INFINITE) == WAIT_OBJECT_0) {
             continue;
         }
         clock__sleep_coarse(wait_ns);
     }
-    if (timer) {
+    if (timer != NULL) {
         CloseHandle(timer);
     }
 }

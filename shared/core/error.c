@@ -8,7 +8,7 @@
 
 void error_set(struct error *error, const char *format, ...)
 {
-    if (!error) {
+    if (error == NULL) {
         return;
     }
     va_list arguments;

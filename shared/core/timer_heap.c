@@ -10,7 +10,7 @@ bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *
     heap->count = 0;
     heap->count_max = count_max;
     heap->nodes = calloc(count_max ? count_max : 1, sizeof *heap->nodes);
-    if (!heap->nodes) {
+    if (heap->nodes == NULL) {
         error_set(error, "out of memory for %u timers", (unsigned)count_max);
         return false;
     }
@@ -85,27 +85,6 @@ void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t du
     }
 }
 
-void timer_heap_remove(struct timer_heap *heap, struct timer_node *node)
-{
-    if (node->index == 0) {
-        return;
-    }
-    uint32_t place = node->index - 1;
-    must(place < heap->count && heap->nodes[place] == node);
-    node->index = 0;
-    struct timer_node *last = heap->nodes[--heap->count];
-    if (last == node) {
-        return;
-    }
-    /* The last node fills the gap. It comes from another branch, so it may be earlier than the
-     * gap's parent. */
-    if (last->due_ns < node->due_ns) {
-        timer_heap__rise(heap, place, last);
-    } else {
-        timer_heap__sink(heap, place, last);
-    }
-}
-
 int64_t timer_heap_next_ns(const struct timer_heap *heap)
 {
     return heap->count > 0 ? heap->nodes[0]->due_ns : TIME_NEVER_NS;
@@ -117,6 +96,10 @@ struct timer_node *timer_heap_pop(struct timer_heap *heap, int64_t now_ns)
         return NULL;
     }
     struct timer_node *node = heap->nodes[0];
-    timer_heap_remove(heap, node);
+    struct timer_node *last = heap->nodes[--heap->count];
+    node->index = 0;
+    if (last != node) {
+        timer_heap__sink(heap, 0, last);
+    }
     return node;
 }

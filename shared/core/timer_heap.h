@@ -25,8 +25,6 @@ bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *
 void timer_heap_close(struct timer_heap *heap);
 /* Inserts the node, or moves it if it is in the heap already. */
 void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t due_ns);
-/* Does nothing when the node is not in the heap. */
-void timer_heap_remove(struct timer_heap *heap, struct timer_node *node);
 /* TIME_NEVER_NS when empty. */
 int64_t timer_heap_next_ns(const struct timer_heap *heap);
 /* Takes out and returns the earliest node with due_ns <= now_ns, or NULL. */

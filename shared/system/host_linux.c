@@ -22,13 +22,13 @@ static void host__read_line(const char *path, const char *key, char separator, c
                             size_t out_bytes)
 {
     FILE *stream = fopen(path, "re");
-    if (!stream) {
+    if (stream == NULL) {
         return;
     }
     char line[512];
     while (fgets(line, sizeof line, stream)) {
         char *value = strchr(line, separator);
-        if (strncmp(line, key, strlen(key)) != 0 || !value) {
+        if (strncmp(line, key, strlen(key)) != 0 || value == NULL) {
             continue;
         }
         value += 1 + strspn(value + 1, " \t\"");
@@ -77,7 +77,7 @@ void host_read_resources(struct host_resources *resources)
         resources->rss_max_bytes = (uint64_t)usage.ru_maxrss * 1024;
     }
     FILE *stream = fopen("/proc/self/statm", "re");
-    if (stream) {
+    if (stream != NULL) {
         uint64_t pages;
         if (fscanf(stream, "%*u %" SCNu64, &pages) == 1) {
             resources->rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -129,7 +129,7 @@ void host_read_limits(struct host_limits *limits)
     limits->threads_max = host__limit(RLIMIT_NPROC);
     limits->ports_max = 28232; /* the kernel's default: 32768..60999 */
     FILE *stream = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-    if (stream) {
+    if (stream != NULL) {
         uint64_t low;
         uint64_t high;
         if (fscanf(stream, "%" SCNu64 " %" SCNu64, &low, &high) == 2 && low <= high) {

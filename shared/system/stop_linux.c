@@ -6,9 +6,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Read by a signal handler: written before the handler is installed, never after. */
-static void (*stop__wake)(void *context);
-static void *stop__context;
 static atomic_int stop__count;
 
 /* One Ctrl+C stops gracefully, a second at once; whoever presses it more often than this wants
@@ -20,19 +17,11 @@ int stop_requests(void)
     return atomic_load_explicit(&stop__count, memory_order_acquire);
 }
 
-/* Async-signal-safe: an atomic addition (lock-free on every target) and the wake-up. */
-void stop_request(void)
-{
-    atomic_fetch_add_explicit(&stop__count, 1, memory_order_acq_rel);
-    if (stop__wake) {
-        stop__wake(stop__context);
-    }
-}
-
 static void stop__on_signal(int number)
 {
     int saved = errno;
-    stop_request();
+    /* Async-signal-safe: lock-free on every target. */
+    atomic_fetch_add_explicit(&stop__count, 1, memory_order_acq_rel);
     if (stop_requests() > STOP_REQUESTS_MAX) {
         signal(number, SIG_DFL);
         raise(number); /* delivered when this handler returns */
@@ -40,11 +29,8 @@ static void stop__on_signal(int number)
     errno = saved;
 }
 
-void stop_setup(void (*wake)(void *context), void *context)
+void stop_setup(void)
 {
-    stop__wake = wake;
-    stop__context = context;
-
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
     memset(&action, 0, sizeof action);

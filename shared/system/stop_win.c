@@ -6,24 +6,14 @@
 #include <stddef.h>
 #include <windows.h>
 
-static void (*stop__wake)(void *context);
-static void *stop__wake_context;
 static volatile LONG stop__count;
 static HANDLE stop__finished_event;
-
-void stop_request(void)
-{
-    InterlockedIncrement(&stop__count);
-    if (stop__wake) {
-        stop__wake(stop__wake_context);
-    }
-}
 
 /* The system calls this on a thread of its own. See HandlerRoutine in Microsoft's console
  * documentation. */
 static BOOL WINAPI stop__handle(DWORD event)
 {
-    stop_request();
+    InterlockedIncrement(&stop__count);
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
         return TRUE;
     }
@@ -33,14 +23,12 @@ static BOOL WINAPI stop__handle(DWORD event)
     return TRUE;
 }
 
-void stop_setup(void (*wake)(void *context), void *context)
+void stop_setup(void)
 {
-    stop__wake = wake;
-    stop__wake_context = context;
-    if (!stop__finished_event) {
+    if (stop__finished_event == NULL) {
         stop__finished_event = CreateEventW(NULL, TRUE, FALSE, NULL);
     }
-    must(stop__finished_event);
+    must(stop__finished_event != NULL);
     /* Without a console there is nobody to ask; it then fails and nothing is lost. */
     SetConsoleCtrlHandler(stop__handle, FALSE);
     SetConsoleCtrlHandler(stop__handle, TRUE);
@@ -53,7 +41,7 @@ int stop_requests(void)
 
 void stop_finished(void)
 {
-    if (stop__finished_event) {
+    if (stop__finished_event != NULL) {
         SetEvent(stop__finished_event);
     }
 }

@@ -51,22 +51,6 @@ static void test_set_moves_a_node_that_is_in_the_heap(void **state)
     timer_heap_close(&heap);
 }
 
-static void test_remove_of_a_node_that_is_not_in_does_nothing(void **state)
-{
-    (void)state;
-    struct timer_heap heap;
-    struct timer_node in = {0, 0};
-    struct timer_node out = {0, 0};
-    assert_true(timer_heap_open(&heap, 2, NULL));
-    timer_heap_set(&heap, &in, 1);
-    timer_heap_remove(&heap, &out);
-    assert_int_equal(heap.count, 1);
-    timer_heap_remove(&heap, &in);
-    timer_heap_remove(&heap, &in);
-    assert_int_equal(heap.count, 0);
-    timer_heap_close(&heap);
-}
-
 static void heap_check(const struct timer_heap *heap)
 {
     for (uint32_t i = 0; i < heap->count; i++) {
@@ -89,13 +73,10 @@ static void test_random_operations_against_a_list(void **state)
     assert_true(timer_heap_open(&heap, NODES, NULL));
     for (uint64_t n = 0; n < OPERATIONS; n++) {
         struct timer_node *node = &nodes[prng_range(seed, 1, n, 0, NODES - 1)];
-        switch (prng_range(seed, 2, n, 0, 3)) {
+        switch (prng_range(seed, 2, n, 0, 2)) {
         case 0:
         case 1:
             timer_heap_set(&heap, node, (int64_t)prng_range(seed, 3, n, 0, 300));
-            break;
-        case 2:
-            timer_heap_remove(&heap, node);
             break;
         default: {
             int64_t now = (int64_t)prng_range(seed, 4, n, 0, 300);
@@ -126,7 +107,6 @@ int main(void)
         cmocka_unit_test(test_empty_heap_has_nothing_due),
         cmocka_unit_test(test_pop_gives_only_what_is_due),
         cmocka_unit_test(test_set_moves_a_node_that_is_in_the_heap),
-        cmocka_unit_test(test_remove_of_a_node_that_is_not_in_does_nothing),
         cmocka_unit_test(test_random_operations_against_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
