@@ -1,6 +1,6 @@
 /* Whom a run connects to, and from where: names looked up, and the address of each that takes
  * connections. */
-#include "plan/plan.h"
+#include "plan/internal.h"
 
 #include "core/clock.h"
 #include "net/reach.h"

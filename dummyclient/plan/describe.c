@@ -239,23 +239,23 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
     return json;
 }
 
-static struct cJSON *plan__addresses_to_json(const struct plan *plan, bool sources)
+static void plan__append_address(struct cJSON *list, const struct net_address *address)
 {
-    struct cJSON *list = cJSON_CreateArray();
-    uint32_t count = sources ? plan->sources_count : plan->targets_count;
-    for (uint32_t i = 0; i < count; i++) {
-        char text[NET_ADDRESS_TEXT_BYTES_MAX];
-        const struct net_address *address = sources ? &plan->sources[i] : &plan->targets[i].address;
-        json_append_item(list, cJSON_CreateString(net_address_format(address, text)));
-    }
-    return list;
+    char text[NET_ADDRESS_TEXT_BYTES_MAX];
+    json_append_item(list, cJSON_CreateString(net_address_format(address, text)));
 }
 
 struct cJSON *plan_to_json(const struct plan *plan)
 {
     struct cJSON *json = cJSON_CreateObject();
-    json_add_item(json, "targets", plan__addresses_to_json(plan, false));
-    json_add_item(json, "sources", plan__addresses_to_json(plan, true));
+    struct cJSON *targets = json_add_item(json, "targets", cJSON_CreateArray());
+    struct cJSON *sources = json_add_item(json, "sources", cJSON_CreateArray());
+    for (uint32_t i = 0; i < plan->targets_count; i++) {
+        plan__append_address(targets, &plan->targets[i].address);
+    }
+    for (uint32_t i = 0; i < plan->sources_count; i++) {
+        plan__append_address(sources, &plan->sources[i]);
+    }
     json_add_u64(json, "threads", plan->workers_total);
     if (plan->ranks > 1) {
         json_add_u64(json, "ranks", plan->ranks);

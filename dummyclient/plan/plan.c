@@ -1,7 +1,6 @@
-#include "plan/plan.h"
+#include "plan/internal.h"
 
 #include "core/clock.h"
-#include "core/prng.h"
 #include "cport/cport.h"
 #include "system/host.h"
 #include "system/thread.h"
@@ -13,13 +12,137 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The stream of the generator that gives arrivals their behaviors ("behavior"). */
-static const uint64_t PLAN_BEHAVIOR_STREAM = UINT64_C(0x6265686176696f72);
-
 enum {
     PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
+
+static bool plan__has_crowd(const struct scenario_load *load)
+{
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        if (load->stages[i].has_connections) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A rate on the command line replaces those of the stages; stages that say nothing else go. */
+static void plan__override_rate(struct scenario_load *load, const struct options *options)
+{
+    bool each = options->rate_per_connection_per_s >= 0;
+    double rate_per_s = each ? options->rate_per_connection_per_s : options->rate_per_s;
+    if (rate_per_s < 0) {
+        return;
+    }
+    load->has_rate = true;
+    load->rate_per_s = rate_per_s;
+    load->per_connection = each;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        load->stages[i].has_rate = false;
+    }
+    if (!plan__has_crowd(load)) {
+        load->stages_count = 0; /* duration_ns is what they took together */
+    }
+}
+
+/* The stages keep their shape and take so long together. */
+static void plan__override_duration(struct scenario_load *load, int64_t duration_ns)
+{
+    int64_t before_ns = 0;
+    int64_t after_ns = 0;
+    int64_t sum_ns = 0;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        sum_ns += load->stages[i].duration_ns;
+    }
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        struct scenario_stage *stage = &load->stages[i];
+        before_ns += stage->duration_ns;
+        int64_t end_ns = (int64_t)llround((double)before_ns / (double)sum_ns * (double)duration_ns);
+        stage->duration_ns = end_ns - after_ns > 1 ? end_ns - after_ns : 1;
+        after_ns += stage->duration_ns;
+    }
+    load->duration_ns = load->stages_count > 0 ? after_ns : duration_ns;
+}
+
+static uint32_t plan__scale(uint32_t connections, double factor)
+{
+    uint32_t scaled = (uint32_t)llround(connections * factor);
+    return connections > 0 && scaled == 0 ? 1 : scaled;
+}
+
+/* Where stages say how many, they keep their shape and have so many at most. */
+static void plan__override_connections(struct scenario_load *load, uint32_t connections)
+{
+    if (!plan__has_crowd(load)) {
+        load->connections = connections;
+        return;
+    }
+    double factor = (double)connections / scenario_connections_max(load);
+    load->connections = plan__scale(load->connections, factor);
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        struct scenario_stage *stage = &load->stages[i];
+        stage->connections_from = plan__scale(stage->connections_from, factor);
+        stage->connections_to = plan__scale(stage->connections_to, factor);
+    }
+}
+
+static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
+{
+    struct scenario_load *load = &plan->scenario->load;
+    const struct options *options = plan->options;
+    if (options->connections >= 0) {
+        plan__override_connections(load, (uint32_t)options->connections);
+    }
+    if (options->connect_rate_per_s >= 0) {
+        load->connect_rate_per_s = options->connect_rate_per_s;
+    }
+    plan__override_rate(load, options);
+    if (options->duration_ns >= 0) {
+        plan__override_duration(load, options->duration_ns);
+    }
+    if (options->warmup_ns >= 0) {
+        load->warmup_ns = options->warmup_ns;
+    }
+    if (options->has_seed) {
+        load->seed = options->seed;
+    }
+    plan->open_loop = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
+    plan->duration_ns = load->duration_ns;
+    if (load->warmup_ns >= plan->duration_ns) {
+        char warmup[UNITS_TEXT_BYTES_MAX];
+        char duration[UNITS_TEXT_BYTES_MAX];
+        mistakes_tell(mistakes, OPTIONS_ABOUT,
+                      "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
+                      "shorten --warmup",
+                      units_format_duration(load->warmup_ns, warmup),
+                      units_format_duration(plan->duration_ns, duration));
+    }
+    plan->connections = scenario_connections_max(load);
+    plan->connections_at_start = load->connections;
+}
+
+/* What of the load cannot be played. */
+static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes)
+{
+    const struct scenario_load *load = &plan->scenario->load;
+    double most_per_s = 0;
+    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
+        const struct pacing_stage *stage = &plan->pacing.stages[i];
+        most_per_s = fmax(most_per_s, fmax(stage->rate_from_per_s, stage->rate_to_per_s));
+    }
+    if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
+        mistakes_tell(mistakes, plan->scenario->path,
+                      "`load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
+                      "what is late stays late; found %g/s",
+                      most_per_s, load->catch_up_max_per_s);
+    }
+    if (!plan->open_loop && load->arrival == ARRIVAL_POISSON) {
+        mistakes_tell(mistakes, plan->scenario->path,
+                      "`load.arrival`: without a rate there are no arrivals to be spaced: give "
+                      "`load.rate` or --rate, or leave it out");
+    }
+}
 
 static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
 {
@@ -161,7 +284,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         pacing_open(&plan->shared, load, PACING_SHARED, &error) &&
         pacing_open(&plan->each, load, PACING_EACH, &error) &&
         crowd_open(&plan->crowd, load, &error)) {
-        plan_check_rates(plan, mistakes);
+        plan__check_rates(plan, mistakes);
     } else {
         mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
@@ -190,7 +313,7 @@ bool plan_open(struct plan *plan, const struct options *options,
         plan_close(plan);
         return false;
     }
-    plan_override_load(plan, &mistakes);
+    plan__override_load(plan, &mistakes);
     plan__choose_workers(plan, &mistakes);
     program_check(plan->scenario, &mistakes);
     plan__arrange(plan, &mistakes);
@@ -230,78 +353,6 @@ void plan_close(struct plan *plan)
         scenario_destroy(plan->scenario);
     }
     *plan = (struct plan){0};
-}
-
-uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
-{
-    if (plan->behaviors_count == 1) {
-        return 0;
-    }
-    double draw = prng_unit(plan->scenario->load.seed, PLAN_BEHAVIOR_STREAM, n);
-    uint32_t behavior = plan->behaviors_count - 1;
-    while (behavior > 0 && (draw < plan->behaviors[behavior].weight_below ||
-                            plan->behaviors[behavior].connections == 0)) {
-        behavior--;
-    }
-    return behavior;
-}
-
-/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
- * that what is due while none is wanted has a place to wait at. */
-static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
-{
-    uint32_t low = 0;
-    uint32_t high = share->connections;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (share->numbers[middle] < wanted) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low == 0 ? 1 : low;
-}
-
-uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
-                             int64_t time_ns)
-{
-    const struct plan_behavior *share = &plan->behaviors[behavior];
-    uint32_t among = share->connections;
-    if (crowd_changes(&plan->crowd)) {
-        among = plan__wanted_of(share, crowd_wanted(&plan->crowd, time_ns));
-    }
-    return plan->seats[share->numbers[n % among]].worker;
-}
-
-bool plan_deals_in_turn(const struct plan *plan)
-{
-    return plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
-}
-
-void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
-{
-    /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
-     * which are well spread for the first few as for all (Weyl). */
-    double whole;
-    double phase = crowd_changes(&plan->crowd) ? modf(connection * 0.6180339887498949, &whole)
-                                               : (double)connection / plan->connections;
-    pacing_first_of(&plan->each, connection, phase, cursor);
-}
-
-bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
-{
-    return connection < crowd_wanted(&plan->crowd, time_ns);
-}
-
-uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
-{
-    uint32_t connections = 0;
-    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        bool takes_part = (plan->program->behaviors[b].barriers >> barrier & 1) != 0;
-        connections += takes_part ? plan->behaviors[b].connections : 0;
-    }
-    return connections;
 }
 
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)

@@ -100,16 +100,11 @@ bool plan_open(struct plan *plan, const struct options *options,
                void (*report)(void *context, const char *line), void *context);
 void plan_close(struct plan *plan);
 
-/* address.c: looks names up (part of plan_open()). */
-void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
-void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
 /* Before the run: of each name with several addresses the first that takes connections. Connects to
  * find it out, only where there is more than one. */
 void plan_reach_targets(struct plan *plan);
 /* The target with its addresses: "localhost:7777 (::1 and 127.0.0.1)". Returns text. */
 const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX]);
-/* seat.c: shares connections among behaviors, ranks and workers (part of plan_open()). */
-bool plan_seat(struct plan *plan, struct error *error);
 /* Of connections in all, those of a rank: even shares, the first ranks have what is left over. */
 uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
 
@@ -138,12 +133,7 @@ uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier);
  * time-outs and the steps of its setup. */
 int64_t plan_ready_within_ns(const struct plan *plan);
 
-/* load.c: what the command line replaces of the load (part of plan_open()), and what of it
- * cannot be played. */
-void plan_override_load(struct plan *plan, struct mistakes *mistakes);
-void plan_check_rates(const struct plan *plan, struct mistakes *mistakes);
-
-/* digest.c: what programs that play the plan together must have in common. */
+/* What programs that play the plan together must have in common. */
 struct plan_digest {
     uint64_t scenario; /* the file */
     uint64_t data;     /* its data files */
@@ -151,7 +141,7 @@ struct plan_digest {
 };
 bool plan_digest(const struct plan *plan, struct plan_digest *digest);
 
-/* describe.c: the plan for a person (--check), and as JSON for the result. */
+/* The plan for a person (--check), and as JSON for the result. */
 void plan_print(const struct plan *plan, FILE *file);
 struct cJSON *plan_to_json(const struct plan *plan);
 /* Does this machine lack something of this kind for the plan? Then one sentence with the way out.

@@ -6,29 +6,35 @@
  * behavior goes round the ranks, and on each rank round its workers, on its own: dealing connection
  * i to worker i mod workers would give all of one behavior to one worker when weights and workers
  * have a common rhythm. */
-#include "plan/plan.h"
+#include "plan/internal.h"
+
+#include "core/prng.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
-static double plan__weights_sum(const struct plan *plan)
+/* The stream of the generator that gives arrivals their behaviors ("behavior"). */
+static const uint64_t PLAN_BEHAVIOR_STREAM = UINT64_C(0x6265686176696f72);
+
+/* Of all arrivals and connections, a behavior's; sum: of all weights. */
+static double plan__share_of(const struct plan *plan, uint32_t behavior, double sum)
+{
+    double weight = plan->program->behaviors[behavior].weight;
+    return sum > 0 ? weight / sum : 1.0 / plan->behaviors_count;
+}
+
+static bool plan__share_connections(struct plan *plan, struct error *error)
 {
     double sum = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         sum += plan->program->behaviors[b].weight;
     }
-    return sum;
-}
-
-static bool plan__share_connections(struct plan *plan, struct error *error)
-{
-    double sum = plan__weights_sum(plan);
     uint32_t playing = 0;
     uint32_t given = 0;
     double below = 0;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-        double weight = plan->program->behaviors[b].weight;
-        double share = sum > 0 ? weight / sum : 1.0 / plan->behaviors_count;
+        double share = plan__share_of(plan, b, sum);
         plan->behaviors[b].weight_below = below;
         below += share;
         playing += share > 0;
@@ -51,9 +57,7 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
         uint32_t best = UINT32_MAX;
         double best_gap = 0;
         for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-            double weight = plan->program->behaviors[b].weight;
-            double exact =
-                (sum > 0 ? weight / sum : 1.0 / plan->behaviors_count) * plan->connections;
+            double exact = plan__share_of(plan, b, sum) * plan->connections;
             double gap = (exact - plan->behaviors[b].connections) * (too_few ? 1 : -1);
             bool can = too_few ? exact > 0 : plan->behaviors[b].connections > 1;
             if (can && (best == UINT32_MAX || gap > best_gap)) {
@@ -61,8 +65,13 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
                 best_gap = gap;
             }
         }
-        plan->behaviors[best].connections += too_few ? 1 : UINT32_MAX;
-        given += too_few ? 1 : UINT32_MAX;
+        if (too_few) {
+            plan->behaviors[best].connections++;
+            given++;
+        } else {
+            plan->behaviors[best].connections--;
+            given--;
+        }
     }
     return true;
 }
@@ -165,4 +174,76 @@ bool plan_seat(struct plan *plan, struct error *error)
 done:
     free(taken);
     return seated;
+}
+
+uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
+{
+    if (plan->behaviors_count == 1) {
+        return 0;
+    }
+    double draw = prng_unit(plan->scenario->load.seed, PLAN_BEHAVIOR_STREAM, n);
+    uint32_t behavior = plan->behaviors_count - 1;
+    while (behavior > 0 && (draw < plan->behaviors[behavior].weight_below ||
+                            plan->behaviors[behavior].connections == 0)) {
+        behavior--;
+    }
+    return behavior;
+}
+
+/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
+ * that what is due while none is wanted has a place to wait at. */
+static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
+{
+    uint32_t low = 0;
+    uint32_t high = share->connections;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (share->numbers[middle] < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 1 : low;
+}
+
+uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
+                             int64_t time_ns)
+{
+    const struct plan_behavior *share = &plan->behaviors[behavior];
+    uint32_t among = share->connections;
+    if (crowd_changes(&plan->crowd)) {
+        among = plan__wanted_of(share, crowd_wanted(&plan->crowd, time_ns));
+    }
+    return plan->seats[share->numbers[n % among]].worker;
+}
+
+bool plan_deals_in_turn(const struct plan *plan)
+{
+    return plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+}
+
+void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
+{
+    /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
+     * which are well spread for the first few as for all (Weyl). */
+    double whole;
+    double phase = crowd_changes(&plan->crowd) ? modf(connection * 0.6180339887498949, &whole)
+                                               : (double)connection / plan->connections;
+    pacing_first_of(&plan->each, connection, phase, cursor);
+}
+
+bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
+{
+    return connection < crowd_wanted(&plan->crowd, time_ns);
+}
+
+uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)
+{
+    uint32_t connections = 0;
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        bool takes_part = (plan->program->behaviors[b].barriers >> barrier & 1) != 0;
+        connections += takes_part ? plan->behaviors[b].connections : 0;
+    }
+    return connections;
 }
