@@ -258,7 +258,7 @@ static void supervisor__print_logs(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->started_count; i++) {
         struct logbook *logbook = &supervisor->workers[i].recorder.logbook;
         if (logbook_has_lines(logbook)) {
-            logbook_print(logbook, supervisor->run->origin_ns, &supervisor->console);
+            logbook_print(logbook, supervisor->run->origin_ns, console_print, &supervisor->console);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 #include "core/clock.h"
 #include "core/printable.h"
-#include "show/console.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,17 +65,8 @@ bool logbook_has_lines(const struct logbook *logbook)
             atomic_load(&logbook->dropped) != logbook->dropped_told);
 }
 
-static void logbook__print_line(struct console *console, int64_t since_ns, const uint8_t *line,
-                                uint32_t bytes)
-{
-    char shown[LOGBOOK_LINE_BYTES_MAX + 1];
-    char text[LOGBOOK_LINE_BYTES_MAX + 48];
-    snprintf(text, sizeof text, "%9.3f  %s", (double)since_ns / (double)NS_PER_S,
-             printable_bytes(line, bytes, shown, sizeof shown));
-    console_print(console, text);
-}
-
-void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *console)
+void logbook_print(struct logbook *logbook, int64_t origin_ns,
+                   void (*print)(void *context, const char *line), void *context)
 {
     uint64_t written = atomic_load_explicit(&logbook->written, memory_order_acquire);
     uint64_t at = atomic_load_explicit(&logbook->read, memory_order_relaxed);
@@ -88,7 +78,11 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *c
         at = logbook__get(logbook, at, &time_ns, sizeof time_ns);
         at = logbook__get(logbook, at, &bytes, sizeof bytes);
         at = logbook__get(logbook, at, line, bytes);
-        logbook__print_line(console, time_ns - origin_ns, line, bytes);
+        char shown[LOGBOOK_LINE_BYTES_MAX + 1];
+        char text[LOGBOOK_LINE_BYTES_MAX + 48];
+        snprintf(text, sizeof text, "%9.3f  %s", (double)(time_ns - origin_ns) / (double)NS_PER_S,
+                 printable_bytes(line, bytes, shown, sizeof shown));
+        print(context, text);
         atomic_store_explicit(&logbook->read, at, memory_order_release);
     }
     if (dropped > logbook->dropped_told) {
@@ -96,7 +90,7 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *c
         snprintf(text, sizeof text,
                  "%" PRIu64 " lines of log steps were left out: too many at once",
                  dropped - logbook->dropped_told);
-        console_print(console, text);
+        print(context, text);
         logbook->dropped_told = dropped;
     }
 }

@@ -14,8 +14,6 @@
 
 enum { LOGBOOK_BYTES = 256 * 1024 /* a power of two */ };
 
-struct console;
-
 struct logbook {
     uint8_t *bytes; /* NULL: the scenario logs nothing */
     _Atomic uint64_t written;
@@ -32,6 +30,7 @@ void logbook_write(struct logbook *logbook, int64_t time_ns, const uint8_t *line
 bool logbook_has_lines(const struct logbook *logbook);
 /* Supervisor: prints what is there, with times since origin_ns; bytes that no terminal should get
  * become '?'. */
-void logbook_print(struct logbook *logbook, int64_t origin_ns, struct console *console);
+void logbook_print(struct logbook *logbook, int64_t origin_ns,
+                   void (*print)(void *context, const char *line), void *context);
 
 #endif

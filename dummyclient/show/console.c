@@ -122,8 +122,9 @@ static bool console__put(struct console *console, const char *line)
     return outlet_put(console->outlet, text, (size_t)bytes);
 }
 
-void console_print(struct console *console, const char *line)
+void console_print(void *context, const char *line)
 {
+    struct console *console = context;
     if (console->left_out > 0) {
         char note[CONSOLE_NOTE_BYTES_MAX];
         console__left_out(console->left_out, note);

@@ -29,8 +29,9 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
 /* Shows what is due. run_ns: since t0 (connecting: since the origin). */
 void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
                   const struct live_view *view, int64_t now_ns);
-/* A line, printed above the screen; without its end. Counted where there is no room for it. */
-void console_print(struct console *console, const char *line);
+/* A line, printed above the screen; without its end. Counted where there is no room for it.
+ * console: a struct console (logbook_print() takes this as it is). */
+void console_print(void *console, const char *line);
 /* Writes what waits, at most so long, and removes the screen. */
 void console_close(struct console *console, int64_t within_ns);
 
