@@ -10,9 +10,17 @@
 
 enum { SUMMARY_NAME_BYTES_MAX = 128, SUMMARY_STEPS_MAX = 20, SUMMARY_PUSHES_MAX = 3 };
 
-static const char *summary__count(uint64_t count, char *text)
+/* One of a list of errors, if there are any: "17 connect_refused". Returns what comes before the
+ * next. */
+static const char *summary__print_kind(const char *separator, uint64_t count, int kind, FILE *file)
 {
-    return units_format_count(count, text);
+    char text[UNITS_TEXT_BYTES_MAX];
+    if (count == 0) {
+        return separator;
+    }
+    fprintf(file, "%s%s %s", separator, units_format_count(count, text),
+            error_key((enum error_kind)kind));
+    return ", ";
 }
 
 /* Why connections ended badly, of those that are listed. */
@@ -21,9 +29,9 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
     uint64_t reasons[ERROR_KINDS] = {0};
     char text[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "  abnormal      %s connections ended abnormally",
-            summary__count(figures->abnormal_total, text));
+            units_format_count(figures->abnormal_total, text));
     if (figures->abnormal_count < figures->abnormal_total) {
-        fprintf(file, "; of the %s listed", summary__count(figures->abnormal_count, text));
+        fprintf(file, "; of the %s listed", units_format_count(figures->abnormal_count, text));
     }
     fputc(':', file);
     for (uint32_t i = 0; i < figures->abnormal_count; i++) {
@@ -33,7 +41,7 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (reasons[kind] > 0) {
             fprintf(file, "%s%s %s", separator, error_key((enum error_kind)kind),
-                    summary__count(reasons[kind], text));
+                    units_format_count(reasons[kind], text));
             separator = ", ";
         }
     }
@@ -49,19 +57,14 @@ static void summary__print_unready(const struct run *run, FILE *file)
         fprintf(file, " (no longer waited for)");
         return;
     }
-    fprintf(file, ": %s were not connected", summary__count(unready.unconnected, text));
+    fprintf(file, ": %s were not connected", units_format_count(unready.unconnected, text));
     const char *separator = " (";
     for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
-        uint64_t count = run->errors_before_t0[kind];
-        if (count > 0) {
-            fprintf(file, "%s%s %s", separator, summary__count(count, text),
-                    error_key((enum error_kind)kind));
-            separator = ", ";
-        }
+        separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, file);
     }
     fprintf(file, ")");
     if (unready.in_setup > 0) {
-        fprintf(file, ", %s still in setup", summary__count(unready.in_setup, text));
+        fprintf(file, ", %s still in setup", units_format_count(unready.in_setup, text));
     }
 }
 
@@ -72,11 +75,13 @@ static void summary__print_connections(const struct plan *plan, const struct run
     char wanted[UNITS_TEXT_BYTES_MAX];
     char peak[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "  connections   %s open at once of %s wanted; %s connects succeeded",
-            summary__count(run->connections_peak, peak), summary__count(plan->connections, wanted),
-            summary__count(totals[TOTAL_CONNECTS_OK], ok));
+            units_format_count(run->connections_peak, peak),
+            units_format_count(plan->connections, wanted),
+            units_format_count(totals[TOTAL_CONNECTS_OK], ok));
     if (run->opened != RUN_NOT_OPENED && run->ready_count < run->ready_wanted) {
-        fprintf(file, "; %s of %s were ready at the start", summary__count(run->ready_count, ok),
-                summary__count(run->ready_wanted, wanted));
+        fprintf(file, "; %s of %s were ready at the start",
+                units_format_count(run->ready_count, ok),
+                units_format_count(run->ready_wanted, wanted));
         if (run->opened == RUN_READY_TIME_OUT) {
             summary__print_unready(run, file);
         } else {
@@ -103,9 +108,9 @@ static void summary__print_wanted(const struct plan *plan, const struct figures 
     if (due_per_s < 0.999 * asked_per_s || due_per_s > 1.001 * asked_per_s) {
         bool draws = plan->pacing.arrival == ARRIVAL_POISSON;
         fprintf(file, "%s%s", draws ? "Poisson drew " : "",
-                summary__count(figures->arrivals.intended, text));
+                units_format_count(figures->arrivals.intended, text));
         fprintf(file, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));
-        fprintf(file, "; %s of them begun", summary__count(figures->arrivals.begun, text));
+        fprintf(file, "; %s of them begun", units_format_count(figures->arrivals.begun, text));
         fprintf(file, "%s", figures->arrivals.intended > 0 ? ", " : "");
     }
     if (figures->arrivals.intended > 0) {
@@ -114,7 +119,7 @@ static void summary__print_wanted(const struct plan *plan, const struct figures 
     }
     if (figures->iterations_started != figures->arrivals.begun) {
         fprintf(file, "; %s began inside the window",
-                summary__count(figures->iterations_started, text));
+                units_format_count(figures->iterations_started, text));
     }
     fprintf(file, ")");
 }
@@ -125,7 +130,7 @@ static void summary__print_rate(const struct plan *plan, const struct run *run, 
     char count[UNITS_TEXT_BYTES_MAX];
     char achieved[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "  iterations    %s, %s/s",
-            summary__count(figures->counters.totals[TOTAL_ITERATIONS], count),
+            units_format_count(figures->counters.totals[TOTAL_ITERATIONS], count),
             units_format_rate(figures->rate_achieved_per_s, achieved));
     if (plan->open_loop && figures->rate_target_per_s > 0) {
         summary__print_wanted(plan, figures, file);
@@ -133,21 +138,22 @@ static void summary__print_rate(const struct plan *plan, const struct run *run, 
         fprintf(file, " (closed loop)");
     }
     if (figures->arrivals.never_started > 0) {
-        fprintf(file, ", %s never began", summary__count(figures->arrivals.never_started, count));
+        fprintf(file, ", %s never began",
+                units_format_count(figures->arrivals.never_started, count));
     }
     if (figures->arrivals.dropped > 0) {
-        fprintf(file, ", %s dropped as late", summary__count(figures->arrivals.dropped, count));
+        fprintf(file, ", %s dropped as late", units_format_count(figures->arrivals.dropped, count));
     }
     fputc('\n', file);
 }
 
 /* "p50 1.2 ms". */
-static void summary__print_percentile(const struct histogram *histogram, const char *separator,
-                                      const char *name, double percentile, FILE *file)
+static void summary__print_percentile(const struct histogram *histogram, const char *name,
+                                      double percentile, FILE *file)
 {
     char text[UNITS_TEXT_BYTES_MAX];
     struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
-    fprintf(file, "%s%s %s%s", separator, name, bounds.high_ns > bounds.low_ns ? ">=" : "",
+    fprintf(file, "  %s %s%s", name, bounds.high_ns > bounds.low_ns ? ">=" : "",
             units_format_duration(bounds.low_ns, text));
 }
 
@@ -158,25 +164,24 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
         double percentile;
     } COLUMNS[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
     const struct histogram *histogram = &run->figures.latency[kind];
-    fprintf(file, "  %-13s", latency_key(kind));
+    fprintf(file, "  %-12s", latency_key(kind));
     if (histogram_count(histogram) == 0) {
-        fprintf(file, " nothing was measured\n");
+        fprintf(file, "  nothing was measured\n");
         return;
     }
     for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
-        summary__print_percentile(histogram, i == 0 ? " " : "  ", COLUMNS[i].name,
-                                  COLUMNS[i].percentile, file);
+        summary__print_percentile(histogram, COLUMNS[i].name, COLUMNS[i].percentile, file);
     }
     const char *separator = "  (";
     char text[UNITS_TEXT_BYTES_MAX];
     if (histogram->censored_count > 0) {
         fprintf(file, "%s%s never answered", separator,
-                summary__count((uint64_t)histogram->censored_count, text));
+                units_format_count((uint64_t)histogram->censored_count, text));
         separator = ", ";
     }
     if (histogram->over_range_count > 0) {
         fprintf(file, "%s%s answered, above 120 s", separator,
-                summary__count((uint64_t)histogram->over_range_count, text));
+                units_format_count((uint64_t)histogram->over_range_count, text));
         separator = ", ";
     }
     fputs(separator[0] == ',' ? ")" : "", file);
@@ -189,18 +194,14 @@ static void summary__print_step(const struct figures_step *step, const char *nam
     char safe[SUMMARY_NAME_BYTES_MAX];
     char text[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
-            summary__count((uint64_t)histogram_count(response), text));
+            units_format_count((uint64_t)histogram_count(response), text));
     if (histogram_count(response) > 0) {
-        summary__print_percentile(response, "  ", "p50", 50, file);
-        summary__print_percentile(response, "  ", "p99", 99, file);
+        summary__print_percentile(response, "p50", 50, file);
+        summary__print_percentile(response, "p99", 99, file);
     }
     const char *separator = "  errors ";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        if (step->errors[kind] > 0) {
-            fprintf(file, "%s%s %s", separator, summary__count(step->errors[kind], text),
-                    error_key((enum error_kind)kind));
-            separator = ", ";
-        }
+        separator = summary__print_kind(separator, step->errors[kind], kind, file);
     }
     fputc('\n', file);
 }
@@ -245,7 +246,7 @@ static void summary__print_pushes(const struct run *run, FILE *file)
         char text[UNITS_TEXT_BYTES_MAX];
         shown[most] = true;
         fprintf(file, "  %-13s %s messages of id %" PRIu32 " that no step takes\n",
-                line == 0 ? "pushes" : "", summary__count(pushes->notes[most].count, text),
+                line == 0 ? "pushes" : "", units_format_count(pushes->notes[most].count, text),
                 pushes->notes[most].id);
     }
 }
@@ -256,10 +257,10 @@ static void summary__print_traffic(const struct run *run, FILE *file)
     char messages[UNITS_TEXT_BYTES_MAX];
     char bytes[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "  sent          %s messages, %s\n",
-            summary__count(totals[TOTAL_MESSAGES_SENT], messages),
+            units_format_count(totals[TOTAL_MESSAGES_SENT], messages),
             units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
     fprintf(file, "  received      %s messages, %s\n",
-            summary__count(totals[TOTAL_MESSAGES_RECEIVED], messages),
+            units_format_count(totals[TOTAL_MESSAGES_RECEIVED], messages),
             units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
 }
 
@@ -271,14 +272,12 @@ static void summary__print_errors(const struct run *run, FILE *file)
     fprintf(file, "  errors        ");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         char text[UNITS_TEXT_BYTES_MAX];
-        if (errors[kind] > 0 && error_is_event((enum error_kind)kind)) {
-            fprintf(file, "%s%s %s", separator, summary__count(errors[kind], text),
-                    error_key((enum error_kind)kind));
-            separator = ", ";
+        if (error_is_event((enum error_kind)kind)) {
+            separator = summary__print_kind(separator, errors[kind], kind, file);
         }
         if (kind == ERROR_KIND_RESPONSE_TIMEOUT && errors[ERROR_KIND_RESPONSE_LATE] > 0) {
             fprintf(file, " (%s of them answered late)",
-                    summary__count(errors[ERROR_KIND_RESPONSE_LATE], text));
+                    units_format_count(errors[ERROR_KIND_RESPONSE_LATE], text));
         }
     }
     fprintf(file, "%s", separator[0] == '\0' ? "none" : "");
@@ -286,7 +285,7 @@ static void summary__print_errors(const struct run *run, FILE *file)
     if (cut > 0) {
         char text[UNITS_TEXT_BYTES_MAX];
         fprintf(file, "; %s %s no answer at the end (open at the end of the drain)",
-                summary__count(cut, text), cut == 1 ? "request had" : "requests had");
+                units_format_count(cut, text), cut == 1 ? "request had" : "requests had");
     }
     fputc('\n', file);
 }
@@ -351,8 +350,8 @@ static void summary__print_hosts(const struct run *run, FILE *file)
         hosts_name(run, i, name);
         fprintf(file, "    %-24s %s connections, %s iterations",
                 printable_text(name, name, sizeof name),
-                summary__count(host->connections, texts[0]),
-                summary__count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
+                units_format_count(host->connections, texts[0]),
+                units_format_count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
         if (i > 0) {
             fprintf(file, ", clock %s known to %s",
                     units_format_duration(host->clock_offset_ns, texts[2]),

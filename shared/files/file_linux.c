@@ -43,7 +43,7 @@ static bool file__read_stream(FILE *stream, const char *path, size_t bytes_max, 
                 wanted = bytes_max + 2; /* one byte to notice more, one for the NUL */
             }
             char *grown = realloc(buffer, wanted);
-            if (!grown) {
+            if (grown == NULL) {
                 error_set(error, "%s: out of memory", path);
                 goto failed;
             }
@@ -83,7 +83,7 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
         return false;
     }
     FILE *stream = fopen(path, "rbe");
-    if (!stream) {
+    if (stream == NULL) {
         error_set(error, "%s: cannot open: %s", path, error_system_text(errno));
         return false;
     }

@@ -21,7 +21,7 @@ static wchar_t *file__wide_path(const char *path, const wchar_t *suffix, struct 
     }
     size_t suffix_characters = wcslen(suffix);
     wchar_t *wide = malloc(((size_t)characters + suffix_characters) * sizeof *wide);
-    if (!wide) {
+    if (wide == NULL) {
         error_set(error, "no memory for the file name %s", path);
         return NULL;
     }
@@ -87,7 +87,7 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
     }
     size_t want_bytes = (size_t)size.QuadPart;
     char *text = malloc(want_bytes + 1);
-    if (!text) {
+    if (text == NULL) {
         error_set(error, "no memory for the %zu bytes of %s", want_bytes, path);
         return false;
     }
@@ -114,7 +114,7 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
 bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error)
 {
     wchar_t *wide = file__wide_path(path, L"", error);
-    if (!wide) {
+    if (wide == NULL) {
         return false;
     }
     bool ok = false;
@@ -175,7 +175,7 @@ static bool file__write_beside(const char *path, const wchar_t *final, const cha
                                size_t bytes, struct error *error)
 {
     wchar_t *temporary = file__temporary_path(path, error);
-    if (!temporary) {
+    if (temporary == NULL) {
         return false;
     }
     bool ok = false;
@@ -222,7 +222,7 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
 {
     bool ok = false;
     wchar_t *final = file__wide_path(path, L"", error);
-    if (!final) {
+    if (final == NULL) {
         return false;
     }
     switch (file__kind(final)) {
@@ -244,7 +244,7 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
 static bool file__try_beside(const char *path, struct error *error)
 {
     wchar_t *temporary = file__temporary_path(path, error);
-    if (!temporary) {
+    if (temporary == NULL) {
         return false;
     }
     HANDLE file = CreateFileW(temporary, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
@@ -263,7 +263,7 @@ bool file_can_write(const char *path, struct error *error)
 {
     bool ok = false;
     wchar_t *final = file__wide_path(path, L"", error);
-    if (!final) {
+    if (final == NULL) {
         return false;
     }
     size_t length = wcslen(final);

@@ -16,7 +16,7 @@ bool json_out_of_memory(void)
 
 struct cJSON *json_add_item(struct cJSON *object, const char *key, struct cJSON *item)
 {
-    if (item && cJSON_AddItemToObject(object, key, item)) {
+    if (item != NULL && cJSON_AddItemToObject(object, key, item)) {
         return item;
     }
     cJSON_Delete(item);
@@ -26,7 +26,7 @@ struct cJSON *json_add_item(struct cJSON *object, const char *key, struct cJSON 
 
 void json_append_item(struct cJSON *array, struct cJSON *item)
 {
-    if (item && cJSON_AddItemToArray(array, item)) {
+    if (item != NULL && cJSON_AddItemToArray(array, item)) {
         return;
     }
     cJSON_Delete(item);
@@ -71,7 +71,7 @@ void json_text_add(struct json_text *text, const char *part)
     if (text->bytes + part_bytes + 1 > text->capacity_bytes) {
         size_t capacity = (text->bytes + part_bytes + 1) * 2;
         char *grown = realloc(text->text, capacity);
-        if (!grown) {
+        if (grown == NULL) {
             text->failed = true;
             return;
         }
@@ -91,7 +91,7 @@ void json_text_add_u64(struct json_text *text, uint64_t value)
 
 struct cJSON *json_text_finish(struct json_text *text)
 {
-    struct cJSON *item = text->failed || !text->text ? NULL : cJSON_CreateRaw(text->text);
+    struct cJSON *item = text->failed || text->text == NULL ? NULL : cJSON_CreateRaw(text->text);
     free(text->text);
     memset(text, 0, sizeof *text);
     return item;

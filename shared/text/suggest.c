@@ -50,7 +50,7 @@ const char *suggest_nearest(const char *word, const char *const *candidates, siz
     const char *nearest = NULL;
     size_t nearest_distance = limit + 1;
     for (size_t i = 0; i < count; i++) {
-        if (!candidates[i]) {
+        if (candidates[i] == NULL) {
             continue;
         }
         size_t candidate_count = strlen(candidates[i]);

@@ -58,12 +58,12 @@ bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *err
     static const double max_ns = 10.0 * 365 * 86400 * 1e9;
     double number;
     const char *rest = units__number(text, &number);
-    if (!rest) {
+    if (rest == NULL) {
         error_set(error, "expected a duration such as 500ms, 30s or 5m, found \"%s\"", text);
         return false;
     }
     const struct units__name *unit = units__find(names, rest);
-    if (!unit) {
+    if (unit == NULL) {
         error_set(error, "expected a duration with one of the units ns us ms s m h, found \"%s\"%s",
                   text, *rest ? "" : " (no unit)");
         return false;
@@ -88,7 +88,7 @@ bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
     double number;
     const char *rest = units__number(text, &number);
     const struct units__name *unit = rest ? units__find(names, rest) : NULL;
-    if (!unit) {
+    if (unit == NULL) {
         error_set(error, "expected a rate such as 20000/s, 90/m or 5/h, found \"%s\"", text);
         return false;
     }
@@ -112,7 +112,7 @@ bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *erro
     double number;
     const char *rest = units__number(text, &number);
     const struct units__name *unit = rest ? units__find(names, rest) : NULL;
-    if (!unit) {
+    if (unit == NULL) {
         error_set(error, "expected a size such as 4096, 64KiB, 1MiB or 16kB, found \"%s\"", text);
         return false;
     }
