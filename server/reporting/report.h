@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct cJSON;
 struct cpu_log;
 struct servers;
 struct server;
@@ -21,6 +22,9 @@ struct report {
     int64_t duration_ns;
     bool interrupted;
     const struct cpu_log *cpu_log; /* or NULL; the caller's */
+    /* Adds what the command line said. */
+    void (*add_options)(const void *options, struct cJSON *server);
+    const void *options;
 };
 
 /* Merges what the threads have recorded. */

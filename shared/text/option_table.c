@@ -90,7 +90,7 @@ static bool option__take_list(const struct option_row *row, void *options, const
 static bool option__take(const struct option_row *row, void *options, const char *value,
                          struct error *error)
 {
-    void *place = (char *)options + row->place;
+    void *place = row->at != NULL ? row->at : (char *)options + row->place;
     switch (row->kind) {
     case OPTION_SECTION:
         break;
@@ -282,7 +282,7 @@ void option_table_to_json(const struct option_table *table, const void *options,
 {
     for (size_t i = 0; i < table->rows_count; i++) {
         const struct option_row *row = &table->rows[i];
-        const void *place = (const char *)options + row->place;
+        const void *place = row->at != NULL ? row->at : (const char *)options + row->place;
         if (row->key == NULL) {
             continue;
         }

@@ -40,6 +40,7 @@ struct option_row {
     enum option_kind kind;
     size_t place; /* in the struct of options; OPTION_AT() fills it and place_bytes */
     size_t place_bytes;
+    void *at; /* not NULL: instead, where it goes in the process; OPTION_OF() fills it */
     size_t count_place;
     int64_t low;
     int64_t high;
@@ -52,6 +53,8 @@ struct option_row {
 /* clang-format off */
 #define OPTION_AT(type, member) \
     .place = offsetof(type, member), .place_bytes = sizeof(((type *)0)->member)
+/* A setting of the whole process, which the options of several programs may set. */
+#define OPTION_OF(variable) .at = &(variable), .place_bytes = sizeof (variable)
 /* clang-format on */
 
 struct option_table {
