@@ -6,7 +6,11 @@
 
 #include <cjson/cJSON.h>
 
+#include <math.h>
 #include <stdio.h>
+
+/* Becomes null. */
+#define NO_NUMBER ((double)NAN)
 
 static void report__add_latency(struct cJSON *object, const struct histogram *histograms, int kinds)
 {
@@ -50,11 +54,7 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
 static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,
                                      double target_per_s, double achieved_per_s)
 {
-    if (plan->open_loop) {
-        json_add_double(rate, "target_per_s", target_per_s);
-    } else {
-        json_add_item(rate, "target_per_s", cJSON_CreateNull());
-    }
+    json_add_double(rate, "target_per_s", plan->open_loop ? target_per_s : NO_NUMBER);
     json_add_double(rate, "achieved_per_s", achieved_per_s);
 }
 
@@ -105,24 +105,18 @@ static void report__add_clock(struct cJSON *result, const struct run *run)
 static void report__add_validity(struct cJSON *result, const struct verdict *verdict)
 {
     struct cJSON *validity = json_add_item(result, "validity", cJSON_CreateObject());
-    json_add_bool(validity, "valid", verdict->valid);
-    struct cJSON *reasons = json_add_item(validity, "reasons", cJSON_CreateArray());
+    struct cJSON *reasons = cJSON_CreateArray();
+    struct cJSON *failures = cJSON_CreateArray();
     for (uint32_t i = 0; i < verdict->reasons_count; i++) {
         json_append_item(reasons, cJSON_CreateString(verdict->reasons[i]));
     }
-    if (verdict->limited_by != NULL) {
-        json_add_text(validity, "limited_by", verdict->limited_by);
-    } else {
-        json_add_item(validity, "limited_by", cJSON_CreateNull());
-    }
-}
-
-static void report__add_failures(struct cJSON *result, const struct verdict *verdict)
-{
-    struct cJSON *failures = json_add_item(result, "failures", cJSON_CreateArray());
     for (uint32_t i = 0; i < verdict->failures_count; i++) {
         json_append_item(failures, cJSON_CreateString(verdict->failures[i]));
     }
+    json_add_bool(validity, "valid", verdict->valid);
+    json_add_item(validity, "reasons", reasons);
+    json_add_text(validity, "limited_by", verdict->limited_by);
+    json_add_item(result, "failures", failures);
 }
 
 static void report__add_ready(struct cJSON *result, const struct run *run)
@@ -147,19 +141,12 @@ static void report__add_thresholds(struct cJSON *result, const struct plan *plan
         const struct threshold_verdict *judged = &verdict->thresholds[i];
         struct cJSON *item = cJSON_CreateObject();
         json_add_text(item, "expr", plan->thresholds[i].text);
-        if (judged->has_value) {
-            json_add_double(item, "value", judged->value);
-        } else {
-            json_add_item(item, "value", cJSON_CreateNull());
-        }
+        json_add_double(item, "value", judged->has_value ? judged->value : NO_NUMBER);
         if (judged->at_least) {
             json_add_bool(item, "at_least", true);
         }
-        if (judged->judged) {
-            json_add_bool(item, "pass", judged->pass);
-        } else {
-            json_add_item(item, "pass", cJSON_CreateNull());
-        }
+        json_add_item(item, "pass",
+                      judged->judged ? cJSON_CreateBool(judged->pass) : cJSON_CreateNull());
         if (plan->thresholds[i].abort_on_fail) {
             json_add_bool(item, "abort_on_fail", true);
             json_add_bool(item, "aborted", aborted_by == &plan->thresholds[i]);
@@ -218,7 +205,6 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     }
     json_add_item(result, "plan", plan_to_json(plan));
     report__add_validity(result, verdict);
-    report__add_failures(result, verdict);
     report__add_ready(result, run);
     report__add_thresholds(result, plan, verdict, run->aborted_by);
     report__add_totals(result, run);

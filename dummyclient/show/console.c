@@ -60,7 +60,7 @@ static void console__draw(struct console__shown *shown, struct sink *sink,
         terminal_go_up(sink, screen_rows_up(&shown->shape, shown->style.columns));
     }
     /* What is left below after the window has become narrower and lines were wrapped. */
-    terminal_write(sink, text);
+    sink_write(sink, text, strlen(text), NULL);
     terminal_clear_below(sink);
     shown->shape = shape;
 }

@@ -16,9 +16,8 @@ bool terminal_is_utf8(void);
 int terminal_columns(void);
 /* Rows of it; 0 where that is not known. */
 int terminal_rows(void);
-/* Writes UTF-8 text. sink: standard error. */
-void terminal_write(struct sink *sink, const char *text);
-/* Moves the cursor to the beginning of the line that is so many above its own. */
+/* sink: standard error. Moves the cursor to the beginning of the line that is so many above its
+ * own. */
 void terminal_go_up(struct sink *sink, int lines_count);
 /* Clears from the cursor to the end of what is shown. */
 void terminal_clear_below(struct sink *sink);

@@ -47,15 +47,10 @@ void terminal_go_up(struct sink *sink, int lines_count)
     if (lines_count > 0) { /* 0 would be taken for 1 */
         snprintf(text, sizeof text, "\x1b[%dA\r", lines_count);
     }
-    terminal_write(sink, text);
+    sink_write(sink, text, strlen(text), NULL);
 }
 
 void terminal_clear_below(struct sink *sink)
 {
-    terminal_write(sink, "\x1b[J");
-}
-
-void terminal_write(struct sink *sink, const char *text)
-{
-    sink_write(sink, text, strlen(text), NULL);
+    sink_write(sink, "\x1b[J", strlen("\x1b[J"), NULL);
 }

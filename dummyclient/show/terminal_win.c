@@ -89,7 +89,7 @@ void terminal_go_up(struct sink *sink, int lines_count)
         if (lines_count > 0) { /* 0 would be taken for 1 */
             snprintf(text, sizeof text, "\x1b[%dA\r", lines_count);
         }
-        terminal_write(sink, text);
+        sink_write(sink, text, strlen(text), NULL);
         return;
     }
     int line = info.dwCursorPosition.Y - lines_count;
@@ -101,16 +101,11 @@ void terminal_clear_below(struct sink *sink)
 {
     CONSOLE_SCREEN_BUFFER_INFO info;
     if (terminal__sequences || !GetConsoleScreenBufferInfo(terminal__console(), &info)) {
-        terminal_write(sink, "\x1b[J");
+        sink_write(sink, "\x1b[J", strlen("\x1b[J"), NULL);
         return;
     }
     COORD from = info.dwCursorPosition;
     int lines_count = info.srWindow.Bottom - from.Y + 1;
     int cells = lines_count * info.dwSize.X - from.X;
     terminal__fill(from, (DWORD)(cells > 0 ? cells : 0));
-}
-
-void terminal_write(struct sink *sink, const char *text)
-{
-    sink_write(sink, text, strlen(text), NULL);
 }

@@ -54,7 +54,7 @@ void json_add_double(struct cJSON *object, const char *key, double value)
 
 void json_add_text(struct cJSON *object, const char *key, const char *value)
 {
-    json_add_item(object, key, cJSON_CreateString(value));
+    json_add_item(object, key, value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());
 }
 
 void json_add_bool(struct cJSON *object, const char *key, bool value)

@@ -18,6 +18,7 @@ void json_add_u64(struct cJSON *object, const char *key, uint64_t value);
 void json_add_i64(struct cJSON *object, const char *key, int64_t value);
 /* object[key] = value; one that is not finite becomes null, which JSON has instead. */
 void json_add_double(struct cJSON *object, const char *key, double value);
+/* NULL becomes null. */
 void json_add_text(struct cJSON *object, const char *key, const char *value);
 void json_add_bool(struct cJSON *object, const char *key, bool value);
 /* object[key] = item, taken over also on failure; NULL counts as a failure. Returns item, or NULL
