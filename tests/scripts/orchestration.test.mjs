@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, stressArguments }
   from '../../scripts/lib/base/arguments.mjs';
-import { caseCounts, failureText, readJunit, skipReasons }
+import { caseCounts, failedNames, failureText, readJunit, skipReasons }
   from '../../scripts/lib/developing/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
 import { checkIntegrity, sourcesFromDeb822, sourcesFromList }
@@ -178,6 +178,8 @@ test('test: cases are counted, crashes and skips included', () => {
   assert.deepEqual(skipReasons(tests[0]), ['test_a: test_needs_root: not root']);
   assert.deepEqual(skipReasons(tests[2]), ['e2e_b: other: no such "thing"']);
   assert.deepEqual(skipReasons(tests[5]), ['absent: Not Run']);
+  assert.deepEqual(failedNames(tests[2]), ['e2e_b: bad']);
+  assert.deepEqual(failedNames(tests[0]), []);
   assert.equal(failureText(tests[2].output), "not ok 3 - bad\n  error: 'broken'");
   assert.match(failureText(tests[3].output), /PASSED/);
 });

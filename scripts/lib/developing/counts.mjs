@@ -66,6 +66,15 @@ export function caseCounts(test) {
   return counts;
 }
 
+/** The names of what failed in one ctest entry: its cases, where it names them, else itself. */
+export function failedNames(test) {
+  if (caseCounts(test).failed === 0) return [];
+  const cases = [...test.output.matchAll(/^not ok \d+ - (.*?)(?: # .*)?$/gm),
+    ...test.output.matchAll(/^\[ {2}FAILED {2}\] (?:.*: )?(\w+)$/gm)].map(([, name]) => name);
+  return cases.length ? [...new Set(cases)].map((name) => `${test.name}: ${name}`)
+    : [`${test.name}${test.message ? ` (${test.message})` : ''}`];
+}
+
 /** Names and reasons of what was skipped. */
 export function skipReasons(test) {
   const reasons = [...test.output.matchAll(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/gm)]
