@@ -1,5 +1,5 @@
 // scenario.schema.json: an editor that checks by it must say what the client says. The client's
-// own reading of the same files is tested in tests/unit/test_scenario*.c.
+// own reading of the same files is tested in tests/unit/scenario/test_scenario*.c.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { readdirSync, readFileSync } from 'node:fs';

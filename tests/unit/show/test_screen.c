@@ -241,14 +241,14 @@ static void test_nothing_answered_is_not_zero(void **state)
     struct error error;
     char *data = NULL;
     size_t bytes = 0;
-    assert_true(ndjson_open(&ndjson, "test_client_screen.ndjson", &fixture->harness.plan, &error));
+    assert_true(ndjson_open(&ndjson, "test_screen.ndjson", &fixture->harness.plan, &error));
     ndjson_begin(&ndjson, 0);
     ndjson_tick(&ndjson, PHASE_RUNNING, &fixture->now, NS_PER_S);
     assert_true(ndjson_close(&ndjson, 10 * NS_PER_S, &error));
-    assert_true(file_read("test_client_screen.ndjson", 4096, &data, &bytes, &error));
+    assert_true(file_read("test_screen.ndjson", 4096, &data, &bytes, &error));
     assert_non_null(strstr(data, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
     free(data);
-    remove("test_client_screen.ndjson");
+    remove("test_screen.ndjson");
 }
 
 /* A screen that is higher than its terminal scrolls, and leaves a copy behind every second. */
