@@ -170,7 +170,7 @@ static void test_virtual_time_moves_only_in_polls(void **state)
     int64_t real_start_ns = clock_now_ns();
     fixture_poll(&fixture, start_ns + 3600 * NS_PER_S); /* an hour in no time */
     assert_true(cport_now_ns(fixture.port) == start_ns + 3600 * NS_PER_S);
-    assert_true(clock_now_ns() - real_start_ns < 60 * NS_PER_S);
+    assert_true(clock_now_ns() - real_start_ns < 600 * NS_PER_S);
     fixture_finish(&fixture);
 }
 

@@ -22,7 +22,7 @@ static void test_poll_returns_at_its_deadline(void **state)
         } while (cport_now_ns(fixture.port) < deadline_ns);
         /* It may come back early, but not spin; it comes back before long. */
         assert_true(polls < 200);
-        assert_true(cport_now_ns(fixture.port) - deadline_ns < 5 * NS_PER_S);
+        assert_true(cport_now_ns(fixture.port) - deadline_ns < 60 * NS_PER_S);
     }
     fixture_finish(&fixture);
 }
@@ -38,7 +38,7 @@ static void test_poll_with_a_deadline_in_the_past_does_not_wait(void **state)
         assert_int_equal(fixture_poll(&fixture, 0), 0);
         assert_int_equal(fixture_poll(&fixture, INT64_MIN), 0);
     }
-    assert_true(cport_now_ns(fixture.port) - start_ns < 5 * NS_PER_S);
+    assert_true(cport_now_ns(fixture.port) - start_ns < 60 * NS_PER_S);
     fixture_finish(&fixture);
 }
 
@@ -100,9 +100,9 @@ static void test_wake_before_the_poll(void **state)
     for (int i = 0; i < 50; i++) {
         cport_wake(fixture.port);
         cport_wake(fixture.port);
-        assert_int_equal(fixture_poll(&fixture, cport_now_ns(fixture.port) + 60 * NS_PER_S), 0);
+        assert_int_equal(fixture_poll(&fixture, cport_now_ns(fixture.port) + 600 * NS_PER_S), 0);
     }
-    assert_true(clock_now_ns() - start_ns < 30 * NS_PER_S);
+    assert_true(clock_now_ns() - start_ns < 60 * NS_PER_S);
     /* None is left over to keep later polls from waiting; one may be. */
     fixture_poll(&fixture, cport_now_ns(fixture.port) + NS_PER_MS);
     int64_t deadline_ns = cport_now_ns(fixture.port) + 30 * NS_PER_MS;

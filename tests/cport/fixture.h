@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { WAIT_MAX_S = 20, BATCH_MAX = 64 };
+enum { WAIT_MAX_S = 300, BATCH_MAX = 64 };
 
 /* The backend that this run of the suite is about. */
 extern enum cport_backend_kind suite_backend;

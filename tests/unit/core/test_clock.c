@@ -29,13 +29,18 @@ static void test_sleep_ends_at_or_after_its_time(void **state)
 static void test_sleep_until_the_past_returns_at_once(void **state)
 {
     (void)state;
-    int64_t begin = clock_now_ns();
-    for (int i = 0; i < 1000; i++) {
-        clock_sleep_until_ns(begin - i * NS_PER_S);
+    int64_t quickest_ns = INT64_MAX;
+    for (int round = 0; round < 20; round++) { /* a busy machine may hold up some of them */
+        int64_t begin = clock_now_ns();
+        for (int i = 0; i < 1000; i++) {
+            clock_sleep_until_ns(begin - i * NS_PER_S);
+        }
+        clock_sleep_until_ns(0);
+        int64_t took_ns = clock_now_ns() - begin;
+        quickest_ns = took_ns < quickest_ns ? took_ns : quickest_ns;
     }
-    clock_sleep_until_ns(0);
     /* A thousand sleeps of the shortest kind would take more than this. */
-    assert_true(clock_now_ns() - begin < NS_PER_S);
+    assert_true(quickest_ns < NS_PER_S);
 }
 
 static void test_wall_clock_is_in_this_century(void **state)
