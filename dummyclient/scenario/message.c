@@ -259,7 +259,7 @@ static bool message__pass_window(void *context, const uint8_t *bytes, uint32_t b
         }
     }
     window->at += bytes_count;
-    return window->at < window_end;
+    return window->at <= window_end; /* at its end, too: is there more? */
 }
 
 static bool message__random_holds(const struct body *body, const struct message_scope *scope,
@@ -294,31 +294,13 @@ bool message_body_holds(const struct body *body, const struct message_scope *sco
     return window.equal;
 }
 
-/* Bytes that are compared with piece after piece: one walk over the parts, no size beforehand. */
-struct message__rest {
-    const uint8_t *data;
-    size_t left_bytes;
-    bool equal;
-};
-
-static bool message__pass_rest(void *context, const uint8_t *bytes, uint32_t bytes_count)
-{
-    struct message__rest *rest = context;
-    rest->equal = bytes_count <= rest->left_bytes && memcmp(rest->data, bytes, bytes_count) == 0;
-    if (rest->equal) {
-        rest->data += bytes_count;
-        rest->left_bytes -= bytes_count;
-    }
-    return rest->equal;
-}
-
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
                          const uint8_t *data, size_t bytes, bool prefix)
 {
-    if (body->type == BODY_PARTS) {
-        struct message__rest rest = {.data = data, .left_bytes = bytes, .equal = true};
-        message__parts(body, scope, message__pass_rest, &rest);
-        return rest.equal && (prefix || rest.left_bytes == 0);
+    if (body->type == BODY_PARTS) { /* one walk over the parts, no size beforehand */
+        struct message__window all = {.data = data, .bytes = (uint32_t)bytes, .equal = true};
+        message__parts(body, scope, message__pass_window, &all);
+        return all.equal && (prefix ? all.at <= bytes : all.at == bytes);
     }
     uint32_t body_bytes = message_body_bytes(body, scope);
     if (prefix ? bytes < body_bytes : bytes != body_bytes) {

@@ -5,24 +5,16 @@
 
 #include <string.h>
 
-static void vm_wait__unlink(struct vm *vm, uint16_t index)
+/* Makes two neighbours in the list; VM_INDEX_NONE: its end. */
+static void vm_wait__link(struct vm *vm, uint16_t prev, uint16_t next)
 {
-    struct vm_wait *wait = &vm->waits[index];
-    if (wait->prev == VM_INDEX_NONE) {
-        vm->wait_head = wait->next;
-    } else {
-        vm->waits[wait->prev].next = wait->next;
-    }
-    if (wait->next == VM_INDEX_NONE) {
-        vm->wait_tail = wait->prev;
-    } else {
-        vm->waits[wait->next].prev = wait->prev;
-    }
+    *(prev == VM_INDEX_NONE ? &vm->wait_head : &vm->waits[prev].next) = next;
+    *(next == VM_INDEX_NONE ? &vm->wait_tail : &vm->waits[next].prev) = prev;
 }
 
 static void vm_wait__free_tombstone(struct vm *vm, uint16_t index)
 {
-    vm_wait__unlink(vm, index);
+    vm_wait__link(vm, vm->waits[index].prev, vm->waits[index].next);
     vm->waits[index].next = vm->tombstone_free;
     vm->tombstone_free = index;
 }
@@ -65,14 +57,8 @@ void vm_wait_add(struct vm *vm, struct vm_lane *lane)
     if (match->source != MATCH_FIELD_NONE) {
         wait->value = vm_wait__value(vm, lane, match);
     }
-    wait->next = VM_INDEX_NONE;
-    wait->prev = vm->wait_tail;
-    if (vm->wait_tail == VM_INDEX_NONE) {
-        vm->wait_head = lane->index;
-    } else {
-        vm->waits[vm->wait_tail].next = lane->index;
-    }
-    vm->wait_tail = lane->index;
+    vm_wait__link(vm, vm->wait_tail, lane->index);
+    vm_wait__link(vm, lane->index, VM_INDEX_NONE);
 }
 
 /* Would both take the same messages? */
@@ -110,7 +96,7 @@ void vm_wait_remove(struct vm *vm, struct vm_lane *lane)
 {
     uint16_t prev = vm->waits[lane->index].prev;
     uint16_t next = vm->waits[lane->index].next;
-    vm_wait__unlink(vm, lane->index);
+    vm_wait__link(vm, prev, next);
     vm_wait__merge(vm, prev, next);
 }
 
@@ -159,16 +145,8 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
     struct vm_wait *tombstone = &vm->waits[index];
     *tombstone = *wait; /* after taking, which may have changed wait's neighbours */
     tombstone->count = replies_left;
-    if (tombstone->prev == VM_INDEX_NONE) {
-        vm->wait_head = index;
-    } else {
-        vm->waits[tombstone->prev].next = index;
-    }
-    if (tombstone->next == VM_INDEX_NONE) {
-        vm->wait_tail = index;
-    } else {
-        vm->waits[tombstone->next].prev = index;
-    }
+    vm_wait__link(vm, tombstone->prev, index);
+    vm_wait__link(vm, index, tombstone->next);
 }
 
 bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame)
