@@ -197,7 +197,7 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
     }
 }
 
-/* Where the failure is to be written; NULL: that step has one, or nobody asks. */
+/* Where the failure is to be written; NULL: that step has one, or none are kept. */
 static struct vm_failed *vm_evidence__slot(const struct vm *vm, struct vm_lane *lane)
 {
     const struct vm_evidence *evidence = vm->observer->evidence;

@@ -3,7 +3,7 @@
  * vm.c          the memory, the actions, and messages as they come and go
  * connection.c  its phases, the steps that all lanes take together, and what becomes of it
  * lane.c        a lane: what each step does, and when it was due
- * step.c        the steps that need nobody else: thinks, variables, branches, notes
+ * step.c        thinks, variables, branches, notes: steps of the lane alone
  * wait.c        which expectation a message belongs to, whether it is right, what is kept of it
  * inbox.c       messages that no step waits for: kept for an expect, or judged as pushes
  * evidence.c    of the first failure of each step, what was awaited and what came */
@@ -118,7 +118,7 @@ bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct veri
 bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *frame,
                    int64_t received_ns, uint32_t *taken_bytes);
 
-/* --- inbox.c: what came in before an expect began, and nobody took. A server need not answer in
+/* --- inbox.c: what came in before an expect began, and no step took. A server need not answer in
  * the order in which a scenario asks.
  *
  * Messages that no expect of the behavior would take are not kept, nor is anything kept that is

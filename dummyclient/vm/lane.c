@@ -438,7 +438,7 @@ static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_n
         vm_evidence_time_out(vm, lane, deadline_ns);
     }
     if (optional && instruction->op == OP_EXPECT) {
-        vm_wait_remove(vm, lane); /* nobody owes it: what comes later is a push */
+        vm_wait_remove(vm, lane); /* it is not owed: what comes later is a push */
     } else {
         vm_wait_to_tombstone(vm, lane);
     }

@@ -8,13 +8,12 @@
 
 enum {
     VM_INDEX_NONE = 0xffff,
-    /* Kinds of late replies that are waited for at once; replies that match alike and stand next
-     * to each other take one place together. When all are taken, the oldest is forgotten: its
-     * late reply then counts as unsolicited, or as the next request's where only the order tells
-     * them apart. */
+    /* Kinds of late replies that are remembered; neighbours that match alike share a tombstone.
+     * When all are taken, the oldest is forgotten: its late reply then counts as unsolicited, or as
+     * the next request's where only the order tells them apart. */
     VM_TOMBSTONES_MAX = 6,
-    /* Instructions of one lane without a pause; then it goes on at the next vm_next(). Only thinks
-     * that are long overdue can make it so long. */
+    /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only
+     * thinks that are long overdue come to so many. */
     VM_RUN_MAX = 1000,
     VM_MAILS_MAX = 16 /* messages kept for an expect */
 };
@@ -61,17 +60,17 @@ struct vm_lane {
     uint64_t values[]; /* counters of repeats, variables, perhaps those of the last message */
 };
 
-/* An outstanding expectation (places 0..lanes_count-1, one per lane) or a tombstone (behind
- * them), in the order in which they were begun. */
+/* An outstanding expectation (indices 0..lanes_count-1, one per lane) or a tombstone (behind them).
+ * They form one list, in the order in which they were begun. */
 struct vm_wait {
     uint64_t value; /* what the match's field must be */
     uint32_t instruction;
     uint16_t next;
     uint16_t prev;
-    uint32_t count; /* tombstone: late replies (raw framing: bytes) that it still absorbs */
+    uint32_t count; /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
 };
 
-/* A message that nobody has taken: its body stands in the inbox's bytes, if bodies are kept. */
+/* A message that no step has taken: its body stands in the inbox's bytes, if bodies are kept. */
 struct vm_mail {
     uint32_t id;
     uint32_t number;
@@ -125,7 +124,6 @@ struct vm {
     uint32_t join_instruction; /* what all lanes have joined for */
     uint32_t tries;            /* to connect, since the last one that worked */
     uint32_t mail_number;      /* of the next message that is kept */
-    uint16_t tombstone_free;
     uint16_t out_count;
     uint8_t disconnect;
 

@@ -100,8 +100,8 @@ static int64_t vm__seen_ns(const struct vm *vm, int64_t now_ns)
     return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
 }
 
-/* The earliest that anything is due. A deadline that has passed, and of which nobody knows yet
- * whether it was missed, is looked at again at the next look at what has come in. */
+/* The earliest that anything is due. A deadline that has passed, of which it is not known
+ * yet whether it was missed, is looked at again at the next look at what has come in. */
 static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
 {
     bool join_held = vm_expects_close(vm) && vm->join_due_ns > seen_ns;

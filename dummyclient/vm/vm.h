@@ -4,8 +4,8 @@
  * Used by the worker that owns the connection. The memory (vm_memory_bytes()) is the caller's.
  *
  * A connection plays `setup` once, then `loop` again and again in every lane (in_flight lanes,
- * each with its own place, captures and iteration), then `teardown` once. The loop's first pass,
- * and every further one, begins at an arrival: with an open loop the worker gives arrivals by
+ * each with its own instruction, captures and iteration), then `teardown` once. The loop's first
+ * pass, and every further one, begins at an arrival: with an open loop the worker gives arrivals by
  * vm_on_arrival() to connections that have a free lane; with a closed loop the vm begins the next
  * pass itself. disconnect, reconnect and barrier wait for all lanes of the connection.
  *
@@ -50,7 +50,7 @@ enum vm_action_type {
     VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
     VM_ACTION_READY,      /* setup is done: counts for the start of the load. Once per connection */
     VM_ACTION_FAILED,     /* a step said fail (action.step): the run is to end with exit 1 */
-    VM_ACTION_BARRIER,    /* reached action.barrier; goes on after vm_on_barrier_open() */
+    VM_ACTION_BARRIER,    /* reached action.barrier; continues after vm_on_barrier_open() */
     VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
     VM_ACTION_FINISHED    /* nothing more to do: end the connection by the closing protocol, if
                              it is not closed (or never was open) already. The last action */
@@ -92,7 +92,7 @@ struct vm_request {
     int64_t last_ns;  /* last byte received, or the moment it was given up */
 };
 
-/* What the vm tells as it happens. Called from inside vm_on_...() and vm_next(); must not call
+/* What the vm reports as it happens. Called from inside vm_on_...() and vm_next(); must not call
  * the vm back. All members set. */
 struct vm_observer {
     void *context;
@@ -102,7 +102,7 @@ struct vm_observer {
     void (*iteration_started)(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns);
     void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
     /* Open loop: a pass with a request in it has ended, because the connection or the run did,
-     * before its first request was made. step: of the first one that it has. NULL: nobody asks. */
+     * before its first request was made. step: of the first one that it has. May be NULL. */
     void (*never_asked)(void *context, uint32_t step, int64_t intended_ns, int64_t free_ns,
                         int64_t now_ns);
     /* A message that no step has taken; late: it answered a request that had timed out. One that
@@ -114,17 +114,17 @@ struct vm_observer {
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
-    /* A plain send of the loop has left: the times of struct vm_request. NULL: nobody asks. */
+    /* A plain send of the loop has left: the times of struct vm_request. May be NULL. */
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
     /* No row was left in a table that says when_out: error, by its number: VM_ACTION_FAILED comes.
-     * NULL: nobody asks. */
+     * May be NULL. */
     void (*ran_out)(void *context, uint32_t table);
-    /* Where the first failure of each step is kept; NULL: nobody asks. */
+    /* Where the first failure of each step is kept. May be NULL. */
     struct vm_evidence *evidence;
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
-    /* Open loop: when the run is to end, TIME_NEVER_NS while nobody knows; NULL: when vm_on_stop()
-     * says so. */
+    /* Open loop: when the run is to end, TIME_NEVER_NS while that is not known; NULL: when
+     * vm_on_stop() says so. */
     const int64_t *end_ns;
     /* Up to when everything that had reached this machine has been given to the vm; NULL: until
      * now. A wait has failed only when its deadline is not after that: what a program that stood

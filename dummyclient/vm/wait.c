@@ -15,19 +15,15 @@ static void vm_wait__link(struct vm *vm, uint16_t prev, uint16_t next)
 static void vm_wait__free_tombstone(struct vm *vm, uint16_t index)
 {
     vm_wait__link(vm, vm->waits[index].prev, vm->waits[index].next);
-    vm->waits[index].next = vm->tombstone_free;
-    vm->tombstone_free = index;
+    vm->waits[index].count = 0;
 }
 
 void vm_wait_clear(struct vm *vm)
 {
-    uint32_t lanes_count = vm->program->lanes_count;
     vm->wait_head = VM_INDEX_NONE;
     vm->wait_tail = VM_INDEX_NONE;
-    vm->tombstone_free = (uint16_t)lanes_count;
     for (uint32_t i = 0; i < VM_TOMBSTONES_MAX; i++) {
-        bool last = i + 1 == VM_TOMBSTONES_MAX;
-        vm->waits[lanes_count + i].next = (uint16_t)(last ? VM_INDEX_NONE : lanes_count + i + 1);
+        vm->waits[vm->program->lanes_count + i].count = 0;
     }
 }
 
@@ -103,17 +99,19 @@ void vm_wait_remove(struct vm *vm, struct vm_lane *lane)
 /* A free tombstone; the oldest one's when there is none. */
 static uint16_t vm_wait__take_tombstone(struct vm *vm)
 {
-    if (vm->tombstone_free == VM_INDEX_NONE) {
-        uint16_t oldest = vm->wait_head;
-        while (oldest < vm->program->lanes_count) {
-            oldest = vm->waits[oldest].next;
+    uint32_t lanes_count = vm->program->lanes_count;
+    for (uint32_t i = lanes_count; i < lanes_count + VM_TOMBSTONES_MAX; i++) {
+        if (vm->waits[i].count == 0) {
+            return (uint16_t)i;
         }
-        must(oldest != VM_INDEX_NONE);
-        vm_wait__free_tombstone(vm, oldest);
     }
-    uint16_t index = vm->tombstone_free;
-    vm->tombstone_free = vm->waits[index].next;
-    return index;
+    uint16_t oldest = vm->wait_head;
+    while (oldest < lanes_count) {
+        oldest = vm->waits[oldest].next;
+    }
+    must(oldest != VM_INDEX_NONE);
+    vm_wait__free_tombstone(vm, oldest);
+    return oldest;
 }
 
 /* How many replies are still to come; in a raw stream, how many bytes. */
@@ -181,7 +179,7 @@ static bool vm_wait__proves(const struct vm *vm, uint16_t index, const struct fr
            vm_wait_verify(vm, vm_lane_at(vm, index), &instruction->wait->verify, frame);
 }
 
-/* A late reply, or so many of a raw stream's bytes as were still to come. */
+/* A late reply; of a raw stream, the bytes that were still to come. Returns how many. */
 static uint32_t vm_wait__absorb(struct vm *vm, uint16_t index, uint32_t bytes)
 {
     struct vm_wait *tombstone = &vm->waits[index];
