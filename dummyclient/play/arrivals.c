@@ -6,8 +6,24 @@
 
 enum {
     /* Arrivals of others that one call walks over, so that a rare behavior holds nobody up. */
-    ARRIVALS_WALK_MAX = 256
+    ARRIVALS_WALK_MAX = 256,
+    /* Walked over at the end of the run, one by one; the rest is estimated from the rate. */
+    ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000
 };
+
+static bool arrivals_own__open(struct arrivals *arrivals, struct error *error)
+{
+    arrivals->own = calloc((size_t)arrivals->numbers_count + 1, sizeof *arrivals->own);
+    if (arrivals->own == NULL) {
+        error_set(error, "no memory for the arrivals of %u connections", arrivals->numbers_count);
+        return false;
+    }
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        arrivals->own[i].number = arrivals->numbers[i];
+        arrivals->own[i].cursor.time_ns = TIME_NEVER_NS;
+    }
+    return timer_heap_open(&arrivals->own_due, arrivals->numbers_count, error);
+}
 
 bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct arrivals_pool *pool,
                    uint32_t worker, const uint32_t *numbers, uint32_t numbers_count,
@@ -31,7 +47,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         arrivals->behaviors[b].cursor.time_ns = TIME_NEVER_NS;
     }
-    if (plan->each.arrivals_total > 0 && !arrivals_own_open(arrivals, error)) {
+    if (plan->each.arrivals_total > 0 && !arrivals_own__open(arrivals, error)) {
         arrivals_close(arrivals);
         return false;
     }
@@ -45,8 +61,6 @@ void arrivals_close(struct arrivals *arrivals)
     }
     free(arrivals->own);
     free(arrivals->behaviors);
-    arrivals->own = NULL;
-    arrivals->behaviors = NULL;
 }
 
 void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint32_t index,
@@ -77,7 +91,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
 
 /* Looks, from where the cursor is, for an arrival that is this worker's. Stops after a while with
  * mine false and the time of where it stopped: the place to go on from when that time has come. */
-void arrivals_seek(struct arrivals *arrivals, uint32_t behavior)
+static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
     const struct pacing *pacing = &arrivals->plan->shared;
@@ -103,7 +117,7 @@ static uint32_t arrivals__next_turn(struct arrivals *arrivals, struct arrivals_o
     return to > from ? to - from : to + arrivals->plan->connections - from;
 }
 
-void arrivals_next(struct arrivals *arrivals, uint32_t behavior)
+static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
     const struct pacing *pacing = &arrivals->plan->shared;
@@ -112,33 +126,7 @@ void arrivals_next(struct arrivals *arrivals, uint32_t behavior)
             pacing_locate(pacing, &own->cursor);
         }
     } else if (pacing_step(pacing, &own->cursor)) {
-        arrivals_seek(arrivals, behavior);
-    }
-}
-
-void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
-{
-    const struct plan *plan = arrivals->plan;
-    arrivals->t0_ns = t0_ns;
-    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        struct arrivals_of_behavior *own = &arrivals->behaviors[b];
-        if (plan->behaviors[b].connections_own == 0) {
-            continue;
-        }
-        pacing_first(&plan->shared, &own->cursor);
-        if (own->cursor.time_ns == TIME_NEVER_NS) {
-            continue;
-        }
-        own->mine = arrivals->in_turn;
-        if (!arrivals->in_turn) {
-            arrivals_seek(arrivals, b);
-        } else if (arrivals->numbers[0] > 0 &&
-                   pacing_skip(&plan->shared, &own->cursor, arrivals->numbers[0])) {
-            pacing_locate(&plan->shared, &own->cursor);
-        }
-    }
-    if (arrivals->own != NULL) {
-        arrivals_own_start(arrivals);
+        arrivals__seek(arrivals, behavior);
     }
 }
 
@@ -157,7 +145,7 @@ static void arrivals__append(struct arrivals_of_behavior *own, struct arrivals_t
     own->free_last = taker;
 }
 
-void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
+static void arrivals__take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[taker->behavior];
     taker->listed = false;
@@ -173,18 +161,199 @@ void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
     }
 }
 
+/* --- Arrivals that single connections have of their own (rate_per_connection): each keeps its own
+ * rate, whatever becomes of the others, and what a connection does not play nobody plays. */
+
+/* From where the cursor is: the next arrival at which the plan wants the connection. Stops after a
+ * while with wanted false: the place to go on from when that time has come. */
+static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
+{
+    const struct plan *plan = arrivals->plan;
+    own->wanted = !crowd_changes(&plan->crowd);
+    for (int i = 0; i < ARRIVALS_WALK_MAX && !own->wanted; i++) {
+        pacing_locate(&plan->each, &own->cursor);
+        own->wanted = plan_wants(plan, own->number, own->cursor.time_ns);
+        if (!own->wanted && !pacing_step(&plan->each, &own->cursor)) {
+            return;
+        }
+    }
+    pacing_locate(&plan->each, &own->cursor);
+}
+
+static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_own *own)
+{
+    if (own->cursor.time_ns != TIME_NEVER_NS) {
+        timer_heap_set(&arrivals->own_due, &own->node, arrivals->t0_ns + own->cursor.time_ns);
+    }
+}
+
+static void arrivals_own__next(struct arrivals *arrivals, struct arrivals_own *own)
+{
+    if (pacing_step(&arrivals->plan->each, &own->cursor)) {
+        arrivals_own__seek(arrivals, own);
+        arrivals_own__schedule(arrivals, own);
+    }
+}
+
+static void arrivals_own__start(struct arrivals *arrivals)
+{
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        struct arrivals_own *own = &arrivals->own[i];
+        plan_own_arrivals(arrivals->plan, own->number, &own->cursor);
+        if (own->cursor.time_ns != TIME_NEVER_NS) {
+            arrivals_own__seek(arrivals, own);
+            arrivals_own__schedule(arrivals, own);
+        }
+    }
+}
+
+static void arrivals_own__set_waits(struct arrivals *arrivals, struct arrivals_own *own, bool waits)
+{
+    if (own->waits != waits) {
+        own->waits = waits;
+        if (!own->taker->gone) {
+            arrivals->own_waiting = waits ? arrivals->own_waiting + 1 : arrivals->own_waiting - 1;
+        }
+    }
+}
+
+/* Its connection is free: it need not wait for that any more. */
+static void arrivals_own__release(struct arrivals *arrivals, struct arrivals_own *own)
+{
+    if (!own->held) {
+        arrivals_own__set_waits(arrivals, own, false);
+        arrivals_own__schedule(arrivals, own);
+    }
+}
+
+/* It may not begin before those that were late before it, nor before the run lets it. */
+static void arrivals_own__hold(struct arrivals *arrivals, struct arrivals_own *own)
+{
+    struct arrivals_of_behavior *behavior = &arrivals->behaviors[own->taker->behavior];
+    arrivals_own__set_waits(arrivals, own, true);
+    own->held = true;
+    own->held_next = NULL;
+    if (behavior->held_first == NULL) {
+        behavior->held_first = own;
+    } else {
+        behavior->held_last->held_next = own;
+    }
+    behavior->held_last = own;
+}
+
+/* The connection is not free: it is waited for, or the arrival is left out. */
+static void arrivals_own__wait(struct arrivals *arrivals, struct arrivals_own *own, int64_t time_ns,
+                               int64_t now_ns)
+{
+    if (arrivals->plan->scenario->load.late != LATE_DROP) {
+        arrivals_own__set_waits(arrivals, own, true);
+    } else if (now_ns - time_ns <= ARRIVALS_LATE_NS) {
+        arrivals_own__set_waits(arrivals, own, true);
+        timer_heap_set(&arrivals->own_due, &own->node, time_ns + ARRIVALS_LATE_NS + 1);
+    } else {
+        arrivals_own__set_waits(arrivals, own, false);
+        recorder_dropped(arrivals->recorder, own->taker->behavior, time_ns, now_ns);
+        arrivals_own__next(arrivals, own);
+    }
+}
+
+static void arrivals_own__begin(struct arrivals *arrivals, struct arrivals_own *own,
+                                int64_t time_ns, int64_t granted_ns)
+{
+    struct arrivals_taker *taker = own->taker;
+    arrivals_own__set_waits(arrivals, own, false);
+    arrivals__take_off(arrivals, taker);
+    recorder_begun(arrivals->recorder, taker->behavior, time_ns);
+    arrivals_own__next(arrivals, own); /* before: the connection may be free again at once */
+    arrivals->begin(taker, time_ns, granted_ns);
+}
+
+/* Is it late, and are late ones bound to even distances? */
+static bool arrivals_own__is_bound(const struct arrivals *arrivals, const struct arrivals_own *own,
+                                   int64_t time_ns, int64_t now_ns)
+{
+    return arrivals->pool->queues[own->taker->behavior].catch_up_gap_ns != 0 &&
+           now_ns - time_ns > ARRIVALS_LATE_NS;
+}
+
+/* Those that the run held back and lets begin by now. Each is asked for once it is the first, so
+ * that many that wait cost nothing. */
+static void arrivals_own__begin_held(struct arrivals *arrivals, uint32_t index, int64_t now_ns,
+                                     uint32_t arrivals_max)
+{
+    struct arrivals_of_behavior *behavior = &arrivals->behaviors[index];
+    for (; arrivals_max > 0 && behavior->held_first != NULL && now_ns >= behavior->held_until_ns;
+         arrivals_max--) {
+        struct arrivals_own *own = behavior->held_first;
+        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+        int64_t granted_ns = 0;
+        if (own->taker->listed &&
+            !arrivals_pool_may_catch_up(arrivals->pool, index, time_ns, now_ns, &granted_ns)) {
+            behavior->held_until_ns = granted_ns;
+            return;
+        }
+        behavior->held_first = own->held_next;
+        own->held = false;
+        if (own->taker->listed) {
+            arrivals_own__begin(arrivals, own, time_ns, granted_ns);
+        } else {
+            arrivals_own__wait(arrivals, own, time_ns, now_ns);
+        }
+    }
+}
+
+static void arrivals_own__begin_due(struct arrivals *arrivals, int64_t now_ns,
+                                    uint32_t arrivals_max)
+{
+    struct timer_node *node;
+    for (uint32_t left = arrivals_max;
+         left > 0 && (node = timer_heap_pop(&arrivals->own_due, now_ns)) != NULL; left--) {
+        struct arrivals_own *own = (struct arrivals_own *)node;
+        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+        if (time_ns >= arrivals->stop_ns) {
+            continue; /* this one, and those after it, do not count */
+        }
+        if (!own->wanted) {
+            arrivals_own__seek(arrivals, own);
+            arrivals_own__schedule(arrivals, own);
+        } else if (!own->taker->listed) {
+            arrivals_own__wait(arrivals, own, time_ns, now_ns);
+        } else if (arrivals_own__is_bound(arrivals, own, time_ns, now_ns)) {
+            arrivals_own__hold(arrivals, own);
+        } else {
+            arrivals_own__begin(arrivals, own, time_ns, time_ns);
+        }
+    }
+    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        arrivals_own__begin_held(arrivals, b, now_ns, arrivals_max);
+    }
+}
+
+/* When there is something to do next. */
+static int64_t arrivals_own__next_ns(const struct arrivals *arrivals)
+{
+    int64_t next_ns = timer_heap_next_ns(&arrivals->own_due);
+    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        const struct arrivals_of_behavior *behavior = &arrivals->behaviors[b];
+        if (behavior->held_first != NULL && behavior->held_until_ns < next_ns) {
+            next_ns = behavior->held_until_ns;
+        }
+    }
+    return next_ns;
+}
+
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free)
 {
     if (taker->listed == is_free) {
         return;
     }
     if (!is_free) {
-        arrivals_take_off(arrivals, taker);
+        arrivals__take_off(arrivals, taker);
         return;
     }
     arrivals__append(&arrivals->behaviors[taker->behavior], taker);
     if (taker->own != NULL && taker->own->waits) {
-        arrivals_own_release(arrivals, taker->own);
+        arrivals_own__release(arrivals, taker->own);
     }
 }
 
@@ -194,9 +363,38 @@ void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, 
         return;
     }
     taker->gone = gone;
-    atomic_fetch_add(&arrivals->pool->queues[taker->behavior].takers, gone ? UINT32_MAX : 1);
-    if (taker->own != NULL && taker->own->waits) {
-        arrivals->own_waiting += gone ? UINT32_MAX : 1;
+    bool waits = taker->own != NULL && taker->own->waits;
+    if (gone) {
+        atomic_fetch_sub(&arrivals->pool->queues[taker->behavior].takers, 1);
+        arrivals->own_waiting -= waits ? 1 : 0;
+    } else {
+        atomic_fetch_add(&arrivals->pool->queues[taker->behavior].takers, 1);
+        arrivals->own_waiting += waits ? 1 : 0;
+    }
+}
+
+void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
+{
+    const struct plan *plan = arrivals->plan;
+    arrivals->t0_ns = t0_ns;
+    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        struct arrivals_of_behavior *own = &arrivals->behaviors[b];
+        if (plan->behaviors[b].connections_own > 0) {
+            pacing_first(&plan->shared, &own->cursor);
+        }
+        if (own->cursor.time_ns == TIME_NEVER_NS) {
+            continue;
+        }
+        own->mine = arrivals->in_turn;
+        if (!arrivals->in_turn) {
+            arrivals__seek(arrivals, b);
+        } else if (arrivals->numbers[0] > 0 &&
+                   pacing_skip(&plan->shared, &own->cursor, arrivals->numbers[0])) {
+            pacing_locate(&plan->shared, &own->cursor);
+        }
+    }
+    if (arrivals->own != NULL) {
+        arrivals_own__start(arrivals);
     }
 }
 
@@ -218,7 +416,7 @@ static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_
 {
     struct arrivals_taker *taker = arrivals->behaviors[behavior].free_first;
     /* Off the list first: with further free lanes it comes back at the end. */
-    arrivals_take_off(arrivals, taker);
+    arrivals__take_off(arrivals, taker);
     recorder_begun(arrivals->recorder, behavior, intended_ns);
     arrivals->begin(taker, intended_ns, granted_ns);
 }
@@ -242,7 +440,7 @@ static int64_t arrivals__pass_on(struct arrivals *arrivals, uint32_t behavior, i
     } else {
         return time_ns + ARRIVALS_LATE_NS + 1;
     }
-    arrivals_next(arrivals, behavior);
+    arrivals__next(arrivals, behavior);
     return ARRIVALS_AGAIN;
 }
 
@@ -293,7 +491,7 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
     bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
     bool own_due = own_ns <= now_ns;
     if (own_due && !own->mine) {
-        arrivals_seek(arrivals, behavior);
+        arrivals__seek(arrivals, behavior);
         return ARRIVALS_AGAIN;
     }
     if (own->free_first == NULL) {
@@ -312,7 +510,7 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
         return granted_ns;
     }
     arrivals__begin(arrivals, behavior, own_ns, granted_ns);
-    arrivals_next(arrivals, behavior);
+    arrivals__next(arrivals, behavior);
     return ARRIVALS_AGAIN;
 }
 
@@ -361,8 +559,8 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
         next_ns = arrivals__earlier(next_ns, time_ns);
     }
     if (arrivals->own != NULL) {
-        arrivals_own_begin_due(arrivals, now_ns, arrivals_max);
-        next_ns = arrivals__earlier(next_ns, timer_heap_next_ns(&arrivals->own_due));
+        arrivals_own__begin_due(arrivals, now_ns, arrivals_max);
+        next_ns = arrivals__earlier(next_ns, arrivals_own__next_ns(arrivals));
     }
     return next_ns;
 }
@@ -378,10 +576,11 @@ static bool arrivals__own_are_due(struct arrivals *arrivals, int64_t now_ns)
             if (arrivals->behaviors[b].mine) {
                 return true;
             }
-            arrivals_seek(arrivals, b);
+            arrivals__seek(arrivals, b);
         }
     }
-    return arrivals->own != NULL && arrivals_own_are_late(arrivals, now_ns);
+    int64_t own_ns = arrivals->own == NULL ? TIME_NEVER_NS : timer_heap_next_ns(&arrivals->own_due);
+    return arrivals->own_waiting > 0 || (own_ns <= now_ns && own_ns < arrivals->stop_ns);
 }
 
 bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
@@ -401,4 +600,198 @@ bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
                atomic_load_explicit(&pool->queues[b].takers, memory_order_relaxed) > 0;
     }
     return late;
+}
+
+/* --- What never began: at the end of the run, many at a time. */
+
+/* The next moment since t0 at which the figures divide: a stage, a second of the series, the
+ * window. Between two of them arrivals are about even. */
+static int64_t arrivals__next_edge_ns(const struct arrivals *arrivals, int64_t time_ns)
+{
+    const struct pacing *pacing = &arrivals->plan->pacing;
+    const struct recorder *recorder = arrivals->recorder;
+    int64_t since_origin_ns = arrivals->t0_ns + time_ns - recorder->origin_ns;
+    int64_t next_ns = time_ns + NS_PER_S - since_origin_ns % NS_PER_S;
+    const int64_t window[] = {recorder->window_start_ns, recorder->window_end_ns};
+    for (uint32_t i = 0; i < pacing->stages_count; i++) {
+        int64_t end_ns = pacing->stages[i].end_ns;
+        next_ns = end_ns > time_ns && end_ns < next_ns ? end_ns : next_ns;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (window[i] != TIME_NEVER_NS && window[i] - arrivals->t0_ns > time_ns &&
+            window[i] - arrivals->t0_ns < next_ns) {
+            next_ns = window[i] - arrivals->t0_ns;
+        }
+    }
+    return next_ns;
+}
+
+/* Tells the recorder of the arrivals of an even stream in [from_ns, until_ns) since t0, without
+ * going through them. count_before: how many of them lie before a time. */
+static void arrivals__lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns,
+                           int64_t until_ns,
+                           uint64_t (*count_before)(const void *context, int64_t time_ns),
+                           const void *context, int64_t now_ns)
+{
+    uint64_t told = count_before(context, from_ns);
+    while (from_ns < until_ns) {
+        int64_t to_ns = arrivals__next_edge_ns(arrivals, from_ns);
+        to_ns = to_ns < until_ns ? to_ns : until_ns;
+        uint64_t count = count_before(context, to_ns);
+        if (count > told) {
+            recorder_never_started(arrivals->recorder, behavior, arrivals->t0_ns + from_ns,
+                                   arrivals->t0_ns + to_ns - 1, count - told, now_ns);
+        }
+        told = count;
+        from_ns = to_ns;
+    }
+}
+
+struct arrivals__even {
+    const struct arrivals *arrivals;
+    const struct pacing_cursor *cursor;
+    uint64_t base; /* of the worker's arrivals, those that have gone before the cursor */
+    double share;  /* of all arrivals: of the behavior, and of the worker's connections in it */
+};
+
+/* Dealt in turn: how many of the first n arrivals are this worker's. */
+static uint64_t arrivals__mine_before(const struct arrivals *arrivals, uint64_t n)
+{
+    uint64_t rounds = n / arrivals->plan->connections;
+    uint32_t rest = (uint32_t)(n % arrivals->plan->connections);
+    uint32_t low = 0;
+    uint32_t high = arrivals->numbers_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (arrivals->numbers[middle] < rest) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return rounds * arrivals->numbers_count + low;
+}
+
+static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
+{
+    const struct arrivals__even *even = context;
+    uint64_t n = pacing_number_at(&even->arrivals->plan->shared, even->cursor, time_ns);
+    uint64_t before = arrivals__mine_before(even->arrivals, n);
+    return before > even->base ? before - even->base : 0;
+}
+
+/* Past what can be walked over: by the worker's share of the rate. */
+static uint64_t arrivals__expected_before(const void *context, int64_t time_ns)
+{
+    const struct arrivals__even *even = context;
+    const struct arrivals *arrivals = even->arrivals;
+    const struct plan *plan = arrivals->plan;
+    double from = pacing_count(&plan->shared, even->cursor->time_ns);
+    double expected = (pacing_count(&plan->shared, time_ns) - from) * even->share;
+    return expected > 0 ? (uint64_t)expected : 0;
+}
+
+static void arrivals__give_up_in_turn(struct arrivals *arrivals, uint32_t behavior,
+                                      int64_t until_ns, int64_t now_ns)
+{
+    const struct pacing_cursor *cursor = &arrivals->behaviors[behavior].cursor;
+    struct arrivals__even even = {
+        .arrivals = arrivals, .cursor = cursor, .base = arrivals__mine_before(arrivals, cursor->n)};
+    arrivals__lose(arrivals, behavior, cursor->time_ns, until_ns, arrivals__even_before, &even,
+                   now_ns);
+}
+
+static double arrivals__share(const struct arrivals *arrivals, uint32_t behavior)
+{
+    const struct plan *plan = arrivals->plan;
+    const struct plan_behavior *of = &plan->behaviors[behavior];
+    double next_below = behavior + 1 < plan->behaviors_count ? of[1].weight_below : 1;
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        own += plan->seats[arrivals->numbers[i]].behavior == behavior;
+    }
+    return (next_below - of->weight_below) * own / of->connections;
+}
+
+static void arrivals__give_up_walking(struct arrivals *arrivals, uint32_t behavior,
+                                      int64_t until_ns, int64_t now_ns)
+{
+    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    for (int i = 0; i < ARRIVALS_GIVE_UP_MAX && own->cursor.time_ns < until_ns; i++) {
+        if (own->mine) {
+            int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+            recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
+            arrivals__next(arrivals, behavior);
+        } else {
+            arrivals__seek(arrivals, behavior);
+        }
+    }
+    struct arrivals__even even = {
+        .arrivals = arrivals, .cursor = &own->cursor, .share = arrivals__share(arrivals, behavior)};
+    if (own->cursor.time_ns < until_ns) {
+        arrivals__lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals__expected_before,
+                       &even, now_ns);
+    }
+}
+
+static uint64_t arrivals_own__before(const void *context, int64_t time_ns)
+{
+    const struct arrivals__even *even = context;
+    uint64_t n = pacing_number_at(&even->arrivals->plan->each, even->cursor, time_ns);
+    return n > even->cursor->n ? n - even->cursor->n : 0;
+}
+
+static void arrivals_own__give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns)
+{
+    const struct plan *plan = arrivals->plan;
+    bool even = !crowd_changes(&plan->crowd) && plan->each.arrival != ARRIVAL_POISSON;
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        struct arrivals_own *own = &arrivals->own[i];
+        uint32_t behavior = plan->seats[own->number].behavior;
+        if (even && own->cursor.time_ns < until_ns) {
+            struct arrivals__even context = {.arrivals = arrivals, .cursor = &own->cursor};
+            arrivals__lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals_own__before,
+                           &context, now_ns);
+            continue;
+        }
+        while (own->cursor.time_ns < until_ns) {
+            if (own->wanted) {
+                int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+                recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
+                if (!pacing_step(&plan->each, &own->cursor)) {
+                    break;
+                }
+            }
+            arrivals_own__seek(arrivals, own);
+        }
+    }
+}
+
+void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
+{
+    int64_t pooled_ns = 0;
+    if (arrivals->t0_ns == TIME_NEVER_NS) {
+        return; /* for nobody: then nothing is in the pool */
+    }
+    int64_t until_ns = arrivals->stop_ns < now_ns ? arrivals->stop_ns : now_ns + 1;
+    until_ns -= arrivals->t0_ns;
+    bool even = arrivals->in_turn && arrivals->plan->shared.arrival != ARRIVAL_POISSON;
+    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        if (arrivals->behaviors[b].cursor.time_ns >= until_ns) {
+            /* nothing of its own */
+        } else if (even) {
+            arrivals__give_up_in_turn(arrivals, b, until_ns, now_ns);
+        } else {
+            arrivals__give_up_walking(arrivals, b, until_ns, now_ns);
+        }
+    }
+    bool last = arrivals_pool_leave(arrivals->pool);
+    for (uint32_t b = 0; b < arrivals->behaviors_count && last; b++) {
+        while (arrivals_pool_clear(arrivals->pool, b, &pooled_ns)) {
+            recorder_never_started(arrivals->recorder, b, pooled_ns, pooled_ns, 1, now_ns);
+        }
+    }
+    if (arrivals->own != NULL) {
+        arrivals_own__give_up(arrivals, until_ns, now_ns);
+    }
 }

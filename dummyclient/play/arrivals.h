@@ -43,7 +43,9 @@ struct arrivals_own {
     struct arrivals_taker *taker;
     uint32_t number; /* of the connection */
     bool wanted; /* the plan wants the connection at the cursor; false: still to be looked for */
-    bool waits;  /* is due, and the connection was not free */
+    bool waits;  /* is due, and the connection was not free, or the run held it back */
+    bool held;   /* the latter (max_catch_up_rate): in the behavior's list */
+    struct arrivals_own *held_next;
 };
 
 struct arrivals_of_behavior {
@@ -53,6 +55,9 @@ struct arrivals_of_behavior {
     uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
     struct arrivals_taker *free_last;
+    struct arrivals_own *held_first; /* late ones that the run holds back, in order */
+    struct arrivals_own *held_last;
+    int64_t held_until_ns; /* when the first of them may begin */
 };
 
 struct arrivals {
@@ -97,34 +102,5 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
 bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns);
 /* The run is over: records those that never began, in bulk. */
 void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns);
-
-/* arrivals_own.c: the same for the arrivals of single connections. */
-bool arrivals_own_open(struct arrivals *arrivals, struct error *error);
-void arrivals_own_start(struct arrivals *arrivals);
-void arrivals_own_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);
-bool arrivals_own_are_late(const struct arrivals *arrivals, int64_t now_ns);
-void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns);
-void arrivals_own_release(struct arrivals *arrivals, struct arrivals_own *own);
-
-/* arrivals_lost.c: tells the recorder of `count` arrivals of an even stream in [from_ns, until_ns)
- * since t0, without going through them. count_before: how many of them lie before a time. */
-void arrivals_lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns, int64_t until_ns,
-                   uint64_t (*count_before)(const void *context, int64_t time_ns),
-                   const void *context, int64_t now_ns);
-
-/* For arrivals_lost.c: to an arrival of the behavior that is this worker's, from where the cursor
- * is, a piece of the way at least; and past it. */
-void arrivals_seek(struct arrivals *arrivals, uint32_t behavior);
-void arrivals_next(struct arrivals *arrivals, uint32_t behavior);
-
-/* Takes the taker off the list of the free ones: its next arrival begins. */
-void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker);
-
-/* Since t0: the end of what counts at now. */
-static inline int64_t arrivals_until_ns(const struct arrivals *arrivals, int64_t now_ns)
-{
-    int64_t until_ns = arrivals->stop_ns < now_ns ? arrivals->stop_ns : now_ns + 1;
-    return until_ns - arrivals->t0_ns;
-}
 
 #endif

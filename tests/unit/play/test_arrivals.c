@@ -36,6 +36,7 @@ static struct simulation {
     int64_t late_begun_ns[4096];
     uint32_t late_count;
     bool woken;
+    uint32_t woken_worker;
 } sim;
 
 static void wake(void *context, uint32_t worker)
@@ -43,6 +44,7 @@ static void wake(void *context, uint32_t worker)
     (void)context;
     assert_true(worker < sim.harness.plan.workers_count);
     sim.woken = true;
+    sim.woken_worker = worker;
 }
 
 static void begin(struct arrivals_taker *arrivals_taker, int64_t intended_ns, int64_t granted_ns)
@@ -360,6 +362,120 @@ static void test_catching_up_is_bounded_over_all_threads(void **state)
     }
 }
 
+/* The same for arrivals of single connections; and those that are held back wait in a list of which
+ * only the first is asked for, not in the heap, where each grant would move all of them. */
+static void test_own_arrivals_held_back_are_asked_for_one_by_one(void **state)
+{
+    (void)state;
+    static const char scenario[] =
+        SCENARIO("\"connections\": 40, \"rate_per_connection\": \"5/s\", \"duration\": \"4s\","
+                 "\"max_catch_up_rate\": \"400/s\"",
+                 LOOP("a", "1"));
+    for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", threads);
+        open_simulation(scenario, (const char *[]){"-t", text, NULL});
+        sim.service_ns = NS_PER_MS;
+        for (uint32_t i = 0; i < 40; i++) { /* all stand still for a second */
+            struct taker *taker = &sim.takers[i];
+            arrivals_set_free(&sim.arrivals[taker->worker], &taker->taker, false);
+            taker->busy_until_ns = T0_NS + NS_PER_S;
+        }
+        sim.now_ns = T0_NS + NS_PER_S;
+        free_takers();
+        turn();
+        for (uint32_t w = 0; w < threads; w++) {
+            assert_true(sim.arrivals[w].own_waiting + 2 >= sim.numbers_count[w]);
+            assert_true(sim.arrivals[w].own_due.count <= 2); /* of those that have begun */
+        }
+        sim.takers[3].gone_at_ns = sim.now_ns + NS_PER_MS; /* while it is held back */
+        struct arrival_counts sum = play(NS_PER_S);
+        assert_int_equal(sum.intended, 800);
+        assert_int_equal(sum.begun + sum.never_started, 800);
+        assert_in_range(sum.never_started, 19, 20);
+        for (uint32_t i = 20; i < sim.late_count; i++) {
+            assert_true(sim.late_begun_ns[i] - sim.late_begun_ns[i - 20] > 45 * NS_PER_MS);
+        }
+        close_simulation();
+    }
+}
+
+/* --- Who is woken, and who ends first: single steps of the workers. */
+
+static const char STEPS[] =
+    SCENARIO("\"connections\": 3, \"rate\": \"1000/s\", \"duration\": \"1s\"", LOOP("a", "1"));
+
+static void set_free(uint32_t number, bool is_free)
+{
+    struct taker *taker = &sim.takers[number];
+    arrivals_set_free(&sim.arrivals[taker->worker], &taker->taker, is_free);
+}
+
+static int64_t step_worker(uint32_t worker)
+{
+    return arrivals_begin_due(&sim.arrivals[worker], sim.now_ns, 64);
+}
+
+/* A worker that was woken for an arrival in the pool, and has no free connection any more when it
+ * looks, wakes another that has one: otherwise the arrival waits although somebody is free. */
+static void test_a_wake_that_comes_too_late_is_passed_on(void **state)
+{
+    (void)state;
+    open_simulation(STEPS, (const char *[]){"-t", "3", NULL});
+    sim.service_ns = NS_PER_S;
+    set_free(0, false);
+    step_worker(1); /* 1 and 2 say that they have a free connection, and sleep */
+    step_worker(2);
+    for (uint32_t w = 0; w < 3; w++) {
+        assert_int_equal(sim.takers[w].worker, w);
+    }
+    sim.now_ns = T0_NS;
+    step_worker(0); /* due there, and nobody is free there */
+    assert_true(sim.woken);
+    assert_int_equal(sim.woken_worker, 1);
+    sim.woken = false;
+    set_free(1, false); /* before it looks */
+    step_worker(1);
+    assert_true(sim.woken);
+    assert_int_equal(sim.woken_worker, 2);
+    step_worker(2);
+    assert_int_equal(sim.begun, 1);
+    assert_int_equal(sim.per_taker[2], 1);
+    close_simulation();
+}
+
+/* What is in the pool when the first worker ends belongs to those that still play; only the last
+ * one tells of it as never begun. */
+static void test_the_first_to_finish_leaves_the_pool_to_the_others(void **state)
+{
+    (void)state;
+    open_simulation(STEPS, (const char *[]){"-t", "3", NULL});
+    sim.service_ns = NS_PER_S;
+    for (uint32_t i = 0; i < 3; i++) {
+        set_free(i, false);
+    }
+    sim.now_ns = T0_NS + 2 * NS_PER_MS; /* three are due, one at each worker */
+    for (uint32_t w = 0; w < 3; w++) {
+        step_worker(w);
+    }
+    assert_int_equal(sim.pool.queues[0].count, 3);
+    for (uint32_t w = 0; w < 3; w++) {
+        sim.arrivals[w].stop_ns = sim.now_ns + 1;
+        assert_true(arrivals_are_late(&sim.arrivals[w], sim.now_ns));
+    }
+    arrivals_give_up(&sim.arrivals[0], sim.now_ns);
+    assert_int_equal(sim.recorders[0].figures.arrivals.never_started, 0);
+    set_free(1, true);
+    step_worker(1);
+    assert_int_equal(sim.begun, 1);
+    arrivals_give_up(&sim.arrivals[1], sim.now_ns);
+    assert_int_equal(sim.recorders[1].figures.arrivals.never_started, 0);
+    arrivals_give_up(&sim.arrivals[2], sim.now_ns);
+    assert_int_equal(sim.recorders[2].figures.arrivals.never_started, 2);
+    assert_int_equal(sim.pool.queues[0].count, 0);
+    close_simulation();
+}
+
 /* Millions that never begin are told in bulk, and are all there. */
 static void test_millions_that_never_begin_are_all_counted(void **state)
 {
@@ -396,6 +512,9 @@ int main(void)
         cmocka_unit_test(test_connections_that_go_take_nothing_with_them),
         cmocka_unit_test(test_each_connection_keeps_its_own_rate),
         cmocka_unit_test(test_catching_up_is_bounded_over_all_threads),
+        cmocka_unit_test(test_own_arrivals_held_back_are_asked_for_one_by_one),
+        cmocka_unit_test(test_a_wake_that_comes_too_late_is_passed_on),
+        cmocka_unit_test(test_the_first_to_finish_leaves_the_pool_to_the_others),
         cmocka_unit_test(test_millions_that_never_begin_are_all_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
