@@ -58,8 +58,8 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
         figures__count_fate(&figures->behaviors[behavior], fate, in_window);
     }
     if (absent) {
-        uint32_t step =
-            window->behaviors != NULL ? window->behaviors[behavior].first_step : UINT32_MAX;
+        bool asks = window->behaviors != NULL && behavior < figures->behaviors_count;
+        uint32_t step = asks ? window->behaviors[behavior].first_step : UINT32_MAX;
         figures__record_absent(figures->latency, due, window->start_ns, window->end_ns, now_ns);
         if (step < figures->steps_count) {
             figures__record_absent(figures->steps[step].latency, due, window->start_ns,
