@@ -4,54 +4,39 @@
 #include "text/json.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-static void openmetrics__print(struct json_text *text, const char *format, ...) ERROR_PRINTF(2, 3);
-
-static void openmetrics__print(struct json_text *text, const char *format, ...)
-{
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    json_text_add(text, line);
-}
 
 static void openmetrics__counters(struct json_text *text, const struct run *run, const char *id)
 {
     for (int kind = 0; kind < TOTAL_KINDS; kind++) {
         const char *key = total_key((enum total_kind)kind);
-        openmetrics__print(text, "# TYPE dummyload_%s counter\n", key);
-        openmetrics__print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
-                           run->figures.counters.totals[kind]);
+        json_text_print(text, "# TYPE dummyload_%s counter\n", key);
+        json_text_print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
+                        run->figures.counters.totals[kind]);
     }
     /* A family's sum is to mean something: what is no event of its own has a family of its own. */
     const uint64_t *errors = run->figures.counters.errors;
-    openmetrics__print(text, "# TYPE dummyload_errors counter\n");
+    json_text_print(text, "# TYPE dummyload_errors counter\n");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (error_is_event((enum error_kind)kind)) {
-            openmetrics__print(text,
-                               "dummyload_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
-                               id, error_key((enum error_kind)kind), errors[kind]);
+            json_text_print(text, "dummyload_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
+                            id, error_key((enum error_kind)kind), errors[kind]);
         }
     }
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         const char *key = error_key((enum error_kind)kind);
         if (!error_is_event((enum error_kind)kind)) {
-            openmetrics__print(text, "# TYPE dummyload_%s counter\n", key);
-            openmetrics__print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
-                               errors[kind]);
+            json_text_print(text, "# TYPE dummyload_%s counter\n", key);
+            json_text_print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
+                            errors[kind]);
         }
     }
 }
 
 static void openmetrics__latency(struct json_text *text, const struct run *run, const char *id)
 {
-    openmetrics__print(text, "# TYPE dummyload_latency_seconds summary\n");
-    openmetrics__print(text, "# UNIT dummyload_latency_seconds seconds\n");
+    json_text_print(text, "# TYPE dummyload_latency_seconds summary\n");
+    json_text_print(text, "# UNIT dummyload_latency_seconds seconds\n");
     for (int kind = 0; kind < LATENCY_KINDS; kind++) {
         const struct histogram *histogram = &run->figures.latency[kind];
         const char *key = latency_key((enum latency_kind)kind);
@@ -59,25 +44,25 @@ static void openmetrics__latency(struct json_text *text, const struct run *run, 
             double percentile =
                 i < HISTOGRAM_PERCENTILES_COUNT ? HISTOGRAM_PERCENTILES[i].percentile : 100;
             int64_t value_ns = histogram_percentile(histogram, percentile).low_ns;
-            openmetrics__print(text,
-                               "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
-                               "quantile=\"%g\"} ",
-                               id, key, percentile / 100);
+            json_text_print(text,
+                            "dummyload_latency_seconds{run_id=\"%s\",kind=\"%s\","
+                            "quantile=\"%g\"} ",
+                            id, key, percentile / 100);
             /* Without samples there is no percentile: the text format's NaN. */
             if (histogram_count(histogram) == 0) {
-                openmetrics__print(text, "NaN\n");
+                json_text_print(text, "NaN\n");
             } else {
-                openmetrics__print(text, "%.9g\n", (double)value_ns / 1e9);
+                json_text_print(text, "%.9g\n", (double)value_ns / 1e9);
             }
         }
-        openmetrics__print(
-            text, "dummyload_latency_seconds_count{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n", id,
-            key, histogram_count(histogram));
+        json_text_print(text,
+                        "dummyload_latency_seconds_count{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n",
+                        id, key, histogram_count(histogram));
     }
     /* Percentiles at or above the lowest of these are lower bounds. */
-    openmetrics__print(text, "# TYPE dummyload_latency_censored counter\n");
+    json_text_print(text, "# TYPE dummyload_latency_censored counter\n");
     for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        openmetrics__print(
+        json_text_print(
             text, "dummyload_latency_censored_total{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n", id,
             latency_key((enum latency_kind)kind), run->figures.latency[kind].censored_count);
     }
@@ -89,15 +74,15 @@ bool openmetrics_write(const struct plan *plan, const struct run *run,
     struct json_text text = {0};
     openmetrics__counters(&text, run, plan->run_id);
     openmetrics__latency(&text, run, plan->run_id);
-    openmetrics__print(&text, "# TYPE dummyload_rate_per_second gauge\n");
-    openmetrics__print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"achieved\"} %.9g\n",
-                       plan->run_id, run->figures.rate_achieved_per_s);
-    openmetrics__print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"target\"} %.9g\n",
-                       plan->run_id, run->figures.rate_target_per_s);
-    openmetrics__print(&text, "# TYPE dummyload_valid gauge\n");
-    openmetrics__print(&text, "dummyload_valid{run_id=\"%s\"} %d\n", plan->run_id,
-                       verdict->valid ? 1 : 0);
-    openmetrics__print(&text, "# EOF\n");
+    json_text_print(&text, "# TYPE dummyload_rate_per_second gauge\n");
+    json_text_print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"achieved\"} %.9g\n",
+                    plan->run_id, run->figures.rate_achieved_per_s);
+    json_text_print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"target\"} %.9g\n",
+                    plan->run_id, run->figures.rate_target_per_s);
+    json_text_print(&text, "# TYPE dummyload_valid gauge\n");
+    json_text_print(&text, "dummyload_valid{run_id=\"%s\"} %d\n", plan->run_id,
+                    verdict->valid ? 1 : 0);
+    json_text_print(&text, "# EOF\n");
     bool written = false;
     if (text.failed) {
         error_set(error, "%s: no memory for the metrics", path);

@@ -2,20 +2,15 @@
 
 #include "core/clock.h"
 #include "files/outlet.h"
+#include "text/json.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 /* A day's records have 60 MiB at most; what is written in time takes none of it. */
-enum { NDJSON_LINE_BYTES_MAX = 4096, NDJSON_WAITING_BYTES_MAX = 64 << 20 };
+enum { NDJSON_WAITING_BYTES_MAX = 64 << 20 };
 
 static const char *const NDJSON_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
-
-struct ndjson__line {
-    char text[NDJSON_LINE_BYTES_MAX];
-    size_t bytes;
-};
 
 bool ndjson_open(struct ndjson *ndjson, const char *path, const struct plan *plan,
                  struct error *error)
@@ -40,30 +35,15 @@ void ndjson_begin(struct ndjson *ndjson, int64_t origin_ns)
     }
 }
 
-static void ndjson__add(struct ndjson__line *line, const char *format, ...) ERROR_PRINTF(2, 3);
-
-static void ndjson__add(struct ndjson__line *line, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int bytes =
-        vsnprintf(line->text + line->bytes, sizeof line->text - line->bytes, format, arguments);
-    va_end(arguments);
-    line->bytes += bytes > 0 ? (size_t)bytes : 0;
-    if (line->bytes >= sizeof line->text) {
-        line->bytes = sizeof line->text - 1; /* every part has a bound: it does not come to this */
-    }
-}
-
 /* Without a response it is null: 0 would look like an excellent one. */
-static void ndjson__add_percentile(struct ndjson__line *line, const struct ndjson *ndjson,
+static void ndjson__add_percentile(struct json_text *line, const struct ndjson *ndjson,
                                    const struct live_view *view, const char *key, double percentile)
 {
     int64_t value_ns = live_percentile_ns(view, &ndjson->before, percentile);
     if (value_ns > 0) {
-        ndjson__add(line, ",\"%s\":%" PRId64, key, value_ns);
+        json_text_print(line, ",\"%s\":%" PRId64, key, value_ns);
     } else {
-        ndjson__add(line, ",\"%s\":null", key);
+        json_text_print(line, ",\"%s\":null", key);
     }
 }
 
@@ -75,30 +55,31 @@ static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struc
         TOTAL_ITERATIONS,        TOTAL_REQUESTS,   TOTAL_RESPONSES,     TOTAL_MESSAGES_SENT,
         TOTAL_MESSAGES_RECEIVED, TOTAL_BYTES_SENT, TOTAL_BYTES_RECEIVED};
     const struct live_view *before = &ndjson->before;
-    struct ndjson__line line = {.bytes = 0};
-    ndjson__add(&line,
-                "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
-                ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
-                ndjson->plan->run_id, now_ns - ndjson->origin_ns, now_ns - ndjson->written_ns,
-                NDJSON_PHASES[phase], view->levels[LIVE_OPEN], view->levels[LIVE_CONNECTING]);
+    struct json_text line = {0};
+    json_text_print(&line,
+                    "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
+                    ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
+                    ndjson->plan->run_id, now_ns - ndjson->origin_ns, now_ns - ndjson->written_ns,
+                    NDJSON_PHASES[phase], view->levels[LIVE_OPEN], view->levels[LIVE_CONNECTING]);
     for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
-        ndjson__add(&line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
-                    view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
+        json_text_print(&line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
+                        view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
     }
     ndjson__add_percentile(&line, ndjson, view, "response_p50_ns", 50);
     ndjson__add_percentile(&line, ndjson, view, "response_p99_ns", 99);
-    ndjson__add(&line, ",\"errors\":{");
+    json_text_print(&line, ",\"errors\":{");
     const char *separator = "";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         uint64_t errors = view->counters.errors[kind] - before->counters.errors[kind];
         if (errors > 0) {
-            ndjson__add(&line, "%s\"%s\":%" PRIu64, separator, error_key((enum error_kind)kind),
-                        errors);
+            json_text_print(&line, "%s\"%s\":%" PRIu64, separator, error_key((enum error_kind)kind),
+                            errors);
             separator = ",";
         }
     }
-    ndjson__add(&line, "}}\n");
-    ndjson->left_out += !outlet_put(ndjson->outlet, line.text, line.bytes);
+    json_text_print(&line, "}}\n");
+    ndjson->left_out += line.failed || !outlet_put(ndjson->outlet, line.text, line.bytes);
+    free(line.text);
     ndjson->before = *view;
     ndjson->written_ns = now_ns;
 }

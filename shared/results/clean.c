@@ -1,5 +1,7 @@
 #include "results/clean.h"
 
+#include <inttypes.h>
+
 #include "core/pack.h"
 #include "text/json.h"
 
@@ -72,30 +74,28 @@ void clean_unpack_add(struct clean *into, struct unpack *from)
 static void clean__add_text(struct json_text *text, uint32_t number,
                             const struct clean_group *group)
 {
-    json_text_add(text, "\n\t\t\t[");
-    json_text_add_u64(text, number);
+    json_text_print(text, "\n\t\t\t[%" PRIu32, number);
     for (int i = 0; i < NUMBERS; i++) {
-        json_text_add(text, ",");
-        json_text_add_u64(text, clean__numbers(group)[i]);
+        json_text_print(text, ",%" PRIu64, clean__numbers(group)[i]);
     }
-    json_text_add(text, "]");
+    json_text_print(text, "]");
 }
 
 void clean_add_json(struct cJSON *result, const struct clean *clean)
 {
     struct cJSON *object = json_add_item(result, "clean_connections", cJSON_CreateObject());
     json_add_u64(object, "groups", CLEAN_GROUPS);
-    struct json_text text = {NULL, 0, 0, false};
-    json_text_add(&text, "[");
+    struct json_text text = {0};
+    json_text_print(&text, "[");
     const char *separator = "";
     for (uint32_t i = 0; i < CLEAN_GROUPS; i++) {
         if (clean->groups[i].connections == 0) {
             continue;
         }
-        json_text_add(&text, separator);
+        json_text_print(&text, "%s", separator);
         clean__add_text(&text, i, &clean->groups[i]);
         separator = ",";
     }
-    json_text_add(&text, "]");
+    json_text_print(&text, "]");
     json_add_item(object, "sums", json_text_finish(&text));
 }

@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 #include <hdr/hdr_histogram.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -241,23 +242,20 @@ struct histogram_bounds histogram_min(const struct histogram *histogram)
 
 static struct cJSON *histogram__buckets(const struct hdr_histogram *hdr)
 {
-    struct json_text text = {NULL, 0, 0, false};
+    struct json_text text = {0};
     struct hdr_iter iterator;
     hdr_iter_recorded_init(&iterator, hdr);
-    json_text_add(&text, "[");
+    json_text_print(&text, "[");
     const char *separator = "[";
     while (hdr_iter_next(&iterator)) {
         if (iterator.count == 0) {
             continue;
         }
-        json_text_add(&text, separator);
-        json_text_add_u64(&text, (uint64_t)iterator.lowest_equivalent_value);
-        json_text_add(&text, ",");
-        json_text_add_u64(&text, (uint64_t)iterator.count);
-        json_text_add(&text, "]");
+        json_text_print(&text, "%s%" PRId64 ",%" PRId64 "]", separator,
+                        iterator.lowest_equivalent_value, iterator.count);
         separator = ",[";
     }
-    json_text_add(&text, "]");
+    json_text_print(&text, "]");
     return json_text_finish(&text);
 }
 

@@ -8,6 +8,7 @@
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -424,63 +425,53 @@ static const char *const VALUE_KEYS[SERIES_ERRORS_FIRST] = {SERIES_LIST(SERIES_K
 
 static void series__add_buckets(struct json_text *text, struct series_slot *slot)
 {
-    json_text_add(text, "[");
+    json_text_print(text, "[");
     const char *separator = "[";
     for (uint32_t i = slot->bucket_low; i < slot->bucket_end; i++) {
         if (slot->counts[i] == 0) {
             continue;
         }
-        json_text_add(text, separator);
-        json_text_add_u64(text, (uint64_t)bucket_lowest_ns(i, SERIES_BUCKET_BITS));
-        json_text_add(text, ",");
-        json_text_add_u64(text, slot->counts[i]);
-        json_text_add(text, "]");
+        json_text_print(text, "%s%" PRId64 ",%" PRIu64 "]", separator,
+                        (int64_t)bucket_lowest_ns(i, SERIES_BUCKET_BITS),
+                        (uint64_t)slot->counts[i]);
         separator = ",[";
         slot->counts[i] = 0;
     }
-    json_text_add(text, "]");
+    json_text_print(text, "]");
     series__slot_close(slot);
 }
 
 /* Only the kinds that occurred: most seconds of most runs have none. */
 static void series__add_errors(struct json_text *text, const uint64_t errors[ERROR_KINDS])
 {
-    json_text_add(text, ",\"errors_by_kind\":{");
+    json_text_print(text, ",\"errors_by_kind\":{");
     const char *separator = "\"";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (errors[kind] == 0) {
             continue;
         }
-        json_text_add(text, separator);
-        json_text_add(text, error_key(kind));
-        json_text_add(text, "\":");
-        json_text_add_u64(text, errors[kind]);
+        json_text_print(text, "%s%s\":%" PRIu64, separator, error_key(kind), errors[kind]);
         separator = ",\"";
     }
-    json_text_add(text, "}");
+    json_text_print(text, "}");
 }
 
 /* One line of text: a long run stays readable, and is not a million small allocations. */
 static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry,
                                            const uint64_t values[SERIES_VALUE_COUNT])
 {
-    struct json_text text = {NULL, 0, 0, false};
-    json_text_add(&text, "\n\t\t{\"t_ns\":");
-    json_text_add_u64(&text, (uint64_t)entry * (uint64_t)series->period_ns);
+    struct json_text text = {0};
+    json_text_print(&text, "\n\t\t{\"t_ns\":%" PRId64, entry * series->period_ns);
     for (int value = 0; value < SERIES_ERRORS_FIRST; value++) {
-        json_text_add(&text, ",\"");
-        json_text_add(&text, VALUE_KEYS[value]);
-        json_text_add(&text, "\":");
-        json_text_add_u64(&text, values[value]);
+        json_text_print(&text, ",\"%s\":%" PRIu64, VALUE_KEYS[value], values[value]);
     }
-    json_text_add(&text, ",\"due\":");
-    json_text_add_u64(&text,
-                      values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED]);
+    json_text_print(&text, ",\"due\":%" PRIu64,
+                    values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED]);
     series__add_errors(&text, values + SERIES_ERRORS_FIRST);
-    json_text_add(&text, ",\"buckets\":");
+    json_text_print(&text, ",\"buckets\":");
     series__read_entry(series, entry, &series->scratch);
     series__add_buckets(&text, &series->scratch);
-    json_text_add(&text, "}");
+    json_text_print(&text, "}");
     return json_text_finish(&text);
 }
 

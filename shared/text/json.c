@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,31 +63,27 @@ void json_add_bool(struct cJSON *object, const char *key, bool value)
     json_add_item(object, key, cJSON_CreateBool(value));
 }
 
-void json_text_add(struct json_text *text, const char *part)
+void json_text_print(struct json_text *text, const char *format, ...)
 {
-    size_t part_bytes = strlen(part);
-    if (text->failed) {
-        return;
-    }
-    if (text->bytes + part_bytes + 1 > text->capacity_bytes) {
-        size_t capacity = (text->bytes + part_bytes + 1) * 2;
-        char *grown = realloc(text->text, capacity);
-        if (grown == NULL) {
-            text->failed = true;
+    for (size_t room = text->capacity_bytes - text->bytes; !text->failed;) {
+        va_list arguments;
+        va_start(arguments, format);
+        int length = vsnprintf(room > 0 ? text->text + text->bytes : NULL, room, format, arguments);
+        va_end(arguments);
+        size_t bytes = length > 0 ? (size_t)length : 0;
+        if (bytes < room) {
+            text->bytes += bytes;
             return;
         }
-        text->text = grown;
-        text->capacity_bytes = capacity;
+        size_t capacity_bytes = (text->bytes + bytes + 1) * 2;
+        char *grown = realloc(text->text, capacity_bytes);
+        text->failed = grown == NULL;
+        if (grown != NULL) {
+            text->text = grown;
+            text->capacity_bytes = capacity_bytes;
+            room = capacity_bytes - text->bytes;
+        }
     }
-    memcpy(text->text + text->bytes, part, part_bytes + 1);
-    text->bytes += part_bytes;
-}
-
-void json_text_add_u64(struct json_text *text, uint64_t value)
-{
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRIu64, value);
-    json_text_add(text, digits);
 }
 
 struct cJSON *json_text_finish(struct json_text *text)

@@ -7,6 +7,8 @@
 #ifndef DUMMYLOAD_RESULTS_JSON_H
 #define DUMMYLOAD_RESULTS_JSON_H
 
+#include "core/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,17 +31,17 @@ void json_append_item(struct cJSON *array, struct cJSON *item);
 /* True once anything could not be added since the process began. */
 bool json_out_of_memory(void);
 
-/* A text that grows: for long arrays of numbers, which cost 64 bytes a number as a tree. */
+/* A text that grows: for long arrays of numbers, which cost 64 bytes a number as a tree. {0} is an
+ * empty one. */
 struct json_text {
-    char *text; /* NUL-terminated; NULL when nothing was added or memory ran out */
+    char *text; /* NUL-terminated; NULL when nothing was added or memory ran out; free() it */
     size_t bytes;
     size_t capacity_bytes;
     bool failed;
 };
 
-/* Adds bytes of text as they are. */
-void json_text_add(struct json_text *text, const char *part);
-void json_text_add_u64(struct json_text *text, uint64_t value);
+/* Adds what is formatted. */
+void json_text_print(struct json_text *text, const char *format, ...) ERROR_PRINTF(2, 3);
 /* Frees the text and returns it as a cJSON item of raw JSON; NULL when memory ran out. */
 struct cJSON *json_text_finish(struct json_text *text);
 
