@@ -249,6 +249,53 @@ static void test_many_receivers_at_once(void **state)
     free(data);
 }
 
+/* So many completions wait that a port may put receives off: none is lost, and one that waits is
+ * cancelled by a close. */
+static void test_receives_behind_many_completions(void **state)
+{
+    (void)state;
+    enum { PAIRS = 700, CLOSED = 50 };
+    struct fixture fixture;
+    const struct cport_options options = {.sockets_max = 2 * PAIRS + 1};
+    static struct tracked_socket clients[PAIRS];
+    static struct tracked_socket servers[PAIRS];
+    const uint8_t byte = 1;
+    struct span span = {&byte, 1};
+    memset(clients, 0, sizeof clients);
+    memset(servers, 0, sizeof servers);
+    fixture_open(&fixture, &options);
+    for (int i = 0; i < PAIRS; i++) {
+        fixture_pair(&fixture, &clients[i], &servers[i]);
+    }
+    fixture.batch_max = 1;
+    for (int i = 0; i < PAIRS; i++) {
+        fixture_send(&fixture, &clients[i], &span, 1);
+        fixture_send(&fixture, &servers[i], &span, 1);
+    }
+    fixture_poll(&fixture, 0);
+    for (int i = 0; i < PAIRS; i++) {
+        fixture_recv(&fixture, &servers[i]);
+    }
+    for (int i = 0; i < 10; i++) {
+        fixture_poll(&fixture, 0);
+    }
+    for (int i = 0; i < CLOSED; i++) {
+        fixture_close(&fixture, &servers[PAIRS - 1 - i], CPORT_CLOSE_RST);
+    }
+    fixture.batch_max = BATCH_MAX;
+    for (int i = 0; i < PAIRS - CLOSED; i++) {
+        fixture_wait(&fixture, &servers[i].recv);
+        assert_int_equal(servers[i].received_bytes, 1);
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        fixture_close(&fixture, &clients[i], CPORT_CLOSE_RST);
+        if (i < PAIRS - CLOSED) {
+            fixture_close(&fixture, &servers[i], CPORT_CLOSE_RST);
+        }
+    }
+    fixture_finish(&fixture);
+}
+
 int cases_transfer(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +306,7 @@ int cases_transfer(void)
         cmocka_unit_test(test_half_close),
         cmocka_unit_test(test_send_after_the_peer_has_reset),
         cmocka_unit_test(test_many_receivers_at_once),
+        cmocka_unit_test(test_receives_behind_many_completions),
     };
     return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);
 }

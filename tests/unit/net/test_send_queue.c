@@ -63,6 +63,26 @@ static void test_small_appends_coalesce_into_one_span(void **state)
     assert_int_equal(fixture->queue.queued_bytes, 240);
 }
 
+/* One message at a time, as thousands of connections have it: in a chunk of their size, at a line
+ * of the cache; what does not fit behind it goes on in a larger one. */
+static void test_the_first_messages_take_little_room(void **state)
+{
+    enum { MESSAGE_BYTES = 64, TOUCHED_LINES = 2, LINE_BYTES = 64 };
+    struct fixture *fixture = *state;
+    struct span spans[4];
+    append_pattern(fixture, MESSAGE_BYTES, 1);
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 1);
+    /* The chunk's own words stand before the bytes, in the first line. */
+    uintptr_t past = (uintptr_t)spans[0].data % LINE_BYTES;
+    assert_true(past > 0 && past + MESSAGE_BYTES <= TOUCHED_LINES * LINE_BYTES);
+    for (uint32_t i = 0; i < 50; i++) {
+        append_pattern(fixture, MESSAGE_BYTES, i);
+    }
+    assert_int_equal(send_queue_peek(&fixture->queue, spans, 4), 2);
+    assert_int_equal(spans[0].bytes + spans[1].bytes, 51 * MESSAGE_BYTES);
+    assert_int_equal(fixture->pool.chunks_count, 2);
+}
+
 static void test_spans_stay_in_place_while_more_is_appended(void **state)
 {
     struct fixture *fixture = *state;
@@ -183,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_empty_queue_has_no_spans_and_no_memory),
         TEST(test_small_appends_coalesce_into_one_span),
+        TEST(test_the_first_messages_take_little_room),
         TEST(test_spans_stay_in_place_while_more_is_appended),
         TEST(test_bytes_survive_any_cut),
         TEST(test_shared_buffer_is_freed_by_the_last_release),
