@@ -134,10 +134,6 @@ function neverServed({ capacity, steps }) {
 }
 
 async function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ modules: true, say });
@@ -161,4 +157,4 @@ async function main(argv) {
   return outcome.limited_by === 'server' && !outcome.unconfirmed ? 0 : 3;
 }
 
-runCommand('scripts/capacity', main);
+runCommand('scripts/capacity', main, USAGE);

@@ -275,10 +275,6 @@ async function playRuns(given, models, points, folder, { say, stopped, onClient 
 }
 
 async function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ windows: given.windows, modules: true, say });
@@ -305,4 +301,4 @@ async function main(argv) {
   return failed ? 1 : 0;
 }
 
-runCommand('scripts/compare-models', main);
+runCommand('scripts/compare-models', main, USAGE);

@@ -60,10 +60,6 @@ function readArguments(argv) {
 }
 
 function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const { options, files, baseline, candidate } = readArguments(argv);
   const a = baseline.map(readRun);
   const b = candidate.map(readRun);
@@ -73,4 +69,4 @@ function main(argv) {
   return outcome.exit_code;
 }
 
-runCommand('scripts/compare', main);
+runCommand('scripts/compare', main, USAGE);

@@ -1,11 +1,11 @@
 // scripts/export: a result in the formats of other tools.
 
 import fs from 'node:fs';
-import path from 'node:path';
 import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
+import { ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { InputError, readResult } from './lib/results/result.mjs';
+import { clientFile, InputError, readResult } from './lib/results/result.mjs';
 
 const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
 
@@ -23,37 +23,21 @@ RUN is a result, or a run folder, which stands for its client.json.
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const given = { run: null, format: null, latency: 'response', out: null };
-  const keys = { '--format': 'format', '--latency': 'latency', '-o': 'out', '--out': 'out' };
-  for (let i = 0; i < argv.length; i++) {
-    if (argv[i] in keys) {
-      if (i + 1 >= argv.length) throw new InputError(`${argv[i]} needs a value`);
-      given[keys[argv[i]]] = argv[++i];
-    } else if (argv[i].startsWith('-')) {
-      throw new InputError(`unknown option ${argv[i]}\n${USAGE}`);
-    } else if (given.run) {
-      throw new InputError(`one run at a time: ${given.run} and ${argv[i]}`);
-    } else {
-      given.run = argv[i];
-    }
-  }
-  if (!given.run) throw new InputError(`which run?\n${USAGE}`);
+  const { names, latency = 'response', ...given } = ownArguments(argv, { usage: USAGE,
+    values: { '--format': 'format', '--latency': 'latency', '-o': 'out', '--out': 'out' } });
+  if (names.length > 1) throw new InputError(`one run at a time: ${names[0]} and ${names[1]}`);
+  if (!names.length) throw new InputError(`which run?\n${USAGE}`);
   if (!Object.hasOwn(FORMATS, given.format ?? '')) {
     throw new InputError(`--format must be one of ${Object.keys(FORMATS).join(', ')}` +
       `${given.format ? `, not ${given.format}` : ''}`);
   }
-  return given;
+  return { run: names[0], latency, ...given };
 }
 
 runCommand('scripts/export', (argv) => {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const { run, format, latency, out } = readArguments(argv);
-  const folder = fs.existsSync(run) && fs.statSync(run).isDirectory();
-  const text = FORMATS[format](readResult(folder ? path.join(run, 'client.json') : run), latency);
+  const text = FORMATS[format](readResult(clientFile(run)), latency);
   if (out) writeWholeFile(out, text);
   else fs.writeSync(1, text);
   return 0;
-});
+}, USAGE);

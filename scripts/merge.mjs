@@ -2,11 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { printExact } from './lib/base/json.mjs';
 import { mergeResults } from './lib/results/merge.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { InputError, readResult } from './lib/results/result.mjs';
+import { clientFile, InputError, readResult } from './lib/results/result.mjs';
 
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 
@@ -18,21 +19,10 @@ name, are refused; loads that differ are said. A run folder stands for its clien
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const given = { names: [], out: null };
-  for (let i = 0; i < argv.length; i++) {
-    if (argv[i] === '-o' || argv[i] === '--out') {
-      given.out = argv[++i];
-      if (given.out === undefined) throw new InputError('-o needs a file');
-    } else if (argv[i].startsWith('-')) {
-      throw new InputError(`unknown option ${argv[i]}\n${USAGE}`);
-    } else {
-      const folder = fs.existsSync(argv[i]) && fs.statSync(argv[i]).isDirectory();
-      given.names.push(folder ? path.join(argv[i], 'client.json') : argv[i]);
-    }
-  }
+  const given = ownArguments(argv, { usage: USAGE, values: { '-o': 'out', '--out': 'out' } });
   if (given.names.length < 2) throw new InputError(`give two results or more\n${USAGE}`);
   if (!given.out) throw new InputError(`say with -o where the merged result goes\n${USAGE}`);
-  return given;
+  return { ...given, names: given.names.map(clientFile) };
 }
 
 /** The same file twice, under whatever names. */
@@ -49,10 +39,6 @@ function checkFiles(names) {
 }
 
 runCommand('scripts/merge', (argv) => {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const { names, out } = readArguments(argv);
   checkFiles(names);
   const merged = mergeResults(names.map(readResult), names);
@@ -61,4 +47,4 @@ runCommand('scripts/merge', (argv) => {
   console.log(`${out}: ${names.length} results of the ${merged.side} (${merged.merged.kind}), ` +
     `${merged.totals.responses} responses`);
   return 0;
-});
+}, USAGE);

@@ -89,10 +89,6 @@ function printAbnormal(outcome) {
 runCommand('scripts/reconcile', (argv) => {
   const names = argv.filter((word) => !word.startsWith('-'));
   const options = argv.filter((word) => word.startsWith('-'));
-  if (options.includes('--help') || options.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const unknown = options.find((word) => word !== '--json');
   if (unknown) throw new InputError(`unknown option ${unknown}\n${USAGE}`);
   if (names.length === 0) throw new InputError(`nothing to reconcile\n${USAGE}`);
@@ -108,4 +104,4 @@ runCommand('scripts/reconcile', (argv) => {
     console.log(reconcileLine(outcome));
   }
   return outcome.ok ? 0 : 1;
-});
+}, USAGE);

@@ -1,6 +1,7 @@
 // scripts/record: a capture of clients talking to a server, as a scenario that replays them.
 
 import path from 'node:path';
+import { ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand, Failure } from './lib/base/process.mjs';
 import { readSegments } from './lib/record/capture.mjs';
@@ -23,26 +24,13 @@ connected.
   --sessions N         at most so many sessions, the first ones (default and most: 256)
 exit: 0 written; 1 it could not be read or written; 2 bad usage`;
 
-const VALUES = { '-o': 'out', '--out': 'out', '--port': 'port', '--framing': 'framing',
-  '--replies': 'replies', '--sessions': 'sessions' };
-
 function readArguments(argv) {
-  const given = { framing: 'guess', replies: 'await', sessions: '256' };
-  for (let i = 0; i < argv.length; i++) {
-    const [name, ...rest] = argv[i].startsWith('--') ? argv[i].split('=') : [argv[i]];
-    if (name in VALUES) {
-      const value = rest.length ? rest.join('=') : argv[++i];
-      if (value === undefined) throw new Failure(`${name} needs a value`, 2);
-      given[VALUES[name]] = value;
-    } else if (name.startsWith('-')) {
-      throw new Failure(`unknown option ${name}\n${USAGE}`, 2);
-    } else if (given.capture !== undefined) {
-      throw new Failure(`two captures: ${given.capture} and ${name}`, 2);
-    } else {
-      given.capture = name;
-    }
-  }
-  if (given.capture === undefined) throw new Failure(`which capture?\n${USAGE}`, 2);
+  const given = { framing: 'guess', replies: 'await', sessions: '256',
+    ...ownArguments(argv, { usage: USAGE, values: { '-o': 'out', '--out': 'out', '--port': 'port',
+      '--framing': 'framing', '--replies': 'replies', '--sessions': 'sessions' } }) };
+  const [capture, more] = given.names;
+  if (more !== undefined) throw new Failure(`two captures: ${capture} and ${more}`, 2);
+  if (capture === undefined) throw new Failure(`which capture?\n${USAGE}`, 2);
   if (given.out === undefined) throw new Failure('say with -o where the scenario goes', 2);
   if (!['await', 'verify', 'ignore'].includes(given.replies)) {
     throw new Failure(`--replies: expected await, verify or ignore, found ${given.replies}`, 2);
@@ -58,14 +46,10 @@ function readArguments(argv) {
   given.sessions = whole('sessions', 1, 256);
   if (given.framing !== 'guess') given.framing = framingNamed(given.framing);
   if (given.port !== undefined) given.port = whole('port', 1, 65535);
-  return given;
+  return { ...given, capture };
 }
 
 runCommand('scripts/record', async (argv) => {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const given = readArguments(argv);
   const { segments, notes } = await readSegments(given.capture);
   const recorded = sessionsOf(segments, given.port);
@@ -81,4 +65,4 @@ runCommand('scripts/record', async (argv) => {
     given.replies);
   for (const note of [...notes, ...recorded.notes]) console.log(`  note: ${note}`);
   return 0;
-});
+}, USAGE);

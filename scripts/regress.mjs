@@ -113,10 +113,6 @@ function warnOfRepeats({ repeats, scenarios, options }) {
 }
 
 async function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const given = readArguments(argv);
   const say = (text) => console.log(text);
   const env = await prepare({ modules: true, say });
@@ -159,4 +155,4 @@ function judgeAll(given, folder, labels) {
   return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;
 }
 
-runCommand('scripts/regress', main);
+runCommand('scripts/regress', main, USAGE);

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { makePage } from './lib/drawing/page/page.mjs';
 import { runCommand } from './lib/base/process.mjs';
@@ -25,25 +26,10 @@ their spectra and series are overlaid and the first is the baseline of the table
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const given = { runs: [], out: null, svg: null, dark: false, mixed: false, trend: null,
-    scenario: null };
-  const value = (name, i) => {
-    if (argv[i + 1] === undefined) throw new InputError(`${name} needs a value`);
-    return argv[i + 1];
-  };
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i];
-    if (word === '-h' || word === '--help') return null;
-    if (word === '-o' || word === '--out') given.out = value(word, i++);
-    else if (word === '--svg') given.svg = value(word, i++);
-    else if (word === '--trend') given.trend = value(word, i++);
-    else if (word === '--scenario') given.scenario = value(word, i++);
-    else if (word === '--dark') given.dark = true;
-    else if (word === '--mixed') given.mixed = true;
-    else if (word.startsWith('-')) throw new InputError(`unknown option ${word}\n${USAGE}`);
-    else given.runs.push(word);
-  }
-  if (!given.runs.length && !given.trend) throw new InputError(`no run given\n${USAGE}`);
+  const given = ownArguments(argv, { usage: USAGE, flags: { '--dark': 'dark', '--mixed': 'mixed' },
+    values: { '-o': 'out', '--out': 'out', '--svg': 'svg', '--trend': 'trend',
+      '--scenario': 'scenario' } });
+  if (!given.names.length && !given.trend) throw new InputError(`no run given\n${USAGE}`);
   return given;
 }
 
@@ -58,8 +44,8 @@ function checkScenarios(runs, mixed) {
 }
 
 function defaultOut(given) {
-  if (given.runs.length > 1) return 'report.html';
-  const where = given.runs[0];
+  if (given.names.length > 1) return 'report.html';
+  const where = given.names[0];
   const folder = fs.statSync(where).isDirectory() ? where : path.dirname(where);
   return path.join(folder, 'report.html');
 }
@@ -79,15 +65,11 @@ async function writeTrend(given) {
 
 runCommand('scripts/report', async (argv) => {
   const given = readArguments(argv);
-  if (!given) {
-    console.log(USAGE);
-    return 0;
-  }
   if (given.trend) {
-    if (given.runs.length) throw new InputError('--trend takes a folder and no runs beside it');
+    if (given.names.length) throw new InputError('--trend takes a folder and no runs beside it');
     return writeTrend(given);
   }
-  const runs = given.runs.map(readRun);
+  const runs = given.names.map(readRun);
   await prepareModules(console.error);
   checkScenarios(runs, given.mixed);
   const labels = runLabels(runs);
@@ -100,4 +82,4 @@ runCommand('scripts/report', async (argv) => {
     console.log(`${files.length} SVG files in ${given.svg}`);
   }
   return 0;
-});
+}, USAGE);

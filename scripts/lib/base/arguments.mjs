@@ -15,6 +15,28 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connect
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
   '--no-progress', '--screen', '--version', '--help']);
 
+/** Reads a command line of own options alone. values: those that take a value, by the key that it
+ *  is kept under; flags: those that take none. Returns { names: [what is no option], key: value }.
+ *  Throws a Failure of code 2. */
+export function ownArguments(argv, { values = {}, flags = {}, usage }) {
+  const given = { names: [] };
+  for (let i = 0; i < argv.length; i++) {
+    const [, name, attached] = /^(--[^=]*)=(.*)$/s.exec(argv[i]) ?? [null, argv[i]];
+    if (Object.hasOwn(values, name)) {
+      const value = attached ?? argv[++i];
+      if (value === undefined) throw new Failure(`${name} needs a value`, 2);
+      given[values[name]] = value;
+    } else if (Object.hasOwn(flags, argv[i])) {
+      given[flags[argv[i]]] = true;
+    } else if (argv[i].startsWith('-')) {
+      throw new Failure(`unknown option ${argv[i]}\n${usage}`, 2);
+    } else {
+      given.names.push(argv[i]);
+    }
+  }
+  return given;
+}
+
 /** Time as the programs take it, in milliseconds; undefined when it is none. */
 export function durationMs(text) {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text ?? '');
@@ -85,8 +107,7 @@ export function commandLine(argv, own, refused = {}) {
 
 const STRESS_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler', '--model': 'model',
   '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
-const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false],
-  '--help': ['help', true], '-h': ['help', true] };
+const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false] };
 const OWN_FOLDER = 'scripts/stress chooses the run and its folder itself (--results FOLDER says ' +
   'where)';
 
@@ -96,7 +117,7 @@ export function stressArguments(argv) {
   for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
   for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
   const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER });
-  const options = { windows: false, help: false, page: true, client: read.client,
+  const options = { windows: false, page: true, client: read.client,
     scenario: read.names[0], given: read.given };
   if (read.names.length > 1) {
     throw new Failure(`two scenarios: ${read.names[0]} and ${read.names[1]}`, 2);

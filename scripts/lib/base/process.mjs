@@ -262,10 +262,12 @@ export async function runOk(command, args, options) {
   return program;
 }
 
-/** Runs the main function of a command: its value is the exit code. */
-export function runCommand(name, main) {
+/** Runs the main function of a command: its value is the exit code. usage: what --help prints. */
+export function runCommand(name, main, usage) {
+  const argv = process.argv.slice(2);
+  const asks = usage && (argv.includes('--help') || argv.includes('-h'));
   Promise.resolve()
-    .then(() => main(process.argv.slice(2)))
+    .then(() => (asks ? console.log(usage) : main(argv)))
     .then((code) => process.exit(code ?? 0))
     .catch((error) => {
       const known = error instanceof Failure || error.name === 'InputError';

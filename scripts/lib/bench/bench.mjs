@@ -56,16 +56,15 @@ exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
 function readArguments(argv) {
   const options = argv.filter((argument) => argument.startsWith('-'));
-  const strange = options.find((one) => !['--quick', '--windows', '--no-windows', '--help', '-h']
-    .includes(one)) ?? argv.find((one) => !one.startsWith('-') && !PARTS[one]);
+  const strange = argv.find((one) => (one.startsWith('-')
+    ? !['--quick', '--windows', '--no-windows'].includes(one) : !PARTS[one]));
   if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
   let names = argv.filter((argument) => !argument.startsWith('-'));
   if (!names.length) {
     names = Object.keys(PARTS).filter((name) => PARTS[name].windows
       ? !options.includes('--no-windows') : !options.includes('--windows'));
   }
-  return { names, quick: options.includes('--quick'),
-    help: options.includes('--help') || options.includes('-h') };
+  return { names, quick: options.includes('--quick') };
 }
 
 // Is what the client says true? A relay's own book and a capture of the packets tell.
@@ -106,11 +105,7 @@ function printSummary(bench, page) {
 }
 
 async function main(argv) {
-  const { names, quick, help } = readArguments(argv);
-  if (help) {
-    console.log(USAGE);
-    return 0;
-  }
+  const { names, quick } = readArguments(argv);
   const say = (text) => console.log(text);
   await buildPrograms(names.some((name) => PARTS[name].windows), say);
   const id = `bench-${makeRunId()}`;
@@ -128,4 +123,4 @@ async function main(argv) {
   return bench.heldAll && !bench.missing.some((row) => row.goal === '-') ? 0 : 1;
 }
 
-runCommand('scripts/bench', main);
+runCommand('scripts/bench', main, USAGE);

@@ -159,10 +159,6 @@ export async function runChecks({ names, quick = false, deadline_ms = Infinity, 
 }
 
 async function main(argv) {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(USAGE);
-    return 0;
-  }
   const quick = argv.includes('--quick');
   const asked = argv.filter((word) => word !== '--quick');
   const unknown = asked.find((name) => !CHECKS[name]);
@@ -181,4 +177,4 @@ async function main(argv) {
   return failed.length ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/check', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/check', main, USAGE);

@@ -25,10 +25,9 @@ export function allTargets() {
 }
 
 function readArguments(argv) {
-  const options = { seconds: 5, keep: false, targets: [], help: false };
+  const options = { seconds: 5, keep: false, targets: [] };
   for (let i = 0; i < argv.length; i += 1) {
-    if (argv[i] === '--help' || argv[i] === '-h') options.help = true;
-    else if (argv[i] === '--keep') options.keep = true;
+    if (argv[i] === '--keep') options.keep = true;
     else if (argv[i] === '--seconds') {
       options.seconds = Number(argv[i += 1]);
       if (!(options.seconds >= 1 && options.seconds <= 86400)) {
@@ -74,10 +73,6 @@ async function keepCorpus(folder, name) {
 
 async function main(argv) {
   const options = readArguments(argv);
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
   const say = (text) => console.log(text);
   const env = await prepare({ say });
   const folder = await build('fuzz', { env, targets: ['fuzzers'], say });
@@ -99,4 +94,4 @@ async function main(argv) {
   return failed ? 1 : 0;
 }
 
-runCommand('scripts/fuzz', main);
+runCommand('scripts/fuzz', main, USAGE);

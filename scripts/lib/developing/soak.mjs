@@ -147,14 +147,10 @@ export async function playSoak(given) {
 }
 
 function readArguments(argv) {
-  const options = { duration_ms: 600000, serverArgs: [], clientArgs: [], help: false };
-  const { own, client, given, names } = commandLine(argv, { '--help': false, '-h': false,
-    '--model': true }, { ...MANY_RUNS_REFUSED });
+  const options = { duration_ms: 600000, serverArgs: [], clientArgs: [] };
+  const { own, client, given, names } = commandLine(argv, { '--model': true }, MANY_RUNS_REFUSED);
   if (names.length) throw new Failure(`${names[0]}: the scenario is scenarios/churn.json`, 2);
-  for (const [name, value] of own) {
-    if (name === '--model') options.serverArgs = ['--model', value];
-    else options.help = true;
-  }
+  for (const [, model] of own) options.serverArgs = ['--model', model];
   if (given['--duration']) {
     options.duration_ms = durationMs(given['--duration']);
     if (!(options.duration_ms >= 12000)) {
@@ -175,10 +171,6 @@ function printSide(side, samples) {
 
 async function main(argv) {
   const options = readArguments(argv);
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
   if (process.platform !== 'linux') throw new Failure('samples processes as Linux shows them', 2);
   const say = (text) => console.log(text);
   const env = await prepare({ say });
@@ -198,4 +190,4 @@ async function main(argv) {
   return soak.complaints.length ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/soak', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/soak', main, USAGE);

@@ -172,10 +172,6 @@ function harmed(folder) {
 
 async function main(argv) {
   const options = stressArguments(argv);
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
   options.windows ||= ON_WINDOWS;
   const say = (text) => console.log(text);
   const env = await prepare({ windows: options.windows, modules: options.page, say });
@@ -225,4 +221,4 @@ async function conclude(options, folder, served, { code, overdue }) {
   return code === 0 && !held ? 99 : code;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/stress', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/stress', main, USAGE);

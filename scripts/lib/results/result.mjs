@@ -211,33 +211,38 @@ function isFolder(name) {
   }
 }
 
+/** The client's result of a run folder; another name stands for itself. */
+export function clientFile(where) {
+  return isFolder(where) ? path.join(where, 'client.json') : where;
+}
+
 /** A run for the tools: { path, client, clientFile, server | null, serverFile, watched | null }.
  *
  * where is a run folder (client.json, and server.json if it is there) or a client's result, whose
  * server.json beside it is taken when it is of the same run. */
 export function readRun(where) {
   const folder = isFolder(where) ? where : path.dirname(where);
-  const clientFile = isFolder(where) ? path.join(where, 'client.json') : where;
-  if (isFolder(where) && !fs.existsSync(clientFile)) {
+  const file = clientFile(where);
+  if (isFolder(where) && !fs.existsSync(file)) {
     throw new InputError(`${where}: not a run folder: it has no client.json`);
   }
-  const client = readResult(clientFile);
+  const client = readResult(file);
   if (client.side !== 'client') {
-    throw new InputError(`${clientFile}: this is the server's result of a run; give the ` +
+    throw new InputError(`${file}: this is the server's result of a run; give the ` +
       'client\'s, or the run folder that holds both');
   }
   const serverFile = path.join(folder, 'server.json');
   let server = null;
-  if (path.resolve(serverFile) !== path.resolve(clientFile) && fs.existsSync(serverFile)) {
+  if (path.resolve(serverFile) !== path.resolve(file) && fs.existsSync(serverFile)) {
     const found = readResultSide(serverFile, 'server');
     if (found.run.id === client.run.id) {
       server = found;
     } else if (isFolder(where)) {
       throw new InputError(`${serverFile}: run ${found.run.id} is not the run of ` +
-        `${clientFile}, ${client.run.id}`);
+        `${file}, ${client.run.id}`);
     }
   }
-  return { path: where, client, clientFile, server, serverFile: server ? serverFile : null,
+  return { path: where, client, clientFile: file, server, serverFile: server ? serverFile : null,
     watched: isFolder(where) ? readWatched(path.join(folder, 'server-cmd.json')) : null };
 }
 
