@@ -8,7 +8,7 @@
 
 import fs from 'node:fs';
 import { needProgram } from './run.mjs';
-import { CLIENTS, ECHO, SERVERS, WIRE_BYTES, against, closedLoad } from './players.mjs';
+import { CLIENTS, ECHO, SERVERS, against, closedLoad } from './players.mjs';
 import { Failure } from '../base/process.mjs';
 
 const BOUND = 1.5;

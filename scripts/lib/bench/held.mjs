@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { formatBytes, formatCount } from '../base/format.mjs';
 import { ROOT } from '../base/paths.mjs';
-import { Program } from '../base/process.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { readResult } from '../results/result.mjs';
-import { programCall, programPath, startServer } from '../playing/server.mjs';
+import { startClient } from '../playing/client.mjs';
+import { endServer, programCall, programPath, startServer } from '../playing/server.mjs';
 
 const DESCRIPTORS_MAX = 20000;
 
@@ -27,17 +27,14 @@ function errorsOf(result) {
 async function playPair(bench, name, { windows = false, args, bound_ms }) {
   const folder = bench.file(name);
   fs.mkdirSync(folder, { recursive: true });
-  const out = (side) => programPath(path.join(folder, `${side}.json`), windows);
   const run = ['--run-id', `${bench.id}-${name}`];
   const server = await startServer({ call: limited(programCall('dummyserver', windows)),
-    args: [...run, '--out', out('server')] });
-  const call = limited(programCall('dummyclient', windows));
-  const scenario = programPath(path.join(ROOT, 'scenarios', 'echo.json'), windows);
-  const client = new Program(call.command, [...call.args, scenario, '--port', String(server.port),
-    ...run, '--out', out('client'), '--no-progress', '--quiet', ...args],
-  { env: call.env, group: true });
+    args: [...run, '--out', programPath(path.join(folder, 'server.json'), windows)] });
+  const client = startClient({ scenario: path.join(ROOT, 'scenarios', 'echo.json'), windows,
+    call: limited(programCall('dummyclient', windows)), out: path.join(folder, 'client.json'),
+    args: ['--port', String(server.port), ...run, ...args] });
   await client.wait(bound_ms);
-  await server.program.stop(60000);
+  await endServer(server);
   if (client.timedOut || !fs.existsSync(path.join(folder, 'client.json'))) {
     throw client.failure(`${name}: the client left no result`);
   }

@@ -7,7 +7,8 @@ import { programExists } from './run.mjs';
 import { buildFolder, programsFolder } from '../base/paths.mjs';
 import { Failure, Program, sleep } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
-import { accepts, freePort, programCall, programPath } from '../playing/server.mjs';
+import { startClient } from '../playing/client.mjs';
+import { accepts, freePort, programCall } from '../playing/server.mjs';
 import { wineCall } from '../building/wine.mjs';
 
 export const WIRE_BYTES = 64; // a frame of the pair: 4 bytes of header and a body of 60
@@ -160,8 +161,8 @@ export const CLIENTS = {
   async ours(server, scenario, { out, args = [], windows = false, under = asItIs } = {}) {
     const call = onClientCpu(under(programCall('dummyclient', windows)));
     fs.rmSync(out, { force: true });
-    const program = start(call, [programPath(scenario, windows), '--port', String(server.port),
-      '--out', programPath(out, windows), '--no-progress', '--quiet', '--no-strict', ...args]);
+    const program = startClient({ scenario, out, windows, call,
+      args: ['--port', String(server.port), '--no-strict', ...args] });
     const watch = new Watch(program);
     await program.wait(4 * BOUND_MS);
     if (program.code !== 0 || !fs.existsSync(out)) throw program.failure('the client failed');

@@ -12,7 +12,8 @@ import path from 'node:path';
 import { RESULTS, ROOT } from '../base/paths.mjs';
 import { Failure, Program, runOk, sleep } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
-import { startServer } from '../playing/server.mjs';
+import { startClient } from '../playing/client.mjs';
+import { endServer, startServer } from '../playing/server.mjs';
 import { placeLoopback, placeNamespaces } from './truth_place.mjs';
 
 const CONNECTIONS = 20;
@@ -86,10 +87,10 @@ async function startCapture(place, device, port, file) {
 async function playClient(place, { device, address, port, captures, file }) {
   const packets = `${file}.pcapng`;
   const capturing = captures ? await startCapture(place, device, port, packets) : null;
-  const { command, args, env } = place.client;
-  const client = new Program(command, [...args, path.join(ROOT, 'scenarios', 'echo.json'), '--host',
-    address, '--port', String(port), '-c', String(CONNECTIONS), '-r', String(RATE), '-d',
-    `${DURATION_S}s`, '--warmup', '0s', '--no-strict', '-q', '--out', `${file}.json`], { env });
+  const client = startClient({ scenario: path.join(ROOT, 'scenarios', 'echo.json'),
+    out: `${file}.json`, call: place.client, args: ['--host', address, '--port', String(port),
+      '-c', String(CONNECTIONS), '-r', String(RATE), '-d', `${DURATION_S}s`, '--warmup', '0s',
+      '--no-strict'] });
   await client.wait(60000);
   if (capturing) {
     await sleep(1000);
@@ -111,7 +112,7 @@ async function playRelay(place, relayProgram, delay_us, captures, file) {
   const played = await playClient(place, { device: place.device, address: place.relayAddress, port,
     captures, file });
   await relay.stop(10000, 'SIGTERM');
-  await server.program.stop(20000);
+  await endServer(server);
   const books = /\{"count".*\}/.exec(relay.stdout);
   if (!books) throw relay.failure('the relay left no books');
   return { relay: JSON.parse(books[0]), ...played };
@@ -191,7 +192,7 @@ async function playNetemOnce(bench, place, delay_us, captures) {
   const played = await playClient(place, { device: place.directDevice,
     address: place.directAddress, port: server.port, captures,
     file: path.join(bench.folder, `netem-${delay_us}`) });
-  await server.program.stop(20000);
+  await endServer(server);
   return played;
 }
 

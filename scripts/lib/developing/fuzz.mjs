@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from '../building/build.mjs';
-import { BUILD, ROOT, shown } from '../base/paths.mjs';
+import { ROOT, shown } from '../base/paths.mjs';
 import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
 

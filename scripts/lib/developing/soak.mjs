@@ -6,12 +6,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../building/build.mjs';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from '../base/arguments.mjs';
-import { awaitClient, clientBoundMs } from '../playing/client.mjs';
+import { awaitClient, clientBoundMs, startClient } from '../playing/client.mjs';
 import { ROOT, runFolder, shown } from '../base/paths.mjs';
-import { Failure, Program, runCommand, onInterrupt, sleep } from '../base/process.mjs';
+import { Failure, runCommand, onInterrupt, sleep } from '../base/process.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { parseExact } from '../base/json.mjs';
-import { programCall, startServer } from '../playing/server.mjs';
+import { endServer, startServer } from '../playing/server.mjs';
 import { prepare } from '../building/setup.mjs';
 
 const USAGE = `usage: scripts/soak [--duration T] [--model NAME] [options of the client]
@@ -22,7 +22,6 @@ time with the quarter before it. Linux.
 
 exit: 0 nothing drifts; 1 something does, or an error was counted; 2 bad usage`;
 
-const END_MS = 60000;
 // Below these a difference is noise: the allocator's arenas, a connection on its way out, a machine
 // that does something else.
 const MEMORY_NOISE_BYTES = 3 * 1024 * 1024;
@@ -106,11 +105,9 @@ export async function playSoak(given) {
   const server = await startServer({ call: calls.server,
     args: ['--handler', 'game', '--run-id', 'soak', '--out', file('server.json'), ...serverArgs] });
   const idle = takeSample(server.program);
-  const { command, args, env } = calls.client ?? programCall('dummyclient', false);
-  const client = new Program(command, [...args, scenario,
-    '--port', String(server.port), '--duration', `${duration}ms`, '--run-id', 'soak', '--quiet',
-    '--no-progress', '--no-strict', '--out', file('client.json'), '--ndjson', file('client.ndjson'),
-    ...clientArgs], { env, group: true });
+  const client = startClient({ scenario, out: file('client.json'), call: calls.client,
+    args: ['--port', String(server.port), '--duration', `${duration}ms`, '--run-id', 'soak',
+      '--no-strict', '--ndjson', file('client.ndjson'), ...clientArgs] });
   onInterrupt(() => client.interrupt());
   const samples = { client: [], server: [] };
   const deadline = Date.now() + bound_ms;
@@ -128,7 +125,7 @@ export async function playSoak(given) {
   }
   const left = (takeSample(server.program)?.descriptors ?? 0) - idle.descriptors;
   if (left > 0) complaints.push(`the server holds ${left} descriptors more than before the run`);
-  await server.program.stop(END_MS);
+  await endServer(server);
   for (const [side, program, kind] of [['client', client, 'client.json'],
     ['server', server.program, 'server.json']]) {
     if (program.exitCode !== 0) complaints.push(program.failure(`the ${side} failed`).message);

@@ -4,14 +4,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { awaitClient, clientBoundMs } from '../playing/client.mjs';
+import { clientBoundMs, playClient } from '../playing/client.mjs';
 import { figuresOf } from './models.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { Failure, Program, run } from '../base/process.mjs';
+import { Failure, run } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
-import { programCall, programPath, startServer } from '../playing/server.mjs';
+import { endServer, programCall, programPath, startServer } from '../playing/server.mjs';
 
-const SERVER_STOP_MS = 30000;
 const IDLE_AT_ONCE = 200;
 
 /** The text of --list-models. */
@@ -60,9 +59,8 @@ export function scenarioClosed(scenario) {
   return { ...scenario, name: `${scenario.name}-most`, load };
 }
 
-async function playClient(given, server, folder) {
+async function playPoint(given, server, folder) {
   const { windows, point, scenario } = given;
-  const call = programCall('dummyclient', windows);
   const file = path.join(folder, 'scenario.json');
   const played = point.kind === 'most' ? scenarioClosed(scenario) : scenario;
   fs.writeFileSync(file, `${JSON.stringify({ ...played, $schema: undefined }, null, 1)}\n`);
@@ -70,11 +68,8 @@ async function playClient(given, server, folder) {
     ...(point.kind === 'most' ? [] : ['--rate', String(given.rate)]),
     '--duration', given.duration, '--warmup', '1s', '--no-strict'];
   const bound_ms = await clientBoundMs({ scenario: file, args, windows });
-  const client = new Program(call.command, [...call.args, programPath(file, windows), ...args,
-    '--out', programPath(path.join(folder, 'client.json'), windows), '--quiet', '--no-progress'],
-  { env: call.env, group: true });
-  given.onClient?.(client);
-  const overdue = await awaitClient(client, bound_ms);
+  const { client, overdue } = await playClient({ scenario: file, args, windows, bound_ms,
+    out: path.join(folder, 'client.json'), onClient: given.onClient });
   if (overdue) throw new Failure(`${given.model}, ${point.key}: ${overdue}`);
   return client;
 }
@@ -94,12 +89,12 @@ export async function playModel(given) {
   try {
     idle = await openIdle(server.port, point.idle);
     const from = readMachine();
-    client = await playClient(given, server, folder);
+    client = await playPoint(given, server, folder);
     // Wine's own server works for both sides; whose the rest was cannot be told there.
     machine = windows && !ON_WINDOWS ? null : machineBetween(from, readMachine());
   } finally {
     for (const socket of idle) socket.destroy();
-    await server.program.stop(SERVER_STOP_MS);
+    await endServer(server);
   }
   const file = (side) => path.join(folder, `${side}.json`);
   if (!fs.existsSync(file('client'))) {

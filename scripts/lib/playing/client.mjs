@@ -1,7 +1,7 @@
 // The client as a program that is played: how long its plan may take, and its end within that.
 
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { run } from '../base/process.mjs';
+import { Program, run } from '../base/process.mjs';
 import { programCall, programPath } from './server.mjs';
 
 const CHECK_MS = 60000;
@@ -19,6 +19,26 @@ export async function clientBoundMs({ scenario, args = [], windows = ON_WINDOWS,
     { env, time_ms: reserve_ms + CHECK_MS });
   const plan_s = /^ {2}takes +at most (\d+) s\r?$/m.exec(checked.stdout)?.[1];
   return (checked.code === 0 ? Number(plan_s) * 1000 : 0) + reserve_ms;
+}
+
+/** Starts the client: a Program. given: { scenario, out (its result), args, windows, call (another
+ *  build of it), output (as Program's; not given: it keeps quiet) }. */
+export function startClient(given) {
+  const { scenario, out, args = [], windows = ON_WINDOWS, output } = given;
+  const { command, args: first, env } = given.call ?? programCall('dummyclient', windows);
+  return new Program(command, [...first, programPath(scenario, windows), '--out',
+    programPath(out, windows), ...(output ? [] : ['--quiet', '--no-progress']), ...args],
+  { env, output, group: true });
+}
+
+/** Plays it to its end, or bound_ms: { client, overdue } (see awaitClient). onClient(client) is
+ *  called when it has been started. */
+export async function playClient({ bound_ms, onClient, ...given }) {
+  const client = startClient(given);
+  onClient?.(client);
+  const overdue = await awaitClient(client, bound_ms);
+  if (client.error) throw client.failure('could not be started');
+  return { client, overdue };
 }
 
 /** Waits for the client's end. One that is still there after bound_ms is interrupted, so that it

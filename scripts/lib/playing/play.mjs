@@ -2,11 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { awaitClient, clientBoundMs } from './client.mjs';
-import { ON_WINDOWS } from '../base/paths.mjs';
-import { Failure, Program } from '../base/process.mjs';
+import { clientBoundMs, playClient } from './client.mjs';
+import { Failure } from '../base/process.mjs';
 import { readResult, readRun } from '../results/result.mjs';
-import { programCall } from './server.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 
 /** Plays scenario against a fresh server into folder. given: { server (see startTested), scenario,
@@ -20,22 +18,18 @@ export async function playRun(given) {
   const file = path.join(folder, 'client.json');
   const bound_ms = await clientBoundMs({ scenario, args: ['--host', '127.0.0.1', ...args] });
   const server = await startTested(wanted, runId, folder);
-  const { command, args: first, env } = programCall('dummyclient', ON_WINDOWS);
-  const client = new Program(command, [...first, scenario, '--host', '127.0.0.1', '--port',
-    String(server.port), '--run-id', runId, '--out', file, '--quiet',
-    '--no-progress', ...args], { env, group: true });
-  given.onClient?.(client);
   let end;
-  let overdue;
+  let played;
   try {
-    overdue = await awaitClient(client, bound_ms);
+    played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
+      args: ['--host', '127.0.0.1', '--port', String(server.port), '--run-id', runId, ...args] });
   } finally {
     const written = fs.existsSync(file);
     ({ end } = await endTested(server, folder, clientHarmed(written ? readResult(file) : null)));
   }
+  const { client, overdue } = played;
   const said = (client.stderr + client.stdout).trim();
   fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
-  if (client.error) throw client.failure('could not be started');
   if (overdue) throw new Failure(`${overdue} (${folder})`);
   return { code: client.exitCode, run: fs.existsSync(file) ? readRun(folder) : null,
     crashed: !end.ok, end, said };

@@ -53,6 +53,13 @@ export async function startServer({ windows = false, port = 0, args = [], call }
   }
 }
 
+const SERVER_STOP_MS = 30000;
+
+/** Asks a server to end, and kills it when it does not. Returns whether it ended by itself. */
+export function endServer({ program }, signal = 'SIGINT') {
+  return program.stop(SERVER_STOP_MS, signal);
+}
+
 async function demandFreePort(port) {
   const owner = await portTaken(port);
   if (owner) {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
-import { awaitClient, clientBoundMs } from './client.mjs';
+import { clientBoundMs, playClient } from './client.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
 import { formatMetric, metricOf } from '../results/metrics.mjs';
@@ -85,20 +85,16 @@ function beginServer(options, scenario, runId, folder) {
 }
 
 /** Plays the client: { code, overdue } (see awaitClient). */
-async function playClient(options, scenarioFile, runId, folder, server) {
-  const { command, args, env } = programCall('dummyclient', options.windows);
-  // Printed by the client, so as short as it can be.
-  const file = path.join(folder, 'client.json');
-  const out = options.windows ? programPath(file, true) : shown(file);
+async function playShown(options, scenario, runId, folder, server) {
   const rest = server ? ['--host', '127.0.0.1', '--port', String(server.port),
     ...clientWithout(options.client, ['--port'])] : options.client;
-  const bound_ms = await clientBoundMs({ scenario: scenarioFile, args: rest,
-    windows: options.windows });
-  const client = new Program(command, [...args, programPath(scenarioFile, options.windows),
-    '--run-id', runId, '--out', out, ...rest], { env, output: 'show', group: true });
-  onInterrupt(() => client.interrupt());
-  const overdue = await awaitClient(client, bound_ms);
-  if (client.error) throw client.failure('could not be started');
+  const { windows } = options;
+  const bound_ms = await clientBoundMs({ scenario, args: rest, windows });
+  // The file is printed by the client, so it is as short as it can be.
+  const file = path.join(folder, 'client.json');
+  const { client, overdue } = await playClient({ scenario, windows, bound_ms, output: 'show',
+    out: windows ? file : shown(file), args: ['--run-id', runId, ...rest],
+    onClient: (started) => onInterrupt(() => started.interrupt()) });
   return { code: overdue ? 1 : client.exitCode, overdue };
 }
 
@@ -194,7 +190,7 @@ async function main(argv) {
   let played = { code: 1, overdue: null };
   try {
     server = options.remote ? null : await beginServer(options, scenario, runId, folder);
-    played = await playClient(options, scenarioFile, runId, folder, server);
+    played = await playShown(options, scenarioFile, runId, folder, server);
   } finally {
     if (server) served = await endTested(server, folder, harmed(folder));
     if (options.windows && !ON_WINDOWS) await endWine();

@@ -7,11 +7,11 @@ import { writeWholeFile } from '../base/file.mjs';
 import { accepts, listenersOf, processLives } from './listeners.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { sleep } from '../base/process.mjs';
-import { endLeftForeign, startForeign, programPath, Sampler, startServer } from './server.mjs';
+import { endLeftForeign, endServer, programPath, Sampler, startForeign, startServer }
+  from './server.mjs';
 import { lostConnections } from '../results/endings.mjs';
 import { judgeServerEnd } from '../results/server_end.mjs';
 
-const SERVER_STOP_MS = 30000;
 const LAST_WORD_MS = 300;
 
 /** Starts it. wanted: { command: 'CMD {port}' } for the user's, else this project's own, whose
@@ -58,7 +58,7 @@ export async function endTested(server, folder, harmed) {
   const { program, sampler } = server;
   const facts = await standing(server, harmed);
   const watched = sampler?.finish();
-  const graceful = await program.stop(SERVER_STOP_MS, sampler ? 'SIGTERM' : 'SIGINT');
+  const graceful = await endServer(server, sampler ? 'SIGTERM' : 'SIGINT');
   if (sampler) await endLeftForeign(server);
   await program.exited;
   const end = judgeServerEnd({ ...facts,
