@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { clientValues, clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED,
   refuseServerConditions } from './lib/base/arguments.mjs';
-import { build } from './lib/building/build.mjs';
+import { buildPair } from './lib/building/build.mjs';
 import { searchCapacity, LIMITS } from './lib/judging/capacity.mjs';
 import { stepFigures, judgeStep } from './lib/judging/capacity_step.mjs';
 import { loadText, outcomeSentence, stepSentence } from './lib/judging/capacity_words.mjs';
@@ -15,9 +15,7 @@ import { makeCapacityPage } from './lib/drawing/page/capacity.mjs';
 import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { playRun } from './lib/playing/play.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
-import { prepare } from './lib/building/setup.mjs';
-import { drawSvg } from './lib/drawing/charts/svg.mjs';
-import { THEMES } from './lib/drawing/charts/theme.mjs';
+import { writeCharts } from './lib/drawing/charts/svg.mjs';
 import { parseThreshold } from './lib/results/threshold.mjs';
 
 const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
@@ -100,10 +98,7 @@ function writeResults(given, folder, outcome, name) {
   writeWholeFile(path.join(folder, 'capacity.json'), `${JSON.stringify(outcome, null, 1)}\n`);
   writeWholeFile(path.join(folder, 'report.html'),
     makeCapacityPage(outcome, name, given.confirm));
-  for (const chart of CAPACITY_CHARTS) {
-    writeWholeFile(path.join(folder, `${chart.name}.svg`),
-      drawSvg(chart.draw(outcome, THEMES.light), THEMES.light, chart.height));
-  }
+  writeCharts(folder, CAPACITY_CHARTS, outcome);
 }
 
 /** One step of the search: a run in its own folder. */
@@ -136,8 +131,7 @@ function neverServed({ capacity, steps }) {
 async function main(argv) {
   const given = readArguments(argv);
   const say = (text) => console.log(text);
-  const env = await prepare({ modules: true, say });
-  await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  await buildPair({ modules: true, say });
   const folder = runFolder('capacity', given.out);
   const interrupts = watchInterrupts();
   const until_ms = Date.now() + given.max_ms;

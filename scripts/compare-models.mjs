@@ -3,10 +3,8 @@
 import os from 'node:os';
 import path from 'node:path';
 import { durationMs } from './lib/base/arguments.mjs';
-import { build } from './lib/building/build.mjs';
-import { chartHeight } from './lib/drawing/charts/index.mjs';
+import { buildPair } from './lib/building/build.mjs';
 import { MODELS_CHARTS } from './lib/drawing/charts/models.mjs';
-import { THEMES } from './lib/drawing/charts/theme.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { escapeHtml, formatBytes, formatCount, formatDigits, formatNs, formatRate }
   from './lib/base/format.mjs';
@@ -16,8 +14,7 @@ import { playModel, listModels } from './lib/models/play.mjs';
 import { chartsBody, wrapPage, table, verdict } from './lib/drawing/page/page.mjs';
 import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
-import { prepare } from './lib/building/setup.mjs';
-import { drawSvg } from './lib/drawing/charts/svg.mjs';
+import { writeCharts } from './lib/drawing/charts/svg.mjs';
 import { endWine } from './lib/building/wine.mjs';
 
 const USAGE = `usage: scripts/compare-models [options]
@@ -226,10 +223,7 @@ function runsText(cell) {
 function writeResults(folder, outcome) {
   writeWholeFile(path.join(folder, 'models.json'), `${JSON.stringify(outcome, null, 1)}\n`);
   writeWholeFile(path.join(folder, 'report.html'), pageOf(outcome));
-  for (const chart of MODELS_CHARTS.filter((one) => one.when(outcome))) {
-    writeWholeFile(path.join(folder, `${chart.name}.svg`), drawSvg(chart.draw(outcome,
-      THEMES.light), THEMES.light, chartHeight(chart, outcome)));
-  }
+  writeCharts(folder, MODELS_CHARTS, outcome);
 }
 
 async function playRuns(given, models, points, folder, { say, stopped, onClient }) {
@@ -277,9 +271,7 @@ async function playRuns(given, models, points, folder, { say, stopped, onClient 
 async function main(argv) {
   const given = readArguments(argv);
   const say = (text) => console.log(text);
-  const env = await prepare({ windows: given.windows, modules: true, say });
-  await build(given.windows ? 'windows' : 'linux',
-    { env, targets: ['dummyclient', 'dummyserver'], say });
+  await buildPair({ windows: given.windows, modules: true, say });
   const models = chooseModels(parseModels(await listModels(given.windows)), given.models);
   const folder = runFolder('models', given.out);
   const { stopped, watch } = watchInterrupts();

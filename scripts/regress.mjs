@@ -5,7 +5,7 @@ import path from 'node:path';
 import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, refuseServerConditions }
   from './lib/base/arguments.mjs';
 import { buildBaseline } from './lib/building/baseline.mjs';
-import { build } from './lib/building/build.mjs';
+import { buildPair } from './lib/building/build.mjs';
 import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
 import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
@@ -13,7 +13,6 @@ import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
 import { judgeRegress, playRegress } from './lib/judging/regress.mjs';
-import { prepare } from './lib/building/setup.mjs';
 import { repeatsLeast } from './lib/judging/statistics.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
@@ -115,8 +114,7 @@ function warnOfRepeats({ repeats, scenarios, options }) {
 async function main(argv) {
   const given = readArguments(argv);
   const say = (text) => console.log(text);
-  const env = await prepare({ modules: true, say });
-  await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  const env = await buildPair({ modules: true, say });
   const servers = given.baseline
     ? { a: { ownProgram: await buildBaseline(given.baseline, env, say) }, b: {} }
     : { a: { command: given.a }, b: { command: given.b } };

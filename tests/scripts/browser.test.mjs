@@ -141,10 +141,11 @@ test('dark, narrow and printed', { skip, timeout: 60000 }, async (t) => {
 test('the page of a capacity search draws, dark and narrow too', { skip, timeout: 60000 },
   async (t) => {
     const step = (level, p99, rest) => ({ level, phase: 'climb', p50: p99 / 2, p99, p99_9: p99,
-      max: p99, achieved_per_s: level, errors: 0, pass: true, reason: '', limited_by: null,
-      thresholds: [], ...rest });
+      max: p99, achieved_per_s: level, errors: 0, pass: true, state: 'held', reason: '',
+      limited_by: null, thresholds: [], ...rest });
     const outcome = { steps: [step(500, 5e6), step(1000, 8e6), step(2000, 4e7, { pass: false,
-      limited_by: 'generator', reason: 'a reason that is long enough to wrap; '.repeat(8) })],
+      state: 'invalid', limited_by: 'generator',
+      reason: 'a reason that is long enough to wrap; '.repeat(8) })],
     conditions: [parseThreshold('latency.response.p99 < 20ms')],
     until: 'latency.response.p99 < 20ms', vary: 'rate', capacity: 1000, fails_at: 2000,
     confirmed: false, limited_by: 'generator', reason: 'lag', ended: null };

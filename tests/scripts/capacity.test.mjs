@@ -190,15 +190,17 @@ test('thresholds: wrong metrics and units are errors', () => {
 function makeOutcome() {
   const until = ['latency.response.p99 < 20ms', 'errors.total < 3'].map(parseThreshold);
   const step = (level, p99, rest) => ({ level, phase: 'climb', p50: p99 / 2, p99, p99_9: p99,
-    max: p99, achieved_per_s: level, errors: 0, pass: true, reason: '', limited_by: null,
-    thresholds: [{ expr: 'latency.response.p50 < 3ms', value: p99 / 2, pass: p99 < 6e6 }],
-    ...rest });
+    max: p99, achieved_per_s: level, errors: 0, pass: true, state: 'held', reason: '',
+    limited_by: null, ...rest,
+    thresholds: [{ expr: 'latency.response.p50 < 3ms', value: p99 / 2, pass: p99 < 6e6 }] });
   const lag = 'the client was too slow: <lag>; give it more CPU';
-  const steps = [step(500, 5e6), step(1000, 1e9, { pass: false, limited_by: 'generator',
-    reason: `${lag}; ${lag}` }), step(1000, 8e6), step(2000, 30e6, { pass: false,
-    limited_by: 'server', reason: 'latency.response.p99 < 20ms is 30.0 ms' }),
-  step(2000, null, { pass: false, limited_by: 'server', thresholds: [],
-    reason: 'the server crashed (SIGSEGV) after 1.0 s' })];
+  const broken = (state, limitedBy, reason) => ({ pass: false, state, limited_by: limitedBy,
+    reason });
+  const steps = [step(500, 5e6),
+    step(1000, 1e9, broken('invalid', 'generator', `${lag}; ${lag}`)), step(1000, 8e6),
+    step(2000, 30e6, broken('did not hold', 'server', 'latency.response.p99 < 20ms is 30.0 ms')),
+    { ...step(2000, null, broken('failed', 'server',
+      'the server crashed (SIGSEGV) after 1.0 s')), thresholds: [] }];
   return { steps, conditions: until, until: until.map(({ expr }) => expr).join(' and '),
     vary: 'rate', capacity: 1000, fails_at: 2000, confirmed: true, limited_by: 'server',
     reason: steps[3].reason, ended: null };

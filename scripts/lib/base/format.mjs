@@ -11,13 +11,13 @@ export function formatDigits(value, digits = 3) {
   return value.toFixed(Math.min(decimals, 6));
 }
 
-/** 1234567 -> "1 234 567" (thin spaces); BigInt too. */
-export function formatCount(value) {
+/** 1234567 -> "1 234 567" (thin spaces), or with another mark between; BigInt too. */
+export function formatCount(value, mark = THIN) {
   if (value === undefined || value === null) return '–';
   const text = typeof value === 'bigint' ? String(value)
     : Number.isInteger(value) ? value.toFixed(0) : formatDigits(value, 4);
   const [whole, fraction] = text.split('.');
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, mark);
   return fraction ? `${grouped}.${fraction}` : grouped;
 }
 

@@ -61,6 +61,13 @@ export async function build(name, { env = {}, targets = [], say = () => {} } = {
   return folder;
 }
 
+/** Prepares and builds the client and the server: what every command does that plays. */
+export async function buildPair({ windows = false, modules = false, say }) {
+  const env = await prepare({ windows, modules, say });
+  await build(windows ? 'windows' : 'linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  return env;
+}
+
 async function main(args) {
   if (args.includes('--help') || args.includes('-h')) {
     console.log(`usage: scripts/build [${PRESETS.join('|')} ...]   (linux by default)`);

@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from '../building/build.mjs';
+import { buildPair } from '../building/build.mjs';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from '../base/arguments.mjs';
 import { awaitClient, clientBoundMs, startClient } from '../playing/client.mjs';
 import { ROOT, runFolder, shown } from '../base/paths.mjs';
@@ -12,7 +12,6 @@ import { Failure, runCommand, onInterrupt, sleep } from '../base/process.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { parseExact } from '../base/json.mjs';
 import { endServer, startServer } from '../playing/server.mjs';
-import { prepare } from '../building/setup.mjs';
 
 const USAGE = `usage: scripts/soak [--duration T] [--model NAME] [options of the client]
 
@@ -170,8 +169,7 @@ async function main(argv) {
   const options = readArguments(argv);
   if (process.platform !== 'linux') throw new Failure('samples processes as Linux shows them', 2);
   const say = (text) => console.log(text);
-  const env = await prepare({ say });
-  await build('linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  await buildPair({ say });
   const folder = runFolder('soak');
   fs.mkdirSync(folder, { recursive: true });
   const soak = await playSoak({ ...options, folder });

@@ -6,8 +6,6 @@
 
 import { formatCount, formatRate } from '../base/format.mjs';
 
-const FAILURES = /^(the server |the client failed|the run failed|failed)/;
-
 export function loadText({ vary }, level) {
   return vary === 'rate' ? formatRate(level) : `${formatCount(level)} connections`;
 }
@@ -24,12 +22,8 @@ export function reasonsOnce(reasons) {
 
 /** { word, state } of a step. */
 export function stepWord(step) {
-  if (step.pass) return { word: 'held', state: 'good' };
-  const states = { failed: 'bad', invalid: 'warn', 'did not hold': 'bad' };
-  if (step.state in states) return { word: step.state, state: states[step.state] };
-  if (FAILURES.test(step.reason)) return { word: 'failed', state: 'bad' };
-  if (step.limited_by === 'generator') return { word: 'invalid', state: 'warn' };
-  return { word: 'did not hold', state: 'bad' };
+  const states = { held: 'good', failed: 'bad', invalid: 'warn', 'did not hold': 'bad' };
+  return { word: step.state, state: states[step.state] };
 }
 
 /** "held", "invalid: why; why". */

@@ -205,7 +205,12 @@ function chooseBlocks(baseline, candidate, failed) {
   return { invalid, blocks, notes };
 }
 
-const TITLES = { 0: 'no regression', 3: 'nothing can be concluded', 99: 'regression' };
+/** A comparison's exit codes in words; state is the page's, mark a pull request's. */
+export const VERDICTS = {
+  0: { title: 'no regression', state: 'good', mark: '🟢' },
+  3: { title: 'nothing can be concluded', state: 'warn', mark: '🟡' },
+  99: { title: 'regression', state: 'bad', mark: '🔴' },
+};
 
 /** Compares baseline and candidate runs (from readRun). options: primary, alpha, effect, effects
  *  {metric: share}, seed, started ({ side, text } of a server that did not start). Returns
@@ -241,7 +246,8 @@ export function compareRuns(baseline, candidate, given = {}) {
   const reasons = [...strangers, ...judged.reasons, ...obstacles, ...details];
   const code = proven && !strangers.length ? 99 : reasons.length ? 3 : 0;
   const first = baseline[0] ?? candidate[0];
-  return { verdict: TITLES[code], exit_code: code, facts: judged.facts, reasons, notes, rows,
+  return { verdict: VERDICTS[code].title, exit_code: code, facts: judged.facts, reasons, notes,
+    rows,
     alpha: options.alpha, paired,
     blocks: paired ? blocks.length : 0, runs: { baseline: a.length, candidate: b.length },
     scenario: first?.client.run.name ?? options.scenario ?? '',

@@ -1,7 +1,7 @@
 // A comparison as text for people and for other tools.
 
 import { escapeHtml, formatChange } from '../base/format.mjs';
-import { regressedOf, formatRow } from './compare.mjs';
+import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
 const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
@@ -59,7 +59,7 @@ export function verdictSummary(outcome) {
   const lines = [...outcome.notes, ...remarksOf(outcome)];
   const listed = regressedTexts(outcome).join(', ');
   lines.push(outcome.exit_code === 99 ? `REGRESSION: ${listed}`
-    : outcome.exit_code === 3 ? `nothing can be concluded${listed ? ` (seen: ${listed})` : ''}`
+    : outcome.exit_code === 3 ? `${VERDICTS[3].title}${listed ? ` (seen: ${listed})` : ''}`
       : 'no regression');
   return lines.join('\n');
 }
@@ -77,9 +77,8 @@ export function verdictMarkdown(outcome) {
   const primary = outcome.rows.filter((one) => one.primary);
   const others = outcome.rows.filter((one) => !one.primary);
   const head = [row(COMPARE_HEAD), row(['---', '---:', '---:', '---:', '---:', '---:', '---'])];
-  const title = { 0: '🟢 no regression', 3: '🟡 nothing can be concluded',
-    99: '🔴 regression' };
-  return [`### ${title[outcome.exit_code]} – ${outcome.scenario}`, '',
+  const { mark, title } = VERDICTS[outcome.exit_code];
+  return [`### ${mark} ${title} – ${outcome.scenario}`, '',
     ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
       : `seen: ${text}`}`),
     ...remarksOf(outcome).map((text) => `- ${text}`),

@@ -24,7 +24,7 @@ export function abbaOrder(repeats) {
     .flatMap((sides, pair) => sides.map((side) => ({ pair, side })));
 }
 
-export function runFolder(folder, scenario, { pair, side }) {
+function pairFolder(folder, scenario, { pair, side }) {
   return path.join(folder, path.basename(scenario, '.json'),
     `${String(pair + 1).padStart(2, '0')}-${side}`);
 }
@@ -34,7 +34,7 @@ function pairsDone(folder, scenario, repeats) {
   const done = new Set();
   for (let pair = 0; pair < repeats; pair++) {
     const both = ['a', 'b'].every((side) => fs.existsSync(path.join(
-      runFolder(folder, scenario, { pair, side }), 'done')));
+      pairFolder(folder, scenario, { pair, side }), 'done')));
     if (both) done.add(pair);
   }
   return done;
@@ -57,7 +57,7 @@ async function playAgain(given, run) {
 /** Plays one run of a pair; null when it was stopped meanwhile. */
 async function runOfPair(given, step) {
   const name = path.basename(step.scenario, '.json');
-  const target = runFolder(given.folder, step.scenario, step);
+  const target = pairFolder(given.folder, step.scenario, step);
   const played = await playAgain(given, { server: given.servers[step.side],
     args: given.args, scenario: step.scenario,
     runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
@@ -90,7 +90,7 @@ function leftText(progress) {
   return `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`;
 }
 
-const doneFile = (given, step) => path.join(runFolder(given.folder, step.scenario, step), 'done');
+const doneFile = (given, step) => path.join(pairFolder(given.folder, step.scenario, step), 'done');
 
 /** Which side failed its players in a pair: "a", "b", "both", or null. */
 function failedSide(runs) {
@@ -193,7 +193,7 @@ const HOPELESS_TEXTS = {
 /** The runs of a scenario that both sides of their pair have finished. */
 export function readRegress(folder, scenario, repeats) {
   const pairs = [...pairsDone(folder, scenario, repeats)];
-  const read = (side) => pairs.map((pair) => readRun(runFolder(folder, scenario, { pair, side })));
+  const read = (side) => pairs.map((pair) => readRun(pairFolder(folder, scenario, { pair, side })));
   return { a: read('a'), b: read('b') };
 }
 

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
-import { build } from '../building/build.mjs';
+import { buildPair } from '../building/build.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
@@ -13,7 +13,6 @@ import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, makeRunId, shown } from '../base/pa
 import { Program, runCommand, onInterrupt, run } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
 import { programCall, programPath } from './server.mjs';
-import { prepare } from '../building/setup.mjs';
 import { parseThreshold, completeThresholds } from '../results/threshold.mjs';
 import { bothSides, serverEndLines, serverLines, summaryLine, watchedLines } from './summary.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
@@ -170,9 +169,7 @@ async function main(argv) {
   const options = stressArguments(argv);
   options.windows ||= ON_WINDOWS;
   const say = (text) => console.log(text);
-  const env = await prepare({ windows: options.windows, modules: options.page, say });
-  await build(options.windows ? 'windows' : 'linux',
-    { env, targets: ['dummyclient', 'dummyserver'], say });
+  await buildPair({ windows: options.windows, modules: options.page, say });
 
   const scenarioFile = findScenario(options.scenario);
   const scenario = peekScenario(scenarioFile);

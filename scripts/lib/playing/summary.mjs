@@ -1,19 +1,17 @@
 // What scripts/stress adds below the client's own summary: the server's side, and whether both
 // sides agree.
 
-import { formatBytes } from '../base/format.mjs';
+import { formatBytes, formatCount } from '../base/format.mjs';
 import { reconcile, reconcileLine } from '../results/reconcile.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 
-/** 1234567 -> "1,234,567", as the client prints it; BigInt too. */
-function formatCount(value) {
-  return BigInt(value ?? 0).toLocaleString('en-US');
-}
+/** As the client prints it. */
+const countText = (value) => formatCount(value ?? 0, ',');
 
 function errorsText(errors = {}) {
   const some = Object.entries(errors)
     .filter(([key, count]) => key !== 'total' && Number(count) > 0)
-    .map(([key, count]) => `${key} ${formatCount(count)}`);
+    .map(([key, count]) => `${key} ${countText(count)}`);
   return some.join(', ') || 'none';
 }
 
@@ -31,11 +29,11 @@ export function serverLines(result) {
     .map((key) => `${key} ${server[key]}`).join(', ');
   return [
     summaryLine('server', kind),
-    summaryLine('  accepted', `${formatCount(totals.connects_ok)} connections, ` +
-      `${formatCount(totals.connections_abnormal)} ended abnormally`),
-    summaryLine('  received', `${formatCount(totals.messages_received)} messages, ` +
+    summaryLine('  accepted', `${countText(totals.connects_ok)} connections, ` +
+      `${countText(totals.connections_abnormal)} ended abnormally`),
+    summaryLine('  received', `${countText(totals.messages_received)} messages, ` +
       formatBytes(totals.bytes_received)),
-    summaryLine('  sent', `${formatCount(totals.messages_sent)} messages, ` +
+    summaryLine('  sent', `${countText(totals.messages_sent)} messages, ` +
       formatBytes(totals.bytes_sent)),
     summaryLine('  errors', errorsText(errors)),
     summaryLine('  resources', `${cpu_s.toFixed(2)} s of CPU` +
@@ -64,7 +62,7 @@ export function watchedLines(watched) {
     summaryLine('server', watched.command),
     summaryLine('  resources', `${watched.cpu_s.toFixed(2)} s of CPU${share}, at most ` +
       `${formatBytes(watched.rss_max_bytes)} of memory and ` +
-      `${formatCount(watched.descriptors_max)} descriptors`),
+      `${countText(watched.descriptors_max)} descriptors`),
   ];
 }
 

@@ -1,8 +1,8 @@
 // Renders the charts to SVG files, without a browser.
 
 import { createRequire } from 'node:module';
-import fs from 'node:fs';
 import path from 'node:path';
+import { writeWholeFile } from '../../base/file.mjs';
 import { chartHeight, RUN_CHARTS, SEVERAL_CHARTS } from './index.mjs';
 import { THEMES } from './theme.mjs';
 
@@ -36,28 +36,22 @@ function addMargin(text, theme, width, height) {
     `fill="${theme.paper}"/>\n${text.slice(end).trimStart()}`;
 }
 
+/** Writes the charts of a list that data has something for; returns the names of the files. */
+export function writeCharts(folder, list, data, { theme = THEMES.light, prefix = '' } = {}) {
+  return list.filter((chart) => chart.when(data)).map((chart) => {
+    const file = path.join(folder, `${prefix}${chart.name}.svg`);
+    writeWholeFile(file, drawSvg(chart.draw(data, theme), theme, chartHeight(chart, data)));
+    return file;
+  });
+}
+
 /** Writes every chart of the views into folder; returns the names of the files. */
 export function writeSvg(folder, views, themeName = 'light') {
   const theme = THEMES[themeName];
-  fs.mkdirSync(folder, { recursive: true });
-  const files = [];
-  const write = (name, chart, data) => {
-    const file = path.join(folder, `${name}.svg`);
-    fs.writeFileSync(file, drawSvg(chart.draw(data, theme), theme, chartHeight(chart, data)));
-    files.push(file);
-  };
-  if (views.length > 1) {
-    for (const chart of SEVERAL_CHARTS.filter((one) => one.when(views))) {
-      write(chart.name, chart, views);
-    }
-  }
-  views.forEach((view, index) => {
-    for (const chart of RUN_CHARTS.filter((one) => one.when(view))) {
-      const name = views.length > 1 ? `${fileName(view.label, index)}-${chart.name}` : chart.name;
-      write(name, chart, view);
-    }
-  });
-  return files;
+  const several = views.length > 1;
+  return [...(several ? writeCharts(folder, SEVERAL_CHARTS, views, { theme }) : []),
+    ...views.flatMap((view, index) => writeCharts(folder, RUN_CHARTS, view, { theme,
+      prefix: several ? `${fileName(view.label, index)}-` : '' }))];
 }
 
 function fileName(label, index) {

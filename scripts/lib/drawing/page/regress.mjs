@@ -2,6 +2,7 @@
 
 import { COMPARE_HEAD, verdictCells, verdictSummary, regressedTexts }
   from '../../judging/compare_text.mjs';
+import { VERDICTS } from '../../judging/compare.mjs';
 import { mergeResults } from '../../results/merge.mjs';
 import { makePage, wrapPage } from './page.mjs';
 import { completeThresholds } from '../../results/threshold.mjs';
@@ -46,7 +47,7 @@ function emptyPage(outcome, intro) {
 
 /** outcome: of compareRuns; runs: { a, b }, perhaps none; labels: { a, b }. */
 export function makeRegressPage(outcome, runs, labels) {
-  const state = { 0: 'good', 3: 'warn', 99: 'bad' }[outcome.exit_code];
+  const { state } = VERDICTS[outcome.exit_code];
   const title = outcome.verdict[0].toUpperCase() + outcome.verdict.slice(1);
   const verdict = { state, title, text: summaryText(outcome) };
   if (!runs.a.length || !runs.b.length) return emptyPage(outcome, verdict);
