@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JUDGE_LINE_BYTES_MAX = 1 << 20 };
+enum { JUDGE_LINE_BYTES_MAX = SCENARIO_FILE_BYTES_MAX };
 
 static void judge__report(void *context, const char *line)
 {

@@ -1,6 +1,5 @@
 // An editor that checks by scenario.schema.json must say what the client says: scenarios that are
-// damaged in one place each are given to both.
-
+// damaged in one place each are given to both, in both directions.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -8,102 +7,211 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import { fileFor, folderFor, LIMIT, programCall, ROOT, WINDOWS } from './harness.mjs';
+import { mutantsOf } from './mutants.mjs';
 
 const require = createRequire(path.join(ROOT, 'scripts', 'package.json'));
 const Ajv = require('ajv/dist/2020').default;
 const read = (...names) => JSON.parse(fs.readFileSync(path.join(ROOT, ...names), 'utf8'));
 const schema = read('scenarios', 'scenario.schema.json');
-const validate = new Ajv({ strictTypes: false, strictRequired: false, strictTuples: false })
-  .compile(schema);
+const compile = (document) => new Ajv({ strictTypes: false, strictRequired: false,
+  strictTuples: false }).compile(document);
+const EXAMPLES = fs.readdirSync(path.join(ROOT, 'scenarios'))
+  .filter((name) => name.endsWith('.json') && !name.endsWith('.schema.json'));
+
+// What a schema cannot say of one place: what the client finds with such words, and the schema not.
+const BEYOND_A_SCHEMA = [
+  ['durations and rates as texts',
+    /a duration from .* to |a rate above 0|than the duration|greater one first|at least `first`/],
+  ['sums over the document', /30 days together|expected at most \d+ (steps in|tables|names)/],
+  ['nesting', /steps inside each other|levels of nesting/],
+  ['names of variables and tables',
+    /unknown variable|no (table|column) of this name|is used before/],
+  ['types of variables', /elsewhere, and|cannot hold both|expected a number, found|be compared/],
+  ['expressions', /\$\{random\(low,high\)\}|one operation in|expected `\}`|with nothing around it/],
+  ['numbers of ${...} and of a place',
+    /whole number or a captured|that is not whole|expected a whole number, found/],
+  ['numbers of a size', /fits into|more than its length can say|the field room for/],
+  ['names that must differ', /a name of its own|stands in the `setup` of one/],
+  ['the framing and the bodies', /no id \(`id_bytes`\)|the id of the message|framing can carry/],
+  ['the framing and its sizes', /\.id`: expected a whole number from 0 |a body of exactly/],
+  ['the framing and the replies', /raw framing|this framing says|without the delimiter|become two/],
+  ['a header that fits together', /the header|the size and id fields|of the header/],
+  ['letters of a random body', /random bodies are letters|random bytes may hold/],
+  ['the body that was sent', /within the body that is sent|expected a send before|sends nothing/],
+  ['what may be expected', /nothing random can be|constant bytes, found|at least one byte/],
+  ['the connection',
+    /the connection is closed|half is closed|would begin without|different states/],
+  ['time', /would spin|has to end before the run begins/],
+  ['stages together', /stages have|in one of the stages|change here|only a load with a rate/],
+  ['lanes', /belongs to no lane|a loop that begins with|what may be missing/],
+  ['the clock', /where \$\{stamp_ns\} stands/],
+  ['sizes in bytes', /of at most \d+ bytes|bytes in a body|expected at most \d+ bytes/],
+  ['texts with ${...}', /pieces in one text|fields and pieces/],
+  ['comparisons of texts', /texts are equal or not|\.if\.\w+`: expected a number, or/],
+  ['files', /cannot (open|read)|No such file|no such file|not there|is a directory|rows/],
+];
+
+/** Gives all documents to the client's reader, in one process: the mistakes of each. */
+function clientSays(t, documents) {
+  const folder = folderFor(t);
+  fs.writeFileSync(path.join(folder, 'users.csv'), 'name,level\nann,1\nbob,2\ncid,3\ndan,4\n');
+  const call = programCall(path.join('tests', 'scenario_judge'));
+  const { status, stdout, stderr } = spawnSync(call.command,
+    [...call.args, fileFor(path.join(folder, 's.json'))], { encoding: 'utf8',
+      env: { ...process.env, ...call.env }, maxBuffer: 2 ** 30,
+      input: documents.map((document) => `${JSON.stringify(document)}\n`).join('') });
+  assert.equal(status, 0, stderr);
+  const said = [[]];
+  for (const line of stdout.split(/\r?\n/).slice(0, -1)) {
+    if (line === '') said.push([]);
+    else said.at(-1).push(line);
+  }
+  assert.equal(said.length, documents.length + 1, 'an answer for each document');
+  return said;
+}
+
+/** Where the two do not agree, in words. */
+function differences(mutants, said, validate) {
+  return mutants.flatMap(({ what, changed }, i) => {
+    const valid = validate(changed);
+    if (!valid && said[i].length === 0) {
+      return [`${what}: only the schema says ${JSON.stringify(validate.errors)}`];
+    }
+    const form = !valid ? undefined : said[i].find((line) => !/: and \d+ more$/.test(line) &&
+      !BEYOND_A_SCHEMA.some(([, words]) => words.test(line)));
+    return form === undefined ? [] : [`${what}: only the client says ${form}`];
+  });
+}
+
+const framed = (framing, request) => ({ framing, behaviors: [{ loop: [{ request }] }] });
 
 /** Everything that the language has, and each framing. */
-function bases() {
+function richOnes() {
   const everything = read('tests', 'fuzz', 'corpus', 'scenario', 'everything.json');
   everything.data = { users: { file: 'users.csv', pick: 'unique', when_out: 'error' } };
-  const framed = (framing, request) => ({ framing, behaviors: [{ loop: [{ request }] }] });
   return [everything,
     framed({ type: 'fixed', bytes: 4 }, { send: { body: { text: 'abcd' } } }),
     framed({ type: 'raw' }, { send: { body: { text: 'a' } }, bytes: 5, verify: 'none' }),
     framed({ type: 'delimiter', delimiter: { hex: '00' }, frame_bytes_max: 100 },
       { send: { body: { text: 'a' } } }),
-    { data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },
+    framed({ type: 'delimiter', delimiter: '\r\n' }, { send: { body: { fields: [
+      { string: 'ab', length: 'none' }] } }, capture: { a: { after: 'x' }, b: 'text@1:4' } }),
+    { $schema: 'x', server: { handler: 'chat', framing: 'raw' },
+      data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },
       load: { rate: '1/s', duration: '1s', late: 'drop' }, thresholds: ['errors.total == 0'],
-      target: { host: '127.0.0.1', port: 1 }, behaviors: [{ loop: [{ think: '1s' }] }] }];
+      target: { host: '127.0.0.1', port: 1, all_addresses: false },
+      behaviors: [{ loop: [{ think: '1s' }, { wait_until_age: '1s' }, { mark: 'm' },
+        { think: { normal: { mean: '1s', deviation: '0s', max: '2s' } } },
+        { think: { pareto: { min: '1s', alpha: 2, max: '2s' } } },
+        { if: { value: 1, equals: 2, then: [] } }, { if: { value: 1, less_than: 2, then: [] } },
+        { if: { value: '${t.level}', greater_than: 0, then: [] } },
+        { reconnect: { back_off: { max: '1s', max_attempts: 3 } } }] }] },
+    { load: { rate_per_connection: '1/s' }, behaviors: [{ loop: [{ think: '1s' }] }] }];
 }
 
-const VALUES = [null, true, 0, -1, 1, 1.5, 2, 65536, 1e9, 1e30, '', 'x', '5', '500ms', '0s',
-  '1000h', '2/s', '0/s', '1e3/s', '${conn}', '${nope}', 'any', 'none', 'now', 'u8@0', [], {},
-  ['x'], [{}], { a: 1 }];
+/** Every step alone, and everything but the steps: so small that all mutants can be tried. */
+function smallOnes() {
+  const [everything, ...others] = richOnes();
+  const { targets, sources, thresholds, load, ...rest } = everything;
+  const idle = [{ think: '1s' }];
+  const steps = new Set();
+  const visit = (node) => {
+    if (!node || typeof node !== 'object') return;
+    if (Array.isArray(node) && node.every((item) => item && typeof item === 'object' &&
+      Object.keys(item).length === 1)) {
+      node.forEach((step) => steps.add(JSON.stringify(step)));
+    }
+    Object.values(node).forEach(visit);
+  };
+  richOnes().forEach((base) => base.behaviors.forEach(visit));
+  return [{ targets, sources, thresholds, load, behaviors: [{ loop: idle }] },
+    { ...rest, behaviors: everything.behaviors.map(({ setup, teardown, connect, ...more }) =>
+      ({ ...more, loop: idle })) }, ...others,
+    ...[...steps].map((step) => ({ framing: rest.framing,
+      behaviors: [{ loop: [JSON.parse(step), ...idle] }] }))];
+}
 
-/** Every path that leads somewhere, the shortest first; not names of hosts, which are looked up. */
-function* pathsOf(node, at = []) {
-  if (at.length && at.at(-1) !== 'host') yield at;
+/** The names of all properties of a schema. */
+function keysOf(node, keys = new Set()) {
   if (node && typeof node === 'object') {
-    for (const key of Object.keys(node)) {
-      yield* pathsOf(node[key], [...at, Array.isArray(node) ? Number(key) : key]);
+    if (node.properties && !Array.isArray(node)) {
+      Object.keys(node.properties).forEach((key) => keys.add(key));
     }
+    Object.values(node).forEach((value) => keysOf(value, keys));
   }
+  return keys;
 }
 
-/** Changes of one place: what is done to it, and document(), the changed one. */
-function* mutantsOf(base) {
-  for (const at of pathsOf(base)) {
-    const change = (what, act) => ({
-      what: `${at.join('.')} ${what}`,
-      document: () => {
-        const document = structuredClone(base);
-        act(at.slice(0, -1).reduce((node, key) => node[key], document), at.at(-1));
-        return document;
-      },
-    });
-    for (const value of VALUES) {
-      const what = `= ${JSON.stringify(value)}`;
-      yield { ...change(what, (node, key) => { node[key] = value; }), sampled: true };
-    }
-    if (typeof at.at(-1) === 'string') {
-      yield change('misspelled', (node, key) => { node[`${key}s`] = node[key]; delete node[key]; });
-      yield change('left out', (node, key) => { delete node[key]; });
-    } else {
-      yield change('left out', (node, key) => { node.splice(key, 1); });
-      yield change('twice', (node, key) => { node.splice(key, 0, node[key]); });
-    }
+// An odd multiplier visits all indices of a power of two: a sample that a seed brings back.
+function sampled(mutants, count, seed) {
+  if (mutants.length <= count) return mutants;
+  const size = 2 ** Math.ceil(Math.log2(mutants.length));
+  const chosen = [];
+  for (let i = 0; i < size && chosen.length < count; i++) {
+    const index = (i * 0x9e3779b1 + seed) % size;
+    if (index < mutants.length) chosen.push(mutants[index]);
   }
+  return chosen;
 }
 
-// What the schema has to see as well: keys, types, units. The rest needs the whole document (a name
-// that nobody captures, a loop without a connection), or the file system.
-const STRUCTURE = /unknown key|with its unit|expected true or false|expected an object|an array of/;
-const SAMPLES = WINDOWS ? 30 : process.env.DUMMYLOAD_TEST_ROUNDS ? 4000 : 400;
+const SEED = Number(process.env.DUMMYLOAD_TEST_SEED ?? 1);
+const SAMPLE = WINDOWS ? 500 : process.env.DUMMYLOAD_TEST_ROUNDS ? Infinity : 3000;
+const made = (mutants) => mutants.map((mutant) => ({ ...mutant, changed: mutant.document() }));
+
+test('the rich scenarios have every key of the schema', () => {
+  const used = new Set();
+  const visit = (node) => {
+    if (!node || typeof node !== 'object') return;
+    if (!Array.isArray(node)) Object.keys(node).forEach((key) => used.add(key));
+    Object.values(node).forEach(visit);
+  };
+  richOnes().forEach(visit);
+  const missing = [...keysOf(schema)].filter((key) => !used.has(key) &&
+    !/^[uif](8|16|32|64)(le|be)?$/.test(key));
+  assert.deepEqual(missing, []);
+});
 
 test('the schema and the client judge damaged scenarios alike', LIMIT, (t) => {
-  const folder = folderFor(t);
-  const file = path.join(folder, 's.json');
-  fs.writeFileSync(path.join(folder, 'users.csv'), 'name,level\nann,1\nbob,2\ncid,3\ndan,4\n');
-  const call = programCall('dummyclient');
-  const says = (document) => {
-    fs.writeFileSync(file, JSON.stringify(document));
-    const { status, stderr } = spawnSync(call.command, [...call.args, '--check', fileFor(file)],
-      { encoding: 'utf8', env: { ...process.env, ...call.env } });
-    assert.ok(status === 0 || status === 2, `${status} ${stderr}`);
-    assert.equal(status === 2, stderr !== '', 'whoever is refused is told why');
-    return { takes: status === 0, stderr };
-  };
-  const mutants = bases().flatMap((base) => {
-    const { takes, stderr } = says(base);
-    assert.ok(takes && validate(base), `each begins as a right one: ${stderr}`);
-    return [...mutantsOf(base)];
+  const validate = compile(schema);
+  const whole = [...richOnes(), ...EXAMPLES.map((name) => read('scenarios', name))];
+  clientSays(t, whole).slice(0, -1).forEach((lines, i) => {
+    assert.ok(validate(whole[i]) && lines.length === 0, `each begins as a right one: ${lines}`);
   });
-  // Of the other values some: a prime as the step, so that all values and all places have a turn.
-  const values = mutants.filter(({ sampled }) => sampled);
-  const chosen = WINDOWS ? [] : mutants.filter(({ sampled }) => !sampled);
-  for (let i = 0; i < Math.min(SAMPLES, values.length); i++) {
-    chosen.push(values[(i * 7919) % values.length]);
-  }
-  for (const { what, document: changed } of chosen) {
-    const document = changed();
-    const { takes, stderr } = says(document);
-    const valid = validate(document);
-    if (takes) assert.ok(valid, `${what}: only the schema says ${JSON.stringify(validate.errors)}`);
-    else if (valid) assert.doesNotMatch(stderr, STRUCTURE, `${what}: the schema sees nothing`);
+  const alone = smallOnes();
+  const takes = clientSays(t, alone).map((lines) => lines.length === 0);
+  const small = alone.filter((base, i) => takes[i] && validate(base));
+  const everywhere = (bases) => bases.flatMap((base) => [...mutantsOf(base, schema)]);
+  const mutants = made([...sampled(everywhere(small), 10 * SAMPLE, SEED),
+    ...sampled(everywhere(whole), SAMPLE, SEED)]);
+  const said = clientSays(t, mutants.map(({ changed }) => changed));
+  const found = differences(mutants, said, validate);
+  assert.equal(found.length, 0,
+    `seed ${SEED}, ${mutants.length} mutants:\n${found.slice(0, 20).join('\n')}`);
+  t.diagnostic(`${small.length} small ones, ${mutants.length} mutants`);
+});
+
+test('it fires: a bound, a word, a key, a kind changed in the schema', LIMIT, (t) => {
+  const changes = [
+    (defs) => { defs.load.properties.in_flight.maximum = 1000; },
+    (defs) => { defs.load.properties.connections.minimum = 0; },
+    (defs) => { defs.back_off.properties.factor.maximum = 50; },
+    (defs) => { defs.load.properties.arrival.enum.pop(); },
+    (defs) => { delete defs.load.properties.drain; },
+    (defs) => { defs.target.properties.port.type = 'number'; },
+    (defs) => { defs.back_off.additionalProperties = true; },
+    (defs) => { defs.name.maxLength = 63; },
+    (defs) => { defs.field.pattern = defs.field.pattern.replace('|64', ''); },
+    (defs) => { defs.behavior.properties.on_push.maxItems = 17; },
+  ];
+  const small = { target: { port: 1 }, load: { connections: 2, in_flight: 3, arrival: 'poisson',
+    drain: '1s' }, behaviors: [{ name: 'a', on_push: [{ fanout: 'u64@0' }],
+    on_disconnect: { reconnect: { factor: 3 } }, loop: [{ think: '1s' }] }] };
+  const mutants = made([...mutantsOf(small, schema)]);
+  const said = clientSays(t, mutants.map(({ changed }) => changed));
+  for (const change of changes) {
+    const changed = structuredClone(schema);
+    change(changed.$defs);
+    const found = differences(mutants, said, compile(changed));
+    assert.ok(found.length > 0, `unseen: ${change}`);
   }
 });

@@ -247,10 +247,11 @@ void parse_fields(struct parse *parse, const cJSON *json, void *place)
     cJSON_ArrayForEach(item, json)
     {
         size_t mark = reader_enter_index(&parse->reader, index++);
+        bool full = fields.count == TREE_PARTS_MAX;
         parse__field_of(parse, item, &fields);
         reader_leave(&parse->reader, mark);
-        if (fields.count == TREE_PARTS_MAX) {
-            break;
+        if (full) {
+            break; /* which has been reported */
         }
     }
     if (parse->reader.mistakes_count == mistakes_count) {
