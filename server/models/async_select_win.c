@@ -9,8 +9,6 @@
  * its window, a shard and its sessions; the first one also accepts and hands connections out. */
 #include "models/common/model_loop.h"
 
-#include "core/clock.h"
-
 #include <winsock2.h>
 
 enum {
@@ -38,6 +36,7 @@ struct model_thread {
     struct conn *again; /* readable, and nobody tells it again */
     uint32_t next_message;
     bool accept_paused;
+    MSG messages[BATCH_MAX];
     struct conn *conns[MESSAGES_CONN_MAX]; /* by their messages; base.slot is the place */
 };
 
@@ -45,12 +44,12 @@ struct model_thread {
 
 static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam, LPARAM lparam);
 
-static void thread__wake(struct loop_thread *base)
+static void thread__wake(struct model_thread *thread)
 {
-    SetEvent(((struct model_thread *)base)->wake_event);
+    SetEvent(thread->wake_event);
 }
 
-static bool async_select__open(struct server *server, struct error *error)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
     const WNDCLASSEXW class = {
         .cbSize = sizeof class,
@@ -58,26 +57,17 @@ static bool async_select__open(struct server *server, struct error *error)
         .hInstance = GetModuleHandleW(NULL),
         .lpszClassName = window_class,
     };
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
-        return false;
-    }
-    /* Stays for as long as the process: another server may be using it. */
+    /* Stays for as long as the process: other threads, and another server, may be using it. */
     if (RegisterClassExW(&class) == 0 && GetLastError() != ERROR_CLASS_ALREADY_EXISTS) {
         error_set(error, "cannot make a class of windows: %s",
                   error_system_text((int)GetLastError()));
         return false;
     }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        thread->wake_event = CreateEventW(NULL, FALSE, FALSE, NULL); /* the wait resets it */
-        if (thread->wake_event == NULL) {
-            error_set(error, "cannot make an event: %s", error_system_text((int)GetLastError()));
-            return false;
-        }
+    thread->wake_event = CreateEventW(NULL, FALSE, FALSE, NULL); /* the wait resets it */
+    if (thread->wake_event == NULL) {
+        error_set(error, "cannot make an event: %s", error_system_text((int)GetLastError()));
     }
-    server_set_io(server, "async-select", NULL);
-    return true;
+    return thread->wake_event != NULL;
 }
 
 static bool thread__select_listener(struct model_thread *thread)
@@ -97,13 +87,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
         return thread->base.index >= thread->base.server->options.threads;
     }
     SetWindowLongPtrW(thread->window, GWLP_USERDATA, (LONG_PTR)thread);
-    if (thread->base.index != 0) {
-        return true;
-    }
-    if (!loop_listen(&thread->base, error)) {
-        return false;
-    }
-    if (!thread__select_listener(thread)) {
+    if (thread->base.index == 0 && !thread__select_listener(thread)) {
         error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
         return false;
     }
@@ -135,19 +119,17 @@ static uint32_t thread__choose_message(struct model_thread *thread)
     return message;
 }
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    struct loop_conn *base;
-    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
-        base->slot = thread__choose_message(thread);
-        thread->conns[base->slot] = (struct conn *)base;
-        /* What has come already is told, too; but under Wine not that the peer has left. So one
-         * receive is tried unasked. */
-        ((struct conn *)base)->readable = true;
-        if (WSAAsyncSelect((SOCKET)base->handle, thread->window, MESSAGE_CONN + base->slot,
-                           FD_READ | FD_WRITE | FD_CLOSE) != 0) {
-            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
-        }
+    struct loop_conn *base = &conn->base;
+    base->slot = thread__choose_message(thread);
+    thread->conns[base->slot] = conn;
+    /* What has come already is told, too; but under Wine not that the peer has left. So one
+     * receive is tried unasked. */
+    conn->readable = true;
+    if (WSAAsyncSelect((SOCKET)base->handle, thread->window, MESSAGE_CONN + base->slot,
+                       FD_READ | FD_WRITE | FD_CLOSE) != 0) {
+        session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 
@@ -242,86 +224,65 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 /* -------- run -------- */
 
 /* Waits, then takes what is in the queue. Returns how many messages. */
-static int thread__wait(struct model_thread *thread, int64_t deadline_ns, MSG *messages)
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     DWORD wait_ms = thread->again != NULL ? 0 : (DWORD)loop_wait_ms(deadline_ns);
     int count = 0;
     /* MWMO_INPUTAVAILABLE: also for messages that the last turn has left in the queue. */
     MsgWaitForMultipleObjectsEx(1, &thread->wake_event, wait_ms, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
-    while (count < BATCH_MAX && PeekMessageW(&messages[count], NULL, 0, 0, PM_REMOVE)) {
+    while (count < BATCH_MAX && PeekMessageW(&thread->messages[count], NULL, 0, 0, PM_REMOVE)) {
         thread->base.recorder->port.syscalls++;
         count++;
     }
     return count;
 }
 
-static int64_t thread__turn(struct model_thread *thread, const MSG *messages, int count)
+static void thread__handle(struct model_thread *thread, int count, int64_t polled_ns)
 {
-    struct loop_conn *base;
-    thread->polled_ns = clock_now_ns();
-    loop_begin_turn(&thread->base, count);
+    thread->polled_ns = polled_ns;
     for (int i = 0; i < count; i++) {
-        DispatchMessageW(&messages[i]); /* calls window__handle() */
+        DispatchMessageW(&thread->messages[i]); /* calls window__handle() */
     }
     thread__receive_again(thread);
-    if (thread->accept_paused && loop_accepts(&thread->base, thread->polled_ns)) {
-        thread__accept(thread, thread->polled_ns);
+    if (thread->accept_paused && loop_accepts(&thread->base, polled_ns)) {
+        thread__accept(thread, polled_ns);
     }
-    thread__adopt(thread, thread->polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)base, now_ns);
-    }
-    return loop_end_turn(&thread->base, now_ns);
 }
 
 /* In the thread, too: nobody else may destroy its window. */
-static void thread__close(struct model_thread *thread)
+static void thread__leave(struct model_thread *thread)
 {
     if (thread->window != NULL) {
         DestroyWindow(thread->window);
     }
 }
 
-static void async_select__run(struct server *server, uint32_t index)
+static void thread__close(struct model_thread *thread)
 {
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    MSG messages[BATCH_MAX];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        thread__close(thread);
-        return;
+    if (thread->wake_event != NULL) {
+        CloseHandle(thread->wake_event);
     }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (!loop_is_over(&thread->base)) {
-        int count = thread__wait(thread, deadline_ns, messages);
-        deadline_ns = thread__turn(thread, messages, count);
-    }
-    thread__close(thread);
 }
 
-static void async_select__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (thread != NULL && thread->wake_event != NULL) {
-            CloseHandle(thread->wake_event);
-        }
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "async-select",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .wake = thread__wake,
+    .leave = thread__leave,
+    .close = thread__close,
+};
 
 const struct model MODEL(async_select) = {
     .name = "async-select",
     .description = "readiness: WSAAsyncSelect, window messages to a message-only window per thread",
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SESSIONS_MAX,
-    .open = async_select__open,
-    .run = async_select__run,
-    .wake = loop_group_wake,
-    .close = async_select__close,
+    LOOP_MODEL(&functions),
 };

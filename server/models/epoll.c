@@ -7,8 +7,6 @@
 #include "models/common/model_loop.h"
 #include "models/common/waker.h"
 
-#include "core/clock.h"
-
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -23,41 +21,19 @@ struct conn {
 struct model_thread {
     struct loop_thread base; /* first */
     int epoll;
-    cport_handle waker;
     bool listening; /* the listener is registered */
+    struct epoll_event events[EVENTS_MAX];
 };
 
 /* -------- open -------- */
 
-static void thread__wake(struct loop_thread *base)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
-    waker_wake(((struct model_thread *)base)->waker);
-}
-
-static bool epoll__open(struct server *server, struct error *error)
-{
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
-        return false;
+    thread->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (thread->epoll < 0) {
+        error_set(error, "epoll: %s", error_system_text(errno));
     }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        thread->epoll = -1;
-        thread->waker = CPORT_HANDLE_NONE;
-    }
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        thread->epoll = epoll_create1(EPOLL_CLOEXEC);
-        if (thread->epoll < 0) {
-            error_set(error, "epoll: %s", error_system_text(errno));
-            return false;
-        }
-        if (!waker_open(&thread->waker, error)) {
-            return false;
-        }
-    }
-    server_set_io(server, "epoll", NULL);
-    return true;
+    return thread->epoll >= 0;
 }
 
 static bool thread__watch(struct model_thread *thread, int operation, int fd, uint32_t events,
@@ -69,11 +45,12 @@ static bool thread__watch(struct model_thread *thread, int operation, int fd, ui
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (!thread__watch(thread, EPOLL_CTL_ADD, (int)thread->waker, EPOLLIN, &thread->waker)) {
+    cport_handle *waker = &thread->base.waker;
+    bool watched = thread__watch(thread, EPOLL_CTL_ADD, (int)*waker, EPOLLIN, waker);
+    if (!watched) {
         error_set(error, "epoll: %s", error_system_text(errno));
-        return false;
     }
-    return thread->base.index != 0 || loop_listen(&thread->base, error);
+    return watched;
 }
 
 /* -------- accept -------- */
@@ -92,25 +69,21 @@ static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
     }
 }
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    struct loop_conn *base;
-    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)base;
-        conn->events = EPOLLIN;
-        if (!thread__watch(thread, EPOLL_CTL_ADD, (int)base->handle, EPOLLIN, conn)) {
-            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
-        }
+    conn->events = EPOLLIN;
+    if (!thread__watch(thread, EPOLL_CTL_ADD, (int)conn->base.handle, EPOLLIN, conn)) {
+        session_fail(&conn->base.session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 
 /* -------- readable, writable -------- */
 
-static void thread__handle(struct model_thread *thread, const struct epoll_event *event,
-                           int64_t polled_ns)
+static void thread__handle_event(struct model_thread *thread, const struct epoll_event *event,
+                                 int64_t polled_ns)
 {
-    if (event->data.ptr == &thread->waker) {
-        waker_clear(thread->waker);
+    if (event->data.ptr == &thread->base.waker) {
+        waker_clear(thread->base.waker);
         return;
     }
     if (event->data.ptr == thread) {
@@ -133,6 +106,13 @@ static void thread__handle(struct model_thread *thread, const struct epoll_event
     }
 }
 
+static void thread__handle(struct model_thread *thread, int count, int64_t polled_ns)
+{
+    for (int i = 0; i < count; i++) {
+        thread__handle_event(thread, &thread->events[i], polled_ns);
+    }
+}
+
 /* -------- close -------- */
 
 static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
@@ -151,63 +131,35 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 
 /* -------- run -------- */
 
-static int64_t thread__turn(struct model_thread *thread, const struct epoll_event *events,
-                            int count)
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *base;
-    loop_begin_turn(&thread->base, count);
-    for (int i = 0; i < count; i++) {
-        thread__handle(thread, &events[i], polled_ns);
-    }
-    thread__adopt(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)base, now_ns);
-    }
-    thread__watch_listener(thread, now_ns);
-    return loop_end_turn(&thread->base, now_ns);
+    return epoll_wait(thread->epoll, thread->events, EVENTS_MAX, loop_wait_ms(deadline_ns));
 }
 
-static void epoll__run(struct server *server, uint32_t index)
+static void thread__close(struct model_thread *thread)
 {
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    struct epoll_event events[EVENTS_MAX];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (!loop_is_over(&thread->base)) {
-        int count = epoll_wait(thread->epoll, events, EVENTS_MAX, loop_wait_ms(deadline_ns));
-        deadline_ns = thread__turn(thread, events, count > 0 ? count : 0);
+    if (thread->epoll >= 0) {
+        close(thread->epoll);
     }
 }
 
-static void epoll__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (thread != NULL) {
-            if (thread->epoll >= 0) {
-                close(thread->epoll);
-            }
-            waker_close(thread->waker);
-        }
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "epoll",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .finish = thread__watch_listener,
+    .close = thread__close,
+};
 
 const struct model MODEL(epoll) = {
     .name = "epoll",
     .description = "readiness: an epoll instance per thread, level-triggered",
     .kind = MODEL_REACTOR,
-    .open = epoll__open,
-    .run = epoll__run,
-    .wake = loop_group_wake,
-    .close = epoll__close,
+    LOOP_MODEL(&functions),
 };

@@ -7,8 +7,7 @@
  * never again. What was told and is not dealt with yet must be remembered. A thread owns its
  * events, a shard and its sessions; the first one also accepts and hands connections out. */
 #include "models/common/model_loop.h"
-
-#include "core/clock.h"
+#include "models/common/winsock_win.h"
 
 #include <winsock2.h>
 
@@ -21,10 +20,6 @@ enum {
     SESSIONS_MAX = SLOTS_MAX - SLOT_CONNECTIONS
 };
 
-/* After an accept that has found nothing Wine tells of no connection any more until one has been
- * accepted: so then the listener is looked at by the clock. */
-#define LISTENER_LOOK_NS (10 * NS_PER_MS)
-
 struct conn {
     struct loop_conn base; /* first */
     bool readable;         /* told, and not yet read until nothing was left */
@@ -36,93 +31,52 @@ struct model_thread {
     WSAEVENT events[SLOTS_MAX];
     struct conn *conns[SLOTS_MAX]; /* of the same place in events */
     DWORD count;
-    int64_t listener_look_ns; /* 0, or: when to look at the listener without being told */
+    DWORD set[SLOTS_MAX]; /* the places whose events the wait has found set */
 };
 
 /* -------- open -------- */
 
-static void thread__wake(struct loop_thread *base)
+static void thread__wake(struct model_thread *thread)
 {
-    struct model_thread *thread = (struct model_thread *)base;
     WSASetEvent(thread->events[SLOT_WAKE]);
 }
 
-static bool event_select__open(struct server *server, struct error *error)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
-        return false;
-    }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        while (thread->count < SLOT_CONNECTIONS) {
-            WSAEVENT event = WSACreateEvent();
-            if (event == WSA_INVALID_EVENT) {
-                error_set(error, "cannot make an event: %s", error_system_text(WSAGetLastError()));
-                return false;
-            }
-            thread->events[thread->count++] = event;
+    while (thread->count < SLOT_CONNECTIONS) {
+        if (!winsock_event_open(&thread->events[thread->count], error)) {
+            return false;
         }
+        thread->count++;
     }
-    server_set_io(server, "event-select", NULL);
     return true;
 }
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (thread->base.index != 0) {
-        return true;
-    }
-    if (!loop_listen(&thread->base, error)) {
-        return false;
-    }
-    if (WSAEventSelect((SOCKET)thread->base.listener, thread->events[SLOT_LISTENER], FD_ACCEPT) !=
-        0) {
-        error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
-        return false;
-    }
-    return true;
+    return winsock_listener_watch(&thread->base, thread->events[SLOT_LISTENER], error);
 }
 
 /* -------- accept -------- */
 
-static void thread__accept(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    WSANETWORKEVENTS told;
-    int found = 0;
-    if (loop_accepts(&thread->base, now_ns)) {
-        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
-         * more wait. */
-        WSAEnumNetworkEvents((SOCKET)thread->base.listener, thread->events[SLOT_LISTENER], &told);
-        found = loop_accept(&thread->base, now_ns);
-    } else {
-        WSAResetEvent(thread->events[SLOT_LISTENER]); /* paused, or closed */
-    }
-    bool again = thread->base.listener != CPORT_HANDLE_NONE &&
-                 (found == 0 || thread->base.accept_resume_ns != 0);
-    thread->listener_look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
-}
-
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
-{
-    struct loop_conn *base;
-    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
-        WSAEVENT event = WSACreateEvent();
-        /* What has come already is told, too; but under Wine not that the peer has left. So one
-         * receive is tried unasked. */
-        ((struct conn *)base)->readable = true;
-        if (event == WSA_INVALID_EVENT ||
-            WSAEventSelect((SOCKET)base->handle, event, FD_READ | FD_WRITE | FD_CLOSE) != 0) {
-            if (event != WSA_INVALID_EVENT) {
-                WSACloseEvent(event);
-            }
-            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
-            continue;
+    struct loop_conn *base = &conn->base;
+    WSAEVENT event = WSACreateEvent();
+    /* What has come already is told, too; but under Wine not that the peer has left. So one
+     * receive is tried unasked. */
+    conn->readable = true;
+    if (event == WSA_INVALID_EVENT ||
+        WSAEventSelect((SOCKET)base->handle, event, FD_READ | FD_WRITE | FD_CLOSE) != 0) {
+        if (event != WSA_INVALID_EVENT) {
+            WSACloseEvent(event);
         }
-        base->slot = thread->count++; /* there is room: no more than SESSIONS_MAX are given us */
-        thread->events[base->slot] = event;
-        thread->conns[base->slot] = (struct conn *)base;
+        session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
+        return;
     }
+    base->slot = thread->count++; /* there is room: no more than SESSIONS_MAX are given us */
+    thread->events[base->slot] = event;
+    thread->conns[base->slot] = conn;
 }
 
 /* -------- readable -------- */
@@ -143,14 +97,14 @@ static void conn__receive(struct model_thread *thread, struct conn *conn, int64_
 /* -------- writable -------- */
 
 /* The event of a place is set: asks what has happened. */
-static void thread__handle(struct model_thread *thread, DWORD slot, int64_t polled_ns)
+static void thread__handle_slot(struct model_thread *thread, DWORD slot, int64_t polled_ns)
 {
     if (slot == SLOT_WAKE) {
         WSAResetEvent(thread->events[SLOT_WAKE]);
         return;
     }
     if (slot == SLOT_LISTENER) {
-        thread__accept(thread, polled_ns);
+        winsock_listener_accept(&thread->base, thread->events[SLOT_LISTENER], polled_ns);
         return;
     }
     struct conn *conn = thread->conns[slot];
@@ -176,6 +130,16 @@ static void thread__handle(struct model_thread *thread, DWORD slot, int64_t poll
     }
     if (conn->readable && conn->base.wants_read) {
         conn__receive(thread, conn, polled_ns);
+    }
+}
+
+static void thread__handle(struct model_thread *thread, int count, int64_t polled_ns)
+{
+    for (int i = 0; i < count; i++) {
+        thread__handle_slot(thread, thread->set[i], polled_ns);
+    }
+    if (thread->base.look_ns != 0 && polled_ns >= thread->base.look_ns) {
+        winsock_listener_accept(&thread->base, thread->events[SLOT_LISTENER], polled_ns);
     }
 }
 
@@ -209,7 +173,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 
 /* Waits, then looks through all events: a wait names only the first one that is set, and to serve
  * that one alone would starve those behind it. Returns how many are set, and which. */
-static int thread__wait(struct model_thread *thread, int64_t deadline_ns, DWORD set[SLOTS_MAX])
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     DWORD wait_ms = (DWORD)loop_wait_ms(deadline_ns);
     DWORD first = 0;
@@ -221,71 +185,38 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, DWORD 
             break; /* no further one is set */
         }
         thread->base.recorder->port.syscalls++;
-        set[set_count++] = first + got - WSA_WAIT_EVENT_0;
+        thread->set[set_count++] = first + got - WSA_WAIT_EVENT_0;
         first += got - WSA_WAIT_EVENT_0 + 1;
         wait_ms = 0;
     }
     return set_count;
 }
 
-static int64_t thread__turn(struct model_thread *thread, const DWORD *set, int set_count)
+static void thread__close(struct model_thread *thread)
 {
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *base;
-    loop_begin_turn(&thread->base, set_count);
-    for (int i = 0; i < set_count; i++) {
-        thread__handle(thread, set[i], polled_ns);
-    }
-    if (thread->listener_look_ns != 0 && polled_ns >= thread->listener_look_ns) {
-        thread__accept(thread, polled_ns);
-    }
-    thread__adopt(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)base, now_ns);
-    }
-    int64_t deadline_ns = loop_end_turn(&thread->base, now_ns);
-    int64_t look_ns = thread->listener_look_ns;
-    return look_ns != 0 && look_ns < deadline_ns ? look_ns : deadline_ns;
-}
-
-static void event_select__run(struct server *server, uint32_t index)
-{
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    DWORD set[SLOTS_MAX];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (!loop_is_over(&thread->base)) {
-        int set_count = thread__wait(thread, deadline_ns, set);
-        deadline_ns = thread__turn(thread, set, set_count);
+    while (thread->count > 0) {
+        WSACloseEvent(thread->events[--thread->count]);
     }
 }
 
-static void event_select__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        while (thread != NULL && thread->count > 0) {
-            WSACloseEvent(thread->events[--thread->count]);
-        }
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "event-select",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .wake = thread__wake,
+    .close = thread__close,
+};
 
 const struct model MODEL(event_select) = {
     .name = "event-select",
     .description = "readiness: WSAEventSelect, an event per socket, 64 events per wait",
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SESSIONS_MAX,
-    .open = event_select__open,
-    .run = event_select__run,
-    .wake = loop_group_wake,
-    .close = event_select__close,
+    LOOP_MODEL(&functions),
 };

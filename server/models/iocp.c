@@ -10,25 +10,20 @@
  *   frees at close has the system write into memory that somebody else owns by then.
  * - Raw Winsock, without FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: each call that did not fail posts
  *   exactly one packet, also when it was done at once. iocp-per-worker shows the other way. */
-#include "run/server.h"
+#include "models/common/stream.h"
+#include "models/common/winsock_win.h"
 
 #include "core/clock.h"
 #include "core/must.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <winsock2.h>
-/* Behind winsock2.h, which they need. */
-#include <mswsock.h>
-#include <ws2tcpip.h>
 
 enum {
     ACCEPTS_COUNT = 64, /* posted at once: a storm of connects must not wait for a worker */
-    ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16, /* AcceptEx wants 16 bytes more */
     LISTEN_BACKLOG = 4096,
     SHARDS_COUNT = 16, /* locks; a broadcast costs a packet for each */
     RECV_BYTES_MAX = 8192,
-    SPANS_MAX = 16,
     BATCH_MAX = 32 /* packets that one worker takes at once, and others then cannot */
 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
@@ -47,7 +42,7 @@ struct accept {
     struct io io;
     SOCKET accepted; /* AcceptEx() wants the new socket beforehand */
     atomic_bool paused;
-    char addresses[2 * ACCEPT_ADDRESS_BYTES];
+    char addresses[IOCP_ACCEPT_BYTES];
 };
 
 struct conn {
@@ -71,8 +66,7 @@ struct post {
 struct model_iocp {
     struct server *server;
     HANDLE port;
-    LPFN_ACCEPTEX accept_ex;
-    LPFN_GETACCEPTEXSOCKADDRS get_accept_ex_sockaddrs;
+    struct iocp_functions functions;
     struct post wake;
     struct post mail[SHARDS_COUNT];
     atomic_uint next_shard;
@@ -94,42 +88,6 @@ struct worker {
 
 /* -------- operations -------- */
 
-static enum error_kind error__kind(int code)
-{
-    switch (code) {
-    case WSAECONNRESET:
-    case WSAECONNABORTED: /* also the second call that fails after a reset */
-    case WSAENETRESET:
-    case ERROR_NETNAME_DELETED: /* AcceptEx: the peer left before it was accepted */
-    case ERROR_CONNECTION_ABORTED:
-    case WSAENOTCONN: /* the first call on a socket whose peer has reset it meanwhile */
-    case WSAESHUTDOWN:
-    case WSAEDISCON:
-    case WSAETIMEDOUT: /* the system gave the connection up */
-    case ERROR_SEM_TIMEOUT:
-    case WSAENETUNREACH:
-    case WSAEHOSTUNREACH:
-        return ERROR_KIND_RESET;
-    case WSAEMFILE:
-    case WSAENOBUFS:
-    case ERROR_TOO_MANY_OPEN_FILES: /* C000011F, Wine's AcceptEx without descriptors */
-    case ERROR_NO_SYSTEM_RESOURCES:
-    case ERROR_WORKING_SET_QUOTA:
-    case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_OUTOFMEMORY:
-        return ERROR_KIND_LOCAL_LIMIT;
-    default:
-        return ERROR_KIND_OTHER;
-    }
-}
-
-static int io__error(struct worker *worker, bool done)
-{
-    int code = done ? 0 : WSAGetLastError();
-    worker->recorder->port.syscalls++;
-    return code == WSA_IO_PENDING ? 0 : code;
-}
-
 static OVERLAPPED *io__begin(struct io *io, enum io_type type, SOCKET socket)
 {
     memset(io, 0, sizeof *io);
@@ -140,21 +98,11 @@ static OVERLAPPED *io__begin(struct io *io, enum io_type type, SOCKET socket)
 
 static void socket__close(struct worker *worker, SOCKET socket, bool reset)
 {
-    if (reset) {
-        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(socket, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
-    }
-    closesocket(socket);
+    stream_close((cport_handle)socket, reset);
     worker->recorder->port.syscalls += reset ? 2 : 1;
 }
 
 /* -------- open -------- */
-
-static SOCKET socket__open(int family)
-{
-    return WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
-                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-}
 
 static void post__send(struct post *post)
 {
@@ -176,45 +124,28 @@ static void model__wake(struct server *server)
     }
 }
 
-static bool model__load(SOCKET socket, GUID id, void *function, DWORD function_bytes)
+static bool model__listen(struct model_iocp *model, struct error *error)
 {
-    DWORD bytes = 0;
-    return WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, function,
-                    function_bytes, &bytes, NULL, NULL) == 0;
-}
-
-/* Returns what failed, or NULL. */
-static const char *model__listen(struct model_iocp *model)
-{
-    const struct net_address *address = &model->server->bind_address;
-    const GUID accept_ex = WSAID_ACCEPTEX;
-    const GUID addresses = WSAID_GETACCEPTEXSOCKADDRS;
-    struct sockaddr_storage name = {.ss_family = 0};
-    int one = 1;
-    memcpy(&name, address->bytes, address->bytes_count);
+    struct server *server = model->server;
+    struct net_address bound;
+    cport_handle listener;
+    uint64_t syscalls = 0;
+    if (!stream_listen(&server->bind_address, LISTEN_BACKLOG, &listener, &bound, error)) {
+        return false;
+    }
+    model->listener = (SOCKET)listener;
+    server_listening(server, &bound);
+    int code = iocp_socket_load_functions(&model->functions, &syscalls);
     /* Concurrency 0: as many workers run at once as there are CPUs, however many wait. */
-    model->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
-    if (model->port == NULL) {
-        return "make a completion port for";
+    if (code == 0 &&
+        ((model->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0)) == NULL ||
+         !CreateIoCompletionPort((HANDLE)model->listener, model->port, 0, 0))) {
+        code = (int)GetLastError();
     }
-    model->listener = socket__open(name.ss_family);
-    if (model->listener == INVALID_SOCKET) {
-        return "open a socket for";
+    if (code != 0) {
+        error_set(error, "cannot accept by a completion port: %s", error_system_text(code));
     }
-    /* Otherwise another program may take over the port with SO_REUSEADDR. */
-    setsockopt(model->listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&one, sizeof one);
-    /* A backlog above 200 is only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
-    if (bind(model->listener, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
-        listen(model->listener, -LISTEN_BACKLOG) != 0) {
-        return "listen on (does another program have the port?)";
-    }
-    if (!CreateIoCompletionPort((HANDLE)model->listener, model->port, 0, 0) ||
-        !model__load(model->listener, accept_ex, &model->accept_ex, sizeof model->accept_ex) ||
-        !model__load(model->listener, addresses, &model->get_accept_ex_sockaddrs,
-                     sizeof model->get_accept_ex_sockaddrs)) {
-        return "accept on";
-    }
-    return NULL;
+    return code == 0;
 }
 
 static bool model__open(struct server *server, struct error *error)
@@ -228,12 +159,7 @@ static bool model__open(struct server *server, struct error *error)
     model->server = server;
     model->listener = INVALID_SOCKET;
     mutex_open(&model->lock);
-    const char *failed = model__listen(model);
-    if (failed != NULL) {
-        int code = WSAGetLastError(); /* the same as GetLastError() */
-        char text[NET_ADDRESS_TEXT_BYTES_MAX];
-        error_set(error, "cannot %s %s: %s", failed,
-                  net_address_format(&server->bind_address, text), error_system_text(code));
+    if (!model__listen(model, error)) {
         return false;
     }
     model->wake.model = model;
@@ -243,11 +169,6 @@ static bool model__open(struct server *server, struct error *error)
         server->shards[i].model_data = &model->mail[i];
         server->shards[i].wake = shard__wake;
     }
-    struct net_address address = server->bind_address;
-    int address_bytes = address.bytes_count;
-    /* Asked for port 0, the system has chosen one. */
-    getsockname(model->listener, (struct sockaddr *)(void *)address.bytes, &address_bytes);
-    server_listening(server, &address);
     server_set_io(server, "iocp", NULL);
     return true;
 }
@@ -262,7 +183,6 @@ static int conn__open(struct worker *worker, SOCKET socket, const struct net_add
                       int64_t now_ns)
 {
     struct model_iocp *model = worker->model;
-    int one = 1;
     struct conn *conn = session_memory_alloc(sizeof *conn);
     if (conn == NULL) {
         return ERROR_NOT_ENOUGH_MEMORY;
@@ -272,8 +192,8 @@ static int conn__open(struct worker *worker, SOCKET socket, const struct net_add
         session_memory_free(conn);
         return code;
     }
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&one, sizeof one);
-    worker->recorder->port.syscalls += 2;
+    worker->recorder->port.syscalls++;
+    iocp_socket_set_nodelay(socket, &worker->recorder->port.syscalls);
     conn->socket = socket;
     conn->references = 1;
     struct shard *shard =
@@ -286,32 +206,17 @@ static int conn__open(struct worker *worker, SOCKET socket, const struct net_add
     return 0;
 }
 
-static void accept__read_peer(struct model_iocp *model, struct accept *accept,
-                              struct net_address *peer)
-{
-    struct sockaddr *names[2] = {NULL, NULL};
-    int bytes[2] = {0, 0};
-    memset(peer, 0, sizeof *peer);
-    model->get_accept_ex_sockaddrs(accept->addresses, 0, ACCEPT_ADDRESS_BYTES, ACCEPT_ADDRESS_BYTES,
-                                   &names[0], &bytes[0], &names[1], &bytes[1]);
-    if (names[1] != NULL && bytes[1] > 0 && (size_t)bytes[1] <= sizeof peer->bytes) {
-        memcpy(peer->bytes, names[1], (size_t)bytes[1]);
-        peer->bytes_count = (uint16_t)bytes[1];
-    }
-}
-
 static void accept__take(struct worker *worker, struct accept *accept, int64_t now_ns)
 {
     struct model_iocp *model = worker->model;
     struct server *server = model->server;
     SOCKET accepted = accept->accepted;
     struct net_address peer;
-    accept__read_peer(model, accept, &peer);
-    worker->recorder->port.syscalls++;
-    /* Until then the socket has no addresses and shutdown() fails; Wine does not mind. */
-    if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&model->listener,
-                   sizeof model->listener) != 0) {
-        worker->recorder->counters.errors[error__kind(WSAGetLastError())]++;
+    int code =
+        iocp_socket_finish_accept(&model->functions, model->listener, accepted, accept->addresses,
+                                  &peer, &worker->recorder->port.syscalls);
+    if (code != 0) {
+        worker->recorder->counters.errors[winsock_error_kind(code)]++;
         socket__close(worker, accepted, true);
         return;
     }
@@ -319,10 +224,10 @@ static void accept__take(struct worker *worker, struct accept *accept, int64_t n
         socket__close(worker, accepted, true);
         return;
     }
-    int code = conn__open(worker, accepted, &peer, now_ns);
+    code = conn__open(worker, accepted, &peer, now_ns);
     if (code != 0) {
         socket__close(worker, accepted, true);
-        server_unadmit(server, worker->recorder, error__kind(code));
+        server_unadmit(server, worker->recorder, winsock_error_kind(code));
     }
 }
 
@@ -330,24 +235,13 @@ static void accept__take(struct worker *worker, struct accept *accept, int64_t n
 static int accept__start(struct worker *worker, struct accept *accept)
 {
     struct model_iocp *model = worker->model;
-    struct sockaddr name;
-    DWORD bytes = 0;
-    memcpy(&name, model->server->bind_address.bytes, sizeof name);
-    accept->accepted = socket__open(name.sa_family);
-    if (io__error(worker, accept->accepted != INVALID_SOCKET) != 0) {
-        return WSAGetLastError();
+    int code = winsock_accept(worker->recorder, &model->functions, model->listener,
+                              &model->server->bind_address, &accept->accepted, accept->addresses,
+                              io__begin(&accept->io, IO_ACCEPT, model->listener));
+    if (code == 0) {
+        atomic_fetch_add(&model->accepts_in_flight, 1);
     }
-    /* Receive length 0: with a length, a client that connects and is silent holds the accept. */
-    OVERLAPPED *overlapped = io__begin(&accept->io, IO_ACCEPT, model->listener);
-    int code = io__error(worker, model->accept_ex(model->listener, accept->accepted,
-                                                  accept->addresses, 0, ACCEPT_ADDRESS_BYTES,
-                                                  ACCEPT_ADDRESS_BYTES, &bytes, overlapped));
-    if (code != 0) {
-        socket__close(worker, accept->accepted, false);
-        return code;
-    }
-    atomic_fetch_add(&model->accepts_in_flight, 1);
-    return 0;
+    return code;
 }
 
 static void accept__post(struct worker *worker, struct accept *accept)
@@ -358,7 +252,7 @@ static void accept__post(struct worker *worker, struct accept *accept)
     accept->paused = code != 0; /* the tick tries again; at once it would fail again and again */
     mutex_unlock(&model->lock);
     if (code != 0) {
-        worker->recorder->counters.errors[error__kind(code)]++;
+        worker->recorder->counters.errors[winsock_error_kind(code)]++;
     }
 }
 
@@ -389,8 +283,8 @@ static void accept__completed(struct worker *worker, struct accept *accept, int 
     if (model->listener_closing) {
         again = false;
     } else if (code != 0) {
-        worker->recorder->counters.errors[error__kind(code)]++;
-        again = error__kind(code) == ERROR_KIND_RESET;
+        worker->recorder->counters.errors[winsock_error_kind(code)]++;
+        again = winsock_error_kind(code) == ERROR_KIND_RESET;
         accept->paused = !again;
     }
     mutex_unlock(&model->lock);
@@ -403,13 +297,10 @@ static void accept__completed(struct worker *worker, struct accept *accept, int 
 
 static void conn__recv(struct worker *worker, struct conn *conn)
 {
-    WSABUF span = {.buf = (char *)conn->recv_bytes, .len = RECV_BYTES_MAX};
-    DWORD flags = 0;
-    OVERLAPPED *overlapped = io__begin(&conn->recv, IO_RECV, conn->socket);
-    int code =
-        io__error(worker, WSARecv(conn->socket, &span, 1, NULL, &flags, overlapped, NULL) == 0);
+    int code = winsock_recv(worker->recorder, conn->socket, conn->recv_bytes, RECV_BYTES_MAX,
+                            io__begin(&conn->recv, IO_RECV, conn->socket), NULL);
     if (code != 0) {
-        session_fail(&conn->session, error__kind(code));
+        session_fail(&conn->session, winsock_error_kind(code));
         return;
     }
     conn->recv_in_flight = true;
@@ -427,20 +318,13 @@ static bool conn__was_reset(const struct conn *conn)
            getpeername(conn->socket, (struct sockaddr *)&peer, &peer_bytes) != 0;
 }
 
-/* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
- * which is an abnormal one, unless it was we who cancelled. */
 static void conn__received(struct conn *conn, int code, uint32_t bytes, int64_t polled_ns)
 {
     conn->recv_in_flight = false;
-    if (code == 0 && bytes > 0) {
-        session_receive(&conn->session, conn->recv_bytes, bytes, polled_ns, clock_now_ns());
-    } else if (code == 0 && conn__was_reset(conn)) {
-        session_fail(&conn->session, ERROR_KIND_RESET);
-    } else if (code == 0) {
-        session_receive_end(&conn->session, polled_ns);
-    } else if (code != WSA_OPERATION_ABORTED) {
-        session_fail(&conn->session, error__kind(code));
+    if (code == 0 && bytes == 0 && conn__was_reset(conn)) {
+        code = WSAECONNRESET;
     }
+    winsock_received(&conn->session, code, conn->recv_bytes, bytes, polled_ns);
 }
 
 /* -------- writable -------- */
@@ -449,29 +333,14 @@ static void conn__received(struct conn *conn, int code, uint32_t bytes, int64_t 
  * gathered call. Replies would else cost a call each, and could overtake one another. */
 static void conn__send(struct worker *worker, struct conn *conn, int64_t now_ns)
 {
-    struct span spans[SPANS_MAX];
-    WSABUF buffers[SPANS_MAX]; /* WSASend() copies the array, not the bytes */
-    int count = session_take_output(&conn->session, spans, SPANS_MAX, now_ns);
-    for (int i = 0; i < count; i++) {
-        buffers[i].buf = (char *)(uintptr_t)spans[i].data;
-        buffers[i].len = (ULONG)spans[i].bytes;
-    }
-    OVERLAPPED *overlapped = io__begin(&conn->send, IO_SEND, conn->socket);
-    int code = io__error(
-        worker, WSASend(conn->socket, buffers, (DWORD)count, NULL, 0, overlapped, NULL) == 0);
-    if (code != 0) {
-        session_sent(&conn->session, 0);
-        session_fail(&conn->session, error__kind(code));
-        return;
-    }
-    conn->references++;
-}
-
-static void conn__sent(struct conn *conn, int code, uint32_t bytes)
-{
-    session_sent(&conn->session, code == 0 ? bytes : 0);
-    if (code != 0 && code != WSA_OPERATION_ABORTED) {
-        session_fail(&conn->session, error__kind(code));
+    struct span spans[CPORT_SPANS_MAX];
+    int count = session_take_output(&conn->session, spans, CPORT_SPANS_MAX, now_ns);
+    int code = winsock_send(worker->recorder, conn->socket, spans, count,
+                            io__begin(&conn->send, IO_SEND, conn->socket), NULL);
+    if (code == 0) {
+        conn->references++;
+    } else {
+        winsock_sent(&conn->session, code, 0);
     }
 }
 
@@ -491,14 +360,13 @@ static void conn__release(struct worker *worker, struct conn *conn)
 static void conn__start_close(struct worker *worker, struct conn *conn, bool reset)
 {
     if (reset) {
-        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(conn->socket, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
+        iocp_socket_set_abort(conn->socket, &worker->recorder->port.syscalls);
     }
     /* The operations come back cancelled (or done, if they were faster), each with its packet.
      * Closing the socket here would cancel them too, but the next socket could get its number
      * while packets still name it. */
     CancelIoEx((HANDLE)conn->socket, NULL);
-    worker->recorder->port.syscalls += 2;
+    worker->recorder->port.syscalls++;
     conn__release(worker, conn);
 }
 
@@ -524,7 +392,7 @@ static void conn__advance(struct worker *worker, struct conn *conn, int64_t now_
     case SESSION_SHUTDOWN:
         worker->recorder->port.syscalls++;
         if (shutdown(conn->socket, SD_SEND) != 0) {
-            session_fail(&conn->session, error__kind(WSAGetLastError()));
+            session_fail(&conn->session, winsock_error_kind(WSAGetLastError()));
         }
         break;
     case SESSION_CLOSE_FIN:
@@ -560,7 +428,7 @@ static void worker__complete_conn(struct worker *worker, struct conn *conn, stru
     if (io->type == IO_RECV) {
         conn__received(conn, code, bytes, polled_ns);
     } else {
-        conn__sent(conn, code, bytes);
+        winsock_sent(&conn->session, code, bytes);
     }
     worker__start_dirty(worker, shard);
     conn__release(worker, conn); /* last: until here this operation has kept it alive */

@@ -7,9 +7,7 @@
  * are full. A session is freed when its last operation has come back, never before. A thread owns
  * its events, a shard and its sessions; the first one also accepts and hands connections out. */
 #include "models/common/model_loop.h"
-
-#include "core/clock.h"
-#include "cport/iocp/iocp.h"
+#include "models/common/winsock_win.h"
 
 #include <string.h>
 
@@ -19,10 +17,8 @@ enum {
     SLOTS_MAX = WSA_MAXIMUM_WAIT_EVENTS,
     ACCEPTS_COUNT = 1,
     SESSIONS_MAX = (SLOTS_MAX - SLOT_OPERATIONS - ACCEPTS_COUNT) / 2,
-    ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16, /* AcceptEx wants 16 bytes more */
     RECV_BYTES_MAX = 16384
 };
-#define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
 
 enum op_type { OP_ACCEPT, OP_RECV, OP_SEND };
 
@@ -45,7 +41,7 @@ struct conn {
 struct accept {
     struct op op;
     SOCKET accepted; /* AcceptEx() wants the new socket beforehand */
-    char addresses[2 * ADDRESS_BYTES];
+    char addresses[IOCP_ACCEPT_BYTES];
 };
 
 struct model_thread {
@@ -55,6 +51,7 @@ struct model_thread {
     DWORD count;
     struct iocp_functions functions;
     struct accept accept;
+    struct op *done[SLOTS_MAX]; /* that the wait has found back */
 };
 
 /* -------- operations -------- */
@@ -67,20 +64,13 @@ static OVERLAPPED *op__prepare(struct op *op)
     return &op->overlapped;
 }
 
-/* The three ends of an overlapped call: done and pending (either way the event is set in the end:
- * 0), failed (it is not: the error). To be asked right behind the call. */
-static int thread__started(struct model_thread *thread, struct op *op, bool done)
+/* The event of an operation that was started is waited for. */
+static void thread__put_in(struct model_thread *thread, struct op *op)
 {
-    int code = done ? 0 : WSAGetLastError();
-    thread->base.recorder->port.syscalls++;
-    if (code != 0 && code != WSA_IO_PENDING) {
-        return code;
-    }
     op->in_flight = true;
     op->slot = thread->count++; /* there is room: SESSIONS_MAX is made for it */
     thread->events[op->slot] = op->overlapped.hEvent;
     thread->ops[op->slot] = op;
-    return 0;
 }
 
 static void thread__take_out(struct model_thread *thread, struct op *op)
@@ -105,91 +95,53 @@ static int op__result(struct op *op, SOCKET socket, DWORD *bytes)
 
 /* -------- open -------- */
 
-static void thread__wake(struct loop_thread *base)
+static void thread__wake(struct model_thread *thread)
 {
-    WSASetEvent(((struct model_thread *)base)->events[SLOT_WAKE]);
+    WSASetEvent(thread->events[SLOT_WAKE]);
 }
 
-static bool event__open(WSAEVENT *event, struct error *error)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
-    *event = WSACreateEvent();
-    if (*event == WSA_INVALID_EVENT) {
-        error_set(error, "cannot make an event: %s", error_system_text(WSAGetLastError()));
-    }
-    return *event != WSA_INVALID_EVENT;
-}
-
-static bool overlapped_event__open(struct server *server, struct error *error)
-{
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
-        return false;
-    }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        thread->accept.op.type = OP_ACCEPT;
-        if (!event__open(&thread->events[SLOT_WAKE], error) ||
-            (i == 0 && !event__open(&thread->accept.op.overlapped.hEvent, error))) {
-            return false;
-        }
-        thread->count = SLOT_OPERATIONS;
-    }
-    server_set_io(server, "overlapped-event", NULL);
-    return true;
+    thread->accept.op.type = OP_ACCEPT;
+    thread->count = SLOT_OPERATIONS;
+    return winsock_event_open(&thread->events[SLOT_WAKE], error) &&
+           (thread->base.index != 0 ||
+            winsock_event_open(&thread->accept.op.overlapped.hEvent, error));
 }
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
     uint64_t syscalls = 0;
-    if (thread->base.index != 0) {
-        return true;
-    }
     int code = iocp_socket_load_functions(&thread->functions, &syscalls);
     if (code != 0) {
         error_set(error, "cannot load AcceptEx: %s", error_system_text(code));
-        return false;
     }
-    return loop_listen(&thread->base, error);
+    return code == 0;
 }
 
 /* -------- accept -------- */
 
 static void thread__accept_failed(struct model_thread *thread, int code, int64_t now_ns)
 {
-    enum error_kind kind = model_error_kind(iocp_error_result(code));
-    thread->base.recorder->counters.errors[kind]++;
-    if (kind != ERROR_KIND_RESET) {
-        /* Out of descriptors, most likely: at once it would fail again and again. */
-        thread->base.accept_resume_ns = now_ns + ACCEPT_PAUSE_NS;
-    }
+    loop_accept_failed(&thread->base, iocp_error_result(code), now_ns);
 }
 
 /* Accepting is an operation like any other here. */
 static void thread__start_accept(struct model_thread *thread, int64_t now_ns)
 {
     struct accept *accept = &thread->accept;
-    struct sockaddr_storage name;
-    DWORD bytes = 0;
-    uint64_t syscalls = 0;
-    if (accept->op.in_flight || !loop_accepts(&thread->base, now_ns)) {
-        return;
+    if (!accept->op.in_flight && loop_accepts(&thread->base, now_ns)) {
+        int code = winsock_accept(thread->base.recorder, &thread->functions,
+                                  (SOCKET)thread->base.listener, &thread->base.server->bind_address,
+                                  &accept->accepted, accept->addresses, op__prepare(&accept->op));
+        if (code == 0) {
+            thread__put_in(thread, &accept->op);
+        } else {
+            thread__accept_failed(thread, code, now_ns);
+        }
     }
-    memcpy(&name, thread->base.server->bind_address.bytes, sizeof(struct sockaddr_in6));
-    accept->accepted = iocp_socket_open(name.ss_family, &syscalls);
-    if (accept->accepted == INVALID_SOCKET) {
-        thread__accept_failed(thread, WSAGetLastError(), now_ns);
-        return;
-    }
-    /* 0: it does not wait for the first bytes, or silent clients would hold it. */
-    int code = thread__started(thread, &accept->op,
-                               thread->functions.accept_ex((SOCKET)thread->base.listener,
-                                                           accept->accepted, accept->addresses, 0,
-                                                           ADDRESS_BYTES, ADDRESS_BYTES, &bytes,
-                                                           op__prepare(&accept->op)));
-    if (code != 0) {
-        closesocket(accept->accepted);
-        thread__accept_failed(thread, code, now_ns);
-    }
+    /* Closing the listener brings the accept back, too. */
+    thread->base.busy = accept->op.in_flight;
 }
 
 static void thread__accepted(struct model_thread *thread, int64_t now_ns)
@@ -197,9 +149,7 @@ static void thread__accepted(struct model_thread *thread, int64_t now_ns)
     struct accept *accept = &thread->accept;
     SOCKET listener = (SOCKET)thread->base.listener;
     struct handoff entry = {.handle = (cport_handle)accept->accepted};
-    struct sockaddr *names[2] = {NULL, NULL};
-    int name_bytes[2] = {0, 0};
-    uint64_t syscalls = 0;
+    uint64_t *syscalls = &thread->base.recorder->port.syscalls;
     DWORD bytes;
     if (thread->base.listener == CPORT_HANDLE_NONE) {
         stream_close(entry.handle, true); /* too late, or cancelled */
@@ -211,31 +161,21 @@ static void thread__accepted(struct model_thread *thread, int64_t now_ns)
         thread__accept_failed(thread, code, now_ns);
         return;
     }
-    thread->functions.get_accept_ex_sockaddrs(accept->addresses, 0, ADDRESS_BYTES, ADDRESS_BYTES,
-                                              &names[0], &name_bytes[0], &names[1], &name_bytes[1]);
-    if (name_bytes[1] > 0 && (size_t)name_bytes[1] <= sizeof entry.peer.bytes) {
-        memcpy(entry.peer.bytes, names[1], (size_t)name_bytes[1]);
-        entry.peer.bytes_count = (uint16_t)name_bytes[1];
-    }
-    /* Until then the socket has no addresses and shutdown() fails. */
-    setsockopt(accept->accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener,
-               sizeof listener);
-    iocp_socket_set_nodelay(accept->accepted, &syscalls);
+    iocp_socket_finish_accept(&thread->functions, listener, accept->accepted, accept->addresses,
+                              &entry.peer, syscalls);
+    iocp_socket_set_nodelay(accept->accepted, syscalls);
     loop_hand_out(&thread->base, &entry, now_ns);
 }
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    struct loop_conn *base;
     struct error error;
-    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)base;
-        conn->recv.type = OP_RECV;
-        conn->send.type = OP_SEND;
-        if (!event__open(&conn->recv.overlapped.hEvent, &error) ||
-            !event__open(&conn->send.overlapped.hEvent, &error)) {
-            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
-        }
+    (void)thread;
+    conn->recv.type = OP_RECV;
+    conn->send.type = OP_SEND;
+    if (!winsock_event_open(&conn->recv.overlapped.hEvent, &error) ||
+        !winsock_event_open(&conn->send.overlapped.hEvent, &error)) {
+        session_fail(&conn->base.session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 
@@ -243,28 +183,12 @@ static void thread__adopt(struct model_thread *thread, int64_t now_ns)
 
 static void thread__recv(struct model_thread *thread, struct conn *conn)
 {
-    WSABUF part = {.buf = (char *)conn->recv_bytes, .len = RECV_BYTES_MAX};
-    DWORD flags = 0;
-    OVERLAPPED *overlapped = op__prepare(&conn->recv);
-    int code = thread__started(
-        thread, &conn->recv,
-        WSARecv((SOCKET)conn->base.handle, &part, 1, NULL, &flags, overlapped, NULL) == 0);
-    if (code != 0) {
-        session_fail(&conn->base.session, model_error_kind(iocp_error_result(code)));
-    }
-}
-
-/* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
- * which is an abnormal one, unless it was we who cancelled. */
-static void conn__received(struct conn *conn, int code, DWORD bytes, int64_t polled_ns)
-{
-    struct session *session = &conn->base.session;
-    if (code == 0 && bytes > 0) {
-        session_receive(session, conn->recv_bytes, bytes, polled_ns, clock_now_ns());
-    } else if (code == 0) {
-        session_receive_end(session, polled_ns);
-    } else if (code != WSA_OPERATION_ABORTED) {
-        session_fail(session, model_error_kind(iocp_error_result(code)));
+    int code = winsock_recv(thread->base.recorder, (SOCKET)conn->base.handle, conn->recv_bytes,
+                            RECV_BYTES_MAX, op__prepare(&conn->recv), NULL);
+    if (code == 0) {
+        thread__put_in(thread, &conn->recv);
+    } else {
+        session_fail(&conn->base.session, winsock_error_kind(code));
     }
 }
 
@@ -272,28 +196,14 @@ static void conn__received(struct conn *conn, int code, DWORD bytes, int64_t pol
 
 static void thread__send(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->base.session;
-    WSABUF parts[CPORT_SPANS_MAX]; /* WSASend() copies the array, not the bytes */
-    int count = session_take_output(session, conn->base.spans, CPORT_SPANS_MAX, now_ns);
-    for (int i = 0; i < count; i++) {
-        parts[i].buf = (char *)(uintptr_t)conn->base.spans[i].data;
-        parts[i].len = (ULONG)conn->base.spans[i].bytes;
-    }
-    OVERLAPPED *overlapped = op__prepare(&conn->send);
-    int code = thread__started(
-        thread, &conn->send,
-        WSASend((SOCKET)conn->base.handle, parts, (DWORD)count, NULL, 0, overlapped, NULL) == 0);
-    if (code != 0) {
-        session_sent(session, 0);
-        session_fail(session, model_error_kind(iocp_error_result(code)));
-    }
-}
-
-static void conn__sent(struct conn *conn, int code, DWORD bytes)
-{
-    session_sent(&conn->base.session, code == 0 ? bytes : 0);
-    if (code != 0 && code != WSA_OPERATION_ABORTED) {
-        session_fail(&conn->base.session, model_error_kind(iocp_error_result(code)));
+    struct loop_conn *base = &conn->base;
+    loop_take_output(base, now_ns);
+    int code = winsock_send(thread->base.recorder, (SOCKET)base->handle, base->spans,
+                            base->spans_count, op__prepare(&conn->send), NULL);
+    if (code == 0) {
+        thread__put_in(thread, &conn->send);
+    } else {
+        winsock_sent(&base->session, code, 0);
     }
 }
 
@@ -306,12 +216,8 @@ static void conn__end_if_idle(struct conn *conn)
         return;
     }
     stream_close(conn->base.handle, conn->reset);
-    if (conn->recv.overlapped.hEvent != NULL) {
-        WSACloseEvent(conn->recv.overlapped.hEvent);
-    }
-    if (conn->send.overlapped.hEvent != NULL) {
-        WSACloseEvent(conn->send.overlapped.hEvent);
-    }
+    winsock_event_close(conn->recv.overlapped.hEvent);
+    winsock_event_close(conn->send.overlapped.hEvent);
     loop_free(&conn->base);
 }
 
@@ -328,26 +234,13 @@ static void conn__close(struct conn *conn, bool reset)
 
 static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->base.session;
     enum session_want want;
-    /* A start that fails makes it dirty again; it then comes back. */
-    while (!session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
-        switch (want) {
-        case SESSION_SEND:
-            thread__send(thread, conn, now_ns);
-            break;
-        case SESSION_SHUTDOWN:
-            stream_shutdown(conn->base.handle);
-            break;
-        case SESSION_CLOSE_FIN:
-        case SESSION_CLOSE_RST:
-            conn__close(conn, want == SESSION_CLOSE_RST);
-            return;
-        case SESSION_NOTHING:
-            break;
-        }
+    while ((want = loop_next(&conn->base)) == SESSION_SEND) {
+        thread__send(thread, conn, now_ns);
     }
-    if (!conn->recv.in_flight && session_can_receive(session)) {
+    if (want != SESSION_NOTHING) {
+        conn__close(conn, want == SESSION_CLOSE_RST);
+    } else if (!conn->recv.in_flight && session_can_receive(&conn->base.session)) {
         thread__recv(thread, conn);
     }
 }
@@ -368,12 +261,12 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
     case OP_RECV:
         conn = CONTAINING_RECORD(op, struct conn, recv);
         code = op__result(op, (SOCKET)conn->base.handle, &bytes);
-        conn__received(conn, code, bytes, polled_ns);
+        winsock_received(&conn->base.session, code, conn->recv_bytes, bytes, polled_ns);
         break;
     default:
         conn = CONTAINING_RECORD(op, struct conn, send);
         code = op__result(op, (SOCKET)conn->base.handle, &bytes);
-        conn__sent(conn, code, bytes);
+        winsock_sent(&conn->base.session, code, bytes);
         break;
     }
     if (conn->closing) {
@@ -384,7 +277,7 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
 /* Waits, then takes every operation that is done out of the list: the wait names only the first
  * event that is set, and to serve that one alone would starve those behind it. Whether the others
  * are done stands in their OVERLAPPEDs. */
-static int thread__wait(struct model_thread *thread, int64_t deadline_ns, struct op **done)
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     int done_count = 0;
     DWORD got = WSAWaitForMultipleEvents(thread->count, thread->events, FALSE,
@@ -396,70 +289,44 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns, struct
         struct op *op = thread->ops[slot];
         if (HasOverlappedIoCompleted(&op->overlapped)) {
             thread__take_out(thread, op); /* puts one in its place that was looked at already */
-            done[done_count++] = op;
+            thread->done[done_count++] = op;
         }
     }
     return done_count;
 }
 
-static int64_t thread__turn(struct model_thread *thread, struct op **done, int done_count)
+static void thread__handle(struct model_thread *thread, int done_count, int64_t polled_ns)
 {
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *base;
-    loop_begin_turn(&thread->base, done_count);
     for (int i = 0; i < done_count; i++) {
-        thread__complete(thread, done[i], polled_ns);
-    }
-    thread__adopt(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)base, now_ns);
-    }
-    thread__start_accept(thread, now_ns);
-    return loop_end_turn(&thread->base, now_ns);
-}
-
-static void overlapped_event__run(struct server *server, uint32_t index)
-{
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    struct op *done[SLOTS_MAX];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    /* Closing the listener brings the accept back, too. */
-    while (!loop_is_over(&thread->base) || thread->accept.op.in_flight) {
-        int done_count = thread__wait(thread, deadline_ns, done);
-        deadline_ns = thread__turn(thread, done, done_count);
+        thread__complete(thread, thread->done[i], polled_ns);
     }
 }
 
-static void overlapped_event__close(struct server *server)
+static void thread__close(struct model_thread *thread)
 {
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (thread != NULL && thread->events[SLOT_WAKE] != NULL) {
-            WSACloseEvent(thread->events[SLOT_WAKE]);
-        }
-        if (thread != NULL && thread->accept.op.overlapped.hEvent != NULL) {
-            WSACloseEvent(thread->accept.op.overlapped.hEvent);
-        }
-    }
-    loop_group_close(server);
+    winsock_event_close(thread->events[SLOT_WAKE]);
+    winsock_event_close(thread->accept.op.overlapped.hEvent);
 }
+
+static const struct loop_model functions = {
+    .io = "overlapped-event",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .finish = thread__start_accept,
+    .wake = thread__wake,
+    .close = thread__close,
+};
 
 const struct model MODEL(overlapped_event) = {
     .name = "overlapped-event",
     .description = "completion: overlapped operations, an event for each, 64 events per wait",
     .kind = MODEL_PROACTOR,
     .sessions_per_thread_max = SESSIONS_MAX,
-    .open = overlapped_event__open,
-    .run = overlapped_event__run,
-    .wake = loop_group_wake,
-    .close = overlapped_event__close,
+    LOOP_MODEL(&functions),
 };

@@ -6,17 +6,18 @@
 #include "models/common/model_loop.h"
 #include "models/common/waker.h"
 
-#include "core/clock.h"
-
 #include <poll.h>
 #include <stdlib.h>
 
 /* The first places of a list are not connections. */
 enum { SLOT_WAKE, SLOT_LISTENER, SLOT_CONNECTIONS, SLOTS_MIN = 64 };
 
+struct conn {
+    struct loop_conn base; /* first */
+};
+
 struct model_thread {
     struct loop_thread base; /* first */
-    cport_handle waker;
     struct pollfd *entries;
     struct loop_conn **conns; /* of the same place in entries */
     uint32_t count;
@@ -24,11 +25,6 @@ struct model_thread {
 };
 
 /* -------- open -------- */
-
-static void thread__wake(struct loop_thread *base)
-{
-    waker_wake(((struct model_thread *)base)->waker);
-}
 
 static bool thread__grow(struct model_thread *thread)
 {
@@ -47,35 +43,16 @@ static bool thread__grow(struct model_thread *thread)
     return true;
 }
 
-static bool poll__open(struct server *server, struct error *error)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    if (!thread__grow(thread)) {
+        error_set(error, "out of memory");
         return false;
     }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
-    }
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (!waker_open(&thread->waker, error)) {
-            return false;
-        }
-        if (!thread__grow(thread)) {
-            error_set(error, "out of memory");
-            return false;
-        }
-        thread->entries[SLOT_WAKE] = (struct pollfd){.fd = (int)thread->waker, .events = POLLIN};
-        thread->entries[SLOT_LISTENER] = (struct pollfd){.fd = -1}; /* negative: passed over */
-        thread->count = SLOT_CONNECTIONS;
-    }
-    server_set_io(server, "poll", NULL);
+    thread->entries[SLOT_WAKE] = (struct pollfd){.fd = (int)thread->base.waker, .events = POLLIN};
+    thread->entries[SLOT_LISTENER] = (struct pollfd){.fd = -1}; /* negative: passed over */
+    thread->count = SLOT_CONNECTIONS;
     return true;
-}
-
-static bool thread__open(struct model_thread *thread, struct error *error)
-{
-    return thread->base.index != 0 || loop_listen(&thread->base, error);
 }
 
 /* -------- accept -------- */
@@ -88,24 +65,22 @@ static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
     thread->entries[SLOT_LISTENER].revents = 0;
 }
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *adopted)
 {
-    struct loop_conn *conn;
-    while ((conn = loop_take(&thread->base, sizeof *conn, now_ns)) != NULL) {
-        if (thread->count == thread->count_max && !thread__grow(thread)) {
-            session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
-            continue;
-        }
-        conn->slot = thread->count++;
-        thread->conns[conn->slot] = conn;
-        thread->entries[conn->slot] = (struct pollfd){.fd = (int)conn->handle, .events = POLLIN};
+    struct loop_conn *conn = &adopted->base;
+    if (thread->count == thread->count_max && !thread__grow(thread)) {
+        session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
+        return;
     }
+    conn->slot = thread->count++;
+    thread->conns[conn->slot] = conn;
+    thread->entries[conn->slot] = (struct pollfd){.fd = (int)conn->handle, .events = POLLIN};
 }
 
 /* -------- readable, writable -------- */
 
-static void thread__handle(struct model_thread *thread, struct loop_conn *conn, short revents,
-                           int64_t polled_ns)
+static void thread__handle_conn(struct model_thread *thread, struct loop_conn *conn, short revents,
+                                int64_t polled_ns)
 {
     /* Errors and hang-ups are found by the read or write that they fail. */
     if (conn->wants_write && (revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
@@ -119,11 +94,11 @@ static void thread__handle(struct model_thread *thread, struct loop_conn *conn, 
     }
 }
 
-static void thread__handle_all(struct model_thread *thread, int ready_count, int64_t polled_ns)
+static void thread__handle(struct model_thread *thread, int ready_count, int64_t polled_ns)
 {
     struct pollfd *entries = thread->entries;
     if (ready_count > 0 && entries[SLOT_WAKE].revents != 0) {
-        waker_clear(thread->waker);
+        waker_clear(thread->base.waker);
         ready_count--;
     }
     if (ready_count > 0 && entries[SLOT_LISTENER].revents != 0) {
@@ -132,7 +107,7 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
     }
     for (uint32_t i = SLOT_CONNECTIONS; ready_count > 0 && i < thread->count; i++) {
         if (entries[i].revents != 0) {
-            thread__handle(thread, thread->conns[i], entries[i].revents, polled_ns);
+            thread__handle_conn(thread, thread->conns[i], entries[i].revents, polled_ns);
             ready_count--;
         }
     }
@@ -148,8 +123,9 @@ static void thread__remove(struct model_thread *thread, const struct loop_conn *
     thread->conns[conn->slot]->slot = conn->slot;
 }
 
-static void thread__advance(struct model_thread *thread, struct loop_conn *conn, int64_t now_ns)
+static void thread__advance(struct model_thread *thread, struct conn *advanced, int64_t now_ns)
 {
+    struct loop_conn *conn = &advanced->base;
     if (!loop_advance(conn, now_ns)) {
         if (conn->slot != 0) { /* 0: there was no place for it */
             thread__remove(thread, conn);
@@ -163,59 +139,33 @@ static void thread__advance(struct model_thread *thread, struct loop_conn *conn,
 
 /* -------- run -------- */
 
-static int64_t thread__turn(struct model_thread *thread, int ready_count)
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *conn;
-    loop_begin_turn(&thread->base, ready_count);
-    thread__handle_all(thread, ready_count, polled_ns);
-    thread__adopt(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((conn = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, conn, now_ns);
-    }
-    thread__watch_listener(thread, now_ns);
-    return loop_end_turn(&thread->base, now_ns);
+    return poll(thread->entries, thread->count, loop_wait_ms(deadline_ns));
 }
 
-static void poll__run(struct server *server, uint32_t index)
+static void thread__close(struct model_thread *thread)
 {
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (!loop_is_over(&thread->base)) {
-        int ready_count = poll(thread->entries, thread->count, loop_wait_ms(deadline_ns));
-        deadline_ns = thread__turn(thread, ready_count);
-    }
+    free(thread->entries);
+    free(thread->conns);
 }
 
-static void poll__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (thread == NULL) {
-            continue;
-        }
-        waker_close(thread->waker);
-        free(thread->entries);
-        free(thread->conns);
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "poll",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .finish = thread__watch_listener,
+    .close = thread__close,
+};
 
 const struct model MODEL(poll) = {
     .name = "poll",
     .description = "readiness: the list of all sockets goes to the kernel at every wait",
     .kind = MODEL_REACTOR,
-    .open = poll__open,
-    .run = poll__run,
-    .wake = loop_group_wake,
-    .close = poll__close,
+    LOOP_MODEL(&functions),
 };

@@ -11,76 +11,52 @@
 
 #include "core/clock.h"
 
+struct conn {
+    struct loop_conn base; /* first */
+};
+
 struct model_thread {
     struct loop_thread base; /* first */
-    cport_handle waker;
     struct select_set readable;
     struct select_set writable;
 };
 
 /* -------- open -------- */
 
-static void thread__wake(struct loop_thread *base)
+static bool thread__can_hold(cport_handle handle, struct error *error)
 {
-    waker_wake(((struct model_thread *)base)->waker);
+    if (!select_can_hold(handle)) {
+        error_set(error, "select: this process has too many descriptors open already");
+    }
+    return select_can_hold(handle);
 }
 
-bool select_model_open(struct server *server, struct error *error)
+static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
-    if (!loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
-        return false;
-    }
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
-    }
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct model_thread *thread = (struct model_thread *)group->all[i];
-        if (!waker_open(&thread->waker, error)) {
-            return false;
-        }
-        if (!select_can_hold(thread->waker)) {
-            error_set(error, "select: this process has too many descriptors open already");
-            return false;
-        }
-    }
-    server_set_io(server, "select", NULL);
-    return true;
+    return thread__can_hold(thread->base.waker, error);
 }
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (thread->base.index != 0) {
-        return true;
-    }
-    if (!loop_listen(&thread->base, error)) {
-        return false;
-    }
-    if (!select_can_hold(thread->base.listener)) {
-        error_set(error, "select: this process has too many descriptors open already");
-        return false;
-    }
-    return true;
+    return thread->base.index != 0 || thread__can_hold(thread->base.listener, error);
 }
 
 /* -------- accept -------- */
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    struct loop_conn *conn;
-    while ((conn = loop_take(&thread->base, sizeof *conn, now_ns)) != NULL) {
-        if (!select_can_hold(conn->handle)) {
-            session_fail(&conn->session, ERROR_KIND_LOCAL_LIMIT);
-        }
+    (void)thread; /* whose sessions are its list */
+    if (!select_can_hold(conn->base.handle)) {
+        session_fail(&conn->base.session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 
 /* -------- readable, writable -------- */
 
-static void thread__handle_all(struct model_thread *thread, int ready_count, int64_t polled_ns)
+static void thread__handle(struct model_thread *thread, int ready_count, int64_t polled_ns)
 {
-    if (ready_count > 0 && select_has(&thread->readable, thread->waker)) {
-        waker_clear(thread->waker);
+    if (ready_count > 0 && select_has(&thread->readable, thread->base.waker)) {
+        waker_clear(thread->base.waker);
         ready_count--;
     }
     cport_handle listener = thread->base.listener;
@@ -105,10 +81,11 @@ static void thread__handle_all(struct model_thread *thread, int ready_count, int
 
 /* -------- close -------- */
 
-static void thread__advance(struct loop_conn *conn, int64_t now_ns)
+static void thread__advance(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
-    if (!loop_advance(conn, now_ns)) {
-        loop_free(conn);
+    (void)thread;
+    if (!loop_advance(&conn->base, now_ns)) {
+        loop_free(&conn->base);
     }
 }
 
@@ -118,7 +95,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     select_clear(&thread->readable);
     select_clear(&thread->writable);
-    select_add(&thread->readable, thread->waker);
+    select_add(&thread->readable, thread->base.waker);
     if (loop_accepts(&thread->base, clock_now_ns())) {
         select_add(&thread->readable, thread->base.listener);
     }
@@ -135,44 +112,14 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     return select_wait(&thread->readable, &thread->writable, loop_wait_ms(deadline_ns));
 }
 
-static int64_t thread__turn(struct model_thread *thread, int ready_count)
-{
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *conn;
-    loop_begin_turn(&thread->base, ready_count);
-    thread__handle_all(thread, ready_count, polled_ns);
-    thread__adopt(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((conn = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(conn, now_ns);
-    }
-    return loop_end_turn(&thread->base, now_ns);
-}
-
-void select_model_run(struct server *server, uint32_t index)
-{
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (!loop_is_over(&thread->base)) {
-        int ready_count = thread__wait(thread, deadline_ns);
-        deadline_ns = thread__turn(thread, ready_count);
-    }
-}
-
-void select_model_close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        if (group->all[i] != NULL) {
-            waker_close(((struct model_thread *)group->all[i])->waker);
-        }
-    }
-    loop_group_close(server);
-}
+const struct loop_model select_functions = {
+    .io = "select",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+};

@@ -54,8 +54,5 @@ const struct model MODEL(select) = {
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SELECT_SESSIONS_MAX,
     .sessions_max = SELECT_SESSIONS_MAX,
-    .open = select_model_open,
-    .run = select_model_run,
-    .wake = loop_group_wake,
-    .close = select_model_close,
+    LOOP_MODEL(&select_functions),
 };

@@ -55,8 +55,5 @@ const struct model MODEL(select) = {
     .description = "the sets of all sockets are built anew for every wait; 64 sockets in a set",
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SELECT_SESSIONS_PER_THREAD_MAX,
-    .open = select_model_open,
-    .run = select_model_run,
-    .wake = loop_group_wake,
-    .close = select_model_close,
+    LOOP_MODEL(&select_functions),
 };

@@ -20,15 +20,15 @@ enum {
     THREADS_RECV_BYTES = 16384
 };
 
-struct house {
+struct model_thread {
     struct loop_thread base; /* first */
-    cport_handle waker;
-    struct conn *ended; /* under the shard's lock: their threads are to be joined */
+    struct conn *ended;      /* under the shard's lock: their threads are to be joined */
+    struct conn *joining;    /* those of the last turn */
 };
 
 struct conn {
     struct loop_conn base; /* first */
-    struct house *house;
+    struct model_thread *house;
     struct conn *next_ended;
     struct thread reader;
     struct thread writer;
@@ -45,48 +45,22 @@ struct conn {
 
 /* -------- open -------- */
 
-static void house__wake(struct loop_thread *base)
+static bool house__can_hold(cport_handle handle, struct error *error)
 {
-    waker_wake(((struct house *)base)->waker);
-}
-
-static bool threads__open(struct server *server, struct error *error)
-{
-    if (!loop_group_open(server, sizeof(struct house), house__wake, error)) {
-        return false;
-    }
-    struct loop_group *group = server->model_data;
-    group->blocking = true;
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        ((struct house *)group->all[i])->waker = CPORT_HANDLE_NONE;
-    }
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        struct house *house = (struct house *)group->all[i];
-        if (!waker_open(&house->waker, error)) {
-            return false;
-        }
-        if (!select_can_hold(house->waker)) {
-            error_set(error, "threads: this process has too many descriptors open already");
-            return false;
-        }
-    }
-    server_set_io(server, "blocking", NULL);
-    return true;
-}
-
-static bool house__open(struct house *house, struct error *error)
-{
-    if (house->base.index != 0) {
-        return true;
-    }
-    if (!loop_listen(&house->base, error)) {
-        return false;
-    }
-    if (!select_can_hold(house->base.listener)) {
+    if (!select_can_hold(handle)) {
         error_set(error, "threads: this process has too many descriptors open already");
-        return false;
     }
-    return true;
+    return select_can_hold(handle);
+}
+
+static bool house__prepare(struct model_thread *house, struct error *error)
+{
+    return house__can_hold(house->base.waker, error);
+}
+
+static bool house__open(struct model_thread *house, struct error *error)
+{
+    return house->base.index != 0 || house__can_hold(house->base.listener, error);
 }
 
 /* -------- accept -------- */
@@ -94,31 +68,27 @@ static bool house__open(struct house *house, struct error *error)
 static void conn__read(void *argument);
 static void conn__write(void *argument);
 
-static void house__adopt(struct house *house, int64_t now_ns)
+static void house__adopt(struct model_thread *house, struct conn *conn)
 {
-    struct loop_conn *base;
     struct error error;
-    while ((base = loop_take(&house->base, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)base;
-        conn->house = house;
-        conn->threads_left = 1;
-        condition_open(&conn->condition);
-        conn->reader_started =
-            thread_start(&conn->reader, conn__read, conn, THREADS_STACK_BYTES, &error);
-        if (conn->reader_started) {
-            server_conn_thread_started(house->base.server);
-        } else {
-            session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
-        }
+    conn->house = house;
+    conn->threads_left = 1;
+    condition_open(&conn->condition);
+    conn->reader_started =
+        thread_start(&conn->reader, conn__read, conn, THREADS_STACK_BYTES, &error);
+    if (conn->reader_started) {
+        server_conn_thread_started(house->base.server);
+    } else {
+        session_fail(&conn->base.session, ERROR_KIND_LOCAL_LIMIT);
     }
 }
 
 /* -------- readable -------- */
 
-static void house__start_dirty(struct house *house, int64_t now_ns);
+static void house__start_dirty(struct model_thread *house, int64_t now_ns);
 
 /* Under the shard's lock: after anything was done to sessions of it. */
-static void house__finish(struct house *house)
+static void house__finish(struct model_thread *house)
 {
     int64_t now_ns = clock_now_ns();
     shard_receive_mail(house->base.shard);
@@ -194,7 +164,7 @@ static void conn__start_send(struct conn *conn, int64_t now_ns)
 {
     struct loop_conn *base = &conn->base;
     struct error error;
-    base->spans_count = session_take_output(&base->session, base->spans, CPORT_SPANS_MAX, now_ns);
+    loop_take_output(base, now_ns);
     if (conn->reading && !conn->writer_started) {
         conn->writer_started =
             thread_start(&conn->writer, conn__write, conn, THREADS_STACK_BYTES, &error);
@@ -216,7 +186,7 @@ static void conn__start_send(struct conn *conn, int64_t now_ns)
  * the connection is over. */
 static void conn__leave(struct conn *conn)
 {
-    struct house *house = conn->house;
+    struct model_thread *house = conn->house;
     if (--conn->threads_left > 0) {
         return;
     }
@@ -228,7 +198,7 @@ static void conn__leave(struct conn *conn)
     session_end(&conn->base.session);
     conn->next_ended = house->ended;
     house->ended = conn;
-    house__wake(&house->base);
+    waker_wake(house->base.waker);
 }
 
 static void conn__close(struct conn *conn, bool reset)
@@ -243,11 +213,11 @@ static void conn__close(struct conn *conn, bool reset)
 }
 
 /* Outside of the lock: the threads of these connections have left. */
-static void house__join(struct house *house, struct conn *ended)
+static void house__join(struct model_thread *house)
 {
-    while (ended != NULL) {
-        struct conn *conn = ended;
-        ended = conn->next_ended;
+    while (house->joining != NULL) {
+        struct conn *conn = house->joining;
+        house->joining = conn->next_ended;
         if (conn->reader_started) {
             thread_join(&conn->reader);
             server_conn_thread_ended(house->base.server);
@@ -264,33 +234,23 @@ static void house__join(struct house *house, struct conn *ended)
 
 /* -------- run -------- */
 
-static void conn__advance(struct conn *conn, int64_t now_ns)
+static void house__advance(struct model_thread *house, struct conn *conn, int64_t now_ns)
 {
-    struct session *session = &conn->base.session;
     enum session_want want;
-    while (!conn->closing && !session->dirty && (want = session_next(session)) != SESSION_NOTHING) {
-        switch (want) {
-        case SESSION_SEND:
-            conn__start_send(conn, now_ns);
-            break;
-        case SESSION_SHUTDOWN:
-            stream_shutdown(conn->base.handle);
-            break;
-        case SESSION_CLOSE_FIN:
-        case SESSION_CLOSE_RST:
-            conn__close(conn, want == SESSION_CLOSE_RST);
-            return; /* it may be over */
-        case SESSION_NOTHING:
-            break;
-        }
+    (void)house;
+    while ((want = loop_next(&conn->base)) == SESSION_SEND) {
+        conn__start_send(conn, now_ns);
+    }
+    if (want != SESSION_NOTHING) {
+        conn__close(conn, want == SESSION_CLOSE_RST);
     }
 }
 
-static void house__start_dirty(struct house *house, int64_t now_ns)
+static void house__start_dirty(struct model_thread *house, int64_t now_ns)
 {
     struct session *session;
     while ((session = shard_pop_dirty(house->base.shard)) != NULL) {
-        conn__advance((struct conn *)session, now_ns);
+        house__advance(house, (struct conn *)session, now_ns);
     }
 }
 
@@ -331,70 +291,53 @@ static void conn__write(void *argument)
 }
 
 /* Only the listener and the waker are waited for: the listener alone would leave no way to stop. */
-static bool house__wait(struct house *house, int64_t deadline_ns)
+static int house__wait(struct model_thread *house, int64_t deadline_ns)
 {
     struct select_set readable;
     struct select_set none;
+    house__join(house);
     select_clear(&readable);
     select_clear(&none);
-    select_add(&readable, house->waker);
+    select_add(&readable, house->base.waker);
     bool accepts = loop_accepts(&house->base, clock_now_ns());
     if (accepts) {
         select_add(&readable, house->base.listener);
     }
     int count = select_wait(&readable, &none, loop_wait_ms(deadline_ns));
-    if (count > 0 && select_has(&readable, house->waker)) {
-        waker_clear(house->waker);
+    if (count > 0 && select_has(&readable, house->base.waker)) {
+        waker_clear(house->base.waker);
     }
     return count > 0 && accepts && select_has(&readable, house->base.listener);
 }
 
-/* One turn of a house thread; false when everything is over. */
-static bool house__turn(struct house *house, bool accept, int64_t *deadline_ns)
+static void house__handle(struct model_thread *house, int accept, int64_t polled_ns)
 {
-    const int64_t polled_ns = clock_now_ns();
-    loop_begin_turn(&house->base, 0);
-    if (accept) {
+    if (accept > 0) {
         loop_accept(&house->base, polled_ns);
     }
-    house__adopt(house, polled_ns);
-    int64_t now_ns = loop_finish_turn(&house->base);
-    house__start_dirty(house, now_ns);
-    struct conn *ended = house->ended;
+}
+
+static void house__finish_turn(struct model_thread *house, int64_t now_ns)
+{
+    (void)now_ns;
+    house->joining = house->ended; /* when the shard's lock is not held any more */
     house->ended = NULL;
-    bool over = loop_is_over(&house->base);
-    *deadline_ns = loop_end_turn(&house->base, now_ns);
-    house__join(house, ended);
-    return !over;
 }
 
-static void threads__run(struct server *server, uint32_t index)
-{
-    struct loop_group *group = server->model_data;
-    struct house *house = (struct house *)group->all[index];
-    struct error error;
-    if (!house__open(house, &error)) {
-        loop_thread_failed(&house->base, &error);
-        return;
-    }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    bool accept = false;
-    while (house__turn(house, accept, &deadline_ns)) {
-        accept = house__wait(house, deadline_ns);
-    }
-}
-
-static void threads__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        if (group->all[i] != NULL) {
-            waker_close(((struct house *)group->all[i])->waker);
-        }
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "blocking",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .blocking = true,
+    .prepare = house__prepare,
+    .open = house__open,
+    .wait = house__wait,
+    .handle = house__handle,
+    .adopt = house__adopt,
+    .advance = house__advance,
+    .finish = house__finish_turn,
+    .leave = house__join,
+};
 
 const struct model MODEL(threads) = {
     .name = "threads",
@@ -402,8 +345,5 @@ const struct model MODEL(threads) = {
     .kind = MODEL_BLOCKING,
     .sessions_max = THREADS_SESSIONS_MAX,
     .shares_shards = true,
-    .open = threads__open,
-    .run = threads__run,
-    .wake = loop_group_wake,
-    .close = threads__close,
+    LOOP_MODEL(&functions),
 };

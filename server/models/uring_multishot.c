@@ -8,19 +8,26 @@
  * shard and its sessions; the first thread also accepts and hands connections out in turn. */
 #include "models/common/model_loop.h"
 #include "models/common/waker.h"
-#include "models/multishot_ring_uring.h"
 
 #include "core/clock.h"
 #include "core/must.h"
 #include "cport/linux/socket.h"
+#include "cport/uring/buffers.h"
+#include "cport/uring/ring.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { COMPLETIONS_MAX = 256 };
+enum {
+    COMPLETIONS_MAX = 256,
+    RING_SOCKETS = 16384, /* sizes the queue of completions */
+    BUFFER_BYTES = 8192,
+    BUFFERS_MAX = 256 /* given back within a turn */
+};
 
 /* What a completion ends: in the low bits of its user data, beside the pointer. */
 enum tag { TAG_RECV, TAG_SEND, TAG_CANCEL, TAG_ACCEPT, TAG_WAKE, TAG_MASK = 7 };
@@ -49,9 +56,9 @@ struct conn {
 
 struct model_thread {
     struct loop_thread base; /* first */
-    cport_handle waker;
     struct io_uring ring;
-    struct multishot_buffers buffers;
+    struct uring_buffers buffers;
+    bool opened;          /* the ring is */
     struct conn *held;    /* those with bytes kept aside */
     struct conn *closing; /* those whose operations are to come back first */
     bool accepting;       /* the accept is in flight */
@@ -60,29 +67,93 @@ struct model_thread {
 
 /* -------- open -------- */
 
-static void thread__wake(struct loop_thread *base)
+static bool ring__open(struct io_uring *ring, struct uring_buffers *buffers, struct error *error)
 {
-    waker_wake(((struct model_thread *)base)->waker);
-}
-
-static bool multishot__open(struct server *server, struct error *error)
-{
-    if (!multishot_ring_try(error) ||
-        !loop_group_open(server, sizeof(struct model_thread), thread__wake, error)) {
+    bool forbidden;
+    if (!uring_ring_open(ring, RING_SOCKETS, &forbidden, error)) {
         return false;
     }
-    struct loop_group *group = server->model_data;
-    group->blocking = true; /* of the sockets: otherwise a receive would end with EAGAIN */
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        ((struct model_thread *)group->all[i])->waker = CPORT_HANDLE_NONE;
+    int result = uring_buffers_open(buffers, ring, BUFFER_BYTES, BUFFERS_MAX);
+    if (result != 0) {
+        uring_ring_explain(result, &forbidden, error);
+        io_uring_queue_exit(ring);
     }
-    for (uint32_t i = 0; i < server->threads_max; i++) {
-        if (!waker_open(&((struct model_thread *)group->all[i])->waker, error)) {
-            return false;
+    return result == 0;
+}
+
+static void ring__close(struct io_uring *ring, struct uring_buffers *buffers)
+{
+    uring_buffers_close(buffers, ring);
+    io_uring_queue_exit(ring);
+}
+
+/* Can this kernel receive with one submission again and again? Tries it. */
+static bool ring__receives_on(struct uring_buffers *buffers, struct io_uring *ring)
+{
+    int pair[2];
+    bool goes_on = false;
+    struct io_uring_cqe *cqe = NULL;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    if (sqe == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        return false;
+    }
+    io_uring_prep_recv_multishot(sqe, pair[0], NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = URING_BUFFER_GROUP;
+    if (write(pair[1], "x", 1) == 1 && io_uring_submit_and_wait(ring, 1) >= 0 &&
+        io_uring_peek_cqe(ring, &cqe) == 0) {
+        /* It stays in flight after its first bytes: the older kernels refuse the flag. */
+        goes_on = cqe->res == 1 && (cqe->flags & IORING_CQE_F_MORE) != 0;
+        if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+            uring_buffers_take(buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+            uring_buffers_give_back(buffers);
         }
+        io_uring_cqe_seen(ring, cqe);
     }
-    server_set_io(server, "uring", NULL);
-    return true;
+    close(pair[0]);
+    close(pair[1]);
+    return goes_on;
+}
+
+struct trial {
+    bool able;
+    struct error why;
+};
+
+static void trial__run(void *argument)
+{
+    struct trial *trial = argument;
+    struct io_uring ring;
+    struct uring_buffers buffers;
+    if (ring__open(&ring, &buffers, &trial->why)) {
+        trial->able = ring__receives_on(&buffers, &ring);
+        ring__close(&ring, &buffers);
+        error_set(&trial->why, "this kernel's receives end after one message (it needs Linux 6.0)");
+    }
+}
+
+/* There is no falling back where the kernel lacks something: the figures would be another
+ * model's. */
+static bool ring__try(struct error *error)
+{
+    struct trial trial = {.able = false};
+    struct thread thread;
+    /* On a thread of its own: the kernel ends a ring by a signal of sorts to the thread that had
+     * it, and the next blocking call of an embedding program would fail with EINTR. */
+    if (!thread_start(&thread, trial__run, &trial, 0, error)) {
+        return false;
+    }
+    thread_join(&thread);
+    if (!trial.able) {
+        error_set(error, "model uring-multishot: %s; --model uring or --model epoll serve here",
+                  trial.why.text);
+    }
+    return trial.able;
+}
+
+static bool thread__prepare(struct model_thread *thread, struct error *error)
+{
+    return thread->base.index != 0 || ring__try(error);
 }
 
 static struct io_uring_sqe *thread__submit(struct model_thread *thread)
@@ -105,21 +176,17 @@ static uint64_t tag__put(void *owner, enum tag tag)
 static void thread__watch_waker(struct model_thread *thread)
 {
     struct io_uring_sqe *sqe = thread__submit(thread);
-    io_uring_prep_poll_multishot(sqe, (int)thread->waker, POLLIN);
+    io_uring_prep_poll_multishot(sqe, (int)thread->base.waker, POLLIN);
     io_uring_sqe_set_data64(sqe, tag__put(thread, TAG_WAKE));
 }
 
 static bool thread__open(struct model_thread *thread, struct error *error)
 {
-    if (!multishot_ring_open(&thread->ring, &thread->buffers, error)) {
-        return false;
+    thread->opened = ring__open(&thread->ring, &thread->buffers, error);
+    if (thread->opened) {
+        thread__watch_waker(thread);
     }
-    if (thread->base.index == 0 && !loop_listen(&thread->base, error)) {
-        multishot_ring_close(&thread->ring, &thread->buffers);
-        return false;
-    }
-    thread__watch_waker(thread);
-    return true;
+    return thread->opened;
 }
 
 /* -------- accept -------- */
@@ -142,6 +209,18 @@ static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
     }
 }
 
+/* Who is connected. (All accepts of one submission would share one place for the address.) */
+static void peer__ask(cport_handle handle, struct net_address *peer)
+{
+    struct sockaddr_storage name;
+    socklen_t name_bytes = sizeof name;
+    if (getpeername((int)handle, (struct sockaddr *)&name, &name_bytes) == 0 &&
+        name_bytes <= sizeof peer->bytes) {
+        memcpy(peer->bytes, &name, name_bytes);
+        peer->bytes_count = (uint16_t)name_bytes;
+    }
+}
+
 static void thread__accepted(struct model_thread *thread, const struct io_uring_cqe *cqe,
                              int64_t now_ns)
 {
@@ -150,7 +229,7 @@ static void thread__accepted(struct model_thread *thread, const struct io_uring_
         stream_close(cqe->res, true); /* came in while accepting was being ended */
     } else if (cqe->res >= 0) {
         struct handoff entry = {.handle = cqe->res};
-        multishot_ask_peer(cqe->res, &entry.peer);
+        peer__ask(cqe->res, &entry.peer);
         thread->base.recorder->port.syscalls++;
         loop_hand_out(&thread->base, &entry, now_ns);
     } else if (cqe->res != -ECANCELED) {
@@ -158,13 +237,10 @@ static void thread__accepted(struct model_thread *thread, const struct io_uring_
     }
 }
 
-static void thread__adopt(struct model_thread *thread, int64_t now_ns)
+static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
-    struct loop_conn *base;
-    while ((base = loop_take(&thread->base, sizeof(struct conn), now_ns)) != NULL) {
-        struct conn *conn = (struct conn *)base;
-        conn->held_end = &conn->held;
-    }
+    (void)thread;
+    conn->held_end = &conn->held;
 }
 
 /* -------- readable -------- */
@@ -175,7 +251,7 @@ static void conn__start_receive(struct model_thread *thread, struct conn *conn)
     struct io_uring_sqe *sqe = thread__submit(thread);
     io_uring_prep_recv_multishot(sqe, (int)conn->base.handle, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = MULTISHOT_BUFFER_GROUP;
+    sqe->buf_group = URING_BUFFER_GROUP;
     io_uring_sqe_set_data64(sqe, tag__put(conn, TAG_RECV));
     conn->receiving = true;
     conn->in_flight_count++;
@@ -191,7 +267,9 @@ static void conn__hold(struct model_thread *thread, struct conn *conn, const uin
     }
     held->next = NULL;
     held->bytes = bytes;
-    memcpy(held->data, data, bytes);
+    if (bytes > 0) {
+        memcpy(held->data, data, bytes);
+    }
     *conn->held_end = held;
     conn->held_end = &held->next;
     if (!conn->listed_held) {
@@ -220,20 +298,22 @@ static void conn__received(struct model_thread *thread, struct conn *conn,
         shard_touch(thread->base.shard, session); /* start it anew, if bytes are wanted */
     }
     if (cqe->res < 0) {
+        if (cqe->res == -ENOBUFS) {
+            uring_buffers_grow(&thread->buffers);
+        }
         if (cqe->res != -ENOBUFS && cqe->res != -ECANCELED) {
             session_fail(session, model_error_kind(cport_result_from_errno(-cqe->res)));
         }
         return;
     }
-    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    const uint8_t *data = multishot_buffers_at(&thread->buffers, id);
+    const uint8_t *data = NULL; /* the end of the stream has none */
+    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+        data = uring_buffers_take(&thread->buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+    }
     if (conn->held != NULL || (!session_can_receive(session) && !session->abort)) {
         conn__hold(thread, conn, data, (uint32_t)cqe->res);
     } else {
         conn__feed(conn, data, (uint32_t)cqe->res, polled_ns);
-    }
-    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
-        multishot_buffers_return(&thread->buffers, id);
     }
 }
 
@@ -273,7 +353,7 @@ static void thread__feed_held(struct model_thread *thread, int64_t polled_ns)
 static void conn__start_send(struct model_thread *thread, struct conn *conn, int64_t now_ns)
 {
     struct loop_conn *base = &conn->base;
-    base->spans_count = session_take_output(&base->session, base->spans, CPORT_SPANS_MAX, now_ns);
+    loop_take_output(base, now_ns);
     for (int i = 0; i < base->spans_count; i++) {
         conn->parts[i].iov_base = (void *)(uintptr_t)base->spans[i].data;
         conn->parts[i].iov_len = base->spans[i].bytes;
@@ -327,7 +407,7 @@ static void thread__close_conns(struct model_thread *thread)
         struct conn *conn = *place;
         if (conn->in_flight_count > 0 || conn->listed_held) {
             if (conn->in_flight_count == 0) {
-                thread__wake(&thread->base); /* the next turn drops what was kept aside */
+                waker_wake(thread->base.waker); /* the next turn drops what was kept aside */
             } else if (!conn->cancelling) {
                 conn__cancel(thread, conn, false); /* again, when one was just too early */
             }
@@ -344,22 +424,12 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 {
     struct session *session = &conn->base.session;
     enum session_want want;
-    while ((want = session_next(session)) != SESSION_NOTHING) {
-        switch (want) {
-        case SESSION_SEND:
-            conn__start_send(thread, conn, now_ns);
-            break;
-        case SESSION_SHUTDOWN:
-            thread->base.recorder->port.syscalls++;
-            stream_shutdown(conn->base.handle);
-            break;
-        case SESSION_CLOSE_FIN:
-        case SESSION_CLOSE_RST:
-            conn__close(thread, conn, want == SESSION_CLOSE_RST);
-            return;
-        case SESSION_NOTHING:
-            break;
-        }
+    while ((want = loop_next(&conn->base)) == SESSION_SEND) {
+        conn__start_send(thread, conn, now_ns);
+    }
+    if (want != SESSION_NOTHING) {
+        conn__close(thread, conn, want == SESSION_CLOSE_RST);
+        return;
     }
     if (!conn->receiving && conn->held == NULL && session_can_receive(session)) {
         conn__start_receive(thread, conn);
@@ -395,7 +465,7 @@ static void thread__complete(struct model_thread *thread, const struct io_uring_
         thread__accepted(thread, cqe, polled_ns);
         break;
     case TAG_WAKE:
-        waker_clear(thread->waker);
+        waker_clear(thread->base.waker);
         if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
             thread__watch_waker(thread);
         }
@@ -405,44 +475,32 @@ static void thread__complete(struct model_thread *thread, const struct io_uring_
     }
 }
 
-static int thread__complete_all(struct model_thread *thread, int64_t polled_ns)
+static void thread__handle(struct model_thread *thread, int count, int64_t polled_ns)
 {
     struct io_uring_cqe *cqe;
-    unsigned head, count = 0;
+    unsigned head, seen = 0;
+    (void)count;
     io_uring_for_each_cqe(&thread->ring, head, cqe)
     {
-        if (count == COMPLETIONS_MAX) {
+        if (seen == COMPLETIONS_MAX) {
             break;
         }
         thread__complete(thread, cqe, polled_ns);
-        count++;
+        seen++;
     }
-    io_uring_cq_advance(&thread->ring, count);
-    multishot_buffers_give_back(&thread->buffers);
-    return (int)count;
+    io_uring_cq_advance(&thread->ring, seen);
+    uring_buffers_give_back(&thread->buffers);
+    thread__feed_held(thread, polled_ns);
 }
 
-/* One turn; false when everything is over. */
-static bool thread__turn(struct model_thread *thread, int64_t *deadline_ns)
+static void thread__finish(struct model_thread *thread, int64_t now_ns)
 {
-    const int64_t polled_ns = clock_now_ns();
-    struct loop_conn *base;
-    loop_begin_turn(&thread->base, (int)io_uring_cq_ready(&thread->ring));
-    thread__complete_all(thread, polled_ns);
-    thread__adopt(thread, polled_ns);
-    thread__feed_held(thread, polled_ns);
-    int64_t now_ns = loop_finish_turn(&thread->base);
-    while ((base = loop_next_dirty(&thread->base, &now_ns)) != NULL) {
-        thread__advance(thread, (struct conn *)base, now_ns);
-    }
     thread__close_conns(thread);
     thread__watch_listener(thread, now_ns);
-    bool over = loop_is_over(&thread->base) && !thread->accepting;
-    *deadline_ns = loop_end_turn(&thread->base, now_ns);
-    return !over;
+    thread->base.busy = thread->accepting;
 }
 
-static void thread__wait(struct model_thread *thread, int64_t deadline_ns)
+static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     int wait_ms = loop_wait_ms(deadline_ns);
     struct __kernel_timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000LL};
@@ -452,42 +510,34 @@ static void thread__wait(struct model_thread *thread, int64_t deadline_ns)
                        : io_uring_submit_and_get_events(&thread->ring);
     must(result != -EEXIST); /* a ring is used by the thread that made it */
     /* Other errors (the time, a signal, no memory just now) leave the rest for the next turn. */
+    return (int)io_uring_cq_ready(&thread->ring);
 }
 
-static void multishot__run(struct server *server, uint32_t index)
+static void thread__leave(struct model_thread *thread)
 {
-    struct loop_group *group = server->model_data;
-    struct model_thread *thread = (struct model_thread *)group->all[index];
-    struct error error;
-    if (!thread__open(thread, &error)) {
-        loop_thread_failed(&thread->base, &error);
-        return;
+    if (thread->opened) {
+        ring__close(&thread->ring, &thread->buffers);
     }
-    server_thread_ready(server);
-    int64_t deadline_ns = 0;
-    while (thread__turn(thread, &deadline_ns)) {
-        thread__wait(thread, deadline_ns);
-    }
-    multishot_ring_close(&thread->ring, &thread->buffers);
 }
 
-static void multishot__close(struct server *server)
-{
-    struct loop_group *group = server->model_data;
-    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
-        if (group->all[i] != NULL) {
-            waker_close(((struct model_thread *)group->all[i])->waker);
-        }
-    }
-    loop_group_close(server);
-}
+static const struct loop_model functions = {
+    .io = "uring",
+    .thread_bytes = sizeof(struct model_thread),
+    .conn_bytes = sizeof(struct conn),
+    .blocking = true, /* otherwise a receive would end with EAGAIN */
+    .prepare = thread__prepare,
+    .open = thread__open,
+    .wait = thread__wait,
+    .handle = thread__handle,
+    .adopt = thread__adopt,
+    .advance = thread__advance,
+    .finish = thread__finish,
+    .leave = thread__leave,
+};
 
 const struct model MODEL(uring_multishot) = {
     .name = "uring-multishot",
     .description = "io_uring: one submission accepts all, one per connection receives all",
     .kind = MODEL_PROACTOR,
-    .open = multishot__open,
-    .run = multishot__run,
-    .wake = loop_group_wake,
-    .close = multishot__close,
+    LOOP_MODEL(&functions),
 };

@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct loop_model;
 struct server;
 
 enum model_kind {
@@ -50,6 +51,7 @@ struct model {
     void (*run)(struct server *server, uint32_t index);
     void (*wake)(struct server *server);
     void (*close)(struct server *server); /* may be NULL */
+    const struct loop_model *loop;        /* of models/common/model_loop.h, where they are its */
 };
 
 /* A model's own file defines const struct model MODEL(its name). */

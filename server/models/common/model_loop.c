@@ -1,6 +1,8 @@
 /* What the threads of a model do alike. */
 #include "models/common/model_loop.h"
 
+#include "models/common/waker.h"
+
 #include "core/clock.h"
 
 #include <stdlib.h>
@@ -10,43 +12,63 @@ enum { LOOP_BACKLOG = 4096, LOOP_ACCEPTS_PER_TURN = 64, LOOP_STARTS_PER_CLOCK_RE
 /* After a failed accept: no descriptors, usually. */
 #define LOOP_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 
-/* -------- open -------- */
+/* What the threads of one server share. */
+struct loop_group {
+    struct loop_thread **all;    /* server->threads_max of them; the later ones start as needed */
+    atomic_bool accepting_ended; /* no further connection will be handed out */
+};
 
-static void loop__shard_wake(struct shard *shard)
+static struct model_thread *loop__own(struct loop_thread *thread)
 {
-    struct loop_thread *thread = shard->model_data;
-    thread->wake(thread);
+    return (struct model_thread *)thread; /* of which it is the first member */
 }
 
-static bool loop__open(struct loop_thread *thread, struct server *server, uint32_t index,
-                       void (*wake)(struct loop_thread *thread))
+/* -------- open -------- */
+
+static void loop__wake(struct loop_thread *thread)
 {
+    if (thread->model->wake != NULL) {
+        thread->model->wake(loop__own(thread));
+    } else {
+        waker_wake(thread->waker);
+    }
+}
+
+static void loop__wake_shard(struct shard *shard)
+{
+    loop__wake(shard->model_data);
+}
+
+static bool loop__prepare(struct loop_thread *thread, struct server *server, uint32_t index,
+                          struct error *error)
+{
+    const struct loop_model *model = server->options.model->loop;
     thread->server = server;
+    thread->model = model;
+    thread->group = server->model_data;
     thread->shard = &server->shards[index];
     thread->recorder = &server->recorders[index];
     thread->index = index;
-    thread->wake = wake;
+    thread->waker = CPORT_HANDLE_NONE;
     thread->listener = CPORT_HANDLE_NONE;
     thread->shard->model_data = thread;
-    thread->shard->wake = loop__shard_wake;
+    thread->shard->wake = loop__wake_shard;
     handoff_queue_open(&thread->handoffs);
     thread->buffer = malloc(LOOP_RECV_BYTES_MAX);
-    return thread->buffer != NULL;
-}
-
-static void loop__close(struct loop_thread *thread)
-{
-    if (thread->listener != CPORT_HANDLE_NONE) {
-        stream_close(thread->listener, false);
+    if (thread->buffer == NULL) {
+        error_set(error, "out of memory");
+        return false;
     }
-    handoff_queue_close(&thread->handoffs);
-    free(thread->buffer);
-    free(thread);
+    if (model->wake == NULL && !waker_open(&thread->waker, error)) {
+        return false;
+    }
+    thread->prepared = true;
+    return model->prepare == NULL || model->prepare(loop__own(thread), error);
 }
 
-bool loop_group_open(struct server *server, size_t thread_bytes,
-                     void (*wake)(struct loop_thread *thread), struct error *error)
+bool loop_open(struct server *server, struct error *error)
 {
+    const struct loop_model *model = server->options.model->loop;
     struct loop_group *group = calloc(1, sizeof *group);
     server->model_data = group;
     error_set(error, "out of memory");
@@ -55,49 +77,55 @@ bool loop_group_open(struct server *server, size_t thread_bytes,
     }
     group->all = calloc(server->threads_max, sizeof *group->all);
     for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
-        group->all[i] = calloc(1, thread_bytes);
-        if (group->all[i] == NULL) {
+        group->all[i] = calloc(1, model->thread_bytes);
+        if (group->all[i] == NULL || !loop__prepare(group->all[i], server, i, error)) {
             return false;
         }
-        group->all[i]->group = group;
-        if (!loop__open(group->all[i], server, i, wake)) {
-            return false;
-        }
+    }
+    if (model->io != NULL) {
+        server_set_io(server, model->io, NULL);
     }
     return group->all != NULL;
 }
 
-void loop_group_close(struct server *server)
+static void loop__close(struct loop_thread *thread)
+{
+    if (thread->prepared && thread->model->close != NULL) {
+        thread->model->close(loop__own(thread));
+    }
+    if (thread->listener != CPORT_HANDLE_NONE) {
+        stream_close(thread->listener, false);
+    }
+    waker_close(thread->waker);
+    handoff_queue_close(&thread->handoffs);
+    free(thread->buffer);
+    free(thread);
+}
+
+void loop_close(struct server *server)
 {
     struct loop_group *group = server->model_data;
-    if (group == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; group->all != NULL && i < server->threads_max; i++) {
+    for (uint32_t i = 0; group != NULL && group->all != NULL && i < server->threads_max; i++) {
         if (group->all[i] != NULL) {
             loop__close(group->all[i]);
         }
     }
-    free(group->all);
+    if (group != NULL) {
+        free(group->all);
+    }
     free(group);
     server->model_data = NULL;
 }
 
-void loop_group_wake(struct server *server)
+void loop_wake(struct server *server)
 {
     struct loop_group *group = server->model_data;
     for (uint32_t i = 0; i < server->threads_max; i++) {
-        group->all[i]->wake(group->all[i]);
+        loop__wake(group->all[i]);
     }
 }
 
-void loop_thread_failed(struct loop_thread *thread, const struct error *error)
-{
-    atomic_store(&thread->group->accepting_ended, true);
-    server_thread_failed(thread->server, error);
-}
-
-bool loop_listen(struct loop_thread *thread, struct error *error)
+static bool loop__listen(struct loop_thread *thread, struct error *error)
 {
     struct net_address bound;
     if (!stream_listen(&thread->server->bind_address, LOOP_BACKLOG, &thread->listener, &bound,
@@ -106,6 +134,15 @@ bool loop_listen(struct loop_thread *thread, struct error *error)
     }
     server_listening(thread->server, &bound);
     return true;
+}
+
+static bool loop__open_thread(struct loop_thread *thread, struct error *error)
+{
+    const struct loop_model *model = thread->model;
+    if (thread->index == 0 && !model->listens && !loop__listen(thread, error)) {
+        return false;
+    }
+    return model->open == NULL || model->open(loop__own(thread), error);
 }
 
 /* -------- accept -------- */
@@ -140,7 +177,7 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
         atomic_fetch_add(&target->sessions_count, 1); /* first: the taker may end it at once */
         if (handoff_queue_put(&target->handoffs, entry, &was_empty)) {
             if (was_empty && target != thread) {
-                target->wake(target);
+                loop__wake(target);
             }
             return;
         }
@@ -166,7 +203,7 @@ int loop_accept(struct loop_thread *thread, int64_t now_ns)
         struct handoff entry;
         enum cport_result result = CPORT_OK;
         thread->recorder->port.syscalls++;
-        switch (stream_accept(thread->listener, thread->group->blocking, &entry.handle, &entry.peer,
+        switch (stream_accept(thread->listener, thread->model->blocking, &entry.handle, &entry.peer,
                               &result)) {
         case STREAM_DONE:
             loop_hand_out(thread, &entry, now_ns);
@@ -189,13 +226,15 @@ bool loop_accepts(struct loop_thread *thread, int64_t now_ns)
     return thread->listener != CPORT_HANDLE_NONE && thread->accept_resume_ns == 0;
 }
 
-struct loop_conn *loop_take(struct loop_thread *thread, size_t conn_bytes, int64_t now_ns)
+/* A connection handed to this thread, opened, or NULL. */
+static struct loop_conn *loop__take(struct loop_thread *thread, int64_t now_ns)
 {
     struct handoff entry;
     while (handoff_queue_take(&thread->handoffs, &entry)) {
-        struct loop_conn *conn = session_memory_alloc(conn_bytes);
+        struct loop_conn *conn = session_memory_alloc(thread->model->conn_bytes);
         if (conn != NULL) {
             conn->handle = entry.handle;
+            thread->adopted = true;
             session_open(&conn->session, thread->shard, NULL, &entry.peer, now_ns);
             return conn;
         }
@@ -204,6 +243,12 @@ struct loop_conn *loop_take(struct loop_thread *thread, size_t conn_bytes, int64
         server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
     }
     return NULL;
+}
+
+void loop_accepting_ended(struct loop_thread *thread)
+{
+    atomic_store(&thread->group->accepting_ended, true);
+    loop_wake(thread->server);
 }
 
 /* -------- readable -------- */
@@ -267,28 +312,34 @@ static void loop__end(struct loop_conn *conn, bool reset)
     conn->handle = CPORT_HANDLE_NONE;
 }
 
+enum session_want loop_next(struct loop_conn *conn)
+{
+    enum session_want want = SESSION_NOTHING;
+    /* A send that went through, or failed at once, has put the session on the dirty list again: it
+     * is gone on with there, in its turn. (To close it here would leave a freed session on that
+     * list.) */
+    while (!conn->session.dirty && (want = session_next(&conn->session)) == SESSION_SHUTDOWN) {
+        conn->session.shard->recorder->port.syscalls++;
+        stream_shutdown(conn->handle);
+    }
+    return conn->session.dirty ? SESSION_NOTHING : want;
+}
+
+void loop_take_output(struct loop_conn *conn, int64_t now_ns)
+{
+    conn->spans_count = session_take_output(&conn->session, conn->spans, CPORT_SPANS_MAX, now_ns);
+}
+
 bool loop_advance(struct loop_conn *conn, int64_t now_ns)
 {
     enum session_want want;
-    /* A send that went through has put the session on the dirty list again: it is gone on with
-     * there, in its turn. (To close it here would leave a freed session on that list.) */
-    while (!conn->session.dirty && (want = session_next(&conn->session)) != SESSION_NOTHING) {
-        switch (want) {
-        case SESSION_SEND:
-            conn->spans_count =
-                session_take_output(&conn->session, conn->spans, CPORT_SPANS_MAX, now_ns);
-            loop_send(conn);
-            break;
-        case SESSION_SHUTDOWN:
-            stream_shutdown(conn->handle);
-            break;
-        case SESSION_CLOSE_FIN:
-        case SESSION_CLOSE_RST:
-            loop__end(conn, want == SESSION_CLOSE_RST);
-            return false;
-        case SESSION_NOTHING:
-            break;
-        }
+    while ((want = loop_next(conn)) == SESSION_SEND) {
+        loop_take_output(conn, now_ns);
+        loop_send(conn);
+    }
+    if (want != SESSION_NOTHING) {
+        loop__end(conn, want == SESSION_CLOSE_RST);
+        return false;
     }
     conn->wants_read = session_can_receive(&conn->session);
     conn->wants_write = conn->spans_count > 0;
@@ -307,6 +358,7 @@ void loop_free(struct loop_conn *conn)
 
 /* -------- run -------- */
 
+/* Once, and again for connections that come in late. */
 static void loop__obey_stop(struct loop_thread *thread, int64_t now_ns)
 {
     enum server_stop stop = server_stopping(thread->server);
@@ -316,49 +368,47 @@ static void loop__obey_stop(struct loop_thread *thread, int64_t now_ns)
     if (thread->listener != CPORT_HANDLE_NONE) {
         stream_close(thread->listener, false);
         thread->listener = CPORT_HANDLE_NONE;
-        atomic_store(&thread->group->accepting_ended, true);
-        loop_group_wake(thread->server);
+        loop_accepting_ended(thread);
     }
-    if (stop == SERVER_STOP_NOW || now_ns >= server_drain_deadline_ns(thread->server)) {
+    if (now_ns >= server_drain_deadline_ns(thread->server)) {
+        stop = SERVER_STOP_NOW;
+    }
+    if (stop == thread->stop_obeyed && !thread->adopted) {
+        return;
+    }
+    thread->stop_obeyed = stop;
+    thread->adopted = false;
+    if (stop == SERVER_STOP_NOW) {
         shard_close_all(thread->shard, ERROR_KIND_OTHER);
     } else {
         shard_finish_all(thread->shard, now_ns);
     }
 }
 
-void loop_begin_turn(struct loop_thread *thread, int ready_count)
+static void loop__count_wait(struct loop_thread *thread, int count)
 {
     struct cport_stats *port = &thread->recorder->port;
-    shard_enter(thread->shard, thread->recorder);
     port->polls++;
     port->syscalls++;
-    if (ready_count > 0) {
-        port->completions += (uint64_t)ready_count;
-        port->batch_max =
-            (uint64_t)ready_count > port->batch_max ? (uint64_t)ready_count : port->batch_max;
+    if (count > 0) {
+        port->completions += (uint64_t)count;
+        port->batch_max = (uint64_t)count > port->batch_max ? (uint64_t)count : port->batch_max;
     }
 }
 
-int64_t loop_finish_turn(struct loop_thread *thread)
+/* Everything of this thread is over. */
+static bool loop__is_over(struct loop_thread *thread)
 {
-    int64_t now_ns = clock_now_ns();
-    shard_receive_mail(thread->shard);
-    loop__obey_stop(thread, now_ns);
-    shard_flush(thread->shard);
-    thread->dirty_count = 0;
-    return now_ns;
-}
-
-struct loop_conn *loop_next_dirty(struct loop_thread *thread, int64_t *now_ns)
-{
-    struct session *session = shard_pop_dirty(thread->shard);
-    if (session != NULL && ++thread->dirty_count % LOOP_STARTS_PER_CLOCK_READ == 0) {
-        *now_ns = clock_now_ns();
+    /* In this order: after accepting has ended the handoffs cannot grow. */
+    if (thread->busy || server_stopping(thread->server) == SERVER_RUNNING ||
+        !atomic_load(&thread->group->accepting_ended) || thread->shard->sessions_count > 0) {
+        return false;
     }
-    return (struct loop_conn *)session; /* its first member */
+    return handoff_queue_is_empty(&thread->handoffs);
 }
 
-int64_t loop_end_turn(struct loop_thread *thread, int64_t now_ns)
+/* Until when the next wait may last. */
+static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
 {
     int64_t deadline_ns = shard_sweep(thread->shard, now_ns);
     recorder_flush(thread->recorder, now_ns);
@@ -375,18 +425,61 @@ int64_t loop_end_turn(struct loop_thread *thread, int64_t now_ns)
         int64_t drain_ns = server_drain_deadline_ns(thread->server);
         deadline_ns = drain_ns < deadline_ns ? drain_ns : deadline_ns;
     }
-    shard_leave(thread->shard);
-    return deadline_ns;
+    return thread->look_ns != 0 && thread->look_ns < deadline_ns ? thread->look_ns : deadline_ns;
 }
 
-bool loop_is_over(struct loop_thread *thread)
+/* One turn; false when everything is over. */
+static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_ns)
 {
-    /* In this order: after accepting has ended the handoffs cannot grow. */
-    if (server_stopping(thread->server) == SERVER_RUNNING ||
-        !atomic_load(&thread->group->accepting_ended) || thread->shard->sessions_count > 0) {
-        return false;
+    const struct loop_model *model = thread->model;
+    struct model_thread *own = loop__own(thread);
+    const int64_t polled_ns = clock_now_ns();
+    shard_enter(thread->shard, thread->recorder);
+    loop__count_wait(thread, count);
+    model->handle(own, count, polled_ns);
+    for (struct loop_conn *conn; (conn = loop__take(thread, polled_ns)) != NULL;) {
+        model->adopt(own, (struct conn *)conn);
     }
-    return handoff_queue_is_empty(&thread->handoffs);
+    shard_receive_mail(thread->shard);
+    int64_t now_ns = clock_now_ns();
+    loop__obey_stop(thread, now_ns);
+    shard_flush(thread->shard);
+    int started = 0;
+    for (struct session *session; (session = shard_pop_dirty(thread->shard)) != NULL;) {
+        if (++started % LOOP_STARTS_PER_CLOCK_READ == 0) {
+            now_ns = clock_now_ns();
+        }
+        model->advance(own, (struct conn *)session, now_ns); /* its first member */
+    }
+    if (model->finish != NULL) {
+        model->finish(own, now_ns);
+    }
+    bool over = loop__is_over(thread);
+    *deadline_ns = loop__deadline_ns(thread, now_ns);
+    shard_leave(thread->shard);
+    return !over;
+}
+
+void loop_run(struct server *server, uint32_t index)
+{
+    struct loop_group *group = server->model_data;
+    struct loop_thread *thread = group->all[index];
+    const struct loop_model *model = thread->model;
+    struct error error;
+    if (loop__open_thread(thread, &error)) {
+        server_thread_ready(server);
+        int64_t deadline_ns = 0;
+        int count;
+        do {
+            count = model->wait(loop__own(thread), deadline_ns);
+        } while (loop__turn(thread, count > 0 ? count : 0, &deadline_ns));
+    } else {
+        atomic_store(&group->accepting_ended, true); /* nothing will be handed out */
+        server_thread_failed(server, &error);
+    }
+    if (model->leave != NULL) {
+        model->leave(loop__own(thread));
+    }
 }
 
 int loop_wait_ms(int64_t deadline_ns)

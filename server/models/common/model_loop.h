@@ -1,15 +1,50 @@
-/* The loop that the models with threads of their own share: opening and stopping the threads,
- * accepting and handing out, the parts of a turn; and, for models that wait for readiness, moving
- * bytes between a ready socket and its session.
+/* The loop of the models that have threads, an acceptor among them, and one shard for each: opening
+ * and stopping the threads, accepting and handing out, the turns; and, for models that wait for
+ * readiness, moving bytes between a ready socket and its session.
  *
  * A model's own file then holds its idea alone: how it registers interest, or starts operations,
- * and how it waits. One thread per loop_thread and its connections. */
+ * and how it waits. It defines struct model_thread and struct conn as its own, with the loop's as
+ * the first member, and a struct loop_model of functions; its entry names these by LOOP_MODEL().
+ * One thread per model_thread and its connections. */
 #ifndef DUMMYLOAD_SERVER_MODELS_COMMON_MODEL_LOOP_H
 #define DUMMYLOAD_SERVER_MODELS_COMMON_MODEL_LOOP_H
 
 #include "models/common/handoff.h"
 #include "models/common/stream.h"
 #include "run/server.h"
+
+struct model_thread;
+struct conn;
+
+/* What a model brings to the loop. Functions that are marked so may be NULL. */
+struct loop_model {
+    const char *io;      /* as results have it */
+    size_t thread_bytes; /* of the model's struct model_thread, struct conn */
+    size_t conn_bytes;
+    bool blocking; /* accepted sockets are to block */
+    bool listens;  /* open() listens and the model accepts in its own way; base.listener stays unset
+                    */
+    /* The starting thread, for every thread: what can fail while that can still be said. May be
+     * NULL. Also after a failure close() is called. */
+    bool (*prepare)(struct model_thread *thread, struct error *error);
+    /* In the thread, which listens already if it is the first. May be NULL. */
+    bool (*open)(struct model_thread *thread, struct error *error);
+    /* Waits until something happens or the deadline has come. Returns how much. */
+    int (*wait)(struct model_thread *thread, int64_t deadline_ns);
+    /* A turn: what the wait has found; connections handed to this thread, each opened; and then
+     * every connection whose session wants something started. */
+    void (*handle)(struct model_thread *thread, int count, int64_t polled_ns);
+    void (*adopt)(struct model_thread *thread, struct conn *conn);
+    void (*advance)(struct model_thread *thread, struct conn *conn, int64_t now_ns);
+    /* Its end. May be NULL. */
+    void (*finish)(struct model_thread *thread, int64_t now_ns);
+    /* Makes the wait return; any thread. NULL: the wait watches base.waker. */
+    void (*wake)(struct model_thread *thread);
+    /* In the thread, when it ends, also when open() has failed. May be NULL. */
+    void (*leave)(struct model_thread *thread);
+    /* When all threads have ended. May be NULL. */
+    void (*close)(struct model_thread *thread);
+};
 
 /* One connection: session first. */
 struct loop_conn {
@@ -22,27 +57,21 @@ struct loop_conn {
     struct span spans[CPORT_SPANS_MAX];
 };
 
-struct loop_thread;
-
-/* What the threads of one server share. */
-struct loop_group {
-    struct loop_thread **all;    /* server->threads_max of them; the later ones start as needed */
-    bool blocking;               /* accepted sockets are to block */
-    atomic_bool accepting_ended; /* no further connection will be handed out */
-};
-
-/* A thread of a model; the model embeds it first in its own. */
 struct loop_thread {
     struct server *server;
+    const struct loop_model *model;
     struct loop_group *group;
     struct shard *shard;
     struct recorder *recorder;
     uint32_t index;
+    bool prepared;
+    bool adopted; /* since a stop was last obeyed */
+    enum server_stop stop_obeyed;
+    bool busy;          /* the model's: something of its own is in flight, the loop goes on */
+    int64_t look_ns;    /* the model's: 0, or when the next wait is to end at the latest */
+    cport_handle waker; /* where the model has no wake() */
     struct handoff_queue handoffs;
     atomic_uint sessions_count; /* handed to it and not yet freed, for the model's limit */
-    uint32_t dirty_count;       /* taken in this turn */
-    /* Makes the thread's wait return. Any thread. */
-    void (*wake)(struct loop_thread *thread);
 
     /* The accepting thread's (index 0). */
     cport_handle listener; /* CPORT_HANDLE_NONE: does not listen (any longer) */
@@ -54,19 +83,13 @@ struct loop_thread {
 
 enum { LOOP_RECV_BYTES_MAX = 65536 };
 
-/* The model's open(): allocates server->threads_max structs of thread_bytes (a loop_thread first),
- * prepares each and sets server->model_data to the group. */
-bool loop_group_open(struct server *server, size_t thread_bytes,
-                     void (*wake)(struct loop_thread *thread), struct error *error);
-/* The model's close(); the model has closed what is its own in each. */
-void loop_group_close(struct server *server);
-/* The model's wake(). */
-void loop_group_wake(struct server *server);
-/* A thread whose set-up has failed, before it returns: nothing will be handed out, and the server
- * is told why. */
-void loop_thread_failed(struct loop_thread *thread, const struct error *error);
-/* Index 0: opens the listener. */
-bool loop_listen(struct loop_thread *thread, struct error *error);
+/* For a model's entry. */
+#define LOOP_MODEL(functions)                                                                      \
+    .loop = (functions), .open = loop_open, .run = loop_run, .wake = loop_wake, .close = loop_close
+bool loop_open(struct server *server, struct error *error);
+void loop_run(struct server *server, uint32_t index);
+void loop_wake(struct server *server);
+void loop_close(struct server *server);
 
 /* An accepted connection: resets it when there are too many, else gives it to the next thread in
  * turn, itself included. Threads that hold sessions_per_thread_max are passed over; when all do, a
@@ -80,8 +103,9 @@ int loop_accept(struct loop_thread *thread, int64_t now_ns);
 void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool loop_accepts(struct loop_thread *thread, int64_t now_ns);
-/* A connection handed to this thread, opened, or NULL. The model registers it. */
-struct loop_conn *loop_take(struct loop_thread *thread, size_t conn_bytes, int64_t now_ns);
+
+/* No further connection will be handed out. (Said by the loop, where it has the listener.) */
+void loop_accepting_ended(struct loop_thread *thread);
 
 /* The socket is readable: one receive of at most LOOP_RECV_BYTES_MAX, given to the session. */
 enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *conn,
@@ -91,24 +115,15 @@ void loop_send(struct loop_conn *conn);
 /* Starts what the session wants and sets wants_read and wants_write. False: the socket is closed;
  * the model takes it out of its set and calls loop_free(). */
 bool loop_advance(struct loop_conn *conn, int64_t now_ns);
+/* For a model that moves bytes in its own way: what it is to start next, SESSION_SEND, a close or
+ * nothing. (A shutdown is done here.) */
+enum session_want loop_next(struct loop_conn *conn);
+/* The bytes of a send to start: sets spans and spans_count. */
+void loop_take_output(struct loop_conn *conn, int64_t now_ns);
 void loop_free(struct loop_conn *conn);
 
-/* After a wait that found ready_count sockets ready, before they are handled: counts it, takes the
- * shard. */
-void loop_begin_turn(struct loop_thread *thread, int ready_count);
-/* The end of a turn, between the events and the dirty sessions: mail, stopping, broadcasts.
- * Returns the clock. */
-int64_t loop_finish_turn(struct loop_thread *thread);
-/* The next connection whose session wants something started, or NULL; sets *now_ns anew now and
- * then, since starting many takes its time. */
-struct loop_conn *loop_next_dirty(struct loop_thread *thread, int64_t *now_ns);
-/* After the dirty sessions: records, leaves the shard, and returns until when the next wait may
- * last. */
-int64_t loop_end_turn(struct loop_thread *thread, int64_t now_ns);
 /* The time left until deadline_ns as poll() and its like take it: milliseconds, rounded up (a wait
  * that ends early would spin), at most a minute. */
 int loop_wait_ms(int64_t deadline_ns);
-/* Everything of this thread is over: stop its loop. */
-bool loop_is_over(struct loop_thread *thread);
 
 #endif

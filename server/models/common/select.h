@@ -24,9 +24,7 @@ bool select_has(const struct select_set *set, cport_handle handle);
  * the sets are worthless. */
 int select_wait(struct select_set *readable, struct select_set *writable, int wait_ms);
 
-/* The model's functions, for its entry. */
-bool select_model_open(struct server *server, struct error *error);
-void select_model_run(struct server *server, uint32_t index);
-void select_model_close(struct server *server);
+/* For the model's entry. */
+extern const struct loop_model select_functions;
 
 #endif

@@ -3,8 +3,6 @@
 
 #include "core/must.h"
 
-#include <string.h>
-
 void iocp_close_now(struct iocp_port *port, struct cport_socket *socket)
 {
     if (socket->handle != CPORT_HANDLE_NONE) {
@@ -31,36 +29,18 @@ static void iocp__finish_accept(struct iocp_port *port, struct cport_op *op, int
 {
     struct cport_accept_op *accept = (struct cport_accept_op *)op;
     SOCKET accepted = iocp_op_of(op)->accepted;
-    SOCKET listener = iocp_handle_of(op->socket);
     if (system_error == 0) {
-        /* Until then the socket has no addresses and shutdown() fails; Wine does not mind. */
+        system_error =
+            iocp_socket_finish_accept(&port->functions, iocp_handle_of(op->socket), accepted,
+                                      accept->backend, &accept->peer, &port->base.stats.syscalls);
+    }
+    if (system_error == 0) {
+        accept->accepted = (cport_handle)accepted;
+    } else if (accepted != INVALID_SOCKET) {
         port->base.stats.syscalls++;
-        if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener,
-                       sizeof listener) != 0) {
-            system_error = WSAGetLastError();
-        }
+        closesocket(accepted);
     }
-    if (system_error != 0) {
-        if (accepted != INVALID_SOCKET) {
-            port->base.stats.syscalls++;
-            closesocket(accepted);
-        }
-        iocp_finish(port, op, iocp_error_result(system_error), system_error);
-        return;
-    }
-    struct sockaddr *local = NULL;
-    struct sockaddr *peer = NULL;
-    int local_bytes = 0;
-    int peer_bytes = 0;
-    port->functions.get_accept_ex_sockaddrs(accept->backend, 0, IOCP_ACCEPT_ADDRESS_BYTES,
-                                            IOCP_ACCEPT_ADDRESS_BYTES, &local, &local_bytes, &peer,
-                                            &peer_bytes);
-    if (peer && peer_bytes > 0 && (size_t)peer_bytes <= sizeof accept->peer.bytes) {
-        memcpy(accept->peer.bytes, peer, (size_t)peer_bytes);
-        accept->peer.bytes_count = (uint16_t)peer_bytes;
-    }
-    accept->accepted = (cport_handle)accepted;
-    iocp_finish(port, op, CPORT_OK, 0);
+    iocp_finish(port, op, iocp_error_result(system_error), system_error);
 }
 
 static void iocp__finish_connect(struct iocp_port *port, struct cport_op *op, int system_error)

@@ -28,18 +28,24 @@ static struct iocp_port *iocp__port(struct cport *port)
 
 /* ---- starting --------------------------------------------------------------------------- */
 
-/* What became of an overlapped call; to be called right behind it. */
+/* What became of an overlapped call: 0, WSA_IO_PENDING or its error. */
+static void iocp__started_with(struct iocp_port *port, struct cport_op *op, int code)
+{
+    if (code == 0 && (op->socket->flags & IOCP_SOCKET_SKIP)) {
+        port->base.stats.immediate++;
+        iocp_finish_by_type(port, op, 0, (uint32_t)iocp_op_of(op)->overlapped.InternalHigh);
+    } else if (code != 0 && code != WSA_IO_PENDING) {
+        iocp_finish_by_type(port, op, code, 0);
+    }
+    /* Otherwise a packet comes. */
+}
+
+/* To be called right behind the call. */
 static void iocp__started(struct iocp_port *port, struct cport_op *op, bool done)
 {
     int code = done ? 0 : WSAGetLastError();
     port->base.stats.syscalls++;
-    if (done && (op->socket->flags & IOCP_SOCKET_SKIP)) {
-        port->base.stats.immediate++;
-        iocp_finish_by_type(port, op, 0, (uint32_t)iocp_op_of(op)->overlapped.InternalHigh);
-    } else if (!done && code != WSA_IO_PENDING) {
-        iocp_finish_by_type(port, op, code, 0);
-    }
-    /* Otherwise a packet comes. */
+    iocp__started_with(port, op, code);
 }
 
 static OVERLAPPED *iocp__begin(struct cport_op *op)
@@ -161,19 +167,10 @@ static void iocp__accept(struct cport *base, struct cport_socket *listener,
         iocp_finish_by_type(port, op, WSAENOTSOCK, 0);
         return;
     }
-    SOCKET accepted =
-        iocp_socket_open((int)listener->backend[IOCP_SOCKET_FAMILY], &base->stats.syscalls);
-    if (accepted == INVALID_SOCKET) {
-        iocp_finish_by_type(port, op, WSAGetLastError(), 0);
-        return;
-    }
-    iocp_op_of(op)->accepted = accepted;
-    /* Receive length 0: with a length, a client that connects and is silent holds the accept. */
-    DWORD bytes = 0;
-    bool done = port->functions.accept_ex(iocp_handle_of(listener), accepted, accept->backend, 0,
-                                          IOCP_ACCEPT_ADDRESS_BYTES, IOCP_ACCEPT_ADDRESS_BYTES,
-                                          &bytes, overlapped);
-    iocp__started(port, op, done);
+    int code = iocp_socket_start_accept(
+        &port->functions, iocp_handle_of(listener), (int)listener->backend[IOCP_SOCKET_FAMILY],
+        &iocp_op_of(op)->accepted, accept->backend, overlapped, &base->stats.syscalls);
+    iocp__started_with(port, op, code);
 }
 
 static void iocp__connect(struct cport *base, struct cport_socket *socket, struct cport_op *op,

@@ -41,6 +41,20 @@ struct iocp_functions {
 
 /* Those that return an int: 0, or the error. All add their system calls to *syscalls. */
 int iocp_socket_load_functions(struct iocp_functions *functions, uint64_t *syscalls);
+/* AcceptEx() wants 16 bytes more than an address has, for each of two. */
+enum {
+    IOCP_ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16,
+    IOCP_ACCEPT_BYTES = 2 * IOCP_ACCEPT_ADDRESS_BYTES
+};
+/* Opens *accepted and starts AcceptEx() into it; addresses has IOCP_ACCEPT_BYTES. Also returns
+ * WSA_IO_PENDING. After an error *accepted is INVALID_SOCKET. */
+int iocp_socket_start_accept(const struct iocp_functions *functions, SOCKET listener, int family,
+                             SOCKET *accepted, void *addresses, OVERLAPPED *overlapped,
+                             uint64_t *syscalls);
+/* It has come back without an error: gives the socket its addresses, and says the peer's. */
+int iocp_socket_finish_accept(const struct iocp_functions *functions, SOCKET listener,
+                              SOCKET accepted, void *addresses, struct net_address *peer,
+                              uint64_t *syscalls);
 /* INVALID_SOCKET on failure; then ask WSAGetLastError(). */
 SOCKET iocp_socket_open(int family, uint64_t *syscalls);
 /* Opens, binds exclusively and listens. */
@@ -112,10 +126,7 @@ struct iocp_op {
 _Static_assert(sizeof(struct iocp_op) <= sizeof(((struct cport_op *)0)->backend),
                "iocp_op is too big");
 
-/* AcceptEx() wants 16 bytes more than an address has. */
-enum { IOCP_ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16 };
-
-_Static_assert(2 * IOCP_ACCEPT_ADDRESS_BYTES <= sizeof(((struct cport_accept_op *)0)->backend),
+_Static_assert(IOCP_ACCEPT_BYTES <= sizeof(((struct cport_accept_op *)0)->backend),
                "no room for AcceptEx's addresses");
 
 static inline struct iocp_op *iocp_op_of(struct cport_op *op)

@@ -164,3 +164,49 @@ int iocp_socket_load_functions(struct iocp_functions *functions, uint64_t *sysca
     closesocket(handle);
     return code;
 }
+
+int iocp_socket_start_accept(const struct iocp_functions *functions, SOCKET listener, int family,
+                             SOCKET *accepted, void *addresses, OVERLAPPED *overlapped,
+                             uint64_t *syscalls)
+{
+    DWORD bytes = 0;
+    *accepted = iocp_socket_open(family, syscalls);
+    if (*accepted == INVALID_SOCKET) {
+        return WSAGetLastError();
+    }
+    ++*syscalls;
+    /* Receive length 0: with a length, a client that connects and is silent holds the accept. */
+    if (functions->accept_ex(listener, *accepted, addresses, 0, IOCP_ACCEPT_ADDRESS_BYTES,
+                             IOCP_ACCEPT_ADDRESS_BYTES, &bytes, overlapped)) {
+        return 0;
+    }
+    int code = WSAGetLastError();
+    if (code != WSA_IO_PENDING) {
+        ++*syscalls;
+        closesocket(*accepted);
+        *accepted = INVALID_SOCKET;
+    }
+    return code;
+}
+
+int iocp_socket_finish_accept(const struct iocp_functions *functions, SOCKET listener,
+                              SOCKET accepted, void *addresses, struct net_address *peer,
+                              uint64_t *syscalls)
+{
+    struct sockaddr *names[2] = {NULL, NULL}; /* the local one, the peer's */
+    int bytes[2] = {0, 0};
+    functions->get_accept_ex_sockaddrs(addresses, 0, IOCP_ACCEPT_ADDRESS_BYTES,
+                                       IOCP_ACCEPT_ADDRESS_BYTES, &names[0], &bytes[0], &names[1],
+                                       &bytes[1]);
+    peer->bytes_count = 0;
+    if (names[1] != NULL && bytes[1] > 0 && (size_t)bytes[1] <= sizeof peer->bytes) {
+        memcpy(peer->bytes, names[1], (size_t)bytes[1]);
+        peer->bytes_count = (uint16_t)bytes[1];
+    }
+    /* Until then the socket has no addresses and shutdown() fails; Wine does not mind. */
+    ++*syscalls;
+    return setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener,
+                      sizeof listener) == 0
+               ? 0
+               : WSAGetLastError();
+}

@@ -1,0 +1,120 @@
+#include "models/common/winsock_win.h"
+
+#include "core/clock.h"
+
+#include <string.h>
+
+/* After an accept that has found nothing Wine tells of no connection any more until one has been
+ * accepted: so then the listener is looked at by the clock. */
+#define LISTENER_LOOK_NS (10 * NS_PER_MS)
+
+bool winsock_event_open(WSAEVENT *event, struct error *error)
+{
+    WSAEVENT opened = WSACreateEvent();
+    if (opened == WSA_INVALID_EVENT) {
+        error_set(error, "cannot make an event: %s", error_system_text(WSAGetLastError()));
+        return false;
+    }
+    *event = opened;
+    return true;
+}
+
+void winsock_event_close(WSAEVENT event)
+{
+    if (event != NULL) {
+        WSACloseEvent(event);
+    }
+}
+
+bool winsock_listener_watch(struct loop_thread *thread, WSAEVENT event, struct error *error)
+{
+    if (thread->index == 0 && WSAEventSelect((SOCKET)thread->listener, event, FD_ACCEPT) != 0) {
+        error_set(error, "cannot wait for the listener: %s", error_system_text(WSAGetLastError()));
+        return false;
+    }
+    return true;
+}
+
+void winsock_listener_accept(struct loop_thread *thread, WSAEVENT event, int64_t now_ns)
+{
+    WSANETWORKEVENTS told;
+    int found = 0;
+    if (loop_accepts(thread, now_ns)) {
+        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
+         * more wait. */
+        WSAEnumNetworkEvents((SOCKET)thread->listener, event, &told);
+        found = loop_accept(thread, now_ns);
+    } else {
+        WSAResetEvent(event); /* paused, or closed */
+    }
+    bool again =
+        thread->listener != CPORT_HANDLE_NONE && (found == 0 || thread->accept_resume_ns != 0);
+    thread->look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
+}
+
+enum error_kind winsock_error_kind(int code)
+{
+    return model_error_kind(iocp_error_result(code));
+}
+
+int winsock_started(struct recorder *recorder, bool done)
+{
+    int code = done ? 0 : WSAGetLastError();
+    recorder->port.syscalls++;
+    return code == WSA_IO_PENDING ? 0 : code;
+}
+
+int winsock_recv(struct recorder *recorder, SOCKET socket, uint8_t *buffer, uint32_t buffer_bytes,
+                 OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    WSABUF part = {.buf = (char *)buffer, .len = buffer_bytes};
+    DWORD flags = 0;
+    return winsock_started(recorder,
+                           WSARecv(socket, &part, 1, NULL, &flags, overlapped, routine) == 0);
+}
+
+int winsock_send(struct recorder *recorder, SOCKET socket, const struct span *spans,
+                 int spans_count, OVERLAPPED *overlapped,
+                 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    WSABUF parts[CPORT_SPANS_MAX]; /* WSASend() copies the array, not the bytes */
+    for (int i = 0; i < spans_count; i++) {
+        parts[i].buf = (char *)(uintptr_t)spans[i].data;
+        parts[i].len = (ULONG)spans[i].bytes;
+    }
+    return winsock_started(
+        recorder, WSASend(socket, parts, (DWORD)spans_count, NULL, 0, overlapped, routine) == 0);
+}
+
+int winsock_accept(struct recorder *recorder, const struct iocp_functions *functions,
+                   SOCKET listener, const struct net_address *address, SOCKET *accepted,
+                   void *addresses, OVERLAPPED *overlapped)
+{
+    struct sockaddr name;
+    memcpy(&name, address->bytes, sizeof name);
+    int code = iocp_socket_start_accept(functions, listener, name.sa_family, accepted, addresses,
+                                        overlapped, &recorder->port.syscalls);
+    return code == WSA_IO_PENDING ? 0 : code;
+}
+
+/* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
+ * which is an abnormal one, unless it was we who cancelled. */
+void winsock_received(struct session *session, int code, const uint8_t *data, uint32_t bytes,
+                      int64_t polled_ns)
+{
+    if (code == 0 && bytes > 0) {
+        session_receive(session, data, bytes, polled_ns, clock_now_ns());
+    } else if (code == 0) {
+        session_receive_end(session, polled_ns);
+    } else if (code != WSA_OPERATION_ABORTED) {
+        session_fail(session, winsock_error_kind(code));
+    }
+}
+
+void winsock_sent(struct session *session, int code, uint32_t bytes)
+{
+    session_sent(session, code == 0 ? bytes : 0);
+    if (code != 0 && code != WSA_OPERATION_ABORTED) {
+        session_fail(session, winsock_error_kind(code));
+    }
+}
