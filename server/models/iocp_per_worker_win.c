@@ -6,8 +6,5 @@ const struct model MODEL(iocp_per_worker) = {
     .name = "iocp-per-worker",
     .description = "a completion port per thread, sessions shared by none",
     .kind = MODEL_PROACTOR,
-    .open = port_loop_open,
-    .run = port_loop_run,
-    .wake = port_loop_wake,
-    .close = port_loop_close,
+    LOOP_MODEL(&port_loop_functions),
 };

@@ -7,8 +7,5 @@ const struct model MODEL(uring) = {
     .description = "io_uring (or epoll behind the same port): a completion port per thread",
     .kind = MODEL_PROACTOR,
     .chooses_io = true,
-    .open = port_loop_open,
-    .run = port_loop_run,
-    .wake = port_loop_wake,
-    .close = port_loop_close,
+    LOOP_MODEL(&port_loop_functions),
 };

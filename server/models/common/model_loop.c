@@ -189,8 +189,9 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
 
 void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns)
 {
-    thread->recorder->counters.errors[model_error_kind(result)]++;
-    if (result != CPORT_RESET) {
+    enum error_kind kind = model_error_kind(result);
+    thread->recorder->counters.errors[kind]++;
+    if (kind != ERROR_KIND_RESET) {
         /* Out of descriptors, most likely: at once it would fail again and again. */
         thread->accept_resume_ns = now_ns + LOOP_ACCEPT_PAUSE_NS;
     }
@@ -407,10 +408,9 @@ static bool loop__is_over(struct loop_thread *thread)
     return handoff_queue_is_empty(&thread->handoffs);
 }
 
-/* Until when the next wait may last. */
-static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
+/* Until when the next wait may last, at most until deadline_ns. */
+static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t deadline_ns, int64_t now_ns)
 {
-    int64_t deadline_ns = shard_sweep(thread->shard, now_ns);
     recorder_flush(thread->recorder, now_ns);
     if (thread->index == 0) {
         recorder_set_connections(
@@ -444,6 +444,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
     int64_t now_ns = clock_now_ns();
     loop__obey_stop(thread, now_ns);
     shard_flush(thread->shard);
+    *deadline_ns = shard_sweep(thread->shard, now_ns);
     int started = 0;
     for (struct session *session; (session = shard_pop_dirty(thread->shard)) != NULL;) {
         if (++started % LOOP_STARTS_PER_CLOCK_READ == 0) {
@@ -455,7 +456,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
         model->finish(own, now_ns);
     }
     bool over = loop__is_over(thread);
-    *deadline_ns = loop__deadline_ns(thread, now_ns);
+    *deadline_ns = loop__deadline_ns(thread, *deadline_ns, now_ns);
     shard_leave(thread->shard);
     return !over;
 }
