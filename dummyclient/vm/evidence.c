@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is compared to find the place that differs; the rest is not looked at. */
+/* What is compared to find the byte that differs; the rest is not. */
 enum { VM_EVIDENCE_COMPARED_MAX = 512, VM_EVIDENCE_SHOWN_MAX = 32 };
 
 /* A text that is added to; what does not fit is left out. */
@@ -66,7 +66,7 @@ static void vm_evidence__add_number(struct vm_evidence__text *text, uint64_t bit
     }
 }
 
-static void vm_evidence__add_place(struct vm_evidence__text *text, const struct field *field)
+static void vm_evidence__add_field(struct vm_evidence__text *text, const struct field *field)
 {
     if (field->is_digits) {
         vm_evidence__add(text, "dec@%" PRIu32, field->offset);
@@ -97,24 +97,23 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
                                     const struct verify *verify, struct vm_evidence__text *text)
 {
     static const char *const words[] = {"=", "!=", "<", "<=", ">", ">="};
-    struct message_scope scope = vm_lane_scope(vm, lane);
+    const struct body *body = vm_wait_body(vm, lane, verify);
+    struct message_scope scope = vm_wait_scope(vm, lane, verify);
     switch (verify->type) {
     case VERIFY_NONE:
         return;
     case VERIFY_SAME_BODY:
-        if (lane->sent_instruction == UINT32_MAX) {
+        if (body == NULL) {
             vm_evidence__add(text, ", the same as was sent (nothing was)");
             return;
         }
-        scope = vm_lane_sent_scope(vm, lane);
         vm_evidence__add(text, ", the same as was sent: ");
-        vm_evidence__add_body(text, &vm->program->code[lane->sent_instruction].message->body,
-                              &scope);
+        vm_evidence__add_body(text, body, &scope);
         break;
     case VERIFY_EQUALS:
     case VERIFY_STARTS_WITH:
         vm_evidence__add(text, verify->type == VERIFY_EQUALS ? ", " : ", beginning with ");
-        vm_evidence__add_body(text, &verify->body, &scope);
+        vm_evidence__add_body(text, body, &scope);
         break;
     case VERIFY_CONTAINS:
         vm_evidence__add(text, ", with ");
@@ -123,7 +122,7 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
         break;
     case VERIFY_FIELD:
         vm_evidence__add(text, ", ");
-        vm_evidence__add_place(text, &verify->field);
+        vm_evidence__add_field(text, &verify->field);
         vm_evidence__add(text, " %s ", words[verify->comparison]);
         vm_evidence__add_number(text, value_bits(&verify->value, &scope, 0), verify->value.type);
         break;
@@ -147,7 +146,7 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
     }
     if (match->source != MATCH_FIELD_NONE) {
         vm_evidence__add(&text, " with ");
-        vm_evidence__add_place(&text, &match->field);
+        vm_evidence__add_field(&text, &match->field);
         vm_evidence__add(&text, " = ");
         vm_evidence__add_number(&text, vm->waits[lane->index].value, match->value_type);
     }
@@ -181,15 +180,14 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
                                         const struct frame *frame, struct vm_evidence__text *text)
 {
     const struct verify *verify = &vm->program->code[lane->instruction].wait->verify;
-    bool same = verify->type == VERIFY_SAME_BODY && lane->sent_instruction != UINT32_MAX;
+    const struct body *body = vm_wait_body(vm, lane, verify);
+    struct message_scope scope = vm_wait_scope(vm, lane, verify);
+    bool whole = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
+                 verify->type == VERIFY_STARTS_WITH;
     bool raw = vm->program->framing.type == FRAMING_RAW; /* only a stretch is at hand */
-    if (raw || (!same && verify->type != VERIFY_EQUALS && verify->type != VERIFY_STARTS_WITH) ||
-        frame->body_bytes < verify->skip_bytes) {
+    if (raw || !whole || body == NULL || frame->body_bytes < verify->skip_bytes) {
         return;
     }
-    const struct body *body =
-        same ? &vm->program->code[lane->sent_instruction].message->body : &verify->body;
-    struct message_scope scope = same ? vm_lane_sent_scope(vm, lane) : vm_lane_scope(vm, lane);
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
     uint32_t at = vm_evidence__differs(body, &scope, frame->body + verify->skip_bytes, bytes);
     if (at < bytes) {
