@@ -7,6 +7,7 @@ import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
 import { makeBundle } from '../../scripts/lib/drawing/bundle.mjs';
 import { chartOverlayLatency, chartOverlayRate }
   from '../../scripts/lib/drawing/charts/several.mjs';
+import { percentileKeys } from '../../scripts/lib/results/percentiles.mjs';
 import { LATENCIES, LATENCY_GROUPS, latencyLabel } from '../../scripts/lib/results/latencies.mjs';
 import { mergeResults } from '../../scripts/lib/results/merge.mjs';
 import { makeView } from '../../scripts/lib/drawing/view.mjs';
@@ -175,11 +176,13 @@ test('the ranks of a run are a table, and who was lost is named', (t) => {
   assert.equal(makeView(makeRun(), 'alone').hosts.length, 0);
 });
 
-test('every latency of the schema has a name on the page, and every name a key', () => {
+test('every latency and percentile of the schema has a name, and every name a key', () => {
   const schema = JSON.parse(fs.readFileSync(path.join(SCRIPTS, '..', 'results',
     'result.schema.json'), 'utf8'));
   assert.deepEqual(Object.keys(LATENCIES).sort(),
     Object.keys(schema.$defs.latencies.properties).sort());
+  assert.deepEqual(percentileKeys(),
+    schema.$defs.histogram.required.filter((key) => /^p\d/.test(key)));
   const labels = Object.keys(LATENCIES).map(latencyLabel);
   assert.equal(new Set(labels).size, labels.length);
   assert.ok(labels.every((label) => !label.includes('_')));

@@ -53,19 +53,7 @@ function upperEdgeNs(lowest, digits) {
   return Math.min(bucketHighestNs(lowest, digits), VALUE_MAX_NS);
 }
 
-/** The highest value equivalent to the percentile; 0 without samples. */
-export function bucketsPercentileNs(buckets, percentile, digits, count = countBuckets(buckets)) {
-  if (count === 0) return 0;
-  const rank = percentileRank(count, percentile);
-  let seen = 0;
-  for (const [value, amount] of buckets) {
-    seen += amount;
-    if (seen >= rank) return upperEdgeNs(value, digits);
-  }
-  return 0;
-}
-
-/** Several percentiles (ascending) in one pass. */
+/** The highest values equivalent to the percentiles (ascending); 0 without samples. */
 export function bucketsPercentilesNs(buckets, percentiles, digits) {
   const count = countBuckets(buckets);
   if (count === 0) return percentiles.map(() => 0);

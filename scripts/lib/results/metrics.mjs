@@ -133,33 +133,18 @@ export function formatMetric(metric) {
 }
 
 /** Every latency, error and rate metric that a run has: for messages about a misspelled one. */
-export function metricNames(run) {
-  const names = ['rate.achieved', 'rate.target', 'errors.total', 'resources.cpu',
-    'resources.cpu_per_request', 'resources.rss_max'];
+export function metricNames({ client, server, watched }) {
   const keys = ['mean', ...percentileKeys(), 'max', 'min'];
-  for (const name of Object.keys(run.client.latency_ns ?? {})) {
-    names.push(...keys.map((key) => `latency.${name}.${key}`));
-  }
-  names.push(...Object.keys(run.client.errors ?? {}).filter((kind) => kind !== 'total')
-    .map((kind) => `errors.${kind}`));
-  names.push(...Object.keys(run.client.totals).map((kind) => `totals.${kind}`));
-  for (const step of run.client.steps ?? []) {
-    for (const name of Object.keys(step.latency_ns ?? {})) {
-      names.push(...keys.map((key) => `steps.${step.name}.latency.${name}.${key}`));
-    }
-  }
-  if (run.server) {
-    for (const name of Object.keys(run.server.latency_ns ?? {})) {
-      names.push(...keys.map((key) => `server.latency.${name}.${key}`));
-    }
-    names.push('server.errors.total');
-    names.push(...Object.keys(run.server.errors ?? {}).filter((kind) => kind !== 'total')
-      .map((kind) => `server.errors.${kind}`));
-    names.push(...Object.keys(run.server.totals ?? {}).map((kind) => `server.totals.${kind}`));
-  }
-  if (run.server || watchedResult(run)) {
-    names.push('server.resources.cpu', 'server.resources.cpu_per_request',
-      'server.resources.rss_max');
-  }
-  return names;
+  const latencies = (result, prefix) => Object.keys(result.latency_ns ?? {})
+    .flatMap((name) => keys.map((key) => `${prefix}latency.${name}.${key}`));
+  const all = (result, prefix = '') => [`${prefix}errors.total`, ...latencies(result, prefix),
+    ...Object.keys(result.errors ?? {}).filter((kind) => kind !== 'total')
+      .map((kind) => `${prefix}errors.${kind}`),
+    ...Object.keys(result.totals ?? {}).map((kind) => `${prefix}totals.${kind}`)];
+  const resources = (prefix) => ['cpu', 'cpu_per_request', 'rss_max']
+    .map((key) => `${prefix}resources.${key}`);
+  return ['rate.achieved', 'rate.target', ...resources(''), ...all(client),
+    ...(client.steps ?? []).flatMap((step) => latencies(step, `steps.${step.name}.`)),
+    ...(server ? all(server, 'server.') : []),
+    ...(server || watchedResult({ watched, client }) ? resources('server.') : [])];
 }
