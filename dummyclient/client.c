@@ -19,8 +19,8 @@
 #include <string.h>
 
 /* In a fleet, once all have ended: until the last figures have come. */
-#define CLIENT_GATHER_WITHIN_NS (60 * NS_PER_S)
-#define CLIENT_LOOK_NS          (1 * NS_PER_MS)
+static const int64_t CLIENT_GATHER_WITHIN_NS = 60 * NS_PER_S;
+static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
 
 #ifndef DUMMYLOAD_VERSION
 #define DUMMYLOAD_VERSION "0.1.0"

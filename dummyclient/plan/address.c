@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* For one name that has several addresses, and for all such names. */
-#define PLAN_REACH_WITHIN_NS     (2 * NS_PER_S)
-#define PLAN_REACH_ALL_WITHIN_NS (10 * NS_PER_S)
+static const int64_t PLAN_REACH_WITHIN_NS = 2 * NS_PER_S;
+static const int64_t PLAN_REACH_ALL_WITHIN_NS = 10 * NS_PER_S;
 
 /* What getaddrinfo() would take for this machine, or for something that was not meant. */
 static bool plan__is_host(const char *host, struct error *error)

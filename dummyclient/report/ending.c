@@ -14,8 +14,8 @@
 
 /* For the last records: a slow disk gets there, a reader that does not read never does. Who has
  * asked to stop is not to wait for it. */
-#define ENDING_NDJSON_WITHIN_NS (10 * NS_PER_S)
-#define ENDING_NDJSON_HURRY_NS  (1 * NS_PER_S)
+static const int64_t ENDING_NDJSON_WITHIN_NS = 10 * NS_PER_S;
+static const int64_t ENDING_NDJSON_HURRY_NS = 1 * NS_PER_S;
 
 /* Of the process's one run: it lives on with a thread that is stuck in printing it. */
 static struct ending {

@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-#define STOP_LOOK_NS (10 * NS_PER_MS)
+static const int64_t STOP_LOOK_NS = 10 * NS_PER_MS;
 
 static int main__fail(const struct error *error, int code)
 {
@@ -27,7 +27,7 @@ static int main__fail(const struct error *error, int code)
 /* What is printed while the server serves goes through a thread of its own: a reader that stands
  * still must hold up neither the duration nor Ctrl+C. */
 enum { MAIN_LINE_BYTES_MAX = 512, MAIN_WAITING_BYTES_MAX = 64 * 1024 };
-#define MAIN_OUTPUT_WITHIN_NS (1 * NS_PER_S)
+static const int64_t MAIN_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
 
 static struct outlet *main__out;
 static struct outlet *main__error;

@@ -2,8 +2,8 @@
  *
  * Control plane only. One thread while it grows; what was taken stays in place until
  * arena_close() and may be read by any thread. */
-#ifndef DUMMYLOAD_SCENARIO_ARENA_H
-#define DUMMYLOAD_SCENARIO_ARENA_H
+#ifndef DUMMYLOAD_CORE_ARENA_H
+#define DUMMYLOAD_CORE_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>

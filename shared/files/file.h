@@ -1,6 +1,6 @@
 /* Files read and written whole. Control plane; any thread. */
-#ifndef DUMMYLOAD_CORE_FILE_H
-#define DUMMYLOAD_CORE_FILE_H
+#ifndef DUMMYLOAD_FILES_FILE_H
+#define DUMMYLOAD_FILES_FILE_H
 
 #include "core/error.h"
 

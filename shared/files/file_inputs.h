@@ -1,8 +1,8 @@
 /* The files that this process has read: what it writes must not take the place of one of them.
  *
  * Any thread. */
-#ifndef DUMMYLOAD_CORE_FILE_INPUTS_H
-#define DUMMYLOAD_CORE_FILE_INPUTS_H
+#ifndef DUMMYLOAD_FILES_FILE_INPUTS_H
+#define DUMMYLOAD_FILES_FILE_INPUTS_H
 
 /* Called by file_read(). */
 void file_inputs_add(const char *path);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* How long the reader of a FIFO may take nothing. */
-#define FILE_READER_WITHIN_NS (60 * NS_PER_S)
+static const int64_t FILE_READER_WITHIN_NS = 60 * NS_PER_S;
 
 /* A name beside the file (a rename does not cross file systems), followed by ".tmp", process and
  * count: two writers of one file do not meet. */

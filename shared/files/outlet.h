@@ -4,8 +4,8 @@
  * Texts are kept until they are written, up to a bound, and refused beyond it; of frames only the
  * last one counts. Control plane: handing over takes a lock that is never held during a write.
  * outlet_open() and outlet_close() by the same thread; the rest by any. */
-#ifndef DUMMYLOAD_CORE_OUTLET_H
-#define DUMMYLOAD_CORE_OUTLET_H
+#ifndef DUMMYLOAD_FILES_OUTLET_H
+#define DUMMYLOAD_FILES_OUTLET_H
 
 #include "files/sink.h"
 

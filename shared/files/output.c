@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTPUT_LOOK_NS (1 * NS_PER_MS)
+static const int64_t OUTPUT_LOOK_NS = 1 * NS_PER_MS;
 /* Who has asked to stop waits no longer for a terminal or reader that stands still. */
-#define OUTPUT_HURRY_NS (1 * NS_PER_S)
+static const int64_t OUTPUT_HURRY_NS = 1 * NS_PER_S;
 
 static const char *output__program = "dummyload";
 

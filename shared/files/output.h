@@ -1,7 +1,7 @@
 /* The standard streams, from the beginning of a program to its end, and what may be written where
  * beside them. */
-#ifndef DUMMYLOAD_CORE_OUTPUT_H
-#define DUMMYLOAD_CORE_OUTPUT_H
+#ifndef DUMMYLOAD_FILES_OUTPUT_H
+#define DUMMYLOAD_FILES_OUTPUT_H
 
 #include "core/error.h"
 

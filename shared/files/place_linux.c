@@ -11,8 +11,8 @@
 
 enum { PLACE_LINKS_MAX = 40 /* as the kernel's own */, PLACE_HELD_MAX = 4 };
 /* A reader that is started together with us may come a little later. */
-#define PLACE_READER_WITHIN_NS (2 * NS_PER_S)
-#define PLACE_LOOK_NS          (10 * NS_PER_MS)
+static const int64_t PLACE_READER_WITHIN_NS = 2 * NS_PER_S;
+static const int64_t PLACE_LOOK_NS = 10 * NS_PER_MS;
 
 static struct place__held {
     dev_t device;

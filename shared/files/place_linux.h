@@ -1,7 +1,7 @@
 /* Where a path leads to on Linux, and how such a place is opened for writing. Private to the files
  * and sinks of this system; control plane, one thread. */
-#ifndef DUMMYLOAD_CORE_PLACE_LINUX_H
-#define DUMMYLOAD_CORE_PLACE_LINUX_H
+#ifndef DUMMYLOAD_FILES_PLACE_LINUX_H
+#define DUMMYLOAD_FILES_PLACE_LINUX_H
 
 #include "core/error.h"
 

@@ -3,8 +3,8 @@
  * which is stuck in a write would hold while the program ends.
  *
  * Control plane; one thread at a time. */
-#ifndef DUMMYLOAD_CORE_SINK_H
-#define DUMMYLOAD_CORE_SINK_H
+#ifndef DUMMYLOAD_FILES_SINK_H
+#define DUMMYLOAD_FILES_SINK_H
 
 #include "core/error.h"
 

@@ -1,6 +1,6 @@
 /* How sink_write() cuts what it writes. Private to the sinks of both systems. */
-#ifndef DUMMYLOAD_CORE_SINK_PIECE_H
-#define DUMMYLOAD_CORE_SINK_PIECE_H
+#ifndef DUMMYLOAD_FILES_SINK_PIECE_H
+#define DUMMYLOAD_FILES_SINK_PIECE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* What this machine, this process and this build are, for results and for limit messages. */
-#ifndef DUMMYLOAD_CORE_HOST_H
-#define DUMMYLOAD_CORE_HOST_H
+#ifndef DUMMYLOAD_SYSTEM_HOST_H
+#define DUMMYLOAD_SYSTEM_HOST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * console close (the handler holds the system's own thread until the result is written).
  *
  * stop_setup() once, before threads start. stop_requests() may be read by any thread. */
-#ifndef DUMMYLOAD_CORE_STOP_H
-#define DUMMYLOAD_CORE_STOP_H
+#ifndef DUMMYLOAD_SYSTEM_STOP_H
+#define DUMMYLOAD_SYSTEM_STOP_H
 
 void stop_setup(void);
 /* How often stopping was asked for. 1: stop gracefully. 2 and more: stop at once. */

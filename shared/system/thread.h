@@ -1,8 +1,8 @@
 /* Threads and locks: pthreads on Linux, Win32 threads on Windows (mingw's default gcc has no C11
  * threads). Control plane and server models; a client worker takes no lock between start and
  * stop. Atomics are <stdatomic.h> directly. */
-#ifndef DUMMYLOAD_CORE_THREAD_H
-#define DUMMYLOAD_CORE_THREAD_H
+#ifndef DUMMYLOAD_SYSTEM_THREAD_H
+#define DUMMYLOAD_SYSTEM_THREAD_H
 
 #include "core/error.h"
 

@@ -1,6 +1,6 @@
 /* Bytes written as text: hexadecimal and base64 (RFC 4648). Pure; control plane. */
-#ifndef DUMMYLOAD_SCENARIO_ENCODING_H
-#define DUMMYLOAD_SCENARIO_ENCODING_H
+#ifndef DUMMYLOAD_TEXT_ENCODING_H
+#define DUMMYLOAD_TEXT_ENCODING_H
 
 #include <stdbool.h>
 #include <stddef.h>

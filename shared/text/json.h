@@ -4,8 +4,8 @@
  * cJSON's own Add functions return NULL when memory runs out, and a member is then missing from a
  * document that looks whole. These remember it: result_write() refuses to write such a document.
  * Built by one thread, after the run. */
-#ifndef DUMMYLOAD_RESULTS_JSON_H
-#define DUMMYLOAD_RESULTS_JSON_H
+#ifndef DUMMYLOAD_TEXT_JSON_H
+#define DUMMYLOAD_TEXT_JSON_H
 
 #include "core/error.h"
 

@@ -1,8 +1,8 @@
 /* Mistakes of a person, told one line each as they are found: whoever finds one goes on looking.
  *
  * Control plane; one thread. The caller owns the struct: report set, count 0. */
-#ifndef DUMMYLOAD_CORE_MISTAKES_H
-#define DUMMYLOAD_CORE_MISTAKES_H
+#ifndef DUMMYLOAD_TEXT_MISTAKES_H
+#define DUMMYLOAD_TEXT_MISTAKES_H
 
 #include "core/error.h"
 

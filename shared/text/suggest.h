@@ -1,8 +1,8 @@
 /* "did you mean ...?": the candidate nearest to a misspelled word.
  *
  * Pure; any thread. Control plane. */
-#ifndef DUMMYLOAD_CORE_SUGGEST_H
-#define DUMMYLOAD_CORE_SUGGEST_H
+#ifndef DUMMYLOAD_TEXT_SUGGEST_H
+#define DUMMYLOAD_TEXT_SUGGEST_H
 
 #include <stddef.h>
 

@@ -165,7 +165,7 @@ struct units__scale {
 };
 
 /* Three significant digits in the largest unit in which the rounded number is at least 1. */
-static void units__format(double value, const struct units__scale *scales, int count, bool whole,
+static void units__format(double value, const struct units__scale *scales, int count,
                           char text[UNITS_TEXT_BYTES_MAX])
 {
     int place = 0;
@@ -176,7 +176,7 @@ static void units__format(double value, const struct units__scale *scales, int c
     }
     double scaled = value / scales[place].factor;
     int decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
-    if (place == 0 && whole) {
+    if (place == 0) {
         decimals = 0;
     }
     snprintf(text, UNITS_TEXT_BYTES_MAX, "%.*f %s", decimals, scaled, scales[place].name);
@@ -186,11 +186,11 @@ const char *units_format_duration(int64_t duration_ns, char text[UNITS_TEXT_BYTE
 {
     static const struct units__scale scales[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
     if (duration_ns >= 0) {
-        units__format((double)duration_ns, scales, 4, true, text);
+        units__format((double)duration_ns, scales, 4, text);
         return text;
     }
     char positive[UNITS_TEXT_BYTES_MAX];
-    units__format(-(double)duration_ns, scales, 4, true, positive);
+    units__format(-(double)duration_ns, scales, 4, positive);
     text[0] = '-';
     memcpy(text + 1, positive, UNITS_TEXT_BYTES_MAX - 1);
     text[UNITS_TEXT_BYTES_MAX - 1] = '\0';
@@ -204,7 +204,7 @@ const char *units_format_bytes(uint64_t bytes, char text[UNITS_TEXT_BYTES_MAX])
                                                  {"MiB", 1048576.0},
                                                  {"GiB", 1073741824.0},
                                                  {"TiB", 1099511627776.0}};
-    units__format((double)bytes, scales, 5, true, text);
+    units__format((double)bytes, scales, 5, text);
     return text;
 }
 

@@ -2,8 +2,8 @@
  *
  * Each returns false and names what was expected when the text is not wholly such a value, has no
  * unit where one is needed, or is out of range. Pure; any thread. */
-#ifndef DUMMYLOAD_CORE_UNITS_H
-#define DUMMYLOAD_CORE_UNITS_H
+#ifndef DUMMYLOAD_TEXT_UNITS_H
+#define DUMMYLOAD_TEXT_UNITS_H
 
 #include "core/error.h"
 
