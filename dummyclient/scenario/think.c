@@ -6,29 +6,27 @@
 #include <math.h>
 
 #define THINK_DURATION(member, from_ns) KEY_DURATION(struct think, member, from_ns, THINK_NS_MAX)
-#define THINK_MAX                                                                                  \
-    {                                                                                              \
-        "max", .alias = "most", THINK_DURATION(most_ns, 0), .preset = THINK_NS_MAX                 \
-    }
+
+#define THINK_MAX "max", .alias = "most", THINK_DURATION(most_ns, 0), .preset = THINK_NS_MAX
 
 static const struct key think__bounds[] = {
     {.name = "min", THINK_DURATION(low_ns, 0)}, {.name = "max", THINK_DURATION(high_ns, 1)}, {0}};
 static const struct key think__normal_keys[] = {
     {"mean", THINK_DURATION(low_ns, 0), .required = "a duration"},
     {"deviation", THINK_DURATION(high_ns, 0), .required = "a duration"},
-    THINK_MAX,
+    {THINK_MAX},
     {0}};
 static const struct key think__lognormal_keys[] = {
     {"median", THINK_DURATION(low_ns, 1), .required = "a duration"},
     {"sigma", KEY_NUMBER(struct think, shape, 0, 10), .above_low = true,
      .required = "a number above 0"},
-    THINK_MAX,
+    {THINK_MAX},
     {0}};
 static const struct key think__pareto_keys[] = {
     {"min", .alias = "least", THINK_DURATION(low_ns, 1), .required = "a duration"},
     {"alpha", KEY_NUMBER(struct think, shape, 0, 100), .above_low = true,
      .required = "a number above 0"},
-    THINK_MAX,
+    {THINK_MAX},
     {0}};
 
 static const struct key think__keys[] = {

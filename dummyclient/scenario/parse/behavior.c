@@ -123,7 +123,7 @@ static void parse__teardown(struct parse *parse, const cJSON *json, void *place)
 
 static const struct key parse__behavior_keys[] = {
     {"name", KEY_TEXT(struct scenario_behavior, name), .high = TREE_NAME_BYTES_MAX},
-    PARSE_WEIGHT(struct scenario_behavior),
+    {PARSE_WEIGHT(struct scenario_behavior)},
     {"on_disconnect", .then = parse_on_disconnect},
     {"setup", KEY_OTHER(struct scenario_behavior, setup, parse__setup)},
     {"loop", .then = parse__loop},

@@ -128,7 +128,7 @@ static void parse__end_merge(struct parse *parse, const struct parse__merge *mer
 
 /* The branches of one choose while they are read. */
 static const struct key parse__branch_keys[] = {
-    PARSE_WEIGHT(struct branch), {"steps", PARSE_STEPS(struct branch, steps)}, {0}};
+    {PARSE_WEIGHT(struct branch)}, {"steps", PARSE_STEPS(struct branch, steps)}, {0}};
 
 static void parse__branch(struct parse *parse, const cJSON *json, void *place)
 {

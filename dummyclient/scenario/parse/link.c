@@ -83,7 +83,8 @@ void parse_closes(struct parse *parse, const cJSON *json, void *place)
     parse->flow.takes_time = true;
 }
 
-const struct key parse_expect_close_keys[] = {PARSE_WITHIN(5 * NS_PER_S), PARSE_ON_TIMEOUT, {0}};
+const struct key parse_expect_close_keys[] = {
+    {PARSE_WITHIN = 5 * NS_PER_S}, {PARSE_ON_TIMEOUT}, {0}};
 
 /* The number of a name among those of the same kind; count_max when there are too many, which is
  * reported. */
@@ -115,8 +116,8 @@ static void parse__barrier_name(struct parse *parse, const cJSON *json, void *pl
 const struct key parse_barrier_keys[] = {
     {"name", KEY_TEXT(struct step, name), .high = TREE_NAME_BYTES_MAX,
      .required = "the barrier's name", .then = parse__barrier_name},
-    PARSE_WITHIN(30 * NS_PER_S),
-    PARSE_ON_TIMEOUT,
+    {PARSE_WITHIN = 30 * NS_PER_S},
+    {PARSE_ON_TIMEOUT},
     {0}};
 
 void parse_check_barriers(struct parse *parse)

@@ -58,15 +58,15 @@ static bool parse__is_wide(const struct parse *parse, const char *word, size_t b
 }
 
 /* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
-static void parse__collect_type(const struct parse *parse, struct parse_variable *variable,
+static void parse__collect_type(struct parse *parse, struct parse_variable *variable,
                                 const cJSON *json, bool captured)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
     const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    bool wide = strncmp(text, "u64", 3) == 0;
+    bool was_wide = variable->is_wide;
     if (captured) {
-        variable->is_wide = variable->is_wide || wide;
+        variable->is_wide = was_wide || strncmp(text, "u64", 3) == 0;
         variable->is_narrow = variable->is_narrow || strncmp(text, "f32", 3) == 0;
         variable->has_sign = variable->has_sign || text[0] == 'i' || text[0] == 'd';
     } else if (cJSON_IsNumber(json)) {
@@ -81,6 +81,7 @@ static void parse__collect_type(const struct parse *parse, struct parse_variable
             at += bytes > 0 ? bytes : 1;
         }
     }
+    parse->names_widened = parse->names_widened || variable->is_wide != was_wide;
 }
 
 /* All names that `capture` and `set` give, anywhere in the behavior: a text is read before what
@@ -112,18 +113,8 @@ void parse_collect_names(struct parse *parse, const cJSON *json)
     struct reader *reader = &parse->reader;
     uint32_t mistakes_count = reader->mistakes_count;
     parse->names_count = 0;
-    parse__collect(parse, json);
-    /* Names take what they are from other names. */
-    for (bool again = true; again && reader->mistakes_count == mistakes_count;) {
-        uint32_t before = 0;
-        uint32_t after = 0;
-        for (uint32_t i = 0; i < parse->names_count; i++) {
-            before += parse->names[i].is_wide;
-        }
+    do { /* names take what they are from other names */
+        parse->names_widened = false;
         parse__collect(parse, json);
-        for (uint32_t i = 0; i < parse->names_count; i++) {
-            after += parse->names[i].is_wide;
-        }
-        again = after > before;
-    }
+    } while (parse->names_widened && reader->mistakes_count == mistakes_count);
 }

@@ -53,6 +53,7 @@ struct parse {
     /* Of the behavior being read. */
     struct parse_variable names[TREE_VARIABLES_MAX];
     uint32_t names_count;
+    bool names_widened; /* one of them is_wide since this was last looked at */
     uint32_t words_count;
     uint32_t tables_used; /* bit n */
     uint32_t nesting;
@@ -81,26 +82,19 @@ struct parse {
     "expected a step that takes time, such as a request or a think: without one it would spin"
 
 #define PARSE_WEIGHT(type)                                                                         \
-    {                                                                                              \
-        "weight", KEY_NUMBER(type, weight, 0, 1e9), .above_low = true, .preset = 1,                \
-                                                    .expected = "a number above 0, at most 1e9"    \
-    }
+    "weight", KEY_NUMBER(type, weight, 0, 1e9), .above_low = true, .preset = 1,                    \
+                                                .expected = "a number above 0, at most 1e9"
 #define PARSE_SEND KEY_OBJECT(struct step, send, parse_send_keys), .then = parse_send
-#define PARSE_WITHIN(preset_ns)                                                                    \
-    {                                                                                              \
-        "within", KEY_DURATION(struct step, wait.within_ns, NS_PER_MS, PARSE_DAY_NS),              \
-            .preset = (preset_ns)                                                                  \
-    }
+#define PARSE_WITHIN                                                                               \
+    "within", KEY_DURATION(struct step, wait.within_ns, NS_PER_MS, PARSE_DAY_NS), .preset
 #define PARSE_ON_TIMEOUT                                                                           \
-    {                                                                                              \
-        "on_timeout", KEY_WORD(struct step, wait.on_timeout, "continue", "reconnect", "fail")      \
-    }
+    "on_timeout", KEY_WORD(struct step, wait.on_timeout, "continue", "reconnect", "fail")
 /* What waits for replies: request and expect. */
 #define PARSE_WAIT_KEYS                                                                            \
     {"match", KEY_OTHER(struct step, wait.match, parse_match)},                                    \
         {"verify", KEY_OTHER(struct step, wait.verify, parse_verify)},                             \
         {"count", KEY_WHOLE(struct step, wait.replies_count, 1, 1000000), .preset = 1},            \
-        PARSE_WITHIN(5 * NS_PER_S), PARSE_ON_TIMEOUT,                                              \
+        {PARSE_WITHIN = 5 * NS_PER_S}, {PARSE_ON_TIMEOUT},                                         \
         {"optional", KEY_BOOL(struct step, wait.optional)},                                        \
         {"bytes", KEY_WHOLE(struct step, wait.bytes_count, 1, FRAMING_FRAME_BYTES_MAX)},           \
     {                                                                                              \
@@ -161,6 +155,8 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
                        const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
+/* A number of 1 to 8 digits; *text is then behind it. */
+bool parse_digits(const char **text, uint32_t *number);
 /* Is the name these bytes? */
 bool parse_is(const char *name, const char *text, size_t bytes);
 bool parse_name_valid(const char *name);

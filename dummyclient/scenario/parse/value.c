@@ -124,8 +124,7 @@ static bool parse__literal(const char *text, size_t bytes, struct operand *opera
     if (bytes == 0 || bytes >= sizeof copy || strchr("-.0123456789", text[0]) == NULL) {
         return false;
     }
-    memcpy(copy, text, bytes);
-    copy[bytes] = '\0';
+    snprintf(copy, sizeof copy, "%.*s", (int)bytes, text);
     double number = strtod(copy, &end);
     *operand = (struct operand){
         .source = OPERAND_NUMBER, .type = VALUE_F64, .low = value_double_bits(number)};
@@ -136,11 +135,7 @@ static bool parse__literal(const char *text, size_t bytes, struct operand *opera
 static bool parse__random(const char *arguments, size_t bytes, struct operand *operand)
 {
     char text[64];
-    if (bytes >= sizeof text) {
-        return false;
-    }
-    memcpy(text, arguments, bytes);
-    text[bytes] = '\0';
+    snprintf(text, sizeof text, "%.*s", (int)(bytes < sizeof text ? bytes : 0), arguments);
     char *comma = strchr(text, ',');
     if (comma == NULL) {
         return false;
@@ -401,6 +396,17 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
     return 0;
 }
 
+bool parse_digits(const char **text, uint32_t *number)
+{
+    size_t digits = strspn(*text, "0123456789");
+    *number = 0;
+    for (size_t i = 0; i < digits && digits <= 8; i++) {
+        *number = *number * 10 + (uint32_t)((*text)[i] - '0');
+    }
+    *text += digits;
+    return digits > 0 && digits <= 8;
+}
+
 void parse_field(struct parse *parse, const cJSON *json, void *place)
 {
     struct field *field = place;
@@ -410,14 +416,10 @@ void parse_field(struct parse *parse, const cJSON *json, void *place)
         bytes = 3;
         *field = (struct field){.bytes_count = 1, .type = VALUE_I64, .is_digits = true};
     }
-    const char *rest = text + bytes;
+    const char *rest = text + bytes + 1;
     uint32_t offset = 0;
-    bool valid = bytes > 0 && rest[0] == '@' && rest[1] != '\0' && strlen(rest) <= 9;
-    for (rest++; valid && *rest != '\0'; rest++) {
-        valid = *rest >= '0' && *rest <= '9';
-        offset = offset * 10 + (uint32_t)(*rest - '0');
-    }
-    if (!valid || offset >= FRAMING_FRAME_BYTES_MAX) {
+    if (bytes == 0 || rest[-1] != '@' || !parse_digits(&rest, &offset) || *rest != '\0' ||
+        offset >= FRAMING_FRAME_BYTES_MAX) {
         reader_expected(&parse->reader, json,
                         "a number and its place in the body, such as \"u32@4\", \"i16be@0\" or "
                         "\"dec@1\"");

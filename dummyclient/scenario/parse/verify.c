@@ -109,29 +109,17 @@ void parse_verify(struct parse *parse, const cJSON *json, void *place)
 /* "text@5" or "text@5:8". */
 static bool parse__text_place(const char *text, struct capture *capture)
 {
-    uint32_t numbers[2] = {0, 0};
     const char *at = text + 5;
-    if (strncmp(text, "text@", 5) != 0) {
+    capture->form = CAPTURE_TEXT;
+    if (strncmp(text, "text@", 5) != 0 || !parse_digits(&at, &capture->field.offset)) {
         return false;
     }
-    for (int i = 0; i < 2; i++) {
-        size_t digits = strspn(at, "0123456789");
-        if (digits == 0 || digits > 8) {
-            return false;
-        }
-        for (size_t j = 0; j < digits; j++) {
-            numbers[i] = numbers[i] * 10 + (uint32_t)(at[j] - '0');
-        }
-        at += digits;
-        if (*at != ':') {
-            break;
-        }
-        at++;
+    bool counted = *at == ':';
+    at += counted;
+    if (counted && !parse_digits(&at, &capture->bytes_count)) {
+        return false;
     }
-    capture->form = CAPTURE_TEXT;
-    capture->field.offset = numbers[0];
-    capture->bytes_count = numbers[1];
-    return *at == '\0' && at[-1] != ':' && numbers[1] <= VALUE_TEXT_BYTES_MAX;
+    return *at == '\0' && capture->bytes_count <= VALUE_TEXT_BYTES_MAX;
 }
 
 /* A constant text into a body. */
