@@ -787,7 +787,7 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
     }
     bool last = arrivals_pool_leave(arrivals->pool);
     for (uint32_t b = 0; b < arrivals->behaviors_count && last; b++) {
-        while (arrivals_pool_clear(arrivals->pool, b, &pooled_ns)) {
+        while (arrivals_pool_take_stale(arrivals->pool, b, TIME_NEVER_NS, &pooled_ns)) {
             recorder_never_started(arrivals->recorder, b, pooled_ns, pooled_ns, 1, now_ns);
         }
     }

@@ -179,18 +179,6 @@ enum arrivals_pool_taken arrivals_pool_take(struct arrivals_pool *pool, uint32_t
     return taken;
 }
 
-bool arrivals_pool_clear(struct arrivals_pool *pool, uint32_t behavior, int64_t *time_ns)
-{
-    struct arrivals_pool_queue *queue = &pool->queues[behavior];
-    mutex_lock(&pool->mutex);
-    bool any = queue->count > 0;
-    if (any) {
-        *time_ns = arrivals_pool__pop(queue);
-    }
-    mutex_unlock(&pool->mutex);
-    return any;
-}
-
 bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior,
                          bool has_free)
 {

@@ -68,11 +68,10 @@ bool arrivals_pool_put(struct arrivals_pool *pool, uint32_t worker, uint32_t beh
 enum arrivals_pool_taken arrivals_pool_take(struct arrivals_pool *pool, uint32_t behavior,
                                             bool drops, int64_t now_ns, int64_t *time_ns,
                                             int64_t *granted_ns);
-/* Takes the oldest if it is late by now (`late: drop`); false: it is not, or there is none. */
+/* Takes the oldest if it is late by now (`late: drop`; TIME_NEVER_NS: whatever its age); false: it
+ * is not, or there is none. */
 bool arrivals_pool_take_stale(struct arrivals_pool *pool, uint32_t behavior, int64_t now_ns,
                               int64_t *time_ns);
-/* Takes the oldest whatever its age; false: none is left. */
-bool arrivals_pool_clear(struct arrivals_pool *pool, uint32_t behavior, int64_t *time_ns);
 /* May a late arrival begin now? Uses the bound up if so; *granted_ns as above, or when to ask. */
 bool arrivals_pool_may_catch_up(struct arrivals_pool *pool, uint32_t behavior, int64_t time_ns,
                                 int64_t now_ns, int64_t *granted_ns);

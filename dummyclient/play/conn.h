@@ -7,7 +7,7 @@
  *     conn_on_completion()   for each operation that came out of the poll
  *     conn_on_timer()        for each timer that is due
  *     conn_on_start()        ... and the other events of the run
- *     conn_flush_all()       before the next poll: sends what has been queued
+ *     conn_flush_some()      before the next poll: sends what has been queued
  *
  * Lifetime: conn_group_open() allocates for all connections at once; nothing allocates after that
  * but the send pool and reassembly, both bounded by what is in flight.
