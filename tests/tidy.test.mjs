@@ -104,7 +104,7 @@ const bad = [
   ['checkDependencies', 'dummyclient/scenario/a.c', '#include "vm/vm.h"\n'],
   ['checkDependencies', 'dummyclient/vm/a.c', '#include "play/conn.h"\n'],
   ['checkDependencies', 'dummyclient/unheard/a.c', 'int a;\n'],
-  ['checkDependencies', 'shared/cport/a.c', '#include "cport/uring/uring.h"\n'],
+  ['checkDependencies', 'shared/cport/a.c', '#include "cport/uring/ring.h"\n'],
   ['checkDependencies', 'dummyclient/pacing/a.h', '#include "cport/cport.h"\n'],
   ['checkDependencies', 'server/sessions/session.c', '#include "cport/cport.h"\n'],
   ['checkDependencies', 'server/handlers/a.c', '#include <winsock2.h>\n'],

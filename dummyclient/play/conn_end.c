@@ -56,7 +56,7 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     bool was_open = conn->link != CONN_CONNECTING;
     if (was_open) {
-        cport_local_address(&conn->socket, &conn->local);
+        cport_local_address(conn->group->port, &conn->socket, &conn->local);
     }
     conn_set_link(conn, was_open ? CONN_CLOSING : CONN_DROPPING, TIME_NEVER_NS);
     cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);

@@ -49,6 +49,8 @@ struct cport_backend {
     int (*poll)(struct cport *port, struct cport_op **completions, int completions_max,
                 int64_t deadline_ns);
     void (*wake)(struct cport *port);
+    /* Leaves the address as it is where the system has none. */
+    void (*local_address)(cport_handle handle, struct net_address *address);
     /* NULL: submits are system calls already. */
     void (*submit)(struct cport *port);
     /* NULL: clock_now_ns(). */
@@ -89,18 +91,6 @@ extern const struct cport_backend cport_backend_uring;
 extern const struct cport_backend cport_backend_epoll;
 /* The backends of this system, best first, NULL at the end (backends_linux.c, _win.c). */
 extern const struct cport_backend *const cport_backends[];
-/* System calls that need no port. */
-void cport_system_discard(cport_handle handle, bool reset);
-void cport_system_local_address(cport_handle handle, struct net_address *address);
-
-/* Handles below CPORT_HANDLE_NONE are no system's. A port that makes such handles (a test's) sets
- * cport_foreign before it makes the first; the product has none, and it is NULL. */
-struct cport_foreign {
-    void (*discard)(cport_handle handle, bool reset);
-    void (*local_address)(cport_handle handle, struct net_address *address);
-};
-extern const struct cport_foreign *cport_foreign;
-
 /* Records the outcome. bytes, data and an accept's own fields are set by the caller. */
 static inline void cport_op_finish(struct cport_op *op, enum cport_result result, int system_error)
 {

@@ -16,13 +16,9 @@ enum {
     CPORT_BUSY_TURN_NS = 20 * 1000
 };
 
-const struct cport_foreign *cport_foreign;
+static const char *const cport__names[] = {"default", "iocp", "uring", "epoll"};
 
-static const char *cport__kind_name(enum cport_backend_kind kind)
-{
-    static const char *const names[] = {"default", "iocp", "uring", "epoll", "fake"};
-    return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
-}
+enum { CPORT_NAMES_COUNT = sizeof cport__names / sizeof cport__names[0] };
 
 static bool cport__fill_options(struct cport_options *filled, const struct cport_options *options,
                                 struct error *error)
@@ -53,7 +49,7 @@ static struct cport *cport__create_kind(const struct cport_options *options, str
         }
     }
     error_set(error, "the %s backend does not exist on this system (the best here is %s)",
-              cport__kind_name(options->backend), cport_backends[0]->name);
+              cport__names[options->backend], cport_backends[0]->name);
     return NULL;
 }
 
@@ -89,7 +85,7 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     }
     if (filled.backend == CPORT_BACKEND_DEFAULT && filled.busy_poll &&
         cport_backend_exists(CPORT_BACKEND_EPOLL)) {
-        filled.backend = CPORT_BACKEND_EPOLL; /* asks the sockets themselves: see epoll/epoll.h */
+        filled.backend = CPORT_BACKEND_EPOLL; /* asks the sockets themselves: see epoll/epoll.c */
     }
     struct cport *port = filled.backend == CPORT_BACKEND_DEFAULT
                              ? cport__create_default(&filled, error)
@@ -114,11 +110,8 @@ bool cport_backend_exists(enum cport_backend_kind kind)
 
 bool cport_backend_parse(const char *name, enum cport_backend_kind *kind, struct error *error)
 {
-    static const char *const NAMES[] = {[CPORT_BACKEND_IOCP] = "iocp",
-                                        [CPORT_BACKEND_URING] = "uring",
-                                        [CPORT_BACKEND_EPOLL] = "epoll"};
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-        if (NAMES[i] != NULL && strcmp(name, NAMES[i]) == 0) {
+    for (size_t i = CPORT_BACKEND_IOCP; i < CPORT_NAMES_COUNT; i++) {
+        if (strcmp(name, cport__names[i]) == 0) {
             *kind = (enum cport_backend_kind)i;
             if (!cport_backend_exists(*kind)) {
                 error_set(error, "%s does not exist on this system; leave --io out", name);
@@ -206,15 +199,6 @@ enum cport_result cport_adopt(struct cport *port, struct cport_socket *socket, c
     must(handle != CPORT_HANDLE_NONE);
     cport__open_socket(socket);
     return port->backend->adopt(port, socket, handle);
-}
-
-void cport_discard(cport_handle handle, bool reset)
-{
-    if (handle < CPORT_HANDLE_NONE) {
-        cport_foreign->discard(handle, reset);
-    } else {
-        cport_system_discard(handle, reset);
-    }
 }
 
 void cport_connect(struct cport *port, struct cport_socket *socket, struct cport_op *op,
@@ -328,13 +312,12 @@ void cport_wake(struct cport *port)
     port->backend->wake(port);
 }
 
-void cport_local_address(const struct cport_socket *socket, struct net_address *address)
+void cport_local_address(const struct cport *port, const struct cport_socket *socket,
+                         struct net_address *address)
 {
     address->bytes_count = 0;
-    if (socket->handle < CPORT_HANDLE_NONE) {
-        cport_foreign->local_address(socket->handle, address);
-    } else if (socket->handle != CPORT_HANDLE_NONE) {
-        cport_system_local_address(socket->handle, address);
+    if (socket->handle != CPORT_HANDLE_NONE) {
+        port->backend->local_address(socket->handle, address);
     }
 }
 

@@ -1,7 +1,7 @@
 /* cport: a completion port. Submit operations, poll for their completions.
  *
- * One contract over four backends: IOCP (Windows), io_uring and epoll (Linux), and a fake in
- * memory for tests. tests/cport holds every backend to it:
+ * One contract over three backends: IOCP (Windows), io_uring and epoll (Linux). tests/cport holds
+ * each of them to it:
  *
  * - Exactly one completion per submit, failed starts and immediate successes included. Submits
  *   return nothing; every outcome arrives through cport_poll().
@@ -15,8 +15,7 @@
  * Threads: a port, its sockets and operations belong to one thread; cport_wake() alone may be
  * called from others. Lifetime: sockets must be closed (their closes completed) before
  * cport_destroy(). Nothing here allocates between cport_create() and cport_destroy(), except
- * that the IOCP backend grows its receive buffers with the number of sockets seen at once, and
- * the fake its events. */
+ * that the IOCP backend grows its receive buffers with the number of sockets seen at once. */
 #ifndef DUMMYLOAD_CPORT_CPORT_H
 #define DUMMYLOAD_CPORT_CPORT_H
 
@@ -36,7 +35,6 @@ enum cport_backend_kind {
     CPORT_BACKEND_IOCP,
     CPORT_BACKEND_URING,
     CPORT_BACKEND_EPOLL,
-    CPORT_BACKEND_FAKE, /* only through fake_port/fake.h */
 };
 
 enum cport_result {
@@ -107,7 +105,7 @@ enum { CPORT_OP_HOT_BYTES = offsetof(struct cport_op, backend) };
 struct cport_accept_op {
     struct cport_op op;
     cport_handle accepted;   /* with CPORT_OK: a connected socket, to be given to cport_adopt() of
-                                any port, or to cport_discard() */
+                                any port */
     struct net_address peer; /* with CPORT_OK */
     uint64_t backend[16];    /* private; words, so that addresses are aligned */
 };
@@ -141,11 +139,11 @@ void cport_destroy(struct cport *port);
 bool cport_backend_exists(enum cport_backend_kind kind);
 /* --io: "uring", "epoll", "iocp". False: there is none of that name, or not on this system. */
 bool cport_backend_parse(const char *name, enum cport_backend_kind *kind, struct error *error);
-/* "iocp", "uring", "epoll", "fake". */
+/* "iocp", "uring", "epoll". */
 const char *cport_backend_name(const struct cport *port);
 /* NULL, or "io_uring is not permitted here (...): using epoll". */
 const char *cport_fallback_reason(const struct cport *port);
-/* The clock of the port: clock_now_ns(), or the fake's virtual time. */
+/* The clock of the port: clock_now_ns(), but where a port has one of its own. */
 int64_t cport_now_ns(const struct cport *port);
 void cport_read_stats(const struct cport *port, struct cport_stats *stats);
 
@@ -163,9 +161,6 @@ void cport_accept(struct cport *port, struct cport_socket *listener, struct cpor
  * (on Linux it comes with the handle from cport_listen()). On failure the handle is closed; the
  * socket is to be closed like any other. */
 enum cport_result cport_adopt(struct cport *port, struct cport_socket *socket, cport_handle handle);
-/* Closes an accepted handle that nobody adopts. reset: with RST instead of FIN. */
-void cport_discard(cport_handle handle, bool reset);
-
 /* Opens the socket and connects it. local may be NULL (the system chooses) or an address with
  * port 0. TCP_NODELAY is set. No deadline: cancel it with cport_cancel() or cport_close(). */
 void cport_connect(struct cport *port, struct cport_socket *socket, struct cport_op *op,
@@ -209,7 +204,8 @@ void cport_submit(struct cport *port);
 void cport_wake(struct cport *port);
 
 /* Addresses of a connected or listening socket; unset (bytes_count 0) where the system has none. */
-void cport_local_address(const struct cport_socket *socket, struct net_address *address);
+void cport_local_address(const struct cport *port, const struct cport_socket *socket,
+                         struct net_address *address);
 
 /* "refused", "reset", ... as they stand in results and messages. */
 const char *cport_result_text(enum cport_result result);

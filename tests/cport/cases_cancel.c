@@ -122,7 +122,7 @@ static void test_cancel_a_waiting_accept(void **state)
     assert_int_equal(fixture_wait(&fixture, &last), CPORT_CANCELLED);
     fixture_connect(&fixture, &client, &fixture.address, NULL);
     assert_int_equal(fixture_wait(&fixture, &first), CPORT_OK);
-    cport_discard(first.accept.accepted, false);
+    fixture_discard(&fixture, &first, CPORT_CLOSE_FIN);
     fixture_wait(&fixture, &client.connect);
     fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
     fixture_finish(&fixture);

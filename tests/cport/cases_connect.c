@@ -89,14 +89,14 @@ static void test_connect_from_a_chosen_address(void **state)
     fixture_connect(&fixture, &client, &fixture.address, &local);
     assert_int_equal(fixture_wait(&fixture, &client.connect), CPORT_OK);
     assert_int_equal(fixture_wait(&fixture, &accept), CPORT_OK);
-    cport_local_address(&client.socket, &seen);
+    cport_local_address(fixture.port, &client.socket, &seen);
     assert_memory_equal(net_address_format(&seen, text), "127.0.0.2:", 10);
     assert_int_not_equal(net_address_port(&seen), 0);
     /* The other side sees the same address. */
     assert_int_equal(accept.accept.peer.bytes_count, seen.bytes_count);
     assert_int_equal(net_address_port(&accept.accept.peer), net_address_port(&seen));
     assert_memory_equal(net_address_format(&accept.accept.peer, text), "127.0.0.2:", 10);
-    cport_discard(accept.accept.accepted, false);
+    fixture_discard(&fixture, &accept, CPORT_CLOSE_FIN);
     fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
     fixture_finish(&fixture);
 }
@@ -210,7 +210,7 @@ static void test_connections_taken_before_they_are_accepted(void **state)
     fixture_finish(&fixture);
 }
 
-static void test_accepted_handle_discarded(void **state)
+static void test_accepted_and_closed_at_once(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -223,7 +223,7 @@ static void test_accepted_handle_discarded(void **state)
         fixture_connect(&fixture, &client, &fixture.address, NULL);
         assert_int_equal(fixture_wait(&fixture, &client.connect), CPORT_OK);
         assert_int_equal(fixture_wait(&fixture, &accept), CPORT_OK);
-        cport_discard(accept.accept.accepted, reset != 0);
+        fixture_discard(&fixture, &accept, reset != 0 ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
         fixture_recv(&fixture, &client);
         enum cport_result result = fixture_wait(&fixture, &client.recv);
         assert_int_equal(result, reset != 0 ? CPORT_RESET : CPORT_OK);
@@ -260,7 +260,7 @@ int cases_connect(void)
         cmocka_unit_test(test_connect_to_a_full_backlog_cancelled),
         cmocka_unit_test(test_listen_where_somebody_listens),
         cmocka_unit_test(test_connections_taken_before_they_are_accepted),
-        cmocka_unit_test(test_accepted_handle_discarded),
+        cmocka_unit_test(test_accepted_and_closed_at_once),
         cmocka_unit_test(test_options_out_of_range),
     };
     return cmocka_run_group_tests_name("connect", tests, NULL, NULL);

@@ -119,7 +119,7 @@ static void fake__play(struct play *play, const struct cport_fake_options *optio
         }
         if (!play->accepts[i].in_flight && play->accepts[i].result == CPORT_OK &&
             play->accepts[i].completions_count > 0) {
-            cport_discard(play->accepts[i].accept.accepted, true);
+            fixture_discard(fixture, &play->accepts[i], CPORT_CLOSE_RST);
         }
     }
     fixture_finish(fixture);

@@ -41,7 +41,7 @@ static void test_connect_and_accept_at_the_descriptor_limit(void **state)
     assert_true(cport_result_is_local(accept_result));
     fixture_accept(&fixture, &again); /* the connection is still there to be had */
     assert_int_equal(fixture_wait(&fixture, &again), CPORT_OK);
-    cport_discard(again.accept.accepted, false);
+    fixture_discard(&fixture, &again, CPORT_CLOSE_FIN);
     fixture_close_wait(&fixture, &refused, CPORT_CLOSE_FIN);
     fixture_close_wait(&fixture, &client, CPORT_CLOSE_FIN);
     fixture_finish(&fixture);

@@ -110,7 +110,7 @@ void fixture_listen(struct fixture *fixture, int backlog)
     assert_string_equal(error.text, "");
     assert_true(listening);
     fixture->listener.closed = false;
-    cport_local_address(&fixture->listener.socket, &fixture->address);
+    cport_local_address(fixture->port, &fixture->listener.socket, &fixture->address);
     assert_int_not_equal(net_address_port(&fixture->address), 0);
 }
 
@@ -125,6 +125,13 @@ void fixture_adopt(struct fixture *fixture, struct tracked_socket *socket, struc
     assert_int_equal(op->result, CPORT_OK);
     socket->closed = false;
     assert_int_equal(cport_adopt(fixture->port, &socket->socket, op->accept.accepted), CPORT_OK);
+}
+
+void fixture_discard(struct fixture *fixture, struct tracked_op *op, enum cport_close_mode mode)
+{
+    struct tracked_socket socket = {.closed = true};
+    fixture_adopt(fixture, &socket, op);
+    fixture_close_wait(fixture, &socket, mode);
 }
 
 void fixture_connect(struct fixture *fixture, struct tracked_socket *socket,

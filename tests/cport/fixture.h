@@ -74,6 +74,8 @@ struct net_address fixture_resolve(const char *host, uint16_t port);
 void fixture_listen(struct fixture *fixture, int backlog);
 void fixture_accept(struct fixture *fixture, struct tracked_op *op);
 void fixture_adopt(struct fixture *fixture, struct tracked_socket *socket, struct tracked_op *op);
+/* Adopts what was accepted and closes it. */
+void fixture_discard(struct fixture *fixture, struct tracked_op *op, enum cport_close_mode mode);
 void fixture_connect(struct fixture *fixture, struct tracked_socket *socket,
                      const struct net_address *remote, const struct net_address *local);
 void fixture_recv(struct fixture *fixture, struct tracked_socket *socket);

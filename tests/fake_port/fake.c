@@ -310,11 +310,6 @@ static void fake__destroy(struct cport *port)
     free(fake);
 }
 
-static void fake__discard(cport_handle handle, bool reset)
-{
-    fake_endpoint_close(fake_endpoint_of(handle), reset);
-}
-
 static void fake__local_address(cport_handle handle, struct net_address *address)
 {
     *address = fake_endpoint_of(handle)->local;
@@ -335,12 +330,8 @@ static const struct cport_backend fake_backend = {
     .close = fake__close,
     .poll = fake__poll,
     .wake = fake__wake,
-    .now_ns = fake__now_ns,
-};
-
-static const struct cport_foreign fake_foreign = {
-    .discard = fake__discard,
     .local_address = fake__local_address,
+    .now_ns = fake__now_ns,
 };
 
 struct cport *cport_fake_create(const struct cport_fake_options *options, struct error *error)
@@ -351,7 +342,6 @@ struct cport *cport_fake_create(const struct cport_fake_options *options, struct
         error_set(error, "no memory for a fake completion port");
         return NULL;
     }
-    cport_foreign = &fake_foreign;
     fake->base.backend = &fake_backend;
     fake->options = *options;
     if (fake->options.send_window_bytes == 0) {

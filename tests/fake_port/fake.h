@@ -8,6 +8,9 @@
 
 #include "cport/cport.h"
 
+/* No port of this kind is made by cport_create(). */
+#define CPORT_BACKEND_FAKE ((enum cport_backend_kind)(CPORT_BACKEND_EPOLL + 1))
+
 struct cport_fake_options {
     uint64_t seed;
     int64_t latency_min_ns; /* one way, drawn per operation */

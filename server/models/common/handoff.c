@@ -1,5 +1,7 @@
 #include "models/common/handoff.h"
 
+#include "models/common/stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ void handoff_queue_open(struct handoff_queue *queue)
 void handoff_queue_close(struct handoff_queue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++) {
-        cport_discard(queue->entries[i].handle, true);
+        stream_close(queue->entries[i].handle, true);
     }
     free(queue->entries);
     mutex_close(&queue->lock);

@@ -70,7 +70,7 @@ static bool thread__listen(struct model_thread *thread, struct error *error)
     }
     struct net_address address;
     thread->base.busy = true; /* until the listener is closed */
-    cport_local_address(&thread->listener, &address);
+    cport_local_address(thread->port, &thread->listener, &address);
     server_listening(thread->base.server, &address);
     for (int i = 0; i < ACCEPTS_COUNT; i++) {
         cport_accept(thread->port, &thread->listener, &thread->accepts[i]);

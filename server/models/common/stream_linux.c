@@ -21,18 +21,12 @@ bool stream_listen(const struct net_address *address, int backlog, cport_handle 
                    struct net_address *bound, struct error *error)
 {
     uint64_t syscalls = 0;
-    struct sockaddr_storage name;
-    socklen_t name_bytes = sizeof name;
     *listener = cport_socket_listen(address, backlog, SOCK_NONBLOCK, &syscalls, error);
     if (*listener == CPORT_HANDLE_NONE) {
         return false;
     }
     *bound = *address;
-    if (getsockname((int)*listener, (struct sockaddr *)&name, &name_bytes) == 0 &&
-        name_bytes <= sizeof bound->bytes) {
-        memcpy(bound->bytes, &name, name_bytes);
-        bound->bytes_count = (uint16_t)name_bytes;
-    }
+    cport_socket_local_address(*listener, bound);
     return true;
 }
 

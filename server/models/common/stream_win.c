@@ -34,11 +34,7 @@ bool stream_listen(const struct net_address *address, int backlog, cport_handle 
     }
     *listener = (cport_handle)handle;
     *bound = *address;
-    int bytes_count = (int)sizeof bound->bytes;
-    /* Asked for port 0, the system has chosen one. */
-    if (getsockname(handle, (struct sockaddr *)(void *)bound->bytes, &bytes_count) == 0) {
-        bound->bytes_count = (uint16_t)bytes_count;
-    }
+    iocp_socket_local_address(*listener, bound); /* asked for port 0, the system has chosen one */
     return true;
 }
 

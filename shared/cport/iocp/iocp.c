@@ -21,6 +21,235 @@ enum { IOCP_SOCKET_FAMILY };
 
 enum { IOCP_KEY_SOCKET, IOCP_KEY_WAKE };
 
+/* cport_socket.flags */
+enum {
+    IOCP_SOCKET_SKIP = 1, /* successes post no packet */
+    IOCP_SOCKET_SHUT = 2  /* our sending half is shut down */
+};
+
+struct iocp_slab {
+    struct iocp_slab *next;
+    void *memory;
+};
+
+/* Free buffers of one size. Grows to the most that were in use at once. */
+struct iocp_buffers {
+    void *free_first; /* the link to the next stands in the free buffer itself */
+    struct iocp_slab *slabs;
+    size_t buffer_bytes;
+    size_t slab_bytes;
+};
+
+struct iocp_port {
+    struct cport base;
+    HANDLE handle;
+    bool skip_is_safe;
+    volatile LONG wake_posted;
+    struct cport_op_list ready;
+    struct iocp_buffers buffers;
+    void *lent[IOCP_BATCH_MAX]; /* buffers that the last poll handed out */
+    int lent_count;
+    struct iocp_functions functions;
+    struct iocp_wait wait;
+};
+
+/* What lies in cport_op.backend. */
+struct iocp_op {
+    OVERLAPPED overlapped;
+    void *buffer;    /* receive */
+    SOCKET accepted; /* accept: the socket made for the peer */
+};
+
+_Static_assert(sizeof(struct iocp_op) <= sizeof(((struct cport_op *)0)->backend),
+               "iocp_op is too big");
+
+_Static_assert(IOCP_ACCEPT_BYTES <= sizeof(((struct cport_accept_op *)0)->backend),
+               "no room for AcceptEx's addresses");
+
+static inline struct iocp_op *iocp_op_of(struct cport_op *op)
+{
+    return (struct iocp_op *)(void *)op->backend;
+}
+
+static inline SOCKET iocp_handle_of(const struct cport_socket *socket)
+{
+    return (SOCKET)socket->handle;
+}
+
+/* ---- receive buffers -------------------------------------------------------------------- */
+
+/* Cut from slabs of whole pages, because the system locks the pages that a pending receive points
+ * at. A 4 KiB buffer across a page's end would lock two. */
+/* VirtualAlloc() gives addresses in steps of 64 KiB: less wastes address space. */
+enum { IOCP_SLAB_BYTES = 65536, IOCP_BUFFER_ALIGN_BYTES = 64 };
+
+static size_t iocp__round_up(size_t bytes, size_t step_bytes)
+{
+    return (bytes + step_bytes - 1) / step_bytes * step_bytes;
+}
+
+static void iocp__buffers_open(struct iocp_buffers *buffers, uint32_t buffer_bytes)
+{
+    buffers->free_first = NULL;
+    buffers->slabs = NULL;
+    buffers->buffer_bytes = iocp__round_up(buffer_bytes, IOCP_BUFFER_ALIGN_BYTES);
+    buffers->slab_bytes = iocp__round_up(buffers->buffer_bytes, IOCP_SLAB_BYTES);
+}
+
+static void iocp__buffers_close(struct iocp_buffers *buffers)
+{
+    while (buffers->slabs) {
+        struct iocp_slab *slab = buffers->slabs;
+        buffers->slabs = slab->next;
+        VirtualFree(slab->memory, 0, MEM_RELEASE);
+        free(slab);
+    }
+    buffers->free_first = NULL;
+}
+
+static void iocp__buffers_give(struct iocp_buffers *buffers, void *buffer)
+{
+    *(void **)buffer = buffers->free_first;
+    buffers->free_first = buffer;
+}
+
+static bool iocp__buffers_grow(struct iocp_buffers *buffers)
+{
+    struct iocp_slab *slab = malloc(sizeof *slab);
+    if (!slab) {
+        return false;
+    }
+    slab->memory =
+        VirtualAlloc(NULL, buffers->slab_bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (!slab->memory) {
+        free(slab);
+        return false;
+    }
+    slab->next = buffers->slabs;
+    buffers->slabs = slab;
+    size_t count = buffers->slab_bytes / buffers->buffer_bytes;
+    for (size_t i = count; i-- > 0;) { /* so that they are taken in ascending order */
+        iocp__buffers_give(buffers, (char *)slab->memory + i * buffers->buffer_bytes);
+    }
+    return true;
+}
+
+static void *iocp__buffers_take(struct iocp_buffers *buffers)
+{
+    if (!buffers->free_first && !iocp__buffers_grow(buffers)) {
+        return NULL;
+    }
+    void *buffer = buffers->free_first;
+    buffers->free_first = *(void **)buffer;
+    return buffer;
+}
+
+/* ---- finishing -------------------------------------------------------------------------- */
+
+static void iocp__close_now(struct iocp_port *port, struct cport_socket *socket)
+{
+    if (socket->handle != CPORT_HANDLE_NONE) {
+        port->base.stats.syscalls++;
+        closesocket(iocp_handle_of(socket));
+        socket->handle = CPORT_HANDLE_NONE;
+    }
+    cport_op_finish(socket->close_op, CPORT_OK, 0);
+    cport_op_list_push(&port->ready, socket->close_op);
+}
+
+static void iocp__finish(struct iocp_port *port, struct cport_op *op, enum cport_result result,
+                         int system_error)
+{
+    struct cport_socket *socket = op->socket;
+    cport_op_finish(op, result, system_error);
+    cport_op_list_push(&port->ready, op);
+    if (socket->close_op && socket->in_flight_count == 0) {
+        iocp__close_now(port, socket);
+    }
+}
+
+static void iocp__finish_accept(struct iocp_port *port, struct cport_op *op, int system_error)
+{
+    struct cport_accept_op *accept = (struct cport_accept_op *)op;
+    SOCKET accepted = iocp_op_of(op)->accepted;
+    if (system_error == 0) {
+        system_error =
+            iocp_socket_finish_accept(&port->functions, iocp_handle_of(op->socket), accepted,
+                                      accept->backend, &accept->peer, &port->base.stats.syscalls);
+    }
+    if (system_error == 0) {
+        accept->accepted = (cport_handle)accepted;
+    } else if (accepted != INVALID_SOCKET) {
+        port->base.stats.syscalls++;
+        closesocket(accepted);
+    }
+    iocp__finish(port, op, iocp_error_result(system_error), system_error);
+}
+
+static void iocp__finish_connect(struct iocp_port *port, struct cport_op *op, int system_error)
+{
+    if (system_error == 0) {
+        /* Until then shutdown() and getpeername() fail; Wine does not mind. */
+        port->base.stats.syscalls++;
+        if (setsockopt(iocp_handle_of(op->socket), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL,
+                       0) != 0) {
+            system_error = WSAGetLastError();
+        }
+    }
+    iocp__finish(port, op, iocp_error_result_of_connect(system_error), system_error);
+}
+
+/* Wine 8 forgets a reset that comes before the receive is posted and reports an end of the stream
+ * instead; but then the socket has no peer any more. After our own shutdown an orderly end looks
+ * the same, so there the end is believed. */
+static bool iocp__was_reset(struct iocp_port *port, const struct cport_socket *socket)
+{
+    struct sockaddr_storage peer;
+    int peer_bytes = sizeof peer;
+    if ((socket->flags & IOCP_SOCKET_SHUT) != 0) {
+        return false;
+    }
+    port->base.stats.syscalls++;
+    return getpeername(iocp_handle_of(socket), (struct sockaddr *)&peer, &peer_bytes) != 0;
+}
+
+static void iocp__finish_recv(struct iocp_port *port, struct cport_op *op, int system_error,
+                              uint32_t bytes)
+{
+    struct iocp_op *own = iocp_op_of(op);
+    if (system_error == 0 && bytes == 0 && iocp__was_reset(port, op->socket)) {
+        system_error = WSAECONNRESET;
+    }
+    if (system_error == 0 && bytes > 0) {
+        op->data = own->buffer; /* lent to the caller when it is handed out */
+        op->bytes = bytes;
+    } else if (own->buffer) {
+        iocp__buffers_give(&port->buffers, own->buffer);
+    }
+    iocp__finish(port, op, iocp_error_result(system_error), system_error);
+}
+
+static void iocp__finish_by_type(struct iocp_port *port, struct cport_op *op, int system_error,
+                                 uint32_t bytes)
+{
+    switch (op->type) {
+    case CPORT_OP_ACCEPT:
+        iocp__finish_accept(port, op, system_error);
+        break;
+    case CPORT_OP_CONNECT:
+        iocp__finish_connect(port, op, system_error);
+        break;
+    case CPORT_OP_RECV:
+        iocp__finish_recv(port, op, system_error, bytes);
+        break;
+    default:
+        must(op->type == CPORT_OP_SEND);
+        op->bytes = system_error == 0 ? bytes : 0;
+        iocp__finish(port, op, iocp_error_result(system_error), system_error);
+        break;
+    }
+}
+
 static struct iocp_port *iocp__port(struct cport *port)
 {
     return (struct iocp_port *)port;
@@ -33,9 +262,9 @@ static void iocp__started_with(struct iocp_port *port, struct cport_op *op, int 
 {
     if (code == 0 && (op->socket->flags & IOCP_SOCKET_SKIP)) {
         port->base.stats.immediate++;
-        iocp_finish_by_type(port, op, 0, (uint32_t)iocp_op_of(op)->overlapped.InternalHigh);
+        iocp__finish_by_type(port, op, 0, (uint32_t)iocp_op_of(op)->overlapped.InternalHigh);
     } else if (code != 0 && code != WSA_IO_PENDING) {
-        iocp_finish_by_type(port, op, code, 0);
+        iocp__finish_by_type(port, op, code, 0);
     }
     /* Otherwise a packet comes. */
 }
@@ -140,7 +369,7 @@ static void iocp__close(struct cport *base, struct cport_socket *socket, struct 
         iocp_socket_set_abort(iocp_handle_of(socket), &base->stats.syscalls);
     }
     if (socket->in_flight_count == 0) {
-        iocp_close_now(port, socket);
+        iocp__close_now(port, socket);
         return;
     }
     /* Closing would cancel as well, but an operation's error can only be asked of an open socket.
@@ -164,7 +393,7 @@ static void iocp__accept(struct cport *base, struct cport_socket *listener,
     struct cport_op *op = &accept->op;
     OVERLAPPED *overlapped = iocp__begin(op);
     if (listener->handle == CPORT_HANDLE_NONE) {
-        iocp_finish_by_type(port, op, WSAENOTSOCK, 0);
+        iocp__finish_by_type(port, op, WSAENOTSOCK, 0);
         return;
     }
     int code = iocp_socket_start_accept(
@@ -194,12 +423,12 @@ static void iocp__connect(struct cport *base, struct cport_socket *socket, struc
         if (handle != INVALID_SOCKET) {
             closesocket(handle);
         }
-        iocp_finish(port, op, iocp_error_result(code), code);
+        iocp__finish(port, op, iocp_error_result(code), code);
         return;
     }
     code = iocp_socket_bind(handle, name.ss_family, local, &base->stats.syscalls);
     if (code != 0) {
-        iocp_finish(port, op, iocp_error_result_of_bind(code), code);
+        iocp__finish(port, op, iocp_error_result_of_bind(code), code);
         return;
     }
     iocp_socket_set_nodelay(handle, &base->stats.syscalls);
@@ -214,12 +443,12 @@ static void iocp__recv(struct cport *base, struct cport_socket *socket, struct c
     struct iocp_port *port = iocp__port(base);
     OVERLAPPED *overlapped = iocp__begin(op);
     if (socket->handle == CPORT_HANDLE_NONE) {
-        iocp_finish_by_type(port, op, WSAENOTCONN, 0);
+        iocp__finish_by_type(port, op, WSAENOTCONN, 0);
         return;
     }
-    void *buffer = iocp_buffers_take(&port->buffers);
+    void *buffer = iocp__buffers_take(&port->buffers);
     if (!buffer) {
-        iocp_finish_by_type(port, op, WSA_NOT_ENOUGH_MEMORY, 0);
+        iocp__finish_by_type(port, op, WSA_NOT_ENOUGH_MEMORY, 0);
         return;
     }
     iocp_op_of(op)->buffer = buffer;
@@ -235,7 +464,7 @@ static void iocp__send(struct cport *base, struct cport_socket *socket, struct c
     struct iocp_port *port = iocp__port(base);
     OVERLAPPED *overlapped = iocp__begin(op);
     if (socket->handle == CPORT_HANDLE_NONE) {
-        iocp_finish(port, op, CPORT_NOT_CONNECTED, WSAENOTCONN);
+        iocp__finish(port, op, CPORT_NOT_CONNECTED, WSAENOTCONN);
         return;
     }
     WSABUF buffers[CPORT_SPANS_MAX]; /* WSASend() copies the array before it returns */
@@ -260,7 +489,7 @@ static void iocp__shutdown(struct cport *base, struct cport_socket *socket, stru
         code = shutdown(iocp_handle_of(socket), SD_SEND) == 0 ? 0 : WSAGetLastError();
         socket->flags |= IOCP_SOCKET_SHUT;
     }
-    iocp_finish(port, op, iocp_error_result(code), code);
+    iocp__finish(port, op, iocp_error_result(code), code);
 }
 
 /* ---- polling ---------------------------------------------------------------------------- */
@@ -282,7 +511,7 @@ static void iocp__take_entry(struct iocp_port *port, const OVERLAPPED_ENTRY *ent
             code = WSAGetLastError();
         }
     }
-    iocp_finish_by_type(port, op, code, bytes);
+    iocp__finish_by_type(port, op, code, bytes);
 }
 
 static int iocp__poll(struct cport *base, struct cport_op **completions, int completions_max,
@@ -290,7 +519,7 @@ static int iocp__poll(struct cport *base, struct cport_op **completions, int com
 {
     struct iocp_port *port = iocp__port(base);
     while (port->lent_count > 0) {
-        iocp_buffers_give(&port->buffers, port->lent[--port->lent_count]);
+        iocp__buffers_give(&port->buffers, port->lent[--port->lent_count]);
     }
 
     /* The port is looked at on every poll, also when enough is ready: otherwise sockets that are
@@ -361,7 +590,7 @@ static struct cport *iocp__create(const struct cport_options *options, bool *for
         return NULL;
     }
     port->skip_is_safe = iocp_socket_skip_is_safe();
-    iocp_buffers_open(&port->buffers, options->recv_buffer_bytes);
+    iocp__buffers_open(&port->buffers, options->recv_buffer_bytes);
     iocp_wait_open(&port->wait, port->handle, &port->base.stats.syscalls);
     return &port->base;
 }
@@ -371,7 +600,7 @@ static void iocp__destroy(struct cport *base)
     struct iocp_port *port = iocp__port(base);
     iocp_wait_close(&port->wait);
     CloseHandle(port->handle);
-    iocp_buffers_close(&port->buffers);
+    iocp__buffers_close(&port->buffers);
     free(port);
 }
 
@@ -391,4 +620,5 @@ const struct cport_backend cport_backend_iocp = {
     .close = iocp__close,
     .poll = iocp__poll,
     .wake = iocp__wake,
+    .local_address = iocp_socket_local_address,
 };

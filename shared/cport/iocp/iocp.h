@@ -64,6 +64,8 @@ int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int 
  */
 int iocp_socket_bind(SOCKET handle, int family, const struct net_address *local,
                      uint64_t *syscalls);
+/* Leaves the address as it is where there is none. */
+void iocp_socket_local_address(cport_handle handle, struct net_address *address);
 void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls);
 /* From now on closing resets the connection instead of ending it. */
 void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls);
@@ -82,79 +84,5 @@ enum cport_result iocp_error_result(int system_error);
 /* The same for bind() and ConnectEx(), where "no buffers" means that no port is free. */
 enum cport_result iocp_error_result_of_bind(int system_error);
 enum cport_result iocp_error_result_of_connect(int system_error);
-
-/* ---- receive buffers -------------------------------------------------------------------- */
-
-struct iocp_slab;
-
-/* Free buffers of one size. Grows to the most that were in use at once. */
-struct iocp_buffers {
-    void *free_first; /* the link to the next stands in the free buffer itself */
-    struct iocp_slab *slabs;
-    size_t buffer_bytes;
-    size_t slab_bytes;
-};
-
-void iocp_buffers_open(struct iocp_buffers *buffers, uint32_t buffer_bytes);
-void iocp_buffers_close(struct iocp_buffers *buffers);
-/* NULL when there is no memory. */
-void *iocp_buffers_take(struct iocp_buffers *buffers);
-void iocp_buffers_give(struct iocp_buffers *buffers, void *buffer);
-
-/* ---- the port --------------------------------------------------------------------------- */
-
-struct iocp_port {
-    struct cport base;
-    HANDLE handle;
-    bool skip_is_safe;
-    volatile LONG wake_posted;
-    struct cport_op_list ready;
-    struct iocp_buffers buffers;
-    void *lent[IOCP_BATCH_MAX]; /* buffers that the last poll handed out */
-    int lent_count;
-    struct iocp_functions functions;
-    struct iocp_wait wait;
-};
-
-/* What lies in cport_op.backend. */
-struct iocp_op {
-    OVERLAPPED overlapped;
-    void *buffer;    /* receive */
-    SOCKET accepted; /* accept: the socket made for the peer */
-};
-
-_Static_assert(sizeof(struct iocp_op) <= sizeof(((struct cport_op *)0)->backend),
-               "iocp_op is too big");
-
-_Static_assert(IOCP_ACCEPT_BYTES <= sizeof(((struct cport_accept_op *)0)->backend),
-               "no room for AcceptEx's addresses");
-
-static inline struct iocp_op *iocp_op_of(struct cport_op *op)
-{
-    return (struct iocp_op *)(void *)op->backend;
-}
-
-static inline SOCKET iocp_handle_of(const struct cport_socket *socket)
-{
-    return (SOCKET)socket->handle;
-}
-
-/* ---- finishing -------------------------------------------------------------------------- */
-
-/* The outcome of op is known: the one way out of flight. */
-void iocp_finish(struct iocp_port *port, struct cport_op *op, enum cport_result result,
-                 int system_error);
-/* The system is done with the operation, or did not take it: 0 or the error, and for a transfer
- * how many bytes. */
-void iocp_finish_by_type(struct iocp_port *port, struct cport_op *op, int system_error,
-                         uint32_t bytes);
-/* Nothing of the socket is in flight but its close. */
-void iocp_close_now(struct iocp_port *port, struct cport_socket *socket);
-
-/* cport_socket.flags */
-enum {
-    IOCP_SOCKET_SKIP = 1, /* successes post no packet */
-    IOCP_SOCKET_SHUT = 2  /* our sending half is shut down */
-};
 
 #endif

@@ -117,6 +117,17 @@ void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *
              NULL);
 }
 
+void iocp_socket_local_address(cport_handle handle, struct net_address *address)
+{
+    struct sockaddr_storage name;
+    int bytes = sizeof name;
+    if (getsockname((SOCKET)handle, (struct sockaddr *)&name, &bytes) == 0 && bytes > 0 &&
+        (size_t)bytes <= sizeof address->bytes) {
+        memcpy(address->bytes, &name, (size_t)bytes);
+        address->bytes_count = (uint16_t)bytes;
+    }
+}
+
 bool iocp_socket_skip_is_safe(void)
 {
     DWORD bytes = 0;

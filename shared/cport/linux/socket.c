@@ -162,3 +162,14 @@ void cport_socket_set_abort(cport_handle handle, uint64_t *syscalls)
     ++*syscalls;
     setsockopt((int)handle, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
+
+void cport_socket_local_address(cport_handle handle, struct net_address *address)
+{
+    struct sockaddr_storage name;
+    socklen_t bytes = sizeof name;
+    if (getsockname((int)handle, (struct sockaddr *)&name, &bytes) == 0 &&
+        bytes <= sizeof address->bytes) {
+        memcpy(address->bytes, &name, bytes);
+        address->bytes_count = (uint16_t)bytes;
+    }
+}

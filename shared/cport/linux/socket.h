@@ -1,6 +1,7 @@
 /* What the two Linux backends do alike with sockets: opening, options, error translation.
  *
- * Private to shared/cport. The functions that make system calls add them to *syscalls. */
+ * Private to shared/cport and the server's models. The functions that make system calls add them to
+ * *syscalls. */
 #ifndef DUMMYLOAD_CPORT_CPORT_SOCKET_LINUX_H
 #define DUMMYLOAD_CPORT_CPORT_SOCKET_LINUX_H
 
@@ -21,5 +22,7 @@ cport_handle cport_socket_open(const struct net_address *remote, const struct ne
                                int *system_error);
 /* From now on closing resets the connection instead of ending it. */
 void cport_socket_set_abort(cport_handle handle, uint64_t *syscalls);
+/* Leaves the address as it is where there is none. */
+void cport_socket_local_address(cport_handle handle, struct net_address *address);
 
 #endif
