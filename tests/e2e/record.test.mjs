@@ -8,7 +8,7 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, said, TAME,
-  WINDOWS } from './harness.mjs';
+  undisturbed, WINDOWS } from './harness.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
 const toolMissing = spawnSync('tshark', ['--version'], { stdio: 'ignore' }).error
@@ -136,22 +136,25 @@ test('lines with a banner, sent again and out of order, are replayed to the byte
     assert.deepEqual(made.scenario.framing, { type: 'delimiter', delimiter: '\r\n' });
     assert.equal(made.scenario.target.port, SERVER);
     assert.equal(made.scenario.behaviors.length, 2);
-    const server = await serverOf(t, (client, text, session) => {
-      if (text === '') client.say('220 hello\r\n');
-      if (text.startsWith('HELO')) client.say('250 ok\r\n');
-      session.text = (session.text ?? '') + text;
-      if (session.text.includes('QUIT')) {
-        client.say('221 bye\r\n');
-        client.end();
-      }
+    await undisturbed(t, async () => {
+      const server = await serverOf(t, (client, text, session) => {
+        if (text === '') client.say('220 hello\r\n');
+        if (text.startsWith('HELO')) client.say('250 ok\r\n');
+        session.text = (session.text ?? '') + text;
+        if (session.text.includes('QUIT')) {
+          client.say('221 bye\r\n');
+          client.end();
+        }
+      });
+      return { server, ...await replay(t, made.out, server.port) };
+    }, ({ server, program, result }) => {
+      assert.equal(program.exitCode, 0, said(program));
+      assert.deepEqual(errorsOf(result), {}, said(program));
+      assert.deepEqual(server.said(), ['HELO me\r\nQUIT me\r\n', 'HELO you\r\n']);
+      const at = server.sessions[0].received.map(({ ms }) => ms);
+      assert.ok(at[0] >= 90 && at[1] - at[0] >= 250, `on its own timeline: ${at}`);
+      assert.ok(server.sessions[1].begun - server.sessions[0].begun >= 150);
     });
-    const { program, result } = await replay(t, made.out, server.port);
-    assert.equal(program.exitCode, 0, said(program));
-    assert.deepEqual(errorsOf(result), {}, said(program));
-    assert.deepEqual(server.said(), ['HELO me\r\nQUIT me\r\n', 'HELO you\r\n']);
-    const at = server.sessions[0].received.map(({ ms }) => ms);
-    assert.ok(at[0] >= 90 && at[1] - at[0] >= 250, `on its own timeline: ${at}`);
-    assert.ok(server.sessions[1].begun - server.sessions[0].begun >= 150);
   });
 
 test('a binary protocol with requests on top of each other is replayed to the byte',

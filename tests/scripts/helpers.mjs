@@ -36,6 +36,6 @@ export function saveRun(folder, run) {
 /** Runs scripts/<name>.mjs; returns { status, stdout, stderr }. */
 export function runTool(name, args, options = {}) {
   const done = spawnSync(process.execPath, [path.join(SCRIPTS, `${name}.mjs`), ...args],
-    { encoding: 'utf8', timeout: 60000, ...options });
+    { encoding: 'utf8', timeout: 600000, ...options });
   return done;
 }
