@@ -224,6 +224,31 @@ export function checkCitations(name, text, files) {
   });
 }
 
+/** The models of the server, given the texts of server/models: each is named like its file, is in a
+ * table and has a row in the README. (The suite of tests/model takes them from the tables.) */
+export function modelComplaints(texts) {
+  const complaints = [];
+  const [defined, listed, described] = [new Set(), new Set(), new Set()];
+  for (const [name, text] of texts) {
+    const own = path.posix.basename(name, '.c').replace(/_(win|linux)$/, '');
+    const entry = /^const struct model MODEL\((\w+)\) = \{\s*\.name = "([^"]+)"/m.exec(text);
+    if (entry) defined.add(entry[1]);
+    if (entry && (entry[1] !== own || entry[2] !== own.replaceAll('_', '-'))) {
+      complaints.push(`${name}: its model is ${entry[1]}, called ${entry[2]}`);
+    }
+    for (const [, id] of text.matchAll(/^ +ENTRY\((\w+)\)/gm)) listed.add(id);
+    for (const [, row] of text.matchAll(/^\| `([a-z-]+)` \| `/gm)) {
+      described.add(row.replaceAll('-', '_'));
+    }
+  }
+  for (const id of new Set([...defined, ...listed, ...described])) {
+    if (!defined.has(id)) complaints.push(`${id}: no file defines it`);
+    if (!listed.has(id)) complaints.push(`${id}: in no table`);
+    if (!described.has(id)) complaints.push(`${id}: no row in the README`);
+  }
+  return complaints;
+}
+
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
 
 export function checkUnfinished(name, text) {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderCircles, folderGraph, productGraph } from './folders.mjs';
-import { CHECKS, CIRCLES, codeOnly } from './tidy.mjs';
+import { CHECKS, CIRCLES, codeOnly, modelComplaints } from './tidy.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const SKIPPED = new Set(['build', 'node_modules', 'corpus']); // a corpus is bytes, not text
@@ -62,6 +62,23 @@ test('the tree: every mutant of the laws still applies', () => {
       path.join(folder, name)], { cwd: ROOT, encoding: 'utf8' });
     assert.equal(applied.status, 0, `${name}: ${applied.error ?? applied.stderr}`);
   }
+});
+
+test('the tree: every model has its file, its entry and its row', () => {
+  const own = files.filter((file) => file.startsWith('server/models/'));
+  const texts = own.map((file) => [file, fs.readFileSync(path.join(ROOT, file), 'utf8')]);
+  assert.deepEqual(modelComplaints(texts), []);
+});
+
+test('fires: a model that is not listed, not described, or named otherwise', () => {
+  const file = 'const struct model MODEL(a_b) = {\n    .name = "a-b",\n';
+  const whole = [['a_b_win.c', file], ['table_win.c', '    ENTRY(a_b)\n'],
+    ['README.md', '| `a-b` | `a_b_win.c` |\n']];
+  assert.deepEqual(modelComplaints(whole), []);
+  for (let missing = 0; missing < whole.length; missing++) {
+    assert.notDeepEqual(modelComplaints(whole.filter((_, i) => i !== missing)), []);
+  }
+  assert.equal(modelComplaints([['b.c', file], ...whole.slice(1)]).length, 1);
 });
 
 test('the folders form no circle', { todo: CIRCLES.size ? 'not yet' : false }, () => {
