@@ -218,7 +218,11 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
     if (view->levels[LIVE_OPEN] > run->connections_peak) {
         run->connections_peak = view->levels[LIVE_OPEN];
     }
-    if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
+    int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
+    /* A run that is to stop before its load began, be it in 2 ms, does not begin it any more: that
+     * would set another stop. */
+    bool stopped_early = run->t0_ns == TIME_NEVER_NS && stop_ns != TIME_NEVER_NS;
+    if (stopped_early || now_ns >= stop_ns) {
         return;
     }
     if (view->levels[LIVE_FAILED_STEPS] > 0) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { assertOneLine, runClient, startClient, errorsOf, fileFor, folderFor, freePort, LIMIT,
@@ -164,6 +165,35 @@ for (const [when, after_ms, wait] of [['its start', 0], ['its start', 20], ['its
     await endServer(server);
   });
 }
+
+test('Ctrl+C in the moment in which all become ready', { ...LIMIT, skip: WINDOWS }, async (t) => {
+  const file = path.join(folderFor(t), 'client.json');
+  const scenario = path.join(folderFor(t), 'ready.json');
+  const request = { request: { send: { id: 1, body: { text: 'ready?' } } } };
+  fs.writeFileSync(scenario, JSON.stringify({ load: { rate: '10/s', duration: '1h' },
+    behaviors: [{ setup: [request], loop: [request] }] }));
+  let interrupt;
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    // The signal comes when the reply has made the only connection ready, and the supervisor, which
+    // looks now and then, has not seen it yet: in some of the plays.
+    socket.once('data', (data) => {
+      socket.write(data);
+      interrupt();
+    });
+  });
+  t.after(() => server.close());
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  for (let after_ms = 0; after_ms < 8; after_ms++) {
+    const client = startClient(t, [scenario, '--host', '127.0.0.1', '--port',
+      String(server.address().port), '--out', file, ...TAME]);
+    interrupt = () => { setTimeout(() => client.interrupt(), after_ms); };
+    await client.wait(RUN_TIME_MS);
+    assert.ok(!client.timedOut, said(client));
+    assert.equal(client.exitCode, 130, said(client));
+    assert.equal(resultOf(file).run.interrupted, true);
+  }
+});
 
 test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
   const server = await runServer(t);
