@@ -196,14 +196,28 @@ test('Ctrl+C in the moment in which all become ready', { ...LIMIT, skip: WINDOWS
 });
 
 test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
-  const server = await runServer(t);
-  const client = startClient(t, [ECHO(), '--port', server.port, '--connections', '50', '--rate',
-    '100', '--duration', '1h', '--ndjson', '-', ...TAME]);
+  // It answers nothing and never ends its side: a client that is patient counts close_timeout.
+  const silent = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    socket.resume();
+    t.after(() => socket.destroy());
+  });
+  t.after(() => silent.close());
+  await new Promise((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
+  const file = path.join(folderFor(t), 'client.json');
+  const client = startClient(t, [ECHO(), '--port', silent.address().port, '--connections', '50',
+    '--rate', '100', '--duration', '1h', '--out', fileFor(file), '--ndjson', '-', ...TAME]);
   await runs(client);
+  const first_ms = performance.now();
   client.interrupt();
   await sleep(50);
   client.interrupt();
+  const apart_ms = performance.now() - first_ms;
   await client.wait(RUN_TIME_MS);
   assert.equal(client.exitCode, 130, said(client));
-  await endServer(server);
+  const { run, errors, totals } = resultOf(file);
+  assert.equal(run.interrupted, true);
+  if (apart_ms > 1000) return; // its patience may have been over by then
+  assert.equal(Number(errors.close_timeout), 0, said(client));
+  assert.equal(Number(totals.connections_abnormal), 50, 'each is reset');
 });
