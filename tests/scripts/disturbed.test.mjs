@@ -14,13 +14,22 @@ const disturbed = () => Object.assign(calm(), { validity: { valid: false, limite
 /** A test's own context: what it said of a skip. */
 const contextMake = () => ({ skipped: null, skip(why) { this.skipped = why; }, diagnostic() {} });
 
-/** Plays these results, one after the other; the judge wants a valid one: { plays, skipped }. */
-async function played(...results) {
+const QUIET = () => () => null;
+const BUSY = () => () => 'somebody else had the CPU';
+
+/** Plays these results, one after the other, on such a host; the judge wants a valid one:
+ *  { plays, skipped, failed }. */
+async function played(watch, ...results) {
   const t = contextMake();
   let plays = 0;
-  await undisturbed(t, () => ({ result: results[Math.min(plays++, results.length - 1)] }),
-    ({ result }) => assert.equal(result.validity.valid, true));
-  return { plays, skipped: t.skipped };
+  let failed = false;
+  try {
+    await undisturbed(t, () => ({ result: results[Math.min(plays++, results.length - 1)] }),
+      ({ result }) => assert.equal(result.validity.valid, true), watch);
+  } catch (error) {
+    failed = error.code === 'ERR_ASSERTION';
+  }
+  return { plays, skipped: t.skipped, failed };
 }
 
 test('a result says by its figures whether its client was disturbed', () => {
@@ -36,12 +45,17 @@ test('a result says by its figures whether its client was disturbed', () => {
 
 test('a disturbed play is played again; disturbed each time, it is a skip with its reason',
   async () => {
-    assert.deepEqual(await played(calm()), { plays: 1, skipped: null });
-    assert.deepEqual(await played(disturbed(), disturbed(), calm()), { plays: 3, skipped: null });
-    const { plays, skipped } = await played(disturbed());
+    const good = { skipped: null, failed: false };
+    assert.deepEqual(await played(QUIET, calm()), { plays: 1, ...good });
+    assert.deepEqual(await played(QUIET, disturbed(), disturbed(), calm()), { plays: 3, ...good });
+    const { plays, skipped } = await played(BUSY, disturbed());
     assert.equal(plays, 5);
     assert.match(skipped, /^the host disturbed each of 5 plays \(the last: /);
   });
+
+test('a client that is late each time on a quiet host is a failure', async () => {
+  assert.deepEqual(await played(QUIET, disturbed()), { plays: 5, skipped: null, failed: true });
+});
 
 test('a test program that stands still is seen', async () => {
   const host = hostWatch();
@@ -53,9 +67,7 @@ test('a test program that stands still is seen', async () => {
 
 test('a wrong play that nothing disturbed is a failure, as is an error of the test', async () => {
   const wrong = { ...calm(), validity: { valid: false, limited_by: null, reasons: [] } };
-  // On a busy machine this program itself is disturbed: then it is a skip, and never a success.
-  const outcome = await played(wrong).catch((error) => error);
-  assert.ok(outcome.code === 'ERR_ASSERTION' || outcome.skipped, String(outcome));
+  assert.deepEqual(await played(QUIET, wrong), { plays: 1, skipped: null, failed: true });
   await assert.rejects(undisturbed(contextMake(), () => ({ result: disturbed() }),
     () => { throw new TypeError('a mistake'); }), TypeError);
 });
