@@ -126,7 +126,7 @@ struct histogram *figures_next_histogram(const struct figures *figures, struct f
     struct figures__part part;
     for (; figures__part(figures, walk->part, &part); walk->part++, walk->i = 0) {
         if (walk->i < part.latency_kinds) {
-            return &part.latency[walk->i++];
+            return part.latency + walk->i++;
         }
     }
     return NULL;
