@@ -138,9 +138,6 @@ export const FOLDERS = [
   'dummyclient', 'dummyclient/mpi',
 ];
 const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
-// To be cut: 'FOLDER > FOLDER' where the first includes one that comes behind it.
-export const CIRCLES = new Set([
-]);
 
 /** The folders of the scripts' modules from the bottom up; scripts/README.md says what is where. */
 export const MODULE_FOLDERS = [
@@ -182,7 +179,7 @@ export function checkDependencies(name, text, files) {
     const other = target && path.posix.dirname(target);
     if (target && /^(shared|server|dummyclient)\//.test(target)) {
       const apart = own.split('/')[0] !== other.split('/')[0] && !other.startsWith('shared/');
-      if ((apart || rank.get(other) > rank.get(own)) && !CIRCLES.has(`${own} > ${other}`)) {
+      if (apart || rank.get(other) > rank.get(own)) {
         return [`${name}:${line}: ${own} includes ${file}, of ${other}, which is above it`];
       }
     }
