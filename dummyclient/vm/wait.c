@@ -76,6 +76,13 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
             a->value == b->value);
 }
 
+/* So many more: never round to 0, which would be free. */
+static void vm_wait__owe(struct vm_wait *tombstone, uint32_t more)
+{
+    uint32_t room = UINT32_MAX - tombstone->count;
+    tombstone->count += more < room ? more : room;
+}
+
 /* Tombstones that have become neighbours, and are alike, become one. */
 static void vm_wait__merge(struct vm *vm, uint16_t first, uint16_t second)
 {
@@ -84,7 +91,7 @@ static void vm_wait__merge(struct vm *vm, uint16_t first, uint16_t second)
         second < lanes_count || !vm_wait__alike(vm, &vm->waits[first], &vm->waits[second])) {
         return;
     }
-    vm->waits[first].count += vm->waits[second].count;
+    vm_wait__owe(&vm->waits[first], vm->waits[second].count);
     vm_wait__free_tombstone(vm, second);
 }
 
@@ -134,7 +141,7 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
         uint16_t other = neighbours[i];
         if (other != VM_INDEX_NONE && other >= lanes_count &&
             vm_wait__alike(vm, wait, &vm->waits[other])) {
-            vm->waits[other].count += replies_left;
+            vm_wait__owe(&vm->waits[other], replies_left);
             vm_wait_remove(vm, lane);
             return;
         }

@@ -90,6 +90,27 @@ static void test_late_bytes_are_absorbed(void **state)
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
 }
 
+static void test_late_bytes_beyond_counting_are_absorbed(void **state)
+{
+    (void)state;
+    bench_open_with(RAW, "'rate': '1/s'",
+                    "'loop': [ { 'request': { 'send': { 'body': { 'text': 'a' } }, "
+                    "'bytes': 16777216, 'count': 300, 'within': '20ms' } }, "
+                    "{ 'request': { 'send': { 'body': { 'text': 'b' } }, 'bytes': 1, "
+                    "'within': '20ms' } }, "
+                    "{ 'request': { 'send': { 'body': { 'text': 'c' } }, 'bytes': 1 } } ]",
+                    false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
+    bench_send(10 * MS);
+    bench_send(30 * MS); /* the first one has timed out, and now the second does */
+    bench_send(50 * MS);
+    assert_int_equal(bench.requests_count, 2);
+    receive_run(51 * MS, "x", 1);
+    assert_int_equal(bench.late_count, 1);
+    assert_int_equal(bench.requests_count, 2);
+}
+
 static void echo_under(const char *framing)
 {
     char root[256];
@@ -153,6 +174,7 @@ int main(void)
         TEST(test_reply_of_so_many_bytes),
         TEST(test_reply_that_equals),
         TEST(test_late_bytes_are_absorbed),
+        TEST(test_late_bytes_beyond_counting_are_absorbed),
         TEST(test_every_framing),
     };
     return cmocka_run_group_tests_name("vm stream", tests, NULL, NULL);
