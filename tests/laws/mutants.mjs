@@ -94,14 +94,15 @@ function configure() {
 
 function main(pattern) {
   const started = Date.now();
+  const names = fs.readdirSync(MUTANTS).filter((name) => name.endsWith('.patch'))
+    .filter((name) => !pattern || name.includes(pattern)).sort();
+  if (!names.length) throw new Error(`no mutant has ${pattern} in its name`);
   copySources();
   configure();
   demand('the copy cannot be built', build());
   const caught = firesOn();
   if (caught) throw new Error(`${caught} fails without any mutant`);
   const survived = [];
-  const names = fs.readdirSync(MUTANTS).filter((name) => name.endsWith('.patch'))
-    .filter((name) => !pattern || name.includes(pattern)).sort();
   for (const name of names) {
     const patch = path.join(MUTANTS, name);
     const text = fs.readFileSync(patch, 'utf8');
