@@ -56,7 +56,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
 
 void arrivals_close(struct arrivals *arrivals)
 {
-    if (arrivals->own_due.nodes != NULL) {
+    if (arrivals->own_due.slots != NULL) {
         timer_heap_close(&arrivals->own_due);
     }
     free(arrivals->own);

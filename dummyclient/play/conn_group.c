@@ -181,7 +181,7 @@ void conn_group_close(struct conn_group *group)
         struct conn *conn = conn_group_at(group, i);
         must(conn->life == CONN_GONE || !conn_has_begun(conn));
     }
-    if (group->timers.nodes != NULL) {
+    if (group->timers.slots != NULL) {
         timer_heap_close(&group->timers);
     }
     send_pool_close(&group->pool);

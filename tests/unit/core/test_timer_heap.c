@@ -54,9 +54,9 @@ static void test_set_moves_a_node_that_is_in_the_heap(void **state)
 static void heap_check(const struct timer_heap *heap)
 {
     for (uint32_t i = 0; i < heap->count; i++) {
-        assert_int_equal(heap->nodes[i]->index, i + 1);
+        assert_int_equal(heap->slots[i].node->index, i + 1);
         if (i > 0) {
-            assert_true(heap->nodes[(i - 1) / 2]->due_ns <= heap->nodes[i]->due_ns);
+            assert_true(heap->slots[(i - 1) / 4].due_ns <= heap->slots[i].due_ns);
         }
     }
 }
