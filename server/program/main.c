@@ -171,8 +171,6 @@ static int main__report(const struct options *options, struct servers *servers, 
         return main__fail(&error, EXIT_FAILED);
     }
     report->cpu_log = cpu_log;
-    report->add_options = options_to_json;
-    report->options = options;
     if (options->out != NULL && !output_is_stdout(options->out)) {
         main__write_result(options->out);
     }

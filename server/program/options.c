@@ -182,14 +182,11 @@ static const struct option_row OPTIONS_ROWS[] = {
      .low = 1, .high = 1000000,
      .help = "connections beyond N are reset and counted as rejected\n"
              "(what the descriptor limit allows, at most 100000)"},
-    {"max-frame", 0, "BYTES", OPTION_CALL, AT(server.frame_bytes_max),
-     .key = "frame_bytes_max", .set = options__max_frame,
+    {"max-frame", 0, "BYTES", OPTION_CALL, .set = options__max_frame,
      .help = "longer frames end their connection (65535)"},
     {"idle-timeout", 0, "T", OPTION_DURATION, AT(server.idle_timeout_ns), .low = 1,
-     .key = "idle_timeout_ns",
      .help = "end connections that send nothing for T (never)"},
     {"send-queue", 0, "BYTES", OPTION_SIZE, AT(server.send_queue_bytes_max),
-     .key = "send_queue_bytes_max",
      .help = "end a connection that leaves more than this unread (1MiB)"},
     {"duration", 'd', "T", OPTION_DURATION, AT(server.duration_ns), .low = 1,
      .help = "stop after T (on Ctrl+C); T is 500ms, 30s, 5m, 1h"},
@@ -199,10 +196,10 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "the run's id in the result, to match the client's"},
     {"io", 0, "uring|epoll", OPTION_CALL, .set = options__io,
      .help = "force the port's backend (Linux: uring, epoll where forbidden)"},
-    {"busy-poll", 0, NULL, OPTION_FLAG, AT(server.busy_poll), .key = "busy_poll",
+    {"busy-poll", 0, NULL, OPTION_FLAG, AT(server.busy_poll),
      .help = "never sleep: the lowest latency of few connections; each thread keeps\n"
              "a CPU busy (model uring; by epoll unless --io says uring)"},
-    {"stomp", 0, NULL, OPTION_FLAG, AT(server.stomp), .key = "stomp",
+    {"stomp", 0, NULL, OPTION_FLAG, AT(server.stomp),
      .help = "find uses of sessions after their end: each has pages of its own,\n"
              "unmapped when it ends, and such a use crashes at once (slow)"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
@@ -226,11 +223,6 @@ void options_print_help(void)
            "result,\n"
            "exit 0. A second one: close everything at once.\n"
            "exit: 0 served and stopped; 1 could not serve, or not write the result; 2 bad usage\n");
-}
-
-void options_to_json(const void *options, struct cJSON *json)
-{
-    option_table_to_json(&OPTIONS_TABLE, options, json);
 }
 
 bool options_parse(struct options *options, int argc, char **argv,

@@ -4,8 +4,6 @@
 
 #include "run/servers.h"
 
-struct cJSON;
-
 enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LIST_MODELS };
 
 struct options {
@@ -24,8 +22,6 @@ struct options {
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line));
 void options_print_help(void);
-/* options: a struct options. Adds those that the result says as they were given. */
-void options_to_json(const void *options, struct cJSON *json);
 void options_print_models(void);
 
 #endif

@@ -118,7 +118,11 @@ static void report__add_server(const struct report *report, cJSON *result)
     json_add_u64(object, "sessions_per_thread_max", options->model->sessions_per_thread_max);
     uint32_t sessions_max = model_sessions_max(options->model, NULL);
     json_add_u64(object, "sessions_max", sessions_max == UINT32_MAX ? 0 : sessions_max);
-    report->add_options(report->options, object);
+    json_add_u64(object, "frame_bytes_max", options->frame_bytes_max);
+    json_add_i64(object, "idle_timeout_ns", options->idle_timeout_ns);
+    json_add_u64(object, "send_queue_bytes_max", options->send_queue_bytes_max);
+    json_add_bool(object, "busy_poll", options->busy_poll);
+    json_add_bool(object, "stomp", options->stomp);
     cJSON_AddBoolToObject(object, "tcp_nodelay", options->model->kind != MODEL_NONE);
 }
 

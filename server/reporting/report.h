@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct cJSON;
 struct cpu_log;
 struct servers;
 struct server;
@@ -22,9 +21,6 @@ struct report {
     int64_t duration_ns;
     bool interrupted;
     const struct cpu_log *cpu_log; /* or NULL; the caller's */
-    /* Adds what the command line said. */
-    void (*add_options)(const void *options, struct cJSON *server);
-    const void *options;
 };
 
 /* Merges what the threads have recorded. */

@@ -4,8 +4,12 @@
 #include "neighbour.h"
 
 #include "core/clock.h"
+#include "files/file.h"
+#include "report.h"
+#include "servers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint8_t guess(plain_socket player, uint8_t number)
@@ -80,11 +84,43 @@ static void test_two_libraries_live_together(void **state)
     assert_int_equal(neighbour_value(5), 36);
 }
 
+/* Without a command line the result says the options as well. */
+static void test_a_result_as_dummyservers(void **state)
+{
+    static const char *const keys[] = {"\"frame_bytes_max\":\t65535", "\"idle_timeout_ns\":\t0",
+                                       "\"send_queue_bytes_max\":\t1048576",
+                                       "\"busy_poll\":\tfalse", "\"stomp\":\tfalse"};
+    (void)state;
+    struct server_options options;
+    struct servers servers;
+    struct report report;
+    struct error error;
+    char *text = NULL;
+    size_t bytes = 0;
+    const uint16_t any_port = 0;
+    server_options_default(&options);
+    options.handler = &handler_guess;
+    assert_true(servers_open(&servers, &options, &any_port, 1, 1, &error));
+    servers_stop(&servers, SERVER_STOP_DRAIN);
+    servers_join(&servers);
+    assert_true(report_open(&report, &servers, false, &error));
+    assert_true(report_write(&report, "test_embed.json", &error));
+    report_close(&report);
+    servers_close(&servers);
+    assert_true(file_read("test_embed.json", 1 << 20, &text, &bytes, &error));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        assert_non_null(strstr(text, keys[i]));
+    }
+    free(text);
+    remove("test_embed.json");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_handler_of_another_program_serves_on_every_model),
         cmocka_unit_test(test_two_libraries_live_together),
+        cmocka_unit_test(test_a_result_as_dummyservers),
     };
     struct error error;
     setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */
