@@ -5,24 +5,32 @@
 
 #include <stdlib.h>
 
-/* Four: half as deep as with two, and the children stand in one line of the cache. */
-enum { TIMER_HEAP_CHILDREN = 4 };
+/* Four: half as deep as with two, and the children of each stand in one line of the cache, because
+ * the first child of the root begins one. */
+enum { TIMER_HEAP_CHILDREN = 4, TIMER_HEAP_LINE_BYTES = 64 };
+_Static_assert(TIMER_HEAP_CHILDREN * sizeof(struct timer_slot) <= TIMER_HEAP_LINE_BYTES, "a line");
 
 bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *error)
 {
     heap->count = 0;
     heap->count_max = count_max;
-    heap->slots = calloc(count_max ? count_max : 1, sizeof *heap->slots);
-    if (heap->slots == NULL) {
+    heap->slots = NULL;
+    /* A line more, for what is lost to the alignment. */
+    heap->memory = calloc((size_t)count_max + TIMER_HEAP_CHILDREN, sizeof *heap->slots);
+    if (heap->memory == NULL) {
         error_set(error, "out of memory for %u timers", (unsigned)count_max);
         return false;
     }
+    uintptr_t past = ((uintptr_t)heap->memory + sizeof *heap->slots) % TIMER_HEAP_LINE_BYTES;
+    size_t lead_bytes = past == 0 ? 0 : TIMER_HEAP_LINE_BYTES - past;
+    heap->slots = (struct timer_slot *)(void *)((uint8_t *)heap->memory + lead_bytes);
     return true;
 }
 
 void timer_heap_close(struct timer_heap *heap)
 {
-    free(heap->slots);
+    free(heap->memory);
+    heap->memory = NULL;
     heap->slots = NULL;
     heap->count = 0;
     heap->count_max = 0;

@@ -23,7 +23,8 @@ struct timer_slot {
 };
 
 struct timer_heap {
-    struct timer_slot *slots;
+    void *memory;             /* in which they stand */
+    struct timer_slot *slots; /* NULL: not open */
     uint32_t count;
     uint32_t count_max;
 };

@@ -62,6 +62,20 @@ static void heap_check(const struct timer_heap *heap)
 }
 
 /* Against a plain array that is searched. */
+/* Whatever malloc() has given: the first child of the root begins a line of the cache. */
+static void test_children_stand_in_one_line(void **state)
+{
+    struct timer_heap heaps[9];
+    (void)state;
+    for (uint32_t i = 0; i < 9; i++) {
+        assert_true(timer_heap_open(&heaps[i], i, NULL));
+        assert_int_equal((uintptr_t)&heaps[i].slots[1] % 64, 0);
+    }
+    for (uint32_t i = 0; i < 9; i++) {
+        timer_heap_close(&heaps[i]);
+    }
+}
+
 static void test_random_operations_against_a_list(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_empty_heap_has_nothing_due),
         cmocka_unit_test(test_pop_gives_only_what_is_due),
         cmocka_unit_test(test_set_moves_a_node_that_is_in_the_heap),
+        cmocka_unit_test(test_children_stand_in_one_line),
         cmocka_unit_test(test_random_operations_against_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
