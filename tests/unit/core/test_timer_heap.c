@@ -61,7 +61,6 @@ static void heap_check(const struct timer_heap *heap)
     }
 }
 
-/* Against a plain array that is searched. */
 /* Whatever malloc() has given: the first child of the root begins a line of the cache. */
 static void test_children_stand_in_one_line(void **state)
 {
@@ -76,6 +75,7 @@ static void test_children_stand_in_one_line(void **state)
     }
 }
 
+/* Against a plain array that is searched. */
 static void test_random_operations_against_a_list(void **state)
 {
     (void)state;
