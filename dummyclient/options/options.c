@@ -181,12 +181,12 @@ void options_to_json(const struct options *options, struct cJSON *json)
 static void options__compare(const struct options *options, struct mistakes *mistakes)
 {
     if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "--rate and --rate-per-connection exclude each other: give one");
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--rate and --rate-per-connection exclude each other: give one");
     }
     if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "--target says host and port already: drop --host and --port");
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--target says host and port already: drop --host and --port");
     }
 }
 
@@ -202,11 +202,12 @@ bool options_parse(struct options *options, int argc, char **argv,
     }
     bool unclear = words.unclear || options->set_refused;
     if (words.count == 0 && !unclear) {
-        mistakes_tell(&mistakes, OPTIONS_ABOUT,
-                      "no scenario given; try: dummyclient scenarios/echo.json");
+        mistakes_report(&mistakes, OPTIONS_ABOUT,
+                        "no scenario given; try: dummyclient scenarios/echo.json");
     } else if (words.count > 1 && !unclear) {
-        mistakes_tell(&mistakes, OPTIONS_ABOUT, "one scenario at a time: \"%s\" comes after \"%s\"",
-                      words.words[1], words.words[0]);
+        mistakes_report(&mistakes, OPTIONS_ABOUT,
+                        "one scenario at a time: \"%s\" comes after \"%s\"", words.words[1],
+                        words.words[0]);
     } else if (words.count == 1 && !unclear) {
         options->scenario_path = words.words[0];
     }

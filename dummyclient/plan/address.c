@@ -50,13 +50,13 @@ static void plan__add_target(struct plan *plan, const char *about, const char *w
     }
     if (!plan__is_host(host, &reason) ||
         !net_address_resolve_all(host, port, addresses, PLAN_ADDRESSES_MAX, &count, &reason)) {
-        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+        mistakes_report(mistakes, about, "%s: %s", where, reason.text);
         return;
     }
     for (uint32_t i = 0; i < (all ? count : 1); i++) {
         struct plan_target *target = plan__new_target(plan, &reason);
         if (target == NULL) {
-            mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+            mistakes_report(mistakes, about, "%s: %s", where, reason.text);
             return;
         }
         const char *format = strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u";
@@ -109,7 +109,7 @@ static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mis
         if (plan__split_target(options->targets[i], host, sizeof host, &port, &reason)) {
             plan__add_target(plan, OPTIONS_ABOUT, "--target", host, port, false, mistakes);
         } else {
-            mistakes_tell(mistakes, OPTIONS_ABOUT, "--target: %s", reason.text);
+            mistakes_report(mistakes, OPTIONS_ABOUT, "--target: %s", reason.text);
         }
     }
 }
@@ -144,7 +144,7 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
 {
     plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof *plan->targets);
     if (plan->targets == NULL) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for the targets");
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets");
     } else if (plan->options->targets_count > 0) {
         plan__add_targets_of_options(plan, mistakes);
     } else {
@@ -158,19 +158,19 @@ static void plan__add_source(struct plan *plan, const char *about, const char *w
     char host[NET_ADDRESS_TEXT_BYTES_MAX];
     struct error reason = {""};
     if (bytes == 0 || bytes >= sizeof host) {
-        mistakes_tell(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where, (int)bytes,
-                      text);
+        mistakes_report(mistakes, about, "%s: expected IP[,IP...], found \"%.*s\"", where,
+                        (int)bytes, text);
         return;
     }
     if (plan->sources_count == OPTIONS_SOURCES_MAX) {
-        mistakes_tell(mistakes, about, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
+        mistakes_report(mistakes, about, "%s: more than %d addresses", where, OPTIONS_SOURCES_MAX);
         return;
     }
     memcpy(host, text, bytes);
     host[bytes] = '\0';
     struct net_address *source = &plan->sources[plan->sources_count];
     if (!plan__is_host(host, &reason) || !net_address_resolve(host, 0, source, &reason)) {
-        mistakes_tell(mistakes, about, "%s: %s", where, reason.text);
+        mistakes_report(mistakes, about, "%s: %s", where, reason.text);
         return;
     }
     /* One list for all machines: each takes its own. */
@@ -189,7 +189,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     }
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof *plan->sources);
     if (plan->sources == NULL) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for the source addresses");
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the source addresses");
         return;
     }
     uint32_t mistakes_before = mistakes->count;
@@ -212,9 +212,9 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
         }
     }
     if (plan->sources_count == 0 && mistakes->count == mistakes_before) {
-        mistakes_tell(mistakes, of_options ? OPTIONS_ABOUT : scenario->path,
-                      "%s: none of these is an address of this machine",
-                      of_options ? "--source" : "`sources`");
+        mistakes_report(mistakes, of_options ? OPTIONS_ABOUT : scenario->path,
+                        "%s: none of these is an address of this machine",
+                        of_options ? "--source" : "`sources`");
     }
 }
 

@@ -112,11 +112,11 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
     if (load->warmup_ns >= plan->duration_ns) {
         char warmup[UNITS_TEXT_BYTES_MAX];
         char duration[UNITS_TEXT_BYTES_MAX];
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
-                      "shorten --warmup",
-                      units_format_duration(load->warmup_ns, warmup),
-                      units_format_duration(plan->duration_ns, duration));
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "a warm-up of %s leaves nothing of a run of %s: lengthen --duration or "
+                        "shorten --warmup",
+                        units_format_duration(load->warmup_ns, warmup),
+                        units_format_duration(plan->duration_ns, duration));
     }
     plan->connections = scenario_connections_max(load);
     plan->connections_at_start = load->connections;
@@ -132,15 +132,15 @@ static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes
         most_per_s = fmax(most_per_s, fmax(stage->rate_from_per_s, stage->rate_to_per_s));
     }
     if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
-        mistakes_tell(mistakes, plan->scenario->path,
-                      "`load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
-                      "what is late stays late; found %g/s",
-                      most_per_s, load->catch_up_max_per_s);
+        mistakes_report(mistakes, plan->scenario->path,
+                        "`load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
+                        "what is late stays late; found %g/s",
+                        most_per_s, load->catch_up_max_per_s);
     }
     if (!plan->open_loop && load->arrival == ARRIVAL_POISSON) {
-        mistakes_tell(mistakes, plan->scenario->path,
-                      "`load.arrival`: without a rate there are no arrivals to be spaced: give "
-                      "`load.rate` or --rate, or leave it out");
+        mistakes_report(mistakes, plan->scenario->path,
+                        "`load.arrival`: without a rate there are no arrivals to be spaced: give "
+                        "`load.rate` or --rate, or leave it out");
     }
 }
 
@@ -151,7 +151,7 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     uint32_t count = scenario->thresholds_count + options->thresholds_count;
     plan->thresholds = calloc(count == 0 ? 1 : count, sizeof *plan->thresholds);
     if (plan->thresholds == NULL) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds", count);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds", count);
         return;
     }
     uint32_t stages = scenario->load.stages_count;
@@ -168,17 +168,17 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
             const char *refusal =
                 threshold->abort_on_fail ? threshold_abort_refusal(threshold) : NULL;
             if (refusal != NULL) {
-                mistakes_tell(mistakes, scenario->path,
-                              "`thresholds[%" PRIu32 "]`: abort_on_fail cannot end the run on "
-                              "\"%s\": %s; leave it out",
-                              i, text, refusal);
+                mistakes_report(mistakes, scenario->path,
+                                "`thresholds[%" PRIu32 "]`: abort_on_fail cannot end the run on "
+                                "\"%s\": %s; leave it out",
+                                i, text, refusal);
             }
             plan->thresholds_count++;
         } else if (of_scenario) {
-            mistakes_tell(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,
-                          reason.text);
+            mistakes_report(mistakes, scenario->path, "`thresholds[%" PRIu32 "]`: %s", i,
+                            reason.text);
         } else {
-            mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
+            mistakes_report(mistakes, OPTIONS_ABOUT, "%s", reason.text);
         }
     }
 }
@@ -245,10 +245,10 @@ static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
     plan->rank = options->rank;
     plan->ranks = options->ranks;
     if (plan->ranks > plan->connections) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "%" PRIu32 " connections cannot be shared by %" PRIu32 " ranks: give "
-                      "--connections %" PRIu32 " or more, or start fewer",
-                      plan->connections, plan->ranks, plan->ranks);
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "%" PRIu32 " connections cannot be shared by %" PRIu32 " ranks: give "
+                        "--connections %" PRIu32 " or more, or start fewer",
+                        plan->connections, plan->ranks, plan->ranks);
         plan->ranks = 1; /* so that the rest can be judged */
         plan->rank = 0;
     }
@@ -270,14 +270,14 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     struct error error = {""};
     plan->program = program_compile(plan->scenario, &error);
     if (plan->program == NULL || !plan__name_steps(plan, &error)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
         return;
     }
     plan__parse_thresholds(plan, mistakes);
     plan_resolve_targets(plan, mistakes);
     plan_resolve_sources(plan, mistakes);
     if (!plan_seat(plan, &error)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     const struct scenario_load *load = &plan->scenario->load;
     if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
@@ -286,7 +286,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         crowd_open(&plan->crowd, load, &error)) {
         plan__check_rates(plan, mistakes);
     } else {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", error.text);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
 }
 

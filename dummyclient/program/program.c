@@ -418,11 +418,11 @@ static void program__check_tables(const struct scenario *scenario, struct mistak
         const struct data_table *table = &tree->tables[i];
         if (program__is_used(scenario, i) && table->pick == DATA_UNIQUE &&
             table->when_out == DATA_ERROR && table->rows_count < connections) {
-            mistakes_tell(mistakes, scenario->path,
-                          "`data.%s`: expected a row for each of %" PRIu32
-                          " connections, found %" PRIu32 "; add rows, or say \"when_out\": "
-                          "\"wrap\" or \"stop\"",
-                          table->name, connections, table->rows_count);
+            mistakes_report(mistakes, scenario->path,
+                            "`data.%s`: expected a row for each of %" PRIu32
+                            " connections, found %" PRIu32 "; add rows, or say \"when_out\": "
+                            "\"wrap\" or \"stop\"",
+                            table->name, connections, table->rows_count);
         }
     }
 }
@@ -433,18 +433,18 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
     bool open = load->has_rate || (load->stages_count > 0 && load->stages[0].has_rate);
     for (uint32_t i = 0; i < scenario->behaviors_count; i++) {
         if (open && scenario->behaviors[i].loop == NULL) {
-            mistakes_tell(mistakes, scenario->path,
-                          "`behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a "
-                          "number of passes of the loop; found none",
-                          i);
+            mistakes_report(mistakes, scenario->path,
+                            "`behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a "
+                            "number of passes of the loop; found none",
+                            i);
         }
         if (load->in_flight > 1 && scenario->behaviors[i].pushes_of_lane) {
-            mistakes_tell(mistakes, scenario->path,
-                          "`behaviors[%" PRIu32
-                          "].on_push`: a push belongs to no lane, and each of "
-                          "the %" PRIu32 " lanes has values of its own: compare with numbers, with "
-                          "${conn}, or say \"in_flight\": 1",
-                          i, load->in_flight);
+            mistakes_report(
+                mistakes, scenario->path,
+                "`behaviors[%" PRIu32 "].on_push`: a push belongs to no lane, and each of "
+                "the %" PRIu32 " lanes has values of its own: compare with numbers, with "
+                "${conn}, or say \"in_flight\": 1",
+                i, load->in_flight);
         }
     }
     program__check_tables(scenario, mistakes);

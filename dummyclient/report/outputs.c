@@ -31,13 +31,13 @@ static void outputs__compare_two(const struct outputs__one *one, const struct ou
 {
     bool streams = output_is_stdout(one->path) && output_is_stdout(other->path);
     if (streams) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "%s and %s both go to standard output: give one of them a file", one->option,
-                      other->option);
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "%s and %s both go to standard output: give one of them a file",
+                        one->option, other->option);
     } else if (file_is_same(one->path, other->path)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "%s and %s name the same file, \"%s\": give each its own", one->option,
-                      other->option, other->path);
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "%s and %s name the same file, \"%s\": give each its own", one->option,
+                        other->option, other->path);
     }
 }
 
@@ -46,13 +46,13 @@ static void outputs__compare_one(const struct outputs__one *one, struct mistakes
     struct error reason;
     const char *input = output_is_stdout(one->path) ? NULL : file_inputs_find(one->path);
     if (input != NULL) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT,
-                      "%s: \"%s\" is a file that this run reads (%s) and would be overwritten: "
-                      "give it another name",
-                      one->option, one->path, input);
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "%s: \"%s\" is a file that this run reads (%s) and would be overwritten: "
+                        "give it another name",
+                        one->option, one->path, input);
     }
     if (!output_is_free(one->option, one->path, &reason)) {
-        mistakes_tell(mistakes, OPTIONS_ABOUT, "%s", reason.text);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "%s", reason.text);
     }
 }
 

@@ -238,9 +238,9 @@ bool options_parse(struct options *options, int argc, char **argv,
         return true;
     }
     if (words.count > 0 && !words.unclear) {
-        mistakes_tell(&mistakes, OPTIONS_ABOUT,
-                      "unexpected argument %s; dummyserver takes options only (--help)",
-                      words.words[0]);
+        mistakes_report(&mistakes, OPTIONS_ABOUT,
+                        "unexpected argument %s; dummyserver takes options only (--help)",
+                        words.words[0]);
     }
     if (options->run_id != NULL) {
         snprintf(options->server.run_id, sizeof options->server.run_id, "%s", options->run_id);
@@ -251,7 +251,7 @@ bool options_parse(struct options *options, int argc, char **argv,
     if (mistakes.count == 0 &&
         !(server_options_check(&options->server, &error) &&
           servers_check(&options->server, options->ports_count * options->listeners, &error))) {
-        mistakes_tell(&mistakes, OPTIONS_ABOUT, "%s", error.text);
+        mistakes_report(&mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     return mistakes.count == 0;
 }

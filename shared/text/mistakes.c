@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-void mistakes_tell(struct mistakes *mistakes, const char *about, const char *format, ...)
+void mistakes_report(struct mistakes *mistakes, const char *about, const char *format, ...)
 {
     char line[ERROR_TEXT_BYTES_MAX + 512];
     int bytes = snprintf(line, sizeof line, "%.500s: ", about);

@@ -15,7 +15,7 @@ struct mistakes {
 };
 
 /* Tells "ABOUT: the text", as one line. about: a file, or the program. */
-void mistakes_tell(struct mistakes *mistakes, const char *about, const char *format, ...)
+void mistakes_report(struct mistakes *mistakes, const char *about, const char *format, ...)
     ERROR_PRINTF(3, 4);
 
 #endif

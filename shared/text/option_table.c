@@ -173,9 +173,9 @@ static void option__tell_unknown(struct option__reading *reading, const char *wo
     char name[SUGGEST_WORD_BYTES_MAX];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     const char *nearest = suggest_nearest(name, names, count);
-    mistakes_tell(reading->mistakes, table->about, "unknown option %s; %s%s%s", word,
-                  nearest != NULL ? "did you mean --" : "see --help",
-                  nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    mistakes_report(reading->mistakes, table->about, "unknown option %s; %s%s%s", word,
+                    nearest != NULL ? "did you mean --" : "see --help",
+                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
     reading->words->unclear = true;
 }
 
@@ -187,15 +187,16 @@ static void option__read_one(struct option__reading *reading, const struct optio
     const char *value = attached;
     if (row->argument != NULL && value == NULL) {
         if (reading->at == reading->argc) {
-            mistakes_tell(reading->mistakes, reading->table->about,
-                          "%s: a value is missing; see --help", shown);
+            mistakes_report(reading->mistakes, reading->table->about,
+                            "%s: a value is missing; see --help", shown);
             reading->words->unclear = true;
             return;
         }
         value = reading->argv[reading->at++];
     }
     if (!option__take(row, reading->options, value, &reason)) {
-        mistakes_tell(reading->mistakes, reading->table->about, "--%s: %s", row->name, reason.text);
+        mistakes_report(reading->mistakes, reading->table->about, "--%s: %s", row->name,
+                        reason.text);
     }
     reading->words->answered = row->kind == OPTION_ANSWER;
 }
@@ -208,7 +209,7 @@ static void option__read_long(struct option__reading *reading, const char *word)
     if (row == NULL) {
         option__tell_unknown(reading, word);
     } else if (row->argument == NULL && attached != NULL) {
-        mistakes_tell(reading->mistakes, reading->table->about, "--%s takes no value", row->name);
+        mistakes_report(reading->mistakes, reading->table->about, "--%s takes no value", row->name);
         reading->words->unclear = true;
     } else {
         option__read_one(reading, row, attached, word);
