@@ -88,7 +88,7 @@ static void supervisor__stop(struct supervisor *supervisor, enum run_end end, in
 
 /* In a fleet that is interrupted, or has lost a rank: whoever started it may end the others soon
  * (Open MPI: in a second), and what was measured is to be written by then. */
-static void supervisor__hurry(struct supervisor *supervisor, enum run_end end)
+static void supervisor__shorten_drain(struct supervisor *supervisor, enum run_end end)
 {
     int64_t now_ns = clock_now_ns();
     int64_t grace_ns = supervisor->fleet->grace_ns;
@@ -107,7 +107,7 @@ static void supervisor__abort(struct supervisor *supervisor)
     supervisor__wake(supervisor);
 }
 
-static void supervisor__heed_stops(struct supervisor *supervisor)
+static void supervisor__handle_stops(struct supervisor *supervisor)
 {
     uint32_t stops = supervisor->whole.stops;
     if (stops == supervisor->stops_seen) {
@@ -119,7 +119,7 @@ static void supervisor__heed_stops(struct supervisor *supervisor)
         return;
     }
     if (!fleet_is_alone(supervisor->fleet)) {
-        supervisor__hurry(supervisor, RUN_INTERRUPTED);
+        supervisor__shorten_drain(supervisor, RUN_INTERRUPTED);
         return;
     }
     int64_t drain_ns = supervisor->plan->scenario->load.drain_ns;
@@ -392,9 +392,9 @@ static uint32_t supervisor__count_running(struct supervisor *supervisor)
 static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
 {
     struct control *control = &supervisor->control;
-    supervisor__heed_stops(supervisor);
+    supervisor__handle_stops(supervisor);
     if (fleet_lost(supervisor->fleet) != NULL && supervisor->run->end != RUN_RANK_LOST) {
-        supervisor__hurry(supervisor, RUN_RANK_LOST);
+        supervisor__shorten_drain(supervisor, RUN_RANK_LOST);
         supervisor->run->end = RUN_RANK_LOST; /* also where it was to be interrupted by then */
     }
     if (supervisor->whole.failed && supervisor->run->end == RUN_COMPLETE) {
@@ -418,7 +418,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
 }
 
 /* A member's part of a turn: what the head has decided, and what cannot wait for it. */
-static void supervisor__obey(struct supervisor *supervisor)
+static void supervisor__apply_orders(struct supervisor *supervisor)
 {
     struct control *control = &supervisor->control;
     struct fleet *fleet = supervisor->fleet;
@@ -438,7 +438,7 @@ static void supervisor__obey(struct supervisor *supervisor)
     }
     if (supervisor->own.stops > 0 || fleet->ranks[0].lost) {
         supervisor->whole.stops = supervisor->own.stops > 0 ? supervisor->own.stops : 1;
-        supervisor__heed_stops(supervisor);
+        supervisor__handle_stops(supervisor);
     }
     if (changed) {
         supervisor__wake(supervisor);
@@ -467,7 +467,7 @@ static bool supervisor__wait(struct supervisor *supervisor)
         if (fleet_is_head(supervisor->fleet)) {
             supervisor__decide(supervisor, now_ns);
         } else {
-            supervisor__obey(supervisor);
+            supervisor__apply_orders(supervisor);
         }
         supervisor__print_logs(supervisor);
         supervisor__check_clock(supervisor);

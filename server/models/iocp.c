@@ -83,7 +83,7 @@ struct worker {
     struct model_iocp *model;
     struct recorder *recorder;
     struct conn *ended; /* to be freed when no lock is held */
-    enum server_stop stop_obeyed;
+    enum server_stop stop_handled;
 };
 
 /* -------- operations -------- */
@@ -502,7 +502,7 @@ static void worker__tick(struct worker *worker, int64_t now_ns)
     if (stop == SERVER_STOP_DRAIN && now_ns >= server_drain_deadline_ns(model->server)) {
         stop = SERVER_STOP_NOW;
     }
-    worker->stop_obeyed = stop;
+    worker->stop_handled = stop;
     for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
         worker__tend_shard(worker, &model->server->shards[i], stop);
     }
@@ -562,7 +562,7 @@ static void model__run(struct server *server, uint32_t index)
         for (ULONG i = 0; i < count; i++) {
             worker__complete(&worker, &entries[i], polled_ns);
         }
-        if (polled_ns >= tick_ns || (index == 0 && worker.stop_obeyed < server_stopping(server))) {
+        if (polled_ns >= tick_ns || (index == 0 && worker.stop_handled < server_stopping(server))) {
             worker__tick(&worker, polled_ns);
             tick_ns = polled_ns + TICK_NS;
         }

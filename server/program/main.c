@@ -236,7 +236,7 @@ static void main__tell(void *context, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
-static int main__obey(int argc, char **argv)
+static int main__parse_and_run(int argc, char **argv)
 {
     struct options options;
     if (!options_parse(&options, argc, argv, main__tell)) {
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
     struct error error;
     output_setup("dummyserver");
     clock_setup();
-    int code = main__obey(argc, argv);
+    int code = main__parse_and_run(argc, argv);
     if (!output_finish(&error)) {
         return main__fail(&error, code == EXIT_OK ? EXIT_FAILED : code);
     }

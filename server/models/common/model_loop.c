@@ -360,7 +360,7 @@ void loop_free(struct loop_conn *conn)
 /* -------- run -------- */
 
 /* Once, and again for connections that come in late. */
-static void loop__obey_stop(struct loop_thread *thread, int64_t now_ns)
+static void loop__handle_stop(struct loop_thread *thread, int64_t now_ns)
 {
     enum server_stop stop = server_stopping(thread->server);
     if (stop == SERVER_RUNNING) {
@@ -374,10 +374,10 @@ static void loop__obey_stop(struct loop_thread *thread, int64_t now_ns)
     if (now_ns >= server_drain_deadline_ns(thread->server)) {
         stop = SERVER_STOP_NOW;
     }
-    if (stop == thread->stop_obeyed && !thread->adopted) {
+    if (stop == thread->stop_handled && !thread->adopted) {
         return;
     }
-    thread->stop_obeyed = stop;
+    thread->stop_handled = stop;
     thread->adopted = false;
     if (stop == SERVER_STOP_NOW) {
         shard_close_all(thread->shard, ERROR_KIND_OTHER);
@@ -442,7 +442,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
     }
     shard_receive_mail(thread->shard);
     int64_t now_ns = clock_now_ns();
-    loop__obey_stop(thread, now_ns);
+    loop__handle_stop(thread, now_ns);
     shard_flush(thread->shard);
     *deadline_ns = shard_sweep(thread->shard, now_ns);
     int started = 0;

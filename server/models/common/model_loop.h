@@ -65,8 +65,8 @@ struct loop_thread {
     struct recorder *recorder;
     uint32_t index;
     bool prepared;
-    bool adopted; /* since a stop was last obeyed */
-    enum server_stop stop_obeyed;
+    bool adopted; /* since a stop was last handled */
+    enum server_stop stop_handled;
     bool busy;          /* the model's: something of its own is in flight, the loop goes on */
     int64_t look_ns;    /* the model's: 0, or when the next wait is to end at the latest */
     cport_handle waker; /* where the model has no wake() */
