@@ -82,7 +82,7 @@ static void supervisor__stop(struct supervisor *supervisor, enum run_end end, in
         supervisor->run->end = end;
     }
     supervisor__advance(&control->stop_ns, stop_ns);
-    supervisor__advance(&control->cut_ns, stop_ns + drain_ns);
+    supervisor__advance(&control->drain_end_ns, stop_ns + drain_ns);
     supervisor__wake(supervisor);
 }
 
@@ -144,7 +144,7 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
                       ? RUN_ALL_SETTLED
                       : RUN_READY_TIME_OUT;
     int64_t stop_ns = run->t0_ns + supervisor->plan->duration_ns;
-    atomic_store(&control->cut_ns, stop_ns + supervisor->plan->scenario->load.drain_ns);
+    atomic_store(&control->drain_end_ns, stop_ns + supervisor->plan->scenario->load.drain_ns);
     atomic_store(&control->stop_ns, stop_ns);
     atomic_store(&control->t0_ns, run->t0_ns);
     supervisor__wake(supervisor);
@@ -408,7 +408,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
     supervisor__show(supervisor, now_ns);
     struct fleet_orders orders = {.t0_ns = atomic_load(&control->t0_ns),
                                   .stop_ns = atomic_load(&control->stop_ns),
-                                  .cut_ns = atomic_load(&control->cut_ns),
+                                  .drain_end_ns = atomic_load(&control->drain_end_ns),
                                   .abort_ns = atomic_load(&control->abort_ns),
                                   .probes = supervisor->early_stop.asked_count};
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
@@ -426,7 +426,7 @@ static void supervisor__apply_orders(struct supervisor *supervisor)
     bool changed = false;
     if (fleet->ordered) {
         fleet->ordered = false;
-        changed |= supervisor__advance(&control->cut_ns, orders->cut_ns);
+        changed |= supervisor__advance(&control->drain_end_ns, orders->drain_end_ns);
         changed |= supervisor__advance(&control->stop_ns, orders->stop_ns);
         changed |= supervisor__advance(&control->abort_ns, orders->abort_ns);
         changed |= supervisor__advance(&control->t0_ns, orders->t0_ns);
@@ -460,8 +460,8 @@ static bool supervisor__wait(struct supervisor *supervisor)
             (running == 0 && now_ns > supervisor->run->gather_until_ns)) {
             return true;
         }
-        int64_t cut_ns = atomic_load(&supervisor->control.cut_ns);
-        if (cut_ns != TIME_NEVER_NS && now_ns > cut_ns + SUPERVISOR_GIVE_UP_NS) {
+        int64_t drain_end_ns = atomic_load(&supervisor->control.drain_end_ns);
+        if (drain_end_ns != TIME_NEVER_NS && now_ns > drain_end_ns + SUPERVISOR_GIVE_UP_NS) {
             return running == 0; /* another rank that does not end is its own loss */
         }
         if (fleet_is_head(supervisor->fleet)) {

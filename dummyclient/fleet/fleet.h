@@ -61,7 +61,7 @@ struct fleet_status {
 struct fleet_orders {
     int64_t t0_ns;
     int64_t stop_ns;
-    int64_t cut_ns;
+    int64_t drain_end_ns;
     int64_t abort_ns;
     uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
     uint32_t probes; /* how often the figures of thresholds were asked for */

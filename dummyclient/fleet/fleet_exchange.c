@@ -169,7 +169,7 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
 static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_orders *told)
 {
     return now->t0_ns != told->t0_ns || now->stop_ns != told->stop_ns ||
-           now->cut_ns != told->cut_ns || now->abort_ns != told->abort_ns ||
+           now->drain_end_ns != told->drain_end_ns || now->abort_ns != told->abort_ns ||
            now->probes != told->probes ||
            memcmp(now->barrier_opened, told->barrier_opened, sizeof now->barrier_opened) != 0;
 }

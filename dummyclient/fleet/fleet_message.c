@@ -133,7 +133,7 @@ void fleet_pack_orders(const struct fleet_orders *orders, int64_t offset_ns, str
 {
     pack_i64(pack, fleet__moment(orders->t0_ns, offset_ns));
     pack_i64(pack, fleet__moment(orders->stop_ns, offset_ns));
-    pack_i64(pack, fleet__moment(orders->cut_ns, offset_ns));
+    pack_i64(pack, fleet__moment(orders->drain_end_ns, offset_ns));
     pack_i64(pack, fleet__moment(orders->abort_ns, offset_ns));
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         pack_u64(pack, orders->barrier_opened[i]);
@@ -146,7 +146,7 @@ bool fleet_unpack_orders(struct fleet_orders *orders, int64_t offset_ns, struct 
     struct fleet_orders read;
     read.t0_ns = fleet__moment(unpack_i64(from), offset_ns);
     read.stop_ns = fleet__moment(unpack_i64(from), offset_ns);
-    read.cut_ns = fleet__moment(unpack_i64(from), offset_ns);
+    read.drain_end_ns = fleet__moment(unpack_i64(from), offset_ns);
     read.abort_ns = fleet__moment(unpack_i64(from), offset_ns);
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         read.barrier_opened[i] = unpack_u32(from, UINT32_MAX);

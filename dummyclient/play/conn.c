@@ -450,7 +450,7 @@ static bool conn__skip(struct conn *conn)
     }
     if (had_begun) {
         conn_observe(conn);
-        vm_on_cut(conn->vm, conn->group->now_ns);
+        vm_on_drain_end(conn->vm, conn->group->now_ns);
     }
     conn__finish(conn);
     return true;
@@ -475,13 +475,13 @@ void conn_on_stop(struct conn *conn)
     conn__end_pass(conn);
 }
 
-void conn_on_cut(struct conn *conn)
+void conn_on_drain_end(struct conn *conn)
 {
     if (conn->life == CONN_GONE || conn__skip(conn)) {
         return;
     }
     conn_observe(conn);
-    vm_on_cut(conn->vm, conn->group->now_ns);
+    vm_on_drain_end(conn->vm, conn->group->now_ns);
     conn_pump(conn);
     /* Whatever the vm would still like to do: the time for it is over. */
     conn__finish(conn);
@@ -508,7 +508,7 @@ void conn_abort(struct conn *conn)
         return;
     }
     conn_observe(conn);
-    vm_on_cut(conn->vm, conn->group->now_ns);
+    vm_on_drain_end(conn->vm, conn->group->now_ns);
     if (conn_is_alive(conn)) {
         conn_reset(conn);
     }

@@ -87,7 +87,7 @@ void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t 
 /* The phases of the run, for each connection once. */
 void conn_on_start(struct conn *conn);
 void conn_on_stop(struct conn *conn);
-void conn_on_cut(struct conn *conn);
+void conn_on_drain_end(struct conn *conn);
 /* A barrier is open: those that wait at it go on. */
 void conn_group_open_barrier(struct conn_group *group, uint32_t barrier);
 /* Those of the group that could come to the barrier. */

@@ -16,7 +16,7 @@
 struct control {
     _Atomic int64_t t0_ns;
     _Atomic int64_t stop_ns;
-    _Atomic int64_t cut_ns;
+    _Atomic int64_t drain_end_ns;
     _Atomic int64_t abort_ns;
     _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
     int64_t run_clock_offset_ns;    /* this clock plus it is the head's; before the first worker */
@@ -28,7 +28,7 @@ static inline void control_init(struct control *control)
 {
     atomic_store(&control->t0_ns, TIME_NEVER_NS);
     atomic_store(&control->stop_ns, TIME_NEVER_NS);
-    atomic_store(&control->cut_ns, TIME_NEVER_NS);
+    atomic_store(&control->drain_end_ns, TIME_NEVER_NS);
     atomic_store(&control->abort_ns, TIME_NEVER_NS);
     atomic_store(&control->workers_ready, 0);
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {

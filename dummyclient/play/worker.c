@@ -26,7 +26,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
                               .pool = pool,
                               .index = index,
                               .origin_ns = origin_ns,
-                              .cut_seen_ns = TIME_NEVER_NS};
+                              .drain_end_seen_ns = TIME_NEVER_NS};
     for (uint32_t i = 0; i < plan->connections; i++) {
         worker->numbers_count += plan->seats[i].worker == index;
     }
@@ -184,8 +184,8 @@ static enum worker_sweep worker__wanted_sweep(struct worker *worker, int64_t now
     if (now_ns >= atomic_load_explicit(&control->abort_ns, memory_order_relaxed)) {
         return done < WORKER_SWEEP_ABORT ? WORKER_SWEEP_ABORT : WORKER_SWEEP_NONE;
     }
-    if (now_ns >= atomic_load_explicit(&control->cut_ns, memory_order_relaxed)) {
-        return done < WORKER_SWEEP_CUT ? WORKER_SWEEP_CUT : WORKER_SWEEP_NONE;
+    if (now_ns >= atomic_load_explicit(&control->drain_end_ns, memory_order_relaxed)) {
+        return done < WORKER_SWEEP_DRAIN_END ? WORKER_SWEEP_DRAIN_END : WORKER_SWEEP_NONE;
     }
     if (now_ns >= atomic_load_explicit(&control->stop_ns, memory_order_relaxed)) {
         /* Arrivals that were due before the stop still get their turn while the drain lasts. */
@@ -207,16 +207,17 @@ static void worker__begin_sweep(struct worker *worker, enum worker_sweep sweep, 
         group->stopping = true;
         worker->connects_begun = group->conns_count; /* the others are not opened any more */
     }
-    if (sweep >= WORKER_SWEEP_CUT) {
+    if (sweep >= WORKER_SWEEP_DRAIN_END) {
         group->cut = true;
-        worker->cut_seen_ns = worker->cut_seen_ns < now_ns ? worker->cut_seen_ns : now_ns;
+        worker->drain_end_seen_ns =
+            worker->drain_end_seen_ns < now_ns ? worker->drain_end_seen_ns : now_ns;
     }
     if (sweep == WORKER_SWEEP_START) {
         group->started = true;
     }
 }
 
-static void worker__tell(struct conn *conn, enum worker_sweep sweep, bool open_loop)
+static void worker__notify(struct conn *conn, enum worker_sweep sweep, bool open_loop)
 {
     switch (sweep) {
     case WORKER_SWEEP_START:
@@ -227,8 +228,8 @@ static void worker__tell(struct conn *conn, enum worker_sweep sweep, bool open_l
     case WORKER_SWEEP_STOP:
         conn_on_stop(conn);
         break;
-    case WORKER_SWEEP_CUT:
-        conn_on_cut(conn);
+    case WORKER_SWEEP_DRAIN_END:
+        conn_on_drain_end(conn);
         break;
     case WORKER_SWEEP_ABORT:
         conn_abort(conn);
@@ -250,8 +251,8 @@ static bool worker__sweep(struct worker *worker, int64_t now_ns)
         worker__begin_sweep(worker, wanted, now_ns);
     }
     for (int i = 0; i < WORKER_SWEEP_MAX && worker->sweep_at < group->conns_count; i++) {
-        worker__tell(conn_group_at(group, worker->sweep_at++), worker->sweep,
-                     worker->plan->open_loop);
+        worker__notify(conn_group_at(group, worker->sweep_at++), worker->sweep,
+                       worker->plan->open_loop);
     }
     if (worker->sweep_at < group->conns_count) {
         return true;
@@ -298,7 +299,7 @@ static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)
 static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns)
 {
     const struct control *control = worker->control;
-    const _Atomic int64_t *moments[] = {&control->t0_ns, &control->stop_ns, &control->cut_ns,
+    const _Atomic int64_t *moments[] = {&control->t0_ns, &control->stop_ns, &control->drain_end_ns,
                                         &control->abort_ns};
     int64_t next_ns = now_ns + NS_PER_S; /* at least: the series and the display want it */
     for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
@@ -493,10 +494,10 @@ static struct cport *worker__open_port(struct worker *worker)
 /* After the cut every end has a bound: first the closing protocol's, then the resets'. */
 static bool worker__is_overdue(struct worker *worker)
 {
-    if (worker->cut_seen_ns == TIME_NEVER_NS) {
+    if (worker->drain_end_seen_ns == TIME_NEVER_NS) {
         return false;
     }
-    int64_t passed_ns = worker->group.now_ns - worker->cut_seen_ns;
+    int64_t passed_ns = worker->group.now_ns - worker->drain_end_seen_ns;
     if (passed_ns > WORKER_END_WITHIN_NS && worker->sweep_done < WORKER_SWEEP_ABORT) {
         int64_t now_ns = worker->group.now_ns;
         atomic_store(&worker->control->abort_ns, now_ns);

@@ -43,7 +43,7 @@ enum worker_sweep {
     WORKER_SWEEP_NONE,
     WORKER_SWEEP_START,
     WORKER_SWEEP_STOP,
-    WORKER_SWEEP_CUT,
+    WORKER_SWEEP_DRAIN_END,
     WORKER_SWEEP_ABORT
 };
 
@@ -77,7 +77,7 @@ struct worker {
     int64_t idle_ns;    /* of that, in this turn */
     int64_t sent_ns;    /* the last sent stamp, until its call has returned; 0: it has */
     int64_t published_ns;
-    int64_t cut_seen_ns;
+    int64_t drain_end_seen_ns;
     bool left_open; /* closes did not complete in time: the port is left to the system */
     char backend[16];
     char fallback[160]; /* why another backend was taken; empty: it was not */

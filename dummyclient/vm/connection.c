@@ -448,7 +448,7 @@ void vm_on_stop(struct vm *vm, int64_t now_ns)
     }
 }
 
-void vm_on_cut(struct vm *vm, int64_t now_ns)
+void vm_on_drain_end(struct vm *vm, int64_t now_ns)
 {
     if (vm->phase == VM_PHASE_FINISHED) {
         return;

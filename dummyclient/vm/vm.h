@@ -208,6 +208,6 @@ void vm_on_start(struct vm *vm, int64_t now_ns);
  * VM_ACTION_FINISHED. */
 void vm_on_stop(struct vm *vm, int64_t now_ns);
 /* The drain is over: what is outstanding is given up (VM_OUTCOME_CUT), teardown's waits too. */
-void vm_on_cut(struct vm *vm, int64_t now_ns);
+void vm_on_drain_end(struct vm *vm, int64_t now_ns);
 
 #endif

@@ -238,7 +238,7 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
             play__event(&play, now_ns);
         }
     }
-    vm_on_cut(play.vm, now_ns);
+    vm_on_drain_end(play.vm, now_ns);
     must(play.started == play.ended);
     free(play.message);
     free(memory);

@@ -82,7 +82,7 @@ static void laws__stop(struct laws_play *play, int64_t now_ns)
 {
     if (now_ns < atomic_load(&play->control->stop_ns)) {
         atomic_store(&play->control->stop_ns, now_ns);
-        atomic_store(&play->control->cut_ns, now_ns);
+        atomic_store(&play->control->drain_end_ns, now_ns);
     }
 }
 
@@ -126,7 +126,7 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
     }
     int64_t stop_ns = now_ns + plan->duration_ns;
     play->run.t0_ns = now_ns;
-    atomic_store(&control->cut_ns, stop_ns + plan->scenario->load.drain_ns);
+    atomic_store(&control->drain_end_ns, stop_ns + plan->scenario->load.drain_ns);
     atomic_store(&control->stop_ns, stop_ns);
     atomic_store(&control->t0_ns, now_ns);
 }

@@ -244,7 +244,7 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
 
     struct fleet_orders orders = {.t0_ns = now_ns + 5000,
                                   .stop_ns = TIME_NEVER_NS,
-                                  .cut_ns = TIME_NEVER_NS,
+                                  .drain_end_ns = TIME_NEVER_NS,
                                   .abort_ns = TIME_NEVER_NS,
                                   .probes = 3};
     orders.barrier_opened[0] = 2;

@@ -115,14 +115,14 @@ static inline void harness_run(struct harness *harness)
         bool settled = harness->worker.group.levels[LIVE_SETTLED] == harness->plan.connections;
         if (atomic_load(&control->t0_ns) == TIME_NEVER_NS && (settled || now_ns > ready_by_ns)) {
             int64_t stop_ns = now_ns + harness->plan.duration_ns;
-            atomic_store(&control->cut_ns, stop_ns + harness->plan.scenario->load.drain_ns);
+            atomic_store(&control->drain_end_ns, stop_ns + harness->plan.scenario->load.drain_ns);
             atomic_store(&control->stop_ns, stop_ns);
             atomic_store(&control->t0_ns, now_ns);
         }
         const uint32_t *levels = harness->worker.group.levels;
         bool over = levels[LIVE_FINISHED] + levels[LIVE_DEAD] == harness->plan.connections;
         if (over && atomic_load(&control->stop_ns) > now_ns) {
-            atomic_store(&control->cut_ns, now_ns);
+            atomic_store(&control->drain_end_ns, now_ns);
             atomic_store(&control->stop_ns, now_ns);
         }
         harness_turn(harness);

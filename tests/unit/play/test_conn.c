@@ -280,7 +280,7 @@ static void test_abort_at_any_moment_ends_at_once(void **state)
         int64_t abort_ns = origin_ns + (int64_t)prng_range(seed, 9, 0, 0, 20000) * NS_PER_US;
         atomic_store(&harness.control.t0_ns, origin_ns + NS_PER_MS);
         atomic_store(&harness.control.stop_ns, abort_ns);
-        atomic_store(&harness.control.cut_ns, abort_ns);
+        atomic_store(&harness.control.drain_end_ns, abort_ns);
         atomic_store(&harness.control.abort_ns, abort_ns);
         while (!worker_is_done(&harness.worker)) {
             harness_turn(&harness);

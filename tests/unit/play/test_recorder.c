@@ -396,7 +396,7 @@ static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
     int64_t stop_ns = t0_ns + harness.plan.duration_ns;
     atomic_store(&harness.control.t0_ns, t0_ns);
     atomic_store(&harness.control.stop_ns, stop_ns);
-    atomic_store(&harness.control.cut_ns, stop_ns + NS_PER_S);
+    atomic_store(&harness.control.drain_end_ns, stop_ns + NS_PER_S);
     size_t heap_bytes = 0;
     uint64_t chunks_count = 0;
     while (!worker_is_done(&harness.worker)) {

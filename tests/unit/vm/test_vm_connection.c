@@ -358,7 +358,7 @@ static void test_cut_gives_up_and_still_tears_down(void **state)
     bench_take(10 * MS, VM_ACTION_SEND);
     vm_on_stop(bench.vm, 20 * MS);
     bench_nothing(20 * MS);
-    vm_on_cut(bench.vm, 30 * MS);
+    vm_on_drain_end(bench.vm, 30 * MS);
     assert_int_equal(bench.requests_count, 2);
     assert_int_equal(bench.requests[0].outcome, VM_OUTCOME_CUT);
     assert_int_equal(bench.requests[0].last_ns, 30 * MS);
@@ -386,11 +386,11 @@ static void test_cut_in_teardown_ends_it(void **state)
     vm_on_stop(bench.vm, 10 * MS);
     bench_send(10 * MS);
     bench_nothing(10 * MS);
-    vm_on_cut(bench.vm, 20 * MS);
+    vm_on_drain_end(bench.vm, 20 * MS);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_CUT);
     bench_take(20 * MS, VM_ACTION_FINISHED);
     bench_nothing(20 * MS);
-    vm_on_cut(bench.vm, 21 * MS); /* harmless */
+    vm_on_drain_end(bench.vm, 21 * MS); /* harmless */
     bench_nothing(21 * MS);
 }
 

@@ -251,7 +251,7 @@ static uint64_t play_at_random(uint64_t seed, uint64_t *received)
         bench.started_count = 0;
         bench.ended_count = 0;
     }
-    vm_on_cut(bench.vm, 2010 * MS);
+    vm_on_drain_end(bench.vm, 2010 * MS);
     return taken;
 }
 

@@ -254,7 +254,7 @@ static void test_connecting_can_be_left_to_the_loop(void **state)
     vm_on_closed(bench.vm, 31 * MS);
     assert_int_equal(bench.ended_count, 1);
     vm_on_stop(bench.vm, 32 * MS); /* it waits to connect again */
-    vm_on_cut(bench.vm, 33 * MS);
+    vm_on_drain_end(bench.vm, 33 * MS);
     bench_take(33 * MS, VM_ACTION_FINISHED);
 }
 

@@ -281,7 +281,7 @@ static void end_run(void)
         event(false);
     }
     if (!world.finished) {
-        vm_on_cut(bench.vm, world.now_ns);
+        vm_on_drain_end(bench.vm, world.now_ns);
         pump();
     }
     for (int i = 0; i < 10 && !world.finished; i++) {
