@@ -41,7 +41,7 @@ void conn_open_vm(struct conn *conn)
                                    .connection = conn->number,
                                    .behavior = conn->taker.behavior,
                                    .closed_loop = !group->plan->open_loop,
-                                   .life = conn->generation,
+                                   .generation = conn->generation,
                                    .wall_offset_ns = group->wall_offset_ns,
                                    .run_clock_offset_ns = group->run_clock_offset_ns};
     conn->vm = vm_init(conn->vm, group->plan->program, &identity, &group->recorder->observer,

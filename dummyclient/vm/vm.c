@@ -67,9 +67,9 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     }
     vm->seed = identity->seed;
     vm->connection_key = prng_mix(identity->seed, identity->connection);
-    if (identity->life > 0) {
-        /* Not the bytes of the life before. */
-        vm->connection_key = prng_mix(vm->connection_key, identity->life);
+    if (identity->generation > 0) {
+        /* Not the bytes of the previous generation. */
+        vm->connection_key = prng_mix(vm->connection_key, identity->generation);
     }
     vm->connection = identity->connection;
     vm->wall_offset_ns = identity->wall_offset_ns;
@@ -78,8 +78,8 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     vm->next_ns = TIME_NEVER_NS;
     for (uint32_t i = 0; i < program->lanes_count; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
-        /* What a life before has played: its rows of data. */
-        uint64_t iteration = identity->life > 0 ? lane->iteration : 0;
+        /* What the previous generation has played: its rows of data. */
+        uint64_t iteration = identity->generation > 0 ? lane->iteration : 0;
         memset(lane, 0, layout.lane_bytes);
         lane->iteration = iteration;
         lane->index = (uint16_t)i;

@@ -137,8 +137,8 @@ struct vm_identity {
     uint32_t connection; /* number in the whole run, from 0 */
     uint32_t behavior;
     bool closed_loop;
-    uint32_t life; /* times that the connection has been retired and opened again: above 0 the
-                      memory is the one of the life before, whose passes are counted on */
+    uint32_t generation; /* times that the connection has been retired and opened again: above 0 the
+                            memory is that of the previous one, and passes are counted on */
     int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */
     /* The one clock of the run less this program's: ${stamp_ns} is written and read on that. */
     int64_t run_clock_offset_ns;

@@ -196,14 +196,14 @@ static void test_rows_are_played_once_in_all_lives(void **state)
     become(0);
     bench_ready();
     pass_says(10 * MS, "a:1");
-    bench.identity.life = 1;
+    bench.identity.generation = 1;
     become(0);
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS); /* row 2: lost with the connection */
     bench_assert_sent(3, "c:3");
     vm_on_closed(bench.vm, 11 * MS);
-    bench.identity.life = 2;
+    bench.identity.generation = 2;
     become(0);
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
@@ -211,7 +211,7 @@ static void test_rows_are_played_once_in_all_lives(void **state)
     bench_assert_sent(3, "e:5");
     bench_echo(11 * MS);
     bench_take(11 * MS, VM_ACTION_FINISHED);
-    bench.identity.life = 3;
+    bench.identity.generation = 3;
     become(0);
     bench_take(MS, VM_ACTION_FINISHED);
 }

@@ -263,13 +263,13 @@ static void test_lives_differ(void **state)
     (void)state;
     uint8_t bodies[2][8];
     bench_open("", "'loop': [ " BENCH_ECHO("") " ]", true);
-    for (uint32_t life = 0; life < 2; life++) {
-        bench.identity.life = life;
+    for (uint32_t generation = 0; generation < 2; generation++) {
+        bench.identity.generation = generation;
         vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
         bench_ready();
         vm_on_start(bench.vm, 10 * MS);
         bench_send(10 * MS);
-        memcpy(bodies[life], bench.sent.body, 8);
+        memcpy(bodies[generation], bench.sent.body, 8);
     }
     assert_memory_not_equal(bodies[0], bodies[1], 8);
 }
