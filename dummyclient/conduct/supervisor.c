@@ -134,13 +134,13 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
     struct run *run = supervisor->run;
     run->t0_ns =
         now_ns + (fleet_is_alone(supervisor->fleet) ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS);
-    run->connections_open = supervisor->view->levels[LIVE_OPEN];
-    run->connections_ready = supervisor->view->levels[LIVE_READY];
+    run->connections_open = supervisor->view->gauges[LIVE_OPEN];
+    run->connections_ready = supervisor->view->gauges[LIVE_READY];
     run->ready_wanted = supervisor->plan->connections_at_start;
     run->ready_count = run->connections_ready;
     memcpy(run->errors_before_t0, supervisor->view->counters.errors, sizeof run->errors_before_t0);
     run->opened = run->ready_count >= run->ready_wanted ? RUN_ALL_READY
-                  : supervisor->view->levels[LIVE_SETTLED] >= run->ready_wanted
+                  : supervisor->view->gauges[LIVE_SETTLED] >= run->ready_wanted
                       ? RUN_ALL_SETTLED
                       : RUN_READY_TIME_OUT;
     int64_t stop_ns = run->t0_ns + supervisor->plan->duration_ns;
@@ -153,9 +153,9 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
 /* All connections have ended: because the data said so, or for some other reason? */
 static enum run_end supervisor__reason_of_end(const struct supervisor *supervisor)
 {
-    const uint32_t *levels = supervisor->view->levels;
-    bool out = levels[LIVE_OUT] > 0 && levels[LIVE_OUT] >= levels[LIVE_FINISHED];
-    return out && levels[LIVE_DEAD] == 0 ? RUN_COMPLETE : RUN_ALL_GONE;
+    const uint32_t *gauges = supervisor->view->gauges;
+    bool out = gauges[LIVE_OUT] > 0 && gauges[LIVE_OUT] >= gauges[LIVE_FINISHED];
+    return out && gauges[LIVE_STALLED] == 0 ? RUN_COMPLETE : RUN_ALL_GONE;
 }
 
 /* A rank that could open nothing, where others could: what is measured without its share is not
@@ -178,11 +178,11 @@ static bool supervisor__stands_apart(const struct supervisor *supervisor)
 static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct plan *plan = supervisor->plan;
-    const uint32_t *levels = supervisor->view->levels;
+    const uint32_t *gauges = supervisor->view->gauges;
     double connect_rate_per_s = plan->scenario->load.connect_rate_per_s;
-    if (levels[LIVE_SETTLED] != supervisor->settled || levels[LIVE_QUEUED] != supervisor->queued) {
-        supervisor->settled = levels[LIVE_SETTLED];
-        supervisor->queued = levels[LIVE_QUEUED];
+    if (gauges[LIVE_SETTLED] != supervisor->settled || gauges[LIVE_QUEUED] != supervisor->queued) {
+        supervisor->settled = gauges[LIVE_SETTLED];
+        supervisor->queued = gauges[LIVE_QUEUED];
         supervisor->settled_ns = now_ns;
     }
     int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, 1) : 0;
@@ -194,7 +194,7 @@ static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t 
 {
     const struct live_view *view = supervisor->view;
     uint32_t connections = supervisor->plan->connections_at_start;
-    bool settled = view->levels[LIVE_SETTLED] >= connections;
+    bool settled = view->gauges[LIVE_SETTLED] >= connections;
     if (!supervisor__is_overdue(supervisor, now_ns) && !settled) {
         return;
     }
@@ -202,7 +202,7 @@ static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t 
     if (attempted > 0 && view->counters.totals[TOTAL_CONNECTS_OK] == 0) {
         supervisor__stop(supervisor, RUN_NOT_CONNECTED, 0);
     } else if (connections > 0 &&
-               view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >= connections) {
+               view->gauges[LIVE_STALLED] + view->gauges[LIVE_FINISHED] >= connections) {
         supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
     } else if (supervisor__stands_apart(supervisor) && supervisor->plan->options->strict) {
         supervisor__stop(supervisor, RUN_RANK_APART, 0);
@@ -215,8 +215,8 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct live_view *view = supervisor->view;
     struct run *run = supervisor->run;
-    if (view->levels[LIVE_OPEN] > run->connections_peak) {
-        run->connections_peak = view->levels[LIVE_OPEN];
+    if (view->gauges[LIVE_OPEN] > run->connections_peak) {
+        run->connections_peak = view->gauges[LIVE_OPEN];
     }
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
     /* A run that is to stop before its load began, be it in 2 ms, does not begin it any more: that
@@ -225,11 +225,11 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
     if (stopped_early || now_ns >= stop_ns) {
         return;
     }
-    if (view->levels[LIVE_FAILED_STEPS] > 0) {
+    if (view->gauges[LIVE_FAILED_STEPS] > 0) {
         supervisor__stop(supervisor, RUN_STEP_FAILED, 0);
     } else if (run->t0_ns == TIME_NEVER_NS) {
         supervisor__watch_connecting(supervisor, now_ns);
-    } else if (view->levels[LIVE_DEAD] + view->levels[LIVE_FINISHED] >=
+    } else if (view->gauges[LIVE_STALLED] + view->gauges[LIVE_FINISHED] >=
                supervisor->plan->connections) {
         supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
     }
@@ -443,8 +443,8 @@ static void supervisor__apply_orders(struct supervisor *supervisor)
     if (changed) {
         supervisor__wake(supervisor);
     }
-    if (supervisor->view->levels[LIVE_OPEN] > supervisor->run->connections_peak) {
-        supervisor->run->connections_peak = supervisor->view->levels[LIVE_OPEN];
+    if (supervisor->view->gauges[LIVE_OPEN] > supervisor->run->connections_peak) {
+        supervisor->run->connections_peak = supervisor->view->gauges[LIVE_OPEN];
     }
     early_stop_answer(&supervisor->early_stop, fleet);
 }

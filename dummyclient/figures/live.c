@@ -28,14 +28,14 @@ void live_record(struct live *live, int64_t latency_ns)
 }
 
 void live_publish(struct live *live, const struct counters *counters,
-                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts)
+                  const uint32_t gauges[LIVE_GAUGES], uint64_t setup_timeouts)
 {
     atomic_store_explicit(&live->setup_timeouts, setup_timeouts, memory_order_relaxed);
     for (int i = 0; i < COUNTERS; i++) {
         atomic_store_explicit(&live->counters[i], counters->numbers[i], memory_order_relaxed);
     }
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        atomic_store_explicit(&live->levels[i], levels[i], memory_order_relaxed);
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        atomic_store_explicit(&live->gauges[i], gauges[i], memory_order_relaxed);
     }
 }
 
@@ -45,8 +45,8 @@ void live_read(const struct live *live, struct live_view *view)
     for (int i = 0; i < COUNTERS; i++) {
         view->counters.numbers[i] += atomic_load_explicit(&live->counters[i], memory_order_relaxed);
     }
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        view->levels[i] += atomic_load_explicit(&live->levels[i], memory_order_relaxed);
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        view->gauges[i] += atomic_load_explicit(&live->gauges[i], memory_order_relaxed);
     }
     for (int i = 0; i < LIVE_BUCKETS; i++) {
         view->buckets[i] += atomic_load_explicit(&live->buckets[i], memory_order_relaxed);

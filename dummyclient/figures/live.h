@@ -17,24 +17,24 @@
 /* What the run as a whole is doing. */
 enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
 
-enum live_level {
+enum live_gauge {
     LIVE_OPEN,         /* connections open now */
     LIVE_CONNECTING,   /* being connected, or waiting to be connected again */
     LIVE_QUEUED,       /* wanted, not asked to connect yet */
     LIVE_READY,        /* have played setup, and are not ending */
     LIVE_SETTLED,      /* ready, or given up before that: all settled is t0 */
-    LIVE_DEAD,         /* not connected, and nothing left to do */
+    LIVE_STALLED,      /* not connected, and nothing left to do */
     LIVE_FINISHED,     /* ended for good */
     LIVE_OUT,          /* of the finished: no row of data was left for them */
     LIVE_FAILED_STEPS, /* steps that said the run is to fail */
-    LIVE_LEVELS
+    LIVE_GAUGES
 };
 
 enum { LIVE_BUCKET_BITS = 5, LIVE_BUCKETS = 33 << LIVE_BUCKET_BITS };
 
 struct live {
     _Atomic uint64_t counters[COUNTERS]; /* struct counters' numbers */
-    _Atomic uint32_t levels[LIVE_LEVELS];
+    _Atomic uint32_t gauges[LIVE_GAUGES];
     _Atomic uint64_t setup_timeouts;
     _Atomic uint64_t buckets[LIVE_BUCKETS];
     /* Barriers: connections that wait at each, connections that could still come to it, and the
@@ -47,12 +47,12 @@ struct live {
 /* One bucket's worth of a response; worker only. */
 void live_record(struct live *live, int64_t latency_ns);
 void live_publish(struct live *live, const struct counters *counters,
-                  const uint32_t levels[LIVE_LEVELS], uint64_t setup_timeouts);
+                  const uint32_t gauges[LIVE_GAUGES], uint64_t setup_timeouts);
 
 /* The reader's side: sums over workers. */
 struct live_view {
     struct counters counters;
-    uint32_t levels[LIVE_LEVELS];
+    uint32_t gauges[LIVE_GAUGES];
     uint64_t setup_timeouts; /* replies that did not come before the connection was ready */
     uint64_t buckets[LIVE_BUCKETS];
 };

@@ -133,8 +133,8 @@ void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t
 static void fleet__add_view(struct live_view *into, const struct live_view *from)
 {
     counters_add(&into->counters, &from->counters);
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        into->levels[i] += from->levels[i];
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        into->gauges[i] += from->gauges[i];
     }
     into->setup_timeouts += from->setup_timeouts;
     for (int i = 0; i < LIVE_BUCKETS; i++) {

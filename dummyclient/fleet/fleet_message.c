@@ -62,8 +62,8 @@ bool fleet_unpack_hello(struct fleet_hello *hello, struct unpack *from)
 static void fleet__pack_view(const struct live_view *view, struct pack *pack)
 {
     counters_pack(&view->counters, pack);
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        pack_u64(pack, view->levels[i]);
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        pack_u64(pack, view->gauges[i]);
     }
     pack_u64(pack, view->setup_timeouts);
     uint32_t before = 0;
@@ -80,8 +80,8 @@ static void fleet__pack_view(const struct live_view *view, struct pack *pack)
 static void fleet__unpack_view(struct live_view *view, struct unpack *from)
 {
     counters_unpack_add(&view->counters, from);
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        view->levels[i] = unpack_u32(from, UINT32_MAX);
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        view->gauges[i] = unpack_u32(from, UINT32_MAX);
     }
     view->setup_timeouts = unpack_u64(from);
     uint32_t bucket = 0;

@@ -7,34 +7,34 @@
 /* --- Lives and links: which changes there are, and what they count. */
 
 #define LIFE(life)   (1U << (CONN_##life))
-#define LEVEL(level) (1U << (LIVE_##level))
+#define GAUGE(gauge) (1U << (LIVE_##gauge))
 
-/* What each life may become, which levels it counts in, and whether it could still come to a
+/* What each life may become, which gauges it counts in, and whether it could still come to a
  * barrier or take an arrival. */
 static const struct {
     uint16_t next;
-    uint16_t levels;
+    uint16_t gauges;
     bool present;
 } CONN_TABLE[CONN_LIVES] = {
     [CONN_PARKED] = {LIFE(QUEUED) | LIFE(GONE), 0, false},
-    [CONN_QUEUED] = {LIFE(SETUP) | LIFE(PARKED) | LIFE(GONE), LEVEL(QUEUED), true},
+    [CONN_QUEUED] = {LIFE(SETUP) | LIFE(PARKED) | LIFE(GONE), GAUGE(QUEUED), true},
     [CONN_SETUP] = {LIFE(PLAYING) | LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), 0, true},
-    [CONN_PLAYING] = {LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), LEVEL(READY) | LEVEL(SETTLED),
+    [CONN_PLAYING] = {LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), GAUGE(READY) | GAUGE(SETTLED),
                       true},
-    [CONN_STALLED] = {LIFE(PLAYING) | LIFE(RETIRING) | LIFE(LEAVING), LEVEL(DEAD) | LEVEL(SETTLED),
-                      false},
-    [CONN_RETIRING] = {LIFE(PARTING), LEVEL(SETTLED), true},
-    [CONN_PARTING] = {LIFE(PARKED) | LIFE(GONE), LEVEL(SETTLED), false},
-    [CONN_LEAVING] = {LIFE(GONE), LEVEL(SETTLED), false},
-    [CONN_GONE] = {0, LEVEL(FINISHED) | LEVEL(SETTLED), false},
+    [CONN_STALLED] = {LIFE(PLAYING) | LIFE(RETIRING) | LIFE(LEAVING),
+                      GAUGE(STALLED) | GAUGE(SETTLED), false},
+    [CONN_RETIRING] = {LIFE(PARTING), GAUGE(SETTLED), true},
+    [CONN_PARTING] = {LIFE(PARKED) | LIFE(GONE), GAUGE(SETTLED), false},
+    [CONN_LEAVING] = {LIFE(GONE), GAUGE(SETTLED), false},
+    [CONN_GONE] = {0, GAUGE(FINISHED) | GAUGE(SETTLED), false},
 };
 
-/* It has counted in some levels, and counts in others now. */
-static void conn__move_levels(struct conn_group *group, uint32_t from, uint32_t to)
+/* It has counted in some gauges, and counts in others now. */
+static void conn__move_gauges(struct conn_group *group, uint32_t from, uint32_t to)
 {
-    for (uint32_t level = 0; (from | to) >> level != 0; level++) {
-        group->levels[level] -= from >> level & 1;
-        group->levels[level] += to >> level & 1;
+    for (uint32_t gauge = 0; (from | to) >> gauge != 0; gauge++) {
+        group->gauges[gauge] -= from >> gauge & 1;
+        group->gauges[gauge] += to >> gauge & 1;
     }
 }
 
@@ -44,7 +44,7 @@ void conn_set_life(struct conn *conn, enum conn_life life)
     bool was_present = CONN_TABLE[conn->life].present;
     bool present = CONN_TABLE[life].present;
     must((CONN_TABLE[conn->life].next >> life & 1) != 0);
-    conn__move_levels(group, CONN_TABLE[conn->life].levels, CONN_TABLE[life].levels);
+    conn__move_gauges(group, CONN_TABLE[conn->life].gauges, CONN_TABLE[life].gauges);
     conn->life = (uint8_t)life;
     if (present != was_present) {
         uint32_t *gone = &group->behavior_gone[conn->taker.behavior];
@@ -56,16 +56,16 @@ void conn_set_life(struct conn *conn, enum conn_life life)
     }
 }
 
-static uint32_t conn__link_levels(enum conn_link link)
+static uint32_t conn__link_gauges(enum conn_link link)
 {
     switch (link) {
     case CONN_OPEN:
     case CONN_HALF:
     case CONN_ENDING:
-        return LEVEL(OPEN);
+        return GAUGE(OPEN);
     case CONN_WAITING:
     case CONN_CONNECTING:
-        return LEVEL(CONNECTING);
+        return GAUGE(CONNECTING);
     case CONN_CLOSED:
     case CONN_CLOSING:
     case CONN_DROPPING:
@@ -77,8 +77,8 @@ static uint32_t conn__link_levels(enum conn_link link)
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns)
 {
     struct conn_group *group = conn->group;
-    conn__move_levels(group, conn__link_levels((enum conn_link)conn->link),
-                      conn__link_levels(link));
+    conn__move_gauges(group, conn__link_gauges((enum conn_link)conn->link),
+                      conn__link_gauges(link));
     conn->link = (uint8_t)link;
     conn->deadline_ns = deadline_ns;
     if (!conn_plays(conn)) {
@@ -145,7 +145,7 @@ void conn_set_ended(struct conn *conn)
     conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
     if (conn->life != CONN_PARTING || group->stopping) {
         conn_set_life(conn, CONN_GONE);
-        group->levels[LIVE_OUT] += had_begun && vm_is_out(conn->vm);
+        group->gauges[LIVE_OUT] += had_begun && vm_is_out(conn->vm);
         return;
     }
     conn_set_life(conn, CONN_PARKED);
@@ -241,7 +241,7 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         break;
     case VM_ACTION_FAILED:
         conn->group->recorder->figures.failed_steps++;
-        conn->group->levels[LIVE_FAILED_STEPS]++;
+        conn->group->gauges[LIVE_FAILED_STEPS]++;
         break;
     case VM_ACTION_BARRIER:
         conn__note_barrier(conn);

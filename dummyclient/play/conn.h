@@ -47,7 +47,7 @@ struct conn_group {
     uint32_t messages_max; /* of the rings, a power of two */
     struct conn *dirty_first;
     struct conn *dirty_last;
-    uint32_t levels[LIVE_LEVELS];
+    uint32_t gauges[LIVE_GAUGES];
     uint32_t *behavior_conns; /* per behavior: all, and those that barriers do not wait for */
     uint32_t *behavior_gone;
     uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];

@@ -95,7 +95,7 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn_open_vm(conn);
     group->behavior_conns[conn->taker.behavior]++;
     if (conn->wanted) {
-        group->levels[LIVE_QUEUED]++;
+        group->gauges[LIVE_QUEUED]++;
     } else {
         group->behavior_gone[conn->taker.behavior]++;
         arrivals_set_gone(group->arrivals, &conn->taker, true);

@@ -421,7 +421,7 @@ static uint64_t recorder__connects_failed(const struct counters *counters)
            counters->errors[ERROR_KIND_CONNECT_OTHER];
 }
 
-static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *levels)
+static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *gauges)
 {
     static const struct {
         enum series_value value;
@@ -445,8 +445,8 @@ static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, con
     series_add_errors(series, at_ns, now, before);
     series_add(series, at_ns, SERIES_CONNECTS_FAILED,
                recorder__connects_failed(now) - recorder__connects_failed(before));
-    series_set(series, at_ns, SERIES_CONNECTIONS, levels[LIVE_OPEN]);
-    series_set(series, at_ns, SERIES_CONNECTING, levels[LIVE_CONNECTING]);
+    series_set(series, at_ns, SERIES_CONNECTIONS, gauges[LIVE_OPEN]);
+    series_set(series, at_ns, SERIES_CONNECTING, gauges[LIVE_CONNECTING]);
     *before = *now;
 }
 
@@ -455,10 +455,10 @@ bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
     return (now_ns - recorder->origin_ns) / NS_PER_S != recorder->series_second;
 }
 
-void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels)
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *gauges)
 {
     /* What was counted until now happened in the second of the turns before. */
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
-    recorder__flush_series(recorder, at_ns, levels);
+    recorder__flush_series(recorder, at_ns, gauges);
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
 }

@@ -87,8 +87,8 @@ void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *
 void recorder_clean(struct recorder *recorder, uint16_t local_port,
                     const struct clean_group *carried);
 /* At the beginning of a turn in another second than the last (and once at the end): moves what was
- * counted since into the series. levels as in figures/live.h. */
+ * counted since into the series. gauges as in figures/live.h. */
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns);
-void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *levels);
+void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *gauges);
 
 #endif

@@ -132,7 +132,7 @@ static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
     uint32_t *at = &worker->connects_begun;
     for (int changed = 0; changed < WORKER_CONNECTS_MAX; changed++) {
         if (*at < group->conns_count && worker->numbers[*at] < wanted) {
-            if (!paced && group->levels[LIVE_CONNECTING] >= connecting_max) {
+            if (!paced && group->gauges[LIVE_CONNECTING] >= connecting_max) {
                 return next_ns; /* a connect that completes makes room */
             }
             conn_want(conn_group_at(group, (*at)++));
@@ -287,7 +287,7 @@ static void worker__count_second(struct worker *worker, int64_t now_ns, bool las
     if (!last && !recorder_second_passed(recorder, now_ns)) {
         return;
     }
-    recorder_series(recorder, now_ns, worker->group.levels);
+    recorder_series(recorder, now_ns, worker->group.gauges);
 }
 
 static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)
@@ -344,7 +344,7 @@ static int64_t worker__flush(struct worker *worker)
 static void worker__publish(struct worker *worker)
 {
     const struct figures *figures = &worker->recorder.figures;
-    live_publish(&worker->live, &figures->counters, worker->group.levels, figures->setup_timeouts);
+    live_publish(&worker->live, &figures->counters, worker->group.gauges, figures->setup_timeouts);
 }
 
 int64_t worker_before_poll(struct worker *worker)
@@ -445,7 +445,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
 bool worker_is_done(const struct worker *worker)
 {
     return worker->sweep_done >= WORKER_SWEEP_STOP &&
-           worker->group.levels[LIVE_FINISHED] == worker->group.conns_count;
+           worker->group.gauges[LIVE_FINISHED] == worker->group.conns_count;
 }
 
 void worker_finish(struct worker *worker)

@@ -47,7 +47,7 @@ static void ndjson__add_percentile(struct json_text *line, const struct ndjson *
     }
 }
 
-/* Sums are those of the interval; levels are of its end. */
+/* Sums are those of the interval; gauges are of its end. */
 static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
                         int64_t now_ns)
 {
@@ -60,7 +60,7 @@ static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struc
                     "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
                     ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
                     ndjson->plan->run_id, now_ns - ndjson->origin_ns, now_ns - ndjson->written_ns,
-                    NDJSON_PHASES[phase], view->levels[LIVE_OPEN], view->levels[LIVE_CONNECTING]);
+                    NDJSON_PHASES[phase], view->gauges[LIVE_OPEN], view->gauges[LIVE_CONNECTING]);
     for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
         json_text_print(&line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
                         view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);

@@ -232,7 +232,7 @@ static void screen__bar(struct screen *screen)
     const char *full = screen->style->utf8 ? "\xE2\x96\x88" : "#";  /* U+2588 */
     const char *empty = screen->style->utf8 ? "\xE2\x96\x91" : "-"; /* U+2591 */
     double share = moment->phase == PHASE_CONNECTING
-                       ? (double)moment->now->levels[LIVE_SETTLED] / (double)plan->connections
+                       ? (double)moment->now->gauges[LIVE_SETTLED] / (double)plan->connections
                    : moment->phase == PHASE_DRAINING || moment->phase == PHASE_ENDED
                        ? 1
                        : (double)moment->run_ns / (double)plan->duration_ns;
@@ -369,11 +369,11 @@ static void screen__errors_sum(struct screen *screen)
 
 static void screen__connections(struct screen *screen, const struct screen_counters *counters)
 {
-    const uint32_t *levels = screen->moment->now->levels;
+    const uint32_t *gauges = screen->moment->now->gauges;
     char texts[3][UNITS_TEXT_BYTES_MAX];
     screen__print(screen, NULL, "%-13s trying %s, open %s, failed %s", "connections",
-                  units_format_count(levels[LIVE_CONNECTING], texts[0]),
-                  units_format_count(levels[LIVE_OPEN], texts[1]),
+                  units_format_count(gauges[LIVE_CONNECTING], texts[0]),
+                  units_format_count(gauges[LIVE_OPEN], texts[1]),
                   units_format_count(counters->connect_fail, texts[2]));
 }
 
@@ -446,12 +446,12 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
     char numbers[6][UNITS_TEXT_BYTES_MAX];
     double seconds = (double)moment->run_ns / (double)NS_PER_S;
     screen__phase(moment, phase, sizeof phase);
-    units_format_count(now->levels[LIVE_OPEN], numbers[0]);
+    units_format_count(now->gauges[LIVE_OPEN], numbers[0]);
     units_format_count(counters_errors_sum(&now->counters), numbers[1]);
     if (moment->phase == PHASE_CONNECTING) {
         snprintf(text, bytes, "%5.1fs connecting: %s of %s open, %s ready, %s errors", seconds,
                  numbers[0], units_format_count(moment->plan->connections, numbers[2]),
-                 units_format_count(now->levels[LIVE_READY], numbers[3]), numbers[1]);
+                 units_format_count(now->gauges[LIVE_READY], numbers[3]), numbers[1]);
         return;
     }
     if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {

@@ -27,7 +27,7 @@ struct series_slot {
 
 struct series_entry {
     uint64_t values[SERIES_VALUE_COUNT];
-    uint32_t levels_set; /* bit per enum series_value: the level was set in this entry */
+    uint32_t gauges_set; /* bit per enum series_value: the gauge was set in this entry */
     uint32_t cells_first;
     uint32_t cells_count;
 };
@@ -49,12 +49,12 @@ struct series {
     struct series_slot scratch; /* empty between calls */
 };
 
-/* A bit for each level. */
-enum { SERIES_LEVELS = 1 << SERIES_CONNECTIONS | 1 << SERIES_CONNECTING };
+/* A bit for each gauge. */
+enum { SERIES_GAUGES = 1 << SERIES_CONNECTIONS | 1 << SERIES_CONNECTING };
 
-static bool series__value_is_level(int value)
+static bool series__value_is_gauge(int value)
 {
-    return value <= SERIES_CONNECTING && (SERIES_LEVELS >> value & 1) != 0;
+    return value <= SERIES_CONNECTING && (SERIES_GAUGES >> value & 1) != 0;
 }
 
 struct series *series_create(int64_t origin_ns, struct error *error)
@@ -179,17 +179,17 @@ static void series__make_newest_live(struct series *series)
     }
 }
 
-/* Folds the sums and levels of from into into, which is the earlier one. */
+/* Folds the sums and gauges of from into into, which is the earlier one. */
 static void series__fold_values(struct series_entry *into, const struct series_entry *from)
 {
     for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-        if (!series__value_is_level(value)) {
+        if (!series__value_is_gauge(value)) {
             into->values[value] += from->values[value];
-        } else if (from->levels_set & 1u << value) {
+        } else if (from->gauges_set & 1u << value) {
             into->values[value] = from->values[value];
         }
     }
-    into->levels_set |= from->levels_set;
+    into->gauges_set |= from->gauges_set;
 }
 
 /* Doubles the period: entries 2n and 2n + 1 become n. */
@@ -262,13 +262,13 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
 
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount)
 {
-    must(!series__value_is_level(value));
+    must(!series__value_is_gauge(value));
     series->entries[series__entry_at(series, now_ns)].values[value] += amount;
 }
 
 void series_add_spread(struct series *series, enum series_value value, const struct spread *spread)
 {
-    must(!series__value_is_level(value));
+    must(!series__value_is_gauge(value));
     uint32_t last =
         series__entry_at(series, spread->last_ns); /* folds before the walk, not in it */
     uint32_t first = series__entry_at(series, spread->first_ns);
@@ -305,12 +305,12 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
     }
 }
 
-void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level)
+void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t gauge)
 {
-    must(series__value_is_level(value));
+    must(series__value_is_gauge(value));
     struct series_entry *entry = &series->entries[series__entry_at(series, now_ns)];
-    entry->values[value] = level;
-    entry->levels_set |= 1u << value;
+    entry->values[value] = gauge;
+    entry->gauges_set |= 1u << value;
 }
 
 void series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
@@ -351,8 +351,8 @@ static bool series__merge_cells(struct series *merged, const struct series *into
     return true;
 }
 
-/* Adds the sums, and the levels as they stood at the end of each entry: a thread that set none in
- * it has the level it had before. */
+/* Adds the sums, and the gauges as they stood at the end of each entry: a thread that set none in
+ * it has the gauge it had before. */
 static void series__merge_values(struct series *merged, const struct series *into,
                                  const struct series *from)
 {
@@ -373,11 +373,11 @@ static void series__merge_values(struct series *merged, const struct series *int
             }
         }
         for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-            bool level = series__value_is_level(value);
+            bool gauge = series__value_is_gauge(value);
             entry->values[value] =
-                level ? into_last.values[value] + from_last.values[value] : sums.values[value];
+                gauge ? into_last.values[value] + from_last.values[value] : sums.values[value];
         }
-        entry->levels_set = into_last.levels_set | from_last.levels_set;
+        entry->gauges_set = into_last.gauges_set | from_last.gauges_set;
     }
 }
 
@@ -491,16 +491,16 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
         series__fold(series);
         wanted = (length_ns + series->period_ns - 1) / series->period_ns;
     }
-    uint64_t levels[SERIES_VALUE_COUNT] = {0};
+    uint64_t gauges[SERIES_VALUE_COUNT] = {0};
     for (uint32_t i = 0; i < wanted; i++) {
         uint64_t values[SERIES_VALUE_COUNT] = {0};
         for (int value = 0; value < SERIES_VALUE_COUNT; value++) {
-            if (series__value_is_level(value)) {
-                /* A level lasts until it is set again. */
-                if (i <= series->newest && series->entries[i].levels_set & 1u << value) {
-                    levels[value] = series->entries[i].values[value];
+            if (series__value_is_gauge(value)) {
+                /* A gauge lasts until it is set again. */
+                if (i <= series->newest && series->entries[i].gauges_set & 1u << value) {
+                    gauges[value] = series->entries[i].values[value];
                 }
-                values[value] = levels[value];
+                values[value] = gauges[value];
             } else if (i <= series->newest) {
                 values[value] = series->entries[i].values[value];
             }
@@ -564,7 +564,7 @@ static void series__pack_values(const struct series_entry *entry, struct pack *p
         }
     }
     pack_u64(pack, 0);
-    pack_u64(pack, entry->levels_set);
+    pack_u64(pack, entry->gauges_set);
 }
 
 static bool series__unpack_values(struct series_entry *entry, struct unpack *from)
@@ -579,7 +579,7 @@ static bool series__unpack_values(struct series_entry *entry, struct unpack *fro
         }
         entry->values[number - 1] = unpack_u64(from);
     }
-    entry->levels_set = unpack_u32(from, UINT32_MAX) & SERIES_LEVELS;
+    entry->gauges_set = unpack_u32(from, UINT32_MAX) & SERIES_GAUGES;
     return !from->failed;
 }
 

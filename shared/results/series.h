@@ -29,8 +29,8 @@ enum { SERIES_BUCKET_BITS = 7, SERIES_BUCKETS = 3936 };
 
 /* X(name, key): of enum series_value, and in a result. */
 #define SERIES_LIST(X)                                                                             \
-    X(CONNECTIONS, "connections") /* a level, not a sum: open at the end of the entry */           \
-    X(CONNECTING, "connecting")   /* a level */                                                    \
+    X(CONNECTIONS, "connections") /* a gauge, not a sum: open at the end of the entry */           \
+    X(CONNECTING, "connecting")   /* a gauge */                                                    \
     X(CONNECTS_FAILED, "connects_failed")                                                          \
     X(ITERATIONS, "iterations")                                                                    \
     X(TARGET, "target") /* client: what the plan asks for */                                       \
@@ -66,11 +66,11 @@ uint64_t series_due(const struct series *series, int64_t now_ns);
  * error: a comparison for every kind. */
 void series_add_errors(struct series *series, int64_t now_ns, const struct counters *now,
                        const struct counters *before);
-/* Sets a level. */
-void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t level);
+/* Sets a gauge. */
+void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t gauge);
 /* Records a latency (2 digits) in the second of now_ns, which does not go back by more than one. */
 void series_record(struct series *series, int64_t now_ns, int64_t latency_ns);
-/* Sums are added, levels are added (each thread has its own connections), buckets are added. Both
+/* Sums are added, gauges are added (each thread has its own connections), buckets are added. Both
  * must have the same origin. Allocates; false when memory ran out, into is then as before. */
 bool series_merge(struct series *into, const struct series *from);
 /* Length of the series' entries now: 1 s, 2 s, 4 s, ... */

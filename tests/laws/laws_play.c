@@ -67,11 +67,11 @@ void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
     atomic_store(&play->control->workers_ready, play->workers_count);
 }
 
-uint32_t laws_play_level(const struct laws_play *play, enum live_level level)
+uint32_t laws_play_gauge(const struct laws_play *play, enum live_gauge gauge)
 {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < play->workers_count; i++) {
-        sum += play->ports[i].worker.group.levels[level];
+        sum += play->ports[i].worker.group.gauges[gauge];
     }
     return sum;
 }
@@ -90,8 +90,8 @@ static void laws__stop(struct laws_play *play, int64_t now_ns)
 static bool laws__is_overdue(struct laws_play *play, int64_t now_ns)
 {
     const struct plan *plan = play->plan;
-    uint32_t settled = laws_play_level(play, LIVE_SETTLED);
-    uint32_t queued = laws_play_level(play, LIVE_QUEUED);
+    uint32_t settled = laws_play_gauge(play, LIVE_SETTLED);
+    uint32_t queued = laws_play_gauge(play, LIVE_QUEUED);
     if (settled != play->settled || queued != play->queued) {
         play->settled = settled;
         play->queued = queued;
@@ -106,7 +106,7 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
 {
     struct control *control = play->control;
     const struct plan *plan = play->plan;
-    uint32_t ended = laws_play_level(play, LIVE_DEAD) + laws_play_level(play, LIVE_FINISHED);
+    uint32_t ended = laws_play_gauge(play, LIVE_STALLED) + laws_play_gauge(play, LIVE_FINISHED);
     if (now_ns >= atomic_load(&control->stop_ns)) {
         return;
     }
@@ -116,7 +116,7 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
         }
         return;
     }
-    bool settled = laws_play_level(play, LIVE_SETTLED) >= plan->connections_at_start;
+    bool settled = laws_play_gauge(play, LIVE_SETTLED) >= plan->connections_at_start;
     if (!laws__is_overdue(play, now_ns) && !settled) {
         return;
     }
@@ -170,7 +170,7 @@ static void laws__watch_connects(struct laws_play *play, int64_t now_ns)
 /* Open connections were wanted, now or a moment ago. */
 static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
 {
-    uint32_t open = laws_play_level(play, LIVE_OPEN);
+    uint32_t open = laws_play_gauge(play, LIVE_OPEN);
     play->open_most = open > play->open_most ? open : play->open_most;
     if (play->run.t0_ns == TIME_NEVER_NS || now_ns >= atomic_load(&play->control->stop_ns)) {
         return;
@@ -242,8 +242,8 @@ static void laws__collect(struct laws_play *play, int64_t now_ns)
     struct run *run = &play->run;
     assert_true(figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
                              plan->behaviors_count, RESULT_ABNORMAL_MAX, play->origin_ns, &error));
-    for (int level = 0; level < LIVE_LEVELS; level++) {
-        play->levels[level] = laws_play_level(play, (enum live_level)level);
+    for (int gauge = 0; gauge < LIVE_GAUGES; gauge++) {
+        play->gauges[gauge] = laws_play_gauge(play, (enum live_gauge)gauge);
     }
     for (uint32_t i = 0; i < play->workers_count; i++) {
         struct harness *harness = &play->ports[i];
@@ -291,7 +291,7 @@ void laws_play_run(struct laws_play *play)
         laws__watch_connects(play, now_ns);
         if (now_ns > limit_ns) {
             fail_msg("the run does not end: %u of %u connections have",
-                     laws_play_level(play, LIVE_FINISHED), plan->connections);
+                     laws_play_gauge(play, LIVE_FINISHED), plan->connections);
         }
     }
     laws__collect(play, now_ns);

@@ -32,7 +32,7 @@ struct laws_play {
     uint32_t open_extra; /* ... and how many of them were not wanted, a moment ago at least */
     uint32_t open_at_stop;
     double connects_early;        /* more than connect_rate allows, at the worst moment */
-    uint32_t levels[LIVE_LEVELS]; /* at the end */
+    uint32_t gauges[LIVE_GAUGES]; /* at the end */
     uint64_t frames;              /* that the servers took */
     uint64_t bytes_received;
     uint64_t bytes_sent;
@@ -54,7 +54,7 @@ void laws_play_open(struct laws_play *play, const struct laws_setting *setting);
 /* To the end of the run; fails where it does not come. */
 void laws_play_run(struct laws_play *play);
 void laws_play_close(struct laws_play *play);
-/* The sum of a level (figures/live.h) over the workers. */
-uint32_t laws_play_level(const struct laws_play *play, enum live_level level);
+/* The sum of a gauge (figures/live.h) over the workers. */
+uint32_t laws_play_gauge(const struct laws_play *play, enum live_gauge gauge);
 
 #endif

@@ -297,13 +297,13 @@ static void laws__crowd(const struct laws_play *play, const struct laws_scenario
     }
 }
 
-static void laws__levels(const struct laws_play *play)
+static void laws__gauges(const struct laws_play *play)
 {
-    static const enum live_level ZERO[] = {LIVE_OPEN, LIVE_CONNECTING, LIVE_QUEUED};
+    static const enum live_gauge ZERO[] = {LIVE_OPEN, LIVE_CONNECTING, LIVE_QUEUED};
     for (size_t i = 0; i < COUNT_OF(ZERO); i++) {
-        laws__equal("a level at the end", play->levels[ZERO[i]], 0);
+        laws__equal("a gauge at the end", play->gauges[ZERO[i]], 0);
     }
-    laws__equal("connections that have ended", play->levels[LIVE_FINISHED],
+    laws__equal("connections that have ended", play->gauges[LIVE_FINISHED],
                 play->plan->connections);
 }
 
@@ -316,7 +316,7 @@ static void laws__judge(const struct laws_play *play, const struct laws_scenario
     laws__ends(play, scenario);
     laws__parts(play, scenario);
     laws__crowd(play, scenario);
-    laws__levels(play);
+    laws__gauges(play);
 }
 
 /* --- Plays. */

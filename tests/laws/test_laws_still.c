@@ -80,7 +80,7 @@ static void still__follow(struct harness *harness, int64_t now_ns)
 {
     struct control *control = &harness->control;
     if (atomic_load(&control->t0_ns) == TIME_NEVER_NS &&
-        harness->worker.group.levels[LIVE_SETTLED] == harness->plan.connections) {
+        harness->worker.group.gauges[LIVE_SETTLED] == harness->plan.connections) {
         int64_t stop_ns = now_ns + harness->plan.duration_ns;
         atomic_store(&control->drain_end_ns, stop_ns + harness->plan.scenario->load.drain_ns);
         atomic_store(&control->stop_ns, stop_ns);

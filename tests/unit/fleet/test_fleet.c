@@ -220,7 +220,7 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     whole.barrier_seen[0] = 7;
     assert_false(fleet_add_others(&fleets[0], &whole)); /* nobody has said anything */
     assert_int_equal(whole.workers_running, 3);         /* but they run, for all we know */
-    status.view.levels[LIVE_OPEN] = 5;
+    status.view.gauges[LIVE_OPEN] = 5;
     status.view.counters.totals[TOTAL_REQUESTS] = 100;
     status.view.buckets[3] = 4;
     status.barrier_waiting[0] = 2;
@@ -235,7 +235,7 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     whole.barrier_seen[0] = 7;
     assert_true(fleet_add_others(&fleets[0], &whole));
     assert_int_equal(whole.workers_running, 5);
-    assert_int_equal(whole.view.levels[LIVE_OPEN], 10);
+    assert_int_equal(whole.view.gauges[LIVE_OPEN], 10);
     assert_true(whole.view.counters.totals[TOTAL_REQUESTS] == 200);
     assert_true(whole.view.buckets[3] == 8);
     assert_int_equal(whole.barrier_waiting[0], 4);

@@ -112,15 +112,15 @@ static inline void harness_run(struct harness *harness)
                        harness->plan.scenario->load.drain_ns + WORKER_END_WITHIN_NS + NS_PER_S;
     while (!worker_is_done(&harness->worker)) {
         int64_t now_ns = cport_now_ns(harness->port);
-        bool settled = harness->worker.group.levels[LIVE_SETTLED] == harness->plan.connections;
+        bool settled = harness->worker.group.gauges[LIVE_SETTLED] == harness->plan.connections;
         if (atomic_load(&control->t0_ns) == TIME_NEVER_NS && (settled || now_ns > ready_by_ns)) {
             int64_t stop_ns = now_ns + harness->plan.duration_ns;
             atomic_store(&control->drain_end_ns, stop_ns + harness->plan.scenario->load.drain_ns);
             atomic_store(&control->stop_ns, stop_ns);
             atomic_store(&control->t0_ns, now_ns);
         }
-        const uint32_t *levels = harness->worker.group.levels;
-        bool over = levels[LIVE_FINISHED] + levels[LIVE_DEAD] == harness->plan.connections;
+        const uint32_t *gauges = harness->worker.group.gauges;
+        bool over = gauges[LIVE_FINISHED] + gauges[LIVE_STALLED] == harness->plan.connections;
         if (over && atomic_load(&control->stop_ns) > now_ns) {
             atomic_store(&control->drain_end_ns, now_ns);
             atomic_store(&control->stop_ns, now_ns);
@@ -128,7 +128,7 @@ static inline void harness_run(struct harness *harness)
         harness_turn(harness);
         if (now_ns > limit_ns || harness->turns > 20000000) {
             fail_msg("the worker does not end: %u of %u connections have",
-                     harness->worker.group.levels[LIVE_FINISHED], harness->plan.connections);
+                     harness->worker.group.gauges[LIVE_FINISHED], harness->plan.connections);
         }
     }
     worker_finish(&harness->worker);

@@ -262,7 +262,7 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
     struct series *all = make();
     struct series *parts[3] = {make(), make(), make()};
     enum { EVENTS = 30000 };
-    uint64_t levels[3] = {0};
+    uint64_t gauges[3] = {0};
     for (uint64_t n = 0; n < EVENTS; n++) {
         double s = length_s * (double)n / EVENTS;
         uint64_t part = n % 3;
@@ -279,9 +279,9 @@ static void merge_and_compare(uint64_t seed, double length_s, int stops_early)
         some.errors[n % ERROR_KINDS] = n % 5;
         series_add_errors(parts[part], at(s), &some, &none);
         series_add_errors(all, at(s), &some, &none);
-        levels[part] = prng_range(seed, 2, n, 0, 100);
-        series_set(parts[part], at(s), SERIES_CONNECTIONS, levels[part]);
-        series_set(all, at(s), SERIES_CONNECTIONS, levels[0] + levels[1] + levels[2]);
+        gauges[part] = prng_range(seed, 2, n, 0, 100);
+        series_set(parts[part], at(s), SERIES_CONNECTIONS, gauges[part]);
+        series_set(all, at(s), SERIES_CONNECTIONS, gauges[0] + gauges[1] + gauges[2]);
     }
     struct series *into = make();
     for (int i = 0; i < 3; i++) {

@@ -90,8 +90,8 @@ static void test_everything_asked_for_is_there(void **state)
     struct screen_style style = {.columns = 80, .sequences = true};
     uint64_t *totals = fixture->now.counters.totals;
     uint64_t *errors = fixture->now.counters.errors;
-    fixture->now.levels[LIVE_CONNECTING] = 3;
-    fixture->now.levels[LIVE_OPEN] = 1234;
+    fixture->now.gauges[LIVE_CONNECTING] = 3;
+    fixture->now.gauges[LIVE_OPEN] = 1234;
     totals[TOTAL_ITERATIONS] = 1000;
     totals[TOTAL_MESSAGES_SENT] = 2000;
     totals[TOTAL_MESSAGES_RECEIVED] = 3000;
@@ -122,8 +122,8 @@ static void test_everything_asked_for_is_there(void **state)
 static void test_largest_numbers_fit_every_width(void **state)
 {
     struct fixture *fixture = *state;
-    for (int i = 0; i < LIVE_LEVELS; i++) {
-        fixture->now.levels[i] = UINT32_MAX;
+    for (int i = 0; i < LIVE_GAUGES; i++) {
+        fixture->now.gauges[i] = UINT32_MAX;
     }
     for (int i = 0; i < TOTAL_KINDS; i++) {
         fixture->now.counters.totals[i] = UINT64_MAX / 4;
@@ -150,7 +150,7 @@ static void test_no_width_cuts_a_number(void **state)
     static const char *const items[] = {
         "connect fail 1,234,567,890", "no reply in setup 1,234,567,890",
         "no reply to echo 1,234,567,890", "sent 1,234,567,890/s, received 1,234,567,890/s"};
-    fixture->now.levels[LIVE_OPEN] = 1234567890;
+    fixture->now.gauges[LIVE_OPEN] = 1234567890;
     fixture->now.counters.totals[TOTAL_MESSAGES_SENT] = 1234567890;
     fixture->now.counters.totals[TOTAL_MESSAGES_RECEIVED] = 1234567890;
     fixture->now.setup_timeouts = 1234567890;
