@@ -26,8 +26,8 @@ static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
 #define DUMMYLOAD_VERSION "0.1.0"
 #endif
 
-/* What a scenario's mistakes are told to: the head, or a program that is alone, prints them; of the
- * others the first is kept for the head. */
+/* What a scenario's mistakes are told to: the leader, or a program that is alone, prints them; of
+ * the others the first is kept for the leader. */
 struct client__mistakes {
     bool silent;
     char first[FLEET_PROBLEM_BYTES_MAX];
@@ -67,7 +67,7 @@ static void client__await_reports(struct run *run, struct fleet *fleet)
     }
 }
 
-/* The head, or a program that is alone: the figures of all, judged and written. */
+/* The leader, or a program that is alone: the figures of all, judged and written. */
 static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet,
                             struct ndjson *ndjson)
 {
@@ -90,7 +90,7 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
     return ending_play(plan, run, &verdict, ndjson);
 }
 
-/* Another rank than the head: its share, judged for itself and handed over. */
+/* Another rank than the leader: its share, judged for itself and handed over. */
 static void client__hand_over(struct run *run, const struct plan *plan, struct fleet *fleet)
 {
     struct host_judgement own;
@@ -103,7 +103,7 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
     pack_close(&report);
 }
 
-/* A rank that could not play says so to the head, which then ends the run. */
+/* A rank that could not play says so to the leader, which then ends the run. */
 static void client__hand_over_failure(struct fleet *fleet, const char *text)
 {
     struct pack report = {0};
@@ -114,7 +114,7 @@ static void client__hand_over_failure(struct fleet *fleet, const char *text)
     pack_close(&report);
 }
 
-/* A member waits until the head has what it needs, and ends. */
+/* A member waits until the leader has what it needs, and ends. */
 static int client__leave(struct fleet *fleet)
 {
     if (!fleet_leave(fleet)) {
@@ -130,16 +130,16 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     const struct options *options = plan->options;
     struct error error = {""};
     static struct run run;
-    bool head = fleet_is_head(fleet);
-    bool progress = head && options->progress && !options->quiet;
+    bool leader = fleet_is_leader(fleet);
+    bool progress = leader && options->progress && !options->quiet;
     if (!supervisor_run(&run, plan, fleet, progress, ndjson, &error)) {
-        if (head) {
+        if (leader) {
             return ending_fail(error.text, ndjson);
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
     }
-    if (!head) {
+    if (!leader) {
         client__hand_over(&run, plan, fleet);
         run_close(&run);
         return client__leave(fleet);
@@ -165,7 +165,7 @@ static void client__warn(void *context)
     }
 }
 
-/* What the head, or a program that is alone, needs beside the run. */
+/* What the leader, or a program that is alone, needs beside the run. */
 static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
 {
     const struct options *options = plan->options;
@@ -173,7 +173,7 @@ static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
     if (!output_print(client__warn, plan)) {
         output_leave(EXIT_INTERRUPTED);
     }
-    if (!fleet_is_head(fleet) || options->ndjson_path == NULL) {
+    if (!fleet_is_leader(fleet) || options->ndjson_path == NULL) {
         return client__run(plan, fleet, NULL);
     }
     static struct ndjson ndjson;
@@ -265,8 +265,8 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
             output_complain(error.text);
         }
     }
-    bool head = !mistakes->silent;
-    return code == EXIT_OK && head ? client__check_outputs(options, mistakes) : code;
+    bool leader = !mistakes->silent;
+    return code == EXIT_OK && leader ? client__check_outputs(options, mistakes) : code;
 }
 
 static int client__play(struct plan *plan, struct fleet *fleet, const char *problem, int code)
@@ -274,8 +274,8 @@ static int client__play(struct plan *plan, struct fleet *fleet, const char *prob
     if (fleet->mesh != NULL) {
         int joined = client__join(plan, fleet, problem, code);
         if (joined != EXIT_OK) {
-            /* The head's is that of all. */
-            return fleet_is_head(fleet) ? joined : EXIT_OK;
+            /* The leader's is that of all. */
+            return fleet_is_leader(fleet) ? joined : EXIT_OK;
         }
     }
     if (code != EXIT_OK) {
@@ -283,7 +283,7 @@ static int client__play(struct plan *plan, struct fleet *fleet, const char *prob
     }
     stop_setup();
     code = client__run_with_outputs(plan, fleet);
-    if (fleet_is_head(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
+    if (fleet_is_leader(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
         /* The others still wait, or never will hear: they end by this. */
         fflush(NULL);
         fleet->mesh->abort(fleet->mesh->context, code);

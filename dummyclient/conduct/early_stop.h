@@ -1,6 +1,6 @@
 /* Thresholds with abort_on_fail, judged once a second inside the measuring window, so that a run
- * that has failed already ends instead of going on for an hour. In a fleet the head judges what all
- * ranks have come to.
+ * that has failed already ends instead of going on for an hour. In a fleet the leader judges what
+ * all ranks have come to.
  *
  * The supervisor's thread only. */
 #ifndef DUMMYLOAD_CLIENT_EARLY_STOP_H
@@ -22,7 +22,7 @@ struct early_stop {
     bool enabled;
     bool asked;
     int64_t asked_ns;
-    uint32_t asked_count; /* the head's orders carry it to the others */
+    uint32_t asked_count; /* the leader's orders carry it to the others */
 };
 
 /* workers: all of the run, opened; they outlive it. */
@@ -33,7 +33,7 @@ void early_stop_close(struct early_stop *stop);
  * that has failed for good, or NULL. */
 const struct threshold *early_stop_tick(struct early_stop *stop, const struct fleet *fleet,
                                         int64_t t0_ns, int64_t now_ns, uint32_t peak);
-/* Every tick of a member: answers what the head asks. */
+/* Every tick of a member: answers what the leader asks. */
 void early_stop_answer(struct early_stop *stop, struct fleet *fleet);
 
 #endif

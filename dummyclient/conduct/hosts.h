@@ -57,7 +57,7 @@ void hosts_pack_run(struct run *run, const struct host_judgement *own, int64_t o
                     struct pack *pack);
 /* The same of a member that could not play. */
 void hosts_pack_failure(const char *text, struct pack *pack);
-/* Head: run becomes that of the whole, with run->hosts. own: of the head's share.
+/* Leader: run becomes that of the whole, with run->hosts. own: of the leader's share.
  * Returns false when memory ran out. */
 bool hosts_gather(const struct plan *plan, struct run *run, const struct host_judgement *own,
                   const struct fleet *fleet, struct error *error);

@@ -52,7 +52,7 @@ struct run {
     uint32_t ready_wanted;      /* connections that were to be ready at t0 */
     uint32_t ready_count;       /* those that were */
     uint64_t errors_before_t0[ERROR_KINDS];
-    enum run_opened opened; /* how the window opened; that of the head in a fleet */
+    enum run_opened opened; /* how the window opened; that of the leader in a fleet */
     uint32_t connections_peak;
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */
@@ -70,7 +70,7 @@ struct run {
     struct error error;
 };
 
-/* Enters what the plan asks for in each second of the series; once, in the run of the head. */
+/* Enters what the plan asks for in each second of the series; once, in the run of the leader. */
 void run_enter_target(struct run *run, const struct plan *plan);
 /* Works out window and rates from the figures and moments; again when figures were added. */
 void run_measure(struct run *run, const struct plan *plan);

@@ -314,7 +314,7 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
     }
     fleet_exchange(supervisor->fleet, own, clock_now_ns());
     supervisor->whole = *own;
-    supervisor->whole_known = !fleet_is_head(supervisor->fleet) ||
+    supervisor->whole_known = !fleet_is_leader(supervisor->fleet) ||
                               fleet_add_others(supervisor->fleet, &supervisor->whole);
     supervisor->view = &supervisor->whole.view;
 }
@@ -388,7 +388,7 @@ static uint32_t supervisor__count_running(struct supervisor *supervisor)
     return running;
 }
 
-/* The head's part of a turn, and that of a program that is alone. */
+/* The leader's part of a turn, and that of a program that is alone. */
 static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
 {
     struct control *control = &supervisor->control;
@@ -417,7 +417,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
     fleet_order(supervisor->fleet, &orders, now_ns);
 }
 
-/* A member's part of a turn: what the head has decided, and what cannot wait for it. */
+/* A member's part of a turn: what the leader has decided, and what cannot wait for it. */
 static void supervisor__apply_orders(struct supervisor *supervisor)
 {
     struct control *control = &supervisor->control;
@@ -449,7 +449,7 @@ static void supervisor__apply_orders(struct supervisor *supervisor)
     early_stop_answer(&supervisor->early_stop, fleet);
 }
 
-/* Turns until every worker has ended, on the head those of all ranks; false when one does not. */
+/* Turns until every worker has ended, on the leader those of all ranks; false when one does not. */
 static bool supervisor__wait(struct supervisor *supervisor)
 {
     for (;;) {
@@ -464,7 +464,7 @@ static bool supervisor__wait(struct supervisor *supervisor)
         if (drain_end_ns != TIME_NEVER_NS && now_ns > drain_end_ns + SUPERVISOR_GIVE_UP_NS) {
             return running == 0; /* another rank that does not end is its own loss */
         }
-        if (fleet_is_head(supervisor->fleet)) {
+        if (fleet_is_leader(supervisor->fleet)) {
             supervisor__decide(supervisor, now_ns);
         } else {
             supervisor__apply_orders(supervisor);
@@ -492,7 +492,7 @@ static void supervisor__collect(struct supervisor *supervisor)
     memcpy(run->fallback, supervisor->workers[0].fallback, sizeof run->fallback);
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
     run->stop_ns = stop_ns < run->end_ns ? stop_ns : run->end_ns;
-    if (fleet_is_head(supervisor->fleet)) {
+    if (fleet_is_leader(supervisor->fleet)) {
         run_enter_target(run, supervisor->plan);
     }
     run_measure(run, supervisor->plan);

@@ -1,6 +1,6 @@
 /* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops
  * and collects. It runs in the main thread; every wait in it has a bound. In a fleet of several
- * programs that of the head decides for all, by the sums of all; the others' carry it out. */
+ * programs that of the leader decides for all, by the sums of all; the others' carry it out. */
 #ifndef DUMMYLOAD_CLIENT_SUPERVISOR_H
 #define DUMMYLOAD_CLIENT_SUPERVISOR_H
 

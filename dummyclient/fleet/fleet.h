@@ -1,9 +1,10 @@
 /* The fleet: several dummyclients ("ranks"), on one machine or many, that play one load as one.
  *
- * Each has the same plan and plays its share of it (plan/plan.h). Rank 0, the head, decides for all
- * when the phases of the run begin, opens the barriers, shows the whole and writes the one result;
- * the others tell it how they stand. What is decided is a moment on the head's clock, a little
- * ahead, and each rank translates it to its own: fleet_start() has measured how the clocks differ.
+ * Each has the same plan and plays its share of it (plan/plan.h). Rank 0, the leader, decides for
+ * all when the phases of the run begin, opens the barriers, shows the whole and writes the one
+ * result; the others tell it how they stand. What is decided is a moment on the leader's clock, a
+ * little ahead, and each rank translates it to its own: fleet_start() has measured how the clocks
+ * differ.
  *
  * The order: fleet_join() (the ranks agree, or nothing is played), fleet_start(), then once per
  * tick fleet_exchange(), at the end fleet_report() and fleet_leave(). A program that plays alone
@@ -27,7 +28,7 @@ enum { FLEET_RANKS_MAX = 4096 };
 
 /* How long a rank may say nothing before it counts as lost. */
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
-/* The head is given a little longer: it is to notice first, and to tell the others. */
+/* The leader is given a little longer: it is to notice first, and to tell the others. */
 #define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
 /* From a decision to its moment, so that every rank knows it in time. */
 #define FLEET_NOTICE_NS (200 * INT64_C(1000000))
@@ -57,7 +58,7 @@ struct fleet_status {
     bool failed; /* a worker could not start, or go on */
 };
 
-/* What the head has decided; TIME_NEVER_NS where it has not. */
+/* What the leader has decided; TIME_NEVER_NS where it has not. */
 struct fleet_orders {
     int64_t t0_ns;
     int64_t stop_ns;
@@ -67,11 +68,11 @@ struct fleet_orders {
     uint32_t probes; /* how often the figures of thresholds were asked for */
 };
 
-/* What is known of a rank: of all on the head, elsewhere of itself and the head. */
+/* What is known of a rank: of all on the leader, elsewhere of itself and the leader. */
 struct fleet_rank {
     struct fleet_hello hello;
-    int64_t clock_offset_ns; /* the head's clock less its own ... */
-    int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the head */
+    int64_t clock_offset_ns; /* the leader's clock less its own ... */
+    int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the leader */
     int64_t clock_drift_ns;  /* how much more it was at the end (fleet_measure_drift()) */
     int64_t heard_ns;        /* its last message */
     int64_t told_ns;         /* the last orders sent to it */
@@ -90,9 +91,9 @@ struct fleet {
     struct fleet_rank *ranks;
     uint32_t rank;
     uint32_t ranks_count;
-    struct fleet_orders orders; /* as given (head), or as received, on this rank's clock */
+    struct fleet_orders orders; /* as given (leader), or as received, on this rank's clock */
     bool ordered;               /* a member: there are some */
-    bool done;                  /* the head needs nothing more of the others */
+    bool done;                  /* the leader needs nothing more of the others */
     int64_t told_ns;            /* a member: the last status sent */
     int64_t looked_ns;          /* at who is silent */
     int64_t suspected_ns;       /* the mesh has said that one has died; 0: it has not. Who says
@@ -107,7 +108,7 @@ struct fleet {
 bool fleet_open(struct fleet *fleet, struct mesh *mesh, struct error *error);
 void fleet_close(struct fleet *fleet);
 
-static inline bool fleet_is_head(const struct fleet *fleet)
+static inline bool fleet_is_leader(const struct fleet *fleet)
 {
     return fleet->rank == 0;
 }
@@ -123,14 +124,14 @@ enum fleet_agreement {
     FLEET_INCOMPLETE /* one did not come */
 };
 
-/* fleet_join.c. Waits for all ranks to say hello. On the head *error says why not, in one line;
- * it is empty where the head's own problem is the reason. */
+/* fleet_join.c. Waits for all ranks to say hello. On the leader *error says why not, in one line;
+ * it is empty where the leader's own problem is the reason. */
 enum fleet_agreement fleet_join(struct fleet *fleet, const struct fleet_hello *own,
                                 struct error *error);
 /* Measures the clocks and agrees on the origin of the run, lead_ns ahead: on this rank's clock. */
 bool fleet_start(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns, struct error *error);
 
-/* Once started: this rank's clock plus it is the head's, on which the run has its times. */
+/* Once started: this rank's clock plus it is the leader's, on which the run has its times. */
 static inline int64_t fleet_clock_offset_ns(const struct fleet *fleet)
 {
     return fleet->ranks[fleet->rank].clock_offset_ns;
@@ -139,24 +140,24 @@ static inline int64_t fleet_clock_offset_ns(const struct fleet *fleet)
 /* fleet_exchange.c. Takes what has come; a member says how it stands when that has changed or it
  * is time to be heard again. */
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns);
-/* Head: adds how the others stand. Returns false while one has not said it yet. */
+/* Leader: adds how the others stand. Returns false while one has not said it yet. */
 bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole);
-/* Head: tells the others, when something is new or it is time to be heard again. now_ns: before the
- * fleet_exchange() of this turn. */
+/* Leader: tells the others, when something is new or it is time to be heard again. now_ns: before
+ * the fleet_exchange() of this turn. */
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns);
-/* The first rank that is lost, or NULL. For a member only the head can be. */
+/* The first rank that is lost, or NULL. For a member only the leader can be. */
 const struct fleet_rank *fleet_lost(const struct fleet *fleet);
 
-/* A member's answer to the question of that number (orders.probes); on the head it is in
+/* A member's answer to the question of that number (orders.probes); on the leader it is in
  * ranks[].probe. */
 void fleet_answer_probe(struct fleet *fleet, uint32_t number, const struct pack *answer);
-/* A member's figures; on the head they are in ranks[].report. */
+/* A member's figures; on the leader they are in ranks[].report. */
 bool fleet_report(struct fleet *fleet, const struct pack *report);
-/* Head: have all reported that are not lost? */
+/* Leader: have all reported that are not lost? */
 bool fleet_has_reports(const struct fleet *fleet);
-/* fleet_join.c. Head, once all have reported: measures the clocks once more. */
+/* fleet_join.c. Leader, once all have reported: measures the clocks once more. */
 void fleet_measure_drift(struct fleet *fleet);
-/* Head: lets the others go. Member: waits for that; false when the head is lost. */
+/* Leader: lets the others go. Member: waits for that; false when the leader is lost. */
 bool fleet_leave(struct fleet *fleet);
 
 #endif

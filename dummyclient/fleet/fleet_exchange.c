@@ -1,4 +1,4 @@
-/* While the run goes on: statuses to the head, orders to the members; and the end. */
+/* While the run goes on: statuses to the leader, orders to the members; and the end. */
 #include "core/clock.h"
 #include "fleet/fleet_message.h"
 
@@ -7,7 +7,7 @@
 /* To be heard, and to show figures that are not old. */
 #define FLEET_TELL_EVERY_NS (100 * NS_PER_MS)
 #define FLEET_LOOK_NS       (2 * NS_PER_MS)
-/* A sign of life of the head. */
+/* A sign of life of the leader. */
 #define FLEET_ANSWER_EVERY_NS (2 * NS_PER_S)
 /* Between two looks: so long means that this program itself stood still. */
 #define FLEET_SLEPT_NS (1 * NS_PER_S)
@@ -44,7 +44,7 @@ static void fleet__take_of_member(struct fleet_rank *rank, enum fleet_message ki
     }
 }
 
-static void fleet__take_of_head(struct fleet *fleet, enum fleet_message kind, struct unpack *body)
+static void fleet__take_of_leader(struct fleet *fleet, enum fleet_message kind, struct unpack *body)
 {
     if (kind == FLEET_ORDERS) {
         int64_t offset_ns = fleet->ranks[fleet->rank].clock_offset_ns;
@@ -62,10 +62,10 @@ static void fleet__take_all(struct fleet *fleet)
     enum fleet_message kind;
     struct unpack body;
     while (fleet_receive(fleet, &from, &kind, &body)) {
-        if (fleet_is_head(fleet)) {
+        if (fleet_is_leader(fleet)) {
             fleet__take_of_member(&fleet->ranks[from], kind, &body);
         } else if (from == 0) {
-            fleet__take_of_head(fleet, kind, &body);
+            fleet__take_of_leader(fleet, kind, &body);
         }
     }
 }
@@ -91,7 +91,7 @@ static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
     if (fleet->mesh->suspects(fleet->mesh->context)) {
         fleet->suspected_ns = now_ns;
     }
-    if (!fleet_is_head(fleet)) {
+    if (!fleet_is_leader(fleet)) {
         fleet->ranks[0].lost |=
             !fleet->done && fleet__is_silent(fleet, 0, FLEET_HEAD_SILENT_NS, now_ns);
         return;
@@ -102,7 +102,7 @@ static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
     }
 }
 
-/* What the head waits for must not wait for the next turn. */
+/* What the leader waits for must not wait for the next turn. */
 static bool fleet__is_news(const struct fleet_status *now, const struct fleet_status *told)
 {
     return memcmp(now->barrier_waiting, told->barrier_waiting, sizeof now->barrier_waiting) != 0 ||
@@ -119,7 +119,7 @@ void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t
     }
     fleet__take_all(fleet);
     fleet__look_for_losses(fleet, now_ns);
-    if (fleet_is_head(fleet)) {
+    if (fleet_is_leader(fleet)) {
         return;
     }
     if (now_ns - fleet->told_ns >= FLEET_TELL_EVERY_NS || fleet__is_news(own, &fleet->told)) {
@@ -246,7 +246,7 @@ bool fleet_has_reports(const struct fleet *fleet)
 
 bool fleet_leave(struct fleet *fleet)
 {
-    if (fleet_is_head(fleet)) {
+    if (fleet_is_leader(fleet)) {
         for (uint32_t i = 1; i < fleet->ranks_count; i++) {
             fleet_message(fleet, FLEET_DONE);
             fleet_send(fleet, i);

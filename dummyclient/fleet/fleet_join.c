@@ -41,18 +41,18 @@ static const char *fleet__name(const struct fleet *fleet, uint32_t rank, char te
     return text;
 }
 
-/* Does the rank mean what the head means? */
+/* Does the rank mean what the leader means? */
 static bool fleet__agrees(const struct fleet *fleet, uint32_t rank, struct error *error)
 {
-    const struct fleet_hello *head = &fleet->ranks[0].hello;
+    const struct fleet_hello *leader = &fleet->ranks[0].hello;
     const struct fleet_hello *other = &fleet->ranks[rank].hello;
     char one[192];
     char two[192];
     fleet__name(fleet, rank, one);
     fleet__name(fleet, 0, two);
-    if (strcmp(other->build, head->build) != 0) {
+    if (strcmp(other->build, leader->build) != 0) {
         error_set(error, "%s is dummyclient %s, %s is %s: install the same build on both", one,
-                  other->build, two, head->build);
+                  other->build, two, leader->build);
         return false;
     }
     if (other->problem[0] != '\0') {
@@ -63,9 +63,9 @@ static bool fleet__agrees(const struct fleet *fleet, uint32_t rank, struct error
         const char *what;
         uint64_t theirs;
         uint64_t ours;
-    } digests[] = {{"scenario", other->scenario, head->scenario},
-                   {"data file", other->data, head->data},
-                   {"load (by its options)", other->load, head->load}};
+    } digests[] = {{"scenario", other->scenario, leader->scenario},
+                   {"data file", other->data, leader->data},
+                   {"load (by its options)", other->load, leader->load}};
     for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
         if (digests[i].theirs != digests[i].ours) {
             error_set(error,
@@ -97,7 +97,7 @@ static enum fleet_agreement fleet__judge(const struct fleet *fleet, uint32_t arr
     return FLEET_AGREED;
 }
 
-static enum fleet_agreement fleet__join_as_head(struct fleet *fleet, struct error *error)
+static enum fleet_agreement fleet__join_as_leader(struct fleet *fleet, struct error *error)
 {
     int64_t until_ns = clock_now_ns() + FLEET_JOIN_WITHIN_NS;
     uint32_t arrived = 1;
@@ -159,11 +159,11 @@ enum fleet_agreement fleet_join(struct fleet *fleet, const struct fleet_hello *o
 {
     fleet->ranks[fleet->rank].hello = *own;
     error->text[0] = '\0';
-    return fleet_is_head(fleet) ? fleet__join_as_head(fleet, error)
-                                : fleet__join_as_member(fleet, own, error);
+    return fleet_is_leader(fleet) ? fleet__join_as_leader(fleet, error)
+                                  : fleet__join_as_member(fleet, own, error);
 }
 
-/* Head: lets the rank measure, and answers its pings. */
+/* Leader: lets the rank measure, and answers its pings. */
 static bool fleet__serve_clock(struct fleet *fleet, uint32_t rank)
 {
     int64_t until_ns = clock_now_ns() + FLEET_SYNC_WITHIN_NS;
@@ -188,7 +188,7 @@ static bool fleet__serve_clock(struct fleet *fleet, uint32_t rank)
     return false;
 }
 
-/* Member: the head's answer was stamped somewhere between ping and pong. In the middle, as far as
+/* Member: the leader's answer was stamped somewhere between ping and pong. In the middle, as far as
  * can be known; half the way is the bound, so that the quickest tells most (Cristian, 1989). */
 bool fleet_measure_clock(struct fleet *fleet)
 {
@@ -233,8 +233,8 @@ void fleet_measure_drift(struct fleet *fleet)
     }
 }
 
-static bool fleet__start_as_head(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns,
-                                 struct error *error)
+static bool fleet__start_as_leader(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns,
+                                   struct error *error)
 {
     char name[192];
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
@@ -275,9 +275,10 @@ static bool fleet__start_as_member(struct fleet *fleet, int64_t *origin_ns, stru
 bool fleet_start(struct fleet *fleet, int64_t lead_ns, int64_t *origin_ns, struct error *error)
 {
     *origin_ns = clock_now_ns();
-    bool started = fleet_is_alone(fleet) ||
-                   (fleet_is_head(fleet) ? fleet__start_as_head(fleet, lead_ns, origin_ns, error)
-                                         : fleet__start_as_member(fleet, origin_ns, error));
+    bool started =
+        fleet_is_alone(fleet) ||
+        (fleet_is_leader(fleet) ? fleet__start_as_leader(fleet, lead_ns, origin_ns, error)
+                                : fleet__start_as_member(fleet, origin_ns, error));
     int64_t now_ns = clock_now_ns();
     for (uint32_t i = 0; i < fleet->ranks_count; i++) {
         fleet->ranks[i].heard_ns = *origin_ns > now_ns ? *origin_ns : now_ns;

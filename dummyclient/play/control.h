@@ -19,7 +19,7 @@ struct control {
     _Atomic int64_t drain_end_ns;
     _Atomic int64_t abort_ns;
     _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
-    int64_t run_clock_offset_ns;    /* this clock plus it is the head's; before the first worker */
+    int64_t run_clock_offset_ns; /* this clock plus it is the leader's; before the first worker */
     /* How often each barrier has been opened. */
     _Atomic uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
 };

@@ -163,7 +163,7 @@ static void test_ranks_that_agree_begin_at_one_moment(void **state)
     close_ranks(RANKS_MAX);
 }
 
-/* Rank 2 differs in one thing: all are refused, and the head names it. */
+/* Rank 2 differs in one thing: all are refused, and the leader names it. */
 static void assert_refused(const char *says)
 {
     struct joiner joiners[3];
@@ -200,7 +200,7 @@ static void test_ranks_that_differ_are_refused(void **state)
     assert_refused("rank 2 on h2: no such file");
 }
 
-static void test_the_heads_own_problem_is_said_by_itself(void **state)
+static void test_the_leaders_own_problem_is_said_by_itself(void **state)
 {
     (void)state;
     open_ranks(3);
@@ -227,7 +227,7 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     status.barrier_present[0] = 3;
     for (uint32_t i = 1; i < 3; i++) {
         status.barrier_seen[0] = i;
-        fleets[i].ranks[i].clock_offset_ns = 1000 * (int64_t)i; /* the head is ahead by that */
+        fleets[i].ranks[i].clock_offset_ns = 1000 * (int64_t)i; /* the leader is ahead by that */
         fleet_exchange(&fleets[i], &status, now_ns);
     }
     fleet_exchange(&fleets[0], &whole, now_ns);
@@ -367,7 +367,7 @@ static void test_alone_nothing_is_sent(void **state)
     struct fleet_orders orders = {.t0_ns = 1};
     int64_t origin_ns = 0;
     assert_true(fleet_open(&fleet, NULL, &error));
-    assert_true(fleet_is_alone(&fleet) && fleet_is_head(&fleet));
+    assert_true(fleet_is_alone(&fleet) && fleet_is_leader(&fleet));
     assert_true(fleet_start(&fleet, 0, &origin_ns, &error));
     assert_true(origin_ns > 0 && origin_ns <= clock_now_ns());
     fleet_exchange(&fleet, &status, clock_now_ns());
@@ -383,7 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranks_that_agree_begin_at_one_moment),
         cmocka_unit_test(test_ranks_that_differ_are_refused),
-        cmocka_unit_test(test_the_heads_own_problem_is_said_by_itself),
+        cmocka_unit_test(test_the_leaders_own_problem_is_said_by_itself),
         cmocka_unit_test(test_statuses_add_up_and_orders_arrive),
         cmocka_unit_test(test_a_silent_rank_is_lost_and_gets_no_more_orders),
         cmocka_unit_test(test_own_sleep_is_not_the_others_silence),
