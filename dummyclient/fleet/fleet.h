@@ -95,7 +95,7 @@ struct fleet {
     bool ordered;               /* a member: there are some */
     bool done;                  /* the leader needs nothing more of the others */
     int64_t told_ns;            /* a member: the last status sent */
-    int64_t looked_ns;          /* at who is silent */
+    int64_t checked_ns;         /* when silence was last checked */
     int64_t suspected_ns;       /* the mesh has said that one has died; 0: it has not. Who says
                                    nothing from then on is lost sooner: after 6/10 of grace_ns */
     int64_t grace_ns;           /* of the mesh */

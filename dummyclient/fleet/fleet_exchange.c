@@ -83,8 +83,8 @@ static bool fleet__is_silent(const struct fleet *fleet, uint32_t rank, int64_t s
  * whoever is alive is heard in the ticks after it. */
 static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
 {
-    int64_t slept_ns = fleet->looked_ns == 0 ? 0 : now_ns - fleet->looked_ns;
-    fleet->looked_ns = now_ns;
+    int64_t slept_ns = fleet->checked_ns == 0 ? 0 : now_ns - fleet->checked_ns;
+    fleet->checked_ns = now_ns;
     for (uint32_t i = 0; i < fleet->ranks_count && slept_ns > FLEET_SLEPT_NS; i++) {
         fleet->ranks[i].heard_ns += slept_ns;
     }

@@ -87,10 +87,10 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
                          worker->control->run_clock_offset_ns, error)) {
         return false;
     }
-    worker->looked_ns = cport_now_ns(port);
-    worker->polled_ns = worker->looked_ns;
-    worker->drains_ns = worker->looked_ns;
-    worker->recorder.now_ns = worker->looked_ns;
+    worker->last_poll_ns = cport_now_ns(port);
+    worker->before_poll_ns = worker->last_poll_ns;
+    worker->drains_ns = worker->last_poll_ns;
+    worker->recorder.now_ns = worker->last_poll_ns;
     return true;
 }
 
@@ -368,7 +368,7 @@ int64_t worker_before_poll(struct worker *worker)
         next_ns = worker__earlier(next_ns, arrival_ns);
     }
     int64_t end_ns = worker__flush(worker);
-    worker->polled_ns = end_ns;
+    worker->before_poll_ns = end_ns;
     worker__publish_barriers(worker);
     next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
@@ -382,17 +382,17 @@ int64_t worker_before_poll(struct worker *worker)
     return next_ns;
 }
 
-/* What came in right after the last look has been lying there until now, but for the time in which
- * the port slept: it would have woken up. */
-void worker_note_look(struct worker *worker, int64_t now_ns)
+/* A completion may have been pending since the previous poll, less the time that the port slept:
+ * it would have woken up. */
+void worker_note_poll(struct worker *worker, int64_t now_ns)
 {
     struct cport_stats stats;
     cport_read_stats(worker->port, &stats);
     int64_t waited_ns = (int64_t)(stats.waited_ns - worker->waited_ns);
-    recorder_poll_gap(&worker->recorder, now_ns - worker->looked_ns - waited_ns);
+    recorder_poll_gap(&worker->recorder, now_ns - worker->last_poll_ns - waited_ns);
     worker->idle_ns += waited_ns;
     worker__note_sent(worker, now_ns - waited_ns);
-    worker->looked_ns = cport_looked_ns(worker->port);
+    worker->last_poll_ns = cport_last_poll_ns(worker->port);
     worker->waited_ns = stats.waited_ns;
 }
 
@@ -416,8 +416,8 @@ static void worker__note_seen(struct worker *worker, bool drained)
     enum { POLLS_EACH = 64, POLLS_LEAST = 1024 };
     struct conn_group *group = &worker->group;
     if (drained || worker->drains_left == 0) {
-        group->seen_ns = drained ? worker->polled_ns : worker->drains_ns;
-        worker->drains_ns = worker->polled_ns;
+        group->seen_ns = drained ? worker->before_poll_ns : worker->drains_ns;
+        worker->drains_ns = worker->before_poll_ns;
         worker->drains_left = POLLS_EACH * worker->numbers_count + POLLS_LEAST;
     }
     worker->drains_left--;
@@ -431,7 +431,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
     worker->group.now_ns = now_ns;
     worker->recorder.now_ns = now_ns;
     worker->recorder.figures.clock_reads++;
-    worker_note_look(worker, now_ns);
+    worker_note_poll(worker, now_ns);
     /* A turn that brings nothing is waiting, however it waits (--spin). */
     recorder_idle(&worker->recorder, count == 0 ? turn_ns : worker->idle_ns);
     worker->idle_ns = 0;
@@ -506,12 +506,12 @@ static bool worker__is_overdue(struct worker *worker)
 }
 
 /* Waking up takes a sleeping machine 30 to 100 us, which would all be send_lag: after a long sleep
- * the last bit before an arrival is waited for awake, with a look at the port now and then. At most
+ * the last bit before an arrival is spent awake, polling the port now and then. At most
  * a sixteenth of a CPU; at rates that leave no long sleeps the thread is awake anyway. */
 #define WORKER_LONG_SLEEP_NS (1 * NS_PER_MS)
 #define WORKER_AWAKE_NS      (60 * NS_PER_US)
-#define WORKER_LOOK_NS       (10 * NS_PER_US)
-#define WORKER_READY_LOOK_NS (100 * NS_PER_US)
+#define WORKER_POLL_NS       (10 * NS_PER_US)
+#define WORKER_READY_POLL_NS (100 * NS_PER_US)
 
 static int worker__poll(struct worker *worker, struct cport_op **completions, int64_t deadline_ns)
 {
@@ -529,12 +529,12 @@ static int worker__poll(struct worker *worker, struct cport_op **completions, in
     int count = cport_poll(port, completions, WORKER_COMPLETIONS_MAX, awake_ns);
     int64_t now_ns = cport_now_ns(port);
     while (count == 0 && now_ns >= awake_ns && now_ns < deadline_ns) {
-        worker_note_look(worker, now_ns);
-        int64_t look_ns = now_ns + WORKER_LOOK_NS;
-        while (now_ns < look_ns && now_ns < deadline_ns) {
+        worker_note_poll(worker, now_ns);
+        int64_t next_poll_ns = now_ns + WORKER_POLL_NS;
+        while (now_ns < next_poll_ns && now_ns < deadline_ns) {
             now_ns = cport_now_ns(port);
         }
-        worker->polled_ns = now_ns;
+        worker->before_poll_ns = now_ns;
         count = cport_poll(port, completions, WORKER_COMPLETIONS_MAX, 0);
         now_ns = cport_now_ns(port);
     }
@@ -549,7 +549,7 @@ static void worker__await_others(struct worker *worker)
     atomic_fetch_add(&control->workers_ready, 1);
     while (atomic_load(&control->workers_ready) < worker->plan->workers_count &&
            atomic_load(&control->stop_ns) == TIME_NEVER_NS) {
-        clock_sleep_until_ns(clock_now_ns() + WORKER_READY_LOOK_NS);
+        clock_sleep_until_ns(clock_now_ns() + WORKER_READY_POLL_NS);
     }
 }
 

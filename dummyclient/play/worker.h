@@ -69,8 +69,8 @@ struct worker {
     enum worker_sweep sweep;      /* the one that is going on */
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;
-    int64_t looked_ns; /* when the last poll looked at what had come */
-    int64_t polled_ns; /* the clock, read before the last poll */
+    int64_t last_poll_ns;   /* when the last poll read the completions */
+    int64_t before_poll_ns; /* the clock, read before the last poll */
     int64_t drains_ns; /* what had come by then is given out by the polls since, drains_left more */
     uint32_t drains_left;
     uint64_t waited_ns; /* of the port, until then */
@@ -104,7 +104,7 @@ int64_t worker_before_poll(struct worker *worker);
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count);
 /* A poll has returned, now: records for how long what it brought may have lain there. Done by
  * worker_after_poll(). */
-void worker_note_look(struct worker *worker, int64_t now_ns);
+void worker_note_poll(struct worker *worker, int64_t now_ns);
 bool worker_is_done(const struct worker *worker);
 void worker_finish(struct worker *worker);
 

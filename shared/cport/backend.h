@@ -62,7 +62,7 @@ struct cport {
     const struct cport_backend *backend;
     struct cport_stats stats;
     bool times_waits;
-    int64_t looked_ns;
+    int64_t last_poll_ns;
     bool drained;
     bool busy_poll;
     char fallback_reason[CPORT_FALLBACK_BYTES_MAX]; /* empty: none */
@@ -76,7 +76,7 @@ static inline void cport_note_wait(struct cport *port, int64_t from_ns, int64_t 
     if (end_ns > from_ns) {
         port->stats.waited_ns += (uint64_t)(end_ns - from_ns);
     }
-    port->looked_ns = until_ns;
+    port->last_poll_ns = until_ns;
 }
 
 /* Values of cport_op.state. Zero, as the caller zero-initialises. */

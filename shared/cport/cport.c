@@ -93,7 +93,7 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
     if (port != NULL) {
         port->busy_poll = filled.busy_poll;
         port->times_waits = filled.times_waits;
-        port->looked_ns = cport_now_ns(port);
+        port->last_poll_ns = cport_now_ns(port);
     }
     return port;
 }
@@ -252,7 +252,7 @@ static int cport__poll_busily(struct cport *port, struct cport_op **completions,
     int64_t until_ns = from_ns + CPORT_BUSY_TURN_NS;
     until_ns = deadline_ns < until_ns ? deadline_ns : until_ns;
     int64_t now_ns = from_ns;
-    int64_t vain_ns = from_ns; /* when the last look began that found nothing */
+    int64_t vain_ns = from_ns; /* when the last poll that found nothing began */
     int count;
     for (;;) {
         count = port->backend->poll(port, completions, completions_max, 0);
@@ -261,7 +261,7 @@ static int cport__poll_busily(struct cport *port, struct cport_op **completions,
         }
         vain_ns = now_ns;
         now_ns = cport_now_ns(port);
-        /* Twice at least: where a look takes longer than a turn, that is waiting, too. */
+        /* At least twice: a poll that takes longer than a turn is a wait, too. */
         if (now_ns >= until_ns && (vain_ns > from_ns || now_ns >= deadline_ns)) {
             break;
         }
@@ -290,9 +290,9 @@ int cport_poll(struct cport *port, struct cport_op **completions, int completion
     return count;
 }
 
-int64_t cport_looked_ns(const struct cport *port)
+int64_t cport_last_poll_ns(const struct cport *port)
 {
-    return port->looked_ns;
+    return port->last_poll_ns;
 }
 
 bool cport_is_drained(const struct cport *port)

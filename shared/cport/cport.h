@@ -124,8 +124,8 @@ struct cport_options {
     enum cport_backend_kind backend;
     uint32_t sockets_max;       /* how many sockets at once, 1..1,000,000: sizes the queues */
     uint32_t recv_buffer_bytes; /* most bytes in one receive completion; 0: 4,096. At most 1 MiB */
-    bool times_waits; /* keep stats.waited_ns and cport_looked_ns(): two readings of the clock per
-                         wait, and submitting apart from waiting */
+    bool times_waits; /* keep stats.waited_ns and cport_last_poll_ns(): two readings of the clock
+                         per wait, and submitting apart from waiting */
     bool busy_poll;   /* cport_poll() never sleeps: the lowest latency, for a whole CPU. It returns
                          after 20 us at the latest, so that the caller sees its mail */
 };
@@ -189,10 +189,10 @@ void cport_close(struct cport *port, struct cport_socket *socket, struct cport_o
  * number of completions written, 0..completions_max. May return 0 early; look at the clock. */
 int cport_poll(struct cport *port, struct cport_op **completions, int completions_max,
                int64_t deadline_ns);
-/* With times_waits: the clock when the last poll looked at what had come. What came later comes out
- * of the next poll, so the time from here to that one's return, less what it waited, bounds how
- * long a completion lay unseen. */
-int64_t cport_looked_ns(const struct cport *port);
+/* With times_waits: the time at which the last poll read the completions. Later ones are returned
+ * by the next poll, so the time from here to its return, less what it waited, bounds how long a
+ * completion was pending. */
+int64_t cport_last_poll_ns(const struct cport *port);
 /* Has the last poll handed out all that had come before it was called, as far as operations had
  * been submitted for it? */
 bool cport_is_drained(const struct cport *port);

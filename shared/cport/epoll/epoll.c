@@ -559,7 +559,7 @@ static int epoll__poll(struct cport *port, struct cport_op **completions, int co
                     deadline_ns);
     } else {
         port->drained = true;
-        port->looked_ns = port->times_waits ? clock_now_ns() : port->looked_ns;
+        port->last_poll_ns = port->times_waits ? clock_now_ns() : port->last_poll_ns;
     }
     int count = epoll__take_finished(epoll, completions, 0, completions_max);
     /* Only up to here: a socket that comes back to the list waits for the next poll. */

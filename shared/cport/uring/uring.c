@@ -457,7 +457,7 @@ static struct cport_op *uring__complete(struct uring_port *uring, const struct i
 /* So few entries take no time worth a system call of their own. */
 enum { URING_ENTRIES_FEW = 4 };
 
-static void uring__submit_and_look(struct uring_port *uring)
+static void uring__submit_and_peek(struct uring_port *uring)
 {
     uring->base.stats.syscalls++;
     int result = io_uring_submit_and_get_events(&uring->ring);
@@ -472,9 +472,9 @@ static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_n
     struct cport *port = &uring->base;
     wait = wait && deadline_ns > 0 && io_uring_cq_ready(&uring->ring) == 0;
     if (wait && port->times_waits && io_uring_sq_ready(&uring->ring) > URING_ENTRIES_FEW) {
-        uring__submit_and_look(uring);
+        uring__submit_and_peek(uring);
         if (io_uring_cq_ready(&uring->ring) > 0) {
-            port->looked_ns = clock_now_ns();
+            port->last_poll_ns = clock_now_ns();
             return;
         }
     }
