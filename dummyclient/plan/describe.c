@@ -56,11 +56,11 @@ static void plan__print_stages(const struct plan *plan, FILE *file)
         } else if (plan->open_loop) {
             fprintf(file, ", %g/s", stage->rate_from_per_s);
         }
-        if (crowd_changes(&plan->crowd)) {
-            const struct crowd_stage *crowd = &plan->crowd.stages[i];
-            bool holds = crowd->from == crowd->to;
-            fprintf(file, holds ? ", %g connections" : ", %g to %g connections", crowd->from,
-                    crowd->to);
+        if (population_changes(&plan->population)) {
+            const struct population_stage *population = &plan->population.stages[i];
+            bool holds = population->from == population->to;
+            fprintf(file, holds ? ", %g connections" : ", %g to %g connections", population->from,
+                    population->to);
         }
         fputc('\n', file);
     }
@@ -173,7 +173,7 @@ void plan_print(const struct plan *plan, FILE *file)
         fprintf(file, "  sources       %" PRIu32 " local, the first %.*s\n", plan->sources_count,
                 (int)(port - address), address);
     }
-    fprintf(file, "  connections   %s%s", crowd_changes(&plan->crowd) ? "up to " : "",
+    fprintf(file, "  connections   %s%s", population_changes(&plan->population) ? "up to " : "",
             units_format_count(plan->connections, text));
     if (plan->scenario->load.connect_rate_per_s > 0) {
         fprintf(file, ", %g/s", plan->scenario->load.connect_rate_per_s);
@@ -230,9 +230,9 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
             json_add_double(item, "rate_from_per_s", stage->rate_from_per_s);
             json_add_double(item, "rate_to_per_s", stage->rate_to_per_s);
         }
-        if (crowd_changes(&plan->crowd)) {
-            json_add_u64(item, "connections_from", (uint64_t)plan->crowd.stages[i].from);
-            json_add_u64(item, "connections_to", (uint64_t)plan->crowd.stages[i].to);
+        if (population_changes(&plan->population)) {
+            json_add_u64(item, "connections_from", (uint64_t)plan->population.stages[i].from);
+            json_add_u64(item, "connections_to", (uint64_t)plan->population.stages[i].to);
         }
         json_append_item(stages, item);
     }

@@ -17,7 +17,7 @@ enum {
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
-static bool plan__has_crowd(const struct scenario_load *load)
+static bool plan__has_population(const struct scenario_load *load)
 {
     for (uint32_t i = 0; i < load->stages_count; i++) {
         if (load->stages[i].has_connections) {
@@ -41,7 +41,7 @@ static void plan__override_rate(struct scenario_load *load, const struct options
     for (uint32_t i = 0; i < load->stages_count; i++) {
         load->stages[i].has_rate = false;
     }
-    if (!plan__has_crowd(load)) {
+    if (!plan__has_population(load)) {
         load->stages_count = 0; /* duration_ns is what they took together */
     }
 }
@@ -74,7 +74,7 @@ static uint32_t plan__scale(uint32_t connections, double factor)
 /* Where stages say how many, they keep their shape and have so many at most. */
 static void plan__override_connections(struct scenario_load *load, uint32_t connections)
 {
-    if (!plan__has_crowd(load)) {
+    if (!plan__has_population(load)) {
         load->connections = connections;
         return;
     }
@@ -283,7 +283,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
         pacing_open(&plan->shared, load, PACING_SHARED, &error) &&
         pacing_open(&plan->each, load, PACING_EACH, &error) &&
-        crowd_open(&plan->crowd, load, &error)) {
+        population_open(&plan->population, load, &error)) {
         plan__check_rates(plan, mistakes);
     } else {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
@@ -335,7 +335,7 @@ void plan_close(struct plan *plan)
     pacing_close(&plan->pacing);
     pacing_close(&plan->shared);
     pacing_close(&plan->each);
-    crowd_close(&plan->crowd);
+    population_close(&plan->population);
     for (uint32_t i = 0; i < plan->behaviors_count; i++) {
         free(plan->behaviors[i].numbers);
     }

@@ -11,8 +11,8 @@
 #include "net/address.h"
 #include "net/reach.h"
 #include "options/options.h"
-#include "pacing/crowd.h"
 #include "pacing/pacing.h"
+#include "pacing/population.h"
 #include "program/program.h"
 #include "results/result.h"
 #include "scenario/scenario.h"
@@ -63,7 +63,7 @@ struct plan {
     struct pacing pacing; /* all that was asked for; of it ... */
     struct pacing shared; /* ... what any connection of a behavior may play, */
     struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
-    struct crowd crowd;
+    struct population population;
     bool open_loop;
     uint32_t connections; /* the most there ever are */
     uint32_t connections_at_start;

@@ -212,15 +212,15 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
     uint32_t among = share->connections;
-    if (crowd_changes(&plan->crowd)) {
-        among = plan__wanted_of(share, crowd_wanted(&plan->crowd, time_ns));
+    if (population_changes(&plan->population)) {
+        among = plan__wanted_of(share, population_wanted(&plan->population, time_ns));
     }
     return plan->seats[share->numbers[n % among]].worker;
 }
 
 bool plan_deals_in_turn(const struct plan *plan)
 {
-    return plan->behaviors_count == 1 && !crowd_changes(&plan->crowd);
+    return plan->behaviors_count == 1 && !population_changes(&plan->population);
 }
 
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
@@ -228,14 +228,15 @@ void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct paci
     /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
      * which are well spread for the first few as for all (Weyl). */
     double whole;
-    double phase = crowd_changes(&plan->crowd) ? modf(connection * 0.6180339887498949, &whole)
-                                               : (double)connection / plan->connections;
+    double phase = population_changes(&plan->population)
+                       ? modf(connection * 0.6180339887498949, &whole)
+                       : (double)connection / plan->connections;
     pacing_first_of(&plan->each, connection, phase, cursor);
 }
 
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
 {
-    return connection < crowd_wanted(&plan->crowd, time_ns);
+    return connection < population_wanted(&plan->population, time_ns);
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)

@@ -83,7 +83,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
     if (plan_arrival_behavior(plan, cursor->n) != behavior) {
         return false;
     }
-    if (crowd_changes(&plan->crowd)) {
+    if (population_changes(&plan->population)) {
         pacing_locate(&plan->shared, cursor); /* whose it is depends on when it is */
     }
     return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
@@ -169,7 +169,7 @@ static void arrivals__take_off(struct arrivals *arrivals, struct arrivals_taker 
 static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
 {
     const struct plan *plan = arrivals->plan;
-    own->wanted = !crowd_changes(&plan->crowd);
+    own->wanted = !population_changes(&plan->population);
     for (int i = 0; i < ARRIVALS_WALK_MAX && !own->wanted; i++) {
         pacing_locate(&plan->each, &own->cursor);
         own->wanted = plan_wants(plan, own->number, own->cursor.time_ns);
@@ -744,7 +744,7 @@ static uint64_t arrivals_own__before(const void *context, int64_t time_ns)
 static void arrivals_own__give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns)
 {
     const struct plan *plan = arrivals->plan;
-    bool even = !crowd_changes(&plan->crowd) && plan->each.arrival != ARRIVAL_POISSON;
+    bool even = !population_changes(&plan->population) && plan->each.arrival != ARRIVAL_POISSON;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         struct arrivals_own *own = &arrivals->own[i];
         uint32_t behavior = plan->seats[own->number].behavior;

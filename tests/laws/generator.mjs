@@ -280,20 +280,20 @@ function makeRate(random, per) {
 
 function makeStages(random, load, { open, behaviors }) {
   const per = random.chance(0.3);
-  const crowds = random.chance(0.6);
+  const populations = random.chance(0.6);
   const rate = () => makeRate(random, per);
-  const crowd = () => random.int(0, 12);
+  const population = () => random.int(0, 12);
   const ramp = (make) => (random.chance(0.4) ? { from: make(), to: make() } : make());
   const own = open && random.chance(0.6); // each stage says its rate
   if (open && !own) load[per ? 'rate_per_connection' : 'rate'] = rate();
   load.stages = Array.from({ length: random.int(2, 4) }, (_, i) => ({
     duration: WHOLE_TENTHS(random, 2, 6),
-    ...(crowds && (i === 0 || random.chance(0.8) || !own)
-      ? { connections: ramp(crowd) } : {}),
+    ...(populations && (i === 0 || random.chance(0.8) || !own)
+      ? { connections: ramp(population) } : {}),
     ...(own ? { [per ? 'rate_per_connection' : 'rate']: per ? rate() : ramp(rate) } : {}),
   }));
   for (const stage of load.stages) {
-    if (!own && stage.connections === undefined) stage.connections = crowd();
+    if (!own && stage.connections === undefined) stage.connections = population();
   }
   if (load.stages.some((stage) => stage.connections !== undefined)) {
     const most = Math.max(...load.stages.map(({ connections: c }) =>

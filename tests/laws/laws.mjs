@@ -289,7 +289,7 @@ function partsAreTheWhole({ result, scenario, traits, text }, problems) {
 }
 
 /** Connections that are open were wanted, a moment ago at least. */
-function crowdIsWanted({ result, scenario, traits }, problems) {
+function populationIsWanted({ result, scenario, traits }, problems) {
   const { run, series, plan } = result;
   const most = N(plan.load.connections);
   for (const entry of series) {
@@ -352,7 +352,7 @@ function silenceFails({ result, exitCode, text }, problems) {
 export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan,
   errorsAddUp, connectsEndOnce, connectsAreMeasured,
   requestsEndOnce, histogramsAreWhole, lagsAreOwned,
-  responseHasAllThatWasDue, partsAreTheWhole, crowdIsWanted, kindIsClean, readyIsTold,
+  responseHasAllThatWasDue, partsAreTheWhole, populationIsWanted, kindIsClean, readyIsTold,
   silenceFails };
 
 /** What does not hold of a play: lines "law: problem". */

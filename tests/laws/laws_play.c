@@ -168,7 +168,7 @@ static void laws__watch_connects(struct laws_play *play, int64_t now_ns)
 }
 
 /* Open connections were wanted, now or a moment ago. */
-static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
+static void laws__watch_population(struct laws_play *play, int64_t now_ns)
 {
     uint32_t open = laws_play_gauge(play, LIVE_OPEN);
     play->open_most = open > play->open_most ? open : play->open_most;
@@ -179,9 +179,9 @@ static void laws__watch_crowd(struct laws_play *play, int64_t now_ns)
     int64_t until_ns = now_ns - play->run.t0_ns;
     int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
     from_ns = from_ns < -1 ? -1 : from_ns;
-    uint32_t wanted = crowd_wanted(&play->plan->crowd, until_ns);
+    uint32_t wanted = population_wanted(&play->plan->population, until_ns);
     for (int64_t at_ns = from_ns; at_ns < until_ns; at_ns += NS_PER_MS) {
-        uint32_t then = crowd_wanted(&play->plan->crowd, at_ns);
+        uint32_t then = population_wanted(&play->plan->population, at_ns);
         wanted = then > wanted ? then : wanted;
     }
     uint32_t extra = open > wanted ? open - wanted : 0;
@@ -287,7 +287,7 @@ void laws_play_run(struct laws_play *play)
         }
         laws__watch(play, now_ns);
         laws__watch_barriers(play);
-        laws__watch_crowd(play, now_ns);
+        laws__watch_population(play, now_ns);
         laws__watch_connects(play, now_ns);
         if (now_ns > limit_ns) {
             fail_msg("the run does not end: %u of %u connections have",

@@ -229,9 +229,9 @@ static void laws__behavior(struct laws_scenario *out, uint32_t number, bool sing
 
 static void laws__stages(struct laws_scenario *out, uint32_t behaviors, bool rates)
 {
-    bool crowds = !rates || laws__chance(out, 50);
+    bool populations = !rates || laws__chance(out, 50);
     uint32_t count = laws__draw(out, 2, 4);
-    out->crowds = crowds;
+    out->populations = populations;
     laws__say(out, ",\"stages\":[");
     for (uint32_t i = 0; i < count; i++) {
         laws__say(out, "%s{\"duration\":\"%ums\"", i > 0 ? "," : "", laws__draw(out, 2, 8) * 100);
@@ -242,10 +242,10 @@ static void laws__stages(struct laws_scenario *out, uint32_t behaviors, bool rat
             laws__say(out, ",\"rate\":\"%u/s\"", laws__draw(out, 1, 300));
         }
         uint32_t least = i == 0 ? behaviors : 0;
-        if (crowds && laws__chance(out, 30)) {
+        if (populations && laws__chance(out, 30)) {
             laws__say(out, ",\"connections\":{\"from\":%u,\"to\":%u}", laws__draw(out, least, 16),
                       laws__draw(out, 0, 16));
-        } else if (crowds) {
+        } else if (populations) {
             laws__say(out, ",\"connections\":%u", laws__draw(out, least, 16));
         }
         laws__say(out, "}");
@@ -272,7 +272,7 @@ static void laws__load(struct laws_scenario *out, uint32_t behaviors)
     } else {
         laws__say(out, ",\"duration\":\"%ums\"", laws__draw(out, 5, 20) * 100);
     }
-    if (!out->crowds) {
+    if (!out->populations) {
         laws__say(out, ",\"connections\":%u", connections);
     }
     if (out->open) {

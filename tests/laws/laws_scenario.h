@@ -21,7 +21,7 @@ struct laws_scenario {
     bool leaves;     /* the loop ends connections, or makes them anew */
     bool comes_back; /* after an end that the scenario did not want */
     bool warmup;
-    bool crowds; /* stages that change the number of connections */
+    bool populations; /* stages that change the number of connections */
     bool dead_target;
 };
 

@@ -35,8 +35,8 @@ export function stagesOf(load) {
     const per = stage.rate_per_connection ?? (stage.rate === undefined
       ? load.rate_per_connection : undefined);
     const rate = ramp(per ?? stage.rate ?? load.rate ?? '0/s', perSecond);
-    const out = { start_ns, end_ns, crowd_before: held, crowd_from: connections.from,
-      crowd_to: connections.to, arrivals_before: before,
+    const out = { start_ns, end_ns, population_before: held, population_from: connections.from,
+      population_to: connections.to, arrivals_before: before,
       rate_from: rate.from * (per === undefined ? 1 : connections.from),
       rate_to: rate.to * (per === undefined ? 1 : connections.to) };
     before += (out.rate_from + out.rate_to) / 2 * ((end_ns - start_ns) / 1e9);
@@ -48,7 +48,7 @@ export function stagesOf(load) {
 
 /** The most connections there ever are. */
 export function mostWanted(stages) {
-  return Math.max(...stages.flatMap((stage) => [stage.crowd_from, stage.crowd_to]));
+  return Math.max(...stages.flatMap((stage) => [stage.population_from, stage.population_to]));
 }
 
 /** The integral of the rate from t0 to time_ns. */
@@ -89,12 +89,12 @@ export function dueBetween(stages, from_ns, to_ns) {
 
 /** The most connections that are wanted at any time from from_ns to to_ns, after t0. */
 export function wantedAtMost(stages, from_ns, to_ns) {
-  let most = from_ns < 0 ? stages[0].crowd_before : 0;
-  for (const { start_ns, end_ns, crowd_from, crowd_to } of stages) {
+  let most = from_ns < 0 ? stages[0].population_before : 0;
+  for (const { start_ns, end_ns, population_from, population_to } of stages) {
     const [a, b] = [Math.max(from_ns, start_ns), Math.min(to_ns, end_ns)];
     const last = end_ns === stages.at(-1).end_ns && to_ns >= end_ns;
     if (a > b && !last) continue;
-    const at = (time) => crowd_from + (crowd_to - crowd_from) *
+    const at = (time) => population_from + (population_to - population_from) *
       Math.min(1, Math.max(0, (time - start_ns) / (end_ns - start_ns)));
     most = Math.max(most, at(a), at(b));
   }
@@ -103,9 +103,9 @@ export function wantedAtMost(stages, from_ns, to_ns) {
 
 /** How often a connection begins to be wanted, all of them together. */
 export function wantedTimes(stages) {
-  let times = stages[0].crowd_before;
-  for (const { crowd_before, crowd_from, crowd_to } of stages) {
-    times += Math.max(0, crowd_from - crowd_before) + Math.max(0, crowd_to - crowd_from);
+  let times = stages[0].population_before;
+  for (const { population_before, population_from, population_to } of stages) {
+    times += Math.max(0, population_from - population_before) + Math.max(0, population_to - population_from);
   }
   return times;
 }

@@ -23,10 +23,10 @@ const request = (id) => ({ request: { name: `id ${id}`, within: '200ms',
 /** Crowds that go down and up again, or stay. */
 function makeLoad(random) {
   const most = random.int(3, 9);
-  const crowd = () => random.int(0, most);
+  const population = () => random.int(0, most);
   const load = { seed: random.int(1, 1000), drain: '600ms', in_flight: random.pick([1, 1, 2, 3]) };
   if (random.chance(0.7)) {
-    load.stages = [most, crowd(), most, crowd(), most].map((connections) =>
+    load.stages = [most, population(), most, population(), most].map((connections) =>
       ({ duration: `${random.int(1, 4) * 100}ms`, connections }));
   } else {
     Object.assign(load, { connections: most, duration: '1s' });

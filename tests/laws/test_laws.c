@@ -272,12 +272,12 @@ static void laws__parts(const struct laws_play *play, const struct laws_scenario
 /* How often a connection begins to be wanted, all of them together. */
 static uint32_t laws__wanted_times(const struct laws_play *play)
 {
-    const struct crowd *crowd = &play->plan->crowd;
+    const struct population *population = &play->plan->population;
     uint32_t before = play->plan->connections_at_start;
     uint32_t times = before;
     int64_t until_ns = play->run.stop_ns - play->run.t0_ns;
     for (int64_t at_ns = 0; at_ns < until_ns; at_ns += NS_PER_MS / 10) {
-        uint32_t wanted = crowd_wanted(crowd, at_ns);
+        uint32_t wanted = population_wanted(population, at_ns);
         times += wanted > before ? wanted - before : 0;
         before = wanted;
     }
@@ -285,7 +285,7 @@ static uint32_t laws__wanted_times(const struct laws_play *play)
 }
 
 /* Nobody connects but who is wanted, once each time. */
-static void laws__crowd(const struct laws_play *play, const struct laws_scenario *scenario)
+static void laws__population(const struct laws_play *play, const struct laws_scenario *scenario)
 {
     uint64_t attempted = play->run.figures.counters.totals[TOTAL_CONNECTS_ATTEMPTED];
     if (play->kind && !scenario->leaves && !scenario->dead_target &&
@@ -315,7 +315,7 @@ static void laws__judge(const struct laws_play *play, const struct laws_scenario
     laws__lags(play, scenario);
     laws__ends(play, scenario);
     laws__parts(play, scenario);
-    laws__crowd(play, scenario);
+    laws__population(play, scenario);
     laws__gauges(play);
 }
 

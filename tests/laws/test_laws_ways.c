@@ -276,7 +276,7 @@ static void test_what_began_and_asked_nothing_counts(void **state)
     }
 }
 
-static void test_a_crowd_goes_down(void **state)
+static void test_a_population_goes_down(void **state)
 {
     (void)state;
     static const char *const LOADS[] = {"", ",\"rate\":\"40/s\"",
@@ -324,7 +324,7 @@ int main(void)
         cmocka_unit_test(test_catching_up_is_not_send_lag),
         cmocka_unit_test(test_more_failures_improve_nothing),
         cmocka_unit_test(test_what_began_and_asked_nothing_counts),
-        cmocka_unit_test(test_a_crowd_goes_down),
+        cmocka_unit_test(test_a_population_goes_down),
         cmocka_unit_test(test_connect_rate_holds_throughout),
         cmocka_unit_test(test_each_keeps_its_own_rate),
     };

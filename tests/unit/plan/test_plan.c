@@ -136,7 +136,7 @@ static void test_rate_replaces_stages_and_keeps_their_length(void **state)
     plan_close(&harness.plan);
 }
 
-static const char CROWD[] =
+static const char POPULATION[] =
     "{ \"load\": { \"stages\": ["
     "      { \"duration\": \"10s\", \"connections\": { \"from\": 0, \"to\": 100 } },"
     "      { \"duration\": \"10s\", \"connections\": 40 } ], \"rate_per_connection\": \"2/s\" },"
@@ -146,7 +146,7 @@ static void test_stages_say_how_many_connections(void **state)
 {
     (void)state;
     struct harness harness;
-    assert_made(&harness, CROWD, "-t", "4");
+    assert_made(&harness, POPULATION, "-t", "4");
     const struct plan *plan = &harness.plan;
     assert_int_equal(plan->connections, 100);
     assert_int_equal(plan->connections_at_start, 0);
@@ -155,19 +155,19 @@ static void test_stages_say_how_many_connections(void **state)
     assert_true(plan->pacing.arrivals_total == 1800);
     /* At half a second five connections are there, at 10 s all: each arrival belongs to a worker
      * that has one of them. */
-    assert_int_equal(crowd_wanted(&plan->crowd, 500 * NS_PER_MS), 5);
+    assert_int_equal(population_wanted(&plan->population, 500 * NS_PER_MS), 5);
     for (uint64_t n = 0; n < 100; n++) {
         uint32_t worker = plan_arrival_worker(plan, 0, n, 150 * NS_PER_MS);
         assert_true(worker == plan->seats[0].worker || worker == plan->seats[1].worker);
     }
     plan_close(&harness.plan);
-    assert_made(&harness, CROWD, "-c", "10"); /* the same shape, smaller */
+    assert_made(&harness, POPULATION, "-c", "10"); /* the same shape, smaller */
     assert_int_equal(harness.plan.connections, 10);
-    assert_int_equal(crowd_wanted(&harness.plan.crowd, 15 * NS_PER_S), 4);
+    assert_int_equal(population_wanted(&harness.plan.population, 15 * NS_PER_S), 4);
     plan_close(&harness.plan);
-    assert_made(&harness, CROWD, "-r", "50"); /* the connections still follow the stages */
+    assert_made(&harness, POPULATION, "-r", "50"); /* the connections still follow the stages */
     assert_true(harness.plan.pacing.arrivals_total == 1000);
-    assert_int_equal(crowd_wanted(&harness.plan.crowd, 15 * NS_PER_S), 40);
+    assert_int_equal(population_wanted(&harness.plan.population, 15 * NS_PER_S), 40);
     plan_close(&harness.plan);
 }
 
