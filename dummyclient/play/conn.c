@@ -292,15 +292,15 @@ void conn_pump(struct conn *conn)
     struct vm_action action;
     int left = CONN_ACTIONS_MAX;
     conn_observe(conn);
-    conn->held = false;
+    conn->send_blocked = false;
     while (conn_plays(conn)) {
         if (left-- == 0) {
             timer_heap_set(&group->timers, &conn->timer, group->now_ns);
             break;
         }
         /* A full queue holds back messages (conn_on_sent() goes on), not deadlines. */
-        conn->held = !conn_has_room(conn);
-        if (!(conn->held ? vm_next_held : vm_next)(conn->vm, group->now_ns, &action)) {
+        conn->send_blocked = !conn_has_room(conn);
+        if (!(conn->send_blocked ? vm_next_blocked : vm_next)(conn->vm, group->now_ns, &action)) {
             break;
         }
         conn__act(conn, &action);

@@ -95,16 +95,16 @@ struct conn {
 
     struct conn_group *group;
     struct vm *vm;
-    uint8_t life;       /* enum conn_life */
-    uint8_t link;       /* enum conn_link */
-    uint8_t sending;    /* enum conn_sending */
-    uint8_t receiving;  /* enum conn_receiving */
-    uint8_t end_reason; /* enum error_kind; ERROR_KIND_NONE: none, a clean end */
-    uint8_t barrier;    /* 0: it waits at none; else the barrier's number, from 1 */
-    bool wanted : 1;    /* the plan wants it; it may still be ending from before */
-    bool dirty : 1;     /* in the group's list of what is to be flushed */
-    bool held : 1;      /* the vm waits for room in the queue */
-    bool unjudged : 1;  /* the peer ended it: vm_on_closed() will say whether that is an error */
+    uint8_t life;          /* enum conn_life */
+    uint8_t link;          /* enum conn_link */
+    uint8_t sending;       /* enum conn_sending */
+    uint8_t receiving;     /* enum conn_receiving */
+    uint8_t end_reason;    /* enum error_kind; ERROR_KIND_NONE: none, a clean end */
+    uint8_t barrier;       /* 0: it waits at none; else the barrier's number, from 1 */
+    bool wanted : 1;       /* the plan wants it; it may still be ending from before */
+    bool dirty : 1;        /* in the group's list of what is to be flushed */
+    bool send_blocked : 1; /* the vm waits for room in the queue */
+    bool unjudged : 1;     /* the peer ended it: vm_on_closed() will say whether that is an error */
     struct cport_socket socket;
     struct net_address local; /* once the close has begun */
 

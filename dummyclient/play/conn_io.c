@@ -152,7 +152,7 @@ void conn_on_sent(struct conn *conn)
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
         return;
     }
-    if (conn->messages_count > 0 || conn->held) {
+    if (conn->messages_count > 0 || conn->send_blocked) {
         /* Messages waited behind this send: from now on the socket is free for them. */
         conn->blocked_until_ns = conn->group->now_ns;
     }
@@ -161,7 +161,7 @@ void conn_on_sent(struct conn *conn)
     } else if (conn->link != CONN_OPEN) {
         conn_mark_dirty(conn); /* for the FIN */
     }
-    if (conn->held && conn_plays(conn)) {
+    if (conn->send_blocked && conn_plays(conn)) {
         conn_pump(conn);
     }
 }
@@ -276,7 +276,7 @@ void conn_drop_buffers(struct conn *conn)
     conn->ring_first = 0;
     conn->messages_count = 0;
     conn->messages_stamped = 0;
-    conn->held = false;
+    conn->send_blocked = false;
 }
 
 void conn_fetch(const struct cport_op *op)

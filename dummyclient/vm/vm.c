@@ -148,7 +148,7 @@ static void vm__take_pending(struct vm *vm, struct vm_action *action)
     action->barrier = vm_barrier(vm);
 }
 
-bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action)
+bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action)
 {
     if (now_ns >= vm->next_ns) {
         vm__expire(vm, now_ns);
@@ -164,7 +164,7 @@ bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action)
 
 bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
 {
-    if (vm_next_held(vm, now_ns, action)) {
+    if (vm_next_blocked(vm, now_ns, action)) {
         return true;
     }
     if (vm->ready_head != VM_INDEX_NONE) {

@@ -163,7 +163,7 @@ bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action);
 /* The same for a driver that has no room for a message now: no VM_ACTION_SEND, nor what waits
  * behind one. Deadlines pass all the same, and a request that times out is not held up by its own
  * unsent successors. */
-bool vm_next_held(struct vm *vm, int64_t now_ns, struct vm_action *action);
+bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action);
 /* Never after the time when something is due, perhaps before it: it moves to a later time only in
  * calls at or past it, or when the connection is given up. A driver whose timer is already set to
  * it has nothing to do, so that a request costs no timer. TIME_NEVER_NS: nothing is due. */

@@ -109,14 +109,14 @@ static void play__act(struct play *play, int64_t now_ns)
 {
     struct vm_action action;
     for (int i = 0; i < PLAY_ACTIONS_MAX; i++) {
-        bool held = play__draw(play, 8) == 0;
-        bool some =
-            held ? vm_next_held(play->vm, now_ns, &action) : vm_next(play->vm, now_ns, &action);
+        bool blocked = play__draw(play, 8) == 0;
+        bool some = blocked ? vm_next_blocked(play->vm, now_ns, &action)
+                            : vm_next(play->vm, now_ns, &action);
         if (!some) {
             return;
         }
         must(!play->finished);
-        must(!held || action.type != VM_ACTION_SEND);
+        must(!blocked || action.type != VM_ACTION_SEND);
         switch (action.type) {
         case VM_ACTION_SEND:
             play__send(play, &action);

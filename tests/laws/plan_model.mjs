@@ -105,7 +105,8 @@ export function wantedAtMost(stages, from_ns, to_ns) {
 export function wantedTimes(stages) {
   let times = stages[0].population_before;
   for (const { population_before, population_from, population_to } of stages) {
-    times += Math.max(0, population_from - population_before) + Math.max(0, population_to - population_from);
+    times += Math.max(0, population_from - population_before) +
+      Math.max(0, population_to - population_from);
   }
   return times;
 }
