@@ -27,9 +27,7 @@ bool stream_listen(const struct net_address *address, int backlog, cport_handle 
         closesocket(handle);
     }
     if (code != 0) {
-        char text[NET_ADDRESS_TEXT_BYTES_MAX];
-        error_set(error, "cannot listen on %s: %s", net_address_format(address, text),
-                  error_system_text(code));
+        iocp_error_of_listen(error, address, code);
         return false;
     }
     *listener = (cport_handle)handle;

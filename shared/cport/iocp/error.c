@@ -76,3 +76,13 @@ enum cport_result iocp_error_result_of_connect(int system_error)
     }
     return iocp_error_result(system_error);
 }
+
+void iocp_error_of_listen(struct error *error, const struct net_address *address, int system_error)
+{
+    char text[NET_ADDRESS_TEXT_BYTES_MAX];
+    /* A port in use says 10013, not 10048, where its owner holds it exclusively. */
+    bool taken = system_error == WSAEADDRINUSE || system_error == WSAEACCES;
+    error_set(error, "cannot listen on %s: %s%s", net_address_format(address, text),
+              taken ? "another program has the port, or it is reserved: " : "",
+              error_system_text(system_error));
+}

@@ -335,15 +335,7 @@ static bool iocp__listen(struct cport *base, struct cport_socket *listener,
     if (code == 0) {
         return true;
     }
-    char text[NET_ADDRESS_TEXT_BYTES_MAX];
-    net_address_format(address, text);
-    /* A port in use says 10013, not 10048, where its owner holds it exclusively. */
-    if (code == WSAEADDRINUSE || code == WSAEACCES) {
-        error_set(error, "cannot listen on %s: another program has the port, or it is reserved: %s",
-                  text, error_system_text(code));
-    } else {
-        error_set(error, "cannot listen on %s: %s", text, error_system_text(code));
-    }
+    iocp_error_of_listen(error, address, code);
     return false;
 }
 

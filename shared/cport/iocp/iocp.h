@@ -84,5 +84,7 @@ enum cport_result iocp_error_result(int system_error);
 /* The same for bind() and ConnectEx(), where "no buffers" means that no port is free. */
 enum cport_result iocp_error_result_of_bind(int system_error);
 enum cport_result iocp_error_result_of_connect(int system_error);
+/* Says that, and why, the address could not be listened on. */
+void iocp_error_of_listen(struct error *error, const struct net_address *address, int system_error);
 
 #endif
