@@ -1,6 +1,5 @@
 /* Thresholds with abort_on_fail, judged once a second inside the measuring window, so that a run
- * that has failed already ends instead of going on for an hour. In a fleet the leader judges what
- * all ranks have come to.
+ * that has already failed ends early. In a fleet the leader judges the sums of all ranks.
  *
  * The supervisor's thread only. */
 #ifndef DUMMYLOAD_CLIENT_EARLY_STOP_H
@@ -33,7 +32,7 @@ void early_stop_close(struct early_stop *stop);
  * that has failed for good, or NULL. */
 const struct threshold *early_stop_tick(struct early_stop *stop, const struct fleet *fleet,
                                         int64_t t0_ns, int64_t now_ns, uint32_t peak);
-/* Every tick of a member: answers what the leader asks. */
+/* Every tick of a member: answers the leader's probes. */
 void early_stop_answer(struct early_stop *stop, struct fleet *fleet);
 
 #endif

@@ -1,5 +1,5 @@
-/* Hosts: each rank's own part in a run that several play together, and how their figures become
- * those of the whole. Histograms, counters and series are added; no percentile is ever averaged.
+/* Hosts: the part of each rank in a run, and how their figures become those of the whole.
+ * Histograms, counters and series are added; no percentile is ever averaged.
  *
  * Control plane, after the run. */
 #ifndef DUMMYLOAD_CLIENT_HOSTS_H
@@ -61,7 +61,7 @@ void hosts_pack_failure(const char *text, struct pack *pack);
  * Returns false when memory ran out. */
 bool hosts_gather(const struct plan *plan, struct run *run, const struct host_judgement *own,
                   const struct fleet *fleet, struct error *error);
-/* Adds `hosts` to the result, and what they have used together. */
+/* Adds `hosts` and the sums of their resources to the result. */
 void hosts_add_json(struct cJSON *result, const struct run *run);
 /* "rank 3 on b" */
 enum { HOSTS_NAME_BYTES_MAX = FLEET_HOST_BYTES_MAX + 32 };

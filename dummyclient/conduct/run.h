@@ -1,7 +1,7 @@
-/* A run, and what it came to: its end, its moments and its figures. The supervisor fills it, the
- * hosts of a fleet add theirs, and what judges, shows and reports reads it.
+/* A run and its outcome: why it ended, its moments and its figures. The supervisor fills it, the
+ * hosts of a fleet add theirs; judge, show and report read it.
  *
- * One thread, the supervisor's; after the run whoever has it. */
+ * Used by the supervisor's thread; after the run by one thread at a time. */
 #ifndef DUMMYLOAD_CLIENT_RUN_H
 #define DUMMYLOAD_CLIENT_RUN_H
 
@@ -21,9 +21,9 @@ enum run_end {
     RUN_ALL_GONE,      /* every connection ended before the run did */
     RUN_STEP_FAILED,   /* a step of the scenario said so */
     RUN_THRESHOLD,     /* a threshold with abort_on_fail failed; see aborted_by */
-    RUN_WORKER_FAILED, /* a thread or a port could not be had; see error */
+    RUN_WORKER_FAILED, /* a thread or a port could not be created; see error */
     RUN_RANK_LOST,     /* a program of the fleet died or fell silent; see hosts */
-    RUN_RANK_APART     /* one could open no connection while others could */
+    RUN_RANK_APART     /* one rank could open no connection while others could */
 };
 
 /* Why the measuring began when it did. */
@@ -34,16 +34,16 @@ enum run_opened {
     RUN_READY_TIME_OUT /* those that are not ready have taken longer than they may */
 };
 
-/* A busy machine's threads run this late now and then. */
+/* Threads of a busy machine are occasionally this late. */
 #define RUN_STALL_LEAST_NS (50 * INT64_C(1000000))
 
-/* What came out. */
+/* The outcome. */
 struct run {
     enum run_end end;
     struct figures figures;
     int64_t started_wall_ns;
-    int64_t origin_ns; /* the beginning of everything */
-    int64_t t0_ns;     /* TIME_NEVER_NS: it never came to that */
+    int64_t origin_ns; /* start of the run */
+    int64_t t0_ns;     /* TIME_NEVER_NS: the load never began */
     int64_t stop_ns;
     int64_t end_ns;
     int64_t window_ns;          /* the length of the measuring window, as it was */
@@ -64,7 +64,7 @@ struct run {
     uint32_t ends_unfinished; /* workers whose closes did not complete in time */
     struct run_host *hosts;   /* hosts.h: in a fleet, once gathered; else none */
     uint32_t hosts_count;
-    int64_t gather_until_ns; /* the others' figures are waited for at most so long */
+    int64_t gather_until_ns; /* how long to wait for the others' figures */
     char backend[16];
     char fallback[160];
     struct error error;
@@ -72,19 +72,19 @@ struct run {
 
 /* Enters what the plan asks for in each second of the series; once, in the run of the leader. */
 void run_enter_target(struct run *run, const struct plan *plan);
-/* Works out window and rates from the figures and moments; again when figures were added. */
+/* Computes window and rates from figures and moments; to be repeated after figures were added. */
 void run_measure(struct run *run, const struct plan *plan);
 /* The same of figures that are not (or not yet) a run's: rates of the run and its stages, by the
  * window as it is. */
 void run_measure_figures(struct figures *figures, const struct plan *plan,
                          const struct figures_window *window);
 struct figures_window run_window(const struct run *run, const struct plan *plan);
-/* run_conserve.c: what is due follows from the plan alone. What was due until the stop and nobody
- * has told about - a rank was lost, a worker failed - never began: it is entered so, censored at
- * its age. For the figures of the whole. */
+/* run_conserve.c: what is due follows from the plan alone. Arrivals that were due until the stop
+ * and that no worker reported (a rank was lost, a worker failed) are entered as never started,
+ * censored at their age. For the figures of the whole. */
 void run_conserve(struct run *run, const struct plan *plan);
-/* How long this program stood still in the window: the lateness of its ticks, what lies below
- * least_ns of each left out. */
+/* How long this program was stalled in the window: the lateness of its ticks, each less least_ns.
+ * */
 int64_t run_stalled_ns(const struct run *run, int64_t least_ns);
 void run_close(struct run *run);
 

@@ -1,6 +1,6 @@
-/* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops
- * and collects. It runs in the main thread; every wait in it has a bound. In a fleet of several
- * programs that of the leader decides for all, by the sums of all; the others' carry it out. */
+/* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops and
+ * collects. It runs in the main thread; every wait in it has a bound. In a fleet the leader's
+ * supervisor decides for all ranks, by the sums of all; the others carry it out. */
 #ifndef DUMMYLOAD_CLIENT_SUPERVISOR_H
 #define DUMMYLOAD_CLIENT_SUPERVISOR_H
 
@@ -10,8 +10,8 @@
 struct ndjson;
 
 /* Plays the plan, or this program's share of it. ndjson may be NULL. progress: show the live line.
- * False only when nothing was played for want of memory or threads (or another rank); then *error
- * says why. */
+ * False only when nothing was played for lack of memory, threads or another rank; then *error says
+ * why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
                     struct ndjson *ndjson, struct error *error);
 

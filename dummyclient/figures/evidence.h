@@ -1,7 +1,7 @@
 /* Evidence of failures (vm/evidence.h) as a part of the figures: added up, packed, told.
  *
- * Of several, the earliest is kept. Times are on this program's clock; packed they count from the
- * origin of the run, which every program has. */
+ * Of several failures the earliest is kept. Times are on this program's clock; packed they count
+ * from the origin of the run, which every program has. */
 #ifndef DUMMYLOAD_CLIENT_EVIDENCE_H
 #define DUMMYLOAD_CLIENT_EVIDENCE_H
 

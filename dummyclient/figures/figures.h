@@ -1,4 +1,4 @@
-/* The figures of a run: what one worker records, and, added up, what the whole run has.
+/* The figures of a worker and, as their sum, of a run.
  *
  * One thread per struct while recording; the supervisor adds them when the workers have ended.
  * Memory is allocated at open only. */
@@ -37,7 +37,7 @@ struct unpack;
     X(START_LAG, "start_lag")             /* connection_wait + send_lag */
 /* The others, of the run and of a stage alone. */
 #define LATENCY_RUN_LIST(X)                                                                        \
-    X(POLL_GAP, "poll_gap")   /* how long replies may lie unseen: this program */                  \
+    X(POLL_GAP, "poll_gap")   /* how long replies may be pending: this program */                  \
     X(CONNECT, "connect")     /* connect submitted to connected */                                 \
     X(ITERATION, "iteration") /* one pass of the loop without its think time */                    \
     X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */
@@ -45,20 +45,20 @@ struct unpack;
 #define FIGURES_LATENCY(name, key) LATENCY_##name,
 enum latency_kind {
     LATENCY_STEP_LIST(FIGURES_LATENCY) LATENCY_STEP_KINDS,
-    LATENCY_STEP_LAST = LATENCY_STEP_KINDS - 1, /* what follows goes on behind it */
+    LATENCY_STEP_LAST = LATENCY_STEP_KINDS - 1, /* the list below continues here */
     LATENCY_RUN_LIST(FIGURES_LATENCY) LATENCY_KINDS
 };
 
 /* Stages beyond this many are counted in the last one. */
 enum { FIGURES_STAGES_MAX = 64 };
 
-/* What became of arrivals, by when they were due: of the run, a stage, a behavior or a second.
+/* The outcome of arrivals, by when they were due: of the run, a stage, a behavior or a second.
  * begun + dropped + never_started == intended, always. */
 struct arrival_counts {
     uint64_t intended;      /* due */
     uint64_t begun;         /* an iteration began for it, whenever that was */
     uint64_t dropped;       /* late, and the scenario says late: drop */
-    uint64_t never_started; /* due, and nobody had begun it when the run ended */
+    uint64_t never_started; /* due, but not begun when the run ended */
 };
 
 /* One named request of the scenario. */
@@ -74,7 +74,7 @@ struct figures_stage {
     struct arrival_counts arrivals;
     uint64_t iterations_started;
     int64_t window_ns;        /* of it inside the measuring window; set by run_measure() */
-    double rate_target_per_s; /* asked for in it; the same */
+    double rate_target_per_s; /* the plan's target in it; the same */
 };
 
 struct figures {
@@ -90,9 +90,9 @@ struct figures {
     uint32_t abnormal_max;
     uint64_t abnormal_total;
     struct clean *clean;
-    /* Arrivals due in the measuring window, and what became of them; those that were dropped or
-     * never began are in response as censored, as in that of the step that would have been first.
-     * The same by behavior: its sums are these. */
+    /* Arrivals due in the measuring window, and their outcome; those that were dropped or never
+     * began are in response as censored, as in that of the step that would have been first. The
+     * same by behavior: its sums are these. */
     struct arrival_counts arrivals;
     struct arrival_counts *behaviors;
     uint32_t behaviors_count;
@@ -103,7 +103,7 @@ struct figures {
     double rate_target_per_s;
     double rate_achieved_per_s;
     /* Of the loop, intended in the window: requests that were to have a reply, and those that got
-     * one. An arrival that began and came to no request asked as well. */
+     * one. An arrival that began but reached no request counts as one that was to have a reply. */
     uint64_t window_asked;
     uint64_t window_answered;
     /* Requests that were still open when the run ended; they are in response as censored. */
@@ -119,7 +119,7 @@ struct figures {
      * tell: the longest time from a stamp to the return of the system call behind it. */
     int64_t sent_error_max_ns;
     uint64_t clock_reads;
-    uint64_t idle_ns; /* in the window: waited for something to do, all workers together */
+    uint64_t idle_ns; /* sum over all workers: time spent waiting, in the window */
     /* Set by the supervisor as well. */
     uint32_t connections_peak;
     struct host_resources resources_of_others; /* of other programs whose figures were added */
@@ -128,13 +128,13 @@ struct figures {
     int64_t origin_ns;
 };
 
-/* What a run's moments make of a time: all on the clock of the figures' origin. */
+/* The moments of a run, on the clock of the figures' origin. */
 struct figures_window {
     int64_t t0_ns;
     int64_t start_ns; /* t0 and the warm-up */
     int64_t end_ns;   /* the stop */
     const struct pacing *pacing;
-    const struct program_behavior *behaviors; /* what each would have asked first */
+    const struct program_behavior *behaviors; /* for the first request of each */
 };
 
 enum arrival_fate { ARRIVAL_BEGUN, ARRIVAL_DROPPED, ARRIVAL_NEVER_STARTED };
@@ -167,7 +167,7 @@ void figures_numbers_read(const struct figures *figures, uint64_t *flat);
 void figures_numbers_add(struct figures *into, const uint64_t *flat);
 void figures_numbers_reset(struct figures *figures);
 
-/* Of arrivals.c. Arrivals that were due at the moments of the spread have met their fate. In
+/* Of arrivals.c. Arrivals that were due at the moments of the spread have got their outcome. In
  * bulk: the cost does not grow with their number. Those that did not begin are censored samples of
  * the age they have at now_ns. */
 void figures_arrivals(struct figures *figures, const struct figures_window *window,
@@ -181,8 +181,8 @@ bool figures_stage_span(const struct figures_window *window, uint32_t stages_cou
 /* object gets "intended", "begun", "dropped", "never_started". */
 void arrival_counts_to_json(const struct arrival_counts *counts, struct cJSON *object);
 
-/* Figures on their way to another program of the same run, which adds them to its
- * own. False: they are not of this run's steps and stages, or damaged; into is then of no use. */
+/* Figures on their way to another program of the same run, which adds them to its own. False: they
+ * do not match this run's steps and stages, or are damaged; into is then undefined. */
 void figures_pack(struct figures *figures, struct pack *pack);
 bool figures_unpack_add(struct figures *into, struct unpack *from);
 /* The plain numbers alone. */

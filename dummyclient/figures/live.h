@@ -1,9 +1,9 @@
 /* What a worker shows while it runs: copies of its counters, and a coarse histogram of its
  * responses (buckets of 3%), for the display and for noticing the end of phases.
  *
- * One writer (the worker), any reader; every number is an atomic of its own, written and read
- * relaxed, so no reader ever holds a worker up. Readers keep the last values and take differences;
- * numbers of one moment may be a few microseconds apart. */
+ * One writer (the worker), any reader; every number is a separate atomic, written and read relaxed,
+ * so a reader never delays a worker. Readers keep the last values and take differences; numbers of
+ * one moment may be a few microseconds apart. */
 #ifndef DUMMYLOAD_CLIENT_LIVE_H
 #define DUMMYLOAD_CLIENT_LIVE_H
 
@@ -14,13 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the run as a whole is doing. */
+/* The phase of the run. */
 enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
 
 enum live_gauge {
     LIVE_OPEN,         /* connections open now */
     LIVE_CONNECTING,   /* being connected, or waiting to be connected again */
-    LIVE_QUEUED,       /* wanted, not asked to connect yet */
+    LIVE_QUEUED,       /* wanted, connect not begun */
     LIVE_READY,        /* have played setup, and are not ending */
     LIVE_SETTLED,      /* ready, or given up before that: all settled is t0 */
     LIVE_STALLED,      /* not connected, and nothing left to do */

@@ -16,7 +16,7 @@
 enum metric_unit {
     METRIC_UNIT_TIME, /* nanoseconds; a threshold on it needs ns, us, ms or s */
     METRIC_UNIT_COUNT,
-    METRIC_UNIT_ERROR_COUNT,   /* may be asked for in percent of the requests */
+    METRIC_UNIT_ERROR_COUNT,   /* or in percent of the requests */
     METRIC_UNIT_RATE,          /* per second */
     METRIC_UNIT_RATE_ACHIEVED, /* per second, or percent of what was due */
     METRIC_UNIT_SECONDS,       /* CPU time; needs a time unit as well */
@@ -87,8 +87,7 @@ struct metric_names {
     uint32_t stages_count; /* that are kept apart; 0: the load has one stage */
 };
 
-/* The names of a scope, without what stands before them ("steps.NAME."), one by one. False: there
- * are no more. */
+/* Iterates over the names of a scope, without its prefix ("steps.NAME."). False: no more. */
 enum { METRIC_NAME_BYTES_MAX = 96 };
 bool metric_name(enum metric_scope scope, size_t index, char text[METRIC_NAME_BYTES_MAX]);
 /* Finds the metric of a name. The error names the nearest one. */
@@ -103,8 +102,8 @@ const struct histogram *metric_histogram(const struct metric *metric,
 /* Not for the server's. */
 void metric_read(const struct metric *metric, const struct figures *figures,
                  struct metric_value *value);
-/* What a percentage of the metric is of: the requests, or the arrivals that were due (drawn, not
- * asked for: chance is no failure) per second. 0: there is none. */
+/* The base of a percentage of the metric: the requests, or the arrivals that were due (as drawn,
+ * not as planned: chance is no failure) per second. 0: there is none. */
 double metric_whole(const struct metric *metric, const struct figures *figures);
 
 #endif

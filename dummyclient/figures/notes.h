@@ -1,7 +1,7 @@
 /* Notes: what is counted beside the figures: pushes by id, and marks by second.
  *
  * Owned by one thread while it records; added up by the supervisor. Bounded: what does not fit is
- * counted without its place. Memory is allocated at open only. */
+ * only counted. Memory is allocated at open only. */
 #ifndef DUMMYLOAD_CLIENT_NOTES_H
 #define DUMMYLOAD_CLIENT_NOTES_H
 
@@ -27,8 +27,8 @@ struct notes_list {
     struct note *notes;
     uint32_t max;
     uint32_t count;
-    uint32_t last;  /* the place of the last one: the next is likely to be alike */
-    uint64_t other; /* what found no room */
+    uint32_t last;  /* index of the last one: the next is likely the same */
+    uint64_t other; /* what did not fit */
 };
 
 struct notes {
@@ -38,7 +38,7 @@ struct notes {
 
 bool notes_open(struct notes *notes, struct error *error);
 void notes_close(struct notes *notes);
-/* Messages of this id that nobody asked for. */
+/* Counts messages of this id that no request waits for. */
 void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes);
 void notes_mark(struct notes *notes, uint32_t mark, int64_t second);
 void notes_add(struct notes *into, const struct notes *from);

@@ -44,12 +44,12 @@ bool threshold_parse(const char *text, const struct metric_names *names,
                      struct threshold *threshold, struct error *error);
 void threshold_judge(const struct threshold *threshold, const struct figures *figures,
                      struct threshold_verdict *verdict);
-/* While the run goes on: has it failed in a way that more time will not mend? A count that must not
- * exceed a limit has, once it did; one that must reach a limit never; latencies and rates are
- * judged as they stand, from THRESHOLD_SAMPLES_MIN samples on. */
+/* During the run: has it failed for good? A count above its upper limit has; one below a lower
+ * limit has not; latencies and rates are judged by their current value, from THRESHOLD_SAMPLES_MIN
+ * samples on. */
 enum { THRESHOLD_SAMPLES_MIN = 100 };
 bool threshold_has_failed(const struct threshold *threshold, const struct figures *figures);
-/* Why abort_on_fail would have no effect on it: a line's end; NULL: it has. */
+/* Why abort_on_fail would have no effect on it, as the end of a line; NULL: it has an effect. */
 const char *threshold_abort_refusal(const struct threshold *threshold);
 /* The histogram that it is judged by, wholly or (a percentage of requests) in part; NULL: none. */
 const struct histogram *threshold_histogram(const struct threshold *threshold,

@@ -1,15 +1,14 @@
-/* The fleet: several dummyclients ("ranks"), on one machine or many, that play one load as one.
+/* The fleet: several dummyclients ("ranks"), on one machine or many, that play one load.
  *
  * Each has the same plan and plays its share of it (plan/plan.h). Rank 0, the leader, decides for
  * all when the phases of the run begin, opens the barriers, shows the whole and writes the one
- * result; the others tell it how they stand. What is decided is a moment on the leader's clock, a
- * little ahead, and each rank translates it to its own: fleet_start() has measured how the clocks
- * differ.
+ * result; the others send it their status. A decision is a moment on the leader's clock, a little
+ * ahead, which each rank translates to its own clock: fleet_start() has measured the offsets.
  *
- * The order: fleet_join() (the ranks agree, or nothing is played), fleet_start(), then once per
- * tick fleet_exchange(), at the end fleet_report() and fleet_leave(). A program that plays alone
- * has a fleet of one, where all of this is nothing. Every wait has a bound; a rank that is silent
- * for FLEET_SILENT_NS is lost.
+ * The order: fleet_join() (the ranks agree, or the run fails), fleet_start(), then once per tick
+ * fleet_exchange(), at the end fleet_report() and fleet_leave(). In a single program the fleet has
+ * one rank and these functions do nothing. Every wait has a bound; a rank that is silent for
+ * FLEET_SILENT_NS is lost.
  *
  * The supervisor's thread only. Times are clock_now_ns() of this rank. */
 #ifndef DUMMYLOAD_CLIENT_FLEET_H
@@ -26,7 +25,7 @@
 enum { FLEET_HOST_BYTES_MAX = 128, FLEET_BUILD_BYTES_MAX = 128, FLEET_PROBLEM_BYTES_MAX = 512 };
 enum { FLEET_RANKS_MAX = 4096 };
 
-/* How long a rank may say nothing before it counts as lost. */
+/* A rank that is silent for this long is lost. */
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
 /* The leader is given a little longer: it is to notice first, and to tell the others. */
 #define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
@@ -47,7 +46,7 @@ struct fleet_hello {
     uint32_t connections; /* its share */
 };
 
-/* How a rank stands. */
+/* The status of a rank. */
 struct fleet_status {
     struct live_view view;
     uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX]; /* as in figures/live.h, of all its workers */
@@ -55,7 +54,7 @@ struct fleet_status {
     uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* by all its workers */
     uint32_t stops;                               /* stop requests */
     uint32_t workers_running;
-    bool failed; /* a worker could not start, or go on */
+    bool failed; /* a worker could not start or continue */
 };
 
 /* What the leader has decided; TIME_NEVER_NS where it has not. */
@@ -65,7 +64,7 @@ struct fleet_orders {
     int64_t drain_end_ns;
     int64_t abort_ns;
     uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
-    uint32_t probes; /* how often the figures of thresholds were asked for */
+    uint32_t probes; /* number of probes for the figures of thresholds */
 };
 
 /* What is known of a rank: of all on the leader, elsewhere of itself and the leader. */
@@ -137,12 +136,12 @@ static inline int64_t fleet_clock_offset_ns(const struct fleet *fleet)
     return fleet->ranks[fleet->rank].clock_offset_ns;
 }
 
-/* fleet_exchange.c. Takes what has come; a member says how it stands when that has changed or it
- * is time to be heard again. */
+/* fleet_exchange.c. Handles what has arrived; a member sends its status when that has changed or a
+ * heartbeat is due. */
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns);
-/* Leader: adds how the others stand. Returns false while one has not said it yet. */
+/* Leader: adds the others' statuses. Returns false while one is missing. */
 bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole);
-/* Leader: tells the others, when something is new or it is time to be heard again. now_ns: before
+/* Leader: sends its orders to the others, when they changed or a heartbeat is due. now_ns: before
  * the fleet_exchange() of this turn. */
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns);
 /* The first rank that is lost, or NULL. For a member only the leader can be. */

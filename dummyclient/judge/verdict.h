@@ -40,8 +40,8 @@ struct verdict {
     uint32_t thresholds_failed;
 };
 
-/* Who was not ready when the window opened: those that were still in setup, and those whose
- * connects had failed or did not come about (a server that is not there, or that takes nobody). */
+/* Connections that were not ready when the window opened: those still in setup, and those whose
+ * connects had failed or not completed (no server, or one that accepts no connection). */
 struct verdict_unready {
     uint32_t in_setup;
     uint32_t unconnected;

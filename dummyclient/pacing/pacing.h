@@ -29,8 +29,8 @@ struct pacing {
     double arrivals_total; /* expected arrivals before end_ns */
 };
 
-/* Which arrivals of the load: all of them together (what was asked for), those that any connection
- * may play, or those that one connection has of its own (rate_per_connection). */
+/* Which arrivals of the load: all (the target), those that any connection may play, or those of one
+ * connection (rate_per_connection). */
 enum pacing_part { PACING_WHOLE, PACING_SHARED, PACING_EACH };
 
 /* Walks the arrivals of one stream in order; Poisson needs the walk. */

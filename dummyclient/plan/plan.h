@@ -1,5 +1,5 @@
-/* The plan: scenario and options made one, resolved, checked against this machine. Immutable
- * while the run goes on and read by every worker without a lock.
+/* The plan: scenario and options combined, resolved, checked against this machine. Immutable during
+ * the run and read by every worker without a lock.
  *
  * Control plane; made once at start. Overrides of the command line are laid over scenario->load
  * here, before the program is compiled. */
@@ -60,7 +60,7 @@ struct plan {
     const struct options *options;
     struct scenario *scenario;
     struct program *program;
-    struct pacing pacing; /* all that was asked for; of it ... */
+    struct pacing pacing; /* the whole load; of it ... */
     struct pacing shared; /* ... what any connection of a behavior may play, */
     struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
     struct population population;

@@ -1,16 +1,16 @@
 /* A worker's part of the arrivals, and the connections that are free to take them.
  *
- * Two kinds. Shared arrivals belong to a behavior: whichever of its connections is free plays them,
- * the one free the longest first. They are dealt to workers by their connections; where the
- * worker's own are all busy the arrival goes into the pool of all workers (arrivals_pool.h). Own
- * arrivals (rate_per_connection) belong to one connection and wait for it.
+ * Two kinds. Shared arrivals belong to a behavior: any free connection of it plays them, the one
+ * free the longest first. They are dealt to workers by their connections; where the worker's own
+ * are all busy the arrival goes into the pool of all workers (arrivals_pool.h). Own arrivals
+ * (rate_per_connection) belong to one connection and wait for it.
  *
- * In both a cursor stands at the next arrival that has not begun; those between it and now are late
- * and begin, in order and with their intended time kept, as connections become free. So there is no
- * queue, however late a server makes them, but for the bounded pool. What is due follows from the
- * plan alone: every arrival is told to the recorder once, as begun, dropped or never started.
+ * In both a cursor points to the next arrival that has not begun; those between it and now are late
+ * and begin, in order and with their intended time kept, as connections become free. So the bounded
+ * pool is the only queue, however late a server makes arrivals. What is due follows from the plan
+ * alone: every arrival is reported to the recorder once, as begun, dropped or never started.
  *
- * Knows no connections: a taker is a part of one, and `begin` starts what it plays. One thread. */
+ * Does not know connections: a taker is a part of one, and `begin` starts its pass. One thread. */
 #ifndef DUMMYLOAD_CLIENT_ARRIVALS_H
 #define DUMMYLOAD_CLIENT_ARRIVALS_H
 
@@ -30,27 +30,27 @@ struct arrivals_own;
 struct arrivals_taker {
     struct arrivals_taker *next; /* of the free ones of its behavior */
     struct arrivals_taker *previous;
-    struct arrivals_own *own; /* NULL: it has no arrivals of its own */
+    struct arrivals_own *own; /* NULL: the load has no own arrivals */
     uint16_t behavior;
     bool listed; /* is free */
-    bool gone;   /* will not take another one, as far as is known */
+    bool gone;   /* takes no further arrival, for now */
 };
 
-/* The arrivals that one connection has of its own. */
+/* The arrivals of one connection (rate_per_connection). */
 struct arrivals_own {
     struct timer_node node; /* first: a node is its stream. Not in the heap: it waits, or is over */
     struct pacing_cursor cursor;
     struct arrivals_taker *taker;
     uint32_t number; /* of the connection */
-    bool wanted; /* the plan wants the connection at the cursor; false: still to be looked for */
-    bool waits;  /* is due, and the connection was not free, or the run held it back */
-    bool held;   /* the latter (max_catch_up_rate): in the behavior's list */
+    bool wanted;     /* the plan wants the connection at the cursor; false: not yet computed */
+    bool waits;      /* is due, and the connection was not free, or the run held it back */
+    bool held;       /* the latter (max_catch_up_rate): in the behavior's list */
     struct arrivals_own *held_next;
 };
 
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
-    bool offered;  /* said at the last look that it has free ones */
+    bool offered;  /* has offered its free ones to the pool */
     bool mine;     /* the cursor is at an arrival of this worker and behavior; false: on its way */
     uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
@@ -73,7 +73,7 @@ struct arrivals {
     struct timer_heap own_due;
     uint32_t own_waiting; /* streams that are due, whose connection may still play them */
     bool in_turn;
-    bool passed_on; /* of what was due before the stop, nothing is left here */
+    bool passed_on; /* no arrival that was due before the stop is left here */
     /* Starts a pass of the taker. granted_ns: when the run let it begin (max_catch_up_rate). */
     void (*begin)(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
     int64_t t0_ns;   /* TIME_NEVER_NS until it is known: nothing arrives before it */
@@ -91,14 +91,14 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
 /* From t0 on. */
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
 
-/* The taker is free for an arrival, or is not; nothing when that is known. */
+/* The taker is free for an arrival, or is not. Idempotent. */
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free);
-/* It will not take another one, or may again. */
+/* The taker takes no further arrival, or may take them again. */
 void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, bool gone);
 /* Begins arrivals that are due on free connections, arrivals_max at most of each behavior. Returns
- * when to call again: at once (now_ns) when more are due, or at the next arrival. */
+ * when to call again: now_ns when more are due, else the time of the next arrival. */
 int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);
-/* Are arrivals due before now or stop still waiting for a connection that may come? */
+/* Do arrivals due before now or stop still wait for a connection that may become free? */
 bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns);
 /* The run is over: records those that never began, in bulk. */
 void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns);

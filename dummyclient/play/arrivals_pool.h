@@ -1,13 +1,13 @@
-/* The pool: arrivals that found no free connection on the worker that they came to first. Whichever
- * worker has a free connection plays them, the oldest first; so an arrival belongs to the run, not
- * to a thread. Also the bound on catching up (max_catch_up_rate), which is one for all workers.
+/* The pool: arrivals that found no free connection on their own worker. Any worker with a free
+ * connection plays them, the oldest first: an arrival belongs to the run, not to a thread. Also the
+ * bound on catching up (max_catch_up_rate), which is shared by all workers.
  *
  * One for all workers of this program; any of their threads. Only the path of an arrival that its
  * own worker cannot play, or that is late under a bound, takes the lock. Reading whether there is
  * something (arrivals_pool_oldest_ns()) is one relaxed load. Memory is allocated at open only.
  *
- * A worker that has free connections says so before it sleeps (arrivals_pool_offer()) and looks
- * once more; one that puts an arrival in wakes one of those that have. */
+ * A worker with free connections offers them before it sleeps (arrivals_pool_offer()) and checks
+ * the pool once more; a worker that puts an arrival in wakes one that has offered. */
 #ifndef DUMMYLOAD_CLIENT_ARRIVALS_POOL_H
 #define DUMMYLOAD_CLIENT_ARRIVALS_POOL_H
 
@@ -22,12 +22,12 @@
 /* Arrivals of one behavior; those beyond wait at their own worker, which tries again. */
 enum { ARRIVALS_POOL_MAX = 16384 };
 
-/* How late is late: from then on `late: drop` drops, and a bound on catching up holds. */
+/* An arrival is late from this age on: `late: drop` drops, and a bound on catching up holds. */
 #define ARRIVALS_LATE_NS (INT64_C(1000000))
 
 struct arrivals_pool_queue {
     _Atomic int64_t oldest_ns; /* TIME_NEVER_NS: empty. Written with the lock held */
-    _Atomic uint32_t takers;   /* connections that may still play one some day */
+    _Atomic uint32_t takers;   /* connections that may still play one */
     int64_t *times_ns;         /* a ring */
     uint32_t first;
     uint32_t count;
@@ -43,9 +43,9 @@ struct arrivals_pool {
     _Atomic uint8_t *offers; /* per worker, lines apart: has free connections of a behavior */
     void *offers_memory;
     uint32_t offers_stride;
-    _Atomic uint32_t passed_on;                   /* workers that have nothing left of their own */
-    _Atomic uint32_t left;                        /* workers that have given up */
-    void (*wake)(void *context, uint32_t worker); /* NULL: nobody sleeps */
+    _Atomic uint32_t passed_on; /* workers with no arrival left outside the pool */
+    _Atomic uint32_t left;      /* workers that have given up */
+    void (*wake)(void *context, uint32_t worker); /* NULL: no worker sleeps */
     void *wake_context;
 };
 
@@ -75,8 +75,8 @@ bool arrivals_pool_take_stale(struct arrivals_pool *pool, uint32_t behavior, int
 /* May a late arrival begin now? Uses the bound up if so; *granted_ns as above, or when to ask. */
 bool arrivals_pool_may_catch_up(struct arrivals_pool *pool, uint32_t behavior, int64_t time_ns,
                                 int64_t now_ns, int64_t *granted_ns);
-/* Says whether the worker has a free connection of the behavior. True: look into the pool again
- * before sleeping, for something may have come meanwhile. */
+/* Sets whether the worker has a free connection of the behavior. True: check the pool again before
+ * sleeping, an arrival may have been put in meanwhile. */
 bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior,
                          bool has_free);
 
@@ -85,7 +85,7 @@ bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t b
 void arrivals_pool_wake_another(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior);
 /* The worker has nothing left that was due before the stop and is not in the pool. Once. */
 void arrivals_pool_pass_on(struct arrivals_pool *pool);
-/* The worker gives up. True: it is the last one, and what is in the pool is its to tell of. */
+/* The worker gives up. True: it is the last one, and reports what is left in the pool. */
 bool arrivals_pool_leave(struct arrivals_pool *pool);
 
 /* Have all workers passed on what was due? */

@@ -1,16 +1,16 @@
-/* One connection of the client: connects, carries out what its vm says, counts every byte and
+/* One connection of the client: connects, carries out the actions of its vm, counts every byte and
  * message, and ends by the closing protocol (send the rest, FIN, read to the peer's end, close).
  *
- * One worker thread owns a group of connections, its port and everything here. Nothing here waits
- * and nothing calls a clock: the worker sets group->now_ns after each poll and calls
+ * One worker thread owns a group of connections, its port and everything here. No function waits or
+ * reads a clock: the worker sets group->now_ns after each poll and calls
  *
  *     conn_on_completion()   for each operation that came out of the poll
  *     conn_on_timer()        for each timer that is due
  *     conn_on_start()        ... and the other events of the run
  *     conn_flush_some()      before the next poll: sends what has been queued
  *
- * Lifetime: conn_group_open() allocates for all connections at once; nothing allocates after that
- * but the send pool and reassembly, both bounded by what is in flight.
+ * Lifetime: conn_group_open() allocates for all connections. Afterwards only the send pool and
+ * reassembly allocate, both bounded by what is in flight.
  *
  * README.md here has the life of a connection and what it counts. */
 #ifndef DUMMYLOAD_CLIENT_CONN_H
@@ -74,9 +74,9 @@ static inline struct conn *conn_group_at(const struct conn_group *group, uint32_
     return (struct conn *)(void *)(group->blocks + index * group->block_bytes);
 }
 
-/* The plan wants it: it begins to play as soon as it can, its vm asks for its connect. */
+/* The plan wants the connection: it connects and plays as soon as it can. */
 void conn_want(struct conn *conn);
-/* The plan wants it no more: it ends as at the end of the run, and is parked. */
+/* The plan no longer wants the connection: it ends as at the end of the run, and is parked. */
 void conn_retire(struct conn *conn);
 /* The operation belongs to a connection of the group (its owner). */
 void conn_on_completion(struct cport_op *op);
@@ -88,7 +88,7 @@ void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t 
 void conn_on_start(struct conn *conn);
 void conn_on_stop(struct conn *conn);
 void conn_on_drain_end(struct conn *conn);
-/* A barrier is open: those that wait at it go on. */
+/* A barrier is open: the connections that wait at it continue. */
 void conn_group_open_barrier(struct conn_group *group, uint32_t barrier);
 /* Those of the group that could come to the barrier. */
 uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier);
@@ -98,8 +98,8 @@ void conn_abort(struct conn *conn);
  * clock, read just before. Returns true when there are more. */
 bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t sent_ns);
 
-/* Its turn is near: brings into the cache what conn_on_completion() will touch, first of the
- * connection, later of its vm. */
+/* Prefetches into the cache what conn_on_completion() will touch, first of the connection, later of
+ * its vm. */
 void conn_fetch(const struct cport_op *op);
 void conn_fetch_vm(const struct cport_op *op);
 

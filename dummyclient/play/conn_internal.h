@@ -1,4 +1,4 @@
-/* A connection from inside, for conn*.c only.
+/* The internals of a connection, for conn*.c only.
  *
  * conn.c        what its vm wants, its states, and the phases of the run
  * conn_io.c     its bytes: the queue out and the frames in
@@ -15,16 +15,16 @@ enum {
     CONN_SPANS_MAX = 4,     /* pieces per send */
     CONN_MESSAGES_MIN = 16, /* messages that may wait to be sent: at least, at most */
     CONN_MESSAGES_MAX = 1024,
-    CONN_QUEUE_BYTES_MAX = 256 * 1024, /* above it the vm waits; one message may be larger */
-    CONN_ACTIONS_MAX = 256             /* of one vm in one go: then the others get their turn */
+    CONN_QUEUE_BYTES_MAX = 256 * 1024, /* above it sending is blocked; one message may be larger */
+    CONN_ACTIONS_MAX = 256             /* of one vm in a row, before other connections are served */
 };
 /* How long the peer may take to end its side after our FIN. */
 #define CONN_END_WITHIN_NS (5 * INT64_C(1000000000))
 /* The same once the run is over. */
 #define CONN_END_AFTER_CUT_NS (INT64_C(1500000000))
 
-/* What the plan and the scenario have to do with it; every change goes through conn_set_life(),
- * which knows which there are, and counts.
+/* The life cycle of a connection, by plan and scenario. Every change goes through conn_set_life(),
+ * which checks it and counts.
  *
  *     parked <-> queued -> setup -> playing <-> stalled
  *        ^                   |         |           |
@@ -74,15 +74,15 @@ enum conn_sending {
 enum conn_receiving {
     CONN_RECV_IDLE,   /* nothing is in flight, until what has come is handled */
     CONN_RECV_POSTED, /* one is in flight */
-    CONN_RECV_PAUSED, /* the scenario leaves what comes in the socket ... */
-    CONN_RECV_LAST,   /* ... but for what the port has been asked for already */
+    CONN_RECV_PAUSED, /* the scenario leaves input in the socket ... */
+    CONN_RECV_LAST,   /* ... except for the receive that is in flight */
     CONN_RECV_ENDED   /* the peer's side has ended */
 };
 
-/* What a round trip touches stands together, in lines of the cache: a completion of a receive finds
- * the timer and recv_op, the lines from `group`, `queue`, `reassembly`, `deadline_ns` and the one
- * behind, and for its answer io_op; the completion of a send finds io_op, `group` and `queue`. What
- * is rarely needed fills the gaps between. conn_group.c holds the places to it. */
+/* Fields used in a round trip are adjacent in cache lines: a completion of a receive uses the timer
+ * and recv_op, the lines from `group`, `queue`, `reassembly`, `deadline_ns` and the one behind, and
+ * for its answer io_op; the completion of a send uses io_op, `group` and `queue`. Rarely used
+ * fields fill the gaps. conn_group.c asserts the offsets. */
 struct conn {
     struct timer_node timer; /* first: a node is its connection */
     struct cport_op recv_op;
@@ -139,7 +139,7 @@ static inline bool conn_is_alive(const struct conn *conn)
     return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_ENDING;
 }
 
-/* Has it been asked to play, and not ended yet? */
+/* Has it begun to play, and not ended yet? */
 static inline bool conn_has_begun(const struct conn *conn)
 {
     return conn->life != CONN_PARKED && conn->life != CONN_QUEUED && conn->life != CONN_GONE;
@@ -154,16 +154,15 @@ static inline bool conn_plays(const struct conn *conn)
 
 /* --- conn.c */
 
-/* Every change of a life or a link goes through these; a change of life that the table does not
- * have is a fault of ours (must()). */
+/* Every change of life or link goes through these; must() stops at a change of life that the table
+ * does not have. */
 void conn_set_life(struct conn *conn, enum conn_life life);
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
 /* Plays the vm on until it waits for something. */
 void conn_pump(struct conn *conn);
-/* Tells the recorder whose vm is about to speak. */
+/* Sets the connection whose vm is about to call the recorder. */
 void conn_observe(struct conn *conn);
-/* Its link has ended, and nothing will come after it: for good, or until the plan wants it again.
- */
+/* The link has ended: for good, or until the plan wants the connection again. */
 void conn_set_ended(struct conn *conn);
 
 /* --- conn_io.c */
@@ -174,8 +173,8 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action);
 bool conn_has_room(const struct conn *conn);
 void conn_on_sent(struct conn *conn);
 void conn_on_received(struct conn *conn);
-/* Asks for more, unless that has been done, or the scenario leaves it in the socket. The end is
- * always read to. */
+/* Posts a receive, unless one is in flight or the scenario leaves input in the socket. Input is
+ * always read to its end. */
 void conn_receive(struct conn *conn);
 /* VM_ACTION_RECEIVE. */
 void conn_set_receives(struct conn *conn, bool receives);
@@ -188,9 +187,9 @@ void conn_drop_buffers(struct conn *conn);
 void conn_end(struct conn *conn);
 /* Ends our side only. */
 void conn_half(struct conn *conn);
-/* Closes at once because of an error, which is counted. The peer sees a reset. */
+/* Closes immediately because of an error, which is counted. The peer sees a reset. */
 void conn_break(struct conn *conn, enum error_kind error);
-/* Closes at once because the scenario or the run wants it: listed, so that both sides can be
+/* Closes immediately because the scenario or the run wants it: listed, so that both sides can be
  * matched, but no error. */
 void conn_reset(struct conn *conn);
 /* Gives up a connect. */
@@ -210,7 +209,7 @@ static inline uint64_t *conn_lanes(struct conn *conn)
     return offset == 0 ? &conn->lanes : (uint64_t *)(void *)((uint8_t *)conn + offset);
 }
 
-/* Lays out a connection's vm anew. */
+/* Initialises a connection's vm again. */
 void conn_open_vm(struct conn *conn);
 
 #endif

@@ -1,9 +1,9 @@
-/* What the supervisor tells its workers: the moments at which the phases of the run begin.
- * Written by the supervisor, read by the workers, all of it atomic; times are on clock_now_ns()
- * (the port's clock), TIME_NEVER_NS until they are known.
+/* The control: the moments at which the phases of the run begin. Written by the supervisor, read by
+ * the workers, all of it atomic; times are on clock_now_ns() (the port's clock), TIME_NEVER_NS
+ * until they are known.
  *
- * origin -> t0 (all ready: arrivals begin) -> stop (no arrival is intended from here on) ->
- * cut (the drain is over: what is outstanding is given up) -> abort (every connection is reset). */
+ * origin -> t0 (all ready: arrivals begin) -> stop (no arrival is intended from here on) -> drain
+ * end (what is outstanding is given up) -> abort (every connection is reset). */
 #ifndef DUMMYLOAD_CLIENT_CONTROL_H
 #define DUMMYLOAD_CLIENT_CONTROL_H
 

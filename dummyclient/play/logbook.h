@@ -2,7 +2,7 @@
  * print: it puts lines into a ring, and the supervisor takes them out.
  *
  * One writer, one reader, no lock (a ring with two counters, each written by one side only). Lines
- * that find no room are counted, not waited for. */
+ * that do not fit are dropped and counted. */
 #ifndef DUMMYLOAD_CLIENT_LOGBOOK_H
 #define DUMMYLOAD_CLIENT_LOGBOOK_H
 
@@ -28,7 +28,7 @@ void logbook_close(struct logbook *logbook);
 void logbook_write(struct logbook *logbook, int64_t time_ns, const uint8_t *line, uint32_t bytes);
 /* Supervisor: is there something to print? */
 bool logbook_has_lines(const struct logbook *logbook);
-/* Supervisor: prints what is there, with times since origin_ns; bytes that no terminal should get
+/* Supervisor: prints what is there, with times since origin_ns; bytes that could control a terminal
  * become '?'. */
 void logbook_print(struct logbook *logbook, int64_t origin_ns,
                    void (*print)(void *context, const char *line), void *context);

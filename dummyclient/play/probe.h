@@ -1,10 +1,10 @@
-/* A probe: how the supervisor sees, while the run goes on, the figures that thresholds with
- * abort_on_fail are about.
+/* A probe: gives the supervisor, during the run, the figures that thresholds with abort_on_fail
+ * need.
  *
- * The supervisor asks (probe_ask), the worker copies what is needed between two polls of its own
+ * The supervisor asks (probe_ask), the worker copies what is needed between two of its polls
  * (probe_take: a few tens of microseconds, once a second, and only if a scenario has such
- * thresholds), the supervisor adds the copies up (probe_read). The copies belong to the worker
- * until it has answered, then to the supervisor until it asks again. */
+ * thresholds), the supervisor sums the copies (probe_read). The copies belong to the worker until
+ * it has answered, then to the supervisor until it asks again. */
 #ifndef DUMMYLOAD_CLIENT_PROBE_H
 #define DUMMYLOAD_CLIENT_PROBE_H
 
@@ -32,10 +32,10 @@ void probe_close(struct probe *probe);
 /* Supervisor: asks for new copies; only when the last have come. */
 void probe_ask(struct probe *probe);
 bool probe_has_answered(const struct probe *probe);
-/* Worker: is there a question that it has not answered? Its figures must be of the moment then. */
+/* Worker: is a request for copies unanswered? Then its figures must be current. */
 bool probe_is_asked(const struct probe *probe);
-/* Worker: answers, if asked. For one that has ended the supervisor does: its last word stays in the
- * sum. */
+/* Worker: answers a request, if there is one. For a worker that has ended the supervisor answers:
+ * its last figures stay in the sum. */
 void probe_take(struct probe *probe, const struct figures *figures);
 /* Supervisor: adds the copies to figures (only what the thresholds need). */
 void probe_read(const struct probe *probe, struct figures *figures);

@@ -31,7 +31,7 @@ struct recorder {
     int64_t subject_blocked_until_ns; /* its socket took no bytes until then */
     int64_t subject_seen_ns;          /* what had come by then has been handled */
     uint64_t *subject_lanes;          /* a bit per lane: its iteration began inside the window */
-    /* What the series has already. */
+    /* What is in the series already. */
     struct counters series_counters;
     int64_t series_second; /* since the origin: of the last turn */
     int64_t origin_ns;
@@ -67,14 +67,13 @@ static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 }
 
 void recorder_connected(struct recorder *recorder, int64_t connect_ns);
-/* A connect that failed or timed out: all that is known is that it would have taken longer than
- * its age. The error is counted by itself. */
+/* A connect that failed or timed out: censored at its age. The error is counted separately. */
 void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
-/* Of the time until now: this program had nothing to do. */
+/* This program was idle for this part of the time until now. */
 void recorder_idle(struct recorder *recorder, int64_t idle_ns);
-/* What becomes of an arrival. Each is told exactly once: it began, or it was
- * dropped as late, or the run ended before it began. The latter two are censored at their age. */
+/* The outcome of an arrival. Each is reported exactly once: it began, or it was dropped as late, or
+ * the run ended before it began. The latter two are censored at their age. */
 void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns);
 void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
                       int64_t now_ns);

@@ -1,11 +1,11 @@
 /* A worker: a thread with its own completion port, its own connections and its own share of the
- * arrivals. It shares nothing with the other workers but the plan (which nobody writes), the
- * control (atomics it reads), its live numbers (atomics it writes) and the pool of the arrivals
- * that found no free connection on their own worker. It goes on until the run stops, whatever
- * becomes of its connections: its arrivals, barriers and probes are the run's.
+ * arrivals. It shares nothing with the other workers but the plan (read only), the control (atomics
+ * it reads), its live numbers (atomics it writes) and the pool of the arrivals that found no free
+ * connection on their own worker. It runs until the run stops, even after all its connections have
+ * ended: its arrivals, barriers and probes belong to the run.
  *
  * worker_open() and worker_close() by the supervisor; what is in between by the thread. The turns
- * are functions of their own, so that a test can drive a worker over the fake port. */
+ * are separate functions, so that a test can drive a worker over the fake port. */
 #ifndef DUMMYLOAD_CLIENT_WORKER_H
 #define DUMMYLOAD_CLIENT_WORKER_H
 
@@ -28,17 +28,17 @@ enum {
     WORKER_FLUSH_MAX = 32,        /* sends per reading of the clock */
     WORKER_AHEAD_CONN = 4,        /* completions ahead: a connection is fetched, ... */
     WORKER_AHEAD_VM = 2,          /* ... then its vm */
-    WORKER_SWEEP_MAX = 64,        /* connections told of a phase between two polls */
+    WORKER_SWEEP_MAX = 64,        /* connections notified of a phase between two polls */
     WORKER_CONNECTS_MAX = 64,     /* begun between two polls */
-    WORKER_CONNECTING_MAX = 512   /* in flight at once, of all workers, without connect_rate */
+    WORKER_CONNECTING_MAX = 512   /* in flight, of all workers, without connect_rate */
 };
-/* After the stop: how often to look whether late arrivals of others are through. */
+/* After the stop: how often to check whether the others' late arrivals have begun. */
 #define WORKER_LATE_LOOK_NS (2 * INT64_C(1000000))
-/* After the cut: how long the closing protocol may take; then how long the resets may. */
+/* After the drain end: how long the closing protocol may take; then how long the resets may. */
 #define WORKER_END_WITHIN_NS   (2 * INT64_C(1000000000))
 #define WORKER_ABORT_WITHIN_NS (3 * INT64_C(1000000000))
 
-/* The phases every connection is told of, one after the other. */
+/* The phases that every connection is notified of, in this order. */
 enum worker_sweep {
     WORKER_SWEEP_NONE,
     WORKER_SWEEP_START,
@@ -65,13 +65,15 @@ struct worker {
     struct recorder recorder;
     struct arrivals arrivals;
     struct conn_group group;
-    uint32_t connects_begun;      /* connections that are wanted, and told so: the first ones */
-    enum worker_sweep sweep;      /* the one that is going on */
+    uint32_t connects_begun; /* connections that have been notified that they are wanted: the first
+                                ones */
+    enum worker_sweep sweep; /* in progress */
     enum worker_sweep sweep_done; /* the last one that is complete */
     uint32_t sweep_at;
     int64_t last_poll_ns;   /* when the last poll read the completions */
     int64_t before_poll_ns; /* the clock, read before the last poll */
-    int64_t drains_ns; /* what had come by then is given out by the polls since, drains_left more */
+    int64_t drains_ns; /* what had arrived by then is returned by the polls since and drains_left
+                          more */
     uint32_t drains_left;
     uint64_t waited_ns; /* of the port, until then */
     int64_t idle_ns;    /* of that, in this turn */
@@ -93,7 +95,7 @@ void worker_close(struct worker *worker);
 bool worker_start(struct worker *worker, struct error *error);
 /* Waits for the thread, which must have ended or be about to, and frees the port. */
 void worker_join(struct worker *worker);
-/* Makes a worker that waits look at the control. Supervisor. */
+/* Wakes a waiting worker to read the control. Supervisor. */
 void worker_wake(struct worker *worker);
 
 /* The thread's parts, for tests: prepare with a port of the caller's, then turns until
@@ -102,7 +104,7 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
 /* What is due; returns the deadline for the poll. */
 int64_t worker_before_poll(struct worker *worker);
 void worker_after_poll(struct worker *worker, struct cport_op **completions, int count);
-/* A poll has returned, now: records for how long what it brought may have lain there. Done by
+/* A poll has returned: records for how long its completions may have been pending. Called by
  * worker_after_poll(). */
 void worker_note_poll(struct worker *worker, int64_t now_ns);
 bool worker_is_done(const struct worker *worker);
