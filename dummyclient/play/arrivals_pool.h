@@ -41,7 +41,7 @@ struct arrivals_pool {
     uint32_t queues_count;
     uint32_t workers_count;
     _Atomic uint8_t *offers; /* per worker, lines apart: has free connections of a behavior */
-    void *offers_memory;
+    void *offers_memory;     /* the same, as free() takes it */
     uint32_t offers_stride;
     _Atomic uint32_t passed_on; /* workers with no arrival left outside the pool */
     _Atomic uint32_t left;      /* workers that have given up */

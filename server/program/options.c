@@ -98,6 +98,10 @@ static bool options__model(void *context, const char *value, struct error *error
     for (; count < 64 && model_table[count] != NULL; count++) {
         names[count] = model_table[count]->name;
     }
+    if (value[0] == '\0') {
+        error_set(error, "expected the name of a model; --list-models tells them");
+        return false;
+    }
     const char *near = suggest_nearest(value, names, count);
     error_set(error, "no model %s on this system%s%s%s; --list-models tells them", value,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",

@@ -1,5 +1,6 @@
 #include "text/option_table.h"
 
+#include "core/must.h"
 #include "text/json.h"
 #include "text/suggest.h"
 #include "text/units.h"
@@ -289,7 +290,10 @@ void option_table_to_json(const struct option_table *table, const void *options,
         }
         if (row->kind == OPTION_FLAG || row->kind == OPTION_FLAG_OFF) {
             json_add_bool(json, row->key, *(const bool *)place);
-        } else if (row->place_bytes == sizeof(uint32_t)) {
+            continue;
+        }
+        must(row->kind == OPTION_INTEGER || row->kind == OPTION_DURATION);
+        if (row->place_bytes == sizeof(uint32_t)) {
             json_add_u64(json, row->key, *(const uint32_t *)place);
         } else {
             json_add_i64(json, row->key, *(const int64_t *)place);

@@ -81,7 +81,7 @@ void option_table_read(const struct option_table *table, void *options, int argc
                        struct option_words *words, struct mistakes *mistakes);
 /* The part of --help that lists them. */
 void option_table_print_help(const struct option_table *table, FILE *file);
-/* Adds every option that has a key, as it is in *options. */
+/* Adds every option that has a key (a flag, an integer or a duration), as it is in *options. */
 void option_table_to_json(const struct option_table *table, const void *options,
                           struct cJSON *json);
 

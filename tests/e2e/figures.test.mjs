@@ -27,17 +27,17 @@ async function play(t, port, parts, extra = []) {
 test('the rate that was asked is shown, with what chance drew beside it', LIMIT, async (t) => {
   const server = await runServer(t);
   for (const [rate, shown, per_s] of [['5/s', '5\\.0', 5], ['3/m', '0\\.05', 0.05]]) {
-    await undisturbed(t, () => play(t, server.port,
-      { load: { rate, arrival: 'poisson', duration: '2s', seed: 4 } }), ({ client, result }) => {
-      assert.equal(client.exitCode, 0, said(client));
-      assert.match(client.stdout, new RegExp(` of ${shown}/s wanted `));
-      assert.ok(Math.abs(result.rate.target_per_s - per_s) < 1e-9 * per_s);
-      // What chance drew is no missed rate; a machine that has other things to do may miss one.
-      assert.notEqual(result.validity.limited_by, 'server_or_connections');
-      if (Number(result.rate.intended) !== 2 * per_s) {
-        assert.match(client.stdout, new RegExp(`Poisson drew ${result.rate.intended}, `));
-      }
-    });
+    const { client, result } = await play(t, server.port,
+      { load: { rate, arrival: 'poisson', duration: '2s', seed: 4 } });
+    // Whether this is a measurement is the machine's business (3).
+    assert.ok([0, 3].includes(client.exitCode), said(client));
+    assert.match(client.stdout, new RegExp(` of ${shown}/s wanted `));
+    assert.ok(Math.abs(result.rate.target_per_s - per_s) < 1e-9 * per_s);
+    // What chance drew is no missed rate.
+    assert.notEqual(result.validity.limited_by, 'server_or_connections');
+    if (Number(result.rate.intended) !== 2 * per_s) {
+      assert.match(client.stdout, new RegExp(`Poisson drew ${result.rate.intended}, `));
+    }
   }
   await endServer(server);
 });
@@ -73,14 +73,12 @@ test('a run that asked and got not one answer has failed', LIMIT, async (t) => {
   const silent = net.createServer((socket) => sockets.add(socket.on('error', () => {})));
   await new Promise((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
   t.after(() => { sockets.forEach((socket) => socket.destroy()); silent.close(); });
-  await undisturbed(t, () => play(t, silent.address().port, {}), ({ client, result }) => {
-    assert.equal(client.exitCode, 1, said(client));
-    assertOneLine(client, /not one of \d+ requests was answered/);
-    assert.equal(result.failures.length, 1);
-    assert.equal(result.validity.valid, true);
-    assert.deepEqual(result.ready, { wanted: 5, ready: 5, window_opened: 'all_ready' });
-    assert.equal(Number(result.rate.target_per_s), 200);
-  });
+  const { client, result } = await play(t, silent.address().port, {});
+  assert.equal(client.exitCode, 1, said(client));
+  assertOneLine(client, /not one of \d+ requests was answered/);
+  assert.equal(result.failures.length, 1);
+  assert.deepEqual(result.ready, { wanted: 5, ready: 5, window_opened: 'all_ready' });
+  assert.equal(Number(result.rate.target_per_s), 200);
 });
 
 /** A server that gives messages of id 2 back, and leaves all others to `answers`. */

@@ -163,7 +163,7 @@ test("replies with another's answer: mismatch", LIMIT, async (t) => {
   assert.equal(program.exitCode, 1, said(program));
 });
 
-test('sends without end: unsolicited, and the run ends on time', LIMIT, async (t) => {
+test('sends without end: unsolicited, and the run ends', LIMIT, async (t) => {
   const flood = Buffer.concat(Array.from({ length: 300 }, () => frame(9, 'f'.repeat(200))));
   const server = await startServer(t, { onConnection: (socket) => {
     const pour = () => {
@@ -177,7 +177,7 @@ test('sends without end: unsolicited, and the run ends on time', LIMIT, async (t
   assert.ok(Number(result.resources.rss_max_bytes) < 512 * 1024 * 1024);
 });
 
-test('shrinks its window to zero: response_timeout, and the run ends on time', LIMIT,
+test('shrinks its window to zero: response_timeout, and the run ends', LIMIT,
   async (t) => {
     const server = await startServer(t, { onConnection: (socket) => socket.pause() });
     const big = [{ request: { name: 'echo', send: { id: 1, body: { random: { bytes: 60000 } } },
@@ -213,7 +213,7 @@ test('sends half a reply and no more: response_timeout, then unexpected_close', 
     assert.equal(totals.connections_clean, 0);
   });
 
-test('never ends its side: close_timeout, and the run ends on time', LIMIT, async (t) => {
+test('never ends its side: close_timeout, and the run ends', LIMIT, async (t) => {
   const server = await startServer(t, { onFrame: (socket, bytes) => socket.write(bytes),
     onConnection: (socket) => { socket.end = () => socket; } });
   const { errors, totals } = await play(t, server);
