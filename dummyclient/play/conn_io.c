@@ -156,10 +156,8 @@ void conn_on_sent(struct conn *conn)
         /* Messages waited behind this send: from now on the socket is free for them. */
         conn->blocked_until_ns = conn->group->now_ns;
     }
-    if (conn->messages_count > 0) {
-        conn_mark_dirty(conn);
-    } else if (conn->link != CONN_OPEN) {
-        conn_mark_dirty(conn); /* for the FIN */
+    if (conn->messages_count > 0 || conn->link != CONN_OPEN) {
+        conn_mark_dirty(conn); /* for them, or for the FIN */
     }
     if (conn->send_blocked && conn_plays(conn)) {
         conn_pump(conn);

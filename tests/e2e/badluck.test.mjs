@@ -166,7 +166,7 @@ for (const [when, after_ms, wait] of [['its start', 0], ['its start', 20], ['its
   });
 }
 
-test('Ctrl+C in the moment in which all become ready', { ...LIMIT, skip: WINDOWS }, async (t) => {
+test('Ctrl+C in the moment in which all become ready', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'client.json');
   const scenario = path.join(folderFor(t), 'ready.json');
   const request = { request: { send: { id: 1, body: { text: 'ready?' } } } };
@@ -185,8 +185,8 @@ test('Ctrl+C in the moment in which all become ready', { ...LIMIT, skip: WINDOWS
   t.after(() => server.close());
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   for (let after_ms = 0; after_ms < 8; after_ms++) {
-    const client = startClient(t, [scenario, '--host', '127.0.0.1', '--port',
-      String(server.address().port), '--out', file, ...TAME]);
+    const client = startClient(t, [fileFor(scenario), '--host', '127.0.0.1', '--port',
+      String(server.address().port), '--out', fileFor(file), ...TAME]);
     interrupt = () => { setTimeout(() => client.interrupt(), after_ms); };
     await client.wait(RUN_TIME_MS);
     assert.ok(!client.timedOut, said(client));
