@@ -65,15 +65,14 @@ struct options {
     bool quiet;    /* no summary, no progress: errors only */
     bool progress; /* the live line */
     bool screen;   /* the live screen, terminal or not */
-    /* Not of the command line: this program's place among those that play the load together, and
-     * how many of them there are on its machine. */
+    /* Not of the command line: this program's rank, and the number of ranks on its machine. */
     uint32_t rank;
     uint32_t ranks;
     uint32_t ranks_here;
 };
 
 /* False, with a line to report for each mistake. scenario_path is set then where it is certain, so
- * that the scenario's own mistakes can be told as well. */
+ * that the scenario's mistakes can be reported, too. */
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line), void *context);
 void options_print_help(FILE *file);

@@ -1,8 +1,8 @@
 /* A program: a scenario compiled to flat steps, ready to be played.
  *
- * Data: built once, immutable, shared by all workers, and read by whoever has it; it knows nothing
- * of who plays it. What is constant in a message (its header, a text without ${...}) is encoded
- * here, once, so that the hot path copies bytes and no more. */
+ * Data: built once, immutable, shared by all workers; it does not know its players. What is
+ * constant in a message (its header, a text without ${...}) is encoded here, once, so that the hot
+ * path only copies bytes. */
 #ifndef DUMMYLOAD_PROGRAM_PROGRAM_H
 #define DUMMYLOAD_PROGRAM_PROGRAM_H
 
@@ -24,7 +24,7 @@ enum {
     /* Bodies of messages that are kept for expects which have not begun. */
     PROGRAM_INBOX_BYTES_MAX = 4096
 };
-/* In place of a step: what belongs to no named request. */
+/* In place of a step: no named request. */
 #define PROGRAM_STEP_NONE UINT32_MAX
 
 /* What a lane does next. Everything flows to the next instruction; REPEAT_END jumps back. */
@@ -108,7 +108,7 @@ struct program_behavior {
     bool connects_in_loop;
     bool loop_opens;
     bool reconnects;                 /* on_disconnect */
-    const struct back_off *back_off; /* of on_disconnect; NULL: at once, then the usual one */
+    const struct back_off *back_off; /* of on_disconnect; NULL: immediately, then the default */
     const struct push *pushes;
     uint32_t pushes_count;
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
@@ -145,7 +145,7 @@ struct program {
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
 };
 
-/* Tells what cannot be played with this load: too few rows for the connections, a rate without a
+/* Reports what cannot be played with this load: too few rows for the connections, a rate without a
  * loop. Overrides are in scenario->load already. */
 void program_check(const struct scenario *scenario, struct mistakes *mistakes);
 /* Overrides are in scenario->load already when this is called. The program points into the
@@ -153,9 +153,8 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes);
 struct program *program_compile(const struct scenario *scenario, struct error *error);
 void program_destroy(struct program *program);
 
-/* estimate.c: requests of one pass and of setup on the average, as far as the steps say
- * (an `if` counts as half of each side); false when a pass has no end of its own (repeat for a
- * time). */
+/* estimate.c: requests of one pass and of setup on the average, as far as the steps say (an `if`
+ * counts as half of each side); false when a pass has no fixed length (repeat for a time). */
 bool program_estimate(const struct scenario *scenario, uint32_t behavior, double *setup,
                       double *pass);
 /* The longest that any behavior's setup may take by its own steps (their `within`, thinks,

@@ -1,4 +1,4 @@
-/* What is left to do once a run is over and judged: its results are written and printed. */
+/* The end of a run that has been judged: its results are written and printed. */
 #ifndef DUMMYLOAD_CLIENT_ENDING_H
 #define DUMMYLOAD_CLIENT_ENDING_H
 
@@ -8,11 +8,11 @@
 #include "show/ndjson.h"
 
 /* Writes the files, ends the stream (NULL: there is none) and prints the summary; returns the exit
- * code. What is printed may wait for a terminal or a reader that stands still, for as long as
- * nobody asks to stop; then the process is left at once (output_leave()). */
+ * code. Printing may wait for a stopped terminal or reader until a stop is requested; then the
+ * process exits immediately (output_leave()). */
 int ending_play(const struct plan *plan, struct run *run, struct verdict *verdict,
                 struct ndjson *ndjson);
-/* The same for a run that came to nothing. */
+/* The same for a run that could not be played. */
 int ending_fail(const char *reason, struct ndjson *ndjson);
 
 #endif

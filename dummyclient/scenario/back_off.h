@@ -16,7 +16,7 @@ struct back_off {
     uint32_t tries; /* 0: for ever */
 };
 
-/* What holds where nothing is said, or not all of it. */
+/* The defaults. */
 #define BACK_OFF_FIRST_NS (100 * NS_PER_MS)
 #define BACK_OFF_MOST_NS  (5 * NS_PER_S)
 #define BACK_OFF_FACTOR   2

@@ -14,10 +14,10 @@
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope);
 /* Writes all of it: message_body_bytes() bytes. */
 void message_write_body(const struct body *body, const struct message_scope *scope, uint8_t *out);
-/* Are these bytes the body? prefix: does the body stand at their beginning? */
+/* Are these bytes the body? prefix: do they begin with the body? */
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
                          const uint8_t *data, size_t bytes, bool prefix);
-/* Do these bytes stand in the body at this place? */
+/* Are these bytes in the body at this offset? */
 bool message_body_holds(const struct body *body, const struct message_scope *scope, uint32_t offset,
                         const uint8_t *data, uint32_t bytes);
 /* Is the body, a constant one, in these bytes? */

@@ -24,7 +24,7 @@ struct think {
 
 #define THINK_NS_MAX (INT64_C(86400) * 1000000000)
 
-/* One duration, by a key of its own draw. */
+/* One duration; key: of this draw alone. */
 int64_t think_draw_ns(const struct think *think, uint64_t key);
 /* The longest, but for one player in a thousand million where the distribution has no end. */
 int64_t think_longest_ns(const struct think *think);

@@ -1,4 +1,4 @@
-/* The tree: what a behavior does, as it stands in the file, checked.
+/* The tree: the steps of a behavior as in the file, checked.
  *
  * Plain data in the scenario's arena, immutable once scenario_load() has returned. Bodies, matches
  * and verifies are used as they are by the program and by the vm's hot path; the steps are what
@@ -90,8 +90,8 @@ struct capture {
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
 
 /* What waits for replies: expect, and the second half of a request. */
-/* How far back an expect looks: to messages that nobody took since the connection was made, since
- * its lane's pass (or setup, or teardown) began, or to none. */
+/* How far back an expect looks: to messages not taken since the connection was made, since its
+ * lane's pass (or setup, or teardown) began, or to none. */
 enum wait_since { WAIT_SINCE_PASS, WAIT_SINCE_STEP, WAIT_SINCE_CONNECTED };
 
 struct wait {
@@ -184,7 +184,7 @@ struct push {
     struct match match;
     struct verify verify;
     bool has_fanout;
-    struct field fanout; /* where ${stamp_ns} stands */
+    struct field fanout; /* where ${stamp_ns} is */
 };
 
 enum on_disconnect { ON_DISCONNECT_STOP, ON_DISCONNECT_RECONNECT };

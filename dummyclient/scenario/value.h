@@ -1,8 +1,8 @@
-/* Values: what stands in ${...}, and the numbers of `fields`, `set`, `if` and `verify`.
+/* Values: the contents of ${...}, and the numbers of `fields`, `set`, `if` and `verify`.
  *
  * Plain data made by the parser, evaluated by the vm; pure, no allocation. A number is 64 bits
- * whose type is known when the file is read: whole (without or with a sign) or a double's bits.
- * The same key gives the same value, so that a body can be made again. */
+ * whose type is known when the file is read: whole (without or with a sign) or a double's bits. The
+ * same key gives the same value, so that a body can be made again. */
 #ifndef DUMMYLOAD_SCENARIO_VALUE_H
 #define DUMMYLOAD_SCENARIO_VALUE_H
 
@@ -69,7 +69,7 @@ struct value {
     enum value_type type;
 };
 
-/* What does not change while the run goes on. */
+/* What does not change during the run. */
 struct value_world {
     const struct data_table *tables;
     uint32_t tables_count;
@@ -103,7 +103,7 @@ enum comparison {
 
 /* The number; draw tells several random ones of one key apart. Not for texts. */
 uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw);
-/* The value as text: digits written to `digits`, or bytes that stand elsewhere. */
+/* The value as text: digits written to `digits`, or bytes that are stored elsewhere. */
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);
 /* Least and most bytes of it as text. */

@@ -1,6 +1,6 @@
 /* The live display, on standard error: on a terminal a screen, drawn anew once a second; elsewhere
- * a line every few seconds; and the lines of log steps. All of it is written by a thread of its
- * own: a terminal that stands still does not hold up the supervisor, whose thread calls these. */
+ * a line every few seconds; and the lines of log steps. A separate thread writes: a stopped
+ * terminal does not block the supervisor, whose thread calls these. */
 #ifndef DUMMYLOAD_CLIENT_CONSOLE_H
 #define DUMMYLOAD_CLIENT_CONSOLE_H
 
@@ -20,7 +20,7 @@ struct console {
     int64_t printed_ns;
     struct live_view before; /* as of the last screen or line */
     struct outlet *outlet;
-    uint64_t left_out; /* lines that found no room */
+    uint64_t left_out; /* lines that did not fit */
 };
 
 /* Once per process. False: no thread or no memory for it. */
@@ -32,7 +32,7 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
 /* A line, printed above the screen; without its end. Counted where there is no room for it.
  * console: a struct console (logbook_print() takes this as it is). */
 void console_print(void *console, const char *line);
-/* Writes what waits, at most so long, and removes the screen. */
+/* Writes what is pending, within the time limit, and removes the screen. */
 void console_close(struct console *console, int64_t within_ns);
 
 #endif

@@ -1,6 +1,6 @@
-/* --ndjson: one JSON object per line and second while the run goes on, written at once by a thread
- * of its own: a crash loses at most a second, and a disk or reader that is slow holds nobody up.
- * The main thread only; NULL for a stream that nobody asked for. */
+/* --ndjson: one JSON object per line and second during the run, written immediately by a separate
+ * thread: a crash loses at most a second, and a slow disk or reader blocks no other thread. The
+ * main thread only; NULL when there is no such stream. */
 #ifndef DUMMYLOAD_CLIENT_NDJSON_H
 #define DUMMYLOAD_CLIENT_NDJSON_H
 
@@ -19,7 +19,7 @@ struct ndjson {
     int64_t origin_ns;
     int64_t written_ns;
     struct live_view before;
-    uint64_t left_out; /* records that found no room, or no reader in the end */
+    uint64_t left_out; /* records that did not fit, or were not read in time */
 };
 
 /* Opens path, "-" for standard output. Once per process. */
@@ -30,9 +30,10 @@ void ndjson_begin(struct ndjson *ndjson, int64_t origin_ns);
 /* Writes a line when a second has passed. */
 void ndjson_tick(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
                  int64_t now_ns);
-/* The last line, whatever has passed. */
+/* The last line, for any interval. */
 void ndjson_finish(struct ndjson *ndjson, const struct live_view *view, int64_t now_ns);
-/* Waits at most so long until all is written. False: it is not; *error says what is missing. */
+/* Waits until all is written, within the time limit. False: it is not; *error says what is missing.
+ */
 bool ndjson_close(struct ndjson *ndjson, int64_t within_ns, struct error *error);
 
 #endif

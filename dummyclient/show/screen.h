@@ -41,12 +41,12 @@ struct screen_shape {
 /* Writes the lines, each with its line end; returns how many (9 where there is room for them). What
  * does not fit goes to the next line or is left out: a number is never cut. With less rows than
  * lines the less important lines are left out; what is left has a row below it for the cursor, or
- * is one line without an end. The cursor stands at the beginning of the first; every line clears
- * what stood there. */
+ * is one line without an end. The cursor is at the beginning of the first; every line clears the
+ * previous text. */
 int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
                 char text[SCREEN_BYTES_MAX], struct screen_shape *shape);
-/* So many rows is the beginning of what was drawn above the cursor now, if the terminal, which may
- * have become narrower since, has wrapped what no longer fitted. */
+/* How many rows above the cursor the drawn text begins, given that a terminal that has become
+ * narrower wraps its lines. */
 int screen_rows_up(const struct screen_shape *shape, int columns);
 /* The same in one line without colours, for logs. */
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes);

@@ -16,8 +16,7 @@ bool terminal_is_utf8(void);
 int terminal_columns(void);
 /* Rows of it; 0 where that is not known. */
 int terminal_rows(void);
-/* sink: standard error. Moves the cursor to the beginning of the line that is so many above its
- * own. */
+/* sink: standard error. Moves the cursor up by this many lines, to the beginning. */
 void terminal_go_up(struct sink *sink, int lines_count);
 /* Clears from the cursor to the end of what is shown. */
 void terminal_clear_below(struct sink *sink);

@@ -1,8 +1,8 @@
-/* Evidence: of the first failure of each request, what was awaited and what came instead. Memory of
- * fixed size, written once: later failures cost a look at `kind`.
+/* Evidence: the expected and the received bytes of the first failure of each request. Memory of
+ * fixed size, written once: later failures cost one read of `kind`.
  *
- * A time-out does not know what came while it waited: messages that no step has taken are kept for
- * it, the last one of a connection (of those that share a place). */
+ * For time-outs the last message of a connection that no step has taken is kept; connections that
+ * share an entry share it. */
 #ifndef DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
 #define DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    VM_EVIDENCE_BYTES_MAX = 64, /* shown of what came */
+    VM_EVIDENCE_BYTES_MAX = 64, /* of the received bytes */
     VM_EVIDENCE_TEXT_BYTES_MAX = 256,
     VM_UNTAKEN_COUNT = 256 /* a power of two */
 };
@@ -27,7 +27,7 @@ struct vm_failed {
     char found[VM_EVIDENCE_TEXT_BYTES_MAX];
 };
 
-/* What came and was not, or not wholly, a reply. */
+/* Received bytes that were no reply, or only a part of one. */
 struct vm_untaken {
     int64_t at_ns; /* 0: nothing yet */
     uint32_t connection;

@@ -1,4 +1,4 @@
-/* What the files of the vm do for each other; for them only.
+/* The internal interface of the vm's files.
  *
  * vm.c          the memory, the actions, and messages as they come and go
  * connection.c  its phases, the steps that all lanes take together, and what becomes of it
@@ -23,7 +23,7 @@ static inline void vm_fail(struct vm *vm, uint32_t step)
 
 /* --- lane.c */
 
-/* What the body of the lane's last message was made of; and what ${...} is now. */
+/* The values of the body of the lane's last message; and the current values of ${...}. */
 struct message_scope vm_lane_sent_scope(const struct vm *vm, struct vm_lane *lane);
 struct message_scope vm_lane_scope(const struct vm *vm, struct vm_lane *lane);
 /* A key that no other send or think of the run has. */
@@ -45,26 +45,26 @@ void vm_lane_abandon(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcom
 void vm_lane_stop(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
 /* A plain send has left. */
 void vm_lane_sent(struct vm *vm, struct vm_lane *lane, int64_t sent_ns);
-/* What the lane waited for has come to its end. */
+/* The lane's wait is over. */
 void vm_lane_report(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome, int64_t last_ns);
-/* Looks whether the lane's next pass has rows of data; false: it is out of them. */
+/* Has the lane's next pass rows of data? */
 bool vm_lane_check_rows(struct vm *vm, struct vm_lane *lane);
 
-/* When what the lane does next was due. */
+/* When the lane's next action was due. */
 
-/* From when the lane could have done what it stands at: due, and free for it. */
+/* When the lane could have begun its current step: due, and free for it. */
 int64_t vm_due_base_ns(const struct vm_lane *lane);
-/* What comes next is due at that moment: the lane has waited for it by its nature. */
+/* The next action is due at that moment: the wait for it belongs to the scenario. */
 void vm_due_move(struct vm_lane *lane, int64_t due_ns);
-/* The lane has waited since reached_ns. Before the first request of a pass that was for others:
- * what comes next is due when it was. Behind it the scenario goes on from here. */
+/* The lane has waited since reached_ns. Before the first request of a pass the wait was for others:
+ * the next action keeps its due time. Later the next action is due from now on. */
 void vm_due_wait_ended(struct vm_lane *lane, int64_t end_ns);
-/* What the lane sends could not leave before what the socket was still busy with. */
+/* The socket was still busy with earlier messages until then. */
 void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns);
 
 /* --- connection.c */
 
-/* The vm is laid out: it connects, or begins as its behavior does. */
+/* After initialisation: connects, or begins as the behavior does. */
 void vm_begin(struct vm *vm, int64_t now_ns);
 /* Setup is done. */
 void vm_enter_loop(struct vm *vm, int64_t now_ns);
@@ -73,9 +73,9 @@ void vm_finish(struct vm *vm);
 void vm_restart(struct vm *vm, int64_t now_ns);
 /* Did the scenario wait for the server to close? */
 bool vm_expects_close(const struct vm *vm);
-/* What all lanes wait for has not come in time. */
+/* The step that all lanes wait for has timed out. */
 void vm_expire_join(struct vm *vm, int64_t now_ns);
-/* If no lane is running any more: do what all of them wait for, or tear down. */
+/* When no lane runs any more: carries out the step that all of them wait for, or tears down. */
 void vm_check_join(struct vm *vm, int64_t now_ns);
 
 /* --- step.c */
@@ -86,9 +86,9 @@ struct message_scope vm_step_scope(const struct vm *vm, struct vm_lane *lane, in
 bool vm_step_think(struct vm *vm, struct vm_lane *lane, const struct think *think, int64_t now_ns);
 bool vm_step_at(struct vm *vm, struct vm_lane *lane, int64_t offset_ns, int64_t now_ns);
 void vm_step_set(struct vm *vm, struct vm_lane *lane, const struct set *set, int64_t now_ns);
-/* choose, if, repeats and jumps: where the lane goes on. */
+/* choose, if, repeats and jumps: where the lane continues. */
 uint32_t vm_step_jump(struct vm *vm, struct vm_lane *lane, int64_t now_ns);
-/* Does nothing stand between the lane's step and the end of its pass, now that the run ends? */
+/* The run ends: is no request left between the lane's step and the end of its pass? */
 bool vm_step_ends_next(const struct vm *vm, struct vm_lane *lane);
 void vm_step_log(struct vm *vm, struct vm_lane *lane, const struct body *text, int64_t now_ns);
 
@@ -130,9 +130,9 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame);
 /* The lane's expect, which has just begun, takes what is kept of its replies. True: that was all of
  * them. */
 bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane);
-/* Nobody will take what is kept. */
+/* Kept messages can no longer be taken. */
 void vm_inbox_clear(struct vm *vm);
-/* What the behavior's rules of on_push say about a message that no request has taken. */
+/* Applies the behavior's on_push rules to a message that no request has taken. */
 void vm_inbox_check_push(struct vm *vm, const struct frame *frame, int64_t received_ns);
 
 /* --- evidence.c */

@@ -1,5 +1,5 @@
-/* The state of a vm: what its memory holds, in the order in which it stands there: struct vm, its
- * lanes, its waits, perhaps its inbox. For the vm's own files only. */
+/* The state of a vm: its memory holds struct vm, its lanes, its waits and perhaps its inbox, in
+ * this order. For the vm's files only. */
 #ifndef DUMMYLOAD_VM_STATE_H
 #define DUMMYLOAD_VM_STATE_H
 
@@ -12,8 +12,8 @@ enum {
      * When all are taken, the oldest is forgotten: its late reply then counts as unsolicited, or as
      * the next request's where only the order tells them apart. */
     VM_TOMBSTONES_MAX = 6,
-    /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only
-     * thinks that are long overdue come to so many. */
+    /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only long
+     * overdue thinks reach this number. */
     VM_RUN_MAX = 1000,
     VM_MAILS_MAX = 16 /* messages kept for an expect */
 };
@@ -31,8 +31,8 @@ enum vm_lane_state {
 struct vm_lane {
     int64_t time_ns;    /* intended time of what comes next */
     int64_t free_ns;    /* when the lane was, or will be, free for it: >= time_ns when late */
-    int64_t reached_ns; /* when it came to the step it stands at, if that one waits */
-    int64_t done_ns;    /* when it was done with the last one that did */
+    int64_t reached_ns; /* when it came to its current step, if that one waits */
+    int64_t done_ns;    /* when the last waiting step ended */
     int64_t due_ns;     /* TIME_NEVER_NS: nothing */
     int64_t origin_ns;  /* intended time of the pass, plus what it has thought */
     int64_t sent_ns;    /* of the request in progress */
@@ -70,7 +70,7 @@ struct vm_wait {
     uint32_t count; /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
 };
 
-/* A message that no step has taken: its body stands in the inbox's bytes, if bodies are kept. */
+/* A message that no step has taken: its body is in the inbox's bytes, if bodies are kept. */
 struct vm_mail {
     uint32_t id;
     uint32_t number;
@@ -79,7 +79,7 @@ struct vm_mail {
     uint32_t bytes_count;
 };
 
-/* Oldest first; the bodies stand behind each other, without gaps. */
+/* Oldest first; the bodies are contiguous. */
 struct vm_inbox {
     uint32_t mails_count;
     uint32_t bytes_count;
@@ -111,15 +111,15 @@ enum {
 /* No step that waits for all lanes has been joined for. */
 #define VM_JOIN_NONE UINT32_MAX
 
-/* What is rarely needed comes first; then, from `wall_offset_ns`, what every message touches, so
- * that it stands together with the lanes and the waits behind it: see VM_PAST_LINE_BYTES. */
+/* Rarely used fields come first; then, from `wall_offset_ns`, those that every message uses,
+ * adjacent to the lanes and the waits that follow: see VM_PAST_LINE_BYTES. */
 struct vm {
     struct vm_inbox *inbox; /* see inbox.c; NULL: no expect looks back */
     uint64_t seed;
     int64_t connect_at_ns;
     int64_t connected_ns;
-    int64_t joined_ns;   /* until then no arrival could begin: the lanes stood at a join */
-    int64_t join_due_ns; /* what the lanes joined for is given up */
+    int64_t joined_ns;   /* until then no arrival could begin: the lanes were at a join */
+    int64_t join_due_ns; /* time limit of the joined step */
     uint32_t failed_step;
     uint32_t join_instruction; /* what all lanes have joined for */
     uint32_t tries;            /* to connect, since the last one that worked */

@@ -17,14 +17,14 @@
  *     }
  *     arm a timer at vm_next_time_ns(vm)       then call vm_next() again at that time
  *
- * Raw framing: what comes is a stream; each expectation takes its bytes of it, in order.
+ * Raw framing: the input is a stream; each expectation takes its bytes from it, in order.
  *
  * Replies: a message belongs to the oldest outstanding expectation of the connection, tombstones
  * of timed-out ones included, whose `match` accepts it; `verify` then judges it. A message that no
- * expectation matches is kept where an expect of the behavior could take it yet; what none has
- * taken in the end, and all others, are unsolicited: counted, nothing more.
+ * expectation matches is kept while an expect of the behavior could still take it; messages that
+ * are never taken, and all others, are unsolicited and only counted.
  *
- * Time stamps: intended = the arrival for an iteration's first request, whatever stands before it,
+ * Time stamps: intended = the arrival for an iteration's first request, even after other steps,
  * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
  * received_ns of the message. Between intended and sent, what the lane waited for others (its own
  * last pass, the server, other lanes and players, the socket) is put first, up to free_ns; the rest
@@ -42,11 +42,11 @@
 
 struct vm; /* internal.h */
 
-/* What is to be done, in the order in which it is given. */
+/* What the driver has to do, in the order given. */
 enum vm_action_type {
     VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
     VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: shut down the
-                             sending half behind what is queued, go on receiving */
+                             sending half behind what is queued, keep receiving */
     VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
     VM_ACTION_READY,      /* setup is done: counts for the start of the load. Once per connection */
     VM_ACTION_FAILED,     /* a step said fail (action.step): the run is to end with exit 1 */
@@ -78,8 +78,8 @@ enum vm_outcome {
     VM_OUTCOME_NOT_CLOSED /* (no step) the server did not close in time */
 };
 
-/* One request that has come to its end, or (step PROGRAM_STEP_NONE) one expect: its outcome counts,
- * but its times are not a request's. */
+/* One request that has ended, or (step PROGRAM_STEP_NONE) one expect: its outcome counts, but its
+ * times are not a request's. */
 struct vm_request {
     uint32_t step; /* program step, or PROGRAM_STEP_NONE */
     uint32_t lane;
@@ -108,8 +108,8 @@ struct vm_observer {
     /* A message that no step has taken; late: it answered a request that had timed out. One that
      * was kept for an expect comes later than it was received, perhaps without its body. */
     void (*unsolicited)(void *context, const struct frame *frame, bool late);
-    /* A rule of on_push has taken such a message: what it says about it. fanout_ns: from the
-     * stamp in it to now; -1: the rule measures none. NULL where no behavior has rules. */
+    /* A rule of on_push has taken such a message. fanout_ns: from the stamp in it to now; -1: the
+     * rule measures none. NULL where no behavior has rules. */
     void (*push_checked)(void *context, bool mismatch, int64_t fanout_ns);
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
@@ -126,9 +126,9 @@ struct vm_observer {
     /* Open loop: when the run is to end, TIME_NEVER_NS while that is not known; NULL: when
      * vm_on_stop() says so. */
     const int64_t *end_ns;
-    /* Up to when everything that had reached this machine has been given to the vm; NULL: until
-     * now. A wait has failed only when its deadline is not after that: what a program that stood
-     * still finds when it looks again may have been there in time. */
+    /* The vm has been given all input that had reached this machine by then; NULL: by now. A wait
+     * has failed only when its deadline is not after that: input that a stalled program reads late
+     * may have arrived in time. */
     const int64_t *seen_ns;
 };
 
@@ -146,8 +146,8 @@ struct vm_identity {
 
 /* Memory of one connection's vm; the same for every connection of a program. */
 size_t vm_memory_bytes(const struct program *program);
-/* So many bytes past a line of the cache the memory best begins: what a message touches of a vm
- * with one lane is then four lines. */
+/* The best offset of the memory from the start of a cache line: a message then touches four lines
+ * of a vm with one lane. */
 enum { VM_PAST_LINE_BYTES = 56 };
 /* Brings those lines into the cache. */
 void vm_fetch(const struct vm *vm);
@@ -160,9 +160,9 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
 /* Fills action and returns true, or returns false when nothing is to be done before
  * vm_next_time_ns() or the next event. */
 bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action);
-/* The same for a driver that has no room for a message now: no VM_ACTION_SEND, nor what waits
- * behind one. Deadlines pass all the same, and a request that times out is not held up by its own
- * unsent successors. */
+/* vm_next() while the driver has no room for a message: returns no VM_ACTION_SEND and nothing that
+ * waits behind one. Deadlines still expire, and the unsent successors of a request do not delay its
+ * time-out. */
 bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action);
 /* Never after the time when something is due, perhaps before it: it moves to a later time only in
  * calls at or past it, or when the connection is given up. A driver whose timer is already set to

@@ -1,12 +1,12 @@
 /* The reader: takes values out of a parsed JSON document, by tables of keys, and reports every
  * mistake with the file, the JSON path, what was expected and what was found.
  *
- * A key of the language is declared once, as a line of a table: its name, what kind of value it
- * has, within which bounds, what holds where it is absent, and where in a struct it goes. What is
- * said about wrong values, unknown keys and missing ones follows from that.
+ * A key of the language is declared once, as a line of a table: its name, the kind of its value,
+ * its bounds, its default, and its destination in a struct. The messages for wrong values, unknown
+ * keys and missing keys follow from that.
  *
  * Control plane; one thread. The path is kept by the reader: enter a key or an index, read, leave.
- * A value that is wrong leaves its place untouched. Texts point into the document. */
+ * A wrong value leaves its destination unchanged. Texts point into the document. */
 #ifndef DUMMYLOAD_SCENARIO_READER_H
 #define DUMMYLOAD_SCENARIO_READER_H
 
@@ -21,7 +21,7 @@
 
 enum { READER_PATH_BYTES_MAX = 1024, READER_MISTAKES_MAX = 20, READER_KEYS_MAX = 1000 };
 
-struct parse; /* whoever reads: handed to the functions that a table names */
+struct parse; /* the parser's state, passed to the functions that a table names */
 
 struct reader {
     const char *file;
@@ -45,14 +45,14 @@ enum key_kind {
     KEY_KIND_DURATION, /* "500ms", low..high ns */
     KEY_KIND_RATE,     /* "2000/s", per second, into a double; the unit is required */
     KEY_KIND_WORD,     /* one of words, as its index */
-    KEY_KIND_OBJECT,   /* with keys of its own */
+    KEY_KIND_OBJECT,   /* with its own keys */
     KEY_KIND_ARRAY,    /* of low..high items, taken from the arena */
     KEY_KIND_PAIR      /* [min, max]: two values, as the two lines of keys say */
 };
 
 struct key {
     const char *name;
-    const char *alias; /* an older name, which stays */
+    const char *alias; /* an older name, still accepted */
     enum key_kind kind;
     bool above_low;      /* NUMBER, RATE: low itself is too small */
     bool shorthand;      /* OBJECT: what is no object is the value of its first key; PAIR: what is
@@ -64,7 +64,7 @@ struct key {
     size_t count_offset; /* ARRAY: of the number of items, a uint32_t */
     double low;
     double high;
-    double preset;           /* what holds where it is absent */
+    double preset;           /* its default */
     const char *preset_text; /* TEXT */
     const char *required;    /* what is expected where it is absent; NULL: it need not be there */
     const char *expected;    /* where the value is wrong; NULL: it follows from the kind */
@@ -100,7 +100,7 @@ struct key {
     .kind = KEY_KIND_ARRAY, KEY_PLACE(type, member), .count_offset = offsetof(type, count),        \
     .item_bytes = (uint16_t)sizeof(*((type *)0)->member), .low = (from), .high = (to),             \
     .item = (of)
-/* Its keys are about the same struct: no place of its own. */
+/* Its keys belong to the enclosing struct. */
 #define KEY_INNER(table) .kind = KEY_KIND_OBJECT, .keys = (table)
 #define KEY_PAIR(table)  .kind = KEY_KIND_PAIR, .keys = (table)
 /* The place itself is then()'s. */
@@ -138,9 +138,9 @@ void reader_expected_at(struct reader *reader, const cJSON *object, const char *
 /* Reports how many mistakes were not printed, if any. */
 void reader_finish(struct reader *reader);
 
-/* True when json is an object, each key stands in it once and all of them are in keys (NULL: any
- * key). Reports otherwise; a wrong key does not make it false, so that what stands beside it is
- * still checked, and one that is nearly right is from then on read as the right one. */
+/* True when json is an object, each key occurs once and all of them are in keys (NULL: any key).
+ * Reports otherwise. A wrong key does not make it false, so that the other keys are still checked;
+ * a misspelled key is from then on read as the right one. */
 bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys);
 /* The member, or NULL. */
 const cJSON *reader_get(const cJSON *object, const char *key);

@@ -18,7 +18,7 @@ struct parse_flow {
     bool has_sent;
     bool has_link_step; /* a step that uses or changes the connection has been seen ... */
     bool opens;         /* ... and the first of them was a reconnect */
-    bool takes_time;    /* a step that does not end at once has been seen */
+    bool takes_time;    /* a step that takes time has been seen */
     uint64_t captured;  /* bit n: variable n has a value */
 };
 
@@ -123,7 +123,7 @@ parse_key parse_framing;    /* struct framing */
 parse_key parse_check_load; /* struct scenario_load */
 parse_key parse_data;
 parse_key parse_steps; /* struct step *: an array of steps; NULL when there is none */
-parse_key parse_send;  /* struct send: what stands beside its keys */
+parse_key parse_send;  /* struct send: rules beside its keys */
 parse_key parse_id;    /* uint32_t */
 parse_key parse_match; /* struct match */
 parse_key parse_verify;
@@ -140,7 +140,7 @@ parse_key parse_disconnect, parse_reconnect, parse_closes, parse_receive, parse_
 
 /* --- Values: ${...}, numbers. */
 
-/* What stands between ${ and }. */
+/* The text between ${ and }. */
 bool parse_expression(struct parse *parse, const char *text, size_t bytes, struct value *value);
 /* Is it one ${...} and nothing else? */
 bool parse_is_expression(const cJSON *json);
@@ -150,7 +150,7 @@ bool parse_number(struct parse *parse, const cJSON *json, struct value *value);
 bool parse_operand(struct parse *parse, const cJSON *json, struct value *value);
 /* "u16", "f64be" at the beginning of a text; returns how many characters, 0: it is none. */
 size_t parse_number_type(const struct parse *parse, const char *text, struct field *field);
-/* Tells a constant that does not fit into the place. */
+/* Reports a constant that does not fit into the field. */
 void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
                        const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
@@ -164,7 +164,7 @@ bool parse_name_valid(const char *name);
 void parse_collect_names(struct parse *parse, const cJSON *json);
 /* Gives the variable its type; NULL when it has another one already. */
 struct parse_variable *parse_assign(struct parse *parse, const char *name, enum value_type type);
-/* data.c: ${table.column}; text is what stands between the braces. */
+/* data.c: ${table.column}; text is what is between the braces. */
 bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
                 struct operand *operand);
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
@@ -186,7 +186,7 @@ bool parse_has_ids(const struct parse *parse);
 /* A step that uses the connection. */
 void parse_needs_link(struct parse *parse, bool sends);
 void parse_first_link_step(struct parse *parse, bool opens);
-/* The behavior has been read: can those whom it waits for at its barriers come to them? */
+/* The behavior has been read: can all connections reach the barriers at which it waits for them? */
 void parse_check_barriers(struct parse *parse);
 
 #endif
