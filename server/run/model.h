@@ -11,7 +11,7 @@
  *     wake(server)          any thread: what server_stopping() says has changed, look at it.
  *     close(server)         after all threads have ended. Also after a failed open().
  *
- * A model whose threads can hold only so many sessions each (sessions_per_thread_max) begins with
+ * A model with a limit of sessions per thread (sessions_per_thread_max) begins with
  * the threads asked for; its accepting thread starts more, up to server->threads_max, by
  * server_add_thread(). What they need is made in open(), where failing can still be said.
  *
@@ -43,7 +43,7 @@ struct model {
     enum model_kind kind;
     uint32_t sessions_per_thread_max; /* 0: no limit of the model. Else see above */
     uint32_t sessions_max;            /* 0: no limit of the model */
-    uint32_t shards_count;            /* 0: one per thread, unshared; else so many, shared */
+    uint32_t shards_count;            /* 0: one per thread, unshared; else their number, shared */
     bool shares_shards;               /* one per thread, but other threads of the model's work on it
                                          too: locked */
     bool chooses_io;                  /* takes --io */

@@ -47,7 +47,7 @@ struct server_options {
     uint64_t send_queue_bytes_max;
     int64_t idle_timeout_ns; /* 0: none */
     bool busy_poll;          /* the threads never sleep; where chooses_io */
-    bool stomp;              /* sessions on pages of their own (session_memory.h). Process-wide: the
+    bool stomp;              /* each session on separate pages (session_memory.h). Process-wide: the
                                 servers of a process must agree */
     int64_t origin_ns;       /* of several servers that report as one; 0: when it is created */
     int64_t duration_ns;     /* 0: until stopped. Kept by the caller, but for model null */
@@ -125,7 +125,7 @@ void server_listening(struct server *server, const struct net_address *address);
 bool server_add_thread(struct server *server);
 /* How many threads were started until now. */
 uint32_t server_threads(struct server *server);
-/* Any thread, for a model with threads of its own: one has started, or is about to end. */
+/* Any thread, for a model that starts threads itself: one has started, or is about to end. */
 void server_conn_thread_started(struct server *server);
 void server_conn_thread_ended(struct server *server);
 /* Which port backend serves, and the line of a fall-back or NULL. */

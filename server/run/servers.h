@@ -18,7 +18,7 @@ struct servers {
     uint32_t connections_peak; /* of all together, as seen a hundred times a second */
 };
 
-/* Says what does not go together with so many. servers_open() checks too. */
+/* Reports options that do not allow several servers. servers_open() checks too. */
 bool servers_check(const struct server_options *options, uint32_t count, struct error *error);
 /* ports_count * listeners servers, all listening. options: of all together; threads and connections
  * are shared evenly. ports: 0 is a free one. */

@@ -2,7 +2,7 @@
  * session_reply(), session_broadcast(), session_enter_room() and session_close().
  *
  * One file per handler in handlers/, one line in handler_table.c. Called by the thread (or under
- * the lock) that owns the session's shard; never two calls at once for sessions of one shard. A
+ * the lock) that owns the session's shard; never two concurrent calls for sessions of one shard. A
  * handler keeps what it knows of a session in session_state(): SESSION_STATE_BYTES, zeroed. */
 #ifndef DUMMYLOAD_SERVER_HANDLER_H
 #define DUMMYLOAD_SERVER_HANDLER_H
@@ -33,8 +33,8 @@ struct handler {
 
 /* Queues whole frames (as they go on the wire; raw: any bytes). data is copied. */
 void session_reply(struct session *session, const uint8_t *data, uint32_t bytes);
-/* Queues a frame of body_bytes under id and returns where to write the body, at once and wholly.
- * NULL: the session is closing, or the framing cannot carry it. */
+/* Queues a frame of body_bytes under id and returns where to write the whole body, before any other
+ * call. NULL: the session is closing, or the framing cannot carry it. */
 uint8_t *session_reply_frame(struct session *session, uint32_t id, uint32_t body_bytes);
 /* To every session of the server (room SESSION_NO_ROOM), or every one in that room, the caller
  * included if it is in it: one whole frame. */

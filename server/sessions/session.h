@@ -20,7 +20,7 @@
  * Closing: the peer's end of stream at the end of a frame -> everything queued
  * is sent -> close with FIN: clean. The same in the middle of a frame: unexpected_close. A
  * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
- * half and waits for the peer's end of stream. Neither may stand still for more than
+ * half and waits for the peer's end of stream. Neither may make no progress for more than
  * SESSION_LINGER_NS: then it is closed abnormally (close_timeout). */
 #ifndef DUMMYLOAD_SERVER_SESSION_H
 #define DUMMYLOAD_SERVER_SESSION_H
@@ -39,7 +39,7 @@
 struct shard;
 
 enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
-/* No model hands more than so many bytes to one session_receive(). */
+/* The most bytes that a model hands to one session_receive(). */
 enum { SESSION_RECEIVE_BYTES_MAX = 65536 };
 #define SESSION_LINGER_NS (INT64_C(5) * 1000000000)
 #define SESSION_NO_ROOM   UINT64_C(0)
@@ -72,7 +72,7 @@ struct session {
     bool deaf;          /* messages are counted, no longer handed to the handler */
     bool finishing;     /* we end it: send what is queued, shut down, wait for the peer */
     bool shut_down;     /* SESSION_SHUTDOWN was given out */
-    bool abort;         /* close at once */
+    bool abort;         /* close immediately */
     bool close_started; /* SESSION_CLOSE_... was given out */
     bool failed;        /* ended abnormally, for `reason` */
     bool lingering;     /* one end has ended its stream: shard_sweep() bounds the rest */
@@ -121,8 +121,8 @@ void session_receive_end(struct session *session, int64_t now_ns);
 /* A receive or send has failed (not: was cancelled by our own close): the connection is gone.
  * The first reason stays. */
 void session_fail(struct session *session, enum error_kind reason);
-/* May a receive be in flight? False after the end of the stream, when closing, and while the
- * peer leaves so many replies unread that no more requests are taken. */
+/* May a receive be in flight? False after the end of the stream, when closing, and while the peer
+ * leaves too many replies unread. */
 bool session_can_receive(const struct session *session);
 /* What to start now. SEND and SHUTDOWN and CLOSE are said once for each start. */
 enum session_want session_next(struct session *session);

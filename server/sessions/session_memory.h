@@ -1,5 +1,5 @@
 /* Where sessions live. Ordinarily the heap; with stomping on (--stomp), each session alone on
- * pages of its own, so that a use after its end crashes at once instead of corrupting silently.
+ * separate pages, so that a use after its end crashes immediately instead of corrupting silently.
  *
  * A completion that still names a freed session is the classic defect of completion servers: the
  * memory has been given to the next session by then, and that one is corrupted. Stomping costs a
@@ -7,9 +7,9 @@
  * defect.
  *
  * With stomping on:
- *     a session stands at the end of its pages, a page without access behind it: writing past it
+ *     a session ends where its pages end, and a page without access behind it: writing past it
  *     crashes;
- *     freed pages are unmapped at once, and their addresses given to nobody until
+ *     freed pages are unmapped immediately, and their addresses not reused until
  *     SESSION_MEMORY_KEPT more sessions were freed: any use crashes.
  *
  * Any thread. */

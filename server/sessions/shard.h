@@ -21,7 +21,7 @@ struct handler;
 struct shard_mail;
 
 enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65536 };
-/* A mailbox that nobody empties drops further mail, counted as local_limit by the sender. */
+/* A full mailbox drops further mail, counted as local_limit by the sender. */
 #define SHARD_MAIL_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
 
 /* What is the same for all sessions of a server; immutable while it runs. */
@@ -122,7 +122,7 @@ void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
                      const struct span *parts, int parts_count);
 /* Delivers what is gathered, before something that must not overtake it. */
 void shard_deliver_stage(struct shard *shard);
-/* Any thread. Adds mail (a reference of its own to the buffer). False: the mailbox is full. */
+/* Any thread. Adds mail (with another reference to the buffer). False: the mailbox is full. */
 bool shard_post(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
                 uint32_t messages_count);
 

@@ -1,7 +1,7 @@
-/* An arena: memory for what a scenario or a program consists of, freed all at once.
+/* An arena: memory for what a scenario or a program consists of, freed together.
  *
- * Control plane only. One thread while it grows; what was taken stays in place until
- * arena_close() and may be read by any thread. */
+ * Control plane only. One thread while it grows; what was taken stays in place until arena_close()
+ * and may be read by any thread. */
 #ifndef DUMMYLOAD_CORE_ARENA_H
 #define DUMMYLOAD_CORE_ARENA_H
 

@@ -23,7 +23,7 @@ int64_t clock_wall_ns(void);
 /* clock_wall_ns() less clock_now_ns(), both of one moment: whatever holds the caller up between two
  * readings does not look like a step of a clock. */
 int64_t clock_wall_offset_ns(void);
-/* Sleeps until the monotonic time has come; returns at once if it has passed. */
+/* Sleeps until the monotonic time has come; returns immediately if it has passed. */
 void clock_sleep_until_ns(int64_t until_ns);
 /* ISO 8601 with milliseconds, as in 2026-11-20T23:51:00.123Z. */
 enum { CLOCK_TEXT_BYTES_MAX = 32 };

@@ -1,4 +1,4 @@
-/* A borrowed run of bytes. Whoever hands out a span says how long it stays valid. */
+/* A borrowed run of bytes. The provider of a span documents how long it stays valid. */
 #ifndef DUMMYLOAD_CORE_SPAN_H
 #define DUMMYLOAD_CORE_SPAN_H
 

@@ -23,7 +23,7 @@ struct timer_slot {
 };
 
 struct timer_heap {
-    void *memory;             /* in which they stand */
+    void *memory;             /* holds the slots */
     struct timer_slot *slots; /* NULL: not open */
     uint32_t count;
     uint32_t count_max;

@@ -15,7 +15,8 @@
  * Threads: a port, its sockets and operations belong to one thread; cport_wake() alone may be
  * called from others. Lifetime: sockets must be closed (their closes completed) before
  * cport_destroy(). Nothing here allocates between cport_create() and cport_destroy(), except
- * that the IOCP backend grows its receive buffers with the number of sockets seen at once. */
+ * that the IOCP backend grows its receive buffers with the number of simultaneously open sockets.
+ */
 #ifndef DUMMYLOAD_CPORT_CPORT_H
 #define DUMMYLOAD_CPORT_CPORT_H
 
@@ -40,7 +41,7 @@ enum cport_backend_kind {
 enum cport_result {
     CPORT_OK,
     CPORT_CANCELLED,         /* cport_cancel() or cport_close() came first */
-    CPORT_REFUSED,           /* nobody listens there */
+    CPORT_REFUSED,           /* there is no listener */
     CPORT_RESET,             /* the peer (or an abortive close) reset the connection */
     CPORT_UNREACHABLE,       /* no route, network or host down */
     CPORT_TIMED_OUT,         /* the system's own time-out, not a deadline of ours */
@@ -122,7 +123,7 @@ struct cport_stats {
 
 struct cport_options {
     enum cport_backend_kind backend;
-    uint32_t sockets_max;       /* how many sockets at once, 1..1,000,000: sizes the queues */
+    uint32_t sockets_max;       /* open at the same time, 1..1,000,000: sizes the queues */
     uint32_t recv_buffer_bytes; /* most bytes in one receive completion; 0: 4,096. At most 1 MiB */
     bool times_waits; /* keep stats.waited_ns and cport_last_poll_ns(): two readings of the clock
                          per wait, and submitting apart from waiting */
@@ -207,7 +208,7 @@ void cport_wake(struct cport *port);
 void cport_local_address(const struct cport *port, const struct cport_socket *socket,
                          struct net_address *address);
 
-/* "refused", "reset", ... as they stand in results and messages. */
+/* "refused", "reset", ... as in results and messages. */
 const char *cport_result_text(enum cport_result result);
 /* True for results that say that this machine, not the peer, was the limit. */
 bool cport_result_is_local(enum cport_result result);

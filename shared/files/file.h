@@ -15,9 +15,9 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
  * untouched and the temporary one is removed. What is no regular file (a device, a FIFO, and on
  * Linux a descriptor of this process such as /dev/stdout) is written through, never replaced. */
 bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error);
-/* True if the folder of path exists and a file can be made in it; tried by making one. For
- * telling an unwritable --out before the run, not after it. A FIFO is opened, for whoever writes it
- * later; one that nobody reads is waited for a moment only. */
+/* True if the folder of path exists and a file can be made in it; tried by making one. For telling
+ * an unwritable --out before the run, not after it. A FIFO is opened and kept for the later writer;
+ * one without a reader is only waited for briefly. */
 bool file_can_write(const char *path, struct error *error);
 /* Do both lead to one file, however they are spelled and over whatever links? Also where it is not
  * there yet. Character devices (the null device) are nobody's own: false. */

@@ -1,5 +1,5 @@
-/* An outlet: a thread that writes to a sink what others hand it, so that a terminal that stands
- * still, a reader that does not read or a slow disk holds up nobody but that thread.
+/* An outlet: a thread that writes to a sink for others, so that a stopped terminal, a reader that
+ * does not read or a slow disk blocks that thread only.
  *
  * Texts are kept until they are written, up to a bound, and refused beyond it; of frames only the
  * last one counts. Control plane: handing over takes a lock that is never held during a write.

@@ -27,11 +27,11 @@ bool output_write(const char *path, const char *data, size_t bytes, struct error
 /* Hands on what is still buffered. False: some of what was printed is lost (a full disk, a reader
  * that has gone). To be asked last: a program whose output is lost has not succeeded. */
 bool output_finish(struct error *error);
-/* Calls print(context), which may write to the standard streams, in a thread of its own, and waits
+/* Calls print(context), which may write to the standard streams, in a separate thread, and waits
  * for it; once stopping is asked for again (system/stop.h) or has been, only so long as a reader
  * that reads needs. False: it is stuck, and is to be left behind by output_leave(). */
 bool output_print(void (*print)(void *context), void *context);
-/* Ends the process at once: what a thread that is stuck holds is not waited for. */
+/* Ends the process immediately, without waiting for a stuck thread. */
 void output_leave(int code);
 
 /* Of the system. Opens those that were closed on the null device; was standard output closed? */

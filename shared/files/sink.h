@@ -23,10 +23,10 @@ struct sink {
 void sink_standard_output(struct sink *sink);
 void sink_standard_error(struct sink *sink);
 /* A file, emptied if it is there; "-": standard output; /dev/fd/N and the like: that descriptor; a
- * device or a FIFO as it is. A FIFO that nobody reads is waited for a moment only. */
+ * device or a FIFO as it is. A FIFO without a reader is only waited for briefly. */
 bool sink_open(struct sink *sink, const char *path, struct error *error);
-/* Writes all, in pieces that end with a line where they can: whoever gives up in between has
- * written whole lines. False: it failed, or was given up; *error (may be NULL) says why. */
+/* Writes all, in pieces that end with a line where they can: a write that is given up in between
+ * has written whole lines. False: it failed, or was given up; *error (may be NULL) says why. */
 bool sink_write(struct sink *sink, const void *data, size_t bytes, struct error *error);
 /* False: what was written did not reach its place. */
 bool sink_close(struct sink *sink, struct error *error);

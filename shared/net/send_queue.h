@@ -29,7 +29,7 @@ enum send_chunk_kind {
     SEND_CHUNK_KINDS
 };
 
-/* Free chunks of one thread or shard. Grows to the most that were in use at once. */
+/* Free chunks of one thread or shard. Grows to the largest number in use. */
 struct send_pool {
     struct send_chunk *free_chunks[SEND_CHUNK_KINDS];
     uint64_t chunks_count; /* chunks that exist: free or in a queue of this pool */
@@ -57,7 +57,7 @@ void send_pool_close(struct send_pool *pool);
 uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, uint32_t bytes);
 bool send_queue_append(struct send_queue *queue, struct send_pool *pool, const uint8_t *data,
                        uint32_t bytes);
-/* Takes a reference of its own. */
+/* Takes another reference. */
 bool send_queue_append_shared(struct send_queue *queue, struct send_pool *pool,
                               struct shared_buffer *buffer);
 /* Returns the number of spans, 0 when empty. */

@@ -50,7 +50,7 @@ struct frame {
 
 enum frame_status {
     FRAME_COMPLETE,  /* *frame is filled and points into data */
-    FRAME_PARTIAL,   /* more bytes are needed; *needed_bytes: at least so many in all */
+    FRAME_PARTIAL,   /* more bytes are needed; *needed_bytes: the least total */
     FRAME_BAD_SIZE,  /* the size field is smaller than the header it includes */
     FRAME_TOO_LARGE, /* over frame_bytes_max */
     FRAME_NO_MEMORY  /* reassembly only: no room for the beginning of a frame */
@@ -69,7 +69,7 @@ size_t frame_find_delimiter(const struct framing *framing, const uint8_t *data, 
 /* Bytes of the whole frame around a body of body_bytes; 0 when the framing cannot carry it
  * (field too narrow, over frame_bytes_max, not the fixed size). */
 uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t body_bytes);
-/* Writes what stands before the body (returns its bytes) and behind it. */
+/* Writes what is before the body (returns its bytes) and behind it. */
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out);
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out);

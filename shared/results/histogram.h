@@ -1,13 +1,13 @@
 /* Latency histograms: HdrHistogram, nanoseconds, 1 ns..120 s, plus what a histogram cannot hold.
  *
  * One thread per histogram while recording; add and read when the writer has stopped or through a
- * copy of its own. Recording neither allocates nor fails.
+ * separate copy. Recording neither allocates nor fails.
  *
  * A censored sample is known to be larger than the age it is recorded at, and no more. So a
- * percentile has a lower bound, with the censored samples at their ages, and an upper one, with
- * all of them beyond every other sample. It is exact where the two agree: censored samples open the
+ * percentile has a lower bound, with the censored samples at their ages, and an upper one, with all
+ * of them beyond every other sample. It is exact where the two agree: censored samples open the
  * ranks that they may hold, and no others. A value over the range is no censored sample (it was
- * seen); it stands at HISTOGRAM_VALUE_MAX_NS, which is a lower bound for it. */
+ * seen); it is recorded at HISTOGRAM_VALUE_MAX_NS, which is a lower bound for it. */
 #ifndef DUMMYLOAD_RESULTS_HISTOGRAM_H
 #define DUMMYLOAD_RESULTS_HISTOGRAM_H
 

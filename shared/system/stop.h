@@ -6,7 +6,7 @@
 #define DUMMYLOAD_SYSTEM_STOP_H
 
 void stop_setup(void);
-/* How often stopping was asked for. 1: stop gracefully. 2 and more: stop at once. */
+/* Number of stop requests. 1: stop gracefully. 2 and more: stop immediately. */
 int stop_requests(void);
 /* To be called when the result is written: lets a console-close handler return. */
 void stop_finished(void);

@@ -35,7 +35,8 @@ struct condition {
 bool thread_start(struct thread *thread, void (*run)(void *argument), void *argument,
                   uint32_t stack_bytes, struct error *error);
 void thread_join(struct thread *thread);
-/* Instead of thread_join(): nobody waits for it. The struct must stay in place all the same. */
+/* Instead of thread_join(): the thread is not waited for. The struct must stay in place all the
+ * same. */
 void thread_detach(struct thread *thread);
 void thread_yield(void);
 /* Asks the system to wake the calling thread exactly when its waits end (and, on Windows, to let it

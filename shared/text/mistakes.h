@@ -1,4 +1,4 @@
-/* Mistakes of a person, told one line each as they are found: whoever finds one goes on looking.
+/* Mistakes of a person, reported one line each as they are found; checking continues after each.
  *
  * Control plane; one thread. The caller owns the struct: report set, count 0. */
 #ifndef DUMMYLOAD_TEXT_MISTAKES_H

@@ -23,7 +23,7 @@ struct handoff_queue {
 };
 
 void handoff_queue_open(struct handoff_queue *queue);
-/* Resets connections that nobody took. */
+/* Resets connections that were not taken. */
 void handoff_queue_close(struct handoff_queue *queue);
 /* False when there is no memory: the handle stays the caller's. *first: the queue was empty, wake
  * the taker. */

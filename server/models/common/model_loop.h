@@ -67,7 +67,7 @@ struct loop_thread {
     bool prepared;
     bool adopted; /* since a stop was last handled */
     enum server_stop stop_handled;
-    bool busy;          /* the model's: something of its own is in flight, the loop goes on */
+    bool busy;          /* the model's: an operation is in flight, the loop must not end */
     int64_t look_ns;    /* the model's: 0, or when the next wait is to end at the latest */
     cport_handle waker; /* where the model has no wake() */
     struct handoff_queue handoffs;
@@ -110,7 +110,7 @@ void loop_accepting_ended(struct loop_thread *thread);
 /* The socket is readable: one receive of at most LOOP_RECV_BYTES_MAX, given to the session. */
 enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *conn,
                                 int64_t polled_ns);
-/* The socket is writable: goes on with the send under way. */
+/* The socket is writable: continues the current send. */
 void loop_send(struct loop_conn *conn);
 /* Starts what the session wants and sets wants_read and wants_write. False: the socket is closed;
  * the model takes it out of its set and calls loop_free(). */
