@@ -38,6 +38,6 @@ runCommand('scripts/export', (argv) => {
   const { run, format, latency, out } = readArguments(argv);
   const text = FORMATS[format](readResult(clientFile(run)), latency);
   if (out) writeWholeFile(out, text);
-  else fs.writeSync(1, text);
+  else fs.writeFileSync(1, text);
   return 0;
 }, USAGE);

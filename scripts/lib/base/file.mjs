@@ -15,16 +15,49 @@ export function readJson(file) {
   return JSON.parse(readText(file));
 }
 
-/** Writes text through a temporary file beside it; creates the folder. Throws a Failure. */
-export function writeWholeFile(file, text) {
-  const temporary = `${file}.${process.pid}.tmp`;
+/** What is at a path, symbolic links followed; null: nothing that can be looked at. */
+function statOf(file) {
   try {
-    fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+    return fs.statSync(file);
+  } catch {
+    return null;
+  }
+}
+
+/** Makes a folder and those above it, one at a time: Node's own recursive mkdir never ends where
+ *  the system says that an existing folder is not there (below /proc). Throws a Failure. */
+export function makeFolder(folder) {
+  const whole = path.resolve(folder);
+  if (statOf(whole)?.isDirectory()) return;
+  const above = path.dirname(whole);
+  if (above !== whole) makeFolder(above);
+  try {
+    fs.mkdirSync(whole);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw new Failure(`${whole}: cannot be made: ${error.message}`);
+    // Somebody else may have made it meanwhile.
+    if (!statOf(whole)?.isDirectory()) throw new Failure(`${whole}: is no folder`);
+  }
+}
+
+/** Writes text through a temporary file beside it; creates the folder. A symbolic link stays one.
+ *  What is no regular file (a device, a FIFO) is written to, never replaced. Throws a Failure. */
+export function writeWholeFile(file, text) {
+  let temporary = null;
+  try {
+    const stat = statOf(file);
+    if (stat && !stat.isFile()) {
+      fs.writeFileSync(file, text);
+      return;
+    }
+    const target = stat ? fs.realpathSync(file) : file;
+    makeFolder(path.dirname(path.resolve(target)));
+    temporary = `${target}.${process.pid}.tmp`;
     fs.writeFileSync(temporary, text);
-    fs.renameSync(temporary, file);
+    fs.renameSync(temporary, target);
   } catch (error) {
     try {
-      fs.rmSync(temporary, { force: true });
+      if (temporary) fs.rmSync(temporary, { force: true });
     } catch {
       // The first error is the one that tells.
     }

@@ -270,7 +270,8 @@ export function runCommand(name, main, usage) {
     .then(() => (asks ? console.log(usage) : main(argv)))
     .then((code) => process.exit(code ?? 0))
     .catch((error) => {
-      const known = error instanceof Failure || error.name === 'InputError';
+      const known = error instanceof Failure || error.name === 'InputError' ||
+        (error.code && error.syscall); // the system's: the message says what, and of which path
       console.error(known ? `${name}: ${error.message}` : error);
       process.exit(error.code > 0 ? error.code : 1);
     });

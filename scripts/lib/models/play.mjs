@@ -5,6 +5,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { clientBoundMs, playClient } from '../playing/client.mjs';
+import { makeFolder } from '../base/file.mjs';
 import { figuresOf } from './models.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { Failure, run } from '../base/process.mjs';
@@ -79,7 +80,7 @@ async function playPoint(given, server, folder) {
 export async function playModel(given) {
   const { folder, windows, point } = given;
   fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const server = await startServer({ windows, args: ['--model', given.model, '--handler',
     given.handler, '--out', programPath(path.join(folder, 'server.json'), windows), '--quiet',
     ...(given.threads ? ['--threads', String(given.threads)] : [])] });

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clientBoundMs, playClient } from './client.mjs';
+import { makeFolder } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
 import { readResult, readRun } from '../results/result.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
@@ -14,7 +15,7 @@ import { clientHarmed, endTested, startTested } from './tested.mjs';
 export async function playRun(given) {
   const { server: wanted, scenario, args = [], runId, folder } = given;
   fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const file = path.join(folder, 'client.json');
   const bound_ms = await clientBoundMs({ scenario, args: ['--host', '127.0.0.1', ...args] });
   const server = await startTested(wanted, runId, folder);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { buildPair } from '../building/build.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
-import { writeWholeFile, readJson } from '../base/file.mjs';
+import { makeFolder, writeWholeFile, readJson } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
 import { formatMetric, metricOf } from '../results/metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, makeRunId, shown } from '../base/paths.mjs';
@@ -181,7 +181,7 @@ async function main(argv) {
   }
   const runId = makeRunId();
   const folder = path.resolve(options.results ?? RESULTS, runId);
-  fs.mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   let server = null;
   let served = { watched: null, end: { ok: true } };
   let played = { code: 1, overdue: null };
