@@ -318,7 +318,7 @@ int client_main(int argc, char **argv, struct mesh *mesh)
     stop_finished();
     if (!output_finish(&error)) {
         output_complain(error.text);
-        code = code == EXIT_OK ? EXIT_FAILED : code;
+        code = code == EXIT_USAGE || code == EXIT_INTERRUPTED ? code : EXIT_FAILED;
     }
     return code;
 }

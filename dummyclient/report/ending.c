@@ -125,10 +125,7 @@ int ending_play(const struct plan *plan, struct run *run, struct verdict *verdic
     if (!output_print(ending__print, NULL)) {
         output_leave(code);
     }
-    if (ending.failed && code != EXIT_INTERRUPTED) {
-        return EXIT_FAILED;
-    }
-    return !whole && code == EXIT_OK ? EXIT_FAILED : code;
+    return (ending.failed || !whole) && code != EXIT_INTERRUPTED ? EXIT_FAILED : code;
 }
 
 int ending_fail(const char *reason, struct ndjson *ndjson)

@@ -194,6 +194,19 @@ linuxTest('a summary, or a help text, that cannot be written fails the program',
   await endServer(server);
 });
 
+linuxTest('what cannot be written is told before that the run is invalid', async (t) => {
+  const server = await runServer(t);
+  const shim = path.join(path.dirname(CLIENT), 'tests', 'clock_step.so');
+  // A clock that steps makes it invalid, which the test below sees as 3.
+  for (const lost of ['-q --ndjson /dev/full', '> /dev/full']) {
+    const client = await bash(t, `exec ${CLIENT} ${ECHO} -p ${server.port} -c 5 -r 50 ` +
+      `--duration 3s --warmup 0s --no-progress ${lost}`, { LD_PRELOAD: shim });
+    assert.equal(client.exitCode, 1, said(client));
+    assert.match(client.stderr, /could not be written to its end/);
+  }
+  await endServer(server);
+});
+
 linuxTest('no permission: told before anything is played', async (t) => {
   if (!isRoot) return t.skip('needs root, to become a user who may not write everywhere');
   const folder = publicFolder(t);
