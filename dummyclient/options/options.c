@@ -1,5 +1,6 @@
 #include "options/options.h"
 
+#include "core/clock.h"
 #include "text/option_table.h"
 
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"rate-per-connection", 0, "N", OPTION_RATE, AT(rate_per_connection_per_s),
      .help = "iterations per second of each connection (open loop)"},
     {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns),
-     .low = 1, .high = SCENARIO_DURATION_NS_MAX,
+     .low = NS_PER_MS, .high = SCENARIO_DURATION_NS_MAX,
      .help = "how long, from when all connections are ready; stretches\n"
              "the stages"},
     {"warmup", 0, "T", OPTION_DURATION, AT(warmup_ns), .high = SCENARIO_DURATION_NS_MAX,

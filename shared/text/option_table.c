@@ -51,7 +51,7 @@ static bool option__take_rate(double *rate_per_s, const char *value, struct erro
         return false;
     }
     if (*rate_per_s <= 0) {
-        error_set(error, "expected a rate above 0, found \"%s\"", value);
+        error_set(error, "expected a rate above 0, at most 1000000000/s, found \"%s\"", value);
         return false;
     }
     return true;
@@ -65,7 +65,10 @@ static bool option__take_duration(const struct option_row *row, int64_t *duratio
         return false;
     }
     if (*duration_ns < row->low) {
-        error_set(error, "expected a duration above 0, found \"%s\"", value);
+        char low[UNITS_TEXT_BYTES_MAX];
+        error_set(error, "expected a duration %s%s, found \"%s\"",
+                  row->low > 1 ? "of at least " : "above 0",
+                  row->low > 1 ? units_format_duration(row->low, low) : "", value);
         return false;
     }
     if (row->high > 0 && *duration_ns > row->high) {

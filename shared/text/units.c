@@ -51,10 +51,30 @@ static const struct units__name *units__find(const struct units__name *names, co
     return NULL;
 }
 
+static const struct units__name units__times[] = {
+    {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
+static const struct units__name units__rates[] = {
+    {"", 1}, {"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
+
+static bool units__is(const char *text, const struct units__name *names)
+{
+    double number;
+    const char *rest = units__number(text, &number);
+    return rest != NULL && units__find(names, rest) != NULL;
+}
+
+bool units_is_duration(const char *text)
+{
+    return units__is(text, units__times);
+}
+
+bool units_is_rate(const char *text)
+{
+    return units__is(text, units__rates);
+}
+
 bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error)
 {
-    static const struct units__name names[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
-                                               {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
     static const double max_ns = 10.0 * 365 * 86400 * 1e9;
     double number;
     const char *rest = units__number(text, &number);
@@ -62,7 +82,7 @@ bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *err
         error_set(error, "expected a duration such as 500ms, 30s or 5m, found \"%s\"", text);
         return false;
     }
-    const struct units__name *unit = units__find(names, rest);
+    const struct units__name *unit = units__find(units__times, rest);
     if (unit == NULL) {
         error_set(error, "expected a duration with one of the units ns us ms s m h, found \"%s\"%s",
                   text, *rest ? "" : " (no unit)");
@@ -83,18 +103,19 @@ bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *err
 
 bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
 {
-    static const struct units__name names[] = {
-        {"", 1}, {"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
     double number;
     const char *rest = units__number(text, &number);
-    const struct units__name *unit = rest ? units__find(names, rest) : NULL;
+    const struct units__name *unit = rest ? units__find(units__rates, rest) : NULL;
     if (unit == NULL) {
-        error_set(error, "expected a rate such as 20000/s, 90/m or 5/h, found \"%s\"", text);
+        error_set(error,
+                  "expected a rate above 0 such as 20000/s, 90/m or 5/h, at most 1000000000/s, "
+                  "found \"%s\"",
+                  text);
         return false;
     }
     double value = number / unit->factor;
     if (value > 1e9) {
-        error_set(error, "expected a rate of at most 1000000000/s, found \"%s\"", text);
+        error_set(error, "expected a rate above 0, at most 1000000000/s, found \"%s\"", text);
         return false;
     }
     *rate_per_s = value;

@@ -14,6 +14,9 @@
 bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error);
 /* "20000/s", "90/m", "5/h", or a bare number (per second). 0..1e9 per second. */
 bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error);
+/* Written so, however long or high it is. */
+bool units_is_duration(const char *text);
+bool units_is_rate(const char *text);
 /* "4096", "64KiB", "1MiB", "16kB"; 0..2^40. */
 bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *error);
 /* A whole decimal number in [low, high], nothing before or behind it. */

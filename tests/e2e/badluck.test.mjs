@@ -35,6 +35,8 @@ refuses('more connections than a scenario may have', () => [ECHO(), '--check', '
   /connections/, /1000000/);
 refuses('a duration beyond that of a scenario', () => [ECHO(), '--check', '-d', '9000h'],
   /duration/, /720h/);
+refuses('a duration below that of a scenario', () => [ECHO(), '--check', '-d', '0.5ms',
+  '--warmup', '0s'], /duration/, /at least 1\.00 ms/);
 refuses('a time without its unit', () => [ECHO(), '--duration', '30'], /duration/, /30/);
 refuses('an --io of another system', () => [ECHO(), '--io', WINDOWS ? 'epoll' : 'iocp'],
   /--io: .*this system/);

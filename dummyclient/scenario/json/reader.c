@@ -330,11 +330,12 @@ static bool reader__duration(struct reader *reader, const cJSON *json, const str
                              void *place)
 {
     int64_t duration_ns = 0;
-    if (!cJSON_IsString(json) || !units_duration_ns(json->valuestring, &duration_ns, NULL)) {
+    if (!cJSON_IsString(json) || !units_is_duration(json->valuestring)) {
         return reader__refuse(reader, json, key,
                               "a duration with its unit, such as \"500ms\" or \"30s\"");
     }
-    if ((double)duration_ns < key->low || (double)duration_ns > key->high) {
+    if (!units_duration_ns(json->valuestring, &duration_ns, NULL) ||
+        (double)duration_ns < key->low || (double)duration_ns > key->high) {
         char low[UNITS_TEXT_BYTES_MAX];
         char high[UNITS_TEXT_BYTES_MAX];
         return reader__refuse(reader, json, key, "a duration from %s to %s",
@@ -349,12 +350,16 @@ static bool reader__rate(struct reader *reader, const cJSON *json, const struct 
 {
     double per_s = 0;
     if (!cJSON_IsString(json) || strchr(json->valuestring, '/') == NULL ||
-        !units_rate_per_s(json->valuestring, &per_s, NULL)) {
+        !units_is_rate(json->valuestring)) {
         return reader__refuse(reader, json, key,
                               "a rate with its unit, such as \"2000/s\" or \"90/m\"");
     }
-    if (key->above_low && per_s <= key->low) {
-        return reader__refuse(reader, json, key, "a rate above %g", key->low);
+    if (!units_rate_per_s(json->valuestring, &per_s, NULL) ||
+        (key->above_low && per_s <= key->low)) {
+        return reader__refuse(reader, json, key,
+                              key->above_low ? "a rate above %g, at most 1000000000/s"
+                                             : "a rate from %g to 1000000000/s",
+                              key->low);
     }
     memcpy(place, &per_s, key->bytes);
     return true;

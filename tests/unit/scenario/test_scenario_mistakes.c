@@ -62,6 +62,21 @@ static void check_load(const char *load_text, const char *expected)
     check(text, expected);
 }
 
+/* What is written well and out of range has no missing unit. */
+static void test_load_limits(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"'connect_timeout': '99999h'",
+         ": `load.connect_timeout`: expected a duration from 1.00 ms to 24 h, found '99999h'"},
+        {"'rate': '99999999999999/s'", ": `load.rate`: expected a rate above 0, at most "
+                                       "1000000000/s, found '99999999999999/s'"},
+    };
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        check_load(mistakes[i].text, mistakes[i].expected);
+    }
+}
+
 static void test_load(void **state)
 {
     (void)state;
@@ -83,12 +98,14 @@ static void test_load(void **state)
          ": `load.rate`: expected a rate with its unit, such as '2000/s' or '90/m', found '2000'"},
         {"'rate': '5/s', 'stages': [ { 'duration': '1s', 'rate': '1/s' } ]",
          ": `load.stages`: the stages have rates, and `load.rate` says another"},
-        {"'rate': '0/s'", ": `load.rate`: expected a rate above 0, found '0/s'"},
-        {"'rate_per_connection': '0/s'",
-         ": `load.rate_per_connection`: expected a rate above 0, found '0/s'"},
-        {"'connect_rate': '0/s'", ": `load.connect_rate`: expected a rate above 0, found '0/s'"},
+        {"'rate': '0/s'",
+         ": `load.rate`: expected a rate above 0, at most 1000000000/s, found '0/s'"},
+        {"'rate_per_connection': '0/s'", ": `load.rate_per_connection`: expected a rate above 0, "
+                                         "at most 1000000000/s, found '0/s'"},
+        {"'connect_rate': '0/s'",
+         ": `load.connect_rate`: expected a rate above 0, at most 1000000000/s, found '0/s'"},
         {"'rate': '5/s', 'max_catch_up_rate': '0/s'",
-         ": `load.max_catch_up_rate`: expected a rate above 0, found '0/s'"},
+         ": `load.max_catch_up_rate`: expected a rate above 0, at most 1000000000/s, found '0/s'"},
         {"'stages': [ { 'duration': '1s', 'rate': '0/s' } ]",
          ": `load.stages`: expected a rate above 0 in one of the stages, found none"},
         {"'stages': []", ": `load.stages`: expected an array of 1 to 1000 stages, found an array "
@@ -223,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_document),
         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_load_limits),
         cmocka_unit_test(test_framing),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_more_than_twenty_mistakes_are_counted),

@@ -151,7 +151,10 @@ static void test_every_mistake_is_told(void **state)
                                 "found \"12345\"\n");
     assert_said("--list 1 --list 2 --list 3", "program: --list: given more than 2 times\n");
     assert_said("-n 10", "program: --number: expected a whole number from -1 to 9, found \"10\"\n");
-    assert_said("--rate 0", "program: --rate: expected a rate above 0, found \"0\"\n");
+    assert_said("--rate 0", "program: --rate: expected a rate above 0, at most 1000000000/s, found "
+                            "\"0\"\n");
+    assert_said("--rate 1e15/s", "program: --rate: expected a rate above 0 such as 20000/s, 90/m "
+                                 "or 5/h, at most 1000000000/s, found \"1e15/s\"\n");
     assert_said("-d0s", "program: --duration: expected a duration above 0, found \"0s\"\n");
     assert_said("-d 3h", "program: --duration: expected at most 2h (0 days), found \"3h\"\n");
     assert_said("--call me", "program: --call: not me\n");
