@@ -2,7 +2,7 @@
 
 import os from 'node:os';
 import path from 'node:path';
-import { durationMs } from './lib/base/arguments.mjs';
+import { demandText, durationMs } from './lib/base/arguments.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { MODELS_CHARTS } from './lib/drawing/charts/models.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
@@ -51,7 +51,7 @@ function readArguments(argv) {
     const word = argv[i];
     const value = () => {
       if (argv[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
-      return argv[++i];
+      return demandText(word, argv[++i]);
     };
     if (word === '--windows') given.windows = true;
     else if (word === '--connections') given.connections = value().split(',').map(Number);

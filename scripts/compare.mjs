@@ -1,5 +1,6 @@
 // scripts/compare: repeats of two versions, judged.
 
+import { demandText } from './lib/base/arguments.mjs';
 import { compareRuns, readEffect } from './lib/judging/compare.mjs';
 import { writeComparison, FILES } from './lib/judging/compare_files.mjs';
 import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
@@ -32,7 +33,7 @@ function readArguments(argv) {
       if (argv[i + 1] === undefined || argv[i + 1] === '--') {
         throw new InputError(`${word} needs a value`);
       }
-      return argv[++i];
+      return demandText(word, argv[++i]);
     };
     if (word === '--') {
       if (++side > 1) throw new InputError('"--" stands once, between baseline and candidate');

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ownArguments } from './lib/base/arguments.mjs';
-import { writeWholeFile } from './lib/base/file.mjs';
+import { makeFolder, writeWholeFile } from './lib/base/file.mjs';
 import { makePage } from './lib/drawing/page/page.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { InputError, runLabels, readRun } from './lib/results/result.mjs';
@@ -72,6 +72,7 @@ runCommand('scripts/report', async (argv) => {
   const runs = given.names.map(readRun);
   await prepareModules(console.error);
   checkScenarios(runs, given.mixed);
+  if (given.svg) makeFolder(given.svg);
   const labels = runLabels(runs);
   const views = runs.map((run, index) => makeView(run, labels[index], runs.length));
   const out = given.out ?? defaultOut(given);

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { folderFor, LIMIT, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
+import { folderFor, freePort, LIMIT, resultOf, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS }
   from './harness.mjs';
 import { Program, sleep } from '../../scripts/lib/base/process.mjs';
 
@@ -113,7 +113,8 @@ test('a server that is the user\'s own is started, watched and ended', LIMIT, as
 });
 
 test('a server command that fails says so at once', LIMIT, async (t) => {
-  const { program, runs } = await endStress(t, ['--server-cmd', 'exit 7', ...LOAD]);
+  const { program, runs } = await endStress(t, ['--server-cmd', 'exit 7',
+    '--port', String(await freePort()), ...LOAD]);
   assert.equal(program.exitCode, 1, said(program));
   assert.match(program.stderr, /--server-cmd "exit 7" ended before it listened \(exit 7\)/);
   assert.deepEqual(runs, []);

@@ -66,6 +66,24 @@ test('no folder can be made below /proc: that ends', { skip: !fs.existsSync('/pr
   assert.match(done.stdout, /^\/proc\/none: cannot be made: ENOENT/);
 });
 
+test('report: what cannot be the folder of the SVG files is said before', (t) => {
+  const folder = makeFolder(t);
+  const [file, page] = [path.join(folder, 'file'), path.join(folder, 'page.html')];
+  fs.writeFileSync(file, '');
+  const done = runTool('report', [writeRun(path.join(folder, 'run')), '-o', page, '--svg', file]);
+  assert.equal(done.status, 1);
+  assert.equal(done.stderr, `scripts/report: ${file}: is no folder\n`);
+  assert.ok(!fs.existsSync(page));
+});
+
+test('package: --help prints the usage', () => {
+  for (const word of ['--help', '-h']) {
+    const done = runTool(path.join('lib', 'developing', 'package'), [word]);
+    assert.equal(done.status, 0);
+    assert.match(done.stdout, /^usage: scripts\/package /);
+  }
+});
+
 const fullDevice = fs.existsSync('/dev/full') && fs.statSync('/dev/full').isCharacterDevice();
 
 test('an error of the system is one line and exit 1', { skip: !fullDevice }, (t) => {

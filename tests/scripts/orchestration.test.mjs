@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, stressArguments }
+import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, ownArguments, stressArguments }
   from '../../scripts/lib/base/arguments.mjs';
 import { caseCounts, failedNames, failureText, readJunit, skipReasons }
   from '../../scripts/lib/developing/counts.mjs';
@@ -93,6 +93,27 @@ test('stress: its own options, the scenario and the client\'s options are told a
   assert.throws(() => stressArguments(['a.json', 'b.json']), { code: 2 });
   assert.throws(() => stressArguments(['--port']), { code: 2 });
   assert.throws(() => stressArguments(['--run-id', 'x']), { code: 2 });
+});
+
+test('an empty value is refused, and a server command that is not told its port', () => {
+  for (const name of ['--server-cmd', '--results', '--handler']) {
+    for (const words of [[name, ''], [`${name}=`]]) {
+      assert.throws(() => stressArguments(words),
+        { code: 2, message: `${name}: its value is empty` });
+    }
+  }
+  assert.equal(stressArguments(['--server-options', '']).serverOptions, '');
+  assert.throws(() => commandLine(['--out', ''], { '--out': true }), { code: 2 });
+  assert.throws(() => ownArguments(['--out='], { values: { '--out': 'out' } }), { code: 2 });
+  assert.throws(() => stressArguments(['--server-cmd', 'game 7777']),
+    { code: 2, message: /^--server-cmd "game 7777": no \{port\} in it/ });
+  assert.equal(stressArguments(['--server-cmd', 'game', '-p7777']).serverCommand, 'game');
+});
+
+test('a program that has not ended has no exit code', async (t) => {
+  const program = new Program(process.execPath, ['-e', 'setTimeout(() => {}, 20000)']);
+  t.after(() => program.kill());
+  assert.match(program.failure('did not answer').message, /did not answer \(still running\)/);
 });
 
 test('values on short options, clusters, equals signs and abbreviations are understood', () => {

@@ -15,6 +15,13 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connect
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
   '--no-progress', '--screen', '--version', '--help']);
 
+/** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
+ *  as not given. */
+export function demandText(name, value) {
+  if (value === '') throw new Failure(`${name}: its value is empty`, 2);
+  return value;
+}
+
 /** Reads a command line of own options alone. values: those that take a value, by the key that it
  *  is kept under; flags: those that take none. Returns { names: [what is no option], key: value }.
  *  Throws a Failure of code 2. */
@@ -25,7 +32,7 @@ export function ownArguments(argv, { values = {}, flags = {}, usage }) {
     if (Object.hasOwn(values, name)) {
       const value = attached ?? argv[++i];
       if (value === undefined) throw new Failure(`${name} needs a value`, 2);
-      given[values[name]] = value;
+      given[values[name]] = demandText(name, value);
     } else if (Object.hasOwn(flags, argv[i])) {
       given[flags[argv[i]]] = true;
     } else if (argv[i].startsWith('-')) {
@@ -70,10 +77,11 @@ function splitOption(word, own) {
   return ['', undefined, word.slice(1)];
 }
 
-/** Reads a command line. own: the caller's options, name to true (takes a value) or false; refused:
- *  the client's that it cannot take, long name to why. Returns { own: [[name, value], ...], client:
- *  [words for the client], given: { long name: last value }, names: [what is no option] }. What
- *  stands after "--" is the client's. Throws a Failure of code 2. */
+/** Reads a command line. own: the caller's options, name to true (takes a value), 'empty' (takes
+ *  one that may be empty) or false; refused: the client's that it cannot take, long name to why.
+ *  Returns { own: [[name, value], ...], client: [words for the client], given: { long name: last
+ *  value }, names: [what is no option] }. What stands after "--" is the client's. Throws a Failure
+ *  of code 2. */
 export function commandLine(argv, own, refused = {}) {
   const read = { own: [], client: [], given: {}, names: [] };
   let mine = own;
@@ -98,6 +106,7 @@ export function commandLine(argv, own, refused = {}) {
     const takesValue = mine[name] ?? CLIENT_VALUES.has(long);
     const value = takesValue ? attached ?? argv[++i] : attached;
     if (takesValue && value === undefined) throw new Failure(`${name} needs a value`, 2);
+    if (mine[name] === true) demandText(name, value);
     if (Object.hasOwn(mine, name)) read.own.push([name, value]);
     else if (takesValue) take(long, [name, value], value);
     else if (name) take(long ?? name, [argv[i]]);
@@ -115,6 +124,7 @@ const OWN_FOLDER = 'scripts/stress chooses the run and its folder itself (--resu
 export function stressArguments(argv) {
   const own = {};
   for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
+  own['--server-options'] = 'empty';
   for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
   const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER });
   const options = { windows: false, page: true, client: read.client,
@@ -130,6 +140,11 @@ export function stressArguments(argv) {
   if (options.remote && options.serverCommand) {
     throw new Failure('--server-cmd starts a server here, --host and --target name one that runs ' +
       'already: give one of them', 2);
+  }
+  const { serverCommand } = options;
+  if (serverCommand && !serverCommand.includes('{port}') && !Number(read.given['--port'])) {
+    throw new Failure(`--server-cmd "${serverCommand}": no {port} in it, and no --port says ` +
+      'where it listens', 2);
   }
   return options;
 }

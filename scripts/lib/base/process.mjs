@@ -161,7 +161,8 @@ export class Program {
 
   failure(what) {
     const said = (this.stderr || this.stdout).trim().split('\n').slice(-8).join('\n');
-    const reason = this.error ? this.error.message : `exit ${this.exitCode}`;
+    const ending = this.ended ? `exit ${this.exitCode}` : 'still running';
+    const reason = this.error ? this.error.message : ending;
     return new Failure(`${this.command}: ${what} (${reason})${said ? `\n${said}` : ''}`);
   }
 

@@ -6,6 +6,12 @@ import { BUILD, ROOT, shown } from '../base/paths.mjs';
 import { Failure, runCommand, runOk } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
 
+const USAGE = `usage: scripts/package [linux|windows ...]
+
+Builds the programs so that they run where they are unpacked, and packs them as
+build/packages/dummyload-*.tar.gz and .zip; without a name, for both systems.
+exit: 0 made; 1 failed; 2 bad usage`;
+
 async function makePackage(name, env) {
   const folder = path.join(BUILD, `package-${name}`);
   const options = ['-DDUMMYLOAD_TESTS=OFF', '-DDUMMYLOAD_PORTABLE=ON'];
@@ -24,8 +30,8 @@ async function makePackage(name, env) {
 runCommand('scripts/package', async (args) => {
   const names = args.length ? args : ['linux', 'windows'];
   const unknown = names.find((name) => !['linux', 'windows'].includes(name));
-  if (unknown) throw new Failure(`${unknown}: expected linux or windows`, 2);
+  if (unknown) throw new Failure(`${unknown}: expected linux or windows\n${USAGE}`, 2);
   const env = await prepare({ windows: true, say: (text) => console.log(text) });
   for (const name of names) await makePackage(name, env);
   return 0;
-});
+}, USAGE);

@@ -109,10 +109,11 @@ export async function startForeign(commandLine, { port } = {}) {
       throw startFailure(program, `--server-cmd "${line}" ended before it listened`);
     }
     if (Date.now() > deadline) {
+      const failure = startFailure(program, `--server-cmd "${line}" did not accept connections ` +
+        `on port ${chosen} within ${READY_TIME_MS / 1000} s`);
       program.kill();
       await endLeftForeign({ program, mark });
-      throw startFailure(program, `--server-cmd "${line}" did not accept connections on port ` +
-        `${chosen} within ${READY_TIME_MS / 1000} s`);
+      throw failure;
     }
     await sleep(50);
   }

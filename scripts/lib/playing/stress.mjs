@@ -25,7 +25,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
 
   --windows              the Windows programs, under Wine
   --server-cmd 'CMD {port}'
-                         test this server instead of ours; {port} is replaced by a free port.
+                         test this server instead of ours; {port} is replaced by a free port
+                         (or by that of -p, with which it may be left out).
                          Its CPU, memory and descriptors are sampled once a second
   --handler NAME         what our server does: echo, sink, chat, game (default: what the
                          scenario says under "server", else echo)
