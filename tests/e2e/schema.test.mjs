@@ -21,7 +21,8 @@ const EXAMPLES = fs.readdirSync(path.join(ROOT, 'scenarios'))
 // What a schema cannot say of one place: what the client finds with such words, and the schema not.
 const BEYOND_A_SCHEMA = [
   ['durations and rates as texts',
-    /a duration from .* to |a rate above 0|than the duration|greater one first|at least `first`/],
+    /a duration from .* to |a rate (above|from) 0|than the duration|greater one first/],
+  ['durations one to the other', /at least `(first|min|mean|median)`/],
   ['sums over the document', /30 days together|expected at most \d+ (steps in|tables|names)/],
   ['nesting', /steps inside each other|levels of nesting/],
   ['names of variables and tables',

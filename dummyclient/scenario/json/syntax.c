@@ -87,6 +87,7 @@ static bool syntax__is_exact(const char *digits, const char *end)
 
 static bool syntax__number(struct syntax *syntax)
 {
+    const char *begin = syntax->at;
     if (syntax__is(syntax, '-')) {
         syntax->at++;
     }
@@ -115,9 +116,10 @@ static bool syntax__number(struct syntax *syntax)
     if (memchr(digits, '.', (size_t)(syntax->at - digits)) == NULL &&
         !syntax__is_exact(digits, syntax->at)) {
         error_set(syntax->error,
-                  "expected a whole number above 2^53 as a text, found it as a number, which would "
-                  "be rounded: write \"%.*s\" (in `set`: \"${%.*s}\")",
-                  (int)(syntax->at - digits), digits, (int)(syntax->at - digits), digits);
+                  "expected a whole number that JSON holds exactly (up to 2^53), found one that "
+                  "would be rounded; of fields and comparisons it may be a text: \"%.*s\" (in "
+                  "`set`: \"${%.*s}\")",
+                  (int)(syntax->at - begin), begin, (int)(syntax->at - begin), begin);
         syntax->at = digits;
         return false;
     }

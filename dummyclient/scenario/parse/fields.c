@@ -1,7 +1,9 @@
 /* `fields`: a binary packet, written down field by field. */
 #include "scenario/parse/parse.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,8 +40,15 @@ static void parse__add_bytes(struct parse *parse, struct parse__fields *fields,
 void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
                        const struct value *value)
 {
-    if (!value_is_constant(value) || value->operation != VALUE_ALONE ||
-        value_is_float(field->type)) {
+    if (!value_is_constant(value) || value->operation != VALUE_ALONE) {
+        return;
+    }
+    if (value_is_float(field->type)) {
+        double real = 0;
+        memcpy(&real, &value->left.low, sizeof real);
+        if (field->type == VALUE_F32 && value_is_float(value->type) && fabs(real) > FLT_MAX) {
+            reader_expected(&parse->reader, json, "a number that fits into f32");
+        }
         return;
     }
     uint32_t bits = 8u * field->bytes_count;

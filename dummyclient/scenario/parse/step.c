@@ -76,6 +76,22 @@ static void parse__takes_time(struct parse *parse, const cJSON *json, void *plac
     parse->flow.takes_time = true;
 }
 
+/* Cut off below where it begins, or below its middle, it would be a constant by another name. */
+static void parse__check_think(struct parse *parse, const cJSON *json, const struct think *think)
+{
+    static const char *const lows[] = {
+        [THINK_NORMAL] = "mean", [THINK_LOGNORMAL] = "median", [THINK_PARETO] = "min"};
+    if (think->type < THINK_NORMAL || think->most_ns >= think->low_ns) {
+        return;
+    }
+    char expected[32];
+    snprintf(expected, sizeof expected, "at least `%s`", lows[think->type]);
+    size_t mark = reader_enter(&parse->reader, json->string);
+    reader_expected_at(&parse->reader, json, reader_get(json, "max") != NULL ? "max" : "most",
+                       expected);
+    reader_leave(&parse->reader, mark);
+}
+
 static void parse__think(struct parse *parse, const cJSON *json, void *place)
 {
     struct think *think = place;
@@ -86,9 +102,13 @@ static void parse__think(struct parse *parse, const cJSON *json, void *place)
         reader_read_value(&parse->reader, json, &keys[THINK_CONSTANT], &think->low_ns);
         return;
     }
+    uint32_t mistakes_count = parse->reader.mistakes_count;
     const struct key *form =
         reader_read_one(&parse->reader, json, keys, "a duration such as \"200ms\", or ", think);
     think->type = form == NULL ? THINK_CONSTANT : (enum think_type)(form - keys);
+    if (parse->reader.mistakes_count == mistakes_count) {
+        parse__check_think(parse, json->child, think);
+    }
 }
 
 /* In the order of enum step_type. */

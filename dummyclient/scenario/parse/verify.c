@@ -41,9 +41,13 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, void *pl
         return;
     }
     size_t mark = reader_enter(reader, compared->string);
-    if (parse_number(parse, compared, value) &&
-        (value->left.source == OPERAND_RANDOM || value->right.source == OPERAND_RANDOM)) {
+    bool read = parse_number(parse, compared, value);
+    const struct field *field = &verify->field;
+    if (read && (value->left.source == OPERAND_RANDOM || value->right.source == OPERAND_RANDOM)) {
         reader_mistake(reader, "nothing random can be expected");
+    } else if (read && field->bytes_count > 0 && !field->is_digits &&
+               (value_is_float(field->type) || !value_is_float(value->type))) {
+        parse_check_range(parse, compared, field, value);
     }
     reader_leave(reader, mark);
 }
@@ -116,7 +120,7 @@ static bool parse__text_place(const char *text, struct capture *capture)
     }
     bool counted = *at == ':';
     at += counted;
-    if (counted && !parse_digits(&at, &capture->bytes_count)) {
+    if (counted && (!parse_digits(&at, &capture->bytes_count) || capture->bytes_count == 0)) {
         return false;
     }
     return *at == '\0' && capture->bytes_count <= VALUE_TEXT_BYTES_MAX;
@@ -154,8 +158,8 @@ static bool parse__capture(struct parse *parse, const cJSON *json, struct captur
         return true;
     }
     reader_expected(&parse->reader, json,
-                    "a text and its place, \"text@5\" (to the end) or \"text@5:8\" (8 bytes, at "
-                    "most 128)");
+                    "a text and its place, \"text@5\" (to the end) or \"text@5:8\" (8 bytes, of "
+                    "1 to 128)");
     return false;
 }
 

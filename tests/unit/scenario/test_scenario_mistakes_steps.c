@@ -280,7 +280,7 @@ static void test_matches_and_verifies(void **state)
          "or 'dec@1', found 'u8'"},
         {"'capture': { 'x': 'text@0:129' }",
          "capture.x`: expected a text and its place, 'text@5' (to the end) or 'text@5:8' (8 bytes, "
-         "at most 128), found 'text@0:129'"},
+         "of 1 to 128), found 'text@0:129'"},
         {"'verify': { 'field': { 'at': 'u8@0', 'equals': 1, 'at_most': 2 } }",
          "verify.field`: expected one comparison, found `equals` and `at_most`"},
         {"'verify': [ 'none', { 'field': { 'equals': 1 } } ]",

@@ -7,12 +7,14 @@ static void test_whole_numbers_are_exact_or_refused(void **state)
     (void)state;
     check("{ 'behaviors': [ { 'loop': [ { 'send': { 'id': 1, 'body': { 'fields': [ { 'u64': "
           "9007199254740993 } ] } } } ] } ] }",
-          ":1:82: expected a whole number above 2^53 as a text, found it as a number, which would "
-          "be rounded: write '9007199254740993' (in `set`: '${9007199254740993}')");
+          ":1:82: expected a whole number that JSON holds exactly (up to 2^53), found one that "
+          "would be rounded; of fields and comparisons it may be a text: '9007199254740993' (in "
+          "`set`: '${9007199254740993}')");
     check("{ 'load': { 'seed': -9007199254740993 }, 'behaviors': [ { 'loop': [ { 'think': '1s' } ] "
           "} ] }",
-          ":1:22: expected a whole number above 2^53 as a text, found it as a number, which would "
-          "be rounded: write '9007199254740993' (in `set`: '${9007199254740993}')");
+          ":1:22: expected a whole number that JSON holds exactly (up to 2^53), found one that "
+          "would be rounded; of fields and comparisons it may be a text: '-9007199254740993' (in "
+          "`set`: '${-9007199254740993}')");
     check_steps("", "{ 'send': { 'id': 1, 'body': { 'fields': [ { 'u32': 4294967296 } ] } } }",
                 "[0].send.body.fields[0].u32`: expected a whole number that fits into u32, found "
                 "4294967296");
@@ -31,6 +33,43 @@ static void test_what_can_never_be_equal_is_refused(void **state)
           "} ] }",
           ": `behaviors[0].on_push[0].fanout`: expected where ${stamp_ns} stands: 'u64@0' or "
           "'dec@0', found 'f64@0'");
+}
+
+static void test_what_does_not_fit_its_place_is_refused(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"'verify': { 'field': { 'at': 'u8@0', 'equals': 300 } }",
+         "verify.field.equals`: expected a whole number that fits into u8, found 300"},
+        {"'verify': { 'field': { 'at': 'i8@0', 'at_least': 128 } }",
+         "verify.field.at_least`: expected a whole number that fits into i8, found 128"},
+        {"'verify': { 'field': { 'at': 'f32@0', 'less_than': 1e300 } }",
+         "verify.field.less_than`: expected a number that fits into f32, found 1e+300"},
+        {"'capture': { 'x': 'text@0:0' }",
+         "capture.x`: expected a text and its place, 'text@5' (to the end) or 'text@5:8' (8 bytes, "
+         "of 1 to 128), found 'text@0:0'"},
+    };
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        char steps[512];
+        char expected[512];
+        snprintf(steps, sizeof steps, "{ 'request': { 'send': { 'id': 1 }, %s } }",
+                 mistakes[i].text);
+        snprintf(expected, sizeof expected, "[0].request.%s", mistakes[i].expected);
+        check_steps("", steps, expected);
+    }
+    check_steps("", "{ 'send': { 'id': 1, 'body': { 'fields': [ { 'f32': 1e300 } ] } } }",
+                "[0].send.body.fields[0].f32`: expected a number that fits into f32, found 1e+300");
+}
+
+static void test_a_think_is_cut_above_its_least(void **state)
+{
+    (void)state;
+    check_steps("", "{ 'think': { 'pareto': { 'min': '1s', 'alpha': 2, 'max': '0.5s' } } }",
+                "[0].think.pareto.max`: expected at least `min`, found '0.5s'");
+    check_steps("", "{ 'think': { 'normal': { 'mean': '1s', 'deviation': '1s', 'most': '1ms' } } }",
+                "[0].think.normal.most`: expected at least `mean`, found '1ms'");
+    check_steps("", "{ 'think': { 'lognormal': { 'median': '1s', 'sigma': 1, 'max': '1ms' } } }",
+                "[0].think.lognormal.max`: expected at least `median`, found '1ms'");
 }
 
 static void test_names_have_one_kind_of_number(void **state)
@@ -121,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_numbers_are_exact_or_refused),
         cmocka_unit_test(test_what_can_never_be_equal_is_refused),
+        cmocka_unit_test(test_what_does_not_fit_its_place_is_refused),
+        cmocka_unit_test(test_a_think_is_cut_above_its_least),
         cmocka_unit_test(test_names_have_one_kind_of_number),
         cmocka_unit_test(test_wide_and_negative_do_not_share_a_name),
         cmocka_unit_test(test_streams_need_an_end),
