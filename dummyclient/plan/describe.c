@@ -47,14 +47,16 @@ bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHO
 static void plan__print_stages(const struct plan *plan, FILE *file)
 {
     char text[UNITS_TEXT_BYTES_MAX];
+    char to[UNITS_TEXT_BYTES_MAX];
     for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
         const struct pacing_stage *stage = &plan->pacing.stages[i];
         fprintf(file, "  stage %-7" PRIu32 " %s", i + 1,
                 units_format_duration(stage->end_ns - stage->start_ns, text));
         if (plan->open_loop && stage->rate_from_per_s != stage->rate_to_per_s) {
-            fprintf(file, ", %g/s to %g/s", stage->rate_from_per_s, stage->rate_to_per_s);
+            fprintf(file, ", %s/s to %s/s", units_format_exact_rate(stage->rate_from_per_s, text),
+                    units_format_exact_rate(stage->rate_to_per_s, to));
         } else if (plan->open_loop) {
-            fprintf(file, ", %g/s", stage->rate_from_per_s);
+            fprintf(file, ", %s/s", units_format_exact_rate(stage->rate_from_per_s, text));
         }
         if (population_changes(&plan->population)) {
             const struct population_stage *population = &plan->population.stages[i];
@@ -120,8 +122,8 @@ static void plan__print_load(const struct plan *plan, FILE *file)
         if (load->late == LATE_DROP) {
             fprintf(file, "  late ones     are dropped\n");
         } else if (load->catch_up_max_per_s > 0) {
-            fprintf(file, "  late ones     wait, and begin at most %g/s\n",
-                    load->catch_up_max_per_s);
+            fprintf(file, "  late ones     wait, and begin at most %s/s\n",
+                    units_format_exact_rate(load->catch_up_max_per_s, text));
         }
     }
     plan__print_requests(plan, file);
@@ -176,7 +178,8 @@ void plan_print(const struct plan *plan, FILE *file)
     fprintf(file, "  connections   %s%s", population_changes(&plan->population) ? "up to " : "",
             units_format_count(plan->connections, text));
     if (plan->scenario->load.connect_rate_per_s > 0) {
-        fprintf(file, ", %g/s", plan->scenario->load.connect_rate_per_s);
+        fprintf(file, ", %s/s",
+                units_format_exact_rate(plan->scenario->load.connect_rate_per_s, text));
     }
     fprintf(file, " on %" PRIu32 " %s\n", plan->workers_count,
             plan->workers_count == 1 ? "thread" : "threads");

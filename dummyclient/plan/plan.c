@@ -133,8 +133,8 @@ static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes
     }
     if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
         mistakes_report(mistakes, plan->scenario->path,
-                        "`load.max_catch_up_rate`: expected more than the highest rate, %g/s, or "
-                        "what is late stays late; found %g/s",
+                        "`load.max_catch_up_rate`: expected more than the highest rate, %.10g/s, "
+                        "or what is late stays late; found %.10g/s",
                         most_per_s, load->catch_up_max_per_s);
     }
     if (!plan->open_loop && load->arrival == ARRIVAL_POISSON) {

@@ -244,6 +244,30 @@ const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX])
     return text;
 }
 
+/* Digits all the way, never an exponent, without zeros at the end. */
+static void units__format_plain(double value, int digits, char text[UNITS_TEXT_BYTES_MAX])
+{
+    int before = value > 0 ? (int)floor(log10(value)) + 1 : 1;
+    int decimals = digits - before;
+    decimals = decimals < 0                          ? 0
+               : decimals > UNITS_TEXT_BYTES_MAX - 4 ? UNITS_TEXT_BYTES_MAX - 4
+                                                     : decimals;
+    snprintf(text, UNITS_TEXT_BYTES_MAX, "%.*f", decimals, value);
+    size_t bytes = strlen(text);
+    while (decimals > 0 && text[bytes - 1] == '0') {
+        text[--bytes] = '\0';
+    }
+    if (decimals > 0 && text[bytes - 1] == '.') {
+        text[bytes - 1] = '\0';
+    }
+}
+
+const char *units_format_exact_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX])
+{
+    units__format_plain(rate_per_s, 6, text);
+    return text;
+}
+
 const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX])
 {
     if (rate_per_s >= 1000) {
@@ -252,6 +276,10 @@ const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]
     /* One decimal, unless that would take digits away that a low rate has. */
     double shown = (double)(int64_t)(rate_per_s * 10 + 0.5) / 10;
     double lost = rate_per_s > shown ? rate_per_s - shown : shown - rate_per_s;
-    snprintf(text, UNITS_TEXT_BYTES_MAX, lost > rate_per_s / 1000 ? "%.3g" : "%.1f", rate_per_s);
+    if (lost > rate_per_s / 1000) {
+        units__format_plain(rate_per_s, 3, text);
+    } else {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%.1f", rate_per_s);
+    }
     return text;
 }

@@ -182,6 +182,15 @@ static void test_low_rates_keep_their_digits(void **state)
         char text[UNITS_TEXT_BYTES_MAX];
         assert_string_equal(units_format_rate(RATES[i].rate_per_s, text), RATES[i].text);
     }
+    char text[UNITS_TEXT_BYTES_MAX];
+    assert_string_equal(units_format_rate(1e-7, text), "0.0000001");
+    assert_string_equal(units_format_exact_rate(1e-7, text), "0.0000001");
+    assert_string_equal(units_format_exact_rate(1 / 60.0, text), "0.0166667");
+    assert_string_equal(units_format_exact_rate(0, text), "0");
+    assert_string_equal(units_format_exact_rate(2000, text), "2000");
+    assert_string_equal(units_format_exact_rate(12.5, text), "12.5");
+    assert_string_equal(units_format_exact_rate(1000001, text), "1000001");
+    assert_string_equal(units_format_exact_rate(100000000, text), "100000000");
 }
 
 int main(void)
