@@ -245,9 +245,9 @@ static void summary__print_pushes(const struct run *run, FILE *file)
         }
         char text[UNITS_TEXT_BYTES_MAX];
         shown[most] = true;
-        fprintf(file, "  %-13s %s messages of id %" PRIu32 " that no step takes\n",
+        fprintf(file, "  %-13s %s message%s of id %" PRIu32 " that no step takes\n",
                 line == 0 ? "pushes" : "", units_format_count(pushes->notes[most].count, text),
-                pushes->notes[most].id);
+                pushes->notes[most].count == 1 ? "" : "s", pushes->notes[most].id);
     }
 }
 
@@ -256,11 +256,13 @@ static void summary__print_traffic(const struct run *run, FILE *file)
     const uint64_t *totals = run->figures.counters.totals;
     char messages[UNITS_TEXT_BYTES_MAX];
     char bytes[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  sent          %s messages, %s\n",
+    fprintf(file, "  sent          %s message%s, %s\n",
             units_format_count(totals[TOTAL_MESSAGES_SENT], messages),
+            totals[TOTAL_MESSAGES_SENT] == 1 ? "" : "s",
             units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
-    fprintf(file, "  received      %s messages, %s\n",
+    fprintf(file, "  received      %s message%s, %s\n",
             units_format_count(totals[TOTAL_MESSAGES_RECEIVED], messages),
+            totals[TOTAL_MESSAGES_RECEIVED] == 1 ? "" : "s",
             units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
 }
 

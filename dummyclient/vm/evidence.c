@@ -138,7 +138,8 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct match *match = &wait->match;
     if (vm->program->framing.type == FRAMING_RAW) {
-        vm_evidence__add(&text, "%" PRIu32 " bytes", lane->raw_bytes);
+        vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_bytes,
+                         lane->raw_bytes == 1 ? "" : "s");
     } else if (match->any_id) {
         vm_evidence__add(&text, "a message");
     } else {
@@ -252,7 +253,8 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
     if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
         vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
     }
-    vm_evidence__add(&text, "%" PRIu32 " bytes", frame->body_bytes);
+    vm_evidence__add(&text, "%" PRIu32 " byte%s", frame->body_bytes,
+                     frame->body_bytes == 1 ? "" : "s");
     vm_evidence__add_difference(vm, lane, frame, &text);
     vm_evidence__show(failed, frame->body, frame->body_bytes);
 }
@@ -279,10 +281,11 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
         return;
     }
     if (lane->raw_done_bytes > 0) {
-        vm_evidence__add(&text, "%" PRIu32 " bytes", lane->raw_done_bytes);
+        vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_done_bytes,
+                         lane->raw_done_bytes == 1 ? "" : "s");
     } else if (noted) {
-        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu32 " bytes", untaken->id,
-                         untaken->body_bytes);
+        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu32 " byte%s", untaken->id,
+                         untaken->body_bytes, untaken->body_bytes == 1 ? "" : "s");
     } else if (lane->replies_left < wait->replies_count) {
         vm_evidence__add(&text, "%" PRIu32 " of them", wait->replies_count - lane->replies_left);
     } else {

@@ -166,6 +166,28 @@ struct option__reading {
     struct mistakes *mistakes;
 };
 
+/* Does the word begin several names? Says which, then. */
+static bool option__tell_ambiguous(struct option__reading *reading, const char *word)
+{
+    const struct option_table *table = reading->table;
+    size_t bytes = strcspn(word + 2, "=");
+    char names[256] = "";
+    uint32_t count = 0;
+    for (size_t i = 0; i < table->rows_count && bytes > 0; i++) {
+        const char *name = table->rows[i].name;
+        size_t used = strlen(names);
+        if (name != NULL && strncmp(name, word + 2, bytes) == 0) {
+            snprintf(names + used, sizeof names - used, "%s--%s", count++ > 0 ? ", " : "", name);
+        }
+    }
+    if (count > 1) {
+        mistakes_report(reading->mistakes, table->about, "%.*s may be one of %s: write more of it",
+                        (int)bytes + 2, word, names);
+        reading->words->unclear = true;
+    }
+    return count > 1;
+}
+
 static void option__tell_unknown(struct option__reading *reading, const char *word)
 {
     const struct option_table *table = reading->table;
@@ -210,6 +232,9 @@ static void option__read_long(struct option__reading *reading, const char *word)
     size_t bytes = strcspn(word, "=");
     const char *attached = word[bytes] == '=' ? word + bytes + 1 : NULL;
     const struct option_row *row = option__find(reading->table, word + 2, bytes - 2);
+    if (row == NULL && option__tell_ambiguous(reading, word)) {
+        return;
+    }
     if (row == NULL) {
         option__tell_unknown(reading, word);
     } else if (row->argument == NULL && attached != NULL) {

@@ -91,6 +91,7 @@ static void parse__unknown(struct parse *parse, const char *name)
         words[count++] = parse->tables[i].name;
     }
     const char *nearest = suggest_nearest(name, words, count);
+    bool valid = parse_name_valid(name);
     if (nearest != NULL) {
         reader_mistake(&parse->reader, "`${%s}`: unknown variable; did you mean `${%s}`?", name,
                        nearest);
@@ -98,8 +99,8 @@ static void parse__unknown(struct parse *parse, const char *name)
         reader_mistake(&parse->reader,
                        "`${%s}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
                        "stamp_ns, random(low,high), a table.column of `data`, a captured name or "
-                       "one given by --set %s=VALUE",
-                       name, name);
+                       "one given by --set%s%s%s",
+                       name, valid ? " " : "", valid ? name : "", valid ? "=VALUE" : "");
     }
 }
 

@@ -187,6 +187,10 @@ static void test_bodies(void **state)
          ".text`: `${user}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
          "stamp_ns, random(low,high), a table.column of `data`, a captured name or one given by "
          "--set user=VALUE"},
+        {"{ 'text': '${conn ** 2}' }",
+         ".text`: `${* 2}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
+         "stamp_ns, random(low,high), a table.column of `data`, a captured name or one given by "
+         "--set"},
         {"{ 'text': '${random(5,1)}' }", ".text`: expected ${random(low,high)} with whole numbers, "
                                          "low <= high, found `${random(5,1)}`"},
         {"{ 'text': '${conn + 1 + 2}' }",
