@@ -297,40 +297,10 @@ void laws_play_run(struct laws_play *play)
     laws__collect(play, now_ns);
 }
 
-static void laws__close_port(struct harness *harness)
-{
-    struct cport_op *completions[HARNESS_BATCH];
-    if (!harness->listener_closed) {
-        harness->listener_closed = true;
-        cport_close(harness->port, &harness->listener, &harness->listener_close_op,
-                    CPORT_CLOSE_FIN);
-    }
-    for (uint32_t i = 0; i < harness->peers_count; i++) {
-        if (harness->peers[i].open) {
-            peer_close(harness, &harness->peers[i], CPORT_CLOSE_RST);
-        }
-    }
-    for (int idle = 0; idle < 20;) {
-        int64_t deadline_ns = cport_now_ns(harness->port) + NS_PER_S;
-        int count = cport_poll(harness->port, completions, HARNESS_BATCH, deadline_ns);
-        for (int i = 0; i < count; i++) {
-            assert_true(harness_take(harness, completions[i]));
-        }
-        idle = count == 0 ? idle + 1 : 0;
-    }
-    for (uint32_t i = 0; i < harness->peers_count; i++) {
-        reassembly_close(&harness->peers[i].reassembly);
-        free(harness->peers[i].pending);
-    }
-    free(harness->peers);
-    cport_destroy(harness->port);
-    worker_close(&harness->worker);
-}
-
 void laws_play_close(struct laws_play *play)
 {
     for (uint32_t i = 0; i < play->workers_count; i++) {
-        laws__close_port(&play->ports[i]);
+        harness_close_worker(&play->ports[i]);
     }
     arrivals_pool_close(&play->pool);
     figures_close(&play->run.figures);

@@ -134,11 +134,16 @@ static inline void harness_run(struct harness *harness)
     worker_finish(&harness->worker);
 }
 
-static inline void harness_close(struct harness *harness)
+/* What belongs to the worker: its peers, its port, itself; not the plan and the pool, which several
+ * workers share. */
+static inline void harness_close_worker(struct harness *harness)
 {
     struct cport_op *completions[HARNESS_BATCH];
-    harness->listener_closed = true;
-    cport_close(harness->port, &harness->listener, &harness->listener_close_op, CPORT_CLOSE_FIN);
+    if (!harness->listener_closed) {
+        harness->listener_closed = true;
+        cport_close(harness->port, &harness->listener, &harness->listener_close_op,
+                    CPORT_CLOSE_FIN);
+    }
     for (uint32_t i = 0; i < harness->peers_count; i++) {
         if (harness->peers[i].open) {
             peer_close(harness, &harness->peers[i], CPORT_CLOSE_RST);
@@ -159,6 +164,11 @@ static inline void harness_close(struct harness *harness)
     free(harness->peers);
     cport_destroy(harness->port);
     worker_close(&harness->worker);
+}
+
+static inline void harness_close(struct harness *harness)
+{
+    harness_close_worker(harness);
     arrivals_pool_close(&harness->pool);
     plan_close(&harness->plan);
 }
