@@ -3,10 +3,10 @@
 
 import path from 'node:path';
 
-export const LINE_COLUMNS_MAX = 100;
-export const FUNCTION_LINES_MAX = 70;
-export const SOURCE_LINES_MAX = 800; // one noun is not cut in two because of its length
-export const HEADER_LINES_MAX = 250;
+const LINE_COLUMNS_MAX = 100;
+const FUNCTION_LINES_MAX = 70;
+const SOURCE_LINES_MAX = 800; // one noun is not cut in two because of its length
+const HEADER_LINES_MAX = 250;
 
 const C_FILE = /\.[ch]$/;
 
@@ -21,13 +21,13 @@ export function codeOnly(text) {
   return text.replace(skipped, blank);
 }
 
-export function checkLineLength(name, text) {
+function checkLineLength(name, text) {
   if (!/\.([ch]|mjs|cmake|sh|cmd|md)$|CMakeLists\.txt$|^scripts\/[a-z-]+$/.test(name)) return [];
   return linesOf(text).flatMap((line, i) => [...line].length > LINE_COLUMNS_MAX
     ? [`${name}:${i + 1}: ${[...line].length} columns, at most ${LINE_COLUMNS_MAX}`] : []);
 }
 
-export function checkFileLength(name, text) {
+function checkFileLength(name, text) {
   if (!C_FILE.test(name) && !name.endsWith('.mjs')) return [];
   const max = name.endsWith('.h') ? HEADER_LINES_MAX : SOURCE_LINES_MAX;
   const count = linesOf(text).length;
@@ -35,7 +35,7 @@ export function checkFileLength(name, text) {
 }
 
 // The format of the tree puts a function's opening brace alone in column 1, and its end too.
-export function checkFunctionLength(name, text) {
+function checkFunctionLength(name, text) {
   if (!C_FILE.test(name)) return [];
   const complaints = [];
   let opened = 0;
@@ -59,7 +59,7 @@ const MACRO_END = /^\s*\} while \(0\)$/;
 const SIZEOF_OF_VALUE = new RegExp('\\bsizeof\\((?!(?:int|char|double|float|void|bool|long|' +
   'short|unsigned|fd_set|\\w+_t)\\b)\\*{0,2}[a-z_]\\w*(?:(?:->|\\.)\\w+|\\[\\w*\\])*\\)');
 
-export function checkDialect(name, text) {
+function checkDialect(name, text) {
   if (!C_FILE.test(name)) return [];
   const lines = linesOf(codeOnly(text));
   return lines.flatMap((line, i) => {
@@ -90,7 +90,7 @@ const PLATFORM_MACRO =
 // The compiler's own spelling of an attribute is no platform's code.
 const PLATFORM_EXEMPT = new Set(['shared/core/error.h']);
 
-export function checkPlatform(name, text) {
+function checkPlatform(name, text) {
   if (!C_FILE.test(name) || PLATFORM_FILE.test(name) || PLATFORM_FOLDER.test(name) ||
       PLATFORM_EXEMPT.has(name)) return [];
   return linesOf(codeOnly(text)).flatMap((line, i) =>
@@ -102,14 +102,14 @@ const SYSTEM_HEADER = /^(windows|winsock2|ws2tcpip|mswsock|liburing)\.h$/i;
 const SYSTEM_HEADER_EXEMPT = /_(win|linux|uring|iocp|epoll)\.h$|\/(linux|uring|epoll|iocp)\//;
 
 /** Headers that others include do not drag the system in. */
-export function checkSystemHeaders(name, text) {
+function checkSystemHeaders(name, text) {
   const exempt = SYSTEM_HEADER_EXEMPT.test(name) || name.startsWith('tests/');
   if (!name.endsWith('.h') || exempt) return [];
   return includesOf(text).flatMap(({ file, line }) => SYSTEM_HEADER.test(file)
     ? [`${name}:${line}: ${file} in a header that others include`] : []);
 }
 
-export function includesOf(text) {
+function includesOf(text) {
   return linesOf(text).flatMap((content, i) => {
     const match = /^\s*#\s*include\s*[<"]([^>"]+)[>"]/.exec(content);
     return match ? [{ file: match[1], line: i + 1 }] : [];
@@ -125,7 +125,7 @@ const PURE = /^(shared\/proto|dummyclient\/(scenario|program|vm|pacing))(\/|$)/;
 
 /** The folders of the product's C from the bottom up: each may include those before it, and the
  * server and the client not each other. CONTRIBUTING.md has the picture. */
-export const FOLDERS = [
+const FOLDERS = [
   'shared/core', 'shared/system', 'shared/text', 'shared/files', 'shared/net', 'shared/proto',
   'shared/cport', 'shared/cport/linux', 'shared/cport/uring', 'shared/cport/epoll',
   'shared/cport/iocp', 'shared/results',
@@ -140,13 +140,13 @@ export const FOLDERS = [
 const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 
 /** The folders of the scripts' modules from the bottom up; scripts/README.md says what is where. */
-export const MODULE_FOLDERS = [
+const MODULE_FOLDERS = [
   'base', 'building', 'results', 'playing', 'judging', 'models', 'drawing', 'drawing/charts',
   'drawing/page', 'bench', 'developing', 'record',
 ].map((folder) => `scripts/lib/${folder}`).concat('scripts');
 
 /** Arrows between the folders of modules run one way. */
-export function checkModules(name, text) {
+function checkModules(name, text) {
   if (!/^scripts\/.*\.mjs$/.test(name)) return [];
   const own = MODULE_FOLDERS.indexOf(path.posix.dirname(name));
   if (own < 0) return [`${name}: its folder has no place in MODULE_FOLDERS (tests/tidy.mjs)`];
@@ -169,7 +169,7 @@ function resolveInclude(from, file, files) {
 }
 
 /** Arrows between folders run one way, and what is pure sees no socket. */
-export function checkDependencies(name, text, files) {
+function checkDependencies(name, text, files) {
   const own = path.posix.dirname(name);
   if (!C_FILE.test(name) || !/^(shared|server|dummyclient)\//.test(name)) return [];
   if (!rank.has(own)) return [`${name}: ${own} has no place in FOLDERS (tests/tidy.mjs)`];
@@ -208,7 +208,7 @@ function commentsOf(name, text) {
   return kept;
 }
 
-export function checkCitations(name, text, files) {
+function checkCitations(name, text, files) {
   if (!C_FILE.test(name) && !/\.(md|mjs)$/.test(name)) return [];
   const known = [...files];
   return linesOf(commentsOf(name, text)).flatMap((line, i) => {
@@ -246,9 +246,61 @@ export function modelComplaints(texts) {
   return complaints;
 }
 
+const IMPORT = /^import\s*\{([^}]*)\}\s*from\s*'([^']+)';/gm;
+const EXPORT_FROM = /^export\s*\{([^}]*)\}\s*from\s*'([^']+)';/gm;
+const DEFINITION =
+  /^(export )?(?:async )?(?:function\*?|const|class) (?:([\w$]+)|\[([^\]=]*)\]|\{([^}=]*)\})/gm;
+
+/** "a, b as c" as [['a', 'a'], ['b', 'c']]. */
+function namesOf(list) {
+  return list.split(',').map((one) => one.trim()).filter(Boolean)
+    .map((one) => [one.split(/ as |: /)[0], one.split(/ as |: /).at(-1)]);
+}
+
+/** What modules define without a use: an import or a top-level name that its own file does not
+ * use, an export that no other module imports, an export of scripts/ that only tests use.
+ * texts: every module's text by its name. */
+export function moduleComplaints(texts) {
+  const complaints = [];
+  const importers = new Map(); // "file name" to the files that import it
+  const defined = [];
+  for (const [name, text] of texts) {
+    const folder = path.posix.dirname(name);
+    const uses = (id) => text.split(new RegExp(`(?<![\\w$])${id.replace('$', '\\$')}(?![\\w$])`))
+      .length - 1;
+    for (const pattern of [IMPORT, EXPORT_FROM]) {
+      for (const [, list, from] of text.matchAll(pattern)) {
+        for (const [theirs, own] of namesOf(list)) {
+          const key = `${path.posix.join(folder, from)} ${theirs}`;
+          importers.set(key, [...importers.get(key) ?? [], name]);
+          if (pattern === IMPORT && uses(own) < 2) {
+            complaints.push(`${name}: imports ${own}, and does not use it`);
+          }
+          if (pattern === EXPORT_FROM) defined.push({ name, id: own, exported: true, used: false });
+        }
+      }
+    }
+    for (const [, exported, id, array, object] of text.matchAll(DEFINITION)) {
+      for (const [, own] of namesOf(id ?? array ?? object)) {
+        defined.push({ name, id: own, exported: Boolean(exported), used: uses(own) > 1 });
+      }
+    }
+  }
+  for (const { name, id, exported, used } of defined) {
+    const others = importers.get(`${name} ${id}`) ?? [];
+    const product = others.some((other) => other.startsWith('scripts/'));
+    if (!exported && !used) complaints.push(`${name}: ${id} is not used`);
+    if (exported && !others.length) complaints.push(`${name}: nothing imports ${id}`);
+    if (exported && others.length && !product && !used && name.startsWith('scripts/')) {
+      complaints.push(`${name}: only tests use ${id}`);
+    }
+  }
+  return complaints;
+}
+
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
 
-export function checkUnfinished(name, text) {
+function checkUnfinished(name, text) {
   return linesOf(text).flatMap((line, i) => UNFINISHED.test(line)
     ? [`${name}:${i + 1}: unfinished: ${line.trim().slice(0, 60)}`] : []);
 }
@@ -264,7 +316,7 @@ const MACHINE_PATH = new RegExp('(?:^|[\\s"\'`=(])/(ho' + 'me|wo' + 'rk|ro' + 'o
 // The paths in these are those of the image that they make.
 const IMAGE_FOLDER = /^scripts\/cluster\//;
 
-export function checkMachine(name, text) {
+function checkMachine(name, text) {
   return linesOf(text).flatMap((line, i) => {
     const complaints = [];
     if (REGISTRY.test(line)) complaints.push(`${name}:${i + 1}: names a package registry`);
@@ -275,7 +327,7 @@ export function checkMachine(name, text) {
   });
 }
 
-export function checkWhitespace(name, text) {
+function checkWhitespace(name, text) {
   if (name.endsWith('.md') && !text.includes('\r')) return [];
   if (name.startsWith('tests/fuzz/corpus/')) return []; // bytes, not text
   const complaints = [];

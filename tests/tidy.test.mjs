@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderCircles, folderGraph, productGraph } from './folders.mjs';
-import { CHECKS, codeOnly, modelComplaints } from './tidy.mjs';
+import { CHECKS, codeOnly, modelComplaints, moduleComplaints } from './tidy.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const SKIPPED = new Set(['build', 'node_modules', 'corpus']); // a corpus is bytes, not text
@@ -68,6 +68,27 @@ test('the tree: every model has its file, its entry and its row', () => {
   const own = files.filter((file) => file.startsWith('server/models/'));
   const texts = own.map((file) => [file, fs.readFileSync(path.join(ROOT, file), 'utf8')]);
   assert.deepEqual(modelComplaints(texts), []);
+});
+
+test('the tree: every import, export and top-level name of a module is used', () => {
+  const modules = files.filter((file) => file.endsWith('.mjs'));
+  const texts = modules.map((file) => [file, fs.readFileSync(path.join(ROOT, file), 'utf8')]);
+  assert.ok(texts.length > 100);
+  const complaints = moduleComplaints(texts);
+  assert.equal(complaints.length, 0, `\n${complaints.join('\n')}\n`);
+});
+
+test('fires: an import, an export or a name that is not used, an export for tests alone', () => {
+  const user = ['scripts/b.mjs', "import { one } from './a.mjs';\none();\n"];
+  const tester = ['tests/a.test.mjs', "import { one } from '../scripts/a.mjs';\none();\n"];
+  const whole = ['scripts/a.mjs', 'const two = 2;\nexport const one = () => two;\n'];
+  assert.deepEqual(moduleComplaints([whole, user]), []);
+  for (const texts of [[whole], [whole, tester], [['scripts/a.mjs', `${whole[1]}one;\n`]],
+    [whole, user, ['scripts/c.mjs', "import { a } from 'x';\n"]],
+    [whole, user, ['scripts/c.mjs', 'const [b, c] = [1, 2];\nc();\n']],
+    [whole, user, ['scripts/c.mjs', "export { one } from './a.mjs';\n"]]]) {
+    assert.equal(moduleComplaints(texts).length, 1, JSON.stringify(texts));
+  }
 });
 
 test('fires: a model that is not listed, not described, or named otherwise', () => {

@@ -349,7 +349,7 @@ function silenceFails({ result, exitCode, text }, problems) {
   }
 }
 
-export const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan,
+const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan,
   errorsAddUp, connectsEndOnce, connectsAreMeasured,
   requestsEndOnce, histogramsAreWhole, lagsAreOwned,
   responseHasAllThatWasDue, partsAreTheWhole, populationIsWanted, kindIsClean, readyIsTold,

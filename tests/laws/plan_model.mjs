@@ -4,12 +4,12 @@
 
 const UNITS_S = { ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
 
-export function seconds(text) {
+function seconds(text) {
   const [, number, unit] = /^([\d.]+)([a-z]+)$/.exec(text);
   return Number(number) * UNITS_S[unit];
 }
 
-export function nanoseconds(text) {
+function nanoseconds(text) {
   return Math.round(seconds(text) * 1e9);
 }
 
@@ -99,14 +99,4 @@ export function wantedAtMost(stages, from_ns, to_ns) {
     most = Math.max(most, at(a), at(b));
   }
   return Math.round(most);
-}
-
-/** How often a connection begins to be wanted, all of them together. */
-export function wantedTimes(stages) {
-  let times = stages[0].population_before;
-  for (const { population_before, population_from, population_to } of stages) {
-    times += Math.max(0, population_from - population_before) +
-      Math.max(0, population_to - population_from);
-  }
-  return times;
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bucketHighestNs, bucketLowestNs, addBuckets, bucketsPercentilesNs, histogramOpenFigures,
+import { bucketHighestNs, addBuckets, bucketsPercentilesNs, histogramOpenFigures,
   addHistograms, histogramSpectrum, percentileBounds, percentileIsAtLeast, percentileRank }
   from '../../scripts/lib/results/histogram.mjs';
-import { histogramOf, random } from './synthetic.mjs';
+import { bucketLowestNs, histogramOf, random } from './synthetic.mjs';
 
 test('buckets are HdrHistogram\'s: exact to 2047, then 1 in 1024 (3 digits), 1 in 128 (2)', () => {
   assert.equal(bucketLowestNs(2047, 3), 2047);

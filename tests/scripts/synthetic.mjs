@@ -1,6 +1,6 @@
 // Makes valid results without a run: seeded, of known latency, so that a test knows the answer.
 
-import { bucketHighestNs, bucketLowestNs, bucketsMoments, bucketsPercentilesNs, makeEmptyHistogram,
+import { bucketHighestNs, bucketsMoments, bucketsPercentilesNs, makeEmptyHistogram,
   percentileIsAtLeast } from '../../scripts/lib/results/histogram.mjs';
 import { PERCENTILES } from '../../scripts/lib/results/percentiles.mjs';
 import { subtractIntegers } from '../../scripts/lib/base/json.mjs';
@@ -22,6 +22,12 @@ export function gaussian(next) {
 
 const lowestOf = (samples) => samples.reduce((low, [value]) => Math.min(low, value), Infinity);
 const highestOf = (samples) => samples.reduce((high, [value]) => Math.max(high, value), 0);
+
+/** The lowest value of the bucket that a value in ns falls into. */
+export function bucketLowestNs(value, digits) {
+  const width = bucketHighestNs(value, digits) - value + 1;
+  return Math.floor(value / width) * width;
+}
 
 function bucketsOf(samples, digits) {
   const counts = new Map();

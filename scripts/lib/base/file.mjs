@@ -6,7 +6,7 @@ import { Failure } from './process.mjs';
 
 /** The text of a file without the byte order mark that some editors write: the programs skip it as
  *  well. */
-export function readText(file) {
+function readText(file) {
   return fs.readFileSync(file, 'utf8').replace(/^\ufeff/, '');
 }
 

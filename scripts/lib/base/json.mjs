@@ -33,7 +33,7 @@ export function printExact(value, indent = 0) {
 }
 
 /** The same count as the smallest honest type: a number where it is exact, else a BigInt. */
-export function integerFrom(value) {
+function integerFrom(value) {
   if (typeof value === 'bigint') {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;

@@ -67,7 +67,7 @@ async function played(bench, side, who, connections, seconds) {
 }
 
 /** What one round trip costs one side, by two plays of different length. */
-export async function footprintOf(bench, side, who, connections) {
+async function footprintOf(bench, side, who, connections) {
   const [short, long] = [await played(bench, side, who, connections, PLAYS_S[0]),
     await played(bench, side, who, connections, PLAYS_S[1])];
   const trips = long.round_trips - short.round_trips;

@@ -125,7 +125,7 @@ async function gapsOf(bench, arrival, rate, count) {
 }
 
 /** The largest distance between the gaps' distribution and the exponential one of this mean. */
-export function exponentialDistance(gaps, mean) {
+function exponentialDistance(gaps, mean) {
   const sorted = [...gaps].sort((a, b) => a - b);
   return sorted.reduce((most, gap, i) => {
     const expected = 1 - Math.exp(-gap / mean);

@@ -8,7 +8,7 @@ import { BUILD, ON_WINDOWS, PROGRAMS_GIVEN, ROOT, buildFolder, shown } from '../
 import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from './setup.mjs';
 
-export const PRESETS = ['linux', 'windows', 'asan', 'tsan', 'linux-clang', 'fuzz'];
+const PRESETS = ['linux', 'windows', 'asan', 'tsan', 'linux-clang', 'fuzz'];
 
 function presetOf(name) {
   return ON_WINDOWS ? 'msvc' : name;

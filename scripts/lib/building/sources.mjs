@@ -14,13 +14,13 @@ const HDR_INTEGRITY = 'sha512-m6rSY8FCsJpM6wQ68lcKymXEPWkVPsClzNcxHE5nAQsDK5gLyc
   'yBSuJTcqH1J09Sr44447qQ==';
 
 /** name -> the file that is there when the folder is whole, and CMake's variable. */
-export const SOURCES = {
+const SOURCES = {
   hdr_histogram: { proof: 'src/hdr_histogram.c', variable: 'DUMMYLOAD_HDR_HISTOGRAM' },
   cjson: { proof: 'cJSON.c', variable: 'DUMMYLOAD_CJSON' },
   cmocka: { proof: 'src/cmocka.c', variable: 'DUMMYLOAD_CMOCKA' },
 };
 
-export function sourcePresent(name) {
+function sourcePresent(name) {
   return fs.existsSync(path.join(DEPS, name, SOURCES[name].proof));
 }
 

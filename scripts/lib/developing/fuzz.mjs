@@ -20,7 +20,7 @@ const SEEDS = path.join(ROOT, 'tests', 'fuzz', 'corpus');
 const INPUT_TIME_S = 120; // it hangs
 const MEMORY_MIB = 2048;
 
-export function allTargets() {
+function allTargets() {
   return fs.readdirSync(SEEDS).sort();
 }
 

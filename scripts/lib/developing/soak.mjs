@@ -44,7 +44,7 @@ function median(values) {
 
 /** What the second half of a run has more than the quarter before it; the first quarter is the
  *  time in which everything grows to its size. */
-export function drift(values) {
+function drift(values) {
   const quarter = Math.floor(values.length / 4);
   const before = median(values.slice(quarter, 2 * quarter));
   const after = median(values.slice(-quarter));

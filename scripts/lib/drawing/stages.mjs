@@ -3,7 +3,7 @@
 const UNITS = { ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
 
 /** "30s" or 30e9 (nanoseconds) -> seconds; null when it is neither. */
-export function durationSeconds(value) {
+function durationSeconds(value) {
   if (typeof value === 'number') return value / 1e9;
   const match = /^([0-9]*\.?[0-9]+)(ns|us|ms|s|m|h)$/.exec(String(value ?? ''));
   return match ? Number(match[1]) * UNITS[match[2]] : null;

@@ -10,7 +10,7 @@ import { nearestName } from '../results/threshold.mjs';
 export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
   'errors.total'];
 export const ALPHA = 0.05;
-export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
+const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
 const INVALID_SHARE_MAX = 0.1;
 const APART_MAX_MS = 3600e3;
 const LISTED_MAX = 3;

@@ -3,8 +3,8 @@
 // Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (percentile intervals);
 // Mann and Whitney 1947 (the exact distribution of U); Wilcoxon 1945 (signed ranks); Holm 1979.
 
-export const BOOTSTRAPS = 4000;
-export const PERMUTATIONS = 20000;
+const BOOTSTRAPS = 4000;
+const PERMUTATIONS = 20000;
 /** Fewer interleaved blocks are compared as two sets. */
 export const BLOCKS_LEAST = 3;
 
@@ -21,7 +21,7 @@ export function makeRandom(seed) {
   };
 }
 
-export function mean(values) {
+function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

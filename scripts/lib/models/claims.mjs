@@ -9,7 +9,7 @@ const GROWS = 1.5;
 
 // Fewer repeats than these decide nothing about speed or cost: of three and three, two models that
 // are alike lie apart one time in ten, of four and four one in thirty-five.
-export const REPEATS_MIN = 4;
+const REPEATS_MIN = 4;
 
 const cellOf = (outcome, model, point) => outcome.cells[model]?.[point?.key] ?? null;
 
@@ -115,7 +115,7 @@ function growsOnly(outcome, grower, steady) {
     why: a.why ?? b.why, figures: `${a.text}; ${b.text}` };
 }
 
-export const CLAIMS = [
+const CLAIMS = [
   { text: 'select is the slowest', on: 'both', judge: (o) => extreme(o, 'select', -1) },
   { text: 'select holds 64 in a set', on: 'windows', judge: (o) => limited(o, 'select') },
   { text: 'select is limited to 1,024 descriptors in all', on: 'linux', judge: (o) => {

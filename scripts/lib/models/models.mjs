@@ -81,7 +81,7 @@ export function cpuBetween(samples, from_ms, to_ms) {
 }
 
 /** The server's samples of its CPU as [{ t_ms, cpu_s }], t_ms since 1970. */
-export function samplesOf(server) {
+function samplesOf(server) {
   const started_ms = Date.parse(server.run.started_utc);
   return (server.resources.cpu_samples ?? []).map(([t_ns, cpu_ns]) => ({
     t_ms: started_ms + Number(t_ns) / 1e6, cpu_s: Number(cpu_ns) / 1e9 }));
@@ -89,7 +89,7 @@ export function samplesOf(server) {
 
 /** How many CPUs others used meanwhile. machine: { busy_s, span_s, from_ms, to_ms, own_s } of the
  *  whole machine and of this program, or null. */
-export function othersOf(client, server, machine) {
+function othersOf(client, server, machine) {
   if (!machine) return null;
   const ours = cpuBetween(samplesOf(server), machine.from_ms, machine.to_ms) ??
     Number(server.resources.cpu_user_s) + Number(server.resources.cpu_system_s);

@@ -11,7 +11,7 @@ const FIELDS = ['frame.time_epoch', 'tcp.stream', 'ip.src', 'ipv6.src', 'tcp.src
 const isTrue = (text) => text === '1' || text === 'True';
 
 /** One line of tshark's output. */
-export function segmentOf(line) {
+function segmentOf(line) {
   const cells = line.split('\t');
   const [time, stream, ip4, ip6, source, target, sequence, syn, ack, fin, reset, payload] = cells;
   // Seconds with nine decimals do not fit into a double: the parts do.

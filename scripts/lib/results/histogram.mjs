@@ -8,17 +8,11 @@ import { percentileKeys, PERCENTILES } from './percentiles.mjs';
 export const VALUE_MAX_NS = 120e9;
 
 /** The width of the bucket that starts at lowest, in ns. digits: 2 (series) or 3. */
-export function bucketWidthNs(lowest, digits) {
+function bucketWidthNs(lowest, digits) {
   // HdrHistogram: the power of two that holds 2 * 10^digits sub-buckets.
   const unitsLog2 = digits === 2 ? 7 : 10;
   const magnitude = lowest < 2 ? 0 : Math.floor(Math.log2(lowest));
   return magnitude <= unitsLog2 ? 1 : 2 ** (magnitude - unitsLog2);
-}
-
-/** The lowest value of the bucket that value_ns falls into. */
-export function bucketLowestNs(value, digits) {
-  const width = bucketWidthNs(value, digits);
-  return Math.floor(value / width) * width;
 }
 
 export function bucketHighestNs(lowest, digits) {
@@ -130,7 +124,7 @@ export function percentileIsAtLeast(histogram, percentile) {
 
 /** The lowest rank that a censored request can hold (from 1), by the lowest age alone; Infinity
  *  without any. */
-export function censoredRank(histogram) {
+function censoredRank(histogram) {
   const censored = histogram.censored ?? 0;
   if (censored === 0) return Infinity;
   const lowest = histogram.censored_min;

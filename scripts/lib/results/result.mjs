@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseExact } from '../base/json.mjs';
 import { percentileKeys } from './percentiles.mjs';
 
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
 const CLEAN_SUM_COUNTS = 6; // a group, and what its connections carried
 
@@ -195,7 +195,7 @@ export function readResult(file) {
 }
 
 /** Reads a result and demands its side. */
-export function readResultSide(file, side) {
+function readResultSide(file, side) {
   const document = readResult(file);
   if (document.side !== side) {
     throw new InputError(`${file}: expected the ${side}'s result, found the ${document.side}'s`);

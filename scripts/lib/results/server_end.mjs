@@ -9,7 +9,7 @@ const WINDOWS_FAULT = 0xc0000000;
 const WINDOWS_CTRL_C = 0xc000013a;
 
 /** The signal that an exit tells of: its own, or the one that a shell passes on as 128 + n. */
-export function exitSignal({ code, signal }) {
+function exitSignal({ code, signal }) {
   if (signal) return signal;
   if (!(code > 128 && code < 193)) return null;
   return Object.entries(os.constants.signals).find(([, number]) => number === code - 128)?.[0] ??

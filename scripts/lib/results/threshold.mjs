@@ -91,7 +91,7 @@ function rateOf(run, metric) {
 }
 
 /** What was due of a rate, per second: what was drawn, not what was asked. */
-export function duePerSecond(rate) {
+function duePerSecond(rate) {
   return rate?.window_ns > 0 && rate.intended !== undefined
     ? Number(rate.intended) / (Number(rate.window_ns) / 1e9) : rate?.target_per_s;
 }

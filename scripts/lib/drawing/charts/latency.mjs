@@ -9,7 +9,7 @@ import { baseOption, latencyAxis, lineLook, lineSeries, percentileLook, tooltipH
 const FAINT_OPACITY = 0.4;
 
 /** Nines -> "p99.9"; at the end of a spectrum, "max". */
-export function percentileText(nines) {
+function percentileText(nines) {
   const percentile = 100 * (1 - 10 ** -nines);
   const digits = Math.max(1, Math.ceil(nines) - 1);
   return `p${Number(percentile.toFixed(Math.min(8, digits)))}`;

@@ -53,10 +53,10 @@ function chartLatency(outcome, theme, percentile) {
     hint: `the same rate, ${formatRate(outcome.rate_per_s)}, over ever more connections` });
 }
 
-export const chartModelsLatency = (outcome, theme) => chartLatency(outcome, theme, 'p99');
-export const chartModelsMedian = (outcome, theme) => chartLatency(outcome, theme, 'p50');
+const chartModelsLatency = (outcome, theme) => chartLatency(outcome, theme, 'p99');
+const chartModelsMedian = (outcome, theme) => chartLatency(outcome, theme, 'p50');
 
-export function chartModelsCpu(outcome, theme) {
+function chartModelsCpu(outcome, theme) {
   return againstConnections(outcome, theme, 'cpu_us', valueAxis(theme, '', formatMicros,
     { min: 0 }), formatMicros, { title: 'The server\'s CPU per request',
     hint: `the same rate, ${formatRate(outcome.rate_per_s)}, over ever more connections` });
@@ -87,7 +87,7 @@ function bars(outcome, theme, points, key, format, words) {
   return option;
 }
 
-export function chartModelsIdle(outcome, theme) {
+function chartModelsIdle(outcome, theme) {
   const points = idlePoints(outcome.points).map((point) => ({ point, name: point.idle
     ? `beside ${formatCount(point.idle)} idle ones` : 'alone' }));
   return bars(outcome, theme, points, 'cpu_us', formatMicros, {
@@ -96,7 +96,7 @@ export function chartModelsIdle(outcome, theme) {
       `${formatRate(outcome.rate_per_s)} in all: CPU per request` });
 }
 
-export function chartModelsMost(outcome, theme) {
+function chartModelsMost(outcome, theme) {
   const point = outcome.points.find(({ kind }) => kind === 'most');
   return bars(outcome, theme, [{ point, name: 'requests per second' }], 'rate_per_s', formatRate, {
     title: 'Throughput at saturation',

@@ -9,7 +9,7 @@ const EXAMPLES_MAX = 3;
 const BYTES_SHOWN_MAX = 64;
 
 /** "response timeout" for a key of errors. */
-export function errorLabel(kind) {
+function errorLabel(kind) {
   return String(kind).replaceAll('_', ' ');
 }
 
