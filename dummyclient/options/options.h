@@ -47,6 +47,7 @@ struct options {
     uint32_t thresholds_count;
     int64_t connections;
     double connect_rate_per_s;
+    int64_t connect_timeout_ns;
     double rate_per_s;
     double rate_per_connection_per_s;
     int64_t duration_ns;

@@ -97,6 +97,9 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
     if (options->connect_rate_per_s >= 0) {
         load->connect_rate_per_s = options->connect_rate_per_s;
     }
+    if (options->connect_timeout_ns >= 0) {
+        load->connect_timeout_ns = options->connect_timeout_ns;
+    }
     plan__override_rate(load, options);
     if (options->duration_ns >= 0) {
         plan__override_duration(load, options->duration_ns);

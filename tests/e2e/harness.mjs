@@ -48,8 +48,9 @@ export function folderFor(t) {
   return folder;
 }
 
-/** Short runs on a busy machine: no warm-up, and no verdict on the measurement. */
-export const TAME = ['--warmup', '0s', '--no-strict', '--no-progress'];
+/** Short runs on a busy machine: no warm-up, no verdict on the measurement, and all the time that a
+ *  connect may need there. */
+export const TAME = ['--warmup', '0s', '--no-strict', '--no-progress', '--connect-timeout', '2m'];
 
 /** Starts the client, killed with the test t at the latest. */
 export function startClient(t, args, { env } = {}) {

@@ -9,9 +9,9 @@ import { Failure } from './process.mjs';
 export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '--rate',
   d: '--duration', t: '--threads', o: '--out', q: '--quiet', h: '--help' };
 export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
-  '--connect-rate', '--rate', '--rate-per-connection', '--duration', '--warmup', '--threads',
-  '--seed', '--set', '--source', '--out', '--ndjson', '--run-id', '--openmetrics', '--threshold',
-  '--io', '--spin']);
+  '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
+  '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
+  '--openmetrics', '--threshold', '--io', '--spin']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
   '--no-progress', '--screen', '--version', '--help']);
 

@@ -93,8 +93,9 @@ static void test_options_override_the_scenario(void **state)
     (void)state;
     struct harness harness;
     assert_true(make(&harness, SCENARIO, "-c", "500", "-r", "2000", "-d", "3s", "--warmup", "500ms",
-                     "--seed", "99", "--connect-rate", "100", "-p", "7001", "-t", "4",
-                     "--threshold", "latency.response.p99 < 1s", "--run-id", "x-1", NULL));
+                     "--seed", "99", "--connect-rate", "100", "--connect-timeout", "90s", "-p",
+                     "7001", "-t", "4", "--threshold", "latency.response.p99 < 1s", "--run-id",
+                     "x-1", NULL));
     const struct plan *plan = &harness.plan;
     assert_int_equal(plan->connections, 500);
     assert_true(plan->open_loop);
@@ -102,6 +103,7 @@ static void test_options_override_the_scenario(void **state)
     assert_true(plan->duration_ns == 3 * NS_PER_S);
     assert_int_equal(plan->scenario->load.seed, 99);
     assert_true(plan_connect_offset_ns(plan, 250) == 2500 * NS_PER_MS);
+    assert_true(plan->scenario->load.connect_timeout_ns == 90 * NS_PER_S);
     assert_int_equal(net_address_port(&plan->targets[0].address), 7001);
     assert_int_equal(plan->workers_count, 4);
     assert_int_equal(plan->thresholds_count, 2);
