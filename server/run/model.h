@@ -61,7 +61,7 @@ struct model {
 /* This system's models, the default first; NULL at the end (models/table_linux.c, _win.c). */
 extern const struct model *const model_table[];
 
-/* NULL when there is none of that name here. */
+/* NULL when there is none of that name here; server_create() then says which there are. */
 const struct model *model_find(const char *name);
 /* How many sessions all threads together can hold; UINT32_MAX: the model sets no limit. Under Wine
  * a thread per connection is held to what its server has descriptors for: a thread for which none

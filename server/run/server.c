@@ -35,8 +35,39 @@ void server_options_default(struct server_options *options)
     options->send_queue_bytes_max = SEND_QUEUE_BYTES_MAX_DEFAULT;
 }
 
+/* Whoever embeds the server may have asked model_find(), handler_find() for what is not here. */
+static bool server__options_are_there(const struct server_options *options, struct error *error)
+{
+    char names[256] = "";
+    size_t used = 0;
+    if (options->handler == NULL || options->bind == NULL) {
+        error_set(error, "server_options.%s is not set: begin with server_options_default()",
+                  options->handler == NULL ? "handler" : "bind");
+        return false;
+    }
+    if (options->model != NULL) {
+        return true;
+    }
+    for (int i = 0; model_table[i] != NULL && used < sizeof names; i++) {
+        int bytes = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
+                             model_table[i]->name);
+        used += bytes > 0 ? (size_t)bytes : 0;
+    }
+    error_set(error, "server_options.model is NULL: no such model on this system; there are %s",
+              names);
+    return false;
+}
+
 bool server_options_check(const struct server_options *options, struct error *error)
 {
+    if (!server__options_are_there(options, error)) {
+        return false;
+    }
+    if (!cport_backend_exists(options->io)) {
+        error_set(error, "server_options.io: this backend does not exist on this system: expected "
+                         "CPORT_BACKEND_DEFAULT");
+        return false;
+    }
     if (options->raw && options->handler->needs_frames) {
         error_set(error, "handler %s needs --framing length: its messages have ids",
                   options->handler->name);
@@ -196,7 +227,8 @@ bool server_shortage(const struct server_options *options, struct error *shortag
     host_read_limits(&limits);
     uint64_t wanted = options->connections_max > 0 ? options->connections_max : 1;
     uint64_t needed = wanted + DESCRIPTORS_KEPT;
-    if (options->model->kind == MODEL_NONE || limits.descriptors_max >= needed) {
+    if (options->model == NULL || options->model->kind == MODEL_NONE ||
+        limits.descriptors_max >= needed) {
         return false;
     }
     error_set(shortage,

@@ -50,7 +50,7 @@ bool servers_open(struct servers *servers, const struct server_options *options,
 {
     uint32_t count = ports_count * listeners;
     *servers = (struct servers){0};
-    if (!servers_check(options, count, error)) {
+    if (!server_options_check(options, error) || !servers_check(options, count, error)) {
         return false;
     }
     servers->all = calloc(count, sizeof *servers->all);

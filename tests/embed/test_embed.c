@@ -115,12 +115,45 @@ static void test_a_result_as_dummyservers(void **state)
     remove("test_embed.json");
 }
 
+/* Each system has models that others have not. */
+static void test_a_model_that_is_not_here_is_said(void **state)
+{
+    (void)state;
+    struct server_options options;
+    struct servers servers;
+    struct error error;
+    const uint16_t any_port = 0;
+    server_options_default(&options);
+    options.model = model_find("of another system");
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.model"));
+    assert_non_null(strstr(error.text, model_table[0]->name));
+    assert_non_null(strstr(error.text, model_table[1]->name));
+    assert_false(servers_open(&servers, &options, &any_port, 1, 1, &error));
+    assert_non_null(strstr(error.text, "server_options.model"));
+    server_options_default(&options);
+    options.handler = handler_find("of another program");
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.handler"));
+    assert_false(servers_open(&servers, &options, &any_port, 1, 1, &error));
+    server_options_default(&options);
+    options.bind = NULL;
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.bind"));
+    server_options_default(&options);
+    options.io =
+        cport_backend_exists(CPORT_BACKEND_IOCP) ? CPORT_BACKEND_EPOLL : CPORT_BACKEND_IOCP;
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.io"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_handler_of_another_program_serves_on_every_model),
         cmocka_unit_test(test_two_libraries_live_together),
         cmocka_unit_test(test_a_result_as_dummyservers),
+        cmocka_unit_test(test_a_model_that_is_not_here_is_said),
     };
     struct error error;
     setvbuf(stdout, NULL, _IONBF, 0); /* one that is ended in the middle says where it was */

@@ -11,6 +11,10 @@ void fault_no_descriptors_prepare(void);
  * left. (Linux: really. Windows, where a process has millions: accept() and WSASocketW() of this
  * program answer WSAEMFILE.) False: the fault cannot be made. */
 bool fault_no_descriptors_begin(void);
+/* Of those taken, so many are free again. (Windows: none is.) */
+void fault_descriptors_spare(int count);
+/* Is everything else open that was open before? */
+bool fault_descriptors_are_whole(void);
 /* There are descriptors again. */
 void fault_no_descriptors_end(void);
 

@@ -1,6 +1,7 @@
 #include "fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -30,6 +31,23 @@ bool fault_no_descriptors_begin(void)
         }
     }
     return fd < 0 && errno == EMFILE;
+}
+
+void fault_descriptors_spare(int count)
+{
+    for (int i = 0; i < count && fault_taken_count > 0; i++) {
+        close(fault_taken[--fault_taken_count]);
+    }
+}
+
+bool fault_descriptors_are_whole(void)
+{
+    bool whole = fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDOUT_FILENO, F_GETFD) >= 0 &&
+                 fcntl(STDERR_FILENO, F_GETFD) >= 0;
+    for (int i = 0; i < fault_taken_count; i++) {
+        whole = whole && fcntl(fault_taken[i], F_GETFD) >= 0;
+    }
+    return whole;
 }
 
 void fault_no_descriptors_end(void)

@@ -111,12 +111,37 @@ static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], LATE_COUNT + 1);
 }
 
+enum { SPARE_MAX = 40 };
+
+/* However few descriptors are left when a server is opened: it serves, or says why not, and the
+ * program that it is part of keeps its own, standard input (0) first of all. */
+static void test_an_opening_without_descriptors_closes_none_of_others(void **state)
+{
+    (void)state;
+    for (int spare = 0; spare <= SPARE_MAX; spare++) {
+        struct server_options options;
+        struct error error = {""};
+        fixture_options(&options, &handler_echo);
+        fault_no_descriptors_prepare();
+        assert_true(fault_no_descriptors_begin());
+        fault_descriptors_spare(spare);
+        struct server *server = server_create(&options, &error);
+        bool started = server != NULL && server_start(server, &error);
+        server_destroy(server);
+        bool whole = fault_descriptors_are_whole();
+        fault_no_descriptors_end();
+        assert_true(whole);
+        assert_true(started || error.text[0] != '\0');
+    }
+}
+
 int model_limits_tests_run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_beyond_the_limit_are_reset),
         cmocka_unit_test(test_more_connections_than_the_model_holds_are_refused),
         cmocka_unit_test(test_a_server_without_descriptors_does_not_grow_deaf),
+        cmocka_unit_test(test_an_opening_without_descriptors_closes_none_of_others),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }

@@ -32,6 +32,8 @@ const uint8_t *page_end_put(struct page_end *page, const void *data, size_t byte
 
 /* Bytes in use of this program's heap; 0 where the system does not tell. */
 size_t unit_heap_bytes(void);
+/* The lowest 64 descriptors of this program, a bit for each that is open; Windows: 0. */
+uint64_t unit_handles(void);
 
 /* The seed of a randomised test: DUMMYLOAD_TEST_SEED, or a new one; printed, so that a failure can
  * be repeated. */

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,4 +44,13 @@ size_t unit_heap_bytes(void)
 {
     struct mallinfo2 info = mallinfo2(); /* glibc 2.33 */
     return info.uordblks + info.hblkhd;
+}
+
+uint64_t unit_handles(void)
+{
+    uint64_t open = 0;
+    for (int descriptor = 0; descriptor < 64; descriptor++) {
+        open |= (uint64_t)(fcntl(descriptor, F_GETFD) >= 0) << descriptor;
+    }
+    return open;
 }

@@ -51,3 +51,8 @@ size_t unit_heap_bytes(void)
 {
     return 0;
 }
+
+uint64_t unit_handles(void)
+{
+    return 0;
+}

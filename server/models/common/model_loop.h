@@ -64,8 +64,8 @@ struct loop_thread {
     struct shard *shard;
     struct recorder *recorder;
     uint32_t index;
-    bool prepared;
-    bool adopted; /* since a stop was last handled */
+    bool prepared; /* the model's prepare() was called, and so its close() will be */
+    bool adopted;  /* since a stop was last handled */
     enum server_stop stop_handled;
     bool busy;          /* the model's: an operation is in flight, the loop must not end */
     int64_t look_ns;    /* the model's: 0, or when the next wait is to end at the latest */
