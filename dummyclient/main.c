@@ -3,8 +3,6 @@
 
 #include "files/output.h"
 
-#include <stddef.h>
-
 int main(int argc, char **argv)
 {
     output_setup("dummyclient");

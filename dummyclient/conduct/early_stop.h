@@ -2,17 +2,13 @@
  * that has already failed ends early. In a fleet the leader judges the sums of all ranks.
  *
  * The supervisor's thread only. */
-#ifndef DUMMYLOAD_CLIENT_EARLY_STOP_H
-#define DUMMYLOAD_CLIENT_EARLY_STOP_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/figures.h"
 #include "fleet/fleet.h"
 #include "plan/plan.h"
 #include "play/worker.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct early_stop {
     const struct plan *plan;
@@ -34,5 +30,3 @@ const struct threshold *early_stop_tick(struct early_stop *stop, const struct fl
                                         int64_t t0_ns, int64_t now_ns, uint32_t peak);
 /* Every tick of a member: answers the leader's probes. */
 void early_stop_answer(struct early_stop *stop, struct fleet *fleet);
-
-#endif

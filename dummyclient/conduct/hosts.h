@@ -2,8 +2,7 @@
  * Histograms, counters and series are added; no percentile is ever averaged.
  *
  * Control plane, after the run. */
-#ifndef DUMMYLOAD_CLIENT_HOSTS_H
-#define DUMMYLOAD_CLIENT_HOSTS_H
+#pragma once
 
 #include "core/error.h"
 #include "core/pack.h"
@@ -11,9 +10,6 @@
 #include "plan/plan.h"
 #include "results/counters.h"
 #include "system/host.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct cJSON;
 struct run;
@@ -66,5 +62,3 @@ void hosts_add_json(struct cJSON *result, const struct run *run);
 /* "rank 3 on b" */
 enum { HOSTS_NAME_BYTES_MAX = FLEET_HOST_BYTES_MAX + 32 };
 const char *hosts_name(const struct run *run, uint32_t rank, char text[HOSTS_NAME_BYTES_MAX]);
-
-#endif

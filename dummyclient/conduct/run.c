@@ -1,6 +1,5 @@
 /* What a run came to, once its figures are added up: of one program, or of several together. */
 #include "conduct/run.h"
-#include "conduct/hosts.h"
 #include "core/clock.h"
 #include "program/program.h"
 

@@ -2,16 +2,12 @@
  * hosts of a fleet add theirs; judge, show and report read it.
  *
  * Used by the supervisor's thread; after the run by one thread at a time. */
-#ifndef DUMMYLOAD_CLIENT_RUN_H
-#define DUMMYLOAD_CLIENT_RUN_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/figures.h"
 #include "figures/threshold.h"
 #include "plan/plan.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Why the run ended. */
 enum run_end {
@@ -87,5 +83,3 @@ void run_conserve(struct run *run, const struct plan *plan);
  * */
 int64_t run_stalled_ns(const struct run *run, int64_t least_ns);
 void run_close(struct run *run);
-
-#endif

@@ -1,8 +1,7 @@
 /* The supervisor: starts the workers, decides when the phases of the run begin, watches, stops and
  * collects. It runs in the main thread; every wait in it has a bound. In a fleet the leader's
  * supervisor decides for all ranks, by the sums of all; the others carry it out. */
-#ifndef DUMMYLOAD_CLIENT_SUPERVISOR_H
-#define DUMMYLOAD_CLIENT_SUPERVISOR_H
+#pragma once
 
 #include "conduct/run.h"
 #include "fleet/fleet.h"
@@ -14,5 +13,3 @@ struct ndjson;
  * why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
                     struct ndjson *ndjson, struct error *error);
-
-#endif

@@ -2,14 +2,11 @@
  *
  * Of several failures the earliest is kept. Times are on this program's clock; packed they count
  * from the origin of the run, which every program has. */
-#ifndef DUMMYLOAD_CLIENT_EVIDENCE_H
-#define DUMMYLOAD_CLIENT_EVIDENCE_H
+#pragma once
 
 #include "core/error.h"
 #include "vm/evidence.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct cJSON;
@@ -26,5 +23,3 @@ void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64
 /* The earliest of all, in a line for people; step_names of the program. */
 void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
                     int64_t origin_ns, FILE *file);
-
-#endif

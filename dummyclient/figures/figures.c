@@ -3,7 +3,6 @@
 #include "core/must.h"
 #include "core/pack.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #define FIGURES_KEY(name, key) key,

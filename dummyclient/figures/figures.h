@@ -2,8 +2,7 @@
  *
  * One thread per struct while recording; the supervisor adds them when the workers have ended.
  * Memory is allocated at open only. */
-#ifndef DUMMYLOAD_CLIENT_FIGURES_H
-#define DUMMYLOAD_CLIENT_FIGURES_H
+#pragma once
 
 #include "core/error.h"
 #include "cport/cport.h"
@@ -16,9 +15,6 @@
 #include "results/series.h"
 #include "scenario/data.h"
 #include "system/host.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct cJSON;
 struct pacing;
@@ -188,5 +184,3 @@ bool figures_unpack_add(struct figures *into, struct unpack *from);
 /* The plain numbers alone. */
 void figures_numbers_pack(const struct figures *figures, struct pack *pack);
 bool figures_numbers_unpack_add(struct figures *into, struct unpack *from);
-
-#endif

@@ -4,15 +4,12 @@
  * One writer (the worker), any reader; every number is a separate atomic, written and read relaxed,
  * so a reader never delays a worker. Readers keep the last values and take differences; numbers of
  * one moment may be a few microseconds apart. */
-#ifndef DUMMYLOAD_CLIENT_LIVE_H
-#define DUMMYLOAD_CLIENT_LIVE_H
+#pragma once
 
 #include "results/counters.h"
 #include "scenario/scenario.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 /* The phase of the run. */
 enum run_phase { PHASE_CONNECTING, PHASE_WARMUP, PHASE_RUNNING, PHASE_DRAINING, PHASE_ENDED };
@@ -62,5 +59,3 @@ void live_read(const struct live *live, struct live_view *view);
 /* A percentile of now's buckets less before's; 0 without any. */
 int64_t live_percentile_ns(const struct live_view *now, const struct live_view *before,
                            double percentile);
-
-#endif

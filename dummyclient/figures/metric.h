@@ -4,14 +4,10 @@
  * of the server's result (`server.`), which the client knows by name and cannot read.
  *
  * Pure; control plane. */
-#ifndef DUMMYLOAD_CLIENT_METRIC_H
-#define DUMMYLOAD_CLIENT_METRIC_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/figures.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum metric_unit {
     METRIC_UNIT_TIME, /* nanoseconds; a threshold on it needs ns, us, ms or s */
@@ -105,5 +101,3 @@ void metric_read(const struct metric *metric, const struct figures *figures,
 /* The base of a percentage of the metric: the requests, or the arrivals that were due (as drawn,
  * not as planned: chance is no failure) per second. 0: there is none. */
 double metric_whole(const struct metric *metric, const struct figures *figures);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Owned by one thread while it records; added up by the supervisor. Bounded: what does not fit is
  * only counted. Memory is allocated at open only. */
-#ifndef DUMMYLOAD_CLIENT_NOTES_H
-#define DUMMYLOAD_CLIENT_NOTES_H
+#pragma once
 
 #include "core/error.h"
 
@@ -46,5 +45,3 @@ void notes_pack(const struct notes *notes, struct pack *pack);
 void notes_unpack_add(struct notes *into, struct unpack *from);
 /* Adds `pushes` and `marks` to the result; mark_names of the program. */
 void notes_to_json(struct notes *notes, const char *const *mark_names, struct cJSON *result);
-
-#endif

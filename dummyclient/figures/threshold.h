@@ -2,15 +2,11 @@
  *
  * Parsed before the run, so that a misspelled metric cannot pass silently; judged after it. Pure;
  * control plane. */
-#ifndef DUMMYLOAD_CLIENT_THRESHOLD_H
-#define DUMMYLOAD_CLIENT_THRESHOLD_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/figures.h"
 #include "figures/metric.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum { THRESHOLD_TEXT_BYTES_MAX = 256, THRESHOLD_VALUE_BYTES_MAX = 64 };
 
@@ -56,5 +52,3 @@ const struct histogram *threshold_histogram(const struct threshold *threshold,
                                             const struct figures *figures);
 /* Is the threshold about the number of errors of this kind (of the whole run)? */
 bool threshold_is_about_error(const struct threshold *threshold, enum error_kind kind);
-
-#endif

@@ -11,16 +11,12 @@
  * FLEET_SILENT_NS is lost.
  *
  * The supervisor's thread only. Times are clock_now_ns() of this rank. */
-#ifndef DUMMYLOAD_CLIENT_FLEET_H
-#define DUMMYLOAD_CLIENT_FLEET_H
+#pragma once
 
 #include "core/error.h"
 #include "core/pack.h"
 #include "figures/live.h"
 #include "fleet/mesh.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum { FLEET_HOST_BYTES_MAX = 128, FLEET_BUILD_BYTES_MAX = 128, FLEET_PROBLEM_BYTES_MAX = 512 };
 enum { FLEET_RANKS_MAX = 4096 };
@@ -158,5 +154,3 @@ bool fleet_has_reports(const struct fleet *fleet);
 void fleet_measure_drift(struct fleet *fleet);
 /* Leader: lets the others go. Member: waits for that; false when the leader is lost. */
 bool fleet_leave(struct fleet *fleet);
-
-#endif

@@ -1,6 +1,5 @@
 /* The messages between the ranks of a fleet, as bytes. Between the files of the fleet only. */
-#ifndef DUMMYLOAD_CLIENT_FLEET_MESSAGE_H
-#define DUMMYLOAD_CLIENT_FLEET_MESSAGE_H
+#pragma once
 
 #include "fleet/fleet.h"
 
@@ -37,5 +36,3 @@ bool fleet_unpack_status(struct fleet_status *status, struct unpack *from);
 /* Moments are on the leader's clock on their way: offset_ns is added. */
 void fleet_pack_orders(const struct fleet_orders *orders, int64_t offset_ns, struct pack *pack);
 bool fleet_unpack_orders(struct fleet_orders *orders, int64_t offset_ns, struct unpack *from);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * One thread (the supervisor's). No call waits for another rank, so a dead or stopped rank blocks
  * no other. Messages between two ranks arrive whole, in no guaranteed order. */
-#ifndef DUMMYLOAD_CLIENT_FLEET_MESH_H
-#define DUMMYLOAD_CLIENT_FLEET_MESH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ struct mesh {
     /* Ends all ranks, this one included, also those that answer nothing. Does not return. */
     void (*abort)(void *context, int code);
 };
-
-#endif

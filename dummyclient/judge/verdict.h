@@ -2,16 +2,12 @@
  * server), do the thresholds hold, did the run fail, and with which status does the program end.
  *
  * Pure; after the run. */
-#ifndef DUMMYLOAD_CLIENT_VERDICT_H
-#define DUMMYLOAD_CLIENT_VERDICT_H
+#pragma once
 
 #include "conduct/hosts.h"
 #include "conduct/run.h"
 #include "figures/threshold.h"
 #include "plan/plan.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum {
     VERDICT_REASONS_MAX = HOSTS_REASONS_MAX,
@@ -57,5 +53,3 @@ void verdict_judge_share(struct host_judgement *own, const struct plan *plan,
  * did not hold. */
 int verdict_exit_code(const struct verdict *verdict, const struct plan *plan,
                       const struct run *run);
-
-#endif

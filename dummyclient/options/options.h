@@ -1,15 +1,12 @@
 /* The command line of dummyclient, as it was typed: nothing is resolved or looked up yet.
  *
  * Start-up only, one thread. The strings point into argv, which must stay. */
-#ifndef DUMMYLOAD_CLIENT_OPTIONS_H
-#define DUMMYLOAD_CLIENT_OPTIONS_H
+#pragma once
 
 #include "core/error.h"
 #include "cport/cport.h"
 #include "scenario/scenario.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct cJSON;
@@ -79,5 +76,3 @@ bool options_parse(struct options *options, int argc, char **argv,
 void options_print_help(FILE *file);
 /* Adds those that the plan's JSON says as they were given. */
 void options_to_json(const struct options *options, struct cJSON *json);
-
-#endif

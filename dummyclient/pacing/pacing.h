@@ -4,13 +4,10 @@
  * (wrk2's multiplication, not an accumulated interval), so they never drift and never burst;
  * Poisson gaps come from a counter-based generator of (seed, n), so that every worker sees the
  * same sequence and takes its own share. */
-#ifndef DUMMYLOAD_PACING_PACING_H
-#define DUMMYLOAD_PACING_PACING_H
+#pragma once
 
 #include "core/error.h"
 #include "scenario/scenario.h"
-
-#include <stdint.h>
 
 struct pacing_stage {
     int64_t start_ns;
@@ -66,5 +63,3 @@ uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_curso
 double pacing_count(const struct pacing *pacing, int64_t time_ns);
 /* The target rate at a time, for the display. */
 double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns);
-
-#endif

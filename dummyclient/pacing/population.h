@@ -3,14 +3,10 @@
  * Times are nanoseconds since t0. A stage keeps the number constant or changes it linearly;
  * connect_rate bounds how fast a jump or a steep ramp goes up. Connection i is wanted while i is
  * less than the number: the highest numbers are opened last and closed first. */
-#ifndef DUMMYLOAD_PACING_POPULATION_H
-#define DUMMYLOAD_PACING_POPULATION_H
+#pragma once
 
 #include "core/error.h"
 #include "scenario/scenario.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct population_stage {
     int64_t start_ns;
@@ -41,5 +37,3 @@ static inline bool population_changes(const struct population *population)
 {
     return population->stages != NULL;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* The parts of plan_open(). */
-#ifndef DUMMYLOAD_CLIENT_PLAN_INTERNAL_H
-#define DUMMYLOAD_CLIENT_PLAN_INTERNAL_H
+#pragma once
 
 #include "plan/plan.h"
 
@@ -9,5 +8,3 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
 void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
 /* seat.c: shares connections among behaviors, ranks and workers. */
 bool plan_seat(struct plan *plan, struct error *error);
-
-#endif

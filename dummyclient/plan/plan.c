@@ -1,7 +1,6 @@
 #include "plan/internal.h"
 
 #include "core/clock.h"
-#include "cport/cport.h"
 #include "system/host.h"
 #include "system/thread.h"
 #include "text/units.h"

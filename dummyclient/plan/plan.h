@@ -3,8 +3,7 @@
  *
  * Control plane; made once at start. Overrides of the command line are laid over scenario->load
  * here, before the program is compiled. */
-#ifndef DUMMYLOAD_CLIENT_PLAN_H
-#define DUMMYLOAD_CLIENT_PLAN_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/threshold.h"
@@ -19,8 +18,6 @@
 #include "system/host.h"
 #include "text/mistakes.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct cJSON;
@@ -149,5 +146,3 @@ struct cJSON *plan_to_json(const struct plan *plan);
 enum plan_need { PLAN_DESCRIPTORS, PLAN_PORTS, PLAN_MEMORY, PLAN_NEEDS };
 enum { PLAN_SHORTAGE_BYTES_MAX = 512 };
 bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHORTAGE_BYTES_MAX]);
-
-#endif

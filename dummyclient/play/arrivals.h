@@ -11,8 +11,7 @@
  * alone: every arrival is reported to the recorder once, as begun, dropped or never started.
  *
  * Does not know connections: a taker is a part of one, and `begin` starts its pass. One thread. */
-#ifndef DUMMYLOAD_CLIENT_ARRIVALS_H
-#define DUMMYLOAD_CLIENT_ARRIVALS_H
+#pragma once
 
 #include "core/error.h"
 #include "core/timer_heap.h"
@@ -20,9 +19,6 @@
 #include "plan/plan.h"
 #include "play/arrivals_pool.h"
 #include "play/recorder.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct arrivals_own;
 
@@ -102,5 +98,3 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
 bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns);
 /* The run is over: records those that never began, in bulk. */
 void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns);
-
-#endif

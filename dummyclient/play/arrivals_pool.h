@@ -8,16 +8,13 @@
  *
  * A worker with free connections offers them before it sleeps (arrivals_pool_offer()) and checks
  * the pool once more; a worker that puts an arrival in wakes one that has offered. */
-#ifndef DUMMYLOAD_CLIENT_ARRIVALS_POOL_H
-#define DUMMYLOAD_CLIENT_ARRIVALS_POOL_H
+#pragma once
 
 #include "core/error.h"
 #include "plan/plan.h"
 #include "system/thread.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Arrivals of one behavior; those beyond wait at their own worker, which tries again. */
 enum { ARRIVALS_POOL_MAX = 16384 };
@@ -104,5 +101,3 @@ static inline bool arrivals_pool_is_shared(const struct arrivals_pool *pool)
 {
     return pool->workers_count > 1;
 }
-
-#endif

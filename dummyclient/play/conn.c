@@ -2,8 +2,6 @@
 #include "core/must.h"
 #include "play/conn_internal.h"
 
-#include <stddef.h>
-
 /* --- Lives and links: which changes there are, and what they count. */
 
 #define LIFE(life)   (1U << (CONN_##life))

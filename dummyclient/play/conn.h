@@ -13,8 +13,7 @@
  * reassembly allocate, both bounded by what is in flight.
  *
  * README.md here has the life of a connection and what it counts. */
-#ifndef DUMMYLOAD_CLIENT_CONN_H
-#define DUMMYLOAD_CLIENT_CONN_H
+#pragma once
 
 #include "core/error.h"
 #include "core/timer_heap.h"
@@ -24,10 +23,6 @@
 #include "plan/plan.h"
 #include "play/arrivals.h"
 #include "play/recorder.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct conn; /* conn_internal.h */
 
@@ -102,5 +97,3 @@ bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t
  * its vm. */
 void conn_fetch(const struct cport_op *op);
 void conn_fetch_vm(const struct cport_op *op);
-
-#endif

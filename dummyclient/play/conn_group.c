@@ -5,7 +5,6 @@
 #include "core/zeroed.h"
 #include "play/conn_internal.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 enum { CONN_LINE_BYTES = 64 };

@@ -4,8 +4,7 @@
  * conn_io.c     its bytes: the queue out and the frames in
  * conn_end.c    how it ends
  * conn_group.c  the memory of a worker's connections */
-#ifndef DUMMYLOAD_CLIENT_CONN_INTERNAL_H
-#define DUMMYLOAD_CLIENT_CONN_INTERNAL_H
+#pragma once
 
 #include "play/conn.h"
 #include "proto/reassembly.h"
@@ -211,5 +210,3 @@ static inline uint64_t *conn_lanes(struct conn *conn)
 
 /* Initialises a connection's vm again. */
 void conn_open_vm(struct conn *conn);
-
-#endif

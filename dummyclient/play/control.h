@@ -4,14 +4,12 @@
  *
  * origin -> t0 (all ready: arrivals begin) -> stop (no arrival is intended from here on) -> drain
  * end (what is outstanding is given up) -> abort (every connection is reset). */
-#ifndef DUMMYLOAD_CLIENT_CONTROL_H
-#define DUMMYLOAD_CLIENT_CONTROL_H
+#pragma once
 
 #include "core/clock.h"
 #include "scenario/scenario.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
 
 struct control {
     _Atomic int64_t t0_ns;
@@ -35,5 +33,3 @@ static inline void control_init(struct control *control)
         atomic_store(&control->barrier_opened[i], 0);
     }
 }
-
-#endif

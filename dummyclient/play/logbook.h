@@ -3,8 +3,7 @@
  *
  * One writer, one reader, no lock (a ring with two counters, each written by one side only). Lines
  * that do not fit are dropped and counted. */
-#ifndef DUMMYLOAD_CLIENT_LOGBOOK_H
-#define DUMMYLOAD_CLIENT_LOGBOOK_H
+#pragma once
 
 #include "core/error.h"
 
@@ -32,5 +31,3 @@ bool logbook_has_lines(const struct logbook *logbook);
  * become '?'. */
 void logbook_print(struct logbook *logbook, int64_t origin_ns,
                    void (*print)(void *context, const char *line), void *context);
-
-#endif

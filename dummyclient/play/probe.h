@@ -5,16 +5,13 @@
  * (probe_take: a few tens of microseconds, once a second, and only if a scenario has such
  * thresholds), the supervisor sums the copies (probe_read). The copies belong to the worker until
  * it has answered, then to the supervisor until it asks again. */
-#ifndef DUMMYLOAD_CLIENT_PROBE_H
-#define DUMMYLOAD_CLIENT_PROBE_H
+#pragma once
 
 #include "core/error.h"
 #include "figures/figures.h"
 #include "figures/threshold.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct probe {
     const struct threshold *thresholds;
@@ -45,5 +42,3 @@ void probe_pack(const struct probe *probe, const struct figures *figures, struct
 bool probe_unpack_add(const struct probe *probe, struct figures *figures, struct unpack *from);
 /* Empties what probe_read() adds to. */
 void probe_reset(const struct probe *probe, struct figures *figures);
-
-#endif

@@ -2,17 +2,13 @@
  * observer; one per worker, used by its thread alone. No allocation, no lock, no print.
  *
  * Latency, rate and steps cover what was intended inside the window; counters cover everything. */
-#ifndef DUMMYLOAD_CLIENT_RECORDER_H
-#define DUMMYLOAD_CLIENT_RECORDER_H
+#pragma once
 
 #include "figures/figures.h"
 #include "figures/live.h"
 #include "pacing/pacing.h"
 #include "play/logbook.h"
 #include "vm/vm.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct recorder {
     struct figures figures;
@@ -89,5 +85,3 @@ void recorder_clean(struct recorder *recorder, uint16_t local_port,
  * counted since into the series. gauges as in figures/live.h. */
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns);
 void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *gauges);
-
-#endif

@@ -1,7 +1,6 @@
 #include "play/worker.h"
 
 #include "core/clock.h"
-#include "core/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>

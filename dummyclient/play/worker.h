@@ -6,8 +6,7 @@
  *
  * worker_open() and worker_close() by the supervisor; what is in between by the thread. The turns
  * are separate functions, so that a test can drive a worker over the fake port. */
-#ifndef DUMMYLOAD_CLIENT_WORKER_H
-#define DUMMYLOAD_CLIENT_WORKER_H
+#pragma once
 
 #include "figures/live.h"
 #include "plan/plan.h"
@@ -19,8 +18,6 @@
 #include "system/thread.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 enum {
     WORKER_COMPLETIONS_MAX = 128, /* per poll */
@@ -109,5 +106,3 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
 void worker_note_poll(struct worker *worker, int64_t now_ns);
 bool worker_is_done(const struct worker *worker);
 void worker_finish(struct worker *worker);
-
-#endif

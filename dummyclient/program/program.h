@@ -3,8 +3,7 @@
  * Data: built once, immutable, shared by all workers; it does not know its players. What is
  * constant in a message (its header, a text without ${...}) is encoded here, once, so that the hot
  * path only copies bytes. */
-#ifndef DUMMYLOAD_PROGRAM_PROGRAM_H
-#define DUMMYLOAD_PROGRAM_PROGRAM_H
+#pragma once
 
 #include "core/arena.h"
 #include "core/error.h"
@@ -13,10 +12,6 @@
 #include "scenario/data.h"
 #include "scenario/scenario.h"
 #include "text/mistakes.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* Limits: TREE_... in tree.h (steps, nesting, captures, constant bytes) and the ones here. */
 enum {
@@ -160,5 +155,3 @@ bool program_estimate(const struct scenario *scenario, uint32_t behavior, double
 /* The longest that any behavior's setup may take by its own steps (their `within`, thinks,
  * reconnects), once it is connected; a setup that begins again counts once. */
 int64_t program_ready_within_ns(const struct scenario *scenario);
-
-#endif

@@ -1,6 +1,5 @@
 /* The end of a run that has been judged: its results are written and printed. */
-#ifndef DUMMYLOAD_CLIENT_ENDING_H
-#define DUMMYLOAD_CLIENT_ENDING_H
+#pragma once
 
 #include "conduct/run.h"
 #include "judge/verdict.h"
@@ -14,5 +13,3 @@ int ending_play(const struct plan *plan, struct run *run, struct verdict *verdic
                 struct ndjson *ndjson);
 /* The same for a run that could not be played. */
 int ending_fail(const char *reason, struct ndjson *ndjson);
-
-#endif

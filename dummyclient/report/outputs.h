@@ -1,12 +1,9 @@
 /* Where a run's results go: --out, --ndjson, --openmetrics. Looked at before the run, so that
  * nothing is overwritten, lost or mixed after it. Control plane. */
-#ifndef DUMMYLOAD_CLIENT_OUTPUTS_H
-#define DUMMYLOAD_CLIENT_OUTPUTS_H
+#pragma once
 
 #include "options/options.h"
 #include "text/mistakes.h"
-
-#include <stdbool.h>
 
 /* Does one of them go to standard output? Then nothing else is printed there. */
 bool outputs_take_stdout(const struct options *options);
@@ -15,5 +12,3 @@ bool outputs_take_stdout(const struct options *options);
 void outputs_compare(const struct options *options, struct mistakes *mistakes);
 /* Can they be written? False: *error says which cannot, and why. */
 bool outputs_can_write(const struct options *options, struct error *error);
-
-#endif

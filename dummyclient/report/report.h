@@ -1,6 +1,5 @@
 /* The client's result as JSON. After the run. */
-#ifndef DUMMYLOAD_CLIENT_REPORT_H
-#define DUMMYLOAD_CLIENT_REPORT_H
+#pragma once
 
 #include "conduct/run.h"
 #include "judge/verdict.h"
@@ -11,5 +10,3 @@ struct cJSON;
 /* NULL when memory ran out; free with cJSON_Delete(). */
 struct cJSON *report_to_json(const struct plan *plan, struct run *run,
                              const struct verdict *verdict);
-
-#endif

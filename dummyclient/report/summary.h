@@ -1,6 +1,5 @@
 /* The summary of a run for a person, on standard output. */
-#ifndef DUMMYLOAD_CLIENT_SUMMARY_H
-#define DUMMYLOAD_CLIENT_SUMMARY_H
+#pragma once
 
 #include "conduct/run.h"
 #include "judge/verdict.h"
@@ -10,5 +9,3 @@
 
 void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
                    FILE *file);
-
-#endif

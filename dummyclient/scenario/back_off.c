@@ -1,7 +1,5 @@
 #include "scenario/back_off.h"
 
-#include "core/clock.h"
-
 const struct back_off BACK_OFF_DEFAULT = {
     .first_ns = BACK_OFF_FIRST_NS, .most_ns = BACK_OFF_MOST_NS, .factor = BACK_OFF_FACTOR};
 

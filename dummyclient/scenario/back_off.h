@@ -2,12 +2,9 @@
  *
  * A behavior's on_disconnect and a reconnect step may say one (parse/link.c reads it); wherever the
  * scenario says nothing, it is BACK_OFF_DEFAULT. */
-#ifndef DUMMYLOAD_SCENARIO_BACK_OFF_H
-#define DUMMYLOAD_SCENARIO_BACK_OFF_H
+#pragma once
 
 #include "core/clock.h"
-
-#include <stdint.h>
 
 struct back_off {
     int64_t first_ns; /* 0: none is said */
@@ -25,5 +22,3 @@ extern const struct back_off BACK_OFF_DEFAULT;
 /* The pause after failed_count failures in a row and one more. drawn (0..1) chooses it from the
  * upper half, so that many connections do not come back as one. */
 int64_t back_off_pause_ns(const struct back_off *back_off, uint32_t failed_count, double drawn);
-
-#endif

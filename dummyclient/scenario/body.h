@@ -1,12 +1,8 @@
 /* Bodies and places in them, as the parser leaves them: plain data, read by the program and by the
  * vm's hot path. scenario/message.h puts them together and compares them. */
-#ifndef DUMMYLOAD_SCENARIO_BODY_H
-#define DUMMYLOAD_SCENARIO_BODY_H
+#pragma once
 
 #include "scenario/value.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* A piece of a body. */
 enum part_form {
@@ -50,5 +46,3 @@ struct field {
     bool is_digits;
     enum value_type type;
 };
-
-#endif

@@ -2,16 +2,11 @@
  *
  * Read once at start, immutable afterwards. Which row a pass has follows from the connection, the
  * lane and the pass alone: workers share no cursor, and the same seed plays the same rows. */
-#ifndef DUMMYLOAD_SCENARIO_DATA_H
-#define DUMMYLOAD_SCENARIO_DATA_H
+#pragma once
 
 #include "core/arena.h"
 #include "core/error.h"
 #include "scenario/value.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum {
     DATA_TABLES_MAX = 16,
@@ -67,5 +62,3 @@ uint32_t data_row(const struct data_table *table, const struct message_scope *sc
 const uint8_t *data_cell(const struct data_table *table, uint32_t row, uint32_t column,
                          uint32_t *bytes);
 double data_cell_double(const uint8_t *cell, uint32_t bytes);
-
-#endif

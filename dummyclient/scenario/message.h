@@ -2,14 +2,9 @@
  *
  * A body that is random or has ${...} in it is never stored: it is made again from its key when a
  * reply is to be compared with it. */
-#ifndef DUMMYLOAD_SCENARIO_MESSAGE_H
-#define DUMMYLOAD_SCENARIO_MESSAGE_H
+#pragma once
 
 #include "scenario/tree.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope);
 /* Writes all of it: message_body_bytes() bytes. */
@@ -30,5 +25,3 @@ bool message_field(const struct field *field, const uint8_t *data, size_t bytes,
 /* A text out of received bytes; false when it is not there or over VALUE_TEXT_BYTES_MAX. */
 bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
                   const uint8_t **text, uint32_t *text_bytes);
-
-#endif

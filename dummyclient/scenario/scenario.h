@@ -3,15 +3,10 @@
  * Control plane; built once at start, immutable afterwards, read by any thread. Parsing reports
  * every mistake it finds, each with file, JSON path, what was expected and what was found. What
  * the command line overrides is laid over it by plan/plan.c before program_compile(). */
-#ifndef DUMMYLOAD_SCENARIO_SCENARIO_H
-#define DUMMYLOAD_SCENARIO_SCENARIO_H
+#pragma once
 
 #include "core/error.h"
 #include "proto/frame.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
@@ -127,5 +122,3 @@ static inline uint32_t scenario_connections_max(const struct scenario_load *load
     }
     return most;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* think: how long a player does nothing. A distribution is a name here, a line of its keys, what it
  * draws and how long it may take. Pure; any thread. */
-#ifndef DUMMYLOAD_SCENARIO_THINK_H
-#define DUMMYLOAD_SCENARIO_THINK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -33,5 +32,3 @@ struct key; /* json/reader.h */
 
 /* The keys of a think, in the order of enum think_type. */
 const struct key *think_keys(void);
-
-#endif

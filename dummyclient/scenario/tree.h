@@ -3,8 +3,7 @@
  * Plain data in the scenario's arena, immutable once scenario_load() has returned. Bodies, matches
  * and verifies are used as they are by the program and by the vm's hot path; the steps are what
  * program_compile() makes flat. */
-#ifndef DUMMYLOAD_SCENARIO_TREE_H
-#define DUMMYLOAD_SCENARIO_TREE_H
+#pragma once
 
 #include "core/arena.h"
 #include "scenario/back_off.h"
@@ -12,9 +11,6 @@
 #include "scenario/data.h"
 #include "scenario/scenario.h"
 #include "scenario/think.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 enum {
     TREE_STEPS_MAX = 10000, /* of all behaviors together */
@@ -216,5 +212,3 @@ struct scenario_tree {
     uint32_t branches_count;       /* of choose */
     struct scenario_target target; /* where there are no `targets` */
 };
-
-#endif

@@ -3,8 +3,7 @@
  * Plain data made by the parser, evaluated by the vm; pure, no allocation. A number is 64 bits
  * whose type is known when the file is read: whole (without or with a sign) or a double's bits. The
  * same key gives the same value, so that a body can be made again. */
-#ifndef DUMMYLOAD_SCENARIO_VALUE_H
-#define DUMMYLOAD_SCENARIO_VALUE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -142,5 +141,3 @@ static inline uint64_t value_double_bits(double number)
     } both = {.number = number};
     return both.bits;
 }
-
-#endif

@@ -1,15 +1,11 @@
 /* The live display, on standard error: on a terminal a screen, drawn anew once a second; elsewhere
  * a line every few seconds; and the lines of log steps. A separate thread writes: a stopped
  * terminal does not block the supervisor, whose thread calls these. */
-#ifndef DUMMYLOAD_CLIENT_CONSOLE_H
-#define DUMMYLOAD_CLIENT_CONSOLE_H
+#pragma once
 
 #include "figures/live.h"
 #include "plan/plan.h"
 #include "show/screen.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct outlet;
 
@@ -34,5 +30,3 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
 void console_print(void *console, const char *line);
 /* Writes what is pending, within the time limit, and removes the screen. */
 void console_close(struct console *console, int64_t within_ns);
-
-#endif

@@ -1,14 +1,11 @@
 /* --ndjson: one JSON object per line and second during the run, written immediately by a separate
  * thread: a crash loses at most a second, and a slow disk or reader blocks no other thread. The
  * main thread only; NULL when there is no such stream. */
-#ifndef DUMMYLOAD_CLIENT_NDJSON_H
-#define DUMMYLOAD_CLIENT_NDJSON_H
+#pragma once
 
 #include "figures/live.h"
 #include "plan/plan.h"
 #include "show/screen.h"
-
-#include <stdint.h>
 
 struct outlet;
 
@@ -35,5 +32,3 @@ void ndjson_finish(struct ndjson *ndjson, const struct live_view *view, int64_t 
 /* Waits until all is written, within the time limit. False: it is not; *error says what is missing.
  */
 bool ndjson_close(struct ndjson *ndjson, int64_t within_ns, struct error *error);
-
-#endif

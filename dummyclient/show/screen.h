@@ -1,14 +1,9 @@
 /* The live screen as text: what a run looks like at this moment, in at most SCREEN_LINES_MAX lines
  * of `columns` columns. Pure: console.c decides when and where it is shown. */
-#ifndef DUMMYLOAD_CLIENT_SCREEN_H
-#define DUMMYLOAD_CLIENT_SCREEN_H
+#pragma once
 
 #include "figures/live.h"
 #include "plan/plan.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
 
@@ -50,5 +45,3 @@ int screen_draw(const struct screen_moment *moment, const struct screen_style *s
 int screen_rows_up(const struct screen_shape *shape, int columns);
 /* The same in one line without colours, for logs. */
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes);
-
-#endif

@@ -1,11 +1,8 @@
 /* What standard error can show, and where its cursor is. terminal_setup() first; then
  * one thread, which may be held up by it. */
-#ifndef DUMMYLOAD_CLIENT_TERMINAL_H
-#define DUMMYLOAD_CLIENT_TERMINAL_H
+#pragma once
 
 #include "files/sink.h"
-
-#include <stdbool.h>
 
 /* Is standard error a terminal that a screen can be drawn on? *sequences: it understands ANSI
  * sequences (Windows: turned on for the console; one that has none is drawn on all the same). */
@@ -20,5 +17,3 @@ int terminal_rows(void);
 void terminal_go_up(struct sink *sink, int lines_count);
 /* Clears from the cursor to the end of what is shown. */
 void terminal_clear_below(struct sink *sink);
-
-#endif

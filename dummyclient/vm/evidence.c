@@ -1,7 +1,6 @@
 /* The first failure of each request, in words and bytes. Rare by its nature: once per step. */
 #include "vm/internal.h"
 
-#include "core/clock.h"
 #include "text/units.h"
 
 #include <inttypes.h>

@@ -3,8 +3,7 @@
  *
  * For time-outs the last message of a connection that no step has taken is kept; connections that
  * share an entry share it. */
-#ifndef DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
-#define DUMMYLOAD_SCENARIO_VM_EVIDENCE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,5 +41,3 @@ struct vm_evidence {
     uint32_t steps_count;
     struct vm_untaken untaken[VM_UNTAKEN_COUNT];
 };
-
-#endif

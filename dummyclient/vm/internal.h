@@ -7,8 +7,7 @@
  * wait.c        which expectation a message belongs to, whether it is right, what is kept of it
  * inbox.c       messages that no step waits for: kept for an expect, or judged as pushes
  * evidence.c    of the first failure of each step, what was awaited and what came */
-#ifndef DUMMYLOAD_VM_INTERNAL_H
-#define DUMMYLOAD_VM_INTERNAL_H
+#pragma once
 
 #include "scenario/message.h"
 #include "scenario/tree.h"
@@ -144,5 +143,3 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
                           int64_t received_ns);
 /* It got none. */
 void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_ns);
-
-#endif

@@ -1,7 +1,6 @@
 /* The state of a vm: its memory holds struct vm, its lanes, its waits and perhaps its inbox, in
  * this order. For the vm's files only. */
-#ifndef DUMMYLOAD_VM_STATE_H
-#define DUMMYLOAD_VM_STATE_H
+#pragma once
 
 #include "program/program.h"
 #include "vm/vm.h"
@@ -182,5 +181,3 @@ static inline uint64_t *vm_lane_sent_variables(const struct vm *vm, struct vm_la
 {
     return vm_lane_variables(vm, lane) + (vm->program->keeps_sent ? vm->program->words_count : 0);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Steps that need nobody else: thinks, variables, branches, notes. */
 #include "vm/internal.h"
 
-#include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
 

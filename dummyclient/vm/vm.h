@@ -29,16 +29,11 @@
  * received_ns of the message. Between intended and sent, what the lane waited for others (its own
  * last pass, the server, other lanes and players, the socket) is put first, up to free_ns; the rest
  * is this program's. */
-#ifndef DUMMYLOAD_SCENARIO_VM_H
-#define DUMMYLOAD_SCENARIO_VM_H
+#pragma once
 
 #include "program/program.h"
 #include "proto/frame.h"
 #include "vm/evidence.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct vm; /* internal.h */
 
@@ -209,5 +204,3 @@ void vm_on_start(struct vm *vm, int64_t now_ns);
 void vm_on_stop(struct vm *vm, int64_t now_ns);
 /* The drain is over: what is outstanding is given up (VM_OUTCOME_CUT), teardown's waits too. */
 void vm_on_drain_end(struct vm *vm, int64_t now_ns);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Control plane only. One thread while it grows; what was taken stays in place until arena_close()
  * and may be read by any thread. */
-#ifndef DUMMYLOAD_CORE_ARENA_H
-#define DUMMYLOAD_CORE_ARENA_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +21,3 @@ void *arena_take(struct arena *arena, size_t bytes);
 /* A copy of bytes_count bytes with a NUL behind it. */
 void *arena_copy(struct arena *arena, const void *bytes, size_t bytes_count);
 void arena_close(struct arena *arena);
-
-#endif

@@ -1,7 +1,6 @@
 /* What is the same on every system: printing a time. */
 #include "core/clock.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 /* The Gregorian date of a day number, by counting in eras of 400 years that begin on the first of

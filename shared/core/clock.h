@@ -2,8 +2,7 @@
  *
  * clock_now_ns() is monotonic (CLOCK_MONOTONIC; QueryPerformanceCounter), the same for all
  * threads of a process, and has no meaning between processes. Any thread. */
-#ifndef DUMMYLOAD_CORE_CLOCK_H
-#define DUMMYLOAD_CORE_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -28,5 +27,3 @@ void clock_sleep_until_ns(int64_t until_ns);
 /* ISO 8601 with milliseconds, as in 2026-11-20T23:51:00.123Z. */
 enum { CLOCK_TEXT_BYTES_MAX = 32 };
 void clock_format_utc(int64_t wall_ns, char text[CLOCK_TEXT_BYTES_MAX]);
-
-#endif

@@ -3,8 +3,7 @@
  * Control plane only (start-up, configuration, writing results); I/O errors are
  * enum cport_result. The caller owns the struct; functions that fail fill it and return false
  * (or NULL). The first message wins only if the callee keeps it: error_set() overwrites. */
-#ifndef DUMMYLOAD_CORE_ERROR_H
-#define DUMMYLOAD_CORE_ERROR_H
+#pragma once
 
 enum { ERROR_TEXT_BYTES_MAX = 1024 };
 
@@ -30,5 +29,3 @@ void error_make_line(char *text);
 /* The system's own text for an errno (Linux) or a Win32/Winsock code (Windows), in a buffer of
  * the calling thread, valid until its next call. */
 const char *error_system_text(int system_error);
-
-#endif

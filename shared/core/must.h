@@ -2,8 +2,7 @@
  *
  * Use it for what can only be false when our own code is wrong. What a user, a peer or the
  * system can cause is an error value, never a must(). Any thread. */
-#ifndef DUMMYLOAD_CORE_MUST_H
-#define DUMMYLOAD_CORE_MUST_H
+#pragma once
 
 #if defined(__GNUC__) || defined(__clang__)
 __attribute__((noreturn, cold))
@@ -11,5 +10,3 @@ __attribute__((noreturn, cold))
 void must_failed(const char *expression, const char *file, int line);
 
 #define must(expression) ((expression) ? (void)0 : must_failed(#expression, __FILE__, __LINE__))
-
-#endif

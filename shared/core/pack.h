@@ -3,14 +3,11 @@
  *
  * Numbers are LEB128 (seven bits a byte, the lowest first; signed ones zigzag before that).
  * One thread per struct. Control plane: packing allocates. */
-#ifndef DUMMYLOAD_CORE_PACK_H
-#define DUMMYLOAD_CORE_PACK_H
+#pragma once
 
 #include "core/span.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* Grows as it is filled; {0} is an empty one. */
 struct pack {
@@ -54,5 +51,3 @@ void unpack_text(struct unpack *unpack, char *text, size_t bytes);
 void unpack_fail(struct unpack *unpack);
 /* Everything was read, and nothing failed. */
 bool unpack_is_done(const struct unpack *unpack);
-
-#endif

@@ -1,8 +1,7 @@
 /* Asks for memory that will be needed soon. With thousands of connections hardly anything of one is
  * still in the cache when its turn comes; what a batch needs next can be fetched while the one
  * before is worked on. Changes nothing but the time; any address will do. */
-#ifndef DUMMYLOAD_CORE_PREFETCH_H
-#define DUMMYLOAD_CORE_PREFETCH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ static inline void prefetch(const void *start, size_t bytes)
 #endif
     }
 }
-
-#endif

@@ -2,8 +2,7 @@
  * hosts bring along must neither steer a terminal nor break UTF-8.
  *
  * Any thread. */
-#ifndef DUMMYLOAD_CORE_PRINTABLE_H
-#define DUMMYLOAD_CORE_PRINTABLE_H
+#pragma once
 
 #include "core/error.h"
 
@@ -22,5 +21,3 @@ char *printable_bytes(const void *in, size_t in_bytes, char *out, size_t bytes);
 /* Prints what is formatted as one such line of at most PRINTABLE_LINE_BYTES_MAX bytes, and ends
  * it. */
 void printable_print(FILE *file, const char *format, ...) ERROR_PRINTF(2, 3);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Pure functions; no state. Mixing is SplitMix64's finaliser (Steele, Lea, Flood 2014) over the
  * folded key. Not for secrets. */
-#ifndef DUMMYLOAD_CORE_PRNG_H
-#define DUMMYLOAD_CORE_PRNG_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,5 +18,3 @@ uint64_t prng_range(uint64_t seed, uint64_t stream, uint64_t n, uint64_t low, ui
 uint64_t prng_mix(uint64_t key, uint64_t value);
 /* bytes [offset, offset + bytes) of the endless byte stream of key. */
 void prng_bytes(uint64_t key, uint64_t offset, uint8_t *out, size_t bytes);
-
-#endif

@@ -1,6 +1,5 @@
 /* A borrowed run of bytes. The provider of a span documents how long it stays valid. */
-#ifndef DUMMYLOAD_CORE_SPAN_H
-#define DUMMYLOAD_CORE_SPAN_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,5 +8,3 @@ struct span {
     const uint8_t *data;
     size_t bytes;
 };
-
-#endif

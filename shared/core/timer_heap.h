@@ -4,8 +4,7 @@
  * into them (with thousands of connections each is a line that is not in the cache). Its array is
  * allocated once at open for the largest number of nodes that can be in it: nothing allocates
  * during a run. */
-#ifndef DUMMYLOAD_CORE_TIMER_HEAP_H
-#define DUMMYLOAD_CORE_TIMER_HEAP_H
+#pragma once
 
 #include "core/error.h"
 
@@ -37,5 +36,3 @@ void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t du
 int64_t timer_heap_next_ns(const struct timer_heap *heap);
 /* Takes out and returns the earliest node with due_ns <= now_ns, or NULL. */
 struct timer_node *timer_heap_pop(struct timer_heap *heap, int64_t now_ns);
-
-#endif

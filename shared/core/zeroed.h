@@ -2,8 +2,7 @@
  *
  * calloc() is that on Linux. The heap of Windows writes its zeros: half-empty tables of every
  * thread would be resident. */
-#ifndef DUMMYLOAD_CORE_ZEROED_H
-#define DUMMYLOAD_CORE_ZEROED_H
+#pragma once
 
 #include <stddef.h>
 
@@ -14,5 +13,3 @@ void *zeroed_alloc(size_t count, size_t bytes);
  * 2 MiB more than asked for become resident), so that fewer of its addresses must be looked up. */
 void *zeroed_alloc_dense(size_t count, size_t bytes);
 void zeroed_free(void *memory);
-
-#endif

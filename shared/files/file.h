@@ -1,6 +1,5 @@
 /* Files read and written whole. Control plane; any thread. */
-#ifndef DUMMYLOAD_FILES_FILE_H
-#define DUMMYLOAD_FILES_FILE_H
+#pragma once
 
 #include "core/error.h"
 
@@ -31,5 +30,3 @@ enum file_standard_use {
 };
 /* What path has to do with that stream of this process. */
 enum file_standard_use file_is_standard(const char *path, enum file_standard stream);
-
-#endif

@@ -4,14 +4,9 @@
  * Texts are kept until they are written, up to a bound, and refused beyond it; of frames only the
  * last one counts. Control plane: handing over takes a lock that is never held during a write.
  * outlet_open() and outlet_close() by the same thread; the rest by any. */
-#ifndef DUMMYLOAD_FILES_OUTLET_H
-#define DUMMYLOAD_FILES_OUTLET_H
+#pragma once
 
 #include "files/sink.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct outlet;
 
@@ -37,5 +32,3 @@ void outlet_show(struct outlet *outlet, const void *frame);
  * was written; *error (may be NULL) says why, without saying where. A thread that is still stuck
  * then is left behind. */
 bool outlet_close(struct outlet *outlet, int64_t within_ns, struct error *error);
-
-#endif

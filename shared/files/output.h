@@ -1,7 +1,6 @@
 /* The standard streams, from the beginning of a program to its end, and what may be written where
  * beside them. */
-#ifndef DUMMYLOAD_FILES_OUTPUT_H
-#define DUMMYLOAD_FILES_OUTPUT_H
+#pragma once
 
 #include "core/error.h"
 
@@ -37,5 +36,3 @@ void output_leave(int code);
 /* Of the system. Opens those that were closed on the null device; was standard output closed? */
 void output_open_closed(void);
 bool output_is_closed(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* Where a path leads to on Linux, and how such a place is opened for writing. Private to the files
  * and sinks of this system; control plane, one thread. */
-#ifndef DUMMYLOAD_FILES_PLACE_LINUX_H
-#define DUMMYLOAD_FILES_PLACE_LINUX_H
+#pragma once
 
 #include "core/error.h"
 
@@ -33,5 +32,3 @@ int place_find(const char *path, struct place *place);
 int place_open(const struct place *place, const char *path, bool *own, struct error *error);
 /* Opens a FIFO for a later place_open(): its reader sees no end in between. */
 bool place_hold(const struct place *place, const char *path, struct error *error);
-
-#endif

@@ -3,8 +3,7 @@
  * which is stuck in a write would hold while the program ends.
  *
  * Control plane; one thread at a time. */
-#ifndef DUMMYLOAD_FILES_SINK_H
-#define DUMMYLOAD_FILES_SINK_H
+#pragma once
 
 #include "core/error.h"
 
@@ -30,5 +29,3 @@ bool sink_open(struct sink *sink, const char *path, struct error *error);
 bool sink_write(struct sink *sink, const void *data, size_t bytes, struct error *error);
 /* False: what was written did not reach its place. */
 bool sink_close(struct sink *sink, struct error *error);
-
-#endif

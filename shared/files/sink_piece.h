@@ -1,6 +1,5 @@
 /* How sink_write() cuts what it writes. Private to the sinks of both systems. */
-#ifndef DUMMYLOAD_FILES_SINK_PIECE_H
-#define DUMMYLOAD_FILES_SINK_PIECE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -20,5 +19,3 @@ static inline size_t sink_piece_bytes(const char *data, size_t bytes)
     }
     return SINK_PIECE_BYTES_MAX;
 }
-
-#endif

@@ -2,8 +2,7 @@
  *
  * A value type; any thread. net_setup() once per process before anything else of net or cport
  * (WSAStartup on Windows; ignores SIGPIPE on Linux). */
-#ifndef DUMMYLOAD_NET_ADDRESS_H
-#define DUMMYLOAD_NET_ADDRESS_H
+#pragma once
 
 #include "core/error.h"
 
@@ -34,5 +33,3 @@ bool net_address_is_here(const struct net_address *address);
 bool net_address_is_alike(const struct net_address *a, const struct net_address *b);
 uint16_t net_address_port(const struct net_address *address);
 void net_address_set_port(struct net_address *address, uint16_t port);
-
-#endif

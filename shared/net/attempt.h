@@ -1,10 +1,7 @@
 /* One attempt to connect, beside others: what reach.c decides by. Private to shared/net. */
-#ifndef DUMMYLOAD_NET_ATTEMPT_H
-#define DUMMYLOAD_NET_ATTEMPT_H
+#pragma once
 
 #include "net/address.h"
-
-#include <stdint.h>
 
 enum net_attempt_state { NET_ATTEMPT_UNDER_WAY, NET_ATTEMPT_CONNECTED, NET_ATTEMPT_FAILED };
 
@@ -18,5 +15,3 @@ void net_attempt_begin(struct net_attempt *attempt, const struct net_address *ad
 void net_attempts_await(struct net_attempt *attempts, uint32_t count, int64_t within_ns);
 /* Closes it; nothing was sent, so the other side sees a clean end. */
 void net_attempt_end(struct net_attempt *attempt);
-
-#endif

@@ -1,7 +1,6 @@
 #include "net/attempt.h"
 
 #include "core/clock.h"
-#include "net/reach.h"
 
 #include <string.h>
 #include <winsock2.h>

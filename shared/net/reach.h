@@ -2,8 +2,7 @@
  * ("happy eyeballs"): the next is tried when one fails, or after a moment beside it.
  *
  * Control plane; any thread. */
-#ifndef DUMMYLOAD_NET_REACH_H
-#define DUMMYLOAD_NET_REACH_H
+#pragma once
 
 #include "net/address.h"
 
@@ -13,5 +12,3 @@ enum { NET_REACH_ADDRESSES_MAX = 16, NET_REACH_NONE = -1 };
  * not tried while all before it have failed: it is the answer then, and whoever connects to it will
  * see. NET_REACH_NONE: none of the others within that time. */
 int net_reach(const struct net_address *addresses, uint32_t count, int64_t within_ns);
-
-#endif

@@ -7,14 +7,12 @@
  *
  * Sending: send_queue_peek() fills spans for one gathered send; the spans stay valid, and stay in
  * place, while further bytes are appended; when n bytes have been taken, send_queue_consume(n). */
-#ifndef DUMMYLOAD_NET_SEND_QUEUE_H
-#define DUMMYLOAD_NET_SEND_QUEUE_H
+#pragma once
 
 #include "core/span.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 struct send_chunk; /* private */
 
@@ -76,5 +74,3 @@ bool send_queue_next_piece(const struct send_queue *queue, const struct send_chu
 struct shared_buffer *shared_buffer_create(uint32_t bytes);
 void shared_buffer_retain(struct shared_buffer *buffer);
 void shared_buffer_release(struct shared_buffer *buffer);
-
-#endif

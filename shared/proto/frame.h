@@ -3,8 +3,7 @@
  *
  * Decoding is by what the framing says, never by trust: sizes are checked against frame_bytes_max
  * before they are used, in 64 bits. */
-#ifndef DUMMYLOAD_PROTO_FRAME_H
-#define DUMMYLOAD_PROTO_FRAME_H
+#pragma once
 
 #include "core/error.h"
 
@@ -73,5 +72,3 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t body_bytes)
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out);
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out);
-
-#endif

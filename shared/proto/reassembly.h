@@ -11,8 +11,7 @@
  *
  * Memory grows with the bytes that have come, not with the size that a header claims: a peer that
  * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. */
-#ifndef DUMMYLOAD_PROTO_REASSEMBLY_H
-#define DUMMYLOAD_PROTO_REASSEMBLY_H
+#pragma once
 
 #include "proto/frame.h"
 
@@ -34,5 +33,3 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
 /* Bytes of an incomplete frame that are waiting: more than 0 at the end of the stream means that
  * the peer stopped in the middle of one. */
 size_t reassembly_waiting_bytes(const struct reassembly *reassembly);
-
-#endif

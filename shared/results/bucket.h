@@ -3,8 +3,7 @@
  *
  * Values below 2 << bits have a bucket each; above, every doubling has 1 << bits. With 7 bits the
  * layout is HdrHistogram's with 2 significant digits. */
-#ifndef DUMMYLOAD_RESULTS_BUCKET_H
-#define DUMMYLOAD_RESULTS_BUCKET_H
+#pragma once
 
 #include <stdint.h>
 
@@ -12,5 +11,3 @@
 uint32_t bucket_of(int64_t value_ns, uint32_t bits);
 /* The lowest value of the bucket. */
 int64_t bucket_lowest_ns(uint32_t bucket, uint32_t bits);
-
-#endif

@@ -6,8 +6,7 @@
  * client's port is what both sides know of a connection, whatever the address family.
  *
  * One thread writes; added up when the threads have ended. Constant memory: 40 KiB. */
-#ifndef DUMMYLOAD_RESULTS_CLEAN_H
-#define DUMMYLOAD_RESULTS_CLEAN_H
+#pragma once
 
 #include <stdint.h>
 
@@ -37,5 +36,3 @@ void clean_unpack_add(struct clean *into, struct unpack *from);
 /* result.clean_connections: {groups, sums: [[group, connections, bytes_sent, bytes_received,
  * messages_sent, messages_received], ...]}, only groups with connections. */
 void clean_add_json(struct cJSON *result, const struct clean *clean);
-
-#endif

@@ -3,8 +3,6 @@
 #include "core/must.h"
 #include "core/pack.h"
 
-#include <stddef.h>
-
 #define COUNTERS_KEY(name, key) key,
 static const char *const TOTAL_KEYS[] = {TOTAL_LIST(COUNTERS_KEY)};
 static const char *const ERROR_KEYS[] = {ERROR_LIST(COUNTERS_KEY)};

@@ -2,8 +2,7 @@
  *
  * Plain 64-bit numbers owned by one thread; collected by addition. Both sides use the same lists,
  * so that a reader compares like with like; a side leaves at 0 what it has not. */
-#ifndef DUMMYLOAD_RESULTS_COUNTERS_H
-#define DUMMYLOAD_RESULTS_COUNTERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,5 +82,3 @@ void counters_unpack_add(struct counters *into, struct unpack *from);
 bool error_is_event(enum error_kind kind);
 /* Of those that are events. */
 uint64_t counters_errors_sum(const struct counters *counters);
-
-#endif

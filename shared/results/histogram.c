@@ -8,7 +8,6 @@
 #include <hdr/hdr_histogram.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 #define HISTOGRAM_PERCENTILE(key, percentile) {key, percentile},

@@ -8,14 +8,12 @@
  * of them beyond every other sample. It is exact where the two agree: censored samples open the
  * ranks that they may hold, and no others. A value over the range is no censored sample (it was
  * seen); it is recorded at HISTOGRAM_VALUE_MAX_NS, which is a lower bound for it. */
-#ifndef DUMMYLOAD_RESULTS_HISTOGRAM_H
-#define DUMMYLOAD_RESULTS_HISTOGRAM_H
+#pragma once
 
 #include "core/error.h"
 #include "results/spread.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct cJSON;
 struct hdr_histogram;
@@ -95,5 +93,3 @@ struct cJSON *histogram_to_json(const struct histogram *histogram);
  * histogram_add() adds. Where from->failed is set, `into` is to be thrown away. */
 void histogram_pack(const struct histogram *histogram, struct pack *pack);
 void histogram_unpack_add(struct histogram *into, struct unpack *from);
-
-#endif

@@ -3,8 +3,7 @@
  * Built by one thread after the run. Members that both sides have are added here, so that both
  * sides read the same; what only one side has, it adds itself to the tree. Integers beyond 2^53
  * survive because every counter is written with json_add_u64(). */
-#ifndef DUMMYLOAD_RESULTS_RESULT_H
-#define DUMMYLOAD_RESULTS_RESULT_H
+#pragma once
 
 #include "core/error.h"
 #include "cport/cport.h"
@@ -13,9 +12,6 @@
 #include "results/series.h"
 #include "system/host.h"
 #include "text/json.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct cJSON;
 struct pack;
@@ -78,5 +74,3 @@ void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kep
  * memory had run out while the document was built, so that nothing is missing from a written one.
  */
 bool result_write(const struct cJSON *result, const char *path, struct error *error);
-
-#endif

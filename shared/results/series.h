@@ -7,16 +7,12 @@
  * 3,600 entries are, neighbours fold too: entries get longer, nothing is lost. A series takes at
  * most 9.1 MiB of address space (pages are used as the run fills them) and about 20 MB in a
  * result, whether a run lasts a second, 24 hours or a month. */
-#ifndef DUMMYLOAD_RESULTS_SERIES_H
-#define DUMMYLOAD_RESULTS_SERIES_H
+#pragma once
 
 #include "core/error.h"
 #include "results/counters.h"
 #include "results/histogram.h"
 #include "results/spread.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct cJSON;
 struct pack;
@@ -84,5 +80,3 @@ void series_pack(struct series *series, struct pack *pack);
 /* Merges it as series_merge() does: its times count from the origin of `into`. Also false when
  * memory ran out. */
 bool series_unpack_merge(struct series *into, struct unpack *from);
-
-#endif

@@ -3,8 +3,7 @@
  * What is counted in bulk - millions of arrivals that never began - is divided among seconds,
  * stages and buckets by asking how many of the moments lie before a bound. Every such question has
  * one answer, so that the parts always add up to the whole. Pure; any thread. */
-#ifndef DUMMYLOAD_RESULTS_SPREAD_H
-#define DUMMYLOAD_RESULTS_SPREAD_H
+#pragma once
 
 #include <stdint.h>
 
@@ -18,5 +17,3 @@ struct spread {
 uint64_t spread_count_before(const struct spread *spread, int64_t time_ns);
 /* How many lie from from_ns on and before until_ns. */
 uint64_t spread_count_in(const struct spread *spread, int64_t from_ns, int64_t until_ns);
-
-#endif

@@ -1,6 +1,5 @@
 /* What this machine, this process and this build are, for results and for limit messages. */
-#ifndef DUMMYLOAD_SYSTEM_HOST_H
-#define DUMMYLOAD_SYSTEM_HOST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,5 +41,3 @@ enum { HOST_HINT_BYTES_MAX = 256 };
 const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]);
 /* Raises the soft descriptor limit to the hard one. Linux; nothing to do on Windows. */
 void host_raise_limits(void);
-
-#endif

@@ -1,8 +1,7 @@
 /* Threads and locks: pthreads on Linux, Win32 threads on Windows (mingw's default gcc has no C11
  * threads). Control plane and server models; a client worker takes no lock between start and
  * stop. Atomics are <stdatomic.h> directly. */
-#ifndef DUMMYLOAD_SYSTEM_THREAD_H
-#define DUMMYLOAD_SYSTEM_THREAD_H
+#pragma once
 
 #include "core/error.h"
 
@@ -58,5 +57,3 @@ void condition_close(struct condition *condition);
  * without a wake: look at what you wait for. */
 void condition_wait(struct condition *condition, struct mutex *mutex);
 void condition_wake_all(struct condition *condition);
-
-#endif

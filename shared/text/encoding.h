@@ -1,6 +1,5 @@
 /* Bytes written as text: hexadecimal and base64 (RFC 4648). Pure; control plane. */
-#ifndef DUMMYLOAD_TEXT_ENCODING_H
-#define DUMMYLOAD_TEXT_ENCODING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,5 +11,3 @@ bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, si
 /* The standard alphabet, padded to a multiple of four, bits behind the data zero. Writes at most
  * strlen(text) / 4 * 3 bytes. */
 bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong);
-
-#endif

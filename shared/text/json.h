@@ -4,8 +4,7 @@
  * cJSON's own Add functions return NULL when memory runs out, and a member is then missing from a
  * document that looks whole. These remember it: result_write() refuses to write such a document.
  * Built by one thread, after the run. */
-#ifndef DUMMYLOAD_TEXT_JSON_H
-#define DUMMYLOAD_TEXT_JSON_H
+#pragma once
 
 #include "core/error.h"
 
@@ -44,5 +43,3 @@ struct json_text {
 void json_text_print(struct json_text *text, const char *format, ...) ERROR_PRINTF(2, 3);
 /* Frees the text and returns it as a cJSON item of raw JSON; NULL when memory ran out. */
 struct cJSON *json_text_finish(struct json_text *text);
-
-#endif

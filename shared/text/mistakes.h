@@ -1,8 +1,7 @@
 /* Mistakes of a person, reported one line each as they are found; checking continues after each.
  *
  * Control plane; one thread. The caller owns the struct: report set, count 0. */
-#ifndef DUMMYLOAD_TEXT_MISTAKES_H
-#define DUMMYLOAD_TEXT_MISTAKES_H
+#pragma once
 
 #include "core/error.h"
 
@@ -17,5 +16,3 @@ struct mistakes {
 /* Tells "ABOUT: the text", as one line. about: a file, or the program. */
 void mistakes_report(struct mistakes *mistakes, const char *about, const char *format, ...)
     ERROR_PRINTF(3, 4);
-
-#endif

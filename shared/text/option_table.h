@@ -4,14 +4,12 @@
  *
  * Control plane; one thread. No state beside the caller's; texts point into argv, which must
  * stay. */
-#ifndef DUMMYLOAD_TEXT_OPTION_TABLE_H
-#define DUMMYLOAD_TEXT_OPTION_TABLE_H
+#pragma once
 
 #include "text/mistakes.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct cJSON;
@@ -84,5 +82,3 @@ void option_table_print_help(const struct option_table *table, FILE *file);
 /* Adds every option that has a key (a flag, an integer or a duration), as it is in *options. */
 void option_table_to_json(const struct option_table *table, const void *options,
                           struct cJSON *json);
-
-#endif

@@ -1,8 +1,7 @@
 /* "did you mean ...?": the candidate nearest to a misspelled word.
  *
  * Pure; any thread. Control plane. */
-#ifndef DUMMYLOAD_TEXT_SUGGEST_H
-#define DUMMYLOAD_TEXT_SUGGEST_H
+#pragma once
 
 #include <stddef.h>
 
@@ -13,5 +12,3 @@ enum { SUGGEST_WORD_BYTES_MAX = 64 };
  * neighbour. Case does not count. Words over SUGGEST_WORD_BYTES_MAX are near nothing. NULL
  * candidates are passed over. */
 const char *suggest_nearest(const char *word, const char *const *candidates, size_t count);
-
-#endif

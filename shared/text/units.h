@@ -2,8 +2,7 @@
  *
  * Each returns false and names what was expected when the text is not wholly such a value, has no
  * unit where one is needed, or is out of range. Pure; any thread. */
-#ifndef DUMMYLOAD_TEXT_UNITS_H
-#define DUMMYLOAD_TEXT_UNITS_H
+#pragma once
 
 #include "core/error.h"
 
@@ -34,5 +33,3 @@ const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX]);
 const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]);
 /* As somebody wants it: "1000001", "0.0166667", "0.0000001". */
 const char *units_format_exact_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]);
-
-#endif

@@ -7,16 +7,13 @@
  *
  * Control plane; one thread. The path is kept by the reader: enter a key or an index, read, leave.
  * A wrong value leaves its destination unchanged. Texts point into the document. */
-#ifndef DUMMYLOAD_SCENARIO_READER_H
-#define DUMMYLOAD_SCENARIO_READER_H
+#pragma once
 
 #include "core/arena.h"
 #include "core/error.h"
 
 #include <cjson/cJSON.h>
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum { READER_PATH_BYTES_MAX = 1024, READER_MISTAKES_MAX = 20, READER_KEYS_MAX = 1000 };
@@ -144,5 +141,3 @@ void reader_finish(struct reader *reader);
 bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys);
 /* The member, or NULL. */
 const cJSON *reader_get(const cJSON *object, const char *key);
-
-#endif

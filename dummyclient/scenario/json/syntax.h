@@ -3,8 +3,7 @@
  * cJSON says only where it stopped, takes 01 and raw line ends in strings, cuts strings at \u0000
  * and makes 64 bytes of memory out of every `0,`. This says what was expected and found, at which
  * line and column, and refuses deep or huge documents before they cost anything. Pure. */
-#ifndef DUMMYLOAD_SCENARIO_SYNTAX_H
-#define DUMMYLOAD_SCENARIO_SYNTAX_H
+#pragma once
 
 #include "core/error.h"
 
@@ -22,5 +21,3 @@ struct syntax_place {
 /* True when text is one JSON value with white space around it. A byte order mark before it is
  * passed over. On failure place and error say where and what. */
 bool syntax_check(const char *text, size_t bytes, struct syntax_place *place, struct error *error);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Besides forms and ranges, parsing follows the connection through the steps (struct parse_flow),
  * so that a step that cannot work (a send after a disconnect) is a mistake with a path. */
-#ifndef DUMMYLOAD_SCENARIO_PARSE_H
-#define DUMMYLOAD_SCENARIO_PARSE_H
+#pragma once
 
 #include "core/clock.h"
 #include "scenario/json/reader.h"
@@ -188,5 +187,3 @@ void parse_needs_link(struct parse *parse, bool sends);
 void parse_first_link_step(struct parse *parse, bool opens);
 /* The behavior has been read: can all connections reach the barriers at which it waits for them? */
 void parse_check_barriers(struct parse *parse);
-
-#endif

@@ -4,7 +4,6 @@
 #include "text/suggest.h"
 #include "text/units.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
