@@ -219,11 +219,9 @@ static void figures__merge(uint64_t *into, uint64_t number, enum figures_rule ru
     }
 }
 
-static void figures__add_abnormal(struct figures *into, const struct result_abnormal *abnormal)
+void figures_list_abnormal(struct figures *figures, const struct result_abnormal *abnormal)
 {
-    if (into->abnormal_count < into->abnormal_max) {
-        into->abnormal[into->abnormal_count++] = *abnormal;
-    }
+    abnormal_insert(figures->abnormal, &figures->abnormal_count, figures->abnormal_max, abnormal);
 }
 
 bool figures_add(struct figures *into, const struct figures *from)
@@ -240,7 +238,7 @@ bool figures_add(struct figures *into, const struct figures *from)
         histogram_add(histogram, figures_next_histogram(from, &walk[3]));
     }
     for (uint32_t i = 0; i < from->abnormal_count; i++) {
-        figures__add_abnormal(into, &from->abnormal[i]);
+        figures_list_abnormal(into, &from->abnormal[i]);
     }
     clean_merge(into->clean, from->clean);
     notes_add(&into->notes, &from->notes);
@@ -328,7 +326,7 @@ static void figures__unpack_abnormal(struct figures *into, struct unpack *from)
     for (uint32_t i = 0; i < count && !from->failed; i++) {
         struct result_abnormal abnormal;
         if (abnormal_unpack(&abnormal, from)) {
-            figures__add_abnormal(into, &abnormal);
+            figures_list_abnormal(into, &abnormal);
         }
     }
 }

@@ -143,6 +143,8 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                   uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
                   struct error *error);
 void figures_close(struct figures *figures);
+/* Lists it, if it is one of the first abnormal_max that ended. */
+void figures_list_abnormal(struct figures *figures, const struct result_abnormal *abnormal);
 /* Both of equal shape. False when there was no memory: then the series is missing. */
 bool figures_add(struct figures *into, const struct figures *from);
 

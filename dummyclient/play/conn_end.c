@@ -139,15 +139,16 @@ static void conn__list_abnormal(struct conn *conn)
     const struct net_address *remote;
     const struct net_address *local;
     plan_addresses(conn->group->plan, conn->number, &remote, &local);
-    struct result_abnormal abnormal = {.local = conn->local,
-                                       .remote = *remote,
-                                       .opened_ns =
-                                           conn->opened_ns - conn->group->recorder->origin_ns,
-                                       .bytes_sent = conn->bytes_sent,
-                                       .bytes_received = conn->bytes_received,
-                                       .messages_sent = conn->messages_sent,
-                                       .messages_received = conn->messages_received,
-                                       .reason = (enum error_kind)conn->end_reason};
+    struct result_abnormal abnormal = {
+        .local = conn->local,
+        .remote = *remote,
+        .opened_ns = conn->opened_ns - conn->group->recorder->origin_ns,
+        .ended_ns = conn->group->recorder->now_ns - conn->group->recorder->origin_ns,
+        .bytes_sent = conn->bytes_sent,
+        .bytes_received = conn->bytes_received,
+        .messages_sent = conn->messages_sent,
+        .messages_received = conn->messages_received,
+        .reason = (enum error_kind)conn->end_reason};
     recorder_abnormal(conn->group->recorder, &abnormal);
 }
 

@@ -401,9 +401,7 @@ void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *
     struct figures *figures = &recorder->figures;
     recorder_count(recorder, TOTAL_CONNECTIONS_ABNORMAL, 1);
     figures->abnormal_total++;
-    if (figures->abnormal_count < figures->abnormal_max) {
-        figures->abnormal[figures->abnormal_count++] = *abnormal;
-    }
+    figures_list_abnormal(figures, abnormal);
 }
 
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

@@ -42,8 +42,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
         }
     }
     if (!recorder_open(&worker->recorder, plan->steps_count, plan->behaviors_count, &plan->pacing,
-                       RESULT_ABNORMAL_MAX / plan->workers_count + 1, origin_ns, &worker->live,
-                       error)) {
+                       RESULT_ABNORMAL_MAX, origin_ns, &worker->live, error)) {
         goto failed_recorder;
     }
     worker->recorder.behaviors = plan->program->behaviors;

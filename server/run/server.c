@@ -193,9 +193,8 @@ static bool server__open_shards(struct server *server, struct error *error)
 
 static bool server__open_recorder(struct server *server, struct error *error)
 {
-    uint32_t abnormal_max = RESULT_ABNORMAL_MAX / server->options.threads;
-    if (!recorder_open(&server->recorders[server->recorders_count], server->origin_ns, abnormal_max,
-                       error)) {
+    if (!recorder_open(&server->recorders[server->recorders_count], server->origin_ns,
+                       RESULT_ABNORMAL_MAX, error)) {
         return false;
     }
     server->recorders_count++;

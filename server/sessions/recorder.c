@@ -1,5 +1,7 @@
 #include "sessions/recorder.h"
 
+#include "core/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,11 +82,12 @@ void recorder_add_abnormal(struct recorder *recorder, const struct result_abnorm
 {
     recorder->abnormal_total++;
     if (recorder->abnormal_count == recorder->abnormal_max) {
-        return;
+        return; /* whatever comes now ended later */
     }
-    struct result_abnormal *kept = &recorder->abnormal[recorder->abnormal_count++];
-    *kept = *entry;
-    kept->opened_ns -= recorder->origin_ns;
+    struct result_abnormal kept = *entry;
+    kept.opened_ns -= recorder->origin_ns;
+    kept.ended_ns = clock_now_ns() - recorder->origin_ns;
+    abnormal_insert(recorder->abnormal, &recorder->abnormal_count, recorder->abnormal_max, &kept);
 }
 
 static void port__merge(struct cport_stats *into, const struct cport_stats *from)
@@ -104,9 +107,9 @@ bool recorder_merge(struct recorder *into, const struct recorder *from)
     histogram_add(&into->receive_to_reply, &from->receive_to_reply);
     histogram_add(&into->queue_wait, &from->queue_wait);
     port__merge(&into->port, &from->port);
-    for (uint32_t i = 0; i < from->abnormal_count && into->abnormal_count < into->abnormal_max;
-         i++) {
-        into->abnormal[into->abnormal_count++] = from->abnormal[i];
+    for (uint32_t i = 0; i < from->abnormal_count; i++) {
+        abnormal_insert(into->abnormal, &into->abnormal_count, into->abnormal_max,
+                        &from->abnormal[i]);
     }
     into->abnormal_total += from->abnormal_total;
     clean_merge(into->clean, from->clean);

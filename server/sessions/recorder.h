@@ -35,9 +35,11 @@ void recorder_close(struct recorder *recorder);
 void recorder_flush(struct recorder *recorder, int64_t now_ns);
 /* The level of open connections; one recorder of the server keeps it for all. */
 void recorder_set_connections(struct recorder *recorder, int64_t now_ns, uint64_t connections);
-/* Keeps the entry while there is room, and counts it; sets its opened_ns relative to the origin. */
+/* Keeps the entry while there is room, and counts it; sets its opened_ns relative to the origin,
+ * and ended_ns to now. */
 void recorder_add_abnormal(struct recorder *recorder, const struct result_abnormal *entry);
-/* Adds everything of from; into must have been opened with the same origin. */
+/* Adds everything of from, of the abnormal connections those that ended first; into must have been
+ * opened with the same origin. */
 bool recorder_merge(struct recorder *into, const struct recorder *from);
 
 #endif

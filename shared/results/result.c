@@ -184,11 +184,33 @@ static void result__unpack_address(struct net_address *address, struct unpack *f
     }
 }
 
+bool abnormal_insert(struct result_abnormal *list, uint32_t *count, uint32_t max,
+                     const struct result_abnormal *entry)
+{
+    uint32_t place = *count;
+    while (place > 0 && list[place - 1].ended_ns > entry->ended_ns) {
+        place--; /* of one thread they come in order: nothing to pass over */
+    }
+    if (place == max) {
+        return false;
+    }
+    uint32_t behind = *count - place;
+    if (*count == max) {
+        behind--;
+    } else {
+        ++*count;
+    }
+    memmove(&list[place + 1], &list[place], behind * sizeof *list);
+    list[place] = *entry;
+    return true;
+}
+
 void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack)
 {
     result__pack_address(&abnormal->local, pack);
     result__pack_address(&abnormal->remote, pack);
     pack_i64(pack, abnormal->opened_ns);
+    pack_i64(pack, abnormal->ended_ns);
     pack_u64(pack, abnormal->bytes_sent);
     pack_u64(pack, abnormal->bytes_received);
     pack_u64(pack, abnormal->messages_sent);
@@ -201,6 +223,7 @@ bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
     result__unpack_address(&abnormal->local, from);
     result__unpack_address(&abnormal->remote, from);
     abnormal->opened_ns = unpack_i64(from);
+    abnormal->ended_ns = unpack_i64(from);
     abnormal->bytes_sent = unpack_u64(from);
     abnormal->bytes_received = unpack_u64(from);
     abnormal->messages_sent = unpack_u64(from);

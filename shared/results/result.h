@@ -28,12 +28,13 @@ struct result_run {
     bool interrupted;
 };
 
-/* One connection that did not end cleanly. Fixed size: a thread keeps at most its share of
- * RESULT_ABNORMAL_MAX and counts the rest. */
+/* One connection that did not end cleanly. Fixed size: a thread keeps the first RESULT_ABNORMAL_MAX
+ * that ended and counts the rest, a run those that ended first of all its threads and ranks. */
 struct result_abnormal {
     struct net_address local;
     struct net_address remote;
     int64_t opened_ns; /* since the run's origin */
+    int64_t ended_ns;  /* the same; the order of a list */
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t messages_sent;
@@ -41,6 +42,10 @@ struct result_abnormal {
     enum error_kind reason;
 };
 
+/* Puts the entry into a list in the order of ended_ns; where all `max` places are taken, the one
+ * that ended last is dropped. False: that is the entry itself. */
+bool abnormal_insert(struct result_abnormal *list, uint32_t *count, uint32_t max,
+                     const struct result_abnormal *entry);
 void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack);
 bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from);
 

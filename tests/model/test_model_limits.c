@@ -4,6 +4,8 @@
 #include "model_fixture.h"
 
 #include "core/clock.h"
+#include "reporting/report.h"
+#include "run/servers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +35,41 @@ static void test_connections_beyond_the_limit_are_reset(void **state)
     assert_int_equal(counters.errors[ERROR_KIND_REJECTED], 1);
     assert_int_equal(counters.totals[TOTAL_CONNECTS_OK], 3);
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 3);
+}
+
+enum { TURNED_AWAY_COUNT = 700 }; /* more than a thread's share would be */
+
+/* The list is the run's, whichever thread they ended on: those turned away all end on one. */
+static void test_abnormal_ends_of_one_thread_are_all_listed(void **state)
+{
+    (void)state;
+    struct server_options options;
+    struct error error;
+    const uint16_t any_port = 0;
+    struct servers servers;
+    struct report report;
+    fixture_options(&options, &handler_echo);
+    options.connections_max = 1;
+    assert_true(servers_open(&servers, &options, &any_port, 1, 1, &error));
+    struct server *server = servers.all[0];
+    plain_socket first = client_connect(server);
+    fixture_wait_for_connections(server, 1);
+    for (int i = 0; i < TURNED_AWAY_COUNT; i++) {
+        plain_socket client = client_connect(server);
+        client_expect_reset(client);
+        plain_close(client);
+    }
+    client_leave(first);
+    servers_stop(&servers, SERVER_STOP_DRAIN);
+    servers_join(&servers);
+    assert_true(report_open(&report, &servers, false, &error));
+    assert_int_equal(report.total->abnormal_total, TURNED_AWAY_COUNT);
+    assert_int_equal(report.total->abnormal_count, TURNED_AWAY_COUNT);
+    for (int i = 1; i < TURNED_AWAY_COUNT; i++) {
+        assert_true(report.total->abnormal[i - 1].ended_ns <= report.total->abnormal[i].ended_ns);
+    }
+    report_close(&report);
+    servers_close(&servers);
 }
 
 /* A model that is asked for more than it can hold says so before it listens. */
@@ -139,6 +176,7 @@ int model_limits_tests_run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_beyond_the_limit_are_reset),
+        cmocka_unit_test(test_abnormal_ends_of_one_thread_are_all_listed),
         cmocka_unit_test(test_more_connections_than_the_model_holds_are_refused),
         cmocka_unit_test(test_a_server_without_descriptors_does_not_grow_deaf),
         cmocka_unit_test(test_an_opening_without_descriptors_closes_none_of_others),

@@ -124,6 +124,19 @@ static void test_kind_server_is_reconciled_to_the_byte(void **state)
     }
 }
 
+/* All may end badly on one of them: the list is the run's. */
+static void test_each_thread_lists_as_many_abnormal_ends_as_the_run(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    static const char *arguments[] = {"-c", "8", "-t", "4", NULL};
+    struct cport_fake_options network = kind_network(3);
+    harness_open(&harness, CLOSED_LOOP, arguments, &network);
+    assert_int_equal(harness.plan.workers_count, 4);
+    assert_int_equal(harness.worker.recorder.figures.abnormal_max, RESULT_ABNORMAL_MAX);
+    harness_close(&harness);
+}
+
 static void test_same_seed_same_run(void **state)
 {
     (void)state;
@@ -319,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kind_server_is_reconciled_to_the_byte),
+        cmocka_unit_test(test_each_thread_lists_as_many_abnormal_ends_as_the_run),
         cmocka_unit_test(test_same_seed_same_run),
         cmocka_unit_test(test_corrupt_replies_are_mismatches_and_nothing_else),
         cmocka_unit_test(test_garbage_is_a_frame_error_per_connection),

@@ -154,6 +154,28 @@ static void test_abnormal_connections_are_bounded_and_the_bound_is_stated(void *
     cJSON_Delete(result);
 }
 
+/* Of several threads, whichever comes first with its own. */
+static void test_the_first_abnormal_ends_are_listed_in_their_order(void **state)
+{
+    (void)state;
+    enum { THREADS = 3, EACH = 4, MAX = 5 };
+    for (int first = 0; first < THREADS; first++) {
+        struct result_abnormal list[MAX + 1] = {{.ended_ns = 0}};
+        uint32_t count = 0;
+        for (int i = 0; i < THREADS * EACH; i++) {
+            int thread = (first + i / EACH) % THREADS;
+            struct result_abnormal entry = {.ended_ns = thread + i % EACH * THREADS};
+            bool kept = abnormal_insert(list, &count, MAX, &entry);
+            assert_true(kept || (count == MAX && entry.ended_ns >= list[MAX - 1].ended_ns));
+        }
+        assert_int_equal(count, MAX);
+        for (int i = 0; i < MAX; i++) {
+            assert_int_equal(list[i].ended_ns, i);
+        }
+        assert_int_equal(list[MAX].ended_ns, 0); /* nothing beyond its end is written */
+    }
+}
+
 static void test_unwritable_path_leaves_nothing(void **state)
 {
     (void)state;
@@ -214,6 +236,7 @@ int main(void)
         RESULT_TEST(test_head_of_a_result),
         RESULT_TEST(test_port_statistics),
         RESULT_TEST(test_abnormal_connections_are_bounded_and_the_bound_is_stated),
+        cmocka_unit_test(test_the_first_abnormal_ends_are_listed_in_their_order),
         RESULT_TEST(test_unwritable_path_leaves_nothing),
         cmocka_unit_test(test_run_ids_differ),
         RESULT_TEST(test_a_document_with_missing_members_is_not_written),
