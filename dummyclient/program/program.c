@@ -34,9 +34,9 @@ static bool program__body_has_variables(const struct body *body)
     return false;
 }
 
-static void program__measure_message(struct program *program, const struct body *body)
+static void program__measure_message(struct program *program, uint32_t id, const struct body *body)
 {
-    uint32_t bytes = frame_encoded_bytes(&program->framing, body->bytes_max);
+    uint32_t bytes = frame_encoded_bytes(&program->framing, id, body->bytes_max);
     if (bytes > program->message_bytes_max) {
         program->message_bytes_max = bytes;
     }
@@ -55,13 +55,13 @@ static const struct message *program__message(struct program *program, const str
     message->unique = program__body_is_unique(body);
     message->has_variables = program__body_has_variables(body);
     program->keeps_sent = program->keeps_sent || message->has_variables;
-    program__measure_message(program, body);
+    program__measure_message(program, send->id, body);
     message->around_bytes =
-        (uint8_t)(frame_encoded_bytes(framing, body->bytes_max) - body->bytes_max);
+        (uint8_t)(frame_encoded_bytes(framing, send->id, body->bytes_max) - body->bytes_max);
     if (body->bytes_min != body->bytes_max) {
         return message;
     }
-    message->frame_bytes = frame_encoded_bytes(framing, body->bytes_min);
+    message->frame_bytes = frame_encoded_bytes(framing, send->id, body->bytes_min);
     message->head_bytes =
         (uint8_t)frame_write_head(framing, send->id, body->bytes_min, message->head);
     if (body->type != BODY_CONSTANT) {
@@ -181,7 +181,8 @@ static void program__simple(struct program__compiler *compiler, const struct ste
         instruction->message = program__message(program, &step->send);
     }
     if (op == OP_EXPECT || op == OP_REQUEST) {
-        program__measure_message(program, &step->wait.verify.body);
+        program__measure_message(program, (uint32_t)step->wait.match.value,
+                                 &step->wait.verify.body);
     }
     if (op == OP_REQUEST) {
         instruction->step = program__name(program->step_names, &program->steps_count, step->name);

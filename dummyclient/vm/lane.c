@@ -390,8 +390,8 @@ void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm
     }
     if (frame_bytes == 0) {
         struct message_scope scope = vm_lane_sent_scope(vm, lane);
-        frame_bytes =
-            frame_encoded_bytes(&vm->program->framing, message_body_bytes(&message->body, &scope));
+        frame_bytes = frame_encoded_bytes(&vm->program->framing, message->id,
+                                          message_body_bytes(&message->body, &scope));
     }
     *action = (struct vm_action){.type = VM_ACTION_SEND,
                                  .lane = lane->index,

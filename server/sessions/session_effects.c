@@ -76,7 +76,7 @@ void session_reply(struct session *session, const uint8_t *data, uint32_t bytes)
 uint8_t *session_reply_frame(struct session *session, uint32_t id, uint32_t body_bytes)
 {
     const struct framing *framing = &session->shard->rules->framing;
-    uint32_t bytes = frame_encoded_bytes(framing, body_bytes);
+    uint32_t bytes = frame_encoded_bytes(framing, id, body_bytes);
     if (bytes == 0) {
         return NULL;
     }
@@ -136,7 +136,7 @@ void session_broadcast_frame(struct session *session, uint64_t room, uint32_t id
         body_bytes += parts[i].bytes;
     }
     if (body_bytes > FRAMING_FRAME_BYTES_MAX ||
-        frame_encoded_bytes(framing, (uint32_t)body_bytes) == 0) {
+        frame_encoded_bytes(framing, id, (uint32_t)body_bytes) == 0) {
         return;
     }
     whole[0].data = head;

@@ -49,7 +49,7 @@ struct frame {
 
 enum frame_status {
     FRAME_COMPLETE,  /* *frame is filled and points into data */
-    FRAME_PARTIAL,   /* more bytes are needed; *needed_bytes: the least total */
+    FRAME_PARTIAL,   /* more bytes are needed */
     FRAME_BAD_SIZE,  /* the size field is smaller than the header it includes */
     FRAME_TOO_LARGE, /* over frame_bytes_max */
     FRAME_NO_MEMORY  /* reassembly only: no room for the beginning of a frame */
@@ -60,14 +60,26 @@ void framing_default(struct framing *framing);
 /* Says what is wrong with a framing made from user input. */
 bool framing_check(const struct framing *framing, struct error *error);
 
+/* How far the search for the end of one message has come: all zero at its beginning. */
+struct frame_progress {
+    size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
+    uint32_t scanned_bytes; /* no message ends in them */
+    bool searches;          /* the end is searched for: needed_bytes says nothing about the size */
+};
+
+enum frame_status frame_decode_on(const struct framing *framing, const uint8_t *data, size_t bytes,
+                                  struct frame *frame, struct frame_progress *progress);
+/* The same from the beginning. *needed_bytes is set with FRAME_PARTIAL alone. */
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes);
-/* Where the delimiter begins in data, or bytes when it is not there. For reassembly, which must not
- * search a long frame from its beginning each time. */
+/* Where the delimiter begins in data, or bytes when it is not there. */
 size_t frame_find_delimiter(const struct framing *framing, const uint8_t *data, size_t bytes);
+/* Fills frame with one that begins at data: for codecs. FRAME_COMPLETE. */
+enum frame_status frame_fill(struct frame *frame, const uint8_t *data, uint32_t bytes,
+                             uint32_t head_bytes, uint32_t tail_bytes);
 /* Bytes of the whole frame around a body of body_bytes; 0 when the framing cannot carry it
  * (field too narrow, over frame_bytes_max, not the fixed size). */
-uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t body_bytes);
+uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes);
 /* Writes what is before the body (returns its bytes) and behind it. */
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out);

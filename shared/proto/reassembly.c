@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASSEMBLY_CAPACITY_BYTES_MIN = 64 };
+enum { REASSEMBLY_CAPACITY_BYTES_MIN = 64, REASSEMBLY_SEARCH_BYTES = 256 };
 
 void reassembly_open(struct reassembly *reassembly, const struct framing *framing)
 {
@@ -20,6 +20,7 @@ static void reassembly__free_partial(struct reassembly *reassembly)
     reassembly->partial_bytes = 0;
     reassembly->partial_capacity_bytes = 0;
     reassembly->partial_done_bytes = 0;
+    reassembly->partial_scanned_bytes = 0;
 }
 
 void reassembly_close(struct reassembly *reassembly)
@@ -67,85 +68,37 @@ static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
     return true;
 }
 
-/* How many bytes of the run belong to the delimited frame whose beginning is in partial: up to the
- * end of the delimiter (*found), or all. The delimiter may begin in partial. */
-static size_t reassembly__delimited_bytes(const struct reassembly *reassembly, bool *found)
-{
-    const struct framing *framing = reassembly->framing;
-    size_t overlap = (size_t)framing->delimiter_bytes - 1;
-    size_t tail = reassembly->partial_bytes < overlap ? reassembly->partial_bytes : overlap;
-    size_t head = reassembly->run_bytes < overlap ? reassembly->run_bytes : overlap;
-    uint8_t seam[2 * FRAMING_DELIMITER_BYTES_MAX] = {0};
-    if (tail > 0) {
-        memcpy(seam, reassembly->partial + reassembly->partial_bytes - tail, tail);
-    }
-    if (head > 0) {
-        memcpy(seam + tail, reassembly->run, head);
-    }
-    size_t index = frame_find_delimiter(framing, seam, tail + head);
-    *found = true;
-    if (index < tail + head) {
-        return index + framing->delimiter_bytes - tail;
-    }
-    index = frame_find_delimiter(framing, reassembly->run, reassembly->run_bytes);
-    if (index < reassembly->run_bytes) {
-        return index + framing->delimiter_bytes;
-    }
-    *found = false;
-    return reassembly->run_bytes;
-}
-
-static enum frame_status reassembly__finish_delimited(struct reassembly *reassembly,
-                                                      struct frame *frame)
-{
-    const struct framing *framing = reassembly->framing;
-    bool found = false;
-    size_t bytes = reassembly__delimited_bytes(reassembly, &found);
-    uint64_t whole = (uint64_t)reassembly->partial_bytes + bytes;
-    if (whole > framing->frame_bytes_max || (!found && whole == framing->frame_bytes_max)) {
-        return FRAME_TOO_LARGE;
-    }
-    if (!reassembly__take(reassembly, bytes, framing->frame_bytes_max)) {
-        return FRAME_NO_MEMORY;
-    }
-    if (!found) {
-        return FRAME_PARTIAL;
-    }
-    frame->bytes = reassembly->partial;
-    frame->bytes_count = reassembly->partial_bytes;
-    frame->body = reassembly->partial;
-    frame->body_bytes = reassembly->partial_bytes - framing->delimiter_bytes;
-    frame->id = 0;
-    return FRAME_COMPLETE;
-}
-
-/* Tops the partial frame up with exactly what it still needs, so that it never holds bytes of the
- * frame behind it. */
+/* Tops the partial frame up with what it still needs. Where that is not known, a little is tried,
+ * and what belongs to the frame behind goes back to the run. */
 static enum frame_status reassembly__finish_partial(struct reassembly *reassembly,
                                                     struct frame *frame)
 {
     enum frame_status status = FRAME_PARTIAL;
-    if (reassembly->framing->type == FRAMING_DELIMITER) {
-        if (reassembly->run_bytes > 0) {
-            status = reassembly__finish_delimited(reassembly, frame);
+    for (;;) {
+        struct frame_progress progress = {.scanned_bytes = reassembly->partial_scanned_bytes};
+        status = frame_decode_on(reassembly->framing, reassembly->partial,
+                                 reassembly->partial_bytes, frame, &progress);
+        reassembly->partial_scanned_bytes = progress.scanned_bytes;
+        if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
+            break;
         }
-    } else {
-        for (;;) {
-            size_t needed = 0;
-            status = frame_decode(reassembly->framing, reassembly->partial,
-                                  reassembly->partial_bytes, frame, &needed);
-            if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
-                break;
-            }
-            size_t missing = needed - reassembly->partial_bytes;
-            size_t taken = missing < reassembly->run_bytes ? missing : reassembly->run_bytes;
-            if (!reassembly__take(reassembly, taken, needed)) {
-                return FRAME_NO_MEMORY;
-            }
+        size_t wanted = progress.needed_bytes;
+        size_t taken = wanted - reassembly->partial_bytes;
+        if (progress.searches) {
+            wanted = reassembly->framing->frame_bytes_max;
+            taken = taken > REASSEMBLY_SEARCH_BYTES ? taken : REASSEMBLY_SEARCH_BYTES;
+        }
+        taken = taken < reassembly->run_bytes ? taken : reassembly->run_bytes;
+        if (!reassembly__take(reassembly, taken, wanted)) {
+            return FRAME_NO_MEMORY;
         }
     }
     if (status == FRAME_COMPLETE) {
-        reassembly->partial_done_bytes = reassembly->partial_bytes;
+        uint32_t behind = reassembly->partial_bytes - frame->bytes_count;
+        reassembly->run -= behind;
+        reassembly->run_bytes += behind;
+        reassembly->partial_bytes = frame->bytes_count;
+        reassembly->partial_done_bytes = frame->bytes_count;
     }
     return status;
 }
@@ -161,14 +114,17 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
     if (reassembly->run_bytes == 0) {
         return FRAME_PARTIAL;
     }
-    size_t needed = 0;
-    enum frame_status status =
-        frame_decode(reassembly->framing, reassembly->run, reassembly->run_bytes, frame, &needed);
+    struct frame_progress progress = {0};
+    enum frame_status status = frame_decode_on(reassembly->framing, reassembly->run,
+                                               reassembly->run_bytes, frame, &progress);
     if (status == FRAME_COMPLETE) {
         reassembly->run += frame->bytes_count;
         reassembly->run_bytes -= frame->bytes_count;
     } else if (status == FRAME_PARTIAL) {
-        if (!reassembly__take(reassembly, reassembly->run_bytes, needed)) {
+        size_t wanted =
+            progress.searches ? reassembly->framing->frame_bytes_max : progress.needed_bytes;
+        reassembly->partial_scanned_bytes = progress.scanned_bytes;
+        if (!reassembly__take(reassembly, reassembly->run_bytes, wanted)) {
             status = FRAME_NO_MEMORY;
         }
     }

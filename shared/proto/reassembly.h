@@ -22,7 +22,8 @@ struct reassembly {
     uint8_t *partial; /* the beginning of an incomplete frame */
     uint32_t partial_bytes;
     uint32_t partial_capacity_bytes;
-    uint32_t partial_done_bytes; /* bytes of partial handed out as the frame before */
+    uint32_t partial_done_bytes;    /* bytes of partial handed out as the frame before */
+    uint32_t partial_scanned_bytes; /* of partial: no message ends in them */
 };
 
 void reassembly_open(struct reassembly *reassembly, const struct framing *framing);

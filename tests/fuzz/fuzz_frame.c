@@ -107,7 +107,7 @@ static void framing__encode(const struct framing *framing, const struct frame *f
     uint8_t out[FRAME_BYTES_MAX + FRAMING_HEADER_BYTES_MAX + FRAMING_DELIMITER_BYTES_MAX];
     struct frame again;
     size_t needed = 0;
-    uint32_t bytes = frame_encoded_bytes(framing, frame->body_bytes);
+    uint32_t bytes = frame_encoded_bytes(framing, frame->id, frame->body_bytes);
     must(bytes == frame->bytes_count);
     uint32_t head = frame_write_head(framing, frame->id, frame->body_bytes, out);
     memcpy(out + head, frame->body, frame->body_bytes);

@@ -26,11 +26,12 @@ void parse_needs_link(struct parse *parse, bool sends)
 }
 
 /* Can the framing carry whatever the body becomes? */
-static void parse__check_body(struct parse *parse, const struct body *body)
+static void parse__check_body(struct parse *parse, const struct send *send)
 {
+    const struct body *body = &send->body;
     const struct framing *framing = parse->framing;
-    if (frame_encoded_bytes(framing, body->bytes_min) == 0 ||
-        frame_encoded_bytes(framing, body->bytes_max) == 0) {
+    if (frame_encoded_bytes(framing, send->id, body->bytes_min) == 0 ||
+        frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
         char found[64];
         snprintf(found, sizeof found,
                  body->bytes_min == body->bytes_max ? "%" PRIu32 " bytes"
@@ -59,7 +60,7 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     uint32_t mistakes_count = reader->mistakes_count;
     parse_body(parse, reader_get(json, "body"), &send->body);
     if (reader->mistakes_count == mistakes_count) {
-        parse__check_body(parse, &send->body);
+        parse__check_body(parse, send);
     }
     reader_leave(reader, mark);
     parse->flow.has_sent = true;

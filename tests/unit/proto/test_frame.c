@@ -57,7 +57,7 @@ static void test_default_is_the_lectures_header(void **state)
     framing_default(&framing);
     assert_true(framing_check(&framing, NULL));
     uint8_t head[4];
-    assert_int_equal(frame_encoded_bytes(&framing, 3), 7);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 3), 7);
     assert_int_equal(frame_write_head(&framing, 0x0201, 3, head), 4);
     static const uint8_t expected[] = {7, 0, 0x01, 0x02};
     assert_memory_equal(head, expected, 4);
@@ -93,7 +93,7 @@ static void test_every_prefix_is_partial(void **state)
         memcpy(data + head, "123456789", 9);
         uint32_t whole = head + 9;
         whole += frame_write_tail(framing, data + whole);
-        assert_int_equal(frame_encoded_bytes(framing, 9), whole);
+        assert_int_equal(frame_encoded_bytes(framing, 5, 9), whole);
         struct frame frame;
         size_t needed = 0;
         for (size_t bytes = 0; bytes < whole; bytes++) {
@@ -202,18 +202,18 @@ static void test_bodies_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     struct framing framing = length_framing(3, 0, 1, 1, 2, false, true);
-    assert_int_equal(frame_encoded_bytes(&framing, 252), 255);
-    assert_int_equal(frame_encoded_bytes(&framing, 253), 0);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 252), 255);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 253), 0);
     framing.size_includes_header = false;
-    assert_int_equal(frame_encoded_bytes(&framing, 255), 258);
-    assert_int_equal(frame_encoded_bytes(&framing, 256), 0);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 255), 258);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 256), 0);
     framing = length_framing(4, 0, 4, 0, 0, false, false);
-    assert_int_equal(frame_encoded_bytes(&framing, 999996), 1000000);
-    assert_int_equal(frame_encoded_bytes(&framing, 999997), 0);
-    assert_int_equal(frame_encoded_bytes(&framing, UINT32_MAX), 0);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 999996), 1000000);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, 999997), 0);
+    assert_int_equal(frame_encoded_bytes(&framing, 1, UINT32_MAX), 0);
     struct framing fixed = plain_framing(FRAMING_FIXED, 16);
-    assert_int_equal(frame_encoded_bytes(&fixed, 16), 16);
-    assert_int_equal(frame_encoded_bytes(&fixed, 15), 0);
+    assert_int_equal(frame_encoded_bytes(&fixed, 0, 16), 16);
+    assert_int_equal(frame_encoded_bytes(&fixed, 0, 15), 0);
 }
 
 static void test_wrong_framings_are_named(void **state)

@@ -1,0 +1,30 @@
+/* One kind of framing: bytes <-> messages. Sans-I/O, no allocation, no clock, no state but what the
+ * caller keeps per stream (struct frame_progress). Any thread.
+ *
+ * A kind is a file of this folder and a line in FRAME_CODECS (frame.c), at its enum
+ * framing_type. */
+#ifndef DUMMYLOAD_PROTO_CODEC_H
+#define DUMMYLOAD_PROTO_CODEC_H
+
+#include "proto/frame.h"
+
+struct codec {
+    /* Says what is wrong with a framing made from user input. NULL: nothing can be. */
+    bool (*check)(const struct framing *framing, struct error *error);
+    /* data begins with the message, and holds what has come of it so far (and perhaps more). */
+    enum frame_status (*decode)(const struct framing *framing, const uint8_t *data, size_t bytes,
+                                struct frame *frame, struct frame_progress *progress);
+    /* See frame.h; 64 bits: what does not fit the largest frame is refused for all. */
+    uint64_t (*encoded_bytes)(const struct framing *framing, uint32_t id, uint32_t body_bytes);
+    /* NULL: nothing is before the body, or behind it. */
+    uint32_t (*write_head)(const struct framing *framing, uint32_t id, uint32_t body_bytes,
+                           uint8_t *out);
+    uint32_t (*write_tail)(const struct framing *framing, uint8_t *out);
+};
+
+extern const struct codec codec_length;
+extern const struct codec codec_delimiter;
+extern const struct codec codec_fixed;
+extern const struct codec codec_raw;
+
+#endif
