@@ -76,6 +76,7 @@ struct model_iocp {
     SOCKET listener;
     atomic_bool listener_closing;
     atomic_int accepts_in_flight;
+    atomic_bool accept_short; /* accepting has failed, and since then it has not succeeded */
     struct accept accepts[ACCEPTS_COUNT];
 };
 
@@ -206,12 +207,22 @@ static int conn__open(struct worker *worker, SOCKET socket, const struct net_add
     return 0;
 }
 
+/* A shortage counts once, however often accepting is tried in vain. */
+static void accept__count_failure(struct worker *worker, int code)
+{
+    enum error_kind kind = winsock_error_kind(code);
+    if (kind == ERROR_KIND_RESET || !atomic_exchange(&worker->model->accept_short, true)) {
+        worker->recorder->counters.errors[kind]++;
+    }
+}
+
 static void accept__take(struct worker *worker, struct accept *accept, int64_t now_ns)
 {
     struct model_iocp *model = worker->model;
     struct server *server = model->server;
     SOCKET accepted = accept->accepted;
     struct net_address peer;
+    atomic_store(&model->accept_short, false);
     int code =
         iocp_socket_finish_accept(&model->functions, model->listener, accepted, accept->addresses,
                                   &peer, &worker->recorder->port.syscalls);
@@ -252,7 +263,7 @@ static void accept__post(struct worker *worker, struct accept *accept)
     accept->paused = code != 0; /* the tick tries again; at once it would fail again and again */
     mutex_unlock(&model->lock);
     if (code != 0) {
-        worker->recorder->counters.errors[winsock_error_kind(code)]++;
+        accept__count_failure(worker, code);
     }
 }
 
@@ -283,7 +294,7 @@ static void accept__completed(struct worker *worker, struct accept *accept, int 
     if (model->listener_closing) {
         again = false;
     } else if (code != 0) {
-        worker->recorder->counters.errors[winsock_error_kind(code)]++;
+        accept__count_failure(worker, code);
         again = winsock_error_kind(code) == ERROR_KIND_RESET;
         accept->paused = !again;
     }

@@ -95,14 +95,11 @@ static void test_more_connections_than_the_model_holds_are_refused(void **state)
     assert_non_null(strstr(error.text, options.model->name));
 }
 
-enum {
-    LATE_COUNT = 100,    /* more than any model accepts beforehand */
-    ACCEPTS_AT_ONCE = 64 /* of the models that have many accepts under way */
-};
+enum { LATE_COUNT = 100 }; /* more than any model accepts beforehand */
 #define WITHOUT_NS (400 * NS_PER_MS)
 
 /* Accepting fails for a while. Who is connected is served meanwhile, who came meanwhile is served
- * afterwards, the failures are counted, and the server does not spin on them. */
+ * afterwards, the shortage is counted, once. */
 static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
 {
     (void)state;
@@ -117,19 +114,18 @@ static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
         late[i] = plain_open();
         assert_true(late[i] != PLAIN_NONE);
     }
-    int64_t begin_ns = clock_now_ns();
+    int64_t end_ns = clock_now_ns() + WITHOUT_NS;
     assert_true(fault_no_descriptors_begin());
     bool connected = true;
     for (int i = 0; i < LATE_COUNT; i++) { /* the system takes them on the listener's behalf */
         connected = connected && plain_connect_to(late[i], server_port(server));
     }
-    while (connected && clock_now_ns() - begin_ns < WITHOUT_NS) {
+    while (connected && clock_now_ns() < end_ns) {
         client_send(steady, 2, "served", 6);
         client_expect(steady, 2, "served", 6);
         clock_sleep_until_ns(clock_now_ns() + 20 * NS_PER_MS);
     }
     fault_no_descriptors_end();
-    int64_t took_ns = clock_now_ns() - begin_ns;
     assert_true(connected);
     for (uint32_t i = 0; i < LATE_COUNT; i++) {
         client_send(late[i], 3, &i, sizeof i);
@@ -140,11 +136,9 @@ static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
     }
     client_leave(steady);
     fixture_stop(server, &counters);
-    uint64_t failures = counters.errors[ERROR_KIND_LOCAL_LIMIT];
-    uint64_t pauses = (uint64_t)(took_ns / (100 * NS_PER_MS)) + 2;
-    assert_true(failures > 0);
-    assert_true(failures <= pauses * ACCEPTS_AT_ONCE);
-    assert_int_equal(counters_errors_sum(&counters), failures);
+    /* One shortage, tried in vain several times over. */
+    assert_int_equal(counters.errors[ERROR_KIND_LOCAL_LIMIT], 1);
+    assert_int_equal(counters_errors_sum(&counters), 1);
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], LATE_COUNT + 1);
 }
 

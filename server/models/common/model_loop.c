@@ -167,6 +167,7 @@ static struct loop_thread *loop__choose(struct loop_thread *thread)
 
 void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int64_t now_ns)
 {
+    thread->accept_short = false;
     if (!server_admit(thread->server, thread->recorder, &entry->peer, now_ns)) {
         stream_close(entry->handle, true);
         return;
@@ -190,11 +191,16 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
 void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns)
 {
     enum error_kind kind = model_error_kind(result);
-    thread->recorder->counters.errors[kind]++;
-    if (kind != ERROR_KIND_RESET) {
-        /* Out of descriptors, most likely: at once it would fail again and again. */
-        thread->accept_resume_ns = now_ns + LOOP_ACCEPT_PAUSE_NS;
+    if (kind == ERROR_KIND_RESET) {
+        thread->recorder->counters.errors[kind]++; /* one peer's */
+        return;
     }
+    if (!thread->accept_short) {
+        thread->accept_short = true;
+        thread->recorder->counters.errors[kind]++;
+    }
+    /* Out of descriptors, most likely: at once it would fail again and again. */
+    thread->accept_resume_ns = now_ns + LOOP_ACCEPT_PAUSE_NS;
 }
 
 int loop_accept(struct loop_thread *thread, int64_t now_ns)

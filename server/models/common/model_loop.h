@@ -77,6 +77,7 @@ struct loop_thread {
     cport_handle listener; /* CPORT_HANDLE_NONE: does not listen (any longer) */
     uint32_t next_thread;
     int64_t accept_resume_ns; /* 0, or: accepting pauses until then */
+    bool accept_short;        /* it has failed, and since then it has not succeeded */
 
     uint8_t *buffer; /* for one receive */
 };
@@ -99,7 +100,7 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
  * many it has found, those that failed included. */
 int loop_accept(struct loop_thread *thread, int64_t now_ns);
 /* For a model that accepts in its own way: counts a failed accept, and pauses accepting where it
- * would fail again at once. */
+ * would fail again at once. A shortage counts once, however often accepting is tried in vain. */
 void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool loop_accepts(struct loop_thread *thread, int64_t now_ns);
