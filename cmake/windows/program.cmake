@@ -1,4 +1,5 @@
-# dummyload_windows_program(NAME): a program whose command line is UTF-8. Does nothing elsewhere.
+# dummyload_windows_program(NAME): a program whose C runtime has UTF-8 where Windows knows it (10
+# 1903), and long paths. Does nothing elsewhere.
 if(MINGW)
     enable_language(RC)
 endif()

@@ -3,11 +3,13 @@
 
 #include "files/output.h"
 #include "mpi/mesh_mpi.h"
+#include "system/command_line.h"
 
 #include <stdio.h>
 
 int main(int argc, char **argv)
 {
+    argv = command_line_read(&argc, argv);
     output_setup("dummyclient");
     struct mesh mesh;
     struct error error = {""};

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "reporting/cpu_log.h"
 #include "reporting/report.h"
+#include "system/command_line.h"
 #include "system/host.h"
 #include "system/stop.h"
 
@@ -261,6 +262,7 @@ static int main__parse_and_run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct error error;
+    argv = command_line_read(&argc, argv);
     output_setup("dummyserver");
     clock_setup();
     int code = main__parse_and_run(argc, argv);

@@ -2,6 +2,7 @@
 #include "files/file.h"
 
 #include "files/file_inputs.h"
+#include "files/path_win.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -11,25 +12,6 @@
 /* How long a file that another program holds open (a virus scanner, a viewer) is waited for. */
 enum { FILE_REPLACE_ATTEMPTS_MAX = 20, FILE_REPLACE_PAUSE_MS = 50 };
 
-/* The path as Windows wants it, plus a suffix; free with free(). */
-static wchar_t *file__wide_path(const char *path, const wchar_t *suffix, struct error *error)
-{
-    int characters = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, NULL, 0);
-    if (characters <= 1) {
-        error_set(error, "\"%s\" is not a file name (expected UTF-8, not empty)", path);
-        return NULL;
-    }
-    size_t suffix_characters = wcslen(suffix);
-    wchar_t *wide = malloc(((size_t)characters + suffix_characters) * sizeof *wide);
-    if (wide == NULL) {
-        error_set(error, "no memory for the file name %s", path);
-        return NULL;
-    }
-    MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, characters);
-    memcpy(wide + characters - 1, suffix, (suffix_characters + 1) * sizeof *wide);
-    return wide;
-}
-
 /* The name of a temporary file beside path: of this process and thread, so that nobody else
  * writes it at the same time. */
 static wchar_t *file__temporary_path(const char *path, struct error *error)
@@ -37,7 +19,7 @@ static wchar_t *file__temporary_path(const char *path, struct error *error)
     wchar_t suffix[48];
     _snwprintf(suffix, sizeof suffix / sizeof suffix[0], L".%lu-%lu.tmp",
                (unsigned long)GetCurrentProcessId(), (unsigned long)GetCurrentThreadId());
-    return file__wide_path(path, suffix, error);
+    return path_wide(path, suffix, error);
 }
 
 static void file__fail(struct error *error, const char *what, const char *path)
@@ -51,6 +33,9 @@ enum file_kind { FILE_KIND_MISSING, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KI
 /* Other: NUL, CON, a pipe. Nothing can be renamed over those. */
 static enum file_kind file__kind(const wchar_t *path)
 {
+    if (wcsncmp(path, L"\\\\.\\", 4) == 0) {
+        return FILE_KIND_OTHER;
+    }
     DWORD attributes = GetFileAttributesW(path);
     if (attributes == INVALID_FILE_ATTRIBUTES) {
         return FILE_KIND_MISSING;
@@ -113,7 +98,7 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
 
 bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error)
 {
-    wchar_t *wide = file__wide_path(path, L"", error);
+    wchar_t *wide = path_wide(path, L"", error);
     if (wide == NULL) {
         return false;
     }
@@ -221,7 +206,7 @@ static bool file__write_device(const char *path, const wchar_t *final, const cha
 bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
 {
     bool ok = false;
-    wchar_t *final = file__wide_path(path, L"", error);
+    wchar_t *final = path_wide(path, L"", error);
     if (final == NULL) {
         return false;
     }
@@ -262,7 +247,7 @@ static bool file__try_beside(const char *path, struct error *error)
 bool file_can_write(const char *path, struct error *error)
 {
     bool ok = false;
-    wchar_t *final = file__wide_path(path, L"", error);
+    wchar_t *final = path_keeps_name(path, error) ? path_wide(path, L"", error) : NULL;
     if (final == NULL) {
         return false;
     }
@@ -308,21 +293,16 @@ static bool file__same_information(const BY_HANDLE_FILE_INFORMATION *a,
 
 bool file_is_same(const char *a, const char *b)
 {
-    wchar_t *one = file__wide_path(a, L"", NULL);
-    wchar_t *other = file__wide_path(b, L"", NULL);
+    wchar_t *one = path_wide(a, L"", NULL);
+    wchar_t *other = path_wide(b, L"", NULL);
     bool same = false;
     if (one && other) {
         BY_HANDLE_FILE_INFORMATION of_one;
         BY_HANDLE_FILE_INFORMATION of_other;
-        wchar_t full_one[1024];
-        wchar_t full_other[1024];
         bool there = file__identify_path(one, &of_one) && file__identify_path(other, &of_other);
         /* Names that are not there yet: as Windows spells them out, letters of either case. */
-        bool spelled = GetFullPathNameW(one, 1024, full_one, NULL) - 1 < 1023 &&
-                       GetFullPathNameW(other, 1024, full_other, NULL) - 1 < 1023;
         same = there ? file__same_information(&of_one, &of_other)
-                     : spelled && file__kind(one) != FILE_KIND_OTHER &&
-                           _wcsicmp(full_one, full_other) == 0;
+                     : file__kind(one) != FILE_KIND_OTHER && _wcsicmp(one, other) == 0;
     }
     free(one);
     free(other);
@@ -333,7 +313,7 @@ enum file_standard_use file_is_standard(const char *path, enum file_standard str
 {
     BY_HANDLE_FILE_INFORMATION of_path;
     BY_HANDLE_FILE_INFORMATION of_stream;
-    wchar_t *wide = file__wide_path(path, L"", NULL);
+    wchar_t *wide = path_wide(path, L"", NULL);
     HANDLE handle =
         GetStdHandle(stream == FILE_STANDARD_OUTPUT ? STD_OUTPUT_HANDLE : STD_ERROR_HANDLE);
     bool same = wide && file__identify_path(wide, &of_path) && file__identify(handle, &of_stream) &&

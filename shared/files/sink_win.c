@@ -1,7 +1,9 @@
 /* Sinks on Windows: handles. A console's text is UTF-16. */
+#include "files/path_win.h"
 #include "files/sink.h"
 #include "files/sink_piece.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <windows.h>
 
@@ -51,21 +53,22 @@ bool sink_write(struct sink *sink, const void *data, size_t bytes, struct error 
 
 bool sink_open(struct sink *sink, const char *path, struct error *error)
 {
-    wchar_t wide[1024];
     if (strcmp(path, "-") == 0) {
         sink_standard_output(sink);
         return true;
     }
     *sink = (struct sink){.own = true};
-    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, 1024) == 0) {
-        error_set(error, "%s: cannot be opened for writing: expected a file's name in UTF-8", path);
+    wchar_t *wide = path_keeps_name(path, error) ? path_wide(path, L"", error) : NULL;
+    if (wide == NULL) {
         return false;
     }
     HANDLE handle = CreateFileW(wide, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
                                 CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+    DWORD code = GetLastError();
+    free(wide);
     if (handle == INVALID_HANDLE_VALUE) {
         error_set(error, "%s: cannot be opened for writing: %s", path,
-                  error_system_text((int)GetLastError()));
+                  error_system_text((int)code));
         return false;
     }
     sink->handle = (intptr_t)handle;

@@ -42,6 +42,9 @@ uint64_t unit_seed(void);
  * asks for more (DUMMYLOAD_TEST_ROUNDS). */
 uint64_t unit_rounds(uint64_t usual);
 
+/* Calls this program once more, with first and words (UTF-8); its exit code. */
+int unit_call_self(const char *first, const char *const *words, size_t words_count);
+
 /* A new folder for files of the test, below the working folder; remove it empty. */
 enum { UNIT_PATH_BYTES_MAX = 512 };
 void unit_folder_make(char path[UNIT_PATH_BYTES_MAX]);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void page_end_open(struct page_end *page, size_t bytes_max)
@@ -53,4 +54,28 @@ uint64_t unit_handles(void)
         open |= (uint64_t)(fcntl(descriptor, F_GETFD) >= 0) << descriptor;
     }
     return open;
+}
+
+int unit_call_self(const char *first, const char *const *words, size_t words_count)
+{
+    char **arguments = calloc(words_count + 3, sizeof *arguments);
+    assert_non_null(arguments);
+    arguments[0] = strdup("self");
+    arguments[1] = strdup(first);
+    for (size_t i = 0; i < words_count; i++) {
+        arguments[2 + i] = strdup(words[i]);
+    }
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        execv("/proc/self/exe", arguments);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    for (size_t i = 0; i < words_count + 2; i++) {
+        free(arguments[i]);
+    }
+    free(arguments);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

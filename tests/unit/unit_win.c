@@ -56,3 +56,54 @@ uint64_t unit_handles(void)
 {
     return 0;
 }
+
+enum { UNIT_LINE_CHARACTERS_MAX = 4096 };
+
+/* A word as the C runtime and CommandLineToArgvW take it apart: see "Parsing C command-line
+ * arguments". */
+static void unit__add_word(wchar_t line[UNIT_LINE_CHARACTERS_MAX], const char *word)
+{
+    wchar_t wide[UNIT_PATH_BYTES_MAX];
+    assert_true(MultiByteToWideChar(CP_UTF8, 0, word, -1, wide, UNIT_PATH_BYTES_MAX) > 0);
+    wchar_t *to = line + wcslen(line);
+    assert_true(to + 2 * wcslen(wide) + 8 < line + UNIT_LINE_CHARACTERS_MAX);
+    *to++ = L' ';
+    *to++ = L'"';
+    for (const wchar_t *at = wide;; at++) {
+        size_t slashes = wcsspn(at, L"\\");
+        at += slashes;
+        bool before_quote = *at == L'"' || *at == L'\0';
+        for (size_t i = 0; i < slashes * (before_quote ? 2 : 1); i++) {
+            *to++ = L'\\';
+        }
+        if (*at == L'\0') {
+            break;
+        }
+        if (*at == L'"') {
+            *to++ = L'\\';
+        }
+        *to++ = *at;
+    }
+    *to++ = L'"';
+    *to = L'\0';
+}
+
+int unit_call_self(const char *first, const char *const *words, size_t words_count)
+{
+    wchar_t program[UNIT_PATH_BYTES_MAX];
+    wchar_t line[UNIT_LINE_CHARACTERS_MAX] = L"self";
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION child;
+    DWORD code = 0;
+    unit__add_word(line, first);
+    for (size_t i = 0; i < words_count; i++) {
+        unit__add_word(line, words[i]);
+    }
+    assert_true(GetModuleFileNameW(NULL, program, UNIT_PATH_BYTES_MAX) > 0);
+    assert_true(CreateProcessW(program, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &child));
+    WaitForSingleObject(child.hProcess, INFINITE);
+    GetExitCodeProcess(child.hProcess, &code);
+    CloseHandle(child.hThread);
+    CloseHandle(child.hProcess);
+    return (int)code;
+}
