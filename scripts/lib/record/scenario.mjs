@@ -75,7 +75,7 @@ function playInTurn(turns, session, options) {
     if (turn.sent) {
       const answer = turns[i + 1];
       const answered = options.replies !== 'ignore' && answer && !answer.sent;
-      steps.push({ at: durationOf(turn.timeNs - session.startNs) });
+      steps.push({ wait_until_age: durationOf(turn.timeNs - session.startNs) });
       steps.push(answered
         ? { request: { name: 'recorded', send: sendOf(turn), ...replyOf(answer, options) } }
         : { send: sendOf(turn) });
@@ -89,7 +89,7 @@ function playInTurn(turns, session, options) {
 /** Lane 0 sends on the timeline, lane 1 awaits what comes, in its order, whenever that is. */
 function playInLanes(turns, session, options) {
   const sends = turns.filter(({ sent }) => sent).flatMap((turn) => [
-    { at: durationOf(turn.timeNs - session.startNs) }, { send: sendOf(turn) }]);
+    { wait_until_age: durationOf(turn.timeNs - session.startNs) }, { send: sendOf(turn) }]);
   const expects = turns.filter(({ sent }) => !sent)
     .map((turn) => ({ expect: { ...replyOf(turn, options), within: '30s' } }));
   if (options.replies === 'ignore') return sends;
@@ -100,7 +100,7 @@ function endOf(session, lastNs) {
   const { end } = session;
   if (end?.byServer && !end.reset) return [{ expect_close: '10s' }];
   const at = end ?? { timeNs: lastNs };
-  return [{ at: durationOf(at.timeNs - session.startNs) },
+  return [{ wait_until_age: durationOf(at.timeNs - session.startNs) },
     { disconnect: end?.reset && !end.byServer ? 'rst' : 'fin' }];
 }
 
