@@ -409,7 +409,9 @@ static void verdict__judge_end(struct verdict *verdict, const struct plan *plan,
         break;
     }
     if (run->ends_unfinished > 0) {
-        verdict__failed(verdict, "%" PRIu32 " workers could not close their connections in time",
+        verdict__failed(verdict,
+                        "%" PRIu32 " workers could not close their connections in time; a longer "
+                        "load.drain gives them more",
                         run->ends_unfinished);
     }
 }

@@ -59,6 +59,7 @@ static uint32_t conn__link_gauges(enum conn_link link)
     switch (link) {
     case CONN_OPEN:
     case CONN_HALF:
+    case CONN_STAYING:
     case CONN_ENDING:
         return GAUGE(OPEN);
     case CONN_WAITING:
@@ -77,6 +78,8 @@ void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns)
     struct conn_group *group = conn->group;
     conn__move_gauges(group, conn__link_gauges((enum conn_link)conn->link),
                       conn__link_gauges(link));
+    group->ending_count += (link == CONN_ENDING) - (conn->link == CONN_ENDING);
+    group->staying_count += (link == CONN_STAYING) - (conn->link == CONN_STAYING);
     conn->link = (uint8_t)link;
     conn->deadline_ns = deadline_ns;
     if (!conn_plays(conn)) {
@@ -168,6 +171,8 @@ static void conn__finish(struct conn *conn)
     }
     switch ((enum conn_link)conn->link) {
     case CONN_OPEN:
+        conn_end_in_turn(conn);
+        break;
     case CONN_HALF:
         conn_end(conn);
         break;
@@ -178,6 +183,7 @@ static void conn__finish(struct conn *conn)
     case CONN_WAITING:
         conn_set_ended(conn);
         break;
+    case CONN_STAYING:
     case CONN_ENDING:
         if (conn->group->cut) {
             conn_end(conn); /* it has less time now */
@@ -410,6 +416,7 @@ void conn_on_timer(struct timer_node *timer)
     case CONN_HALF:
         conn_pump(conn);
         return;
+    case CONN_STAYING:
     case CONN_CLOSING:
     case CONN_DROPPING:
         return;

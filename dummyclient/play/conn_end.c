@@ -46,6 +46,33 @@ void conn_end(struct conn *conn)
     conn_mark_dirty(conn);
 }
 
+void conn_end_in_turn(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    if (group->cut || group->ending_count < group->ending_max) {
+        conn_end(conn);
+        return;
+    }
+    conn_set_link(conn, CONN_STAYING, TIME_NEVER_NS);
+    conn_receive(conn);
+}
+
+bool conn_group_end_some(struct conn_group *group, uint32_t connections_max)
+{
+    for (; connections_max > 0 && group->staying_count > 0; connections_max--) {
+        if (group->ending_count >= group->ending_max) {
+            return false; /* an end that completes makes room */
+        }
+        group->staying_at = (group->staying_at + 1) % group->conns_count;
+        struct conn *conn = conn_group_at(group, group->staying_at);
+        if (conn->link == CONN_STAYING) {
+            conn_end(conn);
+            conn_pump(conn);
+        }
+    }
+    return group->staying_count > 0;
+}
+
 void conn_half(struct conn *conn)
 {
     conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);

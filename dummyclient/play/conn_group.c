@@ -126,6 +126,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
                                  .recorder = recorder,
                                  .arrivals = arrivals,
                                  .messages_max = conn__ring_size(plan->program->lanes_count),
+                                 .ending_max = CONN_ENDING_MAX / plan->workers_total + 1,
                                  .run_clock_offset_ns = run_clock_offset_ns,
                                  .now_ns = cport_now_ns(port)};
     group->seen_ns = group->now_ns;

@@ -47,7 +47,7 @@ enum conn_life {
  *
  *     closed -> waiting -> connecting -> open -> half -> ending -> closing -> closed
  *                              |          |                ^          ^
- *                              v          +----------------+----------+
+ *                              v          +--- staying ----+----------+
  *                           dropping -> closed
  */
 enum conn_link {
@@ -56,6 +56,7 @@ enum conn_link {
     CONN_CONNECTING, /* until deadline_ns */
     CONN_OPEN,
     CONN_HALF,    /* the rest goes out, then FIN; the vm still waits for messages */
+    CONN_STAYING, /* all is played, and the FIN waits until fewer connections are ending */
     CONN_ENDING,  /* the same, and the vm waits for nothing but the end; until deadline_ns */
     CONN_CLOSING, /* the port is closing the socket */
     CONN_DROPPING /* the same, of one that never was open */
@@ -135,7 +136,8 @@ struct conn {
 /* Connected, and not being closed. */
 static inline bool conn_is_alive(const struct conn *conn)
 {
-    return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_ENDING;
+    return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_STAYING ||
+           conn->link == CONN_ENDING;
 }
 
 /* Has it begun to play, and not ended yet? */
@@ -184,6 +186,8 @@ void conn_drop_buffers(struct conn *conn);
 
 /* Begins the closing protocol. */
 void conn_end(struct conn *conn);
+/* The same for a connection that the plan no longer needs, once few enough are ending. */
+void conn_end_in_turn(struct conn *conn);
 /* Ends our side only. */
 void conn_half(struct conn *conn);
 /* Closes immediately because of an error, which is counted. The peer sees a reset. */

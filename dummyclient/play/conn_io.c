@@ -94,7 +94,8 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
         if (moved && conn_plays(conn)) {
             conn_pump(conn); /* a `send` step is done: the next one follows */
         }
-    } else if (conn->link != CONN_OPEN && conn->sending == CONN_SEND_IDLE) {
+    } else if ((conn->link == CONN_HALF || conn->link == CONN_ENDING) &&
+               conn->sending == CONN_SEND_IDLE) {
         conn->sending = CONN_SEND_FIN;
         cport_shutdown(group->port, &conn->socket, &conn->io_op);
     }

@@ -351,6 +351,7 @@ int64_t worker_before_poll(struct worker *worker)
     int64_t now_ns = group->now_ns;
     worker__read_control(worker);
     bool more = worker__sweep(worker, now_ns);
+    more |= conn_group_end_some(&worker->group, WORKER_SWEEP_MAX);
     int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
     next_ns = worker__earlier(next_ns, worker__follow_plan(worker, now_ns));
     worker__pass_barriers(worker);

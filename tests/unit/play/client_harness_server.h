@@ -36,6 +36,7 @@ struct harness_peer {
     uint32_t sending_bytes;
     bool open;
     bool ends;
+    bool ended; /* by the client */
     bool closing;
 };
 
@@ -54,6 +55,8 @@ struct harness {
     uint64_t bytes_received;
     uint64_t bytes_sent;
     uint64_t corrupted;
+    uint32_t ending; /* the client has ended them, and the server has not closed them yet */
+    uint32_t ending_peak;
     struct options options;
     struct plan plan;
     struct control control;
@@ -138,6 +141,11 @@ static inline void peer_on_received(struct harness *harness, struct harness_peer
     }
     if (peer->recv_op.bytes == 0) {
         peer->ends = !harness->faults.lingers;
+        peer->ended = true;
+        harness->ending++;
+        if (harness->ending > harness->ending_peak) {
+            harness->ending_peak = harness->ending;
+        }
     } else {
         struct frame frame;
         harness->bytes_received += peer->recv_op.bytes;
@@ -218,6 +226,7 @@ static inline bool harness_take(struct harness *harness, struct cport_op *op)
         peer_on_sent(harness, peer);
     } else {
         peer->open = false;
+        harness->ending -= peer->ended;
     }
     return true;
 }

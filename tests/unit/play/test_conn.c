@@ -264,6 +264,38 @@ static void test_server_that_never_ends_its_side_is_counted(void **state)
     harness_close(&harness);
 }
 
+static void test_ends_at_the_stop_are_paced(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    struct cport_fake_options network = kind_network(11);
+    harness = (struct harness){0};
+    harness_open(&harness, OPEN_LOOP, (const char *[]){NULL}, &network);
+    harness.worker.group.ending_max = 3;
+    harness_run(&harness);
+    assert_consistent(&harness);
+    const struct figures *figures = &harness.worker.recorder.figures;
+    assert_int_equal(figures->counters.totals[TOTAL_CONNECTIONS_CLEAN], harness.plan.connections);
+    assert_in_range(harness.ending_peak, 1, 3);
+    harness_close(&harness);
+}
+
+/* Those whose turn to end has not come are cut like the others, and nothing hangs. */
+static void test_ends_that_find_no_turn_are_cut(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    struct cport_fake_options network = kind_network(13);
+    harness = (struct harness){.faults = {.lingers = true}};
+    harness_open(&harness, OPEN_LOOP, (const char *[]){NULL}, &network);
+    harness.worker.group.ending_max = 3;
+    harness_run(&harness);
+    assert_consistent(&harness);
+    const struct figures *figures = &harness.worker.recorder.figures;
+    assert_int_equal(figures->counters.errors[ERROR_KIND_CLOSE_TIMEOUT], harness.plan.connections);
+    harness_close(&harness);
+}
+
 static void test_nobody_listens(void **state)
 {
     (void)state;
@@ -341,6 +373,8 @@ int main(void)
         cmocka_unit_test(test_deaf_server_does_not_hold_up_the_end),
         cmocka_unit_test(test_requests_behind_a_full_queue_time_out),
         cmocka_unit_test(test_server_that_never_ends_its_side_is_counted),
+        cmocka_unit_test(test_ends_at_the_stop_are_paced),
+        cmocka_unit_test(test_ends_that_find_no_turn_are_cut),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_abort_at_any_moment_ends_at_once),
         cmocka_unit_test(test_random_faults_never_break_the_books),
