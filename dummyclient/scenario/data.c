@@ -23,7 +23,7 @@ struct data__reader {
 
 enum data__end { DATA__CELL, DATA__LINE, DATA__FILE };
 
-/* What stands behind a cell; -1: something that must not. */
+/* What follows a cell; -1: something that must not. */
 static int data__end(struct data__reader *reader)
 {
     if (reader->at == reader->bytes) {
@@ -271,22 +271,16 @@ bool data_read(struct data_table *table, const char *path, struct arena *arena, 
                                   .bytes = bytes - skip,
                                   .line = 1};
     free(text);
-    if (reader.text == NULL) {
-        error_set(error, "there is no memory for it");
-        return false;
-    }
     table->text = reader.text;
-    if (!data__header(&reader) || !data__rows(&reader)) {
-        return false;
-    }
+    bool read = reader.text != NULL && data__header(&reader) && data__rows(&reader);
     if (arena->failed) {
         error_set(error, "there is no memory for it");
         return false;
     }
-    for (uint32_t i = 0; i < table->columns_count; i++) {
+    for (uint32_t i = 0; i < table->columns_count && read; i++) {
         data__measure(table, i);
     }
-    return true;
+    return read;
 }
 
 uint32_t data_row_or_out(const struct data_table *table, const struct message_scope *scope,

@@ -10,13 +10,17 @@ enum { MESSAGE_PIECE_BYTES = 256 };
 /* Streams of a key: the bytes themselves are prng_bytes(key), the rest is drawn apart. */
 enum { MESSAGE_STREAM_SIZE = 1, MESSAGE_STREAM_PARTS = 2 };
 
+static uint32_t message__draw_size(const struct message_scope *scope, uint64_t stream,
+                                   uint32_t index, uint32_t bytes_min, uint32_t bytes_max)
+{
+    return bytes_min == bytes_max
+               ? bytes_min
+               : (uint32_t)prng_range(scope->key, stream, index, bytes_min, bytes_max);
+}
+
 static uint32_t message__random_bytes(const struct body *body, const struct message_scope *scope)
 {
-    if (body->bytes_min == body->bytes_max) {
-        return body->bytes_min;
-    }
-    return (uint32_t)prng_range(scope->key, MESSAGE_STREAM_SIZE, 0, body->bytes_min,
-                                body->bytes_max);
+    return message__draw_size(scope, MESSAGE_STREAM_SIZE, 0, body->bytes_min, body->bytes_max);
 }
 
 static void message__random(const struct body *body, const struct message_scope *scope,
@@ -28,7 +32,7 @@ static void message__random(const struct body *body, const struct message_scope 
     }
 }
 
-/* Where the bytes of a body go, piece by piece. False: no more is wanted. */
+/* Takes the bytes of a body, piece by piece. False: it needs no more. */
 typedef bool (*message_sink)(void *context, const uint8_t *bytes, uint32_t bytes_count);
 
 static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
@@ -71,10 +75,8 @@ static uint32_t message__part_bytes(const struct body *body, const struct messag
     case PART_LENGTH:
         break;
     case PART_RANDOM:
-        bytes = part->bytes_min == part->bytes_max
-                    ? part->bytes_min
-                    : (uint32_t)prng_range(scope->key, MESSAGE_STREAM_PARTS, index, part->bytes_min,
-                                           part->bytes_max);
+        bytes = message__draw_size(scope, MESSAGE_STREAM_PARTS, index, part->bytes_min,
+                                   part->bytes_max);
         break;
     case PART_FIXED:
         bytes = part->bytes_max;
@@ -103,14 +105,10 @@ static uint64_t message__bits(const struct part *part, const struct message_scop
                               uint32_t index)
 {
     uint64_t bits = value_bits(&part->value, scope, index);
-    if (part->is_float && !value_is_float(part->value.type)) {
-        double number = part->value.type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
-        return value_double_bits(number);
-    }
-    return bits;
+    return part->is_float ? value_double_bits(value_as_double(bits, part->value.type)) : bits;
 }
 
-/* So many bytes, random ones or zeros, in pieces. */
+/* Random bytes or zeros, in pieces. */
 static bool message__fill(const struct message_scope *scope, uint32_t index, bool random,
                           uint32_t bytes, message_sink sink, void *context)
 {
@@ -132,7 +130,7 @@ static bool message__fill(const struct message_scope *scope, uint32_t index, boo
 static bool message__part(const struct body *body, const struct message_scope *scope,
                           uint32_t index, message_sink sink, void *context);
 
-/* Lets so many bytes through. */
+/* Lets left_bytes through to another sink. */
 struct message__cut {
     message_sink sink;
     void *context;
@@ -380,7 +378,7 @@ bool message_field(const struct field *field, const uint8_t *data, size_t bytes,
     return true;
 }
 
-/* Where `wanted` begins in bytes; NULL when it does not stand there. */
+/* Where `wanted` begins in the bytes; NULL: nowhere. */
 static const uint8_t *message__find(const struct body *wanted, const uint8_t *data, size_t bytes)
 {
     uint32_t wanted_bytes = wanted->bytes_min;

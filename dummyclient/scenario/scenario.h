@@ -87,8 +87,7 @@ struct scenario {
     uint32_t behaviors_count;
     struct scenario_threshold *thresholds;
     uint32_t thresholds_count;
-    struct cJSON *document; /* the file as it was: for the plan echoed into the result, and for the
-                               texts that the scenario points to */
+    struct cJSON *document; /* the file: for the plan in the result; texts point into it */
 };
 
 /* NAME=VALUE of --set, visible as ${NAME}. */

@@ -42,7 +42,7 @@ struct match {
     struct field field;
     struct field sent;
     uint64_t value;
-    enum value_type value_type; /* of what it is compared with, wherever that comes from */
+    enum value_type value_type; /* of what it is compared with */
     uint32_t variable;          /* its word */
 };
 
@@ -85,11 +85,11 @@ struct capture {
 
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
 
-/* What waits for replies: expect, and the second half of a request. */
 /* How far back an expect looks: to messages not taken since the connection was made, since its
  * lane's pass (or setup, or teardown) began, or to none. */
 enum wait_since { WAIT_SINCE_PASS, WAIT_SINCE_STEP, WAIT_SINCE_CONNECTED };
 
+/* What waits for replies: expect, and the second half of a request. */
 struct wait {
     struct match match;
     struct verify verify;

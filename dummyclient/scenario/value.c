@@ -79,14 +79,6 @@ static uint64_t value__operand_bits(const struct operand *operand,
     return 0;
 }
 
-static double value__as_double(uint64_t bits, enum value_type type)
-{
-    if (value_is_float(type)) {
-        return value_double(bits);
-    }
-    return type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
-}
-
 static uint64_t value__operate_double(double left, enum value_operation operation, double right)
 {
     double result = 0;
@@ -152,13 +144,13 @@ uint64_t value_bits(const struct value *value, const struct message_scope *scope
     }
     uint64_t right = value__operand_bits(&value->right, scope, VALUE_STREAM_RIGHT, draw);
     if (value_is_float(value->type)) {
-        return value__operate_double(value__as_double(left, value->left.type), value->operation,
-                                     value__as_double(right, value->right.type));
+        return value__operate_double(value_as_double(left, value->left.type), value->operation,
+                                     value_as_double(right, value->right.type));
     }
     return value__operate(left, value->operation, right, value->type == VALUE_I64);
 }
 
-/* As few digits as tell an f32 from its neighbors. */
+/* An f32 gets the fewest digits that distinguish it from its neighbors. */
 static int value__write_double(double number, bool narrow, char text[VALUE_DIGITS_MAX])
 {
     int digits = narrow ? 6 : 9;
@@ -280,8 +272,8 @@ static int value__order(uint64_t left, enum value_type left_type, uint64_t right
                         enum value_type right_type)
 {
     if (value_is_float(left_type) || value_is_float(right_type)) {
-        double a = value__as_double(left, left_type);
-        double b = value__as_double(right, right_type);
+        double a = value_as_double(left, left_type);
+        double b = value_as_double(right, right_type);
         if (left_type == VALUE_F32 || right_type == VALUE_F32) {
             a = (double)(float)a;
             b = (double)(float)b;

@@ -133,6 +133,15 @@ static inline double value_double(uint64_t bits)
     return both.number;
 }
 
+/* The number as a double, whatever its type. */
+static inline double value_as_double(uint64_t bits, enum value_type type)
+{
+    if (value_is_float(type)) {
+        return value_double(bits);
+    }
+    return type == VALUE_I64 ? (double)(int64_t)bits : (double)bits;
+}
+
 static inline uint64_t value_double_bits(double number)
 {
     union {

@@ -18,10 +18,9 @@ enum {
     READER_SHOWN_BYTES_MAX = 64 /* of a key */
 };
 
-/* Appends to the text; what there is no room for is left out. */
-static void reader__append(char *text, size_t text_bytes, const char *format, ...)
-    ERROR_PRINTF(3, 4);
-static void reader__append(char *text, size_t text_bytes, const char *format, ...)
+/* Appends to the text as much as there is room for. */
+static ERROR_PRINTF(3, 4) void reader__append(char *text, size_t text_bytes, const char *format,
+                                              ...)
 {
     size_t used = strlen(text);
     va_list arguments;
@@ -51,6 +50,20 @@ void reader_leave(struct reader *reader, size_t mark)
 {
     reader->path_bytes = mark;
     reader->path[mark] = '\0';
+}
+
+void reader_each(struct reader *reader, const cJSON *json,
+                 void (*each)(struct parse *parse, const cJSON *json, void *place), void *place)
+{
+    uint32_t index = 0;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, json)
+    {
+        size_t mark = item->string != NULL ? reader_enter(reader, item->string)
+                                           : reader_enter_index(reader, index++);
+        each(reader->parse, item, place);
+        reader_leave(reader, mark);
+    }
 }
 
 static void reader__mistake(struct reader *reader, const char *format, va_list arguments)
@@ -176,8 +189,8 @@ static const struct key *reader__find(const struct key *keys, const char *name)
     return NULL;
 }
 
-/* The document is told to be wrong already and will not be played: in it the key is put right, so
- * that what stands below it is checked, and is not missed. */
+/* The mistake has been reported, and the document will not be played. The key is corrected in it,
+ * so that the value is checked, and is not reported as missing. */
 static void reader__correct_key(const cJSON *json, cJSON *member, const char *key)
 {
     size_t bytes = strlen(key) + 1;
@@ -249,10 +262,8 @@ static void reader__store(const struct key *key, void *place, int64_t number)
 }
 
 /* "expected ...": what the key itself says, or what follows from its kind. */
-static bool reader__refuse(struct reader *reader, const cJSON *json, const struct key *key,
-                           const char *format, ...) ERROR_PRINTF(4, 5);
-static bool reader__refuse(struct reader *reader, const cJSON *json, const struct key *key,
-                           const char *format, ...)
+static ERROR_PRINTF(4, 5) bool reader__refuse(struct reader *reader, const cJSON *json,
+                                              const struct key *key, const char *format, ...)
 {
     char expected[READER_EXPECTED_BYTES_MAX];
     va_list arguments;

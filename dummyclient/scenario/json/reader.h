@@ -122,6 +122,9 @@ const struct key *reader_read_one(struct reader *reader, const cJSON *json, cons
 size_t reader_enter(struct reader *reader, const char *key);
 size_t reader_enter_index(struct reader *reader, uint32_t index);
 void reader_leave(struct reader *reader, size_t mark);
+/* Calls each() for every member or item, at its path. */
+void reader_each(struct reader *reader, const cJSON *json,
+                 void (*each)(struct parse *parse, const cJSON *json, void *place), void *place);
 
 /* A mistake at the present path, in words. */
 void reader_mistake(struct reader *reader, const char *format, ...) ERROR_PRINTF(2, 3);

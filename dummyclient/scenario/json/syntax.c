@@ -14,7 +14,7 @@ struct syntax {
 
 static bool syntax__value(struct syntax *syntax);
 
-/* Says what stands at the cursor, for "found". */
+/* What is at the cursor, for "found". */
 static void syntax__describe(const struct syntax *syntax, char *text, size_t text_bytes)
 {
     if (syntax->at >= syntax->end) {
@@ -61,6 +61,13 @@ static bool syntax__is(const struct syntax *syntax, char c)
     return syntax->at < syntax->end && *syntax->at == c;
 }
 
+static bool syntax__take(struct syntax *syntax, char c)
+{
+    bool is = syntax__is(syntax, c);
+    syntax->at += is;
+    return is;
+}
+
 static bool syntax__digits(struct syntax *syntax, const char *expected)
 {
     const char *begin = syntax->at;
@@ -70,7 +77,7 @@ static bool syntax__digits(struct syntax *syntax, const char *expected)
     return syntax->at > begin || syntax__fail(syntax, expected);
 }
 
-/* JSON's numbers are doubles to whoever reads them: above 2^53 not every whole one is. */
+/* A JSON reader makes doubles of numbers: above 2^53 it rounds some of the whole ones. */
 static bool syntax__is_exact(const char *digits, const char *end)
 {
     uint64_t number = 0;
@@ -88,28 +95,21 @@ static bool syntax__is_exact(const char *digits, const char *end)
 static bool syntax__number(struct syntax *syntax)
 {
     const char *begin = syntax->at;
-    if (syntax__is(syntax, '-')) {
-        syntax->at++;
-    }
+    syntax__take(syntax, '-');
     const char *digits = syntax->at;
-    if (syntax__is(syntax, '0')) {
-        syntax->at++;
+    if (syntax__take(syntax, '0')) {
         if (syntax->at < syntax->end && *syntax->at >= '0' && *syntax->at <= '9') {
             return syntax__fail(syntax, "no digit after a leading 0");
         }
     } else if (!syntax__digits(syntax, "a digit")) {
         return false;
     }
-    if (syntax__is(syntax, '.')) {
-        syntax->at++;
-        if (!syntax__digits(syntax, "a digit after the decimal point")) {
-            return false;
-        }
+    if (syntax__take(syntax, '.') && !syntax__digits(syntax, "a digit after the decimal point")) {
+        return false;
     }
-    if (syntax__is(syntax, 'e') || syntax__is(syntax, 'E')) {
-        syntax->at++;
-        if (syntax__is(syntax, '+') || syntax__is(syntax, '-')) {
-            syntax->at++;
+    if (syntax__take(syntax, 'e') || syntax__take(syntax, 'E')) {
+        if (!syntax__take(syntax, '+')) {
+            syntax__take(syntax, '-');
         }
         return syntax__digits(syntax, "a digit in the exponent");
     }
@@ -145,9 +145,24 @@ static bool syntax__unicode_escape(struct syntax *syntax)
     if (code == 0) {
         syntax->at = begin - 1;
         error_set(syntax->error,
-                  "\\u0000 cannot stand in a text; write bytes as `hex` or `base64`");
+                  "\\u0000 is not allowed in a text; write bytes as `hex` or `base64`");
         return false;
     }
+    return true;
+}
+
+/* The cursor on the backslash. */
+static bool syntax__escape(struct syntax *syntax)
+{
+    syntax->at++;
+    if (syntax__is(syntax, 'u')) {
+        return syntax__unicode_escape(syntax);
+    }
+    if (syntax->at >= syntax->end || *syntax->at == '\0' ||
+        strchr("\"\\/bfnrt", *syntax->at) == NULL) {
+        return syntax__fail(syntax, "one of \" \\ / b f n r t u after \\");
+    }
+    syntax->at++;
     return true;
 }
 
@@ -184,34 +199,17 @@ static bool syntax__string(struct syntax *syntax)
                                             ? "`\"` at the end of the text"
                                             : "an escape such as \\t for a control character");
         }
-        if (c >= 0x80) {
-            if (!syntax__utf8(syntax)) {
-                return false;
-            }
-            continue;
+        if (c < 0x80 && c != '\\') {
+            syntax->at++;
+        } else if (c == '\\' ? !syntax__escape(syntax) : !syntax__utf8(syntax)) {
+            return false;
         }
-        syntax->at++;
-        if (c != '\\') {
-            continue;
-        }
-        if (syntax__is(syntax, 'u')) {
-            if (!syntax__unicode_escape(syntax)) {
-                return false;
-            }
-            continue;
-        }
-        if (syntax->at >= syntax->end || *syntax->at == '\0' ||
-            strchr("\"\\/bfnrt", *syntax->at) == NULL) {
-            return syntax__fail(syntax, "one of \" \\ / b f n r t u after \\");
-        }
-        syntax->at++;
     }
-    if (syntax->at >= syntax->end) {
+    if (!syntax__take(syntax, '"')) {
         syntax->at = begin;
         error_set(syntax->error, "the text that begins here has no closing `\"`");
         return false;
     }
-    syntax->at++;
     return true;
 }
 
@@ -238,11 +236,8 @@ static bool syntax__member(struct syntax *syntax)
         return false;
     }
     syntax__skip_space(syntax);
-    if (!syntax__is(syntax, ':')) {
-        return syntax__fail(syntax, "`:` after the key");
-    }
-    syntax->at++;
-    return syntax__value(syntax);
+    return syntax__take(syntax, ':') ? syntax__value(syntax)
+                                     : syntax__fail(syntax, "`:` after the key");
 }
 
 /* An object or an array, the cursor on its bracket. */
@@ -290,19 +285,13 @@ static bool syntax__value(struct syntax *syntax)
         return false;
     }
     char c = syntax->at < syntax->end ? *syntax->at : '\0';
-    bool valid;
-    if (c == '{') {
-        valid = syntax__container(syntax, '}');
-    } else if (c == '[') {
-        valid = syntax__container(syntax, ']');
-    } else if (c == '"') {
-        valid = syntax__string(syntax);
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-        valid = syntax__number(syntax);
-    } else {
-        valid = syntax__word(syntax);
+    if (c == '{' || c == '[') {
+        return syntax__container(syntax, c == '{' ? '}' : ']');
     }
-    return valid;
+    if (c == '"') {
+        return syntax__string(syntax);
+    }
+    return c == '-' || (c >= '0' && c <= '9') ? syntax__number(syntax) : syntax__word(syntax);
 }
 
 static void syntax__locate(const struct syntax *syntax, struct syntax_place *place)
@@ -325,13 +314,10 @@ bool syntax_check(const char *text, size_t bytes, struct syntax_place *place, st
         syntax.begin += 3;
         syntax.at += 3;
     }
+    bool valid = false;
     if (bytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
         error_set(error, "expected text in UTF-8, found UTF-16: save the file as UTF-8");
-        syntax__locate(&syntax, place);
-        return false;
-    }
-    bool valid = syntax__value(&syntax);
-    if (valid) {
+    } else if (syntax__value(&syntax)) {
         syntax__skip_space(&syntax);
         valid = syntax.at == syntax.end || syntax__fail(&syntax, "the end of the file");
     }

@@ -25,7 +25,7 @@ static bool parse__value_is_of_lane(const struct parse *parse, const struct valu
            (value->operation != VALUE_ALONE && parse__is_of_lane(parse, &value->right));
 }
 
-/* Is what the rule compares with each lane's own? A push belongs to none of them. */
+/* Does the rule compare with values that each lane has for itself? A push belongs to no lane. */
 static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
 {
     for (; verify != NULL; verify = verify->next) {
@@ -65,7 +65,7 @@ static void parse__fanout(struct parse *parse, const cJSON *json, void *place)
     push->has_fanout = field->bytes_count > 0;
     if (push->has_fanout && !field->is_digits &&
         (field->bytes_count != 8 || value_is_float(field->type))) {
-        reader_expected(&parse->reader, json, "where ${stamp_ns} stands: \"u64@0\" or \"dec@0\"");
+        reader_expected(&parse->reader, json, "the place of ${stamp_ns}: \"u64@0\" or \"dec@0\"");
     }
 }
 
@@ -113,8 +113,8 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
-/* Teardown is played on an open connection only, but for what setup and loop sent and captured
- * there is no promise that they came so far. */
+/* Teardown is played on an open connection only. What setup and loop would have sent and captured
+ * may be missing: they need not have been completed. */
 static void parse__teardown(struct parse *parse, const cJSON *json, void *place)
 {
     parse->flow.link = PARSE_LINK_OPEN;
@@ -152,7 +152,7 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
     const struct scenario_behavior *other = parse->scenario->behaviors;
     for (; other < behavior; other++) {
         if (strcmp(other->name, behavior->name) == 0) {
-            reader_mistake(reader, "expected a name of its own, found \"%s\" again",
+            reader_mistake(reader, "expected a name that no other behavior has, found \"%s\" again",
                            behavior->name);
             break;
         }

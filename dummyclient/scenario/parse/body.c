@@ -77,7 +77,6 @@ static const struct key parse__random_keys[] = {{"bytes", KEY_PAIR(parse__range)
 static const struct key parse__zero_keys[] = {
     {PARSE_BYTES(bytes_max), .required = "a number of bytes"}, {0}};
 
-/* So many bytes: zeros. */
 static void parse__zero(struct parse *parse, const cJSON *json, void *place)
 {
     struct body *body = place;
@@ -116,7 +115,6 @@ static void parse__pattern(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
-/* The bytes of a file, as they are. */
 static void parse__file(struct parse *parse, const cJSON *json, void *place)
 {
     struct error error = {""};

@@ -19,7 +19,7 @@ static void parse__inside(struct parse *parse, const cJSON *json, void *place)
 #define PARSE_STEPS(type, member)                                                                  \
     KEY_OTHER(type, member, parse__inside), .required = "an array of steps"
 
-/* What holds behind steps inside: what was so before them, too. */
+/* Adds what was true before the inner steps to what they have made true. */
 static void parse__flow_on(struct parse *parse, const struct parse_flow *before)
 {
     parse->flow.takes_time = parse->flow.takes_time || before->takes_time;
@@ -31,7 +31,7 @@ static void parse__flow_on(struct parse *parse, const struct parse_flow *before)
 
 /* --- repeat */
 
-/* Which of the three says how often; the reader stands at the step. */
+/* Which of the three keys says how often. */
 static void parse__repeat_form(struct parse *parse, const cJSON *json, struct step *step)
 {
     struct reader *reader = &parse->reader;
@@ -84,7 +84,7 @@ void parse_repeat(struct parse *parse, const cJSON *json, void *place)
     parse__flow_on(parse, &before);
 }
 
-/* --- choose and if: what holds behind them is what holds after every branch. */
+/* --- choose and if: the steps after them can rely on what is true after every branch. */
 
 struct parse__merge {
     struct parse_flow before;
@@ -126,7 +126,6 @@ static void parse__end_merge(struct parse *parse, const struct parse__merge *mer
     parse__flow_on(parse, &merge->before);
 }
 
-/* The branches of one choose while they are read. */
 static const struct key parse__branch_keys[] = {
     {PARSE_WEIGHT(struct branch)}, {"steps", PARSE_STEPS(struct branch, steps)}, {0}};
 
@@ -234,10 +233,18 @@ static bool parse__may_be_negative(const struct value *value)
            (value->operation != VALUE_ALONE && parse__is_negative(&value->right));
 }
 
-static void parse__set_one(struct parse *parse, const cJSON *json, struct set *set)
+/* place: the link to the next one. */
+static void parse__set_one(struct parse *parse, const cJSON *json, void *place)
 {
+    struct set ***link = place;
     struct reader *reader = &parse->reader;
     uint32_t mistakes_count = reader->mistakes_count;
+    struct set *set = arena_take(parse->arena, sizeof *set);
+    if (set == NULL) {
+        return;
+    }
+    **link = set;
+    *link = &set->next;
     set->type = VALUE_TEXT;
     if (!cJSON_IsString(json) || parse_is_expression(json)) {
         if (!parse_operand(parse, json, &set->value)) {
@@ -273,21 +280,8 @@ static void parse__set_one(struct parse *parse, const cJSON *json, struct set *s
 
 void parse_set(struct parse *parse, const cJSON *json, void *place)
 {
-    struct reader *reader = &parse->reader;
     struct set **link = place;
-    if (!reader_object(reader, json, NULL)) {
-        return;
-    }
-    const cJSON *member = NULL;
-    cJSON_ArrayForEach(member, json)
-    {
-        *link = arena_take(parse->arena, sizeof **link);
-        if (*link == NULL) {
-            return;
-        }
-        size_t mark = reader_enter(reader, member->string);
-        parse__set_one(parse, member, *link);
-        reader_leave(reader, mark);
-        link = &(*link)->next;
+    if (reader_object(&parse->reader, json, NULL)) {
+        reader_each(&parse->reader, json, parse__set_one, &link);
     }
 }

@@ -31,9 +31,19 @@ static const struct key parse__table_keys[] = {
     {"when_out", KEY_WORD(struct data_table, when_out, "wrap", "stop", "error")},
     {0}};
 
-static void parse__table(struct parse *parse, const cJSON *json, struct data_table *table)
+static void parse__table(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
+    (void)place;
+    if (parse->tables_count == DATA_TABLES_MAX) {
+        return;
+    }
+    if (!parse_name_valid(json->string)) {
+        reader_mistake(reader, "expected a name of letters, digits and _ that the language "
+                               "does not use itself");
+    }
+    struct data_table *table = &parse->tables[parse->tables_count++];
+    table->name = json->string;
     if (!reader_read(reader, json, parse__table_keys, table)) {
         return;
     }
@@ -58,23 +68,10 @@ void parse_data(struct parse *parse, const cJSON *json, void *place)
     if (!reader_object(reader, json, NULL)) {
         return;
     }
-    const cJSON *member = NULL;
-    cJSON_ArrayForEach(member, json)
-    {
-        if (parse->tables_count == DATA_TABLES_MAX) {
-            reader_mistake(reader, "expected at most %d tables, found more", DATA_TABLES_MAX);
-            return;
-        }
-        size_t mark = reader_enter(reader, member->string);
-        if (!parse_name_valid(member->string)) {
-            reader_mistake(reader, "expected a name of letters, digits and _ that the language "
-                                   "does not use itself");
-        }
-        struct data_table *table = &parse->tables[parse->tables_count++];
-        table->name = member->string;
-        parse__table(parse, member, table);
-        reader_leave(reader, mark);
+    if (cJSON_GetArraySize(json) > DATA_TABLES_MAX) {
+        reader_mistake(reader, "expected at most %d tables, found more", DATA_TABLES_MAX);
     }
+    reader_each(reader, json, parse__table, NULL);
     parse->world.tables = parse->tables;
     parse->world.tables_count = parse->tables_count;
 }
@@ -104,37 +101,55 @@ static void parse__unknown(struct parse *parse, const char *expression, size_t e
                    nearest == NULL ? known : nearest, nearest == NULL ? "" : "`?");
 }
 
+uint32_t parse_find_table(const struct parse *parse, const char *name, size_t bytes)
+{
+    uint32_t index = 0;
+    while (index < parse->tables_count && !parse_is(parse->tables[index].name, name, bytes)) {
+        index++;
+    }
+    return index;
+}
+
+uint32_t parse_find_column(const struct data_table *table, const char *name, size_t bytes)
+{
+    uint32_t index = 0;
+    while (index < table->columns_count && !parse_is(table->columns[index].name, name, bytes)) {
+        index++;
+    }
+    return index;
+}
+
 bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
                 struct operand *operand)
 {
-    const char *names[DATA_COLUMNS_MAX + DATA_TABLES_MAX];
+    const char *names[DATA_COLUMNS_MAX];
     size_t table_bytes = (size_t)(dot - text);
     size_t column_bytes = bytes - table_bytes - 1;
-    uint32_t index = 0;
-    while (index < parse->tables_count && !parse_is(parse->tables[index].name, text, table_bytes)) {
-        names[index] = parse->tables[index].name;
-        index++;
-    }
+    uint32_t index = parse_find_table(parse, text, table_bytes);
     if (index == parse->tables_count) {
+        for (uint32_t i = 0; i < index; i++) {
+            names[i] = parse->tables[i].name;
+        }
         parse__unknown(parse, text, bytes, "`data` has no table of this name", text, table_bytes,
                        names, index);
         return false;
     }
     const struct data_table *table = &parse->tables[index];
-    for (uint32_t column = 0; column < table->columns_count; column++) {
-        names[column] = table->columns[column].name;
-        if (parse_is(names[column], dot + 1, column_bytes)) {
-            *operand = (struct operand){.source = OPERAND_DATA,
-                                        .type = table->columns[column].type,
-                                        .index = index,
-                                        .column = column};
-            parse->tables_used |= UINT32_C(1) << index;
-            return true;
-        }
+    uint32_t column = parse_find_column(table, dot + 1, column_bytes);
+    if (column < table->columns_count) {
+        *operand = (struct operand){.source = OPERAND_DATA,
+                                    .type = table->columns[column].type,
+                                    .index = index,
+                                    .column = column};
+        parse->tables_used |= UINT32_C(1) << index;
+        return true;
     }
-    if (table->columns_count > 0) { /* 0: its file could not be read, which has been said */
+    for (uint32_t i = 0; i < column; i++) {
+        names[i] = table->columns[i].name;
+    }
+    if (column > 0) { /* 0: its file could not be read, which has been reported */
         parse__unknown(parse, text, bytes, "the table has no column of this name", dot + 1,
-                       column_bytes, names, table->columns_count);
+                       column_bytes, names, column);
     }
     return false;
 }

@@ -10,13 +10,18 @@
 struct parse__fields {
     struct part parts[TREE_PARTS_MAX];
     uint32_t count;
+    bool full; /* which has been reported */
 };
 
 static struct part *parse__new_part(struct parse *parse, struct parse__fields *fields)
 {
     if (fields->count == TREE_PARTS_MAX) {
-        reader_mistake(&parse->reader, "expected at most %d fields and pieces of text, found more",
-                       TREE_PARTS_MAX);
+        if (!fields->full) {
+            reader_mistake(&parse->reader,
+                           "expected at most %d fields and pieces of text, found more",
+                           TREE_PARTS_MAX);
+        }
+        fields->full = true;
         return NULL;
     }
     struct part *part = &fields->parts[fields->count++];
@@ -101,7 +106,7 @@ struct parse__string {
     bool ends_with_zero;
 };
 
-/* "length": what stands before (or behind) the text. */
+/* "length": what precedes the text, or (zero) ends it. */
 static void parse__string_length(struct parse *parse, const cJSON *json, void *place)
 {
     struct parse__string *string = place;
@@ -210,10 +215,14 @@ static void parse__bytes_field(struct parse *parse, const cJSON *json, struct pa
     parse__add_parts(parse, fields, &body);
 }
 
-static void parse__field_of(struct parse *parse, const cJSON *json, struct parse__fields *fields)
+static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
 {
+    struct parse__fields *fields = place;
     struct reader *reader = &parse->reader;
     struct field field;
+    if (fields->full) {
+        return;
+    }
     if (!cJSON_IsObject(json) || json->child == NULL) {
         reader_expected(reader, json,
                         "a field such as { \"u16\": 5 }, { \"string\": \"abc\" } or { \"bytes\": "
@@ -251,18 +260,7 @@ void parse_fields(struct parse *parse, const cJSON *json, void *place)
         reader_expected(&parse->reader, json, "an array of fields");
         return;
     }
-    uint32_t index = 0;
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json)
-    {
-        size_t mark = reader_enter_index(&parse->reader, index++);
-        bool full = fields.count == TREE_PARTS_MAX;
-        parse__field_of(parse, item, &fields);
-        reader_leave(&parse->reader, mark);
-        if (full) {
-            break; /* which has been reported */
-        }
-    }
+    reader_each(&parse->reader, json, parse__field_of, &fields);
     if (parse->reader.mistakes_count == mistakes_count) {
         parse_join(parse, fields.parts, fields.count, place);
     }

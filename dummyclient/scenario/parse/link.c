@@ -129,9 +129,9 @@ void parse_check_barriers(struct parse *parse)
     for (uint32_t i = 0; i < parse->barriers_count; i++) {
         if ((apart >> i & 1) != 0) {
             reader_mistake(&parse->reader,
-                           "the barrier \"%s\" stands in the `setup` of one behavior and in the "
+                           "the barrier \"%s\" is in the `setup` of one behavior and in the "
                            "`loop` or `teardown` of another, which begin when every setup is done: "
-                           "give them barriers of their own",
+                           "use two barriers",
                            parse->barriers[i]);
         }
     }

@@ -1,15 +1,14 @@
-/* The names that a behavior captures and sets, and what kind of number each of them holds: that
- * follows from all that it is given, wherever that stands. */
+/* The names that a behavior captures and sets, and what kind of number each of them holds, which
+ * follows from all values that the behavior assigns to it. */
 #include "scenario/parse/parse.h"
 
 #include <string.h>
 
 static struct parse_variable *parse__collect_name(struct parse *parse, const char *name)
 {
-    for (uint32_t i = 0; i < parse->names_count; i++) {
-        if (strcmp(parse->names[i].name, name) == 0) {
-            return &parse->names[i];
-        }
+    struct parse_variable *known = parse_find_name(parse, name, strlen(name));
+    if (known != NULL) {
+        return known;
     }
     if (!parse_name_valid(name)) {
         reader_mistake(&parse->reader,
@@ -29,8 +28,8 @@ static struct parse_variable *parse__collect_name(struct parse *parse, const cha
     return &parse->names[parse->names_count++];
 }
 
-/* Does this stand for numbers that may be above INT64_MAX: a literal, a column, a name? */
-static bool parse__is_wide(const struct parse *parse, const char *word, size_t bytes)
+/* Can the word (a literal, a column or a name) have a value above INT64_MAX? */
+static bool parse__is_wide(struct parse *parse, const char *word, size_t bytes)
 {
     uint64_t bits = 0;
     size_t used = 0;
@@ -38,23 +37,18 @@ static bool parse__is_wide(const struct parse *parse, const char *word, size_t b
         return bits > (uint64_t)INT64_MAX;
     }
     const char *dot = memchr(word, '.', bytes);
-    for (uint32_t i = 0; i < parse->tables_count && dot != NULL; i++) {
-        const struct data_table *table = &parse->tables[i];
-        if (!parse_is(table->name, word, (size_t)(dot - word))) {
-            continue;
-        }
-        for (uint32_t column = 0; column < table->columns_count; column++) {
-            if (parse_is(table->columns[column].name, dot + 1, bytes - (size_t)(dot - word) - 1)) {
-                return table->columns[column].type == VALUE_U64;
-            }
-        }
+    if (dot != NULL) {
+        uint32_t index = parse_find_table(parse, word, (size_t)(dot - word));
+        const struct data_table *table = &parse->tables[index];
+        size_t column_bytes = bytes - (size_t)(dot - word) - 1;
+        uint32_t column = index < parse->tables_count
+                              ? parse_find_column(table, dot + 1, column_bytes)
+                              : UINT32_MAX;
+        return index < parse->tables_count && column < table->columns_count &&
+               table->columns[column].type == VALUE_U64;
     }
-    for (uint32_t i = 0; i < parse->names_count; i++) {
-        if (parse_is(parse->names[i].name, word, bytes)) {
-            return parse->names[i].is_wide && !parse->names[i].has_sign;
-        }
-    }
-    return false;
+    const struct parse_variable *variable = parse_find_name(parse, word, bytes);
+    return variable != NULL && variable->is_wide && !variable->has_sign;
 }
 
 /* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
@@ -84,8 +78,8 @@ static void parse__collect_type(struct parse *parse, struct parse_variable *vari
     parse->names_widened = parse->names_widened || variable->is_wide != was_wide;
 }
 
-/* All names that `capture` and `set` give, anywhere in the behavior: a text is read before what
- * follows it, and should be able to say that a name comes later, not that it is unknown. */
+/* All names that `capture` and `set` give, anywhere in the behavior: so a text that uses a name too
+ * early is reported as that, and not as using an unknown name. */
 static void parse__collect(struct parse *parse, const cJSON *json)
 {
     const cJSON *item = NULL;
@@ -113,7 +107,7 @@ void parse_collect_names(struct parse *parse, const cJSON *json)
     struct reader *reader = &parse->reader;
     uint32_t mistakes_count = reader->mistakes_count;
     parse->names_count = 0;
-    do { /* names take what they are from other names */
+    do { /* what a name holds may depend on other names */
         parse->names_widened = false;
         parse__collect(parse, json);
     } while (parse->names_widened && reader->mistakes_count == mistakes_count);

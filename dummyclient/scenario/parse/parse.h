@@ -11,7 +11,7 @@
 
 enum parse_link { PARSE_LINK_OPEN, PARSE_LINK_HALF, PARSE_LINK_CLOSED };
 
-/* Where the steps read so far have brought a connection. */
+/* The state of a connection after the steps that have been read. */
 struct parse_flow {
     enum parse_link link;
     bool has_sent;
@@ -27,7 +27,7 @@ struct parse_variable {
     bool is_wide;   /* it may be above INT64_MAX: a u64 is captured into it somewhere */
     bool is_narrow; /* an f32 is */
     bool has_sign;  /* it may be below 0: something is subtracted, or has a sign */
-    bool typed;     /* it has been captured or set: the rest is known */
+    bool typed;     /* it has been captured or set: the members below are valid */
     enum value_type type;
     uint32_t word;
 };
@@ -66,8 +66,8 @@ struct parse {
     uint32_t behaviors_count;
     const char *barriers[TREE_BARRIERS_MAX];
     uint32_t barriers_count;
-    uint32_t barriers_before_loops; /* bit n: some behavior comes to it in setup */
-    uint32_t barriers_within_loops; /* bit n: some behavior comes to it later alone */
+    uint32_t barriers_before_loops; /* bit n: some behavior reaches it in setup */
+    uint32_t barriers_within_loops; /* bit n: some behavior reaches it only later */
     const char *marks[TREE_MARKS_MAX];
     uint32_t marks_count;
 };
@@ -113,8 +113,8 @@ extern const struct key parse_expect_close_keys[];
 extern const struct key parse_barrier_keys[];
 extern const struct key parse_behavior_item;
 
-/* --- What a table's key calls: each reads, or checks, the value at the reader's present path;
- * place is the struct that the file's name says, or the key's member of it. */
+/* --- Called by the keys of a table: each reads or checks the value at the reader's present path.
+ * place: the struct in the comment, or the key's member of it. */
 
 typedef void parse_key(struct parse *parse, const cJSON *json, void *place);
 
@@ -159,6 +159,8 @@ bool parse_digits(const char **text, uint32_t *number);
 /* Is the name these bytes? */
 bool parse_is(const char *name, const char *text, size_t bytes);
 bool parse_name_valid(const char *name);
+/* NULL: the behavior has no variable of this name. */
+struct parse_variable *parse_find_name(struct parse *parse, const char *name, size_t bytes);
 /* names.c: which names the behavior captures and sets. */
 void parse_collect_names(struct parse *parse, const cJSON *json);
 /* Gives the variable its type; NULL when it has another one already. */
@@ -166,6 +168,9 @@ struct parse_variable *parse_assign(struct parse *parse, const char *name, enum 
 /* data.c: ${table.column}; text is what is between the braces. */
 bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char *dot,
                 struct operand *operand);
+/* The index of the table, or of its column; the number of them when there is none of this name. */
+uint32_t parse_find_table(const struct parse *parse, const char *name, size_t bytes);
+uint32_t parse_find_column(const struct data_table *table, const char *name, size_t bytes);
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
 const char *parse_path(struct parse *parse, const char *name);
 
@@ -179,7 +184,7 @@ uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
 /* delimiter.c: can the body, or the text of a variable, be told from the delimiter? */
 void parse_check_delimiter(struct parse *parse, const struct body *body);
 
-/* --- The connection, as the steps leave it. */
+/* --- The state of the connection. */
 
 bool parse_has_ids(const struct parse *parse);
 /* A step that uses the connection. */

@@ -1,4 +1,4 @@
-/* The document, and what stands in it beside the behaviors. */
+/* The document, and its keys except for the behaviors. */
 #include "scenario/scenario.h"
 
 #include "files/file.h"
@@ -20,8 +20,8 @@ static void scenario__handler(struct parse *parse, const cJSON *json, void *plac
     }
 }
 
-/* What scripts/stress starts this project's server with. The client plays the same whatever it
- * says, and reads it so that a mistake is told. */
+/* The options that scripts/stress gives to this project's server. The client reads them only to
+ * report mistakes in them. */
 static const struct key scenario__server_keys[] = {
     {"handler", .kind = KEY_KIND_TEXT, .then = scenario__handler},
     {"framing", .kind = KEY_KIND_WORD, .words = (const char *const[]){"length", "raw", NULL}},
@@ -73,7 +73,7 @@ static void scenario__check_variables(struct parse *parse)
 {
     for (uint32_t i = 0; i < parse->variables_count && i < 64; i++) {
         if ((parse->variables_used >> i & 1) == 0) {
-            reader_mistake(&parse->reader, "--set %s: no ${%s} stands in this scenario",
+            reader_mistake(&parse->reader, "--set %s: this scenario does not use ${%s}",
                            parse->variables[i].name, parse->variables[i].name);
         }
     }

@@ -12,7 +12,6 @@ void parse_first_link_step(struct parse *parse, bool opens)
     }
 }
 
-/* A step that needs the connection. */
 void parse_needs_link(struct parse *parse, bool sends)
 {
     parse_first_link_step(parse, false);
@@ -25,7 +24,7 @@ void parse_needs_link(struct parse *parse, bool sends)
     }
 }
 
-/* Can the framing carry whatever the body becomes? */
+/* Can the framing carry the body in all sizes that it can have? */
 static void parse__check_body(struct parse *parse, const struct send *send)
 {
     const struct body *body = &send->body;
@@ -70,14 +69,13 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
 const struct key parse_send_keys[] = {
     {"id", KEY_OTHER(struct send, id, parse_id)}, {.name = "body"}, {0}};
 
-/* A step that does not end at once. */
 static void parse__takes_time(struct parse *parse, const cJSON *json, void *place)
 {
     (void)json, (void)place;
     parse->flow.takes_time = true;
 }
 
-/* Cut off below where it begins, or below its middle, it would be a constant by another name. */
+/* A maximum below the minimum, or below the middle, would make it a constant. */
 static void parse__check_think(struct parse *parse, const cJSON *json, const struct think *think)
 {
     static const char *const lows[] = {
@@ -134,53 +132,46 @@ static const struct key parse__steps[] = {
     {"log", KEY_OTHER(struct step, text, parse_log)},
     {0}};
 
-static struct step *parse__step(struct parse *parse, const cJSON *json)
+/* place: the link to the next one. */
+static void parse__step(struct parse *parse, const cJSON *json, void *place)
 {
+    struct step ***link = place;
     struct reader *reader = &parse->reader;
+    if (++parse->steps_count > TREE_STEPS_MAX) {
+        if (parse->steps_count == TREE_STEPS_MAX + 1) {
+            reader_mistake(reader, "expected at most %d steps in all, found more", TREE_STEPS_MAX);
+        }
+        return;
+    }
     if (cJSON_IsObject(json) && cJSON_GetArraySize(json) > 1) {
         reader_mistake(reader,
                        "expected an object with one step, found `%.32s` and `%.32s` in one: "
-                       "give each step an object of its own",
+                       "give each step its own object",
                        json->child->string, json->child->next->string);
-        return NULL;
+        return;
     }
     if (!cJSON_IsObject(json) || json->child == NULL) {
         reader_expected(reader, json,
                         "an object with one step, such as { \"think\": \"1s\" } or { "
                         "\"request\": ... }");
-        return NULL;
+        return;
     }
     struct step *step = arena_take(parse->arena, sizeof *step);
     const struct key *key =
         step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "", step);
-    if (key == NULL) {
-        return NULL;
+    if (key != NULL) {
+        step->type = (enum step_type)(key - parse__steps);
+        **link = step;
+        *link = &step->next;
     }
-    step->type = (enum step_type)(key - parse__steps);
-    return step;
 }
 
 void parse_steps(struct parse *parse, const cJSON *json, void *place)
 {
     struct step **link = place;
-    if (!cJSON_IsArray(json)) {
+    if (cJSON_IsArray(json)) {
+        reader_each(&parse->reader, json, parse__step, &link);
+    } else {
         reader_expected(&parse->reader, json, "an array of steps");
-        return;
-    }
-    uint32_t index = 0;
-    const cJSON *item = NULL;
-    cJSON_ArrayForEach(item, json)
-    {
-        if (++parse->steps_count > TREE_STEPS_MAX) {
-            if (parse->steps_count == TREE_STEPS_MAX + 1) {
-                reader_mistake(&parse->reader, "expected at most %d steps in all, found more",
-                               TREE_STEPS_MAX);
-            }
-            break;
-        }
-        size_t mark = reader_enter_index(&parse->reader, index++);
-        *link = parse__step(parse, item);
-        link = *link == NULL ? link : &(*link)->next;
-        reader_leave(&parse->reader, mark);
     }
 }

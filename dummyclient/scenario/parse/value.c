@@ -34,7 +34,7 @@ bool parse_name_valid(const char *name)
     return valid;
 }
 
-static struct parse_variable *parse__find_name(struct parse *parse, const char *name, size_t bytes)
+struct parse_variable *parse_find_name(struct parse *parse, const char *name, size_t bytes)
 {
     for (uint32_t i = 0; i < parse->names_count; i++) {
         if (parse_is(parse->names[i].name, name, bytes)) {
@@ -48,9 +48,9 @@ struct parse_variable *parse_assign(struct parse *parse, const char *name, enum 
 {
     static const char *const types[] = {"a whole number", "a whole number", "a double", "a double",
                                         "a text"};
-    struct parse_variable *variable = parse__find_name(parse, name, strlen(name));
+    struct parse_variable *variable = parse_find_name(parse, name, strlen(name));
     if (variable == NULL) {
-        return NULL; /* a wrong name, told when the names were collected */
+        return NULL; /* a wrong name, reported when the names were collected */
     }
     /* Numbers of a kind have one type, by all that the name is given anywhere. */
     if (value_is_float(type)) {
@@ -103,7 +103,7 @@ static void parse__unknown(struct parse *parse, const char *name)
     }
 }
 
-/* Of a whole number whose value is known, or that is never above INT64_MAX. */
+/* Of a whole number whose value is known. */
 static enum value_type parse__whole_type(bool negative, uint64_t bits)
 {
     return negative || bits <= (uint64_t)INT64_MAX ? VALUE_I64 : VALUE_U64;
@@ -215,7 +215,7 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
     if (dot != NULL) {
         return parse_cell(parse, text, bytes, dot, operand);
     }
-    const struct parse_variable *variable = parse__find_name(parse, text, bytes);
+    const struct parse_variable *variable = parse_find_name(parse, text, bytes);
     if (variable != NULL) {
         return parse__variable(parse, variable, operand);
     }
@@ -226,7 +226,7 @@ static bool parse__operand(struct parse *parse, const char *text, size_t bytes,
     return false;
 }
 
-/* A text that stands where a number is wanted: one given by --set may be one. */
+/* A text where a number is expected: a text given by --set may be one. */
 static bool parse__make_number(struct parse *parse, struct operand *operand)
 {
     if (operand->type != VALUE_TEXT) {
@@ -243,8 +243,8 @@ static bool parse__make_number(struct parse *parse, struct operand *operand)
     return false;
 }
 
-/* Where the operation stands: the first + - * / % that has a space before it, or follows a
- * bracket or a name. */
+/* The position of the operation: the first of + - * / % outside of brackets that is not the sign of
+ * the text. */
 static size_t parse__find_operation(const char *text, size_t bytes)
 {
     size_t i = 1;
@@ -258,7 +258,7 @@ static size_t parse__find_operation(const char *text, size_t bytes)
     return i;
 }
 
-/* Beside a u64, what is never below 0 is one, too. */
+/* In an operation with a u64, an operand that is never below 0 becomes a u64, too. */
 static void parse__widen(struct operand *operand, const struct operand *other)
 {
     bool number = operand->source == OPERAND_NUMBER || operand->source == OPERAND_RANDOM;
@@ -319,7 +319,7 @@ bool parse_operand(struct parse *parse, const cJSON *json, struct value *value)
     struct operand *operand = &value->left;
     if (cJSON_IsNumber(json)) {
         double number = json->valuedouble;
-        /* A whole number that is not exact does not come so far (json/syntax.c). */
+        /* json/syntax.c has refused whole numbers that a double does not hold exactly. */
         bool whole = floor(number) == number && number >= -9223372036854775808.0 &&
                      number < 18446744073709551616.0;
         *operand = (struct operand){.source = OPERAND_NUMBER, .type = VALUE_F64};
@@ -356,7 +356,7 @@ bool parse_number(struct parse *parse, const cJSON *json, struct value *value)
         return true;
     }
     if (cJSON_IsString(json) && !parse_is_expression(json)) {
-        /* A whole number above 2^53 cannot stand in JSON as a number. */
+        /* JSON has no exact numbers above 2^53: those are given as texts. */
         bool valid = parse__literal(json->valuestring, strlen(json->valuestring), &value->left);
         if (!valid) {
             reader_expected(&parse->reader, json, "a number, or \"${...}\" that is one");

@@ -30,7 +30,7 @@ static void parse__verify_body(struct parse *parse, const cJSON *json, void *pla
     }
 }
 
-/* { "at": "u16@0", "equals": 200 }: what stands beside `at`. */
+/* { "at": "u16@0", "equals": 200 }: the comparison beside `at`. */
 static void parse__verify_field(struct parse *parse, const cJSON *json, void *place)
 {
     struct verify *verify = place;
@@ -82,7 +82,7 @@ static void parse__verify_one(struct parse *parse, const cJSON *json, struct ver
     }
     const struct key *form =
         reader_read_one(reader, json, parse__verify_keys,
-                        "\"none\", \"same_body\", an array of things that must hold, or ", verify);
+                        "\"none\", \"same_body\", an array of rules, or ", verify);
     if (form != NULL) {
         verify->type = (enum verify_type)(VERIFY_SAME_BODY + (form - parse__verify_keys));
     }
@@ -97,7 +97,7 @@ void parse_verify(struct parse *parse, const cJSON *json, void *place)
     }
     int count = cJSON_GetArraySize(json);
     if (count < 1 || count > 16) {
-        reader_expected(&parse->reader, json, "1 to 16 things that must hold");
+        reader_expected(&parse->reader, json, "1 to 16 rules");
         return;
     }
     struct verify *more = arena_take(parse->arena, (size_t)count * sizeof *more);
@@ -172,30 +172,28 @@ static enum value_type parse__capture_type(const struct capture *capture)
     return field->type == VALUE_U64 && field->bytes_count < 8 ? VALUE_I64 : field->type;
 }
 
+static void parse__capture_into(struct parse *parse, const cJSON *json, void *place)
+{
+    struct wait *wait = place;
+    struct capture capture = {.form = CAPTURE_NUMBER};
+    const struct parse_variable *variable = NULL;
+    if (parse__capture(parse, json, &capture)) {
+        variable = parse_assign(parse, json->string, parse__capture_type(&capture));
+    }
+    if (variable != NULL && wait->captures != NULL) {
+        capture.word = variable->word;
+        capture.type = variable->type;
+        wait->captures[wait->captures_count++] = capture;
+    }
+}
+
 /* { "name": "u64@0", ... }. Names were collected before the steps were read. */
 void parse_captures(struct parse *parse, const cJSON *json, void *place)
 {
     struct wait *wait = place;
-    struct reader *reader = &parse->reader;
-    if (!reader_object(reader, json, NULL)) {
-        return;
-    }
-    wait->captures =
-        arena_take(parse->arena, (size_t)(cJSON_GetArraySize(json) + 1) * sizeof *wait->captures);
-    const cJSON *member = NULL;
-    cJSON_ArrayForEach(member, json)
-    {
-        size_t mark = reader_enter(reader, member->string);
-        struct capture capture = {.form = CAPTURE_NUMBER};
-        const struct parse_variable *variable = NULL;
-        if (parse__capture(parse, member, &capture)) {
-            variable = parse_assign(parse, member->string, parse__capture_type(&capture));
-        }
-        reader_leave(reader, mark);
-        if (variable != NULL && wait->captures != NULL) {
-            capture.word = variable->word;
-            capture.type = variable->type;
-            wait->captures[wait->captures_count++] = capture;
-        }
+    if (reader_object(&parse->reader, json, NULL)) {
+        size_t count = (size_t)cJSON_GetArraySize(json) + 1;
+        wait->captures = arena_take(parse->arena, count * sizeof *wait->captures);
+        reader_each(&parse->reader, json, parse__capture_into, wait);
     }
 }

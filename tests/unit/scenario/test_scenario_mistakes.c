@@ -36,7 +36,7 @@ static void test_document(void **state)
         {"{ 'thresholds': [ 'a', 5 ], 'behaviors': [ {} ] }",
          ": `thresholds[1]`: expected a text such as 'latency.response.p99 < 20ms', found 5"},
         {"{ 'behaviors': [ { 'name': 'a' }, { 'name': 'a' } ] }",
-         ": `behaviors[1]`: expected a name of its own, found 'a' again"},
+         ": `behaviors[1]`: expected a name that no other behavior has, found 'a' again"},
         {"{ 'behaviors': [ { 'weight': 0 } ] }",
          ": `behaviors[0].weight`: expected a number above 0, at most 1e9, found 0"},
         {"{ 'behaviors': [ { 'on_disconnect': 'stopp' } ] }",
@@ -45,9 +45,9 @@ static void test_document(void **state)
         {"{ 'behaviors': [ { 'setup': [ { 'barrier': 'in' } ] }, { 'loop': [ { 'barrier': 'in' } ] "
          "} "
          "] }",
-         ": `behaviors[1]`: the barrier 'in' stands in the `setup` of one behavior and in the "
-         "`loop` or `teardown` of another, which begin when every setup is done: give them "
-         "barriers of their own"},
+         ": `behaviors[1]`: the barrier 'in' is in the `setup` of one behavior and in the "
+         "`loop` or `teardown` of another, which begin when every setup is done: use two "
+         "barriers"},
         {"{ 'behaviors': [ null ] }", ": `behaviors[0]`: expected an object, found null"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
@@ -221,9 +221,9 @@ static void test_more_than_twenty_mistakes_are_counted(void **state)
 static void test_set_that_nothing_uses_is_a_mistake(void **state)
 {
     (void)state;
-    /* load() sets `room` when the word stands in the text. */
+    /* load() sets `room` when the text contains the word. */
     check("{ 'name': 'room', 'behaviors': [ {} ] }",
-          ": --set room: no ${room} stands in this scenario");
+          ": --set room: this scenario does not use ${room}");
 }
 
 static void test_unreadable_files(void **state)

@@ -12,7 +12,7 @@ static void test_steps(void **state)
          "[0].requset`: unknown key; did you mean `request`?"},
         {"{ 'send': { 'id': 1 }, 'think': '1s' }",
          "[0]`: expected an object with one step, found `send` and `think` in one: give each step "
-         "an object of its own"},
+         "its own object"},
         {"{ 'zzzzzz': 'x' }",
          "[0].zzzzzz`: unknown key; the keys here are `send`, `expect`, `request`, `think`, "
          "`repeat`, `choose`, `if`, `set`, `barrier`, `disconnect`, `reconnect`, `expect_close`, "

@@ -31,7 +31,7 @@ static void test_what_can_never_be_equal_is_refused(void **state)
         "-1");
     check("{ 'behaviors': [ { 'loop': [ { 'think': '1s' } ], 'on_push': [ { 'fanout': 'f64@0' } ] "
           "} ] }",
-          ": `behaviors[0].on_push[0].fanout`: expected where ${stamp_ns} stands: 'u64@0' or "
+          ": `behaviors[0].on_push[0].fanout`: expected the place of ${stamp_ns}: 'u64@0' or "
           "'dec@0', found 'f64@0'");
 }
 
