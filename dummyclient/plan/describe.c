@@ -74,16 +74,13 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
     double all = 0;
     double in_setup = 0;
     bool known = plan->open_loop;
-    double next_below = 1;
     char text[UNITS_TEXT_BYTES_MAX];
     for (uint32_t b = plan->behaviors_count; b-- > 0;) {
-        const struct plan_behavior *share = &plan->behaviors[b];
         double setup = 0;
         double pass = 0;
         known = program_estimate(plan->scenario, b, &setup, &pass) && known;
-        all += (next_below - share->weight_below) * plan->pacing.arrivals_total * pass;
-        in_setup += share->connections * setup;
-        next_below = share->weight_below;
+        all += plan_weight_share(plan, b) * plan->pacing.arrivals_total * pass;
+        in_setup += plan->behaviors[b].connections * setup;
         printable_print(file, "  requests      %s: %g in setup, about %g in a pass",
                         plan->program->behaviors[b].name, setup, pass);
     }

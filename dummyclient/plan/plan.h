@@ -112,6 +112,10 @@ uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns);
+/* Of arrivals, the behavior's share, 0..1. */
+double plan_weight_share(const struct plan *plan, uint32_t behavior);
+/* Of rising numbers, how many are below the limit. */
+uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limit);
 /* Are they dealt by n alone, one by one to connection n modulo their number? (One behavior, and the
  * number of connections never changes.) */
 bool plan_deals_in_turn(const struct plan *plan);

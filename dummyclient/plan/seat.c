@@ -5,7 +5,7 @@
  * opening mixes the behaviors evenly (the one furthest behind its share comes next), and each
  * behavior goes round the ranks, and on each rank round its workers, on its own: dealing connection
  * i to worker i mod workers would give all of one behavior to one worker when weights and workers
- * have a common rhythm. */
+ * have a common period. */
 #include "plan/internal.h"
 
 #include "core/prng.h"
@@ -51,7 +51,7 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
                   plan->connections, playing, playing);
         return false;
     }
-    /* Hand out what rounding left over, and take back what the ones at least cost. */
+    /* Distributes what rounding has left over, or takes back what the minimum of one has added. */
     while (given != plan->connections) {
         bool too_few = given < plan->connections;
         uint32_t best = UINT32_MAX;
@@ -124,8 +124,8 @@ static bool plan__open_behaviors(struct plan *plan)
     return true;
 }
 
-/* Connection i is the nth of its behavior: whose turn is it? Ranks first, then the workers of this
- * one: another rank may have another number of them, and nobody else needs to know it. */
+/* Assigns connection i, the nth of its behavior: to the ranks in turn, then to the workers of this
+ * rank in turn, whose number the other ranks do not know. */
 static void plan__seat_one(struct plan *plan, uint32_t i, uint32_t b, uint32_t nth)
 {
     const struct plan_behavior *behavior = &plan->behaviors[b];
@@ -190,21 +190,32 @@ uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
     return behavior;
 }
 
-/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
- * that what is due while none is wanted has a place to wait at. */
-static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
+double plan_weight_share(const struct plan *plan, uint32_t behavior)
+{
+    const struct plan_behavior *of = &plan->behaviors[behavior];
+    return (behavior + 1 < plan->behaviors_count ? of[1].weight_below : 1) - of->weight_below;
+}
+
+uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limit)
 {
     uint32_t low = 0;
-    uint32_t high = share->connections;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (share->numbers[middle] < wanted) {
+    while (low < count) {
+        uint32_t middle = low + (count - low) / 2;
+        if (numbers[middle] < limit) {
             low = middle + 1;
         } else {
-            high = middle;
+            count = middle;
         }
     }
-    return low == 0 ? 1 : low;
+    return low;
+}
+
+/* How many of the behavior's connections are among the first `wanted` of the run; at least one, so
+ * that what is due while none is wanted waits at one. */
+static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
+{
+    uint32_t count = plan_count_below(share->numbers, share->connections, wanted);
+    return count == 0 ? 1 : count;
 }
 
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
@@ -225,8 +236,8 @@ bool plan_deals_in_turn(const struct plan *plan)
 
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
 {
-    /* Evenly spaced where all are there from the beginning; else by multiples of the golden ratio,
-     * which are well spread for the first few as for all (Weyl). */
+    /* Evenly spaced where all are wanted from the beginning; else by multiples of the golden ratio,
+     * of which any first few are well distributed (Weyl). */
     double whole;
     double phase = population_changes(&plan->population)
                        ? modf(connection * 0.6180339887498949, &whole)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum {
-    /* Arrivals of others that one call walks over, so that a rare behavior holds nobody up. */
+    /* Arrivals of others that one call skips, so that a rare behavior does not delay the rest. */
     ARRIVALS_WALK_MAX = 256,
-    /* Walked over at the end of the run, one by one; the rest is estimated from the rate. */
+    /* Reported one by one at the end of the run; the rest is estimated from the rate. */
     ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000
 };
 
@@ -89,8 +89,8 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
     return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
 }
 
-/* Looks, from where the cursor is, for an arrival that is this worker's. Stops after a while with
- * mine false and the time of where it stopped: the place to go on from when that time has come. */
+/* Moves the cursor to the worker's next arrival. Stops after ARRIVALS_WALK_MAX others with `mine`
+ * false and the time of the last one: the search continues when that time has come. */
 static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
@@ -108,7 +108,7 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
     pacing_locate(pacing, &own->cursor);
 }
 
-/* Dealt in turn: the worker's next connection says how many arrivals on its next one is. */
+/* Dealt in turn: how many arrivals further the worker's next one is, by its next connection. */
 static uint32_t arrivals__next_turn(struct arrivals *arrivals, struct arrivals_of_behavior *own)
 {
     uint32_t from = arrivals->numbers[own->turn];
@@ -161,11 +161,11 @@ static void arrivals__take_off(struct arrivals *arrivals, struct arrivals_taker 
     }
 }
 
-/* --- Arrivals that single connections have of their own (rate_per_connection): each keeps its own
- * rate, whatever becomes of the others, and what a connection does not play nobody plays. */
+/* --- Own arrivals of single connections (rate_per_connection): each connection keeps its rate
+ * independently of the others, and no other connection plays its arrivals. */
 
-/* From where the cursor is: the next arrival at which the plan wants the connection. Stops after a
- * while with wanted false: the place to go on from when that time has come. */
+/* Moves the cursor to the next arrival at which the plan wants the connection. Stops after
+ * ARRIVALS_WALK_MAX with `wanted` false: the search continues when that time has come. */
 static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
 {
     const struct plan *plan = arrivals->plan;
@@ -211,13 +211,13 @@ static void arrivals_own__set_waits(struct arrivals *arrivals, struct arrivals_o
 {
     if (own->waits != waits) {
         own->waits = waits;
-        if (!own->taker->gone) {
+        if (!own->taker->absent) {
             arrivals->own_waiting = waits ? arrivals->own_waiting + 1 : arrivals->own_waiting - 1;
         }
     }
 }
 
-/* Its connection is free: it need not wait for that any more. */
+/* Its connection is free. */
 static void arrivals_own__release(struct arrivals *arrivals, struct arrivals_own *own)
 {
     if (!own->held) {
@@ -226,7 +226,7 @@ static void arrivals_own__release(struct arrivals *arrivals, struct arrivals_own
     }
 }
 
-/* It may not begin before those that were late before it, nor before the run lets it. */
+/* It may begin only after those that were late before it, and when the bound allows it. */
 static void arrivals_own__hold(struct arrivals *arrivals, struct arrivals_own *own)
 {
     struct arrivals_of_behavior *behavior = &arrivals->behaviors[own->taker->behavior];
@@ -241,7 +241,7 @@ static void arrivals_own__hold(struct arrivals *arrivals, struct arrivals_own *o
     behavior->held_last = own;
 }
 
-/* The connection is not free: it is waited for, or the arrival is left out. */
+/* The connection is not free: the arrival waits for it, or is dropped. */
 static void arrivals_own__wait(struct arrivals *arrivals, struct arrivals_own *own, int64_t time_ns,
                                int64_t now_ns)
 {
@@ -264,11 +264,11 @@ static void arrivals_own__begin(struct arrivals *arrivals, struct arrivals_own *
     arrivals_own__set_waits(arrivals, own, false);
     arrivals__take_off(arrivals, taker);
     recorder_begun(arrivals->recorder, taker->behavior, time_ns);
-    arrivals_own__next(arrivals, own); /* before: the connection may be free again at once */
+    arrivals_own__next(arrivals, own); /* first: begin() may make the connection free again */
     arrivals->begin(taker, time_ns, granted_ns);
 }
 
-/* Is it late, and are late ones bound to even distances? */
+/* Is it late, and does a bound on catching up hold for late ones? */
 static bool arrivals_own__is_bound(const struct arrivals *arrivals, const struct arrivals_own *own,
                                    int64_t time_ns, int64_t now_ns)
 {
@@ -276,8 +276,8 @@ static bool arrivals_own__is_bound(const struct arrivals *arrivals, const struct
            now_ns - time_ns > ARRIVALS_LATE_NS;
 }
 
-/* Those that the run held back and lets begin by now. Each is asked for once it is the first, so
- * that many that wait cost nothing. */
+/* Begins those that were held back and may begin by now. The bound is asked only about the first,
+ * so that the cost does not grow with their number. */
 static void arrivals_own__begin_held(struct arrivals *arrivals, uint32_t index, int64_t now_ns,
                                      uint32_t arrivals_max)
 {
@@ -357,14 +357,14 @@ void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, 
     }
 }
 
-void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, bool gone)
+void arrivals_set_absent(struct arrivals *arrivals, struct arrivals_taker *taker, bool absent)
 {
-    if (taker->gone == gone) {
+    if (taker->absent == absent) {
         return;
     }
-    taker->gone = gone;
+    taker->absent = absent;
     bool waits = taker->own != NULL && taker->own->waits;
-    if (gone) {
+    if (absent) {
         atomic_fetch_sub(&arrivals->pool->queues[taker->behavior].takers, 1);
         arrivals->own_waiting -= waits ? 1 : 0;
     } else {
@@ -421,11 +421,10 @@ static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_
     arrivals->begin(taker, intended_ns, granted_ns);
 }
 
-/* What one step came to: look again, or not before a time. */
+/* The result of a step, instead of the time of the next one: try again immediately. */
 static const int64_t ARRIVALS_AGAIN = -1;
 
-/* The worker's own arrival is due at time_ns, and no connection here is free: another worker's may
- * be, or soon will. */
+/* The worker's own arrival is due at time_ns, and it has no free connection: another worker may. */
 static int64_t arrivals__pass_on(struct arrivals *arrivals, uint32_t behavior, int64_t time_ns,
                                  int64_t now_ns)
 {
@@ -461,10 +460,10 @@ static int64_t arrivals__begin_pooled(struct arrivals *arrivals, uint32_t behavi
     case ARRIVALS_POOL_EMPTY:
         break;
     }
-    return ARRIVALS_AGAIN; /* somebody else was faster */
+    return ARRIVALS_AGAIN; /* another worker has taken it */
 }
 
-/* `late: drop`, nobody here is free: what is in the pool is left out when it gets too late. */
+/* `late: drop`, and the worker has no free connection: drops what is too late in the pool. */
 static int64_t arrivals__drop_pooled(struct arrivals *arrivals, uint32_t behavior,
                                      int64_t pooled_ns, int64_t now_ns)
 {
@@ -476,11 +475,6 @@ static int64_t arrivals__drop_pooled(struct arrivals *arrivals, uint32_t behavio
         recorder_dropped(arrivals->recorder, behavior, time_ns, now_ns);
     }
     return ARRIVALS_AGAIN;
-}
-
-static int64_t arrivals__earlier(int64_t a_ns, int64_t b_ns)
-{
-    return a_ns < b_ns ? a_ns : b_ns;
 }
 
 /* One arrival of a behavior, of the worker's own or from the pool, whichever is older. */
@@ -498,8 +492,8 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
         if (own_due) {
             return arrivals__pass_on(arrivals, behavior, own_ns, now_ns);
         }
-        return drops ? arrivals__earlier(
-                           own_ns, arrivals__drop_pooled(arrivals, behavior, pooled_ns, now_ns))
+        return drops ? time_earlier_ns(own_ns,
+                                       arrivals__drop_pooled(arrivals, behavior, pooled_ns, now_ns))
                      : own_ns;
     }
     if (!own_due || own_ns > pooled_ns) {
@@ -526,8 +520,8 @@ static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavi
         int64_t pooled_ns =
             shared ? arrivals_pool_oldest_ns(arrivals->pool, behavior) : TIME_NEVER_NS;
         if (own_ns > now_ns && pooled_ns == TIME_NEVER_NS) {
-            bool heeded = shared || drops || !own->mine || own->free_first != NULL;
-            return heeded ? own_ns : TIME_NEVER_NS;
+            bool can_act = shared || drops || !own->mine || own->free_first != NULL;
+            return can_act ? own_ns : TIME_NEVER_NS;
         }
         if (left-- == 0) {
             return now_ns;
@@ -556,11 +550,11 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
             arrivals_pool_wake_another(arrivals->pool, arrivals->worker, b);
         }
         arrivals->behaviors[b].offered = has_free;
-        next_ns = arrivals__earlier(next_ns, time_ns);
+        next_ns = time_earlier_ns(next_ns, time_ns);
     }
     if (arrivals->own != NULL) {
         arrivals_own__begin_due(arrivals, now_ns, arrivals_max);
-        next_ns = arrivals__earlier(next_ns, arrivals_own__next_ns(arrivals));
+        next_ns = time_earlier_ns(next_ns, arrivals_own__next_ns(arrivals));
     }
     return next_ns;
 }
@@ -570,7 +564,7 @@ static bool arrivals__own_are_due(struct arrivals *arrivals, int64_t now_ns)
 {
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         if (atomic_load_explicit(&arrivals->pool->queues[b].takers, memory_order_relaxed) == 0) {
-            continue; /* nobody will come for them */
+            continue; /* no connection is left to play them */
         }
         while (arrivals__time(arrivals, b) <= now_ns) {
             if (arrivals->behaviors[b].mine) {
@@ -602,10 +596,10 @@ bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
     return late;
 }
 
-/* --- What never began: at the end of the run, many at a time. */
+/* --- Arrivals that never began: reported in bulk at the end of the run. */
 
-/* The next moment since t0 at which the figures divide: a stage, a second of the series, the
- * window. Between two of them arrivals are about even. */
+/* The next boundary in the figures: of a stage, a second of the series, or the window. Between two
+ * of them arrivals are about even. Times are since t0. */
 static int64_t arrivals__next_edge_ns(const struct arrivals *arrivals, int64_t time_ns)
 {
     const struct pacing *pacing = &arrivals->plan->pacing;
@@ -626,23 +620,23 @@ static int64_t arrivals__next_edge_ns(const struct arrivals *arrivals, int64_t t
     return next_ns;
 }
 
-/* Tells the recorder of the arrivals of an even stream in [from_ns, until_ns) since t0, without
- * going through them. count_before: how many of them lie before a time. */
+/* Reports the arrivals of an even stream in [from_ns, until_ns) since t0, without visiting each.
+ * count_before: how many of them are before a time. */
 static void arrivals__lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns,
                            int64_t until_ns,
                            uint64_t (*count_before)(const void *context, int64_t time_ns),
                            const void *context, int64_t now_ns)
 {
-    uint64_t told = count_before(context, from_ns);
+    uint64_t reported = count_before(context, from_ns);
     while (from_ns < until_ns) {
         int64_t to_ns = arrivals__next_edge_ns(arrivals, from_ns);
         to_ns = to_ns < until_ns ? to_ns : until_ns;
         uint64_t count = count_before(context, to_ns);
-        if (count > told) {
+        if (count > reported) {
             recorder_never_started(arrivals->recorder, behavior, arrivals->t0_ns + from_ns,
-                                   arrivals->t0_ns + to_ns - 1, count - told, now_ns);
+                                   arrivals->t0_ns + to_ns - 1, count - reported, now_ns);
         }
-        told = count;
+        reported = count;
         from_ns = to_ns;
     }
 }
@@ -650,7 +644,7 @@ static void arrivals__lose(struct arrivals *arrivals, uint32_t behavior, int64_t
 struct arrivals__even {
     const struct arrivals *arrivals;
     const struct pacing_cursor *cursor;
-    uint64_t base; /* of the worker's arrivals, those that have gone before the cursor */
+    uint64_t base; /* of the worker's arrivals, those before the cursor */
     double share;  /* of all arrivals: of the behavior, and of the worker's connections in it */
 };
 
@@ -659,17 +653,8 @@ static uint64_t arrivals__mine_before(const struct arrivals *arrivals, uint64_t 
 {
     uint64_t rounds = n / arrivals->plan->connections;
     uint32_t rest = (uint32_t)(n % arrivals->plan->connections);
-    uint32_t low = 0;
-    uint32_t high = arrivals->numbers_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (arrivals->numbers[middle] < rest) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return rounds * arrivals->numbers_count + low;
+    return rounds * arrivals->numbers_count +
+           plan_count_below(arrivals->numbers, arrivals->numbers_count, rest);
 }
 
 static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
@@ -680,7 +665,7 @@ static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
     return before > even->base ? before - even->base : 0;
 }
 
-/* Past what can be walked over: by the worker's share of the rate. */
+/* An estimate by the worker's share of the rate. */
 static uint64_t arrivals__expected_before(const void *context, int64_t time_ns)
 {
     const struct arrivals__even *even = context;
@@ -704,13 +689,11 @@ static void arrivals__give_up_in_turn(struct arrivals *arrivals, uint32_t behavi
 static double arrivals__share(const struct arrivals *arrivals, uint32_t behavior)
 {
     const struct plan *plan = arrivals->plan;
-    const struct plan_behavior *of = &plan->behaviors[behavior];
-    double next_below = behavior + 1 < plan->behaviors_count ? of[1].weight_below : 1;
     uint32_t own = 0;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         own += plan->seats[arrivals->numbers[i]].behavior == behavior;
     }
-    return (next_below - of->weight_below) * own / of->connections;
+    return plan_weight_share(plan, behavior) * own / plan->behaviors[behavior].connections;
 }
 
 static void arrivals__give_up_walking(struct arrivals *arrivals, uint32_t behavior,
@@ -771,7 +754,7 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
 {
     int64_t pooled_ns = 0;
     if (arrivals->t0_ns == TIME_NEVER_NS) {
-        return; /* for nobody: then nothing is in the pool */
+        return; /* for all workers: then the pool is empty */
     }
     int64_t until_ns = arrivals->stop_ns < now_ns ? arrivals->stop_ns : now_ns + 1;
     until_ns -= arrivals->t0_ns;

@@ -29,7 +29,7 @@ struct arrivals_taker {
     struct arrivals_own *own; /* NULL: the load has no own arrivals */
     uint16_t behavior;
     bool listed; /* is free */
-    bool gone;   /* takes no further arrival, for now */
+    bool absent; /* takes no further arrival, for now */
 };
 
 /* The arrivals of one connection (rate_per_connection). */
@@ -90,7 +90,7 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
 /* The taker is free for an arrival, or is not. Idempotent. */
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free);
 /* The taker takes no further arrival, or may take them again. */
-void arrivals_set_gone(struct arrivals *arrivals, struct arrivals_taker *taker, bool gone);
+void arrivals_set_absent(struct arrivals *arrivals, struct arrivals_taker *taker, bool absent);
 /* Begins arrivals that are due on free connections, arrivals_max at most of each behavior. Returns
  * when to call again: now_ns when more are due, else the time of the next arrival. */
 int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);

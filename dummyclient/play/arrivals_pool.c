@@ -10,11 +10,9 @@ enum { ARRIVALS_POOL_LINE_BYTES = 64 };
 static int64_t arrivals_pool__gap_ns(const struct plan *plan, uint32_t behavior)
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
-    double next_below =
-        behavior + 1 < plan->behaviors_count ? plan->behaviors[behavior + 1].weight_below : 1;
     double own = share->connections == 0 ? 0 : (double)share->connections_own / share->connections;
     double rate_per_s =
-        plan->scenario->load.catch_up_max_per_s * (next_below - share->weight_below) * own;
+        plan->scenario->load.catch_up_max_per_s * plan_weight_share(plan, behavior) * own;
     return rate_per_s > 0 ? (int64_t)((double)NS_PER_S / rate_per_s) + 1 : 0;
 }
 
@@ -74,8 +72,8 @@ static _Atomic uint8_t *arrivals_pool__offer(const struct arrivals_pool *pool, u
     return &pool->offers[(size_t)worker * pool->offers_stride + behavior];
 }
 
-/* One of the others that have said that they have free connections; who is woken has to say it
- * again, so that the next arrival wakes another. */
+/* Wakes one of the others that have offered free connections. The offer is used up by that, so that
+ * the next arrival wakes another worker. */
 static void arrivals_pool__wake_one(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior)
 {
     for (uint32_t i = 1; i < pool->workers_count; i++) {
@@ -109,7 +107,7 @@ bool arrivals_pool_put(struct arrivals_pool *pool, uint32_t worker, uint32_t beh
     return room;
 }
 
-/* With the lock held; there is one. */
+/* With the lock held; the queue is not empty. */
 static int64_t arrivals_pool__pop(struct arrivals_pool_queue *queue)
 {
     int64_t time_ns = queue->times_ns[queue->first];
@@ -120,7 +118,7 @@ static int64_t arrivals_pool__pop(struct arrivals_pool_queue *queue)
     return time_ns;
 }
 
-/* With a bound on catching up, late arrivals begin at even distances, whoever is free. With the
+/* With a bound on catching up, late arrivals begin at even distances, over all workers. With the
  * lock held. */
 static bool arrivals_pool__catch_up(struct arrivals_pool_queue *queue, int64_t time_ns,
                                     int64_t now_ns, int64_t *granted_ns)
@@ -133,7 +131,7 @@ static bool arrivals_pool__catch_up(struct arrivals_pool_queue *queue, int64_t t
     if (now_ns < queue->catch_up_ns) {
         return false;
     }
-    /* From the last one on; but what was not used up is not saved up. */
+    /* A gap that was not used does not let a later one begin earlier. */
     queue->catch_up_ns += queue->catch_up_gap_ns;
     if (queue->catch_up_ns < now_ns) {
         queue->catch_up_ns = now_ns + queue->catch_up_gap_ns;

@@ -2,32 +2,31 @@
 #include "core/must.h"
 #include "play/conn_internal.h"
 
-/* --- Lives and links: which changes there are, and what they count. */
+/* --- States and links: which changes there are, and what they count. */
 
-#define LIFE(life)   (1U << (CONN_##life))
+#define STATE(state) (1U << (CONN_##state))
 #define GAUGE(gauge) (1U << (LIVE_##gauge))
 
-/* What each life may become, which gauges it counts in, and whether it could still come to a
- * barrier or take an arrival. */
+/* What each state may become, which gauges it counts in, and whether the connection could still
+ * reach a barrier or take an arrival. */
 static const struct {
     uint16_t next;
     uint16_t gauges;
     bool present;
-} CONN_TABLE[CONN_LIVES] = {
-    [CONN_PARKED] = {LIFE(QUEUED) | LIFE(GONE), 0, false},
-    [CONN_QUEUED] = {LIFE(SETUP) | LIFE(PARKED) | LIFE(GONE), GAUGE(QUEUED), true},
-    [CONN_SETUP] = {LIFE(PLAYING) | LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), 0, true},
-    [CONN_PLAYING] = {LIFE(STALLED) | LIFE(RETIRING) | LIFE(LEAVING), GAUGE(READY) | GAUGE(SETTLED),
-                      true},
-    [CONN_STALLED] = {LIFE(PLAYING) | LIFE(RETIRING) | LIFE(LEAVING),
+} CONN_TABLE[CONN_STATES] = {
+    [CONN_PARKED] = {STATE(QUEUED) | STATE(ENDED), 0, false},
+    [CONN_QUEUED] = {STATE(SETUP) | STATE(PARKED) | STATE(ENDED), GAUGE(QUEUED), true},
+    [CONN_SETUP] = {STATE(PLAYING) | STATE(STALLED) | STATE(RETIRING) | STATE(LEAVING), 0, true},
+    [CONN_PLAYING] = {STATE(STALLED) | STATE(RETIRING) | STATE(LEAVING),
+                      GAUGE(READY) | GAUGE(SETTLED), true},
+    [CONN_STALLED] = {STATE(PLAYING) | STATE(RETIRING) | STATE(LEAVING),
                       GAUGE(STALLED) | GAUGE(SETTLED), false},
-    [CONN_RETIRING] = {LIFE(PARTING), GAUGE(SETTLED), true},
-    [CONN_PARTING] = {LIFE(PARKED) | LIFE(GONE), GAUGE(SETTLED), false},
-    [CONN_LEAVING] = {LIFE(GONE), GAUGE(SETTLED), false},
-    [CONN_GONE] = {0, GAUGE(FINISHED) | GAUGE(SETTLED), false},
+    [CONN_RETIRING] = {STATE(PARTING), GAUGE(SETTLED), true},
+    [CONN_PARTING] = {STATE(PARKED) | STATE(ENDED), GAUGE(SETTLED), false},
+    [CONN_LEAVING] = {STATE(ENDED), GAUGE(SETTLED), false},
+    [CONN_ENDED] = {0, GAUGE(FINISHED) | GAUGE(SETTLED), false},
 };
 
-/* It has counted in some gauges, and counts in others now. */
 static void conn__move_gauges(struct conn_group *group, uint32_t from, uint32_t to)
 {
     for (uint32_t gauge = 0; (from | to) >> gauge != 0; gauge++) {
@@ -36,18 +35,18 @@ static void conn__move_gauges(struct conn_group *group, uint32_t from, uint32_t 
     }
 }
 
-void conn_set_life(struct conn *conn, enum conn_life life)
+void conn_set_state(struct conn *conn, enum conn_state state)
 {
     struct conn_group *group = conn->group;
-    bool was_present = CONN_TABLE[conn->life].present;
-    bool present = CONN_TABLE[life].present;
-    must((CONN_TABLE[conn->life].next >> life & 1) != 0);
-    conn__move_gauges(group, CONN_TABLE[conn->life].gauges, CONN_TABLE[life].gauges);
-    conn->life = (uint8_t)life;
+    bool was_present = CONN_TABLE[conn->state].present;
+    bool present = CONN_TABLE[state].present;
+    must((CONN_TABLE[conn->state].next >> state & 1) != 0);
+    conn__move_gauges(group, CONN_TABLE[conn->state].gauges, CONN_TABLE[state].gauges);
+    conn->state = (uint8_t)state;
     if (present != was_present) {
-        uint32_t *gone = &group->behavior_gone[conn->taker.behavior];
-        *gone = present ? *gone - 1 : *gone + 1;
-        arrivals_set_gone(group->arrivals, &conn->taker, !present);
+        uint32_t *absent = &group->behavior_absent[conn->taker.behavior];
+        *absent = present ? *absent - 1 : *absent + 1;
+        arrivals_set_absent(group->arrivals, &conn->taker, !present);
     }
     if (!conn_plays(conn)) {
         arrivals_set_free(group->arrivals, &conn->taker, false);
@@ -89,8 +88,8 @@ void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns)
 
 /* --- What the vm wants. */
 
-/* Until when has its vm got everything that had come? More may lie behind what was received last:
- * that is known after a look with the next receive posted. */
+/* The vm has been given all input that had arrived by this time. There may be more behind the last
+ * receive: that is known after a poll with the next receive posted. */
 static int64_t conn__seen_ns(const struct conn *conn)
 {
     int64_t seen_ns = conn->group->seen_ns;
@@ -101,7 +100,7 @@ void conn_observe(struct conn *conn)
 {
     struct recorder *recorder = conn->group->recorder;
     recorder->subject_seen_ns = conn__seen_ns(conn);
-    recorder->subject_ready = conn->life != CONN_SETUP;
+    recorder->subject_ready = conn->state != CONN_SETUP;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_lanes = conn_lanes(conn);
 }
@@ -131,8 +130,8 @@ static void conn__connect(struct conn *conn)
 
 static void conn__ready(struct conn *conn)
 {
-    if (conn->life == CONN_SETUP) {
-        conn_set_life(conn, CONN_PLAYING);
+    if (conn->state == CONN_SETUP) {
+        conn_set_state(conn, CONN_PLAYING);
     }
     if (conn->group->started && !conn->group->stopping) {
         vm_on_start(conn->vm, conn->group->now_ns);
@@ -144,29 +143,29 @@ void conn_set_ended(struct conn *conn)
     struct conn_group *group = conn->group;
     bool had_begun = conn_has_begun(conn);
     conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
-    if (conn->life != CONN_PARTING || group->stopping) {
-        conn_set_life(conn, CONN_GONE);
+    if (conn->state != CONN_PARTING || group->stopping) {
+        conn_set_state(conn, CONN_ENDED);
         group->gauges[LIVE_OUT] += had_begun && vm_is_out(conn->vm);
         return;
     }
-    conn_set_life(conn, CONN_PARKED);
+    conn_set_state(conn, CONN_PARKED);
     conn->generation++;
     conn_open_vm(conn);
     if (conn->wanted) {
-        conn_set_life(conn, CONN_QUEUED);
+        conn_set_state(conn, CONN_QUEUED);
         timer_heap_set(&group->timers, &conn->timer, group->now_ns);
     }
 }
 
-/* Nothing more is to be played: the link ends, by the closing protocol if there is one. */
+/* There is nothing left to play: ends the link, by the closing protocol if it is open. */
 static void conn__finish(struct conn *conn)
 {
-    if (conn->life == CONN_RETIRING) {
-        conn_set_life(conn, CONN_PARTING);
-    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
-               conn->life == CONN_STALLED) {
-        conn_set_life(conn, CONN_LEAVING);
-    } else if (conn->life == CONN_GONE) {
+    if (conn->state == CONN_RETIRING) {
+        conn_set_state(conn, CONN_PARTING);
+    } else if (conn->state == CONN_SETUP || conn->state == CONN_PLAYING ||
+               conn->state == CONN_STALLED) {
+        conn_set_state(conn, CONN_LEAVING);
+    } else if (conn->state == CONN_ENDED) {
         return;
     }
     switch ((enum conn_link)conn->link) {
@@ -195,7 +194,7 @@ static void conn__finish(struct conn *conn)
     }
 }
 
-/* Does it wait at a barrier, and at which? */
+/* Counts at which barrier it waits now. */
 static void conn__note_barrier(struct conn *conn)
 {
     uint32_t *waiting = conn->group->barrier_waiting;
@@ -227,7 +226,8 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
     case VM_ACTION_DISCONNECT:
         must(conn->link == CONN_OPEN || conn->link == CONN_HALF);
         if (action->disconnect == DISCONNECT_HALF) {
-            conn_half(conn);
+            conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
+            conn_mark_dirty(conn);
         } else if (action->disconnect == DISCONNECT_RST) {
             conn_reset(conn);
         } else {
@@ -253,14 +253,13 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
     }
 }
 
-/* Sees to it that the timer goes off early enough. A later deadline than the timer's is left for
- * the timer to find out: most deadlines are never reached, and moving each would cost more. */
+/* Sets the timer, unless it will fire early enough. One that fires too early is set again then:
+ * most deadlines are never reached, and moving the timer for each would cost more. */
 static void conn__arm(struct conn *conn)
 {
     int64_t due_ns = conn->deadline_ns;
     if (conn_plays(conn)) {
-        int64_t vm_ns = vm_next_time_ns(conn->vm);
-        due_ns = vm_ns < due_ns ? vm_ns : due_ns;
+        due_ns = time_earlier_ns(due_ns, vm_next_time_ns(conn->vm));
     }
     if (due_ns == TIME_NEVER_NS || (conn->timer.index != 0 && conn->timer.due_ns <= due_ns)) {
         return;
@@ -268,7 +267,7 @@ static void conn__arm(struct conn *conn)
     timer_heap_set(&conn->group->timers, &conn->timer, due_ns);
 }
 
-/* Not connected, and nothing that it waits for: nothing will ever come of it by itself. */
+/* Not connected, and not waiting for anything: only the run can make it play again. */
 static bool conn__is_stalled(const struct conn *conn)
 {
     const struct conn_group *group = conn->group;
@@ -277,16 +276,16 @@ static bool conn__is_stalled(const struct conn *conn)
         return false;
     }
     return group->plan->open_loop ? !vm_has_free_lane(conn->vm)
-                                  : group->started || conn->life == CONN_SETUP;
+                                  : group->started || conn->state == CONN_SETUP;
 }
 
 static void conn__note_stalled(struct conn *conn)
 {
     bool stalled = conn__is_stalled(conn);
-    if (stalled && (conn->life == CONN_SETUP || conn->life == CONN_PLAYING)) {
-        conn_set_life(conn, CONN_STALLED);
-    } else if (!stalled && conn->life == CONN_STALLED) {
-        conn_set_life(conn, CONN_PLAYING);
+    if (stalled && (conn->state == CONN_SETUP || conn->state == CONN_PLAYING)) {
+        conn_set_state(conn, CONN_STALLED);
+    } else if (!stalled && conn->state == CONN_STALLED) {
+        conn_set_state(conn, CONN_PLAYING);
     }
 }
 
@@ -302,13 +301,13 @@ void conn_pump(struct conn *conn)
             timer_heap_set(&group->timers, &conn->timer, group->now_ns);
             break;
         }
-        /* A full queue holds back messages (conn_on_sent() goes on), not deadlines. */
+        /* A full queue blocks messages (until conn_on_sent()), not deadlines. */
         conn->send_blocked = !conn_has_room(conn);
         if (!(conn->send_blocked ? vm_next_blocked : vm_next)(conn->vm, group->now_ns, &action)) {
             break;
         }
         conn__act(conn, &action);
-        recorder_observe_ready(group->recorder, conn->life != CONN_SETUP);
+        recorder_observe_ready(group->recorder, conn->state != CONN_SETUP);
     }
     if (conn->barrier != 0) {
         conn__note_barrier(conn);
@@ -321,19 +320,19 @@ void conn_pump(struct conn *conn)
 
 static void conn__begin(struct conn *conn)
 {
-    conn_set_life(conn, CONN_SETUP);
+    conn_set_state(conn, CONN_SETUP);
     conn_pump(conn);
 }
 
 void conn_want(struct conn *conn)
 {
     conn->wanted = true;
-    if (conn->life == CONN_PARKED) {
-        conn_set_life(conn, CONN_QUEUED);
+    if (conn->state == CONN_PARKED) {
+        conn_set_state(conn, CONN_QUEUED);
     }
-    if (conn->life == CONN_QUEUED) {
+    if (conn->state == CONN_QUEUED) {
         conn__begin(conn);
-    } /* else: it still ends, and conn_set_ended() sees that it is wanted again */
+    } /* else: it is still ending, and conn_set_ended() will open it again */
 }
 
 static void conn__on_connected(struct conn *conn)
@@ -341,7 +340,7 @@ static void conn__on_connected(struct conn *conn)
     struct conn_group *group = conn->group;
     conn->sending = CONN_SEND_IDLE;
     if (conn->link != CONN_CONNECTING) {
-        return; /* given up in the meantime: the close is on its way */
+        return; /* given up meanwhile: its close has not completed yet */
     }
     if (conn->io_op.result != CPORT_OK) {
         conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result));
@@ -386,7 +385,7 @@ void conn_on_timer(struct timer_node *timer)
 {
     struct conn *conn = (struct conn *)timer;
     bool due = conn->group->now_ns >= conn->deadline_ns;
-    /* What has come in time may not have been seen yet: then the next turn looks again. */
+    /* Input that came in time may not have been read yet: then the next turn checks again. */
     bool overdue = conn__seen_ns(conn) >= conn->deadline_ns;
     switch ((enum conn_link)conn->link) {
     case CONN_WAITING:
@@ -406,7 +405,7 @@ void conn_on_timer(struct timer_node *timer)
         }
         break;
     case CONN_CLOSED:
-        if (conn->life == CONN_QUEUED) {
+        if (conn->state == CONN_QUEUED) {
             conn__begin(conn); /* wanted again while it was ending */
             return;
         }
@@ -439,14 +438,14 @@ void conn_on_arrival(struct arrivals_taker *taker, int64_t intended_ns, int64_t 
 
 void conn_on_start(struct conn *conn)
 {
-    if (conn->life == CONN_PLAYING || conn->life == CONN_STALLED) {
+    if (conn->state == CONN_PLAYING || conn->state == CONN_STALLED) {
         conn_observe(conn);
         vm_on_start(conn->vm, conn->group->now_ns);
         conn_pump(conn);
     }
 }
 
-/* Nothing was begun, or nothing is left but to connect again: ends without asking the vm. */
+/* One that has not begun, or only waits to connect again, ends without asking the vm. */
 static bool conn__skip(struct conn *conn)
 {
     bool had_begun = conn_has_begun(conn);
@@ -461,34 +460,33 @@ static bool conn__skip(struct conn *conn)
     return true;
 }
 
-/* The pass it is in is its last: the vm ends it, then plays teardown. */
+/* The current pass is the last one: the vm ends it, then plays teardown. */
 static void conn__end_pass(struct conn *conn)
 {
     conn_observe(conn);
     vm_on_stop(conn->vm, conn->group->now_ns);
     conn_pump(conn);
-    if (conn->life == CONN_STALLED || conn__is_stalled(conn)) {
+    if (conn->state == CONN_STALLED || conn__is_stalled(conn)) {
         conn__finish(conn);
     }
 }
 
 void conn_on_stop(struct conn *conn)
 {
-    if (conn->life == CONN_GONE || conn__skip(conn)) {
-        return;
+    if (!conn__skip(conn)) {
+        conn__end_pass(conn);
     }
-    conn__end_pass(conn);
 }
 
 void conn_on_drain_end(struct conn *conn)
 {
-    if (conn->life == CONN_GONE || conn__skip(conn)) {
+    if (conn__skip(conn)) {
         return;
     }
     conn_observe(conn);
     vm_on_drain_end(conn->vm, conn->group->now_ns);
     conn_pump(conn);
-    /* Whatever the vm would still like to do: the time for it is over. */
+    /* There is no time left for what the vm has not done. */
     conn__finish(conn);
     conn__arm(conn);
 }
@@ -496,20 +494,20 @@ void conn_on_drain_end(struct conn *conn)
 void conn_retire(struct conn *conn)
 {
     conn->wanted = false;
-    if (conn->life == CONN_QUEUED) {
-        conn_set_life(conn, CONN_PARKED);
-    } else if (conn->life == CONN_SETUP || conn->life == CONN_PLAYING ||
-               conn->life == CONN_STALLED) {
-        conn_set_life(conn, CONN_RETIRING);
+    if (conn->state == CONN_QUEUED) {
+        conn_set_state(conn, CONN_PARKED);
+    } else if (conn->state == CONN_SETUP || conn->state == CONN_PLAYING ||
+               conn->state == CONN_STALLED) {
+        conn_set_state(conn, CONN_RETIRING);
         if (!conn__skip(conn)) {
             conn__end_pass(conn);
         }
-    } /* else: on its way, or not there */
+    } /* else: it is ending already, or has not begun */
 }
 
 void conn_abort(struct conn *conn)
 {
-    if (conn->life == CONN_GONE) {
+    if (conn->state == CONN_ENDED) {
         return;
     }
     conn_observe(conn);

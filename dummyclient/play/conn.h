@@ -12,7 +12,7 @@
  * Lifetime: conn_group_open() allocates for all connections. Afterwards only the send pool and
  * reassembly allocate, both bounded by what is in flight.
  *
- * README.md here has the life of a connection and what it counts. */
+ * README.md here has the states of a connection and what they count as. */
 #pragma once
 
 #include "core/error.h"
@@ -54,7 +54,7 @@ struct conn_group {
     uint32_t staying_count;   /* wait for that */
     uint32_t staying_at;      /* where the search for the next of them continues */
     uint32_t *behavior_conns; /* per behavior: all, and those that barriers do not wait for */
-    uint32_t *behavior_gone;
+    uint32_t *behavior_absent;
     uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
     uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* openings passed on */
     int64_t wall_offset_ns;
@@ -70,7 +70,7 @@ struct conn_group {
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
                      uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error);
-/* All connections must be CONN_GONE, or never have begun. */
+/* All connections must be CONN_ENDED, or never have begun. */
 void conn_group_close(struct conn_group *group);
 
 /* The connection of the group, by its place there. */

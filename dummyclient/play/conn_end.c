@@ -1,6 +1,6 @@
 /* How a connection ends: by the closing protocol (conn_end: the rest, FIN, the peer's end, close),
- * or at once (conn_break, conn_reset, conn_drop). All go through conn_on_closed(), which decides
- * whether it was clean. */
+ * or immediately (conn_break, conn_reset, conn_drop). All go through conn_on_closed(), which
+ * decides whether it was clean. */
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_internal.h"
@@ -73,12 +73,6 @@ bool conn_group_end_some(struct conn_group *group, uint32_t connections_max)
     return group->staying_count > 0;
 }
 
-void conn_half(struct conn *conn)
-{
-    conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
-    conn_mark_dirty(conn);
-}
-
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     bool was_open = conn->link != CONN_CONNECTING;
@@ -94,7 +88,7 @@ void conn_break(struct conn *conn, enum error_kind error)
     conn->end_reason = (uint8_t)error;
     recorder_error(conn->group->recorder, error);
     if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
-        /* It would have taken longer, if it had come at all. */
+        /* It would have taken at least as long. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     }
     conn__close(conn, CPORT_CLOSE_RST);
@@ -112,11 +106,10 @@ void conn_drop(struct conn *conn)
     conn__close(conn, CPORT_CLOSE_RST);
 }
 
-/* The peer has ended its side before the vm ended ours. */
-static void conn__close_unjudged(struct conn *conn)
+static void conn__note_unexpected(struct conn *conn)
 {
-    conn->unjudged = true;
-    conn__close(conn, CPORT_CLOSE_FIN);
+    conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
+    recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
 }
 
 static bool conn__has_rest(const struct conn *conn)
@@ -128,31 +121,29 @@ static bool conn__has_rest(const struct conn *conn)
 static void conn__complete(struct conn *conn)
 {
     if (conn__has_rest(conn)) {
-        conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
-        recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
-        conn__close(conn, CPORT_CLOSE_FIN);
-    } else if (conn->link == CONN_HALF) {
-        conn__close_unjudged(conn);
+        conn__note_unexpected(conn);
     } else {
-        conn__close(conn, CPORT_CLOSE_FIN);
+        conn->unjudged = conn->link == CONN_HALF;
     }
+    conn__close(conn, CPORT_CLOSE_FIN);
 }
 
 void conn_on_peer_end(struct conn *conn)
 {
     conn->receiving = CONN_RECV_ENDED;
     if (conn->link == CONN_OPEN) {
-        conn__close_unjudged(conn);
+        conn->unjudged = true;
+        conn__close(conn, CPORT_CLOSE_FIN);
     } else if (conn->sending != CONN_SEND_FIN) {
         conn__complete(conn);
-    } /* else: conn_on_shutdown() goes on */
+    } /* else: conn_on_shutdown() completes it */
 }
 
 void conn_on_shutdown(struct conn *conn)
 {
     conn->sending = CONN_SEND_ENDED;
     if (!conn_is_alive(conn)) {
-        return; /* the close is on its way */
+        return;
     }
     if (conn->io_op.result != CPORT_OK) {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
@@ -186,15 +177,6 @@ static void conn__count_clean(const struct conn *conn)
     recorder_clean(conn->group->recorder, net_address_port(&conn->local), &carried);
 }
 
-/* Was it an error that the peer has ended it? */
-static void conn__judge(struct conn *conn, bool expected)
-{
-    if (!expected) {
-        conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
-        recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
-    }
-}
-
 void conn_on_closed(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -206,8 +188,8 @@ void conn_on_closed(struct conn *conn)
     } else {
         bool rest = conn__has_rest(conn);
         bool expected = vm_on_closed(conn->vm, group->now_ns);
-        if (conn->unjudged) {
-            conn__judge(conn, expected && !rest);
+        if (conn->unjudged && (!expected || rest)) {
+            conn__note_unexpected(conn);
         }
         if (conn->end_reason == ERROR_KIND_NONE) {
             conn__count_clean(conn);
@@ -216,7 +198,7 @@ void conn_on_closed(struct conn *conn)
         }
         conn_drop_buffers(conn);
     }
-    if (conn->life == CONN_PARTING || conn->life == CONN_LEAVING) {
+    if (conn->state == CONN_PARTING || conn->state == CONN_LEAVING) {
         conn_set_ended(conn);
     } else {
         conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);

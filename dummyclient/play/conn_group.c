@@ -52,7 +52,7 @@ static size_t conn__round_up(size_t bytes)
     return (bytes + CONN_LINE_BYTES - 1) / CONN_LINE_BYTES * CONN_LINE_BYTES;
 }
 
-/* Where in a block the vm stands, behind the connection; then what is seldom used. */
+/* Offsets in a block, behind the connection: its vm, then what is rarely used. */
 struct conn__layout {
     size_t vm;
     size_t more_lanes;
@@ -81,7 +81,7 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->group = group;
     conn->number = number;
     conn->wanted = number < plan->connections_at_start;
-    conn->life = conn->wanted ? CONN_QUEUED : CONN_PARKED;
+    conn->state = conn->wanted ? CONN_QUEUED : CONN_PARKED;
     conn->deadline_ns = TIME_NEVER_NS;
     conn->end_reason = ERROR_KIND_NONE;
     conn->socket.handle = CPORT_HANDLE_NONE;
@@ -96,25 +96,26 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     if (conn->wanted) {
         group->gauges[LIVE_QUEUED]++;
     } else {
-        group->behavior_gone[conn->taker.behavior]++;
-        arrivals_set_gone(group->arrivals, &conn->taker, true);
+        group->behavior_absent[conn->taker.behavior]++;
+        arrivals_set_absent(group->arrivals, &conn->taker, true);
     }
 }
 
-static bool conn__alloc(struct conn_group *group, uint32_t count)
+static bool conn__alloc(struct conn_group *group, uint32_t count, struct error *error)
 {
     const struct plan *plan = group->plan;
     group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof *group->behavior_conns);
-    group->behavior_gone = calloc(plan->behaviors_count + 1, sizeof *group->behavior_gone);
-    /* One more, for what is lost to the alignment. */
+    group->behavior_absent = calloc(plan->behaviors_count + 1, sizeof *group->behavior_absent);
+    /* One more, for the alignment. */
     group->blocks_memory = zeroed_alloc_dense((size_t)count + 1, group->block_bytes);
     if (group->blocks_memory == NULL || group->behavior_conns == NULL ||
-        group->behavior_gone == NULL) {
+        group->behavior_absent == NULL) {
+        error_set(error, "no memory for %u connections", count);
         return false;
     }
     uint8_t *memory = group->blocks_memory;
     group->blocks = memory + conn__round_up((uintptr_t)memory) - (uintptr_t)memory;
-    return true;
+    return timer_heap_open(&group->timers, count, error);
 }
 
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
@@ -137,12 +138,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
     group->more_lanes_offset = layout.messages > layout.more_lanes ? layout.more_lanes : 0;
-    if (!conn__alloc(group, numbers_count)) {
-        error_set(error, "no memory for %u connections", numbers_count);
-        conn_group_close(group);
-        return false;
-    }
-    if (!timer_heap_open(&group->timers, numbers_count, error)) {
+    if (!conn__alloc(group, numbers_count, error)) {
         conn_group_close(group);
         return false;
     }
@@ -158,7 +154,7 @@ uint32_t conn_group_present(const struct conn_group *group, uint32_t barrier)
     uint32_t present = 0;
     for (uint32_t b = 0; b < group->plan->behaviors_count; b++) {
         bool takes_part = (group->plan->program->behaviors[b].barriers >> barrier & 1) != 0;
-        present += takes_part ? group->behavior_conns[b] - group->behavior_gone[b] : 0;
+        present += takes_part ? group->behavior_conns[b] - group->behavior_absent[b] : 0;
     }
     return present;
 }
@@ -179,7 +175,7 @@ void conn_group_close(struct conn_group *group)
 {
     for (uint32_t i = 0; i < group->conns_count; i++) {
         struct conn *conn = conn_group_at(group, i);
-        must(conn->life == CONN_GONE || !conn_has_begun(conn));
+        must(conn->state == CONN_ENDED || !conn_has_begun(conn));
     }
     if (group->timers.slots != NULL) {
         timer_heap_close(&group->timers);
@@ -187,6 +183,6 @@ void conn_group_close(struct conn_group *group)
     send_pool_close(&group->pool);
     zeroed_free(group->blocks_memory);
     free(group->behavior_conns);
-    free(group->behavior_gone);
+    free(group->behavior_absent);
     *group = (struct conn_group){0};
 }

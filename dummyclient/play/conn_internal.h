@@ -22,25 +22,25 @@ enum {
 /* The same once the run is over. */
 #define CONN_END_AFTER_CUT_NS (INT64_C(1500000000))
 
-/* The life cycle of a connection, by plan and scenario. Every change goes through conn_set_life(),
+/* What a connection is doing, by plan and scenario. Every change goes through conn_set_state(),
  * which checks it and counts.
  *
  *     parked <-> queued -> setup -> playing <-> stalled
  *        ^                   |         |           |
  *        |                   v         v           v
- *      parting <---------- retiring          leaving -> gone        (and gone from anywhere before)
+ *      parting <---------- retiring         leaving -> ended      (and ended from any one before)
  */
-enum conn_life {
+enum conn_state {
     CONN_PARKED,   /* the plan does not want it, yet or any more */
-    CONN_QUEUED,   /* wanted: it waits for its turn to connect */
+    CONN_QUEUED,   /* wanted: it waits to connect */
     CONN_SETUP,    /* connects and plays setup */
-    CONN_PLAYING,  /* was ready: it plays the loop, or is on its way back to it */
+    CONN_PLAYING,  /* was ready: it plays the loop, or connects and sets up again */
     CONN_STALLED,  /* was ready; not connected, and nothing left to do */
     CONN_RETIRING, /* no longer wanted: it ends its pass and plays teardown, */
     CONN_PARTING,  /* ... then its link; then it is parked */
     CONN_LEAVING,  /* its vm has finished, or the run: the link ends */
-    CONN_GONE,     /* for good */
-    CONN_LIVES
+    CONN_ENDED,    /* for good */
+    CONN_STATES
 };
 
 /* What its socket does.
@@ -95,7 +95,7 @@ struct conn {
 
     struct conn_group *group;
     struct vm *vm;
-    uint8_t life;          /* enum conn_life */
+    uint8_t state;         /* enum conn_state */
     uint8_t link;          /* enum conn_link */
     uint8_t sending;       /* enum conn_sending */
     uint8_t receiving;     /* enum conn_receiving */
@@ -143,7 +143,7 @@ static inline bool conn_is_alive(const struct conn *conn)
 /* Has it begun to play, and not ended yet? */
 static inline bool conn_has_begun(const struct conn *conn)
 {
-    return conn->life != CONN_PARKED && conn->life != CONN_QUEUED && conn->life != CONN_GONE;
+    return conn->state != CONN_PARKED && conn->state != CONN_QUEUED && conn->state != CONN_ENDED;
 }
 
 /* May the vm act now? */
@@ -155,9 +155,9 @@ static inline bool conn_plays(const struct conn *conn)
 
 /* --- conn.c */
 
-/* Every change of life or link goes through these; must() stops at a change of life that the table
- * does not have. */
-void conn_set_life(struct conn *conn, enum conn_life life);
+/* Every change of state or link goes through these; must() stops at a change of state that the
+ * table does not have. */
+void conn_set_state(struct conn *conn, enum conn_state state);
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
 /* Plays the vm on until it waits for something. */
 void conn_pump(struct conn *conn);
@@ -188,8 +188,6 @@ void conn_drop_buffers(struct conn *conn);
 void conn_end(struct conn *conn);
 /* The same for a connection that the plan no longer needs, once few enough are ending. */
 void conn_end_in_turn(struct conn *conn);
-/* Ends our side only. */
-void conn_half(struct conn *conn);
 /* Closes immediately because of an error, which is counted. The peer sees a reset. */
 void conn_break(struct conn *conn, enum error_kind error);
 /* Closes immediately because the scenario or the run wants it: listed, so that both sides can be

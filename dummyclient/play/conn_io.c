@@ -19,7 +19,7 @@ void conn_mark_dirty(struct conn *conn)
     group->dirty_last = conn;
 }
 
-/* The size of the message so many places behind the oldest one's successor. */
+/* The size of a message in the ring; 0: the one behind the oldest. */
 static uint32_t *conn__behind_oldest(const struct conn *conn, uint32_t index)
 {
     return &conn->message_bytes[(conn->ring_first + index) & (conn->group->messages_max - 1)];
@@ -63,8 +63,8 @@ static uint32_t conn__messages_begun(const struct conn *conn, uint64_t bytes)
     return begun > conn->messages_stamped ? begun - conn->messages_stamped : 0;
 }
 
-/* Tells the vm when the messages that begin within the first `bytes` of the queue were sent. True:
- * the vm has more to do because of it. */
+/* Notifies the vm that the messages that begin within the first `bytes` of the queue were sent.
+ * True: the vm has more to do because of it. */
 static bool conn__stamp(struct conn *conn, uint64_t bytes, int64_t sent_ns)
 {
     uint32_t begun = conn__messages_begun(conn, bytes);
@@ -80,7 +80,7 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
 {
     struct conn_group *group = conn->group;
     if (!conn_is_alive(conn) || conn->sending == CONN_SEND_BUSY || conn->sending == CONN_SEND_FIN) {
-        return; /* gone, or conn_on_sent() marks it again */
+        return; /* closing, or conn_on_sent() marks it again */
     }
     int count = send_queue_peek(&conn->queue, conn->spans, CONN_SPANS_MAX);
     if (count > 0) {
@@ -92,7 +92,7 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
         conn->sending = CONN_SEND_BUSY;
         cport_send(group->port, &conn->socket, &conn->io_op, conn->spans, count);
         if (moved && conn_plays(conn)) {
-            conn_pump(conn); /* a `send` step is done: the next one follows */
+            conn_pump(conn); /* a `send` step is done */
         }
     } else if ((conn->link == CONN_HALF || conn->link == CONN_ENDING) &&
                conn->sending == CONN_SEND_IDLE) {
@@ -147,14 +147,14 @@ void conn_on_sent(struct conn *conn)
         conn__take(conn, conn->io_op.bytes);
     }
     if (!conn_is_alive(conn)) {
-        return; /* the close is on its way */
+        return;
     }
     if (conn->io_op.result != CPORT_OK) {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
         return;
     }
     if (conn->messages_count > 0 || conn->send_blocked) {
-        /* Messages waited behind this send: from now on the socket is free for them. */
+        /* Messages have waited for this send. */
         conn->blocked_until_ns = conn->group->now_ns;
     }
     if (conn->messages_count > 0 || conn->link != CONN_OPEN) {
@@ -167,11 +167,8 @@ void conn_on_sent(struct conn *conn)
 
 static bool conn__deliver(struct conn *conn, const struct frame *frame, int64_t first_ns)
 {
-    struct conn_group *group = conn->group;
-    conn->messages_received++;
-    recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
     conn_observe(conn);
-    vm_on_message(conn->vm, frame, first_ns, group->now_ns);
+    vm_on_message(conn->vm, frame, first_ns, conn->group->now_ns);
     if (conn_plays(conn)) {
         conn_pump(conn);
     }
@@ -189,13 +186,9 @@ static void conn__take_frames(struct conn *conn)
     while ((status = reassembly_next(&conn->reassembly, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
-        if (alive) {
-            alive = conn__deliver(conn, &frame, first_ns);
-        } else {
-            /* We have closed meanwhile: it was received all the same. */
-            conn->messages_received++;
-            recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
-        }
+        conn->messages_received++;
+        recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
+        alive = alive && conn__deliver(conn, &frame, first_ns);
     }
     if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
         conn->first_ns = group->now_ns;
@@ -211,7 +204,7 @@ void conn_receive(struct conn *conn)
     switch ((enum conn_receiving)conn->receiving) {
     case CONN_RECV_PAUSED:
         if (conn->link != CONN_ENDING) {
-            return; /* the scenario leaves it there; but the end is always read to */
+            return; /* the scenario leaves it there, but not while the connection ends */
         }
         break;
     case CONN_RECV_IDLE:
@@ -250,7 +243,7 @@ void conn_on_received(struct conn *conn)
         conn->bytes_received += conn->recv_op.bytes;
         recorder_count(group->recorder, TOTAL_BYTES_RECEIVED, conn->recv_op.bytes);
         if (!alive) {
-            return; /* came together with what made us close */
+            return; /* received before the close took effect */
         }
         conn__take_frames(conn);
         if (conn_is_alive(conn)) {

@@ -88,7 +88,7 @@ void logbook_print(struct logbook *logbook, int64_t origin_ns,
     if (dropped > logbook->dropped_told) {
         char text[96];
         snprintf(text, sizeof text,
-                 "%" PRIu64 " lines of log steps were left out: too many at once",
+                 "%" PRIu64 " lines of log steps were left out: too many at a time",
                  dropped - logbook->dropped_told);
         print(context, text);
         logbook->dropped_told = dropped;

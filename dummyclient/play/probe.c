@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-/* The histogram that the threshold at index needs, if it is to be looked at while the run goes on.
- * NULL: none. */
+/* The histogram that the threshold at index needs, if it is judged during the run. NULL: none. */
 static struct histogram *probe__needs(const struct probe *probe, uint32_t index,
                                       const struct figures *figures)
 {

@@ -2,11 +2,6 @@
 
 #include "core/clock.h"
 
-static int64_t recorder__max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Times come nearly in order, so the stage of the last one is mostly it. */
 struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
 {
@@ -27,12 +22,21 @@ struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
     return &recorder->figures.stages[i];
 }
 
-/* Where a time of the whole run, its stage's and its step's stand; the latter two may be NULL. */
+/* The histograms that a time is recorded in: of the run, its stage and its step; each may be NULL.
+ */
 struct recorder__places {
     struct histogram *run;
     struct histogram *stage;
     struct histogram *step;
 };
+
+/* Of a time that belongs to no step. */
+static struct recorder__places recorder__places_at(struct recorder *recorder, int64_t at_ns)
+{
+    struct figures_stage *stage = recorder_stage(recorder, at_ns);
+    return (struct recorder__places){.run = recorder->figures.latency,
+                                     .stage = stage != NULL ? stage->latency : NULL};
+}
 
 static void recorder__record(const struct recorder__places *places, enum latency_kind kind,
                              int64_t value_ns, bool censored)
@@ -50,13 +54,10 @@ static void recorder__record(const struct recorder__places *places, enum latency
     }
 }
 
-/* A time that belongs to no step. */
 static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
                                  int64_t value_ns, int64_t at_ns, bool censored)
 {
-    struct figures_stage *stage = recorder_stage(recorder, at_ns);
-    struct recorder__places places = {.run = recorder->figures.latency,
-                                      .stage = stage != NULL ? stage->latency : NULL};
+    struct recorder__places places = recorder__places_at(recorder, at_ns);
     recorder__record(&places, kind, value_ns, censored);
 }
 
@@ -102,16 +103,15 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
     }
 }
 
-/* What the request's times say about this program and about the connection. */
 static void recorder__record_lags(const struct recorder__places *places,
                                   const struct vm_request *request)
 {
     int64_t free_ns = request->free_ns; /* the vm knows of a busy socket (blocked_until_ns) */
-    int64_t wait_ns = recorder__max(0, free_ns - request->intended_ns);
+    int64_t wait_ns = time_later_ns(0, free_ns - request->intended_ns);
     recorder__record(places, LATENCY_CONNECTION_WAIT, wait_ns, false);
     if (request->sent_ns != 0) {
         int64_t lag_ns =
-            recorder__max(0, request->sent_ns - recorder__max(request->intended_ns, free_ns));
+            time_later_ns(0, request->sent_ns - time_later_ns(request->intended_ns, free_ns));
         recorder__record(places, LATENCY_SEND_LAG, lag_ns, false);
         recorder__record(places, LATENCY_START_LAG, wait_ns + lag_ns, false);
     }
@@ -120,7 +120,7 @@ static void recorder__record_lags(const struct recorder__places *places,
 static void recorder__record_request(const struct recorder__places *places,
                                      const struct vm_request *request, bool answered)
 {
-    /* Without a reply the first byte is at least as late as the end of the waiting. */
+    /* Without a reply, the first byte is at least as late as the end of the wait. */
     int64_t first_ns = answered && request->first_ns != 0 ? request->first_ns : request->last_ns;
     const struct {
         enum latency_kind kind;
@@ -133,7 +133,7 @@ static void recorder__record_request(const struct recorder__places *places,
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         if (times[i].from_ns != 0) { /* what was never sent has no service */
             recorder__record(places, times[i].kind,
-                             recorder__max(0, times[i].to_ns - times[i].from_ns), !answered);
+                             time_later_ns(0, times[i].to_ns - times[i].from_ns), !answered);
         }
     }
     recorder__record_lags(places, request);
@@ -145,23 +145,22 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     struct figures *figures = &recorder->figures;
     bool answered = request->outcome == VM_OUTCOME_OK || request->outcome == VM_OUTCOME_MISMATCH;
     bool in_window = recorder_in_window(recorder, request->intended_ns);
-    /* Setup and teardown are no part of what is measured, even where a connection that comes back
-     * is set up again inside the window: their requests have their own steps, and nothing else.
-     * A step's errors are of the same requests as its times: percentages are of their number. */
+    /* Setup and teardown are not measured, even where a connection is set up again inside the
+     * window: their requests count in their steps only. A step's errors are of the same requests as
+     * its times: percentages are of their number. */
     bool of_step = request->step < figures->steps_count && (in_window || !request->in_pass);
     struct figures_step *step = of_step ? &figures->steps[request->step] : NULL;
     struct figures_stage *stage = in_window ? recorder_stage(recorder, request->intended_ns) : NULL;
     recorder__count_outcome(recorder, request, step, stage);
     if (request->step == PROGRAM_STEP_NONE) {
-        return; /* an expect: it has no times of its own */
+        return; /* an expect has no times */
     }
     recorder_count(recorder, TOTAL_REQUESTS, 1);
     if (request->outcome == VM_OUTCOME_ABSENT) {
-        return; /* the scenario says that it need not be answered: it has no latency */
+        return; /* an optional reply that did not come has no latency */
     }
-    /* One that got no reply at its age, here as well: timing out must not look fast on any chart.
-     */
-    int64_t response_ns = recorder__max(0, request->last_ns - request->intended_ns);
+    /* A request without a reply counts at its age: a time-out must not look fast on any chart. */
+    int64_t response_ns = time_later_ns(0, request->last_ns - request->intended_ns);
     live_record(recorder->live, response_ns);
     series_record(figures->series, recorder->now_ns, response_ns);
     bool measured = in_window && request->in_pass;
@@ -219,15 +218,15 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     if (mismatch) {
         recorder_error(recorder, ERROR_KIND_MISMATCH);
     }
-    /* By when it was sent, as with requests: the late ones must not leave the figures. */
+    /* By when it was sent, as with requests: late ones must not be missing from the figures. */
     if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns - fanout_ns)) {
         recorder__record_run(recorder, LATENCY_FANOUT, fanout_ns, recorder->now_ns - fanout_ns,
                              false);
     }
 }
 
-/* An arrival that began and came to no request: it counts at its age, as one that never began, and
- * with the first request that it would have made. */
+/* An arrival that began but reached no request: it counts at its age, as one that never began, and
+ * in the step of the first request that it would have made. */
 static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
                                   int64_t free_ns, int64_t now_ns)
 {
@@ -236,20 +235,17 @@ static void recorder__never_asked(void *context, uint32_t step, int64_t intended
     if (!recorder_in_window(recorder, intended_ns)) {
         return;
     }
-    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
-    struct recorder__places places = {
-        .run = figures->latency,
-        .stage = stage != NULL ? stage->latency : NULL,
-        .step = step < figures->steps_count ? figures->steps[step].latency : NULL};
-    int64_t age_ns = recorder__max(0, now_ns - intended_ns);
+    struct recorder__places places = recorder__places_at(recorder, intended_ns);
+    places.step = step < figures->steps_count ? figures->steps[step].latency : NULL;
+    int64_t age_ns = time_later_ns(0, now_ns - intended_ns);
     figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
     recorder__record(&places, LATENCY_RESPONSE_FIRST_BYTE, age_ns, true);
-    recorder__record(&places, LATENCY_CONNECTION_WAIT, recorder__max(0, free_ns - intended_ns),
+    recorder__record(&places, LATENCY_CONNECTION_WAIT, time_later_ns(0, free_ns - intended_ns),
                      false);
 }
 
-/* A plain send has no reply to wait for, but it too may leave late. */
+/* A plain send has no reply, but it may leave late as well. */
 static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns)
 {
     struct recorder *recorder = context;
@@ -258,9 +254,7 @@ static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, 
     }
     const struct vm_request request = {
         .intended_ns = intended_ns, .free_ns = free_ns, .sent_ns = sent_ns};
-    struct figures_stage *stage = recorder_stage(recorder, intended_ns);
-    struct recorder__places places = {.run = recorder->figures.latency,
-                                      .stage = stage != NULL ? stage->latency : NULL};
+    struct recorder__places places = recorder__places_at(recorder, intended_ns);
     recorder__record_lags(&places, &request);
 }
 
@@ -338,7 +332,7 @@ void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
 
 void recorder_idle(struct recorder *recorder, int64_t idle_ns)
 {
-    int64_t from_ns = recorder__max(recorder->now_ns - idle_ns, recorder->window_start_ns);
+    int64_t from_ns = time_later_ns(recorder->now_ns - idle_ns, recorder->window_start_ns);
     int64_t until_ns =
         recorder->now_ns < recorder->window_end_ns ? recorder->now_ns : recorder->window_end_ns;
     if (until_ns > from_ns) {
@@ -346,16 +340,18 @@ void recorder_idle(struct recorder *recorder, int64_t idle_ns)
     }
 }
 
-static struct figures_window recorder__window(const struct recorder *recorder)
+static void recorder__absent(struct recorder *recorder, uint32_t behavior, enum arrival_fate fate,
+                             const struct spread *due, int64_t now_ns)
 {
-    return (struct figures_window){.t0_ns = recorder->t0_ns,
-                                   .start_ns = recorder->window_start_ns,
-                                   .end_ns = recorder->window_end_ns,
-                                   .pacing = recorder->pacing,
-                                   .behaviors = recorder->behaviors};
+    struct figures_window window = {.t0_ns = recorder->t0_ns,
+                                    .start_ns = recorder->window_start_ns,
+                                    .end_ns = recorder->window_end_ns,
+                                    .pacing = recorder->pacing,
+                                    .behaviors = recorder->behaviors};
+    figures_arrivals(&recorder->figures, &window, behavior, fate, due, now_ns);
 }
 
-/* Once per iteration of an open loop: without the bulk's walk over the stages. */
+/* Once per iteration of an open loop: without figures_arrivals(), which visits all stages. */
 void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intended_ns)
 {
     struct figures *figures = &recorder->figures;
@@ -380,19 +376,16 @@ void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intend
 void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t intended_ns,
                       int64_t now_ns)
 {
-    struct figures_window window = recorder__window(recorder);
     struct spread due = {.first_ns = intended_ns, .last_ns = intended_ns, .count = 1};
-    figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_DROPPED, &due, now_ns);
+    recorder__absent(recorder, behavior, ARRIVAL_DROPPED, &due, now_ns);
 }
 
 void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
                             int64_t last_ns, uint64_t count, int64_t now_ns)
 {
-    struct figures_window window = recorder__window(recorder);
     struct spread due = {.first_ns = first_ns, .last_ns = last_ns, .count = count};
     if (count > 0) {
-        figures_arrivals(&recorder->figures, &window, behavior, ARRIVAL_NEVER_STARTED, &due,
-                         now_ns);
+        recorder__absent(recorder, behavior, ARRIVAL_NEVER_STARTED, &due, now_ns);
     }
 }
 
@@ -455,7 +448,7 @@ bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
 
 void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *gauges)
 {
-    /* What was counted until now happened in the second of the turns before. */
+    /* What has been counted since the last call belongs to that call's second. */
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
     recorder__flush_series(recorder, at_ns, gauges);
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;

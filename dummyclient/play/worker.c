@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Barriers wait for the connection from the beginning, not only when the thread has begun. */
+/* Barriers wait for the connection from the beginning, before the thread has begun. */
 static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
 {
     const struct plan *plan = worker->plan;
@@ -92,8 +92,8 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
     return true;
 }
 
-/* How many connections the plan wants now, of the whole run: those with lower numbers. The one
- * place that says so. *next_ns: when it may change. */
+/* How many connections of the whole run the plan wants now: those with lower numbers. The only
+ * place that decides it. *next_ns: when it may change. */
 static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int64_t *next_ns)
 {
     const struct plan *plan = worker->plan;
@@ -114,8 +114,8 @@ static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int6
     return wanted < plan->connections_at_start ? wanted : plan->connections_at_start;
 }
 
-/* Opens the connections that are wanted, and retires those that no longer are. Returns when to look
- * again. */
+/* Opens the connections that are wanted, and retires those that no longer are. Returns when to
+ * check again. */
 static int64_t worker__follow_plan(struct worker *worker, int64_t now_ns)
 {
     const struct plan *plan = worker->plan;
@@ -158,14 +158,14 @@ static void worker__pass_barriers(struct worker *worker)
     }
 }
 
-/* Who waits at barriers, for the supervisor to see; before each poll, which may take long. */
+/* How many wait at barriers, for the supervisor; before each poll, which may take long. */
 static void worker__publish_barriers(struct worker *worker)
 {
     struct conn_group *group = &worker->group;
     struct live *live = &worker->live;
     uint32_t count = worker->plan->program->barriers_count;
     for (uint32_t i = 0; i < count; i++) {
-        /* In this order: whoever sees that a connection is gone sees that it waits no more. */
+        /* In this order: a reader that finds a connection absent finds that it waits no more. */
         atomic_store_explicit(&live->barrier_waiting[i], group->barrier_waiting[i],
                               memory_order_relaxed);
         atomic_store_explicit(&live->barrier_present[i], conn_group_present(group, i),
@@ -174,90 +174,90 @@ static void worker__publish_barriers(struct worker *worker)
     }
 }
 
-/* The sweep that the control asks for, one step after the last complete one. */
-static enum worker_sweep worker__wanted_sweep(struct worker *worker, int64_t now_ns)
+/* The phase to be announced next, as the control says. */
+static enum worker_phase worker__wanted_phase(struct worker *worker, int64_t now_ns)
 {
     const struct control *control = worker->control;
-    enum worker_sweep done = worker->sweep_done;
+    enum worker_phase done = worker->phase_done;
     if (now_ns >= atomic_load_explicit(&control->abort_ns, memory_order_relaxed)) {
-        return done < WORKER_SWEEP_ABORT ? WORKER_SWEEP_ABORT : WORKER_SWEEP_NONE;
+        return done < WORKER_PHASE_ABORT ? WORKER_PHASE_ABORT : WORKER_PHASE_NONE;
     }
     if (now_ns >= atomic_load_explicit(&control->drain_end_ns, memory_order_relaxed)) {
-        return done < WORKER_SWEEP_DRAIN_END ? WORKER_SWEEP_DRAIN_END : WORKER_SWEEP_NONE;
+        return done < WORKER_PHASE_DRAIN_END ? WORKER_PHASE_DRAIN_END : WORKER_PHASE_NONE;
     }
     if (now_ns >= atomic_load_explicit(&control->stop_ns, memory_order_relaxed)) {
-        /* Arrivals that were due before the stop still get their turn while the drain lasts. */
+        /* Arrivals that were due before the stop may begin while the drain lasts. */
         bool waits = worker->plan->open_loop && arrivals_are_late(&worker->arrivals, now_ns);
-        return done < WORKER_SWEEP_STOP && !waits ? WORKER_SWEEP_STOP : WORKER_SWEEP_NONE;
+        return done < WORKER_PHASE_STOP && !waits ? WORKER_PHASE_STOP : WORKER_PHASE_NONE;
     }
     if (now_ns >= atomic_load_explicit(&control->t0_ns, memory_order_relaxed)) {
-        return done < WORKER_SWEEP_START ? WORKER_SWEEP_START : WORKER_SWEEP_NONE;
+        return done < WORKER_PHASE_START ? WORKER_PHASE_START : WORKER_PHASE_NONE;
     }
-    return WORKER_SWEEP_NONE;
+    return WORKER_PHASE_NONE;
 }
 
-static void worker__begin_sweep(struct worker *worker, enum worker_sweep sweep, int64_t now_ns)
+static void worker__begin_phase(struct worker *worker, enum worker_phase phase, int64_t now_ns)
 {
     struct conn_group *group = &worker->group;
-    worker->sweep = sweep;
-    worker->sweep_at = 0;
-    if (sweep >= WORKER_SWEEP_STOP) {
+    worker->phase = phase;
+    worker->phase_at = 0;
+    if (phase >= WORKER_PHASE_STOP) {
         group->stopping = true;
         worker->connects_begun = group->conns_count; /* the others are not opened any more */
     }
-    if (sweep >= WORKER_SWEEP_DRAIN_END) {
+    if (phase >= WORKER_PHASE_DRAIN_END) {
         group->cut = true;
         worker->drain_end_seen_ns =
             worker->drain_end_seen_ns < now_ns ? worker->drain_end_seen_ns : now_ns;
     }
-    if (sweep == WORKER_SWEEP_START) {
+    if (phase == WORKER_PHASE_START) {
         group->started = true;
     }
 }
 
-static void worker__notify(struct conn *conn, enum worker_sweep sweep, bool open_loop)
+static void worker__notify(struct conn *conn, enum worker_phase phase, bool open_loop)
 {
-    switch (sweep) {
-    case WORKER_SWEEP_START:
+    switch (phase) {
+    case WORKER_PHASE_START:
         if (!open_loop) {
             conn_on_start(conn);
         }
         break;
-    case WORKER_SWEEP_STOP:
+    case WORKER_PHASE_STOP:
         conn_on_stop(conn);
         break;
-    case WORKER_SWEEP_DRAIN_END:
+    case WORKER_PHASE_DRAIN_END:
         conn_on_drain_end(conn);
         break;
-    case WORKER_SWEEP_ABORT:
+    case WORKER_PHASE_ABORT:
         conn_abort(conn);
         break;
-    case WORKER_SWEEP_NONE:
+    case WORKER_PHASE_NONE:
         break;
     }
 }
 
-/* Tells some more connections of the phase. Returns true while there is more to tell. */
-static bool worker__sweep(struct worker *worker, int64_t now_ns)
+/* Notifies some more connections of the phase. Returns true while some are left. */
+static bool worker__broadcast(struct worker *worker, int64_t now_ns)
 {
     struct conn_group *group = &worker->group;
-    enum worker_sweep wanted = worker__wanted_sweep(worker, now_ns);
-    if (worker->sweep == WORKER_SWEEP_NONE || wanted > worker->sweep) {
-        if (wanted == WORKER_SWEEP_NONE) {
+    enum worker_phase wanted = worker__wanted_phase(worker, now_ns);
+    if (worker->phase == WORKER_PHASE_NONE || wanted > worker->phase) {
+        if (wanted == WORKER_PHASE_NONE) {
             return false;
         }
-        worker__begin_sweep(worker, wanted, now_ns);
+        worker__begin_phase(worker, wanted, now_ns);
     }
-    for (int i = 0; i < WORKER_SWEEP_MAX && worker->sweep_at < group->conns_count; i++) {
-        worker__notify(conn_group_at(group, worker->sweep_at++), worker->sweep,
+    for (int i = 0; i < WORKER_NOTIFIED_MAX && worker->phase_at < group->conns_count; i++) {
+        worker__notify(conn_group_at(group, worker->phase_at++), worker->phase,
                        worker->plan->open_loop);
     }
-    if (worker->sweep_at < group->conns_count) {
+    if (worker->phase_at < group->conns_count) {
         return true;
     }
-    worker->sweep_done = worker->sweep;
-    worker->sweep = WORKER_SWEEP_NONE;
-    return worker__wanted_sweep(worker, now_ns) != WORKER_SWEEP_NONE;
+    worker->phase_done = worker->phase;
+    worker->phase = WORKER_PHASE_NONE;
+    return worker__wanted_phase(worker, now_ns) != WORKER_PHASE_NONE;
 }
 
 /* The moments of the run, as far as they are known by now. */
@@ -279,20 +279,6 @@ static void worker__read_control(struct worker *worker)
     worker->arrivals.stop_ns = stop_ns;
 }
 
-static void worker__count_second(struct worker *worker, int64_t now_ns, bool last)
-{
-    struct recorder *recorder = &worker->recorder;
-    if (!last && !recorder_second_passed(recorder, now_ns)) {
-        return;
-    }
-    recorder_series(recorder, now_ns, worker->group.gauges);
-}
-
-static int64_t worker__earlier(int64_t a_ns, int64_t b_ns)
-{
-    return a_ns < b_ns ? a_ns : b_ns;
-}
-
 /* When the next phase begins that no completion announces. */
 static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns)
 {
@@ -303,7 +289,7 @@ static int64_t worker__next_phase_ns(const struct worker *worker, int64_t now_ns
     for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
         int64_t moment_ns = atomic_load_explicit(moments[i], memory_order_relaxed);
         if (moment_ns > now_ns) {
-            next_ns = worker__earlier(next_ns, moment_ns);
+            next_ns = time_earlier_ns(next_ns, moment_ns);
         }
     }
     return next_ns;
@@ -318,9 +304,8 @@ static void worker__note_sent(struct worker *worker, int64_t left_ns)
     worker->sent_ns = 0;
 }
 
-/* Sends what has been queued; the clock is read right before the calls that carry it. Behind them,
- * too: between the two readings lies the moment at which a message really left. The last few go
- * with the poll. */
+/* Sends what has been queued. The clock is read right before the system calls, and again after
+ * them: a message really left between the two readings. The poll sends the last few. */
 static int64_t worker__flush(struct worker *worker)
 {
     int64_t sent_ns = cport_now_ns(worker->port);
@@ -350,26 +335,26 @@ int64_t worker_before_poll(struct worker *worker)
     struct conn_group *group = &worker->group;
     int64_t now_ns = group->now_ns;
     worker__read_control(worker);
-    bool more = worker__sweep(worker, now_ns);
-    more |= conn_group_end_some(&worker->group, WORKER_SWEEP_MAX);
+    bool more = worker__broadcast(worker, now_ns);
+    more |= conn_group_end_some(&worker->group, WORKER_NOTIFIED_MAX);
     int64_t next_ns = more ? now_ns : worker__next_phase_ns(worker, now_ns);
-    next_ns = worker__earlier(next_ns, worker__follow_plan(worker, now_ns));
+    next_ns = time_earlier_ns(next_ns, worker__follow_plan(worker, now_ns));
     worker__pass_barriers(worker);
     struct timer_node *node;
     while ((node = timer_heap_pop(&group->timers, now_ns)) != NULL) {
         conn_on_timer(node);
     }
-    if (worker->plan->open_loop && worker->sweep_done < WORKER_SWEEP_STOP) {
+    if (worker->plan->open_loop && worker->phase_done < WORKER_PHASE_STOP) {
         if (now_ns >= worker->arrivals.stop_ns) {
-            next_ns = worker__earlier(next_ns, now_ns + WORKER_LATE_LOOK_NS);
+            next_ns = time_earlier_ns(next_ns, now_ns + WORKER_LATE_LOOK_NS);
         }
         int64_t arrival_ns = arrivals_begin_due(&worker->arrivals, now_ns, WORKER_ARRIVALS_MAX);
-        next_ns = worker__earlier(next_ns, arrival_ns);
+        next_ns = time_earlier_ns(next_ns, arrival_ns);
     }
     int64_t end_ns = worker__flush(worker);
     worker->before_poll_ns = end_ns;
     worker__publish_barriers(worker);
-    next_ns = worker__earlier(next_ns, timer_heap_next_ns(&group->timers));
+    next_ns = time_earlier_ns(next_ns, timer_heap_next_ns(&group->timers));
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
         worker__publish(worker);
         if (probe_is_asked(&worker->probe)) {
@@ -395,7 +380,7 @@ void worker_note_poll(struct worker *worker, int64_t now_ns)
     worker->waited_ns = stats.waited_ns;
 }
 
-/* Thousands of connections do not fit the cache: those whose turn is near are fetched meanwhile. */
+/* Thousands of connections do not fit the cache: the next ones are fetched meanwhile. */
 static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 {
     if (count > WORKER_AHEAD_CONN) {
@@ -406,10 +391,10 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
     }
 }
 
-/* Until when is what had come by then handled, once this poll's completions are? By the clock
- * before the poll: whoever is stopped inside it does not know when it looked. A port that never
- * gives out all that it has is believed after so many polls that every connection has had its turn
- * a thousand times (16 receives at least come out of a poll that has them). */
+/* Up to when all input has been handled, once this poll's completions are. The clock before the
+ * poll counts: a thread that is stopped inside it cannot tell when the input was read. Where no
+ * poll returns all that the port has, it holds after so many polls that every connection has been
+ * served a thousand times (a poll returns 16 receives at least, if there are as many). */
 static void worker__note_seen(struct worker *worker, bool drained)
 {
     enum { POLLS_EACH = 64, POLLS_LEAST = 1024 };
@@ -426,7 +411,9 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
 {
     int64_t now_ns = cport_now_ns(worker->port);
     int64_t turn_ns = now_ns - worker->group.now_ns;
-    worker__count_second(worker, now_ns, false);
+    if (recorder_second_passed(&worker->recorder, now_ns)) {
+        recorder_series(&worker->recorder, now_ns, worker->group.gauges);
+    }
     worker->group.now_ns = now_ns;
     worker->recorder.now_ns = now_ns;
     worker->recorder.figures.clock_reads++;
@@ -443,7 +430,7 @@ void worker_after_poll(struct worker *worker, struct cport_op **completions, int
 
 bool worker_is_done(const struct worker *worker)
 {
-    return worker->sweep_done >= WORKER_SWEEP_STOP &&
+    return worker->phase_done >= WORKER_PHASE_STOP &&
            worker->group.gauges[LIVE_FINISHED] == worker->group.conns_count;
 }
 
@@ -453,7 +440,7 @@ void worker_finish(struct worker *worker)
     if (worker->plan->open_loop) {
         arrivals_give_up(&worker->arrivals, now_ns);
     }
-    worker__count_second(worker, now_ns, true);
+    recorder_series(&worker->recorder, now_ns, worker->group.gauges);
     worker__publish(worker);
     cport_read_stats(worker->port, &worker->recorder.figures.port);
     snprintf(worker->backend, sizeof worker->backend, "%s", cport_backend_name(worker->port));
@@ -462,8 +449,8 @@ void worker_finish(struct worker *worker)
     }
 }
 
-/* --- The thread: makes the port, turns until the run has stopped and all connections have ended,
- * and gives up on what does not end in time. */
+/* --- The thread: opens the port, runs until the run has stopped and all connections have ended,
+ * and abandons those that do not end in time. */
 
 static uint32_t worker__buffer_bytes(const struct plan *plan)
 {
@@ -490,23 +477,23 @@ static struct cport *worker__open_port(struct worker *worker)
     return port;
 }
 
-/* After the cut every end has a bound: first the closing protocol's, then the resets'. */
+/* After the drain end, the closing protocol has a time limit, and then the resets have one. */
 static bool worker__is_overdue(struct worker *worker)
 {
     if (worker->drain_end_seen_ns == TIME_NEVER_NS) {
         return false;
     }
     int64_t passed_ns = worker->group.now_ns - worker->drain_end_seen_ns;
-    if (passed_ns > WORKER_END_WITHIN_NS && worker->sweep_done < WORKER_SWEEP_ABORT) {
+    if (passed_ns > WORKER_END_WITHIN_NS && worker->phase_done < WORKER_PHASE_ABORT) {
         int64_t now_ns = worker->group.now_ns;
         atomic_store(&worker->control->abort_ns, now_ns);
     }
     return passed_ns > WORKER_END_WITHIN_NS + WORKER_ABORT_WITHIN_NS;
 }
 
-/* Waking up takes a sleeping machine 30 to 100 us, which would all be send_lag: after a long sleep
- * the last bit before an arrival is spent awake, polling the port now and then. At most
- * a sixteenth of a CPU; at rates that leave no long sleeps the thread is awake anyway. */
+/* Waking up takes a sleeping machine 30 to 100 us, which would all be send_lag: at the end of a
+ * long sleep the thread wakes earlier and polls the port until the arrival. This costs at most a
+ * sixteenth of a CPU; at rates that leave no long sleeps the thread is awake anyway. */
 #define WORKER_LONG_SLEEP_NS (1 * NS_PER_MS)
 #define WORKER_AWAKE_NS      (60 * NS_PER_US)
 #define WORKER_POLL_NS       (10 * NS_PER_US)
@@ -540,8 +527,8 @@ static int worker__poll(struct worker *worker, struct cport_op **completions, in
     return count;
 }
 
-/* A port takes descriptors, of which the connections of those who are faster could leave none. When
- * another worker fails, the supervisor stops all. */
+/* A port needs descriptors: the connections of a faster worker could use them up. When another
+ * worker fails, the supervisor stops all. */
 static void worker__await_others(struct worker *worker)
 {
     struct control *control = worker->control;
@@ -577,7 +564,7 @@ static void worker__run(void *argument)
     worker_finish(worker);
     outcome = WORKER_ENDED;
 done:
-    /* The supervisor may be waking the port right now: worker_join() destroys it, not we. */
+    /* The supervisor may be waking the port right now: worker_join() destroys it. */
     atomic_store(&worker->state, outcome);
 }
 

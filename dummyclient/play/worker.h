@@ -25,7 +25,7 @@ enum {
     WORKER_FLUSH_MAX = 32,        /* sends per reading of the clock */
     WORKER_AHEAD_CONN = 4,        /* completions ahead: a connection is fetched, ... */
     WORKER_AHEAD_VM = 2,          /* ... then its vm */
-    WORKER_SWEEP_MAX = 64,        /* connections notified of a phase between two polls */
+    WORKER_NOTIFIED_MAX = 64,     /* connections notified of a phase between two polls */
     WORKER_CONNECTS_MAX = 64,     /* begun between two polls */
     WORKER_CONNECTING_MAX = 512   /* in flight, of all workers, without connect_rate */
 };
@@ -36,12 +36,12 @@ enum {
 #define WORKER_ABORT_WITHIN_NS (3 * INT64_C(1000000000))
 
 /* The phases that every connection is notified of, in this order. */
-enum worker_sweep {
-    WORKER_SWEEP_NONE,
-    WORKER_SWEEP_START,
-    WORKER_SWEEP_STOP,
-    WORKER_SWEEP_DRAIN_END,
-    WORKER_SWEEP_ABORT
+enum worker_phase {
+    WORKER_PHASE_NONE,
+    WORKER_PHASE_START,
+    WORKER_PHASE_STOP,
+    WORKER_PHASE_DRAIN_END,
+    WORKER_PHASE_ABORT
 };
 
 enum worker_state { WORKER_RUNNING, WORKER_ENDED, WORKER_FAILED };
@@ -64,9 +64,9 @@ struct worker {
     struct conn_group group;
     uint32_t connects_begun; /* connections that have been notified that they are wanted: the first
                                 ones */
-    enum worker_sweep sweep; /* in progress */
-    enum worker_sweep sweep_done; /* the last one that is complete */
-    uint32_t sweep_at;
+    enum worker_phase phase; /* in progress */
+    enum worker_phase phase_done; /* the last one that is complete */
+    uint32_t phase_at;
     int64_t last_poll_ns;   /* when the last poll read the completions */
     int64_t before_poll_ns; /* the clock, read before the last poll */
     int64_t drains_ns; /* what had arrived by then is returned by the polls since and drains_left

@@ -11,6 +11,16 @@
 #define NS_PER_S      INT64_C(1000000000)
 #define TIME_NEVER_NS INT64_MAX
 
+static inline int64_t time_earlier_ns(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static inline int64_t time_later_ns(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
+}
+
 /* Once per process before threads start. Windows: timeBeginPeriod(1) and the QPC frequency. */
 void clock_setup(void);
 int64_t clock_now_ns(void);

@@ -103,12 +103,12 @@ static void free_takers(void)
     for (uint32_t i = 0; i < sim.harness.plan.connections; i++) {
         struct taker *taker = &sim.takers[i];
         struct arrivals *arrivals = &sim.arrivals[taker->worker];
-        if (!taker->taker.gone && sim.now_ns >= taker->gone_at_ns) {
+        if (!taker->taker.absent && sim.now_ns >= taker->gone_at_ns) {
             arrivals_set_free(arrivals, &taker->taker, false);
-            arrivals_set_gone(arrivals, &taker->taker, true);
+            arrivals_set_absent(arrivals, &taker->taker, true);
         } else if (taker->busy_until_ns != 0 && sim.now_ns >= taker->busy_until_ns) {
             taker->busy_until_ns = 0;
-            arrivals_set_free(arrivals, &taker->taker, !taker->taker.gone);
+            arrivals_set_free(arrivals, &taker->taker, !taker->taker.absent);
         }
     }
 }
@@ -137,7 +137,7 @@ static int64_t turn(void)
         if (taker->busy_until_ns != 0) {
             next_ns = earlier(next_ns, taker->busy_until_ns);
         }
-        if (!taker->taker.gone) {
+        if (!taker->taker.absent) {
             next_ns = earlier(next_ns, taker->gone_at_ns);
         }
     }
