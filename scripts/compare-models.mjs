@@ -2,7 +2,7 @@
 
 import os from 'node:os';
 import path from 'node:path';
-import { demandText, durationMs } from './lib/base/arguments.mjs';
+import { durationMs, FLAG, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { MODELS_CHARTS } from './lib/drawing/charts/models.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
@@ -38,28 +38,18 @@ ten minutes (Wine: fifteen); on a machine that does other work it says so, and d
 exit: 0 measured; 1 a run failed; 2 bad usage`;
 
 const SCENARIOS = { echo: 'echo.json', chat: 'chat.json', game: 'game-lobby.json' };
-const WORDS = { '--handler': 'handler', '--out': 'out', '--duration': 'duration',
-  '--max-time': 'max_time' };
-const NUMBERS = { '--rate': 'rate', '--idle': 'idle', '--saturation': 'saturation',
-  '--repeats': 'repeats', '--threads': 'threads' };
+const NUMBERS = ['rate', 'idle', 'saturation', 'repeats', 'threads'];
+const OPTIONS = { ...Object.fromEntries([...NUMBERS, 'connections', 'models', 'handler', 'duration',
+  'max-time', 'out'].map((name) => [name, TEXT])), windows: FLAG };
 
 function readArguments(argv) {
-  const given = { windows: ON_WINDOWS, connections: null, rate: null, idle: 900, saturation: 100,
-    repeats: null, threads: null, handler: 'echo', duration: '3s', models: null, out: null,
-    max_time: '15m' };
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i];
-    const value = () => {
-      if (argv[i + 1] === undefined) throw new Failure(`${word} needs a value`, 2);
-      return demandText(word, argv[++i]);
-    };
-    if (word === '--windows') given.windows = true;
-    else if (word === '--connections') given.connections = value().split(',').map(Number);
-    else if (word === '--models') given.models = value().split(',');
-    else if (word in WORDS) given[WORDS[word]] = value();
-    else if (word in NUMBERS) given[NUMBERS[word]] = Number(value());
-    else throw new Failure(`${word}: no such option\n${USAGE}`, 2);
-  }
+  const { names, 'max-time': maxTime = '15m', ...words } = ownArguments(argv, OPTIONS, USAGE);
+  if (names.length) throw new Failure(`${names[0]}: no such option\n${USAGE}`, 2);
+  const given = { windows: ON_WINDOWS, idle: 900, saturation: 100, threads: null, handler: 'echo',
+    duration: '3s', ...words, max_time: maxTime };
+  for (const name of NUMBERS) if (words[name]) given[name] = Number(words[name]);
+  given.connections &&= given.connections.split(',').map(Number);
+  given.models &&= given.models.split(',');
   // Wine's own server is the limit there: 5,000 connections take it 15 s to make.
   const wine = given.windows && !ON_WINDOWS;
   given.rate ??= wine ? 300 : 2000;
@@ -75,10 +65,10 @@ function checkArguments(given) {
     throw new Failure('--connections: whole numbers with commas, like 10,100,1000', 2);
   }
   given.connections = [...new Set(given.connections)].sort((a, b) => a - b);
-  for (const [word, key] of Object.entries(NUMBERS)) {
-    const least = ['idle', 'saturation'].includes(key) ? 0 : 1;
-    if (given[key] !== null && !whole(given[key], least)) {
-      throw new Failure(`${word}: a whole number from ${least}`, 2);
+  for (const name of NUMBERS) {
+    const least = ['idle', 'saturation'].includes(name) ? 0 : 1;
+    if (given[name] !== null && !whole(given[name], least)) {
+      throw new Failure(`--${name}: a whole number from ${least}`, 2);
     }
   }
   if (!SCENARIOS[given.handler]) {

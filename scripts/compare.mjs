@@ -1,6 +1,6 @@
 // scripts/compare: repeats of two versions, judged.
 
-import { demandText } from './lib/base/arguments.mjs';
+import { ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { compareRuns, readEffect } from './lib/judging/compare.mjs';
 import { writeComparison, FILES } from './lib/judging/compare_files.mjs';
 import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
@@ -22,42 +22,33 @@ interleaved are compared block by block (permutation test), others as two sets (
 exit: 0 no regression; 99 a regression (a candidate that crashed, dropped, refused or answered
       nobody is one, too); 3 nothing can be known; 2 bad input`;
 
+const OPTIONS = { primary: TEXT, alpha: TEXT, 'min-effect': { type: 'string', multiple: true },
+  ...Object.fromEntries(FILES.map((name) => [name, TEXT])) };
+
 function readArguments(argv) {
-  const options = { effects: {} };
-  const files = {};
-  const sides = [[], []];
-  let side = 0;
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i];
-    const value = () => {
-      if (argv[i + 1] === undefined || argv[i + 1] === '--') {
-        throw new InputError(`${word} needs a value`);
-      }
-      return demandText(word, argv[++i]);
-    };
-    if (word === '--') {
-      if (++side > 1) throw new InputError('"--" stands once, between baseline and candidate');
-    } else if (word === '--primary') {
-      options.primary = value().split(',').map((name) => name.trim()).filter(Boolean);
-    } else if (word === '--min-effect') {
-      readEffect(value(), options);
-    } else if (word === '--alpha') {
-      options.alpha = Number(value());
-      if (!(options.alpha > 0 && options.alpha < 1)) {
-        throw new InputError('--alpha: between 0 and 1');
-      }
-    } else if (word in FILES) {
-      files[FILES[word]] = value();
-    } else if (word.startsWith('-')) {
-      throw new InputError(`unknown option ${word}\n${USAGE}`);
-    } else {
-      sides[side].push(word);
-    }
+  if (argv.indexOf('--') !== argv.lastIndexOf('--')) {
+    throw new InputError('"--" stands once, between baseline and candidate');
   }
-  if (!sides[0].length || !sides[1].length) {
+  const at = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const [before, after] = [argv.slice(0, at), argv.slice(at + 1)]
+    .map((words) => ownArguments(words, OPTIONS, USAGE));
+  const { names: baseline } = before;
+  const { names: candidate } = after;
+  const given = { ...before, ...after };
+  const options = { effects: {} };
+  for (const one of [before, after]) {
+    for (const text of one['min-effect'] ?? []) readEffect(text, options);
+  }
+  if (given.primary) options.primary = given.primary.split(',').map((name) => name.trim())
+    .filter(Boolean);
+  if (given.alpha) {
+    options.alpha = Number(given.alpha);
+    if (!(options.alpha > 0 && options.alpha < 1)) throw new InputError('--alpha: between 0 and 1');
+  }
+  if (!baseline.length || !candidate.length) {
     throw new InputError(`give runs on both sides of "--"\n${USAGE}`);
   }
-  return { options, files, baseline: sides[0], candidate: sides[1] };
+  return { options, files: given, baseline, candidate };
 }
 
 function main(argv) {

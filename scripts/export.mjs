@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
-import { ownArguments } from './lib/base/arguments.mjs';
+import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { clientFile, InputError, readResult } from './lib/results/result.mjs';
@@ -23,8 +23,8 @@ RUN is a result, or a run folder, which stands for its client.json.
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const { names, latency = 'response', ...given } = ownArguments(argv, { usage: USAGE,
-    values: { '--format': 'format', '--latency': 'latency', '-o': 'out', '--out': 'out' } });
+  const { names, latency = 'response', ...given } = ownArguments(argv,
+    { format: TEXT, latency: TEXT, out: OUT }, USAGE);
   if (names.length > 1) throw new InputError(`one run at a time: ${names[0]} and ${names[1]}`);
   if (!names.length) throw new InputError(`which run?\n${USAGE}`);
   if (!Object.hasOwn(FORMATS, given.format ?? '')) {

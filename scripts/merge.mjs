@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { ownArguments } from './lib/base/arguments.mjs';
+import { OUT, ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { printExact } from './lib/base/json.mjs';
 import { mergeResults } from './lib/results/merge.mjs';
@@ -19,7 +19,7 @@ name, are refused; loads that differ are said. A run folder stands for its clien
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const given = ownArguments(argv, { usage: USAGE, values: { '-o': 'out', '--out': 'out' } });
+  const given = ownArguments(argv, { out: OUT }, USAGE);
   if (given.names.length < 2) throw new InputError(`give two results or more\n${USAGE}`);
   if (!given.out) throw new InputError(`say with -o where the merged result goes\n${USAGE}`);
   return { ...given, names: given.names.map(clientFile) };

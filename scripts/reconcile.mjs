@@ -1,6 +1,7 @@
 // scripts/reconcile: do both sides of a run account for the same connections, messages and bytes?
 
 import path from 'node:path';
+import { FLAG, ownArguments } from './lib/base/arguments.mjs';
 import { printExact } from './lib/base/json.mjs';
 import { reconcile, reconcileLine } from './lib/results/reconcile.mjs';
 import { runCommand } from './lib/base/process.mjs';
@@ -87,14 +88,11 @@ function printAbnormal(outcome) {
 }
 
 runCommand('scripts/reconcile', (argv) => {
-  const names = argv.filter((word) => !word.startsWith('-'));
-  const options = argv.filter((word) => word.startsWith('-'));
-  const unknown = options.find((word) => word !== '--json');
-  if (unknown) throw new InputError(`unknown option ${unknown}\n${USAGE}`);
+  const { names, json } = ownArguments(argv, { json: FLAG }, USAGE);
   if (names.length === 0) throw new InputError(`nothing to reconcile\n${USAGE}`);
   const { clients, servers } = readInput(names);
   const outcome = reconcile(clients, servers);
-  if (options.includes('--json')) {
+  if (json) {
     console.log(printExact(outcome, 2));
   } else {
     printTable(outcome);

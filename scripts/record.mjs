@@ -1,7 +1,7 @@
 // scripts/record: a capture of clients talking to a server, as a scenario that replays them.
 
 import path from 'node:path';
-import { ownArguments } from './lib/base/arguments.mjs';
+import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand, Failure } from './lib/base/process.mjs';
 import { readSegments } from './lib/record/capture.mjs';
@@ -26,8 +26,8 @@ exit: 0 written; 1 it could not be read or written; 2 bad usage`;
 
 function readArguments(argv) {
   const given = { framing: 'guess', replies: 'await', sessions: '256',
-    ...ownArguments(argv, { usage: USAGE, values: { '-o': 'out', '--out': 'out', '--port': 'port',
-      '--framing': 'framing', '--replies': 'replies', '--sessions': 'sessions' } }) };
+    ...ownArguments(argv, { out: OUT, port: TEXT, framing: TEXT, replies: TEXT, sessions: TEXT },
+      USAGE) };
   const [capture, more] = given.names;
   if (more !== undefined) throw new Failure(`two captures: ${capture} and ${more}`, 2);
   if (capture === undefined) throw new Failure(`which capture?\n${USAGE}`, 2);

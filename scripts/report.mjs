@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ownArguments } from './lib/base/arguments.mjs';
+import { FLAG, OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { makeFolder, writeWholeFile } from './lib/base/file.mjs';
 import { makePage } from './lib/drawing/page/page.mjs';
 import { runCommand } from './lib/base/process.mjs';
@@ -26,9 +26,8 @@ their spectra and series are overlaid and the first is the baseline of the table
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
-  const given = ownArguments(argv, { usage: USAGE, flags: { '--dark': 'dark', '--mixed': 'mixed' },
-    values: { '-o': 'out', '--out': 'out', '--svg': 'svg', '--trend': 'trend',
-      '--scenario': 'scenario' } });
+  const given = ownArguments(argv, { out: OUT, svg: TEXT, trend: TEXT, scenario: TEXT,
+    dark: FLAG, mixed: FLAG }, USAGE);
   if (!given.names.length && !given.trend) throw new InputError(`no run given\n${USAGE}`);
   return given;
 }

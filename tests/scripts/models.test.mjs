@@ -196,7 +196,7 @@ test('mistakes on the command line are said, with exit 2', () => {
   for (const [args, said] of [[['--connections', '10,x'], /whole numbers/],
     [['--handler', 'sing'], /one of echo, chat, game/], [['--duration', '1s'], /2s or more/],
     [['--repeats', '0'], /from 1/],
-    [['--max-time', 'soon'], /like 15m/], [['--nonsense'], /no such option/],
+    [['--max-time', 'soon'], /like 15m/], [['--nonsense'], /unknown option/],
     [['--rate'], /value/]]) {
     assert.throws(() => execFileSync(process.execPath, [script, ...args], { stdio: 'pipe' }),
       (error) => error.status === 2 && said.test(String(error.stderr)));

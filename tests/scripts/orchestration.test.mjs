@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, ownArguments, stressArguments }
-  from '../../scripts/lib/base/arguments.mjs';
+import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED, ownArguments, stressArguments,
+  TEXT } from '../../scripts/lib/base/arguments.mjs';
 import { caseCounts, failedNames, failureText, readJunit, skipReasons }
   from '../../scripts/lib/developing/counts.mjs';
 import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
@@ -104,7 +104,7 @@ test('an empty value is refused, and a server command that is not told its port'
   }
   assert.equal(stressArguments(['--server-options', '']).serverOptions, '');
   assert.throws(() => commandLine(['--out', ''], { '--out': true }), { code: 2 });
-  assert.throws(() => ownArguments(['--out='], { values: { '--out': 'out' } }), { code: 2 });
+  assert.throws(() => ownArguments(['--out='], { out: TEXT }), { code: 2 });
   assert.throws(() => stressArguments(['--server-cmd', 'game 7777']),
     { code: 2, message: /^--server-cmd "game 7777": no \{port\} in it/ });
   assert.equal(stressArguments(['--server-cmd', 'game', '-p7777']).serverCommand, 'game');

@@ -2,6 +2,7 @@
 // scenarios, and what goes to the client, whose options are read as it reads them itself (-c5,
 // --duration=5s, --dur 5s).
 
+import { parseArgs } from 'node:util';
 import { Failure } from './process.mjs';
 
 // dummyclient's: the short names of its options, and those that take a value. A test compares them
@@ -17,32 +18,32 @@ export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '-
 
 /** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
  *  as not given. */
-export function demandText(name, value) {
+function demandText(name, value) {
   if (value === '') throw new Failure(`${name}: its value is empty`, 2);
   return value;
 }
 
-/** Reads a command line of own options alone. values: those that take a value, by the key that it
- *  is kept under; flags: those that take none. Returns { names: [what is no option], key: value }.
- *  Throws a Failure of code 2. */
-export function ownArguments(argv, { values = {}, flags = {}, usage }) {
-  const given = { names: [] };
-  for (let i = 0; i < argv.length; i++) {
-    const [, name, attached] = /^(--[^=]*)=(.*)$/s.exec(argv[i]) ?? [null, argv[i]];
-    if (Object.hasOwn(values, name)) {
-      const value = attached ?? argv[++i];
-      if (value === undefined) throw new Failure(`${name} needs a value`, 2);
-      given[values[name]] = demandText(name, value);
-    } else if (Object.hasOwn(flags, argv[i])) {
-      given[flags[argv[i]]] = true;
-    } else if (argv[i].startsWith('-')) {
-      throw new Failure(`unknown option ${argv[i]}\n${usage}`, 2);
-    } else {
-      given.names.push(argv[i]);
+/** Reads a command line of own options alone, given as those of parseArgs (node:util). Returns
+ *  { names: [what is no option], NAME: value }. Throws a Failure of code 2. */
+export function ownArguments(argv, options, usage) {
+  const { tokens, values, positionals } = parseArgs({ args: argv, options, strict: false,
+    allowPositionals: true, tokens: true });
+  for (const { name, rawName, value } of tokens.filter(({ kind }) => kind === 'option')) {
+    const type = Object.hasOwn(options, name) ? options[name].type : null;
+    if (type === null) throw new Failure(`unknown option ${rawName}\n${usage}`, 2);
+    if (type === 'string' && value === undefined) throw new Failure(`${rawName} needs a value`, 2);
+    if (type === 'boolean' && value !== undefined) {
+      throw new Failure(`${rawName} takes no value`, 2);
     }
+    demandText(rawName, value);
   }
-  return given;
+  return { names: positionals, ...values };
 }
+
+/** The kinds of options that ownArguments() takes. */
+export const TEXT = { type: 'string' };
+export const FLAG = { type: 'boolean' };
+export const OUT = { type: 'string', short: 'o' };
 
 /** Time as the programs take it, in milliseconds; undefined when it is none. */
 export function durationMs(text) {

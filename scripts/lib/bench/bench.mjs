@@ -12,6 +12,7 @@ import { makeBenchPage } from './page.mjs';
 import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { bulk, connect, memory } from './scale.mjs';
 import { wine } from './windows.mjs';
+import { FLAG, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
 import { writeWholeFile } from '../base/file.mjs';
 import { RESULTS, makeRunId, shown } from '../base/paths.mjs';
@@ -55,16 +56,13 @@ ${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`
 exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
 function readArguments(argv) {
-  const options = argv.filter((argument) => argument.startsWith('-'));
-  const strange = argv.find((one) => (one.startsWith('-')
-    ? !['--quick', '--windows', '--no-windows'].includes(one) : !PARTS[one]));
+  const { names, ...given } = ownArguments(argv,
+    { quick: FLAG, windows: FLAG, 'no-windows': FLAG }, USAGE);
+  const strange = names.find((name) => !PARTS[name]);
   if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
-  let names = argv.filter((argument) => !argument.startsWith('-'));
-  if (!names.length) {
-    names = Object.keys(PARTS).filter((name) => PARTS[name].windows
-      ? !options.includes('--no-windows') : !options.includes('--windows'));
-  }
-  return { names, quick: options.includes('--quick') };
+  const all = Object.keys(PARTS).filter((name) => (PARTS[name].windows ? !given['no-windows']
+    : !given.windows));
+  return { names: names.length ? names : all, quick: Boolean(given.quick) };
 }
 
 // Is what the client says true? A relay's own book and a capture of the packets tell.

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FLAG, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
 import { BUILD, ROOT } from '../base/paths.mjs';
 import { Failure, runCommand, run } from '../base/process.mjs';
@@ -159,8 +160,7 @@ export async function runChecks({ names, quick = false, deadline_ms = Infinity, 
 }
 
 async function main(argv) {
-  const quick = argv.includes('--quick');
-  const asked = argv.filter((word) => word !== '--quick');
+  const { names: asked, quick } = ownArguments(argv, { quick: FLAG }, USAGE);
   const unknown = asked.find((name) => !CHECKS[name]);
   if (unknown) throw new Failure(`${unknown}: expected ${Object.keys(CHECKS).join(', ')}`, 2);
   const names = asked.length ? asked : quick ? QUICK : Object.keys(CHECKS);

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { FLAG, ownArguments, TEXT } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
 import { ROOT, shown } from '../base/paths.mjs';
 import { Failure, runCommand, run } from '../base/process.mjs';
@@ -25,25 +26,19 @@ function allTargets() {
 }
 
 function readArguments(argv) {
-  const options = { seconds: 5, keep: false, targets: [] };
-  for (let i = 0; i < argv.length; i += 1) {
-    if (argv[i] === '--keep') options.keep = true;
-    else if (argv[i] === '--seconds') {
-      options.seconds = Number(argv[i += 1]);
-      if (!(options.seconds >= 1 && options.seconds <= 86400)) {
-        throw new Failure(`--seconds ${argv[i]}: expected 1..86400`, 2);
-      }
-    } else if (argv[i].startsWith('-')) throw new Failure(`unknown option ${argv[i]}`, 2);
-    else {
-      const [name, file] = argv[i].split(/=(.*)/s);
-      if (!allTargets().includes(name)) {
-        throw new Failure(`${name}: expected one of ${allTargets().join(', ')}`, 2);
-      }
-      options.targets.push({ name, file });
-    }
+  const { names, seconds = '5', keep } = ownArguments(argv, { seconds: TEXT, keep: FLAG }, USAGE);
+  if (!(seconds >= 1 && seconds <= 86400)) {
+    throw new Failure(`--seconds ${seconds}: expected 1..86400`, 2);
   }
-  if (!options.targets.length) options.targets = allTargets().map((name) => ({ name }));
-  return options;
+  const targets = names.map((word) => {
+    const [name, file] = word.split(/=(.*)/s);
+    if (!allTargets().includes(name)) {
+      throw new Failure(`${name}: expected one of ${allTargets().join(', ')}`, 2);
+    }
+    return { name, file };
+  });
+  return { seconds: Number(seconds), keep,
+    targets: targets.length ? targets : allTargets().map((name) => ({ name })) };
 }
 
 /** Runs one target. Returns { ok, said }. */

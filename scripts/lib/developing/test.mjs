@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FLAG, ownArguments } from '../base/arguments.mjs';
 import { ON_WINDOWS, ROOT, WINE_PREFIX } from '../base/paths.mjs';
 import { Failure, runCommand } from '../base/process.mjs';
 import { build } from '../building/build.mjs';
@@ -34,25 +35,18 @@ const CI_TIME_S = 3240;
 const CHECKS_LONG_S = 900;
 const LINUX_QUIET_S = 240;
 
+const OPTIONS = { ci: FLAG, all: FLAG, verbose: FLAG,
+  ...Object.fromEntries(Object.keys(SUITES).map((name) => [`${name}-only`, FLAG])) };
+
 /** What a command line asks for. Exported for its test. */
 export function readArguments(argv) {
-  const options = { suites: [ON_WINDOWS ? 'windows' : 'linux'], checks: false, all: false,
-    ci: false, verbose: false, filter: undefined, help: false };
-  let only;
-  for (const argument of argv) {
-    const one = /^--(linux|windows|asan|tsan)-only$/.exec(argument);
-    if (one) only = [one[1]];
-    else if (['--ci', '--all', '--verbose', '--help'].includes(argument)) {
-      options[argument.slice(2)] = true;
-    } else if (argument === '-h') options.help = true;
-    else if (argument.startsWith('-')) throw new Failure(`unknown option ${argument}`, 2);
-    else options.filter = argument;
-  }
+  const { names, ...options } = ownArguments(argv, OPTIONS, USAGE);
+  const filter = names.at(-1);
+  const only = Object.keys(SUITES).find((name) => options[`${name}-only`]);
   const more = (options.ci || options.all) && !ON_WINDOWS;
-  if (more) options.suites = Object.keys(SUITES);
-  options.checks = more && !only && !options.filter;
-  if (only) options.suites = only;
-  return options;
+  const suites = more ? Object.keys(SUITES) : [ON_WINDOWS ? 'windows' : 'linux'];
+  return { ...options, filter, suites: only ? [only] : suites, checks: Boolean(more) && !only &&
+    !filter };
 }
 
 /** The row of a suite; one whose tree cannot be built has failed, and the others are played. */
@@ -138,10 +132,6 @@ function printSummary(title, rows, started) {
 
 async function main(argv) {
   const options = readArguments(argv);
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
   const started = Date.now();
   const say = (text) => console.log(text);
   const wine = options.suites.some((name) => SUITES[name].wine);
@@ -167,4 +157,4 @@ async function main(argv) {
   return printSummary('Summary', rows, started) ? 0 : 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/test', main);
+if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand('scripts/test', main, USAGE);

@@ -209,7 +209,7 @@ export function judgeRegress(folder, scenario, given) {
     scenario: path.basename(scenario, '.json') });
   writeComparison(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
     json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
-    github: path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
+    'github-benchmark': path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
   writeWholeFile(path.join(out, 'report.html'), given.page(outcome, runs, given.labels));
   return outcome;
 }
