@@ -1,8 +1,14 @@
 # How everything here is compiled, and which files belong to which system.
 
 set(DUMMYLOAD_WARNINGS -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-    -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla)
+    -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wpedantic)
 if(MSVC)
+    # C11's atomics came with 17.5, behind a switch; 17.8 is the oldest that the code is read as
+    # (scripts/check compilers).
+    if(MSVC_VERSION LESS 1938)
+        message(FATAL_ERROR "This Visual Studio is too old (compiler ${MSVC_VERSION}): C11 atomics "
+            "need Visual Studio 2022 17.8 or newer. Update it with the Visual Studio Installer.")
+    endif()
     add_compile_options(/W4 /utf-8 /std:c11 /experimental:c11atomics)
     if(DUMMYLOAD_WERROR)
         add_compile_options(/WX)

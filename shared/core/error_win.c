@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <windows.h>
 
+/* Microsoft's compiler has C11's word under its own name only. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#define ERROR_THREAD_LOCAL __declspec(thread)
+#else
+#define ERROR_THREAD_LOCAL _Thread_local
+#endif
+
 /* FormatMessage ends its sentences with a full stop and a line break. */
 static int error__trim(const wchar_t *text, int characters)
 {
@@ -19,7 +26,7 @@ static int error__trim(const wchar_t *text, int characters)
 
 const char *error_system_text(int system_error)
 {
-    static _Thread_local char text[512];
+    static ERROR_THREAD_LOCAL char text[512];
     wchar_t wide[256];
     DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
     int characters = (int)FormatMessageW(flags, NULL, (DWORD)system_error, 0, wide,

@@ -6,6 +6,8 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 __attribute__((noreturn, cold))
+#else
+_Noreturn
 #endif
 void must_failed(const char *expression, const char *file, int line);
 

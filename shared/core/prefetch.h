@@ -18,6 +18,8 @@ static inline void prefetch(const void *start, size_t bytes)
     for (uintptr_t at = (uintptr_t)start; at < end; at += PREFETCH_LINE_BYTES) {
 #if defined(__GNUC__)
         __builtin_prefetch((const void *)at);
+#elif defined(_M_ARM64)
+        __prefetch((const void *)at);
 #else
         _mm_prefetch((const char *)at, _MM_HINT_T0);
 #endif

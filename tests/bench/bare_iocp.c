@@ -6,13 +6,14 @@
  * One thread, one receive or one send in flight per connection, a buffer per connection, no
  * framing, no measuring, no checks of what comes back. scripts/bench compares the pair with it.
  * Prints one JSON line: round trips per second and CPU seconds. */
-#include <mswsock.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <windows.h>
 #include <winsock2.h>
+/* Behind winsock2.h, which they need. */
+#include <mswsock.h>
+#include <windows.h>
 #include <ws2tcpip.h>
 
 enum { BARE_BATCH = 256, BARE_SERVER_BYTES = 4096, BARE_ADDRESS_BYTES = sizeof(SOCKADDR_IN) + 16 };

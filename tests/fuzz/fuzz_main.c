@@ -3,9 +3,7 @@
  * beyond it. */
 #include "fuzz.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "unit.h"
 
 enum { PATH_BYTES_MAX = 4096 };
 
@@ -29,28 +27,27 @@ static int main__play_file(const char *path)
     return 1;
 }
 
+struct folder {
+    const char *path;
+    bool failed;
+};
+
+static void main__play_in(void *context, const char *name)
+{
+    struct folder *folder = context;
+    char path[PATH_BYTES_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    folder->failed = main__play_file(path) < 0 || folder->failed;
+}
+
 static int main__play(const char *path)
 {
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
+    struct folder folder = {.path = path};
+    int played = unit_folder_read(path, main__play_in, &folder);
+    if (played < 0) {
         return main__play_file(path);
     }
-    int played = 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        char file[PATH_BYTES_MAX];
-        if (entry->d_name[0] == '.') {
-            continue;
-        }
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        int one = main__play_file(file);
-        if (one < 0) {
-            closedir(folder);
-            return -1;
-        }
-        played += one;
-    }
-    closedir(folder);
-    return played;
+    return folder.failed ? -1 : played;
 }
 
 int main(int argc, char **argv)

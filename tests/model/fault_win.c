@@ -34,8 +34,8 @@ static SOCKET WSAAPI fault__socket(int family, int type, int protocol, WSAPROTOC
 }
 
 static struct import fault_imports[] = {
-    {"accept", (FARPROC)(void *)fault__accept, NULL, NULL},
-    {"WSASocketW", (FARPROC)(void *)fault__socket, NULL, NULL},
+    {"accept", (FARPROC)(uintptr_t)fault__accept, NULL, NULL},
+    {"WSASocketW", (FARPROC)(uintptr_t)fault__socket, NULL, NULL},
 };
 enum { IMPORTS_COUNT = sizeof fault_imports / sizeof fault_imports[0] };
 
@@ -64,7 +64,7 @@ static void fault__set_slot(FARPROC *slot, FARPROC function)
 {
     DWORD protection = 0;
     VirtualProtect(slot, sizeof *slot, PAGE_READWRITE, &protection);
-    InterlockedExchangePointer((void *volatile *)slot, (void *)function);
+    InterlockedExchangePointer((void *volatile *)slot, (void *)(uintptr_t)function);
     VirtualProtect(slot, sizeof *slot, protection, &protection);
 }
 

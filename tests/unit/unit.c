@@ -4,7 +4,6 @@
 #include "core/clock.h"
 #include "core/prng.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 
 const uint8_t *page_end_put(struct page_end *page, const void *data, size_t bytes)
@@ -30,18 +29,4 @@ uint64_t unit_rounds(uint64_t usual)
     const char *text = getenv("DUMMYLOAD_TEST_ROUNDS");
     uint64_t asked = text ? strtoull(text, NULL, 10) : 0;
     return asked > usual ? asked : usual;
-}
-
-int unit_folder_count(const char *path, const char *prefix)
-{
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    int count = 0;
-    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && entry->d_name[0] != '.') {
-            count++;
-        }
-    }
-    closedir(folder);
-    return count;
 }

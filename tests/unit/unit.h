@@ -51,7 +51,9 @@ void unit_folder_make(char path[UNIT_PATH_BYTES_MAX]);
 void unit_folder_remove(const char *path);
 /* Removes a file whose name may have letters outside ASCII (UTF-8). */
 void unit_remove(const char *path);
-/* Files in a folder that have a name beginning with prefix. */
-int unit_folder_count(const char *path, const char *prefix);
+/* Calls for each file in a folder, but hidden ones; each may be NULL. Returns how many there are,
+ * -1 when it is not a folder. */
+int unit_folder_read(const char *path, void (*each)(void *context, const char *name),
+                     void *context);
 
 #endif

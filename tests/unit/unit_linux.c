@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/mman.h>
@@ -34,6 +35,26 @@ void unit_folder_make(char path[UNIT_PATH_BYTES_MAX])
 void unit_folder_remove(const char *path)
 {
     assert_int_equal(rmdir(path), 0);
+}
+
+int unit_folder_read(const char *path, void (*each)(void *context, const char *name), void *context)
+{
+    int count = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return -1;
+    }
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        count++;
+        if (each != NULL) {
+            each(context, entry->d_name);
+        }
+    }
+    closedir(folder);
+    return count;
 }
 
 void unit_remove(const char *path)

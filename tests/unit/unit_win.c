@@ -40,6 +40,32 @@ void unit_folder_remove(const char *path)
     assert_int_equal(_rmdir(path), 0);
 }
 
+int unit_folder_read(const char *path, void (*each)(void *context, const char *name), void *context)
+{
+    char pattern[UNIT_PATH_BYTES_MAX];
+    WIN32_FIND_DATAA found;
+    int count = 0;
+    DWORD attributes = GetFileAttributesA(path);
+    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0) {
+        return -1;
+    }
+    snprintf(pattern, sizeof pattern, "%s/*", path);
+    HANDLE search = FindFirstFileA(pattern, &found);
+    assert_true(search != INVALID_HANDLE_VALUE);
+    do {
+        if (found.cFileName[0] == '.') {
+            continue;
+        }
+        count++;
+        if (each != NULL) {
+            each(context, found.cFileName);
+        }
+    } while (FindNextFileA(search, &found));
+    assert_int_equal(GetLastError(), ERROR_NO_MORE_FILES);
+    FindClose(search);
+    return count;
+}
+
 void unit_remove(const char *path)
 {
     wchar_t wide[UNIT_PATH_BYTES_MAX];
