@@ -98,6 +98,44 @@ function checkPlatform(name, text) {
       ? [`${name}:${i + 1}: a platform's #if belongs into a file of that platform`] : []);
 }
 
+// What gcc and clang know and Microsoft's compiler does not. (-Wpedantic finds syntax, and for
+// scripts/check compilers clang takes its place.)
+const GNU_WORD = new RegExp('\\b(__(?:attribute|builtin|sync|atomic|asm|extension|typeof|' +
+  'auto_type|thread|int128|label)\\w*|_Thread_local|typeof|asm|ssize_t|str(?:case|ncase)cmp|' +
+  'strndup|str(?:tok|error)_r|(?:gm|local)time_r|asprintf|getline|usleep|clock_gettime|alloca)\\b');
+const X86_WORD = /\b(_mm_\w+|_?_?rdtscp?|__cpuid\w*|_BitScan\w+|immintrin|[xe]mmintrin)\b/;
+const COMPILER_GUARD = /\b(__GNUC__|__clang__|__MINGW32__|_MSC_VER|_M_\w+)\b/;
+const POSIX_HEADER = new RegExp('^(unistd|strings|dirent|pthread|dlfcn|fcntl|poll|sched|syslog|' +
+  'termios|getopt|libgen|glob|ftw|netdb|semaphore|(sys|arpa|netinet|net\\/if|linux)\\/.*)' +
+  '(\\.h)?$');
+// Linux alone builds these.
+const LINUX_FILE = new RegExp('_(linux|uring|epoll)\\.[ch]$|/(linux|uring|epoll)/|' +
+  '^server/models/(uring|uring_multishot|epoll|poll)\\.c$|^tests/(bench|lsan_off|e2e)');
+
+/** The lines that a compiler's own #if encloses, whichever half. */
+function guardedLines(lines) {
+  const open = [];
+  return lines.map((line) => {
+    const [, word] = /^\s*#\s*(if|ifdef|ifndef|endif)\b/.exec(line) ?? [];
+    if (word === 'endif') open.pop();
+    else if (word) open.push(COMPILER_GUARD.test(line));
+    return open.includes(true);
+  });
+}
+
+/** One compiler's words stand behind its #if, and a system's headers in a file of that system. */
+function checkCompilers(name, text) {
+  if (!C_FILE.test(name) || LINUX_FILE.test(name)) return [];
+  const lines = linesOf(codeOnly(text));
+  const guarded = guardedLines(lines);
+  const words = lines.flatMap((line, i) => {
+    const word = GNU_WORD.exec(line)?.[1] ?? X86_WORD.exec(line)?.[1];
+    return word && !guarded[i] ? [`${name}:${i + 1}: ${word}: not every compiler has it`] : [];
+  });
+  return words.concat(includesOf(text).flatMap(({ file, line }) => POSIX_HEADER.test(file)
+    ? [`${name}:${line}: ${file}: Windows has no such header`] : []));
+}
+
 const SYSTEM_HEADER = /^(windows|winsock2|ws2tcpip|mswsock|liburing)\.h$/i;
 const SYSTEM_HEADER_EXEMPT = /_(win|linux|uring|iocp|epoll)\.h$|\/(linux|uring|epoll|iocp)\//;
 
@@ -193,8 +231,9 @@ function checkDependencies(name, text, files) {
 
 // A file that a comment or a document names, which is not there (any more).
 const CITED = /(?<![\w./<*{}-])((?:[\w-]+\/)*[\w-]+\.(?:c|h|mjs|md))(?![\w(*-])/g;
-const CITED_ELSEWHERE = new RegExp('^(?:mpi|windows|winsock2|mswsock|liburing|stdio|string|time)' +
-  '\\.h$|^(?:linux|netinet)/|hdr_histogram\\.c$|^_|^(?:handlers/dice\\.c|compare\\.md)$');
+const CITED_ELSEWHERE = new RegExp('^(?:mpi|windows|winsock2|mswsock|winbase|intrin|mmsystem|' +
+  'liburing|stdio|string|time)\\.h$|^(?:linux|netinet)/|hdr_histogram\\.c$|^_|' +
+  '^(?:handlers/dice\\.c|compare\\.md)$');
 
 function commentsOf(name, text) {
   if (name.endsWith('.md')) return text;
@@ -342,5 +381,5 @@ function checkWhitespace(name, text) {
 }
 
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
-  checkPlatform, checkSystemHeaders, checkDependencies, checkModules, checkCitations,
-  checkUnfinished, checkMachine, checkWhitespace };
+  checkPlatform, checkCompilers, checkSystemHeaders, checkDependencies, checkModules,
+  checkCitations, checkUnfinished, checkMachine, checkWhitespace };

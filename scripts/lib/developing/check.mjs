@@ -10,17 +10,20 @@ import { build } from '../building/build.mjs';
 import { BUILD, ROOT } from '../base/paths.mjs';
 import { Failure, runCommand, run } from '../base/process.mjs';
 import { prepare } from '../building/setup.mjs';
+import { readAsOthers } from './compilers.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const USAGE = `usage: scripts/check [--quick] [tidy] [cppcheck] [valgrind] [fuzz] [sanitizers]
+const USAGE = `usage: scripts/check [--quick] [CHECK...]
 
   tidy        clang-tidy over the sources (.clang-tidy)
   cppcheck    over sources and tests
+  compilers   clang in the place of compilers that are not here: MSVC for x64 and ARM64, Linux on
+              ARM64
   valgrind    the unit tests, leaks included; they must have been built (scripts/build)
   fuzz        every fuzz target for 20 s
   sanitizers  scripts/test with ASan, UBSan, LeakSanitizer and TSan
-  --quick     what scripts/test --ci does where time is short: cppcheck, the quick unit tests under
-              valgrind, 3 s of each fuzz target
+  --quick     what scripts/test --ci does where time is short: cppcheck, compilers, the quick unit
+              tests under valgrind, 3 s of each fuzz target
 
 Accepted findings, with reasons: tests/analysis.txt. exit: 0 clean; 1 not; 2 bad usage`;
 
@@ -90,6 +93,12 @@ async function runCppcheck({ exceptions, left_ms }) {
   return findingsLeft(cppcheck.stderr, exceptions);
 }
 
+async function runCompilers({ env, say, left_ms }) {
+  await build('windows', { env, say });
+  await build('linux', { env, say });
+  return readAsOthers(left_ms);
+}
+
 async function runValgrind({ env, quick, say, left_ms }) {
   const folder = await build('linux', { env, say });
   const programs = fs.readdirSync(path.join(folder, 'tests')).filter((name) =>
@@ -124,9 +133,9 @@ async function runSanitizers({ left_ms }) {
   return complaints;
 }
 
-const CHECKS = { cppcheck: runCppcheck, tidy: runTidy, valgrind: runValgrind, fuzz: runFuzz,
-  sanitizers: runSanitizers };
-const QUICK = ['cppcheck', 'valgrind', 'fuzz'];
+const CHECKS = { cppcheck: runCppcheck, compilers: runCompilers, tidy: runTidy,
+  valgrind: runValgrind, fuzz: runFuzz, sanitizers: runSanitizers };
+const QUICK = ['cppcheck', 'compilers', 'valgrind', 'fuzz'];
 const HANG_MS = 7200000;
 
 /** Runs checks, until deadline_ms at most. Returns [{ name, complaints, seconds, notRun }]; notRun:
@@ -165,7 +174,8 @@ async function main(argv) {
   if (unknown) throw new Failure(`${unknown}: expected ${Object.keys(CHECKS).join(', ')}`, 2);
   const names = asked.length ? asked : quick ? QUICK : Object.keys(CHECKS);
   const say = (text) => console.log(text);
-  const env = await prepare({ modules: names.includes('sanitizers'), say });
+  const env = await prepare({ windows: names.includes('compilers'),
+    modules: names.includes('sanitizers'), say });
   const rows = await runChecks({ names, quick, env, say });
   for (const { name, complaints, seconds } of rows) {
     for (const complaint of complaints) console.log(complaint);
