@@ -447,8 +447,9 @@ static void worker__complete_conn(struct worker *worker, struct conn *conn, stru
     worker__bury(worker);
 }
 
-/* Everything that has no packet: mail whose packet was lost, time-outs, stopping. */
-static void worker__tend_shard(struct worker *worker, struct shard *shard, enum server_stop stop)
+/* Everything that has no packet: mail whose packet was lost, time-outs, stopping. Returns when the
+ * shard's next deadline is. */
+static int64_t worker__tend_shard(struct worker *worker, struct shard *shard, enum server_stop stop)
 {
     int64_t now_ns = clock_now_ns();
     shard_enter(shard, worker->recorder);
@@ -460,8 +461,10 @@ static void worker__tend_shard(struct worker *worker, struct shard *shard, enum 
         shard_finish_all(shard, now_ns); /* again for those that were accepted meanwhile */
     }
     worker__start_dirty(worker, shard);
+    int64_t deadline_ns = shard_deadline_ns(shard);
     shard_leave(shard);
     worker__bury(worker);
+    return deadline_ns;
 }
 
 static void worker__complete(struct worker *worker, const OVERLAPPED_ENTRY *entry,
@@ -498,8 +501,9 @@ static void worker__complete(struct worker *worker, const OVERLAPPED_ENTRY *entr
     }
 }
 
-/* The first worker's: what has to be done now and then, and when a stop begins. */
-static void worker__tick(struct worker *worker, int64_t now_ns)
+/* The first worker's: what has to be done now and then, at a deadline, and when a stop begins.
+ * Returns when the next is due. */
+static int64_t worker__tick(struct worker *worker, int64_t now_ns)
 {
     struct model_iocp *model = worker->model;
     enum server_stop stop = server_stopping(model->server);
@@ -514,14 +518,17 @@ static void worker__tick(struct worker *worker, int64_t now_ns)
         stop = SERVER_STOP_NOW;
     }
     worker->stop_handled = stop;
+    int64_t tick_ns = now_ns + TICK_NS;
     for (uint32_t i = 0; i < SHARDS_COUNT; i++) {
-        worker__tend_shard(worker, &model->server->shards[i], stop);
+        int64_t deadline_ns = worker__tend_shard(worker, &model->server->shards[i], stop);
+        tick_ns = deadline_ns < tick_ns ? deadline_ns : tick_ns;
     }
     for (int i = 0; i < ACCEPTS_COUNT; i++) {
         if (model->accepts[i].paused) {
             accept__post(worker, &model->accepts[i]);
         }
     }
+    return tick_ns;
 }
 
 /* Nothing is in flight any more: no accept, and so no new connection, and no connection. */
@@ -568,14 +575,14 @@ static void model__run(struct server *server, uint32_t index)
     }
     server_thread_ready(server);
     while (!worker__is_over(model)) {
-        ULONG count = worker__wait(&worker, entries, index == 0 ? TICK_NS / NS_PER_MS : INFINITE);
+        ULONG count =
+            worker__wait(&worker, entries, index == 0 ? (DWORD)loop_wait_ms(tick_ns) : INFINITE);
         int64_t polled_ns = clock_now_ns();
         for (ULONG i = 0; i < count; i++) {
             worker__complete(&worker, &entries[i], polled_ns);
         }
         if (polled_ns >= tick_ns || (index == 0 && worker.stop_handled < server_stopping(server))) {
-            worker__tick(&worker, polled_ns);
-            tick_ns = polled_ns + TICK_NS;
+            tick_ns = worker__tick(&worker, polled_ns);
         }
         int64_t now_ns = clock_now_ns();
         recorder_flush(worker.recorder, now_ns);

@@ -24,6 +24,7 @@ struct model_thread {
     struct loop_thread base; /* first */
     struct conn *ended;      /* under the shard's lock: their threads are to be joined */
     struct conn *joining;    /* those of the last turn */
+    int64_t awake_ns;        /* under the shard's lock: the next wait ends then at the latest */
 };
 
 struct conn {
@@ -95,6 +96,10 @@ static void house__finish(struct model_thread *house)
     shard_flush(house->base.shard);
     house__start_dirty(house, now_ns);
     recorder_flush(house->base.recorder, now_ns);
+    if (shard_deadline_ns(house->base.shard) < house->awake_ns) {
+        house->awake_ns = shard_deadline_ns(house->base.shard);
+        waker_wake(house->base.waker); /* it would sleep past a deadline that is new */
+    }
 }
 
 /* Under the lock, which it lets go while it waits for bytes. */
@@ -320,6 +325,7 @@ static void house__handle(struct model_thread *house, int accept, int64_t polled
 static void house__finish_turn(struct model_thread *house, int64_t now_ns)
 {
     (void)now_ns;
+    house->awake_ns = shard_deadline_ns(house->base.shard);
     house->joining = house->ended; /* when the shard's lock is not held any more */
     house->ended = NULL;
 }

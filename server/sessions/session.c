@@ -26,8 +26,11 @@ void session_open(struct session *session, struct shard *shard, const struct net
     session->local = local != NULL ? *local : shard->rules->listening;
     session->remote = *remote;
     reassembly_open(&session->reassembly, &shard->rules->framing);
-    shard_join(shard, session);
+    bool joined = shard_join(shard, session);
     session__count(session, TOTAL_CONNECTS_OK, 1);
+    if (!joined) {
+        session_fail(session, ERROR_KIND_LOCAL_LIMIT);
+    }
     if (shard->rules->handler->opened != NULL) {
         shard->rules->handler->opened(session);
     }
@@ -97,10 +100,8 @@ void session_linger(struct session *session, int64_t now_ns)
 {
     session->linger_ns = now_ns;
     session->linger_bytes = session->bytes_sent;
-    if (!session->lingering) {
-        session->lingering = true;
-        session->shard->lingering_count++;
-    }
+    session->lingering = true;
+    shard_watch(session->shard, session);
 }
 
 void session_fail(struct session *session, enum error_kind reason)
@@ -170,6 +171,7 @@ enum session_want session_next(struct session *session)
     if (session->finishing && !session->shut_down) {
         session->shut_down = true;
         session->deaf = true;
+        shard_look(session->shard, session); /* from now on the peer has its time */
         return SESSION_SHUTDOWN;
     }
     return SESSION_NOTHING;
@@ -200,6 +202,10 @@ int session_take_output(struct session *session, struct span *spans, int spans_m
     int count = send_queue_peek(&session->output, spans, spans_max);
     must(count > 0);
     session->send_in_flight = true;
+    if (session->lingering) {
+        session->linger_ns = now_ns; /* the last send has moved on */
+        session->linger_bytes = session->bytes_sent;
+    }
     if (session->marks_count > 0) {
         uint64_t carried_bytes = session->bytes_sent;
         for (int i = 0; i < count; i++) {
@@ -299,9 +305,6 @@ void session_end(struct session *session)
     }
     send_queue_clear(&session->output, &shard->pool);
     reassembly_close(&session->reassembly);
-    if (session->lingering) {
-        shard->lingering_count--;
-    }
     shard_part(shard, session);
     atomic_fetch_sub_explicit(shard->rules->connections, 1, memory_order_relaxed);
 }

@@ -26,6 +26,7 @@
 #define DUMMYLOAD_SERVER_SESSION_H
 
 #include "core/span.h"
+#include "core/timer_heap.h"
 #include "net/address.h"
 #include "net/send_queue.h"
 #include "proto/reassembly.h"
@@ -101,8 +102,9 @@ struct session {
     uint64_t id;   /* unique in the server, never 0 */
     uint64_t room; /* SESSION_NO_ROOM: in none */
     int64_t opened_ns;
-    int64_t linger_ns;     /* since when lingering, or since output last moved */
-    uint64_t linger_bytes; /* bytes_sent then */
+    int64_t linger_ns;       /* since when lingering, or since output last moved */
+    uint64_t linger_bytes;   /* bytes_sent then */
+    struct timer_node timer; /* the shard's: not after its deadline */
     struct net_address local;
     struct net_address remote;
 };

@@ -11,8 +11,7 @@
 /* Below so many bytes a copy is smaller than the reference, and coalesces with its neighbours. */
 enum { BROADCAST_COPY_BYTES_MAX = 128 };
 
-#define SWEEP_INTERVAL_MAX_NS NS_PER_S
-#define SWEEP_INTERVAL_MIN_NS (10 * NS_PER_MS)
+enum { TIMERS_MIN = 64 };
 
 struct shard_mail {
     uint64_t room;
@@ -60,6 +59,7 @@ void shard_close(struct shard *shard)
     free(shard->mail);
     free(shard->mail_taken);
     free(shard->stage);
+    timer_heap_close(&shard->timers);
     send_pool_close(&shard->pool);
     mutex_close(&shard->mail_lock);
     mutex_close(&shard->lock);
@@ -80,7 +80,44 @@ void shard_leave(struct shard *shard)
     }
 }
 
-void shard_join(struct shard *shard, struct session *session)
+/* When its silence, or its lingering, is to end it. Bytes that come move it away: that is noticed
+ * when it has come. */
+static int64_t session__deadline_ns(const struct session *session)
+{
+    int64_t idle_timeout_ns = session->shard->rules->idle_timeout_ns;
+    if (session->lingering) {
+        return session->linger_ns + SESSION_LINGER_NS;
+    }
+    return idle_timeout_ns > 0 ? session->active_ns + idle_timeout_ns : TIME_NEVER_NS;
+}
+
+void shard_watch(struct shard *shard, struct session *session)
+{
+    int64_t deadline_ns = session__deadline_ns(session);
+    if (deadline_ns != TIME_NEVER_NS && !session->abort) {
+        timer_heap_set(&shard->timers, &session->timer, deadline_ns);
+    }
+}
+
+void shard_look(struct shard *shard, struct session *session)
+{
+    if (session->timer.index != 0) {
+        timer_heap_set(&shard->timers, &session->timer, 0);
+    }
+}
+
+/* Every session of the shard has a place among the timers beforehand: to begin to linger must not
+ * fail. */
+static bool shard__reserve_timer(struct shard *shard)
+{
+    uint32_t count_max = shard->timers.count_max;
+    if (shard->sessions_count <= count_max) {
+        return true;
+    }
+    return timer_heap_reserve(&shard->timers, count_max < TIMERS_MIN ? TIMERS_MIN : 2 * count_max);
+}
+
+bool shard_join(struct shard *shard, struct session *session)
 {
     session->id = shard->sessions_opened * shard->all_count + shard->index + 1;
     shard->sessions_opened++;
@@ -93,11 +130,17 @@ void shard_join(struct shard *shard, struct session *session)
     if (shard->sessions_opened == 1) {
         atomic_store(&shard->inhabited, true);
     }
+    if (!shard__reserve_timer(shard)) {
+        return false;
+    }
+    shard_watch(shard, session);
+    return true;
 }
 
 void shard_part(struct shard *shard, struct session *session)
 {
     shard_enter_room(shard, session, SESSION_NO_ROOM);
+    timer_heap_remove(&shard->timers, &session->timer);
     if (session->previous != NULL) {
         session->previous->next = session->next;
     } else {
@@ -371,42 +414,30 @@ struct session *shard_pop_dirty(struct shard *shard)
     return session;
 }
 
-static void session__sweep(struct session *session, int64_t idle_timeout_ns, int64_t now_ns)
+static void session__sweep(struct session *session, int64_t now_ns)
 {
-    if (session->lingering) {
-        if (!session->shut_down && session->bytes_sent != session->linger_bytes) {
-            session_linger(session, now_ns); /* the peer still reads: output moves on */
-        } else if (now_ns - session->linger_ns > SESSION_LINGER_NS) {
-            session_close(session, ERROR_KIND_CLOSE_TIMEOUT);
-        }
-    } else if (idle_timeout_ns > 0 && now_ns - session->active_ns > idle_timeout_ns) {
-        session_close(session, ERROR_KIND_IDLE_TIMEOUT);
+    if (session->lingering && session->bytes_sent != session->linger_bytes) {
+        session_linger(session, now_ns); /* the peer still reads: output moves on */
+    } else if (session__deadline_ns(session) > now_ns) {
+        shard_watch(session->shard, session); /* something came meanwhile */
+    } else {
+        session_close(session,
+                      session->lingering ? ERROR_KIND_CLOSE_TIMEOUT : ERROR_KIND_IDLE_TIMEOUT);
     }
 }
 
-int64_t shard_sweep(struct shard *shard, int64_t now_ns)
+void shard_sweep(struct shard *shard, int64_t now_ns)
 {
-    int64_t idle_timeout_ns = shard->rules->idle_timeout_ns;
-    if (shard->sessions_count == 0 || (idle_timeout_ns == 0 && shard->lingering_count == 0)) {
-        shard->sweep_ns = 0;
-        return TIME_NEVER_NS;
+    struct timer_node *node;
+    while ((node = timer_heap_pop(&shard->timers, now_ns)) != NULL) {
+        uint8_t *session = (uint8_t *)node - offsetof(struct session, timer);
+        session__sweep((struct session *)(void *)session, now_ns);
     }
-    int64_t interval_ns = SWEEP_INTERVAL_MAX_NS;
-    if (idle_timeout_ns > 0 && idle_timeout_ns / 4 < interval_ns) {
-        interval_ns = idle_timeout_ns / 4;
-    }
-    if (interval_ns < SWEEP_INTERVAL_MIN_NS) {
-        interval_ns = SWEEP_INTERVAL_MIN_NS;
-    }
-    if (shard->sweep_ns == 0) {
-        shard->sweep_ns = now_ns + interval_ns;
-    } else if (now_ns >= shard->sweep_ns) {
-        for (struct session *session = shard->sessions; session != NULL; session = session->next) {
-            session__sweep(session, idle_timeout_ns, now_ns);
-        }
-        shard->sweep_ns = now_ns + interval_ns;
-    }
-    return shard->sweep_ns;
+}
+
+int64_t shard_deadline_ns(const struct shard *shard)
+{
+    return timer_heap_next_ns(&shard->timers);
 }
 
 void shard_finish_all(struct shard *shard, int64_t now_ns)

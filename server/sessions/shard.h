@@ -51,12 +51,11 @@ struct shard {
     struct recorder *recorder;
     struct session *sessions;
     uint32_t sessions_count;
-    uint32_t lingering_count;
     uint64_t sessions_opened;
     struct session *dirty_head;
     struct session *dirty_tail;
     struct send_pool pool;
-    int64_t sweep_ns; /* when shard_sweep() looks again */
+    struct timer_heap timers; /* of sessions whose silence, or end, has a deadline */
     struct session *room_buckets[SHARD_ROOM_BUCKETS];
 
     /* The broadcast being gathered, see shard.c. */
@@ -103,9 +102,12 @@ struct session *shard_pop_dirty(struct shard *shard);
 /* Puts it on the dirty list (once) unless its close has started. */
 void shard_touch(struct shard *shard, struct session *session);
 
-/* Closes sessions that were silent for too long or that linger too long; looks at them only now
- * and then. Returns when to call again at the latest (TIME_NEVER_NS: when something changed). */
-int64_t shard_sweep(struct shard *shard, int64_t now_ns);
+/* Closes the sessions whose deadline has come: silent for too long, or lingering too long. Cheap
+ * when there is none. */
+void shard_sweep(struct shard *shard, int64_t now_ns);
+/* When to sweep again at the latest; TIME_NEVER_NS: nothing has a deadline. To be asked when the
+ * dirty sessions have been taken: the model waits no longer than that. */
+int64_t shard_deadline_ns(const struct shard *shard);
 /* A stopping server: every session ends in good order, requests that come until its sending half
  * is shut down are still answered. May be repeated. */
 void shard_finish_all(struct shard *shard, int64_t now_ns);
@@ -113,8 +115,12 @@ void shard_finish_all(struct shard *shard, int64_t now_ns);
  */
 void shard_close_all(struct shard *shard, enum error_kind reason);
 
-/* For session.c. */
-void shard_join(struct shard *shard, struct session *session);
+/* For session.c. False: no memory for its deadlines; it is in the shard all the same. */
+bool shard_join(struct shard *shard, struct session *session);
+/* Its deadline has come nearer. */
+void shard_watch(struct shard *shard, struct session *session);
+/* The next shard_sweep() is to look at it, if it is watched. */
+void shard_look(struct shard *shard, struct session *session);
 void shard_part(struct shard *shard, struct session *session);
 void shard_enter_room(struct shard *shard, struct session *session, uint64_t room);
 /* Gathers one whole frame, in parts, for a room. */

@@ -4,6 +4,7 @@
 #include "core/must.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Four: half as deep as with two, and the children of each stand in one line of the cache, because
  * the first child of the root begins one. */
@@ -34,6 +35,24 @@ void timer_heap_close(struct timer_heap *heap)
     heap->slots = NULL;
     heap->count = 0;
     heap->count_max = 0;
+}
+
+bool timer_heap_reserve(struct timer_heap *heap, uint32_t count_max)
+{
+    struct timer_heap grown;
+    if (count_max <= heap->count_max) {
+        return true;
+    }
+    if (!timer_heap_open(&grown, count_max, NULL)) {
+        return false;
+    }
+    if (heap->count > 0) {
+        memcpy(grown.slots, heap->slots, heap->count * sizeof *heap->slots);
+    }
+    grown.count = heap->count;
+    free(heap->memory);
+    *heap = grown;
+    return true;
 }
 
 static void timer_heap__put(struct timer_heap *heap, uint32_t place, struct timer_slot slot)
@@ -94,6 +113,15 @@ void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t du
     } else {
         timer_heap__sink(heap, place, slot);
     }
+}
+
+void timer_heap_remove(struct timer_heap *heap, struct timer_node *node)
+{
+    if (node->index == 0) {
+        return;
+    }
+    timer_heap_set(heap, node, INT64_MIN); /* to the root */
+    timer_heap_pop(heap, INT64_MIN);
 }
 
 int64_t timer_heap_next_ns(const struct timer_heap *heap)

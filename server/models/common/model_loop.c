@@ -414,9 +414,10 @@ static bool loop__is_over(struct loop_thread *thread)
     return handoff_queue_is_empty(&thread->handoffs);
 }
 
-/* Until when the next wait may last, at most until deadline_ns. */
-static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t deadline_ns, int64_t now_ns)
+/* Until when the next wait may last. */
+static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
 {
+    int64_t deadline_ns = shard_deadline_ns(thread->shard);
     recorder_flush(thread->recorder, now_ns);
     if (thread->index == 0) {
         recorder_set_connections(
@@ -424,7 +425,7 @@ static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t deadline_ns
             atomic_load_explicit(&thread->server->connections, memory_order_relaxed));
         /* At least once a second, so that the series has its level of connections. */
         int64_t tick_ns =
-            now_ns + (thread->accept_resume_ns != 0 ? LOOP_ACCEPT_PAUSE_NS : NS_PER_S);
+            thread->accept_resume_ns != 0 ? thread->accept_resume_ns : now_ns + NS_PER_S;
         deadline_ns = tick_ns < deadline_ns ? tick_ns : deadline_ns;
     }
     if (server_stopping(thread->server) == SERVER_STOP_DRAIN) {
@@ -450,7 +451,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
     int64_t now_ns = clock_now_ns();
     loop__handle_stop(thread, now_ns);
     shard_flush(thread->shard);
-    *deadline_ns = shard_sweep(thread->shard, now_ns);
+    shard_sweep(thread->shard, now_ns);
     int started = 0;
     for (struct session *session; (session = shard_pop_dirty(thread->shard)) != NULL;) {
         if (++started % LOOP_STARTS_PER_CLOCK_READ == 0) {
@@ -462,7 +463,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
         model->finish(own, now_ns);
     }
     bool over = loop__is_over(thread);
-    *deadline_ns = loop__deadline_ns(thread, *deadline_ns, now_ns);
+    *deadline_ns = loop__deadline_ns(thread, now_ns);
     shard_leave(thread->shard);
     return !over;
 }

@@ -51,6 +51,31 @@ static void test_set_moves_a_node_that_is_in_the_heap(void **state)
     timer_heap_close(&heap);
 }
 
+static void test_a_heap_grows_and_nodes_leave_it(void **state)
+{
+    (void)state;
+    struct timer_heap heap = {0};
+    static struct timer_node nodes[100];
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_true(timer_heap_reserve(&heap, i + 1));
+        timer_heap_set(&heap, &nodes[i], (int64_t)(i * 37 % 100));
+    }
+    for (uint32_t i = 0; i < 100; i += 2) {
+        timer_heap_remove(&heap, &nodes[i]);
+        timer_heap_remove(&heap, &nodes[i]); /* it is out: nothing */
+        assert_int_equal(nodes[i].index, 0);
+    }
+    int64_t before_ns = -1;
+    for (int i = 0; i < 50; i++) {
+        struct timer_node *node = timer_heap_pop(&heap, 100);
+        assert_int_equal((node - nodes) % 2, 1);
+        assert_true(node->due_ns > before_ns);
+        before_ns = node->due_ns;
+    }
+    assert_null(timer_heap_pop(&heap, TIME_NEVER_NS));
+    timer_heap_close(&heap);
+}
+
 static void heap_check(const struct timer_heap *heap)
 {
     for (uint32_t i = 0; i < heap->count; i++) {
@@ -120,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty_heap_has_nothing_due),
         cmocka_unit_test(test_pop_gives_only_what_is_due),
+        cmocka_unit_test(test_a_heap_grows_and_nodes_leave_it),
         cmocka_unit_test(test_set_moves_a_node_that_is_in_the_heap),
         cmocka_unit_test(test_children_stand_in_one_line),
         cmocka_unit_test(test_random_operations_against_a_list),

@@ -167,7 +167,7 @@ static inline void port_server_turn(struct port_server *server)
         struct session *session;
         shard_receive_mail(shard);
         shard_flush(shard);
-        (void)shard_sweep(shard, cport_now_ns(server->port));
+        shard_sweep(shard, cport_now_ns(server->port));
         while ((session = shard_pop_dirty(shard)) != NULL) {
             port_conn__advance(server, (struct port_conn *)session);
         }
