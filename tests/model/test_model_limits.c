@@ -55,8 +55,11 @@ static void test_abnormal_ends_of_one_thread_are_all_listed(void **state)
     plain_socket first = client_connect(server);
     fixture_wait_for_connections(server, 1);
     for (int i = 0; i < TURNED_AWAY_COUNT; i++) {
-        plain_socket client = client_connect(server);
-        client_expect_reset(client);
+        plain_socket client = plain_open();
+        assert_true(client != PLAIN_NONE);
+        if (plain_connect_to(client, server_port(server))) { /* the reset may be as fast */
+            client_expect_reset(client);
+        }
         plain_close(client);
     }
     client_leave(first);
