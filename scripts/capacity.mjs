@@ -21,21 +21,21 @@ import { parseThreshold } from './lib/results/threshold.mjs';
 const USAGE = `usage: scripts/capacity --until 'EXPR' --vary connections|rate [options]
                         [SCENARIO.json] [options of dummyclient]
 
-Raises the load until the condition no longer holds, finds the knee, and confirms it with repeats
-on both sides. A fresh server for every step.
+Raises the load until the condition no longer holds, finds the limit, and confirms it with repeats
+on both sides. Every step has a fresh server.
   --until EXPR           what must hold, for example 'latency.response.p99 < 20ms'; repeatable.
                          The thresholds of the scenario and of --threshold must hold, too. Always
-                         demanded: a run without failures, all connections, 99% of the rate
+                         required: a run without failures, all connections, 99% of the rate
   --vary rate            iterations per second       --vary connections
   --server-cmd 'CMD {port}'   the server to test (default: this project's own)
-  --from N  --to N       where to begin (rate 500, connections 50) and to stop (1000000)
-  --step 5s              how long each step plays (as -d, --duration)
-  --precision 10%        how near both sides of the knee shall be
+  --from N  --to N       where to start (rate 500, connections 50) and to stop (1000000)
+  --step 5s              duration of each step (as -d, --duration)
+  --precision 10%        the largest gap between both sides of the limit
   --confirm 3            runs on each side of it
-  --max-time 20m         begin no further step after so long
+  --max-time 20m         start no further step after this time
   --out FOLDER           where everything goes (results/capacity-...)
-exit: 0 an answer; 3 none (the generator or the search was the limit); 1 failed: also a server that
-      fails at every load, to the least; 2 bad usage`;
+exit: 0 an answer; 3 none (the client or the search was the limit); 1 failed, also if the server
+      fails at every load; 2 bad usage`;
 
 const OWN = { '--until': true, '--vary': true, '--server-cmd': true, '--from': true, '--to': true,
   '--step': true, '--precision': true, '--confirm': true, '--max-time': true, '--out': true };

@@ -21,8 +21,8 @@ const USAGE = `usage: scripts/compare-models [options]
 
 Plays the same scenario against every socket model of the server, interleaved and repeated, and
 draws latency and CPU per request against the number of connections, the cost of idle connections,
-and the throughput at saturation. Says per claim about the models whether it held here. Takes about
-ten minutes (Wine: fifteen); on a machine that does other work it says so, and decides less.
+and the throughput at saturation. Says for each claim about the models whether it held here. Takes
+about ten minutes (Wine: fifteen). If the machine is busy with other work, fewer claims are decided.
   --connections 10,100,1000,5000   connections that share the rate, one point each (Wine: to 1000)
   --rate 2000            requests per second in all, at every point (Wine: 300)
   --handler echo         what is played: echo, chat or game
@@ -32,7 +32,7 @@ ten minutes (Wine: fifteen); on a machine that does other work it says so, and d
   --repeats 5            runs of each point (Wine: 4); fewer than 4 decide no claim of speed
   --duration 3s          of each run, after a second of warm-up
   --threads N            of the server (one per CPU)
-  --max-time 15m         no further repeat begins after that
+  --max-time 15m         start no further repeat after this time
   --windows              the Windows programs (under Wine: says nothing of Windows)
   --out FOLDER           where everything goes (results/models-...)
 exit: 0 measured; 1 a run failed; 2 bad usage`;
@@ -145,7 +145,7 @@ const WINE_NOTE = 'These figures are Wine\'s: each socket call is a round trip t
 // Of one CPU: from here on the machine was not this comparison's alone.
 const OTHERS_CPUS = 0.25;
 
-/** What whoever reads the figures must know: [title, text]. */
+/** Remarks on the figures: [title, text]. */
 function notesOf(outcome) {
   const cells = Object.values(outcome.cells).flatMap((one) => Object.values(one));
   const sum = (key) => cells.reduce((total, cell) => total + (cell[key] ?? 0), 0);

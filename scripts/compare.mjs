@@ -19,15 +19,15 @@ interleaved are compared block by block (permutation test), others as two sets (
   --markdown FILE  --junit FILE  --json FILE
   --github-benchmark PREFIX     PREFIX-smaller.json and PREFIX-bigger.json
   --benchstat FOLDER            FOLDER/baseline.txt and FOLDER/candidate.txt
-exit: 0 no regression; 99 a regression (a candidate that crashed, dropped, refused or answered
-      nobody is one, too); 3 nothing can be known; 2 bad input`;
+exit: 0 no regression; 99 a regression (also if the candidate crashed, dropped or refused
+      connections, or did not answer); 3 no conclusion; 2 bad input`;
 
 const OPTIONS = { primary: TEXT, alpha: TEXT, 'min-effect': { type: 'string', multiple: true },
   ...Object.fromEntries(FILES.map((name) => [name, TEXT])) };
 
 function readArguments(argv) {
   if (argv.indexOf('--') !== argv.lastIndexOf('--')) {
-    throw new InputError('"--" stands once, between baseline and candidate');
+    throw new InputError('"--" may occur only once, between baseline and candidate');
   }
   const at = argv.includes('--') ? argv.indexOf('--') : argv.length;
   const [before, after] = [argv.slice(0, at), argv.slice(at + 1)]

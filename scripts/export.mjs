@@ -11,7 +11,7 @@ const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
 
 const USAGE = `usage: scripts/export RUN --format hdr|hlog|csv [--latency NAME] [-o FILE]
 
-RUN is a result, or a run folder, which stands for its client.json.
+RUN is a result, or a run folder, which means its client.json.
 
   --format hdr       HdrHistogram's percentile distribution, in milliseconds
            hlog      HdrHistogram's interval log, one histogram of responses per entry of the

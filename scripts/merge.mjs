@@ -12,10 +12,10 @@ import { clientFile, InputError, readResult } from './lib/results/result.mjs';
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 
 Adds results of one side and one scenario: counts, histograms and per-second buckets are added,
-percentiles taken from the sums, and rates weighed by how long each was measured. Results with one
-run id are clients that played at once; others
-are repeats, laid one after another in time. The same result twice, and another scenario of the same
-name, are refused; loads that differ are said. A run folder stands for its client.json.
+percentiles are taken from the sums, and rates are weighted by how long each was measured. Results
+with one run id are clients of one run; others are repeats, which follow one another in time. The
+same result twice, and another scenario of the same name, are refused; different loads are reported.
+A run folder means its client.json.
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {

@@ -21,7 +21,7 @@ connected.
                        '{"type":"delimiter","delimiter":"\\r\\n"}'
   --replies WHAT       await (default): as many replies, whatever is in them; verify: the same
                        bytes; ignore: none is waited for
-  --sessions N         at most so many sessions, the first ones (default and most: 256)
+  --sessions N         use only the first N sessions (default and maximum: 256)
 exit: 0 written; 1 it could not be read or written; 2 bad usage`;
 
 function readArguments(argv) {

@@ -24,15 +24,15 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
   --a CMD, --b CMD       how to start the old and the new server; {port} is a free port
   --baseline REV         this project's own server: REV against the working tree
   --repeats 10           runs of each version
-  --max-time 30m         begin no further pair after so long, and judge what is there
-                         (a pair in which the generator was disturbed is played again, twice)
-  --out FOLDER           where the runs go (results/regress-...); the same folder again goes on
-                         where it was interrupted
-  --threshold EXPR       judged for both, as those of the scenario: what A holds, B must hold
+  --max-time 30m         start no further pair after this time, and judge the finished ones
+                         (a pair with an invalid measurement is repeated, at most twice)
+  --out FOLDER           where the runs go (results/regress-...); with the same folder an
+                         interrupted call continues
+  --threshold EXPR       judged for both, like those of the scenario: what A holds, B must hold
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
-exit: 0 no regression; 99 a regression (a B that crashes, drops, refuses or answers nobody is one,
-      too); 3 nothing can be known; 2 bad usage; 1 a run failed; 130 interrupted
-      (call again with --out to go on)`;
+exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses connections, or does
+      not answer); 3 no conclusion; 2 bad usage; 1 a run failed; 130 interrupted
+      (call again with --out to continue)`;
 
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
   '--out': true, '--primary': true, '--alpha': true, '--min-effect': true };
@@ -128,7 +128,7 @@ async function main(argv) {
     repeats: given.repeats, args: given.client,
     until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped });
   if (!whole) {
-    say(`interrupted: scripts/regress ... --out ${shown(folder)} goes on from here`);
+    say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
     return 130;
   }
   return judgeAll(given, folder, labels);

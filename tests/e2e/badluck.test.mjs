@@ -98,7 +98,7 @@ test('a server that dies half-way', LIMIT, async (t) => {
   assert.equal(result.abnormal_connections.kept?.length ?? result.abnormal_connections.length, 20);
 });
 
-test('a result that cannot be written is told before the run', LIMIT, async (t) => {
+test('a result that cannot be written is reported before the run', LIMIT, async (t) => {
   const server = await runServer(t);
   const client = await runClient(t, [ECHO(), '--port', server.port, '--connections', '2', '--rate',
     '20', '--duration', '1h', '--out', fileFor(path.join(folderFor(t), 'no', 'client.json')),
@@ -197,7 +197,7 @@ test('Ctrl+C in the moment in which all become ready', LIMIT, async (t) => {
   }
 });
 
-test('a second Ctrl+C ends it at once', LIMIT, async (t) => {
+test('a second Ctrl+C ends it immediately', LIMIT, async (t) => {
   // It answers nothing and never ends its side: a client that is patient counts close_timeout.
   const silent = net.createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {});

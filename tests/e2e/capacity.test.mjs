@@ -79,8 +79,8 @@ test('time is bounded, and without a knee nothing is claimed: exit 3', OPTIONS, 
 });
 
 for (const [command, pattern] of [['exit 5 # {port}', /ended before it listened \(exit 5\)/],
-  [limited('crash', 0), /ended as soon as somebody connected \(exit 9\)/]]) {
-  test(`a server that never starts is told at once: ${pattern}`, OPTIONS, async (t) => {
+  [limited('crash', 0), /ended as soon as a client connected \(exit 9\)/]]) {
+  test(`a server that never starts is reported immediately: ${pattern}`, OPTIONS, async (t) => {
     const { program, outcome } = await capacity(t, command,
       ['--vary', 'rate', '--until', 'errors.total == 0']);
     assert.equal(program.exitCode, 1, said(program));

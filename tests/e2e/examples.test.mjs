@@ -107,7 +107,7 @@ test('memcached runs as it is', { ...LIMIT, skip: absent('memcached') }, async (
   assertPlayed(await play(t, 'memcached', port));
 });
 
-/** A web server whose replies, head and body together, have so many bytes. */
+/** A web server whose replies, head and body together, have `bytes` bytes. */
 async function webServer(t, bytes) {
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: keep-alive\r\n' +
     'Keep-Alive: timeout=60\r\n\r\n';

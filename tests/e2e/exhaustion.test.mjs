@@ -1,6 +1,6 @@
 // What this machine runs out of: descriptors, ports, memory, threads, disk, permission, a steady
-// clock. The message names the limit, its value and the way out; the run goes on with what it got,
-// or ends with the right exit code; nothing is torn.
+// clock. The message names the limit, its value and the way out; the run continues with what it
+// got, or ends with the right exit code; nothing is torn.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -194,7 +194,7 @@ linuxTest('a summary, or a help text, that cannot be written fails the program',
   await endServer(server);
 });
 
-linuxTest('what cannot be written is told before that the run is invalid', async (t) => {
+linuxTest('what cannot be written is reported before an invalid run', async (t) => {
   const server = await runServer(t);
   const shim = path.join(path.dirname(CLIENT), 'tests', 'clock_step.so');
   // A clock that steps makes it invalid, which the test below sees as 3.
@@ -207,7 +207,7 @@ linuxTest('what cannot be written is told before that the run is invalid', async
   await endServer(server);
 });
 
-linuxTest('no permission: told before anything is played', async (t) => {
+linuxTest('no permission: reported before anything is played', async (t) => {
   if (!isRoot) return t.skip('needs root, to become a user who may not write everywhere');
   const folder = publicFolder(t);
   const locked = folderFor(t);

@@ -1,4 +1,4 @@
-// What SECURITY.md says of exposure: loopback unless told otherwise, and said; nothing is written
+// What SECURITY.md says of exposure: loopback by default, and printed; nothing is written
 // but where it was asked for.
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ function connects(host, port) {
   });
 }
 
-test('listens on loopback, says so, and writes only where it was told', LIMIT, async (t) => {
+test('listens on loopback, prints it, and writes only where requested', LIMIT, async (t) => {
   const folder = folderFor(t);
   const results = folderFor(t);
   const call = programCall('dummyserver');

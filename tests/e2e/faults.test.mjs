@@ -74,7 +74,7 @@ for (const fault of FAULTS) {
     assert.deepEqual(errorsOf(server), {});
     assert.equal(Number(client.totals.messages_unsolicited), fault.unsolicited ?? 0);
     assert.equal(program.exitCode, fault.exit ?? 0, said(program));
-    // The books of both sides differ by what the relay took or added, and by nothing else.
+    // The totals of both sides differ by what the relay took or added, and by nothing else.
     const lost = fault.lost ?? [0, 0];
     const gaps = Object.fromEntries(outcome.flows.map((flow) =>
       [`${flow.what}, ${flow.way}`, Number(flow.gap)]));

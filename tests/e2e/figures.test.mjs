@@ -98,7 +98,7 @@ async function greeter(t, answers) {
 
 const LOGIN = { request: { name: 'login', send: { id: 2, body: { text: 'hello' } } } };
 
-test('a server that greets everyone and serves nobody has failed', LIMIT, async (t) => {
+test('a server that greets every connection and answers none has failed', LIMIT, async (t) => {
   const port = await greeter(t, (socket) => socket.destroy());
   const { client, result } = await play(t, port, {
     behaviors: [{ setup: [LOGIN], loop: [{ request: REQUEST }], on_disconnect: 'reconnect' }] });
@@ -114,7 +114,7 @@ test('a server that greets everyone and serves nobody has failed', LIMIT, async 
 
 const LONG = { ...REQUEST, within: '20s' };
 
-test('requests without an answer at the end are told beside the errors', LIMIT, async (t) => {
+test('requests without an answer at the end are reported beside the errors', LIMIT, async (t) => {
   let heard = 0;
   const port = await greeter(t, (socket, data) => {
     heard += 1;

@@ -88,7 +88,7 @@ test('a server that accepts and says nothing: every request times out, none is l
       'a request without an answer stays in the figures, as censored');
   });
 
-test('a server that closes at once', LIMIT, async (t) => {
+test('a server that closes immediately', LIMIT, async (t) => {
   const port = await listen(t, (socket) => socket.destroy());
   const { program, result } = await play(t, scenarioFile('echo'), port, ['--connections', '5',
     '--rate', '20', '--duration', '1s', ...TAME]);

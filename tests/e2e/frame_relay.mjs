@@ -1,5 +1,5 @@
 // A relay between client and server that knows frames (u16 little-endian size, header included) and
-// may hold, drop, double, change or swap them. It keeps a book of what it did.
+// may hold, drop, double, change or swap them. It records what it did.
 
 import net from 'node:net';
 
@@ -25,7 +25,7 @@ class FrameCutter {
 /** Starts it in front of a port; ends with the test t.
  *
  * toServer(frame, n), toClient(frame, n): what to do with the n-th frame of that direction (counted
- * from 1 over all connections): the frames to send on instead, at once, or a promise of them.
+ * from 1 over all connections): the frames to send on instead, or a promise of them.
  * Frames of one connection and direction keep their order. */
 export async function startFrameRelay(t, port, { toServer, toClient } = {}) {
   const relay = { toServer: 0, toClient: 0 };

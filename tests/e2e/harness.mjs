@@ -116,7 +116,7 @@ export function hostWatch() {
   };
 }
 
-/** For how long some program of this machine has been waiting for a CPU; 0 where nobody knows. */
+/** For how long some program of this machine has been waiting for a CPU; 0 where it is unknown. */
 function cpuWaited_us() {
   try {
     return Number(/^some .*total=(\d+)/m.exec(fs.readFileSync('/proc/pressure/cpu', 'utf8'))[1]);
@@ -231,7 +231,7 @@ function assertArrivalsConserved({ run, rate, stages, series }, file) {
   }
 }
 
-/** No error is lost on the way into the series, and each stands under its kind. */
+/** No error is lost on the way into the series, and each has its kind. */
 function assertSeriesAddsUp({ series, errors }, file) {
   const sums = {};
   for (const entry of series) {

@@ -15,7 +15,7 @@ const MANY = WINDOWS ? 10 : 50;
 // What a server may grow by under these attacks: 300 connections of at most 128 KiB of unread
 // replies and one partial frame of 4 KiB each, and the allocator's share.
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
-// Not a measure of speed: who waits for longer than the attack goes on has been stalled.
+// Not a measure of speed: a connection that waits for longer than the attack has been stalled.
 const STALL_MS = 60000;
 
 /** Every model with sockets, and every port backend of those that have a choice. */
@@ -43,7 +43,7 @@ function memory_bytes(program) {
     fs.readFileSync(`/proc/${program.pid}/status`, 'utf8'))[1]) * 1024;
 }
 
-/** Serves while attack(server) goes on; returns the server's result. */
+/** Serves during attack(server); returns the server's result. */
 async function underAttack(t, args, attack) {
   const file = path.join(folderFor(t), 'server.json');
   const server = await runServer(t, ['--out', fileFor(file), '--threads', '2',
@@ -112,7 +112,7 @@ async function resetsInTheMiddle(t, port) {
   }
 }
 
-/** Comes, and goes at once: by FIN, by RST, or before it was served. */
+/** Connects and leaves immediately: by FIN, by RST, or before it was served. */
 async function storm(t, port) {
   for (let i = 0; i < 4 * MANY; i += MANY) {
     await Promise.all(Array.from({ length: MANY }, async (_, k) => {
@@ -191,7 +191,7 @@ for (const { name, args } of models()) {
     assert.equal(Number(result.totals.connections_clean), 1);
   });
 
-  test(`${name}: more connections than it takes, and ids that nobody knows`, LIMIT, async (t) => {
+  test(`${name}: more connections than it takes, and unknown ids`, LIMIT, async (t) => {
     const most = WINDOWS ? 10 : 100;
     const result = await underAttack(t, [...args, '--handler', 'game', '--max-connections',
       String(most)], async ({ port }) => {

@@ -95,7 +95,7 @@ test('accepts and says nothing: response_timeout', LIMIT, async (t) => {
   assert.equal(totals.responses, 0);
 });
 
-test('closes at once: unexpected_close', LIMIT, async (t) => {
+test('closes immediately: unexpected_close', LIMIT, async (t) => {
   const server = await startServer(t, { onConnection: (socket) => socket.end() });
   const { errors, totals, program } = await play(t, server);
   only(errors, 'unexpected_close', 'response_lost', 'reset');
@@ -189,7 +189,7 @@ test('shrinks its window to zero: response_timeout, and the run ends', LIMIT,
     assert.equal(totals.connections_clean, 0);
   });
 
-test('resets everybody at once: reset', LIMIT, async (t) => {
+test('resets all connections at one moment: reset', LIMIT, async (t) => {
   const server = await startServer(t, { onFrame: (socket, bytes, self) => {
     if (self.frames === 25) self.resetAll();
     else socket.write(bytes);

@@ -1,4 +1,4 @@
-// What a run shows while it goes on: a screen on a terminal, lines elsewhere, one JSON object per
+// What a run shows while it plays: a screen on a terminal, lines elsewhere, one JSON object per
 // second that survives a crash.
 
 import assert from 'node:assert/strict';

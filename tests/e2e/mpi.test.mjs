@@ -1,5 +1,5 @@
 // Several ranks play one load: one result, which adds up to the byte; the same load for any number
-// of ranks; and whoever disagrees is refused before anything is played.
+// of ranks; and ranks that disagree are refused before anything is played.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -116,7 +116,7 @@ test('unique rows of data stay unique over ranks', options, async (t) => {
 
 test('a barrier waits for the connections of all ranks', options, async (t) => {
   const folder = folderFor(t);
-  // The last connection comes a second after the first; nobody passes before it.
+  // The last connection comes a second after the first; none passes before it.
   const scenario = scenarioWith(folder, 'echo', (it) => {
     Object.assign(it.load, { connections: 9, connect_rate: '8/s', rate: '50/s', duration: '1s' });
     delete it.load.stages;
@@ -192,7 +192,7 @@ test('--source may list the addresses of all machines', options, async (t) => {
   const out = path.join(folder, 'client.json');
   const args = [scenarioFile('echo'), '-p', server.port, '-c', '8', '-r', '40', '-d', '1s',
     ...TAME];
-  // 203.0.113.0/24 is nobody's (RFC 5737).
+  // 203.0.113.0/24 is not assigned (RFC 5737).
   const some = await runMpi(t, 2, [...args, '--source', '203.0.113.1,127.0.0.5,203.0.113.2', '-o',
     out]);
   assert.equal(some.exitCode, 0, said(some));

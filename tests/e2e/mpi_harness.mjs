@@ -38,7 +38,7 @@ export function ranksOf(mpirun) {
       const rank = /(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)/.exec(environment)?.[1];
       if (rank !== undefined && Number(parent) === mpirun.pid) ranks[Number(rank)] = Number(pid);
     } catch {
-      // It has ended meanwhile, or is somebody else's.
+      // It has ended meanwhile, or belongs to another user.
     }
   }
   return ranks;
@@ -59,7 +59,7 @@ export async function runMpi(t, ranks, args, options) {
   return program;
 }
 
-/** Plays a scenario with so many ranks at a server of ours: { client, server, program }. */
+/** Plays a scenario with `ranks` ranks at a server of ours: { client, server, program }. */
 export async function playMpiPair(t, ranks, scenario, { serverArgs = [], clientArgs = [] } = {}) {
   const folder = folderFor(t);
   const server = await runServer(t, ['--run-id', 'mpi', '--out', path.join(folder, 'server.json'),

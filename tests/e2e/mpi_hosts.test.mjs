@@ -1,5 +1,5 @@
 // Several hosts, as network namespaces with an sshd in each: mpirun starts a rank on every one of
-// them, they play at a server on a host of its own, and one of them dies.
+// them, they play at a server on another host, and one of them dies.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -44,7 +44,7 @@ function lostOf(out, mpirun, rank) {
   for (const host of others) assert.ok(Number(host.totals.iterations) > 0);
   const sum = others.reduce((all, { totals }) => all + Number(totals.iterations), 0);
   assert.equal(Number(result.totals.iterations), sum);
-  // Its share of the arrivals was due all the same.
+  // Its share of the arrivals was due nevertheless.
   const { intended, target_per_s: target, window_ns: window, never_started: never } = result.rate;
   assert.ok(Math.abs(Number(intended) - target * (Number(window) / 1e9)) <= 0.05 * target + 1,
     JSON.stringify(result.rate));

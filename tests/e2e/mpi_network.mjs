@@ -1,4 +1,4 @@
-// Hosts for the tests of dummyclient-mpi: network namespaces, each with a name of its own and an
+// Hosts for the tests of dummyclient-mpi: network namespaces, each with its own name and an
 // sshd, so that mpirun starts ranks on them as it does on machines. Between them routes another
 // namespace (a bridge would do too, but not every kernel has one).
 
@@ -33,8 +33,8 @@ export function networkMissing() {
   return wired ? undefined : 'needs network namespaces of its own';
 }
 
-/** So many hosts, gone after the test: { hosts: [{ name, address, exec }], sshArgs }. exec(args) is
- *  what runs a program there. */
+/** `count` hosts, removed after the test: { hosts: [{ name, address, exec }], sshArgs }. exec(args)
+ *  is the command that runs a program there. */
 export async function makeNetwork(t, count, folder) {
   const mark = `dl${process.pid % 10000}`;
   const names = Array.from({ length: count }, (_, i) => `${mark}h${i}`);

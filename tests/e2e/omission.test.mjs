@@ -1,4 +1,4 @@
-// Coordinated omission: what the clients of a server that stands still would have felt is in
+// Coordinated omission: what the clients of a stalled server would have felt is in
 // `response`, and never only in what was asked of it. And nothing makes a server that answers less
 // look faster.
 

@@ -148,7 +148,7 @@ for (const option of ['--out', '--ndjson', '--openmetrics']) {
   });
 }
 
-test('/dev/stdout that is appended to a log leaves what stands there', SKIP, async (t) => {
+test('/dev/stdout that is appended to a log keeps the text before it', SKIP, async (t) => {
   const log = path.join(folderFor(t), 'all.log');
   fs.writeFileSync(log, 'yesterday\n');
   const server = await runServer(t);
@@ -163,7 +163,7 @@ test('/dev/stdout that is appended to a log leaves what stands there', SKIP, asy
   await endServer(server);
 });
 
-test('streams that are closed at the start are nobody else\'s later', SKIP, async (t) => {
+test('the descriptors of streams that are closed at the start are not reused', SKIP, async (t) => {
   const folder = folderFor(t);
   const file = (name) => path.join(folder, name);
   const closed = (name, args) => {
@@ -308,7 +308,7 @@ test('localhost that is ::1 first is found on 127.0.0.1', { ...LIMIT, skip: whyN
       /could not connect to localhost:\d+ \(\[::1\] and 127\.0\.0\.1\): refused/);
   });
 
-// Scripts read the client's options as it reads them itself: by a list of their own.
+// Scripts read the client's options as it reads them itself, by their own list.
 test('the options that --help lists are those that the scripts know', LIMIT, () => {
   const { command, args, env } = programCall('dummyclient');
   const help = spawnSync(command, [...args, '--help'], { env, encoding: 'utf8' }).stdout;

@@ -1,4 +1,4 @@
-// The pair on the scenarios of the tree: every byte and message is on both sides' books.
+// The pair on the scenarios of the tree: both sides count every byte and message.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

@@ -37,7 +37,7 @@ export async function openPeer(t, port, { reads = true } = {}) {
   return peer;
 }
 
-/** Many at once, in handfuls. */
+/** Many, in batches. */
 export async function openPeers(t, port, count, options) {
   const peers = [];
   while (peers.length < count) {

@@ -32,17 +32,17 @@ async function ended(program) {
 const writtenAt = (folder, name) =>
   fs.statSync(path.join(folder, 'echo', name, 'client.json')).mtimeMs;
 
-test('interrupted by Ctrl+C, it goes on with the pair that was cut', OPTIONS, async (t) => {
+test('interrupted by Ctrl+C, it continues with the pair that was cut', OPTIONS, async (t) => {
   const folder = folderFor(t);
   const args = ['--a', delayed(1), '--b', delayed(90), '--repeats', '2', '--out', folder,
     scenarioFile('echo')];
   const first = regress(t, args);
-  // The first pair is done when its second run has been told and no other attempt follows.
+  // The first pair is done when its second run has been printed and no other attempt follows.
   await first.line(/\/4 {2}echo pair 2/, RUN_TIME_MS);
   first.interrupt();
   await ended(first);
   assert.equal(first.exitCode, 130, said(first));
-  assert.match(first.stdout, /interrupted: scripts\/regress \.\.\. --out .* goes on from here/);
+  assert.match(first.stdout, /interrupted: scripts\/regress \.\.\. --out .* continues from here/);
   const before = ['01-a', '01-b'].map((name) => writtenAt(folder, name));
 
   const second = await ended(regress(t, args));
@@ -89,7 +89,7 @@ test('a candidate that does not start is a regression, a baseline is nothing kno
     }
   });
 
-test('a command that is not there is a mistake, and ends it at once', OPTIONS, async (t) => {
+test('a command that does not exist is a mistake, and ends it immediately', OPTIONS, async (t) => {
   const program = await ended(regress(t, ['--a', delayed(1), '--b', './no-such-server {port}',
     '--out', folderFor(t), scenarioFile('echo')]));
   assert.equal(program.exitCode, 1, said(program));
@@ -97,7 +97,7 @@ test('a command that is not there is a mistake, and ends it at once', OPTIONS, a
 });
 
 for (const [mode, pattern] of [['reject 0', /100% of the connections were dropped/],
-  ['silent 0', /nobody was answered/], ['crash 4', /the server ended by itself \(exit 9\)/]]) {
+  ['silent 0', /no request was answered/], ['crash 4', /the server ended by itself \(exit 9\)/]]) {
   test(`a candidate of the kind "${mode}": one pair is enough for a regression`, OPTIONS,
     async (t) => {
       const folder = folderFor(t);

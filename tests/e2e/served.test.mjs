@@ -61,7 +61,7 @@ test('quiet: one line says that the server crashed', OPTIONS, async (t) => {
   assert.match(program.stderr, /the server crashed \(SIGSEGV\)/);
 });
 
-test('a server that answers nobody: the client\'s exit 1 is passed on, with its line', OPTIONS,
+test('a server that never answers: the client\'s exit 1 is passed on, with its line', OPTIONS,
   async (t) => {
     const silent = `${NODE} '${path.join(HERE, 'limited-server.mjs')}' {port} silent 0`;
     const { program } = await stress(t, silent, ['--threshold', 'errors.mismatch == 0']);
@@ -90,14 +90,14 @@ test('a server that cannot bind while another answers is not measured', OPTIONS,
   const { program } = await stress(t, `setsid ${thief}; until ${listens}; do sleep 0.05; done; ` +
     'echo "the address is in use" >&2; exit 1');
   assert.equal(program.exitCode, 1, said(program));
-  const [, port] = /somebody else answers on port (\d+)/.exec(program.stderr) ?? [];
+  const [, port] = /another program answers on port (\d+)/.exec(program.stderr) ?? [];
   assert.ok(port, said(program));
   for (const { pid } of listenersOf(Number(port))) process.kill(pid);
 });
 
 for (const [what, command] of [['a daemon', DAEMON], ['one in the background', `${ECHO} & wait`],
   ['one that exec made of the shell', `exec ${ECHO}`],
-  ['a session of its own, left behind', `setsid ${ECHO} & exit 0`],
+  ['its own session, left behind', `setsid ${ECHO} & exit 0`],
   ['a shell in a shell', `sh -c "sh -c \\"${ECHO}\\"; true"`]]) {
   test(`${what} works, and nothing is left of it`, OPTIONS, async (t) => {
     const { program, folder } = await stress(t, command);
@@ -105,7 +105,7 @@ for (const [what, command] of [['a daemon', DAEMON], ['one in the background', `
     assert.doesNotMatch(program.stdout, /FAILED/);
     assert.equal(endOf(folder).ok, true);
     const watched = JSON.parse(fs.readFileSync(path.join(folder, 'server-cmd.json'), 'utf8'));
-    assert.ok(watched.rss_max_bytes > 20e6, 'whoever serves is sampled');
+    assert.ok(watched.rss_max_bytes > 20e6, 'the process that serves is sampled');
     assert.equal(await accepts(Number(/echo-server\.mjs' (\d+)/.exec(watched.command)[1])), false);
   });
 }

@@ -109,7 +109,7 @@ test('answers what came before a half-close, then closes', LIMIT, async (t) => {
   assert.equal(Number(result.totals.connections_abnormal), 0);
 });
 
-test('closes garbage and counts it, and goes on serving others', LIMIT, async (t) => {
+test('closes garbage and counts it, and continues to serve others', LIMIT, async (t) => {
   const server = await serverWithResult(t);
   const bystander = await dial(t, server.port);
   const garbage = await dial(t, server.port);
@@ -135,7 +135,7 @@ test('a client that leaves in the middle of a frame is counted', LIMIT, async (t
   assert.equal(Number(result.errors.unexpected_close), 1);
 });
 
-test('a reset is told from a close', LIMIT, async (t) => {
+test('a reset is distinguished from a close', LIMIT, async (t) => {
   const server = await serverWithResult(t);
   const descriptors = () => fs.readdirSync(`/proc/${server.program.pid}/fd`).length;
   const before = WINDOWS ? 0 : descriptors();
@@ -150,7 +150,7 @@ test('a reset is told from a close', LIMIT, async (t) => {
   const result = await server.result();
   if (WINDOWS && Number(result.totals.connections_clean) === 1) {
     // Wine's server may take the error off the socket before the program asks for it.
-    t.diagnostic('Wine told of an end instead of a reset');
+    t.diagnostic('Wine reported an end instead of a reset');
     return;
   }
   assert.deepEqual(errorsOf(result), { reset: 1 });
@@ -298,7 +298,7 @@ test('a result that cannot be written is exit 1 and one line', LIMIT, async (t) 
   assertOneLine(server.program, /server\.json/);
 });
 
-test('the port is free again at once after the server has ended', LIMIT, async (t) => {
+test('the port is free as soon as the server has ended', LIMIT, async (t) => {
   const port = await freePort();
   for (let i = 0; i < 2; i++) {
     const server = await runServer(t, [], { port });

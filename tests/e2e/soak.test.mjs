@@ -30,6 +30,6 @@ if (!WINDOWS) {
       calls: { client: programCall('dummyclient'), server: programCall('dummyserver') } });
     assert.deepEqual(soak.complaints, []);
     assert.ok(Number(soak.client.totals.connects_ok) > 1000, 'there was no churn');
-    assert.ok(Number(soak.server.errors.reset) > 100, 'nobody was reset');
+    assert.ok(Number(soak.server.errors.reset) > 100, 'no connection was reset');
   });
 }

@@ -112,7 +112,7 @@ test('a server that is the user\'s own is started, watched and ended', LIMIT, as
   assert.deepEqual(left, []);
 });
 
-test('a server command that fails says so at once', LIMIT, async (t) => {
+test('a server command that fails is reported immediately', LIMIT, async (t) => {
   const { program, runs } = await endStress(t, ['--server-cmd', 'exit 7',
     '--port', String(await freePort()), ...LOAD]);
   assert.equal(program.exitCode, 1, said(program));

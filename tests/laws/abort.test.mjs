@@ -1,5 +1,5 @@
-// Thresholds with abort_on_fail, by the whole program: what one is about may stand in the figures
-// of a thread whose connections have all ended by the time that somebody looks.
+// Thresholds with abort_on_fail, by the whole program: the value may be in the figures of a thread
+// whose connections have all ended by the time of the check.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -17,7 +17,7 @@ const GONE = { name: 'gone', loop: [{ log: '${rows.number}' },
 const STAYS = { name: 'stays', loop: [request('stays', { verify: 'same_body' }),
   { think: '20ms' }] };
 
-/** Two connections, each with a behavior and a thread of its own. */
+/** Two connections, each with its own behavior and thread. */
 function played(thresholds, seconds, reverse) {
   const stage = (duration) => ({ duration, connections: 2 });
   return { servers: [{ kind: 'echo' }], framing: PAIR_FRAMING,

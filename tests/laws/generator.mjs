@@ -1,6 +1,6 @@
 // Scenarios drawn from a seed, over the whole language, and the servers they are played against.
 // The same seed draws the same case. What a case is known to be (an open loop, one request per
-// pass, a server that does no harm) stands in its traits: the laws that apply follow from them.
+// pass, a server that does no harm) is in its traits: the laws that apply follow from them.
 
 import { Random } from './random.mjs';
 import { PAIR_FRAMING } from './servers.mjs';
@@ -71,12 +71,12 @@ class Steps {
     return { request };
   }
 
-  /** What becomes of a step that has waited in vain. */
+  /** What becomes of a step that timed out. */
   onTimeout() {
     return this.random.weighted({ continue: 3, reconnect: 6, fail: 0.4 });
   }
 
-  /** Parts of a reply of eight bytes at least. Numbers and texts have names of their own. */
+  /** Parts of a reply of eight bytes at least. Numbers and texts have different names. */
   capture() {
     const { random } = this;
     const [number, text] = [`n${random.int(1, 2)}`, `t${random.int(1, 2)}`];
@@ -118,7 +118,7 @@ class Steps {
       { pareto: { least: ms(least), alpha: 2, most: '200ms' } }]) };
   }
 
-  /** A message whose answer a later step takes, or nobody. */
+  /** A message whose answer a later step takes, or none. */
   sendAndExpect() {
     const { random } = this;
     // Without ids its answer would be taken for the next request's.
@@ -392,7 +392,7 @@ export function makeCase(seed, { kind: only } = {}) {
     framing: framing ?? PAIR_FRAMING,
     how: { threads: random.int(2, 4), ranks: random.int(2, 3) },
     traits: { open, kind, shapes,
-      // Each pass makes one request, at once when it begins.
+      // Each pass makes one request, as soon as it begins.
       single: shapes.every((shape) => shape.startsWith('single')),
       setups: made.some(({ behavior }) => behavior.setup !== undefined),
       teardowns: made.some(({ behavior }) => behavior.teardown !== undefined),

@@ -89,7 +89,7 @@ function dueIsThePlan({ result, traits, scenario }, problems) {
   const from_ns = N(run.window_start_ns) - N(run.t0_ns);
   const to_ns = N(run.window_end_ns) - N(run.t0_ns);
   if (!evenAndShared(scenario.load)) {
-    // Each connection has arrivals of its own, which begin anew when it does.
+    // Each connection has its own arrivals, which restart when it does.
     const asked = expectedUntil(stages, to_ns) - expectedUntil(stages, from_ns);
     differs(problems, 'rate.intended, about', rate.intended, asked,
       1 + stages.length * mostWanted(stages));

@@ -1,4 +1,4 @@
-// Is every law kept by a check that fires? The defects that each of them is about stand in mutants/
+// Does the check of every law fire? The defects that each of them is about are in mutants/
 // as patches. Each is put into a copy of the sources, built there, and played with fixed seeds: the
 // suite must fail. One that survives, or no longer applies, makes this red.
 //
@@ -26,7 +26,7 @@ function demand(what, { ok, said }) {
   if (!ok) throw new Error(`${what}\n${said.slice(-3000)}`);
 }
 
-/** A copy of what git knows of the tree, as it stands; what did not change keeps its time. */
+/** A copy of what git knows of the tree, with local changes; an unchanged file keeps its time. */
 function copySources() {
   const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others',
     '--exclude-standard'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -50,7 +50,7 @@ function copySources() {
   }
 }
 
-/** Patches apply to the copy, which lies inside a repository that is none of theirs. */
+/** Patches apply to the copy, which lies inside another repository. */
 function apply(patch, ...options) {
   return run('git', ['apply', '-C1', '--recount', ...options, patch],
     { env: { GIT_CEILING_DIRECTORIES: FOLDER } });

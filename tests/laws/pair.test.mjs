@@ -1,4 +1,4 @@
-// The laws with the pair's own server as the peer: both sides' books agree to the byte and the
+// The laws with the pair's own server as the peer: both sides' totals agree to the byte and the
 // message, whatever the scenario, and the client's figures keep the laws as well.
 
 import assert from 'node:assert/strict';
@@ -54,8 +54,8 @@ test('both sides agree to the byte on random scenarios, and the laws hold',
         continue;
       }
       left -= 1;
-      // Without a match of its own a player would take another's line for its reply: chat answers
-      // everybody, so only what the books say is looked at.
+      // Without its own match a player would take another's line for its reply: chat answers all
+      // connections, so only the totals are compared.
       const handler = seed % 3 === 0 ? 'chat' : 'echo';
       const threads = 1 + seed % 4;
       const { server, ...play } = await playPair(t, played, { threads, handler });

@@ -19,8 +19,8 @@ function dueIsTheSame(a, b, problems) {
     b.rate.behaviors[i].intended));
 }
 
-/** Whoever stays in a pass until the end, or has no row left, begins no more: how much begins is
- *  then a matter of who was free. */
+/** A lane that stays in a pass until the end, or has no row left, begins no more: how much begins
+ *  then depends on which lane was free. */
 const LEAVES_OTHERS = /"(until|when_out)":"(end|stop)"/;
 
 /** With a server that does no harm, what began differs by no more than a busy machine explains. */

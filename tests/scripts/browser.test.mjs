@@ -59,7 +59,7 @@ async function showChart(page, name) {
   return chart.boundingBox();
 }
 
-/** Where a value of a chart stands on the screen. */
+/** Where a value of a chart is on the screen. */
 function pixelOf(page, name, value) {
   return page.evaluate(([wanted, point]) => {
     const [box, chart] = [...window.dummyloadCharts].find(([one]) => one.dataset.chart === wanted);

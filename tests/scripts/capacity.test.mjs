@@ -206,7 +206,7 @@ function makeOutcome() {
     reason: steps[3].reason, ended: null };
 }
 
-test('held, did not hold, invalid and failed are four words; each reason stands once', () => {
+test('held, did not hold, invalid and failed are four words; no reason is repeated', () => {
   const { steps } = makeOutcome();
   assert.deepEqual(steps.map((step) => stepWord(step).word),
     ['held', 'invalid', 'held', 'did not hold', 'failed']);
@@ -227,7 +227,7 @@ test('the chart of a search: the condition is a line, an invalid point is hollow
       [30e6, THEMES.light.colors[1]]]);
   const line = chart.series.find(({ type, name }) => type === 'line' && name === 'p99').data;
   assert.deepEqual(line, [[500, 5e6], [1000, 8e6], [2000, 30e6]]);
-  // A condition that no point comes near is in the picture all the same.
+  // A condition far from all points is still drawn.
   assert.ok(chart.yAxis.min({ min: 1e9 }) <= 20e6 && chart.yAxis.max({ max: 1e3 }) >= 20e6);
   const errors = chartCapacityRate(outcome, THEMES.light).series
     .find(({ type, name }) => type === 'line' && name === 'errors');

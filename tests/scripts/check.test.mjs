@@ -19,7 +19,7 @@ test('findings are accepted by check and file, with a reason', () => {
   assert.throws(() => readExceptions('check file'), /without its reason/);
 });
 
-test('a skip that is not listed with its reason is told from one that is', () => {
+test('a skip that is not listed with its reason differs from one that is', () => {
   const list = '# comment\nneeds root  root may do everything\n';
   const [listed, other] = judgeSkips(['Linux: e2e: x: needs root, for y', 'Linux: z: lazy'], list);
   assert.equal(listed.why, 'root may do everything');

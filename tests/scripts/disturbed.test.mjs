@@ -1,5 +1,5 @@
 // What the end-to-end tests do about a machine that is busy elsewhere: such a play is played again,
-// and a wrong one is a failure at once.
+// and a wrong one is a failure immediately.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -57,7 +57,7 @@ test('a client that is late each time on a quiet host is a failure', async () =>
   assert.deepEqual(await played(QUIET, disturbed()), { plays: 5, skipped: null, failed: true });
 });
 
-test('a test program that stands still is seen', async () => {
+test('a test program that is stalled is detected', async () => {
   const host = hostWatch();
   await new Promise((resolve) => { setTimeout(resolve, 20); });
   for (const until_ms = Date.now() + 60; Date.now() < until_ms;);

@@ -40,7 +40,7 @@ function decoded(bytes) {
   return { digits: plain.readInt32BE(12), counts };
 }
 
-test('counts stand where HdrHistogram puts them', () => {
+test('counts are where HdrHistogram puts them', () => {
   // Of hdr_histogram.c, counts_index_for(), lowest 1: below the sub-buckets one by one, then
   // half as many per doubling.
   assert.deepEqual([0, 1, 255, 256, 257, 258, 511, 512].map((value) => countsIndex(value, 2)),

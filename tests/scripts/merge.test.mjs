@@ -8,7 +8,7 @@ import { makeRun } from './synthetic.mjs';
 
 const NAMES = ['a.json', 'b.json'];
 
-test('clients that played at once: rates and levels add, second by second', () => {
+test('clients of one run: rates and levels add, second by second', () => {
   const parts = [makeRun({ seed: 1 }).client, makeRun({ seed: 2, median_ns: 400e3 }).client];
   const merged = mergeResults(parts, NAMES);
   checkResult('merged', merged);
@@ -26,7 +26,7 @@ test('clients that played at once: rates and levels add, second by second', () =
   assert.notEqual(response.p99_9, mean);
 });
 
-test('a client that started later lies later', () => {
+test('a client that started later is later in the series', () => {
   const parts = [makeRun().client, makeRun({ started: '2026-11-21T00:00:03.000Z' }).client];
   const merged = mergeResults(parts, NAMES);
   assert.equal(merged.series.length, parts[0].series.length + 3);

@@ -24,7 +24,7 @@ function assertRate(rate) {
   }
 }
 
-/** A result whose window and rate are drawn; `asked` stands in it as a count, to check by. */
+/** A result whose window and rate are drawn; `asked` is in it as a count, to check by. */
 function drawn(next, i, id) {
   const seconds = 1 + Math.floor(next() * 9);
   const rate = 100 + Math.floor(next() * 900);
@@ -72,7 +72,7 @@ test('a result without a target has none, and one without a window does not weig
   assert.equal(merge([makeRun({ id: 'a' }).client, empty]).rate.achieved_per_s, 1000);
 });
 
-test('the plan of clients at once is the sum of their shares; repeats keep theirs', () => {
+test('the plan of the clients of one run is the sum of their shares; repeats keep theirs', () => {
   const list = (id) => [1, 2].map((i) => makeRun({ id: id(i), seed: i, connections: 100 * i,
     rate: 500 * i }).client);
   const { plan } = merge(list(() => 'one'));

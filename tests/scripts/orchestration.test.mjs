@@ -82,7 +82,7 @@ test('times are read as the programs read them', () => {
   assert.equal(durationMs('2'), undefined);
 });
 
-test('stress: its own options, the scenario and the client\'s options are told apart', () => {
+test('stress: its own options, the scenario and the client\'s options are separated', () => {
   const options = stressArguments(['--windows', '-c', '5', 'my.json', '--threshold',
     'errors.total == 0', '--ndjson', 'out.json', '--server-cmd=run {port}', '--rate=7', '-q']);
   assert.equal(options.windows, true);
@@ -95,7 +95,7 @@ test('stress: its own options, the scenario and the client\'s options are told a
   assert.throws(() => stressArguments(['--run-id', 'x']), { code: 2 });
 });
 
-test('an empty value is refused, and a server command that is not told its port', () => {
+test('an empty value is refused, and a server command without its port', () => {
   for (const name of ['--server-cmd', '--results', '--handler']) {
     for (const words of [[name, ''], [`${name}=`]]) {
       assert.throws(() => stressArguments(words),
@@ -205,7 +205,7 @@ test('test: cases are counted, crashes and skips included', () => {
   assert.match(failureText(tests[3].output), /PASSED/);
 });
 
-test('a program that takes too long is ended and told of', async () => {
+test('a program that takes too long is ended and reported', async () => {
   await assert.rejects(run(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
     { time_ms: 300 }),
   (error) => error instanceof Failure && /longer than 0\.3 s/.test(error.message));
@@ -220,7 +220,7 @@ test('what a shell started ends with it', { skip: process.platform === 'win32' &
     assert.throws(() => process.kill(child, 0), { code: 'ESRCH' });
   });
 
-test('whoever holds the output of a program that has ended does not hold us',
+test('a process that holds the output of a program that has ended does not block us',
   { timeout: 600000, skip: process.platform === 'win32' && 'POSIX only' }, async (t) => {
     const library = new URL('../../scripts/lib/base/process.mjs', import.meta.url);
     const script = `import { Program } from '${library}';

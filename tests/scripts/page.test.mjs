@@ -35,7 +35,7 @@ function pageText(t, run, files = {}) {
 const verdictOf = (run, pattern) => verdictsOf(makeView(run, 'one'))
   .find(({ title }) => pattern.test(title));
 
-/** 191 of 200 players are kicked because nobody answers the server's ping, id 9. */
+/** 191 of 200 players are kicked because no step answers the server's ping, id 9. */
 function makeKicked() {
   const run = makeRun({ connections: 200 });
   const { client } = run;
@@ -53,7 +53,7 @@ function makeKicked() {
   return run;
 }
 
-test('players that were kicked: how many, why, and what came that nobody took', (t) => {
+test('players that were kicked: how many, why, and the messages that no step took', (t) => {
   const run = makeKicked();
   const lost = verdictOf(run, /ended abnormally/);
   assert.equal(lost.state, 'bad');
@@ -167,7 +167,7 @@ test('N of M were ready: a warning where some were not', (t) => {
   assert.match(pageText(t, run), /of 10 wanted; 9 were ready/);
 });
 
-test('a load that begins with no connection: nobody was to be ready', (t) => {
+test('a load that begins with no connection: none had to be ready', (t) => {
   const run = makeRun({ connections: 20 });
   run.client.ready = { wanted: 0, ready: 0, window_opened: 'all_ready' };
   run.client.plan.load.stages.at(-1).connections_to = 20;
@@ -226,7 +226,7 @@ test('a rate is judged by what was due, not by what was asked', (t) => {
   assert.match(verdictOf(run, /rate did not hold/).text, /98\.00%\); 2.000\/s asked/);
 });
 
-test('failed, invalid and did not hold are three words, and each reason stands once', () => {
+test('failed, invalid and did not hold are three words, and no reason is repeated', () => {
   const failed = makeRun({ timeouts: 0 });
   Object.assign(failed.client.totals, { responses: 0 });
   assert.equal(verdictOf(failed, /^Failed/).title, 'Failed: not one answer');
@@ -265,7 +265,7 @@ test('why a run has failed is said in the words of its result', () => {
   assert.deepEqual(found, [{ state: 'bad', title: 'Failed: nobody was there', text: 'look' }]);
 });
 
-test('stages stand side by side where there are several', (t) => {
+test('several stages are shown side by side', (t) => {
   const run = makeRun();
   const { client } = run;
   assert.doesNotMatch(pageText(t, run), /Stages/);
@@ -280,7 +280,7 @@ test('stages stand side by side where there are several', (t) => {
   assert.match(text, /2: 200\/s\n5 s\n(.*\n){5}9\n(.*\n){2}2\n/);
 });
 
-test('the first failure of a step stands at the step: expected, found, bytes', (t) => {
+test('the first failure of a step is shown with the step: expected, found, bytes', (t) => {
   const run = makeRun({ timeouts: 60, stall_at: 3, steps: ['login', 'chat'] });
   run.client.steps[1].first_failure = { kind: 'response_timeout', at_ns: 2345678901,
     connection: 17, expected: '256 bytes', found: '<153> bytes', bytes: '00ff61' };
@@ -309,7 +309,7 @@ test('a server under test that crashed is red and says so, one of our own too', 
   assert.doesNotMatch(fine, /Failed/);
 });
 
-test('several runs: what is bad about one of them stands above the charts', (t) => {
+test('several runs: what is bad about one of them is shown above the charts', (t) => {
   const folder = makeFolder(t);
   const runs = [makeRun(), makeKicked()].map((run, i) =>
     saveRun(path.join(folder, 'ab'[i]), run));
@@ -320,7 +320,7 @@ test('several runs: what is bad about one of them stands above the charts', (t) 
   assert.match(above, /<h3>Thresholds<\/h3>/);
 });
 
-test('names cannot hide or rearrange what stands around them', (t) => {
+test('names cannot hide or rearrange the text around them', (t) => {
   const evil = '<script>alert(1)</script>\u001b[2J\u202eabc\u0007';
   const run = makeRun({ name: evil, steps: [evil, 'b'] });
   run.client.marks = [{ t_ns: 2e9, text: evil }];
@@ -361,7 +361,7 @@ test('repeats of many long runs are thinned out, and nothing of them is lost', (
   assert.ok(makePage(sides, views).length < 700 * 1024);
 });
 
-test('a regression\'s page: crashes and thresholds of every repeat stand above the charts', () => {
+test('a regression\'s page: crashes and thresholds of every repeat are above the charts', () => {
   const make = (side, median_ns, crashed) => Array.from({ length: 3 }, (_, i) => {
     const run = makeRun({ id: `${side}${i}`, seed: i, seconds: 4, median_ns,
       started: `2026-11-21T00:0${i}:${side === 'a' ? '0' : '3'}0.000Z` });
@@ -380,7 +380,7 @@ test('a regression\'s page: crashes and thresholds of every repeat stand above t
   assert.match(above, /class="first[^"]*">(same|no change shown|undecided)/);
 });
 
-test('never answered is not answered above the range; >= stands where no bound is above', (t) => {
+test('never answered is not answered above the range; >= marks a missing upper bound', (t) => {
   const run = makeRun({ rate: 100, steps: ['login', 'chat'] });
   // One lost reply among 1,001 and three answers after more than 120 s.
   const lost = [[3e9, 1]];

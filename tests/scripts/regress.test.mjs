@@ -170,7 +170,7 @@ test('bad usage: 2', () => {
   [['--a', '{port}', '--b', '{port}', 'none.json'], /no such scenario/],
   [['--a', '{port}', '--b', '{port}', '--threshold', 'server.errors.total == 0'],
     /writes no result/],
-  [['--a', '{port}', '--b', '{port}', '-H', 'there'], /on a port of its own/],
+  [['--a', '{port}', '--b', '{port}', '-H', 'there'], /on a free port/],
   [['--a', '{port}', '--b', '{port}', '--alpha', '5'], /--alpha/]]) {
     const done = runTool('regress', args);
     assert.equal(done.status, 2, done.stderr);
@@ -180,7 +180,7 @@ test('bad usage: 2', () => {
     [['--vary', 'rate', '--until', 'latency.response.p99 < 20'], /needs ns, us, ms or s/],
     [['--vary', 'rate', '--until', 'errors.total == 0', '-r5'], /is what --vary rate tries/],
     [['--vary', 'rate', '--until', 'errors.total == 0', '-d5s', '--step', '2s'], /give one/],
-    [['--vary', 'rate', '--until', 'errors.total == 0', '-p7777'], /on a port of its own/],
+    [['--vary', 'rate', '--until', 'errors.total == 0', '-p7777'], /on a free port/],
     [['--vary', 'rate', '--until', 'server.errors.total == 0', '--server-cmd', 'x {port}'],
       /writes no result/]]) {
     const done = runTool('capacity', args);

@@ -41,7 +41,7 @@ function assertWellFormed(text, name) {
   assert.deepEqual(open, [], name);
 }
 
-test('errors by kind stand in their second; a sliver keeps its kinds', () => {
+test('errors by kind are in their second; a sliver keeps its kinds', () => {
   const run = makeRun({ seconds: 20, stall_at: 5, timeouts: 7 });
   run.client.series[5].errors_by_kind = { response_timeout: 4, reset: 3 };
   const last = run.client.series.at(-1);
@@ -55,7 +55,7 @@ test('errors by kind stand in their second; a sliver keeps its kinds', () => {
   assert.equal(view.errors_by_kind.reset.length, view.columns.t.length);
 });
 
-test('marks stand on every time axis; long texts are cut, near ones lose their text', () => {
+test('marks are on every time axis; long texts are cut, near ones lose their text', () => {
   const run = makeRun({ seconds: 40 });
   run.client.marks = [{ t_ns: 30e9, text: 'x'.repeat(60) }, { t_ns: 10e9, text: 'first' },
     { t_ns: 10.5e9, text: 'too near' }];

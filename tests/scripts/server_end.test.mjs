@@ -35,7 +35,7 @@ test('a signal, an exit that is not 0: it ended by itself, missed or not', () =>
   assert.match(judge({ own: true, exit: { code: 0, signal: null } }).text, /ended by itself/);
 });
 
-test('an end with exit 0 is a daemon\'s, or one that nobody missed, or an early one', () => {
+test('an end with exit 0 is a daemon\'s, or one that harmed no player, or an early one', () => {
   const exit = { code: 0, signal: null };
   assert.equal(judge({ exit, alive: true, harmed: true }).ok, true);
   assert.equal(judge({ exit, alive: null, answers: true, harmed: true }).ok, true);
@@ -44,7 +44,7 @@ test('an end with exit 0 is a daemon\'s, or one that nobody missed, or an early 
   assert.match(judge({ exit, alive: false, answers: true, harmed: true }).text, /ended early/);
 });
 
-test('behind a wrapper that starts it again, the end of the one that served is told', () => {
+test('behind a wrapper that restarts it, the end of the process that served is reported', () => {
   assert.match(judge({ alive: false, answers: true, stopped: stopped(0) }).text,
     /ended during the run; another one answers there now/);
   assert.match(judge({ alive: false, answers: false, stopped: stopped(0) }).text,
@@ -66,7 +66,7 @@ function listen(port = 0) {
   });
 }
 
-test('a port that somebody has is told, a free one is free', async (t) => {
+test('a port in use is reported, a free one is free', async (t) => {
   const server = await listen();
   t.after(() => server.close());
   const { port } = server.address();

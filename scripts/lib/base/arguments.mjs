@@ -81,7 +81,7 @@ function splitOption(word, own) {
 /** Reads a command line. own: the caller's options, name to true (takes a value), 'empty' (takes
  *  one that may be empty) or false; refused: the client's that it cannot take, long name to why.
  *  Returns { own: [[name, value], ...], client: [words for the client], given: { long name: last
- *  value }, names: [what is no option] }. What stands after "--" is the client's. Throws a Failure
+ *  value }, names: [what is no option] }. Words after "--" are the client's. Throws a Failure
  *  of code 2. */
 export function commandLine(argv, own, refused = {}) {
   const read = { own: [], client: [], given: {}, names: [] };
@@ -183,11 +183,11 @@ export function refuseServerConditions(exprs) {
   }
 }
 
-const OWN_SERVER = 'the server is started anew for every run, on a port of its own';
-const EACH_RUN = 'every run would write it again';
+const OWN_SERVER = 'every run starts the server on a free port';
+const EACH_RUN = 'every run would overwrite it';
 
 /** The client's options that a call of many runs cannot take, and why. */
 export const MANY_RUNS_REFUSED = { '--host': OWN_SERVER, '--port': OWN_SERVER,
   '--target': OWN_SERVER, '--run-id': 'every run has its own', '--ndjson': EACH_RUN,
-  '--openmetrics': EACH_RUN, '--out': 'every run has a folder of its own (--out FOLDER: of all)',
+  '--openmetrics': EACH_RUN, '--out': 'every run has its own folder (--out FOLDER: the one above)',
   '--check': 'scripts/stress --check prints the plan', '--version': 'dummyclient has that' };

@@ -35,7 +35,7 @@ export function makeFolder(folder) {
     fs.mkdirSync(whole);
   } catch (error) {
     if (error.code !== 'EEXIST') throw new Failure(`${whole}: cannot be made: ${error.message}`);
-    // Somebody else may have made it meanwhile.
+    // Another process may have made it meanwhile.
     if (!statOf(whole)?.isDirectory()) throw new Failure(`${whole}: is no folder`);
   }
 }

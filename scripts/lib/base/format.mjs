@@ -80,7 +80,7 @@ export function formatChange(ratio) {
   return `${percent < 0 ? '−' : '+'}${text}%`;
 }
 
-// What turns text round or hides it: a name must not rearrange the line it stands in.
+// What reverses or hides text: a name must not rearrange the line that contains it.
 const DIRECTIONS = /[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text of others on one line: control characters become visible ones (ESC is ␛). */

@@ -38,7 +38,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
-/** handler(signal, nth) is called on Ctrl+C and its like, instead of ending at once. */
+/** handler(signal, nth) is called on Ctrl+C and its like, instead of ending the program. */
 export function onInterrupt(handler) {
   interruptHandler = handler;
 }
@@ -71,7 +71,7 @@ export function within(promise, time_ms, message) {
 /** A program that was started.
  *
  * options: env (added to ours), cwd, stdin 'pipe', output 'keep' (default: in .stdout and .stderr),
- * 'show' (ours) or a function(text) called with all that it prints; group: a session of its own,
+ * 'show' (ours) or a function(text) called with all that it prints; group: a new session,
  * so that a Ctrl+C of the terminal does not reach it, killed with all its children; shell: the
  * program is a shell, and what it started is signalled and awaited as well; verbatim: on Windows,
  * arguments are as they are, without quotes of Node.js. */
@@ -120,7 +120,7 @@ export class Program {
         resolve(this);
       };
       this.child.on('error', (error) => end(127, null, error));
-      // 'close' waits for the pipes; a grandchild that holds one shall not hold us, now or when we
+      // 'close' waits for the pipes; a grandchild that holds one must not hold us, now or when we
       // want to end.
       this.child.on('exit', (code, signal) => {
         this.gone = { code, signal, at_ms: Date.now() };
@@ -205,7 +205,7 @@ export class Program {
       try {
         process.kill(-this.pid, Date.now() < deadline ? 0 : 'SIGKILL');
       } catch {
-        return Date.now() < deadline; // nobody is left
+        return Date.now() < deadline; // none is left
       }
       await sleep(20);
     }
@@ -226,7 +226,7 @@ export class Program {
   }
 }
 
-// Node.js has no way to send Ctrl+C on Windows. Each server has a (hidden) console of its own;
+// Node.js has no way to send Ctrl+C on Windows. Each server has its own (hidden) console;
 // PowerShell attaches to that one and raises the event there.
 function interruptConsole(pid) {
   const code = `

@@ -43,15 +43,15 @@ const PARTS = {
 
 const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [PART ...]
 
-Measures what this project promises, as ratios inside one run against its peers, interleaved and
-repeated; prints goal, measured, held. What was measured stays in results/bench-<id>/: bench.json
-and bench.html. All parts take about ten minutes; a quiet machine is needed.
+Measures the goals of this project as ratios to other programs, interleaved and repeated in one run;
+prints goal, result and whether it was held. The results are kept in results/bench-<id>/: bench.json
+and bench.html. All parts take about ten minutes, and need a quiet machine.
 
 ${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join('\n')}
 
-  --quick      two short repeats of each: a first look, no verdict
+  --quick      two short repeats of each: a first impression, no verdict
   --windows    only what runs under Wine
-  --no-windows all but that
+  --no-windows everything else
 
 exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
@@ -65,7 +65,7 @@ function readArguments(argv) {
   return { names: names.length ? names : all, quick: Boolean(given.quick) };
 }
 
-// Is what the client says true? A relay's own book and a capture of the packets tell.
+// Are the client's figures right? A relay's record and a capture of the packets tell.
 async function truth(bench) {
   await playTruth({ row: (what, measured, held) => bench.row('-', what, measured, held),
     absent: (what, why, goal = '') => bench.absent(goal, what, why) });

@@ -1,4 +1,4 @@
-// The first promises of the pair: connections held, a rate that is met, every byte on both books.
+// The first goals of the pair: connections held, a rate that is met, every byte counted twice.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -49,7 +49,7 @@ function row(goal, measured, held) {
   return { goal, measured, held };
 }
 
-/** What every goal demands of both sides: no error, every byte on both books. */
+/** What every goal demands of both sides: no error, every byte counted by both. */
 function cleanRows({ client, server, code, said, outcome }, windows = false) {
   const reasons = client.validity?.reasons?.join('; ') || said;
   const errors = [errorsOf(client), errorsOf(server)].filter(Boolean).join('; server: ');

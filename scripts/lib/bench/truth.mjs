@@ -1,8 +1,8 @@
 // scripts/bench truth: is what the client says true? Judged by others: a relay of known delay that
-// keeps a book of its own, a capture of the packets, and the kernel's netem where it has one.
+// keeps a record, a capture of the packets, and the kernel's netem where it has one.
 //
-// A sleeping CPU takes 30 to 100 us to wake up in a virtual machine. The relay's book begins where
-// the kernel took a request in, so its own waking is in it; the client's is not in anybody's. So
+// A sleeping CPU takes 30 to 100 us to wake up in a virtual machine. The relay's record begins when
+// the kernel received a request, so its own wake-up is included; the client's is in no record. So
 // the bench plays on the machine as it is (what a user gets) and on CPUs that are kept awake (what
 // the tool itself adds), where a delay of 1 ms is judged too.
 
@@ -102,7 +102,7 @@ async function playClient(place, { device, address, port, captures, file }) {
   return { client: readResult(`${file}.json`), trips };
 }
 
-/** Plays once through the relay: { relay: its books, client, trips }. */
+/** Plays once through the relay: { relay: its record, client, trips }. */
 async function playRelay(place, relayProgram, delay_us, captures, file) {
   const server = await startServer({ call: place.server, args: ['--bind', place.serverAddress] });
   const { command, args } = place.relay(relayProgram,
@@ -114,7 +114,7 @@ async function playRelay(place, relayProgram, delay_us, captures, file) {
   await relay.stop(10000, 'SIGTERM');
   await endServer(server);
   const books = /\{"count".*\}/.exec(relay.stdout);
-  if (!books) throw relay.failure('the relay left no books');
+  if (!books) throw relay.failure('the relay wrote no record');
   return { relay: JSON.parse(books[0]), ...played };
 }
 

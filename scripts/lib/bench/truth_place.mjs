@@ -1,4 +1,4 @@
-// Where scripts/bench truth plays: on the loopback, or between network namespaces of its own.
+// Where scripts/bench truth plays: on the loopback, or between network namespaces.
 
 import { spawnSync } from 'node:child_process';
 import { programCall } from '../playing/server.mjs';

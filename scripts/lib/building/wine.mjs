@@ -25,7 +25,7 @@ export function wineEnv(prefix = WINE_PREFIX) {
 // are not drawn by lot. Containers may forbid it.
 let steady;
 
-/** What stands before the command that starts Wine's programs: [], or a command. */
+/** The prefix of the command that starts Wine's programs: [], or a command. */
 function wineSteadily() {
   steady ??= spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
   return steady ? ['setarch', '-R'] : [];
@@ -38,7 +38,7 @@ export function wineCall(file, prefix = WINE_PREFIX) {
 }
 
 // How long Wine's server process outlives the last program of the prefix. Debian's ends with it:
-// of two programs that then start at once, or while it ends, one may fail or hang.
+// if two programs start simultaneously, or while it ends, one may fail or hang.
 const SERVER_STAYS_S = 60;
 
 /** Creates the prefix where it is missing (seconds, once), starts its server process, and says that
@@ -50,7 +50,7 @@ export async function prepareWine(prefix = WINE_PREFIX, say = () => {}) {
   const env = wineEnv(prefix);
   const server = await run('wineserver', [`-p${SERVER_STAYS_S}`], { env, time_ms: 60000 });
   // It is new: its services start with the first program, keep that one's output open and live on
-  // (see wine.sh). That shall not be a program under test.
+  // (see wine.sh). That must not be a program under test.
   if (server.code === 0) {
     const { command, args } = wineCall('cmd', prefix);
     await run(command, [...args, '/c', 'exit'], { env, time_ms: 180000 });

@@ -4,7 +4,7 @@
 #
 # Without this it may not: Wine's services are started by the first program, its desktop
 # (explorer.exe) by the first one with a window. They inherit that program's output and outlive it,
-# and whoever waits for the end of a pipe, as ctest does, waits for them. So they get a file.
+# so a program that waits for the end of a pipe, as ctest does, waits for them. So they get a file.
 set -eu
 # Why the addresses: see wine.mjs.
 steady=

@@ -56,7 +56,7 @@ export function caseCounts(test) {
       groups(/^\[={10}\] (?:.*: )?\d+ test\(s\) run/gm)) counts.failed += 1;
   const some = counts.passed + counts.failed + counts.skipped > 0;
   if (test.status === 'fail') {
-    // A crash or a time-out counts as a failure of its own, and so does a failure after the cases.
+    // A crash or a time-out counts as one failure, and so does a failure after the cases.
     if (counts.failed === 0) counts.failed = 1;
   } else if (test.status === 'run') {
     if (!some) counts.passed = 1;

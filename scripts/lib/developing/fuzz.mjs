@@ -11,9 +11,9 @@ import { prepare } from '../building/setup.mjs';
 const USAGE = `usage: scripts/fuzz [--seconds N] [--keep] [TARGET ...]
 
 Builds the preset fuzz (clang: libFuzzer, ASan, UBSan) and runs each target for N seconds (5).
-What a run finds new is kept in build/fuzz/corpus and is where the next one begins; --keep also adds
-it, made as small as it gets, to tests/fuzz/corpus. An input that breaks a target is written to
-build/fuzz/broken; the same command with that file as TARGET=FILE plays it once.
+New inputs are kept in build/fuzz/corpus, where the next run starts; --keep also adds them,
+minimised, to tests/fuzz/corpus. An input that breaks a target is written to build/fuzz/broken; the
+same command with that file as TARGET=FILE runs it once.
 
 exit: 0 nothing broke; 1 something did; 2 bad usage`;
 

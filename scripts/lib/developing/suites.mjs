@@ -28,7 +28,7 @@ const LONG_ROUNDS = 500;
 const DISTURBED = /: the host disturbed each of \d+ plays/;
 const MARGIN_MS = 5000; // for ctest to end what it plays, and to write its report
 
-/** How many tests at once: most wait for real time. Under Wine they wait for one process. */
+/** The number of parallel tests: most wait for real time. Under Wine they wait for one process. */
 function jobsOf(suite) {
   const cpus = os.availableParallelism?.() ?? os.cpus().length;
   return Math.min(32, (suite.wine ? 2 : 4) * cpus);

@@ -14,17 +14,17 @@ import { playSuite, SUITES } from './suites.mjs';
 
 const USAGE = `usage: scripts/test [options] [FILTER]
 
-Sets up what is missing, builds, and runs the tests of build/linux: every one, but for those that
-build anew or play for long.
+Sets up what is missing, builds, and runs the tests of build/linux: all except those that rebuild
+the sources or run for long.
 
-  --ci             then what else continuous integration runs: the programs for Windows under Wine,
+  --ci             then the rest of continuous integration: the programs for Windows under Wine,
                    ASan and UBSan, TSan, and scripts/check, in the forms for which there is time
-  --all            the long forms of all that
+  --all            the long forms of all these
   --windows-only   build/windows alone (under Wine); --linux-only, --asan-only, --tsan-only likewise
   --verbose        also print the output of tests that passed
   FILTER           only tests whose name matches this regular expression
 
-The last line is "N passed, N failed, N skipped"; the names of what failed stand above it. exit: 0
+The last line is "N passed, N failed, N skipped"; the names of failed tests are above it. exit: 0
 all passed; 1 not, or with --ci not everything was run in time; 2 bad usage`;
 
 // With --ci, set-up and builds included: less than the hour that continuous integration has, so

@@ -1,5 +1,5 @@
 // The runs that one result is of: a run is one part; repeats that were added (scripts/merge, the
-// sides of scripts/regress) lie one after another in its time, and each is a part of its own.
+// sides of scripts/regress) follow one another in its time, and each is a part.
 
 /** [{ from_ns, to_ns, t0_ns, started_utc }] of a result, in its own time; null when repeats were
  *  added by a version that did not keep where each begins. */

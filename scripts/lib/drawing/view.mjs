@@ -143,7 +143,7 @@ function serverOf(run, parts, columns, most) {
 }
 
 /** The server's seconds and the client's begin at different moments: to the nearest entry, so that
- *  both sides' values stand at one place, each unchanged. One offset for each part. */
+ *  both sides' values are drawn at the same time. One offset for each part. */
 function offsetsOf(own, parts, columns) {
   const step = columns.span[0] ?? 1;
   return own.map((part, i) => {

@@ -116,7 +116,7 @@ function isUsable(metric) {
   return metric !== null && Number.isFinite(logOf(metric));
 }
 
-/** The blocks without those runs of the candidate that lack the metric, and what stands beside. */
+/** The blocks without those that have a run of the candidate that lacks the metric. */
 function blocksWith(name, a, b, blocks) {
   const has = (run) => isUsable(metricOf(run, name));
   return { a: a.filter(has), b: b.filter(has), blocks: blocks &&
@@ -240,7 +240,7 @@ export function compareRuns(baseline, candidate, given = {}) {
   const rows = a.length && b.length ? makeRows(a, b, paired ? blocks : null, options) : [];
   const details = rows.length ? rowObstacles(rows, options) : [];
   const regressed = regressedOf({ rows, facts: judged.facts });
-  // A fact stands on its own; what figures say needs sets that can gate.
+  // A fact is enough; a verdict on metrics needs comparable sets.
   const proven = judged.facts.some((fact) => fact.regressed) ||
     (regressed.length > 0 && !obstacles.length);
   const reasons = [...strangers, ...judged.reasons, ...obstacles, ...details];

@@ -1,6 +1,6 @@
 // What of a comparison needs no statistics: servers that fail their players, and thresholds.
 //
-// A run in which the server crashed, refused or dropped most of its players or answered nobody is a
+// A run in which the server crashed, refused or dropped most of its players or never answered is a
 // fact, not a sample: one such run of the candidate, and none of the baseline, is a regression.
 // Where the baseline fails as well, the counts are compared (Fisher's exact test).
 
@@ -63,7 +63,7 @@ function judgeShares(baseline, candidate) {
 }
 
 /** A candidate that left requests open at the end, where the baseline left none: more than a stray
- *  one in every run, or in so many runs that it is no chance. Fewer are said. */
+ *  one in every run, or in more runs than chance explains. Fewer are only reported. */
 function judgeCuts(baseline, candidate, alpha) {
   const cuts = candidate.map(cutOf);
   const sum = cuts.reduce((all, cut) => all + cut, 0);

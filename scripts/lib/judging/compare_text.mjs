@@ -46,10 +46,10 @@ export function regressedTexts(outcome) {
   return regressedOf(outcome).map((one) => one.text ?? `${one.metric} ${change(one)}`);
 }
 
-/** What stands beside the table, in every format: facts that are no regression, and what could not
- *  be concluded (of a regression: besides). */
+/** The remarks to the table, in every format: facts that are no regression, and what could not be
+ *  concluded. */
 function remarksOf(outcome) {
-  const word = outcome.exit_code === 99 ? 'besides, not known' : 'cannot conclude';
+  const word = outcome.exit_code === 99 ? 'also inconclusive' : 'cannot conclude';
   return [...outcome.facts.filter((fact) => !fact.regressed).map(({ text }) => text),
     ...outcome.reasons.map((reason) => `${word}: ${reason}`)];
 }

@@ -1,5 +1,5 @@
 // Did the server of a run serve its players at all? What cannot be told by a latency: a server that
-// drops, refuses or answers nobody has none. Pure.
+// drops, refuses or never answers has none. Pure.
 
 import { lostConnections } from '../results/endings.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
@@ -9,9 +9,9 @@ const MOST = 0.5;
 const count = (value) => Number(value ?? 0);
 const percent = (share) => `${Math.round(share * 100)}%`;
 
-/** Shares of what failed: { refused, lost, unready, unanswered, wrong }, each of its own whole,
- *  null without one. What this machine's own limits prevented is not the server's; nor are answers
- *  that a client missed which stood still. */
+/** Shares of what failed: { refused, lost, unready, unanswered, wrong }; null where there was
+ *  nothing to fail. What this machine's own limits prevented does not count against the server, nor
+ *  do answers that the client missed because it stood still. */
 function sharesOf(client) {
   const { totals, errors, ready, validity } = client;
   const share = (part, whole) => (whole > 0 ? Math.max(0, part) / whole : null);
@@ -51,7 +51,7 @@ export function serviceOf({ client, watched }, needed = true) {
   // A client that stood still may have missed the answers itself.
   const asked = count(totals.requests) > 0 || count(client.rate?.intended) > 0;
   if (needed && asked && !count(totals.responses) && client.validity.limited_by !== 'client') {
-    return failed('nobody was answered');
+    return failed('no request was answered');
   }
   return { failed: null, share };
 }

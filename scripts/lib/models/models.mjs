@@ -27,9 +27,9 @@ export function parseModels(text) {
 
 /** The points at which every model is measured: { key, kind, connections, idle }.
  *
- * "shared": so many connections share the rate. "idle": few do, beside so many that are silent (and
- * alone, where no shared point is just that). "most": no rate, each connection sends again as soon
- * as it was answered. */
+ * "shared": the connections share the rate. "idle": a few connections do, beside idle ones (and
+ * alone, if no shared point is the same). "most": no rate, each connection sends again when it has
+ * been answered. */
 export function pointsOf({ connections, idle, saturation }) {
   const points = connections.map((count) => ({ key: `shared-${count}`, kind: 'shared',
     connections: count, idle: 0 }));

@@ -11,7 +11,7 @@ const WINE_RESERVE_MS = 180000;
 const INTERRUPT_MS = 15000;
 
 /** How long the client may take for this, in milliseconds: what its own plan says (--check), and a
- *  reserve. Where it refuses the plan it will do so at once. */
+ *  reserve. A plan that it refuses ends it immediately. */
 export async function clientBoundMs({ scenario, args = [], windows = ON_WINDOWS, call }) {
   const { command, args: first, env } = call ?? programCall('dummyclient', windows);
   const reserve_ms = windows && !ON_WINDOWS ? WINE_RESERVE_MS : RESERVE_MS;

@@ -1,4 +1,4 @@
-// Who listens on a port? Linux shows it in /proc; elsewhere nobody is told (null).
+// Who listens on a port? Linux shows it in /proc; elsewhere it is unknown (null).
 
 import fs from 'node:fs';
 import net from 'node:net';
@@ -12,7 +12,7 @@ function read(file) {
   try {
     return fs.readFileSync(file, 'utf8');
   } catch {
-    return ''; // the process has ended, or belongs to somebody else
+    return ''; // the process has ended, or belongs to another user
   }
 }
 
@@ -81,12 +81,12 @@ function allPids() {
 
 const isMarked = (pid, mark) => read(`/proc/${pid}/environ`).split('\0').includes(mark);
 
-/** The processes in whose environment mark stands. */
+/** The processes whose environment contains mark. */
 export function markedProcesses(mark) {
   return allPids().filter((pid) => isMarked(pid, mark)).map(readProcess).filter(Boolean);
 }
 
-/** Whether whoever started the process has ended, as a daemon's parent has: then init, or the
+/** Whether the process's parent has ended, as a daemon's has: then init, or the
  *  session's manager, has taken it over. */
 export function isOrphan(process) {
   const parent = readProcess(process.parent);
@@ -94,7 +94,7 @@ export function isOrphan(process) {
 }
 
 /** Whether process was started by the one with the id root, or by what that one started. mark: what
- *  stands in the environment of all of them, also of one that made itself independent. */
+ *  is in the environment of all of them, also of one that made itself independent. */
 export function processDescends(process, root, mark) {
   if (process.session === root) return true;
   for (let one = process, steps = 0; one && one.pid > 1 && steps < 100; steps++) {
@@ -104,7 +104,7 @@ export function processDescends(process, root, mark) {
   return isMarked(process.pid, mark);
 }
 
-/** Does somebody accept on this port? */
+/** Does a process accept on this port? */
 export function accepts(port) {
   return new Promise((resolve) => {
     const socket = net.connect({ port, host: '127.0.0.1', timeout: 1000 });
@@ -117,7 +117,7 @@ export function accepts(port) {
   });
 }
 
-/** A port that nobody listens on at this moment. */
+/** A port that is free at this moment. */
 export function freePort(host = '127.0.0.1') {
   return new Promise((resolve, reject) => {
     const server = net.createServer();

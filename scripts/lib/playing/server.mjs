@@ -45,7 +45,7 @@ export async function startServer({ windows = false, port = 0, args = [], call }
     return { program, host: match[1], port: Number(match[2]) };
   } catch (error) {
     program.kill();
-    // It has said why in one line of its own.
+    // It has printed the reason, in one line.
     const said = program.stderr.trim();
     const failure = program.ended && said ? new Failure(said, program.exitCode === 2 ? 2 : 1)
       : error;
@@ -69,7 +69,7 @@ async function demandFreePort(port) {
 }
 
 /** The processes that serve the port, once it answers: those that the command started; where it is
- *  none of them, whoever it is. null: this system does not tell. */
+ *  none of them, the others. null: this system does not tell. */
 async function findOwners(program, port, mark) {
   const until_ms = Date.now() + STRANGER_MS;
   for (;;) {
@@ -77,7 +77,7 @@ async function findOwners(program, port, mark) {
     const own = owners?.filter((one) => processDescends(one, program.pid, mark));
     if (!owners || own.length) return { owners: own ?? null, strangers: false };
     // The port was free: another program may have taken it just before ours, which fails now. Or
-    // somebody serves it on the command's behalf, as a container's runtime does.
+    // it is served on the command's behalf, as by a container's runtime.
     if (program.gone || Date.now() > until_ms) return { owners, strangers: owners.length > 0 };
     await sleep(50);
   }
@@ -94,7 +94,7 @@ export async function startForeign(commandLine, { port } = {}) {
   if (port) await demandFreePort(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
-  // cmd.exe /s takes the line between the outermost quotes as it stands.
+  // cmd.exe /s takes the line between the outermost quotes unchanged.
   const [shell, args] = ON_WINDOWS ? ['cmd.exe', ['/d', '/s', '/c', `"${line}"`]]
     : ['/bin/sh', ['-c', line]];
   const name = `${process.pid}-${crypto.randomBytes(6).toString('hex')}`;
@@ -122,8 +122,8 @@ export async function startForeign(commandLine, { port } = {}) {
     await program.exited;
     const others = await portTaken(chosen);
     throw startFailure(program, `--server-cmd "${line}" ended` + (others
-      ? `, and somebody else answers on port ${chosen} (${others})`
-      : ' as soon as somebody connected'));
+      ? `, and another program answers on port ${chosen} (${others})`
+      : ' as soon as a client connected'));
   }
   return { program, port: chosen, host: '127.0.0.1', line, mark, ...found };
 }
@@ -171,14 +171,14 @@ function sampleSessions(sessions) {
       sample.rss_bytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
       sample.descriptors += fs.readdirSync(`/proc/${entry}/fd`).length;
     } catch {
-      // The process has ended, or belongs to somebody else.
+      // The process has ended, or belongs to another user.
     }
   }
   return sample;
 }
 
-/** Samples a server that was started in a session of its own, and whoever serves its port (a daemon
- *  has left that session), once a second. */
+/** Samples a server that was started in a new session, and the process that serves its port (a
+ *  daemon has left that session), once a second. */
 export class Sampler {
   constructor({ program, line, owners, strangers }) {
     this.line = line;

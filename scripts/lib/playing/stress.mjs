@@ -25,8 +25,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
 
   --windows              the Windows programs, under Wine
   --server-cmd 'CMD {port}'
-                         test this server instead of ours; {port} is replaced by a free port
-                         (or by that of -p, with which it may be left out).
+                         test this server instead of ours; {port} is replaced by a free port,
+                         or by the port of -p (then it may be left out).
                          Its CPU, memory and descriptors are sampled once a second
   --handler NAME         what our server does: echo, sink, chat, game (default: what the
                          scenario says under "server", else echo)
@@ -35,14 +35,14 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --server-options 'X'   more options of our server
   --results FOLDER       where runs go (results/)
   --no-page              no HTML page
-  -H HOST [-p PORT]      test a server that runs already; nothing is started
+  -H HOST [-p PORT]      test a server that is already running; nothing is started
 
 Everything else goes to dummyclient; the most used:
   -c, --connections N    -r, --rate N        -d, --duration 30s    --threshold 'EXPR'
   (all of them: build/linux/dummyclient --help)
 
 exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement invalid,
-      99 a threshold failed, 130 interrupted; 1 too when both sides do not agree`;
+      99 a threshold failed, 130 interrupted; also 1 if both sides do not agree`;
 
 /** The scenario as data, for what this program must know of it; the client judges it. */
 function peekScenario(file) {
@@ -61,7 +61,7 @@ function findScenario(name) {
     ? inTree : path.resolve(name);
 }
 
-/** What a scenario says our server shall do, where it is of the shape that the client takes. One
+/** What a scenario demands of our server, if it has the shape that the client accepts. One
  *  from before there was a key for it said so in its description: "(server: --handler chat)". */
 function serverWanted(scenario) {
   const [, old] = /\(server: (--[a-z -]+)\)/.exec(scenario?.description ?? '') ?? [];

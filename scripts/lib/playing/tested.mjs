@@ -36,11 +36,11 @@ export function clientHarmed(client) {
     Number(totals.connects_ok) < Number(totals.connects_attempted);
 }
 
-/** How it stands when the client has ended, before anybody asks it to end. */
+/** Its state when the client has ended, before it is asked to end. */
 async function standing(server, harmed) {
   const { program, owners, port } = server;
   const alive = owners?.length ? owners.some(processLives) : null;
-  // Whoever has just died is told of a moment later than the client, which saw it first.
+  // The end of a process is reported a moment after the client has noticed it.
   for (let t = 0; t < LAST_WORD_MS && !program.gone && (harmed || alive === false); t += 20) {
     await sleep(20);
   }

@@ -63,6 +63,6 @@ export function sessionsOf(segments, wanted) {
   const sessions = [...streams.values()].map((each) => sessionOf(each, port, notes))
     .filter(({ sent, received }) => sent.length + received.length > 0)
     .sort((a, b) => (a.startNs < b.startNs ? -1 : 1));
-  if (sessions.length === 0) throw new Failure(`nobody talks with port ${port} in this capture`);
+  if (sessions.length === 0) throw new Failure(`no session with port ${port} in this capture`);
   return { port, sessions, notes };
 }

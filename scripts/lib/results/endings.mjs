@@ -1,5 +1,5 @@
-// Connections that ended abnormally, by reason, and which of them the scenario itself reset: those
-// stand in the list, and no error counts them. Pure.
+// Connections that ended abnormally, by reason, and which of them the scenario itself reset: they
+// are listed, but counted as no error. Pure.
 
 /** [{ kind, count, own }] of those that are listed, the most frequent first; own: by the scenario
  *  itself. How many of those that are not listed were errors is not known. */

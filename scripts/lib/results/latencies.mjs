@@ -21,7 +21,7 @@ export const LATENCIES = {
 export const LATENCY_GROUPS = { requests: 'Requests', client: 'The client itself',
   server: 'The server\'s own' };
 
-/** What stands on the page for a key of latency_ns; a key of a newer result stands as it is. */
+/** The label of a key of latency_ns; an unknown key, of a newer result, is its own label. */
 export function latencyLabel(key) {
   return LATENCIES[key]?.label ?? key.replaceAll('_', ' ');
 }

@@ -1,8 +1,8 @@
 // Adds results of one side into one. Histograms and per-second buckets are added, and percentiles
 // taken from the sums: a percentile of percentiles is a number about nothing.
 //
-// Results of one run (several clients at once) lie beside each other in time; repeats of a run lie
-// one after another, so that rates and levels stay what they were.
+// Results of one run (several clients) overlap in time; repeats of a run follow one another, so
+// that rates and levels do not change.
 
 import { addBuckets, addHistograms } from './histogram.mjs';
 import { addIntegers } from '../base/json.mjs';
@@ -93,7 +93,7 @@ function seriesTogether(documents) {
     }
     for (const [slot, entries] of own) {
       const sum = addEntries(entries);
-      // Within one result a level is not a sum: the last one stands.
+      // Within one result a level is not a sum: the last one is kept.
       for (const key of LEVELS) if (key in sum) sum[key] = entries.at(-1)[key];
       slots.set(slot, [...(slots.get(slot) ?? []), sum]);
     }
@@ -127,8 +127,8 @@ function addBehaviors(lists) {
     .map(({ name: own, ...counts }) => counts)) }));
 }
 
-/** Rates of windows of unequal length: each weighs as long as it was measured. Clients that played
- *  at once share the longest window, repeats lie one after another. */
+/** Rates of windows of unequal length: each is weighted by its length. Clients of one run share the
+ *  longest window, repeats follow one another. */
 function perSecond(rates, key, together) {
   const windows = rates.map(({ window_ns: window }) => Number(window ?? 0));
   const whole = together ? Math.max(...windows) : windows.reduce((a, b) => a + b, 0);
@@ -160,7 +160,7 @@ function rateOf(documents, together) {
   return sum;
 }
 
-/** The plan of clients that played at once: what each had a share of, added. */
+/** The plan of the clients of one run: the sum of their shares. */
 function addPlan(plans) {
   const [first] = plans;
   const sum = (of) => plans.reduce((all, plan) => all + Number(of(plan) ?? 0), 0);
@@ -255,7 +255,7 @@ export function mergeResults(documents, names) {
   merged.run = { ...first.run, interrupted: documents.some(({ run }) => run.interrupted),
     duration_ns: together ? Math.max(...lengths) : lengths.reduce((a, b) => a + b, 0) };
   if (!together) merged.run.id = `merged-${first.run.id}-${documents.length}`;
-  // Where a repeat begins in the series: whoever draws them lays them over each other.
+  // Where a repeat begins in the series: charts draw repeats over each other.
   const begins = together ? null : beginsOf(documents);
   merged.merged = { kind: together ? 'clients' : 'repeats',
     from: documents.map((document, i) => ({ file: names[i], id: document.run.id,

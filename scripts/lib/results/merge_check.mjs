@@ -9,7 +9,7 @@ function originsOf(document) {
     [{ id: document.run.id, host: document.host?.name }];
 }
 
-/** A result without what a copy may have of its own. */
+/** A result without what may differ between copies. */
 function contentOf(document) {
   const { merged, ...rest } = document;
   return printExact(rest);

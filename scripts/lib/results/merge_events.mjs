@@ -1,4 +1,4 @@
-// What happened in several results, as one: messages nobody took, marks, lost connections, the
+// What happened in several results, as one: pushes, marks, lost connections, the
 // first failure of each step. begins: where each repeat begins in the sum's time; null where the
 // results are of one run and lie beside each other.
 

@@ -1,7 +1,7 @@
 // The percentiles of a latency: the one list of them. A test holds it to
 // results/result.schema.json. Pure; runs in Node.js and in the report page.
 
-/** detail: 1 stands on the tiles and in a capacity search, 2 over time, of steps and in CSV, 3 in
+/** detail: 1 is shown on the tiles and in a capacity search, 2 over time, of steps and in CSV, 3 in
  *  tables and on spectra, 4 in results and thresholds alone. */
 export const PERCENTILES = [
   { key: 'p50', rank: 50, detail: 1 },

@@ -3,8 +3,8 @@
 // Connections that ended cleanly must agree exactly. The abnormal ones are listed by both sides
 // and matched by address and port: what one side sent bounds what the other can have received.
 // A connection that only one side calls abnormal leaves a gap in the clean sums of the other side.
-// What its sender lists bounds that gap. Where only its receiver lists it, nobody says how much was
-// sent, and a loss elsewhere could hide behind it: so both sides also give their clean sums in
+// What its sender lists limits that gap. If only its receiver lists it, it is unknown how much was
+// sent, and it could hide a loss elsewhere: so both sides also give their clean sums in
 // groups by the client's port, and the gap must lie in that connection's own group. Where ports
 // change on the way (a relay), groups say nothing, and what the receiver got must be all there was.
 
@@ -60,7 +60,7 @@ function matchAbnormal(client, server) {
   const clientOnly = [];
   for (const entry of [...client].sort((a, b) => a.opened_ns - b.opened_ns)) {
     const list = (entry.local && waiting.get(entry.local)) || [];
-    // One port may lead to several of a server's at once; through a relay none of them is ours.
+    // One port may be connected to several ports of a server; through a relay none of them is ours.
     const same = list.findIndex((other) => other.local === entry.remote);
     const [partner] = list.splice(Math.max(same, 0), 1);
     if (partner) pairs.push({ client: entry, server: partner });

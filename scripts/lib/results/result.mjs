@@ -211,7 +211,7 @@ function isFolder(name) {
   }
 }
 
-/** The client's result of a run folder; another name stands for itself. */
+/** The client's result of a run folder; any other name is returned unchanged. */
 export function clientFile(where) {
   return isFolder(where) ? path.join(where, 'client.json') : where;
 }

@@ -1,4 +1,4 @@
-// How a server under test ended, in one verdict: what stands in the summary, in a file and in the
+// How a server under test ended, in one verdict: for the summary, for a file and for the
 // exit code. Pure.
 
 import os from 'node:os';
@@ -24,7 +24,7 @@ export function exitText(exit) {
   return signal ? `exit ${exit.code}, ${signal}` : `exit ${exit.code}`;
 }
 
-/** Whether nobody can call it a good end that comes unasked. */
+/** Whether this exit is bad if nothing asked for it. */
 export function exitIsBad({ code, signal }) {
   return signal !== null || code !== 0;
 }
@@ -56,7 +56,7 @@ export function judgeServerEnd(facts) {
   if (exit && (own || exitIsBad(exit))) return bad(`the server ended by itself ${how}`);
   const serves = alive ?? answers;
   if (exit && !serves && harmed) {
-    return bad(`the server ended early ${how}, and nobody serves its port any more`);
+    return bad(`the server ended early ${how}, and its port is no longer served`);
   }
   if (!exit && alive === false) {
     return bad('the process that served the port ended during the run' +

@@ -196,7 +196,7 @@ export function bandsSeries(theme, stages, marks, duration_s) {
     markLine: { silent: true, symbol: 'none', lineStyle: { color: theme.soft, type: [3, 3] },
       label: { formatter: '{b}', color: theme.soft, fontSize: 10, position: 'insideEndTop' },
       data: [...marks].sort((a, b) => a.t_s - b.t_s).map((mark) => {
-        // Labels that would overlap stay away; the line stands.
+        // Labels that would overlap are left out; the line stays.
         const room = mark.t_s - labelled > duration_s * BAND_LABEL_SHARE;
         if (room) labelled = mark.t_s;
         return { xAxis: mark.t_s, name: shorten(mark.label), label: { show: room } };

@@ -8,7 +8,7 @@ import { bandsSeries, baseOption, bytesAxis, latencyAxis, lineLook, lineSeries, 
 
 const LONG_S = 30;
 
-/** Points of a column: a sum stands in the middle of its entry, a level at its end. */
+/** Points of a column: a sum is drawn in the middle of its entry, a level at its end. */
 function pairs(columns, key, at = 0.5) {
   return columns.t.map((t, i) => [Number((t + columns.span[i] * at).toFixed(3)), columns[key][i]]);
 }

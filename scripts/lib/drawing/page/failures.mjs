@@ -1,5 +1,5 @@
-// What went wrong in a run, by its kind: connections that were lost, messages that nobody took,
-// errors of each step with the first of them in full.
+// What went wrong in a run, by its kind: lost connections, messages that no step took, errors of
+// each step with the first of them in full.
 
 import { formatBytes, formatCount, formatSeconds } from '../../base/format.mjs';
 import { endingsByReason } from '../../results/endings.mjs';

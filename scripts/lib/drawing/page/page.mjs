@@ -1,5 +1,5 @@
 // The report page: one HTML file that holds its data, its charts and ECharts, and needs no network.
-// What stands on it is made in page/: verdicts, cards, tables, what went wrong.
+// Its parts are made in page/: verdicts, cards, tables, failures.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

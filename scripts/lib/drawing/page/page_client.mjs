@@ -113,7 +113,7 @@ function start() {
   let folds = [];
   window.addEventListener('beforeprint', () => {
     printing = true;
-    // Paper cannot be clicked on: its tables stand open.
+    // Paper cannot be clicked on: print all tables unfolded.
     folds = [...document.querySelectorAll('.charts details:not([open])')];
     for (const fold of folds) fold.open = true;
     document.documentElement.classList.add('printing');

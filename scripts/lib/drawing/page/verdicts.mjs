@@ -1,7 +1,8 @@
-// What a run's page says first: each verdict is { state, title, text }, each reason stands once.
+// The cards at the top of a run's page: each verdict is { state, title, text }; no reason is
+// repeated.
 //
-// Three things have three words. Failed: the server, or the way to it, gave nothing to measure.
-// Invalid: the generator could not measure. Did not hold: it was measured, and is not as asked.
+// Failed: the server, or the way to it, gave nothing to measure. Invalid: the client could not
+// measure. Did not hold: it was measured, and a condition was missed.
 
 import { formatCount, formatPercent, formatRate } from '../../base/format.mjs';
 import { reasonsOnce } from '../../judging/capacity_words.mjs';
@@ -41,7 +42,7 @@ function failedVerdicts(view) {
   const count = (key) => Number(totals[key] ?? 0);
   if (count('connects_attempted') > 0 && count('connects_ok') === 0) {
     return [{ state: 'bad', title: 'Failed: not one connection', text: `all ` +
-      `${formatCount(totals.connects_attempted)} attempts to connect came to nothing` }];
+      `${formatCount(totals.connects_attempted)} attempts to connect failed` }];
   }
   // Requests that were due and that no connection was left to send have no answer, either.
   const due = steps.length ? Number(rate?.intended ?? 0) : 0;
@@ -84,7 +85,8 @@ function rateVerdicts({ rate, validity }) {
 }
 
 /** By the values of ready.window_opened in the result. */
-export const OPENED = { all_ready: 'all were ready', all_settled: 'the others had failed for good',
+export const OPENED = { all_ready: 'all were ready',
+  all_settled: 'the others had failed permanently',
   time_out: 'the time to get ready was over' };
 
 /** "9 of 10 were ready". */
@@ -137,7 +139,7 @@ function thresholdsVerdict({ thresholds }) {
 function reconciledVerdict({ reconciled }) {
   if (!reconciled) {
     return { state: 'neutral', title: 'No result of the server',
-      text: 'it wrote none: there is nothing to compare the client\'s books with' };
+      text: 'it wrote none: the two sides cannot be compared' };
   }
   return reconciled.ok ? { state: 'good', title: 'Reconciled',
     text: reconciled.line.replace(/^reconciled: /, '') }
