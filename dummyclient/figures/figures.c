@@ -16,8 +16,7 @@ const char *latency_key(enum latency_kind kind)
 
 /* --- The one list of the plain numbers, and of the histograms. */
 
-/* Numbers of one struct that lie side by side, each uint64_t (or an int64_t that is not negative).
- */
+/* Adjacent numbers of one struct, each a uint64_t (or an int64_t that is not negative). */
 struct figures__member {
     size_t at;
     uint32_t count;
@@ -80,7 +79,7 @@ struct figures__part {
 
 #define FIGURES__MEMBERS(list) (list), sizeof list / sizeof *list
 
-/* False: there are no more. What is const goes in so: the parts are of what the caller has. */
+/* False: there are no more. A caller with const figures does not write through the part. */
 static bool figures__part(const struct figures *figures, uint32_t index, struct figures__part *part)
 {
     struct figures *own = (struct figures *)(uintptr_t)figures;
@@ -312,14 +311,6 @@ bool figures_numbers_unpack_add(struct figures *into, struct unpack *from)
     return !from->failed;
 }
 
-static void figures__pack_abnormal(const struct figures *figures, struct pack *pack)
-{
-    pack_u64(pack, figures->abnormal_count);
-    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
-        abnormal_pack(&figures->abnormal[i], pack);
-    }
-}
-
 static void figures__unpack_abnormal(struct figures *into, struct unpack *from)
 {
     uint32_t count = unpack_u32(from, UINT32_MAX);
@@ -339,7 +330,10 @@ void figures_pack(struct figures *figures, struct pack *pack)
     while ((histogram = figures_next_histogram(figures, &walk)) != NULL) {
         histogram_pack(histogram, pack);
     }
-    figures__pack_abnormal(figures, pack);
+    pack_u64(pack, figures->abnormal_count);
+    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
+        abnormal_pack(&figures->abnormal[i], pack);
+    }
     clean_pack(figures->clean, pack);
     notes_pack(&figures->notes, pack);
     evidence_pack(figures->evidence, figures->origin_ns, pack);

@@ -93,8 +93,8 @@ struct figures {
     struct arrival_counts *behaviors;
     uint32_t behaviors_count;
     uint64_t iterations_started; /* begun inside the window, whenever they were due */
-    /* Set by run_measure() once the whole is added up. Target: what the plan asks for, whatever
-     * became of it; 0: closed loop. */
+    /* Set by run_measure() for the sum of all workers. Target: what the plan asks for; 0: closed
+     * loop. */
     int64_t window_ns;
     double rate_target_per_s;
     double rate_achieved_per_s;
@@ -111,8 +111,8 @@ struct figures {
     /* The same of data tables without a row left (when_out: error): how many lanes found it so. */
     uint64_t tables_out[DATA_TABLES_MAX];
     struct cport_stats port;
-    /* A message left at most this long after its sent stamp was read, as far as this program can
-     * tell: the longest time from a stamp to the return of the system call behind it. */
+    /* The longest time from a sent stamp to the return of the system call behind it: a message left
+     * at most this long after its stamp. */
     int64_t sent_error_max_ns;
     uint64_t clock_reads;
     uint64_t idle_ns; /* sum over all workers: time spent waiting, in the window */
@@ -176,7 +176,6 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
 bool figures_stage_span(const struct figures_window *window, uint32_t stages_count, uint32_t stage,
                         int64_t *from_ns, int64_t *until_ns);
 
-/* object gets "intended", "begun", "dropped", "never_started". */
 void arrival_counts_to_json(const struct arrival_counts *counts, struct cJSON *object);
 
 /* Figures on their way to another program of the same run, which adds them to its own. False: they

@@ -2,29 +2,13 @@
 
 #include "results/bucket.h"
 
-static uint32_t live__bucket(int64_t latency_ns)
-{
-    uint32_t bucket = bucket_of(latency_ns < 0 ? 0 : latency_ns, LIVE_BUCKET_BITS);
-    return bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1;
-}
-
-/* The middle of a bucket. */
-static int64_t live__value_ns(uint32_t bucket)
-{
-    int64_t lowest_ns = bucket_lowest_ns(bucket, LIVE_BUCKET_BITS);
-    return lowest_ns + (bucket_lowest_ns(bucket + 1, LIVE_BUCKET_BITS) - lowest_ns) / 2;
-}
-
-/* A plain increment, not a locked one: there is one writer. */
-static void live__add(_Atomic uint64_t *number)
-{
-    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-}
-
 void live_record(struct live *live, int64_t latency_ns)
 {
-    live__add(&live->buckets[live__bucket(latency_ns)]);
+    uint32_t bucket = bucket_of(latency_ns < 0 ? 0 : latency_ns, LIVE_BUCKET_BITS);
+    _Atomic uint64_t *number = &live->buckets[bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1];
+    /* A plain increment, not a locked one: there is one writer. */
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 void live_publish(struct live *live, const struct counters *counters,
@@ -65,7 +49,8 @@ int64_t live_percentile_ns(const struct live_view *now, const struct live_view *
     for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
         seen += now->buckets[i] - before->buckets[i];
         if (seen > rank || (seen == count && seen > 0)) {
-            return live__value_ns(i);
+            int64_t lowest_ns = bucket_lowest_ns(i, LIVE_BUCKET_BITS);
+            return lowest_ns + (bucket_lowest_ns(i + 1, LIVE_BUCKET_BITS) - lowest_ns) / 2;
         }
     }
     return 0;

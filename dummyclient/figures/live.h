@@ -34,8 +34,8 @@ struct live {
     _Atomic uint32_t gauges[LIVE_GAUGES];
     _Atomic uint64_t setup_timeouts;
     _Atomic uint64_t buckets[LIVE_BUCKETS];
-    /* Barriers: connections that wait at each, connections that could still come to it, and the
-     * opening up to which the waiting ones have been let go (play/control.h). */
+    /* Barriers: connections that wait at each, connections that could still reach it, and its last
+     * opening that the worker has passed on (play/control.h). */
     _Atomic uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
     _Atomic uint32_t barrier_present[SCENARIO_BARRIERS_MAX];
     _Atomic uint32_t barrier_seen[SCENARIO_BARRIERS_MAX];

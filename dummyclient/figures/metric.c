@@ -66,7 +66,7 @@ double metric_percentile(uint32_t stat)
     return HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
 }
 
-/* NULL: the scope has no more of the family. */
+/* NULL: the scope has no further metric of the family. */
 static const char *metric__key(enum metric_scope scope, enum metric_family family, uint32_t kind)
 {
     bool whole = scope == METRIC_OF_RUN || scope == METRIC_OF_SERVER;
@@ -352,16 +352,11 @@ static double metric__resource(const struct figures *figures, uint32_t kind)
     return values[kind];
 }
 
-static double metric__total(const struct figures *figures, uint32_t kind)
+static uint64_t metric__total(const struct figures *figures, uint32_t kind)
 {
-    switch (kind) {
-    case METRIC_TOTAL_PEAK:
-        return figures->connections_peak;
-    case METRIC_TOTAL_CUT:
-        return (double)figures->requests_cut;
-    default:
-        return (double)figures->counters.totals[kind];
-    }
+    return kind == METRIC_TOTAL_PEAK  ? figures->connections_peak
+           : kind == METRIC_TOTAL_CUT ? figures->requests_cut
+                                      : figures->counters.totals[kind];
 }
 
 static double metric__port(const struct cport_stats *port, uint32_t kind)
@@ -417,7 +412,7 @@ void metric_read(const struct metric *metric, const struct figures *figures,
         metric__read_errors(metric, figures, value);
         break;
     case METRIC_TOTALS:
-        value->value = metric__total(figures, metric->kind);
+        value->value = (double)metric__total(figures, metric->kind);
         break;
     case METRIC_RATE:
         metric__read_rate(metric, figures, value);

@@ -26,7 +26,7 @@ struct notes_list {
     struct note *notes;
     uint32_t max;
     uint32_t count;
-    uint32_t last;  /* index of the last one: the next is likely the same */
+    uint32_t last;  /* index of the last one counted: the next is probably the same */
     uint64_t other; /* what did not fit */
 };
 

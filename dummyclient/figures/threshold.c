@@ -16,7 +16,7 @@ static const struct {
            {"<", THRESHOLD_BELOW},
            {">", THRESHOLD_ABOVE}};
 
-/* So many samples that are not known to be good are few, for a percentile. */
+/* For a percentile, up to this many samples that are not known to be good are few. */
 static const double THRESHOLD_OPEN_MAX = 10;
 
 /* A plain number of 0 or more with nothing behind it, or with suffix behind it. */
@@ -34,7 +34,7 @@ static bool threshold__time(const char *text, double *value_ns, struct error *er
 {
     int64_t duration_ns;
     size_t bytes = strlen(text);
-    /* Minutes and hours are no latencies: more likely a slip of m for ms. */
+    /* Minutes and hours are no latencies: m is probably meant to be ms. */
     bool unit_fits = bytes > 1 && text[bytes - 1] == 's';
     if (!unit_fits || !units_duration_ns(text, &duration_ns, NULL)) {
         error_set(error, "expected a time with its unit (ns, us, ms or s), found \"%s\"", text);
@@ -120,7 +120,7 @@ bool threshold_parse(const char *text, const struct metric_names *names,
     return true;
 }
 
-/* Does it hold wherever between its bounds the true value is? */
+/* Does it hold for all values between the bounds? */
 static bool threshold__holds(enum threshold_op op, const struct metric_value *found, double limit)
 {
     switch (op) {
@@ -204,9 +204,8 @@ void threshold_judge(const struct threshold *threshold, const struct figures *fi
     threshold__describe(threshold, &found, verdict);
 }
 
-/* A latency that does not hold, as it stands: does more time not mend it? Where only a few censored
- * samples keep it from being known to hold, a few good ones more make it known; a maximum or a mean
- * they never do. */
+/* A latency that does not hold now: can it still hold later? A percentile that is unknown because
+ * of a few censored samples can, after some more good ones; a maximum or a mean cannot. */
 static bool threshold__latency_has_failed(const struct threshold *threshold,
                                           const struct figures *figures,
                                           const struct metric_value *found)

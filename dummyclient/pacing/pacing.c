@@ -92,7 +92,7 @@ static double pacing__gap(const struct pacing_cursor *cursor)
     return -log1p(-prng_unit(cursor->key, PACING_STREAM, cursor->n));
 }
 
-/* How many expected arrivals lie before the cursor's arrival. */
+/* How many arrivals are expected before the cursor's. */
 static double pacing__place(const struct pacing *pacing, const struct pacing_cursor *cursor)
 {
     return pacing->arrival == ARRIVAL_POISSON ? cursor->poisson_sum
@@ -206,7 +206,7 @@ void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)
     }
 }
 
-/* The stage that time_ns lies in; NULL outside of all. */
+/* NULL: the time is outside of all stages. */
 static const struct pacing_stage *pacing__stage_at(const struct pacing *pacing, int64_t time_ns)
 {
     for (uint32_t i = 0; i < pacing->stages_count; i++) {

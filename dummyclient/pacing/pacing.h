@@ -54,7 +54,7 @@ void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor);
  * without working out its time (false: past the end, time_ns is TIME_NEVER_NS), then its time. */
 bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor);
 void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
-/* Skips `steps` arrivals: where arrivals are even, no dearer than one. */
+/* Skips `steps` arrivals; O(1) where arrivals are even. */
 bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint64_t steps);
 /* Even arrivals only: the number of the first one of the cursor's stream at time_ns or later. */
 uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_cursor *cursor,

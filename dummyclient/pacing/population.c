@@ -15,8 +15,8 @@ static double population__line(const struct population_stage *stage, int64_t tim
     return stage->from + (stage->to - stage->from) * part;
 }
 
-/* As many as connect_rate has let come by then: those that the stage began with, fewer where it
- * begins by letting some go. */
+/* As many as connect_rate allows by that time. It counts from those at the stage's start, or from
+ * the stage's first number where that is lower. */
 static double population__bound(const struct population *population,
                                 const struct population_stage *stage, int64_t time_ns)
 {
@@ -83,7 +83,7 @@ void population_close(struct population *population)
     *population = (struct population){0};
 }
 
-/* The stage that time_ns lies in; the last one behind all. */
+/* The last stage for times after all of them. */
 static const struct population_stage *population__stage_at(const struct population *population,
                                                            int64_t time_ns)
 {

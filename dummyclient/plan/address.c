@@ -34,8 +34,8 @@ static struct plan_target *plan__new_target(struct plan *plan, struct error *err
     return &plan->targets[plan->targets_count++];
 }
 
-/* A name, or an address, of one server. where: `targets[1].host`, --target. all: each of its
- * addresses is a target of its own. */
+/* A name or an address of one server. where: `targets[1].host`, --target. all: each of its
+ * addresses becomes a target. */
 static void plan__add_target(struct plan *plan, const char *about, const char *where,
                              const char *host, uint16_t port, bool all, struct mistakes *mistakes)
 {
@@ -68,7 +68,7 @@ static void plan__add_target(struct plan *plan, const char *about, const char *w
     }
 }
 
-/* HOST:PORT, [V6]:PORT. Without brackets nobody can tell whether ::1:7777 has a port. */
+/* HOST:PORT, [V6]:PORT. Without brackets, ::1:7777 is ambiguous: 7777 may be a part of the host. */
 static bool plan__split_target(const char *text, char *host, size_t bytes, uint16_t *port,
                                struct error *error)
 {
@@ -128,7 +128,7 @@ static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mi
             plan__add_target(plan, OPTIONS_ABOUT, "--host", options->host, port,
                              target->all_addresses, mistakes);
             if (plan->targets_count == 0) {
-                return; /* it would be told once for each */
+                return; /* it would be reported once for each */
             }
             continue;
         }
@@ -218,7 +218,7 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     }
 }
 
-/* Of the family that the sources have, where there are any: from no other can one connect. */
+/* Has it the family of a source, where there are any? */
 static bool plan__has_source_for(const struct plan *plan, const struct net_address *address)
 {
     for (uint32_t i = 0; i < plan->sources_count; i++) {
@@ -259,7 +259,7 @@ const char *plan_target_text(const struct plan_target *target, char text[PLAN_TA
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
         net_address_format(&target->addresses[i], address);
         if (target->addresses_count == 1 && strcmp(address, target->name) == 0) {
-            return text; /* the name says it */
+            return text;
         }
         *strrchr(address, ':') = '\0';
         bool last = i + 1 == target->addresses_count;
@@ -277,8 +277,8 @@ const char *plan_target_text(const struct plan_target *target, char text[PLAN_TA
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
                     const struct net_address **local)
 {
-    /* By the number among the own ones: by that in the whole, ranks and targets of a common rhythm
-     * would send a rank's connections all to one target, and use a part of its ports. */
+    /* By the number among this rank's connections: by that in the whole run, a rank could connect
+     * to one target only (2 ranks, 2 targets), and use a part of its ports. */
     uint32_t nth = plan->ordinals != NULL ? plan->ordinals[connection] : connection;
     *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
     *local = plan->sources_count == 0

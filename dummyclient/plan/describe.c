@@ -92,9 +92,9 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
     }
 }
 
-/* A run that nothing holds up has ended by then: all have begun to connect and are ready (or begin
- * once more, and are given up), the load, the drain, and what workers and connections may take to
- * end. scripts/ bounds the client by it. */
+/* The longest that an undisturbed run takes: until all connections are ready (or have tried twice),
+ * the load, the drain, and the ends of connections and workers. The scripts use it as the client's
+ * time limit. */
 static int64_t plan__takes_at_most_s(const struct plan *plan)
 {
     static const int64_t END_NS = 15 * NS_PER_S;

@@ -26,7 +26,8 @@ static bool plan__has_population(const struct scenario_load *load)
     return false;
 }
 
-/* A rate on the command line replaces those of the stages; stages that say nothing else go. */
+/* A rate on the command line replaces those of the stages; stages with nothing but a rate are
+ * dropped. */
 static void plan__override_rate(struct scenario_load *load, const struct options *options)
 {
     bool each = options->rate_per_connection_per_s >= 0;
@@ -45,7 +46,7 @@ static void plan__override_rate(struct scenario_load *load, const struct options
     }
 }
 
-/* The stages keep their shape and take so long together. */
+/* The stages keep their proportions. */
 static void plan__override_duration(struct scenario_load *load, int64_t duration_ns)
 {
     int64_t before_ns = 0;
@@ -70,7 +71,7 @@ static uint32_t plan__scale(uint32_t connections, double factor)
     return connections > 0 && scaled == 0 ? 1 : scaled;
 }
 
-/* Where stages say how many, they keep their shape and have so many at most. */
+/* Stages with connections keep their proportions, with `connections` as their maximum. */
 static void plan__override_connections(struct scenario_load *load, uint32_t connections)
 {
     if (!plan__has_population(load)) {
@@ -124,7 +125,6 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
     plan->connections_at_start = load->connections;
 }
 
-/* What of the load cannot be played. */
 static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes)
 {
     const struct scenario_load *load = &plan->scenario->load;
@@ -239,8 +239,8 @@ static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
     return many ? 2 * cpus : (cpus + 1) / 2;
 }
 
-/* The ranks of one machine share its CPUs, too, unless whoever started them has given each its own:
- * then it sees fewer than the machine has. */
+/* The ranks of one machine share its CPUs, unless each was started with CPUs of its own: it then
+ * sees fewer than the machine has. */
 static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
@@ -266,7 +266,7 @@ static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
     plan->workers_total = plan->workers_count;
 }
 
-/* Everything that needs the connections to be counted. Tells what is wrong. */
+/* Everything that needs the number of connections. */
 static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
 {
     struct error error = {""};
@@ -292,7 +292,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     }
 }
 
-/* Without a scenario: what of the command line can be judged alone. */
+/* Without a scenario: checks the addresses of the command line. */
 static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
 {
     if (plan->options->targets_count > 0) {

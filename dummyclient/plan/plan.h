@@ -91,8 +91,8 @@ struct plan {
     uint64_t connection_bytes;
 };
 
-/* False when it cannot be played (exit 2), with a line to report for each mistake. Where the
- * scenario itself has some, what depends on them is not looked at. */
+/* False when it cannot be played (exit 2), after a report of each mistake. Where the scenario has
+ * mistakes, what depends on it is not checked. */
 bool plan_open(struct plan *plan, const struct options *options,
                void (*report)(void *context, const char *line), void *context);
 void plan_close(struct plan *plan);
@@ -102,7 +102,7 @@ void plan_close(struct plan *plan);
 void plan_reach_targets(struct plan *plan);
 /* The target with its addresses: "localhost:7777 (::1 and 127.0.0.1)". Returns text. */
 const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX]);
-/* Of connections in all, those of a rank: even shares, the first ranks have what is left over. */
+/* A rank's share of all connections: even shares, the remainder goes to the first ranks. */
 uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
 
 /* Arrival n of those that are shared: its behavior, by hash(seed, n) and the weights, and the
@@ -121,7 +121,7 @@ uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limi
 bool plan_deals_in_turn(const struct plan *plan);
 /* The first arrival of a connection's own (plan->each). */
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
-/* Does the plan want connection i at a time since t0? The one place that decides it. */
+/* Does the plan want connection i at a time since t0? */
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
 /* The addresses of connection i; *local is NULL where the system chooses. */
 void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,

@@ -1,5 +1,5 @@
-/* What the steps say beforehand: how many requests a pass has on the average, and how long a setup
- * may take. */
+/* Estimates from the steps: how many requests a pass has on the average, and how long a setup may
+ * take. */
 #include "program/program.h"
 
 #include "core/clock.h"
@@ -62,8 +62,7 @@ bool program_estimate(const struct scenario *scenario, uint32_t behavior, double
     return program__estimate(of->loop, pass) && known;
 }
 
-/* --- How long a setup may take by its own steps: what a run waits for before it says that
- * somebody is not ready. */
+/* --- How long a setup may take by its steps: so long a run waits for connections to be ready. */
 
 /* Long enough for any run, and far from where sums would overflow. */
 #define PROGRAM_READY_NS_MAX (INT64_C(366) * 86400 * NS_PER_S)

@@ -89,8 +89,7 @@ static struct instruction *program__emit(struct program *program, enum instructi
 
 static void program__steps(struct program__compiler *compiler, const struct step *step);
 
-/* The index of a name in a list that has room for it: the same name is the same one, whoever plays
- * it. */
+/* The index of a name in a list that has room for it; behaviors share names. */
 static uint32_t program__name(const char **names, uint32_t *count, const char *name)
 {
     uint32_t index = 0;

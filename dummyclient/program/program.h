@@ -65,8 +65,8 @@ struct message {
     uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
     uint8_t around_bytes; /* of the frame beside the body */
-    /* No two sends are likely to have the same body: a reply that carries it can be told from a
-     * late one to an earlier send. */
+    /* Two sends are unlikely to have the same body: a reply that carries it is no late reply to an
+     * earlier send. */
     bool unique;
     bool has_variables; /* ${...} of captured or set names: they may change after it was sent */
 };
@@ -107,8 +107,8 @@ struct program_behavior {
     const struct push *pushes;
     uint32_t pushes_count;
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
-    uint32_t barriers;       /* bit n: it comes to barrier n, perhaps */
-    /* What its expects would have taken, had they begun earlier */
+    uint32_t barriers;       /* bit n: it may reach barrier n */
+    /* What its expects would take of earlier messages. */
     const uint32_t *expected_ids;
     uint32_t expected_ids_count;
     bool expects_any;

@@ -89,7 +89,7 @@ static void vm_connection__start_lanes(struct vm *vm, int64_t now_ns)
     }
 }
 
-/* Every lane goes on from what setup has captured and sent. */
+/* Every lane begins with what setup has captured and sent. */
 static void vm_connection__hand_over(const struct vm *vm, struct vm_lane *from, struct vm_lane *to)
 {
     size_t bytes = vm->program->words_count * sizeof(uint64_t);
@@ -130,7 +130,7 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
     }
 }
 
-/* Gives up whatever all lanes do. */
+/* Abandons what the lanes are doing. */
 static void vm_connection__abandon(struct vm *vm, enum vm_outcome outcome, int64_t now_ns)
 {
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
@@ -140,7 +140,8 @@ static void vm_connection__abandon(struct vm *vm, enum vm_outcome outcome, int64
     vm->next_ns = TIME_NEVER_NS;
 }
 
-/* Whatever the lanes do is lost. False: that was the end of it. */
+/* What the lanes are doing is lost, and the connection begins again with setup. False: it has ended
+ * instead. */
 static bool vm_connection__begins_again(struct vm *vm, int64_t now_ns)
 {
     bool ending = vm->stopping || vm->phase == VM_PHASE_TEARDOWN;
@@ -180,7 +181,7 @@ static void vm_connection__on_disconnect(struct vm *vm, int64_t connect_at_ns, i
 
 /* --- Steps that wait for all lanes. */
 
-/* What the lanes joined for is done: they go on. */
+/* The joined step is done: its lanes continue. */
 static void vm_connection__leave_join(struct vm *vm, int64_t now_ns)
 {
     uint32_t instruction = vm->join_instruction;
@@ -242,7 +243,8 @@ void vm_expire_join(struct vm *vm, int64_t now_ns)
     }
 }
 
-/* Does what the joining lanes stand at; of different steps, the first in the scenario. */
+/* Carries out the step that the lanes have joined for; of different steps, the first in the
+ * scenario. */
 static void vm_connection__join(struct vm *vm, int64_t now_ns)
 {
     for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
@@ -289,7 +291,7 @@ void vm_begin(struct vm *vm, int64_t now_ns)
 {
     vm_connection__reset_lanes(vm);
     if (!vm_lane_check_rows(vm, vm_lane_at(vm, 0))) {
-        vm_finish(vm); /* no row is left for it: it does not even connect */
+        vm_finish(vm); /* without a row it does not connect */
     } else if (vm->behavior->connects_in_loop) {
         vm_enter_loop(vm, now_ns);
     } else {
@@ -332,8 +334,8 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
     if (vm->link != VM_LINK_CONNECTING) {
         return;
     }
-    /* A reconnect step with a back-off goes on trying by itself; otherwise it is the behavior that
-     * comes back, with setup. */
+    /* A reconnect step with a back-off tries again itself; otherwise the behavior does, with setup.
+     */
     const struct instruction *join = vm_connection__joined_for(vm);
     const struct back_off *of_step = join != NULL ? join->back_off : NULL;
     const struct back_off *back_off = of_step != NULL ? of_step : vm->behavior->back_off;

@@ -11,16 +11,14 @@
 /* What is compared to find the byte that differs; the rest is not. */
 enum { VM_EVIDENCE_COMPARED_MAX = 512, VM_EVIDENCE_SHOWN_MAX = 32 };
 
-/* A text that is added to; what does not fit is left out. */
+/* A text that is appended to; what does not fit is left out. */
 struct vm_evidence__text {
     char *out;
     size_t used;
 };
 
-static void vm_evidence__add(struct vm_evidence__text *text, const char *format, ...)
-    ERROR_PRINTF(2, 3);
-
-static void vm_evidence__add(struct vm_evidence__text *text, const char *format, ...)
+static ERROR_PRINTF(2, 3) void vm_evidence__add(struct vm_evidence__text *text, const char *format,
+                                                ...)
 {
     size_t left = VM_EVIDENCE_TEXT_BYTES_MAX - text->used;
     va_list arguments;

@@ -38,7 +38,7 @@ static void vm_inbox__remove(struct vm_inbox *inbox, uint32_t index)
             (inbox->mails_count - index) * sizeof *inbox->mails);
 }
 
-/* Nobody has taken the oldest one: it was a push. */
+/* No expect has taken the oldest one: it counts as a push. */
 static void vm_inbox__give_up(struct vm *vm)
 {
     const struct frame frame = vm_inbox__frame(vm->inbox, 0);

@@ -51,7 +51,7 @@ bool vm_lane_check_rows(struct vm *vm, struct vm_lane *lane);
 
 /* When the lane's next action was due. */
 
-/* When the lane could have begun its current step: due, and free for it. */
+/* When the lane could have begun its current step: when it was due and the lane free. */
 int64_t vm_due_base_ns(const struct vm_lane *lane);
 /* The next action is due at that moment: the wait for it belongs to the scenario. */
 void vm_due_move(struct vm_lane *lane, int64_t due_ns);

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-/* --- When what a lane does next was due, and who has held it up since.
+/* --- When the lane's next action was due, and what has delayed it since.
  *
- * time_ns: when it was due. From there to free_ns others held it up; what is left until it is sent,
- * this program did. Waits come in any order: what this program had lost before one of them is kept
- * apart by moving free_ns forward no further than the wait was long. */
+ * time_ns: when it was due. The delay up to free_ns is caused by others; the rest, until it is
+ * sent, by this program. Waits come in any order: the delay that this program had caused before a
+ * wait is preserved by moving free_ns forward no further than the wait was long. */
 
 int64_t vm_due_base_ns(const struct vm_lane *lane)
 {
@@ -25,7 +25,7 @@ void vm_due_move(struct vm_lane *lane, int64_t due_ns)
     lane->done_ns = due_ns;
 }
 
-/* How long this program has held the lane up already. */
+/* How long this program has delayed the lane already. */
 static int64_t vm_due__lag_ns(const struct vm_lane *lane)
 {
     int64_t base_ns = vm_due_base_ns(lane);
@@ -165,7 +165,7 @@ static void vm_lane__idle(struct vm *vm, struct vm_lane *lane)
         vm->idle_head = lane->index;
     }
     if (vm->busy_count + vm->joining_count == 0 && !vm->behavior->expects_since_connected) {
-        vm_inbox_clear(vm); /* no pass is left that it came in */
+        vm_inbox_clear(vm); /* the passes in which the messages came have ended */
     }
 }
 
@@ -179,7 +179,7 @@ static void vm_lane__end_pass(struct vm *vm, struct vm_lane *lane, int64_t end_n
                                   complete);
 }
 
-/* The end of setup, of a pass or of teardown. True when the lane goes on at once. */
+/* The end of setup, of a pass or of teardown. True when the lane continues immediately. */
 static bool vm_lane__end(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     if (vm->phase == VM_PHASE_SETUP) {
@@ -257,8 +257,8 @@ static void vm_lane__answered(struct vm *vm, struct vm_lane *lane, int64_t last_
     vm_lane_report(vm, lane, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
 }
 
-/* True: the lane goes on, because what it expects has come before, or cannot come any more: the
- * server has ended the stream after our half-close. */
+/* True: the lane continues, because the message has come before, or cannot come: the server has
+ * ended the stream after our half-close. */
 static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     lane->sent_ns = now_ns;
@@ -278,7 +278,7 @@ static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     return true;
 }
 
-/* One of the steps that wait for all lanes. True: it is passed over. */
+/* One of the steps that wait for all lanes. True: it is skipped. */
 static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_op op,
                           int64_t now_ns)
 {
@@ -294,12 +294,12 @@ static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_
     return false;
 }
 
-/* One instruction. True: the lane goes on with the one it now stands at. */
+/* One instruction. True: the lane continues with the one that it is at now. */
 static bool vm_lane__step(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     enum instruction_op op = (enum instruction_op)instruction->op;
-    bool goes_on = true;
+    bool continues = true;
     switch (op) {
     case OP_END:
         return vm_lane__end(vm, lane, now_ns);
@@ -312,13 +312,13 @@ static bool vm_lane__step(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
         vm_lane__push_ready(vm, lane);
         return false;
     case OP_EXPECT:
-        goes_on = vm->cut || vm_lane__expect(vm, lane, now_ns);
+        continues = vm->cut || vm_lane__expect(vm, lane, now_ns);
         break;
     case OP_THINK:
-        goes_on = vm->cut || vm_step_think(vm, lane, instruction->think, now_ns);
+        continues = vm->cut || vm_step_think(vm, lane, instruction->think, now_ns);
         break;
     case OP_AT:
-        goes_on = vm->cut || vm_step_at(vm, lane, instruction->after_ns, now_ns);
+        continues = vm->cut || vm_step_at(vm, lane, instruction->after_ns, now_ns);
         break;
     case OP_REPEAT_BEGIN:
     case OP_REPEAT_END:
@@ -347,11 +347,11 @@ static bool vm_lane__step(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     case OP_RECONNECT:
     case OP_DISCONNECT:
     case OP_EXPECT_CLOSE:
-        goes_on = vm_lane__join(vm, lane, op, now_ns);
+        continues = vm_lane__join(vm, lane, op, now_ns);
         break;
     }
-    lane->instruction += goes_on;
-    return goes_on;
+    lane->instruction += continues;
+    return continues;
 }
 
 void vm_lane_run(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
@@ -361,11 +361,11 @@ void vm_lane_run(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
             return;
         }
     }
-    /* It may go on like this for ever: others have their turn, and the run its end, before. */
+    /* It may continue without end: other connections, and the end of the run, come first. */
     vm_lane__yield(vm, lane, now_ns + 1);
 }
 
-static void vm_lane__go_on(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
+static void vm_lane__advance(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     lane->due_ns = TIME_NEVER_NS;
     lane->instruction++;
@@ -404,7 +404,7 @@ void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm
         if (instruction->op == OP_REQUEST) {
             vm_lane_report(vm, lane, VM_OUTCOME_CUT, now_ns);
         }
-        /* Nothing is waited for any more; it goes on when this message has been written. */
+        /* The lane waits for nothing any more, and continues when this message is written. */
         lane->instruction++;
         vm_lane__yield(vm, lane, now_ns);
     } else {
@@ -423,7 +423,7 @@ uint32_t vm_lane_reply(struct vm *vm, struct vm_lane *lane, const struct frame *
     if (lane->replies_left == 0) {
         vm_lane__answered(vm, lane, received_ns);
         vm_lane__waited(vm, lane, received_ns);
-        vm_lane__go_on(vm, lane, received_ns);
+        vm_lane__advance(vm, lane, received_ns);
     }
     return taken_bytes;
 }
@@ -452,7 +452,7 @@ static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_n
     if (on_timeout == ON_TIMEOUT_FAIL) {
         vm_fail(vm, instruction->step);
     }
-    vm_lane__go_on(vm, lane, now_ns);
+    vm_lane__advance(vm, lane, now_ns);
     return true;
 }
 
@@ -462,7 +462,7 @@ bool vm_lane_expire(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     case VM_LANE_WAITING:
         return vm_lane__time_out(vm, lane, now_ns);
     case VM_LANE_THINKING:
-        vm_lane__go_on(vm, lane, now_ns);
+        vm_lane__advance(vm, lane, now_ns);
         return true;
     case VM_LANE_YIELDED:
         lane->due_ns = TIME_NEVER_NS;
@@ -499,7 +499,7 @@ void vm_lane_abandon(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcom
 void vm_lane_stop(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     if (lane->state == VM_LANE_THINKING && vm_step_ends_next(vm, lane)) {
-        vm_lane__go_on(vm, lane, now_ns);
+        vm_lane__advance(vm, lane, now_ns);
     }
 }
 
@@ -515,5 +515,5 @@ void vm_lane_sent(struct vm *vm, struct vm_lane *lane, int64_t sent_ns)
         vm_due_move(lane, sent_ns);
     }
     vm->flushing_count--;
-    vm_lane__go_on(vm, lane, sent_ns);
+    vm_lane__advance(vm, lane, sent_ns);
 }

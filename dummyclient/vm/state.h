@@ -46,7 +46,7 @@ struct vm_lane {
     uint32_t ordinal;     /* draws since the pass began: what a repeat sends differs each time */
     uint32_t message_n;   /* number of its last message on this connection */
     uint32_t mail_number; /* of the first message kept since its pass began */
-    uint32_t raw_bytes;   /* raw framing: of the reply, 0: whatever comes; and what has come */
+    uint32_t raw_bytes;   /* raw framing: of the reply, 0: any number; and what has come */
     uint32_t raw_done_bytes;
     uint16_t index;
     uint16_t sent_lane; /* which sent the last message: of what setup has sent, lane 0 */

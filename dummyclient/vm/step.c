@@ -1,4 +1,4 @@
-/* Steps that need nobody else: thinks, variables, branches, notes. */
+/* Steps of a lane alone: thinks, variables, branches, notes. */
 #include "vm/internal.h"
 
 #include "core/must.h"
@@ -35,7 +35,7 @@ static bool vm_step__pause(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 bool vm_step_think(struct vm *vm, struct vm_lane *lane, const struct think *think, int64_t now_ns)
 {
     int64_t think_ns = vm_step__think_ns(vm, lane, think);
-    /* A player who is late thinks as long as one who is not: from when it was free. */
+    /* A late lane thinks as long as a punctual one: from when it was free. */
     int64_t begin_ns = vm_due_base_ns(lane);
     lane->time_ns += think_ns;
     lane->origin_ns += think_ns;
@@ -47,7 +47,7 @@ bool vm_step_at(struct vm *vm, struct vm_lane *lane, int64_t offset_ns, int64_t 
 {
     int64_t at_ns = vm->connected_ns + offset_ns;
     int64_t begin_ns = vm_due_base_ns(lane);
-    /* What comes next is meant for that moment, whether or not the lane is free by then. */
+    /* The next action is due at that moment, even where the lane is not free then. */
     lane->time_ns = at_ns;
     lane->free_ns = begin_ns > at_ns ? begin_ns : at_ns;
     lane->origin_ns += lane->free_ns - begin_ns;
@@ -107,8 +107,8 @@ static uint32_t vm_step__choose(struct vm *vm, struct vm_lane *lane, const struc
     return choice->targets[branch];
 }
 
-/* Is no further round of a loop to begin? A run ends by its plan even for a vm that has not been
- * told: with an open loop it still has the arrivals that were due before. */
+/* May no further round of a loop begin? A run ends by its plan, even before vm_on_stop(), which
+ * comes later where arrivals that were due before the stop have yet to begin (open loop). */
 static bool vm_step__is_ending(const struct vm *vm, int64_t now_ns)
 {
     const int64_t *end_ns = vm->observer->end_ns;
@@ -136,7 +136,7 @@ uint32_t vm_step_jump(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
         *counter = (uint64_t)(begin_ns + instruction->after_ns);
         return next;
     case OP_FOR_END:
-        /* A drain does not wait for a round that has not begun; teardown is played whole. */
+        /* A drain does not wait for a round that has not begun; teardown is played to its end. */
         return now_ns < (int64_t)*counter && !vm_step__is_ending(vm, now_ns) ? instruction->target
                                                                              : next;
     case OP_UNTIL_END:

@@ -93,15 +93,15 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
 
 /* --- Actions. */
 
-/* Up to when whatever has come in is known. */
+/* Up to when all input is known. */
 static int64_t vm__seen_ns(const struct vm *vm, int64_t now_ns)
 {
     const int64_t *seen_ns = vm->observer->seen_ns;
     return seen_ns == NULL || *seen_ns > now_ns ? now_ns : *seen_ns;
 }
 
-/* The earliest that anything is due. A deadline that has passed, of which it is not known
- * yet whether it was missed, is looked at again at the next look at what has come in. */
+/* The earliest that anything is due. A deadline that has passed, but may have been met by input
+ * that has not been read yet, is checked again after the next poll. */
 static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
 {
     bool join_held = vm_expects_close(vm) && vm->join_due_ns > seen_ns;
@@ -211,8 +211,8 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
 
 /* --- Messages and arrivals. */
 
-/* Requests that have now been sent. They were begun in this order, so those not yet stamped stand
- * at the end of the waits. */
+/* Requests that have now been sent. The waits are in the order of sending, so those not yet stamped
+ * are at the end. */
 static void vm__stamp(struct vm *vm, int64_t sent_ns)
 {
     for (uint16_t i = vm->wait_tail; i != VM_INDEX_NONE; i = vm->waits[i].prev) {
@@ -262,7 +262,7 @@ bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
 void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns)
 {
     bool raw = vm->program->framing.type == FRAMING_RAW;
-    bool counted = false; /* once, however many pieces of a stretch no step wants */
+    bool counted = false; /* once per message, even if several pieces of it are unsolicited */
     struct frame rest = *frame;
     if (received_ns >= vm->next_ns) {
         vm__expire(vm, received_ns);

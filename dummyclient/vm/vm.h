@@ -184,7 +184,7 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
  * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
  * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */
 bool vm_on_closed(struct vm *vm, int64_t now_ns);
-/* Has it ended, or will it, because no row of data is left for it (when_out: stop)? */
+/* Has it ended, or will it end, because no row of data is left (when_out: stop)? */
 bool vm_is_out(const struct vm *vm);
 /* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or
  * because it has waited long enough, or with the connection. */

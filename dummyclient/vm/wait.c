@@ -76,7 +76,7 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
             a->value == b->value);
 }
 
-/* So many more: never round to 0, which would be free. */
+/* Saturates: 0 would mean that the tombstone is free. */
 static void vm_wait__owe(struct vm_wait *tombstone, uint32_t more)
 {
     uint32_t room = UINT32_MAX - tombstone->count;
@@ -204,7 +204,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
                              bool *late)
 {
     uint32_t lanes_count = vm->program->lanes_count;
-    bool raw = vm->program->framing.type == FRAMING_RAW; /* the order alone tells */
+    bool raw = vm->program->framing.type == FRAMING_RAW; /* only the order decides */
     uint16_t tombstone = VM_INDEX_NONE;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm->waits[i].next) {
@@ -214,8 +214,8 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
         if (i >= lanes_count) {
             tombstone = tombstone == VM_INDEX_NONE ? i : tombstone;
         } else if (tombstone == VM_INDEX_NONE || vm_wait__proves(vm, i, frame)) {
-            /* A reply that was never sent must not make every later one look late: where the body
-             * tells, it is believed. */
+            /* A reply that never comes must not make every later one look late: a body that proves
+             * whose reply it is has precedence. */
             return vm_lane_at(vm, i);
         }
     }
@@ -226,7 +226,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     return NULL;
 }
 
-/* --- Is it right? */
+/* --- Verification. */
 
 const struct body *vm_wait_body(const struct vm *vm, const struct vm_lane *lane,
                                 const struct verify *verify)
@@ -289,7 +289,7 @@ bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct veri
     return true;
 }
 
-/* Raw framing: does this stretch of the reply look as it should? */
+/* Raw framing: is this stretch of the reply correct? */
 static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
                                    const struct verify *verify, const uint8_t *data, uint32_t bytes)
 {
@@ -350,7 +350,7 @@ static bool vm_wait__judge_stretch(struct vm *vm, struct vm_lane *lane, const st
         lane->mismatched = true;
         vm_evidence_mismatch(vm, lane, frame, received_ns);
     } else if (lane->raw_done_bytes == 0 && *taken_bytes < lane->raw_bytes) {
-        vm_evidence_note(vm, frame, received_ns); /* a beginning, perhaps of no more */
+        vm_evidence_note(vm, frame, received_ns); /* perhaps the rest never comes */
     }
     lane->raw_done_bytes += *taken_bytes;
     bool whole = lane->raw_done_bytes >= lane->raw_bytes;
