@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In a fleet, once all have ended: until the last figures have come. */
+/* In a fleet, once all ranks have ended: how long to wait for the last figures. */
 static const int64_t CLIENT_GATHER_WITHIN_NS = 60 * NS_PER_S;
 static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
 
@@ -26,8 +26,8 @@ static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
 #define DUMMYLOAD_VERSION "0.1.0"
 #endif
 
-/* What a scenario's mistakes are told to: the leader, or a program that is alone, prints them; of
- * the others the first is kept for the leader. */
+/* Receives the mistakes of options and scenario: the leader, or a single program, prints them; a
+ * member keeps the first for the leader. */
 struct client__mistakes {
     bool silent;
     char first[FLEET_PROBLEM_BYTES_MAX];
@@ -45,7 +45,7 @@ static void client__report(void *context, const char *line)
     }
 }
 
-/* The command line is wrong: whoever mends it need not come back for the scenario. */
+/* The command line is wrong: the scenario's mistakes are reported together with its. */
 static void client__check_scenario(const struct options *options, struct client__mistakes *mistakes)
 {
     if (options->scenario_path != NULL) {
@@ -54,7 +54,7 @@ static void client__check_scenario(const struct options *options, struct client_
     }
 }
 
-/* Until all have reported, or there is no more time for it. */
+/* Waits until all have reported, or the time is over. */
 static void client__await_reports(struct run *run, struct fleet *fleet)
 {
     int64_t until_ns = clock_now_ns() + CLIENT_GATHER_WITHIN_NS;
@@ -149,7 +149,7 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     return code;
 }
 
-/* In a thread of its own: a terminal that stands still is not to keep Ctrl+C from being heard. */
+/* In a separate thread: a stopped terminal must not block Ctrl+C. */
 static void client__warn(void *context)
 {
     const struct plan *plan = context;
@@ -165,7 +165,7 @@ static void client__warn(void *context)
     }
 }
 
-/* What the leader, or a program that is alone, needs beside the run. */
+/* With the checks and the stream of records that the leader, or a single program, needs. */
 static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
 {
     const struct options *options = plan->options;
@@ -218,7 +218,7 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     return code != EXIT_OK ? code : EXIT_USAGE;
 }
 
-/* What cannot be written, or must not be, is said before the run, not after it. */
+/* An output that cannot be written is reported before the run, not after it. */
 static int client__check_outputs(const struct options *options, struct client__mistakes *mistakes)
 {
     struct mistakes told = {.report = client__report, .context = mistakes};
@@ -235,7 +235,7 @@ static int client__check_outputs(const struct options *options, struct client__m
     return EXIT_OK;
 }
 
-/* Reads options and scenario; what is wrong with them is printed, but by members of a fleet. */
+/* Reads options and scenario; mistakes are printed, except by members of a fleet. */
 static int client__prepare(struct options *options, struct plan *plan, int argc, char **argv,
                            struct mesh *mesh, struct client__mistakes *mistakes)
 {
@@ -274,7 +274,7 @@ static int client__play(struct plan *plan, struct fleet *fleet, const char *prob
     if (fleet->mesh != NULL) {
         int joined = client__join(plan, fleet, problem, code);
         if (joined != EXIT_OK) {
-            /* The leader's is that of all. */
+            /* The exit code of the fleet is the leader's. */
             return fleet_is_leader(fleet) ? joined : EXIT_OK;
         }
     }
@@ -284,7 +284,7 @@ static int client__play(struct plan *plan, struct fleet *fleet, const char *prob
     stop_setup();
     code = client__run_with_outputs(plan, fleet);
     if (fleet_is_leader(fleet) && !fleet_is_alone(fleet) && !fleet->done) {
-        /* The others still wait, or never will hear: they end by this. */
+        /* The others are still waiting, or cannot be reached: this ends them. */
         fflush(NULL);
         fleet->mesh->abort(fleet->mesh->context, code);
     }

@@ -26,8 +26,8 @@ void early_stop_close(struct early_stop *stop)
     }
 }
 
-/* The arrivals that were due in [from_ns, until_ns) since t0, as far as the rate tells; at least
- * those that have begun. */
+/* The arrivals that were due in [from_ns, until_ns) since t0, by the rate; at least those that have
+ * begun. */
 static uint64_t early_stop__intended(const struct early_stop *stop, int64_t from_ns,
                                      int64_t until_ns, uint64_t begun)
 {
@@ -96,8 +96,8 @@ static void early_stop__ask(struct early_stop *stop, int64_t now_ns)
     stop->asked_ns = now_ns;
 }
 
-/* A worker sleeps for up to a second when there is nothing to do. One that has ended answers no
- * more: its figures are the supervisor's by then, and are read for it. */
+/* A worker with nothing to do sleeps for up to a second. One that has ended does not answer: its
+ * figures belong to the supervisor, which reads them instead. */
 static bool early_stop__has_answers(const struct early_stop *stop)
 {
     for (uint32_t i = 0; i < stop->plan->workers_count; i++) {
@@ -117,7 +117,7 @@ static bool early_stop__has_answers_of_others(const struct early_stop *stop,
 {
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         const struct fleet_rank *rank = &fleet->ranks[i];
-        /* One that has ended has said its last word: it stays in the sum. */
+        /* The last answer of one that has ended remains in the sum. */
         bool ended = rank->stands && rank->status.workers_running == 0;
         if (rank->probe_of != stop->asked_count && !rank->lost && !ended) {
             return false;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a rank's own figures came to, by their keys in the result. */
+/* A rank's own figures, by their keys in the result. */
 static const struct {
     const char *key;
     size_t at;
@@ -37,7 +37,7 @@ static uint64_t hosts__percentile_ns(const struct figures *figures, enum latency
     return (uint64_t)histogram_percentile(&figures->latency[kind], percentile).low_ns;
 }
 
-/* What a rank says of itself, from its own run; how it has judged itself it knows already. */
+/* A rank's own figures; its judgement is there already. */
 static void hosts__describe(const struct run *run, struct run_host *host)
 {
     const struct figures *figures = &run->figures;
@@ -115,11 +115,6 @@ void hosts_pack_run(struct run *run, const struct host_judgement *own, int64_t o
     figures_pack(&run->figures, pack);
 }
 
-static int64_t hosts__larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Adds what a member reported. False: it cannot be read, or there is no memory for it. */
 static bool hosts__add(struct run *run, struct run_host *host, struct unpack *from)
 {
@@ -129,11 +124,11 @@ static bool hosts__add(struct run *run, struct run_host *host, struct unpack *fr
     if (unpack_u64(from) == 0) {
         return !from->failed; /* it did not play */
     }
-    run->end_ns = hosts__larger(run->end_ns, unpack_i64(from));
+    run->end_ns = time_later_ns(run->end_ns, unpack_i64(from));
     run->ends_unfinished += unpack_u32(from, UINT32_MAX);
-    run->clock_step_ns = hosts__larger(run->clock_step_ns, unpack_i64(from));
-    run->clock_cost_ns = hosts__larger(run->clock_cost_ns, unpack_i64(from));
-    run->clock_tick_ns = hosts__larger(run->clock_tick_ns, unpack_i64(from));
+    run->clock_step_ns = time_later_ns(run->clock_step_ns, unpack_i64(from));
+    run->clock_cost_ns = time_later_ns(run->clock_cost_ns, unpack_i64(from));
+    run->clock_tick_ns = time_later_ns(run->clock_tick_ns, unpack_i64(from));
     histogram_unpack_add(&run->tick_lag, from);
     resources_add(&run->figures.resources_of_others, &host->resources);
     host->reported = figures_unpack_add(&run->figures, from) && unpack_is_done(from);
@@ -150,7 +145,7 @@ static void hosts__reason(struct run_host *host, const char *text)
     }
 }
 
-/* What only who sees all can tell: a rank that could connect to nothing where others could. */
+/* A rank that could open no connection where others could: only the leader can judge that. */
 static void hosts__judge_connects(const struct run *run, struct run_host *host)
 {
     const uint64_t *own = host->counters.totals;
@@ -171,8 +166,8 @@ static void hosts__add_member(struct run *run, const struct fleet_rank *rank, st
     host->lost = rank->lost || !rank->reported;
     if (host->lost) {
         host->lost_ns = rank->heard_ns - run->origin_ns;
-        snprintf(text, sizeof text, "was lost at %.1f s: what it played is not in the figures",
-                 (double)hosts__larger(0, host->lost_ns) / (double)NS_PER_S);
+        snprintf(text, sizeof text, "was lost at %.1f s: the figures do not include its share",
+                 (double)time_later_ns(0, host->lost_ns) / (double)NS_PER_S);
         hosts__reason(host, text);
         return;
     }
@@ -266,7 +261,7 @@ static void hosts__add_one(struct cJSON *hosts, const struct run_host *host, uin
     json_add_i64(item, "clock_bound_ns", host->clock_bound_ns);
     json_add_i64(item, "clock_drift_ns", host->clock_drift_ns);
     if (host->lost) {
-        json_add_i64(item, "lost_ns", hosts__larger(0, host->lost_ns));
+        json_add_i64(item, "lost_ns", time_later_ns(0, host->lost_ns));
     }
     if (host->reported) {
         hosts__add_figures(item, host);

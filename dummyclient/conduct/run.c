@@ -1,4 +1,4 @@
-/* What a run came to, once its figures are added up: of one program, or of several together. */
+/* The rates of a run, computed from the sum of its figures, of one program or of several. */
 #include "conduct/run.h"
 #include "core/clock.h"
 #include "program/program.h"

@@ -53,8 +53,8 @@ struct run {
     int64_t clock_step_ns; /* the largest step of the wall clock against the monotonic one */
     int64_t clock_cost_ns; /* of one reading, as measured before the run */
     int64_t clock_tick_ns; /* the smallest step seen between two readings */
-    /* How late the supervisor's own ticks came in the window: it sleeps nearly always, so a long
-     * lateness says that this program stood still. Not opened (hdr NULL): nothing is known. */
+    /* How late the supervisor's ticks were in the window: it sleeps nearly always, so a very late
+     * tick means that this program was stalled. hdr NULL: not measured. */
     struct histogram tick_lag;
     const struct threshold *aborted_by;
     uint32_t ends_unfinished; /* workers whose closes did not complete in time */

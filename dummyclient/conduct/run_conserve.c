@@ -1,4 +1,4 @@
-/* Arrivals that nobody told about: counted from the plan, and entered as never begun. */
+/* Arrivals that no worker reported: counted from the plan, and entered as never begun. */
 #include "conduct/hosts.h"
 #include "conduct/run.h"
 #include "core/clock.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Poisson's arrivals are known by walking over them: so many, and no more (half a second). */
+/* Poisson arrivals are counted one by one, up to this number (which takes half a second). */
 static const double CONSERVE_WALK_MAX = 20e6;
 
 /* The plan's arrivals, asked for in the order of time. */
@@ -44,7 +44,8 @@ static struct conserve__due conserve__open(const struct plan *plan)
     return due;
 }
 
-/* Has anything been lost that would have told? Where the plan's count is not exact, only then. */
+/* Are reports of workers or ranks missing? Where the plan's count is not exact, arrivals are
+ * entered only then. */
 static bool conserve__is_partial(const struct run *run)
 {
     bool partial = run->end == RUN_WORKER_FAILED || run->ends_unfinished > 0;
@@ -61,9 +62,8 @@ static uint32_t conserve__behavior(const struct plan *plan, const struct figures
     uint32_t most = 0;
     double most_lacking = -1;
     for (uint32_t i = 0; i < figures->behaviors_count; i++) {
-        double next = i + 1 < plan->behaviors_count ? plan->behaviors[i + 1].weight_below : 1;
-        double share = (next - plan->behaviors[i].weight_below) * due_all;
-        double lacks = share - (double)figures->behaviors[i].intended;
+        double lacks =
+            plan_weight_share(plan, i) * due_all - (double)figures->behaviors[i].intended;
         if (lacks > most_lacking) {
             most = i;
             most_lacking = lacks;
@@ -149,12 +149,12 @@ static const struct arrival_counts *conserve__counts(const struct run *run, cons
     return &figures->arrivals;
 }
 
-static uint64_t conserve__less(uint64_t due, uint64_t told)
+static uint64_t conserve__less(uint64_t due, uint64_t reported)
 {
-    return due > told ? due - told : 0;
+    return due > reported ? due - reported : 0;
 }
 
-/* What the second of the piece lacks, whose last piece it is. */
+/* How many arrivals the second lacks whose last piece this is. */
 static uint64_t conserve__second_lacks(const struct run *run, const struct conserve__piece *pieces,
                                        uint32_t last, int64_t *second_ns)
 {
@@ -182,9 +182,9 @@ static uint64_t conserve__stage_lacks(const struct run *run, const struct plan *
     return conserve__less(due, counts->intended);
 }
 
-/* From the last piece to the first. A second may lie in two stages, or half in the window: what
- * was told of it is known in all. The later stage, whose other pieces are full by then, takes what
- * it lacks; the rest is the earlier one's, and the last rest the warm-up's. */
+/* From the last piece to the first. A second may belong to two stages, or partly to the window, but
+ * only its sum of reported arrivals is known. The later stage, whose other pieces are complete,
+ * takes what it lacks; the remainder goes to the earlier stage, and at last to the warm-up. */
 static void conserve__fill(struct run *run, const struct plan *plan, uint64_t due_all)
 {
     struct figures_window window = run_window(run, plan);
@@ -194,7 +194,7 @@ static void conserve__fill(struct run *run, const struct plan *plan, uint64_t du
     if (pieces == NULL) {
         return;
     }
-    /* If entries have to fold for the last second, then now. */
+    /* If the last second makes the series fold its entries, then before they are counted. */
     series_add(series, run->stop_ns - 1, SERIES_NEVER_STARTED, 0);
     uint32_t count = conserve__cut(run, plan, pieces_max, pieces);
     uint64_t second_lacks = 0;

@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In a fleet, from the agreement on the origin to it: to set up workers, of whom each looks at the
- * seats of all connections. */
+/* In a fleet, from the agreement on the origin to the origin: to set up the workers, each of which
+ * reads the seats of all connections. */
 static const int64_t SUPERVISOR_LEAD_NS = 300 * NS_PER_MS;
 static const int64_t SUPERVISOR_LEAD_EACH_NS = 100;
-/* At the end, for a terminal that stands still: the result is not to wait for it. */
+/* At the end, for a stopped terminal: the result must not wait for it. */
 static const int64_t SUPERVISOR_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
 static const int64_t SUPERVISOR_TICK_NS = 10 * NS_PER_MS;
 /* From the decision to the moment, so that every worker knows it in time. */
 static const int64_t SUPERVISOR_NOTICE_NS = 2 * NS_PER_MS;
 static const int64_t SUPERVISOR_INTERRUPT_DRAIN_NS = 1 * NS_PER_S;
-/* Beyond all bounds that the workers keep themselves. */
+/* Longer than all time limits of the workers. */
 static const int64_t SUPERVISOR_GIVE_UP_NS =
     WORKER_END_WITHIN_NS + WORKER_ABORT_WITHIN_NS + 10 * NS_PER_S;
 
@@ -40,18 +40,18 @@ struct supervisor {
     struct fleet_status own;   /* of this tick */
     struct fleet_status whole; /* the same with the others'; on a member as own */
     struct live_view *view;    /* the whole's */
-    bool whole_known;          /* every rank has said how it stands */
+    bool whole_known;          /* every rank has sent its status */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
-    uint32_t settled; /* while connecting: how far it has come, */
+    uint32_t settled; /* while connecting: the gauges of the last progress, */
     uint32_t queued;
-    int64_t settled_ns; /* and when it last came further */
+    int64_t settled_ns; /* and its time */
     struct early_stop early_stop;
     int64_t ticked_ns; /* the last tick */
 };
 
-/* While the run goes on: in every turn the supervisor looks how its workers, and the other programs
- * of its fleet, stand, and decides (or is told) what comes next. */
+/* --- During the run: in every tick the supervisor reads the status of its workers and of the other
+ * ranks, and decides (a member: applies) what comes next. */
 
 static void supervisor__wake(struct supervisor *supervisor)
 {
@@ -69,14 +69,14 @@ static bool supervisor__advance(_Atomic int64_t *moment, int64_t time_ns)
     return earlier;
 }
 
-/* Ends the run: no arrivals from now on, and drain_ns to finish what is under way. Only ever
- * makes things happen earlier. */
+/* Ends the run: no arrivals from now on, and drain_ns to finish what is under way. Moments are
+ * never moved to a later time. */
 static void supervisor__stop(struct supervisor *supervisor, enum run_end end, int64_t drain_ns)
 {
     struct control *control = &supervisor->control;
     bool together = !fleet_is_alone(supervisor->fleet) && drain_ns > 0;
-    /* Not at once: what is due after it must not have begun before a worker hears of it. All ranks
-     * at one moment, where there is time for that. */
+    /* A little ahead: a worker must read the moment before an arrival after it begins. All ranks
+     * stop at one moment, if there is time for that. */
     int64_t stop_ns = clock_now_ns() + (together ? FLEET_NOTICE_NS : SUPERVISOR_NOTICE_NS);
     if (supervisor->run->end == RUN_COMPLETE) {
         supervisor->run->end = end;
@@ -86,8 +86,8 @@ static void supervisor__stop(struct supervisor *supervisor, enum run_end end, in
     supervisor__wake(supervisor);
 }
 
-/* In a fleet that is interrupted, or has lost a rank: whoever started it may end the others soon
- * (Open MPI: in a second), and what was measured is to be written by then. */
+/* In a fleet that is interrupted, or has lost a rank: the launcher may soon end the other ranks
+ * (Open MPI: in a second), and the result must be written before that. */
 static void supervisor__shorten_drain(struct supervisor *supervisor, enum run_end end)
 {
     int64_t now_ns = clock_now_ns();
@@ -150,7 +150,7 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
     supervisor__wake(supervisor);
 }
 
-/* All connections have ended: because the data said so, or for some other reason? */
+/* Have all connections ended because no row of data was left, or for another reason? */
 static enum run_end supervisor__reason_of_end(const struct supervisor *supervisor)
 {
     const uint32_t *gauges = supervisor->view->gauges;
@@ -158,8 +158,8 @@ static enum run_end supervisor__reason_of_end(const struct supervisor *superviso
     return out && gauges[LIVE_STALLED] == 0 ? RUN_COMPLETE : RUN_ALL_GONE;
 }
 
-/* A rank that could open nothing, where others could: what is measured without its share is not
- * what was asked for, and need not be played to its end. */
+/* Could a rank open no connection where others could? Without its share the load is not the one
+ * that was asked for, and need not be played. */
 static bool supervisor__stands_apart(const struct supervisor *supervisor)
 {
     const struct fleet *fleet = supervisor->fleet;
@@ -173,8 +173,8 @@ static bool supervisor__stands_apart(const struct supervisor *supervisor)
     return false;
 }
 
-/* Nothing has become ready, or begun to connect, for longer than that may take. So the wait ends,
- * whatever the players do, and none that is within its own steps' bounds is left behind. */
+/* Has no connection become ready, or begun to connect, for longer than that may take? So the wait
+ * ends in any case, but not before every connection has had the time that its steps may take. */
 static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct plan *plan = supervisor->plan;
@@ -189,7 +189,7 @@ static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns
     return now_ns - supervisor->settled_ns > plan_ready_within_ns(plan) + gap_ns;
 }
 
-/* Before t0: are all ready, or as many as will be? */
+/* Before t0: begins the load when all connections that can become ready are. */
 static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct live_view *view = supervisor->view;
@@ -219,7 +219,7 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
         run->connections_peak = view->gauges[LIVE_OPEN];
     }
     int64_t stop_ns = atomic_load(&supervisor->control.stop_ns);
-    /* A run that is to stop before its load began, be it in 2 ms, does not begin it any more: that
+    /* A run that will stop before its load has begun, even if only in 2 ms, must not begin it: that
      * would set another stop. */
     bool stopped_early = run->t0_ns == TIME_NEVER_NS && stop_ns != TIME_NEVER_NS;
     if (stopped_early || now_ns >= stop_ns) {
@@ -235,8 +235,8 @@ static void supervisor__watch(struct supervisor *supervisor, int64_t now_ns)
     }
 }
 
-/* Opens the barriers that everyone has come to who can. A barrier that was opened is looked at
- * again only when every worker has let its connections go, so that none of them counts twice. */
+/* Opens the barriers that all connections have reached that can. A barrier that was opened is
+ * checked again only when every worker has passed that on, so that no connection counts twice. */
 static void supervisor__watch_barriers(struct supervisor *supervisor)
 {
     const struct fleet_status *whole = &supervisor->whole;
@@ -280,7 +280,7 @@ static enum run_phase supervisor__phase(const struct supervisor *supervisor, int
                                                                        : PHASE_RUNNING;
 }
 
-/* How many have come to a barrier, and how many could. */
+/* How many connections wait at a barrier, and how many can still reach it. */
 static void supervisor__read_barrier(const struct supervisor *supervisor, uint32_t barrier,
                                      struct fleet_status *status)
 {
@@ -298,7 +298,7 @@ static void supervisor__read_barrier(const struct supervisor *supervisor, uint32
     }
 }
 
-/* How this program stands, and all of them together. */
+/* Reads the status of this program, and of all ranks together. */
 static void supervisor__read(struct supervisor *supervisor, uint32_t workers_running)
 {
     struct fleet_status *own = &supervisor->own;
@@ -329,8 +329,8 @@ static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
     ndjson_tick(supervisor->ndjson, phase, supervisor->view, now_ns);
 }
 
-/* The wall clock against the monotonic one: a step says that something moved the time, or that
- * the machine slept. */
+/* Compares the wall clock with the monotonic one: a step means that the time was set, or that the
+ * machine slept. */
 static void supervisor__check_clock(struct supervisor *supervisor)
 {
     int64_t offset_ns = clock_wall_offset_ns();
@@ -342,9 +342,8 @@ static void supervisor__check_clock(struct supervisor *supervisor)
     }
 }
 
-/* The main thread sleeps nearly always: where it wakes up far too late, so did the workers,
- * whatever they were waiting for. From the window's beginning to the end: what was asked in the
- * window may be answered in the drain. */
+/* The main thread sleeps nearly always: if it wakes up far too late, so did the workers. Measured
+ * until the end of the drain: requests of the window may be answered in it. */
 static void supervisor__check_stall(struct supervisor *supervisor, int64_t now_ns)
 {
     struct run *run = supervisor->run;
@@ -388,14 +387,14 @@ static uint32_t supervisor__count_running(struct supervisor *supervisor)
     return running;
 }
 
-/* The leader's part of a turn, and that of a program that is alone. */
+/* The tick of the leader, or of a single program. */
 static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
 {
     struct control *control = &supervisor->control;
     supervisor__handle_stops(supervisor);
     if (fleet_lost(supervisor->fleet) != NULL && supervisor->run->end != RUN_RANK_LOST) {
         supervisor__shorten_drain(supervisor, RUN_RANK_LOST);
-        supervisor->run->end = RUN_RANK_LOST; /* also where it was to be interrupted by then */
+        supervisor->run->end = RUN_RANK_LOST; /* even if it was interrupted before */
     }
     if (supervisor->whole.failed && supervisor->run->end == RUN_COMPLETE) {
         supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
@@ -417,7 +416,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
     fleet_order(supervisor->fleet, &orders, now_ns);
 }
 
-/* A member's part of a turn: what the leader has decided, and what cannot wait for it. */
+/* The tick of a member: applies the leader's orders, and reacts to stop requests itself. */
 static void supervisor__apply_orders(struct supervisor *supervisor)
 {
     struct control *control = &supervisor->control;
@@ -449,7 +448,7 @@ static void supervisor__apply_orders(struct supervisor *supervisor)
     early_stop_answer(&supervisor->early_stop, fleet);
 }
 
-/* Turns until every worker has ended, on the leader those of all ranks; false when one does not. */
+/* Until every worker has ended, on the leader those of all ranks; false when one does not. */
 static bool supervisor__wait(struct supervisor *supervisor)
 {
     for (;;) {
@@ -462,7 +461,7 @@ static bool supervisor__wait(struct supervisor *supervisor)
         }
         int64_t drain_end_ns = atomic_load(&supervisor->control.drain_end_ns);
         if (drain_end_ns != TIME_NEVER_NS && now_ns > drain_end_ns + SUPERVISOR_GIVE_UP_NS) {
-            return running == 0; /* another rank that does not end is its own loss */
+            return running == 0; /* another rank that does not end counts as lost */
         }
         if (fleet_is_leader(supervisor->fleet)) {
             supervisor__decide(supervisor, now_ns);
@@ -475,8 +474,6 @@ static bool supervisor__wait(struct supervisor *supervisor)
         clock_sleep_until_ns(now_ns + SUPERVISOR_TICK_NS);
     }
 }
-
-/* From the first thread to the figures. */
 
 static void supervisor__collect(struct supervisor *supervisor)
 {
@@ -530,7 +527,7 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
     for (; supervisor->started_count < plan->workers_count; supervisor->started_count++) {
         struct worker *worker = &supervisor->workers[supervisor->started_count];
         if (!worker_start(worker, error)) {
-            /* Those that run already are ended like any others. */
+            /* Those that run already are stopped like any others. */
             run->error = *error;
             supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
             run->end = RUN_WORKER_FAILED;
@@ -557,7 +554,7 @@ static void supervisor__close(struct supervisor *supervisor)
     free(supervisor->workers);
 }
 
-/* What comes before the first connection: memory, and the moment from which all count. */
+/* Before the first connection: memory, and the origin of all times. */
 static bool supervisor__open(struct supervisor *supervisor, struct error *error)
 {
     const struct plan *plan = supervisor->plan;
@@ -590,7 +587,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
     struct supervisor supervisor = {.plan = plan, .run = run, .fleet = fleet, .ndjson = ndjson};
     supervisor.view = &supervisor.whole.view;
     *run = (struct run){.t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
-    thread_prefer_latency(); /* its ticks tell whether the machine lets this program run */
+    thread_prefer_latency(); /* late ticks mean that this program gets no CPU */
     if (!supervisor__open(&supervisor, error)) {
         return false;
     }
@@ -609,7 +606,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
     run->end_ns = clock_now_ns();
     if (!ended) {
         console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
-        /* Its memory may still be in use: nothing of it can be read or freed. */
+        /* Its memory may still be in use: it can be neither read nor freed. */
         error_set(error, "a worker thread does not end; this is a bug: nothing was written");
         return false;
     }

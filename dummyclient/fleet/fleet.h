@@ -23,7 +23,7 @@ enum { FLEET_RANKS_MAX = 4096 };
 
 /* A rank that is silent for this long is lost. */
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
-/* The leader is given a little longer: it is to notice first, and to tell the others. */
+/* Longer for the leader: it is to notice a loss first, and to notify the others. */
 #define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
 /* From a decision to its moment, so that every rank knows it in time. */
 #define FLEET_NOTICE_NS (200 * INT64_C(1000000))

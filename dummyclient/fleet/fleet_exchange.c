@@ -1,15 +1,15 @@
-/* While the run goes on: statuses to the leader, orders to the members; and the end. */
+/* During the run: statuses to the leader, orders to the members; and the end. */
 #include "core/clock.h"
 #include "fleet/fleet_message.h"
 
 #include <string.h>
 
-/* To be heard, and to show figures that are not old. */
+/* How often a member sends its status, as a heartbeat and for the display. */
 #define FLEET_TELL_EVERY_NS (100 * NS_PER_MS)
 #define FLEET_LOOK_NS       (2 * NS_PER_MS)
 /* A sign of life of the leader. */
 #define FLEET_ANSWER_EVERY_NS (2 * NS_PER_S)
-/* Between two looks: so long means that this program itself stood still. */
+/* Longer than this between two checks: this program itself was stalled. */
 #define FLEET_SLEPT_NS (1 * NS_PER_S)
 
 static void fleet__keep(struct pack *into, struct unpack *from)
@@ -79,9 +79,9 @@ static bool fleet__is_silent(const struct fleet *fleet, uint32_t rank, int64_t s
     return suspect || now_ns - heard_ns > silent_max_ns;
 }
 
-/* Who has been silent for too long? What this program slept through is not held against anybody:
- * whoever is alive is heard in the ticks after it. */
-static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
+/* Which ranks have been silent for too long? The time that this program was stalled does not count:
+ * ranks that are alive are heard in the ticks after it. */
+static void fleet__check_losses(struct fleet *fleet, int64_t now_ns)
 {
     int64_t slept_ns = fleet->checked_ns == 0 ? 0 : now_ns - fleet->checked_ns;
     fleet->checked_ns = now_ns;
@@ -102,7 +102,7 @@ static void fleet__look_for_losses(struct fleet *fleet, int64_t now_ns)
     }
 }
 
-/* What the leader waits for must not wait for the next turn. */
+/* Is there a change that the leader waits for? */
 static bool fleet__is_news(const struct fleet_status *now, const struct fleet_status *told)
 {
     return memcmp(now->barrier_waiting, told->barrier_waiting, sizeof now->barrier_waiting) != 0 ||
@@ -118,7 +118,7 @@ void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t
         return;
     }
     fleet__take_all(fleet);
-    fleet__look_for_losses(fleet, now_ns);
+    fleet__check_losses(fleet, now_ns);
     if (fleet_is_leader(fleet)) {
         return;
     }
@@ -174,11 +174,11 @@ static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_o
            memcmp(now->barrier_opened, told->barrier_opened, sizeof now->barrier_opened) != 0;
 }
 
-/* Is it time to tell the rank? Not one that may just have died: Open MPI, over TCP, ends whoever
- * sends to a rank whose connection has gone (ob1 aborts when it cannot be opened again). So what is
- * new goes to those heard of a moment ago, the rest waits for their next word, and mere signs of
- * life are answers. */
-static bool fleet__is_to_be_told(const struct fleet *fleet, const struct fleet_rank *rank,
+/* Are orders to be sent to the rank now? Not to one that may just have died: Open MPI, over TCP,
+ * aborts a program that sends to a rank whose connection is lost (ob1 cannot open it again). So new
+ * orders go to ranks heard a moment ago, otherwise after their next message, and heartbeats are
+ * sent only in reply to a message. */
+static bool fleet__is_to_be_sent(const struct fleet *fleet, const struct fleet_rank *rank,
                                  int64_t now_ns)
 {
     bool heard_now = rank->heard_ns >= now_ns;
@@ -201,7 +201,7 @@ void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct fleet_rank *rank = &fleet->ranks[i];
         rank->owed |= is_new;
-        if (fleet__is_to_be_told(fleet, rank, now_ns)) {
+        if (fleet__is_to_be_sent(fleet, rank, now_ns)) {
             fleet_send(fleet, i);
             rank->owed = false;
             rank->told_ns = now_ns;

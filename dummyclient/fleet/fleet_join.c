@@ -1,5 +1,5 @@
-/* Before anything is played: do all ranks mean the same, how do their clocks differ, and when does
- * it begin? Every wait here ends by itself. */
+/* Before the run: do all ranks have the same plan, how do their clocks differ, and when does the
+ * run begin? Every wait here has a time limit. */
 #include "core/clock.h"
 #include "fleet/fleet_message.h"
 #include "system/thread.h"
@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* While waiting for others, which may take seconds; busy waiting would take their CPU. */
+/* While waiting for others, which may take seconds: busy waiting would use CPU that they need. */
 #define FLEET_JOIN_LOOK_NS (1 * NS_PER_MS)
-/* A rank's measuring of its clock: so many pings, of which the quickest counts. */
+/* A rank measures its clock by pings, of which the quickest counts. */
 #define FLEET_SYNC_WITHIN_NS (5 * NS_PER_S)
 enum { FLEET_PINGS = 200 };
 
@@ -41,7 +41,7 @@ static const char *fleet__name(const struct fleet *fleet, uint32_t rank, char te
     return text;
 }
 
-/* Does the rank mean what the leader means? */
+/* Has the rank the leader's plan? */
 static bool fleet__agrees(const struct fleet *fleet, uint32_t rank, struct error *error)
 {
     const struct fleet_hello *leader = &fleet->ranks[0].hello;
@@ -108,7 +108,7 @@ static enum fleet_agreement fleet__join_as_leader(struct fleet *fleet, struct er
            fleet__await(fleet, until_ns, false, &from, &kind, &body)) {
         struct fleet_hello hello = {.workers = 0};
         if (kind == FLEET_HELLO && fleet->ranks[from].hello.host[0] == '\0') {
-            /* One of another build may speak differently: its build is what can be read. */
+            /* A rank of another build may send another format; its build can be read. */
             bool read = fleet_unpack_hello(&hello, &body);
             if (!read && hello.build[0] == '\0') {
                 snprintf(hello.build, sizeof hello.build, "of another build");
@@ -188,8 +188,8 @@ static bool fleet__serve_clock(struct fleet *fleet, uint32_t rank)
     return false;
 }
 
-/* Member: the leader's answer was stamped somewhere between ping and pong. In the middle, as far as
- * can be known; half the way is the bound, so that the quickest tells most (Cristian, 1989). */
+/* Member: the leader stamped its answer between ping and pong. The estimate is the middle, with
+ * half of the round trip as its bound, so the quickest one is the most exact (Cristian, 1989). */
 bool fleet_measure_clock(struct fleet *fleet)
 {
     struct fleet_rank *own = &fleet->ranks[fleet->rank];

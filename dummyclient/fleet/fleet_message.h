@@ -27,7 +27,7 @@ bool fleet_send(struct fleet *fleet, uint32_t to);
 bool fleet_receive(struct fleet *fleet, uint32_t *from, enum fleet_message *kind,
                    struct unpack *body);
 
-/* A member's answer to FLEET_SYNC: pings the leader, and tells it the outcome. */
+/* A member's answer to FLEET_SYNC: pings the leader, and sends it the outcome. */
 bool fleet_measure_clock(struct fleet *fleet);
 void fleet_pack_hello(const struct fleet_hello *hello, struct pack *pack);
 bool fleet_unpack_hello(struct fleet_hello *hello, struct unpack *from);

@@ -18,7 +18,7 @@ struct mesh {
     /* Copies the bytes and delivers them while receive() is called now and then. False when memory
      * ran out or the connection is broken. */
     bool (*send)(void *context, uint32_t to, const void *data, size_t bytes);
-    /* The next message that has come, or false. *data stays until the next call. */
+    /* The next message that has arrived, or false. *data is valid until the next call. */
     bool (*receive)(void *context, uint32_t *from, const uint8_t **data, size_t *bytes);
     /* Has the launcher indicated that a rank has died? May be wrong. True once. */
     bool (*suspects)(void *context);

@@ -14,35 +14,32 @@
 static const double VERDICT_LAG_OF_RESPONSE = 0.05;
 /* The wall clock may be slewed a little; a step is more. */
 #define VERDICT_CLOCK_STEP_NS (250 * NS_PER_MS)
-/* Of the window: how much of it may be spent blind or stalled. */
+/* The share of the window in which this program may have read no input, or been stalled. */
 static const double VERDICT_TIME_SHARE = 0.01;
-/* A client that waits for less than this share of the time is what sets the pace. */
+/* A client that is idle for less than this share of the time limits the load. */
 static const double VERDICT_IDLE = 0.05;
 
-static void verdict__invalid(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
-static void verdict__failed(struct verdict *verdict, const char *format, ...) ERROR_PRINTF(2, 3);
-
-static void verdict__invalid(struct verdict *verdict, const char *format, ...)
+static ERROR_PRINTF(2, 3) void verdict__invalid(struct verdict *verdict, const char *format, ...)
 {
+    va_list arguments;
+    va_start(arguments, format);
     verdict->valid = false;
     if (verdict->reasons_count < VERDICT_REASONS_MAX) {
-        va_list arguments;
-        va_start(arguments, format);
         vsnprintf(verdict->reasons[verdict->reasons_count++], VERDICT_REASON_BYTES_MAX, format,
                   arguments);
-        va_end(arguments);
     }
+    va_end(arguments);
 }
 
-static void verdict__failed(struct verdict *verdict, const char *format, ...)
+static ERROR_PRINTF(2, 3) void verdict__failed(struct verdict *verdict, const char *format, ...)
 {
+    va_list arguments;
+    va_start(arguments, format);
     if (verdict->failures_count < VERDICT_FAILURES_MAX) {
-        va_list arguments;
-        va_start(arguments, format);
         vsnprintf(verdict->failures[verdict->failures_count++], VERDICT_REASON_BYTES_MAX, format,
                   arguments);
-        va_end(arguments);
     }
+    va_end(arguments);
 }
 
 static int64_t verdict__lag_limit_ns(const struct figures *figures)
@@ -71,8 +68,8 @@ static bool verdict__judge_lag(struct verdict *verdict, const struct figures *fi
     return true;
 }
 
-/* The p99 of poll_gap is one of polls; what a reply meets is a moment in time. A second in which
- * this program did not look at all is one poll among ten thousand, and a tenth of a run of 10 s. */
+/* The p99 of poll_gap is a percentile of polls, not of time. A second in which this program did not
+ * poll is one poll of ten thousand, but a tenth of a run of 10 s. */
 static bool verdict__judge_blindness(struct verdict *verdict, const struct plan *plan,
                                      const struct run *run)
 {
@@ -102,14 +99,14 @@ static bool verdict__judge_stalls(struct verdict *verdict, const struct run *run
     }
     char stalled[UNITS_TEXT_BYTES_MAX];
     verdict__invalid(verdict,
-                     "the client stood still for %s in all: it was stopped, or got no CPU (do "
+                     "the client was stalled for %s in all: it was stopped, or got no CPU (do "
                      "other programs need it?)",
                      units_format_duration(stalled_ns, stalled));
     return true;
 }
 
-/* Of the window, how much the client's threads had nothing to do. CPU time would not tell: beside
- * others a thread that is never idle does not get a whole CPU, and --busy-poll always takes one. */
+/* The share of the window in which the client's threads had nothing to do. CPU time would not show
+ * it: a busy thread does not get a whole CPU beside others, and --busy-poll always uses one. */
 static double verdict__idle_share(const struct plan *plan, const struct run *run)
 {
     uint32_t workers = run->hosts_count > 0 ? plan->workers_total : plan->workers_count;
@@ -118,8 +115,8 @@ static double verdict__idle_share(const struct plan *plan, const struct run *run
                : 1;
 }
 
-/* Fewer iterations began in the window than were due in it. What was due is what was drawn, not
- * the rate that was asked: chance alone limits nobody. */
+/* Did fewer iterations begin in the window than were due in it? Due are those that were drawn, not
+ * those of the planned rate: chance alone is no limit. */
 static bool verdict__rate_is_missed(const struct plan *plan, const struct run *run)
 {
     const struct figures *figures = &run->figures;
@@ -127,8 +124,7 @@ static bool verdict__rate_is_missed(const struct plan *plan, const struct run *r
            (double)figures->iterations_started < PLAN_RATE_MET * (double)figures->arrivals.intended;
 }
 
-/* Arrivals that began late because the client was at something else all the time: the waiting is
- * not the server's. */
+/* Arrivals that began late because the client was always busy: the delay is not the server's. */
 static bool verdict__judge_pace(struct verdict *verdict, const struct plan *plan,
                                 const struct run *run)
 {
@@ -159,17 +155,17 @@ static void verdict__judge_local(struct verdict *verdict, const struct plan *pla
     for (int need = 0; need < PLAN_NEEDS && !known; need++) {
         known = plan_lacks(plan, need, shortage);
     }
-    verdict__invalid(verdict, "%" PRIu64 " times this machine's own limits stood in the way: %s",
-                     local, known ? shortage : "no descriptors, ports or memory left");
+    verdict__invalid(verdict, "%" PRIu64 " times a limit of this machine was reached: %s", local,
+                     known ? shortage : "no descriptors, ports or memory left");
 }
 
-/* Each rank has judged itself, by the latencies of its own share: a good average must not hide a
- * bad one. True when one was too slow. */
+/* Each rank has judged itself by the latencies of its share: a good average must not hide a bad
+ * rank. True when one was too slow. */
 static bool verdict__judge_hosts(struct verdict *verdict, const struct run *run)
 {
     bool lagged = false;
     char name[HOSTS_NAME_BYTES_MAX];
-    /* What is lost comes first: the list has room for a few. */
+    /* Lost ranks first: the list is short. */
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         if (run->hosts[i].lost) {
             verdict__invalid(verdict, "%s %s", hosts_name(run, i, name),
@@ -223,14 +219,14 @@ struct verdict_unready verdict_unready(const struct run *run)
     uint32_t open = run->connections_open > run->connections_ready
                         ? run->connections_open - run->connections_ready
                         : 0;
-    /* Where no connect has failed, those that are not open yet are on their way. */
+    /* Where no connect has failed, those that are not open yet are still connecting. */
     unready.in_setup = unready.connects_failed == 0 || open > all ? all : open;
     unready.unconnected = all - unready.in_setup;
     return unready;
 }
 
-/* Those that were left behind in setup would have played as well: what is measured is not what was
- * asked. Those that could not connect are the server's: that is what it was like. */
+/* Connections that were still in setup are missing from the load: it is not the one that was asked
+ * for. Those that could not connect are a property of the server. */
 static void verdict__judge_ready(struct verdict *verdict, const struct run *run)
 {
     struct verdict_unready unready = verdict_unready(run);
@@ -311,8 +307,8 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
     }
 }
 
-/* A server that answers nobody, or none of those who play, or players of whom none ever came to
- * play. What setup got is no measurement: a server may greet everyone, and serve nobody. */
+/* Was no request answered, or none of the loop, or did no iteration begin? Answers in setup are no
+ * measurement: a server may answer every login, and nothing else. */
 static void verdict__judge_answers(struct verdict *verdict, const struct run *run)
 {
     const struct figures *figures = &run->figures;
@@ -341,7 +337,7 @@ static void verdict__judge_answers(struct verdict *verdict, const struct run *ru
     }
 }
 
-/* Every connection has ended before the run did: which it was is known. */
+/* Every connection has ended before the run did. */
 static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
                               const struct run *run, double passed_s)
 {
@@ -363,7 +359,7 @@ static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
     }
 }
 
-/* A step said fail, or a table without a row left for the next pass. */
+/* A step of the scenario failed, or a table had no row left. */
 static void verdict__step_failed(struct verdict *verdict, const struct plan *plan,
                                  const struct run *run, double passed_s)
 {
@@ -374,7 +370,7 @@ static void verdict__step_failed(struct verdict *verdict, const struct plan *pla
     if (table < DATA_TABLES_MAX) {
         verdict__failed(verdict,
                         "the data of \"%s\" ran out after %.1f s: no row was left (its when_out "
-                        "is error; more rows, or wrap or stop, would go on)",
+                        "is error; add rows, or use wrap or stop)",
                         plan->program->world.tables[table].name, passed_s);
     } else {
         verdict__failed(verdict, "a step of the scenario said fail after %.1f s", passed_s);
@@ -428,7 +424,7 @@ void verdict_reach(struct verdict *verdict, const struct plan *plan, const struc
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         threshold_judge(&plan->thresholds[i], &run->figures, &verdict->thresholds[i]);
         if (run->aborted_by == &plan->thresholds[i]) {
-            /* What came in after the decision does not take it back. */
+            /* It ended the run: samples after that do not make it pass. */
             verdict->thresholds[i].pass = false;
         }
         verdict->thresholds_failed += verdict->thresholds[i].judged && !verdict->thresholds[i].pass;

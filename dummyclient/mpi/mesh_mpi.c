@@ -1,5 +1,5 @@
-/* Only calls that return at once are made between open and close: a collective, or a blocking
- * receive, would wait for a rank that is dead. All of them by one thread (MPI_THREAD_FUNNELED). */
+/* Between open and close no call waits: a collective call, or a blocking receive, would wait for a
+ * dead rank. One thread makes all of them (MPI_THREAD_FUNNELED). */
 #include "mpi/mesh_mpi.h"
 
 #include "core/clock.h"
@@ -83,7 +83,7 @@ static bool mesh_mpi__send(void *context, uint32_t to, const void *data, size_t 
     return true;
 }
 
-/* Begins to receive what is there; a large message takes its time. */
+/* Begins to receive a message, which may take a while. */
 static void mesh_mpi__begin_receive(struct mesh_mpi *own)
 {
     int there = 0;
@@ -131,9 +131,9 @@ static bool mesh_mpi__receive(void *context, uint32_t *from, const uint8_t **dat
     return true;
 }
 
-/* Where a rank dies, Open MPI lets all others go on (SIGCONT, in case that they are stopped) before
- * it tells them to end (SIGTERM, a second later) and ends them (another second): early enough to
- * find out who it was. A SIGCONT for another reason does no harm. */
+/* When a rank dies, Open MPI continues all others (SIGCONT, in case that they are stopped), then
+ * terminates them (SIGTERM, a second later) and kills them (another second): SIGCONT is early
+ * enough to find out which rank it was. One for another reason does no harm. */
 static volatile sig_atomic_t mesh_mpi__continued;
 
 #ifdef SIGCONT
@@ -214,7 +214,7 @@ bool mesh_mpi_open(struct mesh *mesh, int *argc, char ***argv, struct error *err
         free(own);
         return false;
     }
-    /* What goes wrong on the way to a rank is that rank's loss, not the end of this one. */
+    /* An error in sending to a rank must not end this one. */
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     mesh_mpi__watch();
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

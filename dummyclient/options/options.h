@@ -11,7 +11,7 @@
 
 struct cJSON;
 
-/* Whose mistakes those of the command line are. */
+/* What messages about the command line begin with. */
 #define OPTIONS_ABOUT "dummyclient"
 
 enum {

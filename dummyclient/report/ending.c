@@ -12,12 +12,12 @@
 
 #include <stdio.h>
 
-/* For the last records: a slow disk gets there, a reader that does not read never does. Who has
- * asked to stop is not to wait for it. */
+/* For the last records: enough for a slow disk; a reader that does not read would take for ever. A
+ * user who has asked to stop does not wait as long. */
 static const int64_t ENDING_NDJSON_WITHIN_NS = 10 * NS_PER_S;
-static const int64_t ENDING_NDJSON_HURRY_NS = 1 * NS_PER_S;
+static const int64_t ENDING_NDJSON_STOPPED_NS = 1 * NS_PER_S;
 
-/* Of the process's one run: it lives on with a thread that is stuck in printing it. */
+/* Of the process's only run: a thread that is stuck in printing it may outlive the function. */
 static struct ending {
     const struct plan *plan; /* NULL: it came to nothing */
     struct run *run;
@@ -66,7 +66,7 @@ static void ending__print_run(void)
 {
     const struct options *options = ending.plan->options;
     const struct run *run = ending.run;
-    /* Where a result goes to standard output, nothing else does. */
+    /* Standard output has either a result or the summary. */
     FILE *file = outputs_take_stdout(options) ? stderr : stdout;
     bool played = run->end != RUN_NOT_CONNECTED && run->end != RUN_WORKER_FAILED;
     bool out_is_file = options->out_path != NULL && !output_is_stdout(options->out_path);
@@ -84,7 +84,7 @@ static void ending__print_run(void)
     ending__complain(&ending.file_error);
     if (out_is_file && ending.file_error.text[0] != '\0' && !outputs_take_stdout(options) &&
         ending__write_result("-", NULL)) {
-        output_complain("the result stands on standard output instead");
+        output_complain("the result was written to standard output instead");
     }
     ending__complain(&ending.other_error);
     for (uint32_t i = 0; i < ending.verdict->failures_count; i++) {
@@ -92,7 +92,6 @@ static void ending__print_run(void)
     }
 }
 
-/* In a thread of its own. */
 static void ending__print(void *context)
 {
     (void)context;
@@ -107,9 +106,9 @@ static void ending__print(void *context)
 
 static bool ending__end_stream(struct ndjson *ndjson)
 {
-    bool hurry = stop_requests() > 0;
+    bool stopped = stop_requests() > 0;
     return ndjson == NULL ||
-           ndjson_close(ndjson, hurry ? ENDING_NDJSON_HURRY_NS : ENDING_NDJSON_WITHIN_NS,
+           ndjson_close(ndjson, stopped ? ENDING_NDJSON_STOPPED_NS : ENDING_NDJSON_WITHIN_NS,
                         &ending.ndjson_error);
 }
 
@@ -119,7 +118,7 @@ int ending_play(const struct plan *plan, struct run *run, struct verdict *verdic
     verdict_reach(verdict, plan, run);
     ending = (struct ending){.plan = plan, .run = run, .verdict = verdict};
     int code = verdict_exit_code(verdict, plan, run);
-    /* Before anything is printed: a terminal may be slow, and whoever ends us in a hurry is not. */
+    /* Before printing, which a slow terminal delays: the process may be killed meanwhile. */
     ending__write(false);
     bool whole = ending__end_stream(ndjson);
     if (!output_print(ending__print, NULL)) {

@@ -14,7 +14,7 @@ static void openmetrics__counters(struct json_text *text, const struct run *run,
         json_text_print(text, "dummyload_%s_total{run_id=\"%s\"} %" PRIu64 "\n", key, id,
                         run->figures.counters.totals[kind]);
     }
-    /* A family's sum is to mean something: what is no event of its own has a family of its own. */
+    /* The sum of a family must have a meaning: what is no separate event has a separate family. */
     const uint64_t *errors = run->figures.counters.errors;
     json_text_print(text, "# TYPE dummyload_errors counter\n");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {

@@ -58,7 +58,7 @@ static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan
     json_add_double(rate, "achieved_per_s", achieved_per_s);
 }
 
-/* Where the load has several stages, each by itself. */
+/* Where the load has several stages. */
 static void report__add_stages(struct cJSON *result, const struct plan *plan,
                                const struct figures *figures)
 {
@@ -83,7 +83,7 @@ static void report__add_stages(struct cJSON *result, const struct plan *plan,
     }
 }
 
-/* What the reading of the clock costs, and how far a stamp may be from what it stands for. */
+/* The cost of reading the clock, and how far a stamp may be from the event. */
 static void report__add_clock(struct cJSON *result, const struct run *run)
 {
     const struct figures *figures = &run->figures;

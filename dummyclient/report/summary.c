@@ -23,7 +23,7 @@ static const char *summary__print_kind(const char *separator, uint64_t count, in
     return ", ";
 }
 
-/* Why connections ended badly, of those that are listed. */
+/* Why connections ended abnormally, of those that are listed. */
 static void summary__print_abnormal(const struct figures *figures, FILE *file)
 {
     uint64_t reasons[ERROR_KINDS] = {0};
@@ -94,9 +94,8 @@ static void summary__print_connections(const struct plan *plan, const struct run
     }
 }
 
-/* What was asked for; where it differs, what of it was due (Poisson draws, and a short run has
- * whole arrivals only); how much of that began, whenever; and what began inside the window, where
- * that is another number. */
+/* The planned rate; where it differs, the arrivals that were due (a Poisson draw, or a short run);
+ * how many of them began at any time; and how many began inside the window, where that differs. */
 static void summary__print_wanted(const struct plan *plan, const struct figures *figures,
                                   FILE *file)
 {
@@ -283,7 +282,7 @@ static void summary__print_errors(const struct run *run, FILE *file)
         }
     }
     fprintf(file, "%s", separator[0] == '\0' ? "none" : "");
-    /* No error of anybody's yet, and no answer either: without a word it would look like one. */
+    /* These are no errors, but no answers either. */
     if (cut > 0) {
         char text[UNITS_TEXT_BYTES_MAX];
         fprintf(file, "; %s %s no answer at the end (open at the end of the drain)",
@@ -341,7 +340,6 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
     }
 }
 
-/* The ranks, with their shares and what of them was not well. */
 static void summary__print_hosts(const struct run *run, FILE *file)
 {
     fprintf(file, "  %" PRIu32 " ranks\n", run->hosts_count);

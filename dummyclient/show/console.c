@@ -19,20 +19,19 @@ enum {
 static const int64_t CONSOLE_TERMINAL_EVERY_NS = 1 * NS_PER_S;
 static const int64_t CONSOLE_LOG_EVERY_NS = 5 * NS_PER_S;
 
-/* What is to be drawn. It is made a text only when its turn has come: for the terminal as it is
- * then. */
+/* What is to be drawn. It becomes text only when it is written, for the terminal's size then. */
 struct console__frame {
     struct screen_moment moment;
     struct live_view now;
     struct live_view before;
 };
 
-/* What stands on the terminal: the outlet's thread alone knows. It outlives a console whose
- * terminal never took the last of it. */
+/* What the terminal shows. Used by the outlet's thread only, which may outlive the console if the
+ * terminal is stopped. */
 static struct console__shown {
     struct screen_style style;
     bool terminal;
-    struct screen_shape shape; /* of the screen that stands there now; the cursor is behind it */
+    struct screen_shape shape; /* of the present screen; the cursor is behind it */
 } console__shown;
 
 /* Removes the screen, so that something else can be printed. */
@@ -59,9 +58,8 @@ static void console__draw(struct console__shown *shown, struct sink *sink,
     if (shown->shape.lines_count > 0) {
         terminal_go_up(sink, screen_rows_up(&shown->shape, shown->style.columns));
     }
-    /* What is left below after the window has become narrower and lines were wrapped. */
     sink_write(sink, text, strlen(text), NULL);
-    terminal_clear_below(sink);
+    terminal_clear_below(sink); /* a narrower window may have wrapped the previous screen */
     shown->shape = shape;
 }
 
@@ -93,7 +91,7 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
         shown->terminal = terminal_setup(&style->sequences);
         if (plan->options->screen && !shown->terminal) {
             shown->terminal = true;
-            style->sequences = true; /* whoever asks for it there has a terminal behind */
+            style->sequences = true; /* the user says that a terminal reads it */
         }
         style->color = style->sequences && (no_color == NULL || no_color[0] == '\0');
         style->utf8 = terminal_is_utf8();
@@ -111,7 +109,7 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
 static char *console__left_out(uint64_t count, char text[CONSOLE_NOTE_BYTES_MAX])
 {
     snprintf(text, CONSOLE_NOTE_BYTES_MAX,
-             "%" PRIu64 " lines were left out here: nobody read standard error", count);
+             "%" PRIu64 " lines were left out here: standard error was not read", count);
     return text;
 }
 
@@ -166,7 +164,7 @@ void console_close(struct console *console, int64_t within_ns)
     bool in_time = outlet_close(console->outlet, within_ns, NULL);
     console->outlet = NULL;
     if (in_time && console->left_out > 0) {
-        /* No line came after them that could have said so. */
+        /* No later line has reported them. */
         char note[CONSOLE_NOTE_BYTES_MAX];
         struct sink sink;
         sink_standard_error(&sink);

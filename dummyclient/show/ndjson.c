@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* A day's records have 60 MiB at most; what is written in time takes none of it. */
+/* The records of a day have 60 MiB at most. */
 enum { NDJSON_WAITING_BYTES_MAX = 64 << 20 };
 
 static const char *const NDJSON_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};

@@ -118,17 +118,8 @@ static void screen__put(struct screen *screen, const char *color, const char *li
     shape->columns[shape->lines_count++] = columns + spaces;
 }
 
-static void screen__make_ascii(char *line)
-{
-    for (; *line != '\0'; line++) {
-        *line = (unsigned char)*line < 0x80 ? *line : '?';
-    }
-}
-
-static void screen__print(struct screen *screen, const char *color, const char *format, ...)
-    ERROR_PRINTF(3, 4);
-
-static void screen__print(struct screen *screen, const char *color, const char *format, ...)
+static ERROR_PRINTF(3, 4) void screen__print(struct screen *screen, const char *color,
+                                             const char *format, ...)
 {
     char line[512];
     va_list arguments;
@@ -136,8 +127,8 @@ static void screen__print(struct screen *screen, const char *color, const char *
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     printable_text(line, line, sizeof line); /* names come from a scenario */
-    if (!screen->style->utf8) {
-        screen__make_ascii(line); /* to such a terminal some of UTF-8's bytes are commands */
+    for (char *at = line; *at != '\0' && !screen->style->utf8; at++) {
+        *at = (unsigned char)*at < 0x80 ? *at : '?'; /* some bytes of UTF-8 would be commands */
     }
     screen__put(screen, color, line);
 }
@@ -276,8 +267,8 @@ static void screen__latency(struct screen *screen, const char *label,
                   values[1], values[2], of);
 }
 
-/* Began fewer since the last screen than were due since? By the verdict's measure, and without
- * what chance alone does to so few: a Poisson draw is seldom off by three times its deviation. */
+/* Have fewer iterations begun since the last screen than were due? By the verdict's measure, with a
+ * tolerance for chance: a Poisson draw is seldom off by three times its deviation. */
 static bool screen__is_missed(const struct screen_moment *moment)
 {
     const struct pacing *pacing = &moment->plan->pacing;
@@ -359,14 +350,6 @@ static void screen__errors(struct screen *screen, const struct screen_counters *
     }
 }
 
-static void screen__errors_sum(struct screen *screen)
-{
-    char count[UNITS_TEXT_BYTES_MAX];
-    uint64_t errors = counters_errors_sum(&screen->moment->now->counters);
-    screen__print(screen, errors > 0 ? SCREEN_RED : NULL, "%-13s %s", "errors",
-                  units_format_count(errors, count));
-}
-
 static void screen__connections(struct screen *screen, const struct screen_counters *counters)
 {
     const uint32_t *gauges = screen->moment->now->gauges;
@@ -377,7 +360,7 @@ static void screen__connections(struct screen *screen, const struct screen_count
                   units_format_count(counters->connect_fail, texts[2]));
 }
 
-/* From all there is to the one line that every terminal has room for. */
+/* From the whole screen to the one line that fits every terminal. */
 enum screen__detail { SCREEN_ALL, SCREEN_MOST, SCREEN_SOME, SCREEN_ONE };
 
 static void screen__draw(struct screen *screen, enum screen__detail detail)
@@ -411,7 +394,10 @@ static void screen__draw(struct screen *screen, enum screen__detail detail)
         screen__latency(screen, "", &nothing, "so far");
         screen__errors(screen, &counters);
     } else {
-        screen__errors_sum(screen);
+        char count[UNITS_TEXT_BYTES_MAX];
+        uint64_t errors = counters_errors_sum(&moment->now->counters);
+        screen__print(screen, errors > 0 ? SCREEN_RED : NULL, "%-13s %s", "errors",
+                      units_format_count(errors, count));
     }
 }
 

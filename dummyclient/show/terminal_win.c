@@ -21,8 +21,8 @@ static void terminal__fill(COORD from, DWORD cells)
     FillConsoleOutputCharacterA(terminal__console(), ' ', cells, from, &written);
 }
 
-/* Wine 8's console takes the mode and prints the sequences: only trying tells. This one changes
- * nothing, so where they are understood the cursor stays. */
+/* Wine 8's console accepts the mode, but prints the sequences: they have to be tried. This one
+ * changes nothing: where it is understood the cursor does not move. */
 static bool terminal__understands(void)
 {
     static const char nothing[] = "\x1b[0m";

@@ -59,7 +59,8 @@ static void test_lines_left_out_at_the_very_end_are_told(void **state)
         left_out += at[0] == 'x' ? 0 : strtoull(at, NULL, 10);
         last = at;
     }
-    assert_true(last != NULL && strstr(last, " lines were left out here: nobody read") != NULL);
+    assert_true(last != NULL &&
+                strstr(last, " lines were left out here: standard error was not read") != NULL);
     assert_true(got > 0 && got + left_out == given);
     free(reader.text);
 }
