@@ -134,7 +134,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     recorder->observer.seen_ns = &recorder->subject_seen_ns;
     arrivals->begin = conn_on_arrival;
     group->wall_offset_ns = clock_wall_ns() - group->now_ns;
-    send_pool_open(&group->pool);
+    send_pool_open(&group->pool, CONN_POOL_BYTES_MAX);
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
     group->more_lanes_offset = layout.messages > layout.more_lanes ? layout.more_lanes : 0;

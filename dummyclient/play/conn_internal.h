@@ -14,6 +14,7 @@ enum {
     CONN_SPANS_MAX = 4,     /* pieces per send */
     CONN_MESSAGES_MIN = 16, /* messages that may wait to be sent: at least, at most */
     CONN_MESSAGES_MAX = 1024,
+    CONN_POOL_BYTES_MAX = 16 * 1024 * 1024, /* free chunks that a worker keeps */
     CONN_QUEUE_BYTES_MAX = 256 * 1024, /* above it sending is blocked; one message may be larger */
     CONN_ACTIONS_MAX = 256             /* of one vm in a row, before other connections are served */
 };

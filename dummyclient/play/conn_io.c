@@ -28,7 +28,7 @@ static uint32_t *conn__behind_oldest(const struct conn *conn, uint32_t index)
 bool conn_has_room(const struct conn *conn)
 {
     return conn->messages_count < conn->group->messages_max &&
-           (conn->queue.queued_bytes < CONN_QUEUE_BYTES_MAX || conn->messages_count == 0);
+           (conn->queue.held_bytes < CONN_QUEUE_BYTES_MAX || conn->messages_count == 0);
 }
 
 void conn_queue_message(struct conn *conn, const struct vm_action *action)

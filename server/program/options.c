@@ -191,7 +191,7 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"idle-timeout", 0, "T", OPTION_DURATION, AT(server.idle_timeout_ns), .low = 1,
      .help = "end connections that send nothing for T (never)"},
     {"send-queue", 0, "BYTES", OPTION_SIZE, AT(server.send_queue_bytes_max),
-     .help = "end a connection that leaves more than this unread (1MiB)"},
+     .help = "end a connection whose unread replies hold more memory (1MiB)"},
     {"duration", 'd', "T", OPTION_DURATION, AT(server.duration_ns), .low = 1,
      .help = "stop after T (on Ctrl+C); T is 500ms, 30s, 5m, 1h"},
     {"out", 'o', "FILE", OPTION_FILE, AT(out),

@@ -89,13 +89,14 @@ bool server_options_check(const struct server_options *options, struct error *er
                   FRAME_BYTES_MAX_DEFAULT, options->frame_bytes_max);
         return false;
     }
-    uint64_t asked_bytes =
-        (uint64_t)SESSION_RECEIVE_BYTES_MAX + (options->raw ? 0 : options->frame_bytes_max);
-    if (options->send_queue_bytes_max < asked_bytes) {
+    uint64_t asked_bytes = session_queue_bytes_min(options->raw ? SESSION_RECEIVE_BYTES_MAX
+                                                                : options->frame_bytes_max);
+    if (options->send_queue_bytes_max < asked_bytes ||
+        options->send_queue_bytes_max > SEND_QUEUE_BYTES_MAX) {
         error_set(error,
-                  "--send-queue must hold the replies to one receive: %" PRIu64
-                  " bytes (64 KiB and a frame of --max-frame) or more, not %" PRIu64,
-                  asked_bytes, options->send_queue_bytes_max);
+                  "--send-queue must be %" PRIu64 " (a broadcast and a reply of --max-frame, with "
+                  "what holds them) to %" PRIu64 " bytes, not %" PRIu64,
+                  asked_bytes, SEND_QUEUE_BYTES_MAX, options->send_queue_bytes_max);
         return false;
     }
     if (options->threads > SERVER_THREADS_MAX) {
@@ -166,7 +167,6 @@ static void server__make_rules(struct server *server)
         rules->framing.frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
     }
     rules->send_queue_bytes_max = server->options.send_queue_bytes_max;
-    rules->receive_bytes_max = SESSION_RECEIVE_BYTES_MAX;
     rules->idle_timeout_ns = server->options.idle_timeout_ns;
     rules->connections = &server->connections;
 }

@@ -6,6 +6,9 @@
 #include "sessions/handler.h"
 #include "sessions/shard.h"
 
+/* The most that one broadcast adds to the queue of a session, its own or one that was gathered. */
+#define SESSION_BROADCAST_COST_MAX ((uint64_t)SHARD_STAGE_BYTES + 128)
+
 /* What stands in one line of the cache. */
 #define SESSION_LINE(member) (offsetof(struct session, member) / SESSION_LINE_BYTES)
 _Static_assert(SESSION_LINE(bytes_sent) == 0, "every completion");
@@ -37,28 +40,77 @@ void session_open(struct session *session, struct shard *shard, const struct net
     shard_touch(shard, session);
 }
 
-/* Hands out the whole frames of what was fed. */
+uint64_t session_queue_bytes_min(uint32_t frame_bytes)
+{
+    return SESSION_BROADCAST_COST_MAX + send_queue_cost_max(frame_bytes);
+}
+
+/* How full the output may be when another request is handled: half, and not more than leaves room
+ * for its reply, or for a broadcast of the others. An empty one always has room: so what is kept is
+ * handled at the latest when all output is sent. */
+static uint64_t session__handle_below_bytes(const struct session_rules *rules)
+{
+    uint32_t frame_bytes = rules->framing.type == FRAMING_RAW ? SESSION_RECEIVE_BYTES_MAX
+                                                              : rules->framing.frame_bytes_max;
+    uint64_t asked_bytes = send_queue_cost_max(frame_bytes);
+    uint64_t half_bytes = rules->send_queue_bytes_max / 2;
+    if (asked_bytes < SESSION_BROADCAST_COST_MAX) {
+        asked_bytes = SESSION_BROADCAST_COST_MAX;
+    }
+    if (rules->send_queue_bytes_max < asked_bytes) {
+        return 0;
+    }
+    uint64_t left_bytes = rules->send_queue_bytes_max - asked_bytes;
+    return left_bytes < half_bytes ? left_bytes : half_bytes;
+}
+
+static bool session__has_room(const struct session *session)
+{
+    uint64_t held_bytes = session->output.held_bytes;
+    if (session->staged_count > 0) {
+        held_bytes += session->shard->stage_bytes; /* its own, on their way to it */
+    }
+    return held_bytes <= session__handle_below_bytes(session->shard->rules);
+}
+
+/* Before a message is handled. A session that waits has output, whose sending brings it back. */
+static bool session__may_handle(struct session *session)
+{
+    if (session->deaf || session__has_room(session)) {
+        return true;
+    }
+    if (session->staged_count == 0) {
+        return false;
+    }
+    shard_deliver_stage(session->shard);
+    return !session->abort && session__has_room(session);
+}
+
+/* Hands out the whole frames of what was fed, as many as the output has room for. */
 static void session__handle_frames(struct session *session)
 {
     const struct handler *handler = session->shard->rules->handler;
     struct frame frame;
-    enum frame_status status;
+    enum frame_status status = FRAME_PARTIAL;
     uint64_t messages = 0;
-    while ((status = reassembly_next(&session->reassembly, &frame)) == FRAME_COMPLETE) {
+    /* When the session is over, the rest of the run is not looked at. */
+    while (!session->abort &&
+           (!reassembly_has_run(&session->reassembly) || session__may_handle(session)) &&
+           (status = reassembly_next(&session->reassembly, &frame)) == FRAME_COMPLETE) {
         messages++;
         if (!session->deaf) {
             handler->message(session, &frame);
-        }
-        if (session->abort) {
-            break; /* the rest of the run is not looked at: the session is over */
         }
     }
     session->messages_received += messages;
     session__count(session, TOTAL_MESSAGES_RECEIVED, messages);
     if (status == FRAME_BAD_SIZE || status == FRAME_TOO_LARGE) {
         session_close(session, ERROR_KIND_FRAME_ERROR);
-    } else if (status == FRAME_NO_MEMORY) {
+    } else if (status == FRAME_NO_MEMORY || !reassembly_keep(&session->reassembly)) {
         session_close(session, ERROR_KIND_LOCAL_LIMIT);
+    }
+    if (!reassembly_has_run(&session->reassembly)) {
+        session->received_ns = 0;
     }
 }
 
@@ -75,7 +127,6 @@ void session_receive(struct session *session, const uint8_t *data, size_t bytes,
     session->received_ns = received_ns;
     reassembly_feed(&session->reassembly, data, bytes);
     session__handle_frames(session);
-    session->received_ns = 0;
     shard_touch(session->shard, session);
 }
 
@@ -84,6 +135,7 @@ void session_receive_end(struct session *session, int64_t now_ns)
     if (session->read_ended || session->abort) {
         return;
     }
+    must(!reassembly_has_run(&session->reassembly)); /* else nothing is received */
     session->read_ended = true;
     session->active_ns = now_ns;
     if (reassembly_waiting_bytes(&session->reassembly) > 0) {
@@ -118,35 +170,11 @@ void session_fail(struct session *session, enum error_kind reason)
     shard_touch(session->shard, session);
 }
 
-/* How full the output may be when more requests are taken: half, and not more than leaves room for
- * what one receive asks for. A peer that only sends faster than it reads is slowed down, not
- * closed, however small the queue is. */
-static uint64_t session__receive_below_bytes(const struct session_rules *rules)
-{
-    uint64_t asked_bytes = rules->receive_bytes_max;
-    uint64_t half_bytes = rules->send_queue_bytes_max / 2;
-    if (rules->framing.type != FRAMING_RAW) {
-        asked_bytes += rules->framing.frame_bytes_max; /* one whose beginning came before */
-    }
-    if (rules->send_queue_bytes_max < asked_bytes) {
-        return 0;
-    }
-    uint64_t left_bytes = rules->send_queue_bytes_max - asked_bytes;
-    return left_bytes < half_bytes ? left_bytes : half_bytes;
-}
-
 bool session_can_receive(const struct session *session)
 {
-    /* A peer that leaves its replies unread is not asked for more: its own window then stops it.
-     * Only what others send it (broadcasts) can fill the queue beyond. */
-    if (session->read_ended || session->abort || session->close_started) {
-        return false;
-    }
-    uint64_t waiting_bytes = session->output.queued_bytes;
-    if (session->staged_count > 0) {
-        waiting_bytes += session->shard->stage_bytes; /* its own, on their way to it */
-    }
-    return waiting_bytes <= session__receive_below_bytes(session->shard->rules);
+    /* A peer that leaves its replies unread is not asked for more: its own window then stops it. */
+    return !session->read_ended && !session->abort && !session->close_started &&
+           !reassembly_has_run(&session->reassembly) && session__has_room(session);
 }
 
 enum session_want session_next(struct session *session)
@@ -230,6 +258,10 @@ void session_sent(struct session *session, uint32_t bytes)
     session__count(session, TOTAL_BYTES_SENT, bytes);
     if (session->output.queued_bytes == 0) {
         session__count_messages_sent(session, session->messages_queued);
+    }
+    if (bytes > 0 && reassembly_has_run(&session->reassembly) && !session->abort) {
+        session__handle_frames(session);
+        shard_deliver_stage(session->shard); /* the batch's flush may be over already */
     }
     shard_touch(session->shard, session);
 }

@@ -14,6 +14,10 @@
  *     session_end()                         the socket is closed and its last completion is in:
  *                                           leaves the shard; then session_memory_free()
  *
+ * A peer that asks faster than it reads is slowed down: while its output holds more than half of
+ * what it may, no request is handled. What is left of the bytes received is kept until output has
+ * been sent, and nothing is received meanwhile. So a queue overflows by what others send alone.
+ *
  * After session_next() has said SESSION_CLOSE_... the session is never on the dirty list again;
  * completions still to come are reported when they carry bytes, or dropped.
  *
@@ -88,7 +92,7 @@ struct session {
     uint64_t messages_received;
 
     int64_t active_ns;     /* last bytes received */
-    int64_t received_ns;   /* of the bytes being handled; 0 outside of session_receive() */
+    int64_t received_ns;   /* of the bytes being handled, or kept to be handled; else 0 */
     uint64_t bytes_queued; /* ever put into the send queue */
     uint64_t messages_queued;
     uint64_t messages_sent;
@@ -108,6 +112,10 @@ struct session {
     struct net_address local;
     struct net_address remote;
 };
+
+/* The least that a send queue must be allowed to hold where messages are of frame_bytes at most:
+ * one broadcast and one reply. */
+uint64_t session_queue_bytes_min(uint32_t frame_bytes);
 
 /* -------- for models -------- */
 

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-/* Room for messages in the output, or the end of a session that reads too slowly. */
-static bool session__has_room(struct session *session, uint64_t bytes)
+/* May the output hold so much more? Else this is the end of a session that reads too slowly. */
+static bool session__take_room(struct session *session, uint64_t cost_bytes)
 {
-    uint64_t queued_bytes = session->output.queued_bytes + bytes;
-    if (queued_bytes > session->shard->rules->send_queue_bytes_max) {
+    uint64_t held_bytes = session->output.held_bytes + cost_bytes;
+    if (held_bytes > session->shard->rules->send_queue_bytes_max) {
         session_close(session, ERROR_KIND_SEND_QUEUE_FULL);
         return false;
     }
@@ -50,7 +50,7 @@ uint8_t *session_reserve_output(struct session *session, uint32_t bytes)
             return NULL;
         }
     }
-    if (!session__has_room(session, bytes)) {
+    if (!session__take_room(session, send_queue_cost(&session->output, bytes))) {
         return NULL;
     }
     uint8_t *place = send_queue_reserve(&session->output, &shard->pool, bytes);
@@ -98,7 +98,9 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
     if (session->abort || session->finishing || session->read_ended) {
         return; /* it is leaving: its output must come to an end */
     }
-    if (!session__has_room(session, bytes)) {
+    uint64_t cost_bytes =
+        buffer != NULL ? shared_buffer_cost(buffer) : send_queue_cost(&session->output, bytes);
+    if (!session__take_room(session, cost_bytes)) {
         return;
     }
     struct send_pool *pool = &session->shard->pool;

@@ -13,6 +13,10 @@ enum { BROADCAST_COPY_BYTES_MAX = 128 };
 
 enum { TIMERS_MIN = 64 };
 
+/* How often what a peak has left is looked at, and what is left to the next one. */
+#define TRIM_INTERVAL_NS NS_PER_S
+enum { MAIL_KEPT_MAX = 256 };
+
 struct shard_mail {
     uint64_t room;
     struct shared_buffer *buffer;
@@ -33,7 +37,7 @@ bool shard_open(struct shard *shard, const struct session_rules *rules, struct s
         error_set(error, "out of memory");
         return false;
     }
-    send_pool_open(&shard->pool);
+    send_pool_open(&shard->pool, SHARD_POOL_BYTES_MAX);
     mutex_open(&shard->lock);
     mutex_open(&shard->mail_lock);
     atomic_init(&shard->mail_waiting, false);
@@ -293,11 +297,25 @@ void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
     shared_buffer_release(buffer);
 }
 
+/* What a mail holds: its entry, in an array that may be half empty, and the buffer as if it were
+ * its only reader. */
+static uint64_t mail__held_bytes(const struct shared_buffer *buffer)
+{
+    return 2 * sizeof(struct shard_mail) + shared_buffer_bytes(buffer);
+}
+
+static uint64_t shard__mail_bytes_max(const struct shard *shard)
+{
+    uint64_t part_bytes = SHARD_MAIL_BYTES_MAX / shard->all_count;
+    return part_bytes > SHARD_MAIL_BYTES_MIN ? part_bytes : SHARD_MAIL_BYTES_MIN;
+}
+
 /* Under mail_lock. */
 static bool shard__put_mail(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
                             uint32_t messages_count)
 {
-    if (shard->mail_bytes + buffer->bytes_count > SHARD_MAIL_BYTES_MAX) {
+    uint64_t held_bytes = mail__held_bytes(buffer);
+    if (shard->mail_bytes + shard->mail_taken_bytes + held_bytes > shard__mail_bytes_max(shard)) {
         return false;
     }
     if (shard->mail_count == shard->mail_max) {
@@ -311,7 +329,7 @@ static bool shard__put_mail(struct shard *shard, uint64_t room, struct shared_bu
     }
     shared_buffer_retain(buffer);
     shard->mail[shard->mail_count++] = (struct shard_mail){room, buffer, messages_count};
-    shard->mail_bytes += buffer->bytes_count;
+    shard->mail_bytes += held_bytes;
     return true;
 }
 
@@ -342,6 +360,7 @@ static void shard__take_mail(struct shard *shard)
     shard->mail = delivered;
     shard->mail_max = delivered_max;
     shard->mail_count = 0;
+    shard->mail_taken_bytes = shard->mail_bytes;
     shard->mail_bytes = 0;
     mutex_unlock(&shard->mail_lock);
 }
@@ -359,20 +378,25 @@ void shard_receive_mail(struct shard *shard)
     /* Much may have come while this thread did not run. All of it at once would overflow the
      * queues of readers that are not slow at all. */
     uint64_t left_bytes = shard->rules->send_queue_bytes_max / 4;
+    uint64_t delivered_bytes = 0;
     while (shard->mail_taken_next < shard->mail_taken_count) {
         const struct shard_mail *mail = &shard->mail_taken[shard->mail_taken_next];
         struct shared_buffer *buffer = mail->buffer;
-        uint32_t bytes = buffer->bytes_count;
-        bool copy = bytes <= BROADCAST_COPY_BYTES_MAX;
+        bool copy = buffer->bytes_count <= BROADCAST_COPY_BYTES_MAX;
+        uint64_t cost_bytes = shared_buffer_cost(buffer);
+        delivered_bytes += mail__held_bytes(buffer);
         shard->mail_taken_next++;
-        shard__deliver(shard, mail->room, buffer->bytes, bytes, copy ? NULL : buffer,
+        shard__deliver(shard, mail->room, buffer->bytes, buffer->bytes_count, copy ? NULL : buffer,
                        mail->messages_count, 0);
         shared_buffer_release(buffer);
-        if (bytes >= left_bytes) {
+        if (cost_bytes >= left_bytes) {
             break;
         }
-        left_bytes -= bytes;
+        left_bytes -= cost_bytes;
     }
+    mutex_lock(&shard->mail_lock);
+    shard->mail_taken_bytes -= delivered_bytes;
+    mutex_unlock(&shard->mail_lock);
     /* Mail that was posted behind what was left over woke this very turn: nobody will again. */
     if (shard->mail_taken_next < shard->mail_taken_count ||
         (left_over && atomic_load(&shard->mail_waiting))) {
@@ -426,6 +450,36 @@ static void session__sweep(struct session *session, int64_t now_ns)
     }
 }
 
+static void mail__trim(struct shard_mail **mail, uint32_t count, uint32_t *max)
+{
+    if (count == 0 && *max > MAIL_KEPT_MAX) {
+        free(*mail);
+        *mail = NULL;
+        *max = 0;
+    }
+}
+
+/* Gives back what a peak has left, and was not needed again for some time. */
+static void shard__trim(struct shard *shard, int64_t now_ns)
+{
+    bool left = shard->pool.free_bytes > 0 || shard->mail_taken_max > MAIL_KEPT_MAX;
+    if (left && now_ns >= shard->trim_ns && shard->trim_ns != 0) {
+        send_pool_trim(&shard->pool);
+        mutex_lock(&shard->mail_lock);
+        mail__trim(&shard->mail, shard->mail_count, &shard->mail_max);
+        mail__trim(&shard->mail_taken, shard->mail_taken_count - shard->mail_taken_next,
+                   &shard->mail_taken_max);
+        mutex_unlock(&shard->mail_lock);
+        shard->trim_ns = 0;
+        left = shard->pool.free_bytes > 0;
+    }
+    if (!left) {
+        shard->trim_ns = 0;
+    } else if (shard->trim_ns == 0) {
+        shard->trim_ns = now_ns + TRIM_INTERVAL_NS;
+    }
+}
+
 void shard_sweep(struct shard *shard, int64_t now_ns)
 {
     struct timer_node *node;
@@ -433,11 +487,15 @@ void shard_sweep(struct shard *shard, int64_t now_ns)
         uint8_t *session = (uint8_t *)node - offsetof(struct session, timer);
         session__sweep((struct session *)(void *)session, now_ns);
     }
+    shard__trim(shard, now_ns);
 }
 
 int64_t shard_deadline_ns(const struct shard *shard)
 {
-    return timer_heap_next_ns(&shard->timers);
+    int64_t timer_ns = timer_heap_next_ns(&shard->timers);
+    /* Free since the sweep: 0, for another one that sets the time. */
+    bool trims = shard->trim_ns != 0 || shard->pool.free_bytes > 0;
+    return trims && shard->trim_ns < timer_ns ? shard->trim_ns : timer_ns;
 }
 
 void shard_finish_all(struct shard *shard, int64_t now_ns)

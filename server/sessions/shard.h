@@ -20,19 +20,23 @@
 struct handler;
 struct shard_mail;
 
-enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65536 };
-/* A full mailbox drops further mail, counted as local_limit by the sender. */
-#define SHARD_MAIL_BYTES_MAX (UINT64_C(256) * 1024 * 1024)
+/* A full stage and the largest reply, with what holds them, are 128 KiB. */
+enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65024 };
+/* Mail on its way in the whole server: each shard's mailbox takes its part, and at least the
+ * second. A full one drops further mail, counted as local_limit by the sender. */
+#define SHARD_MAIL_BYTES_MAX (UINT64_C(128) * 1024 * 1024)
+#define SHARD_MAIL_BYTES_MIN (UINT64_C(1024) * 1024)
+/* Free chunks that a shard keeps for its queues. */
+#define SHARD_POOL_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
 
 /* What is the same for all sessions of a server; immutable while it runs. */
 struct session_rules {
     const struct handler *handler;
     struct framing framing;
-    uint64_t send_queue_bytes_max;
-    uint32_t receive_bytes_max;   /* the most that is handed to one session_receive() */
-    int64_t idle_timeout_ns;      /* 0: none */
-    struct net_address listening; /* known once the model listens */
-    atomic_uint *connections;     /* open sessions of the whole server */
+    uint64_t send_queue_bytes_max; /* of memory that a queue holds (send_queue.h) */
+    int64_t idle_timeout_ns;       /* 0: none */
+    struct net_address listening;  /* known once the model listens */
+    atomic_uint *connections;      /* open sessions of the whole server */
 };
 
 struct shard {
@@ -56,6 +60,8 @@ struct shard {
     struct session *dirty_tail;
     struct send_pool pool;
     struct timer_heap timers; /* of sessions whose silence, or end, has a deadline */
+    int64_t
+        trim_ns; /* when what a peak has left is trimmed; 0: nothing was left at the last sweep */
     struct session *room_buckets[SHARD_ROOM_BUCKETS];
 
     /* The broadcast being gathered, see shard.c. */
@@ -74,7 +80,8 @@ struct shard {
     struct shard_mail *mail;
     uint32_t mail_count;
     uint32_t mail_max;
-    uint64_t mail_bytes;
+    uint64_t mail_bytes;       /* memory of what waits in mail, and */
+    uint64_t mail_taken_bytes; /* of what is being delivered */
     atomic_bool mail_waiting;
     struct shard_mail *mail_taken; /* the holder's: the array being delivered */
     uint32_t mail_taken_max;
@@ -102,8 +109,8 @@ struct session *shard_pop_dirty(struct shard *shard);
 /* Puts it on the dirty list (once) unless its close has started. */
 void shard_touch(struct shard *shard, struct session *session);
 
-/* Closes the sessions whose deadline has come: silent for too long, or lingering too long. Cheap
- * when there is none. */
+/* Closes the sessions whose deadline has come: silent for too long, or lingering too long; and
+ * frees the memory that a peak has left. Cheap when there is none. */
 void shard_sweep(struct shard *shard, int64_t now_ns);
 /* When to sweep again at the latest; TIME_NEVER_NS: nothing has a deadline. To be asked when the
  * dirty sessions have been taken: the model waits no longer than that. */

@@ -7,14 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Payload sizes chosen so that a small chunk with its header and malloc's fits 4 KiB, and so that a
- * large one takes the largest frame of a 16-bit size field. Thousands of queues with one message
+/* Payload sizes chosen so that a chunk with its header and malloc's fits a round size, and so that
+ * a large one takes the largest frame of a 16-bit size field. Thousands of queues with one message
  * each would touch a page for each, all at the same few places of the cache, if the first chunk
- * were a page; tiny ones are an odd number of cache lines long, and begin at one. */
-enum { CHUNK_TINY_BYTES = 488, CHUNK_SMALL_BYTES = 4016, CHUNK_LARGE_BYTES = 65536 };
+ * were a page; tiny ones are an odd number of cache lines long, and begin at one. A gathered send
+ * takes 16 spans: a backlog of medium ones fills it. */
+enum {
+    CHUNK_TINY_BYTES = 488,
+    CHUNK_SMALL_BYTES = 4016,
+    CHUNK_MEDIUM_BYTES = 16304,
+    CHUNK_LARGE_BYTES = 65536
+};
 enum { CHUNK_LINE_BYTES = 64, CHUNK_LEAD_BYTES_MAX = 48 };
+enum { MALLOC_HEAD_BYTES = 16 }; /* what an allocation costs besides */
 
 enum { CHUNK_KIND_MEASURED = SEND_CHUNK_KINDS }; /* not pooled */
+
+static const uint32_t CHUNK_BYTES[SEND_CHUNK_KINDS] = {
+    [SEND_CHUNK_TINY] = CHUNK_TINY_BYTES,
+    [SEND_CHUNK_SMALL] = CHUNK_SMALL_BYTES,
+    [SEND_CHUNK_MEDIUM] = CHUNK_MEDIUM_BYTES,
+    [SEND_CHUNK_LARGE] = CHUNK_LARGE_BYTES,
+    [SEND_CHUNK_SHARED] = 0,
+};
 
 struct send_chunk {
     struct send_chunk *next;
@@ -26,6 +41,13 @@ struct send_chunk {
     uint16_t lead_bytes; /* unused ones before it, up to the cache's line: tiny ones only */
     uint8_t data[];
 };
+
+/* The memory that a chunk is, unused bytes and heads included. */
+static uint32_t chunk__held_bytes(uint32_t kind, uint32_t capacity_bytes)
+{
+    uint32_t lead_bytes = kind == SEND_CHUNK_TINY ? CHUNK_LEAD_BYTES_MAX : 0;
+    return (uint32_t)sizeof(struct send_chunk) + MALLOC_HEAD_BYTES + lead_bytes + capacity_bytes;
+}
 
 static struct send_chunk *chunk__create(uint32_t kind, uint32_t capacity_bytes)
 {
@@ -49,16 +71,27 @@ static void chunk__free(struct send_chunk *chunk)
     free((uint8_t *)chunk - chunk->lead_bytes);
 }
 
+/* The first of the free ones of a kind, which is not free any more; NULL: there is none. */
+static struct send_chunk *pool__take(struct send_pool *pool, uint32_t kind)
+{
+    struct send_chunk *chunk = pool->free_chunks[kind];
+    if (chunk == NULL) {
+        return NULL;
+    }
+    pool->free_chunks[kind] = chunk->next;
+    pool->free_bytes -= chunk__held_bytes(kind, chunk->capacity_bytes);
+    pool->free_count[kind]--;
+    if (pool->free_count[kind] < pool->spare_count[kind]) {
+        pool->spare_count[kind] = pool->free_count[kind];
+    }
+    return chunk;
+}
+
 static struct send_chunk *chunk__take(struct send_pool *pool, uint32_t kind,
                                       uint32_t capacity_bytes)
 {
-    struct send_chunk *chunk = NULL;
-    if (kind < SEND_CHUNK_KINDS) {
-        chunk = pool->free_chunks[kind];
-    }
-    if (chunk != NULL) {
-        pool->free_chunks[kind] = chunk->next;
-    } else {
+    struct send_chunk *chunk = kind < SEND_CHUNK_KINDS ? pool__take(pool, kind) : NULL;
+    if (chunk == NULL) {
         chunk = chunk__create(kind, capacity_bytes);
         if (chunk == NULL) {
             return NULL;
@@ -72,19 +105,32 @@ static struct send_chunk *chunk__take(struct send_pool *pool, uint32_t kind,
     return chunk;
 }
 
-static void chunk__give_back(struct send_pool *pool, struct send_chunk *chunk)
+static void pool__free(struct send_pool *pool, struct send_chunk *chunk)
 {
+    chunk__free(chunk);
+    pool->chunks_count--;
+}
+
+/* Releases a chunk that its queue has done with. */
+static void chunk__give_back(struct send_queue *queue, struct send_pool *pool,
+                             struct send_chunk *chunk)
+{
+    uint32_t kind = chunk->kind;
+    uint32_t held_bytes = chunk__held_bytes(kind, chunk->capacity_bytes);
+    queue->held_bytes -= held_bytes;
     if (chunk->shared != NULL) {
+        queue->held_bytes -= (uint32_t)shared_buffer_bytes(chunk->shared);
         shared_buffer_release(chunk->shared);
         chunk->shared = NULL;
     }
-    if (chunk->kind < SEND_CHUNK_KINDS) {
-        chunk->next = pool->free_chunks[chunk->kind];
-        pool->free_chunks[chunk->kind] = chunk;
-    } else {
-        chunk__free(chunk);
-        pool->chunks_count--;
+    if (kind >= SEND_CHUNK_KINDS || pool->free_bytes + held_bytes > pool->free_bytes_max) {
+        pool__free(pool, chunk);
+        return;
     }
+    chunk->next = pool->free_chunks[kind];
+    pool->free_chunks[kind] = chunk;
+    pool->free_count[kind]++;
+    pool->free_bytes += held_bytes;
 }
 
 static const uint8_t *chunk__bytes(const struct send_chunk *chunk)
@@ -94,6 +140,7 @@ static const uint8_t *chunk__bytes(const struct send_chunk *chunk)
 
 static void queue__push(struct send_queue *queue, struct send_chunk *chunk)
 {
+    queue->held_bytes += chunk__held_bytes(chunk->kind, chunk->capacity_bytes);
     if (queue->tail == NULL) {
         queue->head = chunk;
     } else {
@@ -102,47 +149,87 @@ static void queue__push(struct send_queue *queue, struct send_chunk *chunk)
     queue->tail = chunk;
 }
 
-void send_pool_open(struct send_pool *pool)
+void send_pool_open(struct send_pool *pool, uint64_t free_bytes_max)
 {
     memset(pool, 0, sizeof *pool);
+    pool->free_bytes_max = free_bytes_max;
+}
+
+void send_pool_trim(struct send_pool *pool)
+{
+    for (uint32_t kind = 0; kind < SEND_CHUNK_KINDS; kind++) {
+        for (uint32_t count = pool->spare_count[kind]; count > 0; count--) {
+            pool__free(pool, pool__take(pool, kind));
+        }
+        pool->spare_count[kind] = pool->free_count[kind];
+    }
 }
 
 void send_pool_close(struct send_pool *pool)
 {
-    for (int kind = 0; kind < SEND_CHUNK_KINDS; kind++) {
-        struct send_chunk *chunk = pool->free_chunks[kind];
-        while (chunk != NULL) {
-            struct send_chunk *next = chunk->next;
-            chunk__free(chunk);
-            pool->chunks_count--;
-            chunk = next;
+    for (uint32_t kind = 0; kind < SEND_CHUNK_KINDS; kind++) {
+        struct send_chunk *chunk;
+        while ((chunk = pool__take(pool, kind)) != NULL) {
+            pool__free(pool, chunk);
         }
-        pool->free_chunks[kind] = NULL;
     }
     must(pool->chunks_count == 0);
 }
 
+/* Of the chunk that comes behind the queue's last one. */
+static uint32_t queue__next_kind(const struct send_queue *queue, uint32_t bytes)
+{
+    const struct send_chunk *tail = queue->tail;
+    uint32_t kind = SEND_CHUNK_TINY;
+    if (tail != NULL && tail->shared == NULL) {
+        kind = tail->kind < SEND_CHUNK_MEDIUM ? tail->kind + 1U : SEND_CHUNK_MEDIUM;
+    }
+    while (kind <= SEND_CHUNK_LARGE && CHUNK_BYTES[kind] < bytes) {
+        kind++;
+    }
+    return kind <= SEND_CHUNK_LARGE ? kind : CHUNK_KIND_MEASURED;
+}
+
+static bool queue__fits_behind(const struct send_queue *queue, uint32_t bytes)
+{
+    const struct send_chunk *tail = queue->tail;
+    return tail != NULL && tail->shared == NULL && tail->capacity_bytes - tail->end >= bytes;
+}
+
+static uint32_t kind__capacity_bytes(uint32_t kind, uint32_t bytes)
+{
+    return kind < SEND_CHUNK_KINDS ? CHUNK_BYTES[kind] : bytes;
+}
+
+uint64_t send_queue_cost(const struct send_queue *queue, uint32_t bytes)
+{
+    if (queue__fits_behind(queue, bytes)) {
+        return 0;
+    }
+    uint32_t kind = queue__next_kind(queue, bytes);
+    return chunk__held_bytes(kind, kind__capacity_bytes(kind, bytes));
+}
+
+uint64_t send_queue_cost_max(uint32_t bytes)
+{
+    uint32_t capacity_bytes = bytes;
+    if (bytes <= CHUNK_LARGE_BYTES) {
+        capacity_bytes = bytes <= CHUNK_MEDIUM_BYTES ? CHUNK_MEDIUM_BYTES : CHUNK_LARGE_BYTES;
+    }
+    return chunk__held_bytes(CHUNK_KIND_MEASURED, capacity_bytes);
+}
+
 uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, uint32_t bytes)
 {
-    struct send_chunk *chunk = queue->tail;
-    if (chunk == NULL || chunk->shared != NULL || chunk->capacity_bytes - chunk->end < bytes) {
-        /* A queue that has filled a small chunk is a backlog: fewer and larger pieces then carry
-         * more per gathered send. */
-        bool backlog = queue->queued_bytes >= CHUNK_SMALL_BYTES;
-        if (queue->queued_bytes == 0 && bytes <= CHUNK_TINY_BYTES) {
-            chunk = chunk__take(pool, SEND_CHUNK_TINY, CHUNK_TINY_BYTES);
-        } else if (bytes <= CHUNK_SMALL_BYTES && !backlog) {
-            chunk = chunk__take(pool, SEND_CHUNK_SMALL, CHUNK_SMALL_BYTES);
-        } else if (bytes <= CHUNK_LARGE_BYTES) {
-            chunk = chunk__take(pool, SEND_CHUNK_LARGE, CHUNK_LARGE_BYTES);
-        } else {
-            chunk = chunk__take(pool, CHUNK_KIND_MEASURED, bytes);
-        }
+    if (!queue__fits_behind(queue, bytes)) {
+        uint32_t kind = queue__next_kind(queue, bytes);
+        struct send_chunk *chunk = chunk__take(pool, kind, kind__capacity_bytes(kind, bytes));
         if (chunk == NULL) {
             return NULL;
         }
         queue__push(queue, chunk);
     }
+    struct send_chunk *chunk = queue->tail;
     uint8_t *place = chunk->data + chunk->end;
     chunk->end += bytes;
     queue->queued_bytes += bytes;
@@ -177,6 +264,7 @@ bool send_queue_append_shared(struct send_queue *queue, struct send_pool *pool,
     chunk->shared = buffer;
     chunk->end = buffer->bytes_count;
     queue__push(queue, chunk);
+    queue->held_bytes += (uint32_t)shared_buffer_bytes(buffer);
     queue->queued_bytes += buffer->bytes_count;
     return true;
 }
@@ -196,7 +284,7 @@ int send_queue_peek(const struct send_queue *queue, struct span *spans, int span
 void send_queue_consume(struct send_queue *queue, struct send_pool *pool, uint64_t bytes)
 {
     must(bytes <= queue->queued_bytes);
-    queue->queued_bytes -= bytes;
+    queue->queued_bytes -= (uint32_t)bytes;
     while (bytes > 0) {
         struct send_chunk *chunk = queue->head;
         uint32_t left_bytes = chunk->end - chunk->begin;
@@ -209,7 +297,7 @@ void send_queue_consume(struct send_queue *queue, struct send_pool *pool, uint64
         if (queue->head == NULL) {
             queue->tail = NULL;
         }
-        chunk__give_back(pool, chunk);
+        chunk__give_back(queue, pool, chunk);
     }
 }
 
@@ -218,7 +306,7 @@ void send_queue_clear(struct send_queue *queue, struct send_pool *pool)
     while (queue->head != NULL) {
         struct send_chunk *chunk = queue->head;
         queue->head = chunk->next;
-        chunk__give_back(pool, chunk);
+        chunk__give_back(queue, pool, chunk);
     }
     queue->tail = NULL;
     queue->queued_bytes = 0;
@@ -236,6 +324,16 @@ bool send_queue_next_piece(const struct send_queue *queue, const struct send_chu
     whole->bytes = chunk->end;
     *taken_bytes = chunk->begin;
     return true;
+}
+
+uint64_t shared_buffer_bytes(const struct shared_buffer *buffer)
+{
+    return sizeof *buffer + MALLOC_HEAD_BYTES + (uint64_t)buffer->bytes_count;
+}
+
+uint64_t shared_buffer_cost(const struct shared_buffer *buffer)
+{
+    return chunk__held_bytes(SEND_CHUNK_SHARED, 0) + shared_buffer_bytes(buffer);
 }
 
 struct shared_buffer *shared_buffer_create(uint32_t bytes)

@@ -19,13 +19,15 @@ static void reassembly__free_partial(struct reassembly *reassembly)
     reassembly->partial = NULL;
     reassembly->partial_bytes = 0;
     reassembly->partial_capacity_bytes = 0;
-    reassembly->partial_done_bytes = 0;
+    reassembly->partial_done = 0;
     reassembly->partial_scanned_bytes = 0;
 }
 
 void reassembly_close(struct reassembly *reassembly)
 {
     reassembly__free_partial(reassembly);
+    free(reassembly->kept);
+    reassembly->kept = NULL;
     reassembly->run = NULL;
     reassembly->run_bytes = 0;
 }
@@ -33,8 +35,32 @@ void reassembly_close(struct reassembly *reassembly)
 void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes)
 {
     must(reassembly->run_bytes == 0); /* the run before has been read to its end */
+    must(bytes <= UINT32_MAX);
+    free(reassembly->kept);
+    reassembly->kept = NULL;
     reassembly->run = data;
-    reassembly->run_bytes = bytes;
+    reassembly->run_bytes = (uint32_t)bytes;
+}
+
+bool reassembly_keep(struct reassembly *reassembly)
+{
+    if (reassembly->kept != NULL) {
+        if (reassembly->run_bytes == 0) {
+            free(reassembly->kept);
+            reassembly->kept = NULL;
+        }
+        return true;
+    }
+    if (reassembly->run_bytes == 0) {
+        return true;
+    }
+    reassembly->kept = malloc(reassembly->run_bytes);
+    if (reassembly->kept == NULL) {
+        return false;
+    }
+    memcpy(reassembly->kept, reassembly->run, reassembly->run_bytes);
+    reassembly->run = reassembly->kept;
+    return true;
 }
 
 /* Moves bytes from the run to the partial frame. wanted_bytes is the size the frame will have as
@@ -64,7 +90,7 @@ static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
     memcpy(reassembly->partial + reassembly->partial_bytes, reassembly->run, bytes);
     reassembly->partial_bytes = (uint32_t)filled;
     reassembly->run += bytes;
-    reassembly->run_bytes -= bytes;
+    reassembly->run_bytes -= (uint32_t)bytes;
     return true;
 }
 
@@ -78,7 +104,7 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
         struct frame_progress progress = {.scanned_bytes = reassembly->partial_scanned_bytes};
         status = frame_decode_on(reassembly->framing, reassembly->partial,
                                  reassembly->partial_bytes, frame, &progress);
-        reassembly->partial_scanned_bytes = progress.scanned_bytes;
+        reassembly->partial_scanned_bytes = progress.scanned_bytes & INT32_MAX;
         if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
             break;
         }
@@ -98,14 +124,14 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
         reassembly->run -= behind;
         reassembly->run_bytes += behind;
         reassembly->partial_bytes = frame->bytes_count;
-        reassembly->partial_done_bytes = frame->bytes_count;
+        reassembly->partial_done = 1;
     }
     return status;
 }
 
 enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame)
 {
-    if (reassembly->partial_done_bytes > 0) {
+    if (reassembly->partial_done) {
         reassembly__free_partial(reassembly);
     }
     if (reassembly->partial_bytes > 0) {
@@ -119,11 +145,11 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
                                                reassembly->run_bytes, frame, &progress);
     if (status == FRAME_COMPLETE) {
         reassembly->run += frame->bytes_count;
-        reassembly->run_bytes -= frame->bytes_count;
+        reassembly->run_bytes -= (uint32_t)frame->bytes_count;
     } else if (status == FRAME_PARTIAL) {
         size_t wanted =
             progress.searches ? reassembly->framing->frame_bytes_max : progress.needed_bytes;
-        reassembly->partial_scanned_bytes = progress.scanned_bytes;
+        reassembly->partial_scanned_bytes = progress.scanned_bytes & INT32_MAX;
         if (!reassembly__take(reassembly, reassembly->run_bytes, wanted)) {
             status = FRAME_NO_MEMORY;
         }
@@ -133,5 +159,6 @@ enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *f
 
 size_t reassembly_waiting_bytes(const struct reassembly *reassembly)
 {
-    return reassembly->partial_bytes - reassembly->partial_done_bytes + reassembly->run_bytes;
+    size_t partial_bytes = reassembly->partial_done ? 0 : reassembly->partial_bytes;
+    return partial_bytes + reassembly->run_bytes;
 }

@@ -57,7 +57,6 @@ static inline struct harness *harness_open(const struct handler *handler)
     framing_default(&harness->rules.framing);
     harness->rules.framing.frame_bytes_max = 65535;
     harness->rules.send_queue_bytes_max = 256 * 1024;
-    harness->rules.receive_bytes_max = SESSION_RECEIVE_BYTES_MAX;
     harness->rules.connections = &harness->connections;
     harness->now_ns = NS_PER_S;
     assert_true(recorder_open(&harness->recorder, 0, 10, &error));

@@ -55,7 +55,6 @@ static inline void port_server_open(struct port_server *server, struct cport *po
     framing_default(&server->rules.framing);
     server->rules.framing.frame_bytes_max = 2000;
     server->rules.send_queue_bytes_max = 16 * 1024;
-    server->rules.receive_bytes_max = 512;
     server->rules.idle_timeout_ns = 3 * NS_PER_S;
     server->rules.connections = &server->connections;
     assert_true(recorder_open(&server->recorder, cport_now_ns(port), 100, &error));

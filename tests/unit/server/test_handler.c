@@ -163,6 +163,41 @@ static void test_mail_that_piled_up_does_not_overflow_readers(void **state)
     harness_close(harness);
 }
 
+/* Words of four bytes hold many times that: their entries and heads count. */
+static void test_a_mailbox_is_bounded_by_the_memory_that_it_holds(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_chat);
+    struct fake *reader = fake_open(harness, 1);
+    struct shared_buffer *word = shared_buffer_create(4);
+    memcpy(word->bytes, "word", 4);
+    uint64_t posted = 0;
+    while (shard_post(&harness->shards[1], SESSION_NO_ROOM, word, 1)) {
+        posted++;
+        assert_true(posted < SHARD_MAIL_BYTES_MAX / 56);
+    }
+    reader->window_bytes = SIZE_MAX;
+    for (int turns = 0; turns < 100000 && reader->session.messages_sent < posted; turns++) {
+        shard_turn(harness, 1);
+        reader->output_bytes = 0;
+    }
+    assert_int_equal(reader->session.messages_sent, posted);
+    assert_int_equal(harness->shards[1].mail_bytes, 0);
+    assert_int_equal(harness->shards[1].mail_taken_bytes, 0);
+    /* And what the peak has taken goes back. */
+    assert_true(harness->shards[1].mail_taken_max > 1000);
+    for (int i = 0; i < 5; i++) {
+        shard_sweep(&harness->shards[1], harness->now_ns);
+        harness->now_ns += NS_PER_S;
+    }
+    assert_int_equal(shard_deadline_ns(&harness->shards[1]), TIME_NEVER_NS);
+    assert_int_equal(harness->shards[1].pool.free_bytes, 0);
+    assert_int_equal(harness->shards[1].mail_taken_max, 0);
+    shared_buffer_release(word);
+    fake_leave(harness, reader);
+    harness_close(harness);
+}
+
 /* Mail comes while that from before is still being handed out: the shard runs only when it is
  * woken, and must be woken until it has everything. */
 static void test_mail_behind_what_piled_up_is_not_forgotten(void **state)
@@ -282,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_chat_reaches_everyone_on_both_shards_once),
         cmocka_unit_test(test_chats_of_one_batch_travel_as_one_buffer_in_order),
         cmocka_unit_test(test_mail_that_piled_up_does_not_overflow_readers),
+        cmocka_unit_test(test_a_mailbox_is_bounded_by_the_memory_that_it_holds),
         cmocka_unit_test(test_mail_behind_what_piled_up_is_not_forgotten),
         cmocka_unit_test(test_game_room_chat_reaches_the_room_only),
         cmocka_unit_test(test_game_counts_what_it_does_not_know),
