@@ -9,6 +9,7 @@
 #include "reporting/report.h"
 #include "system/command_line.h"
 #include "system/host.h"
+#include "system/interrupt.h"
 #include "system/stop.h"
 
 #include <inttypes.h>
@@ -240,6 +241,7 @@ static void main__tell(void *context, const char *line)
 static int main__parse_and_run(int argc, char **argv)
 {
     struct options options;
+    struct error error;
     if (!options_parse(&options, argc, argv, main__tell)) {
         return EXIT_USAGE;
     }
@@ -253,6 +255,9 @@ static int main__parse_and_run(int argc, char **argv)
     case OPTIONS_LIST_MODELS:
         options_print_models();
         return EXIT_OK;
+    case OPTIONS_INTERRUPT:
+        return interrupt_process(options.interrupted, &error) ? EXIT_OK
+                                                              : main__fail(&error, EXIT_FAILED);
     case OPTIONS_SERVE:
         break;
     }

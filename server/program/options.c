@@ -156,6 +156,18 @@ static bool options__io(void *context, const char *value, struct error *error)
     return cport_backend_parse(value, &options->server.io, error);
 }
 
+static bool options__interrupt(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    int64_t process_id;
+    if (!units_integer(value, 1, INT32_MAX, &process_id, error)) {
+        return false;
+    }
+    options->action = OPTIONS_INTERRUPT;
+    options->interrupted = (uint32_t)process_id;
+    return true;
+}
+
 #define AT(member) OPTION_AT(struct options, member)
 
 /* clang-format off */
@@ -206,6 +218,9 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"stomp", 0, NULL, OPTION_FLAG, AT(server.stomp),
      .help = "find uses of sessions after their end: each has pages of its own,\n"
              "unmapped when it ends, and such a use crashes at once (slow)"},
+    {"interrupt", 0, "PID", OPTION_CALL, .set = options__interrupt,
+     .help = "serve nothing: ask the program of that process id to end, as Ctrl+C in\n"
+             "its console does, and exit (Windows has no other command for that)"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
      .help = "no summary at the end"},
     {"version", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_VERSION,

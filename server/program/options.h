@@ -4,17 +4,24 @@
 
 #include "run/servers.h"
 
-enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LIST_MODELS };
+enum options_action {
+    OPTIONS_SERVE,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_LIST_MODELS,
+    OPTIONS_INTERRUPT
+};
 
 struct options {
     enum options_action action;
     struct server_options server;
     uint16_t ports[SERVERS_PORTS_MAX];
     uint32_t ports_count;
-    uint32_t listeners; /* of each port */
-    bool reuse_port;    /* other processes may listen there, too */
-    const char *out;    /* NULL: no result is written */
-    const char *run_id; /* NULL: none was given */
+    uint32_t listeners;   /* of each port */
+    bool reuse_port;      /* other processes may listen there, too */
+    uint32_t interrupted; /* OPTIONS_INTERRUPT: the process */
+    const char *out;      /* NULL: no result is written */
+    const char *run_id;   /* NULL: none was given */
     bool quiet;
 };
 

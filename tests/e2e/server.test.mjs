@@ -277,6 +277,25 @@ test('Ctrl+C with traffic in flight ends it with a whole result', LIMIT, async (
   resultOf(clientFile);
 });
 
+test('--interrupt ends another one as Ctrl+C does', LIMIT, async (t) => {
+  const call = programCall('dummyserver');
+  const ask = async (pid) => {
+    const asked = new Program(call.command, [...call.args, '--interrupt', String(pid)],
+      { env: call.env });
+    await asked.wait(RUN_TIME_MS);
+    return asked;
+  };
+  const nobody = await ask(0x7ffffffe);
+  assert.equal(nobody.exitCode, 1, said(nobody));
+  assertOneLine(nobody, /^dummyserver: cannot interrupt process 2147483646: \S/);
+  if (WINDOWS) return; // e2e_first_steps: only a program there knows its own id
+  const server = await runServer(t);
+  const asked = await ask(server.program.pid);
+  assert.equal(asked.exitCode, 0, said(asked));
+  await server.program.wait(RUN_TIME_MS);
+  assert.equal(server.program.exitCode, 0, said(server.program));
+});
+
 test('--duration ends it by itself, with a result', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'server.json');
   const server = await runServer(t, ['--duration', '500ms', '--out', fileFor(file)]);

@@ -3,7 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import os from 'node:os';
-import { ON_WINDOWS } from './paths.mjs';
+import path from 'node:path';
+import { ON_WINDOWS, programsFolder } from './paths.mjs';
 
 /** Something went wrong that a person can act on: printed as one line, then exit with `code`. */
 export class Failure extends Error {
@@ -226,26 +227,13 @@ export class Program {
   }
 }
 
-// Node.js has no way to send Ctrl+C on Windows. Each server has its own (hidden) console;
-// PowerShell attaches to that one and raises the event there.
+// Node.js has no way to send Ctrl+C on Windows. What is interrupted has its own (hidden)
+// console; dummyserver --interrupt attaches to that one and raises the event there.
 function interruptConsole(pid) {
-  const code = `
-    $api = Add-Type -PassThru -Name Console -Namespace Dummyload -MemberDefinition @'
-      [DllImport("kernel32.dll")] public static extern bool FreeConsole();
-      [DllImport("kernel32.dll")] public static extern bool AttachConsole(uint id);
-      [DllImport("kernel32.dll")]
-      public static extern bool SetConsoleCtrlHandler(IntPtr handler, bool add);
-      [DllImport("kernel32.dll")]
-      public static extern bool GenerateConsoleCtrlEvent(uint kind, uint group);
-'@
-    [void]$api::FreeConsole()
-    if (-not $api::AttachConsole(${pid})) { exit 1 }
-    [void]$api::SetConsoleCtrlHandler([IntPtr]::Zero, $true)
-    [void]$api::GenerateConsoleCtrlEvent(0, 0)
-    Start-Sleep -Milliseconds 200`;
-  const encoded = Buffer.from(code, 'utf16le').toString('base64');
-  spawn('powershell.exe', ['-NoProfile', '-NonInteractive', '-EncodedCommand', encoded],
+  const program = path.join(programsFolder('windows'), 'dummyserver.exe');
+  const child = spawn(program, ['--interrupt', String(pid)],
     { stdio: 'ignore', windowsHide: true });
+  child.on('error', () => {}); // whoever waits for the end will do without
 }
 
 /** Runs a program to its end: a Failure when it takes longer than time_ms. */

@@ -21,10 +21,7 @@ const MARK = 'DUMMYLOAD_SERVER';
 export function programCall(name, windows) {
   if (!windows) return { command: path.join(programsFolder('linux'), name), args: [], env: {} };
   const file = path.join(programsFolder('windows'), `${name}.exe`);
-  if (ON_WINDOWS) {
-    const built = path.join(programsFolder('windows'), 'RelWithDebInfo', `${name}.exe`);
-    return { command: fs.existsSync(built) ? built : file, args: [], env: {} };
-  }
+  if (ON_WINDOWS) return { command: file, args: [], env: {} };
   useWine();
   return wineCall(file);
 }
