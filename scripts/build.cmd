@@ -1,4 +1,7 @@
 @echo off
 rem The same as scripts/build: sets up what is missing, then calls the program of both systems.
-call "%~dp0lib\start.cmd" lib\building\build.mjs %*
+setlocal
+call "%~dp0lib\start.cmd"
+if errorlevel 1 exit /b 1
+node "%~dp0lib\building\build.mjs" %*
 exit /b %errorlevel%

@@ -372,8 +372,11 @@ function checkWhitespace(name, text) {
   const complaints = [];
   linesOf(text).forEach((line, i) => {
     if (/[ \t]$/.test(line)) complaints.push(`${name}:${i + 1}: blanks at the end of the line`);
-    if (line.includes('\r') && !name.endsWith('.cmd')) {
-      complaints.push(`${name}:${i + 1}: a carriage return`);
+    const batch = name.endsWith('.cmd');
+    if (line.includes('\r') && !batch) complaints.push(`${name}:${i + 1}: a carriage return`);
+    // cmd.exe misses labels without it, and reads the rest in whatever its code page is.
+    if (batch && !/^[\t -~]*\r$/.test(line)) {
+      complaints.push(`${name}:${i + 1}: not ASCII with a carriage return, as cmd.exe wants`);
     }
   });
   if (text.length && !text.endsWith('\n')) complaints.push(`${name}: no newline at its end`);

@@ -167,6 +167,8 @@ const bad = [
   ['checkWhitespace', 'server/a.c', 'int a; \n'],
   ['checkWhitespace', 'server/a.c', 'int a;\r\n'],
   ['checkWhitespace', 'server/a.c', 'int a;'],
+  ['checkWhitespace', 'scripts/a.cmd', '@echo off\n'],
+  ['checkWhitespace', 'scripts/a.cmd', 'echo \u00e4\r\n'],
 ];
 for (const [index, [name, file, text]] of bad.entries()) {
   test(`fires: ${name} (${index}, ${file})`, () => {

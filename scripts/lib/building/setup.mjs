@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUILD, ON_WINDOWS, SCRIPTS } from '../base/paths.mjs';
 import { Failure, runCommand, runOk } from '../base/process.mjs';
-import { sourcesEnv, prepareSources } from './sources.mjs';
+import { sourcesEnv, prepareSources, prepareWindowsNode } from './sources.mjs';
 import { prepareWine } from './wine.mjs';
 
 /** The packages of the lock file, exactly, in scripts/node_modules. */
@@ -18,8 +18,10 @@ export async function prepareModules(say = () => {}) {
   const digest = crypto.createHash('sha256').update(lock).digest('hex');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === digest) return;
   say('installing the packages of the scripts (npm ci) ...');
-  await runOk(ON_WINDOWS ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--silent'],
-    { cwd: SCRIPTS, time_ms: 300000 });
+  const npm = ['npm', 'ci', '--no-audit', '--no-fund', '--silent'];
+  // Node.js refuses to start a batch file, as npm.cmd is, by itself.
+  const [command, ...args] = ON_WINDOWS ? ['cmd.exe', '/d', '/c', ...npm] : npm;
+  await runOk(command, args, { cwd: SCRIPTS, time_ms: 300000 });
   fs.writeFileSync(stamp, digest);
 }
 
@@ -33,13 +35,15 @@ function writeEnvFile() {
 
 /** Prepares what a build of these kinds needs; returns the environment for CMake.
  *
- * wanted: { windows, modules, say }. */
-export async function prepare({ windows = false, modules = false, say = () => {} } = {}) {
+ * wanted: { windows, modules, tests (of the Windows programs), say }. */
+export async function prepare(wanted = {}) {
+  const { windows = false, modules = false, tests = false, say = () => {} } = wanted;
   fs.mkdirSync(BUILD, { recursive: true });
   if (!ON_WINDOWS) {
     await prepareSources(windows, say);
     writeEnvFile();
     if (windows) await prepareWine(undefined, say);
+    if (windows && tests) await prepareWindowsNode(say);
   }
   if (modules) await prepareModules(say);
   return sourcesEnv();
@@ -54,6 +58,7 @@ async function main(args) {
   await prepare({
     windows: ['windows', 'test', 'bench', 'all'].includes(wanted),
     modules: ['tools', 'test', 'all'].includes(wanted),
+    tests: ['test', 'all'].includes(wanted),
     say: (text) => console.log(text),
   });
   console.log('scripts/setup: everything is here');
