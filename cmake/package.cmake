@@ -12,7 +12,8 @@ if(DUMMYLOAD_PORTABLE AND NOT WIN32)
     endif()
 endif()
 
-install(FILES README.md LICENSE DESTINATION .)
+# The project's own README is about its sources.
+install(FILES cmake/package/README.md LICENSE DESTINATION .)
 install(DIRECTORY scenarios DESTINATION .)
 if(TARGET dummyclient-mpi)
     install(DIRECTORY scripts/cluster DESTINATION .)

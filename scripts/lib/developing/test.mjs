@@ -135,7 +135,7 @@ async function main(argv) {
   const started = Date.now();
   const say = (text) => console.log(text);
   const wine = options.suites.some((name) => SUITES[name].wine);
-  const env = await prepare({ windows: wine, modules: true, say });
+  const env = await prepare({ windows: wine, modules: true, tests: true, say });
   const deadline_ms = options.ci ? started + CI_TIME_S * 1000 : Infinity;
   const given = { options, deadline_ms, env, say };
 
