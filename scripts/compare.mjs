@@ -5,7 +5,8 @@ import { compareRuns, readEffect } from './lib/judging/compare.mjs';
 import { writeComparison, FILES } from './lib/judging/compare_files.mjs';
 import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { InputError, readRun } from './lib/results/result.mjs';
+import { InputError } from './lib/results/result.mjs';
+import { readRun } from './lib/results/run.mjs';
 
 const USAGE = `usage: scripts/compare [options] BASELINE... -- CANDIDATE...
 

@@ -5,7 +5,8 @@ import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
 import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { clientFile, InputError, readResult } from './lib/results/result.mjs';
+import { InputError, readResult } from './lib/results/result.mjs';
+import { clientFile } from './lib/results/run.mjs';
 
 const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
 

@@ -1,13 +1,13 @@
 // scripts/merge: several clients' results of one run, or repeats of a run, as one result.
 
-import fs from 'node:fs';
-import path from 'node:path';
 import { OUT, ownArguments } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { printExact } from './lib/base/json.mjs';
 import { mergeResults } from './lib/results/merge.mjs';
+import { checkFiles } from './lib/results/merge_check.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { clientFile, InputError, readResult } from './lib/results/result.mjs';
+import { InputError, readResult } from './lib/results/result.mjs';
+import { clientFile } from './lib/results/run.mjs';
 
 const USAGE = `usage: scripts/merge RESULT.json RESULT.json... -o MERGED.json
 
@@ -23,19 +23,6 @@ function readArguments(argv) {
   if (given.names.length < 2) throw new InputError(`give two results or more\n${USAGE}`);
   if (!given.out) throw new InputError(`say with -o where the merged result goes\n${USAGE}`);
   return { ...given, names: given.names.map(clientFile) };
-}
-
-/** The same file twice, under whatever names. */
-function checkFiles(names) {
-  const seen = new Map();
-  for (const name of names) {
-    const file = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
-    if (seen.has(file)) {
-      throw new InputError(`${name}: given twice${seen.get(file) === name ? ''
-        : ` (it is ${seen.get(file)})`}: it would count twice`);
-    }
-    seen.set(file, name);
-  }
 }
 
 runCommand('scripts/merge', (argv) => {

@@ -5,16 +5,35 @@ import { FLAG, ownArguments } from './lib/base/arguments.mjs';
 import { printExact } from './lib/base/json.mjs';
 import { reconcile, reconcileLine } from './lib/results/reconcile.mjs';
 import { runCommand } from './lib/base/process.mjs';
-import { InputError, readResult, readRun } from './lib/results/result.mjs';
+import { checkFiles, checkSame } from './lib/results/merge_check.mjs';
+import { InputError, readResult } from './lib/results/result.mjs';
+import { readRun } from './lib/results/run.mjs';
 
 const USAGE = `usage: scripts/reconcile [--json] RUN_FOLDER
        scripts/reconcile [--json] CLIENT.json... SERVER.json...
 
-Joins both sides of a run by its id; each may be several programs. Connections that ended cleanly
-must agree to the byte and to the message; the abnormal ones are listed and matched by address and
-port.
+Joins both sides of a run by its id; each may be several programs, whose sums are compared: give
+the results of all of them, each once. In a folder they are client.json and server.json, or
+server-1.json, server-2.json and so on. Connections that ended cleanly must agree to the byte and to
+the message; the abnormal ones are listed and matched by address and port.
 exit: 0 reconciled; 1 not; 2 bad input`;
 const LISTED_MAX = 20;
+
+/** All results are of one run: that of most of them. */
+function checkOneRun(results) {
+  const idOf = ({ result }) => result.run.id;
+  const counts = new Map();
+  for (const one of results) counts.set(idOf(one), (counts.get(idOf(one)) ?? 0) + 1);
+  // Of equally many the first: the sort keeps their order.
+  const [[id]] = [...counts].sort((a, b) => b[1] - a[1]);
+  const reference = results.find((one) => idOf(one) === id);
+  const others = results.filter((one) => idOf(one) !== id);
+  if (!others.length) return;
+  const more = others.length > 1 ? ` (nor are ${others.slice(1).map(({ name }) => name)
+    .join(', ')})` : '';
+  throw new InputError(`${others[0].name}: run ${idOf(others[0])} is not the run of ` +
+    `${path.basename(reference.name)}, ${id}${more}`);
+}
 
 function readInput(names) {
   if (names.length === 1) {
@@ -22,24 +41,21 @@ function readInput(names) {
     if (!run.server) {
       throw new InputError(`${names[0]}: there is no server.json of run ${run.client.run.id}`);
     }
-    return { clients: [run.client], servers: [run.server] };
+    return { clients: [run.client], servers: run.servers };
   }
   const results = names.map((name) => ({ name, result: readResult(name) }));
-  const of = (side) => results.filter(({ result }) => result.side === side)
-    .map(({ result }) => result);
+  const of = (side) => results.filter(({ result }) => result.side === side);
+  checkOneRun(results);
   const [first] = results;
-  for (const { name, result } of results) {
-    if (result.run.id !== first.result.run.id) {
-      throw new InputError(`${name}: run ${result.run.id} is not the run of ` +
-        `${path.basename(first.name)}, ${first.result.run.id}`);
-    }
-  }
   for (const side of ['client', 'server']) {
     if (of(side).length) continue;
     throw new InputError(`${first.name}: expected the ${side}'s result, found the ` +
       `${first.result.side}'s`);
   }
-  return { clients: of('client'), servers: of('server') };
+  checkFiles(names);
+  checkSame(results.map(({ result }) => result), names);
+  return { clients: of('client').map(({ result }) => result),
+    servers: of('server').map(({ result }) => result) };
 }
 
 function right(value, width) {
@@ -64,6 +80,23 @@ function printTable(outcome) {
   for (const [name, a, b] of rows) {
     const same = BigInt(a) === BigInt(b) ? '' : '  differs';
     console.log(`${name.padEnd(28)}${right(a, 22)}${right(b, 22)}${same}`);
+  }
+}
+
+function printServers({ servers }) {
+  if (!servers.length) return;
+  const columns = [['connections', 'connections'], ['clean', 'connections_clean'],
+    ['abnormal', 'connections_abnormal'], ['bytes received', 'bytes_received'],
+    ['bytes sent', 'bytes_sent'], ['messages received', 'messages_received'],
+    ['messages sent', 'messages_sent']];
+  const width = (name, key) => Math.max(name.length,
+    ...servers.map((one) => String(one[key]).length)) + 2;
+  const line = (name, cells) => console.log(name.padEnd(28) + cells.join(''));
+  console.log('');
+  line('server', columns.map(([name, key]) => right(name, width(name, key))));
+  for (const server of servers) {
+    line(server.addresses.join(', '), columns.map(([name, key]) =>
+      right(server[key], width(name, key))));
   }
 }
 
@@ -96,6 +129,7 @@ runCommand('scripts/reconcile', (argv) => {
     console.log(printExact(outcome, 2));
   } else {
     printTable(outcome);
+    printServers(outcome);
     printAbnormal(outcome);
     console.log('');
     for (const problem of outcome.problems) console.log(`problem: ${problem}`);

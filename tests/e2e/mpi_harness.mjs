@@ -1,53 +1,22 @@
 // What the tests of dummyclient-mpi share: mpirun on this machine, or the reason why not.
 
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileFor, folderFor, programCall, resultOf, RUN_TIME_MS, said, endServer, runServer,
+import { fileFor, folderFor, resultOf, RUN_TIME_MS, said, endServer, runServer,
   TAME, WINDOWS } from './harness.mjs';
-import { Program } from '../../scripts/lib/base/process.mjs';
+import { MPI_ENV, mpiMissing as missing, mpiProgram, ranksOf, startRanks }
+  from '../../scripts/lib/playing/ranks.mjs';
 
-/** The program under test; it is built where an MPI was found. */
-export function mpiProgram() {
-  return path.join(path.dirname(programCall('dummyclient').command), 'dummyclient-mpi');
-}
+export { MPI_ENV, mpiProgram, ranksOf };
 
 /** Why the tests cannot run here; undefined: they can. */
 export function mpiMissing() {
-  if (WINDOWS) return 'dummyclient-mpi is not built for Windows on Linux';
-  if (!fs.existsSync(mpiProgram())) return 'no MPI was found: dummyclient-mpi is not built';
-  const version = spawnSync('mpirun', ['--version'], { encoding: 'utf8' });
-  if (version.error || !/Open MPI/.test(version.stdout)) return 'no mpirun of Open MPI here';
-  return undefined;
-}
-
-/** Open MPI asks twice before it runs as root, and once before it runs more ranks than CPUs. */
-export const MPI_ENV = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-  OMPI_MCA_rmaps_base_oversubscribe: '1', OMPI_MCA_hwloc_base_binding_policy: 'none',
-  // A sandbox may forbid one process to read another's memory; the messages here are small.
-  OMPI_MCA_btl_vader_single_copy_mechanism: 'none' };
-
-/** The processes of a running mpirun, in the order of their ranks. */
-export function ranksOf(mpirun) {
-  const ranks = [];
-  for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const environment = fs.readFileSync(`/proc/${pid}/environ`, 'latin1');
-      const parent = / \w (\d+) /.exec(fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-        .replace(/^.*\)/, ' '))?.[1];
-      const rank = /(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)/.exec(environment)?.[1];
-      if (rank !== undefined && Number(parent) === mpirun.pid) ranks[Number(rank)] = Number(pid);
-    } catch {
-      // It has ended meanwhile, or belongs to another user.
-    }
-  }
-  return ranks;
+  return WINDOWS ? 'dummyclient-mpi is not built for Windows on Linux' : missing();
 }
 
 /** Starts `ranks` ranks; args: [what mpirun takes, what the program takes]. */
-export function startMpi(t, ranks, args, { mpiArgs = [], env = {} } = {}) {
-  const program = new Program('mpirun', [...mpiArgs, '-n', String(ranks), mpiProgram(),
-    ...args.map(String)], { env: { ...MPI_ENV, ...env }, group: true });
+export function startMpi(t, ranks, args, options) {
+  const program = startRanks(ranks, args, options);
   t.after(() => program.kill());
   return program;
 }

@@ -5,7 +5,7 @@ import test from 'node:test';
 import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { abbaOrder, judgeRegress, playRegress, readRegress }
   from '../../scripts/lib/judging/regress.mjs';
-import { readRun } from '../../scripts/lib/results/result.mjs';
+import { readRun } from '../../scripts/lib/results/run.mjs';
 import { makeFolder, saveRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
 

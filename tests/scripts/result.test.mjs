@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { InputError, readResult, readRun } from '../../scripts/lib/results/result.mjs';
+import { InputError, readResult } from '../../scripts/lib/results/result.mjs';
+import { readRun } from '../../scripts/lib/results/run.mjs';
 import { makeFolder, writeJson, writeRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
 

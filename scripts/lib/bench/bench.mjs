@@ -10,9 +10,10 @@ import { held, heldWindows, rate } from './held.mjs';
 import { latency, pacing, redis } from './latency.mjs';
 import { makeBenchPage } from './page.mjs';
 import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
+import { million, millionLoad } from './million.mjs';
 import { bulk, connect, memory } from './scale.mjs';
 import { wine } from './windows.mjs';
-import { FLAG, ownArguments } from '../base/arguments.mjs';
+import { FLAG, TEXT, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
 import { writeWholeFile } from '../base/file.mjs';
 import { RESULTS, makeRunId, shown } from '../base/paths.mjs';
@@ -35,13 +36,16 @@ const PARTS = {
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },
+  million: { play: million, alone: true,
+    what: '1,000,000 connections open at once, held and reconciled; only by name' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
   'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },
   'held-wine': { play: heldWindows, windows: true, what: '5,000 connections under Wine for 30 s' },
 };
 
-const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [PART ...]
+const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [--out FOLDER] [PART ...]
+       scripts/bench million [--connections N] [--rate R] [--hold T] [--per-process N]
 
 Measures the goals of this project as ratios to other programs, interleaved and repeated in one run;
 prints goal, result and whether it was held. The results are kept in results/bench-<id>/: bench.json
@@ -52,17 +56,31 @@ ${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`
   --quick      two short repeats of each: a first impression, no verdict
   --windows    only what runs under Wine
   --no-windows everything else
+  --out FOLDER where everything goes; default: results/bench-<id>/
+
+of the part million:
+  --connections N  default: 1000000
+  --rate R         requests per second over all of them; default: 10000
+  --hold T         how long they are held; default: 60s, or longer: until each has had a turn
+  --per-process N  connections of a client or a server at most; default: by its descriptors
 
 exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
+const MILLION_OPTIONS = { connections: TEXT, rate: TEXT, hold: TEXT, 'per-process': TEXT };
+
 function readArguments(argv) {
-  const { names, ...given } = ownArguments(argv,
-    { quick: FLAG, windows: FLAG, 'no-windows': FLAG }, USAGE);
+  const { names, ...given } = ownArguments(argv, { quick: FLAG, windows: FLAG, 'no-windows': FLAG,
+    out: TEXT, ...MILLION_OPTIONS }, 'see scripts/bench --help');
   const strange = names.find((name) => !PARTS[name]);
   if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
-  const all = Object.keys(PARTS).filter((name) => (PARTS[name].windows ? !given['no-windows']
-    : !given.windows));
-  return { names: names.length ? names : all, quick: Boolean(given.quick) };
+  const all = Object.keys(PARTS).filter((name) => !PARTS[name].alone &&
+    (PARTS[name].windows ? !given['no-windows'] : !given.windows));
+  const own = Object.keys(MILLION_OPTIONS).find((name) => given[name] !== undefined);
+  if (own && !names.includes('million')) {
+    throw new Failure(`--${own}: an option of the part million: scripts/bench million`, 2);
+  }
+  if (names.includes('million')) millionLoad(given);
+  return { ...given, names: names.length ? names : all };
 }
 
 // Are the client's figures right? A relay's record and a capture of the packets tell.
@@ -71,12 +89,17 @@ async function truth(bench) {
     absent: (what, why, goal = '') => bench.absent(goal, what, why) });
 }
 
-async function buildPrograms(windows, say) {
+async function buildPrograms(windows, targets, say) {
   const env = await prepare({ windows, say });
-  const targets = ['dummyclient', 'dummyserver', 'bench'];
   for (const preset of windows ? ['linux', 'windows'] : ['linux']) {
     await build(preset, { env, targets, say });
   }
+}
+
+/** What is to be built for these parts. dummyclient-mpi is no target where there is no MPI. */
+function targetsOf(names) {
+  const ours = names.includes('million') ? ['all'] : ['dummyclient', 'dummyserver'];
+  return names.some((name) => name !== 'million') ? [...ours, 'bench'] : ours;
 }
 
 async function playPart(bench, name) {
@@ -103,11 +126,13 @@ function printSummary(bench, page) {
 }
 
 async function main(argv) {
-  const { names, quick } = readArguments(argv);
+  const options = readArguments(argv);
+  const { names, quick = false } = options;
   const say = (text) => console.log(text);
-  await buildPrograms(names.some((name) => PARTS[name].windows), say);
+  await buildPrograms(names.some((name) => PARTS[name].windows), targetsOf(names), say);
   const id = `bench-${makeRunId()}`;
-  const bench = new Bench({ id, folder: path.join(RESULTS, id), quick, say });
+  const folder = path.resolve(options.out ?? path.join(RESULTS, id));
+  const bench = new Bench({ id, folder, quick, say, options });
   say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
     os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));
   const page = bench.file('bench.html');

@@ -7,11 +7,13 @@ import { median } from '../judging/statistics.mjs';
 import { Failure } from '../base/process.mjs';
 
 export class Bench {
-  constructor({ id, folder, quick, say }) {
+  /** options: what else was given on the command line, for the part that takes it. */
+  constructor({ id, folder, quick, say, options = {} }) {
     this.id = id;
     this.folder = folder;
     this.quick = quick;
     this.say = say;
+    this.options = options;
     this.seconds = quick ? 1 : 2;
     this.repeats = quick ? 2 : 3;
     this.started = new Date();

@@ -142,6 +142,14 @@ function serverOf(run, parts, columns, most) {
     resources: server.resources ?? null, host: server.host, build: server.build };
 }
 
+/** Each of several servers by itself. */
+function serversOf({ servers = [] }) {
+  return servers.length < 2 ? [] : servers.map(({ server, host, totals, errors, resources }) => ({
+    addresses: server?.addresses ?? [], model: server?.model ?? '', host: host?.name ?? '',
+    totals, errors: nonZero(errors), rss_max_bytes: resources?.rss_max_bytes ?? 0,
+    cpu_s: Number(resources?.cpu_user_s ?? 0) + Number(resources?.cpu_system_s ?? 0) }));
+}
+
 /** The server's seconds and the client's begin at different moments: to the nearest entry, so that
  *  both sides' values are drawn at the same time. One offset for each part. */
 function offsetsOf(own, parts, columns) {
@@ -229,7 +237,7 @@ function nonZero(counts) {
 
 function reconcileView(run) {
   if (!run.server) return null;
-  const outcome = reconcile([run.client], run.server);
+  const outcome = reconcile([run.client], run.servers?.length ? run.servers : run.server);
   return { ok: outcome.ok, status: outcome.status, line: reconcileLine(outcome),
     problems: outcome.problems, connections: outcome.connections,
     flows: outcome.flows.map(({ what, way, sent, received, exact }) => (
@@ -283,6 +291,7 @@ export function makeView(run, label, runs = 1) {
     hosts: client.hosts ?? [],
     watched: watchedOf(run),
     server: serverOf(run, parts, columns, most),
+    servers: serversOf(run),
     plan: client.plan,
     host: client.host,
     build: client.build,

@@ -10,7 +10,7 @@ import { writeComparison } from './compare_files.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
-import { readRun } from '../results/result.mjs';
+import { readRun } from '../results/run.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { serviceOf } from './service.mjs';
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { clientBoundMs, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
-import { readResult, readRun } from '../results/result.mjs';
+import { readResult } from '../results/result.mjs';
+import { readRun } from '../results/run.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 
 /** Plays scenario against a fresh server into folder. given: { server (see startTested), scenario,

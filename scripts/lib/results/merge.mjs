@@ -257,7 +257,7 @@ export function mergeResults(documents, names) {
   if (!together) merged.run.id = `merged-${first.run.id}-${documents.length}`;
   // Where a repeat begins in the series: charts draw repeats over each other.
   const begins = together ? null : beginsOf(documents);
-  merged.merged = { kind: together ? 'clients' : 'repeats',
+  merged.merged = { kind: together ? `${first.side}s` : 'repeats',
     from: documents.map((document, i) => ({ file: names[i], id: document.run.id,
       host: document.host, ...(begins ? { begin_ns: begins[i], t0_ns: document.run.t0_ns,
         duration_ns: document.run.duration_ns, started_utc: document.run.started_utc } : {}) })) };

@@ -1,5 +1,7 @@
 // May results be added at all? One side, one scenario, and none of them twice.
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { printExact } from '../base/json.mjs';
 import { InputError } from './result.mjs';
 
@@ -15,7 +17,8 @@ function contentOf(document) {
   return printExact(rest);
 }
 
-function checkSame(documents, names) {
+/** Refuses a result that is given twice: it would count twice. */
+export function checkSame(documents, names) {
   const seen = new Map();
   documents.forEach((document, i) => {
     const content = contentOf(document);
@@ -98,4 +101,17 @@ export function checkMergeable(documents, names, together) {
   const differs = loadDifferences(documents, together);
   return differs.length ? [`the loads differ in ${differs.join(', ')}: the sum is of unlike runs`]
     : [];
+}
+
+/** Refuses the same file twice, under whatever names. */
+export function checkFiles(names) {
+  const seen = new Map();
+  for (const name of names) {
+    const file = fs.existsSync(name) ? fs.realpathSync(name) : path.resolve(name);
+    if (seen.has(file)) {
+      throw new InputError(`${name}: given twice${seen.get(file) === name ? ''
+        : ` (it is ${seen.get(file)})`}: it would count twice`);
+    }
+    seen.set(file, name);
+  }
 }

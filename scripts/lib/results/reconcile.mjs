@@ -163,11 +163,33 @@ function checkFlow(flow, client, server, matched, groups) {
     receiver_only: receiverOnly.length, groups_wrong: groupsWrong(flow, groups) };
 }
 
-function problemsOf(client, server, matched, flows) {
+const ANY_HOST = /^(0\.0\.0\.0|\[::\]|\*):/;
+
+/** The targets of the clients at which none of the servers listens: their results are missing. None
+ *  where no target is known to be a server's: a relay, or a name that it has elsewhere. */
+function targetsWithoutServer(clients, servers) {
+  const addresses = servers.flatMap((one) => one.server?.addresses ?? []);
+  const any = new Set(addresses.filter((one) => ANY_HOST.test(one)).map(portOf));
+  const targets = [...new Set(clients.flatMap(({ plan }) => plan?.targets ?? []))];
+  const without = targets.filter((one) => !addresses.includes(one) && !any.has(portOf(one)));
+  return without.length < targets.length ? without : [];
+}
+
+function missingText(client, server, without) {
+  if (compareIntegers(client.ok, server.ok) < 0) {
+    return ' (the result of a client may be missing)';
+  }
+  const [first] = without;
+  const more = without.length > 1 ? ` and ${without.length - 1} more` : '';
+  return first ? ` (there is no result of the server at ${first}${more})` : '';
+}
+
+function problemsOf(client, server, matched, flows, without) {
   const problems = [];
   const difference = subtractIntegers(client.ok, server.ok);
   if (compareIntegers(difference, 0) !== 0) {
-    problems.push(`connections: the client made ${client.ok}, the server accepted ${server.ok}`);
+    problems.push(`connections: the client made ${client.ok}, the server accepted ${server.ok}` +
+      missingText(client, server, without));
   }
   for (const [name, side] of [['client', client], ['server', server]]) {
     if (compareIntegers(side.unlisted, 0) > 0) {
@@ -200,6 +222,15 @@ function problemsOf(client, server, matched, flows) {
   return problems;
 }
 
+const SHARE_KEYS = ['connections_clean', 'connections_abnormal', 'bytes_received', 'bytes_sent',
+  'messages_received', 'messages_sent'];
+
+/** What one of several servers has of the whole. */
+function serverShare({ server, totals }) {
+  return { addresses: server?.addresses ?? [], connections: totals.connects_ok,
+    ...Object.fromEntries(SHARE_KEYS.map((key) => [key, totals[key]])) };
+}
+
 /** Whether both sides count the same messages: a raw stream has none. */
 function countsMessages(clients, servers) {
   if (servers.some(({ server }) => server?.framing === 'raw')) return false;
@@ -212,7 +243,8 @@ function countsMessages(clients, servers) {
 /** Reconciles the client results of a run (one, or several) with those of its servers (one, or
  * several processes, in a list).
  *
- * Returns { status, ok, problems, flows, connections, pairs, client_only, server_only, run_id };
+ * Returns { status, ok, problems, flows, connections, servers (each's share, of several), pairs,
+ * client_only, server_only, run_id };
  * status is "exact", "explained" (abnormal endings account for every gap) or "failed". Throws
  * InputError when the results are not of one run. */
 export function reconcile(clients, server) {
@@ -237,7 +269,8 @@ export function reconcile(clients, server) {
   const messages = countsMessages(clients, servers);
   const flows = FLOWS.filter((flow) => messages || flow.what !== 'messages')
     .map((flow) => checkFlow(flow, clientSide, serverSide, matched, groups));
-  const problems = problemsOf(clientSide, serverSide, matched, flows);
+  const problems = problemsOf(clientSide, serverSide, matched, flows,
+    targetsWithoutServer(clients, servers));
   const exact = flows.every((flow) => flow.exact);
   return {
     run_id: servers[0].run.id,
@@ -248,6 +281,7 @@ export function reconcile(clients, server) {
       server_clean: serverSide.clean, client_abnormal: clientSide.abnormalCount,
       server_abnormal: serverSide.abnormalCount },
     flows,
+    servers: servers.length > 1 ? servers.map(serverShare) : [],
     messages_compared: messages,
     groups_compared: groups?.length ?? 0,
     pairs: matched.pairs,

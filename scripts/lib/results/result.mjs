@@ -1,11 +1,10 @@
-// Reads results: one file (client or server) or a run folder, and says clearly what is wrong.
+// Reads one result, the client's or a server's, and says clearly what is wrong with it.
 //
 // The shape is results/result.schema.json's; checked here is what the tools rely on, so that a
 // truncated or foreign file ends in one line that names it, never in a stack trace or a chart of
 // undefined values.
 
 import fs from 'node:fs';
-import path from 'node:path';
 import { parseExact } from '../base/json.mjs';
 import { percentileKeys } from './percentiles.mjs';
 
@@ -22,13 +21,14 @@ export class InputError extends Error {
   }
 }
 
-function fail(file, where, expected, found) {
+/** Throws: at `where` in the file, something else was expected. */
+export function fail(file, where, expected, found) {
   const shown = found === undefined ? 'nothing'
     : typeof found === 'bigint' ? String(found) : JSON.stringify(found)?.slice(0, 60);
   throw new InputError(`${file}: ${where}: expected ${expected}, found ${shown}`);
 }
 
-function isObject(value) {
+export function isObject(value) {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
@@ -187,86 +187,23 @@ function parseText(file, text) {
   }
 }
 
+/** Reads a JSON file of any kind. */
+export function readDocument(file) {
+  return parseText(file, readText(file));
+}
+
 /** Reads and checks one result. */
 export function readResult(file) {
-  const document = parseText(file, readText(file));
+  const document = readDocument(file);
   checkResult(file, document);
   return document;
 }
 
 /** Reads a result and demands its side. */
-function readResultSide(file, side) {
+export function readResultSide(file, side) {
   const document = readResult(file);
   if (document.side !== side) {
     throw new InputError(`${file}: expected the ${side}'s result, found the ${document.side}'s`);
   }
   return document;
-}
-
-function isFolder(name) {
-  try {
-    return fs.statSync(name).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
-/** The client's result of a run folder; any other name is returned unchanged. */
-export function clientFile(where) {
-  return isFolder(where) ? path.join(where, 'client.json') : where;
-}
-
-/** A run for the tools: { path, client, clientFile, server | null, serverFile, watched | null }.
- *
- * where is a run folder (client.json, and server.json if it is there) or a client's result, whose
- * server.json beside it is taken when it is of the same run. */
-export function readRun(where) {
-  const folder = isFolder(where) ? where : path.dirname(where);
-  const file = clientFile(where);
-  if (isFolder(where) && !fs.existsSync(file)) {
-    throw new InputError(`${where}: not a run folder: it has no client.json`);
-  }
-  const client = readResult(file);
-  if (client.side !== 'client') {
-    throw new InputError(`${file}: this is the server's result of a run; give the ` +
-      'client\'s, or the run folder that holds both');
-  }
-  const serverFile = path.join(folder, 'server.json');
-  let server = null;
-  if (path.resolve(serverFile) !== path.resolve(file) && fs.existsSync(serverFile)) {
-    const found = readResultSide(serverFile, 'server');
-    if (found.run.id === client.run.id) {
-      server = found;
-    } else if (isFolder(where)) {
-      throw new InputError(`${serverFile}: run ${found.run.id} is not the run of ` +
-        `${file}, ${client.run.id}`);
-    }
-  }
-  return { path: where, client, clientFile: file, server, serverFile: server ? serverFile : null,
-    watched: isFolder(where) ? readWatched(path.join(folder, 'server-cmd.json')) : null };
-}
-
-/** What scripts/stress sampled of a server that is not ours; null without it. */
-function readWatched(file) {
-  if (!fs.existsSync(file)) return null;
-  const watched = parseText(file, readText(file));
-  if (!isObject(watched) || !Array.isArray(watched.series)) {
-    fail(file, 'series', 'an array of samples', watched?.series);
-  }
-  return watched;
-}
-
-/** Labels that tell runs apart: the folder's or file's name where names repeat. */
-export function runLabels(runs) {
-  const names = runs.map((run) => {
-    const base = path.basename(path.resolve(run.path));
-    return /^client.*\.json$/.test(base) ? path.basename(path.dirname(path.resolve(run.path)))
-      : base.replace(/\.json$/, '');
-  });
-  const seen = new Map();
-  return names.map((name) => {
-    const times = (seen.get(name) ?? 0) + 1;
-    seen.set(name, times);
-    return times === 1 ? name : `${name} (${times})`;
-  });
 }

@@ -13,8 +13,8 @@ import { METRICS_SHOWN, formatMetric, metricOf } from '../../results/metrics.mjs
 import { tilesOf } from './cards.mjs';
 import { failuresPanels } from './failures.mjs';
 import { facts, fold, table, verdicts } from './html.mjs';
-import { arrivalsTable, hostsTable, latencyTables, resourceTable, sidesTable, stagesTable,
-  thresholdTable } from './tables.mjs';
+import { arrivalsTable, hostsTable, latencyTables, resourceTable, serversTable, sidesTable,
+  stagesTable, thresholdTable } from './tables.mjs';
 import { verdictsOf } from './verdicts.mjs';
 
 export { table, verdict } from './html.mjs';
@@ -39,15 +39,16 @@ function runSection(view, index) {
   const charts = RUN_CHARTS.filter((chart) => chart.when(view))
     .map((chart) => panel(chart, index, view));
   const model = view.server?.about.model;
+  const servers = view.servers?.length ? `${view.servers.length} servers` : 'server';
   const stopped = view.interrupted ? ' · interrupted before its end' : '';
   return `<p class="soft">${escapeHtml(view.name)} · run ${escapeHtml(view.id)} · started ` +
     `${escapeHtml(view.started_utc ?? '')} · ${formatSeconds(Math.round(view.duration_s))}` +
-    `${stopped}${model ? ` · server model ${escapeHtml(model)}` : ''}</p>` +
+    `${stopped}${model ? ` · ${servers}, model ${escapeHtml(model)}` : ''}</p>` +
     `${verdicts(verdictsOf(view))}${tilesOf(view)}` +
     `<div class="charts">${failuresPanels(view)}${charts.join('\n')}${arrivalsTable(view)}` +
     `${stagesTable(view)}` +
     `${latencyTables(view)}${thresholdTable([view])}${sidesTable(view)}` +
-    `${hostsTable(view)}${resourceTable(view)}</div>${folded(view)}`;
+    `${hostsTable(view)}${serversTable(view)}${resourceTable(view)}</div>${folded(view)}`;
 }
 
 /** Every shown metric of every run, and its ratio to the first run's. */

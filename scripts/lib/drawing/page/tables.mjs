@@ -145,12 +145,37 @@ export function resourceTable(view) {
       ...sides.map(([, resources, port]) => show(key, resources?.[key] ?? port?.[key]))]));
 }
 
+// So many rows stand open; more are folded.
+const ROWS_OPEN_MAX = 16;
+
+/** A table with a row for each program of a kind. */
+function programsTable(title, head, rows, options) {
+  return rows.length <= ROWS_OPEN_MAX ? table(title, head, rows, options)
+    : `<div class="wide">${fold(`${title} (${rows.length})`,
+      table('', head, rows, options))}</div>`;
+}
+
+/** The servers of a run that has several: what each accepted and carried. */
+export function serversTable({ servers }) {
+  if (!servers?.length) return '';
+  const head = ['server', 'host', 'model', 'connections', 'abnormal', 'received', 'sent', 'CPU',
+    'memory', 'errors'];
+  return programsTable('Servers', head, servers.map(({ totals, ...server }) => {
+    const errors = errorsTotal(server.errors);
+    return [server.addresses.join(', '), server.host, server.model,
+      formatCount(totals.connects_ok), formatCount(totals.connections_abnormal),
+      formatBytes(totals.bytes_received), formatBytes(totals.bytes_sent),
+      `${server.cpu_s.toFixed(2)} s`, formatBytes(server.rss_max_bytes),
+      Number(errors) ? { state: 'bad', text: formatCount(errors) } : 'none'];
+  }), { verdict: 0 });
+}
+
 /** The ranks of dummyclient-mpi: who played which share, and how well. */
 export function hostsTable(view) {
   if (!view.hosts.length) return '';
   const head = ['rank', 'host', 'connections', 'iterations', 'response p99', 'send lag p99',
     'clock', 'CPU', 'memory', 'verdict'];
-  return table('Ranks', head, view.hosts.map((host) => {
+  return programsTable('Ranks', head, view.hosts.map((host) => {
     const { totals, resources, validity } = host;
     const clock = host.rank ? `${formatNs(host.clock_offset_ns)} ± ${formatNs(host.clock_bound_ns)}`
       : '–';

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { TREND_CHARTS } from '../charts/index.mjs';
 import { METRICS_SHOWN, metricOf } from '../../results/metrics.mjs';
 import { chartsBody, wrapPage } from './page.mjs';
-import { InputError, readRun } from '../../results/result.mjs';
+import { InputError } from '../../results/result.mjs';
+import { readRun } from '../../results/run.mjs';
 import { escapeHtml } from '../../base/format.mjs';
 
 const DEPTH_MAX = 3;
