@@ -79,6 +79,17 @@ test('a last sliver of a second joins its neighbour: no wild rate', () => {
   assert.ok(columns.bytes_sent.at(-1) < 200000);
 });
 
+test('the label of a value on an axis depends on the value alone', () => {
+  const view = makeView(makeRun({ seconds: 20, timeouts: 7 }), 'one');
+  for (const chart of RUN_CHARTS.filter((one) => one.when(view))) {
+    const option = chart.draw(view, THEMES.light);
+    for (const { axisLabel: { formatter } } of [option.xAxis, option.yAxis].flat()) {
+      // ECharts gives the index of the label as a second argument.
+      assert.equal(formatter?.(2000, 4), formatter?.(2000), chart.name);
+    }
+  }
+});
+
 test('one page: whole, without a network address to load from, and every chart as SVG', (t) => {
   const folder = makeFolder(t);
   const run = writeRun(path.join(folder, 'run'), { seconds: 40, stall_at: 9, timeouts: 3,

@@ -101,12 +101,14 @@ function axisBase(theme) {
   };
 }
 
-/** A value axis. format: value -> label. */
+/** A value axis. format: value -> label; ECharts' second argument, the index of the label, is not
+ *  for it. */
 export function valueAxis(theme, name, format, extra = {}) {
   const base = axisBase(theme);
   return { ...base, type: 'value', name, nameLocation: 'end', nameGap: 8,
     nameTextStyle: { ...base.nameTextStyle, align: 'right', padding: [0, 6, 0, 0] },
-    ...extra, axisLabel: { ...base.axisLabel, formatter: format, ...extra.axisLabel } };
+    ...extra, axisLabel: { ...base.axisLabel, formatter: (value) => format(value),
+      ...extra.axisLabel } };
 }
 
 /** An axis of latencies: logarithmic, around the lines that are shown. */
