@@ -25,6 +25,7 @@
 enum {
     COMPLETIONS_MAX = 256,
     RING_SOCKETS = 16384, /* sizes the queue of completions */
+    BUFFER_GROUP = 0,
     BUFFER_BYTES = 8192,
     BUFFERS_MAX = 256 /* given back within a turn */
 };
@@ -73,7 +74,7 @@ static bool ring__open(struct io_uring *ring, struct uring_buffers *buffers, str
     if (!uring_ring_open(ring, RING_SOCKETS, &forbidden, error)) {
         return false;
     }
-    int result = uring_buffers_open(buffers, ring, BUFFER_BYTES, BUFFERS_MAX);
+    int result = uring_buffers_open(buffers, ring, BUFFER_GROUP, BUFFER_BYTES, BUFFERS_MAX);
     if (result != 0) {
         uring_ring_explain(result, &forbidden, error);
         io_uring_queue_exit(ring);
@@ -99,7 +100,7 @@ static bool ring__receives_on(struct uring_buffers *buffers, struct io_uring *ri
     }
     io_uring_prep_recv_multishot(sqe, pair[0], NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = URING_BUFFER_GROUP;
+    sqe->buf_group = BUFFER_GROUP;
     if (write(pair[1], "x", 1) == 1 && io_uring_submit_and_wait(ring, 1) >= 0 &&
         io_uring_peek_cqe(ring, &cqe) == 0) {
         /* It stays in flight after its first bytes: the older kernels refuse the flag. */
@@ -251,7 +252,7 @@ static void conn__start_receive(struct model_thread *thread, struct conn *conn)
     struct io_uring_sqe *sqe = thread__submit(thread);
     io_uring_prep_recv_multishot(sqe, (int)conn->base.handle, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = URING_BUFFER_GROUP;
+    sqe->buf_group = BUFFER_GROUP;
     io_uring_sqe_set_data64(sqe, tag__put(conn, TAG_RECV));
     conn->receiving = true;
     conn->in_flight_count++;

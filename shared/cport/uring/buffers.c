@@ -1,4 +1,4 @@
-/* The receive buffers of an io_uring port. */
+/* Receive buffers of an io_uring port. */
 #include "cport/uring/buffers.h"
 
 #include <errno.h>
@@ -8,9 +8,7 @@
 
 enum {
     URING_BUFFERS_FIRST = 64, /* 64 small messages touch 64 lines: they stay in the first cache */
-    URING_BUFFERS_MIN = 16,
-    URING_BUFFERS_MAX = 4096,
-    URING_BUFFERS_BYTES_MAX = 128 * 1024 * 1024, /* mapped; used as they are needed */
+    URING_BUFFERS_STEP = 16,
     CACHE_LINE_BYTES = 64
 };
 
@@ -20,16 +18,6 @@ static void *uring_buffers__map(size_t bytes)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-static uint32_t uring_buffers__count_max(uint32_t sockets_max, size_t stride_bytes)
-{
-    uint32_t count = URING_BUFFERS_MIN;
-    while (count < URING_BUFFERS_MAX && count < sockets_max &&
-           2 * count * stride_bytes <= URING_BUFFERS_BYTES_MAX) {
-        count *= 2;
-    }
-    return count;
-}
-
 static void uring_buffers__add(struct uring_buffers *buffers, uint32_t id, int offset)
 {
     io_uring_buf_ring_add(buffers->ring, buffers->memory + id * buffers->stride_bytes,
@@ -37,8 +25,8 @@ static void uring_buffers__add(struct uring_buffers *buffers, uint32_t id, int o
                           offset);
 }
 
-int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uint32_t buffer_bytes,
-                       uint32_t sockets_max)
+int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uint16_t group,
+                       uint32_t buffer_bytes, uint32_t count_max)
 {
     memset(buffers, 0, sizeof *buffers);
     int result = -ENOMEM;
@@ -47,7 +35,8 @@ int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uin
      * that small messages touch, compete for one set of the first cache. */
     size_t lines = (buffer_bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES;
     buffers->stride_bytes = (lines | 1) * CACHE_LINE_BYTES;
-    buffers->count_max = uring_buffers__count_max(sockets_max, buffers->stride_bytes);
+    buffers->group = group;
+    buffers->count_max = count_max;
     buffers->ring_bytes = buffers->count_max * sizeof(struct io_uring_buf);
     buffers->memory_bytes = buffers->count_max * buffers->stride_bytes;
     buffers->taken = calloc(buffers->count_max, sizeof *buffers->taken);
@@ -56,9 +45,8 @@ int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uin
     if (buffers->taken == NULL || buffers->ring == NULL || buffers->memory == NULL) {
         goto unmap;
     }
-    struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)buffers->ring,
-                                            .ring_entries = buffers->count_max,
-                                            .bgid = URING_BUFFER_GROUP};
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uintptr_t)buffers->ring, .ring_entries = buffers->count_max, .bgid = group};
     result = io_uring_register_buf_ring(ring, &registration, 0);
     if (result != 0) {
         goto unmap;
@@ -80,7 +68,7 @@ unmap:
 
 void uring_buffers_close(struct uring_buffers *buffers, struct io_uring *ring)
 {
-    io_uring_unregister_buf_ring(ring, URING_BUFFER_GROUP);
+    io_uring_unregister_buf_ring(ring, buffers->group);
     munmap(buffers->memory, buffers->memory_bytes);
     munmap(buffers->ring, buffers->ring_bytes);
     free(buffers->taken);
@@ -99,7 +87,7 @@ uint32_t uring_buffers_give_back(struct uring_buffers *buffers)
 
 uint32_t uring_buffers_grow(struct uring_buffers *buffers)
 {
-    uint32_t count = buffers->count == 0 ? URING_BUFFERS_MIN : buffers->count;
+    uint32_t count = buffers->count == 0 ? URING_BUFFERS_STEP : buffers->count;
     if (count > buffers->count_max - buffers->count) {
         count = buffers->count_max - buffers->count;
     }

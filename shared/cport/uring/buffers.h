@@ -1,10 +1,11 @@
-/* The receive buffers of an io_uring port: a provided-buffer ring (Linux 5.19), from which the
- * kernel takes a buffer only when bytes have arrived, so that idle sockets hold none.
+/* Receive buffers of one size of an io_uring port: a provided-buffer ring (Linux 5.19), from which
+ * the kernel takes a buffer only when bytes have arrived, so that idle sockets hold none. A port
+ * has one of these for each of its sizes, a group to the kernel.
  *
- * Private to the uring backend; one thread. A buffer taken by a receive stays with the caller of
+ * One thread. A buffer taken by a receive stays with the caller of
  * cport_poll() until its next call, and is then given back. The kernel uses the buffers in turn:
  * the ring starts with few, for the sake of the cache, and grows when they run out, up to
- * count_max. The memory is mapped at the start and costs nothing until it is touched. */
+ * count_max. The memory is mapped at the start and is resident when it has been touched. */
 #ifndef DUMMYLOAD_CPORT_CPORT_BUFFERS_URING_H
 #define DUMMYLOAD_CPORT_CPORT_BUFFERS_URING_H
 
@@ -13,8 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { URING_BUFFER_GROUP = 0 };
-
 struct uring_buffers {
     struct io_uring_buf_ring *ring;
     uint8_t *memory;
@@ -22,15 +21,17 @@ struct uring_buffers {
     size_t memory_bytes;
     size_t stride_bytes;
     uint32_t buffer_bytes;
+    uint16_t group;
     uint32_t count;     /* in circulation */
     uint32_t count_max; /* a power of two */
     uint32_t taken_count;
     uint16_t *taken; /* ids to give back at the next poll */
 };
 
-/* 0, or a negative errno; -EINVAL where the kernel is too old. */
-int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uint32_t buffer_bytes,
-                       uint32_t sockets_max);
+/* At most count_max buffers, a power of two from 16 to 4,096. 0, or a negative errno; -EINVAL where
+ * the kernel is too old. */
+int uring_buffers_open(struct uring_buffers *buffers, struct io_uring *ring, uint16_t group,
+                       uint32_t buffer_bytes, uint32_t count_max);
 /* The ring must be alive still. */
 void uring_buffers_close(struct uring_buffers *buffers, struct io_uring *ring);
 /* Returns what was taken since the last call to the kernel; how many. */

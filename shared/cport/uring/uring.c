@@ -35,23 +35,41 @@ enum { URING_SLOT_RECV, URING_SLOT_OTHER };
 enum {
     URING_SOCKET_LISTENER = 1,
     URING_SOCKET_EMPTY = 2, /* the last receive left nothing behind */
+    URING_SOCKET_BULK = 4   /* it filled its buffer: the next one takes a large one */
 };
 
 /* cport_op.flags */
 enum {
-    URING_OP_LISTED = 1,   /* a receive, a close: in one of the port's lists, not in the kernel */
-    URING_OP_CANCELLED = 2 /* a receive: it must not go there (again) */
+    URING_OP_LISTED = 1,    /* a receive, a close: in one of the port's lists, not in the kernel */
+    URING_OP_CANCELLED = 2, /* a receive: it must not go there (again) */
+    URING_OP_LARGE = 4      /* a receive: of the large buffers */
+};
+
+/* Thousands of sockets have a little to say at once, few have much: many small buffers, few large
+ * ones. Which one a receive takes is known when it is submitted; waiting for bytes it holds none.
+ * So a port's buffers are 9 MiB at most, of the small ones what was in use at once. */
+enum {
+    URING_SMALL,
+    URING_LARGE,
+    URING_SIZES,
+    URING_SMALL_BYTES = 4096,
+    URING_SMALL_COUNT_MIN = 64,
+    URING_SMALL_COUNT_MAX = 1024,
+    URING_LARGE_COUNT = 64
 };
 
 struct uring_port {
     struct cport base;
     struct io_uring ring;
-    struct uring_buffers buffers;
-    struct cport_op_list finished; /* at submit; handed out by the next poll */
-    struct cport_op_list receives; /* asked for since the last poll */
-    struct cport_op_list held;     /* receives whose socket was sending, for the next poll */
-    struct cport_op_list starved;  /* receives that found no buffer, to be submitted again */
-    struct cport_op_list closing;  /* closes that found no room in the ring */
+    struct uring_buffers buffers[URING_SIZES]; /* the large ones, where receives may be larger */
+    int sizes_count;                           /* of buffers */
+    uint32_t bulk_bytes;                       /* a receive of so many has filled a small one */
+    bool short_of[URING_SIZES];                /* a receive has found none */
+    struct cport_op_list finished;             /* at submit; handed out by the next poll */
+    struct cport_op_list receives;             /* asked for since the last poll */
+    struct cport_op_list held;    /* receives whose socket was sending, for the next poll */
+    struct cport_op_list starved; /* receives that found no buffer, to be submitted again */
+    struct cport_op_list closing; /* closes that found no room in the ring */
     struct cport_waker waker;
     uint64_t waker_value;
     bool waker_armed;
@@ -193,7 +211,12 @@ static void uring__submit_recv(struct uring_port *uring, struct cport_op *op)
     }
     io_uring_prep_recv(sqe, (int)socket->handle, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = URING_BUFFER_GROUP;
+    op->flags &= ~(uint32_t)URING_OP_LARGE;
+    sqe->buf_group = URING_SMALL;
+    if ((socket->flags & URING_SOCKET_BULK) != 0) {
+        op->flags |= URING_OP_LARGE;
+        sqe->buf_group = URING_LARGE;
+    }
     if ((socket->flags & URING_SOCKET_EMPTY) != 0) {
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST; /* spares an attempt that finds nothing */
     }
@@ -383,11 +406,18 @@ static void uring__pass_receives(struct uring_port *uring)
 static bool uring__complete_recv(struct uring_port *uring, struct cport_op *op,
                                  const struct io_uring_cqe *cqe)
 {
+    struct uring_buffers *buffers =
+        &uring->buffers[(op->flags & URING_OP_LARGE) != 0 ? URING_LARGE : URING_SMALL];
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
-        op->data = uring_buffers_take(&uring->buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        op->data = uring_buffers_take(buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
     }
     if (cqe->res >= 0) {
         op->bytes = (uint32_t)cqe->res;
+        if (op->bytes >= uring->bulk_bytes) {
+            op->socket->flags |= URING_SOCKET_BULK;
+        } else {
+            op->socket->flags &= ~(uint32_t)URING_SOCKET_BULK;
+        }
         if ((cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0) {
             op->socket->flags &= ~(uint32_t)URING_SOCKET_EMPTY;
         } else {
@@ -397,6 +427,10 @@ static bool uring__complete_recv(struct uring_port *uring, struct cport_op *op,
     }
     if (cqe->res != -ENOBUFS && cqe->res != -EINTR && cqe->res != -EAGAIN) {
         return true;
+    }
+    if (cqe->res == -ENOBUFS) {
+        uring->short_of[buffers == &uring->buffers[URING_LARGE] ? URING_LARGE : URING_SMALL] = true;
+        op->socket->flags &= ~(uint32_t)URING_SOCKET_BULK; /* of the small ones there are more */
     }
     uring__list_recv(&uring->starved, op);
     return false;
@@ -543,11 +577,17 @@ static int uring__poll(struct cport *port, struct cport_op **completions, int co
                        int64_t deadline_ns)
 {
     struct uring_port *uring = uring__port_of(port);
-    uint32_t returned_count = uring_buffers_give_back(&uring->buffers);
+    uint32_t free_count = 0;
+    for (int size = 0; size < uring->sizes_count; size++) {
+        free_count += uring_buffers_give_back(&uring->buffers[size]);
+        if (uring->short_of[size]) {
+            uring->short_of[size] = false;
+            free_count += uring_buffers_grow(&uring->buffers[size]);
+        }
+    }
     if (uring->starved.first != NULL) {
         /* One at least, so that they all get their turn although others take the buffers. */
-        uint32_t count = returned_count + uring_buffers_grow(&uring->buffers);
-        uring__feed_starved(uring, count > 0 ? count : 1);
+        uring__feed_starved(uring, free_count > 0 ? free_count : 1);
     }
     if (uring->closing.first != NULL) {
         struct cport_op_list again = uring->closing;
@@ -594,6 +634,36 @@ static void uring__wake(struct cport *port)
     cport_waker_signal(&uring__port_of(port)->waker);
 }
 
+static void uring__close_buffers(struct uring_port *uring)
+{
+    while (uring->sizes_count > 0) {
+        uring_buffers_close(&uring->buffers[--uring->sizes_count], &uring->ring);
+    }
+}
+
+/* 0 or a negative errno. */
+static int uring__open_buffers(struct uring_port *uring, const struct cport_options *options)
+{
+    bool large = options->recv_buffer_bytes > URING_SMALL_BYTES;
+    uint32_t count = URING_SMALL_COUNT_MIN;
+    while (count < URING_SMALL_COUNT_MAX && count < options->sockets_max) {
+        count *= 2;
+    }
+    uring->bulk_bytes = large ? URING_SMALL_BYTES : UINT32_MAX;
+    int result = uring_buffers_open(&uring->buffers[URING_SMALL], &uring->ring, URING_SMALL,
+                                    large ? URING_SMALL_BYTES : options->recv_buffer_bytes, count);
+    uring->sizes_count = result == 0 ? 1 : 0;
+    if (result == 0 && large) {
+        result = uring_buffers_open(&uring->buffers[URING_LARGE], &uring->ring, URING_LARGE,
+                                    options->recv_buffer_bytes, URING_LARGE_COUNT);
+        uring->sizes_count += result == 0 ? 1 : 0;
+    }
+    if (result != 0) {
+        uring__close_buffers(uring);
+    }
+    return result;
+}
+
 static struct cport *uring__create(const struct cport_options *options, bool *forbidden,
                                    struct error *error)
 {
@@ -610,8 +680,7 @@ static struct cport *uring__create(const struct cport_options *options, bool *fo
     if (!uring_ring_open(&uring->ring, options->sockets_max, forbidden, error)) {
         goto close_waker;
     }
-    int result = uring_buffers_open(&uring->buffers, &uring->ring, options->recv_buffer_bytes,
-                                    options->sockets_max);
+    int result = uring__open_buffers(uring, options);
     if (result != 0) {
         uring_ring_explain(result, forbidden, error);
         goto close_ring;
@@ -630,7 +699,7 @@ free_port:
 static void uring__destroy(struct cport *port)
 {
     struct uring_port *uring = uring__port_of(port);
-    uring_buffers_close(&uring->buffers, &uring->ring);
+    uring__close_buffers(uring);
     io_uring_queue_exit(&uring->ring);
     cport_waker_close(&uring->waker);
     free(uring);
