@@ -34,7 +34,8 @@ struct handler {
 /* Queues whole frames (as they go on the wire; raw: any bytes). data is copied. */
 void session_reply(struct session *session, const uint8_t *data, uint32_t bytes);
 /* Queues a frame of body_bytes under id and returns where to write the whole body, before any other
- * call. NULL: the session is closing, or the framing cannot carry it. */
+ * call. NULL: the session is closing, or the framing cannot carry it (over --max-frame: counted as
+ * frame_error, not sent; so are broadcasts). */
 uint8_t *session_reply_frame(struct session *session, uint32_t id, uint32_t body_bytes);
 /* To every session of the server (room SESSION_NO_ROOM), or every one in that room, the caller
  * included if it is in it: one whole frame. */

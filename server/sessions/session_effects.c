@@ -78,6 +78,7 @@ uint8_t *session_reply_frame(struct session *session, uint32_t id, uint32_t body
     const struct framing *framing = &session->shard->rules->framing;
     uint32_t bytes = frame_encoded_bytes(framing, id, body_bytes);
     if (bytes == 0) {
+        session_count_error(session, ERROR_KIND_FRAME_ERROR);
         return NULL;
     }
     uint8_t *place = session_reserve_output(session, bytes);
@@ -139,6 +140,7 @@ void session_broadcast_frame(struct session *session, uint64_t room, uint32_t id
     }
     if (body_bytes > FRAMING_FRAME_BYTES_MAX ||
         frame_encoded_bytes(framing, id, (uint32_t)body_bytes) == 0) {
+        session_count_error(session, ERROR_KIND_FRAME_ERROR);
         return;
     }
     whole[0].data = head;

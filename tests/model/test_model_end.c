@@ -123,6 +123,43 @@ static void test_a_slow_reader_is_closed_and_others_are_served(void **state)
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 2);
 }
 
+enum { LARGE_REPLIES = 2000, LARGE_BODY_BYTES = 16380 };
+
+static void large__message(struct session *session, const struct frame *frame)
+{
+    uint8_t *body = session_reply_frame(session, frame->id, LARGE_BODY_BYTES);
+    if (body != NULL) {
+        memset(body, (int)frame->id, LARGE_BODY_BYTES);
+    }
+}
+
+static const struct handler large = {
+    .name = "large", .description = "tests", .message = large__message};
+
+/* Four bytes ask for 16 KiB each, all before the first reply is read: the peer is slowed down. */
+static void test_a_reader_of_large_replies_is_slowed_down_not_closed(void **state)
+{
+    (void)state;
+    static uint8_t requests[LARGE_REPLIES * FRAME_HEAD_BYTES];
+    static uint8_t body[LARGE_BODY_BYTES];
+    struct counters counters;
+    struct server *server = fixture_serve(&large);
+    plain_socket client = client_connect(server);
+    for (size_t i = 0; i < LARGE_REPLIES; i++) {
+        client_write_frame(requests + i * FRAME_HEAD_BYTES, (uint32_t)i % 256, NULL, 0);
+    }
+    assert_true(plain_send(client, requests, sizeof requests));
+    for (uint32_t i = 0; i < LARGE_REPLIES; i++) {
+        memset(body, (int)(i % 256), sizeof body);
+        client_expect(client, i % 256, body, sizeof body);
+    }
+    client_leave(client);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters_errors_sum(&counters), 0);
+    assert_int_equal(counters.totals[TOTAL_MESSAGES_RECEIVED], LARGE_REPLIES);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 1);
+}
+
 static void test_silent_connections_are_closed_after_the_idle_timeout(void **state)
 {
     (void)state;
@@ -297,6 +334,7 @@ int model_end_tests_run(void)
         cmocka_unit_test(test_a_reset_is_counted_and_harms_no_other),
         cmocka_unit_test(test_bad_frames_are_counted_and_closed),
         cmocka_unit_test(test_a_slow_reader_is_closed_and_others_are_served),
+        cmocka_unit_test(test_a_reader_of_large_replies_is_slowed_down_not_closed),
         cmocka_unit_test(test_silent_connections_are_closed_after_the_idle_timeout),
         cmocka_unit_test(test_a_graceful_stop_ends_traffic_in_good_order),
         cmocka_unit_test(test_a_stop_at_once_does_not_wait_for_anybody),

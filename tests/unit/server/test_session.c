@@ -230,6 +230,29 @@ static void test_a_queue_is_bounded_by_the_memory_that_it_holds(void **state)
     harness_close(harness);
 }
 
+/* A room that says more than was said: the sender's id is added to the body. */
+static void test_a_reply_above_the_largest_frame_is_counted_and_not_sent(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_game);
+    harness->rules.framing.frame_bytes_max = 100;
+    struct fake *fake = fake_open(harness, 0);
+    uint8_t body[96] = {7};
+    fake_send(harness, fake, 1, NULL, 0);
+    fake_send(harness, fake, 101, body, 8);
+    fake->output_bytes = 0;
+    fake_send(harness, fake, 203, body, sizeof body);
+    assert_int_equal(fake->output_bytes, 0);
+    assert_int_equal(errors(harness, ERROR_KIND_FRAME_ERROR), 1);
+    fake_send(harness, fake, 203, body, sizeof body - 8); /* it fits */
+    assert_int_equal(fake->output_bytes, 100);
+    assert_null(session_reply_frame(&fake->session, 1, 97));
+    assert_int_equal(errors(harness, ERROR_KIND_FRAME_ERROR), 2);
+    fake_leave(harness, fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    harness_close(harness);
+}
+
 static void test_bad_sizes_end_the_session_as_frame_errors(void **state)
 {
     (void)state;
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_a_burst_of_requests_never_overflows_its_own_replies),
         cmocka_unit_test(test_replies_larger_than_requests_slow_their_peer_down),
         cmocka_unit_test(test_a_queue_is_bounded_by_the_memory_that_it_holds),
+        cmocka_unit_test(test_a_reply_above_the_largest_frame_is_counted_and_not_sent),
         cmocka_unit_test(test_bad_sizes_end_the_session_as_frame_errors),
         cmocka_unit_test(test_an_end_inside_a_frame_is_unexpected_and_still_answered),
         cmocka_unit_test(test_half_close_is_flushed_before_the_close),
