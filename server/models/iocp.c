@@ -442,7 +442,8 @@ static void worker__complete_conn(struct worker *worker, struct conn *conn, stru
         winsock_sent(&conn->session, code, bytes);
     }
     worker__start_dirty(worker, shard);
-    conn__release(worker, conn); /* last: until here this operation has kept it alive */
+    conn__release(worker, conn);        /* until here this operation has kept it alive */
+    worker__start_dirty(worker, shard); /* whom its end has told */
     shard_leave(shard);
     worker__bury(worker);
 }

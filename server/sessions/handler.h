@@ -25,7 +25,9 @@ struct handler {
     void (*opened)(struct session *session);
     /* One whole message; frame and what it points at are valid during the call only. */
     void (*message)(struct session *session, const struct frame *frame);
-    /* May be NULL. The last call for this session; effects have none any more. */
+    /* May be NULL. The last call for this session. Nothing can be sent to it any more, and it
+     * cannot be ended again; but others may be told (session_broadcast(), to its room as well),
+     * answered and closed, as in message(). */
     void (*closed)(struct session *session);
 };
 

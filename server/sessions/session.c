@@ -315,7 +315,7 @@ void session_end(struct session *session)
     struct shard *shard = session->shard;
     must(!session->dirty);
     session->close_started = true;
-    session->abort = true; /* effects of closed() have none */
+    session->abort = true; /* effects of closed() on itself have none */
     if (!session->failed && (!session->read_ended || session->output.queued_bytes > 0)) {
         session->failed = true;
         session->reason = ERROR_KIND_OTHER;

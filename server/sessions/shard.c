@@ -424,8 +424,16 @@ void shard_touch(struct shard *shard, struct session *session)
     shard->dirty_tail = session;
 }
 
+bool shard_is_dirty(const struct shard *shard)
+{
+    return shard->dirty_head != NULL || shard->stage_bytes > 0;
+}
+
 struct session *shard_pop_dirty(struct shard *shard)
 {
+    if (shard->dirty_head == NULL) {
+        shard_deliver_stage(shard); /* what those popped before have said, at their end or before */
+    }
     struct session *session = shard->dirty_head;
     if (session == NULL) {
         return NULL;

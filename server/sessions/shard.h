@@ -104,6 +104,8 @@ void shard_receive_mail(struct shard *shard);
 /* The end of a batch: delivers the broadcasts gathered in it, here and to the other shards (whose
  * wakes it calls). Then take the dirty sessions. */
 void shard_flush(struct shard *shard);
+/* Are there sessions to pop? What has ended since the last one was may have told others. */
+bool shard_is_dirty(const struct shard *shard);
 /* A session with something to start (see session.h), or NULL. */
 struct session *shard_pop_dirty(struct shard *shard);
 /* Puts it on the dirty list (once) unless its close has started. */

@@ -160,6 +160,56 @@ static void test_a_reader_of_large_replies_is_slowed_down_not_closed(void **stat
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 1);
 }
 
+static void parting__message(struct session *session, const struct frame *frame)
+{
+    session_reply(session, frame->bytes, frame->bytes_count);
+}
+
+static void parting__closed(struct session *session)
+{
+    const struct span word = {(const uint8_t *)"left", 4};
+    session_broadcast_frame(session, SESSION_NO_ROOM, 9, &word, 1);
+}
+
+static const struct handler parting = {.name = "parting",
+                                       .description = "tests",
+                                       .connects_sessions = true,
+                                       .message = parting__message,
+                                       .closed = parting__closed};
+
+enum { PARTING_COUNT = 4 };
+
+/* Whoever leaves, in whichever way: the others are told by the handler's closed(), also those of
+ * another thread, without anything else happening. */
+static void test_the_others_are_told_who_has_left(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&parting);
+    plain_socket clients[PARTING_COUNT];
+    for (uint32_t i = 0; i < PARTING_COUNT; i++) {
+        clients[i] = client_connect(server);
+        client_send(clients[i], i, "here", 4); /* it is there, with its thread */
+        client_expect(clients[i], i, "here", 4);
+    }
+    for (int leaving = 0; leaving < PARTING_COUNT - 1; leaving++) {
+        if (leaving % 2 == 0) {
+            plain_shutdown(clients[leaving]);
+            client_expect_end(clients[leaving]);
+            plain_close(clients[leaving]);
+        } else {
+            plain_reset(clients[leaving]);
+        }
+        for (int i = leaving + 1; i < PARTING_COUNT; i++) {
+            client_expect(clients[i], 9, "left", 4);
+        }
+    }
+    client_leave(clients[PARTING_COUNT - 1]);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters.errors[ERROR_KIND_RESET], 1);
+    assert_int_equal(counters_errors_sum(&counters), 1);
+}
+
 static void test_silent_connections_are_closed_after_the_idle_timeout(void **state)
 {
     (void)state;
@@ -335,6 +385,7 @@ int model_end_tests_run(void)
         cmocka_unit_test(test_bad_frames_are_counted_and_closed),
         cmocka_unit_test(test_a_slow_reader_is_closed_and_others_are_served),
         cmocka_unit_test(test_a_reader_of_large_replies_is_slowed_down_not_closed),
+        cmocka_unit_test(test_the_others_are_told_who_has_left),
         cmocka_unit_test(test_silent_connections_are_closed_after_the_idle_timeout),
         cmocka_unit_test(test_a_graceful_stop_ends_traffic_in_good_order),
         cmocka_unit_test(test_a_stop_at_once_does_not_wait_for_anybody),

@@ -417,7 +417,7 @@ static bool loop__is_over(struct loop_thread *thread)
 /* Until when the next wait may last. */
 static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
 {
-    int64_t deadline_ns = shard_deadline_ns(thread->shard);
+    int64_t deadline_ns = shard_is_dirty(thread->shard) ? now_ns : shard_deadline_ns(thread->shard);
     recorder_flush(thread->recorder, now_ns);
     if (thread->index == 0) {
         recorder_set_connections(
@@ -462,6 +462,7 @@ static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_
     if (model->finish != NULL) {
         model->finish(own, now_ns);
     }
+    shard_flush(thread->shard); /* what the last of the ended said to other threads' sessions */
     bool over = loop__is_over(thread);
     *deadline_ns = loop__deadline_ns(thread, now_ns);
     shard_leave(thread->shard);

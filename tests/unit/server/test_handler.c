@@ -267,6 +267,80 @@ static void test_game_room_chat_reaches_the_room_only(void **state)
     harness_close(harness);
 }
 
+enum { LEFT_ID = 77 };
+
+/* Says to the room, or to all, who has left; closes and answers others meanwhile, if there are. */
+static struct session *left_close;
+static struct session *left_answer;
+
+static void left__closed(struct session *session)
+{
+    uint8_t id[8];
+    write_u64(id, session_id(session));
+    const struct span part = {id, sizeof id};
+    session_reply(session, id, sizeof id); /* none of these has an effect */
+    session_finish(session);
+    session_close(session, ERROR_KIND_OTHER);
+    session_broadcast_frame(session, session_room(session), LEFT_ID, &part, 1);
+    session_enter_room(session, 99);
+    if (left_answer != NULL) {
+        session_reply(left_answer, (const uint8_t *)"\4\0\5\0", 4);
+    }
+    if (left_close != NULL) {
+        session_close(left_close, ERROR_KIND_OTHER);
+    }
+}
+
+static void left__message(struct session *session, const struct frame *frame)
+{
+    session_enter_room(session, frame->id);
+}
+
+static const struct handler left = {.name = "left",
+                                    .description = "tests",
+                                    .connects_sessions = true,
+                                    .message = left__message,
+                                    .closed = left__closed};
+
+static void test_who_has_left_is_told_to_everybody_else(void **state)
+{
+    (void)state;
+    for (int room = 0; room < 2; room++) {
+        struct harness *harness = harness_open(&left);
+        struct fake *leaver = fake_open(harness, 0);
+        struct fake *same = fake_open(harness, 0);
+        struct fake *other = fake_open(harness, 1);
+        struct fake *closed = fake_open(harness, 0);
+        struct fake *stranger = fake_open(harness, 1);
+        uint8_t id[8];
+        if (room != 0) {
+            fake_send(harness, leaver, 5, NULL, 0);
+            fake_send(harness, same, 5, NULL, 0);
+            fake_send(harness, other, 5, NULL, 0);
+            fake_send(harness, stranger, 6, NULL, 0);
+        }
+        left_answer = &same->session;
+        left_close = &closed->session;
+        write_u64(id, session_id(&leaver->session));
+        fake_leave(harness, leaver);
+        left_answer = NULL;
+        left_close = NULL;
+        harness_turn(harness);
+        fake_expect(same, LEFT_ID, id, sizeof id);
+        fake_expect(same, 5, NULL, 0);
+        fake_expect(other, LEFT_ID, id, sizeof id);
+        assert_int_equal(stranger->output_bytes, room != 0 ? 0 : 12);
+        assert_true(closed->closed_rst);
+        fake_end(closed);
+        harness_turn(harness);
+        fake_leave(harness, same);
+        fake_leave(harness, other);
+        fake_leave(harness, stranger);
+        assert_int_equal(errors(harness, ERROR_KIND_OTHER), 1); /* the closed one alone */
+        harness_close(harness);
+    }
+}
+
 static void test_game_counts_what_it_does_not_know(void **state)
 {
     (void)state;
@@ -320,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_a_mailbox_is_bounded_by_the_memory_that_it_holds),
         cmocka_unit_test(test_mail_behind_what_piled_up_is_not_forgotten),
         cmocka_unit_test(test_game_room_chat_reaches_the_room_only),
+        cmocka_unit_test(test_who_has_left_is_told_to_everybody_else),
         cmocka_unit_test(test_game_counts_what_it_does_not_know),
         cmocka_unit_test(test_game_close_me_sends_then_shuts_down_then_waits),
     };
