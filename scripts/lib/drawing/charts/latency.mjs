@@ -1,9 +1,9 @@
 // The charts over percentiles: spectra of one run or of several, and the steps side by side.
 
-import { escapeHtml, formatCount, formatNs } from '../../base/format.mjs';
+import { formatCount, formatNs } from '../../base/format.mjs';
 import { latencyLabel } from '../../results/latencies.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
-import { baseOption, latencyAxis, lineLook, lineSeries, percentileLook, tooltipHead, tooltipLine,
+import { baseOption, latencyAxis, lineLook, lineSeries, percentileLook, timeZoom, tooltip,
   valueAxis } from './theme.mjs';
 
 const FAINT_OPACITY = 0.4;
@@ -44,12 +44,11 @@ function spectrumTooltip(list) {
     const byName = new Map(items.filter((item) => item.value)
       .map((item) => [item.seriesName, item]));
     const shown = [...byName.values()];
-    if (!shown.length) return '';
-    const texts = shown.map((item) => pointText(item, latencies.get(item.seriesName)));
-    const exact = (value) => `${formatCount(Math.round(value))} ns`;
-    return tooltipHead(percentileText(shown[0].value[0])) + shown.map((item, i) => tooltipLine(
-      item.color, escapeHtml(item.seriesName) + (texts[i].percentile === 'max' ? ', max' : ''),
-      texts[i].value, shown.length <= 6 ? exact(item.value[1]) : '')).join('');
+    return tooltip(shown.length && percentileText(shown[0].value[0]), shown.map((item) => {
+      const { percentile, value } = pointText(item, latencies.get(item.seriesName));
+      return [item.color, item.seriesName + (percentile === 'max' ? ', max' : ''), value,
+        shown.length <= 6 ? `${formatCount(Math.round(item.value[1]))} ns` : ''];
+    }));
   };
 }
 
@@ -82,11 +81,10 @@ function spectrumChart(theme, title, hint, list) {
   option.tooltip.trigger = 'axis';
   option.tooltip.axisPointer.snap = true;
   option.tooltip.formatter = spectrumTooltip(list);
-  option.xAxis = valueAxis(theme, '', ninesText, { min: 0, max: Math.ceil(right * 10) / 10,
+  option.xAxis = valueAxis(theme, ninesText, { min: 0, max: Math.ceil(right * 10) / 10,
     interval: 1, splitLine: { show: true, lineStyle: { color: theme.grid } } });
-  option.yAxis = latencyAxis(theme, (value) => formatNs(value));
-  option.dataZoom = [{ type: 'inside', xAxisIndex: 0, filterMode: 'none',
-    zoomOnMouseWheel: 'ctrl', moveOnMouseMove: false }];
+  option.yAxis = latencyAxis(theme);
+  option.dataZoom = timeZoom(theme, false);
   option.toolbox.feature.dataZoom.yAxisIndex = false;
   return option;
 }
@@ -137,15 +135,15 @@ export function chartSteps(view, theme) {
   const open = steps.some((step) => STEP_KEYS.some((key) => isLeast(step, key)));
   const option = baseOption(theme, { title: 'Steps', left: 150, bottom: 34,
     hint: `response time of each request step${open ? '; hollow: at least so long' : ''}` });
-  option.xAxis = latencyAxis(theme, (value) => formatNs(value));
+  option.xAxis = latencyAxis(theme);
   option.legend.itemWidth = 12;
-  option.yAxis = { ...valueAxis(theme, '', (value) => value), type: 'category', inverse: true,
+  option.yAxis = { ...valueAxis(theme, String), type: 'category', inverse: true,
     data: steps.map((step) => step.name), axisTick: { show: false },
     axisLabel: { color: theme.ink, width: 136, overflow: 'truncate' } };
   option.tooltip.axisPointer = { type: 'shadow' };
-  option.tooltip.formatter = (items) => tooltipHead(escapeHtml(items[0].name)) + items
-    .filter((item) => item.seriesType === 'scatter').map((item) => tooltipLine(item.color,
-      item.seriesName, `${item.value[2] ? '≥ ' : ''}${formatNs(item.value[0])}`)).join('');
+  option.tooltip.formatter = (items) => tooltip(items[0].name, items
+    .filter(({ seriesType }) => seriesType === 'scatter').map(({ color, seriesName, value }) => (
+      [color, seriesName, `${value[2] ? '≥ ' : ''}${formatNs(value[0])}`])));
   option.series = STEP_KEYS.map((key) => {
     const { color, symbol } = percentileLook(theme, key);
     const hollow = { color: 'transparent', borderColor: color, borderWidth: 1.5 };

@@ -1,10 +1,10 @@
 // Charts against load and against time of results: the capacity curve and the trend.
 
-import { escapeHtml, formatCount, formatDigits, formatNs, formatRate } from '../../base/format.mjs';
+import { formatCount, formatDigits, formatNs, formatRate } from '../../base/format.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
 import { capacityText, loadText, stepValid } from '../../judging/capacity_words.mjs';
-import { baseOption, latencyAxis, lineSeries, niceAbove, niceBelow, percentileLook, tooltipHead,
-  tooltipLine, valueAxis } from './theme.mjs';
+import { baseOption, HEADROOM, latencyAxis, lineSeries, loadAxis, niceAbove, niceBelow,
+  percentileLook, tooltip, valueAxis } from './theme.mjs';
 
 /** The points of all steps by load: [load, value, valid]. */
 function points(capacity, key) {
@@ -38,14 +38,11 @@ function dots(capacity, key, name, { color, symbol }, extra = {}) {
 }
 
 /** Labels at the loads that were tried, as far as they have room. */
-function loadAxis(theme, capacity) {
+function levelAxis(theme, capacity) {
   const levels = [...new Set(capacity.steps.map(({ level }) => level))].sort((a, b) => a - b);
-  return valueAxis(theme, capacity.vary === 'rate' ? 'iterations per second' : 'connections',
-    (value) => formatCount(Number(value.toPrecision(4))), { type: 'log', logBase: 2,
-      min: 'dataMin', max: 'dataMax', nameLocation: 'middle', nameGap: 28,
-      nameTextStyle: { color: theme.soft, fontSize: 11, align: 'center' },
-      axisLabel: { customValues: levels }, axisTick: { customValues: levels },
-      splitLine: { show: false } });
+  return loadAxis(theme, capacity.vary === 'rate' ? 'iterations per second' : 'connections',
+    (value) => formatCount(Number(value.toPrecision(4))), { logBase: 2,
+      axisLabel: { customValues: levels }, axisTick: { customValues: levels } });
 }
 
 /** Where the capacity lies: a line, and the side that failed shaded. */
@@ -75,11 +72,9 @@ function loadTooltip(capacity, format) {
     const shown = items.filter((item) => item.value?.[1] != null);
     const lines = shown.filter((item) => item.seriesType === 'line');
     const list = lines.length ? lines : shown;
-    if (!list.length) return '';
-    const note = lines.length ? '' : 'invalid';
-    return tooltipHead(loadText(capacity, list[0].value[0])) + list.map((item) => tooltipLine(
-      item.color, escapeHtml(item.seriesName), format(item.value[1], item.seriesName), note))
-      .join('');
+    return tooltip(list.length && loadText(capacity, list[0].value[0]),
+      list.map(({ color, seriesName, value }) => (
+        [color, seriesName, format(value[1], seriesName), lines.length ? '' : 'invalid'])));
   };
 }
 
@@ -92,9 +87,9 @@ export function chartCapacityLatency(capacity, theme) {
     hint: `${HOLLOW_HINT}; the condition: ${capacity.until}` });
   const conditions = conditionLines(theme, capacity, isTime);
   const limits = conditions.map(({ yAxis: limit }) => limit).filter((limit) => limit > 0);
-  option.xAxis = loadAxis(theme, capacity);
+  option.xAxis = levelAxis(theme, capacity);
   // A condition far from the points is in the picture all the same.
-  option.yAxis = latencyAxis(theme, (value) => formatNs(value), limits.length ? {
+  option.yAxis = latencyAxis(theme, limits.length ? {
     min: ({ min }) => niceBelow(Math.min(min, ...limits)),
     max: ({ max }) => niceAbove(Math.max(max, ...limits) * 1.05) } : {});
   const keys = percentilesAndMax(1).map(([key]) => key);
@@ -118,11 +113,11 @@ export function chartCapacityRate(capacity, theme) {
     metric === 'rate.achieved');
   const errors = conditionLines(theme, capacity, ({ metric, percent }) => !percent &&
     metric === 'errors.total');
-  const axis = (format, lines, extra) => valueAxis(theme, '', format, { min: 0,
-    boundaryGap: [0, '12%'], ...(lines.length ? { max: ({ max }) =>
+  const axis = (format, lines, extra) => valueAxis(theme, format, { ...HEADROOM,
+    ...(lines.length ? { max: ({ max }) =>
       niceAbove(Math.max(max, ...lines.map(({ yAxis: limit }) => limit))) } : {}), ...extra });
-  option.xAxis = loadAxis(theme, capacity);
-  option.yAxis = [axis((value) => formatRate(value), rates, {}),
+  option.xAxis = levelAxis(theme, capacity);
+  option.yAxis = [axis(formatRate, rates, {}),
     axis(formatCount, errors, { minInterval: 1, splitLine: { show: false } })];
   const achieved = { color: colors[0], width: 2.5, symbol: 'circle' };
   const failing = { color: theme.bad, dash: [2, 3], symbol: 'diamond' };
@@ -155,20 +150,20 @@ export function chartTrend(trend, theme, metric) {
   const option = baseOption(theme, { title: metric.replace('99_', '99.'), legend: false,
     tools: false, top: 56, bottom: 34,
     hint: 'each point is one kept result, oldest first; hollow: an invalid measurement' });
-  option.xAxis = { ...valueAxis(theme, '', (value) => value), type: 'category',
+  option.xAxis = { ...valueAxis(theme, String), type: 'category',
     data: runs.map((run) => run.started_utc.slice(0, 16).replace('T', ' ')),
     splitLine: { show: false } };
   const whole = runs[0].metrics[metric].unit === 'count' ? { minInterval: 1 } : {};
-  option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '12%'], ...whole });
+  option.yAxis = valueAxis(theme, format, { ...HEADROOM, ...whole });
   option.series = [{ ...lineSeries(metric, [], { color: theme.colors[0], width: 2 }),
     showSymbol: true, showAllSymbol: true, data: runs.map((run) => (
       { value: run.metrics[metric].value, symbol: 'circle',
         ...dot(theme.colors[0], run.valid) })) }];
   option.tooltip.formatter = ([item]) => {
     const run = runs[item.dataIndex];
-    return tooltipHead(`${escapeHtml(run.label)} · ${escapeHtml(run.commit ?? '')}`) +
-      tooltipLine(item.color, run.started_utc.slice(0, 19).replace('T', ' '),
-        format(item.value)) + (run.valid ? '' : '<div>invalid measurement</div>');
+    return tooltip(`${run.label} · ${run.commit ?? ''}`, [[item.color,
+      run.started_utc.slice(0, 19).replace('T', ' '), format(item.value),
+      run.valid ? '' : 'invalid measurement']]);
   };
   return option;
 }

@@ -1,8 +1,8 @@
 // Charts of scripts/compare-models: { models, points, cells, rate_per_s, windows }.
 
-import { escapeHtml, formatCount, formatNs, formatRate } from '../../base/format.mjs';
+import { formatCount, formatNs, formatRate } from '../../base/format.mjs';
 import { idlePoints } from '../../models/points.mjs';
-import { baseOption, latencyAxis, lineLook, lineSeries, tooltipHead, tooltipLine, valueAxis }
+import { baseOption, latencyAxis, lineLook, lineSeries, loadAxis, tooltip, valueAxis }
   from './theme.mjs';
 
 const formatMicros = (us) => formatNs(us * 1e3);
@@ -28,36 +28,28 @@ function againstConnections(outcome, theme, key, axis, format, words) {
   const option = baseOption(theme, { ...words, bottom: 48,
     top: outcome.models.length > 5 ? 134 : 108 });
   Object.assign(option.legend, LEGEND_WRAPPED);
-  option.xAxis = valueAxis(theme, 'connections', (value) => formatCount(value), { type: 'log',
-    logBase: 10, min: 'dataMin', max: 'dataMax', nameLocation: 'middle', nameGap: 28,
-    nameTextStyle: { color: theme.soft, fontSize: 11, align: 'center' },
-    splitLine: { show: false } });
+  option.xAxis = loadAxis(theme, 'connections', formatCount, { logBase: 10 });
   option.yAxis = axis;
   option.series = outcome.models.map(({ name }, index) => lineSeries(name, shared(outcome)
     .map((point) => [point.connections, outcome.cells[name]?.[point.key]?.[key] ?? null]),
   lineLook(theme, index)));
   option.tooltip.formatter = (items) => {
     const known = items.filter((item) => item.value?.[1] != null);
-    if (!known.length) return '';
-    const point = shared(outcome).find(({ connections }) => connections === known[0].value[0]);
-    return tooltipHead(`${formatCount(point.connections)} connections`) + known.map((item) =>
-      tooltipLine(item.color, escapeHtml(item.seriesName), cellText(outcome, item.seriesName,
-        point, key, format))).join('');
+    const point = shared(outcome).find(({ connections }) => connections === known[0]?.value[0]);
+    return tooltip(`${formatCount(point?.connections)} connections`, known.map((item) => (
+      [item.color, item.seriesName, cellText(outcome, item.seriesName, point, key, format)])));
   };
   return option;
 }
 
 function chartLatency(outcome, theme, percentile) {
-  return againstConnections(outcome, theme, `${percentile}_ns`, latencyAxis(theme,
-    (ns) => formatNs(ns)), formatNs, { title: `Response time, ${percentile}`,
+  return againstConnections(outcome, theme, `${percentile}_ns`, latencyAxis(theme),
+    formatNs, { title: `Response time, ${percentile}`,
     hint: `the same rate, ${formatRate(outcome.rate_per_s)}, over ever more connections` });
 }
 
-const chartModelsLatency = (outcome, theme) => chartLatency(outcome, theme, 'p99');
-const chartModelsMedian = (outcome, theme) => chartLatency(outcome, theme, 'p50');
-
 function chartModelsCpu(outcome, theme) {
-  return againstConnections(outcome, theme, 'cpu_us', valueAxis(theme, '', formatMicros,
+  return againstConnections(outcome, theme, 'cpu_us', valueAxis(theme, formatMicros,
     { min: 0 }), formatMicros, { title: 'The server\'s CPU per request',
     hint: `the same rate, ${formatRate(outcome.rate_per_s)}, over ever more connections` });
 }
@@ -70,7 +62,7 @@ function bars(outcome, theme, points, key, format, words) {
     axisTick: { show: false }, axisLabel: { color: theme.soft, fontSize: 11, interval: 0,
       rotate: names.length > 4 ? 20 : 0 } };
   // Room for the labels above the highest bar.
-  option.yAxis = valueAxis(theme, '', format, { min: 0, boundaryGap: [0, '18%'] });
+  option.yAxis = valueAxis(theme, format, { min: 0, boundaryGap: [0, '18%'] });
   // Side by side the labels would cover one another.
   const upright = names.length * points.length > 8;
   option.series = points.map(({ point, name }, index) => ({ name, type: 'bar', barMaxWidth: 46,
@@ -80,10 +72,9 @@ function bars(outcome, theme, points, key, format, words) {
     label: { show: true, position: 'top', fontSize: 10, color: theme.soft,
       ...(upright ? { rotate: 90, align: 'left', verticalAlign: 'middle' } : {}),
       formatter: ({ value }) => (value == null ? '' : format(value)) } }));
-  option.tooltip.formatter = (items) => tooltipHead(escapeHtml(items[0].name)) +
-    items.filter((item) => item.value != null).map((item) => tooltipLine(item.color,
-      escapeHtml(item.seriesName), cellText(outcome, item.name, points[item.seriesIndex].point, key,
-        format))).join('');
+  option.tooltip.formatter = (items) => tooltip(items[0].name, items
+    .filter(({ value }) => value != null).map(({ color, name, seriesName, seriesIndex }) => (
+      [color, seriesName, cellText(outcome, name, points[seriesIndex].point, key, format)])));
   return option;
 }
 
@@ -109,8 +100,10 @@ const hasKind = (kind) => (outcome) => outcome.points.some((point) => point.kind
 export const MODELS_CHARTS = [
   { name: 'models_cpu', draw: chartModelsCpu, when: hasKind('shared'), height: 440 },
   { name: 'models_idle', draw: chartModelsIdle, when: hasIdle, height: 440 },
-  { name: 'models_median', draw: chartModelsMedian, when: hasKind('shared'), height: 440 },
-  { name: 'models_latency', draw: chartModelsLatency, when: hasKind('shared'), height: 440 },
+  { name: 'models_median', height: 440, when: hasKind('shared'),
+    draw: (outcome, theme) => chartLatency(outcome, theme, 'p50') },
+  { name: 'models_latency', height: 440, when: hasKind('shared'),
+    draw: (outcome, theme) => chartLatency(outcome, theme, 'p99') },
   { name: 'models_most', draw: chartModelsMost, when: hasKind('most'), height: 380,
     wide: true },
 ];

@@ -1,8 +1,8 @@
 // Charts of several runs on one axis.
 
-import { escapeHtml, formatNs, formatRate, formatSeconds } from '../../base/format.mjs';
-import { bandsSeries, baseOption, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom,
-  tooltipHead, tooltipLine, valueAxis } from './theme.mjs';
+import { formatNs, formatRate, formatSeconds } from '../../base/format.mjs';
+import { bandsSeries, baseOption, HEADROOM, latencyAxis, lineLook, lineSeries, timeAxis, timeZoom,
+  tooltip, valueAxis } from './theme.mjs';
 
 const SAMPLED_POINTS = 1500;
 const SLIDER_S = 30;
@@ -33,15 +33,13 @@ function overlayTooltip(format) {
     for (const item of items.filter(({ value }) => value?.[1] != null)) {
       byName.set(item.seriesName, [...(byName.get(item.seriesName) ?? []), item]);
     }
-    if (!byName.size) return '';
-    const [[first]] = byName.values();
-    return tooltipHead(formatSeconds(first.value[0])) + [...byName].map(([name, list]) => {
+    const [[first]] = [...byName.values(), []];
+    return tooltip(first && formatSeconds(first.value[0]), [...byName].map(([name, list]) => {
       const values = list.map(({ value }) => value[1]).sort((a, b) => a - b);
-      const note = values.length > 1
-        ? `median of ${values.length}; ${format(values[0])} – ${format(values.at(-1))}` : '';
-      return tooltipLine(list[0].color, escapeHtml(name),
-        format(values[Math.floor((values.length - 1) / 2)]), note);
-    }).join('');
+      return [list[0].color, name, format(values[Math.floor((values.length - 1) / 2)]),
+        values.length > 1 ? `median of ${values.length}; ${format(values[0])} – ` +
+          format(values.at(-1)) : ''];
+    }));
   };
 }
 
@@ -75,23 +73,21 @@ function overlay(views, theme, { title, hint, key, yAxis, format }) {
   return option;
 }
 
-export function chartOverlayLatency(views, theme, key = 'p99', name = 'p99') {
-  return overlay(views, theme, { title: `Response ${name} over time`, key,
-    hint: 'each run and repeat from the moment its load began',
-    yAxis: latencyAxis(theme, (value) => formatNs(value)),
-    format: (value) => formatNs(value) });
+const FROM_T0 = 'each run and repeat from the moment its load began';
+
+/** A percentile of the response time. */
+export function chartOverlayLatency(views, theme, key = 'p99') {
+  return overlay(views, theme, { title: `Response ${key} over time`, key, hint: FROM_T0,
+    yAxis: latencyAxis(theme), format: (value) => formatNs(value) });
 }
 
 export function chartOverlayRate(views, theme) {
-  return overlay(views, theme, { title: 'Responses per second', key: 'responses',
-    hint: 'each run and repeat from the moment its load began',
-    yAxis: valueAxis(theme, '', (value) => formatRate(value),
-      { min: 0, boundaryGap: [0, '12%'] }), format: formatRate });
+  return overlay(views, theme, { title: 'Responses per second', key: 'responses', hint: FROM_T0,
+    yAxis: valueAxis(theme, formatRate, HEADROOM), format: formatRate });
 }
 
 export function chartOverlayErrors(views, theme) {
   return overlay(views, theme, { title: 'Errors per second', key: 'errors',
-    hint: 'of any kind, each run and repeat from the moment its load began',
-    yAxis: valueAxis(theme, '', (value) => formatRate(value),
-      { min: 0, boundaryGap: [0, '12%'] }), format: formatRate });
+    hint: `of any kind, ${FROM_T0}`, yAxis: valueAxis(theme, formatRate, HEADROOM),
+    format: formatRate });
 }

@@ -3,7 +3,7 @@
 // Colours are apart for colour-blind eyes and in lightness too; dashes and symbols repeat the
 // difference, so that a chart printed in grey still tells its lines apart.
 
-import { formatSeconds } from '../../base/format.mjs';
+import { escapeHtml, formatNs, formatSeconds } from '../../base/format.mjs';
 
 // Without quotes: they would end the attributes of an SVG file.
 const FONT = 'system-ui, -apple-system, Segoe UI, Liberation Sans, Arial, sans-serif';
@@ -95,35 +95,41 @@ function axisBase(theme) {
   return {
     axisLine: { lineStyle: { color: theme.line } }, axisTick: { lineStyle: { color: theme.line } },
     axisLabel: { color: theme.soft, fontSize: 11, hideOverlap: true },
-    nameTextStyle: { color: theme.soft, fontSize: 11 },
     splitLine: { lineStyle: { color: theme.grid } },
-    minorTick: { show: false }, minorSplitLine: { show: false },
   };
 }
 
+/** Options of an axis from 0, with room above the highest value. */
+export const HEADROOM = { min: 0, boundaryGap: [0, '12%'] };
+
 /** A value axis. format: value -> label; ECharts' second argument, the index of the label, is not
  *  for it. */
-export function valueAxis(theme, name, format, extra = {}) {
+export function valueAxis(theme, format, extra = {}) {
   const base = axisBase(theme);
-  return { ...base, type: 'value', name, nameLocation: 'end', nameGap: 8,
-    nameTextStyle: { ...base.nameTextStyle, align: 'right', padding: [0, 6, 0, 0] },
-    ...extra, axisLabel: { ...base.axisLabel, formatter: (value) => format(value),
-      ...extra.axisLabel } };
+  return { ...base, type: 'value', ...extra, axisLabel: { ...base.axisLabel,
+    formatter: (value) => format(value), ...extra.axisLabel } };
+}
+
+/** An axis of connections or rates, logarithmic, with its name below. */
+export function loadAxis(theme, name, format, extra) {
+  return valueAxis(theme, format, { type: 'log', min: 'dataMin', max: 'dataMax', name,
+    nameLocation: 'middle', nameGap: 28, nameTextStyle: { color: theme.soft, fontSize: 11,
+      align: 'center' }, splitLine: { show: false }, ...extra });
 }
 
 /** An axis of latencies: logarithmic, around the lines that are shown. */
-export function latencyAxis(theme, format, extra = {}) {
-  return valueAxis(theme, '', format, { type: 'log', logBase: 10,
+export function latencyAxis(theme, extra = {}) {
+  return valueAxis(theme, formatNs, { type: 'log', logBase: 10,
     min: ({ min }) => (min > 0 && Number.isFinite(min) ? niceBelow(min) : 1e3),
     max: ({ max }) => (max > 0 && Number.isFinite(max) ? niceAbove(max * 1.05) : 1e9),
-    minorSplitLine: { show: false }, ...extra });
+    ...extra });
 }
 
 /** An axis of bytes per second: steps that are round in KiB, MiB, GiB. */
 export function bytesAxis(theme, format, high) {
   const unit = 1024 ** Math.max(0, Math.floor(Math.log2(Math.max(1, high)) / 10));
   const step = niceAbove((high * 1.1) / unit / 5 * 1000) / 1000 * unit;
-  return valueAxis(theme, '', format, { min: 0, interval: step,
+  return valueAxis(theme, format, { min: 0, interval: step,
     max: Math.max(1, Math.ceil((high * 1.05) / step) * step) });
 }
 
@@ -160,17 +166,20 @@ export function timeZoom(theme, slider) {
   return zoom;
 }
 
-/** One line of a tooltip: a swatch with the series' dash, its name, its value. */
-export function tooltipLine(color, name, value, note = '') {
+/** One line of a tooltip: a swatch of the series' colour, its name, its value. */
+function tooltipLine([color, name, value, note = '']) {
   return '<div class="tip"><span class="swatch" style="display:inline-block;width:14px;height:3px;'
-    + `margin-right:7px;vertical-align:middle;background:${color}"></span>${name}`
+    + `margin-right:7px;vertical-align:middle;background:${color}"></span>${escapeHtml(name)}`
     + `<b style="float:right;margin-left:22px">${value}</b>`
     + (note ? `<span style="float:right;margin-left:8px;opacity:.6">${note}</span>` : '')
     + '</div>';
 }
 
-export function tooltipHead(text) {
-  return `<div style="font-weight:600;margin-bottom:4px">${text}</div>`;
+/** A tooltip: a heading, and lines of [colour, name, value, note]; none where there are none. */
+export function tooltip(heading, lines) {
+  if (!lines.length) return '';
+  return `<div style="font-weight:600;margin-bottom:4px">${escapeHtml(heading)}</div>` +
+    lines.map(tooltipLine).join('');
 }
 
 const BAND_LABEL_SHARE = 0.06;

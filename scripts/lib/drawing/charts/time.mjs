@@ -1,10 +1,10 @@
 // The charts over time of one run: rate, response, connections, bytes, errors, heat map.
 
-import { escapeHtml, formatBytes, formatCount, formatNs, formatRate, formatSeconds }
+import { formatBytes, formatCount, formatNs, formatRate, formatSeconds }
   from '../../base/format.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
-import { bandsSeries, baseOption, bytesAxis, latencyAxis, lineLook, lineSeries, percentileLook,
-  timeAxis, timeZoom, tooltipHead, tooltipLine, valueAxis } from './theme.mjs';
+import { bandsSeries, baseOption, bytesAxis, HEADROOM, latencyAxis, lineLook, lineSeries,
+  percentileLook, timeAxis, timeZoom, tooltip, valueAxis } from './theme.mjs';
 
 const LONG_S = 30;
 
@@ -14,7 +14,6 @@ function pairs(columns, key, at = 0.5) {
 }
 
 const STEP = { step: 'middle' };
-const HEADROOM = { min: 0, boundaryGap: [0, '12%'] };
 
 function spanText(columns, t) {
   const ends = (i) => Number((columns.t[i] + columns.span[i]).toFixed(3));
@@ -27,17 +26,16 @@ function spanText(columns, t) {
 function axisTooltip(columns, format) {
   return (items) => {
     const shown = items.filter((item) => item.seriesName !== '__bands' && item.value?.[1] != null);
-    if (!shown.length) return '';
-    return tooltipHead(spanText(columns, shown[0].value[0])) + shown.map((item) =>
-      tooltipLine(item.color, escapeHtml(item.seriesName), format(item.value[1]))).join('');
+    return tooltip(shown.length && spanText(columns, shown[0].value[0]),
+      shown.map(({ color, seriesName, value }) => [color, seriesName, format(value[1])]));
   };
 }
 
 /** A chart over time: lines on one axis, with bands, zoom and shared hover. */
-function timeChart(view, theme, { title, hint, series, yAxis, tooltip }) {
+function timeChart(view, theme, { title, hint, series, yAxis, formatter }) {
   const slider = view.duration_s >= LONG_S;
   const option = baseOption(theme, { title, hint, bottom: slider ? 56 : 34 });
-  option.tooltip.formatter = tooltip;
+  option.tooltip.formatter = formatter;
   option.xAxis = timeAxis(theme, 0, Math.max(1, Number(view.duration_s.toFixed(3))));
   option.yAxis = yAxis;
   option.dataZoom = timeZoom(theme, slider);
@@ -74,8 +72,8 @@ export function chartRate(view, theme) {
   return timeChart(view, theme, { title: 'Rate', series,
     hint: columns.due ? 'per second; begun, dropped and never started: of those that were due in it'
       : 'iterations and responses per second, against what was due',
-    yAxis: valueAxis(theme, '', (value) => formatRate(value), HEADROOM),
-    tooltip: axisTooltip(columns, formatRate) });
+    yAxis: valueAxis(theme, formatRate, HEADROOM),
+    formatter: axisTooltip(columns, formatRate) });
 }
 
 export function chartResponse(view, theme) {
@@ -84,8 +82,8 @@ export function chartResponse(view, theme) {
     lineSeries(percentileName(key), pairs(columns, key), percentileLook(theme, key)));
   return timeChart(view, theme, { title: 'Response time', series,
     hint: 'from the intended send time to the last byte of the reply, each second (2 digits)',
-    yAxis: latencyAxis(theme, (value) => formatNs(value)),
-    tooltip: axisTooltip(columns, (value) => formatNs(value)) });
+    yAxis: latencyAxis(theme),
+    formatter: axisTooltip(columns, (value) => formatNs(value)) });
 }
 
 function lowest(values) {
@@ -113,8 +111,8 @@ export function chartConnections(view, theme) {
   }
   return timeChart(view, theme, { title: 'Connections', series,
     hint: 'at the end of each second',
-    yAxis: valueAxis(theme, '', formatCount, { ...HEADROOM, minInterval: 1 }),
-    tooltip: axisTooltip(columns, formatCount) });
+    yAxis: valueAxis(theme, formatCount, { ...HEADROOM, minInterval: 1 }),
+    formatter: axisTooltip(columns, formatCount) });
 }
 
 export function chartBytes(view, theme) {
@@ -136,7 +134,7 @@ export function chartBytes(view, theme) {
       : 'each way per second',
     yAxis: bytesAxis(theme, (value) => `${formatBytes(value)}/s`, highest(series.flatMap(
       ({ data }) => data.map(([, value]) => value)))),
-    tooltip: axisTooltip(view.columns, (value) => `${formatBytes(value)}/s`) });
+    formatter: axisTooltip(view.columns, (value) => `${formatBytes(value)}/s`) });
 }
 
 /** Errors over time: of the client, or (side: view.server) of the server. */
@@ -157,8 +155,8 @@ export function chartErrors(view, theme, title = 'Errors', side = view) {
     hint: kinds.length ? `by kind, per ${each}` : `of all kinds, per ${each}; their sums: ` +
       Object.entries(side.errors).map(([kind, count]) =>
         `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', '),
-    yAxis: valueAxis(theme, '', formatCount, { ...HEADROOM, minInterval: 1 }),
-    tooltip: axisTooltip(columns, formatCount) });
+    yAxis: valueAxis(theme, formatCount, { ...HEADROOM, minInterval: 1 }),
+    formatter: axisTooltip(columns, formatCount) });
 }
 
 export function chartServerErrors(view, theme) {
@@ -194,15 +192,15 @@ export function chartHeat(view, theme) {
   const data = cells.map((cell) => [...cell, Math.log10(Math.max(cell[5], 1e-3))]);
   const option = timeChart(view, theme, { title: 'Response time, heat map', series: [],
     hint: 'how many responses took how long, over time; darker or brighter is more',
-    yAxis: latencyAxis(theme, (value) => formatNs(value)), tooltip: undefined });
+    yAxis: latencyAxis(theme) });
   option.legend = { show: false };
   option.grid.top = 66;
   option.grid.right = 92;
   option.tooltip.trigger = 'item';
   option.tooltip.formatter = ({ value }) => (value?.length === 7
-    ? tooltipHead(`${formatSeconds(value[0])} – ${formatSeconds(value[1])}`) +
-      `${formatNs(value[2])} – ${formatNs(value[3])}: <b>${formatCount(value[4])}</b> responses` +
-      ` (${formatRate(value[5])})` : '');
+    ? tooltip(`${formatSeconds(value[0])} – ${formatSeconds(value[1])}`, [['transparent',
+      `${formatNs(value[2])} – ${formatNs(value[3])}`, `${formatCount(value[4])} responses`,
+      formatRate(value[5])]]) : '');
   option.visualMap = { type: 'continuous', dimension: 6, seriesIndex: 0, right: 0, top: 'middle',
     min: Math.log10(Math.max(lowest(rates), 1e-3)), max: Math.log10(Math.max(highest(rates), 1)),
     inRange: { color: theme.heat }, itemWidth: 12, itemHeight: 120, calculable: true, precision: 2,
@@ -222,23 +220,22 @@ const SAMPLED = { CPU: (value) => `${value}% of one`, memory: formatBytes,
 export function chartServerSamples(view, theme) {
   const { colors } = theme;
   const at = (key) => view.watched.samples.map((one) => [one.t_s, one[key] ?? null]);
-  const option = timeChart(view, theme, { title: 'Server process', tooltip: undefined,
+  const option = timeChart(view, theme, { title: 'Server process',
     hint: `${view.watched.command}, sampled once a second; memory and descriptors on the right`,
     series: [lineSeries('CPU', at('cpu_percent'), { color: colors[0], width: 2.5 }),
       lineSeries('memory', at('rss_bytes'), { color: colors[1], dash: [7, 4],
         symbol: 'triangle' }, { yAxisIndex: 1 }),
       lineSeries('descriptors', at('descriptors'), { color: colors[7], dash: [2, 3],
         symbol: 'rect' }, { yAxisIndex: 2 })],
-    yAxis: [valueAxis(theme, '', (value) => `${value}%`, HEADROOM),
-      valueAxis(theme, '', formatBytes, { ...HEADROOM, splitLine: { show: false } }),
-      valueAxis(theme, '', formatCount, { ...HEADROOM, offset: 72, position: 'right',
+    yAxis: [valueAxis(theme, (value) => `${value}%`, HEADROOM),
+      valueAxis(theme, formatBytes, { ...HEADROOM, splitLine: { show: false } }),
+      valueAxis(theme, formatCount, { ...HEADROOM, offset: 72, position: 'right',
         splitLine: { show: false } })] });
   option.grid.right = 130;
   option.tooltip.formatter = (items) => {
     const shown = items.filter((item) => item.seriesName in SAMPLED && item.value?.[1] != null);
-    return shown.length ? tooltipHead(formatSeconds(shown[0].value[0])) + shown.map((item) =>
-      tooltipLine(item.color, item.seriesName, SAMPLED[item.seriesName](item.value[1]))).join('')
-      : '';
+    return tooltip(shown.length && formatSeconds(shown[0].value[0]), shown.map((item) => (
+      [item.color, item.seriesName, SAMPLED[item.seriesName](item.value[1])])));
   };
   return option;
 }
