@@ -43,7 +43,7 @@ static bool options__set(void *context, const char *value, struct error *error)
     const char *equals = strchr(value, '=');
     size_t bytes = equals == NULL ? 0 : (size_t)(equals - value);
     if (bytes == 0 || bytes >= OPTIONS_TEXT_BYTES_MAX) {
-        error_set(error, "expected NAME=VALUE with a name of 1 to %d letters, found \"%s\"",
+        error_set(error, "expected NAME=VALUE with a name of 1 to %d bytes, found \"%s\"",
                   OPTIONS_TEXT_BYTES_MAX - 1, value);
         options->set_refused = true;
         return false;
@@ -209,10 +209,14 @@ bool options_parse(struct options *options, int argc, char **argv,
     if (words.count == 0 && !unclear) {
         mistakes_report(&mistakes, OPTIONS_ABOUT,
                         "no scenario given; try: dummyclient scenarios/echo.json");
+    } else if (words.count > 0 && words.words[0][0] == '\0' && !unclear) {
+        mistakes_report(&mistakes, OPTIONS_ABOUT,
+                        "the name of the scenario is empty (a variable that is not set?)");
     } else if (words.count > 1 && !unclear) {
         mistakes_report(&mistakes, OPTIONS_ABOUT,
-                        "one scenario at a time: \"%s\" comes after \"%s\"", words.words[1],
-                        words.words[0]);
+                        "one scenario at a time: \"%s\" comes after \"%s\" (where the server is, "
+                        "--target HOST:PORT says, or --host and --port)",
+                        words.words[1], words.words[0]);
     } else if (words.count == 1 && !unclear) {
         options->scenario_path = words.words[0];
     }

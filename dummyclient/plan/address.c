@@ -173,8 +173,12 @@ static void plan__add_source(struct plan *plan, const char *about, const char *w
         mistakes_report(mistakes, about, "%s: %s", where, reason.text);
         return;
     }
-    /* One list for all machines: each takes its own. */
-    plan->sources_count += plan->ranks <= 1 || net_address_is_here(source);
+    /* With ranks there is one list for all machines: each takes its own. */
+    bool here = net_address_is_here(source);
+    plan->sources_count += here;
+    if (!here && plan->ranks <= 1) {
+        mistakes_report(mistakes, about, "%s: %s is no address of this machine", where, host);
+    }
 }
 
 /* Those of the command line, which may have commas in them; without any those of the scenario. */

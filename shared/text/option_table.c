@@ -60,8 +60,8 @@ static bool option__take_rate(double *rate_per_s, const char *value, struct erro
 static bool option__take_duration(const struct option_row *row, int64_t *duration_ns,
                                   const char *value, struct error *error)
 {
-    static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
-    if (!units_duration_ns(value, duration_ns, error)) {
+    int64_t high_ns = row->high > 0 ? row->high : UNITS_DURATION_NS_MAX;
+    if (!units_duration_within_ns(value, high_ns, duration_ns, error)) {
         return false;
     }
     if (*duration_ns < row->low) {
@@ -69,11 +69,6 @@ static bool option__take_duration(const struct option_row *row, int64_t *duratio
         error_set(error, "expected a duration %s%s, found \"%s\"",
                   row->low > 1 ? "of at least " : "above 0",
                   row->low > 1 ? units_format_duration(row->low, low) : "", value);
-        return false;
-    }
-    if (row->high > 0 && *duration_ns > row->high) {
-        error_set(error, "expected at most %" PRId64 "h (%" PRId64 " days), found \"%s\"",
-                  row->high / HOUR_NS, row->high / HOUR_NS / 24, value);
         return false;
     }
     return true;

@@ -11,11 +11,11 @@ struct units__name {
 };
 
 /* Digits, perhaps a point and more digits: no sign, no exponent, no hexadecimal, no "inf", which
- * strtod() would all take. At most 15 digits, so that a double holds them exactly. Returns what
+ * strtod() would all take. *exact: at most 15 digits, which a double holds exactly. Returns what
  * follows, or NULL. */
-static const char *units__number(const char *text, double *value)
+static const char *units__number(const char *text, double *value, bool *exact)
 {
-    uint64_t mantissa = 0;
+    double mantissa = 0;
     double divisor = 1;
     int digits = 0;
     int before_point = 0;
@@ -26,10 +26,8 @@ static const char *units__number(const char *text, double *value)
             before_point = digits;
             continue;
         }
-        if (++digits > 15) {
-            return NULL;
-        }
-        mantissa = mantissa * 10 + (uint64_t)(*text - '0');
+        digits++;
+        mantissa = mantissa * 10 + (*text - '0');
         if (point) {
             divisor *= 10;
         }
@@ -37,8 +35,17 @@ static const char *units__number(const char *text, double *value)
     if (digits == 0 || (point && (before_point == 0 || before_point == digits))) {
         return NULL;
     }
-    *value = (double)mantissa / divisor;
+    *value = mantissa / divisor;
+    *exact = digits <= 15;
     return text;
+}
+
+static bool units__is_exact(bool exact, const char *text, struct error *error)
+{
+    if (!exact) {
+        error_set(error, "expected a number of at most 15 digits, found \"%s\"", text);
+    }
+    return exact;
 }
 
 static const struct units__name *units__find(const struct units__name *names, const char *name)
@@ -59,7 +66,8 @@ static const struct units__name units__rates[] = {
 static bool units__is(const char *text, const struct units__name *names)
 {
     double number;
-    const char *rest = units__number(text, &number);
+    bool exact;
+    const char *rest = units__number(text, &number, &exact);
     return rest != NULL && units__find(names, rest) != NULL;
 }
 
@@ -73,11 +81,34 @@ bool units_is_rate(const char *text)
     return units__is(text, units__rates);
 }
 
+/* As it would be typed. */
+static void units__format_bound(int64_t bound_ns, char text[UNITS_TEXT_BYTES_MAX])
+{
+    static const int64_t S_NS = 1000000000;
+    static const int64_t H_NS = 3600 * S_NS;
+    if (bound_ns >= 48 * H_NS && bound_ns % (24 * H_NS) == 0) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%" PRId64 "h (%" PRId64 " days)", bound_ns / H_NS,
+                 bound_ns / H_NS / 24);
+    } else if (bound_ns % H_NS == 0) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%" PRId64 "h", bound_ns / H_NS);
+    } else if (bound_ns % S_NS == 0) {
+        snprintf(text, UNITS_TEXT_BYTES_MAX, "%" PRId64 "s", bound_ns / S_NS);
+    } else {
+        units_format_duration(bound_ns, text);
+    }
+}
+
 bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error)
 {
-    static const double max_ns = 10.0 * 365 * 86400 * 1e9;
+    return units_duration_within_ns(text, UNITS_DURATION_NS_MAX, duration_ns, error);
+}
+
+bool units_duration_within_ns(const char *text, int64_t high_ns, int64_t *duration_ns,
+                              struct error *error)
+{
     double number;
-    const char *rest = units__number(text, &number);
+    bool exact = true;
+    const char *rest = units__number(text, &number, &exact);
     if (rest == NULL) {
         error_set(error, "expected a duration such as 500ms, 30s or 5m, found \"%s\"", text);
         return false;
@@ -89,8 +120,13 @@ bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *err
         return false;
     }
     double value_ns = number * unit->factor;
-    if (value_ns > max_ns) {
-        error_set(error, "expected a duration of at most 10 years, found \"%s\"", text);
+    if (value_ns > (double)high_ns) {
+        char bound[UNITS_TEXT_BYTES_MAX];
+        units__format_bound(high_ns, bound);
+        error_set(error, "expected a duration of at most %s, found \"%s\"", bound, text);
+        return false;
+    }
+    if (!units__is_exact(exact, text, error)) {
         return false;
     }
     if (number > 0 && value_ns < 0.5) {
@@ -104,7 +140,8 @@ bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *err
 bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
 {
     double number;
-    const char *rest = units__number(text, &number);
+    bool exact = true;
+    const char *rest = units__number(text, &number, &exact);
     const struct units__name *unit = rest ? units__find(units__rates, rest) : NULL;
     if (unit == NULL) {
         error_set(error,
@@ -116,6 +153,9 @@ bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
     double value = number / unit->factor;
     if (value > 1e9) {
         error_set(error, "expected a rate above 0, at most 1000000000/s, found \"%s\"", text);
+        return false;
+    }
+    if (!units__is_exact(exact, text, error)) {
         return false;
     }
     *rate_per_s = value;
@@ -131,7 +171,8 @@ bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *erro
                                                {"TB", 1e12},     {"TiB", 1099511627776.0},
                                                {NULL, 0}};
     double number;
-    const char *rest = units__number(text, &number);
+    bool exact = true;
+    const char *rest = units__number(text, &number, &exact);
     const struct units__name *unit = rest ? units__find(names, rest) : NULL;
     if (unit == NULL) {
         error_set(error, "expected a size such as 4096, 64KiB, 1MiB or 16kB, found \"%s\"", text);
@@ -140,6 +181,9 @@ bool units_size_bytes(const char *text, uint64_t *size_bytes, struct error *erro
     double value = number * unit->factor;
     if (value > 1099511627776.0) {
         error_set(error, "expected a size of at most 1TiB, found \"%s\"", text);
+        return false;
+    }
+    if (!units__is_exact(exact, text, error)) {
         return false;
     }
     if (value != floor(value)) {

@@ -9,8 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "500us", "1.5s", "10m", "1h"; units ns us ms s m h; the unit is required. 0..10 years. */
+/* "500us", "1.5s", "10m", "1h"; units ns us ms s m h; the unit is required. From 0 to
+ * UNITS_DURATION_NS_MAX, ten years, or to high_ns. */
+static const int64_t UNITS_DURATION_NS_MAX = INT64_C(10) * 365 * 86400 * 1000000000;
 bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error);
+bool units_duration_within_ns(const char *text, int64_t high_ns, int64_t *duration_ns,
+                              struct error *error);
 /* "20000/s", "90/m", "5/h", or a bare number (per second). 0..1e9 per second. */
 bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error);
 /* Written so, however long or high it is. */

@@ -546,7 +546,17 @@ bool reader_read(struct reader *reader, const cJSON *json, const struct key *key
 const struct key *reader_read_one(struct reader *reader, const cJSON *json, const struct key *keys,
                                   const char *form, void *into)
 {
-    if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) != 1) {
+    bool is_object = cJSON_IsObject(json) && json->child != NULL;
+    if (is_object && json->child->next != NULL) {
+        uint32_t mistakes_count = reader->mistakes_count;
+        reader_object(reader, json, keys);
+        if (reader->mistakes_count == mistakes_count) {
+            reader_mistake(reader, "expected one of these keys, found `%s` and `%s`",
+                           json->child->string, json->child->next->string);
+        }
+        return NULL;
+    }
+    if (!is_object) {
         const char *names[READER_WORDS_MAX] = {NULL};
         char expected[READER_EXPECTED_BYTES_MAX] = "";
         reader__append(expected, sizeof expected, "%san object with one of ", form);

@@ -127,11 +127,10 @@ static bool syntax__number(struct syntax *syntax)
 }
 
 /* \uXXXX, the cursor on the u. */
-static bool syntax__unicode_escape(struct syntax *syntax)
+static bool syntax__hex4(struct syntax *syntax, uint32_t *unit)
 {
-    const char *begin = syntax->at;
-    syntax->at++;
     uint32_t code = 0;
+    syntax->at++;
     for (int i = 0; i < 4; i++, syntax->at++) {
         char c = syntax->at < syntax->end ? *syntax->at : '\0';
         if (c >= '0' && c <= '9') {
@@ -141,6 +140,34 @@ static bool syntax__unicode_escape(struct syntax *syntax)
         } else {
             return syntax__fail(syntax, "four hexadecimal digits after \\u");
         }
+    }
+    *unit = code;
+    return true;
+}
+
+/* One letter: \uXXXX, or two of them for one past U+FFFF (RFC 8259, section 7). The cursor on the
+ * u. */
+static bool syntax__unicode_escape(struct syntax *syntax)
+{
+    const char *begin = syntax->at;
+    uint32_t code = 0;
+    uint32_t low = 0;
+    if (!syntax__hex4(syntax, &code)) {
+        return false;
+    }
+    if (code >= 0xd800 && code <= 0xdbff && syntax->end - syntax->at > 1 && syntax->at[0] == '\\' &&
+        syntax->at[1] == 'u') {
+        syntax->at++;
+        if (!syntax__hex4(syntax, &low)) {
+            return false;
+        }
+    }
+    if (code >= 0xd800 && code <= 0xdfff && !(code <= 0xdbff && low >= 0xdc00 && low <= 0xdfff)) {
+        syntax->at = begin - 1;
+        error_set(syntax->error,
+                  "\\u%04x is half of a letter: expected a pair such as \\ud83d\\ude00",
+                  (unsigned)code);
+        return false;
     }
     if (code == 0) {
         syntax->at = begin - 1;

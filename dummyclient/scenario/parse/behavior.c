@@ -142,7 +142,8 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
         reader_mistake_at(reader, "connect",
                           "expected a loop that begins with `reconnect`, and no `setup`");
     }
-    if (reader_get(json, "on_push") != NULL && parse->framing->type == FRAMING_RAW) {
+    if (reader_get(json, "on_push") != NULL && parse->framing->type == FRAMING_RAW &&
+        !parse->framing_is_wrong) {
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {

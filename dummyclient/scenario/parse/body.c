@@ -62,7 +62,7 @@ static void parse__random(struct parse *parse, const cJSON *json, void *place)
     (void)json;
     body->type = BODY_RANDOM;
     body->letters = parse->framing->type == FRAMING_DELIMITER;
-    if (body->letters && first >= 'a' && first <= 'z') {
+    if (body->letters && first >= 'a' && first <= 'z' && !parse->framing_is_wrong) {
         reader_mistake(&parse->reader,
                        "random bodies are letters a-z under this framing, and its delimiter "
                        "begins with one: use another kind of body");

@@ -51,7 +51,8 @@ static const struct {
      {"type", KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw"),
       .required = "\"length\", \"delimiter\", \"fixed\" or \"raw\""}},
     {PARSE_OF(LENGTH),
-     {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .required = "1, 2 or 4"}},
+     {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .expected = "1, 2 or 4",
+      .required = "1, 2 or 4"}},
     {PARSE_OF(LENGTH), {"size_offset", PARSE_OFFSET(size_offset)}},
     {PARSE_OF(LENGTH), {"id_bytes", KEY_WHOLE(struct framing, id_bytes, 0, 4)}},
     {PARSE_OF(LENGTH), {"id_offset", PARSE_OFFSET(id_offset)}},
@@ -105,9 +106,8 @@ static void parse__check_header(struct parse *parse, const cJSON *json, struct f
     }
 }
 
-void parse_framing(struct parse *parse, const cJSON *json, void *place)
+static void parse__framing(struct parse *parse, const cJSON *json, struct framing *framing)
 {
-    struct framing *framing = place;
     struct reader *reader = &parse->reader;
     struct key keys[PARSE_KEYS_COUNT + 1];
     uint32_t mistakes_count = reader->mistakes_count;
@@ -131,4 +131,11 @@ void parse_framing(struct parse *parse, const cJSON *json, void *place)
     } else if (framing->type == FRAMING_FIXED) {
         framing->frame_bytes_max = framing->fixed_bytes;
     }
+}
+
+void parse_framing(struct parse *parse, const cJSON *json, void *place)
+{
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    parse__framing(parse, json, place);
+    parse->framing_is_wrong = parse->reader.mistakes_count > mistakes_count;
 }

@@ -67,8 +67,13 @@ static const struct key parse__on_disconnect_keys[] = {
 void parse_on_disconnect(struct parse *parse, const cJSON *json, void *place)
 {
     struct scenario_behavior *behavior = place;
-    if (!cJSON_IsObject(json)) {
+    if (cJSON_IsString(json)) {
         reader_read_value(&parse->reader, json, &parse__on_disconnect, &behavior->on_disconnect);
+        return;
+    }
+    if (!cJSON_IsObject(json)) {
+        reader_expected(&parse->reader, json,
+                        "\"stop\", \"reconnect\" or { \"reconnect\": { \"first\": \"100ms\" } }");
         return;
     }
     behavior->on_disconnect = ON_DISCONNECT_RECONNECT;
@@ -123,15 +128,14 @@ const struct key parse_barrier_keys[] = {
 void parse_check_barriers(struct parse *parse)
 {
     parse->barriers_before_loops |= parse->barriers_of_setup;
-    parse->barriers_within_loops |= parse->barriers_of_loop & ~parse->barriers_of_setup;
+    parse->barriers_within_loops |= parse->barriers_of_loop;
     uint32_t apart = parse->barriers_before_loops & parse->barriers_within_loops &
                      (parse->barriers_of_setup | parse->barriers_of_loop);
     for (uint32_t i = 0; i < parse->barriers_count; i++) {
         if ((apart >> i & 1) != 0) {
             reader_mistake(&parse->reader,
-                           "the barrier \"%s\" is in the `setup` of one behavior and in the "
-                           "`loop` or `teardown` of another, which begin when every setup is done: "
-                           "use two barriers",
+                           "the barrier \"%s\" is in a `setup` and in a `loop` or `teardown`, "
+                           "which begin when every setup is done: use two barriers",
                            parse->barriers[i]);
         }
     }

@@ -39,6 +39,7 @@ struct parse {
     struct arena *arena;
     struct scenario *scenario;
     const struct framing *framing;
+    bool framing_is_wrong;                     /* reported: what depends on it cannot be judged */
     const struct send *sent;                   /* whose reply is read about; NULL: of any message */
     const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;
@@ -67,7 +68,7 @@ struct parse {
     const char *barriers[TREE_BARRIERS_MAX];
     uint32_t barriers_count;
     uint32_t barriers_before_loops; /* bit n: some behavior reaches it in setup */
-    uint32_t barriers_within_loops; /* bit n: some behavior reaches it only later */
+    uint32_t barriers_within_loops; /* bit n: some behavior reaches it later */
     const char *marks[TREE_MARKS_MAX];
     uint32_t marks_count;
 };

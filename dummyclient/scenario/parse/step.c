@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 void parse_first_link_step(struct parse *parse, bool opens)
 {
@@ -27,18 +28,21 @@ void parse_needs_link(struct parse *parse, bool sends)
 /* Can the framing carry the body in all sizes that it can have? */
 static void parse__check_body(struct parse *parse, const struct send *send)
 {
+    if (parse->framing_is_wrong) {
+        return;
+    }
     const struct body *body = &send->body;
     const struct framing *framing = parse->framing;
     if (frame_encoded_bytes(framing, send->id, body->bytes_min) == 0 ||
         frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
         char found[64];
-        snprintf(found, sizeof found,
-                 body->bytes_min == body->bytes_max ? "%" PRIu32 " bytes"
-                                                    : "%" PRIu32 " to %" PRIu32 " bytes",
-                 body->bytes_min, body->bytes_max);
+        snprintf(found, sizeof found, "%" PRIu32 " to ", body->bytes_min);
+        snprintf(body->bytes_min == body->bytes_max ? found : found + strlen(found), 32,
+                 "%" PRIu32 " byte%s", body->bytes_max, body->bytes_max == 1 ? "" : "s");
         if (framing->type == FRAMING_FIXED) {
-            reader_mistake(&parse->reader, "expected a body of exactly %" PRIu32 " bytes, found %s",
-                           framing->fixed_bytes, found);
+            reader_mistake(&parse->reader,
+                           "expected a body of exactly %" PRIu32 " byte%s, found %s",
+                           framing->fixed_bytes, framing->fixed_bytes == 1 ? "" : "s", found);
         } else {
             reader_mistake(&parse->reader, "expected a body that the framing can carry, found %s",
                            found);

@@ -8,12 +8,16 @@
 
 bool parse_has_ids(const struct parse *parse)
 {
-    return parse->framing->type == FRAMING_LENGTH && parse->framing->id_bytes > 0;
+    return parse->framing->type == FRAMING_LENGTH && parse->framing->id_bytes > 0 &&
+           !parse->framing_is_wrong;
 }
 
 /* The id of a message, where the framing has one. */
 void parse_id(struct parse *parse, const cJSON *json, void *place)
 {
+    if (parse->framing_is_wrong) {
+        return;
+    }
     if (!parse_has_ids(parse)) {
         reader_mistake(&parse->reader, "the framing has no id (`id_bytes`)");
         return;
@@ -154,6 +158,7 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
     struct wait *wait = &step->wait;
     parse->sent = sent;
     wait->match.any_id = !parse_has_ids(parse) || sent == NULL;
+    parse->flow.takes_time = true;
     if (!reader_read(reader, json, keys, step)) {
         return;
     }
@@ -164,13 +169,15 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
         reader_mistake_at(reader, "optional",
                           "what may be missing cannot end in `on_timeout`: leave one out");
     }
+    if (parse->framing_is_wrong) {
+        return;
+    }
     if (parse->framing->type == FRAMING_RAW) {
         parse__check_raw(parse, json, wait);
     } else if (reader_get(json, "bytes") != NULL) {
         reader_mistake_at(reader, "bytes",
                           "only raw framing needs it: this framing says where a reply ends");
     }
-    parse->flow.takes_time = true;
 }
 
 static const struct key parse__expect_keys[] = {

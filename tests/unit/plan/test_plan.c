@@ -278,6 +278,7 @@ static void test_two_dashes_end_the_options(void **state)
     assert_false(make(&harness, SCENARIO, "--", "-c5", NULL));
     assert_int_equal(told.lines_count, 1);
     assert_non_null(strstr(told.text, "one scenario at a time"));
+    assert_non_null(strstr(told.text, "--target HOST:PORT"));
     assert_true(make(&harness, SCENARIO, "-o", "--", "-qd200s", NULL));
     assert_string_equal(harness.options.out_path, "--");
     assert_int_equal(harness.options.duration_ns, 200 * NS_PER_S);
@@ -299,6 +300,10 @@ static void test_names_that_mean_nobody_are_refused(void **state)
                    "[::1]:7777; found \"::1:7777\"",
                    "--target", "::1:7777");
     assert_refused(SCENARIO, "--source: expected IP[,IP...]", "--source", "");
+    assert_refused(SCENARIO, "--source: 203.0.113.9 is no address of this machine", "--source",
+                   "127.0.0.1,203.0.113.9");
+    assert_refused(SCENARIO, "--duration: expected a duration of at most 720h (30 days)", "-d",
+                   "99999h");
     assert_refused(SCENARIO, "--source: expected a host's name", "--source", "*");
 }
 

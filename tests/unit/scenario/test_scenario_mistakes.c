@@ -45,9 +45,15 @@ static void test_document(void **state)
         {"{ 'behaviors': [ { 'setup': [ { 'barrier': 'in' } ] }, { 'loop': [ { 'barrier': 'in' } ] "
          "} "
          "] }",
-         ": `behaviors[1]`: the barrier 'in' is in the `setup` of one behavior and in the "
-         "`loop` or `teardown` of another, which begin when every setup is done: use two "
-         "barriers"},
+         ": `behaviors[1]`: the barrier 'in' is in a `setup` and in a `loop` or `teardown`, which "
+         "begin when every setup is done: use two barriers"},
+        {"{ 'behaviors': [ { 'setup': [ { 'barrier': 'in' } ], 'loop': [ { 'barrier': 'in' } ] } "
+         "] }",
+         ": `behaviors[0]`: the barrier 'in' is in a `setup` and in a `loop` or `teardown`, which "
+         "begin when every setup is done: use two barriers"},
+        {"{ 'behaviors': [ { 'on_disconnect': true } ] }",
+         ": `behaviors[0].on_disconnect`: expected 'stop', 'reconnect' or { 'reconnect': { "
+         "'first': '100ms' } }, found true"},
         {"{ 'behaviors': [ null ] }", ": `behaviors[0]`: expected an object, found null"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
@@ -71,6 +77,10 @@ static void test_load_limits(void **state)
          ": `load.connect_timeout`: expected a duration from 1.00 ms to 24 h, found '99999h'"},
         {"'rate': '99999999999999/s'", ": `load.rate`: expected a rate above 0, at most "
                                        "1000000000/s, found '99999999999999/s'"},
+        {"'rate': '12345678901234567/s'", ": `load.rate`: expected a rate above 0, at most "
+                                          "1000000000/s, found '12345678901234567/s'"},
+        {"'duration': '1234567890123456789s'", ": `load.duration`: expected a duration from 1.00 "
+                                               "ms to 720 h, found '1234567890123456789s'"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         check_load(mistakes[i].text, mistakes[i].expected);
@@ -165,6 +175,8 @@ static void test_framing(void **state)
                                  "'raw', found 'lenght'; did you mean 'length'?"},
         {"{ 'type': 'length', 'size_bytes': 3, 'size_includes_header': true }",
          ": `framing.size_bytes`: expected 1, 2 or 4, found 3"},
+        {"{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",
+         ": `framing.size_bytes`: expected 1, 2 or 4, found 0"},
         {"{ 'type': 'length', 'size_bytes': 2 }",
          ": `framing.size_includes_header`: expected true or false, found nothing"},
         {"{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': 1 }",
@@ -181,6 +193,49 @@ static void test_framing(void **state)
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         check_framing(mistakes[i].text, mistakes[i].expected);
+    }
+}
+
+/* What depends on the framing cannot be judged until it is right. */
+static void test_one_wrong_framing_is_one_mistake(void **state)
+{
+    (void)state;
+    static const char *const framings[] = {
+        "{ 'type': 'lenght' }",
+        "{ 'tpye': 'raw' }",
+        "{ 'type': 'raw', 'bytes': 4 }",
+        "{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",
+        "{ 'type': 'length', 'size_bytes': 3, 'size_includes_header': true }",
+        "{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': true, 'id_bytes': 9 }",
+        "{ 'type': 'length', 'size_bytes': 2, 'id_bytes': 1 }",
+        "{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': true, 'size_offset': 2, "
+        "'header_bytes': 3 }",
+        "{ 'type': 'delimiter' }",
+        "{ 'type': 'delimiter', 'delimiter': '' }",
+        "{ 'type': 'delimiter', 'delimiter': 'a', 'size_bytes': 2 }",
+        "{ 'type': 'fixed' }",
+        "{ 'type': 'fixed', 'bytes': 0 }",
+    };
+    static const char *const steps =
+        "{ 'request': { 'send': { 'body': { 'text': 'abc' } }, 'bytes': 4 } },"
+        "{ 'request': { 'send': { 'id': 70000, 'body': { 'random': { 'bytes': 5 } } },"
+        "  'match': { 'id': 99999, 'field': { 'at': 'u8@0', 'equals': 1 } },"
+        "  'capture': { 'x': 'u16@0' } } },"
+        "{ 'send': { 'id': 1, 'body': { 'text': 'a${x}' } } }";
+    for (size_t i = 0; i < COUNT(framings); i++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 "{ 'framing': %s, 'behaviors': [ { 'on_push': [ { 'match': { 'id': 99999 } } ], "
+                 "'loop': [ %s ] } ] }",
+                 framings[i], steps);
+        for (char *at = text; *at != '\0'; at++) {
+            *at = (char)(*at == '\'' ? '"' : *at);
+        }
+        load(text, strlen(text));
+        if (told.count != 1 || strstr(told.lines[0], "`framing") == NULL) {
+            fail_msg("%s: %u mistakes: %s; %s", framings[i], told.count, told.lines[0],
+                     told.count > 1 ? told.lines[1] : "");
+        }
     }
 }
 
@@ -242,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_load_limits),
         cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_one_wrong_framing_is_one_mistake),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_more_than_twenty_mistakes_are_counted),
         cmocka_unit_test(test_set_that_nothing_uses_is_a_mistake),

@@ -243,6 +243,16 @@ static void test_framing_and_steps_must_agree(void **state)
     check_steps("'framing': { 'type': 'fixed', 'bytes': 8 },",
                 "{ 'send': { 'body': { 'random': { 'bytes': [8, 9] } } } }",
                 "[0].send.body`: expected a body of exactly 8 bytes, found 8 to 9 bytes");
+    check_steps("'framing': { 'type': 'fixed', 'bytes': 2 },",
+                "{ 'send': { 'body': { 'text': 'x' } } }",
+                "[0].send.body`: expected a body of exactly 2 bytes, found 1 byte");
+    check_steps("'framing': { 'type': 'fixed', 'bytes': 1 },",
+                "{ 'send': { 'body': { 'random': { 'bytes': [0, 1] } } } }",
+                "[0].send.body`: expected a body of exactly 1 byte, found 0 to 1 byte");
+    check_steps("", "{ 'send': { 'id': 1, 'body': { 'text': 'x', 'hex': '00' } } }",
+                "[0].send.body`: expected one of these keys, found `text` and `hex`");
+    check_steps("", "{ 'send': { 'id': 1, 'body': { 'text': 'x', 'hx': '00' } } }",
+                "[0].send.body.hx`: unknown key; did you mean `hex`?");
     check_steps("'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },",
                 "{ 'send': { 'body': { 'text': 'PING\\r\\n' } } }",
                 "[0].send.body`: expected a body without the delimiter, which the framing adds; "
