@@ -45,6 +45,7 @@ static const struct figures__member OF_RUN[] = {
     {offsetof(struct figures, port.batch_max), 1, FIGURES_MAX},
     {offsetof(struct figures, port.immediate), 1, FIGURES_SUM},
     {offsetof(struct figures, port.waited_ns), 1, FIGURES_SUM},
+    {offsetof(struct figures, port.wait), 1, FIGURES_MAX},
 };
 static const struct figures__member OF_STEP[] = {
     {offsetof(struct figures_step, errors), ERROR_KINDS, FIGURES_SUM},
@@ -58,7 +59,7 @@ static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}}
 
 /* A number that is not in the lists is in no sum: one that was forgotten is refused here, where
  * that can be seen. */
-enum { NUMBER = sizeof(uint64_t), OF_PORT = 6, WORKED_OUT = 2 /* a stage's window and target */ };
+enum { NUMBER = sizeof(uint64_t), OF_PORT = 7, WORKED_OUT = 2 /* a stage's window and target */ };
 _Static_assert(sizeof(struct cport_stats) == OF_PORT * NUMBER, "the port's are all in the list");
 _Static_assert(sizeof(struct figures_step) ==
                    LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,

@@ -99,6 +99,9 @@ static void port__merge(struct cport_stats *into, const struct cport_stats *from
     if (from->batch_max > into->batch_max) {
         into->batch_max = from->batch_max;
     }
+    if (from->wait > into->wait) {
+        into->wait = from->wait;
+    }
 }
 
 bool recorder_merge(struct recorder *into, const struct recorder *from)

@@ -321,6 +321,29 @@ void cport_local_address(const struct cport *port, const struct cport_socket *so
     }
 }
 
+static const struct {
+    const char *text;
+    int64_t unit_ns;
+} cport__waits[CPORT_WAITS] = {
+    [CPORT_WAIT_UNKNOWN] = {"unknown", 0},
+    [CPORT_WAIT_NANOSECONDS] = {"nanoseconds", 1},
+    [CPORT_WAIT_TIMER_PACKET] = {"timer packet", 100},
+    [CPORT_WAIT_TIMER_APC] = {"timer APC", 100},
+    [CPORT_WAIT_NAPS] = {"naps", 100},
+    [CPORT_WAIT_YIELDS] = {"yields", NS_PER_MS},
+    [CPORT_WAIT_MILLISECONDS] = {"milliseconds", NS_PER_MS},
+};
+
+const char *cport_wait_text(enum cport_wait wait)
+{
+    return cport__waits[wait].text;
+}
+
+int64_t cport_wait_unit_ns(enum cport_wait wait)
+{
+    return cport__waits[wait].unit_ns;
+}
+
 const char *cport_result_text(enum cport_result result)
 {
     static const char *const texts[CPORT_RESULT_COUNT] = {

@@ -111,6 +111,18 @@ struct cport_accept_op {
     uint64_t backend[16];    /* private; words, so that addresses are aligned */
 };
 
+/* How cport_poll() waits for its deadline, the finest first. */
+enum cport_wait {
+    CPORT_WAIT_UNKNOWN,
+    CPORT_WAIT_NANOSECONDS,  /* the system takes them (io_uring; epoll_pwait2, Linux 5.11) */
+    CPORT_WAIT_TIMER_PACKET, /* Windows: a high-resolution timer posts a packet */
+    CPORT_WAIT_TIMER_APC,    /* Windows: such a timer calls a procedure */
+    CPORT_WAIT_NAPS,         /* Wine: whole milliseconds, then short sleeps */
+    CPORT_WAIT_YIELDS,       /* Windows: whole milliseconds, then awake */
+    CPORT_WAIT_MILLISECONDS, /* whole ones, up to one too late */
+    CPORT_WAITS
+};
+
 struct cport_stats {
     uint64_t polls;
     uint64_t syscalls;    /* of any kind made by the port's own thread */
@@ -119,6 +131,7 @@ struct cport_stats {
     uint64_t immediate; /* completed at submit, without waiting */
     uint64_t waited_ns; /* with times_waits: in cport_poll(), up to its deadline at most, asleep or
                            (busy_poll) looking in vain */
+    uint64_t wait;      /* enum cport_wait; of several ports the coarsest */
 };
 
 struct cport_options {
@@ -208,6 +221,10 @@ void cport_wake(struct cport *port);
 void cport_local_address(const struct cport *port, const struct cport_socket *socket,
                          struct net_address *address);
 
+/* "nanoseconds", "timer packet", ... as in results. */
+const char *cport_wait_text(enum cport_wait wait);
+/* The unit in which such a wait is asked of the system; 0: not known. */
+int64_t cport_wait_unit_ns(enum cport_wait wait);
 /* "refused", "reset", ... as in results and messages. */
 const char *cport_result_text(enum cport_result result);
 /* True for results that say that this machine, not the peer, was the limit. */

@@ -114,6 +114,11 @@ void result_add_port_stats(struct cJSON *result, const char *backend,
     if (stats->waited_ns > 0) {
         json_add_u64(port, "waited_ns", stats->waited_ns);
     }
+    if (stats->wait != CPORT_WAIT_UNKNOWN) {
+        enum cport_wait wait = (enum cport_wait)stats->wait;
+        json_add_text(port, "wait", cport_wait_text(wait));
+        json_add_u64(port, "wait_unit_ns", (uint64_t)cport_wait_unit_ns(wait));
+    }
 }
 
 void resources_pack(const struct host_resources *resources, struct pack *pack)

@@ -208,6 +208,11 @@ static void test_default_backend(void **state)
     assert_non_null(strstr(error.text, "iocp"));
 }
 
+bool system_prepare(void)
+{
+    return true;
+}
+
 int cases_system(void)
 {
     const struct CMUnitTest any[] = {

@@ -121,5 +121,7 @@ int cases_threads(void);
 int cases_fake(void);
 /* What only this system shows; cases_linux.c, cases_win.c. */
 int cases_system(void);
+/* Before the first port: what the suite needs and this system lacks is put in its place. */
+bool system_prepare(void);
 
 #endif

@@ -65,6 +65,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }
+    if (!system_prepare()) {
+        return 1;
+    }
     if (!suite__is_permitted()) {
         return EXIT_SKIPPED;
     }

@@ -116,6 +116,8 @@ test('what happened in any of several results is in their sum', () => {
     client.pushes_other = i;
     client.marks = [{ t_ns: 1e9, text: 'storm', count: 2 }];
     client.abnormal_connections_total = 1500;
+    Object.assign(client.port, i === 1 ? { wait: 'yields', wait_unit_ns: 1e6 }
+      : { wait: 'timer APC', wait_unit_ns: 100 });
     if (i) {
       client.steps[0].first_failure = { kind: 'mismatch', at_ns: 2e9, connection: i,
         expected: 'a', found: 'b', bytes: '' };
@@ -128,6 +130,7 @@ test('what happened in any of several results is in their sum', () => {
       { id: 11, count: 1, bytes: 8 }, { id: 12, count: 1, bytes: 8 }]);
     assert.equal(sum.pushes_other, 3);
     assert.equal(sum.abnormal_connections_total, 4500);
+    assert.deepEqual([sum.port.wait, sum.port.wait_unit_ns], ['yields', 1e6]); // the coarsest
     assert.deepEqual([sum.steps[0].first_failure.at_ns, sum.steps[0].first_failure.connection],
       [begin_ns + 2e9, 1]);
     assert.equal(sum.expects.first_failure.at_ns, begin_ns + 2e9);

@@ -53,6 +53,13 @@ function addFigures(objects, weights, together) {
   return sums;
 }
 
+/** The coarsest: a unit is not to be added up. */
+function waitOf(ports) {
+  const [{ wait, wait_unit_ns }] = ports.map((port) => port ?? {})
+    .sort((a, b) => (b.wait_unit_ns ?? 0) - (a.wait_unit_ns ?? 0));
+  return wait === undefined ? {} : { wait, wait_unit_ns };
+}
+
 function addAnyIntegers(a, b) {
   return Number.isInteger(a) && Number.isInteger(b) ? addIntegers(a, b)
     : typeof a === 'bigint' || typeof b === 'bigint' ? addIntegers(a, b) : a + b;
@@ -272,8 +279,9 @@ export function mergeResults(documents, names) {
   if (clean) merged.clean_connections = clean;
   else delete merged.clean_connections;
   if (first.port) {
-    merged.port = addFigures(documents.map(({ port }) => port),
-      documents.map(({ port }) => Number(port?.polls ?? 1)), together);
+    const ports = documents.map(({ port }) => port);
+    merged.port = { ...addFigures(ports, ports.map((port) => Number(port?.polls ?? 1)), together),
+      ...waitOf(ports) };
   }
   if (together && merged.totals.connections_peak !== undefined) {
     // The series know the second they were open in together, a client its own peak between two.

@@ -495,6 +495,7 @@ static int epoll__wait_events(struct epoll_port *epoll, const struct timespec *t
             return count;
         }
         epoll->coarse = true; /* before Linux 5.11, or a container that does not know the call */
+        epoll->base.stats.wait = CPORT_WAIT_MILLISECONDS;
         epoll->base.stats.syscalls++;
     }
     int limit_ms = -1;
@@ -617,6 +618,7 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
         return NULL;
     }
     epoll->base.backend = &cport_backend_epoll;
+    epoll->base.stats.wait = CPORT_WAIT_NANOSECONDS;
     epoll->busy_poll = options->busy_poll;
     epoll->recv_buffer_bytes = options->recv_buffer_bytes;
     epoll->arena_bytes = (size_t)options->recv_buffer_bytes * EPOLL_ARENA_RECVS;

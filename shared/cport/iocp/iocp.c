@@ -19,8 +19,6 @@
 /* cport_socket.backend[]. */
 enum { IOCP_SOCKET_FAMILY };
 
-enum { IOCP_KEY_SOCKET, IOCP_KEY_WAKE };
-
 /* cport_socket.flags */
 enum {
     IOCP_SOCKET_SKIP = 1, /* successes post no packet */
@@ -493,6 +491,10 @@ static void iocp__take_entry(struct iocp_port *port, const OVERLAPPED_ENTRY *ent
         InterlockedExchange(&port->wake_posted, 0);
         return;
     }
+    if (entry->lpCompletionKey == IOCP_KEY_TIMER) {
+        iocp_wait_fired(&port->wait);
+        return;
+    }
     struct cport_op *op = CONTAINING_RECORD((void *)entry->lpOverlapped, struct cport_op, backend);
     DWORD bytes = entry->dwNumberOfBytesTransferred;
     int code = 0;
@@ -582,8 +584,13 @@ static struct cport *iocp__create(const struct cport_options *options, bool *for
         return NULL;
     }
     port->skip_is_safe = iocp_socket_skip_is_safe();
+    if (!iocp_wait_open(&port->wait, port->handle, &port->base.stats, port->base.fallback_reason,
+                        error)) {
+        CloseHandle(port->handle);
+        free(port);
+        return NULL;
+    }
     iocp__buffers_open(&port->buffers, options->recv_buffer_bytes);
-    iocp_wait_open(&port->wait, port->handle, &port->base.stats.syscalls);
     return &port->base;
 }
 

@@ -15,20 +15,37 @@
 
 enum { IOCP_BATCH_MAX = 256 };
 
-/* GetQueuedCompletionStatusEx() with a deadline finer than its milliseconds. */
+/* What a packet is about: an operation, somebody's wake, the timer of a wait. */
+enum { IOCP_KEY_SOCKET, IOCP_KEY_WAKE, IOCP_KEY_TIMER };
+
+/* Of ntdll; an NTSTATUS is a LONG, 0 is success. */
+typedef LONG(NTAPI *nt_delay_execution_function)(BOOLEAN alertable, const LARGE_INTEGER *interval);
+typedef LONG(NTAPI *nt_associate_packet_function)(HANDLE packet, HANDLE port, HANDLE target,
+                                                  void *key, void *apc_context, LONG status,
+                                                  ULONG_PTR information, BOOLEAN *signaled);
+
+/* GetQueuedCompletionStatusEx() with a deadline finer than its milliseconds: see wait.c. */
 struct iocp_wait {
+    enum cport_wait kind;
     HANDLE port;
-    HANDLE timer;              /* high resolution; NULL where the system has none */
-    int64_t timer_deadline_ns; /* what it is set to; 0: nothing */
-    void (*nap)(int64_t wait_ns);
-    uint64_t *syscalls;
+    HANDLE timer;  /* high resolution; NULL: not by a timer */
+    HANDLE packet; /* CPORT_WAIT_TIMER_PACKET */
+    bool packet_associated;
+    int64_t timer_deadline_ns; /* what it is set to; 0: nothing that is waited for */
+    nt_associate_packet_function nt_associate;
+    nt_delay_execution_function nt_delay_execution; /* CPORT_WAIT_NAPS */
+    struct cport_stats *stats;
     OVERLAPPED_ENTRY entries[IOCP_BATCH_MAX];
 };
 
-void iocp_wait_open(struct iocp_wait *wait, HANDLE port, uint64_t *syscalls);
+/* fallback: a line for the user, where this system has no timer to wait by. */
+bool iocp_wait_open(struct iocp_wait *wait, HANDLE port, struct cport_stats *stats,
+                    char fallback[CPORT_FALLBACK_BYTES_MAX], struct error *error);
 void iocp_wait_close(struct iocp_wait *wait);
 /* Returns the number of entries that came, 0 when the deadline has come first. */
 ULONG iocp_wait_entries(struct iocp_wait *wait, int64_t deadline_ns);
+/* A packet of IOCP_KEY_TIMER was among them. */
+void iocp_wait_fired(struct iocp_wait *wait);
 
 /* ---- sockets ---------------------------------------------------------------------------- */
 

@@ -673,6 +673,7 @@ static struct cport *uring__create(const struct cport_options *options, bool *fo
         return NULL;
     }
     uring->base.backend = &cport_backend_uring;
+    uring->base.stats.wait = CPORT_WAIT_NANOSECONDS;
     if (!cport_waker_open(&uring->waker)) {
         error_set(error, "no descriptor for a completion port: %s", error_system_text(errno));
         goto free_port;

@@ -76,7 +76,7 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
                                  .reason = ERROR_KIND_RESET};
     figures->abnormal_count = 1;
     figures->abnormal_total = 5;
-    figures->port = (struct cport_stats){key % 9, 2, 3, key % 31, 5, 6};
+    figures->port = (struct cport_stats){key % 9, 2, 3, key % 31, 5, 6, key % 7};
     for (uint32_t i = 0; i < BEHAVIORS; i++) {
         figures->behaviors[i] = (struct arrival_counts){key % 99, key % 88, i, 1};
     }

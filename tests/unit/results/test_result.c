@@ -116,13 +116,16 @@ static void test_port_statistics(void **state)
 {
     (void)state;
     struct cJSON *result = make_result();
-    struct cport_stats stats = {.polls = 4, .syscalls = 5, .completions = 10, .batch_max = 7};
+    struct cport_stats stats = {
+        .polls = 4, .syscalls = 5, .completions = 10, .batch_max = 7, .wait = CPORT_WAIT_YIELDS};
     result_add_port_stats(result, "fake", &stats);
     char *text = written(result);
     struct cJSON *document = cJSON_Parse(text);
     assert_string_equal(get(document, "port", "backend")->valuestring, "fake");
     assert_true(get(document, "port", "batch_mean")->valuedouble == 2.5);
     assert_true(get(document, "port", "batch_max")->valuedouble == 7);
+    assert_string_equal(get(document, "port", "wait")->valuestring, "yields");
+    assert_true(get(document, "port", "wait_unit_ns")->valuedouble == 1e6);
     cJSON_Delete(document);
     free(text);
     cJSON_Delete(result);
