@@ -283,7 +283,7 @@ void plan_addresses(const struct plan *plan, uint32_t connection, const struct n
 {
     /* By the number among this rank's connections: by that in the whole run, a rank could connect
      * to one target only (2 ranks, 2 targets), and use a part of its ports. */
-    uint32_t nth = plan->ordinals != NULL ? plan->ordinals[connection] : connection;
+    uint32_t nth = plan_seat_at(plan, connection).ordinal;
     *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
     *local = plan->sources_count == 0
                  ? NULL

@@ -220,15 +220,17 @@ static void plan__measure(struct plan *plan)
     uint64_t lanes = plan->program->lanes_count;
     uint64_t ring = 16 + 2 * lanes;
     uint64_t message = plan->program->message_bytes_max;
-    plan->connection_bytes = 768 + vm_memory_bytes(plan->program) + ring * sizeof(uint32_t) +
-                             message * lanes + (message < 4096 ? 4096 : message);
+    plan->connection_bytes = 768 + vm_memory_bytes(plan->program) + vm_seldom_bytes(plan->program) +
+                             ring * sizeof(uint32_t) + message * lanes +
+                             (message < 4096 ? 4096 : message);
     uint64_t per_worker =
         (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
     plan->memory_bytes =
         plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
-    plan->memory_bytes +=
-        (uint64_t)plan->connections * (sizeof *plan->seats + sizeof *plan->behaviors->numbers +
-                                       (plan->ordinals != NULL) * sizeof *plan->ordinals);
+    if (plan->seats != NULL) {
+        plan->memory_bytes +=
+            (uint64_t)plan->connections * (sizeof *plan->seats + sizeof *plan->behaviors->numbers);
+    }
 }
 
 static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
@@ -343,7 +345,6 @@ void plan_close(struct plan *plan)
     }
     free(plan->behaviors);
     free(plan->seats);
-    free(plan->ordinals);
     free(plan->thresholds);
     free(plan->step_names);
     free(plan->sources);

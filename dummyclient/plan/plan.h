@@ -41,6 +41,7 @@ enum { PLAN_ELSEWHERE = 0xFFFF };
 struct plan_seat {
     uint16_t behavior;
     uint16_t worker;
+    uint32_t ordinal; /* its number among this rank's */
 };
 
 /* One behavior's share. */
@@ -48,7 +49,7 @@ struct plan_behavior {
     uint32_t connections;
     uint32_t connections_own; /* of them this rank's */
     double weight_below;      /* arrivals: the shares of the behaviors before this one, 0..1 */
-    uint32_t *numbers;        /* of its connections, in the order of opening */
+    uint32_t *numbers;        /* of its connections, in the order of opening; NULL: 0, 1, 2 ... */
     uint32_t first;           /* connections of the behaviors before this one, of all ranks ... */
     uint32_t first_own;       /* ... and of this one: where dealing begins */
 };
@@ -73,8 +74,7 @@ struct plan {
     uint32_t targets_count;
     struct net_address *sources;
     uint32_t sources_count;
-    struct plan_seat *seats; /* one per connection of the whole run */
-    uint32_t *ordinals;      /* its number among this rank's; NULL: the same number */
+    struct plan_seat *seats; /* NULL: see plan_seat_at() */
     struct plan_behavior *behaviors;
     uint32_t behaviors_count;
     const char **step_names;
@@ -104,6 +104,11 @@ void plan_reach_targets(struct plan *plan);
 const char *plan_target_text(const struct plan_target *target, char text[PLAN_TARGET_BYTES_MAX]);
 /* A rank's share of all connections: even shares, the remainder goes to the first ranks. */
 uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
+
+/* The seat of a connection, by its number in the whole run. With one behavior it follows from the
+ * number: of a million connections over 50 ranks a table in each would take as much memory as the
+ * connections. */
+struct plan_seat plan_seat_at(const struct plan *plan, uint32_t connection);
 
 /* Arrival n of those that are shared: its behavior, by hash(seed, n) and the weights, and the
  * worker that it goes to first (PLAN_ELSEWHERE: another rank's). They are dealt to the connections

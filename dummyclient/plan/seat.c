@@ -113,33 +113,55 @@ static bool plan__open_behaviors(struct plan *plan)
         struct plan_behavior *behavior = &plan->behaviors[b];
         behavior->first = first;
         behavior->first_own = first_own;
+        behavior->connections_own = plan__share_of_rank(plan, behavior->connections, first);
+        first += behavior->connections;
+        first_own += behavior->connections_own;
+        if (plan->seats == NULL) {
+            continue;
+        }
         behavior->numbers = calloc((size_t)behavior->connections + 1, sizeof *behavior->numbers);
         if (behavior->numbers == NULL) {
             return false;
         }
-        behavior->connections_own = plan__share_of_rank(plan, behavior->connections, first);
-        first += behavior->connections;
-        first_own += behavior->connections_own;
     }
+    plan->connections_own = first_own;
     return true;
 }
 
-/* Assigns connection i, the nth of its behavior: to the ranks in turn, then to the workers of this
+/* Assigns the nth connection of a behavior: to the ranks in turn, then to the workers of this
  * rank in turn, whose number the other ranks do not know. */
-static void plan__seat_one(struct plan *plan, uint32_t i, uint32_t b, uint32_t nth)
+static struct plan_seat plan__seat_of(const struct plan *plan, uint32_t b, uint32_t nth)
 {
     const struct plan_behavior *behavior = &plan->behaviors[b];
-    behavior->numbers[nth] = i;
-    plan->seats[i] = (struct plan_seat){.behavior = (uint16_t)b, .worker = PLAN_ELSEWHERE};
-    if ((behavior->first + nth) % plan->ranks != plan->rank) {
-        return;
+    struct plan_seat seat = {.behavior = (uint16_t)b, .worker = PLAN_ELSEWHERE};
+    if ((behavior->first + nth) % plan->ranks == plan->rank) {
+        uint32_t nth_own = nth / plan->ranks;
+        seat.worker = (uint16_t)((behavior->first_own + nth_own) % plan->workers_count);
     }
-    uint32_t nth_own = nth / plan->ranks;
-    plan->seats[i].worker = (uint16_t)((behavior->first_own + nth_own) % plan->workers_count);
-    if (plan->ordinals != NULL) {
-        plan->ordinals[i] = plan->connections_own;
+    return seat;
+}
+
+struct plan_seat plan_seat_at(const struct plan *plan, uint32_t connection)
+{
+    if (plan->seats != NULL) {
+        return plan->seats[connection];
     }
-    plan->connections_own++;
+    struct plan_seat seat = plan__seat_of(plan, 0, connection);
+    seat.ordinal = connection / plan->ranks;
+    return seat;
+}
+
+static void plan__seat_all(struct plan *plan, uint32_t *taken)
+{
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < plan->connections; i++) {
+        uint32_t b = plan__most_behind(plan, taken, i);
+        uint32_t nth = taken[b]++;
+        plan->behaviors[b].numbers[nth] = i;
+        plan->seats[i] = plan__seat_of(plan, b, nth);
+        plan->seats[i].ordinal = own;
+        own += plan->seats[i].worker != PLAN_ELSEWHERE;
+    }
 }
 
 bool plan_seat(struct plan *plan, struct error *error)
@@ -147,13 +169,12 @@ bool plan_seat(struct plan *plan, struct error *error)
     bool seated = false;
     plan->behaviors_count = plan->program->behaviors_count;
     plan->behaviors = calloc(plan->behaviors_count, sizeof *plan->behaviors);
-    plan->seats = calloc(plan->connections, sizeof *plan->seats);
     uint32_t *taken = calloc(plan->behaviors_count, sizeof *taken);
-    if (plan->ranks > 1) {
-        plan->ordinals = calloc(plan->connections, sizeof *plan->ordinals);
+    if (plan->behaviors_count > 1) {
+        plan->seats = calloc(plan->connections, sizeof *plan->seats);
     }
-    if (plan->behaviors == NULL || plan->seats == NULL || taken == NULL ||
-        (plan->ranks > 1 && plan->ordinals == NULL)) {
+    if (plan->behaviors == NULL || taken == NULL ||
+        (plan->behaviors_count > 1 && plan->seats == NULL)) {
         plan->behaviors_count = plan->behaviors == NULL ? 0 : plan->behaviors_count;
         error_set(error, "no memory for %" PRIu32 " connections", plan->connections);
         goto done;
@@ -165,10 +186,8 @@ bool plan_seat(struct plan *plan, struct error *error)
         error_set(error, "no memory for %" PRIu32 " connections", plan->connections);
         goto done;
     }
-    plan->connections_own = 0;
-    for (uint32_t i = 0; i < plan->connections; i++) {
-        uint32_t b = plan__most_behind(plan, taken, i);
-        plan__seat_one(plan, i, b, taken[b]++);
+    if (plan->seats != NULL) {
+        plan__seat_all(plan, taken);
     }
     seated = true;
 done:
@@ -214,7 +233,12 @@ uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limi
  * that what is due while none is wanted waits at one. */
 static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t wanted)
 {
-    uint32_t count = plan_count_below(share->numbers, share->connections, wanted);
+    uint32_t count = share->connections;
+    if (share->numbers != NULL) {
+        count = plan_count_below(share->numbers, share->connections, wanted);
+    } else if (wanted < count) {
+        count = wanted;
+    }
     return count == 0 ? 1 : count;
 }
 
@@ -226,7 +250,8 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
     if (population_changes(&plan->population)) {
         among = plan__wanted_of(share, population_wanted(&plan->population, time_ns));
     }
-    return plan->seats[share->numbers[n % among]].worker;
+    uint32_t nth = (uint32_t)(n % among);
+    return plan_seat_at(plan, share->numbers != NULL ? share->numbers[nth] : nth).worker;
 }
 
 bool plan_deals_in_turn(const struct plan *plan)

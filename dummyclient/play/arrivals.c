@@ -691,7 +691,7 @@ static double arrivals__share(const struct arrivals *arrivals, uint32_t behavior
     const struct plan *plan = arrivals->plan;
     uint32_t own = 0;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
-        own += plan->seats[arrivals->numbers[i]].behavior == behavior;
+        own += plan_seat_at(plan, arrivals->numbers[i]).behavior == behavior;
     }
     return plan_weight_share(plan, behavior) * own / plan->behaviors[behavior].connections;
 }
@@ -730,7 +730,7 @@ static void arrivals_own__give_up(struct arrivals *arrivals, int64_t until_ns, i
     bool even = !population_changes(&plan->population) && plan->each.arrival != ARRIVAL_POISSON;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         struct arrivals_own *own = &arrivals->own[i];
-        uint32_t behavior = plan->seats[own->number].behavior;
+        uint32_t behavior = plan_seat_at(plan, own->number).behavior;
         if (even && own->cursor.time_ns < until_ns) {
             struct arrivals__even context = {.arrivals = arrivals, .cursor = &own->cursor};
             arrivals__lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals_own__before,

@@ -77,10 +77,11 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     bool was_open = conn->link != CONN_CONNECTING;
     if (was_open) {
-        cport_local_address(conn->group->port, &conn->socket, &conn->local);
+        cport_local_address(conn->group->port, &conn->socket, &conn->seldom->local);
     }
     conn_set_link(conn, was_open ? CONN_CLOSING : CONN_DROPPING, TIME_NEVER_NS);
-    cport_close(conn->group->port, &conn->socket, &conn->close_op, mode);
+    conn->seldom->close_op.owner = conn;
+    cport_close(conn->group->port, &conn->socket, &conn->seldom->close_op, mode);
 }
 
 void conn_break(struct conn *conn, enum error_kind error)
@@ -158,7 +159,7 @@ static void conn__list_abnormal(struct conn *conn)
     const struct net_address *local;
     plan_addresses(conn->group->plan, conn->number, &remote, &local);
     struct result_abnormal abnormal = {
-        .local = conn->local,
+        .local = conn->seldom->local,
         .remote = *remote,
         .opened_ns = conn->opened_ns - conn->group->recorder->origin_ns,
         .ended_ns = conn->group->recorder->now_ns - conn->group->recorder->origin_ns,
@@ -174,7 +175,7 @@ static void conn__count_clean(const struct conn *conn)
 {
     const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
                                         conn->messages_sent, conn->messages_received};
-    recorder_clean(conn->group->recorder, net_address_port(&conn->local), &carried);
+    recorder_clean(conn->group->recorder, net_address_port(&conn->seldom->local), &carried);
 }
 
 void conn_on_closed(struct conn *conn)

@@ -1,5 +1,5 @@
 /* The memory of a worker's connections, made before the run: for each one block with all that is
- * its own, at a multiple of the cache's line. */
+ * its own, at a multiple of the cache's line; and for each what is seldom used, elsewhere. */
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/zeroed.h"
@@ -22,7 +22,8 @@ _Static_assert(offsetof(struct conn, recv_op) + CPORT_OP_HOT_BYTES <= CONN_LINE_
 _Static_assert(CONN_LINE(socket.backend[1]) == CONN_LINE(group), "socket");
 _Static_assert(CONN_LINE(blocked_until_ns) == CONN_LINE(queue), "queue");
 _Static_assert(CONN_LINE(messages_received) == CONN_LINE(reassembly), "reassembly");
-_Static_assert(CONN_LINE(taker.listed) == CONN_LINE(spans[0].bytes), "spans");
+_Static_assert(CONN_LINE(deadline_ns) == CONN_LINE(spans[0].bytes), "spans");
+_Static_assert(CONN_LINE(taker) == CONN_LINE(taker.listed), "taker");
 
 static uint32_t conn__ring_size(uint32_t lanes)
 {
@@ -43,8 +44,8 @@ void conn_open_vm(struct conn *conn)
                                    .generation = conn->generation,
                                    .wall_offset_ns = group->wall_offset_ns,
                                    .run_clock_offset_ns = group->run_clock_offset_ns};
-    conn->vm = vm_init(conn->vm, group->plan->program, &identity, &group->recorder->observer,
-                       group->now_ns);
+    conn->vm = vm_init(conn->vm, (uint8_t *)conn->seldom + group->seldom_vm_offset,
+                       group->plan->program, &identity, &group->recorder->observer, group->now_ns);
 }
 
 static size_t conn__round_up(size_t bytes)
@@ -56,8 +57,9 @@ static size_t conn__round_up(size_t bytes)
 struct conn__layout {
     size_t vm;
     size_t more_lanes;
-    size_t messages;
     size_t bytes;
+    size_t seldom_vm; /* in the other memory */
+    size_t seldom_bytes;
 };
 
 static struct conn__layout conn__lay_out(const struct conn_group *group)
@@ -66,9 +68,11 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
     uint32_t lane_words = program->lanes_count > 64 ? (program->lanes_count + 63) / 64 : 0;
     struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn) - VM_PAST_LINE_BYTES) +
                                         VM_PAST_LINE_BYTES};
-    layout.more_lanes = conn__round_up(layout.vm + vm_memory_bytes(program));
-    layout.messages = layout.more_lanes + lane_words * sizeof(uint64_t);
-    layout.bytes = conn__round_up(layout.messages + group->messages_max * sizeof(uint32_t));
+    layout.more_lanes = layout.vm + vm_memory_bytes(program);
+    layout.bytes = conn__round_up(layout.more_lanes + lane_words * sizeof(uint64_t));
+    layout.seldom_vm = CONN_SELDOM_BYTES + group->messages_max * sizeof(uint32_t);
+    layout.seldom_bytes = layout.seldom_vm + vm_seldom_bytes(program);
+    layout.seldom_bytes = (layout.seldom_bytes + 7) / 8 * 8;
     return layout;
 }
 
@@ -87,10 +91,9 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->socket.handle = CPORT_HANDLE_NONE;
     conn->io_op.owner = conn;
     conn->recv_op.owner = conn;
-    conn->close_op.owner = conn;
-    conn->message_bytes = (uint32_t *)(void *)(block + layout->messages);
+    conn->seldom = (struct conn_seldom *)(void *)(group->seldoms + index * layout->seldom_bytes);
     conn->vm = (struct vm *)(void *)(block + layout->vm);
-    arrivals_seat(group->arrivals, &conn->taker, index, plan->seats[number].behavior);
+    arrivals_seat(group->arrivals, &conn->taker, index, plan_seat_at(plan, number).behavior);
     conn_open_vm(conn);
     group->behavior_conns[conn->taker.behavior]++;
     if (conn->wanted) {
@@ -108,7 +111,8 @@ static bool conn__alloc(struct conn_group *group, uint32_t count, struct error *
     group->behavior_absent = calloc(plan->behaviors_count + 1, sizeof *group->behavior_absent);
     /* One more, for the alignment. */
     group->blocks_memory = zeroed_alloc_dense((size_t)count + 1, group->block_bytes);
-    if (group->blocks_memory == NULL || group->behavior_conns == NULL ||
+    group->seldoms = zeroed_alloc((size_t)count + 1, group->seldom_bytes);
+    if (group->blocks_memory == NULL || group->seldoms == NULL || group->behavior_conns == NULL ||
         group->behavior_absent == NULL) {
         error_set(error, "no memory for %u connections", count);
         return false;
@@ -137,7 +141,9 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     send_pool_open(&group->pool, CONN_POOL_BYTES_MAX);
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
-    group->more_lanes_offset = layout.messages > layout.more_lanes ? layout.more_lanes : 0;
+    group->more_lanes_offset = plan->program->lanes_count > 64 ? layout.more_lanes : 0;
+    group->seldom_vm_offset = layout.seldom_vm;
+    group->seldom_bytes = layout.seldom_bytes;
     if (!conn__alloc(group, numbers_count, error)) {
         conn_group_close(group);
         return false;
@@ -182,6 +188,7 @@ void conn_group_close(struct conn_group *group)
     }
     send_pool_close(&group->pool);
     zeroed_free(group->blocks_memory);
+    zeroed_free(group->seldoms);
     free(group->behavior_conns);
     free(group->behavior_absent);
     *group = (struct conn_group){0};

@@ -90,7 +90,7 @@ struct conn {
     int64_t first_ns;      /* when the first byte of the waiting partial frame came */
     struct cport_op io_op; /* connect, then sends, then the shutdown: one at a time */
     int64_t opened_ns;     /* when the connect was submitted */
-    uint32_t *message_bytes;
+    struct conn_seldom *seldom;
     uint32_t number;     /* in the whole run */
     uint32_t generation; /* times it has been parked */
 
@@ -107,13 +107,13 @@ struct conn {
     bool send_blocked : 1; /* the vm waits for room in the queue */
     bool unjudged : 1;     /* the peer ended it: vm_on_closed() will say whether that is an error */
     struct cport_socket socket;
-    struct net_address local; /* once the close has begun */
+    struct arrivals_taker taker;
 
     struct send_queue queue;
     uint64_t bytes_sent;
     uint64_t messages_sent;
-    /* The messages in the queue: what is left of the oldest, and in a ring (message_bytes) the
-     * sizes of those behind it. */
+    /* The messages in the queue: what is left of the oldest, and in a ring (conn_message_bytes())
+     * the sizes of those behind it. */
     uint32_t oldest_bytes;
     uint16_t ring_first;
     uint16_t messages_count;
@@ -129,10 +129,23 @@ struct conn {
     int64_t recv_seen_ns;
     uint64_t lanes; /* the recorder's bits, if one word holds them (conn_lanes()) */
     struct conn *dirty_next;
-    struct arrivals_taker taker;
     struct span spans[CONN_SPANS_MAX];
-    struct cport_op close_op;
 };
+
+/* What a connection that is open and idle never touches: it need not become real memory. The ring
+ * of message sizes and the vm's own (vm_seldom_bytes()) follow. */
+struct conn_seldom {
+    struct cport_op close_op;
+    struct net_address local; /* once the close has begun */
+};
+
+enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };
+
+/* Sizes of the messages behind the oldest one in the queue. */
+static inline uint32_t *conn_message_bytes(const struct conn *conn)
+{
+    return (uint32_t *)(void *)((uint8_t *)conn->seldom + CONN_SELDOM_BYTES);
+}
 
 /* Connected, and not being closed. */
 static inline bool conn_is_alive(const struct conn *conn)

@@ -22,7 +22,7 @@ void conn_mark_dirty(struct conn *conn)
 /* The size of a message in the ring; 0: the one behind the oldest. */
 static uint32_t *conn__behind_oldest(const struct conn *conn, uint32_t index)
 {
-    return &conn->message_bytes[(conn->ring_first + index) & (conn->group->messages_max - 1)];
+    return &conn_message_bytes(conn)[(conn->ring_first + index) & (conn->group->messages_max - 1)];
 }
 
 bool conn_has_room(const struct conn *conn)

@@ -9,7 +9,7 @@
 static void worker__expect_at_barriers(struct worker *worker, uint32_t number)
 {
     const struct plan *plan = worker->plan;
-    uint32_t barriers = plan->program->behaviors[plan->seats[number].behavior].barriers;
+    uint32_t barriers = plan->program->behaviors[plan_seat_at(plan, number).behavior].barriers;
     for (uint32_t i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         if ((barriers >> i & 1) != 0 && number < plan->connections_at_start) {
             atomic_fetch_add(&worker->live.barrier_present[i], 1);
@@ -27,7 +27,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
                               .origin_ns = origin_ns,
                               .drain_end_seen_ns = TIME_NEVER_NS};
     for (uint32_t i = 0; i < plan->connections; i++) {
-        worker->numbers_count += plan->seats[i].worker == index;
+        worker->numbers_count += plan_seat_at(plan, i).worker == index;
     }
     worker->numbers = calloc(worker->numbers_count + 1, sizeof *worker->numbers);
     if (worker->numbers == NULL) {
@@ -36,7 +36,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     }
     uint32_t count = 0;
     for (uint32_t i = 0; i < plan->connections; i++) {
-        if (plan->seats[i].worker == index) {
+        if (plan_seat_at(plan, i).worker == index) {
             worker->numbers[count++] = i;
             worker__expect_at_barriers(worker, i);
         }

@@ -146,7 +146,7 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
         vm_evidence__add(&text, " with ");
         vm_evidence__add_field(&text, &match->field);
         vm_evidence__add(&text, " = ");
-        vm_evidence__add_number(&text, vm->waits[lane->index].value, match->value_type);
+        vm_evidence__add_number(&text, vm_wait_at(vm, lane->index)->value, match->value_type);
     }
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
         vm_evidence__add_verify(vm, lane, verify, &text);

@@ -41,14 +41,16 @@ static void vm_inbox__remove(struct vm_inbox *inbox, uint32_t index)
 /* No expect has taken the oldest one: it counts as a push. */
 static void vm_inbox__give_up(struct vm *vm)
 {
-    const struct frame frame = vm_inbox__frame(vm->inbox, 0);
+    struct vm_inbox *inbox = vm_inbox_of(vm);
+    const struct frame frame = vm_inbox__frame(inbox, 0);
     vm->observer->unsolicited(vm->observer->context, &frame, false);
-    vm_inbox__remove(vm->inbox, 0);
+    vm_inbox__remove(inbox, 0);
 }
 
 void vm_inbox_clear(struct vm *vm)
 {
-    while (vm->inbox != NULL && vm->inbox->mails_count > 0) {
+    const struct vm_inbox *inbox = vm_inbox_of(vm);
+    while (inbox != NULL && inbox->mails_count > 0) {
         vm_inbox__give_up(vm);
     }
 }
@@ -65,7 +67,7 @@ static bool vm_inbox__is_expected(const struct program_behavior *behavior, uint3
 
 bool vm_inbox_put(struct vm *vm, const struct frame *frame)
 {
-    struct vm_inbox *inbox = vm->inbox;
+    struct vm_inbox *inbox = vm_inbox_of(vm);
     const struct program_behavior *behavior = vm->behavior;
     uint32_t bytes_count = vm->program->inbox_bytes_max > 0 ? frame->body_bytes : 0;
     bool in_reach = behavior->expects_since_connected || vm->busy_count + vm->joining_count > 0;
@@ -91,7 +93,7 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame)
 
 bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_inbox *inbox = vm->inbox;
+    struct vm_inbox *inbox = vm_inbox_of(vm);
     if (inbox == NULL || inbox->mails_count == 0) {
         return false;
     }

@@ -1,5 +1,5 @@
-/* The state of a vm: its memory holds struct vm, its lanes, its waits and perhaps its inbox, in
- * this order. For the vm's files only. */
+/* The state of a vm: its memory holds struct vm, its lanes and their waits, in this order; what few
+ * connections use is in a second memory (struct vm_seldom). For the vm's files only. */
 #pragma once
 
 #include "program/program.h"
@@ -59,8 +59,8 @@ struct vm_lane {
     uint64_t values[]; /* counters of repeats, variables, perhaps those of the last message */
 };
 
-/* An outstanding expectation (indices 0..lanes_count-1, one per lane) or a tombstone (behind them).
- * They form one list, in the order in which they were begun. */
+/* An outstanding expectation (indices 0..lanes_count-1, one per lane) or a tombstone (behind them,
+ * in struct vm_seldom). They form one list, in the order in which they were begun. */
 struct vm_wait {
     uint64_t value; /* what the match's field must be */
     uint32_t instruction;
@@ -84,6 +84,11 @@ struct vm_inbox {
     uint32_t bytes_count;
     struct vm_mail mails[VM_MAILS_MAX];
     uint8_t bytes[]; /* program->inbox_bytes_max */
+};
+
+/* What most connections never touch: it need not become real memory. Perhaps an inbox follows. */
+struct vm_seldom {
+    struct vm_wait tombstones[VM_TOMBSTONES_MAX]; /* undefined until vm->buried */
 };
 
 enum vm_phase { VM_PHASE_SETUP, VM_PHASE_LOOP, VM_PHASE_TEARDOWN, VM_PHASE_FINISHED };
@@ -113,7 +118,7 @@ enum {
 /* Rarely used fields come first; then, from `wall_offset_ns`, those that every message uses,
  * adjacent to the lanes and the waits that follow: see VM_PAST_LINE_BYTES. */
 struct vm {
-    struct vm_inbox *inbox; /* see inbox.c; NULL: no expect looks back */
+    struct vm_seldom *seldom;
     uint64_t seed;
     int64_t connect_at_ns;
     int64_t connected_ns;
@@ -131,7 +136,6 @@ struct vm {
     const struct program *program;
     const struct program_behavior *behavior;
     const struct vm_observer *observer;
-    struct vm_wait *waits;
     uint64_t connection_key; /* the seed and the connection's number, mixed */
     int64_t next_ns;         /* never after the earliest due_ns of a lane; may be before it */
     uint32_t connection;
@@ -146,6 +150,7 @@ struct vm {
     uint16_t busy_count; /* lanes neither idle nor joining */
     uint16_t joining_count;
     uint16_t flushing_count;
+    uint32_t waits_offset; /* of the lanes' waits, from the vm */
     uint8_t phase;
     uint8_t link;
     uint8_t pending;
@@ -155,12 +160,29 @@ struct vm {
     bool cut : 1;
     bool ready_given : 1;
     bool receives : 1;
+    bool buried : 1; /* there are tombstones, or were on this connection */
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
 {
     const uint8_t *lanes = (const uint8_t *)(vm + 1);
     return (struct vm_lane *)(uintptr_t)(lanes + (size_t)index * vm->lane_bytes);
+}
+
+static inline struct vm_wait *vm_wait_at(const struct vm *vm, uint32_t index)
+{
+    uint32_t lanes_count = vm->program->lanes_count;
+    if (index >= lanes_count) {
+        return &vm->seldom->tombstones[index - lanes_count];
+    }
+    const uint8_t *waits = (const uint8_t *)vm + vm->waits_offset;
+    return (struct vm_wait *)(uintptr_t)(waits + index * sizeof(struct vm_wait));
+}
+
+/* NULL: no expect looks back. */
+static inline struct vm_inbox *vm_inbox_of(const struct vm *vm)
+{
+    return vm->program->has_inbox ? (struct vm_inbox *)(void *)(vm->seldom + 1) : NULL;
 }
 
 static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *lane)

@@ -7,12 +7,10 @@
 
 #include <string.h>
 
-/* Behind each other, each a multiple of 8 bytes: the vm, its lanes, its waits, perhaps its inbox.
- */
+/* Behind each other, each a multiple of 8 bytes: the vm, its lanes, their waits. */
 struct vm__layout {
     size_t lane_bytes;
     size_t waits_offset;
-    size_t inbox_offset;
     size_t bytes;
 };
 
@@ -23,12 +21,7 @@ static struct vm__layout vm__lay_out(const struct program *program)
     values_count += program->keeps_sent ? program->words_count : 0;
     layout.lane_bytes = sizeof(struct vm_lane) + values_count * sizeof(uint64_t);
     layout.waits_offset = sizeof(struct vm) + program->lanes_count * layout.lane_bytes;
-    layout.inbox_offset =
-        layout.waits_offset + (program->lanes_count + VM_TOMBSTONES_MAX) * sizeof(struct vm_wait);
-    layout.bytes = layout.inbox_offset;
-    if (program->has_inbox) {
-        layout.bytes += sizeof(struct vm_inbox) + program->inbox_bytes_max;
-    }
+    layout.bytes = layout.waits_offset + program->lanes_count * sizeof(struct vm_wait);
     return layout;
 }
 
@@ -46,8 +39,15 @@ size_t vm_memory_bytes(const struct program *program)
     return vm__lay_out(program).bytes;
 }
 
-struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
-                   const struct vm_observer *observer, int64_t now_ns)
+size_t vm_seldom_bytes(const struct program *program)
+{
+    return sizeof(struct vm_seldom) +
+           (program->has_inbox ? sizeof(struct vm_inbox) + program->inbox_bytes_max : 0);
+}
+
+struct vm *vm_init(void *memory, void *seldom, const struct program *program,
+                   const struct vm_identity *identity, const struct vm_observer *observer,
+                   int64_t now_ns)
 {
     must(identity->behavior < program->behaviors_count);
     struct vm__layout layout = vm__lay_out(program);
@@ -55,15 +55,15 @@ struct vm *vm_init(void *memory, const struct program *program, const struct vm_
     memset(vm, 0, sizeof *vm);
     vm->program = program;
     vm->lane_bytes = (uint32_t)layout.lane_bytes;
-    /* Most connections never touch the inbox: it need not become real memory. */
-    memset((uint8_t *)memory + layout.waits_offset, 0, layout.inbox_offset - layout.waits_offset);
+    memset((uint8_t *)memory + layout.waits_offset, 0, layout.bytes - layout.waits_offset);
     vm->behavior = &program->behaviors[identity->behavior];
     vm->observer = observer;
-    vm->waits = (struct vm_wait *)((uint8_t *)memory + layout.waits_offset);
-    if (program->has_inbox) {
-        vm->inbox = (struct vm_inbox *)((uint8_t *)memory + layout.inbox_offset);
-        vm->inbox->mails_count = 0;
-        vm->inbox->bytes_count = 0;
+    vm->waits_offset = (uint32_t)layout.waits_offset;
+    vm->seldom = seldom;
+    struct vm_inbox *inbox = vm_inbox_of(vm);
+    if (inbox != NULL) {
+        inbox->mails_count = 0;
+        inbox->bytes_count = 0;
     }
     vm->seed = identity->seed;
     vm->connection_key = prng_mix(identity->seed, identity->connection);
@@ -215,7 +215,7 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
  * are at the end. */
 static void vm__stamp(struct vm *vm, int64_t sent_ns)
 {
-    for (uint16_t i = vm->wait_tail; i != VM_INDEX_NONE; i = vm->waits[i].prev) {
+    for (uint16_t i = vm->wait_tail; i != VM_INDEX_NONE; i = vm_wait_at(vm, i)->prev) {
         if (i >= vm->program->lanes_count) {
             continue;
         }

@@ -1,7 +1,8 @@
 /* The vm: the interpreter of one connection. Pure: events and the time go in, actions come out;
  * no socket, no clock, no allocation. Every rule of the scenario language is tested here.
  *
- * Used by the worker that owns the connection. The memory (vm_memory_bytes()) is the caller's.
+ * Used by the worker that owns the connection. The memory (vm_memory_bytes(), vm_seldom_bytes()) is
+ * the caller's.
  *
  * A connection plays `setup` once, then `loop` again and again in every lane (in_flight lanes,
  * each with its own instruction, captures and iteration), then `teardown` once. The loop's first
@@ -141,16 +142,20 @@ struct vm_identity {
 
 /* Memory of one connection's vm; the same for every connection of a program. */
 size_t vm_memory_bytes(const struct program *program);
+/* And of what few connections use: late replies, messages that are kept. */
+size_t vm_seldom_bytes(const struct program *program);
 /* The best offset of the memory from the start of a cache line: a message then touches four lines
  * of a vm with one lane. */
 enum { VM_PAST_LINE_BYTES = 56 };
 /* Brings those lines into the cache. */
 void vm_fetch(const struct vm *vm);
-/* Lays out a vm in memory of vm_memory_bytes(), aligned as malloc() does. The first vm_next()
- * gives VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer
- * are kept by pointer: they outlive the vm. */
-struct vm *vm_init(void *memory, const struct program *program, const struct vm_identity *identity,
-                   const struct vm_observer *observer, int64_t now_ns);
+/* Lays out a vm in memory of vm_memory_bytes() and of vm_seldom_bytes(), aligned as malloc() does;
+ * the second is not touched before it is used (but with an inbox). The first vm_next() gives
+ * VM_ACTION_CONNECT (READY, where the behavior connects in its loop). program and observer are kept
+ * by pointer: they outlive the vm. */
+struct vm *vm_init(void *memory, void *seldom, const struct program *program,
+                   const struct vm_identity *identity, const struct vm_observer *observer,
+                   int64_t now_ns);
 
 /* Fills action and returns true, or returns false when nothing is to be done before
  * vm_next_time_ns() or the next event. */

@@ -8,23 +8,21 @@
 /* Makes two neighbours in the list; VM_INDEX_NONE: its end. */
 static void vm_wait__link(struct vm *vm, uint16_t prev, uint16_t next)
 {
-    *(prev == VM_INDEX_NONE ? &vm->wait_head : &vm->waits[prev].next) = next;
-    *(next == VM_INDEX_NONE ? &vm->wait_tail : &vm->waits[next].prev) = prev;
+    *(prev == VM_INDEX_NONE ? &vm->wait_head : &vm_wait_at(vm, prev)->next) = next;
+    *(next == VM_INDEX_NONE ? &vm->wait_tail : &vm_wait_at(vm, next)->prev) = prev;
 }
 
 static void vm_wait__free_tombstone(struct vm *vm, uint16_t index)
 {
-    vm_wait__link(vm, vm->waits[index].prev, vm->waits[index].next);
-    vm->waits[index].count = 0;
+    vm_wait__link(vm, vm_wait_at(vm, index)->prev, vm_wait_at(vm, index)->next);
+    vm_wait_at(vm, index)->count = 0;
 }
 
 void vm_wait_clear(struct vm *vm)
 {
     vm->wait_head = VM_INDEX_NONE;
     vm->wait_tail = VM_INDEX_NONE;
-    for (uint32_t i = 0; i < VM_TOMBSTONES_MAX; i++) {
-        vm->waits[vm->program->lanes_count + i].count = 0;
-    }
+    vm->buried = false;
 }
 
 static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const struct match *match)
@@ -47,7 +45,7 @@ static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const 
 
 void vm_wait_add(struct vm *vm, struct vm_lane *lane)
 {
-    struct vm_wait *wait = &vm->waits[lane->index];
+    struct vm_wait *wait = vm_wait_at(vm, lane->index);
     const struct match *match = &vm->program->code[lane->instruction].wait->match;
     wait->instruction = lane->instruction;
     if (match->source != MATCH_FIELD_NONE) {
@@ -88,17 +86,18 @@ static void vm_wait__merge(struct vm *vm, uint16_t first, uint16_t second)
 {
     uint32_t lanes_count = vm->program->lanes_count;
     if (first == VM_INDEX_NONE || second == VM_INDEX_NONE || first < lanes_count ||
-        second < lanes_count || !vm_wait__alike(vm, &vm->waits[first], &vm->waits[second])) {
+        second < lanes_count ||
+        !vm_wait__alike(vm, vm_wait_at(vm, first), vm_wait_at(vm, second))) {
         return;
     }
-    vm_wait__owe(&vm->waits[first], vm->waits[second].count);
+    vm_wait__owe(vm_wait_at(vm, first), vm_wait_at(vm, second)->count);
     vm_wait__free_tombstone(vm, second);
 }
 
 void vm_wait_remove(struct vm *vm, struct vm_lane *lane)
 {
-    uint16_t prev = vm->waits[lane->index].prev;
-    uint16_t next = vm->waits[lane->index].next;
+    uint16_t prev = vm_wait_at(vm, lane->index)->prev;
+    uint16_t next = vm_wait_at(vm, lane->index)->next;
     vm_wait__link(vm, prev, next);
     vm_wait__merge(vm, prev, next);
 }
@@ -107,14 +106,18 @@ void vm_wait_remove(struct vm *vm, struct vm_lane *lane)
 static uint16_t vm_wait__take_tombstone(struct vm *vm)
 {
     uint32_t lanes_count = vm->program->lanes_count;
+    if (!vm->buried) {
+        memset(vm->seldom->tombstones, 0, sizeof vm->seldom->tombstones);
+        vm->buried = true;
+    }
     for (uint32_t i = lanes_count; i < lanes_count + VM_TOMBSTONES_MAX; i++) {
-        if (vm->waits[i].count == 0) {
+        if (vm_wait_at(vm, i)->count == 0) {
             return (uint16_t)i;
         }
     }
     uint16_t oldest = vm->wait_head;
     while (oldest < lanes_count) {
-        oldest = vm->waits[oldest].next;
+        oldest = vm_wait_at(vm, oldest)->next;
     }
     must(oldest != VM_INDEX_NONE);
     vm_wait__free_tombstone(vm, oldest);
@@ -135,19 +138,19 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
 {
     uint32_t lanes_count = vm->program->lanes_count;
     uint32_t replies_left = vm_wait__owed(vm, lane);
-    struct vm_wait *wait = &vm->waits[lane->index];
+    struct vm_wait *wait = vm_wait_at(vm, lane->index);
     const uint16_t neighbours[2] = {wait->prev, wait->next};
     for (int i = 0; i < 2; i++) {
         uint16_t other = neighbours[i];
         if (other != VM_INDEX_NONE && other >= lanes_count &&
-            vm_wait__alike(vm, wait, &vm->waits[other])) {
-            vm_wait__owe(&vm->waits[other], replies_left);
+            vm_wait__alike(vm, wait, vm_wait_at(vm, other))) {
+            vm_wait__owe(vm_wait_at(vm, other), replies_left);
             vm_wait_remove(vm, lane);
             return;
         }
     }
     uint16_t index = vm_wait__take_tombstone(vm);
-    struct vm_wait *tombstone = &vm->waits[index];
+    struct vm_wait *tombstone = vm_wait_at(vm, index);
     *tombstone = *wait; /* after taking, which may have changed wait's neighbours */
     tombstone->count = replies_left;
     vm_wait__link(vm, tombstone->prev, index);
@@ -167,7 +170,7 @@ bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct fr
 
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame)
 {
-    const struct vm_wait *wait = &vm->waits[index];
+    const struct vm_wait *wait = vm_wait_at(vm, index);
     const struct instruction *instruction = &vm->program->code[wait->instruction];
     /* What has not left yet cannot have been answered. */
     if (index < vm->program->lanes_count && instruction->op == OP_REQUEST &&
@@ -180,7 +183,7 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
 /* Does the message carry, beyond doubt, the answer to this lane's own request? */
 static bool vm_wait__proves(const struct vm *vm, uint16_t index, const struct frame *frame)
 {
-    const struct instruction *instruction = &vm->program->code[vm->waits[index].instruction];
+    const struct instruction *instruction = &vm->program->code[vm_wait_at(vm, index)->instruction];
     return instruction->op == OP_REQUEST && instruction->message->unique &&
            instruction->wait->verify.type == VERIFY_SAME_BODY &&
            vm_wait_verify(vm, vm_lane_at(vm, index), &instruction->wait->verify, frame);
@@ -189,7 +192,7 @@ static bool vm_wait__proves(const struct vm *vm, uint16_t index, const struct fr
 /* A late reply; of a raw stream, the bytes that were still to come. Returns how many. */
 static uint32_t vm_wait__absorb(struct vm *vm, uint16_t index, uint32_t bytes)
 {
-    struct vm_wait *tombstone = &vm->waits[index];
+    struct vm_wait *tombstone = vm_wait_at(vm, index);
     const struct wait *wait = vm->program->code[tombstone->instruction].wait;
     bool counts_bytes = wait->bytes_count > 0 || wait->bytes_as_sent;
     uint32_t taken_bytes = counts_bytes && bytes > tombstone->count ? tombstone->count : bytes;
@@ -207,7 +210,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     bool raw = vm->program->framing.type == FRAMING_RAW; /* only the order decides */
     uint16_t tombstone = VM_INDEX_NONE;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
-         i = vm->waits[i].next) {
+         i = vm_wait_at(vm, i)->next) {
         if (!vm_wait_accepts(vm, i, frame)) {
             continue;
         }

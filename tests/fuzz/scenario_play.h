@@ -215,13 +215,15 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
                                          .logged = play__logged};
     const struct vm_identity identity = {
         .seed = seed, .connection = 7, .behavior = behavior, .closed_loop = closed_loop};
-    if (program->message_bytes_max > PLAY_BYTES_MAX || vm_memory_bytes(program) > PLAY_BYTES_MAX) {
+    if (program->message_bytes_max > PLAY_BYTES_MAX || vm_memory_bytes(program) > PLAY_BYTES_MAX ||
+        vm_seldom_bytes(program) > PLAY_BYTES_MAX) {
         return;
     }
     void *memory = malloc(vm_memory_bytes(program));
-    must(memory != NULL);
+    void *seldom = malloc(vm_seldom_bytes(program));
+    must(memory != NULL && seldom != NULL);
     int64_t now_ns = NS_PER_S;
-    play.vm = vm_init(memory, program, &identity, &observer, now_ns);
+    play.vm = vm_init(memory, seldom, program, &identity, &observer, now_ns);
     for (int i = 0; i < PLAY_EVENTS && !play.finished; i++) {
         play__act(&play, now_ns);
         int64_t due_ns = vm_next_time_ns(play.vm);
@@ -242,6 +244,7 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     must(play.started == play.ended);
     free(play.message);
     free(memory);
+    free(seldom);
 }
 
 #endif

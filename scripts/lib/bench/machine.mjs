@@ -119,8 +119,8 @@ export function spreadConnections(machine, connections, each = null) {
   const most = Math.max(1, Math.min(each ?? allowed, allowed));
   const count = Math.ceil(connections / most);
   const pairs = connections / (PORTS_USED * portsOf(machine));
-  // One more than needed: beyond a part of a pair's ports Linux searches long for a free one.
-  const sources = Math.max(8, Math.ceil(pairs / count) + 1);
+  // Some more than needed: the more of a pair's ports are taken, the longer Linux searches.
+  const sources = Math.max(SOURCES_MIN, Math.ceil(pairs / count) + 1);
   return { connections, each: most, clients: count, servers: count, sources,
     memory_bytes: connections * (KERNEL_PAIR_BYTES + OWN_PAIR_BYTES) + 2 * count * PROCESS_BYTES };
 }
@@ -130,6 +130,7 @@ export function spreadConnections(machine, connections, each = null) {
 const EACH_MAX = 50000;
 // dummyclient's and dummyserver's own bounds on targets and sources.
 const PROCESSES_MAX = 256;
+const SOURCES_MIN = 50;
 const SOURCES_MAX = 250;
 const PORTS_USED = 0.1;
 const BACKLOG_MIN = 128;

@@ -93,7 +93,9 @@ function readSecond(file) {
 /** What the clients said of their failure, without what mpirun adds to it. */
 function clientFailure(client, what) {
   const own = client.stderr.split('\n').filter((line) => /^dummyclient(-mpi)?: /.test(line));
-  return own.length ? new Failure(`${what}: ${own.slice(-4).join('; ')}`) : client.failure(what);
+  if (!own.length) return client.failure(what);
+  return new Failure(`${what}, exit ${client.exitCode}: ${own.slice(0, 4).join('; ')} ` +
+    '(clients.log has all)');
 }
 
 /** Waits until the load has begun; says how far it has come. */
@@ -161,6 +163,7 @@ async function playSpread(bench, name, spread, load) {
     throw stopped ? new Failure(`the run was ended: ${stopped}`) : error;
   } finally {
     unwatch();
+    fs.writeFileSync(path.join(folder, 'clients.log'), client.stdout + client.stderr);
   }
 }
 

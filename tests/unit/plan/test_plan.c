@@ -160,7 +160,8 @@ static void test_stages_say_how_many_connections(void **state)
     assert_int_equal(population_wanted(&plan->population, 500 * NS_PER_MS), 5);
     for (uint64_t n = 0; n < 100; n++) {
         uint32_t worker = plan_arrival_worker(plan, 0, n, 150 * NS_PER_MS);
-        assert_true(worker == plan->seats[0].worker || worker == plan->seats[1].worker);
+        assert_true(worker == plan_seat_at(plan, 0).worker ||
+                    worker == plan_seat_at(plan, 1).worker);
     }
     plan_close(&harness.plan);
     assert_made(&harness, POPULATION, "-c", "10"); /* the same shape, smaller */
@@ -393,8 +394,8 @@ static void test_every_connection_has_one_seat(void **state)
         uint32_t per_behavior[3] = {0};
         uint32_t per_worker[7] = {0};
         for (uint32_t i = 0; i < 100; i++) {
-            per_behavior[harness.plan.seats[i].behavior]++;
-            per_worker[harness.plan.seats[i].worker]++;
+            per_behavior[plan_seat_at(&harness.plan, i).behavior]++;
+            per_worker[plan_seat_at(&harness.plan, i).worker]++;
         }
         assert_int_equal(per_behavior[0], 90);
         assert_int_equal(per_behavior[1], 9);
@@ -405,7 +406,7 @@ static void test_every_connection_has_one_seat(void **state)
         /* The ramp mixes behaviors: the first tenth has nine of the many. */
         uint32_t early = 0;
         for (uint32_t i = 0; i < 10; i++) {
-            early += harness.plan.seats[i].behavior == 0;
+            early += plan_seat_at(&harness.plan, i).behavior == 0;
         }
         assert_true(early >= 8 && early <= 10);
         plan_close(&harness.plan);
@@ -426,7 +427,8 @@ static void test_every_arrival_belongs_to_a_worker_that_can_play_it(void **state
         per_behavior[behavior]++;
         bool plays = false;
         for (uint32_t i = 0; i < plan->connections && !plays; i++) {
-            plays = plan->seats[i].behavior == behavior && plan->seats[i].worker == worker;
+            plays = plan_seat_at(plan, i).behavior == behavior &&
+                    plan_seat_at(plan, i).worker == worker;
         }
         assert_true(plays);
     }

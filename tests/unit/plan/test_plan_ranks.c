@@ -92,10 +92,10 @@ static void test_every_connection_belongs_to_one_rank(void **state)
             uint32_t takers = 0;
             for (uint32_t rank = 0; rank < ranks; rank++) {
                 const struct plan *plan = &harnesses[rank].plan;
-                assert_int_equal(plan->seats[i].behavior, first->seats[i].behavior);
-                if (plan->seats[i].worker != PLAN_ELSEWHERE) {
-                    assert_true(plan->seats[i].worker < plan->workers_count);
-                    assert_true(plan->ordinals == NULL || plan->ordinals[i] == own[rank]);
+                assert_int_equal(plan_seat_at(plan, i).behavior, first->seats[i].behavior);
+                if (plan_seat_at(plan, i).worker != PLAN_ELSEWHERE) {
+                    assert_true(plan_seat_at(plan, i).worker < plan->workers_count);
+                    assert_int_equal(plan_seat_at(plan, i).ordinal, own[rank]);
                     own[rank]++;
                     takers++;
                 }
@@ -135,7 +135,8 @@ static void assert_arrivals(const char *scenario, uint32_t ranks, uint64_t share
             }
             bool has = false;
             for (uint32_t i = 0; i < plan->connections && !has; i++) {
-                has = plan->seats[i].worker == worker && plan->seats[i].behavior == behavior;
+                has = plan_seat_at(plan, i).worker == worker &&
+                      plan_seat_at(plan, i).behavior == behavior;
             }
             assert_true(has);
             taken[rank]++;
@@ -171,7 +172,8 @@ static void test_arrivals_are_dealt_to_connections_in_turn(void **state)
             const struct plan *plan = &harnesses[rank].plan;
             assert_true(plan_deals_in_turn(plan));
             for (uint64_t n = 0; n < 500; n++) {
-                assert_int_equal(plan_arrival_worker(plan, 0, n, 0), plan->seats[n % 50].worker);
+                assert_int_equal(plan_arrival_worker(plan, 0, n, 0),
+                                 plan_seat_at(plan, n % 50).worker);
             }
         }
         close_all(ranks);
@@ -203,7 +205,7 @@ static void test_each_rank_uses_all_targets_and_sources(void **state)
             for (uint32_t i = 0; i < plan.connections; i++) {
                 const struct net_address *remote;
                 const struct net_address *local;
-                if (plan.seats[i].worker == PLAN_ELSEWHERE) {
+                if (plan_seat_at(&plan, i).worker == PLAN_ELSEWHERE) {
                     continue;
                 }
                 plan_addresses(&plan, i, &remote, &local);

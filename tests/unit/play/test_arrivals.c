@@ -72,7 +72,7 @@ static void open_simulation(const char *scenario, const char **arguments)
     const struct plan *plan = &sim.harness.plan;
     assert_true(arrivals_pool_open(&sim.pool, plan, wake, NULL, &error));
     for (uint32_t i = 0; i < plan->connections; i++) {
-        uint32_t worker = plan->seats[i].worker;
+        uint32_t worker = plan_seat_at(plan, i).worker;
         sim.numbers[worker][sim.numbers_count[worker]++] = i;
     }
     for (uint32_t w = 0; w < plan->workers_count; w++) {
@@ -91,7 +91,7 @@ static void open_simulation(const char *scenario, const char **arguments)
             taker->number = number;
             taker->worker = w;
             taker->gone_at_ns = TIME_NEVER_NS;
-            arrivals_seat(&sim.arrivals[w], &taker->taker, i, plan->seats[number].behavior);
+            arrivals_seat(&sim.arrivals[w], &taker->taker, i, plan_seat_at(plan, number).behavior);
             arrivals_set_free(&sim.arrivals[w], &taker->taker, true);
         }
         arrivals_start(&sim.arrivals[w], T0_NS);

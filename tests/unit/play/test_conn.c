@@ -28,6 +28,13 @@ static const char CLOSED_LOOP[] =
     "      \"verify\": \"same_body\", \"within\": \"200ms\" } },"
     "      { \"think\": \"2ms\" } ] } ] }";
 
+static const char ECHO[] =
+    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+    "  \"load\": { \"connections\": 5, \"rate\": \"100/s\", \"duration\": \"1s\" },"
+    "  \"behaviors\": [ { \"loop\": [ { \"request\": {"
+    "    \"send\": { \"id\": 1, \"body\": { \"random\": { \"bytes\": 28 } } },"
+    "    \"verify\": \"same_body\" } } ] } ] }";
+
 static struct cport_fake_options kind_network(uint64_t seed)
 {
     return (struct cport_fake_options){.seed = seed,
@@ -296,6 +303,21 @@ static void test_ends_that_find_no_turn_are_cut(void **state)
     harness_close(&harness);
 }
 
+/* Of a million connections each line counts: 15 of them, and a slot in each of two heaps. */
+static void test_an_idle_connection_is_small(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    struct cport_fake_options network = kind_network(14);
+    harness = (struct harness){0};
+    harness_open(&harness, ECHO, (const char *[]){NULL}, &network);
+    const struct conn_group *group = &harness.worker.group;
+    assert_true(group->block_bytes <= 960);
+    harness_run(&harness);
+    assert_consistent(&harness);
+    harness_close(&harness);
+}
+
 static void test_nobody_listens(void **state)
 {
     (void)state;
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_server_that_never_ends_its_side_is_counted),
         cmocka_unit_test(test_ends_at_the_stop_are_paced),
         cmocka_unit_test(test_ends_that_find_no_turn_are_cut),
+        cmocka_unit_test(test_an_idle_connection_is_small),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_abort_at_any_moment_ends_at_once),
         cmocka_unit_test(test_random_faults_never_break_the_books),

@@ -278,7 +278,8 @@ static void test_thinks_are_drawn_within_their_bounds_and_repeat(void **state)
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < 20; i++) {
             bench.identity.connection = i;
-            vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+            vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer,
+                    MS);
             bench_ready();
             vm_on_arrival(bench.vm, 100 * MS, 100 * MS, 100 * MS);
             ends_ns[round][i] = vm_next_time_ns(bench.vm);
@@ -322,7 +323,8 @@ static void test_vm_of_one_lane_is_small(void **state)
 {
     (void)state;
     bench_open("", "'loop': [ " BENCH_ECHO("") " ]", true);
-    assert_true(vm_memory_bytes(bench.program) <= 512);
+    assert_true(vm_memory_bytes(bench.program) <= 336);
+    assert_true(vm_seldom_bytes(bench.program) <= 144);
 }
 
 int main(void)

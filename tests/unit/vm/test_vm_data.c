@@ -43,7 +43,7 @@ static void pass_says(int64_t now_ns, const char *text)
 static void become(uint32_t connection)
 {
     bench.identity.connection = connection;
-    vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
     bench.started_count = bench.ended_count = bench.requests_count = 0;
 }
 
@@ -226,7 +226,8 @@ static void test_setup_that_comes_back_has_a_row_of_its_own(void **state)
                         "${users.name}") " ], 'loop': [ " SAY("${users.name}") " ]",
                     false);
     bench.identity.connection = 0;
-    bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    bench.vm =
+        vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "a" : "b";
         bench_take(20 * i * MS + MS, VM_ACTION_CONNECT);

@@ -265,7 +265,7 @@ static void test_lives_differ(void **state)
     bench_open("", "'loop': [ " BENCH_ECHO("") " ]", true);
     for (uint32_t generation = 0; generation < 2; generation++) {
         bench.identity.generation = generation;
-        vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+        vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
         bench_ready();
         vm_on_start(bench.vm, 10 * MS);
         bench_send(10 * MS);

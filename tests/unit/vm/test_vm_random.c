@@ -315,7 +315,8 @@ static uint32_t play(uint64_t seed)
                                           .iteration_started = on_started,
                                           .iteration_ended = on_ended,
                                           .unsolicited = on_unsolicited};
-    vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, world.now_ns);
+    vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer,
+            world.now_ns);
     pump();
     for (int i = 0; i < EVENTS_COUNT && !world.finished; i++) {
         event(closed_loop);

@@ -114,7 +114,8 @@ static void test_fanout_is_on_the_clock_of_the_run(void **state)
                "[ { 'match': { 'id': 2 }, 'fanout': 'dec@0' } ]",
                false);
     bench.identity.run_clock_offset_ns = 3000 * NS_PER_S;
-    bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    bench.vm =
+        vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     bench_send(10 * MS);

@@ -39,7 +39,7 @@ static void test_now_and_stamp_are_of_the_sending(void **state)
                "${stamp_ns}' } }, 'verify': 'same_body' } } ]",
                false);
     bench.identity.wall_offset_ns = 1000000 * MS;
-    vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
     bench_ready();
     vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
     expect_text(10 * MS, "1000010 10000000");
@@ -112,7 +112,7 @@ static void test_choose_follows_its_weights_and_the_seed(void **state)
                                                               "'steps': [ " SAY("c") " ] } ] } ]",
         false);
     for (int round = 0; round < 2; round++) {
-        vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+        vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
         bench_ready();
         for (int i = 0; i < 600; i++) {
             bench.started_count = bench.ended_count = 0;

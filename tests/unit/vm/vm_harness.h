@@ -1,7 +1,6 @@
 /* A vm on a bench: a scenario given as text, events with chosen times, and a record of what the vm
  * told. Included by the vm's tests; each has its own copy of the one bench. */
-#ifndef DUMMYLOAD_TESTS_VM_HARNESS_H
-#define DUMMYLOAD_TESTS_VM_HARNESS_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +23,7 @@ static struct bench {
     struct scenario *scenario;
     struct program *program;
     void *memory;
+    void *seldom;
     struct vm *vm;
     struct vm_observer observer;
     struct vm_identity identity;
@@ -147,8 +147,10 @@ static inline void bench_open_with(const char *root, const char *load, const cha
                                           .logged = bench__logged};
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};
     bench.memory = malloc(vm_memory_bytes(bench.program));
-    assert_non_null(bench.memory);
-    bench.vm = vm_init(bench.memory, bench.program, &bench.identity, &bench.observer, MS);
+    bench.seldom = malloc(vm_seldom_bytes(bench.program));
+    assert_true(bench.memory != NULL && bench.seldom != NULL);
+    bench.vm =
+        vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
 }
 
 static inline void bench_open(const char *load, const char *behavior, bool closed_loop)
@@ -160,6 +162,7 @@ static inline int bench_close(void **state)
 {
     (void)state;
     free(bench.memory);
+    free(bench.seldom);
     program_destroy(bench.program);
     scenario_destroy(bench.scenario);
     memset(&bench, 0, sizeof bench);
@@ -243,5 +246,3 @@ static inline const struct vm_request *bench_last(void)
 #define BENCH_ECHO(members)                                                                        \
     "{ 'request': { 'name': 'echo', 'send': { 'id': 1, 'body': { 'random': { 'bytes': 8 } } }, "   \
     "'verify': 'same_body'" members " } }"
-
-#endif
