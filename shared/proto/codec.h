@@ -3,8 +3,7 @@
  *
  * A kind is a file of this folder and a line in FRAME_CODECS (frame.c), at its enum
  * framing_type. */
-#ifndef DUMMYLOAD_PROTO_CODEC_H
-#define DUMMYLOAD_PROTO_CODEC_H
+#pragma once
 
 #include "proto/frame.h"
 
@@ -20,11 +19,17 @@ struct codec {
     uint32_t (*write_head)(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                            uint8_t *out);
     uint32_t (*write_tail)(const struct framing *framing, uint8_t *out);
+    void (*seal)(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+                 uint8_t *message, uint32_t bytes);
+    /* Says why decode() refused these bytes, in words that follow "expected". NULL: it has no
+     * reasons but those of frame.c. */
+    void (*explain)(const struct framing *framing, const uint8_t *data, size_t bytes,
+                    struct error *error);
 };
 
 extern const struct codec codec_length;
 extern const struct codec codec_delimiter;
 extern const struct codec codec_fixed;
 extern const struct codec codec_raw;
-
-#endif
+extern const struct codec codec_header;
+extern const struct codec codec_by_id;

@@ -5,10 +5,10 @@
 /* The pair's size field is 16 bits wide and counts the header too. */
 enum { FRAMING_PAIR_FRAME_BYTES_MAX = 65535 };
 
-static const struct codec *const FRAME_CODECS[] = {[FRAMING_LENGTH] = &codec_length,
-                                                   [FRAMING_DELIMITER] = &codec_delimiter,
-                                                   [FRAMING_FIXED] = &codec_fixed,
-                                                   [FRAMING_RAW] = &codec_raw};
+static const struct codec *const FRAME_CODECS[] = {
+    [FRAMING_LENGTH] = &codec_length, [FRAMING_DELIMITER] = &codec_delimiter,
+    [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
+    [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id};
 
 void framing_default(struct framing *framing)
 {
@@ -77,4 +77,49 @@ uint32_t frame_write_tail(const struct framing *framing, uint8_t *out)
 {
     const struct codec *codec = FRAME_CODECS[framing->type];
     return codec->write_tail != NULL ? codec->write_tail(framing, out) : 0;
+}
+
+bool framing_seals(const struct framing *framing)
+{
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        enum framing_role role = framing->fields[i].role;
+        if (role == FRAMING_ROLE_SEQUENCE || role == FRAMING_ROLE_VALUE ||
+            role == FRAMING_ROLE_CHECK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void frame_seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+                uint8_t *message, uint32_t bytes)
+{
+    FRAME_CODECS[framing->type]->seal(framing, values, sequence, message, bytes);
+}
+
+void frame_explain(const struct framing *framing, const uint8_t *data, size_t bytes,
+                   struct error *error)
+{
+    const struct codec *codec = FRAME_CODECS[framing->type];
+    struct frame frame;
+    size_t needed_bytes = 0;
+    error_set(error, "a message of the scenario's framing");
+    switch (frame_decode(framing, data, bytes, &frame, &needed_bytes)) {
+    case FRAME_BAD_SIZE:
+        error_set(error, "a size that counts its own header");
+        break;
+    case FRAME_TOO_LARGE:
+        error_set(error, "a message of at most %u bytes (frame_bytes_max)",
+                  (unsigned)framing->frame_bytes_max);
+        break;
+    case FRAME_INVALID:
+        if (codec->explain != NULL) {
+            codec->explain(framing, data, bytes, error);
+        }
+        break;
+    case FRAME_COMPLETE:
+    case FRAME_PARTIAL:
+    case FRAME_NO_MEMORY:
+        break;
+    }
 }

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "core/error.h"
+#include "proto/checksum.h"
+#include "proto/number.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,12 +17,57 @@ enum framing_type {
     FRAMING_LENGTH,    /* a header with a size, perhaps an id; then the body */
     FRAMING_DELIMITER, /* the body, then the delimiter */
     FRAMING_FIXED,     /* every frame has the same size */
-    FRAMING_RAW        /* no frames: every run of received bytes is one message (a run of more than
+    FRAMING_RAW,       /* no frames: every run of received bytes is one message (a run of more than
                           frame_bytes_max is several) */
+    FRAMING_BY_ID,     /* an id, which says how long the message is */
+    FRAMING_HEADER     /* fields before the body, and perhaps behind it */
 };
 
-enum { FRAMING_DELIMITER_BYTES_MAX = 16, FRAMING_HEADER_BYTES_MAX = 64 };
+enum {
+    FRAMING_DELIMITER_BYTES_MAX = 16,
+    FRAMING_HEADER_BYTES_MAX = 64,
+    FRAMING_FIELDS_MAX = 24,
+    FRAMING_VALUES_MAX = 8
+};
 #define FRAMING_FRAME_BYTES_MAX UINT32_C(16777216)
+
+enum framing_role {
+    FRAMING_ROLE_CONSTANT, /* bytes that are always the same */
+    FRAMING_ROLE_SIZE,     /* of the body, and `plus` */
+    FRAMING_ROLE_ID,
+    FRAMING_ROLE_SEQUENCE, /* counts the messages that one stream sends */
+    FRAMING_ROLE_VALUE,    /* a number that each message may set; whatever comes is accepted */
+    FRAMING_ROLE_CHECK     /* a checksum */
+};
+
+/* What a checksum is over. The bytes of the checksum itself count as zeros. */
+enum framing_range {
+    FRAMING_RANGE_BODY,
+    FRAMING_RANGE_HEADER,
+    FRAMING_RANGE_HEADER_AND_BODY,
+    FRAMING_RANGE_BEFORE, /* all that is before the checksum */
+    FRAMING_RANGE_AFTER,  /* all that is behind it */
+    FRAMING_RANGE_MESSAGE
+};
+
+struct framing_field {
+    enum framing_role role;
+    struct number_format format; /* all but CONSTANT; CHECK: FIXED or DIGITS */
+    const uint8_t *constant;
+    uint32_t constant_bytes;
+    int64_t plus;            /* SIZE: what it counts beyond the body; may be negative */
+    uint32_t value_index;    /* VALUE */
+    uint32_t sequence_first; /* SEQUENCE: of the first message; behind `last` comes `first` again */
+    uint32_t sequence_last;
+    enum checksum checksum; /* CHECK */
+    enum framing_range range;
+};
+
+/* FRAMING_BY_ID: how long the messages of one id are, the id included. */
+struct framing_row {
+    uint32_t id;
+    uint32_t bytes; /* 0: it varies, and the field says it */
+};
 
 struct framing {
     enum framing_type type;
@@ -37,6 +84,14 @@ struct framing {
     uint8_t delimiter_bytes;
     uint32_t fixed_bytes;
     uint32_t frame_bytes_max; /* larger frames are errors; 1..FRAMING_FRAME_BYTES_MAX */
+    /* FRAMING_HEADER: the fields before the body, then those behind it, whose widths are fixed.
+     * FRAMING_BY_ID: the id, then the size of messages that vary. */
+    const struct framing_field *fields;
+    uint32_t head_fields_count;
+    uint32_t fields_count;
+    bool verifies;                  /* some field is not read to find the end: a tail, checksums */
+    const struct framing_row *rows; /* FRAMING_BY_ID: by ascending id */
+    uint32_t rows_count;
 };
 
 struct frame {
@@ -52,6 +107,7 @@ enum frame_status {
     FRAME_PARTIAL,   /* more bytes are needed */
     FRAME_BAD_SIZE,  /* the size field is smaller than the header it includes */
     FRAME_TOO_LARGE, /* over frame_bytes_max */
+    FRAME_INVALID,   /* not what the framing says: another constant, a wrong checksum */
     FRAME_NO_MEMORY  /* reassembly only: no room for the beginning of a frame */
 };
 
@@ -84,3 +140,12 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out);
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out);
+/* Does frame_seal() change anything? */
+bool framing_seals(const struct framing *framing);
+/* Works out what differs from message to message: values (by their index), the number of the
+ * message on its stream, checksums. */
+void frame_seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+                uint8_t *message, uint32_t bytes);
+/* Why frame_decode() refused these bytes, in words that follow "expected". */
+void frame_explain(const struct framing *framing, const uint8_t *data, size_t bytes,
+                   struct error *error);

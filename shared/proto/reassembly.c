@@ -162,3 +162,10 @@ size_t reassembly_waiting_bytes(const struct reassembly *reassembly)
     size_t partial_bytes = reassembly->partial_done ? 0 : reassembly->partial_bytes;
     return partial_bytes + reassembly->run_bytes;
 }
+
+struct span reassembly_refused(const struct reassembly *reassembly)
+{
+    return reassembly->partial_bytes > 0
+               ? (struct span){.data = reassembly->partial, .bytes = reassembly->partial_bytes}
+               : (struct span){.data = reassembly->run, .bytes = reassembly->run_bytes};
+}

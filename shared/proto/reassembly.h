@@ -15,6 +15,7 @@
  * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. */
 #pragma once
 
+#include "core/span.h"
 #include "proto/frame.h"
 
 #include <stdbool.h>
@@ -43,6 +44,8 @@ static inline bool reassembly_has_run(const struct reassembly *reassembly)
     return reassembly->run_bytes > 0;
 }
 enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame);
+/* After an error: the message that was refused, as far as it has come. */
+struct span reassembly_refused(const struct reassembly *reassembly);
 /* Bytes of an incomplete frame that are waiting: more than 0 at the end of the stream means that
  * the peer stopped in the middle of one. */
 size_t reassembly_waiting_bytes(const struct reassembly *reassembly);

@@ -1,0 +1,33 @@
+/* Numbers in the forms that headers have. Pure; any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum number_form {
+    NUMBER_FIXED,  /* format.bytes bytes in either order */
+    NUMBER_VARINT, /* LEB128: 7 bits a byte, the lowest first, a high bit where more follow */
+    NUMBER_BER,    /* one byte below 128; else 0x80 + n, then n bytes, the highest first */
+    NUMBER_DIGITS  /* decimal digits: format.bytes of them, or, with 0, up to the byte `until` */
+};
+
+enum { NUMBER_BYTES_MAX = 11 };
+
+struct number_format {
+    uint8_t form;  /* enum number_form */
+    uint8_t bytes; /* FIXED: 1..4; DIGITS: 0..10 */
+    bool big_endian;
+    uint8_t until;
+};
+
+enum number_status { NUMBER_COMPLETE, NUMBER_PARTIAL, NUMBER_INVALID };
+
+/* Reads a number of at most 32 bits from the beginning of data. *used_bytes: how long it is;
+ * NUMBER_PARTIAL: how many bytes are needed at least. */
+enum number_status number_read(const struct number_format *format, const uint8_t *data,
+                               size_t bytes, uint32_t *number, uint32_t *used_bytes);
+/* How many bytes the number has; 0: the format has no room for it. */
+uint32_t number_bytes(const struct number_format *format, uint32_t number);
+/* Writes number_bytes() of them, and returns how many. */
+uint32_t number_write(const struct number_format *format, uint32_t number, uint8_t *out);
