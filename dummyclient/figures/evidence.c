@@ -16,7 +16,7 @@ struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error)
     struct vm_evidence *evidence = calloc(1, sizeof *evidence);
     if (evidence != NULL) {
         evidence->steps_count = steps_count;
-        evidence->failed = calloc((size_t)steps_count + 1, sizeof *evidence->failed);
+        evidence->failed = calloc(evidence_failed_count(evidence), sizeof *evidence->failed);
     }
     if (evidence == NULL || evidence->failed == NULL) {
         error_set(error, "no memory for the first failures of %u steps", steps_count);
@@ -44,14 +44,14 @@ static void evidence__keep(struct vm_failed *into, const struct vm_failed *from)
 
 void evidence_add(struct vm_evidence *into, const struct vm_evidence *from)
 {
-    for (uint32_t i = 0; i <= into->steps_count && i <= from->steps_count; i++) {
+    for (uint32_t i = 0; i < evidence_failed_count(into) && i < evidence_failed_count(from); i++) {
         evidence__keep(&into->failed[i], &from->failed[i]);
     }
 }
 
 void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct pack *pack)
 {
-    for (uint32_t i = 0; i <= evidence->steps_count; i++) {
+    for (uint32_t i = 0; i < evidence_failed_count(evidence); i++) {
         const struct vm_failed *failed = &evidence->failed[i];
         pack_u64(pack, failed->kind);
         if (failed->kind == VM_FAILURE_NONE) {
@@ -67,8 +67,8 @@ void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct
 
 void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from)
 {
-    for (uint32_t i = 0; i <= into->steps_count && !from->failed; i++) {
-        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_TIMED_OUT)};
+    for (uint32_t i = 0; i < evidence_failed_count(into) && !from->failed; i++) {
+        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_FRAME)};
         if (failed.kind == VM_FAILURE_NONE) {
             continue;
         }
@@ -91,8 +91,11 @@ void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unp
 
 static const char *evidence__kind(const struct vm_failed *failed)
 {
-    return error_key(failed->kind == VM_FAILURE_MISMATCH ? ERROR_KIND_MISMATCH
-                                                         : ERROR_KIND_RESPONSE_TIMEOUT);
+    static const enum error_kind KINDS[] = {[VM_FAILURE_NONE] = ERROR_KIND_NONE,
+                                            [VM_FAILURE_MISMATCH] = ERROR_KIND_MISMATCH,
+                                            [VM_FAILURE_TIMED_OUT] = ERROR_KIND_RESPONSE_TIMEOUT,
+                                            [VM_FAILURE_FRAME] = ERROR_KIND_FRAME_ERROR};
+    return error_key(KINDS[failed->kind]);
 }
 
 static void evidence__hex(const struct vm_failed *failed, char hex[2 * VM_EVIDENCE_BYTES_MAX + 1])
@@ -124,7 +127,7 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
 {
     const struct vm_failed *first = NULL;
     uint32_t step = 0;
-    for (uint32_t i = 0; i <= evidence->steps_count; i++) {
+    for (uint32_t i = 0; i < evidence_failed_count(evidence); i++) {
         const struct vm_failed *failed = &evidence->failed[i];
         if (failed->kind != VM_FAILURE_NONE && (first == NULL || failed->at_ns < first->at_ns)) {
             first = failed;
@@ -140,7 +143,9 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
                     "                first: %s of %s at %.3f s, connection %" PRIu32
                     ": expected %s, found %s%s%s%s",
                     evidence__kind(first),
-                    step < evidence->steps_count ? step_names[step] : "an expect",
+                    step < evidence->steps_count    ? step_names[step]
+                    : step == evidence->steps_count ? "an expect"
+                                                    : "the framing",
                     (double)(first->at_ns - origin_ns) / NS_PER_S, first->connection,
                     first->expected, first->found, first->bytes_count > 0 ? ": \"" : "", bytes,
                     first->bytes_count > 0 ? "\"" : "");

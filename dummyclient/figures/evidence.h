@@ -13,6 +13,17 @@ struct cJSON;
 struct pack;
 struct unpack;
 
+/* Of every step, of all expects, of the framing. */
+static inline uint32_t evidence_failed_count(const struct vm_evidence *evidence)
+{
+    return evidence->steps_count + 2;
+}
+
+static inline struct vm_failed *evidence_of_framing(const struct vm_evidence *evidence)
+{
+    return &evidence->failed[evidence->steps_count + 1];
+}
+
 struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error);
 void evidence_destroy(struct vm_evidence *evidence);
 void evidence_add(struct vm_evidence *into, const struct vm_evidence *from);

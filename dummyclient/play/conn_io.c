@@ -195,6 +195,10 @@ static void conn__take_frames(struct conn *conn)
     }
     if (status != FRAME_PARTIAL && alive) {
         bool no_memory = status == FRAME_NO_MEMORY;
+        if (!no_memory) {
+            recorder_frame_error(group->recorder, conn->number, conn->reassembly.framing,
+                                 reassembly_refused(&conn->reassembly));
+        }
         conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR);
     }
 }

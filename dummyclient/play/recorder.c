@@ -2,6 +2,11 @@
 
 #include "core/clock.h"
 
+#include <stdio.h>
+#include <string.h>
+
+enum { RECORDER_SHOWN_BYTES = 16 };
+
 /* Times come nearly in order, so the stage of the last one is mostly it. */
 struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
 {
@@ -452,4 +457,27 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
     recorder__flush_series(recorder, at_ns, gauges);
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
+}
+
+void recorder_frame_error(struct recorder *recorder, uint32_t connection,
+                          const struct framing *framing, struct span bytes)
+{
+    struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
+    struct error reason;
+    if (failed->kind != VM_FAILURE_NONE) {
+        return;
+    }
+    frame_explain(framing, bytes.data, bytes.bytes, &reason);
+    *failed = (struct vm_failed){.kind = VM_FAILURE_FRAME,
+                                 .at_ns = recorder->now_ns,
+                                 .connection = connection,
+                                 .bytes_count = bytes.bytes < sizeof failed->bytes
+                                                    ? (uint32_t)bytes.bytes
+                                                    : (uint32_t)sizeof failed->bytes};
+    memcpy(failed->bytes, bytes.data, failed->bytes_count);
+    snprintf(failed->expected, sizeof failed->expected, "%.250s", reason.text);
+    for (uint32_t i = 0; i < failed->bytes_count && i < RECORDER_SHOWN_BYTES; i++) {
+        size_t at = i == 0 ? 0 : 3 * (size_t)i - 1;
+        snprintf(failed->found + at, 4, "%s%02x", i == 0 ? "" : " ", failed->bytes[i]);
+    }
 }

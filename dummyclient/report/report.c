@@ -49,6 +49,11 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         struct cJSON *expects = json_add_item(result, "expects", cJSON_CreateObject());
         evidence_report(expects, expect, figures->origin_ns);
     }
+    const struct vm_failed *frame = evidence_of_framing(figures->evidence);
+    if (frame->kind != VM_FAILURE_NONE) {
+        struct cJSON *framing = json_add_item(result, "framing", cJSON_CreateObject());
+        evidence_report(framing, frame, figures->origin_ns);
+    }
 }
 
 static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,

@@ -14,7 +14,12 @@ enum {
     VM_UNTAKEN_COUNT = 256 /* a power of two */
 };
 
-enum vm_failure { VM_FAILURE_NONE, VM_FAILURE_MISMATCH, VM_FAILURE_TIMED_OUT };
+enum vm_failure {
+    VM_FAILURE_NONE,
+    VM_FAILURE_MISMATCH,
+    VM_FAILURE_TIMED_OUT,
+    VM_FAILURE_FRAME /* not of a step: bytes that are no message */
+};
 
 struct vm_failed {
     enum vm_failure kind;
@@ -37,7 +42,8 @@ struct vm_untaken {
 
 /* One of a worker. */
 struct vm_evidence {
-    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects */
+    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects, and
+                                 of the framing */
     uint32_t steps_count;
     struct vm_untaken untaken[VM_UNTAKEN_COUNT];
 };

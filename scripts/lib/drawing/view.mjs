@@ -279,6 +279,7 @@ export function makeView(run, label, runs = 1) {
     latency: latenciesOf(client.latency_ns),
     steps: stepsOf(client),
     expects: client.expects ?? null,
+    framing: client.framing ?? null,
     failures: client.failures ?? [],
     load_stages: stageFigures(client),
     stages: stages.map((one) => ({ ...one, label: showText(one.label) })),

@@ -65,6 +65,8 @@ export function mergeEvents(merged, documents, begins) {
     put(step, firstFailure(documents, begins, ({ steps = [] }) =>
       steps.find(({ name }) => name === step.name)?.first_failure));
   }
-  const expects = firstFailure(documents, begins, (document) => document.expects?.first_failure);
-  if (expects) merged.expects = { first_failure: expects };
+  for (const key of ['expects', 'framing']) {
+    const first = firstFailure(documents, begins, (document) => document[key]?.first_failure);
+    if (first) merged[key] = { first_failure: first };
+  }
 }

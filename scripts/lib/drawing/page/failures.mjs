@@ -138,12 +138,12 @@ function errorsText(errors) {
     .map(([kind, count]) => `${errorLabel(kind)} ${formatCount(count)}`).join('\n');
 }
 
-function errorsTable({ steps, errors, server, expects }) {
+function errorsTable({ steps, errors, server, expects, framing }) {
   const rows = steps.filter((step) => Object.keys(step.errors).length || step.first_failure)
     .map((step) => [step.name, { words: true, text: errorsText(step.errors) },
       { words: true, text: firstText(step.first_failure) }]);
-  if (expects) {
-    rows.push(['expect steps', '', { words: true, text: firstText(expects.first_failure) }]);
+  for (const [name, part] of [['expect steps', expects], ['the framing', framing]]) {
+    if (part) rows.push([name, '', { words: true, text: firstText(part.first_failure) }]);
   }
   if (Object.keys(errors).length) {
     rows.push(['the whole run', { words: true, text: errorsText(errors) }, '']);
