@@ -23,20 +23,26 @@ static bool program__body_is_unique(const struct body *body)
     return body->type == BODY_RANDOM && body->bytes_min >= 8;
 }
 
+static bool program__has_variable(const struct value *value)
+{
+    return value->left.source == OPERAND_VARIABLE ||
+           (value->operation != VALUE_ALONE && value->right.source == OPERAND_VARIABLE);
+}
+
 static bool program__body_has_variables(const struct body *body)
 {
     for (uint32_t i = 0; i < body->parts_count; i++) {
-        const struct value *value = &body->parts[i].value;
-        if (value->left.source == OPERAND_VARIABLE || value->right.source == OPERAND_VARIABLE) {
+        if (program__has_variable(&body->parts[i].value)) {
             return true;
         }
     }
     return false;
 }
 
-static void program__measure_message(struct program *program, uint32_t id, const struct body *body)
+static void program__measure_message(struct program *program, const struct framing *framing,
+                                     uint32_t id, const struct body *body)
 {
-    uint32_t bytes = frame_encoded_bytes(&program->framing, id, body->bytes_max);
+    uint32_t bytes = frame_encoded_bytes(framing, id, body->bytes_max);
     if (bytes > program->message_bytes_max) {
         program->message_bytes_max = bytes;
     }
@@ -48,16 +54,21 @@ static const struct message *program__message(struct program *program, const str
     if (message == NULL) {
         return NULL;
     }
-    const struct framing *framing = &program->framing;
+    const struct framing *framing = send->unframed ? &program->unframed : &program->framing;
     const struct body *body = &send->body;
     message->body = *body;
     message->id = send->id;
     message->unique = program__body_is_unique(body);
     message->has_variables = program__body_has_variables(body);
+    program__measure_message(program, framing, send->id, body);
+    message->framing = framing;
+    message->seals = framing_seals(framing);
+    message->head_values = send->head_values != NULL ? send->head_values : program->head_values;
+    for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
+        message->has_variables =
+            message->has_variables || program__has_variable(&send->head_values[i]);
+    }
     program->keeps_sent = program->keeps_sent || message->has_variables;
-    program__measure_message(program, send->id, body);
-    message->around_bytes =
-        (uint8_t)(frame_encoded_bytes(framing, send->id, body->bytes_max) - body->bytes_max);
     if (body->bytes_min != body->bytes_max) {
         return message;
     }
@@ -180,7 +191,7 @@ static void program__simple(struct program__compiler *compiler, const struct ste
         instruction->message = program__message(program, &step->send);
     }
     if (op == OP_EXPECT || op == OP_REQUEST) {
-        program__measure_message(program, (uint32_t)step->wait.match.value,
+        program__measure_message(program, &program->framing, (uint32_t)step->wait.match.value,
                                  &step->wait.verify.body);
     }
     if (op == OP_REQUEST) {
@@ -346,6 +357,11 @@ static bool program__open(struct program *program, const struct scenario *scenar
     size_t code_max = 2u * (size_t)tree->steps_count + tree->branches_count +
                       3u * (size_t)scenario->behaviors_count;
     program->framing = scenario->framing;
+    program->unframed =
+        (struct framing){.type = FRAMING_RAW, .frame_bytes_max = FRAMING_FRAME_BYTES_MAX};
+    for (uint32_t i = 0; i < scenario->head_values_count; i++) {
+        program->head_values[i] = scenario->head_values[i].value;
+    }
     program->lanes_count = scenario->load.in_flight;
     program->world =
         (struct value_world){.tables = tree->tables,

@@ -64,7 +64,9 @@ struct message {
     const uint8_t *encoded; /* the whole frame, when nothing in it changes; else NULL */
     uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
-    uint8_t around_bytes; /* of the frame beside the body */
+    bool seals;                      /* something in its header is worked out when it is sent */
+    const struct framing *framing;   /* the program's, or none at all */
+    const struct value *head_values; /* of the framing's fields that are no constants */
     /* Two sends are unlikely to have the same body: a reply that carries it is no late reply to an
      * earlier send. */
     bool unique;
@@ -118,6 +120,8 @@ struct program_behavior {
 struct program {
     struct arena arena;
     struct framing framing;
+    struct framing unframed; /* of messages that are nothing but their body */
+    struct value head_values[FRAMING_VALUES_MAX];
     struct value_world world;
     struct instruction *code;
     uint32_t code_count;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "proto/frame.h"
+#include "scenario/value.h"
 
 struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
@@ -74,6 +75,13 @@ struct scenario_threshold {
     bool abort_on_fail;
 };
 
+/* A number in the header of each message: what it is unless a send says otherwise. */
+struct scenario_head_value {
+    const char *name; /* NULL: no send can */
+    struct number_format format;
+    struct value value;
+};
+
 struct scenario {
     const char *path;
     const char *name;
@@ -82,6 +90,8 @@ struct scenario {
     const char **sources; /* local addresses */
     uint32_t sources_count;
     struct framing framing;
+    struct scenario_head_value head_values[FRAMING_VALUES_MAX];
+    uint32_t head_values_count;
     struct scenario_load load;
     struct scenario_behavior *behaviors;
     uint32_t behaviors_count;

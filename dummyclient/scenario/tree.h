@@ -106,7 +106,9 @@ struct wait {
 
 struct send {
     uint32_t id;
+    bool unframed; /* the body is the whole message */
     struct body body;
+    struct value *head_values; /* of the framing's; NULL: as the framing says */
 };
 
 /* set: a number or a text into a variable. */

@@ -184,29 +184,48 @@ int64_t vm_next_time_ns(const struct vm *vm)
     return vm->next_ns;
 }
 
+/* Draws of a message's header, apart from those of its body. */
+#define VM_HEAD_DRAW UINT32_C(0x80000000)
+
+static void vm__seal(struct vm *vm, struct vm_lane *lane, const struct message *message,
+                     uint8_t *out, uint32_t bytes)
+{
+    uint64_t values[FRAMING_VALUES_MAX];
+    struct message_scope scope = vm_lane_sent_scope(vm, lane);
+    for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
+        values[i] = value_bits(&message->head_values[i], &scope, VM_HEAD_DRAW + i);
+    }
+    frame_seal(message->framing, values, vm->sealed_count++, out, bytes);
+}
+
+static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message *message,
+                      uint32_t body_bytes, uint8_t *out)
+{
+    uint8_t *at = out;
+    struct message_scope scope = vm_lane_sent_scope(vm, lane);
+    if (message->frame_bytes > 0) {
+        memcpy(at, message->head, message->head_bytes);
+        at += message->head_bytes;
+    } else {
+        at += frame_write_head(message->framing, message->id, body_bytes, at);
+    }
+    message_write_body(&message->body, &scope, at);
+    at += body_bytes;
+    frame_write_tail(message->framing, at);
+}
+
 void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out)
 {
     struct vm_lane *lane = vm_lane_at(vm, action->lane);
     const struct message *message = vm->program->code[lane->sent_instruction].message;
     if (message->encoded != NULL) {
         memcpy(out, message->encoded, message->frame_bytes);
-        return;
-    }
-    const struct framing *framing = &vm->program->framing;
-    struct message_scope scope = vm_lane_sent_scope(vm, lane);
-    /* vm_lane_take() has worked it out already. */
-    uint32_t body_bytes = action->message_bytes - message->around_bytes;
-    uint8_t *at = out;
-    if (message->frame_bytes > 0) {
-        memcpy(at, message->head, message->head_bytes);
-        at += message->head_bytes;
     } else {
-        at += frame_write_head(framing, message->id, body_bytes, at);
+        vm__write(vm, lane, message, action->body_bytes, out);
     }
-    message_write_body(&message->body, &scope, at);
-    at += body_bytes;
-    at += frame_write_tail(framing, at);
-    must(at == out + action->message_bytes);
+    if (message->seals) {
+        vm__seal(vm, lane, message, out, action->message_bytes);
+    }
 }
 
 /* --- Messages and arrivals. */

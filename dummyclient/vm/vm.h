@@ -56,8 +56,9 @@ struct vm_action {
     enum vm_action_type type;
     uint32_t lane;
     uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
-    uint32_t message_bytes; /* SEND: the whole frame */
-    int64_t not_before_ns;  /* CONNECT */
+    uint32_t message_bytes; /* SEND: the whole frame, and its body */
+    uint32_t body_bytes;
+    int64_t not_before_ns; /* CONNECT */
     enum disconnect_type disconnect;
     uint32_t barrier;
     bool receives;

@@ -33,10 +33,13 @@ const BEYOND_A_SCHEMA = [
     /whole number or a captured|that is not whole|expected a whole number, found/],
   ['numbers of a size', /fits into|more than its length can say|the field room for/],
   ['names that must differ', /a name that no other|in the `setup` of one/],
-  ['the framing and the bodies', /no id \(`id_bytes`\)|the id of the message|framing can carry/],
+  ['the framing and the bodies', /no id \(`id_bytes`|the id of the message|framing can carry/],
   ['the framing and its sizes', /\.id`: expected a whole number from 0 |a body of exactly/],
   ['the framing and the replies', /raw framing|this framing says|without the delimiter|become two/],
   ['a header that fits together', /the header|the size and id fields|of the header/],
+  ['fields that fit together', /a header with one|within its width|fields in all|beside "digits"/],
+  ['names of a header', /field of this name in its header|fields with a name/],
+  ['ids and their sizes', /is listed twice|fits into its field|the id included|-1 says that/],
   ['letters of a random body', /random bodies are letters|random bytes may hold/],
   ['the body that was sent', /within the body that is sent|expected a send before|sends nothing/],
   ['what may be expected', /nothing random can be|constant bytes, found|at least one byte/],
@@ -55,6 +58,7 @@ const BEYOND_A_SCHEMA = [
 /** Gives all documents to the client's reader, in one process: the mistakes of each. */
 function clientSays(t, documents) {
   const folder = folderFor(t);
+  fs.writeFileSync(path.join(folder, 'sizes.csv'), 'id,bytes\n0x01,5\n2,1\n');
   fs.writeFileSync(path.join(folder, 'users.csv'), 'name,level\nann,1\nbob,2\ncid,3\ndan,4\n');
   const call = programCall(path.join('tests', 'scenario_judge'));
   const { status, stdout, stderr } = spawnSync(call.command,
@@ -97,6 +101,20 @@ function richOnes() {
       { send: { body: { text: 'a' } } }),
     framed({ type: 'delimiter', delimiter: '\r\n' }, { send: { body: { fields: [
       { string: 'ab', length: 'none' }] } }, capture: { a: { after: 'x' }, b: 'text@1:4' } }),
+    framed({ type: 'length', byte_order: 'big', frame_bytes_max: 1000, header: [
+      { u8: 119 }, { text: 'AB' }, { hex: '00 ff' }, { size: 'u24le', plus: -1 }, { id: 'varint' },
+      { sequence: 'u8', first: 1, last: 9 }, { u16be: '${random(0,9)}', name: 'key' },
+      { crc32: 'body', byte_order: 'little' }, { sum8: 'before' }],
+    tail: [{ u8: 206 }, { xor8: 'after' }, { sum16: 'header' }, { crc16: 'header_and_body' },
+      { crc16_modbus: 'message' }, { crc16_ccitt: 'body' }, { crc32c: 'body' },
+      { adler32: 'body' }, { digits3: 'body' }] },
+    { send: { id: '0x65', head: { key: 7 }, body: { text: 'a' } } }),
+    framed({ type: 'length', header: [{ text: '9=' }, { size: 'digits', until: '|' }] },
+      { send: { unframed: { text: 'a' } } }),
+    framed({ type: 'length', header: [{ size: 'digits', bytes: 4 }] }, { send: {} }),
+    framed({ type: 'by_id', id: 'u16', size: 'u16', plus: 4, sizes: { '0x64': 5, 101: -1 },
+      byte_order: 'big', frame_bytes_max: 1000 }, { send: { id: 100, body: { text: 'abc' } } }),
+    framed({ type: 'by_id', id: 'ber', sizes_file: 'sizes.csv' }, { send: { id: 2 } }),
     { $schema: 'x', server: { handler: 'chat', framing: 'raw' },
       data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },
       load: { rate: '1/s', duration: '1s', late: 'drop' }, thresholds: ['errors.total == 0'],
@@ -168,7 +186,7 @@ test('the rich scenarios have every key of the schema', () => {
   };
   richOnes().forEach(visit);
   const missing = [...keysOf(schema)].filter((key) => !used.has(key) &&
-    !/^[uif](8|16|32|64)(le|be)?$/.test(key));
+    !/^[uif](8|16|24|32|64)(le|be)?$/.test(key));
   assert.deepEqual(missing, []);
 });
 

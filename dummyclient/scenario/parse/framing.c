@@ -48,8 +48,8 @@ static const struct {
     struct key key;
 } parse__keys[] = {
     {PARSE_OF_ALL,
-     {"type", KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw"),
-      .required = "\"length\", \"delimiter\", \"fixed\" or \"raw\""}},
+     {"type", KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id"),
+      .required = "\"length\", \"delimiter\", \"fixed\", \"raw\" or \"by_id\""}},
     {PARSE_OF(LENGTH),
      {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .expected = "1, 2 or 4",
       .required = "1, 2 or 4"}},
@@ -58,12 +58,22 @@ static const struct {
     {PARSE_OF(LENGTH), {"id_offset", PARSE_OFFSET(id_offset)}},
     {PARSE_OF(LENGTH),
      {"header_bytes", KEY_WHOLE(struct framing, header_bytes, 1, FRAMING_HEADER_BYTES_MAX)}},
-    {PARSE_OF(LENGTH), {"byte_order", KEY_WORD(struct framing, big_endian, "little", "big")}},
+    {PARSE_OF(LENGTH) | PARSE_OF(HEADER) | PARSE_OF(BY_ID),
+     {"byte_order", KEY_WORD(struct framing, big_endian, "little", "big")}},
     {PARSE_OF(LENGTH),
      {"size_includes_header", KEY_BOOL(struct framing, size_includes_header),
       .required = "true or false"}},
-    {PARSE_OF(LENGTH) | PARSE_OF(DELIMITER),
+    {PARSE_OF(LENGTH) | PARSE_OF(DELIMITER) | PARSE_OF(HEADER) | PARSE_OF(BY_ID),
      {"frame_bytes_max", KEY_WHOLE(struct framing, frame_bytes_max, 1, FRAMING_FRAME_BYTES_MAX)}},
+    {PARSE_OF(BY_ID),
+     {"id", .then = parse_by_id_format,
+      .required = "the format of the id that each message begins with, such as \"u16\""}},
+    {PARSE_OF(BY_ID), {"size", .then = parse_by_id_format}},
+    {PARSE_OF(BY_ID), {.name = "plus"}},
+    {PARSE_OF(BY_ID), {"sizes", .then = parse_sizes, .excludes = "sizes_file"}},
+    {PARSE_OF(BY_ID), {"sizes_file", .then = parse_sizes_file}},
+    {PARSE_OF(HEADER), {"header", .then = parse_header}},
+    {PARSE_OF(HEADER), {"tail", .then = parse_tail}},
     {PARSE_OF(DELIMITER),
      {"delimiter", .then = parse__delimiter,
       .required = "what ends a message, such as \"\\r\\n\""}},
@@ -106,6 +116,27 @@ static void parse__check_header(struct parse *parse, const cJSON *json, struct f
     }
 }
 
+static void parse__check(struct parse *parse, const cJSON *json, struct framing *framing)
+{
+    switch (framing->type) {
+    case FRAMING_BY_ID:
+        parse_check_by_id(parse, json, framing);
+        return;
+    case FRAMING_HEADER:
+        parse_check_header(parse, framing);
+        return;
+    case FRAMING_LENGTH:
+        parse__check_header(parse, json, framing);
+        return;
+    case FRAMING_FIXED:
+        framing->frame_bytes_max = framing->fixed_bytes;
+        return;
+    case FRAMING_DELIMITER:
+    case FRAMING_RAW:
+        return;
+    }
+}
+
 static void parse__framing(struct parse *parse, const cJSON *json, struct framing *framing)
 {
     struct reader *reader = &parse->reader;
@@ -124,12 +155,14 @@ static void parse__framing(struct parse *parse, const cJSON *json, struct framin
         return;
     }
     *framing = fresh;
-    parse__select(1u << framing->type, keys);
+    enum framing_type type = framing->type == FRAMING_LENGTH && reader_get(json, "header") != NULL
+                                 ? FRAMING_HEADER
+                                 : framing->type;
+    parse__select(1u << type, keys);
     reader_read(reader, json, keys, framing);
-    if (framing->type == FRAMING_LENGTH) {
-        parse__check_header(parse, json, framing);
-    } else if (framing->type == FRAMING_FIXED) {
-        framing->frame_bytes_max = framing->fixed_bytes;
+    framing->type = type;
+    if (reader->mistakes_count == mistakes_count) {
+        parse__check(parse, json, framing);
     }
 }
 
@@ -138,4 +171,7 @@ void parse_framing(struct parse *parse, const cJSON *json, void *place)
     uint32_t mistakes_count = parse->reader.mistakes_count;
     parse__framing(parse, json, place);
     parse->framing_is_wrong = parse->reader.mistakes_count > mistakes_count;
+    if (parse->framing_is_wrong) {
+        framing_default(place); /* one that can be used, whatever else is read by it */
+    }
 }

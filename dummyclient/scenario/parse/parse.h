@@ -40,6 +40,8 @@ struct parse {
     struct scenario *scenario;
     const struct framing *framing;
     bool framing_is_wrong;                     /* reported: what depends on it cannot be judged */
+    struct framing_field *header_fields;       /* framing->fields, while they are read */
+    struct framing_row *header_rows;           /* framing->rows */
     const struct send *sent;                   /* whose reply is read about; NULL: of any message */
     const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;
@@ -119,12 +121,14 @@ extern const struct key parse_behavior_item;
 
 typedef void parse_key(struct parse *parse, const cJSON *json, void *place);
 
-parse_key parse_framing;    /* struct framing */
+parse_key parse_framing; /* struct framing */
+parse_key parse_header, parse_tail, parse_by_id_format, parse_sizes, parse_sizes_file;
 parse_key parse_check_load; /* struct scenario_load */
 parse_key parse_data;
 parse_key parse_steps; /* struct step *: an array of steps; NULL when there is none */
 parse_key parse_send;  /* struct send: rules beside its keys */
 parse_key parse_id;    /* uint32_t */
+parse_key parse_head;  /* struct value *: fields of the header by their names */
 parse_key parse_match; /* struct match */
 parse_key parse_verify;
 parse_key parse_captures;      /* struct wait */
@@ -188,6 +192,13 @@ void parse_check_delimiter(struct parse *parse, const struct body *body);
 /* --- The state of the connection. */
 
 bool parse_has_ids(const struct parse *parse);
+/* header.c: whether what was read fits together. */
+void parse_check_header(struct parse *parse, struct framing *framing);
+void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *framing);
+/* The largest id that the framing can carry; 0: it has none. */
+uint32_t parse_id_max(const struct framing *framing);
+/* "101" or "0x0065". */
+bool parse_id_text(const char *text, uint32_t *id);
 /* A step that uses the connection. */
 void parse_needs_link(struct parse *parse, bool sends);
 void parse_first_link_step(struct parse *parse, bool opens);

@@ -55,14 +55,16 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
 {
     struct send *send = place;
     struct reader *reader = &parse->reader;
+    const cJSON *unframed = reader_get(json, "unframed");
+    send->unframed = unframed != NULL;
     parse_needs_link(parse, true);
-    if (parse_has_ids(parse) && reader_get(json, "id") == NULL) {
+    if (parse_has_ids(parse) && reader_get(json, "id") == NULL && !send->unframed) {
         reader_expected_at(reader, json, "id", "the id of the message");
     }
-    size_t mark = reader_enter(reader, "body");
+    size_t mark = reader_enter(reader, send->unframed ? "unframed" : "body");
     uint32_t mistakes_count = reader->mistakes_count;
-    parse_body(parse, reader_get(json, "body"), &send->body);
-    if (reader->mistakes_count == mistakes_count) {
+    parse_body(parse, send->unframed ? unframed : reader_get(json, "body"), &send->body);
+    if (!send->unframed && reader->mistakes_count == mistakes_count) {
         parse__check_body(parse, send);
     }
     reader_leave(reader, mark);
@@ -70,8 +72,11 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     parse->flow.takes_time = true;
 }
 
-const struct key parse_send_keys[] = {
-    {"id", KEY_OTHER(struct send, id, parse_id)}, {.name = "body"}, {0}};
+const struct key parse_send_keys[] = {{"id", KEY_OTHER(struct send, id, parse_id)},
+                                      {"head", KEY_OTHER(struct send, head_values, parse_head)},
+                                      {.name = "body"},
+                                      {.name = "unframed", .excludes = "body"},
+                                      {0}};
 
 static void parse__takes_time(struct parse *parse, const cJSON *json, void *place)
 {

@@ -8,8 +8,7 @@
 
 bool parse_has_ids(const struct parse *parse)
 {
-    return parse->framing->type == FRAMING_LENGTH && parse->framing->id_bytes > 0 &&
-           !parse->framing_is_wrong;
+    return parse_id_max(parse->framing) > 0 && !parse->framing_is_wrong;
 }
 
 /* The id of a message, where the framing has one. */
@@ -19,12 +18,18 @@ void parse_id(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     if (!parse_has_ids(parse)) {
-        reader_mistake(&parse->reader, "the framing has no id (`id_bytes`)");
+        reader_mistake(&parse->reader, "the framing has no id (`id_bytes`, or `id` of a header)");
         return;
     }
-    const struct key id = {.kind = KEY_KIND_WHOLE,
-                           .bytes = sizeof(uint32_t),
-                           .high = ldexp(1, 8 * parse->framing->id_bytes) - 1};
+    uint32_t *number = place;
+    if (cJSON_IsString(json)) {
+        if (!parse_id_text(json->valuestring, number) || *number > parse_id_max(parse->framing)) {
+            reader_expected(&parse->reader, json, "an id such as 101 or \"0x0065\"");
+        }
+        return;
+    }
+    const struct key id = {
+        .kind = KEY_KIND_WHOLE, .bytes = sizeof(uint32_t), .high = parse_id_max(parse->framing)};
     reader_read_value(&parse->reader, json, &id, place);
 }
 

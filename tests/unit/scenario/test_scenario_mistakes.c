@@ -170,9 +170,10 @@ static void test_framing(void **state)
     (void)state;
     static const struct mistake mistakes[] = {
         {"{ 'tpye': 'raw' }", ": `framing.tpye`: unknown key; did you mean `type`?"},
-        {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed' or 'raw', found nothing"},
-        {"{ 'type': 'lenght' }", ": `framing.type`: expected 'length', 'delimiter', 'fixed' or "
-                                 "'raw', found 'lenght'; did you mean 'length'?"},
+        {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw' or 'by_id', found "
+               "nothing"},
+        {"{ 'type': 'lenght' }", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw' "
+                                 "or 'by_id', found 'lenght'; did you mean 'length'?"},
         {"{ 'type': 'length', 'size_bytes': 3, 'size_includes_header': true }",
          ": `framing.size_bytes`: expected 1, 2 or 4, found 3"},
         {"{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",
@@ -188,6 +189,34 @@ static void test_framing(void **state)
          ": `framing.delimiter.hex`: expected pairs of hexadecimal digits, found nothing"},
         {"{ 'type': 'raw', 'bytes': 4 }",
          ": `framing.bytes`: unknown key; the keys here are `type`"},
+        {"{ 'type': 'length', 'header': [ ] }",
+         ": `framing`: expected a header with one `size` and at most one `id`, found 0 and 0"},
+        {"{ 'type': 'length', 'header': [ { 'size': 'u17' } ] }",
+         ": `framing.header[0].size`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), "
+         "'varint', 'ber' or 'digits', found 'u17'"},
+        {"{ 'type': 'length', 'header': [ { 'size': 'digits' } ] }",
+         ": `framing.header[0]`: expected `bytes` (how many digits) or `until` (the character "
+         "behind them) beside 'digits'"},
+        {"{ 'type': 'length', 'header': [ { 'u8': 256 }, { 'size': 'u8' } ] }",
+         ": `framing.header[0].u8`: expected a whole number that fits into u8, found 256"},
+        {"{ 'type': 'length', 'header': [ { 'crc32': 'bdoy' }, { 'size': 'u8' } ] }",
+         ": `framing.header[0].crc32`: expected what it is over: 'body', 'header', "
+         "'header_and_body', 'before', 'after' or 'message', found 'bdoy'"},
+        {"{ 'type': 'length', 'header': [ { 'size': 'u8', 'pluss': 1 } ] }",
+         ": `framing.header[0].pluss`: unknown key; did you mean `plus`?"},
+        {"{ 'type': 'length', 'header': [ { 'size': 'u8' }, { 'sequence': 'u8', 'first': 256 } ] }",
+         ": `framing.header[1]`: expected `first` below `last`, and both within its width"},
+        {"{ 'type': 'by_id', 'id': 'u16' }",
+         ": `framing.sizes`: expected how long the messages of each id are (or `sizes_file`), "
+         "found nothing"},
+        {"{ 'type': 'by_id', 'id': 'u16', 'sizes': { '0x64': 1 } }",
+         ": `framing.sizes.0x64`: expected the bytes of the whole message (the id included, 2 and "
+         "more), or -1 where a size follows the id"},
+        {"{ 'type': 'by_id', 'id': 'u16', 'sizes': { '100': -1 } }",
+         ": `framing.sizes.100`: -1 says that a size follows the id: expected its format as "
+         "`size` of the framing"},
+        {"{ 'type': 'by_id', 'id': 'u16', 'sizes': { '100': 5, '0x64': 6 } }",
+         ": `framing`: the id 100 (0x0064) is listed twice"},
         {"{ 'type': 'fixed' }",
          ": `framing.bytes`: expected the size of every message, found nothing"},
     };

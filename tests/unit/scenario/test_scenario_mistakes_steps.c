@@ -226,7 +226,7 @@ static void test_framing_and_steps_must_agree(void **state)
 {
     (void)state;
     check_steps("'framing': { 'type': 'raw' },", "{ 'send': { 'id': 1, 'body': { 'text': 'a' } } }",
-                "[0].send.id`: the framing has no id (`id_bytes`)");
+                "[0].send.id`: the framing has no id (`id_bytes`, or `id` of a header)");
     check_steps("'framing': { 'type': 'raw' },",
                 "{ 'request': { 'send': { 'body': { 'text': 'a' } }, 'verify': { 'contains': { "
                 "'text': 'b' } } } }",

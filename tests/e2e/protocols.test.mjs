@@ -1,0 +1,241 @@
+// Framings against servers that judge every byte of them: brokers and databases that others wrote,
+// and small ones of this file for headers that have no public server.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said, TAME, WINDOWS }
+  from './harness.mjs';
+import { absent, startPeer } from './peers.mjs';
+
+const LOAD = { connections: 10, rate: WINDOWS ? '50/s' : '300/s', duration: '2s' };
+
+/** Plays the parts of a scenario: { program, result }. */
+async function play(t, port, { framing, behavior, load = {} }) {
+  const folder = folderFor(t);
+  const scenario = path.join(folder, 's.json');
+  const out = path.join(folder, 'client.json');
+  fs.writeFileSync(scenario, JSON.stringify({ name: 'protocol', framing,
+    target: { host: '127.0.0.1', port }, load: { ...LOAD, ...load },
+    behaviors: [{ name: 'peer', ...behavior }] }));
+  const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME]);
+  assert.ok(fs.existsSync(out), said(program));
+  return { program, result: resultOf(out) };
+}
+
+function assertAllAnswered({ program, result }) {
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(Number(result.totals.requests) > 0);
+  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+  assert.equal(Number(result.totals.connections_abnormal), 0);
+}
+
+/** A server that takes whole messages off what has come: take(buffer, socket) returns how many
+ *  bytes it took, 0: it needs more. Returns { port, wrong }: what it did not like. */
+async function judge(t, take) {
+  const sockets = new Set();
+  const wrong = [];
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    let rest = Buffer.alloc(0);
+    const state = {};
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      rest = Buffer.concat([rest, chunk]);
+      try {
+        for (let taken; (taken = take(rest, socket, state)) > 0;) rest = rest.subarray(taken);
+      } catch (error) {
+        wrong.push(error.message);
+        socket.destroy();
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: server.address().port, wrong };
+}
+
+const sum8 = (bytes) => bytes.reduce((sum, byte) => (sum + byte) & 0xff, 0);
+
+test('a code, a size, a random key, a checksum and a tail', LIMIT, async (t) => {
+  const keys = new Set();
+  const server = await judge(t, (bytes, socket) => {
+    if (bytes.length < 5) return 0;
+    const size = bytes.readUInt16LE(1);
+    if (bytes.length < size + 6) return 0;
+    const whole = Buffer.from(bytes.subarray(0, size + 6));
+    assert.equal(whole[0], 0x77);
+    assert.equal(whole[4], sum8(whole.subarray(5, -1)));
+    assert.equal(whole.at(-1), 0xce);
+    if (whole[5] === 1) assert.equal(whole[3], 7);
+    else keys.add(whole[3]);
+    whole[3] ^= 0xff; // its own key
+    socket.write(whole);
+    return whole.length;
+  });
+  const request = (name, send) => ({ request: { name, send, verify: 'same_body' } });
+  const run = await play(t, server.port, {
+    framing: { type: 'length', header: [{ u8: 119 }, { size: 'u16' },
+      { u8: '${random(0,255)}', name: 'key' }, { sum8: 'body' }], tail: [{ u8: 206 }] },
+    behavior: { loop: [
+      request('varies', { body: { fields: [{ u8: 0 },
+        { bytes: { random: { bytes: [0, 300] } } }] } }),
+      request('is given', { head: { key: 7 }, body: { hex: '01 02' } })] } });
+  assert.deepEqual(server.wrong, []);
+  assertAllAnswered(run);
+  assert.ok(keys.size > 50, `${keys.size} keys`);
+});
+
+test('a length by the id, or a size that follows it', LIMIT, async (t) => {
+  const sizes = { 0x64: 55, 0x69: -1, 0x7d: 2 };
+  const server = await judge(t, (bytes, socket) => {
+    if (bytes.length < 4) return bytes.length >= 2 && bytes.readUInt16LE(0) === 0x7d ? 2 : 0;
+    const id = bytes.readUInt16LE(0);
+    assert.ok(id in sizes, `id ${id}`);
+    const size = sizes[id] < 0 ? bytes.readUInt16LE(2) : sizes[id];
+    if (bytes.length < size) return 0;
+    if (id === 0x64) { // answered with one that varies
+      const reply = Buffer.alloc(4 + bytes[2]);
+      reply.writeUInt16LE(0x69, 0);
+      reply.writeUInt16LE(reply.length, 2);
+      socket.write(reply);
+    } else if (id === 0x69) {
+      socket.write(Buffer.from(bytes.subarray(0, size)));
+    }
+    return size;
+  });
+  assertAllAnswered(await play(t, server.port, {
+    framing: { type: 'by_id', id: 'u16', size: 'u16', plus: 4,
+      sizes: { '0x0064': 55, '0x0069': -1, '0x007d': 2 } },
+    behavior: { loop: [{ send: { id: '0x7d' } },
+      { request: { send: { id: '0x64', body: { random: { bytes: 53 } } }, match: { id: '0x69' } } },
+      { request: { send: { id: '0x69', body: { random: { bytes: [1, 500] } } },
+        verify: 'same_body' } }] } }));
+  assert.deepEqual(server.wrong, []);
+});
+
+test('digits for the size, and their sum as digits behind the body', LIMIT, async (t) => {
+  const server = await judge(t, (bytes, socket) => {
+    const head = /^8=FIX\.4\.4\x019=(\d+)\x01/.exec(bytes.toString('latin1'));
+    if (!head) return 0;
+    const end = head[0].length + Number(head[1]);
+    if (bytes.length < end + 7) return 0;
+    const sum = String(sum8(bytes.subarray(0, end))).padStart(3, '0');
+    assert.equal(bytes.toString('latin1', end, end + 7), `10=${sum}\x01`);
+    socket.write(bytes.subarray(0, end + 7));
+    return end + 7;
+  });
+  assertAllAnswered(await play(t, server.port, {
+    framing: { type: 'length',
+      header: [{ text: '8=FIX.4.4\x019=' }, { size: 'digits', until: '\x01' }],
+      tail: [{ text: '10=' }, { digits3: 'header_and_body' }, { hex: '01' }] },
+    behavior: { loop: [{ request: { verify: 'same_body',
+      send: { body: { text: '35=0\x0149=${conn}\x0158=${random(0,99999)}\x01' } } } }] } }));
+  assert.deepEqual(server.wrong, []);
+});
+
+test('numbers of messages begin again on each connection, and wrap', LIMIT, async (t) => {
+  const server = await judge(t, (bytes, socket, state) => {
+    if (bytes.length < 3 || bytes.length < 3 + bytes[2]) return 0;
+    state.next = state.next === undefined || state.next === 254 ? 250 : state.next + 1;
+    assert.equal(bytes[0], 0x55);
+    assert.equal(bytes[1], state.next);
+    socket.write(bytes.subarray(0, 3 + bytes[2]));
+    return 3 + bytes[2];
+  });
+  const request = { request: { send: { body: { random: { bytes: [0, 20] } } },
+    verify: 'same_body' } };
+  assertAllAnswered(await play(t, server.port, { framing: { type: 'length',
+    header: [{ u8: 0x55 }, { sequence: 'u8', first: 250, last: 254 }, { size: 'u8' }] },
+  behavior: { loop: [{ repeat: { times: 7, steps: [request] } }, { reconnect: 'now' }] },
+  load: { rate: '50/s' } }));
+  assert.deepEqual(server.wrong, []);
+});
+
+test('a server of another protocol is known by what it says', LIMIT, async (t) => {
+  const server = await judge(t, (bytes, socket) => {
+    socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+    return bytes.length;
+  });
+  const { program, result } = await play(t, server.port, {
+    framing: { type: 'length', header: [{ u8: 119 }, { size: 'u16' }] },
+    behavior: { loop: [{ request: { send: { body: { text: 'a' } } } }] } });
+  assert.equal(program.exitCode, 1);
+  const { first_failure: first } = result.framing;
+  assert.equal(first.kind, 'frame_error');
+  assert.equal(first.expected, 'the constant 77 at byte 0');
+  assert.match(first.found, /^48 54 54 50/);
+  assert.match(said(program), /expected the constant 77 at byte 0.*HTTP\/1\.1 400/);
+});
+
+test('mosquitto: MQTT with bodies of 10 B to 100 KiB', { ...LIMIT,
+  skip: absent('/usr/sbin/mosquitto') }, async (t) => {
+  const port = await freePort();
+  const file = path.join(folderFor(t), 'mosquitto.conf');
+  fs.writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nuser root\n`);
+  await startPeer(t, '/usr/sbin/mosquitto', ['-c', file], port);
+  const { program, result } = await play(t, port, {
+    framing: { type: 'length', byte_order: 'big', frame_bytes_max: 200000,
+      header: [{ id: 'u8' }, { size: 'varint' }] },
+    behavior: {
+      setup: [{ request: { name: 'connect', send: { id: '0x10', body: { fields: [
+        { string: 'MQTT' }, { u8: 4 }, { u8: 2 }, { u16: 60 }, { string: 'load-${conn}' }] } },
+      match: { id: '0x20' }, verify: { equals: { hex: '00 00' } } } }],
+      loop: [{ request: { name: 'publish', send: { id: '0x32', body: { fields: [
+        { string: 'load/${conn}' }, { u16: '${random(1,65535)}' },
+        { bytes: { random: { bytes: [10, 102400] } } }] } }, match: { id: '0x40' } } },
+      { request: { name: 'ping', send: { id: '0xc0' }, match: { id: '0xd0' } } }],
+      teardown: [{ send: { id: '0xe0' } }] },
+    load: { rate: '50/s' } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+});
+
+const POSTGRES = fs.existsSync('/usr/lib/postgresql') ? fs.readdirSync('/usr/lib/postgresql')
+  .map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
+    fs.existsSync(path.join(folder, 'postgres'))) : undefined;
+
+test('PostgreSQL: simple queries whose rows vary', { ...LIMIT,
+  skip: POSTGRES ? false : 'postgres is not installed' }, async (t) => {
+  const port = await freePort();
+  const folder = folderFor(t);
+  const data = path.join(folder, 'data');
+  const root = process.getuid?.() === 0; // which it does not run as
+  const call = (name, ...args) => root
+    ? ['runuser', ['-u', 'postgres', '--', path.join(POSTGRES, name), ...args]]
+    : [path.join(POSTGRES, name), args];
+  if (root) execFileSync('chown', ['postgres', folder]);
+  fs.chmodSync(folder, 0o755);
+  execFileSync(...call('initdb', '-D', data, '-A', 'trust', '-U', 'load', '-N'),
+    { cwd: '/', stdio: 'ignore' });
+  const [command, args] = call('postgres', '-D', data, '-p', String(port), '-k', '',
+    '-h', '127.0.0.1', '-F');
+  await startPeer(t, command, args, port);
+  const startUp = Buffer.from('user\0load\0database\0postgres\0\0');
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(8 + startUp.length, 0);
+  head.writeUInt32BE(196608, 4);
+  const { program, result } = await play(t, port, {
+    framing: { type: 'length', byte_order: 'big', frame_bytes_max: 1000000,
+      header: [{ id: 'u8' }, { size: 'u32', plus: 4 }] },
+    behavior: {
+      setup: [{ send: { unframed: { hex: Buffer.concat([head, startUp]).toString('hex') } } },
+        { expect: { match: { id: '0x5a' }, within: '60s' } }],
+      loop: [{ request: { name: 'query', send: { id: '0x51', body: { fields: [
+        { string: 'select repeat(\'x\', ${random(1,3000)}), generate_series(1, ${random(0,40)})',
+          length: 'zero' }] } }, match: { id: '0x5a' }, verify: { equals: { text: 'I' } },
+      within: '60s' } }],
+      teardown: [{ send: { id: '0x58' } }] },
+    load: { rate: '50/s' } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+});
