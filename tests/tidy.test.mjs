@@ -37,6 +37,12 @@ for (const [name, check] of Object.entries(CHECKS)) {
   });
 }
 
+test('the tree: no symbolic link, which would lead to a path of one machine', (t) => {
+  const tracked = spawnSync('git', ['ls-files', '--stage'], { cwd: ROOT, encoding: 'utf8' });
+  if (tracked.status !== 0) return t.skip('not a checkout of git');
+  return assert.deepEqual(tracked.stdout.split('\n').filter((line) => line.startsWith('12')), []);
+});
+
 function formatterMissing() {
   const found = spawnSync('clang-format', ['--version'], { encoding: 'utf8' });
   if (found.error) return 'clang-format is not installed';
