@@ -23,8 +23,7 @@ enum {
     ACCEPTS_COUNT = 64, /* posted at once: a storm of connects must not wait for a worker */
     LISTEN_BACKLOG = 4096,
     SHARDS_COUNT = 16, /* locks; a broadcast costs a packet for each */
-    RECV_BYTES_MAX = 8192,
-    BATCH_MAX = 32 /* packets that one worker takes at once, and others then cannot */
+    BATCH_MAX = 32     /* packets that one worker takes at once, and others then cannot */
 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
 #define TICK_NS         (100 * NS_PER_MS) /* how often time-outs, mail and stops are looked at */
@@ -53,7 +52,7 @@ struct conn {
     struct io recv;
     struct io send;
     bool recv_in_flight;
-    uint8_t recv_bytes[RECV_BYTES_MAX];
+    uint8_t first[LOOP_FIRST_BYTES];
 };
 
 /* A packet of our own: mail for a shard, or, without one, "look at server_stopping()". */
@@ -85,6 +84,7 @@ struct worker {
     struct recorder *recorder;
     struct conn *ended; /* to be freed when no lock is held */
     enum server_stop stop_handled;
+    uint8_t *buffer; /* of LOOP_RECV_BYTES_MAX: what does not fit a connection's first one */
 };
 
 /* -------- operations -------- */
@@ -308,7 +308,7 @@ static void accept__completed(struct worker *worker, struct accept *accept, int 
 
 static void conn__recv(struct worker *worker, struct conn *conn)
 {
-    int code = winsock_recv(worker->recorder, conn->socket, conn->recv_bytes, RECV_BYTES_MAX,
+    int code = winsock_recv(worker->recorder, conn->socket, conn->first, sizeof conn->first,
                             io__begin(&conn->recv, IO_RECV, conn->socket), NULL);
     if (code != 0) {
         session_fail(&conn->session, winsock_error_kind(code));
@@ -329,13 +329,18 @@ static bool conn__was_reset(const struct conn *conn)
            getpeername(conn->socket, (struct sockaddr *)&peer, &peer_bytes) != 0;
 }
 
-static void conn__received(struct conn *conn, int code, uint32_t bytes, int64_t polled_ns)
+static void conn__received(struct worker *worker, struct conn *conn, int code, uint32_t bytes,
+                           int64_t polled_ns)
 {
     conn->recv_in_flight = false;
     if (code == 0 && bytes == 0 && conn__was_reset(conn)) {
         code = WSAECONNRESET;
     }
-    winsock_received(&conn->session, code, conn->recv_bytes, bytes, polled_ns);
+    winsock_received(&conn->session, code, conn->first, bytes, polled_ns);
+    if (bytes == sizeof conn->first) {
+        loop_receive_rest(worker->recorder, &conn->session, (cport_handle)conn->socket,
+                          worker->buffer, polled_ns);
+    }
 }
 
 /* -------- writable -------- */
@@ -437,7 +442,7 @@ static void worker__complete_conn(struct worker *worker, struct conn *conn, stru
     struct shard *shard = conn->session.shard;
     shard_enter(shard, worker->recorder);
     if (io->type == IO_RECV) {
-        conn__received(conn, code, bytes, polled_ns);
+        conn__received(worker, conn, code, bytes, polled_ns);
     } else {
         winsock_sent(&conn->session, code, bytes);
     }
@@ -568,7 +573,9 @@ static ULONG worker__wait(struct worker *worker, OVERLAPPED_ENTRY *entries, DWOR
 static void model__run(struct server *server, uint32_t index)
 {
     struct model_iocp *model = server->model_data;
-    struct worker worker = {.model = model, .recorder = &server->recorders[index]};
+    uint8_t buffer[LOOP_RECV_BYTES_MAX];
+    struct worker worker = {
+        .model = model, .recorder = &server->recorders[index], .buffer = buffer};
     OVERLAPPED_ENTRY entries[BATCH_MAX];
     int64_t tick_ns = index == 0 ? clock_now_ns() : TIME_NEVER_NS;
     for (int i = 0; index == 0 && i < ACCEPTS_COUNT; i++) {

@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-enum { RECV_BYTES_MAX = 16384 };
-
 struct op {
     WSAOVERLAPPED overlapped; /* first: a completion routine is given this */
     struct op *done_next;
@@ -30,7 +28,7 @@ struct conn {
     struct op send;
     bool closing;
     bool reset;
-    uint8_t recv_bytes[RECV_BYTES_MAX];
+    uint8_t first[LOOP_FIRST_BYTES];
 };
 
 struct model_thread {
@@ -127,9 +125,8 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
 
 static void conn__recv(struct conn *conn)
 {
-    int code =
-        winsock_recv(conn->thread->base.recorder, (SOCKET)conn->base.handle, conn->recv_bytes,
-                     RECV_BYTES_MAX, op__prepare(&conn->recv), op__completed);
+    int code = winsock_recv(conn->thread->base.recorder, (SOCKET)conn->base.handle, conn->first,
+                            sizeof conn->first, op__prepare(&conn->recv), op__completed);
     if (code != 0) {
         conn->recv.in_flight = false;
         session_fail(&conn->base.session, winsock_error_kind(code));
@@ -192,11 +189,15 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
 static void op__handle(struct op *op, int64_t polled_ns)
 {
     struct conn *conn = op->conn;
+    struct loop_thread *base = &conn->thread->base;
     /* Only now: with both operations of a connection in one batch the first would free it. */
     op->in_flight = false;
     if (op == &conn->recv) {
-        winsock_received(&conn->base.session, (int)op->code, conn->recv_bytes, op->bytes,
-                         polled_ns);
+        winsock_received(&conn->base.session, (int)op->code, conn->first, op->bytes, polled_ns);
+        if (op->bytes == sizeof conn->first) {
+            loop_receive_rest(base->recorder, &conn->base.session, conn->base.handle, base->buffer,
+                              polled_ns);
+        }
     } else {
         winsock_sent(&conn->base.session, (int)op->code, op->bytes);
     }

@@ -16,8 +16,7 @@ enum {
     SLOT_OPERATIONS,
     SLOTS_MAX = WSA_MAXIMUM_WAIT_EVENTS,
     ACCEPTS_COUNT = 1,
-    SESSIONS_MAX = (SLOTS_MAX - SLOT_OPERATIONS - ACCEPTS_COUNT) / 2,
-    RECV_BYTES_MAX = 16384
+    SESSIONS_MAX = (SLOTS_MAX - SLOT_OPERATIONS - ACCEPTS_COUNT) / 2
 };
 
 enum op_type { OP_ACCEPT, OP_RECV, OP_SEND };
@@ -35,7 +34,7 @@ struct conn {
     struct op send;
     bool closing;
     bool reset;
-    uint8_t recv_bytes[RECV_BYTES_MAX];
+    uint8_t first[LOOP_FIRST_BYTES];
 };
 
 struct accept {
@@ -183,8 +182,8 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
 
 static void thread__recv(struct model_thread *thread, struct conn *conn)
 {
-    int code = winsock_recv(thread->base.recorder, (SOCKET)conn->base.handle, conn->recv_bytes,
-                            RECV_BYTES_MAX, op__prepare(&conn->recv), NULL);
+    int code = winsock_recv(thread->base.recorder, (SOCKET)conn->base.handle, conn->first,
+                            sizeof conn->first, op__prepare(&conn->recv), NULL);
     if (code == 0) {
         thread__put_in(thread, &conn->recv);
     } else {
@@ -261,7 +260,11 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
     case OP_RECV:
         conn = CONTAINING_RECORD(op, struct conn, recv);
         code = op__result(op, (SOCKET)conn->base.handle, &bytes);
-        winsock_received(&conn->base.session, code, conn->recv_bytes, bytes, polled_ns);
+        winsock_received(&conn->base.session, code, conn->first, bytes, polled_ns);
+        if (bytes == sizeof conn->first) {
+            loop_receive_rest(thread->base.recorder, &conn->base.session, conn->base.handle,
+                              thread->base.buffer, polled_ns);
+        }
         break;
     default:
         conn = CONTAINING_RECORD(op, struct conn, send);

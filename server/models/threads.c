@@ -16,8 +16,7 @@
 
 enum {
     THREADS_SESSIONS_MAX = 10000,
-    THREADS_STACK_BYTES = 128 * 1024, /* addresses; memory is what a thread touches */
-    THREADS_RECV_BYTES = 16384
+    THREADS_STACK_BYTES = 128 * 1024 /* addresses; memory is what a thread touches */
 };
 
 struct model_thread {
@@ -41,7 +40,7 @@ struct conn {
     bool closing;
     bool reset;
     uint8_t threads_left;
-    uint8_t buffer[THREADS_RECV_BYTES]; /* the reader's */
+    uint8_t first[LOOP_FIRST_BYTES]; /* the reader's */
 };
 
 /* -------- open -------- */
@@ -112,7 +111,7 @@ static void conn__receive(struct conn *conn)
     conn->reading = true;
     shard_leave(thread->shard);
     enum stream_status status =
-        stream_receive(conn->base.handle, conn->buffer, sizeof conn->buffer, &bytes, &result);
+        stream_receive(conn->base.handle, conn->first, sizeof conn->first, &bytes, &result);
     int64_t received_ns = clock_now_ns();
     shard_enter(thread->shard, thread->recorder);
     conn->reading = false;
@@ -127,7 +126,11 @@ static void conn__receive(struct conn *conn)
     } else if (status == STREAM_DONE && bytes == 0) {
         session_receive_end(session, received_ns);
     } else if (status == STREAM_DONE) {
-        session_receive(session, conn->buffer, bytes, received_ns, clock_now_ns());
+        session_receive(session, conn->first, bytes, received_ns, clock_now_ns());
+        if (bytes == sizeof conn->first) {
+            loop_receive_rest(thread->recorder, session, conn->base.handle, thread->buffer,
+                              received_ns);
+        }
     }
     house__finish(conn->house);
 }

@@ -181,7 +181,8 @@ void cport_connect(struct cport *port, struct cport_socket *socket, struct cport
                    const struct net_address *remote, const struct net_address *local);
 /* Receives what there is, at least one byte, into a buffer of the port: op->data, valid until the
  * next cport_poll(). At most one receive in flight per socket. An idle socket holds no buffer
- * (uring, epoll) or one of recv_buffer_bytes (iocp). */
+ * (uring, epoll) or a small one (iocp: 512 bytes); a receive that fills it is followed by one of up
+ * to recv_buffer_bytes. */
 void cport_recv(struct cport *port, struct cport_socket *socket, struct cport_op *op);
 /* Gathers 1..CPORT_SPANS_MAX spans, at least one byte in all; array and bytes stay in place until
  * completion. With CPORT_OK between one byte and all of them were taken: send the rest again. At

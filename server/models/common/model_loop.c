@@ -260,6 +260,26 @@ void loop_accepting_ended(struct loop_thread *thread)
 
 /* -------- readable -------- */
 
+static void loop__received(struct session *session, enum stream_status status,
+                           enum cport_result result, const uint8_t *data, size_t bytes,
+                           int64_t polled_ns)
+{
+    switch (status) {
+    case STREAM_DONE:
+        if (bytes > 0) {
+            session_receive(session, data, bytes, polled_ns, clock_now_ns());
+        } else {
+            session_receive_end(session, polled_ns);
+        }
+        break;
+    case STREAM_BLOCKED:
+        break; /* told too early: the next wait tells again */
+    case STREAM_FAILED:
+        session_fail(session, model_error_kind(result));
+        break;
+    }
+}
+
 enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *conn,
                                 int64_t polled_ns)
 {
@@ -268,21 +288,22 @@ enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *co
     thread->recorder->port.syscalls++;
     enum stream_status status =
         stream_receive(conn->handle, thread->buffer, LOOP_RECV_BYTES_MAX, &bytes, &result);
-    switch (status) {
-    case STREAM_DONE:
-        if (bytes > 0) {
-            session_receive(&conn->session, thread->buffer, bytes, polled_ns, clock_now_ns());
-        } else {
-            session_receive_end(&conn->session, polled_ns);
-        }
-        break;
-    case STREAM_BLOCKED:
-        break; /* told too early: the next wait tells again */
-    case STREAM_FAILED:
-        session_fail(&conn->session, model_error_kind(result));
-        break;
-    }
+    loop__received(&conn->session, status, result, thread->buffer, bytes, polled_ns);
     return status;
+}
+
+void loop_receive_rest(struct recorder *recorder, struct session *session, cport_handle handle,
+                       uint8_t *buffer, int64_t polled_ns)
+{
+    size_t bytes = 0;
+    enum cport_result result = CPORT_OK;
+    if (!session_can_receive(session)) {
+        return;
+    }
+    recorder->port.syscalls++;
+    enum stream_status status =
+        stream_receive_waiting(handle, buffer, LOOP_RECV_BYTES_MAX, &bytes, &result);
+    loop__received(session, status, result, buffer, bytes, polled_ns);
 }
 
 /* -------- writable -------- */

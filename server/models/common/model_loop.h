@@ -82,7 +82,10 @@ struct loop_thread {
     uint8_t *buffer; /* for one receive */
 };
 
-enum { LOOP_RECV_BYTES_MAX = 65536 };
+/* A receive takes as much as the second where the thread has a buffer that no idle connection
+ * holds. Where bytes are waited for with a buffer, it is one of the first size, the connection's
+ * own; what came besides goes through the thread's (loop_receive_rest()). */
+enum { LOOP_FIRST_BYTES = 1024, LOOP_RECV_BYTES_MAX = 65536 };
 
 /* For a model's entry. */
 #define LOOP_MODEL(functions)                                                                      \
@@ -111,6 +114,10 @@ void loop_accepting_ended(struct loop_thread *thread);
 /* The socket is readable: one receive of at most LOOP_RECV_BYTES_MAX, given to the session. */
 enum stream_status loop_receive(struct loop_thread *thread, struct loop_conn *conn,
                                 int64_t polled_ns);
+/* A receive has filled its first buffer, and the session has it: takes what else has come already,
+ * into a buffer of LOOP_RECV_BYTES_MAX. Any model, with the shard held. */
+void loop_receive_rest(struct recorder *recorder, struct session *session, cport_handle handle,
+                       uint8_t *buffer, int64_t polled_ns);
 /* The socket is writable: continues the current send. */
 void loop_send(struct loop_conn *conn);
 /* Starts what the session wants and sets wants_read and wants_write. False: the socket is closed;

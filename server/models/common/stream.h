@@ -29,6 +29,9 @@ enum stream_status stream_accept(cport_handle listener, bool blocking, cport_han
                                  struct net_address *peer, enum cport_result *result);
 enum stream_status stream_receive(cport_handle handle, uint8_t *buffer, size_t buffer_bytes,
                                   size_t *bytes, enum cport_result *result);
+/* The same for what waits already: it does not block, whatever the socket's mode. */
+enum stream_status stream_receive_waiting(cport_handle handle, uint8_t *buffer, size_t buffer_bytes,
+                                          size_t *bytes, enum cport_result *result);
 enum stream_status stream_send(cport_handle handle, const struct span *spans, int spans_count,
                                size_t *bytes, enum cport_result *result);
 /* The sending half: the peer reads the end of the stream. */

@@ -61,6 +61,17 @@ enum stream_status stream_receive(cport_handle handle, uint8_t *buffer, size_t b
     return STREAM_DONE;
 }
 
+enum stream_status stream_receive_waiting(cport_handle handle, uint8_t *buffer, size_t buffer_bytes,
+                                          size_t *bytes, enum cport_result *result)
+{
+    ssize_t received = recv((int)handle, buffer, buffer_bytes, MSG_DONTWAIT);
+    if (received < 0) {
+        return stream__failed(result);
+    }
+    *bytes = (size_t)received;
+    return STREAM_DONE;
+}
+
 enum stream_status stream_send(cport_handle handle, const struct span *spans, int spans_count,
                                size_t *bytes, enum cport_result *result)
 {

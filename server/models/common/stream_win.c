@@ -78,6 +78,16 @@ enum stream_status stream_receive(cport_handle handle, uint8_t *buffer, size_t b
     return STREAM_DONE;
 }
 
+enum stream_status stream_receive_waiting(cport_handle handle, uint8_t *buffer, size_t buffer_bytes,
+                                          size_t *bytes, enum cport_result *result)
+{
+    u_long waiting_bytes = 0;
+    if (ioctlsocket((SOCKET)handle, (long)FIONREAD, &waiting_bytes) != 0 || waiting_bytes == 0) {
+        return STREAM_BLOCKED; /* an end, or an error, is told by the next receive */
+    }
+    return stream_receive(handle, buffer, buffer_bytes, bytes, result);
+}
+
 enum stream_status stream_send(cport_handle handle, const struct span *spans, int spans_count,
                                size_t *bytes, enum cport_result *result)
 {

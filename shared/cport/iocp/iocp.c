@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "cport/iocp/buffers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,20 +23,8 @@ enum { IOCP_SOCKET_FAMILY };
 /* cport_socket.flags */
 enum {
     IOCP_SOCKET_SKIP = 1, /* successes post no packet */
-    IOCP_SOCKET_SHUT = 2  /* our sending half is shut down */
-};
-
-struct iocp_slab {
-    struct iocp_slab *next;
-    void *memory;
-};
-
-/* Free buffers of one size. Grows to the most that were in use at once. */
-struct iocp_buffers {
-    void *free_first; /* the link to the next stands in the free buffer itself */
-    struct iocp_slab *slabs;
-    size_t buffer_bytes;
-    size_t slab_bytes;
+    IOCP_SOCKET_SHUT = 2, /* our sending half is shut down */
+    IOCP_SOCKET_BULK = 4  /* the last receive has filled its buffer: there may be more */
 };
 
 struct iocp_port {
@@ -72,74 +61,6 @@ static inline struct iocp_op *iocp_op_of(struct cport_op *op)
 static inline SOCKET iocp_handle_of(const struct cport_socket *socket)
 {
     return (SOCKET)socket->handle;
-}
-
-/* ---- receive buffers -------------------------------------------------------------------- */
-
-/* Cut from slabs of whole pages, because the system locks the pages that a pending receive points
- * at. A 4 KiB buffer across a page's end would lock two. */
-/* VirtualAlloc() gives addresses in steps of 64 KiB: less wastes address space. */
-enum { IOCP_SLAB_BYTES = 65536, IOCP_BUFFER_ALIGN_BYTES = 64 };
-
-static size_t iocp__round_up(size_t bytes, size_t step_bytes)
-{
-    return (bytes + step_bytes - 1) / step_bytes * step_bytes;
-}
-
-static void iocp__buffers_open(struct iocp_buffers *buffers, uint32_t buffer_bytes)
-{
-    buffers->free_first = NULL;
-    buffers->slabs = NULL;
-    buffers->buffer_bytes = iocp__round_up(buffer_bytes, IOCP_BUFFER_ALIGN_BYTES);
-    buffers->slab_bytes = iocp__round_up(buffers->buffer_bytes, IOCP_SLAB_BYTES);
-}
-
-static void iocp__buffers_close(struct iocp_buffers *buffers)
-{
-    while (buffers->slabs) {
-        struct iocp_slab *slab = buffers->slabs;
-        buffers->slabs = slab->next;
-        VirtualFree(slab->memory, 0, MEM_RELEASE);
-        free(slab);
-    }
-    buffers->free_first = NULL;
-}
-
-static void iocp__buffers_give(struct iocp_buffers *buffers, void *buffer)
-{
-    *(void **)buffer = buffers->free_first;
-    buffers->free_first = buffer;
-}
-
-static bool iocp__buffers_grow(struct iocp_buffers *buffers)
-{
-    struct iocp_slab *slab = malloc(sizeof *slab);
-    if (!slab) {
-        return false;
-    }
-    slab->memory =
-        VirtualAlloc(NULL, buffers->slab_bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    if (!slab->memory) {
-        free(slab);
-        return false;
-    }
-    slab->next = buffers->slabs;
-    buffers->slabs = slab;
-    size_t count = buffers->slab_bytes / buffers->buffer_bytes;
-    for (size_t i = count; i-- > 0;) { /* so that they are taken in ascending order */
-        iocp__buffers_give(buffers, (char *)slab->memory + i * buffers->buffer_bytes);
-    }
-    return true;
-}
-
-static void *iocp__buffers_take(struct iocp_buffers *buffers)
-{
-    if (!buffers->free_first && !iocp__buffers_grow(buffers)) {
-        return NULL;
-    }
-    void *buffer = buffers->free_first;
-    buffers->free_first = *(void **)buffer;
-    return buffer;
 }
 
 /* ---- finishing -------------------------------------------------------------------------- */
@@ -221,8 +142,12 @@ static void iocp__finish_recv(struct iocp_port *port, struct cport_op *op, int s
     if (system_error == 0 && bytes > 0) {
         op->data = own->buffer; /* lent to the caller when it is handed out */
         op->bytes = bytes;
+        if (port->buffers.large_bytes > 0 &&
+            (bytes == port->buffers.small_bytes || bytes == port->buffers.large_bytes)) {
+            op->socket->flags |= IOCP_SOCKET_BULK;
+        }
     } else if (own->buffer) {
-        iocp__buffers_give(&port->buffers, own->buffer);
+        iocp_buffers_give(&port->buffers, own->buffer);
     }
     iocp__finish(port, op, iocp_error_result(system_error), system_error);
 }
@@ -428,6 +353,31 @@ static void iocp__connect(struct cport *base, struct cport_socket *socket, struc
     iocp__started(port, op, done);
 }
 
+/* Where bytes are there already they are taken into a large buffer, without an OVERLAPPED: no
+ * packet comes, and nothing is waited for. False: there are none, or no such buffer. */
+static bool iocp__recv_waiting(struct iocp_port *port, struct cport_op *op)
+{
+    SOCKET handle = iocp_handle_of(op->socket);
+    u_long waiting_bytes = 0;
+    port->base.stats.syscalls++;
+    if (ioctlsocket(handle, (long)FIONREAD, &waiting_bytes) != 0 || waiting_bytes == 0) {
+        return false;
+    }
+    void *buffer = iocp_buffers_take_large(&port->buffers);
+    if (!buffer) {
+        return false;
+    }
+    iocp_op_of(op)->buffer = buffer;
+    WSABUF span = {.buf = buffer, .len = port->buffers.large_bytes};
+    DWORD flags = 0;
+    DWORD bytes = 0;
+    port->base.stats.syscalls++;
+    int code = WSARecv(handle, &span, 1, &bytes, &flags, NULL, NULL) == 0 ? 0 : WSAGetLastError();
+    port->base.stats.immediate++;
+    iocp__finish_by_type(port, op, code, bytes);
+    return true;
+}
+
 static void iocp__recv(struct cport *base, struct cport_socket *socket, struct cport_op *op)
 {
     struct iocp_port *port = iocp__port(base);
@@ -436,13 +386,19 @@ static void iocp__recv(struct cport *base, struct cport_socket *socket, struct c
         iocp__finish_by_type(port, op, WSAENOTCONN, 0);
         return;
     }
-    void *buffer = iocp__buffers_take(&port->buffers);
+    if ((socket->flags & IOCP_SOCKET_BULK) != 0) {
+        socket->flags &= ~(uint32_t)IOCP_SOCKET_BULK;
+        if (iocp__recv_waiting(port, op)) {
+            return;
+        }
+    }
+    void *buffer = iocp_buffers_take_small(&port->buffers);
     if (!buffer) {
         iocp__finish_by_type(port, op, WSA_NOT_ENOUGH_MEMORY, 0);
         return;
     }
     iocp_op_of(op)->buffer = buffer;
-    WSABUF span = {.buf = buffer, .len = (ULONG)port->buffers.buffer_bytes};
+    WSABUF span = {.buf = buffer, .len = port->buffers.small_bytes};
     DWORD flags = 0;
     bool done = WSARecv(iocp_handle_of(socket), &span, 1, NULL, &flags, overlapped, NULL) == 0;
     iocp__started(port, op, done);
@@ -508,14 +464,19 @@ static void iocp__take_entry(struct iocp_port *port, const OVERLAPPED_ENTRY *ent
     iocp__finish_by_type(port, op, code, bytes);
 }
 
+/* The buffers that the last poll has lent. */
+static void iocp__take_back(struct iocp_port *port)
+{
+    while (port->lent_count > 0) {
+        iocp_buffers_give(&port->buffers, port->lent[--port->lent_count]);
+    }
+}
+
 static int iocp__poll(struct cport *base, struct cport_op **completions, int completions_max,
                       int64_t deadline_ns)
 {
     struct iocp_port *port = iocp__port(base);
-    while (port->lent_count > 0) {
-        iocp__buffers_give(&port->buffers, port->lent[--port->lent_count]);
-    }
-
+    iocp__take_back(port);
     /* The port is looked at on every poll, also when enough is ready: otherwise sockets that are
      * always done at once would starve the others. */
     int64_t from_ns = deadline_ns;
@@ -590,7 +551,7 @@ static struct cport *iocp__create(const struct cport_options *options, bool *for
         free(port);
         return NULL;
     }
-    iocp__buffers_open(&port->buffers, options->recv_buffer_bytes);
+    iocp_buffers_open(&port->buffers, options->recv_buffer_bytes);
     return &port->base;
 }
 
@@ -599,7 +560,8 @@ static void iocp__destroy(struct cport *base)
     struct iocp_port *port = iocp__port(base);
     iocp_wait_close(&port->wait);
     CloseHandle(port->handle);
-    iocp__buffers_close(&port->buffers);
+    iocp__take_back(port);
+    iocp_buffers_close(&port->buffers);
     free(port);
 }
 
