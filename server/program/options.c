@@ -181,8 +181,9 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"reuse-port", 0, NULL, OPTION_FLAG, AT(reuse_port),
      .help = "other processes with this option may listen there, too (Linux)"},
     {"bind", 'b', "ADDR", OPTION_CALL, .set = options__bind,
-     .help = "listen on this address (127.0.0.1); * is every address of this\n"
-             "machine: only in a network you trust, there is no login and no TLS"},
+     .help = "listen on this address (127.0.0.1); * is every IPv4 address of this\n"
+             "machine, :: every IPv6 one: only in a network you trust, there is\n"
+             "no login and no TLS. For several, start a server for each"},
     {"threads", 't', "N", OPTION_INTEGER, AT(server.threads), .low = 1, .high = SERVER_THREADS_MAX,
      .help = "threads that serve (half of the CPUs; more under Wine)"},
     {"model", 0, "NAME", OPTION_CALL, .set = options__model,

@@ -36,7 +36,7 @@ enum server_stop {
 struct server_options {
     const struct model *model;
     const struct handler *handler;
-    const char *bind; /* host; "" or "*": every local address */
+    const char *bind; /* host; "" or "*": every local IPv4 address; "::": every IPv6 one */
     uint16_t port;    /* 0: a free one */
     bool raw;         /* --framing raw */
     enum cport_backend_kind io;

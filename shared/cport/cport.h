@@ -11,6 +11,7 @@
  *   cport_cancel() is a request: the operation still completes once, with whatever came first.
  * - cport_close() cancels everything on the socket and completes last; then, and only then,
  *   socket and operations may be reused or freed.
+ * - Urgent data (MSG_OOB, RFC 6093) is data like any other, in its place in the stream.
  *
  * Threads: a port, its sockets and operations belong to one thread; cport_wake() alone may be
  * called from others. Lifetime: sockets must be closed (their closes completed) before
@@ -165,8 +166,9 @@ void cport_read_stats(const struct cport *port, struct cport_stats *stats);
  * this process or another of the same user, that do so too, and the system spreads the connections
  * among them (SO_REUSEPORT, Linux 3.9). False: this system has none. */
 bool cport_share_ports(void);
-/* Opens a listening socket, bound exclusively (a second process on the port fails). Port 0 takes
- * a free one: ask with cport_local_address(). Synchronous: start-up only. */
+/* Opens a listening socket, bound exclusively (a second process on the port fails); one on :: has
+ * no IPv4 address, whatever the system presets (IPV6_V6ONLY, RFC 3493). Port 0 takes a free one:
+ * ask with cport_local_address(). Synchronous: start-up only. */
 bool cport_listen(struct cport *port, struct cport_socket *listener,
                   const struct net_address *address, int backlog, struct error *error);
 /* Several may be in flight on one listener. */

@@ -47,12 +47,45 @@ static void test_a_host_that_does_not_resolve_is_named(void **state)
     }
 }
 
+/* The same on every system, whatever it presets: :: is every IPv6 address, and no IPv4 one. */
+static void test_a_listener_on_every_ipv6_address_has_no_ipv4_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct error error = {.text = ""};
+    struct net_address address;
+    struct tracked_socket six = {.closed = true};
+    struct tracked_socket four = {.closed = true};
+    if (suite_is_fake()) {
+        SKIP_BECAUSE("the fake port has no families");
+    }
+    address = fixture_resolve("::1", 0);
+    if (!net_address_is_here(&address)) {
+        SKIP_BECAUSE("this machine has no IPv6");
+    }
+    fixture_open(&fixture, NULL);
+    address = fixture_resolve("::", 0);
+    fixture.listener.closed = false;
+    assert_true(cport_listen(fixture.port, &fixture.listener.socket, &address, 4, &error));
+    cport_local_address(fixture.port, &fixture.listener.socket, &address);
+    struct net_address here = fixture_resolve("::1", net_address_port(&address));
+    struct net_address old = fixture_resolve("127.0.0.1", net_address_port(&address));
+    fixture_connect(&fixture, &six, &here, NULL);
+    assert_int_equal(fixture_wait(&fixture, &six.connect), CPORT_OK);
+    fixture_connect(&fixture, &four, &old, NULL);
+    assert_int_equal(fixture_wait(&fixture, &four.connect), CPORT_REFUSED);
+    fixture_close_wait(&fixture, &six, CPORT_CLOSE_RST);
+    fixture_close_wait(&fixture, &four, CPORT_CLOSE_FIN);
+    fixture_finish(&fixture);
+}
+
 int cases_address(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_literals_there_and_back),
         cmocka_unit_test(test_unset_address),
         cmocka_unit_test(test_a_host_that_does_not_resolve_is_named),
+        cmocka_unit_test(test_a_listener_on_every_ipv6_address_has_no_ipv4_one),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

@@ -70,6 +70,37 @@ static void linux__expect_option(const struct cport_socket *socket, int level, i
     assert_int_not_equal(value, 0);
 }
 
+/* The kernel ends a receive in front of an urgent byte, whatever is behind it; and one that is not
+ * in line would be missing from the stream. Either side may send it. */
+static void test_urgent_data_stays_in_the_stream(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct tracked_socket sockets[2] = {{.closed = true}, {.closed = true}};
+    fixture_open(&fixture, NULL);
+    fixture_pair(&fixture, &sockets[0], &sockets[1]);
+    for (int from = 0; from < 2; from++) {
+        struct tracked_socket *to = &sockets[1 - from];
+        int fd = (int)sockets[from].socket.handle;
+        uint8_t text[7] = "";
+        to->sink = text;
+        to->sink_bytes = sizeof text - 1;
+        to->received_bytes = 0;
+        assert_int_equal(send(fd, "ab", 2, MSG_NOSIGNAL), 2);
+        assert_int_equal(send(fd, "C", 1, MSG_NOSIGNAL | MSG_OOB), 1);
+        assert_int_equal(send(fd, "de", 2, MSG_NOSIGNAL), 2);
+        assert_int_equal(send(fd, "F", 1, MSG_NOSIGNAL | MSG_OOB), 1);
+        while (to->received_bytes < 6) {
+            fixture_recv(&fixture, to);
+            assert_int_equal(fixture_wait(&fixture, &to->recv), CPORT_OK);
+        }
+        assert_string_equal((const char *)text, "abCdeF");
+    }
+    fixture_close_wait(&fixture, &sockets[0], CPORT_CLOSE_FIN);
+    fixture_close_wait(&fixture, &sockets[1], CPORT_CLOSE_FIN);
+    fixture_finish(&fixture);
+}
+
 static void test_sockets_have_nodelay_and_close_on_exec(void **state)
 {
     (void)state;
@@ -222,6 +253,7 @@ int cases_system(void)
     const struct CMUnitTest real[] = {
         cmocka_unit_test(test_connect_and_accept_at_the_descriptor_limit),
         cmocka_unit_test(test_no_descriptor_for_a_port_is_an_error),
+        cmocka_unit_test(test_urgent_data_stays_in_the_stream),
         cmocka_unit_test(test_sockets_have_nodelay_and_close_on_exec),
         cmocka_unit_test(test_no_descriptor_leaks),
     };

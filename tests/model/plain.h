@@ -22,6 +22,8 @@ bool plain_connect_to(plain_socket socket, uint16_t port);
 plain_socket plain_connect(uint16_t port);
 /* All bytes, or false. */
 bool plain_send(plain_socket socket, const void *data, size_t bytes);
+/* As TCP's urgent data (RFC 6093). */
+bool plain_send_urgent(plain_socket socket, uint8_t byte);
 /* Bytes received (at least 1), PLAIN_END, PLAIN_RESET or PLAIN_TIMED_OUT. */
 int plain_receive(plain_socket socket, void *data, size_t bytes_max);
 /* Ends the sending half. */

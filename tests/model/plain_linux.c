@@ -71,6 +71,11 @@ bool plain_send(plain_socket socket, const void *data, size_t bytes)
     return true;
 }
 
+bool plain_send_urgent(plain_socket socket, uint8_t byte)
+{
+    return send((int)socket, &byte, 1, MSG_NOSIGNAL | MSG_OOB) == 1;
+}
+
 int plain_receive(plain_socket socket, void *data, size_t bytes_max)
 {
     ssize_t received = recv((int)socket, data, bytes_max, 0);

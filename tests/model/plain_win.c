@@ -49,6 +49,11 @@ bool plain_send(plain_socket socket, const void *data, size_t bytes)
     return true;
 }
 
+bool plain_send_urgent(plain_socket socket, uint8_t byte)
+{
+    return send((SOCKET)socket, (const char *)&byte, 1, MSG_OOB) == 1;
+}
+
 int plain_receive(plain_socket socket, void *data, size_t bytes_max)
 {
     int received = recv((SOCKET)socket, data, (int)bytes_max, 0);

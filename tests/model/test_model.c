@@ -57,6 +57,30 @@ static void test_bytes_one_at_a_time_are_put_together(void **state)
     assert_int_equal(counters.totals[TOTAL_MESSAGES_RECEIVED], 3);
 }
 
+/* Any byte may be urgent: it stays where it is, and the connection goes on. */
+static void test_urgent_bytes_are_bytes_of_the_stream(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server *server = fixture_serve(&handler_echo);
+    plain_socket client = client_connect(server);
+    uint8_t run[64];
+    for (uint32_t i = 0; i < 20; i++) {
+        size_t bytes = client_write_frame(run, i, "urgent", 6);
+        size_t at = i % bytes;
+        assert_true(plain_send(client, run, at));
+        assert_true(plain_send_urgent(client, run[at]));
+        assert_true(plain_send(client, run + at + 1, bytes - at - 1));
+    }
+    for (uint32_t i = 0; i < 20; i++) {
+        client_expect(client, i, "urgent", 6);
+    }
+    client_leave(client);
+    fixture_stop(server, &counters);
+    assert_int_equal(counters_errors_sum(&counters), 0);
+    assert_int_equal(counters.totals[TOTAL_BYTES_RECEIVED], 20 * 10);
+}
+
 static void test_raw_framing_echoes_bytes_as_they_arrive(void **state)
 {
     (void)state;
@@ -343,6 +367,7 @@ static int suite_run(const char *name)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo_of_every_size_comes_back),
         cmocka_unit_test(test_bytes_one_at_a_time_are_put_together),
+        cmocka_unit_test(test_urgent_bytes_are_bytes_of_the_stream),
         cmocka_unit_test(test_raw_framing_echoes_bytes_as_they_arrive),
         cmocka_unit_test(test_sink_takes_and_is_silent),
         cmocka_unit_test(test_chat_reaches_every_connection),

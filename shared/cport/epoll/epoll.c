@@ -54,7 +54,8 @@ enum {
     EPOLL_SOCKET_ENDED = 4, /* the peer has closed or reset: there is an end to be read */
     EPOLL_SOCKET_LISTED = 8,
     EPOLL_SOCKET_LISTENER = 16,
-    EPOLL_SOCKET_DIRECT = 32 /* not registered: tried in every poll, and READABLE all the while */
+    EPOLL_SOCKET_DIRECT = 32, /* not registered: tried in every poll, and READABLE all the while */
+    EPOLL_SOCKET_URGENT = 64  /* urgent data came: a receive ends before it, whatever is behind */
 };
 
 /* A port that never sleeps asks so many sockets directly: their bytes are seen sooner than the
@@ -188,7 +189,7 @@ static int epoll__register(struct epoll_port *epoll, struct cport_socket *socket
 
 static int epoll__register_data(struct epoll_port *epoll, struct cport_socket *socket)
 {
-    return epoll__register(epoll, socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+    return epoll__register(epoll, socket, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP);
 }
 
 static bool epoll__make_direct(struct epoll_port *epoll, struct cport_socket *socket)
@@ -394,8 +395,11 @@ static void epoll__on_event(struct epoll_port *epoll, struct cport_socket *socke
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         socket->flags |= EPOLL_SOCKET_ENDED;
     }
-    if ((events & EPOLLIN) != 0) {
+    if ((events & (EPOLLIN | EPOLLPRI)) != 0) {
         socket->flags |= EPOLL_SOCKET_READABLE;
+    }
+    if ((events & EPOLLPRI) != 0) {
+        socket->flags |= EPOLL_SOCKET_URGENT;
     }
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
         socket->flags |= EPOLL_SOCKET_WRITABLE;
@@ -436,7 +440,8 @@ static struct cport_op *epoll__try_recv(struct epoll_port *epoll, struct cport_s
         return NULL;
     }
     /* Less than asked for: nothing is left, and what comes later is a new event (epoll(7)). */
-    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && !direct) {
+    bool is_whole = direct || (socket->flags & EPOLL_SOCKET_URGENT) != 0;
+    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && !is_whole) {
         socket->flags &= ~(uint32_t)EPOLL_SOCKET_READABLE;
     }
     socket->backend[EPOLL_SLOT_RECV] = 0;

@@ -32,8 +32,12 @@ SOCKET iocp_socket_open(int family, uint64_t *syscalls)
 {
     ++*syscalls;
     /* Without WSA_FLAG_NO_HANDLE_INHERIT a child process would keep connections open. */
-    return WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
-                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    SOCKET handle = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+                               WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    if (handle != INVALID_SOCKET) { /* a peer's urgent data stays in the stream */
+        iocp_socket__try_option(handle, SOL_SOCKET, SO_OOBINLINE, 1, syscalls);
+    }
+    return handle;
 }
 
 void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls)
@@ -60,6 +64,9 @@ int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int 
     }
     /* Otherwise another program may take over the port with SO_REUSEADDR. */
     iocp_socket__try_option(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, syscalls);
+    if (name.ss_family == AF_INET6) {
+        iocp_socket__try_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, 1, syscalls);
+    }
     *syscalls += 2;
     /* More than 200 are only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
     if (bind(handle, (const struct sockaddr *)&name, address->bytes_count) != 0 ||

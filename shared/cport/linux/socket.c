@@ -106,6 +106,10 @@ cport_handle cport_socket_listen(const struct net_address *address, int backlog,
         cport_socket__set_option(fd, SOL_SOCKET, SO_REUSEPORT, syscalls);
     }
     cport_socket__set_option(fd, IPPROTO_TCP, TCP_NODELAY, syscalls);
+    cport_socket__set_option(fd, SOL_SOCKET, SO_OOBINLINE, syscalls);
+    if (name.ss_family == AF_INET6) {
+        cport_socket__set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, syscalls);
+    }
     if (bind(fd, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
         listen(fd, backlog) != 0) {
         int system_error = errno;
@@ -138,6 +142,7 @@ cport_handle cport_socket_open(const struct net_address *remote, const struct ne
         return CPORT_HANDLE_NONE;
     }
     cport_socket__set_option(fd, IPPROTO_TCP, TCP_NODELAY, syscalls);
+    cport_socket__set_option(fd, SOL_SOCKET, SO_OOBINLINE, syscalls);
     if (local != NULL && local->bytes_count != 0) {
         struct sockaddr_storage name = {0};
         memcpy(&name, local->bytes, sizeof local->bytes);
