@@ -157,14 +157,16 @@ static bool thread__prepare(struct model_thread *thread, struct error *error)
     return thread->base.index != 0 || ring__try(error);
 }
 
+/* Where the queue is full it goes to the kernel a little early; where that takes nothing just now
+ * (no memory), the thread waits until it does: nothing is lost. */
 static struct io_uring_sqe *thread__submit(struct model_thread *thread)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&thread->ring);
-    if (sqe == NULL) {
+    struct io_uring_sqe *sqe;
+    while ((sqe = io_uring_get_sqe(&thread->ring)) == NULL) {
         thread->base.recorder->port.syscalls++;
-        io_uring_submit(&thread->ring); /* the queue is full: a little early */
-        sqe = io_uring_get_sqe(&thread->ring);
-        must(sqe != NULL);
+        if (io_uring_submit(&thread->ring) < 0) {
+            clock_sleep_until_ns(clock_now_ns() + NS_PER_MS);
+        }
     }
     return sqe;
 }

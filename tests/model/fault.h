@@ -11,6 +11,11 @@ void fault_no_descriptors_prepare(void);
  * left. (Linux: really. Windows, where a process has millions: accept() and WSASocketW() of this
  * program answer WSAEMFILE.) False: the fault cannot be made. */
 bool fault_no_descriptors_begin(void);
+/* The kernel takes nothing of a full submission queue of io_uring, so many times from now on. Any
+ * thread. (Windows: nothing.) */
+void fault_ring_full(int times);
+/* How often it did not, until now. */
+int fault_ring_full_count(void);
 /* Of those taken, so many are free again. (Windows: none is.) */
 void fault_descriptors_spare(int count);
 /* Is everything else open that was open before? */

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -31,6 +33,34 @@ bool fault_no_descriptors_begin(void)
         }
     }
     return fd < 0 && errno == EMFILE;
+}
+
+static atomic_int fault_refusals_left;
+static atomic_int fault_refusals_count;
+
+void fault_ring_full(int times)
+{
+    atomic_store(&fault_refusals_left, times);
+    atomic_store(&fault_refusals_count, 0);
+}
+
+int fault_ring_full_count(void)
+{
+    return atomic_load(&fault_refusals_count);
+}
+
+/* The linker puts it in the place of liburing's (-Wl,--wrap, see CMakeLists.txt). */
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+    if (atomic_load(&fault_refusals_left) > 0 && io_uring_sq_space_left(ring) == 0) {
+        atomic_fetch_sub(&fault_refusals_left, 1);
+        atomic_fetch_add(&fault_refusals_count, 1);
+        return -EAGAIN;
+    }
+    return __real_io_uring_submit(ring);
 }
 
 void fault_descriptors_spare(int count)

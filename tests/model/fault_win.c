@@ -58,6 +58,16 @@ bool fault_no_descriptors_begin(void)
     return true;
 }
 
+void fault_ring_full(int times)
+{
+    (void)times;
+}
+
+int fault_ring_full_count(void)
+{
+    return 0;
+}
+
 void fault_descriptors_spare(int count)
 {
     (void)count;

@@ -145,6 +145,47 @@ static void test_a_server_without_descriptors_does_not_grow_deaf(void **state)
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], LATE_COUNT + 1);
 }
 
+enum { CROWD_COUNT = 1100, CROWD_REFUSALS = 5 }; /* more than a submission queue has entries */
+
+/* One thread has more to send in one turn than fits the queue of an io_uring, and the kernel takes
+ * nothing of it for a while: it waits, and everyone gets everything. */
+static void test_a_full_submission_queue_loses_nothing(void **state)
+{
+    (void)state;
+    static plain_socket crowd[CROWD_COUNT];
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_chat);
+    options.threads = 1;
+    if (model_sessions_max(options.model, NULL) < CROWD_COUNT) {
+        return; /* it has no such queue */
+    }
+    struct server *server = fixture_start(&options);
+    for (int i = 0; i < CROWD_COUNT; i++) {
+        crowd[i] = client_connect(server);
+    }
+    fixture_wait_for_connections(server, CROWD_COUNT);
+    client_send(crowd[0], 1, "all there", 9); /* its receive comes behind all accepts */
+    for (int i = 0; i < CROWD_COUNT; i++) {
+        client_expect(crowd[i], 1, "all there", 9);
+    }
+    fault_ring_full(CROWD_REFUSALS);
+    for (uint32_t round = 2; round < 8; round++) {
+        client_send(crowd[round], round, "to everyone", 11);
+        for (int i = 0; i < CROWD_COUNT; i++) {
+            client_expect(crowd[i], round, "to everyone", 11);
+        }
+    }
+    if (strncmp(options.model->name, "uring", 5) == 0 && options.io != CPORT_BACKEND_EPOLL) {
+        assert_int_equal(fault_ring_full_count(), CROWD_REFUSALS);
+    }
+    for (int i = 0; i < CROWD_COUNT; i++) {
+        client_leave(crowd[i]);
+    }
+    fixture_stop(server, &counters);
+    assert_int_equal(counters_errors_sum(&counters), 0);
+}
+
 enum { SPARE_MAX = 40 };
 
 /* However few descriptors are left when a server is opened: it serves, or says why not, and the
@@ -176,6 +217,7 @@ int model_limits_tests_run(void)
         cmocka_unit_test(test_abnormal_ends_of_one_thread_are_all_listed),
         cmocka_unit_test(test_more_connections_than_the_model_holds_are_refused),
         cmocka_unit_test(test_a_server_without_descriptors_does_not_grow_deaf),
+        cmocka_unit_test(test_a_full_submission_queue_loses_nothing),
         cmocka_unit_test(test_an_opening_without_descriptors_closes_none_of_others),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

@@ -40,8 +40,8 @@ enum {
 
 /* cport_op.flags */
 enum {
-    URING_OP_LISTED = 1,    /* a receive, a close: in one of the port's lists, not in the kernel */
-    URING_OP_CANCELLED = 2, /* a receive: it must not go there (again) */
+    URING_OP_LISTED = 1,    /* in one of the port's lists, not in the kernel */
+    URING_OP_CANCELLED = 2, /* it must not go there (again) */
     URING_OP_LARGE = 4      /* a receive: of the large buffers */
 };
 
@@ -70,6 +70,7 @@ struct uring_port {
     struct cport_op_list held;    /* receives whose socket was sending, for the next poll */
     struct cport_op_list starved; /* receives that found no buffer, to be submitted again */
     struct cport_op_list closing; /* closes that found no room in the ring */
+    struct cport_op_list waiting; /* the other operations that found none */
     struct cport_waker waker;
     uint64_t waker_value;
     bool waker_armed;
@@ -91,7 +92,9 @@ _Static_assert(offsetof(struct span, data) == offsetof(struct iovec, iov_base), 
 _Static_assert(offsetof(struct span, bytes) == offsetof(struct iovec, iov_len), "span is iovec");
 _Static_assert(sizeof(struct msghdr) <= sizeof(((struct cport_op *)0)->backend),
                "msghdr fits the op");
-_Static_assert(sizeof(struct net_address) <= sizeof(((struct cport_op *)0)->backend),
+/* The place in cport_op.backend of the size of the address that stands before it. */
+enum { URING_CONNECT_BYTES = 6 };
+_Static_assert(sizeof(((struct net_address *)0)->bytes) <= URING_CONNECT_BYTES * sizeof(uintptr_t),
                "address fits");
 _Static_assert(sizeof(struct uring_accept) <= sizeof(((struct cport_accept_op *)0)->backend),
                "the peer's address fits the op");
@@ -122,15 +125,6 @@ static void uring__finish_now(struct uring_port *uring, struct cport_op *op,
     uring->base.stats.immediate++;
 }
 
-static struct io_uring_sqe *uring__op_sqe(struct uring_port *uring, struct cport_op *op)
-{
-    struct io_uring_sqe *sqe = uring__sqe(uring);
-    if (sqe == NULL) {
-        uring__finish_now(uring, op, CPORT_LOCAL_MEMORY, ENOMEM);
-    }
-    return sqe;
-}
-
 static void uring__arm_waker(struct uring_port *uring)
 {
     struct io_uring_sqe *sqe = uring__sqe(uring);
@@ -149,19 +143,37 @@ static bool uring__listen(struct cport *port, struct cport_socket *listener,
     return listener->handle != CPORT_HANDLE_NONE;
 }
 
-static void uring__accept(struct cport *port, struct cport_socket *listener,
-                          struct cport_accept_op *op)
+/* The ring is full, and the kernel takes nothing of it just now: then an operation waits for the
+ * next poll. Nothing is lost, and nothing fails that another moment would have let through. */
+static struct io_uring_sqe *uring__op_sqe(struct uring_port *uring, struct cport_op *op)
 {
-    struct uring_accept *accept = (struct uring_accept *)(void *)op->backend;
-    struct io_uring_sqe *sqe = uring__op_sqe(uring__port_of(port), &op->op);
+    struct io_uring_sqe *sqe = uring->waiting.first == NULL ? uring__sqe(uring) : NULL;
     if (sqe == NULL) {
-        return;
+        op->flags |= URING_OP_LISTED;
+        cport_op_list_push(&uring->waiting, op);
     }
+    return sqe;
+}
+
+static void uring__prepare_accept(struct io_uring_sqe *sqe, struct cport_accept_op *op)
+{
+    const struct cport_socket *listener = op->op.socket;
+    struct uring_accept *accept = (struct uring_accept *)(void *)op->backend;
     accept->peer_bytes = sizeof accept->peer;
     /* Not SOCK_NONBLOCK: no backend needs it, and any port may adopt the handle. */
     io_uring_prep_accept(sqe, (int)listener->handle, (struct sockaddr *)&accept->peer,
                          &accept->peer_bytes, SOCK_CLOEXEC);
     io_uring_sqe_set_data(sqe, &op->op);
+}
+
+static void uring__accept(struct cport *port, struct cport_socket *listener,
+                          struct cport_accept_op *op)
+{
+    (void)listener;
+    struct io_uring_sqe *sqe = uring__op_sqe(uring__port_of(port), &op->op);
+    if (sqe != NULL) {
+        uring__prepare_accept(sqe, op);
+    }
 }
 
 static enum cport_result uring__adopt(struct cport *port, struct cport_socket *socket,
@@ -170,6 +182,14 @@ static enum cport_result uring__adopt(struct cport *port, struct cport_socket *s
     (void)port; /* TCP_NODELAY has come from the listener */
     socket->handle = handle;
     return CPORT_OK;
+}
+
+/* The address stands in op->backend: read by the kernel at the poll. */
+static void uring__prepare_connect(struct io_uring_sqe *sqe, struct cport_op *op)
+{
+    io_uring_prep_connect(sqe, (int)op->socket->handle, (const struct sockaddr *)op->backend,
+                          (socklen_t)op->backend[URING_CONNECT_BYTES]);
+    io_uring_sqe_set_data(sqe, op);
 }
 
 static void uring__connect(struct cport *port, struct cport_socket *socket, struct cport_op *op,
@@ -184,15 +204,13 @@ static void uring__connect(struct cport *port, struct cport_socket *socket, stru
         uring__finish_now(uring, op, result, system_error);
         return;
     }
-    struct io_uring_sqe *sqe = uring__op_sqe(uring, op);
-    if (sqe == NULL) {
-        return;
-    }
-    memcpy(op->backend, remote->bytes, sizeof remote->bytes); /* read by the kernel at the poll */
-    io_uring_prep_connect(sqe, (int)socket->handle, (const struct sockaddr *)op->backend,
-                          remote->bytes_count);
-    io_uring_sqe_set_data(sqe, op);
+    memcpy(op->backend, remote->bytes, sizeof remote->bytes);
+    op->backend[URING_CONNECT_BYTES] = remote->bytes_count;
     socket->backend[URING_SLOT_OTHER] = (uintptr_t)op;
+    struct io_uring_sqe *sqe = uring__op_sqe(uring, op);
+    if (sqe != NULL) {
+        uring__prepare_connect(sqe, op);
+    }
 }
 
 static void uring__list_recv(struct cport_op_list *list, struct cport_op *op)
@@ -205,8 +223,9 @@ static void uring__submit_recv(struct uring_port *uring, struct cport_op *op)
 {
     struct cport_socket *socket = op->socket;
     op->flags &= ~(uint32_t)URING_OP_LISTED;
-    struct io_uring_sqe *sqe = uring__op_sqe(uring, op);
+    struct io_uring_sqe *sqe = uring__sqe(uring);
     if (sqe == NULL) {
+        uring__list_recv(&uring->starved, op);
         return;
     }
     io_uring_prep_recv(sqe, (int)socket->handle, NULL, 0, 0);
@@ -230,26 +249,34 @@ static void uring__recv(struct cport *port, struct cport_socket *socket, struct 
     uring__list_recv(&uring__port_of(port)->receives, op);
 }
 
+static struct msghdr *uring__set_message(struct cport_op *op, const struct span *spans,
+                                         int spans_count)
+{
+    struct msghdr *message = (struct msghdr *)(void *)op->backend;
+    memset(message, 0, sizeof *message);
+    memcpy(&message->msg_iov, &spans, sizeof spans); /* the kernel does not write to it */
+    message->msg_iovlen = (size_t)spans_count;
+    return message;
+}
+
 static void uring__send(struct cport *port, struct cport_socket *socket, struct cport_op *op,
                         const struct span *spans, int spans_count)
 {
     must(socket->backend[URING_SLOT_OTHER] == 0);
+    socket->backend[URING_SLOT_OTHER] = (uintptr_t)op;
     struct io_uring_sqe *sqe = uring__op_sqe(uring__port_of(port), op);
     if (sqe == NULL) {
+        uring__set_message(op, spans, spans_count);
         return;
     }
     if (spans_count == 1) {
         size_t bytes = spans[0].bytes < INT_MAX ? spans[0].bytes : INT_MAX;
         io_uring_prep_send(sqe, (int)socket->handle, spans[0].data, bytes, MSG_NOSIGNAL);
     } else {
-        struct msghdr *message = (struct msghdr *)(void *)op->backend;
-        memset(message, 0, sizeof *message);
-        memcpy(&message->msg_iov, &spans, sizeof spans); /* the kernel does not write to it */
-        message->msg_iovlen = (size_t)spans_count;
-        io_uring_prep_sendmsg(sqe, (int)socket->handle, message, MSG_NOSIGNAL);
+        io_uring_prep_sendmsg(sqe, (int)socket->handle, uring__set_message(op, spans, spans_count),
+                              MSG_NOSIGNAL);
     }
     io_uring_sqe_set_data(sqe, op);
-    socket->backend[URING_SLOT_OTHER] = (uintptr_t)op;
 }
 
 static void uring__shutdown(struct cport *port, struct cport_socket *socket, struct cport_op *op)
@@ -264,12 +291,10 @@ static void uring__shutdown(struct cport *port, struct cport_socket *socket, str
 /* True when the request is on its way, or not needed. */
 static bool uring__cancel_op(struct uring_port *uring, struct cport_op *op)
 {
-    if (op->type == CPORT_OP_RECV) {
-        /* It may not be with the kernel (yet, or again): then it must not go there. */
-        op->flags |= URING_OP_CANCELLED;
-        if ((op->flags & URING_OP_LISTED) != 0) {
-            return true;
-        }
+    /* It may not be with the kernel (yet, or again): then it must not go there. */
+    op->flags |= URING_OP_CANCELLED;
+    if ((op->flags & URING_OP_LISTED) != 0) {
+        return true;
     }
     struct io_uring_sqe *sqe = uring__sqe(uring);
     if (sqe == NULL) {
@@ -349,6 +374,18 @@ static void uring__close(struct cport *port, struct cport_socket *socket, struct
 
 /* -------- completing -------- */
 
+/* Of one of the lists: it has not gone to the kernel, and does not. */
+static void uring__end_cancelled(struct uring_port *uring, struct cport_op *op)
+{
+    struct cport_socket *socket = op->socket;
+    socket->backend[op->type == CPORT_OP_RECV ? URING_SLOT_RECV : URING_SLOT_OTHER] = 0;
+    cport_op_finish(op, CPORT_CANCELLED, ECANCELED);
+    cport_op_list_push(&uring->finished, op);
+    if (socket->close_op != NULL && socket->in_flight_count == 0) {
+        uring__close_step(uring, socket->close_op, false);
+    }
+}
+
 /* Hands a receive of one of the lists to the kernel, or ends it where it was cancelled there. */
 static void uring__pass_recv(struct uring_port *uring, struct cport_op *op)
 {
@@ -356,12 +393,32 @@ static void uring__pass_recv(struct uring_port *uring, struct cport_op *op)
         uring__submit_recv(uring, op);
         return;
     }
-    struct cport_socket *socket = op->socket;
-    socket->backend[URING_SLOT_RECV] = 0;
-    cport_op_finish(op, CPORT_CANCELLED, ECANCELED);
-    cport_op_list_push(&uring->finished, op);
-    if (socket->close_op != NULL && socket->in_flight_count == 0) {
-        uring__close_step(uring, socket->close_op, false);
+    uring__end_cancelled(uring, op);
+}
+
+/* Hands the operations that found no room to the kernel, as many as fit. */
+static void uring__pass_waiting(struct uring_port *uring)
+{
+    struct cport_op *op;
+    while ((op = uring->waiting.first) != NULL) {
+        bool cancelled = (op->flags & URING_OP_CANCELLED) != 0 || op->socket->close_op != NULL;
+        struct io_uring_sqe *sqe = cancelled ? NULL : uring__sqe(uring);
+        if (!cancelled && sqe == NULL) {
+            return;
+        }
+        cport_op_list_pop(&uring->waiting);
+        op->flags &= ~(uint32_t)URING_OP_LISTED;
+        if (cancelled) {
+            uring__end_cancelled(uring, op);
+        } else if (op->type == CPORT_OP_ACCEPT) {
+            uring__prepare_accept(sqe, (struct cport_accept_op *)op);
+        } else if (op->type == CPORT_OP_CONNECT) {
+            uring__prepare_connect(sqe, op);
+        } else {
+            io_uring_prep_sendmsg(sqe, (int)op->socket->handle, (struct msghdr *)op->backend,
+                                  MSG_NOSIGNAL);
+            io_uring_sqe_set_data(sqe, op);
+        }
     }
 }
 
@@ -597,6 +654,7 @@ static int uring__poll(struct cport *port, struct cport_op **completions, int co
             uring__close_step(uring, op, true);
         }
     }
+    uring__pass_waiting(uring);
     uring__pass_receives(uring);
     if (!uring->waker_armed) {
         uring__arm_waker(uring);
@@ -606,12 +664,12 @@ static int uring__poll(struct cport *port, struct cport_op **completions, int co
         completions[count++] = cport_op_list_pop(&uring->finished);
     }
     bool wait = count == 0 && uring->held.first == NULL && uring->starved.first == NULL &&
-                uring->closing.first == NULL;
+                uring->closing.first == NULL && uring->waiting.first == NULL;
     uring__enter(uring, wait, deadline_ns);
     count += uring__reap(uring, completions + count, completions_max - count);
     port->drained = !uring__has_work(uring) && io_uring_cq_ready(&uring->ring) == 0 &&
                     uring->finished.first == NULL && uring->held.first == NULL &&
-                    uring->starved.first == NULL;
+                    uring->starved.first == NULL && uring->waiting.first == NULL;
     cport_waker_awake(&uring->waker);
     return count;
 }
