@@ -38,6 +38,43 @@ test('a symbolic link to a file stays, and the file is the new one', { skip: ON_
   assert.deepEqual(fs.readdirSync(folder).sort(), ['file', 'link']);
 });
 
+test('a link that leads nowhere is followed, never replaced', { skip: ON_WINDOWS }, (t) => {
+  const folder = makeFolder(t);
+  const [link, lost] = [path.join(folder, 'link'), path.join(folder, 'lost')];
+  fs.symlinkSync('made', link);
+  fs.symlinkSync('missing/file', lost);
+  writeWholeFile(link, 'new');
+  assert.ok(fs.lstatSync(link).isSymbolicLink());
+  assert.equal(fs.readFileSync(path.join(folder, 'made'), 'utf8'), 'new');
+  assert.throws(() => writeWholeFile(lost, 'x'),
+    (error) => error instanceof Failure && error.message.startsWith(`${lost}: cannot be written`));
+  assert.equal(fs.readlinkSync(lost), 'missing/file');
+  assert.deepEqual(fs.readdirSync(folder).sort(), ['link', 'lost', 'made']);
+});
+
+test('a file keeps its mode, a new one has the usual', { skip: ON_WINDOWS }, (t) => {
+  const folder = makeFolder(t);
+  const [file, fresh] = [path.join(folder, 'file'), path.join(folder, 'fresh')];
+  fs.writeFileSync(file, 'old');
+  fs.chmodSync(file, 0o640);
+  writeWholeFile(file, 'new');
+  assert.equal(fs.statSync(file).mode & 0o7777, 0o640);
+  writeWholeFile(fresh, 'new');
+  assert.equal(fs.statSync(fresh).mode & 0o7777, 0o666 & ~process.umask());
+});
+
+test('what is written is on the disk: the file, then its folder', { skip: ON_WINDOWS }, (t) => {
+  const folder = makeFolder(t);
+  const synced = [];
+  const { fsyncSync } = fs;
+  t.mock.method(fs, 'fsyncSync', (descriptor) => {
+    synced.push(fs.fstatSync(descriptor).isDirectory() ? 'folder' : 'file');
+    return fsyncSync(descriptor);
+  });
+  writeWholeFile(path.join(folder, 'file'), 'new');
+  assert.deepEqual(synced, ['file', 'folder']);
+});
+
 test('a target that is a folder is a failure, and leaves nothing', (t) => {
   const folder = makeFolder(t);
   assert.throws(() => writeWholeFile(folder, 'x'), Failure);

@@ -4,6 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Failure } from './process.mjs';
 
+const LINKS_MAX = 40; // as Linux
+let written = 0;
+
 /** The text of a file without the byte order mark that some editors write: the programs skip it as
  *  well. */
 function readText(file) {
@@ -40,8 +43,44 @@ export function makeFolder(folder) {
   }
 }
 
-/** Writes text through a temporary file beside it; creates the folder. A symbolic link stays one.
- *  What is no regular file (a device, a FIFO) is written to, never replaced. Throws a Failure. */
+/** What a path leads to, over symbolic links, whether it is there or not. */
+function targetOf(file) {
+  let at = path.resolve(file);
+  for (let links = 0; links < LINKS_MAX; links += 1) {
+    if (!fs.lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink()) return at;
+    at = path.resolve(fs.realpathSync(path.dirname(at)), fs.readlinkSync(at));
+  }
+  throw new Error('more symbolic links than the system follows');
+}
+
+function syncFolder(folder) {
+  if (process.platform === 'win32') return; // there a folder cannot be opened
+  const descriptor = fs.openSync(folder, 'r');
+  try {
+    fs.fsyncSync(descriptor);
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EROFS'].includes(error.code)) throw error; // nothing to push there
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** A new file, flushed to the disk, with the mode of the one whose place it is to take. */
+function writeNewFile(file, text, mode) {
+  const descriptor = fs.openSync(file, 'wx', 0o666);
+  try {
+    if (mode !== undefined) fs.fchmodSync(descriptor, mode & 0o7777);
+    fs.writeFileSync(descriptor, text);
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Writes text through a temporary file beside it, flushed to the disk; creates the folder. A file
+ *  that is replaced keeps its mode, one that is protected stays. A symbolic link stays one, also
+ *  one that leads nowhere: the file is made there. What is no regular file (a device, a FIFO) is
+ *  written to, never replaced. Throws a Failure. */
 export function writeWholeFile(file, text) {
   let temporary = null;
   try {
@@ -50,11 +89,14 @@ export function writeWholeFile(file, text) {
       fs.writeFileSync(file, text);
       return;
     }
-    const target = stat ? fs.realpathSync(file) : file;
-    makeFolder(path.dirname(path.resolve(target)));
-    temporary = `${target}.${process.pid}.tmp`;
-    fs.writeFileSync(temporary, text);
+    makeFolder(path.dirname(path.resolve(file)));
+    const target = targetOf(file);
+    if (stat) fs.accessSync(target, fs.constants.W_OK);
+    const name = `${target}.${process.pid}-${written += 1}.tmp`;
+    writeNewFile(temporary = name, text, stat?.mode);
     fs.renameSync(temporary, target);
+    temporary = null;
+    syncFolder(path.dirname(target));
   } catch (error) {
     try {
       if (temporary) fs.rmSync(temporary, { force: true });

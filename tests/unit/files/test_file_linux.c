@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char folder[UNIT_PATH_BYTES_MAX];
@@ -89,6 +90,69 @@ static void test_a_link_stays_a_link(void **state)
     assert_memory_equal(data, "new", 3);
     free(data);
     unlink(link);
+}
+
+/* It is followed: the file is made where it leads; where that cannot be, it stays. */
+static void test_a_link_that_leads_nowhere_is_not_replaced(void **state)
+{
+    (void)state;
+    char link[UNIT_PATH_BYTES_MAX + 32];
+    struct error error = {""};
+    char *data = NULL;
+    size_t bytes = 0;
+    snprintf(link, sizeof link, "%s/latest.json", folder);
+    unlink(path);
+    assert_int_equal(symlink("result.json", link), 0);
+    assert_true(file_can_write(link, &error));
+    assert_true(file_write_whole(link, "new", 3, NULL));
+    assert_true(file_read(path, 100, &data, &bytes, NULL));
+    assert_memory_equal(data, "new", 3);
+    free(data);
+    unlink(link);
+    assert_int_equal(symlink("missing/result.json", link), 0);
+    assert_false(file_can_write(link, &error));
+    assert_non_null(strstr(error.text, link));
+    assert_false(file_write_whole(link, "new", 3, &error));
+    struct stat status;
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    unlink(link);
+}
+
+static int synced_files;
+static int synced_folders;
+
+/* In the place of the C library's. */
+int fsync(int descriptor)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) == 0) {
+        synced_folders += S_ISDIR(status.st_mode);
+        synced_files += S_ISREG(status.st_mode) && synced_folders == 0;
+    }
+    return (int)syscall(SYS_fsync, descriptor);
+}
+
+static void test_what_is_written_is_on_the_disk_and_so_is_its_name(void **state)
+{
+    (void)state;
+    synced_files = 0;
+    synced_folders = 0;
+    assert_true(file_write_whole(path, "new", 3, NULL));
+    assert_int_equal(synced_files, 1); /* before its folder */
+    assert_int_equal(synced_folders, 1);
+}
+
+static void test_a_new_file_has_the_usual_mode(void **state)
+{
+    (void)state;
+    struct stat status;
+    mode_t before = umask(027);
+    unlink(path);
+    assert_true(file_write_whole(path, "new", 3, NULL));
+    umask(before);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
 }
 
 static void test_unwritable_folder_is_told_before_the_run(void **state)
@@ -225,6 +289,9 @@ int main(void)
         cmocka_unit_test(test_devices_are_written_through_not_replaced),
         FILE_TEST(test_write_that_fails_half_way_keeps_the_old_file),
         FILE_TEST(test_a_link_stays_a_link),
+        FILE_TEST(test_a_link_that_leads_nowhere_is_not_replaced),
+        FILE_TEST(test_what_is_written_is_on_the_disk_and_so_is_its_name),
+        FILE_TEST(test_a_new_file_has_the_usual_mode),
         FILE_TEST(test_unwritable_folder_is_told_before_the_run),
         cmocka_unit_test(test_reading_a_device_is_bounded),
         FILE_TEST(test_a_fifo_without_a_reader_is_told),
