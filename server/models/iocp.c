@@ -595,7 +595,7 @@ static void model__run(struct server *server, uint32_t index)
         int64_t now_ns = clock_now_ns();
         recorder_flush(worker.recorder, now_ns);
         if (index == 0) {
-            recorder_set_connections(worker.recorder, now_ns, atomic_load(&server->connections));
+            server_tend(server, worker.recorder, now_ns);
         }
     }
     /* Each wakes the next: one worker may have taken the packets that were meant for all. */

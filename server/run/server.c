@@ -186,6 +186,7 @@ static bool server__open_shards(struct server *server, struct error *error)
                         error)) {
             return false;
         }
+        server->shards[i].pool.free_bytes_max = SHARD_POOL_BYTES_MAX * server->threads_max / count;
         server->shards_count++;
     }
     return true;

@@ -71,7 +71,10 @@ struct server {
     atomic_uint connections_peak;
     atomic_uint conn_threads; /* of model threads, beside the server's own */
     atomic_uint conn_threads_peak;
-    int64_t origin_ns; /* the run's t = 0 */
+    /* The first thread's, of server_tend(). */
+    unsigned crowd_peak;   /* the most connections since memory was last given back */
+    int64_t crowd_gone_ns; /* since when most of them are gone; 0: they are not */
+    int64_t origin_ns;     /* the run's t = 0 */
     int64_t started_wall_ns;
     int64_t ended_ns;
     atomic_int stop; /* enum server_stop */
@@ -132,6 +135,9 @@ void server_conn_thread_ended(struct server *server);
 void server_set_io(struct server *server, const char *name, const char *fallback);
 void server_thread_ready(struct server *server);
 void server_thread_failed(struct server *server, const struct error *error);
+/* The first thread, once a second at least: the level of connections, and, when most of many have
+ * gone, their memory back to the system. */
+void server_tend(struct server *server, struct recorder *recorder, int64_t now_ns);
 /* Reserves a place for one accepted connection; its session_end() gives it back. False: over
  * connections_max; the model resets the connection, and it is counted and listed here. */
 bool server_admit(struct server *server, struct recorder *recorder, const struct net_address *peer,

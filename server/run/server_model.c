@@ -2,6 +2,7 @@
 #include "run/server.h"
 
 #include "core/clock.h"
+#include "system/host.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,34 @@ void server_thread_failed(struct server *server, const struct error *error)
     }
     mutex_unlock(&server->lock);
     server_stop(server, SERVER_STOP_NOW);
+}
+
+/* Freed memory stays with the process, where it is cheap to have again. It goes back when the crowd
+ * it was for has been gone for some time: the call takes milliseconds of this thread. */
+enum { CROWD_MIN = 256, CROWD_PART = 4 };
+#define CROWD_GONE_NS (2 * NS_PER_S)
+
+static void server__give_back(struct server *server, unsigned open, int64_t now_ns)
+{
+    if (open > server->crowd_peak) {
+        server->crowd_peak = open;
+    }
+    if (server->crowd_peak < CROWD_MIN || open > server->crowd_peak / CROWD_PART) {
+        server->crowd_gone_ns = 0;
+    } else if (server->crowd_gone_ns == 0) {
+        server->crowd_gone_ns = now_ns;
+    } else if (now_ns - server->crowd_gone_ns >= CROWD_GONE_NS) {
+        host_give_back_memory();
+        server->crowd_peak = open;
+        server->crowd_gone_ns = 0;
+    }
+}
+
+void server_tend(struct server *server, struct recorder *recorder, int64_t now_ns)
+{
+    unsigned open = atomic_load_explicit(&server->connections, memory_order_relaxed);
+    recorder_set_connections(recorder, now_ns, open);
+    server__give_back(server, open, now_ns);
 }
 
 bool server_admit(struct server *server, struct recorder *recorder, const struct net_address *peer,

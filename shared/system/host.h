@@ -39,5 +39,8 @@ void host_read_limits(struct host_limits *limits);
  * limited. For the programs' last word. */
 enum { HOST_HINT_BYTES_MAX = 256 };
 const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]);
+/* Gives memory that was freed, and that the heap keeps for later, back to the system: milliseconds
+ * when it is much. A wish: nothing depends on it. */
+void host_give_back_memory(void);
 /* Raises the soft descriptor limit to the hard one. Linux; nothing to do on Windows. */
 void host_raise_limits(void);

@@ -5,6 +5,7 @@
 #include "system/thread.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -142,6 +143,13 @@ void host_read_limits(struct host_limits *limits)
 bool host_is_wine(void)
 {
     return false; /* Wine is a kind of Windows */
+}
+
+void host_give_back_memory(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0); /* of every thread's heap, page by page */
+#endif
 }
 
 void host_raise_limits(void)

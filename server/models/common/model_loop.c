@@ -441,9 +441,7 @@ static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
     int64_t deadline_ns = shard_is_dirty(thread->shard) ? now_ns : shard_deadline_ns(thread->shard);
     recorder_flush(thread->recorder, now_ns);
     if (thread->index == 0) {
-        recorder_set_connections(
-            thread->recorder, now_ns,
-            atomic_load_explicit(&thread->server->connections, memory_order_relaxed));
+        server_tend(thread->server, thread->recorder, now_ns);
         /* At least once a second, so that the series has its level of connections. */
         int64_t tick_ns =
             thread->accept_resume_ns != 0 ? thread->accept_resume_ns : now_ns + NS_PER_S;
