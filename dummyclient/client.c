@@ -18,8 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In a fleet, once all ranks have ended: how long to wait for the last figures. */
-static const int64_t CLIENT_GATHER_WITHIN_NS = 60 * NS_PER_S;
+/* In a fleet, once all ranks have ended: how often to look for the last figures. */
 static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
 
 #ifndef DUMMYLOAD_VERSION
@@ -57,7 +56,7 @@ static void client__check_scenario(const struct options *options, struct client_
 /* Waits until all have reported, or the time is over. */
 static void client__await_reports(struct run *run, struct fleet *fleet)
 {
-    int64_t until_ns = clock_now_ns() + CLIENT_GATHER_WITHIN_NS;
+    int64_t until_ns = clock_now_ns() + FLEET_REPORT_WITHIN_NS;
     until_ns = until_ns < run->gather_until_ns ? until_ns : run->gather_until_ns;
     while (!fleet_has_reports(fleet) && clock_now_ns() < until_ns) {
         int64_t now_ns = clock_now_ns();

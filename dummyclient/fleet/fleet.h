@@ -25,6 +25,9 @@ enum { FLEET_RANKS_MAX = 4096 };
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
 /* Longer for the leader: it is to notice a loss first, and to notify the others. */
 #define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
+/* The same for both once their workers have ended: a report of megabytes is on its way, before
+ * which no status passes, and the leader adds up those of all ranks. */
+#define FLEET_REPORT_WITHIN_NS (60 * INT64_C(1000000000))
 /* From a decision to its moment, so that every rank knows it in time. */
 #define FLEET_NOTICE_NS (200 * INT64_C(1000000))
 /* Until the ranks must have read their scenarios and met. */

@@ -92,13 +92,16 @@ static void fleet__check_losses(struct fleet *fleet, int64_t now_ns)
         fleet->suspected_ns = now_ns;
     }
     if (!fleet_is_leader(fleet)) {
-        fleet->ranks[0].lost |=
-            !fleet->done && fleet__is_silent(fleet, 0, FLEET_HEAD_SILENT_NS, now_ns);
+        bool ended = fleet->told_ns != 0 && fleet->told.workers_running == 0;
+        int64_t within_ns = ended ? FLEET_REPORT_WITHIN_NS : FLEET_HEAD_SILENT_NS;
+        fleet->ranks[0].lost |= !fleet->done && fleet__is_silent(fleet, 0, within_ns, now_ns);
         return;
     }
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct fleet_rank *rank = &fleet->ranks[i];
-        rank->lost |= !rank->reported && fleet__is_silent(fleet, i, FLEET_SILENT_NS, now_ns);
+        bool ended = rank->stands && rank->status.workers_running == 0;
+        int64_t within_ns = ended ? FLEET_REPORT_WITHIN_NS : FLEET_SILENT_NS;
+        rank->lost |= !rank->reported && fleet__is_silent(fleet, i, within_ns, now_ns);
     }
 }
 

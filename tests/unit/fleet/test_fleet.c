@@ -284,6 +284,38 @@ static void test_a_silent_rank_is_lost_and_gets_no_more_orders(void **state)
     close_ranks(3);
 }
 
+/* Looks every half second until then, without a word from anybody. */
+static void stay_silent(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns,
+                        int64_t until_ns)
+{
+    for (; now_ns < until_ns; now_ns += 500 * NS_PER_MS) {
+        fleet_exchange(fleet, own, now_ns);
+    }
+}
+
+/* Its report is on its way, or all reports are being added up: that takes longer than a status. */
+static void test_silence_after_the_end_is_waited_for(void **state)
+{
+    (void)state;
+    const struct fleet_status running = {.workers_running = 1};
+    const struct fleet_status ended = {.workers_running = 0};
+    open_ranks(3);
+    int64_t now_ns = clock_now_ns();
+    fleet_exchange(&fleets[1], &ended, now_ns);
+    fleet_exchange(&fleets[2], &running, now_ns);
+    stay_silent(&fleets[0], &running, now_ns, now_ns + FLEET_SILENT_NS + 2 * NS_PER_S);
+    assert_false(fleets[0].ranks[1].lost);
+    assert_true(fleets[0].ranks[2].lost);
+    stay_silent(&fleets[1], &ended, now_ns, now_ns + FLEET_HEAD_SILENT_NS + 2 * NS_PER_S);
+    assert_false(fleets[1].ranks[0].lost);
+    stay_silent(&fleets[2], &running, now_ns, now_ns + FLEET_HEAD_SILENT_NS + 2 * NS_PER_S);
+    assert_true(fleets[2].ranks[0].lost);
+    stay_silent(&fleets[1], &ended, now_ns + FLEET_HEAD_SILENT_NS + 2 * NS_PER_S,
+                now_ns + FLEET_REPORT_WITHIN_NS + 2 * NS_PER_S);
+    assert_true(fleets[1].ranks[0].lost);
+    close_ranks(3);
+}
+
 /* This program stood still for a minute: nobody is to blame for that. */
 static void test_own_sleep_is_not_the_others_silence(void **state)
 {
@@ -386,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_the_leaders_own_problem_is_said_by_itself),
         cmocka_unit_test(test_statuses_add_up_and_orders_arrive),
         cmocka_unit_test(test_a_silent_rank_is_lost_and_gets_no_more_orders),
+        cmocka_unit_test(test_silence_after_the_end_is_waited_for),
         cmocka_unit_test(test_own_sleep_is_not_the_others_silence),
         cmocka_unit_test(test_a_sign_of_death_makes_silence_short),
         cmocka_unit_test(test_reports_come_whole),
