@@ -52,7 +52,7 @@ void clock_measure(int64_t *cost_ns, int64_t *tick_ns)
             }
             last_ns = now_ns;
         }
-        /* The best round: in the others somebody else had the CPU. */
+        /* The best round: in the others another program had the CPU. */
         int64_t cost_of_round_ns = (last_ns - start_ns + READS / 2) / READS;
         if (cost_of_round_ns < *cost_ns) {
             *cost_ns = cost_of_round_ns;

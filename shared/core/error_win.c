@@ -32,7 +32,7 @@ const char *error_system_text(int system_error)
     int characters = (int)FormatMessageW(flags, NULL, (DWORD)system_error, 0, wide,
                                          sizeof wide / sizeof wide[0], NULL);
     characters = error__trim(wide, characters);
-    /* 12 bytes are left for the number, which is what one looks up. */
+    /* 12 bytes are left for the number, which can be looked up. */
     int bytes =
         WideCharToMultiByte(CP_UTF8, 0, wide, characters, text, (int)sizeof text - 16, NULL, NULL);
     if (characters == 0 || bytes <= 0) {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Four: half as deep as with two, and the children of each stand in one line of the cache, because
- * the first child of the root begins one. */
+/* Four: half as deep as with two, and the children of each node are in one cache line, because the
+ * root's first child begins one. */
 enum { TIMER_HEAP_CHILDREN = 4, TIMER_HEAP_LINE_BYTES = 64 };
 _Static_assert(TIMER_HEAP_CHILDREN * sizeof(struct timer_slot) <= TIMER_HEAP_LINE_BYTES, "a line");
 
@@ -16,7 +16,7 @@ bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *
     heap->count = 0;
     heap->count_max = count_max;
     heap->slots = NULL;
-    /* A line more, for what is lost to the alignment. */
+    /* A line more, for the alignment. */
     heap->memory = calloc((size_t)count_max + TIMER_HEAP_CHILDREN, sizeof *heap->slots);
     if (heap->memory == NULL) {
         error_set(error, "out of memory for %u timers", (unsigned)count_max);

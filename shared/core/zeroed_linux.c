@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define ZEROED_PAGE_BYTES  ((size_t)2 * 1024 * 1024)
-#define ZEROED_DENSE_BYTES ((size_t)512 * 1024) /* less is not worth a page of its own */
+#define ZEROED_DENSE_BYTES ((size_t)512 * 1024) /* less is not worth a huge page */
 
 void *zeroed_alloc(size_t count, size_t bytes)
 {
@@ -16,7 +16,7 @@ void *zeroed_alloc(size_t count, size_t bytes)
 void *zeroed_alloc_dense(size_t count, size_t bytes)
 {
     if (bytes == 0 || count < ZEROED_DENSE_BYTES / bytes || count > SIZE_MAX / 2 / bytes) {
-        return calloc(count, bytes); /* which says no to too much */
+        return calloc(count, bytes); /* which fails if it is too much */
     }
     size_t pages = (count * bytes + ZEROED_PAGE_BYTES - 1) / ZEROED_PAGE_BYTES;
     void *memory = aligned_alloc(ZEROED_PAGE_BYTES, pages * ZEROED_PAGE_BYTES);

@@ -18,7 +18,7 @@
 static const int64_t FILE_READER_WITHIN_NS = 60 * NS_PER_S;
 
 /* A name beside the file (a rename does not cross file systems), followed by ".tmp", process and
- * count: two writers of one file do not meet. */
+ * count: each writer of a file has a temporary file. */
 enum { FILE_TEMPORARY_BYTES_MAX = PATH_MAX + 48 };
 
 static void file__name_temporary(const char *path, char temporary[FILE_TEMPORARY_BYTES_MAX])
@@ -114,8 +114,8 @@ static bool file__write_all(int descriptor, const char *data, size_t bytes)
     return true;
 }
 
-/* Whoever may read and write the old file may do so with the new one; what only root could give
- * stays as it is. */
+/* The new file gets the owner and the permissions of the old one, as far as this user may set them.
+ */
 static void file__take_over(int descriptor, const struct place *place)
 {
     if (place->kind != PLACE_REGULAR) {
@@ -128,7 +128,7 @@ static void file__take_over(int descriptor, const struct place *place)
     fchmod(descriptor, place->status.st_mode & 07777);
 }
 
-/* Writes, pushes to the disk and closes, whatever fails. 0, or an errno. */
+/* Writes, flushes to the disk, and closes in any case. 0, or an errno. */
 static int file__fill(int descriptor, const char *data, size_t bytes)
 {
     errno = 0;
@@ -150,8 +150,8 @@ static void file__sync_folder(const char *target)
     }
 }
 
-/* A file that is a mount of its own (as containers are given) cannot be renamed over: written in
- * place it is at least there. */
+/* A file that is a mount point (as containers have them) cannot be replaced by a rename: it is
+ * written in place. */
 static int file__overwrite(const struct place *place, const char *data, size_t bytes)
 {
     int descriptor = open(place->target, O_WRONLY | O_TRUNC | O_CLOEXEC);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const int64_t OUTLET_LOOK_NS = 1 * NS_PER_MS;
-/* Beyond the time that outlet_close() is given: a write that heeds given_up has ended by then. */
+/* After the time limit of outlet_close(): enough for a write that checks given_up. */
 static const int64_t OUTLET_LEAVE_NS = 300 * NS_PER_MS;
 
 enum { OUTLET_STACK_BYTES = 512 * 1024 };

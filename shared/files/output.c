@@ -14,8 +14,8 @@
 #include <string.h>
 
 static const int64_t OUTPUT_LOOK_NS = 1 * NS_PER_MS;
-/* Who has asked to stop waits no longer for a terminal or reader that stands still. */
-static const int64_t OUTPUT_HURRY_NS = 1 * NS_PER_S;
+/* After a stop request: how long to wait for a stopped terminal or reader. */
+static const int64_t OUTPUT_STOPPED_NS = 1 * NS_PER_S;
 
 static const char *output__program = "dummyload";
 
@@ -84,7 +84,7 @@ bool output_finish(struct error *error)
     return false;
 }
 
-/* Lives on with a thread that is left behind. */
+/* Static: a thread that is stuck uses it until the process ends. */
 static struct output__printing {
     struct thread thread;
     void (*print)(void *context);
@@ -109,13 +109,13 @@ bool output_print(void (*print)(void *context), void *context)
         print(context);
         return true;
     }
-    int64_t hurried_ns = TIME_NEVER_NS;
+    int64_t stopped_ns = TIME_NEVER_NS;
     while (!atomic_load(&printing->ended)) {
         int64_t now_ns = clock_now_ns();
-        if (hurried_ns == TIME_NEVER_NS && stop_requests() > 0) {
-            hurried_ns = now_ns;
+        if (stopped_ns == TIME_NEVER_NS && stop_requests() > 0) {
+            stopped_ns = now_ns;
         }
-        if (hurried_ns != TIME_NEVER_NS && now_ns - hurried_ns > OUTPUT_HURRY_NS) {
+        if (stopped_ns != TIME_NEVER_NS && now_ns - stopped_ns > OUTPUT_STOPPED_NS) {
             return false;
         }
         clock_sleep_until_ns(now_ns + OUTPUT_LOOK_NS);

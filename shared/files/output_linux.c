@@ -16,7 +16,7 @@ void output_open_closed(void)
         output__closed = output__closed || descriptor == STDOUT_FILENO;
         /* open() takes the lowest that is free: this one. */
         if (open("/dev/null", O_RDWR) < 0) {
-            _exit(1); /* there is nobody to tell */
+            _exit(1); /* standard error is closed */
         }
     }
 }

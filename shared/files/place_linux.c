@@ -67,7 +67,7 @@ static int place__join(const char *path, char joined[PATH_MAX], size_t *folder_b
     return bytes < PATH_MAX ? 0 : ENAMETOOLONG;
 }
 
-/* What the descriptor is; false: there is none of that number. */
+/* False: there is no descriptor of that number. */
 static bool place__see_descriptor(struct place *place, const char *name)
 {
     char *end;
@@ -185,7 +185,7 @@ int place_open(const struct place *place, const char *path, bool *own, struct er
         }
         return place->descriptor;
     }
-    /* Not waiting: some devices open only once there is somebody on the other side. */
+    /* Without waiting: the open of some devices waits for the other side. */
     int descriptor = open(place->target, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (descriptor < 0) {
         error_set(error, "%s: cannot be written: %s", path, error_system_text(errno));

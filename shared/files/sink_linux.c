@@ -28,8 +28,8 @@ static bool sink__given_up(const struct sink *sink)
     return sink->given_up != NULL && atomic_load(sink->given_up);
 }
 
-/* A terminal that stands still and a pipe that is full say here that they take nothing, where a
- * write would not return. What cannot be asked (a regular file) always says that it does. */
+/* Polls before each write: a write to a stopped terminal or a full pipe would not return. A regular
+ * file is always ready. */
 static bool sink__await(const struct sink *sink)
 {
     int64_t until_ns = sink->patience_ns > 0 ? clock_now_ns() + sink->patience_ns : TIME_NEVER_NS;

@@ -36,15 +36,26 @@ bool net_address_resolve(const char *host, uint16_t port, struct net_address *ad
     return net_address_resolve_all(host, port, address, 1, &count, error);
 }
 
-void net_address_add(const struct net_address *address, struct net_address *addresses,
+void net_address_add(const void *name, size_t bytes, uint16_t port, struct net_address *addresses,
                      uint32_t count_max, uint32_t *count)
 {
+    struct net_address address = {.bytes_count = (uint16_t)bytes};
+    memcpy(address.bytes, name, bytes);
+    net_address_set_port(&address, port);
     for (uint32_t i = 0; i < *count; i++) {
-        if (memcmp(&addresses[i], address, sizeof *address) == 0) {
+        if (memcmp(&addresses[i], &address, sizeof address) == 0) {
             return; /* once per kind of socket, or twice in a file of hosts */
         }
     }
     if (*count < count_max) {
-        addresses[(*count)++] = *address;
+        addresses[(*count)++] = address;
     }
+}
+
+bool net_address_found(const char *host, uint32_t count, struct error *error)
+{
+    if (count == 0) {
+        error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
+    }
+    return count > 0;
 }

@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct sockaddr_in6) == sizeof(((struct net_address *)0)->
 
 bool net_setup(struct error *error)
 {
-    /* A peer that has gone is a result, not the end of the process. */
+    /* A send to a closed connection must fail, and not end the process. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         error_set(error, "cannot ignore SIGPIPE: %s", error_system_text(errno));
         return false;
@@ -30,10 +30,8 @@ bool net_address_resolve_all(const char *host, uint16_t port, struct net_address
 {
     *count = 0;
     memset(addresses, 0, sizeof *addresses);
-    bool any = host[0] == '\0' || strcmp(host, "*") == 0;
-    if (any) {
-        /* IPv4, as on Windows: what listens on [::] depends on a sysctl. */
-        host = "0.0.0.0";
+    if (host[0] == '\0' || strcmp(host, "*") == 0) {
+        host = "0.0.0.0"; /* as on Windows: whether [::] takes IPv4 depends on a sysctl */
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
     struct addrinfo *found = NULL;
@@ -45,18 +43,11 @@ bool net_address_resolve_all(const char *host, uint16_t port, struct net_address
     }
     for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (at->ai_family == AF_INET || at->ai_family == AF_INET6) {
-            struct net_address address = {.bytes_count = (uint16_t)at->ai_addrlen};
-            memcpy(address.bytes, at->ai_addr, at->ai_addrlen);
-            net_address_set_port(&address, port);
-            net_address_add(&address, addresses, count_max, count);
+            net_address_add(at->ai_addr, at->ai_addrlen, port, addresses, count_max, count);
         }
     }
     freeaddrinfo(found);
-    if (*count == 0) {
-        error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
-        return false;
-    }
-    return true;
+    return net_address_found(host, *count, error);
 }
 
 /* Only one's own address can be bound. A datagram socket: no port of a connection is taken. */

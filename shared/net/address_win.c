@@ -55,18 +55,11 @@ bool net_address_resolve_all(const char *host, uint16_t port, struct net_address
     }
     for (struct addrinfoW *at = found; at; at = at->ai_next) {
         if (at->ai_family == AF_INET || at->ai_family == AF_INET6) {
-            struct net_address address = {.bytes_count = (uint16_t)at->ai_addrlen};
-            memcpy(address.bytes, at->ai_addr, at->ai_addrlen);
-            net_address_set_port(&address, port);
-            net_address_add(&address, addresses, count_max, count);
+            net_address_add(at->ai_addr, at->ai_addrlen, port, addresses, count_max, count);
         }
     }
     FreeAddrInfoW(found);
-    if (*count == 0) {
-        error_set(error, "host \"%s\" has neither an IPv4 nor an IPv6 address", host);
-        return false;
-    }
-    return true;
+    return net_address_found(host, *count, error);
 }
 
 /* Only one's own address can be bound. A datagram socket: no port of a connection is taken. */

@@ -11,7 +11,7 @@ struct net_attempt {
 };
 
 void net_attempt_begin(struct net_attempt *attempt, const struct net_address *address);
-/* Waits at most so long until the state of one changes, of those that are under way. */
+/* Waits until the state of one changes that is under way, within_ns at most. */
 void net_attempts_await(struct net_attempt *attempts, uint32_t count, int64_t within_ns);
 /* Closes it; nothing was sent, so the other side sees a clean end. */
 void net_attempt_end(struct net_attempt *attempt);

@@ -24,7 +24,7 @@ void net_attempt_begin(struct net_attempt *attempt, const struct net_address *ad
     }
 }
 
-/* select(): WSAPoll() did not tell of connects that fail before Windows 10 2004. */
+/* select(): before Windows 10 2004, WSAPoll() did not report connects that fail. */
 void net_attempts_await(struct net_attempt *attempts, uint32_t count, int64_t within_ns)
 {
     fd_set connected;

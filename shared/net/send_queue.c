@@ -354,7 +354,7 @@ void shared_buffer_retain(struct shared_buffer *buffer)
 
 void shared_buffer_release(struct shared_buffer *buffer)
 {
-    /* acquire: whoever frees must see the end of every other thread's reads. */
+    /* acquire: the thread that frees must see the end of every other thread's reads. */
     if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1) {
         free(buffer);
     }

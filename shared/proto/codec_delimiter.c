@@ -39,8 +39,8 @@ static enum frame_status delimiter__decode(const struct framing *framing, const 
                                            size_t bytes, struct frame *frame,
                                            struct frame_progress *progress)
 {
-    /* Nothing behind the largest frame matters, so nothing behind it is searched. What was
-     * searched before is not searched again, but for a delimiter that has begun at its end. */
+    /* The search ends behind the largest frame. Bytes that were searched before are not searched
+     * again, except for a delimiter that may have begun at their end. */
     size_t limit = bytes < framing->frame_bytes_max ? bytes : framing->frame_bytes_max;
     size_t overlap = framing->delimiter_bytes - 1u;
     size_t from = progress->scanned_bytes > overlap ? progress->scanned_bytes - overlap : 0;

@@ -1,4 +1,4 @@
-/* Messages without anything around them: all of one size, or whatever was received. */
+/* Messages without anything around them: all of one size, or as they were received. */
 #include "proto/codec.h"
 
 static bool fixed__check(const struct framing *framing, struct error *error)

@@ -116,7 +116,7 @@ void framing_default(struct framing *framing);
 /* Says what is wrong with a framing made from user input. */
 bool framing_check(const struct framing *framing, struct error *error);
 
-/* How far the search for the end of one message has come: all zero at its beginning. */
+/* The state of the search for the end of one message: all zero at its beginning. */
 struct frame_progress {
     size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
     uint32_t scanned_bytes; /* no message ends in them */

@@ -36,8 +36,8 @@ struct series_entry {
 enum { SERIES_CELLS_RESERVE = 4 * SERIES_BUCKETS };
 
 /* The entries newest and newest - 1 are live: their latencies are in slots[entry % 2] and not in
- * the store, because events may come one second late. The cells of the entries before them stand
- * in the store without gaps, in the entries' order. */
+ * the store, because events may come one second late. The cells of the entries before them are in
+ * the store without gaps, in the entries' order. */
 struct series {
     int64_t origin_ns;
     int64_t period_ns;
@@ -60,7 +60,7 @@ static bool series__value_is_gauge(int value)
 struct series *series_create(int64_t origin_ns, struct error *error)
 {
     struct series *series = calloc(1, sizeof *series);
-    if (series) {
+    if (series != NULL) {
         series->origin_ns = origin_ns;
         series->period_ns = NS_PER_S;
         series->entries = zeroed_alloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
@@ -78,12 +78,11 @@ struct series *series_create(int64_t origin_ns, struct error *error)
 
 void series_destroy(struct series *series)
 {
-    if (!series) {
-        return;
+    if (series != NULL) {
+        zeroed_free(series->entries);
+        zeroed_free(series->cells);
+        free(series);
     }
-    zeroed_free(series->entries);
-    zeroed_free(series->cells);
-    free(series);
 }
 
 int64_t series_period_ns(const struct series *series)
@@ -351,8 +350,8 @@ static bool series__merge_cells(struct series *merged, const struct series *into
     return true;
 }
 
-/* Adds the sums, and the gauges as they stood at the end of each entry: a thread that set none in
- * it has the gauge it had before. */
+/* Adds the sums, and the gauges at the end of each entry: a gauge that a thread has not set in it
+ * keeps its value. */
 static void series__merge_values(struct series *merged, const struct series *into,
                                  const struct series *from)
 {

@@ -14,7 +14,7 @@
 
 /* Exported by Wine's ntdll alone. */
 typedef const char *(CDECL *wine_get_version_function)(void);
-/* GetVersionEx() answers 6.2 to programs without a manifest; this one tells the truth. */
+/* GetVersionEx() returns 6.2 to programs without a manifest; this one returns the real version. */
 typedef LONG(WINAPI *rtl_get_version_function)(OSVERSIONINFOW *version);
 
 static FARPROC host__ntdll_function(const char *name)
@@ -130,8 +130,8 @@ static void host__read_unix_file(const wchar_t *path, char *text, DWORD text_byt
 
 void host_read_limits(struct host_limits *limits)
 {
-    /* Windows' default dynamic range, 49152-65535. There is no documented call that tells a
-     * changed one (netsh int ipv4 set dynamicport tcp). */
+    /* Windows' default dynamic range, 49152-65535. No documented call returns a changed one (netsh
+     * int ipv4 set dynamicport tcp). */
     limits->ports_max = 16384;
     limits->descriptors_max = UINT64_MAX;
     limits->thread_descriptors = 0;

@@ -8,8 +8,8 @@
 
 static atomic_int stop__count;
 
-/* One Ctrl+C stops gracefully, a second at once; whoever presses it more often than this wants
- * the process gone, whatever it hangs in. */
+/* One Ctrl+C stops gracefully, a second one immediately; more than this kill a process that hangs.
+ */
 enum { STOP_REQUESTS_MAX = 3 };
 
 int stop_requests(void)

@@ -9,7 +9,7 @@
 static volatile LONG stop__count;
 static HANDLE stop__finished_event;
 
-/* The system calls this on a thread of its own. See HandlerRoutine in Microsoft's console
+/* The system calls this on a separate thread. See HandlerRoutine in Microsoft's console
  * documentation. */
 static BOOL WINAPI stop__handle(DWORD event)
 {

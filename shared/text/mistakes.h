@@ -13,6 +13,6 @@ struct mistakes {
     uint32_t count;
 };
 
-/* Tells "ABOUT: the text", as one line. about: a file, or the program. */
+/* Reports "ABOUT: the text" as one line. about: a file, or the program. */
 void mistakes_report(struct mistakes *mistakes, const char *about, const char *format, ...)
     ERROR_PRINTF(3, 4);

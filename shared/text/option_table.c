@@ -89,7 +89,7 @@ static bool option__take_list(const struct option_row *row, void *options, const
 static bool option__take(const struct option_row *row, void *options, const char *value,
                          struct error *error)
 {
-    void *place = row->at != NULL ? row->at : (char *)options + row->place;
+    void *place = (char *)options + row->place;
     switch (row->kind) {
     case OPTION_SECTION:
         break;
@@ -150,7 +150,7 @@ static const struct option_row *option__find_letter(const struct option_table *t
     return NULL;
 }
 
-/* A command line on its way. */
+/* A command line that is being read. */
 struct option__reading {
     const struct option_table *table;
     void *options;
@@ -161,8 +161,8 @@ struct option__reading {
     struct mistakes *mistakes;
 };
 
-/* Does the word begin several names? Says which, then. */
-static bool option__tell_ambiguous(struct option__reading *reading, const char *word)
+/* Do several names begin with the word? Reports which. */
+static bool option__report_ambiguous(struct option__reading *reading, const char *word)
 {
     const struct option_table *table = reading->table;
     size_t bytes = strcspn(word + 2, "=");
@@ -183,7 +183,7 @@ static bool option__tell_ambiguous(struct option__reading *reading, const char *
     return count > 1;
 }
 
-static void option__tell_unknown(struct option__reading *reading, const char *word)
+static void option__report_unknown(struct option__reading *reading, const char *word)
 {
     const struct option_table *table = reading->table;
     const char *names[OPTION_NAMES_MAX];
@@ -200,7 +200,7 @@ static void option__tell_unknown(struct option__reading *reading, const char *wo
     reading->words->unclear = true;
 }
 
-/* attached: what hangs on the option, NULL: its value is the next word. shown: as it was given. */
+/* attached: the value in the option's own word, NULL: the next word. shown: as it was given. */
 static void option__read_one(struct option__reading *reading, const struct option_row *row,
                              const char *attached, const char *shown)
 {
@@ -227,11 +227,11 @@ static void option__read_long(struct option__reading *reading, const char *word)
     size_t bytes = strcspn(word, "=");
     const char *attached = word[bytes] == '=' ? word + bytes + 1 : NULL;
     const struct option_row *row = option__find(reading->table, word + 2, bytes - 2);
-    if (row == NULL && option__tell_ambiguous(reading, word)) {
+    if (row == NULL && option__report_ambiguous(reading, word)) {
         return;
     }
     if (row == NULL) {
-        option__tell_unknown(reading, word);
+        option__report_unknown(reading, word);
     } else if (row->argument == NULL && attached != NULL) {
         mistakes_report(reading->mistakes, reading->table->about, "--%s takes no value", row->name);
         reading->words->unclear = true;
@@ -246,7 +246,7 @@ static void option__read_letters(struct option__reading *reading, const char *wo
         char shown[3] = {'-', *letter, '\0'};
         const struct option_row *row = option__find_letter(reading->table, *letter);
         if (row == NULL) {
-            option__tell_unknown(reading, shown);
+            option__report_unknown(reading, shown);
         } else if (row->argument == NULL) {
             option__read_one(reading, row, NULL, shown);
         } else {
@@ -307,7 +307,7 @@ void option_table_to_json(const struct option_table *table, const void *options,
 {
     for (size_t i = 0; i < table->rows_count; i++) {
         const struct option_row *row = &table->rows[i];
-        const void *place = row->at != NULL ? row->at : (const char *)options + row->place;
+        const void *place = (const char *)options + row->place;
         if (row->key == NULL) {
             continue;
         }

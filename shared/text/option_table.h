@@ -38,7 +38,6 @@ struct option_row {
     enum option_kind kind;
     size_t place; /* in the struct of options; OPTION_AT() fills it and place_bytes */
     size_t place_bytes;
-    void *at; /* not NULL: instead, where it goes in the process; OPTION_OF() fills it */
     size_t count_place;
     int64_t low;
     int64_t high;
@@ -51,12 +50,10 @@ struct option_row {
 /* clang-format off */
 #define OPTION_AT(type, member) \
     .place = offsetof(type, member), .place_bytes = sizeof(((type *)0)->member)
-/* A setting of the whole process, which the options of several programs may set. */
-#define OPTION_OF(variable) .at = &(variable), .place_bytes = sizeof (variable)
 /* clang-format on */
 
 struct option_table {
-    const char *about; /* the program, as mistakes begin */
+    const char *about; /* the program: messages begin with it */
     const struct option_row *rows;
     size_t rows_count;
     int help_column; /* where the descriptions begin */
@@ -73,8 +70,8 @@ struct option_words {
 };
 
 /* Reads argv[1] and on into *options. Options and other words come in any order; behind "--" there
- * are words only. A long name may be cut where one option alone begins so; values: --name VALUE,
- * --name=VALUE, -c VALUE, -cVALUE. Tells every mistake. */
+ * are words only. A long name may be shortened where that is unique; values: --name VALUE,
+ * --name=VALUE, -c VALUE, -cVALUE. Reports every mistake. */
 void option_table_read(const struct option_table *table, void *options, int argc, char **argv,
                        struct option_words *words, struct mistakes *mistakes);
 /* The part of --help that lists them. */

@@ -35,5 +35,5 @@ const char *units_format_bytes(uint64_t bytes, char text[UNITS_TEXT_BYTES_MAX]);
 const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX]);
 /* Per second, without the unit: "20,000", "123.4", "5.0", "0.05", "0.0167". */
 const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]);
-/* As somebody wants it: "1000001", "0.0166667", "0.0000001". */
+/* As it was given: "1000001", "0.0166667", "0.0000001". */
 const char *units_format_exact_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]);

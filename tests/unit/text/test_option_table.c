@@ -35,8 +35,6 @@ static void print_more(FILE *file)
 
 #define AT(member) OPTION_AT(struct given, member)
 
-static bool of_process;
-
 static const struct option_row rows[] = {
     {.help = "Some"},
     {"loud", 'l', NULL, OPTION_FLAG, AT(loud), .key = "loud", .help = "one\ntwo"},
@@ -53,7 +51,6 @@ static const struct option_row rows[] = {
     {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns), .low = 1,
      .high = INT64_C(7200) * 1000000000, .key = "duration_ns", .help = "j"},
     {"size", 0, "BYTES", OPTION_SIZE, AT(bytes), .help = "k"},
-    {"process", 0, NULL, OPTION_FLAG, OPTION_OF(of_process), .key = "process", .help = "m"},
     {"call", 0, "X", OPTION_CALL, .set = refuse, .help = "l"},
 };
 static const struct option_table table = {"program", rows, sizeof rows / sizeof rows[0], 14};
@@ -186,13 +183,11 @@ static void test_help_and_echo_follow_from_the_table(void **state)
     remove("test_option_table.txt");
     assert_non_null(strstr(text, "Some\n  -l, --loud  one\n              two\n"
                                  "      --no-strict a\n      more\n"));
-    read_line("-l --duration 1s --numb-small 2 --process");
-    assert_true(of_process);
+    read_line("-l --duration 1s --numb-small 2");
     struct cJSON *json = cJSON_CreateObject();
     option_table_to_json(&table, &given, json);
     char *echo = cJSON_PrintUnformatted(json);
-    assert_string_equal(echo,
-                        "{\"loud\":true,\"small\":2,\"duration_ns\":1000000000,\"process\":true}");
+    assert_string_equal(echo, "{\"loud\":true,\"small\":2,\"duration_ns\":1000000000}");
     free(echo);
     cJSON_Delete(json);
 }
