@@ -30,3 +30,19 @@ uint64_t unit_rounds(uint64_t usual)
     uint64_t asked = text ? strtoull(text, NULL, 10) : 0;
     return asked > usual ? asked : usual;
 }
+
+void unit_file_make(struct unit_file *file, const char *name, const char *text)
+{
+    unit_folder_make(file->folder);
+    snprintf(file->path, sizeof file->path, "%s/%s", file->folder, name);
+    FILE *stream = fopen(file->path, "wb");
+    assert_non_null(stream);
+    assert_true(fputs(text, stream) >= 0);
+    assert_int_equal(fclose(stream), 0);
+}
+
+void unit_file_remove(const struct unit_file *file)
+{
+    remove(file->path);
+    unit_folder_remove(file->folder);
+}

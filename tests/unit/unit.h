@@ -49,6 +49,13 @@ int unit_call_self(const char *first, const char *const *words, size_t words_cou
 enum { UNIT_PATH_BYTES_MAX = 512 };
 void unit_folder_make(char path[UNIT_PATH_BYTES_MAX]);
 void unit_folder_remove(const char *path);
+/* A file with this text, alone in a new folder; remove both. */
+struct unit_file {
+    char folder[UNIT_PATH_BYTES_MAX];
+    char path[UNIT_PATH_BYTES_MAX + 16];
+};
+void unit_file_make(struct unit_file *file, const char *name, const char *text);
+void unit_file_remove(const struct unit_file *file);
 /* Removes a file whose name may have letters outside ASCII (UTF-8). */
 void unit_remove(const char *path);
 /* Calls for each file in a folder, but hidden ones; each may be NULL. Returns how many there are,

@@ -43,16 +43,10 @@ static bool make(struct harness *harness, const char *scenario, ...)
     static char words[32][256];
     char *argv[32];
     int argc = 0;
-    char folder[UNIT_PATH_BYTES_MAX];
-    char path[UNIT_PATH_BYTES_MAX + 16];
+    struct unit_file file;
     *harness = (struct harness){0};
     memset(&told, 0, sizeof told);
-    unit_folder_make(folder);
-    snprintf(path, sizeof path, "%s/s.json", folder);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_true(fputs(scenario, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    unit_file_make(&file, "s.json", scenario);
     va_list arguments;
     va_start(arguments, scenario);
     const char *word = "dummyclient";
@@ -61,11 +55,10 @@ static bool make(struct harness *harness, const char *scenario, ...)
         argv[argc] = words[argc];
     }
     va_end(arguments);
-    argv[argc++] = path;
+    argv[argc++] = file.path;
     bool made = options_parse(&harness->options, argc, argv, report, NULL) &&
                 plan_open(&harness->plan, &harness->options, report, NULL);
-    remove(path);
-    unit_folder_remove(folder);
+    unit_file_remove(&file);
     return made;
 }
 

@@ -43,25 +43,18 @@ static void report(void *context, const char *line)
 /* The plan as rank `rank` of `ranks` has it, with its own number of workers. */
 static void make(struct harness *harness, const char *scenario, uint32_t rank, uint32_t ranks)
 {
-    char folder[UNIT_PATH_BYTES_MAX];
-    char path[UNIT_PATH_BYTES_MAX + 16];
+    struct unit_file file;
     char threads[8];
     struct error error = {""};
     *harness = (struct harness){0};
-    unit_folder_make(folder);
-    snprintf(path, sizeof path, "%s/s.json", folder);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_true(fputs(scenario, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    unit_file_make(&file, "s.json", scenario);
     snprintf(threads, sizeof threads, "%u", 1 + rank % 3);
-    char *argv[] = {(char[]){"dummyclient"}, (char[]){"-t"}, threads, path, NULL};
+    char *argv[] = {(char[]){"dummyclient"}, (char[]){"-t"}, threads, file.path, NULL};
     bool parsed = options_parse(&harness->options, 4, argv, report, &error);
     harness->options.rank = rank;
     harness->options.ranks = ranks;
     bool made = parsed && plan_open(&harness->plan, &harness->options, report, &error);
-    remove(path);
-    unit_folder_remove(folder);
+    unit_file_remove(&file);
     if (!made) {
         fail_msg("%s", error.text);
     }
@@ -237,19 +230,12 @@ static void test_more_ranks_than_connections_are_refused(void **state)
     plan_close(&harnesses[0].plan);
     options.connections = 3;
     options.ranks = 4;
-    char folder[UNIT_PATH_BYTES_MAX];
-    char path[UNIT_PATH_BYTES_MAX + 16];
-    unit_folder_make(folder);
-    snprintf(path, sizeof path, "%s/s.json", folder);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_true(fputs(SCENARIO, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    options.scenario_path = path;
+    struct unit_file file;
+    unit_file_make(&file, "s.json", SCENARIO);
+    options.scenario_path = file.path;
     assert_false(plan_open(&plan, &options, report, &error));
     assert_non_null(strstr(error.text, "give --connections 4 or more"));
-    remove(path);
-    unit_folder_remove(folder);
+    unit_file_remove(&file);
 }
 
 int main(void)

@@ -98,6 +98,22 @@ static void open_simulation(const char *scenario, const char **arguments)
     }
 }
 
+static void open_with_threads(const char *scenario, uint32_t threads)
+{
+    char text[8];
+    snprintf(text, sizeof text, "%u", threads);
+    open_simulation(scenario, (const char *[]){"-t", text, NULL});
+}
+
+static void stall_for_a_second(uint32_t takers_count)
+{
+    for (uint32_t i = 0; i < takers_count; i++) {
+        struct taker *taker = &sim.takers[i];
+        arrivals_set_free(&sim.arrivals[taker->worker], &taker->taker, false);
+        taker->busy_until_ns = T0_NS + NS_PER_S;
+    }
+}
+
 static void free_takers(void)
 {
     for (uint32_t i = 0; i < sim.harness.plan.connections; i++) {
@@ -253,9 +269,7 @@ static void test_the_same_arrivals_begin_at_the_same_moments(void **state)
         struct arrival_counts one = {0};
         int64_t waited_ns = 0;
         for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
-            char text[8];
-            snprintf(text, sizeof text, "%u", threads);
-            open_simulation(CASES[c].scenario, (const char *[]){"-t", text, NULL});
+            open_with_threads(CASES[c].scenario, threads);
             sim.service_ns = CASES[c].service_ns;
             uint64_t due = count_due();
             struct arrival_counts sum = play(CASES[c].drain_ns);
@@ -281,9 +295,7 @@ static void test_connections_that_go_take_nothing_with_them(void **state)
 {
     (void)state;
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
-        char text[8];
-        snprintf(text, sizeof text, "%u", threads);
-        open_simulation(CASES[0].scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(CASES[0].scenario, threads);
         sim.service_ns = 10 * NS_PER_MS;
         for (uint32_t i = 0; i < 7; i++) {
             bool goes = sim.takers[i].worker == 0 || i < 4; /* all of one worker's */
@@ -294,7 +306,7 @@ static void test_connections_that_go_take_nothing_with_them(void **state)
         assert_int_equal(sum.intended, 400);
         assert_int_equal(sum.begun, 400);
         close_simulation();
-        open_simulation(CASES[0].scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(CASES[0].scenario, threads);
         sim.service_ns = 10 * NS_PER_MS;
         for (uint32_t i = 0; i < 7; i++) {
             sim.takers[i].gone_at_ns = T0_NS + 2 * NS_PER_S;
@@ -318,9 +330,7 @@ static void test_each_connection_keeps_its_own_rate(void **state)
 {
     (void)state;
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
-        char text[8];
-        snprintf(text, sizeof text, "%u", threads);
-        open_simulation(CASES[4].scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(CASES[4].scenario, threads);
         sim.service_ns = 10 * NS_PER_MS;
         sim.takers[1].gone_at_ns = T0_NS + NS_PER_S;
         struct arrival_counts sum = play(NS_PER_S);
@@ -342,15 +352,9 @@ static void test_catching_up_is_bounded_over_all_threads(void **state)
                  "\"max_catch_up_rate\": \"200/s\"",
                  LOOP("a", "1"));
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
-        char text[8];
-        snprintf(text, sizeof text, "%u", threads);
-        open_simulation(scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(scenario, threads);
         sim.service_ns = NS_PER_MS;
-        for (uint32_t i = 0; i < 8; i++) { /* all stand still for a second */
-            struct taker *taker = &sim.takers[i];
-            arrivals_set_free(&sim.arrivals[taker->worker], &taker->taker, false);
-            taker->busy_until_ns = T0_NS + NS_PER_S;
-        }
+        stall_for_a_second(8);
         struct arrival_counts sum = play(NS_PER_S);
         assert_int_equal(sum.begun, 400);
         assert_true(sim.late_count > 150);
@@ -372,15 +376,9 @@ static void test_own_arrivals_held_back_are_asked_for_one_by_one(void **state)
                  "\"max_catch_up_rate\": \"400/s\"",
                  LOOP("a", "1"));
     for (uint32_t threads = 1; threads <= THREADS_MAX; threads++) {
-        char text[8];
-        snprintf(text, sizeof text, "%u", threads);
-        open_simulation(scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(scenario, threads);
         sim.service_ns = NS_PER_MS;
-        for (uint32_t i = 0; i < 40; i++) { /* all stand still for a second */
-            struct taker *taker = &sim.takers[i];
-            arrivals_set_free(&sim.arrivals[taker->worker], &taker->taker, false);
-            taker->busy_until_ns = T0_NS + NS_PER_S;
-        }
+        stall_for_a_second(40);
         sim.now_ns = T0_NS + NS_PER_S;
         free_takers();
         turn();
@@ -485,9 +483,7 @@ static void test_millions_that_never_begin_are_all_counted(void **state)
                  "\"warmup\": \"500ms\"",
                  LOOP("a", "1"));
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        char text[8];
-        snprintf(text, sizeof text, "%u", threads);
-        open_simulation(scenario, (const char *[]){"-t", text, NULL});
+        open_with_threads(scenario, threads);
         sim.service_ns = 100 * NS_PER_S;
         sim.now_ns = T0_NS + 2 * NS_PER_S;
         for (uint32_t w = 0; w < threads; w++) {

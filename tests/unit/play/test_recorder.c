@@ -301,7 +301,7 @@ static void test_a_window_that_opened_too_early_is_invalid(void **state)
         /* Connects that failed later say nothing about the beginning. */
         judged->run.figures.counters.errors[ERROR_KIND_CONNECT_REFUSED] = 17;
         assert_verdict(judged, opened == RUN_READY_TIME_OUT ? reason : NULL, NULL);
-        /* Those whose connects failed are the server's: 1 is in setup, then none. */
+        /* Those whose connects failed are the server's: 1 is in recorder_setup, then none. */
         judged->run.errors_before_t0[ERROR_KIND_CONNECT_REFUSED] = 17;
         judged->run.connections_ready = 7;
         judged->run.connections_open = 8;
@@ -439,15 +439,16 @@ static void test_a_day_takes_no_more_memory_than_an_hour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_time_of_a_request_has_its_own_figure, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_what_got_no_reply_is_censored_in_every_place, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_step_has_the_errors_of_its_own_requests_only, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_every_time_of_a_request_has_its_own_figure,
+                                        recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_what_got_no_reply_is_censored_in_every_place,
+                                        recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_a_step_has_the_errors_of_its_own_requests_only,
+                                        recorder_setup, recorder_teardown),
         cmocka_unit_test_setup_teardown(test_the_unanswered_are_on_the_screen_and_in_the_series,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_idle_time_is_that_of_the_window, setup, teardown),
+                                        recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_idle_time_is_that_of_the_window, recorder_setup,
+                                        recorder_teardown),
         cmocka_unit_test(test_a_clean_run_is_valid),
         cmocka_unit_test(test_each_reason_fires_alone),
         cmocka_unit_test(test_a_run_that_nobody_answered_has_failed),

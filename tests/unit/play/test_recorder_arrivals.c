@@ -243,14 +243,15 @@ static void test_setup_is_of_its_step_alone_whenever_it_is_played(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_arrivals_are_conserved_however_they_are_told, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_arrivals_are_conserved_however_they_are_told,
+                                        recorder_setup, recorder_teardown),
         cmocka_unit_test(test_what_nobody_told_about_never_began),
-        cmocka_unit_test_setup_teardown(test_in_bulk_is_as_one_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_in_bulk_is_as_one_by_one, recorder_setup,
+                                        recorder_teardown),
         cmocka_unit_test_setup_teardown(test_setup_is_of_its_step_alone_whenever_it_is_played,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_connect_that_fails_is_a_censored_sample, setup,
-                                        teardown),
+                                        recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_a_connect_that_fails_is_a_censored_sample,
+                                        recorder_setup, recorder_teardown),
     };
     return cmocka_run_group_tests_name("client_arrivals", tests, NULL, NULL);
 }

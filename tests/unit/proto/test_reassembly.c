@@ -21,125 +21,6 @@ static void framing_length4(struct framing *framing)
     framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
 }
 
-static void test_whole_frames_are_not_copied(void **state)
-{
-    (void)state;
-    struct framing framing;
-    framing_default(&framing);
-    struct reassembly reassembly;
-    reassembly_open(&reassembly, &framing);
-    static const uint8_t run[] = "\x05\0\x01\0a\x06\0\x02\0bc";
-    reassembly_feed(&reassembly, run, 11);
-    struct frame frame;
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
-    assert_ptr_equal(frame.bytes, run);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
-    assert_ptr_equal(frame.bytes, run + 5);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    assert_null(reassembly.partial);
-    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
-    reassembly_close(&reassembly);
-}
-
-static void test_memory_is_held_only_while_a_frame_is_incomplete(void **state)
-{
-    (void)state;
-    struct framing framing;
-    framing_default(&framing);
-    struct reassembly reassembly;
-    reassembly_open(&reassembly, &framing);
-    struct frame frame;
-    reassembly_feed(&reassembly, (const uint8_t *)"\x05\0\x01", 3);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    assert_int_equal(reassembly_waiting_bytes(&reassembly), 3);
-    assert_non_null(reassembly.partial);
-    reassembly_feed(&reassembly, (const uint8_t *)"\0a\x05\0\x02\0b", 7);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
-    assert_int_equal(frame.id, 1);
-    assert_int_equal(frame.body[0], 'a');
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
-    assert_int_equal(frame.id, 2);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    assert_null(reassembly.partial);
-    reassembly_close(&reassembly);
-}
-
-/* A header that claims 16 MiB and brings four bytes costs a few bytes. */
-static void test_claimed_sizes_allocate_nothing(void **state)
-{
-    (void)state;
-    struct framing framing;
-    framing_length4(&framing);
-    struct reassembly reassembly;
-    reassembly_open(&reassembly, &framing);
-    struct frame frame;
-    reassembly_feed(&reassembly, (const uint8_t *)"\0\0\0\x01\0\0abcd", 10);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    assert_in_range(reassembly.partial_capacity_bytes, 10, 256);
-    static uint8_t run[4096];
-    size_t fed = 10;
-    for (int i = 0; i < 100; i++) {
-        reassembly_feed(&reassembly, run, sizeof run);
-        fed += sizeof run;
-        assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-        assert_in_range(reassembly.partial_capacity_bytes, fed, 2 * fed);
-    }
-    reassembly_close(&reassembly);
-}
-
-/* Past the last byte of the frame the buffer does not grow. */
-static void test_capacity_ends_at_the_frame(void **state)
-{
-    (void)state;
-    struct framing framing;
-    framing_length4(&framing);
-    struct reassembly reassembly;
-    reassembly_open(&reassembly, &framing);
-    struct frame frame;
-    static uint8_t run[10000] = {0x10, 0x27}; /* 10,000 */
-    reassembly_feed(&reassembly, run, 9000);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    reassembly_feed(&reassembly, run, 1000);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
-    assert_int_equal(reassembly.partial_capacity_bytes, 10000);
-    assert_int_equal(frame.bytes_count, 10000);
-    reassembly_close(&reassembly);
-}
-
-static void test_errors_are_final(void **state)
-{
-    (void)state;
-    struct framing framing;
-    framing_default(&framing);
-    struct reassembly reassembly;
-    struct frame frame;
-    reassembly_open(&reassembly, &framing);
-    reassembly_feed(&reassembly, (const uint8_t *)"\x01\0\0\0more", 8);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_BAD_SIZE);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_BAD_SIZE);
-    assert_true(reassembly_waiting_bytes(&reassembly) > 0);
-    reassembly_close(&reassembly);
-
-    framing.frame_bytes_max = 10;
-    reassembly_open(&reassembly, &framing);
-    reassembly_feed(&reassembly, (const uint8_t *)"\x0b", 1);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    reassembly_feed(&reassembly, (const uint8_t *)"\0\0\0more", 7);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
-    reassembly_close(&reassembly);
-
-    framing_delimiter(&framing, "\r\n");
-    framing.frame_bytes_max = 6;
-    reassembly_open(&reassembly, &framing);
-    reassembly_feed(&reassembly, (const uint8_t *)"abc", 3);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
-    reassembly_feed(&reassembly, (const uint8_t *)"defgh\r\n", 7);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_TOO_LARGE);
-    reassembly_close(&reassembly);
-}
-
 /* Feeds data in runs of random sizes, each ending at an unreadable page, and compares what comes
  * out with what one decode of everything gives. */
 static void split_and_compare(const struct framing *framing, const uint8_t *data, size_t bytes,
@@ -242,36 +123,159 @@ static void test_random_splits_equal_one_decode(void **state)
     page_end_close(&page);
 }
 
+/* What the tests feed and read. */
+static struct framing framing;
+static struct reassembly reassembly;
+static struct frame frame;
+
+static int setup(void **state)
+{
+    (void)state;
+    framing_default(&framing);
+    reassembly_open(&reassembly, &framing);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    reassembly_close(&reassembly);
+    return 0;
+}
+
+static void reopen(void)
+{
+    reassembly_close(&reassembly);
+    reassembly_open(&reassembly, &framing);
+}
+
+static void feed(const char *bytes, size_t count)
+{
+    reassembly_feed(&reassembly, (const uint8_t *)bytes, count);
+}
+
+static void expect(enum frame_status status)
+{
+    assert_int_equal(reassembly_next(&reassembly, &frame), status);
+}
+
+static void test_whole_frames_are_not_copied(void **state)
+{
+    (void)state;
+    static const uint8_t run[] = "\x05\0\x01\0a\x06\0\x02\0bc";
+    reassembly_feed(&reassembly, run, 11);
+    expect(FRAME_COMPLETE);
+    assert_ptr_equal(frame.bytes, run);
+    expect(FRAME_COMPLETE);
+    assert_ptr_equal(frame.bytes, run + 5);
+    expect(FRAME_PARTIAL);
+    assert_null(reassembly.partial);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+}
+
+static void test_memory_is_held_only_while_a_frame_is_incomplete(void **state)
+{
+    (void)state;
+    feed("\x05\0\x01", 3);
+    expect(FRAME_PARTIAL);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 3);
+    assert_non_null(reassembly.partial);
+    feed("\0a\x05\0\x02\0b", 7);
+    expect(FRAME_COMPLETE);
+    assert_int_equal(frame.id, 1);
+    assert_int_equal(frame.body[0], 'a');
+    expect(FRAME_COMPLETE);
+    assert_int_equal(frame.id, 2);
+    expect(FRAME_PARTIAL);
+    assert_null(reassembly.partial);
+}
+
+/* A header that claims 16 MiB and brings four bytes costs a few bytes. */
+static void test_claimed_sizes_allocate_nothing(void **state)
+{
+    (void)state;
+    framing_length4(&framing);
+    reopen();
+    feed("\0\0\0\x01\0\0abcd", 10);
+    expect(FRAME_PARTIAL);
+    assert_in_range(reassembly.partial_capacity_bytes, 10, 256);
+    static uint8_t run[4096];
+    size_t fed = 10;
+    for (int i = 0; i < 100; i++) {
+        reassembly_feed(&reassembly, run, sizeof run);
+        fed += sizeof run;
+        expect(FRAME_PARTIAL);
+        assert_in_range(reassembly.partial_capacity_bytes, fed, 2 * fed);
+    }
+}
+
+/* Past the last byte of the frame the buffer does not grow. */
+static void test_capacity_ends_at_the_frame(void **state)
+{
+    (void)state;
+    framing_length4(&framing);
+    reopen();
+    static uint8_t run[10000] = {0x10, 0x27}; /* 10,000 */
+    reassembly_feed(&reassembly, run, 9000);
+    expect(FRAME_PARTIAL);
+    reassembly_feed(&reassembly, run, 1000);
+    expect(FRAME_COMPLETE);
+    assert_int_equal(reassembly.partial_capacity_bytes, 10000);
+    assert_int_equal(frame.bytes_count, 10000);
+}
+
+static void test_errors_are_final(void **state)
+{
+    (void)state;
+    feed("\x01\0\0\0more", 8);
+    expect(FRAME_BAD_SIZE);
+    expect(FRAME_BAD_SIZE);
+    assert_true(reassembly_waiting_bytes(&reassembly) > 0);
+
+    framing.frame_bytes_max = 10;
+    reopen();
+    feed("\x0b", 1);
+    expect(FRAME_PARTIAL);
+    feed("\0\0\0more", 7);
+    expect(FRAME_TOO_LARGE);
+    expect(FRAME_TOO_LARGE);
+
+    framing_delimiter(&framing, "\r\n");
+    framing.frame_bytes_max = 6;
+    reopen();
+    feed("abc", 3);
+    expect(FRAME_PARTIAL);
+    feed("defgh\r\n", 7);
+    expect(FRAME_TOO_LARGE);
+    expect(FRAME_TOO_LARGE);
+}
+
 static void test_raw_runs_pass_through(void **state)
 {
     (void)state;
-    struct framing framing;
-    framing_default(&framing);
     framing.type = FRAMING_RAW;
     framing.frame_bytes_max = 4;
-    struct reassembly reassembly;
-    reassembly_open(&reassembly, &framing);
-    struct frame frame;
-    reassembly_feed(&reassembly, (const uint8_t *)"abcdef", 6);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    reopen();
+    feed("abcdef", 6);
+    expect(FRAME_COMPLETE);
     assert_int_equal(frame.bytes_count, 4);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_COMPLETE);
+    expect(FRAME_COMPLETE);
     assert_int_equal(frame.bytes_count, 2);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_PARTIAL);
+    expect(FRAME_PARTIAL);
     assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
-    reassembly_close(&reassembly);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_frames_are_not_copied),
-        cmocka_unit_test(test_memory_is_held_only_while_a_frame_is_incomplete),
-        cmocka_unit_test(test_claimed_sizes_allocate_nothing),
-        cmocka_unit_test(test_capacity_ends_at_the_frame),
-        cmocka_unit_test(test_errors_are_final),
+        cmocka_unit_test_setup_teardown(test_whole_frames_are_not_copied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_is_held_only_while_a_frame_is_incomplete, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_claimed_sizes_allocate_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_capacity_ends_at_the_frame, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errors_are_final, setup, teardown),
         cmocka_unit_test(test_random_splits_equal_one_decode),
-        cmocka_unit_test(test_raw_runs_pass_through),
+        cmocka_unit_test_setup_teardown(test_raw_runs_pass_through, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

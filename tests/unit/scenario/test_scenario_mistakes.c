@@ -1,6 +1,5 @@
 /* Scenarios that are wrong: every mistake is told, with its place, what was expected and what was
  * found. Steps are in test_scenario_mistakes_steps.c. */
-#define MISTAKE_PATH "test_scenario_mistakes.scenario.json"
 #include "mistake_harness.h"
 
 static void test_document(void **state)

@@ -1,5 +1,4 @@
 /* Steps that are wrong: each says where, what was expected and what was found. */
-#define MISTAKE_PATH "test_scenario_mistakes_steps.scenario.json"
 #include "mistake_harness.h"
 
 static void test_steps(void **state)

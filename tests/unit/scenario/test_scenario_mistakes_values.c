@@ -1,5 +1,4 @@
 /* Numbers, tables and streams that would not mean what they say. */
-#define MISTAKE_PATH "test_scenario_mistakes_values.scenario.json"
 #include "mistake_harness.h"
 
 static void test_whole_numbers_are_exact_or_refused(void **state)

@@ -1,6 +1,5 @@
 /* The vm: steps, times, outcomes. Replies are in test_vm_replies.c, the connection's life in
  * test_vm_connection.c. */
-#define BENCH_NAME "test_vm"
 #include "vm_harness.h"
 
 static void test_connects_then_is_ready_then_waits(void **state)

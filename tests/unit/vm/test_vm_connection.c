@@ -1,5 +1,4 @@
 /* The vm: the connection's life. Disconnects, reconnects, closes nobody asked for, stop and cut. */
-#define BENCH_NAME "test_vm_connection"
 #include "vm_harness.h"
 
 static void test_connect_echo_disconnect(void **state)

@@ -1,5 +1,4 @@
 /* Data tables: CSV, which row a pass has, and what happens when rows run out. */
-#define BENCH_NAME "test_vm_data"
 #include "vm_harness.h"
 
 static void write_table(const char *text)

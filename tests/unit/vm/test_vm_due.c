@@ -1,6 +1,5 @@
 /* The vm: the moment a pass was due survives what stands before its first request, and every
  * nanosecond between due and sent has one owner. */
-#define BENCH_NAME "test_vm_due"
 #include "vm_harness.h"
 
 static struct vm_request plain; /* the last plain send */

@@ -1,5 +1,4 @@
 /* The vm: how loops, passes and teardown end with the run, and what never ends by itself. */
-#define BENCH_NAME "test_vm_end"
 #include "vm_harness.h"
 
 static int64_t end_ns;

@@ -1,5 +1,4 @@
 /* The vm: the first failure of each step says what was awaited and what came. */
-#define BENCH_NAME "test_vm_evidence"
 #include "vm_harness.h"
 
 static struct vm_failed failed[3];

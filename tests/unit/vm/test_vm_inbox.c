@@ -1,5 +1,4 @@
 /* The vm: messages that came in before the expect that takes them. */
-#define BENCH_NAME "test_vm_inbox"
 #include "vm_harness.h"
 
 #include "core/prng.h"

@@ -1,5 +1,4 @@
 /* The vm: barriers, closes that are expected, coming back with pauses. */
-#define BENCH_NAME "test_vm_link"
 #include "vm_harness.h"
 
 static void test_barrier_waits_until_it_opens(void **state)

@@ -1,5 +1,4 @@
 /* The vm: messages that nobody asked for, replies that may be missing, fields that are judged. */
-#define BENCH_NAME "test_vm_push"
 #include "vm_harness.h"
 
 static void put_u64(uint8_t *out, uint64_t value)

@@ -3,7 +3,6 @@
  * honest server echoes late, in order, is never taken for a wrong answer.
  *
  * Seeds are printed, see unit.h. */
-#define BENCH_NAME "test_vm_random"
 #include "core/prng.h"
 #include "unit.h"
 #include "vm_harness.h"

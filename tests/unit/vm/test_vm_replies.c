@@ -1,5 +1,4 @@
 /* The vm: which request a message belongs to, and how it is judged. */
-#define BENCH_NAME "test_vm_replies"
 #include "vm_harness.h"
 
 /* A request whose body is always the same, so that nothing but the order tells replies apart. */

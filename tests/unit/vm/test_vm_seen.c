@@ -1,6 +1,5 @@
 /* The vm: a time-out is judged by when the reply could have been seen, and clocks of several
  * programs. */
-#define BENCH_NAME "test_vm_seen"
 #include "vm_harness.h"
 
 static int64_t seen_ns;

@@ -1,5 +1,4 @@
 /* The vm: what was sent last, as it was sent, is what a reply is compared with. */
-#define BENCH_NAME "test_vm_sent"
 #include "vm_harness.h"
 
 #define SEND_X "{ 'send': { 'id': 1, 'body': { 'text': 'x=${x}' } } }"

@@ -1,5 +1,4 @@
 /* The vm: variables, branches, repeats, thinks, notes. */
-#define BENCH_NAME "test_vm_steps"
 #include "vm_harness.h"
 
 #include <math.h>

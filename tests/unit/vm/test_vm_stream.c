@@ -1,5 +1,4 @@
 /* The vm under every framing; raw streams, whose replies are so many bytes. */
-#define BENCH_NAME "test_vm_stream"
 #include "vm_harness.h"
 
 #define RAW "'framing': { 'type': 'raw' },"

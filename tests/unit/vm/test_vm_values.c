@@ -1,5 +1,4 @@
 /* Values mean what they say: numbers with a sign and without, f32, what is compared with what. */
-#define BENCH_NAME "test_vm_values"
 #include "vm_harness.h"
 
 static void begin(const char *behavior)
