@@ -83,6 +83,12 @@ function checkDialect(name, text) {
   });
 }
 
+/** A guard's name can be copied, and then hides a header silently. */
+function checkIncludedOnce(name, text) {
+  if (!/\.h(\.in)?$/.test(name) || /^#pragma once$/m.test(text)) return [];
+  return [`${name}: a header has #pragma once behind its first comment`];
+}
+
 const PLATFORM_FILE = /(_(win|linux|iocp|uring|uring_multishot|epoll|poll))\.[ch]$/;
 const PLATFORM_FOLDER = /^(server\/models|tests\/bench|shared\/cport\/(linux|uring|epoll|iocp))\//;
 const PLATFORM_MACRO =
@@ -384,5 +390,5 @@ function checkWhitespace(name, text) {
 }
 
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
-  checkPlatform, checkCompilers, checkSystemHeaders, checkDependencies, checkModules,
-  checkCitations, checkUnfinished, checkMachine, checkWhitespace };
+  checkIncludedOnce, checkPlatform, checkCompilers, checkSystemHeaders, checkDependencies,
+  checkModules, checkCitations, checkUnfinished, checkMachine, checkWhitespace };

@@ -137,6 +137,7 @@ const bad = [
   ['checkDialect', 'server/a.c', '    while (a &&\n           b)\n        f();\n'],
   ['checkDialect', 'server/a.c', '    } else\n        f();\n'],
   ['checkDialect', 'server/a.c', 'int a = sizeof(b->c);\n'],
+  ['checkIncludedOnce', 'server/a.h', '/* a */\n#ifndef A_H\n#define A_H\n#endif\n'],
   ['checkPlatform', 'server/a.c', '#ifdef _WIN32\n#endif\n'],
   ['checkPlatform', 'shared/core/a.h', '#if defined(__linux__)\n#endif\n'],
   ['checkCompilers', 'server/a.c', 'void f(void) __attribute__((cold));\n'],

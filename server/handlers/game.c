@@ -72,7 +72,7 @@ static void game__leave_room(struct session *session)
     }
 }
 
-/* Tells the room: the body as it came, after the sender's session id when it is named. */
+/* Broadcasts to the room: the body as received, after the sender's session id when it is named. */
 static void game__tell_room(struct session *session, const struct frame *frame, uint32_t id,
                             bool names_sender)
 {

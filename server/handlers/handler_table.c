@@ -1,6 +1,5 @@
 #include "sessions/handler.h"
 
-#include <stddef.h>
 #include <string.h>
 
 static const struct handler *const handlers[] = {

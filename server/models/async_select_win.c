@@ -1,13 +1,14 @@
-/* async-select: WSAAsyncSelect. What happens to a socket comes as a message to a window, as clicks
- * do: a thread has a message-only window and a message loop.
+/* async-select: WSAAsyncSelect. Events of a socket are messages to a window, as clicks are: a
+ * thread has a message-only window and a message loop.
  *
  * No limit of 64, but every event goes through the window manager, one message at a time, and a
  * message queue holds 10,000 (USERPostMessageLimit) before further messages are lost: so a thread
- * serves 3,000 sessions, which have three messages waiting each at most. The system tells a message
+ * serves 3,000 sessions, each with three waiting messages at most. The system reports an event
  * once: "readable" again only after a receive, "writable" again only after a send that blocked,
- * "closed" never again. What was told and is not dealt with yet must be remembered. A thread owns
+ * "closed" never again. Reported events must be remembered until they are handled. A thread owns
  * its window, a shard and its sessions; the first one also accepts and hands connections out. */
 #include "models/common/model_loop.h"
+#include "models/common/winsock_win.h"
 
 #include <winsock2.h>
 
@@ -24,8 +25,7 @@ static const wchar_t window_class[] = L"dummyserver-async-select";
 struct conn {
     struct loop_conn base; /* first */
     struct conn *again_next;
-    bool readable; /* told, and not yet read until nothing was left */
-    bool closed;   /* told: behind what is still to be read comes nothing */
+    struct winsock_reported reported;
 };
 
 struct model_thread {
@@ -33,7 +33,7 @@ struct model_thread {
     HANDLE wake_event;
     HWND window;
     int64_t polled_ns;
-    struct conn *again; /* readable, and nobody tells it again */
+    struct conn *again; /* readable, which is not reported again */
     uint32_t next_message;
     bool accept_paused;
     MSG messages[BATCH_MAX];
@@ -83,7 +83,7 @@ static bool thread__open(struct model_thread *thread, struct error *error)
                                      GetModuleHandleW(NULL), NULL);
     if (thread->window == NULL) {
         error_set(error, "cannot make a window: %s", error_system_text((int)GetLastError()));
-        /* One that was started later goes on, and turns its sessions away. */
+        /* A thread that was started later continues, and rejects its sessions. */
         return thread->base.index >= thread->base.server->options.threads;
     }
     SetWindowLongPtrW(thread->window, GWLP_USERDATA, (LONG_PTR)thread);
@@ -100,15 +100,16 @@ static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
     if (loop_accepts(&thread->base, now_ns)) {
         loop_accept(&thread->base, now_ns);
-        /* Accepting is to have the next one told. To ask anew is surer: Wine tells none any more
-         * after an accept that found nothing. One that waits already is told at once. */
+        /* An accept makes Windows report the next connection. Asking again is safer: after an
+         * accept that found nothing, Wine reports none. A connection that waits already is reported
+         * immediately. */
         thread__select_listener(thread);
     }
     thread->accept_paused = thread->base.accept_resume_ns != 0;
 }
 
-/* Messages of a connection may still be in the queue when it is gone and its socket's number in use
- * again. So each gets a message of its own, and those are used in turn. */
+/* Messages of a closed connection may still be in the queue when its socket's number is used again.
+ * So each connection gets a different message, and messages are used in turn. */
 static uint32_t thread__choose_message(struct model_thread *thread)
 {
     uint32_t message = thread->next_message;
@@ -124,9 +125,9 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
     struct loop_conn *base = &conn->base;
     base->slot = thread__choose_message(thread);
     thread->conns[base->slot] = conn;
-    /* What has come already is told, too; but under Wine not that the peer has left. So one
-     * receive is tried unasked. */
-    conn->readable = true;
+    /* Input that has arrived already is reported, too; but under Wine not that the peer has closed.
+     * So one receive is tried first. */
+    conn->reported.readable = true;
     if (WSAAsyncSelect((SOCKET)base->handle, thread->window, MESSAGE_CONN + base->slot,
                        FD_READ | FD_WRITE | FD_CLOSE) != 0) {
         session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
@@ -135,27 +136,12 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
 
 /* -------- readable -------- */
 
-static void conn__receive(struct model_thread *thread, struct conn *conn)
-{
-    struct loop_conn *base = &conn->base;
-    if (loop_receive(&thread->base, base, thread->polled_ns) == STREAM_BLOCKED) {
-        conn->readable = false; /* told again when more comes */
-        if (conn->closed) {
-            session_receive_end(&base->session, thread->polled_ns); /* no more will come */
-        }
-    } else if (!conn->closed) {
-        conn->readable = false; /* what is left was told anew by the receive */
-    }
-}
-
 static void thread__receive_again(struct model_thread *thread)
 {
     struct conn *conn = thread->again;
     thread->again = NULL;
     for (; conn != NULL; conn = conn->again_next) {
-        if (conn->readable && conn->base.wants_read) {
-            conn__receive(thread, conn);
-        }
+        winsock_receive_reported(&thread->base, &conn->base, &conn->reported, thread->polled_ns);
     }
 }
 
@@ -165,15 +151,15 @@ static void conn__handle(struct model_thread *thread, struct conn *conn, WORD ev
 {
     switch (event) {
     case FD_CLOSE:
-        conn->closed = true;
+        conn->reported.closed = true;
         if (code != 0) {
             session_fail(&conn->base.session, ERROR_KIND_RESET);
             return;
         }
-        conn->readable = true;
+        conn->reported.readable = true;
         break;
     case FD_READ:
-        conn->readable = true;
+        conn->reported.readable = true;
         break;
     case FD_WRITE:
         if (conn->base.wants_write) {
@@ -183,9 +169,7 @@ static void conn__handle(struct model_thread *thread, struct conn *conn, WORD ev
     default:
         return;
     }
-    if (conn->base.wants_read) {
-        conn__receive(thread, conn);
-    }
+    winsock_receive_reported(&thread->base, &conn->base, &conn->reported, thread->polled_ns);
 }
 
 static LRESULT CALLBACK window__handle(HWND window, UINT message, WPARAM wparam, LPARAM lparam)
@@ -215,7 +199,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
         loop_free(&conn->base);
         return;
     }
-    if (conn->readable && conn->base.wants_read && !conn->base.session.dirty) {
+    if (conn->reported.readable && conn->base.wants_read && !conn->base.session.dirty) {
         conn->again_next = thread->again;
         thread->again = conn;
     }
@@ -249,7 +233,7 @@ static void thread__handle(struct model_thread *thread, int count, int64_t polle
     }
 }
 
-/* In the thread, too: nobody else may destroy its window. */
+/* In the thread: only the owner of a window may destroy it. */
 static void thread__leave(struct model_thread *thread)
 {
     if (thread->window != NULL) {

@@ -55,8 +55,8 @@ static bool thread__open(struct model_thread *thread, struct error *error)
 
 /* -------- accept -------- */
 
-/* The listener is registered while accepting goes on, and taken out while it pauses: otherwise a
- * level-triggered wait would return at once, again and again. */
+/* The listener is registered only while accepting is not paused: otherwise a level-triggered wait
+ * would return immediately, again and again. */
 static void thread__watch_listener(struct model_thread *thread, int64_t now_ns)
 {
     bool wanted = loop_accepts(&thread->base, now_ns);

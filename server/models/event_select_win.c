@@ -2,10 +2,10 @@
  * each that is set what has happened to its socket.
  *
  * A wait takes 64 events at most (WSA_MAXIMUM_WAIT_EVENTS). Two are our own, so a thread serves 62
- * sessions, and further threads are started when all are full. The system tells an event once:
+ * sessions, and further threads are started when all are full. The system reports an event once:
  * "readable" again only after a receive, "writable" again only after a send that blocked, "closed"
- * never again. What was told and is not dealt with yet must be remembered. A thread owns its
- * events, a shard and its sessions; the first one also accepts and hands connections out. */
+ * never again. Reported events must be remembered until they are handled. A thread owns its events,
+ * a shard and its sessions; the first one also accepts and hands connections out. */
 #include "models/common/model_loop.h"
 #include "models/common/winsock_win.h"
 
@@ -22,8 +22,7 @@ enum {
 
 struct conn {
     struct loop_conn base; /* first */
-    bool readable;         /* told, and not yet read until nothing was left */
-    bool closed;           /* told: behind what is still to be read comes nothing */
+    struct winsock_reported reported;
 };
 
 struct model_thread {
@@ -63,9 +62,9 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
 {
     struct loop_conn *base = &conn->base;
     WSAEVENT event = WSACreateEvent();
-    /* What has come already is told, too; but under Wine not that the peer has left. So one
-     * receive is tried unasked. */
-    conn->readable = true;
+    /* Input that has arrived already is reported, too; but under Wine not that the peer has closed.
+     * So one receive is tried first. */
+    conn->reported.readable = true;
     if (event == WSA_INVALID_EVENT ||
         WSAEventSelect((SOCKET)base->handle, event, FD_READ | FD_WRITE | FD_CLOSE) != 0) {
         if (event != WSA_INVALID_EVENT) {
@@ -74,27 +73,12 @@ static void thread__adopt(struct model_thread *thread, struct conn *conn)
         session_fail(&base->session, ERROR_KIND_LOCAL_LIMIT);
         return;
     }
-    base->slot = thread->count++; /* there is room: no more than SESSIONS_MAX are given us */
+    base->slot = thread->count++; /* there is room: a thread gets SESSIONS_MAX at most */
     thread->events[base->slot] = event;
     thread->conns[base->slot] = conn;
 }
 
-/* -------- readable -------- */
-
-static void conn__receive(struct model_thread *thread, struct conn *conn, int64_t polled_ns)
-{
-    struct loop_conn *base = &conn->base;
-    if (loop_receive(&thread->base, base, polled_ns) == STREAM_BLOCKED) {
-        conn->readable = false; /* told again when more comes */
-        if (conn->closed) {
-            session_receive_end(&base->session, polled_ns); /* no more will come */
-        }
-    } else if (!conn->closed) {
-        conn->readable = false; /* what is left was told anew by the receive */
-    }
-}
-
-/* -------- writable -------- */
+/* -------- readable, writable -------- */
 
 /* The event of a place is set: asks what has happened. */
 static void thread__handle_slot(struct model_thread *thread, DWORD slot, int64_t polled_ns)
@@ -108,29 +92,27 @@ static void thread__handle_slot(struct model_thread *thread, DWORD slot, int64_t
         return;
     }
     struct conn *conn = thread->conns[slot];
-    WSANETWORKEVENTS told;
+    WSANETWORKEVENTS network;
     thread->base.recorder->port.syscalls++;
-    /* Takes what is told and resets the event, in one. */
-    if (WSAEnumNetworkEvents((SOCKET)conn->base.handle, thread->events[slot], &told) != 0) {
+    /* Reads what is reported and resets the event in one call. */
+    if (WSAEnumNetworkEvents((SOCKET)conn->base.handle, thread->events[slot], &network) != 0) {
         session_fail(&conn->base.session, ERROR_KIND_OTHER);
         return;
     }
-    if ((told.lNetworkEvents & FD_CLOSE) != 0) {
-        conn->closed = true;
-        if (told.iErrorCode[FD_CLOSE_BIT] != 0) {
+    if ((network.lNetworkEvents & FD_CLOSE) != 0) {
+        conn->reported.closed = true;
+        if (network.iErrorCode[FD_CLOSE_BIT] != 0) {
             session_fail(&conn->base.session, ERROR_KIND_RESET);
             return;
         }
     }
-    if ((told.lNetworkEvents & (FD_READ | FD_CLOSE)) != 0) {
-        conn->readable = true;
+    if ((network.lNetworkEvents & (FD_READ | FD_CLOSE)) != 0) {
+        conn->reported.readable = true;
     }
-    if ((told.lNetworkEvents & FD_WRITE) != 0 && conn->base.wants_write) {
+    if ((network.lNetworkEvents & FD_WRITE) != 0 && conn->base.wants_write) {
         loop_send(&conn->base);
     }
-    if (conn->readable && conn->base.wants_read) {
-        conn__receive(thread, conn, polled_ns);
-    }
+    winsock_receive_reported(&thread->base, &conn->base, &conn->reported, polled_ns);
 }
 
 static void thread__handle(struct model_thread *thread, int count, int64_t polled_ns)
@@ -163,8 +145,8 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
         loop_free(&conn->base);
         return;
     }
-    if (conn->readable && conn->base.wants_read) {
-        /* Told while it was not to be read, or closed: nobody tells it again. */
+    if (conn->reported.readable && conn->base.wants_read) {
+        /* Reported while it was not to be read, or closed: it is not reported again. */
         WSASetEvent(thread->events[conn->base.slot]);
     }
 }

@@ -20,10 +20,11 @@
 #include <string.h>
 
 enum {
-    ACCEPTS_COUNT = 64, /* posted at once: a storm of connects must not wait for a worker */
+    ACCEPTS_COUNT =
+        64, /* posted at the same time: a burst of connects must not wait for a worker */
     LISTEN_BACKLOG = 4096,
     SHARDS_COUNT = 16, /* locks; a broadcast costs a packet for each */
-    BATCH_MAX = 32     /* packets that one worker takes at once, and others then cannot */
+    BATCH_MAX = 32     /* packets that one worker takes together, and others then cannot */
 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS) /* after a failed accept: no descriptors, usually */
 #define TICK_NS         (100 * NS_PER_MS) /* how often time-outs, mail and stops are looked at */
@@ -34,12 +35,12 @@ enum io_type { IO_ACCEPT, IO_RECV, IO_SEND, IO_POST };
 struct io {
     OVERLAPPED overlapped;
     enum io_type type;
-    SOCKET socket; /* which one it was started on: its error is asked of it */
+    SOCKET socket; /* the socket that it was started on, which knows its error */
 };
 
 struct accept {
     struct io io;
-    SOCKET accepted; /* AcceptEx() wants the new socket beforehand */
+    SOCKET accepted; /* AcceptEx() takes the new socket */
     atomic_bool paused;
     char addresses[IOCP_ACCEPT_BYTES];
 };
@@ -137,7 +138,7 @@ static bool model__listen(struct model_iocp *model, struct error *error)
     model->listener = (SOCKET)listener;
     server_listening(server, &bound);
     int code = iocp_socket_load_functions(&model->functions, &syscalls);
-    /* Concurrency 0: as many workers run at once as there are CPUs, however many wait. */
+    /* Concurrency 0: at most as many workers run at a time as there are CPUs, however many wait. */
     if (code == 0 &&
         ((model->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0)) == NULL ||
          !CreateIoCompletionPort((HANDLE)model->listener, model->port, 0, 0))) {
@@ -207,7 +208,7 @@ static int conn__open(struct worker *worker, SOCKET socket, const struct net_add
     return 0;
 }
 
-/* A shortage counts once, however often accepting is tried in vain. */
+/* A shortage counts once, however often accepting fails. */
 static void accept__count_failure(struct worker *worker, int code)
 {
     enum error_kind kind = winsock_error_kind(code);
@@ -260,7 +261,8 @@ static void accept__post(struct worker *worker, struct accept *accept)
     struct model_iocp *model = worker->model;
     mutex_lock(&model->lock);
     int code = model->listener_closing ? 0 : accept__start(worker, accept);
-    accept->paused = code != 0; /* the tick tries again; at once it would fail again and again */
+    accept->paused =
+        code != 0; /* the tick tries again: without a pause it would fail again and again */
     mutex_unlock(&model->lock);
     if (code != 0) {
         accept__count_failure(worker, code);
@@ -398,7 +400,8 @@ static void worker__bury(struct worker *worker)
 
 /* -------- what a session wants -------- */
 
-/* Starts what the session wants. A start that fails makes it dirty again; it then comes back. */
+/* Starts what the session wants. A start that fails makes the session dirty again, so that it is
+ * served again. */
 static void conn__advance(struct worker *worker, struct conn *conn, int64_t now_ns)
 {
     switch (session_next(&conn->session)) {

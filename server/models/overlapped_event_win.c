@@ -39,7 +39,7 @@ struct conn {
 
 struct accept {
     struct op op;
-    SOCKET accepted; /* AcceptEx() wants the new socket beforehand */
+    SOCKET accepted; /* AcceptEx() takes the new socket */
     char addresses[IOCP_ACCEPT_BYTES];
 };
 
@@ -277,9 +277,9 @@ static void thread__complete(struct model_thread *thread, struct op *op, int64_t
     }
 }
 
-/* Waits, then takes every operation that is done out of the list: the wait names only the first
- * event that is set, and to serve that one alone would starve those behind it. Whether the others
- * are done stands in their OVERLAPPEDs. */
+/* Waits, then takes every completed operation out of the list: the wait returns only the first
+ * event that is set, and to serve that one alone would starve the others. Their OVERLAPPEDs say
+ * whether they have completed. */
 static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
 {
     int done_count = 0;

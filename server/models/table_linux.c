@@ -1,8 +1,6 @@
 /* The models of Linux, the default first: one line each, from which the suite takes them, too. */
 #include "run/model.h"
 
-#include <stddef.h>
-
 #define MODELS(ENTRY)                                                                              \
     ENTRY(uring)                                                                                   \
     ENTRY(uring_multishot)                                                                         \

@@ -1,8 +1,6 @@
 /* The models of Windows, the default first: one line each, from which the suite takes them, too. */
 #include "run/model.h"
 
-#include <stddef.h>
-
 #define MODELS(ENTRY)                                                                              \
     ENTRY(iocp)                                                                                    \
     ENTRY(iocp_per_worker)                                                                         \

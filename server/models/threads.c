@@ -167,7 +167,8 @@ static void conn__send(struct conn *conn)
     condition_wake_all(&conn->condition); /* the reader may read on */
 }
 
-/* Somebody is to send what the session has given out: the reader when it is up, else the writer. */
+/* Wakes the thread that is to send the session's output: the reader when it is awake, else the
+ * writer. */
 static void conn__start_send(struct conn *conn, int64_t now_ns)
 {
     struct loop_conn *base = &conn->base;

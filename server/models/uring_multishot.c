@@ -33,7 +33,7 @@ enum {
 /* What a completion ends: in the low bits of its user data, beside the pointer. */
 enum tag { TAG_RECV, TAG_SEND, TAG_CANCEL, TAG_ACCEPT, TAG_WAKE, TAG_MASK = 7 };
 
-/* Bytes that came although no more are wanted now. */
+/* Bytes received although the session wants none now. */
 struct held {
     struct held *next;
     uint32_t bytes; /* 0: the end of the stream */
@@ -139,8 +139,8 @@ static bool ring__try(struct error *error)
 {
     struct trial trial = {.able = false};
     struct thread thread;
-    /* On a thread of its own: the kernel ends a ring by a signal of sorts to the thread that had
-     * it, and the next blocking call of an embedding program would fail with EINTR. */
+    /* In a separate thread: the kernel ends a ring by a kind of signal to its thread, and the next
+     * blocking call of an embedding program would fail with EINTR. */
     if (!thread_start(&thread, trial__run, &trial, 0, error)) {
         return false;
     }

@@ -26,8 +26,8 @@ static int main__fail(const struct error *error, int code)
     return code;
 }
 
-/* What is printed while the server serves goes through a thread of its own: a reader that stands
- * still must hold up neither the duration nor Ctrl+C. */
+/* A separate thread prints during the run: a stopped reader must delay neither the duration nor
+ * Ctrl+C. */
 enum { MAIN_LINE_BYTES_MAX = 512, MAIN_WAITING_BYTES_MAX = 64 * 1024 };
 static const int64_t MAIN_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
 
@@ -117,21 +117,21 @@ static bool main__serve(struct servers *servers, int64_t duration_ns, struct cpu
     return interrupted;
 }
 
-/* Connections that were not taken for want of descriptors or memory: the way out. */
-static void main__tell_limits(const struct report *report)
+/* Connections that were not accepted for lack of descriptors or memory: what to do about it. */
+static void main__report_limits(const struct report *report)
 {
     uint64_t count = report->total->counters.errors[ERROR_KIND_LOCAL_LIMIT];
     if (count > 0) {
         struct host_limits limits;
         host_read_limits(&limits);
         fprintf(stderr,
-                "dummyserver: %" PRIu64 " times this machine's own limits stood in the way: of "
-                "descriptors there may be %" PRIu64 " (raise it: ulimit -n), or memory ran out\n",
+                "dummyserver: %" PRIu64 " times a limit of this machine was reached: %" PRIu64
+                " descriptors (raise it: ulimit -n), or memory ran out\n",
                 count, limits.descriptors_max);
     }
 }
 
-/* Of the process's one run: it lives on with a thread that is stuck in printing it. */
+/* Of the process's only run: a thread that is stuck in printing it may outlive the function. */
 static struct main__ending {
     const struct options *options;
     struct report report;
@@ -146,7 +146,6 @@ static void main__write_result(const char *path)
     }
 }
 
-/* In a thread of its own. */
 static void main__print_end(void *context)
 {
     const struct options *options = main__ending.options;
@@ -160,7 +159,7 @@ static void main__print_end(void *context)
     if (!options->quiet) {
         report_print(&main__ending.report, stderr);
     }
-    main__tell_limits(&main__ending.report);
+    main__report_limits(&main__ending.report);
 }
 
 static int main__report(const struct options *options, struct servers *servers, bool interrupted,

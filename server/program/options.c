@@ -99,11 +99,11 @@ static bool options__model(void *context, const char *value, struct error *error
         names[count] = model_table[count]->name;
     }
     if (value[0] == '\0') {
-        error_set(error, "expected the name of a model; --list-models tells them");
+        error_set(error, "expected the name of a model; --list-models lists them");
         return false;
     }
     const char *near = suggest_nearest(value, names, count);
-    error_set(error, "no model %s on this system%s%s%s; --list-models tells them", value,
+    error_set(error, "no model %s on this system%s%s%s; --list-models lists them", value,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
               near != NULL ? "?" : "");
     return false;
@@ -187,7 +187,7 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"threads", 't', "N", OPTION_INTEGER, AT(server.threads), .low = 1, .high = SERVER_THREADS_MAX,
      .help = "threads that serve (half of the CPUs; more under Wine)"},
     {"model", 0, "NAME", OPTION_CALL, .set = options__model,
-     .help = "socket model; --list-models tells which there are"},
+     .help = "socket model; --list-models lists them"},
     {"list-models", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_LIST_MODELS,
      .help = "list the socket models of this system, the default first, and exit"},
     {"handler", 0, "NAME", OPTION_CALL, .set = options__handler,
@@ -217,8 +217,8 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "never sleep: the lowest latency of few connections; each thread keeps\n"
              "a CPU busy (model uring; by epoll unless --io says uring)"},
     {"stomp", 0, NULL, OPTION_FLAG, AT(server.stomp),
-     .help = "find uses of sessions after their end: each has pages of its own,\n"
-             "unmapped when it ends, and such a use crashes at once (slow)"},
+     .help = "find uses of sessions after their end: each is on separate pages,\n"
+             "unmapped when it ends, and such a use crashes immediately (slow)"},
     {"interrupt", 0, "PID", OPTION_CALL, .set = options__interrupt,
      .help = "serve nothing: ask the program of that process id to end, as Ctrl+C in\n"
              "its console does, and exit (Windows has no other command for that)"},
@@ -241,7 +241,7 @@ void options_print_help(void)
     printf("\n"
            "Ctrl+C or SIGTERM: accept no more, let connections finish (at most 5 s), write the "
            "result,\n"
-           "exit 0. A second one: close everything at once.\n"
+           "exit 0. A second one: close everything immediately.\n"
            "exit: 0 served and stopped; 1 could not serve, or not write the result; 2 bad usage\n");
 }
 

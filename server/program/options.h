@@ -1,6 +1,5 @@
 /* The command line of dummyserver. Control plane. */
-#ifndef DUMMYLOAD_SERVER_OPTIONS_H
-#define DUMMYLOAD_SERVER_OPTIONS_H
+#pragma once
 
 #include "run/servers.h"
 
@@ -30,5 +29,3 @@ bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line));
 void options_print_help(void);
 void options_print_models(void);
-
-#endif

@@ -2,8 +2,7 @@
  * beginning and its end. One thread writes it, and reads it afterwards.
  *
  * Bounded: when it is full, every second sample goes and sampling becomes half as frequent. */
-#ifndef DUMMYLOAD_SERVER_CPU_LOG_H
-#define DUMMYLOAD_SERVER_CPU_LOG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,5 +26,3 @@ void cpu_log_open(struct cpu_log *log, int64_t origin_ns);
 void cpu_log_tick(struct cpu_log *log, int64_t now_ns);
 /* Adds "cpu_samples": [[t_ns, cpu_ns], ...] to resources. */
 void cpu_log_add_json(const struct cpu_log *log, struct cJSON *resources);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the servers of a process have measured, together: as a result document
  * and as a few lines for a person. After server_join(). Control plane. */
-#ifndef DUMMYLOAD_SERVER_REPORT_H
-#define DUMMYLOAD_SERVER_REPORT_H
+#pragma once
 
 #include "core/error.h"
 
@@ -30,5 +29,3 @@ void report_close(struct report *report);
 /* Writes the result document to path ("-": standard output), whole or not at all. */
 bool report_write(const struct report *report, const char *path, struct error *error);
 void report_print(const struct report *report, FILE *out);
-
-#endif

@@ -3,7 +3,6 @@
 #include "run/server.h"
 #include "system/host.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* Of Wine's server, for all else that it has open. */

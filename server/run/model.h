@@ -17,15 +17,11 @@
  *
  * A thread's recorder is &server->recorders[index]; with one shard per thread its shard is
  * &server->shards[index]. */
-#ifndef DUMMYLOAD_SERVER_MODEL_H
-#define DUMMYLOAD_SERVER_MODEL_H
+#pragma once
 
 #include "core/error.h"
 #include "cport/cport.h"
 #include "results/counters.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct loop_model;
 struct server;
@@ -61,7 +57,7 @@ struct model {
 /* This system's models, the default first; NULL at the end (models/table_linux.c, _win.c). */
 extern const struct model *const model_table[];
 
-/* NULL when there is none of that name here; server_create() then says which there are. */
+/* NULL: there is no such model here; server_create() then reports which there are. */
 const struct model *model_find(const char *name);
 /* How many sessions all threads together can hold; UINT32_MAX: the model sets no limit. Under Wine
  * a thread per connection is held to what its server has descriptors for: a thread for which none
@@ -70,5 +66,3 @@ uint32_t model_sessions_max(const struct model *model, bool *of_descriptors);
 const char *model_kind_text(enum model_kind kind);
 /* How a failed receive or send counts. */
 enum error_kind model_error_kind(enum cport_result result);
-
-#endif

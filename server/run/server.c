@@ -35,7 +35,8 @@ void server_options_default(struct server_options *options)
     options->send_queue_bytes_max = SEND_QUEUE_BYTES_MAX_DEFAULT;
 }
 
-/* Whoever embeds the server may have asked model_find(), handler_find() for what is not here. */
+/* An embedding program may have asked model_find() or handler_find() for one that does not exist.
+ */
 static bool server__options_are_there(const struct server_options *options, struct error *error)
 {
     char names[256] = "";
@@ -79,7 +80,7 @@ bool server_options_check(const struct server_options *options, struct error *er
         return false;
     }
     if (options->busy_poll && !options->model->chooses_io) {
-        error_set(error, "--busy-poll: model %s waits in ways of its own; --model uring takes it",
+        error_set(error, "--busy-poll does not work with model %s; use --model uring",
                   options->model->name);
         return false;
     }
@@ -109,7 +110,7 @@ bool server_options_check(const struct server_options *options, struct error *er
         error_set(error,
                   "--max-connections %" PRIu32
                   " is more than model %s can hold here: at most %" PRIu32
-                  " in all; --list-models tells why",
+                  " in all; --list-models says why",
                   options->connections_max, options->model->name, sessions_max);
         return false;
     }
@@ -119,8 +120,8 @@ bool server_options_check(const struct server_options *options, struct error *er
 void server_options_resolve(struct server_options *options)
 {
     if (options->threads == 0) {
-        /* Half of the CPUs: the other half has the network's own work to do, and, on the machine
-         * of a pair, the client. More threads than that make smaller batches of the same load. */
+        /* Half of the CPUs: the rest is for the kernel's network code and, in a pair on one
+         * machine, for the client. More threads than that make smaller batches of the same load. */
         int count = (thread_cpu_count() + 1) / 2;
         if (host_is_wine()) {
             count = 4 * thread_cpu_count(); /* most of them wait for the wineserver */
@@ -202,7 +203,7 @@ static bool server__open_recorder(struct server *server, struct error *error)
     return true;
 }
 
-/* Room for all threads that there may be, and the recorders of those to begin with. */
+/* Memory for the most threads that there may be, and the recorders of the first ones. */
 static bool server__open_threads(struct server *server, struct error *error)
 {
     uint32_t count = server->threads_max;
@@ -280,7 +281,7 @@ static void server__thread(void *argument)
     mutex_unlock(&server->lock);
 }
 
-/* True once every thread serves; *ended when one could not, or all are gone already. */
+/* True once every thread serves; *failed when one could not start. */
 static bool server__all_ready(struct server *server, bool *failed)
 {
     mutex_lock(&server->lock);

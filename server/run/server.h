@@ -13,8 +13,7 @@
  *
  * net_setup() and clock_setup() first. create, start, join and destroy by one thread; stop and
  * the questions by any. */
-#ifndef DUMMYLOAD_SERVER_SERVER_H
-#define DUMMYLOAD_SERVER_SERVER_H
+#pragma once
 
 #include "run/model.h"
 #include "sessions/handler.h"
@@ -144,5 +143,3 @@ bool server_admit(struct server *server, struct recorder *recorder, const struct
                   int64_t now_ns);
 /* Gives a place back that never became a session (adopting failed), counted under reason. */
 void server_unadmit(struct server *server, struct recorder *recorder, enum error_kind reason);
-
-#endif

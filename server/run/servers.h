@@ -5,8 +5,7 @@
  * need a process with one.
  *
  * One thread, that of main(). */
-#ifndef DUMMYLOAD_SERVER_SERVERS_H
-#define DUMMYLOAD_SERVER_SERVERS_H
+#pragma once
 
 #include "run/server.h"
 
@@ -30,5 +29,3 @@ void servers_stop(struct servers *servers, enum server_stop stop);
 /* To be called now and then: all threads of all have ended. */
 bool servers_ended(struct servers *servers);
 void servers_join(struct servers *servers);
-
-#endif

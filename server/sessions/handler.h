@@ -4,15 +4,11 @@
  * One file per handler in handlers/, one line in handler_table.c. Called by the thread (or under
  * the lock) that owns the session's shard; never two concurrent calls for sessions of one shard. A
  * handler keeps what it knows of a session in session_state(): SESSION_STATE_BYTES, zeroed. */
-#ifndef DUMMYLOAD_SERVER_HANDLER_H
-#define DUMMYLOAD_SERVER_HANDLER_H
+#pragma once
 
 #include "core/span.h"
 #include "proto/frame.h"
 #include "results/counters.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct session;
 
@@ -71,5 +67,3 @@ extern const struct handler handler_game;
 const struct handler *handler_find(const char *name);
 /* The index-th handler, NULL past the last. */
 const struct handler *handler_at(int index);
-
-#endif

@@ -82,7 +82,7 @@ void recorder_add_abnormal(struct recorder *recorder, const struct result_abnorm
 {
     recorder->abnormal_total++;
     if (recorder->abnormal_count == recorder->abnormal_max) {
-        return; /* whatever comes now ended later */
+        return; /* entries after this ended later */
     }
     struct result_abnormal kept = *entry;
     kept.opened_ns -= recorder->origin_ns;

@@ -3,8 +3,7 @@
  *
  * One thread writes it; the server merges all when the threads have ended. A model with shards
  * that several threads share lends the working thread's recorder to the shard (shard_enter). */
-#ifndef DUMMYLOAD_SERVER_RECORDER_H
-#define DUMMYLOAD_SERVER_RECORDER_H
+#pragma once
 
 #include "cport/cport.h"
 #include "results/clean.h"
@@ -41,5 +40,3 @@ void recorder_add_abnormal(struct recorder *recorder, const struct result_abnorm
 /* Adds everything of from, of the abnormal connections those that ended first; into must have been
  * opened with the same origin. */
 bool recorder_merge(struct recorder *into, const struct recorder *from);
-
-#endif

@@ -9,7 +9,7 @@
 /* The most that one broadcast adds to the queue of a session, its own or one that was gathered. */
 #define SESSION_BROADCAST_COST_MAX ((uint64_t)SHARD_STAGE_BYTES + 128)
 
-/* What stands in one line of the cache. */
+/* Members of one cache line. */
 #define SESSION_LINE(member) (offsetof(struct session, member) / SESSION_LINE_BYTES)
 _Static_assert(SESSION_LINE(bytes_sent) == 0, "every completion");
 _Static_assert(SESSION_LINE(reassembly) == SESSION_LINE(messages_received), "of a receive");
@@ -120,7 +120,7 @@ void session_receive(struct session *session, const uint8_t *data, size_t bytes,
     session->bytes_received += bytes;
     session__count(session, TOTAL_BYTES_RECEIVED, bytes);
     if (session->abort) {
-        return; /* counted, because the system took them; nobody reads them */
+        return; /* counted, because the system received them, but not read */
     }
     histogram_record(&session->shard->recorder->queue_wait, turn_ns - received_ns);
     session->active_ns = received_ns;

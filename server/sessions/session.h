@@ -26,8 +26,7 @@
  * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
  * half and waits for the peer's end of stream. Neither may make no progress for more than
  * SESSION_LINGER_NS: then it is closed abnormally (close_timeout). */
-#ifndef DUMMYLOAD_SERVER_SESSION_H
-#define DUMMYLOAD_SERVER_SESSION_H
+#pragma once
 
 #include "core/span.h"
 #include "core/timer_heap.h"
@@ -36,10 +35,6 @@
 #include "proto/reassembly.h"
 #include "results/counters.h"
 #include "sessions/session_memory.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct shard;
 
@@ -158,5 +153,3 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
 uint8_t *session_reserve_output(struct session *session, uint32_t bytes);
 /* It has begun to end: from now on shard_sweep() watches it. */
 void session_linger(struct session *session, int64_t now_ns);
-
-#endif

@@ -22,7 +22,7 @@ static bool session__take_room(struct session *session, uint64_t cost_bytes)
 static void session__mark(struct session *session, int64_t received_ns, uint32_t count)
 {
     if (received_ns == 0) {
-        return; /* nobody asked: not a reply */
+        return; /* a broadcast is no reply */
     }
     uint8_t last = session->marks_count;
     if (last > 0 &&
@@ -97,7 +97,7 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
     uint32_t own_count = session->staged_count;
     session->staged_count = 0;
     if (session->abort || session->finishing || session->read_ended) {
-        return; /* it is leaving: its output must come to an end */
+        return; /* it is ending: its output must end, too */
     }
     uint64_t cost_bytes =
         buffer != NULL ? shared_buffer_cost(buffer) : send_queue_cost(&session->output, bytes);

@@ -3,12 +3,11 @@
 #include "system/thread.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 enum { SESSION_MEMORY_ALIGNMENT = 16 };
 
-/* Stands before a stomped session. */
+/* Precedes a stomped session. */
 struct session_pages {
     void *pages;
     size_t bytes;
@@ -34,7 +33,7 @@ void session_memory_set_stomp(bool stomp)
 static void *session_memory__map(size_t bytes)
 {
     const size_t page_bytes = session_pages_size();
-    /* Up to its alignment it stands at the very end, before the page without access. */
+    /* At the very end, except for its alignment, before the page without access. */
     bytes = (bytes + SESSION_MEMORY_ALIGNMENT - 1) & ~(size_t)(SESSION_MEMORY_ALIGNMENT - 1);
     struct session_pages header;
     size_t used_bytes =
@@ -74,7 +73,7 @@ void *session_memory_alloc(size_t bytes)
     if (atomic_load_explicit(&session_memory__stomp, memory_order_relaxed)) {
         return session_memory__map(bytes);
     }
-    /* The address of the whole stands before the session. */
+    /* The address of the block precedes the session. */
     uint8_t *whole = calloc(1, bytes + SESSION_LINE_BYTES);
     if (whole == NULL) {
         return NULL;

@@ -13,8 +13,7 @@
  *     SESSION_MEMORY_KEPT more sessions were freed: any use crashes.
  *
  * Any thread. */
-#ifndef DUMMYLOAD_SERVER_SESSION_MEMORY_H
-#define DUMMYLOAD_SERVER_SESSION_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ void *session_pages_map(size_t bytes);
 void session_pages_unmap(void *pages, size_t bytes);
 /* After session_pages_unmap(): gives the addresses back. */
 void session_pages_release(void *pages, size_t bytes);
-
-#endif

@@ -26,7 +26,8 @@ void *session_pages_map(size_t bytes)
 
 void session_pages_unmap(void *pages, size_t bytes)
 {
-    /* A new mapping in the old one's place: its memory is gone, its addresses are taken. */
+    /* A new mapping in the place of the old one: the memory is freed, and the addresses remain
+     * reserved. */
     void *reserved = mmap(pages, bytes, PROT_NONE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     must(reserved == pages);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Below so many bytes a copy is smaller than the reference, and coalesces with its neighbours. */
+/* Below this size a copy is smaller than the reference, and is sent together with its neighbours.
+ */
 enum { BROADCAST_COPY_BYTES_MAX = 128 };
 
 enum { TIMERS_MIN = 64 };
@@ -84,8 +85,8 @@ void shard_leave(struct shard *shard)
     }
 }
 
-/* When its silence, or its lingering, is to end it. Bytes that come move it away: that is noticed
- * when it has come. */
+/* When it is to be ended for being silent or lingering. Received bytes move the deadline: that is
+ * noticed when the old one has come. */
 static int64_t session__deadline_ns(const struct session *session)
 {
     int64_t idle_timeout_ns = session->shard->rules->idle_timeout_ns;
@@ -375,8 +376,8 @@ void shard_receive_mail(struct shard *shard)
         shard__take_mail(shard);
     }
     shard_deliver_stage(shard);
-    /* Much may have come while this thread did not run. All of it at once would overflow the
-     * queues of readers that are not slow at all. */
+    /* Much mail may have come while this thread did not run. To deliver it all together would
+     * overflow the queues of readers that are not slow. */
     uint64_t left_bytes = shard->rules->send_queue_bytes_max / 4;
     uint64_t delivered_bytes = 0;
     while (shard->mail_taken_next < shard->mail_taken_count) {
@@ -397,7 +398,7 @@ void shard_receive_mail(struct shard *shard)
     mutex_lock(&shard->mail_lock);
     shard->mail_taken_bytes -= delivered_bytes;
     mutex_unlock(&shard->mail_lock);
-    /* Mail that was posted behind what was left over woke this very turn: nobody will again. */
+    /* Mail that was posted behind the rest has woken this turn: no other wake will follow. */
     if (shard->mail_taken_next < shard->mail_taken_count ||
         (left_over && atomic_load(&shard->mail_waiting))) {
         shard->wake(shard);

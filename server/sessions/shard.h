@@ -8,8 +8,7 @@
  * A broadcast reaches the sessions of its own shard directly and those of the others as an
  * immutable shared buffer in each one's mailbox, followed by that shard's wake. All broadcasts of
  * one batch to one room travel as one buffer. */
-#ifndef DUMMYLOAD_SERVER_SHARD_H
-#define DUMMYLOAD_SERVER_SHARD_H
+#pragma once
 
 #include "sessions/recorder.h"
 #include "sessions/session.h"
@@ -126,7 +125,7 @@ void shard_close_all(struct shard *shard, enum error_kind reason);
 
 /* For session.c. False: no memory for its deadlines; it is in the shard all the same. */
 bool shard_join(struct shard *shard, struct session *session);
-/* Its deadline has come nearer. */
+/* Its deadline is earlier now. */
 void shard_watch(struct shard *shard, struct session *session);
 /* The next shard_sweep() is to look at it, if it is watched. */
 void shard_look(struct shard *shard, struct session *session);
@@ -140,5 +139,3 @@ void shard_deliver_stage(struct shard *shard);
 /* Any thread. Adds mail (with another reference to the buffer). False: the mailbox is full. */
 bool shard_post(struct shard *shard, uint64_t room, struct shared_buffer *buffer,
                 uint32_t messages_count);
-
-#endif

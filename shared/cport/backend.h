@@ -12,8 +12,7 @@
  *   3. The backend hands the operation out of poll(), once. cport.c then sets it to CPORT_OP_IDLE.
  * A close: socket->close_op is set before close() is called. It is finished after
  * in_flight_count has become 0 and the handle is closed, and handed out after all the others. */
-#ifndef DUMMYLOAD_CPORT_CPORT_BACKEND_H
-#define DUMMYLOAD_CPORT_CPORT_BACKEND_H
+#pragma once
 
 #include "cport/cport.h"
 
@@ -68,7 +67,7 @@ struct cport {
     char fallback_reason[CPORT_FALLBACK_BYTES_MAX]; /* empty: none */
 };
 
-/* A backend has waited (times_waits): what lies behind the deadline is lateness, no waiting. */
+/* A backend has waited (times_waits): time after the deadline is lateness, and no waiting. */
 static inline void cport_note_wait(struct cport *port, int64_t from_ns, int64_t until_ns,
                                    int64_t deadline_ns)
 {
@@ -133,5 +132,3 @@ static inline struct cport_op *cport_op_list_pop(struct cport_op_list *list)
     }
     return op;
 }
-
-#endif

@@ -170,8 +170,8 @@ static void cport__begin(struct cport_socket *socket, struct cport_op *op, enum 
     }
 }
 
-/* A socket that is given to listen, connect or adopt may have been closed and lie there with its
- * former self's fields. */
+/* A socket that is given to listen, connect or adopt may have been used before, and have old
+ * members. */
 static void cport__open_socket(struct cport_socket *socket)
 {
     must(socket->in_flight_count == 0);
@@ -342,26 +342,6 @@ const char *cport_wait_text(enum cport_wait wait)
 int64_t cport_wait_unit_ns(enum cport_wait wait)
 {
     return cport__waits[wait].unit_ns;
-}
-
-const char *cport_result_text(enum cport_result result)
-{
-    static const char *const texts[CPORT_RESULT_COUNT] = {
-        [CPORT_OK] = "ok",
-        [CPORT_CANCELLED] = "cancelled",
-        [CPORT_REFUSED] = "refused",
-        [CPORT_RESET] = "reset",
-        [CPORT_UNREACHABLE] = "unreachable",
-        [CPORT_TIMED_OUT] = "timed_out",
-        [CPORT_ADDRESS_IN_USE] = "address_in_use",
-        [CPORT_LOCAL_PORTS] = "local_ports",
-        [CPORT_LOCAL_DESCRIPTORS] = "local_descriptors",
-        [CPORT_LOCAL_MEMORY] = "local_memory",
-        [CPORT_NOT_CONNECTED] = "not_connected",
-        [CPORT_INVALID] = "invalid",
-        [CPORT_OTHER] = "other",
-    };
-    return (unsigned)result < CPORT_RESULT_COUNT ? texts[result] : "unknown";
 }
 
 bool cport_result_is_local(enum cport_result result)

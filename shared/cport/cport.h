@@ -18,16 +18,11 @@
  * cport_destroy(). Nothing here allocates between cport_create() and cport_destroy(), except
  * that the IOCP backend grows its receive buffers with the number of simultaneously open sockets.
  */
-#ifndef DUMMYLOAD_CPORT_CPORT_H
-#define DUMMYLOAD_CPORT_CPORT_H
+#pragma once
 
 #include "core/error.h"
 #include "core/span.h"
 #include "net/address.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct cport; /* opaque */
 
@@ -152,13 +147,13 @@ struct cport *cport_create(const struct cport_options *options, struct error *er
 void cport_destroy(struct cport *port);
 /* Was this backend built for this system (it may still be forbidden)? */
 bool cport_backend_exists(enum cport_backend_kind kind);
-/* --io: "uring", "epoll", "iocp". False: there is none of that name, or not on this system. */
+/* --io: "uring", "epoll", "iocp". False: there is no such backend on this system. */
 bool cport_backend_parse(const char *name, enum cport_backend_kind *kind, struct error *error);
 /* "iocp", "uring", "epoll". */
 const char *cport_backend_name(const struct cport *port);
 /* NULL, or "io_uring is not permitted here (...): using epoll". */
 const char *cport_fallback_reason(const struct cport *port);
-/* The clock of the port: clock_now_ns(), but where a port has one of its own. */
+/* The clock of the port: clock_now_ns(), or that of a port with a separate one. */
 int64_t cport_now_ns(const struct cport *port);
 void cport_read_stats(const struct cport *port, struct cport_stats *stats);
 
@@ -210,7 +205,7 @@ int cport_poll(struct cport *port, struct cport_op **completions, int completion
  * by the next poll, so the time from here to its return, less what it waited, bounds how long a
  * completion was pending. */
 int64_t cport_last_poll_ns(const struct cport *port);
-/* Has the last poll handed out all that had come before it was called, as far as operations had
+/* Has the last poll returned all that had arrived before it was called, as far as operations had
  * been submitted for it? */
 bool cport_is_drained(const struct cport *port);
 /* Hands what has been submitted to the system now instead of with the next poll, so that the clock
@@ -228,9 +223,5 @@ void cport_local_address(const struct cport *port, const struct cport_socket *so
 const char *cport_wait_text(enum cport_wait wait);
 /* The unit in which such a wait is asked of the system; 0: not known. */
 int64_t cport_wait_unit_ns(enum cport_wait wait);
-/* "refused", "reset", ... as in results and messages. */
-const char *cport_result_text(enum cport_result result);
 /* True for results that say that this machine, not the peer, was the limit. */
 bool cport_result_is_local(enum cport_result result);
-
-#endif

@@ -1,6 +1,5 @@
 /* Paths as Windows takes them. Private to the files and sinks of this system; control plane. */
-#ifndef DUMMYLOAD_FILES_PATH_WIN_H
-#define DUMMYLOAD_FILES_PATH_WIN_H
+#pragma once
 
 #include "core/error.h"
 
@@ -14,5 +13,3 @@ wchar_t *path_wide(const char *path, const wchar_t *suffix, struct error *error)
 /* Would a file that is made there have this name? Windows drops dots and spaces at its end, takes
  * nul.json for a device, and what follows a colon for a part of another file. */
 bool path_keeps_name(const char *path, struct error *error);
-
-#endif

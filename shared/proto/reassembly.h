@@ -18,8 +18,6 @@
 #include "core/span.h"
 #include "proto/frame.h"
 
-#include <stdbool.h>
-
 struct reassembly {
     const struct framing *framing;
     const uint8_t *run; /* what is left of the run being fed */

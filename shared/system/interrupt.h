@@ -1,6 +1,5 @@
 /* Asking another program to end, as Ctrl+C in its console would. Control plane. */
-#ifndef DUMMYLOAD_SYSTEM_INTERRUPT_H
-#define DUMMYLOAD_SYSTEM_INTERRUPT_H
+#pragma once
 
 #include "core/error.h"
 
@@ -11,5 +10,3 @@
  * another one than the caller's. It returns when the request is made: the program may take its
  * time. */
 bool interrupt_process(uint32_t process_id, struct error *error);
-
-#endif

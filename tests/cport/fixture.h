@@ -5,8 +5,7 @@
  * completion of an operation that is not in flight fails, a close that comes out before the other
  * operations of its socket fails, and the teardown waits for everything submitted and then for
  * what should not come any more. One thread; asserts are cmocka's. */
-#ifndef DUMMYLOAD_TESTS_CPORT_FIXTURE_H
-#define DUMMYLOAD_TESTS_CPORT_FIXTURE_H
+#pragma once
 
 #include "core/clock.h"
 #include "cport/cport.h"
@@ -123,5 +122,3 @@ int cases_fake(void);
 int cases_system(void);
 /* Before the first port: what the suite needs and this system lacks is put in its place. */
 bool system_prepare(void);
-
-#endif

@@ -3,8 +3,7 @@
  * For tests. Everything listens, connects and transfers within one fake port: a connect finds the
  * listener by its address. Virtual time moves only inside cport_poll(), to the next event or the
  * deadline. The same seed and the same calls give the same completions in the same order. */
-#ifndef DUMMYLOAD_CPORT_CPORT_FAKE_H
-#define DUMMYLOAD_CPORT_CPORT_FAKE_H
+#pragma once
 
 #include "cport/cport.h"
 
@@ -27,5 +26,3 @@ struct cport_fake_options {
 };
 
 struct cport *cport_fake_create(const struct cport_fake_options *options, struct error *error);
-
-#endif

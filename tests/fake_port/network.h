@@ -5,8 +5,7 @@
  * visible to the receiver when their event is due, and make room again when they are received.
  * An operation is decided (its outcome known, or what it waits for there) some time before its
  * FINISH event hands it out; a decided one can no longer be cancelled. */
-#ifndef DUMMYLOAD_CPORT_CPORT_NETWORK_FAKE_H
-#define DUMMYLOAD_CPORT_CPORT_NETWORK_FAKE_H
+#pragma once
 
 #include "cport/backend.h"
 #include "fake_port/fake.h"
@@ -130,5 +129,3 @@ static inline struct fake_endpoint *fake_endpoint_of(cport_handle handle)
 {
     return handle == CPORT_HANDLE_NONE ? NULL : (struct fake_endpoint *)-handle;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* What the fuzz targets share. Each is one LLVMFuzzerTestOneInput(): libFuzzer calls it (preset
  * fuzz, scripts/fuzz), and so does fuzz_main.c, which replays the seed corpus in every other build.
  * A broken promise is a must(): it stays on in release builds and stops the fuzzer. */
-#ifndef DUMMYLOAD_TESTS_FUZZ_H
-#define DUMMYLOAD_TESTS_FUZZ_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ static inline const uint8_t *fuzz_take_run(struct fuzz_input *input, size_t *byt
     input->bytes -= *bytes;
     return run;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Plays a compiled program for a while: random events, drawn from a seed, within what vm/vm.h
  * allows. For the fuzz targets of scenarios and expressions; each has its own copy. */
-#ifndef DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
-#define DUMMYLOAD_TESTS_FUZZ_SCENARIO_PLAY_H
+#pragma once
 
 #include "core/clock.h"
 #include "core/must.h"
@@ -246,5 +245,3 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     free(memory);
     free(seldom);
 }
-
-#endif

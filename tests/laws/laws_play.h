@@ -4,8 +4,7 @@
  * barriers. Nothing here is ever late but by the length of a slice: what comes out is exact.
  *
  * For test_laws*.c. */
-#ifndef DUMMYLOAD_TESTS_LAWS_PLAY_H
-#define DUMMYLOAD_TESTS_LAWS_PLAY_H
+#pragma once
 
 #include "client_harness.h"
 #include "conduct/run.h"
@@ -56,5 +55,3 @@ void laws_play_run(struct laws_play *play);
 void laws_play_close(struct laws_play *play);
 /* The sum of a gauge (figures/live.h) over the workers. */
 uint32_t laws_play_gauge(const struct laws_play *play, enum live_gauge gauge);
-
-#endif

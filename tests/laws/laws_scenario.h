@@ -1,7 +1,6 @@
 /* Scenarios for plays over the fake port, drawn from a seed over a grammar of the language: the
  * loads, and the steps that have to do with when an arrival is played and what becomes of it. */
-#ifndef DUMMYLOAD_TESTS_LAWS_SCENARIO_H
-#define DUMMYLOAD_TESTS_LAWS_SCENARIO_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ struct laws_scenario {
 };
 
 void laws_scenario_make(struct laws_scenario *scenario, uint64_t seed);
-
-#endif

@@ -1,6 +1,5 @@
 /* This program once more, as a child that is expected to crash. */
-#ifndef DUMMYLOAD_TESTS_CHILD_H
-#define DUMMYLOAD_TESTS_CHILD_H
+#pragma once
 
 enum child_end {
     CHILD_EXITED,           /* with 0 */
@@ -16,5 +15,3 @@ enum child_end child_run(const char *argument);
 /* In the child: a crash ends it at once, without a dialog, a debugger, a core file or a
  * sanitizer's report. */
 void child_setup(void);
-
-#endif

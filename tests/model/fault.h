@@ -1,6 +1,5 @@
 /* Faults of the machine, made on purpose. One at a time, by the test's own thread. */
-#ifndef DUMMYLOAD_TESTS_FAULT_H
-#define DUMMYLOAD_TESTS_FAULT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -22,5 +21,3 @@ void fault_descriptors_spare(int count);
 bool fault_descriptors_are_whole(void);
 /* There are descriptors again. */
 void fault_no_descriptors_end(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the model tests share: a server of the model under test, started in this process, and
  * clients that speak its frames over plain sockets. */
-#ifndef DUMMYLOAD_TESTS_MODEL_FIXTURE_H
-#define DUMMYLOAD_TESTS_MODEL_FIXTURE_H
+#pragma once
 
 #include "plain.h"
 #include "run/server.h"
@@ -48,5 +47,3 @@ void client_leave(plain_socket client);
 int model_end_tests_run(void);
 /* test_model_limits.c: connections beyond a limit, no descriptors. The same. */
 int model_limits_tests_run(void);
-
-#endif

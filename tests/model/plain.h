@@ -1,8 +1,7 @@
 /* Plain blocking sockets for the tests of the server: nothing of ours is in between.
  *
  * Every call gives up after PLAIN_TIMEOUT_MS, so that no test hangs. */
-#ifndef DUMMYLOAD_TESTS_PLAIN_H
-#define DUMMYLOAD_TESTS_PLAIN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ void plain_shutdown(plain_socket socket);
 void plain_close(plain_socket socket);
 /* Closes with a reset. */
 void plain_reset(plain_socket socket);
-
-#endif

@@ -1,7 +1,6 @@
 /* What the unit tests share: cmocka with the headers it wants before it, and memory that ends at
  * the end of a page. */
-#ifndef DUMMYLOAD_TESTS_UNIT_H
-#define DUMMYLOAD_TESTS_UNIT_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,5 +61,3 @@ void unit_remove(const char *path);
  * -1 when it is not a folder. */
 int unit_folder_read(const char *path, void (*each)(void *context, const char *name),
                      void *context);
-
-#endif

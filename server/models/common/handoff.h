@@ -1,8 +1,7 @@
 /* Handoffs: accepted connections on their way from the thread that accepts to the one that serves.
  *
  * Any thread puts; one takes. An empty queue is looked at without a lock. */
-#ifndef DUMMYLOAD_SERVER_HANDOFF_H
-#define DUMMYLOAD_SERVER_HANDOFF_H
+#pragma once
 
 #include "cport/cport.h"
 #include "system/thread.h"
@@ -32,5 +31,3 @@ bool handoff_queue_put(struct handoff_queue *queue, const struct handoff *handof
 bool handoff_queue_take(struct handoff_queue *queue, struct handoff *handoff);
 /* Exact: takes the lock. */
 bool handoff_queue_is_empty(struct handoff_queue *queue);
-
-#endif

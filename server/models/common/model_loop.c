@@ -175,7 +175,8 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
     struct loop_thread *target = loop__choose(thread);
     bool was_empty = false;
     if (target != NULL) {
-        atomic_fetch_add(&target->sessions_count, 1); /* first: the taker may end it at once */
+        atomic_fetch_add(&target->sessions_count,
+                         1); /* first: the other thread may end it immediately */
         if (handoff_queue_put(&target->handoffs, entry, &was_empty)) {
             if (was_empty && target != thread) {
                 loop__wake(target);
@@ -199,7 +200,7 @@ void loop_accept_failed(struct loop_thread *thread, enum cport_result result, in
         thread->accept_short = true;
         thread->recorder->counters.errors[kind]++;
     }
-    /* Out of descriptors, most likely: at once it would fail again and again. */
+    /* Usually no descriptor is left: without a pause it would fail again and again. */
     thread->accept_resume_ns = now_ns + LOOP_ACCEPT_PAUSE_NS;
 }
 
@@ -273,7 +274,7 @@ static void loop__received(struct session *session, enum stream_status status,
         }
         break;
     case STREAM_BLOCKED:
-        break; /* told too early: the next wait tells again */
+        break; /* reported too early: the next wait reports it again */
     case STREAM_FAILED:
         session_fail(session, model_error_kind(result));
         break;
@@ -319,7 +320,7 @@ void loop_send(struct loop_conn *conn)
         session_sent(&conn->session, (uint32_t)bytes);
         break;
     case STREAM_BLOCKED:
-        break; /* stays under way */
+        break; /* remains in flight */
     case STREAM_FAILED:
         conn->spans_count = 0;
         session_sent(&conn->session, 0);
@@ -343,9 +344,8 @@ static void loop__end(struct loop_conn *conn, bool reset)
 enum session_want loop_next(struct loop_conn *conn)
 {
     enum session_want want = SESSION_NOTHING;
-    /* A send that went through, or failed at once, has put the session on the dirty list again: it
-     * is gone on with there, in its turn. (To close it here would leave a freed session on that
-     * list.) */
+    /* A send that has completed, or failed, has put the session on the dirty list again: it
+     * continues from there. (To close it here would leave a freed session on that list.) */
     while (!conn->session.dirty && (want = session_next(&conn->session)) == SESSION_SHUTDOWN) {
         conn->session.shard->recorder->port.syscalls++;
         stream_shutdown(conn->handle);

@@ -6,8 +6,7 @@
  * and how it waits. It defines struct model_thread and struct conn as its own, with the loop's as
  * the first member, and a struct loop_model of functions; its entry names these by LOOP_MODEL().
  * One thread per model_thread and its connections. */
-#ifndef DUMMYLOAD_SERVER_MODELS_COMMON_MODEL_LOOP_H
-#define DUMMYLOAD_SERVER_MODELS_COMMON_MODEL_LOOP_H
+#pragma once
 
 #include "models/common/handoff.h"
 #include "models/common/stream.h"
@@ -102,8 +101,8 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
 /* The listener is readable: accepts what waits (a bounded number) and hands each out. Returns how
  * many it has found, those that failed included. */
 int loop_accept(struct loop_thread *thread, int64_t now_ns);
-/* For a model that accepts in its own way: counts a failed accept, and pauses accepting where it
- * would fail again at once. A shortage counts once, however often accepting is tried in vain. */
+/* For a model that accepts itself: counts a failed accept, and pauses accepting where it would fail
+ * again immediately. A shortage counts once, however often accepting fails. */
 void loop_accept_failed(struct loop_thread *thread, enum cport_result result, int64_t now_ns);
 /* May the listener be waited for? False while accepting pauses, and after it has ended. */
 bool loop_accepts(struct loop_thread *thread, int64_t now_ns);
@@ -133,5 +132,3 @@ void loop_free(struct loop_conn *conn);
 /* The time left until deadline_ns as poll() and its like take it: milliseconds, rounded up (a wait
  * that ends early would spin), at most a minute. */
 int loop_wait_ms(int64_t deadline_ns);
-
-#endif

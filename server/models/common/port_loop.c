@@ -21,7 +21,7 @@ enum {
 /* One connection: what moves its bytes. The beginnings of recv, send and socket, which every
  * message touches, each in one line of the cache. */
 struct conn {
-    _Alignas(SESSION_LINE_BYTES) struct loop_conn base; /* first; its spans lie idle */
+    _Alignas(SESSION_LINE_BYTES) struct loop_conn base; /* first; its spans are not used */
     _Alignas(SESSION_LINE_BYTES) struct cport_op recv;
     _Alignas(SESSION_LINE_BYTES) bool recv_in_flight;
     struct cport_socket socket;

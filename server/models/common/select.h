@@ -1,14 +1,10 @@
 /* What select.c needs of its system: sets of sockets, and the wait. The sets differ (Linux: bits by
  * descriptor number; Windows: an array of sockets), and so do their limits, which stand with the
  * model's entry in select_linux.c and select_win.c. */
-#ifndef DUMMYLOAD_SERVER_MODELS_SELECT_H
-#define DUMMYLOAD_SERVER_MODELS_SELECT_H
+#pragma once
 
 #include "cport/cport.h"
 #include "run/server.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct select_set {
     uint64_t storage[66]; /* fd_set; its size is checked where it is filled */
@@ -26,5 +22,3 @@ int select_wait(struct select_set *readable, struct select_set *writable, int wa
 
 /* For the model's entry. */
 extern const struct loop_model select_functions;
-
-#endif

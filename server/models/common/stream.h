@@ -3,17 +3,12 @@
  * No buffering, no waiting: each call is one system call and says what it did. Any thread; a
  * handle is used by one thread at a time, but that stream_shutdown() and
  * stream_interrupt() may come from another, and one may receive while another sends. */
-#ifndef DUMMYLOAD_SERVER_MODELS_STREAM_H
-#define DUMMYLOAD_SERVER_MODELS_STREAM_H
+#pragma once
 
 #include "core/error.h"
 #include "core/span.h"
 #include "cport/cport.h"
 #include "net/address.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum stream_status {
     STREAM_DONE,    /* bytes were moved; receiving 0 bytes is the end of the stream */
@@ -42,5 +37,3 @@ void stream_shutdown(cport_handle handle);
 void stream_interrupt(cport_handle handle, bool sending);
 /* reset: with RST, what is unsent is dropped. */
 void stream_close(cport_handle handle, bool reset);
-
-#endif

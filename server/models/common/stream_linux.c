@@ -96,8 +96,8 @@ void stream_shutdown(cport_handle handle)
 
 void stream_interrupt(cport_handle handle, bool sending)
 {
-    /* A send that waits does so because the peer's window is shut: it will not see the FIN, which
-     * stands behind the bytes, before a reset. */
+    /* A send waits because the peer's window is closed: the peer would not see a FIN, which follows
+     * the bytes, before a reset. */
     shutdown((int)handle, sending ? SHUT_RDWR : SHUT_RD);
 }
 

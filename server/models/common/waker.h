@@ -3,13 +3,10 @@
  *
  * An eventfd on Linux, a datagram socket connected to itself on Windows. One thread waits and
  * clears; any thread wakes. */
-#ifndef DUMMYLOAD_SERVER_MODELS_WAKER_H
-#define DUMMYLOAD_SERVER_MODELS_WAKER_H
+#pragma once
 
 #include "core/error.h"
 #include "cport/cport.h"
-
-#include <stdbool.h>
 
 /* Sets *waker to a handle that becomes readable when woken, or to CPORT_HANDLE_NONE. */
 bool waker_open(cport_handle *waker, struct error *error);
@@ -17,5 +14,3 @@ void waker_close(cport_handle waker);
 void waker_wake(cport_handle waker);
 /* It was readable: takes all wakes until now. */
 void waker_clear(cport_handle waker);
-
-#endif

@@ -2,7 +2,6 @@
 #include "models/common/waker.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

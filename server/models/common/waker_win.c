@@ -19,7 +19,7 @@ bool waker_open(cport_handle *waker, struct error *error)
     if (handle == INVALID_SOCKET ||
         bind(handle, (const struct sockaddr *)&address, sizeof address) != 0 ||
         getsockname(handle, (struct sockaddr *)&address, &address_bytes) != 0 ||
-        /* Connected, so that nobody else's datagrams arrive. */
+        /* Connected, so that it receives only its own datagrams. */
         connect(handle, (const struct sockaddr *)&address, sizeof address) != 0 ||
         ioctlsocket(handle, (long)FIONBIO, &on) != 0) {
         error_set(error, "cannot make a socket for waking: %s",

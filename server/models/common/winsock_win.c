@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* After an accept that has found nothing Wine tells of no connection any more until one has been
- * accepted: so then the listener is looked at by the clock. */
+/* After an accept that has found nothing, Wine reports no connection until one has been accepted:
+ * so the listener is then checked from time to time. */
 #define LISTENER_LOOK_NS (10 * NS_PER_MS)
 
 bool winsock_event_open(WSAEVENT *event, struct error *error)
@@ -37,12 +37,12 @@ bool winsock_listener_watch(struct loop_thread *thread, WSAEVENT event, struct e
 
 void winsock_listener_accept(struct loop_thread *thread, WSAEVENT event, int64_t now_ns)
 {
-    WSANETWORKEVENTS told;
+    WSANETWORKEVENTS network;
     int found = 0;
     if (loop_accepts(thread, now_ns)) {
-        /* Before accepting: what comes meanwhile sets the event again, and so does accepting while
-         * more wait. */
-        WSAEnumNetworkEvents((SOCKET)thread->listener, event, &told);
+        /* Before accepting: connections that come meanwhile set the event again, and so does
+         * accepting while more wait. */
+        WSAEnumNetworkEvents((SOCKET)thread->listener, event, &network);
         found = loop_accept(thread, now_ns);
     } else {
         WSAResetEvent(event); /* paused, or closed */
@@ -97,8 +97,24 @@ int winsock_accept(struct recorder *recorder, const struct iocp_functions *funct
     return code == WSA_IO_PENDING ? 0 : code;
 }
 
-/* Three ends that must be told apart: bytes; none, which is the peer's normal close; an error,
- * which is an abnormal one, unless it was we who cancelled. */
+void winsock_receive_reported(struct loop_thread *thread, struct loop_conn *conn,
+                              struct winsock_reported *reported, int64_t polled_ns)
+{
+    if (!reported->readable || !conn->wants_read) {
+        return;
+    }
+    if (loop_receive(thread, conn, polled_ns) == STREAM_BLOCKED) {
+        reported->readable = false; /* reported again when more arrives */
+        if (reported->closed) {
+            session_receive_end(&conn->session, polled_ns);
+        }
+    } else if (!reported->closed) {
+        reported->readable = false; /* the receive makes Windows report the rest again */
+    }
+}
+
+/* Three outcomes: bytes; none, which is the peer's normal close; an error, which is an abnormal
+ * close, unless we cancelled the operation. */
 void winsock_received(struct session *session, int code, const uint8_t *data, uint32_t bytes,
                       int64_t polled_ns)
 {

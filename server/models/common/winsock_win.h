@@ -1,9 +1,8 @@
-/* What the models of Windows do alike: events, the listener's news, overlapped operations.
+/* What the models of Windows share: events, the listener's event, overlapped operations.
  *
  * An overlapped call ends in one of three ways: done and pending (either way the operation comes
  * back: 0), failed (it does not: the error). */
-#ifndef DUMMYLOAD_SERVER_MODELS_COMMON_WINSOCK_WIN_H
-#define DUMMYLOAD_SERVER_MODELS_COMMON_WINSOCK_WIN_H
+#pragma once
 
 #include "models/common/model_loop.h"
 
@@ -15,10 +14,20 @@ void winsock_event_close(WSAEVENT event);
 
 /* -------- the listener's event (index 0) -------- */
 
-/* From now on the event is set when somebody connects. Does nothing in the other threads. */
+/* Makes the event be set when a peer connects. Does nothing in the other threads. */
 bool winsock_listener_watch(struct loop_thread *thread, WSAEVENT event, struct error *error);
 /* The event is set, or base.look_ns has come: accepts, and sets base.look_ns. */
 void winsock_listener_accept(struct loop_thread *thread, WSAEVENT event, int64_t now_ns);
+
+/* -------- readiness that is reported once -------- */
+
+struct winsock_reported {
+    bool readable; /* and not yet read to the end */
+    bool closed;   /* nothing follows what is still to be read */
+};
+/* Receives if the socket is readable and the session wants bytes. */
+void winsock_receive_reported(struct loop_thread *thread, struct loop_conn *conn,
+                              struct winsock_reported *reported, int64_t polled_ns);
 
 /* -------- overlapped operations -------- */
 
@@ -36,9 +45,7 @@ int winsock_send(struct recorder *recorder, SOCKET socket, const struct span *sp
 int winsock_accept(struct recorder *recorder, const struct iocp_functions *functions,
                    SOCKET listener, const struct net_address *address, SOCKET *accepted,
                    void *addresses, OVERLAPPED *overlapped);
-/* A receive, a send has come back, or failed to start: code is 0 or its error. */
+/* A receive or a send has completed, or failed to start: code is 0 or its error. */
 void winsock_received(struct session *session, int code, const uint8_t *data, uint32_t bytes,
                       int64_t polled_ns);
 void winsock_sent(struct session *session, int code, uint32_t bytes);
-
-#endif

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -58,8 +57,8 @@ enum {
     EPOLL_SOCKET_URGENT = 64  /* urgent data came: a receive ends before it, whatever is behind */
 };
 
-/* A port that never sleeps asks so many sockets directly: their bytes are seen sooner than the
- * kernel could report them. It asks for events in every so many polls only. */
+/* A port that never sleeps polls this many sockets directly: their bytes are seen sooner than the
+ * kernel could report them. It asks for events only in every few polls. */
 enum { EPOLL_DIRECT_MAX = 8, EPOLL_DIRECT_TURNS = 8 };
 
 /* Places in cport_op.backend of a send. */
@@ -202,7 +201,7 @@ static bool epoll__make_direct(struct epoll_port *epoll, struct cport_socket *so
     return true;
 }
 
-/* It has something to wait for that only an event can tell. */
+/* It waits for something that only an event can report. */
 static int epoll__end_direct(struct epoll_port *epoll, struct cport_socket *socket)
 {
     epoll->direct_count--;
@@ -246,7 +245,7 @@ static void epoll__accept(struct cport *port, struct cport_socket *listener,
 static enum cport_result epoll__adopt(struct cport *port, struct cport_socket *socket,
                                       cport_handle handle)
 {
-    socket->handle = handle; /* TCP_NODELAY has come from the listener */
+    socket->handle = handle; /* TCP_NODELAY is inherited from the listener */
     socket->flags = EPOLL_SOCKET_WRITABLE;
     struct epoll_port *epoll = epoll__port_of(port);
     int system_error = epoll__make_direct(epoll, socket) ? 0 : epoll__register_data(epoll, socket);
@@ -263,7 +262,7 @@ static void epoll__connect(struct cport *port, struct cport_socket *socket, stru
     struct epoll_port *epoll = epoll__port_of(port);
     enum cport_result result = CPORT_OK;
     int system_error = 0;
-    /* Until it waits for the connection: whatever is tried on it has an outcome at once. */
+    /* Before it waits for the connection, whatever is tried on it has an immediate outcome. */
     socket->flags = EPOLL_SOCKET_WRITABLE | EPOLL_SOCKET_ENDED;
     socket->handle = cport_socket_open(remote, local, SOCK_NONBLOCK, &port->stats.syscalls, &result,
                                        &system_error);
@@ -279,7 +278,7 @@ static void epoll__connect(struct cport *port, struct cport_socket *socket, stru
         system_error = errno;
     }
     if (system_error == 0 || system_error == EINPROGRESS) {
-        /* Registered only now: a socket that has not begun to connect reports a hang-up. */
+        /* Registered only now: before connect(), a socket reports a hang-up. */
         int register_error = epoll__register_data(epoll, socket);
         if (register_error == 0) {
             socket->flags = system_error == 0 ? EPOLL_SOCKET_WRITABLE : 0;
@@ -364,7 +363,8 @@ static void epoll__close(struct cport *port, struct cport_socket *socket, struct
             cport_socket_set_abort(socket->handle, &port->stats.syscalls);
         }
         port->stats.syscalls++;
-        close((int)socket->handle); /* also ends the registration: nobody else has the file */
+        close((int)socket->handle); /* also ends the registration: there is no other descriptor of
+                                       the file */
         socket->handle = CPORT_HANDLE_NONE;
     }
     epoll__finish_now(epoll, op, 0);
@@ -439,7 +439,7 @@ static struct cport_op *epoll__try_recv(struct epoll_port *epoll, struct cport_s
         }
         return NULL;
     }
-    /* Less than asked for: nothing is left, and what comes later is a new event (epoll(7)). */
+    /* Less than asked for: nothing is left, and later bytes are a new event (epoll(7)). */
     bool is_whole = direct || (socket->flags & EPOLL_SOCKET_URGENT) != 0;
     if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && !is_whole) {
         socket->flags &= ~(uint32_t)EPOLL_SOCKET_READABLE;
@@ -532,7 +532,8 @@ static void epoll__wait(struct epoll_port *epoll, bool wait, int64_t deadline_ns
         cport_note_wait(&epoll->base, from_ns, clock_now_ns(), deadline_ns);
     }
     for (int i = 0; i < count; i++) {
-        if (epoll->events[i].data.ptr != NULL) { /* NULL is the waker: to have come is all */
+        if (epoll->events[i].data.ptr !=
+            NULL) { /* NULL is the waker, which has no further effect */
             epoll__on_event(epoll, epoll->events[i].data.ptr, epoll->events[i].events);
         }
     }

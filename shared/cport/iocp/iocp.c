@@ -40,7 +40,7 @@ struct iocp_port {
     struct iocp_wait wait;
 };
 
-/* What lies in cport_op.backend. */
+/* What is kept in cport_op.backend. */
 struct iocp_op {
     OVERLAPPED overlapped;
     void *buffer;    /* receive */
@@ -210,7 +210,7 @@ static OVERLAPPED *iocp__begin(struct cport_op *op)
 
 /* ---- sockets ---------------------------------------------------------------------------- */
 
-/* From here on the socket's packets come to this port. 0 or the error. */
+/* Makes the socket's packets come to this port. 0 or the error. */
 static int iocp__associate(struct iocp_port *port, struct cport_socket *socket, SOCKET handle)
 {
     port->base.stats.syscalls++;
@@ -414,7 +414,8 @@ static void iocp__send(struct cport *base, struct cport_socket *socket, struct c
         return;
     }
     WSABUF buffers[CPORT_SPANS_MAX]; /* WSASend() copies the array before it returns */
-    uint64_t bytes_max = UINT32_MAX; /* what a completion can tell of; the rest is sent again */
+    uint64_t bytes_max =
+        UINT32_MAX; /* the most that a completion can report; the rest is sent again */
     for (int i = 0; i < spans_count; i++) {
         uint64_t bytes = spans[i].bytes < bytes_max ? spans[i].bytes : bytes_max;
         buffers[i].buf = (char *)(uintptr_t)spans[i].data;
@@ -477,8 +478,8 @@ static int iocp__poll(struct cport *base, struct cport_op **completions, int com
 {
     struct iocp_port *port = iocp__port(base);
     iocp__take_back(port);
-    /* The port is looked at on every poll, also when enough is ready: otherwise sockets that are
-     * always done at once would starve the others. */
+    /* The port is polled in every call, even when enough is ready: otherwise sockets whose
+     * operations complete immediately would starve the others. */
     int64_t from_ns = deadline_ns;
     if (base->times_waits && !port->ready.first) {
         from_ns = clock_now_ns();

@@ -1,7 +1,6 @@
 /* The parts of the IOCP backend: the port itself, how it waits, how it names errors, and the
  * memory that receives land in. Private to cport_*_iocp.c; everything on the port's own thread. */
-#ifndef DUMMYLOAD_CPORT_CPORT_IOCP_H
-#define DUMMYLOAD_CPORT_CPORT_IOCP_H
+#pragma once
 
 #include "cport/backend.h"
 
@@ -42,7 +41,7 @@ struct iocp_wait {
 bool iocp_wait_open(struct iocp_wait *wait, HANDLE port, struct cport_stats *stats,
                     char fallback[CPORT_FALLBACK_BYTES_MAX], struct error *error);
 void iocp_wait_close(struct iocp_wait *wait);
-/* Returns the number of entries that came, 0 when the deadline has come first. */
+/* Returns the number of entries, 0 when the deadline has come first. */
 ULONG iocp_wait_entries(struct iocp_wait *wait, int64_t deadline_ns);
 /* A packet of IOCP_KEY_TIMER was among them. */
 void iocp_wait_fired(struct iocp_wait *wait);
@@ -58,7 +57,7 @@ struct iocp_functions {
 
 /* Those that return an int: 0, or the error. All add their system calls to *syscalls. */
 int iocp_socket_load_functions(struct iocp_functions *functions, uint64_t *syscalls);
-/* AcceptEx() wants 16 bytes more than an address has, for each of two. */
+/* AcceptEx() needs 16 bytes more than an address has, for each of two. */
 enum {
     IOCP_ACCEPT_ADDRESS_BYTES = sizeof(struct sockaddr_in6) + 16,
     IOCP_ACCEPT_BYTES = 2 * IOCP_ACCEPT_ADDRESS_BYTES
@@ -68,7 +67,7 @@ enum {
 int iocp_socket_start_accept(const struct iocp_functions *functions, SOCKET listener, int family,
                              SOCKET *accepted, void *addresses, OVERLAPPED *overlapped,
                              uint64_t *syscalls);
-/* It has come back without an error: gives the socket its addresses, and says the peer's. */
+/* After a successful accept: sets the socket's addresses, and returns the peer's. */
 int iocp_socket_finish_accept(const struct iocp_functions *functions, SOCKET listener,
                               SOCKET accepted, void *addresses, struct net_address *peer,
                               uint64_t *syscalls);
@@ -77,7 +76,7 @@ SOCKET iocp_socket_open(int family, uint64_t *syscalls);
 /* Opens, binds exclusively and listens. */
 int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int backlog,
                        uint64_t *syscalls);
-/* ConnectEx() wants a bound socket, otherwise 10022. local: NULL or unset is the system's choice.
+/* ConnectEx() needs a bound socket, otherwise 10022. local: NULL or unset is the system's choice.
  */
 int iocp_socket_bind(SOCKET handle, int family, const struct net_address *local,
                      uint64_t *syscalls);
@@ -103,5 +102,3 @@ enum cport_result iocp_error_result_of_bind(int system_error);
 enum cport_result iocp_error_result_of_connect(int system_error);
 /* Says that, and why, the address could not be listened on. */
 void iocp_error_of_listen(struct error *error, const struct net_address *address, int system_error);
-
-#endif

@@ -32,7 +32,7 @@
 /* A nap of any length takes 75 us longer than asked for; the next one would be too long. */
 #define IOCP_NAP_NS          (50 * NS_PER_US)
 #define IOCP_NAP_OVERHEAD_NS (75 * NS_PER_US)
-/* GetQueuedCompletionStatusEx() takes a DWORD; nobody minds looking up once an hour. */
+/* GetQueuedCompletionStatusEx() takes a DWORD; waking up once an hour costs nothing. */
 #define IOCP_WAIT_MAX_MS INT64_C(3600000)
 
 /* For tests, and for those who distrust one of the ways on their system. */

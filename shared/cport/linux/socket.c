@@ -34,7 +34,7 @@ enum cport_result cport_result_from_errno(int system_error)
         return CPORT_TIMED_OUT;
     case EADDRINUSE:
         return CPORT_ADDRESS_IN_USE;
-    case EADDRNOTAVAIL: /* from connect(); cport_socket_open() tells bind()'s apart */
+    case EADDRNOTAVAIL: /* from connect(); cport_socket_open() handles bind()'s */
         return CPORT_LOCAL_PORTS;
     case EMFILE:
     case ENFILE:

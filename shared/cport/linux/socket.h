@@ -2,8 +2,7 @@
  *
  * Private to shared/cport and the server's models. The functions that make system calls add them to
  * *syscalls. */
-#ifndef DUMMYLOAD_CPORT_CPORT_SOCKET_LINUX_H
-#define DUMMYLOAD_CPORT_CPORT_SOCKET_LINUX_H
+#pragma once
 
 #include "cport/backend.h"
 
@@ -24,5 +23,3 @@ cport_handle cport_socket_open(const struct net_address *remote, const struct ne
 void cport_socket_set_abort(cport_handle handle, uint64_t *syscalls);
 /* Leaves the address as it is where there is none. */
 void cport_socket_local_address(cport_handle handle, struct net_address *address);
-
-#endif

@@ -4,8 +4,7 @@
  * two flags are the classic pair: the sleeper sets `sleeping` and then looks at `woken`, the waker
  * sets `woken` and then looks at `sleeping`, so at least one of them sees the other (sequentially
  * consistent, hence the plain atomic operations). */
-#ifndef DUMMYLOAD_CPORT_CPORT_WAKER_LINUX_H
-#define DUMMYLOAD_CPORT_CPORT_WAKER_LINUX_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +32,7 @@ static inline void cport_waker_close(struct cport_waker *waker)
     close(waker->fd);
 }
 
-/* Before a wait. False: somebody has called already, do not wait. */
+/* Before a wait. False: it has been signalled already, do not wait. */
 static inline bool cport_waker_may_sleep(struct cport_waker *waker)
 {
     atomic_store(&waker->sleeping, true);
@@ -59,5 +58,3 @@ static inline void cport_waker_signal(struct cport_waker *waker)
         (void)written;
     }
 }
-
-#endif

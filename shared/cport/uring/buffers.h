@@ -6,8 +6,7 @@
  * cport_poll() until its next call, and is then given back. The kernel uses the buffers in turn:
  * the ring starts with few, for the sake of the cache, and grows when they run out, up to
  * count_max. The memory is mapped at the start and is resident when it has been touched. */
-#ifndef DUMMYLOAD_CPORT_CPORT_BUFFERS_URING_H
-#define DUMMYLOAD_CPORT_CPORT_BUFFERS_URING_H
+#pragma once
 
 #include <liburing.h>
 #include <stdbool.h>
@@ -45,5 +44,3 @@ static inline uint8_t *uring_buffers_take(struct uring_buffers *buffers, uint32_
     buffers->taken[buffers->taken_count++] = (uint16_t)id;
     return buffers->memory + id * buffers->stride_bytes;
 }
-
-#endif

@@ -17,13 +17,12 @@
 #include <liburing.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* A span array is handed to the kernel as it stands. */
+/* The kernel reads an array of spans as an array of iovecs. */
 /* user_data of entries that are no operations; no operation has such an address. */
 enum { URING_DATA_IGNORE = 0, URING_DATA_WAKER = 1 };
 
@@ -179,7 +178,7 @@ static void uring__accept(struct cport *port, struct cport_socket *listener,
 static enum cport_result uring__adopt(struct cport *port, struct cport_socket *socket,
                                       cport_handle handle)
 {
-    (void)port; /* TCP_NODELAY has come from the listener */
+    (void)port; /* TCP_NODELAY is inherited from the listener */
     socket->handle = handle;
     return CPORT_OK;
 }
@@ -545,7 +544,7 @@ static struct cport_op *uring__complete(struct uring_port *uring, const struct i
     return op;
 }
 
-/* So few entries take no time worth a system call of their own. */
+/* This few entries are not worth a separate system call. */
 enum { URING_ENTRIES_FEW = 4 };
 
 static void uring__submit_and_peek(struct uring_port *uring)

@@ -1,7 +1,6 @@
 /* Memory that runs out on demand. For test_*_memory.c, whose malloc(), calloc() and realloc() the
  * linker turns into these (-Wl,--wrap, see CMakeLists.txt). One thread. */
-#ifndef DUMMYLOAD_TESTS_ALLOCATIONS_H
-#define DUMMYLOAD_TESTS_ALLOCATIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ void *__wrap_realloc(void *memory, size_t bytes)
 {
     return allocations__fails() ? NULL : __real_realloc(memory, bytes);
 }
-
-#endif
