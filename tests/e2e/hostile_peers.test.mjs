@@ -2,13 +2,12 @@
 // misdeed is counted by its kind, memory and descriptors stay bounded, others are served.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { fileFor, folderFor, LIMIT, programCall, resultOf, endServer, runServer, WINDOWS }
+import { fileFor, folderFor, LIMIT, resultOf, endServer, runServer, WINDOWS }
   from './harness.mjs';
-import { startBystander, frame, openPeer, openPeers, until } from './plain.mjs';
+import { startBystander, frame, openPeer, openPeers, serverModels, until } from './plain.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const MANY = WINDOWS ? 10 : 50;
@@ -17,21 +16,6 @@ const MANY = WINDOWS ? 10 : 50;
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 // Not a measure of speed: a connection that waits for longer than the attack has been stalled.
 const STALL_MS = 60000;
-
-/** Every model with sockets, and every port backend of those that have a choice. */
-function models() {
-  const call = programCall('dummyserver');
-  const text = execFileSync(call.command, [...call.args, '--list-models'],
-    { env: { ...process.env, ...call.env }, encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'] });
-  const names = text.split(/\r?\n/).filter((line) => /^[a-z]/.test(line))
-    .map((line) => line.split(/\s/)[0]).filter((name) => name !== 'null');
-  const rows = names.map((name) => ({ name, args: ['--model', name] }));
-  if (names.includes('uring')) {
-    rows.push({ name: 'uring on epoll', args: ['--model', 'uring', '--io', 'epoll'] });
-  }
-  return rows;
-}
 
 function descriptors(program) {
   return WINDOWS ? null : fs.readdirSync(`/proc/${program.pid}/fd`).length;
@@ -134,7 +118,7 @@ async function slowloris(t, port) {
   for (const peer of peers) peer.socket.destroy();
 }
 
-for (const { name, args } of models()) {
+for (const { name, args } of serverModels()) {
   test(`${name}: frames and connections that are meant to harm`, LIMIT, async (t) => {
     let tiny = 0;
     let bystander;

@@ -1,8 +1,24 @@
 // Plain sockets for the hostile tests: peers that know nothing of this project and behave badly.
 
+import { execFileSync } from 'node:child_process';
 import net from 'node:net';
-import { RUN_TIME_MS } from './harness.mjs';
+import { programCall, RUN_TIME_MS } from './harness.mjs';
 import { sleep, within } from '../../scripts/lib/base/process.mjs';
+
+/** Every model with sockets, and every port backend of those that have a choice. */
+export function serverModels() {
+  const call = programCall('dummyserver');
+  const text = execFileSync(call.command, [...call.args, '--list-models'],
+    { env: { ...process.env, ...call.env }, encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'] });
+  const names = text.split(/\r?\n/).filter((line) => /^[a-z]/.test(line))
+    .map((line) => line.split(/\s/)[0]).filter((name) => name !== 'null');
+  const rows = names.map((name) => ({ name, args: ['--model', name] }));
+  if (names.includes('uring')) {
+    rows.push({ name: 'uring on epoll', args: ['--model', 'uring', '--io', 'epoll'] });
+  }
+  return rows;
+}
 
 /** A frame of the pair's default framing. */
 export function frame(id, body = '') {
