@@ -39,8 +39,7 @@ static void client__report(void *context, const char *line)
         snprintf(mistakes->first, sizeof mistakes->first, "%s", line);
     }
     if (!mistakes->silent) {
-        char hint[HOST_HINT_BYTES_MAX];
-        fprintf(stderr, "%s%s\n", line, host_limits_hint(line, hint));
+        fprintf(stderr, "%s\n", line);
     }
 }
 
@@ -97,7 +96,9 @@ static void client__hand_over(struct run *run, const struct plan *plan, struct f
     verdict_judge_share(&own, plan, run);
     hosts_pack_run(run, &own, fleet->ranks[fleet->rank].clock_offset_ns, &report);
     if (!fleet_report(fleet, &report)) {
-        output_complain("no memory to hand the figures over");
+        struct error error;
+        error_set_short(&error, ERROR_SHORT_OF_MEMORY, "no memory to hand the figures over");
+        output_complain(error.text);
     }
     pack_close(&report);
 }
@@ -198,7 +199,8 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     result_describe_build(hello.build, sizeof hello.build);
     snprintf(hello.problem, sizeof hello.problem, "%s", problem);
     if (problem[0] == '\0' && !plan_digest(plan, &digest)) {
-        snprintf(hello.problem, sizeof hello.problem, "no memory to read the plan");
+        char hint[ERROR_HINT_BYTES_MAX];
+        snprintf(hello.problem, sizeof hello.problem, "no memory to read the plan%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
     }
     hello.scenario = digest.scenario;
     hello.data = digest.data;

@@ -13,7 +13,7 @@ bool notes_open(struct notes *notes, struct error *error)
     struct note *all = calloc(NOTES_IDS_MAX + NOTES_MARKS_MAX, sizeof *all);
     *notes = (struct notes){.pushes = {.notes = all, .max = NOTES_IDS_MAX}};
     if (all == NULL) {
-        error_set(error, "no memory for marks");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for marks");
         return false;
     }
     notes->marks = (struct notes_list){.notes = all + NOTES_IDS_MAX, .max = NOTES_MARKS_MAX};

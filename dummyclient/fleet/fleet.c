@@ -19,7 +19,7 @@ bool fleet_open(struct fleet *fleet, struct mesh *mesh, struct error *error)
     }
     fleet->ranks = calloc(fleet->ranks_count, sizeof *fleet->ranks);
     if (fleet->ranks == NULL) {
-        error_set(error, "no memory for %u ranks", fleet->ranks_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u ranks", fleet->ranks_count);
         return false;
     }
     int64_t now_ns = clock_now_ns();

@@ -205,7 +205,7 @@ bool mesh_mpi_open(struct mesh *mesh, int *argc, char ***argv, struct error *err
     int ranks = 1;
     struct mesh_mpi *own = calloc(1, sizeof *own);
     if (own == NULL) {
-        error_set(error, "no memory for the messages between ranks");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the messages between ranks");
         return false;
     }
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||

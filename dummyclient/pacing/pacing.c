@@ -65,7 +65,7 @@ bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum p
     uint32_t count = load->stages_count == 0 ? 1 : load->stages_count;
     pacing->stages = calloc(count, sizeof *pacing->stages);
     if (pacing->stages == NULL) {
-        error_set(error, "no memory for %u stages", count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u stages", count);
         return false;
     }
     pacing->stages_count = count;

@@ -144,7 +144,8 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
 {
     plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof *plan->targets);
     if (plan->targets == NULL) {
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets");
+        char hint[ERROR_HINT_BYTES_MAX];
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
     } else if (plan->options->targets_count > 0) {
         plan__add_targets_of_options(plan, mistakes);
     } else {
@@ -193,7 +194,8 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     }
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof *plan->sources);
     if (plan->sources == NULL) {
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the source addresses");
+        char hint[ERROR_HINT_BYTES_MAX];
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the source addresses%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
         return;
     }
     uint32_t mistakes_before = mistakes->count;

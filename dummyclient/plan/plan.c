@@ -153,7 +153,8 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     uint32_t count = scenario->thresholds_count + options->thresholds_count;
     plan->thresholds = calloc(count == 0 ? 1 : count, sizeof *plan->thresholds);
     if (plan->thresholds == NULL) {
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds", count);
+        char hint[ERROR_HINT_BYTES_MAX];
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds%s", count, error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
         return;
     }
     uint32_t stages = scenario->load.stages_count;
@@ -190,7 +191,7 @@ static bool plan__name_steps(struct plan *plan, struct error *error)
     plan->steps_count = plan->program->steps_count;
     plan->step_names = calloc(plan->steps_count + 1, sizeof *plan->step_names);
     if (plan->step_names == NULL) {
-        error_set(error, "no memory for %" PRIu32 " step names", plan->steps_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " step names", plan->steps_count);
         return false;
     }
     for (uint32_t i = 0; i < plan->steps_count; i++) {

@@ -114,7 +114,7 @@ static bool conn__alloc(struct conn_group *group, uint32_t count, struct error *
     group->seldoms = zeroed_alloc((size_t)count + 1, group->seldom_bytes);
     if (group->blocks_memory == NULL || group->seldoms == NULL || group->behavior_conns == NULL ||
         group->behavior_absent == NULL) {
-        error_set(error, "no memory for %u connections", count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u connections", count);
         return false;
     }
     uint8_t *memory = group->blocks_memory;

@@ -14,7 +14,7 @@ bool logbook_open(struct logbook *logbook, struct error *error)
 {
     logbook->bytes = malloc(LOGBOOK_BYTES);
     if (logbook->bytes == NULL) {
-        error_set(error, "no memory for the lines of log steps");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the lines of log steps");
         return false;
     }
     return true;

@@ -85,7 +85,7 @@ bool openmetrics_write(const struct plan *plan, const struct run *run,
     json_text_print(&text, "# EOF\n");
     bool written = false;
     if (text.failed) {
-        error_set(error, "%s: no memory for the metrics", path);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "%s: no memory for the metrics", path);
     } else {
         written = output_write(path, text.text, text.bytes, error);
     }

@@ -274,7 +274,7 @@ bool data_read(struct data_table *table, const char *path, struct arena *arena, 
     table->text = reader.text;
     bool read = reader.text != NULL && data__header(&reader) && data__rows(&reader);
     if (arena->failed) {
-        error_set(error, "there is no memory for it");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "there is no memory for it");
         return false;
     }
     for (uint32_t i = 0; i < table->columns_count && read; i++) {

@@ -154,7 +154,7 @@ static bool model__open(struct server *server, struct error *error)
 {
     struct model_iocp *model = calloc(1, sizeof *model);
     if (model == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     server->model_data = model;

@@ -46,7 +46,7 @@ static bool thread__grow(struct model_thread *thread)
 static bool thread__prepare(struct model_thread *thread, struct error *error)
 {
     if (!thread__grow(thread)) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     thread->entries[SLOT_WAKE] = (struct pollfd){.fd = (int)thread->base.waker, .events = POLLIN};

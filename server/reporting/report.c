@@ -30,7 +30,7 @@ bool report_open(struct report *report, struct servers *servers, bool interrupte
     report->interrupted = interrupted;
     report->total = malloc(sizeof *report->total);
     if (report->total == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     if (!recorder_open(report->total, report->server->origin_ns, RESULT_ABNORMAL_MAX, error)) {
@@ -40,7 +40,7 @@ bool report_open(struct report *report, struct servers *servers, bool interrupte
     }
     for (uint32_t i = 0; i < servers->count; i++) {
         if (!report__merge(report, servers->all[i])) {
-            error_set(error, "out of memory while adding up what the threads have measured");
+            error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory while adding up what the threads have measured");
             report_close(report);
             return false;
         }
@@ -170,7 +170,7 @@ bool report_write(const struct report *report, const char *path, struct error *e
 {
     cJSON *result = report__make(report);
     if (result == NULL) {
-        error_set(error, "out of memory while making the result");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory while making the result");
         return false;
     }
     bool written = result_write(result, path, error);

@@ -5,6 +5,7 @@
 #include "core/must.h"
 #include "sessions/session.h"
 #include "system/host.h"
+#include "text/option_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,6 +63,15 @@ static bool server__options_are_there(const struct server_options *options, stru
 bool server_options_check(const struct server_options *options, struct error *error)
 {
     if (!server__options_are_there(options, error)) {
+        return false;
+    }
+    const char *id = options->run_id;
+    if (memchr(id, '\0', sizeof options->run_id) == NULL ||
+        (id[0] != '\0' && !option_is_name(id, sizeof options->run_id - 1))) {
+        error_set(error,
+                  "server_options.run_id: expected at most %d letters of a-z A-Z 0-9 - _ ., or "
+                  "none, found \"%.*s\"",
+                  RESULT_RUN_ID_BYTES_MAX - 1, (int)sizeof options->run_id, id);
         return false;
     }
     if (!cport_backend_exists(options->io)) {
@@ -179,7 +189,7 @@ static bool server__open_shards(struct server *server, struct error *error)
     uint32_t count = model->shards_count > 0 ? model->shards_count : server->threads_max;
     server->shards = calloc(count, sizeof *server->shards);
     if (server->shards == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -211,7 +221,7 @@ static bool server__open_threads(struct server *server, struct error *error)
     server->threads = calloc(count, sizeof *server->threads);
     server->thread_arguments = calloc(count, sizeof *server->thread_arguments);
     if (server->recorders == NULL || server->threads == NULL || server->thread_arguments == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     while (server->recorders_count < server->options.threads) {
@@ -247,7 +257,7 @@ struct server *server_create(const struct server_options *options, struct error 
     }
     struct server *server = calloc(1, sizeof *server);
     if (server == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return NULL;
     }
     server->options = *options;
@@ -349,7 +359,7 @@ bool server_start(struct server *server, struct error *error)
     if (failed) {
         server_stop(server, SERVER_STOP_NOW);
         server_join(server);
-        error_set(error, "%s", server->start_error.text);
+        *error = server->start_error;
         return false;
     }
     return true;

@@ -50,7 +50,7 @@ struct server_options {
                                 servers of a process must agree */
     int64_t origin_ns;       /* of several servers that report as one; 0: when it is created */
     int64_t duration_ns;     /* 0: until stopped. Kept by the caller, but for model null */
-    char run_id[RESULT_RUN_ID_BYTES_MAX];
+    char run_id[RESULT_RUN_ID_BYTES_MAX]; /* a-z A-Z 0-9 - _ .; empty: made up */
 };
 
 /* What models may read; written by server.c but where it says otherwise. */

@@ -55,7 +55,7 @@ bool servers_open(struct servers *servers, const struct server_options *options,
     }
     servers->all = calloc(count, sizeof *servers->all);
     if (servers->all == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     struct server_options whole = *options;

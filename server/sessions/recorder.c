@@ -23,12 +23,12 @@ bool recorder_open(struct recorder *recorder, int64_t origin_ns, uint32_t abnorm
     }
     recorder->abnormal = calloc(abnormal_max > 0 ? abnormal_max : 1, sizeof *recorder->abnormal);
     if (recorder->abnormal == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         goto no_abnormal;
     }
     recorder->clean = calloc(1, sizeof *recorder->clean);
     if (recorder->clean == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         goto no_clean;
     }
     return true;

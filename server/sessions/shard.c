@@ -35,7 +35,7 @@ bool shard_open(struct shard *shard, const struct session_rules *rules, struct s
     shard->shared = shared;
     shard->stage = malloc(SHARD_STAGE_BYTES);
     if (shard->stage == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     send_pool_open(&shard->pool, SHARD_POOL_BYTES_MAX);

@@ -22,10 +22,19 @@ struct error {
 /* Formats into error->text, cut at the end of the buffer. error may be NULL: then nothing. */
 void error_set(struct error *error, const char *format, ...) ERROR_PRINTF(2, 3);
 
+/* What this system has too little of. The message then ends with the limit, its value and how to
+ * raise it, where there is one: whoever shows it need not know what it is about. */
+enum error_shortage { ERROR_SHORT_OF_MEMORY, ERROR_SHORT_OF_THREADS };
+void error_set_short(struct error *error, enum error_shortage shortage, const char *format, ...)
+    ERROR_PRINTF(3, 4);
+/* That end alone: " (...)", or an empty text. Returns text. */
+enum { ERROR_HINT_BYTES_MAX = 256 };
+const char *error_shortage_hint(enum error_shortage shortage, char text[ERROR_HINT_BYTES_MAX]);
+
 /* Makes a text that quotes its input one line of UTF-8: control characters, which could also steer
  * the terminal, become '?' (printable.h). error_set() does so itself. */
 void error_make_line(char *text);
 
 /* The system's own text for an errno (Linux) or a Win32/Winsock code (Windows), in a buffer of
- * the calling thread, valid until its next call. */
+ * the calling thread, valid until its next call. That of memory has the limit with it. */
 const char *error_system_text(int system_error);

@@ -24,6 +24,13 @@ static int error__trim(const wchar_t *text, int characters)
     return characters;
 }
 
+const char *error_shortage_hint(enum error_shortage shortage, char text[ERROR_HINT_BYTES_MAX])
+{
+    (void)shortage; /* Windows has no such limits but a job's, which only its maker knows */
+    text[0] = '\0';
+    return text;
+}
+
 const char *error_system_text(int system_error)
 {
     static ERROR_THREAD_LOCAL char text[512];

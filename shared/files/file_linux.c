@@ -44,7 +44,7 @@ static bool file__read_stream(FILE *stream, const char *path, size_t bytes_max, 
             }
             char *grown = realloc(buffer, wanted);
             if (grown == NULL) {
-                error_set(error, "%s: out of memory", path);
+                error_set_short(error, ERROR_SHORT_OF_MEMORY, "%s: out of memory", path);
                 goto failed;
             }
             buffer = grown;

@@ -102,7 +102,7 @@ struct outlet *outlet_open(const struct outlet_options *options, struct error *e
 {
     struct outlet *outlet = calloc(1, sizeof *outlet);
     if (outlet == NULL) {
-        error_set(error, "no memory for the output");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the output");
         return NULL;
     }
     outlet->options = *options;
@@ -112,7 +112,7 @@ struct outlet *outlet_open(const struct outlet_options *options, struct error *e
     outlet->frame = calloc(1, options->frame_bytes + 1);
     outlet->frame_shown = calloc(1, options->frame_bytes + 1);
     if (outlet->frame == NULL || outlet->frame_shown == NULL) {
-        error_set(error, "no memory for the output");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the output");
         outlet__free(outlet);
         return NULL;
     }

@@ -27,8 +27,7 @@ void output_setup(const char *program)
 
 void output_complain(const char *text)
 {
-    char hint[HOST_HINT_BYTES_MAX];
-    printable_print(stderr, "%s: %s%s", output__program, text, host_limits_hint(text, hint));
+    printable_print(stderr, "%s: %s", output__program, text);
 }
 
 bool output_is_stdout(const char *path)

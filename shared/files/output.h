@@ -11,8 +11,8 @@
  * the null device. Otherwise the next file or socket would take its place, and what is printed
  * would go there. program: as complaints begin. */
 void output_setup(const char *program);
-/* One line on standard error about what went wrong: "PROGRAM: TEXT", with the way out where this
- * machine's limits are the reason. text may name what others have chosen. */
+/* One line on standard error about what went wrong: "PROGRAM: TEXT". text may name what others have
+ * chosen. */
 void output_complain(const char *text);
 /* Does path mean standard output ("-", or the descriptor by its name)? NULL does not. */
 bool output_is_stdout(const char *path);

@@ -16,7 +16,7 @@ static wchar_t *path__read(const char *path, const wchar_t *suffix, struct error
     }
     wchar_t *wide = malloc(((size_t)characters + wcslen(suffix)) * sizeof *wide);
     if (wide == NULL) {
-        error_set(error, "no memory for the file name %s", path);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the file name %s", path);
         return NULL;
     }
     MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, characters);

@@ -20,7 +20,7 @@ bool histogram_open(struct histogram *histogram, int digits, struct error *error
     if (hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->hdr) != 0 ||
         hdr_init(1, HISTOGRAM_VALUE_MAX_NS, digits, &histogram->censored) != 0) {
         histogram_close(histogram);
-        error_set(error, "out of memory for a histogram");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory for a histogram");
         return false;
     }
     return true;

@@ -72,7 +72,7 @@ struct series *series_create(int64_t origin_ns, struct error *error)
         }
     }
     series_destroy(series);
-    error_set(error, "out of memory for the per-second series");
+    error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory for the per-second series");
     return NULL;
 }
 

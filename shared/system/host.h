@@ -34,11 +34,6 @@ void host_read(struct host_info *info);
 bool host_is_wine(void);
 void host_read_resources(struct host_resources *resources);
 void host_read_limits(struct host_limits *limits);
-/* The limit that a message about memory or threads does not know: " (...)" with the limit, its
- * value and how to raise it, or an empty text where the message is about neither, or nothing is
- * limited. For the programs' last word. */
-enum { HOST_HINT_BYTES_MAX = 256 };
-const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX]);
 /* Gives memory that was freed, and that the heap keeps for later, back to the system: milliseconds
  * when it is much. A wish: nothing depends on it. */
 void host_give_back_memory(void);

@@ -97,31 +97,6 @@ static uint64_t host__limit(int resource)
     return limit.rlim_cur;
 }
 
-const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX])
-{
-    struct host_limits limits;
-    host_read_limits(&limits);
-    text[0] = '\0';
-    bool threads = strstr(message, "thread") != NULL;
-    if (!threads && strstr(message, "memory") == NULL) {
-        return text;
-    }
-    size_t used = 0;
-    if (threads && limits.threads_max != UINT64_MAX) {
-        used = (size_t)snprintf(text, HOST_HINT_BYTES_MAX,
-                                " (this user may have %" PRIu64 " threads in all: ulimit -u; a "
-                                "container may allow fewer: pids.max)",
-                                limits.threads_max);
-    }
-    if (limits.memory_max_bytes != UINT64_MAX && used < HOST_HINT_BYTES_MAX) {
-        snprintf(text + used, HOST_HINT_BYTES_MAX - used,
-                 " (this process may use %" PRIu64 " KiB of addresses: ulimit -v; raise it, or use "
-                 "fewer threads and connections)",
-                 limits.memory_max_bytes / 1024);
-    }
-    return text;
-}
-
 void host_read_limits(struct host_limits *limits)
 {
     limits->descriptors_max = host__limit(RLIMIT_NOFILE);

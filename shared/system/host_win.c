@@ -156,13 +156,6 @@ void host_read_limits(struct host_limits *limits)
     }
 }
 
-const char *host_limits_hint(const char *message, char text[HOST_HINT_BYTES_MAX])
-{
-    (void)message; /* Windows has no such limits but a job's, which only its maker knows */
-    text[0] = '\0';
-    return text;
-}
-
 /* HeapOptimizeResources (Windows 8.1), which the headers of mingw-w64 10 do not have. */
 struct host_heap_optimize {
     DWORD version; /* 1 */

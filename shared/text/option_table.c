@@ -10,18 +10,22 @@
 
 enum { OPTION_NAMES_MAX = 64 };
 
-static bool option__take_text(const struct option_row *row, const char **place, const char *value,
-                              struct error *error)
+bool option_is_name(const char *value, size_t bytes_max)
 {
     static const char LETTERS[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     size_t bytes = strlen(value);
-    if (row->kind == OPTION_FILE && bytes == 0) {
+    return bytes > 0 && bytes <= bytes_max && strspn(value, LETTERS) == bytes;
+}
+
+static bool option__take_text(const struct option_row *row, const char **place, const char *value,
+                              struct error *error)
+{
+    if (row->kind == OPTION_FILE && value[0] == '\0') {
         error_set(error, "expected the name of a file, or - for standard output; found \"\"");
         return false;
     }
-    if (row->kind == OPTION_NAME &&
-        (bytes == 0 || bytes > (size_t)row->high || strspn(value, LETTERS) != bytes)) {
+    if (row->kind == OPTION_NAME && !option_is_name(value, (size_t)row->high)) {
         error_set(error, "expected 1 to %" PRId64 " letters of a-z A-Z 0-9 - _ ., found \"%s\"",
                   row->high, value);
         return false;

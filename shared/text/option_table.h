@@ -69,6 +69,8 @@ struct option_words {
     bool answered;  /* an OPTION_ANSWER was given */
 };
 
+/* Is it 1 to bytes_max letters of a-z A-Z 0-9 - _ ., as OPTION_NAME wants it? */
+bool option_is_name(const char *value, size_t bytes_max);
 /* Reads argv[1] and on into *options. Options and other words come in any order; behind "--" there
  * are words only. A long name may be shortened where that is unique; values: --name VALUE,
  * --name=VALUE, -c VALUE, -cVALUE. Reports every mistake. */

@@ -141,6 +141,13 @@ static void test_a_model_that_is_not_here_is_said(void **state)
     assert_null(server_create(&options, &error));
     assert_non_null(strstr(error.text, "server_options.bind"));
     server_options_default(&options);
+    snprintf(options.run_id, sizeof options.run_id, "a run");
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.run_id"));
+    memset(options.run_id, 'a', sizeof options.run_id); /* no end */
+    assert_null(server_create(&options, &error));
+    assert_non_null(strstr(error.text, "server_options.run_id"));
+    server_options_default(&options);
     options.io =
         cport_backend_exists(CPORT_BACKEND_IOCP) ? CPORT_BACKEND_EPOLL : CPORT_BACKEND_IOCP;
     assert_null(server_create(&options, &error));

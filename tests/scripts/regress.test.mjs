@@ -8,6 +8,7 @@ import { abbaOrder, judgeRegress, playRegress, readRegress }
 import { readRun } from '../../scripts/lib/results/run.mjs';
 import { makeFolder, saveRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
+import { runIdOf } from '../../scripts/lib/base/paths.mjs';
 
 const JUDGE = { repeats: 10, labels: { a: 'A', b: 'B' }, options: { effects: {} },
   page: makeRegressPage };
@@ -38,6 +39,11 @@ function given(folder, player, extra = {}) {
     repeats: 10, args: [], until_ms: Infinity, say: () => {}, play: player.play,
     ...extra };
 }
+
+test('a run id is of letters that the programs take, and no longer', () => {
+  assert.equal(runIdOf('a b/c\u00fc.x', '1A-z'), 'a_b_c_.x-1A-z');
+  assert.match(runIdOf('n'.repeat(200), '12B-abc'), /^n{55}-12B-abc$/);
+});
 
 test('the order is A B B A', () => {
   assert.equal(abbaOrder(4).map(({ side }) => side).join(''), 'abbaabba');

@@ -95,10 +95,11 @@ static cJSON *scenario__document(struct reader *reader, const char *text, size_t
     const char *end = NULL;
     cJSON *json = cJSON_ParseWithLengthOpts(text, bytes + 1, &end, 1);
     if (json == NULL) {
+        char hint[ERROR_HINT_BYTES_MAX];
         reader_mistake(reader,
                        "the JSON could not be read (no memory, or an odd number) near "
-                       "\"%.20s\"",
-                       end == NULL ? "" : end);
+                       "\"%.20s\"%s",
+                       end == NULL ? "" : end, error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
     }
     return json;
 }

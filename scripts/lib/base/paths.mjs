@@ -4,6 +4,8 @@ import crypto from 'node:crypto';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const RUN_ID_LETTERS_MAX = 63;
+
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 export const SCRIPTS = path.join(ROOT, 'scripts');
 export const BUILD = path.join(ROOT, 'build');
@@ -35,6 +37,12 @@ export function shown(file) {
 export function makeRunId(now = new Date()) {
   const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
   return `${digits}-${crypto.randomBytes(2).toString('hex')}`;
+}
+
+/** A run id with a name in it, of the letters and the length that the programs take (--run-id). */
+export function runIdOf(name, rest) {
+  const letters = name.replace(/[^A-Za-z0-9_.-]/g, '_');
+  return `${letters.slice(0, RUN_ID_LETTERS_MAX - 1 - rest.length)}-${rest}`;
 }
 
 /** Where the results of such a call go: the folder that was asked for, or a new one. */

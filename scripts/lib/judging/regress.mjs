@@ -8,6 +8,7 @@ import path from 'node:path';
 import { compareRuns } from './compare.mjs';
 import { writeComparison } from './compare_files.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
+import { runIdOf } from '../base/paths.mjs';
 import { playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
 import { readRun } from '../results/run.mjs';
@@ -60,7 +61,8 @@ async function runOfPair(given, step) {
   const target = pairFolder(given.folder, step.scenario, step);
   const played = await playAgain(given, { server: given.servers[step.side],
     args: given.args, scenario: step.scenario,
-    runId: `${name}-${step.pair + 1}${step.side}-${Date.now().toString(36)}`, folder: target,
+    runId: runIdOf(name, `${step.pair + 1}${step.side}-${Date.now().toString(36)}`),
+    folder: target,
     onClient: given.onClient });
   if (played.unstarted) return played;
   if (given.stopped?.()) return null;

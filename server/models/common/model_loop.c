@@ -56,7 +56,7 @@ static bool loop__prepare(struct loop_thread *thread, struct server *server, uin
     handoff_queue_open(&thread->handoffs);
     thread->buffer = malloc(LOOP_RECV_BYTES_MAX);
     if (thread->buffer == NULL) {
-        error_set(error, "out of memory");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
     if (model->wake == NULL && !waker_open(&thread->waker, error)) {
@@ -71,7 +71,7 @@ bool loop_open(struct server *server, struct error *error)
     const struct loop_model *model = server->options.model->loop;
     struct loop_group *group = calloc(1, sizeof *group);
     server->model_data = group;
-    error_set(error, "out of memory");
+    error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
     if (group == NULL) {
         return false;
     }

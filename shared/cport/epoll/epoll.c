@@ -620,7 +620,7 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
     (void)forbidden;
     struct epoll_port *epoll = calloc(1, sizeof *epoll);
     if (epoll == NULL) {
-        error_set(error, "no memory for a completion port");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port");
         return NULL;
     }
     epoll->base.backend = &cport_backend_epoll;
@@ -633,7 +633,7 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
     }
     epoll->arena = malloc(epoll->arena_bytes);
     if (epoll->arena == NULL) {
-        error_set(error, "no memory for a completion port's buffers");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port's buffers");
         goto free_port;
     }
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
@@ -647,7 +647,7 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
         goto close_epoll;
     }
     if (epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->waker.fd, &event) != 0) {
-        error_set(error, "no memory for a completion port: %s", error_system_text(errno));
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port: %s", error_system_text(errno));
         cport_waker_close(&epoll->waker);
         goto close_epoll;
     }

@@ -526,7 +526,7 @@ static struct cport *iocp__create(const struct cport_options *options, bool *for
     (void)forbidden; /* there is no other backend to try */
     struct iocp_port *port = calloc(1, sizeof *port);
     if (!port) {
-        error_set(error, "no memory for a completion port");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port");
         return NULL;
     }
     port->base.backend = &cport_backend_iocp;

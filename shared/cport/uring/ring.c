@@ -75,7 +75,7 @@ void uring_ring_explain(int result, bool *forbidden, struct error *error)
         return;
     case -ENOMEM:
         /* Before 5.12 the rings counted as locked memory. */
-        error_set(error, "io_uring got no memory (see ulimit -l)");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "io_uring got no memory (see ulimit -l)");
         return;
     default:
         *forbidden = false;

@@ -726,7 +726,7 @@ static struct cport *uring__create(const struct cport_options *options, bool *fo
 {
     struct uring_port *uring = calloc(1, sizeof *uring);
     if (uring == NULL) {
-        error_set(error, "no memory for a completion port");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port");
         return NULL;
     }
     uring->base.backend = &cport_backend_uring;
