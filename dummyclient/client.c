@@ -200,7 +200,8 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
     snprintf(hello.problem, sizeof hello.problem, "%s", problem);
     if (problem[0] == '\0' && !plan_digest(plan, &digest)) {
         char hint[ERROR_HINT_BYTES_MAX];
-        snprintf(hello.problem, sizeof hello.problem, "no memory to read the plan%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
+        snprintf(hello.problem, sizeof hello.problem, "no memory to read the plan%s",
+                 error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
     }
     hello.scenario = digest.scenario;
     hello.data = digest.data;

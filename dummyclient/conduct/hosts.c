@@ -184,7 +184,8 @@ bool hosts_gather(const struct plan *plan, struct run *run, const struct host_ju
 {
     run->hosts = calloc(fleet->ranks_count, sizeof *run->hosts);
     if (run->hosts == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the figures of %" PRIu32 " ranks", fleet->ranks_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                        "no memory for the figures of %" PRIu32 " ranks", fleet->ranks_count);
         return false;
     }
     run->hosts_count = fleet->ranks_count;

@@ -481,7 +481,8 @@ static void supervisor__collect(struct supervisor *supervisor)
     for (uint32_t i = 0; i < supervisor->opened_count; i++) {
         struct worker *worker = &supervisor->workers[i];
         if (!figures_add(&run->figures, &worker->recorder.figures)) {
-            error_set_short(&run->error, ERROR_SHORT_OF_MEMORY, "no memory to merge the series: it lacks some workers");
+            error_set_short(&run->error, ERROR_SHORT_OF_MEMORY,
+                            "no memory to merge the series: it lacks some workers");
         }
         run->ends_unfinished += worker->left_open;
     }
@@ -507,7 +508,8 @@ static bool supervisor__start(struct supervisor *supervisor, struct error *error
     struct run *run = supervisor->run;
     supervisor->workers = calloc(plan->workers_count, sizeof *supervisor->workers);
     if (supervisor->workers == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u workers", plan->workers_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u workers",
+                        plan->workers_count);
         return false;
     }
     if (!arrivals_pool_open(&supervisor->pool, plan, supervisor__wake_worker, supervisor, error)) {

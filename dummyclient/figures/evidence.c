@@ -19,7 +19,8 @@ struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error)
         evidence->failed = calloc(evidence_failed_count(evidence), sizeof *evidence->failed);
     }
     if (evidence == NULL || evidence->failed == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the first failures of %u steps", steps_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                        "no memory for the first failures of %u steps", steps_count);
         evidence_destroy(evidence);
         return NULL;
     }

@@ -143,8 +143,9 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
     figures->stages = calloc((size_t)stages_count + 1, sizeof *figures->stages);
     figures->behaviors = calloc((size_t)behaviors_count + 1, sizeof *figures->behaviors);
     if (figures->steps == NULL || figures->stages == NULL || figures->behaviors == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the figures of %u steps, %u stages and %u behaviors",
-                  steps_count, stages_count, behaviors_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                        "no memory for the figures of %u steps, %u stages and %u behaviors",
+                        steps_count, stages_count, behaviors_count);
         return false;
     }
     figures->steps_count = steps_count;
@@ -171,7 +172,8 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
     figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof *figures->abnormal);
     figures->clean = calloc(1, sizeof *figures->clean);
     if (figures->abnormal == NULL || figures->clean == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a list of %u connections", abnormal_max);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a list of %u connections",
+                        abnormal_max);
         goto failed;
     }
     figures->evidence = evidence_create(steps_count, error);

@@ -51,7 +51,8 @@ bool population_open(struct population *population, const struct scenario_load *
     }
     population->stages = calloc(load->stages_count, sizeof *population->stages);
     if (population->stages == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u stages", load->stages_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u stages",
+                        load->stages_count);
         return false;
     }
     double held = load->connections; /* as many as there are, */

@@ -145,7 +145,8 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
     plan->targets = calloc(OPTIONS_TARGETS_MAX, sizeof *plan->targets);
     if (plan->targets == NULL) {
         char hint[ERROR_HINT_BYTES_MAX];
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets%s",
+                        error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
     } else if (plan->options->targets_count > 0) {
         plan__add_targets_of_options(plan, mistakes);
     } else {
@@ -195,7 +196,8 @@ void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes)
     plan->sources = calloc(OPTIONS_SOURCES_MAX, sizeof *plan->sources);
     if (plan->sources == NULL) {
         char hint[ERROR_HINT_BYTES_MAX];
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the source addresses%s", error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the source addresses%s",
+                        error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
         return;
     }
     uint32_t mistakes_before = mistakes->count;

@@ -154,7 +154,8 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     plan->thresholds = calloc(count == 0 ? 1 : count, sizeof *plan->thresholds);
     if (plan->thresholds == NULL) {
         char hint[ERROR_HINT_BYTES_MAX];
-        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds%s", count, error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for %" PRIu32 " thresholds%s", count,
+                        error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
         return;
     }
     uint32_t stages = scenario->load.stages_count;
@@ -191,7 +192,8 @@ static bool plan__name_steps(struct plan *plan, struct error *error)
     plan->steps_count = plan->program->steps_count;
     plan->step_names = calloc(plan->steps_count + 1, sizeof *plan->step_names);
     if (plan->step_names == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " step names", plan->steps_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " step names",
+                        plan->steps_count);
         return false;
     }
     for (uint32_t i = 0; i < plan->steps_count; i++) {

@@ -176,14 +176,16 @@ bool plan_seat(struct plan *plan, struct error *error)
     if (plan->behaviors == NULL || taken == NULL ||
         (plan->behaviors_count > 1 && plan->seats == NULL)) {
         plan->behaviors_count = plan->behaviors == NULL ? 0 : plan->behaviors_count;
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " connections", plan->connections);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " connections",
+                        plan->connections);
         goto done;
     }
     if (!plan__share_connections(plan, error)) {
         goto done;
     }
     if (!plan__open_behaviors(plan)) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " connections", plan->connections);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %" PRIu32 " connections",
+                        plan->connections);
         goto done;
     }
     if (plan->seats != NULL) {

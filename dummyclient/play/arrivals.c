@@ -15,7 +15,8 @@ static bool arrivals_own__open(struct arrivals *arrivals, struct error *error)
 {
     arrivals->own = calloc((size_t)arrivals->numbers_count + 1, sizeof *arrivals->own);
     if (arrivals->own == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the arrivals of %u connections", arrivals->numbers_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                        "no memory for the arrivals of %u connections", arrivals->numbers_count);
         return false;
     }
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
@@ -40,7 +41,8 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
                                   .stop_ns = TIME_NEVER_NS};
     arrivals->behaviors = calloc(plan->behaviors_count, sizeof *arrivals->behaviors);
     if (arrivals->behaviors == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the arrivals of %u behaviors", plan->behaviors_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the arrivals of %u behaviors",
+                        plan->behaviors_count);
         return false;
     }
     arrivals->behaviors_count = plan->behaviors_count;

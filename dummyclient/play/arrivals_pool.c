@@ -48,7 +48,8 @@ bool arrivals_pool_open(struct arrivals_pool *pool, const struct plan *plan,
     pool->offers_memory = calloc((size_t)plan->workers_count + 1, pool->offers_stride);
     pool->offers = pool->offers_memory;
     if (pool->offers == NULL || !arrivals_pool__open_queues(pool, plan)) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the arrivals of %u behaviors", plan->behaviors_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the arrivals of %u behaviors",
+                        plan->behaviors_count);
         arrivals_pool_close(pool);
         return false;
     }

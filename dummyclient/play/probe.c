@@ -34,7 +34,8 @@ bool probe_open(struct probe *probe, const struct figures *figures,
     probe->numbers = calloc(figures_numbers_count(figures), sizeof *probe->numbers);
     if (probe->histograms == NULL || probe->numbers == NULL) {
         probe_close(probe);
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u thresholds", thresholds_count);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u thresholds",
+                        thresholds_count);
         return false;
     }
     for (; probe->thresholds_count < thresholds_count; probe->thresholds_count++) {

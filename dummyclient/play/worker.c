@@ -31,7 +31,8 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
     }
     worker->numbers = calloc(worker->numbers_count + 1, sizeof *worker->numbers);
     if (worker->numbers == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the connections of worker %u", index);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the connections of worker %u",
+                        index);
         return false;
     }
     uint32_t count = 0;

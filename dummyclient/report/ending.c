@@ -40,7 +40,8 @@ static bool ending__write_result(const char *path, struct error *error)
 {
     struct cJSON *result = report_to_json(ending.plan, ending.run, ending.verdict);
     if (result == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the result: it was not written");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                        "no memory for the result: it was not written");
         return false;
     }
     bool written = result_write(result, path, error);

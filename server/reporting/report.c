@@ -40,7 +40,8 @@ bool report_open(struct report *report, struct servers *servers, bool interrupte
     }
     for (uint32_t i = 0; i < servers->count; i++) {
         if (!report__merge(report, servers->all[i])) {
-            error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory while adding up what the threads have measured");
+            error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                            "out of memory while adding up what the threads have measured");
             report_close(report);
             return false;
         }

@@ -13,8 +13,8 @@
 static bool error__limit(int resource, uint64_t *value)
 {
     struct rlimit limit;
-    bool limited = getrlimit((__rlimit_resource_t)resource, &limit) == 0 &&
-                   limit.rlim_cur != RLIM_INFINITY;
+    bool limited =
+        getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     *value = limited ? limit.rlim_cur : 0;
     return limited;
 }

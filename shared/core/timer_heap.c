@@ -19,7 +19,8 @@ bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *
     /* A line more, for the alignment. */
     heap->memory = calloc((size_t)count_max + TIMER_HEAP_CHILDREN, sizeof *heap->slots);
     if (heap->memory == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory for %u timers", (unsigned)count_max);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory for %u timers",
+                        (unsigned)count_max);
         return false;
     }
     uintptr_t past = ((uintptr_t)heap->memory + sizeof *heap->slots) % TIMER_HEAP_LINE_BYTES;

@@ -73,7 +73,8 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
     size_t want_bytes = (size_t)size.QuadPart;
     char *text = malloc(want_bytes + 1);
     if (text == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the %zu bytes of %s", want_bytes, path);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the %zu bytes of %s",
+                        want_bytes, path);
         return false;
     }
     size_t have_bytes = 0;

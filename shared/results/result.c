@@ -258,7 +258,8 @@ bool result_write(const struct cJSON *result, const char *path, struct error *er
     char *line = text ? realloc(text, bytes + 2) : NULL;
     if (!line) {
         free(text);
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "%s: cannot write the result: out of memory", path);
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "%s: cannot write the result: out of memory",
+                        path);
         return false;
     }
     line[bytes++] = '\n';

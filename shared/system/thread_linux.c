@@ -35,7 +35,8 @@ bool thread_start(struct thread *thread, void (*run)(void *argument), void *argu
     pthread_attr_t attributes;
     int code = pthread_attr_init(&attributes);
     if (code) {
-        error_set_short(error, ERROR_SHORT_OF_THREADS, "cannot start a thread: %s", error_system_text(code));
+        error_set_short(error, ERROR_SHORT_OF_THREADS, "cannot start a thread: %s",
+                        error_system_text(code));
         return false;
     }
     if (stack_bytes > 0) {
@@ -61,7 +62,8 @@ bool thread_start(struct thread *thread, void (*run)(void *argument), void *argu
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
     pthread_attr_destroy(&attributes);
     if (code) {
-        error_set_short(error, ERROR_SHORT_OF_THREADS, "cannot start a thread: %s", error_system_text(code));
+        error_set_short(error, ERROR_SHORT_OF_THREADS, "cannot start a thread: %s",
+                        error_system_text(code));
         return false;
     }
     thread->handle = (uintptr_t)handle;

@@ -119,6 +119,13 @@ linuxTest('memory, at every limit: no crash, and the limit is named', async (t) 
   await endServer(server);
 });
 
+linuxTest('a message that only quotes such words names no limit', async (t) => {
+  const file = path.join(folderFor(t), 'memory of a thread.json');
+  const run = await bash(t, `ulimit -v 4000000; exec ${CLIENT} '${file}'`);
+  assert.match(run.stderr, /memory of a thread\.json: cannot open/);
+  assert.doesNotMatch(run.stderr, /ulimit/);
+});
+
 linuxTest('threads: exit 1 and the limit is named', async (t) => {
   if (!isRoot) return t.skip('needs root, to become a user who has no processes yet');
   const folder = publicFolder(t);

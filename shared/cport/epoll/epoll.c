@@ -647,7 +647,8 @@ static struct cport *epoll__create(const struct cport_options *options, bool *fo
         goto close_epoll;
     }
     if (epoll_ctl(epoll->fd, EPOLL_CTL_ADD, epoll->waker.fd, &event) != 0) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port: %s", error_system_text(errno));
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for a completion port: %s",
+                        error_system_text(errno));
         cport_waker_close(&epoll->waker);
         goto close_epoll;
     }
