@@ -66,6 +66,34 @@ char *printable_text(const char *in, char *out, size_t bytes)
     return printable_bytes(in, strlen(in), out, bytes);
 }
 
+size_t printable_json(const char *in, char *out, size_t bytes)
+{
+    const uint8_t *from = (const uint8_t *)in;
+    const size_t in_bytes = strlen(in);
+    size_t used = 0;
+    for (size_t at = 0; at < in_bytes;) {
+        char escape[8];
+        uint32_t letter = 0xFFFD;
+        size_t taken = printable__read(from + at, in_bytes - at, &letter);
+        /* C0 stands between the strings alone: inside of them JSON has escaped it already. */
+        bool shown = taken > 0 && (letter < 0x20 || !printable__steers(letter));
+        const char *put = in + at;
+        size_t put_bytes = taken;
+        if (!shown) {
+            put_bytes = (size_t)snprintf(escape, sizeof escape, "\\u%04x",
+                                         (unsigned)(taken > 0 ? letter : 0xFFFD));
+            put = escape;
+        }
+        if (used + put_bytes < bytes) {
+            memcpy(out + used, put, put_bytes);
+            out[used + put_bytes] = '\0';
+        }
+        used += put_bytes;
+        at += taken > 0 ? taken : 1;
+    }
+    return used;
+}
+
 void printable_print(FILE *file, const char *format, ...)
 {
     char line[PRINTABLE_LINE_BYTES_MAX];

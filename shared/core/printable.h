@@ -18,6 +18,11 @@ enum { PRINTABLE_LINE_BYTES_MAX = 2048 };
 char *printable_text(const char *in, char *out, size_t bytes);
 /* The same of in_bytes bytes, which may hold NULs and need none at their end. */
 char *printable_bytes(const void *in, size_t in_bytes, char *out, size_t bytes);
+/* Copies a whole JSON text: inside of its strings a letter that printable_text() replaces becomes
+ * an escape (\u009b), which reads as the same letter, and bytes that are no UTF-8 become \ufffd.
+ * Out has room for `bytes` with the NUL. Returns how long the copy is, without the NUL; where that
+ * is more than fits (out may be NULL, bytes 0), nothing of use is written. */
+size_t printable_json(const char *in, char *out, size_t bytes);
 /* Prints what is formatted as one such line of at most PRINTABLE_LINE_BYTES_MAX bytes, and ends
  * it. */
 void printable_print(FILE *file, const char *format, ...) ERROR_PRINTF(2, 3);

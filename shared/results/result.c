@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/pack.h"
+#include "core/printable.h"
 #include "core/prng.h"
 #include "files/output.h"
 
@@ -253,11 +254,14 @@ void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kep
 bool result_write(const struct cJSON *result, const char *path, struct error *error)
 {
     char *text = json_out_of_memory() ? NULL : cJSON_Print(result);
-    size_t bytes = text ? strlen(text) : 0;
+    size_t bytes = text ? printable_json(text, NULL, 0) : 0;
     /* Room for the line end that a text file ends with. */
-    char *line = text ? realloc(text, bytes + 2) : NULL;
+    char *line = text ? malloc(bytes + 2) : NULL;
+    if (line) {
+        printable_json(text, line, bytes + 1);
+    }
+    free(text);
     if (!line) {
-        free(text);
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "%s: cannot write the result: out of memory",
                         path);
         return false;

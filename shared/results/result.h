@@ -75,7 +75,8 @@ void result_add_resources_of(struct cJSON *object, const struct host_resources *
  * and abnormal_connections_max, the bound. At most RESULT_ABNORMAL_MAX are listed. */
 void result_add_abnormal(struct cJSON *result, const struct result_abnormal *kept,
                          uint32_t kept_count, uint64_t total_count);
-/* Writes it whole or not at all (output_write()). Fails also when
+/* Writes it whole or not at all (output_write()), as UTF-8 without control characters: those of
+ * names and texts of others are escaped (printable_json()). Fails also when
  * memory had run out while the document was built, so that nothing is missing from a written one.
  */
 bool result_write(const struct cJSON *result, const char *path, struct error *error);

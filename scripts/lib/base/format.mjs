@@ -81,7 +81,7 @@ export function formatChange(ratio) {
 }
 
 // What reverses or hides text: a name must not rearrange the line that contains it.
-const DIRECTIONS = /[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const DIRECTIONS = /[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g;
 
 /** Text of others on one line: control characters become visible ones (ESC is ␛). */
 export function showText(text) {

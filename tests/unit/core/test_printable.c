@@ -84,9 +84,33 @@ static void test_a_text_is_made_printable_where_it_stands(void **state)
     assert_string_equal(error.text, "\"?2J?\"");
 }
 
+static void test_json_keeps_its_letters_and_steers_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        const char *out;
+    } cases[] = {
+        {"{\n\t\"a\":\t\"\\u001b[1m\"\n}", "{\n\t\"a\":\t\"\\u001b[1m\"\n}"},
+        {"\"\x7f\"", "\"\\u007f\""},
+        {"\"\xc2\x9b\"", "\"\\u009b\""},        /* C1: a control sequence in one letter */
+        {"\"\xe2\x80\xae\"", "\"\\u202e\""},    /* from right to left */
+        {"\"\xff\xfe\"", "\"\\ufffd\\ufffd\""}, /* no UTF-8 */
+        {"\"\xc3\xbc\xf0\x9f\x99\x82\"", "\"\xc3\xbc\xf0\x9f\x99\x82\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char out[64];
+        size_t bytes = printable_json(cases[i].in, NULL, 0);
+        assert_int_equal(bytes, strlen(cases[i].out));
+        assert_int_equal(printable_json(cases[i].in, out, bytes + 1), bytes);
+        assert_string_equal(out, cases[i].out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_keeps_its_letters_and_steers_nothing),
         cmocka_unit_test(test_letters_stay_as_they_are),
         cmocka_unit_test(test_what_steers_a_terminal_does_not_pass),
         cmocka_unit_test(test_what_is_no_utf8_does_not_pass),
