@@ -90,6 +90,12 @@ export function showText(text) {
     .replace(/[\u0080-\u009f]/g, '\ufffd').replace(DIRECTIONS, '\ufffd');
 }
 
+/** The same of several lines; tabs stay, too. */
+export function showLines(text) {
+  return String(text).split(/([\n\t])/)
+    .map((part) => (part === '\n' || part === '\t' ? part : showText(part))).join('');
+}
+
 /** The same for HTML; ends of line stay. */
 export function escapeHtml(text) {
   const lines = String(text).split('\n').map(showText).join('\n');

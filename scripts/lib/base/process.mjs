@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
+import './console.mjs';
 import { ON_WINDOWS, programsFolder } from './paths.mjs';
 
 /** Something went wrong that a person can act on: printed as one line, then exit with `code`. */

@@ -1,6 +1,6 @@
 // A comparison as text for people and for other tools.
 
-import { escapeHtml, formatChange } from '../base/format.mjs';
+import { escapeHtml, formatChange, showText } from '../base/format.mjs';
 import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
@@ -78,13 +78,14 @@ export function verdictMarkdown(outcome) {
   const others = outcome.rows.filter((one) => !one.primary);
   const head = [row(COMPARE_HEAD), row(['---', '---:', '---:', '---:', '---:', '---:', '---'])];
   const { mark, title } = VERDICTS[outcome.exit_code];
-  return [`### ${mark} ${title} – ${outcome.scenario}`, '',
+  const lines = [`### ${mark} ${title} – ${outcome.scenario}`, '',
     ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
       : `seen: ${text}`}`),
     ...remarksOf(outcome).map((text) => `- ${text}`),
     ...outcome.notes.map((note) => `- ${note}`), '', ...head, ...body(primary), '',
     '<details><summary>Other metrics (informative)</summary>', '', ...head, ...body(others), '',
-    '</details>', ''].join('\n');
+    '</details>', ''];
+  return lines.map((line) => showText(line)).join('\n');
 }
 
 /** One test case per fact and primary metric; what cannot be concluded is an error, not a pass. A

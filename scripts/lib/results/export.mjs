@@ -7,6 +7,7 @@
 import zlib from 'node:zlib';
 import { bucketHighestNs, countBuckets, bucketsMoments, bucketsPercentilesNs, VALUE_MAX_NS }
   from './histogram.mjs';
+import { showText } from '../base/format.mjs';
 import { percentilesAndMax } from './percentiles.mjs';
 import { InputError } from './result.mjs';
 
@@ -111,10 +112,12 @@ function periodSeconds(series, at, end_ns) {
 /** The interval log: the responses of every entry of the series, 2 digits. */
 export function exportHlog(result) {
   const started_s = (Date.parse(result.run.started_utc) || 0) / 1000;
-  const lines = [`#[Logged by dummyload ${result.build?.version ?? ''}, run ${result.run.id}, ` +
+  const run = showText(`${result.build?.version ?? ''}, run ${result.run.id}`);
+  const lines = [`#[Logged by dummyload ${run}, ` +
     'responses, and requests without one at their age, in nanoseconds]',
   '#[Histogram log format version 1.3]',
-  `#[StartTime: ${started_s.toFixed(3)} (seconds since epoch), ${result.run.started_utc}]`,
+  `#[StartTime: ${started_s.toFixed(3)} (seconds since epoch), ` +
+    `${showText(result.run.started_utc)}]`,
   `#[BaseTime: ${started_s.toFixed(3)} (seconds since epoch)]`,
   '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'];
   const { series = [] } = result;
