@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "files/outlet.h"
+#include "files/output.h"
 #include "text/json.h"
 
 #include <inttypes.h>
@@ -16,7 +17,8 @@ bool ndjson_open(struct ndjson *ndjson, const char *path, const struct plan *pla
                  struct error *error)
 {
     struct outlet_options options = {.text_bytes_max = NDJSON_WAITING_BYTES_MAX};
-    *ndjson = (struct ndjson){.plan = plan, .path = path};
+    *ndjson =
+        (struct ndjson){.plan = plan, .name = output_is_stdout(path) ? "standard output" : path};
     if (!sink_open(&options.sink, path, error)) {
         return false;
     }
@@ -105,10 +107,10 @@ bool ndjson_close(struct ndjson *ndjson, int64_t within_ns, struct error *error)
     bool whole = outlet_close(ndjson->outlet, within_ns, &reason);
     ndjson->outlet = NULL;
     if (!whole) {
-        error_set(error, "%s: %s", ndjson->path, reason.text);
+        error_set(error, "%s: %s", ndjson->name, reason.text);
     } else if (ndjson->left_out > 0) {
         error_set(error, "%s: %" PRIu64 " records were left out: it was not written in time",
-                  ndjson->path, ndjson->left_out);
+                  ndjson->name, ndjson->left_out);
     }
     return whole && ndjson->left_out == 0;
 }

@@ -11,7 +11,7 @@ struct outlet;
 
 struct ndjson {
     const struct plan *plan;
-    const char *path; /* stays the caller's */
+    const char *name; /* where it goes, for a person; stays the caller's */
     struct outlet *outlet;
     int64_t origin_ns;
     int64_t written_ns;

@@ -75,16 +75,32 @@ failed:
     return false;
 }
 
-bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error)
+/* A FIFO or a device may never come to an end, or to a beginning. A descriptor that the process was
+ * given (/dev/stdin, <(command) of a shell) has somebody at its other end. */
+static FILE *file__open(const char *path, struct error *error)
 {
-    struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    struct place place;
+    int code = place_find(path, &place);
+    bool found = code == 0 && place.kind != PLACE_NONE;
+    if (found && place.kind == PLACE_FOLDER) {
         error_set(error, "%s: this is a folder, expected a file", path);
-        return false;
+        return NULL;
+    }
+    if (found && (place.kind == PLACE_FIFO || place.kind == PLACE_DEVICE)) {
+        error_set(error, "%s: cannot read: this is not a regular file", path);
+        return NULL;
     }
     FILE *stream = fopen(path, "rbe");
     if (stream == NULL) {
         error_set(error, "%s: cannot open: %s", path, error_system_text(errno));
+    }
+    return stream;
+}
+
+bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, struct error *error)
+{
+    FILE *stream = file__open(path, error);
+    if (stream == NULL) {
         return false;
     }
     bool ok = file__read_stream(stream, path, bytes_max, data, bytes, error);

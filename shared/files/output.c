@@ -78,6 +78,10 @@ bool output_finish(struct error *error)
     if (flushed && !torn) {
         return true;
     }
+    if (output_is_closed()) {
+        error_set(error, "standard output is closed: what was printed there is lost");
+        return false;
+    }
     error_set(error, "standard output could not be written to its end%s%s", flushed ? "" : ": ",
               flushed ? "" : error_system_text(errno));
     return false;

@@ -14,8 +14,9 @@ void output_open_closed(void)
             continue;
         }
         output__closed = output__closed || descriptor == STDOUT_FILENO;
-        /* open() takes the lowest that is free: this one. */
-        if (open("/dev/null", O_RDWR) < 0) {
+        /* open() takes the lowest that is free: this one. What is printed to a standard output that
+         * is closed is lost: writing fails, so that the exit code says so. */
+        if (open("/dev/null", descriptor == STDOUT_FILENO ? O_RDONLY : O_RDWR) < 0) {
             _exit(1); /* standard error is closed */
         }
     }

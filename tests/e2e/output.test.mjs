@@ -176,7 +176,7 @@ test('the descriptors of streams that are closed at the start are not reused', S
   t.after(() => server.kill('SIGKILL'));
   await until(() => listenersOf(port).length > 0, 'nobody listens');
   const client = closed('dummyclient', [writeChatty(folder), '-p', port, '--run-id', 'e2e',
-    '-c', 1, '-d', '2s', ...TAME, '-o', file('client.json'), '--ndjson', file('run.ndjson')]);
+    '-c', 1, '-d', '2s', ...TAME, '-q', '-o', file('client.json'), '--ndjson', file('run.ndjson')]);
   t.after(() => client.kill('SIGKILL'));
   assert.equal(await new Promise((resolve) => { client.on('exit', resolve); }), 0);
   server.kill('SIGINT');
@@ -185,6 +185,45 @@ test('the descriptors of streams that are closed at the start are not reused', S
   const lines = fs.readFileSync(file('run.ndjson'), 'utf8').trim().split('\n');
   assert.ok(lines.length >= 2);
   for (const line of lines) JSON.parse(line);
+});
+
+test('what is printed to a closed standard output is not lost in silence', SKIP, async (t) => {
+  const scenario = writeChatty(folderFor(t));
+  for (const [name, ...args] of [['dummyclient', '--help'], ['dummyserver', '--help'],
+    ['dummyserver', '--list-models'], ['dummyclient', scenario, '--check']]) {
+    const { command } = programCall(name);
+    const program = new Program('sh', ['-c', 'exec "$0" "$@" >&-', command, ...args]);
+    await program.wait(RUN_TIME_MS);
+    assert.equal(program.exitCode, 1, said(program));
+    assertOneLine(program, /^dummy\w+: standard output is closed: what was printed there is lost$/);
+  }
+});
+
+test('a body or a table that is no regular file is refused at once', SKIP, async (t) => {
+  const folder = folderFor(t);
+  const file = path.join(folder, 's.json');
+  spawnSync('mkfifo', [path.join(folder, 'fifo')]);
+  const play = async (scenario, name = file) => {
+    if (scenario) fs.writeFileSync(file, JSON.stringify(scenario));
+    return runClient(t, [name, '--check']);
+  };
+  for (const place of ['fifo', '/dev/zero']) {
+    for (const scenario of [
+      { behaviors: [{ loop: [{ send: { id: 1, body: { file: place } } }] }] },
+      { data: { users: { file: place } },
+        behaviors: [{ loop: [{ send: { id: 1, body: { text: '${users.a}' } } }] }] }]) {
+      const client = await play(scenario);
+      assert.equal(client.exitCode, 2, said(client));
+      assert.match(client.stderr.split('\n')[0], /(fifo|\/dev\/zero): .*not a regular file/);
+    }
+  }
+  assertOneLine(await play(null, path.join(folder, 'fifo')), /fifo: .*not a regular file/);
+  // What the shell gives is read: <(command).
+  fs.writeFileSync(file, JSON.stringify({ behaviors: [{ loop: [{ think: '1s' }] }] }));
+  const { command } = programCall('dummyclient');
+  const given = new Program('sh', ['-c', 'cat "$1" | "$0" /dev/stdin --check', command, file]);
+  await given.wait(RUN_TIME_MS);
+  assert.equal(given.exitCode, 0, said(given));
 });
 
 test('an output that would take the place of something else is refused', SKIP, async (t) => {

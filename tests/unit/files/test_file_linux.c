@@ -172,14 +172,27 @@ static void test_unwritable_folder_is_told_before_the_run(void **state)
     assert_non_null(strstr(error.text, "ermission"));
 }
 
-static void test_reading_a_device_is_bounded(void **state)
+/* A device has no end, a FIFO perhaps no beginning; a descriptor is read, within the bound. */
+static void test_only_files_and_descriptors_are_read(void **state)
 {
     (void)state;
     char *data = NULL;
     size_t bytes = 0;
     struct error error = {""};
     assert_false(file_read("/dev/zero", 1 << 20, &data, &bytes, &error));
+    assert_non_null(strstr(error.text, "/dev/zero: cannot read: this is not a regular file"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(file_read(path, 1 << 20, &data, &bytes, &error));
+    assert_non_null(strstr(error.text, "not a regular file"));
+    int ends[2];
+    char name[32];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "12345", 5), 5);
+    close(ends[1]);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_false(file_read(name, 4, &data, &bytes, &error));
     assert_non_null(strstr(error.text, "larger"));
+    close(ends[0]);
 }
 
 /* Nobody reads: opening it would wait for ever. */
@@ -293,7 +306,7 @@ int main(void)
         FILE_TEST(test_what_is_written_is_on_the_disk_and_so_is_its_name),
         FILE_TEST(test_a_new_file_has_the_usual_mode),
         FILE_TEST(test_unwritable_folder_is_told_before_the_run),
-        cmocka_unit_test(test_reading_a_device_is_bounded),
+        FILE_TEST(test_only_files_and_descriptors_are_read),
         FILE_TEST(test_a_fifo_without_a_reader_is_told),
         FILE_TEST(test_a_fifo_is_written_through),
         FILE_TEST(test_a_descriptor_is_written_where_it_stands),
