@@ -11,7 +11,8 @@ import { latency, pacing, redis } from './latency.mjs';
 import { makeBenchPage } from './page.mjs';
 import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { million, millionLoad } from './million.mjs';
-import { bulk, connect, memory } from './scale.mjs';
+import { memory, memoryWindows } from './idle.mjs';
+import { bulk, connect } from './scale.mjs';
 import { wine } from './windows.mjs';
 import { FLAG, TEXT, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
@@ -29,7 +30,7 @@ const PARTS = {
   latency: { play: latency, what: 'goal 4: one connection, against the bare pair and sockperf' },
   pacing: { play: pacing, what: 'goal 5: rates, send_lag, the gaps between arrivals' },
   connect: { play: connect, what: 'goal 6: connects/s, a ramp of 15,000' },
-  memory: { play: memory, what: 'goal 7: memory per idle connection, 19,000 of them' },
+  memory: { play: memory, what: 'goal 7: memory per idle connection, on every model' },
   bulk: { play: bulk, what: 'goal 8: 64 KiB messages against iperf3' },
   growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
@@ -40,6 +41,7 @@ const PARTS = {
     what: '1,000,000 connections open at once, held and reconciled; only by name' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
+  'memory-wine': { play: memoryWindows, windows: true, what: 'goal 7 under Wine' },
   'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },
   'held-wine': { play: heldWindows, windows: true, what: '5,000 connections under Wine for 30 s' },
 };

@@ -29,17 +29,33 @@ function cpuOf(pid) {
   }
 }
 
-/** Watches the CPU time of a program; cores(from, to) is what it used between two moments. */
+/** The private resident memory of a process, in bytes; NaN when it is gone. */
+export function residentOf(pid) {
+  try {
+    const text = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+    return 1024 * Number(/^RssAnon:\s+(\d+)/m.exec(text)?.[1] ?? NaN);
+  } catch {
+    return NaN;
+  }
+}
+
+/** Watches the CPU time and the memory of a program; cores(from, to) is what it used between two
+ *  moments. */
 class Watch {
   constructor(program) {
     this.points = [];
     this.take = () => {
       const cpu_s = cpuOf(program.pid);
-      if (!Number.isNaN(cpu_s)) this.points.push([Date.now(), cpu_s]);
+      if (!Number.isNaN(cpu_s)) this.points.push([Date.now(), cpu_s, residentOf(program.pid)]);
     };
     this.take();
     this.timer = setInterval(this.take, SAMPLE_MS);
     program.exited.then(() => clearInterval(this.timer));
+  }
+
+  /** The memory at a moment. */
+  resident_bytes(at_ms) {
+    return this.points.findLast(([t, , bytes]) => t <= at_ms && bytes > 0)?.[2] ?? NaN;
   }
 
   cores(from_ms, to_ms) {
@@ -174,7 +190,7 @@ export const CLIENTS = {
       .reduce((sum, [, count]) => sum + Number(count), 0);
     if (errors) throw new Failure(`the client counted errors: ${JSON.stringify(result.errors)}`);
     return { ...makeFigures(Number(result.rate.achieved_per_s), watch, server, from_ms, to_ms),
-      p50_ns: Number(result.latency_ns.service?.p50 ?? NaN), result };
+      p50_ns: Number(result.latency_ns.service?.p50 ?? NaN), result, watch };
   },
   bare(server, connections, seconds, { windows = false, under = asItIs } = {}) {
     return jsonClient(under(peerCall(windows ? 'bare_iocp' : 'bare_uring', windows)),
@@ -204,11 +220,6 @@ export const CLIENTS = {
       Date.now() - 100), stdout: program.stdout };
   },
 };
-
-/** The most memory a program of ours held, by its own result. */
-export function memoryOf(result) {
-  return Number(result.resources.rss_max_bytes);
-}
 
 export { programsFolder };
 

@@ -1,13 +1,9 @@
-// Goals 6, 7 and 8: connections per second, memory per connection, bytes per second.
+// Goals 6 and 8: connections per second, bytes per second.
 
 import { needProgram } from './run.mjs';
-import { formatBytes } from '../base/format.mjs';
-import { readResult } from '../results/result.mjs';
 import { freePort } from '../playing/server.mjs';
 import { median } from '../judging/statistics.mjs';
-import { CLIENTS, ECHO, SERVERS, against, closedLoad, memoryOf } from './players.mjs';
-
-const IDLE = [{ name: 'idle', setup: ECHO.loop }];
+import { CLIENTS, SERVERS, against, closedLoad } from './players.mjs';
 
 export async function connect(bench) {
   const scenario = bench.scenario('connect', { load: closedLoad(50, bench.seconds),
@@ -32,34 +28,6 @@ export async function connect(bench) {
     runs: ready.map((seconds) => ({ seconds })) });
   bench.row(6, 'a ramp of 15,000 connections in under 2 s', `${median(ready).toFixed(2)} s`,
     median(ready) < 2);
-}
-
-async function playIdle(bench, connections) {
-  const scenario = bench.scenario(`memory-${connections}`, { behaviors: IDLE,
-    load: { connections, duration: '500ms' } });
-  const out = bench.file(`memory-${connections}-server.json`);
-  // Two local addresses: beyond half of the local ports of one, Linux searches longer and longer
-  // for a free one.
-  const client = (await against(SERVERS.ours({ args: ['--out', out] }), (to) =>
-    CLIENTS.ours(to, scenario, { out: bench.file(`memory-${connections}.json`),
-      args: ['--source', '127.0.0.1,127.0.0.2'] }))).result;
-  return { client, server: readResult(out) };
-}
-
-export async function memory(bench) {
-  const [few, many] = [1000, 19000];
-  const small = await playIdle(bench, few);
-  const large = await playIdle(bench, many);
-  const held = Number(large.client.totals.connections_peak);
-  bench.row(7, `${many} connections under 20,000 descriptors`, String(held), held === many);
-  for (const [side, bound] of [['client', 2048], ['server', 4096]]) {
-    const each = (memoryOf(large[side]) - memoryOf(small[side])) / (many - few);
-    bench.samples.push({ part: 'memory', group: 'resident memory per idle connection', name: side,
-      runs: [{ bytes: each }] });
-    bench.row(7, `${side}: resident memory per idle connection`,
-      `${Math.round(each)} B (of ${formatBytes(memoryOf(large[side]))}), goal <= ${bound}`,
-      each <= bound, { value: each, bound, sign: '<=' });
-  }
 }
 
 const BULK_BYTES = 65536;
