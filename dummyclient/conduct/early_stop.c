@@ -118,7 +118,7 @@ static bool early_stop__has_answers_of_others(const struct early_stop *stop,
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         const struct fleet_rank *rank = &fleet->ranks[i];
         /* The last answer of one that has ended remains in the sum. */
-        bool ended = rank->stands && rank->status.workers_running == 0;
+        bool ended = rank->has_status && rank->status.workers_running == 0;
         if (rank->probe_of != stop->asked_count && !rank->lost && !ended) {
             return false;
         }

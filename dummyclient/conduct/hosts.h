@@ -36,7 +36,7 @@ struct run_host {
     struct counters counters;
     uint64_t arrivals_intended; /* of the window */
     uint64_t iterations_started;
-    uint64_t response_p50_ns; /* of its own share; 0: no samples */
+    uint64_t response_p50_ns; /* of the share of that host; 0: no samples */
     uint64_t response_p99_ns;
     uint64_t send_lag_p99_ns;
     uint64_t poll_gap_p99_ns;

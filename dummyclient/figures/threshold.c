@@ -256,7 +256,7 @@ const char *threshold_abort_refusal(const struct threshold *threshold)
 {
     const struct metric *metric = &threshold->metric;
     if (metric->scope == METRIC_OF_SERVER) {
-        return "it is about the server, whose result is not seen while the run goes on";
+        return "it is about the server, whose result is not seen during the run";
     }
     if ((metric->family == METRIC_TOTALS && metric->kind == METRIC_TOTAL_CUT) ||
         (metric->family == METRIC_RATE && metric->kind == METRIC_RATE_NEVER_STARTED)) {

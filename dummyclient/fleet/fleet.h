@@ -76,7 +76,7 @@ struct fleet_rank {
     int64_t told_ns;         /* the last orders sent to it */
     bool owed;               /* there are newer ones */
     bool lost;
-    bool stands; /* a status has come */
+    bool has_status; /* a status has come */
     struct fleet_status status;
     struct pack probe; /* its answer to the last question, and to which one that was */
     uint32_t probe_of;

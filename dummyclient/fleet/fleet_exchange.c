@@ -28,7 +28,7 @@ static void fleet__take_of_member(struct fleet_rank *rank, enum fleet_message ki
     case FLEET_STATUS:
         if (fleet_unpack_status(&status, body)) {
             rank->status = status;
-            rank->stands = true;
+            rank->has_status = true;
         }
         break;
     case FLEET_PROBE:
@@ -99,7 +99,7 @@ static void fleet__check_losses(struct fleet *fleet, int64_t now_ns)
     }
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct fleet_rank *rank = &fleet->ranks[i];
-        bool ended = rank->stands && rank->status.workers_running == 0;
+        bool ended = rank->has_status && rank->status.workers_running == 0;
         int64_t within_ns = ended ? FLEET_REPORT_WITHIN_NS : FLEET_SILENT_NS;
         rank->lost |= !rank->reported && fleet__is_silent(fleet, i, within_ns, now_ns);
     }
@@ -151,7 +151,7 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         const struct fleet_rank *rank = &fleet->ranks[i];
         const struct fleet_status *status = &rank->status;
-        complete = complete && (rank->stands || rank->reported || rank->lost);
+        complete = complete && (rank->has_status || rank->reported || rank->lost);
         fleet__add_view(&whole->view, &status->view);
         for (int b = 0; b < SCENARIO_BARRIERS_MAX; b++) {
             whole->barrier_waiting[b] += status->barrier_waiting[b];
@@ -162,7 +162,7 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
         }
         whole->stops = whole->stops > status->stops ? whole->stops : status->stops;
         if (!rank->lost && !rank->reported) {
-            whole->workers_running += rank->stands ? status->workers_running : 1;
+            whole->workers_running += rank->has_status ? status->workers_running : 1;
         }
         whole->failed |= status->failed;
     }

@@ -46,7 +46,7 @@ struct verdict_unready {
 struct verdict_unready verdict_unready(const struct run *run);
 
 void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);
-/* A rank of a fleet, of its own share alone. */
+/* A rank of a fleet, its own share alone. */
 void verdict_judge_share(struct host_judgement *own, const struct plan *plan,
                          const struct run *run);
 /* In this order: interrupted, failed, not valid (with --strict, or a rank was lost), a threshold

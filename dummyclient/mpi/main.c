@@ -1,4 +1,4 @@
-/* dummyclient-mpi: dummyclient on many machines at once, by MPI. */
+/* dummyclient-mpi: dummyclient on many machines together, by MPI. */
 #include "client.h"
 
 #include "files/output.h"

@@ -170,7 +170,7 @@ void options_print_help(FILE *file)
           "of all\n"
           "its ranks together (--threads: of each), and rank 0 writes the one result.\n"
           "\n"
-          "Ctrl+C ends the run early and writes what was measured; a second one ends it at once.\n"
+          "Ctrl+C ends the run early and writes what was measured; a second one ends it now.\n"
           "\n"
           "Exit status: 0 ok; 1 the run failed; 2 bad usage or scenario; 3 the measurement is\n"
           "invalid; 99 a threshold failed; 130 interrupted.\n",

@@ -244,7 +244,7 @@ static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)
     return many ? 2 * cpus : (cpus + 1) / 2;
 }
 
-/* The ranks of one machine share its CPUs, unless each was started with CPUs of its own: it then
+/* The ranks of one machine share its CPUs, unless each was started with its own CPUs: it then
  * sees fewer than the machine has. */
 static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
 {

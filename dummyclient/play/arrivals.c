@@ -763,7 +763,7 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
     bool even = arrivals->in_turn && arrivals->plan->shared.arrival != ARRIVAL_POISSON;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         if (arrivals->behaviors[b].cursor.time_ns >= until_ns) {
-            /* nothing of its own */
+            /* none of its arrivals is due */
         } else if (even) {
             arrivals__give_up_in_turn(arrivals, b, until_ns, now_ns);
         } else {

@@ -50,7 +50,7 @@ struct conn_group {
     struct conn *dirty_first;
     struct conn *dirty_last;
     uint32_t gauges[LIVE_GAUGES];
-    /* Ends that the plan wants are paced: all at once, each would wait for all the others at the
+    /* Ends that the plan wants are paced: all together, each would wait for all the others at the
      * peer, and the system would keep a page for every FIN on its way. */
     uint32_t ending_max;      /* under way at a time */
     uint32_t ending_count;    /* are */

@@ -394,8 +394,8 @@ static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 
 /* Up to when all input has been handled, once this poll's completions are. The clock before the
  * poll counts: a thread that is stopped inside it cannot tell when the input was read. Where no
- * poll returns all that the port has, it holds after so many polls that every connection has been
- * served a thousand times (a poll returns 16 receives at least, if there are as many). */
+ * poll returns all that the port has, it holds once there were enough polls for every connection to
+ * have been served a thousand times (a poll returns 16 receives at least, if there are as many). */
 static void worker__note_seen(struct worker *worker, bool drained)
 {
     enum { POLLS_EACH = 64, POLLS_LEAST = 1024 };

@@ -455,12 +455,12 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
                             i);
         }
         if (load->in_flight > 1 && scenario->behaviors[i].pushes_of_lane) {
-            mistakes_report(
-                mistakes, scenario->path,
-                "`behaviors[%" PRIu32 "].on_push`: a push belongs to no lane, and each of "
-                "the %" PRIu32 " lanes has values of its own: compare with numbers, with "
-                "${conn}, or say \"in_flight\": 1",
-                i, load->in_flight);
+            mistakes_report(mistakes, scenario->path,
+                            "`behaviors[%" PRIu32
+                            "].on_push`: a push belongs to no lane, and each of "
+                            "the %" PRIu32 " lanes has its own values: compare with numbers, with "
+                            "${conn}, or say \"in_flight\": 1",
+                            i, load->in_flight);
         }
     }
     program__check_tables(scenario, mistakes);

@@ -136,7 +136,7 @@ static bool data__header(struct data__reader *reader)
         const char *name = arena_copy(reader->arena, reader->text + cell.offset, cell.bytes);
         for (uint32_t i = 0; i < table->columns_count && name != NULL; i++) {
             if (strcmp(table->columns[i].name, name) == 0) {
-                error_set(reader->error, "line 1: the column \"%s\" stands there twice", name);
+                error_set(reader->error, "line 1: the column \"%s\" is named twice", name);
                 return false;
             }
         }

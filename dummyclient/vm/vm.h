@@ -185,7 +185,7 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns);
 bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns);
 /* One whole frame. first_ns: when the first of its bytes was received. */
 void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns);
-/* The connection is gone, expected (after VM_ACTION_DISCONNECT) or not. Returns true when the
+/* The connection has ended, expected (after VM_ACTION_DISCONNECT) or not. Returns true when the
  * close was one that the scenario expected. After an unexpected one what was outstanding is
  * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
  * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */

@@ -3,13 +3,13 @@
  * - Every operation is started with a context, struct io: the system's OVERLAPPED first, then what
  *   kind of operation it is. A packet at the port is the context coming back: accepted, received,
  *   sent, or posted by ourselves.
- * - Any worker may get any packet, so two may hold packets of one session at once. Sessions are
- *   spread over shards, and whoever works on a session holds its shard's lock.
+ * - Any worker may get any packet, so two may hold packets of one session at the same time.
+ *   Sessions are spread over shards; a worker holds the shard's lock while it works on a session.
  * - A session lives on the heap until its last packet is in: `references` counts the operations in
  *   flight, plus one while it is open. Not the close but the last release frees it; a server that
  *   frees at close has the system write into memory that somebody else owns by then.
  * - Raw Winsock, without FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: each call that did not fail posts
- *   exactly one packet, also when it was done at once. iocp-per-worker shows the other way. */
+ *   exactly one packet, also when it completed immediately. iocp-per-worker shows the other way. */
 #include "models/common/stream.h"
 #include "models/common/winsock_win.h"
 

@@ -1,6 +1,6 @@
 /* null: no sockets. Sessions get frames from memory as fast as they take them, and their output
- * is taken at once: what remains is the cost of our own code (framing, handler, queues, counting),
- * which no socket model can undercut. Runs for --duration. */
+ * is taken immediately: what remains is the cost of our own code (framing, handler, queues,
+ * counting), which no socket model can undercut. Runs for --duration. */
 #include "core/clock.h"
 #include "run/server.h"
 
@@ -56,10 +56,10 @@ static size_t null__write_frame(const struct framing *framing, uint32_t id, cons
 
 static void null__accept(struct null_thread *thread, uint32_t number)
 {
-    static const struct net_address nobody;
+    static const struct net_address no_peer;
     struct server *server = thread->server;
     int64_t now_ns = clock_now_ns();
-    if (!server_admit(server, thread->recorder, &nobody, now_ns)) {
+    if (!server_admit(server, thread->recorder, &no_peer, now_ns)) {
         return;
     }
     struct session *session = session_memory_alloc(sizeof *session);
@@ -67,7 +67,7 @@ static void null__accept(struct null_thread *thread, uint32_t number)
         server_unadmit(server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
         return;
     }
-    session_open(session, thread->shard, NULL, &nobody, now_ns);
+    session_open(session, thread->shard, NULL, &no_peer, now_ns);
     if (server->options.handler != &handler_game) {
         return;
     }

@@ -1,4 +1,4 @@
-/* overlapped-event: every operation is started with an event of its own; a thread waits for the
+/* overlapped-event: every operation is started with its own event; a thread waits for the
  * events of all operations in flight.
  *
  * A proactor: the bytes have been moved when the event is set. But a wait takes 64 events at most

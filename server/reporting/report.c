@@ -216,7 +216,7 @@ void report_print(const struct report *report, FILE *out)
     fprintf(out, "dummyserver: served for %s\n",
             units_format_duration(report->duration_ns, duration));
     fprintf(out,
-            "  connections       %" PRIu64 " accepted, %u at once at most, %" PRIu64
+            "  connections       %" PRIu64 " accepted, %u at a time at most, %" PRIu64
             " ended cleanly, %" PRIu64 " abnormally\n",
             totals[TOTAL_CONNECTS_OK], (unsigned)report->servers->connections_peak,
             totals[TOTAL_CONNECTIONS_CLEAN], totals[TOTAL_CONNECTIONS_ABNORMAL]);

@@ -72,7 +72,7 @@ struct server {
     atomic_uint conn_threads_peak;
     /* The first thread's, of server_tend(). */
     unsigned crowd_peak;   /* the most connections since memory was last given back */
-    int64_t crowd_gone_ns; /* since when most of them are gone; 0: they are not */
+    int64_t crowd_gone_ns; /* since when most of them have ended; 0: they have not */
     int64_t origin_ns;     /* the run's t = 0 */
     int64_t started_wall_ns;
     int64_t ended_ns;
@@ -134,8 +134,8 @@ void server_conn_thread_ended(struct server *server);
 void server_set_io(struct server *server, const char *name, const char *fallback);
 void server_thread_ready(struct server *server);
 void server_thread_failed(struct server *server, const struct error *error);
-/* The first thread, once a second at least: the level of connections, and, when most of many have
- * gone, their memory back to the system. */
+/* The first thread, once a second at least: records the number of connections, and returns
+ * memory to the system when most of many connections have ended. */
 void server_tend(struct server *server, struct recorder *recorder, int64_t now_ns);
 /* Reserves a place for one accepted connection; its session_end() gives it back. False: over
  * connections_max; the model resets the connection, and it is counted and listed here. */

@@ -81,8 +81,8 @@ void server_thread_failed(struct server *server, const struct error *error)
     server_stop(server, SERVER_STOP_NOW);
 }
 
-/* Freed memory stays with the process, where it is cheap to have again. It goes back when the crowd
- * it was for has been gone for some time: the call takes milliseconds of this thread. */
+/* Freed memory stays with the process, where it is cheap to allocate again. It is returned to the
+ * system some time after most connections have ended: the call takes milliseconds. */
 enum { CROWD_MIN = 256, CROWD_PART = 4 };
 #define CROWD_GONE_NS (2 * NS_PER_S)
 

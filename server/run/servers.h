@@ -1,6 +1,6 @@
 /* The servers of a process: one for each port, or, of a port that several listeners share
- * (SO_REUSEPORT, Linux), one for each of these. Each is a struct server with threads, sessions and
- * a listener of its own, so that accepting, too, scales past one thread; they stop and report as
+ * (SO_REUSEPORT, Linux), one for each of these. Each is a struct server with its own threads,
+ * sessions and listener, so that accepting, too, scales past one thread; they stop and report as
  * one. Connections of different ones cannot reach each other: handlers that let them (chat, game)
  * need a process with one.
  *

@@ -123,7 +123,7 @@ void session_receive(struct session *session, const uint8_t *data, size_t bytes,
                      int64_t received_ns, int64_t turn_ns);
 /* The peer's end of stream (a receive of 0 bytes). */
 void session_receive_end(struct session *session, int64_t now_ns);
-/* A receive or send has failed (not: was cancelled by our own close): the connection is gone.
+/* A receive or send has failed (not: was cancelled by our own close): the connection has ended.
  * The first reason stays. */
 void session_fail(struct session *session, enum error_kind reason);
 /* May a receive be in flight? False after the end of the stream, when closing, and while the peer

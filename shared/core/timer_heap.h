@@ -30,8 +30,8 @@ struct timer_heap {
 
 bool timer_heap_open(struct timer_heap *heap, uint32_t count_max, struct error *error);
 void timer_heap_close(struct timer_heap *heap);
-/* Room for so many nodes; those in it stay. False: no memory, nothing has changed. For owners whose
- * nodes come and go: it allocates. */
+/* Room for count_max nodes; those in it stay. False: no memory, nothing has changed. For owners
+ * whose nodes come and go: it allocates. */
 bool timer_heap_reserve(struct timer_heap *heap, uint32_t count_max);
 /* Inserts the node, or moves it if it is in the heap already. */
 void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t due_ns);

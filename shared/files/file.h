@@ -19,7 +19,7 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
  * one without a reader is only waited for briefly. */
 bool file_can_write(const char *path, struct error *error);
 /* Do both lead to one file, however they are spelled and over whatever links? Also where it is not
- * there yet. Character devices (the null device) are nobody's own: false. */
+ * there yet. Character devices (the null device) belong to no single user: false. */
 bool file_is_same(const char *a, const char *b);
 
 enum file_standard { FILE_STANDARD_OUTPUT = 1, FILE_STANDARD_ERROR = 2 };

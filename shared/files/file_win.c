@@ -12,8 +12,8 @@
 /* How long a file that another program holds open (a virus scanner, a viewer) is waited for. */
 enum { FILE_REPLACE_ATTEMPTS_MAX = 20, FILE_REPLACE_PAUSE_MS = 50 };
 
-/* The name of a temporary file beside path: of this process and thread, so that nobody else
- * writes it at the same time. */
+/* The name of a temporary file beside path: of this process and thread, so that no
+ * other writes it at the same time. */
 static wchar_t *file__temporary_path(const char *path, struct error *error)
 {
     wchar_t suffix[48];
@@ -156,7 +156,7 @@ static bool file__replace(const wchar_t *from, const wchar_t *to)
     }
 }
 
-/* Into a file of its own that then takes the place of the old one. */
+/* Into a new file that then replaces the old one. */
 static bool file__write_beside(const char *path, const wchar_t *final, const char *data,
                                size_t bytes, struct error *error)
 {

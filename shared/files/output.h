@@ -24,7 +24,7 @@ bool output_is_free(const char *option, const char *path, struct error *error);
  * (file_write_whole()). */
 bool output_write(const char *path, const char *data, size_t bytes, struct error *error);
 /* Hands on what is still buffered. False: some of what was printed is lost (a full disk, a reader
- * that has gone). To be asked last: a program whose output is lost has not succeeded. */
+ * that has closed). To be asked last: a program whose output is lost has not succeeded. */
 bool output_finish(struct error *error);
 /* Calls print(context), which may write to the standard streams, in a separate thread, and waits
  * for it; once stopping is asked for again (system/stop.h) or has been, only so long as a reader

@@ -31,7 +31,7 @@ void output_open_closed(void)
         output__closed = output__closed || i == 1;
         FILE *opened = freopen("NUL", streams[i].mode, streams[i].stream);
         if (opened == NULL) {
-            continue; /* a program without a console: its prints fail, and reach nobody */
+            continue; /* a program without a console: its prints fail, and nothing is lost */
         }
         SetStdHandle(streams[i].number, (HANDLE)_get_osfhandle(_fileno(streams[i].stream)));
     }

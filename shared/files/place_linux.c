@@ -155,7 +155,7 @@ static int place__open_fifo(const struct place *place, const char *path, struct 
         int64_t now_ns = clock_now_ns();
         if (now_ns >= until_ns) {
             error_set(error,
-                      "%s: cannot be written: it is a FIFO that nobody reads; start its "
+                      "%s: cannot be written: it is a FIFO without a reader; start the "
                       "reader first",
                       path);
             return -1;

@@ -25,7 +25,7 @@ struct place {
 };
 
 /* 0, or an errno. Also a link to a descriptor is one: what it is open on could be told, but what
- * is opened anew begins at that file's start, over what stands there. */
+ * is opened anew begins at that file's start, over what is in it. */
 int place_find(const char *path, struct place *place);
 /* A FIFO (its reader is waited for a moment), a device, a descriptor: *own says whether it is to be
  * closed. A FIFO that place_hold() has opened comes from there. -1: *error says why. */

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* What a pipe that can be written to takes at once (pipe(7), PIPE_BUF): all of it, or nothing. */
+/* What a pipe that can be written to takes in one piece (pipe(7), PIPE_BUF): all or nothing. */
 enum { SINK_PIECE_BYTES_MAX = 4096 };
 
 /* As many whole lines as fit, or a full piece of a line that does not. */

@@ -6,8 +6,8 @@
  * come from and go back to a pool that the thread (or shard) owns.
  *
  * A queue is bounded by what it holds, not by what is in it: held_bytes counts each chunk with its
- * head and its unused end, and each shared buffer as if nobody else held it, so that the sum over
- * all queues is never less than the memory. send_queue_cost() and shared_buffer_cost() say
+ * head and its unused end, and each shared buffer as if no other queue held it, so that the sum
+ * over all queues is never less than the memory. send_queue_cost() and shared_buffer_cost() say
  * beforehand what an append would add.
  *
  * Sending: send_queue_peek() fills spans for one gathered send; the spans stay valid, and stay in
@@ -51,7 +51,7 @@ struct send_queue {
     uint32_t queued_bytes; /* to be sent */
     uint32_t held_bytes;   /* of memory, for them */
 };
-/* The most that either may count: whoever appends keeps a bound below it. */
+/* The most that either may count: the code that appends keeps a bound below it. */
 #define SEND_QUEUE_BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
 
 /* Bytes that several queues share: written once, then immutable; freed by the last release. */
@@ -64,7 +64,7 @@ struct shared_buffer {
 void send_pool_open(struct send_pool *pool, uint64_t free_bytes_max);
 /* All queues that used the pool must have been cleared. */
 void send_pool_close(struct send_pool *pool);
-/* Now and then: frees the chunks that nobody has needed since the last call. */
+/* To be called now and then: frees the chunks that were not needed since the last call. */
 void send_pool_trim(struct send_pool *pool);
 
 /* Room for bytes (1..16 MiB) in one piece at the end of the queue: the caller writes all of them

@@ -77,7 +77,7 @@ void counters_add(struct counters *into, const struct counters *from);
  * the bytes cannot be, and what they were added to is then to be thrown away. */
 void counters_pack(const struct counters *counters, struct pack *pack);
 void counters_unpack_add(struct counters *into, struct unpack *from);
-/* Is it an event of its own? response_late is not: the request was counted as response_timeout
+/* Does it count as an event? response_late does not: the request was counted as response_timeout
  * already. What is not is in no sum of errors. */
 bool error_is_event(enum error_kind kind);
 /* Of those that are events. */

@@ -29,7 +29,7 @@ void stop_setup(void)
         stop__finished_event = CreateEventW(NULL, TRUE, FALSE, NULL);
     }
     must(stop__finished_event != NULL);
-    /* Without a console there is nobody to ask; it then fails and nothing is lost. */
+    /* Without a console there is no handler to set; it then fails and nothing is lost. */
     SetConsoleCtrlHandler(stop__handle, FALSE);
     SetConsoleCtrlHandler(stop__handle, TRUE);
 }

@@ -135,7 +135,7 @@ for (const option of ['--out', '--ndjson', '--openmetrics']) {
       fifo];
     const alone = await runClient(t, args);
     assert.equal(alone.exitCode, 1, said(alone));
-    assertOneLine(alone, /fifo: cannot be written: it is a FIFO that nobody reads/);
+    assertOneLine(alone, /fifo: cannot be written: it is a FIFO without a reader/);
     const reader = new Program('cat', [fifo]);
     t.after(() => reader.kill());
     const client = await runClient(t, args);

@@ -1,7 +1,7 @@
 /* The completion port over epoll: the same contract, emulated, for where io_uring is forbidden.
  *
  * Every socket is registered once, edge-triggered, for everything; what the kernel reported is
- * kept in the socket's flags until a call proves it wrong (EAGAIN). Sends are tried at once.
+ * kept in the socket's flags until a call proves it wrong (EAGAIN). Sends are tried immediately.
  * Receives and accepts are tried inside cport_poll() only, from a list of the sockets that have
  * both the operation and the readiness: one receive per socket and poll, so that a busy socket
  * takes its turn like the others, and into one small arena that is used from its start at each

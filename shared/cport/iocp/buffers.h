@@ -20,7 +20,7 @@ struct iocp_slab;
 struct iocp_buffers {
     struct iocp_slab *open_slabs; /* with a free buffer */
     uint32_t empty_slabs_count;
-    void *large_free; /* the link to the next stands in the free buffer itself */
+    void *large_free; /* the link to the next is in the free buffer itself */
     uint32_t large_count;
     uint32_t small_bytes;
     uint32_t large_bytes; /* 0: there are none */

@@ -1,8 +1,8 @@
 /* The completion port of Windows: CreateIoCompletionPort and overlapped calls.
  *
- * How an operation goes. Every overlapped call ends in one of three ways, which iocp__started()
- * names once for all of them:
- * - done at once: on a SKIP socket no packet comes, so it is finished here (and counted as
+ * Every overlapped call ends in one of three ways, which iocp__started() names once for all of
+ * them:
+ * - completed immediately: on a SKIP socket no packet comes, so it is finished here (and counted as
  *   immediate); on others a packet comes all the same and finishes it;
  * - pending: a packet will come;
  * - failed: no packet will come; it is finished here with the error.

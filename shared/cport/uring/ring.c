@@ -22,11 +22,11 @@ enum {
 };
 
 static const unsigned uring_ring__flags[] = {
-    /* 6.1: completions are only worked on inside our own enter, all at once: no interrupts of the
-     * loop, larger batches. Needs the same thread to submit always. */
+    /* 6.1: completions are processed only inside our own io_uring_enter(), together: the loop is
+     * not interrupted, and batches are larger. Requires that always the same thread submits. */
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
         IORING_SETUP_SUBMIT_ALL,
-    /* 5.19: at our next system call, not by an interrupt at once. SUBMIT_ALL (5.18): one bad
+    /* 5.19: at our next system call, not immediately by an interrupt. SUBMIT_ALL (5.18): one bad
      * operation does not hold up those behind it. */
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
     0,

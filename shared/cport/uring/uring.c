@@ -44,9 +44,10 @@ enum {
     URING_OP_LARGE = 4      /* a receive: of the large buffers */
 };
 
-/* Thousands of sockets have a little to say at once, few have much: many small buffers, few large
- * ones. Which one a receive takes is known when it is submitted; waiting for bytes it holds none.
- * So a port's buffers are 9 MiB at most, of the small ones what was in use at once. */
+/* At a time, thousands of sockets receive a little and few receive much: many small buffers, few
+ * large ones. Which size a receive takes is known when it is submitted; while it waits for bytes it
+ * holds no buffer. So a port's buffers take 9 MiB at most, and the small ones only as many as were
+ * in use at the same time. */
 enum {
     URING_SMALL,
     URING_LARGE,
@@ -62,7 +63,7 @@ struct uring_port {
     struct io_uring ring;
     struct uring_buffers buffers[URING_SIZES]; /* the large ones, where receives may be larger */
     int sizes_count;                           /* of buffers */
-    uint32_t bulk_bytes;                       /* a receive of so many has filled a small one */
+    uint32_t bulk_bytes;                       /* a receive of this many has filled a small one */
     bool short_of[URING_SIZES];                /* a receive has found none */
     struct cport_op_list finished;             /* at submit; handed out by the next poll */
     struct cport_op_list receives;             /* asked for since the last poll */
@@ -91,7 +92,7 @@ _Static_assert(offsetof(struct span, data) == offsetof(struct iovec, iov_base), 
 _Static_assert(offsetof(struct span, bytes) == offsetof(struct iovec, iov_len), "span is iovec");
 _Static_assert(sizeof(struct msghdr) <= sizeof(((struct cport_op *)0)->backend),
                "msghdr fits the op");
-/* The place in cport_op.backend of the size of the address that stands before it. */
+/* The place in cport_op.backend of the size of the address, which precedes it. */
 enum { URING_CONNECT_BYTES = 6 };
 _Static_assert(sizeof(((struct net_address *)0)->bytes) <= URING_CONNECT_BYTES * sizeof(uintptr_t),
                "address fits");
@@ -183,7 +184,7 @@ static enum cport_result uring__adopt(struct cport *port, struct cport_socket *s
     return CPORT_OK;
 }
 
-/* The address stands in op->backend: read by the kernel at the poll. */
+/* The address is in op->backend: the kernel reads it at the poll. */
 static void uring__prepare_connect(struct io_uring_sqe *sqe, struct cport_op *op)
 {
     io_uring_prep_connect(sqe, (int)op->socket->handle, (const struct sockaddr *)op->backend,
@@ -373,7 +374,7 @@ static void uring__close(struct cport *port, struct cport_socket *socket, struct
 
 /* -------- completing -------- */
 
-/* Of one of the lists: it has not gone to the kernel, and does not. */
+/* An operation of one of the lists: it has not been submitted, and is not. */
 static void uring__end_cancelled(struct uring_port *uring, struct cport_op *op)
 {
     struct cport_socket *socket = op->socket;
@@ -431,14 +432,14 @@ static void uring__feed_starved(struct uring_port *uring, uint32_t count)
     }
 }
 
-/* With so many completions to be handed out no more is received: what came later would wait for its
- * turn in the ring, holding a buffer, instead of in its socket, and the completion of a send behind
- * it, until nothing of its connection is in the cache any more. */
+/* With this many completions to be handed out no more is received: later bytes would wait in the
+ * ring, holding a buffer, instead of in their socket, and so would the completion of a send behind
+ * them, until nothing of their connection is in the cache any more. */
 enum { URING_BACKLOG_MAX = 512 };
 
 /* A receive asked for together with a send waits for one poll: the send leaves first, and when many
- * sockets are busy the answer is there by then. Taking it at once costs the kernel less than
- * waiting for it: no poll to arm, no wake-up. The poll does not sleep meanwhile. */
+ * sockets are busy the answer is there by then. Taking it immediately costs the kernel less
+ * than waiting for it: no poll to arm, no wake-up. The poll does not sleep meanwhile. */
 static void uring__pass_receives(struct uring_port *uring)
 {
     uint32_t ready = io_uring_cq_ready(&uring->ring);
@@ -555,8 +556,9 @@ static void uring__submit_and_peek(struct uring_port *uring)
 }
 
 /* One system call: submits everything, and waits when there is reason to. Where the wait is timed
- * it comes apart, and only if the submitting has brought nothing: sends complete at once, so a busy
- * port still makes one call, and the time the calls below it take is never taken for waiting. */
+ * it is a second call, made only if the submission completed nothing: sends complete immediately,
+ * so a busy port still makes one call, and the time the calls below it take never counts as
+ * waiting. */
 static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_ns)
 {
     struct cport *port = &uring->base;

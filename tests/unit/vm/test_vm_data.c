@@ -350,7 +350,7 @@ static void test_broken_tables_say_where(void **state)
     assert_refused("a,b\n", "expected a row");
     assert_refused("a,b", "expected a row");
     assert_refused("a,,b\n1,2,3\n", "names of columns");
-    assert_refused("a,a\n1,2\n", "stands there twice");
+    assert_refused("a,a\n1,2\n", "is named twice");
     assert_refused("a,b\n1,2\n3\n", "line 3: expected 2 cells, found 1");
     assert_refused("a,b\n1,2\n3,4,5\n", "line 3: expected 2 cells, found 3");
     assert_refused("a,b\n\"1\n2\",2\n\"3,4\n", "line 4: expected a closing quote");
