@@ -33,3 +33,8 @@ extern const struct codec codec_fixed;
 extern const struct codec codec_raw;
 extern const struct codec codec_header;
 extern const struct codec codec_by_id;
+extern const struct codec codec_http;
+extern const struct codec codec_resp;
+
+/* encoded_bytes of messages that are nothing but their body. */
+uint64_t codec_body_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes);

@@ -8,7 +8,8 @@ enum { FRAMING_PAIR_FRAME_BYTES_MAX = 65535 };
 static const struct codec *const FRAME_CODECS[] = {
     [FRAMING_LENGTH] = &codec_length, [FRAMING_DELIMITER] = &codec_delimiter,
     [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
-    [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id};
+    [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
+    [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp};
 
 void framing_default(struct framing *framing)
 {

@@ -20,6 +20,8 @@ enum framing_type {
     FRAMING_RAW,       /* no frames: every run of received bytes is one message (a run of more than
                           frame_bytes_max is several) */
     FRAMING_BY_ID,     /* an id, which says how long the message is */
+    FRAMING_HTTP,      /* HTTP/1.1: responses are received, requests are sent as they are */
+    FRAMING_RESP,      /* Redis: values are received, commands are sent as they are */
     FRAMING_HEADER     /* fields before the body, and perhaps behind it */
 };
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
@@ -173,6 +174,45 @@ test('a server of another protocol is known by what it says', LIMIT, async (t) =
   assert.equal(first.expected, 'the constant 77 at byte 0');
   assert.match(first.found, /^48 54 54 50/);
   assert.match(said(program), /expected the constant 77 at byte 0.*HTTP\/1\.1 400/);
+});
+
+test('Redis: values that nest and vary, and pipelines', { ...LIMIT,
+  skip: absent('redis-server') }, async (t) => {
+  const port = await freePort();
+  await startPeer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    '--dir', folderFor(t)], port);
+  const request = (name, text, more) => ({ request: { name, send: { body: { text } }, ...more } });
+  const starts = (text) => ({ verify: { starts_with: { text } } });
+  const run = await play(t, port, { framing: { type: 'resp' },
+    behavior: {
+      setup: [request('hello', 'HELLO 3\r\n', starts('%'))],
+      loop: [request('push', 'RPUSH l:${conn} ${random(1,99999)}\r\n', starts(':')),
+        request('range', 'LRANGE l:${conn} 0 -1\r\n', starts('*')),
+        request('set', 'HSET h:${conn} f${random(1,99)} v\r\n', starts(':')),
+        request('hash', 'HGETALL h:${conn}\r\n', starts('%')),
+        request('pipeline', 'PING\r\nGET nothing\r\nPING\r\n', { count: 3 })] } });
+  assert.equal(run.program.exitCode, 0, said(run.program));
+  assert.deepEqual(errorsOf(run.result), {});
+  const { totals, steps } = run.result;
+  const pipelines = Number(steps.find(({ name }) => name === 'pipeline').latency_ns.response.count);
+  assert.equal(Number(totals.messages_received), Number(totals.messages_sent) + 2 * pipelines);
+});
+
+test('HTTP: bodies of any size, with a length and in chunks', LIMIT, async (t) => {
+  const server = http.createServer((request, response) => {
+    const size = Number(request.url.slice(1));
+    if (size % 4 === 0) response.writeHead(204).end();
+    else if (size % 4 === 1) {
+      response.writeHead(200, { 'content-length': size }).end('x'.repeat(size));
+    } else for (let i = 0; i <= size; i += 900) response.write('y'.repeat(900));
+    if (size % 4 > 1) response.end('end');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  assertAllAnswered(await play(t, server.address().port, { framing: { type: 'http' },
+    behavior: { loop: [{ request: { verify: { starts_with: { text: 'HTTP/1.1 20' } },
+      send: { body: { text: 'GET /${random(0,200000)} HTTP/1.1\r\nHost: x\r\n\r\n' } } } }] },
+    load: { rate: '100/s' } }));
 });
 
 test('mosquitto: MQTT with bodies of 10 B to 100 KiB', { ...LIMIT,

@@ -114,6 +114,8 @@ function richOnes() {
     framed({ type: 'length', header: [{ size: 'digits', bytes: 4 }] }, { send: {} }),
     framed({ type: 'by_id', id: 'u16', size: 'u16', plus: 4, sizes: { '0x64': 5, 101: -1 },
       byte_order: 'big', frame_bytes_max: 1000 }, { send: { id: 100, body: { text: 'abc' } } }),
+    framed({ type: 'http', frame_bytes_max: 1000 }, { send: { body: { text: 'a' } } }),
+    framed({ type: 'resp' }, { send: { body: { text: 'a' } } }),
     framed({ type: 'by_id', id: 'ber', sizes_file: 'sizes.csv' }, { send: { id: 2 } }),
     { $schema: 'x', server: { handler: 'chat', framing: 'raw' },
       data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },

@@ -36,6 +36,11 @@ static struct number_format framing__draw_format(unsigned shape, bool digits)
 static void framing__draw_header(struct framing *framing, struct fuzz_input *input, unsigned shape)
 {
     static const uint8_t constant[] = "ab";
+    static const uint8_t checksum_widths[] = {
+#define FUZZ_WIDTH(kind, name, bytes) bytes,
+        CHECKSUM_LIST(FUZZ_WIDTH)
+#undef FUZZ_WIDTH
+    };
     uint32_t count = 2 + shape % 6;
     framing->head_fields_count = 2 + shape / 6 % (count - 1);
     framing->fields_count = count;
@@ -57,7 +62,9 @@ static void framing__draw_header(struct framing *framing, struct fuzz_input *inp
             field->role = FRAMING_ROLE_CHECK;
             field->checksum = (enum checksum)(drawn % CHECKSUMS_COUNT);
             field->range = (enum framing_range)(drawn / 16 % 6);
-            field->format = (struct number_format){.form = NUMBER_FIXED, .bytes = 1};
+            field->format = (struct number_format){
+                .form = field->checksum == CHECKSUM_DIGITS3 ? NUMBER_DIGITS : NUMBER_FIXED,
+                .bytes = checksum_widths[field->checksum]};
         }
     }
 }
@@ -67,7 +74,7 @@ static void framing__draw(struct framing *framing, struct fuzz_input *input)
     static const uint8_t widths[] = {1, 2, 4};
     memset(framing, 0, sizeof *framing);
     uint8_t flags = fuzz_take(input);
-    framing->type = (enum framing_type)((flags & 7) % 6);
+    framing->type = (enum framing_type)((flags & 7));
     framing->big_endian = (flags & 16) != 0;
     framing->size_includes_header = (flags & 8) != 0;
     framing->frame_bytes_max = 1 + (uint32_t)fuzz_take(input) * 16;

@@ -48,8 +48,11 @@ static const struct {
     struct key key;
 } parse__keys[] = {
     {PARSE_OF_ALL,
-     {"type", KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id"),
-      .required = "\"length\", \"delimiter\", \"fixed\", \"raw\" or \"by_id\""}},
+     {"type",
+      KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id", "http",
+               "resp"),
+      .required =
+          "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\" or \"resp\""}},
     {PARSE_OF(LENGTH),
      {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .expected = "1, 2 or 4",
       .required = "1, 2 or 4"}},
@@ -63,7 +66,8 @@ static const struct {
     {PARSE_OF(LENGTH),
      {"size_includes_header", KEY_BOOL(struct framing, size_includes_header),
       .required = "true or false"}},
-    {PARSE_OF(LENGTH) | PARSE_OF(DELIMITER) | PARSE_OF(HEADER) | PARSE_OF(BY_ID),
+    {PARSE_OF(LENGTH) | PARSE_OF(DELIMITER) | PARSE_OF(HEADER) | PARSE_OF(BY_ID) | PARSE_OF(HTTP) |
+         PARSE_OF(RESP),
      {"frame_bytes_max", KEY_WHOLE(struct framing, frame_bytes_max, 1, FRAMING_FRAME_BYTES_MAX)}},
     {PARSE_OF(BY_ID),
      {"id", .then = parse_by_id_format,
@@ -133,6 +137,12 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         return;
     case FRAMING_DELIMITER:
     case FRAMING_RAW:
+        return;
+    case FRAMING_HTTP:
+    case FRAMING_RESP:
+        if (reader_get(json, "frame_bytes_max") == NULL) {
+            framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* no field says less */
+        }
         return;
     }
 }

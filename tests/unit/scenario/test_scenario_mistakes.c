@@ -169,10 +169,11 @@ static void test_framing(void **state)
     (void)state;
     static const struct mistake mistakes[] = {
         {"{ 'tpye': 'raw' }", ": `framing.tpye`: unknown key; did you mean `type`?"},
-        {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw' or 'by_id', found "
-               "nothing"},
-        {"{ 'type': 'lenght' }", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw' "
-                                 "or 'by_id', found 'lenght'; did you mean 'length'?"},
+        {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
+               "'by_id', 'http' or 'resp', found nothing"},
+        {"{ 'type': 'lenght' }",
+         ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
+         "'by_id', 'http' or 'resp', found 'lenght'; did you mean 'length'?"},
         {"{ 'type': 'length', 'size_bytes': 3, 'size_includes_header': true }",
          ": `framing.size_bytes`: expected 1, 2 or 4, found 3"},
         {"{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",
