@@ -176,7 +176,7 @@ function claimsPanel(outcome) {
     return `<li><b class="${look}">${words}</b> ${escapeHtml(text)}<div class="soft">` +
       `${escapeHtml([why, figures].filter(Boolean).join(' – '))}</div></li>`;
   };
-  return '<div class="panel wide"><h3>What is said of the models, on this machine</h3>' +
+  return '<div class="panel wide"><h3>Claims about the models, on this machine</h3>' +
     `<ul class="claims">${outcome.claims.map(one).join('\n')}</ul></div>`;
 }
 

@@ -108,7 +108,7 @@ function warnOfRepeats({ repeats, scenarios, options }) {
   if (repeats >= least) return;
   console.error(`scripts/regress: warning: ${repeats} repeats can never show that B is slower ` +
     `(${metrics} primary metrics need ${least}, --repeats ${least}); a B that fails its players ` +
-    'is found all the same');
+    'is still found');
 }
 
 async function main(argv) {

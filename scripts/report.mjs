@@ -38,7 +38,7 @@ function checkScenarios(runs, mixed) {
   for (const run of mixed ? [] : runs) {
     if (name(run) !== name(runs[0])) {
       throw new InputError(`${run.clientFile}: scenario "${name(run)}" is not that of ` +
-        `${runs[0].clientFile}, "${name(runs[0])}" (--mixed charts them all the same)`);
+        `${runs[0].clientFile}, "${name(runs[0])}" (--mixed allows this)`);
     }
   }
 }
@@ -66,7 +66,7 @@ async function writeTrend(given) {
 runCommand('scripts/report', async (argv) => {
   const given = readArguments(argv);
   if (given.trend) {
-    if (given.names.length) throw new InputError('--trend takes a folder and no runs beside it');
+    if (given.names.length) throw new InputError('--trend takes a folder, and no runs');
     return writeTrend(given);
   }
   const runs = given.names.map(readRun);

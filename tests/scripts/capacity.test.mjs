@@ -174,7 +174,7 @@ test('thresholds are conditions; what cannot be judged is refused', () => {
   assert.match(failed.reason, /latency\.response\.p99 < 1ms \(a threshold\) is 5\.00 ms/);
   assert.equal(judge({ expr: 'errors.total == 0', value: 0, pass: true }).pass, true);
   assert.throws(() => judge({ expr: 'server.errors.total == 0', value: null, pass: null }),
-    /the server writes no result, by which it could be judged/);
+    /the server writes no result, so this cannot be judged/);
   assert.throws(() => judge({ expr: 'errors.total == 0', value: 0, pass: true },
     [parseThreshold('server.errors.total == 0')]), /writes no result/);
 });

@@ -179,7 +179,7 @@ export function refuseServerConditions(exprs) {
   const expr = exprs.find((one) => /^\s*server\.(?!resources\.)/.test(one));
   if (expr !== undefined) {
     throw new Failure(`"${expr}": a server that is not this project's own writes no result, by ` +
-      'which it could be judged (server.resources.* are watched from outside)', 2);
+      'this cannot be judged (server.resources.* are sampled from outside)', 2);
   }
 }
 

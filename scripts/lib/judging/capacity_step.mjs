@@ -56,7 +56,7 @@ function conditionsFailed(run, until) {
 }
 
 function serverUnknown(expr) {
-  return new InputError(`"${expr}": the server writes no result, by which it could be judged`);
+  return new InputError(`"${expr}": the server writes no result, so this cannot be judged`);
 }
 
 /** Whether an invalid measurement is so for the generator's own reasons. One whose players did not

@@ -294,7 +294,7 @@ function rowObstacles(rows, options) {
   const tested = primary.filter((row) => row.p !== undefined);
   const least = Math.max(0, ...tested.map((row) => row.p_least));
   if (tested.length && least * tested.length > options.alpha) {
-    reasons.push(`too few repeats: with so many runs the smallest possible p is ` +
+    reasons.push(`too few repeats: with this number of runs the smallest possible p is ` +
       `${least.toPrecision(2)}, and ${tested.length} primary metrics at ${options.alpha} need ` +
       `${(options.alpha / tested.length).toPrecision(2)} (the least is ` +
       `${repeatsLeast(tested.length, options.alpha)} repeats of each, interleaved)`);

@@ -42,7 +42,7 @@ export function verdictTable(outcome) {
 /** What regressed, each in a few words. */
 export function regressedTexts(outcome) {
   const change = (row) => (row.verdict !== 'lost' ? formatChange(row.ratio)
-    : row.lacks.absent ? 'is missing at the candidate' : 'came down to nothing');
+    : row.lacks.absent ? 'is missing at the candidate' : 'fell to zero');
   return regressedOf(outcome).map((one) => one.text ?? `${one.metric} ${change(one)}`);
 }
 

@@ -90,7 +90,7 @@ function spectrumChart(theme, title, hint, list) {
 }
 
 const SHOWN = ['response', 'service'];
-const OPEN_HINT = '; faint: at least so long (never answered, or above the range)';
+const OPEN_HINT = '; faint: a lower bound (never answered, or above the range)';
 
 /** Whether a part of a spectrum has no upper bound. */
 function isOpen(latency) {
@@ -134,7 +134,7 @@ export function chartSteps(view, theme) {
   const isLeast = (step, key) => step.latency.response.at_least.includes(key);
   const open = steps.some((step) => STEP_KEYS.some((key) => isLeast(step, key)));
   const option = baseOption(theme, { title: 'Steps', left: 150, bottom: 34,
-    hint: `response time of each request step${open ? '; hollow: at least so long' : ''}` });
+    hint: `response time of each request step${open ? '; hollow: a lower bound' : ''}` });
   option.xAxis = latencyAxis(theme);
   option.legend.itemWidth = 12;
   option.yAxis = { ...valueAxis(theme, String), type: 'category', inverse: true,

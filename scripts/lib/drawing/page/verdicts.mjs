@@ -106,7 +106,7 @@ export function cutText({ requests_cut: cut }) {
 function cutVerdicts({ totals }) {
   if (!Number(totals.requests_cut)) return [];
   return [{ state: 'warn', title: cutText(totals),
-    text: 'they were still open when the run ended: among the latencies as at least so long' }];
+    text: 'they were still open when the run ended: counted in the latencies at their age' }];
 }
 
 function lostVerdicts(view) {
