@@ -167,7 +167,9 @@ const PEERS = [
 ];
 
 for (const { name, args } of serverModels().filter((model) => !LEFT_OUT.includes(model.name))) {
-  for (const peers of PEERS) {
+  // Under Wine a thread takes 1 MB of Wine's: too much to see what is ours of an idle connection.
+  const alone = WINDOWS && name === 'threads';
+  for (const peers of PEERS.filter(({ idle: still }) => !(alone && still))) {
     test(`${name}: ${peers.name}: within the promised memory`, LIMIT, (t) => {
       const most = peers.connections ?? TEN;
       const connections = Math.min(most, ONE_THREAD[name] ?? most);
@@ -180,7 +182,7 @@ for (const { name, args } of serverModels().filter((model) => !LEFT_OUT.includes
     });
   }
 
-  if (ONE_THREAD[name] < 256) continue; // no crowd
+  if (WINDOWS) continue; // the heap of Wine 8 keeps its pages, and Windows has no /proc to look
   test(`${name}: when a crowd has gone its memory goes back`, LIMIT, async (t) => {
     const server = await runServer(t, ['--threads', 1, ...args]);
     const before = memoryOf(server.program);
