@@ -62,6 +62,36 @@ static void parse__check_column(struct parse *parse, const struct operand *opera
     }
 }
 
+/* A text that only the run knows: captured or set. */
+static bool parse__is_open(const struct body *body, uint32_t index)
+{
+    return index < body->parts_count && body->parts[index].form == PART_TEXT &&
+           body->parts[index].value.left.source == OPERAND_VARIABLE &&
+           body->parts[index].value.type == VALUE_TEXT;
+}
+
+/* A text of the scenario: whole in it, or completed by what is captured beside it. */
+static void parse__check_text(struct parse *parse, const struct body *body, uint32_t index)
+{
+    const struct operand *operand = &body->parts[index].value.left;
+    size_t found = frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
+    if (found < operand->bytes_count) {
+        reader_mistake(&parse->reader,
+                       "expected a body without the delimiter, which the framing adds; "
+                       "found it at byte %zu of a text beside ${...}",
+                       found);
+        return;
+    }
+    bool after = index > 0 && parse__is_open(body, index - 1);
+    bool before = parse__is_open(body, index + 1);
+    if ((after || before) &&
+        !parse__is_apart(parse->framing, operand->bytes, operand->bytes_count, !after, !before)) {
+        reader_mistake(&parse->reader,
+                       "the text beside ${...} has a part of the delimiter at that end, which a "
+                       "captured text could complete: the message would become two");
+    }
+}
+
 static void parse__check_part(struct parse *parse, const struct body *body, uint32_t index)
 {
     const struct part *part = &body->parts[index];
@@ -71,14 +101,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     switch (part->form) {
     case PART_TEXT:
         if (operand->source == OPERAND_TEXT) {
-            size_t found =
-                frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
-            if (found < operand->bytes_count) {
-                reader_mistake(&parse->reader,
-                               "expected a body without the delimiter, which the framing adds; "
-                               "found it at byte %zu of a text beside ${...}",
-                               found);
-            }
+            parse__check_text(parse, body, index);
         } else if (operand->source == OPERAND_DATA && part->value.operation == VALUE_ALONE) {
             parse__check_column(parse, operand, first, last);
         }

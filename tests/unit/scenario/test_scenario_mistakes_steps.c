@@ -242,6 +242,11 @@ static void test_framing_and_steps_must_agree(void **state)
     check_steps("'framing': { 'type': 'fixed', 'bytes': 8 },",
                 "{ 'send': { 'body': { 'random': { 'bytes': [8, 9] } } } }",
                 "[0].send.body`: expected a body of exactly 8 bytes, found 8 to 9 bytes");
+    check_steps("'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },",
+                "{ 'request': { 'send': { 'body': { 'text': 'a' } }, 'capture': { 'x': { 'after': "
+                "'a', 'until': '!' } } } }, { 'send': { 'body': { 'text': '${x}\\nB' } } }",
+                "[1].send.body`: the text beside ${...} has a part of the delimiter at that end, "
+                "which a captured text could complete: the message would become two");
     check_steps("'framing': { 'type': 'fixed', 'bytes': 2 },",
                 "{ 'send': { 'body': { 'text': 'x' } } }",
                 "[0].send.body`: expected a body of exactly 2 bytes, found 1 byte");
