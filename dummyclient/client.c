@@ -59,7 +59,7 @@ static void client__await_reports(struct run *run, struct fleet *fleet)
     until_ns = until_ns < run->gather_until_ns ? until_ns : run->gather_until_ns;
     while (!fleet_has_reports(fleet) && clock_now_ns() < until_ns) {
         int64_t now_ns = clock_now_ns();
-        fleet_exchange(fleet, &fleet->told, now_ns);
+        fleet_exchange(fleet, &fleet->sent, now_ns);
         fleet_order(fleet, &fleet->orders, now_ns);
         clock_sleep_until_ns(now_ns + CLIENT_LOOK_NS);
     }
@@ -88,7 +88,7 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
     return ending_play(plan, run, &verdict, ndjson);
 }
 
-/* Another rank than the leader: its share, judged for itself and handed over. */
+/* Another rank than the leader: its share, which it judges and hands over. */
 static void client__hand_over(struct run *run, const struct plan *plan, struct fleet *fleet)
 {
     struct host_judgement own;
@@ -223,10 +223,10 @@ static int client__join(struct plan *plan, struct fleet *fleet, const char *prob
 /* An output that cannot be written is reported before the run, not after it. */
 static int client__check_outputs(const struct options *options, struct client__mistakes *mistakes)
 {
-    struct mistakes told = {.report = client__report, .context = mistakes};
+    struct mistakes compared = {.report = client__report, .context = mistakes};
     struct error error = {""};
-    outputs_compare(options, &told);
-    if (told.count > 0) {
+    outputs_compare(options, &compared);
+    if (compared.count > 0) {
         return EXIT_USAGE;
     }
     if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {

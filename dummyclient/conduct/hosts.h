@@ -48,7 +48,7 @@ struct run_host {
     int64_t lost_ns; /* when it was last heard of, since the origin */
 };
 
-/* Packs what a member reports: its run, which it has judged for itself, with its figures. */
+/* Packs what a member reports: its run, with its own judgement and its figures. */
 void hosts_pack_run(struct run *run, const struct host_judgement *own, int64_t offset_ns,
                     struct pack *pack);
 /* The same of a member that could not play. */

@@ -1,4 +1,4 @@
-/* Evidence of failures (vm/evidence.h) as a part of the figures: added up, packed, told.
+/* Evidence of failures (vm/evidence.h) as a part of the figures: added up, packed, printed.
  *
  * Of several failures the earliest is kept. Times are on this program's clock; packed they count
  * from the origin of the run, which every program has. */

@@ -25,7 +25,7 @@ enum { FLEET_RANKS_MAX = 4096 };
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
 /* Longer for the leader: it is to notice a loss first, and to notify the others. */
 #define FLEET_HEAD_SILENT_NS (8 * INT64_C(1000000000))
-/* The same for both once their workers have ended: a report of megabytes is on its way, before
+/* The same for both once their workers have ended: a report of megabytes is in transit, before
  * which no status passes, and the leader adds up those of all ranks. */
 #define FLEET_REPORT_WITHIN_NS (60 * INT64_C(1000000000))
 /* From a decision to its moment, so that every rank knows it in time. */
@@ -73,7 +73,7 @@ struct fleet_rank {
     int64_t clock_bound_ns;  /* ... which is at most this wrong; 0 on the leader */
     int64_t clock_drift_ns;  /* how much more it was at the end (fleet_measure_drift()) */
     int64_t heard_ns;        /* its last message */
-    int64_t told_ns;         /* the last orders sent to it */
+    int64_t sent_ns;         /* the last orders sent to it */
     bool owed;               /* there are newer ones */
     bool lost;
     bool has_status; /* a status has come */
@@ -92,13 +92,13 @@ struct fleet {
     struct fleet_orders orders; /* as given (leader), or as received, on this rank's clock */
     bool ordered;               /* a member: there are some */
     bool done;                  /* the leader needs nothing more of the others */
-    int64_t told_ns;            /* a member: the last status sent */
+    int64_t sent_ns;            /* a member: the last status sent */
     int64_t checked_ns;         /* when silence was last checked */
     int64_t suspected_ns;       /* the mesh has said that one has died; 0: it has not. Who says
                                    nothing from then on is lost sooner: after 6/10 of grace_ns */
     int64_t grace_ns;           /* of the mesh */
     uint32_t workers_total;     /* of all ranks, once they have agreed */
-    struct fleet_status told;
+    struct fleet_status sent;
     struct pack out; /* the message that is being made */
 };
 

@@ -92,7 +92,7 @@ static void fleet__check_losses(struct fleet *fleet, int64_t now_ns)
         fleet->suspected_ns = now_ns;
     }
     if (!fleet_is_leader(fleet)) {
-        bool ended = fleet->told_ns != 0 && fleet->told.workers_running == 0;
+        bool ended = fleet->sent_ns != 0 && fleet->sent.workers_running == 0;
         int64_t within_ns = ended ? FLEET_REPORT_WITHIN_NS : FLEET_HEAD_SILENT_NS;
         fleet->ranks[0].lost |= !fleet->done && fleet__is_silent(fleet, 0, within_ns, now_ns);
         return;
@@ -106,13 +106,13 @@ static void fleet__check_losses(struct fleet *fleet, int64_t now_ns)
 }
 
 /* Is there a change that the leader waits for? */
-static bool fleet__is_news(const struct fleet_status *now, const struct fleet_status *told)
+static bool fleet__is_news(const struct fleet_status *now, const struct fleet_status *sent)
 {
-    return memcmp(now->barrier_waiting, told->barrier_waiting, sizeof now->barrier_waiting) != 0 ||
-           memcmp(now->barrier_present, told->barrier_present, sizeof now->barrier_present) != 0 ||
-           memcmp(now->barrier_seen, told->barrier_seen, sizeof now->barrier_seen) != 0 ||
-           now->stops != told->stops || now->workers_running != told->workers_running ||
-           now->failed != told->failed;
+    return memcmp(now->barrier_waiting, sent->barrier_waiting, sizeof now->barrier_waiting) != 0 ||
+           memcmp(now->barrier_present, sent->barrier_present, sizeof now->barrier_present) != 0 ||
+           memcmp(now->barrier_seen, sent->barrier_seen, sizeof now->barrier_seen) != 0 ||
+           now->stops != sent->stops || now->workers_running != sent->workers_running ||
+           now->failed != sent->failed;
 }
 
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns)
@@ -125,11 +125,11 @@ void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t
     if (fleet_is_leader(fleet)) {
         return;
     }
-    if (now_ns - fleet->told_ns >= FLEET_TELL_EVERY_NS || fleet__is_news(own, &fleet->told)) {
+    if (now_ns - fleet->sent_ns >= FLEET_TELL_EVERY_NS || fleet__is_news(own, &fleet->sent)) {
         fleet_pack_status(own, fleet_message(fleet, FLEET_STATUS));
         fleet_send(fleet, 0);
-        fleet->told = *own;
-        fleet->told_ns = now_ns;
+        fleet->sent = *own;
+        fleet->sent_ns = now_ns;
     }
 }
 
@@ -169,12 +169,12 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
     return complete;
 }
 
-static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_orders *told)
+static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_orders *sent)
 {
-    return now->t0_ns != told->t0_ns || now->stop_ns != told->stop_ns ||
-           now->drain_end_ns != told->drain_end_ns || now->abort_ns != told->abort_ns ||
-           now->probes != told->probes ||
-           memcmp(now->barrier_opened, told->barrier_opened, sizeof now->barrier_opened) != 0;
+    return now->t0_ns != sent->t0_ns || now->stop_ns != sent->stop_ns ||
+           now->drain_end_ns != sent->drain_end_ns || now->abort_ns != sent->abort_ns ||
+           now->probes != sent->probes ||
+           memcmp(now->barrier_opened, sent->barrier_opened, sizeof now->barrier_opened) != 0;
 }
 
 /* Are orders to be sent to the rank now? Not to one that may just have died: Open MPI, over TCP,
@@ -190,7 +190,7 @@ static bool fleet__is_to_be_sent(const struct fleet *fleet, const struct fleet_r
     if (rank->lost || suspect) {
         return false;
     }
-    return rank->owed ? heard : heard_now && now_ns - rank->told_ns >= FLEET_ANSWER_EVERY_NS;
+    return rank->owed ? heard : heard_now && now_ns - rank->sent_ns >= FLEET_ANSWER_EVERY_NS;
 }
 
 void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t now_ns)
@@ -207,7 +207,7 @@ void fleet_order(struct fleet *fleet, const struct fleet_orders *orders, int64_t
         if (fleet__is_to_be_sent(fleet, rank, now_ns)) {
             fleet_send(fleet, i);
             rank->owed = false;
-            rank->told_ns = now_ns;
+            rank->sent_ns = now_ns;
         }
     }
 }
@@ -257,7 +257,7 @@ bool fleet_leave(struct fleet *fleet)
         fleet->done = true;
         return true;
     }
-    struct fleet_status status = fleet->told;
+    struct fleet_status status = fleet->sent;
     status.workers_running = 0;
     while (!fleet->done && !fleet->ranks[0].lost) {
         int64_t now_ns = clock_now_ns();

@@ -14,7 +14,7 @@
 #define MESH_DRAIN_WITHIN_NS (2 * NS_PER_S)
 enum { MESH_TAG = 1 };
 
-/* A message on its way. */
+/* A message in transit. */
 struct mesh_mpi__message {
     struct mesh_mpi__message *next;
     MPI_Request request;

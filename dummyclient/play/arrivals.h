@@ -47,7 +47,7 @@ struct arrivals_own {
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
     bool offered;  /* has offered its free ones to the pool */
-    bool mine;     /* the cursor is at an arrival of this worker and behavior; false: on its way */
+    bool mine;     /* the cursor is at an arrival of this worker and behavior; false: not yet */
     uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
     struct arrivals_taker *free_last;

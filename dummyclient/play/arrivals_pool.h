@@ -73,7 +73,7 @@ bool arrivals_pool_take_stale(struct arrivals_pool *pool, uint32_t behavior, int
 bool arrivals_pool_may_catch_up(struct arrivals_pool *pool, uint32_t behavior, int64_t time_ns,
                                 int64_t now_ns, int64_t *granted_ns);
 /* Sets whether the worker has a free connection of the behavior. True: check the pool again before
- * sleeping, an arrival may have been put in meanwhile. */
+ * sleeping, an arrival may have been put in before. */
 bool arrivals_pool_offer(struct arrivals_pool *pool, uint32_t worker, uint32_t behavior,
                          bool has_free);
 

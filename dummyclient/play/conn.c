@@ -190,7 +190,7 @@ static void conn__finish(struct conn *conn)
         break;
     case CONN_CLOSING:
     case CONN_DROPPING:
-        break; /* on its way */
+        break; /* under way */
     }
 }
 
@@ -340,7 +340,7 @@ static void conn__on_connected(struct conn *conn)
     struct conn_group *group = conn->group;
     conn->sending = CONN_SEND_IDLE;
     if (conn->link != CONN_CONNECTING) {
-        return; /* given up meanwhile: its close has not completed yet */
+        return; /* given up: its close has not completed yet */
     }
     if (conn->io_op.result != CPORT_OK) {
         conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result));

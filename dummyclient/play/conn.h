@@ -51,7 +51,7 @@ struct conn_group {
     struct conn *dirty_last;
     uint32_t gauges[LIVE_GAUGES];
     /* Ends that the plan wants are paced: all together, each would wait for all the others at the
-     * peer, and the system would keep a page for every FIN on its way. */
+     * peer, and the system would keep a page for every FIN in transit. */
     uint32_t ending_max;      /* under way at a time */
     uint32_t ending_count;    /* are */
     uint32_t staying_count;   /* wait for that */

@@ -381,7 +381,7 @@ void worker_note_poll(struct worker *worker, int64_t now_ns)
     worker->waited_ns = stats.waited_ns;
 }
 
-/* Thousands of connections do not fit the cache: the next ones are fetched meanwhile. */
+/* Thousands of connections do not fit the cache: the next ones are fetched ahead. */
 static void worker__fetch_ahead(struct cport_op *const *completions, int count)
 {
     if (count > WORKER_AHEAD_CONN) {

@@ -119,7 +119,7 @@ int ending_play(const struct plan *plan, struct run *run, struct verdict *verdic
     verdict_reach(verdict, plan, run);
     ending = (struct ending){.plan = plan, .run = run, .verdict = verdict};
     int code = verdict_exit_code(verdict, plan, run);
-    /* Before printing, which a slow terminal delays: the process may be killed meanwhile. */
+    /* Before printing, which a slow terminal delays: the process may be killed while it prints. */
     ending__write(false);
     bool whole = ending__end_stream(ndjson);
     if (!output_print(ending__print, NULL)) {

@@ -295,7 +295,7 @@ bool message_body_holds(const struct body *body, const struct message_scope *sco
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
                          const uint8_t *data, size_t bytes, bool prefix)
 {
-    if (body->type == BODY_PARTS) { /* one walk over the parts, no size beforehand */
+    if (body->type == BODY_PARTS) { /* one walk over the parts, without computing the size first */
         struct message__window all = {.data = data, .bytes = (uint32_t)bytes, .equal = true};
         message__parts(body, scope, message__pass_window, &all);
         return all.equal && (prefix ? all.at <= bytes : all.at == bytes);

@@ -194,7 +194,7 @@ struct scenario_behavior {
     struct back_off back_off; /* first_ns 0: the usual one */
     struct push *pushes;
     uint32_t pushes_count;
-    bool pushes_of_lane; /* they compare with what each lane has for itself */
+    bool pushes_of_lane; /* they compare with values of a lane */
     uint32_t tables;     /* bit n: it uses table n */
     struct step *setup;  /* NULL: no steps */
     struct step *loop;

@@ -100,7 +100,7 @@ enum comparison {
     COMPARE_AT_LEAST
 };
 
-/* The number; draw tells several random ones of one key apart. Not for texts. */
+/* The number; draw distinguishes several random ones of one key. Not for texts. */
 uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw);
 /* The value as text: digits written to `digits`, or bytes that are stored elsewhere. */
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,

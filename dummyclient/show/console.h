@@ -1,4 +1,4 @@
-/* The live display, on standard error: on a terminal a screen, drawn anew once a second; elsewhere
+/* The live display, on standard error: on a terminal a screen, redrawn once a second; elsewhere
  * a line every few seconds; and the lines of log steps. A separate thread writes: a stopped
  * terminal does not block the supervisor, whose thread calls these. */
 #pragma once

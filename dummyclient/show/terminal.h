@@ -5,7 +5,7 @@
 #include "files/sink.h"
 
 /* Is standard error a terminal that a screen can be drawn on? *sequences: it understands ANSI
- * sequences (Windows: turned on for the console; one that has none is drawn on all the same). */
+ * sequences (Windows: turned on for the console; one without them is drawn on nevertheless). */
 bool terminal_setup(bool *sequences);
 /* Does it show UTF-8? */
 bool terminal_is_utf8(void);

@@ -182,7 +182,7 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
     struct message_scope scope = vm_wait_scope(vm, lane, verify);
     bool whole = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
                  verify->type == VERIFY_STARTS_WITH;
-    bool raw = vm->program->framing.type == FRAMING_RAW; /* only a stretch is at hand */
+    bool raw = vm->program->framing.type == FRAMING_RAW; /* only a piece of the stream is known */
     if (raw || !whole || body == NULL || frame->body_bytes < verify->skip_bytes) {
         return;
     }

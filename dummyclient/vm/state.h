@@ -9,7 +9,7 @@ enum {
     VM_INDEX_NONE = 0xffff,
     /* Kinds of late replies that are remembered; neighbours that match alike share a tombstone.
      * When all are taken, the oldest is forgotten: its late reply then counts as unsolicited, or as
-     * the next request's where only the order tells them apart. */
+     * the next request's where only the order distinguishes them. */
     VM_TOMBSTONES_MAX = 6,
     /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only long
      * overdue thinks reach this number. */

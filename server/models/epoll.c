@@ -1,7 +1,7 @@
 /* epoll: wait until the kernel says which sockets are ready, then read and write them.
  *
  * Interest is registered once per socket and kept in the kernel; a wait costs by the number of
- * ready sockets, not of all sockets. Level-triggered: what was not read or written now is told
+ * ready sockets, not of all sockets. Level-triggered: what was not read or written now is reported
  * again. A thread owns an epoll instance, a shard and its sessions; the first thread also accepts
  * and hands connections out in turn. */
 #include "models/common/model_loop.h"

@@ -98,10 +98,10 @@ static OVERLAPPED *io__begin(struct io *io, enum io_type type, SOCKET socket)
     return &io->overlapped;
 }
 
-static void socket__close(struct worker *worker, SOCKET socket, bool reset)
+static void socket__close(struct worker *worker, SOCKET socket, enum cport_close_mode mode)
 {
-    stream_close((cport_handle)socket, reset);
-    worker->recorder->port.syscalls += reset ? 2 : 1;
+    stream_close((cport_handle)socket, mode);
+    worker->recorder->port.syscalls += mode == CPORT_CLOSE_RST ? 2 : 1;
 }
 
 /* -------- open -------- */
@@ -229,16 +229,16 @@ static void accept__take(struct worker *worker, struct accept *accept, int64_t n
                                   &peer, &worker->recorder->port.syscalls);
     if (code != 0) {
         worker->recorder->counters.errors[winsock_error_kind(code)]++;
-        socket__close(worker, accepted, true);
+        socket__close(worker, accepted, CPORT_CLOSE_RST);
         return;
     }
     if (!server_admit(server, worker->recorder, &peer, now_ns)) {
-        socket__close(worker, accepted, true);
+        socket__close(worker, accepted, CPORT_CLOSE_RST);
         return;
     }
     code = conn__open(worker, accepted, &peer, now_ns);
     if (code != 0) {
-        socket__close(worker, accepted, true);
+        socket__close(worker, accepted, CPORT_CLOSE_RST);
         server_unadmit(server, worker->recorder, winsock_error_kind(code));
     }
 }
@@ -287,7 +287,7 @@ static void accept__completed(struct worker *worker, struct accept *accept, int 
     if (code == 0) {
         accept__take(worker, accept, polled_ns);
     } else {
-        socket__close(worker, accept->accepted, false);
+        socket__close(worker, accept->accepted, CPORT_CLOSE_FIN);
     }
     /* Only now, when what was accepted is counted as a connection (worker__is_over). */
     mutex_lock(&model->lock);
@@ -375,9 +375,9 @@ static void conn__release(struct worker *worker, struct conn *conn)
     worker->ended = conn;
 }
 
-static void conn__start_close(struct worker *worker, struct conn *conn, bool reset)
+static void conn__start_close(struct worker *worker, struct conn *conn, enum cport_close_mode mode)
 {
-    if (reset) {
+    if (mode == CPORT_CLOSE_RST) {
         iocp_socket_set_abort(conn->socket, &worker->recorder->port.syscalls);
     }
     /* The operations come back cancelled (or done, if they were faster), each with its packet.
@@ -393,7 +393,7 @@ static void worker__bury(struct worker *worker)
     while (worker->ended != NULL) {
         struct conn *conn = worker->ended;
         worker->ended = conn->ended_next;
-        socket__close(worker, conn->socket, false);
+        socket__close(worker, conn->socket, CPORT_CLOSE_FIN);
         session_memory_free(conn);
     }
 }
@@ -415,10 +415,10 @@ static void conn__advance(struct worker *worker, struct conn *conn, int64_t now_
         }
         break;
     case SESSION_CLOSE_FIN:
-        conn__start_close(worker, conn, false);
+        conn__start_close(worker, conn, CPORT_CLOSE_FIN);
         return;
     case SESSION_CLOSE_RST:
-        conn__start_close(worker, conn, true);
+        conn__start_close(worker, conn, CPORT_CLOSE_RST);
         return;
     case SESSION_NOTHING:
         break;
@@ -451,7 +451,7 @@ static void worker__complete_conn(struct worker *worker, struct conn *conn, stru
     }
     worker__start_dirty(worker, shard);
     conn__release(worker, conn);        /* until here this operation has kept it alive */
-    worker__start_dirty(worker, shard); /* whom its end has told */
+    worker__start_dirty(worker, shard); /* those that its end sent a message to */
     shard_leave(shard);
     worker__bury(worker);
 }
@@ -467,7 +467,7 @@ static int64_t worker__tend_shard(struct worker *worker, struct shard *shard, en
     if (stop == SERVER_STOP_NOW) {
         shard_close_all(shard, ERROR_KIND_OTHER);
     } else if (stop == SERVER_STOP_DRAIN) {
-        shard_finish_all(shard, now_ns); /* again for those that were accepted meanwhile */
+        shard_finish_all(shard, now_ns); /* again for those accepted since */
     }
     worker__start_dirty(worker, shard);
     int64_t deadline_ns = shard_deadline_ns(shard);

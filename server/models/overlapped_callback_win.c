@@ -27,7 +27,7 @@ struct conn {
     struct op recv;
     struct op send;
     bool closing;
-    bool reset;
+    uint8_t close_mode; /* enum cport_close_mode */
     uint8_t first[LOOP_FIRST_BYTES];
 };
 
@@ -154,15 +154,15 @@ static void conn__send(struct conn *conn, int64_t now_ns)
 static void conn__end_if_idle(struct conn *conn)
 {
     if (!conn->recv.in_flight && !conn->send.in_flight) {
-        stream_close(conn->base.handle, conn->reset);
+        stream_close(conn->base.handle, (enum cport_close_mode)conn->close_mode);
         loop_free(&conn->base);
     }
 }
 
-static void conn__close(struct conn *conn, bool reset)
+static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     conn->closing = true;
-    conn->reset = reset;
+    conn->close_mode = (uint8_t)mode;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its routine. */
         CancelIoEx((HANDLE)conn->base.handle, NULL);
@@ -178,7 +178,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
         conn__send(conn, now_ns);
     }
     if (want != SESSION_NOTHING) {
-        conn__close(conn, want == SESSION_CLOSE_RST);
+        conn__close(conn, want == SESSION_CLOSE_RST ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
     } else if (!conn->recv.in_flight && session_can_receive(&conn->base.session)) {
         conn__recv(conn);
     }
@@ -214,7 +214,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
         SleepEx(wait_ms, TRUE); /* completion routines run in here */
     } else if (WSAWaitForMultipleEvents(1, &thread->listener_event, FALSE, wait_ms, TRUE) ==
                WSA_WAIT_EVENT_0) {
-        /* The event came first, and a wait that does not wait runs no APCs. In a storm of
+        /* The event came first, and a wait that does not wait runs no APCs. In a burst of
          * connections none would ever run. (When an APC ends the wait, the next one looks at the
          * event.) */
         SleepEx(0, TRUE);

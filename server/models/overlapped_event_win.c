@@ -33,7 +33,7 @@ struct conn {
     struct op recv;
     struct op send;
     bool closing;
-    bool reset;
+    uint8_t close_mode; /* enum cport_close_mode */
     uint8_t first[LOOP_FIRST_BYTES];
 };
 
@@ -151,7 +151,7 @@ static void thread__accepted(struct model_thread *thread, int64_t now_ns)
     uint64_t *syscalls = &thread->base.recorder->port.syscalls;
     DWORD bytes;
     if (thread->base.listener == CPORT_HANDLE_NONE) {
-        stream_close(entry.handle, true); /* too late, or cancelled */
+        stream_close(entry.handle, CPORT_CLOSE_RST); /* too late, or cancelled */
         return;
     }
     int code = op__result(&accept->op, listener, &bytes);
@@ -214,16 +214,16 @@ static void conn__end_if_idle(struct conn *conn)
     if (conn->recv.in_flight || conn->send.in_flight) {
         return;
     }
-    stream_close(conn->base.handle, conn->reset);
+    stream_close(conn->base.handle, (enum cport_close_mode)conn->close_mode);
     winsock_event_close(conn->recv.overlapped.hEvent);
     winsock_event_close(conn->send.overlapped.hEvent);
     loop_free(&conn->base);
 }
 
-static void conn__close(struct conn *conn, bool reset)
+static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     conn->closing = true;
-    conn->reset = reset;
+    conn->close_mode = (uint8_t)mode;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its event. */
         CancelIoEx((HANDLE)conn->base.handle, NULL);
@@ -238,7 +238,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
         thread__send(thread, conn, now_ns);
     }
     if (want != SESSION_NOTHING) {
-        conn__close(conn, want == SESSION_CLOSE_RST);
+        conn__close(conn, want == SESSION_CLOSE_RST ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
     } else if (!conn->recv.in_flight && session_can_receive(&conn->base.session)) {
         thread__recv(thread, conn);
     }

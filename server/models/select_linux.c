@@ -50,7 +50,8 @@ int select_wait(struct select_set *readable, struct select_set *writable, int wa
 
 const struct model MODEL(select) = {
     .name = "select",
-    .description = "the sets of all sockets are built anew for every wait; descriptors below 1,024",
+    .description =
+        "the sets of all sockets are built again for every wait; descriptors below 1,024",
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SELECT_SESSIONS_MAX,
     .sessions_max = SELECT_SESSIONS_MAX,

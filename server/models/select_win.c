@@ -52,7 +52,7 @@ int select_wait(struct select_set *readable, struct select_set *writable, int wa
 
 const struct model MODEL(select) = {
     .name = "select",
-    .description = "the sets of all sockets are built anew for every wait; 64 sockets in a set",
+    .description = "the sets of all sockets are built again for every wait; 64 sockets in a set",
     .kind = MODEL_REACTOR,
     .sessions_per_thread_max = SELECT_SESSIONS_PER_THREAD_MAX,
     LOOP_MODEL(&select_functions),

@@ -38,7 +38,7 @@ struct conn {
     bool reading; /* the reader blocks, or will: what is to be sent is the writer's */
     bool sending; /* one of the two has taken it on */
     bool closing;
-    bool reset;
+    uint8_t close_mode; /* enum cport_close_mode */
     uint8_t threads_left;
     uint8_t first[LOOP_FIRST_BYTES]; /* the reader's */
 };
@@ -101,7 +101,7 @@ static void house__finish(struct model_thread *house)
     }
 }
 
-/* Under the lock, which it lets go while it waits for bytes. */
+/* Under the lock, which it releases while it waits for bytes. */
 static void conn__receive(struct conn *conn)
 {
     struct loop_thread *thread = &conn->house->base;
@@ -142,7 +142,7 @@ static bool conn__has_output(const struct conn *conn)
     return conn->base.spans_count > 0 && !conn->sending && !conn->closing;
 }
 
-/* Under the lock, which it lets go while it sends. */
+/* Under the lock, which it releases while it sends. */
 static void conn__send(struct conn *conn)
 {
     struct loop_thread *thread = &conn->house->base;
@@ -203,17 +203,17 @@ static void conn__leave(struct conn *conn)
         conn->base.spans_count = 0;
         session_sent(&conn->base.session, 0);
     }
-    stream_close(conn->base.handle, conn->reset);
+    stream_close(conn->base.handle, (enum cport_close_mode)conn->close_mode);
     session_end(&conn->base.session);
     conn->next_ended = house->ended;
     house->ended = conn;
     waker_wake(house->base.waker);
 }
 
-static void conn__close(struct conn *conn, bool reset)
+static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
     conn->closing = true;
-    conn->reset = reset;
+    conn->close_mode = (uint8_t)mode;
     stream_interrupt(conn->base.handle, conn->sending);
     condition_wake_all(&conn->condition);
     if (!conn->reader_started) {
@@ -251,7 +251,7 @@ static void house__advance(struct model_thread *house, struct conn *conn, int64_
         conn__start_send(conn, now_ns);
     }
     if (want != SESSION_NOTHING) {
-        conn__close(conn, want == SESSION_CLOSE_RST);
+        conn__close(conn, want == SESSION_CLOSE_RST ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
     }
 }
 

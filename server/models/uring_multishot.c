@@ -1,7 +1,7 @@
 /* uring-multishot: io_uring where one submission accepts all connections, and one per connection
  * receives all its bytes.
  *
- * Completions, like model uring, but the kernel keeps the receive going by itself and takes a
+ * Completions, like model uring, but the kernel repeats the receive itself and takes a
  * buffer of a shared ring for every run of bytes: a message costs the submission of its reply
  * alone. In exchange the bytes come unasked: when a peer leaves its replies unread, what arrives
  * before the receive is cancelled has to be kept aside. Needs Linux 6.0. A thread owns a ring, a
@@ -48,9 +48,9 @@ struct conn {
     struct held **held_end;
     uint32_t in_flight_count; /* submissions whose last completion is to come */
     bool listed_held;
-    bool receiving;  /* the receive is in flight */
-    bool cancelling; /* a cancel is in flight */
-    bool reset;
+    bool receiving;     /* the receive is in flight */
+    bool cancelling;    /* a cancel is in flight */
+    uint8_t close_mode; /* enum cport_close_mode */
     struct iovec parts[CPORT_SPANS_MAX];
     struct msghdr message;
 };
@@ -229,7 +229,7 @@ static void thread__accepted(struct model_thread *thread, const struct io_uring_
 {
     thread->accepting = (cqe->flags & IORING_CQE_F_MORE) != 0;
     if (cqe->res >= 0 && thread->base.listener == CPORT_HANDLE_NONE) {
-        stream_close(cqe->res, true); /* came in while accepting was being ended */
+        stream_close(cqe->res, CPORT_CLOSE_RST); /* came in while accepting was being ended */
     } else if (cqe->res >= 0) {
         struct handoff entry = {.handle = cqe->res};
         peer__ask(cqe->res, &entry.peer);
@@ -298,7 +298,7 @@ static void conn__received(struct model_thread *thread, struct conn *conn,
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
         conn->receiving = false;
         conn->in_flight_count--;
-        shard_touch(thread->base.shard, session); /* start it anew, if bytes are wanted */
+        shard_touch(thread->base.shard, session); /* start it again, if bytes are wanted */
     }
     if (cqe->res < 0) {
         if (cqe->res == -ENOBUFS) {
@@ -395,9 +395,9 @@ static void conn__cancel(struct model_thread *thread, struct conn *conn, bool re
     conn->in_flight_count++;
 }
 
-static void conn__close(struct model_thread *thread, struct conn *conn, bool reset)
+static void conn__close(struct model_thread *thread, struct conn *conn, enum cport_close_mode mode)
 {
-    conn->reset = reset;
+    conn->close_mode = (uint8_t)mode;
     conn->next_closing = thread->closing;
     thread->closing = conn;
 }
@@ -418,7 +418,7 @@ static void thread__close_conns(struct model_thread *thread)
             continue;
         }
         *place = conn->next_closing;
-        stream_close(conn->base.handle, conn->reset);
+        stream_close(conn->base.handle, (enum cport_close_mode)conn->close_mode);
         loop_free(&conn->base);
     }
 }
@@ -431,7 +431,7 @@ static void thread__advance(struct model_thread *thread, struct conn *conn, int6
         conn__start_send(thread, conn, now_ns);
     }
     if (want != SESSION_NOTHING) {
-        conn__close(thread, conn, want == SESSION_CLOSE_RST);
+        conn__close(thread, conn, want == SESSION_CLOSE_RST ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
         return;
     }
     if (!conn->receiving && conn->held == NULL && session_can_receive(session)) {

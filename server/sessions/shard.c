@@ -111,8 +111,8 @@ void shard_look(struct shard *shard, struct session *session)
     }
 }
 
-/* Every session of the shard has a place among the timers beforehand: to begin to linger must not
- * fail. */
+/* Every session of the shard has a place among the timers from the start: to begin to linger must
+ * not fail. */
 static bool shard__reserve_timer(struct shard *shard)
 {
     uint32_t count_max = shard->timers.count_max;
@@ -452,7 +452,7 @@ static void session__sweep(struct session *session, int64_t now_ns)
     if (session->lingering && session->bytes_sent != session->linger_bytes) {
         session_linger(session, now_ns); /* the peer still reads: output moves on */
     } else if (session__deadline_ns(session) > now_ns) {
-        shard_watch(session->shard, session); /* something came meanwhile */
+        shard_watch(session->shard, session); /* something has come in between */
     } else {
         session_close(session,
                       session->lingering ? ERROR_KIND_CLOSE_TIMEOUT : ERROR_KIND_IDLE_TIMEOUT);

@@ -21,7 +21,7 @@ struct shard_mail;
 
 /* A full stage and the largest reply, with what holds them, are 128 KiB. */
 enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65024 };
-/* Mail on its way in the whole server: each shard's mailbox takes its part, and at least the
+/* Mail in transit in the whole server: each shard's mailbox takes its part, and at least the
  * second. A full one drops further mail, counted as local_limit by the sender. */
 #define SHARD_MAIL_BYTES_MAX (UINT64_C(128) * 1024 * 1024)
 #define SHARD_MAIL_BYTES_MIN (UINT64_C(1024) * 1024)
@@ -103,7 +103,7 @@ void shard_receive_mail(struct shard *shard);
 /* The end of a batch: delivers the broadcasts gathered in it, here and to the other shards (whose
  * wakes it calls). Then take the dirty sessions. */
 void shard_flush(struct shard *shard);
-/* Are there sessions to pop? What has ended since the last one was may have told others. */
+/* Are there sessions to pop? The end of one may have sent messages to others. */
 bool shard_is_dirty(const struct shard *shard);
 /* A session with something to start (see session.h), or NULL. */
 struct session *shard_pop_dirty(struct shard *shard);
@@ -123,7 +123,7 @@ void shard_finish_all(struct shard *shard, int64_t now_ns);
  */
 void shard_close_all(struct shard *shard, enum error_kind reason);
 
-/* For session.c. False: no memory for its deadlines; it is in the shard all the same. */
+/* For session.c. False: no memory for its deadlines; it stays in the shard. */
 bool shard_join(struct shard *shard, struct session *session);
 /* Its deadline is earlier now. */
 void shard_watch(struct shard *shard, struct session *session);

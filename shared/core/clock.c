@@ -59,7 +59,7 @@ void clock_measure(int64_t *cost_ns, int64_t *tick_ns)
         }
     }
     if (*tick_ns == INT64_MAX) {
-        *tick_ns = 0; /* it never moved: too coarse to tell */
+        *tick_ns = 0; /* it never moved: too coarse to measure */
     }
 }
 

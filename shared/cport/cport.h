@@ -126,7 +126,7 @@ struct cport_stats {
     uint64_t batch_max;
     uint64_t immediate; /* completed at submit, without waiting */
     uint64_t waited_ns; /* with times_waits: in cport_poll(), up to its deadline at most, asleep or
-                           (busy_poll) looking in vain */
+                           (busy_poll) polling without result */
     uint64_t wait;      /* enum cport_wait; of several ports the coarsest */
 };
 

@@ -86,7 +86,7 @@ static bool file__read_open(HANDLE file, const char *path, size_t bytes_max, cha
             free(text);
             return false;
         }
-        if (piece_bytes == 0) { /* it has become shorter meanwhile */
+        if (piece_bytes == 0) { /* it has become shorter */
             break;
         }
         have_bytes += piece_bytes;

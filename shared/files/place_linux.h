@@ -24,8 +24,8 @@ struct place {
     char target[PATH_MAX]; /* with every link followed */
 };
 
-/* 0, or an errno. Also a link to a descriptor is one: what it is open on could be told, but what
- * is opened anew begins at that file's start, over what is in it. */
+/* 0, or an errno. Also a link to a descriptor is one: its file could be found, but
+ * when it is opened again writing begins at that file's start, over what is in it. */
 int place_find(const char *path, struct place *place);
 /* A FIFO (its reader is waited for a moment), a device, a descriptor: *own says whether it is to be
  * closed. A FIFO that place_hold() has opened comes from there. -1: *error says why. */

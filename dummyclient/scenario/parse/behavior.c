@@ -25,7 +25,7 @@ static bool parse__value_is_of_lane(const struct parse *parse, const struct valu
            (value->operation != VALUE_ALONE && parse__is_of_lane(parse, &value->right));
 }
 
-/* Does the rule compare with values that each lane has for itself? A push belongs to no lane. */
+/* Does the rule compare with values of a lane? A push belongs to no lane. */
 static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
 {
     for (; verify != NULL; verify = verify->next) {

@@ -186,7 +186,7 @@ void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_co
                 struct body *body);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
-/* delimiter.c: can the body, or the text of a variable, be told from the delimiter? */
+/* delimiter.c: can the body, or the text of a variable, be distinguished from the delimiter? */
 void parse_check_delimiter(struct parse *parse, const struct body *body);
 
 /* --- The state of the connection. */

@@ -15,7 +15,7 @@ void handoff_queue_open(struct handoff_queue *queue)
 void handoff_queue_close(struct handoff_queue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++) {
-        stream_close(queue->entries[i].handle, true);
+        stream_close(queue->entries[i].handle, CPORT_CLOSE_RST);
     }
     free(queue->entries);
     mutex_close(&queue->lock);

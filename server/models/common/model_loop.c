@@ -94,7 +94,7 @@ static void loop__close(struct loop_thread *thread)
         thread->model->close(loop__own(thread));
     }
     if (thread->listener != CPORT_HANDLE_NONE) {
-        stream_close(thread->listener, false);
+        stream_close(thread->listener, CPORT_CLOSE_FIN);
     }
     waker_close(thread->waker);
     handoff_queue_close(&thread->handoffs);
@@ -169,7 +169,7 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
 {
     thread->accept_short = false;
     if (!server_admit(thread->server, thread->recorder, &entry->peer, now_ns)) {
-        stream_close(entry->handle, true);
+        stream_close(entry->handle, CPORT_CLOSE_RST);
         return;
     }
     struct loop_thread *target = loop__choose(thread);
@@ -185,7 +185,7 @@ void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int6
         }
         atomic_fetch_sub(&target->sessions_count, 1);
     }
-    stream_close(entry->handle, true);
+    stream_close(entry->handle, CPORT_CLOSE_RST);
     server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
 }
 
@@ -247,7 +247,7 @@ static struct loop_conn *loop__take(struct loop_thread *thread, int64_t now_ns)
             return conn;
         }
         atomic_fetch_sub(&thread->sessions_count, 1);
-        stream_close(entry.handle, true);
+        stream_close(entry.handle, CPORT_CLOSE_RST);
         server_unadmit(thread->server, thread->recorder, ERROR_KIND_LOCAL_LIMIT);
     }
     return NULL;
@@ -331,13 +331,13 @@ void loop_send(struct loop_conn *conn)
 
 /* -------- close -------- */
 
-static void loop__end(struct loop_conn *conn, bool reset)
+static void loop__end(struct loop_conn *conn, enum cport_close_mode mode)
 {
     if (conn->spans_count > 0) {
         conn->spans_count = 0;
         session_sent(&conn->session, 0);
     }
-    stream_close(conn->handle, reset);
+    stream_close(conn->handle, mode);
     conn->handle = CPORT_HANDLE_NONE;
 }
 
@@ -366,7 +366,7 @@ bool loop_advance(struct loop_conn *conn, int64_t now_ns)
         loop_send(conn);
     }
     if (want != SESSION_NOTHING) {
-        loop__end(conn, want == SESSION_CLOSE_RST);
+        loop__end(conn, want == SESSION_CLOSE_RST ? CPORT_CLOSE_RST : CPORT_CLOSE_FIN);
         return false;
     }
     conn->wants_read = session_can_receive(&conn->session);
@@ -394,7 +394,7 @@ static void loop__handle_stop(struct loop_thread *thread, int64_t now_ns)
         return;
     }
     if (thread->listener != CPORT_HANDLE_NONE) {
-        stream_close(thread->listener, false);
+        stream_close(thread->listener, CPORT_CLOSE_FIN);
         thread->listener = CPORT_HANDLE_NONE;
         loop_accepting_ended(thread);
     }

@@ -12,7 +12,7 @@
 #include "core/must.h"
 
 enum {
-    ACCEPTS_COUNT = 64, /* in flight: a storm of connects must not wait for us to come round */
+    ACCEPTS_COUNT = 64, /* in flight: a burst of connects must not wait for this loop */
     COMPLETIONS_MAX = 256,
     RECV_BYTES_MAX = 65536,
     LISTEN_BACKLOG = 4096

@@ -35,5 +35,4 @@ void stream_shutdown(cport_handle handle);
  * now on, comes back with an end or a failure; with sending, one in stream_send() too. Receiving
  * alone is ended without a word to the peer, so that a reset can still follow. */
 void stream_interrupt(cport_handle handle, bool sending);
-/* reset: with RST, what is unsent is dropped. */
-void stream_close(cport_handle handle, bool reset);
+void stream_close(cport_handle handle, enum cport_close_mode mode);

@@ -101,9 +101,9 @@ void stream_interrupt(cport_handle handle, bool sending)
     shutdown((int)handle, sending ? SHUT_RDWR : SHUT_RD);
 }
 
-void stream_close(cport_handle handle, bool reset)
+void stream_close(cport_handle handle, enum cport_close_mode mode)
 {
-    if (reset) {
+    if (mode == CPORT_CLOSE_RST) {
         uint64_t syscalls = 0;
         cport_socket_set_abort(handle, &syscalls);
     }

@@ -83,7 +83,7 @@ enum stream_status stream_receive_waiting(cport_handle handle, uint8_t *buffer, 
 {
     u_long waiting_bytes = 0;
     if (ioctlsocket((SOCKET)handle, (long)FIONREAD, &waiting_bytes) != 0 || waiting_bytes == 0) {
-        return STREAM_BLOCKED; /* an end, or an error, is told by the next receive */
+        return STREAM_BLOCKED; /* the next receive reports an end or an error */
     }
     return stream_receive(handle, buffer, buffer_bytes, bytes, result);
 }
@@ -117,9 +117,9 @@ void stream_interrupt(cport_handle handle, bool sending)
     CancelIoEx((HANDLE)handle, NULL);
 }
 
-void stream_close(cport_handle handle, bool reset)
+void stream_close(cport_handle handle, enum cport_close_mode mode)
 {
-    if (reset) {
+    if (mode == CPORT_CLOSE_RST) {
         uint64_t syscalls = 0;
         iocp_socket_set_abort((SOCKET)handle, &syscalls);
     }

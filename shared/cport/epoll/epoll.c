@@ -53,7 +53,7 @@ enum {
     EPOLL_SOCKET_ENDED = 4, /* the peer has closed or reset: there is an end to be read */
     EPOLL_SOCKET_LISTED = 8,
     EPOLL_SOCKET_LISTENER = 16,
-    EPOLL_SOCKET_DIRECT = 32, /* not registered: tried in every poll, and READABLE all the while */
+    EPOLL_SOCKET_DIRECT = 32, /* not registered: tried in every poll, and always READABLE */
     EPOLL_SOCKET_URGENT = 64  /* urgent data came: a receive ends before it, whatever is behind */
 };
 

@@ -3,7 +3,7 @@
  * Every overlapped call ends in one of three ways, which iocp__started() names once for all of
  * them:
  * - completed immediately: on a SKIP socket no packet comes, so it is finished here (and counted as
- *   immediate); on others a packet comes all the same and finishes it;
+ *   immediate); on others a packet comes nevertheless and finishes it;
  * - pending: a packet will come;
  * - failed: no packet will come; it is finished here with the error.
  * What is finished waits in `ready` until cport_poll() hands it out, in order. That order is what

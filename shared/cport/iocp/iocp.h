@@ -90,7 +90,7 @@ void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls);
 void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *remote,
                                   uint64_t *syscalls);
 /* SKIP is safe only where every provider's sockets are real system handles: a layered provider
- * without XP1_IFS_HANDLES posts its packets all the same (Microsoft, support article 2568167). */
+ * without XP1_IFS_HANDLES posts its packets nevertheless (Microsoft, support article 2568167). */
 bool iocp_socket_skip_is_safe(void);
 
 /* ---- errors ----------------------------------------------------------------------------- */

@@ -288,7 +288,7 @@ static void uring__shutdown(struct cport *port, struct cport_socket *socket, str
                       system_error);
 }
 
-/* True when the request is on its way, or not needed. */
+/* True when the request is submitted, or not needed. */
 static bool uring__cancel_op(struct uring_port *uring, struct cport_op *op)
 {
     /* It may not be with the kernel (yet, or again): then it must not go there. */
