@@ -12,7 +12,10 @@
 
 /* After the last message, before MPI_Finalize(): until the sends have left. */
 #define MESH_DRAIN_WITHIN_NS (2 * NS_PER_S)
-enum { MESH_TAG = 1 };
+enum {
+    MESH_TAG = 1,
+    MESH_ROUNDS_MAX = 64 /* of progress in one call, while a large message is on its way */
+};
 
 /* A message in transit. */
 struct mesh_mpi__message {
@@ -111,15 +114,28 @@ static void mesh_mpi__begin_receive(struct mesh_mpi *own)
     *at = message;
 }
 
+/* The next message that is whole. Large ones come and go in pieces, a few with each call into MPI,
+ * and small ones wait behind them: 50 reports at the pace of the caller's turns took a minute. */
+static struct mesh_mpi__message *mesh_mpi__progress(struct mesh_mpi *own, bool *failed)
+{
+    struct mesh_mpi__message *message = NULL;
+    bool more = true;
+    for (int i = 0; i < MESH_ROUNDS_MAX && message == NULL && more; i++) {
+        mesh_mpi__reap(own);
+        mesh_mpi__begin_receive(own);
+        message = mesh_mpi__take_complete(&own->receiving, failed);
+        more = own->receiving != NULL || own->sending != NULL;
+    }
+    return message;
+}
+
 static bool mesh_mpi__receive(void *context, uint32_t *from, const uint8_t **data, size_t *bytes)
 {
     struct mesh_mpi *own = context;
     bool failed = false;
     free(own->delivered);
     own->delivered = NULL;
-    mesh_mpi__reap(own);
-    mesh_mpi__begin_receive(own);
-    struct mesh_mpi__message *message = mesh_mpi__take_complete(&own->receiving, &failed);
+    struct mesh_mpi__message *message = mesh_mpi__progress(own, &failed);
     if (message == NULL || failed) {
         free(message);
         return false;
