@@ -178,7 +178,7 @@ export function clientValues(words, name) {
 export function refuseServerConditions(exprs) {
   const expr = exprs.find((one) => /^\s*server\.(?!resources\.)/.test(one));
   if (expr !== undefined) {
-    throw new Failure(`"${expr}": a server that is not this project's own writes no result, by ` +
+    throw new Failure(`"${expr}": a server that is not this project's own writes no result, so ` +
       'this cannot be judged (server.resources.* are sampled from outside)', 2);
   }
 }
