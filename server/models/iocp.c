@@ -76,7 +76,7 @@ struct model_iocp {
     SOCKET listener;
     atomic_bool listener_closing;
     atomic_int accepts_in_flight;
-    atomic_bool accept_short; /* accepting has failed, and since then it has not succeeded */
+    atomic_bool accept_short; /* accepting has failed, and since then none could be started */
     struct accept accepts[ACCEPTS_COUNT];
 };
 
@@ -223,7 +223,6 @@ static void accept__take(struct worker *worker, struct accept *accept, int64_t n
     struct server *server = model->server;
     SOCKET accepted = accept->accepted;
     struct net_address peer;
-    atomic_store(&model->accept_short, false);
     int code =
         iocp_socket_finish_accept(&model->functions, model->listener, accepted, accept->addresses,
                                   &peer, &worker->recorder->port.syscalls);
@@ -252,6 +251,7 @@ static int accept__start(struct worker *worker, struct accept *accept)
                               io__begin(&accept->io, IO_ACCEPT, model->listener));
     if (code == 0) {
         atomic_fetch_add(&model->accepts_in_flight, 1);
+        atomic_store(&model->accept_short, false); /* there was a socket to be had */
     }
     return code;
 }

@@ -206,8 +206,10 @@ static void test_the_others_are_told_who_has_left(void **state)
     }
     client_leave(clients[PARTING_COUNT - 1]);
     fixture_stop(server, &counters);
-    assert_int_equal(counters.errors[ERROR_KIND_RESET], 1);
-    assert_int_equal(counters_errors_sum(&counters), 1);
+    assert_int_equal(counters_errors_sum(&counters), counters.errors[ERROR_KIND_RESET]);
+    if (counters.errors[ERROR_KIND_RESET] != 0 || !fixture_is_wine()) { /* see fixture.h */
+        assert_int_equal(counters.errors[ERROR_KIND_RESET], 1);
+    }
 }
 
 static void test_silent_connections_are_closed_after_the_idle_timeout(void **state)

@@ -167,7 +167,9 @@ static struct loop_thread *loop__choose(struct loop_thread *thread)
 
 void loop_hand_out(struct loop_thread *thread, const struct handoff *entry, int64_t now_ns)
 {
-    thread->accept_short = false;
+    if (thread->accept_resume_ns == 0) { /* else it was under way before accepting failed */
+        thread->accept_short = false;
+    }
     if (!server_admit(thread->server, thread->recorder, &entry->peer, now_ns)) {
         stream_close(entry->handle, CPORT_CLOSE_RST);
         return;
