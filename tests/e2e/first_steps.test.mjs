@@ -10,6 +10,7 @@ import { assertClean, assertOneLine, folderFor, freePort, LIMIT, resultOf, ROOT,
   TAME, WINDOWS } from './harness.mjs';
 import { DEPS, PROGRAMS_GIVEN } from '../../scripts/lib/base/paths.mjs';
 import { Program, run, runOk } from '../../scripts/lib/base/process.mjs';
+import { prepareModules } from '../../scripts/lib/building/setup.mjs';
 import { endWine, prepareWine, wineCall } from '../../scripts/lib/building/wine.mjs';
 import { programPath } from '../../scripts/lib/playing/server.mjs';
 
@@ -250,6 +251,7 @@ const BATCH = { ...LIMIT, skip: NO_NODE || (!UNDER_WINE && 'its tools are put to
 const NO_BUILD = () => ({ DUMMYLOAD_PROGRAMS: programPath(path.resolve(PROGRAMS_GIVEN), true) });
 
 test('stress.cmd plays, and passes arguments and the exit code on', BATCH, async (t) => {
+  await prepareModules(); // Node.js for Windows comes without npm
   const sources = oddSources(t);
   const results = oddFolder(t);
   const tools = makeTools(t, { node: '' });
