@@ -23,6 +23,7 @@ void output_setup(const char *program)
 {
     output__program = program;
     output_open_closed();
+    output_enter_utf8();
 }
 
 void output_complain(const char *text)
@@ -129,6 +130,7 @@ bool output_print(void (*print)(void *context), void *context)
 
 void output_leave(int code)
 {
+    output_leave_utf8();
     stop_finished();
     _Exit(code);
 }

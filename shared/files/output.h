@@ -36,3 +36,7 @@ void output_leave(int code);
 /* Of the system. Opens those that were closed on the null device; was standard output closed? */
 void output_open_closed(void);
 bool output_is_closed(void);
+/* Of the system. What is printed is UTF-8, and a console is told so (Windows); it is told otherwise
+ * again when the process ends, or by output_leave_utf8(), where the process ends abruptly. */
+void output_enter_utf8(void);
+void output_leave_utf8(void);

@@ -26,3 +26,12 @@ bool output_is_closed(void)
 {
     return output__closed;
 }
+
+/* Terminals take UTF-8 as it comes. */
+void output_enter_utf8(void)
+{
+}
+
+void output_leave_utf8(void)
+{
+}

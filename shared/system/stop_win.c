@@ -1,26 +1,42 @@
 /* Stop requests from the console: Ctrl+C, Ctrl+Break, the window's close button, log-off. */
 #include "system/stop.h"
 
+#include "core/clock.h"
 #include "core/must.h"
+#include "system/stop_win.h"
 
 #include <stddef.h>
-#include <windows.h>
 
 static volatile LONG stop__count;
+static volatile LONG64 stop__closing_ns; /* since when; 0: the console is not being closed */
 static HANDLE stop__finished_event;
 
-/* The system calls this on a separate thread. See HandlerRoutine in Microsoft's console
- * documentation. */
-static BOOL WINAPI stop__handle(DWORD event)
+/* One Ctrl+C stops gracefully, a second immediately. Anyone who presses it more often than this
+ * wants the process to end, whatever it hangs in: the system's own handler ends it. */
+enum { STOP_REQUESTS_MAX = 3 };
+
+/* The system's patience is 5 s. What is left of it after the drain is for ending at once, for a
+ * reader that stands still, and for writing. */
+static const int64_t STOP_CLOSING_DRAIN_NS = 1 * NS_PER_S;
+
+BOOL WINAPI stop_on_event(DWORD event)
 {
-    InterlockedIncrement(&stop__count);
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
-        return TRUE;
+        return InterlockedIncrement(&stop__count) <= STOP_REQUESTS_MAX;
     }
-    /* Close, log-off, shutdown: the process ends as soon as this returns, and without a result.
-     * The system's own patience is 5 s (close) and bounds this wait. */
+    /* Close, log-off, shutdown: the process ends as soon as this returns, and without a result. */
+    InterlockedCompareExchange64(&stop__closing_ns, clock_now_ns(), 0);
     WaitForSingleObject(stop__finished_event, INFINITE);
     return TRUE;
+}
+
+int stop_requests_of(int pressed, int64_t closing_ns, int64_t now_ns)
+{
+    if (closing_ns == 0) {
+        return pressed;
+    }
+    int asked = now_ns - closing_ns < STOP_CLOSING_DRAIN_NS ? 1 : 2;
+    return pressed > asked ? pressed : asked;
 }
 
 void stop_setup(void)
@@ -30,13 +46,15 @@ void stop_setup(void)
     }
     must(stop__finished_event != NULL);
     /* Without a console there is no handler to set; it then fails and nothing is lost. */
-    SetConsoleCtrlHandler(stop__handle, FALSE);
-    SetConsoleCtrlHandler(stop__handle, TRUE);
+    SetConsoleCtrlHandler(stop_on_event, FALSE);
+    SetConsoleCtrlHandler(stop_on_event, TRUE);
 }
 
 int stop_requests(void)
 {
-    return (int)InterlockedCompareExchange(&stop__count, 0, 0);
+    int pressed = (int)InterlockedCompareExchange(&stop__count, 0, 0);
+    int64_t closing_ns = InterlockedCompareExchange64(&stop__closing_ns, 0, 0);
+    return closing_ns == 0 ? pressed : stop_requests_of(pressed, closing_ns, clock_now_ns());
 }
 
 void stop_finished(void)
