@@ -143,9 +143,7 @@ static void conn__take(struct conn *conn, uint32_t bytes)
 void conn_on_sent(struct conn *conn)
 {
     conn->sending = CONN_SEND_IDLE;
-    if (conn->io_op.result == CPORT_OK) {
-        conn__take(conn, conn->io_op.bytes);
-    }
+    conn__take(conn, conn->io_op.bytes); /* also what left before it was cancelled */
     if (!conn_is_alive(conn)) {
         return;
     }

@@ -10,6 +10,8 @@
 #include "models/common/model_loop.h"
 #include "models/common/winsock_win.h"
 
+#include "system/host.h"
+
 #include <winsock2.h>
 
 enum {
@@ -100,10 +102,12 @@ static void thread__accept(struct model_thread *thread, int64_t now_ns)
 {
     if (loop_accepts(&thread->base, now_ns)) {
         loop_accept(&thread->base, now_ns);
-        /* An accept makes Windows report the next connection. Asking again is safer: after an
-         * accept that found nothing, Wine reports none. A connection that waits already is reported
+        /* An accept makes Windows report the next connection. After one that found nothing, Wine
+         * reports none, so there it is asked again; a connection that waits already is reported
          * immediately. */
-        thread__select_listener(thread);
+        if (host_is_wine()) {
+            thread__select_listener(thread);
+        }
     }
     thread->accept_paused = thread->base.accept_resume_ns != 0;
 }

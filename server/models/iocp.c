@@ -383,8 +383,12 @@ static void conn__start_close(struct worker *worker, struct conn *conn, enum cpo
     /* The operations come back cancelled (or done, if they were faster), each with its packet.
      * Closing the socket here would cancel them too, but the next socket could get its number
      * while packets still name it. */
-    CancelIoEx((HANDLE)conn->socket, NULL);
-    worker->recorder->port.syscalls++;
+    if (!iocp_socket_cancel_all(conn->socket, &worker->recorder->port.syscalls)) {
+        socket__close(worker, conn->socket, CPORT_CLOSE_FIN);
+        conn->socket = INVALID_SOCKET;
+        conn->recv.socket = INVALID_SOCKET;
+        conn->send.socket = INVALID_SOCKET;
+    }
     conn__release(worker, conn);
 }
 
@@ -481,13 +485,7 @@ static void worker__complete(struct worker *worker, const OVERLAPPED_ENTRY *entr
 {
     struct io *io = CONTAINING_RECORD(entry->lpOverlapped, struct io, overlapped);
     DWORD bytes = entry->dwNumberOfBytesTransferred;
-    int code = 0;
-    if (io->type != IO_POST && io->overlapped.Internal != 0) { /* an NTSTATUS; 0 is success */
-        DWORD flags = 0;
-        if (!WSAGetOverlappedResult(io->socket, &io->overlapped, &bytes, FALSE, &flags)) {
-            code = WSAGetLastError();
-        }
-    }
+    int code = io->type == IO_POST ? 0 : iocp_socket_error_of(io->socket, &io->overlapped);
     switch (io->type) {
     case IO_ACCEPT:
         accept__completed(worker, CONTAINING_RECORD(io, struct accept, io), code, polled_ns);

@@ -53,7 +53,7 @@ static void CALLBACK op__completed(DWORD code, DWORD bytes, LPWSAOVERLAPPED over
     struct model_thread *thread = op->conn->thread;
     (void)flags;
     op->code = code;
-    op->bytes = code == 0 ? bytes : 0;
+    op->bytes = bytes;
     op->done_next = NULL;
     if (thread->done_tail != NULL) {
         thread->done_tail->done_next = op;
@@ -165,7 +165,7 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
     conn->close_mode = (uint8_t)mode;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its routine. */
-        CancelIoEx((HANDLE)conn->base.handle, NULL);
+        winsock_cancel(&conn->base, mode);
     }
     conn__end_if_idle(conn);
 }

@@ -85,11 +85,8 @@ static void thread__take_out(struct model_thread *thread, struct op *op)
 /* How it went: 0 or the error. */
 static int op__result(struct op *op, SOCKET socket, DWORD *bytes)
 {
-    DWORD flags = 0;
-    *bytes = 0;
-    return WSAGetOverlappedResult(socket, &op->overlapped, bytes, FALSE, &flags)
-               ? 0
-               : WSAGetLastError();
+    *bytes = (DWORD)op->overlapped.InternalHigh;
+    return iocp_socket_error_of(socket, &op->overlapped);
 }
 
 /* -------- open -------- */
@@ -226,7 +223,7 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
     conn->close_mode = (uint8_t)mode;
     if (conn->recv.in_flight || conn->send.in_flight) {
         /* They come back cancelled (or done, if they were faster), each by its event. */
-        CancelIoEx((HANDLE)conn->base.handle, NULL);
+        winsock_cancel(&conn->base, mode);
     }
     conn__end_if_idle(conn);
 }

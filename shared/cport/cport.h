@@ -182,8 +182,9 @@ void cport_connect(struct cport *port, struct cport_socket *socket, struct cport
  * to recv_buffer_bytes. */
 void cport_recv(struct cport *port, struct cport_socket *socket, struct cport_op *op);
 /* Gathers 1..CPORT_SPANS_MAX spans, at least one byte in all; array and bytes stay in place until
- * completion. With CPORT_OK between one byte and all of them were taken: send the rest again. At
- * most one send in flight per socket. */
+ * completion. With CPORT_OK between one byte and all of them were taken: send the rest again. With
+ * another result op->bytes says what had been taken until then. At most one send in flight per
+ * socket. */
 enum { CPORT_SPANS_MAX = 16 };
 void cport_send(struct cport *port, struct cport_socket *socket, struct cport_op *op,
                 const struct span *spans, int spans_count);

@@ -297,7 +297,7 @@ bool file_is_same(const char *a, const char *b)
     wchar_t *one = path_wide(a, L"", NULL);
     wchar_t *other = path_wide(b, L"", NULL);
     bool same = false;
-    if (one && other) {
+    if (one != NULL && other != NULL) {
         BY_HANDLE_FILE_INFORMATION of_one;
         BY_HANDLE_FILE_INFORMATION of_other;
         bool there = file__identify_path(one, &of_one) && file__identify_path(other, &of_other);
@@ -317,8 +317,8 @@ enum file_standard_use file_is_standard(const char *path, enum file_standard str
     wchar_t *wide = path_wide(path, L"", NULL);
     HANDLE handle =
         GetStdHandle(stream == FILE_STANDARD_OUTPUT ? STD_OUTPUT_HANDLE : STD_ERROR_HANDLE);
-    bool same = wide && file__identify_path(wide, &of_path) && file__identify(handle, &of_stream) &&
-                file__same_information(&of_path, &of_stream);
+    bool same = wide != NULL && file__identify_path(wide, &of_path) &&
+                file__identify(handle, &of_stream) && file__same_information(&of_path, &of_stream);
     free(wide);
     return same ? FILE_STANDARD_FILE : FILE_STANDARD_NOT;
 }

@@ -20,7 +20,7 @@ typedef LONG(WINAPI *rtl_get_version_function)(OSVERSIONINFOW *version);
 static FARPROC host__ntdll_function(const char *name)
 {
     HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-    return ntdll ? GetProcAddress(ntdll, name) : NULL;
+    return ntdll != NULL ? GetProcAddress(ntdll, name) : NULL;
 }
 
 bool host_is_wine(void)
@@ -37,7 +37,7 @@ static void host__read_version(struct host_info *info)
     } function;
     OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
     function.any = host__ntdll_function("RtlGetVersion");
-    if (function.any && function.rtl_get_version(&version) == 0) {
+    if (function.any != NULL && function.rtl_get_version(&version) == 0) {
         snprintf(info->os, sizeof info->os, "Windows %lu.%lu.%lu", version.dwMajorVersion,
                  version.dwMinorVersion, version.dwBuildNumber);
         snprintf(info->kernel, sizeof info->kernel, "%lu", version.dwBuildNumber);
@@ -45,7 +45,7 @@ static void host__read_version(struct host_info *info)
         snprintf(info->os, sizeof info->os, "Windows");
     }
     function.any = host__ntdll_function("wine_get_version");
-    if (function.any) {
+    if (function.any != NULL) {
         snprintf(info->wine, sizeof info->wine, "%s", function.wine_get_version());
     }
 }
@@ -150,7 +150,7 @@ void host_read_limits(struct host_limits *limits)
     }
     host__read_unix_file(L"\\\\?\\unix\\proc\\self\\limits", text, sizeof text);
     const char *line = strstr(text, "Max open files");
-    if (line && sscanf(line, "Max open files %llu %llu", &soft, &hard) == 2) {
+    if (line != NULL && sscanf(line, "Max open files %llu %llu", &soft, &hard) == 2) {
         limits->descriptors_max = hard;
         limits->thread_descriptors = 3;
     }

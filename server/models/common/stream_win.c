@@ -112,13 +112,18 @@ void stream_shutdown(cport_handle handle)
 
 void stream_interrupt(cport_handle handle, bool sending)
 {
-    /* For the calls to come; those that wait already do not notice. */
+    uint64_t syscalls = 0;
+    /* For the calls to come; those that wait already do not notice. Those of a layered provider are
+     * ended by the peer, or by the close. */
     shutdown((SOCKET)handle, sending ? SD_BOTH : SD_RECEIVE);
-    CancelIoEx((HANDLE)handle, NULL);
+    iocp_socket_cancel_all((SOCKET)handle, &syscalls);
 }
 
 void stream_close(cport_handle handle, enum cport_close_mode mode)
 {
+    if (handle == CPORT_HANDLE_NONE) {
+        return; /* closed before (winsock_cancel) */
+    }
     if (mode == CPORT_CLOSE_RST) {
         uint64_t syscalls = 0;
         iocp_socket_set_abort((SOCKET)handle, &syscalls);

@@ -1,11 +1,13 @@
 #include "models/common/winsock_win.h"
 
 #include "core/clock.h"
+#include "system/host.h"
 
 #include <string.h>
 
-/* After an accept that has found nothing, Wine reports no connection until one has been accepted:
- * so the listener is then checked from time to time. */
+/* On Windows every accept makes the next connection be reported, also one that fails. After an
+ * accept that has found nothing, Wine reports no connection until one has been accepted: so there
+ * the listener is then checked from time to time. */
 #define LISTENER_LOOK_NS (10 * NS_PER_MS)
 
 bool winsock_event_open(WSAEVENT *event, struct error *error)
@@ -47,9 +49,15 @@ void winsock_listener_accept(struct loop_thread *thread, WSAEVENT event, int64_t
     } else {
         WSAResetEvent(event); /* paused, or closed */
     }
-    bool again =
-        thread->listener != CPORT_HANDLE_NONE && (found == 0 || thread->accept_resume_ns != 0);
-    thread->look_ns = again ? now_ns + LISTENER_LOOK_NS : 0;
+    thread->look_ns = 0;
+    if (thread->listener == CPORT_HANDLE_NONE) {
+        return;
+    }
+    if (thread->accept_resume_ns != 0) {
+        thread->look_ns = now_ns + LISTENER_LOOK_NS; /* the event is reset: nobody tells */
+    } else if (found == 0 && host_is_wine()) {
+        thread->look_ns = now_ns + LISTENER_LOOK_NS;
+    }
 }
 
 enum error_kind winsock_error_kind(int code)
@@ -113,6 +121,15 @@ void winsock_receive_reported(struct loop_thread *thread, struct loop_conn *conn
     }
 }
 
+void winsock_cancel(struct loop_conn *conn, enum cport_close_mode mode)
+{
+    uint64_t syscalls = 0;
+    if (!iocp_socket_cancel_all((SOCKET)conn->handle, &syscalls)) {
+        stream_close(conn->handle, mode);
+        conn->handle = CPORT_HANDLE_NONE;
+    }
+}
+
 /* Three outcomes: bytes; none, which is the peer's normal close; an error, which is an abnormal
  * close, unless we cancelled the operation. */
 void winsock_received(struct session *session, int code, const uint8_t *data, uint32_t bytes,
@@ -129,7 +146,7 @@ void winsock_received(struct session *session, int code, const uint8_t *data, ui
 
 void winsock_sent(struct session *session, int code, uint32_t bytes)
 {
-    session_sent(session, code == 0 ? bytes : 0);
+    session_sent(session, bytes); /* also what has left before it was cancelled */
     if (code != 0 && code != WSA_OPERATION_ABORTED) {
         session_fail(session, winsock_error_kind(code));
     }

@@ -45,6 +45,9 @@ int winsock_send(struct recorder *recorder, SOCKET socket, const struct span *sp
 int winsock_accept(struct recorder *recorder, const struct iocp_functions *functions,
                    SOCKET listener, const struct net_address *address, SOCKET *accepted,
                    void *addresses, OVERLAPPED *overlapped);
+/* Makes the connection's operations complete as cancelled, or as done, if they were faster. Where
+ * only closing the socket cancels, it is closed. */
+void winsock_cancel(struct loop_conn *conn, enum cport_close_mode mode);
 /* A receive or a send has completed, or failed to start: code is 0 or its error. */
 void winsock_received(struct session *session, int code, const uint8_t *data, uint32_t bytes,
                       int64_t polled_ns);

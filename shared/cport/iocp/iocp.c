@@ -167,7 +167,7 @@ static void iocp__finish_by_type(struct iocp_port *port, struct cport_op *op, in
         break;
     default:
         must(op->type == CPORT_OP_SEND);
-        op->bytes = system_error == 0 ? bytes : 0;
+        op->bytes = bytes; /* also what has left before it was cancelled */
         iocp__finish(port, op, iocp_error_result(system_error), system_error);
         break;
     }
@@ -288,9 +288,12 @@ static void iocp__close(struct cport *base, struct cport_socket *socket, struct 
         return;
     }
     /* Closing would cancel as well, but an operation's error can only be asked of an open socket.
-     * It may say ERROR_NOT_FOUND: all have completed and their packets are under way. */
-    port->base.stats.syscalls++;
-    CancelIoEx((HANDLE)iocp_handle_of(socket), NULL);
+     */
+    if (!iocp_socket_cancel_all(iocp_handle_of(socket), &base->stats.syscalls)) {
+        port->base.stats.syscalls++;
+        closesocket(iocp_handle_of(socket));
+        socket->handle = CPORT_HANDLE_NONE;
+    }
 }
 
 static void iocp__cancel(struct cport *base, struct cport_op *op)
@@ -453,16 +456,8 @@ static void iocp__take_entry(struct iocp_port *port, const OVERLAPPED_ENTRY *ent
         return;
     }
     struct cport_op *op = CONTAINING_RECORD((void *)entry->lpOverlapped, struct cport_op, backend);
-    DWORD bytes = entry->dwNumberOfBytesTransferred;
-    int code = 0;
-    if (entry->lpOverlapped->Internal != 0) { /* an NTSTATUS; 0 is success */
-        DWORD flags = 0;
-        if (!WSAGetOverlappedResult(iocp_handle_of(op->socket), entry->lpOverlapped, &bytes, FALSE,
-                                    &flags)) {
-            code = WSAGetLastError();
-        }
-    }
-    iocp__finish_by_type(port, op, code, bytes);
+    int code = iocp_socket_error_of(iocp_handle_of(op->socket), entry->lpOverlapped);
+    iocp__finish_by_type(port, op, code, entry->dwNumberOfBytesTransferred);
 }
 
 /* The buffers that the last poll has lent. */

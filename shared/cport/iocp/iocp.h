@@ -85,6 +85,12 @@ void iocp_socket_local_address(cport_handle handle, struct net_address *address)
 void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls);
 /* From now on closing resets the connection instead of ending it. */
 void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls);
+/* What is in flight comes back cancelled, or done, if it was faster. False: the provider's handle
+ * is none of the system's (a layered one), and only closing the socket cancels. */
+bool iocp_socket_cancel_all(SOCKET handle, uint64_t *syscalls);
+/* An operation on the socket has come back: 0, or its error. INVALID_SOCKET: it was closed, which
+ * has cancelled the operation. */
+int iocp_socket_error_of(SOCKET handle, OVERLAPPED *overlapped);
 /* SYNs get lost on real networks and are then repeated; on loopback the only thing that repeats
  * them is Windows' disbelief in a refusal, which costs 2 s. Does nothing on other addresses. */
 void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *remote,

@@ -15,12 +15,12 @@
 #define SO_PORT_SCALABILITY 0x3006
 #endif
 
-/* Each is an improvement that an older system may not know. */
-static void iocp_socket__try_option(SOCKET handle, int level, int name, int value,
+/* False: an older system may not know it. */
+static bool iocp_socket__set_option(SOCKET handle, int level, int name, int value,
                                     uint64_t *syscalls)
 {
     ++*syscalls;
-    setsockopt(handle, level, name, (const char *)&value, sizeof value);
+    return setsockopt(handle, level, name, (const char *)&value, sizeof value) == 0;
 }
 
 bool cport_share_ports(void)
@@ -35,14 +35,15 @@ SOCKET iocp_socket_open(int family, uint64_t *syscalls)
     SOCKET handle = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
                                WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (handle != INVALID_SOCKET) { /* a peer's urgent data stays in the stream */
-        iocp_socket__try_option(handle, SOL_SOCKET, SO_OOBINLINE, 1, syscalls);
+        iocp_socket__set_option(handle, SOL_SOCKET, SO_OOBINLINE, 1, syscalls);
     }
     return handle;
 }
 
 void iocp_socket_set_nodelay(SOCKET handle, uint64_t *syscalls)
 {
-    iocp_socket__try_option(handle, IPPROTO_TCP, TCP_NODELAY, 1, syscalls);
+    /* It fails on a connection that is reset by now; its next operation tells. */
+    iocp_socket__set_option(handle, IPPROTO_TCP, TCP_NODELAY, 1, syscalls);
 }
 
 void iocp_socket_set_abort(SOCKET handle, uint64_t *syscalls)
@@ -62,14 +63,13 @@ int iocp_socket_listen(SOCKET *listener, const struct net_address *address, int 
     if (handle == INVALID_SOCKET) {
         return WSAGetLastError();
     }
-    /* Otherwise another program may take over the port with SO_REUSEADDR. */
-    iocp_socket__try_option(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, syscalls);
-    if (name.ss_family == AF_INET6) {
-        iocp_socket__try_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, 1, syscalls);
-    }
     *syscalls += 2;
-    /* More than 200 are only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
-    if (bind(handle, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
+    /* Without the first another program may take over the port with SO_REUSEADDR. More than 200 are
+     * only granted to those who ask by SOMAXCONN_HINT(n), which is -n. */
+    if (!iocp_socket__set_option(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, syscalls) ||
+        (name.ss_family == AF_INET6 &&
+         !iocp_socket__set_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, 1, syscalls)) ||
+        bind(handle, (const struct sockaddr *)&name, address->bytes_count) != 0 ||
         listen(handle, backlog > 200 ? -backlog : backlog) != 0) {
         int code = WSAGetLastError();
         closesocket(handle);
@@ -86,14 +86,16 @@ int iocp_socket_bind(SOCKET handle, int family, const struct net_address *local,
     if (family == AF_INET) {
         name_bytes = (int)sizeof(struct sockaddr_in);
     }
-    if (local && local->bytes_count > 0) {
+    bool own = local != NULL && local->bytes_count > 0;
+    if (own) {
         memcpy(&name, local->bytes, local->bytes_count);
         name_bytes = local->bytes_count;
-        /* A range of ports for each local address instead of one for all. */
-        iocp_socket__try_option(handle, SOL_SOCKET, SO_PORT_SCALABILITY, 1, syscalls);
-    } else {
-        /* The port is chosen when the destination is known: one range for each destination. */
-        iocp_socket__try_option(handle, SOL_SOCKET, SO_REUSE_UNICASTPORT, 1, syscalls);
+    }
+    /* The port is chosen when the destination is known: a range for each destination. Before
+     * Windows 10 at least one for each local address. (Microsoft: where there are both, prefer the
+     * first.) Without them there is one range for all, and a full one is a result. */
+    if (!iocp_socket__set_option(handle, SOL_SOCKET, SO_REUSE_UNICASTPORT, 1, syscalls) && own) {
+        iocp_socket__set_option(handle, SOL_SOCKET, SO_PORT_SCALABILITY, 1, syscalls);
     }
     ++*syscalls;
     return bind(handle, (const struct sockaddr *)&name, name_bytes) == 0 ? 0 : WSAGetLastError();
@@ -107,6 +109,29 @@ static bool iocp_socket__is_loopback(const struct sockaddr_storage *name)
     return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)name)->sin6_addr);
 }
 
+typedef LONG(WINAPI *rtl_get_version_function)(OSVERSIONINFOW *version);
+
+/* SYNs that are not repeated can be asked for since Windows 8, but are safe since 10 1709 only:
+ * libuv met crashes of the system before (its issue 2896 and what followed). */
+enum { IOCP_BUILD_1709 = 16299 };
+
+static DWORD iocp_socket__build(void)
+{
+    static volatile LONG known; /* the same for all threads: it does not matter which asks first */
+    union {
+        FARPROC any;
+        rtl_get_version_function get_version;
+    } function = {NULL};
+    if (known == 0) {
+        OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
+        HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+        function.any = ntdll != NULL ? GetProcAddress(ntdll, "RtlGetVersion") : NULL;
+        bool told = function.any != NULL && function.get_version(&version) == 0;
+        known = told ? (LONG)version.dwBuildNumber : 1;
+    }
+    return (DWORD)known;
+}
+
 void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *remote,
                                   uint64_t *syscalls)
 {
@@ -116,12 +141,34 @@ void iocp_socket_believe_refusals(SOCKET handle, const struct sockaddr_storage *
         UCHAR syn_retransmissions_max;
     } parameters = {(USHORT)-1, (UCHAR)-2};
     DWORD bytes = 0;
-    if (!iocp_socket__is_loopback(remote)) {
+    if (!iocp_socket__is_loopback(remote) || iocp_socket__build() < IOCP_BUILD_1709) {
         return;
     }
     ++*syscalls;
+    /* Where it fails a refusal takes 2 s, and is one all the same. */
     WSAIoctl(handle, SIO_TCP_INITIAL_RTO, &parameters, sizeof parameters, NULL, 0, &bytes, NULL,
              NULL);
+}
+
+bool iocp_socket_cancel_all(SOCKET handle, uint64_t *syscalls)
+{
+    ++*syscalls;
+    /* Not found: all have completed, and their packets are under way. */
+    return CancelIoEx((HANDLE)handle, NULL) || GetLastError() == ERROR_NOT_FOUND;
+}
+
+int iocp_socket_error_of(SOCKET handle, OVERLAPPED *overlapped)
+{
+    DWORD bytes = 0;
+    DWORD flags = 0;
+    if (overlapped->Internal == 0) { /* an NTSTATUS; 0 is success */
+        return 0;
+    }
+    if (handle == INVALID_SOCKET) {
+        return WSA_OPERATION_ABORTED;
+    }
+    return WSAGetOverlappedResult(handle, overlapped, &bytes, FALSE, &flags) ? 0
+                                                                             : WSAGetLastError();
 }
 
 void iocp_socket_local_address(cport_handle handle, struct net_address *address)
