@@ -20,8 +20,7 @@
 #include <string.h>
 
 enum {
-    ACCEPTS_COUNT =
-        64, /* posted at the same time: a burst of connects must not wait for a worker */
+    ACCEPTS_COUNT = 64, /* in flight: a burst of connects must not wait for a worker */
     LISTEN_BACKLOG = 4096,
     SHARDS_COUNT = 16, /* locks; a broadcast costs a packet for each */
     BATCH_MAX = 32     /* packets that one worker takes together, and others then cannot */
@@ -261,8 +260,7 @@ static void accept__post(struct worker *worker, struct accept *accept)
     struct model_iocp *model = worker->model;
     mutex_lock(&model->lock);
     int code = model->listener_closing ? 0 : accept__start(worker, accept);
-    accept->paused =
-        code != 0; /* the tick tries again: without a pause it would fail again and again */
+    accept->paused = code != 0; /* the tick tries again: an immediate retry would fail again */
     mutex_unlock(&model->lock);
     if (code != 0) {
         accept__count_failure(worker, code);
