@@ -237,8 +237,7 @@ static void test_one_wrong_framing_is_one_mistake(void **state)
         "{ 'type': 'length', 'size_bytes': 3, 'size_includes_header': true }",
         "{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': true, 'id_bytes': 9 }",
         "{ 'type': 'length', 'size_bytes': 2, 'id_bytes': 1 }",
-        "{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': true, 'size_offset': 2, "
-        "'header_bytes': 3 }",
+        "{ 'type': 'length', 'size_bytes': 2, 'size_includes_header': true, 'header_bytes': 1 }",
         "{ 'type': 'delimiter' }",
         "{ 'type': 'delimiter', 'delimiter': '' }",
         "{ 'type': 'delimiter', 'delimiter': 'a', 'size_bytes': 2 }",
