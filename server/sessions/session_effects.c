@@ -162,7 +162,11 @@ void session_finish(struct session *session)
     }
     session->finishing = true;
     session->deaf = true;
+    /* It may have been asked long ago, of a peer that did not read: the next sweep, which has the
+     * time, counts from then. */
     session_linger(session, session->active_ns);
+    session->linger_bytes = UINT64_MAX;
+    shard_look(session->shard, session);
     shard_touch(session->shard, session);
 }
 

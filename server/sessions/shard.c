@@ -468,25 +468,25 @@ static void mail__trim(struct shard_mail **mail, uint32_t count, uint32_t *max)
     }
 }
 
-/* Gives back what a peak has left, and was not needed again for some time. */
+/* Gives back what a peak has left, and was not needed again for some time. The time runs on while
+ * all is in use: a shard with one connection has one free chunk between any two requests. */
 static void shard__trim(struct shard *shard, int64_t now_ns)
 {
     bool left = shard->pool.free_bytes > 0 || shard->mail_taken_max > MAIL_KEPT_MAX;
-    if (left && now_ns >= shard->trim_ns && shard->trim_ns != 0) {
-        send_pool_trim(&shard->pool);
-        mutex_lock(&shard->mail_lock);
-        mail__trim(&shard->mail, shard->mail_count, &shard->mail_max);
-        mail__trim(&shard->mail_taken, shard->mail_taken_count - shard->mail_taken_next,
-                   &shard->mail_taken_max);
-        mutex_unlock(&shard->mail_lock);
-        shard->trim_ns = 0;
-        left = shard->pool.free_bytes > 0;
+    if (shard->trim_ns == 0) {
+        shard->trim_ns = left ? now_ns + TRIM_INTERVAL_NS : 0;
+        return;
     }
-    if (!left) {
-        shard->trim_ns = 0;
-    } else if (shard->trim_ns == 0) {
-        shard->trim_ns = now_ns + TRIM_INTERVAL_NS;
+    if (now_ns < shard->trim_ns) {
+        return;
     }
+    send_pool_trim(&shard->pool);
+    mutex_lock(&shard->mail_lock);
+    mail__trim(&shard->mail, shard->mail_count, &shard->mail_max);
+    mail__trim(&shard->mail_taken, shard->mail_taken_count - shard->mail_taken_next,
+               &shard->mail_taken_max);
+    mutex_unlock(&shard->mail_lock);
+    shard->trim_ns = shard->pool.free_bytes > 0 ? now_ns + TRIM_INTERVAL_NS : 0;
 }
 
 void shard_sweep(struct shard *shard, int64_t now_ns)

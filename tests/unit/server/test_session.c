@@ -164,6 +164,19 @@ static void many__message(struct session *session, const struct frame *frame)
 static const struct handler handler_many = {
     .name = "many", .needs_frames = true, .message = many__message};
 
+/* Answers 1 with what it got; ends the session that sent anything else. */
+static void ending__message(struct session *session, const struct frame *frame)
+{
+    if (frame->id == 1) {
+        session_reply(session, frame->bytes, frame->bytes_count);
+    } else {
+        session_finish(session);
+    }
+}
+
+static const struct handler handler_ending = {
+    .name = "ending", .needs_frames = true, .message = ending__message};
+
 /* What one receive has asked for is many times what the queue may hold. */
 static void test_replies_larger_than_requests_slow_their_peer_down(void **state)
 {
@@ -370,6 +383,7 @@ static void test_a_peer_that_never_ends_its_stream_is_closed(void **state)
     struct fake *fake = fake_open(harness, 0);
     fake_send(harness, fake, 901, NULL, 0);
     assert_true(fake->shut_down);
+    shard_sweep(&harness->shards[0], harness->now_ns); /* of the same turn */
     int waited_s = 0;
     while (!fake->closed_rst && waited_s < 20) {
         assert_true(shard_deadline_ns(&harness->shards[0]) != TIME_NEVER_NS);
@@ -386,6 +400,68 @@ static void test_a_peer_that_never_ends_its_stream_is_closed(void **state)
         shard_sweep(&harness->shards[0], harness->now_ns);
         assert_true(++waited_s < 20);
     }
+    harness_close(harness);
+}
+
+/* Its end is asked for behind requests that waited, longer than a linger, until it read. */
+static void test_a_slow_reader_has_its_time_from_when_its_end_is_handled(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 10, BODY_BYTES = 60000 };
+    static uint8_t run[REQUESTS * (4 + BODY_BYTES) + 4];
+    struct harness *harness = harness_open(&handler_ending);
+    struct fake *fake = fake_open(harness, 0);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        bytes += frame_put(run + bytes, 1, run + bytes + 4, BODY_BYTES);
+    }
+    bytes += frame_put(run + bytes, 2, NULL, 0);
+    fake->window_bytes = 0;
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    assert_true(reassembly_has_run(&fake->session.reassembly));
+    harness->now_ns += 2 * SESSION_LINGER_NS;
+    fake->window_bytes = SIZE_MAX;
+    while (!fake->session.finishing) {
+        fake_take(fake);
+        shard_sweep(&harness->shards[0], harness->now_ns); /* where loops do: before they send */
+        harness_turn(harness);
+    }
+    shard_sweep(&harness->shards[0], harness->now_ns);
+    harness_turn(harness);
+    assert_true(fake->shut_down);
+    assert_false(fake->closed_rst);
+    assert_int_equal(fake->output_bytes, REQUESTS * (4 + BODY_BYTES));
+    fake_leave(harness, fake);
+    assert_int_equal(total(harness, TOTAL_CONNECTIONS_CLEAN), 1);
+    harness_close(harness);
+}
+
+/* Each turn is one of a model's loop: what it receives takes the only free chunk, and what it sends
+ * gives it back. None of them is to be followed by another without a wait. */
+static void test_one_chunk_in_use_now_and_then_shortens_no_wait(void **state)
+{
+    (void)state;
+    struct harness *harness = harness_open(&handler_echo);
+    struct fake *fake = fake_open(harness, 0);
+    int without_wait = 0;
+    for (int i = 0; i < 100; i++) {
+        fake_feed(harness, fake, "\4\0\1\0", 4);
+        shard_sweep(&harness->shards[0], harness->now_ns);
+        harness_turn(harness);
+        if (shard_deadline_ns(&harness->shards[0]) <= harness->now_ns) {
+            without_wait++;
+            shard_sweep(&harness->shards[0], harness->now_ns);
+        }
+    }
+    assert_true(without_wait <= 1);
+    for (int i = 0; i < 4; i++) {
+        harness->now_ns += NS_PER_S;
+        shard_sweep(&harness->shards[0], harness->now_ns);
+    }
+    assert_int_equal(shard_deadline_ns(&harness->shards[0]), TIME_NEVER_NS);
+    assert_int_equal(harness->shards[0].pool.chunks_count, 0);
+    fake_leave(harness, fake);
     harness_close(harness);
 }
 
@@ -443,6 +519,8 @@ int main(void)
         cmocka_unit_test(test_messages_sent_whole_are_counted_when_the_peer_resets),
         cmocka_unit_test(test_silence_ends_a_session_after_the_idle_timeout),
         cmocka_unit_test(test_a_peer_that_never_ends_its_stream_is_closed),
+        cmocka_unit_test(test_a_slow_reader_has_its_time_from_when_its_end_is_handled),
+        cmocka_unit_test(test_one_chunk_in_use_now_and_then_shortens_no_wait),
         cmocka_unit_test(test_finish_all_answers_what_came_before_and_ends_cleanly),
         cmocka_unit_test(test_the_abnormal_list_is_bounded_and_counts_on),
     };
