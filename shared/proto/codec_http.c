@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* A response head is refused when it is longer than this: it is searched again for each run. */
+/* A response head, with the interim ones before it, is refused when it is longer than this, and so
+ * are the trailers and the line of a chunk: all are searched again for each run. */
 enum { HTTP_HEAD_BYTES_MAX = 65536 };
 
 enum http_end { HTTP_END_NONE, HTTP_END_LENGTH, HTTP_END_CHUNKS, HTTP_END_UNKNOWN };
@@ -98,6 +99,12 @@ static bool http__status(const uint8_t *line, size_t bytes, uint32_t *status)
     return number >= 100 && number <= 999;
 }
 
+/* Lines of so many bytes have come, and their end has not. */
+static enum frame_status http__searched(size_t bytes)
+{
+    return bytes > HTTP_HEAD_BYTES_MAX ? FRAME_TOO_LARGE : FRAME_PARTIAL;
+}
+
 static enum frame_status http__read_head(const uint8_t *data, size_t bytes, struct http_head *head)
 {
     static const uint8_t BEGIN[] = "HTTP/1.";
@@ -136,7 +143,7 @@ static enum frame_status http__read_head(const uint8_t *data, size_t bytes, stru
             return FRAME_TOO_LARGE;
         }
     }
-    return bytes > HTTP_HEAD_BYTES_MAX ? FRAME_TOO_LARGE : FRAME_PARTIAL;
+    return http__searched(bytes);
 }
 
 /* From the beginning of a chunk at `from`: where the body ends. PARTIAL: *from is the first chunk
@@ -149,8 +156,14 @@ static enum frame_status http__read_chunks(const uint8_t *data, size_t bytes, ui
         size_t next = 0;
         uint64_t length = 0;
         *needed = *from > bytes ? *from : bytes + 1;
-        if (*from >= bytes || !http__line(data, bytes, (size_t)*from, &end, &next)) {
+        if (*from >= bytes) {
             return FRAME_PARTIAL;
+        }
+        if (!http__line(data, bytes, (size_t)*from, &end, &next)) {
+            return http__searched(bytes - (size_t)*from);
+        }
+        if (next - *from > HTTP_HEAD_BYTES_MAX) {
+            return FRAME_TOO_LARGE;
         }
         if (!http__number(data + *from, end - (size_t)*from, 16, &length)) {
             return FRAME_INVALID;
@@ -165,12 +178,13 @@ static enum frame_status http__read_chunks(const uint8_t *data, size_t bytes, ui
         }
         for (size_t at = next; http__line(data, bytes, at, &end, &next); at = next) {
             if (end == at) { /* behind the trailers */
+                bool short_enough = next - *from <= HTTP_HEAD_BYTES_MAX;
                 *from = next;
-                return FRAME_COMPLETE;
+                return short_enough ? FRAME_COMPLETE : FRAME_TOO_LARGE;
             }
         }
         *needed = bytes + 1;
-        return FRAME_PARTIAL;
+        return http__searched(bytes - (size_t)*from);
     }
 }
 
@@ -203,6 +217,9 @@ static enum frame_status http__decode(const struct framing *framing, const uint8
             return status;
         }
         whole += head.bytes;
+        if (whole > HTTP_HEAD_BYTES_MAX) {
+            return FRAME_TOO_LARGE;
+        }
     } while (head.status < 200 && head.status != 101);
     if (head.end == HTTP_END_UNKNOWN) {
         return FRAME_INVALID;

@@ -125,7 +125,7 @@ static enum frame_status resp__decode(const struct framing *framing, const uint8
             return FRAME_TOO_LARGE;
         }
         progress->needed_bytes = (size_t)needed_bytes;
-        progress->searches = needed_bytes == (uint64_t)bytes + 1;
+        progress->searches = cursor.values > 0;
     }
     return status;
 }

@@ -95,7 +95,8 @@ static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
 }
 
 /* Tops the partial frame up with what it still needs. Where that is not known, a little is tried,
- * and what belongs to the frame behind goes back to the run. */
+ * or as much again as there is: some framings read a message again from its beginning. What belongs
+ * to the frame behind goes back to the run. */
 static enum frame_status reassembly__finish_partial(struct reassembly *reassembly,
                                                     struct frame *frame)
 {
@@ -113,6 +114,7 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
         if (progress.searches) {
             wanted = reassembly->framing->frame_bytes_max;
             taken = taken > REASSEMBLY_SEARCH_BYTES ? taken : REASSEMBLY_SEARCH_BYTES;
+            taken = taken > reassembly->partial_bytes ? taken : reassembly->partial_bytes;
         }
         taken = taken < reassembly->run_bytes ? taken : reassembly->run_bytes;
         if (!reassembly__take(reassembly, taken, wanted)) {

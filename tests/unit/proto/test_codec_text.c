@@ -4,6 +4,9 @@
 #include "core/prng.h"
 #include "proto/reassembly.h"
 
+#include <stdio.h>
+#include <time.h>
+
 static struct page_end page;
 
 static const struct framing HTTP = {.type = FRAMING_HTTP, .frame_bytes_max = 100000};
@@ -154,6 +157,77 @@ static void test_refused(void **state)
     }
 }
 
+enum { LONG_BYTES = 70000, RUN_BYTES = 1000 };
+
+/* Whole or in runs, the outcome is the same: too many lines before the end of a head, or behind the
+ * last chunk, and a line without an end. */
+static void test_lines_without_end_are_refused(void **state)
+{
+    (void)state;
+    static const char CHUNKED[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const struct {
+        const char *begin;
+        const char *middle; /* again and again */
+        const char *end;
+    } texts[] = {{"", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"},
+                 {"0\r\n", "a: b\r\n", "\r\n"},
+                 {"", "0", "1\r\nx\r\n0\r\n\r\n"}};
+    static uint8_t text[2 * LONG_BYTES];
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        uint32_t bytes = (uint32_t)snprintf((char *)text, sizeof text, "%s%s",
+                                            i == 0 ? "" : CHUNKED, texts[i].begin);
+        while (bytes < LONG_BYTES) {
+            memcpy(text + bytes, texts[i].middle, strlen(texts[i].middle));
+            bytes += (uint32_t)strlen(texts[i].middle);
+        }
+        memcpy(text + bytes, texts[i].end, strlen(texts[i].end));
+        bytes += (uint32_t)strlen(texts[i].end);
+        struct frame frame;
+        size_t needed = 0;
+        assert_int_equal(frame_decode(&HTTP, text, bytes, &frame, &needed), FRAME_TOO_LARGE);
+        struct reassembly reassembly;
+        enum frame_status status = FRAME_PARTIAL;
+        reassembly_open(&reassembly, &HTTP);
+        for (uint32_t fed = 0; status == FRAME_PARTIAL && fed + RUN_BYTES < bytes;
+             fed += RUN_BYTES) {
+            reassembly_feed(&reassembly, text + fed, RUN_BYTES);
+            status = reassembly_next(&reassembly, &frame);
+        }
+        assert_int_equal(status, FRAME_TOO_LARGE);
+        reassembly_close(&reassembly);
+    }
+}
+
+/* A list of hundreds of thousands of values, in the runs that a receive gives. The time may be a
+ * hundred times what it takes. */
+static void test_a_long_list_takes_no_time(void **state)
+{
+    (void)state;
+    enum { VALUES = 400000, VALUE_BYTES = 4, LIST_RUN_BYTES = 65536 };
+    const struct framing framing = {.type = FRAMING_RESP,
+                                    .frame_bytes_max = FRAMING_FRAME_BYTES_MAX};
+    static uint8_t list[VALUE_BYTES * VALUES + 16];
+    uint32_t bytes = (uint32_t)snprintf((char *)list, sizeof list, "*%d\r\n", VALUES);
+    for (uint32_t i = 0; i < VALUES; i++, bytes += VALUE_BYTES) {
+        memcpy(list + bytes, ":1\r\n", VALUE_BYTES);
+    }
+    struct reassembly reassembly;
+    struct frame frame;
+    uint32_t whole_bytes = 0;
+    clock_t begin = clock();
+    reassembly_open(&reassembly, &framing);
+    for (uint32_t fed = 0; fed < bytes; fed += LIST_RUN_BYTES) {
+        uint32_t left = bytes - fed;
+        reassembly_feed(&reassembly, list + fed, left < LIST_RUN_BYTES ? left : LIST_RUN_BYTES);
+        while (reassembly_next(&reassembly, &frame) == FRAME_COMPLETE) {
+            whole_bytes = frame.bytes_count;
+        }
+    }
+    reassembly_close(&reassembly);
+    assert_int_equal(whole_bytes, bytes);
+    assert_true((clock() - begin) / CLOCKS_PER_SEC < 4);
+}
+
 static int open_page(void **state)
 {
     (void)state;
@@ -174,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_every_prefix_is_partial),
         cmocka_unit_test(test_streams_in_pieces),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_lines_without_end_are_refused),
+        cmocka_unit_test(test_a_long_list_takes_no_time),
     };
     return cmocka_run_group_tests(tests, open_page, close_page);
 }
