@@ -12,8 +12,8 @@ static bool length__check(const struct framing *framing, struct error *error)
     if (header < 1 || header > FRAMING_HEADER_BYTES_MAX) {
         error_set(error, "expected a header of 1 to %d bytes, found %u", FRAMING_HEADER_BYTES_MAX,
                   header);
-    } else if (framing->size_bytes != 1 && framing->size_bytes != 2 && framing->size_bytes != 4) {
-        error_set(error, "expected a size field of 1, 2 or 4 bytes, found %u",
+    } else if (framing->size_bytes < 1 || framing->size_bytes > 4) {
+        error_set(error, "expected a size field of 1 to 4 bytes, found %u",
                   (unsigned)framing->size_bytes);
     } else if (framing->id_bytes > 4) {
         error_set(error, "expected an id field of 0 to 4 bytes, found %u",

@@ -77,7 +77,7 @@ struct framing {
      * id field; bytes of the header that belong to neither are sent as 0 and ignored. */
     uint8_t header_bytes;
     uint8_t size_offset;
-    uint8_t size_bytes; /* 1, 2 or 4 */
+    uint8_t size_bytes; /* 1..4 */
     uint8_t id_offset;
     uint8_t id_bytes; /* 0..4 */
     bool big_endian;

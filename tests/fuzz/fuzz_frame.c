@@ -71,7 +71,7 @@ static void framing__draw_header(struct framing *framing, struct fuzz_input *inp
 
 static void framing__draw(struct framing *framing, struct fuzz_input *input)
 {
-    static const uint8_t widths[] = {1, 2, 4};
+    static const uint8_t widths[] = {1, 2, 3, 4};
     memset(framing, 0, sizeof *framing);
     uint8_t flags = fuzz_take(input);
     framing->type = (enum framing_type)((flags & 7));
@@ -80,7 +80,7 @@ static void framing__draw(struct framing *framing, struct fuzz_input *input)
     framing->frame_bytes_max = 1 + (uint32_t)fuzz_take(input) * 16;
     uint8_t shape = fuzz_take(input);
     if (framing->type == FRAMING_LENGTH) {
-        framing->size_bytes = widths[shape % 3];
+        framing->size_bytes = widths[shape % 4];
         framing->id_bytes = (uint8_t)(shape / 3 % 5);
         framing->size_offset = (uint8_t)(shape / 15 % 2 * framing->id_bytes);
         framing->id_offset = framing->size_offset == 0 ? framing->size_bytes : 0;

@@ -236,10 +236,14 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
     const char *key = json->child->string;
     size_t used = parse_number_type(parse, key, &field);
     bool is_bytes = strcmp(key, "bytes") == 0;
+    if (strcmp(key, "hex") == 0 && cJSON_GetArraySize(json) == 1) { /* { "bytes": { "hex" } } */
+        parse__bytes_field(parse, json, fields);
+        return;
+    }
     if (cJSON_GetArraySize(json) != 1 || !(is_bytes || (used > 0 && key[used] == '\0'))) {
         reader_mistake(reader,
                        "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or "
-                       "be), `string` or `bytes`, found `%.32s`",
+                       "be), `string`, `hex` or `bytes`, found `%.32s`",
                        key);
         return;
     }

@@ -54,8 +54,7 @@ static const struct {
       .required =
           "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\" or \"resp\""}},
     {PARSE_OF(LENGTH),
-     {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .expected = "1, 2 or 4",
-      .required = "1, 2 or 4"}},
+     {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .required = "1 to 4"}},
     {PARSE_OF(LENGTH), {"size_offset", PARSE_OFFSET(size_offset)}},
     {PARSE_OF(LENGTH), {"id_bytes", KEY_WHOLE(struct framing, id_bytes, 0, 4)}},
     {PARSE_OF(LENGTH), {"id_offset", PARSE_OFFSET(id_offset)}},
@@ -100,7 +99,7 @@ static void parse__select(uint32_t of, struct key keys[PARSE_KEYS_COUNT + 1])
 }
 
 /* What the header leaves to be worked out, and whether it fits together. */
-static void parse__check_header(struct parse *parse, const cJSON *json, struct framing *framing)
+static void parse__check_header(struct parse *parse, struct framing *framing)
 {
     uint32_t size_end = (uint32_t)framing->size_offset + framing->size_bytes;
     if (framing->id_bytes == 0) {
@@ -113,9 +112,7 @@ static void parse__check_header(struct parse *parse, const cJSON *json, struct f
         framing->header_bytes = (uint8_t)(id_end > size_end ? id_end : size_end);
     }
     struct error error;
-    if (framing->size_bytes == 3) {
-        reader_expected_at(&parse->reader, json, "size_bytes", "1, 2 or 4");
-    } else if (framing->size_bytes > 0 && !framing_check(framing, &error)) {
+    if (framing->size_bytes > 0 && !framing_check(framing, &error)) {
         reader_mistake(&parse->reader, "%s", error.text);
     }
 }
@@ -130,7 +127,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         parse_check_header(parse, framing);
         return;
     case FRAMING_LENGTH:
-        parse__check_header(parse, json, framing);
+        parse__check_header(parse, framing);
         return;
     case FRAMING_FIXED:
         framing->frame_bytes_max = framing->fixed_bytes;

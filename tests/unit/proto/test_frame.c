@@ -231,7 +231,7 @@ static void test_wrong_framings_are_named(void **state)
     } while (0)
     WRONG(framing.header_bytes = 0, "header");
     WRONG(framing.header_bytes = 65, "header");
-    WRONG(framing.size_bytes = 3, "size field");
+    WRONG(framing.size_bytes = 5, "size field");
     WRONG(framing.id_bytes = 5, "id field");
     WRONG(framing.size_offset = 3, "inside the header");
     WRONG(framing.id_offset = 3, "inside the header");

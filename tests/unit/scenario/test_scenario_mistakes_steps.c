@@ -203,7 +203,7 @@ static void test_bodies(void **state)
         {"{ 'fields': [ { 'u32': 1.5 } ] }", ".fields[0].u32`: expected a whole number, found 1.5"},
         {"{ 'fields': [ { 'u24': 1 } ] }",
          ".fields[0]`: expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
-         "`string` or `bytes`, found `u24`"},
+         "`string`, `hex` or `bytes`, found `u24`"},
         {"{ 'fields': [ { 'string': 'abc', 'length': 'i8' } ] }",
          ".fields[0].length`: expected 'u8', 'u16' or 'u32' (also with le or be), 'zero' or "
          "'none', found 'i8'"},
