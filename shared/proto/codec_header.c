@@ -256,6 +256,44 @@ static uint32_t header__write_tail(const struct framing *framing, uint8_t *out)
                          framing->fields_count - framing->head_fields_count, 0, 0, out);
 }
 
+/* Is the checksum in field i over field j? */
+static bool header__covers(const struct framing *framing, uint32_t i, uint32_t j)
+{
+    switch (framing->fields[i].range) {
+    case FRAMING_RANGE_BODY:
+        return false;
+    case FRAMING_RANGE_HEADER:
+    case FRAMING_RANGE_HEADER_AND_BODY:
+        return j < framing->head_fields_count;
+    case FRAMING_RANGE_BEFORE:
+        return j < i;
+    case FRAMING_RANGE_AFTER:
+        return j > i;
+    case FRAMING_RANGE_MESSAGE:
+        break;
+    }
+    return true;
+}
+
+_Static_assert(FRAMING_FIELDS_MAX <= 32, "a bit for each field");
+
+/* A checksum that is not done, and over none but done ones; fields_count: there is none. */
+static uint32_t header__next_check(const struct framing *framing, uint32_t done)
+{
+    uint32_t i = 0;
+    for (; i < framing->fields_count; i++) {
+        bool ready = framing->fields[i].role == FRAMING_ROLE_CHECK && (done >> i & 1) == 0;
+        for (uint32_t j = 0; ready && j < framing->fields_count; j++) {
+            ready = j == i || framing->fields[j].role != FRAMING_ROLE_CHECK ||
+                    (done >> j & 1) != 0 || !header__covers(framing, i, j);
+        }
+        if (ready) {
+            break;
+        }
+    }
+    return i;
+}
+
 static void header__seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
                          uint8_t *message, uint32_t bytes)
 {
@@ -274,15 +312,28 @@ static void header__seal(const struct framing *framing, const uint64_t *values, 
         }
         number_write(&field->format, number, message + layout.at[i]);
     }
-    for (uint32_t i = 0; i < framing->fields_count; i++) { /* which are over the others */
-        if (framing->fields[i].role == FRAMING_ROLE_CHECK) {
-            number_write(&framing->fields[i].format, header__checksum(framing, &layout, message, i),
-                         message + layout.at[i]);
-        }
+    uint32_t done = 0;
+    for (uint32_t i; (i = header__next_check(framing, done)) < framing->fields_count;) {
+        number_write(&framing->fields[i].format, header__checksum(framing, &layout, message, i),
+                     message + layout.at[i]);
+        done |= UINT32_C(1) << i;
     }
 }
 
 /* --- What is wrong. */
+
+static bool header__checks_have_an_order(const struct framing *framing)
+{
+    uint32_t done = 0;
+    uint32_t checks = 0;
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        checks |= (uint32_t)(framing->fields[i].role == FRAMING_ROLE_CHECK) << i;
+    }
+    for (uint32_t i; (i = header__next_check(framing, done)) < framing->fields_count;) {
+        done |= UINT32_C(1) << i;
+    }
+    return done == checks;
+}
 
 static bool header__check(const struct framing *framing, struct error *error)
 {
@@ -303,6 +354,11 @@ static bool header__check(const struct framing *framing, struct error *error)
                   "expected a header with one `size` and at most one `id`, found %" PRIu32
                   " and %" PRIu32,
                   sizes, ids);
+        return false;
+    }
+    if (!header__checks_have_an_order(framing)) {
+        error_set(error, "expected checksums that can be worked out one after the other, found "
+                         "some that are over each other");
         return false;
     }
     return true;

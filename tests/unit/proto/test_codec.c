@@ -165,6 +165,18 @@ static const struct framing VARIED = {.type = FRAMING_HEADER,
                                       .fields_count = 4,
                                       .verifies = true};
 
+/* A sum over everything, and over another one that is behind it. */
+static const struct framing_field SUMS_FIELDS[] = {
+    {U8(CHECK), .checksum = CHECKSUM_SUM8, .range = FRAMING_RANGE_AFTER},
+    {U8(SIZE)},
+    {U8(CHECK), .checksum = CHECKSUM_SUM8, .range = FRAMING_RANGE_BODY}};
+static const struct framing SUMS = {.type = FRAMING_HEADER,
+                                    .frame_bytes_max = 1000,
+                                    .fields = SUMS_FIELDS,
+                                    .head_fields_count = 2,
+                                    .fields_count = 3,
+                                    .verifies = true};
+
 static const struct framing_field BY_ID_FIELDS[] = {{U16(ID)}, {U16(SIZE), .plus = 4}};
 static const struct framing_row BY_ID_ROWS[] = {{0x64, 5}, {0x65, 0}, {0x7d, 2}};
 static const struct framing BY_ID = {.type = FRAMING_BY_ID,
@@ -234,6 +246,7 @@ static void test_messages_are_what_the_documents_draw(void **state)
                 "10=187\x01",
                 32);
     check_bytes(&VARIED, 300, "hi", 7, "\x05\xac\x02\xfb\xba\x25\x83\xc7hi", 10);
+    check_bytes(&SUMS, 0, "ab", 0, "\x88\x02\x61\x62\xc3", 5);
     check_bytes(&BY_ID, 0x64, "abc", 0, "\x64\0abc", 5);
     check_bytes(&BY_ID, 0x65, "hello", 0, "\x65\0\x09\0hello", 9);
     check_bytes(&BY_ID, 0x7d, "", 0, "\x7d\0", 2);
@@ -353,6 +366,19 @@ static void test_in_pieces_and_with_wrong_bits(void **state)
     }
 }
 
+static void test_checksums_over_each_other_are_refused(void **state)
+{
+    (void)state;
+    struct framing_field fields[COUNT_OF(SUMS_FIELDS)];
+    struct framing framing = SUMS;
+    struct error error = {""};
+    memcpy(fields, SUMS_FIELDS, sizeof fields);
+    fields[2].range = FRAMING_RANGE_BEFORE;
+    framing.fields = fields;
+    assert_false(framing_check(&framing, &error));
+    assert_non_null(strstr(error.text, "over each other"));
+}
+
 static int open_page(void **state)
 {
     (void)state;
@@ -376,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_messages_are_what_the_documents_draw),
         cmocka_unit_test(test_sequences_wrap),
         cmocka_unit_test(test_what_does_not_fit_is_not_encoded),
+        cmocka_unit_test(test_checksums_over_each_other_are_refused),
         cmocka_unit_test(test_refused_with_a_reason),
         cmocka_unit_test(test_in_pieces_and_with_wrong_bits),
     };
