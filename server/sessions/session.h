@@ -86,7 +86,7 @@ struct session {
     uint64_t bytes_received;
     uint64_t messages_received;
 
-    int64_t active_ns;     /* last bytes received */
+    int64_t active_ns;     /* last bytes received (or, while none may be, known to be taken) */
     int64_t received_ns;   /* of the bytes being handled, or kept to be handled; else 0 */
     uint64_t bytes_queued; /* ever put into the send queue */
     uint64_t messages_queued;
@@ -102,7 +102,7 @@ struct session {
     uint64_t room; /* SESSION_NO_ROOM: in none */
     int64_t opened_ns;
     int64_t linger_ns;       /* since when lingering, or since output last moved */
-    uint64_t linger_bytes;   /* bytes_sent then */
+    uint64_t linger_bytes;   /* bytes_sent then, or when it was last found to be read on */
     struct timer_node timer; /* the shard's: not after its deadline */
     struct net_address local;
     struct net_address remote;

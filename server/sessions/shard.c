@@ -449,8 +449,14 @@ struct session *shard_pop_dirty(struct shard *shard)
 
 static void session__sweep(struct session *session, int64_t now_ns)
 {
-    if (session->lingering && session->bytes_sent != session->linger_bytes) {
+    bool moved = session->bytes_sent != session->linger_bytes;
+    if (session->lingering && moved) {
         session_linger(session, now_ns); /* the peer still reads: output moves on */
+    } else if (moved && session__deadline_ns(session) <= now_ns && !session_can_receive(session)) {
+        /* It is we who do not receive, until it has read more: and it reads. */
+        session->active_ns = now_ns;
+        session->linger_bytes = session->bytes_sent;
+        shard_watch(session->shard, session);
     } else if (session__deadline_ns(session) > now_ns) {
         shard_watch(session->shard, session); /* something has come in between */
     } else {

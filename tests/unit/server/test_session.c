@@ -376,6 +376,40 @@ static void test_silence_ends_a_session_after_the_idle_timeout(void **state)
     harness_close(harness);
 }
 
+/* Nothing is received of a peer that reads slowly, so it cannot be called silent while it reads. */
+static void test_a_slow_reader_is_not_silent(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 10, BODY_BYTES = 60000 };
+    static uint8_t run[REQUESTS * (4 + BODY_BYTES)];
+    struct harness *harness = harness_open(&handler_echo);
+    harness->rules.idle_timeout_ns = NS_PER_S;
+    struct fake *fake = fake_open(harness, 0);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        bytes += frame_put(run + bytes, 1, run + bytes + 4, BODY_BYTES);
+    }
+    fake->window_bytes = 0;
+    fake_feed(harness, fake, run, bytes);
+    harness_turn(harness);
+    for (int i = 0; i < 50; i++) {
+        harness->now_ns += 100 * NS_PER_MS;
+        if (i < 30) { /* then it stops */
+            fake->window_bytes = 10000;
+            fake_take(fake);
+            fake->window_bytes = 0;
+        }
+        assert_false(session_can_receive(&fake->session));
+        shard_sweep(&harness->shards[0], harness->now_ns);
+        harness_turn(harness);
+        assert_true(i >= 39 || !fake->closed_rst);
+    }
+    assert_true(fake->closed_rst);
+    assert_int_equal(errors(harness, ERROR_KIND_IDLE_TIMEOUT), 1);
+    fake_end(fake);
+    harness_close(harness);
+}
+
 static void test_a_peer_that_never_ends_its_stream_is_closed(void **state)
 {
     (void)state;
@@ -518,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_half_close_is_flushed_before_the_close),
         cmocka_unit_test(test_messages_sent_whole_are_counted_when_the_peer_resets),
         cmocka_unit_test(test_silence_ends_a_session_after_the_idle_timeout),
+        cmocka_unit_test(test_a_slow_reader_is_not_silent),
         cmocka_unit_test(test_a_peer_that_never_ends_its_stream_is_closed),
         cmocka_unit_test(test_a_slow_reader_has_its_time_from_when_its_end_is_handled),
         cmocka_unit_test(test_one_chunk_in_use_now_and_then_shortens_no_wait),
