@@ -62,13 +62,13 @@ bool net_address_resolve_all(const char *host, uint16_t port, struct net_address
     return net_address_found(host, *count, error);
 }
 
-/* Only one's own address can be bound. A datagram socket: no port of a connection is taken. */
+/* Only one's own address can be bound. Not with a datagram socket, to which Wine gives any. */
 bool net_address_is_here(const struct net_address *address)
 {
     struct sockaddr_storage name;
     memset(&name, 0, sizeof name);
     memcpy(&name, address->bytes, address->bytes_count);
-    SOCKET handle = socket(name.ss_family, SOCK_DGRAM, 0);
+    SOCKET handle = socket(name.ss_family, SOCK_STREAM, 0);
     if (handle == INVALID_SOCKET) {
         return false;
     }

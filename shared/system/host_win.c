@@ -144,14 +144,19 @@ void host_read_limits(struct host_limits *limits)
     char text[4096];
     host__read_unix_file(L"\\\\?\\unix\\proc\\sys\\net\\ipv4\\ip_local_port_range", text,
                          sizeof text);
-    unsigned long long low = 0, high = 0, soft = 0, hard = 0;
-    if (sscanf(text, "%llu %llu", &low, &high) == 2 && high >= low) {
+    /* Not by sscanf(): mingw-w64's crashes where there is no memory. */
+    char *behind = text;
+    unsigned long long low = strtoull(text, &behind, 10);
+    unsigned long long high = strtoull(behind, NULL, 10);
+    if (behind != text && high >= low) {
         limits->ports_max = high - low + 1;
     }
     host__read_unix_file(L"\\\\?\\unix\\proc\\self\\limits", text, sizeof text);
-    const char *line = strstr(text, "Max open files");
-    if (line != NULL && sscanf(line, "Max open files %llu %llu", &soft, &hard) == 2) {
-        limits->descriptors_max = hard;
+    static const char NAME[] = "Max open files";
+    const char *line = strstr(text, NAME);
+    if (line != NULL) {
+        strtoull(line + sizeof NAME - 1, &behind, 10); /* the soft limit */
+        limits->descriptors_max = strtoull(behind, NULL, 10);
         limits->thread_descriptors = 3;
     }
 }
