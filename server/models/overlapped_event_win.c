@@ -152,13 +152,15 @@ static void thread__accepted(struct model_thread *thread, int64_t now_ns)
         return;
     }
     int code = op__result(&accept->op, listener, &bytes);
+    if (code == 0) {
+        code = iocp_socket_finish_accept(&thread->functions, listener, accept->accepted,
+                                         accept->addresses, &entry.peer, syscalls);
+    }
     if (code != 0) {
         closesocket(accept->accepted);
         thread__accept_failed(thread, code, now_ns);
         return;
     }
-    iocp_socket_finish_accept(&thread->functions, listener, accept->accepted, accept->addresses,
-                              &entry.peer, syscalls);
     iocp_socket_set_nodelay(accept->accepted, syscalls);
     loop_hand_out(&thread->base, &entry, now_ns);
 }
