@@ -55,6 +55,12 @@ test('the sums of several servers are compared, and each is told by itself', () 
   assert.deepEqual(reconcile([client], servers.slice(0, 1)).servers, []);
 });
 
+test('what is true of some servers is true of their sum', () => {
+  const { servers } = severalServers(2);
+  servers.forEach(({ server }, i) => { server.busy_poll = i === 1; });
+  assert.strictEqual(joinServers(servers, ['a', 'b']).server.busy_poll, true);
+});
+
 test('a byte too few at one of several servers is found', () => {
   const run = severalServers(3);
   run.servers[1].totals.bytes_received -= 1;

@@ -12,7 +12,7 @@ function joinTexts(texts) {
     : `${some.slice(0, NAMED_MAX).join(', ')} and ${some.length - NAMED_MAX} more`;
 }
 
-/** What the servers ran as: the same of all, or the sum, or each. */
+/** What the servers ran as: the same of all, or the sum, or each; true where it is of some. */
 function joinFacts(facts) {
   const keys = [...new Set(facts.flatMap(Object.keys))];
   return Object.fromEntries(keys.map((key) => {
@@ -20,6 +20,7 @@ function joinFacts(facts) {
     if (SUMMED.includes(key)) return [key, values.reduce((sum, value) => sum + value, 0)];
     if (Array.isArray(values[0])) return [key, [...new Set(values.flat())]];
     if (values.every((value) => value === values[0])) return [key, values[0]];
+    if (typeof values[0] === 'boolean') return [key, values.some(Boolean)];
     return [key, typeof values[0] === 'string' ? joinTexts(values) : Math.max(...values)];
   }));
 }
