@@ -167,7 +167,7 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     int bytes = snprintf(name, sizeof name, "behavior-%" PRIu32, ++parse->behaviors_count);
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
     parse->words_count = 0;
-    parse->tables_used = 0;
+    parse->tables_used = parse->framing_tables;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
     parse_collect_names(parse, json);
     if (behavior->name != NULL &&

@@ -168,6 +168,7 @@ static void parse__framing(struct parse *parse, const cJSON *json, struct framin
     parse__select(1u << type, keys);
     reader_read(reader, json, keys, framing);
     framing->type = type;
+    parse->framing_tables = parse->tables_used;
     if (reader->mistakes_count == mistakes_count) {
         parse__check(parse, json, framing);
     }

@@ -57,7 +57,8 @@ struct parse {
     uint32_t names_count;
     bool names_widened; /* one of them is_wide since this was last looked at */
     uint32_t words_count;
-    uint32_t tables_used; /* bit n */
+    uint32_t tables_used;    /* bit n */
+    uint32_t framing_tables; /* those that every behavior uses */
     uint32_t nesting;
     uint32_t barriers_of_setup; /* bit n */
     uint32_t barriers_of_loop;  /* and of teardown */

@@ -56,10 +56,10 @@ static const struct key scenario__keys[] = {
      .excludes = "target"},
     {"sources", KEY_ARRAY(struct scenario_tree, scenario.sources, scenario.sources_count, 0,
                           SCENARIO_SOURCES_MAX, &scenario__source)},
+    {"data", .then = parse_data}, /* first: the header of a framing may name its columns */
     {"framing", KEY_OTHER(struct scenario_tree, scenario.framing, parse_framing)},
     {"load", KEY_OBJECT(struct scenario_tree, scenario.load, parse_load_keys), .presets = true,
      .then = parse_check_load},
-    {"data", .then = parse_data},
     {"behaviors",
      KEY_ARRAY(struct scenario_tree, scenario.behaviors, scenario.behaviors_count, 1,
                TREE_BEHAVIORS_MAX, &parse_behavior_item),

@@ -12,7 +12,7 @@ static void test_document(void **state)
          ": `behaviour`: unknown key; did you mean `behaviors`?"},
         {"{ 'zzz': 1, 'behaviors': [ {} ] }",
          ": `zzz`: unknown key; the keys here are `$schema`, `name`, `description`, `server`, "
-         "`target`, `targets`, `sources`, `framing`, `load`, `data`, `behaviors`, `thresholds`"},
+         "`target`, `targets`, `sources`, `data`, `framing`, `load`, `behaviors`, `thresholds`"},
         {"{ 'Name': 'x', 'behaviors': [ {} ] }", ": `Name`: unknown key; did you mean `name`?"},
         {"{ 'name': 'x', 'name': 'y', 'behaviors': [ {} ] }",
          ": `name`: expected this key once, found it again"},

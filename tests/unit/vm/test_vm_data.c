@@ -62,6 +62,19 @@ static void test_rows_in_turn(void **state)
     pass_says(11 * MS, "ann:1");
 }
 
+/* Every message has such a header: each behavior ends with the rows. */
+static void test_a_column_in_the_header_of_the_framing(void **state)
+{
+    (void)state;
+    write_table("gold\n1\n2\n");
+    bench_open_with("'data': { 'users': { 'file': 'test_vm_data.csv', 'when_out': 'stop' } }, "
+                    "'framing': { 'type': 'length', "
+                    "'header': [ { 'u8': '${users.gold}' }, { 'size': 'u8' } ] },",
+                    "'rate': '1/s', 'connections': 1",
+                    "'loop': [ { 'send': { 'body': { 'text': 'a' } } } ]", false);
+    assert_int_equal(bench.program->behaviors[0].bounded_tables, 1);
+}
+
 static struct error told;
 
 static void keep(void *context, const char *line)
@@ -363,6 +376,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, remove_table)
     const struct CMUnitTest tests[] = {
         TEST(test_rows_in_turn),
+        TEST(test_a_column_in_the_header_of_the_framing),
         TEST(test_empty_lines_at_the_end_are_no_rows),
         TEST(test_one_row_per_connection),
         TEST(test_push_belongs_to_no_lane),
