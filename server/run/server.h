@@ -71,9 +71,12 @@ struct server {
     atomic_uint conn_threads; /* of model threads, beside the server's own */
     atomic_uint conn_threads_peak;
     /* The first thread's, of server_tend(). */
-    unsigned crowd_peak;   /* the most connections since memory was last given back */
-    int64_t crowd_gone_ns; /* since when most of them have ended; 0: they have not */
-    int64_t origin_ns;     /* the run's t = 0 */
+    unsigned crowd_peak;        /* the most connections since memory was last given back */
+    int64_t slack_looked_ns;    /* when the unused memory was last looked at, */
+    uint64_t slack_least_bytes; /* the least of it since memory was last given back, */
+    bool slack_seen;            /* and whether it was much more at that look */
+    int64_t crowd_gone_ns;      /* since when most of them have ended; 0: they have not */
+    int64_t origin_ns;          /* the run's t = 0 */
     int64_t started_wall_ns;
     int64_t ended_ns;
     atomic_int stop; /* enum server_stop */

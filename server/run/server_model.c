@@ -82,9 +82,11 @@ void server_thread_failed(struct server *server, const struct error *error)
 }
 
 /* Freed memory stays with the process, where it is cheap to allocate again. It is returned to the
- * system some time after most connections have ended: the call takes milliseconds. */
-enum { CROWD_MIN = 256, CROWD_PART = 4 };
+ * system some time after most connections have ended, or when much of it has been unused for a
+ * while: the call takes milliseconds. */
+enum { CROWD_MIN = 256, CROWD_PART = 4, SLACK_BYTES = 1024 * 1024 };
 #define CROWD_GONE_NS (2 * NS_PER_S)
+#define SLACK_LOOK_NS NS_PER_S
 
 static void server__give_back(struct server *server, unsigned open, int64_t now_ns)
 {
@@ -102,11 +104,30 @@ static void server__give_back(struct server *server, unsigned open, int64_t now_
     }
 }
 
+/* What was given back counts as unused as well: only what has come since matters. */
+static void server__give_back_slack(struct server *server, int64_t now_ns)
+{
+    if (now_ns - server->slack_looked_ns < SLACK_LOOK_NS) {
+        return;
+    }
+    uint64_t unused_bytes = host_unused_memory_bytes();
+    bool much = unused_bytes > server->slack_least_bytes + SLACK_BYTES;
+    if (much && server->slack_seen) {
+        host_give_back_memory();
+    }
+    if (unused_bytes < server->slack_least_bytes || (much && server->slack_seen)) {
+        server->slack_least_bytes = unused_bytes;
+    }
+    server->slack_seen = much && !server->slack_seen;
+    server->slack_looked_ns = now_ns;
+}
+
 void server_tend(struct server *server, struct recorder *recorder, int64_t now_ns)
 {
     unsigned open = atomic_load_explicit(&server->connections, memory_order_relaxed);
     recorder_set_connections(recorder, now_ns, open);
     server__give_back(server, open, now_ns);
+    server__give_back_slack(server, now_ns);
 }
 
 bool server_admit(struct server *server, struct recorder *recorder, const struct net_address *peer,

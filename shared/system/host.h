@@ -37,5 +37,8 @@ void host_read_limits(struct host_limits *limits);
 /* Gives memory that was freed, and that the heap keeps for later, back to the system: milliseconds
  * when it is much. A wish: nothing depends on it. */
 void host_give_back_memory(void);
+/* What this program has freed and still holds, or has given back; 0 where the system does not
+ * tell. */
+uint64_t host_unused_memory_bytes(void);
 /* Raises the soft descriptor limit to the hard one. Linux; nothing to do on Windows. */
 void host_raise_limits(void);

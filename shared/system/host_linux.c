@@ -127,6 +127,15 @@ void host_give_back_memory(void)
 #endif
 }
 
+uint64_t host_unused_memory_bytes(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    return mallinfo2().fordblks;
+#else
+    return 0;
+#endif
+}
+
 void host_raise_limits(void)
 {
     struct rlimit limit;

@@ -168,6 +168,11 @@ struct host_heap_optimize {
 };
 enum { HOST_HEAP_OPTIMIZE = 3 };
 
+uint64_t host_unused_memory_bytes(void)
+{
+    return 0;
+}
+
 void host_give_back_memory(void)
 {
     struct host_heap_optimize optimize = {.version = 1};

@@ -186,6 +186,26 @@ for (const { name, args } of serverModels().filter((model) => !LEFT_OUT.includes
   }
 
   if (WINDOWS) continue; // the heap of Wine 8 keeps its pages, and Windows has no /proc to look
+  test(`${name}: who has read everything holds no memory any more`, LIMIT, async (t) => {
+    const connections = Math.min(100, ONE_THREAD[name] ?? 100);
+    const server = await runServer(t, ['--threads', 1, '--max-connections', connections, ...args]);
+    const before = memoryOf(server.program);
+    if (before === null) return t.skip('no /proc here');
+    const peers = await openPeers(t, server.port, connections, { reads: false });
+    await Promise.all(peers.map((peer) => push(peer, WORDS, 4 * MiB)));
+    for (const peer of peers) {
+      peer.socket.on('data', (chunk) => { peer.count += chunk.length; }).resume();
+    }
+    await until(() => peers.every(({ socket, count }) => count === socket.bytesWritten &&
+      socket.writableLength === 0), 'not everything came back');
+    const promised = promised_bytes(connections, { idle: true }) +
+      (name === 'threads' ? connections * 16 * KiB : 0);
+    const grown = () => memoryOf(server.program).resident - before.resident;
+    await until(() => grown() <= promised, `more than ${promised} bytes are held`);
+    destroy(peers);
+    await endServer(server);
+  });
+
   test(`${name}: when a crowd has gone its memory goes back`, LIMIT, async (t) => {
     const server = await runServer(t, ['--threads', 1, ...args]);
     const before = memoryOf(server.program);

@@ -288,10 +288,10 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
         return;
     case FRAMING_ROLE_SEQUENCE:
         field->sequence_first = item->first;
-        field->sequence_last = item->last < most ? item->last : most;
+        field->sequence_last = item->last == UINT32_MAX ? most : item->last;
         if (field->format.form != NUMBER_FIXED) {
             reader_expected_at(&parse->reader, json, "sequence", "a number of fixed width");
-        } else if (item->first > field->sequence_last) {
+        } else if (item->first > field->sequence_last || field->sequence_last > most) {
             reader_mistake(&parse->reader, "expected `first` below `last`, and both within its "
                                            "width");
         }
