@@ -51,6 +51,9 @@ static const uint8_t *http__value(const uint8_t *line, size_t bytes, const char 
     do {
         at++;
     } while (at < bytes && (line[at] == ' ' || line[at] == '\t'));
+    while (bytes > at && (line[bytes - 1] == ' ' || line[bytes - 1] == '\t')) {
+        bytes--;
+    }
     *value_bytes = bytes - at;
     return line + at;
 }
@@ -76,15 +79,35 @@ static bool http__number(const uint8_t *text, size_t bytes, uint32_t base, uint6
     return i > 0 && i < 15;
 }
 
+/* Is the last of the codings, which are separated by commas, "chunked"? */
 static bool http__ends_with_chunked(const uint8_t *value, size_t bytes)
 {
     static const char WORD[] = "chunked";
     size_t count = sizeof WORD - 1;
-    bool same = bytes >= count;
+    bool same =
+        bytes >= count && (bytes == count || strchr(", \t", value[bytes - count - 1]) != NULL);
     for (size_t i = 0; same && i < count; i++) {
         same = http__lower(value[bytes - count + i]) == (uint8_t)WORD[i];
     }
     return same;
+}
+
+/* Content-Length: digits alone, and the same each time. */
+static bool http__length(const uint8_t *value, size_t bytes, struct http_head *head)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (value[i] < '0' || value[i] > '9') {
+            return false;
+        }
+    }
+    if (!http__number(value, bytes, 10, &length) ||
+        (head->end == HTTP_END_LENGTH && length != head->length)) {
+        return false;
+    }
+    head->length = length;
+    head->end = head->end == HTTP_END_CHUNKS ? head->end : HTTP_END_LENGTH;
+    return true;
 }
 
 static bool http__status(const uint8_t *line, size_t bytes, uint32_t *status)
@@ -130,10 +153,9 @@ static enum frame_status http__read_head(const uint8_t *data, size_t bytes, stru
             }
             return FRAME_COMPLETE;
         } else if ((value = http__value(line, end - at, "content-length", &value_bytes)) != NULL) {
-            if (!http__number(value, value_bytes, 10, &head->length)) {
+            if (!http__length(value, value_bytes, head)) {
                 return FRAME_INVALID;
             }
-            head->end = head->end == HTTP_END_CHUNKS ? head->end : HTTP_END_LENGTH;
         } else if ((value = http__value(line, end - at, "transfer-encoding", &value_bytes)) !=
                        NULL &&
                    http__ends_with_chunked(value, value_bytes)) {

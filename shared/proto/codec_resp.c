@@ -49,6 +49,15 @@ static bool resp__number(const uint8_t *line, size_t bytes, int64_t *number)
     return i > first && i == bytes && *number >= -1;
 }
 
+static bool resp__is_digits(const uint8_t *text, size_t bytes)
+{
+    size_t i = 0;
+    while (i < bytes && text[i] >= '0' && text[i] <= '9') {
+        i++;
+    }
+    return i == bytes && i > 0;
+}
+
 /* How many values are still to come, and where the next one begins, in a message of which a part
  * has been read. */
 struct resp_cursor {
@@ -76,6 +85,11 @@ static enum frame_status resp__read(const uint8_t *data, size_t bytes, struct re
         return FRAME_INVALID;
     }
     int64_t number = 0;
+    bool is_signed = line_bytes > 3 && (data[at + 1] == '-' || data[at + 1] == '+');
+    if (data[at] == ':' &&
+        !resp__is_digits(data + at + 1 + is_signed, line_bytes - 3 - is_signed)) {
+        return FRAME_INVALID;
+    }
     if (form != RESP_LINE && !resp__number(data + at + 1, line_bytes - 3, &number)) {
         return FRAME_INVALID;
     }
@@ -83,6 +97,9 @@ static enum frame_status resp__read(const uint8_t *data, size_t bytes, struct re
     cursor->values--;
     if (form == RESP_BULK && number >= 0) {
         cursor->at += (uint64_t)number + 2;
+        if (cursor->at <= bytes && memcmp(data + cursor->at - 2, "\r\n", 2) != 0) {
+            return FRAME_INVALID;
+        }
     } else if (form == RESP_LIST && number > 0) {
         cursor->values += (uint64_t)number;
     } else if (form == RESP_MAP && number > 0) {

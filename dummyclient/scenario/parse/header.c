@@ -36,12 +36,18 @@ static bool header__format(const struct framing *framing, const char *word,
             return true;
         }
     }
-    unsigned bits = 0;
-    int used = 0;
-    if (sscanf(word, "u%2u%n", &bits, &used) != 1 || bits == 0 || bits > 32 || bits % 8 != 0) {
+    static const char *const WIDTHS[] = {"u8", "u16", "u24", "u32"};
+    size_t used = 0;
+    for (uint8_t i = 0; i < 4; i++) {
+        size_t bytes = strlen(WIDTHS[i]);
+        if (strncmp(word, WIDTHS[i], bytes) == 0) {
+            used = bytes;
+            format->bytes = (uint8_t)(i + 1);
+        }
+    }
+    if (used == 0) {
         return false;
     }
-    format->bytes = (uint8_t)(bits / 8);
     if (strcmp(word + used, "le") == 0 || strcmp(word + used, "be") == 0) {
         format->big_endian = word[used] == 'b';
         used += 2;
@@ -132,6 +138,12 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
         reader_mistake(&parse->reader, "expected at most %d fields with a name or ${...}",
                        FRAMING_VALUES_MAX);
         return;
+    }
+    for (uint32_t i = 0; item->name != NULL && i < scenario->head_values_count; i++) {
+        const char *name = scenario->head_values[i].name;
+        if (name != NULL && strcmp(name, item->name) == 0) {
+            reader_mistake(&parse->reader, "two fields have the name `%.64s`", name);
+        }
     }
     field->role = FRAMING_ROLE_VALUE;
     field->value_index = scenario->head_values_count++;
@@ -284,6 +296,12 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
             (item->digits_bytes == 0) == (item->until == NULL)) {
             reader_mistake(&parse->reader, "expected `bytes` (how many digits) or `until` (the "
                                            "character behind them) beside \"digits\"");
+        }
+        if (field->format.form != NUMBER_DIGITS &&
+            (item->digits_bytes > 0 || item->until != NULL)) {
+            reader_mistake(&parse->reader, "`bytes` and `until` are of \"digits\" alone");
+        } else if (field->format.until >= '0' && field->format.until <= '9') {
+            reader_mistake(&parse->reader, "`until` has to be no digit itself");
         }
         return;
     case FRAMING_ROLE_SEQUENCE:

@@ -58,7 +58,10 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     const cJSON *unframed = reader_get(json, "unframed");
     send->unframed = unframed != NULL;
     parse_needs_link(parse, true);
-    if (parse_has_ids(parse) && reader_get(json, "id") == NULL && !send->unframed) {
+    if (send->unframed && (reader_get(json, "id") != NULL || reader_get(json, "head") != NULL)) {
+        reader_mistake(reader,
+                       "`id` and `head` belong to the framing, which `unframed` leaves out");
+    } else if (parse_has_ids(parse) && reader_get(json, "id") == NULL && !send->unframed) {
         reader_expected_at(reader, json, "id", "the id of the message");
     }
     size_t mark = reader_enter(reader, send->unframed ? "unframed" : "body");

@@ -38,7 +38,7 @@ const PARTS = {
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },
   million: { play: million, alone: true,
-    what: '1,000,000 connections open at once, held and reconciled; only by name' },
+    what: 'a million connections (--connections) open at once, held, reconciled; only by name' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
   'memory-wine': { play: memoryWindows, windows: true, what: 'goal 7 under Wine' },

@@ -24,6 +24,8 @@ static const struct text MESSAGES[] = {
     {&HTTP, "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"},
     {&HTTP, "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"},
     {&HTTP, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+    {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n"},
+    {&RESP, ":+5\r\n"},
     {&HTTP, "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"}, /* as careless servers end lines */
     {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1A;x=y\r\n"
             "abcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n"},
@@ -128,6 +130,13 @@ static void test_refused(void **state)
          "the head of an HTTP/1.1 response"},
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", FRAME_INVALID,
          "the head of an HTTP/1.1 response"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\n", FRAME_INVALID, NULL},
+        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", FRAME_INVALID,
+         NULL},
+        {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n", FRAME_INVALID, NULL},
+        {&RESP, "$3\r\nabcXY", FRAME_INVALID, NULL},
+        {&RESP, ":12a\r\n", FRAME_INVALID, NULL},
+        {&RESP, ":\r\n", FRAME_INVALID, NULL},
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n", FRAME_TOO_LARGE,
          "a message of at most 100000 bytes (frame_bytes_max)"},
         {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", FRAME_INVALID,
