@@ -41,7 +41,7 @@ test('mistakes are mistakes to the schema, too', () => {
     (s) => { s.data = { t: { pick: 'unique' } }; },
     (s) => { s.behaviors[0].on_push = [{ fanuot: 'u64@0' }]; },
     (s) => { s.load.in_flight = 1025; },
-    (s) => { s.framing = { type: 'length', size_bytes: 3, size_includes_header: true }; },
+    (s) => { s.framing = { type: 'length', size_bytes: 5, size_includes_header: true }; },
     (s) => { s.framing = { type: 'raw', bytes: 4 }; },
     (s) => { s.behaviors[0].loop[0].request.withn = '1s'; },
     (s) => { s.behaviors[0].loop[0].request.verify = 'same'; },
