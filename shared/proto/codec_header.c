@@ -98,6 +98,7 @@ static void header__lay_out(const struct framing *framing, const uint8_t *messag
 {
     struct header__read read;
     size_t needed_bytes = 0;
+    memset(layout->at, 0, sizeof layout->at);
     header__read(framing, message, bytes, &read, layout, &needed_bytes);
     layout->body = read.bytes;
     layout->tail = bytes - header__tail_bytes(framing);

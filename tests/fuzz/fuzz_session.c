@@ -170,8 +170,10 @@ static void table__step(struct table *table, struct fuzz_input *input)
         client__feed(table, client, run, bytes);
         break;
     case 1:
-        client->ended = true;
-        session_receive_end(client->session, table->now_ns);
+        if (session_can_receive(client->session)) { /* else nothing is received, not even the end */
+            client->ended = true;
+            session_receive_end(client->session, table->now_ns);
+        }
         break;
     case 2:
         session_fail(client->session, ERROR_KIND_RESET);

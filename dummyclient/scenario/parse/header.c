@@ -30,9 +30,9 @@ static bool header__format(const struct framing *framing, const char *word,
     static const char *const FORMS[] = {
         [NUMBER_VARINT] = "varint", [NUMBER_BER] = "ber", [NUMBER_DIGITS] = "digits"};
     *format = (struct number_format){.big_endian = framing->big_endian};
-    for (uint8_t i = NUMBER_VARINT; i <= NUMBER_DIGITS; i++) {
+    for (int i = NUMBER_VARINT; i <= NUMBER_DIGITS; i++) {
         if (strcmp(word, FORMS[i]) == 0) {
-            format->form = i;
+            format->form = (uint8_t)i;
             return true;
         }
     }
