@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static void error__format(struct error *error, const char *format, va_list arguments)
+{
+    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0) {
+        error->text[0] = '\0';
+    }
+}
+
 void error_set(struct error *error, const char *format, ...)
 {
     if (error == NULL) {
@@ -13,9 +20,7 @@ void error_set(struct error *error, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0) {
-        error->text[0] = '\0';
-    }
+    error__format(error, format, arguments);
     va_end(arguments);
     error_make_line(error->text);
 }
@@ -28,9 +33,7 @@ void error_set_short(struct error *error, enum error_shortage shortage, const ch
     }
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(error->text, sizeof error->text, format, arguments) < 0) {
-        error->text[0] = '\0';
-    }
+    error__format(error, format, arguments);
     va_end(arguments);
     size_t bytes = strlen(error->text);
     snprintf(error->text + bytes, sizeof error->text - bytes, "%s",

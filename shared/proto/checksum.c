@@ -3,7 +3,7 @@
 enum { CHECKSUM_ADLER_MODULUS = 65521 };
 
 /* The remainder of each value of four bits. */
-static const uint16_t CHECKSUM_STEPS_CRC16[16] = {0x0000, 0xcc01, 0xd801, 0x1400, 0xf001, 0x3c00,
+static const uint32_t CHECKSUM_STEPS_CRC16[16] = {0x0000, 0xcc01, 0xd801, 0x1400, 0xf001, 0x3c00,
                                                   0x2800, 0xe401, 0xa001, 0x6c00, 0x7800, 0xb401,
                                                   0x5000, 0x9c01, 0x8801, 0x4400};
 static const uint16_t CHECKSUM_STEPS_CCITT[16] = {0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50a5,
@@ -16,23 +16,13 @@ static const uint32_t CHECKSUM_STEPS_CRC32C[16] = {
     0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
 
-static uint32_t checksum__add_crc32(const uint32_t steps[16], uint32_t state, const uint8_t *data,
-                                    size_t bytes)
+static uint32_t checksum__add_reflected(const uint32_t steps[16], uint32_t state,
+                                        const uint8_t *data, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
         state ^= data[i];
         state = state >> 4 ^ steps[state & 15];
         state = state >> 4 ^ steps[state & 15];
-    }
-    return state;
-}
-
-static uint32_t checksum__add_crc16(uint32_t state, const uint8_t *data, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        state ^= data[i];
-        state = state >> 4 ^ CHECKSUM_STEPS_CRC16[state & 15];
-        state = state >> 4 ^ CHECKSUM_STEPS_CRC16[state & 15];
     }
     return state;
 }
@@ -72,13 +62,13 @@ uint32_t checksum_add(enum checksum kind, uint32_t state, const uint8_t *data, s
     switch (kind) {
     case CHECKSUM_CRC16:
     case CHECKSUM_CRC16_MODBUS:
-        return checksum__add_crc16(state, data, bytes);
+        return checksum__add_reflected(CHECKSUM_STEPS_CRC16, state, data, bytes);
     case CHECKSUM_CRC16_CCITT:
         return checksum__add_ccitt(state, data, bytes);
     case CHECKSUM_CRC32:
-        return checksum__add_crc32(CHECKSUM_STEPS_CRC32, state, data, bytes);
+        return checksum__add_reflected(CHECKSUM_STEPS_CRC32, state, data, bytes);
     case CHECKSUM_CRC32C:
-        return checksum__add_crc32(CHECKSUM_STEPS_CRC32C, state, data, bytes);
+        return checksum__add_reflected(CHECKSUM_STEPS_CRC32C, state, data, bytes);
     case CHECKSUM_ADLER32:
         return checksum__add_adler(state, data, bytes);
     case CHECKSUM_XOR8:

@@ -31,23 +31,6 @@ static bool length__check(const struct framing *framing, struct error *error)
     return false;
 }
 
-static uint32_t length__read(const struct framing *framing, const uint8_t *field, unsigned bytes)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | field[framing->big_endian ? i : bytes - 1 - i];
-    }
-    return value;
-}
-
-static void length__write(const struct framing *framing, uint8_t *field, unsigned bytes,
-                          uint32_t value)
-{
-    for (unsigned i = 0; i < bytes; i++, value >>= 8) {
-        field[framing->big_endian ? bytes - 1 - i : i] = (uint8_t)value;
-    }
-}
-
 static enum frame_status length__decode(const struct framing *framing, const uint8_t *data,
                                         size_t bytes, struct frame *frame,
                                         struct frame_progress *progress)
@@ -57,7 +40,8 @@ static enum frame_status length__decode(const struct framing *framing, const uin
         progress->needed_bytes = header;
         return FRAME_PARTIAL;
     }
-    uint64_t size = length__read(framing, data + framing->size_offset, framing->size_bytes);
+    uint64_t size =
+        number_read_fixed(data + framing->size_offset, framing->size_bytes, framing->big_endian);
     if (framing->size_includes_header && size < header) {
         return FRAME_BAD_SIZE;
     }
@@ -70,7 +54,8 @@ static enum frame_status length__decode(const struct framing *framing, const uin
         return FRAME_PARTIAL;
     }
     frame_fill(frame, data, (uint32_t)whole, header, 0);
-    frame->id = length__read(framing, data + framing->id_offset, framing->id_bytes);
+    frame->id =
+        number_read_fixed(data + framing->id_offset, framing->id_bytes, framing->big_endian);
     return FRAME_COMPLETE;
 }
 
@@ -88,9 +73,9 @@ static uint32_t length__write_head(const struct framing *framing, uint32_t id, u
 {
     uint32_t header = framing->header_bytes;
     memset(out, 0, header);
-    length__write(framing, out + framing->size_offset, framing->size_bytes,
-                  framing->size_includes_header ? body_bytes + header : body_bytes);
-    length__write(framing, out + framing->id_offset, framing->id_bytes, id);
+    number_write_fixed(out + framing->size_offset, framing->size_bytes, framing->big_endian,
+                       framing->size_includes_header ? body_bytes + header : body_bytes);
+    number_write_fixed(out + framing->id_offset, framing->id_bytes, framing->big_endian, id);
     return header;
 }
 

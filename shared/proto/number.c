@@ -2,15 +2,6 @@
 
 enum { NUMBER_VARINT_BYTES_MAX = 5, NUMBER_BER_BYTES_MAX = 5, NUMBER_DIGITS_MAX = 10 };
 
-static uint32_t number__read_fixed(const struct number_format *format, const uint8_t *data)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < format->bytes; i++) {
-        value = value << 8 | data[format->big_endian ? i : format->bytes - 1u - i];
-    }
-    return value;
-}
-
 static enum number_status number__read_varint(const uint8_t *data, size_t bytes, uint64_t *value,
                                               uint32_t *used_bytes)
 {
@@ -78,7 +69,7 @@ enum number_status number_read(const struct number_format *format, const uint8_t
         if (bytes < format->bytes) {
             return NUMBER_PARTIAL;
         }
-        value = number__read_fixed(format, data);
+        value = number_read_fixed(data, format->bytes, format->big_endian);
         break;
     case NUMBER_VARINT:
         status = number__read_varint(data, bytes, &value, used_bytes);
@@ -127,9 +118,7 @@ uint32_t number_write(const struct number_format *format, uint32_t number, uint8
     uint32_t last = bytes;
     switch ((enum number_form)format->form) {
     case NUMBER_FIXED:
-        for (uint32_t i = 0; i < bytes; i++, number >>= 8) {
-            out[format->big_endian ? bytes - 1 - i : i] = (uint8_t)number;
-        }
+        number_write_fixed(out, bytes, format->big_endian, number);
         break;
     case NUMBER_VARINT:
         for (uint32_t i = 0; i < bytes; i++, number >>= 7) {

@@ -21,6 +21,23 @@ struct number_format {
     uint8_t until;
 };
 
+static inline uint32_t number_read_fixed(const uint8_t *data, uint32_t bytes, bool big_endian)
+{
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < bytes; i++) {
+        number = number << 8 | data[big_endian ? i : bytes - 1 - i];
+    }
+    return number;
+}
+
+static inline void number_write_fixed(uint8_t *out, uint32_t bytes, bool big_endian,
+                                      uint32_t number)
+{
+    for (uint32_t i = 0; i < bytes; i++, number >>= 8) {
+        out[big_endian ? bytes - 1 - i : i] = (uint8_t)number;
+    }
+}
+
 enum number_status { NUMBER_COMPLETE, NUMBER_PARTIAL, NUMBER_INVALID };
 
 /* Reads a number of at most 32 bits from the beginning of data. *used_bytes: how long it is;
