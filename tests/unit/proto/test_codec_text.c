@@ -5,7 +5,6 @@
 #include "proto/reassembly.h"
 
 #include <stdio.h>
-#include <time.h>
 
 static struct page_end page;
 
@@ -207,36 +206,6 @@ static void test_lines_without_end_are_refused(void **state)
     }
 }
 
-/* A list of hundreds of thousands of values, in the runs that a receive gives. The time may be a
- * hundred times what it takes. */
-static void test_a_long_list_takes_no_time(void **state)
-{
-    (void)state;
-    enum { VALUES = 400000, VALUE_BYTES = 4, LIST_RUN_BYTES = 65536 };
-    const struct framing framing = {.type = FRAMING_RESP,
-                                    .frame_bytes_max = FRAMING_FRAME_BYTES_MAX};
-    static uint8_t list[VALUE_BYTES * VALUES + 16];
-    uint32_t bytes = (uint32_t)snprintf((char *)list, sizeof list, "*%d\r\n", VALUES);
-    for (uint32_t i = 0; i < VALUES; i++, bytes += VALUE_BYTES) {
-        memcpy(list + bytes, ":1\r\n", VALUE_BYTES);
-    }
-    struct reassembly reassembly;
-    struct frame frame;
-    uint32_t whole_bytes = 0;
-    clock_t begin = clock();
-    reassembly_open(&reassembly, &framing);
-    for (uint32_t fed = 0; fed < bytes; fed += LIST_RUN_BYTES) {
-        uint32_t left = bytes - fed;
-        reassembly_feed(&reassembly, list + fed, left < LIST_RUN_BYTES ? left : LIST_RUN_BYTES);
-        while (reassembly_next(&reassembly, &frame) == FRAME_COMPLETE) {
-            whole_bytes = frame.bytes_count;
-        }
-    }
-    reassembly_close(&reassembly);
-    assert_int_equal(whole_bytes, bytes);
-    assert_true((clock() - begin) / CLOCKS_PER_SEC < 4);
-}
-
 static int open_page(void **state)
 {
     (void)state;
@@ -258,7 +227,6 @@ int main(void)
         cmocka_unit_test(test_streams_in_pieces),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_lines_without_end_are_refused),
-        cmocka_unit_test(test_a_long_list_takes_no_time),
     };
     return cmocka_run_group_tests(tests, open_page, close_page);
 }
