@@ -347,6 +347,7 @@ static void conn__on_connected(struct conn *conn)
         return;
     }
     reassembly_open(&conn->reassembly, &group->plan->program->framing);
+    frame_open_state(&group->plan->program->framing, conn_codec_state(conn));
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     conn_receive(conn);

@@ -167,6 +167,13 @@ static inline bool conn_plays(const struct conn *conn)
            (conn->link == CONN_CLOSED || conn->link == CONN_OPEN || conn->link == CONN_HALF);
 }
 
+/* What the framing remembers of this stream; NULL: nothing. */
+static inline void *conn_codec_state(struct conn *conn)
+{
+    size_t offset = conn->group->codec_state_offset;
+    return offset == 0 ? NULL : (uint8_t *)conn + offset;
+}
+
 /* --- conn.c */
 
 /* Every change of state or link goes through these; must() stops at a change of state that the

@@ -39,7 +39,7 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
         conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
         return;
     }
-    vm_write_message(conn->vm, action, room);
+    vm_write_message(conn->vm, action, conn_codec_state(conn), room);
     if (conn->messages_count == 0) {
         conn->oldest_bytes = action->message_bytes;
     } else {
@@ -178,10 +178,11 @@ static void conn__take_frames(struct conn *conn)
     struct conn_group *group = conn->group;
     struct frame frame;
     enum frame_status status;
+    void *state = conn_codec_state(conn);
     bool alive = true;
     bool continued = reassembly_waiting_bytes(&conn->reassembly) > 0;
     reassembly_feed(&conn->reassembly, conn->recv_op.data, conn->recv_op.bytes);
-    while ((status = reassembly_next(&conn->reassembly, &frame)) == FRAME_COMPLETE) {
+    while ((status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
         conn->messages_received++;
@@ -194,8 +195,8 @@ static void conn__take_frames(struct conn *conn)
     if (status != FRAME_PARTIAL && alive) {
         bool no_memory = status == FRAME_NO_MEMORY;
         if (!no_memory) {
-            recorder_frame_error(group->recorder, conn->number, conn->reassembly.framing,
-                                 reassembly_refused(&conn->reassembly));
+            recorder_frame_error(group->recorder, conn->number, conn->reassembly.framing, state,
+                                 status, reassembly_refused(&conn->reassembly));
         }
         conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR);
     }

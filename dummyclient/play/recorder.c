@@ -460,14 +460,15 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
 }
 
 void recorder_frame_error(struct recorder *recorder, uint32_t connection,
-                          const struct framing *framing, struct span bytes)
+                          const struct framing *framing, void *codec_state,
+                          enum frame_status status, struct span bytes)
 {
     struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
     struct error reason;
     if (failed->kind != VM_FAILURE_NONE) {
         return;
     }
-    frame_explain(framing, bytes.data, bytes.bytes, &reason);
+    frame_explain(framing, codec_state, status, bytes.data, bytes.bytes, &reason);
     *failed = (struct vm_failed){.kind = VM_FAILURE_FRAME,
                                  .at_ns = recorder->now_ns,
                                  .connection = connection,

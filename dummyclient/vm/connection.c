@@ -303,7 +303,6 @@ void vm_begin(struct vm *vm, int64_t now_ns)
 
 void vm_on_connected(struct vm *vm, int64_t now_ns)
 {
-    vm->sealed_count = 0;
     if (vm->link != VM_LINK_CONNECTING) {
         return;
     }

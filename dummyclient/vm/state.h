@@ -128,7 +128,6 @@ struct vm {
     uint32_t join_instruction; /* what all lanes have joined for */
     uint32_t tries;            /* to connect, since the last one that worked */
     uint32_t mail_number;      /* of the next message that is kept */
-    uint32_t sealed_count;     /* messages with a number in their header, on this connection */
     uint16_t out_count;
     uint8_t disconnect;
 

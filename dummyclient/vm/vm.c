@@ -188,14 +188,14 @@ int64_t vm_next_time_ns(const struct vm *vm)
 #define VM_HEAD_DRAW UINT32_C(0x80000000)
 
 static void vm__seal(struct vm *vm, struct vm_lane *lane, const struct message *message,
-                     uint8_t *out, uint32_t bytes)
+                     void *codec_state, uint8_t *out, uint32_t bytes)
 {
     uint64_t values[FRAMING_VALUES_MAX];
     struct message_scope scope = vm_lane_sent_scope(vm, lane);
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
         values[i] = value_bits(&message->head_values[i], &scope, VM_HEAD_DRAW + i);
     }
-    frame_seal(message->framing, values, vm->sealed_count++, out, bytes);
+    frame_seal(message->framing, codec_state, values, out, bytes);
 }
 
 static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message *message,
@@ -214,7 +214,8 @@ static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message 
     frame_write_tail(message->framing, at);
 }
 
-void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out)
+void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
+                      uint8_t *out)
 {
     struct vm_lane *lane = vm_lane_at(vm, action->lane);
     const struct message *message = vm->program->code[lane->sent_instruction].message;
@@ -224,7 +225,7 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *ou
         vm__write(vm, lane, message, action->body_bytes, out);
     }
     if (message->seals) {
-        vm__seal(vm, lane, message, out, action->message_bytes);
+        vm__seal(vm, lane, message, codec_state, out, action->message_bytes);
     }
 }
 

@@ -170,8 +170,10 @@ bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action);
  * it has nothing to do, so that a request costs no timer. TIME_NEVER_NS: nothing is due. */
 int64_t vm_next_time_ns(const struct vm *vm);
 /* Writes the message of a VM_ACTION_SEND, before the next call of vm_next(): message_bytes
- * bytes. */
-void vm_write_message(struct vm *vm, const struct vm_action *action, uint8_t *out);
+ * bytes. codec_state: what the program's framing remembers of the stream (frame.h); so messages
+ * leave in the order in which they were written. */
+void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
+                      uint8_t *out);
 
 void vm_on_connected(struct vm *vm, int64_t now_ns);
 /* Refused, unreachable, too late. By on_disconnect: VM_ACTION_FINISHED, or VM_ACTION_CONNECT with a

@@ -96,7 +96,7 @@ static void session__handle_frames(struct session *session)
     /* When the session is over, the rest of the run is not looked at. */
     while (!session->abort &&
            (!reassembly_has_run(&session->reassembly) || session__may_handle(session)) &&
-           (status = reassembly_next(&session->reassembly, &frame)) == FRAME_COMPLETE) {
+           (status = reassembly_next(&session->reassembly, NULL, &frame)) == FRAME_COMPLETE) {
         messages++;
         if (!session->deaf) {
             handler->message(session, &frame);

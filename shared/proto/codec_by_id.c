@@ -38,10 +38,11 @@ static enum frame_status by_id__read(const struct framing_field *field, const ui
     return status == NUMBER_COMPLETE ? FRAME_COMPLETE : FRAME_INVALID;
 }
 
-static enum frame_status by_id__decode(const struct framing *framing, const uint8_t *data,
-                                       size_t bytes, struct frame *frame,
+static enum frame_status by_id__decode(const struct framing *framing, void *state,
+                                       const uint8_t *data, size_t bytes, struct frame *frame,
                                        struct frame_progress *progress)
 {
+    (void)state;
     uint32_t id = 0;
     uint32_t head_bytes = 0;
     size_t *needed_bytes = &progress->needed_bytes;
@@ -111,9 +112,10 @@ static uint32_t by_id__write_head(const struct framing *framing, uint32_t id, ui
     return head_bytes;
 }
 
-static void by_id__explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                           struct error *error)
+static void by_id__explain(const struct framing *framing, void *state, const uint8_t *data,
+                           size_t bytes, struct error *error)
 {
+    (void)state;
     uint32_t id = 0;
     uint32_t head_bytes = 0;
     size_t needed_bytes = 0;

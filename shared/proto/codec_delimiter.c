@@ -35,10 +35,11 @@ size_t frame_find_delimiter(const struct framing *framing, const uint8_t *data, 
     return bytes;
 }
 
-static enum frame_status delimiter__decode(const struct framing *framing, const uint8_t *data,
-                                           size_t bytes, struct frame *frame,
+static enum frame_status delimiter__decode(const struct framing *framing, void *state,
+                                           const uint8_t *data, size_t bytes, struct frame *frame,
                                            struct frame_progress *progress)
 {
+    (void)state;
     /* The search ends behind the largest frame. Bytes that were searched before are not searched
      * again, except for a delimiter that may have begun at their end. */
     size_t limit = bytes < framing->frame_bytes_max ? bytes : framing->frame_bytes_max;

@@ -165,10 +165,11 @@ static const struct framing_field *header__find_wrong(const struct framing *fram
     return NULL;
 }
 
-static enum frame_status header__decode(const struct framing *framing, const uint8_t *data,
-                                        size_t bytes, struct frame *frame,
+static enum frame_status header__decode(const struct framing *framing, void *state,
+                                        const uint8_t *data, size_t bytes, struct frame *frame,
                                         struct frame_progress *progress)
 {
+    (void)state;
     struct header__read read;
     enum frame_status status =
         header__read(framing, data, bytes, &read, NULL, &progress->needed_bytes);
@@ -295,17 +296,29 @@ static uint32_t header__next_check(const struct framing *framing, uint32_t done)
     return i;
 }
 
-static void header__seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+/* What a stream has sent: the number of its next message. */
+static uint32_t header__state_bytes(const struct framing *framing)
+{
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        if (framing->fields[i].role == FRAMING_ROLE_SEQUENCE) {
+            return sizeof(uint32_t);
+        }
+    }
+    return 0;
+}
+
+static void header__seal(const struct framing *framing, void *state, const uint64_t *values,
                          uint8_t *message, uint32_t bytes)
 {
     struct header__layout layout;
+    uint32_t *sequence = state;
     header__lay_out(framing, message, bytes, &layout);
     for (uint32_t i = 0; i < framing->fields_count; i++) {
         const struct framing_field *field = &framing->fields[i];
         uint32_t number = 0;
         if (field->role == FRAMING_ROLE_SEQUENCE) {
             uint64_t count = (uint64_t)field->sequence_last - field->sequence_first + 1;
-            number = field->sequence_first + (uint32_t)(sequence % count);
+            number = field->sequence_first + (uint32_t)(*sequence % count);
         } else if (field->role == FRAMING_ROLE_VALUE) {
             number = (uint32_t)values[field->value_index];
         } else {
@@ -318,6 +331,9 @@ static void header__seal(const struct framing *framing, const uint64_t *values, 
         number_write(&framing->fields[i].format, header__checksum(framing, &layout, message, i),
                      message + layout.at[i]);
         done |= UINT32_C(1) << i;
+    }
+    if (sequence != NULL) {
+        ++*sequence;
     }
 }
 
@@ -393,9 +409,10 @@ static void header__explain_field(const struct framing_field *field, uint32_t at
     }
 }
 
-static void header__explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                            struct error *error)
+static void header__explain(const struct framing *framing, void *state, const uint8_t *data,
+                            size_t bytes, struct error *error)
 {
+    (void)state;
     struct header__read read;
     struct header__layout layout;
     size_t needed_bytes = 0;
@@ -418,6 +435,7 @@ static void header__explain(const struct framing *framing, const uint8_t *data, 
 }
 
 const struct codec codec_header = {.check = header__check,
+                                   .state_bytes = header__state_bytes,
                                    .decode = header__decode,
                                    .encoded_bytes = header__encoded_bytes,
                                    .write_head = header__write_head,

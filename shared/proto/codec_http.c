@@ -221,10 +221,11 @@ static enum frame_status http__partial(const struct framing *framing, uint64_t n
     return FRAME_PARTIAL;
 }
 
-static enum frame_status http__decode(const struct framing *framing, const uint8_t *data,
-                                      size_t bytes, struct frame *frame,
+static enum frame_status http__decode(const struct framing *framing, void *state,
+                                      const uint8_t *data, size_t bytes, struct frame *frame,
                                       struct frame_progress *progress)
 {
+    (void)state;
     struct http_head head;
     uint64_t whole = 0;
     enum frame_status status = FRAME_COMPLETE;
@@ -270,9 +271,10 @@ static enum frame_status http__decode(const struct framing *framing, const uint8
     return frame_fill(frame, data, (uint32_t)whole, 0, 0);
 }
 
-static void http__explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                          struct error *error)
+static void http__explain(const struct framing *framing, void *state, const uint8_t *data,
+                          size_t bytes, struct error *error)
 {
+    (void)state;
     struct http_head head;
     (void)framing;
     if (http__read_head(data, bytes, &head) != FRAME_COMPLETE) {

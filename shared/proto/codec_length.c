@@ -31,10 +31,11 @@ static bool length__check(const struct framing *framing, struct error *error)
     return false;
 }
 
-static enum frame_status length__decode(const struct framing *framing, const uint8_t *data,
-                                        size_t bytes, struct frame *frame,
+static enum frame_status length__decode(const struct framing *framing, void *state,
+                                        const uint8_t *data, size_t bytes, struct frame *frame,
                                         struct frame_progress *progress)
 {
+    (void)state;
     uint32_t header = framing->header_bytes;
     if (bytes < header) {
         progress->needed_bytes = header;

@@ -11,10 +11,11 @@ static bool fixed__check(const struct framing *framing, struct error *error)
     return true;
 }
 
-static enum frame_status fixed__decode(const struct framing *framing, const uint8_t *data,
-                                       size_t bytes, struct frame *frame,
+static enum frame_status fixed__decode(const struct framing *framing, void *state,
+                                       const uint8_t *data, size_t bytes, struct frame *frame,
                                        struct frame_progress *progress)
 {
+    (void)state;
     if (bytes < framing->fixed_bytes) {
         progress->needed_bytes = framing->fixed_bytes;
         return FRAME_PARTIAL;
@@ -32,10 +33,11 @@ static uint64_t fixed__encoded_bytes(const struct framing *framing, uint32_t id,
 const struct codec codec_fixed = {
     .check = fixed__check, .decode = fixed__decode, .encoded_bytes = fixed__encoded_bytes};
 
-static enum frame_status raw__decode(const struct framing *framing, const uint8_t *data,
-                                     size_t bytes, struct frame *frame,
+static enum frame_status raw__decode(const struct framing *framing, void *state,
+                                     const uint8_t *data, size_t bytes, struct frame *frame,
                                      struct frame_progress *progress)
 {
+    (void)state;
     if (bytes == 0) {
         progress->needed_bytes = 1;
         return FRAME_PARTIAL;

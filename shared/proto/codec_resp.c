@@ -109,10 +109,11 @@ static enum frame_status resp__read(const uint8_t *data, size_t bytes, struct re
     return FRAME_COMPLETE;
 }
 
-static enum frame_status resp__decode(const struct framing *framing, const uint8_t *data,
-                                      size_t bytes, struct frame *frame,
+static enum frame_status resp__decode(const struct framing *framing, void *state,
+                                      const uint8_t *data, size_t bytes, struct frame *frame,
                                       struct frame_progress *progress)
 {
+    (void)state;
     struct resp_cursor cursor = {.values = 1};
     uint64_t needed_bytes = 1;
     enum frame_status status = FRAME_COMPLETE;
@@ -147,9 +148,10 @@ static enum frame_status resp__decode(const struct framing *framing, const uint8
     return status;
 }
 
-static void resp__explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                          struct error *error)
+static void resp__explain(const struct framing *framing, void *state, const uint8_t *data,
+                          size_t bytes, struct error *error)
 {
+    (void)state;
     (void)framing, (void)data, (void)bytes;
     error_set(error, "a value of RESP, such as \"+OK\\r\\n\", \"$5\\r\\nhello\\r\\n\" or "
                      "\"*2\\r\\n...\"");

@@ -46,17 +46,32 @@ enum frame_status frame_fill(struct frame *frame, const uint8_t *data, uint32_t 
     return FRAME_COMPLETE;
 }
 
-enum frame_status frame_decode_on(const struct framing *framing, const uint8_t *data, size_t bytes,
-                                  struct frame *frame, struct frame_progress *progress)
+uint32_t frame_state_bytes(const struct framing *framing)
 {
-    return FRAME_CODECS[framing->type]->decode(framing, data, bytes, frame, progress);
+    const struct codec *codec = FRAME_CODECS[framing->type];
+    return codec->state_bytes != NULL ? codec->state_bytes(framing) : 0;
+}
+
+void frame_open_state(const struct framing *framing, void *state)
+{
+    uint32_t bytes = frame_state_bytes(framing);
+    if (bytes > 0) {
+        memset(state, 0, bytes);
+    }
+}
+
+enum frame_status frame_decode_on(const struct framing *framing, void *state, const uint8_t *data,
+                                  size_t bytes, struct frame *frame,
+                                  struct frame_progress *progress)
+{
+    return FRAME_CODECS[framing->type]->decode(framing, state, data, bytes, frame, progress);
 }
 
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes)
 {
     struct frame_progress progress = {0};
-    enum frame_status status = frame_decode_on(framing, data, bytes, frame, &progress);
+    enum frame_status status = frame_decode_on(framing, NULL, data, bytes, frame, &progress);
     *needed_bytes = status == FRAME_PARTIAL ? progress.needed_bytes : *needed_bytes;
     return status;
 }
@@ -92,20 +107,18 @@ bool framing_seals(const struct framing *framing)
     return false;
 }
 
-void frame_seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+void frame_seal(const struct framing *framing, void *state, const uint64_t *values,
                 uint8_t *message, uint32_t bytes)
 {
-    FRAME_CODECS[framing->type]->seal(framing, values, sequence, message, bytes);
+    FRAME_CODECS[framing->type]->seal(framing, state, values, message, bytes);
 }
 
-void frame_explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                   struct error *error)
+void frame_explain(const struct framing *framing, void *state, enum frame_status status,
+                   const uint8_t *data, size_t bytes, struct error *error)
 {
     const struct codec *codec = FRAME_CODECS[framing->type];
-    struct frame frame;
-    size_t needed_bytes = 0;
     error_set(error, "a message of the scenario's framing");
-    switch (frame_decode(framing, data, bytes, &frame, &needed_bytes)) {
+    switch (status) {
     case FRAME_BAD_SIZE:
         error_set(error, "a size that counts its own header");
         break;
@@ -115,7 +128,7 @@ void frame_explain(const struct framing *framing, const uint8_t *data, size_t by
         break;
     case FRAME_INVALID:
         if (codec->explain != NULL) {
-            codec->explain(framing, data, bytes, error);
+            codec->explain(framing, state, data, bytes, error);
         }
         break;
     case FRAME_COMPLETE:

@@ -1,5 +1,6 @@
 /* Framing: where one message ends in a stream of bytes. Encode and decode over byte spans; no
- * sockets, no allocation, no state. Any thread.
+ * sockets, no allocation. What a framing remembers of a stream (`state`) is the caller's: one block
+ * of frame_state_bytes() per stream, NULL when that is 0. Any thread, one at a time per stream.
  *
  * Decoding is by what the framing says, never by trust: sizes are checked against frame_bytes_max
  * before they are used, in 64 bits. */
@@ -118,6 +119,11 @@ void framing_default(struct framing *framing);
 /* Says what is wrong with a framing made from user input. */
 bool framing_check(const struct framing *framing, struct error *error);
 
+/* Of a stream, from its beginning to its end; 8 bytes aligned. */
+uint32_t frame_state_bytes(const struct framing *framing);
+/* The stream begins. */
+void frame_open_state(const struct framing *framing, void *state);
+
 /* The state of the search for the end of one message: all zero at its beginning. */
 struct frame_progress {
     size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
@@ -125,9 +131,11 @@ struct frame_progress {
     bool searches;          /* the end is searched for: needed_bytes says nothing about the size */
 };
 
-enum frame_status frame_decode_on(const struct framing *framing, const uint8_t *data, size_t bytes,
-                                  struct frame *frame, struct frame_progress *progress);
-/* The same from the beginning. *needed_bytes is set with FRAME_PARTIAL alone. */
+enum frame_status frame_decode_on(const struct framing *framing, void *state, const uint8_t *data,
+                                  size_t bytes, struct frame *frame,
+                                  struct frame_progress *progress);
+/* The same from the beginning, of a stream whose messages do not depend on those before.
+ * *needed_bytes is set with FRAME_PARTIAL alone. */
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes);
 /* Where the delimiter begins in data, or bytes when it is not there. */
@@ -145,9 +153,9 @@ uint32_t frame_write_tail(const struct framing *framing, uint8_t *out);
 /* Does frame_seal() change anything? */
 bool framing_seals(const struct framing *framing);
 /* Works out what differs from message to message: values (by their index), the number of the
- * message on its stream, checksums. */
-void frame_seal(const struct framing *framing, const uint64_t *values, uint32_t sequence,
+ * message on its stream, checksums. Once for each message, in the order in which they are sent. */
+void frame_seal(const struct framing *framing, void *state, const uint64_t *values,
                 uint8_t *message, uint32_t bytes);
-/* Why frame_decode() refused these bytes, in words that follow "expected". */
-void frame_explain(const struct framing *framing, const uint8_t *data, size_t bytes,
-                   struct error *error);
+/* Why these bytes were refused with this status, in words that follow "expected". */
+void frame_explain(const struct framing *framing, void *state, enum frame_status status,
+                   const uint8_t *data, size_t bytes, struct error *error);

@@ -97,13 +97,13 @@ static bool reassembly__take(struct reassembly *reassembly, size_t bytes, size_t
 /* Tops the partial frame up with what it still needs. Where that is not known, a little is tried,
  * or as much again as there is: some framings read a message again from its beginning. What belongs
  * to the frame behind goes back to the run. */
-static enum frame_status reassembly__finish_partial(struct reassembly *reassembly,
+static enum frame_status reassembly__finish_partial(struct reassembly *reassembly, void *state,
                                                     struct frame *frame)
 {
     enum frame_status status = FRAME_PARTIAL;
     for (;;) {
         struct frame_progress progress = {.scanned_bytes = reassembly->partial_scanned_bytes};
-        status = frame_decode_on(reassembly->framing, reassembly->partial,
+        status = frame_decode_on(reassembly->framing, state, reassembly->partial,
                                  reassembly->partial_bytes, frame, &progress);
         reassembly->partial_scanned_bytes = progress.scanned_bytes & INT32_MAX;
         if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
@@ -131,19 +131,19 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
     return status;
 }
 
-enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame)
+enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame)
 {
     if (reassembly->partial_done) {
         reassembly__free_partial(reassembly);
     }
     if (reassembly->partial_bytes > 0) {
-        return reassembly__finish_partial(reassembly, frame);
+        return reassembly__finish_partial(reassembly, state, frame);
     }
     if (reassembly->run_bytes == 0) {
         return FRAME_PARTIAL;
     }
     struct frame_progress progress = {0};
-    enum frame_status status = frame_decode_on(reassembly->framing, reassembly->run,
+    enum frame_status status = frame_decode_on(reassembly->framing, state, reassembly->run,
                                                reassembly->run_bytes, frame, &progress);
     if (status == FRAME_COMPLETE) {
         reassembly->run += frame->bytes_count;

@@ -4,7 +4,7 @@
  * incomplete. Usage:
  *
  *     reassembly_feed(&r, data, bytes);
- *     while ((status = reassembly_next(&r, &frame)) == FRAME_COMPLETE) { ... }
+ *     while ((status = reassembly_next(&r, state, &frame)) == FRAME_COMPLETE) { ... }
  *
  * After the loop (FRAME_PARTIAL) the rest has been copied and data may go; a frame is valid until
  * the next call. Who ends the loop earlier calls reassembly_keep(): what is left of the run is
@@ -41,7 +41,8 @@ static inline bool reassembly_has_run(const struct reassembly *reassembly)
 {
     return reassembly->run_bytes > 0;
 }
-enum frame_status reassembly_next(struct reassembly *reassembly, struct frame *frame);
+/* state: of the stream that is received (frame_state_bytes()). */
+enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame);
 /* After an error: the message that was refused, as far as it has come. */
 struct span reassembly_refused(const struct reassembly *reassembly);
 /* Bytes of an incomplete frame that are waiting: more than 0 at the end of the stream means that

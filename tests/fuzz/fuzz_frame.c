@@ -157,7 +157,7 @@ static void seen__in_pieces(struct seen *seen, const struct framing *framing, co
         memcpy(run, data + fed, piece);
         fed += piece;
         reassembly_feed(&reassembly, run, piece);
-        while ((seen->end = reassembly_next(&reassembly, &frame)) == FRAME_COMPLETE) {
+        while ((seen->end = reassembly_next(&reassembly, NULL, &frame)) == FRAME_COMPLETE) {
             seen__add(seen, framing, &frame);
         }
         free(run);
@@ -186,7 +186,9 @@ static void framing__encode(const struct framing *framing, const struct frame *f
     must(head + frame->body_bytes + tail == bytes);
     if (framing_seals(framing)) {
         static const uint64_t values[FRAMING_VALUES_MAX];
-        frame_seal(framing, values, 0, out, bytes);
+        uint64_t stream = 0;
+        must(frame_state_bytes(framing) <= sizeof stream);
+        frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, values, out, bytes);
     }
     must(frame_decode(framing, out, bytes, &again, &needed) == FRAME_COMPLETE);
     must(again.id == frame->id && again.body_bytes == frame->body_bytes);

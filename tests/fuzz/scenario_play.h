@@ -14,6 +14,7 @@ enum { PLAY_EVENTS = 150, PLAY_ACTIONS_MAX = 64, PLAY_BYTES_MAX = 1 << 17 };
 
 struct play {
     struct vm *vm;
+    void *codec_state;
     const struct framing *framing;
     uint8_t *message; /* the last one sent */
     uint32_t message_bytes;
@@ -93,7 +94,7 @@ static void play__send(struct play *play, const struct vm_action *action)
     play->message = malloc(action->message_bytes);
     must(play->message != NULL);
     play->message_bytes = action->message_bytes;
-    vm_write_message(play->vm, action, play->message);
+    vm_write_message(play->vm, action, play->codec_state, play->message);
     play->sent++;
     struct frame frame;
     size_t needed = 0;
@@ -220,7 +221,8 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     }
     void *memory = malloc(vm_memory_bytes(program));
     void *seldom = malloc(vm_seldom_bytes(program));
-    must(memory != NULL && seldom != NULL);
+    play.codec_state = calloc(1, frame_state_bytes(&program->framing) + 1U);
+    must(memory != NULL && seldom != NULL && play.codec_state != NULL);
     int64_t now_ns = NS_PER_S;
     play.vm = vm_init(memory, seldom, program, &identity, &observer, now_ns);
     for (int i = 0; i < PLAY_EVENTS && !play.finished; i++) {
@@ -244,4 +246,5 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     free(play.message);
     free(memory);
     free(seldom);
+    free(play.codec_state);
 }

@@ -84,10 +84,10 @@ static void peer_on_received(struct harness *harness, struct harness_peer *peer)
         struct frame frame;
         harness->bytes_received += peer->recv_op.bytes;
         reassembly_feed(&peer->reassembly, peer->recv_op.data, peer->recv_op.bytes);
-        enum frame_status status = reassembly_next(&peer->reassembly, &frame);
+        enum frame_status status = reassembly_next(&peer->reassembly, NULL, &frame);
         while (status == FRAME_COMPLETE && !peer->closing && !peer->ends) {
             peer_reply(harness, peer, &frame);
-            status = reassembly_next(&peer->reassembly, &frame);
+            status = reassembly_next(&peer->reassembly, NULL, &frame);
         }
         if (!peer->closing && !peer->ends) {
             assert_int_equal(status, FRAME_PARTIAL); /* the client sends nothing else */

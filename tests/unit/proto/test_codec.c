@@ -199,7 +199,13 @@ static uint32_t encode(const struct framing *framing, uint32_t id, const void *b
     whole += frame_write_tail(framing, out + whole);
     assert_int_equal(frame_encoded_bytes(framing, id, body_bytes), whole);
     if (framing_seals(framing)) {
-        frame_seal(framing, values, sequence, out, whole);
+        uint64_t stream = 0;
+        assert_true(frame_state_bytes(framing) <= sizeof stream);
+        frame_open_state(framing, &stream);
+        for (uint32_t i = 0; i <= sequence; i++) {
+            frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, values, out,
+                       whole);
+        }
     }
     return whole;
 }
@@ -310,7 +316,7 @@ static void test_refused_with_a_reason(void **state)
         assert_int_equal(frame_decode(wrong[i].framing, data, wrong[i].bytes, &frame, &needed),
                          wrong[i].status);
         if (wrong[i].reason != NULL) {
-            frame_explain(wrong[i].framing, data, wrong[i].bytes, &error);
+            frame_explain(wrong[i].framing, NULL, wrong[i].status, data, wrong[i].bytes, &error);
             assert_string_equal(error.text, wrong[i].reason);
         }
     }
@@ -353,7 +359,7 @@ static void test_in_pieces_and_with_wrong_bits(void **state)
             piece = piece < bytes - fed ? piece : bytes - fed;
             reassembly_feed(&reassembly, page_end_put(&page, out + fed, piece), piece);
             fed += piece;
-            status = reassembly_next(&reassembly, &frame);
+            status = reassembly_next(&reassembly, NULL, &frame);
             assert_true(status == FRAME_PARTIAL || fed == bytes);
         }
         assert_int_equal(status, wrong ? FRAME_INVALID : FRAME_COMPLETE);

@@ -6,22 +6,22 @@
 
 static uint64_t looked_bytes;
 
-enum frame_status __real_dummyload_frame_decode_on(const struct framing *framing,
+enum frame_status __real_dummyload_frame_decode_on(const struct framing *framing, void *state,
                                                    const uint8_t *data, size_t bytes,
                                                    struct frame *frame,
                                                    struct frame_progress *progress);
-enum frame_status __wrap_dummyload_frame_decode_on(const struct framing *framing,
+enum frame_status __wrap_dummyload_frame_decode_on(const struct framing *framing, void *state,
                                                    const uint8_t *data, size_t bytes,
                                                    struct frame *frame,
                                                    struct frame_progress *progress);
 
-enum frame_status __wrap_dummyload_frame_decode_on(const struct framing *framing,
+enum frame_status __wrap_dummyload_frame_decode_on(const struct framing *framing, void *state,
                                                    const uint8_t *data, size_t bytes,
                                                    struct frame *frame,
                                                    struct frame_progress *progress)
 {
     looked_bytes += bytes;
-    return __real_dummyload_frame_decode_on(framing, data, bytes, frame, progress);
+    return __real_dummyload_frame_decode_on(framing, state, data, bytes, frame, progress);
 }
 
 /* A list of hundreds of thousands of values, in the runs that a receive gives: once for each run,
@@ -45,7 +45,7 @@ static void test_a_long_list_is_looked_at_once_a_run(void **state)
     for (uint32_t fed = 0; fed < bytes; fed += LIST_RUN_BYTES, runs++) {
         uint32_t left = bytes - fed;
         reassembly_feed(&reassembly, list + fed, left < LIST_RUN_BYTES ? left : LIST_RUN_BYTES);
-        while (reassembly_next(&reassembly, &frame) == FRAME_COMPLETE) {
+        while (reassembly_next(&reassembly, NULL, &frame) == FRAME_COMPLETE) {
             whole_bytes = frame.bytes_count;
         }
     }

@@ -97,7 +97,7 @@ static void test_streams_in_pieces(void **state)
             piece = piece < bytes - fed ? piece : bytes - fed;
             reassembly_feed(&reassembly, page_end_put(&page, stream + fed, piece), piece);
             fed += piece;
-            while (reassembly_next(&reassembly, &frame) == FRAME_COMPLETE) {
+            while (reassembly_next(&reassembly, NULL, &frame) == FRAME_COMPLETE) {
                 assert_true(seen < count);
                 assert_int_equal(frame.bytes_count, sizes[seen]);
                 assert_memory_equal(frame.bytes, stream + at, frame.bytes_count);
@@ -159,7 +159,7 @@ static void test_refused(void **state)
         assert_int_equal(frame_decode(wrong[i].framing, data, bytes, &frame, &needed),
                          wrong[i].status);
         if (wrong[i].reason != NULL) {
-            frame_explain(wrong[i].framing, data, bytes, &error);
+            frame_explain(wrong[i].framing, NULL, wrong[i].status, data, bytes, &error);
             assert_string_equal(error.text, wrong[i].reason);
         }
     }
@@ -199,7 +199,7 @@ static void test_lines_without_end_are_refused(void **state)
         for (uint32_t fed = 0; status == FRAME_PARTIAL && fed + RUN_BYTES < bytes;
              fed += RUN_BYTES) {
             reassembly_feed(&reassembly, text + fed, RUN_BYTES);
-            status = reassembly_next(&reassembly, &frame);
+            status = reassembly_next(&reassembly, NULL, &frame);
         }
         assert_int_equal(status, FRAME_TOO_LARGE);
         reassembly_close(&reassembly);

@@ -39,7 +39,7 @@ static void split_and_compare(const struct framing *framing, const uint8_t *data
         fed += run;
         struct frame got;
         enum frame_status status;
-        while ((status = reassembly_next(&reassembly, &got)) == FRAME_COMPLETE) {
+        while ((status = reassembly_next(&reassembly, NULL, &got)) == FRAME_COMPLETE) {
             struct frame expected;
             size_t needed;
             assert_int_equal(frame_decode(framing, data + place, bytes - place, &expected, &needed),
@@ -156,7 +156,7 @@ static void feed(const char *bytes, size_t count)
 
 static void expect(enum frame_status status)
 {
-    assert_int_equal(reassembly_next(&reassembly, &frame), status);
+    assert_int_equal(reassembly_next(&reassembly, NULL, &frame), status);
 }
 
 static void test_whole_frames_are_not_copied(void **state)

@@ -69,7 +69,7 @@ static void test_a_partial_frame_without_memory_is_no_frame(void **state)
     reassembly_open(&reassembly, &framing);
     allocations_fail_at(1);
     reassembly_feed(&reassembly, (const uint8_t *)"\x08\0", 2);
-    assert_int_equal(reassembly_next(&reassembly, &frame), FRAME_NO_MEMORY);
+    assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_NO_MEMORY);
     allocations_fail_at(0);
     reassembly_close(&reassembly);
 }

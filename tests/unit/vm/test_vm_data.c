@@ -270,7 +270,7 @@ static void test_every_lane_plays_its_last_row(void **state)
     for (int i = 0; i < 5; i++) {
         assert_true(vm_next(bench.vm, (10 + i) * MS, &bench.action));
         assert_int_equal(bench.action.type, VM_ACTION_SEND);
-        vm_write_message(bench.vm, &bench.action, bench.message);
+        vm_write_message(bench.vm, &bench.action, bench.codec_state, bench.message);
         vm_on_sent(bench.vm, UINT32_MAX, (10 + i) * MS);
         said[i] = (char)bench.message[4];
         bench_receive((10 + i) * MS, 1, "", 0);

@@ -290,7 +290,7 @@ static void test_overload_shows_with_any_step_first(void **state)
                 vm_on_barrier_open(bench.vm, 0, now_ns);
                 if (vm_next(bench.vm, now_ns, &action) && action.type == VM_ACTION_SEND) {
                     bench.action = action;
-                    vm_write_message(bench.vm, &action, bench.message);
+                    vm_write_message(bench.vm, &action, bench.codec_state, bench.message);
                     vm_on_sent(bench.vm, UINT32_MAX, now_ns);
                     echoed = action.step != PROGRAM_STEP_NONE;
                 }

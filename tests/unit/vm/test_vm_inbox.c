@@ -234,7 +234,7 @@ static uint64_t play_at_random(uint64_t seed, uint64_t *received)
         struct vm_action action;
         while (vm_next(bench.vm, now_ns, &action)) {
             assert_int_equal(action.type, VM_ACTION_SEND);
-            vm_write_message(bench.vm, &action, bench.message);
+            vm_write_message(bench.vm, &action, bench.codec_state, bench.message);
             vm_on_sent(bench.vm, 1, now_ns);
         }
         if (prng_range(seed, 1, draws++, 0, 2) == 0) {

@@ -137,7 +137,7 @@ static void send_message(const struct vm_action *action)
     assert_true(action->message_bytes <= sizeof world.queue[0].bytes);
     uint32_t at = world.queue_tail % QUEUE_MAX;
     assert_true(world.queue_tail - world.queue_head < QUEUE_MAX);
-    vm_write_message(bench.vm, action, world.queue[at].bytes);
+    vm_write_message(bench.vm, action, bench.codec_state, world.queue[at].bytes);
     world.queue[at].bytes_count = action->message_bytes;
     world.unstamped_count++;
     if (action->step != PROGRAM_STEP_NONE) {

@@ -101,7 +101,8 @@ void bench_open_with(const char *root, const char *load, const char *behavior, b
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};
     bench.memory = malloc(vm_memory_bytes(bench.program));
     bench.seldom = malloc(vm_seldom_bytes(bench.program));
-    assert_true(bench.memory != NULL && bench.seldom != NULL);
+    bench.codec_state = calloc(1, frame_state_bytes(&bench.program->framing) + 1U);
+    assert_true(bench.memory != NULL && bench.seldom != NULL && bench.codec_state != NULL);
     bench.vm =
         vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
 }
@@ -116,6 +117,7 @@ int bench_close(void **state)
     (void)state;
     free(bench.memory);
     free(bench.seldom);
+    free(bench.codec_state);
     program_destroy(bench.program);
     scenario_destroy(bench.scenario);
     memset(&bench, 0, sizeof bench);
@@ -128,7 +130,7 @@ void bench_take(int64_t now_ns, enum vm_action_type type)
     assert_int_equal(bench.action.type, type);
     if (type == VM_ACTION_SEND) {
         assert_true(bench.action.message_bytes <= sizeof bench.message);
-        vm_write_message(bench.vm, &bench.action, bench.message);
+        vm_write_message(bench.vm, &bench.action, bench.codec_state, bench.message);
         size_t needed = 0;
         assert_int_equal(frame_decode(&bench.program->framing, bench.message,
                                       bench.action.message_bytes, &bench.sent, &needed),

@@ -25,6 +25,7 @@ struct bench {
     void *memory;
     void *seldom;
     struct vm *vm;
+    void *codec_state;
     struct vm_observer observer;
     struct vm_identity identity;
     struct vm_request requests[BENCH_RECORDS_MAX];
