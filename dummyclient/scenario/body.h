@@ -2,28 +2,36 @@
  * vm's hot path. scenario/message.h puts them together and compares them. */
 #pragma once
 
+#include "proto/number.h"
 #include "scenario/value.h"
 
-/* A piece of a body. */
+/* A piece of a body. Parts that cover others are followed by them, and those may cover others. */
 enum part_form {
     PART_TEXT,   /* the value as text */
     PART_BINARY, /* the value as bytes_count bytes */
-    PART_LENGTH, /* how many bytes the `covers` parts behind it have (behind the FIXED, if one
-                    follows), at most bytes_max if that is not 0; as bytes_count bytes */
+    PART_VARINT, /* the lower bytes_count bytes of the value as LEB128, perhaps in zigzag order */
+    PART_LENGTH, /* how many bytes the next `covers` parts have, plus `plus`, in `format`. Where
+                    bytes_max is not 0, they are one FIXED: how many of its bytes are no filling */
     PART_RANDOM, /* random bytes */
     PART_FIXED   /* the next `covers` parts, cut to bytes_min bytes, then zeros to bytes_max */
 };
 
 struct part {
     enum part_form form;
-    uint8_t bytes_count; /* BINARY, LENGTH */
-    bool big_endian;
-    bool is_float; /* BINARY of 4 or 8 bytes */
-    uint32_t covers;
-    uint32_t bytes_min; /* RANDOM, FIXED */
-    uint32_t bytes_max; /* RANDOM, FIXED, LENGTH */
-    struct value value; /* TEXT, BINARY */
+    uint8_t bytes_count;         /* BINARY, VARINT */
+    bool big_endian;             /* BINARY */
+    bool is_float;               /* BINARY of 4 or 8 bytes */
+    bool zigzag;                 /* VARINT */
+    struct number_format format; /* LENGTH */
+    int32_t plus;                /* LENGTH */
+    uint32_t covers;             /* LENGTH, FIXED */
+    uint32_t bytes_min;          /* RANDOM, FIXED */
+    uint32_t bytes_max;          /* RANDOM, FIXED, LENGTH */
+    uint32_t draw;               /* distinguishes its random numbers from those of other parts */
+    struct value value;          /* TEXT, BINARY, VARINT */
 };
+
+enum { PART_VARINT_BYTES_MAX = 10 };
 
 enum body_type { BODY_CONSTANT, BODY_RANDOM, BODY_PARTS };
 

@@ -43,24 +43,44 @@ static uint32_t message__span_bytes(const struct body *body, const struct messag
                                     uint32_t first, uint32_t end)
 {
     uint32_t bytes = 0;
-    for (uint32_t i = first; i < end; i++) {
+    for (uint32_t i = first; i < end; i += 1 + body->parts[i].covers) {
         bytes += message__part_bytes(body, scope, i);
-        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
     }
     return bytes;
 }
 
-/* What a length says. */
+/* What a length says, where the parts behind it have so many bytes. */
 static uint32_t message__length(const struct body *body, const struct message_scope *scope,
-                                uint32_t index)
+                                uint32_t index, uint32_t covered_bytes)
 {
     const struct part *part = &body->parts[index];
-    uint32_t first = index + 1;
-    first += part->covers > 0 && body->parts[first].form == PART_FIXED;
-    uint32_t bytes = message__span_bytes(body, scope, first, first + part->covers);
-    return part->bytes_max > 0 && bytes > part->bytes_max ? part->bytes_max : bytes;
+    if (part->bytes_max > 0) {
+        covered_bytes = message__span_bytes(body, scope, index + 2, index + 1 + part->covers);
+        covered_bytes = covered_bytes < part->bytes_max ? covered_bytes : part->bytes_max;
+    }
+    return covered_bytes + (uint32_t)part->plus;
 }
 
+static uint64_t message__varint_bits(const struct part *part, const struct message_scope *scope)
+{
+    uint64_t bits = value_bits(&part->value, scope, part->draw);
+    if (part->zigzag) {
+        bits = bits << 1 ^ (0 - (bits >> 63));
+    }
+    return part->bytes_count == 4 ? (uint32_t)bits : bits;
+}
+
+static uint32_t message__varint(uint64_t bits, uint8_t out[PART_VARINT_BYTES_MAX])
+{
+    uint32_t bytes = 0;
+    for (; bits >= 0x80; bits >>= 7) {
+        out[bytes++] = (uint8_t)(bits | 0x80);
+    }
+    out[bytes++] = (uint8_t)bits;
+    return bytes;
+}
+
+/* With all that it covers. */
 static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
                                     uint32_t index)
 {
@@ -69,13 +89,19 @@ static uint32_t message__part_bytes(const struct body *body, const struct messag
     uint32_t bytes = part->bytes_count;
     switch (part->form) {
     case PART_TEXT:
-        value_text(&part->value, scope, index, digits, &bytes);
+        value_text(&part->value, scope, part->draw, digits, &bytes);
         break;
     case PART_BINARY:
+        break;
+    case PART_VARINT:
+        bytes = message__varint(message__varint_bits(part, scope), digits);
+        break;
     case PART_LENGTH:
+        bytes = message__span_bytes(body, scope, index + 1, index + 1 + part->covers);
+        bytes += number_bytes(&part->format, message__length(body, scope, index, bytes));
         break;
     case PART_RANDOM:
-        bytes = message__draw_size(scope, MESSAGE_STREAM_PARTS, index, part->bytes_min,
+        bytes = message__draw_size(scope, MESSAGE_STREAM_PARTS, part->draw, part->bytes_min,
                                    part->bytes_max);
         break;
     case PART_FIXED:
@@ -101,19 +127,18 @@ static void message__number(const struct part *part, uint64_t bits, uint8_t out[
 }
 
 /* The number of a binary part, as a double where it is written as one. */
-static uint64_t message__bits(const struct part *part, const struct message_scope *scope,
-                              uint32_t index)
+static uint64_t message__bits(const struct part *part, const struct message_scope *scope)
 {
-    uint64_t bits = value_bits(&part->value, scope, index);
+    uint64_t bits = value_bits(&part->value, scope, part->draw);
     return part->is_float ? value_double_bits(value_as_double(bits, part->value.type)) : bits;
 }
 
 /* Random bytes or zeros, in pieces. */
-static bool message__fill(const struct message_scope *scope, uint32_t index, bool random,
+static bool message__fill(const struct message_scope *scope, uint32_t draw, bool random,
                           uint32_t bytes, message_sink sink, void *context)
 {
     uint8_t piece[MESSAGE_PIECE_BYTES] = {0};
-    uint64_t key = random ? prng_mix(scope->key, index) : 0;
+    uint64_t key = random ? prng_mix(scope->key, draw) : 0;
     for (uint32_t offset = 0; offset < bytes; offset += sizeof piece) {
         uint32_t left_bytes = bytes - offset;
         uint32_t piece_bytes = left_bytes < sizeof piece ? left_bytes : (uint32_t)sizeof piece;
@@ -159,9 +184,10 @@ static bool message__fixed(const struct body *body, const struct message_scope *
         }
     }
     uint32_t zeros = part->bytes_max - part->bytes_min + cut.left_bytes;
-    return message__fill(scope, index, false, zeros, sink, context);
+    return message__fill(scope, 0, false, zeros, sink, context);
 }
 
+/* A LENGTH alone: what it covers are parts like others. */
 static bool message__part(const struct body *body, const struct message_scope *scope,
                           uint32_t index, message_sink sink, void *context)
 {
@@ -170,18 +196,22 @@ static bool message__part(const struct body *body, const struct message_scope *s
     uint32_t bytes = 0;
     switch (part->form) {
     case PART_TEXT: {
-        const uint8_t *text = value_text(&part->value, scope, index, digits, &bytes);
+        const uint8_t *text = value_text(&part->value, scope, part->draw, digits, &bytes);
         return sink(context, text, bytes);
     }
     case PART_BINARY:
-        message__number(part, message__bits(part, scope, index), digits);
+        message__number(part, message__bits(part, scope), digits);
         return sink(context, digits, part->bytes_count);
+    case PART_VARINT:
+        bytes = message__varint(message__varint_bits(part, scope), digits);
+        return sink(context, digits, bytes);
     case PART_LENGTH:
-        message__number(part, message__length(body, scope, index), digits);
-        return sink(context, digits, part->bytes_count);
+        bytes = message__span_bytes(body, scope, index + 1, index + 1 + part->covers);
+        bytes = number_write(&part->format, message__length(body, scope, index, bytes), digits);
+        return sink(context, digits, bytes);
     case PART_RANDOM:
         bytes = message__part_bytes(body, scope, index);
-        return message__fill(scope, index, true, bytes, sink, context);
+        return message__fill(scope, part->draw, true, bytes, sink, context);
     case PART_FIXED:
         return message__fixed(body, scope, index, sink, context);
     }

@@ -21,7 +21,8 @@ enum {
     TREE_PUSHES_MAX = 16,                      /* rules of one behavior */
     TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX, /* names */
     TREE_MARKS_MAX = SCENARIO_MARKS_MAX,       /* names */
-    TREE_PARTS_MAX = 256,                      /* of one text */
+    TREE_PARTS_MAX = 4096,                     /* of one body */
+    TREE_GROUPS_MAX = 16,                      /* lengths inside each other */
     TREE_NAME_BYTES_MAX = 64,                  /* of behaviors, requests and captures */
 };
 /* Constant bytes (texts, hex, patterns) of all steps together. */

@@ -107,6 +107,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
         }
         return;
     case PART_BINARY:
+    case PART_VARINT:
     case PART_LENGTH:
         reader_mistake(&parse->reader, "a binary number may hold the delimiter of the framing, and "
                                        "the message would become two: use a text");

@@ -7,41 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct parse__fields {
-    struct part parts[TREE_PARTS_MAX];
-    uint32_t count;
-    bool full; /* which has been reported */
-};
-
-static struct part *parse__new_part(struct parse *parse, struct parse__fields *fields)
-{
-    if (fields->count == TREE_PARTS_MAX) {
-        if (!fields->full) {
-            reader_mistake(&parse->reader,
-                           "expected at most %d fields and pieces of text, found more",
-                           TREE_PARTS_MAX);
-        }
-        fields->full = true;
-        return NULL;
-    }
-    struct part *part = &fields->parts[fields->count++];
-    *part = (struct part){.form = PART_TEXT};
-    part->value.left =
-        (struct operand){.source = OPERAND_TEXT, .type = VALUE_TEXT, .bytes = (const uint8_t *)""};
-    part->value.type = VALUE_TEXT;
-    return part;
-}
-
-static void parse__add_bytes(struct parse *parse, struct parse__fields *fields,
-                             const uint8_t *bytes, uint32_t bytes_count)
-{
-    struct part *part = parse__new_part(parse, fields);
-    if (part != NULL) {
-        part->value.left.bytes = bytes;
-        part->value.left.bytes_count = bytes_count;
-    }
-}
-
 void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
                        const struct value *value)
 {
@@ -76,8 +41,18 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
     }
 }
 
+/* With a sign or without. */
+static bool parse__has_32_bits(const struct value *value)
+{
+    const struct message_scope nothing = {.key = 0};
+    uint64_t bits = value_bits(value, &nothing, 0);
+    return bits <= UINT32_MAX ||
+           (value->type == VALUE_I64 && (int64_t)bits >= INT32_MIN && (int64_t)bits < 0);
+}
+
+/* A number of fixed width, or with LEB128 one that is as long as it needs. */
 static void parse__number_field(struct parse *parse, const cJSON *json, const struct field *field,
-                                struct parse__fields *fields)
+                                enum part_form form, bool zigzag)
 {
     struct value value;
     if (!parse_number(parse, json, &value)) {
@@ -87,22 +62,30 @@ static void parse__number_field(struct parse *parse, const cJSON *json, const st
         reader_expected(&parse->reader, json, "a whole number");
         return;
     }
-    parse_check_range(parse, json, field, &value);
-    struct part *part = parse__new_part(parse, fields);
+    bool is_varint32 = form == PART_VARINT && field->bytes_count == 4;
+    if (form == PART_BINARY || zigzag) {
+        parse_check_range(parse, json, field, &value);
+    } else if (is_varint32 && value_is_constant(&value) && !parse__has_32_bits(&value)) {
+        reader_expected(&parse->reader, json, "a whole number of 32 bits");
+        return;
+    }
+    struct part *part = parse_add_part(parse);
     if (part != NULL) {
-        *part = (struct part){.form = PART_BINARY,
-                              .bytes_count = field->bytes_count,
-                              .big_endian = field->big_endian,
-                              .is_float = value_is_float(field->type),
-                              .value = value};
+        part->form = form;
+        part->bytes_count = field->bytes_count;
+        part->big_endian = field->big_endian;
+        part->is_float = value_is_float(field->type);
+        part->zigzag = zigzag;
+        part->value = value;
     }
 }
 
 /* A string of the packet: its length, a frame of fixed size, the text, a zero. */
 struct parse__string {
     struct body text;
-    struct field length; /* bytes_count 0: none */
-    uint32_t bytes;      /* 0: as long as it is */
+    struct number_format format;
+    bool has_length;
+    uint32_t bytes; /* 0: as long as it is */
     bool ends_with_zero;
 };
 
@@ -110,17 +93,14 @@ struct parse__string {
 static void parse__string_length(struct parse *parse, const cJSON *json, void *place)
 {
     struct parse__string *string = place;
-    struct field *length = &string->length;
     const char *word = cJSON_IsString(json) ? json->valuestring : "";
-    *length = (struct field){.bytes_count = 0};
     string->ends_with_zero = strcmp(word, "zero") == 0;
-    if (string->ends_with_zero || strcmp(word, "none") == 0) {
-        return;
-    }
-    size_t used = parse_number_type(parse, word, length);
-    if (used == 0 || word[used] != '\0' || length->type != VALUE_U64 || length->bytes_count > 4) {
+    string->has_length = !string->ends_with_zero && strcmp(word, "none") != 0;
+    if (string->has_length && (!parse_format(parse->framing, word, &string->format) ||
+                               string->format.form == NUMBER_DIGITS)) {
         reader_expected(&parse->reader, json,
-                        "\"u8\", \"u16\" or \"u32\" (also with le or be), \"zero\" or \"none\"");
+                        "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", "
+                        "\"ber\", \"zero\" or \"none\"");
     }
 }
 
@@ -130,97 +110,152 @@ static const struct key parse__string_keys[] = {
     {"bytes", KEY_WHOLE(struct parse__string, bytes, 1, FRAMING_FRAME_BYTES_MAX)},
     {0}};
 
-static void parse__add_parts(struct parse *parse, struct parse__fields *fields,
-                             const struct body *text)
+static void parse__place_string(struct parse *parse, const struct parse__string *string)
 {
-    if (text->type == BODY_CONSTANT) {
-        parse__add_bytes(parse, fields, text->bytes, text->bytes_min);
-    }
-    for (uint32_t i = 0; i < text->parts_count; i++) {
-        struct part *part = parse__new_part(parse, fields);
-        if (part != NULL) {
-            *part = text->parts[i];
-        }
-    }
-}
-
-static void parse__place_string(struct parse *parse, const struct parse__string *string,
-                                struct parse__fields *fields)
-{
-    struct reader *reader = &parse->reader;
-    const struct field *length = &string->length;
     uint32_t text_bytes = string->text.bytes_max;
     bool fixed = string->bytes > 0;
     uint32_t room = string->bytes - (fixed && string->ends_with_zero);
     if (fixed && string->text.type == BODY_CONSTANT && text_bytes > room) {
-        reader_mistake(reader, "the text has %" PRIu32 " bytes, and the field room for %" PRIu32,
+        reader_mistake(&parse->reader,
+                       "the text has %" PRIu32 " bytes, and the field room for %" PRIu32,
                        text_bytes, room);
         return;
     }
-    uint64_t counted = length->bytes_count > 0 ? UINT64_C(1) << (8 * length->bytes_count) : 0;
-    if (counted > 0 && text_bytes >= counted && !(fixed && room < counted)) {
-        reader_mistake(reader, "the text can have %" PRIu32 " bytes, more than its length can say",
-                       text_bytes);
-        return;
-    }
-    struct part *head = length->bytes_count > 0 ? parse__new_part(parse, fields) : NULL;
-    struct part *frame = fixed ? parse__new_part(parse, fields) : NULL;
-    uint32_t first = fields->count;
-    parse__add_parts(parse, fields, &string->text);
-    if (head != NULL) {
-        *head = (struct part){.form = PART_LENGTH,
-                              .bytes_count = length->bytes_count,
-                              .big_endian = length->big_endian,
-                              .covers = fields->count - first,
-                              .bytes_max = room};
-    }
+    struct part *length = string->has_length ? parse_add_part(parse) : NULL;
+    struct part *frame = fixed ? parse_add_part(parse) : NULL;
+    uint32_t first = parse->parts_count;
+    parse_add_body(parse, &string->text);
     if (frame != NULL) {
         frame->form = PART_FIXED;
-        frame->covers = fields->count - first;
+        frame->covers = parse->parts_count - first;
         frame->bytes_min = room;
         frame->bytes_max = string->bytes;
     }
+    if (length != NULL && !parse->parts_full) {
+        length->format = string->format;
+        length->bytes_max = room;
+        parse_close_length(parse, length);
+    }
     if (string->ends_with_zero && !fixed) {
-        parse__add_bytes(parse, fields, (const uint8_t *)"", 1);
+        parse_add_bytes(parse, "", 1);
     }
 }
 
-static void parse__string(struct parse *parse, const cJSON *json, struct parse__fields *fields)
+static void parse__string(struct parse *parse, const cJSON *json)
 {
-    struct parse__string string = {.text = {.type = BODY_CONSTANT}};
+    struct parse__string string = {.text = {.type = BODY_CONSTANT, .bytes = (const uint8_t *)""},
+                                   .has_length = reader_get(json, "bytes") == NULL};
     uint32_t mistakes_count = parse->reader.mistakes_count;
-    if (reader_get(json, "bytes") == NULL) {
-        parse_number_type(parse, "u16", &string.length);
-    }
+    parse_format(parse->framing, "u16", &string.format);
     reader_read(&parse->reader, json, parse__string_keys, &string);
     if (parse->reader.mistakes_count == mistakes_count) {
-        parse__place_string(parse, &string, fields);
+        parse__place_string(parse, &string);
     }
 }
 
-/* `bytes`: any body, in the place of a field. */
-static void parse__bytes_field(struct parse *parse, const cJSON *json, struct parse__fields *fields)
+/* A length, and the fields that it counts. */
+struct parse__group {
+    struct number_format format;
+    int64_t plus;
+    uint8_t digits_bytes;
+    const char *until;
+    struct part *length;
+};
+
+static void parse__group_length(struct parse *parse, const cJSON *json, void *place)
+{
+    struct parse__group *group = place;
+    const char *word = cJSON_IsString(json) ? json->valuestring : "";
+    if (!parse_format(parse->framing, word, &group->format)) {
+        reader_expected(&parse->reader, json, PARSE_FORMAT_EXPECTED);
+    }
+}
+
+static void parse__field_of(struct parse *parse, const cJSON *json, void *place);
+
+static void parse__group_of(struct parse *parse, const cJSON *json, void *place)
+{
+    struct parse__group *group = place;
+    if (!cJSON_IsArray(json)) {
+        reader_expected(&parse->reader, json, "an array of fields");
+        return;
+    }
+    if (parse->groups_open == TREE_GROUPS_MAX) {
+        reader_mistake(&parse->reader, "expected at most %d lengths inside each other, found more",
+                       TREE_GROUPS_MAX);
+        return;
+    }
+    parse->groups_open++;
+    group->length = parse_add_part(parse);
+    reader_each(&parse->reader, json, parse__field_of, NULL);
+    parse->groups_open--;
+}
+
+static const struct key parse__group_keys[] = {
+    {"length", .then = parse__group_length,
+     .required = "what says how long it is, such as \"u16\" or \"varint\""},
+    {"plus", KEY_WHOLE(struct parse__group, plus, -65536, 65536)},
+    {"bytes", KEY_WHOLE(struct parse__group, digits_bytes, 1, 10)},
+    {"until", KEY_TEXT(struct parse__group, until), .high = 1},
+    {"of", .then = parse__group_of, .required = "an array of fields"},
+    {0}};
+
+static void parse__group(struct parse *parse, const cJSON *json)
+{
+    struct parse__group group = {.until = NULL};
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    if (!reader_read(&parse->reader, json, parse__group_keys, &group) ||
+        parse->reader.mistakes_count > mistakes_count ||
+        !parse_digits_format(parse, &group.format, group.digits_bytes, group.until) ||
+        group.length == NULL) {
+        return;
+    }
+    group.length->format = group.format;
+    group.length->plus = (int32_t)group.plus;
+    parse_close_length(parse, group.length);
+}
+
+/* Another body in the place of a field. */
+static void parse__body_field(struct parse *parse, const cJSON *json)
 {
     struct body body;
     parse_body(parse, json, &body);
-    if (body.type == BODY_RANDOM) {
-        struct part *part = parse__new_part(parse, fields);
-        if (part != NULL) {
-            part->form = PART_RANDOM;
-            part->bytes_min = body.bytes_min;
-            part->bytes_max = body.bytes_max;
-        }
-        return;
+    parse_add_body(parse, &body);
+}
+
+/* { "u16": 5 } and the like: the key says what it is. */
+static bool parse__named_field(struct parse *parse, const cJSON *json)
+{
+    static const struct {
+        const char *name;
+        uint8_t bytes_count;
+        bool zigzag;
+    } varints[] = {{"varint", 8, false}, {"varint32", 4, false}, {"zigzag", 8, true}};
+    struct field field;
+    size_t used = parse_number_type(parse, json->string, &field);
+    if (used > 0 && json->string[used] == '\0') {
+        parse__number_field(parse, json, &field, PART_BINARY, false);
+        return true;
     }
-    parse__add_parts(parse, fields, &body);
+    for (size_t i = 0; i < sizeof varints / sizeof varints[0]; i++) {
+        if (strcmp(json->string, varints[i].name) == 0) {
+            field = (struct field){.bytes_count = varints[i].bytes_count, .type = VALUE_I64};
+            parse__number_field(parse, json, &field, PART_VARINT, varints[i].zigzag);
+            return true;
+        }
+    }
+    if (strcmp(json->string, "bytes") == 0) {
+        parse__body_field(parse, json);
+        return true;
+    }
+    return false;
 }
 
 static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
 {
-    struct parse__fields *fields = place;
     struct reader *reader = &parse->reader;
-    struct field field;
-    if (fields->full) {
+    (void)place;
+    if (parse->parts_full) {
         return;
     }
     if (!cJSON_IsObject(json) || json->child == NULL) {
@@ -229,43 +264,39 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
                         "{ \"hex\": \"00\" } }");
         return;
     }
-    if (reader_get(json, "string") != NULL) {
-        parse__string(parse, json, fields);
-        return;
-    }
+    bool alone = cJSON_GetArraySize(json) == 1;
     const char *key = json->child->string;
-    size_t used = parse_number_type(parse, key, &field);
-    bool is_bytes = strcmp(key, "bytes") == 0;
-    if (strcmp(key, "hex") == 0 && cJSON_GetArraySize(json) == 1) { /* { "bytes": { "hex" } } */
-        parse__bytes_field(parse, json, fields);
-        return;
-    }
-    if (cJSON_GetArraySize(json) != 1 || !(is_bytes || (used > 0 && key[used] == '\0'))) {
-        reader_mistake(reader,
-                       "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or "
-                       "be), `string`, `hex` or `bytes`, found `%.32s`",
-                       key);
-        return;
-    }
-    size_t mark = reader_enter(reader, key);
-    if (is_bytes) {
-        parse__bytes_field(parse, json->child, fields);
+    if (reader_get(json, "string") != NULL) {
+        parse__string(parse, json);
+    } else if (reader_get(json, "length") != NULL || reader_get(json, "of") != NULL) {
+        parse__group(parse, json);
+    } else if (alone && strcmp(key, "hex") == 0) { /* a body, in its short form */
+        parse__body_field(parse, json);
     } else {
-        parse__number_field(parse, json->child, &field, fields);
+        size_t mark = reader_enter(reader, key);
+        bool known = alone && parse__named_field(parse, json->child);
+        reader_leave(reader, mark);
+        if (!known) {
+            reader_mistake(reader,
+                           "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
+                           "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex` or `bytes`, "
+                           "found `%.32s`",
+                           key);
+        }
     }
-    reader_leave(reader, mark);
 }
 
 void parse_fields(struct parse *parse, const cJSON *json, void *place)
 {
-    struct parse__fields fields = {.count = 0};
+    uint32_t first = parse->parts_count;
     uint32_t mistakes_count = parse->reader.mistakes_count;
     if (!cJSON_IsArray(json)) {
         reader_expected(&parse->reader, json, "an array of fields");
         return;
     }
-    reader_each(&parse->reader, json, parse__field_of, &fields);
+    reader_each(&parse->reader, json, parse__field_of, NULL);
     if (parse->reader.mistakes_count == mistakes_count) {
-        parse_join(parse, fields.parts, fields.count, place);
+        parse_join(parse, first, place);
     }
+    parse->parts_count = first;
 }

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_FORMAT                                                                              \
-    "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", \"ber\" or \"digits\""
-
 /* A field while it is read: what its keys say. */
 struct header__item {
     struct framing_field *field;
@@ -24,8 +21,7 @@ struct header__item {
     bool big_endian;
 };
 
-static bool header__format(const struct framing *framing, const char *word,
-                           struct number_format *format)
+bool parse_format(const struct framing *framing, const char *word, struct number_format *format)
 {
     static const char *const FORMS[] = {
         [NUMBER_VARINT] = "varint", [NUMBER_BER] = "ber", [NUMBER_DIGITS] = "digits"};
@@ -55,12 +51,34 @@ static bool header__format(const struct framing *framing, const char *word,
     return word[used] == '\0';
 }
 
+bool parse_digits_format(struct parse *parse, struct number_format *format, uint8_t digits_bytes,
+                         const char *until)
+{
+    bool is_digits = format->form == NUMBER_DIGITS;
+    if (is_digits && (digits_bytes == 0) == (until == NULL)) {
+        reader_mistake(&parse->reader, "expected `bytes` (how many digits) or `until` (the "
+                                       "character behind them) beside \"digits\"");
+        return false;
+    }
+    if (!is_digits && (digits_bytes > 0 || until != NULL)) {
+        reader_mistake(&parse->reader, "`bytes` and `until` are of \"digits\" alone");
+        return false;
+    }
+    if (until != NULL && until[0] >= '0' && until[0] <= '9') {
+        reader_mistake(&parse->reader, "`until` has to be no digit itself");
+        return false;
+    }
+    format->bytes = is_digits ? digits_bytes : format->bytes;
+    format->until = until != NULL ? (uint8_t)until[0] : 0;
+    return true;
+}
+
 static void header__read_format(struct parse *parse, const cJSON *json, void *place)
 {
     struct header__item *item = place;
     const char *word = cJSON_IsString(json) ? json->valuestring : "";
-    if (!header__format(item->framing, word, &item->field->format)) {
-        reader_expected(&parse->reader, json, HEADER_FORMAT);
+    if (!parse_format(item->framing, word, &item->field->format)) {
+        reader_expected(&parse->reader, json, PARSE_FORMAT_EXPECTED);
     }
 }
 
@@ -277,7 +295,7 @@ static const struct key *header__kind(const char *key, struct header__item *item
         }
     }
     bool number =
-        header__format(item->framing, key, &field->format) && field->format.form == NUMBER_FIXED;
+        parse_format(item->framing, key, &field->format) && field->format.form == NUMBER_FIXED;
     return number ? HEADER_NUMBER_KEYS : NULL;
 }
 
@@ -289,20 +307,7 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
     switch (field->role) {
     case FRAMING_ROLE_SIZE:
         field->plus = item->plus;
-        field->format.bytes =
-            field->format.form == NUMBER_DIGITS ? item->digits_bytes : field->format.bytes;
-        field->format.until = item->until != NULL ? (uint8_t)item->until[0] : 0;
-        if (field->format.form == NUMBER_DIGITS &&
-            (item->digits_bytes == 0) == (item->until == NULL)) {
-            reader_mistake(&parse->reader, "expected `bytes` (how many digits) or `until` (the "
-                                           "character behind them) beside \"digits\"");
-        }
-        if (field->format.form != NUMBER_DIGITS &&
-            (item->digits_bytes > 0 || item->until != NULL)) {
-            reader_mistake(&parse->reader, "`bytes` and `until` are of \"digits\" alone");
-        } else if (field->format.until >= '0' && field->format.until <= '9') {
-            reader_mistake(&parse->reader, "`until` has to be no digit itself");
-        }
+        parse_digits_format(parse, &field->format, item->digits_bytes, item->until);
         return;
     case FRAMING_ROLE_SEQUENCE:
         field->sequence_first = item->first;
@@ -469,7 +474,7 @@ void parse_by_id_format(struct parse *parse, const cJSON *json, void *place)
     }
     struct framing_field *field = &fields[size ? 1 : 0];
     field->role = size ? FRAMING_ROLE_SIZE : FRAMING_ROLE_ID;
-    if (!header__format(framing, word, &field->format) || field->format.form == NUMBER_DIGITS) {
+    if (!parse_format(framing, word, &field->format) || field->format.form == NUMBER_DIGITS) {
         reader_expected(&parse->reader, json,
                         "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\" or "
                         "\"ber\"");

@@ -52,6 +52,10 @@ struct parse {
     uint32_t steps_count;
     uint32_t branches_count;
     size_t constant_bytes;
+    struct part *parts; /* TREE_PARTS_MAX of them, in use while a body is read */
+    uint32_t parts_count;
+    bool parts_full;      /* which has been reported */
+    uint32_t groups_open; /* lengths inside each other */
     /* Of the behavior being read. */
     struct parse_variable names[TREE_VARIABLES_MAX];
     uint32_t names_count;
@@ -80,6 +84,8 @@ struct parse {
 
 #define PARSE_DAY_NS         (INT64_C(86400) * NS_PER_S)
 #define PARSE_FIELD_EXPECTED "a number and its place in the body, such as \"u32@4\" or \"dec@1\""
+#define PARSE_FORMAT_EXPECTED                                                                      \
+    "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", \"ber\" or \"digits\""
 
 #define PARSE_SPINS                                                                                \
     "expected a step that takes time, such as a request or a think: without one it would spin"
@@ -180,11 +186,17 @@ uint32_t parse_find_column(const struct data_table *table, const char *name, siz
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
 const char *parse_path(struct parse *parse, const char *name);
 
-/* --- Bodies. */
+/* --- Bodies. parts.c: what is read becomes parts, one behind the other. */
 
-/* The parts made into a body: a constant one where nothing in them changes. */
-void parse_join(struct parse *parse, const struct part *parts, uint32_t parts_count,
-                struct body *body);
+/* One more, an empty text; NULL when there are too many, which is reported. */
+struct part *parse_add_part(struct parse *parse);
+void parse_add_bytes(struct parse *parse, const void *bytes, uint32_t bytes_count);
+void parse_add_body(struct parse *parse, const struct body *body);
+/* Makes it the length of all parts behind it: of one FIXED with bytes_max bytes, if that is not 0.
+ * Reports what it cannot say. */
+void parse_close_length(struct parse *parse, struct part *length);
+/* Takes the parts from first on, and makes a body of them: a constant one where nothing changes. */
+void parse_join(struct parse *parse, uint32_t first, struct body *body);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
 /* delimiter.c: can the body, or the text of a variable, be distinguished from the delimiter? */
@@ -193,7 +205,12 @@ void parse_check_delimiter(struct parse *parse, const struct body *body);
 /* --- The state of the connection. */
 
 bool parse_has_ids(const struct parse *parse);
-/* header.c: whether what was read fits together. */
+/* header.c: "u16", "u24be", "varint", "ber" or "digits". */
+bool parse_format(const struct framing *framing, const char *word, struct number_format *format);
+/* What is said beside "digits", into the format; false, and reported, where it does not fit. */
+bool parse_digits_format(struct parse *parse, struct number_format *format, uint8_t digits_bytes,
+                         const char *until);
+/* Whether what was read fits together. */
 void parse_check_header(struct parse *parse, struct framing *framing);
 void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *framing);
 /* The largest id that the framing can carry; 0: it has none. */

@@ -172,6 +172,9 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
         scenario_destroy(scenario);
         scenario = NULL;
     }
+    if (parse != NULL) {
+        free(parse->parts);
+    }
     free(parse);
     return scenario;
 }

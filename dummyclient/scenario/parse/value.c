@@ -375,10 +375,10 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
         const char *name;
         uint8_t bytes_count;
         enum value_type type;
-    } types[] = {{"u8", 1, VALUE_U64},  {"u16", 2, VALUE_U64}, {"u32", 4, VALUE_U64},
-                 {"u64", 8, VALUE_U64}, {"i8", 1, VALUE_I64},  {"i16", 2, VALUE_I64},
-                 {"i32", 4, VALUE_I64}, {"i64", 8, VALUE_I64}, {"f32", 4, VALUE_F32},
-                 {"f64", 8, VALUE_F64}};
+    } types[] = {{"u8", 1, VALUE_U64},  {"u16", 2, VALUE_U64}, {"u24", 3, VALUE_U64},
+                 {"u32", 4, VALUE_U64}, {"u64", 8, VALUE_U64}, {"i8", 1, VALUE_I64},
+                 {"i16", 2, VALUE_I64}, {"i24", 3, VALUE_I64}, {"i32", 4, VALUE_I64},
+                 {"i64", 8, VALUE_I64}, {"f32", 4, VALUE_F32}, {"f64", 8, VALUE_F64}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t bytes = strlen(types[i].name);
         if (strncmp(text, types[i].name, bytes) != 0) {

@@ -1,0 +1,114 @@
+/* What is wrong with a body: its fields and their lengths. */
+#include "mistake_harness.h"
+
+static void check_bodies(const char *framing, const struct mistake *mistakes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char steps[1024];
+        char expected[1024];
+        snprintf(steps, sizeof steps, "{ 'send': { 'body': %s } }", mistakes[i].text);
+        snprintf(expected, sizeof expected, "[0].send.body%s", mistakes[i].expected);
+        check_steps(framing, steps, expected);
+    }
+}
+
+static void test_fields(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'fields': [ { 'u40': 1 } ] }",
+         ".fields[0]`: expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
+         "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex` or `bytes`, found `u40`"},
+        {"{ 'fields': [ { 'varint32': 4294967296 } ] }",
+         ".fields[0].varint32`: expected a whole number of 32 bits, found 4294967296"},
+        {"{ 'fields': [ { 'varint': 0.5 } ] }",
+         ".fields[0].varint`: expected a whole number, found 0.5"},
+        {"{ 'fields': [ { 'zigzag': '9223372036854775808' } ] }",
+         ".fields[0].zigzag`: expected a whole number that fits into i64, found "
+         "'9223372036854775808'"},
+        {"{ 'fields': [ { 'string': 'abc', 'length': 'i8' } ] }",
+         ".fields[0].length`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), 'varint', "
+         "'ber', 'zero' or 'none', found 'i8'"},
+        {"{ 'fields': [ { 'length': 'u64', 'of': [] } ] }",
+         ".fields[0].length`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), 'varint', "
+         "'ber' or 'digits', found 'u64'"},
+        {"{ 'fields': [ { 'length': 'u8' } ] }",
+         ".fields[0].of`: expected an array of fields, found nothing"},
+        {"{ 'fields': [ { 'of': [] } ] }", ".fields[0].length`: expected what says how long it is, "
+                                           "such as 'u16' or 'varint', found nothing"},
+        {"{ 'fields': [ { 'length': 'u8', 'of': { 'u8': 1 } } ] }",
+         ".fields[0].of`: expected an array of fields, found an object"},
+        {"{ 'fields': [ { 'length': 'u8', 'of': [ { 'bytes': { 'zero': { 'bytes': 256 } } } ] } ] "
+         "}",
+         ".fields[0]`: there can be 256 bytes behind it, more than its length can say"},
+        {"{ 'fields': [ { 'length': 'u8', 'plus': -2, 'of': [ { 'u8': 1 } ] } ] }",
+         ".fields[0]`: with `plus` the length can be -1, below 0"},
+        {"{ 'fields': [ { 'length': 'digits', 'of': [] } ] }",
+         ".fields[0]`: expected `bytes` (how many digits) or `until` (the character behind them) "
+         "beside 'digits'"},
+        {"{ 'fields': [ { 'length': 'u8', 'of': [ { 'lenght': 'u8', 'of': [] } ] } ] }",
+         ".fields[0].of[0].lenght`: unknown key; did you mean `length`?"},
+    };
+    check_bodies("'framing': { 'type': 'raw' },", mistakes, COUNT(mistakes));
+}
+
+static void test_a_delimiter_is_not_in_what_varies(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'fields': [ { 'varint': '${conn}' } ] }",
+         "`: a binary number may hold the delimiter of the framing, and the message would become "
+         "two: use a text"},
+        {"{ 'fields': [ { 'length': 'varint', 'of': [ { 'string': '${conn}', 'length': 'none' } ] "
+         "} ] }",
+         "`: a binary number may hold the delimiter of the framing, and the message would become "
+         "two: use a text"},
+        {"{ 'fields': [ { 'u8': 1 }, { 'u16': 2573 }, { 'string': '${conn}', 'length': 'none' } ] "
+         "}",
+         "`: expected a body without the delimiter, which the framing adds; found it at byte 1 of "
+         "a text beside ${...}"},
+    };
+    check_bodies("'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },", mistakes,
+                 COUNT(mistakes));
+}
+
+static void test_there_is_an_end_to_lengths_and_fields(void **state)
+{
+    (void)state;
+    static char json[1 << 17];
+    char *at = json;
+    at += sprintf(at, "{ \"framing\": { \"type\": \"raw\" }, \"behaviors\": [ { \"loop\": [ { "
+                      "\"send\": { \"body\": { \"fields\": [ ");
+    char *fields = at;
+    for (int i = 0; i < 17; i++) {
+        at += sprintf(at, "{ \"length\": \"varint\", \"of\": [ ");
+    }
+    for (int i = 0; i < 17; i++) {
+        at += sprintf(at, "] } ");
+    }
+    at += sprintf(at, "] } } } ] } ] }");
+    load(json, (size_t)(at - json));
+    assert_int_equal(told.count, 1);
+    assert_non_null(
+        strstr(told.lines[0], ": expected at most 16 lengths inside each other, found more"));
+    at = fields;
+    for (int i = 0; i <= 4096; i++) {
+        at += sprintf(at, "%s{ \"u8\": 1 }", i == 0 ? "" : ", ");
+    }
+    at += sprintf(at, " ] } } } ] } ] }");
+    load(json, (size_t)(at - json));
+    assert_int_equal(told.count, 1);
+    assert_non_null(
+        strstr(told.lines[0],
+               "fields[4096].u8`: expected at most 4096 fields and pieces of text, found more"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_a_delimiter_is_not_in_what_varies),
+        cmocka_unit_test(test_there_is_an_end_to_lengths_and_fields),
+    };
+    return cmocka_run_group_tests_name("scenario mistakes: bodies", tests, NULL, NULL);
+}
