@@ -217,7 +217,10 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     DWORD wait_ms = thread->again != NULL ? 0 : (DWORD)loop_wait_ms(deadline_ns);
     int count = 0;
     /* MWMO_INPUTAVAILABLE: also for messages that the last turn has left in the queue. */
-    MsgWaitForMultipleObjectsEx(1, &thread->wake_event, wait_ms, QS_ALLINPUT, MWMO_INPUTAVAILABLE);
+    if (MsgWaitForMultipleObjectsEx(1, &thread->wake_event, wait_ms, QS_ALLINPUT,
+                                    MWMO_INPUTAVAILABLE) == WAIT_FAILED) {
+        return -1; /* messages stay in the queue */
+    }
     while (count < BATCH_MAX && PeekMessageW(&thread->messages[count], NULL, 0, 0, PM_REMOVE)) {
         thread->base.recorder->port.syscalls++;
         count++;

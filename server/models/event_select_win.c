@@ -163,6 +163,9 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     while (first < thread->count) {
         DWORD rest = thread->count - first;
         DWORD got = WSAWaitForMultipleEvents(rest, &thread->events[first], FALSE, wait_ms, FALSE);
+        if (got == WSA_WAIT_FAILED) {
+            return -1; /* those found before stay set */
+        }
         if (got >= WSA_WAIT_EVENT_0 + rest) {
             break; /* no further one is set */
         }

@@ -212,8 +212,13 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     DWORD wait_ms = wait ? (DWORD)loop_wait_ms(deadline_ns) : 0;
     if (thread->base.index != 0) {
         SleepEx(wait_ms, TRUE); /* completion routines run in here */
-    } else if (WSAWaitForMultipleEvents(1, &thread->listener_event, FALSE, wait_ms, TRUE) ==
-               WSA_WAIT_EVENT_0) {
+        return thread->done_count;
+    }
+    DWORD got = WSAWaitForMultipleEvents(1, &thread->listener_event, FALSE, wait_ms, TRUE);
+    if (got == WSA_WAIT_FAILED) {
+        return -1; /* what has come back is in the list */
+    }
+    if (got == WSA_WAIT_EVENT_0) {
         /* The event came first, and a wait that does not wait runs no APCs. In a burst of
          * connections none would ever run. (When an APC ends the wait, the next one looks at the
          * event.) */

@@ -284,6 +284,9 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     int done_count = 0;
     DWORD got = WSAWaitForMultipleEvents(thread->count, thread->events, FALSE,
                                          (DWORD)loop_wait_ms(deadline_ns), FALSE);
+    if (got == WSA_WAIT_FAILED) {
+        return -1; /* what has completed is found by the next one */
+    }
     if (got == WSA_WAIT_EVENT_0 + SLOT_WAKE) {
         WSAResetEvent(thread->events[SLOT_WAKE]);
     }

@@ -313,6 +313,9 @@ static int house__wait(struct model_thread *house, int64_t deadline_ns)
         select_add(&readable, house->base.listener);
     }
     int count = select_wait(&readable, &none, loop_wait_ms(deadline_ns));
+    if (count < 0) {
+        return count;
+    }
     if (count > 0 && select_has(&readable, house->base.waker)) {
         waker_clear(house->base.waker);
     }

@@ -511,8 +511,7 @@ static int thread__wait(struct model_thread *thread, int64_t deadline_ns)
     bool waits = wait_ms > 0 && io_uring_cq_ready(&thread->ring) == 0;
     int result = waits ? io_uring_submit_and_wait_timeout(&thread->ring, &cqe, 1, &wait, NULL)
                        : io_uring_submit_and_get_events(&thread->ring);
-    must(result != -EEXIST); /* a ring is used by the thread that made it */
-    /* Other errors (the time, a signal, no memory just now) leave the rest for the next turn. */
+    uring_ring_check(result);
     return (int)io_uring_cq_ready(&thread->ring);
 }
 

@@ -15,6 +15,11 @@ bool fault_no_descriptors_begin(void);
 void fault_ring_full(int times);
 /* How often it did not, until now. */
 int fault_ring_full_count(void);
+/* So many waits for sockets fail from now on, for lack of memory: poll(), select(), epoll_wait(),
+ * WSAWaitForMultipleEvents(), MsgWaitForMultipleObjectsEx(). Any thread's. */
+void fault_waits(int times);
+/* How many did, until now. */
+int fault_waits_count(void);
 /* Of those taken, so many are free again. (Windows: none is.) */
 void fault_descriptors_spare(int count);
 /* Is everything else open that was open before? */

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 enum { FAULT_DESCRIPTORS_MAX = 4096 };
@@ -61,6 +64,55 @@ int __wrap_io_uring_submit(struct io_uring *ring)
         return -EAGAIN;
     }
     return __real_io_uring_submit(ring);
+}
+
+static atomic_int fault_waits_left;
+static atomic_int fault_waits_failed;
+
+void fault_waits(int times)
+{
+    atomic_store(&fault_waits_failed, 0);
+    atomic_store(&fault_waits_left, times);
+}
+
+int fault_waits_count(void)
+{
+    return atomic_load(&fault_waits_failed);
+}
+
+static bool fault__wait_fails(void)
+{
+    if (atomic_load(&fault_waits_left) <= 0 || atomic_fetch_sub(&fault_waits_left, 1) <= 0) {
+        return false;
+    }
+    atomic_fetch_add(&fault_waits_failed, 1);
+    errno = ENOMEM;
+    return true;
+}
+
+int __real_poll(struct pollfd *entries, nfds_t count, int wait_ms);
+int __wrap_poll(struct pollfd *entries, nfds_t count, int wait_ms);
+int __real_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                  struct timeval *wait);
+int __wrap_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                  struct timeval *wait);
+int __real_epoll_wait(int epoll, struct epoll_event *events, int events_max, int wait_ms);
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int events_max, int wait_ms);
+
+int __wrap_poll(struct pollfd *entries, nfds_t count, int wait_ms)
+{
+    return fault__wait_fails() ? -1 : __real_poll(entries, count, wait_ms);
+}
+
+int __wrap_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                  struct timeval *wait)
+{
+    return fault__wait_fails() ? -1 : __real_select(count, readable, writable, failed, wait);
+}
+
+int __wrap_epoll_wait(int epoll, struct epoll_event *events, int events_max, int wait_ms)
+{
+    return fault__wait_fails() ? -1 : __real_epoll_wait(epoll, events, events_max, wait_ms);
 }
 
 void fault_descriptors_spare(int count)

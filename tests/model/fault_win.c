@@ -33,6 +33,75 @@ static SOCKET WSAAPI fault__socket(int family, int type, int protocol, WSAPROTOC
     return INVALID_SOCKET;
 }
 
+static volatile LONG fault_waits_left;
+static volatile LONG fault_waits_failed;
+
+static bool fault__wait_fails(void)
+{
+    if (fault_waits_left <= 0 || InterlockedDecrement(&fault_waits_left) < 0) {
+        return false;
+    }
+    InterlockedIncrement(&fault_waits_failed);
+    WSASetLastError(WSA_NOT_ENOUGH_MEMORY);
+    return true;
+}
+
+/* The slots of fault_waits(), with what they call when they do not fail. */
+static struct import fault_wait_events = {"WSAWaitForMultipleEvents", NULL, NULL, NULL};
+static struct import fault_select = {"select", NULL, NULL, NULL};
+static struct import fault_wait_messages = {"MsgWaitForMultipleObjectsEx", NULL, NULL, NULL};
+
+static DWORD WSAAPI fault__wait_events(DWORD count, const WSAEVENT *events, BOOL all, DWORD wait_ms,
+                                       BOOL alertable)
+{
+    typedef DWORD(WSAAPI * wait)(DWORD, const WSAEVENT *, BOOL, DWORD, BOOL);
+    return fault__wait_fails() ? WSA_WAIT_FAILED
+                               : ((wait)(uintptr_t)fault_wait_events.before)(count, events, all,
+                                                                             wait_ms, alertable);
+}
+
+static int WSAAPI fault__select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                                const struct timeval *wait_time)
+{
+    typedef int(WSAAPI * wait)(int, fd_set *, fd_set *, fd_set *, const struct timeval *);
+    return fault__wait_fails() ? SOCKET_ERROR
+                               : ((wait)(uintptr_t)fault_select.before)(count, readable, writable,
+                                                                        failed, wait_time);
+}
+
+static DWORD WINAPI fault__wait_messages(DWORD count, const HANDLE *handles, DWORD wait_ms,
+                                         DWORD kinds, DWORD flags)
+{
+    typedef DWORD(WINAPI * wait)(DWORD, const HANDLE *, DWORD, DWORD, DWORD);
+    return fault__wait_fails() ? WAIT_FAILED
+                               : ((wait)(uintptr_t)fault_wait_messages.before)(
+                                     count, handles, wait_ms, kinds, flags);
+}
+
+static void fault__replace(struct import *import, const wchar_t *dll, FARPROC replacement)
+{
+    if (import->slot == NULL) {
+        import->slot = imports_find(dll, import->name, &import->before);
+        if (import->slot != NULL) {
+            imports_set(import->slot, replacement);
+        }
+    }
+}
+
+void fault_waits(int times)
+{
+    fault__replace(&fault_wait_events, L"ws2_32.dll", (FARPROC)(uintptr_t)fault__wait_events);
+    fault__replace(&fault_select, L"ws2_32.dll", (FARPROC)(uintptr_t)fault__select);
+    fault__replace(&fault_wait_messages, L"user32.dll", (FARPROC)(uintptr_t)fault__wait_messages);
+    InterlockedExchange(&fault_waits_failed, 0);
+    InterlockedExchange(&fault_waits_left, times);
+}
+
+int fault_waits_count(void)
+{
+    return (int)fault_waits_failed;
+}
+
 static struct import fault_imports[] = {
     {"accept", (FARPROC)(uintptr_t)fault__accept, NULL, NULL},
     {"WSASocketW", (FARPROC)(uintptr_t)fault__socket, NULL, NULL},

@@ -186,6 +186,41 @@ static void test_a_full_submission_queue_loses_nothing(void **state)
     assert_int_equal(counters_errors_sum(&counters), 0);
 }
 
+enum { WAITS_COUNT = 5, VISITORS_COUNT = 4 };
+
+/* The system cannot wait for a while: that is no time-out, nor does the server end or grow deaf. It
+ * is counted, once. */
+static void test_waits_that_fail_are_counted_and_delay_only(void **state)
+{
+    (void)state;
+    struct counters counters;
+    struct server_options options;
+    fixture_options(&options, &handler_echo);
+    options.threads = 1;
+    struct server *server = fixture_start(&options);
+    plain_socket steady = client_connect(server);
+    client_send(steady, 1, "steady", 6);
+    client_expect(steady, 1, "steady", 6);
+    fault_waits(WAITS_COUNT);
+    for (uint32_t i = 0; i < VISITORS_COUNT; i++) { /* each is accepted by a wait that works */
+        plain_socket visitor = client_connect(server);
+        client_send(visitor, i, &i, sizeof i);
+        client_expect(visitor, i, &i, sizeof i);
+        client_leave(visitor);
+        client_send(steady, i, "served", 6);
+        client_expect(steady, i, "served", 6);
+    }
+    int failed = fault_waits_count();
+    fault_waits(0);
+    client_leave(steady);
+    fixture_stop(server, &counters);
+    /* None of the models that wait for completions of a port or a ring waits in such a call. */
+    assert_true(failed == WAITS_COUNT || options.model->kind == MODEL_PROACTOR);
+    assert_int_equal(counters.errors[ERROR_KIND_LOCAL_LIMIT], failed > 0 ? 1 : 0);
+    assert_int_equal(counters_errors_sum(&counters), failed > 0 ? 1 : 0);
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], VISITORS_COUNT + 1);
+}
+
 enum { SPARE_MAX = 40 };
 
 /* However few descriptors are left when a server is opened: it serves, or says why not, and the
@@ -218,6 +253,7 @@ int model_limits_tests_run(void)
         cmocka_unit_test(test_more_connections_than_the_model_holds_are_refused),
         cmocka_unit_test(test_a_server_without_descriptors_does_not_grow_deaf),
         cmocka_unit_test(test_a_full_submission_queue_loses_nothing),
+        cmocka_unit_test(test_waits_that_fail_are_counted_and_delay_only),
         cmocka_unit_test(test_an_opening_without_descriptors_closes_none_of_others),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

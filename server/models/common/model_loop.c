@@ -11,6 +11,8 @@
 enum { LOOP_BACKLOG = 4096, LOOP_ACCEPTS_PER_TURN = 64, LOOP_STARTS_PER_CLOCK_READ = 16 };
 /* After a failed accept: no descriptors, usually. */
 #define LOOP_ACCEPT_PAUSE_NS (100 * NS_PER_MS)
+/* After a failed wait, which would else fail again and again. */
+#define LOOP_WAIT_PAUSE_NS (10 * NS_PER_MS)
 
 /* What the threads of one server share. */
 struct loop_group {
@@ -415,11 +417,26 @@ static void loop__handle_stop(struct loop_thread *thread, int64_t now_ns)
     }
 }
 
-static void loop__count_wait(struct loop_thread *thread, int count)
+/* Waits. How much was found; *failure: CPORT_OK, or why the system could not wait. */
+static int loop__wait(struct loop_thread *thread, int64_t deadline_ns, enum cport_result *failure)
+{
+    int count = thread->model->wait(loop__own(thread), deadline_ns);
+    *failure = count < 0 ? stream_wait_failure() : CPORT_OK;
+    if (*failure != CPORT_OK) {
+        clock_sleep_until_ns(clock_now_ns() + LOOP_WAIT_PAUSE_NS);
+    }
+    return count > 0 ? count : 0;
+}
+
+static void loop__count_wait(struct loop_thread *thread, int count, enum cport_result failure)
 {
     struct cport_stats *port = &thread->recorder->port;
     port->polls++;
     port->syscalls++;
+    if (failure != CPORT_OK && !thread->wait_short) {
+        thread->recorder->counters.errors[model_error_kind(failure)]++;
+    }
+    thread->wait_short = failure != CPORT_OK;
     if (count > 0) {
         port->completions += (uint64_t)count;
         port->batch_max = (uint64_t)count > port->batch_max ? (uint64_t)count : port->batch_max;
@@ -457,13 +474,14 @@ static int64_t loop__deadline_ns(struct loop_thread *thread, int64_t now_ns)
 }
 
 /* One turn; false when everything is over. */
-static bool loop__turn(struct loop_thread *thread, int count, int64_t *deadline_ns)
+static bool loop__turn(struct loop_thread *thread, int count, enum cport_result failure,
+                       int64_t *deadline_ns)
 {
     const struct loop_model *model = thread->model;
     struct model_thread *own = loop__own(thread);
     const int64_t polled_ns = clock_now_ns();
     shard_enter(thread->shard, thread->recorder);
-    loop__count_wait(thread, count);
+    loop__count_wait(thread, count, failure);
     model->handle(own, count, polled_ns);
     for (struct loop_conn *conn; (conn = loop__take(thread, polled_ns)) != NULL;) {
         model->adopt(own, (struct conn *)conn);
@@ -499,10 +517,11 @@ void loop_run(struct server *server, uint32_t index)
     if (loop__open_thread(thread, &error)) {
         server_thread_ready(server);
         int64_t deadline_ns = 0;
+        enum cport_result failure;
         int count;
         do {
-            count = model->wait(loop__own(thread), deadline_ns);
-        } while (loop__turn(thread, count > 0 ? count : 0, &deadline_ns));
+            count = loop__wait(thread, deadline_ns, &failure);
+        } while (loop__turn(thread, count, failure, &deadline_ns));
     } else {
         atomic_store(&group->accepting_ended, true); /* nothing will be handed out */
         server_thread_failed(server, &error);

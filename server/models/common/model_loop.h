@@ -28,7 +28,8 @@ struct loop_model {
     bool (*prepare)(struct model_thread *thread, struct error *error);
     /* In the thread, which listens already if it is the first. May be NULL. */
     bool (*open)(struct model_thread *thread, struct error *error);
-    /* Waits until something happens or the deadline has come. Returns how much. */
+    /* Waits until something happens or the deadline has come. Returns how much; -1: the system
+     * could not wait (stream_wait_failure() says why). */
     int (*wait)(struct model_thread *thread, int64_t deadline_ns);
     /* A turn: what the wait has found; connections handed to this thread, each opened; and then
      * every connection whose session wants something started. */
@@ -77,6 +78,8 @@ struct loop_thread {
     uint32_t next_thread;
     int64_t accept_resume_ns; /* 0, or: accepting pauses until then */
     bool accept_short;        /* it has failed, and since then it has not succeeded */
+
+    bool wait_short; /* waiting has failed, and since then it has not succeeded */
 
     uint8_t *buffer; /* for one receive */
 };

@@ -36,3 +36,6 @@ void stream_shutdown(cport_handle handle);
  * alone is ended without a word to the peer, so that a reset can still follow. */
 void stream_interrupt(cport_handle handle, bool sending);
 void stream_close(cport_handle handle, enum cport_close_mode mode);
+/* Why a wait for sockets (poll(), WSAWaitForMultipleEvents() ...) has just failed, which is no
+ * time-out; CPORT_OK: it was only interrupted. */
+enum cport_result stream_wait_failure(void);

@@ -89,6 +89,11 @@ enum stream_status stream_send(cport_handle handle, const struct span *spans, in
     return STREAM_DONE;
 }
 
+enum cport_result stream_wait_failure(void)
+{
+    return errno == EINTR ? CPORT_OK : cport_result_from_errno(errno);
+}
+
 void stream_shutdown(cport_handle handle)
 {
     shutdown((int)handle, SHUT_WR);

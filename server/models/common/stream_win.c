@@ -105,6 +105,12 @@ enum stream_status stream_send(cport_handle handle, const struct span *spans, in
     return STREAM_DONE;
 }
 
+enum cport_result stream_wait_failure(void)
+{
+    int code = WSAGetLastError(); /* of Win32's own waits as well: it is the thread's last error */
+    return code == WSAEINTR ? CPORT_OK : iocp_error_result(code);
+}
+
 void stream_shutdown(cport_handle handle)
 {
     shutdown((SOCKET)handle, SD_SEND);

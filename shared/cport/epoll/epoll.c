@@ -440,8 +440,8 @@ static struct cport_op *epoll__try_recv(struct epoll_port *epoll, struct cport_s
         return NULL;
     }
     /* Less than asked for: nothing is left, and later bytes are a new event (epoll(7)). */
-    bool is_whole = direct || (socket->flags & EPOLL_SOCKET_URGENT) != 0;
-    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && !is_whole) {
+    bool tells_end = !direct && (socket->flags & EPOLL_SOCKET_URGENT) == 0;
+    if (received >= 0 && (size_t)received < epoll->recv_buffer_bytes && tells_end) {
         socket->flags &= ~(uint32_t)EPOLL_SOCKET_READABLE;
     }
     socket->backend[EPOLL_SLOT_RECV] = 0;
@@ -527,6 +527,7 @@ static void epoll__wait(struct epoll_port *epoll, bool wait, int64_t deadline_ns
         }
     }
     int count = epoll__wait_events(epoll, time_limit);
+    must(count >= 0 || errno == EINTR); /* its other errors (epoll_wait(2)) are ours */
     epoll->base.drained = count >= 0 && count < EPOLL_EVENTS_MAX;
     if (epoll->base.times_waits) {
         cport_note_wait(&epoll->base, from_ns, clock_now_ns(), deadline_ns);

@@ -1,6 +1,8 @@
 /* Setting up an io_uring. */
 #include "cport/uring/ring.h"
 
+#include "core/must.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +46,12 @@ static int uring_ring__disabled(void)
         fclose(file);
     }
     return value;
+}
+
+void uring_ring_check(int result)
+{
+    must(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+         result == -EBUSY || result == -ENOMEM);
 }
 
 void uring_ring_explain(int result, bool *forbidden, struct error *error)

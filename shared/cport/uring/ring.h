@@ -14,5 +14,9 @@
  */
 bool uring_ring_open(struct io_uring *ring, uint32_t sockets_max, bool *forbidden,
                      struct error *error);
+/* Of io_uring_submit() and its like: the time, a signal, or no memory just now leave what was not
+ * taken for the next call. Everything else (another thread's ring, completions that were lost) is a
+ * defect of ours, and ends the program. */
+void uring_ring_check(int result);
 /* "io_uring is not permitted here (...)", for a negative errno of any of the set-up calls. */
 void uring_ring_explain(int result, bool *forbidden, struct error *error);

@@ -106,8 +106,7 @@ static struct io_uring_sqe *uring__sqe(struct uring_port *uring)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
     if (sqe == NULL) {
         uring->base.stats.syscalls++;
-        int result = io_uring_submit(&uring->ring);
-        must(result != -EEXIST); /* a port is used by the thread that made it */
+        uring_ring_check(io_uring_submit(&uring->ring));
         sqe = io_uring_get_sqe(&uring->ring);
     }
     return sqe;
@@ -551,8 +550,7 @@ enum { URING_ENTRIES_FEW = 4 };
 static void uring__submit_and_peek(struct uring_port *uring)
 {
     uring->base.stats.syscalls++;
-    int result = io_uring_submit_and_get_events(&uring->ring);
-    must(result != -EEXIST);
+    uring_ring_check(io_uring_submit_and_get_events(&uring->ring));
 }
 
 /* One system call: submits everything, and waits when there is reason to. Where the wait is timed
@@ -588,8 +586,7 @@ static void uring__enter(struct uring_port *uring, bool wait, int64_t deadline_n
         from_ns = deadline_ns;
         result = io_uring_submit_and_get_events(&uring->ring);
     }
-    must(result != -EEXIST); /* a port is used by the thread that made it */
-    /* Other errors (a signal, the time, no memory just now) leave the rest for the next poll. */
+    uring_ring_check(result);
     if (port->times_waits) {
         cport_note_wait(port, from_ns, clock_now_ns(), deadline_ns);
     }
@@ -681,8 +678,7 @@ static void uring__submit(struct cport *port)
     struct uring_port *uring = uring__port_of(port);
     if (io_uring_sq_ready(&uring->ring) > 0) {
         port->stats.syscalls++;
-        int result = io_uring_submit(&uring->ring);
-        must(result != -EEXIST); /* other errors leave the rest for the next poll */
+        uring_ring_check(io_uring_submit(&uring->ring));
     }
 }
 
