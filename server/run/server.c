@@ -100,8 +100,8 @@ bool server_options_check(const struct server_options *options, struct error *er
                   FRAME_BYTES_MAX_DEFAULT, options->frame_bytes_max);
         return false;
     }
-    uint64_t asked_bytes = session_queue_bytes_min(options->raw ? SESSION_RECEIVE_BYTES_MAX
-                                                                : options->frame_bytes_max);
+    uint64_t asked_bytes = session_queue_bytes_min(
+        options->handler, options->raw ? SESSION_RECEIVE_BYTES_MAX : options->frame_bytes_max);
     if (options->send_queue_bytes_max < asked_bytes ||
         options->send_queue_bytes_max > SEND_QUEUE_BYTES_MAX) {
         error_set(error,

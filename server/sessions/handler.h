@@ -17,6 +17,11 @@ struct handler {
     const char *description; /* one line, for --help */
     bool needs_frames;       /* has no meaning with --framing raw */
     bool connects_sessions;  /* what one sends may reach others: broadcasts, rooms */
+    /* The most bytes, as they go on the wire, that one message adds to the output of its sender:
+     * all replies, and broadcasts that reach it. 0: it says one thing to a message, whose size is
+     * the framing's. A peer that does not read is stopped while there is room for so many; of a
+     * handler that says more, a reader that is not slow may be closed (send_queue_full). */
+    uint32_t output_bytes_max;
     /* May be NULL. The session is open: it may be answered, closed, put into a room. */
     void (*opened)(struct session *session);
     /* One whole message; frame and what it points at are valid during the call only. */

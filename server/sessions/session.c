@@ -6,8 +6,10 @@
 #include "sessions/handler.h"
 #include "sessions/shard.h"
 
-/* The most that one broadcast adds to the queue of a session, its own or one that was gathered. */
-#define SESSION_BROADCAST_COST_MAX ((uint64_t)SHARD_STAGE_BYTES + 128)
+/* What bytes of output may hold, in copied pieces: two that follow one another are together more
+ * than the chunk that the second did not fit in. A shared piece of 129 bytes, and 4 bytes behind
+ * it, hold six times as much. */
+enum { SESSION_HELD_PER_BYTE = 2, SESSION_HELD_PER_SHARED_BYTE = 7 };
 
 /* Members of one cache line. */
 #define SESSION_LINE(member) (offsetof(struct session, member) / SESSION_LINE_BYTES)
@@ -40,23 +42,36 @@ void session_open(struct session *session, struct shard *shard, const struct net
     shard_touch(shard, session);
 }
 
-uint64_t session_queue_bytes_min(uint32_t frame_bytes)
+/* The most that one message adds to its sender's output: one reply, or one broadcast, which may
+ * have been gathered; or what its handler needs. */
+static uint64_t session__cost_max(const struct handler *handler, uint32_t frame_bytes)
 {
-    return SESSION_BROADCAST_COST_MAX + send_queue_cost_max(frame_bytes);
+    uint64_t reply_cost = send_queue_cost_max(frame_bytes);
+    uint64_t broadcast_cost =
+        shared_buffer_cost_of(frame_bytes > SHARD_STAGE_BYTES ? frame_bytes : SHARD_STAGE_BYTES);
+    uint32_t held_per_byte =
+        handler->connects_sessions ? SESSION_HELD_PER_SHARED_BYTE : SESSION_HELD_PER_BYTE;
+    return (reply_cost > broadcast_cost ? reply_cost : broadcast_cost) +
+           (uint64_t)handler->output_bytes_max * held_per_byte;
+}
+
+uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes)
+{
+    uint64_t others_bytes =
+        shared_buffer_cost_of(SHARD_STAGE_BYTES) + send_queue_cost_max(frame_bytes);
+    uint64_t own_bytes = session__cost_max(handler, frame_bytes);
+    return own_bytes > others_bytes ? own_bytes : others_bytes;
 }
 
 /* How full the output may be when another request is handled: half, and not more than leaves room
- * for its reply, or for a broadcast of the others. An empty one always has room: so what is kept is
- * handled at the latest when all output is sent. */
+ * for what is said to it, or for a broadcast of the others. An empty one always has room: so what
+ * is kept is handled at the latest when all output is sent. */
 static uint64_t session__handle_below_bytes(const struct session_rules *rules)
 {
     uint32_t frame_bytes = rules->framing.type == FRAMING_RAW ? SESSION_RECEIVE_BYTES_MAX
                                                               : rules->framing.frame_bytes_max;
-    uint64_t asked_bytes = send_queue_cost_max(frame_bytes);
+    uint64_t asked_bytes = session__cost_max(rules->handler, frame_bytes);
     uint64_t half_bytes = rules->send_queue_bytes_max / 2;
-    if (asked_bytes < SESSION_BROADCAST_COST_MAX) {
-        asked_bytes = SESSION_BROADCAST_COST_MAX;
-    }
     if (rules->send_queue_bytes_max < asked_bytes) {
         return 0;
     }
@@ -68,7 +83,7 @@ static bool session__has_room(const struct session *session)
 {
     uint64_t held_bytes = session->output.held_bytes;
     if (session->staged_count > 0) {
-        held_bytes += session->shard->stage_bytes; /* its own, on their way to it */
+        held_bytes += shard_stage_cost(session->shard, session); /* its own, on their way to it */
     }
     return held_bytes <= session__handle_below_bytes(session->shard->rules);
 }

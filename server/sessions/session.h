@@ -36,6 +36,7 @@
 #include "results/counters.h"
 #include "sessions/session_memory.h"
 
+struct handler;
 struct shard;
 
 enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
@@ -109,8 +110,8 @@ struct session {
 };
 
 /* The least that a send queue must be allowed to hold where messages are of frame_bytes at most:
- * one broadcast and one reply. */
-uint64_t session_queue_bytes_min(uint32_t frame_bytes);
+ * what was gathered for others, one reply, and what one message may be answered with. */
+uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes);
 
 /* -------- for models -------- */
 

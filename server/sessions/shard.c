@@ -193,22 +193,47 @@ void shard_enter_room(struct shard *shard, struct session *session, uint64_t roo
     }
 }
 
+/* This shard's members of the room, one after the other; SESSION_NO_ROOM: all its sessions. */
+static struct session *shard__first(struct shard *shard, uint64_t room)
+{
+    struct session *session =
+        room == SESSION_NO_ROOM ? shard->sessions : *shard__bucket(shard, room);
+    while (session != NULL && room != SESSION_NO_ROOM && session->room != room) {
+        session = session->room_next;
+    }
+    return session;
+}
+
+static struct session *shard__next(const struct session *session, uint64_t room)
+{
+    if (room == SESSION_NO_ROOM) {
+        return session->next;
+    }
+    struct session *next = session->room_next;
+    while (next != NULL && next->room != room) { /* another room of the same bucket */
+        next = next->room_next;
+    }
+    return next;
+}
+
 /* Puts a broadcast into the send queues of this shard's members of the room. */
 static void shard__deliver(struct shard *shard, uint64_t room, const uint8_t *data, uint32_t bytes,
                            struct shared_buffer *buffer, uint32_t messages_count,
                            int64_t received_ns)
 {
-    if (room == SESSION_NO_ROOM) {
-        for (struct session *session = shard->sessions; session != NULL; session = session->next) {
-            session_queue_broadcast(session, data, bytes, buffer, messages_count, received_ns);
-        }
-        return;
+    for (struct session *session = shard__first(shard, room); session != NULL;
+         session = shard__next(session, room)) {
+        session_queue_broadcast(session, data, bytes, buffer, messages_count, received_ns);
     }
-    for (struct session *session = *shard__bucket(shard, room); session != NULL;
-         session = session->room_next) {
-        if (session->room == room) {
-            session_queue_broadcast(session, data, bytes, buffer, messages_count, received_ns);
-        }
+}
+
+/* There is no memory for a broadcast to this room: no one gets it, and no one waits for it. */
+static void shard__drop_broadcast(struct shard *shard, uint64_t room)
+{
+    shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+    for (struct session *session = shard__first(shard, room); session != NULL;
+         session = shard__next(session, room)) {
+        session->staged_count = 0;
     }
 }
 
@@ -225,6 +250,13 @@ static void shard__spread(struct shard *shard, uint64_t room, struct shared_buff
     bool copy = buffer->bytes_count <= BROADCAST_COPY_BYTES_MAX;
     shard__deliver(shard, room, buffer->bytes, buffer->bytes_count, copy ? NULL : buffer,
                    messages_count, received_ns);
+}
+
+uint64_t shard_stage_cost(const struct shard *shard, const struct session *session)
+{
+    bool copy = shard->stage_bytes <= BROADCAST_COPY_BYTES_MAX;
+    return copy ? send_queue_cost(&session->output, shard->stage_bytes)
+                : shared_buffer_cost_of(shard->stage_bytes);
 }
 
 void shard_deliver_stage(struct shard *shard)
@@ -244,7 +276,7 @@ void shard_deliver_stage(struct shard *shard)
     }
     struct shared_buffer *buffer = shared_buffer_create(bytes);
     if (buffer == NULL) {
-        shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+        shard__drop_broadcast(shard, shard->stage_room);
         return;
     }
     memcpy(buffer->bytes, shard->stage, bytes);
@@ -290,7 +322,7 @@ void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
     }
     struct shared_buffer *buffer = shared_buffer_create((uint32_t)bytes);
     if (buffer == NULL) {
-        shard->recorder->counters.errors[ERROR_KIND_LOCAL_LIMIT]++;
+        shard__drop_broadcast(shard, room);
         return;
     }
     parts__write(parts, parts_count, buffer->bytes);

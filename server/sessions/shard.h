@@ -134,6 +134,8 @@ void shard_enter_room(struct shard *shard, struct session *session, uint64_t roo
 /* Gathers one whole frame, in parts, for a room. */
 void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
                      const struct span *parts, int parts_count);
+/* What is gathered, and not empty, will add to what the output of this session holds. */
+uint64_t shard_stage_cost(const struct shard *shard, const struct session *session);
 /* Delivers what is gathered, before something that must not overtake it. */
 void shard_deliver_stage(struct shard *shard);
 /* Any thread. Adds mail (with another reference to the buffer). False: the mailbox is full. */

@@ -326,14 +326,24 @@ bool send_queue_next_piece(const struct send_queue *queue, const struct send_chu
     return true;
 }
 
+static uint64_t buffer__held_bytes(uint32_t bytes)
+{
+    return sizeof(struct shared_buffer) + MALLOC_HEAD_BYTES + (uint64_t)bytes;
+}
+
 uint64_t shared_buffer_bytes(const struct shared_buffer *buffer)
 {
-    return sizeof *buffer + MALLOC_HEAD_BYTES + (uint64_t)buffer->bytes_count;
+    return buffer__held_bytes(buffer->bytes_count);
+}
+
+uint64_t shared_buffer_cost_of(uint32_t bytes)
+{
+    return chunk__held_bytes(SEND_CHUNK_SHARED, 0) + buffer__held_bytes(bytes);
 }
 
 uint64_t shared_buffer_cost(const struct shared_buffer *buffer)
 {
-    return chunk__held_bytes(SEND_CHUNK_SHARED, 0) + shared_buffer_bytes(buffer);
+    return shared_buffer_cost_of(buffer->bytes_count);
 }
 
 struct shared_buffer *shared_buffer_create(uint32_t bytes)

@@ -93,6 +93,8 @@ bool send_queue_next_piece(const struct send_queue *queue, const struct send_chu
 
 /* What a queue holds that refers to it; without the queue's chunk: the buffer alone. */
 uint64_t shared_buffer_cost(const struct shared_buffer *buffer);
+/* The same of one with so many bytes. */
+uint64_t shared_buffer_cost_of(uint32_t bytes);
 uint64_t shared_buffer_bytes(const struct shared_buffer *buffer);
 /* With one reference, the caller's; NULL when there is no memory. */
 struct shared_buffer *shared_buffer_create(uint32_t bytes);

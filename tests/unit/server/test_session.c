@@ -1,6 +1,8 @@
 /* The session without sockets: framing, counting, back pressure, every way to end. */
 #include "session_harness.h"
 
+#include "core/prng.h"
+
 static void test_bytes_one_at_a_time_make_the_same_frames(void **state)
 {
     (void)state;
@@ -140,7 +142,8 @@ static void play_bursts(const struct handler *handler, uint64_t queue_bytes)
 static void test_a_burst_of_requests_never_overflows_its_own_replies(void **state)
 {
     (void)state;
-    const uint64_t queues_bytes[] = {session_queue_bytes_min(4096), 100000, 150000, 250000};
+    const uint64_t queues_bytes[] = {session_queue_bytes_min(&handler_chat, 4096), 100000, 150000,
+                                     250000};
     for (size_t i = 0; i < sizeof queues_bytes / sizeof queues_bytes[0]; i++) {
         play_bursts(&handler_echo, queues_bytes[i]);
         play_bursts(&handler_chat, queues_bytes[i]);
@@ -218,6 +221,132 @@ static void test_replies_larger_than_requests_slow_their_peer_down(void **state)
     assert_int_equal(counters_errors_sum(&harness->recorder.counters), 0);
     fake_leave(harness, fake);
     fake_leave(harness, listener);
+    harness_close(harness);
+}
+
+enum { LOTS_BYTES_MAX = 150000, LOTS_FRAME_BYTES_MAX = 9000, LOTS_HALF_BYTES = 8200 };
+
+/* Of a session: what its random numbers depend on. */
+struct lots {
+    uint64_t seed;
+    uint64_t count;
+};
+
+/* Answers each message with up to LOTS_BYTES_MAX bytes, in pieces of any size. */
+static void lots__say(struct session *session, bool broadcasts)
+{
+    static const uint8_t body[LOTS_FRAME_BYTES_MAX];
+    static const uint32_t sizes[] = {4, 20, 125, 140, 480, 600, 2100, LOTS_FRAME_BYTES_MAX - 4};
+    struct lots *lots = session_state(session);
+    uint32_t left_bytes = LOTS_BYTES_MAX;
+    while (left_bytes >= LOTS_FRAME_BYTES_MAX) {
+        lots->count++;
+        bool tells = prng_range(lots->seed, 2, lots->count, 0, 1) == 0;
+        uint32_t size = sizes[prng_range(lots->seed, 0, lots->count, 0, 7)];
+        struct span part = {body, prng_range(lots->seed, 1, lots->count, 0, size)};
+        if (lots->seed % 4 == 0) { /* the worst: shared, and a few bytes behind it */
+            tells = lots->count % 2 == 0;
+            part.bytes = tells ? 125 : 0;
+        } else if (lots->seed % 4 == 1) { /* the worst of copies: half of a chunk stays empty */
+            tells = false;
+            part.bytes = LOTS_HALF_BYTES;
+        }
+        if (broadcasts && tells) {
+            session_broadcast_frame(session, SESSION_NO_ROOM, 1, &part, 1);
+        } else if (session_reply_frame(session, 1, (uint32_t)part.bytes) == NULL) {
+            return;
+        }
+        left_bytes -= (uint32_t)part.bytes + 4;
+    }
+}
+
+static void lots__reply(struct session *session, const struct frame *frame)
+{
+    (void)frame;
+    lots__say(session, false);
+}
+
+static void lots__tell(struct session *session, const struct frame *frame)
+{
+    (void)frame;
+    lots__say(session, true);
+}
+
+static const struct handler handler_lots = {
+    .name = "lots", .output_bytes_max = LOTS_BYTES_MAX, .message = lots__reply};
+static const struct handler handler_lots_told = {.name = "lots-told",
+                                                 .connects_sessions = true,
+                                                 .output_bytes_max = LOTS_BYTES_MAX,
+                                                 .message = lots__tell};
+
+static void play_lots(const struct handler *handler, uint64_t seed)
+{
+    uint8_t burst[400];
+    struct harness *harness = harness_open(handler);
+    harness->rules.send_queue_bytes_max = session_queue_bytes_min(handler, LOTS_FRAME_BYTES_MAX);
+    harness->rules.framing.frame_bytes_max = LOTS_FRAME_BYTES_MAX;
+    struct fake *fake = fake_open(harness, 0);
+    ((struct lots *)session_state(&fake->session))->seed = seed;
+    for (size_t at = 0; at < sizeof burst; at += 4) {
+        frame_put(burst + at, 1, NULL, 0);
+    }
+    for (int turn = 0; turn < 150; turn++) {
+        if (session_can_receive(&fake->session)) {
+            fake_feed(harness, fake, burst, sizeof burst);
+        }
+        fake->window_bytes = 0;
+        harness_turn(harness);
+        assert_true(fake->session.output.held_bytes <= harness->rules.send_queue_bytes_max);
+        fake->window_bytes = 60000;
+        fake_take(fake);
+        fake->output_bytes = 0;
+    }
+    assert_false(fake->session.failed);
+    session_close(&fake->session, ERROR_KIND_OTHER);
+    harness_turn(harness);
+    fake_end(fake);
+    harness_close(harness);
+}
+
+/* However much a handler says to one message, and in which pieces: as it has declared so much, its
+ * peer is slowed down in time and not closed. */
+static void test_a_handler_that_says_much_slows_its_peer_down(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 16; seed++) {
+        play_lots(&handler_lots, seed);
+        play_lots(&handler_lots_told, seed);
+    }
+}
+
+/* Each of these holds a little more than its bytes: a broadcast above what is gathered, and a few
+ * bytes that were gathered before it. */
+static void test_a_large_broadcast_has_its_room(void **state)
+{
+    (void)state;
+    static uint8_t run[2 * 65535];
+    static const uint8_t body[65531];
+    struct harness *harness = harness_open(&handler_chat);
+    harness->rules.send_queue_bytes_max = 128 * 1024;
+    struct fake *fake = fake_open(harness, 0);
+    fake->window_bytes = 0;
+    /* Together a few bytes more than the queue may hold. */
+    for (size_t first_bytes = 65100; first_bytes < 65460; first_bytes += 10) {
+        fake_feed(harness, fake, run, frame_put(run, 1, body, first_bytes));
+        size_t bytes = first_bytes % 20 == 0 ? frame_put(run, 1, body, 6) : 0;
+        bytes += frame_put(run + bytes, 1, body, sizeof body - bytes);
+        fake_feed(harness, fake, run, bytes);
+        harness_turn(harness);
+        assert_false(fake->session.abort);
+        while (fake->session.send_in_flight) {
+            fake->window_bytes = 70000;
+            fake_take(fake);
+            fake->output_bytes = 0;
+            fake->window_bytes = 0;
+            harness_turn(harness);
+        }
+    }
+    fake_leave(harness, fake);
     harness_close(harness);
 }
 
@@ -545,6 +674,8 @@ int main(void)
         cmocka_unit_test(test_echo_of_an_unread_peer_stops_reading_instead_of_closing),
         cmocka_unit_test(test_a_burst_of_requests_never_overflows_its_own_replies),
         cmocka_unit_test(test_replies_larger_than_requests_slow_their_peer_down),
+        cmocka_unit_test(test_a_handler_that_says_much_slows_its_peer_down),
+        cmocka_unit_test(test_a_large_broadcast_has_its_room),
         cmocka_unit_test(test_a_queue_is_bounded_by_the_memory_that_it_holds),
         cmocka_unit_test(test_a_reply_above_the_largest_frame_is_counted_and_not_sent),
         cmocka_unit_test(test_bad_sizes_end_the_session_as_frame_errors),

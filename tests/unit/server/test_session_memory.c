@@ -10,8 +10,9 @@ static uint64_t play(uint64_t fail_at, bool *failed)
     struct harness *harness = harness_open(&handler_game);
     struct fake *bystander = fake_open(harness, 1);
     struct fake *subject = fake_open(harness, 0);
-    uint8_t body[3000];
-    uint8_t frame[4 + sizeof body];
+    static uint8_t body[3000];
+    static uint8_t frame[65535];
+    static const uint8_t large[65531]; /* more than is gathered */
     memset(body, 7, sizeof body);
     allocations_fail_at(fail_at);
     fake_send(harness, subject, 1, NULL, 0);
@@ -25,6 +26,9 @@ static uint64_t play(uint64_t fail_at, bool *failed)
     fake_feed(harness, subject, frame, 1500);
     fake_feed(harness, subject, frame + 1500, bytes - 1500);
     harness_turn(harness);
+    assert_true(subject->closed_rst || subject->session.staged_count == 0);
+    fake_send(harness, subject, 201, large, sizeof large);
+    assert_true(subject->closed_rst || subject->session.staged_count == 0);
     *failed = allocations_failed();
     allocations_fail_at(0);
 
