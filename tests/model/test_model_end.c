@@ -160,6 +160,38 @@ static void test_a_reader_of_large_replies_is_slowed_down_not_closed(void **stat
     assert_int_equal(counters.totals[TOTAL_CONNECTIONS_CLEAN], 1);
 }
 
+/* A send that waits for its peer is cancelled when the server stops at once: what it had moved by
+ * then has arrived, and counts. (The rest of it, and what the system had not yet delivered, is
+ * lost.) */
+static void test_what_a_cancelled_send_has_moved_is_counted(void **state)
+{
+    (void)state;
+    static uint8_t requests[LARGE_REPLIES * FRAME_HEAD_BYTES];
+    static uint8_t got[65536];
+    struct counters counters;
+    uint64_t got_bytes = 0;
+    int bytes;
+    struct server *server = fixture_serve(&large);
+    plain_socket client = client_connect(server);
+    for (size_t i = 0; i < LARGE_REPLIES; i++) {
+        client_write_frame(requests + i * FRAME_HEAD_BYTES, 1, NULL, 0);
+    }
+    assert_true(plain_send(client, requests, sizeof requests));
+    client_receive(client, got, FRAME_HEAD_BYTES); /* it answers, */
+    got_bytes += FRAME_HEAD_BYTES;
+    clock_sleep_until_ns(clock_now_ns() + 300 * NS_PER_MS); /* usually until nothing more moves */
+    server_stop(server, SERVER_STOP_NOW);
+    fixture_stop(server, &counters);
+    while ((bytes = plain_receive(client, got, sizeof got)) > 0) {
+        got_bytes += (uint64_t)bytes;
+    }
+    plain_close(client);
+    assert_in_range(counters.totals[TOTAL_BYTES_SENT], got_bytes, UINT64_MAX);
+    assert_int_equal(counters.totals[TOTAL_MESSAGES_SENT],
+                     counters.totals[TOTAL_BYTES_SENT] / (LARGE_BODY_BYTES + FRAME_HEAD_BYTES));
+    assert_int_equal(counters.totals[TOTAL_CONNECTIONS_ABNORMAL], 1);
+}
+
 static void parting__message(struct session *session, const struct frame *frame)
 {
     session_reply(session, frame->bytes, frame->bytes_count);
@@ -387,6 +419,7 @@ int model_end_tests_run(void)
         cmocka_unit_test(test_bad_frames_are_counted_and_closed),
         cmocka_unit_test(test_a_slow_reader_is_closed_and_others_are_served),
         cmocka_unit_test(test_a_reader_of_large_replies_is_slowed_down_not_closed),
+        cmocka_unit_test(test_what_a_cancelled_send_has_moved_is_counted),
         cmocka_unit_test(test_the_others_are_told_who_has_left),
         cmocka_unit_test(test_silent_connections_are_closed_after_the_idle_timeout),
         cmocka_unit_test(test_a_graceful_stop_ends_traffic_in_good_order),
