@@ -24,13 +24,15 @@ void output_open_closed(void)
         DWORD number;
         const char *mode;
     } streams[] = {{stdin, STD_INPUT_HANDLE, "r"},
-                   {stdout, STD_OUTPUT_HANDLE, "w"},
+                   {stdout, STD_OUTPUT_HANDLE, "r"},
                    {stderr, STD_ERROR_HANDLE, "w"}};
     for (int i = 0; i < 3; i++) {
         if (output__is_open(streams[i].stream, streams[i].number)) {
             continue;
         }
         output__closed = output__closed || i == 1;
+        /* What is printed to a standard output that is closed is lost: it is opened for reading, so
+         * that writing fails, and the exit code says so. */
         FILE *opened = freopen("NUL", streams[i].mode, streams[i].stream);
         if (opened == NULL) {
             continue; /* a program without a console: its prints fail, and nothing is lost */

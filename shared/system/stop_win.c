@@ -1,4 +1,4 @@
-/* Stop requests from the console: Ctrl+C, Ctrl+Break, the window's close button, log-off. */
+/* Stop requests from the console: Ctrl+C, Ctrl+Break, the window's close button. */
 #include "system/stop.h"
 
 #include "core/clock.h"
@@ -24,7 +24,8 @@ BOOL WINAPI stop_on_event(DWORD event)
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
         return InterlockedIncrement(&stop__count) <= STOP_REQUESTS_MAX;
     }
-    /* Close, log-off, shutdown: the process ends as soon as this returns, and without a result. */
+    /* Close (log-off, shutdown: see stop.h): the process ends as soon as this returns, and without
+     * a result. */
     InterlockedCompareExchange64(&stop__closing_ns, clock_now_ns(), 0);
     WaitForSingleObject(stop__finished_event, INFINITE);
     return TRUE;

@@ -5,7 +5,7 @@
 #include <windows.h>
 
 /* The system calls this on a thread of its own (HandlerRoutine in Microsoft's documentation of the
- * console). Of a close, a log-off and a shutdown it returns when the result is written. */
+ * console). Of a close it returns when the result is written. */
 BOOL WINAPI stop_on_event(DWORD event);
 /* How often stopping has been asked for: by keys, and by a close that began at closing_ns (0: it
  * has not), which asks a second time by itself. */
