@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Bench } from './run.mjs';
 import { isPinning } from './players.mjs';
+import { codecs } from './codecs.mjs';
 import { footprint } from './footprint.mjs';
 import { held, heldWindows, rate } from './held.mjs';
 import { latency, pacing, redis } from './latency.mjs';
@@ -34,6 +35,7 @@ const PARTS = {
   bulk: { play: bulk, what: 'goal 8: 64 KiB messages against iperf3' },
   growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
+  codecs: { play: codecs, what: 'goal 12: frames, Redis, HTTP, a codec of one\'s own' },
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },
@@ -48,6 +50,7 @@ const PARTS = {
 
 const USAGE = `usage: scripts/bench [--quick] [--windows | --no-windows] [--out FOLDER] [PART ...]
        scripts/bench million [--connections N] [--rate R] [--hold T] [--per-process N]
+       scripts/bench codecs [--base REV]
 
 Measures the goals of this project as ratios to other programs, interleaved and repeated in one run;
 prints goal, result and whether it was held. The results are kept in results/bench-<id>/: bench.json
@@ -66,20 +69,28 @@ of the part million:
   --hold T         how long they are held; default: 60s, or longer: until each has had a turn
   --per-process N  connections of a client or a server at most; default: by its descriptors
 
+of the part codecs:
+  --base REV       frames are compared with those of this revision; default: the last before codecs
+
 exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 
-const MILLION_OPTIONS = { connections: TEXT, rate: TEXT, hold: TEXT, 'per-process': TEXT };
+const OWN_OPTIONS = {
+  million: { connections: TEXT, rate: TEXT, hold: TEXT, 'per-process': TEXT },
+  codecs: { base: TEXT },
+};
 
 function readArguments(argv) {
   const { names, ...given } = ownArguments(argv, { quick: FLAG, windows: FLAG, 'no-windows': FLAG,
-    out: TEXT, ...MILLION_OPTIONS }, 'see scripts/bench --help');
+    out: TEXT, ...OWN_OPTIONS.million, ...OWN_OPTIONS.codecs }, 'see scripts/bench --help');
   const strange = names.find((name) => !PARTS[name]);
   if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
   const all = Object.keys(PARTS).filter((name) => !PARTS[name].alone &&
     (PARTS[name].windows ? !given['no-windows'] : !given.windows));
-  const own = Object.keys(MILLION_OPTIONS).find((name) => given[name] !== undefined);
-  if (own && !names.includes('million')) {
-    throw new Failure(`--${own}: an option of the part million: scripts/bench million`, 2);
+  for (const [part, options] of Object.entries(OWN_OPTIONS)) {
+    const own = Object.keys(options).find((name) => given[name] !== undefined);
+    if (own && !names.includes(part)) {
+      throw new Failure(`--${own}: an option of the part ${part}: scripts/bench ${part}`, 2);
+    }
   }
   if (names.includes('million')) millionLoad(given);
   return { ...given, names: names.length ? names : all };
@@ -109,10 +120,7 @@ async function playPart(bench, name) {
   bench.part = name;
   bench.say(`\n${name}: ${what}`);
   try {
-    await play(bench);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    bench.absent('-', name, error.message);
+    await bench.attempt('-', name, () => play(bench));
   } finally {
     if (windows) await endWine();
   }

@@ -12,7 +12,7 @@ const PING = {
     verify: { equals: { text: '+PONG' } } } }] }],
 };
 
-async function startRedis() {
+export async function startRedis() {
   const port = await freePort();
   return SERVERS.foreign('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save',
     '', '--appendonly', 'no', '--daemonize', 'no'], port);

@@ -54,6 +54,16 @@ export class Bench {
     this.say(`  ${String(goal).padStart(2)}  ${what.padEnd(52)} not measured: ${why}`);
   }
 
+  /** Plays something that this machine may lack what it needs for: then it is not measured. */
+  async attempt(goal, what, play) {
+    try {
+      await play();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.absent(goal, what, error.message);
+    }
+  }
+
   /** Plays all players one after the other, `repeats` times: { name: [figures, ...] }. The order
    *  turns each time, so that none always follows the same one. */
   async interleave(group, players, repeats = this.repeats) {

@@ -1,12 +1,12 @@
-// This project's server at another revision, built beside the working tree.
+// A program of this project at another revision, built beside the working tree.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { BUILD, ON_WINDOWS, ROOT } from '../base/paths.mjs';
 import { Failure, run, runOk } from '../base/process.mjs';
 
-/** Builds dummyserver of revision; returns the program's path. A second call finds it built. */
-export async function buildBaseline(revision, env, say) {
+/** Builds the program of revision; returns its path. A second call finds it built. */
+export async function buildBaseline(revision, env, say, name = 'dummyserver') {
   if (ON_WINDOWS) {
     throw new Failure('--baseline builds on Linux only; on Windows give --a and --b', 2);
   }
@@ -15,9 +15,9 @@ export async function buildBaseline(revision, env, say) {
   if (parsed.code !== 0) throw new Failure(`--baseline ${revision}: no such revision`, 2);
   const commit = parsed.stdout.trim();
   const folder = path.join(BUILD, 'baseline', commit.slice(0, 12));
-  const program = path.join(folder, 'tree', 'dummyserver');
+  const program = path.join(folder, 'tree', name);
   if (fs.existsSync(program)) return program;
-  say(`building the server of ${revision} (${commit.slice(0, 12)}) ...`);
+  say(`building the ${name} of ${revision} (${commit.slice(0, 12)}) ...`);
   const source = path.join(folder, 'source');
   fs.mkdirSync(source, { recursive: true });
   const archive = path.join(folder, 'source.tar');
@@ -27,6 +27,6 @@ export async function buildBaseline(revision, env, say) {
   await runOk('cmake', ['--preset', 'linux', '-B', path.join(folder, 'tree')],
     { cwd: source, env });
   await runOk('cmake', ['--build', path.join(folder, 'tree'), '--parallel', '--target',
-    'dummyserver'], { cwd: source, env, time_ms: 1800000 });
+    name], { cwd: source, env, time_ms: 1800000 });
   return program;
 }
