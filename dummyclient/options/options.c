@@ -80,7 +80,8 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"port", 'p', "PORT", OPTION_INTEGER, AT(port), .low = 1, .high = 65535,
      .help = "the server's port"},
     {"target", 0, "HOST:PORT", OPTION_LIST, LIST_AT(targets),
-     .help = "the same in one; repeat it to spread the connections"},
+     .help = "the same in one; repeat it to spread the connections;\n"
+             "NAME=HOST:PORT for a target with a name"},
     {"source", 0, "IP[,IP...]", OPTION_LIST, LIST_AT(sources),
      .help = "local addresses to connect from, in turn (more ports)"},
     {"connections", 'c', "N", OPTION_INTEGER, AT(connections),

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "net/reach.h"
 #include "scenario/json/reader.h"
+#include "scenario/tree.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -99,14 +100,25 @@ static bool plan__split_target(const char *text, char *host, size_t bytes, uint1
     return true;
 }
 
-static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mistakes)
+/* --target HOST:PORT, or NAME=HOST:PORT where the scenario's targets have names. */
+static void plan__add_targets_of_options(struct plan *plan, const char *name,
+                                         struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
+    size_t name_bytes = name == NULL ? 0 : strlen(name);
     for (uint32_t i = 0; i < options->targets_count; i++) {
+        const char *text = options->targets[i];
+        size_t bytes = strcspn(text, "=");
         char host[256];
         uint16_t port;
         struct error reason = {""};
-        if (plan__split_target(options->targets[i], host, sizeof host, &port, &reason)) {
+        if (text[bytes] == '=') {
+            if (bytes != name_bytes || strncmp(text, name, bytes) != 0) {
+                continue;
+            }
+            text += bytes + 1;
+        }
+        if (plan__split_target(text, host, sizeof host, &port, &reason)) {
             plan__add_target(plan, OPTIONS_ABOUT, "--target", host, port, false, mistakes);
         } else {
             mistakes_report(mistakes, OPTIONS_ABOUT, "--target: %s", reason.text);
@@ -114,30 +126,128 @@ static void plan__add_targets_of_options(struct plan *plan, struct mistakes *mis
     }
 }
 
-/* Of the scenario, which has one at least; --host and --port replace theirs. */
-static void plan__add_targets_of_scenario(struct plan *plan, struct mistakes *mistakes)
+/* Of the scenario; --host and --port replace theirs. where: the path of its host. */
+static void plan__add_target_of_scenario(struct plan *plan, const struct scenario_target *target,
+                                         const char *where, struct mistakes *mistakes)
 {
     const struct options *options = plan->options;
+    bool given = options->host != NULL;
+    plan__add_target(plan, given ? OPTIONS_ABOUT : plan->scenario->path, given ? "--host" : where,
+                     given ? options->host : target->host,
+                     options->port >= 0 ? (uint16_t)options->port : target->port,
+                     target->all_addresses, mistakes);
+}
+
+/* The list, or the one target. */
+static void plan__add_unnamed(struct plan *plan, struct mistakes *mistakes)
+{
     const struct scenario *scenario = plan->scenario;
     bool listed = reader_get(scenario->document, "targets") != NULL;
     for (uint32_t i = 0; i < scenario->targets_count; i++) {
-        const struct scenario_target *target = &scenario->targets[i];
-        uint16_t port = options->port >= 0 ? (uint16_t)options->port : target->port;
         char where[64] = "`target.host`";
-        if (options->host != NULL) {
-            plan__add_target(plan, OPTIONS_ABOUT, "--host", options->host, port,
-                             target->all_addresses, mistakes);
-            if (plan->targets_count == 0) {
-                return; /* it would be reported once for each */
-            }
-            continue;
-        }
         if (listed) {
             snprintf(where, sizeof where, "`targets[%" PRIu32 "].host`", i);
         }
-        plan__add_target(plan, scenario->path, where, target->host, port, target->all_addresses,
-                         mistakes);
+        plan__add_target_of_scenario(plan, &scenario->targets[i], where, mistakes);
+        if (plan->options->host != NULL && plan->targets_count == 0) {
+            return; /* it would be reported once for each */
+        }
     }
+}
+
+static bool plan__is_overridden(const struct plan *plan, const char *name)
+{
+    const struct options *options = plan->options;
+    for (uint32_t i = 0; i < options->targets_count; i++) {
+        const char *text = options->targets[i];
+        size_t bytes = strcspn(text, "=");
+        if (text[bytes] != '=' || (bytes == strlen(name) && strncmp(text, name, bytes) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void plan__add_named(struct plan *plan, const struct scenario_target *target,
+                            struct mistakes *mistakes)
+{
+    struct plan_destination *destination = &plan->destinations[plan->destinations_count++];
+    *destination = (struct plan_destination){.name = target->name, .first = plan->targets_count};
+    if (plan__is_overridden(plan, target->name)) {
+        plan__add_targets_of_options(plan, target->name, mistakes);
+    } else {
+        char where[TREE_NAME_BYTES_MAX + 32];
+        snprintf(where, sizeof where, "`targets.%s.host`", target->name);
+        plan__add_target_of_scenario(plan, target, where, mistakes);
+    }
+    destination->count = plan->targets_count - destination->first;
+    for (uint32_t i = 0; i < destination->count; i++) {
+        plan->targets[destination->first + i].of = plan->destinations_count - 1;
+    }
+}
+
+/* Do the options say which target they mean? */
+static void plan__check_target_options(const struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    const struct scenario *scenario = plan->scenario;
+    bool named = scenario != NULL && scenario_names_targets(scenario);
+    bool ambiguous = named && scenario->targets_count > 1;
+    if (ambiguous && (options->host != NULL || options->port >= 0)) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--host and --port do not say which of %" PRIu32
+                        " targets they mean: use --target %s=HOST:PORT",
+                        scenario->targets_count, scenario->targets[0].name);
+    }
+    for (uint32_t i = 0; i < options->targets_count && scenario != NULL; i++) {
+        const char *text = options->targets[i];
+        size_t bytes = strcspn(text, "=");
+        if (text[bytes] != '=') {
+            if (ambiguous) {
+                mistakes_report(mistakes, OPTIONS_ABOUT,
+                                "--target %s does not say which of %" PRIu32
+                                " targets it means: use --target %s=%s",
+                                text, scenario->targets_count, scenario->targets[0].name, text);
+            }
+            continue;
+        }
+        uint32_t t = 0;
+        while (named && t < scenario->targets_count &&
+               (strlen(scenario->targets[t].name) != bytes ||
+                strncmp(scenario->targets[t].name, text, bytes) != 0)) {
+            t++;
+        }
+        if (!named || t == scenario->targets_count) {
+            mistakes_report(mistakes, OPTIONS_ABOUT,
+                            named
+                                ? "--target: `targets` has no \"%.*s\""
+                                : "--target: no target of the scenario has a name, found \"%.*s=\"",
+                            (int)bytes, text);
+        }
+    }
+}
+
+static void plan__add_targets(struct plan *plan, struct mistakes *mistakes)
+{
+    const struct scenario *scenario = plan->scenario;
+    uint32_t mistakes_count = mistakes->count;
+    plan__check_target_options(plan, mistakes);
+    if (mistakes->count > mistakes_count) {
+        return;
+    }
+    if (scenario != NULL && scenario_names_targets(scenario)) {
+        for (uint32_t i = 0; i < scenario->targets_count; i++) {
+            plan__add_named(plan, &scenario->targets[i], mistakes);
+        }
+        return;
+    }
+    if (plan->options->targets_count > 0) {
+        plan__add_targets_of_options(plan, NULL, mistakes);
+    } else {
+        plan__add_unnamed(plan, mistakes);
+    }
+    plan->destinations_count = 1;
+    plan->destinations[0] = (struct plan_destination){.count = plan->targets_count};
 }
 
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
@@ -147,10 +257,8 @@ void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
         char hint[ERROR_HINT_BYTES_MAX];
         mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets%s",
                         error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
-    } else if (plan->options->targets_count > 0) {
-        plan__add_targets_of_options(plan, mistakes);
     } else {
-        plan__add_targets_of_scenario(plan, mistakes);
+        plan__add_targets(plan, mistakes);
     }
 }
 
@@ -282,14 +390,24 @@ const char *plan_target_text(const struct plan_target *target, char text[PLAN_TA
     return text;
 }
 
-void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
-                    const struct net_address **local)
+uint32_t plan_spread(const struct plan *plan)
 {
+    uint32_t fewest = UINT32_MAX;
+    for (uint32_t i = 0; i < plan->destinations_count; i++) {
+        uint32_t count = plan->destinations[i].count;
+        fewest = count < fewest ? count : fewest;
+    }
+    return fewest;
+}
+
+void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
+                    const struct net_address **remote, const struct net_address **local)
+{
+    const struct plan_destination *at = &plan->destinations[destination];
     /* By the number among this rank's connections: by that in the whole run, a rank could connect
      * to one target only (2 ranks, 2 targets), and use a part of its ports. */
     uint32_t nth = plan_seat_at(plan, connection).ordinal;
-    *remote = &plan->targets[(nth + plan->rank) % plan->targets_count].address;
-    *local = plan->sources_count == 0
-                 ? NULL
-                 : &plan->sources[nth / plan->targets_count % plan->sources_count];
+    *remote = &plan->targets[at->first + (nth + plan->rank) % at->count].address;
+    *local =
+        plan->sources_count == 0 ? NULL : &plan->sources[nth / at->count % plan->sources_count];
 }

@@ -29,8 +29,8 @@ bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHO
                  "%" PRIu32 " connections need %" PRIu64 " ports per local address and target, "
                  "the system has %" PRIu64 ": give more local addresses (--source) or targets",
                  plan->connections_own * plan->options->ranks_here,
-                 plan->ports_needed / plan->targets_count, ports);
-        return ports > 0 && plan->ports_needed > ports * plan->targets_count;
+                 plan->ports_needed / plan_spread(plan), ports);
+        return ports > 0 && plan->ports_needed > ports * plan_spread(plan);
     case PLAN_MEMORY:
         snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections may need %s of memory, there are %s: lower "
@@ -164,7 +164,10 @@ void plan_print(const struct plan *plan, FILE *file)
     fputc('\n', file);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         char target[PLAN_TARGET_BYTES_MAX];
-        printable_print(file, "  target        %s", plan_target_text(&plan->targets[i], target));
+        const char *name =
+            plan->destinations[plan->destinations_count > 1 ? plan->targets[i].of : 0].name;
+        printable_print(file, "  target        %s%s%s", name == NULL ? "" : name,
+                        name == NULL ? "" : ": ", plan_target_text(&plan->targets[i], target));
     }
     if (plan->sources_count > 0) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];

@@ -32,6 +32,14 @@ struct plan_target {
     struct net_address addresses[PLAN_ADDRESSES_MAX];
     uint32_t addresses_count;
     char name[320]; /* as given: "localhost:7777" */
+    uint32_t of;    /* which of the scenario's, or of --target */
+};
+
+/* Where a step can go: the targets that connections use in turn there. */
+struct plan_destination {
+    const char *name; /* NULL: it has none, and is the only one */
+    uint32_t first;   /* of plan->targets */
+    uint32_t count;
 };
 
 /* The worker of what another rank plays. */
@@ -72,6 +80,8 @@ struct plan {
     uint32_t workers_total; /* of all ranks; known when they have agreed (fleet.h) */
     struct plan_target *targets;
     uint32_t targets_count;
+    struct plan_destination destinations[SCENARIO_NAMED_TARGETS_MAX];
+    uint32_t destinations_count;
     struct net_address *sources;
     uint32_t sources_count;
     struct plan_seat *seats; /* NULL: see plan_seat_at() */
@@ -128,9 +138,11 @@ bool plan_deals_in_turn(const struct plan *plan);
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
 /* Does the plan want connection i at a time since t0? */
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
-/* The addresses of connection i; *local is NULL where the system chooses. */
-void plan_addresses(const struct plan *plan, uint32_t connection, const struct net_address **remote,
-                    const struct net_address **local);
+/* The addresses of connection i at a destination; *local is NULL where the system chooses. */
+void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
+                    const struct net_address **remote, const struct net_address **local);
+/* The fewest targets that a destination has: what all connections share at the worst. */
+uint32_t plan_spread(const struct plan *plan);
 /* When connection i is to be opened, after the origin. */
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
 /* The connections that a barrier waits for, if all take part. */

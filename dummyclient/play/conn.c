@@ -110,7 +110,8 @@ static void conn__connect(struct conn *conn)
     struct conn_group *group = conn->group;
     const struct net_address *remote;
     const struct net_address *local;
-    plan_addresses(group->plan, conn->number, &remote, &local);
+    conn->target = (uint8_t)vm_target(conn->vm);
+    plan_addresses(group->plan, conn->number, conn->target, &remote, &local);
     conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
     conn->end_reason = ERROR_KIND_NONE;
     conn->unjudged = false;
@@ -346,8 +347,9 @@ static void conn__on_connected(struct conn *conn)
         conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result));
         return;
     }
-    reassembly_open(&conn->reassembly, &group->plan->program->framing);
-    frame_open_state(&group->plan->program->framing, conn_codec_state(conn));
+    const struct framing *framing = group->plan->program->targets[conn->target].framing;
+    reassembly_open(&conn->reassembly, framing);
+    frame_open_state(framing, conn_codec_state(conn));
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     conn_receive(conn);

@@ -41,7 +41,7 @@ struct conn_group {
     uint8_t *blocks; /* one per connection: it, its vm, and what else is its own */
     size_t block_bytes;
     size_t more_lanes_offset;  /* in a block; 0: conn->lanes is enough */
-    size_t codec_state_offset; /* in a block; 0: the framing has no state */
+    size_t codec_state_offset; /* in a block; 0: no framing has one */
     uint8_t *seldoms;          /* one struct conn_seldom per connection, with what follows it */
     size_t seldom_bytes;
     size_t seldom_vm_offset; /* in each */

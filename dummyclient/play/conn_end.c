@@ -157,7 +157,7 @@ static void conn__list_abnormal(struct conn *conn)
 {
     const struct net_address *remote;
     const struct net_address *local;
-    plan_addresses(conn->group->plan, conn->number, &remote, &local);
+    plan_addresses(conn->group->plan, conn->number, conn->target, &remote, &local);
     struct result_abnormal abnormal = {
         .local = conn->seldom->local,
         .remote = *remote,

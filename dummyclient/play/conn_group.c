@@ -70,7 +70,7 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
     struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn) - VM_PAST_LINE_BYTES) +
                                         VM_PAST_LINE_BYTES};
     layout.codec_state = layout.vm + vm_memory_bytes(program);
-    layout.more_lanes = layout.codec_state + (frame_state_bytes(&program->framing) + 7U) / 8 * 8;
+    layout.more_lanes = layout.codec_state + (program->codec_state_bytes + 7U) / 8 * 8;
     layout.bytes = conn__round_up(layout.more_lanes + lane_words * sizeof(uint64_t));
     layout.seldom_vm = CONN_SELDOM_BYTES + group->messages_max * sizeof(uint32_t);
     layout.seldom_bytes = layout.seldom_vm + vm_seldom_bytes(program);
@@ -144,8 +144,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
     group->more_lanes_offset = plan->program->lanes_count > 64 ? layout.more_lanes : 0;
-    group->codec_state_offset =
-        frame_state_bytes(&plan->program->framing) > 0 ? layout.codec_state : 0;
+    group->codec_state_offset = plan->program->codec_state_bytes > 0 ? layout.codec_state : 0;
     group->seldom_vm_offset = layout.seldom_vm;
     group->seldom_bytes = layout.seldom_bytes;
     if (!conn__alloc(group, numbers_count, error)) {

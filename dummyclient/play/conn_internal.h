@@ -102,6 +102,7 @@ struct conn {
     uint8_t receiving;     /* enum conn_receiving */
     uint8_t end_reason;    /* enum error_kind; ERROR_KIND_NONE: none, a clean end */
     uint8_t barrier;       /* 0: it waits at none; else the barrier's number, from 1 */
+    uint8_t target;        /* of the program's: where it is connected to, or was last */
     bool wanted : 1;       /* the plan wants it; it may still be ending from before */
     bool dirty : 1;        /* in the group's list of what is to be flushed */
     bool send_blocked : 1; /* the vm waits for room in the queue */

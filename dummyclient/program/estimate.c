@@ -92,7 +92,7 @@ static int64_t program__choose_ns(const struct step *step, int64_t connect_ns, i
 
 static int64_t program__reconnect_ns(const struct step *step, int64_t connect_ns)
 {
-    const struct back_off *back_off = &step->back_off;
+    const struct back_off *back_off = &step->reconnect.back_off;
     int64_t once_ns = program__sum(step->after_ns, connect_ns);
     if (back_off->first_ns == 0) {
         return once_ns;

@@ -48,13 +48,15 @@ static void program__measure_message(struct program *program, const struct frami
     }
 }
 
-static const struct message *program__message(struct program *program, const struct send *send)
+static const struct message *program__message(struct program *program,
+                                              const struct program_target *target,
+                                              const struct send *send)
 {
     struct message *message = arena_take(&program->arena, sizeof *message);
     if (message == NULL) {
         return NULL;
     }
-    const struct framing *framing = send->unframed ? &program->unframed : &program->framing;
+    const struct framing *framing = send->unframed ? &program->unframed : target->framing;
     const struct body *body = &send->body;
     message->body = *body;
     message->id = send->id;
@@ -63,7 +65,7 @@ static const struct message *program__message(struct program *program, const str
     program__measure_message(program, framing, send->id, body);
     message->framing = framing;
     message->seals = framing_seals(framing);
-    message->head_values = send->head_values != NULL ? send->head_values : program->head_values;
+    message->head_values = send->head_values != NULL ? send->head_values : target->head_values;
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
         message->has_variables =
             message->has_variables || program__has_variable(&send->head_values[i]);
@@ -185,13 +187,14 @@ static void program__simple(struct program__compiler *compiler, const struct ste
 {
     struct program *program = compiler->program;
     struct instruction *instruction = program__emit(program, op);
+    const struct program_target *target = &program->targets[step->target];
     instruction->after_ns = step->after_ns;
     instruction->wait = &step->wait;
     if (op == OP_SEND || op == OP_REQUEST) {
-        instruction->message = program__message(program, &step->send);
+        instruction->message = program__message(program, target, &step->send);
     }
     if (op == OP_EXPECT || op == OP_REQUEST) {
-        program__measure_message(program, &program->framing, (uint32_t)step->wait.match.value,
+        program__measure_message(program, target->framing, (uint32_t)step->wait.match.value,
                                  &step->wait.verify.body);
     }
     if (op == OP_REQUEST) {
@@ -208,7 +211,7 @@ static void program__simple(struct program__compiler *compiler, const struct ste
     } else if (op == OP_DISCONNECT) {
         instruction->disconnect = (uint8_t)step->disconnect;
     } else if (op == OP_RECONNECT) {
-        instruction->back_off = step->back_off.first_ns > 0 ? &step->back_off : NULL;
+        instruction->reconnect = &step->reconnect;
     } else if (op == OP_THINK) {
         instruction->think = &step->think;
     } else if (op == OP_SET) {
@@ -264,10 +267,10 @@ static const struct wait *program__looks_back(const struct instruction *instruct
     return expects && instruction->wait->since != WAIT_SINCE_STEP ? instruction->wait : NULL;
 }
 
-static bool program__reads_body(const struct program *program, const struct wait *wait)
+static bool program__reads_body(const struct wait *wait)
 {
-    return program->framing.type == FRAMING_RAW || wait->captures_count > 0 ||
-           wait->verify.type != VERIFY_NONE || wait->match.source != MATCH_FIELD_NONE;
+    return wait->raw || wait->captures_count > 0 || wait->verify.type != VERIFY_NONE ||
+           wait->match.source != MATCH_FIELD_NONE;
 }
 
 static bool program__is_listed(const uint32_t *ids, uint32_t count, uint32_t id)
@@ -297,7 +300,7 @@ static void program__list_expected(struct program *program, struct program_behav
         if (wait == NULL) {
             continue;
         }
-        if (program__reads_body(program, wait)) {
+        if (program__reads_body(wait)) {
             program->inbox_bytes_max = PROGRAM_INBOX_BYTES_MAX;
         }
         if (wait->since == WAIT_SINCE_CONNECTED) {
@@ -319,6 +322,8 @@ static void program__behavior(struct program__compiler *compiler,
     compiler->barriers = 0;
     compiled->name = behavior->name;
     compiled->weight = behavior->weight;
+    compiled->target = behavior->target;
+    compiled->teardown_target = behavior->teardown_target;
     compiled->has_loop = behavior->loop != NULL;
     compiled->connects_in_loop = behavior->connects_in_loop;
     compiled->loop_opens = behavior->loop_opens;
@@ -349,6 +354,26 @@ static void program__behavior(struct program__compiler *compiler,
     }
 }
 
+static void program__open_targets(struct program *program, const struct scenario *scenario)
+{
+    program->targets_count = scenario_names_targets(scenario) ? scenario->targets_count : 1;
+    program->targets =
+        arena_take(&program->arena, program->targets_count * sizeof *program->targets);
+    for (uint32_t i = 0; i < program->targets_count && program->targets != NULL; i++) {
+        const struct scenario_target *target = &scenario->targets[i];
+        struct value *values = arena_take(&program->arena, FRAMING_VALUES_MAX * sizeof *values);
+        for (uint32_t j = 0; j < target->protocol->head_values_count && values != NULL; j++) {
+            values[j] = target->protocol->head_values[j].value;
+        }
+        program->targets[i] = (struct program_target){
+            .name = target->name, .framing = &target->protocol->framing, .head_values = values};
+        uint32_t state_bytes = frame_state_bytes(&target->protocol->framing);
+        if (state_bytes > program->codec_state_bytes) {
+            program->codec_state_bytes = state_bytes;
+        }
+    }
+}
+
 static bool program__open(struct program *program, const struct scenario *scenario)
 {
     const struct scenario_tree *tree = (const struct scenario_tree *)scenario;
@@ -356,12 +381,9 @@ static bool program__open(struct program *program, const struct scenario *scenar
      * three ends. */
     size_t code_max = 2u * (size_t)tree->steps_count + tree->branches_count +
                       3u * (size_t)scenario->behaviors_count;
-    program->framing = scenario->framing;
     program->unframed =
         (struct framing){.type = FRAMING_RAW, .frame_bytes_max = FRAMING_FRAME_BYTES_MAX};
-    for (uint32_t i = 0; i < scenario->head_values_count; i++) {
-        program->head_values[i] = scenario->head_values[i].value;
-    }
+    program__open_targets(program, scenario);
     program->lanes_count = scenario->load.in_flight;
     program->world =
         (struct value_world){.tables = tree->tables,
@@ -453,6 +475,13 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
                             "`behaviors[%" PRIu32 "].loop`: expected steps, because a rate is a "
                             "number of passes of the loop; found none",
                             i);
+        }
+        if (load->in_flight > 1 && scenario->behaviors[i].moves) {
+            mistakes_report(mistakes, scenario->path,
+                            "`behaviors[%" PRIu32 "].loop`: it goes to several targets, and "
+                            "another of the %" PRIu32 " lanes may begin it at any of them: begin "
+                            "it with { \"reconnect\": { \"to\": ... } }, or say \"in_flight\": 1",
+                            i, load->in_flight);
         }
         if (load->in_flight > 1 && scenario->behaviors[i].pushes_of_lane) {
             mistakes_report(mistakes, scenario->path,

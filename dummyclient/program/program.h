@@ -65,7 +65,7 @@ struct message {
     uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
     bool seals;                      /* something in its header is worked out when it is sent */
-    const struct framing *framing;   /* the program's, or none at all */
+    const struct framing *framing;   /* its target's, or none at all */
     const struct value *head_values; /* of the framing's fields that are no constants */
     /* Two sends are unlikely to have the same body: a reply that carries it is no late reply to an
      * earlier send. */
@@ -89,15 +89,24 @@ struct instruction {
         const struct choice *choice;
         const struct condition *condition;
         const struct set *set;
-        const struct body *text;         /* LOG */
-        const struct back_off *back_off; /* RECONNECT, or NULL */
+        const struct body *text; /* LOG */
+        const struct reconnect *reconnect;
     };
+};
+
+/* A server that steps talk to; where the scenario's have no names, all of them. */
+struct program_target {
+    const char *name; /* NULL: it has none */
+    const struct framing *framing;
+    const struct value *head_values; /* what they are unless a send says otherwise */
 };
 
 struct program_behavior {
     const char *name;
     double weight;
-    uint32_t setup; /* first instructions */
+    uint32_t target;          /* where it starts ... */
+    uint32_t teardown_target; /* ... and where its teardown is played */
+    uint32_t setup;           /* first instructions */
     uint32_t loop;
     uint32_t teardown;
     uint32_t first_step; /* of the loop's first request; UINT32_MAX: it has none */
@@ -119,9 +128,10 @@ struct program_behavior {
 
 struct program {
     struct arena arena;
-    struct framing framing;
     struct framing unframed; /* of messages that are nothing but their body */
-    struct value head_values[FRAMING_VALUES_MAX];
+    struct program_target *targets;
+    uint32_t targets_count;
+    uint32_t codec_state_bytes; /* the most that the framing of a target remembers of a stream */
     struct value_world world;
     struct instruction *code;
     uint32_t code_count;

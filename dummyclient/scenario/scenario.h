@@ -16,6 +16,7 @@ enum {
     SCENARIO_CONNECTIONS_MAX = 1000000, /* of all ranks together */
     SCENARIO_STAGES_MAX = 1000,
     SCENARIO_TARGETS_MAX = 256,
+    SCENARIO_NAMED_TARGETS_MAX = 64,
     SCENARIO_THRESHOLDS_MAX = 256,
     SCENARIO_SOURCES_MAX = 256,
     SCENARIO_BARRIERS_MAX = 32,
@@ -29,10 +30,28 @@ enum scenario_arrival { ARRIVAL_CONSTANT, ARRIVAL_POISSON };
 enum disconnect_type { DISCONNECT_FIN, DISCONNECT_RST, DISCONNECT_HALF };
 enum scenario_late { LATE_QUEUE, LATE_DROP }; /* what a late arrival does: wait, or be dropped */
 
+/* A number in the header of each message: what it is unless a send says otherwise. */
+struct scenario_head_value {
+    const char *name; /* NULL: no send can */
+    struct number_format format;
+    struct value value;
+};
+
+/* How messages look at a target. */
+struct scenario_protocol {
+    struct framing framing;
+    struct scenario_head_value head_values[FRAMING_VALUES_MAX];
+    uint32_t head_values_count;
+    uint32_t tables; /* bit n: its header uses table n */
+    bool is_wrong;   /* a mistake in it was reported: what depends on it cannot be judged */
+};
+
 struct scenario_target {
+    const char *name; /* NULL: it has none, and is one of those that connections use in turn */
     const char *host;
     uint16_t port;
     bool all_addresses; /* each address of the host is a target */
+    struct scenario_protocol *protocol;
 };
 
 /* Rates are iterations per second in total, or of each connection. A stage without a rate
@@ -75,13 +94,6 @@ struct scenario_threshold {
     bool abort_on_fail;
 };
 
-/* A number in the header of each message: what it is unless a send says otherwise. */
-struct scenario_head_value {
-    const char *name; /* NULL: no send can */
-    struct number_format format;
-    struct value value;
-};
-
 struct scenario {
     const char *path;
     const char *name;
@@ -89,9 +101,7 @@ struct scenario {
     uint32_t targets_count;
     const char **sources; /* local addresses */
     uint32_t sources_count;
-    struct framing framing;
-    struct scenario_head_value head_values[FRAMING_VALUES_MAX];
-    uint32_t head_values_count;
+    struct scenario_protocol protocol; /* of targets that have none of their own */
     struct scenario_load load;
     struct scenario_behavior *behaviors;
     uint32_t behaviors_count;
@@ -116,6 +126,12 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
                                const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 void scenario_destroy(struct scenario *scenario);
+
+/* Have the targets names, so that a step can go to one of them? */
+static inline bool scenario_names_targets(const struct scenario *scenario)
+{
+    return scenario->targets[0].name != NULL;
+}
 
 /* The most connections that the load ever has. */
 static inline uint32_t scenario_connections_max(const struct scenario_load *load)

@@ -99,6 +99,7 @@ struct wait {
     uint32_t replies_count; /* 1 and more */
     uint32_t bytes_count;   /* raw framing: bytes of a reply */
     bool bytes_as_sent;     /* raw framing: as many as were sent */
+    bool raw;               /* it is played on raw framing */
     bool optional;
     int64_t within_ns;
     enum on_timeout on_timeout;
@@ -156,12 +157,20 @@ enum step_type {
     STEP_LOG
 };
 
+/* reconnect: where to, and how often it is tried. */
+struct reconnect {
+    bool moves;               /* to `target`; else to where the connection is, or was last */
+    uint32_t target;          /* of the scenario's */
+    struct back_off back_off; /* first_ns 0: none */
+};
+
 struct step {
     struct step *next;
     struct step *child; /* REPEAT: the first step inside; IF: then */
     struct step *other; /* IF: else */
     enum step_type type;
     enum disconnect_type disconnect;
+    uint32_t target;  /* where the connection is, of the scenario's; 0: they have no names */
     const char *name; /* REQUEST, BARRIER, MARK */
     struct send send;
     struct wait wait; /* BARRIER and EXPECT_CLOSE: within and on_timeout */
@@ -174,12 +183,13 @@ struct step {
     uint32_t branches_count;
     struct condition condition;
     struct set *sets;
-    struct back_off back_off; /* RECONNECT; first_ns 0: none */
-    struct body text;         /* LOG */
+    struct reconnect reconnect;
+    struct body text; /* LOG */
 };
 
 /* What is done with messages that no request waits for: the first that matches. */
 struct push {
+    uint32_t target; /* whose messages it is about, as in struct step */
     struct match match;
     struct verify verify;
     bool has_fanout;
@@ -191,6 +201,9 @@ enum on_disconnect { ON_DISCONNECT_STOP, ON_DISCONNECT_RECONNECT };
 struct scenario_behavior {
     const char *name;
     double weight;
+    uint32_t target;          /* where it starts; of the scenario's, 0: they have no names */
+    uint32_t teardown_target; /* where the connection is when teardown begins */
+    bool moves;               /* in its loop, which does not begin with a reconnect to a target */
     enum on_disconnect on_disconnect;
     struct back_off back_off; /* first_ns 0: the usual one */
     struct push *pushes;

@@ -8,8 +8,27 @@
 
 enum { VM_CONNECTION_STREAM_BACK_OFF = 1 };
 
+void vm_set_target(struct vm *vm, uint32_t target)
+{
+    vm->target = (uint8_t)target;
+    vm->raw = vm->program->targets[target].framing->type == FRAMING_RAW;
+}
+
+/* What all lanes have joined for; NULL: they have not. */
+static const struct instruction *vm_connection__joined_for(const struct vm *vm)
+{
+    return vm->join_instruction == VM_JOIN_NONE ? NULL : &vm->program->code[vm->join_instruction];
+}
+
+/* To where the reconnect step says; what is no step's begins where the behavior starts. */
 static void vm_connection__connect(struct vm *vm, int64_t at_ns)
 {
+    const struct instruction *join = vm_connection__joined_for(vm);
+    if (join == NULL) {
+        vm_set_target(vm, vm->behavior->target);
+    } else if (join->reconnect->moves) {
+        vm_set_target(vm, join->reconnect->target);
+    }
     vm->link = VM_LINK_CONNECTING;
     vm->connect_at_ns = at_ns;
     vm->pending |= VM_PENDING_CONNECT;
@@ -65,7 +84,7 @@ static void vm_connection__play(struct vm *vm, enum vm_phase phase, uint32_t ins
 
 static void vm_connection__tear_down(struct vm *vm, int64_t now_ns)
 {
-    if (vm->link == VM_LINK_OPEN) {
+    if (vm->link == VM_LINK_OPEN && vm->target == vm->behavior->teardown_target) {
         vm_connection__play(vm, VM_PHASE_TEARDOWN, vm->behavior->teardown, now_ns);
     } else {
         vm_finish(vm);
@@ -201,12 +220,6 @@ static void vm_connection__leave_join(struct vm *vm, int64_t now_ns)
     }
 }
 
-/* What all lanes have joined for; NULL: they have not. */
-static const struct instruction *vm_connection__joined_for(const struct vm *vm)
-{
-    return vm->join_instruction == VM_JOIN_NONE ? NULL : &vm->program->code[vm->join_instruction];
-}
-
 static bool vm_connection__is_open(const struct vm *vm)
 {
     return vm->link == VM_LINK_OPEN || vm->link == VM_LINK_HALF;
@@ -337,7 +350,8 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
     /* A reconnect step with a back-off tries again itself; otherwise the behavior does, with setup.
      */
     const struct instruction *join = vm_connection__joined_for(vm);
-    const struct back_off *of_step = join != NULL ? join->back_off : NULL;
+    bool tries = join != NULL && join->reconnect->back_off.first_ns > 0;
+    const struct back_off *of_step = tries ? &join->reconnect->back_off : NULL;
     const struct back_off *back_off = of_step != NULL ? of_step : vm->behavior->back_off;
     back_off = back_off != NULL ? back_off : &BACK_OFF_DEFAULT;
     int64_t at_ns = now_ns + vm_connection__back_off_ns(vm, back_off, now_ns);

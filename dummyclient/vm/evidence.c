@@ -134,7 +134,7 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
     struct vm_evidence__text text = {.out = out};
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct match *match = &wait->match;
-    if (vm->program->framing.type == FRAMING_RAW) {
+    if (vm->raw) {
         vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_bytes,
                          lane->raw_bytes == 1 ? "" : "s");
     } else if (match->any_id) {
@@ -182,7 +182,7 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
     struct message_scope scope = vm_wait_scope(vm, lane, verify);
     bool whole = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
                  verify->type == VERIFY_STARTS_WITH;
-    bool raw = vm->program->framing.type == FRAMING_RAW; /* only a piece of the stream is known */
+    bool raw = vm->raw; /* only a piece of the stream is known */
     if (raw || !whole || body == NULL || frame->body_bytes < verify->skip_bytes) {
         return;
     }
@@ -246,7 +246,7 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
     }
     struct vm_evidence__text text = {.out = failed->found};
     vm_evidence__fill(vm, lane, failed, VM_FAILURE_MISMATCH, received_ns);
-    const struct framing *framing = &vm->program->framing;
+    const struct framing *framing = vm->program->targets[vm->target].framing;
     if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
         vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
     }

@@ -136,7 +136,8 @@ void vm_inbox_check_push(struct vm *vm, const struct frame *frame, int64_t recei
     const struct program_behavior *behavior = vm->behavior;
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
         const struct push *push = &behavior->pushes[i];
-        if (!vm_wait_matches(&push->match, push->match.value, frame)) {
+        if (push->target != vm->target ||
+            !vm_wait_matches(&push->match, push->match.value, frame)) {
             continue;
         }
         uint64_t stamp_ns = 0;

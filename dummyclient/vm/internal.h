@@ -63,6 +63,8 @@ void vm_due_blocked(const struct vm *vm, struct vm_lane *lane, int64_t sent_ns);
 
 /* --- connection.c */
 
+/* Where it is connected to from now on. */
+void vm_set_target(struct vm *vm, uint32_t target);
 /* After initialisation: connects, or begins as the behavior does. */
 void vm_begin(struct vm *vm, int64_t now_ns);
 /* Setup is done. */

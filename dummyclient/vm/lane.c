@@ -242,7 +242,7 @@ static void vm_lane__wait(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     lane->first_ns = 0;
     lane->mismatched = false;
     lane->replies_left = wait->replies_count;
-    if (vm->program->framing.type == FRAMING_RAW) {
+    if (vm->raw) {
         vm_lane__measure_reply(vm, lane, wait);
     }
     vm_lane_set_due(vm, lane, now_ns + wait->within_ns);

@@ -130,6 +130,7 @@ struct vm {
     uint32_t mail_number;      /* of the next message that is kept */
     uint16_t out_count;
     uint8_t disconnect;
+    uint8_t target; /* where it is connected to, or was last */
 
     int64_t wall_offset_ns;
     int64_t run_clock_offset_ns;
@@ -161,6 +162,7 @@ struct vm {
     bool ready_given : 1;
     bool receives : 1;
     bool buried : 1; /* there are tombstones, or were on this connection */
+    bool raw : 1;    /* the target's framing is raw */
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)

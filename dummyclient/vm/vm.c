@@ -58,6 +58,7 @@ struct vm *vm_init(void *memory, void *seldom, const struct program *program,
     memset((uint8_t *)memory + layout.waits_offset, 0, layout.bytes - layout.waits_offset);
     vm->behavior = &program->behaviors[identity->behavior];
     vm->observer = observer;
+    vm_set_target(vm, vm->behavior->target);
     vm->waits_offset = (uint32_t)layout.waits_offset;
     vm->seldom = seldom;
     struct vm_inbox *inbox = vm_inbox_of(vm);
@@ -281,7 +282,7 @@ bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
 
 void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, int64_t received_ns)
 {
-    bool raw = vm->program->framing.type == FRAMING_RAW;
+    bool raw = vm->raw;
     bool counted = false; /* once per message, even if several pieces of it are unsolicited */
     struct frame rest = *frame;
     if (received_ns >= vm->next_ns) {
@@ -312,6 +313,11 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         rest.bytes = rest.body;
         rest.bytes_count = rest.body_bytes;
     } while (raw && rest.body_bytes > 0);
+}
+
+uint32_t vm_target(const struct vm *vm)
+{
+    return vm->target;
 }
 
 bool vm_is_out(const struct vm *vm)

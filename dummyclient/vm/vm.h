@@ -170,7 +170,7 @@ bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action);
  * it has nothing to do, so that a request costs no timer. TIME_NEVER_NS: nothing is due. */
 int64_t vm_next_time_ns(const struct vm *vm);
 /* Writes the message of a VM_ACTION_SEND, before the next call of vm_next(): message_bytes
- * bytes. codec_state: what the program's framing remembers of the stream (frame.h); so messages
+ * bytes. codec_state: what the target's framing remembers of the stream (frame.h); so messages
  * leave in the order in which they were written. */
 void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
                       uint8_t *out);
@@ -192,6 +192,8 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
  * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
  * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */
 bool vm_on_closed(struct vm *vm, int64_t now_ns);
+/* Where it is connected to, or will be by VM_ACTION_CONNECT: of the program's targets. */
+uint32_t vm_target(const struct vm *vm);
 /* Has it ended, or will it end, because no row of data is left (when_out: stop)? */
 bool vm_is_out(const struct vm *vm);
 /* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or

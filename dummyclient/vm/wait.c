@@ -127,7 +127,7 @@ static uint16_t vm_wait__take_tombstone(struct vm *vm)
 /* How many replies are still to come; in a raw stream, how many bytes. */
 static uint32_t vm_wait__owed(const struct vm *vm, struct vm_lane *lane)
 {
-    if (vm->program->framing.type != FRAMING_RAW || lane->raw_bytes == 0) {
+    if (!vm->raw || lane->raw_bytes == 0) {
         return lane->replies_left;
     }
     uint64_t bytes = (uint64_t)lane->replies_left * lane->raw_bytes - lane->raw_done_bytes;
@@ -207,7 +207,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
                              bool *late)
 {
     uint32_t lanes_count = vm->program->lanes_count;
-    bool raw = vm->program->framing.type == FRAMING_RAW; /* only the order decides */
+    bool raw = vm->raw; /* only the order decides */
     uint16_t tombstone = VM_INDEX_NONE;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm_wait_at(vm, i)->next) {
@@ -367,7 +367,7 @@ bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *fram
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     bool before = lane->mismatched;
     *taken_bytes = frame->body_bytes;
-    if (vm->program->framing.type == FRAMING_RAW) {
+    if (vm->raw) {
         return vm_wait__judge_stretch(vm, lane, frame, received_ns, taken_bytes);
     }
     if (!vm_wait_verify(vm, lane, &wait->verify, frame)) {

@@ -50,6 +50,8 @@ const BEYOND_A_SCHEMA = [
   ['what may be expected', /nothing random can be|constant bytes, found|at least one byte/],
   ['the connection',
     /the connection is closed|half is closed|would begin without|different states/],
+  ['where the connection is', /no target has a name|`targets` has no|would begin at|never goes/],
+  ['where branches leave it', /at different targets|whose messages the rule/],
   ['time', /would spin|has to end before the run begins/],
   ['stages together', /stages have|in one of the stages|change here|only a load with a rate/],
   ['lanes', /belongs to no lane|a loop that begins with|what may be missing/],
@@ -137,6 +139,12 @@ function richOnes() {
         { if: { value: 1, equals: 2, then: [] } }, { if: { value: 1, less_than: 2, then: [] } },
         { if: { value: '${t.level}', greater_than: 0, then: [] } },
         { reconnect: { back_off: { max: '1s', max_attempts: 3 } } }] }] },
+    { server: { target: 'game' }, targets: { login: { host: '127.0.0.1', port: 1,
+      all_addresses: true, framing: { type: 'delimiter', delimiter: '|' } },
+    game: { framing: { type: 'resp' } }, c: {} },
+    behaviors: [{ target: 'game', on_push: [{ target: 'login' }],
+      loop: [{ reconnect: { to: 'login' } }, { reconnect: { to: 'c', after: '1s' } },
+        { send: { id: 1 } }] }] },
     { load: { rate_per_connection: '1/s' }, behaviors: [{ loop: [{ think: '1s' }] }] }];
 }
 

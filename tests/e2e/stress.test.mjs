@@ -133,3 +133,19 @@ test('Ctrl+C ends both sides well, and leaves whole results', LIMIT, async (t) =
   assert.match(program.stdout, /reconciled/);
   assert.deepEqual(leftOf(run), []);
 });
+
+test('of several targets it starts the one that the scenario names', LIMIT, async (t) => {
+  const file = path.join(folderFor(t), 'two.json');
+  const scenario = { targets: { mine: {}, other: { port: await freePort() } },
+    behaviors: [{ target: 'mine', loop: [{ request: { send: { id: 1, body: { text: 'x' } },
+      verify: 'same_body' } }] }] };
+  fs.writeFileSync(file, JSON.stringify({ ...scenario, server: { target: 'mine' } }));
+  const { program, runs } = await endStress(t, [file, ...LOAD]);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.equal(runs.length, 1);
+  fs.writeFileSync(file, JSON.stringify(scenario));
+  const refused = await endStress(t, [file, ...LOAD]);
+  assert.equal(refused.program.exitCode, 2, said(refused.program));
+  assert.match(refused.program.stderr, /targets mine, other: say under "server"/);
+  assert.deepEqual(refused.runs, []);
+});

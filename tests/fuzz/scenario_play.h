@@ -14,16 +14,15 @@ enum { PLAY_EVENTS = 150, PLAY_ACTIONS_MAX = 64, PLAY_BYTES_MAX = 1 << 17 };
 
 struct play {
     struct vm *vm;
+    const struct program *program;
     void *codec_state;
-    const struct framing *framing;
     uint8_t *message; /* the last one sent */
     uint32_t message_bytes;
     uint64_t requests;
     uint64_t started;
     uint64_t ended;
     uint64_t sent;
-    uint64_t seed;
-    uint64_t draws;
+    uint64_t seed, draws;
     bool connecting;
     bool open;
     bool closing;
@@ -88,8 +87,7 @@ static uint64_t play__draw(struct play *play, uint64_t below)
 
 static void play__send(struct play *play, const struct vm_action *action)
 {
-    must(play->open && action->message_bytes <= PLAY_BYTES_MAX);
-    must(action->message_bytes > 0);
+    must(play->open && action->message_bytes > 0 && action->message_bytes <= PLAY_BYTES_MAX);
     free(play->message);
     play->message = malloc(action->message_bytes);
     must(play->message != NULL);
@@ -98,10 +96,11 @@ static void play__send(struct play *play, const struct vm_action *action)
     play->sent++;
     struct frame frame;
     size_t needed = 0;
-    if (play->framing->type != FRAMING_RAW) {
-        must(frame_decode(play->framing, play->message, play->message_bytes, &frame, &needed) ==
+    const struct framing *framing = play->program->targets[vm_target(play->vm)].framing;
+    if (framing->type != FRAMING_RAW) {
+        must(frame_decode(framing, play->message, play->message_bytes, &frame, &needed) ==
              FRAME_COMPLETE);
-        must(frame.bytes_count == play->message_bytes || play->framing->type == FRAMING_DELIMITER);
+        must(frame.bytes_count == play->message_bytes || framing->type == FRAMING_DELIMITER);
     }
 }
 
@@ -153,7 +152,8 @@ static void play__reply(struct play *play, int64_t now_ns)
     uint8_t *copy = malloc(play->message_bytes);
     must(copy != NULL);
     memcpy(copy, play->message, play->message_bytes);
-    if (frame_decode(play->framing, copy, play->message_bytes, &frame, &needed) == FRAME_COMPLETE) {
+    const struct framing *framing = play->program->targets[vm_target(play->vm)].framing;
+    if (frame_decode(framing, copy, play->message_bytes, &frame, &needed) == FRAME_COMPLETE) {
         uint64_t wrong = play__draw(play, 4);
         if (wrong == 1 && frame.body_bytes > 0) {
             copy[(size_t)(frame.body - copy) + play__draw(play, frame.body_bytes)] ^= 1;
@@ -204,7 +204,7 @@ static void play__event(struct play *play, int64_t now_ns)
 static void play_program(const struct program *program, uint32_t behavior, uint64_t seed,
                          bool closed_loop)
 {
-    struct play play = {.seed = seed, .framing = &program->framing, .closed_loop = closed_loop};
+    struct play play = {.seed = seed, .program = program, .closed_loop = closed_loop};
     const struct vm_observer observer = {.context = &play,
                                          .request_done = play__request_done,
                                          .iteration_started = play__started,
@@ -221,7 +221,7 @@ static void play_program(const struct program *program, uint32_t behavior, uint6
     }
     void *memory = malloc(vm_memory_bytes(program));
     void *seldom = malloc(vm_seldom_bytes(program));
-    play.codec_state = calloc(1, frame_state_bytes(&program->framing) + 1U);
+    play.codec_state = calloc(1, program->codec_state_bytes + 1U);
     must(memory != NULL && seldom != NULL && play.codec_state != NULL);
     int64_t now_ns = NS_PER_S;
     play.vm = vm_init(memory, seldom, program, &identity, &observer, now_ns);

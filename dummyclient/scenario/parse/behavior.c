@@ -69,7 +69,21 @@ static void parse__fanout(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
+/* Whose messages it is about: the target's framing says what is in them. */
+static void parse__push_target(struct parse *parse, const cJSON *json, void *place)
+{
+    uint32_t *target = place;
+    if (parse_target_name(parse, json, target)) {
+        uint64_t visited = parse->targets_visited;
+        parse_move(parse, *target);
+        if (parse->targets_visited != visited) {
+            reader_mistake(&parse->reader, "the behavior never goes to this target");
+        }
+    }
+}
+
 static const struct key parse__push_keys[] = {
+    {"target", KEY_OTHER(struct push, target, parse__push_target)},
     {"match", KEY_OTHER(struct push, match, parse__push_match)},
     {"verify", KEY_OTHER(struct push, verify, parse__push_verify)},
     {"fanout", .then = parse__fanout},
@@ -78,8 +92,21 @@ static const struct key parse__push_keys[] = {
 static void parse__push(struct parse *parse, const cJSON *json, void *place)
 {
     struct push *push = place;
+    struct reader *reader = &parse->reader;
+    struct parse_flow flow = parse->flow;
+    bool several = (parse->targets_visited & (parse->targets_visited - 1)) != 0;
     push->match.any_id = true;
-    reader_read(&parse->reader, json, parse__push_keys, push);
+    push->target = flow.target;
+    if (several && reader_get(json, "target") == NULL) {
+        reader_expected_at(
+            reader, json, "target",
+            "whose messages the rule is about: the behavior goes to several targets");
+    }
+    reader_read(reader, json, parse__push_keys, push);
+    parse->raw_pushes = parse->raw_pushes || (parse->protocol->framing.type == FRAMING_RAW &&
+                                              !parse->protocol->is_wrong);
+    parse->flow = flow;
+    parse_move(parse, flow.target);
 }
 
 static const struct key parse__push_item = {"rules { \"match\", \"verify\", \"fanout\" }",
@@ -97,7 +124,11 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
     struct scenario_behavior *behavior = place;
     struct reader *reader = &parse->reader;
     enum parse_link link = parse->flow.link;
+    uint32_t target = parse->flow.target;
     uint32_t mistakes_count = reader->mistakes_count;
+    uint64_t visited = parse->targets_visited;
+    parse->targets_visited = 0;
+    parse_move(parse, target);
     parse->flow.has_link_step = false;
     parse->flow.opens = false;
     parse->flow.takes_time = false;
@@ -107,6 +138,10 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
         reader_mistake(reader, "the second pass would begin without the connection that the first "
                                "began with: begin it with { \"reconnect\": \"now\" }");
     }
+    parse_check_return(parse, "pass", target);
+    behavior->moves = (parse->targets_visited & (parse->targets_visited - 1)) != 0 &&
+                      !(parse->flow.has_link_step && parse->flow.aims);
+    parse->targets_visited |= visited;
     if (behavior->loop != NULL && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
         reader_mistake(reader, PARSE_SPINS);
@@ -117,24 +152,34 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
  * may be missing: they need not have been completed. */
 static void parse__teardown(struct parse *parse, const cJSON *json, void *place)
 {
+    struct scenario_behavior *behavior = place;
     parse->flow.link = PARSE_LINK_OPEN;
-    parse_steps(parse, json, place);
+    behavior->teardown_target = parse->flow.target;
+    parse_steps(parse, json, &behavior->teardown);
+}
+
+static void parse__start(struct parse *parse, const cJSON *json, void *place)
+{
+    uint32_t *target = place;
+    if (parse_target_name(parse, json, target)) {
+        parse_start_at(parse, *target);
+    }
 }
 
 static const struct key parse__behavior_keys[] = {
     {"name", KEY_TEXT(struct scenario_behavior, name), .high = TREE_NAME_BYTES_MAX},
     {PARSE_WEIGHT(struct scenario_behavior)},
+    {"target", KEY_OTHER(struct scenario_behavior, target, parse__start)},
     {"on_disconnect", .then = parse_on_disconnect},
     {"setup", KEY_OTHER(struct scenario_behavior, setup, parse__setup)},
     {"loop", .then = parse__loop},
-    {"teardown", KEY_OTHER(struct scenario_behavior, teardown, parse__teardown)},
+    {"teardown", .then = parse__teardown},
     {"on_push", KEY_ARRAY(struct scenario_behavior, pushes, pushes_count, 1, TREE_PUSHES_MAX,
                           &parse__push_item)},
     {"connect", KEY_WORD(struct scenario_behavior, connects_in_loop, "before", "in_loop")},
     {0}};
 
-static void parse__check_behavior(struct parse *parse, const cJSON *json,
-                                  struct scenario_behavior *behavior)
+static void parse__check_behavior(struct parse *parse, struct scenario_behavior *behavior)
 {
     struct reader *reader = &parse->reader;
     parse_check_barriers(parse);
@@ -142,8 +187,7 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
         reader_mistake_at(reader, "connect",
                           "expected a loop that begins with `reconnect`, and no `setup`");
     }
-    if (reader_get(json, "on_push") != NULL && parse->framing->type == FRAMING_RAW &&
-        !parse->framing_is_wrong) {
+    if (parse->raw_pushes) {
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
@@ -167,12 +211,13 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     int bytes = snprintf(name, sizeof name, "behavior-%" PRIu32, ++parse->behaviors_count);
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
     parse->words_count = 0;
-    parse->tables_used = parse->framing_tables;
+    parse->raw_pushes = false;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
+    parse_start_at(parse, 0);
     parse_collect_names(parse, json);
     if (behavior->name != NULL &&
         reader_read(&parse->reader, json, parse__behavior_keys, behavior)) {
-        parse__check_behavior(parse, json, behavior);
+        parse__check_behavior(parse, behavior);
     }
     behavior->words_count = parse->words_count;
     behavior->tables = parse->tables_used;

@@ -58,11 +58,11 @@ static void parse__encoded(struct parse *parse, const cJSON *json, void *place)
 static void parse__random(struct parse *parse, const cJSON *json, void *place)
 {
     struct body *body = place;
-    uint8_t first = parse->framing->delimiter[0];
+    uint8_t first = parse->protocol->framing.delimiter[0];
     (void)json;
     body->type = BODY_RANDOM;
-    body->letters = parse->framing->type == FRAMING_DELIMITER;
-    if (body->letters && first >= 'a' && first <= 'z' && !parse->framing_is_wrong) {
+    body->letters = parse->protocol->framing.type == FRAMING_DELIMITER;
+    if (body->letters && first >= 'a' && first <= 'z' && !parse->protocol->is_wrong) {
         reader_mistake(&parse->reader,
                        "random bodies are letters a-z under this framing, and its delimiter "
                        "begins with one: use another kind of body");

@@ -26,6 +26,7 @@ static void parse__flow_on(struct parse *parse, const struct parse_flow *before)
     if (before->has_link_step) {
         parse->flow.has_link_step = true;
         parse->flow.opens = before->opens;
+        parse->flow.aims = before->aims;
     }
 }
 
@@ -76,6 +77,7 @@ void parse_repeat(struct parse *parse, const cJSON *json, void *place)
         reader_mistake(reader, "the second round would begin without the connection that the "
                                "first began with: begin it with { \"reconnect\": \"now\" }");
     }
+    parse_check_return(parse, "round", before.target);
     if (step->repeat != REPEAT_TIMES && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
         reader_mistake(reader, PARSE_SPINS);
@@ -96,8 +98,10 @@ struct parse__merge {
 static void parse__begin_branch(struct parse *parse, const struct parse__merge *merge)
 {
     parse->flow = merge->before;
+    parse_move(parse, parse->flow.target);
     parse->flow.has_link_step = false;
     parse->flow.opens = false;
+    parse->flow.aims = false;
     parse->flow.takes_time = false;
 }
 
@@ -113,7 +117,14 @@ static void parse__end_branch(struct parse *parse, struct parse__merge *merge)
         reader_mistake(&parse->reader, "the branches leave the connection in different states: "
                                        "let all of them close it, or none");
     }
+    if (flow->target != after->target) {
+        reader_mistake(&parse->reader,
+                       "the branches leave the connection at different targets, \"%s\" and \"%s\": "
+                       "let all of them end at one",
+                       parse_target_at(parse, after->target), parse_target_at(parse, flow->target));
+    }
     after->opens = after->has_link_step && flow->has_link_step && after->opens && flow->opens;
+    after->aims = after->opens && after->aims && flow->aims;
     after->has_link_step = after->has_link_step || flow->has_link_step;
     after->has_sent = after->has_sent && flow->has_sent;
     after->takes_time = after->takes_time || flow->takes_time;
@@ -123,6 +134,7 @@ static void parse__end_branch(struct parse *parse, struct parse__merge *merge)
 static void parse__end_merge(struct parse *parse, const struct parse__merge *merge)
 {
     parse->flow = merge->after;
+    parse_move(parse, parse->flow.target);
     parse__flow_on(parse, &merge->before);
 }
 
@@ -258,7 +270,7 @@ static void parse__set_one(struct parse *parse, const cJSON *json, void *place)
             reader_mistake(reader, "expected a text of at most %d bytes, found up to %" PRIu32,
                            VALUE_SET_BYTES_MAX, set->body.bytes_max);
         }
-        parse_check_delimiter(parse, &set->body);
+        parse_check_delimiters(parse, &set->body);
     }
     if (reader->mistakes_count > mistakes_count) {
         return;

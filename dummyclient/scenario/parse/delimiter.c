@@ -7,7 +7,7 @@
 /* In bytes, or across their end where the delimiter is added. */
 static void parse__check_bytes(struct parse *parse, const uint8_t *bytes, uint32_t bytes_count)
 {
-    const struct framing *framing = parse->framing;
+    const struct framing *framing = &parse->protocol->framing;
     size_t found = frame_find_delimiter(framing, bytes, bytes_count);
     if (found == bytes_count) {
         uint8_t end[2 * FRAMING_DELIMITER_BYTES_MAX];
@@ -51,7 +51,7 @@ static void parse__check_column(struct parse *parse, const struct operand *opera
     for (uint32_t row = 0; row < table->rows_count; row++) {
         uint32_t bytes_count = 0;
         const uint8_t *cell = data_cell(table, row, operand->column, &bytes_count);
-        if (!parse__is_apart(parse->framing, cell, bytes_count, first, last)) {
+        if (!parse__is_apart(&parse->protocol->framing, cell, bytes_count, first, last)) {
             reader_mistake(
                 &parse->reader,
                 "the column `%s` of the table `%s` has the delimiter (or a part of it at "
@@ -74,7 +74,8 @@ static bool parse__is_open(const struct body *body, uint32_t index)
 static void parse__check_text(struct parse *parse, const struct body *body, uint32_t index)
 {
     const struct operand *operand = &body->parts[index].value.left;
-    size_t found = frame_find_delimiter(parse->framing, operand->bytes, operand->bytes_count);
+    const struct framing *framing = &parse->protocol->framing;
+    size_t found = frame_find_delimiter(framing, operand->bytes, operand->bytes_count);
     if (found < operand->bytes_count) {
         reader_mistake(&parse->reader,
                        "expected a body without the delimiter, which the framing adds; "
@@ -85,7 +86,7 @@ static void parse__check_text(struct parse *parse, const struct body *body, uint
     bool after = index > 0 && parse__is_open(body, index - 1);
     bool before = parse__is_open(body, index + 1);
     if ((after || before) &&
-        !parse__is_apart(parse->framing, operand->bytes, operand->bytes_count, !after, !before)) {
+        !parse__is_apart(framing, operand->bytes, operand->bytes_count, !after, !before)) {
         reader_mistake(&parse->reader,
                        "the text beside ${...} has a part of the delimiter at that end, which a "
                        "captured text could complete: the message would become two");
@@ -96,6 +97,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
 {
     const struct part *part = &body->parts[index];
     const struct operand *operand = &part->value.left;
+    const struct framing *framing = &parse->protocol->framing;
     bool first = index == 0;
     bool last = index + 1 == body->parts_count;
     switch (part->form) {
@@ -119,7 +121,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
                        "whole, which has letters only");
         return;
     case PART_FIXED:
-        if (memchr(parse->framing->delimiter, 0, parse->framing->delimiter_bytes) != NULL) {
+        if (memchr(framing->delimiter, 0, framing->delimiter_bytes) != NULL) {
             reader_mistake(&parse->reader, "a text filled up with zeros may hold the delimiter of "
                                            "the framing: the message would become two");
         }
@@ -129,8 +131,9 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
 
 void parse_check_delimiter(struct parse *parse, const struct body *body)
 {
+    const struct framing *framing = &parse->protocol->framing;
     /* Without a delimiter that can be read the framing has been reported already. */
-    if (parse->framing->type != FRAMING_DELIMITER || parse->framing->delimiter_bytes == 0) {
+    if (framing->type != FRAMING_DELIMITER || framing->delimiter_bytes == 0) {
         return;
     }
     if (body->type == BODY_CONSTANT) {
@@ -142,4 +145,18 @@ void parse_check_delimiter(struct parse *parse, const struct body *body)
             parse__check_part(parse, body, i);
         }
     }
+}
+
+void parse_check_delimiters(struct parse *parse, const struct body *body)
+{
+    const struct scenario *scenario = parse->scenario;
+    struct scenario_protocol *here = parse->protocol;
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        parse->protocol = scenario->targets[i].protocol;
+        if (parse->reader.mistakes_count == mistakes_count) {
+            parse_check_delimiter(parse, body);
+        }
+    }
+    parse->protocol = here;
 }

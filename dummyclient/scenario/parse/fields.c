@@ -96,7 +96,7 @@ static void parse__string_length(struct parse *parse, const cJSON *json, void *p
     const char *word = cJSON_IsString(json) ? json->valuestring : "";
     string->ends_with_zero = strcmp(word, "zero") == 0;
     string->has_length = !string->ends_with_zero && strcmp(word, "none") != 0;
-    if (string->has_length && (!parse_format(parse->framing, word, &string->format) ||
+    if (string->has_length && (!parse_format(&parse->protocol->framing, word, &string->format) ||
                                string->format.form == NUMBER_DIGITS)) {
         reader_expected(&parse->reader, json,
                         "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", "
@@ -146,7 +146,7 @@ static void parse__string(struct parse *parse, const cJSON *json)
     struct parse__string string = {.text = {.type = BODY_CONSTANT, .bytes = (const uint8_t *)""},
                                    .has_length = reader_get(json, "bytes") == NULL};
     uint32_t mistakes_count = parse->reader.mistakes_count;
-    parse_format(parse->framing, "u16", &string.format);
+    parse_format(&parse->protocol->framing, "u16", &string.format);
     reader_read(&parse->reader, json, parse__string_keys, &string);
     if (parse->reader.mistakes_count == mistakes_count) {
         parse__place_string(parse, &string);
@@ -166,7 +166,7 @@ static void parse__group_length(struct parse *parse, const cJSON *json, void *pl
 {
     struct parse__group *group = place;
     const char *word = cJSON_IsString(json) ? json->valuestring : "";
-    if (!parse_format(parse->framing, word, &group->format)) {
+    if (!parse_format(&parse->protocol->framing, word, &group->format)) {
         reader_expected(&parse->reader, json, PARSE_FORMAT_EXPECTED);
     }
 }

@@ -168,7 +168,6 @@ static void parse__framing(struct parse *parse, const cJSON *json, struct framin
     parse__select(1u << type, keys);
     reader_read(reader, json, keys, framing);
     framing->type = type;
-    parse->framing_tables = parse->tables_used;
     if (reader->mistakes_count == mistakes_count) {
         parse__check(parse, json, framing);
     }
@@ -176,10 +175,15 @@ static void parse__framing(struct parse *parse, const cJSON *json, struct framin
 
 void parse_framing(struct parse *parse, const cJSON *json, void *place)
 {
+    struct scenario_protocol *protocol = place;
     uint32_t mistakes_count = parse->reader.mistakes_count;
-    parse__framing(parse, json, place);
-    parse->framing_is_wrong = parse->reader.mistakes_count > mistakes_count;
-    if (parse->framing_is_wrong) {
-        framing_default(place); /* one that can be used, whatever else is read by it */
+    parse->protocol = protocol;
+    parse->tables_used = 0;
+    parse__framing(parse, json, &protocol->framing);
+    protocol->tables = parse->tables_used;
+    protocol->is_wrong = parse->reader.mistakes_count > mistakes_count;
+    if (protocol->is_wrong) {
+        /* One that can be used, whatever else is read by it. */
+        framing_default(&protocol->framing);
     }
 }

@@ -131,7 +131,7 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
 {
     struct header__item *item = place;
     struct framing_field *field = item->field;
-    struct scenario *scenario = parse->scenario;
+    struct scenario_protocol *protocol = parse->protocol;
     const struct field width = {.bytes_count = field->format.bytes, .type = VALUE_U64};
     struct value value;
     uint32_t mistakes_count = parse->reader.mistakes_count;
@@ -152,20 +152,20 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
         header__constant(parse, field, bytes, count);
         return;
     }
-    if (scenario->head_values_count == FRAMING_VALUES_MAX) {
+    if (protocol->head_values_count == FRAMING_VALUES_MAX) {
         reader_mistake(&parse->reader, "expected at most %d fields with a name or ${...}",
                        FRAMING_VALUES_MAX);
         return;
     }
-    for (uint32_t i = 0; item->name != NULL && i < scenario->head_values_count; i++) {
-        const char *name = scenario->head_values[i].name;
+    for (uint32_t i = 0; item->name != NULL && i < protocol->head_values_count; i++) {
+        const char *name = protocol->head_values[i].name;
         if (name != NULL && strcmp(name, item->name) == 0) {
             reader_mistake(&parse->reader, "two fields have the name `%.64s`", name);
         }
     }
     field->role = FRAMING_ROLE_VALUE;
-    field->value_index = scenario->head_values_count++;
-    scenario->head_values[field->value_index] =
+    field->value_index = protocol->head_values_count++;
+    protocol->head_values[field->value_index] =
         (struct scenario_head_value){.name = item->name, .format = field->format, .value = value};
 }
 
@@ -194,7 +194,7 @@ static void header__checksum(struct parse *parse, const cJSON *json, void *place
 void parse_head(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
-    const struct scenario *scenario = parse->scenario;
+    const struct scenario_protocol *protocol = parse->protocol;
     struct value **values = place;
     if (!reader_object(reader, json, NULL)) {
         return;
@@ -203,23 +203,23 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
     if (all == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < scenario->head_values_count; i++) {
-        all[i] = scenario->head_values[i].value;
+    for (uint32_t i = 0; i < protocol->head_values_count; i++) {
+        all[i] = protocol->head_values[i].value;
     }
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
         size_t mark = reader_enter(reader, item->string);
         uint32_t i = 0;
-        while (i < scenario->head_values_count &&
-               (scenario->head_values[i].name == NULL ||
-                strcmp(scenario->head_values[i].name, item->string) != 0)) {
+        while (i < protocol->head_values_count &&
+               (protocol->head_values[i].name == NULL ||
+                strcmp(protocol->head_values[i].name, item->string) != 0)) {
             i++;
         }
-        if (i == scenario->head_values_count) {
+        if (i == protocol->head_values_count) {
             reader_mistake(reader, "the framing has no field of this name in its header");
         } else if (parse_number(parse, item, &all[i])) {
-            const struct field width = {.bytes_count = scenario->head_values[i].format.bytes,
+            const struct field width = {.bytes_count = protocol->head_values[i].format.bytes,
                                         .type = VALUE_U64};
             parse_check_range(parse, item, &width, &all[i]);
         }

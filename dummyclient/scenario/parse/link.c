@@ -32,15 +32,24 @@ static const struct key parse__back_off_keys[] = {
     {"max_attempts", .alias = "tries", KEY_WHOLE(struct back_off, tries, 1, 1000000)},
     {0}};
 
+static void parse__to(struct parse *parse, const cJSON *json, void *place)
+{
+    struct reconnect *reconnect = place;
+    reconnect->moves = parse_target_name(parse, json, &reconnect->target);
+}
+
 static const struct key parse__reconnect_keys[] = {
+    {"to", KEY_OTHER(struct step, reconnect, parse__to)},
     {"after", KEY_DURATION(struct step, after_ns, 0, PARSE_DAY_NS)},
-    {"back_off", KEY_OBJECT(struct step, back_off, parse__back_off_keys),
+    {"back_off", KEY_OBJECT(struct step, reconnect.back_off, parse__back_off_keys),
      .then = parse__check_back_off},
     {0}};
 
 void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
+    const struct step *step = place;
+    bool first = !parse->flow.has_link_step;
     parse_first_link_step(parse, true);
     parse->flow.link = PARSE_LINK_OPEN;
     parse->flow.takes_time = true;
@@ -49,11 +58,15 @@ void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
     }
     if (!cJSON_IsObject(json) || json->child == NULL) {
         reader_expected(reader, json,
-                        "\"now\", { \"after\": \"1s\" } or { \"back_off\": { \"first\": \"100ms\" "
-                        "} }");
+                        "\"now\", { \"after\": \"1s\" }, { \"to\": \"game\" } or { \"back_off\": { "
+                        "\"first\": \"100ms\" } }");
         return;
     }
     reader_read(reader, json, parse__reconnect_keys, place);
+    if (step->reconnect.moves) {
+        parse->flow.aims = parse->flow.aims || first;
+        parse_move(parse, step->reconnect.target);
+    }
 }
 
 static const struct key parse__on_disconnect = {

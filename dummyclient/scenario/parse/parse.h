@@ -16,7 +16,9 @@ struct parse_flow {
     enum parse_link link;
     bool has_sent;
     bool has_link_step; /* a step that uses or changes the connection has been seen ... */
-    bool opens;         /* ... and the first of them was a reconnect */
+    bool opens;         /* ... and the first of them was a reconnect ... */
+    bool aims;          /* ... that says to which target */
+    uint32_t target;    /* where it is connected to, or was last */
     bool takes_time;    /* a step that takes time has been seen */
     uint64_t captured;  /* bit n: variable n has a value */
 };
@@ -38,11 +40,10 @@ struct parse {
     struct reader reader;
     struct arena *arena;
     struct scenario *scenario;
-    const struct framing *framing;
-    bool framing_is_wrong;                     /* reported: what depends on it cannot be judged */
-    struct framing_field *header_fields;       /* framing->fields, while they are read */
-    struct framing_row *header_rows;           /* framing->rows */
-    const struct send *sent;                   /* whose reply is read about; NULL: of any message */
+    struct scenario_protocol *protocol;  /* of the target where the connection is: parse_move() */
+    struct framing_field *header_fields; /* framing->fields, while they are read */
+    struct framing_row *header_rows;     /* framing->rows */
+    const struct send *sent;             /* whose reply is read about; NULL: of any message */
     const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;
     uint64_t variables_used; /* bit n; variables past 64 count as used */
@@ -61,9 +62,11 @@ struct parse {
     uint32_t names_count;
     bool names_widened; /* one of them is_wide since this was last looked at */
     uint32_t words_count;
-    uint32_t tables_used;    /* bit n */
-    uint32_t framing_tables; /* those that every behavior uses */
+    uint32_t tables_used;     /* bit n */
+    uint64_t targets_visited; /* bit n */
+    bool raw_pushes;          /* a rule of on_push is about a stream */
     uint32_t nesting;
+    bool targets_are_wrong;     /* reported: what names one cannot be judged */
     uint32_t barriers_of_setup; /* bit n */
     uint32_t barriers_of_loop;  /* and of teardown */
     bool in_setup;
@@ -117,6 +120,7 @@ struct parse {
         .name = "at_least"                                                                         \
     }
 
+extern const struct key parse_target_keys[];
 extern const struct key parse_load_keys[];
 extern const struct key parse_send_keys[];
 extern const struct key parse_expect_close_keys[];
@@ -128,7 +132,8 @@ extern const struct key parse_behavior_item;
 
 typedef void parse_key(struct parse *parse, const cJSON *json, void *place);
 
-parse_key parse_framing; /* struct framing */
+parse_key parse_targets;
+parse_key parse_framing; /* struct scenario_protocol */
 parse_key parse_header, parse_tail, parse_by_id_format, parse_sizes, parse_sizes_file;
 parse_key parse_check_load; /* struct scenario_load */
 parse_key parse_data;
@@ -199,8 +204,23 @@ void parse_close_length(struct parse *parse, struct part *length);
 void parse_join(struct parse *parse, uint32_t first, struct body *body);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
-/* delimiter.c: can the body, or the text of a variable, be distinguished from the delimiter? */
+/* delimiter.c: can the body be distinguished from the delimiter? The text of a variable, from that
+ * of any target? */
 void parse_check_delimiter(struct parse *parse, const struct body *body);
+void parse_check_delimiters(struct parse *parse, const struct body *body);
+
+/* --- Where the connection is. */
+
+/* The steps that follow are played at the target, by its framing. */
+void parse_move(struct parse *parse, uint32_t target);
+/* The same for the first of a behavior. */
+void parse_start_at(struct parse *parse, uint32_t target);
+/* The number of a target, by its name; false, and reported: there is none. */
+bool parse_target_name(struct parse *parse, const cJSON *json, uint32_t *target);
+/* What is repeated ends: does it begin again at the target at which it began? what: "round". */
+void parse_check_return(struct parse *parse, const char *what, uint32_t target);
+/* NULL: the targets have no names. */
+const char *parse_target_at(const struct parse *parse, uint32_t target);
 
 /* --- The state of the connection. */
 

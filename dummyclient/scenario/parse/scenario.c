@@ -20,19 +20,21 @@ static void scenario__handler(struct parse *parse, const cJSON *json, void *plac
     }
 }
 
+/* Which of the targets it is. */
+static void scenario__server_target(struct parse *parse, const cJSON *json, void *place)
+{
+    uint32_t target = 0;
+    (void)place;
+    parse_target_name(parse, json, &target);
+}
+
 /* The options that scripts/stress gives to this project's server. The client reads them only to
  * report mistakes in them. */
 static const struct key scenario__server_keys[] = {
     {"handler", .kind = KEY_KIND_TEXT, .then = scenario__handler},
     {"framing", .kind = KEY_KIND_WORD, .words = (const char *const[]){"length", "raw", NULL}},
+    {"target", .then = scenario__server_target},
     {0}};
-static const struct key scenario__target_keys[] = {
-    {"host", KEY_TEXT(struct scenario_target, host), .preset_text = "127.0.0.1"},
-    {"port", KEY_WHOLE(struct scenario_target, port, 1, 65535), .preset = 7777},
-    {"all_addresses", KEY_BOOL(struct scenario_target, all_addresses)},
-    {0}};
-static const struct key scenario__target = {"targets { \"host\", \"port\" }",
-                                            KEY_INNER(scenario__target_keys)};
 static const struct key scenario__source = {"texts, each a local address such as \"127.0.0.2\"",
                                             .kind = KEY_KIND_TEXT, .bytes = sizeof(char *),
                                             .expected = "a local address such as \"127.0.0.2\""};
@@ -48,16 +50,13 @@ static const struct key scenario__keys[] = {
     {"$schema", .kind = KEY_KIND_TEXT},
     {"name", KEY_TEXT(struct scenario_tree, scenario.name), .preset_text = "scenario"},
     {"description", .kind = KEY_KIND_TEXT},
-    {"server", KEY_INNER(scenario__server_keys)},
-    {"target", KEY_OBJECT(struct scenario_tree, target, scenario__target_keys), .presets = true},
-    {"targets",
-     KEY_ARRAY(struct scenario_tree, scenario.targets, scenario.targets_count, 1,
-               SCENARIO_TARGETS_MAX, &scenario__target),
-     .excludes = "target"},
     {"sources", KEY_ARRAY(struct scenario_tree, scenario.sources, scenario.sources_count, 0,
                           SCENARIO_SOURCES_MAX, &scenario__source)},
     {"data", .then = parse_data}, /* first: the header of a framing may name its columns */
-    {"framing", KEY_OTHER(struct scenario_tree, scenario.framing, parse_framing)},
+    {"framing", KEY_OTHER(struct scenario_tree, scenario.protocol, parse_framing)},
+    {"target", KEY_OBJECT(struct scenario_tree, target, parse_target_keys), .presets = true},
+    {"targets", .then = parse_targets, .excludes = "target"}, /* behind the default framing */
+    {"server", KEY_INNER(scenario__server_keys)},
     {"load", KEY_OBJECT(struct scenario_tree, scenario.load, parse_load_keys), .presets = true,
      .then = parse_check_load},
     {"behaviors",
@@ -110,19 +109,18 @@ static void scenario__fill(struct parse *parse, struct scenario_tree *tree, cons
     struct scenario *scenario = &tree->scenario;
     struct reader *reader = &parse->reader;
     parse->scenario = scenario;
-    parse->framing = &scenario->framing;
+    parse->protocol = &scenario->protocol;
     parse->arena = reader->arena = &tree->arena;
     parse->tables = tree->tables;
     parse->world.lanes_count = 1;
     parse->world.connections_count = 1;
-    framing_default(&scenario->framing);
+    framing_default(&scenario->protocol.framing);
+    tree->target.protocol = &scenario->protocol;
+    scenario->targets = &tree->target;
+    scenario->targets_count = 1;
     scenario->path = arena_copy(&tree->arena, path, strlen(path));
     if (reader_read(reader, scenario->document, scenario__keys, tree)) {
         scenario__check_variables(parse);
-    }
-    if (scenario->targets == NULL) {
-        scenario->targets = &tree->target;
-        scenario->targets_count = 1;
     }
     tree->steps_count = parse->steps_count;
     tree->branches_count = parse->branches_count;

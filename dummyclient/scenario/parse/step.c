@@ -10,6 +10,7 @@ void parse_first_link_step(struct parse *parse, bool opens)
     if (!parse->flow.has_link_step) {
         parse->flow.has_link_step = true;
         parse->flow.opens = opens;
+        parse->flow.aims = false;
     }
 }
 
@@ -28,11 +29,11 @@ void parse_needs_link(struct parse *parse, bool sends)
 /* Can the framing carry the body in all sizes that it can have? */
 static void parse__check_body(struct parse *parse, const struct send *send)
 {
-    if (parse->framing_is_wrong) {
+    if (parse->protocol->is_wrong) {
         return;
     }
     const struct body *body = &send->body;
-    const struct framing *framing = parse->framing;
+    const struct framing *framing = &parse->protocol->framing;
     if (frame_encoded_bytes(framing, send->id, body->bytes_min) == 0 ||
         frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
         char found[64];
@@ -169,9 +170,11 @@ static void parse__step(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     struct step *step = arena_take(parse->arena, sizeof *step);
+    uint32_t target = parse->flow.target;
     const struct key *key =
         step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "", step);
     if (key != NULL) {
+        step->target = target;
         step->type = (enum step_type)(key - parse__steps);
         **link = step;
         *link = &step->next;

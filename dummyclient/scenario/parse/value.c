@@ -386,7 +386,7 @@ size_t parse_number_type(const struct parse *parse, const char *text, struct fie
         }
         *field = (struct field){.bytes_count = types[i].bytes_count,
                                 .type = types[i].type,
-                                .big_endian = parse->framing->big_endian};
+                                .big_endian = parse->protocol->framing.big_endian};
         if (strncmp(text + bytes, "be", 2) == 0 || strncmp(text + bytes, "le", 2) == 0) {
             field->big_endian = text[bytes] == 'b';
             bytes += 2;

@@ -8,13 +8,13 @@
 
 bool parse_has_ids(const struct parse *parse)
 {
-    return parse_id_max(parse->framing) > 0 && !parse->framing_is_wrong;
+    return parse_id_max(&parse->protocol->framing) > 0 && !parse->protocol->is_wrong;
 }
 
 /* The id of a message, where the framing has one. */
 void parse_id(struct parse *parse, const cJSON *json, void *place)
 {
-    if (parse->framing_is_wrong) {
+    if (parse->protocol->is_wrong) {
         return;
     }
     if (!parse_has_ids(parse)) {
@@ -22,14 +22,14 @@ void parse_id(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     uint32_t *number = place;
+    uint32_t id_max = parse_id_max(&parse->protocol->framing);
     if (cJSON_IsString(json)) {
-        if (!parse_id_text(json->valuestring, number) || *number > parse_id_max(parse->framing)) {
+        if (!parse_id_text(json->valuestring, number) || *number > id_max) {
             reader_expected(&parse->reader, json, "an id such as 101 or \"0x0065\"");
         }
         return;
     }
-    const struct key id = {
-        .kind = KEY_KIND_WHOLE, .bytes = sizeof(uint32_t), .high = parse_id_max(parse->framing)};
+    const struct key id = {.kind = KEY_KIND_WHOLE, .bytes = sizeof(uint32_t), .high = id_max};
     reader_read_value(&parse->reader, json, &id, place);
 }
 
@@ -174,10 +174,11 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
         reader_mistake_at(reader, "optional",
                           "what may be missing cannot end in `on_timeout`: leave one out");
     }
-    if (parse->framing_is_wrong) {
+    if (parse->protocol->is_wrong) {
         return;
     }
-    if (parse->framing->type == FRAMING_RAW) {
+    wait->raw = parse->protocol->framing.type == FRAMING_RAW;
+    if (wait->raw) {
         parse__check_raw(parse, json, wait);
     } else if (reader_get(json, "bytes") != NULL) {
         reader_mistake_at(reader, "bytes",

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { addressArguments, peekScenario } from './address.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
@@ -18,13 +19,14 @@ export async function playRun(given) {
   fs.rmSync(folder, { recursive: true, force: true });
   makeFolder(folder);
   const file = path.join(folder, 'client.json');
-  const bound_ms = await clientBoundMs({ scenario, args: ['--host', '127.0.0.1', ...args] });
+  const at = (port) => addressArguments(peekScenario(scenario), port);
+  const bound_ms = await clientBoundMs({ scenario, args: [...at(1), ...args] });
   const server = await startTested(wanted, runId, folder);
   let end;
   let played;
   try {
     played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
-      args: ['--host', '127.0.0.1', '--port', String(server.port), '--run-id', runId, ...args] });
+      args: [...at(server.port), '--run-id', runId, ...args] });
   } finally {
     const written = fs.existsSync(file);
     ({ end } = await endTested(server, folder, clientHarmed(written ? readResult(file) : null)));

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { buildPair } from '../building/build.mjs';
+import { addressArguments, peekScenario } from './address.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
-import { makeFolder, writeWholeFile, readJson } from '../base/file.mjs';
+import { makeFolder, writeWholeFile } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
 import { formatMetric, metricOf } from '../results/metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, makeRunId, shown } from '../base/paths.mjs';
@@ -44,15 +45,6 @@ Everything else goes to dummyclient; the most used:
 exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement invalid,
       99 a threshold failed, 130 interrupted; also 1 if both sides do not agree`;
 
-/** The scenario as data, for what this program must know of it; the client judges it. */
-function peekScenario(file) {
-  try {
-    return readJson(file);
-  } catch {
-    return {};
-  }
-}
-
 function findScenario(name) {
   if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
   const inTree = path.join(ROOT, 'scenarios', path.basename(name));
@@ -86,7 +78,7 @@ function beginServer(options, scenario, runId, folder) {
 
 /** Plays the client: { code, overdue } (see awaitClient). */
 async function playShown(options, scenario, runId, folder, server) {
-  const rest = server ? ['--host', '127.0.0.1', '--port', String(server.port),
+  const rest = server ? [...addressArguments(peekScenario(scenario), server.port),
     ...clientWithout(options.client, ['--port'])] : options.client;
   const { windows } = options;
   const bound_ms = await clientBoundMs({ scenario, args: rest, windows });
@@ -180,6 +172,7 @@ async function main(argv) {
       ...options.client], { env: more, output: 'show' });
     return (await checked.wait(60000)).exitCode;
   }
+  if (!options.remote) addressArguments(scenario, 0); // refused before anything is started
   const runId = makeRunId();
   const folder = path.resolve(options.results ?? RESULTS, runId);
   makeFolder(folder);

@@ -440,7 +440,7 @@ static void test_targets_and_sources_go_round(void **state)
     for (uint32_t i = 0; i < 60; i++) {
         const struct net_address *remote;
         const struct net_address *local;
-        plan_addresses(&harness.plan, i, &remote, &local);
+        plan_addresses(&harness.plan, i, 0, &remote, &local);
         pairs[net_address_port(remote) - 7001][local - harness.plan.sources]++;
     }
     for (int t = 0; t < 2; t++) {

@@ -193,6 +193,7 @@ static void test_each_rank_uses_all_targets_and_sources(void **state)
             uint32_t pairs[4][3] = {{0}};
             plan.targets = targets;
             plan.targets_count = 4;
+            plan.destinations[0].count = 4;
             plan.sources = sources;
             plan.sources_count = 3;
             for (uint32_t i = 0; i < plan.connections; i++) {
@@ -201,7 +202,7 @@ static void test_each_rank_uses_all_targets_and_sources(void **state)
                 if (plan_seat_at(&plan, i).worker == PLAN_ELSEWHERE) {
                     continue;
                 }
-                plan_addresses(&plan, i, &remote, &local);
+                plan_addresses(&plan, i, 0, &remote, &local);
                 const struct plan_target *target = (const void *)remote;
                 of_target[target - targets]++;
                 pairs[target - targets][local - sources]++;

@@ -53,10 +53,10 @@ static void test_defaults(void **state)
     assert_int_equal(scenario->targets_count, 1);
     assert_string_equal(scenario->targets[0].host, "127.0.0.1");
     assert_int_equal(scenario->targets[0].port, 7777);
-    assert_int_equal(scenario->framing.type, pair.type);
-    assert_int_equal(scenario->framing.header_bytes, pair.header_bytes);
-    assert_int_equal(scenario->framing.id_bytes, pair.id_bytes);
-    assert_int_equal(scenario->framing.frame_bytes_max, pair.frame_bytes_max);
+    assert_int_equal(scenario->protocol.framing.type, pair.type);
+    assert_int_equal(scenario->protocol.framing.header_bytes, pair.header_bytes);
+    assert_int_equal(scenario->protocol.framing.id_bytes, pair.id_bytes);
+    assert_int_equal(scenario->protocol.framing.frame_bytes_max, pair.frame_bytes_max);
     const struct scenario_load *load = &scenario->load;
     assert_int_equal(load->connections, 1);
     assert_true(load->connect_rate_per_s == 0);
@@ -113,24 +113,24 @@ static void test_framings_are_read(void **state)
         load("{ 'framing': { 'type': 'length', 'size_bytes': 4, 'size_offset': 2, 'id_bytes': 2, "
              "'id_offset': 0, 'byte_order': 'big', 'size_includes_header': false, "
              "'frame_bytes_max': 1000 }, 'behaviors': [ {} ] }");
-    assert_int_equal(scenario->framing.header_bytes, 6);
-    assert_int_equal(scenario->framing.size_offset, 2);
-    assert_int_equal(scenario->framing.id_offset, 0);
-    assert_true(scenario->framing.big_endian);
-    assert_int_equal(scenario->framing.frame_bytes_max, 1000);
+    assert_int_equal(scenario->protocol.framing.header_bytes, 6);
+    assert_int_equal(scenario->protocol.framing.size_offset, 2);
+    assert_int_equal(scenario->protocol.framing.id_offset, 0);
+    assert_true(scenario->protocol.framing.big_endian);
+    assert_int_equal(scenario->protocol.framing.frame_bytes_max, 1000);
     scenario_destroy(scenario);
     scenario = load("{ 'framing': { 'type': 'delimiter', 'delimiter': { 'hex': '00 ff' } }, "
                     "'behaviors': [ {} ] }");
-    assert_int_equal(scenario->framing.type, FRAMING_DELIMITER);
-    assert_int_equal(scenario->framing.delimiter_bytes, 2);
-    assert_memory_equal(scenario->framing.delimiter, "\x00\xff", 2);
+    assert_int_equal(scenario->protocol.framing.type, FRAMING_DELIMITER);
+    assert_int_equal(scenario->protocol.framing.delimiter_bytes, 2);
+    assert_memory_equal(scenario->protocol.framing.delimiter, "\x00\xff", 2);
     scenario_destroy(scenario);
     scenario = load("{ 'framing': { 'type': 'fixed', 'bytes': 8 }, 'behaviors': [ { 'loop': [ "
                     "{ 'send': { 'body': { 'random': { 'bytes': 8 } } } } ] } ] }");
-    assert_int_equal(scenario->framing.fixed_bytes, 8);
+    assert_int_equal(scenario->protocol.framing.fixed_bytes, 8);
     scenario_destroy(scenario);
     scenario = load("{ 'framing': { 'type': 'raw' }, 'behaviors': [ {} ] }");
-    assert_int_equal(scenario->framing.type, FRAMING_RAW);
+    assert_int_equal(scenario->protocol.framing.type, FRAMING_RAW);
     scenario_destroy(scenario);
 }
 

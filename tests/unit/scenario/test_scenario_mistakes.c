@@ -11,8 +11,8 @@ static void test_document(void **state)
         {"{ 'behaviour': [], 'behaviors': [ {} ] }",
          ": `behaviour`: unknown key; did you mean `behaviors`?"},
         {"{ 'zzz': 1, 'behaviors': [ {} ] }",
-         ": `zzz`: unknown key; the keys here are `$schema`, `name`, `description`, `server`, "
-         "`target`, `targets`, `sources`, `data`, `framing`, `load`, `behaviors`, `thresholds`"},
+         ": `zzz`: unknown key; the keys here are `$schema`, `name`, `description`, `sources`, "
+         "`data`, `framing`, `target`, `targets`, `server`, `load`, `behaviors`, `thresholds`"},
         {"{ 'Name': 'x', 'behaviors': [ {} ] }", ": `Name`: unknown key; did you mean `name`?"},
         {"{ 'name': 'x', 'name': 'y', 'behaviors': [ {} ] }",
          ": `name`: expected this key once, found it again"},

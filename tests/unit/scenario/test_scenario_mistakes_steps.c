@@ -96,8 +96,8 @@ static void test_steps_around_steps_and_links(void **state)
         {"{ 'log': '' }, { 'think': '1s' }", "[0].log`: expected a text, found ''"},
         {"{ 'disconnect': 'soft' }",
          "[0].disconnect`: expected 'fin', 'rst' or 'half', found 'soft'"},
-        {"{ 'reconnect': 'later' }", "[0].reconnect`: expected 'now', { 'after': '1s' } or { "
-                                     "'back_off': { 'first': '100ms' } }, "
+        {"{ 'reconnect': 'later' }", "[0].reconnect`: expected 'now', { 'after': '1s' }, { "
+                                     "'to': 'game' } or { 'back_off': { 'first': '100ms' } }, "
                                      "found 'later'"},
         {"{ 'reconnect': { 'back_off': { 'first': '2s', 'most': '1s' } } }",
          "[0].reconnect.back_off`: expected `max` of at least `first`, found less"},

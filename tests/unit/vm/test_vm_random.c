@@ -226,8 +226,9 @@ static void deliver(void)
     uint32_t at = world.queue_head++ % QUEUE_MAX;
     struct frame frame;
     size_t needed = 0;
-    assert_int_equal(frame_decode(&bench.program->framing, world.queue[at].bytes,
-                                  world.queue[at].bytes_count, &frame, &needed),
+    assert_int_equal(frame_decode(bench.program->targets[vm_target(bench.vm)].framing,
+                                  world.queue[at].bytes, world.queue[at].bytes_count, &frame,
+                                  &needed),
                      FRAME_COMPLETE);
     vm_on_message(bench.vm, &frame, world.now_ns, world.now_ns);
 }

@@ -101,7 +101,7 @@ void bench_open_with(const char *root, const char *load, const char *behavior, b
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};
     bench.memory = malloc(vm_memory_bytes(bench.program));
     bench.seldom = malloc(vm_seldom_bytes(bench.program));
-    bench.codec_state = calloc(1, frame_state_bytes(&bench.program->framing) + 1U);
+    bench.codec_state = calloc(1, bench.program->codec_state_bytes + 1U);
     assert_true(bench.memory != NULL && bench.seldom != NULL && bench.codec_state != NULL);
     bench.vm =
         vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer, MS);
@@ -132,8 +132,9 @@ void bench_take(int64_t now_ns, enum vm_action_type type)
         assert_true(bench.action.message_bytes <= sizeof bench.message);
         vm_write_message(bench.vm, &bench.action, bench.codec_state, bench.message);
         size_t needed = 0;
-        assert_int_equal(frame_decode(&bench.program->framing, bench.message,
-                                      bench.action.message_bytes, &bench.sent, &needed),
+        assert_int_equal(frame_decode(bench.program->targets[vm_target(bench.vm)].framing,
+                                      bench.message, bench.action.message_bytes, &bench.sent,
+                                      &needed),
                          FRAME_COMPLETE);
         assert_int_equal(bench.sent.bytes_count, bench.action.message_bytes);
     }
@@ -153,7 +154,7 @@ void bench_nothing(int64_t now_ns)
 
 void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes)
 {
-    const struct framing *framing = &bench.program->framing;
+    const struct framing *framing = bench.program->targets[vm_target(bench.vm)].framing;
     uint8_t buffer[BENCH_MESSAGE_BYTES_MAX];
     uint32_t at = frame_write_head(framing, id, bytes, buffer);
     if (bytes > 0) {

@@ -1,0 +1,159 @@
+/* `target` and `targets`: the servers, and how messages look there; and where a step's connection
+ * is: at one of them, whose framing its messages have. */
+#include "scenario/parse/parse.h"
+
+#include "text/suggest.h"
+
+#include <string.h>
+
+#define TARGET_KEYS                                                                                \
+    {"host", KEY_TEXT(struct scenario_target, host), .preset_text = "127.0.0.1"},                  \
+        {"port", KEY_WHOLE(struct scenario_target, port, 1, 65535), .preset = 7777},               \
+    {                                                                                              \
+        "all_addresses", KEY_BOOL(struct scenario_target, all_addresses)                           \
+    }
+
+/* A framing of its own. */
+static void target__framing(struct parse *parse, const cJSON *json, void *place)
+{
+    struct scenario_target *target = place;
+    struct scenario_protocol *protocol = arena_take(parse->arena, sizeof *protocol);
+    if (protocol != NULL) {
+        framing_default(&protocol->framing);
+        parse_framing(parse, json, protocol);
+        target->protocol = protocol;
+    }
+}
+
+const struct key parse_target_keys[] = {TARGET_KEYS, {0}};
+static const struct key target__item = {"targets { \"host\", \"port\" }",
+                                        KEY_INNER(parse_target_keys)};
+static const struct key target__list = {
+    "targets",
+    KEY_ARRAY(struct scenario, targets, targets_count, 1, SCENARIO_TARGETS_MAX, &target__item)};
+static const struct key target__named_keys[] = {
+    TARGET_KEYS, {"framing", .then = target__framing}, {0}};
+
+/* A name is used in thresholds and on the command line, as in --target NAME=HOST:PORT. */
+static bool target__name_valid(const char *name)
+{
+    size_t bytes = strlen(name);
+    return bytes >= 1 && bytes <= TREE_NAME_BYTES_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+               bytes;
+}
+
+static void target__named(struct parse *parse, const cJSON *json, void *place)
+{
+    struct scenario *scenario = place;
+    if (scenario->targets_count == SCENARIO_NAMED_TARGETS_MAX) {
+        reader_mistake(&parse->reader, "expected at most %d targets with names, found more",
+                       SCENARIO_NAMED_TARGETS_MAX);
+        return;
+    }
+    struct scenario_target *target = &scenario->targets[scenario->targets_count++];
+    target->name = json->string;
+    if (!target__name_valid(json->string)) {
+        reader_mistake(&parse->reader, "expected a name of 1 to %d letters, digits, _ and -",
+                       TREE_NAME_BYTES_MAX);
+    }
+    reader_read(&parse->reader, json, target__named_keys, target);
+}
+
+void parse_targets(struct parse *parse, const cJSON *json, void *place)
+{
+    struct scenario *scenario = parse->scenario;
+    struct reader *reader = &parse->reader;
+    (void)place;
+    uint32_t mistakes_count = reader->mistakes_count;
+    scenario->targets = NULL;
+    scenario->targets_count = 0;
+    if (cJSON_IsArray(json)) {
+        reader_read_value(reader, json, &target__list, &scenario->targets);
+    } else if (cJSON_IsObject(json) && json->child != NULL) {
+        scenario->targets =
+            arena_take(parse->arena, SCENARIO_NAMED_TARGETS_MAX * sizeof *scenario->targets);
+        if (scenario->targets != NULL && reader_object(reader, json, NULL)) {
+            reader_each(reader, json, target__named, scenario);
+        }
+    } else {
+        reader_expected(
+            reader, json,
+            "an object of targets by their names, such as { \"login\": { \"port\": 7000 "
+            "} }, or an array of targets that connections use in turn");
+    }
+    parse->targets_are_wrong = reader->mistakes_count > mistakes_count;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        if (scenario->targets[i].protocol == NULL) {
+            scenario->targets[i].protocol = &scenario->protocol;
+        }
+    }
+    if (scenario->targets == NULL || scenario->targets_count == 0) {
+        scenario->targets = &((struct scenario_tree *)scenario)->target;
+        scenario->targets_count = 1;
+    }
+}
+
+void parse_move(struct parse *parse, uint32_t target)
+{
+    const struct scenario_target *to = &parse->scenario->targets[target];
+    parse->flow.target = target;
+    parse->targets_visited |= UINT64_C(1) << target;
+    parse->protocol = to->protocol;
+    parse->tables_used |= to->protocol->tables;
+}
+
+void parse_start_at(struct parse *parse, uint32_t target)
+{
+    parse->targets_visited = 0;
+    parse->tables_used = 0;
+    parse_move(parse, target);
+}
+
+bool parse_target_name(struct parse *parse, const cJSON *json, uint32_t *target)
+{
+    const struct scenario *scenario = parse->scenario;
+    const char *words[SCENARIO_NAMED_TARGETS_MAX];
+    if (parse->targets_are_wrong) {
+        return false;
+    }
+    if (!scenario_names_targets(scenario)) {
+        reader_mistake(&parse->reader,
+                       "no target has a name: expected `targets` as an object, such "
+                       "as { \"login\": { \"port\": 7000 } }");
+        return false;
+    }
+    if (!cJSON_IsString(json)) {
+        reader_expected(&parse->reader, json, "the name of a target");
+        return false;
+    }
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        words[i] = scenario->targets[i].name;
+        if (strcmp(words[i], json->valuestring) == 0) {
+            *target = i;
+            return true;
+        }
+    }
+    const char *nearest = suggest_nearest(json->valuestring, words, scenario->targets_count);
+    reader_mistake(&parse->reader, "`targets` has no \"%.64s\"%s%s%s", json->valuestring,
+                   nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "\"?" : "");
+    return false;
+}
+
+void parse_check_return(struct parse *parse, const char *what, uint32_t target)
+{
+    const struct parse_flow *flow = &parse->flow;
+    if (flow->target != target && !(flow->has_link_step && flow->aims)) {
+        reader_mistake(&parse->reader,
+                       "the second %s would begin at the target \"%s\", and the first began at "
+                       "\"%s\": begin or end it with { \"reconnect\": { \"to\": \"%s\" } }",
+                       what, parse_target_at(parse, flow->target), parse_target_at(parse, target),
+                       parse_target_at(parse, target));
+    }
+}
+
+const char *parse_target_at(const struct parse *parse, uint32_t target)
+{
+    return parse->scenario->targets[target].name;
+}

@@ -1,0 +1,181 @@
+// From server to server: connections that log in at one and play at another, each with a framing of
+// its own. What the client counts is what both servers have seen, to the byte.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME, WINDOWS }
+  from './harness.mjs';
+
+const PLAYERS = 200;
+
+/** A server that takes whole messages off what has come: take(buffer, socket) returns how many
+ *  bytes it took, 0: it needs more. It counts what it sees. */
+async function serve(t, take, host = '127.0.0.1') {
+  const sockets = new Set();
+  const seen = { connections: 0, open: 0, bytes_in: 0, bytes_out: 0, messages: 0, wrong: [] };
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    let rest = Buffer.alloc(0);
+    seen.connections += 1;
+    seen.open += 1;
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => {
+      seen.open -= 1;
+      sockets.delete(socket);
+    });
+    socket.on('data', (chunk) => {
+      seen.bytes_in += chunk.length;
+      rest = Buffer.concat([rest, chunk]);
+      const say = (bytes) => {
+        seen.bytes_out += bytes.length;
+        socket.write(bytes);
+      };
+      try {
+        for (let taken; (taken = take(rest, say, socket)) > 0;) {
+          seen.messages += 1;
+          rest = rest.subarray(taken);
+        }
+      } catch (error) {
+        seen.wrong.push(error.message);
+        socket.destroy();
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, host, resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  seen.port = server.address().port;
+  return seen;
+}
+
+const LOGIN_FRAMING = { type: 'length', byte_order: 'big',
+  header: [{ size: 'u16' }, { id: 'u8' }] };
+const GAME_FRAMING = { type: 'delimiter', delimiter: '\n' };
+
+/** A message of the login server: u16 big-endian size of the body, u8 id, the body. */
+function loginMessage(id, body) {
+  const head = Buffer.from([0, 0, id]);
+  head.writeUInt16BE(body.length, 0);
+  return Buffer.concat([head, body]);
+}
+
+/** Answers "log in" (1) with an id 2, a session key of 8 bytes and what more() says. */
+function loginServer(t, keys, more = () => Buffer.alloc(0)) {
+  return serve(t, (bytes, say) => {
+    if (bytes.length < 3 || bytes.length < 3 + bytes.readUInt16BE(0)) return 0;
+    const size = bytes.readUInt16BE(0);
+    assert.equal(bytes[2], 1);
+    const player = bytes.toString('latin1', 3, 3 + size);
+    const key = `k${String(keys.size).padStart(7, '0')}`;
+    keys.set(key, player);
+    say(loginMessage(2, Buffer.concat([Buffer.from(key), more(player)])));
+    return 3 + size;
+  });
+}
+
+/** "JOIN KEY PLAYER" with a key of the login server, then "MOVE N". */
+function gameServer(t, keys, host) {
+  return serve(t, (bytes, say, socket) => {
+    const end = bytes.indexOf('\n');
+    if (end < 0) return 0;
+    const [word, key, player] = bytes.toString('latin1', 0, end).split(' ');
+    if (word === 'JOIN') {
+      assert.equal(keys.get(key), player);
+      socket.joined = true;
+      say(Buffer.from(`WELCOME ${player}\n`));
+    } else {
+      assert.ok(socket.joined && word === 'MOVE');
+      say(Buffer.from(`AT ${key}\n`));
+    }
+    return end + 1;
+  }, host);
+}
+
+const LOG_IN = { request: { name: 'log in', send: { id: 1, body: { text: 'player-${conn}' } },
+  match: { id: 2 }, capture: { key: 'text@0:8' } } };
+const JOIN = { request: { name: 'join', send: { body: { text: 'JOIN ${key} player-${conn}' } },
+  verify: { equals: { text: 'WELCOME player-${conn}' } } } };
+const MOVE = { request: { name: 'move', send: { body: { text: 'MOVE ${iteration}' } },
+  verify: { equals: { text: 'AT ${iteration}' } } } };
+
+/** Plays the scenario: { program, result }. */
+async function play(t, scenario, args = []) {
+  const folder = folderFor(t);
+  const file = path.join(folder, 's.json');
+  const out = path.join(folder, 'client.json');
+  fs.writeFileSync(file, JSON.stringify(scenario));
+  const program = await runClient(t, [fileFor(file), '--out', fileFor(out), ...TAME, ...args]);
+  return { program, result: fs.existsSync(out) ? resultOf(out) : null };
+}
+
+const LOAD = { connections: PLAYERS, rate: WINDOWS ? '100/s' : '500/s', duration: '2s' };
+
+function assertReconciled({ program, result }, servers) {
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  const sum = (key) => servers.reduce((all, server) => all + server[key], 0);
+  assert.deepEqual(servers.flatMap(({ wrong }) => wrong), []);
+  assert.equal(Number(result.totals.connects_ok), sum('connections'));
+  assert.equal(Number(result.totals.bytes_sent), sum('bytes_in'));
+  assert.equal(Number(result.totals.bytes_received), sum('bytes_out'));
+  assert.equal(Number(result.totals.messages_sent), sum('messages'));
+  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+}
+
+for (const threads of ['1', '4']) {
+  test(`players log in at one server and play at another, -t ${threads}`, LIMIT, async (t) => {
+    const keys = new Map();
+    const login = await loginServer(t, keys);
+    const game = await gameServer(t, keys);
+    const run = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+      game: { port: game.port, framing: GAME_FRAMING } }, load: LOAD,
+    behaviors: [{ setup: [LOG_IN, { reconnect: { to: 'game' } }, JOIN], loop: [MOVE] }] },
+    ['-t', threads]);
+    assertReconciled(run, [login, game]);
+    assert.equal(login.connections, PLAYERS);
+    assert.equal(login.messages, PLAYERS);
+    assert.equal(game.connections, PLAYERS);
+    assert.equal(game.messages, PLAYERS + Number(run.result.rate.begun));
+  });
+}
+
+test('each pass goes to the game and back to the login', LIMIT, async (t) => {
+  const keys = new Map();
+  const login = await loginServer(t, keys);
+  const game = await gameServer(t, keys);
+  const run = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+    game: { port: game.port, framing: GAME_FRAMING } },
+  load: { ...LOAD, connections: 10, rate: '50/s', in_flight: 2 },
+  behaviors: [{ loop: [{ reconnect: { to: 'login' } }, LOG_IN, { reconnect: { to: 'game' } }, JOIN,
+    MOVE] }] });
+  assertReconciled(run, [login, game]);
+  assert.equal(Number(run.result.totals.requests), login.messages + game.messages);
+});
+
+test('an address on the command line says whose it is', LIMIT, async (t) => {
+  const keys = new Map();
+  const login = await loginServer(t, keys);
+  const games = [await gameServer(t, keys), await gameServer(t, keys)];
+  const scenario = { targets: { login: { port: 1, framing: LOGIN_FRAMING },
+    game: { port: 1, framing: GAME_FRAMING } }, load: { ...LOAD, connections: 10 },
+  behaviors: [{ setup: [LOG_IN, { reconnect: { to: 'game' } }, JOIN], loop: [MOVE] }] };
+  const at = (name, { port }) => ['--target', `${name}=127.0.0.1:${port}`];
+  const run = await play(t, scenario, [...at('login', login), ...games.flatMap((one) =>
+    at('game', one))]);
+  assertReconciled(run, [login, ...games]);
+  assert.deepEqual(games.map(({ connections }) => connections), [5, 5]);
+  for (const [args, line] of [
+    [['--target', '127.0.0.1:1'], /does not say which of 2 targets.*--target login=127\.0\.0\.1:1/],
+    [['--host', '127.0.0.1'], /--host and --port do not say which.*--target login=HOST:PORT/],
+    [['--target', 'gmae=127.0.0.1:1'], /`targets` has no "gmae"/],
+    [['--target', 'game=127.0.0.1'], /expected HOST:PORT, found "127\.0\.0\.1"/]]) {
+    const { program, result } = await play(t, scenario, args);
+    assert.equal(program.exitCode, 2, said(program));
+    assert.match(program.stderr, line);
+    assert.equal(result, null);
+  }
+});
