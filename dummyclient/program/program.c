@@ -23,16 +23,10 @@ static bool program__body_is_unique(const struct body *body)
     return body->type == BODY_RANDOM && body->bytes_min >= 8;
 }
 
-static bool program__has_variable(const struct value *value)
-{
-    return value->left.source == OPERAND_VARIABLE ||
-           (value->operation != VALUE_ALONE && value->right.source == OPERAND_VARIABLE);
-}
-
 static bool program__body_has_variables(const struct body *body)
 {
     for (uint32_t i = 0; i < body->parts_count; i++) {
-        if (program__has_variable(&body->parts[i].value)) {
+        if (value_has_source(&body->parts[i].value, OPERAND_VARIABLE)) {
             return true;
         }
     }
@@ -68,7 +62,7 @@ static const struct message *program__message(struct program *program,
     message->head_values = send->head_values != NULL ? send->head_values : target->head_values;
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
         message->has_variables =
-            message->has_variables || program__has_variable(&send->head_values[i]);
+            message->has_variables || value_has_source(&send->head_values[i], OPERAND_VARIABLE);
     }
     program->keeps_sent = program->keeps_sent || message->has_variables;
     if (body->bytes_min != body->bytes_max) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_STREAM = 2, VALUE_STREAM_RIGHT = 3 };
+enum { VALUE_STREAM = 2 }; /* of the first operand; the others have the next ones */
 
 bool value_read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used)
 {
@@ -33,11 +33,60 @@ bool value_read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *bits,
     return true;
 }
 
+static bool value__read_hex(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used)
+{
+    uint64_t number = 0;
+    size_t at = 2;
+    for (; at < bytes_count; at++) {
+        uint8_t c = bytes[at];
+        uint8_t letter = c | 0x20;
+        bool is_letter = letter >= 'a' && letter <= 'f';
+        if (!is_letter && (c < '0' || c > '9')) {
+            break;
+        }
+        if (number >> 60 != 0) {
+            return false;
+        }
+        number = number << 4 | (is_letter ? letter - 'a' + 10u : c - '0' + 0u);
+    }
+    *bits = number;
+    *used = at;
+    return at > 2;
+}
+
+bool value_read_number(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used)
+{
+    bool hex = bytes_count > 2 && bytes[0] == '0' && (bytes[1] | 0x20) == 'x';
+    return hex ? value__read_hex(bytes, bytes_count, bits, used)
+               : value_read_digits(bytes, bytes_count, bits, used);
+}
+
+/* number(...) of a text: behind blanks, up to what is no digit. 0 where there is none. */
+static uint64_t value__number_in(const uint8_t *text, uint32_t bytes)
+{
+    uint64_t bits = 0;
+    size_t used = 0;
+    while (bytes > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        bytes--;
+    }
+    return value_read_number(text, bytes, &bits, &used) ? bits : 0;
+}
+
+static const uint8_t *value__stored_text(const uint64_t *words, uint32_t *bytes)
+{
+    *bytes = (uint32_t)words[0];
+    return (const uint8_t *)(words + 1);
+}
+
 static uint64_t value__cell_bits(const struct operand *operand, const struct message_scope *scope)
 {
     const struct data_table *table = &scope->world->tables[operand->index];
     uint32_t bytes = 0;
     const uint8_t *cell = data_cell(table, data_row(table, scope), operand->column, &bytes);
+    if (operand->reads_text) {
+        return value__number_in(cell, bytes);
+    }
     if (value_is_float(operand->type)) {
         return value_double_bits(data_cell_double(cell, bytes));
     }
@@ -70,6 +119,11 @@ static uint64_t value__operand_bits(const struct operand *operand,
         /* From 0 up, then moved: bounds with a sign are in the wrong order without it. */
         return operand->low + prng_range(scope->key, stream, draw, 0, operand->high - operand->low);
     case OPERAND_VARIABLE:
+        if (operand->reads_text) {
+            uint32_t bytes = 0;
+            const uint8_t *text = value__stored_text(scope->variables + operand->index, &bytes);
+            return value__number_in(text, bytes);
+        }
         return scope->variables[operand->index];
     case OPERAND_DATA:
         return value__cell_bits(operand, scope);
@@ -98,16 +152,26 @@ static uint64_t value__operate_double(double left, enum value_operation operatio
     case VALUE_REMAINDER:
         result = right == 0 ? 0 : fmod(left, right);
         break;
-    case VALUE_ALONE:
-        result = left;
-        break;
+    case VALUE_OPERAND:
+    case VALUE_AND:
+    case VALUE_OR:
+    case VALUE_XOR:
+    case VALUE_SHIFT_LEFT:
+    case VALUE_SHIFT_RIGHT:
+        break; /* of whole numbers alone */
     }
     return value_double_bits(result);
 }
 
+static uint64_t value__shift_right(uint64_t left, uint64_t right, bool with_sign)
+{
+    uint64_t signs = with_sign && (int64_t)left < 0 && right > 0 ? ~(UINT64_MAX >> right) : 0;
+    return left >> right | signs;
+}
+
 /* Whole numbers; they wrap. */
-static uint64_t value__operate(uint64_t left, enum value_operation operation, uint64_t right,
-                               bool with_sign)
+static uint64_t value__operate_whole(uint64_t left, enum value_operation operation, uint64_t right,
+                                     bool with_sign)
 {
     switch (operation) {
     case VALUE_ADD:
@@ -116,10 +180,20 @@ static uint64_t value__operate(uint64_t left, enum value_operation operation, ui
         return left - right;
     case VALUE_MULTIPLY:
         return left * right;
+    case VALUE_AND:
+        return left & right;
+    case VALUE_OR:
+        return left | right;
+    case VALUE_XOR:
+        return left ^ right;
+    case VALUE_SHIFT_LEFT:
+        return right < 64 ? left << right : 0;
+    case VALUE_SHIFT_RIGHT:
+        return right < 64 ? value__shift_right(left, right, with_sign) : 0;
     case VALUE_DIVIDE:
     case VALUE_REMAINDER:
         break;
-    case VALUE_ALONE:
+    case VALUE_OPERAND:
         return left;
     }
     bool divides = operation == VALUE_DIVIDE;
@@ -136,18 +210,45 @@ static uint64_t value__operate(uint64_t left, enum value_operation operation, ui
                    : (uint64_t)((int64_t)left % (int64_t)right);
 }
 
+static uint64_t value__operate(const struct term *term, uint64_t left, uint64_t right)
+{
+    if (value_is_float(term->type)) {
+        return value__operate_double(value_as_double(left, term->left_type), term->operation,
+                                     value_as_double(right, term->right_type));
+    }
+    return value__operate_whole(left, term->operation, right, term->type == VALUE_I64);
+}
+
+static uint64_t value__terms_bits(const struct value *value, const struct message_scope *scope,
+                                  uint32_t draw)
+{
+    uint64_t results[VALUE_TERMS_MAX];
+    uint32_t results_count = 0;
+    uint32_t stream = VALUE_STREAM;
+    for (uint32_t i = 0; i < value->terms_count; i++) {
+        const struct term *term = &value->terms[i];
+        if (term->operation == VALUE_OPERAND) {
+            results[results_count++] = value__operand_bits(&term->operand, scope, stream++, draw);
+        } else {
+            results_count--;
+            results[results_count - 1] =
+                value__operate(term, results[results_count - 1], results[results_count]);
+        }
+    }
+    return results[0];
+}
+
 uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw)
 {
-    uint64_t left = value__operand_bits(&value->left, scope, VALUE_STREAM, draw);
-    if (value->operation == VALUE_ALONE) {
-        return left;
-    }
-    uint64_t right = value__operand_bits(&value->right, scope, VALUE_STREAM_RIGHT, draw);
-    if (value_is_float(value->type)) {
-        return value__operate_double(value_as_double(left, value->left.type), value->operation,
-                                     value_as_double(right, value->right.type));
-    }
-    return value__operate(left, value->operation, right, value->type == VALUE_I64);
+    return value->terms_count == 0 ? value__operand_bits(&value->operand, scope, VALUE_STREAM, draw)
+                                   : value__terms_bits(value, scope, draw);
+}
+
+/* Of a value that is no text, or is the digits of a number. */
+static enum value_type value__number_type(const struct value *value)
+{
+    return value->terms_count == 0 ? value->operand.type
+                                   : value->terms[value->terms_count - 1].type;
 }
 
 /* An f32 gets the fewest digits that distinguish it from its neighbors. */
@@ -189,8 +290,8 @@ static const uint8_t *value__digits(uint64_t bits, enum value_type type,
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
 {
-    const struct operand *operand = &value->left;
-    if (value->operation == VALUE_ALONE) {
+    const struct operand *operand = &value->operand;
+    if (value->terms_count == 0 && !operand->reads_text) {
         if (operand->source == OPERAND_TEXT) {
             *bytes = operand->bytes_count;
             return operand->bytes;
@@ -200,22 +301,20 @@ const uint8_t *value_text(const struct value *value, const struct message_scope 
             return data_cell(table, data_row(table, scope), operand->column, bytes);
         }
         if (operand->source == OPERAND_VARIABLE && operand->type == VALUE_TEXT) {
-            const uint64_t *words = scope->variables + operand->index;
-            *bytes = (uint32_t)words[0];
-            return (const uint8_t *)(words + 1);
+            return value__stored_text(scope->variables + operand->index, bytes);
         }
     }
-    return value__digits(value_bits(value, scope, draw), value->type, digits, bytes);
+    return value__digits(value_bits(value, scope, draw), value__number_type(value), digits, bytes);
 }
 
 void value_text_bounds(const struct value *value, const struct value_world *world, uint32_t *low,
                        uint32_t *high)
 {
-    const struct operand *operand = &value->left;
+    const struct operand *operand = &value->operand;
     uint8_t digits[VALUE_DIGITS_MAX];
     *low = 1;
-    *high = value_is_float(value->type) ? 24 : 20;
-    if (value->operation != VALUE_ALONE) {
+    *high = value_is_float(value__number_type(value)) ? 24 : 20;
+    if (value->terms_count > 0 || operand->reads_text) {
         return;
     }
     switch (operand->source) {
@@ -257,7 +356,7 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
 enum value_type value_type_of(enum value_type left, enum value_operation operation,
                               enum value_type right)
 {
-    if (operation == VALUE_ALONE) {
+    if (operation == VALUE_SHIFT_LEFT || operation == VALUE_SHIFT_RIGHT) {
         return left;
     }
     if (value_is_float(left) || value_is_float(right)) {
@@ -321,9 +420,38 @@ bool value_text_equals(const struct value *left, const struct value *right,
     return left_bytes == right_bytes && memcmp(a, b, left_bytes) == 0;
 }
 
+const struct operand *value_next_operand(const struct value *value, uint32_t *i)
+{
+    if (value->terms_count == 0) {
+        return (*i)++ == 0 ? &value->operand : NULL;
+    }
+    while (*i < value->terms_count) {
+        const struct term *term = &value->terms[(*i)++];
+        if (term->operation == VALUE_OPERAND) {
+            return &term->operand;
+        }
+    }
+    return NULL;
+}
+
+bool value_has_source(const struct value *value, enum operand_source source)
+{
+    const struct operand *operand = NULL;
+    for (uint32_t i = 0; (operand = value_next_operand(value, &i)) != NULL;) {
+        if (operand->source == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool value_is_constant(const struct value *value)
 {
-    bool left = value->left.source == OPERAND_NUMBER || value->left.source == OPERAND_TEXT;
-    bool right = value->right.source == OPERAND_NUMBER || value->right.source == OPERAND_TEXT;
-    return left && (value->operation == VALUE_ALONE || right);
+    const struct operand *operand = NULL;
+    for (uint32_t i = 0; (operand = value_next_operand(value, &i)) != NULL;) {
+        if (operand->source != OPERAND_NUMBER && operand->source != OPERAND_TEXT) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -15,7 +15,9 @@ enum {
     VALUE_DIGITS_MAX = 32,      /* bytes of a number as text, at most */
     VALUE_TEXT_BYTES_MAX = 128, /* a variable that holds a text */
     VALUE_SET_BYTES_MAX = 1024, /* a text before it is cut to that */
-    VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8
+    VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8,
+    VALUE_TERMS_MAX = 32, /* names, numbers and operations of one expression */
+    VALUE_NESTING_MAX = 8 /* brackets inside each other */
 };
 
 /* F32: the bits of the double that has its value; compared as what it is. U64 is what may be above
@@ -43,7 +45,8 @@ enum operand_source {
 
 struct operand {
     enum operand_source source;
-    enum value_type type;
+    enum value_type type; /* of the number, where a text is read as one */
+    bool reads_text;      /* VARIABLE, DATA: number(...) of a text */
     uint32_t index;       /* VARIABLE: its first word; DATA: the table */
     uint32_t column;      /* DATA */
     uint32_t bytes_count; /* TEXT */
@@ -53,19 +56,34 @@ struct operand {
 };
 
 enum value_operation {
-    VALUE_ALONE,
+    VALUE_OPERAND, /* none: the term is an operand */
     VALUE_ADD,
     VALUE_SUBTRACT,
     VALUE_MULTIPLY,
     VALUE_DIVIDE, /* by 0: 0 */
-    VALUE_REMAINDER
+    VALUE_REMAINDER,
+    VALUE_AND, /* these of whole numbers */
+    VALUE_OR,
+    VALUE_XOR,
+    VALUE_SHIFT_LEFT, /* by less than 0, or by 64 or more: 0 */
+    VALUE_SHIFT_RIGHT /* the same; the sign stays */
+};
+
+/* A term of an expression in postfix order: an operand, or what is done with the last two results.
+ */
+struct term {
+    enum value_operation operation;
+    enum value_type type;      /* of the result */
+    enum value_type left_type; /* of what an operation is done with */
+    enum value_type right_type;
+    struct operand operand;
 };
 
 struct value {
-    struct operand left;
-    struct operand right; /* unless ALONE */
-    enum value_operation operation;
-    enum value_type type;
+    struct operand operand;   /* the whole value, unless there are terms */
+    const struct term *terms; /* at least three of them */
+    uint32_t terms_count;     /* 0: the operand alone */
+    enum value_type type;     /* TEXT of a number: its digits */
 };
 
 /* What does not change during the run. */
@@ -111,6 +129,9 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
 /* The type that an operation on two numbers has. */
 enum value_type value_type_of(enum value_type left, enum value_operation operation,
                               enum value_type right);
+/* The next operand from *i on, which is then behind it; NULL: there is none. */
+const struct operand *value_next_operand(const struct value *value, uint32_t *i);
+bool value_has_source(const struct value *value, enum operand_source source);
 /* Numbers of any two types. */
 bool value_compare(uint64_t left, enum value_type left_type, enum comparison comparison,
                    uint64_t right, enum value_type right_type);
@@ -120,6 +141,9 @@ bool value_text_equals(const struct value *left, const struct value *right,
 /* Is nothing in it known only when it is played? */
 bool value_is_constant(const struct value *value);
 
+/* A whole number at the beginning of bytes, decimal or with 0x hexadecimal; false when there is
+ * none or it has more than 64 bits. */
+bool value_read_number(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used);
 /* A whole decimal number at the beginning of bytes, perhaps with a sign; false when there is none
  * or it does not fit. */
 bool value_read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *bits, size_t *used);

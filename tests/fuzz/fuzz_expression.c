@@ -24,6 +24,11 @@ static const char *const places[] = {
     " \"capture\": { \"v\": \"u64@0\" } } },"
     "{ \"request\": { \"send\": { \"id\": 2, \"body\": { \"text\": % } },"
     " \"verify\": { \"equals\": { \"text\": % } } } }",
+    "{ \"request\": { \"send\": { \"id\": 1, \"body\": { \"text\": \"01234567\" } },"
+    " \"capture\": { \"v\": \"u64@0\", \"w\": \"text@0\", \"f\": \"f64@0\" } } },"
+    "{ \"request\": { \"send\": { \"id\": 2, \"body\": { \"fields\": [ { \"varint\": % }, { "
+    "\"length\": \"varint\", \"of\": [ { \"string\": %, \"length\": \"varint\" } ] } ] } },"
+    " \"verify\": \"same_body\" } }",
     "{ \"think\": % }",
     "{ \"request\": { \"send\": { \"id\": 1 }, \"within\": % } }",
     "{ \"request\": { \"name\": %, \"send\": { \"id\": 1 } } }",

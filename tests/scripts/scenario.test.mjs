@@ -47,7 +47,7 @@ test('mistakes are mistakes to the schema, too', () => {
     (s) => { s.behaviors[0].loop[0].request.verify = 'same'; },
     (s) => { s.behaviors[0].loop[0].request.send.body = { random: { bytes: [1, 2, 3] } }; },
     (s) => { s.behaviors[0].loop[0].request.send.body = { text: 'a', hex: '00' }; },
-    (s) => { s.behaviors[0].loop[0].request.match = { field: 'u24@0' }; },
+    (s) => { s.behaviors[0].loop[0].request.match = { field: 'u48@0' }; },
     (s) => { s.behaviors[0].loop[0].request.capture = { conn: 'u8@0' }; },
     (s) => { s.behaviors[0].loop[0].think = '1s'; },
     (s) => { s.behaviors[0].loop.push({}); },

@@ -21,8 +21,13 @@ static bool parse__is_of_lane(const struct parse *parse, const struct operand *o
 
 static bool parse__value_is_of_lane(const struct parse *parse, const struct value *value)
 {
-    return parse__is_of_lane(parse, &value->left) ||
-           (value->operation != VALUE_ALONE && parse__is_of_lane(parse, &value->right));
+    const struct operand *operand = NULL;
+    for (uint32_t i = 0; (operand = value_next_operand(value, &i)) != NULL;) {
+        if (parse__is_of_lane(parse, operand)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Does the rule compare with values of a lane? A push belongs to no lane. */

@@ -241,8 +241,18 @@ static bool parse__is_negative(const struct operand *operand)
 
 static bool parse__may_be_negative(const struct value *value)
 {
-    return value->operation == VALUE_SUBTRACT || parse__is_negative(&value->left) ||
-           (value->operation != VALUE_ALONE && parse__is_negative(&value->right));
+    const struct operand *operand = NULL;
+    for (uint32_t i = 0; i < value->terms_count; i++) {
+        if (value->terms[i].operation == VALUE_SUBTRACT) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; (operand = value_next_operand(value, &i)) != NULL;) {
+        if (parse__is_negative(operand)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* place: the link to the next one. */

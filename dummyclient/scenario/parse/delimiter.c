@@ -66,14 +66,14 @@ static void parse__check_column(struct parse *parse, const struct operand *opera
 static bool parse__is_open(const struct body *body, uint32_t index)
 {
     return index < body->parts_count && body->parts[index].form == PART_TEXT &&
-           body->parts[index].value.left.source == OPERAND_VARIABLE &&
+           body->parts[index].value.operand.source == OPERAND_VARIABLE &&
            body->parts[index].value.type == VALUE_TEXT;
 }
 
 /* A text of the scenario: whole in it, or completed by what is captured beside it. */
 static void parse__check_text(struct parse *parse, const struct body *body, uint32_t index)
 {
-    const struct operand *operand = &body->parts[index].value.left;
+    const struct operand *operand = &body->parts[index].value.operand;
     const struct framing *framing = &parse->protocol->framing;
     size_t found = frame_find_delimiter(framing, operand->bytes, operand->bytes_count);
     if (found < operand->bytes_count) {
@@ -96,7 +96,7 @@ static void parse__check_text(struct parse *parse, const struct body *body, uint
 static void parse__check_part(struct parse *parse, const struct body *body, uint32_t index)
 {
     const struct part *part = &body->parts[index];
-    const struct operand *operand = &part->value.left;
+    const struct operand *operand = &part->value.operand;
     const struct framing *framing = &parse->protocol->framing;
     bool first = index == 0;
     bool last = index + 1 == body->parts_count;
@@ -104,7 +104,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     case PART_TEXT:
         if (operand->source == OPERAND_TEXT) {
             parse__check_text(parse, body, index);
-        } else if (operand->source == OPERAND_DATA && part->value.operation == VALUE_ALONE) {
+        } else if (operand->source == OPERAND_DATA && !operand->reads_text) {
             parse__check_column(parse, operand, first, last);
         }
         return;

@@ -10,19 +10,19 @@
 void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
                        const struct value *value)
 {
-    if (!value_is_constant(value) || value->operation != VALUE_ALONE) {
+    if (!value_is_constant(value)) {
         return;
     }
     if (value_is_float(field->type)) {
         double real = 0;
-        memcpy(&real, &value->left.low, sizeof real);
+        memcpy(&real, &value->operand.low, sizeof real);
         if (field->type == VALUE_F32 && value_is_float(value->type) && fabs(real) > FLT_MAX) {
             reader_expected(&parse->reader, json, "a number that fits into f32");
         }
         return;
     }
     uint32_t bits = 8u * field->bytes_count;
-    uint64_t number = value->left.low;
+    uint64_t number = value->operand.low;
     bool fits = !value_is_float(value->type);
     if (field->type == VALUE_U64) {
         bool negative = value->type == VALUE_I64 && (int64_t)number < 0;

@@ -146,9 +146,9 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
     if (parse->reader.mistakes_count > mistakes_count) {
         return;
     }
-    if (item->name == NULL && value.operation == VALUE_ALONE && value_is_constant(&value)) {
+    if (item->name == NULL && value_is_constant(&value)) {
         uint8_t bytes[NUMBER_BYTES_MAX];
-        uint32_t count = number_write(&field->format, (uint32_t)value.left.low, bytes);
+        uint32_t count = number_write(&field->format, (uint32_t)value.operand.low, bytes);
         header__constant(parse, field, bytes, count);
         return;
     }

@@ -33,7 +33,7 @@ static bool parse__is_wide(struct parse *parse, const char *word, size_t bytes)
 {
     uint64_t bits = 0;
     size_t used = 0;
-    if (value_read_digits((const uint8_t *)word, bytes, &bits, &used)) {
+    if (value_read_number((const uint8_t *)word, bytes, &bits, &used)) {
         return bits > (uint64_t)INT64_MAX;
     }
     const char *dot = memchr(word, '.', bytes);
@@ -67,7 +67,8 @@ static void parse__collect_type(struct parse *parse, struct parse_variable *vari
         variable->has_sign = variable->has_sign || json->valuedouble < 0;
         variable->is_wide = variable->is_wide || json->valuedouble >= 0x1p63;
     } else if (strncmp(text, "${", 2) == 0) {
-        variable->has_sign = variable->has_sign || strchr(text, '-') != NULL;
+        variable->has_sign =
+            variable->has_sign || strchr(text, '-') != NULL || strstr(text, "number(") != NULL;
         for (const char *at = text + 2; *at != '\0';) {
             size_t bytes = strspn(at, letters);
             variable->is_wide =

@@ -156,8 +156,14 @@ parse_key parse_disconnect, parse_reconnect, parse_closes, parse_receive, parse_
 
 /* --- Values: ${...}, numbers. */
 
-/* The text between ${ and }. */
+/* expression.c: the text between ${ and }. */
 bool parse_expression(struct parse *parse, const char *text, size_t bytes, struct value *value);
+/* A number written out: whole or not, with or without a sign, or with 0x. */
+bool parse_literal(const char *text, size_t bytes, struct operand *operand);
+/* Of a whole number whose value is known. */
+enum value_type parse_whole_type(bool negative, uint64_t bits);
+/* A text where a number is expected: a text given by --set may be one. Reports it otherwise. */
+bool parse_make_number(struct parse *parse, struct operand *operand);
 /* Is it one ${...} and nothing else? */
 bool parse_is_expression(const cJSON *json);
 /* A number, or a text that is one "${...}" of a number. */

@@ -22,7 +22,7 @@ struct part *parse_add_part(struct parse *parse)
     }
     struct part *part = &parse->parts[parse->parts_count];
     *part = (struct part){.form = PART_TEXT, .draw = parse->parts_count++};
-    part->value.left =
+    part->value.operand =
         (struct operand){.source = OPERAND_TEXT, .type = VALUE_TEXT, .bytes = (const uint8_t *)""};
     part->value.type = VALUE_TEXT;
     return part;
@@ -32,8 +32,8 @@ void parse_add_bytes(struct parse *parse, const void *bytes, uint32_t bytes_coun
 {
     struct part *part = parse_add_part(parse);
     if (part != NULL) {
-        part->value.left.bytes = bytes;
-        part->value.left.bytes_count = bytes_count;
+        part->value.operand.bytes = bytes;
+        part->value.operand.bytes_count = bytes_count;
     }
 }
 
@@ -186,10 +186,10 @@ static struct part parse__constant_part(struct parse *parse, const struct part *
     if (bytes != NULL) {
         message_write_body(&body, &scope, bytes);
     }
-    part.value.left = (struct operand){.source = OPERAND_TEXT,
-                                       .type = VALUE_TEXT,
-                                       .bytes = joined.bytes,
-                                       .bytes_count = joined.bytes_min};
+    part.value.operand = (struct operand){.source = OPERAND_TEXT,
+                                          .type = VALUE_TEXT,
+                                          .bytes = joined.bytes,
+                                          .bytes_count = joined.bytes_min};
     return part;
 }
 
@@ -206,7 +206,7 @@ static uint32_t parse__fold(struct parse *parse, uint32_t first, uint32_t end, u
         if (run > i) {
             struct part constant = parse__constant_part(parse, parts + i, run - i);
             i = run;
-            if (constant.value.left.bytes_count > 0) {
+            if (constant.value.operand.bytes_count > 0) {
                 parts[to++] = constant;
             }
             continue;
@@ -223,8 +223,7 @@ static uint32_t parse__fold(struct parse *parse, uint32_t first, uint32_t end, u
 
 static bool parse__is_drawn(const struct part *part)
 {
-    return part->form == PART_RANDOM || part->value.left.source == OPERAND_RANDOM ||
-           part->value.right.source == OPERAND_RANDOM;
+    return part->form == PART_RANDOM || value_has_source(&part->value, OPERAND_RANDOM);
 }
 
 void parse_join(struct parse *parse, uint32_t first, struct body *body)
@@ -245,8 +244,8 @@ void parse_join(struct parse *parse, uint32_t first, struct body *body)
         return;
     }
     if (count == 1 && parse__is_constant(parts, 0)) {
-        body->bytes = parts[0].value.left.bytes;
-        body->bytes_min = body->bytes_max = parts[0].value.left.bytes_count;
+        body->bytes = parts[0].value.operand.bytes;
+        body->bytes_min = body->bytes_max = parts[0].value.operand.bytes_count;
         return;
     }
     *body = (struct body){.type = BODY_PARTS,

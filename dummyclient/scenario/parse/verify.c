@@ -43,7 +43,7 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, void *pl
     size_t mark = reader_enter(reader, compared->string);
     bool read = parse_number(parse, compared, value);
     const struct field *field = &verify->field;
-    if (read && (value->left.source == OPERAND_RANDOM || value->right.source == OPERAND_RANDOM)) {
+    if (read && value_has_source(value, OPERAND_RANDOM)) {
         reader_mistake(reader, "nothing random can be expected");
     } else if (read && field->bytes_count > 0 && !field->is_digits &&
                (value_is_float(field->type) || !value_is_float(value->type))) {

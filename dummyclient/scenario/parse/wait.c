@@ -41,8 +41,8 @@ static void parse__match_equals(struct parse *parse, const cJSON *json, void *pl
     if (match->field.bytes_count == 0 || !parse_number(parse, json, &value)) {
         return; /* also where `at` is wrong, which has been reported */
     }
-    if (value.operation != VALUE_ALONE ||
-        (value.left.source != OPERAND_NUMBER && value.left.source != OPERAND_VARIABLE)) {
+    if (value.terms_count > 0 || value.operand.reads_text ||
+        (value.operand.source != OPERAND_NUMBER && value.operand.source != OPERAND_VARIABLE)) {
         reader_expected(&parse->reader, json, "a whole number or a captured \"${name}\"");
         return;
     }
@@ -55,10 +55,10 @@ static void parse__match_equals(struct parse *parse, const cJSON *json, void *pl
     if (!match->field.is_digits) {
         parse_check_range(parse, json, &match->field, &value);
     }
-    bool captured = value.left.source == OPERAND_VARIABLE;
+    bool captured = value.operand.source == OPERAND_VARIABLE;
     match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
-    match->variable = value.left.index;
-    match->value = value.left.low;
+    match->variable = value.operand.index;
+    match->value = value.operand.low;
     match->value_type = value.type;
 }
 

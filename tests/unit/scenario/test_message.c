@@ -21,7 +21,7 @@ static const struct message_scope scope = {.key = 42,
 
 #define TEXT_PART(text)                                                                            \
     {                                                                                              \
-        .form = PART_TEXT, .value.type = VALUE_TEXT, .value.left = {                               \
+        .form = PART_TEXT, .value.type = VALUE_TEXT, .value.operand = {                            \
             .source = OPERAND_TEXT,                                                                \
             .type = VALUE_TEXT,                                                                    \
             .bytes = (const uint8_t *)(text),                                                      \
@@ -30,7 +30,7 @@ static const struct message_scope scope = {.key = 42,
     }
 #define VALUE_PART(...)                                                                            \
     {                                                                                              \
-        .form = PART_TEXT, .value.left = { __VA_ARGS__ }                                           \
+        .form = PART_TEXT, .value.operand = { __VA_ARGS__ }                                        \
     }
 
 static void test_text_is_put_together(void **state)

@@ -103,10 +103,47 @@ static void test_there_is_an_end_to_lengths_and_fields(void **state)
                "fields[4096].u8`: expected at most 4096 fields and pieces of text, found more"));
 }
 
+static void test_expressions(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'text': '${}' }", ".text`: `${}`: expected a name, a number or `(`, found the end"},
+        {"{ 'text': '${conn +}' }",
+         ".text`: `${conn +}`: expected a name, a number or `(`, found the end"},
+        {"{ 'text': '${(conn + 1}' }",
+         ".text`: `${(conn + 1}`: expected an operation or `)`, found the end"},
+        {"{ 'text': '${conn + 1)}' }",
+         ".text`: `${conn + 1)}`: expected an operation or the end, found `)`"},
+        {"{ 'text': '${conn < 1}' }",
+         ".text`: `${conn < 1}`: expected an operation or the end, found `< 1`"},
+        {"{ 'text': '${conn & 1.5}' }", ".text`: `${conn & 1.5}`: `&` is for whole numbers"},
+        {"{ 'text': '${size(conn)}' }",
+         ".text`: `size(...)`: unknown function; expected random(low,high), number(name), or "
+         "text(...) around the whole"},
+        {"{ 'text': '${1 + text(conn)}' }",
+         ".text`: `text(...)`: unknown function; expected random(low,high), number(name), or "
+         "text(...) around the whole"},
+        {"{ 'text': '${number(conn}' }",
+         ".text`: `${number(conn}`: expected a name and `)`, found the end"},
+        {"{ 'text': '${(((((((((conn)))))))))}' }", ".text`: `${(((((((((conn)))))))))}`: expected "
+                                                    "at most 8 brackets inside each other, found "
+                                                    "`conn)))))))))`"},
+        {"{ 'text': '${1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1}' }",
+         ".text`: `${1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1}`: expected at most 32 names, numbers and "
+         "operations, found more"},
+        {"{ 'fields': [ { 'u8': '${conn + 0.5}' } ] }",
+         ".fields[0].u8`: expected a whole number, found '${conn + 0.5}'"},
+        {"{ 'fields': [ { 'u8': '${16 * 16}' } ] }",
+         ".fields[0].u8`: expected a whole number that fits into u8, found '${16 * 16}'"},
+    };
+    check_bodies("'framing': { 'type': 'raw' },", mistakes, COUNT(mistakes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_expressions),
         cmocka_unit_test(test_a_delimiter_is_not_in_what_varies),
         cmocka_unit_test(test_there_is_an_end_to_lengths_and_fields),
     };

@@ -117,7 +117,7 @@ static void test_fields_are_judged(void **state)
     } cases[] = {
         {"{ 'field': { 'at': 'i16@0', 'equals': -1 } }", true},
         {"{ 'field': { 'at': 'u16@0', 'equals': 65535 } }", true},
-        {"{ 'field': { 'at': 'u16@0', 'equals': '${0 - 1}' } }", false},
+        {"{ 'field': { 'at': 'u16@0', 'equals': '${lane - 1}' } }", false},
         {"{ 'field': { 'at': 'i16@0', 'less_than': 0 } }", true},
         {"{ 'field': { 'at': 'u16@2', 'at_most': 300 } }", true},
         {"{ 'field': { 'at': 'u16@2', 'greater_than': 300 } }", false},
