@@ -20,6 +20,11 @@ int fault_ring_full_count(void);
 void fault_waits(int times);
 /* How many did, until now. */
 int fault_waits_count(void);
+/* A blocking send that is interrupted does not say how much it has moved. (Windows.) */
+bool fault_blocking_sends_forget(void);
+/* Sockets that get TCP_NODELAY from now on have small send buffers as well: little of what was sent
+ * is lost when they are reset. (Linux: accepted ones inherit both from their listener.) */
+void fault_small_send_buffers(bool small);
 /* Of those taken, so many are free again. (Windows: none is.) */
 void fault_descriptors_spare(int count);
 /* Is everything else open that was open before? */

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { FAULT_DESCRIPTORS_MAX = 4096 };
+enum { FAULT_DESCRIPTORS_MAX = 4096, FAULT_SEND_BUFFER_BYTES = 4096 };
 
 static struct rlimit fault_before;
 static int fault_taken[FAULT_DESCRIPTORS_MAX];
@@ -113,6 +116,30 @@ int __wrap_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int events_max, int wait_ms)
 {
     return fault__wait_fails() ? -1 : __real_epoll_wait(epoll, events, events_max, wait_ms);
+}
+
+bool fault_blocking_sends_forget(void)
+{
+    return false;
+}
+
+static atomic_bool fault_small_buffers;
+
+void fault_small_send_buffers(bool small)
+{
+    atomic_store(&fault_small_buffers, small);
+}
+
+int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t bytes);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t bytes);
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t bytes)
+{
+    const int small_bytes = FAULT_SEND_BUFFER_BYTES;
+    if (atomic_load(&fault_small_buffers) && level == IPPROTO_TCP && option == TCP_NODELAY) {
+        __real_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small_bytes, sizeof small_bytes);
+    }
+    return __real_setsockopt(fd, level, option, value, bytes);
 }
 
 void fault_descriptors_spare(int count)

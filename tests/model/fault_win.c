@@ -78,6 +78,22 @@ static DWORD WINAPI fault__wait_messages(DWORD count, const HANDLE *handles, DWO
                                      count, handles, wait_ms, kinds, flags);
 }
 
+static volatile LONG fault_small_buffers;
+static struct import fault_options = {"setsockopt", NULL, NULL, NULL};
+enum { FAULT_SEND_BUFFER_BYTES = 4096 };
+
+static int WSAAPI fault__set_option(SOCKET socket, int level, int option, const char *value,
+                                    int bytes)
+{
+    typedef int(WSAAPI * set)(SOCKET, int, int, const char *, int);
+    const int small_bytes = FAULT_SEND_BUFFER_BYTES;
+    set before = (set)(uintptr_t)fault_options.before;
+    if (fault_small_buffers && level == IPPROTO_TCP && option == TCP_NODELAY) {
+        before(socket, SOL_SOCKET, SO_SNDBUF, (const char *)&small_bytes, sizeof small_bytes);
+    }
+    return before(socket, level, option, value, bytes);
+}
+
 static void fault__replace(struct import *import, const wchar_t *dll, FARPROC replacement)
 {
     if (import->slot == NULL) {
@@ -95,6 +111,17 @@ void fault_waits(int times)
     fault__replace(&fault_wait_messages, L"user32.dll", (FARPROC)(uintptr_t)fault__wait_messages);
     InterlockedExchange(&fault_waits_failed, 0);
     InterlockedExchange(&fault_waits_left, times);
+}
+
+bool fault_blocking_sends_forget(void)
+{
+    return true;
+}
+
+void fault_small_send_buffers(bool small)
+{
+    fault__replace(&fault_options, L"ws2_32.dll", (FARPROC)(uintptr_t)fault__set_option);
+    InterlockedExchange(&fault_small_buffers, small ? 1 : 0);
 }
 
 int fault_waits_count(void)
