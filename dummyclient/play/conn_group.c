@@ -25,10 +25,12 @@ _Static_assert(CONN_LINE(messages_received) == CONN_LINE(reassembly), "reassembl
 _Static_assert(CONN_LINE(deadline_ns) == CONN_LINE(spans[0].bytes), "spans");
 _Static_assert(CONN_LINE(taker) == CONN_LINE(taker.listed), "taker");
 
-static uint32_t conn__ring_size(uint32_t lanes)
+/* A lane has one message or two on their way out; but what comes in with one receive may want many
+ * answers at once. */
+static uint32_t conn__ring_size(const struct program *program)
 {
-    uint32_t size = CONN_MESSAGES_MIN;
-    while (size < 2 * lanes && size < CONN_MESSAGES_MAX) {
+    uint32_t size = program->answers ? CONN_MESSAGES_MAX : CONN_MESSAGES_MIN;
+    while (size < 2 * program->lanes_count && size < CONN_MESSAGES_MAX) {
         size *= 2;
     }
     return size;
@@ -132,7 +134,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
                                  .plan = plan,
                                  .recorder = recorder,
                                  .arrivals = arrivals,
-                                 .messages_max = conn__ring_size(plan->program->lanes_count),
+                                 .messages_max = conn__ring_size(plan->program),
                                  .ending_max = CONN_ENDING_MAX / plan->workers_total + 1,
                                  .run_clock_offset_ns = run_clock_offset_ns,
                                  .now_ns = cport_now_ns(port)};

@@ -133,6 +133,8 @@ static void conn__take(struct conn *conn, uint32_t bytes)
         if (--conn->messages_count > 0) {
             conn->oldest_bytes = *conn__behind_oldest(conn, 0);
             conn->ring_first = (uint16_t)((conn->ring_first + 1) & (group->messages_max - 1));
+        } else {
+            conn->ring_first = 0; /* so that most connections touch its beginning only */
         }
         conn->messages_stamped--;
         conn->messages_sent++;

@@ -230,6 +230,11 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
     }
 }
 
+static void recorder__answered(void *context, bool sent)
+{
+    recorder_count(context, sent ? TOTAL_ANSWERS : TOTAL_ANSWERS_UNSENT, 1);
+}
+
 /* An arrival that began but reached no request: it counts at its age, as one that never began, and
  * in the step of the first request that it would have made. */
 static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
@@ -298,6 +303,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .iteration_ended = recorder__iteration_ended,
                              .unsolicited = recorder__unsolicited,
                              .push_checked = recorder__push_checked,
+                             .answered = recorder__answered,
                              .never_asked = recorder__never_asked,
                              .sent = recorder__sent,
                              .marked = recorder__marked,

@@ -64,7 +64,6 @@ static const struct message *program__message(struct program *program,
         message->has_variables =
             message->has_variables || value_has_source(&send->head_values[i], OPERAND_VARIABLE);
     }
-    program->keeps_sent = program->keeps_sent || message->has_variables;
     if (body->bytes_min != body->bytes_max) {
         return message;
     }
@@ -185,7 +184,9 @@ static void program__simple(struct program__compiler *compiler, const struct ste
     instruction->after_ns = step->after_ns;
     instruction->wait = &step->wait;
     if (op == OP_SEND || op == OP_REQUEST) {
-        instruction->message = program__message(program, target, &step->send);
+        const struct message *message = program__message(program, target, &step->send);
+        program->keeps_sent = program->keeps_sent || (message != NULL && message->has_variables);
+        instruction->message = message;
     }
     if (op == OP_EXPECT || op == OP_REQUEST) {
         program__measure_message(program, target->framing, (uint32_t)step->wait.match.value,
@@ -302,8 +303,57 @@ static void program__list_expected(struct program *program, struct program_behav
         }
         if (wait->match.any_id) {
             behavior->expects_any = true;
+            behavior->expects_any_matched =
+                behavior->expects_any_matched || wait->match.is_explicit;
         } else if (!program__is_listed(ids, behavior->expected_ids_count, wait->match.id)) {
             ids[behavior->expected_ids_count++] = wait->match.id;
+        }
+    }
+}
+
+/* --- What is sent beside the steps. */
+
+static void program__pushes(struct program *program, const struct scenario_behavior *behavior,
+                            struct program_behavior *compiled)
+{
+    uint32_t count = behavior->pushes_count;
+    struct program_push *pushes = arena_take(&program->arena, (count + 1) * sizeof *pushes);
+    if (pushes == NULL) {
+        return; /* the arena says so at the end */
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct push *push = &behavior->pushes[i];
+        pushes[i] = (struct program_push){
+            .push = push, .claims = push->has_answer || push->wait.captures_count > 0};
+        if (push->has_answer) {
+            pushes[i].answer =
+                program__message(program, &program->targets[push->target], &push->answer);
+            program->answers = true;
+        }
+    }
+    compiled->pushes = pushes;
+    compiled->pushes_count = count;
+}
+
+/* Could a rule take the messages of this step first? */
+static bool program__is_behind(const struct program_behavior *behavior, const struct match *match)
+{
+    for (uint32_t i = 0; i < behavior->pushes_count && !match->is_explicit; i++) {
+        const struct match *rule = &behavior->pushes[i].push->wait.match;
+        if (behavior->pushes[i].claims &&
+            (rule->any_id || match->any_id || rule->id == match->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void program__rank_steps(struct program *program, const struct program_behavior *behavior)
+{
+    for (uint32_t i = behavior->setup; i < program->code_count; i++) {
+        struct instruction *instruction = &program->code[i];
+        if (instruction->op == OP_REQUEST || instruction->op == OP_EXPECT) {
+            instruction->index = program__is_behind(behavior, &instruction->wait->match);
         }
     }
 }
@@ -334,8 +384,8 @@ static void program__behavior(struct program__compiler *compiler,
     compiled->barriers = compiler->barriers;
     program__list_expected(program, compiled);
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
-    compiled->pushes = behavior->pushes;
-    compiled->pushes_count = behavior->pushes_count;
+    program__pushes(program, behavior, compiled);
+    program__rank_steps(program, compiled);
     if (behavior->words_count > program->words_count) {
         program->words_count = behavior->words_count;
     }
@@ -481,8 +531,8 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
             mistakes_report(mistakes, scenario->path,
                             "`behaviors[%" PRIu32
                             "].on_push`: a push belongs to no lane, and each of "
-                            "the %" PRIu32 " lanes has its own values: compare with numbers, with "
-                            "${conn}, or say \"in_flight\": 1",
+                            "the %" PRIu32 " lanes has its own values: use numbers, ${conn} or "
+                            "names that only `setup` and `on_push` give, or say \"in_flight\": 1",
                             i, load->in_flight);
         }
     }

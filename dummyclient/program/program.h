@@ -77,7 +77,7 @@ struct instruction {
     uint8_t op;
     uint8_t counter; /* REPEAT, FOR */
     uint8_t disconnect;
-    uint8_t index;    /* BARRIER, MARK */
+    uint8_t index;    /* BARRIER, MARK; REQUEST, EXPECT: 1 behind the rules of on_push */
     uint32_t step;    /* REQUEST: program step; else PROGRAM_STEP_NONE */
     uint32_t target;  /* where it may jump to */
     uint32_t times;   /* REPEAT_BEGIN */
@@ -101,6 +101,13 @@ struct program_target {
     const struct value *head_values; /* what they are unless a send says otherwise */
 };
 
+/* A rule of on_push. */
+struct program_push {
+    const struct push *push;
+    const struct message *answer; /* NULL: none */
+    bool claims; /* it captures or answers: steps without a match of their own come behind it */
+};
+
 struct program_behavior {
     const char *name;
     double weight;
@@ -115,7 +122,7 @@ struct program_behavior {
     bool loop_opens;
     bool reconnects;                 /* on_disconnect */
     const struct back_off *back_off; /* of on_disconnect; NULL: immediately, then the default */
-    const struct push *pushes;
+    const struct program_push *pushes;
     uint32_t pushes_count;
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
     uint32_t barriers;       /* bit n: it may reach barrier n */
@@ -123,6 +130,7 @@ struct program_behavior {
     const uint32_t *expected_ids;
     uint32_t expected_ids_count;
     bool expects_any;
+    bool expects_any_matched; /* by a match of its own, with a field and no id */
     bool expects_since_connected;
 };
 
@@ -152,6 +160,7 @@ struct program {
     bool keeps_sent;
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
+    bool answers;             /* rules of on_push do */
 };
 
 /* Reports what cannot be played with this load: too few rows for the connections, a rate without a

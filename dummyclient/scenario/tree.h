@@ -38,6 +38,7 @@ enum match_field_source {
 /* Selects a reply. */
 struct match {
     bool any_id;
+    bool is_explicit; /* the scenario names an id or a field: not "any", and no default */
     uint32_t id;
     enum match_field_source source;
     struct field field;
@@ -189,11 +190,12 @@ struct step {
 
 /* What is done with messages that no request waits for: the first that matches. */
 struct push {
-    uint32_t target; /* whose messages it is about, as in struct step */
-    struct match match;
-    struct verify verify;
+    uint32_t target;  /* whose messages it is about, as in struct step */
+    struct wait wait; /* its match, verify and captures */
     bool has_fanout;
     struct field fanout; /* where ${stamp_ns} is */
+    bool has_answer;
+    struct send answer;
 };
 
 enum on_disconnect { ON_DISCONNECT_STOP, ON_DISCONNECT_RECONNECT };
@@ -208,7 +210,7 @@ struct scenario_behavior {
     struct back_off back_off; /* first_ns 0: the usual one */
     struct push *pushes;
     uint32_t pushes_count;
-    bool pushes_of_lane; /* they compare with values of a lane */
+    bool pushes_of_lane; /* they compare with values of a lane, or send them */
     uint32_t tables;     /* bit n: it uses table n */
     struct step *setup;  /* NULL: no steps */
     struct step *loop;

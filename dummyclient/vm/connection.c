@@ -36,6 +36,9 @@ static void vm_connection__connect(struct vm *vm, int64_t at_ns)
 
 static void vm_connection__disconnect(struct vm *vm, enum disconnect_type disconnect)
 {
+    if (disconnect == DISCONNECT_RST) {
+        vm_push_drop(vm); /* what else has yet to be sent leaves before the end of our stream */
+    }
     vm->link = disconnect == DISCONNECT_HALF ? VM_LINK_HALF : VM_LINK_CLOSING;
     vm->disconnect = (uint8_t)disconnect;
     vm->pending |= VM_PENDING_DISCONNECT;
@@ -384,6 +387,7 @@ static bool vm_connection__is_waiting(const struct vm *vm)
 bool vm_on_closed(struct vm *vm, int64_t now_ns)
 {
     enum vm_link link = (enum vm_link)vm->link;
+    vm_push_drop(vm);
     if (vm->phase == VM_PHASE_FINISHED) {
         vm->link = VM_LINK_CLOSED;
         return true;

@@ -5,7 +5,8 @@
  * lane.c        a lane: what each step does, and when it was due
  * step.c        thinks, variables, branches, notes: steps of the lane alone
  * wait.c        which expectation a message belongs to, whether it is right, what is kept of it
- * inbox.c       messages that no step waits for: kept for an expect, or judged as pushes
+ * inbox.c       messages that no step waits for, kept for an expect
+ * push.c        the same, judged by the rules of on_push and answered
  * evidence.c    of the first failure of each step, what was awaited and what came */
 #pragma once
 
@@ -107,6 +108,10 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
 /* Does the match select the message? Of this wait (a lane's, by its index)? */
 bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame);
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
+/* Do the rules of on_push come before it? */
+bool vm_wait_is_behind(const struct vm *vm, uint32_t index);
+/* Writes what is captured from the message to these variables; false: not all of it is there. */
+bool vm_wait_capture(const struct wait *wait, const struct frame *frame, uint64_t *words);
 /* What a verify compares with (NULL: with what was sent, and nothing was), and what is in it. */
 const struct body *vm_wait_body(const struct vm *vm, const struct vm_lane *lane,
                                 const struct verify *verify);
@@ -126,15 +131,35 @@ bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *fram
  * sure to be out of its reach; of the rest the latest VM_MAILS_MAX, and PROGRAM_INBOX_BYTES_MAX of
  * their bodies. What is given up counts as unsolicited then. All may be called without an inbox. */
 
-/* A message that no step waits for. False: it is not kept. */
-bool vm_inbox_put(struct vm *vm, const struct frame *frame);
+/* A message that no step waits for; claimed: a rule of on_push has taken it. False: it is not kept.
+ */
+bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed);
 /* The lane's expect, which has just begun, takes what is kept of its replies. True: that was all of
  * them. */
 bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane);
 /* Kept messages can no longer be taken. */
 void vm_inbox_clear(struct vm *vm);
-/* Applies the behavior's on_push rules to a message that no request has taken. */
-void vm_inbox_check_push(struct vm *vm, const struct frame *frame, int64_t received_ns);
+
+/* --- push.c */
+
+/* Does a rule take the message before the steps that have no match of their own? */
+bool vm_push_claims(const struct vm *vm, const struct frame *frame);
+/* Applies the behavior's on_push rules to a message that no request has taken. Returns the same. */
+bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);
+/* The oldest answer is taken: fills a SEND action. There must be one. */
+void vm_push_take(struct vm *vm, int64_t now_ns, struct vm_action *action);
+/* The answer that was taken last, and its values. */
+const struct message *vm_push_message(const struct vm *vm);
+struct message_scope vm_push_scope(const struct vm *vm);
+/* They can no longer be sent. */
+void vm_push_drop(struct vm *vm);
+
+/* --- vm.c */
+
+/* A message is taken, of a lane or (NULL) an answer: fills a SEND action. Returns its number on the
+ * connection. */
+uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
+                   struct vm_action *action);
 
 /* --- evidence.c */
 

@@ -384,22 +384,11 @@ void vm_lane_take(struct vm *vm, struct vm_lane *lane, int64_t now_ns, struct vm
         memcpy(vm_lane_sent_variables(vm, lane), vm_lane_variables(vm, lane),
                vm->program->words_count * sizeof(uint64_t));
     }
-    uint32_t frame_bytes = message->frame_bytes;
     if (message->encoded == NULL || message->seals) {
         lane->sent_key = vm_lane_draw(vm, lane);
     }
-    uint32_t body_bytes = message->body.bytes_min;
-    if (frame_bytes == 0) {
-        struct message_scope scope = vm_lane_sent_scope(vm, lane);
-        body_bytes = message_body_bytes(&message->body, &scope);
-        frame_bytes = frame_encoded_bytes(message->framing, message->id, body_bytes);
-    }
-    *action = (struct vm_action){.type = VM_ACTION_SEND,
-                                 .lane = lane->index,
-                                 .step = instruction->step,
-                                 .message_bytes = frame_bytes,
-                                 .body_bytes = body_bytes};
-    lane->message_n = vm->submitted_count++;
+    lane->message_n = vm_submit(vm, lane, message, action);
+    action->step = instruction->step;
     if (instruction->op == OP_REQUEST && !vm->cut) {
         vm_lane__wait(vm, lane, now_ns);
     } else if (vm->cut) {

@@ -14,7 +14,8 @@ enum {
     /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only long
      * overdue thinks reach this number. */
     VM_RUN_MAX = 1000,
-    VM_MAILS_MAX = 16 /* messages kept for an expect */
+    VM_MAILS_MAX = 16,  /* messages kept for an expect */
+    VM_ANSWERS_MAX = 16 /* answers of on_push that wait for room in the driver's queue */
 };
 
 enum vm_lane_state {
@@ -76,6 +77,7 @@ struct vm_mail {
     uint32_t frame_bytes;
     uint32_t offset;
     uint32_t bytes_count;
+    bool claimed; /* by a rule of on_push: only a step with a match of its own takes it */
 };
 
 /* Oldest first; the bodies are contiguous. */
@@ -86,7 +88,21 @@ struct vm_inbox {
     uint8_t bytes[]; /* program->inbox_bytes_max */
 };
 
-/* What most connections never touch: it need not become real memory. Perhaps an inbox follows. */
+/* Answers that have yet to be sent, a ring, with the variables as they were: undefined until
+ * vm->answers_open. */
+struct vm_answers {
+    int64_t stamp_ns; /* of the one that was taken last, to write it */
+    uint64_t key;
+    uint32_t taken_count; /* of all: what is random in them differs */
+    uint16_t taken;       /* its place in the ring */
+    uint16_t first;
+    uint16_t count;
+    uint16_t rules[VM_ANSWERS_MAX];
+    uint64_t words[]; /* for each place program->words_count */
+};
+
+/* What most connections never touch: it need not become real memory. Behind it are the answers, if
+ * rules of on_push have any, and the inbox, if there is one. */
 struct vm_seldom {
     struct vm_wait tombstones[VM_TOMBSTONES_MAX]; /* undefined until vm->buried */
 };
@@ -131,6 +147,8 @@ struct vm {
     uint16_t out_count;
     uint8_t disconnect;
     uint8_t target; /* where it is connected to, or was last */
+    bool answers_open;
+    bool ready_given;
 
     int64_t wall_offset_ns;
     int64_t run_clock_offset_ns;
@@ -159,10 +177,10 @@ struct vm {
     bool started : 1;
     bool stopping : 1;
     bool cut : 1;
-    bool ready_given : 1;
     bool receives : 1;
-    bool buried : 1; /* there are tombstones, or were on this connection */
-    bool raw : 1;    /* the target's framing is raw */
+    bool buried : 1;  /* there are tombstones, or were on this connection */
+    bool raw : 1;     /* the target's framing is raw */
+    bool answers : 1; /* some wait to be sent */
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
@@ -181,10 +199,24 @@ static inline struct vm_wait *vm_wait_at(const struct vm *vm, uint32_t index)
     return (struct vm_wait *)(uintptr_t)(waits + index * sizeof(struct vm_wait));
 }
 
+static inline size_t vm_answers_bytes(const struct program *program)
+{
+    return program->answers ? sizeof(struct vm_answers) +
+                                  VM_ANSWERS_MAX * program->words_count * sizeof(uint64_t)
+                            : 0;
+}
+
+/* Only where rules answer. */
+static inline struct vm_answers *vm_answers_of(const struct vm *vm)
+{
+    return (struct vm_answers *)(void *)(vm->seldom + 1);
+}
+
 /* NULL: no expect looks back. */
 static inline struct vm_inbox *vm_inbox_of(const struct vm *vm)
 {
-    return vm->program->has_inbox ? (struct vm_inbox *)(void *)(vm->seldom + 1) : NULL;
+    uint8_t *behind = (uint8_t *)(vm->seldom + 1) + vm_answers_bytes(vm->program);
+    return vm->program->has_inbox ? (struct vm_inbox *)(void *)behind : NULL;
 }
 
 static inline uint64_t *vm_lane_variables(const struct vm *vm, struct vm_lane *lane)

@@ -41,7 +41,7 @@ size_t vm_memory_bytes(const struct program *program)
 
 size_t vm_seldom_bytes(const struct program *program)
 {
-    return sizeof(struct vm_seldom) +
+    return sizeof(struct vm_seldom) + vm_answers_bytes(program) +
            (program->has_inbox ? sizeof(struct vm_inbox) + program->inbox_bytes_max : 0);
 }
 
@@ -160,11 +160,22 @@ bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action)
         return false;
     }
     vm__take_pending(vm, action);
+    if (vm->answers &&
+        (action->type == VM_ACTION_DISCONNECT || action->type == VM_ACTION_FINISHED)) {
+        vm_push_drop(vm); /* the end does not wait for room */
+    }
     return true;
 }
 
 bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
 {
+    if (now_ns >= vm->next_ns) {
+        vm__expire(vm, now_ns);
+    }
+    if (vm->answers) {
+        vm_push_take(vm, now_ns, action);
+        return true;
+    }
     if (vm_next_blocked(vm, now_ns, action)) {
         return true;
     }
@@ -185,6 +196,29 @@ int64_t vm_next_time_ns(const struct vm *vm)
     return vm->next_ns;
 }
 
+static struct message_scope vm__scope(const struct vm *vm, struct vm_lane *lane)
+{
+    return lane != NULL ? vm_lane_sent_scope(vm, lane) : vm_push_scope(vm);
+}
+
+uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
+                   struct vm_action *action)
+{
+    uint32_t frame_bytes = message->frame_bytes;
+    uint32_t body_bytes = message->body.bytes_min;
+    if (frame_bytes == 0) {
+        struct message_scope scope = vm__scope(vm, lane);
+        body_bytes = message_body_bytes(&message->body, &scope);
+        frame_bytes = frame_encoded_bytes(message->framing, message->id, body_bytes);
+    }
+    *action = (struct vm_action){.type = VM_ACTION_SEND,
+                                 .lane = lane != NULL ? lane->index : VM_LANE_NONE,
+                                 .step = PROGRAM_STEP_NONE,
+                                 .message_bytes = frame_bytes,
+                                 .body_bytes = body_bytes};
+    return vm->submitted_count++;
+}
+
 /* Draws of a message's header, apart from those of its body. */
 #define VM_HEAD_DRAW UINT32_C(0x80000000)
 
@@ -192,7 +226,7 @@ static void vm__seal(struct vm *vm, struct vm_lane *lane, const struct message *
                      void *codec_state, uint8_t *out, uint32_t bytes)
 {
     uint64_t values[FRAMING_VALUES_MAX];
-    struct message_scope scope = vm_lane_sent_scope(vm, lane);
+    struct message_scope scope = vm__scope(vm, lane);
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
         values[i] = value_bits(&message->head_values[i], &scope, VM_HEAD_DRAW + i);
     }
@@ -203,7 +237,7 @@ static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message 
                       uint32_t body_bytes, uint8_t *out)
 {
     uint8_t *at = out;
-    struct message_scope scope = vm_lane_sent_scope(vm, lane);
+    struct message_scope scope = vm__scope(vm, lane);
     if (message->frame_bytes > 0) {
         memcpy(at, message->head, message->head_bytes);
         at += message->head_bytes;
@@ -218,8 +252,9 @@ static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message 
 void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
                       uint8_t *out)
 {
-    struct vm_lane *lane = vm_lane_at(vm, action->lane);
-    const struct message *message = vm->program->code[lane->sent_instruction].message;
+    struct vm_lane *lane = action->lane == VM_LANE_NONE ? NULL : vm_lane_at(vm, action->lane);
+    const struct message *message =
+        lane != NULL ? vm->program->code[lane->sent_instruction].message : vm_push_message(vm);
     if (message->encoded != NULL) {
         memcpy(out, message->encoded, message->frame_bytes);
     } else {
@@ -291,10 +326,11 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     do {
         uint32_t taken_bytes = rest.body_bytes;
         bool late = false;
+        bool claimed = false;
         struct vm_lane *lane = vm_wait_find(vm, &rest, &taken_bytes, &late);
         if (vm->behavior->pushes_count > 0 && !late &&
             (lane == NULL || vm->program->code[lane->instruction].op == OP_EXPECT)) {
-            vm_inbox_check_push(vm, &rest, received_ns);
+            claimed = vm_push_check(vm, &rest, received_ns);
         }
         if (lane != NULL) {
             taken_bytes = vm_lane_reply(vm, lane, &rest, first_ns, received_ns);
@@ -303,7 +339,7 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
             if (vm->wait_head != VM_INDEX_NONE && !raw) {
                 vm_evidence_note(vm, &rest, received_ns);
             }
-            if (late || (!vm_inbox_put(vm, &rest) && !counted)) {
+            if (late || (!vm_inbox_put(vm, &rest, claimed) && !counted)) {
                 counted = true;
                 vm->observer->unsolicited(vm->observer->context, &rest, late);
             }

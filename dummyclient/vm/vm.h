@@ -25,6 +25,11 @@
  * expectation matches is kept while an expect of the behavior could still take it; messages that
  * are never taken, and all others, are unsolicited and only counted.
  *
+ * Answers: a rule of on_push that captures or sends takes its messages before every expectation
+ * without a match of its own. What it sends takes no lane; it leaves before what the lanes send,
+ * from when the connection is made until our side of it is closed. VM_ANSWERS_MAX wait while the
+ * driver has no room; those that come then are not sent, which is reported.
+ *
  * Time stamps: intended = the arrival for an iteration's first request, even after other steps,
  * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
  * received_ns of the message. Between intended and sent, what the lane waited for others (its own
@@ -37,6 +42,8 @@
 #include "vm/evidence.h"
 
 struct vm; /* internal.h */
+
+#define VM_LANE_NONE UINT32_MAX
 
 /* What the driver has to do, in the order given. */
 enum vm_action_type {
@@ -54,7 +61,7 @@ enum vm_action_type {
 
 struct vm_action {
     enum vm_action_type type;
-    uint32_t lane;
+    uint32_t lane;          /* VM_LANE_NONE: an answer, which takes none */
     uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
     uint32_t message_bytes; /* SEND: the whole frame, and its body */
     uint32_t body_bytes;
@@ -108,6 +115,9 @@ struct vm_observer {
     /* A rule of on_push has taken such a message. fanout_ns: from the stamp in it to now; -1: the
      * rule measures none. NULL where no behavior has rules. */
     void (*push_checked)(void *context, bool mismatch, int64_t fanout_ns);
+    /* A rule's answer is sent; or it is not, because too many wait for room already, or because the
+     * connection has ended before there was any. NULL where no rule answers. */
+    void (*answered)(void *context, bool sent);
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);

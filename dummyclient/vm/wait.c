@@ -180,6 +180,11 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
     return vm_wait_matches(&instruction->wait->match, wait->value, frame);
 }
 
+bool vm_wait_is_behind(const struct vm *vm, uint32_t index)
+{
+    return vm->program->code[vm_wait_at(vm, index)->instruction].index != 0;
+}
+
 /* Does the message carry, beyond doubt, the answer to this lane's own request? */
 static bool vm_wait__proves(const struct vm *vm, uint16_t index, const struct frame *frame)
 {
@@ -211,7 +216,8 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     uint16_t tombstone = VM_INDEX_NONE;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm_wait_at(vm, i)->next) {
-        if (!vm_wait_accepts(vm, i, frame)) {
+        if (!vm_wait_accepts(vm, i, frame) ||
+            (vm_wait_is_behind(vm, i) && vm_push_claims(vm, frame))) {
             continue;
         }
         if (i >= lanes_count) {
@@ -314,12 +320,12 @@ static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
-static void vm_wait__capture(struct vm *vm, struct vm_lane *lane, const struct wait *wait,
-                             const struct frame *frame)
+bool vm_wait_capture(const struct wait *wait, const struct frame *frame, uint64_t *variables)
 {
+    bool whole = true;
     for (uint32_t i = 0; i < wait->captures_count; i++) {
         const struct capture *capture = &wait->captures[i];
-        uint64_t *words = vm_lane_variables(vm, lane) + capture->word;
+        uint64_t *words = variables + capture->word;
         uint64_t value = 0;
         const uint8_t *text = NULL;
         uint32_t bytes = 0;
@@ -336,8 +342,9 @@ static void vm_wait__capture(struct vm *vm, struct vm_lane *lane, const struct w
             memcpy(words + 1, text, bytes);
             continue;
         }
-        lane->mismatched = true;
+        whole = false;
     }
+    return whole;
 }
 
 /* Raw framing: the reply takes what it still lacks. True: that was all of it. */
@@ -373,8 +380,8 @@ bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *fram
     if (!vm_wait_verify(vm, lane, &wait->verify, frame)) {
         lane->mismatched = true;
     }
-    if (wait->captures_count > 0) {
-        vm_wait__capture(vm, lane, wait, frame);
+    if (wait->captures_count > 0 && !vm_wait_capture(wait, frame, vm_lane_variables(vm, lane))) {
+        lane->mismatched = true;
     }
     if (lane->mismatched && !before) {
         vm_evidence_mismatch(vm, lane, frame, received_ns);

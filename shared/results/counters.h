@@ -19,6 +19,8 @@
     X(MESSAGES_SENT, "messages_sent")               /* whole frames handed to the system */        \
     X(MESSAGES_RECEIVED, "messages_received")       /* whole frames received */                    \
     X(MESSAGES_UNSOLICITED, "messages_unsolicited") /* client: no step waited for them */          \
+    X(ANSWERS, "answers")                           /* client: sent by rules of on_push */         \
+    X(ANSWERS_UNSENT, "answers_unsent")             /* client: there was no room for them */       \
     X(BYTES_SENT, "bytes_sent")                     /* bytes the system took */                    \
     X(BYTES_RECEIVED, "bytes_received")
 

@@ -5,13 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What setup captures and sets, all lanes begin with, and what on_push captures, all lanes get. */
+static bool parse__word_is_of_lane(const struct parse *parse, uint32_t word)
+{
+    for (uint32_t i = 0; i < parse->names_count; i++) {
+        if (parse->names[i].typed && parse->names[i].word == word) {
+            return parse->names[i].of_lane;
+        }
+    }
+    return true;
+}
+
 static bool parse__is_of_lane(const struct parse *parse, const struct operand *operand)
 {
     switch (operand->source) {
     case OPERAND_ITERATION:
     case OPERAND_LANE:
-    case OPERAND_VARIABLE:
         return true;
+    case OPERAND_VARIABLE:
+        return parse__word_is_of_lane(parse, operand->index);
     case OPERAND_DATA:
         return parse->tables[operand->index].pick != DATA_UNIQUE;
     default:
@@ -30,20 +42,37 @@ static bool parse__value_is_of_lane(const struct parse *parse, const struct valu
     return false;
 }
 
-/* Does the rule compare with values of a lane? A push belongs to no lane. */
-static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
+static bool parse__body_is_of_lane(const struct parse *parse, const struct body *body)
 {
-    for (; verify != NULL; verify = verify->next) {
-        bool of_lane =
-            verify->type == VERIFY_FIELD && parse__value_is_of_lane(parse, &verify->value);
-        for (uint32_t i = 0; i < verify->body.parts_count && !of_lane; i++) {
-            of_lane = parse__value_is_of_lane(parse, &verify->body.parts[i].value);
-        }
-        if (of_lane) {
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        if (parse__value_is_of_lane(parse, &body->parts[i].value)) {
             return true;
         }
     }
     return false;
+}
+
+/* Does the rule compare with values of a lane? A push belongs to no lane. */
+static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
+{
+    for (; verify != NULL; verify = verify->next) {
+        if ((verify->type == VERIFY_FIELD && parse__value_is_of_lane(parse, &verify->value)) ||
+            parse__body_is_of_lane(parse, &verify->body)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does the message carry values of a lane? */
+static bool parse__sends_of_lane(const struct parse *parse, const struct send *send)
+{
+    for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
+        if (parse__value_is_of_lane(parse, &send->head_values[i])) {
+            return true;
+        }
+    }
+    return parse__body_is_of_lane(parse, &send->body);
 }
 
 static void parse__push_match(struct parse *parse, const cJSON *json, void *place)
@@ -79,43 +108,94 @@ static void parse__push_target(struct parse *parse, const cJSON *json, void *pla
 {
     uint32_t *target = place;
     if (parse_target_name(parse, json, target)) {
-        uint64_t visited = parse->targets_visited;
         parse_move(parse, *target);
-        if (parse->targets_visited != visited) {
-            reader_mistake(&parse->reader, "the behavior never goes to this target");
-        }
     }
 }
 
+/* `verify` and `send` are read by parse__rule(), when the names that they may use are known. */
 static const struct key parse__push_keys[] = {
     {"target", KEY_OTHER(struct push, target, parse__push_target)},
-    {"match", KEY_OTHER(struct push, match, parse__push_match)},
-    {"verify", KEY_OTHER(struct push, verify, parse__push_verify)},
+    {"match", KEY_OTHER(struct push, wait.match, parse__push_match)},
+    {.name = "verify"},
     {"fanout", .then = parse__fanout},
+    {"capture", KEY_OTHER(struct push, wait, parse_captures)},
+    {.name = "send"},
     {0}};
 
 static void parse__push(struct parse *parse, const cJSON *json, void *place)
 {
     struct push *push = place;
     struct reader *reader = &parse->reader;
-    struct parse_flow flow = parse->flow;
-    bool several = (parse->targets_visited & (parse->targets_visited - 1)) != 0;
-    push->match.any_id = true;
-    push->target = flow.target;
-    if (several && reader_get(json, "target") == NULL) {
-        reader_expected_at(
-            reader, json, "target",
-            "whose messages the rule is about: the behavior goes to several targets");
+    uint32_t target = parse->flow.target;
+    uint64_t visited = parse->targets_visited;
+    push->wait.match.any_id = true;
+    push->target = target;
+    if (reader_read(reader, json, parse__push_keys, push) && reader_get(json, "match") == NULL &&
+        (reader_get(json, "send") != NULL || reader_get(json, "capture") != NULL)) {
+        reader_expected_at(reader, json, "match",
+                           "which messages: a rule that captures or answers takes them from the "
+                           "steps (\"any\": all)");
     }
-    reader_read(reader, json, parse__push_keys, push);
     parse->raw_pushes = parse->raw_pushes || (parse->protocol->framing.type == FRAMING_RAW &&
                                               !parse->protocol->is_wrong);
-    parse->flow = flow;
-    parse_move(parse, flow.target);
+    parse_move(parse, target);
+    parse->targets_visited = visited;
 }
 
-static const struct key parse__push_item = {"rules { \"match\", \"verify\", \"fanout\" }",
-                                            .then = parse__push};
+static const struct key parse__push_item = {
+    "rules { \"match\", \"verify\", \"fanout\", \"capture\", \"send\" }", .then = parse__push};
+
+/* What is compared with, or sent. */
+static const struct key parse__rule_keys[] = {
+    {"verify", KEY_OTHER(struct push, wait.verify, parse__push_verify)},
+    {"send", KEY_OBJECT(struct push, answer, parse_send_keys), .then = parse_send},
+    {0}};
+
+/* The steps have been read: does the behavior go to the target, and is it the only one? */
+static void parse__beside_target(struct parse *parse, const cJSON *json, uint32_t target)
+{
+    uint64_t visited = parse->targets_visited;
+    bool several = (visited & (visited - 1)) != 0;
+    if (several && reader_get(json, "target") == NULL) {
+        reader_expected_at(
+            &parse->reader, json, "target",
+            "whose messages the rule is about: the behavior goes to several targets");
+    } else if ((visited >> target & 1) == 0) {
+        reader_mistake_at(&parse->reader, "target", "the behavior never goes to this target");
+    }
+    parse_move(parse, target);
+}
+
+/* place: the next rule. */
+static void parse__rule(struct parse *parse, const cJSON *json, void *place)
+{
+    struct push **next = place;
+    struct push *push = (*next)++;
+    if (!cJSON_IsObject(json)) {
+        return; /* reported before */
+    }
+    parse__beside_target(parse, json, push->target);
+    for (const struct key *key = parse__rule_keys; key->name != NULL; key++) {
+        if (reader_get(json, key->name) != NULL) {
+            reader_read_key(&parse->reader, json, key, push);
+        }
+    }
+    push->has_answer = reader_get(json, "send") != NULL;
+}
+
+/* A rule applies at any time: any name may be used. Until it has been captured or set it is 0, or
+ * an empty text. */
+static void parse__rules(struct parse *parse, const cJSON *json, struct scenario_behavior *behavior)
+{
+    const cJSON *rules = reader_get(json, "on_push");
+    struct push *next = behavior->pushes;
+    parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN, .captured = UINT64_MAX};
+    if (rules != NULL && behavior->pushes_count == (uint32_t)cJSON_GetArraySize(rules)) {
+        size_t mark = reader_enter(&parse->reader, "on_push");
+        reader_each(&parse->reader, rules, parse__rule, &next);
+        reader_leave(&parse->reader, mark);
+    }
+}
 
 static void parse__setup(struct parse *parse, const cJSON *json, void *place)
 {
@@ -176,15 +256,17 @@ static const struct key parse__behavior_keys[] = {
     {PARSE_WEIGHT(struct scenario_behavior)},
     {"target", KEY_OTHER(struct scenario_behavior, target, parse__start)},
     {"on_disconnect", .then = parse_on_disconnect},
+    /* Before the steps: they may use from the start what it captures. */
+    {"on_push", KEY_ARRAY(struct scenario_behavior, pushes, pushes_count, 1, TREE_PUSHES_MAX,
+                          &parse__push_item)},
     {"setup", KEY_OTHER(struct scenario_behavior, setup, parse__setup)},
     {"loop", .then = parse__loop},
     {"teardown", .then = parse__teardown},
-    {"on_push", KEY_ARRAY(struct scenario_behavior, pushes, pushes_count, 1, TREE_PUSHES_MAX,
-                          &parse__push_item)},
     {"connect", KEY_WORD(struct scenario_behavior, connects_in_loop, "before", "in_loop")},
     {0}};
 
-static void parse__check_behavior(struct parse *parse, struct scenario_behavior *behavior)
+static void parse__check_behavior(struct parse *parse, const cJSON *json,
+                                  struct scenario_behavior *behavior)
 {
     struct reader *reader = &parse->reader;
     parse_check_barriers(parse);
@@ -195,9 +277,12 @@ static void parse__check_behavior(struct parse *parse, struct scenario_behavior 
     if (parse->raw_pushes) {
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
+    parse__rules(parse, json, behavior);
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
-        behavior->pushes_of_lane =
-            behavior->pushes_of_lane || parse__looks_at_lane(parse, &behavior->pushes[i].verify);
+        const struct push *push = &behavior->pushes[i];
+        behavior->pushes_of_lane = behavior->pushes_of_lane ||
+                                   parse__looks_at_lane(parse, &push->wait.verify) ||
+                                   parse__sends_of_lane(parse, &push->answer);
     }
     const struct scenario_behavior *other = parse->scenario->behaviors;
     for (; other < behavior; other++) {
@@ -222,7 +307,7 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     parse_collect_names(parse, json);
     if (behavior->name != NULL &&
         reader_read(&parse->reader, json, parse__behavior_keys, behavior)) {
-        parse__check_behavior(parse, behavior);
+        parse__check_behavior(parse, json, behavior);
     }
     behavior->words_count = parse->words_count;
     behavior->tables = parse->tables_used;

@@ -81,7 +81,7 @@ static void parse__collect_type(struct parse *parse, struct parse_variable *vari
 
 /* All names that `capture` and `set` give, anywhere in the behavior: so a text that uses a name too
  * early is reported as that, and not as using an unknown name. */
-static void parse__collect(struct parse *parse, const cJSON *json)
+static void parse__collect(struct parse *parse, const cJSON *json, bool of_lane)
 {
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
@@ -89,7 +89,7 @@ static void parse__collect(struct parse *parse, const cJSON *json)
         bool names = item->string != NULL && cJSON_IsObject(item) &&
                      (strcmp(item->string, "capture") == 0 || strcmp(item->string, "set") == 0);
         if (!names) {
-            parse__collect(parse, item);
+            parse__collect(parse, item, of_lane);
             continue;
         }
         const cJSON *member = NULL;
@@ -97,6 +97,7 @@ static void parse__collect(struct parse *parse, const cJSON *json)
         {
             struct parse_variable *variable = parse__collect_name(parse, member->string);
             if (variable != NULL) {
+                variable->of_lane = variable->of_lane || of_lane;
                 parse__collect_type(parse, variable, member, item->string[0] == 'c');
             }
         }
@@ -109,7 +110,13 @@ void parse_collect_names(struct parse *parse, const cJSON *json)
     uint32_t mistakes_count = reader->mistakes_count;
     parse->names_count = 0;
     do { /* what a name holds may depend on other names */
+        const cJSON *member = NULL;
         parse->names_widened = false;
-        parse__collect(parse, json);
+        cJSON_ArrayForEach(member, json)
+        {
+            const char *name = member->string != NULL ? member->string : "";
+            parse__collect(parse, member,
+                           strcmp(name, "loop") == 0 || strcmp(name, "teardown") == 0);
+        }
     } while (parse->names_widened && reader->mistakes_count == mistakes_count);
 }

@@ -29,6 +29,7 @@ struct parse_variable {
     bool is_wide;   /* it may be above INT64_MAX: a u64 is captured into it somewhere */
     bool is_narrow; /* an f32 is */
     bool has_sign;  /* it may be below 0: something is subtracted, or has a sign */
+    bool of_lane;   /* loop or teardown give it a value: lanes differ in it */
     bool typed;     /* it has been captured or set: the members below are valid */
     enum value_type type;
     uint32_t word;

@@ -118,6 +118,7 @@ void parse_match(struct parse *parse, const cJSON *json, void *place)
         reader_expected(&parse->reader, json, "\"any\" or an object with `id` and `field`");
     } else {
         match->any_id = match->any_id && (!parse_has_ids(parse) || reader_get(json, "id") == NULL);
+        match->is_explicit = json->child != NULL;
         reader_read(&parse->reader, json, parse__match_keys, match);
     }
 }

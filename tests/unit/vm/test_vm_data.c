@@ -140,18 +140,33 @@ static void test_one_row_per_connection(void **state)
 static void test_push_belongs_to_no_lane(void **state)
 {
     (void)state;
-    for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+    static const struct {
+        const char *rule;
+        bool of_lane;
+    } cases[] = {
+        {"'verify': { 'field': { 'at': 'u8@0', 'equals': '${y}' } }", true},
+        {"'verify': { 'equals': { 'text': '${iteration}' } }", true},
+        {"'match': 'any', 'send': { 'id': 1, 'body': { 'text': '${y}' } }", true},
+        {"'match': 'any', 'send': { 'id': 1, 'body': { 'text': '${lane}' } }", true},
+        /* Setup and on_push give every lane the same. */
+        {"'match': 'any', 'send': { 'id': 1, 'body': { 'text': '${x} ${conn} ${n}' } }, 'capture': "
+         "{ 'n': 'u8@0' }",
+         false},
+        {"'verify': { 'field': { 'at': 'u8@0', 'equals': '${x}' } }", false},
+    };
+    for (uint32_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
         struct mistakes mistakes = {.report = keep};
+        uint32_t lanes = 1 + i % 2;
         char text[512];
         snprintf(text, sizeof text,
                  "{ 'load': { 'in_flight': %u }, 'behaviors': [ { 'setup': [ { 'set': { 'x': 1 } } "
-                 "], 'loop': [ { 'think': '1s' } ], 'on_push': [ { 'verify': { 'field': { 'at': "
-                 "'u8@0', 'equals': '${x}' } } } ] } ] }",
-                 lanes);
+                 "], 'loop': [ { 'set': { 'y': 1 } }, { 'think': '1s' } ], 'on_push': [ { %s } ] } "
+                 "] }",
+                 lanes, cases[i / 2].rule);
         struct scenario *scenario = bench_load(text);
         assert_non_null(scenario);
         program_check(scenario, &mistakes);
-        assert_int_equal(mistakes.count, lanes - 1);
+        assert_int_equal(mistakes.count, cases[i / 2].of_lane && lanes == 2);
         scenario_destroy(scenario);
     }
 }

@@ -43,6 +43,13 @@ static void bench__push_checked(void *context, bool mismatch, int64_t fanout_ns)
     bench.fanout_ns = fanout_ns;
 }
 
+static void bench__answered(void *context, bool sent)
+{
+    (void)context;
+    bench.answers_count += sent;
+    bench.unsent_count += !sent;
+}
+
 static void bench__marked(void *context, uint32_t mark, int64_t now_ns)
 {
     (void)context, (void)now_ns;
@@ -96,6 +103,7 @@ void bench_open_with(const char *root, const char *load, const char *behavior, b
                                           .iteration_ended = bench__ended,
                                           .unsolicited = bench__unsolicited,
                                           .push_checked = bench__push_checked,
+                                          .answered = bench__answered,
                                           .marked = bench__marked,
                                           .logged = bench__logged};
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};

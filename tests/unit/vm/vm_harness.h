@@ -38,6 +38,7 @@ struct bench {
     uint32_t unsolicited_count, late_count;
     uint32_t pushes_count, pushes_wrong_count; /* that a rule took */
     int64_t fanout_ns;
+    uint32_t answers_count, unsent_count; /* of rules that answer */
     uint32_t marks[BENCH_RECORDS_MAX];
     uint32_t marks_count;
     char line[512]; /* the last one logged */

@@ -1,0 +1,148 @@
+/* Messages that no request has taken, judged by the rules of on_push; and the answers to them. */
+#include "vm/internal.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+
+#include <string.h>
+
+#define VM_PUSH_CLOCK_ERROR_NS ((uint64_t)(10 * NS_PER_MS))
+/* Draws of answers, beside those of the lanes. */
+#define VM_PUSH_STREAM UINT32_MAX
+
+/* --- Rules. */
+
+/* The rule that applies; NULL: none does. */
+static const struct program_push *vm_push__find(const struct vm *vm, const struct frame *frame)
+{
+    const struct program_behavior *behavior = vm->behavior;
+    for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+        const struct push *push = behavior->pushes[i].push;
+        const struct match *match = &push->wait.match;
+        if (push->target == vm->target && vm_wait_matches(match, match->value, frame)) {
+            return &behavior->pushes[i];
+        }
+    }
+    return NULL;
+}
+
+bool vm_push_claims(const struct vm *vm, const struct frame *frame)
+{
+    const struct program_push *rule = vm_push__find(vm, frame);
+    return rule != NULL && rule->claims;
+}
+
+/* From the stamp until now, on the one clock of the run; -1: this run cannot have made it. */
+static int64_t vm_push__fanout_ns(const struct vm *vm, uint64_t stamp_ns, int64_t received_ns)
+{
+    int64_t run_ns = received_ns + vm->run_clock_offset_ns;
+    if (run_ns >= 0 && stamp_ns <= (uint64_t)run_ns) {
+        return run_ns - (int64_t)stamp_ns;
+    }
+    /* Two machines know that clock only nearly: what was sent just now may seem to come before. */
+    return run_ns >= 0 && stamp_ns - (uint64_t)run_ns <= VM_PUSH_CLOCK_ERROR_NS ? 0 : -1;
+}
+
+/* A push belongs to the connection: every lane has what is captured from it. */
+static bool vm_push__capture(const struct vm *vm, const struct wait *wait,
+                             const struct frame *frame)
+{
+    bool whole = true;
+    for (uint32_t i = 0; i < vm->program->lanes_count && wait->captures_count > 0; i++) {
+        whole = vm_wait_capture(wait, frame, vm_lane_variables(vm, vm_lane_at(vm, i))) && whole;
+    }
+    return whole;
+}
+
+/* --- Answers. */
+
+static uint64_t *vm_push__words(const struct vm *vm, uint32_t place)
+{
+    return vm_answers_of(vm)->words + (size_t)place * vm->program->words_count;
+}
+
+/* Our side is open: nothing is owed by a connection that the scenario has closed. */
+static void vm_push__answer(struct vm *vm, const struct program_push *rule)
+{
+    struct vm_answers *answers = vm_answers_of(vm);
+    if (vm->link != VM_LINK_OPEN || vm->phase == VM_PHASE_FINISHED) {
+        return;
+    }
+    if (!vm->answers_open) {
+        *answers = (struct vm_answers){0};
+        vm->answers_open = true;
+    }
+    if (answers->count == VM_ANSWERS_MAX) {
+        vm->observer->answered(vm->observer->context, false);
+        return;
+    }
+    uint32_t place = (uint32_t)(answers->first + answers->count++) % VM_ANSWERS_MAX;
+    answers->rules[place] = (uint16_t)(rule - vm->behavior->pushes);
+    if (rule->answer->has_variables) {
+        memcpy(vm_push__words(vm, place), vm_lane_variables(vm, vm_lane_at(vm, 0)),
+               vm->program->words_count * sizeof(uint64_t));
+    }
+    vm->answers = true;
+}
+
+bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns)
+{
+    const struct program_push *rule = vm_push__find(vm, frame);
+    if (rule == NULL) {
+        return false;
+    }
+    const struct push *push = rule->push;
+    uint64_t stamp_ns = 0;
+    int64_t fanout_ns = -1;
+    bool mismatch = !vm_wait_verify(vm, vm_lane_at(vm, 0), &push->wait.verify, frame);
+    if (push->has_fanout) {
+        bool whole = message_field(&push->fanout, frame->body, frame->body_bytes, &stamp_ns);
+        fanout_ns = whole ? vm_push__fanout_ns(vm, stamp_ns, received_ns) : -1;
+        mismatch = mismatch || fanout_ns < 0;
+    }
+    mismatch = !vm_push__capture(vm, &push->wait, frame) || mismatch;
+    vm->observer->push_checked(vm->observer->context, mismatch, fanout_ns);
+    if (rule->answer != NULL && !mismatch) {
+        vm_push__answer(vm, rule);
+    }
+    return rule->claims;
+}
+
+void vm_push_take(struct vm *vm, int64_t now_ns, struct vm_action *action)
+{
+    struct vm_answers *answers = vm_answers_of(vm);
+    uint64_t stream = prng_mix(vm->connection_key, VM_PUSH_STREAM);
+    answers->taken = answers->first;
+    answers->count--;
+    /* An empty ring begins anew, so that most connections touch its first place only. */
+    answers->first = answers->count == 0 ? 0 : (uint16_t)((answers->first + 1) % VM_ANSWERS_MAX);
+    answers->key = prng_mix(stream, answers->taken_count++);
+    answers->stamp_ns = now_ns;
+    vm->answers = answers->count > 0;
+    vm_submit(vm, NULL, vm_push_message(vm), action);
+    vm->observer->answered(vm->observer->context, true);
+}
+
+const struct message *vm_push_message(const struct vm *vm)
+{
+    const struct vm_answers *answers = vm_answers_of(vm);
+    return vm->behavior->pushes[answers->rules[answers->taken]].answer;
+}
+
+struct message_scope vm_push_scope(const struct vm *vm)
+{
+    const struct vm_answers *answers = vm_answers_of(vm);
+    struct message_scope scope = vm_lane_scope(vm, vm_lane_at(vm, 0));
+    scope.key = answers->key;
+    scope.stamp_ns = answers->stamp_ns;
+    scope.variables = vm_push__words(vm, answers->taken);
+    return scope;
+}
+
+void vm_push_drop(struct vm *vm)
+{
+    for (; vm->answers; vm->answers = vm_answers_of(vm)->count > 0) {
+        vm_answers_of(vm)->count--;
+        vm->observer->answered(vm->observer->context, false);
+    }
+}

@@ -1,0 +1,144 @@
+// Answers beside the play: a game server that pings at random moments and throws out whoever has
+// left a ping unanswered, in every phase of a connection.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME } from './harness.mjs';
+import { frame } from './plain.mjs';
+
+const ID = { login: 1, move: 2, bye: 3, ping: 7, pong: 8 };
+const PING_EVERY_MS = 60;
+
+const u32 = (value) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+};
+
+/**
+ * Pings every connection at random moments and, so that it need not look at a clock, right before
+ * each of its replies: what the client sends after that reply must come after the pong.
+ */
+async function startGame(t) {
+  const game = { pings: 0, pongs: 0, kicks: 0, wrong: [], sockets: new Set(), received: 0, sent: 0 };
+  const take = (socket) => {
+    const player = { due: [], before: [], timer: null };
+    let rest = Buffer.alloc(0);
+    const send = (bytes) => {
+      game.sent += bytes.length;
+      socket.write(bytes);
+    };
+    const ping = () => {
+      const nonce = Math.floor(Math.random() * 2 ** 32);
+      player.due.push(nonce);
+      game.pings += 1;
+      send(frame(ID.ping, u32(nonce)));
+    };
+    const beat = () => {
+      ping();
+      player.timer = setTimeout(beat, Math.random() * 2 * PING_EVERY_MS);
+    };
+    const end = () => {
+      clearTimeout(player.timer);
+      game.sockets.delete(socket);
+    };
+    const onFrame = (id, body) => {
+      if (id === ID.pong) {
+        game.pongs += 1;
+        if (body.readUInt32LE(0) !== player.due.shift()) game.wrong.push('a pong of no ping');
+        player.before = player.before.slice(1);
+        return;
+      }
+      if (player.before.length > 0) {
+        game.kicks += 1;
+        socket.end();
+        end();
+        return;
+      }
+      if (id === ID.bye) clearTimeout(player.timer);
+      else ping();
+      send(frame(id, body));
+      player.before = [...player.due];
+    };
+    game.sockets.add(socket);
+    socket.on('error', end).on('close', end).on('end', () => socket.end());
+    socket.on('data', (chunk) => {
+      game.received += chunk.length;
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 2 && rest.length >= rest.readUInt16LE(0)) {
+        const bytes = rest.readUInt16LE(0);
+        onFrame(rest.readUInt16LE(2), rest.subarray(4, bytes));
+        rest = rest.subarray(bytes);
+      }
+    });
+    beat();
+  };
+  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, take);
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  game.port = listener.address().port;
+  t.after(() => {
+    for (const socket of game.sockets) socket.destroy();
+    listener.close();
+  });
+  return game;
+}
+
+const PONG = { match: { id: ID.ping }, capture: { nonce: 'u32@0' },
+  send: { id: ID.pong, body: { fields: [{ u32: '${nonce}' }] } } };
+const request = (name, id) => ({ request: { name, send: { id, body: { random: { bytes: 16 } } },
+  verify: 'same_body', within: '2m' } });
+const PLAYER = { name: 'player',
+  setup: [{ think: '150ms' }, request('login', ID.login), { barrier: { name: 'in', within: '2m' } },
+    { think: '150ms' }],
+  loop: [request('move', ID.move), { think: '100ms' }],
+  teardown: [request('bye', ID.bye), request('bye', ID.bye)] };
+
+async function play(t, game, { behavior, load }) {
+  const folder = folderFor(t);
+  const scenario = path.join(folder, 's.json');
+  const out = path.join(folder, 'client.json');
+  fs.writeFileSync(scenario, JSON.stringify({ name: 'heartbeats',
+    target: { host: '127.0.0.1', port: game.port },
+    load: { connections: 8, duration: '1s', drain: '2m', ...load }, behaviors: [behavior] }));
+  const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME]);
+  assert.ok(fs.existsSync(out), said(program));
+  const result = resultOf(out);
+  const totals = Object.fromEntries(Object.entries(result.totals).map(([k, v]) => [k, Number(v)]));
+  return { program, result, totals };
+}
+
+for (const [name, load] of Object.entries({
+  'closed loop': {}, 'open loop with lanes': { rate: '40/s', in_flight: 3 },
+  'stages that retire connections': { connections: undefined, duration: undefined, stages: [
+    { duration: '400ms', connections: 8 }, { duration: '400ms', connections: 2 },
+    { duration: '400ms', connections: 6 }] } })) {
+  test(`a server that pings throughout is answered throughout: ${name}`, LIMIT, async (t) => {
+    const game = await startGame(t);
+    const { program, result, totals } = await play(t, game,
+      { behavior: { ...PLAYER, on_push: [PONG] }, load });
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {});
+    assert.equal(game.kicks, 0);
+    assert.deepEqual(game.wrong, []);
+    assert.ok(game.pings > totals.requests, 'some were not beside a reply');
+    assert.equal(totals.answers, game.pongs);
+    assert.equal(totals.answers_unsent, 0);
+    assert.equal(totals.requests, totals.responses);
+    assert.equal(totals.messages_sent, totals.requests + totals.answers);
+    assert.equal(totals.messages_received, totals.responses + totals.messages_unsolicited);
+    assert.equal(totals.bytes_sent, game.received);
+    assert.equal(totals.bytes_received, game.sent);
+    assert.equal(totals.connections_abnormal, 0);
+  });
+}
+
+test('the same server throws out whoever does not answer', LIMIT, async (t) => {
+  const game = await startGame(t);
+  const { result, totals } = await play(t, game, { behavior: PLAYER, load: {} });
+  assert.ok(game.kicks > 0);
+  assert.equal(totals.answers, 0);
+  assert.ok(Number(result.errors.unexpected_close) + Number(result.errors.reset) > 0);
+});
