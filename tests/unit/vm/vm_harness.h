@@ -54,6 +54,8 @@ struct scenario *bench_load(const char *text);
 void bench_open_with(const char *root, const char *load, const char *behavior, bool closed_loop);
 void bench_open(const char *load, const char *behavior, bool closed_loop);
 int bench_close(void **state);
+/* The next action, or false. A message is written. */
+bool bench_next(int64_t now_ns);
 /* The next action must be of this type. A message is written, and stamped if it is to be. */
 void bench_take(int64_t now_ns, enum vm_action_type type);
 void bench_send(int64_t now_ns);
