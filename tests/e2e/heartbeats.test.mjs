@@ -6,7 +6,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME } from './harness.mjs';
+import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME }
+  from './harness.mjs';
 import { frame } from './plain.mjs';
 
 const ID = { login: 1, move: 2, bye: 3, ping: 7, pong: 8 };
@@ -23,7 +24,8 @@ const u32 = (value) => {
  * each of its replies: what the client sends after that reply must come after the pong.
  */
 async function startGame(t) {
-  const game = { pings: 0, pongs: 0, kicks: 0, wrong: [], sockets: new Set(), received: 0, sent: 0 };
+  const game = { pings: 0, pongs: 0, kicks: 0, wrong: [], sockets: new Set(), received: 0,
+    sent: 0 };
   const take = (socket) => {
     const player = { due: [], before: [], timer: null };
     let rest = Buffer.alloc(0);
