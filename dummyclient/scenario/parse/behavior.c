@@ -136,8 +136,6 @@ static void parse__push(struct parse *parse, const cJSON *json, void *place)
                            "which messages: a rule that captures or answers takes them from the "
                            "steps (\"any\": all)");
     }
-    parse->raw_pushes = parse->raw_pushes || (parse->protocol->framing.type == FRAMING_RAW &&
-                                              !parse->protocol->is_wrong);
     parse_move(parse, target);
     parse->targets_visited = visited;
 }
@@ -181,6 +179,19 @@ static void parse__rule(struct parse *parse, const cJSON *json, void *place)
         }
     }
     push->has_answer = reader_get(json, "send") != NULL;
+}
+
+static bool parse__has_raw_rules(const struct parse *parse,
+                                 const struct scenario_behavior *behavior)
+{
+    for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+        uint32_t target = behavior->pushes[i].target;
+        const struct scenario_protocol *protocol = parse->scenario->targets[target].protocol;
+        if (protocol->framing.type == FRAMING_RAW && !protocol->is_wrong) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A rule applies at any time: any name may be used. Until it has been captured or set it is 0, or
@@ -274,7 +285,7 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
         reader_mistake_at(reader, "connect",
                           "expected a loop that begins with `reconnect`, and no `setup`");
     }
-    if (parse->raw_pushes) {
+    if (parse__has_raw_rules(parse, behavior)) {
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
     parse__rules(parse, json, behavior);
@@ -301,7 +312,6 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     int bytes = snprintf(name, sizeof name, "behavior-%" PRIu32, ++parse->behaviors_count);
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
     parse->words_count = 0;
-    parse->raw_pushes = false;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
     parse_start_at(parse, 0);
     parse_collect_names(parse, json);

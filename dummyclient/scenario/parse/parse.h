@@ -65,7 +65,6 @@ struct parse {
     uint32_t words_count;
     uint32_t tables_used;     /* bit n */
     uint64_t targets_visited; /* bit n */
-    bool raw_pushes;          /* a rule of on_push is about a stream */
     uint32_t nesting;
     bool targets_are_wrong;     /* reported: what names one cannot be judged */
     uint32_t barriers_of_setup; /* bit n */
