@@ -8,6 +8,7 @@
 /* A piece of a body. Parts that cover others are followed by them, and those may cover others. */
 enum part_form {
     PART_TEXT,   /* the value as text */
+    PART_JSON,   /* the value as JSON: a number, or a text without its quotes */
     PART_BINARY, /* the value as bytes_count bytes */
     PART_VARINT, /* the lower bytes_count bytes of the value as LEB128, perhaps in zigzag order */
     PART_LENGTH, /* how many bytes the next `covers` parts have, plus `plus`, in `format`. Where

@@ -1,5 +1,6 @@
 #include "scenario/message.h"
 
+#include "core/printable.h"
 #include "core/prng.h"
 
 #include <string.h>
@@ -80,6 +81,81 @@ static uint32_t message__varint(uint64_t bits, uint8_t out[PART_VARINT_BYTES_MAX
     return bytes;
 }
 
+uint32_t message_json_letter(const uint8_t *text, size_t bytes, uint32_t *taken,
+                             uint8_t out[MESSAGE_JSON_LETTER_BYTES_MAX])
+{
+    static const char LETTERS[] = "\"\\\b\f\n\r\t";
+    static const char NAMES[] = "\"\\bfnrt";
+    static const char HEX[] = "0123456789abcdef";
+    size_t letter_bytes = printable_letter_bytes(text, bytes);
+    *taken = letter_bytes > 0 ? (uint32_t)letter_bytes : 1;
+    if (letter_bytes == 0) {
+        memcpy(out, "\\ufffd", 6);
+        return 6;
+    }
+    const char *named = text[0] == 0 ? NULL : strchr(LETTERS, text[0]);
+    if (named != NULL) {
+        out[0] = '\\';
+        out[1] = (uint8_t)NAMES[named - LETTERS];
+        return 2;
+    }
+    if (text[0] < 0x20) {
+        memcpy(out, "\\u00", 4);
+        out[4] = (uint8_t)HEX[text[0] >> 4];
+        out[5] = (uint8_t)HEX[text[0] & 15];
+        return 6;
+    }
+    memcpy(out, text, letter_bytes);
+    return *taken;
+}
+
+static bool message__json_text(const uint8_t *text, uint32_t bytes, message_sink sink,
+                               void *context)
+{
+    while (bytes > 0) {
+        uint8_t letter[MESSAGE_JSON_LETTER_BYTES_MAX];
+        uint32_t taken = 0;
+        while (taken < bytes && text[taken] >= 0x20 && text[taken] < 0x80 && text[taken] != '"' &&
+               text[taken] != '\\') {
+            taken++;
+        }
+        bool wanted = true;
+        if (taken > 0) {
+            wanted = sink(context, text, taken);
+        } else {
+            uint32_t letter_bytes = message_json_letter(text, bytes, &taken, letter);
+            wanted = sink(context, letter, letter_bytes);
+        }
+        if (!wanted) {
+            return false;
+        }
+        text += taken;
+        bytes -= taken;
+    }
+    return true;
+}
+
+static bool message__json(const struct part *part, const struct message_scope *scope,
+                          message_sink sink, void *context)
+{
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    if (part->value.type == VALUE_TEXT) {
+        const uint8_t *text = value_text(&part->value, scope, part->draw, digits, &bytes);
+        return message__json_text(text, bytes, sink, context);
+    }
+    const uint8_t *number = value_json_number(&part->value, scope, part->draw, digits, &bytes);
+    return sink(context, number, bytes);
+}
+
+static bool message__count(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    uint32_t *count = context;
+    (void)bytes;
+    *count += bytes_count;
+    return true;
+}
+
 /* With all that it covers. */
 static uint32_t message__part_bytes(const struct body *body, const struct message_scope *scope,
                                     uint32_t index)
@@ -90,6 +166,9 @@ static uint32_t message__part_bytes(const struct body *body, const struct messag
     switch (part->form) {
     case PART_TEXT:
         value_text(&part->value, scope, part->draw, digits, &bytes);
+        break;
+    case PART_JSON:
+        message__json(part, scope, message__count, &bytes);
         break;
     case PART_BINARY:
         break;
@@ -199,6 +278,8 @@ static bool message__part(const struct body *body, const struct message_scope *s
         const uint8_t *text = value_text(&part->value, scope, part->draw, digits, &bytes);
         return sink(context, text, bytes);
     }
+    case PART_JSON:
+        return message__json(part, scope, sink, context);
     case PART_BINARY:
         message__number(part, message__bits(part, scope), digits);
         return sink(context, digits, part->bytes_count);

@@ -9,6 +9,11 @@
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope);
 /* Writes all of it: message_body_bytes() bytes. */
 void message_write_body(const struct body *body, const struct message_scope *scope, uint8_t *out);
+/* The letter at the beginning of a text as it is between the quotes of JSON (RFC 8259); what is no
+ * UTF-8 becomes \\ufffd, byte after byte. Returns how many bytes that are; *taken: of the text. */
+enum { MESSAGE_JSON_LETTER_BYTES_MAX = 6 };
+uint32_t message_json_letter(const uint8_t *text, size_t bytes, uint32_t *taken,
+                             uint8_t out[MESSAGE_JSON_LETTER_BYTES_MAX]);
 /* Are these bytes the body? prefix: do they begin with the body? */
 bool message_body_equals(const struct body *body, const struct message_scope *scope,
                          const uint8_t *data, size_t bytes, bool prefix);

@@ -22,7 +22,7 @@ enum {
     TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX, /* names */
     TREE_MARKS_MAX = SCENARIO_MARKS_MAX,       /* names */
     TREE_PARTS_MAX = 4096,                     /* of one body */
-    TREE_GROUPS_MAX = 16,                      /* lengths inside each other */
+    TREE_LENGTHS_MAX = 16,                     /* lengths inside each other */
     TREE_NAME_BYTES_MAX = 64,                  /* of behaviors, requests and captures */
 };
 /* Constant bytes (texts, hex, patterns) of all steps together. */

@@ -307,6 +307,33 @@ const uint8_t *value_text(const struct value *value, const struct message_scope 
     return value__digits(value_bits(value, scope, draw), value__number_type(value), digits, bytes);
 }
 
+const uint8_t *value_json_number(const struct value *value, const struct message_scope *scope,
+                                 uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
+{
+    uint64_t bits = value_bits(value, scope, draw);
+    enum value_type type = value__number_type(value);
+    double number = value_is_float(type) ? value_double(bits) : 0;
+    if (!isfinite(number)) {
+        *bytes = 4;
+        memcpy(digits, "null", 4);
+        return digits;
+    }
+    if (type != VALUE_F64) {
+        return value__digits(bits, type, digits, bytes);
+    }
+    char text[VALUE_DIGITS_MAX];
+    int written = 0;
+    for (int precision = 15; precision <= 17; precision++) {
+        written = snprintf(text, sizeof text, "%.*g", precision, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    *bytes = (uint32_t)written;
+    memcpy(digits, text, *bytes);
+    return digits;
+}
+
 void value_text_bounds(const struct value *value, const struct value_world *world, uint32_t *low,
                        uint32_t *high)
 {

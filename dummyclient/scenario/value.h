@@ -123,6 +123,9 @@ uint64_t value_bits(const struct value *value, const struct message_scope *scope
 /* The value as text: digits written to `digits`, or bytes that are stored elsewhere. */
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);
+/* A number as JSON has it: a double with all its digits, or null where it is none. */
+const uint8_t *value_json_number(const struct value *value, const struct message_scope *scope,
+                                 uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);
 /* Least and most bytes of it as text. */
 void value_text_bounds(const struct value *value, const struct value_world *world, uint32_t *low,
                        uint32_t *high);

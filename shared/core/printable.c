@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 /* The letter at `at`: its bytes and its code point; 0 where RFC 3629 allows none (a wrong or cut
@@ -27,6 +26,12 @@ static size_t printable__read(const uint8_t *at, size_t left, uint32_t *letter)
     }
     bool surrogate = *letter >= 0xD800 && *letter <= 0xDFFF;
     return *letter < LEAST[bytes] || surrogate || *letter > 0x10FFFF ? 0 : bytes;
+}
+
+size_t printable_letter_bytes(const uint8_t *at, size_t left)
+{
+    uint32_t letter = 0;
+    return printable__read(at, left, &letter);
 }
 
 /* Does it steer what shows it? Directions: Unicode Standard Annex 9. */

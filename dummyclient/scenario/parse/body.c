@@ -1,6 +1,6 @@
 /* Bodies: what a message carries. */
 #include "files/file.h"
-#include "scenario/parse/parse.h"
+#include "scenario/parse/parts.h"
 #include "text/encoding.h"
 
 #include <inttypes.h>
@@ -144,6 +144,8 @@ static const struct key parse__body_keys[] = {
     {"zero", KEY_INNER(parse__zero_keys), .then = parse__zero},
     {"file", .kind = KEY_KIND_TEXT, .expected = "the path of a file", .then = parse__file},
     {"fields", .then = parse_fields},
+    {"json", .then = parse_json},
+    {"pb", .then = parse_pb},
     {0}};
 
 void parse_body(struct parse *parse, const cJSON *json, void *place)

@@ -93,6 +93,16 @@ static void parse__check_text(struct parse *parse, const struct body *body, uint
     }
 }
 
+/* JSON on one line has none, whatever is put in. */
+static bool parse__has_control_letter(const struct framing *framing)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < framing->delimiter_bytes; i++) {
+        found = found || framing->delimiter[i] < 0x20;
+    }
+    return found;
+}
+
 static void parse__check_part(struct parse *parse, const struct body *body, uint32_t index)
 {
     const struct part *part = &body->parts[index];
@@ -106,6 +116,14 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
             parse__check_text(parse, body, index);
         } else if (operand->source == OPERAND_DATA && !operand->reads_text) {
             parse__check_column(parse, operand, first, last);
+        }
+        return;
+    case PART_JSON:
+        if (!parse__has_control_letter(framing)) {
+            reader_mistake(&parse->reader,
+                           "a text that is escaped as JSON may hold the delimiter of the framing, "
+                           "and the message would become two: only a delimiter with a control "
+                           "character, such as \"\\n\", is never in JSON");
         }
         return;
     case PART_BINARY:

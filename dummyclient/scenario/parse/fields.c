@@ -1,5 +1,5 @@
 /* `fields`: a binary packet, written down field by field. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/parts.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -50,32 +50,28 @@ static bool parse__has_32_bits(const struct value *value)
            (value->type == VALUE_I64 && (int64_t)bits >= INT32_MIN && (int64_t)bits < 0);
 }
 
-/* A number of fixed width, or with LEB128 one that is as long as it needs. */
-static void parse__number_field(struct parse *parse, const cJSON *json, const struct field *field,
-                                enum part_form form, bool zigzag)
+void parse_add_number(struct parse *parse, const cJSON *json, const struct part *form,
+                      const struct field *range)
 {
     struct value value;
     if (!parse_number(parse, json, &value)) {
         return;
     }
-    if (!value_is_float(field->type) && value_is_float(value.type)) {
+    if (!form->is_float && value_is_float(value.type)) {
         reader_expected(&parse->reader, json, "a whole number");
         return;
     }
-    bool is_varint32 = form == PART_VARINT && field->bytes_count == 4;
-    if (form == PART_BINARY || zigzag) {
-        parse_check_range(parse, json, field, &value);
-    } else if (is_varint32 && value_is_constant(&value) && !parse__has_32_bits(&value)) {
+    if (range != NULL) {
+        parse_check_range(parse, json, range, &value);
+    } else if (form->bytes_count == 4 && value_is_constant(&value) && !parse__has_32_bits(&value)) {
         reader_expected(&parse->reader, json, "a whole number of 32 bits");
         return;
     }
     struct part *part = parse_add_part(parse);
     if (part != NULL) {
-        part->form = form;
-        part->bytes_count = field->bytes_count;
-        part->big_endian = field->big_endian;
-        part->is_float = value_is_float(field->type);
-        part->zigzag = zigzag;
+        uint32_t draw = part->draw;
+        *part = *form;
+        part->draw = draw;
         part->value = value;
     }
 }
@@ -121,7 +117,7 @@ static void parse__place_string(struct parse *parse, const struct parse__string 
                        text_bytes, room);
         return;
     }
-    struct part *length = string->has_length ? parse_add_part(parse) : NULL;
+    struct part *length = string->has_length ? parse_open_length(parse) : NULL;
     struct part *frame = fixed ? parse_add_part(parse) : NULL;
     uint32_t first = parse->parts_count;
     parse_add_body(parse, &string->text);
@@ -131,10 +127,10 @@ static void parse__place_string(struct parse *parse, const struct parse__string 
         frame->bytes_min = room;
         frame->bytes_max = string->bytes;
     }
-    if (length != NULL && !parse->parts_full) {
+    if (length != NULL) {
         length->format = string->format;
         length->bytes_max = room;
-        parse_close_length(parse, length);
+        parse_close_length(parse, length, parse->reader.mistakes_count);
     }
     if (string->ends_with_zero && !fixed) {
         parse_add_bytes(parse, "", 1);
@@ -159,7 +155,6 @@ struct parse__group {
     int64_t plus;
     uint8_t digits_bytes;
     const char *until;
-    struct part *length;
 };
 
 static void parse__group_length(struct parse *parse, const cJSON *json, void *place)
@@ -173,46 +168,44 @@ static void parse__group_length(struct parse *parse, const cJSON *json, void *pl
 
 static void parse__field_of(struct parse *parse, const cJSON *json, void *place);
 
-static void parse__group_of(struct parse *parse, const cJSON *json, void *place)
-{
-    struct parse__group *group = place;
-    if (!cJSON_IsArray(json)) {
-        reader_expected(&parse->reader, json, "an array of fields");
-        return;
-    }
-    if (parse->groups_open == TREE_GROUPS_MAX) {
-        reader_mistake(&parse->reader, "expected at most %d lengths inside each other, found more",
-                       TREE_GROUPS_MAX);
-        return;
-    }
-    parse->groups_open++;
-    group->length = parse_add_part(parse);
-    reader_each(&parse->reader, json, parse__field_of, NULL);
-    parse->groups_open--;
-}
-
 static const struct key parse__group_keys[] = {
     {"length", .then = parse__group_length,
      .required = "what says how long it is, such as \"u16\" or \"varint\""},
     {"plus", KEY_WHOLE(struct parse__group, plus, -65536, 65536)},
     {"bytes", KEY_WHOLE(struct parse__group, digits_bytes, 1, 10)},
     {"until", KEY_TEXT(struct parse__group, until), .high = 1},
-    {"of", .then = parse__group_of, .required = "an array of fields"},
+    {"of", .required = "an array of fields"},
     {0}};
+
+static void parse__group_of(struct parse *parse, const cJSON *json)
+{
+    size_t mark = reader_enter(&parse->reader, "of");
+    if (cJSON_IsArray(json)) {
+        reader_each(&parse->reader, json, parse__field_of, NULL);
+    } else {
+        reader_expected(&parse->reader, json, "an array of fields");
+    }
+    reader_leave(&parse->reader, mark);
+}
 
 static void parse__group(struct parse *parse, const cJSON *json)
 {
     struct parse__group group = {.until = NULL};
     uint32_t mistakes_count = parse->reader.mistakes_count;
-    if (!reader_read(&parse->reader, json, parse__group_keys, &group) ||
-        parse->reader.mistakes_count > mistakes_count ||
-        !parse_digits_format(parse, &group.format, group.digits_bytes, group.until) ||
-        group.length == NULL) {
+    const cJSON *of = reader_read(&parse->reader, json, parse__group_keys, &group)
+                          ? reader_get(json, "of")
+                          : NULL;
+    struct part *length = of == NULL ? NULL : parse_open_length(parse);
+    if (length == NULL) {
         return;
     }
-    group.length->format = group.format;
-    group.length->plus = (int32_t)group.plus;
-    parse_close_length(parse, group.length);
+    parse__group_of(parse, of);
+    if (parse->reader.mistakes_count == mistakes_count) {
+        parse_digits_format(parse, &group.format, group.digits_bytes, group.until);
+    }
+    length->format = group.format;
+    length->plus = (int32_t)group.plus;
+    parse_close_length(parse, length, mistakes_count);
 }
 
 /* Another body in the place of a field. */
@@ -231,16 +224,23 @@ static bool parse__named_field(struct parse *parse, const cJSON *json)
         uint8_t bytes_count;
         bool zigzag;
     } varints[] = {{"varint", 8, false}, {"varint32", 4, false}, {"zigzag", 8, true}};
+    static const struct field whole = {.bytes_count = 8, .type = VALUE_I64};
     struct field field;
     size_t used = parse_number_type(parse, json->string, &field);
     if (used > 0 && json->string[used] == '\0') {
-        parse__number_field(parse, json, &field, PART_BINARY, false);
+        const struct part fixed = {.form = PART_BINARY,
+                                   .bytes_count = field.bytes_count,
+                                   .big_endian = field.big_endian,
+                                   .is_float = value_is_float(field.type)};
+        parse_add_number(parse, json, &fixed, &field);
         return true;
     }
     for (size_t i = 0; i < sizeof varints / sizeof varints[0]; i++) {
         if (strcmp(json->string, varints[i].name) == 0) {
-            field = (struct field){.bytes_count = varints[i].bytes_count, .type = VALUE_I64};
-            parse__number_field(parse, json, &field, PART_VARINT, varints[i].zigzag);
+            const struct part varint = {.form = PART_VARINT,
+                                        .bytes_count = varints[i].bytes_count,
+                                        .zigzag = varints[i].zigzag};
+            parse_add_number(parse, json, &varint, varint.zigzag ? &whole : NULL);
             return true;
         }
     }
@@ -266,11 +266,12 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
     }
     bool alone = cJSON_GetArraySize(json) == 1;
     const char *key = json->child->string;
+    bool is_body = strcmp(key, "hex") == 0 || strcmp(key, "json") == 0 || strcmp(key, "pb") == 0;
     if (reader_get(json, "string") != NULL) {
         parse__string(parse, json);
     } else if (reader_get(json, "length") != NULL || reader_get(json, "of") != NULL) {
         parse__group(parse, json);
-    } else if (alone && strcmp(key, "hex") == 0) { /* a body, in its short form */
+    } else if (alone && is_body) { /* in its short form */
         parse__body_field(parse, json);
     } else {
         size_t mark = reader_enter(reader, key);
@@ -279,8 +280,8 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
         if (!known) {
             reader_mistake(reader,
                            "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
-                           "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex` or `bytes`, "
-                           "found `%.32s`",
+                           "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, "
+                           "`pb` or `bytes`, found `%.32s`",
                            key);
         }
     }

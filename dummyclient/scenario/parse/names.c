@@ -86,6 +86,9 @@ static void parse__collect(struct parse *parse, const cJSON *json, bool of_lane)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, json)
     {
+        if (item->string != NULL && strcmp(item->string, "json") == 0) {
+            continue; /* a body, with keys of the server */
+        }
         bool names = item->string != NULL && cJSON_IsObject(item) &&
                      (strcmp(item->string, "capture") == 0 || strcmp(item->string, "set") == 0);
         if (!names) {

@@ -56,8 +56,8 @@ struct parse {
     size_t constant_bytes;
     struct part *parts; /* TREE_PARTS_MAX of them, in use while a body is read */
     uint32_t parts_count;
-    bool parts_full;      /* which has been reported */
-    uint32_t groups_open; /* lengths inside each other */
+    bool parts_full; /* which has been reported */
+    uint32_t lengths_open;
     /* Of the behavior being read. */
     struct parse_variable names[TREE_VARIABLES_MAX];
     uint32_t names_count;
@@ -143,11 +143,11 @@ parse_key parse_id;    /* uint32_t */
 parse_key parse_head;  /* struct value *: fields of the header by their names */
 parse_key parse_match; /* struct match */
 parse_key parse_verify;
-parse_key parse_captures;      /* struct wait */
-parse_key parse_on_disconnect; /* struct scenario_behavior */
-parse_key parse_body;          /* json NULL is the empty one */
-parse_key parse_text;          /* struct body: a text with ${...} in it */
-parse_key parse_fields;        /* struct body */
+parse_key parse_captures;                     /* struct wait */
+parse_key parse_on_disconnect;                /* struct scenario_behavior */
+parse_key parse_body;                         /* json NULL is the empty one */
+parse_key parse_text;                         /* struct body: a text with ${...} in it */
+parse_key parse_fields, parse_json, parse_pb; /* struct body */
 parse_key parse_field; /* "u32@4", "i16be@0", "dec@3". Without le or be: the framing's byte order.
                           Wrong: bytes_count stays 0 */
 /* Of steps: struct step, or the member that the step is about. */
@@ -197,17 +197,8 @@ uint32_t parse_find_column(const struct data_table *table, const char *name, siz
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
 const char *parse_path(struct parse *parse, const char *name);
 
-/* --- Bodies. parts.c: what is read becomes parts, one behind the other. */
+/* --- Bodies; what they are made of: parts.h. */
 
-/* One more, an empty text; NULL when there are too many, which is reported. */
-struct part *parse_add_part(struct parse *parse);
-void parse_add_bytes(struct parse *parse, const void *bytes, uint32_t bytes_count);
-void parse_add_body(struct parse *parse, const struct body *body);
-/* Makes it the length of all parts behind it: of one FIXED with bytes_max bytes, if that is not 0.
- * Reports what it cannot say. */
-void parse_close_length(struct parse *parse, struct part *length);
-/* Takes the parts from first on, and makes a body of them: a constant one where nothing changes. */
-void parse_join(struct parse *parse, uint32_t first, struct body *body);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
 /* delimiter.c: can the body be distinguished from the delimiter? The text of a variable, from that

@@ -1,6 +1,6 @@
 /* The parts of a body while it is read: put one behind the other, measured, and joined. */
+#include "scenario/parse/parts.h"
 #include "scenario/message.h"
-#include "scenario/parse/parse.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -96,6 +96,48 @@ static struct parse__bounds parse__measure_length(const struct parse *parse,
     return covered;
 }
 
+static uint32_t parse__json_bytes(const uint8_t *text, uint32_t bytes)
+{
+    uint8_t letter[MESSAGE_JSON_LETTER_BYTES_MAX];
+    uint32_t count = 0;
+    for (uint32_t taken = 0; bytes > 0; text += taken, bytes -= taken) {
+        count += message_json_letter(text, bytes, &taken, letter);
+    }
+    return count;
+}
+
+/* What is escaped is longer: exactly known of texts that are known. */
+static struct parse__bounds parse__measure_json(const struct parse *parse,
+                                                const struct value *value)
+{
+    const struct operand *operand = &value->operand;
+    uint32_t low = 0;
+    uint32_t high = 0;
+    value_text_bounds(value, &parse->world, &low, &high);
+    if (value->type != VALUE_TEXT) {
+        return (struct parse__bounds){1, 24};
+    }
+    if (value->terms_count > 0 ||
+        (operand->type != VALUE_TEXT && operand->source != OPERAND_DATA)) {
+        return (struct parse__bounds){low, high}; /* digits */
+    }
+    struct parse__bounds bounds = {low, (uint64_t)high * MESSAGE_JSON_LETTER_BYTES_MAX};
+    if (operand->source == OPERAND_TEXT) {
+        bounds.low = bounds.high = parse__json_bytes(operand->bytes, operand->bytes_count);
+    } else if (operand->source == OPERAND_DATA) {
+        const struct data_table *table = &parse->tables[operand->index];
+        bounds = (struct parse__bounds){UINT32_MAX, 0};
+        for (uint32_t row = 0; row < table->rows_count; row++) {
+            uint32_t cell_bytes = 0;
+            const uint8_t *cell = data_cell(table, row, operand->column, &cell_bytes);
+            uint32_t bytes = parse__json_bytes(cell, cell_bytes);
+            bounds.low = bytes < bounds.low ? bytes : bounds.low;
+            bounds.high = bytes > bounds.high ? bytes : bounds.high;
+        }
+    }
+    return bounds;
+}
+
 static struct parse__bounds parse__measure_part(const struct parse *parse, const struct part *parts,
                                                 uint32_t index)
 {
@@ -106,6 +148,8 @@ static struct parse__bounds parse__measure_part(const struct parse *parse, const
     case PART_TEXT:
         value_text_bounds(&part->value, &parse->world, &low, &high);
         break;
+    case PART_JSON:
+        return parse__measure_json(parse, &part->value);
     case PART_BINARY:
         break;
     case PART_VARINT:
@@ -137,11 +181,27 @@ static struct parse__bounds parse__measure(const struct parse *parse, const stru
     return sum;
 }
 
-void parse_close_length(struct parse *parse, struct part *length)
+struct part *parse_open_length(struct parse *parse)
+{
+    if (parse->lengths_open == TREE_LENGTHS_MAX) {
+        reader_mistake(&parse->reader, "expected at most %d lengths inside each other, found more",
+                       TREE_LENGTHS_MAX);
+        return NULL;
+    }
+    struct part *part = parse_add_part(parse);
+    parse->lengths_open += part != NULL;
+    return part;
+}
+
+void parse_close_length(struct parse *parse, struct part *length, uint32_t mistakes_count)
 {
     uint32_t index = (uint32_t)(length - parse->parts);
+    parse->lengths_open--;
     length->form = PART_LENGTH;
     length->covers = parse->parts_count - index - 1;
+    if (parse->reader.mistakes_count > mistakes_count) {
+        return;
+    }
     struct parse__bounds counted =
         parse__measure(parse, parse->parts, index + 1, parse->parts_count);
     if (length->bytes_max > 0) {

@@ -1,9 +1,10 @@
 /* Texts with ${...} in them. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/parts.h"
 
 #include <string.h>
 
-static void parse__split(struct parse *parse, const char *text)
+void parse_split(struct parse *parse, const char *text, const struct parse_pieces *pieces,
+                 void *context)
 {
     while (*text != '\0') {
         const char *open = strstr(text, "${");
@@ -11,13 +12,13 @@ static void parse__split(struct parse *parse, const char *text)
         bool escaped = open != NULL && plain_bytes > 0 && open[-1] == '$';
         /* $${ is a ${ that means nothing: the first $ is dropped. */
         if (plain_bytes - escaped > 0) {
-            parse_add_bytes(parse, text, (uint32_t)(plain_bytes - escaped));
+            pieces->bytes(parse, context, text, (uint32_t)(plain_bytes - escaped));
         }
         if (open == NULL) {
             return;
         }
         if (escaped) {
-            parse_add_bytes(parse, "${", 2);
+            pieces->bytes(parse, context, "${", 2);
             text = open + 2;
             continue;
         }
@@ -29,12 +30,25 @@ static void parse__split(struct parse *parse, const char *text)
             return;
         }
         if (parse_expression(parse, open + 2, (size_t)(close - open) - 2, &value)) {
-            struct part *part = parse_add_part(parse);
-            if (part != NULL) {
-                part->value = value;
-            }
+            pieces->value(parse, context, &value);
         }
         text = close + 1;
+    }
+}
+
+static void parse__add_bytes(struct parse *parse, void *context, const char *bytes,
+                             uint32_t bytes_count)
+{
+    (void)context;
+    parse_add_bytes(parse, bytes, bytes_count);
+}
+
+static void parse__add_value(struct parse *parse, void *context, const struct value *value)
+{
+    (void)context;
+    struct part *part = parse_add_part(parse);
+    if (part != NULL) {
+        part->value = *value;
     }
 }
 
@@ -45,6 +59,7 @@ void parse_text(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     uint32_t first = parse->parts_count;
-    parse__split(parse, json->valuestring);
+    static const struct parse_pieces pieces = {parse__add_bytes, parse__add_value};
+    parse_split(parse, json->valuestring, &pieces, NULL);
     parse_join(parse, first, place);
 }

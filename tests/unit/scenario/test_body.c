@@ -160,6 +160,143 @@ static void test_random_parts_differ(void **state)
     scenario_destroy(scenario);
 }
 
+/* The first ones are those of protobuf.dev/programming-guides/encoding. */
+static void test_messages_of_protocol_buffers(void **state)
+{
+    (void)state;
+    static const struct body_case cases[] = {
+        {"{ 'pb': { '1': 150 } }", "08 96 01"},
+        {"{ 'pb': { '2': 'testing' } }", "12 07 74 65 73 74 69 6e 67"},
+        {"{ 'pb': { '3': { '1': 150 } } }", "1a 03 08 96 01"},
+        {"{ 'pb': { '4': 'hello', '5': [ 1, 2, 3 ] } }", "22 05 68 65 6c 6c 6f 28 01 28 02 28 03"},
+        {"{ 'pb': { '6': { 'packed': [ 3, 270, 86942 ] } } }", "32 06 03 8e 02 9e a7 05"},
+        {"{ 'pb': { } }", ""},
+        {"{ 'pb': { '1': 0, '2': '', '3': { }, '4': false, '5': [ ] } }",
+         "08 00 12 00 1a 00 20 00"},
+        {"{ 'pb': { '1': true, '16': 1, '536870911': 1 } }", "08 01 80 01 01 f8 ff ff ff 0f 01"},
+        {"{ 'pb': { '1': -1 } }", "08 ff ff ff ff ff ff ff ff ff 01"},
+        {"{ 'pb': { '1': { 'int32': -1 }, '2': { 'sint32': -1 }, '3': { 'sint64': 1 } } }",
+         "08 ff ff ff ff ff ff ff ff ff 01 10 01 18 02"},
+        {"{ 'pb': { '1': { 'uint64': '18446744073709551615' }, '2': { 'uint32': 4294967295 } } }",
+         "08 ff ff ff ff ff ff ff ff ff 01 10 ff ff ff ff 0f"},
+        {"{ 'pb': { '1': { 'fixed32': 1 }, '2': { 'sfixed32': -2 } } }",
+         "0d 01 00 00 00 15 fe ff ff ff"},
+        {"{ 'pb': { '1': { 'fixed64': 1 }, '2': { 'sfixed64': -2 } } }",
+         "09 01 00 00 00 00 00 00 00 11 fe ff ff ff ff ff ff ff"},
+        {"{ 'pb': { '1': { 'double': 1.5 }, '2': { 'float': '${f}' }, '3': { 'double': 2 } } }",
+         "09 00 00 00 00 00 00 f8 3f 15 cd cc cc 3d 19 00 00 00 00 00 00 00 40"},
+        {"{ 'pb': { '1': { 'bool': true }, '2': { 'enum': 3 }, '3': { 'bool': '${conn & 1}' } } }",
+         "08 01 10 03 18 00"},
+        {"{ 'pb': { '1': { 'bytes': { 'hex': '00 ff' } }, '2': { 'bytes': { 'pb': { '1': 1 } } } } "
+         "}",
+         "0a 02 00 ff 12 02 08 01"},
+        {"{ 'pb': { '1': { 'packed': [ { 'float': 1 }, { 'float': 0.5 } ] } } }",
+         "0a 08 00 00 80 3f 00 00 00 3f"},
+        {"{ 'pb': { '1': '${conn}', '2': '${t}', '3': 'a${conn}', '4': { 'string': '${conn}' }, "
+         "'5': '${text(n)}', '6': '${u}' } }",
+         "08 ac 02 12 03 61 62 63 1a 04 61 33 30 30 22 03 33 30 30 2a 02 2d 33 30 ff ff ff ff ff "
+         "ff ff ff ff 01"},
+        {"{ 'pb': { '1': { '1': '${t}', '2': { '1': '${conn}', '2': { 'packed': [ '${conn}', 1 ] } "
+         "} }, '2': [ { '1': '${t}' }, { '1': 'x' } ] } }",
+         "0a 0f 0a 03 61 62 63 12 08 08 ac 02 12 03 ac 02 01 12 05 0a 03 61 62 63 12 03 0a 01 78"},
+        {"{ 'fields': [ { 'u16be': 7 }, { 'length': 'varint', 'of': [ { 'pb': { '1': '${t}' } } ] "
+         "} "
+         "] }",
+         "00 07 05 0a 03 61 62 63"},
+    };
+    BODY_CHECK_ALL(cases);
+}
+
+static void check_json(const char *framing, const char *json, const char *text,
+                       const char *expected)
+{
+    static uint64_t words[BODY_WORDS_MAX];
+    static char body[BODY_BYTES_MAX];
+    static uint8_t bytes[BODY_BYTES_MAX];
+    snprintf(body, sizeof body, "{ 'json': %s }", json);
+    struct scenario *scenario = body_load(framing, body);
+    const struct body *of = &scenario->behaviors[0].loop->send.body;
+    struct message_scope scope = body_scope(words, text);
+    uint32_t count = message_body_bytes(of, &scope);
+    assert_true(count < sizeof bytes);
+    message_write_body(of, &scope, bytes);
+    bytes[count] = '\0';
+    if (strcmp((const char *)bytes, expected) != 0) {
+        fail_msg("%s: expected %s, found %s", json, expected, (const char *)bytes);
+    }
+    body_check_same(of, &scope, bytes, count);
+    scenario_destroy(scenario);
+}
+
+static void test_json_is_on_one_line_and_escaped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *text;
+        const char *expected;
+    } cases[] = {
+        {"null", "", "null"},
+        {"[ ]", "", "[]"},
+        {"{ 'a': [ 1, -2.5, true, false, null, { } ], 'b': 'x y' }", "",
+         "{\"a\":[1,-2.5,true,false,null,{}],\"b\":\"x y\"}"},
+        {"[ 9007199254740992, 1500000000000000, 1e300, 0.1, 1e-7, -0.0 ]", "",
+         "[9007199254740992,1500000000000000,1e+300,0.1,1e-07,0]"},
+        {"'a\\'b\\\\c\\n\\t\\u0001\\u007f\\u00e9\\ud83d\\ude00/'", "",
+         "\"a\\\"b\\\\c\\n\\t\\u0001\x7f\xc3\xa9\xf0\x9f\x98\x80/\""},
+        {"'${conn}'", "", "300"},
+        {"[ '${n}', '${u}', '${f}', '${n * 2}', '${f / 3}', '${18446744073709551615}', '${1.5}' ]",
+         "", "[-3,18446744073709551615,0.1,-6,0.03333333333333333,18446744073709551615,1.5]"},
+        {"[ '${text(conn)}', ' ${conn}', '${given}', '${number(given)}', '$${conn}' ]", "",
+         "[\"300\",\" 300\",\"12\",12,\"${conn}\"]"},
+        {"{ 'k${t}': '${t}', 'x': 'a ${t} b' }", "q\"\\\n\x01z",
+         "{\"kq\\\"\\\\\\n\\u0001z\":\"q\\\"\\\\\\n\\u0001z\",\"x\":\"a q\\\"\\\\\\n\\u0001z b\"}"},
+        {"'${t}'", "\b\f\r\t\x1f \x7f</script>", "\"\\b\\f\\r\\t\\u001f \x7f</script>\""},
+        {"'${t}'", "\xc3\xa9 \xf0\x9f\x98\x80", "\"\xc3\xa9 \xf0\x9f\x98\x80\""},
+        /* What is no UTF-8: a cut letter, a lone byte, a surrogate, what is longer than it need be.
+         */
+        {"'${t}'", "a\xc3", "\"a\\ufffd\""},
+        {"'${t}'", "\xff\x80z", "\"\\ufffd\\ufffdz\""},
+        {"'${t}'", "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},
+        {"'${t}'", "\xc0\xaf", "\"\\ufffd\\ufffd\""},
+        {"{ 'set': { 'no name': 1 }, 'capture': { 'a': 'b' } }", "",
+         "{\"set\":{\"no name\":1},\"capture\":{\"a\":\"b\"}}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_json(BODY_LITTLE, cases[i].json, cases[i].text, cases[i].expected);
+    }
+    check_json("{ 'type': 'delimiter', 'delimiter': '\\n' }", "[ '${t}', '${t}' ]", "x\n",
+               "[\"x\\n\",\"x\\n\"]");
+}
+
+static void test_a_double_that_is_none_is_null(void **state)
+{
+    (void)state;
+    static uint64_t words[BODY_WORDS_MAX];
+    struct scenario *scenario = body_load(BODY_LITTLE, "{ 'json': [ '${f}' ] }");
+    const struct body *of = &scenario->behaviors[0].loop->send.body;
+    struct message_scope scope = body_scope(words, "");
+    static const uint64_t bits[] = {0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000};
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        uint8_t bytes[64];
+        words[2] = bits[i];
+        assert_int_equal(message_body_bytes(of, &scope), 6);
+        message_write_body(of, &scope, bytes);
+        assert_memory_equal(bytes, "[null]", 6);
+    }
+    scenario_destroy(scenario);
+}
+
+/* Lengths are of what is escaped, not of what was captured. */
+static void test_lengths_count_what_is_escaped(void **state)
+{
+    (void)state;
+    static const struct body_case of = {
+        "{ 'fields': [ { 'length': 'u16be', 'of': [ { 'json': { 'a': '${t}' } } ] } ] }",
+        "00 0e 7b 22 61 22 3a 22 5c 75 30 30 30 31 22 7d"};
+    body_check(&of, BODY_LITTLE, "\x01");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +305,10 @@ int main(void)
         cmocka_unit_test(test_lengths_grow_with_what_they_count),
         cmocka_unit_test(test_what_never_changes_is_written_once),
         cmocka_unit_test(test_random_parts_differ),
+        cmocka_unit_test(test_messages_of_protocol_buffers),
+        cmocka_unit_test(test_json_is_on_one_line_and_escaped),
+        cmocka_unit_test(test_a_double_that_is_none_is_null),
+        cmocka_unit_test(test_lengths_count_what_is_escaped),
     };
     return cmocka_run_group_tests_name("body", tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@ static void test_fields(void **state)
     static const struct mistake mistakes[] = {
         {"{ 'fields': [ { 'u40': 1 } ] }",
          ".fields[0]`: expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
-         "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex` or `bytes`, found `u40`"},
+         "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, `pb` or `bytes`, "
+         "found `u40`"},
         {"{ 'fields': [ { 'varint32': 4294967296 } ] }",
          ".fields[0].varint32`: expected a whole number of 32 bits, found 4294967296"},
         {"{ 'fields': [ { 'varint': 0.5 } ] }",
@@ -103,6 +104,74 @@ static void test_there_is_an_end_to_lengths_and_fields(void **state)
                "fields[4096].u8`: expected at most 4096 fields and pieces of text, found more"));
 }
 
+#define PB_ANY                                                                                     \
+    "expected a number, a text, true or false, a message such as { '1': 5 }, a type such as { "    \
+    "'double': 1.5 }, or an array of these, found "
+#define PB_TYPES                                                                                   \
+    "expected the numbers of fields, or one of int32, int64, uint32, uint64, sint32, sint64, "     \
+    "bool, enum, fixed32, fixed64, sfixed32, sfixed64, float, double, string, bytes, packed; "     \
+    "found "
+#define PB_ITEM "expected a number, true or false, or a type such as { 'double': 1.5 }, found "
+
+static void test_messages_of_protocol_buffers(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'pb': 5 }", ".pb`: expected an object, found 5"},
+        {"{ 'pb': { '0': 1 } }",
+         ".pb.0`: expected the number of a field, 1 to 536870911, found `0`"},
+        {"{ 'pb': { '536870912': 1 } }",
+         ".pb.536870912`: expected the number of a field, 1 to 536870911, found `536870912`"},
+        {"{ 'pb': { 'id': 1 } }",
+         ".pb.id`: expected the number of a field, 1 to 536870911, found `id`"},
+        {"{ 'pb': { '1': 1, '1': 2 } }", ".pb.1`: expected this key once, found it again"},
+        {"{ 'pb': { '1': 1.5 } }", ".pb.1`: expected a whole number, or { 'double': 1.5 } or { "
+                                   "'float': 1.5 }, found 1.5"},
+        {"{ 'pb': { '1': '${conn / 2.0}' } }",
+         ".pb.1`: expected a whole number, or { 'double': 1.5 } or { 'float': 1.5 }, found '${conn "
+         "/ 2.0}'"},
+        {"{ 'pb': { '1': null } }", ".pb.1`: " PB_ANY "null"},
+        {"{ 'pb': { '1': [ [ 1 ] ] } }", ".pb.1[0]`: " PB_ANY "an array of 1"},
+        {"{ 'pb': { '1': { 'flot': 1 } } }", ".pb.1`: " PB_TYPES "`flot`"},
+        {"{ 'pb': { '1': { 'int32': 1, '2': 1 } } }", ".pb.1`: " PB_TYPES "`int32` and others"},
+        {"{ 'pb': { '1': { 'int32': 4294967296 } } }",
+         ".pb.1.int32`: expected a whole number that fits into i32, found 4294967296"},
+        {"{ 'pb': { '1': { 'double': true } } }",
+         ".pb.1.double`: expected a number, a text or '${...}', found true"},
+        {"{ 'pb': { '1': { 'string': 5 } } }", ".pb.1.string`: expected a text, found 5"},
+        {"{ 'pb': { '1': { 'packed': 5 } } }",
+         ".pb.1.packed`: expected an array of numbers, found 5"},
+        {"{ 'pb': { '1': { 'packed': [ 'x' ] } } }", ".pb.1.packed[0]`: " PB_ITEM "'x'"},
+        {"{ 'pb': { '1': { 'packed': [ { 'string': 'x' } ] } } }",
+         ".pb.1.packed[0]`: " PB_ITEM "an object"},
+        {"{ 'fields': [ { 'pb': { '3': { '4': '${nope' } } } ] }",
+         ".fields[0].pb.3.4`: expected `}` behind `${nope`, found the end of the text"},
+    };
+    check_bodies("'framing': { 'type': 'raw' },", mistakes, COUNT(mistakes));
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'json': { 'a': [ 1, '${conn' ] } }",
+         ".json.a[1]`: expected `}` behind `${conn`, found the end of the text"},
+        {"{ 'json': { 'a': { '${(}': 1 } } }",
+         ".json.a.${(}`: `${(}`: expected a name, a number or `(`, found the end"},
+        {"{ 'json': 1, 'text': 'a' }", "`: expected one of these keys, found `json` and `text`"},
+    };
+    check_bodies("'framing': { 'type': 'raw' },", mistakes, COUNT(mistakes));
+    check_steps("'framing': { 'type': 'delimiter', 'delimiter': '|' },",
+                "{ 'expect': { 'capture': { 't': 'text@0' } } }, { 'send': { 'body': { 'json': [ "
+                "'${t}' ] } } }",
+                "[1].send.body`: a text that is escaped as JSON may hold the delimiter of the "
+                "framing, and the message would become two: only a delimiter with a control "
+                "character, such as '\\n', is never in JSON");
+    check_steps("'framing': { 'type': 'delimiter', 'delimiter': '\\n' },",
+                "{ 'send': { 'body': { 'json': 'x', 'text': 'x' } } }",
+                "[0].send.body`: expected one of these keys, found `json` and `text`");
+}
+
 static void test_expressions(void **state)
 {
     (void)state;
@@ -143,6 +212,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_messages_of_protocol_buffers),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_expressions),
         cmocka_unit_test(test_a_delimiter_is_not_in_what_varies),
         cmocka_unit_test(test_there_is_an_end_to_lengths_and_fields),

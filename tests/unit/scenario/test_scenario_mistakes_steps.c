@@ -159,7 +159,7 @@ static void test_bodies(void **state)
     (void)state;
     static const struct mistake mistakes[] = {
         {"'PING'", "`: expected 'none' or an object with one of `text`, `hex`, `base64`, `random`, "
-                   "`pattern`, `zero`, `file`, `fields`, found 'PING'"},
+                   "`pattern`, `zero`, `file`, `fields`, `json`, `pb`, found 'PING'"},
         {"{ 'txt': 'a' }", ".txt`: unknown key; did you mean `text`?"},
         {"{ 'hex': '0' }",
          ".hex`: expected pairs of hexadecimal digits (wrong from character 2), found '0'"},
