@@ -348,7 +348,7 @@ static void conn__on_connected(struct conn *conn)
         return;
     }
     const struct framing *framing = group->plan->program->targets[conn->target].framing;
-    reassembly_open(&conn->reassembly, framing);
+    reassembly_open(&conn->reassembly, framing, group->plan->program->looked_bytes);
     frame_open_state(framing, conn_codec_state(conn));
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);

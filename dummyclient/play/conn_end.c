@@ -131,7 +131,6 @@ static void conn__complete(struct conn *conn)
 
 void conn_on_peer_end(struct conn *conn)
 {
-    conn->receiving = CONN_RECV_ENDED;
     if (conn->link == CONN_OPEN) {
         conn->unjudged = true;
         conn__close(conn, CPORT_CLOSE_FIN);

@@ -175,6 +175,12 @@ static bool conn__deliver(struct conn *conn, const struct frame *frame, int64_t 
     return conn_is_alive(conn);
 }
 
+static void conn__count_message(struct conn *conn)
+{
+    conn->messages_received++;
+    recorder_count(conn->group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
+}
+
 static void conn__take_frames(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -187,8 +193,7 @@ static void conn__take_frames(struct conn *conn)
     while ((status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
-        conn->messages_received++;
-        recorder_count(group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
+        conn__count_message(conn);
         alive = alive && conn__deliver(conn, &frame, first_ns);
     }
     if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
@@ -197,11 +202,27 @@ static void conn__take_frames(struct conn *conn)
     if (status != FRAME_PARTIAL && alive) {
         bool no_memory = status == FRAME_NO_MEMORY;
         if (!no_memory) {
-            recorder_frame_error(group->recorder, conn->number, conn->reassembly.framing, state,
-                                 status, reassembly_refused(&conn->reassembly));
+            struct error expected;
+            reassembly_explain(&conn->reassembly, state, status, &expected);
+            recorder_frame_error(group->recorder, conn->number, &expected,
+                                 reassembly_refused(&conn->reassembly));
         }
         conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR);
     }
+}
+
+/* The peer's side has ended, and perhaps with it a message that says no other end. */
+static void conn__end_stream(struct conn *conn)
+{
+    struct frame frame;
+    conn->receiving = CONN_RECV_ENDED;
+    if (reassembly_end(&conn->reassembly, &frame)) {
+        conn__count_message(conn);
+        if (!conn__deliver(conn, &frame, conn->first_ns)) {
+            return;
+        }
+    }
+    conn_on_peer_end(conn);
 }
 
 void conn_receive(struct conn *conn)
@@ -260,7 +281,7 @@ void conn_on_received(struct conn *conn)
         return;
     }
     if (conn->recv_op.result == CPORT_OK) {
-        conn_on_peer_end(conn);
+        conn__end_stream(conn);
     } else {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result));
     }

@@ -213,7 +213,7 @@ static void recorder__unsolicited(void *context, const struct frame *frame, bool
     if (late) {
         recorder_error(recorder, ERROR_KIND_RESPONSE_LATE);
     } else {
-        notes_push(&recorder->figures.notes, frame->id, 1, frame->bytes_count);
+        notes_push(&recorder->figures.notes, frame->id, 1, frame->whole_bytes);
     }
 }
 
@@ -466,15 +466,12 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
 }
 
 void recorder_frame_error(struct recorder *recorder, uint32_t connection,
-                          const struct framing *framing, void *codec_state,
-                          enum frame_status status, struct span bytes)
+                          const struct error *expected, struct span bytes)
 {
     struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
-    struct error reason;
     if (failed->kind != VM_FAILURE_NONE) {
         return;
     }
-    frame_explain(framing, codec_state, status, bytes.data, bytes.bytes, &reason);
     *failed = (struct vm_failed){.kind = VM_FAILURE_FRAME,
                                  .at_ns = recorder->now_ns,
                                  .connection = connection,
@@ -482,7 +479,7 @@ void recorder_frame_error(struct recorder *recorder, uint32_t connection,
                                                     ? (uint32_t)bytes.bytes
                                                     : (uint32_t)sizeof failed->bytes};
     memcpy(failed->bytes, bytes.data, failed->bytes_count);
-    snprintf(failed->expected, sizeof failed->expected, "%.250s", reason.text);
+    snprintf(failed->expected, sizeof failed->expected, "%.250s", expected->text);
     for (uint32_t i = 0; i < failed->bytes_count && i < RECORDER_SHOWN_BYTES; i++) {
         size_t at = i == 0 ? 0 : 3 * (size_t)i - 1;
         snprintf(failed->found + at, 4, "%s%02x", i == 0 ? "" : " ", failed->bytes[i]);

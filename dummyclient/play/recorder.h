@@ -79,8 +79,7 @@ void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_
                             int64_t last_ns, uint64_t count, int64_t now_ns);
 /* The first of them is kept: what the server sent there, and why it is no message. */
 void recorder_frame_error(struct recorder *recorder, uint32_t connection,
-                          const struct framing *framing, void *codec_state,
-                          enum frame_status status, struct span bytes);
+                          const struct error *expected, struct span bytes);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

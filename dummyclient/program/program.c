@@ -457,6 +457,7 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
     if (program->arena.failed) {
         goto no_memory;
     }
+    program->looked_bytes = program_looked_bytes(program);
     if (program->steps_count > PROGRAM_STEPS_MAX) {
         error_set(error, "%s: expected at most %d names of requests, found more", scenario->path,
                   PROGRAM_STEPS_MAX);

@@ -161,6 +161,8 @@ struct program {
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
     bool answers;             /* rules of on_push do */
+    /* How much of a received body is looked at, from its beginning; or REASSEMBLY_ALL_BYTES. */
+    uint32_t looked_bytes;
 };
 
 /* Reports what cannot be played with this load: too few rows for the connections, a rate without a
@@ -178,3 +180,7 @@ bool program_estimate(const struct scenario *scenario, uint32_t behavior, double
 /* The longest that any behavior's setup may take by its own steps (their `within`, thinks,
  * reconnects), once it is connected; a setup that begins again counts once. */
 int64_t program_ready_within_ns(const struct scenario *scenario);
+
+/* looked.c: the most of a received body, from its beginning, that any step or rule looks at;
+ * REASSEMBLY_ALL_BYTES: all of it, whatever its size. */
+uint32_t program_looked_bytes(const struct program *program);

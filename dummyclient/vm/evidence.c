@@ -231,7 +231,8 @@ void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received
     untaken->at_ns = received_ns;
     untaken->connection = vm->connection;
     untaken->id = frame->id;
-    untaken->body_bytes = frame->body_bytes;
+    untaken->body_bytes = frame->whole_body_bytes;
+    untaken->bytes_count = count;
     if (count > 0) {
         memcpy(untaken->bytes, frame->body, count);
     }
@@ -250,8 +251,8 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
     if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
         vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
     }
-    vm_evidence__add(&text, "%" PRIu32 " byte%s", frame->body_bytes,
-                     frame->body_bytes == 1 ? "" : "s");
+    vm_evidence__add(&text, "%" PRIu64 " byte%s", frame->whole_body_bytes,
+                     frame->whole_body_bytes == 1 ? "" : "s");
     vm_evidence__add_difference(vm, lane, frame, &text);
     vm_evidence__show(failed, frame->body, frame->body_bytes);
 }
@@ -281,7 +282,7 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
         vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_done_bytes,
                          lane->raw_done_bytes == 1 ? "" : "s");
     } else if (noted) {
-        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu32 " byte%s", untaken->id,
+        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu64 " byte%s", untaken->id,
                          untaken->body_bytes, untaken->body_bytes == 1 ? "" : "s");
     } else if (lane->replies_left < wait->replies_count) {
         vm_evidence__add(&text, "%" PRIu32 " of them", wait->replies_count - lane->replies_left);
@@ -289,6 +290,6 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
         vm_evidence__add(&text, "nothing");
     }
     if (noted) {
-        vm_evidence__show(failed, untaken->bytes, untaken->body_bytes);
+        vm_evidence__show(failed, untaken->bytes, untaken->bytes_count);
     }
 }

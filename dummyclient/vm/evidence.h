@@ -36,7 +36,8 @@ struct vm_untaken {
     int64_t at_ns; /* 0: nothing yet */
     uint32_t connection;
     uint32_t id;
-    uint32_t body_bytes;
+    uint64_t body_bytes;
+    uint32_t bytes_count;
     uint8_t bytes[VM_EVIDENCE_BYTES_MAX]; /* the beginning */
 };
 

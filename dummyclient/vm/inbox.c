@@ -8,9 +8,11 @@ static struct frame vm_inbox__frame(const struct vm_inbox *inbox, uint32_t index
     const struct vm_mail *mail = &inbox->mails[index];
     return (struct frame){.id = mail->id,
                           .bytes = inbox->bytes + mail->offset,
-                          .bytes_count = mail->frame_bytes,
+                          .bytes_count = mail->bytes_count,
+                          .whole_bytes = mail->whole_bytes,
                           .body = inbox->bytes + mail->offset,
-                          .body_bytes = mail->bytes_count};
+                          .body_bytes = mail->bytes_count,
+                          .whole_body_bytes = mail->bytes_count};
 }
 
 /* Takes bytes off the beginning of a message's body. */
@@ -79,7 +81,7 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed)
     }
     inbox->mails[inbox->mails_count++] = (struct vm_mail){.id = frame->id,
                                                           .number = vm->mail_number++,
-                                                          .frame_bytes = frame->bytes_count,
+                                                          .whole_bytes = frame->whole_bytes,
                                                           .offset = inbox->bytes_count,
                                                           .bytes_count = bytes_count,
                                                           .claimed = claimed};
@@ -110,7 +112,7 @@ bool vm_inbox_feed(struct vm *vm, struct vm_lane *lane)
         lane->replies_left -= vm_wait_judge(vm, lane, &frame, lane->sent_ns, &taken_bytes);
         if (taken_bytes < frame.body_bytes) { /* of a raw stream: the next reply has the rest */
             vm_inbox__shorten(inbox, i, taken_bytes);
-            inbox->mails[i].frame_bytes -= taken_bytes;
+            inbox->mails[i].whole_bytes -= taken_bytes;
         } else {
             vm_inbox__remove(inbox, i);
         }

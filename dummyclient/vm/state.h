@@ -74,7 +74,7 @@ struct vm_wait {
 struct vm_mail {
     uint32_t id;
     uint32_t number;
-    uint32_t frame_bytes;
+    uint64_t whole_bytes;
     uint32_t offset;
     uint32_t bytes_count;
     bool claimed; /* by a rule of on_push: only a step with a match of its own takes it */

@@ -348,6 +348,7 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         rest.body_bytes -= taken_bytes;
         rest.bytes = rest.body;
         rest.bytes_count = rest.body_bytes;
+        rest.whole_bytes = rest.whole_body_bytes = rest.body_bytes;
     } while (raw && rest.body_bytes > 0);
 }
 

@@ -177,6 +177,9 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
         vm_lane_at(vm, index)->sent_ns == 0) {
         return false;
     }
+    if (frame->is_push && instruction->op == OP_REQUEST) {
+        return false;
+    }
     return vm_wait_matches(&instruction->wait->match, wait->value, frame);
 }
 

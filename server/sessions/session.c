@@ -30,7 +30,7 @@ void session_open(struct session *session, struct shard *shard, const struct net
     session->active_ns = now_ns;
     session->local = local != NULL ? *local : shard->rules->listening;
     session->remote = *remote;
-    reassembly_open(&session->reassembly, &shard->rules->framing);
+    reassembly_open(&session->reassembly, &shard->rules->framing, REASSEMBLY_ALL_BYTES);
     bool joined = shard_join(shard, session);
     session__count(session, TOTAL_CONNECTS_OK, 1);
     if (!joined) {

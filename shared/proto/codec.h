@@ -1,11 +1,57 @@
 /* One kind of framing: bytes <-> messages. Sans-I/O, no allocation, no clock, no state but what the
- * caller keeps: per message that comes (struct frame_progress), and per stream (state). Any thread.
+ * caller keeps: per message that comes (struct frame_progress, struct codec_scan), and per stream
+ * (state). Any thread.
  *
  * A kind is a file of this folder and a line in FRAME_CODECS (frame.c), at its enum
- * framing_type. */
+ * framing_type. It has decode(), for messages whose beginning says how long they are, or scan(),
+ * for those whose end is in their text. */
 #pragma once
 
 #include "proto/frame.h"
+
+/* The state of decode() for one message: all zero at its beginning. */
+struct frame_progress {
+    size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
+    uint32_t scanned_bytes; /* no message ends in them */
+    bool searches;          /* the end is searched for: needed_bytes says nothing about the size */
+};
+
+/* A stretch of a message. */
+enum codec_piece_kind {
+    CODEC_TEXT,   /* belongs to the body */
+    CODEC_HEAD,   /* the same, and is kept whoever looks at it */
+    CODEC_DROPPED /* counts, but is no part of the body */
+};
+struct codec_piece {
+    uint64_t bytes; /* may be more than have come */
+    enum codec_piece_kind kind;
+};
+
+/* The state of scan() for one message: all zero at its beginning. */
+struct codec_scan {
+    uint32_t searched_bytes; /* of what is given again: there is no end of line in them */
+    bool is_push;
+    bool closes;          /* the peer is going to end the stream behind the message */
+    const char *expected; /* after FRAME_INVALID or FRAME_TOO_LARGE, unless it is the usual text */
+    union {
+        struct {
+            uint64_t length; /* of the body, or of the chunk */
+            uint32_t lines_bytes;
+            uint16_t status;
+            uint8_t state;
+            bool has_length : 1; /* Content-Length, Transfer-Encoding: the last of it "chunked" */
+            bool is_coded : 1;
+            bool is_chunked : 1;
+        } http;
+        struct {
+            uint64_t values; /* that are still to come */
+            uint64_t bulk_bytes;
+            bool begun;
+            bool answered; /* the value has begun, behind its attributes */
+            bool in_bulk;  /* the end of a string is still to come */
+        } resp;
+    };
+};
 
 struct codec {
     /* Says what is wrong with a framing made from user input. NULL: nothing can be. */
@@ -16,6 +62,13 @@ struct codec {
     /* data begins with the message, and holds what has come of it so far (and perhaps more). */
     enum frame_status (*decode)(const struct framing *framing, void *state, const uint8_t *data,
                                 size_t bytes, struct frame *frame, struct frame_progress *progress);
+    /* data begins behind all pieces so far; bytes > 0. FRAME_COMPLETE: the message ends behind this
+     * piece. FRAME_PARTIAL: it goes on there; a piece of no bytes means that these bytes are wanted
+     * again, with more behind them. So each byte is looked at once. */
+    enum frame_status (*scan)(const struct framing *framing, void *state, struct codec_scan *scan,
+                              const uint8_t *data, size_t bytes, struct codec_piece *piece);
+    /* The stream ends behind all pieces so far: does the message? NULL: never. */
+    bool (*ends)(const struct codec_scan *scan);
     /* See frame.h; 64 bits: what does not fit the largest frame is refused for all. */
     uint64_t (*encoded_bytes)(const struct framing *framing, uint32_t id, uint32_t body_bytes);
     /* NULL: nothing is before the body, or behind it. */
@@ -40,5 +93,10 @@ extern const struct codec codec_by_id;
 extern const struct codec codec_http;
 extern const struct codec codec_resp;
 
+const struct codec *codec_of(const struct framing *framing);
+/* Lines for scan(), which end with LF or CRLF: the one that begins at data[at]. False: its end has
+ * not come; scan->searched_bytes, of the bytes from `at` on, are not searched again. */
+bool codec_find_line(struct codec_scan *scan, const uint8_t *data, size_t bytes, size_t at,
+                     size_t *end, size_t *next);
 /* encoded_bytes of messages that are nothing but their body. */
 uint64_t codec_body_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes);

@@ -1,34 +1,25 @@
-/* HTTP/1.1 responses: the head, then a body by Content-Length or in chunks. The message is all of
- * it, as it came. */
+/* HTTP/1.1 responses: the head, then a body by Content-Length or in chunks, which are joined. */
 #include "proto/codec.h"
 
 #include <string.h>
 
 /* A response head, with the interim ones before it, is refused when it is longer than this, and so
- * are the trailers and the line of a chunk: all are searched again for each run. */
+ * are the trailers and the line of a chunk. */
 enum { HTTP_HEAD_BYTES_MAX = 65536 };
 
-enum http_end { HTTP_END_NONE, HTTP_END_LENGTH, HTTP_END_CHUNKS, HTTP_END_UNKNOWN };
+#define HTTP_BEGIN "HTTP/1."
+enum { HTTP_BEGIN_BYTES = sizeof HTTP_BEGIN - 1 };
 
-struct http_head {
-    uint32_t bytes; /* the empty line included */
-    uint32_t status;
-    uint64_t length;
-    enum http_end end;
+enum http_state {
+    HTTP_STATUS,    /* the first line of a head comes next */
+    HTTP_FIELDS,    /* a header field, or the empty line */
+    HTTP_BODY,      /* a body with a length */
+    HTTP_CHUNK,     /* the line with the size of a chunk */
+    HTTP_DATA,      /* its bytes */
+    HTTP_CHUNK_END, /* the end of line behind them */
+    HTTP_TRAILERS,  /* fields behind the last chunk */
+    HTTP_TO_THE_END /* a body that ends with the stream */
 };
-
-/* The line that begins at data[at], without its end; false: the end has not come yet. */
-static bool http__line(const uint8_t *data, size_t bytes, size_t at, size_t *end, size_t *next)
-{
-    const uint8_t *found = at < bytes ? memchr(data + at, '\n', bytes - at) : NULL;
-    if (found == NULL) {
-        return false;
-    }
-    *next = (size_t)(found - data) + 1;
-    *end = *next - 1;
-    *end -= *end > at && data[*end - 1] == '\r';
-    return true;
-}
 
 static uint8_t http__lower(uint8_t c)
 {
@@ -79,213 +70,233 @@ static bool http__number(const uint8_t *text, size_t bytes, uint32_t base, uint6
     return i > 0 && i < 15;
 }
 
-/* Is the last of the codings, which are separated by commas, "chunked"? */
-static bool http__ends_with_chunked(const uint8_t *value, size_t bytes)
+/* Are these the bytes of the word (in lower case)? */
+static bool http__is(const uint8_t *text, size_t bytes, const char *word)
 {
-    static const char WORD[] = "chunked";
-    size_t count = sizeof WORD - 1;
-    bool same =
-        bytes >= count && (bytes == count || strchr(", \t", value[bytes - count - 1]) != NULL);
-    for (size_t i = 0; same && i < count; i++) {
-        same = http__lower(value[bytes - count + i]) == (uint8_t)WORD[i];
+    size_t i = 0;
+    while (i < bytes && word[i] != '\0' && http__lower(text[i]) == (uint8_t)word[i]) {
+        i++;
     }
-    return same;
+    return i == bytes && word[i] == '\0';
+}
+
+/* Is the word the last of those that are separated by commas, or (anywhere) one of them? */
+static bool http__lists(const uint8_t *value, size_t bytes, const char *word, bool anywhere)
+{
+    size_t begin = 0;
+    bool found = false;
+    for (size_t i = 0; i <= bytes; i++) {
+        bool ends = i == bytes || value[i] == ',' || value[i] == ' ' || value[i] == '\t';
+        if (!ends) {
+            continue;
+        }
+        if (i > begin) {
+            found = (found && anywhere) || http__is(value + begin, i - begin, word);
+        }
+        begin = i + 1;
+    }
+    return found;
+}
+
+static enum frame_status http__refuse(struct codec_scan *scan, const char *expected)
+{
+    scan->expected = expected;
+    return FRAME_INVALID;
+}
+
+static enum frame_status http__status_line(struct codec_scan *scan, const uint8_t *line,
+                                           size_t bytes)
+{
+    uint64_t number = 0;
+    if (bytes < 12 || memcmp(line, HTTP_BEGIN, HTTP_BEGIN_BYTES) != 0 || line[8] != ' ' ||
+        !http__number(line + 9, 3, 10, &number) || number < 100 || number > 999) {
+        return http__refuse(scan, "the head of an HTTP/1.1 response");
+    }
+    scan->http.status = (uint16_t)number;
+    scan->closes = line[7] == '0'; /* HTTP/1.0: unless a field says otherwise */
+    return FRAME_PARTIAL;
 }
 
 /* Content-Length: digits alone, and the same each time. */
-static bool http__length(const uint8_t *value, size_t bytes, struct http_head *head)
+static enum frame_status http__length(struct codec_scan *scan, const uint8_t *value, size_t bytes)
 {
     uint64_t length = 0;
     for (size_t i = 0; i < bytes; i++) {
         if (value[i] < '0' || value[i] > '9') {
-            return false;
+            return http__refuse(scan, "Content-Length in digits");
         }
     }
-    if (!http__number(value, bytes, 10, &length) ||
-        (head->end == HTTP_END_LENGTH && length != head->length)) {
-        return false;
+    if (!http__number(value, bytes, 10, &length)) {
+        return http__refuse(scan, "a Content-Length of 1 to 14 digits");
     }
-    head->length = length;
-    head->end = head->end == HTTP_END_CHUNKS ? head->end : HTTP_END_LENGTH;
-    return true;
-}
-
-static bool http__status(const uint8_t *line, size_t bytes, uint32_t *status)
-{
-    static const char BEGIN[] = "HTTP/1.";
-    uint64_t number = 0;
-    if (bytes < 12 || memcmp(line, BEGIN, sizeof BEGIN - 1) != 0 || line[8] != ' ' ||
-        !http__number(line + 9, 3, 10, &number)) {
-        return false;
+    if (scan->http.has_length && length != scan->http.length) {
+        return http__refuse(scan, "one Content-Length");
     }
-    *status = (uint32_t)number;
-    return number >= 100 && number <= 999;
-}
-
-/* Lines of so many bytes have come, and their end has not. */
-static enum frame_status http__searched(size_t bytes)
-{
-    return bytes > HTTP_HEAD_BYTES_MAX ? FRAME_TOO_LARGE : FRAME_PARTIAL;
-}
-
-static enum frame_status http__read_head(const uint8_t *data, size_t bytes, struct http_head *head)
-{
-    static const uint8_t BEGIN[] = "HTTP/1.";
-    size_t end = 0;
-    size_t next = 0;
-    size_t compared = bytes < sizeof BEGIN - 1 ? bytes : sizeof BEGIN - 1;
-    *head = (struct http_head){.end = HTTP_END_UNKNOWN};
-    if (memcmp(data, BEGIN, compared) != 0) {
-        return FRAME_INVALID;
-    }
-    for (size_t at = 0; http__line(data, bytes, at, &end, &next); at = next) {
-        const uint8_t *line = data + at;
-        size_t value_bytes = 0;
-        const uint8_t *value = NULL;
-        if (at == 0) {
-            if (!http__status(line, end, &head->status)) {
-                return FRAME_INVALID;
-            }
-        } else if (end == at) {
-            head->bytes = (uint32_t)next;
-            if (head->status < 200 || head->status == 204 || head->status == 304) {
-                head->end = HTTP_END_NONE;
-            }
-            return FRAME_COMPLETE;
-        } else if ((value = http__value(line, end - at, "content-length", &value_bytes)) != NULL) {
-            if (!http__length(value, value_bytes, head)) {
-                return FRAME_INVALID;
-            }
-        } else if ((value = http__value(line, end - at, "transfer-encoding", &value_bytes)) !=
-                       NULL &&
-                   http__ends_with_chunked(value, value_bytes)) {
-            head->end = HTTP_END_CHUNKS;
-        }
-        if (next > HTTP_HEAD_BYTES_MAX) {
-            return FRAME_TOO_LARGE;
-        }
-    }
-    return http__searched(bytes);
-}
-
-/* From the beginning of a chunk at `from`: where the body ends. PARTIAL: *from is the first chunk
- * that has not come whole. */
-static enum frame_status http__read_chunks(const uint8_t *data, size_t bytes, uint64_t *from,
-                                           uint64_t *needed)
-{
-    for (;;) {
-        size_t end = 0;
-        size_t next = 0;
-        uint64_t length = 0;
-        *needed = *from > bytes ? *from : bytes + 1;
-        if (*from >= bytes) {
-            return FRAME_PARTIAL;
-        }
-        if (!http__line(data, bytes, (size_t)*from, &end, &next)) {
-            return http__searched(bytes - (size_t)*from);
-        }
-        if (next - *from > HTTP_HEAD_BYTES_MAX) {
-            return FRAME_TOO_LARGE;
-        }
-        if (!http__number(data + *from, end - (size_t)*from, 16, &length)) {
-            return FRAME_INVALID;
-        }
-        if (length > 0) {
-            uint64_t behind = next + length + 2; /* an end of line follows each chunk */
-            if (behind > FRAMING_FRAME_BYTES_MAX) {
-                return FRAME_TOO_LARGE;
-            }
-            *from = behind;
-            continue;
-        }
-        for (size_t at = next; http__line(data, bytes, at, &end, &next); at = next) {
-            if (end == at) { /* behind the trailers */
-                bool short_enough = next - *from <= HTTP_HEAD_BYTES_MAX;
-                *from = next;
-                return short_enough ? FRAME_COMPLETE : FRAME_TOO_LARGE;
-            }
-        }
-        *needed = bytes + 1;
-        return http__searched(bytes - (size_t)*from);
-    }
-}
-
-static enum frame_status http__partial(const struct framing *framing, uint64_t needed,
-                                       bool searches, struct frame_progress *progress)
-{
-    if (needed > framing->frame_bytes_max) {
-        return FRAME_TOO_LARGE;
-    }
-    progress->needed_bytes = (size_t)needed;
-    progress->searches = searches;
+    scan->http.length = length;
+    scan->http.has_length = true;
     return FRAME_PARTIAL;
 }
 
-static enum frame_status http__decode(const struct framing *framing, void *state,
-                                      const uint8_t *data, size_t bytes, struct frame *frame,
-                                      struct frame_progress *progress)
+static enum frame_status http__field(struct codec_scan *scan, const uint8_t *line, size_t bytes)
 {
-    (void)state;
-    struct http_head head;
-    uint64_t whole = 0;
-    enum frame_status status = FRAME_COMPLETE;
-    /* Nothing behind the largest message is looked at. */
-    bytes = bytes < framing->frame_bytes_max ? bytes : framing->frame_bytes_max;
-    do { /* 100 and its like come before the response, and belong to it */
-        status = http__read_head(data + whole, bytes - (size_t)whole, &head);
-        if (status == FRAME_PARTIAL) {
-            return http__partial(framing, (uint64_t)bytes + 1, true, progress);
-        }
-        if (status != FRAME_COMPLETE) {
-            return status;
-        }
-        whole += head.bytes;
-        if (whole > HTTP_HEAD_BYTES_MAX) {
-            return FRAME_TOO_LARGE;
-        }
-    } while (head.status < 200 && head.status != 101);
-    if (head.end == HTTP_END_UNKNOWN) {
-        return FRAME_INVALID;
+    size_t value_bytes = 0;
+    const uint8_t *value = NULL;
+    if (line[0] == ' ' || line[0] == '\t') {
+        return http__refuse(scan, "a header field on one line (a line that begins with a space "
+                                  "continues the one before, which is obsolete)");
     }
-    if (head.end == HTTP_END_LENGTH) {
-        whole += head.length;
-    } else if (head.end == HTTP_END_CHUNKS) {
-        uint64_t needed = 0;
-        uint64_t from = progress->scanned_bytes > whole ? progress->scanned_bytes : whole;
-        status = http__read_chunks(data, bytes, &from, &needed);
-        progress->scanned_bytes = (uint32_t)from;
-        whole = from;
-        if (status == FRAME_PARTIAL) {
-            return http__partial(framing, needed, needed == (uint64_t)bytes + 1, progress);
-        }
-        if (status != FRAME_COMPLETE) {
-            return status;
-        }
+    if (memchr(line, ':', bytes) == NULL) {
+        return http__refuse(scan, "a header field, \"name: value\"");
     }
-    if (whole > framing->frame_bytes_max) {
-        return FRAME_TOO_LARGE;
+    if ((value = http__value(line, bytes, "content-length", &value_bytes)) != NULL) {
+        return http__length(scan, value, value_bytes);
     }
-    if (bytes < whole) {
-        return http__partial(framing, whole, false, progress);
+    if ((value = http__value(line, bytes, "transfer-encoding", &value_bytes)) != NULL) {
+        scan->http.is_coded = true;
+        scan->http.is_chunked = http__lists(value, value_bytes, "chunked", false);
+    } else if ((value = http__value(line, bytes, "connection", &value_bytes)) != NULL) {
+        scan->closes = http__lists(value, value_bytes, "close", true) ||
+                       (scan->closes && !http__lists(value, value_bytes, "keep-alive", true));
     }
-    return frame_fill(frame, data, (uint32_t)whole, 0, 0);
+    return FRAME_PARTIAL;
 }
 
-static void http__explain(const struct framing *framing, void *state, const uint8_t *data,
-                          size_t bytes, struct error *error)
+/* 100 and its like come before the response, and belong to it. */
+static bool http__is_interim(const struct codec_scan *scan)
 {
-    (void)state;
-    struct http_head head;
-    (void)framing;
-    if (http__read_head(data, bytes, &head) != FRAME_COMPLETE) {
-        error_set(error, "the head of an HTTP/1.1 response");
-    } else if (head.end == HTTP_END_UNKNOWN) {
-        error_set(error, "Content-Length or Transfer-Encoding: chunked (a body that ends with the "
-                         "connection has no size)");
-    } else {
-        error_set(error, "the size of a chunk as hexadecimal digits");
+    return scan->http.status < 200 && scan->http.status != 101;
+}
+
+/* Behind the empty line of a head. */
+static enum frame_status http__end_head(struct codec_scan *scan)
+{
+    uint16_t status = scan->http.status;
+    if (http__is_interim(scan)) {
+        scan->http.state = HTTP_STATUS;
+        scan->http.has_length = scan->http.is_coded = scan->http.is_chunked = false;
+        return FRAME_PARTIAL;
     }
+    if (status == 101 || status == 204 || status == 304) {
+        return FRAME_COMPLETE;
+    }
+    if (scan->http.is_coded && scan->http.has_length) {
+        return http__refuse(scan, "Content-Length or Transfer-Encoding, not both");
+    }
+    scan->http.lines_bytes = 0;
+    if (scan->http.is_chunked) {
+        scan->http.state = HTTP_CHUNK;
+    } else if (scan->http.has_length) {
+        scan->http.state = HTTP_BODY;
+        return scan->http.length == 0 ? FRAME_COMPLETE : FRAME_PARTIAL;
+    } else {
+        scan->http.state = HTTP_TO_THE_END;
+        scan->closes = true;
+    }
+    return FRAME_PARTIAL;
+}
+
+static enum frame_status http__line(struct codec_scan *scan, const uint8_t *line, size_t bytes)
+{
+    switch ((enum http_state)scan->http.state) {
+    case HTTP_STATUS:
+        scan->http.state = HTTP_FIELDS;
+        return http__status_line(scan, line, bytes);
+    case HTTP_FIELDS:
+        return bytes == 0 ? http__end_head(scan) : http__field(scan, line, bytes);
+    case HTTP_CHUNK_END:
+        scan->http.state = HTTP_CHUNK;
+        scan->http.lines_bytes = 0;
+        return bytes == 0 ? FRAME_PARTIAL : http__refuse(scan, "an end of line behind a chunk");
+    case HTTP_CHUNK:
+        if (!http__number(line, bytes, 16, &scan->http.length)) {
+            return http__refuse(scan, "the size of a chunk as hexadecimal digits");
+        }
+        scan->http.state = scan->http.length > 0 ? HTTP_DATA : HTTP_TRAILERS;
+        return FRAME_PARTIAL;
+    case HTTP_TRAILERS:
+        return bytes == 0 ? FRAME_COMPLETE : FRAME_PARTIAL;
+    case HTTP_BODY:
+    case HTTP_DATA:
+    case HTTP_TO_THE_END:
+        break;
+    }
+    return FRAME_PARTIAL;
+}
+
+static enum frame_status http__refuse_long(struct codec_scan *scan, bool of_head)
+{
+    scan->expected = of_head ? "a response head of at most 65536 bytes"
+                             : "the size of a chunk, or trailers, of at most 65536 bytes";
+    return FRAME_TOO_LARGE;
+}
+
+/* The lines that are whole, as long as they are of one kind. */
+static enum frame_status http__lines(struct codec_scan *scan, const uint8_t *data, size_t bytes,
+                                     struct codec_piece *piece)
+{
+    bool of_head = scan->http.state <= HTTP_FIELDS;
+    bool goes_on = true;
+    enum frame_status status = FRAME_PARTIAL;
+    size_t at = 0;
+    size_t end = 0;
+    size_t next = 0;
+    while (goes_on && codec_find_line(scan, data, bytes, at, &end, &next)) {
+        uint8_t before = scan->http.state;
+        scan->http.lines_bytes += (uint32_t)(next - at);
+        if (scan->http.lines_bytes > HTTP_HEAD_BYTES_MAX) {
+            return http__refuse_long(scan, of_head);
+        }
+        status = http__line(scan, data + at, end - at);
+        at = next;
+        goes_on = status == FRAME_PARTIAL &&
+                  (scan->http.state == HTTP_FIELDS || scan->http.state == HTTP_TRAILERS ||
+                   (scan->http.state == HTTP_CHUNK && before == HTTP_CHUNK_END));
+    }
+    if (status != FRAME_PARTIAL && status != FRAME_COMPLETE) {
+        return status;
+    }
+    if (goes_on && scan->http.lines_bytes + (bytes - at) > HTTP_HEAD_BYTES_MAX) {
+        return http__refuse_long(scan, of_head);
+    }
+    size_t left = bytes - at < HTTP_BEGIN_BYTES ? bytes - at : HTTP_BEGIN_BYTES;
+    if (goes_on && scan->http.state == HTTP_STATUS && memcmp(data + at, HTTP_BEGIN, left) != 0) {
+        return http__refuse(scan, "the head of an HTTP/1.1 response");
+    }
+    piece->bytes = at;
+    piece->kind = of_head && !http__is_interim(scan) ? CODEC_HEAD : CODEC_DROPPED;
+    return status;
+}
+
+static enum frame_status http__scan(const struct framing *framing, void *state,
+                                    struct codec_scan *scan, const uint8_t *data, size_t bytes,
+                                    struct codec_piece *piece)
+{
+    (void)framing, (void)state;
+    switch ((enum http_state)scan->http.state) {
+    case HTTP_BODY:
+        *piece = (struct codec_piece){scan->http.length, CODEC_TEXT};
+        return FRAME_COMPLETE;
+    case HTTP_DATA:
+        *piece = (struct codec_piece){scan->http.length, CODEC_TEXT};
+        scan->http.state = HTTP_CHUNK_END;
+        return FRAME_PARTIAL;
+    case HTTP_TO_THE_END:
+        *piece = (struct codec_piece){bytes, CODEC_TEXT};
+        return FRAME_PARTIAL;
+    case HTTP_STATUS:
+    case HTTP_FIELDS:
+    case HTTP_CHUNK:
+    case HTTP_CHUNK_END:
+    case HTTP_TRAILERS:
+        break;
+    }
+    return http__lines(scan, data, bytes, piece);
+}
+
+static bool http__ends(const struct codec_scan *scan)
+{
+    return scan->http.state == HTTP_TO_THE_END;
 }
 
 const struct codec codec_http = {
-    .decode = http__decode, .encoded_bytes = codec_body_bytes, .explain = http__explain};
+    .scan = http__scan, .ends = http__ends, .encoded_bytes = codec_body_bytes};

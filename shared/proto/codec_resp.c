@@ -1,10 +1,14 @@
-/* RESP, versions 2 and 3 (Redis): a value, with all that is nested in it. The message is all of it,
- * as it came. */
+/* RESP, versions 2 and 3 (Redis): a value, with all that is nested in it, and the attributes before
+ * it. The message is all of it, as it came. How deep values nest does not matter: only how many are
+ * still to come is kept. */
 #include "proto/codec.h"
 
 #include <string.h>
 
 enum { RESP_LINE_BYTES_MAX = 65536 };
+#define RESP_VALUES_MAX UINT64_C(1000000000000000)
+#define RESP_EXPECTED                                                                              \
+    "a value of RESP, such as \"+OK\\r\\n\", \"$5\\r\\nhello\\r\\n\" or \"*2\\r\\n...\""
 
 enum resp_form { RESP_LINE, RESP_BULK, RESP_LIST, RESP_MAP, RESP_NONE };
 
@@ -25,7 +29,7 @@ static enum resp_form resp__form(uint8_t type)
         return RESP_BULK;
     case '*': /* array */
     case '~': /* set */
-    case '>': /* push */
+    case '>': /* push: what no command has asked for */
         return RESP_LIST;
     case '%': /* map */
     case '|': /* attribute, and the value that it is about */
@@ -58,104 +62,109 @@ static bool resp__is_digits(const uint8_t *text, size_t bytes)
     return i == bytes && i > 0;
 }
 
-/* How many values are still to come, and where the next one begins, in a message of which a part
- * has been read. */
-struct resp_cursor {
-    uint64_t at;
-    uint64_t values;
-};
-
-/* One element; PARTIAL: needed_bytes of the message. */
-static enum frame_status resp__read(const uint8_t *data, size_t bytes, struct resp_cursor *cursor,
-                                    uint64_t *needed_bytes)
+static enum frame_status resp__refuse(struct codec_scan *scan, const char *expected)
 {
-    size_t at = (size_t)cursor->at;
-    enum resp_form form = resp__form(data[at]);
-    if (form == RESP_NONE) {
-        return FRAME_INVALID;
-    }
-    const uint8_t *end = memchr(data + at, '\n', bytes - at);
-    if (end == NULL) {
-        *needed_bytes = (uint64_t)bytes + 1;
-        return bytes - at > RESP_LINE_BYTES_MAX ? FRAME_TOO_LARGE : FRAME_PARTIAL;
-    }
-    size_t next = (size_t)(end - data) + 1;
-    size_t line_bytes = next - at;
-    if (line_bytes < 3 || data[next - 2] != '\r') {
-        return FRAME_INVALID;
-    }
+    scan->expected = expected;
+    return FRAME_INVALID;
+}
+
+static enum frame_status resp__refuse_long_line(struct codec_scan *scan)
+{
+    scan->expected = "a line of at most 65536 bytes";
+    return FRAME_TOO_LARGE;
+}
+
+/* The line that a value begins with, from its type to the end of line; the bytes that follow on it
+ * are in scan->resp.bulk_bytes. */
+static enum frame_status resp__line(struct codec_scan *scan, const uint8_t *line, size_t bytes)
+{
+    uint8_t type = line[0];
+    enum resp_form form = resp__form(type);
     int64_t number = 0;
-    bool is_signed = line_bytes > 3 && (data[at + 1] == '-' || data[at + 1] == '+');
-    if (data[at] == ':' &&
-        !resp__is_digits(data + at + 1 + is_signed, line_bytes - 3 - is_signed)) {
-        return FRAME_INVALID;
+    bool is_signed = bytes > 3 && (line[1] == '-' || line[1] == '+');
+    scan->resp.bulk_bytes = 0;
+    if (bytes < 3 || line[bytes - 2] != '\r') {
+        return resp__refuse(scan, RESP_EXPECTED);
     }
-    if (form != RESP_LINE && !resp__number(data + at + 1, line_bytes - 3, &number)) {
-        return FRAME_INVALID;
+    if (type == ':' && !resp__is_digits(line + 1 + is_signed, bytes - 3 - is_signed)) {
+        return resp__refuse(scan, "an integer behind \":\"");
     }
-    cursor->at = next;
-    cursor->values--;
+    if (form != RESP_LINE && line[1] == '?') {
+        return resp__refuse(scan, "a length (streamed values such as \"$?\" and \"*?\" are not "
+                                  "supported)");
+    }
+    if (form != RESP_LINE && !resp__number(line + 1, bytes - 3, &number)) {
+        return resp__refuse(scan, "a length of -1 (nil) to 12 digits behind the type");
+    }
+    if (!scan->resp.answered && scan->resp.values == 1 && type != '|') {
+        scan->resp.answered = true; /* all before it were attributes */
+        scan->is_push = type == '>';
+    }
+    scan->resp.values--;
     if (form == RESP_BULK && number >= 0) {
-        cursor->at += (uint64_t)number + 2;
-        if (cursor->at <= bytes && memcmp(data + cursor->at - 2, "\r\n", 2) != 0) {
-            return FRAME_INVALID;
-        }
-    } else if (form == RESP_LIST && number > 0) {
-        cursor->values += (uint64_t)number;
-    } else if (form == RESP_MAP && number > 0) {
-        cursor->values += 2 * (uint64_t)number;
+        scan->resp.bulk_bytes = (uint64_t)number;
+        scan->resp.in_bulk = true;
+    } else if (number > 0) { /* a list, or the pairs of a map */
+        scan->resp.values += (uint64_t)number << (form == RESP_MAP);
     }
-    cursor->values += data[at] == '|';
+    scan->resp.values += type == '|';
+    return scan->resp.values <= RESP_VALUES_MAX
+               ? FRAME_PARTIAL
+               : resp__refuse(scan, "at most 10^15 values nested in one");
+}
+
+/* Values, as far as they have come: the last may be longer. */
+static enum frame_status resp__scan(const struct framing *framing, void *state,
+                                    struct codec_scan *scan, const uint8_t *data, size_t bytes,
+                                    struct codec_piece *piece)
+{
+    size_t at = 0;
+    size_t end = 0;
+    size_t next = 0;
+    (void)framing, (void)state;
+    piece->kind = CODEC_TEXT;
+    scan->resp.values += !scan->resp.begun;
+    scan->resp.begun = true;
+    while (scan->resp.values > 0 || scan->resp.in_bulk) {
+        piece->bytes = at;
+        if (scan->resp.in_bulk) { /* behind its bytes */
+            size_t left = bytes - at < 2 ? bytes - at : 2;
+            if (memcmp(data + at, "\r\n", left) != 0) {
+                return resp__refuse(scan, "an end of line behind the bytes of a string");
+            }
+            if (left < 2) {
+                return FRAME_PARTIAL;
+            }
+            scan->resp.in_bulk = false;
+            at += 2;
+            continue;
+        }
+        if (at == bytes) {
+            return FRAME_PARTIAL;
+        }
+        if (resp__form(data[at]) == RESP_NONE) {
+            return resp__refuse(scan, RESP_EXPECTED);
+        }
+        if (!codec_find_line(scan, data, bytes, at, &end, &next)) {
+            return bytes - at > RESP_LINE_BYTES_MAX ? resp__refuse_long_line(scan) : FRAME_PARTIAL;
+        }
+        if (next - at > RESP_LINE_BYTES_MAX) {
+            return resp__refuse_long_line(scan);
+        }
+        enum frame_status status = resp__line(scan, data + at, next - at);
+        if (status != FRAME_PARTIAL) {
+            return status;
+        }
+        at = next;
+        if (scan->resp.bulk_bytes > bytes - at) {
+            piece->bytes = at + scan->resp.bulk_bytes;
+            return FRAME_PARTIAL;
+        }
+        at += (size_t)scan->resp.bulk_bytes;
+        scan->resp.bulk_bytes = 0;
+    }
+    piece->bytes = at;
     return FRAME_COMPLETE;
 }
 
-static enum frame_status resp__decode(const struct framing *framing, void *state,
-                                      const uint8_t *data, size_t bytes, struct frame *frame,
-                                      struct frame_progress *progress)
-{
-    (void)state;
-    struct resp_cursor cursor = {.values = 1};
-    uint64_t needed_bytes = 1;
-    enum frame_status status = FRAME_COMPLETE;
-    /* Nothing behind the largest message is looked at. */
-    bytes = bytes < framing->frame_bytes_max ? bytes : framing->frame_bytes_max;
-    while (status == FRAME_COMPLETE && cursor.values > 0) {
-        if (cursor.at >= bytes) {
-            /* Each value has three bytes at least: a list that can never fit is refused early. */
-            needed_bytes = cursor.at + 3 * cursor.values;
-            status = FRAME_PARTIAL;
-        } else {
-            status = resp__read(data, bytes, &cursor, &needed_bytes);
-        }
-        if (cursor.at + 3 * cursor.values > framing->frame_bytes_max) {
-            return FRAME_TOO_LARGE;
-        }
-    }
-    if (status == FRAME_COMPLETE && cursor.at > bytes) {
-        needed_bytes = cursor.at;
-        status = FRAME_PARTIAL;
-    }
-    if (status == FRAME_COMPLETE) {
-        return frame_fill(frame, data, (uint32_t)cursor.at, 0, 0);
-    }
-    if (status == FRAME_PARTIAL) {
-        if (needed_bytes > framing->frame_bytes_max) {
-            return FRAME_TOO_LARGE;
-        }
-        progress->needed_bytes = (size_t)needed_bytes;
-        progress->searches = cursor.values > 0;
-    }
-    return status;
-}
-
-static void resp__explain(const struct framing *framing, void *state, const uint8_t *data,
-                          size_t bytes, struct error *error)
-{
-    (void)state;
-    (void)framing, (void)data, (void)bytes;
-    error_set(error, "a value of RESP, such as \"+OK\\r\\n\", \"$5\\r\\nhello\\r\\n\" or "
-                     "\"*2\\r\\n...\"");
-}
-
-const struct codec codec_resp = {
-    .decode = resp__decode, .encoded_bytes = codec_body_bytes, .explain = resp__explain};
+const struct codec codec_resp = {.scan = resp__scan, .encoded_bytes = codec_body_bytes};

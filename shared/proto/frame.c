@@ -1,5 +1,7 @@
 #include "proto/codec.h"
 
+#include "core/must.h"
+
 #include <string.h>
 
 /* The pair's size field is 16 bits wide and counts the header too. */
@@ -10,6 +12,11 @@ static const struct codec *const FRAME_CODECS[] = {
     [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
     [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
     [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp};
+
+const struct codec *codec_of(const struct framing *framing)
+{
+    return FRAME_CODECS[framing->type];
+}
 
 void framing_default(struct framing *framing)
 {
@@ -26,7 +33,7 @@ void framing_default(struct framing *framing)
 
 bool framing_check(const struct framing *framing, struct error *error)
 {
-    const struct codec *codec = FRAME_CODECS[framing->type];
+    const struct codec *codec = codec_of(framing);
     uint32_t max = framing->frame_bytes_max;
     if (max < 1 || max > FRAMING_FRAME_BYTES_MAX) {
         error_set(error, "expected a largest frame of 1 to %u bytes, found %u",
@@ -42,13 +49,15 @@ enum frame_status frame_fill(struct frame *frame, const uint8_t *data, uint32_t 
     *frame = (struct frame){.bytes = data,
                             .bytes_count = bytes,
                             .body = data + head_bytes,
-                            .body_bytes = bytes - head_bytes - tail_bytes};
+                            .body_bytes = bytes - head_bytes - tail_bytes,
+                            .whole_bytes = bytes,
+                            .whole_body_bytes = bytes - head_bytes - tail_bytes};
     return FRAME_COMPLETE;
 }
 
 uint32_t frame_state_bytes(const struct framing *framing)
 {
-    const struct codec *codec = FRAME_CODECS[framing->type];
+    const struct codec *codec = codec_of(framing);
     return codec->state_bytes != NULL ? codec->state_bytes(framing) : 0;
 }
 
@@ -60,38 +69,54 @@ void frame_open_state(const struct framing *framing, void *state)
     }
 }
 
-enum frame_status frame_decode_on(const struct framing *framing, void *state, const uint8_t *data,
-                                  size_t bytes, struct frame *frame,
-                                  struct frame_progress *progress)
+bool framing_is_scanned(const struct framing *framing)
 {
-    return FRAME_CODECS[framing->type]->decode(framing, state, data, bytes, frame, progress);
+    return codec_of(framing)->scan != NULL;
+}
+
+bool codec_find_line(struct codec_scan *scan, const uint8_t *data, size_t bytes, size_t at,
+                     size_t *end, size_t *next)
+{
+    size_t from = at + scan->searched_bytes;
+    const uint8_t *found = from < bytes ? memchr(data + from, '\n', bytes - from) : NULL;
+    if (found == NULL) {
+        scan->searched_bytes = (uint32_t)(bytes - at);
+        return false;
+    }
+    scan->searched_bytes = 0;
+    *next = (size_t)(found - data) + 1;
+    *end = *next - 1;
+    *end -= *end > at && data[*end - 1] == '\r';
+    return true;
 }
 
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes)
 {
     struct frame_progress progress = {0};
-    enum frame_status status = frame_decode_on(framing, NULL, data, bytes, frame, &progress);
+    must(!framing_is_scanned(framing));
+    enum frame_status status =
+        codec_of(framing)->decode(framing, NULL, data, bytes, frame, &progress);
     *needed_bytes = status == FRAME_PARTIAL ? progress.needed_bytes : *needed_bytes;
     return status;
 }
 
 uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes)
 {
-    uint64_t whole = FRAME_CODECS[framing->type]->encoded_bytes(framing, id, body_bytes);
+    uint64_t whole = codec_of(framing)->encoded_bytes(framing, id, body_bytes);
     return whole <= framing->frame_bytes_max ? (uint32_t)whole : 0;
 }
 
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out)
 {
-    const struct codec *codec = FRAME_CODECS[framing->type];
+    const struct codec *codec = codec_of(framing);
     return codec->write_head != NULL ? codec->write_head(framing, id, body_bytes, out) : 0;
 }
 
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out)
 {
-    const struct codec *codec = FRAME_CODECS[framing->type];
+    const struct codec *codec = codec_of(framing);
     return codec->write_tail != NULL ? codec->write_tail(framing, out) : 0;
 }
 
@@ -110,13 +135,13 @@ bool framing_seals(const struct framing *framing)
 void frame_seal(const struct framing *framing, void *state, const uint64_t *values,
                 uint8_t *message, uint32_t bytes)
 {
-    FRAME_CODECS[framing->type]->seal(framing, state, values, message, bytes);
+    codec_of(framing)->seal(framing, state, values, message, bytes);
 }
 
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error)
 {
-    const struct codec *codec = FRAME_CODECS[framing->type];
+    const struct codec *codec = codec_of(framing);
     error_set(error, "a message of the scenario's framing");
     switch (status) {
     case FRAME_BAD_SIZE:

@@ -97,12 +97,19 @@ struct framing {
     uint32_t rows_count;
 };
 
+/* A message. Where its end is in its text (http, resp), the body is that text without what only
+ * says where it ends, and without what is behind its beginning and looked at by nobody. */
 struct frame {
-    const uint8_t *bytes; /* the whole frame, header or delimiter included */
+    const uint8_t *bytes; /* header or delimiter included; where the end is in the text: the body */
     uint32_t bytes_count;
     const uint8_t *body;
     uint32_t body_bytes;
-    uint32_t id; /* 0 without an id field */
+    uint32_t id;               /* 0 without an id field */
+    uint32_t head_bytes;       /* of the body: a head that is text, such as that of HTTP */
+    bool is_push;              /* by its text it is no answer to a request */
+    bool closes;               /* by its text, the peer ends the stream behind it */
+    uint64_t whole_bytes;      /* of the message as it came */
+    uint64_t whole_body_bytes; /* of its body, what nobody looks at included */
 };
 
 enum frame_status {
@@ -124,18 +131,11 @@ uint32_t frame_state_bytes(const struct framing *framing);
 /* The stream begins. */
 void frame_open_state(const struct framing *framing, void *state);
 
-/* The state of the search for the end of one message: all zero at its beginning. */
-struct frame_progress {
-    size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
-    uint32_t scanned_bytes; /* no message ends in them */
-    bool searches;          /* the end is searched for: needed_bytes says nothing about the size */
-};
-
-enum frame_status frame_decode_on(const struct framing *framing, void *state, const uint8_t *data,
-                                  size_t bytes, struct frame *frame,
-                                  struct frame_progress *progress);
-/* The same from the beginning, of a stream whose messages do not depend on those before.
- * *needed_bytes is set with FRAME_PARTIAL alone. */
+/* Is the end of a message in its text, which is read once, as it comes? Then reassembly.h finds it,
+ * and frame_decode() does not. */
+bool framing_is_scanned(const struct framing *framing);
+/* data begins with a message, of a stream whose messages do not depend on those before.
+ * *needed_bytes, the least total, is set with FRAME_PARTIAL alone. */
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes);
 /* Where the delimiter begins in data, or bytes when it is not there. */

@@ -8,29 +8,35 @@
  *
  * After the loop (FRAME_PARTIAL) the rest has been copied and data may go; a frame is valid until
  * the next call. Who ends the loop earlier calls reassembly_keep(): what is left of the run is
- * copied, and the loop can go on at any later time. FRAME_BAD_SIZE, FRAME_TOO_LARGE and
- * FRAME_NO_MEMORY are final for the stream.
+ * copied, and the loop can go on at any later time. The other statuses are final for the stream.
  *
  * Memory grows with the bytes that have come, not with the size that a header claims: a peer that
- * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. */
+ * announces 16 MiB and sends four bytes costs a few bytes. It is freed with the frame. Where the
+ * end of a message is in its text, only its head and as much of it as somebody looks at are kept:
+ * the message may then have any size. */
 #pragma once
 
 #include "core/span.h"
 #include "proto/frame.h"
 
+/* All of a message is looked at: then frame_bytes_max is the limit. */
+#define REASSEMBLY_ALL_BYTES UINT32_MAX
+
+struct reassembly_partial; /* reassembly.c: the beginning of an incomplete message */
+
 struct reassembly {
     const struct framing *framing;
     const uint8_t *run; /* what is left of the run being fed */
     uint8_t *kept;      /* the run is a copy, which begins here; NULL: it is the caller's */
-    uint8_t *partial;   /* the beginning of an incomplete frame */
+    struct reassembly_partial *partial;
     uint32_t run_bytes;
-    uint32_t partial_bytes;
-    uint32_t partial_capacity_bytes;
-    uint32_t partial_scanned_bytes : 31; /* of partial: no message ends in them */
-    uint32_t partial_done : 1;           /* it was handed out as the frame before */
+    uint64_t looked_bytes; /* of a text, from its beginning */
 };
 
-void reassembly_open(struct reassembly *reassembly, const struct framing *framing);
+/* looked_bytes: how much of a message's body is looked at; more than frame_bytes_max is all of it.
+ */
+void reassembly_open(struct reassembly *reassembly, const struct framing *framing,
+                     uint32_t looked_bytes);
 /* Frees the partial frame, if any. The struct may be opened again. */
 void reassembly_close(struct reassembly *reassembly);
 void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes);
@@ -43,8 +49,14 @@ static inline bool reassembly_has_run(const struct reassembly *reassembly)
 }
 /* state: of the stream that is received (frame_state_bytes()). */
 enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame);
-/* After an error: the message that was refused, as far as it has come. */
+/* The stream has ended, and so may have a message that says no other end. True: *frame is it. */
+bool reassembly_end(struct reassembly *reassembly, struct frame *frame);
+/* After an error: what was refused, as far as it has come, and what was expected in its place. */
 struct span reassembly_refused(const struct reassembly *reassembly);
-/* Bytes of an incomplete frame that are waiting: more than 0 at the end of the stream means that
- * the peer stopped in the middle of one. */
-size_t reassembly_waiting_bytes(const struct reassembly *reassembly);
+void reassembly_explain(const struct reassembly *reassembly, void *state, enum frame_status status,
+                        struct error *error);
+/* Bytes of an incomplete frame that have come: more than 0 at the end of the stream means that the
+ * peer stopped in the middle of one. */
+uint64_t reassembly_waiting_bytes(const struct reassembly *reassembly);
+/* For how many bytes of it memory is held. */
+size_t reassembly_capacity_bytes(const struct reassembly *reassembly);

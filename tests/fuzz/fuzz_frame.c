@@ -1,5 +1,6 @@
 /* The decoder and the reassembly, every framing. What comes in pieces must give the same frames as
- * what comes whole, within memory that follows the bytes and not the size that a header claims. */
+ * what comes whole, within memory that follows the bytes and not the size that a header claims; and
+ * where the end is in the text, it must not matter how much of it is kept. */
 #include "fuzz.h"
 
 #include "core/must.h"
@@ -111,15 +112,18 @@ static void framing__draw(struct framing *framing, struct fuzz_input *input)
 
 static void seen__add(struct seen *seen, const struct framing *framing, const struct frame *frame)
 {
-    must(frame->bytes_count >= 1 && frame->bytes_count <= framing->frame_bytes_max);
+    must(frame->whole_bytes >= 1 && frame->whole_bytes >= frame->bytes_count);
+    must(frame->bytes_count <= framing->frame_bytes_max || framing_is_scanned(framing));
+    must(frame->body_bytes <= frame->whole_body_bytes && frame->head_bytes <= frame->body_bytes);
     must(frame->body >= frame->bytes && frame->body_bytes <= frame->bytes_count);
     must(frame->body + frame->body_bytes <= frame->bytes + frame->bytes_count);
     seen->frames++;
-    seen->bytes += frame->bytes_count;
+    seen->bytes += frame->whole_bytes;
     if (framing->type == FRAMING_RAW) {
         return; /* where a run ends is where a message ends: by the pieces */
     }
-    uint64_t hash = seen->hash ^ frame->id ^ ((uint64_t)frame->body_bytes << 32);
+    uint64_t hash = seen->hash ^ frame->id ^ (frame->whole_body_bytes << 32) ^ frame->is_push;
+    hash ^= (uint64_t)frame->head_bytes << 20;
     for (uint32_t i = 0; i < frame->bytes_count; i++) {
         hash = (hash ^ frame->bytes[i]) * UINT64_C(0x100000001b3);
     }
@@ -140,17 +144,19 @@ static void seen__whole(struct seen *seen, const struct framing *framing, const 
     must(seen->end != FRAME_PARTIAL || needed > bytes);
 }
 
-static void seen__in_pieces(struct seen *seen, const struct framing *framing, const uint8_t *data,
-                            size_t bytes, uint64_t cuts)
+/* cuts 0: all in one. */
+static void seen__in_pieces(struct seen *seen, const struct framing *framing, uint32_t looked_bytes,
+                            const uint8_t *data, size_t bytes, uint64_t cuts)
 {
     struct reassembly reassembly;
     struct frame frame;
     size_t fed = 0;
-    reassembly_open(&reassembly, framing);
+    reassembly_open(&reassembly, framing, looked_bytes);
     seen->end = FRAME_PARTIAL;
     while (fed < bytes && seen->end == FRAME_PARTIAL) {
-        cuts = cuts * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        size_t piece = 1 + (size_t)(cuts >> 60) * ((cuts >> 40) % 5);
+        uint64_t drawn = cuts * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        size_t piece = cuts == 0 ? bytes : 1 + (size_t)(drawn >> 60) * ((drawn >> 40) % 5);
+        cuts = cuts == 0 ? 0 : drawn | 1;
         piece = piece < bytes - fed ? piece : bytes - fed;
         uint8_t *run = malloc(piece); /* gone after the loop, as a port's buffer is */
         must(run != NULL);
@@ -161,10 +167,28 @@ static void seen__in_pieces(struct seen *seen, const struct framing *framing, co
             seen__add(seen, framing, &frame);
         }
         free(run);
-        must(reassembly.partial_capacity_bytes <= 2 * fed + 64);
+        must(reassembly_capacity_bytes(&reassembly) <= 2 * fed + 64);
     }
     must(seen->end != FRAME_PARTIAL || seen->bytes + reassembly_waiting_bytes(&reassembly) == fed);
     reassembly_close(&reassembly);
+}
+
+/* Kept whole, or as much as is looked at. */
+static void check__text(const struct framing *framing, const uint8_t *data, size_t bytes,
+                        uint64_t cuts)
+{
+    struct seen all[2] = {{0}, {0}};
+    for (int kept = 0; kept < 2; kept++) {
+        uint32_t looked_bytes = kept == 0 ? REASSEMBLY_ALL_BYTES : (uint32_t)(cuts % 40);
+        struct seen whole = {0};
+        struct seen *pieces = &all[kept];
+        seen__in_pieces(&whole, framing, looked_bytes, data, bytes, 0);
+        seen__in_pieces(pieces, framing, looked_bytes, data, bytes, cuts | 1);
+        must(whole.frames == pieces->frames && whole.hash == pieces->hash);
+        must((whole.end == FRAME_PARTIAL) == (pieces->end == FRAME_PARTIAL));
+    }
+    must(all[0].frames <= all[1].frames && all[0].bytes <= all[1].bytes);
+    must(all[0].end != FRAME_PARTIAL || all[0].bytes == all[1].bytes);
 }
 
 /* What was taken apart can be put together again: the same bytes. */
@@ -207,10 +231,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!framing_check(&framing, &error)) {
         return 0;
     }
+    if (framing_is_scanned(&framing)) {
+        check__text(&framing, input.data, input.bytes, cuts);
+        return 0;
+    }
     struct seen whole = {0};
     struct seen pieces = {0};
     seen__whole(&whole, &framing, input.data, input.bytes);
-    seen__in_pieces(&pieces, &framing, input.data, input.bytes, cuts);
+    seen__in_pieces(&pieces, &framing, REASSEMBLY_ALL_BYTES, input.data, input.bytes, cuts | 1);
     if (framing.type != FRAMING_RAW) {
         must(whole.frames == pieces.frames && whole.hash == pieces.hash);
         must(whole.end == pieces.end || input.bytes == 0);

@@ -40,31 +40,26 @@ static void play__request_done(void *context, const struct vm_request *request)
 static void play__started(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns)
 {
     struct play *play = context;
-    (void)lane;
-    must(intended_ns <= now_ns);
+    must(lane <= UINT16_MAX && intended_ns <= now_ns);
     play->started++;
 }
 
 static void play__ended(void *context, uint32_t lane, int64_t busy_ns, bool complete)
 {
     struct play *play = context;
-    (void)lane;
-    (void)complete;
+    (void)lane, (void)complete;
     must(busy_ns >= 0);
     play->ended++;
 }
 
 static void play__unsolicited(void *context, const struct frame *frame, bool late)
 {
-    (void)context;
-    (void)frame;
-    (void)late;
+    (void)context, (void)frame, (void)late;
 }
 
 static void play__push_checked(void *context, bool mismatch, int64_t fanout_ns)
 {
-    (void)context;
-    (void)mismatch;
+    (void)context, (void)mismatch;
     must(fanout_ns >= -1);
 }
 
@@ -75,14 +70,23 @@ static void play__marked(void *context, uint32_t mark, int64_t now_ns)
 
 static void play__logged(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns)
 {
-    (void)context;
-    (void)now_ns;
+    (void)context, (void)now_ns;
     must(line != NULL || bytes == 0);
 }
 
 static uint64_t play__draw(struct play *play, uint64_t below)
 {
     return prng_range(play->seed, 1, play->draws++, 0, below - 1);
+}
+
+static bool play__decode(const struct play *play, const uint8_t *message, struct frame *frame)
+{
+    size_t needed = 0;
+    const struct framing *framing = play->program->targets[vm_target(play->vm)].framing;
+    return (framing_is_scanned(framing) /* then what is sent is no reply */
+                ? frame_fill(frame, message, play->message_bytes, 0, 0)
+                : frame_decode(framing, message, play->message_bytes, frame, &needed)) ==
+           FRAME_COMPLETE;
 }
 
 static void play__send(struct play *play, const struct vm_action *action)
@@ -95,11 +99,9 @@ static void play__send(struct play *play, const struct vm_action *action)
     vm_write_message(play->vm, action, play->codec_state, play->message);
     play->sent++;
     struct frame frame;
-    size_t needed = 0;
     const struct framing *framing = play->program->targets[vm_target(play->vm)].framing;
     if (framing->type != FRAMING_RAW) {
-        must(frame_decode(framing, play->message, play->message_bytes, &frame, &needed) ==
-             FRAME_COMPLETE);
+        must(play__decode(play, play->message, &frame));
         must(frame.bytes_count == play->message_bytes || framing->type == FRAMING_DELIMITER);
     }
 }
@@ -145,15 +147,13 @@ static void play__act(struct play *play, int64_t now_ns)
 static void play__reply(struct play *play, int64_t now_ns)
 {
     struct frame frame;
-    size_t needed = 0;
     if (play->message == NULL) {
         return;
     }
     uint8_t *copy = malloc(play->message_bytes);
     must(copy != NULL);
     memcpy(copy, play->message, play->message_bytes);
-    const struct framing *framing = play->program->targets[vm_target(play->vm)].framing;
-    if (frame_decode(framing, copy, play->message_bytes, &frame, &needed) == FRAME_COMPLETE) {
+    if (play__decode(play, copy, &frame)) {
         uint64_t wrong = play__draw(play, 4);
         if (wrong == 1 && frame.body_bytes > 0) {
             copy[(size_t)(frame.body - copy) + play__draw(play, frame.body_bytes)] ^= 1;

@@ -16,6 +16,27 @@ const uint8_t *page_end_put(struct page_end *page, const void *data, size_t byte
     return begin;
 }
 
+static struct page_end unit__page;
+
+const uint8_t *unit_page_put(const void *data, size_t bytes)
+{
+    return page_end_put(&unit__page, data, bytes);
+}
+
+int unit_page_open(void **state)
+{
+    (void)state;
+    page_end_open(&unit__page, 4096);
+    return 0;
+}
+
+int unit_page_close(void **state)
+{
+    (void)state;
+    page_end_close(&unit__page);
+    return 0;
+}
+
 uint64_t unit_seed(void)
 {
     const char *text = getenv("DUMMYLOAD_TEST_SEED");

@@ -28,6 +28,11 @@ void page_end_open(struct page_end *page, size_t bytes_max);
 void page_end_close(struct page_end *page);
 /* Copies data to the end of the page and returns where it begins. */
 const uint8_t *page_end_put(struct page_end *page, const void *data, size_t bytes);
+/* One for a group of tests, of up to 4096 bytes: with its functions as the group's setup and
+ * teardown. */
+const uint8_t *unit_page_put(const void *data, size_t bytes);
+int unit_page_open(void **state);
+int unit_page_close(void **state);
 
 /* Bytes in use of this program's heap; 0 where the system does not tell. */
 size_t unit_heap_bytes(void);

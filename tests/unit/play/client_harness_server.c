@@ -118,7 +118,7 @@ static void peer_open(struct harness *harness, cport_handle handle)
     peer->pending = malloc(HARNESS_PENDING_BYTES_MAX);
     assert_non_null(peer->pending);
     peer->open = true;
-    reassembly_open(&peer->reassembly, &harness->framing);
+    reassembly_open(&peer->reassembly, &harness->framing, REASSEMBLY_ALL_BYTES);
     if (cport_adopt(harness->port, &peer->socket, handle) != CPORT_OK) {
         peer->open = false;
         return;

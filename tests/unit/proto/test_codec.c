@@ -5,8 +5,6 @@
 #include "proto/checksum.h"
 #include "proto/reassembly.h"
 
-static struct page_end page;
-
 /* --- Numbers. */
 
 static void check_number(struct number_format format, uint32_t number, const char *text,
@@ -19,11 +17,11 @@ static void check_number(struct number_format format, uint32_t number, const cha
     assert_int_equal(number_write(&format, number, out), bytes);
     assert_memory_equal(out, text, bytes);
     for (uint32_t i = 0; i < bytes; i++) { /* whatever is missing is asked for, and not read */
-        assert_int_equal(number_read(&format, page_end_put(&page, text, i), i, &again, &used),
+        assert_int_equal(number_read(&format, unit_page_put(text, i), i, &again, &used),
                          NUMBER_PARTIAL);
         assert_in_range(used, i + 1, bytes);
     }
-    assert_int_equal(number_read(&format, page_end_put(&page, text, bytes), bytes, &again, &used),
+    assert_int_equal(number_read(&format, unit_page_put(text, bytes), bytes, &again, &used),
                      NUMBER_COMPLETE);
     assert_int_equal(again, number);
     assert_int_equal(used, bytes);
@@ -78,8 +76,7 @@ static void test_what_is_no_number(void **state)
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         uint32_t number = 0;
         uint32_t used = 0;
-        assert_int_equal(number_read(&wrong[i].format,
-                                     page_end_put(&page, wrong[i].text, wrong[i].bytes),
+        assert_int_equal(number_read(&wrong[i].format, unit_page_put(wrong[i].text, wrong[i].bytes),
                                      wrong[i].bytes, &number, &used),
                          NUMBER_INVALID);
     }
@@ -220,13 +217,12 @@ static void check_bytes(const struct framing *framing, uint32_t id, const char *
     assert_int_equal(encode(framing, id, body, (uint32_t)strlen(body), sequence, out), bytes);
     assert_memory_equal(out, text, bytes);
     for (uint32_t i = 0; i < bytes; i++) {
-        assert_int_equal(frame_decode(framing, page_end_put(&page, text, i), i, &frame, &needed),
+        assert_int_equal(frame_decode(framing, unit_page_put(text, i), i, &frame, &needed),
                          FRAME_PARTIAL);
         assert_in_range(needed, i + 1, bytes);
     }
-    assert_int_equal(
-        frame_decode(framing, page_end_put(&page, text, bytes), bytes, &frame, &needed),
-        FRAME_COMPLETE);
+    assert_int_equal(frame_decode(framing, unit_page_put(text, bytes), bytes, &frame, &needed),
+                     FRAME_COMPLETE);
     assert_int_equal(frame.bytes_count, bytes);
     assert_int_equal(frame.id, id);
     assert_int_equal(frame.body_bytes, strlen(body));
@@ -312,7 +308,7 @@ static void test_refused_with_a_reason(void **state)
         struct frame frame;
         struct error error = {""};
         size_t needed = 0;
-        const uint8_t *data = page_end_put(&page, wrong[i].text, wrong[i].bytes);
+        const uint8_t *data = unit_page_put(wrong[i].text, wrong[i].bytes);
         assert_int_equal(frame_decode(wrong[i].framing, data, wrong[i].bytes, &frame, &needed),
                          wrong[i].status);
         if (wrong[i].reason != NULL) {
@@ -353,11 +349,11 @@ static void test_in_pieces_and_with_wrong_bits(void **state)
         }
         bool wrong = n % 2 == 1 && body_bytes > 0;
         enum frame_status status = FRAME_PARTIAL;
-        reassembly_open(&reassembly, framing);
+        reassembly_open(&reassembly, framing, REASSEMBLY_ALL_BYTES);
         for (uint32_t fed = 0; fed < bytes && status == FRAME_PARTIAL;) {
             uint32_t piece = 1 + DRAW(40);
             piece = piece < bytes - fed ? piece : bytes - fed;
-            reassembly_feed(&reassembly, page_end_put(&page, out + fed, piece), piece);
+            reassembly_feed(&reassembly, unit_page_put(out + fed, piece), piece);
             fed += piece;
             status = reassembly_next(&reassembly, NULL, &frame);
             assert_true(status == FRAME_PARTIAL || fed == bytes);
@@ -385,20 +381,6 @@ static void test_checksums_over_each_other_are_refused(void **state)
     assert_non_null(strstr(error.text, "over each other"));
 }
 
-static int open_page(void **state)
-{
-    (void)state;
-    page_end_open(&page, 4096);
-    return 0;
-}
-
-static int close_page(void **state)
-{
-    (void)state;
-    page_end_close(&page);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,5 +394,5 @@ int main(void)
         cmocka_unit_test(test_refused_with_a_reason),
         cmocka_unit_test(test_in_pieces_and_with_wrong_bits),
     };
-    return cmocka_run_group_tests(tests, open_page, close_page);
+    return cmocka_run_group_tests(tests, unit_page_open, unit_page_close);
 }

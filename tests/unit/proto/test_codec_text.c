@@ -6,106 +6,258 @@
 
 #include <stdio.h>
 
-static struct page_end page;
-
 static const struct framing HTTP = {.type = FRAMING_HTTP, .frame_bytes_max = 100000};
 static const struct framing RESP = {.type = FRAMING_RESP, .frame_bytes_max = 100000};
 
 struct text {
     const struct framing *framing;
     const char *bytes;
+    const char *body; /* NULL: the same */
 };
 
 static const struct text MESSAGES[] = {
-    {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
-    {&HTTP, "HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n"},
-    {&HTTP, "HTTP/1.0 404 Not Found\r\nX: y\r\nCONTENT-LENGTH:  3 \r\n\r\nabc"},
-    {&HTTP, "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"},
-    {&HTTP, "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"},
-    {&HTTP, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
-    {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n"},
-    {&RESP, ":+5\r\n"},
-    {&HTTP, "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"}, /* as careless servers end lines */
-    {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1A;x=y\r\n"
-            "abcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n"},
-    {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n"
-            "2\r\n\r\n\r\n0\r\nTrailer: 1\r\n\r\n"},
-    {&RESP, "+OK\r\n"},
-    {&RESP, "-ERR unknown\r\n"},
-    {&RESP, ":-42\r\n"},
-    {&RESP, "$5\r\nhe\r\no\r\n"},
-    {&RESP, "$0\r\n\r\n"},
-    {&RESP, "$-1\r\n"},
-    {&RESP, "*-1\r\n"},
-    {&RESP, "*0\r\n"},
-    {&RESP, "*3\r\n:1\r\n$3\r\nabc\r\n*2\r\n+x\r\n*0\r\n"},
-    {&RESP, "%2\r\n+a\r\n:1\r\n+b\r\n~1\r\n#t\r\n"},
-    {&RESP, ">2\r\n+message\r\n=7\r\ntxt:abc\r\n"},
-    {&RESP, "|1\r\n+ttl\r\n:5\r\n$2\r\nok\r\n"},
+    {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", NULL},
+    {&HTTP, "HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", NULL},
+    {&HTTP, "HTTP/1.0 404 Not Found\r\nX: y\r\nCONTENT-LENGTH:  3 \r\n\r\nabc", NULL},
+    {&HTTP, "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n", NULL},
+    {&HTTP, "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n", NULL},
+    {&HTTP,
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+    {&HTTP, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", NULL},
+    {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n"},
+    {&RESP, ":+5\r\n", NULL},
+    {&HTTP, "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", NULL}, /* as careless servers end lines */
+    {&HTTP,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1A;x=y\r\n"
+     "abcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhelloabcdefghijklmnopqrstuvwxyz"},
+    {&HTTP,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n2\r\n\r\n\r\n0\r\nTrailer: "
+     "1\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n\r\n"},
+    {&RESP, "+OK\r\n", NULL},
+    {&RESP, "-ERR unknown\r\n", NULL},
+    {&RESP, ":-42\r\n", NULL},
+    {&RESP, "$5\r\nhe\r\no\r\n", NULL},
+    {&RESP, "$0\r\n\r\n", NULL},
+    {&RESP, "$-1\r\n", NULL},
+    {&RESP, "*-1\r\n", NULL},
+    {&RESP, "*0\r\n", NULL},
+    {&RESP, "*3\r\n:1\r\n$3\r\nabc\r\n*2\r\n+x\r\n*0\r\n", NULL},
+    {&RESP, "%2\r\n+a\r\n:1\r\n+b\r\n~1\r\n#t\r\n", NULL},
+    {&RESP, ">2\r\n+message\r\n=7\r\ntxt:abc\r\n", NULL},
+    {&RESP, "|1\r\n+ttl\r\n:5\r\n$2\r\nok\r\n", NULL},
 };
 
+static struct reassembly reassembly;
+static struct frame frame;
+
+static enum frame_status feed(const void *data, size_t bytes)
+{
+    reassembly_feed(&reassembly, unit_page_put(data, bytes), bytes);
+    return reassembly_next(&reassembly, NULL, &frame);
+}
+
+/* Cut in two at every place, each half at the end of a page. */
 static void test_every_prefix_is_partial(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(MESSAGES); i++) {
         const struct text *text = &MESSAGES[i];
-        uint32_t bytes = (uint32_t)strlen(text->bytes);
-        struct frame frame;
-        size_t needed = 0;
-        for (uint32_t cut = 0; cut < bytes; cut++) {
-            assert_int_equal(frame_decode(text->framing, page_end_put(&page, text->bytes, cut), cut,
-                                          &frame, &needed),
-                             FRAME_PARTIAL);
-            assert_in_range(needed, cut + 1, bytes);
+        const char *body = text->body != NULL ? text->body : text->bytes;
+        size_t bytes = strlen(text->bytes);
+        for (size_t cut = 0; cut < bytes; cut++) {
+            reassembly_open(&reassembly, text->framing, REASSEMBLY_ALL_BYTES);
+            assert_int_equal(feed(text->bytes, cut), FRAME_PARTIAL);
+            assert_int_equal(reassembly_waiting_bytes(&reassembly), cut);
+            assert_int_equal(feed(text->bytes + cut, bytes - cut), FRAME_COMPLETE);
+            assert_int_equal(frame.whole_bytes, bytes);
+            assert_int_equal(frame.body_bytes, strlen(body));
+            assert_int_equal(frame.whole_body_bytes, strlen(body));
+            assert_memory_equal(frame.body, body, strlen(body));
+            assert_int_equal(frame.is_push, text->bytes[0] == '>');
+            assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_PARTIAL);
+            assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+            reassembly_close(&reassembly);
         }
-        assert_int_equal(frame_decode(text->framing, page_end_put(&page, text->bytes, bytes), bytes,
-                                      &frame, &needed),
-                         FRAME_COMPLETE);
-        assert_int_equal(frame.bytes_count, bytes);
-        assert_int_equal(frame.body_bytes, bytes);
     }
 }
 
-/* Several in a row, in pieces of any size. */
+/* Several in a row, in pieces of any size, of which as much is kept as somebody looks at. */
 static void test_streams_in_pieces(void **state)
 {
     (void)state;
     uint64_t seed = unit_seed();
     uint64_t drawn = 0;
-    for (uint32_t round = 0; round < 300; round++) {
+    for (uint32_t round = 0; round < 600; round++) {
         const struct framing *framing = round % 2 == 0 ? &HTTP : &RESP;
+        uint32_t looked = round % 5 == 0 ? REASSEMBLY_ALL_BYTES : round % 7 * 3;
         uint8_t stream[4000];
-        uint32_t sizes[100];
+        const struct text *texts[20];
         uint32_t bytes = 0;
         uint32_t count = 0;
-        for (uint32_t n = 0; n < 20; n++) {
+        for (uint32_t n = 0; n < COUNT_OF(texts); n++) {
             const struct text *text = &MESSAGES[prng_u64(seed, 0, drawn++) % COUNT_OF(MESSAGES)];
-            uint32_t more = (uint32_t)strlen(text->bytes);
             if (text->framing == framing) {
-                memcpy(stream + bytes, text->bytes, more);
-                bytes += more;
-                sizes[count++] = more;
+                memcpy(stream + bytes, text->bytes, strlen(text->bytes));
+                bytes += (uint32_t)strlen(text->bytes);
+                texts[count++] = text;
             }
         }
-        struct reassembly reassembly;
-        struct frame frame;
         uint32_t seen = 0;
-        uint32_t at = 0;
-        reassembly_open(&reassembly, framing);
+        reassembly_open(&reassembly, framing, looked);
         for (uint32_t fed = 0; fed < bytes;) {
-            uint32_t piece = 1 + (uint32_t)(prng_u64(seed, 0, drawn++) % 60);
+            uint32_t piece = 1 + (uint32_t)(prng_u64(seed, 0, drawn++) % (round % 3 == 0 ? 3 : 60));
             piece = piece < bytes - fed ? piece : bytes - fed;
-            reassembly_feed(&reassembly, page_end_put(&page, stream + fed, piece), piece);
+            enum frame_status status = feed(stream + fed, piece);
             fed += piece;
-            while (reassembly_next(&reassembly, NULL, &frame) == FRAME_COMPLETE) {
+            for (; status == FRAME_COMPLETE; status = reassembly_next(&reassembly, NULL, &frame)) {
                 assert_true(seen < count);
-                assert_int_equal(frame.bytes_count, sizes[seen]);
-                assert_memory_equal(frame.bytes, stream + at, frame.bytes_count);
-                at += sizes[seen++];
+                const struct text *text = texts[seen++];
+                const char *body = text->body != NULL ? text->body : text->bytes;
+                uint64_t kept = (uint64_t)looked + frame.head_bytes;
+                kept = kept < strlen(body) ? kept : strlen(body);
+                assert_int_equal(frame.whole_bytes, strlen(text->bytes));
+                assert_int_equal(frame.whole_body_bytes, strlen(body));
+                assert_int_equal(frame.body_bytes, kept);
+                assert_memory_equal(frame.body, body, kept);
             }
+            assert_int_equal(status, FRAME_PARTIAL);
         }
         assert_int_equal(seen, count);
         assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+        reassembly_close(&reassembly);
+    }
+}
+
+enum { RUN_BYTES = 65536 };
+
+/* Begins with this text and goes on for as long as it says, in runs: nothing of that is kept. */
+static void check_unbounded(const struct framing *framing, const char *begin, uint64_t body_bytes,
+                            const char *end)
+{
+    static uint8_t run[RUN_BYTES];
+    memset(run, '\r', sizeof run);
+    reassembly_open(&reassembly, framing, 16);
+    assert_int_equal(feed(begin, strlen(begin)), FRAME_PARTIAL);
+    for (uint64_t left = body_bytes; left > 0;) {
+        uint32_t bytes = left < sizeof run ? (uint32_t)left : (uint32_t)sizeof run;
+        left -= bytes;
+        reassembly_feed(&reassembly, run, bytes);
+        enum frame_status status = reassembly_next(&reassembly, NULL, &frame);
+        assert_int_equal(status, left > 0 || *end != '\0' ? FRAME_PARTIAL : FRAME_COMPLETE);
+        assert_in_range(reassembly_capacity_bytes(&reassembly), 16, 512);
+    }
+    if (*end != '\0') {
+        assert_int_equal(feed(end, strlen(end)), FRAME_COMPLETE);
+    }
+    assert_int_equal(frame.whole_bytes, strlen(begin) + body_bytes + strlen(end));
+    assert_int_equal(frame.body_bytes, frame.head_bytes + 16);
+    assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_PARTIAL);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+    reassembly_close(&reassembly);
+}
+
+static void test_what_nobody_looks_at_may_have_any_size(void **state)
+{
+    (void)state;
+    check_unbounded(&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 6442450944\r\n\r\n",
+                    UINT64_C(6442450944), "");
+    check_unbounded(&HTTP,
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n40000000\r\n",
+                    UINT64_C(1073741824), "\r\n0\r\n\r\n");
+    check_unbounded(&RESP, "*2\r\n:1\r\n$5368709120\r\n", UINT64_C(5368709120), "\r\n");
+}
+
+/* How deep values nest costs nothing, and each byte is looked at once: the runs before are gone. */
+static void test_values_may_nest_without_end(void **state)
+{
+    (void)state;
+    enum { RUNS = 256 };
+    static uint8_t run[RUN_BYTES];
+    for (uint32_t i = 0; i < sizeof run; i += 4) {
+        memcpy(run + i, "*1\r\n", 4);
+    }
+    reassembly_open(&reassembly, &RESP, 0);
+    for (uint32_t i = 0; i < RUNS; i++) {
+        reassembly_feed(&reassembly, run, sizeof run);
+        assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_PARTIAL);
+        assert_in_range(reassembly_capacity_bytes(&reassembly), 0, 512);
+    }
+    assert_int_equal(feed(":1\r\n", 4), FRAME_COMPLETE);
+    assert_int_equal(frame.whole_bytes, (uint64_t)RUNS * RUN_BYTES + 4);
+    reassembly_close(&reassembly);
+}
+
+/* A body without a size ends with the stream; what has a size does not. */
+static void test_the_end_of_the_stream(void **state)
+{
+    (void)state;
+    static const char OPEN[] = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\n";
+    static const char SIZED[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc";
+    for (uint32_t bytes = 0; bytes < 100; bytes += 10) {
+        reassembly_open(&reassembly, &HTTP, 5);
+        assert_int_equal(feed(OPEN, sizeof OPEN - 1), FRAME_PARTIAL);
+        for (uint32_t i = 0; i < bytes; i++) {
+            assert_int_equal(feed("b", 1), FRAME_PARTIAL);
+        }
+        assert_true(reassembly_end(&reassembly, &frame));
+        assert_true(frame.closes);
+        assert_int_equal(frame.whole_bytes, sizeof OPEN - 1 + bytes);
+        assert_int_equal(frame.body_bytes, sizeof OPEN - 1 + (bytes < 5 ? bytes : 5));
+        assert_int_equal(frame.head_bytes, sizeof OPEN - 1);
+        assert_false(reassembly_end(&reassembly, &frame));
+        assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+        reassembly_close(&reassembly);
+    }
+    for (size_t cut = 0; cut < sizeof SIZED; cut++) {
+        reassembly_open(&reassembly, &HTTP, 5);
+        assert_int_equal(feed(SIZED, cut), FRAME_PARTIAL);
+        assert_false(reassembly_end(&reassembly, &frame));
+        reassembly_close(&reassembly);
+    }
+}
+
+/* Which responses are the last on their connection. */
+static void test_who_closes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        bool closes;
+    } heads[] = {{"HTTP/1.1 204 x\r\n\r\n", false},
+                 {"HTTP/1.1 204 x\r\nConnection: keep-alive\r\n\r\n", false},
+                 {"HTTP/1.1 204 x\r\nconnection: Keep-Alive, Close\r\n\r\n", true},
+                 {"HTTP/1.1 204 x\r\nConnection: closed\r\n\r\n", false},
+                 {"HTTP/1.0 204 x\r\n\r\n", true},
+                 {"HTTP/1.0 204 x\r\nConnection: Keep-Alive\r\n\r\n", false}};
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        reassembly_open(&reassembly, &HTTP, 0);
+        assert_int_equal(feed(heads[i].head, strlen(heads[i].head)), FRAME_COMPLETE);
+        assert_int_equal(frame.closes, heads[i].closes);
+        reassembly_close(&reassembly);
+    }
+}
+
+/* A push is one behind attributes, too; what is only nested is none. */
+static void test_pushes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_push;
+    } texts[] = {{">1\r\n+x\r\n", true},
+                 {"|1\r\n+k\r\n*1\r\n+v\r\n>1\r\n+x\r\n", true},
+                 {"|1\r\n+k\r\n>1\r\n+v\r\n*1\r\n+x\r\n", false},
+                 {"*1\r\n>1\r\n+x\r\n", false},
+                 {"|0\r\n|0\r\n>0\r\n", true}};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        reassembly_open(&reassembly, &RESP, 0);
+        assert_int_equal(feed(texts[i].text, strlen(texts[i].text)), FRAME_COMPLETE);
+        assert_int_equal(frame.is_push, texts[i].is_push);
         reassembly_close(&reassembly);
     }
 }
@@ -120,52 +272,66 @@ static void test_refused(void **state)
         const char *reason;
     } wrong[] = {
         {&HTTP, "SSH-2.0-x\r\n", FRAME_INVALID, "the head of an HTTP/1.1 response"},
+        {&HTTP, "\x15\x03\x01", FRAME_INVALID, "the head of an HTTP/1.1 response"},
         {&HTTP, "HTTP/2 200\r\n\r\n", FRAME_INVALID, "the head of an HTTP/1.1 response"},
         {&HTTP, "HTTP/1.1 99 x\r\n\r\n", FRAME_INVALID, "the head of an HTTP/1.1 response"},
-        {&HTTP, "HTTP/1.1 200 OK\r\nX: 1\r\n\r\n", FRAME_INVALID,
-         "Content-Length or Transfer-Encoding: chunked (a body that ends with the connection has "
-         "no size)"},
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", FRAME_INVALID,
-         "the head of an HTTP/1.1 response"},
+         "Content-Length in digits"},
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", FRAME_INVALID,
-         "the head of an HTTP/1.1 response"},
-        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\n", FRAME_INVALID, NULL},
+         "a Content-Length of 1 to 14 digits"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\n", FRAME_INVALID,
+         "Content-Length in digits"},
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", FRAME_INVALID,
-         NULL},
-        {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n", FRAME_INVALID, NULL},
-        {&RESP, "$3\r\nabcXY", FRAME_INVALID, NULL},
-        {&RESP, ":12a\r\n", FRAME_INVALID, NULL},
-        {&RESP, ":\r\n", FRAME_INVALID, NULL},
-        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n", FRAME_TOO_LARGE,
+         "one Content-Length"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+         FRAME_INVALID, "Content-Length or Transfer-Encoding, not both"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nX: 1\r\n  2\r\n\r\n", FRAME_INVALID,
+         "a header field on one line (a line that begins with a space continues the one before, "
+         "which is obsolete)"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", FRAME_INVALID,
+         "a header field, \"name: value\""},
+        {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\nx", FRAME_TOO_LARGE,
          "a message of at most 100000 bytes (frame_bytes_max)"},
         {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", FRAME_INVALID,
          "the size of a chunk as hexadecimal digits"},
-        {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", FRAME_TOO_LARGE,
-         "a message of at most 100000 bytes (frame_bytes_max)"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", FRAME_INVALID,
+         "an end of line behind a chunk"},
+        {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\nx",
+         FRAME_TOO_LARGE, "a message of at most 100000 bytes (frame_bytes_max)"},
         {&RESP, "HTTP/1.1 400\r\n", FRAME_INVALID,
          "a value of RESP, such as \"+OK\\r\\n\", \"$5\\r\\nhello\\r\\n\" or \"*2\\r\\n...\""},
+        {&RESP, "$3\r\nabcXY", FRAME_INVALID, "an end of line behind the bytes of a string"},
+        {&RESP, ":12a\r\n", FRAME_INVALID, "an integer behind \":\""},
+        {&RESP, ":\r\n", FRAME_INVALID, NULL},
         {&RESP, "$-2\r\n", FRAME_INVALID, NULL},
-        {&RESP, "*1x\r\n", FRAME_INVALID, NULL},
+        {&RESP, "*1x\r\n", FRAME_INVALID, "a length of -1 (nil) to 12 digits behind the type"},
         {&RESP, "+\n", FRAME_INVALID, NULL},
-        {&RESP, "$100001\r\n", FRAME_TOO_LARGE, NULL},
-        {&RESP, "*999999999999\r\n", FRAME_TOO_LARGE, NULL},
+        {&RESP, "$?\r\n", FRAME_INVALID,
+         "a length (streamed values such as \"$?\" and \"*?\" are not supported)"},
+        {&RESP, "$100001\r\nx", FRAME_TOO_LARGE,
+         "a message of at most 100000 bytes (frame_bytes_max)"},
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        size_t bytes = strlen(wrong[i].text);
-        const uint8_t *data = page_end_put(&page, wrong[i].text, bytes);
-        struct frame frame;
-        struct error error = {""};
-        size_t needed = 0;
-        assert_int_equal(frame_decode(wrong[i].framing, data, bytes, &frame, &needed),
-                         wrong[i].status);
-        if (wrong[i].reason != NULL) {
-            frame_explain(wrong[i].framing, NULL, wrong[i].status, data, bytes, &error);
-            assert_string_equal(error.text, wrong[i].reason);
+        for (size_t cut = 0; cut < 2; cut++) { /* in one run, and its last byte apart */
+            struct error error = {""};
+            size_t bytes = strlen(wrong[i].text) - cut;
+            reassembly_open(&reassembly, wrong[i].framing, REASSEMBLY_ALL_BYTES);
+            enum frame_status status = feed(wrong[i].text, bytes);
+            if (cut > 0 && status == FRAME_PARTIAL) {
+                status = feed(wrong[i].text + bytes, cut);
+            }
+            assert_int_equal(status, wrong[i].status);
+            reassembly_explain(&reassembly, NULL, status, &error);
+            if (wrong[i].reason != NULL) {
+                assert_string_equal(error.text, wrong[i].reason);
+            }
+            assert_int_equal(reassembly_next(&reassembly, NULL, &frame), wrong[i].status);
+            reassembly_close(&reassembly);
         }
     }
 }
 
-enum { LONG_BYTES = 70000, RUN_BYTES = 1000 };
+enum { LONG_BYTES = 70000, SHORT_RUN_BYTES = 1000 };
 
 /* Whole or in runs, the outcome is the same: too many lines before the end of a head, or behind the
  * last chunk, and a line without an end. */
@@ -190,34 +356,23 @@ static void test_lines_without_end_are_refused(void **state)
         }
         memcpy(text + bytes, texts[i].end, strlen(texts[i].end));
         bytes += (uint32_t)strlen(texts[i].end);
-        struct frame frame;
-        size_t needed = 0;
-        assert_int_equal(frame_decode(&HTTP, text, bytes, &frame, &needed), FRAME_TOO_LARGE);
-        struct reassembly reassembly;
-        enum frame_status status = FRAME_PARTIAL;
-        reassembly_open(&reassembly, &HTTP);
-        for (uint32_t fed = 0; status == FRAME_PARTIAL && fed + RUN_BYTES < bytes;
-             fed += RUN_BYTES) {
-            reassembly_feed(&reassembly, text + fed, RUN_BYTES);
-            status = reassembly_next(&reassembly, NULL, &frame);
+        for (uint32_t run = SHORT_RUN_BYTES; run <= bytes; run += bytes - SHORT_RUN_BYTES) {
+            enum frame_status status = FRAME_PARTIAL;
+            struct error error;
+            reassembly_open(&reassembly, &HTTP, 0);
+            for (uint32_t fed = 0; status == FRAME_PARTIAL && fed < bytes;) {
+                uint32_t left = bytes - fed < run ? bytes - fed : run;
+                reassembly_feed(&reassembly, text + fed, left);
+                status = reassembly_next(&reassembly, NULL, &frame);
+                fed += left;
+            }
+            assert_int_equal(status, FRAME_TOO_LARGE);
+            reassembly_explain(&reassembly, NULL, status, &error);
+            assert_non_null(strstr(error.text, i == 0 ? "a response head of at most 65536 bytes"
+                                                      : "of at most 65536 bytes"));
+            reassembly_close(&reassembly);
         }
-        assert_int_equal(status, FRAME_TOO_LARGE);
-        reassembly_close(&reassembly);
     }
-}
-
-static int open_page(void **state)
-{
-    (void)state;
-    page_end_open(&page, 4096);
-    return 0;
-}
-
-static int close_page(void **state)
-{
-    (void)state;
-    page_end_close(&page);
-    return 0;
 }
 
 int main(void)
@@ -225,8 +380,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_prefix_is_partial),
         cmocka_unit_test(test_streams_in_pieces),
+        cmocka_unit_test(test_what_nobody_looks_at_may_have_any_size),
+        cmocka_unit_test(test_values_may_nest_without_end),
+        cmocka_unit_test(test_the_end_of_the_stream),
+        cmocka_unit_test(test_who_closes),
+        cmocka_unit_test(test_pushes),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_lines_without_end_are_refused),
     };
-    return cmocka_run_group_tests(tests, open_page, close_page);
+    return cmocka_run_group_tests(tests, unit_page_open, unit_page_close);
 }

@@ -3,8 +3,6 @@
 #include "core/prng.h"
 #include "proto/frame.h"
 
-static struct page_end page;
-
 static struct framing length_framing(int header, int size_offset, int size, int id_offset, int id,
                                      bool big, bool includes)
 {
@@ -47,7 +45,7 @@ static struct framing plain_framing(enum framing_type type, uint32_t fixed)
 static enum frame_status decode(const struct framing *framing, const void *data, size_t bytes,
                                 struct frame *frame, size_t *needed)
 {
-    return frame_decode(framing, page_end_put(&page, data, bytes), bytes, frame, needed);
+    return frame_decode(framing, unit_page_put(data, bytes), bytes, frame, needed);
 }
 
 static void test_default_is_the_lectures_header(void **state)
@@ -265,7 +263,7 @@ static void test_random_bytes(void **state)
             data[i] &= prng_range(seed, 2, n, 0, 1) ? 0x0f : 0xff; /* small sizes, CR, LF */
         }
         const struct framing *framing = &framings[n % COUNT_OF(framings)];
-        const uint8_t *placed = page_end_put(&page, data, bytes);
+        const uint8_t *placed = unit_page_put(data, bytes);
         struct frame frame;
         size_t needed = 0;
         enum frame_status status = frame_decode(framing, placed, bytes, &frame, &needed);
@@ -278,20 +276,6 @@ static void test_random_bytes(void **state)
             assert_true(needed > bytes);
         }
     }
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    page_end_open(&page, 4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    page_end_close(&page);
-    return 0;
 }
 
 int main(void)
@@ -308,5 +292,5 @@ int main(void)
         cmocka_unit_test(test_wrong_framings_are_named),
         cmocka_unit_test(test_random_bytes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, unit_page_open, unit_page_close);
 }

@@ -27,7 +27,7 @@ static void split_and_compare(const struct framing *framing, const uint8_t *data
                               uint64_t key, size_t run_bytes_max, struct page_end *page)
 {
     struct reassembly reassembly;
-    reassembly_open(&reassembly, framing);
+    reassembly_open(&reassembly, framing, REASSEMBLY_ALL_BYTES);
     size_t place = 0;
     size_t fed = 0;
     for (uint64_t n = 0; fed < bytes; n++) {
@@ -132,7 +132,7 @@ static int setup(void **state)
 {
     (void)state;
     framing_default(&framing);
-    reassembly_open(&reassembly, &framing);
+    reassembly_open(&reassembly, &framing, REASSEMBLY_ALL_BYTES);
     return 0;
 }
 
@@ -146,7 +146,7 @@ static int teardown(void **state)
 static void reopen(void)
 {
     reassembly_close(&reassembly);
-    reassembly_open(&reassembly, &framing);
+    reassembly_open(&reassembly, &framing, REASSEMBLY_ALL_BYTES);
 }
 
 static void feed(const char *bytes, size_t count)
@@ -198,14 +198,14 @@ static void test_claimed_sizes_allocate_nothing(void **state)
     reopen();
     feed("\0\0\0\x01\0\0abcd", 10);
     expect(FRAME_PARTIAL);
-    assert_in_range(reassembly.partial_capacity_bytes, 10, 256);
+    assert_in_range(reassembly_capacity_bytes(&reassembly), 10, 256);
     static uint8_t run[4096];
     size_t fed = 10;
     for (int i = 0; i < 100; i++) {
         reassembly_feed(&reassembly, run, sizeof run);
         fed += sizeof run;
         expect(FRAME_PARTIAL);
-        assert_in_range(reassembly.partial_capacity_bytes, fed, 2 * fed);
+        assert_in_range(reassembly_capacity_bytes(&reassembly), fed, 2 * fed);
     }
 }
 
@@ -220,7 +220,7 @@ static void test_capacity_ends_at_the_frame(void **state)
     expect(FRAME_PARTIAL);
     reassembly_feed(&reassembly, run, 1000);
     expect(FRAME_COMPLETE);
-    assert_int_equal(reassembly.partial_capacity_bytes, 10000);
+    assert_int_equal(reassembly_capacity_bytes(&reassembly), 10000);
     assert_int_equal(frame.bytes_count, 10000);
 }
 

@@ -70,7 +70,7 @@ static void test_a_partial_frame_without_memory_is_no_frame(void **state)
     struct frame frame;
     framing_default(&framing);
     framing.frame_bytes_max = 1000;
-    reassembly_open(&reassembly, &framing);
+    reassembly_open(&reassembly, &framing, REASSEMBLY_ALL_BYTES);
     allocations_fail_at(1);
     reassembly_feed(&reassembly, (const uint8_t *)"\x08\0", 2);
     assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_NO_MEMORY);
