@@ -1,0 +1,56 @@
+// Each guide's scenario is played as it stands there, but for its port.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { scenarioOfGuide } from './guides.mjs';
+import { errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, runClient, said, TAME }
+  from './harness.mjs';
+import { absent, startPeer } from './peers.mjs';
+
+/** Plays a scenario at a port: { program, result }. */
+async function play(t, scenario, port) {
+  const folder = folderFor(t);
+  const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
+  fs.writeFileSync(file, JSON.stringify({ ...scenario, target: { ...scenario.target, port } }));
+  const program = await runClient(t, [fileFor(file), '--out', fileFor(out), ...TAME]);
+  assert.ok(fs.existsSync(out), said(program));
+  return { program, result: resultOf(out) };
+}
+
+async function startMosquitto(t) {
+  const port = await freePort();
+  const file = path.join(folderFor(t), 'mosquitto.conf');
+  fs.writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nuser root\n`);
+  await startPeer(t, '/usr/sbin/mosquitto', ['-c', file], port);
+  return port;
+}
+
+const MQTT = { ...LIMIT, skip: absent('/usr/sbin/mosquitto') };
+
+test('mqtt: all are acknowledged, everyone hears everyone, nobody is thrown out', MQTT,
+  async (t) => {
+    const { program, result } = await play(t, scenarioOfGuide('mqtt'), await startMosquitto(t));
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {});
+    assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+    assert.equal(Number(result.totals.connections_clean), 10);
+    const published = result.steps.find(({ name }) => name === 'publish').latency_ns.response.count;
+    const heard = Number(result.pushes.find(({ id }) => Number(id) === 0x30).count);
+    assert.ok(heard > 0 && heard <= 10 * published, `${heard} of ${published}`);
+    assert.equal(Number(result.latency_ns.fanout.count), heard);
+  });
+
+test('mqtt: who is silent for longer than the keep-alive is thrown out', MQTT, async (t) => {
+  const scenario = scenarioOfGuide('mqtt');
+  const [behavior] = scenario.behaviors;
+  const [connect] = behavior.setup;
+  scenario.behaviors = [{ connect: 'in_loop', loop: [{ reconnect: 'now' }, connect,
+    { expect_close: '60s' }] }];
+  scenario.load = { connections: 1, duration: '1s', drain: '60s' };
+  const { program, result } = await play(t, scenario, await startMosquitto(t));
+  assert.deepEqual(errorsOf(result), {}, said(program));
+  assert.equal(program.exitCode, 0, said(program));
+  assert.equal(Number(result.totals.connections_clean), 1);
+});
