@@ -69,7 +69,7 @@ void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct
 void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from)
 {
     for (uint32_t i = 0; i < evidence_failed_count(into) && !from->failed; i++) {
-        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_FRAME)};
+        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_REDIRECT)};
         if (failed.kind == VM_FAILURE_NONE) {
             continue;
         }
@@ -95,7 +95,8 @@ static const char *evidence__kind(const struct vm_failed *failed)
     static const enum error_kind KINDS[] = {[VM_FAILURE_NONE] = ERROR_KIND_NONE,
                                             [VM_FAILURE_MISMATCH] = ERROR_KIND_MISMATCH,
                                             [VM_FAILURE_TIMED_OUT] = ERROR_KIND_RESPONSE_TIMEOUT,
-                                            [VM_FAILURE_FRAME] = ERROR_KIND_FRAME_ERROR};
+                                            [VM_FAILURE_FRAME] = ERROR_KIND_FRAME_ERROR,
+                                            [VM_FAILURE_REDIRECT] = ERROR_KIND_REDIRECT_REFUSED};
     return error_key(KINDS[failed->kind]);
 }
 
@@ -144,9 +145,10 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
                     "                first: %s of %s at %.3f s, connection %" PRIu32
                     ": expected %s, found %s%s%s%s",
                     evidence__kind(first),
-                    step < evidence->steps_count    ? step_names[step]
-                    : step == evidence->steps_count ? "an expect"
-                                                    : "the framing",
+                    step < evidence->steps_count        ? step_names[step]
+                    : step == evidence->steps_count     ? "an expect"
+                    : step == evidence->steps_count + 1 ? "the framing"
+                                                        : "a reconnect",
                     (double)(first->at_ns - origin_ns) / NS_PER_S, first->connection,
                     first->expected, first->found, first->bytes_count > 0 ? ": \"" : "", bytes,
                     first->bytes_count > 0 ? "\"" : "");

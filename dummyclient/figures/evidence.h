@@ -13,15 +13,20 @@ struct cJSON;
 struct pack;
 struct unpack;
 
-/* Of every step, of all expects, of the framing. */
+/* Of every step, of all expects, of the framing, of redirects. */
 static inline uint32_t evidence_failed_count(const struct vm_evidence *evidence)
 {
-    return evidence->steps_count + 2;
+    return evidence->steps_count + 3;
 }
 
 static inline struct vm_failed *evidence_of_framing(const struct vm_evidence *evidence)
 {
     return &evidence->failed[evidence->steps_count + 1];
+}
+
+static inline struct vm_failed *evidence_of_redirect(const struct vm_evidence *evidence)
+{
+    return &evidence->failed[evidence->steps_count + 2];
 }
 
 struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error);

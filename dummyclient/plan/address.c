@@ -168,6 +168,16 @@ static bool plan__is_overridden(const struct plan *plan, const char *name)
     return false;
 }
 
+static void plan__allow(struct plan *plan, const struct scenario_target *target,
+                        struct plan_destination *destination, struct mistakes *mistakes)
+{
+    if (!plan_resolve_allowed(plan, target, destination, mistakes)) {
+        char hint[ERROR_HINT_BYTES_MAX];
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the targets%s",
+                        error_shortage_hint(ERROR_SHORT_OF_MEMORY, hint));
+    }
+}
+
 static void plan__add_named(struct plan *plan, const struct scenario_target *target,
                             struct mistakes *mistakes)
 {
@@ -175,7 +185,7 @@ static void plan__add_named(struct plan *plan, const struct scenario_target *tar
     *destination = (struct plan_destination){.name = target->name, .first = plan->targets_count};
     if (plan__is_overridden(plan, target->name)) {
         plan__add_targets_of_options(plan, target->name, mistakes);
-    } else {
+    } else if (target->has_address) {
         char where[TREE_NAME_BYTES_MAX + 32];
         snprintf(where, sizeof where, "`targets.%s.host`", target->name);
         plan__add_target_of_scenario(plan, target, where, mistakes);
@@ -184,6 +194,7 @@ static void plan__add_named(struct plan *plan, const struct scenario_target *tar
     for (uint32_t i = 0; i < destination->count; i++) {
         plan->targets[destination->first + i].of = plan->destinations_count - 1;
     }
+    plan__allow(plan, target, destination, mistakes);
 }
 
 /* Do the options say which target they mean? */
@@ -248,6 +259,9 @@ static void plan__add_targets(struct plan *plan, struct mistakes *mistakes)
     }
     plan->destinations_count = 1;
     plan->destinations[0] = (struct plan_destination){.count = plan->targets_count};
+    if (scenario != NULL) {
+        plan__allow(plan, &scenario->targets[0], &plan->destinations[0], mistakes);
+    }
 }
 
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes)
@@ -395,7 +409,7 @@ uint32_t plan_spread(const struct plan *plan)
     uint32_t fewest = UINT32_MAX;
     for (uint32_t i = 0; i < plan->destinations_count; i++) {
         uint32_t count = plan->destinations[i].count;
-        fewest = count < fewest ? count : fewest;
+        fewest = count > 0 && count < fewest ? count : fewest;
     }
     return fewest;
 }
@@ -407,7 +421,8 @@ void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t desti
     /* By the number among this rank's connections: by that in the whole run, a rank could connect
      * to one target only (2 ranks, 2 targets), and use a part of its ports. */
     uint32_t nth = plan_seat_at(plan, connection).ordinal;
-    *remote = &plan->targets[at->first + (nth + plan->rank) % at->count].address;
-    *local =
-        plan->sources_count == 0 ? NULL : &plan->sources[nth / at->count % plan->sources_count];
+    uint32_t count = at->count > 0 ? at->count : 1;
+    *remote =
+        at->count == 0 ? NULL : &plan->targets[at->first + (nth + plan->rank) % count].address;
+    *local = plan->sources_count == 0 ? NULL : &plan->sources[nth / count % plan->sources_count];
 }

@@ -169,6 +169,14 @@ void plan_print(const struct plan *plan, FILE *file)
         printable_print(file, "  target        %s%s%s", name == NULL ? "" : name,
                         name == NULL ? "" : ": ", plan_target_text(&plan->targets[i], target));
     }
+    for (uint32_t i = 0; i < plan->scenario->targets_count; i++) {
+        const struct scenario_target *target = &plan->scenario->targets[i];
+        for (uint32_t j = 0; j < target->allowed_count; j++) {
+            printable_print(file, "  allow         %s%s%s",
+                            target->name == NULL ? "" : target->name,
+                            target->name == NULL ? "" : ": ", target->allowed[j].text);
+        }
+    }
     if (plan->sources_count > 0) {
         char address[NET_ADDRESS_TEXT_BYTES_MAX];
         const char *port = strrchr(net_address_format(&plan->sources[0], address), ':');

@@ -5,6 +5,9 @@
 
 /* address.c: looks names up. */
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
+/* redirect.c; false: there is no memory. */
+bool plan_resolve_allowed(const struct plan *plan, const struct scenario_target *target,
+                          struct plan_destination *destination, struct mistakes *mistakes);
 void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
 /* seat.c: shares connections among behaviors, ranks and workers. */
 bool plan_seat(struct plan *plan, struct error *error);

@@ -352,6 +352,9 @@ void plan_close(struct plan *plan)
     free(plan->step_names);
     free(plan->sources);
     free(plan->targets);
+    for (uint32_t i = 0; i < plan->destinations_count; i++) {
+        free(plan->destinations[i].allowed);
+    }
     if (plan->program != NULL) {
         program_destroy(plan->program);
     }

@@ -35,11 +35,19 @@ struct plan_target {
     uint32_t of;    /* which of the scenario's, or of --target */
 };
 
+/* Where a server may send connections to. */
+struct plan_allowed {
+    struct ip_range range; /* of addresses */
+    const char *name;      /* that had this address before the run; NULL: it was given as such */
+};
+
 /* Where a step can go: the targets that connections use in turn there. */
 struct plan_destination {
     const char *name; /* NULL: it has none, and is the only one */
     uint32_t first;   /* of plan->targets */
-    uint32_t count;
+    uint32_t count;   /* 0: it has no address but those that a server says */
+    struct plan_allowed *allowed;
+    uint32_t allowed_count;
 };
 
 /* The worker of what another rank plays. */
@@ -138,9 +146,14 @@ bool plan_deals_in_turn(const struct plan *plan);
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
 /* Does the plan want connection i at a time since t0? */
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
-/* The addresses of connection i at a destination; *local is NULL where the system chooses. */
+/* The addresses of connection i at a destination; *local is NULL where the system chooses, *remote
+ * where the destination has none of its own. */
 void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
                     const struct net_address **remote, const struct net_address **local);
+/* The address that a server has sent connection i to, as texts that are not to be trusted; NULL:
+ * the destination's own host or port. False: the destination does not allow it. */
+bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destination,
+                   const char *host, const char *port, struct net_address *address);
 /* The fewest targets that a destination has: what all connections share at the worst. */
 uint32_t plan_spread(const struct plan *plan);
 /* When connection i is to be opened, after the origin. */

@@ -110,8 +110,11 @@ static void conn__connect(struct conn *conn)
     struct conn_group *group = conn->group;
     const struct net_address *remote;
     const struct net_address *local;
-    conn->target = (uint8_t)vm_target(conn->vm);
-    plan_addresses(group->plan, conn->number, conn->target, &remote, &local);
+    if (!conn_find_remote(conn, &remote, &local)) {
+        conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
+        vm_on_redirect_refused(conn->vm, group->now_ns);
+        return;
+    }
     conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
     conn->end_reason = ERROR_KIND_NONE;
     conn->unjudged = false;
@@ -394,6 +397,7 @@ void conn_on_timer(struct timer_node *timer)
     case CONN_WAITING:
         if (due) {
             conn__connect(conn);
+            conn_pump(conn); /* it may have been refused */
         }
         break;
     case CONN_CONNECTING:

@@ -154,12 +154,9 @@ void conn_on_shutdown(struct conn *conn)
 
 static void conn__list_abnormal(struct conn *conn)
 {
-    const struct net_address *remote;
-    const struct net_address *local;
-    plan_addresses(conn->group->plan, conn->number, conn->target, &remote, &local);
     struct result_abnormal abnormal = {
         .local = conn->seldom->local,
-        .remote = *remote,
+        .remote = *conn_remote(conn),
         .opened_ns = conn->opened_ns - conn->group->recorder->origin_ns,
         .ended_ns = conn->group->recorder->now_ns - conn->group->recorder->origin_ns,
         .bytes_sent = conn->bytes_sent,

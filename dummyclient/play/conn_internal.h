@@ -106,6 +106,7 @@ struct conn {
     bool wanted : 1;       /* the plan wants it; it may still be ending from before */
     bool dirty : 1;        /* in the group's list of what is to be flushed */
     bool send_blocked : 1; /* the vm waits for room in the queue */
+    bool redirected : 1;   /* it is connected to conn_seldom->redirect, or was last */
     bool unjudged : 1;     /* the peer ended it: vm_on_closed() will say whether that is an error */
     struct cport_socket socket;
     struct arrivals_taker taker;
@@ -137,7 +138,8 @@ struct conn {
  * of message sizes and the vm's own (vm_seldom_bytes()) follow. */
 struct conn_seldom {
     struct cport_op close_op;
-    struct net_address local; /* once the close has begun */
+    struct net_address local;    /* once the close has begun */
+    struct net_address redirect; /* where a server has sent the connection to */
 };
 
 enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };
@@ -203,6 +205,14 @@ void conn_receive(struct conn *conn);
 void conn_set_receives(struct conn *conn, bool receives);
 /* Forgets what was never sent and what never became a frame. */
 void conn_drop_buffers(struct conn *conn);
+
+/* --- conn_redirect.c */
+
+/* The address that the vm wants to connect to; false: it may not, which is counted. */
+bool conn_find_remote(struct conn *conn, const struct net_address **remote,
+                      const struct net_address **local);
+/* The address that it is connected to, or was last. */
+const struct net_address *conn_remote(const struct conn *conn);
 
 /* --- conn_end.c */
 

@@ -485,3 +485,18 @@ void recorder_frame_error(struct recorder *recorder, uint32_t connection,
         snprintf(failed->found + at, 4, "%s%02x", i == 0 ? "" : " ", failed->bytes[i]);
     }
 }
+
+bool recorder_lacks_redirect(const struct recorder *recorder)
+{
+    return evidence_of_redirect(recorder->figures.evidence)->kind == VM_FAILURE_NONE;
+}
+
+void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, const char *allowed,
+                               const char *asked)
+{
+    struct vm_failed *failed = evidence_of_redirect(recorder->figures.evidence);
+    *failed = (struct vm_failed){
+        .kind = VM_FAILURE_REDIRECT, .at_ns = recorder->now_ns, .connection = connection};
+    snprintf(failed->expected, sizeof failed->expected, "%s", allowed);
+    snprintf(failed->found, sizeof failed->found, "%s", asked);
+}

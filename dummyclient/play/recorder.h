@@ -80,6 +80,10 @@ void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_
 /* The first of them is kept: what the server sent there, and why it is no message. */
 void recorder_frame_error(struct recorder *recorder, uint32_t connection,
                           const struct error *expected, struct span bytes);
+/* The first refusal of a captured address is kept: what was allowed, and what was asked for. */
+bool recorder_lacks_redirect(const struct recorder *recorder);
+void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, const char *allowed,
+                               const char *asked);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

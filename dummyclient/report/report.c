@@ -54,6 +54,11 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         struct cJSON *framing = json_add_item(result, "framing", cJSON_CreateObject());
         evidence_report(framing, frame, figures->origin_ns);
     }
+    const struct vm_failed *redirect = evidence_of_redirect(figures->evidence);
+    if (redirect->kind != VM_FAILURE_NONE) {
+        struct cJSON *redirects = json_add_item(result, "redirects", cJSON_CreateObject());
+        evidence_report(redirects, redirect, figures->origin_ns);
+    }
 }
 
 static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,

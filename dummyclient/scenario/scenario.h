@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "proto/frame.h"
 #include "scenario/value.h"
+#include "text/ip_range.h"
 
 struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
@@ -17,6 +18,8 @@ enum {
     SCENARIO_STAGES_MAX = 1000,
     SCENARIO_TARGETS_MAX = 256,
     SCENARIO_NAMED_TARGETS_MAX = 64,
+    SCENARIO_ALLOWED_MAX = 64,         /* ranges of one target */
+    SCENARIO_REDIRECT_BYTES_MAX = 255, /* of a host or port that is made of captures */
     SCENARIO_THRESHOLDS_MAX = 256,
     SCENARIO_SOURCES_MAX = 256,
     SCENARIO_BARRIERS_MAX = 32,
@@ -46,11 +49,20 @@ struct scenario_protocol {
     bool is_wrong;   /* a mistake in it was reported: what depends on it cannot be judged */
 };
 
+/* Where a server may send connections to. */
+struct scenario_allowed {
+    const char *text;
+    struct ip_range range;
+};
+
 struct scenario_target {
     const char *name; /* NULL: it has none, and is one of those that connections use in turn */
     const char *host;
     uint16_t port;
     bool all_addresses; /* each address of the host is a target */
+    bool has_address;   /* host and port are its own; else it is where captured addresses lead */
+    struct scenario_allowed *allowed; /* where such an address may be */
+    uint32_t allowed_count;
     struct scenario_protocol *protocol;
 };
 

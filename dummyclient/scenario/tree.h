@@ -160,8 +160,11 @@ enum step_type {
 
 /* reconnect: where to, and how often it is tried. */
 struct reconnect {
-    bool moves;               /* to `target`; else to where the connection is, or was last */
-    uint32_t target;          /* of the scenario's */
+    bool moves;       /* to `target`; else to where the connection is, or was last */
+    uint32_t target;  /* of the scenario's */
+    bool redirects;   /* to an address that is made of these texts, if the target allows it */
+    struct body host; /* of no bytes at most: the target's own */
+    struct body port;
     struct back_off back_off; /* first_ns 0: none */
 };
 

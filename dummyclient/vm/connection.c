@@ -2,6 +2,7 @@
 #include "vm/internal.h"
 
 #include "core/clock.h"
+#include "core/must.h"
 #include "core/prng.h"
 
 #include <string.h>
@@ -345,16 +346,9 @@ static int64_t vm_connection__back_off_ns(const struct vm *vm, const struct back
     return back_off_pause_ns(back_off, vm->tries, drawn);
 }
 
-void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
+/* of_step: the back-off of the step that connects; NULL: the behavior begins again. */
+static void vm_connection__failed(struct vm *vm, const struct back_off *of_step, int64_t now_ns)
 {
-    if (vm->link != VM_LINK_CONNECTING) {
-        return;
-    }
-    /* A reconnect step with a back-off tries again itself; otherwise the behavior does, with setup.
-     */
-    const struct instruction *join = vm_connection__joined_for(vm);
-    bool tries = join != NULL && join->reconnect->back_off.first_ns > 0;
-    const struct back_off *of_step = tries ? &join->reconnect->back_off : NULL;
     const struct back_off *back_off = of_step != NULL ? of_step : vm->behavior->back_off;
     back_off = back_off != NULL ? back_off : &BACK_OFF_DEFAULT;
     int64_t at_ns = now_ns + vm_connection__back_off_ns(vm, back_off, now_ns);
@@ -372,6 +366,64 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
     } else {
         vm_connection__on_disconnect(vm, at_ns, now_ns);
     }
+}
+
+void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
+{
+    /* A reconnect step with a back-off tries again itself; otherwise the behavior does, with setup.
+     */
+    const struct instruction *join = vm_connection__joined_for(vm);
+    bool tries = join != NULL && join->reconnect->back_off.first_ns > 0;
+    if (vm->link == VM_LINK_CONNECTING) {
+        vm_connection__failed(vm, tries ? &join->reconnect->back_off : NULL, now_ns);
+    }
+}
+
+void vm_on_redirect_refused(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link == VM_LINK_CONNECTING) {
+        vm_connection__failed(vm, NULL, now_ns);
+    }
+}
+
+/* What a text is in the first of the lanes that have joined for the step. */
+static bool vm_connection__text(const struct vm *vm, const struct body *body,
+                                char text[SCENARIO_REDIRECT_BYTES_MAX + 1])
+{
+    uint32_t lane = 0;
+    if (body->bytes_max == 0) {
+        return false;
+    }
+    while (vm_lane_at(vm, lane)->state != VM_LANE_JOINING ||
+           vm_lane_at(vm, lane)->instruction != vm->join_instruction) {
+        lane++;
+    }
+    struct message_scope scope = vm_lane_scope(vm, vm_lane_at(vm, lane));
+    uint32_t bytes = message_body_bytes(body, &scope);
+    must(bytes <= SCENARIO_REDIRECT_BYTES_MAX);
+    message_write_body(body, &scope, (uint8_t *)text);
+    for (uint32_t i = 0; i < bytes; i++) {
+        text[i] = (char)(text[i] == '\0' ? '?' : text[i]);
+    }
+    text[bytes] = '\0';
+    return true;
+}
+
+bool vm_stays(const struct vm *vm)
+{
+    const struct instruction *join = vm_connection__joined_for(vm);
+    return join != NULL && !join->reconnect->moves;
+}
+
+bool vm_redirect(const struct vm *vm, struct vm_redirect *redirect)
+{
+    const struct instruction *join = vm_connection__joined_for(vm);
+    if (join == NULL || !join->reconnect->redirects) {
+        return false;
+    }
+    redirect->has_host = vm_connection__text(vm, &join->reconnect->host, redirect->host);
+    redirect->has_port = vm_connection__text(vm, &join->reconnect->port, redirect->port);
+    return true;
 }
 
 static bool vm_connection__is_waiting(const struct vm *vm)

@@ -18,7 +18,8 @@ enum vm_failure {
     VM_FAILURE_NONE,
     VM_FAILURE_MISMATCH,
     VM_FAILURE_TIMED_OUT,
-    VM_FAILURE_FRAME /* not of a step: bytes that are no message */
+    VM_FAILURE_FRAME,   /* not of a step: bytes that are no message */
+    VM_FAILURE_REDIRECT /* not of a step: an address that is not allowed */
 };
 
 struct vm_failed {
@@ -43,8 +44,8 @@ struct vm_untaken {
 
 /* One of a worker. */
 struct vm_evidence {
-    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects, and
-                                 of the framing */
+    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects, of
+                                 the framing, of redirects */
     uint32_t steps_count;
     struct vm_untaken untaken[VM_UNTAKEN_COUNT];
 };

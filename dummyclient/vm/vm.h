@@ -204,6 +204,21 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
 bool vm_on_closed(struct vm *vm, int64_t now_ns);
 /* Where it is connected to, or will be by VM_ACTION_CONNECT: of the program's targets. */
 uint32_t vm_target(const struct vm *vm);
+/* An address that a step has made of what a server said. It is not to be trusted: the driver looks
+ * whether the target allows it. */
+struct vm_redirect {
+    bool has_host; /* else the target's own */
+    bool has_port;
+    char host[SCENARIO_REDIRECT_BYTES_MAX + 1]; /* without NULs: each is a '?' */
+    char port[SCENARIO_REDIRECT_BYTES_MAX + 1];
+};
+/* Where VM_ACTION_CONNECT leads. False: to the address of vm_target(). */
+bool vm_redirect(const struct vm *vm, struct vm_redirect *redirect);
+/* VM_ACTION_CONNECT is a step's that does not say where: to the address that it had last. */
+bool vm_stays(const struct vm *vm);
+/* Instead of vm_on_connected(): the address is not allowed. As vm_on_connect_failed(), but the step
+ * does not try it again. */
+void vm_on_redirect_refused(struct vm *vm, int64_t now_ns);
 /* Has it ended, or will it end, because no row of data is left (when_out: stop)? */
 bool vm_is_out(const struct vm *vm);
 /* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or

@@ -8,6 +8,9 @@
 /* sockaddr_in and sockaddr_in6 both hold the port, in network order, behind the two bytes of the
  * family. */
 enum { ADDRESS_PORT_OFFSET = 2 };
+/* Behind the port comes an IPv4 address; an IPv6 one comes behind four bytes of flow information.
+ */
+enum { ADDRESS_V4_OFFSET = 4, ADDRESS_V4_BYTES = 16, ADDRESS_V6_OFFSET = 8, ADDRESS_V6_BYTES = 28 };
 
 uint16_t net_address_port(const struct net_address *address)
 {
@@ -22,6 +25,25 @@ void net_address_set_port(struct net_address *address, uint16_t port)
 {
     address->bytes[ADDRESS_PORT_OFFSET] = (uint8_t)(port >> 8);
     address->bytes[ADDRESS_PORT_OFFSET + 1] = (uint8_t)(port & 0xff);
+}
+
+void net_address_get_ip(const struct net_address *address, struct ip *ip)
+{
+    bool v4 = address->bytes_count == ADDRESS_V4_BYTES;
+    *ip = (struct ip){.bytes_count = address->bytes_count == 0 ? 0 : v4 ? 4 : 16};
+    memcpy(ip->bytes, address->bytes + (v4 ? ADDRESS_V4_OFFSET : ADDRESS_V6_OFFSET),
+           ip->bytes_count);
+}
+
+void net_address_from_ip(const struct ip *ip, uint16_t port, struct net_address *address)
+{
+    bool v4 = ip->bytes_count == 4;
+    uint16_t family = net_address_family(v4);
+    *address = (struct net_address){.bytes_count = v4 ? ADDRESS_V4_BYTES : ADDRESS_V6_BYTES};
+    memcpy(address->bytes, &family, sizeof family);
+    memcpy(address->bytes + (v4 ? ADDRESS_V4_OFFSET : ADDRESS_V6_OFFSET), ip->bytes,
+           ip->bytes_count);
+    net_address_set_port(address, port);
 }
 
 bool net_address_is_alike(const struct net_address *a, const struct net_address *b)

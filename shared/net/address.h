@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/error.h"
+#include "text/ip_range.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,3 +34,6 @@ bool net_address_is_here(const struct net_address *address);
 bool net_address_is_alike(const struct net_address *a, const struct net_address *b);
 uint16_t net_address_port(const struct net_address *address);
 void net_address_set_port(struct net_address *address, uint16_t port);
+/* The address alone; of no bytes when it is unset. */
+void net_address_get_ip(const struct net_address *address, struct ip *ip);
+void net_address_from_ip(const struct ip *ip, uint16_t port, struct net_address *address);

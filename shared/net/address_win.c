@@ -11,6 +11,11 @@
 _Static_assert(sizeof(struct sockaddr_in6) == sizeof(((struct net_address *)0)->bytes),
                "net_address holds a sockaddr_in6");
 
+uint16_t net_address_family(bool v4)
+{
+    return v4 ? AF_INET : AF_INET6;
+}
+
 bool net_setup(struct error *error)
 {
     WSADATA data;

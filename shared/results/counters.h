@@ -30,6 +30,8 @@
     X(CONNECT_TIMEOUT, "connect_timeout")                                                          \
     X(CONNECT_UNREACHABLE, "connect_unreachable")                                                  \
     X(CONNECT_OTHER, "connect_other")                                                              \
+    /* client: a server sent a connection to an address that the scenario does not allow */        \
+    X(REDIRECT_REFUSED, "redirect_refused")                                                        \
     X(RESET, "reset") /* connection reset by the peer */                                           \
     /* The peer ended the stream where the scenario did not expect it; server: within a frame. */  \
     X(UNEXPECTED_CLOSE, "unexpected_close")                                                        \

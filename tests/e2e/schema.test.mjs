@@ -53,6 +53,8 @@ const BEYOND_A_SCHEMA = [
     /the connection is closed|half is closed|would begin without|different states/],
   ['where the connection is', /no target has a name|`targets` has no|would begin at|never goes/],
   ['where branches leave it', /at different targets|whose messages the rule/],
+  ['ranges of addresses', /a range of them|is no address|bits behind|are for IPv6/],
+  ['captured addresses', /has no `allow`|an `allow`|no address of its own|has neither/],
   ['time', /would spin|has to end before the run begins/],
   ['stages together', /stages have|in one of the stages|change here|only a load with a rate/],
   ['lanes', /belongs to no lane|a loop that begins with|what may be missing/],
@@ -151,10 +153,13 @@ function richOnes() {
         { reconnect: { back_off: { max: '1s', max_attempts: 3 } } }] }] },
     { server: { target: 'game' }, targets: { login: { host: '127.0.0.1', port: 1,
       all_addresses: true, framing: { type: 'delimiter', delimiter: '|' } },
-    game: { framing: { type: 'resp' } }, c: {} },
+    game: { framing: { type: 'resp' } }, c: { port: 2, allow: ['127.0.0.0/8:1-9', '[::1]:7'] } },
     behaviors: [{ target: 'game', on_push: [{ target: 'login' }],
       loop: [{ reconnect: { to: 'login' } }, { reconnect: { to: 'c', after: '1s' } },
-        { send: { id: 1 } }] }] },
+        { send: { id: 1 } }, { reconnect: { to: { target: 'c', port: '${conn}' } } },
+        { reconnect: { to: { host: '127.0.0.${conn}', port: '7' } } }] }] },
+    { target: { allow: ['10.0.0.0/8:1'] }, behaviors: [{ setup: [
+      { reconnect: { to: { host: '10.0.0.${conn}' } } }] }] },
     { load: { rate_per_connection: '1/s' }, behaviors: [{ loop: [{ think: '1s' }] }] }];
 }
 

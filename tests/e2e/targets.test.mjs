@@ -156,6 +156,89 @@ test('each pass goes to the game and back to the login', LIMIT, async (t) => {
   assert.equal(Number(run.result.totals.requests), login.messages + game.messages);
 });
 
+// --- A login server says where the game is.
+
+const HAND_OVER = { request: { ...LOG_IN.request,
+  capture: { key: 'text@0:8', ip: 'u32be@8', port: 'u16be@12' } } };
+const TO_CAPTURED = { reconnect: { to: { host: '${ip}', port: '${port}' } } };
+
+/** The four bytes of an IPv4 address, then the port, both in network order. */
+function addressBytes(ip, port) {
+  const bytes = Buffer.from([...ip.split('.').map(Number), 0, 0]);
+  bytes.writeUInt16BE(port, 4);
+  return bytes;
+}
+
+test('a login server hands its players over to two game servers', LIMIT, async (t) => {
+  const keys = new Map();
+  const games = [await gameServer(t, keys), await gameServer(t, keys, '127.0.0.2')];
+  const login = await loginServer(t, keys, (player) => (Number(player.split('-')[1]) % 2
+    ? addressBytes('127.0.0.2', games[1].port) : addressBytes('127.0.0.1', games[0].port)));
+  const run = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+    game: { framing: GAME_FRAMING, allow: [`127.0.0.1:${games[0].port}`,
+      `127.0.0.2/31:${games[1].port}`] } }, load: LOAD,
+  behaviors: [{ setup: [HAND_OVER, TO_CAPTURED, JOIN, { reconnect: 'now' }, JOIN],
+    loop: [MOVE] }] });
+  assertReconciled(run, [login, ...games]);
+  assert.deepEqual(games.map(({ connections }) => connections), [PLAYERS, PLAYERS]);
+});
+
+test('a port alone, and a host as a text', LIMIT, async (t) => {
+  const keys = new Map();
+  const game = await gameServer(t, keys);
+  const login = await loginServer(t, keys, () => Buffer.from(`LocalHost;${game.port}`));
+  const to = (more) => ({ reconnect: { to: { target: 'game', port: '${port}', ...more } } });
+  const asks = { request: { ...LOG_IN.request,
+    capture: { key: 'text@0:8', host: 'text@8:9', port: { after: ';' } } } };
+  const run = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+    game: { port: 1, framing: GAME_FRAMING,
+      allow: ['127.0.0.1:1-65535', 'localhost:1-65535'] } },
+  load: { ...LOAD, connections: 10 },
+  behaviors: [{ setup: [asks, to({}), JOIN], loop: [MOVE] }] });
+  assertReconciled(run, [login, game]);
+  // A name counts where it is declared, and for the addresses that it had before the run.
+  const named = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+    game: { framing: GAME_FRAMING, allow: ['localhost:1'] } },
+  load: { connections: 1, duration: '1s' },
+  behaviors: [{ setup: [asks, to({ host: '${host}' }), JOIN] }] });
+  assert.deepEqual(errorsOf(named.result), { redirect_refused: 1 });
+});
+
+test('a hostile login server aims the load at nobody', LIMIT, async (t) => {
+  const keys = new Map();
+  const victim = await serve(t, (bytes) => bytes.length);
+  const other = await serve(t, (bytes) => bytes.length, '127.0.0.99');
+  const allow = [`127.0.0.1:${victim.port === 65535 ? 1 : victim.port + 1}`, '[::2]:7'];
+  const tries = [['127.0.0.99', other.port, `127.0.0.99:${other.port}`],
+    ['127.0.0.1', victim.port, `127.0.0.1:${victim.port}`], ['127.0.0.1', 0, '127.0.0.1:0'],
+    ['0.0.0.0', victim.port], ['255.255.255.255', 7], ['::1', victim.port, /\[::1\]:/],
+    ['::ffff:127.0.0.1', victim.port], ['127.1', 7], ['', 7], ['localhost', victim.port],
+    ['\x1b[2J\0evil\n', 7, '?[2J?evil?:7'], ['2130706433', victim.port], ['-1', 7],
+    ['127.0.0.1', -1], ['127.0.0.1', 65537 + victim.port], ['127.0.0.1', 'x'.repeat(90)]];
+  for (const [host, port, found] of tries) {
+    const login = await loginServer(t, keys, () => Buffer.from(`A=${host}|P=${port}|`, 'latin1'));
+    const { program, result } = await play(t, {
+      targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+        game: { framing: GAME_FRAMING, allow } },
+      load: { connections: 3, duration: '200ms' },
+      behaviors: [{ setup: [{ request: { ...LOG_IN.request, capture: {
+        key: 'text@0:8', host: { after: 'A=', until: '|' },
+        port: { after: 'P=', until: '|' } } } },
+      { reconnect: { to: { host: '${host}', port: '${port}' } } }, JOIN] }] });
+    assert.equal(program.exitCode, 1, said(program));
+    assert.deepEqual(errorsOf(result), { redirect_refused: 3 }, `${host}:${port}`);
+    assert.equal(login.connections, 3);
+    const { first_failure: first } = result.redirects;
+    assert.equal(first.kind, 'redirect_refused');
+    assert.match(first.expected, /`allow` of game has: 127\.0\.0\.1:\d+, \[::2\]:7/);
+    if (typeof found === 'string') assert.equal(first.found, found);
+    else if (found) assert.match(first.found, found);
+    assert.match(said(program), /first: redirect_refused of a reconnect/);
+    assert.doesNotMatch(said(program), /\x1b\[2J/);
+  }
+  assert.equal(victim.connections + other.connections, 0);
+});
+
 test('an address on the command line says whose it is', LIMIT, async (t) => {
   const keys = new Map();
   const login = await loginServer(t, keys);

@@ -258,7 +258,7 @@ static void parse__start(struct parse *parse, const cJSON *json, void *place)
 {
     uint32_t *target = place;
     if (parse_target_name(parse, json, target)) {
-        parse_start_at(parse, *target);
+        parse_start(parse, *target);
     }
 }
 
@@ -313,7 +313,10 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
     parse->words_count = 0;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
-    parse_start_at(parse, 0);
+    parse_move(parse, 0);
+    if (reader_get(json, "target") == NULL) {
+        parse_start(parse, 0);
+    }
     parse_collect_names(parse, json);
     if (behavior->name != NULL &&
         reader_read(&parse->reader, json, parse__behavior_keys, behavior)) {

@@ -32,14 +32,8 @@ static const struct key parse__back_off_keys[] = {
     {"max_attempts", .alias = "tries", KEY_WHOLE(struct back_off, tries, 1, 1000000)},
     {0}};
 
-static void parse__to(struct parse *parse, const cJSON *json, void *place)
-{
-    struct reconnect *reconnect = place;
-    reconnect->moves = parse_target_name(parse, json, &reconnect->target);
-}
-
 static const struct key parse__reconnect_keys[] = {
-    {"to", KEY_OTHER(struct step, reconnect, parse__to)},
+    {"to", KEY_OTHER(struct step, reconnect, parse_to)},
     {"after", KEY_DURATION(struct step, after_ns, 0, PARSE_DAY_NS)},
     {"back_off", KEY_OBJECT(struct step, reconnect.back_off, parse__back_off_keys),
      .then = parse__check_back_off},

@@ -133,6 +133,7 @@ extern const struct key parse_behavior_item;
 typedef void parse_key(struct parse *parse, const cJSON *json, void *place);
 
 parse_key parse_targets;
+parse_key parse_to;      /* struct reconnect */
 parse_key parse_framing; /* struct scenario_protocol */
 parse_key parse_header, parse_tail, parse_by_id_format, parse_sizes, parse_sizes_file;
 parse_key parse_check_load; /* struct scenario_load */
@@ -210,8 +211,8 @@ void parse_check_delimiters(struct parse *parse, const struct body *body);
 
 /* The steps that follow are played at the target, by its framing. */
 void parse_move(struct parse *parse, uint32_t target);
-/* The same for the first of a behavior. */
-void parse_start_at(struct parse *parse, uint32_t target);
+/* The same for the first of a behavior; reported: it has no address. */
+void parse_start(struct parse *parse, uint32_t target);
 /* The number of a target, by its name; false, and reported: there is none. */
 bool parse_target_name(struct parse *parse, const cJSON *json, uint32_t *target);
 /* What is repeated ends: does it begin again at the target at which it began? what: "round". */

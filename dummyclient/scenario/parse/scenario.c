@@ -116,6 +116,7 @@ static void scenario__fill(struct parse *parse, struct scenario_tree *tree, cons
     parse->world.connections_count = 1;
     framing_default(&scenario->protocol.framing);
     tree->target.protocol = &scenario->protocol;
+    tree->target.has_address = true;
     scenario->targets = &tree->target;
     scenario->targets_count = 1;
     scenario->path = arena_copy(&tree->arena, path, strlen(path));

@@ -6,12 +6,30 @@
 
 #include <string.h>
 
-#define TARGET_KEYS                                                                                \
+static void target__range(struct parse *parse, const cJSON *json, void *place)
+{
+    struct scenario_allowed *allowed = place;
+    struct error error = {""};
+    if (!cJSON_IsString(json)) {
+        reader_expected(&parse->reader, json, "a text such as \"10.0.0.0/8:7000-7999\"");
+    } else if (!ip_range_parse(json->valuestring, &allowed->range, &error)) {
+        reader_mistake(&parse->reader, "%s", error.text);
+    }
+    allowed->text = json->valuestring;
+}
+
+static const struct key target__allowed = {"ranges, each a text such as \"10.0.0.0/8:7000-7999\"",
+                                           .then = target__range};
+
+#define TARGET_ADDRESS                                                                             \
     {"host", KEY_TEXT(struct scenario_target, host), .preset_text = "127.0.0.1"},                  \
         {"port", KEY_WHOLE(struct scenario_target, port, 1, 65535), .preset = 7777},               \
     {                                                                                              \
         "all_addresses", KEY_BOOL(struct scenario_target, all_addresses)                           \
     }
+#define TARGET_ALLOW                                                                               \
+    "allow", KEY_ARRAY(struct scenario_target, allowed, allowed_count, 1, SCENARIO_ALLOWED_MAX,    \
+                       &target__allowed)
 
 /* A framing of its own. */
 static void target__framing(struct parse *parse, const cJSON *json, void *place)
@@ -25,14 +43,15 @@ static void target__framing(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
-const struct key parse_target_keys[] = {TARGET_KEYS, {0}};
+const struct key parse_target_keys[] = {TARGET_ADDRESS, {TARGET_ALLOW}, {0}};
+static const struct key target__item_keys[] = {TARGET_ADDRESS, {0}};
 static const struct key target__item = {"targets { \"host\", \"port\" }",
-                                        KEY_INNER(parse_target_keys)};
+                                        KEY_INNER(target__item_keys)};
 static const struct key target__list = {
     "targets",
     KEY_ARRAY(struct scenario, targets, targets_count, 1, SCENARIO_TARGETS_MAX, &target__item)};
 static const struct key target__named_keys[] = {
-    TARGET_KEYS, {"framing", .then = target__framing}, {0}};
+    TARGET_ADDRESS, {TARGET_ALLOW}, {"framing", .then = target__framing}, {0}};
 
 /* A name is used in thresholds and on the command line, as in --target NAME=HOST:PORT. */
 static bool target__name_valid(const char *name)
@@ -58,6 +77,8 @@ static void target__named(struct parse *parse, const cJSON *json, void *place)
                        TREE_NAME_BYTES_MAX);
     }
     reader_read(&parse->reader, json, target__named_keys, target);
+    target->has_address = target->allowed_count == 0 || reader_get(json, "host") != NULL ||
+                          reader_get(json, "port") != NULL;
 }
 
 void parse_targets(struct parse *parse, const cJSON *json, void *place)
@@ -84,9 +105,9 @@ void parse_targets(struct parse *parse, const cJSON *json, void *place)
     }
     parse->targets_are_wrong = reader->mistakes_count > mistakes_count;
     for (uint32_t i = 0; i < scenario->targets_count; i++) {
-        if (scenario->targets[i].protocol == NULL) {
-            scenario->targets[i].protocol = &scenario->protocol;
-        }
+        struct scenario_target *target = &scenario->targets[i];
+        target->protocol = target->protocol == NULL ? &scenario->protocol : target->protocol;
+        target->has_address = target->has_address || target->name == NULL;
     }
     if (scenario->targets == NULL || scenario->targets_count == 0) {
         scenario->targets = &((struct scenario_tree *)scenario)->target;
@@ -103,8 +124,111 @@ void parse_move(struct parse *parse, uint32_t target)
     parse->tables_used |= to->protocol->tables;
 }
 
-void parse_start_at(struct parse *parse, uint32_t target)
+/* The target of a captured address: the one that allows some. */
+static bool target__of_redirect(struct parse *parse, uint32_t *target)
 {
+    const struct scenario *scenario = parse->scenario;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        if (scenario->targets[i].allowed_count > 0) {
+            *target = i;
+            count++;
+        }
+    }
+    if (count > 1) {
+        reader_mistake(&parse->reader, "several targets have an `allow`: say which is meant "
+                                       "(`target`)");
+    } else if (count == 0 && !parse->targets_are_wrong) {
+        reader_mistake(&parse->reader,
+                       "no target says which addresses a server may send connections to: give "
+                       "one an `allow`, such as [\"10.0.0.0/8:7000-7999\"]");
+    }
+    return count == 1;
+}
+
+/* A text of which the run makes a host or a port. */
+static void target__text(struct parse *parse, const cJSON *json, void *place)
+{
+    struct body *text = place;
+    if (!cJSON_IsString(json) || json->valuestring[0] == '\0') {
+        reader_expected(&parse->reader, json, "a text such as \"${name}\"");
+        return;
+    }
+    parse_text(parse, json, text);
+    if (text->bytes_max > SCENARIO_REDIRECT_BYTES_MAX) {
+        reader_mistake(&parse->reader, "expected a text of at most %d bytes, found up to %u",
+                       SCENARIO_REDIRECT_BYTES_MAX, text->bytes_max);
+    }
+}
+
+static void target__redirect_target(struct parse *parse, const cJSON *json, void *place)
+{
+    struct reconnect *reconnect = place;
+    reconnect->moves = parse_target_name(parse, json, &reconnect->target);
+}
+
+static const struct key target__redirect_keys[] = {
+    {"target", .then = target__redirect_target},
+    {"host", KEY_OTHER(struct reconnect, host, target__text)},
+    {"port", KEY_OTHER(struct reconnect, port, target__text)},
+    {0}};
+
+/* { "host": "${ip}", "port": "${port}" } */
+static void target__redirect(struct parse *parse, const cJSON *json, struct reconnect *reconnect)
+{
+    struct reader *reader = &parse->reader;
+    uint32_t mistakes_count = reader->mistakes_count;
+    reader_read(reader, json, target__redirect_keys, reconnect);
+    if (reader_get(json, "target") == NULL) {
+        reconnect->moves = target__of_redirect(parse, &reconnect->target);
+    }
+    if (!reconnect->moves || reader->mistakes_count > mistakes_count) {
+        return;
+    }
+    const struct scenario_target *target = &parse->scenario->targets[reconnect->target];
+    const char *name = target->name == NULL ? "target" : target->name;
+    bool host = reader_get(json, "host") != NULL;
+    bool port = reader_get(json, "port") != NULL;
+    reconnect->redirects = true;
+    if (target->allowed_count == 0) {
+        reader_mistake(reader,
+                       "`%s` has no `allow`: it has to say which addresses a server may send "
+                       "connections to, such as [\"10.0.0.0/8:7000-7999\"]",
+                       name);
+    } else if (!host && !port) {
+        reader_mistake(reader, "expected `host` or `port`, or both");
+    } else if (!target->has_address && !(host && port)) {
+        reader_mistake(reader, "expected `host` and `port`, because `%s` has neither", name);
+    }
+}
+
+/* Has it an address that is not captured? */
+static bool target__has_address(struct parse *parse, uint32_t target)
+{
+    const struct scenario_target *to = &parse->scenario->targets[target];
+    if (!to->has_address) {
+        reader_mistake(&parse->reader,
+                       "the target \"%s\" has no address of its own, only an `allow`: expected "
+                       "{ \"host\", \"port\" } as captured, or its `port`",
+                       to->name);
+    }
+    return to->has_address;
+}
+
+void parse_to(struct parse *parse, const cJSON *json, void *place)
+{
+    struct reconnect *reconnect = place;
+    if (cJSON_IsObject(json)) {
+        target__redirect(parse, json, reconnect);
+    } else {
+        reconnect->moves = parse_target_name(parse, json, &reconnect->target) &&
+                           target__has_address(parse, reconnect->target);
+    }
+}
+
+void parse_start(struct parse *parse, uint32_t target)
+{
+    target__has_address(parse, target);
     parse->targets_visited = 0;
     parse->tables_used = 0;
     parse_move(parse, target);

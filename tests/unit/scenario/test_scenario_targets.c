@@ -16,10 +16,14 @@
 #define AT_GAME  "{ 'request': { 'send': { 'body': { 'text': 'x' } } } }"
 #define AT_OTHER "{ 'request': { 'send': { 'id': 65535 } } }"
 
-static struct scenario *right(const char *behavior)
+/* Asks for an address. */
+#define ASKS                                                                                       \
+    "{ 'request': { 'send': { 'id': 1 }, 'capture': { 'ip': 'u32be@0', 'port': 'u16@4' } } }"
+
+static struct scenario *read_right(const char *quoted)
 {
     char text[4096];
-    snprintf(text, sizeof text, "{ " TARGETS " 'behaviors': [ { %s } ] }", behavior);
+    snprintf(text, sizeof text, "%s", quoted);
     for (char *at = text; *at != '\0'; at++) {
         *at = (char)(*at == '\'' ? '"' : *at);
     }
@@ -30,6 +34,13 @@ static struct scenario *right(const char *behavior)
         fail_msg("%s", told.lines[0]);
     }
     return scenario;
+}
+
+static struct scenario *right(const char *behavior)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "{ " TARGETS " 'behaviors': [ { %s } ] }", behavior);
+    return read_right(text);
 }
 
 static void test_each_target_has_its_framing(void **state)
@@ -96,6 +107,76 @@ static void test_a_step_knows_its_target(void **state)
     scenario = right("'loop': [ " TO_LOGIN ", " AT_LOGIN ", " TO_GAME ", " AT_GAME " ]");
     assert_false(scenario->behaviors[0].moves);
     scenario_destroy(scenario);
+}
+
+static void test_captured_addresses(void **state)
+{
+    (void)state;
+    static const char *const right_ones[] = {
+        "'targets': { 'login': {}, 'game': { 'allow': [ '10.0.0.0/8:7000-7999', 'a.example:1' ] } "
+        "}, "
+        "'behaviors': [ { 'setup': [ " ASKS ", { 'reconnect': { 'to': { 'host': '${ip}', 'port': "
+        "'${port}' } } }, { 'reconnect': 'now' } ] } ]",
+        "'targets': { 'login': {}, 'game': { 'port': 1, 'allow': [ '[::1]:1' ] }, 'b': { 'allow': "
+        "[ "
+        "'127.0.0.1:1' ] } }, 'behaviors': [ { 'setup': [ " ASKS ", { 'reconnect': { 'to': { "
+        "'target': 'game', 'port': '${port}' } } }, { 'reconnect': { 'to': 'game' } } ] } ]",
+        "'target': { 'allow': [ '127.0.0.0/8:7000-7001' ] }, 'behaviors': [ { 'setup': [ " ASKS
+        ", { 'reconnect': { 'to': { 'port': '700${port}' } } } ] } ]",
+    };
+    for (size_t i = 0; i < COUNT(right_ones); i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "{ %s }", right_ones[i]);
+        scenario_destroy(read_right(text));
+    }
+#define ALLOWED "'targets': { 'login': {}, 'game': { 'allow': [ '10.0.0.0/8:1' ] } },"
+    static const struct mistake mistakes[] = {
+        {"'targets': { 'login': {}, 'game': { 'allow': [ '10.0.0.0/8' ] } }, 'behaviors': [ {} ]",
+         ": `targets.game.allow[0]`: expected an address, a range of them or a name with its "
+         "ports, "
+         "such as '10.0.0.0/8:7000-7999', '[2001:db8::/32]:7777' or 'game.example:7777'"},
+        {"'target': { 'allow': [ 7 ] }, 'behaviors': [ {} ]",
+         ": `target.allow[0]`: expected a text such as '10.0.0.0/8:7000-7999', found 7"},
+        {"'targets': [ { 'allow': [ '10.0.0.0/8:1' ] } ], 'behaviors': [ {} ]",
+         ": `targets[0].allow`: unknown key; the keys here are `host`, `port`, `all_addresses`"},
+        {ALLOWED
+         "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'host': '${ip}', 'port': '1' "
+         "} } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to.host`: `${ip}`: unknown variable; expected conn, "
+         "iteration, lane, seed, now_ms, stamp_ns, random(low,high), a table.column of `data`, a "
+         "captured name or one given by --set ip=VALUE"},
+        {ALLOWED "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'port': '1' } } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: expected `host` and `port`, because `game` has "
+         "neither"},
+        {ALLOWED
+         "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'target': 'game' } } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: expected `host` or `port`, or both"},
+        {ALLOWED "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'target': 'login', 'port': "
+                 "'1' } } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: `login` has no `allow`: it has to say which "
+         "addresses a server may send connections to, such as ['10.0.0.0/8:7000-7999']"},
+        {ALLOWED "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': 'game' } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: the target 'game' has no address of its own, "
+         "only "
+         "an `allow`: expected { 'host', 'port' } as captured, or its `port`"},
+        {"'targets': { 'game': { 'allow': [ '10.0.0.0/8:1' ] } }, 'behaviors': [ { 'loop': [] } ]",
+         ": `behaviors[0]`: the target 'game' has no address of its own, only an `allow`: expected "
+         "{ "
+         "'host', 'port' } as captured, or its `port`"},
+        {"'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'port': '1' } } } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: no target says which addresses a server may send "
+         "connections to: give one an `allow`, such as ['10.0.0.0/8:7000-7999']"},
+        {"'targets': { 'a': { 'allow': [ '10.0.0.0/8:1' ], 'port': 1 }, 'b': { 'allow': [ "
+         "'10.0.0.0/8:1' ] } }, 'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'port': '1' } "
+         "} } ] } ]",
+         ": `behaviors[0].setup[0].reconnect.to`: several targets have an `allow`: say which is "
+         "meant (`target`)"},
+    };
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        char text[2048];
+        snprintf(text, sizeof text, "{ %s }", mistakes[i].text);
+        check(text, mistakes[i].expected);
+    }
 }
 
 /* --- What is wrong. */
@@ -192,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_each_target_has_its_framing),
         cmocka_unit_test(test_steps_are_read_by_the_framing_of_their_target),
         cmocka_unit_test(test_a_step_knows_its_target),
+        cmocka_unit_test(test_captured_addresses),
         cmocka_unit_test(test_steps_at_another_target),
         cmocka_unit_test(test_wrong_targets),
     };

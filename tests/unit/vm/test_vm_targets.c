@@ -228,6 +228,68 @@ static void test_a_rule_is_about_its_target(void **state)
     assert_int_equal(bench.pushes_wrong_count, 1);
 }
 
+static void asked_for_an_address(const char *body, uint32_t bytes)
+{
+    bench_send(MS);
+    bench_receive(MS, 1, body, bytes);
+    bench_take(MS, VM_ACTION_DISCONNECT);
+    vm_on_closed(bench.vm, MS);
+    bench_take(MS, VM_ACTION_CONNECT);
+}
+
+#define REDIRECTS                                                                                  \
+    "'targets': { 'login': { 'framing': { 'type': 'length', 'size_bytes': 2, 'id_bytes': 1, "      \
+    "'size_includes_header': false } }, 'game': { 'allow': [ '10.0.0.0/8:1' ], 'framing': { "      \
+    "'type': 'delimiter', 'delimiter': '|' } } },"
+
+static void test_an_address_is_handed_out_as_it_was_captured(void **state)
+{
+    (void)state;
+    struct vm_redirect to;
+    bench_open_with(REDIRECTS, "",
+                    "'setup': [ { 'request': { 'send': { 'id': 1 }, 'capture': { 'ip': 'u32be@0', "
+                    "'port': 'u16be@4' } } }, { 'reconnect': { 'to': { 'host': '${ip}', 'port': "
+                    "'${port}' } } }, { 'reconnect': 'now' } ]",
+                    true);
+    connected(MS, LOGIN);
+    assert_false(vm_redirect(bench.vm, &to));
+    asked_for_an_address("\x7f\0\0\x01\x1b\x58", 6);
+    assert_int_equal(vm_target(bench.vm), GAME);
+    assert_true(vm_redirect(bench.vm, &to));
+    assert_true(to.has_host && to.has_port);
+    assert_string_equal(to.host, "2130706433");
+    assert_string_equal(to.port, "7000");
+    assert_false(vm_stays(bench.vm));
+    vm_on_connected(bench.vm, MS);
+    bench_take(MS, VM_ACTION_DISCONNECT);
+    vm_on_closed(bench.vm, MS);
+    bench_take(MS, VM_ACTION_CONNECT); /* "now": to the same again */
+    assert_false(vm_redirect(bench.vm, &to));
+    assert_true(vm_stays(bench.vm));
+    vm_on_connected(bench.vm, MS);
+    bench_take(MS, VM_ACTION_READY);
+}
+
+static void test_a_refused_address_is_not_tried_again(void **state)
+{
+    (void)state;
+    struct vm_redirect to;
+    bench_open_with(REDIRECTS, "",
+                    "'on_disconnect': 'reconnect', 'setup': [ { 'request': { 'send': { 'id': 1 }, "
+                    "'capture': { 'ip': 'text@0' } } }, { 'reconnect': { 'to': { 'host': '${ip}', "
+                    "'port': '1' }, 'back_off': { 'max_attempts': 9 } } } ]",
+                    true);
+    connected(MS, LOGIN);
+    asked_for_an_address("a\0b", 3);
+    assert_true(vm_redirect(bench.vm, &to));
+    assert_string_equal(to.host, "a?b"); /* a NUL ends no text early */
+    vm_on_redirect_refused(bench.vm, MS);
+    bench_take(MS, VM_ACTION_CONNECT);
+    assert_int_equal(vm_target(bench.vm), LOGIN); /* where the behavior starts, ... */
+    assert_true(bench.action.not_before_ns > MS); /* ... after a pause */
+    assert_false(vm_redirect(bench.vm, &to));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +302,8 @@ int main(void)
         cmocka_unit_test_teardown(test_a_stream_behind_messages, bench_close),
         cmocka_unit_test_teardown(test_teardown_is_played_at_its_target_only, bench_close),
         cmocka_unit_test_teardown(test_a_rule_is_about_its_target, bench_close),
+        cmocka_unit_test_teardown(test_an_address_is_handed_out_as_it_was_captured, bench_close),
+        cmocka_unit_test_teardown(test_a_refused_address_is_not_tried_again, bench_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
