@@ -4,16 +4,10 @@
 #include "proto/reassembly.h"
 #include "scenario/tree.h"
 
-enum {
-    LOOKED_BYTES_MIN = 256, /* a message that is not what was expected is shown by its beginning */
-    LOOKED_DIGITS_BYTES_MAX = 64 /* more than any number has */
-};
+/* A message that is not what was expected is shown by its beginning. */
+enum { LOOKED_BYTES_MIN = 256 };
 
-static uint64_t looked__field_end(const struct field *field)
-{
-    return (uint64_t)field->offset +
-           (field->is_digits ? LOOKED_DIGITS_BYTES_MAX : (uint64_t)field->bytes_count);
-}
+_Static_assert(PLACE_REACH_ALL == REASSEMBLY_ALL_BYTES, "all is all");
 
 static uint64_t looked__verify_end(const struct verify *verify)
 {
@@ -28,23 +22,9 @@ static uint64_t looked__verify_end(const struct verify *verify)
     case VERIFY_STARTS_WITH:
         return verify->body.bytes_max;
     case VERIFY_FIELD:
-        return looked__field_end(&verify->field);
+        return place_reach(&verify->place);
     }
     return 0;
-}
-
-static uint64_t looked__capture_end(const struct capture *capture)
-{
-    switch (capture->form) {
-    case CAPTURE_NUMBER:
-        return looked__field_end(&capture->field);
-    case CAPTURE_TEXT:
-        return capture->bytes_count == 0 ? REASSEMBLY_ALL_BYTES
-                                         : (uint64_t)capture->field.offset + capture->bytes_count;
-    case CAPTURE_BETWEEN:
-        break;
-    }
-    return REASSEMBLY_ALL_BYTES;
 }
 
 static void looked__at(uint64_t end, uint32_t *most)
@@ -56,13 +36,13 @@ static void looked__at(uint64_t end, uint32_t *most)
 static void looked__wait(const struct wait *wait, uint32_t *most)
 {
     if (wait->match.source != MATCH_FIELD_NONE) {
-        looked__at(looked__field_end(&wait->match.field), most);
+        looked__at(place_reach(&wait->match.place), most);
     }
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
         looked__at(looked__verify_end(verify), most);
     }
     for (uint32_t i = 0; i < wait->captures_count; i++) {
-        looked__at(looked__capture_end(&wait->captures[i]), most);
+        looked__at(place_reach(&wait->captures[i].place), most);
     }
 }
 
@@ -79,7 +59,7 @@ uint32_t program_looked_bytes(const struct program *program)
         for (uint32_t n = 0; n < program->behaviors[i].pushes_count; n++) {
             const struct push *push = program->behaviors[i].pushes[n].push;
             looked__wait(&push->wait, &most);
-            looked__at(push->has_fanout ? looked__field_end(&push->fanout) : 0, &most);
+            looked__at(place_reach(&push->fanout), &most);
         }
     }
     return most;

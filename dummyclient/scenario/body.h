@@ -1,4 +1,4 @@
-/* Bodies and places in them, as the parser leaves them: plain data, read by the program and by the
+/* Bodies, as the parser leaves them: plain data, read by the program and by the
  * vm's hot path. scenario/message.h puts them together and compares them. */
 #pragma once
 
@@ -47,11 +47,9 @@ struct body {
     uint32_t parts_count;
 };
 
-/* A number at a place in a body: "u32@4"; or "dec@4", digits. */
+/* How a number is written: "u32be". */
 struct field {
-    uint32_t offset;
-    uint8_t bytes_count; /* 1, 2, 4 or 8; digits: the least, 1 */
+    uint8_t bytes_count; /* 1, 2, 3, 4 or 8 */
     bool big_endian;
-    bool is_digits;
     enum value_type type;
 };

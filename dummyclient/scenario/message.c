@@ -418,123 +418,52 @@ bool message_body_equals(const struct body *body, const struct message_scope *sc
     return message_body_holds(body, scope, 0, data, body_bytes);
 }
 
-static uint64_t message__read(const struct field *field, const uint8_t *bytes)
+/* Takes bytes out of the body. */
+static void message__take(const struct body *body, const struct message_scope *scope,
+                          uint32_t offset, uint8_t *out, uint32_t bytes)
 {
-    uint64_t value = 0;
-    for (uint32_t i = 0; i < field->bytes_count; i++) {
-        uint32_t at = field->big_endian ? i : field->bytes_count - 1u - i;
-        value = value << 8 | bytes[at];
-    }
-    if (field->type == VALUE_F32) {
-        union {
-            uint32_t bits;
-            float number;
-        } narrow = {.bits = (uint32_t)value};
-        return value_double_bits((double)narrow.number);
-    }
-    if (field->type == VALUE_I64) {
-        uint32_t unused_bits = 64 - 8u * field->bytes_count;
-        uint64_t sign = UINT64_C(1) << (63 - unused_bits);
-        return (value ^ sign) - sign;
-    }
-    return value;
-}
-
-/* Digits are a number with a sign: what is too large for one is none. */
-static bool message__read_digits(const uint8_t *bytes, size_t bytes_count, uint64_t *value)
-{
-    size_t used = 0;
-    return value_read_digits(bytes, bytes_count, value, &used) &&
-           (bytes[0] == '-' || *value <= (uint64_t)INT64_MAX);
-}
-
-uint64_t message_body_field(const struct body *body, const struct message_scope *scope,
-                            const struct field *field)
-{
-    uint8_t bytes[VALUE_DIGITS_MAX] = {0};
-    if (body->type == BODY_CONSTANT && !field->is_digits) {
-        return message__read(field, body->bytes + field->offset);
-    }
-    if (body->type == BODY_RANDOM && !field->is_digits) {
-        message__random(body, scope, field->offset, bytes, field->bytes_count);
-        return message__read(field, bytes);
-    }
-    uint32_t wanted_bytes = field->bytes_count;
-    if (field->is_digits) {
-        wanted_bytes = message_body_bytes(body, scope) - field->offset;
-        wanted_bytes = wanted_bytes < sizeof bytes ? wanted_bytes : (uint32_t)sizeof bytes;
-    }
-    struct message__window window = {.out = bytes, .offset = field->offset, .bytes = wanted_bytes};
-    if (body->type == BODY_PARTS) {
+    struct message__window window = {.out = out, .offset = offset, .bytes = bytes};
+    if (body->type == BODY_CONSTANT) {
+        memcpy(out, body->bytes + offset, bytes);
+    } else if (body->type == BODY_RANDOM) {
+        message__random(body, scope, offset, out, bytes);
+    } else {
         message__parts(body, scope, message__pass_window, &window);
-    } else if (body->type == BODY_CONSTANT) {
-        memcpy(bytes, body->bytes + field->offset, wanted_bytes);
     }
-    uint64_t value = 0;
-    if (!field->is_digits) {
-        return message__read(field, bytes);
-    }
-    return message__read_digits(bytes, wanted_bytes, &value) ? value : 0;
 }
 
-bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value)
+uint64_t message_body_place(const struct body *body, const struct message_scope *scope,
+                            const struct place *place)
 {
-    if (bytes < field->bytes_count || field->offset > bytes - field->bytes_count) {
-        return false;
-    }
-    if (field->is_digits) {
-        return message__read_digits(data + field->offset, bytes - field->offset, value);
-    }
-    *value = message__read(field, data + field->offset);
-    return true;
-}
-
-/* Where `wanted` begins in the bytes; NULL: nowhere. */
-static const uint8_t *message__find(const struct body *wanted, const uint8_t *data, size_t bytes)
-{
-    uint32_t wanted_bytes = wanted->bytes_min;
-    while (wanted_bytes > 0 && bytes >= wanted_bytes) {
-        const uint8_t *at = memchr(data, wanted->bytes[0], bytes - wanted_bytes + 1);
-        if (at == NULL || memcmp(at, wanted->bytes, wanted_bytes) == 0) {
-            return at;
+    uint8_t bytes[VALUE_TEXT_BYTES_MAX] = {0};
+    uint32_t offset = place->offset;
+    uint32_t wanted_bytes = place->field.bytes_count;
+    if (place->from_end || place->form != PLACE_NUMBER) {
+        uint32_t body_bytes = message_body_bytes(body, scope);
+        offset = place->from_end ? body_bytes - offset : offset;
+        if (place->form != PLACE_NUMBER) {
+            uint32_t left_bytes = body_bytes - offset;
+            uint32_t room = place->form == PLACE_TEXT ? place->bytes : VALUE_DIGITS_MAX;
+            wanted_bytes = left_bytes < room ? left_bytes : room;
         }
-        bytes -= (size_t)(at - data) + 1;
-        data = at + 1;
     }
-    return wanted_bytes == 0 ? data : NULL;
+    message__take(body, scope, offset, bytes, wanted_bytes);
+    if (place->form == PLACE_NUMBER) {
+        uint64_t number = place_read_number(&place->field, bytes);
+        return place->mask != 0 ? number & place->mask : number;
+    }
+    struct place first = *place;
+    const struct frame frame = {.bytes = bytes, .body = bytes, .body_bytes = wanted_bytes};
+    struct place_value value = {.bits = 0};
+    first.offset = 0;
+    first.from_end = false;
+    if (place_read(&first, NULL, &frame, &value) != PLACE_FOUND) {
+        return 0;
+    }
+    return value.type == VALUE_TEXT ? place_text_hash(&value) : value.bits;
 }
 
 bool message_contains(const struct body *body, const uint8_t *data, size_t bytes)
 {
-    return message__find(body, data, bytes) != NULL;
-}
-
-bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
-                  const uint8_t **text, uint32_t *text_bytes)
-{
-    const uint8_t *begin = data;
-    const uint8_t *end = data + bytes;
-    if (capture->form == CAPTURE_BETWEEN) {
-        begin = message__find(&capture->after, data, bytes);
-        if (begin == NULL) {
-            return false;
-        }
-        begin += capture->after.bytes_min;
-        if (capture->until.bytes_min > 0) {
-            end = message__find(&capture->until, begin, (size_t)(end - begin));
-        }
-    } else {
-        uint32_t wanted_bytes = capture->bytes_count;
-        if (capture->field.offset > bytes || wanted_bytes > bytes - capture->field.offset) {
-            return false;
-        }
-        begin += capture->field.offset;
-        end = wanted_bytes > 0 ? begin + wanted_bytes : end;
-    }
-    if (end == NULL || end - begin > VALUE_TEXT_BYTES_MAX) {
-        return false;
-    }
-    *text = begin;
-    *text_bytes = (uint32_t)(end - begin);
-    return true;
+    return place_find_bytes(body->bytes, body->bytes_min, data, bytes) != NULL;
 }

@@ -22,11 +22,7 @@ bool message_body_holds(const struct body *body, const struct message_scope *sco
                         const uint8_t *data, uint32_t bytes);
 /* Is the body, a constant one, in these bytes? */
 bool message_contains(const struct body *body, const uint8_t *data, size_t bytes);
-/* A field of the body itself; it must lie within bytes_min. */
-uint64_t message_body_field(const struct body *body, const struct message_scope *scope,
-                            const struct field *field);
-/* A field of received bytes; false when it lies outside of them. */
-bool message_field(const struct field *field, const uint8_t *data, size_t bytes, uint64_t *value);
-/* A text out of received bytes; false when it is not there or over VALUE_TEXT_BYTES_MAX. */
-bool message_text(const struct capture *capture, const uint8_t *data, size_t bytes,
-                  const uint8_t **text, uint32_t *text_bytes);
+/* What is at a place of the body itself, which must lie within bytes_min: a number, or the hash of
+ * a text. The place: a number, or a text of at most VALUE_TEXT_BYTES_MAX bytes. */
+uint64_t message_body_place(const struct body *body, const struct message_scope *scope,
+                            const struct place *place);

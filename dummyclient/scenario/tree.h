@@ -9,6 +9,7 @@
 #include "scenario/back_off.h"
 #include "scenario/body.h"
 #include "scenario/data.h"
+#include "scenario/place.h"
 #include "scenario/scenario.h"
 #include "scenario/think.h"
 
@@ -39,13 +40,16 @@ enum match_field_source {
 struct match {
     bool any_id;
     bool is_explicit; /* the scenario names an id or a field: not "any", and no default */
+    bool is_prefix;   /* VALUE, a text: the place begins with it */
     uint32_t id;
     enum match_field_source source;
-    struct field field;
-    struct field sent;
-    uint64_t value;
+    struct place place;
+    struct place sent;
+    uint64_t value;             /* VALUE: a number, or the hash of the text */
     enum value_type value_type; /* of what it is compared with */
     uint32_t variable;          /* its word */
+    const uint8_t *text;        /* VALUE */
+    uint32_t text_bytes;
 };
 
 enum verify_type {
@@ -62,27 +66,16 @@ struct verify {
     enum verify_type type;
     enum comparison comparison; /* FIELD */
     uint32_t skip_bytes;        /* of the reply's body, not compared */
-    struct field field;
-    struct value value;        /* FIELD: what it is compared with */
-    const struct verify *next; /* which must hold, too */
+    struct place place;         /* FIELD */
+    struct value value;         /* what it is compared with */
+    const struct verify *next;  /* which must hold, too */
     struct body body;
 };
 
-/* How a capture finds a text. */
-enum capture_form {
-    CAPTURE_NUMBER, /* field */
-    CAPTURE_TEXT,   /* from field.offset on: `bytes_count` bytes, 0: to the end */
-    CAPTURE_BETWEEN /* behind the first `after`, up to `until` or the end */
-};
-
 struct capture {
-    enum capture_form form;
+    struct place place;
     uint32_t word;
-    uint32_t bytes_count; /* TEXT */
-    struct field field;
     enum value_type type; /* of the variable that it goes to */
-    struct body after;    /* constant; may be empty */
-    struct body until;
 };
 
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
@@ -193,10 +186,9 @@ struct step {
 
 /* What is done with messages that no request waits for: the first that matches. */
 struct push {
-    uint32_t target;  /* whose messages it is about, as in struct step */
-    struct wait wait; /* its match, verify and captures */
-    bool has_fanout;
-    struct field fanout; /* where ${stamp_ns} is */
+    uint32_t target;     /* whose messages it is about, as in struct step */
+    struct wait wait;    /* its match, verify and captures */
+    struct place fanout; /* where ${stamp_ns} is, if the rule measures it */
     bool has_answer;
     struct send answer;
 };

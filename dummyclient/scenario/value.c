@@ -431,6 +431,8 @@ bool value_compare(uint64_t left, enum value_type left_type, enum comparison com
         return order > 0;
     case COMPARE_AT_LEAST:
         return order >= 0;
+    case COMPARE_STARTS_WITH:
+        break;
     }
     return false;
 }

@@ -115,7 +115,8 @@ enum comparison {
     COMPARE_LESS_THAN,
     COMPARE_AT_MOST,
     COMPARE_GREATER_THAN,
-    COMPARE_AT_LEAST
+    COMPARE_AT_LEAST,
+    COMPARE_STARTS_WITH /* of texts */
 };
 
 /* The number; draw distinguishes several random ones of one key. Not for texts. */

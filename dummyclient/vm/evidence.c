@@ -63,16 +63,6 @@ static void vm_evidence__add_number(struct vm_evidence__text *text, uint64_t bit
     }
 }
 
-static void vm_evidence__add_field(struct vm_evidence__text *text, const struct field *field)
-{
-    if (field->is_digits) {
-        vm_evidence__add(text, "dec@%" PRIu32, field->offset);
-        return;
-    }
-    char letter = value_is_float(field->type) ? 'f' : field->type == VALUE_I64 ? 'i' : 'u';
-    vm_evidence__add(text, "%c%u@%" PRIu32, letter, 8u * field->bytes_count, field->offset);
-}
-
 /* A body of the scenario as it is for this lane: the first bytes. */
 static void vm_evidence__add_body(struct vm_evidence__text *text, const struct body *body,
                                   const struct message_scope *scope)
@@ -90,10 +80,24 @@ static void vm_evidence__add_body(struct vm_evidence__text *text, const struct b
     }
 }
 
+/* A number, or a text in quotes. */
+static void vm_evidence__add_value(struct vm_evidence__text *text, const struct value *value,
+                                   const struct message_scope *scope)
+{
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    if (value->type == VALUE_TEXT) {
+        const uint8_t *at = value_text(value, scope, 0, digits, &bytes);
+        vm_evidence__add_bytes(text, at, bytes);
+    } else {
+        vm_evidence__add_number(text, value_bits(value, scope, 0), value->type);
+    }
+}
+
 static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
                                     const struct verify *verify, struct vm_evidence__text *text)
 {
-    static const char *const words[] = {"=", "!=", "<", "<=", ">", ">="};
+    static const char *const words[] = {"=", "!=", "<", "<=", ">", ">=", "beginning with"};
     const struct body *body = vm_wait_body(vm, lane, verify);
     struct message_scope scope = vm_wait_scope(vm, lane, verify);
     switch (verify->type) {
@@ -118,14 +122,28 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
         vm_evidence__add(text, " in it");
         break;
     case VERIFY_FIELD:
-        vm_evidence__add(text, ", ");
-        vm_evidence__add_field(text, &verify->field);
-        vm_evidence__add(text, " %s ", words[verify->comparison]);
-        vm_evidence__add_number(text, value_bits(&verify->value, &scope, 0), verify->value.type);
+        vm_evidence__add(text, ", %s %s ", verify->place.text, words[verify->comparison]);
+        vm_evidence__add_value(text, &verify->value, &scope);
         break;
     }
     if (verify->skip_bytes > 0) {
         vm_evidence__add(text, " behind the first %" PRIu32, verify->skip_bytes);
+    }
+}
+
+static void vm_evidence__add_match(const struct vm *vm, struct vm_lane *lane,
+                                   const struct match *match, struct vm_evidence__text *text)
+{
+    vm_evidence__add(text, " with %s %s ", match->place.text,
+                     match->is_prefix ? "beginning with" : "=");
+    if (match->value_type != VALUE_TEXT) {
+        vm_evidence__add_number(text, vm_wait_at(vm, lane->index)->value, match->value_type);
+    } else if (match->source == MATCH_FIELD_VALUE) {
+        vm_evidence__add_bytes(text, match->text, match->text_bytes);
+    } else { /* of which a hash is kept */
+        vm_evidence__add(text, "%s",
+                         match->source == MATCH_FIELD_SENT ? "what was sent there"
+                                                           : "a captured text");
     }
 }
 
@@ -143,16 +161,13 @@ static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, cha
         vm_evidence__add(&text, "a message of id %" PRIu32, match->id);
     }
     if (match->source != MATCH_FIELD_NONE) {
-        vm_evidence__add(&text, " with ");
-        vm_evidence__add_field(&text, &match->field);
-        vm_evidence__add(&text, " = ");
-        vm_evidence__add_number(&text, vm_wait_at(vm, lane->index)->value, match->value_type);
+        vm_evidence__add_match(vm, lane, match, &text);
     }
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
         vm_evidence__add_verify(vm, lane, verify, &text);
     }
-    if (wait->captures_count > 0) {
-        vm_evidence__add(&text, ", with what is captured from it");
+    for (uint32_t i = 0; i < wait->captures_count; i++) {
+        vm_evidence__add(&text, "%s%s", i == 0 ? ", with " : ", ", wait->captures[i].place.text);
     }
     if (wait->replies_count > 1) {
         vm_evidence__add(&text, " (%" PRIu32 " of them)", wait->replies_count);
@@ -174,6 +189,61 @@ static uint32_t vm_evidence__differs(const struct body *body, const struct messa
     return i < count || i < bytes ? i : bytes;
 }
 
+/* What is at a place of the message. */
+static void vm_evidence__add_place(const struct vm *vm, const struct place *place,
+                                   const struct frame *frame, struct vm_evidence__text *text)
+{
+    struct place_value found;
+    switch (place_read(place, vm_framing(vm), frame, &found)) {
+    case PLACE_ABSENT:
+        vm_evidence__add(text, ", without %s", place->text);
+        return;
+    case PLACE_WRONG:
+        vm_evidence__add(text, ", with no %s at %s",
+                         place->form == PLACE_JSON && place_is_text(place)       ? "JSON"
+                         : place->form == PLACE_PROTOBUF && place_is_text(place) ? "such field"
+                         : place->form == PLACE_TEXT && place_is_text(place)     ? "whole text"
+                                                                                 : "such number",
+                         place->text);
+        return;
+    case PLACE_FOUND:
+        break;
+    }
+    vm_evidence__add(text, ", %s = ", place->text);
+    if (found.type == VALUE_TEXT) {
+        uint8_t shown[VM_EVIDENCE_SHOWN_MAX + 1];
+        uint32_t bytes = place_text_write(&found, shown, sizeof shown);
+        vm_evidence__add_bytes(text, shown, bytes < sizeof shown ? bytes : (uint32_t)sizeof shown);
+        if (bytes > VALUE_TEXT_BYTES_MAX) {
+            vm_evidence__add(text, " (%" PRIu32 " bytes)", bytes);
+        }
+    } else {
+        vm_evidence__add_number(text, found.bits, found.type);
+    }
+}
+
+/* The first place that was not as expected. */
+static void vm_evidence__add_wrong_place(const struct vm *vm, struct vm_lane *lane,
+                                         const struct frame *frame, struct vm_evidence__text *text)
+{
+    const struct wait *wait = vm->program->code[lane->instruction].wait;
+    for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
+        if (!vm_wait_holds(vm, lane, verify, frame)) {
+            if (verify->type == VERIFY_FIELD) {
+                vm_evidence__add_place(vm, &verify->place, frame, text);
+            }
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < wait->captures_count; i++) {
+        struct place_value found;
+        if (!vm_wait_captures(vm, &wait->captures[i], frame, &found)) {
+            vm_evidence__add_place(vm, &wait->captures[i].place, frame, text);
+            return;
+        }
+    }
+}
+
 static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lane,
                                         const struct frame *frame, struct vm_evidence__text *text)
 {
@@ -183,6 +253,9 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
     bool whole = verify->type == VERIFY_SAME_BODY || verify->type == VERIFY_EQUALS ||
                  verify->type == VERIFY_STARTS_WITH;
     bool raw = vm->raw; /* only a piece of the stream is known */
+    if (!raw) {
+        vm_evidence__add_wrong_place(vm, lane, frame, text);
+    }
     if (raw || !whole || body == NULL || frame->body_bytes < verify->skip_bytes) {
         return;
     }

@@ -106,17 +106,25 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane);
 struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t *taken_bytes,
                              bool *late);
 /* Does the match select the message? Of this wait (a lane's, by its index)? */
-bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame);
+bool vm_wait_matches(const struct vm *vm, const struct match *match, uint64_t wanted,
+                     const struct frame *frame);
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame);
 /* Do the rules of on_push come before it? */
 bool vm_wait_is_behind(const struct vm *vm, uint32_t index);
 /* Writes what is captured from the message to these variables; false: not all of it is there. */
-bool vm_wait_capture(const struct wait *wait, const struct frame *frame, uint64_t *words);
+bool vm_wait_capture(const struct vm *vm, const struct wait *wait, const struct frame *frame,
+                     uint64_t *words);
 /* What a verify compares with (NULL: with what was sent, and nothing was), and what is in it. */
 const struct body *vm_wait_body(const struct vm *vm, const struct vm_lane *lane,
                                 const struct verify *verify);
 struct message_scope vm_wait_scope(const struct vm *vm, struct vm_lane *lane,
                                    const struct verify *verify);
+/* Does this one rule of them hold? */
+bool vm_wait_holds(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
+                   const struct frame *frame);
+/* Is what is to be captured in the message, and has its variable room for it? */
+bool vm_wait_captures(const struct vm *vm, const struct capture *capture, const struct frame *frame,
+                      struct place_value *found);
 bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
                     const struct frame *frame);
 /* Judges one of the lane's replies, or the bytes of a raw stream that it still lacks
@@ -160,6 +168,12 @@ void vm_push_drop(struct vm *vm);
  * connection. */
 uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
                    struct vm_action *action);
+
+/* --- vm.c */
+
+/* What value number `index` of the message's header is. */
+uint64_t vm_head_value(const struct message *message, const struct message_scope *scope,
+                       uint32_t index);
 
 /* --- evidence.c */
 

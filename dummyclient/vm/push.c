@@ -19,7 +19,7 @@ static const struct program_push *vm_push__find(const struct vm *vm, const struc
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
         const struct push *push = behavior->pushes[i].push;
         const struct match *match = &push->wait.match;
-        if (push->target == vm->target && vm_wait_matches(match, match->value, frame)) {
+        if (push->target == vm->target && vm_wait_matches(vm, match, match->value, frame)) {
             return &behavior->pushes[i];
         }
     }
@@ -49,7 +49,7 @@ static bool vm_push__capture(const struct vm *vm, const struct wait *wait,
 {
     bool whole = true;
     for (uint32_t i = 0; i < vm->program->lanes_count && wait->captures_count > 0; i++) {
-        whole = vm_wait_capture(wait, frame, vm_lane_variables(vm, vm_lane_at(vm, i))) && whole;
+        whole = vm_wait_capture(vm, wait, frame, vm_lane_variables(vm, vm_lane_at(vm, i))) && whole;
     }
     return whole;
 }
@@ -92,12 +92,12 @@ bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns
         return false;
     }
     const struct push *push = rule->push;
-    uint64_t stamp_ns = 0;
+    struct place_value stamp;
     int64_t fanout_ns = -1;
     bool mismatch = !vm_wait_verify(vm, vm_lane_at(vm, 0), &push->wait.verify, frame);
-    if (push->has_fanout) {
-        bool whole = message_field(&push->fanout, frame->body, frame->body_bytes, &stamp_ns);
-        fanout_ns = whole ? vm_push__fanout_ns(vm, stamp_ns, received_ns) : -1;
+    if (push->fanout.form != PLACE_NONE) {
+        bool found = place_read(&push->fanout, vm_framing(vm), frame, &stamp) == PLACE_FOUND;
+        fanout_ns = found ? vm_push__fanout_ns(vm, stamp.bits, received_ns) : -1;
         mismatch = mismatch || fanout_ns < 0;
     }
     mismatch = !vm_push__capture(vm, &push->wait, frame) || mismatch;

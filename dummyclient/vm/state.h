@@ -199,6 +199,12 @@ static inline struct vm_wait *vm_wait_at(const struct vm *vm, uint32_t index)
     return (struct vm_wait *)(uintptr_t)(waits + index * sizeof(struct vm_wait));
 }
 
+/* Of the target that the connection is with. */
+static inline const struct framing *vm_framing(const struct vm *vm)
+{
+    return vm->program->targets[vm->target].framing;
+}
+
 static inline size_t vm_answers_bytes(const struct program *program)
 {
     return program->answers ? sizeof(struct vm_answers) +

@@ -222,13 +222,19 @@ uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *me
 /* Draws of a message's header, apart from those of its body. */
 #define VM_HEAD_DRAW UINT32_C(0x80000000)
 
+uint64_t vm_head_value(const struct message *message, const struct message_scope *scope,
+                       uint32_t index)
+{
+    return value_bits(&message->head_values[index], scope, VM_HEAD_DRAW + index);
+}
+
 static void vm__seal(struct vm *vm, struct vm_lane *lane, const struct message *message,
                      void *codec_state, uint8_t *out, uint32_t bytes)
 {
     uint64_t values[FRAMING_VALUES_MAX];
     struct message_scope scope = vm__scope(vm, lane);
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
-        values[i] = value_bits(&message->head_values[i], &scope, VM_HEAD_DRAW + i);
+        values[i] = vm_head_value(message, &scope, i);
     }
     frame_seal(message->framing, codec_state, values, out, bytes);
 }

@@ -25,18 +25,34 @@ void vm_wait_clear(struct vm *vm)
     vm->buried = false;
 }
 
+/* What the place was in the message that the lane has sent. */
+static uint64_t vm_wait__sent(const struct vm *vm, struct vm_lane *lane, const struct place *place)
+{
+    struct message_scope scope = vm_lane_sent_scope(vm, lane);
+    const struct message *message = vm->program->code[lane->sent_instruction].message;
+    if (place->form != PLACE_ATTRIBUTE) {
+        return message_body_place(&message->body, &scope, place);
+    }
+    const struct framing_field *field = &vm_framing(vm)->fields[place->attribute.index];
+    uint64_t number = vm_head_value(message, &scope, field->value_index);
+    uint64_t kept =
+        field->format.bytes == 0 ? UINT32_MAX : UINT64_MAX >> (64 - 8 * field->format.bytes);
+    number &= kept;
+    return place->mask != 0 ? number & place->mask : number;
+}
+
 static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const struct match *match)
 {
+    const uint64_t *variable = vm_lane_variables(vm, lane) + match->variable;
     switch (match->source) {
-    case MATCH_FIELD_SENT: {
-        struct message_scope scope = vm_lane_sent_scope(vm, lane);
-        const struct message *message = vm->program->code[lane->sent_instruction].message;
-        return message_body_field(&message->body, &scope, &match->sent);
-    }
+    case MATCH_FIELD_SENT:
+        return vm_wait__sent(vm, lane, &match->sent);
     case MATCH_FIELD_VALUE:
         return match->value;
     case MATCH_FIELD_CAPTURE:
-        return vm_lane_variables(vm, lane)[match->variable];
+        return match->value_type == VALUE_TEXT
+                   ? place_hash_bytes((const uint8_t *)(variable + 1), (uint32_t)*variable)
+                   : *variable;
     case MATCH_FIELD_NONE:
         break;
     }
@@ -68,10 +84,8 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
         return false;
     }
     return x->source == MATCH_FIELD_NONE ||
-           (x->field.offset == y->field.offset && x->field.bytes_count == y->field.bytes_count &&
-            x->field.big_endian == y->field.big_endian && x->field.type == y->field.type &&
-            x->field.is_digits == y->field.is_digits && x->value_type == y->value_type &&
-            a->value == b->value);
+           (place_equal(&x->place, &y->place) && x->value_type == y->value_type &&
+            x->is_prefix == y->is_prefix && a->value == b->value);
 }
 
 /* Saturates: 0 would mean that the tombstone is free. */
@@ -157,15 +171,25 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
     vm_wait__link(vm, index, tombstone->next);
 }
 
-bool vm_wait_matches(const struct match *match, uint64_t wanted, const struct frame *frame)
+bool vm_wait_matches(const struct vm *vm, const struct match *match, uint64_t wanted,
+                     const struct frame *frame)
 {
-    uint64_t value = 0;
+    struct place_value found;
     if (!match->any_id && frame->id != match->id) {
         return false;
     }
-    return match->source == MATCH_FIELD_NONE ||
-           (message_field(&match->field, frame->body, frame->body_bytes, &value) &&
-            value_compare(value, match->field.type, COMPARE_EQUALS, wanted, match->value_type));
+    if (match->source == MATCH_FIELD_NONE) {
+        return true;
+    }
+    if (place_read(&match->place, vm_framing(vm), frame, &found) != PLACE_FOUND) {
+        return false;
+    }
+    if (found.type != VALUE_TEXT) {
+        return value_compare(found.bits, found.type, COMPARE_EQUALS, wanted, match->value_type);
+    }
+    return match->source == MATCH_FIELD_VALUE
+               ? place_text_equals(&found, match->text, match->text_bytes, match->is_prefix)
+               : place_text_hash(&found) == wanted;
 }
 
 bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *frame)
@@ -180,7 +204,7 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
     if (frame->is_push && instruction->op == OP_REQUEST) {
         return false;
     }
-    return vm_wait_matches(&instruction->wait->match, wait->value, frame);
+    return vm_wait_matches(vm, &instruction->wait->match, wait->value, frame);
 }
 
 bool vm_wait_is_behind(const struct vm *vm, uint32_t index)
@@ -258,15 +282,33 @@ struct message_scope vm_wait_scope(const struct vm *vm, struct vm_lane *lane,
                                             : vm_lane_scope(vm, lane);
 }
 
-static bool vm_wait__verify_one(const struct vm *vm, struct vm_lane *lane,
-                                const struct verify *verify, const struct frame *frame)
+static bool vm_wait__place_holds(const struct vm *vm, const struct verify *verify,
+                                 const struct message_scope *scope, const struct frame *frame)
+{
+    struct place_value found;
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    if (place_read(&verify->place, vm_framing(vm), frame, &found) != PLACE_FOUND) {
+        return false;
+    }
+    if (found.type != VALUE_TEXT) {
+        return value_compare(found.bits, found.type, verify->comparison,
+                             value_bits(&verify->value, scope, 0), verify->value.type);
+    }
+    const uint8_t *text = value_text(&verify->value, scope, 0, digits, &bytes);
+    bool prefix = verify->comparison == COMPARE_STARTS_WITH;
+    return place_text_equals(&found, text, bytes, prefix) !=
+           (verify->comparison == COMPARE_NOT_EQUALS);
+}
+
+bool vm_wait_holds(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
+                   const struct frame *frame)
 {
     if (frame->body_bytes < verify->skip_bytes) {
         return false;
     }
     const uint8_t *data = frame->body + verify->skip_bytes;
     uint32_t bytes = frame->body_bytes - verify->skip_bytes;
-    uint64_t value = 0;
     const struct body *body = vm_wait_body(vm, lane, verify);
     struct message_scope scope = vm_wait_scope(vm, lane, verify);
     switch (verify->type) {
@@ -278,9 +320,7 @@ static bool vm_wait__verify_one(const struct vm *vm, struct vm_lane *lane,
     case VERIFY_CONTAINS:
         return message_contains(body, data, bytes);
     case VERIFY_FIELD:
-        return message_field(&verify->field, data, bytes, &value) &&
-               value_compare(value, verify->field.type, verify->comparison,
-                             value_bits(&verify->value, &scope, 0), verify->value.type);
+        return vm_wait__place_holds(vm, verify, &scope, frame);
     case VERIFY_NONE:
         break;
     }
@@ -294,7 +334,7 @@ bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct veri
         return true;
     }
     for (; verify != NULL; verify = verify->next) {
-        if (!vm_wait__verify_one(vm, lane, verify, frame)) {
+        if (!vm_wait_holds(vm, lane, verify, frame)) {
             return false;
         }
     }
@@ -323,29 +363,39 @@ static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
-bool vm_wait_capture(const struct wait *wait, const struct frame *frame, uint64_t *variables)
+/* Has the variable room for what was found? */
+static bool vm_wait__has_room(const struct capture *capture, const struct place_value *found)
+{
+    if (found->type == VALUE_TEXT) {
+        return place_text_write(found, NULL, 0) <= VALUE_TEXT_BYTES_MAX;
+    }
+    /* A variable that may be below 0 has no room for what is above INT64_MAX. */
+    return capture->type != VALUE_I64 || found->type == VALUE_I64 ||
+           found->bits <= (uint64_t)INT64_MAX;
+}
+
+bool vm_wait_captures(const struct vm *vm, const struct capture *capture, const struct frame *frame,
+                      struct place_value *found)
+{
+    return place_read(&capture->place, vm_framing(vm), frame, found) == PLACE_FOUND &&
+           vm_wait__has_room(capture, found);
+}
+
+bool vm_wait_capture(const struct vm *vm, const struct wait *wait, const struct frame *frame,
+                     uint64_t *variables)
 {
     bool whole = true;
     for (uint32_t i = 0; i < wait->captures_count; i++) {
         const struct capture *capture = &wait->captures[i];
         uint64_t *words = variables + capture->word;
-        uint64_t value = 0;
-        const uint8_t *text = NULL;
-        uint32_t bytes = 0;
-        if (capture->form == CAPTURE_NUMBER) {
-            /* A variable that may be below 0 has no room for what is above INT64_MAX. */
-            if (message_field(&capture->field, frame->body, frame->body_bytes, &value) &&
-                (capture->type == capture->field.type || capture->type != VALUE_I64 ||
-                 value <= (uint64_t)INT64_MAX)) {
-                *words = value;
-                continue;
-            }
-        } else if (message_text(capture, frame->body, frame->body_bytes, &text, &bytes)) {
-            words[0] = bytes;
-            memcpy(words + 1, text, bytes);
-            continue;
+        struct place_value found;
+        if (!vm_wait_captures(vm, capture, frame, &found)) {
+            whole = false;
+        } else if (found.type == VALUE_TEXT) {
+            words[0] = place_text_write(&found, (uint8_t *)(words + 1), VALUE_TEXT_BYTES_MAX);
+        } else {
+            words[0] = found.bits;
         }
-        whole = false;
     }
     return whole;
 }
@@ -383,7 +433,8 @@ bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *fram
     if (!vm_wait_verify(vm, lane, &wait->verify, frame)) {
         lane->mismatched = true;
     }
-    if (wait->captures_count > 0 && !vm_wait_capture(wait, frame, vm_lane_variables(vm, lane))) {
+    if (wait->captures_count > 0 &&
+        !vm_wait_capture(vm, wait, frame, vm_lane_variables(vm, lane))) {
         lane->mismatched = true;
     }
     if (lane->mismatched && !before) {

@@ -78,6 +78,12 @@ struct codec {
     /* Once for each message of a stream, in the order in which they are sent. */
     void (*seal)(const struct framing *framing, void *state, const uint64_t *values,
                  uint8_t *message, uint32_t bytes);
+    /* See frame.h. Both NULL: its messages have no attributes. */
+    bool (*attribute)(const struct framing *framing, uint32_t index,
+                      struct frame_attribute *attribute);
+    bool (*read_attribute)(const struct framing *framing, const struct frame *frame,
+                           const struct frame_attribute *attribute,
+                           struct frame_attribute_value *value);
     /* Says why decode() refused these bytes, in words that follow "expected". NULL: it has no
      * reasons but those of frame.c. */
     void (*explain)(const struct framing *framing, void *state, const uint8_t *data, size_t bytes,

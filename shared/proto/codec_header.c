@@ -434,6 +434,30 @@ static void header__explain(const struct framing *framing, void *state, const ui
     }
 }
 
+static bool header__attribute(const struct framing *framing, uint32_t index,
+                              struct frame_attribute *attribute)
+{
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        if (framing->fields[i].name != NULL && index-- == 0) {
+            *attribute = (struct frame_attribute){.name = framing->fields[i].name, .index = i};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool header__read_attribute(const struct framing *framing, const struct frame *frame,
+                                   const struct frame_attribute *attribute,
+                                   struct frame_attribute_value *value)
+{
+    struct header__layout layout;
+    uint32_t used_bytes = 0;
+    header__lay_out(framing, frame->bytes, frame->bytes_count, &layout);
+    uint32_t at = layout.at[attribute->index];
+    return number_read(&framing->fields[attribute->index].format, frame->bytes + at,
+                       frame->bytes_count - at, &value->number, &used_bytes) == NUMBER_COMPLETE;
+}
+
 const struct codec codec_header = {.check = header__check,
                                    .state_bytes = header__state_bytes,
                                    .decode = header__decode,
@@ -441,4 +465,6 @@ const struct codec codec_header = {.check = header__check,
                                    .write_head = header__write_head,
                                    .write_tail = header__write_tail,
                                    .seal = header__seal,
+                                   .attribute = header__attribute,
+                                   .read_attribute = header__read_attribute,
                                    .explain = header__explain};

@@ -138,6 +138,20 @@ void frame_seal(const struct framing *framing, void *state, const uint64_t *valu
     codec_of(framing)->seal(framing, state, values, message, bytes);
 }
 
+bool framing_attribute(const struct framing *framing, uint32_t index,
+                       struct frame_attribute *attribute)
+{
+    const struct codec *codec = FRAME_CODECS[framing->type];
+    return codec->attribute != NULL && codec->attribute(framing, index, attribute);
+}
+
+bool frame_read_attribute(const struct framing *framing, const struct frame *frame,
+                          const struct frame_attribute *attribute,
+                          struct frame_attribute_value *value)
+{
+    return FRAME_CODECS[framing->type]->read_attribute(framing, frame, attribute, value);
+}
+
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error)
 {

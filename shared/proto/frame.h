@@ -55,6 +55,7 @@ enum framing_range {
 
 struct framing_field {
     enum framing_role role;
+    const char *name;            /* of the attribute that it is, "head.key"; NULL: it is none */
     struct number_format format; /* all but CONSTANT; CHECK: FIXED or DIGITS */
     const uint8_t *constant;
     uint32_t constant_bytes;
@@ -112,6 +113,22 @@ struct frame {
     uint64_t whole_body_bytes; /* of its body, what nobody looks at included */
 };
 
+/* Something of a message that has a name of the framing's: "head.key", "status". */
+struct frame_attribute {
+    const char *name;
+    bool is_text;      /* else it is a whole number of at most 32 bits */
+    bool has_argument; /* a text belongs to the name: header('x') */
+    uint32_t index;    /* the codec's own number of it */
+    const uint8_t *argument;
+    uint32_t argument_bytes;
+};
+
+struct frame_attribute_value {
+    uint32_t number;
+    const uint8_t *text; /* within the message */
+    uint32_t text_bytes;
+};
+
 enum frame_status {
     FRAME_COMPLETE,  /* *frame is filled and points into data */
     FRAME_PARTIAL,   /* more bytes are needed */
@@ -150,6 +167,13 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out);
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out);
+/* Attribute number `index` of the framing's messages; false: it has fewer. */
+bool framing_attribute(const struct framing *framing, uint32_t index,
+                       struct frame_attribute *attribute);
+/* False: this message does not have it. */
+bool frame_read_attribute(const struct framing *framing, const struct frame *frame,
+                          const struct frame_attribute *attribute,
+                          struct frame_attribute_value *value);
 /* Does frame_seal() change anything? */
 bool framing_seals(const struct framing *framing);
 /* Works out what differs from message to message: values (by their index), the number of the

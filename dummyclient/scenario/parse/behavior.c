@@ -1,5 +1,5 @@
 /* Behaviors: setup, loop and teardown of one kind of player. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/place.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,12 +94,15 @@ static void parse__push_verify(struct parse *parse, const cJSON *json, void *pla
 static void parse__fanout(struct parse *parse, const cJSON *json, void *place)
 {
     struct push *push = place;
-    const struct field *field = &push->fanout;
-    parse_field(parse, json, &push->fanout);
-    push->has_fanout = field->bytes_count > 0;
-    if (push->has_fanout && !field->is_digits &&
-        (field->bytes_count != 8 || value_is_float(field->type))) {
+    struct place *at = &push->fanout;
+    parse_place(parse, json, at);
+    if (at->is_untyped) {
+        parse_place_as_number(at);
+    }
+    bool narrow = at->form == PLACE_NUMBER && at->field.bytes_count != 8;
+    if (at->form != PLACE_NONE && (narrow || place_is_text(at) || value_is_float(at->field.type))) {
         reader_expected(&parse->reader, json, "the place of ${stamp_ns}: \"u64@0\" or \"dec@0\"");
+        at->form = PLACE_NONE;
     }
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HEADER_NAME_BYTES_MAX = 64 };
+
 /* A field while it is read: what its keys say. */
 struct header__item {
     struct framing_field *field;
@@ -157,12 +159,6 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
                        FRAMING_VALUES_MAX);
         return;
     }
-    for (uint32_t i = 0; item->name != NULL && i < protocol->head_values_count; i++) {
-        const char *name = protocol->head_values[i].name;
-        if (name != NULL && strcmp(name, item->name) == 0) {
-            reader_mistake(&parse->reader, "two fields have the name `%.64s`", name);
-        }
-    }
     field->role = FRAMING_ROLE_VALUE;
     field->value_index = protocol->head_values_count++;
     protocol->head_values[field->value_index] =
@@ -234,7 +230,9 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
 
 /* A key whose name follows from the field is put first. */
 static const struct key HEADER_NUMBER_KEYS[] = {
-    {.name = "", .then = header__number}, {"name", .kind = KEY_KIND_TEXT, ITEM(name)}, {0}};
+    {.name = "", .then = header__number},
+    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .high = HEADER_NAME_BYTES_MAX},
+    {0}};
 static const struct key HEADER_TEXT_KEYS[] = {{"text", .then = header__text}, {0}};
 static const struct key HEADER_HEX_KEYS[] = {{"hex", .then = header__hex}, {0}};
 static const struct key HEADER_SIZE_KEYS[] = {
@@ -246,6 +244,7 @@ static const struct key HEADER_SIZE_KEYS[] = {
 static const struct key HEADER_ID_KEYS[] = {{"id", .then = header__read_format}, {0}};
 static const struct key HEADER_SEQUENCE_KEYS[] = {
     {"sequence", .then = header__read_format},
+    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .high = HEADER_NAME_BYTES_MAX},
     {"first", .kind = KEY_KIND_WHOLE, ITEM(first), .high = UINT32_MAX},
     {"last", .kind = KEY_KIND_WHOLE, ITEM(last), .high = UINT32_MAX, .preset = UINT32_MAX},
     {0}};
@@ -299,11 +298,30 @@ static const struct key *header__kind(const char *key, struct header__item *item
     return number ? HEADER_NUMBER_KEYS : NULL;
 }
 
+/* What places call the field: "head." and its name. */
+static void header__name(struct parse *parse, struct header__item *item)
+{
+    static const char PREFIX[] = "head.";
+    const struct framing *framing = item->framing;
+    char name[sizeof PREFIX + HEADER_NAME_BYTES_MAX];
+    int bytes = snprintf(name, sizeof name, "%s%s", PREFIX, item->name);
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        const char *other = framing->fields[i].name;
+        if (other != NULL && strcmp(other, name) == 0) {
+            reader_mistake(&parse->reader, "two fields have the name `%s`", item->name);
+        }
+    }
+    item->field->name = arena_copy(parse->arena, name, (size_t)bytes);
+}
+
 /* What the keys have said, into the field. */
 static void header__finish(struct parse *parse, const cJSON *json, struct header__item *item)
 {
     struct framing_field *field = item->field;
     uint32_t most = header__format_max(&field->format);
+    if (item->name != NULL) {
+        header__name(parse, item);
+    }
     switch (field->role) {
     case FRAMING_ROLE_SIZE:
         field->plus = item->plus;

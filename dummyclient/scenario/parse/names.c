@@ -1,6 +1,6 @@
 /* The names that a behavior captures and sets, and what kind of number each of them holds, which
  * follows from all values that the behavior assigns to it. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/place.h"
 
 #include <string.h>
 
@@ -60,9 +60,14 @@ static void parse__collect_type(struct parse *parse, struct parse_variable *vari
     const char *text = cJSON_IsString(json) ? json->valuestring : "";
     bool was_wide = variable->is_wide;
     if (captured) {
-        variable->is_wide = was_wide || strncmp(text, "u64", 3) == 0;
-        variable->is_narrow = variable->is_narrow || strncmp(text, "f32", 3) == 0;
-        variable->has_sign = variable->has_sign || text[0] == 'i' || text[0] == 'd';
+        struct place place; /* a mistake in it is reported when it is read */
+        if (text[0] == '\0' || !parse_read_place(parse, text, &place, NULL)) {
+            place = (struct place){.field.type = VALUE_TEXT};
+        }
+        enum value_type type = parse_place_type(&place);
+        variable->is_wide = was_wide || type == VALUE_U64;
+        variable->is_narrow = variable->is_narrow || type == VALUE_F32;
+        variable->has_sign = variable->has_sign || place.field.type == VALUE_I64;
     } else if (cJSON_IsNumber(json)) {
         variable->has_sign = variable->has_sign || json->valuedouble < 0;
         variable->is_wide = variable->is_wide || json->valuedouble >= 0x1p63;

@@ -85,8 +85,7 @@ struct parse {
 
 /* --- Keys that several objects have. */
 
-#define PARSE_DAY_NS         (INT64_C(86400) * NS_PER_S)
-#define PARSE_FIELD_EXPECTED "a number and its place in the body, such as \"u32@4\" or \"dec@1\""
+#define PARSE_DAY_NS (INT64_C(86400) * NS_PER_S)
 #define PARSE_FORMAT_EXPECTED                                                                      \
     "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", \"ber\" or \"digits\""
 
@@ -149,8 +148,6 @@ parse_key parse_on_disconnect;                /* struct scenario_behavior */
 parse_key parse_body;                         /* json NULL is the empty one */
 parse_key parse_text;                         /* struct body: a text with ${...} in it */
 parse_key parse_fields, parse_json, parse_pb; /* struct body */
-parse_key parse_field; /* "u32@4", "i16be@0", "dec@3". Without le or be: the framing's byte order.
-                          Wrong: bytes_count stays 0 */
 /* Of steps: struct step, or the member that the step is about. */
 parse_key parse_expect, parse_request, parse_repeat, parse_choose, parse_if, parse_set;
 parse_key parse_disconnect, parse_reconnect, parse_closes, parse_receive, parse_mark, parse_log;

@@ -138,28 +138,6 @@ bool parse_digits(const char **text, uint32_t *number)
     return digits > 0 && digits <= 8;
 }
 
-void parse_field(struct parse *parse, const cJSON *json, void *place)
-{
-    struct field *field = place;
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    size_t bytes = parse_number_type(parse, text, field);
-    if (strncmp(text, "dec", 3) == 0) {
-        bytes = 3;
-        *field = (struct field){.bytes_count = 1, .type = VALUE_I64, .is_digits = true};
-    }
-    const char *rest = text + bytes + 1;
-    uint32_t offset = 0;
-    if (bytes == 0 || rest[-1] != '@' || !parse_digits(&rest, &offset) || *rest != '\0' ||
-        offset >= FRAMING_FRAME_BYTES_MAX) {
-        reader_expected(&parse->reader, json,
-                        "a number and its place in the body, such as \"u32@4\", \"i16be@0\" or "
-                        "\"dec@1\"");
-        *field = (struct field){.bytes_count = 0};
-        return;
-    }
-    field->offset = offset;
-}
-
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison)
 {
     static const char *const words[] = {"equals",  "not_equals",   "less_than",

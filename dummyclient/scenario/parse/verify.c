@@ -1,6 +1,7 @@
 /* Judging a reply, and keeping something of it: verify and capture. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/place.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void parse__same_body(struct parse *parse, const cJSON *json, void *place)
@@ -31,23 +32,32 @@ static void parse__verify_body(struct parse *parse, const cJSON *json, void *pla
 }
 
 /* { "at": "u16@0", "equals": 200 }: the comparison beside `at`. */
-static void parse__verify_field(struct parse *parse, const cJSON *json, void *place)
+static void parse__verify_field(struct parse *parse, const cJSON *json, void *into)
 {
-    struct verify *verify = place;
+    struct verify *verify = into;
     struct value *value = &verify->value;
+    struct place *place = &verify->place;
     struct reader *reader = &parse->reader;
-    const cJSON *compared = parse_comparison(parse, json, &verify->comparison);
+    const cJSON *compared = reader_get(json, "starts_with");
     if (compared == NULL) {
+        compared = parse_comparison(parse, json, &verify->comparison);
+    } else {
+        verify->comparison = COMPARE_STARTS_WITH;
+    }
+    if (compared == NULL || place->form == PLACE_NONE) {
         return;
     }
     size_t mark = reader_enter(reader, compared->string);
-    bool read = parse_number(parse, compared, value);
-    const struct field *field = &verify->field;
+    bool prefix = verify->comparison == COMPARE_STARTS_WITH;
+    bool read = (!prefix || parse_is_text_place(parse, place)) &&
+                parse_compared(parse, compared, place, value);
     if (read && value_has_source(value, OPERAND_RANDOM)) {
         reader_mistake(reader, "nothing random can be expected");
-    } else if (read && field->bytes_count > 0 && !field->is_digits &&
-               (value_is_float(field->type) || !value_is_float(value->type))) {
-        parse_check_range(parse, compared, field, value);
+    } else if (read && place_is_text(place) && !prefix && verify->comparison > COMPARE_NOT_EQUALS) {
+        reader_mistake(reader, "expected `equals`, `not_equals` or `starts_with` for a text (for a "
+                               "number write dec(...) around the place)");
+    } else if (read && (value_is_float(place->field.type) || !value_is_float(value->type))) {
+        parse_check_place_range(parse, compared, place, value);
     }
     reader_leave(reader, mark);
 }
@@ -55,9 +65,9 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, void *pl
 static const struct key parse__same_body_keys[] = {
     {"skip_bytes", KEY_WHOLE(struct verify, skip_bytes, 0, FRAMING_FRAME_BYTES_MAX)}, {0}};
 static const struct key parse__verify_field_keys[] = {
-    {"at", KEY_OTHER(struct verify, field, parse_field),
-     .required = "a number and its place, such as \"u32@4\""},
+    {"at", KEY_OTHER(struct verify, place, parse_place), .required = PARSE_PLACE_EXPECTED},
     PARSE_COMPARISONS,
+    {.name = "starts_with", .excludes = "equals"},
     {0}};
 /* In the order of enum verify_type, behind VERIFY_NONE. */
 static const struct key parse__verify_keys[] = {
@@ -110,75 +120,18 @@ void parse_verify(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
-/* "text@5" or "text@5:8". */
-static bool parse__text_place(const char *text, struct capture *capture)
-{
-    const char *at = text + 5;
-    capture->form = CAPTURE_TEXT;
-    if (strncmp(text, "text@", 5) != 0 || !parse_digits(&at, &capture->field.offset)) {
-        return false;
-    }
-    bool counted = *at == ':';
-    at += counted;
-    if (counted && (!parse_digits(&at, &capture->bytes_count) || capture->bytes_count == 0)) {
-        return false;
-    }
-    return *at == '\0' && capture->bytes_count <= VALUE_TEXT_BYTES_MAX;
-}
-
-/* A constant text into a body. */
-static void parse__plain(struct parse *parse, const cJSON *json, void *place)
-{
-    static const struct key text = {"text", .kind = KEY_KIND_TEXT, .bytes = sizeof(char *)};
-    struct body *body = place;
-    if (reader_read_value(&parse->reader, json, &text, &body->bytes)) {
-        body->bytes_min = body->bytes_max = (uint32_t)strlen(json->valuestring);
-    }
-}
-
-/* { "after": "id=", "until": ";" }, either may be left out. */
-static const struct key parse__between_keys[] = {
-    {"after", KEY_OTHER(struct capture, after, parse__plain)},
-    {"until", KEY_OTHER(struct capture, until, parse__plain)},
-    {0}};
-
-static bool parse__capture(struct parse *parse, const cJSON *json, struct capture *capture)
-{
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    if (cJSON_IsObject(json)) {
-        capture->form = CAPTURE_BETWEEN;
-        capture->after.bytes = capture->until.bytes = (const uint8_t *)"";
-        return reader_read(&parse->reader, json, parse__between_keys, capture);
-    }
-    if (strncmp(text, "text", 4) != 0) {
-        parse_field(parse, json, &capture->field);
-        return capture->field.bytes_count > 0;
-    }
-    if (parse__text_place(text, capture)) {
-        return true;
-    }
-    reader_expected(&parse->reader, json,
-                    "a text and its place, \"text@5\" (to the end) or \"text@5:8\" (8 bytes, of "
-                    "1 to 128)");
-    return false;
-}
-
-static enum value_type parse__capture_type(const struct capture *capture)
-{
-    if (capture->form != CAPTURE_NUMBER) {
-        return VALUE_TEXT;
-    }
-    const struct field *field = &capture->field;
-    return field->type == VALUE_U64 && field->bytes_count < 8 ? VALUE_I64 : field->type;
-}
-
 static void parse__capture_into(struct parse *parse, const cJSON *json, void *place)
 {
     struct wait *wait = place;
-    struct capture capture = {.form = CAPTURE_NUMBER};
+    struct capture capture;
     const struct parse_variable *variable = NULL;
-    if (parse__capture(parse, json, &capture)) {
-        variable = parse_assign(parse, json->string, parse__capture_type(&capture));
+    parse_place(parse, json, &capture.place);
+    if (capture.place.bytes > VALUE_TEXT_BYTES_MAX) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "a text of at most %d bytes", VALUE_TEXT_BYTES_MAX);
+        reader_expected(&parse->reader, json, expected);
+    } else if (capture.place.form != PLACE_NONE) {
+        variable = parse_assign(parse, json->string, parse_place_type(&capture.place));
     }
     if (variable != NULL && wait->captures != NULL) {
         capture.word = variable->word;

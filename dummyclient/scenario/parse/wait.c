@@ -1,5 +1,5 @@
 /* Waiting for replies: request and expect, and their match. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/place.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -33,80 +33,167 @@ void parse_id(struct parse *parse, const cJSON *json, void *place)
     reader_read_value(&parse->reader, json, &id, place);
 }
 
-/* "equals": a number, or "${captured}". */
-static void parse__match_equals(struct parse *parse, const cJSON *json, void *place)
+static void parse__match_value(struct parse *parse, const cJSON *json, struct match *match)
 {
-    struct match *match = place;
+    const struct place *place = &match->place;
     struct value value;
-    if (match->field.bytes_count == 0 || !parse_number(parse, json, &value)) {
-        return; /* also where `at` is wrong, which has been reported */
-    }
-    if (value.terms_count > 0 || value.operand.reads_text ||
-        (value.operand.source != OPERAND_NUMBER && value.operand.source != OPERAND_VARIABLE)) {
-        reader_expected(&parse->reader, json, "a whole number or a captured \"${name}\"");
+    if (!parse_compared(parse, json, &match->place, &value)) {
         return;
     }
-    bool of_double = value_is_float(match->field.type);
-    if (of_double != value_is_float(value.type)) {
+    const struct operand *operand = &value.operand;
+    bool text = value.type == VALUE_TEXT;
+    bool captured = operand->source == OPERAND_VARIABLE && !match->is_prefix;
+    if (value.terms_count > 0 || operand->reads_text ||
+        (operand->source != (text ? OPERAND_TEXT : OPERAND_NUMBER) && !captured)) {
+        reader_expected(&parse->reader, json,
+                        match->is_prefix ? "a text without ${...}"
+                        : text           ? "a text or a captured \"${name}\""
+                                         : "a whole number or a captured \"${name}\"");
+        return;
+    }
+    bool of_double = value_is_float(place->field.type);
+    if (!text && of_double != value_is_float(value.type) && place->reading != PLACE_READ_JSON) {
         reader_expected(&parse->reader, json,
                         of_double ? "a number that is not whole, such as 0.5" : "a whole number");
         return;
     }
-    if (!match->field.is_digits) {
-        parse_check_range(parse, json, &match->field, &value);
-    }
-    bool captured = value.operand.source == OPERAND_VARIABLE;
+    parse_check_place_range(parse, json, place, &value);
     match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
-    match->variable = value.operand.index;
-    match->value = value.operand.low;
+    match->variable = operand->index;
     match->value_type = value.type;
+    match->text = operand->bytes;
+    match->text_bytes = operand->bytes_count;
+    match->value =
+        text && !captured ? place_hash_bytes(operand->bytes, operand->bytes_count) : operand->low;
 }
 
-static bool parse__field_in_body(const struct field *field, const struct body *body)
+/* "equals": a number or a text, or "${captured}". */
+static void parse__match_equals(struct parse *parse, const cJSON *json, void *into)
 {
-    return (uint64_t)field->offset + field->bytes_count <= body->bytes_min &&
-           (!field->is_digits || body->type != BODY_RANDOM);
+    struct match *match = into;
+    if (match->place.form != PLACE_NONE) { /* else `at` is wrong, which has been reported */
+        parse__match_value(parse, json, match);
+    }
 }
 
-/* "field": "u64@0" (the same as in what was sent), or { "at", "sent" | "equals" }. */
+static void parse__match_starts(struct parse *parse, const cJSON *json, void *into)
+{
+    struct match *match = into;
+    if (match->place.form != PLACE_NONE && parse_is_text_place(parse, &match->place)) {
+        match->is_prefix = true;
+        parse__match_value(parse, json, match);
+    }
+}
+
+/* Can the place be read from what is sent, before it is? Its header is put together later, so that
+ * only what a ${...} or a constant gives it is known. */
+static bool parse__is_readable(const struct parse *parse, const struct place *place)
+{
+    bool text = place->form == PLACE_TEXT && place->bytes > 0 &&
+                place->bytes <= VALUE_TEXT_BYTES_MAX && place->reading == PLACE_READ_PLAIN;
+    bool number =
+        place->form == PLACE_NUMBER || place->form == PLACE_DIGITS || place->form == PLACE_VARINT;
+    bool value = place->form == PLACE_ATTRIBUTE &&
+                 parse->protocol->framing.type == FRAMING_HEADER &&
+                 parse->protocol->framing.fields[place->attribute.index].role == FRAMING_ROLE_VALUE;
+    return place->base == NULL && (text || number || value);
+}
+
+static bool parse__is_in_body(const struct place *place, const struct body *body)
+{
+    uint64_t end = place->from_end ? place->offset
+                                   : (uint64_t)place->offset + place->bytes +
+                                         (place_is_text(place) ? 0 : place->field.bytes_count);
+    return place->form == PLACE_ATTRIBUTE ||
+           (end <= body->bytes_min && (place->form != PLACE_DIGITS || body->type != BODY_RANDOM));
+}
+
+static void parse__match_sent(struct parse *parse, struct match *match)
+{
+    struct reader *reader = &parse->reader;
+    const struct place *sent = &match->sent;
+    match->source = MATCH_FIELD_SENT;
+    match->value_type = sent->field.type;
+    if (match->place.is_untyped && sent->form != PLACE_NONE) {
+        (place_is_text(sent) ? parse_place_as_text : parse_place_as_number)(&match->place);
+    }
+    if (parse->sent == NULL) {
+        reader_mistake(reader, "an expect sends nothing to compare with: use `equals`");
+    } else if (!parse__is_readable(parse, sent)) {
+        reader_mistake(reader,
+                       "expected a place such as \"u32@4\", \"dec@1\" or \"text@8:16\" of what is "
+                       "sent, or a named value of its header; found \"%s\"",
+                       sent->text);
+    } else if (place_is_text(sent) != place_is_text(&match->place)) {
+        reader_mistake(reader, "expected two numbers or two texts, found \"%s\" and \"%s\"",
+                       match->place.text, sent->text);
+    } else if (!parse__is_in_body(sent, &parse->sent->body)) {
+        reader_mistake(reader,
+                       "expected a place within the body that is sent (%" PRIu32
+                       " bytes at least), found \"%s\"",
+                       parse->sent->body.bytes_min, sent->text);
+    }
+}
+
+/* "field": "u64@0" (the same as in what was sent), or { "at", "sent" | "equals" | "starts_with" }.
+ */
 static void parse__match_field(struct parse *parse, const cJSON *json, void *place)
 {
     struct match *match = place;
-    struct reader *reader = &parse->reader;
-    const cJSON *equals = reader_get(json, "equals");
-    if (match->field.bytes_count == 0) {
-        return; /* the place of it is wrong, which has been reported */
+    uint32_t found = 0;
+    if (match->place.form == PLACE_NONE) {
+        return; /* which has been reported */
     }
     if (!cJSON_IsObject(json)) {
-        match->sent = match->field;
-    } else if ((equals != NULL) == (reader_get(json, "sent") != NULL)) {
-        reader_mistake(reader, "expected one of `sent` and `equals`, found %s",
-                       equals != NULL ? "both" : "neither");
+        match->sent = match->place;
+        parse__match_sent(parse, match);
         return;
     }
-    if (equals != NULL || match->sent.bytes_count == 0) {
-        return;
-    }
-    match->source = MATCH_FIELD_SENT;
-    match->value_type = match->sent.type;
-    if (parse->sent == NULL) {
-        reader_mistake(reader, "an expect sends nothing to compare with: use `equals`");
-    } else if (!parse__field_in_body(&match->sent, &parse->sent->body)) {
-        reader_mistake(reader,
-                       "expected a place within the body that is sent (%" PRIu32
-                       " bytes at least), found %u bytes at %" PRIu32,
-                       parse->sent->body.bytes_min, match->sent.bytes_count, match->sent.offset);
+    found += reader_get(json, "equals") != NULL;
+    found += reader_get(json, "sent") != NULL;
+    found += reader_get(json, "starts_with") != NULL;
+    if (found != 1) {
+        reader_mistake(&parse->reader,
+                       "expected one of `sent`, `equals` and `starts_with`, found %s",
+                       found == 0 ? "none" : "more");
+    } else if (match->sent.form != PLACE_NONE) {
+        parse__match_sent(parse, match);
     }
 }
 
+/* "starts_with": of the whole body. */
+static void parse__match_body(struct parse *parse, const cJSON *json, void *into)
+{
+    struct match *match = into;
+    struct body body;
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    parse_body(parse, json, &body);
+    if (parse->reader.mistakes_count > mistakes_count) {
+        return;
+    }
+    if (body.type != BODY_CONSTANT || body.bytes_min == 0) {
+        reader_mistake(&parse->reader, "expected constant bytes, at least one");
+        return;
+    }
+    match->place = (struct place){.form = PLACE_TEXT, .field.type = VALUE_TEXT, .text = "text@0"};
+    match->is_prefix = true;
+    match->source = MATCH_FIELD_VALUE;
+    match->text = body.bytes;
+    match->text_bytes = body.bytes_min;
+    match->value = place_hash_bytes(body.bytes, body.bytes_min);
+    match->value_type = VALUE_TEXT;
+}
+
 static const struct key parse__match_field_keys[] = {
-    {"at", KEY_OTHER(struct match, field, parse_field), .required = PARSE_FIELD_EXPECTED},
-    {"sent", KEY_OTHER(struct match, sent, parse_field)},
+    {"at", KEY_OTHER(struct match, place, parse_place), .required = PARSE_PLACE_EXPECTED},
+    {"sent", KEY_OTHER(struct match, sent, parse_place)},
     {"equals", .then = parse__match_equals},
+    {"starts_with", .then = parse__match_starts},
     {0}};
 static const struct key parse__match_keys[] = {
     {"id", KEY_OTHER(struct match, id, parse_id)},
     {"field", KEY_INNER(parse__match_field_keys), .shorthand = true, .then = parse__match_field},
+    {"starts_with", .excludes = "field", .then = parse__match_body},
     {0}};
 
 void parse_match(struct parse *parse, const cJSON *json, void *place)
@@ -115,9 +202,10 @@ void parse_match(struct parse *parse, const cJSON *json, void *place)
     if (cJSON_IsString(json) && strcmp(json->valuestring, "any") == 0) {
         match->any_id = true;
     } else if (!cJSON_IsObject(json)) {
-        reader_expected(&parse->reader, json, "\"any\" or an object with `id` and `field`");
-    } else {
-        match->any_id = match->any_id && (!parse_has_ids(parse) || reader_get(json, "id") == NULL);
+        reader_expected(&parse->reader, json,
+                        "\"any\" or an object with `id`, and `field` or `starts_with`");
+    } else { /* what it does not mention is not looked at */
+        match->any_id = !parse_has_ids(parse) || reader_get(json, "id") == NULL;
         match->is_explicit = json->child != NULL;
         reader_read(&parse->reader, json, parse__match_keys, match);
     }
@@ -168,7 +256,7 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
     if (!reader_read(reader, json, keys, step)) {
         return;
     }
-    if (sent != NULL && reader_get(reader_get(json, "match"), "id") == NULL) {
+    if (sent != NULL && reader_get(json, "match") == NULL) {
         wait->match.id = sent->id;
     }
     if (wait->optional && wait->on_timeout != ON_TIMEOUT_CONTINUE) {

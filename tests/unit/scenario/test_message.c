@@ -60,8 +60,8 @@ static void test_text_is_put_together(void **state)
         assert_false(message_body_equals(&body, &scope, out, sizeof expected - 1, false));
         out[i] ^= 1;
     }
-    struct field field = {.offset = 2, .bytes_count = 4}; /* across three parts: " i12" */
-    assert_int_equal(message_body_field(&body, &scope, &field), 0x32316920);
+    struct place place = {.form = PLACE_NUMBER, .offset = 2, .field.bytes_count = 4};
+    assert_int_equal(message_body_place(&body, &scope, &place), 0x32316920); /* three parts */
 }
 
 static void test_random_numbers_stay_within_their_bounds(void **state)
@@ -105,10 +105,11 @@ static void test_random_bytes_come_from_the_key_alone(void **state)
     message_write_body(&body, &other, second);
     assert_memory_not_equal(first, second, sizeof first);
     for (uint32_t offset = 0; offset + 8 <= 1000; offset += 31) {
-        struct field field = {.offset = offset, .bytes_count = 8};
-        uint64_t value = 0;
-        assert_true(message_field(&field, first, sizeof first, &value));
-        assert_true(value == message_body_field(&body, &scope, &field));
+        struct place place = {.form = PLACE_NUMBER, .offset = offset, .field.bytes_count = 8};
+        struct frame frame = {.body = first, .body_bytes = sizeof first};
+        struct place_value value;
+        assert_int_equal(place_read(&place, NULL, &frame, &value), PLACE_FOUND);
+        assert_true(value.bits == message_body_place(&body, &scope, &place));
     }
 }
 
@@ -139,35 +140,6 @@ static void test_letters_are_letters(void **state)
     assert_true(message_body_equals(&body, &scope, out, sizeof out, false));
 }
 
-static void test_fields_have_a_width_an_order_and_an_end(void **state)
-{
-    (void)state;
-    static const uint8_t data[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    static const struct {
-        struct field field;
-        uint64_t value;
-    } cases[] = {
-        {{.offset = 0, .bytes_count = 1}, 1},
-        {{.offset = 8, .bytes_count = 1}, 9},
-        {{.offset = 1, .bytes_count = 2}, 0x0302},
-        {{.offset = 1, .bytes_count = 2, .big_endian = true}, 0x0203},
-        {{.offset = 5, .bytes_count = 4}, 0x09080706},
-        {{.offset = 5, .bytes_count = 4, .big_endian = true}, 0x06070809},
-        {{.offset = 1, .bytes_count = 8}, 0x0908070605040302},
-        {{.offset = 0, .bytes_count = 8, .big_endian = true}, 0x0102030405060708},
-    };
-    uint64_t value = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_true(message_field(&cases[i].field, data, sizeof data, &value));
-        assert_true(value == cases[i].value);
-    }
-    struct field outside = {.offset = 2, .bytes_count = 8};
-    assert_false(message_field(&outside, data, sizeof data, &value));
-    outside = (struct field){.offset = UINT32_MAX, .bytes_count = 1};
-    assert_false(message_field(&outside, data, sizeof data, &value));
-    assert_false(message_field(&outside, data, 0, &value));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,7 +148,6 @@ int main(void)
         cmocka_unit_test(test_random_bytes_come_from_the_key_alone),
         cmocka_unit_test(test_random_sizes_reach_both_ends),
         cmocka_unit_test(test_letters_are_letters),
-        cmocka_unit_test(test_fields_have_a_width_an_order_and_an_end),
     };
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }

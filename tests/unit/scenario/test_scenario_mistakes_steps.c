@@ -147,7 +147,7 @@ static void test_steps_that_cannot_work(void **state)
         {"{ 'request': { 'send': { 'id': 1, 'body': { 'text': 'abc' } }, 'match': { 'field': "
          "'u32@0' } } }",
          "[0].request.match.field`: expected a place within the body that is sent (3 bytes at "
-         "least), found 4 bytes at 0"},
+         "least), found 'u32@0'"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         check_steps("", mistakes[i].text, mistakes[i].expected);
@@ -265,11 +265,27 @@ static void test_matches_and_verifies(void **state)
 {
     (void)state;
     static const struct mistake mistakes[] = {
-        {"'match': { 'field': 'u48@0' }",
-         "match.field`: expected a number and its place in the body, such as 'u32@4', "
-         "'i16be@0' or 'dec@1', found 'u48@0'"},
+        {"'match': { 'field': 'text@0' }",
+         "match.field`: expected a place such as 'u32@4', 'dec@1' or 'text@8:16' of what is sent, "
+         "or a named value of its header; found 'text@0'"},
+        {"'match': { 'field': { 'at': 'u8@0', 'starts_with': 'a' } }",
+         "match.field.starts_with`: expected a place that is a text, found the number 'u8@0'"},
+        {"'match': { 'field': { 'at': 'text@0', 'equals': 1 } }",
+         "match.field.equals`: expected a text, because the place is one (for a number write "
+         "dec(...) around it), found 1"},
+        {"'match': { 'field': { 'at': 'text@0', 'equals': 'a', 'starts_with': 'b' } }",
+         "match.field`: expected one of `sent`, `equals` and `starts_with`, found more"},
+        {"'match': { 'starts_with': { 'text': 'a${conn}' } }",
+         "match.starts_with`: expected constant bytes, at least one"},
+        {"'verify': { 'field': { 'at': 'text@0', 'less_than': 'a' } }",
+         "verify.field.less_than`: expected `equals`, `not_equals` or `starts_with` for a text "
+         "(for "
+         "a number write dec(...) around the place)"},
+        {"'verify': { 'field': { 'at': 'json(/a)', 'starts_with': 1 } }",
+         "verify.field.starts_with`: expected a text, because the place is one (for a number write "
+         "dec(...) around it), found 1"},
         {"'match': { 'field': { 'at': 'u8@0' } }",
-         "match.field`: expected one of `sent` and `equals`, found neither"},
+         "match.field`: expected one of `sent`, `equals` and `starts_with`, found none"},
         {"'match': { 'field': { 'at': 'u8@0', 'equals': '${nobody}' } }",
          "match.field.equals`: `${nobody}`: unknown variable; expected conn, iteration, lane, "
          "seed, "
@@ -284,15 +300,14 @@ static void test_matches_and_verifies(void **state)
         {"'verify': { 'starts_with': 'none' }",
          "verify.starts_with`: expected at least one byte, found none"},
         {"'capture': { 'x': 'u8' }",
-         "capture.x`: expected a number and its place in the body, such as 'u32@4', 'i16be@0' "
-         "or 'dec@1', found 'u8'"},
+         "capture.x`: in the place 'u8': expected `@` and a position, found its end"},
         {"'capture': { 'x': 'text@0:129' }",
-         "capture.x`: expected a text and its place, 'text@5' (to the end) or 'text@5:8' (8 bytes, "
-         "of 1 to 128), found 'text@0:129'"},
+         "capture.x`: expected a text of at most 128 bytes, found 'text@0:129'"},
         {"'verify': { 'field': { 'at': 'u8@0', 'equals': 1, 'at_most': 2 } }",
          "verify.field`: expected one comparison, found `equals` and `at_most`"},
         {"'verify': [ 'none', { 'field': { 'equals': 1 } } ]",
-         "verify[1].field.at`: expected a number and its place, such as 'u32@4', found nothing"},
+         "verify[1].field.at`: expected a place in the message, such as 'u32@4' or 'text@8:16', "
+         "found nothing"},
         {"'optional': true, 'on_timeout': 'fail'",
          "optional`: what may be missing cannot end in `on_timeout`: leave one out"},
     };

@@ -45,8 +45,9 @@ static void test_what_does_not_fit_its_place_is_refused(void **state)
         {"'verify': { 'field': { 'at': 'f32@0', 'less_than': 1e300 } }",
          "verify.field.less_than`: expected a number that fits into f32, found 1e+300"},
         {"'capture': { 'x': 'text@0:0' }",
-         "capture.x`: expected a text and its place, 'text@5' (to the end) or 'text@5:8' (8 bytes, "
-         "of 1 to 128), found 'text@0:0'"},
+         "capture.x`: in the place 'text@0:0': expected how many bytes the text has, or the length "
+         "in "
+         "front of it: u8, u16, u24, u32 (also with le or be), varint or ber, found `0`"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         char steps[512];

@@ -43,7 +43,7 @@ static void test_mismatch_says_where_it_differs(void **state)
     bench_send(13 * MS);
     bench_receive(14 * MS, 2, "\xff\xff", 2);
     assert_failed(1, VM_FAILURE_MISMATCH, 14 * MS, "a message of id 2, i16@0 >= 0",
-                  "a message of id 2 with 2 bytes");
+                  "a message of id 2 with 2 bytes, i16@0 = -1");
     vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS); /* a second one changes nothing */
     bench_send(20 * MS);
     bench_receive(21 * MS, 1, "other", 5);
@@ -73,6 +73,61 @@ static void test_time_out_says_what_came_instead(void **state)
     assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS,
                   "a message of id 9 with u16@0 = 7, within 100 ms", "nothing");
     assert_int_equal(failed[0].bytes_count, 0);
+}
+
+/* Whatever the place: what was expected there and what was found. */
+static void test_places_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rest; /* of the request */
+        const char *reply;
+        const char *expected; /* behind "a message of id 1" */
+        const char *found;
+    } cases[] = {
+        {"'verify': { 'field': { 'at': 'u32@4', 'equals': 7 } }", "abc", ", u32@4 = 7",
+         ", without u32@4"},
+        {"'verify': { 'field': { 'at': 'dec@1', 'at_most': 7 } }", "x8y", ", dec@1 <= 7",
+         ", dec@1 = 8"},
+        {"'verify': { 'field': { 'at': 'dec@1', 'at_most': 7 } }", "xy", ", dec@1 <= 7",
+         ", with no such number at dec@1"},
+        {"'verify': { 'field': { 'at': 'text@1:2', 'equals': 'ab' } }", "xac",
+         ", text@1:2 = \"ab\"", ", text@1:2 = \"ac\""},
+        {"'verify': { 'field': { 'at': 'text@-2', 'not_equals': 'ac' } }", "xac",
+         ", text@-2 != \"ac\"", ", text@-2 = \"ac\""},
+        {"'verify': { 'field': { 'at': 'text@0', 'starts_with': '250' } }", "550 no",
+         ", text@0 beginning with \"250\"", ", text@0 = \"550 no\""},
+        {"'verify': { 'field': { 'at': 'json(/hp)', 'greater_than': 0 } }", "{\"hp\":-1.5}",
+         ", json(/hp) > 0", ", json(/hp) = -1.5"},
+        {"'verify': { 'field': { 'at': 'json(/hp)', 'equals': 1 } }", "{\"hp\":\"1\"}",
+         ", json(/hp) = 1", ", with no such number at json(/hp)"},
+        {"'verify': { 'field': { 'at': 'json(/s)', 'equals': 'ok' } }", "{\"s\":\"n\\u006f\"}",
+         ", json(/s) = \"ok\"", ", json(/s) = \"no\""},
+        {"'verify': { 'field': { 'at': 'json(/s)', 'equals': 'ok' } }", "HTTP",
+         ", json(/s) = \"ok\"", ", with no JSON at json(/s)"},
+        {"'verify': { 'field': { 'at': 'pb(1)', 'equals': 2 } }", "\x08\x03", ", pb(1) = 2",
+         ", pb(1) = 3"},
+        {"'verify': { 'field': { 'at': 'size', 'equals': 2 } }", "abc", ", size = 2", ", size = 3"},
+        {"'capture': { 'x': 'u8@0', 'y': { 'after': 'id=', 'until': ';' } }", "id=7",
+         ", with u8@0, after('id=')..until(';')", ", without after('id=')..until(';')"},
+        {"'capture': { 'x': 'dec(text@0)' }", "4x", ", with dec(text@0)",
+         ", with no such number at dec(text@0)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char steps[512];
+        char expected[256];
+        char found[256];
+        size_t bytes = strlen(cases[i].reply);
+        snprintf(steps, sizeof steps, "{ 'request': { 'name': 'a', 'send': { 'id': 1 }, %s } }",
+                 cases[i].rest);
+        snprintf(expected, sizeof expected, "a message of id 1%s", cases[i].expected);
+        snprintf(found, sizeof found, "a message of id 1 with %zu bytes%s", bytes, cases[i].found);
+        begin("", steps);
+        bench_send(10 * MS);
+        bench_receive(12 * MS, 1, cases[i].reply, (uint32_t)bytes);
+        assert_failed(0, VM_FAILURE_MISMATCH, 12 * MS, expected, found);
+        bench_close(NULL);
+    }
 }
 
 static void test_short_reply_of_a_stream_is_shown(void **state)
@@ -110,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_mismatch_says_where_it_differs),
         TEST(test_time_out_says_what_came_instead),
+        TEST(test_places_are_named),
         TEST(test_short_reply_of_a_stream_is_shown),
         TEST(test_expects_share_one_place),
     };
