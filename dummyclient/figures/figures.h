@@ -36,7 +36,8 @@ struct unpack;
     X(POLL_GAP, "poll_gap")   /* how long replies may be pending: this program */                  \
     X(CONNECT, "connect")     /* connect submitted to connected */                                 \
     X(ITERATION, "iteration") /* one pass of the loop without its think time */                    \
-    X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */
+    X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */    \
+    X(HEARTBEAT, "heartbeat") /* a heartbeat's send to its reply, where it awaits one */
 
 #define FIGURES_LATENCY(name, key) LATENCY_##name,
 enum latency_kind {

@@ -235,6 +235,25 @@ static void recorder__answered(void *context, bool sent)
     recorder_count(context, sent ? TOTAL_ANSWERS : TOTAL_ANSWERS_UNSENT, 1);
 }
 
+static void recorder__heartbeat(void *context, enum vm_heartbeat event, int64_t sent_ns,
+                                int64_t now_ns)
+{
+    struct recorder *recorder = context;
+    if (event == VM_HEARTBEAT_SENT) {
+        recorder_count(recorder, TOTAL_HEARTBEATS, 1);
+        return;
+    }
+    bool answered = event == VM_HEARTBEAT_ANSWERED;
+    if (answered) {
+        recorder_count(recorder, TOTAL_HEARTBEATS_ANSWERED, 1);
+    } else {
+        recorder_error(recorder, ERROR_KIND_HEARTBEAT_TIMEOUT);
+    }
+    if (recorder_in_window(recorder, sent_ns)) {
+        recorder__record_run(recorder, LATENCY_HEARTBEAT, now_ns - sent_ns, sent_ns, !answered);
+    }
+}
+
 /* An arrival that began but reached no request: it counts at its age, as one that never began, and
  * in the step of the first request that it would have made. */
 static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
@@ -304,6 +323,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .unsolicited = recorder__unsolicited,
                              .push_checked = recorder__push_checked,
                              .answered = recorder__answered,
+                             .heartbeat = recorder__heartbeat,
                              .never_asked = recorder__never_asked,
                              .sent = recorder__sent,
                              .marked = recorder__marked,

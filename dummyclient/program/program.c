@@ -335,17 +335,45 @@ static void program__pushes(struct program *program, const struct scenario_behav
     compiled->pushes_count = count;
 }
 
-/* Could a rule take the messages of this step first? */
+static void program__beats(struct program *program, const struct scenario_behavior *behavior,
+                           struct program_behavior *compiled)
+{
+    uint32_t count = behavior->beats_count;
+    struct program_beat *beats = arena_take(&program->arena, (count + 1) * sizeof *beats);
+    if (beats == NULL) {
+        return;
+    }
+    compiled->listens = compiled->pushes_count > 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct beat *beat = &behavior->beats[i];
+        beats[i] = (struct program_beat){
+            .beat = beat,
+            .message = program__message(program, &program->targets[beat->target], &beat->send)};
+        compiled->listens = compiled->listens || beat->has_reply;
+    }
+    compiled->beats = beats;
+    compiled->beats_count = count;
+    program->beats_max = count > program->beats_max ? count : program->beats_max;
+}
+
+static bool program__overlap(const struct match *a, const struct match *b)
+{
+    return a->any_id || b->any_id || a->id == b->id;
+}
+
+/* Could a rule, or a heartbeat's reply, take the messages of this step first? */
 static bool program__is_behind(const struct program_behavior *behavior, const struct match *match)
 {
-    for (uint32_t i = 0; i < behavior->pushes_count && !match->is_explicit; i++) {
-        const struct match *rule = &behavior->pushes[i].push->wait.match;
-        if (behavior->pushes[i].claims &&
-            (rule->any_id || match->any_id || rule->id == match->id)) {
-            return true;
-        }
+    bool behind = false;
+    for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+        behind = behind || (behavior->pushes[i].claims &&
+                            program__overlap(&behavior->pushes[i].push->wait.match, match));
     }
-    return false;
+    for (uint32_t i = 0; i < behavior->beats_count; i++) {
+        const struct beat *beat = behavior->beats[i].beat;
+        behind = behind || (beat->has_reply && program__overlap(&beat->reply.match, match));
+    }
+    return behind && !match->is_explicit;
 }
 
 static void program__rank_steps(struct program *program, const struct program_behavior *behavior)
@@ -385,6 +413,7 @@ static void program__behavior(struct program__compiler *compiler,
     program__list_expected(program, compiled);
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
     program__pushes(program, behavior, compiled);
+    program__beats(program, behavior, compiled);
     program__rank_steps(program, compiled);
     if (behavior->words_count > program->words_count) {
         program->words_count = behavior->words_count;
@@ -528,13 +557,13 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
                             "it with { \"reconnect\": { \"to\": ... } }, or say \"in_flight\": 1",
                             i, load->in_flight);
         }
-        if (load->in_flight > 1 && scenario->behaviors[i].pushes_of_lane) {
+        const struct scenario_behavior *behavior = &scenario->behaviors[i];
+        if (load->in_flight > 1 && (behavior->pushes_of_lane || behavior->beats_of_lane)) {
             mistakes_report(mistakes, scenario->path,
-                            "`behaviors[%" PRIu32
-                            "].on_push`: a push belongs to no lane, and each of "
+                            "`behaviors[%" PRIu32 "].%s`: a push belongs to no lane, and each of "
                             "the %" PRIu32 " lanes has its own values: use numbers, ${conn} or "
                             "names that only `setup` and `on_push` give, or say \"in_flight\": 1",
-                            i, load->in_flight);
+                            i, behavior->pushes_of_lane ? "on_push" : "every", load->in_flight);
         }
     }
     program__check_tables(scenario, mistakes);

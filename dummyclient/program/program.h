@@ -108,6 +108,12 @@ struct program_push {
     bool claims; /* it captures or answers: steps without a match of their own come behind it */
 };
 
+/* A heartbeat of `every`. */
+struct program_beat {
+    const struct beat *beat;
+    const struct message *message;
+};
+
 struct program_behavior {
     const char *name;
     double weight;
@@ -124,6 +130,9 @@ struct program_behavior {
     const struct back_off *back_off; /* of on_disconnect; NULL: immediately, then the default */
     const struct program_push *pushes;
     uint32_t pushes_count;
+    const struct program_beat *beats;
+    uint32_t beats_count;
+    bool listens; /* rules, or heartbeats that await a reply: they look at what no request takes */
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
     uint32_t barriers;       /* bit n: it may reach barrier n */
     /* What its expects would take of earlier messages. */
@@ -161,6 +170,7 @@ struct program {
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
     bool answers;             /* rules of on_push do */
+    uint32_t beats_max;       /* of any behavior */
     /* How much of a received body is looked at, from its beginning; or REASSEMBLY_ALL_BYTES. */
     uint32_t looked_bytes;
 };

@@ -20,6 +20,7 @@ enum {
     TREE_VARIABLES_MAX = 64,                   /* names per behavior */
     TREE_BRANCHES_MAX = 100,                   /* of one choose */
     TREE_PUSHES_MAX = 16,                      /* rules of one behavior */
+    TREE_BEATS_MAX = 8,                        /* heartbeats of one behavior */
     TREE_BARRIERS_MAX = SCENARIO_BARRIERS_MAX, /* names */
     TREE_MARKS_MAX = SCENARIO_MARKS_MAX,       /* names */
     TREE_PARTS_MAX = 4096,                     /* of one body */
@@ -193,6 +194,16 @@ struct push {
     struct send answer;
 };
 
+/* A message that is sent again and again while the connection is open. */
+struct beat {
+    uint32_t target;    /* on whose connections, as in struct step */
+    int64_t period_ns;  /* so often; or (0) */
+    int64_t silence_ns; /* when nothing has been sent for so long */
+    struct send send;
+    bool has_reply;
+    struct wait reply; /* its match, within and on_timeout */
+};
+
 enum on_disconnect { ON_DISCONNECT_STOP, ON_DISCONNECT_RECONNECT };
 
 struct scenario_behavior {
@@ -206,8 +217,11 @@ struct scenario_behavior {
     struct push *pushes;
     uint32_t pushes_count;
     bool pushes_of_lane; /* they compare with values of a lane, or send them */
-    uint32_t tables;     /* bit n: it uses table n */
-    struct step *setup;  /* NULL: no steps */
+    struct beat *beats;
+    uint32_t beats_count;
+    bool beats_of_lane;
+    uint32_t tables;    /* bit n: it uses table n */
+    struct step *setup; /* NULL: no steps */
     struct step *loop;
     struct step *teardown;
     bool connects_in_loop; /* not before the loop's first reconnect */

@@ -38,7 +38,7 @@ static void vm_connection__connect(struct vm *vm, int64_t at_ns)
 static void vm_connection__disconnect(struct vm *vm, enum disconnect_type disconnect)
 {
     if (disconnect == DISCONNECT_RST) {
-        vm_push_drop(vm); /* what else has yet to be sent leaves before the end of our stream */
+        vm_aside_drop(vm); /* what else has yet to be sent leaves before the end of our stream */
     }
     vm->link = disconnect == DISCONNECT_HALF ? VM_LINK_HALF : VM_LINK_CLOSING;
     vm->disconnect = (uint8_t)disconnect;
@@ -160,7 +160,7 @@ static void vm_connection__abandon(struct vm *vm, enum vm_outcome outcome, int64
         vm_lane_abandon(vm, vm_lane_at(vm, i), outcome, now_ns);
     }
     vm_connection__reset_lanes(vm);
-    vm->next_ns = TIME_NEVER_NS;
+    vm->next_ns = vm_beat_next_ns(vm, now_ns, now_ns);
 }
 
 /* What the lanes are doing is lost, and the connection begins again with setup. False: it has ended
@@ -331,6 +331,7 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     if (vm->phase == VM_PHASE_FINISHED) {
         return;
     }
+    vm_beat_open(vm, now_ns);
     if (vm->join_instruction != VM_JOIN_NONE) {
         vm_connection__leave_join(vm, now_ns);
     } else {
@@ -439,7 +440,7 @@ static bool vm_connection__is_waiting(const struct vm *vm)
 bool vm_on_closed(struct vm *vm, int64_t now_ns)
 {
     enum vm_link link = (enum vm_link)vm->link;
-    vm_push_drop(vm);
+    vm_aside_drop(vm);
     if (vm->phase == VM_PHASE_FINISHED) {
         vm->link = VM_LINK_CLOSED;
         return true;

@@ -7,6 +7,8 @@
  * wait.c        which expectation a message belongs to, whether it is right, what is kept of it
  * inbox.c       messages that no step waits for, kept for an expect
  * push.c        the same, judged by the rules of on_push and answered
+ * beat.c        heartbeats
+ * aside.c       answers and heartbeats on their way out
  * evidence.c    of the first failure of each step, what was awaited and what came */
 #pragma once
 
@@ -150,22 +152,50 @@ void vm_inbox_clear(struct vm *vm);
 
 /* --- push.c */
 
-/* Does a rule take the message before the steps that have no match of their own? */
-bool vm_push_claims(const struct vm *vm, const struct frame *frame);
-/* Applies the behavior's on_push rules to a message that no request has taken. Returns the same. */
+/* Applies the behavior's on_push rules to a message that no request has taken. Returns whether one
+ * takes it before the steps that have no match of their own. */
 bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns);
-/* The oldest answer is taken: fills a SEND action. There must be one. */
-void vm_push_take(struct vm *vm, int64_t now_ns, struct vm_action *action);
-/* The answer that was taken last, and its values. */
-const struct message *vm_push_message(const struct vm *vm);
-struct message_scope vm_push_scope(const struct vm *vm);
+bool vm_push_claims(const struct vm *vm, const struct frame *frame);
+/* The oldest answer that waits is taken; NULL: there is none. *variables: its own. */
+const struct message *vm_push_take(struct vm *vm, const uint64_t **variables);
 /* They can no longer be sent. */
 void vm_push_drop(struct vm *vm);
 
+/* --- beat.c: heartbeats. All may be called where there are none. */
+
+/* The connection is open: they begin. */
+void vm_beat_open(struct vm *vm, int64_t now_ns);
+/* The earliest that one is due; TIME_NEVER_NS: none. */
+int64_t vm_beat_next_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns);
+/* What is due now. False when that restarted the connection. */
+bool vm_beat_expire(struct vm *vm, int64_t seen_ns, int64_t now_ns);
+/* Messages have been stamped. */
+void vm_beat_sent(struct vm *vm, int64_t sent_ns);
+/* Is the message the reply that one awaits? The second says that it has come. */
+bool vm_beat_claims(const struct vm *vm, const struct frame *frame);
+bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns);
+/* The next of those that wait is taken; NULL: there is none. */
+const struct message *vm_beat_take(struct vm *vm, int64_t now_ns);
+bool vm_beat_is_owed(const struct vm *vm);
+void vm_beat_drop(struct vm *vm);
+
+/* --- aside.c */
+
+/* The memory of what is sent beside the steps, as it is at first. */
+void vm_aside_open(struct vm *vm);
+/* One waits: fills a SEND action. */
+void vm_aside_take(struct vm *vm, int64_t now_ns, struct vm_action *action);
+/* What was taken last, with its values. */
+struct message_scope vm_aside_scope(const struct vm *vm);
+/* What waits can no longer be sent. */
+void vm_aside_drop(struct vm *vm);
+/* Does a rule or a heartbeat take the message before the steps that have no match of their own? */
+bool vm_aside_claims(const struct vm *vm, const struct frame *frame);
+
 /* --- vm.c */
 
-/* A message is taken, of a lane or (NULL) an answer: fills a SEND action. Returns its number on the
- * connection. */
+/* A message is taken, of a lane or (NULL) beside them: fills a SEND action. Returns its number on
+ * the connection. */
 uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
                    struct vm_action *action);
 

@@ -2,13 +2,10 @@
 #include "vm/internal.h"
 
 #include "core/clock.h"
-#include "core/prng.h"
 
 #include <string.h>
 
 #define VM_PUSH_CLOCK_ERROR_NS ((uint64_t)(10 * NS_PER_MS))
-/* Draws of answers, beside those of the lanes. */
-#define VM_PUSH_STREAM UINT32_MAX
 
 /* --- Rules. */
 
@@ -58,31 +55,29 @@ static bool vm_push__capture(const struct vm *vm, const struct wait *wait,
 
 static uint64_t *vm_push__words(const struct vm *vm, uint32_t place)
 {
-    return vm_answers_of(vm)->words + (size_t)place * vm->program->words_count;
+    uint64_t *words = (uint64_t *)(void *)(vm_asides_of(vm)->beats + vm->program->beats_max);
+    return words + (size_t)place * vm->program->words_count;
 }
 
 /* Our side is open: nothing is owed by a connection that the scenario has closed. */
 static void vm_push__answer(struct vm *vm, const struct program_push *rule)
 {
-    struct vm_answers *answers = vm_answers_of(vm);
+    struct vm_asides *asides = vm_asides_of(vm);
     if (vm->link != VM_LINK_OPEN || vm->phase == VM_PHASE_FINISHED) {
         return;
     }
-    if (!vm->answers_open) {
-        *answers = (struct vm_answers){0};
-        vm->answers_open = true;
-    }
-    if (answers->count == VM_ANSWERS_MAX) {
+    vm_aside_open(vm);
+    if (asides->count == VM_ANSWERS_MAX) {
         vm->observer->answered(vm->observer->context, false);
         return;
     }
-    uint32_t place = (uint32_t)(answers->first + answers->count++) % VM_ANSWERS_MAX;
-    answers->rules[place] = (uint16_t)(rule - vm->behavior->pushes);
+    uint32_t place = (uint32_t)(asides->first + asides->count++) % VM_ANSWERS_MAX;
+    asides->rules[place] = (uint16_t)(rule - vm->behavior->pushes);
     if (rule->answer->has_variables) {
         memcpy(vm_push__words(vm, place), vm_lane_variables(vm, vm_lane_at(vm, 0)),
                vm->program->words_count * sizeof(uint64_t));
     }
-    vm->answers = true;
+    vm->asides = true;
 }
 
 bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns)
@@ -108,41 +103,24 @@ bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns
     return rule->claims;
 }
 
-void vm_push_take(struct vm *vm, int64_t now_ns, struct vm_action *action)
+const struct message *vm_push_take(struct vm *vm, const uint64_t **variables)
 {
-    struct vm_answers *answers = vm_answers_of(vm);
-    uint64_t stream = prng_mix(vm->connection_key, VM_PUSH_STREAM);
-    answers->taken = answers->first;
-    answers->count--;
+    struct vm_asides *asides = vm_asides_of(vm);
+    if (asides->count == 0) {
+        return NULL;
+    }
+    uint32_t place = asides->first;
+    asides->count--;
     /* An empty ring begins anew, so that most connections touch its first place only. */
-    answers->first = answers->count == 0 ? 0 : (uint16_t)((answers->first + 1) % VM_ANSWERS_MAX);
-    answers->key = prng_mix(stream, answers->taken_count++);
-    answers->stamp_ns = now_ns;
-    vm->answers = answers->count > 0;
-    vm_submit(vm, NULL, vm_push_message(vm), action);
+    asides->first = asides->count == 0 ? 0 : (uint16_t)((place + 1) % VM_ANSWERS_MAX);
+    *variables = vm_push__words(vm, place);
     vm->observer->answered(vm->observer->context, true);
-}
-
-const struct message *vm_push_message(const struct vm *vm)
-{
-    const struct vm_answers *answers = vm_answers_of(vm);
-    return vm->behavior->pushes[answers->rules[answers->taken]].answer;
-}
-
-struct message_scope vm_push_scope(const struct vm *vm)
-{
-    const struct vm_answers *answers = vm_answers_of(vm);
-    struct message_scope scope = vm_lane_scope(vm, vm_lane_at(vm, 0));
-    scope.key = answers->key;
-    scope.stamp_ns = answers->stamp_ns;
-    scope.variables = vm_push__words(vm, answers->taken);
-    return scope;
+    return vm->behavior->pushes[asides->rules[place]].answer;
 }
 
 void vm_push_drop(struct vm *vm)
 {
-    for (; vm->answers; vm->answers = vm_answers_of(vm)->count > 0) {
-        vm_answers_of(vm)->count--;
+    for (struct vm_asides *asides = vm_asides_of(vm); asides->count > 0; asides->count--) {
         vm->observer->answered(vm->observer->context, false);
     }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "program/program.h"
+#include "vm/aside.h"
 #include "vm/vm.h"
 
 enum {
@@ -14,8 +15,7 @@ enum {
     /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only long
      * overdue thinks reach this number. */
     VM_RUN_MAX = 1000,
-    VM_MAILS_MAX = 16,  /* messages kept for an expect */
-    VM_ANSWERS_MAX = 16 /* answers of on_push that wait for room in the driver's queue */
+    VM_MAILS_MAX = 16 /* messages kept for an expect */
 };
 
 enum vm_lane_state {
@@ -88,21 +88,8 @@ struct vm_inbox {
     uint8_t bytes[]; /* program->inbox_bytes_max */
 };
 
-/* Answers that have yet to be sent, a ring, with the variables as they were: undefined until
- * vm->answers_open. */
-struct vm_answers {
-    int64_t stamp_ns; /* of the one that was taken last, to write it */
-    uint64_t key;
-    uint32_t taken_count; /* of all: what is random in them differs */
-    uint16_t taken;       /* its place in the ring */
-    uint16_t first;
-    uint16_t count;
-    uint16_t rules[VM_ANSWERS_MAX];
-    uint64_t words[]; /* for each place program->words_count */
-};
-
-/* What most connections never touch: it need not become real memory. Behind it are the answers, if
- * rules of on_push have any, and the inbox, if there is one. */
+/* What most connections never touch: it need not become real memory. Behind it are what is
+ * sent beside the steps, and the inbox, where there are any. */
 struct vm_seldom {
     struct vm_wait tombstones[VM_TOMBSTONES_MAX]; /* undefined until vm->buried */
 };
@@ -147,7 +134,7 @@ struct vm {
     uint16_t out_count;
     uint8_t disconnect;
     uint8_t target; /* where it is connected to, or was last */
-    bool answers_open;
+    bool asides_open;
     bool ready_given;
 
     int64_t wall_offset_ns;
@@ -178,9 +165,9 @@ struct vm {
     bool stopping : 1;
     bool cut : 1;
     bool receives : 1;
-    bool buried : 1;  /* there are tombstones, or were on this connection */
-    bool raw : 1;     /* the target's framing is raw */
-    bool answers : 1; /* some wait to be sent */
+    bool buried : 1; /* there are tombstones, or were on this connection */
+    bool raw : 1;    /* the target's framing is raw */
+    bool asides : 1; /* answers or heartbeats wait to be sent */
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)
@@ -205,23 +192,25 @@ static inline const struct framing *vm_framing(const struct vm *vm)
     return vm->program->targets[vm->target].framing;
 }
 
-static inline size_t vm_answers_bytes(const struct program *program)
+static inline size_t vm_asides_bytes(const struct program *program)
 {
-    return program->answers ? sizeof(struct vm_answers) +
-                                  VM_ANSWERS_MAX * program->words_count * sizeof(uint64_t)
-                            : 0;
+    size_t words = program->answers ? (size_t)VM_ANSWERS_MAX * program->words_count : 0;
+    bool any = program->answers || program->beats_max > 0;
+    return any ? sizeof(struct vm_asides) + program->beats_max * sizeof(struct vm_beat) +
+                     words * sizeof(uint64_t)
+               : 0;
 }
 
-/* Only where rules answer. */
-static inline struct vm_answers *vm_answers_of(const struct vm *vm)
+/* Only where something is sent beside the steps. */
+static inline struct vm_asides *vm_asides_of(const struct vm *vm)
 {
-    return (struct vm_answers *)(void *)(vm->seldom + 1);
+    return (struct vm_asides *)(void *)(vm->seldom + 1);
 }
 
 /* NULL: no expect looks back. */
 static inline struct vm_inbox *vm_inbox_of(const struct vm *vm)
 {
-    uint8_t *behind = (uint8_t *)(vm->seldom + 1) + vm_answers_bytes(vm->program);
+    uint8_t *behind = (uint8_t *)(vm->seldom + 1) + vm_asides_bytes(vm->program);
     return vm->program->has_inbox ? (struct vm_inbox *)(void *)behind : NULL;
 }
 

@@ -41,7 +41,7 @@ size_t vm_memory_bytes(const struct program *program)
 
 size_t vm_seldom_bytes(const struct program *program)
 {
-    return sizeof(struct vm_seldom) + vm_answers_bytes(program) +
+    return sizeof(struct vm_seldom) + vm_asides_bytes(program) +
            (program->has_inbox ? sizeof(struct vm_inbox) + program->inbox_bytes_max : 0);
 }
 
@@ -113,7 +113,8 @@ static int64_t vm__earliest_ns(const struct vm *vm, int64_t seen_ns, int64_t now
         int64_t due_ns = held && lane->due_ns <= now_ns ? now_ns + 1 : lane->due_ns;
         earliest_ns = due_ns < earliest_ns ? due_ns : earliest_ns;
     }
-    return earliest_ns;
+    int64_t beat_ns = vm_beat_next_ns(vm, seen_ns, now_ns);
+    return beat_ns < earliest_ns ? beat_ns : earliest_ns;
 }
 
 static void vm__expire(struct vm *vm, int64_t now_ns)
@@ -122,7 +123,8 @@ static void vm__expire(struct vm *vm, int64_t now_ns)
     if (vm->join_due_ns <= (vm_expects_close(vm) ? seen_ns : now_ns)) {
         vm_expire_join(vm, now_ns);
     }
-    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+    bool plays_on = vm_beat_expire(vm, seen_ns, now_ns);
+    for (uint32_t i = 0; i < vm->program->lanes_count && plays_on; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
         int64_t passed_ns = lane->state == VM_LANE_WAITING ? seen_ns : now_ns;
         if (lane->due_ns <= passed_ns && !vm_lane_expire(vm, lane, now_ns)) {
@@ -160,9 +162,9 @@ bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action)
         return false;
     }
     vm__take_pending(vm, action);
-    if (vm->answers &&
+    if (vm->asides &&
         (action->type == VM_ACTION_DISCONNECT || action->type == VM_ACTION_FINISHED)) {
-        vm_push_drop(vm); /* the end does not wait for room */
+        vm_aside_drop(vm); /* the end does not wait for room */
     }
     return true;
 }
@@ -172,8 +174,8 @@ bool vm_next(struct vm *vm, int64_t now_ns, struct vm_action *action)
     if (now_ns >= vm->next_ns) {
         vm__expire(vm, now_ns);
     }
-    if (vm->answers) {
-        vm_push_take(vm, now_ns, action);
+    if (vm->asides) {
+        vm_aside_take(vm, now_ns, action);
         return true;
     }
     if (vm_next_blocked(vm, now_ns, action)) {
@@ -198,7 +200,7 @@ int64_t vm_next_time_ns(const struct vm *vm)
 
 static struct message_scope vm__scope(const struct vm *vm, struct vm_lane *lane)
 {
-    return lane != NULL ? vm_lane_sent_scope(vm, lane) : vm_push_scope(vm);
+    return lane != NULL ? vm_lane_sent_scope(vm, lane) : vm_aside_scope(vm);
 }
 
 uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
@@ -259,8 +261,8 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec
                       uint8_t *out)
 {
     struct vm_lane *lane = action->lane == VM_LANE_NONE ? NULL : vm_lane_at(vm, action->lane);
-    const struct message *message =
-        lane != NULL ? vm->program->code[lane->sent_instruction].message : vm_push_message(vm);
+    const struct message *message = lane != NULL ? vm->program->code[lane->sent_instruction].message
+                                                 : vm_asides_of(vm)->message;
     if (message->encoded != NULL) {
         memcpy(out, message->encoded, message->frame_bytes);
     } else {
@@ -303,6 +305,9 @@ bool vm_on_sent(struct vm *vm, uint32_t messages_count, int64_t sent_ns)
     uint32_t unstamped_count = vm->submitted_count - vm->stamped_count;
     vm->stamped_count += messages_count < unstamped_count ? messages_count : unstamped_count;
     vm__stamp(vm, sent_ns);
+    if (vm->behavior->beats_count > 0 && unstamped_count > 0) {
+        vm_beat_sent(vm, sent_ns);
+    }
     if (vm->flushing_count == 0) {
         return false;
     }
@@ -332,16 +337,18 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     do {
         uint32_t taken_bytes = rest.body_bytes;
         bool late = false;
-        bool claimed = false;
+        bool claimed = false; /* by a rule */
+        bool beats = false;   /* it is the reply to a heartbeat */
         struct vm_lane *lane = vm_wait_find(vm, &rest, &taken_bytes, &late);
-        if (vm->behavior->pushes_count > 0 && !late &&
+        if (vm->behavior->listens && !late &&
             (lane == NULL || vm->program->code[lane->instruction].op == OP_EXPECT)) {
+            beats = vm_beat_reply(vm, &rest, received_ns);
             claimed = vm_push_check(vm, &rest, received_ns);
         }
         if (lane != NULL) {
             taken_bytes = vm_lane_reply(vm, lane, &rest, first_ns, received_ns);
             vm_check_join(vm, received_ns);
-        } else {
+        } else if (!beats) {
             if (vm->wait_head != VM_INDEX_NONE && !raw) {
                 vm_evidence_note(vm, &rest, received_ns);
             }

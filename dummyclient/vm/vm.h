@@ -28,7 +28,8 @@
  * Answers: a rule of on_push that captures or sends takes its messages before every expectation
  * without a match of its own. What it sends takes no lane; it leaves before what the lanes send,
  * from when the connection is made until our side of it is closed. VM_ANSWERS_MAX wait while the
- * driver has no room; those that come then are not sent, which is reported.
+ * driver has no room; those that come then are not sent, which is reported. Heartbeats (`every`)
+ * are sent likewise, of each one at a time; the reply that one awaits is no push.
  *
  * Time stamps: intended = the arrival for an iteration's first request, even after other steps,
  * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
@@ -61,7 +62,7 @@ enum vm_action_type {
 
 struct vm_action {
     enum vm_action_type type;
-    uint32_t lane;          /* VM_LANE_NONE: an answer, which takes none */
+    uint32_t lane;          /* VM_LANE_NONE: an answer or a heartbeat */
     uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
     uint32_t message_bytes; /* SEND: the whole frame, and its body */
     uint32_t body_bytes;
@@ -96,6 +97,8 @@ struct vm_request {
     int64_t last_ns;  /* last byte received, or the moment it was given up */
 };
 
+enum vm_heartbeat { VM_HEARTBEAT_SENT, VM_HEARTBEAT_ANSWERED, VM_HEARTBEAT_TIMED_OUT };
+
 /* What the vm reports as it happens. Called from inside vm_on_...() and vm_next(); must not call
  * the vm back. All members set. */
 struct vm_observer {
@@ -118,6 +121,9 @@ struct vm_observer {
     /* A rule's answer is sent; or it is not, because too many wait for room already, or because the
      * connection has ended before there was any. NULL where no rule answers. */
     void (*answered)(void *context, bool sent);
+    /* A heartbeat; of one that awaits a reply, when it was sent, and now or when it was given up.
+     * NULL where there are none. */
+    void (*heartbeat)(void *context, enum vm_heartbeat event, int64_t sent_ns, int64_t now_ns);
     /* A mark step, by its number in the program; a log step's line. NULL where there are none. */
     void (*marked)(void *context, uint32_t mark, int64_t now_ns);
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);

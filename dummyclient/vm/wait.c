@@ -244,7 +244,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm_wait_at(vm, i)->next) {
         if (!vm_wait_accepts(vm, i, frame) ||
-            (vm_wait_is_behind(vm, i) && vm_push_claims(vm, frame))) {
+            (vm_wait_is_behind(vm, i) && vm_aside_claims(vm, frame))) {
             continue;
         }
         if (i >= lanes_count) {

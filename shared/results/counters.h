@@ -21,6 +21,8 @@
     X(MESSAGES_UNSOLICITED, "messages_unsolicited") /* client: no step waited for them */          \
     X(ANSWERS, "answers")                           /* client: sent by rules of on_push */         \
     X(ANSWERS_UNSENT, "answers_unsent")             /* client: there was no room for them */       \
+    X(HEARTBEATS, "heartbeats")                     /* client: sent by `every` */                  \
+    X(HEARTBEATS_ANSWERED, "heartbeats_answered")   /* client: where it awaits a reply */          \
     X(BYTES_SENT, "bytes_sent")                     /* bytes the system took */                    \
     X(BYTES_RECEIVED, "bytes_received")
 
@@ -35,19 +37,20 @@
     X(RESET, "reset") /* connection reset by the peer */                                           \
     /* The peer ended the stream where the scenario did not expect it; server: within a frame. */  \
     X(UNEXPECTED_CLOSE, "unexpected_close")                                                        \
-    X(RESPONSE_TIMEOUT, "response_timeout") /* a reply did not come within its time */             \
-    X(RESPONSE_LATE, "response_late")       /* a reply came after its request had timed out */     \
-    X(BARRIER_TIMEOUT, "barrier_timeout")   /* client: not everyone came to a barrier in time */   \
-    X(NOT_CLOSED, "not_closed")             /* client: the server was to close, and did not */     \
-    X(RESPONSE_LOST, "response_lost")       /* the connection ended with the request unanswered */ \
-    X(MISMATCH, "mismatch")                 /* a reply came and was not what verify demands */     \
-    X(FRAME_ERROR, "frame_error")           /* a size that cannot be, or over the limit */         \
-    X(SEND_QUEUE_FULL, "send_queue_full")   /* server: a slow reader was closed */                 \
-    X(IDLE_TIMEOUT, "idle_timeout")         /* server: closed for its silence */                   \
-    X(CLOSE_TIMEOUT, "close_timeout")       /* the peer did not end its side of the close */       \
-    X(UNKNOWN_MESSAGE, "unknown_message")   /* server: an id that the handler does not know */     \
-    X(REJECTED, "rejected")                 /* server: over --max-connections */                   \
-    X(LOCAL_LIMIT, "local_limit")           /* descriptors, ports or memory of this machine */     \
+    X(RESPONSE_TIMEOUT, "response_timeout")   /* a reply did not come within its time */           \
+    X(RESPONSE_LATE, "response_late")         /* a reply came after its request had timed out */   \
+    X(BARRIER_TIMEOUT, "barrier_timeout")     /* client: not everyone came to a barrier in time */ \
+    X(HEARTBEAT_TIMEOUT, "heartbeat_timeout") /* client: the reply to a heartbeat did not come */  \
+    X(NOT_CLOSED, "not_closed")               /* client: the server was to close, and did not */   \
+    X(RESPONSE_LOST, "response_lost")     /* the connection ended with the request unanswered */   \
+    X(MISMATCH, "mismatch")               /* a reply came and was not what verify demands */       \
+    X(FRAME_ERROR, "frame_error")         /* a size that cannot be, or over the limit */           \
+    X(SEND_QUEUE_FULL, "send_queue_full") /* server: a slow reader was closed */                   \
+    X(IDLE_TIMEOUT, "idle_timeout")       /* server: closed for its silence */                     \
+    X(CLOSE_TIMEOUT, "close_timeout")     /* the peer did not end its side of the close */         \
+    X(UNKNOWN_MESSAGE, "unknown_message") /* server: an id that the handler does not know */       \
+    X(REJECTED, "rejected")               /* server: over --max-connections */                     \
+    X(LOCAL_LIMIT, "local_limit")         /* descriptors, ports or memory of this machine */       \
     X(OTHER, "other")
 
 #define COUNTERS_TOTAL(name, key) TOTAL_##name,

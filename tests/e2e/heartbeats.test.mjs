@@ -10,7 +10,7 @@ import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME }
   from './harness.mjs';
 import { frame } from './plain.mjs';
 
-const ID = { login: 1, move: 2, bye: 3, ping: 7, pong: 8 };
+const ID = { login: 1, move: 2, bye: 3, ping: 7, pong: 8, beat: 9, beaten: 10 };
 const PING_EVERY_MS = 60;
 
 const u32 = (value) => {
@@ -25,7 +25,7 @@ const u32 = (value) => {
  */
 async function startGame(t) {
   const game = { pings: 0, pongs: 0, kicks: 0, wrong: [], sockets: new Set(), received: 0,
-    sent: 0 };
+    sent: 0, beats: 0 };
   const take = (socket) => {
     const player = { due: [], before: [], timer: null };
     let rest = Buffer.alloc(0);
@@ -54,10 +54,15 @@ async function startGame(t) {
         player.before = player.before.slice(1);
         return;
       }
-      if (player.before.length > 0) {
+      if (id !== ID.beat && player.before.length > 0) {
         game.kicks += 1;
         socket.end();
         end();
+        return;
+      }
+      if (id === ID.beat) { // neither a step nor an answer, and what it carries is the player's
+        game.beats += 1;
+        send(frame(ID.beaten, body));
         return;
       }
       if (id === ID.bye) clearTimeout(player.timer);
@@ -143,4 +148,35 @@ test('the same server throws out whoever does not answer', LIMIT, async (t) => {
   assert.ok(game.kicks > 0);
   assert.equal(totals.answers, 0);
   assert.ok(Number(result.errors.unexpected_close) + Number(result.errors.reset) > 0);
+});
+
+test('heartbeats of the player\'s own, and the server\'s answers to them', LIMIT, async (t) => {
+  const game = await startGame(t);
+  const every = [{ period: '40ms', send: { id: ID.beat, body: { text: 'player ${conn}' } },
+    reply: { match: { id: ID.beaten }, within: '2m' } },
+  { silence: '30ms', send: { id: ID.beat } }];
+  const { program, result, totals } = await play(t, game,
+    { behavior: { ...PLAYER, on_push: [PONG], every }, load: { rate: '40/s', in_flight: 2 } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.equal(game.kicks, 0);
+  assert.ok(totals.heartbeats > 0 && totals.heartbeats_answered > 0);
+  assert.equal(totals.heartbeats, game.beats);
+  assert.equal(totals.answers, game.pongs);
+  assert.equal(totals.messages_sent, totals.requests + totals.answers + totals.heartbeats);
+  assert.equal(totals.messages_received, totals.responses + totals.heartbeats_answered +
+    totals.messages_unsolicited);
+  assert.equal(totals.bytes_sent, game.received);
+  assert.equal(totals.bytes_received, game.sent);
+  assert.ok(Number(result.latency_ns.heartbeat.count) > 0);
+});
+
+test('a server that answers no heartbeats is seen', LIMIT, async (t) => {
+  const game = await startGame(t);
+  const every = [{ period: '40ms', send: { id: ID.beat }, reply: { match: { id: 77 },
+    within: '20ms' } }];
+  const { program, result } = await play(t, game,
+    { behavior: { ...PLAYER, on_push: [PONG], every }, load: {} });
+  assert.ok(Number(result.errors.heartbeat_timeout) > 0, said(program));
+  assert.deepEqual(Object.keys(errorsOf(result)), ['heartbeat_timeout']);
 });

@@ -227,7 +227,17 @@ function makeRules(random) {
     { match: { id: 10 }, fanout: 'u64@0',
       ...(random.chance(0.5) ? { verify: { field: { at: 'u64@0', at_least: 1 } } } : {}) },
     ...(random.chance(0.5) ? [{ match: { id: random.int(6, 9) } }] : []),
+    ...(random.chance(0.3) ? [{ match: { id: 12 }, capture: { pushed: 'u8@0' },
+      send: { id: 13, body: { fields: [{ u32: '${pushed}' }] } } }] : []),
     ...(random.chance(0.2) ? [{ match: 'any' }] : [])];
+}
+
+/** An echo answers them; what comes back of the second is a push, which a rule may answer. */
+function makeHeartbeats(random) {
+  return [{ period: ms(random.int(20, 90)), send: { id: 11, body: { text: 'beat' } },
+    reply: { match: { id: 11 }, within: '20s' } },
+  { [random.pick(['period', 'silence'])]: ms(random.int(30, 90)),
+    send: { id: 12, body: { text: 'push ${conn}' } } }];
 }
 
 function makeLoop(random, steps, shape) {
@@ -264,6 +274,7 @@ function makeBehavior(random, number, context) {
     behavior.teardown = [steps.request({ id: 3, plain: true })];
   }
   if (ids && random.chance(0.5)) behavior.on_push = makeRules(random);
+  if (ids && random.chance(0.25)) behavior.every = makeHeartbeats(random);
   if (random.chance(0.5)) {
     behavior.on_disconnect = random.pick(['reconnect', 'stop',
       { reconnect: { first: '20ms', most: '200ms' } }]);

@@ -153,8 +153,8 @@ function requestsEndOnce({ result, text, framing }, problems) {
   differs(problems, 'requests by outcome', N(totals.responses) + N(errors.response_timeout) +
     N(errors.response_lost) + N(totals.requests_cut), totals.requests);
   if (framing.type === 'raw') return; // messages are pieces of a stream
-  differs(problems, 'messages by use', N(totals.responses) + N(totals.messages_unsolicited),
-    totals.messages_received);
+  differs(problems, 'messages by use', N(totals.responses) + N(totals.messages_unsolicited) +
+    N(totals.heartbeats_answered), totals.messages_received);
 }
 
 /** In rising order, as a result has them. */

@@ -234,7 +234,9 @@ static void laws__ends(const struct laws_play *play, const struct laws_scenario 
     double connects = (double)histogram_count(&figures->latency[LATENCY_CONNECT]);
     laws__most("connects with an outcome in latency.connect", (double)ended, connects);
     laws__most("samples of latency.connect", connects, (double)totals[TOTAL_CONNECTS_ATTEMPTED]);
-    laws__equal("messages by use", totals[TOTAL_RESPONSES] + totals[TOTAL_MESSAGES_UNSOLICITED],
+    laws__equal("messages by use",
+                totals[TOTAL_RESPONSES] + totals[TOTAL_MESSAGES_UNSOLICITED] +
+                    totals[TOTAL_HEARTBEATS_ANSWERED],
                 totals[TOTAL_MESSAGES_RECEIVED]);
     laws__most("bytes that the servers saw", (double)play->bytes_received,
                (double)totals[TOTAL_BYTES_SENT]);

@@ -211,6 +211,62 @@ static void parse__rules(struct parse *parse, const cJSON *json, struct scenario
     }
 }
 
+/* --- every */
+
+static const struct key parse__beat_reply_keys[] = {
+    {"match", KEY_OTHER(struct beat, reply.match, parse__push_match),
+     .required = "which message is the reply, such as { \"id\": 8 }"},
+    {"within", KEY_DURATION(struct beat, reply.within_ns, NS_PER_MS, PARSE_DAY_NS),
+     .preset = 5 * NS_PER_S},
+    {"on_timeout", KEY_WORD(struct beat, reply.on_timeout, "continue", "reconnect", "fail")},
+    {0}};
+
+static void parse__beat_reply(struct parse *parse, const cJSON *json, void *place)
+{
+    struct beat *beat = place;
+    (void)json;
+    beat->has_reply = true;
+    if (parse->protocol->framing.type == FRAMING_RAW && !parse->protocol->is_wrong) {
+        reader_mistake(&parse->reader, "raw framing has no messages to look into");
+    }
+}
+
+static const struct key parse__beat_keys[] = {
+    {"target", KEY_OTHER(struct beat, target, parse__push_target)},
+    {"period", KEY_DURATION(struct beat, period_ns, NS_PER_MS, PARSE_DAY_NS),
+     .excludes = "silence"},
+    {"silence", KEY_DURATION(struct beat, silence_ns, NS_PER_MS, PARSE_DAY_NS)},
+    {"send", KEY_OBJECT(struct beat, send, parse_send_keys), .then = parse_send,
+     .required = "the message"},
+    {"reply", KEY_INNER(parse__beat_reply_keys), .then = parse__beat_reply},
+    {0}};
+
+static void parse__beat(struct parse *parse, const cJSON *json, void *place)
+{
+    struct beat *beat = place;
+    uint32_t target = parse->flow.target;
+    uint64_t visited = parse->targets_visited;
+    beat->target = target;
+    beat->reply.match.any_id = true;
+    bool is_object = reader_read(&parse->reader, json, parse__beat_keys, beat);
+    parse->targets_visited = visited;
+    if (is_object) {
+        parse__beside_target(parse, json, beat->target);
+    }
+    if (is_object && reader_get(json, "period") == NULL && reader_get(json, "silence") == NULL) {
+        reader_expected_at(&parse->reader, json, "period",
+                           "a duration such as \"5s\", or `silence`");
+    }
+    parse_move(parse, target);
+}
+
+static const struct key parse__beat_item = {"heartbeats { \"period\", \"send\" }",
+                                            .then = parse__beat};
+/* Read when the names that it may use are known. */
+static const struct key parse__every = {
+    "every",
+    KEY_ARRAY(struct scenario_behavior, beats, beats_count, 1, TREE_BEATS_MAX, &parse__beat_item)};
+
 static void parse__setup(struct parse *parse, const cJSON *json, void *place)
 {
     parse->in_setup = true;
@@ -277,6 +333,7 @@ static const struct key parse__behavior_keys[] = {
     {"loop", .then = parse__loop},
     {"teardown", .then = parse__teardown},
     {"connect", KEY_WORD(struct scenario_behavior, connects_in_loop, "before", "in_loop")},
+    {.name = "every"},
     {0}};
 
 static void parse__check_behavior(struct parse *parse, const cJSON *json,
@@ -292,6 +349,14 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
     parse__rules(parse, json, behavior);
+    if (reader_get(json, "every") != NULL) {
+        parse_move(parse, behavior->target);
+        reader_read_key(reader, json, &parse__every, behavior);
+    }
+    for (uint32_t i = 0; i < behavior->beats_count; i++) {
+        behavior->beats_of_lane =
+            behavior->beats_of_lane || parse__sends_of_lane(parse, &behavior->beats[i].send);
+    }
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
         const struct push *push = &behavior->pushes[i];
         behavior->pushes_of_lane = behavior->pushes_of_lane ||

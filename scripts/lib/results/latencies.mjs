@@ -9,6 +9,7 @@ export const LATENCIES = {
   service_first_byte: { label: 'service, first byte', group: 'requests' },
   iteration: { label: 'iteration', group: 'requests' },
   fanout: { label: 'fan-out', group: 'requests' },
+  heartbeat: { label: 'heartbeat', group: 'requests' },
   connect: { label: 'connect', group: 'requests' },
   connection_wait: { label: 'connection wait', group: 'client' },
   send_lag: { label: 'send lag', group: 'client' },

@@ -50,6 +50,15 @@ static void bench__answered(void *context, bool sent)
     bench.unsent_count += !sent;
 }
 
+static void bench__heartbeat(void *context, enum vm_heartbeat event, int64_t sent_ns,
+                             int64_t now_ns)
+{
+    (void)context;
+    bench.beats[event]++;
+    bench.beat_sent_ns = sent_ns;
+    bench.beat_ended_ns = now_ns;
+}
+
 static void bench__marked(void *context, uint32_t mark, int64_t now_ns)
 {
     (void)context, (void)now_ns;
@@ -104,6 +113,7 @@ void bench_open_with(const char *root, const char *load, const char *behavior, b
                                           .unsolicited = bench__unsolicited,
                                           .push_checked = bench__push_checked,
                                           .answered = bench__answered,
+                                          .heartbeat = bench__heartbeat,
                                           .marked = bench__marked,
                                           .logged = bench__logged};
     bench.identity = (struct vm_identity){.seed = 1, .connection = 3, .closed_loop = closed_loop};

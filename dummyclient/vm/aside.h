@@ -1,0 +1,33 @@
+/* What a connection sends beside its steps: answers to pushes, and heartbeats. For the vm's files
+ * only. */
+#pragma once
+
+#include "program/program.h"
+
+enum { VM_ANSWERS_MAX = 16 /* that wait for room in the driver's queue */ };
+
+/* A heartbeat of `every`. */
+struct vm_beat {
+    int64_t send_ns;    /* when the next one is due, by what is known now */
+    int64_t reply_ns;   /* until when the reply may come; TIME_NEVER_NS: none is awaited */
+    int64_t sent_ns;    /* of the one whose reply is awaited; 0: it has yet to leave */
+    int64_t silence_ns; /* of the next one */
+    uint32_t message_n; /* the number of the last one */
+    uint32_t drawn_count;
+    bool owed; /* it is to be sent as soon as there is room */
+};
+
+/* What is sent beside the steps: undefined until vm->asides_open. */
+struct vm_asides {
+    const struct message *message; /* taken last: it is written next, ... */
+    const uint64_t *variables;     /* ... with these values */
+    uint64_t key;
+    int64_t stamp_ns;
+    int64_t last_sent_ns; /* when anything has left */
+    uint32_t taken_count; /* of all: what is random in them differs */
+    uint16_t first;       /* answers that have yet to be sent: a ring */
+    uint16_t count;
+    uint16_t rules[VM_ANSWERS_MAX];
+    struct vm_beat
+        beats[]; /* program->beats_max; then, of each answer, the variables as they were */
+};

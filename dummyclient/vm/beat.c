@@ -1,0 +1,207 @@
+/* Heartbeats: messages that are sent on a period, or when nothing else has been sent for a time.
+ *
+ * They begin when the connection is made and end with our side of it. None is made up for: while
+ * one waits for room, or for its reply, those that are due are left out. */
+#include "vm/internal.h"
+
+#include "core/clock.h"
+#include "core/prng.h"
+
+/* Draws of their phases, apart from those of the lanes and of what they carry. */
+#define VM_BEAT_STREAM (UINT32_MAX - 1)
+/* A silence is shortened by up to so much, so that connections which fell silent together do not
+ * speak together; it is never longer than it says. */
+#define VM_BEAT_SPREAD 0.1
+
+static double vm_beat__draw(const struct vm *vm, uint32_t index, uint32_t count)
+{
+    return prng_unit(prng_mix(vm->connection_key, VM_BEAT_STREAM), index, count);
+}
+
+static bool vm_beat__runs(const struct vm *vm, uint32_t index)
+{
+    return vm->link == VM_LINK_OPEN && vm->phase != VM_PHASE_FINISHED &&
+           vm->behavior->beats[index].beat->target == vm->target;
+}
+
+/* When the next one is due after this moment. */
+static void vm_beat__schedule(const struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_beat *beat = &vm_asides_of(vm)->beats[index];
+    const struct beat *rule = vm->behavior->beats[index].beat;
+    if (rule->period_ns > 0) {
+        int64_t late_ns = now_ns - beat->send_ns;
+        beat->send_ns = now_ns + rule->period_ns - late_ns % rule->period_ns;
+        return;
+    }
+    double drawn = vm_beat__draw(vm, index, beat->drawn_count++);
+    beat->silence_ns =
+        rule->silence_ns - (int64_t)(VM_BEAT_SPREAD * drawn * (double)rule->silence_ns);
+    beat->send_ns = now_ns + beat->silence_ns;
+}
+
+void vm_beat_open(struct vm *vm, int64_t now_ns)
+{
+    if (vm->behavior->beats_count == 0) {
+        return;
+    }
+    vm_aside_open(vm);
+    struct vm_asides *asides = vm_asides_of(vm);
+    asides->last_sent_ns = now_ns;
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        struct vm_beat *beat = &asides->beats[i];
+        int64_t period_ns = vm->behavior->beats[i].beat->period_ns;
+        beat->owed = false;
+        beat->reply_ns = TIME_NEVER_NS;
+        if (period_ns > 0) { /* the first one at any moment of the first period */
+            double drawn = vm_beat__draw(vm, i, beat->drawn_count++);
+            beat->send_ns = now_ns + (int64_t)(drawn * (double)period_ns);
+        } else {
+            vm_beat__schedule(vm, i, now_ns);
+        }
+        vm->next_ns = beat->send_ns < vm->next_ns ? beat->send_ns : vm->next_ns;
+    }
+}
+
+int64_t vm_beat_next_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns)
+{
+    int64_t earliest_ns = TIME_NEVER_NS;
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        if (!vm_beat__runs(vm, i)) {
+            continue;
+        }
+        const struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+        bool held = beat->reply_ns > seen_ns && beat->reply_ns <= now_ns;
+        int64_t reply_ns = held ? now_ns + 1 : beat->reply_ns;
+        earliest_ns = beat->send_ns < earliest_ns ? beat->send_ns : earliest_ns;
+        earliest_ns = reply_ns < earliest_ns ? reply_ns : earliest_ns;
+    }
+    return earliest_ns;
+}
+
+/* Its reply has not come. False when that restarted the connection. */
+static bool vm_beat__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
+{
+    struct vm_beat *beat = &vm_asides_of(vm)->beats[index];
+    const struct wait *reply = &vm->behavior->beats[index].beat->reply;
+    enum on_timeout on_timeout = reply->on_timeout;
+    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_TIMED_OUT,
+                            beat->reply_ns - reply->within_ns, beat->reply_ns);
+    beat->reply_ns = TIME_NEVER_NS;
+    if (on_timeout == ON_TIMEOUT_RECONNECT) {
+        vm_restart(vm, now_ns);
+        return false;
+    }
+    if (on_timeout == ON_TIMEOUT_FAIL) {
+        vm_fail(vm, PROGRAM_STEP_NONE);
+    }
+    return true;
+}
+
+bool vm_beat_expire(struct vm *vm, int64_t seen_ns, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        if (!vm_beat__runs(vm, i)) {
+            continue;
+        }
+        const struct vm_asides *asides = vm_asides_of(vm);
+        struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+        int64_t silent_ns = asides->last_sent_ns + beat->silence_ns;
+        if (beat->reply_ns <= seen_ns && !vm_beat__time_out(vm, i, now_ns)) {
+            return false;
+        }
+        if (beat->send_ns > now_ns) {
+            continue;
+        }
+        if (vm->behavior->beats[i].beat->period_ns == 0 && silent_ns > now_ns) {
+            beat->send_ns = silent_ns; /* something has been sent since */
+            continue;
+        }
+        vm_beat__schedule(vm, i, now_ns);
+        beat->owed = beat->owed || beat->reply_ns == TIME_NEVER_NS;
+        vm->asides = vm->asides || beat->owed;
+    }
+    return true;
+}
+
+void vm_beat_sent(struct vm *vm, int64_t sent_ns)
+{
+    struct vm_asides *asides = vm_asides_of(vm);
+    asides->last_sent_ns = sent_ns;
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        struct vm_beat *beat = &asides->beats[i];
+        if (beat->reply_ns != TIME_NEVER_NS && beat->sent_ns == 0 &&
+            (int32_t)(beat->message_n - vm->stamped_count) < 0) {
+            beat->sent_ns = sent_ns;
+            beat->reply_ns = sent_ns + vm->behavior->beats[i].beat->reply.within_ns;
+        }
+    }
+}
+
+/* Which one awaits the message; beats_count: none. */
+static uint32_t vm_beat__find(const struct vm *vm, const struct frame *frame)
+{
+    uint32_t i = vm->asides_open ? 0 : vm->behavior->beats_count;
+    for (; i < vm->behavior->beats_count; i++) {
+        const struct match *match = &vm->behavior->beats[i].beat->reply.match;
+        const struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+        if (beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0 &&
+            vm_wait_matches(match, match->value, frame)) {
+            break;
+        }
+    }
+    return i;
+}
+
+bool vm_beat_claims(const struct vm *vm, const struct frame *frame)
+{
+    return vm_beat__find(vm, frame) < vm->behavior->beats_count;
+}
+
+bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns)
+{
+    uint32_t i = vm_beat__find(vm, frame);
+    if (i == vm->behavior->beats_count) {
+        return false;
+    }
+    struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+    beat->reply_ns = TIME_NEVER_NS;
+    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_ANSWERED, beat->sent_ns,
+                            received_ns);
+    return true;
+}
+
+const struct message *vm_beat_take(struct vm *vm, int64_t now_ns)
+{
+    uint32_t i = 0;
+    while (!vm_asides_of(vm)->beats[i].owed) {
+        i++;
+    }
+    struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+    const struct program_beat *of = &vm->behavior->beats[i];
+    beat->owed = false;
+    beat->sent_ns = 0;
+    beat->message_n = vm->submitted_count;
+    if (of->beat->has_reply) { /* it counts from when the message is stamped */
+        beat->reply_ns = now_ns + of->beat->reply.within_ns;
+        vm->next_ns = beat->reply_ns < vm->next_ns ? beat->reply_ns : vm->next_ns;
+    }
+    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_SENT, now_ns, now_ns);
+    return of->message;
+}
+
+bool vm_beat_is_owed(const struct vm *vm)
+{
+    uint32_t i = 0;
+    while (i < vm->behavior->beats_count && !vm_asides_of(vm)->beats[i].owed) {
+        i++;
+    }
+    return i < vm->behavior->beats_count;
+}
+
+void vm_beat_drop(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        vm_asides_of(vm)->beats[i].owed = false;
+    }
+}

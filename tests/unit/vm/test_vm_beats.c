@@ -1,0 +1,319 @@
+/* The vm: heartbeats, in every state of a connection. */
+#include "vm_harness.h"
+
+#define PERIOD  "'every': [ { 'period': '100ms', 'send': { 'id': 5, 'body': { 'text': 'hb' } } } ]"
+#define SILENCE "'every': [ { 'silence': '100ms', 'send': { 'id': 5 } } ]"
+#define REPLIED(members)                                                                           \
+    "'every': [ { 'period': '100ms', 'send': { 'id': 5 }, 'reply': { 'match': { 'id': 6 }, "       \
+    "'within': '50ms'" members " } } ]"
+
+/* Carries out everything but heartbeats until the vm waits; returns how many of those there were.
+ */
+static uint32_t drive(int64_t now_ns)
+{
+    uint32_t beats = 0;
+    while (bench_next(now_ns)) {
+        if (bench.action.type == VM_ACTION_CONNECT) {
+            vm_on_connected(bench.vm, now_ns);
+        } else if (bench.action.type == VM_ACTION_DISCONNECT) {
+            vm_on_closed(bench.vm, now_ns);
+        } else if (bench.action.type == VM_ACTION_SEND) {
+            vm_on_sent(bench.vm, UINT32_MAX, now_ns);
+            beats += bench.action.lane == VM_LANE_NONE;
+        }
+    }
+    return beats;
+}
+
+/* The moment of the next heartbeat, which must come before the end. */
+static int64_t next_beat(int64_t end_ns)
+{
+    for (int64_t at_ns = vm_next_time_ns(bench.vm); at_ns <= end_ns;
+         at_ns = vm_next_time_ns(bench.vm)) {
+        if (drive(at_ns) > 0) {
+            return at_ns;
+        }
+    }
+    fail_msg("no heartbeat");
+    return 0;
+}
+
+static void test_they_come_in_every_state(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *load;
+        const char *steps;
+        bool closed_loop;
+        bool arrives;
+        bool stops;
+    } cases[] = {
+        {"think in setup", "'rate': '1/s'",
+         "'setup': [ { 'think': '9s' } ], 'loop': [ { 'think': '9s' } ]", false, false, false},
+        {"request in setup", "'rate': '1/s'",
+         "'setup': [ " BENCH_ECHO(", 'within': '9s'") " ], 'loop': [ { 'think': '1s' } ]", false,
+         false, false},
+        {"barrier in setup", "'rate': '1/s'",
+         "'setup': [ { 'barrier': 'in' } ], 'loop': [ { 'think': '1s' } ]", false, false, false},
+        {"before the first arrival", "'rate': '1/s', 'in_flight': 3",
+         "'loop': [ " BENCH_ECHO("") " ]", false, false, false},
+        {"before the start", "'in_flight': 3", "'loop': [ " BENCH_ECHO("") " ]", true, false,
+         false},
+        {"request", "'rate': '1/s', 'in_flight': 3",
+         "'loop': [ " BENCH_ECHO(", 'within': '9s'") " ]", false, true, false},
+        {"think", "'rate': '1/s', 'in_flight': 3", "'loop': [ { 'think': '9s' } ]", false, true,
+         false},
+        {"barrier", "'rate': '1/s'", "'loop': [ { 'barrier': 'in' } ]", false, true, false},
+        {"expect_close", "'rate': '1/s'",
+         "'loop': [ { 'reconnect': 'now' }, { 'expect_close': '9s' } ]", false, true, false},
+        {"receive off", "'rate': '1/s'",
+         "'loop': [ { 'receive': 'off' }, { 'think': '9s' }, { 'receive': 'on' } ]", false, true,
+         false},
+        {"drain", "'rate': '1/s'", "'loop': [ " BENCH_ECHO(", 'within': '9s'") " ]", false, true,
+         true},
+        {"teardown", "'rate': '1/s'",
+         "'loop': [ { 'think': '1s' } ], 'teardown': [ " BENCH_ECHO(", 'within': '9s'") " ]", false,
+         false, true},
+        {"no loop", "'connections': 1", "'setup': []", true, false, false},
+    };
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
+        char behavior[1024];
+        size_t at = i / 2;
+        print_message("%s\n", cases[at].name);
+        snprintf(behavior, sizeof behavior, "%s, %s", cases[at].steps,
+                 i % 2 == 0 ? PERIOD : SILENCE);
+        bench_open(cases[at].load, behavior, cases[at].closed_loop);
+        drive(2 * MS);
+        if (cases[at].arrives) {
+            vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+            drive(3 * MS);
+        }
+        if (cases[at].stops) {
+            vm_on_stop(bench.vm, 4 * MS);
+            drive(4 * MS);
+        }
+        uint32_t requests = bench.requests_count;
+        int64_t last_ns = 3 * MS;
+        for (int beat = 0; beat < 5; beat++) {
+            int64_t at_ns = next_beat(last_ns + 100 * MS);
+            assert_int_equal(bench.sent.id, 5);
+            assert_true(beat == 0 || i % 2 != 0 || at_ns == last_ns + 100 * MS);
+            assert_true(beat == 0 || i % 2 == 0 || at_ns >= last_ns + 90 * MS);
+            last_ns = at_ns;
+        }
+        assert_int_equal(bench.requests_count, requests);
+        assert_true(bench.beats[VM_HEARTBEAT_SENT] >= 5);
+        bench_close(NULL);
+    }
+}
+
+static void test_phases_differ(void **state)
+{
+    (void)state;
+    int64_t first_ns[20];
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '1s' } ], " PERIOD, false);
+    for (uint32_t i = 0; i < 20; i++) {
+        bench.identity.connection = i / 2; /* each twice: a connection's phase is its own */
+        bench.vm = vm_init(bench.memory, bench.seldom, bench.program, &bench.identity,
+                           &bench.observer, MS);
+        drive(2 * MS);
+        first_ns[i] = next_beat(102 * MS);
+        assert_true(i % 2 == 0 || first_ns[i] == first_ns[i - 1]);
+        for (uint32_t j = 0; j < i / 2 * 2; j++) {
+            assert_int_not_equal(first_ns[i], first_ns[j]);
+        }
+    }
+}
+
+static void test_what_is_sent_breaks_the_silence(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'send': { 'id': 1 } } ], " SILENCE, false);
+    bench_ready();
+    int64_t now_ns = 2 * MS;
+    for (int i = 0; i < 20; i++) {
+        now_ns += 80 * MS;
+        assert_int_equal(drive(now_ns), 0);
+        vm_on_arrival(bench.vm, now_ns, now_ns, now_ns);
+        assert_int_equal(drive(now_ns), 0);
+    }
+    int64_t beat_ns = next_beat(now_ns + 100 * MS);
+    assert_in_range(beat_ns, now_ns + 90 * MS, now_ns + 100 * MS);
+    beat_ns = next_beat(beat_ns + 100 * MS); /* a heartbeat is something sent */
+    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 2);
+}
+
+static void test_none_is_made_up_for(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '1s' } ], " PERIOD, false);
+    bench_ready();
+    int64_t first_ns = next_beat(102 * MS);
+    assert_int_equal(drive(first_ns + 1050 * MS), 1); /* this program stood still */
+    assert_int_equal(next_beat(first_ns + 1100 * MS), first_ns + 1100 * MS);
+    for (int64_t i = 12; i < 20; i++) { /* there is no room */
+        struct vm_action action;
+        assert_false(vm_next_blocked(bench.vm, first_ns + i * 100 * MS, &action));
+    }
+    assert_int_equal(drive(first_ns + 1950 * MS), 1);
+}
+
+static void test_they_end_with_the_connection_and_begin_with_the_next(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'on_disconnect': { 'reconnect': { 'first': '1s' } }, 'loop': [ { 'think': '1s' } "
+               "], " PERIOD,
+               false);
+    bench_ready();
+    next_beat(102 * MS);
+    assert_false(vm_on_closed(bench.vm, 110 * MS));
+    bench_take(110 * MS, VM_ACTION_CONNECT);
+    bench_nothing(900 * MS);
+    assert_true(vm_next_time_ns(bench.vm) == TIME_NEVER_NS);
+    vm_on_connected(bench.vm, 1000 * MS);
+    next_beat(1100 * MS);
+    vm_on_stop(bench.vm, 1101 * MS);
+    bench_take(1101 * MS, VM_ACTION_FINISHED);
+    bench_nothing(5000 * MS);
+    assert_true(vm_next_time_ns(bench.vm) == TIME_NEVER_NS);
+}
+
+static void test_a_half_closed_connection_has_none(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'reconnect': 'now' }, { 'disconnect': 'half' }, { 'expect': { "
+               "'within': '1s' } } ], " PERIOD,
+               false);
+    drive(2 * MS);
+    vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+    bench_take(3 * MS, VM_ACTION_DISCONNECT);
+    vm_on_closed(bench.vm, 3 * MS);
+    bench_take(3 * MS, VM_ACTION_CONNECT);
+    vm_on_connected(bench.vm, 4 * MS);
+    bench_take(4 * MS, VM_ACTION_DISCONNECT);
+    bench_nothing(500 * MS);
+    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 0);
+}
+
+static void test_a_reply_is_no_push(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'expect': {} } ], " REPLIED(""), false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+    bench_nothing(3 * MS);
+    int64_t at_ns = next_beat(102 * MS);
+    bench_receive(at_ns + MS, 6, "", 0); /* nor does the expect take it */
+    assert_int_equal(bench.beats[VM_HEARTBEAT_ANSWERED], 1);
+    assert_int_equal(bench.beat_ended_ns - bench.beat_sent_ns, MS);
+    assert_int_equal(bench.unsolicited_count + bench.requests_count, 0);
+    assert_int_equal(drive(at_ns + 99 * MS), 0); /* it does not time out */
+    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 0);
+    bench_receive(at_ns + 99 * MS, 6, "", 0); /* none is awaited: it is as any other message */
+    assert_int_equal(bench.requests_count, 1);
+}
+
+static void test_a_reply_that_does_not_come_is_seen(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '9s' } ], " REPLIED(""), false);
+    bench_ready();
+    int64_t at_ns = next_beat(102 * MS);
+    bench_nothing(at_ns + 49 * MS);
+    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 0);
+    bench_nothing(at_ns + 60 * MS);
+    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 1);
+    assert_int_equal(bench.beat_sent_ns, at_ns);
+    assert_int_equal(bench.beat_ended_ns, at_ns + 50 * MS);
+    bench_receive(at_ns + 61 * MS, 6, "", 0);
+    assert_int_equal(bench.unsolicited_count, 1);
+    assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
+}
+
+static void test_a_silent_server_is_left(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s', 'in_flight': 2",
+               "'on_disconnect': 'reconnect', 'loop': [ " BENCH_ECHO(
+                   ", 'within': '9s'") " ], " REPLIED(", 'on_timeout': 'reconnect'"),
+               false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+    bench_send(3 * MS);
+    int64_t at_ns = next_beat(102 * MS);
+    bench_take(at_ns + 50 * MS, VM_ACTION_DISCONNECT);
+    assert_int_equal(bench.action.disconnect, DISCONNECT_RST);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_LOST);
+    assert_true(vm_on_closed(bench.vm, at_ns + 51 * MS));
+    bench_take(at_ns + 51 * MS, VM_ACTION_CONNECT);
+    bench_close(NULL);
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '9s' } ], " REPLIED(", 'on_timeout': 'fail'"),
+               false);
+    bench_ready();
+    at_ns = next_beat(102 * MS);
+    bench_take(at_ns + 50 * MS, VM_ACTION_FAILED);
+}
+
+static void test_one_awaits_its_reply_at_a_time(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '10ms', 'send': { 'id': 5 }, "
+               "'reply': { 'match': { 'id': 6 }, 'within': '95ms' } } ]",
+               false);
+    bench_ready();
+    int64_t at_ns = next_beat(12 * MS);
+    assert_int_equal(drive(at_ns + 90 * MS), 0);
+    bench_receive(at_ns + 91 * MS, 6, "", 0);
+    assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
+    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 2);
+    assert_int_equal(bench.beats[VM_HEARTBEAT_ANSWERED], 1);
+}
+
+static void test_they_carry_what_setup_has(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s', 'in_flight': 2",
+               "'setup': [ { 'set': { 'who': 'ann' } } ], 'loop': [ { 'think': '9s' } ], 'every': "
+               "[ { 'period': '10ms', 'send': { 'id': 5, 'body': { 'text': '${who} ${conn}' } } }, "
+               "{ 'silence': '1s', 'send': { 'id': 6 } } ]",
+               false);
+    bench_ready();
+    next_beat(12 * MS);
+    bench_assert_sent(5, "ann 3");
+}
+
+static void test_only_scenarios_with_heartbeats_pay_for_them(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '1s' } ]", false);
+    size_t memory = vm_memory_bytes(bench.program);
+    size_t seldom = vm_seldom_bytes(bench.program);
+    bench_close(NULL);
+    bench_open("'rate': '1/s'", "'loop': [ { 'think': '1s' } ], " PERIOD, false);
+    assert_int_equal(vm_memory_bytes(bench.program), memory);
+    assert_true(vm_seldom_bytes(bench.program) > seldom);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, bench_close)
+    const struct CMUnitTest tests[] = {
+        TEST(test_they_come_in_every_state),
+        TEST(test_phases_differ),
+        TEST(test_what_is_sent_breaks_the_silence),
+        TEST(test_none_is_made_up_for),
+        TEST(test_they_end_with_the_connection_and_begin_with_the_next),
+        TEST(test_a_half_closed_connection_has_none),
+        TEST(test_a_reply_is_no_push),
+        TEST(test_a_reply_that_does_not_come_is_seen),
+        TEST(test_a_silent_server_is_left),
+        TEST(test_one_awaits_its_reply_at_a_time),
+        TEST(test_they_carry_what_setup_has),
+        TEST(test_only_scenarios_with_heartbeats_pay_for_them),
+    };
+    return cmocka_run_group_tests_name("vm beats", tests, NULL, NULL);
+}
