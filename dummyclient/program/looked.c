@@ -61,6 +61,9 @@ uint32_t program_looked_bytes(const struct program *program)
             looked__wait(&push->wait, &most);
             looked__at(place_reach(&push->fanout), &most);
         }
+        for (uint32_t n = 0; n < program->behaviors[i].beats_count; n++) {
+            looked__wait(&program->behaviors[i].beats[n].beat->reply, &most);
+        }
     }
     return most;
 }

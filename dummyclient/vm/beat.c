@@ -146,7 +146,7 @@ static uint32_t vm_beat__find(const struct vm *vm, const struct frame *frame)
         const struct match *match = &vm->behavior->beats[i].beat->reply.match;
         const struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
         if (beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0 &&
-            vm_wait_matches(match, match->value, frame)) {
+            vm_wait_matches(vm, match, match->value, frame)) {
             break;
         }
     }
