@@ -17,13 +17,13 @@ async function frames(bench) {
     'dummyclient');
   for (const connections of [50, 1000]) {
     const scenario = bench.scenario(`frames-${connections}`,
-      { load: closedLoad(connections, bench.seconds), behaviors: [ECHO] });
+      { load: closedLoad(connections, bench.seconds / 2), behaviors: [ECHO] });
     const play = (name, under) => () => against(SERVERS.ours(), (to) => CLIENTS.ours(to, scenario,
       { out: bench.file(`frames-${name}-${connections}.json`), under }));
     const samples = await bench.interleave(`echo ${WIRE_BYTES} bytes, ${connections} connections`, {
       before: play('before', (call) => ({ ...call, command: program })),
       now: play('now'),
-    }, bench.quick ? 2 : 7); // 2% are little
+    }, bench.quick ? 2 : 15); // many short ones: 2% are little
     bench.ratioRow(12, `echo: client / that of ${base}, round trips/s, ${connections}`, samples,
       ['now', 'before'], 'per_s', 0.98);
     bench.ratioRow(12, `echo: its CPU per round trip / that of ${base}, ${connections}`, samples,
