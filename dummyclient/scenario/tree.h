@@ -76,7 +76,8 @@ struct verify {
 struct capture {
     struct place place;
     uint32_t word;
-    enum value_type type; /* of the variable that it goes to */
+    enum value_type type;    /* of the variable that it goes to */
+    uint32_t text_bytes_max; /* of a text: the variable's room */
 };
 
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
@@ -112,6 +113,7 @@ struct send {
 struct set {
     struct set *next;
     uint32_t word;
+    uint32_t text_bytes_max; /* of a text: the variable's room */
     enum value_type type;
     struct value value; /* a number */
     struct body body;   /* a text */

@@ -369,7 +369,7 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
     case OPERAND_VARIABLE:
         if (operand->type == VALUE_TEXT) {
             *low = 0;
-            *high = VALUE_TEXT_BYTES_MAX;
+            *high = operand->bytes_count;
         }
         break;
     case OPERAND_ITERATION:

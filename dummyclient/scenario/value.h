@@ -12,12 +12,12 @@
 struct data_table; /* data.h */
 
 enum {
-    VALUE_DIGITS_MAX = 32,      /* bytes of a number as text, at most */
-    VALUE_TEXT_BYTES_MAX = 128, /* a variable that holds a text */
-    VALUE_SET_BYTES_MAX = 1024, /* a text before it is cut to that */
-    VALUE_TEXT_WORDS = 1 + VALUE_TEXT_BYTES_MAX / 8,
-    VALUE_TERMS_MAX = 32, /* names, numbers and operations of one expression */
-    VALUE_NESTING_MAX = 8 /* brackets inside each other */
+    VALUE_DIGITS_MAX = 32,         /* bytes of a number as text, at most */
+    VALUE_TEXT_BYTES_MAX = 128,    /* a variable that holds a text, unless a capture wants more */
+    VALUE_TEXT_BYTES_LIMIT = 4096, /* which can be this much */
+    VALUE_SET_BYTES_MAX = 8192,    /* a text before it is cut to the variable's room */
+    VALUE_TERMS_MAX = 32,          /* names, numbers and operations of one expression */
+    VALUE_NESTING_MAX = 8          /* brackets inside each other */
 };
 
 /* F32: the bits of the double that has its value; compared as what it is. U64 is what may be above
@@ -49,7 +49,7 @@ struct operand {
     bool reads_text;      /* VARIABLE, DATA: number(...) of a text */
     uint32_t index;       /* VARIABLE: its first word; DATA: the table */
     uint32_t column;      /* DATA */
-    uint32_t bytes_count; /* TEXT */
+    uint32_t bytes_count; /* TEXT; VARIABLE of a text: its room */
     const uint8_t *bytes;
     uint64_t low; /* RANDOM */
     uint64_t high;

@@ -214,11 +214,26 @@ static void vm_evidence__add_place(const struct vm *vm, const struct place *plac
         uint8_t shown[VM_EVIDENCE_SHOWN_MAX + 1];
         uint32_t bytes = place_text_write(&found, shown, sizeof shown);
         vm_evidence__add_bytes(text, shown, bytes < sizeof shown ? bytes : (uint32_t)sizeof shown);
-        if (bytes > VALUE_TEXT_BYTES_MAX) {
+        if (bytes > sizeof shown) {
             vm_evidence__add(text, " (%" PRIu32 " bytes)", bytes);
         }
     } else {
         vm_evidence__add_number(text, found.bits, found.type);
+    }
+}
+
+/* A text that is too long to be captured: what to write. */
+static void vm_evidence__add_room(const struct capture *capture, const struct place_value *found,
+                                  struct vm_evidence__text *text)
+{
+    uint32_t bytes = found->type == VALUE_TEXT ? place_text_write(found, NULL, 0) : 0;
+    if (bytes > capture->text_bytes_max && bytes <= VALUE_TEXT_BYTES_LIMIT) {
+        vm_evidence__add(text,
+                         ": a capture has room for %" PRIu32 ", more with { \"at\": ..., "
+                         "\"bytes_max\": %" PRIu32 " }",
+                         capture->text_bytes_max, bytes);
+    } else if (bytes > capture->text_bytes_max) {
+        vm_evidence__add(text, ": a capture has room for %d at most", VALUE_TEXT_BYTES_LIMIT);
     }
 }
 
@@ -236,9 +251,10 @@ static void vm_evidence__add_wrong_place(const struct vm *vm, struct vm_lane *la
         }
     }
     for (uint32_t i = 0; i < wait->captures_count; i++) {
-        struct place_value found;
+        struct place_value found = {.type = VALUE_I64};
         if (!vm_wait_captures(vm, &wait->captures[i], frame, &found)) {
             vm_evidence__add_place(vm, &wait->captures[i].place, frame, text);
+            vm_evidence__add_room(&wait->captures[i], &found, text);
             return;
         }
     }

@@ -67,7 +67,7 @@ void vm_step_set(struct vm *vm, struct vm_lane *lane, const struct set *set, int
         uint32_t bytes = message_body_bytes(&set->body, &scope);
         must(bytes <= sizeof text);
         message_write_body(&set->body, &scope, text);
-        words[0] = bytes < VALUE_TEXT_BYTES_MAX ? bytes : VALUE_TEXT_BYTES_MAX;
+        words[0] = bytes < set->text_bytes_max ? bytes : set->text_bytes_max;
         memcpy(words + 1, text, words[0]);
     }
 }

@@ -367,7 +367,7 @@ static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
 static bool vm_wait__has_room(const struct capture *capture, const struct place_value *found)
 {
     if (found->type == VALUE_TEXT) {
-        return place_text_write(found, NULL, 0) <= VALUE_TEXT_BYTES_MAX;
+        return place_text_write(found, NULL, 0) <= capture->text_bytes_max;
     }
     /* A variable that may be below 0 has no room for what is above INT64_MAX. */
     return capture->type != VALUE_I64 || found->type == VALUE_I64 ||
@@ -392,7 +392,7 @@ bool vm_wait_capture(const struct vm *vm, const struct wait *wait, const struct 
         if (!vm_wait_captures(vm, capture, frame, &found)) {
             whole = false;
         } else if (found.type == VALUE_TEXT) {
-            words[0] = place_text_write(&found, (uint8_t *)(words + 1), VALUE_TEXT_BYTES_MAX);
+            words[0] = place_text_write(&found, (uint8_t *)(words + 1), capture->text_bytes_max);
         } else {
             words[0] = found.bits;
         }

@@ -16,6 +16,7 @@ const HOSTILE = ['plain', '', '"', '\\', '\\"', 'a"b\\c\n\t\r\b\f', '\u0000\u000
   '</script>${conn}', 'é😀日本', '{"a":1}', '\u2028\u2029', 'x'.repeat(128), '"'.repeat(128),
   '\u0001'.repeat(128), "'; --", '\ufffd'];
 // What is no UTF-8, and what a reader of it sees.
+const LONG = ['"'.repeat(4096), '\n'.repeat(2000), 'é'.repeat(2048)];
 const BROKEN = [[[0x61, 0xc3], 'a\ufffd'], [[0xff, 0x80], '\ufffd\ufffd'],
   [[0xed, 0xa0, 0x80], '\ufffd\ufffd\ufffd'], [[0xc0, 0xaf, 0x22], '\ufffd\ufffd"']];
 
@@ -125,6 +126,8 @@ test('the guide to protobuf, played', LIMIT, async (t) => {
 
 test('JSON with what a server of malice has said, over a length', LIMIT, async (t) => {
   const seen = new Set();
+  const said = [...[...HOSTILE, ...LONG].map((text) => [Buffer.from(text), text]),
+    ...BROKEN.map(([bytes, text]) => [Buffer.from(bytes), text])];
   let connections = 0;
   const server = await judge(t, (bytes, socket, state) => {
     if (bytes.length < 4 || bytes.length < 4 + bytes.readUInt32BE(0)) return 0;
@@ -135,18 +138,16 @@ test('JSON with what a server of malice has said, over a length', LIMIT, async (
       socket.write(Buffer.concat([head, text]));
     };
     if (body.length === 0) {
-      const n = connections++ % (HOSTILE.length + BROKEN.length);
-      const [token, text] = n < HOSTILE.length ? [Buffer.from(HOSTILE[n]), HOSTILE[n]]
-        : [Buffer.from(BROKEN[n - HOSTILE.length][0]), BROKEN[n - HOSTILE.length][1]];
+      const [token, text] = said[connections++ % said.length];
       state.text = text;
       reply(token);
       return 4;
     }
     // A length of the JSON inside of the frame, and a mark behind it.
-    const size = body.readUInt16LE(0);
-    assert.equal(body.length, 2 + size + 1);
+    const size = body.readUInt32LE(0);
+    assert.equal(body.length, 4 + size + 1);
     assert.equal(body.at(-1), 0xce);
-    const source = body.toString('utf8', 2, 2 + size);
+    const source = body.toString('utf8', 4, 4 + size);
     const { text, conn } = { ...JSON.parse(source), text: state.text };
     assert.deepEqual(JSON.parse(source), { token: text, conn, half: conn / 2,
       texts: [`<${text}>`, `${text}${text}`], digits: `${conn}`, [`k${text}`]: null,
@@ -157,19 +158,20 @@ test('JSON with what a server of malice has said, over a length', LIMIT, async (
     return 4 + body.length;
   });
   const run = await play(t, server.port, {
-    framing: { type: 'length', size_bytes: 4, byte_order: 'big', size_includes_header: false },
+    framing: { type: 'length', size_bytes: 4, byte_order: 'big', size_includes_header: false,
+      frame_bytes_max: 1000000 },
     behavior: {
-      setup: [{ request: { send: {}, capture: { t: 'text@0' } } }],
+      setup: [{ request: { send: {}, capture: { t: { at: 'text@0', bytes_max: 4096 } } } }],
       loop: [{ request: { verify: 'same_body', send: { body: { fields: [
-        { length: 'u16le', of: [{ json: { token: '${t}', conn: '${conn}', half: '${conn / 2.0}',
+        { length: 'u32le', of: [{ json: { token: '${t}', conn: '${conn}', half: '${conn / 2.0}',
           texts: ['<${t}>', '${t}${t}'], digits: '${text(conn)}', 'k${t}': null,
           big: '${18446744073709551615}', deep: [{ a: [{ b: '${t}' }] }],
           escape: '\u0001"\\é' } }] },
         { u8: 0xce }] } } } }] },
-    load: { connections: HOSTILE.length + BROKEN.length } });
+    load: { connections: said.length } });
   assert.deepEqual(server.wrong, []);
   assertAllAnswered(run);
-  assert.ok(seen.size >= HOSTILE.length, `${seen.size} texts`);
+  assert.ok(seen.size > HOSTILE.length + LONG.length, `${seen.size} texts`);
 });
 
 test('the guide to JSON, played: one message a line', LIMIT, async (t) => {

@@ -114,7 +114,8 @@ function richOnes() {
     framed({ type: 'delimiter', delimiter: { hex: '00' }, frame_bytes_max: 100 },
       { send: { body: { text: 'a' } } }),
     framed({ type: 'delimiter', delimiter: '\r\n' }, { send: { body: { fields: [
-      { string: 'ab', length: 'none' }] } }, capture: { a: { after: 'x' }, b: 'text@1:4' } }),
+      { string: 'ab', length: 'none' }] } }, capture: { a: { after: 'x' }, b: 'text@1:4',
+      c: { at: { after: 'x' }, bytes_max: 4096 } } }),
     framed({ type: 'length', byte_order: 'big', frame_bytes_max: 1000, header: [
       { u8: 119 }, { text: 'AB' }, { hex: '00 ff' }, { size: 'u24le', plus: -1 }, { id: 'varint' },
       { sequence: 'u8', first: 1, last: 9 }, { u16be: '${random(0,9)}', name: 'key' },

@@ -296,6 +296,7 @@ static void parse__set_one(struct parse *parse, const cJSON *json, void *place)
                        above ? "above 2^63 - 1" : "below 0");
     } else if (variable != NULL) {
         set->word = variable->word;
+        set->text_bytes_max = variable->text_bytes_max;
         set->type = variable->type; /* a number stays one */
     }
 }

@@ -121,8 +121,10 @@ static bool parse__variable(struct parse *parse, const struct parse_variable *va
                        variable->name);
         return false;
     }
-    *operand = (struct operand){
-        .source = OPERAND_VARIABLE, .type = variable->type, .index = variable->word};
+    *operand = (struct operand){.source = OPERAND_VARIABLE,
+                                .type = variable->type,
+                                .index = variable->word,
+                                .bytes_count = variable->text_bytes_max};
     return true;
 }
 

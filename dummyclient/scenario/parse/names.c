@@ -24,7 +24,8 @@ static struct parse_variable *parse__collect_name(struct parse *parse, const cha
                        TREE_VARIABLES_MAX);
         return NULL;
     }
-    parse->names[parse->names_count] = (struct parse_variable){.name = name};
+    parse->names[parse->names_count] =
+        (struct parse_variable){.name = name, .text_bytes_max = VALUE_TEXT_BYTES_MAX};
     return &parse->names[parse->names_count++];
 }
 
@@ -51,14 +52,27 @@ static bool parse__is_wide(struct parse *parse, const char *word, size_t bytes)
     return variable != NULL && variable->is_wide && !variable->has_sign;
 }
 
+/* A capture may ask for more room than usual; a wrong number is reported when it is read. */
+static void parse__collect_room(struct parse_variable *variable, const cJSON *json)
+{
+    double bytes = cJSON_IsNumber(json) ? json->valuedouble : 0;
+    if (bytes > variable->text_bytes_max && bytes <= VALUE_TEXT_BYTES_LIMIT) {
+        variable->text_bytes_max = (uint32_t)bytes;
+    }
+}
+
 /* What kind of number the name is given here: "u64@0" of a capture, -3 or "${x - 1}" of a set. */
 static void parse__collect_type(struct parse *parse, struct parse_variable *variable,
                                 const cJSON *json, bool captured)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
     bool was_wide = variable->is_wide;
+    if (captured && cJSON_IsObject(json) && reader_get(json, "at") != NULL) {
+        parse__collect_room(variable, reader_get(json, "bytes_max"));
+        json = reader_get(json, "at");
+    }
+    const char *text = cJSON_IsString(json) ? json->valuestring : "";
     if (captured) {
         struct place place; /* a mistake in it is reported when it is read */
         if (text[0] == '\0' || !parse_read_place(parse, text, &place, NULL)) {

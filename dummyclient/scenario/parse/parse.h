@@ -33,6 +33,7 @@ struct parse_variable {
     bool typed;     /* it has been captured or set: the members below are valid */
     enum value_type type;
     uint32_t word;
+    uint32_t text_bytes_max; /* the room for a text */
 };
 
 struct parse__merge; /* control.c */

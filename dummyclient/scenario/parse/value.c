@@ -38,7 +38,8 @@ struct parse_variable *parse_assign(struct parse *parse, const char *name, enum 
         variable->typed = true;
         variable->type = type;
         variable->word = parse->words_count;
-        parse->words_count += type == VALUE_TEXT ? VALUE_TEXT_WORDS : 1;
+        parse->words_count += 1;
+        parse->words_count += type == VALUE_TEXT ? (variable->text_bytes_max + 7) / 8 : 0;
     }
     parse->flow.captured |= UINT64_C(1) << (variable - parse->names);
     return variable;

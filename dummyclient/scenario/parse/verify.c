@@ -1,6 +1,7 @@
 /* Judging a reply, and keeping something of it: verify and capture. */
 #include "scenario/parse/place.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,23 +121,61 @@ void parse_verify(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
+/* Its place; or with more room for a text: { "at": "text@0", "bytes_max": 2048 }. */
+struct parse__capture {
+    struct place place;
+    uint32_t bytes_max; /* 0: as usual */
+};
+
+static const struct key parse__capture_keys[] = {
+    {"at", KEY_OTHER(struct parse__capture, place, parse_place), .required = PARSE_PLACE_EXPECTED},
+    {"bytes_max", KEY_WHOLE(struct parse__capture, bytes_max, 1, VALUE_TEXT_BYTES_LIMIT)},
+    {0}};
+
+static bool parse__capture(struct parse *parse, const cJSON *json, struct parse__capture *capture)
+{
+    struct reader *reader = &parse->reader;
+    uint32_t mistakes_count = reader->mistakes_count;
+    bool has_keys = reader_get(json, "at") != NULL || reader_get(json, "bytes_max") != NULL;
+    if (has_keys) {
+        reader_read(reader, json, parse__capture_keys, capture);
+    } else {
+        parse_place(parse, json, &capture->place);
+    }
+    if (reader->mistakes_count > mistakes_count) {
+        return false;
+    }
+    uint32_t room = capture->bytes_max > 0 ? capture->bytes_max : VALUE_TEXT_BYTES_MAX;
+    if (capture->bytes_max > 0 && !place_is_text(&capture->place)) {
+        reader_mistake_at(reader, "bytes_max", "a number needs no room: it is for texts");
+        return false;
+    }
+    if (capture->place.bytes > room) {
+        char expected[128];
+        snprintf(expected, sizeof expected,
+                 "a text of at most %" PRIu32 " bytes, or \"bytes_max\" beside \"at\" (up to %d)",
+                 room, VALUE_TEXT_BYTES_LIMIT);
+        reader_expected(reader, json, expected);
+        return false;
+    }
+    return true;
+}
+
 static void parse__capture_into(struct parse *parse, const cJSON *json, void *place)
 {
     struct wait *wait = place;
-    struct capture capture;
-    const struct parse_variable *variable = NULL;
-    parse_place(parse, json, &capture.place);
-    if (capture.place.bytes > VALUE_TEXT_BYTES_MAX) {
-        char expected[64];
-        snprintf(expected, sizeof expected, "a text of at most %d bytes", VALUE_TEXT_BYTES_MAX);
-        reader_expected(&parse->reader, json, expected);
-    } else if (capture.place.form != PLACE_NONE) {
-        variable = parse_assign(parse, json->string, parse_place_type(&capture.place));
+    struct parse__capture capture = {.place = {.form = PLACE_NONE}};
+    if (!parse__capture(parse, json, &capture)) {
+        return;
     }
+    const struct parse_variable *variable =
+        parse_assign(parse, json->string, parse_place_type(&capture.place));
     if (variable != NULL && wait->captures != NULL) {
-        capture.word = variable->word;
-        capture.type = variable->type;
-        wait->captures[wait->captures_count++] = capture;
+        wait->captures[wait->captures_count++] =
+            (struct capture){.place = capture.place,
+                             .word = variable->word,
+                             .type = variable->type,
+                             .text_bytes_max = variable->text_bytes_max};
     }
 }
 

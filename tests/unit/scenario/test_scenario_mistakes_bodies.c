@@ -172,6 +172,31 @@ static void test_json(void **state)
                 "[0].send.body`: expected one of these keys, found `json` and `text`");
 }
 
+static void test_captures_with_more_room(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'at': 'text@0', 'bytes_max': 4097 }",
+         ".bytes_max`: expected a whole number from 1 to 4096, found 4097"},
+        {"{ 'at': 'u8@0', 'bytes_max': 10 }",
+         ".bytes_max`: a number needs no room: it is for texts"},
+        {"{ 'at': 'text@0', 'bytes': 10 }",
+         ".bytes`: unknown key; the keys here are `at`, `bytes_max`"},
+        {"'text@0:129'", "`: expected a text of at most 128 bytes, or 'bytes_max' beside 'at' (up "
+                         "to 4096), found 'text@0:129'"},
+        {"{ 'at': 'text@0:201', 'bytes_max': 200 }",
+         "`: expected a text of at most 200 bytes, or 'bytes_max' beside 'at' (up to 4096), found "
+         "an object"},
+    };
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        char steps[512];
+        char expected[512];
+        snprintf(steps, sizeof steps, "{ 'expect': { 'capture': { 'x': %s } } }", mistakes[i].text);
+        snprintf(expected, sizeof expected, "[0].expect.capture.x%s", mistakes[i].expected);
+        check_steps("", steps, expected);
+    }
+}
+
 static void test_expressions(void **state)
 {
     (void)state;
@@ -214,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_messages_of_protocol_buffers),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_captures_with_more_room),
         cmocka_unit_test(test_expressions),
         cmocka_unit_test(test_a_delimiter_is_not_in_what_varies),
         cmocka_unit_test(test_there_is_an_end_to_lengths_and_fields),

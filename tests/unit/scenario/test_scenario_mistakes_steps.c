@@ -301,8 +301,6 @@ static void test_matches_and_verifies(void **state)
          "verify.starts_with`: expected at least one byte, found none"},
         {"'capture': { 'x': 'u8' }",
          "capture.x`: in the place 'u8': expected `@` and a position, found its end"},
-        {"'capture': { 'x': 'text@0:129' }",
-         "capture.x`: expected a text of at most 128 bytes, found 'text@0:129'"},
         {"'verify': { 'field': { 'at': 'u8@0', 'equals': 1, 'at_most': 2 } }",
          "verify.field`: expected one comparison, found `equals` and `at_most`"},
         {"'verify': [ 'none', { 'field': { 'equals': 1 } } ]",

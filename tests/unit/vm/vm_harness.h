@@ -17,7 +17,7 @@
 
 #define MS NS_PER_MS
 
-enum { BENCH_RECORDS_MAX = 64, BENCH_MESSAGE_BYTES_MAX = 4096 };
+enum { BENCH_RECORDS_MAX = 64, BENCH_MESSAGE_BYTES_MAX = 8192 };
 
 struct bench {
     struct scenario *scenario;
