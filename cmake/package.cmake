@@ -15,6 +15,8 @@ endif()
 # The project's own README is about its sources.
 install(FILES cmake/package/README.md LICENSE DESTINATION .)
 install(DIRECTORY scenarios DESTINATION .)
+# What a user's own codec includes.
+install(FILES shared/dummyload/codec.h DESTINATION include/dummyload)
 if(TARGET dummyclient-mpi)
     install(DIRECTORY scripts/cluster DESTINATION .)
 endif()

@@ -24,6 +24,7 @@ struct figures__member {
 };
 
 enum { ARRIVALS = sizeof(struct arrival_counts) / sizeof(uint64_t) };
+enum { CODEC_COST_SUMS = offsetof(struct codec_cost, longest_ns) / sizeof(uint64_t) };
 
 static const struct figures__member OF_RUN[] = {
     {offsetof(struct figures, counters), COUNTERS, FIGURES_SUM},
@@ -46,6 +47,10 @@ static const struct figures__member OF_RUN[] = {
     {offsetof(struct figures, port.immediate), 1, FIGURES_SUM},
     {offsetof(struct figures, port.waited_ns), 1, FIGURES_SUM},
     {offsetof(struct figures, port.wait), 1, FIGURES_MAX},
+    {offsetof(struct figures, decoded), CODEC_COST_SUMS, FIGURES_SUM},
+    {offsetof(struct figures, decoded.longest_ns), 1, FIGURES_MAX},
+    {offsetof(struct figures, encoded), CODEC_COST_SUMS, FIGURES_SUM},
+    {offsetof(struct figures, encoded.longest_ns), 1, FIGURES_MAX},
 };
 static const struct figures__member OF_STEP[] = {
     {offsetof(struct figures_step, errors), ERROR_KINDS, FIGURES_SUM},

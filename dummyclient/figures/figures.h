@@ -8,6 +8,7 @@
 #include "cport/cport.h"
 #include "figures/evidence.h"
 #include "figures/notes.h"
+#include "proto/codec_worker.h"
 #include "results/clean.h"
 #include "results/counters.h"
 #include "results/histogram.h"
@@ -33,9 +34,10 @@ struct unpack;
     X(START_LAG, "start_lag")             /* connection_wait + send_lag */
 /* The others, of the run and of a stage alone. */
 #define LATENCY_RUN_LIST(X)                                                                        \
-    X(POLL_GAP, "poll_gap")   /* how long replies may be pending: this program */                  \
-    X(CONNECT, "connect")     /* connect submitted to connected */                                 \
-    X(ITERATION, "iteration") /* one pass of the loop without its think time */                    \
+    X(POLL_GAP, "poll_gap")               /* how long replies may be pending: this program */      \
+    X(CONNECT, "connect")                 /* connect submitted to connected */                     \
+    X(CODEC_HANDSHAKE, "codec_handshake") /* connected to the end of the codec's exchange */       \
+    X(ITERATION, "iteration")             /* one pass of the loop without its think time */        \
     X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */    \
     X(HEARTBEAT, "heartbeat") /* a heartbeat's send to its reply, where it awaits one */
 
@@ -112,6 +114,8 @@ struct figures {
     /* The same of data tables without a row left (when_out: error): how many lanes found it so. */
     uint64_t tables_out[DATA_TABLES_MAX];
     struct cport_stats port;
+    struct codec_cost decoded; /* by a codec of the user's */
+    struct codec_cost encoded;
     /* The longest time from a sent stamp to the return of the system call behind it: a message left
      * at most this long after its stamp. */
     int64_t sent_error_max_ns;

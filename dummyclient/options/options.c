@@ -108,6 +108,9 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "the same seed plays the same run"},
     {"set", 0, "NAME=VALUE", OPTION_CALL, .set = options__set,
      .help = "a variable of the scenario, seen there as ${NAME}"},
+    {"codec", 0, "FILE", OPTION_TEXT, AT(codec_path),
+     .help = "your own codec, a shared library (.so, .dll): what the framing\n"
+             "\"codec\" of the scenario is"},
     {"io", 0, "uring|epoll", OPTION_CALL, .set = options__io,
      .help = "which interface of Linux to use; default: the best one"},
     {.help = "\nThe result"},

@@ -30,6 +30,7 @@ enum options_mode { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_HELP, OPTIONS_VERSION };
 struct options {
     enum options_mode mode;
     const char *scenario_path;
+    const char *codec_path;
     const char *host;
     int64_t port;
     const char *targets[OPTIONS_TARGETS_MAX]; /* HOST:PORT */

@@ -414,15 +414,30 @@ uint32_t plan_spread(const struct plan *plan)
     return fewest;
 }
 
+/* By the number among this rank's connections: by that in the whole run, a rank could connect to
+ * one target only (2 ranks, 2 targets), and use a part of its ports. NULL: a server says where it
+ * is. */
+static const struct plan_target *plan__target_at(const struct plan *plan, uint32_t nth,
+                                                 uint32_t destination)
+{
+    const struct plan_destination *at = &plan->destinations[destination];
+    return at->count == 0 ? NULL : &plan->targets[at->first + (nth + plan->rank) % at->count];
+}
+
+const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination)
+{
+    const struct plan_target *target =
+        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    return target != NULL ? target->name : plan->destinations[destination].name;
+}
+
 void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
                     const struct net_address **remote, const struct net_address **local)
 {
-    const struct plan_destination *at = &plan->destinations[destination];
-    /* By the number among this rank's connections: by that in the whole run, a rank could connect
-     * to one target only (2 ranks, 2 targets), and use a part of its ports. */
     uint32_t nth = plan_seat_at(plan, connection).ordinal;
-    uint32_t count = at->count > 0 ? at->count : 1;
-    *remote =
-        at->count == 0 ? NULL : &plan->targets[at->first + (nth + plan->rank) % count].address;
+    const struct plan_target *target = plan__target_at(plan, nth, destination);
+    uint32_t count = plan->destinations[destination].count;
+    count = count > 0 ? count : 1;
+    *remote = target == NULL ? NULL : &target->address;
     *local = plan->sources_count == 0 ? NULL : &plan->sources[nth / count % plan->sources_count];
 }

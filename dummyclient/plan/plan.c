@@ -323,7 +323,9 @@ bool plan_open(struct plan *plan, const struct options *options,
     plan__override_load(plan, &mistakes);
     plan__choose_workers(plan, &mistakes);
     program_check(plan->scenario, &mistakes);
-    plan__arrange(plan, &mistakes);
+    if (plan_codec_open(&plan->codec, options->codec_path, plan->scenario, &mistakes)) {
+        plan__arrange(plan, &mistakes);
+    }
     if (mistakes.count > 0) {
         plan_close(plan);
         return false;
@@ -361,6 +363,7 @@ void plan_close(struct plan *plan)
     if (plan->scenario != NULL) {
         scenario_destroy(plan->scenario);
     }
+    plan_codec_close(&plan->codec);
     *plan = (struct plan){0};
 }
 
@@ -372,6 +375,9 @@ int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
 
 int64_t plan_ready_within_ns(const struct plan *plan)
 {
-    /* Twice, for one that is tried again. */
-    return 2 * plan->scenario->load.connect_timeout_ns + program_ready_within_ns(plan->scenario);
+    /* A codec's handshake may take as long again; twice, for one that is tried again. */
+    const struct dummyload_codec *codec = plan_codec_table(&plan->codec);
+    int64_t times = codec != NULL && codec->handshake != NULL ? 4 : 2;
+    return times * plan->scenario->load.connect_timeout_ns +
+           program_ready_within_ns(plan->scenario);
 }

@@ -12,6 +12,7 @@
 #include "options/options.h"
 #include "pacing/pacing.h"
 #include "pacing/population.h"
+#include "plan/codec.h"
 #include "program/program.h"
 #include "results/result.h"
 #include "scenario/scenario.h"
@@ -73,6 +74,7 @@ struct plan_behavior {
 struct plan {
     const struct options *options;
     struct scenario *scenario;
+    struct plan_codec codec;
     struct program *program;
     struct pacing pacing; /* the whole load; of it ... */
     struct pacing shared; /* ... what any connection of a behavior may play, */
@@ -156,6 +158,8 @@ bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destin
                    const char *host, const char *port, struct net_address *address);
 /* The fewest targets that a destination has: what all connections share at the worst. */
 uint32_t plan_spread(const struct plan *plan);
+/* The target that these are of, as it was given: "localhost:7777". */
+const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination);
 /* When connection i is to be opened, after the origin. */
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
 /* The connections that a barrier waits for, if all take part. */

@@ -1,6 +1,6 @@
 #include "core/clock.h"
 #include "core/must.h"
-#include "play/conn_internal.h"
+#include "play/conn_codec.h"
 
 /* --- States and links: which changes there are, and what they count. */
 
@@ -56,6 +56,7 @@ void conn_set_state(struct conn *conn, enum conn_state state)
 static uint32_t conn__link_gauges(enum conn_link link)
 {
     switch (link) {
+    case CONN_GREETING:
     case CONN_OPEN:
     case CONN_HALF:
     case CONN_STAYING:
@@ -67,6 +68,7 @@ static uint32_t conn__link_gauges(enum conn_link link)
     case CONN_CLOSED:
     case CONN_CLOSING:
     case CONN_DROPPING:
+    case CONN_REJECTING:
         break;
     }
     return 0;
@@ -182,6 +184,9 @@ static void conn__finish(struct conn *conn)
     case CONN_CONNECTING:
         conn_drop(conn);
         break;
+    case CONN_GREETING:
+        conn_reset(conn);
+        break;
     case CONN_CLOSED:
     case CONN_WAITING:
         conn_set_ended(conn);
@@ -194,6 +199,7 @@ static void conn__finish(struct conn *conn)
         break;
     case CONN_CLOSING:
     case CONN_DROPPING:
+    case CONN_REJECTING:
         break; /* under way */
     }
 }
@@ -339,6 +345,15 @@ void conn_want(struct conn *conn)
     } /* else: it is still ending, and conn_set_ended() will open it again */
 }
 
+void conn_hand_over(struct conn *conn)
+{
+    conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
+    conn_receive(conn);
+    conn_observe(conn);
+    vm_on_connected(conn->vm, conn->group->now_ns);
+    conn_pump(conn);
+}
+
 static void conn__on_connected(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -352,13 +367,10 @@ static void conn__on_connected(struct conn *conn)
     }
     const struct framing *framing = group->plan->program->targets[conn->target].framing;
     reassembly_open(&conn->reassembly, framing, group->plan->program->looked_bytes);
-    frame_open_state(framing, conn_codec_state(conn));
-    conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
-    conn_receive(conn);
-    conn_observe(conn);
-    vm_on_connected(conn->vm, group->now_ns);
-    conn_pump(conn);
+    if (conn_open_codec(conn)) {
+        conn_hand_over(conn);
+    }
 }
 
 void conn_on_completion(struct cport_op *op)
@@ -405,6 +417,13 @@ void conn_on_timer(struct timer_node *timer)
             conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT);
         }
         break;
+    case CONN_GREETING:
+        if (overdue) {
+            recorder_handshake_failed(conn->group->recorder, conn->number,
+                                      "nothing more within connect_timeout");
+            conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+        }
+        break;
     case CONN_ENDING:
         if (overdue) {
             /* The peer never ended its side. */
@@ -425,9 +444,12 @@ void conn_on_timer(struct timer_node *timer)
     case CONN_STAYING:
     case CONN_CLOSING:
     case CONN_DROPPING:
+    case CONN_REJECTING:
         return;
     }
-    if (due && !overdue && (conn->link == CONN_CONNECTING || conn->link == CONN_ENDING) &&
+    if (due && !overdue &&
+        (conn->link == CONN_CONNECTING || conn->link == CONN_GREETING ||
+         conn->link == CONN_ENDING) &&
         conn->timer.index == 0) {
         timer_heap_set(&conn->group->timers, &conn->timer, conn->group->now_ns + 1);
     } else {

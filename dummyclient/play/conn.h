@@ -23,6 +23,7 @@
 #include "plan/plan.h"
 #include "play/arrivals.h"
 #include "play/recorder.h"
+#include "proto/codec_worker.h"
 
 struct conn; /* conn_internal.h */
 
@@ -37,6 +38,7 @@ struct conn_group {
     struct recorder *recorder;
     struct arrivals *arrivals;
     struct send_pool pool;
+    struct codec_worker codec_worker;
     struct timer_heap timers;
     uint8_t *blocks; /* one per connection: it, its vm, and what else is its own */
     size_t block_bytes;

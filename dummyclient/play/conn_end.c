@@ -3,7 +3,7 @@
  * decides whether it was clean. */
 #include "core/clock.h"
 #include "core/must.h"
-#include "play/conn_internal.h"
+#include "play/conn_codec.h"
 
 enum error_kind conn_error_of_connect(enum cport_result result)
 {
@@ -75,11 +75,13 @@ bool conn_group_end_some(struct conn_group *group, uint32_t connections_max)
 
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
-    bool was_open = conn->link != CONN_CONNECTING;
-    if (was_open) {
+    enum conn_link link = conn->link == CONN_CONNECTING ? CONN_DROPPING
+                          : conn->link == CONN_GREETING ? CONN_REJECTING
+                                                        : CONN_CLOSING;
+    if (link != CONN_DROPPING) {
         cport_local_address(conn->group->port, &conn->socket, &conn->seldom->local);
     }
-    conn_set_link(conn, was_open ? CONN_CLOSING : CONN_DROPPING, TIME_NEVER_NS);
+    conn_set_link(conn, link, TIME_NEVER_NS);
     conn->seldom->close_op.owner = conn;
     cport_close(conn->group->port, &conn->socket, &conn->seldom->close_op, mode);
 }
@@ -131,7 +133,10 @@ static void conn__complete(struct conn *conn)
 
 void conn_on_peer_end(struct conn *conn)
 {
-    if (conn->link == CONN_OPEN) {
+    if (conn->link == CONN_GREETING) {
+        recorder_handshake_failed(conn->group->recorder, conn->number, "the end of the connection");
+        conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+    } else if (conn->link == CONN_OPEN) {
         conn->unjudged = true;
         conn__close(conn, CPORT_CLOSE_FIN);
     } else if (conn->sending != CONN_SEND_FIN) {
@@ -174,26 +179,38 @@ static void conn__count_clean(const struct conn *conn)
     recorder_clean(conn->group->recorder, net_address_port(&conn->seldom->local), &carried);
 }
 
+/* What has become of one that was connected. */
+static void conn__settle(struct conn *conn)
+{
+    int64_t now_ns = conn->group->now_ns;
+    conn_close_codec(conn);
+    if (conn->link == CONN_REJECTING) {
+        vm_on_connect_failed(conn->vm, now_ns);
+    } else {
+        bool rest = conn__has_rest(conn);
+        bool expected = vm_on_closed(conn->vm, now_ns);
+        if (conn->unjudged && (!expected || rest)) {
+            conn__note_unexpected(conn);
+        }
+    }
+    if (conn->end_reason == ERROR_KIND_NONE) {
+        conn__count_clean(conn);
+    } else {
+        conn__list_abnormal(conn);
+    }
+    conn_drop_buffers(conn);
+}
+
 void conn_on_closed(struct conn *conn)
 {
     struct conn_group *group = conn->group;
-    must(conn->link == CONN_CLOSING || conn->link == CONN_DROPPING);
+    must(conn->link == CONN_CLOSING || conn->link == CONN_DROPPING || conn->link == CONN_REJECTING);
     must(conn->sending != CONN_SEND_BUSY && conn->sending != CONN_SEND_FIN);
     conn_observe(conn);
     if (conn->link == CONN_DROPPING) {
         vm_on_connect_failed(conn->vm, group->now_ns);
     } else {
-        bool rest = conn__has_rest(conn);
-        bool expected = vm_on_closed(conn->vm, group->now_ns);
-        if (conn->unjudged && (!expected || rest)) {
-            conn__note_unexpected(conn);
-        }
-        if (conn->end_reason == ERROR_KIND_NONE) {
-            conn__count_clean(conn);
-        } else {
-            conn__list_abnormal(conn);
-        }
-        conn_drop_buffers(conn);
+        conn__settle(conn);
     }
     if (conn->state == CONN_PARTING || conn->state == CONN_LEAVING) {
         conn_set_ended(conn);

@@ -71,7 +71,7 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
     uint32_t lane_words = program->lanes_count > 64 ? (program->lanes_count + 63) / 64 : 0;
     struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn) - VM_PAST_LINE_BYTES) +
                                         VM_PAST_LINE_BYTES};
-    layout.codec_state = layout.vm + vm_memory_bytes(program);
+    layout.codec_state = (layout.vm + vm_memory_bytes(program) + 15) / 16 * 16;
     layout.more_lanes = layout.codec_state + (program->codec_state_bytes + 7U) / 8 * 8;
     layout.bytes = conn__round_up(layout.more_lanes + lane_words * sizeof(uint64_t));
     layout.seldom_vm = CONN_SELDOM_BYTES + group->messages_max * sizeof(uint32_t);
@@ -143,6 +143,9 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     arrivals->begin = conn_on_arrival;
     group->wall_offset_ns = clock_wall_ns() - group->now_ns;
     send_pool_open(&group->pool, CONN_POOL_BYTES_MAX);
+    if (!codec_worker_open(&group->codec_worker, plan->codec.room_bytes, error)) {
+        return false;
+    }
     struct conn__layout layout = conn__lay_out(group);
     group->block_bytes = layout.bytes;
     group->more_lanes_offset = plan->program->lanes_count > 64 ? layout.more_lanes : 0;
@@ -192,6 +195,7 @@ void conn_group_close(struct conn_group *group)
         timer_heap_close(&group->timers);
     }
     send_pool_close(&group->pool);
+    codec_worker_close(&group->codec_worker);
     zeroed_free(group->blocks_memory);
     zeroed_free(group->seldoms);
     free(group->behavior_conns);

@@ -2,6 +2,7 @@
  *
  * conn.c        what its vm wants, its states, and the phases of the run
  * conn_io.c     its bytes: the queue out and the frames in
+ * conn_codec.c  what its codec remembers, and says by itself (conn_codec.h)
  * conn_end.c    how it ends
  * conn_group.c  the memory of a worker's connections */
 #pragma once
@@ -46,21 +47,23 @@ enum conn_state {
 
 /* What its socket does.
  *
- *     closed -> waiting -> connecting -> open -> half -> ending -> closing -> closed
- *                              |          |                ^          ^
- *                              v          +--- staying ----+----------+
- *                           dropping -> closed
+ *     closed -> waiting -> connecting -> (greeting ->) open -> half -> ending -> closing -> closed
+ *                              |             |          |                ^          ^
+ *                              v             v          +--- staying ----+----------+
+ *                           dropping     rejecting -> closed
  */
 enum conn_link {
     CONN_CLOSED,
     CONN_WAITING,    /* will connect when deadline_ns has come */
     CONN_CONNECTING, /* until deadline_ns */
+    CONN_GREETING,   /* connected, and the codec's handshake is under way; until deadline_ns */
     CONN_OPEN,
-    CONN_HALF,    /* the rest goes out, then FIN; the vm still waits for messages */
-    CONN_STAYING, /* all is played, and the FIN waits until fewer connections are ending */
-    CONN_ENDING,  /* the same, and the vm waits for nothing but the end; until deadline_ns */
-    CONN_CLOSING, /* the port is closing the socket */
-    CONN_DROPPING /* the same, of one that never was open */
+    CONN_HALF,     /* the rest goes out, then FIN; the vm still waits for messages */
+    CONN_STAYING,  /* all is played, and the FIN waits until fewer connections are ending */
+    CONN_ENDING,   /* the same, and the vm waits for nothing but the end; until deadline_ns */
+    CONN_CLOSING,  /* the port is closing the socket */
+    CONN_DROPPING, /* the same, of one that never was connected */
+    CONN_REJECTING /* the same, of one whose handshake has failed */
 };
 
 /* What its io_op does. */
@@ -120,6 +123,7 @@ struct conn {
     uint16_t ring_first;
     uint16_t messages_count;
     uint16_t messages_stamped; /* of them: the vm knows when they were sent */
+    uint16_t own_bytes;        /* of the codec's own, in the queue before the oldest message */
     int64_t blocked_until_ns;
 
     struct reassembly reassembly;
@@ -154,7 +158,7 @@ static inline uint32_t *conn_message_bytes(const struct conn *conn)
 static inline bool conn_is_alive(const struct conn *conn)
 {
     return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_STAYING ||
-           conn->link == CONN_ENDING;
+           conn->link == CONN_ENDING || conn->link == CONN_GREETING;
 }
 
 /* Has it begun to play, and not ended yet? */
@@ -168,13 +172,6 @@ static inline bool conn_plays(const struct conn *conn)
 {
     return conn_has_begun(conn) &&
            (conn->link == CONN_CLOSED || conn->link == CONN_OPEN || conn->link == CONN_HALF);
-}
-
-/* What the framing remembers of this stream; NULL: nothing. */
-static inline void *conn_codec_state(struct conn *conn)
-{
-    size_t offset = conn->group->codec_state_offset;
-    return offset == 0 ? NULL : (uint8_t *)conn + offset;
 }
 
 /* --- conn.c */

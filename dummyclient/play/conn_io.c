@@ -1,7 +1,7 @@
 /* A connection's bytes: the queue out and the frames in. */
 #include "core/must.h"
 #include "core/prefetch.h"
-#include "play/conn_internal.h"
+#include "play/conn_codec.h"
 
 void conn_mark_dirty(struct conn *conn)
 {
@@ -39,14 +39,40 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
         conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
         return;
     }
-    vm_write_message(conn->vm, action, conn_codec_state(conn), room);
+    uint32_t bytes = vm_write_message(conn->vm, action, conn_codec_state(conn), room);
+    if (bytes == 0) {
+        conn_note_codec(conn, FRAME_INVALID);
+        conn_break(conn, ERROR_KIND_FRAME_ERROR);
+        return;
+    }
+    if (bytes < action->message_bytes) {
+        send_queue_shorten(&conn->queue, action->message_bytes - bytes);
+    }
     if (conn->messages_count == 0) {
-        conn->oldest_bytes = action->message_bytes;
+        conn->oldest_bytes = bytes;
     } else {
-        *conn__behind_oldest(conn, conn->messages_count - 1U) = action->message_bytes;
+        *conn__behind_oldest(conn, conn->messages_count - 1U) = bytes;
     }
     conn->messages_count++;
     conn_mark_dirty(conn);
+}
+
+bool conn_queue_own(struct conn *conn, struct span own)
+{
+    uint32_t bytes = (uint32_t)own.bytes;
+    if (conn->own_bytes + bytes > UINT16_MAX ||
+        !send_queue_append(&conn->queue, &conn->group->pool, own.data, bytes)) {
+        return false;
+    }
+    if (conn->messages_count == 0) {
+        conn->own_bytes = (uint16_t)(conn->own_bytes + bytes);
+    } else if (conn->messages_count == 1) {
+        conn->oldest_bytes += bytes;
+    } else {
+        *conn__behind_oldest(conn, conn->messages_count - 2U) += bytes;
+    }
+    conn_mark_dirty(conn);
+    return true;
 }
 
 /* How many of the messages not yet stamped begin within the first `bytes` of the queue. */
@@ -55,8 +81,8 @@ static uint32_t conn__messages_begun(const struct conn *conn, uint64_t bytes)
     if (bytes == conn->queue.queued_bytes) {
         return (uint32_t)(conn->messages_count - conn->messages_stamped);
     }
-    uint64_t offset = conn->oldest_bytes;
-    uint32_t begun = 1;
+    uint64_t offset = (uint64_t)conn->own_bytes + conn->oldest_bytes;
+    uint32_t begun = bytes > conn->own_bytes;
     for (; begun < conn->messages_count && offset < bytes; begun++) {
         offset += *conn__behind_oldest(conn, begun - 1);
     }
@@ -123,6 +149,9 @@ static void conn__take(struct conn *conn, uint32_t bytes)
     conn->bytes_sent += bytes;
     recorder_count(group->recorder, TOTAL_BYTES_SENT, bytes);
     send_queue_consume(&conn->queue, &group->pool, bytes);
+    uint32_t own_bytes = left < conn->own_bytes ? left : conn->own_bytes;
+    conn->own_bytes = (uint16_t)(conn->own_bytes - own_bytes);
+    left -= own_bytes;
     while (left > 0) {
         must(conn->messages_count > 0);
         if (conn->oldest_bytes > left) {
@@ -157,7 +186,7 @@ void conn_on_sent(struct conn *conn)
         /* Messages have waited for this send. */
         conn->blocked_until_ns = conn->group->now_ns;
     }
-    if (conn->messages_count > 0 || conn->link != CONN_OPEN) {
+    if (conn->queue.queued_bytes > 0 || conn->link != CONN_OPEN) {
         conn_mark_dirty(conn); /* for them, or for the FIN */
     }
     if (conn->send_blocked && conn_plays(conn)) {
@@ -181,6 +210,21 @@ static void conn__count_message(struct conn *conn)
     recorder_count(conn->group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
 }
 
+/* The peer's bytes are no message, or there is no memory for one. */
+static void conn__refuse(struct conn *conn, enum frame_status status)
+{
+    enum error_kind error = conn->link == CONN_GREETING ? ERROR_KIND_CODEC_HANDSHAKE
+                            : status == FRAME_NO_MEMORY ? ERROR_KIND_LOCAL_LIMIT
+                                                        : ERROR_KIND_FRAME_ERROR;
+    if (status != FRAME_NO_MEMORY) {
+        struct error expected;
+        reassembly_explain(&conn->reassembly, conn_codec_state(conn), status, &expected);
+        recorder_frame_error(conn->group->recorder, conn->number, &expected,
+                             reassembly_refused(&conn->reassembly));
+    }
+    conn_break(conn, error);
+}
+
 static void conn__take_frames(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -193,21 +237,20 @@ static void conn__take_frames(struct conn *conn)
     while ((status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
+        if (frame.is_own) {
+            alive = alive && conn_talk(conn);
+            continue;
+        }
         conn__count_message(conn);
         alive = alive && conn__deliver(conn, &frame, first_ns);
     }
     if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
         conn->first_ns = group->now_ns;
     }
-    if (status != FRAME_PARTIAL && alive) {
-        bool no_memory = status == FRAME_NO_MEMORY;
-        if (!no_memory) {
-            struct error expected;
-            reassembly_explain(&conn->reassembly, state, status, &expected);
-            recorder_frame_error(group->recorder, conn->number, &expected,
-                                 reassembly_refused(&conn->reassembly));
-        }
-        conn_break(conn, no_memory ? ERROR_KIND_LOCAL_LIMIT : ERROR_KIND_FRAME_ERROR);
+    if (alive && status == FRAME_PARTIAL && conn->link == CONN_GREETING) {
+        conn_talk(conn);
+    } else if (alive && status != FRAME_PARTIAL) {
+        conn__refuse(conn, status);
     }
 }
 
@@ -294,6 +337,7 @@ void conn_drop_buffers(struct conn *conn)
     conn->ring_first = 0;
     conn->messages_count = 0;
     conn->messages_stamped = 0;
+    conn->own_bytes = 0;
     conn->send_blocked = false;
 }
 

@@ -354,6 +354,11 @@ void recorder_connect_failed(struct recorder *recorder, int64_t age_ns)
     recorder__record_run(recorder, LATENCY_CONNECT, age_ns, recorder->now_ns, true);
 }
 
+void recorder_greeted(struct recorder *recorder, int64_t greeting_ns)
+{
+    recorder__record_run(recorder, LATENCY_CODEC_HANDSHAKE, greeting_ns, recorder->now_ns, false);
+}
+
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
 {
     if (recorder_in_window(recorder, recorder->now_ns)) {
@@ -483,6 +488,18 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
     recorder__flush_series(recorder, at_ns, gauges);
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
+}
+
+void recorder_handshake_failed(struct recorder *recorder, uint32_t connection, const char *found)
+{
+    struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
+    if (failed->kind != VM_FAILURE_NONE) {
+        return;
+    }
+    *failed = (struct vm_failed){
+        .kind = VM_FAILURE_FRAME, .at_ns = recorder->now_ns, .connection = connection};
+    snprintf(failed->expected, sizeof failed->expected, "the end of the codec's handshake");
+    snprintf(failed->found, sizeof failed->found, "%s", found);
 }
 
 void recorder_frame_error(struct recorder *recorder, uint32_t connection,

@@ -65,6 +65,8 @@ static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 void recorder_connected(struct recorder *recorder, int64_t connect_ns);
 /* A connect that failed or timed out: censored at its age. The error is counted separately. */
 void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
+/* The codec's handshake is over, this long after the connect. */
+void recorder_greeted(struct recorder *recorder, int64_t greeting_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
 /* This program was idle for this part of the time until now. */
 void recorder_idle(struct recorder *recorder, int64_t idle_ns);
@@ -84,6 +86,8 @@ void recorder_frame_error(struct recorder *recorder, uint32_t connection,
 bool recorder_lacks_redirect(const struct recorder *recorder);
 void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, const char *allowed,
                                const char *asked);
+/* The codec's handshake cannot end any more. The first is kept: what came instead. */
+void recorder_handshake_failed(struct recorder *recorder, uint32_t connection, const char *found);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

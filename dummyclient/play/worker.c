@@ -444,6 +444,8 @@ void worker_finish(struct worker *worker)
     recorder_series(&worker->recorder, now_ns, worker->group.gauges);
     worker__publish(worker);
     cport_read_stats(worker->port, &worker->recorder.figures.port);
+    worker->recorder.figures.decoded = worker->group.codec_worker.decoded;
+    worker->recorder.figures.encoded = worker->group.codec_worker.encoded;
     snprintf(worker->backend, sizeof worker->backend, "%s", cport_backend_name(worker->port));
     if (!worker->left_open) {
         conn_group_close(&worker->group);

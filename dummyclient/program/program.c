@@ -59,6 +59,7 @@ static const struct message *program__message(struct program *program,
     program__measure_message(program, framing, send->id, body);
     message->framing = framing;
     message->seals = framing_seals(framing);
+    message->has_values = framing_has_values(framing);
     message->head_values = send->head_values != NULL ? send->head_values : target->head_values;
     for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
         message->has_variables =
@@ -70,8 +71,8 @@ static const struct message *program__message(struct program *program,
     message->frame_bytes = frame_encoded_bytes(framing, send->id, body->bytes_min);
     message->head_bytes =
         (uint8_t)frame_write_head(framing, send->id, body->bytes_min, message->head);
-    if (body->type != BODY_CONSTANT) {
-        return message;
+    if (body->type != BODY_CONSTANT || framing->type == FRAMING_CODEC) {
+        return message; /* a codec makes each anew */
     }
     uint8_t *encoded = arena_take(&program->arena, message->frame_bytes);
     if (encoded != NULL) {

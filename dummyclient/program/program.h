@@ -65,6 +65,7 @@ struct message {
     uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
     bool seals;                      /* something in its header is worked out when it is sent */
+    bool has_values;                 /* ... head_values */
     const struct framing *framing;   /* its target's, or none at all */
     const struct value *head_values; /* of the framing's fields that are no constants */
     /* Two sends are unlikely to have the same body: a reply that carries it is no late reply to an

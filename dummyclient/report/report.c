@@ -112,6 +112,32 @@ static void report__add_clock(struct cJSON *result, const struct run *run)
     json_add_i64(clock, "wall_step_max_ns", run->clock_step_ns);
 }
 
+static void report__add_codec_cost(struct cJSON *codec, const char *key,
+                                   const struct codec_cost *cost, int64_t clock_cost_ns)
+{
+    struct cJSON *object = json_add_item(codec, key, cJSON_CreateObject());
+    json_add_u64(object, "messages", cost->messages);
+    json_add_u64(object, "calls", cost->calls);
+    json_add_u64(object, "sampled", cost->sampled);
+    json_add_double(object, "ns_per_message",
+                    cost->messages == 0 ? NO_NUMBER : codec_cost_ns(cost, clock_cost_ns));
+    json_add_u64(object, "longest_ns", cost->longest_ns);
+}
+
+static void report__add_codec(struct cJSON *result, const struct plan *plan, const struct run *run)
+{
+    const struct dummyload_codec *table = plan_codec_table(&plan->codec);
+    if (table == NULL) {
+        return;
+    }
+    struct cJSON *codec = json_add_item(result, "codec", cJSON_CreateObject());
+    json_add_text(codec, "name", table->name);
+    json_add_text(codec, "release", table->release);
+    json_add_text(codec, "library", plan->codec.path);
+    report__add_codec_cost(codec, "decode", &run->figures.decoded, run->clock_cost_ns);
+    report__add_codec_cost(codec, "encode", &run->figures.encoded, run->clock_cost_ns);
+}
+
 static void report__add_validity(struct cJSON *result, const struct verdict *verdict)
 {
     struct cJSON *validity = json_add_item(result, "validity", cJSON_CreateObject());
@@ -221,6 +247,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_rate(result, plan, run);
     report__add_latency(result, run->figures.latency, LATENCY_KINDS);
     report__add_steps(result, plan, &run->figures);
+    report__add_codec(result, plan, run);
     report__add_stages(result, plan, &run->figures);
     report__add_clock(result, run);
     notes_to_json(&run->figures.notes, plan->program->mark_names, result);

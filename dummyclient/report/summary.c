@@ -265,6 +265,21 @@ static void summary__print_traffic(const struct run *run, FILE *file)
             units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
 }
 
+/* What a codec of the user's costs. */
+static void summary__print_codec(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct dummyload_codec *table = plan_codec_table(&plan->codec);
+    char name[2 * DUMMYLOAD_NAME_BYTES_MAX];
+    if (table == NULL) {
+        return;
+    }
+    fprintf(file, "  codec         %s", printable_text(table->name, name, sizeof name));
+    fprintf(file, " %s: %.0f ns to decode a message, %.0f ns to encode one\n",
+            printable_text(table->release, name, sizeof name),
+            codec_cost_ns(&run->figures.decoded, run->clock_cost_ns),
+            codec_cost_ns(&run->figures.encoded, run->clock_cost_ns));
+}
+
 static void summary__print_errors(const struct run *run, FILE *file)
 {
     const uint64_t *errors = run->figures.counters.errors;
@@ -383,6 +398,7 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_latency(run, LATENCY_SERVICE, file);
     summary__print_steps(plan, run, file);
     summary__print_traffic(run, file);
+    summary__print_codec(plan, run, file);
     summary__print_pushes(run, file);
     summary__print_errors(run, file);
     evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);

@@ -230,15 +230,22 @@ uint64_t vm_head_value(const struct message *message, const struct message_scope
     return value_bits(&message->head_values[index], scope, VM_HEAD_DRAW + index);
 }
 
-static void vm__seal(struct vm *vm, struct vm_lane *lane, const struct message *message,
-                     void *codec_state, uint8_t *out, uint32_t bytes)
+static uint32_t vm__seal(struct vm *vm, struct vm_lane *lane, const struct vm_action *action,
+                         const struct message *message, void *codec_state, uint8_t *out)
 {
     uint64_t values[FRAMING_VALUES_MAX];
-    struct message_scope scope = vm__scope(vm, lane);
-    for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
-        values[i] = vm_head_value(message, &scope, i);
+    struct frame_sealing sealing = {.id = message->id,
+                                    .body_bytes = action->body_bytes,
+                                    .values = values,
+                                    .message = out,
+                                    .bytes = action->message_bytes};
+    if (message->has_values) {
+        struct message_scope scope = vm__scope(vm, lane);
+        for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
+            values[i] = vm_head_value(message, &scope, i);
+        }
     }
-    frame_seal(message->framing, codec_state, values, out, bytes);
+    return frame_seal(message->framing, codec_state, &sealing);
 }
 
 static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message *message,
@@ -257,8 +264,8 @@ static void vm__write(struct vm *vm, struct vm_lane *lane, const struct message 
     frame_write_tail(message->framing, at);
 }
 
-void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
-                      uint8_t *out)
+uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
+                          uint8_t *out)
 {
     struct vm_lane *lane = action->lane == VM_LANE_NONE ? NULL : vm_lane_at(vm, action->lane);
     const struct message *message = lane != NULL ? vm->program->code[lane->sent_instruction].message
@@ -268,9 +275,8 @@ void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec
     } else {
         vm__write(vm, lane, message, action->body_bytes, out);
     }
-    if (message->seals) {
-        vm__seal(vm, lane, message, codec_state, out, action->message_bytes);
-    }
+    return message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
+                          : action->message_bytes;
 }
 
 /* --- Messages and arrivals. */

@@ -185,11 +185,12 @@ bool vm_next_blocked(struct vm *vm, int64_t now_ns, struct vm_action *action);
  * calls at or past it, or when the connection is given up. A driver whose timer is already set to
  * it has nothing to do, so that a request costs no timer. TIME_NEVER_NS: nothing is due. */
 int64_t vm_next_time_ns(const struct vm *vm);
-/* Writes the message of a VM_ACTION_SEND, before the next call of vm_next(): message_bytes
+/* Writes the message of a VM_ACTION_SEND, before the next call of vm_next(), into message_bytes
  * bytes. codec_state: what the target's framing remembers of the stream (frame.h); so messages
- * leave in the order in which they were written. */
-void vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
-                      uint8_t *out);
+ * leave in the order in which they were written. Returns the bytes of the message, at most
+ * message_bytes; 0: its codec has failed. */
+uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *codec_state,
+                          uint8_t *out);
 
 void vm_on_connected(struct vm *vm, int64_t now_ns);
 /* Refused, unreachable, too late. By on_disconnect: VM_ACTION_FINISHED, or VM_ACTION_CONNECT with a

@@ -236,6 +236,13 @@ uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, ui
     return place;
 }
 
+void send_queue_shorten(struct send_queue *queue, uint32_t bytes)
+{
+    must(bytes <= queue->tail->end - queue->tail->begin);
+    queue->tail->end -= bytes;
+    queue->queued_bytes -= bytes;
+}
+
 bool send_queue_append(struct send_queue *queue, struct send_pool *pool, const uint8_t *data,
                        uint32_t bytes)
 {

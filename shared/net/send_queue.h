@@ -70,6 +70,8 @@ void send_pool_trim(struct send_pool *pool);
 /* Room for bytes (1..16 MiB) in one piece at the end of the queue: the caller writes all of them
  * before the next call. NULL when there is no memory. */
 uint8_t *send_queue_reserve(struct send_queue *queue, struct send_pool *pool, uint32_t bytes);
+/* Gives back the last bytes of what was reserved last, while nothing of it has been peeked at. */
+void send_queue_shorten(struct send_queue *queue, uint32_t bytes);
 bool send_queue_append(struct send_queue *queue, struct send_pool *pool, const uint8_t *data,
                        uint32_t bytes);
 /* Takes another reference. */

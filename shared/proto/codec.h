@@ -56,9 +56,15 @@ struct codec_scan {
 struct codec {
     /* Says what is wrong with a framing made from user input. NULL: nothing can be. */
     bool (*check)(const struct framing *framing, struct error *error);
-    /* Of a stream, one connection from its beginning to its end; zeros at its beginning. NULL:
-     * none, and `state` is NULL below. */
+    /* Of a stream, one connection from its beginning to its end. NULL: none, and `state` is NULL
+     * below. */
     uint32_t (*state_bytes)(const struct framing *framing);
+    /* NULL: zeros are its beginning. */
+    void (*open)(const struct framing *framing, void *state, const struct frame_stream *stream);
+    /* These are NULL where there is nothing to do, or to say. */
+    bool (*close)(const struct framing *framing, void *state);
+    bool (*greets)(void *state);
+    struct span (*reply)(void *state);
     /* data begins with the message, and holds what has come of it so far (and perhaps more). */
     enum frame_status (*decode)(const struct framing *framing, void *state, const uint8_t *data,
                                 size_t bytes, struct frame *frame, struct frame_progress *progress);
@@ -76,8 +82,8 @@ struct codec {
                            uint8_t *out);
     uint32_t (*write_tail)(const struct framing *framing, uint8_t *out);
     /* Once for each message of a stream, in the order in which they are sent. */
-    void (*seal)(const struct framing *framing, void *state, const uint64_t *values,
-                 uint8_t *message, uint32_t bytes);
+    uint32_t (*seal)(const struct framing *framing, void *state,
+                     const struct frame_sealing *sealing);
     /* See frame.h. Both NULL: its messages have no attributes. */
     bool (*attribute)(const struct framing *framing, uint32_t index,
                       struct frame_attribute *attribute);
@@ -98,6 +104,7 @@ extern const struct codec codec_header;
 extern const struct codec codec_by_id;
 extern const struct codec codec_http;
 extern const struct codec codec_resp;
+extern const struct codec codec_plugin;
 
 const struct codec *codec_of(const struct framing *framing);
 /* Lines for scan(), which end with LF or CRLF: the one that begins at data[at]. False: its end has

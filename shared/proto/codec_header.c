@@ -307,12 +307,13 @@ static uint32_t header__state_bytes(const struct framing *framing)
     return 0;
 }
 
-static void header__seal(const struct framing *framing, void *state, const uint64_t *values,
-                         uint8_t *message, uint32_t bytes)
+static uint32_t header__seal(const struct framing *framing, void *state,
+                             const struct frame_sealing *sealing)
 {
     struct header__layout layout;
     uint32_t *sequence = state;
-    header__lay_out(framing, message, bytes, &layout);
+    uint8_t *message = sealing->message;
+    header__lay_out(framing, message, sealing->bytes, &layout);
     for (uint32_t i = 0; i < framing->fields_count; i++) {
         const struct framing_field *field = &framing->fields[i];
         uint32_t number = 0;
@@ -320,7 +321,7 @@ static void header__seal(const struct framing *framing, void *state, const uint6
             uint64_t count = (uint64_t)field->sequence_last - field->sequence_first + 1;
             number = field->sequence_first + (uint32_t)(*sequence % count);
         } else if (field->role == FRAMING_ROLE_VALUE) {
-            number = (uint32_t)values[field->value_index];
+            number = (uint32_t)sealing->values[field->value_index];
         } else {
             continue;
         }
@@ -335,6 +336,7 @@ static void header__seal(const struct framing *framing, void *state, const uint6
     if (sequence != NULL) {
         ++*sequence;
     }
+    return sealing->bytes;
 }
 
 /* --- What is wrong. */

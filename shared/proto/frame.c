@@ -11,7 +11,8 @@ static const struct codec *const FRAME_CODECS[] = {
     [FRAMING_LENGTH] = &codec_length, [FRAMING_DELIMITER] = &codec_delimiter,
     [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
     [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
-    [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp};
+    [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp,
+    [FRAMING_CODEC] = &codec_plugin};
 
 const struct codec *codec_of(const struct framing *framing)
 {
@@ -61,12 +62,39 @@ uint32_t frame_state_bytes(const struct framing *framing)
     return codec->state_bytes != NULL ? codec->state_bytes(framing) : 0;
 }
 
-void frame_open_state(const struct framing *framing, void *state)
+void frame_open_state(const struct framing *framing, void *state, const struct frame_stream *stream)
 {
-    uint32_t bytes = frame_state_bytes(framing);
-    if (bytes > 0) {
-        memset(state, 0, bytes);
+    const struct codec *codec = FRAME_CODECS[framing->type];
+    if (codec->open != NULL) {
+        codec->open(framing, state, stream);
+    } else if (codec->state_bytes != NULL && state != NULL) {
+        memset(state, 0, codec->state_bytes(framing));
     }
+}
+
+bool frame_close_state(const struct framing *framing, void *state)
+{
+    const struct codec *codec = codec_of(framing);
+    return codec->close == NULL || codec->close(framing, state);
+}
+
+bool frame_greets(const struct framing *framing, void *state)
+{
+    const struct codec *codec = codec_of(framing);
+    return codec->greets != NULL && codec->greets(state);
+}
+
+struct span frame_reply(const struct framing *framing, void *state)
+{
+    const struct codec *codec = codec_of(framing);
+    return codec->reply != NULL ? codec->reply(state) : (struct span){0};
+}
+
+enum frame_status frame_greet(const struct framing *framing, void *state)
+{
+    struct frame frame;
+    struct frame_progress progress = {0};
+    return codec_of(framing)->decode(framing, state, (const uint8_t *)"", 0, &frame, &progress);
 }
 
 bool framing_is_scanned(const struct framing *framing)
@@ -120,6 +148,16 @@ uint32_t frame_write_tail(const struct framing *framing, uint8_t *out)
     return codec->write_tail != NULL ? codec->write_tail(framing, out) : 0;
 }
 
+bool framing_has_values(const struct framing *framing)
+{
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        if (framing->fields[i].role == FRAMING_ROLE_VALUE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool framing_seals(const struct framing *framing)
 {
     for (uint32_t i = 0; i < framing->fields_count; i++) {
@@ -129,13 +167,12 @@ bool framing_seals(const struct framing *framing)
             return true;
         }
     }
-    return false;
+    return framing->type == FRAMING_CODEC;
 }
 
-void frame_seal(const struct framing *framing, void *state, const uint64_t *values,
-                uint8_t *message, uint32_t bytes)
+uint32_t frame_seal(const struct framing *framing, void *state, const struct frame_sealing *sealing)
 {
-    codec_of(framing)->seal(framing, state, values, message, bytes);
+    return codec_of(framing)->seal(framing, state, sealing);
 }
 
 bool framing_attribute(const struct framing *framing, uint32_t index,

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/error.h"
+#include "core/span.h"
 #include "proto/checksum.h"
 #include "proto/number.h"
 
@@ -23,6 +24,7 @@ enum framing_type {
     FRAMING_BY_ID,     /* an id, which says how long the message is */
     FRAMING_HTTP,      /* HTTP/1.1: responses are received, requests are sent as they are */
     FRAMING_RESP,      /* Redis: values are received, commands are sent as they are */
+    FRAMING_CODEC,     /* the user's own (proto/plugin.h) */
     FRAMING_HEADER     /* fields before the body, and perhaps behind it */
 };
 
@@ -96,6 +98,10 @@ struct framing {
     bool verifies;                  /* some field is not read to find the end: a tail, checksums */
     const struct framing_row *rows; /* FRAMING_BY_ID: by ascending id */
     uint32_t rows_count;
+    /* FRAMING_CODEC: its options as JSON, and the codec once it is loaded: until then NULL, and
+     * nothing but frame_encoded_bytes() may be asked. */
+    const char *options;
+    const struct plugin *plugin;
 };
 
 /* A message. Where its end is in its text (http, resp), the body is that text without what only
@@ -103,6 +109,7 @@ struct framing {
 struct frame {
     const uint8_t *bytes; /* header or delimiter included; where the end is in the text: the body */
     uint32_t bytes_count;
+    bool is_own; /* the codec's own: no message of the scenario (frame_greets(), frame_reply()) */
     const uint8_t *body;
     uint32_t body_bytes;
     uint32_t id;               /* 0 without an id field */
@@ -145,8 +152,25 @@ bool framing_check(const struct framing *framing, struct error *error);
 
 /* Of a stream, from its beginning to its end; 8 bytes aligned. */
 uint32_t frame_state_bytes(const struct framing *framing);
-/* The stream begins. */
-void frame_open_state(const struct framing *framing, void *state);
+/* The stream of a connection. */
+struct frame_stream {
+    struct codec_worker *worker; /* of this thread (codec_worker.h); FRAMING_CODEC alone */
+    uint32_t number;             /* of the connection in the run */
+    uint64_t seed;               /* of the run */
+    const char *target;
+};
+/* The stream begins. A state is zeros before its first stream. */
+void frame_open_state(const struct framing *framing, void *state,
+                      const struct frame_stream *stream);
+/* It has ended. False: the codec has written outside of its state (frame_explain()). */
+bool frame_close_state(const struct framing *framing, void *state);
+/* Does the codec still talk for itself? Then messages are neither sent nor received. */
+bool frame_greets(const struct framing *framing, void *state);
+/* Then it speaks first: FRAME_COMPLETE, PARTIAL, or an error. */
+enum frame_status frame_greet(const struct framing *framing, void *state);
+/* After that, and after each frame that is_own: what the codec sends by itself. Valid until the
+ * next call of this thread's codecs. */
+struct span frame_reply(const struct framing *framing, void *state);
 
 /* Is the end of a message in its text, which is read once, as it comes? Then reassembly.h finds it,
  * and frame_decode() does not. */
@@ -176,10 +200,21 @@ bool frame_read_attribute(const struct framing *framing, const struct frame *fra
                           struct frame_attribute_value *value);
 /* Does frame_seal() change anything? */
 bool framing_seals(const struct framing *framing);
+/* Does it use values? */
+bool framing_has_values(const struct framing *framing);
 /* Works out what differs from message to message: values (by their index), the number of the
  * message on its stream, checksums. Once for each message, in the order in which they are sent. */
-void frame_seal(const struct framing *framing, void *state, const uint64_t *values,
-                uint8_t *message, uint32_t bytes);
+struct frame_sealing {
+    uint32_t id;
+    uint32_t body_bytes;
+    const uint64_t *values; /* NULL: the framing has none */
+    uint8_t *message;
+    uint32_t bytes; /* frame_encoded_bytes() */
+};
+/* Returns the bytes of the message, which FRAMING_CODEC may make fewer; 0: it has failed
+ * (frame_explain()). */
+uint32_t frame_seal(const struct framing *framing, void *state,
+                    const struct frame_sealing *sealing);
 /* Why these bytes were refused with this status, in words that follow "expected". */
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error);

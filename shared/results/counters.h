@@ -42,8 +42,10 @@
     X(BARRIER_TIMEOUT, "barrier_timeout")     /* client: not everyone came to a barrier in time */ \
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout") /* client: the reply to a heartbeat did not come */  \
     X(NOT_CLOSED, "not_closed")               /* client: the server was to close, and did not */   \
-    X(RESPONSE_LOST, "response_lost")     /* the connection ended with the request unanswered */   \
-    X(MISMATCH, "mismatch")               /* a reply came and was not what verify demands */       \
+    X(RESPONSE_LOST, "response_lost") /* the connection ended with the request unanswered */       \
+    X(MISMATCH, "mismatch")           /* a reply came and was not what verify demands */           \
+    /* client: the codec's exchange before setup failed, or was not over in time. */               \
+    X(CODEC_HANDSHAKE, "codec_handshake")                                                          \
     X(FRAME_ERROR, "frame_error")         /* a size that cannot be, or over the limit */           \
     X(SEND_QUEUE_FULL, "send_queue_full") /* server: a slow reader was closed */                   \
     X(IDLE_TIMEOUT, "idle_timeout")       /* server: closed for its silence */                     \

@@ -144,6 +144,8 @@ function richOnes() {
     framed({ type: 'raw' }, { send: { body: { json: { a: '${conn}', b: [{}] } } }, bytes: 5 }),
     framed({ type: 'http', frame_bytes_max: 1000 }, { send: { body: { text: 'a' } } }),
     framed({ type: 'resp' }, { send: { body: { text: 'a' } } }),
+    framed({ type: 'codec', options: { key: 7 } }, { send: { id: 3, body: { text: 'a' } } }),
+    framed({ type: 'codec' }, { send: { body: { text: 'a' } } }),
     framed({ type: 'by_id', id: 'ber', sizes_file: 'sizes.csv' }, { send: { id: 2 } }),
     { $schema: 'x', server: { handler: 'chat', framing: 'raw' },
       data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },

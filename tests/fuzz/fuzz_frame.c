@@ -212,7 +212,13 @@ static void framing__encode(const struct framing *framing, const struct frame *f
         static const uint64_t values[FRAMING_VALUES_MAX];
         uint64_t stream = 0;
         must(frame_state_bytes(framing) <= sizeof stream);
-        frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, values, out, bytes);
+        const struct frame_sealing sealing = {.id = frame->id,
+                                              .body_bytes = frame->body_bytes,
+                                              .values = values,
+                                              .message = out,
+                                              .bytes = bytes};
+        must(frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, &sealing) ==
+             bytes);
     }
     must(frame_decode(framing, out, bytes, &again, &needed) == FRAME_COMPLETE);
     must(again.id == frame->id && again.body_bytes == frame->body_bytes);

@@ -39,6 +39,24 @@ static void parse__delimiter(struct parse *parse, const cJSON *json, void *place
     }
 }
 
+/* What a user's codec is to know: its own affair, apart from being an object. */
+static void parse__options(struct parse *parse, const cJSON *json, void *place)
+{
+    const char **options = place;
+    if (!cJSON_IsObject(json)) {
+        reader_expected(&parse->reader, json, "an object of what your codec reads");
+        return;
+    }
+    char *text = cJSON_PrintUnformatted(json);
+    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
+    char *kept = text == NULL ? NULL : arena_take(parse->reader.arena, bytes);
+    if (kept != NULL) {
+        memcpy(kept, text, bytes);
+        *options = kept;
+    }
+    cJSON_free(text);
+}
+
 #define PARSE_OF(type)       (1u << FRAMING_##type)
 #define PARSE_OF_ALL         UINT32_MAX
 #define PARSE_OFFSET(member) KEY_WHOLE(struct framing, member, 0, FRAMING_HEADER_BYTES_MAX - 1)
@@ -49,10 +67,10 @@ static const struct {
 } parse__keys[] = {
     {PARSE_OF_ALL,
      {"type",
-      KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id", "http",
-               "resp"),
-      .required =
-          "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\" or \"resp\""}},
+      KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id", "http", "resp",
+               "codec"),
+      .required = "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\", \"resp\" or "
+                  "\"codec\""}},
     {PARSE_OF(LENGTH),
      {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .required = "1 to 4"}},
     {PARSE_OF(LENGTH), {"size_offset", PARSE_OFFSET(size_offset)}},
@@ -77,6 +95,9 @@ static const struct {
     {PARSE_OF(BY_ID), {"sizes_file", .then = parse_sizes_file}},
     {PARSE_OF(HEADER), {"header", .then = parse_header}},
     {PARSE_OF(HEADER), {"tail", .then = parse_tail}},
+    {PARSE_OF(CODEC),
+     {"options", KEY_OTHER(struct framing, options, parse__options),
+      .expected = "an object of what your codec reads"}},
     {PARSE_OF(DELIMITER),
      {"delimiter", .then = parse__delimiter,
       .required = "what ends a message, such as \"\\r\\n\""}},
@@ -134,6 +155,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         return;
     case FRAMING_DELIMITER:
     case FRAMING_RAW:
+    case FRAMING_CODEC:
         return;
     case FRAMING_HTTP:
     case FRAMING_RESP:

@@ -469,6 +469,9 @@ uint32_t parse_id_max(const struct framing *framing)
     if (framing->type == FRAMING_LENGTH) {
         return (uint32_t)((UINT64_C(1) << (8 * framing->id_bytes)) - 1);
     }
+    if (framing->type == FRAMING_CODEC) {
+        return UINT32_MAX; /* the codec says what it takes */
+    }
     for (uint32_t i = 0; i < framing->head_fields_count; i++) {
         if (framing->fields[i].role == FRAMING_ROLE_ID) {
             format = &framing->fields[i].format;

@@ -62,7 +62,8 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     if (send->unframed && (reader_get(json, "id") != NULL || reader_get(json, "head") != NULL)) {
         reader_mistake(reader,
                        "`id` and `head` belong to the framing, which `unframed` leaves out");
-    } else if (parse_has_ids(parse) && reader_get(json, "id") == NULL && !send->unframed) {
+    } else if (parse_has_ids(parse) && reader_get(json, "id") == NULL && !send->unframed &&
+               parse->protocol->framing.type != FRAMING_CODEC) {
         reader_expected_at(reader, json, "id", "the id of the message");
     }
     size_t mark = reader_enter(reader, send->unframed ? "unframed" : "body");

@@ -198,10 +198,13 @@ static uint32_t encode(const struct framing *framing, uint32_t id, const void *b
     if (framing_seals(framing)) {
         uint64_t stream = 0;
         assert_true(frame_state_bytes(framing) <= sizeof stream);
-        frame_open_state(framing, &stream);
+        frame_open_state(framing, &stream, NULL);
+        const struct frame_sealing sealing = {
+            .id = id, .body_bytes = body_bytes, .values = values, .message = out, .bytes = whole};
         for (uint32_t i = 0; i <= sequence; i++) {
-            frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, values, out,
-                       whole);
+            assert_int_equal(
+                frame_seal(framing, frame_state_bytes(framing) > 0 ? &stream : NULL, &sealing),
+                whole);
         }
     }
     return whole;

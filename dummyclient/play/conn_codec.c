@@ -1,0 +1,71 @@
+/* The codec of a connection: its state, its handshake, and what it sends by itself. */
+#include "play/conn_codec.h"
+
+void conn_note_codec(struct conn *conn, enum frame_status status)
+{
+    struct error expected;
+    frame_explain(conn->reassembly.framing, conn_codec_state(conn), status, NULL, 0, &expected);
+    recorder_frame_error(conn->group->recorder, conn->number, &expected,
+                         (struct span){.data = (const uint8_t *)""});
+}
+
+bool conn_talk(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    void *state = conn_codec_state(conn);
+    struct span own = frame_reply(conn->reassembly.framing, state);
+    bool sends = conn->link == CONN_GREETING || conn->link == CONN_OPEN;
+    if (own.bytes > 0 && sends && !conn_queue_own(conn, own)) {
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+        return false;
+    }
+    if (conn->link == CONN_GREETING && !frame_greets(conn->reassembly.framing, state)) {
+        int64_t begun_ns = conn->deadline_ns - group->plan->scenario->load.connect_timeout_ns;
+        recorder_greeted(group->recorder, group->now_ns - begun_ns);
+        conn_hand_over(conn);
+    }
+    return conn_is_alive(conn);
+}
+
+/* The codec speaks first: it may have nothing to say yet. */
+static void conn__greet(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    conn_set_link(conn, CONN_GREETING,
+                  group->now_ns + group->plan->scenario->load.connect_timeout_ns);
+    conn_receive(conn);
+    enum frame_status status = frame_greet(conn->reassembly.framing, conn_codec_state(conn));
+    if (status != FRAME_COMPLETE && status != FRAME_PARTIAL) {
+        conn_note_codec(conn, status);
+        conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+    } else if (conn_talk(conn) && conn->link == CONN_GREETING) {
+        conn_pump(conn); /* sets the timer */
+    }
+}
+
+bool conn_open_codec(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    const struct framing *framing = conn->reassembly.framing;
+    const struct frame_stream stream = {
+        .worker = &group->codec_worker,
+        .number = conn->number,
+        .seed = group->plan->scenario->load.seed,
+        .target = plan_target_name(group->plan, conn->number, conn->target)};
+    frame_open_state(framing, conn_codec_state(conn), &stream);
+    if (frame_greets(framing, conn_codec_state(conn))) {
+        conn__greet(conn);
+        return false;
+    }
+    return true;
+}
+
+/* The codec's state is checked where it ends. */
+void conn_close_codec(struct conn *conn)
+{
+    if (!frame_close_state(conn->reassembly.framing, conn_codec_state(conn))) {
+        conn_note_codec(conn, FRAME_INVALID);
+        recorder_error(conn->group->recorder, ERROR_KIND_FRAME_ERROR);
+        conn->end_reason = ERROR_KIND_FRAME_ERROR;
+    }
+}

@@ -1,0 +1,28 @@
+/* A connection and the codec of its framing: for conn*.c only. */
+#pragma once
+
+#include "play/conn_internal.h"
+
+/* What the framing remembers of this stream; NULL: nothing. */
+static inline void *conn_codec_state(struct conn *conn)
+{
+    size_t offset = conn->group->codec_state_offset;
+    return offset == 0 ? NULL : (uint8_t *)conn + offset;
+}
+
+/* It has been connected. True: the codec has nothing to say before the vm, so conn_hand_over() is
+ * next; else that follows when the codec's handshake is over. */
+bool conn_open_codec(struct conn *conn);
+/* It has been closed. Counts and lists a codec that has written outside of its state. */
+void conn_close_codec(struct conn *conn);
+/* After a call of the codec: sends what it sends by itself, and hands over to the vm when its
+ * handshake is over. False: the connection is being closed. */
+bool conn_talk(struct conn *conn);
+/* Keeps why the codec has failed, where it was not given bytes. */
+void conn_note_codec(struct conn *conn, enum frame_status status);
+
+/* conn.c: the connection is the vm's from now on. */
+void conn_hand_over(struct conn *conn);
+/* conn_io.c: sends what is no message of the vm, with the message before it, or before the next
+ * one. False: no memory, or too much of it waits. */
+bool conn_queue_own(struct conn *conn, struct span own);
