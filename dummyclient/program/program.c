@@ -401,6 +401,7 @@ static void program__behavior(struct program__compiler *compiler,
     compiled->connects_in_loop = behavior->connects_in_loop;
     compiled->loop_opens = behavior->loop_opens;
     compiled->reconnects = behavior->on_disconnect == ON_DISCONNECT_RECONNECT;
+    compiled->may_close = behavior->may_close;
     compiled->setup = program__range(compiler, behavior->setup);
     compiled->loop = program__range(compiler, behavior->loop);
     compiled->teardown = program__range(compiler, behavior->teardown);

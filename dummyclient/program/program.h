@@ -128,6 +128,7 @@ struct program_behavior {
     bool connects_in_loop;
     bool loop_opens;
     bool reconnects;                 /* on_disconnect */
+    bool may_close;                  /* on_close: the server may, while nothing is awaited */
     const struct back_off *back_off; /* of on_disconnect; NULL: immediately, then the default */
     const struct program_push *pushes;
     uint32_t pushes_count;

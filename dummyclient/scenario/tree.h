@@ -99,7 +99,8 @@ struct wait {
     bool optional;
     int64_t within_ns;
     enum on_timeout on_timeout;
-    enum wait_since since; /* of an expect */
+    enum on_timeout on_mismatch; /* of a request and an expect */
+    enum wait_since since;       /* of an expect */
 };
 
 struct send {
@@ -215,6 +216,9 @@ struct scenario_behavior {
     uint32_t teardown_target; /* where the connection is when teardown begins */
     bool moves;               /* in its loop, which does not begin with a reconnect to a target */
     enum on_disconnect on_disconnect;
+    bool may_close;             /* on_close: the server may, while nothing is awaited */
+    enum on_timeout on_timeout; /* of the steps that say nothing themselves */
+    enum on_timeout on_mismatch;
     struct back_off back_off; /* first_ns 0: the usual one */
     struct push *pushes;
     uint32_t pushes_count;

@@ -102,7 +102,8 @@ static void vm_connection__start_lanes(struct vm *vm, int64_t now_ns)
     }
     vm->idle_head = VM_INDEX_NONE;
     vm->busy_count = (uint16_t)(vm->program->lanes_count - vm->out_count);
-    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+    /* A lane may give the connection up. */
+    for (uint32_t i = 0; i < vm->program->lanes_count && vm->phase == VM_PHASE_LOOP; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
         if (!lane->out) {
             lane->free_ns = now_ns;
@@ -437,8 +438,16 @@ static bool vm_connection__is_waiting(const struct vm *vm)
     return false;
 }
 
+/* The server has closed. Was that its right: is nothing awaited, and nothing on its way? */
+static bool vm_connection__may_close(const struct vm *vm)
+{
+    return vm->behavior->may_close && vm->link == VM_LINK_OPEN && !vm_connection__is_waiting(vm) &&
+           vm->ready_head == VM_INDEX_NONE && vm->flushing_count == 0;
+}
+
 bool vm_on_closed(struct vm *vm, int64_t now_ns)
 {
+    bool may_close = vm_connection__may_close(vm);
     enum vm_link link = (enum vm_link)vm->link;
     vm_aside_drop(vm);
     if (vm->phase == VM_PHASE_FINISHED) {
@@ -446,12 +455,17 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
         return true;
     }
     bool expected = vm_expects_close(vm);
+    if (!expected && may_close && vm->behavior->loop_opens && vm->phase == VM_PHASE_LOOP &&
+        vm->busy_count + vm->joining_count == 0) {
+        vm->link = VM_LINK_CLOSED; /* the next pass begins with its own reconnect */
+        return true;
+    }
     if (!expected &&
         (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm_connection__is_waiting(vm)))) {
         const struct back_off *back_off = vm->behavior->back_off;
         int64_t pause_ns = back_off == NULL ? 0 : vm_connection__back_off_ns(vm, back_off, now_ns);
         vm_connection__on_disconnect(vm, now_ns + pause_ns, now_ns);
-        return false;
+        return may_close;
     }
     if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
         return true;

@@ -257,6 +257,30 @@ static void vm_lane__answered(struct vm *vm, struct vm_lane *lane, int64_t last_
     vm_lane_report(vm, lane, mismatched ? VM_OUTCOME_MISMATCH : VM_OUTCOME_OK, last_ns);
 }
 
+/* What the step says about a failure, which has been reported. False: the connection is given up,
+ * and all lanes with it. */
+static bool vm_lane__goes_on(struct vm *vm, struct vm_lane *lane, enum on_timeout reaction,
+                             int64_t now_ns)
+{
+    if (reaction == ON_TIMEOUT_RECONNECT) {
+        lane->state = VM_LANE_YIELDED; /* nothing of it is outstanding any more */
+        vm_restart(vm, now_ns);
+        return false;
+    }
+    if (reaction == ON_TIMEOUT_FAIL) {
+        vm_fail(vm, vm->program->code[lane->instruction].step);
+    }
+    return true;
+}
+
+/* The same of replies that are all here. */
+static bool vm_lane__accepts(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
+{
+    return !lane->mismatched ||
+           vm_lane__goes_on(vm, lane, vm->program->code[lane->instruction].wait->on_mismatch,
+                            now_ns);
+}
+
 /* True: the lane continues, because the message has come before, or cannot come: the server has
  * ended the stream after our half-close. */
 static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
@@ -275,7 +299,7 @@ static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     }
     vm_due_wait_ended(lane, now_ns);
     lane->due_ns = TIME_NEVER_NS;
-    return true;
+    return vm_lane__accepts(vm, lane, now_ns);
 }
 
 /* One of the steps that wait for all lanes. True: it is skipped. */
@@ -414,7 +438,9 @@ uint32_t vm_lane_reply(struct vm *vm, struct vm_lane *lane, const struct frame *
     if (lane->replies_left == 0) {
         vm_lane__answered(vm, lane, received_ns);
         vm_lane__waited(vm, lane, received_ns);
-        vm_lane__advance(vm, lane, received_ns);
+        if (vm_lane__accepts(vm, lane, received_ns)) {
+            vm_lane__advance(vm, lane, received_ns);
+        }
     }
     return taken_bytes;
 }
@@ -422,7 +448,6 @@ uint32_t vm_lane_reply(struct vm *vm, struct vm_lane *lane, const struct frame *
 static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
     const struct instruction *instruction = &vm->program->code[lane->instruction];
-    enum on_timeout on_timeout = instruction->wait->on_timeout;
     bool optional = instruction->wait->optional;
     int64_t deadline_ns = lane->due_ns;
     if (!optional) {
@@ -435,13 +460,8 @@ static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_n
     }
     vm_lane_report(vm, lane, optional ? VM_OUTCOME_ABSENT : VM_OUTCOME_TIMED_OUT, deadline_ns);
     vm_lane__waited(vm, lane, deadline_ns);
-    if (on_timeout == ON_TIMEOUT_RECONNECT) {
-        lane->state = VM_LANE_YIELDED; /* reported: nothing is outstanding any more */
-        vm_restart(vm, now_ns);
+    if (!vm_lane__goes_on(vm, lane, instruction->wait->on_timeout, now_ns)) {
         return false;
-    }
-    if (on_timeout == ON_TIMEOUT_FAIL) {
-        vm_fail(vm, instruction->step);
     }
     vm_lane__advance(vm, lane, now_ns);
     return true;

@@ -218,7 +218,7 @@ static const struct key parse__beat_reply_keys[] = {
      .required = "which message is the reply, such as { \"id\": 8 }"},
     {"within", KEY_DURATION(struct beat, reply.within_ns, NS_PER_MS, PARSE_DAY_NS),
      .preset = 5 * NS_PER_S},
-    {"on_timeout", KEY_WORD(struct beat, reply.on_timeout, "continue", "reconnect", "fail")},
+    {"on_timeout", PARSE_REACTION(struct beat, reply.on_timeout)},
     {0}};
 
 static void parse__beat_reply(struct parse *parse, const cJSON *json, void *place)
@@ -326,6 +326,9 @@ static const struct key parse__behavior_keys[] = {
     {PARSE_WEIGHT(struct scenario_behavior)},
     {"target", KEY_OTHER(struct scenario_behavior, target, parse__start)},
     {"on_disconnect", .then = parse_on_disconnect},
+    {"on_close", KEY_WORD(struct scenario_behavior, may_close, "error", "expected")},
+    {"on_timeout", PARSE_REACTION(struct scenario_behavior, on_timeout)},
+    {"on_mismatch", PARSE_REACTION(struct scenario_behavior, on_mismatch)},
     /* Before the steps: they may use from the start what it captures. */
     {"on_push", KEY_ARRAY(struct scenario_behavior, pushes, pushes_count, 1, TREE_PUSHES_MAX,
                           &parse__push_item)},
@@ -379,6 +382,7 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     char name[32];
     int bytes = snprintf(name, sizeof name, "behavior-%" PRIu32, ++parse->behaviors_count);
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
+    parse->behavior = behavior;
     parse->words_count = 0;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
     parse_move(parse, 0);

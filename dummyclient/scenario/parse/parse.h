@@ -59,7 +59,7 @@ struct parse {
     uint32_t parts_count;
     bool parts_full; /* which has been reported */
     uint32_t lengths_open;
-    /* Of the behavior being read. */
+    const struct scenario_behavior *behavior; /* being read; the members below are of it */
     struct parse_variable names[TREE_VARIABLES_MAX];
     uint32_t names_count;
     bool names_widened; /* one of them is_wide since this was last looked at */
@@ -99,14 +99,15 @@ struct parse {
 #define PARSE_SEND KEY_OBJECT(struct step, send, parse_send_keys), .then = parse_send
 #define PARSE_WITHIN                                                                               \
     "within", KEY_DURATION(struct step, wait.within_ns, NS_PER_MS, PARSE_DAY_NS), .preset
-#define PARSE_ON_TIMEOUT                                                                           \
-    "on_timeout", KEY_WORD(struct step, wait.on_timeout, "continue", "reconnect", "fail")
+#define PARSE_REACTION(type, member) KEY_WORD(type, member, "continue", "reconnect", "fail")
+#define PARSE_ON_TIMEOUT             "on_timeout", PARSE_REACTION(struct step, wait.on_timeout)
 /* What waits for replies: request and expect. */
 #define PARSE_WAIT_KEYS                                                                            \
     {"match", KEY_OTHER(struct step, wait.match, parse_match)},                                    \
         {"verify", KEY_OTHER(struct step, wait.verify, parse_verify)},                             \
         {"count", KEY_WHOLE(struct step, wait.replies_count, 1, 1000000), .preset = 1},            \
         {PARSE_WITHIN = 5 * NS_PER_S}, {PARSE_ON_TIMEOUT},                                         \
+        {"on_mismatch", PARSE_REACTION(struct step, wait.on_mismatch)},                            \
         {"optional", KEY_BOOL(struct step, wait.optional)},                                        \
         {"bytes", KEY_WHOLE(struct step, wait.bytes_count, 1, FRAMING_FRAME_BYTES_MAX)},           \
     {                                                                                              \

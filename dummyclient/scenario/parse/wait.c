@@ -266,6 +266,12 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
         reader_mistake_at(reader, "optional",
                           "what may be missing cannot end in `on_timeout`: leave one out");
     }
+    if (!wait->optional && reader_get(json, "on_timeout") == NULL) {
+        wait->on_timeout = parse->behavior->on_timeout;
+    }
+    if (reader_get(json, "on_mismatch") == NULL) {
+        wait->on_mismatch = parse->behavior->on_mismatch;
+    }
     if (parse->protocol->is_wrong) {
         return;
     }
