@@ -180,10 +180,11 @@ test('Minecraft: the list of servers, a login, and keep-alives that are answered
 
 test('Minecraft: who does not answer the keep-alive is kicked', LIMIT, async (t) => {
   const server = await startServer(t, { kickAfter_ms: 50 });
-  const waits = { ...PLAYER, on_push: undefined, loop: [{ expect: { match: { id: '0x40' },
-    verify: { contains: { text: 'Timed out' } }, within: '60s' } }, { disconnect: 'fin' },
-  { reconnect: 'now' }, ...PLAYER.setup] };
+  const waits = { connect: 'in_loop', loop: [{ reconnect: 'now' }, ...PLAYER.setup,
+    { expect: { match: { id: '0x40' }, verify: { contains: { text: 'Timed out' } },
+      within: '60s' } }, { expect_close: '60s' }] };
   const { program, result } = await play(t, server, [waits]);
   assert.equal(program.exitCode, 0, said(program));
-  assert.equal(Number(result.totals.answers), 0);
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(server.players.every(({ pongs }) => pongs === 0));
 });
