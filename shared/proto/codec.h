@@ -18,9 +18,10 @@ struct frame_progress {
 
 /* A stretch of a message. */
 enum codec_piece_kind {
-    CODEC_TEXT,   /* belongs to the body */
-    CODEC_HEAD,   /* the same, and is kept whoever looks at it */
-    CODEC_DROPPED /* counts, but is no part of the body */
+    CODEC_TEXT,    /* belongs to the body */
+    CODEC_HEAD,    /* the same, and is kept whoever looks at it */
+    CODEC_DROPPED, /* counts, but is no part of the body */
+    CODEC_SKIPPED  /* before the message, and no part of it */
 };
 struct codec_piece {
     uint64_t bytes; /* may be more than have come */
@@ -50,6 +51,14 @@ struct codec_scan {
             bool answered; /* the value has begun, behind its attributes */
             bool in_bulk;  /* the end of a string is still to come */
         } resp;
+        struct {
+            uint64_t size; /* of the payload */
+            uint8_t state;
+            uint8_t rule;  /* of the payload */
+            uint8_t until; /* more than 0: lines follow, by rule until - 1 */
+            bool in_payload;
+            bool has_size; /* one of the lines has said it */
+        } lines;
     };
 };
 
@@ -105,6 +114,7 @@ extern const struct codec codec_by_id;
 extern const struct codec codec_http;
 extern const struct codec codec_resp;
 extern const struct codec codec_plugin;
+extern const struct codec codec_lines;
 
 const struct codec *codec_of(const struct framing *framing);
 /* Lines for scan(), which end with LF or CRLF: the one that begins at data[at]. False: its end has

@@ -12,7 +12,7 @@ static const struct codec *const FRAME_CODECS[] = {
     [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
     [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
     [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp,
-    [FRAMING_CODEC] = &codec_plugin};
+    [FRAMING_LINES] = &codec_lines,   [FRAMING_CODEC] = &codec_plugin};
 
 const struct codec *codec_of(const struct framing *framing)
 {

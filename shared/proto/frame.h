@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/span.h"
 #include "proto/checksum.h"
+#include "proto/lines.h"
 #include "proto/number.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ enum framing_type {
     FRAMING_BY_ID,     /* an id, which says how long the message is */
     FRAMING_HTTP,      /* HTTP/1.1: responses are received, requests are sent as they are */
     FRAMING_RESP,      /* Redis: values are received, commands are sent as they are */
+    FRAMING_LINES,     /* lines, some of which announce a payload, or more lines */
     FRAMING_CODEC,     /* the user's own (proto/plugin.h) */
     FRAMING_HEADER     /* fields before the body, and perhaps behind it */
 };
@@ -102,6 +104,9 @@ struct framing {
      * nothing but frame_encoded_bytes() may be asked. */
     const char *options;
     const struct plugin *plugin;
+    struct framing_rule *rules; /* FRAMING_LINES: of those that a line is of, the first holds */
+    uint32_t rules_count;
+    bool skips_empty; /* FRAMING_LINES: an empty line between messages is nothing */
 };
 
 /* A message. Where its end is in its text (http, resp), the body is that text without what only

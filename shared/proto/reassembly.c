@@ -145,13 +145,18 @@ static bool reassembly__append(struct reassembly *reassembly, const struct reass
 
 /* --- Messages whose end is in their text. */
 
+static bool reassembly__is_body(const struct reassembly__text *text)
+{
+    return text->piece.kind == CODEC_TEXT || text->piece.kind == CODEC_HEAD;
+}
+
 /* How many bytes of a piece go to the end of the body; all are counted. */
 static uint32_t reassembly__count(const struct reassembly *reassembly,
                                   struct reassembly__text *text, uint32_t bytes)
 {
     text->piece.bytes -= bytes;
-    text->whole_bytes += bytes;
-    if (text->piece.kind == CODEC_DROPPED) {
+    text->whole_bytes += text->piece.kind == CODEC_SKIPPED ? 0 : bytes;
+    if (!reassembly__is_body(text)) {
         return 0;
     }
     text->whole_body_bytes += bytes;
@@ -274,7 +279,7 @@ static bool reassembly__is_too_large(const struct reassembly *reassembly,
                                      const struct reassembly__text *text)
 {
     uint64_t max = reassembly->framing->frame_bytes_max;
-    return reassembly->looked_bytes == REASSEMBLY_ALL_BYTES && text->piece.kind != CODEC_DROPPED &&
+    return reassembly->looked_bytes == REASSEMBLY_ALL_BYTES && reassembly__is_body(text) &&
            (text->piece.bytes > max || text->whole_body_bytes + text->piece.bytes > max);
 }
 

@@ -54,3 +54,15 @@ test('mqtt: who is silent for longer than the keep-alive is thrown out', MQTT, a
   assert.equal(program.exitCode, 0, said(program));
   assert.equal(Number(result.totals.connections_clean), 1);
 });
+
+test('text-lines: replies with payloads in which their own end stands', { ...LIMIT,
+  skip: absent('memcached') }, async (t) => {
+  const port = await freePort();
+  await startPeer(t, 'memcached', ['-l', '127.0.0.1', '-p', String(port), '-u', 'root'], port);
+  const { program, result } = await play(t, scenarioOfGuide('text-lines'), port);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(Number(result.totals.responses) > 0);
+  assert.equal(Number(result.totals.messages_received), Number(result.totals.messages_sent));
+  assert.equal(Number(result.totals.messages_unsolicited), 0);
+});

@@ -146,6 +146,12 @@ function richOnes() {
     framed({ type: 'resp' }, { send: { body: { text: 'a' } } }),
     framed({ type: 'codec', options: { key: 7 } }, { send: { id: 3, body: { text: 'a' } } }),
     framed({ type: 'codec' }, { send: { body: { text: 'a' } } }),
+    framed({ type: 'lines', delimiter: '\n', skip_empty: true, frame_bytes_max: 1000, rules: [
+      { starts_with: 'a', size: 'last_number', end: '' },
+      { like: '#?', ends_with: 'b', size: { word: 3 }, goes_on: true },
+      { size: { after: 'l:' }, until: '', end: { hex: '00' } },
+      { until: { starts_with: 'a' }, end: '\n\n' }, { until: { like: '#' } }] },
+    { send: { body: { text: 'a\nb' } } }),
     framed({ type: 'by_id', id: 'ber', sizes_file: 'sizes.csv' }, { send: { id: 2 } }),
     { $schema: 'x', server: { handler: 'chat', framing: 'raw' },
       data: { t: { file: 'users.csv', pick: 'sequential', when_out: 'stop' } },

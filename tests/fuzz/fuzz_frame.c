@@ -70,12 +70,50 @@ static void framing__draw_header(struct framing *framing, struct fuzz_input *inp
     }
 }
 
+static struct framing_pattern framing__draw_pattern(unsigned shape)
+{
+    static const char *const TEXTS[] = {"", "a", "#-", "? ", "12", "n:"};
+    const char *text = TEXTS[shape % 6];
+    return (struct framing_pattern){.text = (const uint8_t *)text,
+                                    .bytes = (uint32_t)strlen(text),
+                                    .is_like = (shape & 8) != 0,
+                                    .is_whole = (shape & 16) != 0};
+}
+
+/* Up to three rules of any keys. */
+static void framing__draw_lines(struct framing *framing, struct fuzz_input *input, unsigned shape)
+{
+    static struct framing_rule rules[3];
+    framing->delimiter_bytes = (uint8_t)(1 + shape % 3);
+    for (uint8_t i = 0; i < framing->delimiter_bytes; i++) {
+        framing->delimiter[i] = (uint8_t)('\n' + (shape >> (2 + i)) % 2 * 3);
+    }
+    framing->skips_empty = (shape & 64) != 0;
+    framing->rules = rules;
+    framing->rules_count = shape % 4;
+    for (uint32_t i = 0; i < framing->rules_count; i++) {
+        unsigned drawn = fuzz_take(input) | (unsigned)fuzz_take(input) << 8;
+        rules[i] = (struct framing_rule){.begins = framing__draw_pattern(drawn),
+                                         .ends = framing__draw_pattern(drawn / 7 & ~8u),
+                                         .size = (enum framing_size)(drawn / 64 % 4),
+                                         .word = drawn / 256 % 3,
+                                         .name = framing__draw_pattern(5),
+                                         .has_until = (drawn & 1024) != 0,
+                                         .until = framing__draw_pattern(drawn / 2048),
+                                         .has_end = (drawn & 4096) != 0,
+                                         .end = "\n\n",
+                                         .end_bytes = (uint8_t)(drawn / 8192 % 3)};
+        rules[i].goes_on = rules[i].size != FRAMING_SIZE_NONE && !rules[i].has_until &&
+                           !rules[i].has_end && drawn % 5 == 0;
+    }
+}
+
 static void framing__draw(struct framing *framing, struct fuzz_input *input)
 {
     static const uint8_t widths[] = {1, 2, 3, 4};
     memset(framing, 0, sizeof *framing);
     uint8_t flags = fuzz_take(input);
-    framing->type = (enum framing_type)((flags & 7));
+    framing->type = (enum framing_type)(flags % 9);
     framing->big_endian = (flags & 16) != 0;
     framing->size_includes_header = (flags & 8) != 0;
     framing->frame_bytes_max = 1 + (uint32_t)fuzz_take(input) * 16;
@@ -91,6 +129,8 @@ static void framing__draw(struct framing *framing, struct fuzz_input *input)
         for (uint8_t i = 0; i < framing->delimiter_bytes; i++) {
             framing->delimiter[i] = (uint8_t)('\n' + (shape >> (2 + i)) % 2 * 3);
         }
+    } else if (framing->type == FRAMING_LINES) {
+        framing__draw_lines(framing, input, shape);
     } else if (framing->type == FRAMING_FIXED) {
         framing->fixed_bytes = 1u + shape % 40;
     } else if (framing->type == FRAMING_HEADER) {

@@ -5,19 +5,19 @@
 
 #include <string.h>
 
-static void parse__set_delimiter(struct parse *parse, const cJSON *json, struct framing *framing,
-                                 const uint8_t *bytes, size_t bytes_count)
+static void parse__set_delimiter(struct parse *parse, const cJSON *json, const uint8_t *bytes,
+                                 size_t bytes_count, uint8_t *into, uint8_t *into_bytes)
 {
-    if (bytes_count == 0 || bytes_count > sizeof framing->delimiter) {
+    if (bytes_count == 0 || bytes_count > FRAMING_DELIMITER_BYTES_MAX) {
         reader_expected(&parse->reader, json,
                         "1 to 16 bytes as a text such as \"\\r\\n\", or { \"hex\": \"0d0a\" }");
         return;
     }
-    memcpy(framing->delimiter, bytes, bytes_count);
-    framing->delimiter_bytes = (uint8_t)bytes_count;
+    memcpy(into, bytes, bytes_count);
+    *into_bytes = (uint8_t)bytes_count;
 }
 
-static void parse__delimiter(struct parse *parse, const cJSON *json, void *place)
+void parse_delimiter(struct parse *parse, const cJSON *json, uint8_t *into, uint8_t *into_bytes)
 {
     static const struct key keys[] = {{"hex", .kind = KEY_KIND_TEXT, .bytes = sizeof(char *),
                                        .required = "pairs of hexadecimal digits"},
@@ -26,7 +26,7 @@ static void parse__delimiter(struct parse *parse, const cJSON *json, void *place
     size_t bytes_count = 0;
     if (!cJSON_IsObject(json)) {
         const char *text = cJSON_IsString(json) ? json->valuestring : "";
-        parse__set_delimiter(parse, json, place, (const uint8_t *)text, strlen(text));
+        parse__set_delimiter(parse, json, (const uint8_t *)text, strlen(text), into, into_bytes);
         return;
     }
     const char *hex = NULL;
@@ -35,7 +35,7 @@ static void parse__delimiter(struct parse *parse, const cJSON *json, void *place
     if (hex != NULL) {
         bool valid = strlen(hex) <= 2 * sizeof bytes &&
                      encoding_decode_hex(hex, bytes, &bytes_count, &wrong);
-        parse__set_delimiter(parse, json, place, bytes, valid ? bytes_count : 0);
+        parse__set_delimiter(parse, json, bytes, valid ? bytes_count : 0, into, into_bytes);
     }
 }
 
@@ -57,6 +57,12 @@ static void parse__options(struct parse *parse, const cJSON *json, void *place)
     cJSON_free(text);
 }
 
+static void parse__delimiter(struct parse *parse, const cJSON *json, void *place)
+{
+    struct framing *framing = place;
+    parse_delimiter(parse, json, framing->delimiter, &framing->delimiter_bytes);
+}
+
 #define PARSE_OF(type)       (1u << FRAMING_##type)
 #define PARSE_OF_ALL         UINT32_MAX
 #define PARSE_OFFSET(member) KEY_WHOLE(struct framing, member, 0, FRAMING_HEADER_BYTES_MAX - 1)
@@ -68,9 +74,9 @@ static const struct {
     {PARSE_OF_ALL,
      {"type",
       KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id", "http", "resp",
-               "codec"),
-      .required = "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\", \"resp\" or "
-                  "\"codec\""}},
+               "lines", "codec"),
+      .required = "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\", \"resp\", "
+                  "\"lines\" or \"codec\""}},
     {PARSE_OF(LENGTH),
      {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .required = "1 to 4"}},
     {PARSE_OF(LENGTH), {"size_offset", PARSE_OFFSET(size_offset)}},
@@ -84,7 +90,7 @@ static const struct {
      {"size_includes_header", KEY_BOOL(struct framing, size_includes_header),
       .required = "true or false"}},
     {PARSE_OF(LENGTH) | PARSE_OF(DELIMITER) | PARSE_OF(HEADER) | PARSE_OF(BY_ID) | PARSE_OF(HTTP) |
-         PARSE_OF(RESP),
+         PARSE_OF(RESP) | PARSE_OF(LINES),
      {"frame_bytes_max", KEY_WHOLE(struct framing, frame_bytes_max, 1, FRAMING_FRAME_BYTES_MAX)}},
     {PARSE_OF(BY_ID),
      {"id", .then = parse_by_id_format,
@@ -98,9 +104,13 @@ static const struct {
     {PARSE_OF(CODEC),
      {"options", KEY_OTHER(struct framing, options, parse__options),
       .expected = "an object of what your codec reads"}},
-    {PARSE_OF(DELIMITER),
+    {PARSE_OF(DELIMITER) | PARSE_OF(LINES),
      {"delimiter", .then = parse__delimiter,
-      .required = "what ends a message, such as \"\\r\\n\""}},
+      .required = "what ends a message or a line, such as \"\\r\\n\""}},
+    {PARSE_OF(LINES),
+     {"rules",
+      KEY_ARRAY(struct framing, rules, rules_count, 0, FRAMING_RULES_MAX, &parse_rule_item)}},
+    {PARSE_OF(LINES), {"skip_empty", KEY_BOOL(struct framing, skips_empty)}},
     {PARSE_OF(FIXED),
      {"bytes", KEY_WHOLE(struct framing, fixed_bytes, 1, FRAMING_FRAME_BYTES_MAX), .preset = 1,
       .required = "the size of every message"}},
@@ -159,6 +169,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         return;
     case FRAMING_HTTP:
     case FRAMING_RESP:
+    case FRAMING_LINES:
         if (reader_get(json, "frame_bytes_max") == NULL) {
             framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* no field says less */
         }

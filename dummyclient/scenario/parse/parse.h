@@ -126,6 +126,7 @@ extern const struct key parse_load_keys[];
 extern const struct key parse_send_keys[];
 extern const struct key parse_expect_close_keys[];
 extern const struct key parse_barrier_keys[];
+extern const struct key parse_rule_item; /* struct framing_rule */
 extern const struct key parse_behavior_item;
 
 /* --- Called by the keys of a table: each reads or checks the value at the reader's present path.
@@ -218,6 +219,9 @@ bool parse_target_name(struct parse *parse, const cJSON *json, uint32_t *target)
 void parse_check_return(struct parse *parse, const char *what, uint32_t target);
 /* NULL: the targets have no names. */
 const char *parse_target_at(const struct parse *parse, uint32_t target);
+
+/* 1 to FRAMING_DELIMITER_BYTES_MAX bytes: a text, or { "hex": ... }. */
+void parse_delimiter(struct parse *parse, const cJSON *json, uint8_t *into, uint8_t *into_bytes);
 
 /* --- The state of the connection. */
 

@@ -170,10 +170,10 @@ static void test_framing(void **state)
     static const struct mistake mistakes[] = {
         {"{ 'tpye': 'raw' }", ": `framing.tpye`: unknown key; did you mean `type`?"},
         {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
-               "'by_id', 'http', 'resp' or 'codec', found nothing"},
+               "'by_id', 'http', 'resp', 'lines' or 'codec', found nothing"},
         {"{ 'type': 'lenght' }",
          ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
-         "'by_id', 'http', 'resp' or 'codec', found 'lenght'; did you mean 'length'?"},
+         "'by_id', 'http', 'resp', 'lines' or 'codec', found 'lenght'; did you mean 'length'?"},
         {"{ 'type': 'length', 'size_bytes': 5, 'size_includes_header': true }",
          ": `framing.size_bytes`: expected a whole number from 1 to 4, found 5"},
         {"{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",
@@ -219,6 +219,34 @@ static void test_framing(void **state)
          ": `framing`: the id 100 (0x0064) is listed twice"},
         {"{ 'type': 'fixed' }",
          ": `framing.bytes`: expected the size of every message, found nothing"},
+    };
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        check_framing(mistakes[i].text, mistakes[i].expected);
+    }
+}
+
+static void test_rules_of_lines(void **state)
+{
+    (void)state;
+    static const struct mistake mistakes[] = {
+        {"{ 'type': 'lines' }", ": `framing.delimiter`: expected what ends a message or a line, "
+                                "such as '\\r\\n', found nothing"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'starts_wiht': 'a' } ] }",
+         ": `framing.rules[0].starts_wiht`: unknown key; did you mean `starts_with`?"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'like': '' } ] }",
+         ": `framing.rules[0].like`: expected a text of 1 to 64 bytes, found ''"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'size': 5 } ] }",
+         ": `framing.rules[0].size`: expected where the line says how many bytes follow: "
+         "'last_number', { 'word': 3 } (from 0) or { 'after': 'content-length:' }, found 5"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'until': 5 } ] }",
+         ": `framing.rules[0].until`: expected the last line, such as 'END' ('': an empty one), "
+         "{ 'starts_with': ... } or { 'like': '### ' }, found 5"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'goes_on': true } ] }",
+         ": `framing.rules[0]`: `goes_on` (the line goes on behind the payload) needs `size`, and "
+         "neither `until` nor `end`"},
+        {"{ 'type': 'lines', 'delimiter': '|', 'rules': [ { 'until': 'a', 'end': '' } ] }",
+         ": `framing.rules[0]`: `end` is of a payload: it needs `size`, or `until` and at least "
+         "one byte that ends what follows these lines"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         check_framing(mistakes[i].text, mistakes[i].expected);
@@ -325,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_load_limits),
         cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_rules_of_lines),
         cmocka_unit_test(test_one_wrong_framing_is_one_mistake),
         cmocka_unit_test(test_all_mistakes_are_told_at_once),
         cmocka_unit_test(test_more_than_twenty_mistakes_are_counted),
