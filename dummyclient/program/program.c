@@ -330,6 +330,8 @@ static void program__pushes(struct program *program, const struct scenario_behav
             pushes[i].answer =
                 program__message(program, &program->targets[push->target], &push->answer);
             program->answers = true;
+            program->answers_vary = program->answers_vary ||
+                                    (pushes[i].answer != NULL && pushes[i].answer->has_variables);
         }
     }
     compiled->pushes = pushes;
@@ -509,6 +511,20 @@ void program_destroy(struct program *program)
         arena_close(&program->arena);
         free(program);
     }
+}
+
+bool program_answers(const struct program *program, uint32_t id)
+{
+    for (uint32_t b = 0; b < program->behaviors_count; b++) {
+        const struct program_behavior *behavior = &program->behaviors[b];
+        for (uint32_t i = 0; i < behavior->pushes_count; i++) {
+            const struct match *match = &behavior->pushes[i].push->wait.match;
+            if (behavior->pushes[i].answer != NULL && (match->any_id || match->id == id)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* --- What is wrong with a scenario only in view of its load. */

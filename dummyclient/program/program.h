@@ -172,6 +172,7 @@ struct program {
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
     bool answers;             /* rules of on_push do */
+    bool answers_vary;        /* by captured or set names */
     uint32_t beats_max;       /* of any behavior */
     /* How much of a received body is looked at, from its beginning; or REASSEMBLY_ALL_BYTES. */
     uint32_t looked_bytes;
@@ -184,6 +185,9 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes);
  * scenario, which outlives it. */
 struct program *program_compile(const struct scenario *scenario, struct error *error);
 void program_destroy(struct program *program);
+
+/* Has any behavior a rule of on_push that answers messages of this id? */
+bool program_answers(const struct program *program, uint32_t id);
 
 /* estimate.c: requests of one pass and of setup on the average, as far as the steps say (an `if`
  * counts as half of each side); false when a pass has no fixed length (repeat for a time). */

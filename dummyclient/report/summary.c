@@ -226,6 +226,37 @@ static void summary__print_steps(const struct plan *plan, const struct run *run,
     }
 }
 
+/* A message that came on every connection and that nobody answers, where the server has closed
+ * some: it may have awaited one. */
+static void summary__print_unanswered(const struct plan *plan, const struct run *run, FILE *file)
+{
+    const struct counters *counters = &run->figures.counters;
+    const struct notes_list *pushes = &run->figures.notes.pushes;
+    const struct note *most = NULL;
+    uint64_t closed =
+        counters->errors[ERROR_KIND_UNEXPECTED_CLOSE] + counters->errors[ERROR_KIND_RESET];
+    for (uint32_t i = 0; i < pushes->count; i++) {
+        const struct note *push = &pushes->notes[i];
+        if (push->count >= counters->totals[TOTAL_CONNECTS_OK] &&
+            !program_answers(plan->program, push->id) &&
+            (most == NULL || push->count > most->count)) {
+            most = push;
+        }
+    }
+    if (most == NULL || closed == 0) {
+        return;
+    }
+    char count[UNITS_TEXT_BYTES_MAX];
+    char connections[UNITS_TEXT_BYTES_MAX];
+    fprintf(file,
+            "  unanswered    messages of id %" PRIu32
+            " came %s time%s, and nobody answers them; the "
+            "server closed %s connection%s:\n                if it is a heartbeat, add a rule of "
+            "on_push with `send` (scenarios/guides/heartbeats.md)\n",
+            most->id, units_format_count(most->count, count), most->count == 1 ? "" : "s",
+            units_format_count(closed, connections), closed == 1 ? "" : "s");
+}
+
 /* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
 static void summary__print_pushes(const struct run *run, FILE *file)
 {
@@ -263,6 +294,21 @@ static void summary__print_traffic(const struct run *run, FILE *file)
             units_format_count(totals[TOTAL_MESSAGES_RECEIVED], messages),
             totals[TOTAL_MESSAGES_RECEIVED] == 1 ? "" : "s",
             units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
+}
+
+/* Of the messages, those that no step has sent. */
+static void summary__print_beside(const struct run *run, FILE *file)
+{
+    const uint64_t *totals = run->figures.counters.totals;
+    char answers[UNITS_TEXT_BYTES_MAX];
+    char unsent[UNITS_TEXT_BYTES_MAX];
+    char beats[UNITS_TEXT_BYTES_MAX];
+    if (totals[TOTAL_ANSWERS] + totals[TOTAL_ANSWERS_UNSENT] + totals[TOTAL_HEARTBEATS] > 0) {
+        fprintf(file, "  beside steps  answers %s (unsent %s), heartbeats %s\n",
+                units_format_count(totals[TOTAL_ANSWERS], answers),
+                units_format_count(totals[TOTAL_ANSWERS_UNSENT], unsent),
+                units_format_count(totals[TOTAL_HEARTBEATS], beats));
+    }
 }
 
 /* What a codec of the user's costs. */
@@ -398,8 +444,10 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_latency(run, LATENCY_SERVICE, file);
     summary__print_steps(plan, run, file);
     summary__print_traffic(run, file);
+    summary__print_beside(run, file);
     summary__print_codec(plan, run, file);
     summary__print_pushes(run, file);
+    summary__print_unanswered(plan, run, file);
     summary__print_errors(run, file);
     evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);
     summary__print_thresholds(plan, verdict, file);

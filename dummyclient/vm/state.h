@@ -194,7 +194,7 @@ static inline const struct framing *vm_framing(const struct vm *vm)
 
 static inline size_t vm_asides_bytes(const struct program *program)
 {
-    size_t words = program->answers ? (size_t)VM_ANSWERS_MAX * program->words_count : 0;
+    size_t words = program->answers_vary ? (size_t)VM_ANSWERS_MAX * program->words_count : 0;
     bool any = program->answers || program->beats_max > 0;
     return any ? sizeof(struct vm_asides) + program->beats_max * sizeof(struct vm_beat) +
                      words * sizeof(uint64_t)

@@ -6,9 +6,11 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME }
+import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said, TAME }
   from './harness.mjs';
+import { scenarioOfGuide } from './guides.mjs';
 import { frame } from './plain.mjs';
+import { absent, startPeer } from './peers.mjs';
 
 const ID = { login: 1, move: 2, bye: 3, ping: 7, pong: 8, beat: 9, beaten: 10 };
 const PING_EVERY_MS = 60;
@@ -93,21 +95,14 @@ async function startGame(t) {
   return game;
 }
 
-const PONG = { match: { id: ID.ping }, capture: { nonce: 'u32@0' },
-  send: { id: ID.pong, body: { fields: [{ u32: '${nonce}' }] } } };
-const request = (name, id) => ({ request: { name, send: { id, body: { random: { bytes: 16 } } },
-  verify: 'same_body', within: '2m' } });
-const PLAYER = { name: 'player',
-  setup: [{ think: '150ms' }, request('login', ID.login), { barrier: { name: 'in', within: '2m' } },
-    { think: '150ms' }],
-  loop: [request('move', ID.move), { think: '100ms' }],
-  teardown: [request('bye', ID.bye), request('bye', ID.bye)] };
+/** The guide's player; its rule apart. */
+const { on_push: RULES, ...PLAYER } = scenarioOfGuide('heartbeats').behaviors[0];
 
-async function play(t, game, { behavior, load }) {
+async function play(t, game, { framing, behavior, load }) {
   const folder = folderFor(t);
   const scenario = path.join(folder, 's.json');
   const out = path.join(folder, 'client.json');
-  fs.writeFileSync(scenario, JSON.stringify({ name: 'heartbeats',
+  fs.writeFileSync(scenario, JSON.stringify({ name: 'heartbeats', framing,
     target: { host: '127.0.0.1', port: game.port },
     load: { connections: 8, duration: '1s', drain: '2m', ...load }, behaviors: [behavior] }));
   const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME]);
@@ -125,7 +120,7 @@ for (const [name, load] of Object.entries({
   test(`a server that pings throughout is answered throughout: ${name}`, LIMIT, async (t) => {
     const game = await startGame(t);
     const { program, result, totals } = await play(t, game,
-      { behavior: { ...PLAYER, on_push: [PONG] }, load });
+      { behavior: { ...PLAYER, on_push: RULES }, load });
     assert.equal(program.exitCode, 0, said(program));
     assert.deepEqual(errorsOf(result), {});
     assert.equal(game.kicks, 0);
@@ -144,8 +139,9 @@ for (const [name, load] of Object.entries({
 
 test('the same server throws out whoever does not answer', LIMIT, async (t) => {
   const game = await startGame(t);
-  const { result, totals } = await play(t, game, { behavior: PLAYER, load: {} });
+  const { program, result, totals } = await play(t, game, { behavior: PLAYER, load: {} });
   assert.ok(game.kicks > 0);
+  assert.match(said(program), /unanswered +messages of id 7 came .* nobody answers them/);
   assert.equal(totals.answers, 0);
   assert.ok(Number(result.errors.unexpected_close) + Number(result.errors.reset) > 0);
 });
@@ -156,7 +152,7 @@ test('heartbeats of the player\'s own, and the server\'s answers to them', LIMIT
     reply: { match: { id: ID.beaten }, within: '2m' } },
   { silence: '30ms', send: { id: ID.beat } }];
   const { program, result, totals } = await play(t, game,
-    { behavior: { ...PLAYER, on_push: [PONG], every }, load: { rate: '40/s', in_flight: 2 } });
+    { behavior: { ...PLAYER, on_push: RULES, every }, load: { rate: '40/s', in_flight: 2 } });
   assert.equal(program.exitCode, 0, said(program));
   assert.deepEqual(errorsOf(result), {});
   assert.equal(game.kicks, 0);
@@ -176,7 +172,82 @@ test('a server that answers no heartbeats is seen', LIMIT, async (t) => {
   const every = [{ period: '40ms', send: { id: ID.beat }, reply: { match: { id: 77 },
     within: '20ms' } }];
   const { program, result } = await play(t, game,
-    { behavior: { ...PLAYER, on_push: [PONG], every }, load: {} });
+    { behavior: { ...PLAYER, on_push: RULES, every }, load: {} });
   assert.ok(Number(result.errors.heartbeat_timeout) > 0, said(program));
   assert.deepEqual(Object.keys(errorsOf(result)), ['heartbeat_timeout']);
+});
+
+/** Repeats what it gets, and then ends the connection. */
+async function startCloser(t, { answers }) {
+  const closer = { connections: 0 };
+  const listener = net.createServer({ noDelay: true }, (socket) => {
+    closer.connections += 1;
+    socket.on('error', () => {}).on('data', (chunk) => socket.end(answers ? chunk : ''));
+  });
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  closer.port = listener.address().port;
+  t.after(() => listener.close());
+  return closer;
+}
+
+for (const [name, { answers, on_close: expected, error }] of Object.entries({
+  'after its replies, as it may': { answers: true, on_close: 'expected' },
+  'after its replies, where it may not': { answers: true, error: 'unexpected_close' },
+  'with a request unanswered': { answers: false, on_close: 'expected', error: 'response_lost' },
+})) {
+  test(`a server that closes ${name}`, LIMIT, async (t) => {
+    const closer = await startCloser(t, { answers });
+    const { result, totals } = await play(t, closer, { behavior: { name: 'visitor',
+      on_disconnect: { reconnect: { first: '10ms', max: '50ms' } }, on_close: expected,
+      loop: [PLAYER.loop[0], { think: '1h' }] }, load: { drain: '1s' } });
+    const errors = errorsOf(result);
+    if (error) assert.ok(Number(errors[error]) > 0, JSON.stringify(errors));
+    else assert.deepEqual(errors, {});
+    assert.ok(closer.connections > 8);
+    assert.equal(totals.connects_ok, totals.connections_clean + totals.connections_abnormal);
+    if (!error) assert.equal(totals.connections_abnormal, 0);
+  });
+}
+
+test('mosquitto: PINGREQ and PINGRESP beside the steps', { ...LIMIT,
+  skip: absent('/usr/sbin/mosquitto') }, async (t) => {
+  const port = await freePort();
+  const file = path.join(folderFor(t), 'mosquitto.conf');
+  fs.writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nuser root\n`);
+  await startPeer(t, '/usr/sbin/mosquitto', ['-c', file], port);
+  const guide = scenarioOfGuide('mqtt');
+  const [{ setup: [connect], teardown }] = guide.behaviors;
+  const beat = { send: { id: '0xc0' }, reply: { match: { id: '0xd0' }, within: '2m' } };
+  connect.request.send.body.fields[3] = { u16: 600 };
+  const { program, result, totals } = await play(t, { port }, { framing: guide.framing,
+    behavior: { name: 'device', setup: [{ think: '300ms' }, connect].reverse(), teardown,
+      loop: [{ think: '1h' }], every: [{ ...beat, period: '50ms' }] }, load: { drain: '1s' } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(totals.heartbeats_answered > 0);
+  assert.ok(totals.heartbeats - totals.heartbeats_answered <= 8, 'one of each is under way');
+  assert.equal(totals.messages_received, totals.responses + totals.heartbeats_answered);
+});
+
+test('nats: the server\'s PING between replies', { ...LIMIT,
+  skip: absent('/usr/sbin/nats-server') }, async (t) => {
+  const port = await freePort();
+  const file = path.join(folderFor(t), 'nats.conf');
+  fs.writeFileSync(file, [`listen: "127.0.0.1:${port}"`, 'ping_interval: "200ms"',
+    'ping_max: 10000', ''].join('\n'));
+  await startPeer(t, '/usr/sbin/nats-server', ['-c', file], port);
+  const { program, result, totals } = await play(t, { port }, {
+    framing: { type: 'delimiter', delimiter: '\r\n' },
+    behavior: { name: 'client',
+      on_push: [{ match: { field: { at: 'text@0:4', equals: 'PING' } },
+        send: { body: { text: 'PONG' } } }],
+      setup: [{ expect: { verify: { starts_with: { text: 'INFO' } }, within: '2m' } },
+        { send: { body: { text: 'CONNECT {"verbose":false}' } } }],
+      loop: [{ request: { name: 'ping', send: { body: { text: 'PING' } },
+        verify: { equals: { text: 'PONG' } }, within: '2m' } }, { think: '20ms' }] },
+    load: { duration: '4s' } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(totals.answers > 0, 'the server has pinged');
+  assert.equal(totals.requests, totals.responses);
 });

@@ -65,6 +65,17 @@ test('players that were kicked: how many, why, and the messages that no step too
   assert.match(text, /id 9\n593\n5\.79 KiB\nno step and no rule of on_push takes them/);
 });
 
+test('messages that a rule of on_push answers, and what no step has sent', (t) => {
+  const run = makeKicked();
+  const { scenario } = run.client.plan;
+  scenario.behaviors = [{ on_push: [{ match: { id: '0x09' }, send: { id: 10 } }] }];
+  Object.assign(run.client.totals, { answers: 593, answers_unsent: 2, heartbeats: 7 });
+  assert.equal(verdictOf(run, /ended abnormally/).text.includes('that no step takes'), false);
+  const text = pageText(t, run);
+  assert.match(text, /id 9\n593\n5\.79 KiB\na rule of on_push answers them/);
+  assert.match(text, /messages; 593 answers; 2 answers that had no room; 7 heartbeats/);
+});
+
 test('messages that a rule of on_push sees, or a step takes at another time, are no riddle', () => {
   const run = makeKicked();
   const { scenario } = run.client.plan;

@@ -61,6 +61,14 @@ function connectionTile({ connections, totals }) {
   return tile('Connections', formatCount(open), notes.join('; '));
 }
 
+/** Of the messages sent, those that no step has. */
+function besideText(totals) {
+  const named = [['answers', 'answers'], ['answers_unsent', 'answers that had no room'],
+    ['heartbeats', 'heartbeats']];
+  return named.filter(([key]) => Number(totals[key] ?? 0) > 0)
+    .map(([key, text]) => `; ${formatCount(totals[key])} ${text}`).join('');
+}
+
 export function tilesOf(view) {
   const { totals } = view;
   const list = [...(view.rate ? [rateTile(view)] : []), ...responseTiles(view.latency),
@@ -68,7 +76,7 @@ export function tilesOf(view) {
     tile('Responses', formatCount(totals.responses), `of ${formatCount(totals.requests)} requests` +
       (Number(totals.requests_cut) ? `; ${cutText(totals)}` : '')),
     tile('Bytes sent', formatBytes(totals.bytes_sent),
-      `in ${formatCount(totals.messages_sent)} messages`),
+      `in ${formatCount(totals.messages_sent)} messages${besideText(totals)}`),
     tile('Bytes received', formatBytes(totals.bytes_received),
       `in ${formatCount(totals.messages_received)} messages`)];
   const columns = list.length > 6 ? Math.ceil(list.length / 2) : list.length;

@@ -46,6 +46,7 @@ function idsTaken(value, into = new Set()) {
   return into;
 }
 
+/** The rules of on_push, of all behaviors. */
 function pushesRules(plan) {
   const behaviors = [].concat(plan?.scenario?.behaviors ?? [], plan?.scenario?.behavior ?? []);
   return behaviors.flatMap((behavior) => behavior?.on_push ?? []);
@@ -53,15 +54,17 @@ function pushesRules(plan) {
 
 /** What becomes of messages with this id: a rule of on_push, a step at another time, nothing. */
 function pushFate(id, plan) {
-  const rules = pushesRules(plan).map((rule) => rule?.match);
-  if (rules.some((match) => match === undefined || match === 'any' || match?.id === undefined ||
-    String(match.id) === String(id))) return 'rule';
+  const rules = pushesRules(plan).filter((rule) => rule?.match === undefined ||
+    rule.match?.id === undefined || Number(rule.match.id) === Number(id));
+  if (rules.some((rule) => rule?.send)) return 'answer';
+  if (rules.length) return 'rule';
   const taken = idsTaken(plan?.scenario?.behaviors ?? plan?.scenario ?? {});
   return taken.has(String(id)) ? 'step' : 'none';
 }
 
-const FATES = { rule: 'a rule of on_push sees them', none: 'no step and no rule of on_push takes ' +
-  'them: does the server await an answer, as to a ping?',
+const FATES = { answer: 'a rule of on_push answers them', rule: 'a rule of on_push sees them',
+  none: 'no step and no rule of on_push takes them: does the server await an answer, as to a ' +
+    'ping? Then add a rule with `send`',
 step: 'a step takes this id, but none was waiting for it then' };
 
 /** "593 messages of id 9 that no step takes": the largest of those that nothing takes; or ''. */
