@@ -4,6 +4,7 @@
 #include "core/pack.h"
 #include "core/printable.h"
 #include "results/counters.h"
+#include "text/encoding.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -100,14 +101,6 @@ static const char *evidence__kind(const struct vm_failed *failed)
     return error_key(KINDS[failed->kind]);
 }
 
-static void evidence__hex(const struct vm_failed *failed, char hex[2 * VM_EVIDENCE_BYTES_MAX + 1])
-{
-    hex[0] = '\0';
-    for (uint32_t i = 0; i < failed->bytes_count; i++) {
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", failed->bytes[i]);
-    }
-}
-
 void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64_t origin_ns)
 {
     char hex[2 * VM_EVIDENCE_BYTES_MAX + 1];
@@ -115,7 +108,7 @@ void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64
         return;
     }
     struct cJSON *first = json_add_item(object, "first_failure", cJSON_CreateObject());
-    evidence__hex(failed, hex);
+    encoding_write_hex(failed->bytes, failed->bytes_count, "", hex, sizeof hex);
     json_add_text(first, "kind", evidence__kind(failed));
     json_add_i64(first, "at_ns", failed->at_ns > origin_ns ? failed->at_ns - origin_ns : 0);
     json_add_u64(first, "connection", failed->connection);

@@ -1,6 +1,7 @@
 #include "play/recorder.h"
 
 #include "core/clock.h"
+#include "text/encoding.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -517,10 +518,8 @@ void recorder_frame_error(struct recorder *recorder, uint32_t connection,
                                                     : (uint32_t)sizeof failed->bytes};
     memcpy(failed->bytes, bytes.data, failed->bytes_count);
     snprintf(failed->expected, sizeof failed->expected, "%.250s", expected->text);
-    for (uint32_t i = 0; i < failed->bytes_count && i < RECORDER_SHOWN_BYTES; i++) {
-        size_t at = i == 0 ? 0 : 3 * (size_t)i - 1;
-        snprintf(failed->found + at, 4, "%s%02x", i == 0 ? "" : " ", failed->bytes[i]);
-    }
+    encoding_write_hex(failed->bytes, failed->bytes_count, " ", failed->found,
+                       3 * RECORDER_SHOWN_BYTES);
 }
 
 bool recorder_lacks_redirect(const struct recorder *recorder)

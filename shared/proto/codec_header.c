@@ -2,6 +2,8 @@
  * the id, values, sequence numbers, checksums. */
 #include "proto/codec.h"
 
+#include "text/encoding.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -392,17 +394,11 @@ static void header__explain_field(const struct framing_field *field, uint32_t at
 #undef HEADER_NAME
     };
     if (field->role == FRAMING_ROLE_CHECK) {
-        error_set(error, "the %s %" PRIu32 " at byte %" PRIu32 ", found %" PRIu32,
+        error_set(error, "the %s %" PRIu32 " at byte %" PRIu32 ", not %" PRIu32,
                   CHECKSUMS[field->checksum], expected, at, found);
     } else if (field->role == FRAMING_ROLE_CONSTANT) {
-        char hex[3 * 8 + 1] = "";
-        uint32_t shown = field->constant_bytes < 8 ? field->constant_bytes : 8;
-        for (uint32_t i = 0; i < shown; i++) {
-            static const char DIGITS[] = "0123456789abcdef";
-            hex[3 * i] = DIGITS[field->constant[i] >> 4];
-            hex[3 * i + 1] = DIGITS[field->constant[i] & 15];
-            hex[3 * i + 2] = i + 1 < shown ? ' ' : '\0';
-        }
+        char hex[3 * 8]; /* the first eight bytes of it */
+        encoding_write_hex(field->constant, field->constant_bytes, " ", hex, sizeof hex);
         error_set(error, "the constant %s at byte %" PRIu32, hex, at);
     } else {
         error_set(error, "%s at byte %" PRIu32,

@@ -44,6 +44,16 @@ bool framing_check(const struct framing *framing, struct error *error)
     return codec->check == NULL || codec->check(framing, error);
 }
 
+bool framing_has_ids(const struct framing *framing)
+{
+    bool has_field = false;
+    for (uint32_t i = 0; i < framing->fields_count; i++) {
+        has_field = has_field || framing->fields[i].role == FRAMING_ROLE_ID;
+    }
+    return has_field || framing->type == FRAMING_BY_ID ||
+           (framing->type == FRAMING_LENGTH && framing->id_bytes > 0);
+}
+
 enum frame_status frame_fill(struct frame *frame, const uint8_t *data, uint32_t bytes,
                              uint32_t head_bytes, uint32_t tail_bytes)
 {

@@ -223,3 +223,5 @@ uint32_t frame_seal(const struct framing *framing, void *state,
 /* Why these bytes were refused with this status, in words that follow "expected". */
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error);
+/* Do its messages have an id? */
+bool framing_has_ids(const struct framing *framing);

@@ -68,3 +68,23 @@ bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count,
     *wrong = length;
     return length % 4 == 0 && spare == 0;
 }
+
+char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between, char *out,
+                         size_t out_bytes)
+{
+    static const char DIGITS[] = "0123456789abcdef";
+    size_t between_bytes = strlen(between);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t gap = i == 0 ? 0 : between_bytes;
+        if (used + gap + 2 >= out_bytes) {
+            break;
+        }
+        memcpy(out + used, between, gap);
+        used += gap;
+        out[used++] = DIGITS[bytes[i] >> 4];
+        out[used++] = DIGITS[bytes[i] & 15];
+    }
+    out[used] = '\0';
+    return out;
+}

@@ -1,4 +1,4 @@
-/* Bytes written as text: hexadecimal and base64 (RFC 4648). Pure; control plane. */
+/* Bytes written as text: hexadecimal and base64 (RFC 4648). Pure; any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,3 +11,7 @@ bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, si
 /* The standard alphabet, padded to a multiple of four, bits behind the data zero. Writes at most
  * strlen(text) / 4 * 3 bytes. */
 bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong);
+/* The bytes as pairs of lower-case digits, `between` the pairs: as many pairs as fit into out,
+ * which has room for out_bytes (at least 1) with the NUL. Returns out. */
+char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between, char *out,
+                         size_t out_bytes);

@@ -288,6 +288,14 @@ const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX])
     return text;
 }
 
+const char *units_format_counted(uint64_t count, const char *noun,
+                                 char text[UNITS_COUNTED_BYTES_MAX])
+{
+    snprintf(text, UNITS_COUNTED_BYTES_MAX, "%" PRIu64 " %.40s%s", count, noun,
+             count == 1 ? "" : "s");
+    return text;
+}
+
 /* Digits all the way, never an exponent, without zeros at the end. */
 static void units__format_plain(double value, int digits, char text[UNITS_TEXT_BYTES_MAX])
 {

@@ -33,6 +33,10 @@ const char *units_format_duration(int64_t duration_ns, char text[UNITS_TEXT_BYTE
 const char *units_format_bytes(uint64_t bytes, char text[UNITS_TEXT_BYTES_MAX]);
 /* "1,234,567". */
 const char *units_format_count(uint64_t count, char text[UNITS_TEXT_BYTES_MAX]);
+/* A number of things by the singular of their name: "1 byte", "64 bytes". */
+enum { UNITS_COUNTED_BYTES_MAX = 64 };
+const char *units_format_counted(uint64_t count, const char *noun,
+                                 char text[UNITS_COUNTED_BYTES_MAX]);
 /* Per second, without the unit: "20,000", "123.4", "5.0", "0.05", "0.0167". */
 const char *units_format_rate(double rate_per_s, char text[UNITS_TEXT_BYTES_MAX]);
 /* As it was given: "1000001", "0.0166667", "0.0000001". */
