@@ -274,13 +274,27 @@ bool data_read(struct data_table *table, const char *path, struct arena *arena, 
     table->text = reader.text;
     bool read = reader.text != NULL && data__header(&reader) && data__rows(&reader);
     if (arena->failed) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "there is no memory for it");
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "%.400s: there is no memory for it", path);
         return false;
     }
     for (uint32_t i = 0; i < table->columns_count && read; i++) {
         data__measure(table, i);
     }
+    if (!read) {
+        struct error reason = *error;
+        error_set(error, "%.400s: %s", path, reason.text);
+    }
     return read;
+}
+
+uint32_t data_line(const struct data_table *table, uint32_t row)
+{
+    const uint8_t *end = table->text + table->cells[(size_t)row * table->columns_count].offset;
+    uint32_t line = 1;
+    for (const uint8_t *at = table->text; at < end; at++) {
+        line += *at == '\n';
+    }
+    return line;
 }
 
 uint32_t data_row_or_out(const struct data_table *table, const struct message_scope *scope,

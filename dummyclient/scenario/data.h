@@ -51,8 +51,8 @@ struct data_table {
     enum data_when_out when_out;
 };
 
-/* Reads the table's file into the arena: the first line names the columns. The error says line and
- * what is wrong. */
+/* Reads the table's file into the arena: the first line names the columns. The error says file,
+ * line and what is wrong. */
 bool data_read(struct data_table *table, const char *path, struct arena *arena,
                struct error *error);
 /* The row of the scope's pass; *out: the rows have run out for it (then it wraps). */
@@ -61,4 +61,6 @@ uint32_t data_row_or_out(const struct data_table *table, const struct message_sc
 uint32_t data_row(const struct data_table *table, const struct message_scope *scope);
 const uint8_t *data_cell(const struct data_table *table, uint32_t row, uint32_t column,
                          uint32_t *bytes);
+/* The line of its file that the row begins in. */
+uint32_t data_line(const struct data_table *table, uint32_t row);
 double data_cell_double(const uint8_t *cell, uint32_t bytes);

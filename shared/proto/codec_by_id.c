@@ -122,7 +122,7 @@ static void by_id__explain(const struct framing *framing, void *state, const uin
     if (by_id__read(&framing->fields[0], data, bytes, &id, &head_bytes, &needed_bytes) ==
             FRAME_COMPLETE &&
         by_id__find(framing, id) == NULL) {
-        error_set(error, "an id that `sizes` lists, found %" PRIu32 " (0x%04" PRIx32 ")", id, id);
+        error_set(error, "an id that `sizes` lists, not %" PRIu32 " (0x%04" PRIx32 ")", id, id);
     }
 }
 

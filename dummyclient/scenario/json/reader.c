@@ -202,23 +202,35 @@ static void reader__correct_key(const cJSON *json, cJSON *member, const char *ke
     }
 }
 
+const char *reader_did_you_mean(const char *word, const char *const *names, size_t count,
+                                char text[READER_HINT_BYTES_MAX])
+{
+    const char *nearest = suggest_nearest(word, names, count);
+    snprintf(text, READER_HINT_BYTES_MAX, nearest != NULL ? "; did you mean `%s`?" : "", nearest);
+    return text;
+}
+
+/* noun: what the keys are called here, such as "step". */
 static void reader__unknown_key(struct reader *reader, const cJSON *json, cJSON *member,
-                                const struct key *keys)
+                                const struct key *keys, const char *noun)
 {
     const char *names[READER_WORDS_MAX] = {NULL};
     size_t count = reader__names(keys, names);
     const char *nearest = suggest_nearest(member->string, names, count);
     if (nearest != NULL) {
-        reader_mistake_at(reader, member->string, "unknown key; did you mean `%s`?", nearest);
+        reader_mistake_at(reader, member->string, "unknown %s; did you mean `%s`?", noun, nearest);
         reader__correct_key(json, member, nearest);
     } else {
         char known[READER_EXPECTED_BYTES_MAX] = "";
         reader__list(known, sizeof known, names, count, '`');
-        reader_mistake_at(reader, member->string, "unknown key; the keys here are %s", known);
+        bool is_key = strcmp(noun, "key") == 0;
+        reader_mistake_at(reader, member->string, "unknown %s; %s %s", noun,
+                          is_key ? "the keys here are" : "expected one of", known);
     }
 }
 
-bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys)
+static bool reader__members(struct reader *reader, const cJSON *json, const struct key *keys,
+                            const char *noun)
 {
     if (!cJSON_IsObject(json)) {
         reader_expected(reader, json, "an object");
@@ -236,10 +248,15 @@ bool reader_object(struct reader *reader, const cJSON *json, const struct key *k
         if (reader_get(json, member->string) != member) {
             reader_mistake_at(reader, member->string, "expected this key once, found it again");
         } else if (keys != NULL && reader__find(keys, member->string) == NULL) {
-            reader__unknown_key(reader, json, member, keys);
+            reader__unknown_key(reader, json, member, keys, noun);
         }
     }
     return true;
+}
+
+bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys)
+{
+    return reader__members(reader, json, keys, "key");
 }
 
 const cJSON *reader_get(const cJSON *object, const char *key)
@@ -317,9 +334,11 @@ static bool reader__text(struct reader *reader, const cJSON *json, const struct 
 {
     if (!cJSON_IsString(json) || json->valuestring[0] == '\0' ||
         (key->high > 0 && (double)strlen(json->valuestring) > key->high)) {
-        return key->high > 0
+        return key->high == 1 ? reader__refuse(reader, json, key, "a text of 1 byte")
+               : key->high > 0
                    ? reader__refuse(reader, json, key, "a text of 1 to %.0f bytes", key->high)
-                   : reader__refuse(reader, json, key, "a text");
+                   : reader__refuse(reader, json, key,
+                                    cJSON_IsString(json) ? "a text that is not empty" : "a text");
     }
     const char *text = json->valuestring;
     memcpy(place, &text, key->bytes);
@@ -544,12 +563,12 @@ bool reader_read(struct reader *reader, const cJSON *json, const struct key *key
 }
 
 const struct key *reader_read_one(struct reader *reader, const cJSON *json, const struct key *keys,
-                                  const char *form, void *into)
+                                  const char *noun, const char *form, void *into)
 {
     bool is_object = cJSON_IsObject(json) && json->child != NULL;
     if (is_object && json->child->next != NULL) {
         uint32_t mistakes_count = reader->mistakes_count;
-        reader_object(reader, json, keys);
+        reader__members(reader, json, keys, noun);
         if (reader->mistakes_count == mistakes_count) {
             reader_mistake(reader, "expected one of these keys, found `%s` and `%s`",
                            json->child->string, json->child->next->string);
@@ -564,7 +583,7 @@ const struct key *reader_read_one(struct reader *reader, const cJSON *json, cons
         reader_expected(reader, json, expected);
         return NULL;
     }
-    reader_object(reader, json, keys);
+    reader__members(reader, json, keys, noun);
     const struct key *key = reader__find(keys, json->child->string);
     if (key != NULL) {
         reader_read_key(reader, json, key, into);

@@ -16,7 +16,12 @@
 
 #include <stdint.h>
 
-enum { READER_PATH_BYTES_MAX = 1024, READER_MISTAKES_MAX = 20, READER_KEYS_MAX = 1000 };
+enum {
+    READER_PATH_BYTES_MAX = 1024,
+    READER_MISTAKES_MAX = 20,
+    READER_KEYS_MAX = 1000,
+    READER_HINT_BYTES_MAX = 96
+};
 
 struct parse; /* the parser's state, passed to the functions that a table names */
 
@@ -111,10 +116,10 @@ void reader_read_key(struct reader *reader, const cJSON *object, const struct ke
 /* A value at the present path, as the key says. */
 bool reader_read_value(struct reader *reader, const cJSON *json, const struct key *key,
                        void *place);
-/* An object with exactly one of the keys: returns which, or NULL. `form` is what else it can be:
- * "a duration, or ". */
+/* An object with exactly one of the keys: returns which, or NULL. `noun` is what such a key is
+ * called: "step"; `form` what else it can be: "a duration, or ". */
 const struct key *reader_read_one(struct reader *reader, const cJSON *json, const struct key *keys,
-                                  const char *form, void *into);
+                                  const char *noun, const char *form, void *into);
 
 /* --- By hand. */
 
@@ -142,5 +147,8 @@ void reader_finish(struct reader *reader);
  * Reports otherwise. A wrong key does not make it false, so that the other keys are still checked;
  * a misspelled key is from then on read as the right one. */
 bool reader_object(struct reader *reader, const cJSON *json, const struct key *keys);
+/* "; did you mean `x`?" with the nearest of the names, "" where none is near: into text. */
+const char *reader_did_you_mean(const char *word, const char *const *names, size_t count,
+                                char text[READER_HINT_BYTES_MAX]);
 /* The member, or NULL. */
 const cJSON *reader_get(const cJSON *object, const char *key);

@@ -153,6 +153,7 @@ void parse_body(struct parse *parse, const cJSON *json, void *place)
     struct body *body = place;
     *body = (struct body){.type = BODY_CONSTANT, .bytes = (const uint8_t *)""};
     if (json != NULL && !(cJSON_IsString(json) && strcmp(json->valuestring, "none") == 0)) {
-        reader_read_one(&parse->reader, json, parse__body_keys, "\"none\" or ", body);
+        reader_read_one(&parse->reader, json, parse__body_keys, "kind of body", "\"none\" or ",
+                        body);
     }
 }

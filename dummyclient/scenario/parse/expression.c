@@ -19,7 +19,7 @@ static const struct {
 enum { PARSE_BUILTIN_COUNT = sizeof parse__builtin / sizeof parse__builtin[0] };
 enum { PARSE_WORDS_MAX = PARSE_BUILTIN_COUNT + TREE_VARIABLES_MAX + 64 + DATA_TABLES_MAX };
 
-bool parse_name_valid(const char *name)
+bool parse_is_word(const char *name)
 {
     size_t bytes = strlen(name);
     bool valid = bytes > 0 && bytes <= TREE_NAME_BYTES_MAX && !(name[0] >= '0' && name[0] <= '9');
@@ -28,6 +28,12 @@ bool parse_name_valid(const char *name)
         valid =
             (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     }
+    return valid;
+}
+
+bool parse_name_valid(const char *name)
+{
+    bool valid = parse_is_word(name);
     for (size_t i = 0; i < PARSE_BUILTIN_COUNT; i++) {
         valid = valid && strcmp(parse__builtin[i].name, name) != 0;
     }

@@ -7,10 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A whole number into a field of whole numbers. */
+static bool parse__fits(const struct field *field, enum value_type type, uint64_t number)
+{
+    uint32_t bits = 8u * field->bytes_count;
+    if (field->type == VALUE_U64) {
+        bool negative = type == VALUE_I64 && (int64_t)number < 0;
+        return !negative && (bits == 64 || number >> bits == 0);
+    }
+    int64_t most = INT64_MAX >> (64 - bits);
+    int64_t least = -most - 1;
+    return (type == VALUE_I64 || number <= (uint64_t)INT64_MAX) && (int64_t)number <= most &&
+           (int64_t)number >= least;
+}
+
 void parse_check_range(struct parse *parse, const cJSON *json, const struct field *field,
                        const struct value *value)
 {
-    if (!value_is_constant(value)) {
+    bool random = value->terms_count == 0 && value->operand.source == OPERAND_RANDOM &&
+                  !value_is_float(field->type);
+    if (!random && !value_is_constant(value)) {
         return;
     }
     if (value_is_float(field->type)) {
@@ -22,20 +38,13 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
         return;
     }
     uint32_t bits = 8u * field->bytes_count;
-    uint64_t number = value->operand.low;
-    bool fits = !value_is_float(value->type);
-    if (field->type == VALUE_U64) {
-        bool negative = value->type == VALUE_I64 && (int64_t)number < 0;
-        fits = fits && !negative && (bits == 64 || number >> bits == 0);
-    } else {
-        int64_t most = INT64_MAX >> (64 - bits);
-        int64_t least = -most - 1;
-        fits = fits && (value->type == VALUE_I64 || number <= (uint64_t)INT64_MAX) &&
-               (int64_t)number <= most && (int64_t)number >= least;
-    }
+    bool fits = !value_is_float(value->type) &&
+                parse__fits(field, value->type, value->operand.low) &&
+                (!random || parse__fits(field, value->type, value->operand.high));
     if (!fits) {
         char expected[64];
-        snprintf(expected, sizeof expected, "a whole number that fits into %s%" PRIu32,
+        snprintf(expected, sizeof expected, "%s into %s%" PRIu32,
+                 random ? "random numbers that all fit" : "a whole number that fits",
                  field->type == VALUE_U64 ? "u" : "i", bits);
         reader_expected(&parse->reader, json, expected);
     }

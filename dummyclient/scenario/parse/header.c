@@ -165,6 +165,16 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
         (struct scenario_head_value){.name = item->name, .format = field->format, .value = value};
 }
 
+/* "head" of a send and places name it. */
+static void header__name(struct parse *parse, const cJSON *json, void *place)
+{
+    (void)place;
+    if (!parse_is_word(json->valuestring)) {
+        reader_expected(&parse->reader, json,
+                        "a name of 1 to 64 letters, digits and _, not beginning with a digit");
+    }
+}
+
 static void header__checksum(struct parse *parse, const cJSON *json, void *place)
 {
     static const char *const RANGES[] = {[FRAMING_RANGE_BODY] = "body",
@@ -213,7 +223,13 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
             i++;
         }
         if (i == protocol->head_values_count) {
-            reader_mistake(reader, "the framing has no field of this name in its header");
+            const char *names[FRAMING_VALUES_MAX];
+            char hint[READER_HINT_BYTES_MAX];
+            for (uint32_t n = 0; n < i; n++) {
+                names[n] = protocol->head_values[n].name;
+            }
+            reader_mistake(reader, "the header of the framing has no field of this name%s",
+                           reader_did_you_mean(item->string, names, i, hint));
         } else if (parse_number(parse, item, &all[i])) {
             const struct field width = {.bytes_count = protocol->head_values[i].format.bytes,
                                         .type = VALUE_U64};
@@ -231,7 +247,7 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
 /* A key whose name follows from the field is put first. */
 static const struct key HEADER_NUMBER_KEYS[] = {
     {.name = "", .then = header__number},
-    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .high = HEADER_NAME_BYTES_MAX},
+    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .then = header__name},
     {0}};
 static const struct key HEADER_TEXT_KEYS[] = {{"text", .then = header__text}, {0}};
 static const struct key HEADER_HEX_KEYS[] = {{"hex", .then = header__hex}, {0}};
@@ -352,6 +368,22 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
     }
 }
 
+/* None of the field's keys says what it is. */
+static void header__unknown(struct reader *reader, const char *key)
+{
+    enum { KINDS_COUNT = sizeof HEADER_KINDS / sizeof HEADER_KINDS[0] };
+    const char *names[KINDS_COUNT + CHECKSUMS_COUNT];
+    char hint[READER_HINT_BYTES_MAX];
+    for (size_t i = 0; i < KINDS_COUNT + CHECKSUMS_COUNT; i++) {
+        names[i] = i < KINDS_COUNT ? HEADER_KINDS[i].name : HEADER_CHECKSUMS[i - KINDS_COUNT].name;
+    }
+    reader_did_you_mean(key, names, KINDS_COUNT + CHECKSUMS_COUNT, hint);
+    reader_mistake(reader,
+                   "expected u8, u16, u24 or u32 (also with le or be), `text`, `hex`, "
+                   "`size`, `id`, `sequence` or a checksum such as `crc32`, found `%.32s`%s",
+                   key, hint);
+}
+
 static void header__field(struct parse *parse, const cJSON *json, struct framing *framing,
                           struct framing_field *field)
 {
@@ -364,6 +396,10 @@ static void header__field(struct parse *parse, const cJSON *json, struct framing
          key = key->next) {
         first = key;
         kind = header__kind(key->string, &item);
+    }
+    if (kind == NULL && cJSON_IsObject(json) && json->child != NULL) {
+        header__unknown(reader, json->child->string);
+        return;
     }
     if (kind == NULL) {
         reader_expected(reader, json,
@@ -381,7 +417,8 @@ static void header__field(struct parse *parse, const cJSON *json, struct framing
     uint32_t mistakes_count = reader->mistakes_count;
     /* The name decides what the number is: it is read before. */
     if (count > 2 && strcmp(keys[1].name, "name") == 0) {
-        reader_read_key(reader, json, &keys[1], &item);
+        const char *name = cJSON_GetStringValue(reader_get(json, "name"));
+        item.name = name != NULL && name[0] != '\0' ? name : NULL;
     }
     if (reader_read(reader, json, keys, &item) && reader->mistakes_count == mistakes_count) {
         header__finish(parse, json, &item);
@@ -482,7 +519,7 @@ uint32_t parse_id_max(const struct framing *framing)
 
 /* --- By id. */
 
-enum { HEADER_ROWS_MAX = 65536, HEADER_VARIES = -1 };
+enum { HEADER_ROWS_MAX = 65536, HEADER_VARIES = -1, HEADER_WHERE_BYTES_MAX = 512 };
 
 void parse_by_id_format(struct parse *parse, const cJSON *json, void *place)
 {
@@ -503,6 +540,15 @@ void parse_by_id_format(struct parse *parse, const cJSON *json, void *place)
     }
     framing->fields_count = size ? 2 : 1;
     framing->head_fields_count = framing->fields_count;
+}
+
+bool parse_lists_id(const struct framing *framing, uint32_t id)
+{
+    uint32_t i = 0;
+    while (i < framing->rows_count && framing->rows[i].id != id) {
+        i++;
+    }
+    return i < framing->rows_count;
 }
 
 /* An id as a text: in decimal digits, or hexadecimal behind 0x. */
@@ -526,21 +572,26 @@ bool parse_id_text(const char *text, uint32_t *id)
     return header__id(text, strlen(text), id);
 }
 
-static void header__add_row(struct parse *parse, struct framing *framing, uint32_t id, double bytes)
+/* where: of a file, the row's place in it, and a colon; else empty. */
+static void header__add_row(struct parse *parse, struct framing *framing, const char *where,
+                            uint32_t id, double bytes)
 {
     bool varies = bytes == HEADER_VARIES;
     uint32_t id_bytes = number_bytes(&framing->fields[0].format, id);
     if (id_bytes == 0) {
-        reader_mistake(&parse->reader, "expected an id that fits into its field");
+        reader_mistake(&parse->reader, "%sexpected an id that fits into its field, found %" PRIu32,
+                       where, id);
     } else if (!varies && (bytes < id_bytes || bytes > FRAMING_FRAME_BYTES_MAX ||
                            bytes != (double)(uint32_t)bytes)) {
         reader_mistake(&parse->reader,
-                       "expected the bytes of the whole message (the id included, %" PRIu32
-                       " and more), or -1 where a size follows the id",
-                       id_bytes);
+                       "%sexpected the bytes of the whole message (the id included, %" PRIu32
+                       " and more), or -1 where a size follows the id, found %.15g",
+                       where, id_bytes, bytes);
     } else if (varies && framing->fields_count < 2) {
-        reader_mistake(&parse->reader, "-1 says that a size follows the id: expected its format as "
-                                       "`size` of the framing");
+        reader_mistake(&parse->reader,
+                       "%s-1 says that a size follows the id: expected its format as `size` of "
+                       "the framing",
+                       where);
     } else {
         parse->header_rows[framing->rows_count++] =
             (struct framing_row){.id = id, .bytes = varies ? 0 : (uint32_t)bytes};
@@ -577,60 +628,84 @@ void parse_sizes(struct parse *parse, const cJSON *json, void *place)
         } else if (!cJSON_IsNumber(item)) {
             reader_expected(reader, item, "the bytes of the whole message, or -1");
         } else {
-            header__add_row(parse, framing, id, item->valuedouble);
+            header__add_row(parse, framing, "", id, item->valuedouble);
         }
         reader_leave(reader, mark);
+    }
+}
+
+/* A row of the file: its id and bytes are in these columns. False: it is none. */
+static bool header__file_row(struct parse *parse, struct framing *framing,
+                             const struct data_table *table, const uint32_t columns[2],
+                             const char *where, uint32_t row)
+{
+    uint32_t id = 0;
+    uint64_t bits = 0;
+    size_t used = 0;
+    uint32_t id_bytes = 0;
+    uint32_t bytes_bytes = 0;
+    const char *id_cell = (const char *)data_cell(table, row, columns[0], &id_bytes);
+    const uint8_t *cell = data_cell(table, row, columns[1], &bytes_bytes);
+    if (!header__id(id_cell, id_bytes, &id)) {
+        reader_mistake(&parse->reader, "%sexpected an id such as 101 or 0x0065, found \"%.*s\"",
+                       where, (int)(id_bytes < 32 ? id_bytes : 32), id_cell);
+        return false;
+    }
+    if (!value_read_digits(cell, bytes_bytes, &bits, &used) || used != bytes_bytes) {
+        reader_mistake(&parse->reader, "%sexpected a number of bytes, or -1, found \"%.*s\"", where,
+                       (int)(bytes_bytes < 32 ? bytes_bytes : 32), (const char *)cell);
+        return false;
+    }
+    header__add_row(parse, framing, where, id, (double)(int64_t)bits);
+    return true;
+}
+
+static void header__file_rows(struct parse *parse, struct framing *framing,
+                              const struct data_table *table, const char *path)
+{
+    struct reader *reader = &parse->reader;
+    uint32_t columns[2] = {parse_find_column(table, "id", 2), parse_find_column(table, "bytes", 5)};
+    if (columns[0] == table->columns_count || columns[1] == table->columns_count ||
+        table->rows_count > HEADER_ROWS_MAX) {
+        reader_mistake(reader,
+                       "%s: expected the columns `id` and `bytes`, and at most %d rows, found %s",
+                       path, HEADER_ROWS_MAX,
+                       columns[0] == table->columns_count   ? "no `id` in its first line"
+                       : columns[1] == table->columns_count ? "no `bytes` in its first line"
+                                                            : "more rows");
+        return;
+    }
+    if (!header__take_rows(parse, framing, table->rows_count)) {
+        return;
+    }
+    for (uint32_t row = 0; row < table->rows_count; row++) {
+        char where[HEADER_WHERE_BYTES_MAX];
+        snprintf(where, sizeof where, "%.400s: line %" PRIu32 ": ", path, data_line(table, row));
+        if (!header__file_row(parse, framing, table, columns, where, row)) {
+            return;
+        }
     }
 }
 
 /* The same from a CSV file: the columns `id` and `bytes`. */
 void parse_sizes_file(struct parse *parse, const cJSON *json, void *place)
 {
-    struct framing *framing = place;
-    struct reader *reader = &parse->reader;
     struct data_table table = {.name = "sizes_file"};
     struct error error = {""};
     const char *name = cJSON_IsString(json) ? json->valuestring : "";
     if (name[0] == '\0') {
-        reader_expected(reader, json, "the path of a CSV file");
+        reader_expected(&parse->reader, json, "the path of a CSV file");
         return;
     }
-    if (!data_read(&table, parse_path(parse, name), parse->arena, &error)) {
-        reader_mistake(reader, "%s", error.text);
+    const char *path = parse_path(parse, name);
+    if (path == NULL) {
+        return; /* reported */
+    }
+    if (!data_read(&table, path, parse->arena, &error)) {
+        reader_mistake(&parse->reader, "%s", error.text);
         return;
     }
-    uint32_t columns[2] = {UINT32_MAX, UINT32_MAX};
-    for (uint32_t i = 0; i < table.columns_count; i++) {
-        if (strcmp(table.columns[i].name, "id") == 0) {
-            columns[0] = i;
-        } else if (strcmp(table.columns[i].name, "bytes") == 0) {
-            columns[1] = i;
-        }
-    }
-    if (columns[0] == UINT32_MAX || columns[1] == UINT32_MAX ||
-        table.rows_count > HEADER_ROWS_MAX) {
-        reader_mistake(reader, "expected the columns `id` and `bytes`, and at most %d rows",
-                       HEADER_ROWS_MAX);
-        return;
-    }
-    if (!header__take_rows(parse, framing, table.rows_count)) {
-        return;
-    }
-    for (uint32_t row = 0; row < table.rows_count; row++) {
-        uint32_t id = 0;
-        uint32_t cell_bytes = 0;
-        const uint8_t *cell = data_cell(&table, row, columns[0], &cell_bytes);
-        bool valid = header__id((const char *)cell, cell_bytes, &id);
-        uint64_t bits = 0;
-        size_t used = 0;
-        cell = data_cell(&table, row, columns[1], &cell_bytes);
-        if (!valid || !value_read_digits(cell, cell_bytes, &bits, &used) || used != cell_bytes) {
-            reader_mistake(reader, "row %" PRIu32 ": expected an id and a number of bytes",
-                           row + 1);
-            return;
-        }
-        header__add_row(parse, framing, id, (double)(int64_t)bits);
-    }
+    header__file_rows(parse, place, &table, path);
 }
 
 static int header__compare_rows(const void *left, const void *right)

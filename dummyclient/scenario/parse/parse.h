@@ -183,6 +183,8 @@ bool parse_digits(const char **text, uint32_t *number);
 /* Is the name these bytes? */
 bool parse_is(const char *name, const char *text, size_t bytes);
 bool parse_name_valid(const char *name);
+/* 1 to TREE_NAME_BYTES_MAX letters, digits and _, no digit first. */
+bool parse_is_word(const char *name);
 /* NULL: the behavior has no variable of this name. */
 struct parse_variable *parse_find_name(struct parse *parse, const char *name, size_t bytes);
 /* names.c: which names the behavior captures and sets. */
@@ -236,6 +238,8 @@ void parse_check_header(struct parse *parse, struct framing *framing);
 void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *framing);
 /* The largest id that the framing can carry; 0: it has none. */
 uint32_t parse_id_max(const struct framing *framing);
+/* Do the `sizes` of a framing by id have this one? */
+bool parse_lists_id(const struct framing *framing, uint32_t id);
 /* "101" or "0x0065". */
 bool parse_id_text(const char *text, uint32_t *id);
 /* A step that uses the connection. */

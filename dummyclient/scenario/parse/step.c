@@ -1,5 +1,6 @@
 /* Steps, and what they do to the connection. */
 #include "scenario/parse/parse.h"
+#include "text/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,59 @@ void parse_needs_link(struct parse *parse, bool sends)
     }
 }
 
+static bool parse__carries(const struct framing *framing, uint32_t id, uint32_t bytes)
+{
+    return frame_encoded_bytes(framing, id, bytes) > 0;
+}
+
+/* The bodies that the framing can carry under this id, from..to; none: 1..0. A `plus` below 0 makes
+ * the least. */
+static void parse__carried(const struct framing *framing, uint32_t id, uint32_t *from, uint32_t *to)
+{
+    uint32_t most = FRAMING_FRAME_BYTES_MAX;
+    *from = 0;
+    while (*from < most && !parse__carries(framing, id, *from)) {
+        ++*from;
+    }
+    *to = *from;
+    while (*to < most) {
+        uint32_t middle = *to + (most - *to + 1) / 2;
+        if (parse__carries(framing, id, middle)) {
+            *to = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+}
+
+static void parse__refuse_body(struct parse *parse, const struct send *send)
+{
+    const struct body *body = &send->body;
+    const struct framing *framing = &parse->protocol->framing;
+    char least[UNITS_COUNTED_BYTES_MAX];
+    char most[UNITS_COUNTED_BYTES_MAX];
+    char found[UNITS_COUNTED_BYTES_MAX];
+    uint32_t from = 0;
+    uint32_t to = 0;
+    parse__carried(framing, send->id, &from, &to);
+    snprintf(least, sizeof least, "%" PRIu32 " to ", from);
+    snprintf(found, sizeof found, "%" PRIu32 " to ", body->bytes_min);
+    units_format_counted(to, "byte", most);
+    bool one = from == to;
+    bool bounded = from > 0 && !one;
+    const char *why = framing->type == FRAMING_BY_ID && one ? " (`sizes`, less the id)"
+                      : framing->type == FRAMING_FIXED      ? ""
+                                                            : ", which the framing can carry";
+    char bytes[UNITS_COUNTED_BYTES_MAX];
+    units_format_counted(body->bytes_max, "byte", bytes);
+    reader_mistake(&parse->reader, "expected a body of %s%s%s%s, found %s%s",
+                   one       ? "exactly "
+                   : bounded ? ""
+                             : "at most ",
+                   bounded ? least : "", most, why, body->bytes_min == body->bytes_max ? "" : found,
+                   bytes);
+}
+
 /* Can the framing carry the body in all sizes that it can have? */
 static void parse__check_body(struct parse *parse, const struct send *send)
 {
@@ -34,20 +88,10 @@ static void parse__check_body(struct parse *parse, const struct send *send)
     }
     const struct body *body = &send->body;
     const struct framing *framing = &parse->protocol->framing;
-    if (frame_encoded_bytes(framing, send->id, body->bytes_min) == 0 ||
-        frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
-        char found[64];
-        snprintf(found, sizeof found, "%" PRIu32 " to ", body->bytes_min);
-        snprintf(body->bytes_min == body->bytes_max ? found : found + strlen(found), 32,
-                 "%" PRIu32 " byte%s", body->bytes_max, body->bytes_max == 1 ? "" : "s");
-        if (framing->type == FRAMING_FIXED) {
-            reader_mistake(&parse->reader,
-                           "expected a body of exactly %" PRIu32 " byte%s, found %s",
-                           framing->fixed_bytes, framing->fixed_bytes == 1 ? "" : "s", found);
-        } else {
-            reader_mistake(&parse->reader, "expected a body that the framing can carry, found %s",
-                           found);
-        }
+    bool known = framing->type != FRAMING_BY_ID || parse_lists_id(framing, send->id);
+    if (known && (!parse__carries(framing, send->id, body->bytes_min) ||
+                  !parse__carries(framing, send->id, body->bytes_max))) {
+        parse__refuse_body(parse, send);
     }
     parse_check_delimiter(parse, body);
 }
@@ -116,8 +160,8 @@ static void parse__think(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     uint32_t mistakes_count = parse->reader.mistakes_count;
-    const struct key *form =
-        reader_read_one(&parse->reader, json, keys, "a duration such as \"200ms\", or ", think);
+    const struct key *form = reader_read_one(&parse->reader, json, keys, "distribution",
+                                             "a duration such as \"200ms\", or ", think);
     think->type = form == NULL ? THINK_CONSTANT : (enum think_type)(form - keys);
     if (parse->reader.mistakes_count == mistakes_count) {
         parse__check_think(parse, json->child, think);
@@ -146,6 +190,37 @@ static const struct key parse__steps[] = {
     {"log", KEY_OTHER(struct step, text, parse_log)},
     {0}};
 
+static bool parse__is_step(const char *name)
+{
+    const struct key *key = parse__steps;
+    while (key->name != NULL && strcmp(key->name, name) != 0) {
+        key++;
+    }
+    return key->name != NULL;
+}
+
+/* Two keys in the object of a step: two steps, or one and what belongs inside of it. */
+static void parse__one_step_each(struct parse *parse, const cJSON *json)
+{
+    const cJSON *step = json->child;
+    const cJSON *other = step->next;
+    if (!parse__is_step(step->string)) {
+        other = step;
+        step = step->next;
+    }
+    if (parse__is_step(step->string) && !parse__is_step(other->string)) {
+        reader_mistake(&parse->reader,
+                       "expected an object with one step, found `%.32s` beside `%.32s`: if it "
+                       "belongs to the step, put it inside of its braces",
+                       other->string, step->string);
+        return;
+    }
+    reader_mistake(&parse->reader,
+                   "expected an object with one step, found `%.32s` and `%.32s` in one: give each "
+                   "step its own object",
+                   json->child->string, json->child->next->string);
+}
+
 /* place: the link to the next one. */
 static void parse__step(struct parse *parse, const cJSON *json, void *place)
 {
@@ -158,10 +233,7 @@ static void parse__step(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     if (cJSON_IsObject(json) && cJSON_GetArraySize(json) > 1) {
-        reader_mistake(reader,
-                       "expected an object with one step, found `%.32s` and `%.32s` in one: "
-                       "give each step its own object",
-                       json->child->string, json->child->next->string);
+        parse__one_step_each(parse, json);
         return;
     }
     if (!cJSON_IsObject(json) || json->child == NULL) {
@@ -173,7 +245,7 @@ static void parse__step(struct parse *parse, const cJSON *json, void *place)
     struct step *step = arena_take(parse->arena, sizeof *step);
     uint32_t target = parse->flow.target;
     const struct key *key =
-        step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "", step);
+        step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "step", "", step);
     if (key != NULL) {
         step->target = target;
         step->type = (enum step_type)(key - parse__steps);

@@ -92,7 +92,7 @@ static void parse__verify_one(struct parse *parse, const cJSON *json, struct ver
         return;
     }
     const struct key *form =
-        reader_read_one(reader, json, parse__verify_keys,
+        reader_read_one(reader, json, parse__verify_keys, "rule",
                         "\"none\", \"same_body\", an array of rules, or ", verify);
     if (form != NULL) {
         verify->type = (enum verify_type)(VERIFY_SAME_BODY + (form - parse__verify_keys));

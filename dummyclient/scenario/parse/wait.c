@@ -22,15 +22,20 @@ void parse_id(struct parse *parse, const cJSON *json, void *place)
         return;
     }
     uint32_t *number = place;
-    uint32_t id_max = parse_id_max(&parse->protocol->framing);
+    const struct framing *framing = &parse->protocol->framing;
+    const struct key id = {
+        .kind = KEY_KIND_WHOLE, .bytes = sizeof(uint32_t), .high = parse_id_max(framing)};
     if (cJSON_IsString(json)) {
-        if (!parse_id_text(json->valuestring, number) || *number > id_max) {
+        if (!parse_id_text(json->valuestring, number) || *number > parse_id_max(framing)) {
             reader_expected(&parse->reader, json, "an id such as 101 or \"0x0065\"");
+            return;
         }
+    } else if (!reader_read_value(&parse->reader, json, &id, place)) {
         return;
     }
-    const struct key id = {.kind = KEY_KIND_WHOLE, .bytes = sizeof(uint32_t), .high = id_max};
-    reader_read_value(&parse->reader, json, &id, place);
+    if (framing->type == FRAMING_BY_ID && !parse_lists_id(framing, *number)) {
+        reader_expected(&parse->reader, json, "an id that `sizes` of the framing lists");
+    }
 }
 
 static void parse__match_value(struct parse *parse, const cJSON *json, struct match *match)

@@ -292,7 +292,7 @@ static void test_refused_with_a_reason(void **state)
         {&LECTURE,
          "\x77\x03\0\x5a\x27"
          "abc\xce",
-         9, FRAME_INVALID, "the sum8 38 at byte 4, found 39"},
+         9, FRAME_INVALID, "the sum8 38 at byte 4, not 39"},
         {&LECTURE,
          "\x77\x03\0\x5a\x26"
          "abc\xcf",
@@ -305,7 +305,7 @@ static void test_refused_with_a_reason(void **state)
          "8=FIX.4.4\x01"
          "9=x",
          13, FRAME_INVALID, "decimal digits at byte 12"},
-        {&BY_ID, "\x66\0", 2, FRAME_INVALID, "an id that `sizes` lists, found 102 (0x0066)"},
+        {&BY_ID, "\x66\0", 2, FRAME_INVALID, "an id that `sizes` lists, not 102 (0x0066)"},
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct frame frame;

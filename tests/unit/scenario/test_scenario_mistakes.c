@@ -16,7 +16,8 @@ static void test_document(void **state)
         {"{ 'Name': 'x', 'behaviors': [ {} ] }", ": `Name`: unknown key; did you mean `name`?"},
         {"{ 'name': 'x', 'name': 'y', 'behaviors': [ {} ] }",
          ": `name`: expected this key once, found it again"},
-        {"{ 'name': '', 'behaviors': [ {} ] }", ": `name`: expected a text, found ''"},
+        {"{ 'name': '', 'behaviors': [ {} ] }",
+         ": `name`: expected a text that is not empty, found ''"},
         {"{ 'target': { 'port': 70000 }, 'behaviors': [ {} ] }",
          ": `target.port`: expected a whole number from 1 to 65535, found 70000"},
         {"{ 'target': { 'port': '7777' }, 'behaviors': [ {} ] }",
@@ -211,7 +212,7 @@ static void test_framing(void **state)
          "found nothing"},
         {"{ 'type': 'by_id', 'id': 'u16', 'sizes': { '0x64': 1 } }",
          ": `framing.sizes.0x64`: expected the bytes of the whole message (the id included, 2 and "
-         "more), or -1 where a size follows the id"},
+         "more), or -1 where a size follows the id, found 1"},
         {"{ 'type': 'by_id', 'id': 'u16', 'sizes': { '100': -1 } }",
          ": `framing.sizes.100`: -1 says that a size follows the id: expected its format as "
          "`size` of the framing"},
@@ -307,7 +308,7 @@ static void test_all_mistakes_are_told_at_once(void **state)
         "`name`: expected a text, found 1", /* what stands there is looked at all the same */
         "`load.rate`",
         "`behaviors[0].loop[0].think`",
-        "`behaviors[0].loop[1].sned`: unknown key; did you mean `send`?",
+        "`behaviors[0].loop[1].sned`: unknown step; did you mean `send`?",
         "`behaviors[0].loop[1].send.id`",
     };
     assert_int_equal(told.count, COUNT(places));

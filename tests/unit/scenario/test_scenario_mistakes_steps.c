@@ -8,12 +8,12 @@ static void test_steps(void **state)
         {"{}", "[0]`: expected an object with one step, such as { 'think': '1s' } or { 'request': "
                "... }, found an object"},
         {"{ 'requset': { 'send': { 'id': 1 } } }",
-         "[0].requset`: unknown key; did you mean `request`?"},
+         "[0].requset`: unknown step; did you mean `request`?"},
         {"{ 'send': { 'id': 1 }, 'think': '1s' }",
          "[0]`: expected an object with one step, found `send` and `think` in one: give each step "
          "its own object"},
         {"{ 'zzzzzz': 'x' }",
-         "[0].zzzzzz`: unknown key; the keys here are `send`, `expect`, `request`, `think`, "
+         "[0].zzzzzz`: unknown step; expected one of `send`, `expect`, `request`, `think`, "
          "`repeat`, `choose`, `if`, `set`, `barrier`, `disconnect`, `reconnect`, `expect_close`, "
          "`wait_until_age`, `receive`, `mark`, `log`"},
         {"{ 'send': {} }", "[0].send.id`: expected the id of the message, found nothing"},
@@ -36,9 +36,9 @@ static void test_steps(void **state)
         {"{ 'think': '0s' }", "[0].think`: expected a duration from 1 ns to 24 h, found '0s'"},
         {"{ 'think': { 'uniform': [ '2s', '1s' ] } }",
          "[0].think.uniform`: expected [min, max], found the greater one first"},
-        {"{ 'think': { 'gamma': '2s' } }",
-         "[0].think.gamma`: unknown key; the keys here are `constant`, `uniform`, `exponential`, "
-         "`normal`, `lognormal`, `pareto`"},
+        {"{ 'think': { 'gamma': '2s' } }", "[0].think.gamma`: unknown distribution; expected one "
+                                           "of `constant`, `uniform`, `exponential`, "
+                                           "`normal`, `lognormal`, `pareto`"},
         {"{ 'think': { 'normal': { 'mean': '1s' } } }",
          "[0].think.normal.deviation`: expected a duration, found nothing"},
         {"{ 'think': { 'lognormal': { 'median': '1s', 'sigma': 0 } } }",
@@ -160,7 +160,7 @@ static void test_bodies(void **state)
     static const struct mistake mistakes[] = {
         {"'PING'", "`: expected 'none' or an object with one of `text`, `hex`, `base64`, `random`, "
                    "`pattern`, `zero`, `file`, `fields`, `json`, `pb`, found 'PING'"},
-        {"{ 'txt': 'a' }", ".txt`: unknown key; did you mean `text`?"},
+        {"{ 'txt': 'a' }", ".txt`: unknown kind of body; did you mean `text`?"},
         {"{ 'hex': '0' }",
          ".hex`: expected pairs of hexadecimal digits (wrong from character 2), found '0'"},
         {"{ 'hex': '00zz' }",
@@ -199,8 +199,8 @@ static void test_bodies(void **state)
         {"{ 'fields': [ { 'u32': 1.5 } ] }", ".fields[0].u32`: expected a whole number, found 1.5"},
         {"{ 'fields': [ { 'string': 'abcd', 'length': 'zero', 'bytes': 4 } ] }",
          ".fields[0]`: the text has 4 bytes, and the field room for 3"},
-        {"{ 'zero': { 'bytes': 70000 } }",
-         "`: expected a body that the framing can carry, found 70000 bytes"},
+        {"{ 'zero': { 'bytes': 70000 } }", "`: expected a body of at most 65531 bytes, which the "
+                                           "framing can carry, found 70000 bytes"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         char steps[512];
@@ -246,7 +246,7 @@ static void test_framing_and_steps_must_agree(void **state)
     check_steps("", "{ 'send': { 'id': 1, 'body': { 'text': 'x', 'hex': '00' } } }",
                 "[0].send.body`: expected one of these keys, found `text` and `hex`");
     check_steps("", "{ 'send': { 'id': 1, 'body': { 'text': 'x', 'hx': '00' } } }",
-                "[0].send.body.hx`: unknown key; did you mean `hex`?");
+                "[0].send.body.hx`: unknown kind of body; did you mean `hex`?");
     check_steps("'framing': { 'type': 'delimiter', 'delimiter': '\\r\\n' },",
                 "{ 'send': { 'body': { 'text': 'PING\\r\\n' } } }",
                 "[0].send.body`: expected a body without the delimiter, which the framing adds; "
