@@ -14,12 +14,18 @@
 #include "show/ndjson.h"
 #include "system/host.h"
 #include "system/stop.h"
+#include "trace/trace_output.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* In a fleet, once all ranks have ended: how often to look for the last figures. */
 static const int64_t CLIENT_LOOK_NS = 1 * NS_PER_MS;
+/* For the last lines of a trace: a user who has asked to stop does not wait as long. */
+static const int64_t CLIENT_TRACE_WITHIN_NS = 10 * NS_PER_S;
+static const int64_t CLIENT_TRACE_STOPPED_NS = 1 * NS_PER_S;
+
+enum { CLIENT_PATH_BYTES_MAX = 4096 };
 
 #ifndef DUMMYLOAD_VERSION
 #define DUMMYLOAD_VERSION "0.1.0"
@@ -125,20 +131,63 @@ static int client__leave(struct fleet *fleet)
     return EXIT_OK;
 }
 
+/* Opens the trace, where this program plays what is to be traced. False: it cannot be written. */
+static bool client__open_trace(const struct plan *plan, struct trace_output **trace,
+                               struct error *error)
+{
+    static struct trace_output output;
+    static char path[CLIENT_PATH_BYTES_MAX];
+    const struct options *options = plan->options;
+    bool first = options->traced == TRACE_FIRST_FAILURE;
+    *trace = NULL;
+    if (!options->traces ||
+        (!first && plan_seat_at(plan, options->traced).worker == PLAN_ELSEWHERE)) {
+        return true;
+    }
+    if (options->trace_path != NULL) {
+        snprintf(path, sizeof path, "%s", options->trace_path);
+    }
+    if (plan->rank > 0 && first) { /* each rank traces the first of its own that fails */
+        size_t used = strlen(path);
+        snprintf(path + used, sizeof path - used, ".rank-%u", plan->rank);
+    }
+    *trace = &output;
+    return trace_output_open(&output, options->trace_path != NULL ? path : NULL, options->traced,
+                             plan->workers_count, plan->rank, error);
+}
+
+/* False: some of it could not be written, which has been said. */
+static bool client__close_trace(struct trace_output *trace)
+{
+    struct error error = {""};
+    bool stopped = stop_requests() > 0;
+    bool whole = trace == NULL ||
+                 trace_output_close(
+                     trace, stopped ? CLIENT_TRACE_STOPPED_NS : CLIENT_TRACE_WITHIN_NS, &error);
+    if (!whole) {
+        output_complain(error.text);
+    }
+    return whole;
+}
+
 static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjson *ndjson)
 {
     const struct options *options = plan->options;
     struct error error = {""};
+    struct trace_output *trace;
     static struct run run;
     bool leader = fleet_is_leader(fleet);
-    bool progress = leader && options->progress && !options->quiet;
-    if (!supervisor_run(&run, plan, fleet, progress, ndjson, &error)) {
+    bool on_stderr = options->traces && options->trace_path == NULL;
+    bool progress = leader && options->progress && !options->quiet && !on_stderr;
+    if (!client__open_trace(plan, &trace, &error) ||
+        !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
         if (leader) {
             return ending_fail(error.text, ndjson);
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
     }
+    bool traced = client__close_trace(trace);
     if (!leader) {
         client__hand_over(&run, plan, fleet);
         run_close(&run);
@@ -146,7 +195,7 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     }
     int code = client__conclude(plan, &run, fleet, ndjson);
     run_close(&run);
-    return code;
+    return code == EXIT_OK && !traced ? EXIT_FAILED : code;
 }
 
 /* In a separate thread: a stopped terminal must not block Ctrl+C. */

@@ -177,10 +177,10 @@ const FOLDERS = [
   'server/sessions', 'server/handlers', 'server/run', 'server/models/common', 'server/models',
   'server/reporting', 'server/example', 'server/program',
   'dummyclient/scenario/json', 'dummyclient/scenario', 'dummyclient/scenario/parse',
-  'dummyclient/program', 'dummyclient/vm', 'dummyclient/options', 'dummyclient/pacing',
-  'dummyclient/figures', 'dummyclient/plan', 'dummyclient/show', 'dummyclient/play',
-  'dummyclient/fleet', 'dummyclient/conduct', 'dummyclient/judge', 'dummyclient/report',
-  'dummyclient', 'dummyclient/mpi',
+  'dummyclient/program', 'dummyclient/trace', 'dummyclient/vm', 'dummyclient/options',
+  'dummyclient/pacing', 'dummyclient/figures', 'dummyclient/plan', 'dummyclient/show',
+  'dummyclient/play', 'dummyclient/fleet', 'dummyclient/conduct', 'dummyclient/judge',
+  'dummyclient/report', 'dummyclient', 'dummyclient/mpi',
 ];
 const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 

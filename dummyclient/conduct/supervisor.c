@@ -8,6 +8,7 @@
 #include "show/ndjson.h"
 #include "system/stop.h"
 #include "system/thread.h"
+#include "trace/trace_output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +37,12 @@ struct supervisor {
     uint32_t started_count;
     struct fleet *fleet;
     struct console console;
-    struct ndjson *ndjson;     /* NULL: off. The caller's */
-    struct fleet_status own;   /* of this tick */
-    struct fleet_status whole; /* the same with the others'; on a member as own */
-    struct live_view *view;    /* the whole's */
-    bool whole_known;          /* every rank has sent its status */
+    struct ndjson *ndjson;      /* NULL: off. The caller's */
+    struct trace_output *trace; /* the same */
+    struct fleet_status own;    /* of this tick */
+    struct fleet_status whole;  /* the same with the others'; on a member as own */
+    struct live_view *view;     /* the whole's */
+    bool whole_known;           /* every rank has sent its status */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
     uint32_t settled; /* while connecting: the gauges of the last progress, */
@@ -469,6 +471,7 @@ static bool supervisor__wait(struct supervisor *supervisor)
             supervisor__apply_orders(supervisor);
         }
         supervisor__print_logs(supervisor);
+        trace_output_tick(supervisor->trace);
         supervisor__check_clock(supervisor);
         supervisor__check_stall(supervisor, now_ns);
         clock_sleep_until_ns(now_ns + SUPERVISOR_TICK_NS);
@@ -570,6 +573,10 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
     run->started_wall_ns = supervisor->clock_offset_ns + run->origin_ns;
     supervisor->ticked_ns = run->origin_ns;
     control_init(&supervisor->control);
+    if (supervisor->trace != NULL) {
+        supervisor->control.trace = &supervisor->trace->trace;
+        trace_output_begin(supervisor->trace, run->origin_ns);
+    }
     supervisor->control.run_clock_offset_ns = fleet_clock_offset_ns(supervisor->fleet);
     supervisor->settled_ns = run->origin_ns;
     if (!histogram_open(&run->tick_lag, 3, error)) {
@@ -584,9 +591,10 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
 }
 
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct ndjson *ndjson, struct error *error)
+                    struct ndjson *ndjson, struct trace_output *trace, struct error *error)
 {
-    struct supervisor supervisor = {.plan = plan, .run = run, .fleet = fleet, .ndjson = ndjson};
+    struct supervisor supervisor = {
+        .plan = plan, .run = run, .fleet = fleet, .ndjson = ndjson, .trace = trace};
     supervisor.view = &supervisor.whole.view;
     *run = (struct run){.t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
     thread_prefer_latency(); /* late ticks mean that this program gets no CPU */
@@ -615,6 +623,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
     supervisor__read(&supervisor, 0);
     ndjson_finish(ndjson, supervisor.view, run->end_ns);
     supervisor__print_logs(&supervisor);
+    trace_output_tick(trace);
     console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
     supervisor__collect(&supervisor);
     supervisor__close(&supervisor);

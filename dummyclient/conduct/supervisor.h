@@ -7,9 +7,11 @@
 #include "fleet/fleet.h"
 
 struct ndjson;
+struct trace_output;
 
-/* Plays the plan, or this program's share of it. ndjson may be NULL. progress: show the live line.
+/* Plays the plan, or this program's share of it. ndjson and trace may be NULL. progress: show the
+ * live line.
  * False only when nothing was played for lack of memory, threads or another rank; then *error says
  * why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct ndjson *ndjson, struct error *error);
+                    struct ndjson *ndjson, struct trace_output *trace, struct error *error);

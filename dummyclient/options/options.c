@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "text/option_table.h"
+#include "text/units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,30 @@ static bool options__set(void *context, const char *value, struct error *error)
     memcpy(options->variable_names[index], value, bytes);
     options->variables[index].name = options->variable_names[index];
     options->variables[index].value = equals + 1;
+    return true;
+}
+
+/* N or first-failure, and perhaps :FILE. */
+static bool options__trace(void *context, const char *value, struct error *error)
+{
+    static const char FIRST[] = "first-failure";
+    struct options *options = context;
+    char number[16];
+    int64_t connection = 0;
+    size_t bytes = strcspn(value, ":");
+    snprintf(number, sizeof number, "%.*s", (int)(bytes < sizeof number ? bytes : 0), value);
+    bool first = strcmp(number, FIRST) == 0;
+    if ((!first && !units_integer(number, 0, SCENARIO_CONNECTIONS_MAX - 1, &connection, NULL)) ||
+        (value[bytes] == ':' && value[bytes + 1] == '\0')) {
+        error_set(error,
+                  "expected the number of a connection, from 0, or first-failure, and perhaps "
+                  ":FILE, as in 0:trace.txt; found \"%s\"",
+                  value);
+        return false;
+    }
+    options->traces = true;
+    options->traced = first ? TRACE_FIRST_FAILURE : (uint32_t)connection;
+    options->trace_path = value[bytes] == ':' ? value + bytes + 1 : NULL;
     return true;
 }
 
@@ -141,6 +166,10 @@ static const struct option_row OPTIONS_ROWS[] = {
     {.help = "\nOther"},
     {"check", 0, NULL, OPTION_MODE, AT(mode), .low = OPTIONS_CHECK,
      .help = "validate and print the plan, connect to nothing"},
+    {"trace", 0, "N[:FILE]", OPTION_CALL, .set = options__trace,
+     .help = "every message of connection N (from 0), and what became of it,\n"
+             "to FILE or, without the live screen, to standard error; N may be\n"
+             "first-failure: the first connection that fails"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
      .help = "print nothing but errors"},
     {"no-progress", 0, NULL, OPTION_FLAG_OFF, AT(progress),

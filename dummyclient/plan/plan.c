@@ -297,6 +297,18 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     }
 }
 
+static void plan__check_trace(const struct plan *plan, struct mistakes *mistakes)
+{
+    const struct options *options = plan->options;
+    if (options->traces && options->traced != TRACE_FIRST_FAILURE &&
+        options->traced >= plan->connections) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--trace %" PRIu32 ": expected a connection of this run, 0 to %" PRIu32
+                        ", or first-failure",
+                        options->traced, plan->connections - 1);
+    }
+}
+
 /* Without a scenario: checks the addresses of the command line. */
 static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
 {
@@ -326,6 +338,7 @@ bool plan_open(struct plan *plan, const struct options *options,
     if (plan_codec_open(&plan->codec, options->codec_path, plan->scenario, &mistakes)) {
         plan__arrange(plan, &mistakes);
     }
+    plan__check_trace(plan, &mistakes);
     if (mistakes.count > 0) {
         plan_close(plan);
         return false;

@@ -131,6 +131,9 @@ static void conn__connect(struct conn *conn)
     conn_set_link(conn, CONN_CONNECTING,
                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
     recorder_count(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
+    if (conn->traced) {
+        conn_trace_connects(conn, remote);
+    }
     cport_connect(group->port, &conn->socket, &conn->io_op, remote, local);
 }
 
@@ -236,6 +239,9 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
     case VM_ACTION_DISCONNECT:
         must(conn->link == CONN_OPEN || conn->link == CONN_HALF);
         if (action->disconnect == DISCONNECT_HALF) {
+            if (conn->traced) {
+                conn_trace(conn, "this side ends its half (FIN)");
+            }
             conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
             conn_mark_dirty(conn);
         } else if (action->disconnect == DISCONNECT_RST) {
@@ -368,6 +374,9 @@ static void conn__on_connected(struct conn *conn)
     const struct framing *framing = group->plan->program->targets[conn->target].framing;
     reassembly_open(&conn->reassembly, framing, group->plan->program->looked_bytes);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
+    if (conn->traced) {
+        conn_trace_connected(conn);
+    }
     if (conn_open_codec(conn)) {
         conn_hand_over(conn);
     }

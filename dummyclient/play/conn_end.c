@@ -41,6 +41,9 @@ enum error_kind conn_error_of_transfer(enum cport_result result)
 void conn_end(struct conn *conn)
 {
     int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
+    if (conn->traced) {
+        conn_trace(conn, "this side closes (FIN)");
+    }
     conn_set_link(conn, CONN_ENDING, conn->group->now_ns + within_ns);
     conn_receive(conn);
     conn_mark_dirty(conn);
@@ -89,6 +92,9 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
 void conn_break(struct conn *conn, enum error_kind error)
 {
     conn->end_reason = (uint8_t)error;
+    if (conn->traced) {
+        conn_trace_broken(conn, error);
+    }
     recorder_error(conn->group->recorder, error);
     if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
         /* It would have taken at least as long. */
@@ -100,18 +106,27 @@ void conn_break(struct conn *conn, enum error_kind error)
 void conn_reset(struct conn *conn)
 {
     conn->end_reason = ERROR_KIND_RESET;
+    if (conn->traced) {
+        conn_trace(conn, "this side resets the connection (RST)");
+    }
     conn__close(conn, CPORT_CLOSE_RST);
 }
 
 void conn_drop(struct conn *conn)
 {
     recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
+    if (conn->traced) {
+        conn_trace(conn, "the connect is given up");
+    }
     conn__close(conn, CPORT_CLOSE_RST);
 }
 
 static void conn__note_unexpected(struct conn *conn)
 {
     conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
+    if (conn->traced) {
+        conn_trace(conn, "the scenario does not expect that end");
+    }
     recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
 }
 
@@ -133,6 +148,9 @@ static void conn__complete(struct conn *conn)
 
 void conn_on_peer_end(struct conn *conn)
 {
+    if (conn->traced) {
+        conn_trace(conn, "the server ends its side (FIN)");
+    }
     if (conn->link == CONN_GREETING) {
         recorder_handshake_failed(conn->group->recorder, conn->number, "the end of the connection");
         conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
@@ -192,6 +210,9 @@ static void conn__settle(struct conn *conn)
         if (conn->unjudged && (!expected || rest)) {
             conn__note_unexpected(conn);
         }
+    }
+    if (conn->traced) {
+        conn_trace_closed(conn);
     }
     if (conn->end_reason == ERROR_KIND_NONE) {
         conn__count_clean(conn);

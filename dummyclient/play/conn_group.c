@@ -43,6 +43,7 @@ void conn_open_vm(struct conn *conn)
                                    .connection = conn->number,
                                    .behavior = conn->taker.behavior,
                                    .closed_loop = !group->plan->open_loop,
+                                   .traced = conn->traced,
                                    .generation = conn->generation,
                                    .wall_offset_ns = group->wall_offset_ns,
                                    .run_clock_offset_ns = group->run_clock_offset_ns};
@@ -85,9 +86,11 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
 {
     const struct plan *plan = group->plan;
     struct conn *conn = conn_group_at(group, index);
+    struct trace_ring *trace = group->recorder->observer.trace;
     uint8_t *block = (uint8_t *)conn;
     conn->group = group;
     conn->number = number;
+    conn->traced = trace != NULL && trace_wants(trace->trace, number);
     conn->wanted = number < plan->connections_at_start;
     conn->state = conn->wanted ? CONN_QUEUED : CONN_PARKED;
     conn->deadline_ns = TIME_NEVER_NS;

@@ -219,6 +219,9 @@ static void conn__refuse(struct conn *conn, enum frame_status status)
     if (status != FRAME_NO_MEMORY) {
         struct error expected;
         reassembly_explain(&conn->reassembly, conn_codec_state(conn), status, &expected);
+        if (conn->traced) {
+            conn_trace_refused(conn, &expected);
+        }
         recorder_frame_error(conn->group->recorder, conn->number, &expected,
                              reassembly_refused(&conn->reassembly));
     }

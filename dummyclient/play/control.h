@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "scenario/scenario.h"
+#include "trace/trace.h"
 
 #include <stdatomic.h>
 
@@ -18,6 +19,7 @@ struct control {
     _Atomic int64_t abort_ns;
     _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
     int64_t run_clock_offset_ns; /* this clock plus it is the leader's; before the first worker */
+    struct trace *trace;         /* NULL: nothing is traced; a ring for each worker */
     /* How often each barrier has been opened. */
     _Atomic uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
 };

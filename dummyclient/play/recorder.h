@@ -55,6 +55,9 @@ static inline void recorder_count(struct recorder *recorder, enum total_kind kin
 static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
 {
     recorder->figures.counters.errors[kind]++;
+    if (recorder->observer.trace != NULL) {
+        trace_fail(recorder->observer.trace, error_key(kind));
+    }
 }
 
 static inline void recorder_observe_ready(struct recorder *recorder, bool ready)

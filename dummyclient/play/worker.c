@@ -47,6 +47,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
         goto failed_recorder;
     }
     worker->recorder.behaviors = plan->program->behaviors;
+    worker->recorder.observer.trace = control->trace != NULL ? &control->trace->rings[index] : NULL;
     if (plan->program->logs && !logbook_open(&worker->recorder.logbook, error)) {
         goto failed_arrivals;
     }

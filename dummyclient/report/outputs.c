@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { OUTPUTS_COUNT = 3 };
+enum { OUTPUTS_COUNT = 4 };
 
 struct outputs__one {
     const char *option;
@@ -18,12 +18,18 @@ static void outputs__list(const struct options *options, struct outputs__one lis
     list[0] = (struct outputs__one){"--out", options->out_path};
     list[1] = (struct outputs__one){"--ndjson", options->ndjson_path};
     list[2] = (struct outputs__one){"--openmetrics", options->openmetrics_path};
+    list[3] = (struct outputs__one){"--trace", options->trace_path};
 }
 
 bool outputs_take_stdout(const struct options *options)
 {
-    return output_is_stdout(options->out_path) || output_is_stdout(options->ndjson_path) ||
-           output_is_stdout(options->openmetrics_path);
+    struct outputs__one list[OUTPUTS_COUNT];
+    bool takes = false;
+    outputs__list(options, list);
+    for (int i = 0; i < OUTPUTS_COUNT; i++) {
+        takes = takes || output_is_stdout(list[i].path);
+    }
+    return takes;
 }
 
 static void outputs__compare_two(const struct outputs__one *one, const struct outputs__one *other,

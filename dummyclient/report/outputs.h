@@ -1,5 +1,5 @@
-/* Where a run's results go: --out, --ndjson, --openmetrics. Looked at before the run, so that
- * nothing is overwritten, lost or mixed after it. Control plane. */
+/* Where a run's results go: --out, --ndjson, --openmetrics, --trace. Looked at before the run, so
+ * that nothing is overwritten, lost or mixed after it. Control plane. */
 #pragma once
 
 #include "options/options.h"

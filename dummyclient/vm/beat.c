@@ -85,6 +85,9 @@ static bool vm_beat__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
     struct vm_beat *beat = &vm_asides_of(vm)->beats[index];
     const struct wait *reply = &vm->behavior->beats[index].beat->reply;
     enum on_timeout on_timeout = reply->on_timeout;
+    if (vm->traced) {
+        vm_trace_event(vm, now_ns, "heartbeat %u of `every` has timed out", (unsigned)index + 1);
+    }
     vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_TIMED_OUT,
                             beat->reply_ns - reply->within_ns, beat->reply_ns);
     beat->reply_ns = TIME_NEVER_NS;
@@ -166,6 +169,9 @@ bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns
     }
     struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
     beat->reply_ns = TIME_NEVER_NS;
+    if (vm->traced) {
+        vm_trace_note(vm, "the reply to heartbeat %u of `every`", (unsigned)i + 1);
+    }
     vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_ANSWERED, beat->sent_ns,
                             received_ns);
     return true;

@@ -76,6 +76,9 @@ static void vm_connection__play(struct vm *vm, enum vm_phase phase, uint32_t ins
                                 int64_t now_ns)
 {
     struct vm_lane *lane = vm_lane_at(vm, 0);
+    if (vm->traced && vm->program->code[instruction].op != OP_END) {
+        vm_trace_event(vm, now_ns, phase == VM_PHASE_SETUP ? "setup begins" : "teardown begins");
+    }
     vm->phase = (uint8_t)phase;
     vm->busy_count = 1;
     lane->instruction = instruction;
@@ -209,6 +212,9 @@ static void vm_connection__on_disconnect(struct vm *vm, int64_t connect_at_ns, i
 static void vm_connection__leave_join(struct vm *vm, int64_t now_ns)
 {
     uint32_t instruction = vm->join_instruction;
+    if (vm->traced) {
+        vm_trace_joined(vm, now_ns);
+    }
     vm->join_instruction = VM_JOIN_NONE;
     vm->join_due_ns = TIME_NEVER_NS;
     vm->joined_ns = now_ns;

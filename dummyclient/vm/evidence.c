@@ -1,6 +1,7 @@
 /* The first failure of each request, in words and bytes. Rare by its nature: once per step. */
 #include "vm/internal.h"
 
+#include "text/encoding.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -28,27 +29,47 @@ static ERROR_PRINTF(2, 3) void vm_evidence__add(struct vm_evidence__text *text, 
     text->used += bytes < 0 ? 0 : (size_t)bytes < left ? (size_t)bytes : left - 1;
 }
 
+static void vm_evidence__add_count(struct vm_evidence__text *text, uint64_t bytes)
+{
+    char count[UNITS_COUNTED_BYTES_MAX];
+    vm_evidence__add(text, "%s", units_format_counted(bytes, "byte", count));
+}
+
+static void vm_evidence__add_message(struct vm_evidence__text *text, const struct vm *vm,
+                                     uint32_t id, uint64_t body_bytes)
+{
+    if (framing_has_ids(vm_framing(vm))) {
+        vm_evidence__add(text, "a message of id %" PRIu32 " with ", id);
+    }
+    vm_evidence__add_count(text, body_bytes);
+}
+
 /* Bytes as a quoted text where they are one, else as hexadecimal digits. */
 static void vm_evidence__add_bytes(struct vm_evidence__text *text, const uint8_t *bytes,
                                    uint32_t count)
 {
     uint32_t shown = count < VM_EVIDENCE_SHOWN_MAX ? count : VM_EVIDENCE_SHOWN_MAX;
+    const char *rest = shown < count ? "..." : "";
     bool printable = true;
     for (uint32_t i = 0; i < shown; i++) {
         bool blank = bytes[i] == '\r' || bytes[i] == '\n';
         printable = printable && (blank || (bytes[i] >= ' ' && bytes[i] <= '~'));
     }
-    vm_evidence__add(text, "%s", printable ? "\"" : "0x");
+    if (!printable) {
+        char hex[2 * VM_EVIDENCE_SHOWN_MAX + 1];
+        vm_evidence__add(text, "0x%s%s", encoding_write_hex(bytes, shown, "", hex, sizeof hex),
+                         rest);
+        return;
+    }
+    vm_evidence__add(text, "\"");
     for (uint32_t i = 0; i < shown; i++) {
-        if (!printable) {
-            vm_evidence__add(text, "%02x", bytes[i]);
-        } else if (bytes[i] < ' ') {
+        if (bytes[i] < ' ') {
             vm_evidence__add(text, "%s", bytes[i] == '\r' ? "\\r" : "\\n");
         } else {
             vm_evidence__add(text, "%c", bytes[i]);
         }
     }
-    vm_evidence__add(text, "%s%s", printable ? "\"" : "", shown < count ? "..." : "");
+    vm_evidence__add(text, "\"%s", rest);
 }
 
 static void vm_evidence__add_number(struct vm_evidence__text *text, uint64_t bits,
@@ -69,7 +90,8 @@ static void vm_evidence__add_body(struct vm_evidence__text *text, const struct b
 {
     uint8_t bytes[VM_EVIDENCE_COMPARED_MAX];
     uint32_t count = message_body_bytes(body, scope);
-    vm_evidence__add(text, "%" PRIu32 " bytes ", count);
+    vm_evidence__add_count(text, count);
+    vm_evidence__add(text, " ");
     if (body->type == BODY_CONSTANT) {
         vm_evidence__add_bytes(text, body->bytes, count);
     } else if (count <= sizeof bytes) {
@@ -131,13 +153,13 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
     }
 }
 
-static void vm_evidence__add_match(const struct vm *vm, struct vm_lane *lane,
-                                   const struct match *match, struct vm_evidence__text *text)
+/* What the match's place is to be, by the wait of this index. */
+static void vm_evidence__add_match(const struct vm *vm, uint32_t index, const struct match *match,
+                                   struct vm_evidence__text *text)
 {
-    vm_evidence__add(text, " with %s %s ", match->place.text,
-                     match->is_prefix ? "beginning with" : "=");
+    vm_evidence__add(text, "%s %s ", match->place.text, match->is_prefix ? "beginning with" : "=");
     if (match->value_type != VALUE_TEXT) {
-        vm_evidence__add_number(text, vm_wait_at(vm, lane->index)->value, match->value_type);
+        vm_evidence__add_number(text, vm_wait_at(vm, index)->value, match->value_type);
     } else if (match->source == MATCH_FIELD_VALUE) {
         vm_evidence__add_bytes(text, match->text, match->text_bytes);
     } else { /* of which a hash is kept */
@@ -147,21 +169,21 @@ static void vm_evidence__add_match(const struct vm *vm, struct vm_lane *lane,
     }
 }
 
-static void vm_evidence__expected(const struct vm *vm, struct vm_lane *lane, char *out)
+void vm_evidence_expected(const struct vm *vm, struct vm_lane *lane, char *out)
 {
     struct vm_evidence__text text = {.out = out};
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct match *match = &wait->match;
     if (vm->raw) {
-        vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_bytes,
-                         lane->raw_bytes == 1 ? "" : "s");
-    } else if (match->any_id) {
+        vm_evidence__add_count(&text, lane->raw_bytes);
+    } else if (match->any_id || !framing_has_ids(vm_framing(vm))) {
         vm_evidence__add(&text, "a message");
     } else {
         vm_evidence__add(&text, "a message of id %" PRIu32, match->id);
     }
     if (match->source != MATCH_FIELD_NONE) {
-        vm_evidence__add_match(vm, lane, match, &text);
+        vm_evidence__add(&text, " with ");
+        vm_evidence__add_match(vm, lane->index, match, &text);
     }
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
         vm_evidence__add_verify(vm, lane, verify, &text);
@@ -189,17 +211,22 @@ static uint32_t vm_evidence__differs(const struct body *body, const struct messa
     return i < count || i < bytes ? i : bytes;
 }
 
-/* What is at a place of the message. */
+static const char *const VM_EVIDENCE_GOES_ON[] = {", ", ", "};
+static const char *const VM_EVIDENCE_BEGINS[] = {"", "a message "};
+
+/* What is at a place of the message. before: what a place of it is said behind, and what is none.
+ */
 static void vm_evidence__add_place(const struct vm *vm, const struct place *place,
-                                   const struct frame *frame, struct vm_evidence__text *text)
+                                   const struct frame *frame, const char *const before[2],
+                                   struct vm_evidence__text *text)
 {
     struct place_value found;
     switch (place_read(place, vm_framing(vm), frame, &found)) {
     case PLACE_ABSENT:
-        vm_evidence__add(text, ", without %s", place->text);
+        vm_evidence__add(text, "%swithout %s", before[1], place->text);
         return;
     case PLACE_WRONG:
-        vm_evidence__add(text, ", with no %s at %s",
+        vm_evidence__add(text, "%swith no %s at %s", before[1],
                          place->form == PLACE_JSON && place_is_text(place)       ? "JSON"
                          : place->form == PLACE_PROTOBUF && place_is_text(place) ? "such field"
                          : place->form == PLACE_TEXT && place_is_text(place)     ? "whole text"
@@ -209,7 +236,7 @@ static void vm_evidence__add_place(const struct vm *vm, const struct place *plac
     case PLACE_FOUND:
         break;
     }
-    vm_evidence__add(text, ", %s = ", place->text);
+    vm_evidence__add(text, "%s%s = ", before[0], place->text);
     if (found.type == VALUE_TEXT) {
         uint8_t shown[VM_EVIDENCE_SHOWN_MAX + 1];
         uint32_t bytes = place_text_write(&found, shown, sizeof shown);
@@ -245,7 +272,7 @@ static void vm_evidence__add_wrong_place(const struct vm *vm, struct vm_lane *la
     for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
         if (!vm_wait_holds(vm, lane, verify, frame)) {
             if (verify->type == VERIFY_FIELD) {
-                vm_evidence__add_place(vm, &verify->place, frame, text);
+                vm_evidence__add_place(vm, &verify->place, frame, VM_EVIDENCE_GOES_ON, text);
             }
             return;
         }
@@ -253,7 +280,7 @@ static void vm_evidence__add_wrong_place(const struct vm *vm, struct vm_lane *la
     for (uint32_t i = 0; i < wait->captures_count; i++) {
         struct place_value found = {.type = VALUE_I64};
         if (!vm_wait_captures(vm, &wait->captures[i], frame, &found)) {
-            vm_evidence__add_place(vm, &wait->captures[i].place, frame, text);
+            vm_evidence__add_place(vm, &wait->captures[i].place, frame, VM_EVIDENCE_GOES_ON, text);
             vm_evidence__add_room(&wait->captures[i], &found, text);
             return;
         }
@@ -282,6 +309,43 @@ static void vm_evidence__add_difference(const struct vm *vm, struct vm_lane *lan
     }
 }
 
+void vm_evidence_refusal(const struct vm *vm, uint32_t index, const struct frame *frame, char *out)
+{
+    struct vm_evidence__text text = {.out = out};
+    const struct instruction *instruction = &vm->program->code[vm_wait_at(vm, index)->instruction];
+    const struct match *match = &instruction->wait->match;
+    if (index < vm->program->lanes_count && instruction->op == OP_REQUEST &&
+        vm_lane_at(vm, index)->sent_ns == 0) {
+        vm_evidence__add(&text, "its own message has not left yet");
+    } else if (frame->is_push && instruction->op == OP_REQUEST) {
+        vm_evidence__add(&text, "by its text it is a push, and no reply");
+    } else if (!match->any_id && frame->id != match->id) {
+        vm_evidence__add(&text, "`match`: expected id %" PRIu32 ", found %" PRIu32, match->id,
+                         frame->id);
+    } else if (match->source == MATCH_FIELD_NONE) {
+        vm_evidence__add(&text, "a rule of `on_push` comes first");
+    } else {
+        vm_evidence__add(&text, "`match`: expected ");
+        vm_evidence__add_match(vm, index, match, &text);
+        vm_evidence__add(&text, ", found ");
+        vm_evidence__add_place(vm, &match->place, frame, VM_EVIDENCE_BEGINS, &text);
+    }
+}
+
+void vm_evidence_verdict(const struct vm *vm, struct vm_lane *lane, const struct frame *frame,
+                         char *out)
+{
+    struct vm_evidence__text text = {.out = out};
+    out[0] = '\0';
+    if (lane->mismatched) {
+        vm_evidence_expected(vm, lane, out);
+        text.used = strlen(out);
+        vm_evidence__add(&text, "; found ");
+        vm_evidence__add_message(&text, vm, frame->id, frame->whole_body_bytes);
+        vm_evidence__add_difference(vm, lane, frame, &text);
+    }
+}
+
 /* Where the failure is to be written; NULL: that step has one, or none are kept. */
 static struct vm_failed *vm_evidence__slot(const struct vm *vm, struct vm_lane *lane)
 {
@@ -299,7 +363,7 @@ static void vm_evidence__fill(const struct vm *vm, struct vm_lane *lane, struct 
                               enum vm_failure kind, int64_t at_ns)
 {
     *failed = (struct vm_failed){.kind = kind, .at_ns = at_ns, .connection = vm->connection};
-    vm_evidence__expected(vm, lane, failed->expected);
+    vm_evidence_expected(vm, lane, failed->expected);
 }
 
 static void vm_evidence__show(struct vm_failed *failed, const uint8_t *bytes, uint32_t count)
@@ -336,12 +400,7 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
     }
     struct vm_evidence__text text = {.out = failed->found};
     vm_evidence__fill(vm, lane, failed, VM_FAILURE_MISMATCH, received_ns);
-    const struct framing *framing = vm->program->targets[vm->target].framing;
-    if (framing->type == FRAMING_LENGTH && framing->id_bytes > 0) {
-        vm_evidence__add(&text, "a message of id %" PRIu32 " with ", frame->id);
-    }
-    vm_evidence__add(&text, "%" PRIu64 " byte%s", frame->whole_body_bytes,
-                     frame->whole_body_bytes == 1 ? "" : "s");
+    vm_evidence__add_message(&text, vm, frame->id, frame->whole_body_bytes);
     vm_evidence__add_difference(vm, lane, frame, &text);
     vm_evidence__show(failed, frame->body, frame->body_bytes);
 }
@@ -368,11 +427,9 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
         return;
     }
     if (lane->raw_done_bytes > 0) {
-        vm_evidence__add(&text, "%" PRIu32 " byte%s", lane->raw_done_bytes,
-                         lane->raw_done_bytes == 1 ? "" : "s");
+        vm_evidence__add_count(&text, lane->raw_done_bytes);
     } else if (noted) {
-        vm_evidence__add(&text, "a message of id %" PRIu32 " with %" PRIu64 " byte%s", untaken->id,
-                         untaken->body_bytes, untaken->body_bytes == 1 ? "" : "s");
+        vm_evidence__add_message(&text, vm, untaken->id, untaken->body_bytes);
     } else if (lane->replies_left < wait->replies_count) {
         vm_evidence__add(&text, "%" PRIu32 " of them", wait->replies_count - lane->replies_left);
     } else {

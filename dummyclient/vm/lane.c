@@ -152,6 +152,9 @@ void vm_lane_begin_pass(struct vm *vm, struct vm_lane *lane, int64_t intended_ns
     lane->time_ns = intended_ns;
     lane->done_ns = vm_due_base_ns(lane);
     lane->origin_ns = intended_ns;
+    if (vm->traced) {
+        vm_trace_pass(vm, lane, now_ns);
+    }
     vm->observer->iteration_started(vm->observer->context, lane->index, intended_ns, now_ns);
 }
 
@@ -220,6 +223,9 @@ void vm_lane_report(struct vm *vm, struct vm_lane *lane, enum vm_outcome outcome
                                  .sent_ns = lane->sent_ns,
                                  .first_ns = lane->first_ns,
                                  .last_ns = last_ns};
+    if (vm->traced) {
+        vm_trace_done(vm, lane, &request);
+    }
     vm->observer->request_done(vm->observer->context, &request);
 }
 
@@ -288,6 +294,9 @@ static bool vm_lane__expect(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     lane->sent_ns = now_ns;
     lane->reached_ns = now_ns;
     vm_lane__wait(vm, lane, now_ns);
+    if (vm->traced) {
+        vm_trace_expects(vm, lane, now_ns);
+    }
     if (vm_inbox_feed(vm, lane)) {
         lane->first_ns = now_ns;
         vm_lane__answered(vm, lane, now_ns);
@@ -308,6 +317,9 @@ static bool vm_lane__join(struct vm *vm, struct vm_lane *lane, enum instruction_
 {
     if (vm->cut && op != OP_DISCONNECT) {
         return true;
+    }
+    if (vm->traced) {
+        vm_trace_joins(vm, lane, now_ns);
     }
     lane->state = VM_LANE_JOINING;
     lane->reached_ns = now_ns;

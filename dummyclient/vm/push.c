@@ -96,6 +96,11 @@ bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns
         mismatch = mismatch || fanout_ns < 0;
     }
     mismatch = !vm_push__capture(vm, &push->wait, frame) || mismatch;
+    if (vm->traced) {
+        vm_trace_note(vm, "rule %u of `on_push` takes it%s",
+                      (unsigned)(rule - vm->behavior->pushes) + 1,
+                      mismatch ? ": it is not what the rule says" : "");
+    }
     vm->observer->push_checked(vm->observer->context, mismatch, fanout_ns);
     if (rule->answer != NULL && !mismatch) {
         vm_push__answer(vm, rule);

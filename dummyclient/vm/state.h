@@ -136,6 +136,7 @@ struct vm {
     uint8_t target; /* where it is connected to, or was last */
     bool asides_open;
     bool ready_given;
+    bool receives;
 
     int64_t wall_offset_ns;
     int64_t run_clock_offset_ns;
@@ -164,10 +165,10 @@ struct vm {
     bool started : 1;
     bool stopping : 1;
     bool cut : 1;
-    bool receives : 1;
     bool buried : 1; /* there are tombstones, or were on this connection */
     bool raw : 1;    /* the target's framing is raw */
     bool asides : 1; /* answers or heartbeats wait to be sent */
+    bool traced : 1; /* it tells what it does: vm_trace_...() */
 };
 
 static inline struct vm_lane *vm_lane_at(const struct vm *vm, uint32_t index)

@@ -29,6 +29,9 @@ static bool vm_step__pause(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     }
     lane->state = VM_LANE_THINKING;
     vm_lane_set_due(vm, lane, lane->free_ns);
+    if (vm->traced) {
+        vm_trace_pauses(vm, lane, now_ns);
+    }
     return false;
 }
 

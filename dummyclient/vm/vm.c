@@ -76,6 +76,7 @@ struct vm *vm_init(void *memory, void *seldom, const struct program *program,
     vm->wall_offset_ns = identity->wall_offset_ns;
     vm->run_clock_offset_ns = identity->run_clock_offset_ns;
     vm->closed_loop = identity->closed_loop;
+    vm->traced = identity->traced;
     vm->next_ns = TIME_NEVER_NS;
     for (uint32_t i = 0; i < program->lanes_count; i++) {
         struct vm_lane *lane = vm_lane_at(vm, i);
@@ -275,8 +276,17 @@ uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *c
     } else {
         vm__write(vm, lane, message, action->body_bytes, out);
     }
-    return message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
-                          : action->message_bytes;
+    /* A codec may encrypt: it is told as it was before. */
+    bool seals_whole = message->framing->type == FRAMING_CODEC;
+    if (vm->traced && seals_whole) {
+        vm_trace_sent(vm, lane, message, action, out);
+    }
+    uint32_t bytes = message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
+                                    : action->message_bytes;
+    if (vm->traced && !seals_whole) {
+        vm_trace_sent(vm, lane, message, action, out);
+    }
+    return bytes;
 }
 
 /* --- Messages and arrivals. */
@@ -340,6 +350,9 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     if (received_ns >= vm->next_ns) {
         vm__expire(vm, received_ns);
     }
+    if (vm->traced) {
+        vm_trace_received(vm, frame, received_ns);
+    }
     do {
         uint32_t taken_bytes = rest.body_bytes;
         bool late = false;
@@ -358,7 +371,13 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
             if (vm->wait_head != VM_INDEX_NONE && !raw) {
                 vm_evidence_note(vm, &rest, received_ns);
             }
-            if (late || (!vm_inbox_put(vm, &rest, claimed) && !counted)) {
+            bool kept = !late && vm_inbox_put(vm, &rest, claimed);
+            if (vm->traced && !claimed) {
+                vm_trace_note(vm, late   ? "the late reply to a request that has timed out"
+                                  : kept ? "kept for an `expect` that has not begun"
+                                         : "no step waits for it: it counts as a push");
+            }
+            if (late || (!kept && !counted)) {
                 counted = true;
                 vm->observer->unsolicited(vm->observer->context, &rest, late);
             }

@@ -40,6 +40,7 @@
 
 #include "program/program.h"
 #include "proto/frame.h"
+#include "trace/trace.h"
 #include "vm/evidence.h"
 
 struct vm; /* internal.h */
@@ -134,6 +135,8 @@ struct vm_observer {
     void (*ran_out)(void *context, uint32_t table);
     /* Where the first failure of each step is kept. May be NULL. */
     struct vm_evidence *evidence;
+    /* Where connections whose identity says so tell what they do. NULL: none does. */
+    struct trace_ring *trace;
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
     /* Open loop: when the run is to end, TIME_NEVER_NS while that is not known; NULL: when
@@ -150,6 +153,7 @@ struct vm_identity {
     uint32_t connection; /* number in the whole run, from 0 */
     uint32_t behavior;
     bool closed_loop;
+    bool traced;
     uint32_t generation; /* times that the connection has been retired and opened again: above 0 the
                             memory is that of the previous one, and passes are counted on */
     int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */

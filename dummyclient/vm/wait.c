@@ -243,8 +243,11 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     uint16_t tombstone = VM_INDEX_NONE;
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm_wait_at(vm, i)->next) {
-        if (!vm_wait_accepts(vm, i, frame) ||
-            (vm_wait_is_behind(vm, i) && vm_aside_claims(vm, frame))) {
+        bool accepts = vm_wait_accepts(vm, i, frame);
+        if (!accepts || (vm_wait_is_behind(vm, i) && vm_aside_claims(vm, frame))) {
+            if (vm->traced && !accepts) {
+                vm_trace_refused(vm, i, frame);
+            }
             continue;
         }
         if (i >= lanes_count) {
@@ -417,6 +420,9 @@ static bool vm_wait__judge_stretch(struct vm *vm, struct vm_lane *lane, const st
     }
     lane->raw_done_bytes += *taken_bytes;
     bool whole = lane->raw_done_bytes >= lane->raw_bytes;
+    if (vm->traced) {
+        vm_trace_stretch(vm, lane, *taken_bytes);
+    }
     lane->raw_done_bytes = whole ? 0 : lane->raw_done_bytes;
     return whole;
 }
@@ -436,6 +442,9 @@ bool vm_wait_judge(struct vm *vm, struct vm_lane *lane, const struct frame *fram
     if (wait->captures_count > 0 &&
         !vm_wait_capture(vm, wait, frame, vm_lane_variables(vm, lane))) {
         lane->mismatched = true;
+    }
+    if (vm->traced) {
+        vm_trace_judged(vm, lane, frame);
     }
     if (lane->mismatched && !before) {
         vm_evidence_mismatch(vm, lane, frame, received_ns);

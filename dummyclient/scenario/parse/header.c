@@ -166,7 +166,7 @@ static void header__number(struct parse *parse, const cJSON *json, void *place)
 }
 
 /* "head" of a send and places name it. */
-static void header__name(struct parse *parse, const cJSON *json, void *place)
+static void header__check_name(struct parse *parse, const cJSON *json, void *place)
 {
     (void)place;
     if (!parse_is_word(json->valuestring)) {
@@ -247,7 +247,7 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
 /* A key whose name follows from the field is put first. */
 static const struct key HEADER_NUMBER_KEYS[] = {
     {.name = "", .then = header__number},
-    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .then = header__name},
+    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .then = header__check_name},
     {0}};
 static const struct key HEADER_TEXT_KEYS[] = {{"text", .then = header__text}, {0}};
 static const struct key HEADER_HEX_KEYS[] = {{"hex", .then = header__hex}, {0}};
@@ -260,7 +260,7 @@ static const struct key HEADER_SIZE_KEYS[] = {
 static const struct key HEADER_ID_KEYS[] = {{"id", .then = header__read_format}, {0}};
 static const struct key HEADER_SEQUENCE_KEYS[] = {
     {"sequence", .then = header__read_format},
-    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .high = HEADER_NAME_BYTES_MAX},
+    {"name", .kind = KEY_KIND_TEXT, ITEM(name), .then = header__check_name},
     {"first", .kind = KEY_KIND_WHOLE, ITEM(first), .high = UINT32_MAX},
     {"last", .kind = KEY_KIND_WHOLE, ITEM(last), .high = UINT32_MAX, .preset = UINT32_MAX},
     {0}};
