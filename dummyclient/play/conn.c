@@ -1,6 +1,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_codec.h"
+#include "play/conn_trace.h"
 
 /* --- States and links: which changes there are, and what they count. */
 

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_codec.h"
+#include "play/conn_trace.h"
 
 enum error_kind conn_error_of_connect(enum cport_result result)
 {

@@ -4,7 +4,6 @@
  * conn_io.c     its bytes: the queue out and the frames in
  * conn_codec.c  what its codec remembers, and says by itself (conn_codec.h)
  * conn_end.c    how it ends
- * conn_trace.c  what one says that is traced
  * conn_group.c  the memory of a worker's connections */
 #pragma once
 
@@ -231,16 +230,6 @@ void conn_on_shutdown(struct conn *conn);
 void conn_on_closed(struct conn *conn);
 enum error_kind conn_error_of_connect(enum cport_result result);
 enum error_kind conn_error_of_transfer(enum cport_result result);
-
-/* --- conn_trace.c. All are called only where conn->traced. */
-
-void conn_trace(const struct conn *conn, const char *format, ...) ERROR_PRINTF(2, 3);
-void conn_trace_connects(const struct conn *conn, const struct net_address *remote);
-void conn_trace_connected(const struct conn *conn);
-/* What has come is no message. */
-void conn_trace_refused(const struct conn *conn, const struct error *expected);
-void conn_trace_broken(const struct conn *conn, enum error_kind error);
-void conn_trace_closed(const struct conn *conn);
 
 /* --- conn_group.c */
 

@@ -2,6 +2,7 @@
 #include "core/must.h"
 #include "core/prefetch.h"
 #include "play/conn_codec.h"
+#include "play/conn_trace.h"
 
 void conn_mark_dirty(struct conn *conn)
 {

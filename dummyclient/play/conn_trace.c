@@ -1,6 +1,6 @@
-/* What a traced connection does on its socket, in words. Nothing here is on the path of others. */
+#include "play/conn_trace.h"
+
 #include "core/clock.h"
-#include "play/conn_internal.h"
 #include "text/units.h"
 
 #include <inttypes.h>

@@ -77,6 +77,9 @@ void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct messa
     char text[VM_TRACE_NAME_BYTES_MAX];
     char name[VM_TRACE_NAME_BYTES_MAX] = "a rule of `on_push`";
     bool framed = message->framing != &vm->program->unframed;
+    /* A codec may encrypt: what it is given is shown. */
+    bool plain = message->framing->type == FRAMING_CODEC;
+    uint32_t shown_bytes = plain ? action->body_bytes : action->message_bytes;
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
@@ -88,13 +91,11 @@ void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct messa
     if (lane != NULL) {
         vm_trace__step(vm, lane->sent_instruction, lane->index, name);
     }
-    trace_message(
-        vm->observer->trace, TRACE_SENT, vm->connection,
-        lane != NULL ? lane->stamp_ns : vm_aside_scope(vm).stamp_ns,
-        (struct span){.data = bytes, .bytes = action->message_bytes}, action->message_bytes,
-        "%s, by %s",
-        vm_trace__message(vm, message->id, framed, action->message_bytes, action->body_bytes, text),
-        name);
+    trace_message(vm->observer->trace, TRACE_SENT, vm->connection,
+                  lane != NULL ? lane->stamp_ns : vm_aside_scope(vm).stamp_ns,
+                  (struct span){.data = bytes, .bytes = shown_bytes}, shown_bytes, "%s, by %s",
+                  vm_trace__message(vm, message->id, framed, shown_bytes, action->body_bytes, text),
+                  name);
 }
 
 void vm_trace_received(const struct vm *vm, const struct frame *frame, int64_t received_ns)

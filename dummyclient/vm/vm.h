@@ -135,8 +135,7 @@ struct vm_observer {
     void (*ran_out)(void *context, uint32_t table);
     /* Where the first failure of each step is kept. May be NULL. */
     struct vm_evidence *evidence;
-    /* Where connections whose identity says so tell what they do. NULL: none does. */
-    struct trace_ring *trace;
+    struct trace_ring *trace; /* of connections that are traced; else NULL */
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
     /* Open loop: when the run is to end, TIME_NEVER_NS while that is not known; NULL: when
@@ -152,8 +151,7 @@ struct vm_identity {
     uint64_t seed;
     uint32_t connection; /* number in the whole run, from 0 */
     uint32_t behavior;
-    bool closed_loop;
-    bool traced;
+    bool closed_loop, traced;
     uint32_t generation; /* times that the connection has been retired and opened again: above 0 the
                             memory is that of the previous one, and passes are counted on */
     int64_t wall_offset_ns; /* Unix time less the clock, for ${now_ms} */

@@ -39,8 +39,8 @@ static void lines__size(struct parse *parse, const cJSON *json, void *place)
     if (cJSON_IsString(json) && strcmp(json->valuestring, "last_number") == 0) {
         rule->size = FRAMING_SIZE_LAST_NUMBER;
     } else if (cJSON_IsObject(json)) {
-        const struct key *form =
-            reader_read_one(&parse->reader, json, lines__size_keys, "\"last_number\", or ", rule);
+        const struct key *form = reader_read_one(&parse->reader, json, lines__size_keys, "key",
+                                                 "\"last_number\", or ", rule);
         if (form != NULL) {
             rule->size = form == lines__size_keys ? FRAMING_SIZE_WORD : FRAMING_SIZE_NAMED;
         }
@@ -65,7 +65,7 @@ static void lines__until(struct parse *parse, const cJSON *json, void *place)
                                                .is_whole = true};
         rule->has_until = true;
     } else if (cJSON_IsObject(json)) {
-        rule->has_until = reader_read_one(&parse->reader, json, lines__until_keys,
+        rule->has_until = reader_read_one(&parse->reader, json, lines__until_keys, "key",
                                           "the last line as a text, or ", rule) != NULL;
     } else {
         reader_expected(&parse->reader, json,
