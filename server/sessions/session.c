@@ -85,7 +85,7 @@ static bool session__has_room(const struct session *session)
     if (session->staged_count > 0) {
         held_bytes += shard_stage_cost(session->shard, session); /* its own, on their way to it */
     }
-    return held_bytes <= session__handle_below_bytes(session->shard->rules);
+    return held_bytes == 0 || held_bytes <= session__handle_below_bytes(session->shard->rules);
 }
 
 /* Before a message is handled. A session that waits has output, whose sending brings it back. */
