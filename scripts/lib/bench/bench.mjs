@@ -112,6 +112,7 @@ async function buildPrograms(windows, targets, say) {
 /** What is to be built for these parts. dummyclient-mpi is no target where there is no MPI. */
 function targetsOf(names) {
   const ours = names.includes('million') ? ['all'] : ['dummyclient', 'dummyserver'];
+  if (names.includes('codecs')) ours.push('xor_header');
   return names.some((name) => name !== 'million') ? [...ours, 'bench'] : ours;
 }
 

@@ -1,9 +1,12 @@
 // Goal 12: what the codecs cost: frames as before, Redis, HTTP and a codec of one's own.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { needProgram } from './run.mjs';
 import { CLIENTS, ECHO, SERVERS, WIRE_BYTES, against, closedLoad } from './players.mjs';
 import { startRedis } from './latency.mjs';
+import { buildFolder } from '../base/paths.mjs';
+import { Failure } from '../base/process.mjs';
 import { buildBaseline } from '../building/baseline.mjs';
 import { prepare } from '../building/setup.mjs';
 import { freePort } from '../playing/server.mjs';
@@ -115,6 +118,32 @@ async function http(bench) {
   }
 }
 
+const XOR = { framing: { type: 'codec', options: { code: 119, key: 50 } }, behaviors: [ECHO] };
+
+/** The example of a user's own codec. What it sends is what it reads: a server that knows nothing
+ *  of it returns the bytes, and those of plain frames alike. */
+async function plugin(bench) {
+  const library = path.join(buildFolder('linux'), 'codecs', 'xor_header.so');
+  if (!fs.existsSync(library)) throw new Failure(`${library} was not built`);
+  for (const connections of [50, 1000]) {
+    const play = (name, what, args) => {
+      const scenario = bench.scenario(`plugin-${name}-${connections}`,
+        { load: closedLoad(connections, bench.seconds), ...what });
+      return () => against(SERVERS.ours({ args: ['--framing', 'raw'] }), (to) =>
+        CLIENTS.ours(to, scenario,
+          { out: bench.file(`plugin-${name}-${connections}.json`), args }));
+    };
+    const samples = await bench.interleave(`echo by a plug-in, ${connections} connections`, {
+      plain: play('plain', { behaviors: [ECHO] }, []),
+      xor: play('xor', XOR, ['--codec', library]),
+    }, bench.quick ? 2 : 9);
+    bench.ratioRow(12, `XOR plug-in: CPU per round trip / plain frames, ${connections}`, samples,
+      ['xor', 'plain'], 'client_us', 1.15, '<=');
+  }
+}
+
 export async function codecs(bench) {
-  for (const play of [frames, redis, http]) await bench.attempt(12, play.name, () => play(bench));
+  for (const play of [frames, redis, http, plugin]) {
+    await bench.attempt(12, play.name, () => play(bench));
+  }
 }
