@@ -29,6 +29,14 @@ static const char *const places[] = {
     "{ \"request\": { \"send\": { \"id\": 2, \"body\": { \"fields\": [ { \"varint\": % }, { "
     "\"length\": \"varint\", \"of\": [ { \"string\": %, \"length\": \"varint\" } ] } ] } },"
     " \"verify\": \"same_body\" } }",
+    "{ \"request\": { \"send\": { \"id\": 1, \"body\": { \"text\": \"01234567\" } },"
+    " \"capture\": { \"v\": \"u64@0\", \"f\": \"f64@0\","
+    " \"w\": { \"at\": \"text@0\", \"bytes_max\": 300 } } } },"
+    "{ \"request\": { \"send\": { \"id\": 2, \"body\": { \"fields\": [ { \"length\": \"ber\", "
+    "\"of\": "
+    "[ { \"json\": [ %, { %: \"${w}\" } ] } ] }, { \"pb\": { \"1\": %, \"2\": { \"3\": { "
+    "\"string\": % "
+    "}, \"4\": { \"sint64\": \"${v}\" } } } } ] } }, \"verify\": \"same_body\" } }",
     "{ \"think\": % }",
     "{ \"request\": { \"send\": { \"id\": 1 }, \"within\": % } }",
     "{ \"request\": { \"name\": %, \"send\": { \"id\": 1 } } }",
@@ -97,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t place = fuzz_take(&input);
     size_t bytes = TEXT_BYTES_MAX;
     const uint8_t *run = fuzz_take_run(&input, &bytes);
-    char *text = malloc(2 * 6 * TEXT_BYTES_MAX + 2048);
+    char *text = malloc(4 * 6 * TEXT_BYTES_MAX + 2048);
     must(text != NULL);
     char *out = text + sprintf(text, "{ \"load\": { \"duration\": \"1s\" }, \"behaviors\": [ "
                                      "{ \"loop\": [ ");

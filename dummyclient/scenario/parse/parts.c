@@ -8,7 +8,7 @@
 struct part *parse_add_part(struct parse *parse)
 {
     if (parse->parts == NULL) {
-        parse->parts = calloc(TREE_PARTS_MAX, sizeof *parse->parts);
+        parse->parts = malloc(TREE_PARTS_MAX * sizeof *parse->parts);
     }
     parse->parts_full = parse->parts_full && parse->parts_count > 0;
     if (parse->parts == NULL || parse->parts_count == TREE_PARTS_MAX) {
