@@ -102,16 +102,20 @@ test('the guide to protobuf, played', LIMIT, async (t) => {
   const { root } = protobuf.parse(`syntax = "proto3";
     message Login { string name = 1; uint32 version = 2; }
     message Move { uint64 player = 1; Point to = 2; repeated int32 keys = 3; }
-    message Point { float x = 1; float y = 2; }`);
+    message Point { float x = 1; float y = 2; }
+    message Welcome { uint64 player = 1; }`);
   const moves = new Set();
-  const server = await judge(t, framed((id, body) => {
+  let players = 0;
+  const server = await judge(t, framed((id, body, state) => {
     if (id === 1) {
       const login = root.lookupType('Login').decode(body);
       assert.match(login.name, /^player-\d+$/);
       assert.equal(login.version, 3);
-      return frame(2, Buffer.from([0x08, 1]));
+      state.player = 2 ** 40 + players++;
+      return frame(2, root.lookupType('Welcome').encode({ player: state.player }).finish());
     }
     const move = root.lookupType('Move').decode(body);
+    assert.equal(Number(move.player), state.player);
     assert.ok(move.to.x >= 0 && move.to.x < 100 && move.to.y === 2.5, JSON.stringify(move));
     assert.deepEqual(move.keys, [1, 2, 300]);
     moves.add(move.to.x);
@@ -176,25 +180,27 @@ test('JSON with what a server of malice has said, over a length', LIMIT, async (
 
 test('the guide to JSON, played: one message a line', LIMIT, async (t) => {
   const chats = new Set();
+  let sessions = 0;
   const server = await judge(t, (bytes, socket, state) => {
     const end = bytes.indexOf('\n');
     if (end < 0) return 0;
     const message = JSON.parse(bytes.toString('utf8', 0, end));
     if (message.type === 'login') {
       assert.match(message.user, /^player-\d+$/);
-      state.session = 'a"b\\c';
-      socket.write(`${JSON.stringify({ type: 'welcome', session: 'plain' })}\n`);
+      state.session = HOSTILE[sessions++ % HOSTILE.length];
+      socket.write(`${JSON.stringify({ type: 'welcome', session: state.session })}\n`);
     } else {
       assert.equal(message.type, 'chat');
       assert.equal(typeof message.n, 'number');
-      assert.equal(message.session, 'plain');
+      assert.equal(message.session, state.session);
       chats.add(message.text);
       socket.write(`${JSON.stringify(message)}\n`);
     }
     return end + 1;
   });
   const { framing, behaviors: [{ setup, loop }] } = scenarioOf('json.md');
-  const run = await play(t, server.port, { framing, behavior: { setup, loop } });
+  const run = await play(t, server.port, { framing, behavior: { setup, loop },
+    load: { connections: HOSTILE.length } });
   assert.deepEqual(server.wrong, []);
   assertAllAnswered(run);
   assert.ok(chats.size > 5);
