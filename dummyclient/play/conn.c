@@ -374,6 +374,7 @@ static void conn__on_connected(struct conn *conn)
     }
     const struct framing *framing = group->plan->program->targets[conn->target].framing;
     reassembly_open(&conn->reassembly, framing, group->plan->program->looked_bytes);
+    conn->peer_closes = false;
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     if (conn->traced) {
         conn_trace_connected(conn);

@@ -110,6 +110,7 @@ struct conn {
     bool dirty : 1;        /* in the group's list of what is to be flushed */
     bool send_blocked : 1; /* the vm waits for room in the queue */
     bool redirected : 1;   /* it is connected to conn_seldom->redirect, or was last */
+    bool peer_closes : 1;  /* a message has said that the peer ends the stream behind it */
     bool unjudged : 1;     /* the peer ended it: vm_on_closed() will say whether that is an error */
     bool traced : 1;       /* it says what it does: conn_trace_...() */
     struct cport_socket socket;

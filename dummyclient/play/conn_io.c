@@ -28,7 +28,7 @@ static uint32_t *conn__behind_oldest(const struct conn *conn, uint32_t index)
 
 bool conn_has_room(const struct conn *conn)
 {
-    return conn->messages_count < conn->group->messages_max &&
+    return conn->messages_count < conn->group->messages_max && !conn->peer_closes &&
            (conn->queue.held_bytes < CONN_QUEUE_BYTES_MAX || conn->messages_count == 0);
 }
 
@@ -199,7 +199,12 @@ static bool conn__deliver(struct conn *conn, const struct frame *frame, int64_t 
 {
     conn_observe(conn);
     vm_on_message(conn->vm, frame, first_ns, conn->group->now_ns);
+    conn->peer_closes = conn->peer_closes || frame->closes;
     if (conn_plays(conn)) {
+        conn_pump(conn);
+    }
+    if (conn->peer_closes && conn->link == CONN_OPEN) {
+        conn_end(conn); /* nobody would answer what is sent from now on */
         conn_pump(conn);
     }
     return conn_is_alive(conn);

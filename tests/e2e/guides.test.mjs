@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { scenarioOfGuide } from './guides.mjs';
@@ -65,4 +66,30 @@ test('text-lines: replies with payloads in which their own end stands', { ...LIM
   assert.ok(Number(result.totals.responses) > 0);
   assert.equal(Number(result.totals.messages_received), Number(result.totals.messages_sent));
   assert.equal(Number(result.totals.messages_unsolicited), 0);
+});
+
+test('http: a page, and one that is not there', LIMIT, async (t) => {
+  const server = http.createServer((asked, response) => {
+    response.writeHead(asked.url === '/' ? 200 : 404).write('x'.repeat(3000));
+    response.end('end');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  const { program, result } = await play(t, scenarioOfGuide('http'), server.address().port);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(Number(result.totals.responses) > 0);
+  assert.equal(Number(result.totals.messages_received), Number(result.totals.messages_sent));
+});
+
+test('redis: pushes between the replies are no replies', { ...LIMIT,
+  skip: absent('redis-server') }, async (t) => {
+  const port = await freePort();
+  await startPeer(t, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    '--dir', folderFor(t)], port);
+  const { program, result } = await play(t, scenarioOfGuide('redis'), port);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
+  assert.ok(Number(result.totals.messages_unsolicited) > 0, 'others have changed the key');
 });

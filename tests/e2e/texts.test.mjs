@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { errorsOf, folderFor, freePort, LIMIT, said } from './harness.mjs';
@@ -12,6 +13,7 @@ const request = (name, text, more) => ({ request: { name, send: { body: { text }
 const equals = (text) => ({ verify: { equals: { text } } });
 const starts = (text) => ({ verify: { starts_with: { text } } });
 const PING = 0x50494e47;
+const GiB = 2 ** 30;
 
 test('NATS: messages with payloads, and its pings answered', { ...LIMIT,
   skip: absent('nats-server') }, async (t) => {
@@ -110,3 +112,35 @@ test('nginx: bodies of any size, chunks that are joined, what has none', NGINX, 
     ] }, load: { rate: '20/s' } }));
 });
 
+
+test('responses that are the last on their connection', LIMIT, async (t) => {
+  let connections = 0;
+  const server = http.createServer((asked, response) => {
+    if (asked.url === '/open') response.useChunkedEncodingByDefault = false;
+    response.writeHead(200, { connection: 'close' }).end('x'.repeat(5000));
+  }).on('connection', () => connections++);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  const run = await play(t, server.address().port, { framing: { type: 'http' },
+    behavior: { on_disconnect: 'reconnect',
+      loop: [get('open', 'open', starts('HTTP/1.1 200')), { reconnect: 'now' },
+        get('close', 'close')] },
+    load: { connections: 5, rate: '20/s' } });
+  assert.equal(run.program.exitCode, 0, said(run.program));
+  assert.deepEqual(errorsOf(run.result), {});
+  assert.ok(Number(run.result.totals.responses) > 10);
+  assert.ok(connections >= Number(run.result.totals.responses));
+  assert.equal(Number(run.result.totals.connections_abnormal), 0);
+});
+
+test('nginx: a body of 1 GiB costs no memory where nobody looks at it', NGINX, async (t) => {
+  const port = await startNginx(t, { huge: GiB });
+  const run = await play(t, port, { framing: { type: 'http' },
+    behavior: { loop: [get('huge', 'huge', { within: '100s', ...starts('HTTP/1.1 200') }),
+      { think: '60s' }] },
+    load: { connections: 1, rate: '1/s', duration: '1s', drain: '100s' } });
+  assertAllAnswered(run);
+  assert.ok(Number(run.result.totals.bytes_received) > GiB);
+  const { rss_max_bytes: most } = run.result.resources;
+  assert.ok(Number(most) < GiB / 8, `${most} bytes`);
+});
