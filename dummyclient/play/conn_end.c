@@ -176,6 +176,26 @@ void conn_on_shutdown(struct conn *conn)
     }
 }
 
+/* What is known without keeping it on the way: bytes that were refused, the beginning of a message
+ * whose end never came, or else the last message that no step has taken. */
+static void conn__find_last(struct conn *conn, struct result_abnormal *abnormal)
+{
+    const struct vm_evidence *evidence = conn->group->recorder->figures.evidence;
+    const struct vm_untaken *untaken = &evidence->untaken[conn->number % VM_UNTAKEN_COUNT];
+    struct span partial = reassembly_refused(&conn->reassembly);
+    abnormal->received = conn->seldom->received;
+    conn->seldom->received.count = 0;
+    if (abnormal->received.count == 0 && partial.bytes > 0 &&
+        !reassembly_has_run(&conn->reassembly)) {
+        result_last_set(&abnormal->received, partial.data, partial.bytes);
+    } else if (abnormal->received.count == 0 && untaken->connection == conn->number &&
+               untaken->at_ns > conn->opened_ns) {
+        result_last_set(&abnormal->received, untaken->bytes, untaken->bytes_count);
+    }
+    uint8_t sent[VM_LAST_SENT_BYTES_MAX];
+    result_last_set(&abnormal->sent, sent, vm_last_sent(conn->vm, sent));
+}
+
 static void conn__list_abnormal(struct conn *conn)
 {
     struct result_abnormal abnormal = {
@@ -188,6 +208,7 @@ static void conn__list_abnormal(struct conn *conn)
         .messages_sent = conn->messages_sent,
         .messages_received = conn->messages_received,
         .reason = (enum error_kind)conn->end_reason};
+    conn__find_last(conn, &abnormal);
     recorder_abnormal(conn->group->recorder, &abnormal);
 }
 

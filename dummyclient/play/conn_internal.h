@@ -146,6 +146,7 @@ struct conn_seldom {
     struct cport_op close_op;
     struct net_address local;    /* once the close has begun */
     struct net_address redirect; /* where a server has sent the connection to */
+    struct result_last received; /* what was refused: until the connection is listed */
 };
 
 enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };

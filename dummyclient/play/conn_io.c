@@ -225,6 +225,8 @@ static void conn__refuse(struct conn *conn, enum frame_status status)
     if (status != FRAME_NO_MEMORY) {
         struct error expected;
         reassembly_explain(&conn->reassembly, conn_codec_state(conn), status, &expected);
+        struct span refused = reassembly_refused(&conn->reassembly);
+        result_last_set(&conn->seldom->received, refused.data, refused.bytes);
         if (conn->traced) {
             conn_trace_refused(conn, &expected);
         }

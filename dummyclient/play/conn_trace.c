@@ -73,7 +73,7 @@ void conn_trace_closed(const struct conn *conn)
                conn->end_reason == ERROR_KIND_NONE ? "cleanly"
                                                    : error_key((enum error_kind)conn->end_reason),
                conn->messages_sent, conn->messages_received);
-    if (partial_bytes > 0) {
+    if (partial_bytes > 0 && !reassembly_has_run(&conn->reassembly)) {
         struct span bytes = reassembly_refused(&conn->reassembly);
         trace_message(conn_trace__ring(conn), TRACE_RECEIVED, conn->number, conn->group->now_ns,
                       bytes, bytes.bytes,

@@ -14,6 +14,13 @@ enum {
     VM_UNTAKEN_COUNT = 256 /* a power of two */
 };
 
+struct vm;
+
+/* The message that a lane sent last, made again: its bytes, 0 where it is not known or too long.
+ * Checksums and what else is worked out as it leaves are missing. */
+enum { VM_LAST_SENT_BYTES_MAX = 1024 };
+uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX]);
+
 enum vm_failure {
     VM_FAILURE_NONE,
     VM_FAILURE_MISMATCH,

@@ -289,6 +289,30 @@ uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *c
     return bytes;
 }
 
+uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX])
+{
+    struct vm_lane *last = NULL;
+    for (uint32_t i = 0; i < vm->program->lanes_count; i++) {
+        struct vm_lane *lane = vm_lane_at(vm, i);
+        bool sent = lane->sent_instruction != UINT32_MAX;
+        if (sent && (last == NULL || (int32_t)(lane->message_n - last->message_n) > 0)) {
+            last = lane;
+        }
+    }
+    if (last == NULL) {
+        return 0;
+    }
+    const struct message *message = vm->program->code[last->sent_instruction].message;
+    struct message_scope scope = vm_lane_sent_scope(vm, last);
+    uint32_t body_bytes = message_body_bytes(&message->body, &scope);
+    uint32_t bytes = frame_encoded_bytes(message->framing, message->id, body_bytes);
+    if (bytes == 0 || bytes > VM_LAST_SENT_BYTES_MAX) {
+        return 0;
+    }
+    vm__write(vm, last, message, body_bytes, out);
+    return message->framing->type == FRAMING_CODEC ? body_bytes : bytes;
+}
+
 /* --- Messages and arrivals. */
 
 /* Requests that have now been sent. The waits are in the order of sending, so those not yet stamped

@@ -7,6 +7,7 @@
 #include "core/printable.h"
 #include "core/prng.h"
 #include "files/output.h"
+#include "text/encoding.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -158,6 +159,27 @@ void result_add_resources(struct cJSON *result)
     result_add_resources_of(result, &resources);
 }
 
+void result_last_set(struct result_last *last, const void *data, size_t bytes)
+{
+    size_t count = bytes < sizeof last->bytes ? bytes : sizeof last->bytes;
+    last->count = (uint32_t)count;
+    if (count > 0) {
+        memcpy(last->bytes, (const uint8_t *)data + (bytes - count), count);
+    }
+}
+
+static void result__add_last(struct cJSON *object, const char *key, const struct result_last *last)
+{
+    char hex[2 * RESULT_LAST_BYTES_MAX + 1];
+    char text[RESULT_LAST_BYTES_MAX + 1];
+    if (last->count == 0) {
+        return;
+    }
+    struct cJSON *item = json_add_item(object, key, cJSON_CreateObject());
+    json_add_text(item, "hex", encoding_write_hex(last->bytes, last->count, "", hex, sizeof hex));
+    json_add_text(item, "text", printable_bytes(last->bytes, last->count, text, sizeof text));
+}
+
 static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
 {
     struct cJSON *object = cJSON_CreateObject();
@@ -170,6 +192,8 @@ static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
     json_add_u64(object, "messages_sent", abnormal->messages_sent);
     json_add_u64(object, "messages_received", abnormal->messages_received);
     json_add_text(object, "reason", error_key(abnormal->reason));
+    result__add_last(object, "last_received", &abnormal->received);
+    result__add_last(object, "last_sent", &abnormal->sent);
     return object;
 }
 
@@ -222,6 +246,8 @@ void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack)
     pack_u64(pack, abnormal->messages_sent);
     pack_u64(pack, abnormal->messages_received);
     pack_u64(pack, (uint64_t)abnormal->reason);
+    pack_bytes(pack, abnormal->received.bytes, abnormal->received.count);
+    pack_bytes(pack, abnormal->sent.bytes, abnormal->sent.count);
 }
 
 bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
@@ -235,6 +261,10 @@ bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
     abnormal->messages_sent = unpack_u64(from);
     abnormal->messages_received = unpack_u64(from);
     abnormal->reason = unpack_u32(from, ERROR_KINDS - 1);
+    struct span received = unpack_bytes(from);
+    struct span sent = unpack_bytes(from);
+    result_last_set(&abnormal->received, received.data, received.bytes);
+    result_last_set(&abnormal->sent, sent.data, sent.bytes);
     return !from->failed;
 }
 

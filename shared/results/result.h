@@ -17,7 +17,12 @@ struct cJSON;
 struct pack;
 struct unpack;
 
-enum { RESULT_SCHEMA_VERSION = 1, RESULT_RUN_ID_BYTES_MAX = 64, RESULT_ABNORMAL_MAX = 1000 };
+enum {
+    RESULT_SCHEMA_VERSION = 1,
+    RESULT_RUN_ID_BYTES_MAX = 64,
+    RESULT_ABNORMAL_MAX = 1000,
+    RESULT_LAST_BYTES_MAX = 64
+};
 
 struct result_run {
     char id[RESULT_RUN_ID_BYTES_MAX];
@@ -27,6 +32,15 @@ struct result_run {
     uint64_t seed;
     bool interrupted;
 };
+
+/* The last bytes of one direction, as far as they are known. */
+struct result_last {
+    uint32_t count; /* 0: they are not known */
+    uint8_t bytes[RESULT_LAST_BYTES_MAX];
+};
+
+/* Keeps the end of data. */
+void result_last_set(struct result_last *last, const void *data, size_t bytes);
 
 /* One connection that did not end cleanly. Fixed size: a thread keeps the first RESULT_ABNORMAL_MAX
  * that ended and counts the rest, a run those that ended first of all its threads and ranks. */
@@ -40,6 +54,8 @@ struct result_abnormal {
     uint64_t messages_sent;
     uint64_t messages_received;
     enum error_kind reason;
+    struct result_last received;
+    struct result_last sent;
 };
 
 /* Puts the entry into a list in the order of ended_ns; where all `max` places are taken, the one

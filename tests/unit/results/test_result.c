@@ -139,6 +139,7 @@ static void test_abnormal_connections_are_bounded_and_the_bound_is_stated(void *
         kept[i].bytes_sent = (uint64_t)i;
         kept[i].reason = ERROR_KIND_RESPONSE_LOST;
     }
+    result_last_set(&kept[3].received, "HTTP/1.1 400 Bad\r\n", 18);
     struct cJSON *result = make_result();
     result_add_abnormal(result, kept, RESULT_ABNORMAL_MAX + 5, 123456);
     char *text = written(result);
@@ -149,6 +150,10 @@ static void test_abnormal_connections_are_bounded_and_the_bound_is_stated(void *
     assert_true(get(third, "bytes_sent", NULL)->valuedouble == 3);
     assert_string_equal(get(third, "reason", NULL)->valuestring, "response_lost");
     assert_string_equal(get(third, "local", NULL)->valuestring, "?");
+    assert_string_equal(get(third, "last_received", "text")->valuestring, "HTTP/1.1 400 Bad??");
+    assert_string_equal(get(third, "last_received", "hex")->valuestring,
+                        "485454502f312e3120343030204261640d0a");
+    assert_null(cJSON_GetObjectItemCaseSensitive(third, "last_sent"));
     assert_true(get(document, "abnormal_connections_total", NULL)->valuedouble == 123456);
     assert_true(get(document, "abnormal_connections_max", NULL)->valuedouble ==
                 RESULT_ABNORMAL_MAX);
