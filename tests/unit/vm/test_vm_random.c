@@ -38,6 +38,16 @@ static const char *const behaviors[] = {
                                                "'receive': 'on' }, { 'disconnect': 'rst' } ]",
 };
 
+/* Perhaps beside them: the server sends everything back, so that what the second heartbeat carries
+ * is a push, and is answered. */
+static const char *const asides[] = {
+    "",
+    ", 'every': [ { 'period': '7ms', 'send': { 'id': 5 }, 'reply': { 'match': { 'id': 5 }, "
+    "'within': '30ms' } }, { 'silence': '5ms', 'send': { 'id': 6, 'body': { 'text': 'ab' } } } ], "
+    "'on_push': [ { 'match': { 'id': 6 }, 'capture': { 'c': 'u8@0' }, 'send': { 'id': 7, 'body': { "
+    "'fields': [ { 'u8': '${c}' } ] } } } ]",
+};
+
 /* What the driver knows. */
 static struct world {
     uint64_t seed;
@@ -59,6 +69,9 @@ static struct world {
     uint32_t ended_count;
     uint32_t corrupted_count;
     uint32_t unstamped_count;
+    uint32_t asides_count; /* reported, */
+    uint32_t asides_sent_count;
+    uint32_t beats[3];
     /* Replies under way, in order. */
     struct {
         uint8_t bytes[64];
@@ -131,6 +144,28 @@ static void on_unsolicited(void *context, const struct frame *frame, bool late)
     (void)late;
 }
 
+static void on_push_checked(void *context, bool mismatch, int64_t fanout_ns)
+{
+    (void)context;
+    assert_true(fanout_ns == -1 && (!mismatch || !world.honest));
+}
+
+static void on_answered(void *context, bool sent)
+{
+    (void)context;
+    world.asides_count += sent;
+}
+
+static void on_heartbeat(void *context, enum vm_heartbeat event, int64_t sent_ns, int64_t now_ns)
+{
+    (void)context;
+    assert_true(sent_ns <= now_ns && now_ns <= world.now_ns);
+    world.asides_count += event == VM_HEARTBEAT_SENT;
+    world.beats[event]++;
+    assert_true(world.beats[VM_HEARTBEAT_ANSWERED] + world.beats[VM_HEARTBEAT_TIMED_OUT] <=
+                world.beats[VM_HEARTBEAT_SENT]);
+}
+
 static void send_message(const struct vm_action *action)
 {
     assert_true(world.open && !world.closing);
@@ -140,6 +175,7 @@ static void send_message(const struct vm_action *action)
     vm_write_message(bench.vm, action, bench.codec_state, world.queue[at].bytes);
     world.queue[at].bytes_count = action->message_bytes;
     world.unstamped_count++;
+    world.asides_sent_count += action->lane == VM_LANE_NONE;
     if (action->step != PROGRAM_STEP_NONE) {
         assert_int_equal(world.outstanding[action->lane], 0);
         world.outstanding[action->lane]++;
@@ -292,6 +328,7 @@ static void end_run(void)
     assert_true(world.finished);
     assert_int_equal(world.started_count, world.ended_count);
     assert_int_equal(world.taken_count + world.never_taken_count, world.done_count);
+    assert_int_equal(world.asides_sent_count, world.asides_count);
     for (int i = 0; i < LANES_MAX; i++) {
         assert_int_equal(world.outstanding[i], 0);
     }
@@ -308,13 +345,18 @@ static uint32_t play(uint64_t seed)
     world.honest = draw(0, 1) == 0;
     bool closed_loop = draw(0, 1) == 0;
     char load[64];
+    char behavior[2048];
     snprintf(load, sizeof load, "'in_flight': %" PRIu64, draw(1, LANES_MAX));
     size_t count = sizeof behaviors / sizeof behaviors[0];
-    bench_open(load, behaviors[draw(0, count - 1)], closed_loop);
+    snprintf(behavior, sizeof behavior, "%s%s", behaviors[draw(0, count - 1)], asides[draw(0, 1)]);
+    bench_open(load, behavior, closed_loop);
     bench.observer = (struct vm_observer){.request_done = on_request,
                                           .iteration_started = on_started,
                                           .iteration_ended = on_ended,
-                                          .unsolicited = on_unsolicited};
+                                          .unsolicited = on_unsolicited,
+                                          .push_checked = on_push_checked,
+                                          .answered = on_answered,
+                                          .heartbeat = on_heartbeat};
     vm_init(bench.memory, bench.seldom, bench.program, &bench.identity, &bench.observer,
             world.now_ns);
     pump();
