@@ -279,8 +279,9 @@ static bool reassembly__is_too_large(const struct reassembly *reassembly,
                                      const struct reassembly__text *text)
 {
     uint64_t max = reassembly->framing->frame_bytes_max;
-    return reassembly->looked_bytes == REASSEMBLY_ALL_BYTES && reassembly__is_body(text) &&
-           (text->piece.bytes > max || text->whole_body_bytes + text->piece.bytes > max);
+    uint64_t expected = reassembly__is_body(text) ? text->piece.bytes : 0;
+    return reassembly->looked_bytes == REASSEMBLY_ALL_BYTES &&
+           (expected > max || text->whole_body_bytes + expected > max);
 }
 
 static enum frame_status reassembly__fail(struct reassembly *reassembly,

@@ -111,9 +111,13 @@ static void framing__draw_lines(struct framing *framing, struct fuzz_input *inpu
 static void framing__draw(struct framing *framing, struct fuzz_input *input)
 {
     static const uint8_t widths[] = {1, 2, 3, 4};
+    static const enum framing_type TYPES[] = {/* all but a user's own */
+                                              FRAMING_LENGTH, FRAMING_DELIMITER, FRAMING_FIXED,
+                                              FRAMING_RAW,    FRAMING_BY_ID,     FRAMING_HTTP,
+                                              FRAMING_RESP,   FRAMING_LINES,     FRAMING_HEADER};
     memset(framing, 0, sizeof *framing);
     uint8_t flags = fuzz_take(input);
-    framing->type = (enum framing_type)(flags % 9);
+    framing->type = TYPES[flags % (sizeof TYPES / sizeof *TYPES)];
     framing->big_endian = (flags & 16) != 0;
     framing->size_includes_header = (flags & 8) != 0;
     framing->frame_bytes_max = 1 + (uint32_t)fuzz_take(input) * 16;
@@ -209,7 +213,8 @@ static void seen__in_pieces(struct seen *seen, const struct framing *framing, ui
         free(run);
         must(reassembly_capacity_bytes(&reassembly) <= 2 * fed + 64);
     }
-    must(seen->end != FRAME_PARTIAL || seen->bytes + reassembly_waiting_bytes(&reassembly) == fed);
+    uint64_t counted = seen->bytes + reassembly_waiting_bytes(&reassembly);
+    must(seen->end != FRAME_PARTIAL || counted == fed || (framing->skips_empty && counted < fed));
     reassembly_close(&reassembly);
 }
 

@@ -220,6 +220,28 @@ static void test_long_ones(void **state)
     reassembly_close(&reassembly);
 }
 
+/* In one run, or its last bytes apart: what is looked at is bounded alike. */
+static void test_a_line_over_the_limit(void **state)
+{
+    (void)state;
+    enum { LINE_BYTES = 1502 };
+    char line[LINE_BYTES];
+    memset(line, 'x', sizeof line);
+    memcpy(line + LINE_BYTES - 2, "\r\n", 2);
+    for (size_t last = 0; last < 4; last++) {
+        enum frame_status status = FRAME_PARTIAL;
+        reassembly_open(&reassembly, &STREAMS[0].framing, REASSEMBLY_ALL_BYTES);
+        for (size_t fed = 0; fed < LINE_BYTES && status == FRAME_PARTIAL;) {
+            size_t bytes = fed == 0 ? LINE_BYTES - last : 1;
+            reassembly_feed(&reassembly, unit_page_put(line + fed, bytes), bytes);
+            status = reassembly_next(&reassembly, NULL, &frame);
+            fed += bytes;
+        }
+        assert_int_equal(status, FRAME_TOO_LARGE);
+        reassembly_close(&reassembly);
+    }
+}
+
 static void test_what_is_sent_gets_the_delimiter(void **state)
 {
     (void)state;
@@ -235,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_as_documents_write_them),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_ones),
+        cmocka_unit_test(test_a_line_over_the_limit),
         cmocka_unit_test(test_what_is_sent_gets_the_delimiter),
     };
     return cmocka_run_group_tests(tests, unit_page_open, unit_page_close);
