@@ -14,9 +14,8 @@ bool early_stop_open(struct early_stop *stop, const struct plan *plan, struct wo
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         stop->enabled |= plan->thresholds[i].abort_on_fail;
     }
-    return !stop->enabled ||
-           figures_open(&stop->figures, plan->steps_count, plan->pacing.stages_count,
-                        plan->behaviors_count, 0, 0, error);
+    struct figures_shape shape = plan_shape(plan);
+    return !stop->enabled || figures_open(&stop->figures, &shape, 0, 0, error);
 }
 
 void early_stop_close(struct early_stop *stop)

@@ -582,8 +582,8 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
     if (!histogram_open(&run->tick_lag, 3, error)) {
         return false;
     }
-    if (!figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
-                      plan->behaviors_count, RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
+    struct figures_shape shape = plan_shape(plan);
+    if (!figures_open(&run->figures, &shape, RESULT_ABNORMAL_MAX, run->origin_ns, error)) {
         run_close(run);
         return false;
     }

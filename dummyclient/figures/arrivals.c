@@ -65,6 +65,11 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
             figures__record_absent(figures->steps[step].latency, due, window->start_ns,
                                    window->end_ns, now_ns);
         }
+        uint32_t target = asks ? window->behaviors[behavior].first_target : UINT32_MAX;
+        if (target < figures->targets_count) {
+            figures__record_absent(figures->targets[target].latency, due, window->start_ns,
+                                   window->end_ns, now_ns);
+        }
     }
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         int64_t from_ns;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #define FIGURES_KEY(name, key) key,
-static const char *const LATENCY_KEYS[LATENCY_KINDS] = {LATENCY_STEP_LIST(FIGURES_KEY)
-                                                            LATENCY_RUN_LIST(FIGURES_KEY)};
+static const char *const LATENCY_KEYS[LATENCY_KINDS] = {
+    LATENCY_STEP_LIST(FIGURES_KEY) LATENCY_SHARE_LIST(FIGURES_KEY) LATENCY_RUN_LIST(FIGURES_KEY)};
 
 const char *latency_key(enum latency_kind kind)
 {
@@ -60,6 +60,9 @@ static const struct figures__member OF_STAGE[] = {
     {offsetof(struct figures_stage, arrivals), ARRIVALS, FIGURES_SUM},
     {offsetof(struct figures_stage, iterations_started), 1, FIGURES_SUM},
 };
+static const struct figures__member OF_SHARE[] = {
+    {offsetof(struct figures_share, counters), COUNTERS, FIGURES_SUM},
+};
 static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}};
 
 /* A number that is not in the lists is in no sum: one that was forgotten is refused here, where
@@ -69,12 +72,15 @@ _Static_assert(sizeof(struct cport_stats) == OF_PORT * NUMBER, "the port's are a
 _Static_assert(sizeof(struct figures_step) ==
                    LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,
                "a step's are");
+_Static_assert(sizeof(struct figures_share) ==
+                   LATENCY_SHARE_KINDS * sizeof(struct histogram) + COUNTERS * NUMBER,
+               "a share's are");
 _Static_assert(sizeof(struct figures_stage) ==
                    LATENCY_KINDS * sizeof(struct histogram) +
                        (ERROR_KINDS + ARRIVALS + 1 + WORKED_OUT) * NUMBER,
                "a stage's are");
 
-/* The figures are one struct of each run, step, stage and behavior. */
+/* The figures are one struct of each run, step, stage, target and behavior. */
 struct figures__part {
     char *base;
     const struct figures__member *members;
@@ -91,7 +97,8 @@ static bool figures__part(const struct figures *figures, uint32_t index, struct 
     struct figures *own = (struct figures *)(uintptr_t)figures;
     uint32_t step = index - 1;
     uint32_t stage = step - figures->steps_count;
-    uint32_t behavior = stage - figures->stages_count;
+    uint32_t target = stage - figures->stages_count;
+    uint32_t behavior = target - figures->targets_count;
     if (index == 0) {
         *part = (struct figures__part){(char *)own, FIGURES__MEMBERS(OF_RUN), own->latency,
                                        LATENCY_KINDS};
@@ -101,6 +108,9 @@ static bool figures__part(const struct figures *figures, uint32_t index, struct 
     } else if (stage < figures->stages_count) {
         *part = (struct figures__part){(char *)&own->stages[stage], FIGURES__MEMBERS(OF_STAGE),
                                        own->stages[stage].latency, LATENCY_KINDS};
+    } else if (target < figures->targets_count) {
+        *part = (struct figures__part){(char *)&own->targets[target], FIGURES__MEMBERS(OF_SHARE),
+                                       own->targets[target].latency, LATENCY_SHARE_KINDS};
     } else if (behavior < figures->behaviors_count) {
         *part = (struct figures__part){(char *)&own->behaviors[behavior],
                                        FIGURES__MEMBERS(OF_BEHAVIOR), NULL, 0};
@@ -138,24 +148,27 @@ struct histogram *figures_next_histogram(const struct figures *figures, struct f
 
 /* --- Opening and closing. */
 
-static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
-                                uint32_t stages_count, uint32_t behaviors_count,
+static bool figures__open_parts(struct figures *figures, const struct figures_shape *shape,
                                 struct error *error)
 {
-    stages_count = stages_count < FIGURES_STAGES_MAX ? stages_count : FIGURES_STAGES_MAX;
-    stages_count = stages_count > 1 ? stages_count : 0;
-    figures->steps = calloc((size_t)steps_count + 1, sizeof *figures->steps);
-    figures->stages = calloc((size_t)stages_count + 1, sizeof *figures->stages);
-    figures->behaviors = calloc((size_t)behaviors_count + 1, sizeof *figures->behaviors);
-    if (figures->steps == NULL || figures->stages == NULL || figures->behaviors == NULL) {
+    uint32_t stages = shape->stages < FIGURES_STAGES_MAX ? shape->stages : FIGURES_STAGES_MAX;
+    stages = stages > 1 ? stages : 0;
+    figures->steps = calloc((size_t)shape->steps + 1, sizeof *figures->steps);
+    figures->stages = calloc((size_t)stages + 1, sizeof *figures->stages);
+    figures->targets = calloc((size_t)shape->targets + 1, sizeof *figures->targets);
+    figures->behaviors = calloc((size_t)shape->behaviors + 1, sizeof *figures->behaviors);
+    if (figures->steps == NULL || figures->stages == NULL || figures->targets == NULL ||
+        figures->behaviors == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY,
-                        "no memory for the figures of %u steps, %u stages and %u behaviors",
-                        steps_count, stages_count, behaviors_count);
+                        "no memory for the figures of %u steps, %u stages, %u targets and %u "
+                        "behaviors",
+                        shape->steps, stages, shape->targets, shape->behaviors);
         return false;
     }
-    figures->steps_count = steps_count;
-    figures->stages_count = stages_count;
-    figures->behaviors_count = behaviors_count;
+    figures->steps_count = shape->steps;
+    figures->stages_count = stages;
+    figures->targets_count = shape->targets;
+    figures->behaviors_count = shape->behaviors;
     struct figures_walk walk = {0};
     struct histogram *histogram;
     while ((histogram = figures_next_histogram(figures, &walk)) != NULL) {
@@ -166,12 +179,11 @@ static bool figures__open_parts(struct figures *figures, uint32_t steps_count,
     return true;
 }
 
-bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
-                  uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
-                  struct error *error)
+bool figures_open(struct figures *figures, const struct figures_shape *shape, uint32_t abnormal_max,
+                  int64_t origin_ns, struct error *error)
 {
     *figures = (struct figures){.abnormal_max = abnormal_max, .origin_ns = origin_ns};
-    if (!figures__open_parts(figures, steps_count, stages_count, behaviors_count, error)) {
+    if (!figures__open_parts(figures, shape, error)) {
         goto failed;
     }
     figures->abnormal = calloc(abnormal_max == 0 ? 1 : abnormal_max, sizeof *figures->abnormal);
@@ -181,7 +193,7 @@ bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages
                         abnormal_max);
         goto failed;
     }
-    figures->evidence = evidence_create(steps_count, error);
+    figures->evidence = evidence_create(shape->steps, error);
     if (figures->evidence == NULL || !notes_open(&figures->notes, error)) {
         goto failed;
     }
@@ -206,6 +218,7 @@ void figures_close(struct figures *figures)
     evidence_destroy(figures->evidence);
     free(figures->steps);
     free(figures->stages);
+    free(figures->targets);
     free(figures->behaviors);
     free(figures->abnormal);
     free(figures->clean);
@@ -234,6 +247,7 @@ void figures_list_abnormal(struct figures *figures, const struct result_abnormal
 bool figures_add(struct figures *into, const struct figures *from)
 {
     must(into->steps_count == from->steps_count && into->stages_count == from->stages_count &&
+         into->targets_count == from->targets_count &&
          into->behaviors_count == from->behaviors_count);
     struct figures_walk walk[4] = {{0}};
     uint64_t *number;
@@ -297,6 +311,7 @@ void figures_numbers_pack(const struct figures *figures, struct pack *pack)
     const uint64_t *number;
     pack_u64(pack, figures->steps_count);
     pack_u64(pack, figures->stages_count);
+    pack_u64(pack, figures->targets_count);
     pack_u64(pack, figures->behaviors_count);
     while ((number = figures_next_number(figures, &walk)) != NULL) {
         pack_u64(pack, *number);
@@ -309,6 +324,7 @@ bool figures_numbers_unpack_add(struct figures *into, struct unpack *from)
     uint64_t *number;
     bool alike = unpack_u64(from) == into->steps_count;
     alike &= unpack_u64(from) == into->stages_count;
+    alike &= unpack_u64(from) == into->targets_count;
     alike &= unpack_u64(from) == into->behaviors_count;
     if (!alike) {
         unpack_fail(from);

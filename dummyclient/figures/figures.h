@@ -32,10 +32,11 @@ struct unpack;
     X(CONNECTION_WAIT, "connection_wait") /* max(0, free - intended): the plan or the server */    \
     X(SEND_LAG, "send_lag")               /* sent - max(intended, free): this program */           \
     X(START_LAG, "start_lag")             /* connection_wait + send_lag */
+/* Those that a share of the run has besides: a target. */
+#define LATENCY_SHARE_LIST(X) X(CONNECT, "connect") /* connect submitted to connected */
 /* The others, of the run and of a stage alone. */
 #define LATENCY_RUN_LIST(X)                                                                        \
     X(POLL_GAP, "poll_gap")               /* how long replies may be pending: this program */      \
-    X(CONNECT, "connect")                 /* connect submitted to connected */                     \
     X(CODEC_HANDSHAKE, "codec_handshake") /* connected to the end of the codec's exchange */       \
     X(ITERATION, "iteration")             /* one pass of the loop without its think time */        \
     X(FANOUT, "fanout")       /* a sender's send to another's receipt, where a scenario asks */    \
@@ -45,11 +46,13 @@ struct unpack;
 enum latency_kind {
     LATENCY_STEP_LIST(FIGURES_LATENCY) LATENCY_STEP_KINDS,
     LATENCY_STEP_LAST = LATENCY_STEP_KINDS - 1, /* the list below continues here */
+    LATENCY_SHARE_LIST(FIGURES_LATENCY) LATENCY_SHARE_KINDS,
+    LATENCY_SHARE_LAST = LATENCY_SHARE_KINDS - 1, /* as above */
     LATENCY_RUN_LIST(FIGURES_LATENCY) LATENCY_KINDS
 };
 
-/* Stages beyond this many are counted in the last one. */
-enum { FIGURES_STAGES_MAX = 64 };
+/* Stages beyond this many are counted in the last one; more targets are not told apart. */
+enum { FIGURES_STAGES_MAX = 64, FIGURES_TARGETS_MAX = 64 };
 
 /* The outcome of arrivals, by when they were due: of the run, a stage, a behavior or a second.
  * begun + dropped + never_started == intended, always. */
@@ -76,6 +79,21 @@ struct figures_stage {
     double rate_target_per_s; /* the plan's target in it; the same */
 };
 
+/* What belongs to one of several: a target. The latencies are of the same requests as those of the
+ * steps; the counters of all shares together are those of the run. */
+struct figures_share {
+    struct histogram latency[LATENCY_SHARE_KINDS];
+    struct counters counters;
+};
+
+/* How many there are of each. */
+struct figures_shape {
+    uint32_t steps;
+    uint32_t stages; /* of the load; at most FIGURES_STAGES_MAX are kept apart */
+    uint32_t behaviors;
+    uint32_t targets; /* 0: they are not told apart */
+};
+
 struct figures {
     struct counters counters;
     struct histogram latency[LATENCY_KINDS];
@@ -83,6 +101,8 @@ struct figures {
     uint32_t steps_count;
     struct figures_stage *stages; /* none where the load has a single one */
     uint32_t stages_count;
+    struct figures_share *targets; /* none where there is a single one */
+    uint32_t targets_count;
     struct series *series;
     struct result_abnormal *abnormal;
     uint32_t abnormal_count;
@@ -143,10 +163,8 @@ enum arrival_fate { ARRIVAL_BEGUN, ARRIVAL_DROPPED, ARRIVAL_NEVER_STARTED };
 /* "response", "service", ... as in the result. */
 const char *latency_key(enum latency_kind kind);
 
-/* stages_count: of the load, at most FIGURES_STAGES_MAX are kept apart. */
-bool figures_open(struct figures *figures, uint32_t steps_count, uint32_t stages_count,
-                  uint32_t behaviors_count, uint32_t abnormal_max, int64_t origin_ns,
-                  struct error *error);
+bool figures_open(struct figures *figures, const struct figures_shape *shape, uint32_t abnormal_max,
+                  int64_t origin_ns, struct error *error);
 void figures_close(struct figures *figures);
 /* Lists it, if it is one of the first abnormal_max that ended. */
 void figures_list_abnormal(struct figures *figures, const struct result_abnormal *abnormal);

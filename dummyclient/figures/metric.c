@@ -66,6 +66,13 @@ double metric_percentile(uint32_t stat)
     return HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
 }
 
+static uint32_t metric__latencies(enum metric_scope scope)
+{
+    return scope == METRIC_OF_STEP     ? LATENCY_STEP_KINDS
+           : scope == METRIC_OF_TARGET ? LATENCY_SHARE_KINDS
+                                       : LATENCY_KINDS;
+}
+
 /* NULL: the scope has no further metric of the family. */
 static const char *metric__key(enum metric_scope scope, enum metric_family family, uint32_t kind)
 {
@@ -76,14 +83,12 @@ static const char *metric__key(enum metric_scope scope, enum metric_family famil
         if (scope == METRIC_OF_SERVER) {
             return kind < SERVER_LATENCIES_COUNT ? SERVER_LATENCIES[kind] : NULL;
         }
-        return kind < (scope == METRIC_OF_STEP ? LATENCY_STEP_KINDS : LATENCY_KINDS)
-                   ? latency_key(kind)
-                   : NULL;
+        return kind < metric__latencies(scope) ? latency_key(kind) : NULL;
     case METRIC_ERRORS:
         return kind < ERROR_KINDS ? error_key(kind) : kind == METRIC_ERRORS_ALL ? "total" : NULL;
     case METRIC_TOTALS:
         if (kind < TOTAL_KINDS) {
-            return whole ? total_key(kind) : NULL;
+            return whole || scope == METRIC_OF_TARGET ? total_key(kind) : NULL;
         }
         return scope == METRIC_OF_RUN && kind < METRIC_TOTALS_COUNT
                    ? EXTRA_TOTALS[kind - TOTAL_KINDS]
@@ -169,39 +174,54 @@ static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t 
         error_set(error,
                   "\"%s\" is not a metric; there are latency.KIND.pNN, errors.KIND, "
                   "errors.total, totals.KEY, rate.achieved, resources.KEY, port.KEY; "
-                  "steps.NAME. or stages.N. before latency and errors; server.",
+                  "steps.NAME., stages.N. or targets.NAME. before latency and errors; server.",
                   whole);
     }
     return false;
 }
 
-static bool metric__find_of_step(const char *name, const char *rest,
-                                 const struct metric_names *names, struct metric *metric,
-                                 struct error *error)
+/* rest: behind the scope. A name may hold dots: the longest one that fits wins. */
+static bool metric__find_named(const char *name, const char *rest, enum metric_scope scope,
+                               const char *const *words, uint32_t count, struct metric *metric,
+                               struct error *error)
 {
-    /* A step's name may hold dots: the longest one that fits wins. */
     uint32_t best = UINT32_MAX;
     size_t best_bytes = 0;
-    for (uint32_t i = 0; i < names->steps_count; i++) {
-        size_t bytes = strlen(names->steps[i]);
-        if (bytes >= best_bytes && strncmp(rest, names->steps[i], bytes) == 0 &&
-            rest[bytes] == '.') {
+    for (uint32_t i = 0; i < count; i++) {
+        size_t bytes = strlen(words[i]);
+        if (bytes >= best_bytes && strncmp(rest, words[i], bytes) == 0 && rest[bytes] == '.') {
             best = i;
             best_bytes = bytes;
         }
     }
     if (best != UINT32_MAX) {
-        return metric__find_in(rest + best_bytes + 1, METRIC_OF_STEP, best, metric, name, error);
+        return metric__find_in(rest + best_bytes + 1, scope, best, metric, name, error);
     }
     char word[METRIC_NAME_BYTES_MAX];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
-    const char *nearest = suggest_nearest(word, names->steps, names->steps_count);
-    if (nearest == NULL && names->steps_count == 1) {
-        nearest = names->steps[0];
+    const char *nearest = suggest_nearest(word, words, count);
+    if (nearest == NULL && count == 1) {
+        nearest = words[0];
     }
-    error_set(error, "\"%s\": the scenario has no request named \"%s\"%s%s", name, word,
+    error_set(error, "\"%s\": the scenario has no %s named \"%s\"%s%s", name,
+              scope == METRIC_OF_STEP ? "request" : "target", word,
               nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");
     return false;
+}
+
+static bool metric__find_of_target(const char *name, const char *rest,
+                                   const struct metric_names *names, struct metric *metric,
+                                   struct error *error)
+{
+    if (names->targets_count == 0) {
+        error_set(error,
+                  "\"%s\": targets are not told apart where there is one, or more than %d: leave "
+                  "out \"targets.NAME.\", the figures are those of the run",
+                  name, FIGURES_TARGETS_MAX);
+        return false;
+    }
+    return metric__find_named(name, rest, METRIC_OF_TARGET, names->targets, names->targets_count,
+                              metric, error);
 }
 
 static bool metric__find_of_stage(const char *name, const char *rest,
@@ -231,12 +251,17 @@ bool metric_find(const char *name, const struct metric_names *names, struct metr
 {
     static const char STEPS[] = "steps.";
     static const char STAGES[] = "stages.";
+    static const char TARGETS[] = "targets.";
     static const char SERVER[] = "server.";
     if (strncmp(name, STEPS, strlen(STEPS)) == 0) {
-        return metric__find_of_step(name, name + strlen(STEPS), names, metric, error);
+        return metric__find_named(name, name + strlen(STEPS), METRIC_OF_STEP, names->steps,
+                                  names->steps_count, metric, error);
     }
     if (strncmp(name, STAGES, strlen(STAGES)) == 0) {
         return metric__find_of_stage(name, name + strlen(STAGES), names, metric, error);
+    }
+    if (strncmp(name, TARGETS, strlen(TARGETS)) == 0) {
+        return metric__find_of_target(name, name + strlen(TARGETS), names, metric, error);
     }
     if (strncmp(name, SERVER, strlen(SERVER)) == 0) {
         return metric__find_in(name + strlen(SERVER), METRIC_OF_SERVER, 0, metric, name, error);
@@ -278,6 +303,9 @@ const struct histogram *metric_histogram(const struct metric *metric, const stru
     must(metric->family == METRIC_LATENCY && metric->scope != METRIC_OF_SERVER);
     if (metric->scope == METRIC_OF_STEP) {
         return &figures->steps[metric->index].latency[metric->kind];
+    }
+    if (metric->scope == METRIC_OF_TARGET) {
+        return &figures->targets[metric->index].latency[metric->kind];
     }
     return metric->scope == METRIC_OF_STAGE ? &figures->stages[metric->index].latency[metric->kind]
                                             : &figures->latency[metric->kind];
@@ -329,10 +357,11 @@ static void metric__read_latency(const struct metric *metric, const struct figur
 static void metric__read_errors(const struct metric *metric, const struct figures *figures,
                                 struct metric_value *value)
 {
-    const uint64_t *errors = metric->scope == METRIC_OF_STEP ? figures->steps[metric->index].errors
-                             : metric->scope == METRIC_OF_STAGE
-                                 ? figures->stages[metric->index].errors
-                                 : figures->counters.errors;
+    const uint64_t *errors =
+        metric->scope == METRIC_OF_STEP     ? figures->steps[metric->index].errors
+        : metric->scope == METRIC_OF_STAGE  ? figures->stages[metric->index].errors
+        : metric->scope == METRIC_OF_TARGET ? figures->targets[metric->index].counters.errors
+                                            : figures->counters.errors;
     for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
         if (metric->kind == kind || (metric->kind == METRIC_ERRORS_ALL && error_is_event(kind))) {
             value->value += (double)errors[kind];
@@ -352,8 +381,12 @@ static double metric__resource(const struct figures *figures, uint32_t kind)
     return values[kind];
 }
 
-static uint64_t metric__total(const struct figures *figures, uint32_t kind)
+static uint64_t metric__total(const struct metric *metric, const struct figures *figures)
 {
+    uint32_t kind = metric->kind;
+    if (metric->scope == METRIC_OF_TARGET) {
+        return figures->targets[metric->index].counters.totals[kind];
+    }
     return kind == METRIC_TOTAL_PEAK  ? figures->connections_peak
            : kind == METRIC_TOTAL_CUT ? figures->requests_cut
                                       : figures->counters.totals[kind];
@@ -412,7 +445,7 @@ void metric_read(const struct metric *metric, const struct figures *figures,
         metric__read_errors(metric, figures, value);
         break;
     case METRIC_TOTALS:
-        value->value = (double)metric__total(figures, metric->kind);
+        value->value = (double)metric__total(metric, figures);
         break;
     case METRIC_RATE:
         metric__read_rate(metric, figures, value);

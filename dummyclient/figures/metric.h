@@ -1,7 +1,8 @@
 /* Metrics: the names by which thresholds ask for figures, `latency.response.p99` and the like.
  * A name is a result's key without its unit; `p99.9` and `p99_9` are the same. Every figure of a
- * result has one: of the whole run, of a step (`steps.NAME.`), of a stage (`stages.N.`, from 1), or
- * of the server's result (`server.`), which the client knows by name and cannot read.
+ * result has one: of the whole run, of a step (`steps.NAME.`), of a stage (`stages.N.`, from 1), of
+ * a target (`targets.NAME.`), or of the server's result (`server.`), which the client knows by name
+ * and cannot read.
  *
  * Pure; control plane. */
 #pragma once
@@ -19,7 +20,13 @@ enum metric_unit {
     METRIC_UNIT_BYTES
 };
 
-enum metric_scope { METRIC_OF_RUN, METRIC_OF_STEP, METRIC_OF_STAGE, METRIC_OF_SERVER };
+enum metric_scope {
+    METRIC_OF_RUN,
+    METRIC_OF_STEP,
+    METRIC_OF_STAGE,
+    METRIC_OF_TARGET,
+    METRIC_OF_SERVER
+};
 
 enum metric_family {
     METRIC_LATENCY,  /* kind: latency_kind, stat */
@@ -64,7 +71,7 @@ enum metric_stat {
 
 struct metric {
     enum metric_scope scope;
-    uint32_t index; /* of the step or stage */
+    uint32_t index; /* of the step, stage or target */
     enum metric_family family;
     uint32_t kind;
     uint32_t stat;
@@ -81,6 +88,8 @@ struct metric_names {
     const char *const *steps;
     uint32_t steps_count;
     uint32_t stages_count; /* that are kept apart; 0: the load has one stage */
+    const char *const *targets;
+    uint32_t targets_count; /* that are told apart */
 };
 
 /* Iterates over the names of a scope, without its prefix ("steps.NAME."). False: no more. */

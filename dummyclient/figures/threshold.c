@@ -258,7 +258,8 @@ const char *threshold_abort_refusal(const struct threshold *threshold)
     if (metric->scope == METRIC_OF_SERVER) {
         return "it is about the server, whose result is not seen during the run";
     }
-    if ((metric->family == METRIC_TOTALS && metric->kind == METRIC_TOTAL_CUT) ||
+    bool carried = metric->scope == METRIC_OF_TARGET && metric->family == METRIC_TOTALS;
+    if (carried || (metric->family == METRIC_TOTALS && metric->kind == METRIC_TOTAL_CUT) ||
         (metric->family == METRIC_RATE && metric->kind == METRIC_RATE_NEVER_STARTED)) {
         return "it is known only when the run has ended";
     }
@@ -269,7 +270,8 @@ const struct histogram *threshold_histogram(const struct threshold *threshold,
                                             const struct figures *figures)
 {
     struct metric metric = threshold->metric;
-    bool of_part = metric.scope == METRIC_OF_STEP || metric.scope == METRIC_OF_STAGE;
+    bool of_part = metric.scope == METRIC_OF_STEP || metric.scope == METRIC_OF_STAGE ||
+                   metric.scope == METRIC_OF_TARGET;
     if (metric.family == METRIC_ERRORS && threshold->percent && of_part) {
         metric.family = METRIC_LATENCY; /* as metric_whole() */
         metric.kind = LATENCY_SERVICE;

@@ -100,6 +100,14 @@ static bool plan__split_target(const char *text, char *host, size_t bytes, uint1
     return true;
 }
 
+/* The targets that have been added since belong to one. */
+static void plan__number(struct plan *plan, uint32_t first, uint32_t of)
+{
+    for (uint32_t i = first; i < plan->targets_count; i++) {
+        plan->targets[i].of = of;
+    }
+}
+
 /* --target HOST:PORT, or NAME=HOST:PORT where the scenario's targets have names. */
 static void plan__add_targets_of_options(struct plan *plan, const char *name,
                                          struct mistakes *mistakes)
@@ -119,7 +127,9 @@ static void plan__add_targets_of_options(struct plan *plan, const char *name,
             text += bytes + 1;
         }
         if (plan__split_target(text, host, sizeof host, &port, &reason)) {
+            uint32_t first = plan->targets_count;
             plan__add_target(plan, OPTIONS_ABOUT, "--target", host, port, false, mistakes);
+            plan__number(plan, first, i);
         } else {
             mistakes_report(mistakes, OPTIONS_ABOUT, "--target: %s", reason.text);
         }
@@ -148,7 +158,9 @@ static void plan__add_unnamed(struct plan *plan, struct mistakes *mistakes)
         if (listed) {
             snprintf(where, sizeof where, "`targets[%" PRIu32 "].host`", i);
         }
+        uint32_t first = plan->targets_count;
         plan__add_target_of_scenario(plan, &scenario->targets[i], where, mistakes);
+        plan__number(plan, first, i);
         if (plan->options->host != NULL && plan->targets_count == 0) {
             return; /* it would be reported once for each */
         }
@@ -191,9 +203,7 @@ static void plan__add_named(struct plan *plan, const struct scenario_target *tar
         plan__add_target_of_scenario(plan, target, where, mistakes);
     }
     destination->count = plan->targets_count - destination->first;
-    for (uint32_t i = 0; i < destination->count; i++) {
-        plan->targets[destination->first + i].of = plan->destinations_count - 1;
-    }
+    plan__number(plan, destination->first, plan->destinations_count - 1);
     plan__allow(plan, target, destination, mistakes);
 }
 
@@ -404,14 +414,30 @@ const char *plan_target_text(const struct plan_target *target, char text[PLAN_TA
     return text;
 }
 
-uint32_t plan_spread(const struct plan *plan)
+/* By their names; of the list, as each was given. */
+bool plan_name_targets(struct plan *plan)
 {
-    uint32_t fewest = UINT32_MAX;
-    for (uint32_t i = 0; i < plan->destinations_count; i++) {
-        uint32_t count = plan->destinations[i].count;
-        fewest = count > 0 && count < fewest ? count : fewest;
+    bool named = plan->destinations[0].name != NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->targets_count; i++) {
+        count = plan->targets[i].of >= count ? plan->targets[i].of + 1 : count;
     }
-    return fewest;
+    count = named ? plan->destinations_count : count;
+    if (count < 2 || count > FIGURES_TARGETS_MAX) {
+        return true;
+    }
+    plan->target_names = calloc(count, sizeof *plan->target_names);
+    if (plan->target_names == NULL) {
+        return false;
+    }
+    plan->target_names_count = count;
+    for (uint32_t i = 0; i < count && named; i++) {
+        plan->target_names[i] = plan->destinations[i].name;
+    }
+    for (uint32_t i = plan->targets_count; i-- > 0 && !named;) {
+        plan->target_names[plan->targets[i].of] = plan->targets[i].name;
+    }
+    return true;
 }
 
 /* By the number among this rank's connections: by that in the whole run, a rank could connect to
@@ -422,6 +448,24 @@ static const struct plan_target *plan__target_at(const struct plan *plan, uint32
 {
     const struct plan_destination *at = &plan->destinations[destination];
     return at->count == 0 ? NULL : &plan->targets[at->first + (nth + plan->rank) % at->count];
+}
+
+uint32_t plan_share_index(const struct plan *plan, uint32_t connection, uint32_t destination)
+{
+    const struct plan_target *target =
+        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    bool named = plan->destinations[0].name != NULL;
+    return named || target == NULL || plan->target_names_count == 0 ? destination : target->of;
+}
+
+uint32_t plan_spread(const struct plan *plan)
+{
+    uint32_t fewest = UINT32_MAX;
+    for (uint32_t i = 0; i < plan->destinations_count; i++) {
+        uint32_t count = plan->destinations[i].count;
+        fewest = count > 0 && count < fewest ? count : fewest;
+    }
+    return fewest;
 }
 
 const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination)
@@ -436,8 +480,7 @@ void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t desti
 {
     uint32_t nth = plan_seat_at(plan, connection).ordinal;
     const struct plan_target *target = plan__target_at(plan, nth, destination);
-    uint32_t count = plan->destinations[destination].count;
-    count = count > 0 ? count : 1;
+    uint32_t count = target == NULL ? 1 : plan->destinations[destination].count;
     *remote = target == NULL ? NULL : &target->address;
     *local = plan->sources_count == 0 ? NULL : &plan->sources[nth / count % plan->sources_count];
 }

@@ -5,6 +5,8 @@
 
 /* address.c: looks names up. */
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
+/* What figures of targets are called, once they are resolved; false: there is no memory. */
+bool plan_name_targets(struct plan *plan);
 /* redirect.c; false: there is no memory. */
 bool plan_resolve_allowed(const struct plan *plan, const struct scenario_target *target,
                           struct plan_destination *destination, struct mistakes *mistakes);

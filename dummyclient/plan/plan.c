@@ -160,6 +160,8 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     }
     uint32_t stages = scenario->load.stages_count;
     struct metric_names names = {.steps = plan->step_names, .steps_count = plan->steps_count};
+    names.targets = plan->target_names;
+    names.targets_count = plan->target_names_count;
     names.stages_count = stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
     for (uint32_t i = 0; i < count; i++) {
         struct threshold *threshold = &plan->thresholds[plan->thresholds_count];
@@ -226,8 +228,9 @@ static void plan__measure(struct plan *plan)
     plan->connection_bytes = 768 + vm_memory_bytes(plan->program) + vm_seldom_bytes(plan->program) +
                              ring * sizeof(uint32_t) + message * lanes +
                              (message < 4096 ? 4096 : message);
-    uint64_t per_worker =
-        (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count) * 230000;
+    uint64_t per_worker = (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count +
+                                     LATENCY_SHARE_KINDS * plan->target_names_count) *
+                          230000;
     plan->memory_bytes =
         plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
     if (plan->seats != NULL) {
@@ -280,8 +283,11 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
         return;
     }
-    plan__parse_thresholds(plan, mistakes);
     plan_resolve_targets(plan, mistakes);
+    if (!plan_name_targets(plan)) {
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the names of the targets");
+    }
+    plan__parse_thresholds(plan, mistakes);
     plan_resolve_sources(plan, mistakes);
     if (!plan_seat(plan, &error)) {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
@@ -365,6 +371,7 @@ void plan_close(struct plan *plan)
     free(plan->seats);
     free(plan->thresholds);
     free(plan->step_names);
+    free(plan->target_names);
     free(plan->sources);
     free(plan->targets);
     for (uint32_t i = 0; i < plan->destinations_count; i++) {
@@ -378,6 +385,14 @@ void plan_close(struct plan *plan)
     }
     plan_codec_close(&plan->codec);
     *plan = (struct plan){0};
+}
+
+struct figures_shape plan_shape(const struct plan *plan)
+{
+    return (struct figures_shape){.steps = plan->steps_count,
+                                  .stages = plan->pacing.stages_count,
+                                  .behaviors = plan->behaviors_count,
+                                  .targets = plan->target_names_count};
 }
 
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)

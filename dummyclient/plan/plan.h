@@ -92,6 +92,8 @@ struct plan {
     uint32_t targets_count;
     struct plan_destination destinations[SCENARIO_NAMED_TARGETS_MAX];
     uint32_t destinations_count;
+    const char **target_names;   /* of those that have figures of their own */
+    uint32_t target_names_count; /* 0: there is one, or they are too many */
     struct net_address *sources;
     uint32_t sources_count;
     struct plan_seat *seats; /* NULL: see plan_seat_at() */
@@ -156,6 +158,10 @@ void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t desti
  * the destination's own host or port. False: the destination does not allow it. */
 bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destination,
                    const char *host, const char *port, struct net_address *address);
+/* Which target's figures connection i has at a destination: an index of target_names. */
+uint32_t plan_share_index(const struct plan *plan, uint32_t connection, uint32_t destination);
+/* The figures of the plan. */
+struct figures_shape plan_shape(const struct plan *plan);
 /* The fewest targets that a destination has: what all connections share at the worst. */
 uint32_t plan_spread(const struct plan *plan);
 /* The target that these are of, as it was given: "localhost:7777". */

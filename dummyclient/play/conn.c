@@ -106,6 +106,8 @@ void conn_observe(struct conn *conn)
     recorder->subject_ready = conn->state != CONN_SETUP;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_lanes = conn_lanes(conn);
+    recorder->subject_target =
+        recorder->figures.targets_count > 0 ? &recorder->figures.targets[conn->target] : NULL;
 }
 
 static void conn__connect(struct conn *conn)
@@ -131,7 +133,8 @@ static void conn__connect(struct conn *conn)
     conn->receiving = CONN_RECV_IDLE;
     conn_set_link(conn, CONN_CONNECTING,
                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
-    recorder_count(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
+    conn_observe(conn); /* with its new target */
+    recorder_count_subject(group->recorder, TOTAL_CONNECTS_ATTEMPTED, 1);
     if (conn->traced) {
         conn_trace_connects(conn, remote);
     }
@@ -372,9 +375,10 @@ static void conn__on_connected(struct conn *conn)
         conn_break(conn, conn_error_of_connect((enum cport_result)conn->io_op.result));
         return;
     }
-    const struct framing *framing = group->plan->program->targets[conn->target].framing;
+    const struct framing *framing = group->plan->program->targets[vm_target(conn->vm)].framing;
     reassembly_open(&conn->reassembly, framing, group->plan->program->looked_bytes);
     conn->peer_closes = false;
+    conn_observe(conn);
     recorder_connected(group->recorder, group->now_ns - conn->opened_ns);
     if (conn->traced) {
         conn_trace_connected(conn);

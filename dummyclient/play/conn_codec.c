@@ -51,7 +51,7 @@ bool conn_open_codec(struct conn *conn)
         .worker = &group->codec_worker,
         .number = conn->number,
         .seed = group->plan->scenario->load.seed,
-        .target = plan_target_name(group->plan, conn->number, conn->target)};
+        .target = plan_target_name(group->plan, conn->number, conn_destination(conn))};
     frame_open_state(framing, conn_codec_state(conn), &stream);
     if (frame_greets(framing, conn_codec_state(conn))) {
         conn__greet(conn);

@@ -93,6 +93,7 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
 void conn_break(struct conn *conn, enum error_kind error)
 {
     conn->end_reason = (uint8_t)error;
+    conn_observe(conn);
     if (conn->traced) {
         conn_trace_broken(conn, error);
     }
@@ -115,6 +116,7 @@ void conn_reset(struct conn *conn)
 
 void conn_drop(struct conn *conn)
 {
+    conn_observe(conn);
     recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     if (conn->traced) {
         conn_trace(conn, "the connect is given up");
@@ -125,6 +127,7 @@ void conn_drop(struct conn *conn)
 static void conn__note_unexpected(struct conn *conn)
 {
     conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
+    conn_observe(conn);
     if (conn->traced) {
         conn_trace(conn, "the scenario does not expect that end");
     }
@@ -212,11 +215,17 @@ static void conn__list_abnormal(struct conn *conn)
     recorder_abnormal(conn->group->recorder, &abnormal);
 }
 
-static void conn__count_clean(const struct conn *conn)
+/* What it has carried belongs to its target, however it has ended. */
+static void conn__count(struct conn *conn)
 {
     const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
                                         conn->messages_sent, conn->messages_received};
-    recorder_clean(conn->group->recorder, net_address_port(&conn->seldom->local), &carried);
+    recorder_carried(conn->group->recorder, &carried);
+    if (conn->end_reason == ERROR_KIND_NONE) {
+        recorder_clean(conn->group->recorder, net_address_port(&conn->seldom->local), &carried);
+    } else {
+        conn__list_abnormal(conn);
+    }
 }
 
 /* What has become of one that was connected. */
@@ -236,11 +245,7 @@ static void conn__settle(struct conn *conn)
     if (conn->traced) {
         conn_trace_closed(conn);
     }
-    if (conn->end_reason == ERROR_KIND_NONE) {
-        conn__count_clean(conn);
-    } else {
-        conn__list_abnormal(conn);
-    }
+    conn__count(conn);
     conn_drop_buffers(conn);
 }
 

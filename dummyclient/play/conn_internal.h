@@ -105,7 +105,7 @@ struct conn {
     uint8_t receiving;     /* enum conn_receiving */
     uint8_t end_reason;    /* enum error_kind; ERROR_KIND_NONE: none, a clean end */
     uint8_t barrier;       /* 0: it waits at none; else the barrier's number, from 1 */
-    uint8_t target;        /* of the program's: where it is connected to, or was last */
+    uint8_t target;        /* whose figures it has: where it is connected to, or was last */
     bool wanted : 1;       /* the plan wants it; it may still be ending from before */
     bool dirty : 1;        /* in the group's list of what is to be flushed */
     bool send_blocked : 1; /* the vm waits for room in the queue */
@@ -211,6 +211,11 @@ void conn_drop_buffers(struct conn *conn);
 /* The address that the vm wants to connect to; false: it may not, which is counted. */
 bool conn_find_remote(struct conn *conn, const struct net_address **remote,
                       const struct net_address **local);
+/* The plan's destination that it is connected to, or was last. */
+static inline uint32_t conn_destination(const struct conn *conn)
+{
+    return conn->group->plan->destinations_count > 1 ? conn->target : 0;
+}
 /* The address that it is connected to, or was last. */
 const struct net_address *conn_remote(const struct conn *conn);
 

@@ -34,7 +34,7 @@ static void conn__refuse(struct conn *conn, const struct vm_redirect *redirect)
              redirect->has_host ? redirect->host : "(its own host)", brackets ? "]" : "",
              redirect->has_port ? redirect->port : "(its own port)");
     printable_text(asked, asked, sizeof asked);
-    conn__allowed(group->plan, conn->target, allowed, sizeof allowed);
+    conn__allowed(group->plan, conn_destination(conn), allowed, sizeof allowed);
     recorder_redirect_refused(group->recorder, conn->number, allowed, asked);
 }
 
@@ -43,11 +43,12 @@ bool conn_find_remote(struct conn *conn, const struct net_address **remote,
 {
     const struct plan *plan = conn->group->plan;
     struct vm_redirect redirect;
-    conn->target = (uint8_t)vm_target(conn->vm);
+    uint32_t destination = vm_target(conn->vm);
+    conn->target = (uint8_t)plan_share_index(plan, conn->number, destination);
     if (vm_redirect(conn->vm, &redirect)) {
-        conn->redirected = plan_redirect(
-            plan, conn->number, conn->target, redirect.has_host ? redirect.host : NULL,
-            redirect.has_port ? redirect.port : NULL, &conn->seldom->redirect);
+        conn->redirected =
+            plan_redirect(plan, conn->number, destination, redirect.has_host ? redirect.host : NULL,
+                          redirect.has_port ? redirect.port : NULL, &conn->seldom->redirect);
         if (!conn->redirected) {
             conn__refuse(conn, &redirect);
             return false;
@@ -55,7 +56,7 @@ bool conn_find_remote(struct conn *conn, const struct net_address **remote,
     } else if (!vm_stays(conn->vm)) {
         conn->redirected = false;
     }
-    plan_addresses(plan, conn->number, conn->target, remote, local);
+    plan_addresses(plan, conn->number, destination, remote, local);
     *remote = conn_remote(conn);
     return true;
 }
@@ -67,6 +68,6 @@ const struct net_address *conn_remote(const struct conn *conn)
     if (conn->redirected) {
         return &conn->seldom->redirect;
     }
-    plan_addresses(conn->group->plan, conn->number, conn->target, &remote, &local);
+    plan_addresses(conn->group->plan, conn->number, conn_destination(conn), &remote, &local);
     return remote;
 }

@@ -28,12 +28,13 @@ struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
     return &recorder->figures.stages[i];
 }
 
-/* The histograms that a time is recorded in: of the run, its stage and its step; each may be NULL.
- */
+/* The histograms that a time is recorded in: of the run, its stage, its step and its share of the
+ * run (the target); each may be NULL. */
 struct recorder__places {
     struct histogram *run;
     struct histogram *stage;
     struct histogram *step;
+    struct histogram *share;
 };
 
 /* Of a time that belongs to no step. */
@@ -47,7 +48,7 @@ static struct recorder__places recorder__places_at(struct recorder *recorder, in
 static void recorder__record(const struct recorder__places *places, enum latency_kind kind,
                              int64_t value_ns, bool censored)
 {
-    struct histogram *all[] = {places->run, places->stage, places->step};
+    struct histogram *all[] = {places->run, places->stage, places->step, places->share};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i] == NULL) {
             continue;
@@ -58,6 +59,11 @@ static void recorder__record(const struct recorder__places *places, enum latency
             histogram_record(&all[i][kind], value_ns);
         }
     }
+}
+
+static struct histogram *recorder__share(const struct recorder *recorder)
+{
+    return recorder->subject_target != NULL ? recorder->subject_target->latency : NULL;
 }
 
 static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
@@ -74,10 +80,10 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
     bool is_request = request->step != PROGRAM_STEP_NONE;
     switch (request->outcome) {
     case VM_OUTCOME_OK:
-        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        recorder_count_subject(recorder, TOTAL_RESPONSES, is_request);
         return;
     case VM_OUTCOME_MISMATCH:
-        recorder_count(recorder, TOTAL_RESPONSES, is_request);
+        recorder_count_subject(recorder, TOTAL_RESPONSES, is_request);
         error = ERROR_KIND_MISMATCH;
         break;
     case VM_OUTCOME_TIMED_OUT:
@@ -161,7 +167,7 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     if (request->step == PROGRAM_STEP_NONE) {
         return; /* an expect has no times */
     }
-    recorder_count(recorder, TOTAL_REQUESTS, 1);
+    recorder_count_subject(recorder, TOTAL_REQUESTS, 1);
     if (request->outcome == VM_OUTCOME_ABSENT) {
         return; /* an optional reply that did not come has no latency */
     }
@@ -174,7 +180,8 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     figures->window_answered += measured && answered;
     struct recorder__places places = {.run = measured ? figures->latency : NULL,
                                       .stage = measured && stage != NULL ? stage->latency : NULL,
-                                      .step = step != NULL ? step->latency : NULL};
+                                      .step = step != NULL ? step->latency : NULL,
+                                      .share = step != NULL ? recorder__share(recorder) : NULL};
     recorder__record_request(&places, request, answered);
 }
 
@@ -183,7 +190,7 @@ static void recorder__iteration_started(void *context, uint32_t lane, int64_t in
 {
     struct recorder *recorder = context;
     uint64_t bit = UINT64_C(1) << (lane % 64);
-    recorder_count(recorder, TOTAL_ITERATIONS, 1);
+    recorder_count_subject(recorder, TOTAL_ITERATIONS, 1);
     if (recorder_in_window(recorder, now_ns)) {
         struct figures_stage *stage = recorder_stage(recorder, now_ns);
         recorder->figures.iterations_started++;
@@ -210,7 +217,7 @@ static void recorder__iteration_ended(void *context, uint32_t lane, int64_t busy
 static void recorder__unsolicited(void *context, const struct frame *frame, bool late)
 {
     struct recorder *recorder = context;
-    recorder_count(recorder, TOTAL_MESSAGES_UNSOLICITED, 1);
+    recorder_count_subject(recorder, TOTAL_MESSAGES_UNSOLICITED, 1);
     if (late) {
         recorder_error(recorder, ERROR_KIND_RESPONSE_LATE);
     } else {
@@ -233,7 +240,7 @@ static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_
 
 static void recorder__answered(void *context, bool sent)
 {
-    recorder_count(context, sent ? TOTAL_ANSWERS : TOTAL_ANSWERS_UNSENT, 1);
+    recorder_count_subject(context, sent ? TOTAL_ANSWERS : TOTAL_ANSWERS_UNSENT, 1);
 }
 
 static void recorder__heartbeat(void *context, enum vm_heartbeat event, int64_t sent_ns,
@@ -241,12 +248,12 @@ static void recorder__heartbeat(void *context, enum vm_heartbeat event, int64_t 
 {
     struct recorder *recorder = context;
     if (event == VM_HEARTBEAT_SENT) {
-        recorder_count(recorder, TOTAL_HEARTBEATS, 1);
+        recorder_count_subject(recorder, TOTAL_HEARTBEATS, 1);
         return;
     }
     bool answered = event == VM_HEARTBEAT_ANSWERED;
     if (answered) {
-        recorder_count(recorder, TOTAL_HEARTBEATS_ANSWERED, 1);
+        recorder_count_subject(recorder, TOTAL_HEARTBEATS_ANSWERED, 1);
     } else {
         recorder_error(recorder, ERROR_KIND_HEARTBEAT_TIMEOUT);
     }
@@ -267,6 +274,7 @@ static void recorder__never_asked(void *context, uint32_t step, int64_t intended
     }
     struct recorder__places places = recorder__places_at(recorder, intended_ns);
     places.step = step < figures->steps_count ? figures->steps[step].latency : NULL;
+    places.share = recorder__share(recorder);
     int64_t age_ns = time_later_ns(0, now_ns - intended_ns);
     figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
@@ -306,7 +314,7 @@ static void recorder__ran_out(void *context, uint32_t table)
     recorder->figures.tables_out[table]++;
 }
 
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error)
 {
@@ -332,8 +340,7 @@ bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t beh
                              .ran_out = recorder__ran_out,
                              .end_ns = &recorder->window_end_ns,
                              .blocked_until_ns = &recorder->subject_blocked_until_ns};
-    bool opened = figures_open(&recorder->figures, steps_count, pacing->stages_count,
-                               behaviors_count, abnormal_max, origin_ns, error);
+    bool opened = figures_open(&recorder->figures, shape, abnormal_max, origin_ns, error);
     recorder->observer.evidence = recorder->figures.evidence;
     return opened;
 }
@@ -344,15 +351,22 @@ void recorder_close(struct recorder *recorder)
     figures_close(&recorder->figures);
 }
 
+static void recorder__record_connect(struct recorder *recorder, int64_t value_ns, bool censored)
+{
+    struct recorder__places places = recorder__places_at(recorder, recorder->now_ns);
+    places.share = recorder__share(recorder);
+    recorder__record(&places, LATENCY_CONNECT, value_ns, censored);
+}
+
 void recorder_connected(struct recorder *recorder, int64_t connect_ns)
 {
-    recorder_count(recorder, TOTAL_CONNECTS_OK, 1);
-    recorder__record_run(recorder, LATENCY_CONNECT, connect_ns, recorder->now_ns, false);
+    recorder_count_subject(recorder, TOTAL_CONNECTS_OK, 1);
+    recorder__record_connect(recorder, connect_ns, false);
 }
 
 void recorder_connect_failed(struct recorder *recorder, int64_t age_ns)
 {
-    recorder__record_run(recorder, LATENCY_CONNECT, age_ns, recorder->now_ns, true);
+    recorder__record_connect(recorder, age_ns, true);
 }
 
 void recorder_greeted(struct recorder *recorder, int64_t greeting_ns)
@@ -429,15 +443,26 @@ void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal)
 {
     struct figures *figures = &recorder->figures;
-    recorder_count(recorder, TOTAL_CONNECTIONS_ABNORMAL, 1);
+    recorder_count_subject(recorder, TOTAL_CONNECTIONS_ABNORMAL, 1);
     figures->abnormal_total++;
     figures_list_abnormal(figures, abnormal);
+}
+
+void recorder_carried(struct recorder *recorder, const struct clean_group *carried)
+{
+    if (recorder->subject_target != NULL) {
+        uint64_t *totals = recorder->subject_target->counters.totals;
+        totals[TOTAL_BYTES_SENT] += carried->bytes_sent;
+        totals[TOTAL_BYTES_RECEIVED] += carried->bytes_received;
+        totals[TOTAL_MESSAGES_SENT] += carried->messages_sent;
+        totals[TOTAL_MESSAGES_RECEIVED] += carried->messages_received;
+    }
 }
 
 void recorder_clean(struct recorder *recorder, uint16_t local_port,
                     const struct clean_group *carried)
 {
-    recorder_count(recorder, TOTAL_CONNECTIONS_CLEAN, 1);
+    recorder_count_subject(recorder, TOTAL_CONNECTIONS_CLEAN, 1);
     clean_count(recorder->figures.clean, local_port, carried);
 }
 

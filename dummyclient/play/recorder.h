@@ -24,9 +24,10 @@ struct recorder {
     int64_t now_ns; /* of the turn: set by the worker after each poll */
     /* The connection whose vm is being called. */
     bool subject_ready;
-    int64_t subject_blocked_until_ns; /* its socket took no bytes until then */
-    int64_t subject_seen_ns;          /* what had come by then has been handled */
-    uint64_t *subject_lanes;          /* a bit per lane: its iteration began inside the window */
+    struct figures_share *subject_target; /* where it is connected to; NULL: not told apart */
+    int64_t subject_blocked_until_ns;     /* its socket took no bytes until then */
+    int64_t subject_seen_ns;              /* what had come by then has been handled */
+    uint64_t *subject_lanes; /* a bit per lane: its iteration began inside the window */
     /* What is in the series already. */
     struct counters series_counters;
     int64_t series_second; /* since the origin: of the last turn */
@@ -34,7 +35,7 @@ struct recorder {
 };
 
 /* live and pacing must outlive the recorder. */
-bool recorder_open(struct recorder *recorder, uint32_t steps_count, uint32_t behaviors_count,
+bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error);
 void recorder_close(struct recorder *recorder);
@@ -47,14 +48,29 @@ static inline bool recorder_in_window(const struct recorder *recorder, int64_t i
 /* The stage that a time belongs to; NULL when stages are not kept apart. */
 struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns);
 
+/* Of the run alone: bytes and messages, which come too often to be counted twice. What belongs to
+ * whom is known when the connection ends (recorder_carried()). */
 static inline void recorder_count(struct recorder *recorder, enum total_kind kind, uint64_t amount)
 {
     recorder->figures.counters.totals[kind] += amount;
 }
 
+/* Of the run, and of what the subject belongs to. */
+static inline void recorder_count_subject(struct recorder *recorder, enum total_kind kind,
+                                          uint64_t amount)
+{
+    recorder_count(recorder, kind, amount);
+    if (recorder->subject_target != NULL) {
+        recorder->subject_target->counters.totals[kind] += amount;
+    }
+}
+
 static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
 {
     recorder->figures.counters.errors[kind]++;
+    if (recorder->subject_target != NULL) {
+        recorder->subject_target->counters.errors[kind]++;
+    }
     if (recorder->observer.trace != NULL) {
         trace_fail(recorder->observer.trace, error_key(kind));
     }
@@ -92,6 +108,8 @@ void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, c
 /* The codec's handshake cannot end any more. The first is kept: what came instead. */
 void recorder_handshake_failed(struct recorder *recorder, uint32_t connection, const char *found);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
+/* A connection has ended, in whatever way: its bytes and messages belong to its target. */
+void recorder_carried(struct recorder *recorder, const struct clean_group *carried);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,
                     const struct clean_group *carried);

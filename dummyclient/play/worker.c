@@ -42,8 +42,9 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
             worker__expect_at_barriers(worker, i);
         }
     }
-    if (!recorder_open(&worker->recorder, plan->steps_count, plan->behaviors_count, &plan->pacing,
-                       RESULT_ABNORMAL_MAX, origin_ns, &worker->live, error)) {
+    struct figures_shape shape = plan_shape(plan);
+    if (!recorder_open(&worker->recorder, &shape, &plan->pacing, RESULT_ABNORMAL_MAX, origin_ns,
+                       &worker->live, error)) {
         goto failed_recorder;
     }
     worker->recorder.behaviors = plan->program->behaviors;

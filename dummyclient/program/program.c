@@ -195,6 +195,7 @@ static void program__simple(struct program__compiler *compiler, const struct ste
     }
     if (op == OP_REQUEST) {
         instruction->step = program__name(program->step_names, &program->steps_count, step->name);
+        instruction->target = step->target;
     } else if (op == OP_BARRIER) {
         instruction->index =
             (uint8_t)program__name(program->barrier_names, &program->barriers_count, step->name);
@@ -408,9 +409,12 @@ static void program__behavior(struct program__compiler *compiler,
     compiled->loop = program__range(compiler, behavior->loop);
     compiled->teardown = program__range(compiler, behavior->teardown);
     compiled->first_step = UINT32_MAX;
+    compiled->first_target = UINT32_MAX;
     for (uint32_t i = compiled->teardown; i-- > compiled->loop;) {
         if (program->code[i].op == OP_REQUEST) {
+            bool named = program->targets[program->code[i].target].name != NULL;
             compiled->first_step = program->code[i].step;
+            compiled->first_target = named ? program->code[i].target : UINT32_MAX;
         }
     }
     compiled->barriers = compiler->barriers;

@@ -80,7 +80,7 @@ struct instruction {
     uint8_t disconnect;
     uint8_t index;    /* BARRIER, MARK; REQUEST, EXPECT: 1 behind the rules of on_push */
     uint32_t step;    /* REQUEST: program step; else PROGRAM_STEP_NONE */
-    uint32_t target;  /* where it may jump to */
+    uint32_t target;  /* where it may jump to; REQUEST: at which of the targets it is played */
     uint32_t times;   /* REPEAT_BEGIN */
     int64_t after_ns; /* RECONNECT, AT, FOR_BEGIN */
     const struct message *message;
@@ -123,7 +123,8 @@ struct program_behavior {
     uint32_t setup;           /* first instructions */
     uint32_t loop;
     uint32_t teardown;
-    uint32_t first_step; /* of the loop's first request; UINT32_MAX: it has none */
+    uint32_t first_step;   /* of the loop's first request; UINT32_MAX: it has none */
+    uint32_t first_target; /* where that is sent; UINT32_MAX: it has none, or no name */
     bool has_loop;
     bool connects_in_loop;
     bool loop_opens;

@@ -68,6 +68,33 @@ static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan
     json_add_double(rate, "achieved_per_s", achieved_per_s);
 }
 
+/* Where there are several that are told apart: their addresses, and what belongs to each. */
+static void report__add_targets(struct cJSON *result, const struct plan *plan,
+                                const struct figures *figures)
+{
+    struct cJSON *targets = json_add_item(result, "targets", cJSON_CreateArray());
+    for (uint32_t i = 0; i < figures->targets_count; i++) {
+        const struct figures_share *share = &figures->targets[i];
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", plan->target_names[i]);
+        struct cJSON *addresses = json_add_item(item, "addresses", cJSON_CreateArray());
+        for (uint32_t j = 0; j < plan->targets_count; j++) {
+            char text[NET_ADDRESS_TEXT_BYTES_MAX];
+            if (plan->targets[j].of == i) {
+                net_address_format(&plan->targets[j].address, text);
+                json_append_item(addresses, cJSON_CreateString(text));
+            }
+        }
+        struct cJSON *totals = json_add_item(item, "totals", cJSON_CreateObject());
+        for (int kind = 0; kind < TOTAL_KINDS; kind++) {
+            json_add_u64(totals, total_key((enum total_kind)kind), share->counters.totals[kind]);
+        }
+        report__add_latency(item, share->latency, LATENCY_SHARE_KINDS);
+        report__add_errors(item, share->counters.errors);
+        json_append_item(targets, item);
+    }
+}
+
 /* Where the load has several stages. */
 static void report__add_stages(struct cJSON *result, const struct plan *plan,
                                const struct figures *figures)
@@ -248,6 +275,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_latency(result, run->figures.latency, LATENCY_KINDS);
     report__add_steps(result, plan, &run->figures);
     report__add_codec(result, plan, run);
+    report__add_targets(result, plan, &run->figures);
     report__add_stages(result, plan, &run->figures);
     report__add_clock(result, run);
     notes_to_json(&run->figures.notes, plan->program->mark_names, result);

@@ -199,6 +199,7 @@ export function resultOf(file) {
   assert.ok(validator(document), `${path.basename(file)} is not of the schema: ` +
     JSON.stringify(validator.errors?.slice(0, 5), null, 1));
   assertSeriesAddsUp(document, file);
+  if (document.targets?.length) assertTargetsAddUp(document, file);
   if (document.rate) assertArrivalsConserved(document, file);
   return parseExact(text);
 }
@@ -228,6 +229,24 @@ function assertArrivalsConserved({ run, rate, stages, series }, file) {
   if (run.t0_ns === run.window_start_ns && !run.interrupted && rate.target_per_s !== null) {
     assert.ok(all <= rate.intended + 0.05 * rate.target_per_s + 1,
       `${file}: ${all} due in the seconds of ${rate.intended}`);
+  }
+}
+
+/** What belongs to the targets is the whole; their requests are those of the steps. An arrival that
+ *  never began is in the response of no address, where targets have no names. */
+function assertTargetsAddUp({ targets, totals, errors, latency_ns: latency, steps }, file) {
+  const sum = (list, pick) => list.reduce((all, one) => all + (pick(one) ?? 0), 0);
+  for (const key of Object.keys(targets[0].totals)) {
+    assert.equal(sum(targets, (one) => one.totals[key]), totals[key], `${file}: ${key} of targets`);
+  }
+  for (const kind of Object.keys(errors).filter((key) => key !== 'total')) {
+    assert.equal(sum(targets, (one) => one.errors[kind]), errors[kind], `${file}: ${kind}`);
+  }
+  const count = (list, kind) => sum(list, (one) => one.latency_ns[kind].count);
+  assert.equal(count(targets, 'connect'), latency.connect.count, `${file}: connects of targets`);
+  assert.equal(count(targets, 'service'), count(steps, 'service'), `${file}: requests of targets`);
+  if (!targets[0].name.includes(':')) {
+    assert.equal(count(targets, 'response'), count(steps, 'response'), `${file}: responses`);
   }
 }
 

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { runClient, errorsOf, fileFor, folderFor, LIMIT, resultOf, said, TAME, WINDOWS }
+import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said, TAME, WINDOWS }
   from './harness.mjs';
 
 const PLAYERS = 200;
@@ -126,6 +126,24 @@ function assertReconciled({ program, result }, servers) {
   assert.equal(Number(result.totals.requests), Number(result.totals.responses));
 }
 
+/** Each target has what its server has seen; names: { NAME: server }. */
+function assertOfTargets({ targets }, names) {
+  assert.deepEqual(targets.map(({ name }) => name), Object.keys(names));
+  for (const { name, addresses, totals, errors, latency_ns: latency } of targets) {
+    const server = names[name];
+    assert.deepEqual(addresses, [`127.0.0.1:${server.port}`]);
+    assert.equal(Number(totals.connects_ok), server.connections);
+    assert.equal(Number(totals.connections_clean), server.connections);
+    assert.equal(Number(totals.bytes_sent), server.bytes_in);
+    assert.equal(Number(totals.bytes_received), server.bytes_out);
+    assert.equal(Number(totals.messages_sent), server.messages);
+    assert.equal(Number(totals.responses), server.messages);
+    assert.equal(Number(latency.connect.count), server.connections);
+    assert.equal(Number(latency.service.count), server.messages);
+    assert.deepEqual(errors, {});
+  }
+}
+
 for (const threads of ['1', '4']) {
   test(`players log in at one server and play at another, -t ${threads}`, LIMIT, async (t) => {
     const keys = new Map();
@@ -134,8 +152,12 @@ for (const threads of ['1', '4']) {
     const run = await play(t, { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
       game: { port: game.port, framing: GAME_FRAMING } }, load: LOAD,
     behaviors: [{ setup: [LOG_IN, { reconnect: { to: 'game' } }, JOIN], loop: [MOVE] }] },
-    ['-t', threads]);
+    ['-t', threads, '--threshold', `targets.login.totals.requests == ${PLAYERS}`,
+      '--threshold', 'targets.game.errors.total <= 0%',
+      '--threshold', 'targets.game.latency.connect.max < 600s']);
     assertReconciled(run, [login, game]);
+    assert.deepEqual(run.result.thresholds.map(({ pass }) => pass), [true, true, true]);
+    assertOfTargets(run.result, { login, game });
     assert.equal(login.connections, PLAYERS);
     assert.equal(login.messages, PLAYERS);
     assert.equal(game.connections, PLAYERS);
@@ -237,6 +259,32 @@ test('a hostile login server aims the load at nobody', LIMIT, async (t) => {
     assert.doesNotMatch(said(program), /\x1b\[2J/);
   }
   assert.equal(victim.connections + other.connections, 0);
+});
+
+test('of a list, each address has its figures', LIMIT, async (t) => {
+  const keys = new Map();
+  const servers = [await loginServer(t, keys), await loginServer(t, keys)];
+  const run = await play(t, { framing: LOGIN_FRAMING,
+    targets: servers.map(({ port }) => ({ port })), load: { ...LOAD, connections: 10 },
+    behaviors: [{ loop: [LOG_IN] }] },
+  ['--threshold', `targets.127.0.0.1:${servers[1].port}.errors.total == 0`]);
+  assertReconciled(run, servers);
+  assertOfTargets(run.result, Object.fromEntries(servers.map((one) =>
+    [`127.0.0.1:${one.port}`, one])));
+});
+
+test('a target that is down has the errors', LIMIT, async (t) => {
+  const keys = new Map();
+  const login = await loginServer(t, keys);
+  const { program, result } = await play(t, {
+    targets: { login: { port: login.port, framing: LOGIN_FRAMING }, game: { port: await freePort(),
+      framing: GAME_FRAMING } }, load: { ...LOAD, connections: 5 },
+    behaviors: [{ setup: [LOG_IN, { reconnect: { to: 'game' } }, JOIN], loop: [MOVE] }] });
+  assert.equal(program.exitCode, 1, said(program));
+  const [first, second] = result.targets;
+  assert.deepEqual(first.errors, {});
+  assert.deepEqual(second.errors, { connect_refused: 5 });
+  assert.equal(Number(second.latency_ns.connect.censored), 5);
 });
 
 test('an address on the command line says whose it is', LIMIT, async (t) => {

@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static int opened;
     struct error error = {""};
     if (!opened) {
-        must(figures_open(&figures, 3, 1, 1, 10, 0, &error));
+        must(figures_open(&figures,
+                          &(struct figures_shape){.steps = 3, .stages = 1, .behaviors = 1}, 10, 0,
+                          &error));
         for (int i = 0; i < 100; i++) {
             histogram_record(&figures.latency[LATENCY_RESPONSE], (i + 1) * INT64_C(1000000));
         }

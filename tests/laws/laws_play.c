@@ -240,8 +240,8 @@ static void laws__collect(struct laws_play *play, int64_t now_ns)
     const struct plan *plan = play->plan;
     struct error error = {""};
     struct run *run = &play->run;
-    assert_true(figures_open(&run->figures, plan->steps_count, plan->pacing.stages_count,
-                             plan->behaviors_count, RESULT_ABNORMAL_MAX, play->origin_ns, &error));
+    struct figures_shape shape = plan_shape(plan);
+    assert_true(figures_open(&run->figures, &shape, RESULT_ABNORMAL_MAX, play->origin_ns, &error));
     for (int gauge = 0; gauge < LIVE_GAUGES; gauge++) {
         play->gauges[gauge] = laws_play_gauge(play, (enum live_gauge)gauge);
     }

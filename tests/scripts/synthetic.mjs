@@ -67,10 +67,10 @@ const TOTALS = ['connects_attempted', 'connects_ok', 'connections_clean', 'conne
   'messages_unsolicited', 'answers', 'answers_unsent', 'heartbeats',
   'heartbeats_answered', 'bytes_sent', 'bytes_received'];
 const ERRORS = ['connect_refused', 'connect_timeout', 'connect_unreachable', 'connect_other',
-  'reset', 'unexpected_close', 'response_timeout', 'response_late', 'barrier_timeout',
-  'heartbeat_timeout', 'not_closed', 'response_lost', 'mismatch', 'codec_handshake', 'frame_error',
-  'send_queue_full', 'idle_timeout', 'close_timeout', 'unknown_message', 'rejected', 'local_limit',
-  'other'];
+  'redirect_refused', 'reset', 'unexpected_close', 'response_timeout', 'response_late',
+  'barrier_timeout', 'heartbeat_timeout', 'not_closed', 'response_lost', 'mismatch',
+  'codec_handshake', 'frame_error', 'send_queue_full', 'idle_timeout', 'close_timeout',
+  'unknown_message', 'rejected', 'local_limit', 'other'];
 
 function zeros(keys) {
   return Object.fromEntries(keys.map((key) => [key, 0]));

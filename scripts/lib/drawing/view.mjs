@@ -130,6 +130,15 @@ function stepsOf(client) {
   });
 }
 
+/** Several targets side by side. */
+function targetsOf({ targets = [] }) {
+  return targets.map(({ name, addresses, totals, errors, latency_ns: latency }) => {
+    const { connect, response } = latenciesOf(latency);
+    for (const one of [connect, response]) delete one?.spectrum;
+    return { name: showText(name), addresses, totals, errors: nonZero(errors), connect, response };
+  });
+}
+
 function serverOf(run, parts, columns, most) {
   const { server } = run;
   if (!server) return null;
@@ -280,6 +289,8 @@ export function makeView(run, label, runs = 1) {
     steps: stepsOf(client),
     expects: client.expects ?? null,
     framing: client.framing ?? null,
+    redirects: client.redirects ?? null,
+    targets: targetsOf(client),
     failures: client.failures ?? [],
     load_stages: stageFigures(client),
     stages: stages.map((one) => ({ ...one, label: showText(one.label) })),

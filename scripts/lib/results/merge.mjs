@@ -186,12 +186,17 @@ function addPlan(plans) {
   return { ...first, threads: sum((plan) => plan.threads), load, behaviors };
 }
 
-function addSteps(documents) {
-  const names = [...new Set(documents.flatMap(({ steps = [] }) => steps.map(({ name }) => name)))];
+/** The parts of a list by their names: `steps`, `targets`. */
+function addNamed(documents, list) {
+  const lists = documents.map((document) => document[list] ?? []);
+  const names = [...new Set(lists.flatMap((parts) => parts.map(({ name }) => name)))];
   return names.map((name) => {
-    const parts = documents.map(({ steps = [] }) => steps.find((step) => step.name === name))
-      .filter(Boolean);
-    return { ...parts[0], latency_ns: addLatencies(parts.map((part) => part.latency_ns)),
+    const parts = lists.map((all) => all.find((part) => part.name === name)).filter(Boolean);
+    return { ...parts[0],
+      ...(parts[0].addresses ? { addresses: [...new Set(parts.flatMap((one) => one.addresses))] }
+        : {}),
+      ...(parts[0].totals ? { totals: addCounts(parts.map((part) => part.totals)) } : {}),
+      latency_ns: addLatencies(parts.map((part) => part.latency_ns)),
       errors: addCounts(parts.map((part) => part.errors)) };
   });
 }
@@ -296,7 +301,8 @@ export function mergeResults(documents, names) {
   if (first.side === 'client') {
     merged.rate = rateOf(documents, together);
     if (together) merged.plan = addPlan(documents.map(({ plan }) => plan));
-    merged.steps = addSteps(documents);
+    merged.steps = addNamed(documents, 'steps');
+    if (first.targets) merged.targets = addNamed(documents, 'targets');
     if (first.stages) merged.stages = addStages(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
     // Repeats: the ranks of one run are not those of another.

@@ -100,11 +100,12 @@ function fromResult(result, path) {
     return found(result.totals[key], key.startsWith('bytes') ? 'bytes' : 'count', null);
   }
   if (head === 'resources') return resources(result, rest.join('.'));
-  if (head === 'steps') {
-    const at = rest.findIndex((word) => word === 'latency' || word === 'errors');
+  if (head === 'steps' || head === 'targets') {
+    const at = rest.findIndex((word) => word === 'latency' || word === 'errors' ||
+      (word === 'totals' && head === 'targets'));
     const name = rest.slice(0, at < 0 ? rest.length : at).join('.');
-    const step = (result.steps ?? []).find((one) => one.name === name);
-    return step && at > 0 ? fromResult(step, rest.slice(at)) : null;
+    const part = (result[head] ?? []).find((one) => one.name === name);
+    return part && at > 0 ? fromResult(part, rest.slice(at)) : null;
   }
   return null;
 }
@@ -145,6 +146,7 @@ export function metricNames({ client, server, watched }) {
     .map((key) => `${prefix}resources.${key}`);
   return ['rate.achieved', 'rate.target', ...resources(''), ...all(client),
     ...(client.steps ?? []).flatMap((step) => latencies(step, `steps.${step.name}.`)),
+    ...(client.targets ?? []).flatMap((target) => all(target, `targets.${target.name}.`)),
     ...(server ? all(server, 'server.') : []),
     ...(server || watchedResult({ watched, client }) ? resources('server.') : [])];
 }

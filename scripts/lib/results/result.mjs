@@ -146,12 +146,14 @@ function checkClient(file, document) {
     fail(file, 'validity.valid', 'true or false', document.validity.valid);
   }
   checkObject(file, 'plan', document.plan);
-  const { steps = [] } = document;
-  if (!Array.isArray(steps)) fail(file, 'steps', 'an array', steps);
-  for (const [i, step] of steps.entries()) {
-    checkObject(file, `steps[${i}]`, step);
-    if (typeof step.name !== 'string') fail(file, `steps[${i}].name`, 'a name', step.name);
-    checkHistograms(file, `steps[${i}].latency_ns`, step.latency_ns ?? {});
+  for (const list of ['steps', 'targets']) {
+    const parts = document[list] ?? [];
+    if (!Array.isArray(parts)) fail(file, list, 'an array', parts);
+    for (const [i, part] of parts.entries()) {
+      checkObject(file, `${list}[${i}]`, part);
+      if (typeof part.name !== 'string') fail(file, `${list}[${i}].name`, 'a name', part.name);
+      checkHistograms(file, `${list}[${i}].latency_ns`, part.latency_ns ?? {});
+    }
   }
 }
 

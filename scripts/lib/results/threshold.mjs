@@ -70,7 +70,8 @@ export function parseThreshold(expr) {
   return { expr, metric, op, limit: Number(value) * (units[unit] ?? 1), percent: isPercent };
 }
 
-const LATENCY = /^(?:server\.|steps\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
+const LATENCY =
+  /^(?:server\.|(steps|targets)\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
 const LATENCY_FIGURES = new Set(['count', 'min', 'mean', 'stddev', 'max', 'censored', 'over_range',
   ...percentileKeys()]);
 
@@ -78,9 +79,9 @@ const LATENCY_FIGURES = new Set(['count', 'min', 'mean', 'stddev', 'max', 'censo
  *  samples. */
 function latencyExists(run, metric) {
   const name = metric.replace(/\.p99\.(9+)$/, '.p99_$1');
-  const [, step, stage, kind, figure] = LATENCY.exec(name) ?? [];
+  const [, list, part, stage, kind, figure] = LATENCY.exec(name) ?? [];
   const result = metric.startsWith('server.') ? run.server : run.client;
-  const place = step !== undefined ? result.steps?.find((one) => one.name === step)
+  const place = part !== undefined ? result[list]?.find((one) => one.name === part)
     : stage !== undefined ? result.stages?.[stage - 1] : result;
   return LATENCY_FIGURES.has(figure) && Object.hasOwn(place?.latency_ns ?? {}, kind);
 }
@@ -124,7 +125,7 @@ export function judgeThreshold(threshold, run) {
   }
   let { value } = found;
   if (percent) {
-    const [, scope] = /^((?:steps|stages)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
+    const [, scope] = /^((?:steps|stages|targets)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
     // Of what was due (drawn), not of what was asked: chance is no failure. Of the requests that
     // were sent: what never began is in response alone.
     const whole = /(^|\.)rate\./.test(metric)

@@ -11,12 +11,14 @@
 
 #define ORIGIN_NS (50 * NS_PER_S)
 
-enum { STEPS = 2, BEHAVIORS = 2, STAGES = 3 };
+enum { STEPS = 2, BEHAVIORS = 2, STAGES = 3, TARGETS = 2 };
+static const struct figures_shape SHAPE = {
+    .steps = STEPS, .stages = STAGES, .behaviors = BEHAVIORS, .targets = TARGETS};
 
 static void open_figures(struct figures *figures)
 {
     struct error error = {""};
-    if (!figures_open(figures, STEPS, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error)) {
+    if (!figures_open(figures, &SHAPE, 4, ORIGIN_NS, &error)) {
         fail_msg("%s", error.text);
     }
 }
@@ -49,6 +51,11 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
         figures->stages[i].errors[3] = key % 50;
         figures->stages[i].arrivals.intended = key % 1000 + i;
         figures->stages[i].iterations_started = key % 999 + i;
+    }
+    for (uint32_t i = 0; i < TARGETS; i++) {
+        fill_histograms(figures->targets[i].latency, LATENCY_SHARE_KINDS, key + 20 + i);
+        figures->targets[i].counters.totals[i] = key % 77 + i;
+        figures->targets[i].counters.errors[i] = key % 55 + i;
     }
     for (int i = 0; i < TOTAL_KINDS; i++) {
         figures->counters.totals[i] = prng_u64(key, 1, (uint64_t)i) >> 8;
@@ -142,6 +149,11 @@ static void assert_same(struct figures *a, struct figures *b)
         assert_memory_equal(&a->stages[i].arrivals, &b->stages[i].arrivals,
                             sizeof a->stages[i].arrivals);
         assert_true(a->stages[i].iterations_started == b->stages[i].iterations_started);
+    }
+    for (uint32_t i = 0; i < TARGETS; i++) {
+        assert_same_histograms(a->targets[i].latency, b->targets[i].latency, LATENCY_SHARE_KINDS);
+        assert_memory_equal(&a->targets[i].counters, &b->targets[i].counters,
+                            sizeof a->targets[i].counters);
     }
     int64_t end_ns = ORIGIN_NS + 5000 * NS_PER_S;
     assert_same_json(series_to_json(a->series, end_ns), series_to_json(b->series, end_ns));
@@ -262,7 +274,9 @@ static void test_figures_of_another_scenario_are_refused(void **state)
     struct pack pack = {0};
     struct unpack unpack;
     open_figures(&sent);
-    assert_true(figures_open(&into, STEPS + 1, STAGES, BEHAVIORS, 4, ORIGIN_NS, &error));
+    struct figures_shape other = SHAPE;
+    other.steps++;
+    assert_true(figures_open(&into, &other, 4, ORIGIN_NS, &error));
     figures_pack(&sent, &pack);
     unpack_open(&unpack, pack.data, pack.bytes);
     assert_false(figures_unpack_add(&into, &unpack));

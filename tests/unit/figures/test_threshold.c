@@ -12,7 +12,12 @@
 
 static const char *const STEPS[] = {"login", "room.chat", "room"};
 enum { STEPS_COUNT = 3 };
-static const struct metric_names NAMES = {STEPS, STEPS_COUNT, 2};
+static const char *const TARGETS[] = {"login", "127.0.0.1:7777"};
+static const struct metric_names NAMES = {.steps = STEPS,
+                                          .steps_count = STEPS_COUNT,
+                                          .stages_count = 2,
+                                          .targets = TARGETS,
+                                          .targets_count = 2};
 
 static struct threshold parse(const char *text)
 {
@@ -42,7 +47,10 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct error error;
-    assert_true(figures_open(&fixture.figures, STEPS_COUNT, 2, 1, 1, 0, &error));
+    assert_true(figures_open(
+        &fixture.figures,
+        &(struct figures_shape){.steps = STEPS_COUNT, .stages = 2, .behaviors = 1, .targets = 2}, 1,
+        0, &error));
     *state = &fixture;
     return 0;
 }
@@ -128,6 +136,10 @@ static void test_mistakes_are_refused_and_named(void **state)
     assert_refused("server.latency.queue_wait.p99 < 1", "unit");
     assert_refused("server.rate.achieved > 1", "not a metric");
     assert_refused("stages.3.latency.response.p99 < 1s", "from 1 to 2");
+    assert_refused("targets.lgoin.errors.total == 0",
+                   "no target named \"lgoin\"; did you mean login");
+    assert_refused("targets.login.rate.achieved > 1/s", "is not a metric");
+    assert_refused("targets.login.latency.fanout.p99 < 1s", "is not a metric");
     assert_refused("stages.0.errors.total == 0", "from 1 to 2");
     assert_refused("stages.one.errors.total == 0", "from 1 to 2");
     assert_refused("stages.1.latency.respons.p99 < 1s", "did you mean stages.1.latency.response");

@@ -15,7 +15,9 @@ static const char *const PREFIXES[] = {
 static void open_figures(struct figures *figures)
 {
     struct error error = {""};
-    if (!figures_open(figures, 2, 2, 2, 1, 0, &error)) {
+    if (!figures_open(
+            figures, &(struct figures_shape){.steps = 2, .stages = 2, .behaviors = 2, .targets = 2},
+            1, 0, &error)) {
         fail_msg("%s", error.text);
     }
 }

@@ -164,7 +164,8 @@ static struct judged *judged_open(void)
     judged.run =
         (struct run){.t0_ns = T0_NS, .stop_ns = T0_NS + 10 * NS_PER_S, .window_ns = 10 * NS_PER_S};
     struct figures *figures = &judged.run.figures;
-    assert_true(figures_open(figures, 1, 1, 1, 1, 0, &error));
+    assert_true(figures_open(
+        figures, &(struct figures_shape){.steps = 1, .stages = 1, .behaviors = 1}, 1, 0, &error));
     assert_true(histogram_open(&judged.run.tick_lag, 3, &error));
     for (int i = 0; i < 10000; i++) {
         histogram_record(&figures->latency[LATENCY_RESPONSE], 200 * NS_PER_US);

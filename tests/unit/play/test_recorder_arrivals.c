@@ -183,7 +183,9 @@ static void test_what_nobody_told_about_never_began(void **state)
                           .t0_ns = T0_NS + 730 * NS_PER_MS,
                           .stop_ns = T0_NS + (i < 2 ? 4130 : 5230) * NS_PER_MS,
                           .end_ns = T0_NS + 6 * NS_PER_S};
-        assert_true(figures_open(&run.figures, 2, 3, 2, 1, T0_NS, &error));
+        assert_true(figures_open(&run.figures,
+                                 &(struct figures_shape){.steps = 2, .stages = 3, .behaviors = 2},
+                                 1, T0_NS, &error));
         uint64_t due = told_and_due(&run, &harness.plan, T0_NS + (i < 2 ? 3 : 9) * NS_PER_S);
         uint64_t begun = run.figures.arrivals.begun;
         run_measure(&run, &harness.plan);

@@ -141,11 +141,12 @@ function errorsText(errors) {
     .map(([kind, count]) => `${errorLabel(kind)} ${formatCount(count)}`).join('\n');
 }
 
-function errorsTable({ steps, errors, server, expects, framing }) {
+function errorsTable({ steps, errors, server, expects, framing, redirects }) {
   const rows = steps.filter((step) => Object.keys(step.errors).length || step.first_failure)
     .map((step) => [step.name, { words: true, text: errorsText(step.errors) },
       { words: true, text: firstText(step.first_failure) }]);
-  for (const [name, part] of [['expect steps', expects], ['the framing', framing]]) {
+  for (const [name, part] of [['expect steps', expects], ['the framing', framing],
+    ['where servers sent connections', redirects]]) {
     if (part) rows.push([name, '', { words: true, text: firstText(part.first_failure) }]);
   }
   if (Object.keys(errors).length) {

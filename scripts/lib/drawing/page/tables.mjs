@@ -65,6 +65,22 @@ export function stagesTable({ load_stages: stages }) {
   }));
 }
 
+/** The targets of the run side by side, where they are told apart. */
+export function targetsTable({ targets }) {
+  if (!targets?.length) return '';
+  const head = ['target', 'address', 'connects', 'made', 'requests', 'responses', 'connect p50',
+    'p99', 'response p50', 'p99', 'sent', 'received', 'errors'];
+  const figure = (latency, key) => (latency
+    ? (latency.at_least.includes(key) ? '≥ ' : '') + formatNs(latency[key]) : '–');
+  return table('Targets', head, targets.map(({ name, addresses, totals, errors, ...latency }) => [
+    name, addresses.join(', '), formatCount(totals.connects_attempted),
+    formatCount(totals.connects_ok), formatCount(totals.requests), formatCount(totals.responses),
+    ...['connect', 'response'].flatMap((kind) => ['p50', 'p99'].map((key) =>
+      figure(latency[kind], key))),
+    formatBytes(totals.bytes_sent), formatBytes(totals.bytes_received),
+    formatCount(errorsTotal(errors))]));
+}
+
 /** What was measured: { expr, value, at_least, pass }. */
 export function thresholdValue(one) {
   if (one.value === null || one.value === undefined) {
