@@ -366,11 +366,28 @@ static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
+/* A text of one server must not end a message to another early. */
+static bool vm_wait__is_apart(const struct vm *vm, const struct place_value *found)
+{
+    uint8_t text[VALUE_TEXT_BYTES_LIMIT];
+    uint32_t bytes = place_text_write(found, text, sizeof text);
+    for (uint32_t i = 0; i < vm->program->targets_count; i++) {
+        const struct framing *framing = vm->program->targets[i].framing;
+        if (framing->type == FRAMING_DELIMITER &&
+            frame_find_delimiter(framing, text, bytes) < bytes) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Has the variable room for what was found? */
-static bool vm_wait__has_room(const struct capture *capture, const struct place_value *found)
+static bool vm_wait__has_room(const struct vm *vm, const struct capture *capture,
+                              const struct place_value *found)
 {
     if (found->type == VALUE_TEXT) {
-        return place_text_write(found, NULL, 0) <= capture->text_bytes_max;
+        return place_text_write(found, NULL, 0) <= capture->text_bytes_max &&
+               (vm->program->targets_count == 1 || vm_wait__is_apart(vm, found));
     }
     /* A variable that may be below 0 has no room for what is above INT64_MAX. */
     return capture->type != VALUE_I64 || found->type == VALUE_I64 ||
@@ -381,7 +398,7 @@ bool vm_wait_captures(const struct vm *vm, const struct capture *capture, const 
                       struct place_value *found)
 {
     return place_read(&capture->place, vm_framing(vm), frame, found) == PLACE_FOUND &&
-           vm_wait__has_room(capture, found);
+           vm_wait__has_room(vm, capture, found);
 }
 
 bool vm_wait_capture(const struct vm *vm, const struct wait *wait, const struct frame *frame,

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
+import { scenarioOfGuide } from './guides.mjs';
 import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said, TAME, WINDOWS }
   from './harness.mjs';
 
@@ -203,6 +204,31 @@ test('a login server hands its players over to two game servers', LIMIT, async (
     loop: [MOVE] }] });
   assertReconciled(run, [login, ...games]);
   assert.deepEqual(games.map(({ connections }) => connections), [PLAYERS, PLAYERS]);
+});
+
+test('the guide is played as it stands, but for the ports', LIMIT, async (t) => {
+  const keys = new Map();
+  const game = await gameServer(t, keys);
+  const login = await loginServer(t, keys, () => addressBytes('127.0.0.1', game.port));
+  const scenario = scenarioOfGuide('login-then-game');
+  scenario.targets.login.port = login.port;
+  scenario.targets.game.allow = [`127.0.0.0/8:${game.port}`];
+  const run = await play(t, scenario);
+  assertReconciled(run, [login, game]);
+  assert.deepEqual(run.result.thresholds.map(({ pass }) => pass), [true, true]);
+  assert.equal(login.connections, PLAYERS);
+});
+
+test('a text of one server cannot end a message to another early', LIMIT, async (t) => {
+  const keys = new Map();
+  const game = await serve(t, (bytes) => bytes.length);
+  const login = await loginServer(t, keys, () => Buffer.from('a\nKICK all'));
+  const { result } = await play(t, { targets: { login: { port: login.port,
+    framing: LOGIN_FRAMING }, game: { port: game.port, framing: GAME_FRAMING } },
+  load: { connections: 3, duration: '200ms' },
+  behaviors: [{ setup: [{ request: { ...LOG_IN.request, capture: { evil: 'text@8:10' } } },
+    { reconnect: { to: 'game' } }, { send: { body: { text: 'SAY ${conn}' } } }] }] });
+  assert.deepEqual(errorsOf(result), { mismatch: 3 });
 });
 
 test('a port alone, and a host as a text', LIMIT, async (t) => {
