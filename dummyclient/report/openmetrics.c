@@ -68,12 +68,44 @@ static void openmetrics__latency(struct json_text *text, const struct run *run, 
     }
 }
 
+/* The same of each target, in families of their own: a sum over a family counts nothing twice. */
+static void openmetrics__targets(struct json_text *text, const struct plan *plan,
+                                 const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    for (int kind = 0; kind < TOTAL_KINDS && figures->targets_count > 0; kind++) {
+        const char *key = total_key((enum total_kind)kind);
+        json_text_print(text, "# TYPE dummyload_target_%s counter\n", key);
+        for (uint32_t i = 0; i < figures->targets_count; i++) {
+            json_text_print(
+                text, "dummyload_target_%s_total{run_id=\"%s\",target=\"%s\"} %" PRIu64 "\n", key,
+                plan->run_id, plan->target_names[i], figures->targets[i].counters.totals[kind]);
+        }
+    }
+    if (figures->targets_count > 0) {
+        json_text_print(text, "# TYPE dummyload_target_errors counter\n");
+    }
+    for (uint32_t i = 0; i < figures->targets_count; i++) {
+        for (int kind = 0; kind < ERROR_KINDS; kind++) {
+            if (error_is_event((enum error_kind)kind)) {
+                json_text_print(text,
+                                "dummyload_target_errors_total{run_id=\"%s\",target=\"%s\","
+                                "kind=\"%s\"} %" PRIu64 "\n",
+                                plan->run_id, plan->target_names[i],
+                                error_key((enum error_kind)kind),
+                                figures->targets[i].counters.errors[kind]);
+            }
+        }
+    }
+}
+
 bool openmetrics_write(const struct plan *plan, const struct run *run,
                        const struct verdict *verdict, const char *path, struct error *error)
 {
     struct json_text text = {0};
     openmetrics__counters(&text, run, plan->run_id);
     openmetrics__latency(&text, run, plan->run_id);
+    openmetrics__targets(&text, plan, run);
     json_text_print(&text, "# TYPE dummyload_rate_per_second gauge\n");
     json_text_print(&text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"achieved\"} %.9g\n",
                     plan->run_id, run->figures.rate_achieved_per_s);

@@ -7,6 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { scenarioOfGuide } from './guides.mjs';
+import { mpiMissing, runMpi } from './mpi_harness.mjs';
 import { runClient, errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, said, TAME, WINDOWS }
   from './harness.mjs';
 
@@ -109,8 +110,10 @@ async function play(t, scenario, args = []) {
   const file = path.join(folder, 's.json');
   const out = path.join(folder, 'client.json');
   fs.writeFileSync(file, JSON.stringify(scenario));
-  const program = await runClient(t, [fileFor(file), '--out', fileFor(out), ...TAME, ...args]);
-  return { program, result: fs.existsSync(out) ? resultOf(out) : null };
+  const metrics = path.join(folder, 'metrics.txt');
+  const program = await runClient(t, [fileFor(file), '--out', fileFor(out), '--openmetrics',
+    fileFor(metrics), ...TAME, ...args]);
+  return { program, metrics, result: fs.existsSync(out) ? resultOf(out) : null };
 }
 
 const LOAD = { connections: PLAYERS, rate: WINDOWS ? '100/s' : '500/s', duration: '2s' };
@@ -159,12 +162,32 @@ for (const threads of ['1', '4']) {
     assertReconciled(run, [login, game]);
     assert.deepEqual(run.result.thresholds.map(({ pass }) => pass), [true, true, true]);
     assertOfTargets(run.result, { login, game });
+    const metrics = fs.readFileSync(run.metrics, 'utf8');
+    for (const [name, { messages }] of Object.entries({ login, game })) {
+      assert.match(metrics, new RegExp('^dummyload_target_requests_total' +
+        `\\{run_id="[^"]+",target="${name}"\\} ${messages}$`, 'm'));
+    }
     assert.equal(login.connections, PLAYERS);
     assert.equal(login.messages, PLAYERS);
     assert.equal(game.connections, PLAYERS);
     assert.equal(game.messages, PLAYERS + Number(run.result.rate.begun));
   });
 }
+
+test('players of three ranks', { ...LIMIT, skip: mpiMissing() }, async (t) => {
+  const keys = new Map();
+  const login = await loginServer(t, keys);
+  const game = await gameServer(t, keys);
+  const folder = folderFor(t);
+  const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
+  fs.writeFileSync(file, JSON.stringify({ targets: { login: { port: login.port,
+    framing: LOGIN_FRAMING }, game: { port: game.port, framing: GAME_FRAMING } }, load: LOAD,
+  behaviors: [{ setup: [LOG_IN, { reconnect: { to: 'game' } }, JOIN], loop: [MOVE] }] }));
+  const program = await runMpi(t, 3, [file, '--out', out, ...TAME]);
+  const result = resultOf(out);
+  assertReconciled({ program, result }, [login, game]);
+  assertOfTargets(result, { login, game });
+});
 
 test('each pass goes to the game and back to the login', LIMIT, async (t) => {
   const keys = new Map();
