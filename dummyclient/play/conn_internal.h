@@ -3,7 +3,7 @@
  * conn.c        what its vm wants, its states, and the phases of the run
  * conn_io.c     its bytes: the queue out and the frames in
  * conn_codec.c  what its codec remembers, and says by itself (conn_codec.h)
- * conn_end.c    how it ends
+ * conn_end.c    how it ends; conn_redirect.c: where it connects to
  * conn_group.c  the memory of a worker's connections */
 #pragma once
 
@@ -212,10 +212,7 @@ void conn_drop_buffers(struct conn *conn);
 bool conn_find_remote(struct conn *conn, const struct net_address **remote,
                       const struct net_address **local);
 /* The plan's destination that it is connected to, or was last. */
-static inline uint32_t conn_destination(const struct conn *conn)
-{
-    return conn->group->plan->destinations_count > 1 ? conn->target : 0;
-}
+uint32_t conn_destination(const struct conn *conn);
 /* The address that it is connected to, or was last. */
 const struct net_address *conn_remote(const struct conn *conn);
 

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+uint32_t conn_destination(const struct conn *conn)
+{
+    return conn->group->plan->destinations_count > 1 ? conn->target : 0;
+}
+
 /* Which addresses are allowed, as the scenario says it. */
 static void conn__allowed(const struct plan *plan, uint32_t target, char *text, size_t bytes)
 {
