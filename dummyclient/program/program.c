@@ -270,6 +270,18 @@ static bool program__reads_body(const struct wait *wait)
            wait->match.source != MATCH_FIELD_NONE;
 }
 
+static bool program__reads_head(const struct wait *wait)
+{
+    bool reads = place_looks_at_head(&wait->match.place);
+    for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
+        reads = reads || place_looks_at_head(&verify->place);
+    }
+    for (uint32_t i = 0; i < wait->captures_count; i++) {
+        reads = reads || place_looks_at_head(&wait->captures[i].place);
+    }
+    return reads;
+}
+
 static bool program__is_listed(const uint32_t *ids, uint32_t count, uint32_t id)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -300,6 +312,7 @@ static void program__list_expected(struct program *program, struct program_behav
         if (program__reads_body(wait)) {
             program->inbox_bytes_max = PROGRAM_INBOX_BYTES_MAX;
         }
+        program->inbox_keeps_heads = program->inbox_keeps_heads || program__reads_head(wait);
         if (wait->since == WAIT_SINCE_CONNECTED) {
             behavior->expects_since_connected = true;
         }

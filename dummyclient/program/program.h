@@ -172,6 +172,7 @@ struct program {
     bool keeps_sent;
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
+    bool inbox_keeps_heads;   /* an expect looks at what is in front of the body */
     bool answers;             /* rules of on_push do */
     bool answers_vary;        /* by captured or set names */
     uint32_t beats_max;       /* of any behavior */

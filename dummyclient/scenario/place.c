@@ -399,7 +399,7 @@ enum place_status place_read(const struct place *place, const struct framing *fr
     value->has_escapes = false;
     value->type = place->field.type;
     if (place->form >= PLACE_ID) {
-        value->bits = place->form == PLACE_ID ? frame->id : bytes;
+        value->bits = place->form == PLACE_ID ? frame->id : frame->whole_body_bytes;
         status = place->form == PLACE_ATTRIBUTE ? place__attribute(place, framing, frame, value)
                                                 : PLACE_FOUND;
     } else {
@@ -472,6 +472,12 @@ bool place_equal(const struct place *a, const struct place *b)
                                                 : place_equal(a->base, b->base)));
 }
 
+bool place_looks_at_head(const struct place *place)
+{
+    return place->form == PLACE_ATTRIBUTE ||
+           (place->base != NULL && place_looks_at_head(place->base));
+}
+
 uint32_t place_reach(const struct place *place)
 {
     uint64_t reach = place->offset;
@@ -479,8 +485,10 @@ uint32_t place_reach(const struct place *place)
     switch ((enum place_form)place->form) {
     case PLACE_NONE:
     case PLACE_ID:
-    case PLACE_ATTRIBUTE: /* of the framing, not of the body */
+    case PLACE_SIZE:
         return 0;
+    case PLACE_ATTRIBUTE: /* the head is there in any case */
+        return place->attribute.is_content ? PLACE_REACH_ALL : 0;
     case PLACE_NUMBER:
         reach += place->field.bytes_count;
         break;
@@ -495,7 +503,6 @@ uint32_t place_reach(const struct place *place)
         break;
     case PLACE_JSON:
     case PLACE_PROTOBUF:
-    case PLACE_SIZE:
         known = false;
         break;
     }

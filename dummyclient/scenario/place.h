@@ -94,6 +94,8 @@ bool place_equal(const struct place *a, const struct place *b);
 /* How many bytes of a body, from its beginning, the place can depend on. */
 #define PLACE_REACH_ALL UINT32_MAX
 uint32_t place_reach(const struct place *place);
+/* Does it depend on what is in front of the body? */
+bool place_looks_at_head(const struct place *place);
 static inline bool place_is_text(const struct place *place)
 {
     return place->field.type == VALUE_TEXT;

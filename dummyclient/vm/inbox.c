@@ -10,9 +10,10 @@ static struct frame vm_inbox__frame(const struct vm_inbox *inbox, uint32_t index
                           .bytes = inbox->bytes + mail->offset,
                           .bytes_count = mail->bytes_count,
                           .whole_bytes = mail->whole_bytes,
-                          .body = inbox->bytes + mail->offset,
-                          .body_bytes = mail->bytes_count,
-                          .whole_body_bytes = mail->bytes_count};
+                          .body = inbox->bytes + mail->offset + mail->body_offset,
+                          .body_bytes = mail->body_bytes,
+                          .head_bytes = mail->head_bytes,
+                          .whole_body_bytes = mail->whole_body_bytes};
 }
 
 /* Takes bytes off the beginning of a message's body. */
@@ -23,6 +24,7 @@ static void vm_inbox__shorten(struct vm_inbox *inbox, uint32_t index, uint32_t b
     memmove(inbox->bytes + mail->offset, inbox->bytes + end, inbox->bytes_count - end);
     inbox->bytes_count -= bytes_count;
     mail->bytes_count -= bytes_count;
+    mail->body_bytes = mail->bytes_count - mail->body_offset;
     for (uint32_t i = index + 1; i < inbox->mails_count; i++) {
         inbox->mails[i].offset -= bytes_count;
     }
@@ -68,7 +70,10 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed)
 {
     struct vm_inbox *inbox = vm_inbox_of(vm);
     const struct program_behavior *behavior = vm->behavior;
-    uint32_t bytes_count = vm->program->inbox_bytes_max > 0 ? frame->body_bytes : 0;
+    bool keeps = vm->program->inbox_bytes_max > 0;
+    bool whole = keeps && vm->program->inbox_keeps_heads;
+    const uint8_t *kept = whole ? frame->bytes : frame->body;
+    uint32_t bytes_count = whole ? frame->bytes_count : keeps ? frame->body_bytes : 0;
     bool in_reach = behavior->expects_since_connected || vm->busy_count + vm->joining_count > 0;
     if (inbox == NULL || vm->phase == VM_PHASE_FINISHED || !in_reach ||
         bytes_count > vm->program->inbox_bytes_max ||
@@ -79,14 +84,19 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed)
            inbox->bytes_count + bytes_count > vm->program->inbox_bytes_max) {
         vm_inbox__give_up(vm);
     }
-    inbox->mails[inbox->mails_count++] = (struct vm_mail){.id = frame->id,
-                                                          .number = vm->mail_number++,
-                                                          .whole_bytes = frame->whole_bytes,
-                                                          .offset = inbox->bytes_count,
-                                                          .bytes_count = bytes_count,
-                                                          .claimed = claimed};
+    inbox->mails[inbox->mails_count++] =
+        (struct vm_mail){.id = frame->id,
+                         .number = vm->mail_number++,
+                         .whole_bytes = frame->whole_bytes,
+                         .offset = inbox->bytes_count,
+                         .bytes_count = bytes_count,
+                         .whole_body_bytes = frame->whole_body_bytes,
+                         .body_offset = whole ? (uint32_t)(frame->body - frame->bytes) : 0,
+                         .body_bytes = keeps ? frame->body_bytes : 0,
+                         .head_bytes = keeps ? frame->head_bytes : 0,
+                         .claimed = claimed};
     if (bytes_count > 0) {
-        memcpy(inbox->bytes + inbox->bytes_count, frame->body, bytes_count);
+        memcpy(inbox->bytes + inbox->bytes_count, kept, bytes_count);
         inbox->bytes_count += bytes_count;
     }
     return true;

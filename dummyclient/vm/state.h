@@ -70,14 +70,19 @@ struct vm_wait {
     uint32_t count; /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
 };
 
-/* A message that no step has taken: its body is in the inbox's bytes, if bodies are kept. */
+/* A message that no step has taken: its body is in the inbox's bytes, if bodies are kept; all of
+ * it, where places look at what is in front of the body. */
 struct vm_mail {
     uint32_t id;
     uint32_t number;
     uint64_t whole_bytes;
+    uint64_t whole_body_bytes;
     uint32_t offset;
     uint32_t bytes_count;
-    bool claimed; /* by a rule of on_push: only a step with a match of its own takes it */
+    uint32_t body_offset; /* in these bytes */
+    uint32_t body_bytes;
+    uint32_t head_bytes; /* of the body: a head that is text */
+    bool claimed;        /* by a rule of on_push: only a step with a match of its own takes it */
 };
 
 /* Oldest first; the bodies are contiguous. */

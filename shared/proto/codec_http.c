@@ -298,5 +298,87 @@ static bool http__ends(const struct codec_scan *scan)
     return scan->http.state == HTTP_TO_THE_END;
 }
 
-const struct codec codec_http = {
-    .scan = http__scan, .ends = http__ends, .encoded_bytes = codec_body_bytes};
+/* --- What a place may name: the status, a header field, what is behind the head. */
+
+enum http_attribute { HTTP_ATTRIBUTE_STATUS, HTTP_ATTRIBUTE_HEADER, HTTP_ATTRIBUTE_BODY };
+
+static bool http__attribute(const struct framing *framing, uint32_t index,
+                            struct frame_attribute *attribute)
+{
+    static const struct frame_attribute ATTRIBUTES[] = {
+        [HTTP_ATTRIBUTE_STATUS] = {.name = "status", .index = HTTP_ATTRIBUTE_STATUS},
+        [HTTP_ATTRIBUTE_HEADER] = {.name = "header",
+                                   .index = HTTP_ATTRIBUTE_HEADER,
+                                   .is_text = true,
+                                   .has_argument = true},
+        [HTTP_ATTRIBUTE_BODY] = {
+            .name = "body", .index = HTTP_ATTRIBUTE_BODY, .is_text = true, .is_content = true}};
+    (void)framing;
+    if (index >= sizeof ATTRIBUTES / sizeof ATTRIBUTES[0]) {
+        return false;
+    }
+    *attribute = ATTRIBUTES[index];
+    return true;
+}
+
+static bool http__has_name(const uint8_t *line, size_t bytes,
+                           const struct frame_attribute *attribute)
+{
+    uint32_t count = attribute->argument_bytes;
+    if (bytes <= count || line[count] != ':') {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (http__lower(line[i]) != http__lower(attribute->argument[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In the head, which is whole: the last of its status lines counts, and the fields behind it. */
+static bool http__read_attribute(const struct framing *framing, const struct frame *frame,
+                                 const struct frame_attribute *attribute,
+                                 struct frame_attribute_value *value)
+{
+    const uint8_t *head = frame->body;
+    bool found = false;
+    (void)framing;
+    if (attribute->index == HTTP_ATTRIBUTE_BODY) {
+        value->text = head + frame->head_bytes;
+        value->text_bytes = frame->body_bytes - frame->head_bytes;
+        return true;
+    }
+    for (size_t at = 0; at < frame->head_bytes;) {
+        const uint8_t *line = head + at;
+        const uint8_t *end = memchr(line, '\n', frame->head_bytes - at);
+        size_t bytes = end == NULL ? frame->head_bytes - at : (size_t)(end - line);
+        at += bytes + 1;
+        bytes -= bytes > 0 && line[bytes - 1] == '\r';
+        uint64_t status = 0;
+        if (bytes >= 12 && memcmp(line, HTTP_BEGIN, HTTP_BEGIN_BYTES) == 0 && line[8] == ' ' &&
+            http__number(line + 9, 3, 10, &status)) {
+            value->number = (uint32_t)status;
+            found = attribute->index == HTTP_ATTRIBUTE_STATUS;
+        } else if (!found && attribute->index == HTTP_ATTRIBUTE_HEADER &&
+                   http__has_name(line, bytes, attribute)) {
+            size_t from = attribute->argument_bytes + 1;
+            while (from < bytes && (line[from] == ' ' || line[from] == '\t')) {
+                from++;
+            }
+            while (bytes > from && (line[bytes - 1] == ' ' || line[bytes - 1] == '\t')) {
+                bytes--;
+            }
+            value->text = line + from;
+            value->text_bytes = (uint32_t)(bytes - from);
+            found = true;
+        }
+    }
+    return found;
+}
+
+const struct codec codec_http = {.attribute = http__attribute,
+                                 .read_attribute = http__read_attribute,
+                                 .scan = http__scan,
+                                 .ends = http__ends,
+                                 .encoded_bytes = codec_body_bytes};

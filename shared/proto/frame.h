@@ -130,6 +130,7 @@ struct frame_attribute {
     const char *name;
     bool is_text;      /* else it is a whole number of at most 32 bits */
     bool has_argument; /* a text belongs to the name: header('x') */
+    bool is_content;   /* where JSON and the like begin, behind a head that is text */
     uint32_t index;    /* the codec's own number of it */
     const uint8_t *argument;
     uint32_t argument_bytes;

@@ -452,10 +452,35 @@ static bool place__has_end(const struct place *place)
     return place->form >= PLACE_NUMBER && place->form <= PLACE_TEXT;
 }
 
+/* JSON and protobuf are behind a head that is text, such as that of HTTP. */
+static bool place__begin_in_content(struct place__source *source, struct place *place)
+{
+    const struct framing *framing = &source->parse->protocol->framing;
+    struct frame_attribute attribute;
+    bool encoded = place->form == PLACE_JSON || place->form == PLACE_PROTOBUF;
+    for (uint32_t i = 0;
+         encoded && place->base == NULL && framing_attribute(framing, i, &attribute); i++) {
+        if (!attribute.is_content) {
+            continue;
+        }
+        struct place *base = arena_take(source->parse->arena, sizeof *base);
+        if (base == NULL) {
+            return false;
+        }
+        *base = (struct place){.form = PLACE_ATTRIBUTE,
+                               .field.type = VALUE_TEXT,
+                               .attribute = attribute,
+                               .text = attribute.name};
+        place->base = base;
+        place->inside = true;
+    }
+    return true;
+}
+
 static bool place__chain(struct place__source *source, struct place *place)
 {
     const char *begin = source->at;
-    if (!place__item(source, place)) {
+    if (!place__item(source, place) || !place__begin_in_content(source, place)) {
         return false;
     }
     for (;;) {

@@ -86,6 +86,48 @@ static void test_every_prefix_is_partial(void **state)
     }
 }
 
+/* The last status line counts, and the fields behind it; names are compared without case. */
+static void test_http_attributes(void **state)
+{
+    (void)state;
+    static const char text[] = "HTTP/1.1 100 Continue\r\nX-A: no\r\n\r\nHTTP/1.1 404 Not here\r\n"
+                               "x-a: \t one two \r\nX-A: second\r\nContent-Length: 3\r\n\r\nabc";
+    static const struct {
+        const char *name;
+        const char *argument;
+        const char *value; /* NULL: it is not there */
+    } cases[] = {{"status", "", "404"},
+                 {"header", "X-a", "one two"},
+                 {"header", "content-length", "3"},
+                 {"header", "X", NULL},
+                 {"header", "HTTP/1.1 404 Not here", NULL},
+                 {"body", "", "abc"}};
+    reassembly_open(&reassembly, &HTTP, 0);
+    assert_int_equal(feed(text, sizeof text - 1), FRAME_COMPLETE);
+    assert_int_equal(frame.body_bytes, frame.head_bytes); /* nobody looks at the body */
+    reassembly_close(&reassembly);
+    reassembly_open(&reassembly, &HTTP, REASSEMBLY_ALL_BYTES);
+    assert_int_equal(feed(text, sizeof text - 1), FRAME_COMPLETE);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct frame_attribute attribute = {.name = ""};
+        struct frame_attribute_value value = {.number = 0};
+        for (uint32_t n = 0; strcmp(attribute.name, cases[i].name) != 0; n++) {
+            assert_true(framing_attribute(&HTTP, n, &attribute));
+        }
+        attribute.argument = (const uint8_t *)cases[i].argument;
+        attribute.argument_bytes = (uint32_t)strlen(cases[i].argument);
+        bool found = frame_read_attribute(&HTTP, &frame, &attribute, &value);
+        assert_int_equal(found, cases[i].value != NULL);
+        if (found && attribute.is_text) {
+            assert_int_equal(value.text_bytes, strlen(cases[i].value));
+            assert_memory_equal(value.text, cases[i].value, value.text_bytes);
+        } else if (found) {
+            assert_int_equal(value.number, 404);
+        }
+    }
+    reassembly_close(&reassembly);
+}
+
 /* Several in a row, in pieces of any size, of which as much is kept as somebody looks at. */
 static void test_streams_in_pieces(void **state)
 {
@@ -379,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_prefix_is_partial),
+        cmocka_unit_test(test_http_attributes),
         cmocka_unit_test(test_streams_in_pieces),
         cmocka_unit_test(test_what_nobody_looks_at_may_have_any_size),
         cmocka_unit_test(test_values_may_nest_without_end),
