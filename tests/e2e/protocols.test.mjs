@@ -217,7 +217,14 @@ test('PostgreSQL: simple queries whose rows vary', { ...LIMIT,
     behavior: {
       setup: [{ send: { unframed: { hex: Buffer.concat([head, startUp]).toString('hex') } } },
         { expect: { match: { id: '0x5a' }, within: '60s' } }],
-      loop: [{ request: { name: 'query', send: { id: '0x51', body: { fields: [
+      loop: [{ request: { name: 'row', send: { id: '0x51', body: { fields: [
+        { string: "select 'a${iteration}', ${iteration}", length: 'zero' }] } },
+      match: { id: '0x5a' }, within: '60s' } },
+      { expect: { match: { id: '0x44' }, verify: [{ field: { at: 'u16@0', equals: 2 } },
+        { field: { at: 'text@2:u32', starts_with: 'a' } },
+        { field: { at: 'dec(text@2:u32 > text@0:u32)', equals: '${iteration}' } }],
+      capture: { first: 'text@2:u32' } } },
+      { request: { name: 'query', send: { id: '0x51', body: { fields: [
         { string: 'select repeat(\'x\', ${random(1,3000)}), generate_series(1, ${random(0,40)})',
           length: 'zero' }] } }, match: { id: '0x5a' }, verify: { equals: { text: 'I' } },
       within: '60s' } }],
