@@ -1,0 +1,67 @@
+// What happened on the wire: --trace, and the last bytes of connections that ended badly.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { fileFor, folderFor, LIMIT, resultOf, runClient, runServer, said, TAME }
+  from './harness.mjs';
+import { scenarioOfGuide } from './guides.mjs';
+
+function writeScenario(folder) {
+  const file = path.join(folder, 'fault.json');
+  fs.writeFileSync(file, JSON.stringify({ ...scenarioOfGuide('finding-faults'),
+    load: { connections: 4, duration: '1s' } }));
+  return file;
+}
+
+const play = (t, file, port, more) => runClient(t, [fileFor(file), '-p', port, '-t', 2, ...TAME,
+  ...more]);
+
+for (const connection of ['2', 'first-failure']) {
+  test(`--trace ${connection} says why a step does not take a message`, LIMIT, async (t) => {
+    const folder = folderFor(t);
+    const trace = path.join(folder, 'trace.txt');
+    const { port } = await runServer(t);
+    const client = await play(t, writeScenario(folder), port,
+      ['--trace', `${connection}:${fileFor(trace)}`]);
+    const text = fs.readFileSync(trace, 'utf8').replaceAll('\r\n', '\n');
+    const place = '`match`: expected u32@8 = 7, found u32@8 = 9';
+    assert.match(text, /^connection \d: seconds since it began to connect/, said(client));
+    assert.ok(text.includes(`\`move\` does not take it: ${place}\n`), text);
+    assert.match(text, / -> 16 bytes, id 7, body 12, by `move`\n +0000 {2}10 00 07 00 01 /);
+    assert.match(text, /`move` has timed out/);
+    assert.match(text, /is closed: cleanly/);
+    assert.deepEqual(text.split('\n').filter((line) => line.length > 100), []);
+    if (connection === '2') assert.match(text, /^connection 2:/);
+    else assert.match(text, /the first failure of this run: response_timeout\n/);
+  });
+}
+
+test('a connection that the run does not have cannot be traced', LIMIT, async (t) => {
+  const file = writeScenario(folderFor(t));
+  for (const [value, words] of [['4', /--trace 4: expected a connection of this run, 0 to 3/],
+    ['x', /expected the number of a connection, from 0, or first-failure/], ['0:', /found "0:"/]]) {
+    const client = await runClient(t, ['--check', fileFor(file), '--trace', value]);
+    assert.equal(client.exitCode, 2, said(client));
+    assert.match(said(client), words);
+  }
+});
+
+test('the last bytes of a connection that ended badly are in the result', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const out = path.join(folder, 'result.json');
+  const peer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => peer.close());
+  const client = await play(t, writeScenario(folder), peer.address().port,
+    ['--out', fileFor(out)]);
+  const [first] = resultOf(out).abnormal_connections;
+  assert.ok(first, said(client));
+  assert.equal(first.last_received.text, 'HTTP/1.1 400 Bad Request????');
+  assert.equal(first.last_sent.hex, '10000700010000000000000009000000');
+});
