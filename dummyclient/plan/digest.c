@@ -74,6 +74,11 @@ bool plan_digest(const struct plan *plan, struct plan_digest *digest)
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         digest->load = plan__digest_text(digest->load, plan->targets[i].name);
     }
+    const struct dummyload_codec *codec = plan_codec_table(&plan->codec);
+    if (codec != NULL) {
+        digest->load = plan__digest_text(digest->load, codec->name);
+        digest->load = plan__digest_text(digest->load, codec->release);
+    }
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         digest->load = plan__digest_text(digest->load, plan->thresholds[i].text);
     }

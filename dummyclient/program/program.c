@@ -56,6 +56,9 @@ static const struct message *program__message(struct program *program,
     message->id = send->id;
     message->unique = program__body_is_unique(body);
     message->has_variables = program__body_has_variables(body);
+    if (frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
+        program->too_large_bytes = body->bytes_max;
+    }
     program__measure_message(program, framing, send->id, body);
     message->framing = framing;
     message->seals = framing_seals(framing);
@@ -508,6 +511,14 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
         goto no_memory;
     }
     program->looked_bytes = program_looked_bytes(program);
+    if (program->too_large_bytes > 0) {
+        error_set(error,
+                  "%s: a body of %" PRIu32 " bytes is more than the codec takes: make it shorter, "
+                  "or raise the codec's message_bytes_max",
+                  scenario->path, program->too_large_bytes);
+        program_destroy(program);
+        return NULL;
+    }
     if (program->steps_count > PROGRAM_STEPS_MAX) {
         error_set(error, "%s: expected at most %d names of requests, found more", scenario->path,
                   PROGRAM_STEPS_MAX);

@@ -165,6 +165,7 @@ struct program {
     uint32_t marks_count;
     bool logs;
     uint32_t lanes_count;       /* per connection (in_flight) */
+    uint32_t too_large_bytes;   /* of a body that its codec cannot carry; 0: there is none */
     uint32_t message_bytes_max; /* the largest that a step sends or expects, whole frames */
     uint32_t words_count;       /* of variables: the most of any behavior */
     uint32_t counters_count;

@@ -281,3 +281,48 @@ test('a handshake that goes wrong, or never ends, is an error of its own', LIMIT
     assert.equal(result.framing.first_failure.expected, expected);
   }
 });
+
+test('a codec that cannot be used is told in one line, before anything is sent', LIMIT,
+  async (t) => {
+    const folder = folderFor(t);
+    const text = path.join(folder, 'text.so');
+    fs.writeFileSync(text, 'no library\n');
+    const xor = libraryFile('xor_header');
+    const send = (bytes) => ({ loop: [{ send: { id: 7, body: { random: { bytes } } } }] });
+    const file = (name) => fileFor(name).replaceAll('\\', '\\\\').replaceAll('.', '\\.');
+    const tries = [
+      [{ codec: path.join(folder, 'none.so') }, 'none\\.so: cannot|none\\.so: '],
+      [{ codec: text }, `--codec ${file(text)}: .*expected a (shared library|DLL) of this system`],
+      [{ codec: libraryFile('key_exchange') },
+        'key_exchange: expected a number as `secret`, found none'],
+      [{ codec: xor, options: { code: 256 } },
+        'xor_header: expected `code` and `key` from 0 to 255, found 256 and 50'],
+      [{ codec: xor, behavior: send(65536) },
+        'a body of 65536 bytes is more than the codec takes'],
+    ];
+    for (const [given, expected] of tries) {
+      const { program, result } = await play(t, 9, { behavior: ECHO, ...given });
+      assert.equal(program.exitCode, 2, said(program));
+      assert.equal(result, null);
+      assert.match(program.stderr, new RegExp(expected));
+      assert.equal(program.stderr.trim().split('\n').length, 1, program.stderr);
+    }
+  });
+
+test('a codec without a scenario of it, and a scenario without its codec', LIMIT, async (t) => {
+  const scenario = path.join(folderFor(t), 's.json');
+  const behaviors = [{ loop: [{ request: { send: { id: 1 } } }] }];
+  const run = (framing, args) => {
+    fs.writeFileSync(scenario, JSON.stringify({ ...framing && { framing }, behaviors,
+      load: { connections: 1, duration: '1s' } }));
+    return runClient(t, [fileFor(scenario), '--check', ...args]);
+  };
+  const unused = await run(null, ['--codec', fileFor(libraryFile('xor_header'))]);
+  assert.equal(unused.exitCode, 2, said(unused));
+  assert.match(unused.stderr, /--codec .*: the scenario does not use it: say "framing"/);
+  const missing = await run({ type: 'codec' }, []);
+  assert.equal(missing.exitCode, 2, said(missing));
+  assert.match(missing.stderr, /`framing`: its type is "codec", .*: give the library by --codec/);
+  const both = await run({ type: 'codec' }, ['--codec', fileFor(libraryFile('xor_header'))]);
+  assert.equal(both.exitCode, 0, said(both));
+});

@@ -165,7 +165,9 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         return;
     case FRAMING_DELIMITER:
     case FRAMING_RAW:
+        return;
     case FRAMING_CODEC:
+        framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* the codec says less */
         return;
     case FRAMING_HTTP:
     case FRAMING_RESP:
