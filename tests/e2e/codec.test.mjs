@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, runClient, said, TAME,
+import { errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, ROOT, runClient, said, TAME,
   WINDOWS } from './harness.mjs';
 
 const LOAD = { connections: 10, rate: WINDOWS ? '50/s' : '300/s', duration: '2s' };
@@ -168,6 +168,16 @@ test('another key than the server has: the codec says what is wrong', LIMIT, asy
   assert.ok(Number(errorsOf(result).frame_error) > 0);
   assert.match(result.framing.first_failure.expected,
     /^bytes that the codec xor_header takes \(it says: checksum \d+, expected \d+: another key\?/);
+});
+
+test('the scenario of the guide', LIMIT, async (t) => {
+  const guide = fs.readFileSync(path.join(ROOT, 'scenarios/guides/encrypted-packets.md'), 'utf8');
+  const { framing, load, behaviors } = JSON.parse(/\n( {4}\{\n[^]*?\n {4}\})\n/.exec(guide)[1]);
+  const server = await xorServer(t, { code: 119, key: 50 });
+  const run = await play(t, server.port, { codec: libraryFile('xor_header'), load,
+    options: framing.options, behavior: behaviors[0] });
+  assert.deepEqual(server.wrong, []);
+  assertAllAnswered(run);
 });
 
 // --- An exchange of keys, and a cipher that moves with every byte.

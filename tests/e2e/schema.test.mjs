@@ -145,7 +145,8 @@ function richOnes() {
     framed({ type: 'raw' }, { send: { body: { json: { a: '${conn}', b: [{}] } } }, bytes: 5 }),
     framed({ type: 'http', frame_bytes_max: 1000 }, { send: { body: { text: 'a' } } }),
     framed({ type: 'resp' }, { send: { body: { text: 'a' } } }),
-    framed({ type: 'codec', options: { key: 7 } }, { send: { id: 3, body: { text: 'a' } } }),
+    framed({ type: 'codec', byte_order: 'big', options: { key: 7 } },
+      { send: { id: 3, body: { text: 'a' } } }),
     framed({ type: 'codec' }, { send: { body: { text: 'a' } } }),
     framed({ type: 'lines', delimiter: '\n', skip_empty: true, frame_bytes_max: 1000, rules: [
       { starts_with: 'a', size: 'last_number', end: '' },

@@ -84,7 +84,7 @@ static const struct {
     {PARSE_OF(LENGTH), {"id_offset", PARSE_OFFSET(id_offset)}},
     {PARSE_OF(LENGTH),
      {"header_bytes", KEY_WHOLE(struct framing, header_bytes, 1, FRAMING_HEADER_BYTES_MAX)}},
-    {PARSE_OF(LENGTH) | PARSE_OF(HEADER) | PARSE_OF(BY_ID),
+    {PARSE_OF(LENGTH) | PARSE_OF(HEADER) | PARSE_OF(BY_ID) | PARSE_OF(CODEC),
      {"byte_order", KEY_WORD(struct framing, big_endian, "little", "big")}},
     {PARSE_OF(LENGTH),
      {"size_includes_header", KEY_BOOL(struct framing, size_includes_header),
