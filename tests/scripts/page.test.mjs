@@ -121,6 +121,18 @@ test('connections that the scenario itself reset are told apart from those that 
   assert.match(pageText(t, run), /\nreset \(40 the scenario's own\)\n41\n/);
 });
 
+test('what a codec of one\'s own costs', (t) => {
+  const run = makeRun();
+  const cost = (messages, ns) => ({ messages, calls: messages, sampled: 1, ns_per_message: ns,
+    longest_ns: 1500 });
+  run.client.codec = { name: 'mygame', release: '1.2', library: './mygame.so',
+    decode: cost(12345, 81.6), encode: cost(0, null) };
+  const text = pageText(t, run);
+  assert.match(text, /Codec mygame 1\.2/);
+  assert.match(text, /decode\n12345\n82\n/);
+  assert.match(text, /encode\n0\n–\n/);
+});
+
 test('requests without an answer at the end: a card, and in the charts', (t) => {
   const run = makeRun({ seconds: 5 });
   const { client } = run;

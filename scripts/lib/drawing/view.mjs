@@ -300,6 +300,7 @@ export function makeView(run, label, runs = 1) {
       to_s: round(part.to_ns / SECOND_NS), origin_s: round(origins[i] ?? 0) })),
     port: client.port ?? null,
     resources: client.resources ?? null,
+    codec: client.codec ?? null,
     hosts: client.hosts ?? [],
     watched: watchedOf(run),
     server: serverOf(run, parts, columns, most),

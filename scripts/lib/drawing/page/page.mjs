@@ -13,8 +13,8 @@ import { METRICS_SHOWN, formatMetric, metricOf } from '../../results/metrics.mjs
 import { tilesOf } from './cards.mjs';
 import { failuresPanels } from './failures.mjs';
 import { facts, fold, table, verdicts } from './html.mjs';
-import { arrivalsTable, hostsTable, latencyTables, resourceTable, serversTable, sidesTable,
-  stagesTable, targetsTable, thresholdTable } from './tables.mjs';
+import { arrivalsTable, codecTable, hostsTable, latencyTables, resourceTable, serversTable,
+  sidesTable, stagesTable, targetsTable, thresholdTable } from './tables.mjs';
 import { verdictsOf } from './verdicts.mjs';
 
 export { table, verdict } from './html.mjs';
@@ -48,7 +48,8 @@ function runSection(view, index) {
     `<div class="charts">${failuresPanels(view)}${charts.join('\n')}${arrivalsTable(view)}` +
     `${stagesTable(view)}${targetsTable(view)}` +
     `${latencyTables(view)}${thresholdTable([view])}${sidesTable(view)}` +
-    `${hostsTable(view)}${serversTable(view)}${resourceTable(view)}</div>${folded(view)}`;
+    `${hostsTable(view)}${serversTable(view)}${codecTable(view)}${resourceTable(view)}</div>` +
+    folded(view);
 }
 
 /** Every shown metric of every run, and its ratio to the first run's. */

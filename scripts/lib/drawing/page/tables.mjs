@@ -161,6 +161,15 @@ export function resourceTable(view) {
       ...sides.map(([, resources, port]) => show(key, resources?.[key] ?? port?.[key]))]));
 }
 
+/** What a codec of the user's own costs. */
+export function codecTable({ codec }) {
+  if (!codec) return '';
+  return table(`Codec ${codec.name} ${codec.release}`, ['', 'messages', 'ns per message',
+    'longest call measured'], ['decode', 'encode'].map((way) => [way,
+    formatCount(codec[way].messages), codec[way].ns_per_message === null ? '–'
+      : Number(codec[way].ns_per_message).toFixed(0), formatNs(codec[way].longest_ns)]));
+}
+
 // So many rows stand open; more are folded.
 const ROWS_OPEN_MAX = 16;
 
