@@ -71,8 +71,9 @@ test('mistakes are mistakes to the schema, too', () => {
 function wordsOf(node, words = { keys: new Set(), values: new Set() }) {
   if (!node || typeof node !== 'object') return words;
   Object.keys(node.properties ?? {}).forEach((key) => words.keys.add(key));
-  [...(node.enum ?? []), node.const].filter((value) => typeof value === 'string')
-    .forEach((value) => words.values.add(value));
+  /* A property may be called "enum". */
+  [...(Array.isArray(node.enum) ? node.enum : []), node.const]
+    .filter((value) => typeof value === 'string').forEach((value) => words.values.add(value));
   Object.values(node).forEach((value) => wordsOf(value, words));
   return words;
 }
