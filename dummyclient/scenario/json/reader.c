@@ -206,7 +206,10 @@ const char *reader_did_you_mean(const char *word, const char *const *names, size
                                 char text[READER_HINT_BYTES_MAX])
 {
     const char *nearest = suggest_nearest(word, names, count);
-    snprintf(text, READER_HINT_BYTES_MAX, nearest != NULL ? "; did you mean `%s`?" : "", nearest);
+    text[0] = '\0';
+    if (nearest != NULL) {
+        snprintf(text, READER_HINT_BYTES_MAX, "; did you mean `%s`?", nearest);
+    }
     return text;
 }
 
