@@ -121,7 +121,7 @@ static void plan__add_targets_of_options(struct plan *plan, const char *name,
         uint16_t port;
         struct error reason = {""};
         if (text[bytes] == '=') {
-            if (bytes != name_bytes || strncmp(text, name, bytes) != 0) {
+            if (name == NULL || bytes != name_bytes || strncmp(text, name, bytes) != 0) {
                 continue;
             }
             text += bytes + 1;

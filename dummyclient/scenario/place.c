@@ -396,8 +396,7 @@ enum place_status place_read(const struct place *place, const struct framing *fr
     uint32_t bytes = frame->body_bytes;
     uint32_t offset = place->offset;
     enum place_status status = PLACE_FOUND;
-    value->has_escapes = false;
-    value->type = place->field.type;
+    *value = (struct place_value){.type = place->field.type};
     if (place->form >= PLACE_ID) {
         value->bits = place->form == PLACE_ID ? frame->id : frame->whole_body_bytes;
         status = place->form == PLACE_ATTRIBUTE ? place__attribute(place, framing, frame, value)
@@ -419,7 +418,7 @@ enum place_status place_read(const struct place *place, const struct framing *fr
     if (status == PLACE_FOUND && place->reading != PLACE_READ_PLAIN) {
         status = place__convert(place, value);
     }
-    if (place->mask != 0) {
+    if (status == PLACE_FOUND && place->mask != 0) {
         value->bits &= place->mask;
     }
     return status;

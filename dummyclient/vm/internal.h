@@ -102,6 +102,8 @@ void vm_step_log(struct vm *vm, struct vm_lane *lane, const struct body *text, i
 void vm_wait_clear(struct vm *vm);
 /* Puts the lane's expectation, by its instruction, at the end. */
 void vm_wait_add(struct vm *vm, struct vm_lane *lane);
+/* The lane's message, as it will be sent: what its match takes from the header is known now. */
+void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *bytes, uint32_t count);
 void vm_wait_remove(struct vm *vm, struct vm_lane *lane);
 /* The lane has given up: late replies to it, lane->replies_left of them, are absorbed. */
 void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane);
@@ -199,12 +201,6 @@ bool vm_aside_claims(const struct vm *vm, const struct frame *frame);
  * the connection. */
 uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
                    struct vm_action *action);
-
-/* --- vm.c */
-
-/* What value number `index` of the message's header is. */
-uint64_t vm_head_value(const struct message *message, const struct message_scope *scope,
-                       uint32_t index);
 
 /* --- evidence.c */
 

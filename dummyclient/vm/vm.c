@@ -225,12 +225,6 @@ uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *me
 /* Draws of a message's header, apart from those of its body. */
 #define VM_HEAD_DRAW UINT32_C(0x80000000)
 
-uint64_t vm_head_value(const struct message *message, const struct message_scope *scope,
-                       uint32_t index)
-{
-    return value_bits(&message->head_values[index], scope, VM_HEAD_DRAW + index);
-}
-
 static uint32_t vm__seal(struct vm *vm, struct vm_lane *lane, const struct vm_action *action,
                          const struct message *message, void *codec_state, uint8_t *out)
 {
@@ -243,7 +237,7 @@ static uint32_t vm__seal(struct vm *vm, struct vm_lane *lane, const struct vm_ac
     if (message->has_values) {
         struct message_scope scope = vm__scope(vm, lane);
         for (uint32_t i = 0; i < FRAMING_VALUES_MAX; i++) {
-            values[i] = vm_head_value(message, &scope, i);
+            values[i] = value_bits(&message->head_values[i], &scope, VM_HEAD_DRAW + i);
         }
     }
     return frame_seal(message->framing, codec_state, &sealing);
@@ -283,6 +277,9 @@ uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *c
     }
     uint32_t bytes = message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
                                     : action->message_bytes;
+    if (lane != NULL && message->framing->type == FRAMING_HEADER) {
+        vm_wait_made(vm, lane, out, bytes);
+    }
     if (vm->traced && !seals_whole) {
         vm_trace_sent(vm, lane, message, action, out);
     }

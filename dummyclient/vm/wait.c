@@ -25,20 +25,30 @@ void vm_wait_clear(struct vm *vm)
     vm->buried = false;
 }
 
-/* What the place was in the message that the lane has sent. */
+/* What the place was in the message that the lane has sent. Of its header: see vm_wait_made(). */
 static uint64_t vm_wait__sent(const struct vm *vm, struct vm_lane *lane, const struct place *place)
 {
+    if (place->form == PLACE_ATTRIBUTE) {
+        return 0;
+    }
     struct message_scope scope = vm_lane_sent_scope(vm, lane);
     const struct message *message = vm->program->code[lane->sent_instruction].message;
-    if (place->form != PLACE_ATTRIBUTE) {
-        return message_body_place(&message->body, &scope, place);
+    return message_body_place(&message->body, &scope, place);
+}
+
+void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *bytes, uint32_t count)
+{
+    const struct instruction *instruction = &vm->program->code[lane->instruction];
+    if (instruction->op != OP_REQUEST || instruction->wait->match.source != MATCH_FIELD_SENT ||
+        instruction->wait->match.sent.form != PLACE_ATTRIBUTE) {
+        return;
     }
-    const struct framing_field *field = &vm_framing(vm)->fields[place->attribute.index];
-    uint64_t number = vm_head_value(message, &scope, field->value_index);
-    uint64_t kept =
-        field->format.bytes == 0 ? UINT32_MAX : UINT64_MAX >> (64 - 8 * field->format.bytes);
-    number &= kept;
-    return place->mask != 0 ? number & place->mask : number;
+    struct place_value value;
+    const struct frame frame = {.bytes = bytes, .bytes_count = count};
+    if (place_read(&instruction->wait->match.sent, instruction->message->framing, &frame, &value) ==
+        PLACE_FOUND) {
+        vm_wait_at(vm, lane->index)->value = value.bits;
+    }
 }
 
 static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const struct match *match)

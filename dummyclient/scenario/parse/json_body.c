@@ -15,6 +15,9 @@ struct json_body {
 static void json_body__put(struct parse *parse, struct json_body *body, const void *bytes,
                            size_t count)
 {
+    if (count == 0) {
+        return;
+    }
     if (body->room - body->count < count) {
         size_t room = 2 * (body->room + count);
         char *grown = realloc(body->bytes, room);

@@ -90,18 +90,18 @@ static void parse__match_starts(struct parse *parse, const cJSON *json, void *in
     }
 }
 
-/* Can the place be read from what is sent, before it is? Its header is put together later, so that
- * only what a ${...} or a constant gives it is known. */
+/* Can the place be read from what is sent? Of its header: numbers that differ from message to
+ * message, which tell replies apart. */
 static bool parse__is_readable(const struct parse *parse, const struct place *place)
 {
     bool text = place->form == PLACE_TEXT && place->bytes > 0 &&
                 place->bytes <= VALUE_TEXT_BYTES_MAX && place->reading == PLACE_READ_PLAIN;
     bool number =
         place->form == PLACE_NUMBER || place->form == PLACE_DIGITS || place->form == PLACE_VARINT;
-    bool value = place->form == PLACE_ATTRIBUTE &&
-                 parse->protocol->framing.type == FRAMING_HEADER &&
-                 parse->protocol->framing.fields[place->attribute.index].role == FRAMING_ROLE_VALUE;
-    return place->base == NULL && (text || number || value);
+    const struct framing *framing = &parse->protocol->framing;
+    bool head =
+        place->form == PLACE_ATTRIBUTE && framing->type == FRAMING_HEADER && !parse->sent->unframed;
+    return place->base == NULL && (text || number || head);
 }
 
 static bool parse__is_in_body(const struct place *place, const struct body *body)
@@ -127,7 +127,7 @@ static void parse__match_sent(struct parse *parse, struct match *match)
     } else if (!parse__is_readable(parse, sent)) {
         reader_mistake(reader,
                        "expected a place such as \"u32@4\", \"dec@1\" or \"text@8:16\" of what is "
-                       "sent, or a named value of its header; found \"%s\"",
+                       "sent, or a named field of its header; found \"%s\"",
                        sent->text);
     } else if (place_is_text(sent) != place_is_text(&match->place)) {
         reader_mistake(reader, "expected two numbers or two texts, found \"%s\" and \"%s\"",

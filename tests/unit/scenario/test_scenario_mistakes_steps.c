@@ -267,7 +267,7 @@ static void test_matches_and_verifies(void **state)
     static const struct mistake mistakes[] = {
         {"'match': { 'field': 'text@0' }",
          "match.field`: expected a place such as 'u32@4', 'dec@1' or 'text@8:16' of what is sent, "
-         "or a named value of its header; found 'text@0'"},
+         "or a named field of its header; found 'text@0'"},
         {"'match': { 'field': { 'at': 'u8@0', 'starts_with': 'a' } }",
          "match.field.starts_with`: expected a place that is a text, found the number 'u8@0'"},
         {"'match': { 'field': { 'at': 'text@0', 'equals': 1 } }",

@@ -82,6 +82,27 @@ static void test_header_field_that_was_sent(void **state)
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
 }
 
+/* Modbus and its like: the number of the message on its connection comes back with the reply. */
+static void test_sequence_that_was_sent(void **state)
+{
+    (void)state;
+    begin("'framing': { 'type': 'length', 'byte_order': 'big', 'header': [ { 'sequence': 'u16', "
+          "'first': 300, 'name': 'tid' }, { 'size': 'u16', 'plus': 0 } ] },",
+          "'in_flight': 3",
+          "{ 'request': { 'send': { 'body': { 'text': 'q' } }, 'match': { 'field': 'head.tid' } } "
+          "}");
+    static const char *const MESSAGES[] = {"\x01\x2c\0\x01q", "\x01\x2d\0\x01q", "\x01\x2e\0\x01q"};
+    for (int i = 0; i < 3; i++) {
+        bench_send(10 * MS);
+        assert_memory_equal(bench.message, MESSAGES[i], 5);
+    }
+    for (int i = 2; i >= 0; i--) {
+        receive(11 * MS, MESSAGES[i], 5);
+        assert_int_equal(bench.requests_count, 3 - i);
+        assert_int_equal(bench_last()->lane, i);
+    }
+}
+
 /* A message that was kept for an expect still has its header. */
 static void test_header_of_a_kept_message(void **state)
 {
@@ -167,13 +188,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_match_without_an_id_accepts_any),
-        TEST(test_session_at_the_end),
-        TEST(test_header_field_that_was_sent),
-        TEST(test_header_of_a_kept_message),
-        TEST(test_texts_select),
-        TEST(test_late_text_is_absorbed),
-        TEST(test_captures_out_of_json_and_protobuf),
+        TEST(test_match_without_an_id_accepts_any), TEST(test_session_at_the_end),
+        TEST(test_header_field_that_was_sent),      TEST(test_sequence_that_was_sent),
+        TEST(test_header_of_a_kept_message),        TEST(test_texts_select),
+        TEST(test_late_text_is_absorbed),           TEST(test_captures_out_of_json_and_protobuf),
     };
     return cmocka_run_group_tests_name("vm_places", tests, NULL, NULL);
 }
