@@ -1,6 +1,5 @@
 /* Your own codec: how the bytes of your server become messages, and messages bytes. A shared
- * library
- * (.so, .dll) with one function, dummyload_codec_entry(), which dummyclient calls by
+ * library (.so, .dll) with one function, dummyload_codec_entry(), which dummyclient calls by
  * `--codec ./mygame.so` where the scenario says "framing": { "type": "codec" }.
  *
  *     cc -std=c11 -O2 -shared -fPIC -I include -o mygame.so mygame.c
@@ -18,7 +17,7 @@
  * files or allocate.
  *
  * Memory: all pointers that a call gets are valid until it returns, except for `instance` and
- * `state`. What a codec writes outside of the room that it was given is an error of the run where
+ * `state`, which begins at a multiple of 8 bytes. What a codec writes outside of the room that it was given is an error of the run where
  * it is noticed, and undefined where it is not: it is a part of the program. */
 #pragma once
 

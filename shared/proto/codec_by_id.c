@@ -72,6 +72,9 @@ static enum frame_status by_id__decode(const struct framing *framing, void *stat
     if (whole > framing->frame_bytes_max) {
         return FRAME_TOO_LARGE;
     }
+    if (whole < head_bytes) { /* an id can be written longer than it need be: 0x81 0x80 0x00 */
+        return FRAME_INVALID;
+    }
     if (bytes < whole) {
         *needed_bytes = (size_t)whole;
         return FRAME_PARTIAL;
@@ -119,10 +122,18 @@ static void by_id__explain(const struct framing *framing, void *state, const uin
     uint32_t id = 0;
     uint32_t head_bytes = 0;
     size_t needed_bytes = 0;
-    if (by_id__read(&framing->fields[0], data, bytes, &id, &head_bytes, &needed_bytes) ==
-            FRAME_COMPLETE &&
-        by_id__find(framing, id) == NULL) {
+    if (by_id__read(&framing->fields[0], data, bytes, &id, &head_bytes, &needed_bytes) !=
+        FRAME_COMPLETE) {
+        return;
+    }
+    const struct framing_row *row = by_id__find(framing, id);
+    if (row == NULL) {
         error_set(error, "an id that `sizes` lists, not %" PRIu32 " (0x%04" PRIx32 ")", id, id);
+    } else if (row->bytes < head_bytes && !by_id__varies(row)) {
+        error_set(error,
+                  "the id %" PRIu32 " in at most the %" PRIu32
+                  " bytes that `sizes` lists for its message",
+                  id, row->bytes);
     }
 }
 

@@ -275,20 +275,21 @@ static enum frame_status plugin__decode(const struct framing *framing, void *sta
                                     .room = worker->room,
                                     .reply = worker->reply,
                                     .error = worker->error};
-    worker->error[0] = '\0';
-    if (stream->phase == PLUGIN_HANDSHAKE) {
-        enum dummyload_status said =
-            plugin->codec->handshake(plugin->instance, plugin__own(stream), &input);
-        return plugin__judge(framing, stream, said, &input, frame, progress);
-    }
-    bool samples = plugin__samples(cost);
+    uint8_t *given = input.data;
+    bool greets = stream->phase == PLUGIN_HANDSHAKE;
+    bool samples = !greets && plugin__samples(cost);
     int64_t begun_ns = samples ? clock_now_ns() : 0;
-    enum dummyload_status said =
-        plugin->codec->decode(plugin->instance, plugin__own(stream), &input);
+    worker->error[0] = '\0';
+    enum dummyload_status said = (greets ? plugin->codec->handshake : plugin->codec->decode)(
+        plugin->instance, plugin__own(stream), &input);
     if (samples) {
         plugin__measure(cost, begun_ns);
     }
-    cost->messages += said == DUMMYLOAD_MESSAGE;
+    cost->messages += !greets && said == DUMMYLOAD_MESSAGE;
+    /* It is judged by what it was given: it may have moved its pointers through that. */
+    input.data = given;
+    input.bytes = (uint32_t)bytes;
+    input.room = worker->room;
     return plugin__judge(framing, stream, said, &input, frame, progress);
 }
 

@@ -140,7 +140,7 @@ static void framing__draw(struct framing *framing, struct fuzz_input *input)
     } else if (framing->type == FRAMING_HEADER) {
         framing__draw_header(framing, input, shape);
     } else if (framing->type == FRAMING_BY_ID) {
-        static const struct framing_row rows[] = {{1, 6}, {2, 0}, {3, 200}, {0x81, 12}};
+        static const struct framing_row rows[] = {{1, 2}, {2, 0}, {3, 200}, {0x81, 12}};
         fields[0] = (struct framing_field){.role = FRAMING_ROLE_ID,
                                            .format = framing__draw_format(shape, false)};
         fields[1] = (struct framing_field){.role = FRAMING_ROLE_SIZE,

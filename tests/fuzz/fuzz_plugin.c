@@ -48,6 +48,9 @@ static enum dummyload_status answer(void *instance, void *state, struct dummyloa
     input->body_bytes = draw();
     input->reply_bytes = draw();
     input->id = draw();
+    input->data += draw() % 8; /* as a cursor, which is its own */
+    input->bytes += draw() % 8;
+    input->room += draw() % 8;
     return (enum dummyload_status)(draw() % 8);
 }
 

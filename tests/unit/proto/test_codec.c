@@ -184,6 +184,18 @@ static const struct framing BY_ID = {.type = FRAMING_BY_ID,
                                      .rows = BY_ID_ROWS,
                                      .rows_count = 3};
 
+/* Ids that can be written longer than they need be. */
+static const struct framing_field BY_VARINT_FIELDS[] = {
+    {.role = FRAMING_ROLE_ID, .format = {.form = NUMBER_VARINT}}};
+static const struct framing_row BY_VARINT_ROWS[] = {{1, 2}};
+static const struct framing BY_VARINT = {.type = FRAMING_BY_ID,
+                                         .frame_bytes_max = 1000,
+                                         .fields = BY_VARINT_FIELDS,
+                                         .head_fields_count = 1,
+                                         .fields_count = 1,
+                                         .rows = BY_VARINT_ROWS,
+                                         .rows_count = 1};
+
 static uint32_t encode(const struct framing *framing, uint32_t id, const void *body,
                        uint32_t body_bytes, uint32_t sequence, uint8_t *out)
 {
@@ -306,6 +318,9 @@ static void test_refused_with_a_reason(void **state)
          "9=x",
          13, FRAME_INVALID, "decimal digits at byte 12"},
         {&BY_ID, "\x66\0", 2, FRAME_INVALID, "an id that `sizes` lists, not 102 (0x0066)"},
+        {&BY_VARINT, "\x81\x00", 2, FRAME_COMPLETE, NULL},
+        {&BY_VARINT, "\x81\x80\x00", 3, FRAME_INVALID,
+         "the id 1 in at most the 2 bytes that `sizes` lists for its message"},
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct frame frame;

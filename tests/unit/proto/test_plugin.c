@@ -18,6 +18,7 @@ static struct {
     uint32_t wire_bytes;
     uint32_t wire_behind; /* bytes that it writes behind its room */
     uint32_t state_behind;
+    uint32_t steps; /* by which it moves its own copy of what it was given */
     uint32_t opens, closes;
     uint64_t seed;
     const char *error;
@@ -65,6 +66,9 @@ static enum dummyload_status decode(void *instance, void *state, struct dummyloa
     (void)instance, (void)state;
     input->consumed = next.consumed;
     input->needed = next.needed;
+    input->data += next.steps; /* as a cursor */
+    input->bytes += next.steps;
+    input->room += next.steps;
     input->body = next.body_in_room ? input->room : next.body_in_data ? input->data : next.body;
     input->body_bytes = next.body_bytes;
     input->reply_bytes = next.reply_bytes;
@@ -196,6 +200,37 @@ static void test_answers_that_make_no_sense(void **state)
         assert_int_equal(decode_ten(&frame, &error), FRAME_INVALID);
         snprintf(expected, sizeof expected, MISTAKE "%s)", wrong[i].said);
         assert_string_equal(error.text, expected);
+    }
+}
+
+/* What it does to its copy of what it was given moves no bound. */
+static void test_it_moves_what_it_was_given(void **state)
+{
+    static const struct {
+        uint32_t consumed, body_bytes;
+        bool in_room;
+        enum frame_status status;
+    } tries[] = {
+        {.consumed = 10, .body_bytes = 6, .status = FRAME_COMPLETE},
+        {.consumed = 10, .body_bytes = 7, .status = FRAME_INVALID},
+        {.consumed = 14, .body_bytes = 10, .status = FRAME_INVALID},
+        {.consumed = 4, .body_bytes = 12, .in_room = true, .status = FRAME_COMPLETE},
+        {.consumed = 4, .body_bytes = 13, .in_room = true, .status = FRAME_INVALID},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        struct frame frame = {0};
+        struct error error;
+        next.status = DUMMYLOAD_MESSAGE;
+        next.steps = 4;
+        next.consumed = tries[i].consumed;
+        next.body_in_room = tries[i].in_room;
+        next.body_in_data = !tries[i].in_room;
+        next.body_bytes = tries[i].body_bytes;
+        assert_int_equal(decode_ten(&frame, &error), tries[i].status);
+        if (tries[i].status == FRAME_COMPLETE) {
+            assert_memory_equal(frame.bytes, "0123456789", tries[i].consumed);
+        }
     }
 }
 
@@ -414,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
         TEST(test_answers_that_make_no_sense),
+        TEST(test_it_moves_what_it_was_given),
         TEST(test_answers_that_are_good),
         TEST(test_it_says_itself_what_is_wrong),
         TEST(test_it_asks_for_more_than_a_message_may_have),
