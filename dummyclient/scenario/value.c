@@ -287,24 +287,30 @@ static const uint8_t *value__digits(uint64_t bits, enum value_type type,
     return digits + at;
 }
 
+bool value_is_digits(const struct value *value)
+{
+    const struct operand *operand = &value->operand;
+    return value->terms_count > 0 || operand->reads_text ||
+           (operand->type != VALUE_TEXT && operand->source != OPERAND_DATA);
+}
+
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes)
 {
     const struct operand *operand = &value->operand;
-    if (value->terms_count == 0 && !operand->reads_text) {
-        if (operand->source == OPERAND_TEXT) {
-            *bytes = operand->bytes_count;
-            return operand->bytes;
-        }
-        if (operand->source == OPERAND_DATA) {
-            const struct data_table *table = &scope->world->tables[operand->index];
-            return data_cell(table, data_row(table, scope), operand->column, bytes);
-        }
-        if (operand->source == OPERAND_VARIABLE && operand->type == VALUE_TEXT) {
-            return value__stored_text(scope->variables + operand->index, bytes);
-        }
+    if (value_is_digits(value)) {
+        return value__digits(value_bits(value, scope, draw), value__number_type(value), digits,
+                             bytes);
     }
-    return value__digits(value_bits(value, scope, draw), value__number_type(value), digits, bytes);
+    if (operand->source == OPERAND_TEXT) {
+        *bytes = operand->bytes_count;
+        return operand->bytes;
+    }
+    if (operand->source == OPERAND_VARIABLE) {
+        return value__stored_text(scope->variables + operand->index, bytes);
+    }
+    const struct data_table *table = &scope->world->tables[operand->index];
+    return data_cell(table, data_row(table, scope), operand->column, bytes);
 }
 
 const uint8_t *value_json_number(const struct value *value, const struct message_scope *scope,

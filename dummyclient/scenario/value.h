@@ -121,6 +121,8 @@ enum comparison {
 
 /* The number; draw distinguishes several random ones of one key. Not for texts. */
 uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw);
+/* As text, is it the digits of a number? Else it is bytes that are stored elsewhere. */
+bool value_is_digits(const struct value *value);
 /* The value as text: digits written to `digits`, or bytes that are stored elsewhere. */
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);

@@ -117,9 +117,8 @@ static struct parse__bounds parse__measure_json(const struct parse *parse,
     if (value->type != VALUE_TEXT) {
         return (struct parse__bounds){1, 24};
     }
-    if (value->terms_count > 0 ||
-        (operand->type != VALUE_TEXT && operand->source != OPERAND_DATA)) {
-        return (struct parse__bounds){low, high}; /* digits */
+    if (value_is_digits(value)) {
+        return (struct parse__bounds){low, high};
     }
     struct parse__bounds bounds = {low, (uint64_t)high * MESSAGE_JSON_LETTER_BYTES_MAX};
     if (operand->source == OPERAND_TEXT) {
@@ -234,7 +233,7 @@ static bool parse__is_constant(const struct part *parts, uint32_t index)
 static struct part parse__constant_part(struct parse *parse, const struct part *parts,
                                         uint32_t count)
 {
-    if (count == 1 && parts[0].form == PART_TEXT && parts[0].value.type == VALUE_TEXT) {
+    if (count == 1 && parts[0].form == PART_TEXT && !value_is_digits(&parts[0].value)) {
         return parts[0];
     }
     const struct message_scope scope = {.world = &parse->world};

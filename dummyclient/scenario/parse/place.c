@@ -312,13 +312,20 @@ static bool place__pb(struct place__source *source, struct place *place)
            (!place__skip(source, "@") || place__offset(source, place, 0));
 }
 
+/* How deep places are inside each other, or behind each other, has an end. */
+static bool place__count_link(struct place__source *source)
+{
+    return ++source->links_count <= PLACE_LINKS_MAX ||
+           place__mistake(source, "at most 8 of `/`, `>`, dec(), hex() and f64()");
+}
+
 /* --- dec(PLACE): a text that is a number. */
 
 static bool place__converted(struct place__source *source, struct place *place,
                              enum place_reading reading)
 {
     const char *begin = source->at;
-    if (!place__chain(source, place)) {
+    if (!place__count_link(source) || !place__chain(source, place)) {
         return false;
     }
     if (place->form == PLACE_PROTOBUF && place->is_untyped) {
@@ -497,8 +504,8 @@ static bool place__chain(struct place__source *source, struct place *place)
                                                  : "a number or a text of the body in front of "
                                                    "`>`");
         }
-        if (++source->links_count > PLACE_LINKS_MAX) {
-            return place__mistake(source, "at most 8 of `/` and `>`");
+        if (!place__count_link(source)) {
+            return false;
         }
         if (inside && place->is_untyped) {
             parse_place_as_text(place);

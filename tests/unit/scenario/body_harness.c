@@ -8,7 +8,7 @@ static const char form[] =
 
 static const struct value_world world = {.connections_count = 1, .lanes_count = 1};
 
-static void told(void *context, const char *line)
+void body_told(void *context, const char *line)
 {
     (void)context;
     fail_msg("%s", line);
@@ -23,8 +23,9 @@ struct scenario *body_load(const char *framing, const char *body)
     for (char *at = text; *at != '\0'; at++) {
         *at = (char)(*at == '\'' ? '"' : *at);
     }
-    struct scenario *scenario = scenario_read("body.json", text, (size_t)written, variables,
-                                              strstr(body, "given") != NULL ? 1 : 0, told, NULL);
+    struct scenario *scenario =
+        scenario_read("body.json", text, (size_t)written, variables,
+                      strstr(body, "given") != NULL ? 1 : 0, body_told, NULL);
     assert_non_null(scenario);
     return scenario;
 }

@@ -23,6 +23,8 @@ struct body_case {
     const char *hex;
 };
 
+/* A mistake in a scenario ends the test. */
+void body_told(void *context, const char *line);
 /* A scenario that sends the body in its loop; ' stands for ". Names: `n` of an i32, `u` of a u64,
  * `f` of an f64, `t` of a text; `given` is "12", of --set. */
 struct scenario *body_load(const char *framing, const char *body);

@@ -121,6 +121,9 @@ static void test_what_never_changes_is_written_once(void **state)
         {"{ 'fields': [ { 'u8': 1 }, { 'length': 'varint', 'of': [ { 'varint': 300 }, { 'string': "
          "'abc' } ] }, { 'f32': 1.5 } ] }",
          0},
+        {"{ 'text': '${text(5)}' }", 0},
+        {"{ 'text': '${conn}${text(5)}${conn}' }", 3},
+        {"{ 'json': [ '${conn}', '${text(2 + 3)}' ] }", 3},
         {"{ 'text': 'a${3}b${given}c' }", 0},
         {"{ 'fields': [ { 'u8': 1 }, { 'string': 'abc' }, { 'u8': '${conn}' }, { 'u8': 2 }, { "
          "'u8': 3 } ] }",
@@ -247,6 +250,7 @@ static void test_json_is_on_one_line_and_escaped(void **state)
         {"'${conn}'", "", "300"},
         {"[ '${n}', '${u}', '${f}', '${n * 2}', '${f / 3}', '${18446744073709551615}', '${1.5}' ]",
          "", "[-3,18446744073709551615,0.1,-6,0.03333333333333333,18446744073709551615,1.5]"},
+        {"[ '${text(number(t))}' ]", "0xfffffffffffffff", "[\"1152921504606846975\"]"},
         {"[ '${text(conn)}', ' ${conn}', '${given}', '${number(given)}', '$${conn}' ]", "",
          "[\"300\",\" 300\",\"12\",12,\"${conn}\"]"},
         {"{ 'k${t}': '${t}', 'x': 'a ${t} b' }", "q\"\\\n\x01z",
@@ -287,6 +291,43 @@ static void test_a_double_that_is_none_is_null(void **state)
     scenario_destroy(scenario);
 }
 
+/* The digits of a number that a cell holds as a text may be more than the cell has. */
+static void test_the_number_of_a_cell_in_json(void **state)
+{
+    (void)state;
+    static const char text[] = "{ \"framing\": { \"type\": \"raw\" }, \"data\": { \"d\": { "
+                               "\"file\": \"test_body.csv\" } }, "
+                               "\"behaviors\": [ { \"loop\": [ { \"send\": { \"body\": { \"json\": "
+                               "\"${text(number(d.c))}\" } } }, { \"think\": \"1s\" } ] } ] }";
+    static const char cells[] = "c,e\n0xfffffffffffffff,1\nx,2\n,3\n";
+    static const char *const expected[] = {"\"1152921504606846975\"", "\"0\"", "\"0\""};
+    FILE *file = fopen("test_body.csv", "wb");
+    assert_non_null(file);
+    assert_true(fputs(cells, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    struct scenario *scenario =
+        scenario_read("body.json", text, sizeof text - 1, NULL, 0, body_told, NULL);
+    remove("test_body.csv");
+    assert_non_null(scenario);
+    const struct body *body = &scenario->behaviors[0].loop->send.body;
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct value_world world = {.tables =
+                                              ((const struct scenario_tree *)scenario)->tables,
+                                          .tables_count = 1,
+                                          .connections_count = 1,
+                                          .lanes_count = 1};
+        const struct message_scope scope = {.world = &world, .iteration = i};
+        uint8_t bytes[64];
+        uint32_t count = message_body_bytes(body, &scope);
+        assert_true(count < sizeof bytes);
+        message_write_body(body, &scope, bytes);
+        bytes[count] = '\0';
+        assert_string_equal(bytes, expected[i]);
+        body_check_same(body, &scope, bytes, count);
+    }
+    scenario_destroy(scenario);
+}
+
 /* Lengths are of what is escaped, not of what was captured. */
 static void test_lengths_count_what_is_escaped(void **state)
 {
@@ -308,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_messages_of_protocol_buffers),
         cmocka_unit_test(test_json_is_on_one_line_and_escaped),
         cmocka_unit_test(test_a_double_that_is_none_is_null),
+        cmocka_unit_test(test_the_number_of_a_cell_in_json),
         cmocka_unit_test(test_lengths_count_what_is_escaped),
     };
     return cmocka_run_group_tests_name("body", tests, NULL, NULL);

@@ -271,7 +271,7 @@ static void test_mistakes(void **state)
         {"f32@0 & 1", MASK ", found `1`"},
         {"text@0 & 1", MASK ", found `1`"},
         {"u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0",
-         "at most 8 of `/` and `>`, found `u8@0`"},
+         "at most 8 of `/`, `>`, dec(), hex() and f64(), found `u8@0`"},
         {"head.key", NAMES ", found `head.key`"},
         {"", NAMES ", found its end"},
     };
@@ -284,6 +284,26 @@ static void test_mistakes(void **state)
         assert_false(parse_read_place(&parse, cases[i].place, &place, &error));
         assert_string_equal(error.text, expected);
         assert_int_equal(place.form, PLACE_NONE);
+    }
+}
+
+/* However long the text of a place is: its links are counted before they are followed. */
+static void test_a_place_that_does_not_end(void **state)
+{
+    (void)state;
+    enum { DEEP = 1000000 };
+    static const char *const words[] = {"dec(", "hex(", "u8@0>", "id/"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t bytes = strlen(words[i]);
+        char *text = malloc(DEEP * bytes + 1);
+        struct place place;
+        struct error error = {""};
+        assert_non_null(text);
+        for (size_t n = 0; n < DEEP; n++) {
+            memcpy(text + n * bytes, words[i], bytes + 1);
+        }
+        assert_false(parse_read_place(&parse, text, &place, &error));
+        free(text);
     }
 }
 
@@ -588,6 +608,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_texts_that_are_numbers, begin, end),
         cmocka_unit_test_setup_teardown(test_json_as_a_number, begin, end),
         cmocka_unit_test_setup_teardown(test_mistakes, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_place_that_does_not_end, begin, end),
         cmocka_unit_test_setup_teardown(test_places_are_equal_when_they_read_the_same, begin, end),
     };
     return cmocka_run_group_tests_name("place", tests, NULL, NULL);
