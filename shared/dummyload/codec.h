@@ -17,8 +17,9 @@
  * files or allocate.
  *
  * Memory: all pointers that a call gets are valid until it returns, except for `instance` and
- * `state`, which begins at a multiple of 8 bytes. What a codec writes outside of the room that it was given is an error of the run where
- * it is noticed, and undefined where it is not: it is a part of the program. */
+ * `state`, which begins at a multiple of 16 bytes. What a codec writes outside of the room that it
+ * was given is an error of the run where it is noticed, and undefined where it is not: it is a part
+ * of the program. */
 #pragma once
 
 #include <stddef.h>

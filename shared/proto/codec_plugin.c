@@ -12,11 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLUGIN_GUARD_BYTES = 8, PLUGIN_ALIGN_BYTES = 16 };
-
-/* Around the codec's state, and behind the room for a message that it encodes. */
-static const uint8_t PLUGIN_GUARD[PLUGIN_GUARD_BYTES] = {0xd5, 0x4c, 0xa7, 0x31,
-                                                         0x9e, 0x68, 0x0b, 0xf2};
+enum { PLUGIN_ALIGN_BYTES = 16 };
 
 enum plugin_phase { PLUGIN_CLOSED, PLUGIN_HANDSHAKE, PLUGIN_OPEN };
 
@@ -27,7 +23,7 @@ struct plugin_stream {
     uint32_t attempts;
     uint8_t phase; /* enum plugin_phase */
     bool confused; /* its last answer made no sense: worker->error says what */
-    uint8_t guard[PLUGIN_GUARD_BYTES];
+    uint8_t guard[CODEC_GUARD_BYTES];
 };
 
 enum {
@@ -61,8 +57,8 @@ static uint32_t plugin__state_bytes(const struct framing *framing)
 
 static bool plugin__is_whole(const struct plugin *plugin, struct plugin_stream *stream)
 {
-    return memcmp(stream->guard, PLUGIN_GUARD, sizeof stream->guard) == 0 &&
-           memcmp(plugin__guard_behind(plugin, stream), PLUGIN_GUARD, PLUGIN_GUARD_BYTES) == 0;
+    return memcmp(stream->guard, CODEC_GUARD, sizeof stream->guard) == 0 &&
+           memcmp(plugin__guard_behind(plugin, stream), CODEC_GUARD, CODEC_GUARD_BYTES) == 0;
 }
 
 /* --- What it says that makes no sense. */
@@ -91,9 +87,9 @@ static void plugin__open(const struct framing *framing, void *state,
     own->more_bytes = 0;
     own->phase = plugin->codec->handshake != NULL ? PLUGIN_HANDSHAKE : PLUGIN_OPEN;
     own->confused = false;
-    memcpy(own->guard, PLUGIN_GUARD, sizeof own->guard);
+    memcpy(own->guard, CODEC_GUARD, sizeof own->guard);
     memset(plugin__own(own), 0, plugin->limits.state_bytes);
-    memcpy(plugin__guard_behind(plugin, own), PLUGIN_GUARD, PLUGIN_GUARD_BYTES);
+    memcpy(plugin__guard_behind(plugin, own), CODEC_GUARD, CODEC_GUARD_BYTES);
     own->worker->reply_bytes = 0;
     struct dummyload_connection connection = {.struct_bytes = sizeof connection,
                                               .number = stream->number,
@@ -215,6 +211,11 @@ static enum frame_status plugin__judge(const struct framing *framing, struct plu
                                        struct frame_progress *progress)
 {
     bool greets = stream->phase == PLUGIN_HANDSHAKE;
+    uint32_t room_bytes = framing->plugin->limits.room_bytes;
+    if (room_bytes > 0 && memcmp(input->room + room_bytes, CODEC_GUARD, CODEC_GUARD_BYTES) != 0) {
+        return plugin__confused(stream, "it has written behind the %" PRIu32 " bytes of its room",
+                                room_bytes);
+    }
     if (said == DUMMYLOAD_ERROR) {
         return FRAME_INVALID;
     }
@@ -306,7 +307,7 @@ static uint64_t plugin__encoded_bytes(const struct framing *framing, uint32_t id
     uint64_t least = (uint64_t)plugin->limits.head_bytes + body_bytes;
     return least > plugin->limits.message_bytes_max
                ? 0
-               : least + plugin->limits.tail_bytes + PLUGIN_GUARD_BYTES;
+               : least + plugin->limits.tail_bytes + CODEC_GUARD_BYTES;
 }
 
 /* Room: the codec fills it when the body is there. */
@@ -324,16 +325,16 @@ static uint32_t plugin__seal(const struct framing *framing, void *state,
     struct plugin_stream *stream = state;
     struct codec_worker *worker = stream->worker;
     struct codec_cost *cost = &worker->encoded;
-    uint8_t *guard = sealing->message + sealing->bytes - PLUGIN_GUARD_BYTES;
+    uint8_t *guard = sealing->message + sealing->bytes - CODEC_GUARD_BYTES;
     struct dummyload_output output = {.struct_bytes = sizeof output,
                                       .id = sealing->id,
                                       .wire = sealing->message,
-                                      .wire_bytes_max = sealing->bytes - PLUGIN_GUARD_BYTES,
+                                      .wire_bytes_max = sealing->bytes - CODEC_GUARD_BYTES,
                                       .body = sealing->message + plugin->limits.head_bytes,
                                       .body_bytes = sealing->body_bytes,
                                       .error = worker->error};
     worker->error[0] = '\0';
-    memcpy(guard, PLUGIN_GUARD, PLUGIN_GUARD_BYTES);
+    memcpy(guard, CODEC_GUARD, CODEC_GUARD_BYTES);
     bool samples = plugin__samples(cost);
     int64_t begun_ns = samples ? clock_now_ns() : 0;
     enum dummyload_status said =
@@ -349,12 +350,12 @@ static uint32_t plugin__seal(const struct framing *framing, void *state,
         plugin__confused(stream, "it returned %d, which is no answer here", (int)said);
         return 0;
     }
-    if (memcmp(guard, PLUGIN_GUARD, PLUGIN_GUARD_BYTES) != 0) {
+    if (memcmp(guard, CODEC_GUARD, CODEC_GUARD_BYTES) != 0) {
         plugin__confused(stream, "it has written behind the %" PRIu32 " bytes for a message",
                          output.wire_bytes_max);
         return 0;
     }
-    uint32_t max = sealing->bytes - PLUGIN_GUARD_BYTES;
+    uint32_t max = sealing->bytes - CODEC_GUARD_BYTES;
     max = max < plugin->limits.message_bytes_max ? max : plugin->limits.message_bytes_max;
     if (output.wire_bytes == 0 || output.wire_bytes > max) {
         plugin__confused(stream, "its message of %" PRIu32 " bytes is not one of 1 to %" PRIu32,

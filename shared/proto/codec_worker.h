@@ -23,10 +23,15 @@ struct codec_cost {
  * was none. clock_cost_ns: of one reading of the clock. */
 double codec_cost_ns(const struct codec_cost *cost, int64_t clock_cost_ns);
 
+/* Around a codec's state, and behind the rooms that it writes to: it is wrong where these have
+ * changed. */
+enum { CODEC_GUARD_BYTES = 8 };
+extern const uint8_t CODEC_GUARD[CODEC_GUARD_BYTES];
+
 struct codec_worker {
     struct codec_cost decoded;
     struct codec_cost encoded;
-    uint8_t *room; /* limits.room_bytes of the codec; NULL: it has none */
+    uint8_t *room; /* limits.room_bytes of the codec, and a guard; NULL: it has none */
     uint32_t reply_bytes;
     uint8_t reply[DUMMYLOAD_REPLY_BYTES];
     char error[DUMMYLOAD_ERROR_BYTES];

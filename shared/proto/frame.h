@@ -109,8 +109,8 @@ struct framing {
     bool skips_empty; /* FRAMING_LINES: an empty line between messages is nothing */
 };
 
-/* A message. Where its end is in its text (http, resp), the body is that text without what only
- * says where it ends, and without what is behind its beginning and looked at by nobody. */
+/* A message. Where its end is in its text (http, resp, lines), the body is that text without what
+ * only says where it ends, and without what is behind its beginning and looked at by nobody. */
 struct frame {
     const uint8_t *bytes; /* header or delimiter included; where the end is in the text: the body */
     uint32_t bytes_count;
@@ -156,7 +156,7 @@ void framing_default(struct framing *framing);
 /* Says what is wrong with a framing made from user input. */
 bool framing_check(const struct framing *framing, struct error *error);
 
-/* Of a stream, from its beginning to its end; 8 bytes aligned. */
+/* Of a stream, from its beginning to its end; 16 bytes aligned. */
 uint32_t frame_state_bytes(const struct framing *framing);
 /* The stream of a connection. */
 struct frame_stream {

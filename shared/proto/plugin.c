@@ -8,15 +8,20 @@
 
 enum { PLUGIN_MESSAGE_BYTES_PRESET = 65536 };
 
+const uint8_t CODEC_GUARD[CODEC_GUARD_BYTES] = {0xd5, 0x4c, 0xa7, 0x31, 0x9e, 0x68, 0x0b, 0xf2};
+
 bool codec_worker_open(struct codec_worker *worker, uint32_t room_bytes, struct error *error)
 {
     memset(worker, 0, sizeof *worker);
-    worker->room = room_bytes == 0 ? NULL : malloc(room_bytes);
+    worker->room = room_bytes == 0 ? NULL : malloc((size_t)room_bytes + CODEC_GUARD_BYTES);
     if (room_bytes > 0 && worker->room == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY,
                         "no memory for the %" PRIu32 " bytes that the codec decodes into",
                         room_bytes);
         return false;
+    }
+    if (worker->room != NULL) {
+        memcpy(worker->room + room_bytes, CODEC_GUARD, CODEC_GUARD_BYTES);
     }
     return true;
 }

@@ -18,6 +18,7 @@ static struct {
     uint32_t wire_bytes;
     uint32_t wire_behind; /* bytes that it writes behind its room */
     uint32_t state_behind;
+    uint32_t room_behind;
     uint32_t steps; /* by which it moves its own copy of what it was given */
     uint32_t opens, closes;
     uint64_t seed;
@@ -66,6 +67,7 @@ static enum dummyload_status decode(void *instance, void *state, struct dummyloa
     (void)instance, (void)state;
     input->consumed = next.consumed;
     input->needed = next.needed;
+    memset(input->room + 16, 1, next.room_behind);
     input->data += next.steps; /* as a cursor */
     input->bytes += next.steps;
     input->room += next.steps;
@@ -232,6 +234,21 @@ static void test_it_moves_what_it_was_given(void **state)
             assert_memory_equal(frame.bytes, "0123456789", tries[i].consumed);
         }
     }
+}
+
+static void test_its_room_has_an_end(void **state)
+{
+    struct frame frame;
+    struct error error;
+    (void)state;
+    next.status = DUMMYLOAD_MESSAGE;
+    next.consumed = 4;
+    next.body_in_room = true;
+    next.body_bytes = 16;
+    assert_int_equal(decode_ten(&frame, &error), FRAME_COMPLETE);
+    next.room_behind = 1;
+    assert_int_equal(decode_ten(&frame, &error), FRAME_INVALID);
+    assert_string_equal(error.text, MISTAKE "it has written behind the 16 bytes of its room)");
 }
 
 static void test_answers_that_are_good(void **state)
@@ -450,6 +467,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
         TEST(test_answers_that_make_no_sense),
         TEST(test_it_moves_what_it_was_given),
+        TEST(test_its_room_has_an_end),
         TEST(test_answers_that_are_good),
         TEST(test_it_says_itself_what_is_wrong),
         TEST(test_it_asks_for_more_than_a_message_may_have),
