@@ -71,7 +71,8 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed)
     struct vm_inbox *inbox = vm_inbox_of(vm);
     const struct program_behavior *behavior = vm->behavior;
     bool keeps = vm->program->inbox_bytes_max > 0;
-    bool whole = keeps && vm->program->inbox_keeps_heads;
+    /* A user's codec has no head that a place looks at, and its body may be elsewhere. */
+    bool whole = keeps && vm->program->inbox_keeps_heads && vm_framing(vm)->type != FRAMING_CODEC;
     const uint8_t *kept = whole ? frame->bytes : frame->body;
     uint32_t bytes_count = whole ? frame->bytes_count : keeps ? frame->body_bytes : 0;
     bool in_reach = behavior->expects_since_connected || vm->busy_count + vm->joining_count > 0;

@@ -96,6 +96,32 @@ static void test_a_pass_does_not_see_what_came_before_it(void **state)
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
 }
 
+/* A user's codec may decode into a room of its own, while another target has heads that are kept.
+ */
+static void test_a_body_that_is_elsewhere_is_kept(void **state)
+{
+    (void)state;
+    begin_with(
+        "'targets': { 'own': { 'framing': { 'type': 'codec' } }, 'game': { 'framing': { 'type': "
+        "'length', 'header': [ { 'size': 'u16' }, { 'u8': 5, 'name': 'key' } ] } } },",
+        "'rate': '1/s'",
+        "{ 'think': '5ms' }, { 'expect': { 'match': 'any', 'verify': { 'equals': { 'text': "
+        "'hello' } } } }, { 'reconnect': { 'to': 'game' } }, { 'expect': { 'match': { "
+        "'field': { 'at': 'head.key', 'equals': 5 } } } }, { 'reconnect': { 'to': 'own' } }");
+    static const uint8_t wire[4];
+    static const char room[4096 + 5] = "hello";
+    const struct frame frame = {.bytes = wire,
+                                .bytes_count = sizeof wire,
+                                .whole_bytes = sizeof wire,
+                                .body = (const uint8_t *)room,
+                                .body_bytes = 5,
+                                .whole_body_bytes = 5};
+    bench_nothing(10 * MS);
+    vm_on_message(bench.vm, &frame, 11 * MS, 12 * MS);
+    bench_take(15 * MS, VM_ACTION_DISCONNECT);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+}
+
 static void test_since_step_listens_from_now_on(void **state)
 {
     (void)state;
@@ -288,6 +314,7 @@ int main(void)
         TEST(test_what_comes_during_a_think_or_a_request_is_found),
         TEST(test_a_request_takes_nothing_that_came_before_it),
         TEST(test_a_pass_does_not_see_what_came_before_it),
+        TEST(test_a_body_that_is_elsewhere_is_kept),
         TEST(test_since_step_listens_from_now_on),
         TEST(test_since_connected_sees_what_came_between_the_passes),
         TEST(test_lanes_see_what_came_in_their_own_pass),
