@@ -102,7 +102,8 @@ struct dummyload_input {
     const uint8_t *body; /* MESSAGE: in data[0..consumed), or in `room` */
     uint32_t body_bytes;
     uint32_t id;          /* MESSAGE: what `match` of a scenario calls `id`; 0: there are none */
-    uint32_t reply_bytes; /* of `reply`: it is sent before everything that is encoded later */
+    uint32_t reply_bytes; /* of `reply`: it is sent before everything that is encoded later. Not
+                             beside MESSAGE; beside MORE only where there were no bytes */
 
     /* Where to write; valid as `data` is. */
     uint8_t *room;  /* room_bytes of struct dummyload_limits */

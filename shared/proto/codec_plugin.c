@@ -225,6 +225,10 @@ static enum frame_status plugin__judge(const struct framing *framing, struct plu
     }
     stream->worker->reply_bytes = input->reply_bytes;
     if (said == DUMMYLOAD_MORE) {
+        if (input->reply_bytes > 0 && input->bytes > 0) { /* it is asked about these bytes again */
+            return plugin__confused(
+                stream, "it has a reply beside a wish for more bytes: expected one of them");
+        }
         return plugin__take_more(framing, stream, input, progress);
     }
     bool known = said == DUMMYLOAD_SKIP || said == (greets ? DUMMYLOAD_READY : DUMMYLOAD_MESSAGE);

@@ -176,6 +176,8 @@ static void test_answers_that_make_no_sense(void **state)
          .said = "its message of 1 bytes is nowhere"},
         {DUMMYLOAD_MESSAGE, .consumed = 4, .reply_bytes = 1,
          .said = "it has a reply beside a message: expected one of them"},
+        {DUMMYLOAD_MORE, .reply_bytes = 1,
+         .said = "it has a reply beside a wish for more bytes: expected one of them"},
         {DUMMYLOAD_SKIP, .consumed = 4, .reply_bytes = 4097,
          .said = "its reply of 4097 bytes is over the 4096 there are"},
         {DUMMYLOAD_MORE, .consumed = 1,
