@@ -133,7 +133,9 @@ static void probe__handle(struct model_thread *thread, int count, int64_t polled
     struct loop_thread *loop = (struct loop_thread *)thread;
     (void)count;
     const struct handoff entry = {.handle = CPORT_HANDLE_NONE};
-    if (loop->index == 0 && atomic_load(&loop->server->connections) < 2) {
+    /* Not before the second thread is there: else both might go to the first. */
+    if (loop->index == 0 && server_threads(loop->server) == 2 &&
+        atomic_load(&loop->server->connections) < 2) {
         loop_hand_out(loop, &entry, polled_ns); /* in turn: to itself, to the second thread */
     }
 }
