@@ -313,7 +313,8 @@ static uint32_t header__seal(const struct framing *framing, void *state,
                              const struct frame_sealing *sealing)
 {
     struct header__layout layout;
-    uint32_t *sequence = state;
+    uint32_t *sequence = state; /* of a framing that has one: the others have no state */
+    bool counts = false;
     uint8_t *message = sealing->message;
     header__lay_out(framing, message, sealing->bytes, &layout);
     for (uint32_t i = 0; i < framing->fields_count; i++) {
@@ -322,6 +323,7 @@ static uint32_t header__seal(const struct framing *framing, void *state,
         if (field->role == FRAMING_ROLE_SEQUENCE) {
             uint64_t count = (uint64_t)field->sequence_last - field->sequence_first + 1;
             number = field->sequence_first + (uint32_t)(*sequence % count);
+            counts = true;
         } else if (field->role == FRAMING_ROLE_VALUE) {
             number = (uint32_t)sealing->values[field->value_index];
         } else {
@@ -335,7 +337,7 @@ static uint32_t header__seal(const struct framing *framing, void *state,
                      message + layout.at[i]);
         done |= UINT32_C(1) << i;
     }
-    if (sequence != NULL) {
+    if (counts) {
         ++*sequence;
     }
     return sealing->bytes;
