@@ -451,6 +451,15 @@ static bool vm_connection__may_close(const struct vm *vm)
            vm->ready_head == VM_INDEX_NONE && vm->flushing_count == 0;
 }
 
+/* The lanes go on without a connection: nothing is owed on the next one, and nothing of this one
+ * has yet to leave. */
+static void vm_connection__closed(struct vm *vm)
+{
+    vm->link = VM_LINK_CLOSED;
+    vm_wait_clear(vm);
+    vm->stamped_count = vm->submitted_count;
+}
+
 bool vm_on_closed(struct vm *vm, int64_t now_ns)
 {
     bool may_close = vm_connection__may_close(vm);
@@ -463,7 +472,7 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     bool expected = vm_expects_close(vm);
     if (!expected && may_close && vm->behavior->loop_opens && vm->phase == VM_PHASE_LOOP &&
         vm->busy_count + vm->joining_count == 0) {
-        vm->link = VM_LINK_CLOSED; /* the next pass begins with its own reconnect */
+        vm_connection__closed(vm); /* the next pass begins with its own reconnect */
         return true;
     }
     if (!expected &&
@@ -476,9 +485,7 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     if (link == VM_LINK_CONNECTING || link == VM_LINK_CLOSED) {
         return true;
     }
-    vm->link = VM_LINK_CLOSED;
-    vm_wait_clear(vm);
-    vm->stamped_count = vm->submitted_count;
+    vm_connection__closed(vm);
     if (link == VM_LINK_HALF && !expected) {
         return true; /* the server has read our end of stream and ended its own */
     }

@@ -173,6 +173,39 @@ static void test_a_loop_that_connects_waits_for_its_next_pass(void **state)
     assert_true(bench.complete[0] && bench.complete[1] && bench.complete[2]);
 }
 
+/* What a connection still owed, and what had not left on it, is of no meaning on the next one. */
+static void test_the_next_connection_owes_nothing(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               EXPECTED "'connect': 'in_loop', 'loop': [ { 'reconnect': 'now' }, " ASK(
+                   ", 'within': '10ms'") " ], 'every': [ { 'period': '10ms', 'send': { 'id': 5 } } "
+                                         "]",
+               false);
+    bench_take(MS, VM_ACTION_READY);
+    vm_on_arrival(bench.vm, 2 * MS, 2 * MS, 2 * MS);
+    bench_take(2 * MS, VM_ACTION_CONNECT);
+    vm_on_connected(bench.vm, 2 * MS);
+    bench_send(2 * MS);
+    while (bench_next(20 * MS)) { /* heartbeats, which do not leave */
+        assert_int_equal(bench.action.lane, VM_LANE_NONE);
+    }
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
+    assert_true(bench.beats[VM_HEARTBEAT_SENT] > 0);
+    assert_true(vm_on_closed(bench.vm, 21 * MS));
+    bench_nothing(21 * MS);
+    vm_on_arrival(bench.vm, 30 * MS, 30 * MS, 30 * MS);
+    bench_take(30 * MS, VM_ACTION_CONNECT);
+    vm_on_connected(bench.vm, 30 * MS);
+    bench_take(30 * MS, VM_ACTION_SEND);
+    vm_on_sent(bench.vm, 1, 30 * MS);
+    bench_receive(31 * MS, 1, "ok", 2);
+    assert_int_equal(bench.late_count, 0);
+    assert_int_equal(bench.requests_count, 2);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+    assert_int_equal(bench_last()->sent_ns, 30 * MS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
@@ -186,6 +219,7 @@ int main(void)
         TEST(test_a_close_while_a_reply_is_awaited_is_an_error),
         TEST(test_a_close_that_is_expected_may_end_the_connection),
         TEST(test_a_loop_that_connects_waits_for_its_next_pass),
+        TEST(test_the_next_connection_owes_nothing),
     };
     return cmocka_run_group_tests_name("vm failures", tests, NULL, NULL);
 }
