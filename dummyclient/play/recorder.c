@@ -247,16 +247,16 @@ static void recorder__heartbeat(void *context, enum vm_heartbeat event, int64_t 
                                 int64_t now_ns)
 {
     struct recorder *recorder = context;
-    if (event == VM_HEARTBEAT_SENT) {
+    if (event == VM_BEAT_SENT) {
         recorder_count_subject(recorder, TOTAL_HEARTBEATS, 1);
         return;
     }
-    bool answered = event == VM_HEARTBEAT_ANSWERED;
+    bool answered = event == VM_BEAT_ANSWERED;
     if (answered) {
         recorder_count_subject(recorder, TOTAL_HEARTBEATS_ANSWERED, 1);
-    } else {
+    } else if (event == VM_BEAT_TIMED_OUT) {
         recorder_error(recorder, ERROR_KIND_HEARTBEAT_TIMEOUT);
-    }
+    } /* else: what has ended the connection is counted */
     if (recorder_in_window(recorder, sent_ns)) {
         recorder__record_run(recorder, LATENCY_HEARTBEAT, now_ns - sent_ns, sent_ns, !answered);
     }

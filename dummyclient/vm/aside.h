@@ -14,7 +14,8 @@ struct vm_beat {
     int64_t silence_ns; /* of the next one */
     uint32_t message_n; /* the number of the last one */
     uint32_t drawn_count;
-    bool owed; /* it is to be sent as soon as there is room */
+    uint32_t late_count; /* replies to those that have timed out, which are still to come */
+    bool owed;           /* it is to be sent as soon as there is room */
 };
 
 /* What is sent beside the steps: undefined until vm->asides_open. */

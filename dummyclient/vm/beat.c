@@ -52,6 +52,7 @@ void vm_beat_open(struct vm *vm, int64_t now_ns)
         struct vm_beat *beat = &asides->beats[i];
         int64_t period_ns = vm->behavior->beats[i].beat->period_ns;
         beat->owed = false;
+        beat->late_count = 0;
         beat->reply_ns = TIME_NEVER_NS;
         if (period_ns > 0) { /* the first one at any moment of the first period */
             double drawn = vm_beat__draw(vm, i, beat->drawn_count++);
@@ -88,9 +89,10 @@ static bool vm_beat__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
     if (vm->traced) {
         vm_trace_event(vm, now_ns, "heartbeat %u of `every` has timed out", (unsigned)index + 1);
     }
-    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_TIMED_OUT,
+    vm->observer->heartbeat(vm->observer->context, VM_BEAT_TIMED_OUT,
                             beat->reply_ns - reply->within_ns, beat->reply_ns);
     beat->reply_ns = TIME_NEVER_NS;
+    beat->late_count++;
     if (on_timeout == ON_TIMEOUT_RECONNECT) {
         vm_restart(vm, now_ns);
         return false;
@@ -141,6 +143,19 @@ void vm_beat_sent(struct vm *vm, int64_t sent_ns)
     }
 }
 
+void vm_beat_close(struct vm *vm, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < vm->behavior->beats_count && vm->asides_open; i++) {
+        struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+        if (beat->reply_ns != TIME_NEVER_NS) {
+            vm->observer->heartbeat(vm->observer->context, VM_BEAT_LOST,
+                                    beat->reply_ns - vm->behavior->beats[i].beat->reply.within_ns,
+                                    now_ns);
+            beat->reply_ns = TIME_NEVER_NS;
+        }
+    }
+}
+
 /* Which one awaits the message; beats_count: none. */
 static uint32_t vm_beat__find(const struct vm *vm, const struct frame *frame)
 {
@@ -148,8 +163,8 @@ static uint32_t vm_beat__find(const struct vm *vm, const struct frame *frame)
     for (; i < vm->behavior->beats_count; i++) {
         const struct match *match = &vm->behavior->beats[i].beat->reply.match;
         const struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
-        if (beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0 &&
-            vm_wait_matches(vm, match, match->value, frame)) {
+        bool awaits = beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0;
+        if ((awaits || beat->late_count > 0) && vm_wait_matches(vm, match, match->value, frame)) {
             break;
         }
     }
@@ -161,19 +176,24 @@ bool vm_beat_claims(const struct vm *vm, const struct frame *frame)
     return vm_beat__find(vm, frame) < vm->behavior->beats_count;
 }
 
-bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns)
+bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns, bool *late)
 {
     uint32_t i = vm_beat__find(vm, frame);
     if (i == vm->behavior->beats_count) {
         return false;
     }
     struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
-    beat->reply_ns = TIME_NEVER_NS;
+    *late = beat->late_count > 0;
     if (vm->traced) {
-        vm_trace_note(vm, "the reply to heartbeat %u of `every`", (unsigned)i + 1);
+        vm_trace_note(vm, "the %sreply to heartbeat %u of `every`", *late ? "late " : "",
+                      (unsigned)i + 1);
     }
-    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_ANSWERED, beat->sent_ns,
-                            received_ns);
+    if (*late) {
+        beat->late_count--;
+        return true;
+    }
+    beat->reply_ns = TIME_NEVER_NS;
+    vm->observer->heartbeat(vm->observer->context, VM_BEAT_ANSWERED, beat->sent_ns, received_ns);
     return true;
 }
 
@@ -192,7 +212,7 @@ const struct message *vm_beat_take(struct vm *vm, int64_t now_ns)
         beat->reply_ns = now_ns + of->beat->reply.within_ns;
         vm->next_ns = beat->reply_ns < vm->next_ns ? beat->reply_ns : vm->next_ns;
     }
-    vm->observer->heartbeat(vm->observer->context, VM_HEARTBEAT_SENT, now_ns, now_ns);
+    vm->observer->heartbeat(vm->observer->context, VM_BEAT_SENT, now_ns, now_ns);
     return of->message;
 }
 

@@ -465,6 +465,7 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     bool may_close = vm_connection__may_close(vm);
     enum vm_link link = (enum vm_link)vm->link;
     vm_aside_drop(vm);
+    vm_beat_close(vm, now_ns);
     if (vm->phase == VM_PHASE_FINISHED) {
         vm->link = VM_LINK_CLOSED;
         return true;

@@ -174,9 +174,12 @@ int64_t vm_beat_next_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns);
 bool vm_beat_expire(struct vm *vm, int64_t seen_ns, int64_t now_ns);
 /* Messages have been stamped. */
 void vm_beat_sent(struct vm *vm, int64_t sent_ns);
-/* Is the message the reply that one awaits? The second says that it has come. */
+/* Is the message a reply that one awaits? The second says that it has come; *late: to one that has
+ * timed out. */
 bool vm_beat_claims(const struct vm *vm, const struct frame *frame);
-bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns);
+bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns, bool *late);
+/* The connection has ended. */
+void vm_beat_close(struct vm *vm, int64_t now_ns);
 /* The next of those that wait is taken; NULL: there is none. */
 const struct message *vm_beat_take(struct vm *vm, int64_t now_ns);
 bool vm_beat_is_owed(const struct vm *vm);

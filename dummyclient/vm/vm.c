@@ -382,18 +382,18 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         struct vm_lane *lane = vm_wait_find(vm, &rest, &taken_bytes, &late);
         if (vm->behavior->listens && !late &&
             (lane == NULL || vm->program->code[lane->instruction].op == OP_EXPECT)) {
-            beats = vm_beat_reply(vm, &rest, received_ns);
+            beats = vm_beat_reply(vm, &rest, received_ns, &late);
             claimed = vm_push_check(vm, &rest, received_ns);
         }
         if (lane != NULL) {
             taken_bytes = vm_lane_reply(vm, lane, &rest, first_ns, received_ns);
             vm_check_join(vm, received_ns);
-        } else if (!beats) {
+        } else if (!beats || late) {
             if (vm->wait_head != VM_INDEX_NONE && !raw) {
                 vm_evidence_note(vm, &rest, received_ns);
             }
             bool kept = !late && vm_inbox_put(vm, &rest, claimed);
-            if (vm->traced && !claimed) {
+            if (vm->traced && !claimed && !beats) {
                 vm_trace_note(vm, late   ? "the late reply to a request that has timed out"
                                   : kept ? "kept for an `expect` that has not begun"
                                          : "no step waits for it: it counts as a push");

@@ -29,7 +29,7 @@
  * without a match of its own. What it sends takes no lane; it leaves before what the lanes send,
  * from when the connection is made until our side of it is closed. VM_ANSWERS_MAX wait while the
  * driver has no room; those that come then are not sent, which is reported. Heartbeats (`every`)
- * are sent likewise, of each one at a time; the reply that one awaits is no push.
+ * are sent likewise, of each one at a time; their replies are no push, late ones answer no other.
  *
  * Time stamps: intended = the arrival for an iteration's first request, even after other steps,
  * later the previous completion + planned think; sent = given by vm_on_sent(); last byte = the
@@ -98,7 +98,7 @@ struct vm_request {
     int64_t last_ns;  /* last byte received, or the moment it was given up */
 };
 
-enum vm_heartbeat { VM_HEARTBEAT_SENT, VM_HEARTBEAT_ANSWERED, VM_HEARTBEAT_TIMED_OUT };
+enum vm_heartbeat { VM_BEAT_SENT, VM_BEAT_ANSWERED, VM_BEAT_TIMED_OUT, VM_BEAT_LOST };
 
 /* What the vm reports as it happens. Called from inside vm_on_...() and vm_next(); must not call
  * the vm back. All members set. */

@@ -103,7 +103,7 @@ static void test_they_come_in_every_state(void **state)
             last_ns = at_ns;
         }
         assert_int_equal(bench.requests_count, requests);
-        assert_true(bench.beats[VM_HEARTBEAT_SENT] >= 5);
+        assert_true(bench.beats[VM_BEAT_SENT] >= 5);
         bench_close(NULL);
     }
 }
@@ -141,7 +141,7 @@ static void test_what_is_sent_breaks_the_silence(void **state)
     int64_t beat_ns = next_beat(now_ns + 100 * MS);
     assert_in_range(beat_ns, now_ns + 90 * MS, now_ns + 100 * MS);
     beat_ns = next_beat(beat_ns + 100 * MS); /* a heartbeat is something sent */
-    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 2);
+    assert_int_equal(bench.beats[VM_BEAT_SENT], 2);
 }
 
 static void test_none_is_made_up_for(void **state)
@@ -195,7 +195,7 @@ static void test_a_half_closed_connection_has_none(void **state)
     vm_on_connected(bench.vm, 4 * MS);
     bench_take(4 * MS, VM_ACTION_DISCONNECT);
     bench_nothing(500 * MS);
-    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 0);
+    assert_int_equal(bench.beats[VM_BEAT_SENT], 0);
 }
 
 static void test_a_reply_is_no_push(void **state)
@@ -207,11 +207,11 @@ static void test_a_reply_is_no_push(void **state)
     bench_nothing(3 * MS);
     int64_t at_ns = next_beat(102 * MS);
     bench_receive(at_ns + MS, 6, "", 0); /* nor does the expect take it */
-    assert_int_equal(bench.beats[VM_HEARTBEAT_ANSWERED], 1);
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
     assert_int_equal(bench.beat_ended_ns - bench.beat_sent_ns, MS);
     assert_int_equal(bench.unsolicited_count + bench.requests_count, 0);
     assert_int_equal(drive(at_ns + 99 * MS), 0); /* it does not time out */
-    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 0);
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 0);
     bench_receive(at_ns + 99 * MS, 6, "", 0); /* none is awaited: it is as any other message */
     assert_int_equal(bench.requests_count, 1);
 }
@@ -223,14 +223,61 @@ static void test_a_reply_that_does_not_come_is_seen(void **state)
     bench_ready();
     int64_t at_ns = next_beat(102 * MS);
     bench_nothing(at_ns + 49 * MS);
-    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 0);
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 0);
     bench_nothing(at_ns + 60 * MS);
-    assert_int_equal(bench.beats[VM_HEARTBEAT_TIMED_OUT], 1);
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 1);
     assert_int_equal(bench.beat_sent_ns, at_ns);
     assert_int_equal(bench.beat_ended_ns, at_ns + 50 * MS);
     bench_receive(at_ns + 61 * MS, 6, "", 0);
     assert_int_equal(bench.unsolicited_count, 1);
     assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
+}
+
+/* A server that answers each heartbeat after the next one has left is not a fast one. */
+static void test_a_late_reply_answers_no_other(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'", "'loop': [ { 'expect': {} } ], " REPLIED(""), false);
+    bench_ready();
+    vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+    bench_nothing(3 * MS);
+    int64_t at_ns = next_beat(102 * MS);
+    bench_nothing(at_ns + 60 * MS);
+    for (uint32_t i = 1; i <= 3; i++) {
+        at_ns = next_beat(at_ns + 100 * MS);
+        bench_receive(at_ns + MS, 6, "", 0); /* to the one before */
+        assert_int_equal(bench.late_count, i);
+        bench_nothing(at_ns + 60 * MS);
+        assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 1 + i);
+    }
+    bench_receive(at_ns + 61 * MS, 6, "", 0);
+    at_ns = next_beat(at_ns + 100 * MS);
+    bench_receive(at_ns + MS, 6, "", 0); /* now it keeps up */
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+    assert_int_equal(bench.late_count, 4);
+    assert_int_equal(bench.requests_count, 0); /* the expect takes none of them */
+}
+
+/* A server that closes instead of answering has not answered. */
+static void test_what_the_end_leaves_unanswered_is_told(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'on_disconnect': 'reconnect', 'loop': [ { 'think': '9s' } ], " REPLIED(""), false);
+    bench_ready();
+    int64_t at_ns = next_beat(102 * MS);
+    assert_false(vm_on_closed(bench.vm, at_ns + 20 * MS));
+    assert_int_equal(bench.beats[VM_BEAT_LOST], 1);
+    assert_int_equal(bench.beat_sent_ns, at_ns);
+    assert_int_equal(bench.beat_ended_ns, at_ns + 20 * MS);
+    bench_take(at_ns + 20 * MS, VM_ACTION_CONNECT);
+    vm_on_connected(bench.vm, at_ns + 30 * MS);
+    at_ns = next_beat(at_ns + 130 * MS);
+    bench_receive(at_ns + MS, 6, "", 0);
+    vm_on_stop(bench.vm, at_ns + 2 * MS);
+    assert_true(vm_on_closed(bench.vm, at_ns + 3 * MS)); /* nothing is awaited */
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+    assert_int_equal(bench.beats[VM_BEAT_LOST], 1);
 }
 
 static void test_a_silent_server_is_left(void **state)
@@ -269,8 +316,8 @@ static void test_one_awaits_its_reply_at_a_time(void **state)
     assert_int_equal(drive(at_ns + 90 * MS), 0);
     bench_receive(at_ns + 91 * MS, 6, "", 0);
     assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
-    assert_int_equal(bench.beats[VM_HEARTBEAT_SENT], 2);
-    assert_int_equal(bench.beats[VM_HEARTBEAT_ANSWERED], 1);
+    assert_int_equal(bench.beats[VM_BEAT_SENT], 2);
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
 }
 
 static void test_they_carry_what_setup_has(void **state)
@@ -310,6 +357,8 @@ int main(void)
         TEST(test_a_half_closed_connection_has_none),
         TEST(test_a_reply_is_no_push),
         TEST(test_a_reply_that_does_not_come_is_seen),
+        TEST(test_a_late_reply_answers_no_other),
+        TEST(test_what_the_end_leaves_unanswered_is_told),
         TEST(test_a_silent_server_is_left),
         TEST(test_one_awaits_its_reply_at_a_time),
         TEST(test_they_carry_what_setup_has),

@@ -191,7 +191,7 @@ static void test_the_next_connection_owes_nothing(void **state)
         assert_int_equal(bench.action.lane, VM_LANE_NONE);
     }
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
-    assert_true(bench.beats[VM_HEARTBEAT_SENT] > 0);
+    assert_true(bench.beats[VM_BEAT_SENT] > 0);
     assert_true(vm_on_closed(bench.vm, 21 * MS));
     bench_nothing(21 * MS);
     vm_on_arrival(bench.vm, 30 * MS, 30 * MS, 30 * MS);

@@ -71,7 +71,7 @@ static struct world {
     uint32_t unstamped_count;
     uint32_t asides_count; /* reported, */
     uint32_t asides_sent_count;
-    uint32_t beats[3];
+    uint32_t beats[VM_BEAT_LOST + 1];
     /* Replies under way, in order. */
     struct {
         uint8_t bytes[64];
@@ -160,10 +160,11 @@ static void on_heartbeat(void *context, enum vm_heartbeat event, int64_t sent_ns
 {
     (void)context;
     assert_true(sent_ns <= now_ns && now_ns <= world.now_ns);
-    world.asides_count += event == VM_HEARTBEAT_SENT;
+    world.asides_count += event == VM_BEAT_SENT;
     world.beats[event]++;
-    assert_true(world.beats[VM_HEARTBEAT_ANSWERED] + world.beats[VM_HEARTBEAT_TIMED_OUT] <=
-                world.beats[VM_HEARTBEAT_SENT]);
+    assert_true(world.beats[VM_BEAT_ANSWERED] + world.beats[VM_BEAT_TIMED_OUT] +
+                    world.beats[VM_BEAT_LOST] <=
+                world.beats[VM_BEAT_SENT]);
 }
 
 static void send_message(const struct vm_action *action)

@@ -39,8 +39,8 @@ struct bench {
     uint32_t pushes_count, pushes_wrong_count; /* that a rule took */
     int64_t fanout_ns;
     uint32_t answers_count, unsent_count; /* of rules that answer */
-    uint32_t beats[3];                    /* by enum vm_heartbeat */
-    int64_t beat_sent_ns, beat_ended_ns;  /* of the last one */
+    uint32_t beats[VM_BEAT_LOST + 1];
+    int64_t beat_sent_ns, beat_ended_ns; /* of the last one */
     uint32_t marks[BENCH_RECORDS_MAX];
     uint32_t marks_count;
     char line[512]; /* the last one logged */
