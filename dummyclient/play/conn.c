@@ -104,6 +104,7 @@ void conn_observe(struct conn *conn)
     struct recorder *recorder = conn->group->recorder;
     recorder->subject_seen_ns = conn__seen_ns(conn);
     recorder->subject_ready = conn->state != CONN_SETUP;
+    recorder->subject_connection = conn->number;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_lanes = conn_lanes(conn);
     recorder->subject_target =

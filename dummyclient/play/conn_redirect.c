@@ -1,7 +1,7 @@
 /* Where a connection connects to: to a target of the plan, or to an address that a server has said,
  * if the scenario allows that one. Any other is refused here, and never dialled. */
 #include "core/printable.h"
-#include "play/conn_internal.h"
+#include "play/conn_trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,16 +29,19 @@ static void conn__refuse(struct conn *conn, const struct vm_redirect *redirect)
     struct conn_group *group = conn->group;
     char allowed[VM_EVIDENCE_TEXT_BYTES_MAX];
     char asked[VM_EVIDENCE_TEXT_BYTES_MAX];
-    conn_observe(conn);
-    recorder_error(group->recorder, ERROR_KIND_REDIRECT_REFUSED);
-    if (!recorder_lacks_redirect(group->recorder)) {
-        return;
-    }
     bool brackets = redirect->has_host && strchr(redirect->host, ':') != NULL;
     snprintf(asked, sizeof asked, "%s%.200s%s:%.40s", brackets ? "[" : "",
              redirect->has_host ? redirect->host : "(its own host)", brackets ? "]" : "",
              redirect->has_port ? redirect->port : "(its own port)");
     printable_text(asked, asked, sizeof asked);
+    if (conn->traced) {
+        conn_trace(conn, "may not connect to %s: `allow` does not have it", asked);
+    }
+    conn_observe(conn);
+    recorder_error(group->recorder, ERROR_KIND_REDIRECT_REFUSED);
+    if (!recorder_lacks_redirect(group->recorder)) {
+        return;
+    }
     conn__allowed(group->plan, conn_destination(conn), allowed, sizeof allowed);
     recorder_redirect_refused(group->recorder, conn->number, allowed, asked);
 }

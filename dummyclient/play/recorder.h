@@ -24,6 +24,7 @@ struct recorder {
     int64_t now_ns; /* of the turn: set by the worker after each poll */
     /* The connection whose vm is being called. */
     bool subject_ready;
+    uint32_t subject_connection;
     struct figures_share *subject_target; /* where it is connected to; NULL: not told apart */
     int64_t subject_blocked_until_ns;     /* its socket took no bytes until then */
     int64_t subject_seen_ns;              /* what had come by then has been handled */
@@ -72,7 +73,7 @@ static inline void recorder_error(struct recorder *recorder, enum error_kind kin
         recorder->subject_target->counters.errors[kind]++;
     }
     if (recorder->observer.trace != NULL) {
-        trace_fail(recorder->observer.trace, error_key(kind));
+        trace_fail(recorder->observer.trace, recorder->subject_connection, error_key(kind));
     }
 }
 

@@ -115,7 +115,6 @@ void trace_event(struct trace_ring *ring, enum trace_kind kind, uint32_t connect
 {
     struct trace_record record = {.kind = kind, .connection = connection, .time_ns = time_ns};
     va_list arguments;
-    ring->connection = connection;
     ring->time_ns = time_ns;
     va_start(arguments, format);
     trace__write(ring, &record, (struct span){.bytes = 0}, format, arguments);
@@ -138,18 +137,17 @@ void trace_message(struct trace_ring *ring, enum trace_kind kind, uint32_t conne
     struct trace_record record = {
         .kind = kind, .connection = connection, .time_ns = time_ns, .bytes = whole_bytes};
     va_list arguments;
-    ring->connection = connection;
     ring->time_ns = time_ns;
     va_start(arguments, format);
     trace__write(ring, &record, data, format, arguments);
     va_end(arguments);
 }
 
-void trace_fail(struct trace_ring *ring, const char *failure)
+void trace_fail(struct trace_ring *ring, uint32_t connection, const char *failure)
 {
     uint32_t unknown = TRACE_FIRST_FAILURE;
-    if (atomic_compare_exchange_strong(&ring->trace->connection, &unknown, ring->connection)) {
-        trace_note(ring, ring->connection, "the first failure of this run: %s", failure);
+    if (atomic_compare_exchange_strong(&ring->trace->connection, &unknown, connection)) {
+        trace_note(ring, connection, "the first failure of this run: %s", failure);
         atomic_store_explicit(&ring->is_open, true, memory_order_release);
     }
 }

@@ -53,8 +53,7 @@ struct trace_ring {
     _Atomic uint64_t left_out;
     atomic_bool is_open;    /* for the reader: it is no history any more */
     uint64_t left_out_told; /* the reader's */
-    int64_t time_ns;        /* the writer's: of its last event, ... */
-    uint32_t connection;    /* ... and whose that was */
+    int64_t time_ns;        /* the writer's: of its last event */
 };
 
 struct trace {
@@ -88,8 +87,8 @@ void trace_note(struct trace_ring *ring, uint32_t connection, const char *format
 void trace_message(struct trace_ring *ring, enum trace_kind kind, uint32_t connection,
                    int64_t time_ns, struct span data, uint64_t whole_bytes, const char *format, ...)
     ERROR_PRINTF(7, 8);
-/* The connection of the last event has failed. */
-void trace_fail(struct trace_ring *ring, const char *failure);
+/* The connection has failed. */
+void trace_fail(struct trace_ring *ring, uint32_t connection, const char *failure);
 
 /* --- The reader's side. */
 

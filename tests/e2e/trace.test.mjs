@@ -65,3 +65,35 @@ test('the last bytes of a connection that ended badly are in the result', LIMIT,
   assert.equal(first.last_received.text, 'HTTP/1.1 400 Bad Request????');
   assert.equal(first.last_sent.hex, '10000700010000000000000009000000');
 });
+
+test('the first that fails is the one that failed, whatever others do meanwhile', LIMIT,
+  async (t) => {
+    const folder = folderFor(t);
+    const trace = path.join(folder, 'trace.txt');
+    const file = path.join(folder, 'redirect.json');
+    const peer = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (bytes) => socket.write(bytes));
+    });
+    await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+    t.after(() => peer.close());
+    const { port } = peer.address();
+    const ask = (text, capture) =>
+      ({ request: { name: 'ask', send: { body: { text } }, capture } });
+    const to = { target: 'game', host: '${host}', port: String(port) };
+    fs.writeFileSync(file, JSON.stringify({
+      framing: { type: 'delimiter', delimiter: '\n' },
+      targets: { lobby: { port }, game: { allow: [`127.0.0.1:${port}`] } },
+      load: { connections: 4, duration: '1s' },
+      behaviors: [
+        { name: 'sent away', weight: 1, setup: [ask('127.0.0.99', { host: 'text@0' }),
+          { reconnect: { to, after: '200ms' } }], loop: [{ think: '1s' }] },
+        { name: 'plays', weight: 3, loop: [ask('x', {}), { think: '1ms' }] }] }));
+    const client = await runClient(t, [fileFor(file), '-t', 1, ...TAME, '--trace',
+      `first-failure:${fileFor(trace)}`]);
+    assert.ok(fs.existsSync(trace), said(client));
+    const text = fs.readFileSync(trace, 'utf8').replaceAll('\r\n', '\n');
+    assert.match(text, /connects to 127\.0\.0\.1:\d+, as `sent away`/, said(client));
+    assert.match(text, /may not connect to 127\.0\.0\.99:\d+: `allow` does not have it\n/);
+    assert.match(text, /the first failure of this run: redirect_refused\n/);
+  });

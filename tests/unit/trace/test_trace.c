@@ -94,8 +94,9 @@ static void test_the_first_failure_has_its_history(void **state)
     }
     assert_false(take(0));
     trace_event(&trace.rings[1], TRACE_EVENT, 3, 10, "is closed");
-    trace_fail(&trace.rings[1], "unexpected_close");
-    trace_fail(&trace.rings[0], "mismatch"); /* too late */
+    trace_event(&trace.rings[1], TRACE_EVENT, 2, 10, "another");
+    trace_fail(&trace.rings[1], 3, "unexpected_close");
+    trace_fail(&trace.rings[0], 1, "mismatch"); /* too late */
     trace_event(&trace.rings[1], TRACE_EVENT, 2, 11, "another");
     trace_event(&trace.rings[1], TRACE_EVENT, 3, 11, "comes back");
     assert_false(take(0));
@@ -126,7 +127,7 @@ static void test_a_history_forgets_its_oldest_records(void **state)
                       (struct span){.data = message, .bytes = sizeof message}, sizeof message, "%u",
                       i);
     }
-    trace_fail(&trace.rings[0], "reset"); /* of the last one, MESSAGES - 1 */
+    trace_fail(&trace.rings[0], (MESSAGES - 1) % 3, "reset");
     while (take(0)) {
         first = taken == 0 ? (uint32_t)record.time_ns : first;
         assert_int_equal(record.connection, (MESSAGES - 1) % 3);
