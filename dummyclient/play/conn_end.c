@@ -196,7 +196,9 @@ static void conn__find_last(struct conn *conn, struct result_abnormal *abnormal)
         result_last_set(&abnormal->received, untaken->bytes, untaken->bytes_count);
     }
     uint8_t sent[VM_LAST_SENT_BYTES_MAX];
-    result_last_set(&abnormal->sent, sent, vm_last_sent(conn->vm, sent));
+    if (conn->messages_sent + conn->messages_stamped > 0) { /* else it is of one before */
+        result_last_set(&abnormal->sent, sent, vm_last_sent(conn->vm, sent));
+    }
 }
 
 static void conn__list_abnormal(struct conn *conn)

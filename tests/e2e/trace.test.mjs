@@ -97,3 +97,31 @@ test('the first that fails is the one that failed, whatever others do meanwhile'
     assert.match(text, /may not connect to 127\.0\.0\.99:\d+: `allow` does not have it\n/);
     assert.match(text, /the first failure of this run: redirect_refused\n/);
   });
+
+test('a connection has no last bytes of the one before', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const out = path.join(folder, 'result.json');
+  const file = path.join(folder, 'again.json');
+  let connections = 0;
+  const peer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    if (++connections > 1) {
+      socket.resetAndDestroy();
+      return;
+    }
+    socket.write('welcome\n');
+    socket.once('data', () => socket.resetAndDestroy());
+  });
+  await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => peer.close());
+  fs.writeFileSync(file, JSON.stringify({ framing: { type: 'delimiter', delimiter: '\n' },
+    load: { connections: 1, duration: '500ms' }, behaviors: [{
+      on_disconnect: { reconnect: { first: '50ms', max: '50ms' } },
+      setup: [{ expect: {} }],
+      loop: [{ request: { name: 'ask', send: { body: { text: 'hello' } } } }] }] }));
+  const client = await play(t, file, peer.address().port, ['--out', fileFor(out)]);
+  const ended = resultOf(out).abnormal_connections;
+  assert.ok(ended.length >= 2, said(client));
+  assert.deepEqual(ended.map(({ messages_sent: sent, last_sent: last }) => [sent, last?.text]),
+    ended.map((_, i) => (i === 0 ? [1, 'hello?'] : [0, undefined])));
+});
