@@ -240,27 +240,32 @@ static void conn__take_frames(struct conn *conn)
 {
     struct conn_group *group = conn->group;
     struct frame frame;
-    enum frame_status status;
+    enum frame_status status = FRAME_PARTIAL;
     void *state = conn_codec_state(conn);
     bool alive = true;
     bool continued = reassembly_waiting_bytes(&conn->reassembly) > 0;
     reassembly_feed(&conn->reassembly, conn->recv_op.data, conn->recv_op.bytes);
-    while ((status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
+    /* What comes behind a close is no more than bytes, as if it had come a moment later. */
+    while (alive &&
+           (status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
         if (frame.is_own) {
-            alive = alive && conn_talk(conn);
+            alive = conn_talk(conn);
             continue;
         }
         conn__count_message(conn);
-        alive = alive && conn__deliver(conn, &frame, first_ns);
+        alive = conn__deliver(conn, &frame, first_ns);
+    }
+    if (!alive) {
+        return;
     }
     if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
         conn->first_ns = group->now_ns;
     }
-    if (alive && status == FRAME_PARTIAL && conn->link == CONN_GREETING) {
+    if (status == FRAME_PARTIAL && conn->link == CONN_GREETING) {
         conn_talk(conn);
-    } else if (alive && status != FRAME_PARTIAL) {
+    } else if (status != FRAME_PARTIAL) {
         conn__refuse(conn, status);
     }
 }

@@ -251,3 +251,19 @@ test('nats: the server\'s PING between replies', { ...LIMIT,
   assert.ok(totals.answers > 0, 'the server has pinged');
   assert.equal(totals.requests, totals.responses);
 });
+
+test('what came with a wrong reply that ends the connection is not half counted', LIMIT,
+  async (t) => {
+    const listener = net.createServer({ noDelay: true }, (socket) => {
+      socket.on('error', () => {}).on('data', () =>
+        socket.write(Buffer.concat([frame(ID.move, u32(0)), frame(ID.move, u32(1))])));
+    });
+    await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    t.after(() => listener.close());
+    const { program, result, totals } = await play(t, { port: listener.address().port },
+      { behavior: { name: 'picky', on_disconnect: { reconnect: { first: '10ms', max: '50ms' } },
+        on_mismatch: 'reconnect', loop: [{ request: { name: 'move', send: { id: ID.move },
+          verify: { field: { at: 'u32@0', equals: 7 } } } }] }, load: {} });
+    assert.ok(Number(result.errors.mismatch) > 8, said(program));
+    assert.equal(totals.messages_received, totals.responses + totals.messages_unsolicited);
+  });
