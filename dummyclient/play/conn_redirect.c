@@ -2,6 +2,7 @@
  * if the scenario allows that one. Any other is refused here, and never dialled. */
 #include "core/printable.h"
 #include "play/conn_trace.h"
+#include "text/ip_range.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,10 +30,19 @@ static void conn__refuse(struct conn *conn, const struct vm_redirect *redirect)
     struct conn_group *group = conn->group;
     char allowed[VM_EVIDENCE_TEXT_BYTES_MAX];
     char asked[VM_EVIDENCE_TEXT_BYTES_MAX];
+    struct ip ip;
+    struct net_address address;
+    uint16_t port;
     bool brackets = redirect->has_host && strchr(redirect->host, ':') != NULL;
-    snprintf(asked, sizeof asked, "%s%.200s%s:%.40s", brackets ? "[" : "",
-             redirect->has_host ? redirect->host : "(its own host)", brackets ? "]" : "",
-             redirect->has_port ? redirect->port : "(its own port)");
+    if (redirect->has_host && redirect->has_port && ip_parse_or_number(redirect->host, &ip) &&
+        ip_parse_port(redirect->port, &port)) {
+        net_address_from_ip(&ip, port, &address);
+        net_address_format(&address, asked); /* a number is read as a person would write it */
+    } else {
+        snprintf(asked, sizeof asked, "%s%.200s%s:%.40s", brackets ? "[" : "",
+                 redirect->has_host ? redirect->host : "(its own host)", brackets ? "]" : "",
+                 redirect->has_port ? redirect->port : "(its own port)");
+    }
     printable_text(asked, asked, sizeof asked);
     if (conn->traced) {
         conn_trace(conn, "may not connect to %s: `allow` does not have it", asked);

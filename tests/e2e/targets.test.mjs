@@ -284,7 +284,8 @@ test('a hostile login server aims the load at nobody', LIMIT, async (t) => {
     ['127.0.0.1', victim.port, `127.0.0.1:${victim.port}`], ['127.0.0.1', 0, '127.0.0.1:0'],
     ['0.0.0.0', victim.port], ['255.255.255.255', 7], ['::1', victim.port, /\[::1\]:/],
     ['::ffff:127.0.0.1', victim.port], ['127.1', 7], ['', 7], ['localhost', victim.port],
-    ['\x1b[2J\0evil\r', 7, '?[2J?evil?:7'], ['2130706433', victim.port], ['-1', 7],
+    ['\x1b[2J\0evil\r', 7, '?[2J?evil?:7'],
+    ['2130706433', victim.port, `127.0.0.1:${victim.port}`], ['-1', 7],
     ['127.0.0.1', -1], ['127.0.0.1', 65537 + victim.port], ['127.0.0.1', 'x'.repeat(90)]];
   for (const [host, port, found] of tries) {
     const login = await loginServer(t, keys, () => Buffer.from(`A=${host}|P=${port}|`, 'latin1'));

@@ -12,7 +12,7 @@ export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '
 export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
-  '--openmetrics', '--threshold', '--io', '--spin']);
+  '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
   '--no-progress', '--screen', '--version', '--help']);
 
