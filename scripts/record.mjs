@@ -5,7 +5,7 @@ import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand, Failure } from './lib/base/process.mjs';
 import { readSegments } from './lib/record/capture.mjs';
-import { guessFraming, framingNamed } from './lib/record/framing.mjs';
+import { framingLine, framingNamed, guessFraming, withRoom } from './lib/record/framing.mjs';
 import { sessionsOf } from './lib/record/sessions.mjs';
 import { scenarioOf } from './lib/record/scenario.mjs';
 
@@ -54,15 +54,16 @@ runCommand('scripts/record', async (argv) => {
   const { segments, notes } = await readSegments(given.capture);
   const recorded = sessionsOf(segments, given.port);
   const sessions = recorded.sessions.slice(0, given.sessions);
-  const framing = given.framing === 'guess' ? guessFraming(sessions) : given.framing;
+  const guessed = given.framing === 'guess';
+  const framing = withRoom(guessed ? guessFraming(sessions) : given.framing, sessions);
   const name = path.basename(given.out).replace(/\.json$/, '');
   const scenario = scenarioOf({ sessions, framing, replies: given.replies, port: recorded.port,
     name, capture: path.basename(given.capture) });
   writeWholeFile(given.out, `${JSON.stringify(scenario, null, 2)}\n`);
   const left = recorded.sessions.length - sessions.length;
   console.log(`${given.out}: ${sessions.length} sessions with port ${recorded.port}` +
-    `${left > 0 ? ` (${left} more were left out)` : ''}, ${framing.type} framing, replies: ` +
-    given.replies);
+    `${left > 0 ? ` (${left} more were left out)` : ''}, replies: ${given.replies}`);
+  console.log(`  ${framingLine(framing, sessions, guessed)}`);
   for (const note of [...notes, ...recorded.notes]) console.log(`  note: ${note}`);
   return 0;
 }, USAGE);

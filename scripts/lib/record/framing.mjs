@@ -1,12 +1,17 @@
 // Where one message of a recorded protocol ends: given, or guessed from the bytes of both sides.
 
 import { Failure } from '../base/process.mjs';
+import { cutByHeader, findHeader } from './header.mjs';
+import { cutByHttp, cutByResp } from './texts.mjs';
 
 const length = (sizeBytes, order, included, idBytes = 0) => ({ type: 'length',
   size_bytes: sizeBytes, ...(idBytes ? { id_bytes: idBytes } : {}), byte_order: order,
   size_includes_header: included });
 
 export const PAIR = length(2, 'little', true, 2);
+
+/** Names its protocol, and its ends. */
+const TEXTS = [{ type: 'http' }, { type: 'resp' }];
 
 /** The likelier first: what takes a whole stream apart, to the byte, is believed. */
 const CANDIDATES = [
@@ -57,31 +62,83 @@ function cutBySize(bytes, size) {
     end: (i + 1) * size, body: bytes.subarray(i * size, (i + 1) * size) }));
 }
 
-/** The frames { begin, end, body, id } of a stream; null when it does not come out even. */
-export function framesOf(bytes, framing) {
-  if (framing.type === 'length') return cutByLength(bytes, framing);
-  if (framing.type === 'delimiter') return cutByDelimiter(bytes, framing);
-  if (framing.type === 'fixed') return cutBySize(bytes, framing.bytes);
-  return [{ begin: 0, end: bytes.length, body: bytes }];
+const CUTS = {
+  length: (bytes, framing) => (framing.header ? cutByHeader : cutByLength)(bytes, framing),
+  delimiter: cutByDelimiter,
+  fixed: (bytes, framing) => cutBySize(bytes, framing.bytes),
+  raw: (bytes) => [{ begin: 0, end: bytes.length, body: bytes }],
+  http: cutByHttp,
+  resp: cutByResp,
+};
+
+/** The frames { begin, end, body, id, head } of a stream; null when it does not come out even.
+ *  sent: a client's. */
+export const framesOf = (bytes, framing, sent) => CUTS[framing.type](bytes, framing, sent);
+
+/** Both sides of all sessions: { bytes, ends, sent }, where ends are those of the pieces. */
+function streamsOf(sessions) {
+  return sessions.flatMap(({ sent, received }) => [[sent, true], [received, false]])
+    .filter(([pieces]) => pieces.length > 0)
+    .map(([pieces, sent]) => {
+      let end = 0;
+      return { sent, bytes: Buffer.concat(pieces.map(({ bytes }) => bytes)),
+        ends: pieces.map(({ bytes }) => { end += bytes.length; return end; }) };
+    });
 }
 
-const joined = (pieces) => Buffer.concat(pieces.map(({ bytes }) => bytes));
+/** A delimiter that is no end of a line: what all streams end with, if that is no letter. */
+function otherDelimiter(streams) {
+  const [first] = streams;
+  const last = first?.bytes.at(-1);
+  if (!streams.every(({ bytes }) => bytes.at(-1) === last)) return [];
+  if (!(last < 0x80) || /[\w\s]/.test(String.fromCharCode(last)) || last === 0) return [];
+  const delimiter = last < 0x20 || last === 0x7f ? { hex: last.toString(16).padStart(2, '0') }
+    : String.fromCharCode(last);
+  return [{ type: 'delimiter', delimiter }];
+}
 
-/** Takes all streams apart, into more than one message each on the average; else raw. */
+/** Whether all streams come out even, into more than one message each on the average. */
+function divides(streams, framing) {
+  let frames = 0;
+  const fits = streams.every(({ bytes, sent }) => {
+    const found = framesOf(bytes, framing, sent);
+    // A message of size 0 again and again is a stream of zeros.
+    frames += found?.length ?? 0;
+    return found !== null && found.some(({ body }) => body.length > 0);
+  });
+  // A text that names its protocol and its ends needs no second message.
+  return fits && (TEXTS.includes(framing) || frames > streams.length);
+}
+
+/** Takes all streams apart; of several that do, the simplest; else raw. */
 export function guessFraming(sessions) {
-  const streams = sessions.flatMap(({ sent, received }) => [joined(sent), joined(received)])
-    .filter((bytes) => bytes.length > 0);
-  for (const framing of CANDIDATES) {
-    let frames = 0;
-    const fits = streams.every((bytes) => {
-      const found = framesOf(bytes, framing);
-      // A message of size 0 again and again is a stream of zeros.
-      frames += found?.length ?? 0;
-      return found !== null && found.some(({ body }) => body.length > 0);
-    });
-    if (fits && frames > streams.length) return framing;
+  const streams = streamsOf(sessions);
+  return [...TEXTS, ...CANDIDATES, ...otherDelimiter(streams)]
+    .find((framing) => divides(streams, framing)) ?? findHeader(streams) ?? { type: 'raw' };
+}
+
+const FRAME_BYTES_MAX = 65535;
+
+/** The framing, with room for the largest message of the sessions. */
+export function withRoom(framing, sessions) {
+  if (!['length', 'delimiter'].includes(framing.type)) return framing;
+  const most = streamsOf(sessions).reduce((all, { bytes, sent }) =>
+    (framesOf(bytes, framing, sent) ?? []).reduce((large, { begin, end }) =>
+      Math.max(large, end - begin), all), framing.frame_bytes_max ?? FRAME_BYTES_MAX);
+  return most > FRAME_BYTES_MAX ? { ...framing, frame_bytes_max: most } : framing;
+}
+
+/** One line for people: what the framing is, and what it makes of the sessions. */
+export function framingLine(framing, sessions, guessed) {
+  const streams = streamsOf(sessions);
+  const how = guessed ? 'guessed' : 'given';
+  if (framing.type === 'raw') {
+    return `framing (${how}): raw${guessed ? '; no other divides all streams exactly' : ''}`;
   }
-  return { type: 'raw' };
+  const messages = streams.reduce((sum, { bytes, sent }) =>
+    sum + (framesOf(bytes, framing, sent)?.length ?? 0), 0);
+  return `framing (${how}): ${JSON.stringify(framing)}; it divides all ${streams.length} streams ` +
+    `exactly, into ${messages} messages`;
 }
 
 export function framingNamed(text) {
@@ -89,10 +146,10 @@ export function framingNamed(text) {
   if (text === 'pair') return PAIR;
   try {
     const framing = JSON.parse(text);
-    if (['length', 'delimiter', 'fixed', 'raw'].includes(framing.type)) return framing;
+    if (Object.hasOwn(CUTS, framing.type)) return framing;
   } catch {
     // said below
   }
-  throw new Failure(`--framing: expected guess, raw, pair or the JSON of a framing, found ${text}`,
-    2);
+  throw new Failure('--framing: expected guess, raw, pair or the JSON of a framing of the type ' +
+    `${Object.keys(CUTS).join(', ')}, found ${text}`, 2);
 }

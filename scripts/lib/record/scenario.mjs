@@ -17,30 +17,30 @@ function bodyOf(bytes) {
 const durationOf = (ns) => `${Number(ns / 1000n) / 1000}ms`;
 
 /** A stream's messages with the time of their last (sent: first) byte. */
-function messagesOf(pieces, framing, who) {
+function messagesOf(pieces, framing, sent) {
   const bytes = Buffer.concat(pieces.map((piece) => piece.bytes));
   if (framing.type === 'raw') {
     return pieces.map((piece) => ({ timeNs: piece.timeNs, body: piece.bytes }));
   }
-  const frames = framesOf(bytes, framing);
+  const frames = framesOf(bytes, framing, sent);
   if (frames === null) {
-    throw new Failure(`what ${who} sent does not come out even under this framing; try ` +
+    throw new Failure(`what ${sent ? 'a client' : 'the server'} sent does not come out even under this framing; try ` +
       '--framing raw');
   }
   let index = 0;
   let end = pieces[0]?.bytes.length ?? 0;
   return frames.map((frame) => {
     while (end <= frame.begin) end += pieces[++index].bytes.length;
-    return { timeNs: pieces[index].timeNs, body: frame.body, id: frame.id };
+    return { timeNs: pieces[index].timeNs, body: frame.body, id: frame.id,
+      head: frame.head };
   });
 }
 
 /** Runs of messages of one side, in the order of time. */
 function turnsOf(session, framing) {
   const all = [
-    ...messagesOf(session.sent, framing, 'a client').map((each) => ({ ...each, sent: true })),
-    ...messagesOf(session.received, framing, 'the server')
-      .map((each) => ({ ...each, sent: false })),
+    ...messagesOf(session.sent, framing, true).map((each) => ({ ...each, sent: true })),
+    ...messagesOf(session.received, framing, false).map((each) => ({ ...each, sent: false })),
   ].map((each, order) => ({ ...each, order }));
   all.sort((a, b) => (a.timeNs === b.timeNs ? a.order - b.order : a.timeNs < b.timeNs ? -1 : 1));
   const turns = [];
@@ -64,7 +64,9 @@ function replyOf(message, { framing, replies }) {
   return { ...(message.id === undefined ? {} : { match: { id: message.id } }), ...verify };
 }
 
-const sendOf = (message) => ({ ...idOf(message), body: bodyOf(message.body) });
+const sendOf = (message) => ({ ...idOf(message),
+  ...(Object.keys(message.head ?? {}).length ? { head: message.head } : {}),
+  body: bodyOf(message.body) });
 
 /** Whenever the server speaks, it answers what was sent last: a request each. */
 const alternates = (turns) => turns.every((turn, i) => i === 0 || !turn.sent || !turns[i - 1].sent);
