@@ -18,7 +18,8 @@ connected.
   -o, --out FILE       where the scenario goes
   --port N             the server's port; default: the one most sessions go to
   --framing FORM       where a message ends: guess (default), raw, pair, or JSON as in a scenario:
-                       '{"type":"delimiter","delimiter":"\\r\\n"}'
+                       '{"type":"delimiter","delimiter":"\\r\\n"}'. guess: the simplest that
+                       divides all streams exactly (lengths, headers, delimiters, http, resp)
   --replies WHAT       await (default): as many replies, whatever is in them; verify: the same
                        bytes; ignore: none is waited for
   --sessions N         use only the first N sessions (default and maximum: 256)

@@ -19,7 +19,8 @@ const USAGE = `usage: scripts/report RUN... [-o report.html] [--svg DIR] [--dark
 
 RUN is a run folder (client.json, and server.json beside it) or a client's result. With several,
 their spectra and series are overlaid and the first is the baseline of the table.
-  -o, --out FILE   the page; default: report.html in the folder of a single run, else here
+  -o, --out FILE   the page; default: report.html in the folder of a single run, else here. A
+                   folder that is missing is made
   --svg DIR        also write every chart as an SVG file
   --dark           dark SVG files (the page follows the reader's choice by itself)
   --trend DIR      every result below DIR over time, of one scenario (the most frequent)

@@ -3,12 +3,18 @@
 #include "conduct/hosts.h"
 #include "core/clock.h"
 #include "core/printable.h"
+#include "text/encoding.h"
 #include "text/units.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { SUMMARY_NAME_BYTES_MAX = 128, SUMMARY_STEPS_MAX = 20, SUMMARY_PUSHES_MAX = 3 };
+enum {
+    SUMMARY_NAME_BYTES_MAX = 128,
+    SUMMARY_STEPS_MAX = 20,
+    SUMMARY_PUSHES_MAX = 3,
+    SUMMARY_LAST_BYTES_MAX = 32
+};
 
 /* One of a list of errors, if there are any: "17 connect_refused". Returns what comes before the
  * next. */
@@ -21,6 +27,26 @@ static const char *summary__print_kind(const char *separator, uint64_t count, in
     fprintf(file, "%s%s %s", separator, units_format_count(count, text),
             error_key((enum error_kind)kind));
     return ", ";
+}
+
+/* What the first of them has received last, where that is known: a server says there why it ends a
+ * connection. */
+static void summary__print_last(const struct figures *figures, FILE *file)
+{
+    char hex[3 * SUMMARY_LAST_BYTES_MAX + 1];
+    char text[SUMMARY_LAST_BYTES_MAX + 1];
+    for (uint32_t i = 0; i < figures->abnormal_count; i++) {
+        const struct result_last *last = &figures->abnormal[i].received;
+        if (last->count == 0) {
+            continue;
+        }
+        size_t count = last->count < SUMMARY_LAST_BYTES_MAX ? last->count : SUMMARY_LAST_BYTES_MAX;
+        const uint8_t *bytes = last->bytes + (last->count - count);
+        fprintf(file, "                one received last: %s  \"%s\"\n",
+                encoding_write_hex(bytes, count, " ", hex, sizeof hex),
+                printable_bytes(bytes, count, text, sizeof text));
+        return;
+    }
 }
 
 /* Why connections ended abnormally, of those that are listed. */
@@ -46,6 +72,7 @@ static void summary__print_abnormal(const struct figures *figures, FILE *file)
         }
     }
     fputc('\n', file);
+    summary__print_last(figures, file);
 }
 
 /* The connects of those that were not ready, by how they failed: "17 connect_refused". */

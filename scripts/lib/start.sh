@@ -6,6 +6,12 @@ scripts=$(cd "$(dirname "$0")/.." && pwd)
 wanted=$1
 program=$2
 shift 2
+# Node.js would put /dev/null there, and everything that is said would be lost without a word.
+if ! (: 3>&1) 2>/dev/null; then
+    echo "scripts/$(basename "$program" .mjs): standard output is closed: what is printed there" \
+        "would be lost" >&2
+    exit 1
+fi
 "$scripts/setup" --packages --for "$wanted"
 # Thousands of connections need as many descriptors as the system allows.
 ulimit -S -n "$(ulimit -H -n)" 2>/dev/null || true

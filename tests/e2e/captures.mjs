@@ -49,8 +49,8 @@ export class Capture {
   }
 }
 
-export const SYN = 0x02;
-export const ACK = 0x10;
+const SYN = 0x02;
+const ACK = 0x10;
 export const FIN = 0x11;
 export const SERVER = 5555;
 

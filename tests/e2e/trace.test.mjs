@@ -64,6 +64,8 @@ test('the last bytes of a connection that ended badly are in the result', LIMIT,
   assert.ok(first, said(client));
   assert.equal(first.last_received.text, 'HTTP/1.1 400 Bad Request????');
   assert.equal(first.last_sent.hex, '10000700010000000000000009000000');
+  assert.match(said(client),
+    /one received last: 48 54 54 50 2f 31 .* 0d 0a 0d 0a  "HTTP\/1\.1 400 Bad Request\?{4}"\r?\n/);
 });
 
 test('the first that fails is the one that failed, whatever others do meanwhile', LIMIT,

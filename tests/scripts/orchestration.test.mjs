@@ -1,6 +1,7 @@
 // The parts of setup, stress and test that can be judged without running them.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,7 +13,7 @@ import { caseCounts, failedNames, failureText, readJunit, skipReasons }
 import { Failure, Program, run } from '../../scripts/lib/base/process.mjs';
 import { checkIntegrity, sourcesFromDeb822, sourcesFromList }
   from '../../scripts/lib/building/sources.mjs';
-import { makeRunId } from '../../scripts/lib/base/paths.mjs';
+import { makeRunId, ROOT } from '../../scripts/lib/base/paths.mjs';
 
 const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
 
@@ -234,3 +235,29 @@ test('a process that holds the output of a program that has ended does not block
     assert.equal(node.timedOut, false, 'it waits for the sleeper');
     assert.ok(sleeper > 0);
   });
+
+const WINDOWS = process.platform === 'win32';
+const shell = (words) => spawnSync('sh', ['-c', words], { cwd: ROOT, timeout: 60000 });
+
+test('what a script prints is not lost without a word', { skip: WINDOWS && 'of sh' }, () => {
+  const closed = shell('scripts/report --help >&-');
+  assert.equal(closed.status, 1);
+  assert.match(`${closed.stderr}`,
+    /^scripts\/report: standard output is closed: what is printed there would be lost\n$/);
+  assert.equal(shell('scripts/report --help >/dev/null').status, 0);
+  const full = shell('scripts/report --help >/dev/full');
+  assert.equal(full.status, 1);
+  assert.match(`${full.stderr}`,
+    /^scripts\/report: standard output could not be written: ENO.*\n$/);
+  // Who reads only the beginning has what was wanted.
+  assert.equal(`${shell('scripts/report --help | head -1').stderr}`, '');
+});
+
+test('a name that is no UTF-8 is said', { skip: WINDOWS && 'names there are UTF-16' }, () => {
+  for (const words of ['report', 'stress']) {
+    const done = shell(`scripts/${words} "$(printf 'caf\\351.json')"`);
+    assert.equal(done.status, 2);
+    assert.match(`${done.stderr}`,
+      /^scripts\/\w+: caf.*: this name has bytes that are no UTF-8,.*\n$/);
+  }
+});

@@ -65,6 +65,20 @@ test('players that were kicked: how many, why, and the messages that no step too
   assert.match(text, /id 9\n593\n5\.79 KiB\nno step and no rule of on_push takes them/);
 });
 
+test('the last bytes of a connection that ended abnormally', (t) => {
+  const run = makeKicked();
+  Object.assign(run.client.abnormal_connections[0], {
+    last_received: { hex: '48540054502f3c623e', text: 'HT?TP/<b>' },
+    last_sent: { hex: '0a0007002a', text: '????*' } });
+  const folder = saveRun(makeFolder(t), run);
+  assert.equal(runTool('report', [folder]).status, 0);
+  const page = fs.readFileSync(path.join(folder, 'report.html'), 'utf8');
+  const [, cell] = /(127\.0\.0\.1:41000[^]*?)<\/td>/.exec(page);
+  assert.match(cell, /612 B received\nlast received: 48 54 00 54 50 2f 3c 62 3e\n/);
+  assert.match(cell, /\nas text: HT·TP\/&lt;b/);
+  assert.match(cell, /\nlast sent: 0a 00 07 00 2a\nas text: ····\*\n127\.0\.0\.1:41001/);
+});
+
 test('messages that a rule of on_push answers, and what no step has sent', (t) => {
   const run = makeKicked();
   const { scenario } = run.client.plan;
@@ -175,8 +189,29 @@ test('a run that failed before anything was measured has no empty charts and no 
 
 test('a run of repeats says how many were open in the worst of them', () => {
   const view = makeView(makeKicked(), 'one');
-  assert.deepEqual(view.connections, { open: 9, wanted: 200, ready: null });
+  assert.deepEqual(view.connections, { open: 9, peak: 200, wanted: 200, ready: null });
   assert.equal(makeView(makeRun(), 'one').connections.open, 100);
+});
+
+test('who was open at the end of a run that is about as long as an entry of its series', (t) => {
+  const last = (run_ns, window_ns, series) => {
+    const run = makeRun({ connections: 20 });
+    run.client.series = series.map((connections, i) => ({ ...run.client.series[0], connections,
+      t_ns: i * 1e9 }));
+    Object.assign(run.client.run, { duration_ns: run_ns, t0_ns: 3e7, window_start_ns: 3e7,
+      window_end_ns: window_ns });
+    return run;
+  };
+  const openOf = (run) => makeView(run, 'one').connections.open;
+  // The second entry lasts 37 ms: everything is closed at its end, not in the first.
+  assert.equal(openOf(last(1.037e9, 1.035e9, [19, 0])), 19);
+  assert.equal(openOf(last(2.5e9, 2.49e9, [20, 18, 0])), 18);
+  const short = last(0.33e9, 0.32e9, [0]);
+  assert.equal(openOf(short), null);
+  assert.match(pageText(t, short),
+    /Connections\n20\nopen at most, of 20 wanted; 20 of 20 connected/);
+  // It was ended before it began.
+  assert.equal(openOf(last(1.2e9, 0, [20, 0])), 20);
 });
 
 test('N of M were ready: a warning where some were not', (t) => {

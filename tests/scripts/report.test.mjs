@@ -139,6 +139,9 @@ test('several runs: ratios to the first', (t) => {
 test('an unwritable page is a failure with one line', (t) => {
   const folder = makeFolder(t);
   const run = writeRun(path.join(folder, 'run'), {});
+  const deep = path.join(run, 'not', 'there', 'x.html');
+  assert.equal(runTool('report', [run, '-o', deep]).status, 0);
+  assert.ok(fs.existsSync(deep), 'a folder that is missing is made');
   const done = runTool('report', [run, '-o', path.join(run, 'client.json', 'x.html')]);
   assert.equal(done.status, 1);
   assert.match(done.stderr, /cannot be written/);
@@ -236,7 +239,8 @@ test('repeats one after another: each has its own stages and begins at a mark', 
     [[0, 'repeat 1'], [6, 'repeat 2']]);
   assert.deepEqual(view.server.columns.t, view.columns.t);
   run.client.ready = { wanted: 200, ready: 200, window_opened: 'all_ready' };
-  assert.deepEqual(makeView(run, 'A').connections, { open: 100, wanted: 100, ready: null });
+  assert.deepEqual(makeView(run, 'A').connections, { open: 100, peak: 100, wanted: 100,
+    ready: null });
   // Repeats that an older version added: where each begins is not known, so no band lies.
   for (const one of run.client.merged.from) delete one.begin_ns;
   assert.deepEqual(makeView(run, 'A').stages, []);

@@ -252,13 +252,32 @@ export async function runOk(command, args, options) {
   return program;
 }
 
+// console.log() tells nobody. A reader that has left (EPIPE) has what it wanted.
+let outputLost = null;
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') outputLost ??= error;
+});
+
+/** Node.js has put U+FFFD where bytes of an argument are no UTF-8: such a file cannot be opened. */
+function demandUtf8(argv) {
+  const wrong = argv.find((word) => word.includes('\ufffd'));
+  if (wrong === undefined) return;
+  throw new Failure(`${wrong}: this name has bytes that are no UTF-8, which the scripts cannot ` +
+    'pass on: rename the file, or use build/linux/dummyclient itself', 2);
+}
+
 /** Runs the main function of a command: its value is the exit code. usage: what --help prints. */
 export function runCommand(name, main, usage) {
   const argv = process.argv.slice(2);
   const asks = usage && (argv.includes('--help') || argv.includes('-h'));
   Promise.resolve()
+    .then(() => demandUtf8(argv))
     .then(() => (asks ? console.log(usage) : main(argv)))
-    .then((code) => process.exit(code ?? 0))
+    .then((code) => new Promise((resolve) => { setImmediate(resolve, code ?? 0); }))
+    .then((code) => {
+      if (outputLost === null) process.exit(code);
+      throw new Failure(`standard output could not be written: ${outputLost.message}`, code || 1);
+    })
     .catch((error) => {
       const known = error instanceof Failure || error.name === 'InputError' ||
         (error.code && error.syscall); // the system's: the message says what, and of which path

@@ -214,24 +214,28 @@ function abnormalOf(result) {
     result.abnormal_connections_total ?? entries.length) };
 }
 
-/** How many were open at the end of the load (of repeats, the least), and should have been. */
-function connectionsOf(client, parts, entries) {
+/** How many were open when the load of a part ended; null: it was shorter than an entry of the
+ *  series, which says who is open at its end: at that of the last, all are closed. */
+function openAtEnd({ series = [], run }, part) {
+  const { window_end_ns: end, window_start_ns: start } = run;
+  const last = end > start ? Math.min(part.from_ns + end, part.to_ns) : part.to_ns;
+  const own = series.filter(({ t_ns: t }) => t >= part.from_ns && t < part.to_ns);
+  const whole = own.filter((entry, i) => i + 1 < own.length && own[i + 1].t_ns <= last);
+  return whole.length ? Number(whole.at(-1).connections) : null;
+}
+
+/** How many were open at the end of the load (of repeats, the least), or else at the most, and
+ *  should have been. */
+function connectionsOf(client, parts) {
   const load = client.plan?.load ?? {};
-  const { window_end_ns: end, window_start_ns: start } = client.run;
-  const opens = parts.map((part) => {
-    // The end of the window falls into a second; the drain has begun at the end of that.
-    const last = end > start ? part.from_ns + end : part.to_ns;
-    const before = entries.filter((one) => one.from >= part.from_ns &&
-      one.from + one.span <= Math.min(last, part.to_ns));
-    const all = entries.filter((one) => one.from >= part.from_ns && one.from < part.to_ns);
-    return Number((before.at(-1) ?? all.at(-1))?.entry.connections ?? 0);
-  });
+  const opens = parts.map((part) => openAtEnd(client, part)).filter((open) => open !== null);
   // Of repeats, who was ready is a sum and no figure of one of them.
   const ready = parts.length > 1 ? null : client.ready;
   const wanted = load.stages?.at(-1)?.connections_to ?? ready?.wanted ?? load.connections;
   // A load that begins with no connection waits for none.
-  return { open: Math.min(...opens), wanted: wanted ?? null,
-    ready: ready?.wanted > 0 ? ready.ready : null };
+  return { open: opens.length ? Math.min(...opens) : null,
+    peak: Number(client.totals.connections_peak ?? client.totals.connects_ok),
+    wanted: wanted ?? null, ready: ready?.wanted > 0 ? ready.ready : null };
 }
 
 /** How servers under test ended where they should not have: of one run, or of each repeat. */
@@ -277,7 +281,7 @@ export function makeView(run, label, runs = 1) {
     ends: endsOf(run),
     rate: client.rate ?? null,
     ready: client.ready ?? null,
-    connections: connectionsOf(client, parts, entries),
+    connections: connectionsOf(client, parts),
     abnormal: abnormalOf(client),
     pushes: { list: client.pushes ?? [], other: client.pushes_other ?? 0 },
     totals: client.totals,

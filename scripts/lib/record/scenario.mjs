@@ -24,8 +24,8 @@ function messagesOf(pieces, framing, sent) {
   }
   const frames = framesOf(bytes, framing, sent);
   if (frames === null) {
-    throw new Failure(`what ${sent ? 'a client' : 'the server'} sent does not come out even under this framing; try ` +
-      '--framing raw');
+    throw new Failure(`what ${sent ? 'a client' : 'the server'} sent does not come out even ` +
+      'under this framing; try --framing raw');
   }
   let index = 0;
   let end = pieces[0]?.bytes.length ?? 0;

@@ -49,8 +49,9 @@ function errorTile({ errors }) {
 }
 
 function connectionTile({ connections, totals }) {
-  const { open, wanted } = connections;
-  const notes = [`open at the end${wanted === null ? '' : `, of ${formatCount(wanted)} wanted`}`,
+  const { open, peak, wanted } = connections;
+  const notes = [`open ${open === null ? 'at most' : 'at the end'}` +
+    (wanted === null ? '' : `, of ${formatCount(wanted)} wanted`),
     `${formatCount(totals.connects_ok)} of ${formatCount(totals.connects_attempted)} connected`];
   if (connections.ready !== null) {
     notes.splice(1, 0, `${formatCount(connections.ready)} were ready`);
@@ -58,7 +59,7 @@ function connectionTile({ connections, totals }) {
   if (Number(totals.connections_abnormal)) {
     notes.push(`${formatCount(totals.connections_abnormal)} ended abnormally`);
   }
-  return tile('Connections', formatCount(open), notes.join('; '));
+  return tile('Connections', formatCount(open ?? peak), notes.join('; '));
 }
 
 /** Of the messages sent, those that no step has. */

@@ -74,10 +74,18 @@ export function pushesHint(pushes, plan) {
   return most ? `${formatCount(most.count)} messages of id ${most.id} that no step takes` : '';
 }
 
+/** What a connection said last, in both directions, where that is known. */
+function lastBytes({ last_received: received, last_sent: sent }) {
+  return [['last received', received], ['last sent', sent]]
+    .filter(([, bytes]) => bytes?.hex)
+    .map(([what, bytes]) => bytesText(bytes.hex, what)).join('\n');
+}
+
 function example(entry) {
   const at = formatSeconds(Number((Number(entry.opened_ns) / 1e9).toFixed(3)));
-  return `${entry.local} → ${entry.remote}, opened at ${at}, ` +
-    `${formatBytes(entry.bytes_sent)} sent, ${formatBytes(entry.bytes_received)} received`;
+  return [`${entry.local} → ${entry.remote}, opened at ${at}, ` +
+    `${formatBytes(entry.bytes_sent)} sent, ${formatBytes(entry.bytes_received)} received`,
+  lastBytes(entry)].filter(Boolean).join('\n');
 }
 
 function abnormalTable(view) {
@@ -107,14 +115,14 @@ function pushesTable({ pushes, plan }) {
     rows, { words: [3] }) : '';
 }
 
-/** The first bytes of a message, given as hexadecimal digits: the digits, and as text. */
-function bytesText(bytes) {
+/** Bytes of a message, given as hexadecimal digits: the digits, and as text. */
+function bytesText(bytes, what = 'bytes') {
   const pairs = String(bytes ?? '').match(/[0-9a-f]{2}/gi) ?? [];
   if (!pairs.length) return '';
   const shown = pairs.slice(0, BYTES_SHOWN_MAX);
   const characters = shown.map((pair) => parseInt(pair, 16)).map((byte) => (
     byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·'));
-  return `bytes: ${shown.join(' ')}${pairs.length > shown.length ? ' …' : ''}\n` +
+  return `${what}: ${shown.join(' ')}${pairs.length > shown.length ? ' …' : ''}\n` +
     `as text: ${characters.join('')}`;
 }
 
