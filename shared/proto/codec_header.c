@@ -375,7 +375,7 @@ static bool header__check(const struct framing *framing, struct error *error)
     if (sizes != 1 || ids > 1) {
         error_set(error,
                   "expected a header with one `size` and at most one `id`, found %" PRIu32
-                  " and %" PRIu32,
+                  " of `size` and %" PRIu32 " of `id`",
                   sizes, ids);
         return false;
     }

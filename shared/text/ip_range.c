@@ -228,9 +228,11 @@ bool ip_range_parse(const char *text, struct ip_range *range, struct error *erro
     *range = (struct ip_range){.port_low = 0};
     if (bytes == 0 || bytes >= sizeof host || !ip__parse_ports(colon + 1, range) ||
         (!bracketed && memchr(text, ':', bytes) != NULL)) {
-        error_set(error, "expected an address, a range of them or a name with its ports, such as "
-                         "\"10.0.0.0/8:7000-7999\", \"[2001:db8::/32]:7777\" or "
-                         "\"game.example:7777\"");
+        error_set(error,
+                  "expected an address, a range of them or a name with its ports, such as "
+                  "\"10.0.0.0/8:7000-7999\", \"[2001:db8::/32]:7777\" or "
+                  "\"game.example:7777\", found \"%.80s\"",
+                  text);
         return false;
     }
     bytes -= bracketed ? 2 : 0;

@@ -139,6 +139,9 @@ void reader_expected(struct reader *reader, const cJSON *json, const char *expec
 void reader_expected_at(struct reader *reader, const cJSON *object, const char *key,
                         const char *expected)
 {
+    if (object == reader->misspelled && reader_get(object, key) == NULL) {
+        return; /* one line for one mistake */
+    }
     size_t mark = reader_enter(reader, key);
     reader_expected(reader, reader_get(object, key), expected);
     reader_leave(reader, mark);
@@ -252,6 +255,7 @@ static bool reader__members(struct reader *reader, const cJSON *json, const stru
             reader_mistake_at(reader, member->string, "expected this key once, found it again");
         } else if (keys != NULL && reader__find(keys, member->string) == NULL) {
             reader__unknown_key(reader, json, member, keys, noun);
+            reader->misspelled = json;
         }
     }
     return true;

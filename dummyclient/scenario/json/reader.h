@@ -32,6 +32,8 @@ struct reader {
     struct parse *parse;
     struct arena *arena; /* of arrays */
     uint32_t mistakes_count;
+    const cJSON *misspelled; /* the object in which an unknown key was found last: what it lacks may
+                                be that key */
     size_t path_bytes;
     char path[READER_PATH_BYTES_MAX];
 };

@@ -289,7 +289,8 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
     parse->flow.takes_time = false;
     parse_steps(parse, json, &behavior->loop);
     behavior->loop_opens = parse->flow.has_link_step && parse->flow.opens;
-    if (behavior->loop != NULL && parse->flow.link != link && !behavior->loop_opens) {
+    if (behavior->loop != NULL && parse->flow.link != link && !behavior->loop_opens &&
+        reader->mistakes_count == mistakes_count) {
         reader_mistake(reader, "the second pass would begin without the connection that the first "
                                "began with: begin it with { \"reconnect\": \"now\" }");
     }

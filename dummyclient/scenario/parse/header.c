@@ -222,6 +222,10 @@ void parse_head(struct parse *parse, const cJSON *json, void *place)
                 strcmp(protocol->head_values[i].name, item->string) != 0)) {
             i++;
         }
+        if (i == protocol->head_values_count && protocol->is_wrong) {
+            reader_leave(reader, mark);
+            continue;
+        }
         if (i == protocol->head_values_count) {
             const char *names[FRAMING_VALUES_MAX];
             char hint[READER_HINT_BYTES_MAX];

@@ -346,11 +346,29 @@ static bool place__converted(struct place__source *source, struct place *place,
 
 /* --- Names that the framing has for parts of a message. */
 
+/* Where a name of another framing is written. */
+static const char *place__other_framing(const char *name)
+{
+    if (strncmp(name, "head.", 5) == 0) {
+        return "a field of the header with this `name` (`framing.header`)";
+    }
+    if (strncmp(name, "status", 6) == 0 || strncmp(name, "header(", 7) == 0 ||
+        strcmp(name, "body") == 0) {
+        return "the framing \"http\", which has this place";
+    }
+    return strcmp(name, "id") == 0 ? "a framing with ids, which have this place" : NULL;
+}
+
 static bool place__unknown(struct place__source *source)
 {
     char expected[512];
     struct frame_attribute attribute;
     const struct framing *framing = &source->parse->protocol->framing;
+    const char *other = place__other_framing(source->at);
+    if (other != NULL && !(framing->type == FRAMING_HTTP && other[0] == 't') &&
+        source->parse->protocol->head_values_count == 0) {
+        return place__mistake(source, other);
+    }
     int used = snprintf(expected, sizeof expected,
                         "\"u32@4\" (u8 .. u64, i8 .. i64, f32, f64, also with le or be), "
                         "\"dec@1\", \"varint@1\", \"ber@1\", \"text@8:16\", "
@@ -394,6 +412,15 @@ static bool place__name(struct place__source *source, struct place *place)
         }
         attribute->argument = argument.bytes;
         attribute->argument_bytes = argument.bytes_count;
+        return true;
+    }
+    if (source->parse->protocol->is_wrong && bytes > 0) {
+        /* It may be of the framing that was meant. */
+        place->form = PLACE_SIZE;
+        place->is_untyped = true;
+        source->at += bytes;
+        const char *end = *source->at == '(' ? strchr(source->at, ')') : NULL;
+        source->at = end == NULL ? source->at : end + 1;
         return true;
     }
     return place__unknown(source);

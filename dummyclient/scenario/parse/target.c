@@ -107,6 +107,8 @@ void parse_targets(struct parse *parse, const cJSON *json, void *place)
     for (uint32_t i = 0; i < scenario->targets_count; i++) {
         struct scenario_target *target = &scenario->targets[i];
         target->protocol = target->protocol == NULL ? &scenario->protocol : target->protocol;
+        /* Where a step is played cannot be said: nor by which framing it is read. */
+        target->protocol->is_wrong = target->protocol->is_wrong || parse->targets_are_wrong;
         target->has_address = target->has_address || target->name == NULL;
     }
     if (scenario->targets == NULL || scenario->targets_count == 0) {

@@ -166,6 +166,7 @@ static void parse__capture_into(struct parse *parse, const cJSON *json, void *pl
     struct wait *wait = place;
     struct parse__capture capture = {.place = {.form = PLACE_NONE}};
     if (!parse__capture(parse, json, &capture)) {
+        parse_assign(parse, json->string, VALUE_U64); /* what uses it is not wrong, too */
         return;
     }
     const struct parse_variable *variable =

@@ -134,8 +134,9 @@ static void parse__match_sent(struct parse *parse, struct match *match)
                        match->place.text, sent->text);
     } else if (!parse__is_in_body(sent, &parse->sent->body)) {
         reader_mistake(reader,
-                       "expected a place within the body that is sent (%" PRIu32
-                       " bytes at least), found \"%s\"",
+                       "a place alone compares with the same place of what is sent, which may have "
+                       "only %" PRIu32 " bytes, too few for \"%s\": name another with "
+                       "{ \"at\": ..., \"sent\": ... }, or a value with \"equals\"",
                        parse->sent->body.bytes_min, sent->text);
     }
 }
