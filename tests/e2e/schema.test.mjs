@@ -48,7 +48,7 @@ const BEYOND_A_SCHEMA = [
     /two fields have the name|has no field of this name|fields with a name/],
   ['ids and their sizes', /is listed twice|fits into its field|the id included|-1 says that/],
   ['letters of a random body', /random bodies are letters|random bytes may hold/],
-  ['the body that was sent', /within the body that is sent|expected a send before|sends nothing/],
+  ['the body that was sent', /same place of what is sent|expected a send before|sends nothing/],
   ['what may be expected', /nothing random can be|constant bytes, found|at least one byte/],
   ['the connection',
     /the connection is closed|half is closed|would begin without|different states/],

@@ -61,7 +61,7 @@ static void parse__unknown(struct parse *parse, const char *name)
     if (nearest != NULL) {
         reader_mistake(&parse->reader, "`${%s}`: unknown variable; did you mean `${%s}`?", name,
                        nearest);
-    } else {
+    } else if (parse->reader.misspelled == NULL) { /* its `capture` may be what was misspelled */
         reader_mistake(&parse->reader,
                        "`${%s}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
                        "stamp_ns, random(low,high), a table.column of `data`, a captured name or "

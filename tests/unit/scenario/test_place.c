@@ -272,7 +272,8 @@ static void test_mistakes(void **state)
         {"text@0 & 1", MASK ", found `1`"},
         {"u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0>u8@0",
          "at most 8 of `/`, `>`, dec(), hex() and f64(), found `u8@0`"},
-        {"head.key", NAMES ", found `head.key`"},
+        {"head.key", "a field of the header with this `name` (`framing.header`), found `head.key`"},
+        {"status", "the framing \"http\", which has this place, found `status`"},
         {"", NAMES ", found its end"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

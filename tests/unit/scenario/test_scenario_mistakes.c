@@ -191,7 +191,8 @@ static void test_framing(void **state)
         {"{ 'type': 'raw', 'bytes': 4 }",
          ": `framing.bytes`: unknown key; the keys here are `type`"},
         {"{ 'type': 'length', 'header': [ ] }",
-         ": `framing`: expected a header with one `size` and at most one `id`, found 0 and 0"},
+         ": `framing`: expected a header with one `size` and at most one `id`, found 0 of "
+         "`size` and 0 of `id`"},
         {"{ 'type': 'length', 'header': [ { 'size': 'u17' } ] }",
          ": `framing.header[0].size`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), "
          "'varint', 'ber' or 'digits', found 'u17'"},

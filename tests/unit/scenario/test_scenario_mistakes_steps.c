@@ -146,8 +146,9 @@ static void test_steps_that_cannot_work(void **state)
          "close it, or none"},
         {"{ 'request': { 'send': { 'id': 1, 'body': { 'text': 'abc' } }, 'match': { 'field': "
          "'u32@0' } } }",
-         "[0].request.match.field`: expected a place within the body that is sent (3 bytes at "
-         "least), found 'u32@0'"},
+         "[0].request.match.field`: a place alone compares with the same place of what is sent, "
+         "which may have only 3 bytes, too few for 'u32@0': name another with { 'at': ..., 'sent': "
+         "... }, or a value with 'equals'"},
     };
     for (size_t i = 0; i < COUNT(mistakes); i++) {
         check_steps("", mistakes[i].text, mistakes[i].expected);

@@ -134,7 +134,8 @@ static void test_captured_addresses(void **state)
         {"'targets': { 'login': {}, 'game': { 'allow': [ '10.0.0.0/8' ] } }, 'behaviors': [ {} ]",
          ": `targets.game.allow[0]`: expected an address, a range of them or a name with its "
          "ports, "
-         "such as '10.0.0.0/8:7000-7999', '[2001:db8::/32]:7777' or 'game.example:7777'"},
+         "such as '10.0.0.0/8:7000-7999', '[2001:db8::/32]:7777' or 'game.example:7777', "
+         "found '10.0.0.0/8'"},
         {"'target': { 'allow': [ 7 ] }, 'behaviors': [ {} ]",
          ": `target.allow[0]`: expected a text such as '10.0.0.0/8:7000-7999', found 7"},
         {"'targets': [ { 'allow': [ '10.0.0.0/8:1' ] } ], 'behaviors': [ {} ]",
