@@ -69,7 +69,7 @@ void conn_trace_broken(const struct conn *conn, enum error_kind error)
 void conn_trace_closed(const struct conn *conn)
 {
     size_t partial_bytes = reassembly_waiting_bytes(&conn->reassembly);
-    conn_trace(conn, "is closed: %s; %" PRIu64 " messages out, %" PRIu64 " in",
+    conn_trace(conn, "is closed: %s; messages: %" PRIu64 " out, %" PRIu64 " in",
                conn->end_reason == ERROR_KIND_NONE ? "cleanly"
                                                    : error_key((enum error_kind)conn->end_reason),
                conn->messages_sent, conn->messages_received);

@@ -183,6 +183,7 @@ static void program__simple(struct program__compiler *compiler, const struct ste
                             enum instruction_op op)
 {
     struct program *program = compiler->program;
+    program->code_paths[program->code_count] = step->path;
     struct instruction *instruction = program__emit(program, op);
     const struct program_target *target = &program->targets[step->target];
     instruction->after_ns = step->after_ns;
@@ -489,6 +490,7 @@ static bool program__open(struct program *program, const struct scenario *scenar
                              .lanes_count = scenario->load.in_flight};
     program->behaviors_count = scenario->behaviors_count;
     program->code = arena_take(&program->arena, code_max * sizeof *program->code);
+    program->code_paths = arena_take(&program->arena, code_max * sizeof *program->code_paths);
     program->behaviors =
         arena_take(&program->arena, scenario->behaviors_count * sizeof *program->behaviors);
     program->step_names =

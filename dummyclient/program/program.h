@@ -154,6 +154,7 @@ struct program {
     uint32_t codec_state_bytes; /* the most that the framing of a target remembers of a stream */
     struct value_world world;
     struct instruction *code;
+    const char **code_paths; /* of each instruction that is a step: where that is in the scenario */
     uint32_t code_count;
     struct program_behavior *behaviors;
     uint32_t behaviors_count;

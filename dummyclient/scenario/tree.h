@@ -172,6 +172,7 @@ struct step {
     enum step_type type;
     enum disconnect_type disconnect;
     uint32_t target;  /* where the connection is, of the scenario's; 0: they have no names */
+    const char *path; /* where it is in the scenario: "behaviors[0].loop[2]" */
     const char *name; /* REQUEST, BARRIER, MARK */
     struct send send;
     struct wait wait; /* BARRIER and EXPECT_CLOSE: within and on_timeout */

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { VM_TRACE_NAME_BYTES_MAX = 128 };
+enum { VM_TRACE_NAME_BYTES_MAX = 192 };
 
 static bool vm_trace__is_wanted(const struct vm *vm)
 {
@@ -48,8 +48,11 @@ static const char *vm_trace__step(const struct vm *vm, uint32_t instruction, uin
     if (vm->program->lanes_count > 1) {
         snprintf(of_lane, sizeof of_lane, " of lane %" PRIu32, lane);
     }
-    snprintf(name, VM_TRACE_NAME_BYTES_MAX, "`%.64s`%s",
-             named ? vm->program->step_names[code->step] : NAMES[code->op], of_lane);
+    const char *path = vm->program->code_paths[instruction];
+    snprintf(name, VM_TRACE_NAME_BYTES_MAX, "`%.64s`%s%.64s%s%s",
+             named ? vm->program->step_names[code->step] : NAMES[code->op],
+             named || path == NULL ? "" : " (", named || path == NULL ? "" : path,
+             named || path == NULL ? "" : ")", of_lane);
     return name;
 }
 

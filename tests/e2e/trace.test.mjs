@@ -39,6 +39,24 @@ for (const connection of ['2', 'first-failure']) {
   });
 }
 
+test('a trace says which of the sends and expects of a scenario it is about', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const file = path.join(folder, 'steps.json');
+  const trace = path.join(folder, 'trace.txt');
+  const wait = { match: { id: 7 }, within: '100ms' };
+  fs.writeFileSync(file, JSON.stringify({ load: { duration: '500ms' }, behaviors: [{
+    loop: [{ send: { id: 7 } }, { repeat: { times: 1, steps: [{ send: { id: 8 } },
+      { expect: wait }] } }, { expect: { ...wait, match: { id: 9 } } }, { think: '60s' }] }] }));
+  const { port } = await runServer(t);
+  await play(t, file, port, ['--trace', `0:${fileFor(trace)}`, '-t', 1]);
+  const text = fs.readFileSync(trace, 'utf8');
+  assert.match(text, / id 7, body 0, by `send` \(behaviors\[0\]\.loop\[0\]\)/);
+  assert.match(text, / id 8, body 0, by `send` \(behaviors\[0\]\.loop\[1\]\.repeat\.steps\[0\]\)/);
+  assert.match(text, /`expect` \(behaviors\[0\]\.loop\[1\]\.repeat\.steps\[1\]\) takes/);
+  assert.match(text, /`expect` \(behaviors\[0\]\.loop\[2\]\) has\s+timed out/);
+  assert.match(text, /is closed: cleanly; messages: 2 out, 2 in/);
+});
+
 test('a connection that the run does not have cannot be traced', LIMIT, async (t) => {
   const file = writeScenario(folderFor(t));
   for (const [value, words] of [['4', /--trace 4: expected a connection of this run, 0 to 3/],

@@ -247,6 +247,7 @@ static void parse__step(struct parse *parse, const cJSON *json, void *place)
     const struct key *key =
         step == NULL ? NULL : reader_read_one(reader, json, parse__steps, "step", "", step);
     if (key != NULL) {
+        step->path = arena_copy(parse->arena, reader->path, reader->path_bytes + 1);
         step->target = target;
         step->type = (enum step_type)(key - parse__steps);
         **link = step;

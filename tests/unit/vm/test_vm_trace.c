@@ -116,11 +116,11 @@ static void test_what_expects_and_rules_take(void **state)
     bench_send(10 * MS);
     bench_nothing(10 * MS);
     bench_receive(12 * MS, 6, "\x02", 1);
-    assert_said("by `send`\n");
-    assert_said("   0.010000  `expect` waits for a message of id 5\n");
+    assert_said("by `send` (behaviors[0].loop[0])\n");
+    assert_said("   0.010000  `expect` (behaviors[0].loop[1]) waits for a message of id 5\n");
     assert_said("rule 1 of `on_push` takes it: it is not what the rule says\n");
     bench_receive(13 * MS, 5, "", 0);
-    assert_said("`expect` takes it\n");
+    assert_said("`expect` (behaviors[0].loop[1]) takes it\n");
     assert_said("   0.013000  waits at the barrier `all`\n");
 }
 
