@@ -25,6 +25,9 @@ bool fault_blocking_sends_forget(void);
 /* Sockets that get TCP_NODELAY from now on have small send buffers as well: little of what was sent
  * is lost when they are reset. (Linux: accepted ones inherit both from their listener.) */
 void fault_small_send_buffers(bool small);
+/* From now on each report of a socket comes twice in a turn, as that from before a receive and that
+ * of the rest may. False: this system's reports are asked for, and name a socket once. */
+bool fault_reports_twice(bool twice);
 /* Of those taken, so many are free again. (Windows: none is.) */
 void fault_descriptors_spare(int count);
 /* Is everything else open that was open before? */

@@ -142,6 +142,12 @@ int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_
     return __real_setsockopt(fd, level, option, value, bytes);
 }
 
+bool fault_reports_twice(bool twice)
+{
+    (void)twice;
+    return false;
+}
+
 void fault_descriptors_spare(int count)
 {
     for (int i = 0; i < count && fault_taken_count > 0; i++) {

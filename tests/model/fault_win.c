@@ -124,6 +124,26 @@ void fault_small_send_buffers(bool small)
     InterlockedExchange(&fault_small_buffers, small ? 1 : 0);
 }
 
+static volatile LONG fault_twice;
+static struct import fault_dispatch = {"DispatchMessageW", NULL, NULL, NULL};
+
+static LRESULT WINAPI fault__dispatch(const MSG *message)
+{
+    typedef LRESULT(WINAPI * dispatch)(const MSG *);
+    dispatch before = (dispatch)(uintptr_t)fault_dispatch.before;
+    if (fault_twice) {
+        before(message);
+    }
+    return before(message);
+}
+
+bool fault_reports_twice(bool twice)
+{
+    fault__replace(&fault_dispatch, L"user32.dll", (FARPROC)(uintptr_t)fault__dispatch);
+    InterlockedExchange(&fault_twice, twice ? 1 : 0);
+    return fault_dispatch.slot != NULL;
+}
+
 int fault_waits_count(void)
 {
     return (int)fault_waits_failed;

@@ -1,6 +1,7 @@
 /* Every socket model serves what it must: the same suite for each, over real sockets.
  *
  * usage: test_model MODEL [uring|epoll] [stomp] */
+#include "fault.h"
 #include "model_fixture.h"
 
 #include "core/clock.h"
@@ -233,9 +234,8 @@ static void bulk_send(void *argument)
 
 /* 19 MB echoed to a client that lets them pile up first: sends are taken in part, the server stops
  * reading, and nothing is lost. */
-static void test_partial_writes_lose_nothing(void **state)
+static void bulk_echo(void)
 {
-    (void)state;
     static uint8_t body[FRAME_BYTES_MAX - FRAME_HEAD_BYTES];
     struct counters counters;
     struct thread thread;
@@ -255,6 +255,21 @@ static void test_partial_writes_lose_nothing(void **state)
     assert_int_equal(counters.totals[TOTAL_BYTES_SENT], (uint64_t)BULK_FRAMES * FRAME_BYTES_MAX);
     assert_int_equal(counters.totals[TOTAL_MESSAGES_SENT], BULK_FRAMES);
     assert_int_equal(counters_errors_sum(&counters), 0);
+}
+
+static void test_partial_writes_lose_nothing(void **state)
+{
+    (void)state;
+    bulk_echo();
+}
+
+static void test_a_report_that_comes_twice_is_no_reason_to_read_more(void **state)
+{
+    (void)state;
+    if (fault_reports_twice(true)) {
+        bulk_echo();
+    }
+    fault_reports_twice(false);
 }
 
 enum { CROWD_COUNT = 1000 };
@@ -374,6 +389,7 @@ static int suite_run(const char *name)
         cmocka_unit_test(test_chats_of_one_sender_arrive_in_order),
         cmocka_unit_test(test_game_plays_login_room_chat_move_and_close),
         cmocka_unit_test(test_partial_writes_lose_nothing),
+        cmocka_unit_test(test_a_report_that_comes_twice_is_no_reason_to_read_more),
         cmocka_unit_test(test_a_thousand_connections_at_once),
         cmocka_unit_test(test_a_storm_of_connections_leaves_nothing_behind),
     };

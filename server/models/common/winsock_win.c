@@ -108,7 +108,9 @@ int winsock_accept(struct recorder *recorder, const struct iocp_functions *funct
 void winsock_receive_reported(struct loop_thread *thread, struct loop_conn *conn,
                               struct winsock_reported *reported, int64_t polled_ns)
 {
-    if (!reported->readable || !conn->wants_read) {
+    /* wants_read is of the beginning of the turn, and a turn may have two reports of a socket: one
+     * from before a receive, and that of the rest. */
+    if (!reported->readable || !session_can_receive(&conn->session)) {
         return;
     }
     if (loop_receive(thread, conn, polled_ns) == STREAM_BLOCKED) {
