@@ -130,10 +130,12 @@ test('requests without an answer at the end are reported beside the errors', LIM
 test('what could not connect did not hold up the window', LIMIT, async (t) => {
   const port = await greeter(t, (socket, data) => socket.write(data));
   const nobody = await freePort();
+  // The window opens after two of these time-outs; Windows takes 2 s to find a port closed.
   await undisturbed(t, () => play(t, null, { load: { connections: 4 },
     behaviors: [{ setup: [{ request: { ...LOGIN.request, within: '500ms' } }],
       loop: [{ request: REQUEST }], on_disconnect: 'reconnect' }] },
-  ['--target', `127.0.0.1:${port}`, '--target', `127.0.0.1:${nobody}`]), ({ client, result }) => {
+  ['--connect-timeout', '5s', '--target', `127.0.0.1:${port}`,
+    '--target', `127.0.0.1:${nobody}`]), ({ client, result }) => {
     assert.equal(result.ready.window_opened, 'time_out', said(client));
     assert.match(client.stdout,
       /2 of 4 were ready at the start: 2 were not connected \([\d,]+ connect_refused\)\r?\n/);
