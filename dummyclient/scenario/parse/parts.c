@@ -106,21 +106,28 @@ static uint32_t parse__json_bytes(const uint8_t *text, uint32_t bytes)
     return count;
 }
 
+static struct parse__bounds parse__measure_text(const struct parse *parse,
+                                                const struct value *value)
+{
+    uint32_t low = 0;
+    uint32_t high = 0;
+    value_text_bounds(value, &parse->world, &low, &high);
+    return (struct parse__bounds){low, high};
+}
+
 /* What is escaped is longer: exactly known of texts that are known. */
 static struct parse__bounds parse__measure_json(const struct parse *parse,
                                                 const struct value *value)
 {
     const struct operand *operand = &value->operand;
-    uint32_t low = 0;
-    uint32_t high = 0;
-    value_text_bounds(value, &parse->world, &low, &high);
+    struct parse__bounds bounds = parse__measure_text(parse, value);
     if (value->type != VALUE_TEXT) {
         return (struct parse__bounds){1, 24};
     }
     if (value_is_digits(value)) {
-        return (struct parse__bounds){low, high};
+        return bounds;
     }
-    struct parse__bounds bounds = {low, (uint64_t)high * MESSAGE_JSON_LETTER_BYTES_MAX};
+    bounds.high *= MESSAGE_JSON_LETTER_BYTES_MAX;
     if (operand->source == OPERAND_TEXT) {
         bounds.low = bounds.high = parse__json_bytes(operand->bytes, operand->bytes_count);
     } else if (operand->source == OPERAND_DATA) {
@@ -141,31 +148,23 @@ static struct parse__bounds parse__measure_part(const struct parse *parse, const
                                                 uint32_t index)
 {
     const struct part *part = &parts[index];
-    uint32_t low = part->bytes_count;
-    uint32_t high = part->bytes_count;
     switch (part->form) {
     case PART_TEXT:
-        value_text_bounds(&part->value, &parse->world, &low, &high);
-        break;
+        return parse__measure_text(parse, &part->value);
     case PART_JSON:
         return parse__measure_json(parse, &part->value);
-    case PART_BINARY:
-        break;
     case PART_VARINT:
-        low = 1;
-        high = part->bytes_count == 4 ? 5 : PART_VARINT_BYTES_MAX;
-        break;
+        return (struct parse__bounds){1, part->bytes_count == 4 ? 5 : PART_VARINT_BYTES_MAX};
     case PART_LENGTH:
         return parse__measure_length(parse, parts, index);
     case PART_RANDOM:
-        low = part->bytes_min;
-        high = part->bytes_max;
-        break;
+        return (struct parse__bounds){part->bytes_min, part->bytes_max};
     case PART_FIXED:
-        low = high = part->bytes_max;
+        return (struct parse__bounds){part->bytes_max, part->bytes_max};
+    case PART_BINARY:
         break;
     }
-    return (struct parse__bounds){low, high};
+    return (struct parse__bounds){part->bytes_count, part->bytes_count};
 }
 
 static struct parse__bounds parse__measure(const struct parse *parse, const struct part *parts,
