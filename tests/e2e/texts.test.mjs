@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
-import { errorsOf, folderFor, freePort, LIMIT, said } from './harness.mjs';
+import { errorsOf, folderFor, freePort, LIMIT, said, WINDOWS } from './harness.mjs';
 import { assertAllAnswered, judge, play } from './judged.mjs';
 import { absent, startPeer } from './peers.mjs';
 
@@ -13,7 +13,9 @@ const request = (name, text, more) => ({ request: { name, send: { body: { text }
 const equals = (text) => ({ verify: { equals: { text } } });
 const starts = (text) => ({ verify: { starts_with: { text } } });
 const PING = 0x50494e47;
-const GiB = 2 ** 30;
+// Under Wine 10 MB come in a second.
+const HUGE_BYTES = WINDOWS ? 2 ** 28 : 2 ** 30;
+const HUGE_RSS_BYTES_MAX = 2 ** 27;
 
 test('NATS: messages with payloads, and its pings answered', { ...LIMIT,
   skip: absent('nats-server') }, async (t) => {
@@ -133,14 +135,14 @@ test('responses that are the last on their connection', LIMIT, async (t) => {
   assert.equal(Number(run.result.totals.connections_abnormal), 0);
 });
 
-test('nginx: a body of 1 GiB costs no memory where nobody looks at it', NGINX, async (t) => {
-  const port = await startNginx(t, { huge: GiB });
+test('nginx: a huge body costs no memory where nobody looks at it', NGINX, async (t) => {
+  const port = await startNginx(t, { huge: HUGE_BYTES });
   const run = await play(t, port, { framing: { type: 'http' },
-    behavior: { loop: [get('huge', 'huge', { within: '100s', ...starts('HTTP/1.1 200') }),
+    behavior: { loop: [get('huge', 'huge', { within: '10m', ...starts('HTTP/1.1 200') }),
       { think: '60s' }] },
-    load: { connections: 1, rate: '1/s', duration: '1s', drain: '100s' } });
+    load: { connections: 1, rate: '1/s', duration: '1s', drain: '10m' } });
   assertAllAnswered(run);
-  assert.ok(Number(run.result.totals.bytes_received) > GiB);
+  assert.ok(Number(run.result.totals.bytes_received) > HUGE_BYTES);
   const { rss_max_bytes: most } = run.result.resources;
-  assert.ok(Number(most) < GiB / 8, `${most} bytes`);
+  assert.ok(Number(most) < HUGE_RSS_BYTES_MAX, `${most} bytes`);
 });
