@@ -543,8 +543,12 @@ void recorder_frame_error(struct recorder *recorder, uint32_t connection,
                                                     : (uint32_t)sizeof failed->bytes};
     memcpy(failed->bytes, bytes.data, failed->bytes_count);
     snprintf(failed->expected, sizeof failed->expected, "%.250s", expected->text);
-    encoding_write_hex(failed->bytes, failed->bytes_count, " ", failed->found,
-                       3 * RECORDER_SHOWN_BYTES);
+    if (failed->bytes_count > 0) {
+        encoding_write_hex(failed->bytes, failed->bytes_count, " ", failed->found,
+                           3 * RECORDER_SHOWN_BYTES);
+    } else {
+        snprintf(failed->found, sizeof failed->found, "nothing from the server");
+    }
 }
 
 bool recorder_lacks_redirect(const struct recorder *recorder)

@@ -1,4 +1,5 @@
-/* HTTP/1.1 responses: the head, then a body by Content-Length or in chunks, which are joined. */
+/* HTTP/1.1 responses: the head, then a body by Content-Length or in chunks, which are joined. The
+ * requests are read, too: a response to HEAD says a length and has no body. */
 #include "proto/codec.h"
 
 #include <string.h>
@@ -19,6 +20,20 @@ enum http_state {
     HTTP_CHUNK_END, /* the end of line behind them */
     HTTP_TRAILERS,  /* fields behind the last chunk */
     HTTP_TO_THE_END /* a body that ends with the stream */
+};
+
+/* What a stream remembers of the requests that it has sent. */
+enum { HTTP_REQUESTS_MAX = 2048, HTTP_LINE_BYTES_MAX = 64 };
+enum http_refusal { HTTP_TAKEN, HTTP_CONNECT, HTTP_CROWDED };
+struct http_stream {
+    struct codec_scan scan; /* of the request that is being sent */
+    uint32_t asked;
+    uint32_t answered;
+    uint32_t heads;  /* of those that are not answered */
+    uint8_t refused; /* enum http_refusal */
+    uint8_t line_bytes;
+    uint8_t line[HTTP_LINE_BYTES_MAX]; /* the beginning of one that the message before has begun */
+    uint64_t is_head[HTTP_REQUESTS_MAX / 64]; /* by number of the request; false, once answered */
 };
 
 static uint8_t http__lower(uint8_t c)
@@ -167,8 +182,24 @@ static bool http__is_interim(const struct codec_scan *scan)
     return scan->http.status < 200 && scan->http.status != 101;
 }
 
+/* The oldest request that is not answered is now: was it a HEAD? */
+static bool http__answers_head(struct http_stream *stream)
+{
+    if (stream == NULL || stream->answered == stream->asked) {
+        return false;
+    }
+    uint32_t number = stream->answered++ % HTTP_REQUESTS_MAX;
+    uint64_t bit = UINT64_C(1) << number % 64;
+    bool is_head = stream->heads > 0 && (stream->is_head[number / 64] & bit) != 0;
+    if (is_head) {
+        stream->is_head[number / 64] &= ~bit;
+        stream->heads--;
+    }
+    return is_head;
+}
+
 /* Behind the empty line of a head. */
-static enum frame_status http__end_head(struct codec_scan *scan)
+static enum frame_status http__end_head(struct http_stream *stream, struct codec_scan *scan)
 {
     uint16_t status = scan->http.status;
     if (http__is_interim(scan)) {
@@ -176,7 +207,7 @@ static enum frame_status http__end_head(struct codec_scan *scan)
         scan->http.has_length = scan->http.is_coded = scan->http.is_chunked = false;
         return FRAME_PARTIAL;
     }
-    if (status == 101 || status == 204 || status == 304) {
+    if (http__answers_head(stream) || status == 101 || status == 204 || status == 304) {
         return FRAME_COMPLETE;
     }
     if (scan->http.is_coded && scan->http.has_length) {
@@ -195,14 +226,15 @@ static enum frame_status http__end_head(struct codec_scan *scan)
     return FRAME_PARTIAL;
 }
 
-static enum frame_status http__line(struct codec_scan *scan, const uint8_t *line, size_t bytes)
+static enum frame_status http__line(struct http_stream *stream, struct codec_scan *scan,
+                                    const uint8_t *line, size_t bytes)
 {
     switch ((enum http_state)scan->http.state) {
     case HTTP_STATUS:
         scan->http.state = HTTP_FIELDS;
         return http__status_line(scan, line, bytes);
     case HTTP_FIELDS:
-        return bytes == 0 ? http__end_head(scan) : http__field(scan, line, bytes);
+        return bytes == 0 ? http__end_head(stream, scan) : http__field(scan, line, bytes);
     case HTTP_CHUNK_END:
         scan->http.state = HTTP_CHUNK;
         scan->http.lines_bytes = 0;
@@ -231,8 +263,8 @@ static enum frame_status http__refuse_long(struct codec_scan *scan, bool of_head
 }
 
 /* The lines that are whole, as long as they are of one kind. */
-static enum frame_status http__lines(struct codec_scan *scan, const uint8_t *data, size_t bytes,
-                                     struct codec_piece *piece)
+static enum frame_status http__lines(struct http_stream *stream, struct codec_scan *scan,
+                                     const uint8_t *data, size_t bytes, struct codec_piece *piece)
 {
     bool of_head = scan->http.state <= HTTP_FIELDS;
     bool goes_on = true;
@@ -246,7 +278,7 @@ static enum frame_status http__lines(struct codec_scan *scan, const uint8_t *dat
         if (scan->http.lines_bytes > HTTP_HEAD_BYTES_MAX) {
             return http__refuse_long(scan, of_head);
         }
-        status = http__line(scan, data + at, end - at);
+        status = http__line(stream, scan, data + at, end - at);
         at = next;
         goes_on = status == FRAME_PARTIAL &&
                   (scan->http.state == HTTP_FIELDS || scan->http.state == HTTP_TRAILERS ||
@@ -271,7 +303,7 @@ static enum frame_status http__scan(const struct framing *framing, void *state,
                                     struct codec_scan *scan, const uint8_t *data, size_t bytes,
                                     struct codec_piece *piece)
 {
-    (void)framing, (void)state;
+    (void)framing;
     switch ((enum http_state)scan->http.state) {
     case HTTP_BODY:
         *piece = (struct codec_piece){scan->http.length, CODEC_TEXT};
@@ -290,12 +322,126 @@ static enum frame_status http__scan(const struct framing *framing, void *state,
     case HTTP_TRAILERS:
         break;
     }
-    return http__lines(scan, data, bytes, piece);
+    return http__lines(state, scan, data, bytes, piece);
 }
 
 static bool http__ends(const struct codec_scan *scan)
 {
     return scan->http.state == HTTP_TO_THE_END;
+}
+
+/* --- Requests, as they are sent: any number of them in a message, or a part of one. Whatever the
+ * scenario sends is sent; here is only counted what it asks for. */
+
+static uint32_t http__state_bytes(const struct framing *framing)
+{
+    (void)framing;
+    return sizeof(struct http_stream);
+}
+
+static bool http__begins(const uint8_t *line, size_t bytes, const char *word)
+{
+    return bytes >= strlen(word) && memcmp(line, word, strlen(word)) == 0;
+}
+
+static void http__request(struct http_stream *stream, const uint8_t *line, size_t bytes)
+{
+    bool is_head = http__begins(line, bytes, "HEAD ");
+    uint32_t number = stream->asked % HTTP_REQUESTS_MAX;
+    if (http__begins(line, bytes, "CONNECT ")) {
+        stream->refused = HTTP_CONNECT;
+        return;
+    }
+    if ((is_head || stream->heads > 0) && stream->asked - stream->answered >= HTTP_REQUESTS_MAX) {
+        stream->refused = HTTP_CROWDED;
+        return;
+    }
+    stream->asked++;
+    if (is_head) {
+        stream->is_head[number / 64] |= UINT64_C(1) << number % 64;
+        stream->heads++;
+    }
+}
+
+/* A line of a request; the fields that say nothing about its end may be anything. */
+static void http__request_line(struct http_stream *stream, const uint8_t *line, size_t bytes)
+{
+    struct codec_scan *scan = &stream->scan;
+    if (scan->http.state == HTTP_STATUS && bytes > 0) {
+        *scan = (struct codec_scan){.http = {.state = HTTP_FIELDS}};
+        http__request(stream, line, bytes);
+    } else if (scan->http.state == HTTP_FIELDS && bytes > 0) {
+        (void)http__field(scan, line, bytes);
+    } else if (scan->http.state == HTTP_FIELDS) {
+        bool has_body = scan->http.has_length && scan->http.length > 0;
+        scan->http.state = scan->http.is_coded ? HTTP_CHUNK : has_body ? HTTP_BODY : HTTP_STATUS;
+    } else if (scan->http.state != HTTP_STATUS &&
+               http__line(NULL, scan, line, bytes) != FRAME_PARTIAL) {
+        scan->http.state = HTTP_STATUS; /* the last chunk, or what is none */
+    }
+}
+
+/* Joins a line to what the messages before have sent of it, as far as there is room. */
+static void http__join(struct http_stream *stream, const uint8_t *part, size_t bytes)
+{
+    size_t room = sizeof stream->line - stream->line_bytes;
+    size_t taken = bytes < room ? bytes : room;
+    memcpy(stream->line + stream->line_bytes, part, taken);
+    stream->line_bytes = (uint8_t)(stream->line_bytes + taken);
+}
+
+static void http__read_requests(struct http_stream *stream, const uint8_t *data, size_t bytes)
+{
+    struct codec_scan *scan = &stream->scan;
+    for (size_t at = 0; at < bytes && stream->refused == HTTP_TAKEN;) {
+        size_t left = bytes - at;
+        if (scan->http.state == HTTP_BODY || scan->http.state == HTTP_DATA) {
+            size_t taken = scan->http.length < left ? (size_t)scan->http.length : left;
+            at += taken;
+            scan->http.length -= taken;
+            if (scan->http.length == 0) {
+                scan->http.state = scan->http.state == HTTP_DATA ? HTTP_CHUNK_END : HTTP_STATUS;
+            }
+            continue;
+        }
+        const uint8_t *line = data + at;
+        const uint8_t *end = memchr(line, '\n', left);
+        size_t line_bytes = end == NULL ? left : (size_t)(end - line);
+        at += line_bytes + (end != NULL);
+        if (end == NULL || stream->line_bytes > 0) {
+            http__join(stream, line, line_bytes);
+            line = stream->line;
+            line_bytes = stream->line_bytes;
+        }
+        if (end != NULL) {
+            stream->line_bytes = 0;
+            line_bytes -= line_bytes > 0 && line[line_bytes - 1] == '\r';
+            http__request_line(stream, line, line_bytes);
+        }
+    }
+}
+
+static uint32_t http__seal(const struct framing *framing, void *state,
+                           const struct frame_sealing *sealing)
+{
+    struct http_stream *stream = state;
+    (void)framing;
+    http__read_requests(stream, sealing->message, sealing->bytes);
+    return stream->refused == HTTP_TAKEN ? sealing->bytes : 0;
+}
+
+static void http__explain(const struct framing *framing, void *state, const uint8_t *data,
+                          size_t bytes, struct error *error)
+{
+    const struct http_stream *stream = state;
+    (void)framing, (void)data, (void)bytes;
+    if (stream != NULL && stream->refused == HTTP_CONNECT) {
+        error_set(error, "a request that is answered by HTTP, not CONNECT (behind its response "
+                         "the connection is another server's)");
+    } else if (stream != NULL && stream->refused == HTTP_CROWDED) {
+        error_set(error, "at most %d requests without a response while one of them is a HEAD",
+                  HTTP_REQUESTS_MAX);
+    }
 }
 
 /* --- What a place may name: the status, a header field, what is behind the head. */
@@ -379,6 +525,9 @@ static bool http__read_attribute(const struct framing *framing, const struct fra
 
 const struct codec codec_http = {.attribute = http__attribute,
                                  .read_attribute = http__read_attribute,
+                                 .state_bytes = http__state_bytes,
                                  .scan = http__scan,
                                  .ends = http__ends,
-                                 .encoded_bytes = codec_body_bytes};
+                                 .encoded_bytes = codec_body_bytes,
+                                 .seal = http__seal,
+                                 .explain = http__explain};

@@ -204,7 +204,7 @@ bool framing_attribute(const struct framing *framing, uint32_t index,
 bool frame_read_attribute(const struct framing *framing, const struct frame *frame,
                           const struct frame_attribute *attribute,
                           struct frame_attribute_value *value);
-/* Does frame_seal() change anything? */
+/* Does frame_seal() change a message, or remember it? */
 bool framing_seals(const struct framing *framing);
 /* Does it use values? */
 bool framing_has_values(const struct framing *framing);

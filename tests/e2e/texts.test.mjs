@@ -114,6 +114,33 @@ test('nginx: bodies of any size, chunks that are joined, what has none', NGINX, 
     ] }, load: { rate: '20/s' } }));
 });
 
+test('nginx: responses to HEAD, which say a length and have no body', NGINX, async (t) => {
+  const port = await startNginx(t, { small: 'x'.repeat(17), large: 'y'.repeat(300000) });
+  const head = (file) => `HEAD /${file} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const verified = (status, length) => ({ verify: [{ field: { at: 'status', equals: status } },
+    ...length ? [{ field: { at: "header('content-length')", equals: length } }] : []] });
+  const loop = [
+    request('head', head('small'), verified(200, '17')),
+    get('small', 'small', { verify: { field: { at: 'body', equals: 'x'.repeat(17) } } }),
+    request('head of nothing', head('none'), verified(404)),
+    request('three in one', head('large') + 'GET /large HTTP/1.1\r\nHost: x\r\n\r\n' +
+      head('small'), { count: 3, ...verified(200) }),
+    { send: { body: { text: 'HEAD /large HTTP/1.1\r\nHo' } } },
+    request('the rest of it', 'st: x\r\n\r\n', verified(200, '300000')),
+  ];
+  assertAllAnswered(await play(t, port, { framing: { type: 'http' },
+    behavior: { loop: [...loop, { reconnect: 'now' }] }, load: { rate: '20/s' } }));
+});
+
+test('a CONNECT is no request of this framing', LIMIT, async (t) => {
+  const server = await judge(t, () => 0);
+  const { program, result } = await play(t, server.port, { framing: { type: 'http' },
+    behavior: { on_disconnect: 'stop',
+      loop: [request('tunnel', 'CONNECT x:1 HTTP/1.1\r\n\r\n')] } });
+  assert.equal(program.exitCode, 1, said(program));
+  assert.match(result.framing.first_failure.expected, /a request .* not CONNECT/);
+  assert.equal(result.framing.first_failure.found, 'nothing from the server');
+});
 
 test('responses that are the last on their connection', LIMIT, async (t) => {
   let connections = 0;

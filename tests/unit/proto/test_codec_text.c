@@ -128,6 +128,133 @@ static void test_http_attributes(void **state)
     reassembly_close(&reassembly);
 }
 
+/* --- Requests, which say whether a response has a body. */
+
+static uint64_t requests[64]; /* what is remembered of one */
+
+static uint32_t send_request(const char *text, size_t bytes)
+{
+    static uint8_t message[65536];
+    const struct frame_sealing sealing = {
+        .body_bytes = (uint32_t)bytes, .message = message, .bytes = (uint32_t)bytes};
+    memcpy(message, text, bytes);
+    return frame_seal(&HTTP, requests, &sealing);
+}
+
+static void begin_stream(void)
+{
+    static const struct frame_stream about;
+    assert_true(framing_seals(&HTTP));
+    assert_true(frame_state_bytes(&HTTP) <= sizeof requests);
+    frame_open_state(&HTTP, requests, &about);
+    reassembly_open(&reassembly, &HTTP, REASSEMBLY_ALL_BYTES);
+}
+
+/* All responses say the same length. 'h': one to a HEAD; 'i': the same behind an interim one. */
+static void check_responses(const char *answers)
+{
+    static const char BODY[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+    static const char INTERIM[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    char text[4000] = "";
+    for (size_t i = 0; answers[i] != '\0'; i++) {
+        strcat(text, answers[i] == 'i' ? INTERIM : "");
+        strcat(text, BODY);
+        text[strlen(text) - (answers[i] == 'g' ? 0 : 3)] = '\0';
+    }
+    reassembly_feed(&reassembly, (const uint8_t *)text, strlen(text));
+    for (size_t i = 0; answers[i] != '\0'; i++) {
+        assert_int_equal(reassembly_next(&reassembly, requests, &frame), FRAME_COMPLETE);
+        assert_int_equal(frame.body_bytes - frame.head_bytes, answers[i] == 'g' ? 3 : 0);
+    }
+    assert_int_equal(reassembly_next(&reassembly, requests, &frame), FRAME_PARTIAL);
+    assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
+}
+
+/* Several requests in a message, and parts of one: cut in two at every place. */
+static void test_http_heads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *requests;
+        const char *answers;
+    } texts[] = {
+        {"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "h"},
+        {"HEAD / HTTP/1.1\nHost: x\n\n", "i"},
+        {"GET /HEAD HTTP/1.1\r\nHEAD : x\r\n\r\nHEAD /a HTTP/1.1\r\n\r\n", "gh"},
+        {"\r\nHEAD / HTTP/1.1\r\n\r\nHEADS / HTTP/1.1\r\n\r\nhead / HTTP/1.1\r\n\r\n", "hgg"},
+        {"POST / HTTP/1.1\r\ncontent-LENGTH: 8\r\n\r\nHEAD / \r\nHEAD / HTTP/1.1\r\n\r\n", "gh"},
+        {"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nHEAD / \r\n0\r\nHEAD / x\r\n\r\n"
+         "GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+         "ggh"},
+        {"GET / HTTP/1.1\r\nno field\r\n and none\r\n\r\nHEAD / HTTP/1.1\r\n\r\n", "gi"},
+        {"GET /a-line-that-is-longer-than-what-is-kept-of-it-0123456789012345678901234567890123456"
+         "789 HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+         "ghg"},
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        size_t bytes = strlen(texts[i].requests);
+        for (size_t cut = 1; cut <= bytes; cut++) {
+            begin_stream();
+            assert_int_equal(send_request(texts[i].requests, cut), cut);
+            if (cut < bytes) {
+                assert_int_equal(send_request(texts[i].requests + cut, bytes - cut), bytes - cut);
+            }
+            check_responses(texts[i].answers);
+            check_responses("g"); /* to nothing */
+            send_request("HEAD / HTTP/1.1\r\n\r\n", 19);
+            check_responses("h");
+            reassembly_close(&reassembly);
+        }
+    }
+    /* A stream that begins again knows nothing of the one before. */
+    begin_stream();
+    send_request("HEAD / HTTP/1.1\r\n\r\nHEAD /", 25);
+    begin_stream();
+    send_request("GET / HTTP/1.1\r\n\r\n", 18);
+    check_responses("g");
+    reassembly_close(&reassembly);
+}
+
+/* As many as one likes without a HEAD; with one, as many as are remembered. */
+static void test_http_heads_that_cannot_be_remembered(void **state)
+{
+    (void)state;
+    static const char GET[] = "GET / HTTP/1.1\r\n\r\n";
+    static const char HEAD[] = "HEAD / HTTP/1.1\r\n\r\n";
+    struct error error = {""};
+    begin_stream();
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_int_equal(send_request(GET, sizeof GET - 1), sizeof GET - 1);
+    }
+    for (uint32_t i = 0; i < 5000 - 2047; i++) {
+        check_responses("g");
+    }
+    assert_int_equal(send_request(HEAD, sizeof HEAD - 1), sizeof HEAD - 1);
+    for (uint32_t i = 0; i < 2047; i++) {
+        check_responses("g");
+    }
+    for (uint32_t i = 0; i < 2047; i++) {
+        assert_int_equal(send_request(HEAD, sizeof HEAD - 1), sizeof HEAD - 1);
+    }
+    for (uint32_t i = 0; i < 2048; i++) {
+        check_responses("h");
+    }
+    for (uint32_t i = 0; i < 2049; i++) {
+        assert_int_equal(send_request(GET, sizeof GET - 1), sizeof GET - 1);
+    }
+    assert_int_equal(send_request(HEAD, sizeof HEAD - 1), 0);
+    frame_explain(&HTTP, requests, FRAME_INVALID, NULL, 0, &error);
+    assert_string_equal(error.text,
+                        "at most 2048 requests without a response while one of them is a HEAD");
+    reassembly_close(&reassembly);
+    begin_stream();
+    assert_int_equal(send_request("CONNECT x:1 HTTP/1.1\r\n\r\n", 24), 0);
+    frame_explain(&HTTP, requests, FRAME_INVALID, NULL, 0, &error);
+    assert_string_equal(error.text, "a request that is answered by HTTP, not CONNECT (behind its "
+                                    "response the connection is another server's)");
+    reassembly_close(&reassembly);
+}
+
 /* Several in a row, in pieces of any size, of which as much is kept as somebody looks at. */
 static void test_streams_in_pieces(void **state)
 {
@@ -422,6 +549,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_prefix_is_partial),
         cmocka_unit_test(test_http_attributes),
+        cmocka_unit_test(test_http_heads),
+        cmocka_unit_test(test_http_heads_that_cannot_be_remembered),
         cmocka_unit_test(test_streams_in_pieces),
         cmocka_unit_test(test_what_nobody_looks_at_may_have_any_size),
         cmocka_unit_test(test_values_may_nest_without_end),
