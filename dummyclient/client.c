@@ -53,7 +53,7 @@ static void client__report(void *context, const char *line)
 static void client__check_scenario(const struct options *options, struct client__mistakes *mistakes)
 {
     if (options->scenario_path != NULL) {
-        scenario_destroy(scenario_load(options->scenario_path, options->variables,
+        scenario_destroy(scenario_load(options->scenario_path, NULL, options->variables,
                                        options->variables_count, client__report, mistakes));
     }
 }

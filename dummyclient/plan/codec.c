@@ -10,7 +10,7 @@ typedef const struct dummyload_codec *(*plan_codec_entry)(uint32_t program_versi
 
 const struct dummyload_codec *plan_codec_table(const struct plan_codec *codec)
 {
-    return codec->plugins_count > 0 ? codec->plugins[0].codec : NULL;
+    return codec->table;
 }
 
 /* The framing, if the next target's is of a codec, and no target before it has the same. */
@@ -26,12 +26,12 @@ static struct framing *plan__codec_framing(const struct scenario *scenario, uint
 }
 
 /* One for the framing, whose options it reads. */
-static bool plan__make(struct plan_codec *codec, const struct dummyload_codec *table,
-                       struct framing *framing, uint64_t seed, struct error *error)
+static bool plan__make(struct plan_codec *codec, struct framing *framing, uint64_t seed,
+                       struct error *error)
 {
     struct plugin *plugin = &codec->plugins[codec->plugins_count];
     const char *options = framing->options != NULL ? framing->options : "{}";
-    if (!plugin_create(plugin, table, options, seed, error)) {
+    if (!plugin_create(plugin, codec->table, options, seed, error)) {
         return false;
     }
     codec->plugins_count++;
@@ -42,7 +42,7 @@ static bool plan__make(struct plan_codec *codec, const struct dummyload_codec *t
     return true;
 }
 
-static bool plan__load(struct plan_codec *codec, struct scenario *scenario, struct error *error)
+static bool plan__load(struct plan_codec *codec, struct error *error)
 {
     plan_codec_entry entry = NULL;
     if (!library_open(&codec->library, codec->path, error)) {
@@ -53,32 +53,50 @@ static bool plan__load(struct plan_codec *codec, struct scenario *scenario, stru
         return false;
     }
     const struct dummyload_codec *table = entry(DUMMYLOAD_CODEC_VERSION);
+    if (!plugin_check(table, error)) {
+        return false;
+    }
+    codec->table = table;
+    return true;
+}
+
+bool plan_codec_load(struct plan_codec *codec, const char *path, struct mistakes *mistakes)
+{
+    struct error error = {""};
+    *codec = (struct plan_codec){.path = path};
+    if (path == NULL || plan__load(codec, &error)) {
+        return true;
+    }
+    mistakes_report(mistakes, OPTIONS_ABOUT, "--codec %s: %s", path, error.text);
+    return false;
+}
+
+static bool plan__make_all(struct plan_codec *codec, struct scenario *scenario, struct error *error)
+{
+    bool made = true;
     codec->plugins = calloc(scenario->targets_count, sizeof *codec->plugins);
     if (codec->plugins == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for it");
         return false;
     }
-    bool made = plugin_check(table, error);
     for (uint32_t i = 0; i < scenario->targets_count && made; i++) {
         struct framing *framing = plan__codec_framing(scenario, i);
-        made = framing == NULL || plan__make(codec, table, framing, scenario->load.seed, error);
+        made = framing == NULL || plan__make(codec, framing, scenario->load.seed, error);
     }
     return made;
 }
 
-bool plan_codec_open(struct plan_codec *codec, const char *path, struct scenario *scenario,
-                     struct mistakes *mistakes)
+bool plan_codec_open(struct plan_codec *codec, struct scenario *scenario, struct mistakes *mistakes)
 {
     struct error error = {""};
     bool wanted = false;
-    *codec = (struct plan_codec){.path = path};
     for (uint32_t i = 0; i < scenario->targets_count; i++) {
         wanted = wanted || plan__codec_framing(scenario, i) != NULL;
     }
-    if (!wanted && path == NULL) {
+    if (!wanted && codec->table == NULL) {
         return true;
     }
-    if (path == NULL) {
+    if (codec->table == NULL) {
         mistakes_report(mistakes, scenario->path,
                         "`framing`: its type is \"codec\", one that you bring: give the library "
                         "by --codec FILE (scenarios/guides/encrypted-packets.md)");
@@ -86,11 +104,11 @@ bool plan_codec_open(struct plan_codec *codec, const char *path, struct scenario
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--codec %s: the scenario does not use it: say \"framing\": { \"type\": "
                         "\"codec\" }, or leave --codec out",
-                        path);
-    } else if (plan__load(codec, scenario, &error)) {
+                        codec->path);
+    } else if (plan__make_all(codec, scenario, &error)) {
         return true;
     } else {
-        mistakes_report(mistakes, OPTIONS_ABOUT, "--codec %s: %s", path, error.text);
+        mistakes_report(mistakes, OPTIONS_ABOUT, "--codec %s: %s", codec->path, error.text);
     }
     return false;
 }

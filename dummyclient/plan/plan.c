@@ -331,8 +331,9 @@ bool plan_open(struct plan *plan, const struct options *options,
 {
     struct mistakes mistakes = {.report = report, .context = context};
     *plan = (struct plan){.options = options};
-    plan->scenario = scenario_load(options->scenario_path, options->variables,
-                                   options->variables_count, report, context);
+    bool loaded = plan_codec_load(&plan->codec, options->codec_path, &mistakes);
+    plan->scenario = scenario_load(options->scenario_path, plan_codec_table(&plan->codec),
+                                   options->variables, options->variables_count, report, context);
     if (plan->scenario == NULL) {
         plan__check_addresses(plan, &mistakes);
         plan_close(plan);
@@ -341,7 +342,7 @@ bool plan_open(struct plan *plan, const struct options *options,
     plan__override_load(plan, &mistakes);
     plan__choose_workers(plan, &mistakes);
     program_check(plan->scenario, &mistakes);
-    if (plan_codec_open(&plan->codec, options->codec_path, plan->scenario, &mistakes)) {
+    if (loaded && plan_codec_open(&plan->codec, plan->scenario, &mistakes)) {
         plan__arrange(plan, &mistakes);
     }
     plan__check_trace(plan, &mistakes);

@@ -129,9 +129,10 @@ struct scenario_variable {
 };
 
 /* Reads and checks path. On failure returns NULL after having written one line per mistake to
- * report (at most 20, then how many more); every line begins with the file's name. */
-struct scenario *scenario_load(const char *path, const struct scenario_variable *variables,
-                               uint32_t variables_count,
+ * report (at most 20, then how many more); every line begins with the file's name. codec: of
+ * --codec, whose attributes are places. NULL: there is none, and any name may be one of its. */
+struct scenario *scenario_load(const char *path, const struct dummyload_codec *codec,
+                               const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 /* The same with the text of the file in memory: bytes of it, and a NUL behind them. */
 struct scenario *scenario_read(const char *path, const char *text, size_t bytes,

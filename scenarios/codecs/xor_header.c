@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 5, CHECKSUM_AT = 4, ID_BYTES = 2, PAYLOAD_BYTES_MAX = 65535 };
+enum { HEAD_BYTES = 5, KEY_AT = 3, CHECKSUM_AT = 4, ID_BYTES = 2, PAYLOAD_BYTES_MAX = 65535 };
 
 struct keys {
     uint8_t code;
@@ -136,7 +136,7 @@ static enum dummyload_status decode(void *instance, void *state, struct dummyloa
         return DUMMYLOAD_MORE;
     }
     uint8_t *payload = data + HEAD_BYTES;
-    decipher(data + CHECKSUM_AT, size + 1, data[3], keys->fixed);
+    decipher(data + CHECKSUM_AT, size + 1, data[KEY_AT], keys->fixed);
     uint8_t expected = sum(payload, size);
     if (data[CHECKSUM_AT] != expected) {
         snprintf(input->error, DUMMYLOAD_ERROR_BYTES, "checksum %u, expected %u: another key?",
@@ -164,12 +164,27 @@ static enum dummyload_status encode(void *instance, void *state, struct dummyloa
     wire[0] = keys->code;
     wire[1] = (uint8_t)size;
     wire[2] = (uint8_t)(size >> 8);
-    wire[3] = random_key;
+    wire[KEY_AT] = random_key;
     wire[5] = (uint8_t)output->id;
     wire[6] = (uint8_t)(output->id >> 8);
     wire[CHECKSUM_AT] = sum(wire + HEAD_BYTES, size);
     encipher(wire + CHECKSUM_AT, size + 1, random_key, keys->fixed);
     output->wire_bytes = HEAD_BYTES + size;
+    return DUMMYLOAD_OK;
+}
+
+/* What a scenario may name: the random key of a packet. */
+static enum dummyload_status attribute(uint32_t index, struct dummyload_attribute *attribute)
+{
+    attribute->name = "head.key";
+    return index == 0 ? DUMMYLOAD_OK : DUMMYLOAD_ERROR;
+}
+
+static enum dummyload_status read_attribute(void *instance, void *state,
+                                            struct dummyload_value *value)
+{
+    (void)instance, (void)state;
+    value->number = value->data[KEY_AT];
     return DUMMYLOAD_OK;
 }
 
@@ -183,7 +198,9 @@ const struct dummyload_codec *dummyload_codec_entry(uint32_t program_version)
                                                  .destroy = free,
                                                  .open = open_player,
                                                  .decode = decode,
-                                                 .encode = encode};
+                                                 .encode = encode,
+                                                 .attribute = attribute,
+                                                 .read_attribute = read_attribute};
     (void)program_version;
     return &CODEC;
 }

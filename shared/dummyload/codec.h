@@ -46,13 +46,14 @@ enum {
     DUMMYLOAD_HEAD_BYTES_MAX = 64, /* limits of struct dummyload_limits */
     DUMMYLOAD_TAIL_BYTES_MAX = 65536,
     DUMMYLOAD_STATE_BYTES_MAX = 65536,
-    DUMMYLOAD_MESSAGE_BYTES_MAX = 16777216
+    DUMMYLOAD_MESSAGE_BYTES_MAX = 16777216,
+    DUMMYLOAD_ATTRIBUTES_MAX = 64
 };
 
 /* What a call has done. */
 enum dummyload_status {
     DUMMYLOAD_ERROR = 0,   /* nothing can follow: the connection is closed. Say why in `error` */
-    DUMMYLOAD_OK = 1,      /* create(), encode() */
+    DUMMYLOAD_OK = 1,      /* create(), encode(), attribute(), read_attribute() */
     DUMMYLOAD_MORE = 2,    /* decode(), handshake(): it takes more bytes than have come */
     DUMMYLOAD_MESSAGE = 3, /* decode(): here is one */
     DUMMYLOAD_SKIP = 4,    /* decode(), handshake(): bytes that are no message of the scenario */
@@ -126,6 +127,31 @@ struct dummyload_output {
     char *error;         /* DUMMYLOAD_ERROR_BYTES */
 };
 
+/* Something of a message, beside its id and body, that a scenario may name: { "at": "head.key" }.
+ * All zero before. */
+struct dummyload_attribute {
+    uint32_t struct_bytes;
+    /* Letters, digits, `_` and `.`; not "id" or "size", which are the program's. Constant. */
+    const char *name;
+    uint32_t is_text; /* 1: bytes; 0: a whole number of at most 32 bits */
+};
+
+/* A message whose attribute is wanted. It is as decode() has left it. */
+struct dummyload_value {
+    uint32_t struct_bytes;
+    uint32_t index; /* which attribute() has */
+    const uint8_t *data;
+    uint32_t bytes; /* what decode() consumed */
+    const uint8_t *body;
+    uint32_t body_bytes;
+    uint32_t id;
+
+    /* To be set, one of them; all zero before. */
+    uint32_t number;
+    const uint8_t *text; /* in data[0..bytes) or body[0..body_bytes) */
+    uint32_t text_bytes;
+};
+
 struct dummyload_codec {
     uint32_t version;      /* DUMMYLOAD_CODEC_VERSION */
     uint32_t struct_bytes; /* sizeof(struct dummyload_codec) */
@@ -152,6 +178,13 @@ struct dummyload_codec {
     enum dummyload_status (*decode)(void *instance, void *state, struct dummyload_input *input);
     /* Once for each message, in the order in which they are sent. */
     enum dummyload_status (*encode)(void *instance, void *state, struct dummyload_output *output);
+
+    /* Its attributes, numbered from 0: DUMMYLOAD_ERROR says that there are no more. Called before
+     * create(), while the scenario is read. Both NULL: it has none. */
+    enum dummyload_status (*attribute)(uint32_t index, struct dummyload_attribute *attribute);
+    /* DUMMYLOAD_ERROR: this message does not have it. It writes to nothing but *value. */
+    enum dummyload_status (*read_attribute)(void *instance, void *state,
+                                            struct dummyload_value *value);
 };
 
 /* What the library must have, by this name. program_version: DUMMYLOAD_CODEC_VERSION of the program

@@ -21,8 +21,9 @@ struct plugin_stream {
     struct codec_worker *worker;
     uint32_t more_bytes; /* how many there were when it last asked for more; 0: it did not */
     uint32_t attempts;
-    uint8_t phase; /* enum plugin_phase */
-    bool confused; /* its last answer made no sense: worker->error says what */
+    uint8_t phase;   /* enum plugin_phase */
+    bool confused;   /* its last answer made no sense: worker->error says what */
+    uint8_t misread; /* 1 + index of the attribute that it has read outside of a message */
     uint8_t guard[CODEC_GUARD_BYTES];
 };
 
@@ -76,6 +77,16 @@ static enum frame_status plugin__confused(struct plugin_stream *stream, const ch
     return FRAME_INVALID;
 }
 
+/* An attribute is read where no connection can end: that it was nonsense is told at the next
+ * message, or at the end. */
+static enum frame_status plugin__misread(const struct plugin *plugin, struct plugin_stream *stream)
+{
+    struct dummyload_attribute attribute = {.struct_bytes = sizeof attribute};
+    plugin->codec->attribute(stream->misread - 1U, &attribute);
+    return plugin__confused(stream, "its read_attribute() gave \"%s\" outside of the message",
+                            attribute.name);
+}
+
 /* --- A stream's beginning and end. */
 
 static void plugin__open(const struct framing *framing, void *state,
@@ -87,6 +98,7 @@ static void plugin__open(const struct framing *framing, void *state,
     own->more_bytes = 0;
     own->phase = plugin->codec->handshake != NULL ? PLUGIN_HANDSHAKE : PLUGIN_OPEN;
     own->confused = false;
+    own->misread = 0;
     memcpy(own->guard, CODEC_GUARD, sizeof own->guard);
     memset(plugin__own(own), 0, plugin->limits.state_bytes);
     memcpy(plugin__guard_behind(plugin, own), CODEC_GUARD, CODEC_GUARD_BYTES);
@@ -112,6 +124,10 @@ static bool plugin__close(const struct framing *framing, void *state)
     stream->phase = PLUGIN_CLOSED;
     if (plugin->codec->close != NULL) {
         plugin->codec->close(plugin->instance, plugin__own(stream));
+    }
+    if (!confused && stream->misread > 0) {
+        plugin__misread(plugin, stream);
+        return false;
     }
     if (confused || plugin__is_whole(plugin, stream)) {
         return true;
@@ -192,6 +208,7 @@ static enum frame_status plugin__take_message(const struct framing *framing,
                             .body = body,
                             .body_bytes = input->body_bytes,
                             .id = input->id,
+                            .state = stream,
                             .whole_bytes = input->consumed,
                             .whole_body_bytes = input->body_bytes};
     return FRAME_COMPLETE;
@@ -280,6 +297,9 @@ static enum frame_status plugin__decode(const struct framing *framing, void *sta
                                     .room = worker->room,
                                     .reply = worker->reply,
                                     .error = worker->error};
+    if (stream->misread > 0) {
+        return plugin__misread(plugin, stream);
+    }
     uint8_t *given = input.data;
     bool greets = stream->phase == PLUGIN_HANDSHAKE;
     bool samples = !greets && plugin__samples(cost);
@@ -369,6 +389,53 @@ static uint32_t plugin__seal(const struct framing *framing, void *state,
     return output.wire_bytes;
 }
 
+/* --- What a place may name. */
+
+static bool plugin__attribute(const struct framing *framing, uint32_t index,
+                              struct frame_attribute *attribute)
+{
+    const struct dummyload_codec *codec = framing->codec;
+    struct dummyload_attribute own = {.struct_bytes = sizeof own};
+    if (codec == NULL || codec->attribute == NULL || index >= DUMMYLOAD_ATTRIBUTES_MAX ||
+        codec->attribute(index, &own) != DUMMYLOAD_OK) {
+        return false;
+    }
+    *attribute =
+        (struct frame_attribute){.name = own.name, .is_text = own.is_text != 0, .index = index};
+    return true;
+}
+
+static bool plugin__read_attribute(const struct framing *framing, const struct frame *frame,
+                                   const struct frame_attribute *attribute,
+                                   struct frame_attribute_value *value)
+{
+    const struct plugin *plugin = framing->plugin;
+    struct plugin_stream *stream = frame->state;
+    struct dummyload_value own = {.struct_bytes = sizeof own,
+                                  .index = attribute->index,
+                                  .data = frame->bytes,
+                                  .bytes = frame->bytes_count,
+                                  .body = frame->body,
+                                  .body_bytes = frame->body_bytes,
+                                  .id = frame->id};
+    if (plugin->codec->read_attribute(plugin->instance, plugin__own(stream), &own) !=
+        DUMMYLOAD_OK) {
+        return false;
+    }
+    value->number = own.number;
+    if (!attribute->is_text || own.text_bytes == 0) {
+        return true;
+    }
+    if (!plugin__is_within(own.text, own.text_bytes, frame->bytes, frame->bytes_count) &&
+        !plugin__is_within(own.text, own.text_bytes, frame->body, frame->body_bytes)) {
+        stream->misread = (uint8_t)(attribute->index + 1);
+        return false;
+    }
+    value->text = own.text;
+    value->text_bytes = own.text_bytes;
+    return true;
+}
+
 /* --- For people. */
 
 static void plugin__explain(const struct framing *framing, void *state, const uint8_t *data,
@@ -407,4 +474,6 @@ const struct codec codec_plugin = {.state_bytes = plugin__state_bytes,
                                    .encoded_bytes = plugin__encoded_bytes,
                                    .write_head = plugin__write_head,
                                    .seal = plugin__seal,
+                                   .attribute = plugin__attribute,
+                                   .read_attribute = plugin__read_attribute,
                                    .explain = plugin__explain};

@@ -103,6 +103,7 @@ struct framing {
     /* FRAMING_CODEC: its options as JSON, and the codec once it is loaded: until then NULL, and
      * nothing but frame_encoded_bytes() may be asked. */
     const char *options;
+    const struct dummyload_codec *codec; /* names its attributes; NULL: it is not loaded */
     const struct plugin *plugin;
     struct framing_rule *rules; /* FRAMING_LINES: of those that a line is of, the first holds */
     uint32_t rules_count;
@@ -123,6 +124,7 @@ struct frame {
     bool closes;               /* by its text, the peer ends the stream behind it */
     uint64_t whole_bytes;      /* of the message as it came */
     uint64_t whole_body_bytes; /* of its body, what nobody looks at included */
+    void *state;               /* FRAMING_CODEC: of the stream that it came by */
 };
 
 /* Something of a message that has a name of the framing's: "head.key", "status". */

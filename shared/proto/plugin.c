@@ -47,6 +47,37 @@ static bool plugin__is_name(const char *text)
     return text != NULL && text[0] != '\0' && memchr(text, '\0', DUMMYLOAD_NAME_BYTES_MAX) != NULL;
 }
 
+static bool plugin__is_attribute(const char *name)
+{
+    static const char LETTERS[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+    return plugin__is_name(name) && name[strspn(name, LETTERS)] == '\0' &&
+           strcmp(name, "id") != 0 && strcmp(name, "size") != 0;
+}
+
+static bool plugin__check_attributes(const struct dummyload_codec *codec, struct error *error)
+{
+    if ((codec->attribute == NULL) != (codec->read_attribute == NULL)) {
+        error_set(error, "%s: expected `attribute` and `read_attribute` in its table, or neither",
+                  codec->name);
+        return false;
+    }
+    for (uint32_t i = 0; codec->attribute != NULL; i++) {
+        struct dummyload_attribute attribute = {.struct_bytes = sizeof attribute};
+        if (codec->attribute(i, &attribute) != DUMMYLOAD_OK) {
+            return true;
+        }
+        if (i == DUMMYLOAD_ATTRIBUTES_MAX || !plugin__is_attribute(attribute.name)) {
+            error_set(error,
+                      "%s: its attribute() gave number %" PRIu32 ": expected at most %d, each with "
+                      "a name of letters, digits, `_` and `.`, and not `id` or `size`",
+                      codec->name, i, DUMMYLOAD_ATTRIBUTES_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool plugin_check(const struct dummyload_codec *codec, struct error *error)
 {
     if (codec == NULL) {
@@ -78,7 +109,7 @@ bool plugin_check(const struct dummyload_codec *codec, struct error *error)
                   missing);
         return false;
     }
-    return true;
+    return plugin__check_attributes(codec, error);
 }
 
 static bool plugin__check_limits(struct plugin *plugin, struct error *error)
@@ -141,6 +172,7 @@ void plugin_destroy(struct plugin *plugin)
 void plugin_attach(const struct plugin *plugin, struct framing *framing)
 {
     framing->plugin = plugin;
+    framing->codec = plugin->codec;
     /* Of the room for a message: codec_plugin.c checks what is in it. */
     framing->frame_bytes_max = UINT32_MAX;
 }

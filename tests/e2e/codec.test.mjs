@@ -157,6 +157,28 @@ test('a checksum, and a chain of XOR by two keys', LIMIT, async (t) => {
   assert.match(said(run.program), /codec +xor_header 1\.0: \d+ ns to decode a message/);
 });
 
+test('what the codec knows of a message is a place', LIMIT, async (t) => {
+  const keys = new Set();
+  const seen = new Set();
+  const server = await xorServer(t, { code: 119, key: 50, seen,
+    onPacket: (payload) => payload.length === 6 && keys.add(payload.readUInt32LE(2)) });
+  const asked = { match: { id: 8 }, send: { id: 7, body: { text: 'x' } } };
+  const run = await play(t, server.port, { codec: libraryFile('xor_header'), behavior: { loop: [
+    { request: { ...asked, name: 'ask', capture: { key: 'head.key' } } },
+    { request: { ...asked, name: 'tell', send: { id: 7, body: { fields: [{ u32: '${key}' }] } },
+      verify: { field: { at: 'head.key', at_most: 255 } } } }] } });
+  assert.deepEqual(server.wrong, []);
+  assertAllAnswered(run);
+  assert.ok(keys.size > 20, [...keys].join(' '));
+  const sent = new Set([...seen].map((key) => (key + 77) & 0xff)); // as the server draws them
+  assert.deepEqual([...keys].filter((key) => !sent.has(key)), []);
+  const { program } = await play(t, server.port, { codec: libraryFile('xor_header'),
+    behavior: { loop: [{ request: { ...asked,
+      verify: { field: { at: 'head.kye', equals: 1 } } } }] } });
+  assert.equal(program.exitCode, 2, said(program));
+  assert.match(program.stderr, /"head\.key", found `head\.kye`/);
+});
+
 test('another key than the server has: the codec says what is wrong', LIMIT, async (t) => {
   const server = await serve(t, (socket) => (bytes) => {
     socket.write(Buffer.from([0x77, 3, 0, 1, 2, 3, 4, 5]));

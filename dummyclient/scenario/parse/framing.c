@@ -167,6 +167,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
     case FRAMING_RAW:
         return;
     case FRAMING_CODEC:
+        framing->codec = parse->codec;
         framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* the codec says less */
         return;
     case FRAMING_HTTP:

@@ -414,8 +414,10 @@ static bool place__name(struct place__source *source, struct place *place)
         attribute->argument_bytes = argument.bytes_count;
         return true;
     }
-    if (source->parse->protocol->is_wrong && bytes > 0) {
-        /* It may be of the framing that was meant. */
+    const struct scenario_protocol *protocol = source->parse->protocol;
+    bool is_unknown = protocol->framing.type == FRAMING_CODEC && protocol->framing.codec == NULL;
+    if ((protocol->is_wrong || is_unknown) && bytes > 0) {
+        /* It may be of the framing that was meant, or of the codec, which is missing. */
         place->form = PLACE_SIZE;
         place->is_untyped = true;
         source->at += bytes;

@@ -132,26 +132,12 @@ static void scenario__fill(struct parse *parse, struct scenario_tree *tree, cons
     reader_finish(reader);
 }
 
-struct scenario *scenario_load(const char *path, const struct scenario_variable *variables,
-                               uint32_t variables_count,
-                               void (*report)(void *context, const char *line), void *context)
-{
-    struct error error;
-    char *text = NULL;
-    size_t bytes = 0;
-    if (!file_read(path, SCENARIO_FILE_BYTES_MAX, &text, &bytes, &error)) {
-        report(context, error.text);
-        return NULL;
-    }
-    struct scenario *scenario =
-        scenario_read(path, text, bytes, variables, variables_count, report, context);
-    free(text);
-    return scenario;
-}
-
-struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
-                               const struct scenario_variable *variables, uint32_t variables_count,
-                               void (*report)(void *context, const char *line), void *context)
+static struct scenario *scenario__read(const char *path, const char *text, size_t bytes,
+                                       const struct dummyload_codec *codec,
+                                       const struct scenario_variable *variables,
+                                       uint32_t variables_count,
+                                       void (*report)(void *context, const char *line),
+                                       void *context)
 {
     struct scenario_tree *tree = calloc(1, sizeof *tree);
     struct parse *parse = calloc(1, sizeof *parse);
@@ -159,6 +145,7 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
     if (scenario != NULL && parse != NULL) {
         parse->reader =
             (struct reader){.file = path, .report = report, .context = context, .parse = parse};
+        parse->codec = codec;
         parse->variables = variables;
         parse->variables_count = variables_count;
         scenario->document = scenario__document(&parse->reader, text, bytes);
@@ -176,6 +163,30 @@ struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
     }
     free(parse);
     return scenario;
+}
+
+struct scenario *scenario_load(const char *path, const struct dummyload_codec *codec,
+                               const struct scenario_variable *variables, uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context)
+{
+    struct error error;
+    char *text = NULL;
+    size_t bytes = 0;
+    if (!file_read(path, SCENARIO_FILE_BYTES_MAX, &text, &bytes, &error)) {
+        report(context, error.text);
+        return NULL;
+    }
+    struct scenario *scenario =
+        scenario__read(path, text, bytes, codec, variables, variables_count, report, context);
+    free(text);
+    return scenario;
+}
+
+struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
+                               const struct scenario_variable *variables, uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context)
+{
+    return scenario__read(path, text, bytes, NULL, variables, variables_count, report, context);
 }
 
 void scenario_destroy(struct scenario *scenario)

@@ -391,6 +391,120 @@ static void test_its_state_has_an_end(void **state)
     assert_int_equal(next.closes, 2);
 }
 
+/* Attribute 0 is a number, 1 a text that is where `next` says. */
+static enum dummyload_status name_attribute(uint32_t index, struct dummyload_attribute *attribute)
+{
+    static const char *const NAMES[] = {"head.key", "name"};
+    attribute->name = index < COUNT_OF(NAMES) ? NAMES[index] : NULL;
+    attribute->is_text = index;
+    return index < COUNT_OF(NAMES) ? DUMMYLOAD_OK : DUMMYLOAD_ERROR;
+}
+
+static struct {
+    enum dummyload_status status;
+    uint32_t from, bytes; /* of the text, in the data */
+} reading;
+
+static enum dummyload_status read_attribute(void *instance, void *state,
+                                            struct dummyload_value *value)
+{
+    assert_ptr_equal(instance, &next);
+    assert_int_equal(((uint8_t *)state)[4], 0xff);
+    assert_int_equal(value->bytes, 8);
+    assert_int_equal(value->body_bytes, 4);
+    value->number = value->data[3];
+    value->text = value->data + reading.from;
+    value->text_bytes = reading.bytes;
+    return reading.status;
+}
+
+static void test_what_a_place_may_name(void **state)
+{
+    static const struct {
+        enum dummyload_status status;
+        uint32_t from, bytes;
+        bool found, is_wrong;
+    } tries[] = {{DUMMYLOAD_OK, 2, 6, true, false},     {DUMMYLOAD_OK, 0, 0, true, false},
+                 {DUMMYLOAD_ERROR, 2, 6, false, false}, {DUMMYLOAD_OK, 2, 7, false, true},
+                 {DUMMYLOAD_OK, 9, 1, false, true},     {DUMMYLOAD_OK, 1, 0xffffffff, false, true}};
+    static uint8_t data[16] = "0123456789abcdef";
+    struct frame_attribute attribute;
+    (void)state;
+    table.attribute = name_attribute;
+    table.read_attribute = read_attribute;
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        struct frame_attribute_value value = {.number = 0};
+        struct reassembly reassembly;
+        struct frame frame;
+        struct error error = {""};
+        open_stream();
+        next.status = DUMMYLOAD_MESSAGE;
+        next.consumed = 8;
+        next.body_in_data = true;
+        next.body_bytes = 4;
+        reading.status = tries[i].status;
+        reading.from = tries[i].from;
+        reading.bytes = tries[i].bytes;
+        reassembly_open(&reassembly, &framing, REASSEMBLY_ALL_BYTES);
+        reassembly_feed(&reassembly, data, sizeof data);
+        assert_int_equal(reassembly_next(&reassembly, stream, &frame), FRAME_COMPLETE);
+        assert_false(framing_attribute(&framing, 2, &attribute));
+        assert_true(framing_attribute(&framing, 1, &attribute));
+        assert_true(attribute.is_text);
+        assert_string_equal(attribute.name, "name");
+        assert_int_equal(frame_read_attribute(&framing, &frame, &attribute, &value),
+                         tries[i].found);
+        assert_int_equal(value.text_bytes, tries[i].found ? tries[i].bytes : 0);
+        assert_true(framing_attribute(&framing, 0, &attribute));
+        assert_int_equal(frame_read_attribute(&framing, &frame, &attribute, &value),
+                         tries[i].status == DUMMYLOAD_OK);
+        assert_int_equal(value.number, tries[i].status == DUMMYLOAD_OK ? '3' : 0);
+        bool goes_on = i % 2 == 0; /* it is told at the next message, or at the end */
+        enum frame_status status =
+            goes_on ? reassembly_next(&reassembly, stream, &frame) : FRAME_COMPLETE;
+        assert_int_equal(status, goes_on && tries[i].is_wrong ? FRAME_INVALID : FRAME_COMPLETE);
+        assert_int_equal(frame_close_state(&framing, stream), goes_on || !tries[i].is_wrong);
+        frame_explain(&framing, stream, FRAME_INVALID, NULL, 0, &error);
+        assert_int_equal(strcmp(error.text, MISTAKE "its read_attribute() gave \"name\" outside of "
+                                                    "the message)") == 0,
+                         tries[i].is_wrong);
+        reassembly_close(&reassembly);
+    }
+    table.attribute = NULL;
+    table.read_attribute = NULL;
+}
+
+static enum dummyload_status name_badly(uint32_t index, struct dummyload_attribute *attribute)
+{
+    attribute->name = next.error;
+    return index < next.needed ? DUMMYLOAD_OK : DUMMYLOAD_ERROR;
+}
+
+static void test_names_that_no_place_can_have(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t count;
+        bool works;
+    } tries[] = {{"a.B_9", 64, true}, {"a", 65, false}, {"a b", 1, false}, {NULL, 1, false},
+                 {"", 1, false},      {"id", 1, false}, {"size", 1, false}};
+    struct dummyload_codec wrong = table;
+    struct error error;
+    (void)state;
+    wrong.attribute = name_badly;
+    assert_false(plugin_check(&wrong, &error));
+    assert_string_equal(error.text, "joker: expected `attribute` and `read_attribute` in its "
+                                    "table, or neither");
+    wrong.read_attribute = read_attribute;
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        next.error = tries[i].name;
+        next.needed = tries[i].count;
+        assert_int_equal(plugin_check(&wrong, &error), tries[i].works);
+    }
+    assert_non_null(
+        strstr(error.text, "joker: its attribute() gave number 0: expected at most 64"));
+}
+
 static void test_a_table_that_cannot_be_used(void **state)
 {
     struct dummyload_codec wrong = table;
@@ -476,6 +590,8 @@ int main(void)
         TEST(test_it_asks_for_more_and_then_takes_less),
         TEST(test_what_it_encodes),
         TEST(test_its_state_has_an_end),
+        TEST(test_what_a_place_may_name),
+        TEST(test_names_that_no_place_can_have),
         TEST(test_a_table_that_cannot_be_used),
         TEST(test_a_codec_that_cannot_be_made),
         TEST(test_one_call_in_many_is_measured),

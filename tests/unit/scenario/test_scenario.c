@@ -31,7 +31,7 @@ static struct scenario *load_with(const char *text, const struct scenario_variab
         fputc(*text == '\'' ? '"' : *text, file);
     }
     assert_int_equal(fclose(file), 0);
-    struct scenario *scenario = scenario_load(PATH, variables, variables_count, report, NULL);
+    struct scenario *scenario = scenario_load(PATH, NULL, variables, variables_count, report, NULL);
     remove(PATH);
     assert_non_null(scenario);
     return scenario;
@@ -246,7 +246,7 @@ static void test_every_scenario_of_ours_is_right(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[640];
         snprintf(path, sizeof path, "%s/%s.json", SCENARIOS_FOLDER, names[i]);
-        struct scenario *scenario = scenario_load(path, NULL, 0, report, NULL);
+        struct scenario *scenario = scenario_load(path, NULL, NULL, 0, report, NULL);
         assert_non_null(scenario);
         assert_string_equal(scenario->name, names[i]);
         struct error error;

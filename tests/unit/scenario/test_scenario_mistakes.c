@@ -343,7 +343,7 @@ static void test_unreadable_files(void **state)
 {
     (void)state;
     told.count = 0;
-    assert_null(scenario_load("no/such/file.json", NULL, 0, report, NULL));
+    assert_null(scenario_load("no/such/file.json", NULL, NULL, 0, report, NULL));
     assert_int_equal(told.count, 1);
     assert_non_null(strstr(told.lines[0], "no/such/file.json"));
 }

@@ -171,7 +171,7 @@ static void test_load_tells_the_place(void **state)
     (void)state;
     static const char text[] = "{\n  \"behaviors\": [ {} ],\n}\n";
     write_file(text, sizeof text - 1);
-    assert_null(scenario_load(PATH, NULL, 0, report, NULL));
+    assert_null(scenario_load(PATH, NULL, NULL, 0, report, NULL));
     assert_string_equal(told, PATH ":2:22: expected no `,` before the closing `}`");
     remove(PATH);
 }
@@ -183,7 +183,7 @@ static void test_huge_file_is_refused(void **state)
     char *text = repeated(" ", SCENARIO_FILE_BYTES_MAX + 1, &bytes);
     write_file(text, bytes);
     free(text);
-    assert_null(scenario_load(PATH, NULL, 0, report, NULL));
+    assert_null(scenario_load(PATH, NULL, NULL, 0, report, NULL));
     assert_non_null(strstr(told, PATH));
     remove(PATH);
 }
@@ -205,11 +205,11 @@ static void test_damaged_scenarios(void **state)
             memcpy(text, good, sizeof good);
             text[i] = changes[j];
             write_file(text, sizeof good - 1);
-            scenario_destroy(scenario_load(PATH, NULL, 0, report, NULL));
+            scenario_destroy(scenario_load(PATH, NULL, NULL, 0, report, NULL));
         }
         write_file(good, i);
         told[0] = '\0';
-        assert_null(scenario_load(PATH, NULL, 0, report, NULL));
+        assert_null(scenario_load(PATH, NULL, NULL, 0, report, NULL));
         assert_non_null(strstr(told, PATH));
     }
     remove(PATH);

@@ -338,7 +338,7 @@ static void assert_refused(const char *table, const char *says)
     assert_true(fputs(text, file) >= 0);
     fclose(file);
     told.text[0] = '\0';
-    assert_null(scenario_load("test_vm_data.json", NULL, 0, keep, NULL));
+    assert_null(scenario_load("test_vm_data.json", NULL, NULL, 0, keep, NULL));
     remove("test_vm_data.json");
     assert_non_null(strstr(told.text, "`data.t.file`"));
     if (strstr(told.text, says) == NULL) {
