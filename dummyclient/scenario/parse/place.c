@@ -364,7 +364,8 @@ static bool place__unknown(struct place__source *source)
     char expected[512];
     struct frame_attribute attribute;
     const struct framing *framing = &source->parse->protocol->framing;
-    const char *other = place__other_framing(source->at);
+    /* A codec's names are its own: they are listed. */
+    const char *other = framing->type != FRAMING_CODEC ? place__other_framing(source->at) : NULL;
     if (other != NULL && !(framing->type == FRAMING_HTTP && other[0] == 't') &&
         source->parse->protocol->head_values_count == 0) {
         return place__mistake(source, other);
