@@ -32,7 +32,7 @@ static bool lines__begins(const struct framing_pattern *pattern, const uint8_t *
         return false;
     }
     if (!pattern->is_like) {
-        return memcmp(line, pattern->text, pattern->bytes) == 0;
+        return pattern->bytes == 0 || memcmp(line, pattern->text, pattern->bytes) == 0;
     }
     for (uint32_t i = 0; i < pattern->bytes; i++) {
         uint8_t wanted = pattern->text[i];
@@ -46,8 +46,9 @@ static bool lines__begins(const struct framing_pattern *pattern, const uint8_t *
 
 static bool lines__ends(const struct framing_pattern *pattern, const uint8_t *line, size_t bytes)
 {
-    return bytes >= pattern->bytes &&
-           memcmp(line + bytes - pattern->bytes, pattern->text, pattern->bytes) == 0;
+    return pattern->bytes == 0 ||
+           (bytes >= pattern->bytes &&
+            memcmp(line + bytes - pattern->bytes, pattern->text, pattern->bytes) == 0);
 }
 
 /* The index of the first rule that the line is of, or rules_count. */

@@ -295,12 +295,12 @@ void parse_join(struct parse *parse, uint32_t first, struct body *body)
         return;
     }
     uint32_t end = parse__fold(parse, first, parse->parts_count, first);
-    const struct part *parts = parse->parts + first;
     uint32_t count = end - first;
     parse->parts_count = first;
     if (count == 0) {
         return;
     }
+    const struct part *parts = parse->parts + first;
     if (count == 1 && parse__is_constant(parts, 0)) {
         body->bytes = parts[0].value.operand.bytes;
         body->bytes_min = body->bytes_max = parts[0].value.operand.bytes_count;
