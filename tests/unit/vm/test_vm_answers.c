@@ -5,23 +5,6 @@
     "'on_push': [ { 'match': { 'id': 7 }, 'capture': { 'nonce': 'u8@0' }, 'send': { 'id': 8, "     \
     "'body': { 'fields': [ { 'u8': '${nonce}' } ] } } } ]"
 
-/* Carries out everything but messages until the vm waits; returns how many messages it sent. */
-static uint32_t drive(int64_t now_ns)
-{
-    uint32_t sent = 0;
-    while (bench_next(now_ns)) {
-        if (bench.action.type == VM_ACTION_CONNECT) {
-            vm_on_connected(bench.vm, now_ns);
-        } else if (bench.action.type == VM_ACTION_DISCONNECT) {
-            vm_on_closed(bench.vm, now_ns);
-        } else if (bench.action.type == VM_ACTION_SEND) {
-            vm_on_sent(bench.vm, UINT32_MAX, now_ns);
-            sent++;
-        }
-    }
-    return sent;
-}
-
 /* The server pings: the answer is there at once, and takes no lane. */
 static void ping(int64_t now_ns, uint8_t nonce)
 {
@@ -39,14 +22,7 @@ static void ping(int64_t now_ns, uint8_t nonce)
 static void test_a_push_is_answered_in_every_state(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        const char *load;
-        const char *steps;
-        bool closed_loop;
-        bool arrives;
-        bool stops;
-    } cases[] = {
+    static const struct bench_state cases[] = {
         {"think in setup", "'rate': '1/s'",
          "'setup': [ { 'think': '1s' } ], 'loop': [ { 'think': '1s' } ]", false, false, false},
         {"request in setup", "'rate': '1/s'",
@@ -78,19 +54,7 @@ static void test_a_push_is_answered_in_every_state(void **state)
         {"no loop", "'connections': 1", "'setup': []", true, false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char behavior[1024];
-        print_message("%s\n", cases[i].name);
-        snprintf(behavior, sizeof behavior, "%s, %s", cases[i].steps, RULE);
-        bench_open(cases[i].load, behavior, cases[i].closed_loop);
-        drive(2 * MS);
-        if (cases[i].arrives) {
-            vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
-            drive(3 * MS);
-        }
-        if (cases[i].stops) {
-            vm_on_stop(bench.vm, 4 * MS);
-            drive(4 * MS);
-        }
+        bench_reach(&cases[i], RULE);
         uint32_t requests = bench.requests_count;
         ping(5 * MS, 0x21);
         ping(5 * MS, 0xfe);
@@ -217,9 +181,9 @@ static void test_answers_leave_before_our_end(void **state)
                  "%s",
                  ends[i], RULE);
         bench_open("'rate': '1/s'", behavior, false);
-        drive(2 * MS);
+        bench_drive(2 * MS);
         vm_on_arrival(bench.vm, 10 * MS, 10 * MS, 10 * MS);
-        drive(10 * MS);
+        bench_drive(10 * MS);
         bench_receive(14 * MS, 7, "\x09", 1);
         bench_send(15 * MS); /* the disconnect is due, too */
         assert_int_equal(bench.sent.id, 8);

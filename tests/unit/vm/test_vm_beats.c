@@ -7,30 +7,12 @@
     "'every': [ { 'period': '100ms', 'send': { 'id': 5 }, 'reply': { 'match': { 'id': 6 }, "       \
     "'within': '50ms'" members " } } ]"
 
-/* Carries out everything but heartbeats until the vm waits; returns how many of those there were.
- */
-static uint32_t drive(int64_t now_ns)
-{
-    uint32_t beats = 0;
-    while (bench_next(now_ns)) {
-        if (bench.action.type == VM_ACTION_CONNECT) {
-            vm_on_connected(bench.vm, now_ns);
-        } else if (bench.action.type == VM_ACTION_DISCONNECT) {
-            vm_on_closed(bench.vm, now_ns);
-        } else if (bench.action.type == VM_ACTION_SEND) {
-            vm_on_sent(bench.vm, UINT32_MAX, now_ns);
-            beats += bench.action.lane == VM_LANE_NONE;
-        }
-    }
-    return beats;
-}
-
 /* The moment of the next heartbeat, which must come before the end. */
 static int64_t next_beat(int64_t end_ns)
 {
     for (int64_t at_ns = vm_next_time_ns(bench.vm); at_ns <= end_ns;
          at_ns = vm_next_time_ns(bench.vm)) {
-        if (drive(at_ns) > 0) {
+        if (bench_drive(at_ns) > 0) {
             return at_ns;
         }
     }
@@ -41,14 +23,7 @@ static int64_t next_beat(int64_t end_ns)
 static void test_they_come_in_every_state(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        const char *load;
-        const char *steps;
-        bool closed_loop;
-        bool arrives;
-        bool stops;
-    } cases[] = {
+    static const struct bench_state cases[] = {
         {"think in setup", "'rate': '1/s'",
          "'setup': [ { 'think': '9s' } ], 'loop': [ { 'think': '9s' } ]", false, false, false},
         {"request in setup", "'rate': '1/s'",
@@ -78,21 +53,7 @@ static void test_they_come_in_every_state(void **state)
         {"no loop", "'connections': 1", "'setup': []", true, false, false},
     };
     for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
-        char behavior[1024];
-        size_t at = i / 2;
-        print_message("%s\n", cases[at].name);
-        snprintf(behavior, sizeof behavior, "%s, %s", cases[at].steps,
-                 i % 2 == 0 ? PERIOD : SILENCE);
-        bench_open(cases[at].load, behavior, cases[at].closed_loop);
-        drive(2 * MS);
-        if (cases[at].arrives) {
-            vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
-            drive(3 * MS);
-        }
-        if (cases[at].stops) {
-            vm_on_stop(bench.vm, 4 * MS);
-            drive(4 * MS);
-        }
+        bench_reach(&cases[i / 2], i % 2 == 0 ? PERIOD : SILENCE);
         uint32_t requests = bench.requests_count;
         int64_t last_ns = 3 * MS;
         for (int beat = 0; beat < 5; beat++) {
@@ -117,7 +78,7 @@ static void test_phases_differ(void **state)
         bench.identity.connection = i / 2; /* each twice: a connection's phase is its own */
         bench.vm = vm_init(bench.memory, bench.seldom, bench.program, &bench.identity,
                            &bench.observer, MS);
-        drive(2 * MS);
+        bench_drive(2 * MS);
         first_ns[i] = next_beat(102 * MS);
         assert_true(i % 2 == 0 || first_ns[i] == first_ns[i - 1]);
         for (uint32_t j = 0; j < i / 2 * 2; j++) {
@@ -134,9 +95,9 @@ static void test_what_is_sent_breaks_the_silence(void **state)
     int64_t now_ns = 2 * MS;
     for (int i = 0; i < 20; i++) {
         now_ns += 80 * MS;
-        assert_int_equal(drive(now_ns), 0);
+        assert_int_equal(bench_drive(now_ns), 0);
         vm_on_arrival(bench.vm, now_ns, now_ns, now_ns);
-        assert_int_equal(drive(now_ns), 0);
+        assert_int_equal(bench_drive(now_ns), 0);
     }
     int64_t beat_ns = next_beat(now_ns + 100 * MS);
     assert_in_range(beat_ns, now_ns + 90 * MS, now_ns + 100 * MS);
@@ -150,13 +111,13 @@ static void test_none_is_made_up_for(void **state)
     bench_open("'rate': '1/s'", "'loop': [ { 'think': '1s' } ], " PERIOD, false);
     bench_ready();
     int64_t first_ns = next_beat(102 * MS);
-    assert_int_equal(drive(first_ns + 1050 * MS), 1); /* this program stood still */
+    assert_int_equal(bench_drive(first_ns + 1050 * MS), 1); /* this program stood still */
     assert_int_equal(next_beat(first_ns + 1100 * MS), first_ns + 1100 * MS);
     for (int64_t i = 12; i < 20; i++) { /* there is no room */
         struct vm_action action;
         assert_false(vm_next_blocked(bench.vm, first_ns + i * 100 * MS, &action));
     }
-    assert_int_equal(drive(first_ns + 1950 * MS), 1);
+    assert_int_equal(bench_drive(first_ns + 1950 * MS), 1);
 }
 
 static void test_they_end_with_the_connection_and_begin_with_the_next(void **state)
@@ -187,7 +148,7 @@ static void test_a_half_closed_connection_has_none(void **state)
                "'loop': [ { 'reconnect': 'now' }, { 'disconnect': 'half' }, { 'expect': { "
                "'within': '1s' } } ], " PERIOD,
                false);
-    drive(2 * MS);
+    bench_drive(2 * MS);
     vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
     bench_take(3 * MS, VM_ACTION_DISCONNECT);
     vm_on_closed(bench.vm, 3 * MS);
@@ -210,7 +171,7 @@ static void test_a_reply_is_no_push(void **state)
     assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
     assert_int_equal(bench.beat_ended_ns - bench.beat_sent_ns, MS);
     assert_int_equal(bench.unsolicited_count + bench.requests_count, 0);
-    assert_int_equal(drive(at_ns + 99 * MS), 0); /* it does not time out */
+    assert_int_equal(bench_drive(at_ns + 99 * MS), 0); /* it does not time out */
     assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 0);
     bench_receive(at_ns + 99 * MS, 6, "", 0); /* none is awaited: it is as any other message */
     assert_int_equal(bench.requests_count, 1);
@@ -313,7 +274,7 @@ static void test_one_awaits_its_reply_at_a_time(void **state)
                false);
     bench_ready();
     int64_t at_ns = next_beat(12 * MS);
-    assert_int_equal(drive(at_ns + 90 * MS), 0);
+    assert_int_equal(bench_drive(at_ns + 90 * MS), 0);
     bench_receive(at_ns + 91 * MS, 6, "", 0);
     assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
     assert_int_equal(bench.beats[VM_BEAT_SENT], 2);

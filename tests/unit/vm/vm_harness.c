@@ -160,6 +160,39 @@ bool bench_next(int64_t now_ns)
     return true;
 }
 
+uint32_t bench_drive(int64_t now_ns)
+{
+    uint32_t asides = 0;
+    while (bench_next(now_ns)) {
+        if (bench.action.type == VM_ACTION_CONNECT) {
+            vm_on_connected(bench.vm, now_ns);
+        } else if (bench.action.type == VM_ACTION_DISCONNECT) {
+            vm_on_closed(bench.vm, now_ns);
+        } else if (bench.action.type == VM_ACTION_SEND) {
+            vm_on_sent(bench.vm, UINT32_MAX, now_ns);
+            asides += bench.action.lane == VM_LANE_NONE;
+        }
+    }
+    return asides;
+}
+
+void bench_reach(const struct bench_state *state, const char *members)
+{
+    char behavior[1024];
+    print_message("%s\n", state->name);
+    snprintf(behavior, sizeof behavior, "%s, %s", state->steps, members);
+    bench_open(state->load, behavior, state->closed_loop);
+    bench_drive(2 * MS);
+    if (state->arrives) {
+        vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+        bench_drive(3 * MS);
+    }
+    if (state->stops) {
+        vm_on_stop(bench.vm, 4 * MS);
+        bench_drive(4 * MS);
+    }
+}
+
 void bench_take(int64_t now_ns, enum vm_action_type type)
 {
     assert_true(bench_next(now_ns));

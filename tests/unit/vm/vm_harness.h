@@ -62,6 +62,20 @@ bool bench_next(int64_t now_ns);
 void bench_take(int64_t now_ns, enum vm_action_type type);
 void bench_send(int64_t now_ns);
 void bench_nothing(int64_t now_ns);
+/* Carries out everything until the vm waits; returns how many messages it sent beside the steps. */
+uint32_t bench_drive(int64_t now_ns);
+
+/* A state that a connection can be in, and how it comes there. */
+struct bench_state {
+    const char *name;
+    const char *load;
+    const char *steps;
+    bool closed_loop;
+    bool arrives;
+    bool stops;
+};
+/* Opens the bench with these members of the behavior behind the steps; it is there at 4 ms. */
+void bench_reach(const struct bench_state *state, const char *members);
 /* A whole message from the server. */
 void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes);
 /* The message sent last comes back. */
