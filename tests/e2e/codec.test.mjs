@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf, ROOT, runClient, said, TAME,
   WINDOWS } from './harness.mjs';
+import { assertAllAnswered, judge } from './judged.mjs';
 
 const LOAD = { connections: 10, rate: WINDOWS ? '50/s' : '300/s', duration: '2s' };
 
@@ -38,31 +38,8 @@ function inPieces(socket) {
   };
 }
 
-async function serve(t, onSocket) {
-  const sockets = new Set();
-  const wrong = [];
-  const server = net.createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    const onBytes = onSocket(socket, inPieces(socket));
-    let rest = Buffer.alloc(0);
-    socket.on('data', (chunk) => {
-      rest = Buffer.concat([rest, chunk]);
-      try {
-        for (let taken; (taken = onBytes(rest)) > 0;) rest = rest.subarray(taken);
-      } catch (error) {
-        wrong.push(error.message);
-        socket.destroy();
-      }
-    });
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { port: server.address().port, wrong };
-}
+const serve = (t, onSocket) => judge(t, (bytes, socket, state) => state.take(bytes),
+  (socket, state) => { state.take = onSocket(socket, inPieces(socket)); });
 
 async function play(t, port, { options, behavior, load = {}, codec, args = [] }) {
   const folder = folderFor(t);
@@ -75,14 +52,6 @@ async function play(t, port, { options, behavior, load = {}, codec, args = [] })
   const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME,
     '--codec', fileFor(codec), ...args]);
   return { program, result: fs.existsSync(out) ? resultOf(out) : null };
-}
-
-function assertAllAnswered({ program, result }) {
-  assert.equal(program.exitCode, 0, said(program));
-  assert.deepEqual(errorsOf(result), {});
-  assert.ok(Number(result.totals.requests) > 0);
-  assert.equal(Number(result.totals.requests), Number(result.totals.responses));
-  assert.equal(Number(result.totals.connections_abnormal), 0);
 }
 
 // --- A chained XOR by two keys.

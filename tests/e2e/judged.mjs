@@ -31,8 +31,9 @@ export function assertAllAnswered({ program, result }) {
 }
 
 /** A server that takes whole messages off what has come: take(buffer, socket) returns how many
- *  bytes it took, 0: it needs more. Returns { port, wrong }: what it did not like. */
-export async function judge(t, take) {
+ *  bytes it took, 0: it needs more. open(socket, state) is for who speaks first. Returns
+ *  { port, wrong }: what it did not like. */
+export async function judge(t, take, open = () => {}) {
   const sockets = new Set();
   const wrong = [];
   const server = net.createServer({ noDelay: true }, (socket) => {
@@ -40,6 +41,7 @@ export async function judge(t, take) {
     const state = {};
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    open(socket, state);
     socket.on('data', (chunk) => {
       rest = Buffer.concat([rest, chunk]);
       try {
