@@ -76,10 +76,10 @@ static bool supervisor__advance(_Atomic int64_t *moment, int64_t time_ns)
 static void supervisor__stop(struct supervisor *supervisor, enum run_end end, int64_t drain_ns)
 {
     struct control *control = &supervisor->control;
-    bool together = !fleet_is_alone(supervisor->fleet) && drain_ns > 0;
-    /* A little ahead: a worker must read the moment before an arrival after it begins. All ranks
-     * stop at one moment, if there is time for that. */
-    int64_t stop_ns = clock_now_ns() + (together ? FLEET_NOTICE_NS : SUPERVISOR_NOTICE_NS);
+    /* A little ahead: a worker, of any rank, must read the moment before an arrival after it begins
+     * or is dropped. */
+    int64_t stop_ns = clock_now_ns() +
+                      (fleet_is_alone(supervisor->fleet) ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS);
     if (supervisor->run->end == RUN_COMPLETE) {
         supervisor->run->end = end;
     }
