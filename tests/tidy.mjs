@@ -165,13 +165,13 @@ const SOCKET_HEADER = new RegExp('^(sys/socket|netinet/.*|arpa/inet|netdb|winsoc
 // Plain data without a socket: an address as bytes, and the queue of what is to be sent.
 const PLAIN_NET_HEADER = /^net\/(address|send_queue)\.h$/;
 // What a system has no part in: the language, its vm, pacing and the wire formats.
-const PURE = /^(shared\/proto|dummyclient\/(scenario|program|vm|pacing))(\/|$)/;
+const PURE = /^(shared\/(proto|tls)|dummyclient\/(scenario|program|vm|pacing))(\/|$)/;
 
 /** The folders of the product's C from the bottom up: each may include those before it, and the
  * server and the client not each other. CONTRIBUTING.md has the picture. */
 const FOLDERS = [
   'shared/dummyload', 'shared/core', 'shared/system', 'shared/text', 'shared/files', 'shared/net',
-  'shared/proto',
+  'shared/proto', 'shared/tls',
   'shared/cport', 'shared/cport/linux', 'shared/cport/uring', 'shared/cport/epoll',
   'shared/cport/iocp', 'shared/results',
   'server/sessions', 'server/handlers', 'server/run', 'server/models/common', 'server/models',
