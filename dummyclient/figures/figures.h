@@ -33,7 +33,9 @@ struct unpack;
     X(SEND_LAG, "send_lag")               /* sent - max(intended, free): this program */           \
     X(START_LAG, "start_lag")             /* connection_wait + send_lag */
 /* Those that a share of the run has besides: a target. */
-#define LATENCY_SHARE_LIST(X) X(CONNECT, "connect") /* connect submitted to connected */
+#define LATENCY_SHARE_LIST(X)                                                                      \
+    X(CONNECT, "connect")             /* connect submitted to connected */                         \
+    X(TLS_HANDSHAKE, "tls_handshake") /* its beginning to secured, apart from the connect */
 /* The others, of the run and of a stage alone. */
 #define LATENCY_RUN_LIST(X)                                                                        \
     X(POLL_GAP, "poll_gap")               /* how long replies may be pending: this program */      \

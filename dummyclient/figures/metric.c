@@ -290,7 +290,8 @@ enum metric_unit metric_unit_of(const struct metric *metric)
     case METRIC_TOTALS:
         break;
     }
-    if (metric->kind == TOTAL_BYTES_SENT || metric->kind == TOTAL_BYTES_RECEIVED) {
+    if (metric->kind == TOTAL_BYTES_SENT || metric->kind == TOTAL_BYTES_RECEIVED ||
+        metric->kind == TOTAL_WIRE_BYTES_SENT || metric->kind == TOTAL_WIRE_BYTES_RECEIVED) {
         return METRIC_UNIT_BYTES;
     }
     return METRIC_UNIT_COUNT;

@@ -24,7 +24,12 @@
     X(HEARTBEATS, "heartbeats")                     /* client: sent by `every` */                  \
     X(HEARTBEATS_ANSWERED, "heartbeats_answered")   /* client: where it awaits a reply */          \
     X(BYTES_SENT, "bytes_sent")                     /* bytes the system took */                    \
-    X(BYTES_RECEIVED, "bytes_received")
+    X(BYTES_RECEIVED, "bytes_received")                                                            \
+    /* With TLS: what was on the wire, where the bytes above are those of the messages. */         \
+    X(WIRE_BYTES_SENT, "wire_bytes_sent")                                                          \
+    X(WIRE_BYTES_RECEIVED, "wire_bytes_received")                                                  \
+    X(TLS_FULL, "tls_full")       /* handshakes that ended well */                                 \
+    X(TLS_RESUMED, "tls_resumed") /* those that resumed the session of an earlier connection */
 
 /* The same of enum error_kind. */
 #define ERROR_LIST(X)                                                                              \
@@ -34,7 +39,8 @@
     X(CONNECT_OTHER, "connect_other")                                                              \
     /* client: a server sent a connection to an address that the scenario does not allow */        \
     X(REDIRECT_REFUSED, "redirect_refused")                                                        \
-    X(RESET, "reset") /* connection reset by the peer */                                           \
+    X(TLS_HANDSHAKE, "tls_handshake") /* it failed, or was not over in time */                     \
+    X(RESET, "reset")                 /* connection reset by the peer */                           \
     /* The peer ended the stream where the scenario did not expect it; server: within a frame. */  \
     X(UNEXPECTED_CLOSE, "unexpected_close")                                                        \
     X(RESPONSE_TIMEOUT, "response_timeout")   /* a reply did not come within its time */           \

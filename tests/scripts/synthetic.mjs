@@ -65,9 +65,11 @@ export function histogramOf(samples, { censored = [], told = true } = {}) {
 const TOTALS = ['connects_attempted', 'connects_ok', 'connections_clean', 'connections_abnormal',
   'iterations', 'requests', 'responses', 'messages_sent', 'messages_received',
   'messages_unsolicited', 'answers', 'answers_unsent', 'heartbeats',
-  'heartbeats_answered', 'bytes_sent', 'bytes_received'];
+  'heartbeats_answered', 'bytes_sent', 'bytes_received', 'wire_bytes_sent',
+  'wire_bytes_received', 'tls_full', 'tls_resumed'];
 const ERRORS = ['connect_refused', 'connect_timeout', 'connect_unreachable', 'connect_other',
-  'redirect_refused', 'reset', 'unexpected_close', 'response_timeout', 'response_late',
+  'redirect_refused', 'tls_handshake', 'reset', 'unexpected_close', 'response_timeout',
+  'response_late',
   'barrier_timeout', 'heartbeat_timeout', 'not_closed', 'response_lost', 'mismatch',
   'codec_handshake', 'frame_error', 'send_queue_full', 'idle_timeout', 'close_timeout',
   'unknown_message', 'rejected', 'local_limit', 'other'];

@@ -11,6 +11,7 @@ export const LATENCIES = {
   fanout: { label: 'fan-out', group: 'requests' },
   heartbeat: { label: 'heartbeat', group: 'requests' },
   connect: { label: 'connect', group: 'requests' },
+  tls_handshake: { label: 'handshake of TLS', group: 'requests' },
   codec_handshake: { label: 'handshake of the codec', group: 'requests' },
   connection_wait: { label: 'connection wait', group: 'client' },
   send_lag: { label: 'send lag', group: 'client' },
