@@ -346,6 +346,13 @@ static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
     bool measured = run->t0_ns != TIME_NEVER_NS;
     if (run->figures.counters.totals[TOTAL_CONNECTS_OK] == 0) {
         verdict__not_connected(verdict, plan, run);
+    } else if (!measured && closed >= plan->connections &&
+               run->figures.counters.totals[TOTAL_HEARTBEATS] > 0) {
+        verdict__failed(verdict,
+                        "every connection was closed by the server during setup, after %.1f s, "
+                        "and heartbeats had been sent before (does it take them before the login? "
+                        "`every` waits for the end of setup with \"from\": \"after_setup\")",
+                        passed_s);
     } else if (!measured && closed >= plan->connections) {
         verdict__failed(verdict,
                         "every connection was closed by the server during setup, after %.1f s "

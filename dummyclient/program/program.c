@@ -382,6 +382,25 @@ static bool program__overlap(const struct match *a, const struct match *b)
     return a->any_id || b->any_id || a->id == b->id;
 }
 
+bool program_match_alike(const struct match *a, const struct match *b)
+{
+    return a->any_id == b->any_id &&
+           (a->source == MATCH_FIELD_NONE) == (b->source == MATCH_FIELD_NONE);
+}
+
+static bool program__is_behind_beats(const struct program_behavior *behavior,
+                                     const struct match *match)
+{
+    for (uint32_t i = 0; i < behavior->beats_count; i++) {
+        const struct beat *beat = behavior->beats[i].beat;
+        if (beat->has_reply && program__overlap(&beat->reply.match, match) &&
+            program_match_alike(&beat->reply.match, match)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Could a rule, or a heartbeat's reply, take the messages of this step first? */
 static bool program__is_behind(const struct program_behavior *behavior, const struct match *match)
 {
@@ -402,7 +421,11 @@ static void program__rank_steps(struct program *program, const struct program_be
     for (uint32_t i = behavior->setup; i < program->code_count; i++) {
         struct instruction *instruction = &program->code[i];
         if (instruction->op == OP_REQUEST || instruction->op == OP_EXPECT) {
-            instruction->index = program__is_behind(behavior, &instruction->wait->match);
+            const struct match *match = &instruction->wait->match;
+            bool rules = program__is_behind(behavior, match);
+            bool beats = instruction->op == OP_REQUEST && program__is_behind_beats(behavior, match);
+            instruction->index =
+                (uint8_t)((rules ? PROGRAM_BEHIND_RULES : 0) | (beats ? PROGRAM_BEHIND_BEATS : 0));
         }
     }
 }

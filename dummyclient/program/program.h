@@ -19,6 +19,11 @@ enum {
     /* Bodies of messages that are kept for expects which have not begun. */
     PROGRAM_INBOX_BYTES_MAX = 4096
 };
+/* What may take a message before the step does. */
+enum {
+    PROGRAM_BEHIND_RULES = 1, /* rules of on_push and replies to heartbeats */
+    PROGRAM_BEHIND_BEATS = 2  /* replies to heartbeats that are awaited alike: in turn */
+};
 /* In place of a step: no named request. */
 #define PROGRAM_STEP_NONE UINT32_MAX
 
@@ -78,7 +83,7 @@ struct instruction {
     uint8_t op;
     uint8_t counter; /* REPEAT, FOR */
     uint8_t disconnect;
-    uint8_t index;    /* BARRIER, MARK; REQUEST, EXPECT: 1 behind the rules of on_push */
+    uint8_t index;    /* BARRIER, MARK; REQUEST, EXPECT: PROGRAM_BEHIND_... */
     uint32_t step;    /* REQUEST: program step; else PROGRAM_STEP_NONE */
     uint32_t target;  /* where it may jump to; REQUEST: at which of the targets it is played */
     uint32_t times;   /* REPEAT_BEGIN */
@@ -189,6 +194,10 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes);
  * scenario, which outlives it. */
 struct program *program_compile(const struct scenario *scenario, struct error *error);
 void program_destroy(struct program *program);
+
+struct match; /* scenario/tree.h */
+/* Do both look at the same parts of a message: an id, a field? */
+bool program_match_alike(const struct match *a, const struct match *b);
 
 /* Has any behavior a rule of on_push that answers messages of this id? */
 bool program_answers(const struct program *program, uint32_t id);

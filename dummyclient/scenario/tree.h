@@ -12,6 +12,7 @@
 #include "scenario/place.h"
 #include "scenario/scenario.h"
 #include "scenario/think.h"
+#include "scenario/wait.h"
 
 enum {
     TREE_STEPS_MAX = 10000, /* of all behaviors together */
@@ -29,79 +30,6 @@ enum {
 };
 /* Constant bytes (texts, hex, patterns) of all steps together. */
 #define TREE_CONSTANT_BYTES_MAX (64u * 1024u * 1024u)
-
-enum match_field_source {
-    MATCH_FIELD_NONE,
-    MATCH_FIELD_SENT,   /* the same as `sent` in the body that was sent */
-    MATCH_FIELD_VALUE,  /* a constant */
-    MATCH_FIELD_CAPTURE /* a captured variable */
-};
-
-/* Selects a reply. */
-struct match {
-    bool any_id;
-    bool is_explicit; /* the scenario names an id or a field: not "any", and no default */
-    bool is_prefix;   /* VALUE, a text: the place begins with it */
-    uint32_t id;
-    enum match_field_source source;
-    struct place place;
-    struct place sent;
-    uint64_t value;             /* VALUE: a number, or the hash of the text */
-    enum value_type value_type; /* of what it is compared with */
-    uint32_t variable;          /* its word */
-    const uint8_t *text;        /* VALUE */
-    uint32_t text_bytes;
-};
-
-enum verify_type {
-    VERIFY_NONE,
-    VERIFY_SAME_BODY, /* the body that the lane sent last */
-    VERIFY_EQUALS,
-    VERIFY_STARTS_WITH,
-    VERIFY_CONTAINS,
-    VERIFY_FIELD
-};
-
-/* Judges it. */
-struct verify {
-    enum verify_type type;
-    enum comparison comparison; /* FIELD */
-    uint32_t skip_bytes;        /* of the reply's body, not compared */
-    struct place place;         /* FIELD */
-    struct value value;         /* what it is compared with */
-    const struct verify *next;  /* which must hold, too */
-    struct body body;
-};
-
-struct capture {
-    struct place place;
-    uint32_t word;
-    enum value_type type;    /* of the variable that it goes to */
-    uint32_t text_bytes_max; /* of a text: the variable's room */
-};
-
-enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };
-
-/* How far back an expect looks: to messages not taken since the connection was made, since its
- * lane's pass (or setup, or teardown) began, or to none. */
-enum wait_since { WAIT_SINCE_PASS, WAIT_SINCE_STEP, WAIT_SINCE_CONNECTED };
-
-/* What waits for replies: expect, and the second half of a request. */
-struct wait {
-    struct match match;
-    struct verify verify;
-    struct capture *captures;
-    uint32_t captures_count;
-    uint32_t replies_count; /* 1 and more */
-    uint32_t bytes_count;   /* raw framing: bytes of a reply */
-    bool bytes_as_sent;     /* raw framing: as many as were sent */
-    bool raw;               /* it is played on raw framing */
-    bool optional;
-    int64_t within_ns;
-    enum on_timeout on_timeout;
-    enum on_timeout on_mismatch; /* of a request and an expect */
-    enum wait_since since;       /* of an expect */
-};
 
 struct send {
     uint32_t id;
@@ -198,11 +126,19 @@ struct push {
     struct send answer;
 };
 
+/* How long: as the scenario says, or a number that the run knows, in units. */
+struct interval {
+    int64_t ns;
+    int64_t unit_ns; /* 0: `ns` */
+    struct value value;
+};
+
 /* A message that is sent again and again while the connection is open. */
 struct beat {
-    uint32_t target;    /* on whose connections, as in struct step */
-    int64_t period_ns;  /* so often; or (0) */
-    int64_t silence_ns; /* when nothing has been sent for so long */
+    uint32_t target; /* on whose connections, as in struct step */
+    bool by_silence; /* when nothing has been sent for so long; else so often */
+    bool after_setup;
+    struct interval interval;
     struct send send;
     bool has_reply;
     struct wait reply; /* its match, within and on_timeout */

@@ -53,7 +53,11 @@ void vm_aside_drop(struct vm *vm)
     }
 }
 
-bool vm_aside_claims(const struct vm *vm, const struct frame *frame)
+bool vm_aside_claims(const struct vm *vm, uint32_t index, const struct frame *frame)
 {
-    return vm_beat_claims(vm, frame) || vm_push_claims(vm, frame);
+    if (vm->program->code[vm_wait_at(vm, index)->instruction].index == 0) {
+        return false;
+    }
+    return vm_beat_claims(vm, index, frame) ||
+           (vm_wait_is_behind(vm, index) && vm_push_claims(vm, frame));
 }

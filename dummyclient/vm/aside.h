@@ -8,13 +8,14 @@ enum { VM_ANSWERS_MAX = 16 /* that wait for room in the driver's queue */ };
 
 /* A heartbeat of `every`. */
 struct vm_beat {
-    int64_t send_ns;    /* when the next one is due, by what is known now */
-    int64_t reply_ns;   /* until when the reply may come; TIME_NEVER_NS: none is awaited */
-    int64_t sent_ns;    /* of the one whose reply is awaited; 0: it has yet to leave */
-    int64_t silence_ns; /* of the next one */
-    uint32_t message_n; /* the number of the last one */
+    int64_t send_ns;     /* when the next one is due, by what is known now */
+    int64_t reply_ns;    /* until when the reply may come; TIME_NEVER_NS: none is awaited */
+    int64_t sent_ns;     /* of the one whose reply is awaited; 0: it has yet to leave */
+    int64_t interval_ns; /* before the next one */
+    uint32_t message_n;  /* the number of the last one */
     uint32_t drawn_count;
     uint32_t late_count; /* replies to those that have timed out, which are still to come */
+    uint32_t late_n;     /* the number of the last of these */
     bool owed;           /* it is to be sent as soon as there is room */
 };
 

@@ -1,7 +1,7 @@
 /* Heartbeats: messages that are sent on a period, or when nothing else has been sent for a time.
  *
- * They begin when the connection is made and end with our side of it. None is made up for: while
- * one waits for room, or for its reply, those that are due are left out. */
+ * They begin when the connection is made, or when setup is done, and end with our side of it. None
+ * is made up for: while one waits for room, or for its reply, those that are due are left out. */
 #include "vm/internal.h"
 
 #include "core/clock.h"
@@ -12,6 +12,7 @@
 /* A silence is shortened by up to so much, so that connections which fell silent together do not
  * speak together; it is never longer than it says. */
 #define VM_BEAT_SPREAD 0.1
+#define VM_BEAT_NS_MAX (INT64_C(86400) * NS_PER_S)
 
 static double vm_beat__draw(const struct vm *vm, uint32_t index, uint32_t count)
 {
@@ -20,24 +21,70 @@ static double vm_beat__draw(const struct vm *vm, uint32_t index, uint32_t count)
 
 static bool vm_beat__runs(const struct vm *vm, uint32_t index)
 {
+    const struct beat *rule = vm->behavior->beats[index].beat;
     return vm->link == VM_LINK_OPEN && vm->phase != VM_PHASE_FINISHED &&
-           vm->behavior->beats[index].beat->target == vm->target;
+           rule->target == vm->target && !(rule->after_setup && vm->phase == VM_PHASE_SETUP);
+}
+
+/* How long it is until the next one; 0: there is none. What the run knows has the bounds of what a
+ * scenario may say. */
+static int64_t vm_beat__interval_ns(const struct vm *vm, uint32_t index, uint32_t draw)
+{
+    const struct interval *interval = &vm->behavior->beats[index].beat->interval;
+    if (interval->unit_ns == 0) {
+        return interval->ns;
+    }
+    struct message_scope scope = vm_lane_scope(vm, vm_lane_at(vm, 0));
+    scope.key = prng_mix(prng_mix(vm->connection_key, VM_BEAT_STREAM), index);
+    uint64_t bits = value_bits(&interval->value, &scope, draw);
+    double ns = value_as_double(bits, interval->value.type) * (double)interval->unit_ns;
+    if (!(ns > 0)) {
+        return 0;
+    }
+    return ns < (double)NS_PER_MS        ? NS_PER_MS
+           : ns > (double)VM_BEAT_NS_MAX ? VM_BEAT_NS_MAX
+                                         : (int64_t)ns;
 }
 
 /* When the next one is due after this moment. */
 static void vm_beat__schedule(const struct vm *vm, uint32_t index, int64_t now_ns)
 {
     struct vm_beat *beat = &vm_asides_of(vm)->beats[index];
-    const struct beat *rule = vm->behavior->beats[index].beat;
-    if (rule->period_ns > 0) {
-        int64_t late_ns = now_ns - beat->send_ns;
-        beat->send_ns = now_ns + rule->period_ns - late_ns % rule->period_ns;
+    uint32_t draw = beat->drawn_count++;
+    int64_t interval_ns = vm_beat__interval_ns(vm, index, draw);
+    beat->interval_ns = interval_ns;
+    if (interval_ns == 0) {
+        beat->send_ns = TIME_NEVER_NS;
         return;
     }
-    double drawn = vm_beat__draw(vm, index, beat->drawn_count++);
-    beat->silence_ns =
-        rule->silence_ns - (int64_t)(VM_BEAT_SPREAD * drawn * (double)rule->silence_ns);
-    beat->send_ns = now_ns + beat->silence_ns;
+    if (!vm->behavior->beats[index].beat->by_silence) {
+        int64_t late_ns = now_ns - beat->send_ns;
+        beat->send_ns = now_ns + interval_ns - late_ns % interval_ns;
+        return;
+    }
+    double drawn = vm_beat__draw(vm, index, draw);
+    beat->interval_ns -= (int64_t)(VM_BEAT_SPREAD * drawn * (double)interval_ns);
+    beat->send_ns = now_ns + beat->interval_ns;
+}
+
+/* Those that begin now. */
+static void vm_beat__begin(struct vm *vm, bool after_setup, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
+        const struct beat *rule = vm->behavior->beats[i].beat;
+        struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
+        if (rule->after_setup != after_setup) {
+            continue;
+        }
+        beat->send_ns = now_ns;
+        vm_beat__schedule(vm, i, now_ns);
+        if (!rule->by_silence && beat->interval_ns > 0) {
+            /* The first one at any moment of the first period. */
+            double drawn = vm_beat__draw(vm, i, beat->drawn_count++);
+            beat->send_ns = now_ns + (int64_t)(drawn * (double)beat->interval_ns);
+        }
+        vm->next_ns = beat->send_ns < vm->next_ns ? beat->send_ns : vm->next_ns;
+    }
 }
 
 void vm_beat_open(struct vm *vm, int64_t now_ns)
@@ -50,17 +97,21 @@ void vm_beat_open(struct vm *vm, int64_t now_ns)
     asides->last_sent_ns = now_ns;
     for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
         struct vm_beat *beat = &asides->beats[i];
-        int64_t period_ns = vm->behavior->beats[i].beat->period_ns;
         beat->owed = false;
         beat->late_count = 0;
+        beat->send_ns = TIME_NEVER_NS;
         beat->reply_ns = TIME_NEVER_NS;
-        if (period_ns > 0) { /* the first one at any moment of the first period */
-            double drawn = vm_beat__draw(vm, i, beat->drawn_count++);
-            beat->send_ns = now_ns + (int64_t)(drawn * (double)period_ns);
-        } else {
-            vm_beat__schedule(vm, i, now_ns);
-        }
-        vm->next_ns = beat->send_ns < vm->next_ns ? beat->send_ns : vm->next_ns;
+    }
+    vm_beat__begin(vm, false, now_ns);
+    if (vm->phase != VM_PHASE_SETUP) {
+        vm_beat__begin(vm, true, now_ns);
+    }
+}
+
+void vm_beat_setup_done(struct vm *vm, int64_t now_ns)
+{
+    if (vm->link == VM_LINK_OPEN) {
+        vm_beat__begin(vm, true, now_ns);
     }
 }
 
@@ -93,6 +144,7 @@ static bool vm_beat__time_out(struct vm *vm, uint32_t index, int64_t now_ns)
                             beat->reply_ns - reply->within_ns, beat->reply_ns);
     beat->reply_ns = TIME_NEVER_NS;
     beat->late_count++;
+    beat->late_n = beat->message_n;
     if (on_timeout == ON_TIMEOUT_RECONNECT) {
         vm_restart(vm, now_ns);
         return false;
@@ -111,14 +163,14 @@ bool vm_beat_expire(struct vm *vm, int64_t seen_ns, int64_t now_ns)
         }
         const struct vm_asides *asides = vm_asides_of(vm);
         struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
-        int64_t silent_ns = asides->last_sent_ns + beat->silence_ns;
+        int64_t silent_ns = asides->last_sent_ns + beat->interval_ns;
         if (beat->reply_ns <= seen_ns && !vm_beat__time_out(vm, i, now_ns)) {
             return false;
         }
         if (beat->send_ns > now_ns) {
             continue;
         }
-        if (vm->behavior->beats[i].beat->period_ns == 0 && silent_ns > now_ns) {
+        if (vm->behavior->beats[i].beat->by_silence && silent_ns > now_ns) {
             beat->send_ns = silent_ns; /* something has been sent since */
             continue;
         }
@@ -156,24 +208,48 @@ void vm_beat_close(struct vm *vm, int64_t now_ns)
     }
 }
 
+static bool vm_beat__awaits(const struct vm *vm, uint32_t index, const struct frame *frame)
+{
+    const struct match *match = &vm->behavior->beats[index].beat->reply.match;
+    const struct vm_beat *beat = &vm_asides_of(vm)->beats[index];
+    bool awaits = beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0;
+    return (awaits || beat->late_count > 0) && vm_wait_matches(vm, match, match->value, frame);
+}
+
 /* Which one awaits the message; beats_count: none. */
 static uint32_t vm_beat__find(const struct vm *vm, const struct frame *frame)
 {
     uint32_t i = vm->asides_open ? 0 : vm->behavior->beats_count;
-    for (; i < vm->behavior->beats_count; i++) {
-        const struct match *match = &vm->behavior->beats[i].beat->reply.match;
-        const struct vm_beat *beat = &vm_asides_of(vm)->beats[i];
-        bool awaits = beat->reply_ns != TIME_NEVER_NS && beat->sent_ns != 0;
-        if ((awaits || beat->late_count > 0) && vm_wait_matches(vm, match, match->value, frame)) {
-            break;
-        }
+    while (i < vm->behavior->beats_count && !vm_beat__awaits(vm, i, frame)) {
+        i++;
     }
     return i;
 }
 
-bool vm_beat_claims(const struct vm *vm, const struct frame *frame)
+/* Of a request and a heartbeat that are awaited alike, what was sent first is answered first. */
+static bool vm_beat__is_before(const struct vm *vm, uint32_t beat_index, uint32_t index)
 {
-    return vm_beat__find(vm, frame) < vm->behavior->beats_count;
+    const struct vm_beat *beat = &vm_asides_of(vm)->beats[beat_index];
+    uint32_t beat_n = beat->late_count > 0 ? beat->late_n : beat->message_n;
+    uint32_t request_n = index < vm->program->lanes_count ? vm_lane_at(vm, index)->message_n
+                                                          : vm_wait_at(vm, index)->message_n;
+    return (int32_t)(beat_n - request_n) < 0;
+}
+
+bool vm_beat_claims(const struct vm *vm, uint32_t index, const struct frame *frame)
+{
+    const struct instruction *step = &vm->program->code[vm_wait_at(vm, index)->instruction];
+    for (uint32_t i = 0; vm->asides_open && i < vm->behavior->beats_count; i++) {
+        const struct match *reply = &vm->behavior->beats[i].beat->reply.match;
+        if (!vm_beat__awaits(vm, i, frame)) {
+            continue;
+        }
+        bool alike = step->op == OP_REQUEST && program_match_alike(reply, &step->wait->match);
+        if (alike ? vm_beat__is_before(vm, i, index) : vm_wait_is_behind(vm, index)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns, bool *late)

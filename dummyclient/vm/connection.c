@@ -134,6 +134,7 @@ void vm_enter_loop(struct vm *vm, int64_t now_ns)
     struct vm_lane *first = vm_lane_at(vm, 0);
     vm->phase = VM_PHASE_LOOP;
     vm->idle_head = VM_INDEX_NONE;
+    vm_beat_setup_done(vm, now_ns);
     for (uint32_t i = vm->program->lanes_count; i-- > 0;) {
         struct vm_lane *lane = vm_lane_at(vm, i);
         lane->free_ns = now_ns;

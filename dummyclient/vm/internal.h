@@ -168,15 +168,17 @@ void vm_push_drop(struct vm *vm);
 
 /* The connection is open: they begin. */
 void vm_beat_open(struct vm *vm, int64_t now_ns);
+/* Setup is done: those that wait for it begin. */
+void vm_beat_setup_done(struct vm *vm, int64_t now_ns);
 /* The earliest that one is due; TIME_NEVER_NS: none. */
 int64_t vm_beat_next_ns(const struct vm *vm, int64_t seen_ns, int64_t now_ns);
 /* What is due now. False when that restarted the connection. */
 bool vm_beat_expire(struct vm *vm, int64_t seen_ns, int64_t now_ns);
 /* Messages have been stamped. */
 void vm_beat_sent(struct vm *vm, int64_t sent_ns);
-/* Is the message a reply that one awaits? The second says that it has come; *late: to one that has
- * timed out. */
-bool vm_beat_claims(const struct vm *vm, const struct frame *frame);
+/* Is the message a reply that one awaits, rather than this wait? The second says that it has come;
+ * *late: to one that has timed out. */
+bool vm_beat_claims(const struct vm *vm, uint32_t index, const struct frame *frame);
 bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns, bool *late);
 /* The connection has ended. */
 void vm_beat_close(struct vm *vm, int64_t now_ns);
@@ -195,8 +197,8 @@ void vm_aside_take(struct vm *vm, int64_t now_ns, struct vm_action *action);
 struct message_scope vm_aside_scope(const struct vm *vm);
 /* What waits can no longer be sent. */
 void vm_aside_drop(struct vm *vm);
-/* Does a rule or a heartbeat take the message before the steps that have no match of their own? */
-bool vm_aside_claims(const struct vm *vm, const struct frame *frame);
+/* Does a rule or a heartbeat take the message before this wait, which accepts it? */
+bool vm_aside_claims(const struct vm *vm, uint32_t index, const struct frame *frame);
 
 /* --- vm.c */
 

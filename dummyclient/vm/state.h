@@ -67,7 +67,8 @@ struct vm_wait {
     uint32_t instruction;
     uint16_t next;
     uint16_t prev;
-    uint32_t count; /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
+    uint32_t count;     /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
+    uint32_t message_n; /* tombstone: the number of the message */
 };
 
 /* A message that no step has taken: its body is in the inbox's bytes, if bodies are kept; all of

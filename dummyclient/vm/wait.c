@@ -177,6 +177,7 @@ void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane)
     struct vm_wait *tombstone = vm_wait_at(vm, index);
     *tombstone = *wait; /* after taking, which may have changed wait's neighbours */
     tombstone->count = replies_left;
+    tombstone->message_n = lane->message_n;
     vm_wait__link(vm, tombstone->prev, index);
     vm_wait__link(vm, index, tombstone->next);
 }
@@ -219,7 +220,8 @@ bool vm_wait_accepts(const struct vm *vm, uint32_t index, const struct frame *fr
 
 bool vm_wait_is_behind(const struct vm *vm, uint32_t index)
 {
-    return vm->program->code[vm_wait_at(vm, index)->instruction].index != 0;
+    uint8_t rank = vm->program->code[vm_wait_at(vm, index)->instruction].index;
+    return (rank & PROGRAM_BEHIND_RULES) != 0;
 }
 
 /* Does the message carry, beyond doubt, the answer to this lane's own request? */
@@ -254,7 +256,7 @@ struct vm_lane *vm_wait_find(struct vm *vm, const struct frame *frame, uint32_t 
     for (uint16_t i = vm->wait_head; i != VM_INDEX_NONE && !(raw && tombstone != VM_INDEX_NONE);
          i = vm_wait_at(vm, i)->next) {
         bool accepts = vm_wait_accepts(vm, i, frame);
-        if (!accepts || (vm_wait_is_behind(vm, i) && vm_aside_claims(vm, frame))) {
+        if (!accepts || vm_aside_claims(vm, i, frame)) {
             if (vm->traced && !accepts) {
                 vm_trace_refused(vm, i, frame);
             }

@@ -209,6 +209,111 @@ for (const [name, { answers, on_close: expected, error }] of Object.entries({
   });
 }
 
+/**
+ * Takes nothing before the login, which it lets wait; says in its answer how many milliseconds are
+ * between two heartbeats, and throws out whoever sends anything else than these and echoes.
+ */
+async function startDoor(t, { loginMs, periodMs }) {
+  const door = { kicks: 0, beats: [], sockets: new Set() };
+  const listener = net.createServer({ noDelay: true }, (socket) => {
+    let state = 'out';
+    let rest = Buffer.alloc(0);
+    const player = { beats: 0 };
+    door.beats.push(player);
+    door.sockets.add(socket);
+    const kick = () => {
+      door.kicks += 1;
+      state = 'kicked';
+      socket.destroy();
+    };
+    socket.on('error', () => {}).on('close', () => door.sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 2 && rest.length >= rest.readUInt16LE(0) && state !== 'kicked') {
+        const id = rest.readUInt16LE(2);
+        rest = rest.subarray(rest.readUInt16LE(0));
+        if (state === 'out' && id === ID.login) {
+          state = 'waits';
+          setTimeout(() => {
+            if (state === 'kicked') return;
+            state = 'in';
+            socket.write(frame(ID.login, u32(periodMs)));
+          }, loginMs);
+        } else if (state !== 'in') {
+          kick();
+        } else if (id === ID.beat) {
+          player.beats += 1;
+          if (player.beats === 3) socket.write(frame(ID.beaten, u32(0)));
+        }
+      }
+    });
+  });
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  door.port = listener.address().port;
+  t.after(() => {
+    for (const socket of door.sockets) socket.destroy();
+    listener.close();
+  });
+  return door;
+}
+
+const visitor = (every) => ({ name: 'visitor', setup: [{ request: { name: 'login', within: '2m',
+  send: { id: ID.login }, capture: { interval: 'u32@0' } } },
+{ expect: { match: { id: ID.beaten }, within: '2m' } }], loop: [{ think: '1h' }], every });
+
+test('heartbeats wait for a login, and come as often as the server wants', LIMIT, async (t) => {
+  const door = await startDoor(t, { loginMs: 300, periodMs: 20 });
+  const login = visitor([{ period: '${interval}ms', from: 'after_setup', send: { id: ID.beat } }]);
+  login.loop = [login.setup.pop(), { think: '1h' }]; // the third has come: the setup is over
+  const { program, result, totals } = await play(t, door, { behavior: login,
+    load: { drain: '1s' } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.equal(door.kicks, 0);
+  assert.equal(door.beats.length, 8);
+  assert.ok(door.beats.every(({ beats }) => beats > 2), JSON.stringify(door.beats));
+  assert.equal(totals.heartbeats, door.beats.reduce((sum, { beats }) => sum + beats, 0));
+});
+
+test('heartbeats that a server does not take before the login are named', LIMIT, async (t) => {
+  const door = await startDoor(t, { loginMs: 60000, periodMs: 20 });
+  const { program, totals } = await play(t, door, {
+    behavior: visitor([{ period: '20ms', send: { id: ID.beat } }]), load: { drain: '1s' } });
+  assert.notEqual(program.exitCode, 0, said(program));
+  assert.ok(door.kicks >= 8 && totals.heartbeats >= 8);
+  assert.match(said(program), /during setup.*heartbeats had been sent before.*"after_setup"/);
+  const other = await startDoor(t, { loginMs: 60000, periodMs: 20 });
+  const [{ request }] = visitor([]).setup;
+  const wrong = { name: 'visitor', setup: [{ send: { id: ID.beat } }, { request }],
+    loop: [{ think: '1h' }] };
+  const without = await play(t, other, { behavior: wrong, load: { drain: '1s' } });
+  assert.match(said(without.program), /during setup.*does it take these logins/);
+});
+
+/** Answers each line with the same one, in the order of sending: nothing else tells them apart. */
+test('where only the order tells replies apart, heartbeats have theirs', LIMIT, async (t) => {
+  const listener = net.createServer({ noDelay: true }, (socket) => {
+    let rest = '';
+    socket.on('error', () => {}).on('data', (chunk) => {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop();
+      for (const line of lines) setTimeout(() => socket.write(`OK ${line}\n`), 10);
+    });
+  });
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  t.after(() => listener.close());
+  const { program, result, totals } = await play(t, { port: listener.address().port }, {
+    framing: { type: 'delimiter', delimiter: '\n' },
+    behavior: { name: 'clerk',
+      loop: [{ request: { name: 'rq', send: { body: { text: 'RQ' } }, within: '2m',
+        verify: { equals: { text: 'OK RQ' } } } }],
+      every: [{ period: '7ms', send: { body: { text: 'HB' } },
+        reply: { match: 'any', within: '2m' } }] } });
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(totals.heartbeats_answered > 8);
+});
+
 test('mosquitto: PINGREQ and PINGRESP beside the steps', { ...LIMIT,
   skip: absent('/usr/sbin/mosquitto') }, async (t) => {
   const port = await freePort();

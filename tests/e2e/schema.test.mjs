@@ -62,6 +62,7 @@ const BEYOND_A_SCHEMA = [
   ['what is inside a place, and names of the framing', /in the place "/],
   ['places and what they are compared with',
     /two numbers or two texts|place that is a text|the place is one|of what is sent|for a text \(/],
+  ['periods of ${...}', /number with its unit|of a text it is|what setup captures is not known/],
   ['the clock', /place of \$\{stamp_ns\}/],
   ['sizes in bytes', /of at most \d+ bytes|bytes in a body|expected at most \d+ bytes/],
   ['texts with ${...}', /pieces in one text|fields and pieces/],

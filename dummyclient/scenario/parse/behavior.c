@@ -1,5 +1,6 @@
 /* Behaviors: setup, loop and teardown of one kind of player. */
 #include "scenario/parse/place.h"
+#include "text/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -231,11 +232,42 @@ static void parse__beat_reply(struct parse *parse, const cJSON *json, void *plac
     }
 }
 
+/* "${seconds}s": one ${...} and its unit. */
+static void parse__interval_value(struct parse *parse, const cJSON *json, struct interval *interval)
+{
+    const char *text = json->valuestring;
+    const char *end = strchr(text, '}');
+    char one[8];
+    struct error error;
+    snprintf(one, sizeof one, "1%s", end == NULL ? "" : end + 1);
+    if (strncmp(text, "${", 2) != 0 || !units_duration_ns(one, &interval->unit_ns, &error)) {
+        reader_expected(&parse->reader, json,
+                        "one ${...} of a number with its unit behind it, such as \"${seconds}s\"");
+    } else if (parse_expression(parse, text + 2, (size_t)(end - text) - 2, &interval->value) &&
+               interval->value.type == VALUE_TEXT) {
+        reader_expected(&parse->reader, json, "a number: of a text it is ${number(name)}");
+    }
+}
+
+static void parse__interval(struct parse *parse, const cJSON *json, void *place)
+{
+    static const struct key constant = {.kind = KEY_KIND_DURATION,
+                                        .bytes = sizeof(int64_t),
+                                        .low = (double)NS_PER_MS,
+                                        .high = (double)PARSE_DAY_NS};
+    struct interval *interval = place;
+    if (cJSON_IsString(json) && strstr(json->valuestring, "${") != NULL) {
+        parse__interval_value(parse, json, interval);
+    } else {
+        reader_read_value(&parse->reader, json, &constant, &interval->ns);
+    }
+}
+
 static const struct key parse__beat_keys[] = {
     {"target", KEY_OTHER(struct beat, target, parse__push_target)},
-    {"period", KEY_DURATION(struct beat, period_ns, NS_PER_MS, PARSE_DAY_NS),
-     .excludes = "silence"},
-    {"silence", KEY_DURATION(struct beat, silence_ns, NS_PER_MS, PARSE_DAY_NS)},
+    {"period", KEY_OTHER(struct beat, interval, parse__interval), .excludes = "silence"},
+    {"silence", KEY_OTHER(struct beat, interval, parse__interval)},
+    {"from", KEY_WORD(struct beat, after_setup, "connected", "after_setup")},
     {"send", KEY_OBJECT(struct beat, send, parse_send_keys), .then = parse_send,
      .required = "the message"},
     {"reply", KEY_INNER(parse__beat_reply_keys), .then = parse__beat_reply},
@@ -253,9 +285,13 @@ static void parse__beat(struct parse *parse, const cJSON *json, void *place)
     if (is_object) {
         parse__beside_target(parse, json, beat->target);
     }
-    if (is_object && reader_get(json, "period") == NULL && reader_get(json, "silence") == NULL) {
+    beat->by_silence = is_object && reader_get(json, "silence") != NULL;
+    if (is_object && reader_get(json, "period") == NULL && !beat->by_silence) {
         reader_expected_at(&parse->reader, json, "period",
                            "a duration such as \"5s\", or `silence`");
+    } else if (beat->interval.unit_ns > 0 && !beat->after_setup) {
+        reader_expected_at(&parse->reader, json, "from",
+                           "\"after_setup\": what setup captures is not known before");
     }
     parse_move(parse, target);
 }
@@ -359,7 +395,8 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
     }
     for (uint32_t i = 0; i < behavior->beats_count; i++) {
         behavior->beats_of_lane =
-            behavior->beats_of_lane || parse__sends_of_lane(parse, &behavior->beats[i].send);
+            behavior->beats_of_lane || parse__sends_of_lane(parse, &behavior->beats[i].send) ||
+            parse__value_is_of_lane(parse, &behavior->beats[i].interval.value);
     }
     for (uint32_t i = 0; i < behavior->pushes_count; i++) {
         const struct push *push = &behavior->pushes[i];

@@ -179,7 +179,7 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
                        const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
-/* A number of 1 to 8 digits; *text is then behind it. */
+/* A number of 1 to 9 digits; *text is then behind it. */
 bool parse_digits(const char **text, uint32_t *number);
 /* Is the name these bytes? */
 bool parse_is(const char *name, const char *text, size_t bytes);

@@ -273,7 +273,7 @@ static bool place__pb_step(struct place__source *source, struct place *place,
     if (!parse_digits(&source->at, &step->number) || step->number == 0 ||
         step->number >= UINT32_C(1) << 29) {
         source->at = begin;
-        return place__mistake(source, "the number of a field, such as pb(3.1)");
+        return place__mistake(source, "the number of a field, 1 to 536870911, such as pb(3.1)");
     }
     if (!place__skip(source, "[")) {
         return true;

@@ -132,11 +132,11 @@ bool parse_digits(const char **text, uint32_t *number)
 {
     size_t digits = strspn(*text, "0123456789");
     *number = 0;
-    for (size_t i = 0; i < digits && digits <= 8; i++) {
+    for (size_t i = 0; i < digits && digits <= 9; i++) {
         *number = *number * 10 + (uint32_t)((*text)[i] - '0');
     }
     *text += digits;
-    return digits > 0 && digits <= 8;
+    return digits > 0 && digits <= 9;
 }
 
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison)

@@ -253,9 +253,11 @@ static void test_mistakes(void **state)
         {"json(/a", "`)`, found its end"},
         {"json(/a~2)", "~0 (which is ~) or ~1 (which is /) behind a ~, found `a~2)`"},
         {"json(/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17)", "at most 16 steps, found `/17)`"},
-        {"pb()", "the number of a field, such as pb(3.1), found `)`"},
-        {"pb(0)", "the number of a field, such as pb(3.1), found `0)`"},
-        {"pb(1.)", "the number of a field, such as pb(3.1), found `)`"},
+        {"pb()", "the number of a field, 1 to 536870911, such as pb(3.1), found `)`"},
+        {"pb(0)", "the number of a field, 1 to 536870911, such as pb(3.1), found `0)`"},
+        {"pb(536870912)",
+         "the number of a field, 1 to 536870911, such as pb(3.1), found `536870912)`"},
+        {"pb(1.)", "the number of a field, 1 to 536870911, such as pb(3.1), found `)`"},
         {"pb(1[x])", "an index such as [0], found `x])`"},
         {"pb(1, int)", PB_TYPES ", found `int)`"},
         {"pb(1", "`)`, found its end"},
@@ -472,6 +474,7 @@ static void test_protobuf(void **state)
         enum place_status status;
     } cases[] = {
         {"pb(1)", UINT64_MAX, NULL, PLACE_FOUND},
+        {"pb(536870911)", 0, NULL, PLACE_FOUND},
         {"pb(1, int32)", UINT64_MAX, NULL, PLACE_FOUND},
         {"pb(1, uint32)", UINT32_MAX, NULL, PLACE_FOUND},
         {"pb(3.1, string)", 0, "hi", PLACE_FOUND},

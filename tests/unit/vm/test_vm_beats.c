@@ -294,6 +294,129 @@ static void test_they_carry_what_setup_has(void **state)
     bench_assert_sent(5, "ann 3");
 }
 
+static void test_they_wait_for_the_end_of_setup(void **state)
+{
+    (void)state;
+    static const char *const intervals[] = {"period", "silence"};
+    for (size_t i = 0; i < 2; i++) {
+        char behavior[512];
+        snprintf(behavior, sizeof behavior,
+                 "'on_disconnect': 'reconnect', 'setup': [ " BENCH_ECHO(
+                     ", 'within': '9s'") " ], 'loop': [ { 'think': '9s' } ], 'every': [ { "
+                                         "'%s': '100ms', 'from': 'after_setup', 'send': { 'id': 5 "
+                                         "} } ]",
+                 intervals[i]);
+        bench_open("'rate': '1/s'", behavior, false);
+        bench_take(MS, VM_ACTION_CONNECT);
+        vm_on_connected(bench.vm, MS);
+        int64_t at_ns = MS;
+        for (int lives = 0; lives < 2; lives++) {
+            bench_send(at_ns);
+            assert_int_equal(bench_drive(at_ns + 5000 * MS), 0);
+            at_ns += 5000 * MS;
+            bench_echo(at_ns);
+            next_beat(at_ns + 100 * MS);
+            at_ns = next_beat(at_ns + 300 * MS);
+            assert_int_equal(bench.sent.id, 5);
+            assert_false(vm_on_closed(bench.vm, at_ns)); /* the next setup is waited for, too */
+            bench_take(at_ns, VM_ACTION_CONNECT);
+            vm_on_connected(bench.vm, at_ns);
+        }
+        bench_close(NULL);
+    }
+}
+
+/* A number of the server's, within the bounds of what a scenario may say. */
+static void test_their_period_may_be_captured(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t captured;
+        int64_t period_ns;
+    } cases[] = {{200, 200 * MS}, {0, TIME_NEVER_NS}, {UINT32_MAX, INT64_C(86400) * NS_PER_S}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t number = cases[i].captured;
+        uint8_t body[4] = {(uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16),
+                           (uint8_t)(number >> 24)};
+        bench_open("'rate': '1/s'",
+                   "'setup': [ { 'expect': { 'within': '9s', 'capture': { 'hb': 'u32@0' } } } ], "
+                   "'loop': [ { 'think': '1h' } ], 'every': [ { 'period': '${hb}ms', 'from': "
+                   "'after_setup', 'send': { 'id': 5 } } ]",
+                   false);
+        bench_take(MS, VM_ACTION_CONNECT);
+        vm_on_connected(bench.vm, MS);
+        bench_receive(MS, 3, body, sizeof body);
+        bench_drive(MS);
+        if (cases[i].period_ns == TIME_NEVER_NS) {
+            assert_int_equal(bench_drive(INT64_C(400000) * NS_PER_S), 0);
+        } else {
+            int64_t first_ns = next_beat(MS + cases[i].period_ns);
+            assert_true(next_beat(first_ns + cases[i].period_ns) == first_ns + cases[i].period_ns);
+        }
+        bench_close(NULL);
+    }
+}
+
+/* Where a reply may be to a request or to a heartbeat, the one that was sent first has it. */
+static void test_replies_that_are_alike_come_in_order(void **state)
+{
+    (void)state;
+    static const char *const replies[][2] = {
+        {"", "{ 'id': 5 }"}, /* a request has the id that it sent */
+        {"'match': { 'id': 5 },", "{ 'id': 5 }"},
+        {"'match': 'any',", "'any'"},
+        {"'match': { 'field': { 'at': 'u8@0', 'equals': 1 } },",
+         "{ 'field': { 'at': 'u8@0', 'equals': 1 } }"}};
+    for (size_t i = 0; i < 2 * (sizeof replies / sizeof replies[0]); i++) {
+        char behavior[512];
+        bool beat_first = i % 2 != 0;
+        snprintf(behavior, sizeof behavior,
+                 "'loop': [ { 'request': { 'send': { 'id': 5 }, %s 'within': '9s' } } ], 'every': "
+                 "[ { 'period': '100ms', 'send': { 'id': 5, 'body': { 'hex': '01' } }, 'reply': { "
+                 "'match': %s, 'within': '9s' } } ]",
+                 replies[i / 2][0], replies[i / 2][1]);
+        bench_open("'rate': '1/s'", behavior, false);
+        bench_ready();
+        int64_t at_ns = beat_first ? next_beat(102 * MS) : 2 * MS;
+        vm_on_arrival(bench.vm, at_ns, at_ns, at_ns);
+        bench_drive(at_ns);
+        at_ns = beat_first ? at_ns : next_beat(102 * MS);
+        bench_receive(at_ns, 5, "\1", 1);
+        assert_int_equal(bench.beats[VM_BEAT_ANSWERED], beat_first);
+        assert_int_equal(bench.requests_count, !beat_first);
+        bench_receive(at_ns, 5, "\1", 1);
+        assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+        assert_int_equal(bench.requests_count, 1);
+        assert_int_equal(bench.unsolicited_count, 0);
+        bench_close(NULL);
+    }
+}
+
+/* The same of those that have been given up. */
+static void test_late_replies_that_are_alike_come_in_order(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'request': { 'send': { 'id': 5 }, 'within': '20ms' } } ], 'every': [ { "
+               "'period': '100ms', 'send': { 'id': 5 }, 'reply': { 'match': { 'id': 5 }, "
+               "'within': '20ms' } } ]",
+               false);
+    bench_ready();
+    int64_t at_ns = next_beat(102 * MS);
+    vm_on_arrival(bench.vm, at_ns, at_ns, at_ns);
+    bench_drive(at_ns);
+    bench_drive(at_ns + 30 * MS);
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 1);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
+    at_ns = next_beat(at_ns + 100 * MS);
+    bench_receive(at_ns, 5, "", 0);
+    bench_receive(at_ns, 5, "", 0);
+    assert_int_equal(bench.late_count, 2);
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 0);
+    bench_receive(at_ns, 5, "", 0);
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+}
+
 static void test_only_scenarios_with_heartbeats_pay_for_them(void **state)
 {
     (void)state;
@@ -323,6 +446,10 @@ int main(void)
         TEST(test_a_silent_server_is_left),
         TEST(test_one_awaits_its_reply_at_a_time),
         TEST(test_they_carry_what_setup_has),
+        TEST(test_they_wait_for_the_end_of_setup),
+        TEST(test_their_period_may_be_captured),
+        TEST(test_replies_that_are_alike_come_in_order),
+        TEST(test_late_replies_that_are_alike_come_in_order),
         TEST(test_only_scenarios_with_heartbeats_pay_for_them),
     };
     return cmocka_run_group_tests_name("vm beats", tests, NULL, NULL);
