@@ -106,6 +106,7 @@ void conn_observe(struct conn *conn)
     recorder->subject_ready = conn->state != CONN_SETUP;
     recorder->subject_connection = conn->number;
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
+    recorder->subject_received = &conn->reassembly;
     recorder->subject_lanes = conn_lanes(conn);
     recorder->subject_target =
         recorder->figures.targets_count > 0 ? &recorder->figures.targets[conn->target] : NULL;

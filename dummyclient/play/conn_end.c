@@ -139,10 +139,11 @@ static bool conn__has_rest(const struct conn *conn)
     return conn->queue.queued_bytes > 0 || reassembly_waiting_bytes(&conn->reassembly) > 0;
 }
 
-/* Both ends of the stream have been seen. */
+/* Both ends of the stream have been seen. Where this side ended first, for good, it did not wait
+ * for what the server had not finished: that has been counted where it was waited for. */
 static void conn__complete(struct conn *conn)
 {
-    if (conn__has_rest(conn)) {
+    if (conn->link == CONN_ENDING ? conn->queue.queued_bytes > 0 : conn__has_rest(conn)) {
         conn__note_unexpected(conn);
     } else {
         conn->unjudged = conn->link == CONN_HALF;
@@ -185,11 +186,10 @@ static void conn__find_last(struct conn *conn, struct result_abnormal *abnormal)
 {
     const struct vm_evidence *evidence = conn->group->recorder->figures.evidence;
     const struct vm_untaken *untaken = &evidence->untaken[conn->number % VM_UNTAKEN_COUNT];
-    struct span partial = reassembly_refused(&conn->reassembly);
+    struct span partial = reassembly_waiting(&conn->reassembly);
     abnormal->received = conn->seldom->received;
     conn->seldom->received.count = 0;
-    if (abnormal->received.count == 0 && partial.bytes > 0 &&
-        !reassembly_has_run(&conn->reassembly)) {
+    if (abnormal->received.count == 0 && partial.bytes > 0) {
         result_last_set(&abnormal->received, partial.data, partial.bytes);
     } else if (abnormal->received.count == 0 && untaken->connection == conn->number &&
                untaken->at_ns > conn->opened_ns) {

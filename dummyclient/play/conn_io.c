@@ -263,6 +263,9 @@ static void conn__take_frames(struct conn *conn)
     if (!continued && reassembly_waiting_bytes(&conn->reassembly) > 0) {
         conn->first_ns = group->now_ns;
     }
+    if (conn->traced && status == FRAME_PARTIAL) {
+        conn_trace_begun(conn, (struct span){conn->recv_op.data, conn->recv_op.bytes});
+    }
     if (status == FRAME_PARTIAL && conn->link == CONN_GREETING) {
         conn_talk(conn);
     } else if (status != FRAME_PARTIAL) {

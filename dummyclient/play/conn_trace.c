@@ -66,18 +66,29 @@ void conn_trace_broken(const struct conn *conn, enum error_kind error)
     }
 }
 
+void conn_trace_begun(const struct conn *conn, struct span come)
+{
+    struct error waiting;
+    if (!reassembly_explain_waiting(&conn->reassembly, &waiting)) {
+        return;
+    }
+    uint64_t waiting_bytes = reassembly_waiting_bytes(&conn->reassembly);
+    size_t bytes = waiting_bytes < come.bytes ? (size_t)waiting_bytes : come.bytes;
+    trace_message(conn_trace__ring(conn), TRACE_RECEIVED, conn->number, conn->group->now_ns,
+                  (struct span){come.data + come.bytes - bytes, bytes}, bytes, "%s%.400s",
+                  bytes < waiting_bytes ? "now there are " : "", waiting.text);
+}
+
 void conn_trace_closed(const struct conn *conn)
 {
-    size_t partial_bytes = reassembly_waiting_bytes(&conn->reassembly);
+    struct error waiting;
     conn_trace(conn, "is closed: %s; messages: %" PRIu64 " out, %" PRIu64 " in",
                conn->end_reason == ERROR_KIND_NONE ? "cleanly"
                                                    : error_key((enum error_kind)conn->end_reason),
                conn->messages_sent, conn->messages_received);
-    if (partial_bytes > 0 && !reassembly_has_run(&conn->reassembly)) {
-        struct span bytes = reassembly_refused(&conn->reassembly);
+    if (reassembly_explain_waiting(&conn->reassembly, &waiting)) {
+        struct span bytes = reassembly_waiting(&conn->reassembly);
         trace_message(conn_trace__ring(conn), TRACE_RECEIVED, conn->number, conn->group->now_ns,
-                      bytes, bytes.bytes,
-                      "%zu bytes are the beginning of a message whose rest never came",
-                      partial_bytes);
+                      bytes, bytes.bytes, "%.400s: it never came", waiting.text);
     }
 }

@@ -9,5 +9,7 @@ void conn_trace_connects(const struct conn *conn, const struct net_address *remo
 void conn_trace_connected(const struct conn *conn);
 /* What has come is no message. */
 void conn_trace_refused(const struct conn *conn, const struct error *expected);
+/* At the end of the bytes that have come is the beginning of one, or a part of it. */
+void conn_trace_begun(const struct conn *conn, struct span come);
 void conn_trace_broken(const struct conn *conn, enum error_kind error);
 void conn_trace_closed(const struct conn *conn);

@@ -314,6 +314,13 @@ static void recorder__ran_out(void *context, uint32_t table)
     recorder->figures.tables_out[table]++;
 }
 
+static bool recorder__waiting(void *context, struct error *words, struct span *bytes)
+{
+    const struct recorder *recorder = context;
+    *bytes = reassembly_waiting(recorder->subject_received);
+    return reassembly_explain_waiting(recorder->subject_received, words);
+}
+
 bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error)
@@ -327,6 +334,7 @@ bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
     recorder->observer =
         (struct vm_observer){.context = recorder,
                              .request_done = recorder__request_done,
+                             .waiting = recorder__waiting,
                              .iteration_started = recorder__iteration_started,
                              .iteration_ended = recorder__iteration_ended,
                              .unsolicited = recorder__unsolicited,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What is compared to find the byte that differs; the rest is not. */
-enum { VM_EVIDENCE_COMPARED_MAX = 512, VM_EVIDENCE_SHOWN_MAX = 32 };
+enum { VM_EVIDENCE_COMPARED_MAX = 512 };
 
 /* A text that is appended to; what does not fit is left out. */
 struct vm_evidence__text {
@@ -44,32 +44,11 @@ static void vm_evidence__add_message(struct vm_evidence__text *text, const struc
     vm_evidence__add_count(text, body_bytes);
 }
 
-/* Bytes as a quoted text where they are one, else as hexadecimal digits. */
 static void vm_evidence__add_bytes(struct vm_evidence__text *text, const uint8_t *bytes,
                                    uint32_t count)
 {
-    uint32_t shown = count < VM_EVIDENCE_SHOWN_MAX ? count : VM_EVIDENCE_SHOWN_MAX;
-    const char *rest = shown < count ? "..." : "";
-    bool printable = true;
-    for (uint32_t i = 0; i < shown; i++) {
-        bool blank = bytes[i] == '\r' || bytes[i] == '\n';
-        printable = printable && (blank || (bytes[i] >= ' ' && bytes[i] <= '~'));
-    }
-    if (!printable) {
-        char hex[2 * VM_EVIDENCE_SHOWN_MAX + 1];
-        vm_evidence__add(text, "0x%s%s", encoding_write_hex(bytes, shown, "", hex, sizeof hex),
-                         rest);
-        return;
-    }
-    vm_evidence__add(text, "\"");
-    for (uint32_t i = 0; i < shown; i++) {
-        if (bytes[i] < ' ') {
-            vm_evidence__add(text, "%s", bytes[i] == '\r' ? "\\r" : "\\n");
-        } else {
-            vm_evidence__add(text, "%c", bytes[i]);
-        }
-    }
-    vm_evidence__add(text, "\"%s", rest);
+    char quoted[ENCODING_QUOTE_BYTES_MAX];
+    vm_evidence__add(text, "%s", encoding_quote(bytes, count, quoted));
 }
 
 static void vm_evidence__add_number(struct vm_evidence__text *text, uint64_t bits,
@@ -238,7 +217,7 @@ static void vm_evidence__add_place(const struct vm *vm, const struct place *plac
     }
     vm_evidence__add(text, "%s%s = ", before[0], place->text);
     if (found.type == VALUE_TEXT) {
-        uint8_t shown[VM_EVIDENCE_SHOWN_MAX + 1];
+        uint8_t shown[ENCODING_QUOTED_MAX + 1];
         uint32_t bytes = place_text_write(&found, shown, sizeof shown);
         vm_evidence__add_bytes(text, shown, bytes < sizeof shown ? bytes : (uint32_t)sizeof shown);
         if (bytes > sizeof shown) {
@@ -405,6 +384,12 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
     vm_evidence__show(failed, frame->body, frame->body_bytes);
 }
 
+bool vm_evidence_waiting(const struct vm *vm, struct error *words, struct span *bytes)
+{
+    const struct vm_observer *observer = vm->observer;
+    return observer->waiting != NULL && observer->waiting(observer->context, words, bytes);
+}
+
 void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_ns)
 {
     struct vm_failed *failed = vm_evidence__slot(vm, lane);
@@ -432,10 +417,17 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
         vm_evidence__add_message(&text, vm, untaken->id, untaken->body_bytes);
     } else if (lane->replies_left < wait->replies_count) {
         vm_evidence__add(&text, "%" PRIu32 " of them", wait->replies_count - lane->replies_left);
-    } else {
-        vm_evidence__add(&text, "nothing");
     }
     if (noted) {
         vm_evidence__show(failed, untaken->bytes, untaken->bytes_count);
+    }
+    struct error waiting;
+    struct span bytes;
+    if (vm_evidence_waiting(vm, &waiting, &bytes)) {
+        vm_evidence__add(&text, "%s%s", text.used > 0 ? ", then " : "", waiting.text);
+        vm_evidence__show(failed, bytes.data, (uint32_t)bytes.bytes);
+    }
+    if (text.used == 0) {
+        vm_evidence__add(&text, "nothing");
     }
 }

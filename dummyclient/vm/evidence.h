@@ -5,6 +5,9 @@
  * share an entry share it. */
 #pragma once
 
+#include "core/error.h"
+#include "core/span.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +23,10 @@ struct vm;
  * Checksums and what else is worked out as it leaves are missing. */
 enum { VM_LAST_SENT_BYTES_MAX = 1024 };
 uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX]);
+
+/* The beginning of a message whose end has not come, and what it waits for, in words; false: there
+ * is none. */
+typedef bool vm_waiting(void *context, struct error *words, struct span *bytes);
 
 enum vm_failure {
     VM_FAILURE_NONE,

@@ -219,6 +219,8 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
 /* In words (VM_EVIDENCE_TEXT_BYTES_MAX bytes): what the lane waits for; why the wait does not take
  * the message; what is wrong with the reply that the lane has taken. */
 void vm_evidence_expected(const struct vm *vm, struct vm_lane *lane, char *out);
+/* As the observer's `waiting`. */
+bool vm_evidence_waiting(const struct vm *vm, struct error *words, struct span *bytes);
 void vm_evidence_refusal(const struct vm *vm, uint32_t index, const struct frame *frame, char *out);
 void vm_evidence_verdict(const struct vm *vm, struct vm_lane *lane, const struct frame *frame,
                          char *out);

@@ -162,6 +162,8 @@ void vm_trace_done(const struct vm *vm, struct vm_lane *lane, const struct vm_re
                                            [VM_OUTCOME_NOT_CLOSED] = "has timed out"};
     char name[VM_TRACE_NAME_BYTES_MAX];
     char expected[VM_EVIDENCE_TEXT_BYTES_MAX] = "";
+    struct error waiting = {""};
+    struct span bytes;
     char passed[UNITS_TEXT_BYTES_MAX];
     if (!vm_trace__is_wanted(vm)) {
         return;
@@ -169,16 +171,18 @@ void vm_trace_done(const struct vm *vm, struct vm_lane *lane, const struct vm_re
     vm_trace__step(vm, lane->instruction, lane->index, name);
     if (request->outcome == VM_OUTCOME_TIMED_OUT) {
         vm_evidence_expected(vm, lane, expected);
+        vm_evidence_waiting(vm, &waiting, &bytes);
     }
     if (request->sent_ns == 0) {
         vm_trace_event(vm, request->last_ns, "%s %s", name, OUTCOMES[request->outcome]);
         return;
     }
-    vm_trace_event(vm, request->last_ns, "%s %s, %s after it %s%s%s", name,
+    vm_trace_event(vm, request->last_ns, "%s %s, %s after it %s%s%s%s%.200s", name,
                    OUTCOMES[request->outcome],
                    units_format_duration(request->last_ns - request->sent_ns, passed),
                    vm->program->code[lane->instruction].op == OP_REQUEST ? "was sent" : "began",
-                   expected[0] != '\0' ? ": it waited for " : "", expected);
+                   expected[0] != '\0' ? ": it waited for " : "", expected,
+                   waiting.text[0] != '\0' ? "; what has come is " : "", waiting.text);
 }
 
 void vm_trace_pass(const struct vm *vm, const struct vm_lane *lane, int64_t now_ns)

@@ -130,9 +130,9 @@ struct vm_observer {
     void (*logged)(void *context, const uint8_t *line, uint32_t bytes, int64_t now_ns);
     /* A plain send of the loop has left: the times of struct vm_request. May be NULL. */
     void (*sent)(void *context, int64_t intended_ns, int64_t free_ns, int64_t sent_ns);
-    /* No row was left in a table that says when_out: error, by its number: VM_ACTION_FAILED comes.
-     * May be NULL. */
+    /* No row was left in a table with when_out: error: VM_ACTION_FAILED comes. May be NULL. */
     void (*ran_out)(void *context, uint32_t table);
+    vm_waiting *waiting; /* evidence.h; may be NULL */
     /* Where the first failure of each step is kept. May be NULL. */
     struct vm_evidence *evidence;
     struct trace_ring *trace; /* of connections that are traced; else NULL */

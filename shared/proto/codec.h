@@ -14,6 +14,7 @@ struct frame_progress {
     size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
     uint32_t scanned_bytes; /* no message ends in them */
     bool searches;          /* the end is searched for: needed_bytes says nothing about the size */
+    bool in_head;           /* needed_bytes is of the header alone: the size is not known yet */
 };
 
 /* A stretch of a message. */
@@ -62,6 +63,13 @@ struct codec_scan {
     };
 };
 
+/* How far the message has come that a stream has stopped in. */
+struct codec_waiting {
+    const struct frame_progress *progress; /* of decode() */
+    const struct codec_scan *scan;         /* of scan(); and: */
+    uint64_t lacking_bytes;                /* of the piece that has begun */
+};
+
 struct codec {
     /* Says what is wrong with a framing made from user input. NULL: nothing can be. */
     bool (*check)(const struct framing *framing, struct error *error);
@@ -103,6 +111,10 @@ struct codec {
      * reasons but those of frame.c. */
     void (*explain)(const struct framing *framing, void *state, const uint8_t *data, size_t bytes,
                     struct error *error);
+    /* Says what such a message waits for, in words that follow "33 bytes of". NULL: the size that
+     * decode() needs is all that there is to say. */
+    void (*explain_waiting)(const struct framing *framing, const struct codec_waiting *waiting,
+                            struct error *error);
 };
 
 extern const struct codec codec_length;

@@ -46,6 +46,7 @@ static enum frame_status by_id__decode(const struct framing *framing, void *stat
     uint32_t id = 0;
     uint32_t head_bytes = 0;
     size_t *needed_bytes = &progress->needed_bytes;
+    progress->in_head = true;
     enum frame_status status =
         by_id__read(&framing->fields[0], data, bytes, &id, &head_bytes, needed_bytes);
     if (status != FRAME_COMPLETE) {
@@ -76,6 +77,7 @@ static enum frame_status by_id__decode(const struct framing *framing, void *stat
         return FRAME_INVALID;
     }
     if (bytes < whole) {
+        progress->in_head = false;
         *needed_bytes = (size_t)whole;
         return FRAME_PARTIAL;
     }

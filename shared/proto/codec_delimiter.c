@@ -1,6 +1,8 @@
 /* The body, then the delimiter. */
 #include "proto/codec.h"
 
+#include "text/encoding.h"
+
 #include <string.h>
 
 static bool delimiter__check(const struct framing *framing, struct error *error)
@@ -76,7 +78,17 @@ static uint32_t delimiter__write_tail(const struct framing *framing, uint8_t *ou
     return framing->delimiter_bytes;
 }
 
+static void delimiter__explain_waiting(const struct framing *framing,
+                                       const struct codec_waiting *waiting, struct error *error)
+{
+    char delimiter[ENCODING_QUOTE_BYTES_MAX];
+    (void)waiting;
+    error_set(error, "a message whose delimiter %s has not come",
+              encoding_quote(framing->delimiter, framing->delimiter_bytes, delimiter));
+}
+
 const struct codec codec_delimiter = {.check = delimiter__check,
                                       .decode = delimiter__decode,
                                       .encoded_bytes = delimiter__encoded_bytes,
-                                      .write_tail = delimiter__write_tail};
+                                      .write_tail = delimiter__write_tail,
+                                      .explain_waiting = delimiter__explain_waiting};

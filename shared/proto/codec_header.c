@@ -176,6 +176,7 @@ static enum frame_status header__decode(const struct framing *framing, void *sta
     enum frame_status status =
         header__read(framing, data, bytes, &read, NULL, &progress->needed_bytes);
     if (status != FRAME_COMPLETE) {
+        progress->in_head = true;
         return status;
     }
     int64_t body_bytes = (int64_t)read.size - header__size_field(framing)->plus;

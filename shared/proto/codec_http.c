@@ -2,6 +2,7 @@
  * requests are read, too: a response to HEAD says a length and has no body. */
 #include "proto/codec.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* A response head, with the interim ones before it, is refused when it is longer than this, and so
@@ -444,6 +445,43 @@ static void http__explain(const struct framing *framing, void *state, const uint
     }
 }
 
+static void http__explain_waiting(const struct framing *framing,
+                                  const struct codec_waiting *waiting, struct error *error)
+{
+    const struct codec_scan *scan = waiting->scan;
+    (void)framing;
+    switch ((enum http_state)scan->http.state) {
+    case HTTP_STATUS:
+    case HTTP_FIELDS:
+        error_set(error, "a response whose head has not ended (by an empty line)");
+        break;
+    case HTTP_BODY:
+        error_set(error,
+                  "a response with a Content-Length of %" PRIu64 ": %" PRIu64
+                  " bytes of its body are missing",
+                  scan->http.length, waiting->lacking_bytes);
+        break;
+    case HTTP_DATA:
+    case HTTP_CHUNK_END:
+        error_set(error,
+                  waiting->lacking_bytes > 0
+                      ? "a response in chunks: %" PRIu64 " bytes of a chunk are missing"
+                      : "a response in chunks: the end of line behind a chunk is missing",
+                  waiting->lacking_bytes);
+        break;
+    case HTTP_CHUNK:
+        error_set(error, "a response in chunks: the line with the size of the next one is missing");
+        break;
+    case HTTP_TRAILERS:
+        error_set(error, "a response in chunks: the empty line behind the last one is missing");
+        break;
+    case HTTP_TO_THE_END:
+        error_set(error, "a response that ends with the connection: it has neither "
+                         "Content-Length nor chunks");
+        break;
+    }
+}
+
 /* --- What a place may name: the status, a header field, what is behind the head. */
 
 enum http_attribute { HTTP_ATTRIBUTE_STATUS, HTTP_ATTRIBUTE_HEADER, HTTP_ATTRIBUTE_BODY };
@@ -530,4 +568,5 @@ const struct codec codec_http = {.attribute = http__attribute,
                                  .ends = http__ends,
                                  .encoded_bytes = codec_body_bytes,
                                  .seal = http__seal,
-                                 .explain = http__explain};
+                                 .explain = http__explain,
+                                 .explain_waiting = http__explain_waiting};

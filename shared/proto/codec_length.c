@@ -39,6 +39,7 @@ static enum frame_status length__decode(const struct framing *framing, void *sta
     uint32_t header = framing->header_bytes;
     if (bytes < header) {
         progress->needed_bytes = header;
+        progress->in_head = true;
         return FRAME_PARTIAL;
     }
     uint64_t size =

@@ -3,6 +3,9 @@
  * for the delimiter (or whatever else is at the end of the payload) behind the last of it. */
 #include "proto/codec.h"
 
+#include "text/encoding.h"
+
+#include <inttypes.h>
 #include <string.h>
 
 enum { LINES_LINE_BYTES_MAX = 65536 };
@@ -359,7 +362,37 @@ static uint32_t lines__write_tail(const struct framing *framing, uint8_t *out)
     return framing->delimiter_bytes;
 }
 
+static void lines__explain_waiting(const struct framing *framing,
+                                   const struct codec_waiting *waiting, struct error *error)
+{
+    const struct codec_scan *scan = waiting->scan;
+    enum lines_state state = scan->lines.state;
+    char quoted[ENCODING_QUOTE_BYTES_MAX];
+    if (waiting->lacking_bytes > 0 && scan->lines.in_payload && state != LINES_SEARCH) {
+        error_set(error,
+                  "a message whose line says that %" PRIu64 " bytes follow it: %" PRIu64
+                  " of them are missing",
+                  scan->lines.size, waiting->lacking_bytes);
+    } else if (state == LINES_END || state == LINES_SEARCH) {
+        uint32_t bytes = 0;
+        const uint8_t *end = lines__end_of(framing, scan, &bytes);
+        error_set(error, "a message whose end %s has not come", encoding_quote(end, bytes, quoted));
+    } else if (scan->lines.until > 0) {
+        const struct framing_pattern *until = &framing->rules[scan->lines.until - 1u].until;
+        encoding_quote(until->text, until->bytes, quoted);
+        error_set(error, "a message whose last line has not come (`until`: a line %s %s)",
+                  until->is_whole  ? "that is"
+                  : until->is_like ? "like"
+                                   : "that begins with",
+                  quoted);
+    } else {
+        error_set(error, "a line whose end %s has not come",
+                  encoding_quote(framing->delimiter, framing->delimiter_bytes, quoted));
+    }
+}
+
 const struct codec codec_lines = {.check = lines__check,
                                   .scan = lines__scan,
                                   .encoded_bytes = lines__encoded_bytes,
-                                  .write_tail = lines__write_tail};
+                                  .write_tail = lines__write_tail,
+                                  .explain_waiting = lines__explain_waiting};

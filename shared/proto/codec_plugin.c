@@ -450,6 +450,18 @@ static void plugin__explain(const struct framing *framing, void *state, const ui
               said[0] != '\0' ? said : "nothing");
 }
 
+static void plugin__explain_waiting(const struct framing *framing,
+                                    const struct codec_waiting *waiting, struct error *error)
+{
+    const char *name = framing->plugin->codec->name;
+    if (waiting->progress->searches) {
+        error_set(error, "a message: the codec %s asks for more", name);
+    } else {
+        error_set(error, "a message: the codec %s asks for %zu", name,
+                  waiting->progress->needed_bytes);
+    }
+}
+
 static struct span plugin__reply(void *state)
 {
     const struct plugin_stream *stream = state;
@@ -476,4 +488,5 @@ const struct codec codec_plugin = {.state_bytes = plugin__state_bytes,
                                    .seal = plugin__seal,
                                    .attribute = plugin__attribute,
                                    .read_attribute = plugin__read_attribute,
-                                   .explain = plugin__explain};
+                                   .explain = plugin__explain,
+                                   .explain_waiting = plugin__explain_waiting};

@@ -3,6 +3,7 @@
  * still to come is kept. */
 #include "proto/codec.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { RESP_LINE_BYTES_MAX = 65536 };
@@ -167,4 +168,24 @@ static enum frame_status resp__scan(const struct framing *framing, void *state,
     return FRAME_COMPLETE;
 }
 
-const struct codec codec_resp = {.scan = resp__scan, .encoded_bytes = codec_body_bytes};
+static void resp__explain_waiting(const struct framing *framing,
+                                  const struct codec_waiting *waiting, struct error *error)
+{
+    const struct codec_scan *scan = waiting->scan;
+    (void)framing;
+    if (waiting->lacking_bytes > 0) {
+        error_set(error, "a value with a string that lacks %" PRIu64 " of its bytes",
+                  waiting->lacking_bytes);
+    } else if (scan->resp.in_bulk) {
+        error_set(error, "a value with a string that lacks the end of line behind it");
+    } else if (scan->resp.answered && scan->resp.values > 0) {
+        error_set(error, "a value that lacks %" PRIu64 " of the values inside it",
+                  scan->resp.values);
+    } else {
+        error_set(error, "a value whose first line has not ended");
+    }
+}
+
+const struct codec codec_resp = {.scan = resp__scan,
+                                 .encoded_bytes = codec_body_bytes,
+                                 .explain_waiting = resp__explain_waiting};

@@ -2,6 +2,7 @@
 
 #include "core/must.h"
 #include "proto/codec.h"
+#include "text/units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,9 @@ struct reassembly_partial {
     struct reassembly__text text;
     uint32_t pending_bytes; /* behind text.body_bytes in data: they belong to no piece yet */
     uint32_t capacity_bytes;
-    uint32_t scanned_bytes; /* for decode(): no message ends in them */
-    bool done;              /* it was handed out as the frame before */
-    uint8_t failure;        /* enum frame_status; FRAME_COMPLETE: scan() has refused nothing */
+    struct frame_progress progress; /* of decode() */
+    bool done;                      /* it was handed out as the frame before */
+    uint8_t failure; /* enum frame_status; FRAME_COMPLETE: scan() has refused nothing */
     uint8_t data[];
 };
 
@@ -356,10 +357,10 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
     struct reassembly_partial *partial = reassembly->partial;
     enum frame_status status = FRAME_PARTIAL;
     for (;;) {
-        struct frame_progress progress = {.scanned_bytes = partial->scanned_bytes};
+        struct frame_progress progress = {.scanned_bytes = partial->progress.scanned_bytes};
         status = codec_of(framing)->decode(framing, state, partial->data, partial->pending_bytes,
                                            frame, &progress);
-        partial->scanned_bytes = progress.scanned_bytes;
+        partial->progress = progress;
         if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
             break;
         }
@@ -395,7 +396,7 @@ static enum frame_status reassembly__begin_partial(struct reassembly *reassembly
     if (!reassembly__append(reassembly, &NONE, reassembly->run_bytes, wanted)) {
         return FRAME_NO_MEMORY;
     }
-    reassembly->partial->scanned_bytes = progress->scanned_bytes;
+    reassembly->partial->progress = *progress;
     return FRAME_PARTIAL;
 }
 
@@ -428,11 +429,16 @@ enum frame_status reassembly_next(struct reassembly *reassembly, void *state, st
 
 /* --- What has come of a message. */
 
+static bool reassembly__waits(const struct reassembly_partial *partial)
+{
+    return partial != NULL && !partial->done;
+}
+
 uint64_t reassembly_waiting_bytes(const struct reassembly *reassembly)
 {
     const struct reassembly_partial *partial = reassembly->partial;
-    bool waits = partial != NULL && !partial->done;
-    return (waits ? partial->text.whole_bytes + partial->pending_bytes : 0) + reassembly->run_bytes;
+    return (reassembly__waits(partial) ? partial->text.whole_bytes + partial->pending_bytes : 0) +
+           reassembly->run_bytes;
 }
 
 size_t reassembly_capacity_bytes(const struct reassembly *reassembly)
@@ -441,9 +447,50 @@ size_t reassembly_capacity_bytes(const struct reassembly *reassembly)
     return partial != NULL ? partial->capacity_bytes : 0;
 }
 
+struct span reassembly_waiting(const struct reassembly *reassembly)
+{
+    const struct reassembly_partial *partial = reassembly->partial;
+    return reassembly__waits(partial)
+               ? (struct span){.data = partial->data,
+                               .bytes = (size_t)partial->text.body_bytes + partial->pending_bytes}
+               : (struct span){.bytes = 0};
+}
+
+static void reassembly__explain_size(const struct frame_progress *progress, struct error *error)
+{
+    char needed[UNITS_COUNTED_BYTES_MAX];
+    units_format_counted(progress->needed_bytes, "byte", needed);
+    error_set(error, progress->in_head ? "a header of at least %s" : "a message of %s", needed);
+}
+
+bool reassembly_explain_waiting(const struct reassembly *reassembly, struct error *error)
+{
+    const struct reassembly_partial *partial = reassembly->partial;
+    if (!reassembly__waits(partial)) {
+        return false;
+    }
+    const struct codec *codec = codec_of(reassembly->framing);
+    const struct codec_waiting waiting = {.progress = &partial->progress,
+                                          .scan = &partial->text.scan,
+                                          .lacking_bytes = partial->text.piece.bytes};
+    struct error what;
+    char count[UNITS_COUNTED_BYTES_MAX];
+    if (codec->explain_waiting != NULL) {
+        codec->explain_waiting(reassembly->framing, &waiting, &what);
+    } else {
+        reassembly__explain_size(&partial->progress, &what);
+    }
+    units_format_counted(reassembly_waiting_bytes(reassembly), "byte", count);
+    error_set(error, "%s of %s", count, what.text);
+    return true;
+}
+
 struct span reassembly_refused(const struct reassembly *reassembly)
 {
     const struct reassembly_partial *partial = reassembly->partial;
+    if (partial != NULL && partial->failure == FRAME_TOO_LARGE) {
+        return reassembly_waiting(reassembly); /* its beginning says what it is */
+    }
     return partial != NULL && partial->pending_bytes > 0
                ? (struct span){.data = partial->data + partial->text.body_bytes,
                                .bytes = partial->pending_bytes}

@@ -58,5 +58,10 @@ void reassembly_explain(const struct reassembly *reassembly, void *state, enum f
 /* Bytes of an incomplete frame that have come: more than 0 at the end of the stream means that the
  * peer stopped in the middle of one. */
 uint64_t reassembly_waiting_bytes(const struct reassembly *reassembly);
+/* The beginning of that frame, as far as it is kept. */
+struct span reassembly_waiting(const struct reassembly *reassembly);
+/* How much of it has come and what it waits for: "33 bytes of a message of 65000 bytes". False:
+ * none has begun. */
+bool reassembly_explain_waiting(const struct reassembly *reassembly, struct error *error);
 /* For how many bytes of it memory is held. */
 size_t reassembly_capacity_bytes(const struct reassembly *reassembly);

@@ -1,5 +1,6 @@
 #include "text/encoding.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int encoding__hex_digit(char c)
@@ -86,5 +87,27 @@ char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between
         out[used++] = DIGITS[bytes[i] & 15];
     }
     out[used] = '\0';
+    return out;
+}
+
+char *encoding_quote(const uint8_t *bytes, size_t count, char out[ENCODING_QUOTE_BYTES_MAX])
+{
+    size_t shown = count < ENCODING_QUOTED_MAX ? count : ENCODING_QUOTED_MAX;
+    const char *rest = shown < count ? "..." : "";
+    char text[2 * ENCODING_QUOTED_MAX + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < shown; i++) {
+        if (bytes[i] == '\r' || bytes[i] == '\n') {
+            text[used++] = '\\';
+            text[used++] = bytes[i] == '\r' ? 'r' : 'n';
+        } else if (bytes[i] >= ' ' && bytes[i] <= '~') {
+            text[used++] = (char)bytes[i];
+        } else {
+            encoding_write_hex(bytes, shown, "", text, sizeof text);
+            snprintf(out, ENCODING_QUOTE_BYTES_MAX, "0x%s%s", text, rest);
+            return out;
+        }
+    }
+    snprintf(out, ENCODING_QUOTE_BYTES_MAX, "\"%.*s\"%s", (int)used, text, rest);
     return out;
 }

@@ -15,3 +15,9 @@ bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count,
  * which has room for out_bytes (at least 1) with the NUL. Returns out. */
 char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between, char *out,
                          size_t out_bytes);
+/* The bytes for a person: as a text in quotes where they are one (an end of line as \\r\\n), else
+ * as hexadecimal digits behind 0x. Of more than ENCODING_QUOTED_MAX the first, and "...". Returns
+ * out.
+ */
+enum { ENCODING_QUOTED_MAX = 32, ENCODING_QUOTE_BYTES_MAX = 2 * ENCODING_QUOTED_MAX + 6 };
+char *encoding_quote(const uint8_t *bytes, size_t count, char out[ENCODING_QUOTE_BYTES_MAX]);

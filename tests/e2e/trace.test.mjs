@@ -86,6 +86,71 @@ test('the last bytes of a connection that ended badly are in the result', LIMIT,
     /one received last: 48 54 54 50 2f 31 .* 0d 0a 0d 0a  "HTTP\/1\.1 400 Bad Request\?{4}"\r?\n/);
 });
 
+/** A server that answers each connection's first bytes with these, and keeps it open. */
+async function answering(t, reply) {
+  const peer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(reply));
+  });
+  await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => peer.close());
+  return peer.address().port;
+}
+
+const SMTP = { type: 'lines', delimiter: '\r\n',
+  rules: [{ like: '###-', until: { like: '### ' } }] };
+const HALVES = {
+  lines: [SMTP, '250-first line\r\n250-second line\r\n',
+    '33 bytes of a message whose last line has not come (`until`: a line like "### ")'],
+  length: [undefined, '\x2c\x01\x01\x00abc', '7 bytes of a message of 300 bytes'],
+  http: [{ type: 'http' }, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab',
+    '40 bytes of a response with a Content-Length of 9: 7 bytes of its body are missing'],
+};
+for (const [name, [framing, half, words]] of Object.entries(HALVES)) {
+  test(`half a reply (${name}) is shown when it comes, and by the time-out`, LIMIT, async (t) => {
+    const folder = folderFor(t);
+    const [file, trace, out] = ['half.json', 'trace.txt', 'out.json']
+      .map((each) => path.join(folder, each));
+    fs.writeFileSync(file, JSON.stringify({ framing, load: { duration: '300ms' }, behaviors: [{
+      loop: [{ request: { name: 'ask', send: { id: framing ? undefined : 1,
+        body: { text: 'GET / HTTP/1.1\r\n\r\n'.slice(0, name === 'http' ? 99 : 4) } },
+      within: '200ms' } }, { think: '60s' }] }] }));
+    const port = await answering(t, Buffer.from(half, 'latin1'));
+    const client = await runClient(t, [fileFor(file), '-p', port, ...TAME, '--out', fileFor(out),
+      '--trace', `0:${fileFor(trace)}`]);
+    const text = fs.readFileSync(trace, 'utf8').replaceAll('\r\n', '\n').replace(/\n {13,}/g, ' ');
+    const [come, timedOut] = [text.indexOf(`<- ${words}`), text.indexOf('`ask` has timed out')];
+    assert.ok(come > 0 && come < timedOut, text);
+    const hex = Buffer.from(half, 'latin1').toString('hex');
+    assert.ok(text.slice(come).startsWith(`<- ${words} 0000  ${hex.slice(0, 2)} `), text);
+    assert.ok(text.slice(timedOut).includes(`; what has come is ${words}`), text);
+    const result = resultOf(out);
+    assert.equal(result.steps[0].first_failure.found, words);
+    assert.equal(result.steps[0].first_failure.bytes, hex);
+    assert.ok(said(client).includes(`found ${words}: "`), said(client));
+    assert.deepEqual(Object.keys(result.errors).filter((key) => Number(result.errors[key])),
+      ['response_timeout']); // this side has closed first
+  });
+}
+
+test('what a lost connection had begun to receive is in the result', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const out = path.join(folder, 'result.json');
+  const file = path.join(folder, 'half.json');
+  fs.writeFileSync(file, JSON.stringify({ framing: SMTP, load: { duration: '300ms' }, behaviors: [{
+    loop: [{ request: { name: 'ask', send: { body: { text: 'EHLO x' } } } }] }] }));
+  const peer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end('250-first\r\n250-sec'));
+  });
+  await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => peer.close());
+  const client = await runClient(t, [fileFor(file), '-p', peer.address().port, ...TAME, '--out',
+    fileFor(out)]);
+  assert.equal(resultOf(out).abnormal_connections[0].last_received?.text, '250-first??250-sec',
+    said(client));
+});
+
 test('the first that fails is the one that failed, whatever others do meanwhile', LIMIT,
   async (t) => {
     const folder = folderFor(t);

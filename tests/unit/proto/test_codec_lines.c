@@ -251,9 +251,45 @@ static void test_what_is_sent_gets_the_delimiter(void **state)
     assert_memory_equal(out, "\r\n", 2);
 }
 
+static void test_what_has_not_ended_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t stream; /* whose framing it is */
+        const char *begin;
+        const char *expected; /* behind its bytes */
+    } cases[] = {
+        {0, "+O", "a line whose end \"\\r\\n\" has not come"},
+        {0, "MSG a 9 11\r\nhello",
+         "a message whose line says that 11 bytes follow it: 6 of them are missing"},
+        {0, "MSG a 9 2\r\nhi\r", "a message whose end \"\\r\\n\" has not come"},
+        {1, "STAT pid 1\r\nEN",
+         "a message whose last line has not come (`until`: a line that is \"END\")"},
+        {2, "250-mx\r\n250-more\r\n",
+         "a message whose last line has not come (`until`: a line like \"### \")"},
+        {3, "MESSAGE\n\nabc", "a message whose end 0x00 has not come"},
+        {3, "MESSAGE\na:b\n",
+         "a message whose last line has not come (`until`: a line that is \"\")"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error error;
+        char expected[256];
+        size_t bytes = strlen(cases[i].begin);
+        snprintf(expected, sizeof expected, "%zu bytes of %s", bytes, cases[i].expected);
+        reassembly_open(&reassembly, &STREAMS[cases[i].stream].framing, 256);
+        reassembly_feed(&reassembly, (const uint8_t *)cases[i].begin, bytes);
+        assert_int_equal(reassembly_next(&reassembly, NULL, &frame), FRAME_PARTIAL);
+        assert_true(reassembly_explain_waiting(&reassembly, &error));
+        assert_string_equal(error.text, expected);
+        assert_memory_equal(reassembly_waiting(&reassembly).data, cases[i].begin, bytes);
+        reassembly_close(&reassembly);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_has_not_ended_says_what_it_waits_for),
         cmocka_unit_test(test_as_documents_write_them),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_ones),

@@ -265,6 +265,88 @@ static void test_raw_runs_pass_through(void **state)
     assert_int_equal(reassembly_waiting_bytes(&reassembly), 0);
 }
 
+/* The beginning of a message, and what is said about it while the rest does not come. */
+static void check_waiting(const struct framing *of, const char *begin, size_t bytes,
+                          const char *expected)
+{
+    struct error error = {""};
+    reassembly_close(&reassembly);
+    reassembly_open(&reassembly, of, 256);
+    assert_false(reassembly_explain_waiting(&reassembly, &error));
+    for (size_t run_bytes = 1; run_bytes <= bytes;
+         run_bytes += bytes - 1) { /* bytewise, and whole */
+        reassembly_close(&reassembly);
+        reassembly_open(&reassembly, of, 256);
+        for (size_t at = 0; at < bytes; at += run_bytes) {
+            feed(begin + at, run_bytes);
+            expect(FRAME_PARTIAL);
+        }
+        assert_true(reassembly_explain_waiting(&reassembly, &error));
+        assert_string_equal(error.text, expected);
+        assert_true(reassembly_waiting(&reassembly).bytes <= bytes);
+    }
+}
+
+#define WAITING(of, begin, expected) check_waiting(of, begin, sizeof begin - 1, expected)
+
+static void test_a_message_that_does_not_end_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    struct framing pair;
+    struct framing delimiter;
+    framing_default(&pair);
+    WAITING(&pair, "\x40\0\7", "3 bytes of a header of at least 4 bytes");
+    WAITING(&pair, "\x40\0\7\0ab", "6 bytes of a message of 64 bytes");
+    const struct framing fixed = {
+        .type = FRAMING_FIXED, .fixed_bytes = 64, .frame_bytes_max = 1000};
+    WAITING(&fixed, "ab", "2 bytes of a message of 64 bytes");
+    framing_delimiter(&delimiter, "\r\n");
+    WAITING(&delimiter, "ab\r", "3 bytes of a message whose delimiter \"\\r\\n\" has not come");
+    const struct framing_field fields[] = {
+        {.role = FRAMING_ROLE_ID, .format = {.form = NUMBER_FIXED, .bytes = 2}},
+        {.role = FRAMING_ROLE_SIZE, .format = {.form = NUMBER_FIXED, .bytes = 2}, .plus = 4}};
+    const struct framing header = {.type = FRAMING_HEADER,
+                                   .fields = fields,
+                                   .fields_count = 2,
+                                   .head_fields_count = 2,
+                                   .frame_bytes_max = 1000};
+    WAITING(&header, "\7\0\x40", "3 bytes of a header of at least 4 bytes");
+    WAITING(&header, "\7\0\x40\0", "4 bytes of a message of 64 bytes");
+    const struct framing_row rows[] = {{.id = 7, .bytes = 64}, {.id = 8, .bytes = 0}};
+    struct framing by_id = header;
+    by_id.type = FRAMING_BY_ID;
+    by_id.rows = rows;
+    by_id.rows_count = 2;
+    WAITING(&by_id, "\7\0\0", "3 bytes of a message of 64 bytes");
+    WAITING(&by_id, "\x08\0\x20", "3 bytes of a header of at least 4 bytes");
+    WAITING(&by_id, "\x08\0\x20\1", "4 bytes of a message of 288 bytes");
+    const struct framing http = {.type = FRAMING_HTTP, .frame_bytes_max = 1000};
+    WAITING(&http, "HTTP/1.1 200 OK\r\nA: b\r\n",
+            "23 bytes of a response whose head has not ended (by an empty line)");
+    WAITING(&http, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+            "42 bytes of a response with a Content-Length of 10: 7 bytes of its body are missing");
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    WAITING(&http, CHUNKED "a\r\nabc",
+            "53 bytes of a response in chunks: 7 bytes of a chunk are missing");
+    WAITING(&http, CHUNKED "3\r\nabc\r",
+            "54 bytes of a response in chunks: the end of line behind a chunk is missing");
+    WAITING(&http, CHUNKED "3\r\nabc\r\n1",
+            "56 bytes of a response in chunks: the line with the size of the next one is missing");
+    WAITING(&http, CHUNKED "0\r\n",
+            "50 bytes of a response in chunks: the empty line behind the last one is missing");
+    WAITING(&http, "HTTP/1.1 200 OK\r\n\r\nabc",
+            "22 bytes of a response that ends with the connection: it has neither Content-Length "
+            "nor chunks");
+    const struct framing resp = {.type = FRAMING_RESP, .frame_bytes_max = 1000};
+    WAITING(&resp, "+OK\r", "4 bytes of a value whose first line has not ended");
+    WAITING(&resp, "$99999999999\r\nab",
+            "16 bytes of a value with a string that lacks 99999999997 of its bytes");
+    WAITING(&resp, "$2\r\nab",
+            "6 bytes of a value with a string that lacks the end of line behind it");
+    WAITING(&resp, "*2147483647\r\n:1\r\n",
+            "17 bytes of a value that lacks 2147483646 of the values inside it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +356,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_claimed_sizes_allocate_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_capacity_ends_at_the_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_are_final, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_message_that_does_not_end_says_what_it_waits_for,
+                                        setup, teardown),
         cmocka_unit_test(test_random_splits_equal_one_decode),
         cmocka_unit_test_setup_teardown(test_raw_runs_pass_through, setup, teardown),
     };

@@ -75,6 +75,37 @@ static void test_time_out_says_what_came_instead(void **state)
     assert_int_equal(failed[0].bytes_count, 0);
 }
 
+static bool half_a_reply(void *context, struct error *words, struct span *bytes)
+{
+    (void)context;
+    error_set(words, "5 bytes of a message of 64 bytes");
+    *bytes = (struct span){.data = (const uint8_t *)"@\0\t\0a", .bytes = 5};
+    return true;
+}
+
+static void test_time_out_shows_half_a_reply(void **state)
+{
+    (void)state;
+    static const char loop[] =
+        "{ 'request': { 'name': 'a', 'send': { 'id': 1 }, 'within': '100ms' } }";
+    begin("", loop);
+    bench.observer.waiting = half_a_reply;
+    bench_send(10 * MS);
+    bench_nothing(110 * MS);
+    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS, "a message of id 1, within 100 ms",
+                  "5 bytes of a message of 64 bytes");
+    assert_int_equal(failed[0].bytes_count, 5);
+    assert_memory_equal(failed[0].bytes, "@\0\t\0a", 5);
+    bench_close(NULL);
+    begin("", loop);
+    bench.observer.waiting = half_a_reply;
+    bench_send(10 * MS);
+    bench_receive(12 * MS, 8, "x", 1);
+    bench_nothing(110 * MS);
+    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS, "a message of id 1, within 100 ms",
+                  "a message of id 8 with 1 byte, then 5 bytes of a message of 64 bytes");
+}
+
 /* Whatever the place: what was expected there and what was found. */
 static void test_places_are_named(void **state)
 {
@@ -163,11 +194,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_mismatch_says_where_it_differs),
-        TEST(test_time_out_says_what_came_instead),
-        TEST(test_places_are_named),
-        TEST(test_short_reply_of_a_stream_is_shown),
-        TEST(test_expects_share_one_place),
+        TEST(test_mismatch_says_where_it_differs),   TEST(test_time_out_says_what_came_instead),
+        TEST(test_time_out_shows_half_a_reply),      TEST(test_places_are_named),
+        TEST(test_short_reply_of_a_stream_is_shown), TEST(test_expects_share_one_place),
     };
     return cmocka_run_group_tests_name("vm_evidence", tests, NULL, NULL);
 }
