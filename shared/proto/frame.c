@@ -12,7 +12,8 @@ static const struct codec *const FRAME_CODECS[] = {
     [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
     [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
     [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp,
-    [FRAMING_LINES] = &codec_lines,   [FRAMING_CODEC] = &codec_plugin};
+    [FRAMING_LINES] = &codec_lines,   [FRAMING_CODEC] = &codec_plugin,
+    [FRAMING_WEBSOCKET] = &codec_raw};
 
 const struct codec *codec_of(const struct framing *framing)
 {
@@ -100,6 +101,24 @@ struct span frame_reply(const struct framing *framing, void *state)
     return codec->reply != NULL ? codec->reply(state) : (struct span){0};
 }
 
+struct span frame_finish(const struct framing *framing, void *state)
+{
+    (void)framing, (void)state;
+    return (struct span){0};
+}
+
+bool frame_awaits_finish(const struct framing *framing, void *state)
+{
+    (void)framing, (void)state;
+    return false;
+}
+
+bool frame_explain_finish(const struct framing *framing, void *state, struct error *words)
+{
+    (void)framing, (void)state, (void)words;
+    return false;
+}
+
 enum frame_status frame_greet(const struct framing *framing, void *state)
 {
     struct frame frame;
@@ -183,6 +202,17 @@ bool framing_seals(const struct framing *framing)
 uint32_t frame_seal(const struct framing *framing, void *state, const struct frame_sealing *sealing)
 {
     return codec_of(framing)->seal(framing, state, sealing);
+}
+
+void frame_mask(const struct framing *framing, void *state, uint8_t *message, uint32_t bytes)
+{
+    (void)framing, (void)state, (void)message, (void)bytes;
+}
+
+uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *message)
+{
+    (void)framing, (void)message;
+    return 0;
 }
 
 bool framing_attribute(const struct framing *framing, uint32_t index,

@@ -27,12 +27,14 @@ enum framing_type {
     FRAMING_RESP,      /* Redis: values are received, commands are sent as they are */
     FRAMING_LINES,     /* lines, some of which announce a payload, or more lines */
     FRAMING_CODEC,     /* the user's own (proto/plugin.h) */
-    FRAMING_HEADER     /* fields before the body, and perhaps behind it */
+    FRAMING_HEADER,    /* fields before the body, and perhaps behind it */
+    FRAMING_WEBSOCKET  /* one message of the WebSocket that carries it is one message */
 };
 
 enum {
     FRAMING_DELIMITER_BYTES_MAX = 16,
     FRAMING_HEADER_BYTES_MAX = 64,
+    FRAMING_HEAD_BYTES_MAX = FRAMING_HEADER_BYTES_MAX + 14, /* with the head of a WebSocket frame */
     FRAMING_FIELDS_MAX = 24,
     FRAMING_VALUES_MAX = 8
 };
@@ -108,6 +110,9 @@ struct framing {
     struct framing_rule *rules; /* FRAMING_LINES: of those that a line is of, the first holds */
     uint32_t rules_count;
     bool skips_empty; /* FRAMING_LINES: an empty line between messages is nothing */
+    /* The stream is what a WebSocket carries (websocket.h); NULL: it is the connection's own.
+     * FRAMING_WEBSOCKET is never without; any other type but FRAMING_CODEC may have it. */
+    const struct framing_websocket *websocket;
 };
 
 /* A message. Where its end is in its text (http, resp, lines), the body is that text without what
@@ -179,6 +184,13 @@ enum frame_status frame_greet(const struct framing *framing, void *state);
 /* After that, and after each frame that is_own: what the codec sends by itself. Valid until the
  * next call of this thread's codecs. */
 struct span frame_reply(const struct framing *framing, void *state);
+/* This side is about to end the stream: what the codec sends before that, as frame_reply() does.
+ * Nothing: it has no such thing, or has sent it. */
+struct span frame_finish(const struct framing *framing, void *state);
+/* The codec has sent that, and the peer's own has not come yet (frame->is_own and ->closes). */
+bool frame_awaits_finish(const struct framing *framing, void *state);
+/* Why the peer has ended the stream, in words; false: it has said nothing about it. */
+bool frame_explain_finish(const struct framing *framing, void *state, struct error *words);
 
 /* Is the end of a message in its text, which is read once, as it comes? Then reassembly.h finds it,
  * and frame_decode() does not. */
@@ -223,6 +235,12 @@ struct frame_sealing {
  * (frame_explain()). */
 uint32_t frame_seal(const struct framing *framing, void *state,
                     const struct frame_sealing *sealing);
+/* What was made ready by frame_write_head() and frame_seal() becomes what is sent: the last step,
+ * because a client's WebSocket masks it. Without a WebSocket it does nothing. */
+void frame_mask(const struct framing *framing, void *state, uint8_t *message, uint32_t bytes);
+/* Of a message that is ready: the bytes before those of the framing itself, which are the head of
+ * the WebSocket's frame. 0 without a WebSocket. */
+uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *message);
 /* Why these bytes were refused with this status, in words that follow "expected". */
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error);

@@ -165,6 +165,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         return;
     case FRAMING_DELIMITER:
     case FRAMING_RAW:
+    case FRAMING_WEBSOCKET:
         return;
     case FRAMING_CODEC:
         framing->codec = parse->codec;

@@ -1,0 +1,39 @@
+/* WebSocket (RFC 6455) around a framing, for both roles: the handshake, frames and their masks,
+ * fragments, ping and pong, the closing handshake. No extensions.
+ *
+ * What it carries is a stream of bytes to the framing inside: a message of that may begin and end
+ * anywhere in WebSocket messages, and each that is sent is one of them. With FRAMING_WEBSOCKET one
+ * WebSocket message is one message.
+ *
+ * Users go through frame.h and reassembly.h with a framing whose `websocket` is set, and a state of
+ * frame_state_bytes():
+ *
+ *     frame_open_state()       once the connection is there
+ *     frame_greets()           until the handshake is over; frame_reply() says what to send for it
+ *     reassembly_next()        frame->is_own: the codec's own, frame_reply() is to be sent.
+ *                              frame->closes too: the peer has closed, frame_explain_finish() says
+ *                              why. FRAME_INVALID and the like: frame_reply() is the close frame,
+ *                              or the HTTP response, that tells the peer; send it and end
+ *     frame_encoded_bytes(), frame_write_head(), _tail(), frame_seal() where framing_seals(), then
+ *     frame_mask()             a message; a server's is not masked, and the same for every session
+ *     frame_finish()           before this side ends its stream; a peer that closed is answered
+ *                              by frame_reply()
+ *
+ * A client masks what it sends; a server unmasks what has come IN PLACE: its runs must be writable.
+ * Sans-I/O, no allocation, no clock; masks and the key are of the seed, so a run repeats. */
+#pragma once
+
+#include "proto/frame.h"
+
+/* The longest head of a frame: two bytes, a size of eight, a mask. */
+enum { WEBSOCKET_HEAD_BYTES_MAX = 14 };
+
+struct framing_websocket {
+    bool is_server;
+    bool is_text;         /* what is sent is text; else binary. Either may come */
+    const char *path;     /* client: what it asks for; never NULL */
+    const char *headers;  /* client: more lines of its request, "Name: value\r\n"; may be NULL */
+    const char *protocol; /* client: those it asks for, with ", " between; server: the one that it
+                             chooses when it is asked for. NULL: a server chooses the first that
+                             it is asked for, a client asks for none */
+};
