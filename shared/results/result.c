@@ -192,6 +192,9 @@ static struct cJSON *result__abnormal(const struct result_abnormal *abnormal)
     json_add_u64(object, "messages_sent", abnormal->messages_sent);
     json_add_u64(object, "messages_received", abnormal->messages_received);
     json_add_text(object, "reason", error_key(abnormal->reason));
+    if (abnormal->explanation[0] != '\0') {
+        json_add_text(object, "explanation", abnormal->explanation);
+    }
     result__add_last(object, "last_received", &abnormal->received);
     result__add_last(object, "last_sent", &abnormal->sent);
     return object;
@@ -248,6 +251,7 @@ void abnormal_pack(const struct result_abnormal *abnormal, struct pack *pack)
     pack_u64(pack, (uint64_t)abnormal->reason);
     pack_bytes(pack, abnormal->received.bytes, abnormal->received.count);
     pack_bytes(pack, abnormal->sent.bytes, abnormal->sent.count);
+    pack_text(pack, abnormal->explanation);
 }
 
 bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
@@ -265,6 +269,7 @@ bool abnormal_unpack(struct result_abnormal *abnormal, struct unpack *from)
     struct span sent = unpack_bytes(from);
     result_last_set(&abnormal->received, received.data, received.bytes);
     result_last_set(&abnormal->sent, sent.data, sent.bytes);
+    unpack_text(from, abnormal->explanation, sizeof abnormal->explanation);
     return !from->failed;
 }
 

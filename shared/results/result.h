@@ -21,7 +21,8 @@ enum {
     RESULT_SCHEMA_VERSION = 1,
     RESULT_RUN_ID_BYTES_MAX = 64,
     RESULT_ABNORMAL_MAX = 1000,
-    RESULT_LAST_BYTES_MAX = 64
+    RESULT_LAST_BYTES_MAX = 64,
+    RESULT_EXPLANATION_BYTES_MAX = 160
 };
 
 struct result_run {
@@ -56,6 +57,7 @@ struct result_abnormal {
     enum error_kind reason;
     struct result_last received;
     struct result_last sent;
+    char explanation[RESULT_EXPLANATION_BYTES_MAX]; /* the reason in words, or empty */
 };
 
 /* Puts the entry into a list in the order of ended_ns; where all `max` places are taken, the one

@@ -73,6 +73,7 @@ enum tls_fault {
     TLS_FAULT_ALERT,          /* the peer refused: its alert's name is in the explanation */
     TLS_FAULT_PROTOCOL,       /* what came is no right TLS: a bad record, a message out of turn */
     TLS_FAULT_TRUNCATED,      /* the stream ended without close_notify */
+    TLS_FAULT_TIMEOUT,        /* not over in time: its owner's to say, who has the clock */
     TLS_FAULT_MEMORY,
     TLS_FAULT_COUNT
 };

@@ -19,6 +19,7 @@ static const char *const TLS_FAULT_NAMES[TLS_FAULT_COUNT] = {
     [TLS_FAULT_ALERT] = "alert",
     [TLS_FAULT_PROTOCOL] = "protocol",
     [TLS_FAULT_TRUNCATED] = "truncated",
+    [TLS_FAULT_TIMEOUT] = "timeout",
     [TLS_FAULT_MEMORY] = "memory",
 };
 
