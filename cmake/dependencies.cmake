@@ -73,6 +73,22 @@ if(NOT WIN32)
     pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 endif()
 
+# OpenSSL 3: TLS. Everything else is built without it. The mingw build on Linux would find the Linux
+# one: it takes what OPENSSL_ROOT_DIR names, which scripts/setup builds.
+option(DUMMYLOAD_TLS "Speak TLS where OpenSSL 3 is found" ON)
+if(DUMMYLOAD_TLS AND (OPENSSL_ROOT_DIR OR NOT CMAKE_CROSSCOMPILING))
+    if(CMAKE_CROSSCOMPILING)
+        set(OPENSSL_USE_STATIC_LIBS ON)
+        list(APPEND CMAKE_FIND_ROOT_PATH "${OPENSSL_ROOT_DIR}")
+    endif()
+    find_package(OpenSSL 3 QUIET)
+endif()
+if(TARGET OpenSSL::SSL)
+    message(STATUS "TLS by OpenSSL ${OPENSSL_VERSION}")
+else()
+    message(STATUS "no OpenSSL 3 (Debian: libssl-dev; vcpkg: openssl): built without TLS")
+endif()
+
 # MPI: dummyclient-mpi, which plays a load from many machines. Everything else is built without it.
 # The mingw build on Linux would find the Linux one.
 option(DUMMYLOAD_MPI "Build dummyclient-mpi where an MPI is found" ON)

@@ -14,6 +14,14 @@ bool file_read(const char *path, size_t bytes_max, char **data, size_t *bytes, s
  * untouched and the temporary one is removed. What is no regular file (a device, a FIFO, and on
  * Linux a descriptor of this process such as /dev/stdout) is written through, never replaced. */
 bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error);
+enum file_readers {
+    FILE_READERS_ALL,  /* as above */
+    FILE_READERS_OWNER /* this user alone, whoever could read the old file; on Windows those that
+                          the folder lets */
+};
+/* The same for a secret. */
+bool file_write_for(enum file_readers readers, const char *path, const char *data, size_t bytes,
+                    struct error *error);
 /* True if the folder of path exists and a file can be made in it; tried by making one. For telling
  * an unwritable --out before the run, not after it. A FIFO is opened and kept for the later writer;
  * one without a reader is only waited for briefly. */

@@ -168,28 +168,41 @@ static void file__sync_folder(const char *target)
 
 /* A file that is a mount point (as containers have them) cannot be replaced by a rename: it is
  * written in place. */
-static int file__overwrite(const struct place *place, const char *data, size_t bytes)
+static int file__overwrite(const struct place *place, enum file_readers readers, const char *data,
+                           size_t bytes)
 {
     int descriptor = open(place->target, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    return descriptor < 0 ? errno : file__fill(descriptor, data, bytes);
-}
-
-static int file__replace(const struct place *place, const char *data, size_t bytes)
-{
-    char temporary[FILE_TEMPORARY_BYTES_MAX];
-    file__name_temporary(place->target, temporary);
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         return errno;
     }
-    file__take_over(descriptor, place);
+    if (readers == FILE_READERS_OWNER && fchmod(descriptor, 0600) != 0) {
+        int code = errno;
+        close(descriptor);
+        return code;
+    }
+    return file__fill(descriptor, data, bytes);
+}
+
+static int file__replace(const struct place *place, enum file_readers readers, const char *data,
+                         size_t bytes)
+{
+    char temporary[FILE_TEMPORARY_BYTES_MAX];
+    file__name_temporary(place->target, temporary);
+    mode_t mode = readers == FILE_READERS_OWNER ? 0600 : 0666;
+    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (descriptor < 0) {
+        return errno;
+    }
+    if (readers == FILE_READERS_ALL) {
+        file__take_over(descriptor, place);
+    }
     int code = file__fill(descriptor, data, bytes);
     if (code == 0 && rename(temporary, place->target) != 0) {
         code = errno;
     }
     if (code != 0) {
         unlink(temporary);
-        return code == EBUSY ? file__overwrite(place, data, bytes) : code;
+        return code == EBUSY ? file__overwrite(place, readers, data, bytes) : code;
     }
     file__sync_folder(place->target);
     return 0;
@@ -215,7 +228,8 @@ static bool file__write_through(const struct place *place, const char *path, con
     return written && closed;
 }
 
-bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
+bool file_write_for(enum file_readers readers, const char *path, const char *data, size_t bytes,
+                    struct error *error)
 {
     struct place place;
     int code = place_find(path, &place);
@@ -226,11 +240,16 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
     if (code == 0 && place.kind != PLACE_NONE && place.kind != PLACE_REGULAR) {
         return file__write_through(&place, path, data, bytes, error);
     }
-    code = code != 0 ? code : file__replace(&place, data, bytes);
+    code = code != 0 ? code : file__replace(&place, readers, data, bytes);
     if (code != 0) {
         error_set(error, "%s: cannot write: %s", path, error_system_text(code));
     }
     return code == 0;
+}
+
+bool file_write_whole(const char *path, const char *data, size_t bytes, struct error *error)
+{
+    return file_write_for(FILE_READERS_ALL, path, data, bytes, error);
 }
 
 static int file__try_beside(const struct place *place)

@@ -227,6 +227,13 @@ bool file_write_whole(const char *path, const char *data, size_t bytes, struct e
     return ok;
 }
 
+bool file_write_for(enum file_readers readers, const char *path, const char *data, size_t bytes,
+                    struct error *error)
+{
+    (void)readers; /* a new file takes the permissions of its folder */
+    return file_write_whole(path, data, bytes, error);
+}
+
 static bool file__try_beside(const char *path, struct error *error)
 {
     wchar_t *temporary = file__temporary_path(path, error);
