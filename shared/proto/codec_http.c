@@ -46,11 +46,14 @@ static uint8_t http__lower(uint8_t c)
 static const uint8_t *http__value(const uint8_t *line, size_t bytes, const char *name,
                                   size_t *value_bytes)
 {
+    if (bytes == 0 || http__lower(line[0]) != (uint8_t)name[0]) {
+        return NULL; /* as most lines */
+    }
     size_t at = strlen(name);
     if (bytes <= at || line[at] != ':') {
         return NULL;
     }
-    for (size_t i = 0; i < at; i++) {
+    for (size_t i = 1; i < at; i++) {
         if (http__lower(line[i]) != (uint8_t)name[i]) {
             return NULL;
         }
@@ -336,13 +339,30 @@ static bool http__ends(const struct codec_scan *scan)
 
 static uint32_t http__state_bytes(const struct framing *framing)
 {
-    (void)framing;
-    return sizeof(struct http_stream);
+    return framing->reads_sent ? sizeof(struct http_stream) : 0;
 }
 
 static bool http__begins(const uint8_t *line, size_t bytes, const char *word)
 {
     return bytes >= strlen(word) && memcmp(line, word, strlen(word)) == 0;
+}
+
+/* None of these ends in a part of HEAD or CONNECT, so that no text before them makes them one. */
+bool framing_must_read(const uint8_t *text, size_t bytes, bool begins)
+{
+    static const char *const METHODS[] = {"GET ",    "POST ",    "PUT ",  "PATCH ",
+                                          "DELETE ", "OPTIONS ", "TRACE "};
+    bool known = !begins;
+    for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
+        known = known || http__begins(text, bytes, METHODS[i]);
+    }
+    for (size_t at = 0; at < bytes; at++) {
+        if (http__begins(text + at, bytes - at, "HEAD ") ||
+            http__begins(text + at, bytes - at, "CONNECT ")) {
+            return true;
+        }
+    }
+    return !known;
 }
 
 static void http__request(struct http_stream *stream, const uint8_t *line, size_t bytes)

@@ -196,7 +196,7 @@ bool framing_seals(const struct framing *framing)
             return true;
         }
     }
-    return framing->type == FRAMING_CODEC || framing->type == FRAMING_HTTP;
+    return framing->type == FRAMING_CODEC || framing->reads_sent;
 }
 
 uint32_t frame_seal(const struct framing *framing, void *state, const struct frame_sealing *sealing)

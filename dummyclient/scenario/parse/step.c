@@ -96,6 +96,29 @@ static void parse__check_body(struct parse *parse, const struct send *send)
     parse_check_delimiter(parse, body);
 }
 
+/* Could it ask for something that the framing has to know of when the response comes? */
+static bool parse__must_read(const struct body *body)
+{
+    bool is_text = false;
+    if (body->type == BODY_CONSTANT) {
+        return framing_must_read(body->bytes, body->bytes_min, true);
+    }
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        const struct part *part = &body->parts[i];
+        const struct operand *operand = &part->value.operand;
+        bool is_number = part->form == PART_LENGTH
+                             ? part->format.form == NUMBER_DIGITS
+                             : part->form == PART_TEXT && value_is_digits(&part->value);
+        bool joins = is_text; /* to the text before it */
+        is_text = !is_number && part->form == PART_TEXT && operand->source == OPERAND_TEXT;
+        if (is_text ? joins || framing_must_read(operand->bytes, operand->bytes_count, i == 0)
+                    : i == 0 || !is_number) {
+            return true;
+        }
+    }
+    return body->type == BODY_RANDOM;
+}
+
 void parse_send(struct parse *parse, const cJSON *json, void *place)
 {
     struct send *send = place;
@@ -115,6 +138,9 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     parse_body(parse, send->unframed ? unframed : reader_get(json, "body"), &send->body);
     if (!send->unframed && reader->mistakes_count == mistakes_count) {
         parse__check_body(parse, send);
+        struct framing *framing = &parse->protocol->framing;
+        framing->reads_sent =
+            framing->reads_sent || (framing->type == FRAMING_HTTP && parse__must_read(&send->body));
     }
     reader_leave(reader, mark);
     parse->flow.has_sent = true;

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-static const struct framing HTTP = {.type = FRAMING_HTTP, .frame_bytes_max = 100000};
+static const struct framing HTTP = {
+    .type = FRAMING_HTTP, .reads_sent = true, .frame_bytes_max = 100000};
 static const struct framing RESP = {.type = FRAMING_RESP, .frame_bytes_max = 100000};
 
 struct text {
@@ -211,6 +212,37 @@ static void test_http_heads(void **state)
     send_request("HEAD / HTTP/1.1\r\n\r\nHEAD /", 25);
     begin_stream();
     send_request("GET / HTTP/1.1\r\n\r\n", 18);
+    check_responses("g");
+    reassembly_close(&reassembly);
+}
+
+/* Where no request can be one of these, none is read, and nothing is remembered. */
+static void test_http_requests_that_need_no_reading(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"GET / HTTP/1.1\r\nHEAD: x\r\n\r\n", "POST /HEAD/x ",
+                                        "OPTIONS * HTTP/1.1\r\n\r\n"};
+    static const char *const other[] = {"HEAD / HTTP/1.1\r\n\r\n",
+                                        "GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+                                        "PUT / HTTP/1.1\r\n\r\n12CONNECT ",
+                                        "\r\nGET / HTTP/1.1\r\n\r\n",
+                                        "Host: x\r\n\r\n",
+                                        "GE",
+                                        "AD / HTTP/1.1\r\n\r\n",
+                                        ""};
+    for (size_t i = 0; i < COUNT_OF(plain); i++) {
+        assert_false(framing_must_read((const uint8_t *)plain[i], strlen(plain[i]), true));
+    }
+    for (size_t i = 0; i < COUNT_OF(other); i++) {
+        assert_true(framing_must_read((const uint8_t *)other[i], strlen(other[i]), true));
+    }
+    assert_false(framing_must_read((const uint8_t *)" HTTP/1.1", 9, false));
+    assert_true(framing_must_read((const uint8_t *)"\nHEAD ", 6, false));
+    struct framing unread = HTTP;
+    unread.reads_sent = false;
+    assert_false(framing_seals(&unread));
+    assert_int_equal(frame_state_bytes(&unread), 0);
+    reassembly_open(&reassembly, &unread, REASSEMBLY_ALL_BYTES);
     check_responses("g");
     reassembly_close(&reassembly);
 }
@@ -550,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_every_prefix_is_partial),
         cmocka_unit_test(test_http_attributes),
         cmocka_unit_test(test_http_heads),
+        cmocka_unit_test(test_http_requests_that_need_no_reading),
         cmocka_unit_test(test_http_heads_that_cannot_be_remembered),
         cmocka_unit_test(test_streams_in_pieces),
         cmocka_unit_test(test_what_nobody_looks_at_may_have_any_size),

@@ -268,6 +268,48 @@ static void test_wrong_targets(void **state)
     }
 }
 
+/* HTTP reads what is sent only where it could be a HEAD, or what is known only when it is sent. */
+static void test_requests_that_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bodies[2];
+        bool read;
+    } cases[] = {
+        {{"{ 'text': 'GET / HTTP/1.1' }", "{ 'text': 'POST / HTTP/1.1' }"}, false},
+        {{"{ 'text': 'GET /${random(1,9)}?c=${conn} HTTP/1.1' }",
+          "{ 'text': 'GET /${iteration + 1} x' }"},
+         false},
+        {{"{ 'fields': [ { 'string': 'PUT / ', 'length': 'none' }, { 'length': 'digits', 'until': "
+          "' ', 'of': [ { 'string': 'x', 'length': 'none' }, { 'string': '${conn}', 'length': "
+          "'none' } ] } ] }",
+          "{ 'text': 'GET / x' }"},
+         false},
+        {{"{ 'text': 'GET / HTTP/1.1' }", "{ 'text': 'HEAD / HTTP/1.1' }"}, true},
+        {{"{ 'text': 'GET /${conn} HEAD / x' }", "{ 'text': 'GET / x' }"}, true},
+        {{"{ 'text': 'GET /${word} x' }", "{ 'text': 'GET / x' }"}, true},
+        {{"{ 'text': '${conn}GET / x' }", "{ 'text': 'GET / x' }"}, true},
+        {{"{ 'random': { 'bytes': 9 } }", "{ 'text': 'GET / x' }"}, true},
+        {{"{ 'fields': [ { 'string': 'GET / HE', 'length': 'none' }, { 'string': 'AD ${conn}', "
+          "'bytes': 9 } ] }",
+          "{ 'text': 'GET / x' }"},
+         true},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 "{ 'framing': { 'type': 'http' }, 'behaviors': [ { 'setup': [ { 'set': { 'word': "
+                 "'x' } } ], 'loop': [ { 'send': { 'body': %s } } ] }, { 'loop': [ { "
+                 "'request': { 'send': { 'body': %s } } } ] } ] }",
+                 cases[i].bodies[0], cases[i].bodies[1]);
+        struct scenario *scenario = read_right(text);
+        if (framing_seals(&scenario->protocol.framing) != cases[i].read) {
+            fail_msg("%s", text);
+        }
+        scenario_destroy(scenario);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_captured_addresses),
         cmocka_unit_test(test_steps_at_another_target),
         cmocka_unit_test(test_wrong_targets),
+        cmocka_unit_test(test_requests_that_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
