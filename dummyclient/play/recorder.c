@@ -28,36 +28,42 @@ struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
     return &recorder->figures.stages[i];
 }
 
-/* The histograms that a time is recorded in: of the run, its stage, its step and its share of the
- * run (the target); each may be NULL. */
+/* Those whose histograms a time is recorded in: the run, its stage, its step and its share of the
+ * run (the target), as far as they are asked for. */
+enum { RECORDER_PLACES_MAX = 4 };
 struct recorder__places {
-    struct histogram *run;
-    struct histogram *stage;
-    struct histogram *step;
-    struct histogram *share;
+    struct histogram *latency[RECORDER_PLACES_MAX];
+    size_t count;
 };
+
+static void recorder__add_place(struct recorder__places *places, struct histogram *latency)
+{
+    if (latency != NULL) {
+        places->latency[places->count++] = latency;
+    }
+}
 
 /* Of a time that belongs to no step. */
 static struct recorder__places recorder__places_at(struct recorder *recorder, int64_t at_ns)
 {
     struct figures_stage *stage = recorder_stage(recorder, at_ns);
-    return (struct recorder__places){.run = recorder->figures.latency,
-                                     .stage = stage != NULL ? stage->latency : NULL};
+    struct recorder__places places = {.latency = {recorder->figures.latency}, .count = 1};
+    recorder__add_place(&places, stage != NULL ? stage->latency : NULL);
+    return places;
 }
 
 static void recorder__record(const struct recorder__places *places, enum latency_kind kind,
                              int64_t value_ns, bool censored)
 {
-    struct histogram *all[] = {places->run, places->stage, places->step, places->share};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (all[i] == NULL) {
-            continue;
-        }
+    struct histogram *all[RECORDER_PLACES_MAX];
+    for (size_t i = 0; i < places->count; i++) {
+        all[i] = &places->latency[i][kind];
         if (censored) {
-            histogram_record_censored(&all[i][kind], value_ns);
-        } else {
-            histogram_record(&all[i][kind], value_ns);
+            histogram_record_censored(all[i], value_ns);
         }
+    }
+    if (!censored && places->count > 0) {
+        histogram_record_all(all, places->count, value_ns);
     }
 }
 
@@ -178,10 +184,11 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     bool measured = in_window && request->in_pass;
     figures->window_asked += measured;
     figures->window_answered += measured && answered;
-    struct recorder__places places = {.run = measured ? figures->latency : NULL,
-                                      .stage = measured && stage != NULL ? stage->latency : NULL,
-                                      .step = step != NULL ? step->latency : NULL,
-                                      .share = step != NULL ? recorder__share(recorder) : NULL};
+    struct recorder__places places = {.count = 0};
+    recorder__add_place(&places, measured ? figures->latency : NULL);
+    recorder__add_place(&places, measured && stage != NULL ? stage->latency : NULL);
+    recorder__add_place(&places, step != NULL ? step->latency : NULL);
+    recorder__add_place(&places, step != NULL ? recorder__share(recorder) : NULL);
     recorder__record_request(&places, request, answered);
 }
 
@@ -273,8 +280,8 @@ static void recorder__never_asked(void *context, uint32_t step, int64_t intended
         return;
     }
     struct recorder__places places = recorder__places_at(recorder, intended_ns);
-    places.step = step < figures->steps_count ? figures->steps[step].latency : NULL;
-    places.share = recorder__share(recorder);
+    recorder__add_place(&places, step < figures->steps_count ? figures->steps[step].latency : NULL);
+    recorder__add_place(&places, recorder__share(recorder));
     int64_t age_ns = time_later_ns(0, now_ns - intended_ns);
     figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
@@ -362,7 +369,7 @@ void recorder_close(struct recorder *recorder)
 static void recorder__record_connect(struct recorder *recorder, int64_t value_ns, bool censored)
 {
     struct recorder__places places = recorder__places_at(recorder, recorder->now_ns);
-    places.share = recorder__share(recorder);
+    recorder__add_place(&places, recorder__share(recorder));
     recorder__record(&places, LATENCY_CONNECT, value_ns, censored);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/must.h"
 #include "core/pack.h"
+#include "results/bucket.h"
 #include "text/json.h"
 
 #include <cjson/cJSON.h>
@@ -55,19 +56,33 @@ void histogram_reset(struct histogram *histogram)
     histogram->over_range_count = 0;
 }
 
-void histogram_record(struct histogram *histogram, int64_t value_ns)
-{
-    if (value_ns > HISTOGRAM_VALUE_MAX_NS) {
-        histogram->over_range_count++;
-        value_ns = HISTOGRAM_VALUE_MAX_NS;
-    }
-    bool taken = hdr_record_value(histogram->hdr, value_ns < 1 ? 1 : value_ns);
-    must(taken);
-}
-
 static int64_t histogram__clamp(int64_t value_ns)
 {
     return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
+}
+
+/* hdr_record_value() without the search for the bucket, which is bucket_of() in every histogram
+ * that begins at 1. */
+void histogram_record_all(struct histogram *const *histograms, size_t count, int64_t value_ns)
+{
+    bool over_range = value_ns > HISTOGRAM_VALUE_MAX_NS;
+    value_ns = histogram__clamp(value_ns < 1 ? 1 : value_ns);
+    int32_t bits = histograms[0]->hdr->sub_bucket_half_count_magnitude;
+    uint32_t bucket = bucket_of(value_ns, (uint32_t)bits);
+    for (size_t i = 0; i < count; i++) {
+        struct hdr_histogram *hdr = histograms[i]->hdr;
+        must(hdr->sub_bucket_half_count_magnitude == bits);
+        hdr->counts[bucket]++;
+        hdr->total_count++;
+        hdr->min_value = value_ns < hdr->min_value ? value_ns : hdr->min_value;
+        hdr->max_value = value_ns > hdr->max_value ? value_ns : hdr->max_value;
+        histograms[i]->over_range_count += over_range;
+    }
+}
+
+void histogram_record(struct histogram *histogram, int64_t value_ns)
+{
+    histogram_record_all(&histogram, 1, value_ns);
 }
 
 static void histogram__record_censored(struct histogram *histogram, int64_t age_ns, int64_t count)

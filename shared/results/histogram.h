@@ -14,6 +14,7 @@
 #include "results/spread.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct cJSON;
 struct hdr_histogram;
@@ -61,6 +62,8 @@ void histogram_close(struct histogram *histogram);
 void histogram_reset(struct histogram *histogram);
 /* Values below 1 ns count as 1 ns. */
 void histogram_record(struct histogram *histogram, int64_t value_ns);
+/* The same in each of at least one, all of the same digits: its bucket is searched for once. */
+void histogram_record_all(struct histogram *const *histograms, size_t count, int64_t value_ns);
 /* A request that has not been answered at the age of age_ns. */
 void histogram_record_censored(struct histogram *histogram, int64_t age_ns);
 /* Requests that were due at the moments of the spread from from_ns on and before until_ns, none of

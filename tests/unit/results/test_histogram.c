@@ -4,6 +4,7 @@
 #include "results/histogram.h"
 
 #include <cjson/cJSON.h>
+#include <hdr/hdr_histogram.h>
 #include <math.h>
 
 enum { SAMPLES = 20000 };
@@ -312,6 +313,40 @@ static void test_buckets_carry_every_sample(void **state)
     histogram_close(&again);
 }
 
+/* Into the buckets that HdrHistogram itself would choose, of whatever digits. */
+static void test_recorded_as_by_the_library(void **state)
+{
+    (void)state;
+    struct error error = {""};
+    uint64_t seed = unit_seed();
+    for (int digits = 2; digits <= 3; digits++) {
+        struct histogram ours[2];
+        struct histogram *const all[2] = {&ours[0], &ours[1]};
+        struct histogram theirs;
+        assert_true(histogram_open(&ours[0], digits, &error));
+        assert_true(histogram_open(&ours[1], digits, &error));
+        assert_true(histogram_open(&theirs, digits, &error));
+        for (uint64_t n = 0; n < SAMPLES; n++) {
+            int64_t value_ns = (int64_t)prng_range(seed, 2, n, 1, HISTOGRAM_VALUE_MAX_NS);
+            int64_t low_ns = (int64_t)((uint64_t)value_ns >> n % 37);
+            value_ns = low_ns < 1 ? 1 : n < 5000 ? (int64_t)n + 1 : low_ns;
+            value_ns = n == SAMPLES - 1 ? HISTOGRAM_VALUE_MAX_NS : value_ns;
+            histogram_record_all(all, 2, value_ns);
+            assert_true(hdr_record_value(theirs.hdr, value_ns));
+        }
+        for (int i = 0; i < 2; i++) {
+            const struct hdr_histogram *hdr = ours[i].hdr;
+            assert_int_equal(hdr->total_count, theirs.hdr->total_count);
+            assert_int_equal(hdr->min_value, theirs.hdr->min_value);
+            assert_int_equal(hdr->max_value, theirs.hdr->max_value);
+            assert_memory_equal(hdr->counts, theirs.hdr->counts,
+                                sizeof *hdr->counts * (size_t)hdr->counts_len);
+            histogram_close(all[i]);
+        }
+        histogram_close(&theirs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_one_lost_reply_opens_the_last_rank_only),
         cmocka_unit_test(test_values_outside_the_range_are_counted),
         cmocka_unit_test(test_buckets_carry_every_sample),
+        cmocka_unit_test(test_recorded_as_by_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
