@@ -1,6 +1,7 @@
 /* HTTP/1.1 responses: the head, then a body by Content-Length or in chunks, which are joined. The
  * requests are read, too: a response to HEAD says a length and has no body. */
 #include "proto/codec.h"
+#include "proto/http.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -348,7 +349,7 @@ static bool http__begins(const uint8_t *line, size_t bytes, const char *word)
 }
 
 /* None of these ends in a part of HEAD or CONNECT, so that no text before them makes them one. */
-bool framing_must_read(const uint8_t *text, size_t bytes, bool begins)
+bool http_must_read(const uint8_t *text, size_t bytes, bool begins)
 {
     static const char *const METHODS[] = {"GET ",    "POST ",    "PUT ",  "PATCH ",
                                           "DELETE ", "OPTIONS ", "TRACE "};

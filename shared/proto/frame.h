@@ -110,7 +110,7 @@ struct framing {
     struct framing_rule *rules; /* FRAMING_LINES: of those that a line is of, the first holds */
     uint32_t rules_count;
     bool skips_empty; /* FRAMING_LINES: an empty line between messages is nothing */
-    bool reads_sent;  /* FRAMING_HTTP: requests are read as they are sent (framing_must_read()) */
+    bool reads_sent;  /* FRAMING_HTTP: requests are read as they are sent (http.h) */
     /* The stream is what a WebSocket carries (websocket.h); NULL: it is the connection's own.
      * FRAMING_WEBSOCKET is never without; any other type but FRAMING_CODEC may have it. */
     const struct framing_websocket *websocket;
@@ -219,10 +219,6 @@ bool framing_attribute(const struct framing *framing, uint32_t index,
 bool frame_read_attribute(const struct framing *framing, const struct frame *frame,
                           const struct frame_attribute *attribute,
                           struct frame_attribute_value *value);
-/* FRAMING_HTTP: could a stream of messages that are made of such constant texts, and of decimal
- * numbers between them, ask for a response that only its request explains (HEAD), or refuses
- * (CONNECT)? begins: the message begins with this text. */
-bool framing_must_read(const uint8_t *text, size_t bytes, bool begins);
 /* Does frame_seal() change a message, or remember it? */
 bool framing_seals(const struct framing *framing);
 /* Does it use values? */

@@ -1,4 +1,5 @@
 /* Steps, and what they do to the connection. */
+#include "proto/http.h"
 #include "scenario/parse/parse.h"
 #include "text/units.h"
 
@@ -101,7 +102,7 @@ static bool parse__must_read(const struct body *body)
 {
     bool is_text = false;
     if (body->type == BODY_CONSTANT) {
-        return framing_must_read(body->bytes, body->bytes_min, true);
+        return http_must_read(body->bytes, body->bytes_min, true);
     }
     for (uint32_t i = 0; i < body->parts_count; i++) {
         const struct part *part = &body->parts[i];
@@ -111,7 +112,7 @@ static bool parse__must_read(const struct body *body)
                              : part->form == PART_TEXT && value_is_digits(&part->value);
         bool joins = is_text; /* to the text before it */
         is_text = !is_number && part->form == PART_TEXT && operand->source == OPERAND_TEXT;
-        if (is_text ? joins || framing_must_read(operand->bytes, operand->bytes_count, i == 0)
+        if (is_text ? joins || http_must_read(operand->bytes, operand->bytes_count, i == 0)
                     : i == 0 || !is_number) {
             return true;
         }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "core/prng.h"
+#include "proto/http.h"
 #include "proto/reassembly.h"
 
 #include <stdio.h>
@@ -231,13 +232,13 @@ static void test_http_requests_that_need_no_reading(void **state)
                                         "AD / HTTP/1.1\r\n\r\n",
                                         ""};
     for (size_t i = 0; i < COUNT_OF(plain); i++) {
-        assert_false(framing_must_read((const uint8_t *)plain[i], strlen(plain[i]), true));
+        assert_false(http_must_read((const uint8_t *)plain[i], strlen(plain[i]), true));
     }
     for (size_t i = 0; i < COUNT_OF(other); i++) {
-        assert_true(framing_must_read((const uint8_t *)other[i], strlen(other[i]), true));
+        assert_true(http_must_read((const uint8_t *)other[i], strlen(other[i]), true));
     }
-    assert_false(framing_must_read((const uint8_t *)" HTTP/1.1", 9, false));
-    assert_true(framing_must_read((const uint8_t *)"\nHEAD ", 6, false));
+    assert_false(http_must_read((const uint8_t *)" HTTP/1.1", 9, false));
+    assert_true(http_must_read((const uint8_t *)"\nHEAD ", 6, false));
     struct framing unread = HTTP;
     unread.reads_sent = false;
     assert_false(framing_seals(&unread));
