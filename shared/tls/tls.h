@@ -36,6 +36,9 @@ struct tls_settings {
     const char *ca_path;   /* PEM file of issuers; NULL: those that the system trusts */
     const char *cert_path; /* PEM file: the own certificate, then its issuers; NULL: none */
     const char *key_path;  /* PEM file, not encrypted; NULL: the key is in cert_path, too */
+    /* In place of cert_path: as tls_self_signed() makes one, for localhost, kept in memory. No peer
+     * can verify it. */
+    bool self_signed;
     /* Protocol names, "h2,http/1.1", best first. NULL: none. A server that has some refuses a
      * client that offers others only. */
     const char *alpn;

@@ -5,6 +5,7 @@
 #include "tls/openssl/connection.h"
 #include "tls/openssl/credentials.h"
 #include "tls/openssl/failure.h"
+#include "tls/openssl/self_signed.h"
 #include "tls/openssl/trust.h"
 
 #include <openssl/err.h>
@@ -307,7 +308,7 @@ static bool context__use(struct tls_context *context, const struct tls_settings 
     /* An idle connection keeps no buffer for records. */
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    if (settings->is_server && settings->cert_path == NULL) {
+    if (settings->is_server && settings->cert_path == NULL && !settings->self_signed) {
         error_set(error, "a TLS server needs a certificate and its key");
         return false;
     }
@@ -321,6 +322,7 @@ static bool context__use(struct tls_context *context, const struct tls_settings 
            (settings->alpn == NULL || context__use_alpn(context, settings->alpn, error)) &&
            (settings->cert_path == NULL ||
             credentials_use(ssl, settings->cert_path, settings->key_path, error)) &&
+           (!settings->self_signed || self_signed_use(ssl, error)) &&
            context__use_peer(context, settings, error);
 }
 

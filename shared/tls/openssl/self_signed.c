@@ -1,4 +1,6 @@
 /* Certificates of our own making, for tests: a key on P-256, signed by itself. Control plane. */
+#include "tls/openssl/self_signed.h"
+
 #include "files/file.h"
 #include "tls/tls.h"
 
@@ -73,11 +75,22 @@ static bool self_signed__write(const char *path, BIO *pem, enum file_readers rea
     return file_write_for(readers, path, text, (size_t)bytes, error);
 }
 
-bool tls_self_signed(const char *cert_path, const char *key_path, const char *const *names,
-                     int count, struct error *error)
+static bool self_signed__fail(struct error *error)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    error_set(error, "OpenSSL cannot make a certificate: %s",
+              reason != NULL ? reason : "it gives no reason");
+    return false;
+}
+
+/* The caller frees both, also after a failure. names: count of them, 0: the local ones. */
+static bool self_signed__make(EVP_PKEY **key, X509 **certificate, const char *const *names,
+                              int count, struct error *error)
 {
     static const char *const local[] = {"localhost", "127.0.0.1", "::1"};
     char list[NAMES_TEXT_BYTES_MAX];
+    *key = NULL;
+    *certificate = NULL;
     if (count == 0) {
         names = local;
         count = sizeof local / sizeof local[0];
@@ -85,26 +98,46 @@ bool tls_self_signed(const char *cert_path, const char *key_path, const char *co
     if (!self_signed__list_names(names, count, list, sizeof list, error)) {
         return false;
     }
-    bool ok = false;
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
+    *key = EVP_EC_gen("P-256");
+    *certificate = X509_new();
+    return (*key != NULL && *certificate != NULL &&
+            self_signed__fill(*certificate, *key, "dummyload test", list)) ||
+           self_signed__fail(error);
+}
+
+bool tls_self_signed(const char *cert_path, const char *key_path, const char *const *names,
+                     int count, struct error *error)
+{
+    EVP_PKEY *key;
+    X509 *certificate;
     BIO *cert_pem = BIO_new(BIO_s_mem());
     BIO *key_pem = BIO_new(BIO_s_secmem());
-    if (key == NULL || certificate == NULL || cert_pem == NULL || key_pem == NULL ||
-        !self_signed__fill(certificate, key, "dummyload test", list) ||
-        PEM_write_bio_X509(cert_pem, certificate) != 1 ||
-        PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) != 1) {
-        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-        error_set(error, "%s: OpenSSL cannot make a certificate: %s", cert_path,
-                  reason != NULL ? reason : "it gives no reason");
-    } else {
-        ok = self_signed__write(key_path, key_pem, FILE_READERS_OWNER, error) &&
-             self_signed__write(cert_path, cert_pem, FILE_READERS_ALL, error);
+    bool ok = self_signed__make(&key, &certificate, names, count, error);
+    if (ok &&
+        (cert_pem == NULL || key_pem == NULL || PEM_write_bio_X509(cert_pem, certificate) != 1 ||
+         PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) != 1)) {
+        ok = self_signed__fail(error);
     }
+    ok = ok && self_signed__write(key_path, key_pem, FILE_READERS_OWNER, error) &&
+         self_signed__write(cert_path, cert_pem, FILE_READERS_ALL, error);
     BIO_free(key_pem);
     BIO_free(cert_pem);
     X509_free(certificate);
     EVP_PKEY_free(key);
     ERR_clear_error();
+    return ok;
+}
+
+bool self_signed_use(SSL_CTX *context, struct error *error)
+{
+    EVP_PKEY *key;
+    X509 *certificate;
+    bool ok = self_signed__make(&key, &certificate, NULL, 0, error);
+    if (ok && (SSL_CTX_use_certificate(context, certificate) != 1 ||
+               SSL_CTX_use_PrivateKey(context, key) != 1)) {
+        ok = self_signed__fail(error);
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
     return ok;
 }
