@@ -26,6 +26,8 @@ bool file_write_for(enum file_readers readers, const char *path, const char *dat
  * an unwritable --out before the run, not after it. A FIFO is opened and kept for the later writer;
  * one without a reader is only waited for briefly. */
 bool file_can_write(const char *path, struct error *error);
+/* Is there anything of that name, of whatever kind? */
+bool file_exists(const char *path);
 /* Do both lead to one file, however they are spelled and over whatever links? Also where it is not
  * there yet. Character devices (the null device) belong to no single user: false. */
 bool file_is_same(const char *a, const char *b);

@@ -306,6 +306,11 @@ static bool file__same_status(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
 bool file_is_same(const char *a, const char *b)
 {
     struct place one;

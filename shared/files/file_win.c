@@ -299,6 +299,14 @@ static bool file__same_information(const BY_HANDLE_FILE_INFORMATION *a,
            a->nFileIndexHigh == b->nFileIndexHigh && a->nFileIndexLow == b->nFileIndexLow;
 }
 
+bool file_exists(const char *path)
+{
+    wchar_t *wide = path_wide(path, L"", NULL);
+    bool exists = wide != NULL && file__kind(wide) != FILE_KIND_MISSING;
+    free(wide);
+    return exists;
+}
+
 bool file_is_same(const char *a, const char *b)
 {
     wchar_t *one = path_wide(a, L"", NULL);
