@@ -88,10 +88,11 @@ static void main__print_ready(const struct server *server, uint32_t listeners)
             snprintf(group, sizeof group, "%u listeners, each ", (unsigned)listeners);
         }
         main__print(main__out,
-                    "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s)",
+                    "dummyserver: listening on %s (model %s, io %s, %s%u thread%s, handler %s%s)",
                     net_address_format(&server->rules.listening, address), options->model->name,
                     server->io_name, group, (unsigned)options->threads,
-                    options->threads == 1 ? "" : "s", options->handler->name);
+                    options->threads == 1 ? "" : "s", options->handler->name,
+                    options->tls != NULL ? ", TLS" : "");
     }
 }
 
@@ -194,9 +195,43 @@ static bool main__check_out(const char *out, struct error *error)
                            (output_is_stdout(out) || file_can_write(out, error)));
 }
 
+/* A key that exists is not made anew: it may be the only one to a certificate in use. */
+static bool main__make_certificate(const struct tls_settings *tls, struct error *error)
+{
+    const char *paths[] = {tls->cert_path, tls->key_path};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (file_exists(paths[i])) {
+            error_set(error,
+                      "--tls-self-signed: %s exists: serve with it (without --tls-self-signed), or "
+                      "remove it",
+                      paths[i]);
+            return false;
+        }
+    }
+    return tls_self_signed(tls->cert_path, tls->key_path, NULL, 0, error);
+}
+
+/* *context: NULL, where none is wanted. */
+static bool main__open_tls(const struct options *options, struct tls_context **context,
+                           struct error *error)
+{
+    struct tls_settings tls = options->tls;
+    *context = NULL;
+    if (!options_want_tls(options)) {
+        return true;
+    }
+    tls.self_signed = options->tls_self_signed && tls.cert_path == NULL;
+    if (options->tls_self_signed && !tls.self_signed && !main__make_certificate(&tls, error)) {
+        return false;
+    }
+    *context = tls_context_create(&tls, error);
+    return *context != NULL;
+}
+
 static int main__run(const struct options *options)
 {
     struct error error;
+    struct server_options server_options = options->server;
     if (!main__check_out(options->out, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
@@ -215,7 +250,8 @@ static int main__run(const struct options *options)
         return main__fail(&error, EXIT_USAGE);
     }
     if (!main__open_outlets(output_is_stdout(options->out), &error) ||
-        !servers_open(&servers, &options->server, options->ports, options->ports_count,
+        !main__open_tls(options, &server_options.tls, &error) ||
+        !servers_open(&servers, &server_options, options->ports, options->ports_count,
                       options->listeners, &error)) {
         return main__fail(&error, EXIT_FAILED);
     }
@@ -227,6 +263,7 @@ static int main__run(const struct options *options)
     bool interrupted = main__serve(&servers, options->server.duration_ns, &cpu_log);
     int code = main__report(options, &servers, interrupted, &cpu_log);
     servers_close(&servers);
+    tls_context_destroy(server_options.tls);
     stop_finished();
     return code;
 }

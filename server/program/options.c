@@ -183,7 +183,17 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"bind", 'b', "ADDR", OPTION_CALL, .set = options__bind,
      .help = "listen on this address (127.0.0.1); * is every IPv4 address of this\n"
              "machine, :: every IPv6 one: only in a network you trust, there is\n"
-             "no login and no TLS. For several, start a server for each"},
+             "no login. For several, start a server for each"},
+    {"tls-cert", 0, "FILE", OPTION_TEXT, AT(tls.cert_path),
+     .help = "serve TLS 1.2 and 1.3 with this certificate (PEM; its issuers behind it)"},
+    {"tls-key", 0, "FILE", OPTION_TEXT, AT(tls.key_path),
+     .help = "its key (PEM, not encrypted); default: it is in the certificate's file"},
+    {"tls-ca", 0, "FILE", OPTION_TEXT, AT(tls.ca_path),
+     .help = "demand a certificate of clients, from an issuer in FILE (PEM)"},
+    {"tls-self-signed", 0, NULL, OPTION_FLAG, AT(tls_self_signed),
+     .help = "serve TLS with a key and certificate made for tests (localhost, 127.0.0.1,\n"
+             "::1; a year); kept in --tls-cert and --tls-key if these are given, which\n"
+             "must not exist: clients trust the former (ca). Else nothing can verify it"},
     {"threads", 't', "N", OPTION_INTEGER, AT(server.threads), .low = 1, .high = SERVER_THREADS_MAX,
      .help = "threads that serve (half of the CPUs; more under Wine)"},
     {"model", 0, "NAME", OPTION_CALL, .set = options__model,
@@ -245,6 +255,34 @@ void options_print_help(void)
            "exit: 0 served and stopped; 1 could not serve, or not write the result; 2 bad usage\n");
 }
 
+bool options_want_tls(const struct options *options)
+{
+    return options->tls.cert_path != NULL || options->tls_self_signed;
+}
+
+static bool options__check_tls(struct options *options, struct error *error)
+{
+    struct tls_settings *tls = &options->tls;
+    tls->is_server = true;
+    tls->resume = true;
+    tls->verify = tls->ca_path != NULL;
+    const char *given = tls->key_path != NULL ? "--tls-key" : tls->verify ? "--tls-ca" : NULL;
+    if (!options_want_tls(options) && given != NULL) {
+        error_set(error, "%s: there is no TLS without --tls-cert FILE or --tls-self-signed", given);
+        return false;
+    }
+    if (options->tls_self_signed && (tls->cert_path == NULL) != (tls->key_path == NULL)) {
+        error_set(error, "--tls-self-signed: give both --tls-cert and --tls-key to keep what is "
+                         "made, or none of them");
+        return false;
+    }
+    if (options_want_tls(options) && options->server.model->kind == MODEL_NONE) {
+        error_set(error, "model %s has no sockets, and so no TLS", options->server.model->name);
+        return false;
+    }
+    return true;
+}
+
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line))
 {
@@ -264,6 +302,9 @@ bool options_parse(struct options *options, int argc, char **argv,
     }
     if (options->run_id != NULL) {
         snprintf(options->server.run_id, sizeof options->server.run_id, "%s", options->run_id);
+    }
+    if (mistakes.count == 0 && !options__check_tls(options, &error)) {
+        mistakes_report(&mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     if (options->ports_count == 0) {
         options->ports[options->ports_count++] = options->server.port;

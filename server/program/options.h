@@ -2,6 +2,7 @@
 #pragma once
 
 #include "run/servers.h"
+#include "tls/tls.h"
 
 enum options_action {
     OPTIONS_SERVE,
@@ -16,16 +17,20 @@ struct options {
     struct server_options server;
     uint16_t ports[SERVERS_PORTS_MAX];
     uint32_t ports_count;
-    uint32_t listeners;   /* of each port */
-    bool reuse_port;      /* other processes may listen there, too */
-    uint32_t interrupted; /* OPTIONS_INTERRUPT: the process */
-    const char *out;      /* NULL: no result is written */
-    const char *run_id;   /* NULL: none was given */
+    uint32_t listeners;      /* of each port */
+    bool reuse_port;         /* other processes may listen there, too */
+    uint32_t interrupted;    /* OPTIONS_INTERRUPT: the process */
+    struct tls_settings tls; /* with cert_path, or of a certificate that is to be made */
+    bool tls_self_signed;
+    const char *out;    /* NULL: no result is written */
+    const char *run_id; /* NULL: none was given */
     bool quiet;
 };
 
 /* Fills *options; its strings point into argv. False, with a line to report for each mistake. */
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line));
+/* Is it to serve TLS? */
+bool options_want_tls(const struct options *options);
 void options_print_help(void);
 void options_print_models(void);

@@ -124,6 +124,7 @@ static void report__add_server(const struct report *report, cJSON *result)
     json_add_u64(object, "send_queue_bytes_max", options->send_queue_bytes_max);
     json_add_bool(object, "busy_poll", options->busy_poll);
     json_add_bool(object, "stomp", options->stomp);
+    json_add_bool(object, "tls", options->tls != NULL);
     cJSON_AddBoolToObject(object, "tcp_nodelay", options->model->kind != MODEL_NONE);
 }
 
@@ -158,6 +159,9 @@ static cJSON *report__make(const struct report *report)
     }
     result_add_abnormal(result, total->abnormal, total->abnormal_count, total->abnormal_total);
     clean_add_json(result, total->clean);
+    if (server->options.tls != NULL) {
+        tls_stats_add_json(&total->tls, result);
+    }
     result_add_port_stats(result, server->io_name, &total->port);
     result_add_resources(result);
     cJSON *resources = cJSON_GetObjectItemCaseSensitive(result, "resources");
@@ -193,6 +197,23 @@ static void report__print_latency(const struct histogram *histogram, const char 
             units_format_duration(histogram_percentile(histogram, 100).low_ns, most));
 }
 
+static void report__print_tls(const struct tls_stats *tls, const uint64_t *totals, FILE *out)
+{
+    fprintf(out, "  TLS               ");
+    for (int i = TLS_VERSION_NONE + 1; i <= TLS_VERSION_1_3; i++) {
+        if (tls->versions[i] > 0) {
+            fprintf(out, "%" PRIu64 " of %s, ", tls->versions[i],
+                    tls_version_name((enum tls_version)i));
+        }
+    }
+    char received[UNITS_TEXT_BYTES_MAX];
+    char sent[UNITS_TEXT_BYTES_MAX];
+    fprintf(out, "%" PRIu64 " resumed; on the wire %s received, %s sent\n",
+            totals[TOTAL_TLS_RESUMED],
+            units_format_bytes(totals[TOTAL_WIRE_BYTES_RECEIVED], received),
+            units_format_bytes(totals[TOTAL_WIRE_BYTES_SENT], sent));
+}
+
 static void report__print_errors(const struct counters *counters, FILE *out)
 {
     bool any = false;
@@ -226,6 +247,9 @@ void report_print(const struct report *report, FILE *out)
     fprintf(out, "  sent              %s messages, %s\n",
             units_format_count(totals[TOTAL_MESSAGES_SENT], sent[0]),
             units_format_bytes(totals[TOTAL_BYTES_SENT], sent[1]));
+    if (report->server->options.tls != NULL) {
+        report__print_tls(&total->tls, totals, out);
+    }
     report__print_latency(&total->receive_to_reply, "receive to reply", out);
     report__print_latency(&total->queue_wait, "queue wait", out);
     report__print_errors(&total->counters, out);

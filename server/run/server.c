@@ -101,13 +101,18 @@ bool server_options_check(const struct server_options *options, struct error *er
         return false;
     }
     uint64_t asked_bytes = session_queue_bytes_min(
-        options->handler, options->raw ? SESSION_RECEIVE_BYTES_MAX : options->frame_bytes_max);
+        options->handler,
+        options->raw ? session_run_bytes_max(options->tls != NULL) : options->frame_bytes_max);
     if (options->send_queue_bytes_max < asked_bytes ||
         options->send_queue_bytes_max > SEND_QUEUE_BYTES_MAX) {
         error_set(error,
                   "--send-queue must be %" PRIu64 " (a broadcast and a reply of --max-frame, with "
                   "what holds them) to %" PRIu64 " bytes, not %" PRIu64,
                   asked_bytes, SEND_QUEUE_BYTES_MAX, options->send_queue_bytes_max);
+        return false;
+    }
+    if (options->tls != NULL && options->model->kind == MODEL_NONE) {
+        error_set(error, "model %s has no sockets, and so no TLS", options->model->name);
         return false;
     }
     if (options->threads > SERVER_THREADS_MAX) {
@@ -171,6 +176,7 @@ static void server__make_rules(struct server *server)
 {
     struct session_rules *rules = &server->rules;
     rules->handler = server->options.handler;
+    rules->tls = server->options.tls;
     framing_default(&rules->framing);
     rules->framing.frame_bytes_max = server->options.frame_bytes_max;
     if (server->options.raw) {

@@ -38,6 +38,9 @@ struct server_options {
     const char *bind; /* host; "" or "*": every local IPv4 address; "::": every IPv6 one */
     uint16_t port;    /* 0: a free one */
     bool raw;         /* --framing raw */
+    /* From tls_context_create(), as a server's; NULL: plain. Of the caller, until server_destroy();
+     * servers may share one, so that a client resumes with any of them. */
+    struct tls_context *tls;
     enum cport_backend_kind io;
     uint32_t threads; /* 0: half of the CPUs, more under Wine. Where the model limits the sessions
                          of a thread, further ones are started as connections come */

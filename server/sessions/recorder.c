@@ -116,5 +116,6 @@ bool recorder_merge(struct recorder *into, const struct recorder *from)
     }
     into->abnormal_total += from->abnormal_total;
     clean_merge(into->clean, from->clean);
+    tls_stats_add(&into->tls, &from->tls);
     return series_merge(into->series, from->series);
 }

@@ -11,6 +11,7 @@
 #include "results/histogram.h"
 #include "results/result.h"
 #include "results/series.h"
+#include "results/tls_stats.h"
 
 struct recorder {
     int64_t origin_ns;
@@ -24,6 +25,7 @@ struct recorder {
     uint32_t abnormal_max;
     uint64_t abnormal_total;
     struct clean *clean;
+    struct tls_stats tls;
     struct cport_stats port; /* written by the model before its thread ends */
 };
 

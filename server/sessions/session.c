@@ -4,7 +4,10 @@
 
 #include "core/must.h"
 #include "sessions/handler.h"
+#include "sessions/session_tls.h"
 #include "sessions/shard.h"
+
+#include <stdio.h>
 
 /* What bytes of output may hold, in copied pieces: two that follow one another are together more
  * than the chunk that the second did not fit in. A shared piece of 129 bytes, and 4 bytes behind
@@ -30,16 +33,26 @@ void session_open(struct session *session, struct shard *shard, const struct net
     session->active_ns = now_ns;
     session->local = local != NULL ? *local : shard->rules->listening;
     session->remote = *remote;
+    session->reason = ERROR_KIND_NONE;
     reassembly_open(&session->reassembly, &shard->rules->framing, REASSEMBLY_ALL_BYTES);
+    bool made = shard->rules->tls == NULL || session_tls_open(session);
     bool joined = shard_join(shard, session);
     session__count(session, TOTAL_CONNECTS_OK, 1);
-    if (!joined) {
+    if (!made || !joined) {
         session_fail(session, ERROR_KIND_LOCAL_LIMIT);
     }
-    if (shard->rules->handler->opened != NULL) {
-        shard->rules->handler->opened(session);
+    if (shard->rules->tls == NULL) {
+        session_greet(session);
     }
     shard_touch(shard, session);
+}
+
+void session_greet(struct session *session)
+{
+    const struct handler *handler = session->shard->rules->handler;
+    if (handler->opened != NULL) {
+        handler->opened(session);
+    }
 }
 
 /* The most that one message adds to its sender's output: one reply, or one broadcast, which may
@@ -55,6 +68,11 @@ static uint64_t session__cost_max(const struct handler *handler, uint32_t frame_
            (uint64_t)handler->output_bytes_max * held_per_byte;
 }
 
+uint32_t session_run_bytes_max(bool secured)
+{
+    return secured ? SESSION_TLS_TEXT_BYTES_MAX : SESSION_RECEIVE_BYTES_MAX;
+}
+
 uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes)
 {
     uint64_t others_bytes =
@@ -68,8 +86,9 @@ uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_b
  * is kept is handled at the latest when all output is sent. */
 static uint64_t session__handle_below_bytes(const struct session_rules *rules)
 {
-    uint32_t frame_bytes = rules->framing.type == FRAMING_RAW ? SESSION_RECEIVE_BYTES_MAX
-                                                              : rules->framing.frame_bytes_max;
+    uint32_t frame_bytes = rules->framing.type == FRAMING_RAW
+                               ? session_run_bytes_max(rules->tls != NULL)
+                               : rules->framing.frame_bytes_max;
     uint64_t asked_bytes = session__cost_max(rules->handler, frame_bytes);
     uint64_t half_bytes = rules->send_queue_bytes_max / 2;
     if (rules->send_queue_bytes_max < asked_bytes) {
@@ -129,19 +148,44 @@ static void session__handle_frames(struct session *session)
     }
 }
 
+/* What TLS has said besides the bytes: that no more will come, or why none can. */
+static void session__heed_tls(struct session *session, int64_t now_ns);
+
 void session_receive(struct session *session, const uint8_t *data, size_t bytes,
                      int64_t received_ns, int64_t turn_ns)
 {
+    if (session->secured) {
+        struct span text = session_tls_receive(session, data, bytes);
+        data = text.data;
+        bytes = text.bytes;
+    }
     session->bytes_received += bytes;
     session__count(session, TOTAL_BYTES_RECEIVED, bytes);
     if (session->abort) {
         return; /* counted, because the system received them, but not read */
     }
-    histogram_record(&session->shard->recorder->queue_wait, turn_ns - received_ns);
     session->active_ns = received_ns;
-    session->received_ns = received_ns;
-    reassembly_feed(&session->reassembly, data, bytes);
-    session__handle_frames(session);
+    if (bytes > 0) {
+        histogram_record(&session->shard->recorder->queue_wait, turn_ns - received_ns);
+        session->received_ns = received_ns;
+        reassembly_feed(&session->reassembly, data, bytes);
+        session__handle_frames(session);
+    }
+    if (session->secured) {
+        session__heed_tls(session, received_ns);
+    }
+    shard_touch(session->shard, session);
+}
+
+static void session__end_reading(struct session *session, int64_t now_ns)
+{
+    session->read_ended = true;
+    session->active_ns = now_ns;
+    if (reassembly_waiting_bytes(&session->reassembly) > 0) {
+        /* What was asked before the broken frame is still answered: no abort. */
+        session_blame(session, ERROR_KIND_UNEXPECTED_CLOSE);
+    }
+    session_linger(session, now_ns);
     shard_touch(session->shard, session);
 }
 
@@ -151,24 +195,50 @@ void session_receive_end(struct session *session, int64_t now_ns)
         return;
     }
     must(!reassembly_has_run(&session->reassembly)); /* else nothing is received */
-    session->read_ended = true;
-    session->active_ns = now_ns;
-    if (reassembly_waiting_bytes(&session->reassembly) > 0) {
-        /* What was asked before the broken frame is still answered: no abort. */
-        session->failed = true;
-        session->reason = ERROR_KIND_UNEXPECTED_CLOSE;
-        session_count_error(session, ERROR_KIND_UNEXPECTED_CLOSE);
+    if (session->secured) {
+        session_tls_receive_end(session);
     }
-    session_linger(session, now_ns);
-    shard_touch(session->shard, session);
+    session__end_reading(session, now_ns);
+}
+
+static void session__heed_tls(struct session *session, int64_t now_ns)
+{
+    if (session->abort || session->read_ended) {
+        return;
+    }
+    if (session_tls_has_failed(session)) {
+        session_blame(session, ERROR_KIND_TLS_HANDSHAKE);
+        session_finish(session); /* no reset: the peer is to get the alert, which says why */
+        session__handle_frames(session); /* what is kept is counted, and not answered */
+    } else if (session->tls->peer_ended && !reassembly_has_run(&session->reassembly)) {
+        session__end_reading(session, now_ns);
+    }
 }
 
 void session_linger(struct session *session, int64_t now_ns)
 {
     session->linger_ns = now_ns;
-    session->linger_bytes = session->bytes_sent;
+    session->linger_bytes = session_moved_bytes(session);
     session->lingering = true;
     shard_watch(session->shard, session);
+}
+
+uint64_t session_moved_bytes(const struct session *session)
+{
+    return session->secured ? session->tls->wire_bytes_sent : session->bytes_sent;
+}
+
+bool session_is_securing(const struct session *session)
+{
+    return session->secured && !session->tls->opened;
+}
+
+void session_blame(struct session *session, enum error_kind reason)
+{
+    if (session->reason == ERROR_KIND_NONE) {
+        session->reason = (uint8_t)reason;
+        session_count_error(session, reason);
+    }
 }
 
 void session_fail(struct session *session, enum error_kind reason)
@@ -176,11 +246,7 @@ void session_fail(struct session *session, enum error_kind reason)
     if (session->close_started) {
         return;
     }
-    if (!session->failed) {
-        session->failed = true;
-        session->reason = (uint8_t)reason;
-        session_count_error(session, reason);
-    }
+    session_blame(session, reason);
     session->abort = true;
     shard_touch(session->shard, session);
 }
@@ -189,13 +255,18 @@ bool session_can_receive(const struct session *session)
 {
     /* A peer that leaves its replies unread is not asked for more: its own window then stops it. */
     return !session->read_ended && !session->abort && !session->close_started &&
-           !reassembly_has_run(&session->reassembly) && session__has_room(session);
+           !reassembly_has_run(&session->reassembly) &&
+           (session__has_room(session) || (session->secured && session_tls_has_failed(session)));
 }
 
 enum session_want session_next(struct session *session)
 {
     if (session->close_started) {
         return SESSION_NOTHING;
+    }
+    bool has_output = session->output.queued_bytes > 0;
+    if (session->secured && !session->send_in_flight && !session->abort) {
+        has_output = session_tls_seal(session);
     }
     if (session->abort) {
         session->close_started = true;
@@ -204,14 +275,18 @@ enum session_want session_next(struct session *session)
     if (session->send_in_flight) {
         return SESSION_NOTHING;
     }
-    if (session->output.queued_bytes > 0) {
+    if (has_output) {
+        return SESSION_SEND;
+    }
+    bool shuts_down = session->finishing && !session->shut_down;
+    if (session->secured && (session->read_ended || shuts_down) && session_tls_end(session)) {
         return SESSION_SEND;
     }
     if (session->read_ended) {
         session->close_started = true;
         return SESSION_CLOSE_FIN; /* carries our own end of stream: no shutdown needed */
     }
-    if (session->finishing && !session->shut_down) {
+    if (shuts_down) {
         session->shut_down = true;
         session->deaf = true;
         shard_look(session->shard, session); /* from now on the peer has its time */
@@ -239,22 +314,31 @@ static void session__record_replies(struct session *session, uint64_t sent_bytes
     }
 }
 
+/* A gathered send of plain text. */
+static int session__peek(const struct session *session, struct span *spans, int spans_max,
+                         uint64_t *carried_bytes)
+{
+    int count = send_queue_peek(&session->output, spans, spans_max);
+    for (int i = 0; i < count; i++) {
+        *carried_bytes += spans[i].bytes;
+    }
+    return count;
+}
+
 int session_take_output(struct session *session, struct span *spans, int spans_max, int64_t now_ns)
 {
     must(!session->send_in_flight);
-    int count = send_queue_peek(&session->output, spans, spans_max);
+    uint64_t carried_bytes = 0;
+    int count = session->secured ? session_tls_take_output(session, spans, &carried_bytes)
+                                 : session__peek(session, spans, spans_max, &carried_bytes);
     must(count > 0);
     session->send_in_flight = true;
     if (session->lingering) {
         session->linger_ns = now_ns; /* the last send has moved on */
-        session->linger_bytes = session->bytes_sent;
+        session->linger_bytes = session_moved_bytes(session);
     }
     if (session->marks_count > 0) {
-        uint64_t carried_bytes = session->bytes_sent;
-        for (int i = 0; i < count; i++) {
-            carried_bytes += spans[i].bytes;
-        }
-        session__record_replies(session, carried_bytes, now_ns);
+        session__record_replies(session, session->bytes_sent + carried_bytes, now_ns);
     }
     return count;
 }
@@ -268,6 +352,9 @@ static void session__count_messages_sent(struct session *session, uint64_t messa
 void session_sent(struct session *session, uint32_t bytes)
 {
     session->send_in_flight = false;
+    if (session->secured) {
+        bytes = session_tls_sent(session, bytes);
+    }
     send_queue_consume(&session->output, &session->shard->pool, bytes);
     session->bytes_sent += bytes;
     session__count(session, TOTAL_BYTES_SENT, bytes);
@@ -277,6 +364,9 @@ void session_sent(struct session *session, uint32_t bytes)
     if (bytes > 0 && reassembly_has_run(&session->reassembly) && !session->abort) {
         session__handle_frames(session);
         shard_deliver_stage(session->shard); /* the batch's flush may be over already */
+        if (session->secured) {
+            session__heed_tls(session, session->active_ns);
+        }
     }
     shard_touch(session->shard, session);
 }
@@ -315,6 +405,12 @@ static void session__add_abnormal(struct session *session)
         .messages_received = session->messages_received,
         .reason = (enum error_kind)session->reason,
     };
+    if (session->secured) {
+        struct error error;
+        session_tls_explain(session, &error);
+        snprintf(entry.explanation, sizeof entry.explanation, "%.*s",
+                 RESULT_EXPLANATION_BYTES_MAX - 1, error.text);
+    }
     recorder_add_abnormal(session->shard->recorder, &entry);
 }
 
@@ -325,30 +421,36 @@ static void session__count_clean(const struct session *session)
     clean_count(session->shard->recorder->clean, net_address_port(&session->remote), &carried);
 }
 
+static bool session__was_greeted(const struct session *session)
+{
+    return session->shard->rules->tls == NULL || (session->secured && session->tls->opened);
+}
+
 void session_end(struct session *session)
 {
     struct shard *shard = session->shard;
     must(!session->dirty);
     session->close_started = true;
     session->abort = true; /* effects of closed() on itself have none */
-    if (!session->failed && (!session->read_ended || session->output.queued_bytes > 0)) {
-        session->failed = true;
-        session->reason = ERROR_KIND_OTHER;
-        session_count_error(session, ERROR_KIND_OTHER);
+    if (!session->read_ended || session->output.queued_bytes > 0) {
+        session_blame(session, ERROR_KIND_OTHER);
     }
     if (session->output.queued_bytes > 0 && shard->rules->framing.type != FRAMING_RAW) {
         session__count_messages_sent(session,
                                      session->messages_queued - session__unsent_messages(session));
     }
-    if (shard->rules->handler->closed != NULL) {
+    if (shard->rules->handler->closed != NULL && session__was_greeted(session)) {
         shard->rules->handler->closed(session);
     }
-    session__count(session, session->failed ? TOTAL_CONNECTIONS_ABNORMAL : TOTAL_CONNECTIONS_CLEAN,
-                   1);
-    if (session->failed) {
+    if (session->reason != ERROR_KIND_NONE) {
+        session__count(session, TOTAL_CONNECTIONS_ABNORMAL, 1);
         session__add_abnormal(session);
     } else {
+        session__count(session, TOTAL_CONNECTIONS_CLEAN, 1);
         session__count_clean(session);
+    }
+    if (session->secured) {
+        session_tls_close(session);
     }
     send_queue_clear(&session->output, &shard->pool);
     reassembly_close(&session->reassembly);

@@ -21,6 +21,9 @@
  * After session_next() has said SESSION_CLOSE_... the session is never on the dirty list again;
  * completions still to come are reported when they carry bytes, or dropped.
  *
+ * With TLS (rules->tls) the model moves ciphertext, and does so in the same way: session_receive()
+ * takes it, session_take_output() gives it. All else here is about the messages in it.
+ *
  * Closing: the peer's end of stream at the end of a frame -> everything queued
  * is sent -> close with FIN: clean. The same in the middle of a frame: unexpected_close. A
  * session that we end (close-me, a stopping server) sends what is queued, shuts down its sending
@@ -37,13 +40,16 @@
 #include "sessions/session_memory.h"
 
 struct handler;
+struct session_tls;
 struct shard;
 
 enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
 /* The most bytes that a model hands to one session_receive(). */
 enum { SESSION_RECEIVE_BYTES_MAX = 65536 };
 #define SESSION_LINGER_NS (INT64_C(5) * 1000000000)
-#define SESSION_NO_ROOM   UINT64_C(0)
+/* From accepting to the end of the handshake of TLS. */
+#define SESSION_HANDSHAKE_NS (INT64_C(10) * 1000000000)
+#define SESSION_NO_ROOM      UINT64_C(0)
 
 enum session_want {
     SESSION_NOTHING,   /* nothing (more) to start now */
@@ -75,13 +81,13 @@ struct session {
     bool shut_down;     /* SESSION_SHUTDOWN was given out */
     bool abort;         /* close immediately */
     bool close_started; /* SESSION_CLOSE_... was given out */
-    bool failed;        /* ended abnormally, for `reason` */
+    bool secured;       /* TLS: what the model moves is ciphertext (session_tls.h) */
     bool lingering;     /* one end has ended its stream: shard_sweep() bounds the rest */
-    uint8_t reason;     /* enum error_kind, with failed */
+    uint8_t reason;     /* enum error_kind: why it ended abnormally; or ERROR_KIND_NONE */
     uint8_t marks_count;
     uint32_t staged_count; /* own broadcasts that are still being gathered by the shard */
     struct send_queue output;
-    uint64_t bytes_sent; /* taken by the system */
+    uint64_t bytes_sent; /* taken by the system; of TLS: with the ciphertext of them */
 
     struct reassembly reassembly;
     uint64_t bytes_received;
@@ -103,7 +109,8 @@ struct session {
     uint64_t room; /* SESSION_NO_ROOM: in none */
     int64_t opened_ns;
     int64_t linger_ns;       /* since when lingering, or since output last moved */
-    uint64_t linger_bytes;   /* bytes_sent then, or when it was last found to be read on */
+    uint64_t linger_bytes;   /* what had moved then, or when it was last found to be read on */
+    struct session_tls *tls; /* with secured */
     struct timer_node timer; /* the shard's: not after its deadline */
     struct net_address local;
     struct net_address remote;
@@ -112,6 +119,9 @@ struct session {
 /* The least that a send queue must be allowed to hold where messages are of frame_bytes at most:
  * what was gathered for others, one reply, and what one message may be answered with. */
 uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes);
+
+/* The most bytes of messages that one receive can bring. */
+uint32_t session_run_bytes_max(bool secured);
 
 /* -------- for models -------- */
 
@@ -154,3 +164,13 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
 uint8_t *session_reserve_output(struct session *session, uint32_t bytes);
 /* It has begun to end: from now on shard_sweep() watches it. */
 void session_linger(struct session *session, int64_t now_ns);
+/* How much output the system has taken, ciphertext where it is that: grows while the peer reads. */
+uint64_t session_moved_bytes(const struct session *session);
+/* Is it not open yet: no handler has heard of it? */
+bool session_is_securing(const struct session *session);
+/* -------- for session_tls.c -------- */
+
+/* It has become what handlers call open. */
+void session_greet(struct session *session);
+/* Ends abnormally, for this reason unless there is one already; counted once. */
+void session_blame(struct session *session, enum error_kind reason);

@@ -96,8 +96,9 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
 {
     uint32_t own_count = session->staged_count;
     session->staged_count = 0;
-    if (session->abort || session->finishing || session->read_ended) {
-        return; /* it is ending: its output must end, too */
+    if (session->abort || session->finishing || session->read_ended ||
+        session_is_securing(session)) {
+        return; /* it is ending, and its output must end, too; or it is not open yet */
     }
     uint64_t cost_bytes =
         buffer != NULL ? shared_buffer_cost(buffer) : send_queue_cost(&session->output, bytes);

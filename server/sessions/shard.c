@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "sessions/handler.h"
+#include "sessions/session_tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,10 @@ bool shard_open(struct shard *shard, const struct session_rules *rules, struct s
     shard->index = index;
     shard->shared = shared;
     shard->stage = malloc(SHARD_STAGE_BYTES);
-    if (shard->stage == NULL) {
+    shard->text = rules->tls != NULL ? malloc(SESSION_TLS_TEXT_BYTES_MAX) : NULL;
+    if (shard->stage == NULL || (rules->tls != NULL && shard->text == NULL)) {
+        free(shard->text);
+        free(shard->stage);
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
         return false;
     }
@@ -63,6 +67,7 @@ void shard_close(struct shard *shard)
     shard__drop_mail(shard);
     free(shard->mail);
     free(shard->mail_taken);
+    free(shard->text);
     free(shard->stage);
     timer_heap_close(&shard->timers);
     send_pool_close(&shard->pool);
@@ -93,7 +98,9 @@ static int64_t session__deadline_ns(const struct session *session)
     if (session->lingering) {
         return session->linger_ns + SESSION_LINGER_NS;
     }
-    return idle_timeout_ns > 0 ? session->active_ns + idle_timeout_ns : TIME_NEVER_NS;
+    int64_t silent_ns = idle_timeout_ns > 0 ? session->active_ns + idle_timeout_ns : TIME_NEVER_NS;
+    int64_t secure_ns = session->opened_ns + SESSION_HANDSHAKE_NS;
+    return session_is_securing(session) && secure_ns < silent_ns ? secure_ns : silent_ns;
 }
 
 void shard_watch(struct shard *shard, struct session *session)
@@ -481,16 +488,19 @@ struct session *shard_pop_dirty(struct shard *shard)
 
 static void session__sweep(struct session *session, int64_t now_ns)
 {
-    bool moved = session->bytes_sent != session->linger_bytes;
+    bool moved = session_moved_bytes(session) != session->linger_bytes;
     if (session->lingering && moved) {
         session_linger(session, now_ns); /* the peer still reads: output moves on */
     } else if (moved && session__deadline_ns(session) <= now_ns && !session_can_receive(session)) {
         /* It is we who do not receive, until it has read more: and it reads. */
         session->active_ns = now_ns;
-        session->linger_bytes = session->bytes_sent;
+        session->linger_bytes = session_moved_bytes(session);
         shard_watch(session->shard, session);
     } else if (session__deadline_ns(session) > now_ns) {
         shard_watch(session->shard, session); /* something has come in between */
+    } else if (session_is_securing(session) && !session->lingering) {
+        session_tls_overdue(session);
+        session_close(session, ERROR_KIND_TLS_HANDSHAKE);
     } else {
         session_close(session,
                       session->lingering ? ERROR_KIND_CLOSE_TIMEOUT : ERROR_KIND_IDLE_TIMEOUT);

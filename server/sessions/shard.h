@@ -18,6 +18,7 @@
 
 struct handler;
 struct shard_mail;
+struct tls_context;
 
 /* A full stage and the largest reply, with what holds them, are 128 KiB. */
 enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65024 };
@@ -31,6 +32,7 @@ enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65024 };
 /* What is the same for all sessions of a server; immutable while it runs. */
 struct session_rules {
     const struct handler *handler;
+    struct tls_context *tls; /* NULL: plain */
     struct framing framing;
     uint64_t send_queue_bytes_max; /* of memory that a queue holds (send_queue.h) */
     int64_t idle_timeout_ns;       /* 0: none */
@@ -62,6 +64,8 @@ struct shard {
     int64_t
         trim_ns; /* when what a peak has left is trimmed; 0: nothing was left at the last sweep */
     struct session *room_buckets[SHARD_ROOM_BUCKETS];
+
+    uint8_t *text; /* with rules->tls: the plain text of the receive being handled */
 
     /* The broadcast being gathered, see shard.c. */
     uint8_t *stage;
