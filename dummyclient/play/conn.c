@@ -272,6 +272,9 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
     case VM_ACTION_BARRIER:
         conn__note_barrier(conn);
         break;
+    case VM_ACTION_SECURE:
+        conn_break(conn, ERROR_KIND_TLS_HANDSHAKE); /* connections do not speak it yet */
+        break;
     }
 }
 

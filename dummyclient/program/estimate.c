@@ -112,6 +112,8 @@ static int64_t program__step_ns(const struct step *step, int64_t connect_ns, int
     case STEP_BARRIER:
     case STEP_EXPECT_CLOSE:
         return step->wait.within_ns;
+    case STEP_SECURE:
+        return connect_ns;
     case STEP_THINK:
         return think_longest_ns(&step->think);
     case STEP_REPEAT:

@@ -237,7 +237,8 @@ static void program__steps(struct program__compiler *compiler, const struct step
                                   [STEP_AT] = OP_AT,
                                   [STEP_RECEIVE] = OP_RECEIVE,
                                   [STEP_MARK] = OP_MARK,
-                                  [STEP_LOG] = OP_LOG};
+                                  [STEP_LOG] = OP_LOG,
+                                  [STEP_SECURE] = OP_SECURE};
     for (; step != NULL; step = step->next) {
         if (step->type == STEP_REPEAT) {
             program__repeat(compiler, step);
@@ -486,8 +487,11 @@ static void program__open_targets(struct program *program, const struct scenario
         for (uint32_t j = 0; j < target->protocol->head_values_count && values != NULL; j++) {
             values[j] = target->protocol->head_values[j].value;
         }
-        program->targets[i] = (struct program_target){
-            .name = target->name, .framing = &target->protocol->framing, .head_values = values};
+        program->targets[i] =
+            (struct program_target){.name = target->name,
+                                    .framing = &target->protocol->framing,
+                                    .head_values = values,
+                                    .tls_by_step = target->tls != NULL && target->tls->by_step};
         uint32_t state_bytes = frame_state_bytes(&target->protocol->framing);
         if (state_bytes > program->codec_state_bytes) {
             program->codec_state_bytes = state_bytes;

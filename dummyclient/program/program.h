@@ -51,7 +51,8 @@ enum instruction_op {
     OP_BARRIER,
     OP_DISCONNECT,
     OP_RECONNECT,
-    OP_EXPECT_CLOSE
+    OP_EXPECT_CLOSE,
+    OP_SECURE
 };
 
 /* choose: branch n begins at targets[n] and is taken below below[n] (and not before). */
@@ -105,6 +106,7 @@ struct program_target {
     const char *name; /* NULL: it has none */
     const struct framing *framing;
     const struct value *head_values; /* what they are unless a send says otherwise */
+    bool tls_by_step;                /* its TLS begins by OP_SECURE, not with the connection */
 };
 
 /* A rule of on_push. */

@@ -9,6 +9,7 @@
 #include "proto/frame.h"
 #include "scenario/value.h"
 #include "text/ip_range.h"
+#include "tls/tls.h"
 
 struct cJSON;
 struct scenario_behavior; /* tree.h: the steps as a tree */
@@ -55,6 +56,12 @@ struct scenario_allowed {
     struct ip_range range;
 };
 
+/* How a target is spoken to. Without a name the server's is the target's host. */
+struct scenario_tls {
+    struct tls_settings settings;
+    bool by_step; /* a step begins it; else it begins with the connection */
+};
+
 struct scenario_target {
     const char *name; /* NULL: it has none, and is one of those that connections use in turn */
     const char *host;
@@ -64,6 +71,8 @@ struct scenario_target {
     struct scenario_allowed *allowed; /* where such an address may be */
     uint32_t allowed_count;
     struct scenario_protocol *protocol;
+    const struct scenario_tls *tls; /* NULL: plain, or TLS by --tls where is_plain is not said */
+    bool is_plain;                  /* "tls": false */
 };
 
 /* Rates are iterations per second in total, or of each connection. A stage without a rate

@@ -80,7 +80,8 @@ enum step_type {
     STEP_AT,
     STEP_RECEIVE,
     STEP_MARK,
-    STEP_LOG
+    STEP_LOG,
+    STEP_SECURE
 };
 
 /* reconnect: where to, and how often it is tried. */

@@ -56,7 +56,7 @@ static void vm_connection__reset_lanes(struct vm *vm)
     vm->idle_head = VM_INDEX_NONE;
     vm->join_instruction = VM_JOIN_NONE;
     vm->join_due_ns = TIME_NEVER_NS;
-    vm->pending &= (uint8_t) ~(VM_PENDING_BARRIER | VM_PENDING_RECEIVE);
+    vm->pending &= (uint8_t) ~(VM_PENDING_BARRIER | VM_PENDING_SECURE | VM_PENDING_RECEIVE);
     vm->stamped_count = vm->submitted_count;
     vm_wait_clear(vm);
     vm_inbox_clear(vm);
@@ -290,6 +290,10 @@ static void vm_connection__join(struct vm *vm, int64_t now_ns)
         vm_connection__connect(vm, now_ns + join->after_ns);
         return;
     }
+    if (join->op == OP_SECURE && open) {
+        vm->pending |= VM_PENDING_SECURE;
+        return;
+    }
     if (open) { /* for a reconnect it is a FIN */
         vm_connection__disconnect(vm, (enum disconnect_type)join->disconnect);
     }
@@ -346,6 +350,15 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
         vm_connection__play(vm, VM_PHASE_SETUP, vm->behavior->setup, now_ns);
     }
     vm_check_join(vm, now_ns);
+}
+
+void vm_on_secured(struct vm *vm, int64_t now_ns)
+{
+    const struct instruction *join = vm_connection__joined_for(vm);
+    if (join != NULL && join->op == OP_SECURE) {
+        vm_connection__leave_join(vm, now_ns);
+        vm_check_join(vm, now_ns);
+    }
 }
 
 static int64_t vm_connection__back_off_ns(const struct vm *vm, const struct back_off *back_off,
@@ -448,8 +461,10 @@ static bool vm_connection__is_waiting(const struct vm *vm)
 /* The server has closed. Was that its right: is nothing awaited, and nothing on its way? */
 static bool vm_connection__may_close(const struct vm *vm)
 {
+    const struct instruction *join = vm_connection__joined_for(vm);
     return vm->behavior->may_close && vm->link == VM_LINK_OPEN && !vm_connection__is_waiting(vm) &&
-           vm->ready_head == VM_INDEX_NONE && vm->flushing_count == 0;
+           (join == NULL || join->op != OP_SECURE) && vm->ready_head == VM_INDEX_NONE &&
+           vm->flushing_count == 0;
 }
 
 /* The lanes go on without a connection: nothing is owed on the next one, and nothing of this one

@@ -383,6 +383,7 @@ static bool vm_lane__step(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     case OP_RECONNECT:
     case OP_DISCONNECT:
     case OP_EXPECT_CLOSE:
+    case OP_SECURE:
         continues = vm_lane__join(vm, lane, op, now_ns);
         break;
     }

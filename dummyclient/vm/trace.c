@@ -41,7 +41,8 @@ static const char *vm_trace__step(const struct vm *vm, uint32_t instruction, uin
     static const char *const NAMES[] = {
         [OP_SEND] = "send",           [OP_EXPECT] = "expect",
         [OP_BARRIER] = "barrier",     [OP_DISCONNECT] = "disconnect",
-        [OP_RECONNECT] = "reconnect", [OP_EXPECT_CLOSE] = "expect_close"};
+        [OP_RECONNECT] = "reconnect", [OP_EXPECT_CLOSE] = "expect_close",
+        [OP_SECURE] = "tls"};
     const struct instruction *code = &vm->program->code[instruction];
     bool named = code->op == OP_REQUEST && code->step != PROGRAM_STEP_NONE;
     char of_lane[24] = "";

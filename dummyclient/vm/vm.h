@@ -50,15 +50,15 @@ struct vm; /* internal.h */
 /* What the driver has to do, in the order given. */
 enum vm_action_type {
     VM_ACTION_RECEIVE,    /* take bytes off the socket (action.receives) or leave them there */
-    VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: shut down the
-                             sending half behind what is queued, keep receiving */
+    VM_ACTION_DISCONNECT, /* close by action.disconnect; then vm_on_closed(). HALF: end the sending
+                             half behind what is queued, keep receiving */
     VM_ACTION_CONNECT,    /* connect (again), not before action.not_before_ns */
     VM_ACTION_READY,      /* setup is done: counts for the start of the load. Once per connection */
     VM_ACTION_FAILED,     /* a step said fail (action.step): the run is to end with exit 1 */
     VM_ACTION_BARRIER,    /* reached action.barrier; continues after vm_on_barrier_open() */
-    VM_ACTION_SEND,       /* write action.message_bytes bytes with vm_write_message() and send */
-    VM_ACTION_FINISHED    /* nothing more to do: end the connection by the closing protocol, if
-                             it is not closed (or never was open) already. The last action */
+    VM_ACTION_SECURE,     /* begin TLS behind what has been sent; continues after vm_on_secured() */
+    VM_ACTION_FINISHED,   /* the last action: end the connection, if it is still open */
+    VM_ACTION_SEND        /* write action.message_bytes bytes with vm_write_message() and send */
 };
 
 struct vm_action {
@@ -138,12 +138,10 @@ struct vm_observer {
     struct trace_ring *trace; /* of connections that are traced; else NULL */
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
-    /* Open loop: when the run is to end, TIME_NEVER_NS while that is not known; NULL: when
-     * vm_on_stop() says so. */
+    /* Open loop: when the run is to end (TIME_NEVER_NS: not known yet); NULL: by vm_on_stop(). */
     const int64_t *end_ns;
-    /* The vm has been given all input that had reached this machine by then; NULL: by now. A wait
-     * has failed only when its deadline is not after that: input that a stalled program reads late
-     * may have arrived in time. */
+    /* The vm has been given all input that had come by then; NULL: by now. A wait fails only when
+     * its deadline is not after that: what a stalled program reads late may have come in time. */
     const int64_t *seen_ns;
 };
 
@@ -230,8 +228,10 @@ bool vm_stays(const struct vm *vm);
 void vm_on_redirect_refused(struct vm *vm, int64_t now_ns);
 /* Has it ended, or will it end, because no row of data is left (when_out: stop)? */
 bool vm_is_out(const struct vm *vm);
-/* The barrier that the vm waits at, or VM_BARRIER_NONE. It leaves it by vm_on_barrier_open(), or
- * because it has waited long enough, or with the connection. */
+/* The handshake has ended well: what is sent from VM_ACTION_SECURE on has waited for it. */
+void vm_on_secured(struct vm *vm, int64_t now_ns);
+/* The barrier that the vm waits at, or VM_BARRIER_NONE; until vm_on_barrier_open(), its time limit
+ * or the end of the connection. */
 #define VM_BARRIER_NONE UINT32_MAX
 uint32_t vm_barrier(const struct vm *vm);
 void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns);

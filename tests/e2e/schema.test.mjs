@@ -53,6 +53,8 @@ const BEYOND_A_SCHEMA = [
   ['the connection',
     /the connection is closed|half is closed|would begin without|different states/],
   ['where the connection is', /no target has a name|`targets` has no|would begin at|never goes/],
+  ['where TLS begins',
+    /begin (with|without) TLS|TLS has begun|TLS begins|begins? TLS|has no `tls`|let TLS begin/],
   ['where branches leave it', /at different targets|whose messages the rule/],
   ['ranges of addresses', /a range of them|is no address|bits behind|are for IPv6/],
   ['captured addresses', /has no `allow`|an `allow`|no address of its own|has neither/],
@@ -173,6 +175,14 @@ function richOnes() {
       loop: [{ reconnect: { to: 'login' } }, { reconnect: { to: 'c', after: '1s' } },
         { send: { id: 1 } }, { reconnect: { to: { target: 'c', port: '${conn}' } } },
         { reconnect: { to: { host: '127.0.0.${conn}', port: '7' } } }] }] },
+    { target: { tls: { start: 'step', server_name: 'a', verify: true, ca: 'ca.pem', cert: 'c.pem',
+      key: 'k.pem', alpn: ['h2', 'http/1.1'], min_version: '1.2', max_version: '1.3',
+      ciphers: 'A:B', resume: true } },
+    behaviors: [{ setup: [{ tls: 'start' }], loop: [{ think: '1s' }] }] },
+    { targets: { a: { tls: { verify: false, alpn: 'h2' } }, b: { tls: true } },
+      behaviors: [{ loop: [{ think: '1s' }] }] },
+    { targets: [{ tls: { min_version: '1.3' } }, { tls: false }],
+      behaviors: [{ loop: [{ think: '1s' }] }] },
     { target: { allow: ['10.0.0.0/8:1'] }, behaviors: [{ setup: [
       { reconnect: { to: { host: '10.0.0.${conn}' } } }] }] },
     { load: { rate_per_connection: '1/s' }, behaviors: [{ loop: [{ think: '1s' }] }] }];

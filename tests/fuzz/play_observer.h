@@ -25,6 +25,7 @@ struct play {
     bool connecting;
     bool open;
     bool closing;
+    bool securing;
     bool finished;
     bool closed_loop; /* no arrivals: the vm begins its passes itself */
 };

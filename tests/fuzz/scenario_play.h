@@ -64,6 +64,10 @@ static void play__act(struct play *play, int64_t now_ns)
         case VM_ACTION_FINISHED:
             play->finished = true;
             break;
+        case VM_ACTION_SECURE:
+            must(play->open);
+            play->securing = true;
+            break;
         case VM_ACTION_RECEIVE:
         case VM_ACTION_READY:
         case VM_ACTION_BARRIER:
@@ -114,9 +118,13 @@ static void play__event(struct play *play, int64_t now_ns)
             play->open = true;
             vm_on_connected(play->vm, now_ns);
         }
+    } else if (play->securing && play->open && play__draw(play, 2) == 0) {
+        play->securing = false;
+        vm_on_secured(play->vm, now_ns);
     } else if (play->closing || (play->open && play__draw(play, 25) == 0)) {
         play->closing = false;
         play->open = false;
+        play->securing = false;
         vm_on_closed(play->vm, now_ns);
     } else if (play->open) {
         (void)vm_on_sent(play->vm, (uint32_t)play__draw(play, 3), now_ns);

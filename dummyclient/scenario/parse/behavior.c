@@ -1,5 +1,6 @@
 /* Behaviors: setup, loop and teardown of one kind of player. */
 #include "scenario/parse/place.h"
+#include "scenario/parse/tls.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -316,6 +317,7 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
     struct reader *reader = &parse->reader;
     enum parse_link link = parse->flow.link;
     uint32_t target = parse->flow.target;
+    bool secured = parse->flow.secured;
     uint32_t mistakes_count = reader->mistakes_count;
     uint64_t visited = parse->targets_visited;
     parse->targets_visited = 0;
@@ -331,6 +333,7 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
                                "began with: begin it with { \"reconnect\": \"now\" }");
     }
     parse_check_return(parse, "pass", target);
+    parse_check_secured(parse, "pass", secured);
     behavior->moves = (parse->targets_visited & (parse->targets_visited - 1)) != 0 &&
                       !(parse->flow.has_link_step && parse->flow.aims);
     parse->targets_visited |= visited;
@@ -428,8 +431,12 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
         parse_start(parse, 0);
     }
     parse_collect_names(parse, json);
+    uint32_t mistakes_count = parse->reader.mistakes_count;
     if (behavior->name != NULL &&
         reader_read(&parse->reader, json, parse__behavior_keys, behavior)) {
+        if (parse->reader.mistakes_count == mistakes_count) {
+            parse_check_starts(parse);
+        }
         parse__check_behavior(parse, json, behavior);
     }
     behavior->words_count = parse->words_count;

@@ -1,5 +1,6 @@
 /* Steps around steps: repeat, choose, if; and set. */
 #include "scenario/parse/parse.h"
+#include "scenario/parse/tls.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -78,6 +79,7 @@ void parse_repeat(struct parse *parse, const cJSON *json, void *place)
                                "first began with: begin it with { \"reconnect\": \"now\" }");
     }
     parse_check_return(parse, "round", before.target);
+    parse_check_secured(parse, "round", before.secured);
     if (step->repeat != REPEAT_TIMES && !parse->flow.takes_time &&
         reader->mistakes_count == mistakes_count) {
         reader_mistake(reader, PARSE_SPINS);
@@ -116,6 +118,10 @@ static void parse__end_branch(struct parse *parse, struct parse__merge *merge)
     if (flow->link != after->link) {
         reader_mistake(&parse->reader, "the branches leave the connection in different states: "
                                        "let all of them close it, or none");
+    }
+    if (flow->secured != after->secured) {
+        reader_mistake(&parse->reader, "some branches begin TLS, and others do not: let all of "
+                                       "them begin it, or none");
     }
     if (flow->target != after->target) {
         reader_mistake(&parse->reader,

@@ -46,6 +46,7 @@ void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
     bool first = !parse->flow.has_link_step;
     parse_first_link_step(parse, true);
     parse->flow.link = PARSE_LINK_OPEN;
+    parse->flow.secured = false;
     parse->flow.takes_time = true;
     if (cJSON_IsString(json) && strcmp(json->valuestring, "now") == 0) {
         return;

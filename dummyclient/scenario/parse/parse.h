@@ -1,8 +1,8 @@
 /* Parsing: JSON to the tree. One file per noun; each function reads the value at the reader's
  * present path and reports what is wrong with it. Control plane; one thread.
  *
- * Besides forms and ranges, parsing follows the connection through the steps (struct parse_flow),
- * so that a step that cannot work (a send after a disconnect) is a mistake with a path. */
+ * It also follows the connection through the steps (struct parse_flow), so that a send after a
+ * disconnect is a mistake with a path. */
 #pragma once
 
 #include "core/clock.h"
@@ -20,6 +20,7 @@ struct parse_flow {
     bool aims;          /* ... that says to which target */
     uint32_t target;    /* where it is connected to, or was last */
     bool takes_time;    /* a step that takes time has been seen */
+    bool secured;       /* a step has begun TLS on this connection */
     uint64_t captured;  /* bit n: variable n has a value */
 };
 
@@ -65,8 +66,8 @@ struct parse {
     uint32_t names_count;
     bool names_widened; /* one of them is_wide since this was last looked at */
     uint32_t words_count;
-    uint32_t tables_used;     /* bit n */
-    uint64_t targets_visited; /* bit n */
+    uint32_t tables_used;                      /* bit n */
+    uint64_t targets_visited, targets_secured; /* bit n; a step begins TLS there */
     uint32_t nesting;
     bool targets_are_wrong;     /* reported: what names one cannot be judged */
     uint32_t barriers_of_setup; /* bit n */
@@ -179,8 +180,7 @@ void parse_check_range(struct parse *parse, const cJSON *json, const struct fiel
                        const struct value *value);
 /* One of the six comparisons among the members; reports when there is not exactly one. */
 const cJSON *parse_comparison(struct parse *parse, const cJSON *json, enum comparison *comparison);
-/* A number of 1 to 9 digits; *text is then behind it. */
-bool parse_digits(const char **text, uint32_t *number);
+bool parse_digits(const char **text, uint32_t *number); /* 1 to 9 of them; *text is then behind */
 /* Is the name these bytes? */
 bool parse_is(const char *name, const char *text, size_t bytes);
 bool parse_name_valid(const char *name);

@@ -1,6 +1,7 @@
 /* Steps, and what they do to the connection. */
 #include "proto/http.h"
 #include "scenario/parse/parse.h"
+#include "scenario/parse/tls.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -215,6 +216,8 @@ static const struct key parse__steps[] = {
     {"receive", KEY_WORD(struct step, receives, "off", "on"), .then = parse_receive},
     {"mark", KEY_TEXT(struct step, name), .high = TREE_NAME_BYTES_MAX, .then = parse_mark},
     {"log", KEY_OTHER(struct step, text, parse_log)},
+    {"tls", .kind = KEY_KIND_WORD, .words = (const char *const[]){"start", NULL},
+     .then = parse_secure},
     {0}};
 
 static bool parse__is_step(const char *name)

@@ -1,6 +1,7 @@
 /* `target` and `targets`: the servers, and how messages look there; and where a step's connection
  * is: at one of them, whose framing its messages have. */
 #include "scenario/parse/parse.h"
+#include "scenario/parse/tls.h"
 
 #include "text/suggest.h"
 
@@ -43,15 +44,17 @@ static void target__framing(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
-const struct key parse_target_keys[] = {TARGET_ADDRESS, {TARGET_ALLOW}, {0}};
-static const struct key target__item_keys[] = {TARGET_ADDRESS, {0}};
+#define TARGET_TLS "tls", .then = parse_tls
+
+const struct key parse_target_keys[] = {TARGET_ADDRESS, {TARGET_ALLOW}, {TARGET_TLS}, {0}};
+static const struct key target__item_keys[] = {TARGET_ADDRESS, {TARGET_TLS}, {0}};
 static const struct key target__item = {"targets { \"host\", \"port\" }",
                                         KEY_INNER(target__item_keys)};
 static const struct key target__list = {
     "targets",
     KEY_ARRAY(struct scenario, targets, targets_count, 1, SCENARIO_TARGETS_MAX, &target__item)};
 static const struct key target__named_keys[] = {
-    TARGET_ADDRESS, {TARGET_ALLOW}, {"framing", .then = target__framing}, {0}};
+    TARGET_ADDRESS, {TARGET_ALLOW}, {TARGET_TLS}, {"framing", .then = target__framing}, {0}};
 
 /* A name is used in thresholds and on the command line, as in --target NAME=HOST:PORT. */
 static bool target__name_valid(const char *name)
@@ -103,6 +106,7 @@ void parse_targets(struct parse *parse, const cJSON *json, void *place)
             "an object of targets by their names, such as { \"login\": { \"port\": 7000 "
             "} }, or an array of targets that connections use in turn");
     }
+    parse_check_tls(parse);
     parse->targets_are_wrong = reader->mistakes_count > mistakes_count;
     for (uint32_t i = 0; i < scenario->targets_count; i++) {
         struct scenario_target *target = &scenario->targets[i];
@@ -232,6 +236,7 @@ void parse_start(struct parse *parse, uint32_t target)
 {
     target__has_address(parse, target);
     parse->targets_visited = 0;
+    parse->targets_secured = 0;
     parse->tables_used = 0;
     parse_move(parse, target);
 }

@@ -15,7 +15,7 @@ static void test_steps(void **state)
         {"{ 'zzzzzz': 'x' }",
          "[0].zzzzzz`: unknown step; expected one of `send`, `expect`, `request`, `think`, "
          "`repeat`, `choose`, `if`, `set`, `barrier`, `disconnect`, `reconnect`, `expect_close`, "
-         "`wait_until_age`, `receive`, `mark`, `log`"},
+         "`wait_until_age`, `receive`, `mark`, `log`, `tls`"},
         {"{ 'send': {} }", "[0].send.id`: expected the id of the message, found nothing"},
         {"{ 'send': { 'id': 65536 } }",
          "[0].send.id`: expected a whole number from 0 to 65535, found 65536"},

@@ -139,7 +139,8 @@ static void test_captured_addresses(void **state)
         {"'target': { 'allow': [ 7 ] }, 'behaviors': [ {} ]",
          ": `target.allow[0]`: expected a text such as '10.0.0.0/8:7000-7999', found 7"},
         {"'targets': [ { 'allow': [ '10.0.0.0/8:1' ] } ], 'behaviors': [ {} ]",
-         ": `targets[0].allow`: unknown key; the keys here are `host`, `port`, `all_addresses`"},
+         ": `targets[0].allow`: unknown key; the keys here are `host`, `port`, `all_addresses`, "
+         "`tls`"},
         {ALLOWED
          "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'host': '${ip}', 'port': '1' "
          "} } } ] } ]",
@@ -248,7 +249,8 @@ static void test_wrong_targets(void **state)
         {"{ 'targets': { 'a': {} }, 'server': { 'target': 'zzz' }, " IDLE,
          ": `server.target`: `targets` has no 'zzz'"},
         {"{ 'targets': [ { 'framing': { 'type': 'raw' } } ], " IDLE,
-         ": `targets[0].framing`: unknown key; the keys here are `host`, `port`, `all_addresses`"},
+         ": `targets[0].framing`: unknown key; the keys here are `host`, `port`, `all_addresses`, "
+         "`tls`"},
         {"{ " TARGETS " 'behaviors': [ { 'target': 'x', 'loop': [ { 'think': '1s' } ] } ] }",
          ": `behaviors[0].target`: `targets` has no 'x'"},
         {"{ " TARGETS " 'behaviors': [ { 'loop': [ " TO_GAME ", " TO_LOGIN " ], 'on_push': [ {} ] "

@@ -223,6 +223,7 @@ static void pump(void)
         case VM_ACTION_RECEIVE:
             assert_true(world.open && !world.closing);
             break;
+        case VM_ACTION_SECURE:
         case VM_ACTION_FAILED:
             fail();
         }
