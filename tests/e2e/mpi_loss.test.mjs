@@ -3,13 +3,16 @@
 // fleet.h states; a hang is a failure by the test's own time limit.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { folderFor, LIMIT, programCall, resultOf, RUN_TIME_MS, said, scenarioFile, endServer,
-  runServer } from './harness.mjs';
+  runServer, TAME, undisturbed } from './harness.mjs';
 import { mpiMissing, mpiProgram, runMpi, startMpi, ranksOf } from './mpi_harness.mjs';
 import { until } from './plain.mjs';
+import { dueBetween, stagesOf } from '../laws/plan_model.mjs';
 
 const skip = mpiMissing();
 const options = { ...LIMIT, skip };
@@ -148,6 +151,37 @@ test('a rank whose threads cannot start: the run ends with 1, says whose', optio
   assert.match(program.stderr, /^dummyclient: rank 1: warning: 40 connections need \d+ desc/m);
   assert.match(program.stderr, /^dummyclient: rank 1 on \S+: no descriptor for a completion port/m);
   await endServer(server);
+});
+
+// Arrivals that are due behind the moment of the stop belong to no rank. They are due so often that
+// a rank which does not hear of it in time has counted some.
+test('all connections have ended: the ranks stop at one moment of the plan', options, async (t) => {
+  const folder = folderFor(t);
+  const load = { connections: 6, rate: '4000/s', duration: '30s', late: 'drop', drain: '500ms' };
+  const behaviors = [{ name: 'visit', connect: 'in_loop',
+    loop: [{ reconnect: 'now' }, { request: { name: 'ask', send: { id: 1 } } }] }];
+  const scenario = path.join(folder, 'scenario.json');
+  fs.writeFileSync(scenario, JSON.stringify({ load, behaviors }));
+  // It takes each connection, and ends it: whoever was there does not come again.
+  const server = net.createServer((socket) => socket.on('error', () => {}).destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const out = path.join(folder, 'client.json');
+  await undisturbed(t, async () => {
+    fs.rmSync(out, { force: true });
+    const program = await runMpi(t, 3, [scenario, '-p', server.address().port, '-o', out, ...TAME]);
+    assert.ok(fs.existsSync(out), said(program));
+    return { result: resultOf(out) };
+  }, ({ result: { run, rate, hosts } }) => {
+    for (const host of hosts) assert.equal(Number(host.totals.connects_ok), 2);
+    const at = (moment) => Number(run[moment]) - Number(run.t0_ns);
+    assert.ok(at('window_end_ns') < 29e9, JSON.stringify(run));
+    const due = dueBetween(stagesOf(load), at('window_start_ns'), at('window_end_ns'));
+    assert.equal(Number(rate.intended), due, JSON.stringify(rate));
+    assert.equal(Number(rate.begun) + Number(rate.dropped) + Number(rate.never_started), due);
+    assert.ok(Number(rate.dropped) > 0);
+  });
 });
 
 test('ranks without a server at all fail as one program does', options, async (t) => {
