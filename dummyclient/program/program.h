@@ -68,7 +68,7 @@ struct message {
     uint32_t id;
     uint32_t frame_bytes;   /* of a body whose size does not change; 0: it does */
     const uint8_t *encoded; /* the whole frame, when nothing in it changes; else NULL */
-    uint8_t head[FRAMING_HEADER_BYTES_MAX]; /* with frame_bytes > 0 */
+    uint8_t head[FRAMING_HEAD_BYTES_MAX]; /* with frame_bytes > 0 */
     uint8_t head_bytes;
     bool seals;                      /* something in its header is worked out when it is sent */
     bool has_values;                 /* ... head_values */

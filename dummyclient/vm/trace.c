@@ -83,7 +83,9 @@ void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct messa
     bool framed = message->framing != &vm->program->unframed;
     /* A codec may encrypt: what it is given is shown. */
     bool plain = message->framing->type == FRAMING_CODEC;
-    uint32_t shown_bytes = plain ? action->body_bytes : action->message_bytes;
+    uint32_t carrier_bytes = frame_carrier_bytes(message->framing, bytes);
+    uint32_t shown_bytes = plain ? action->body_bytes : action->message_bytes - carrier_bytes;
+    bytes += carrier_bytes;
     if (!vm_trace__is_wanted(vm)) {
         return;
     }

@@ -278,11 +278,13 @@ uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *c
     uint32_t bytes = message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
                                     : action->message_bytes;
     if (lane != NULL && message->framing->type == FRAMING_HEADER) {
-        vm_wait_made(vm, lane, out, bytes);
+        uint32_t carrier_bytes = frame_carrier_bytes(message->framing, out);
+        vm_wait_made(vm, lane, out + carrier_bytes, bytes - carrier_bytes);
     }
     if (vm->traced && !seals_whole) {
         vm_trace_sent(vm, lane, message, action, out);
     }
+    frame_mask(message->framing, codec_state, out, bytes);
     return bytes;
 }
 
@@ -307,7 +309,9 @@ uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX])
         return 0;
     }
     vm__write(vm, last, message, body_bytes, out);
-    return message->framing->type == FRAMING_CODEC ? body_bytes : bytes;
+    uint32_t carrier_bytes = frame_carrier_bytes(message->framing, out);
+    memmove(out, out + carrier_bytes, bytes - carrier_bytes);
+    return message->framing->type == FRAMING_CODEC ? body_bytes : bytes - carrier_bytes;
 }
 
 /* --- Messages and arrivals. */

@@ -131,7 +131,7 @@ void session_broadcast_frame(struct session *session, uint64_t room, uint32_t id
 {
     must(parts_count >= 0 && parts_count <= SESSION_BROADCAST_PARTS_MAX);
     const struct framing *framing = &session->shard->rules->framing;
-    uint8_t head[FRAMING_HEADER_BYTES_MAX];
+    uint8_t head[FRAMING_HEAD_BYTES_MAX];
     uint8_t tail[FRAMING_DELIMITER_BYTES_MAX];
     struct span whole[SESSION_BROADCAST_PARTS_MAX + 2];
     size_t body_bytes = 0;

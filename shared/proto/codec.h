@@ -127,6 +127,7 @@ extern const struct codec codec_http;
 extern const struct codec codec_resp;
 extern const struct codec codec_plugin;
 extern const struct codec codec_lines;
+extern const struct codec codec_websocket;
 
 const struct codec *codec_of(const struct framing *framing);
 /* Lines for scan(), which end with LF or CRLF: the one that begins at data[at]. False: its end has

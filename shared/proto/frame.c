@@ -1,4 +1,4 @@
-#include "proto/codec.h"
+#include "proto/websocket_stream.h"
 
 #include "core/must.h"
 
@@ -8,12 +8,12 @@
 enum { FRAMING_PAIR_FRAME_BYTES_MAX = 65535 };
 
 static const struct codec *const FRAME_CODECS[] = {
-    [FRAMING_LENGTH] = &codec_length, [FRAMING_DELIMITER] = &codec_delimiter,
-    [FRAMING_FIXED] = &codec_fixed,   [FRAMING_RAW] = &codec_raw,
-    [FRAMING_HEADER] = &codec_header, [FRAMING_BY_ID] = &codec_by_id,
-    [FRAMING_HTTP] = &codec_http,     [FRAMING_RESP] = &codec_resp,
-    [FRAMING_LINES] = &codec_lines,   [FRAMING_CODEC] = &codec_plugin,
-    [FRAMING_WEBSOCKET] = &codec_raw};
+    [FRAMING_LENGTH] = &codec_length,      [FRAMING_DELIMITER] = &codec_delimiter,
+    [FRAMING_FIXED] = &codec_fixed,        [FRAMING_RAW] = &codec_raw,
+    [FRAMING_HEADER] = &codec_header,      [FRAMING_BY_ID] = &codec_by_id,
+    [FRAMING_HTTP] = &codec_http,          [FRAMING_RESP] = &codec_resp,
+    [FRAMING_LINES] = &codec_lines,        [FRAMING_CODEC] = &codec_plugin,
+    [FRAMING_WEBSOCKET] = &codec_websocket};
 
 const struct codec *codec_of(const struct framing *framing)
 {
@@ -70,12 +70,23 @@ enum frame_status frame_fill(struct frame *frame, const uint8_t *data, uint32_t 
 uint32_t frame_state_bytes(const struct framing *framing)
 {
     const struct codec *codec = codec_of(framing);
-    return codec->state_bytes != NULL ? codec->state_bytes(framing) : 0;
+    uint32_t bytes = codec->state_bytes != NULL ? codec->state_bytes(framing) : 0;
+    return framing->websocket != NULL ? WEBSOCKET_STATE_BYTES + bytes : bytes;
+}
+
+/* The framing's, behind that of the WebSocket that carries it. */
+static void *frame__own_state(const struct framing *framing, void *state)
+{
+    return framing->websocket != NULL ? websocket_inner(framing, state) : state;
 }
 
 void frame_open_state(const struct framing *framing, void *state, const struct frame_stream *stream)
 {
     const struct codec *codec = FRAME_CODECS[framing->type];
+    if (framing->websocket != NULL) {
+        websocket_open(state, stream);
+        state = frame__own_state(framing, state);
+    }
     if (codec->open != NULL) {
         codec->open(framing, state, stream);
     } else if (codec->state_bytes != NULL && state != NULL) {
@@ -86,43 +97,51 @@ void frame_open_state(const struct framing *framing, void *state, const struct f
 bool frame_close_state(const struct framing *framing, void *state)
 {
     const struct codec *codec = codec_of(framing);
-    return codec->close == NULL || codec->close(framing, state);
+    return codec->close == NULL || codec->close(framing, frame__own_state(framing, state));
 }
 
 bool frame_greets(const struct framing *framing, void *state)
 {
     const struct codec *codec = codec_of(framing);
+    if (framing->websocket != NULL) {
+        return ((const struct websocket *)state)->phase == WEBSOCKET_GREETING;
+    }
     return codec->greets != NULL && codec->greets(state);
 }
 
 struct span frame_reply(const struct framing *framing, void *state)
 {
     const struct codec *codec = codec_of(framing);
+    if (framing->websocket != NULL) {
+        return websocket_take_reply(state);
+    }
     return codec->reply != NULL ? codec->reply(state) : (struct span){0};
 }
 
 struct span frame_finish(const struct framing *framing, void *state)
 {
-    (void)framing, (void)state;
-    return (struct span){0};
+    return framing->websocket != NULL ? websocket_finish(framing, state) : (struct span){0};
 }
 
 bool frame_awaits_finish(const struct framing *framing, void *state)
 {
-    (void)framing, (void)state;
-    return false;
+    const struct websocket *ws = state;
+    return framing->websocket != NULL && ws->finishes && !ws->peer_finished;
 }
 
 bool frame_explain_finish(const struct framing *framing, void *state, struct error *words)
 {
-    (void)framing, (void)state, (void)words;
-    return false;
+    return framing->websocket != NULL && websocket_explain_finish(state, words);
 }
 
 enum frame_status frame_greet(const struct framing *framing, void *state)
 {
     struct frame frame;
     struct frame_progress progress = {0};
+    if (framing->websocket != NULL) {
+        websocket_greet(framing, state);
+        return FRAME_PARTIAL;
+    }
     return codec_of(framing)->decode(framing, state, (const uint8_t *)"", 0, &frame, &progress);
 }
 
@@ -151,24 +170,42 @@ enum frame_status frame_decode(const struct framing *framing, const uint8_t *dat
                                struct frame *frame, size_t *needed_bytes)
 {
     struct frame_progress progress = {0};
-    must(!framing_is_scanned(framing));
+    must(!framing_is_scanned(framing) && framing->websocket == NULL);
     enum frame_status status =
         codec_of(framing)->decode(framing, NULL, data, bytes, frame, &progress);
     *needed_bytes = status == FRAME_PARTIAL ? progress.needed_bytes : *needed_bytes;
     return status;
 }
 
+/* Of a message of the framing itself, and whether it can be one. */
+static bool frame__is_possible(const struct framing *framing, uint64_t bytes)
+{
+    return bytes <= framing->frame_bytes_max && (bytes > 0 || framing->type == FRAMING_WEBSOCKET);
+}
+
 uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes)
 {
     uint64_t whole = codec_of(framing)->encoded_bytes(framing, id, body_bytes);
-    return whole <= framing->frame_bytes_max ? (uint32_t)whole : 0;
+    if (!frame__is_possible(framing, whole)) {
+        return 0;
+    }
+    return (uint32_t)whole +
+           (framing->websocket != NULL ? websocket_head_bytes(framing->websocket, whole) : 0);
 }
 
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
                           uint8_t *out)
 {
     const struct codec *codec = codec_of(framing);
-    return codec->write_head != NULL ? codec->write_head(framing, id, body_bytes, out) : 0;
+    uint32_t carrier_bytes = 0;
+    if (framing->websocket != NULL) {
+        uint64_t whole = codec->encoded_bytes(framing, id, body_bytes);
+        carrier_bytes = websocket_write_head(framing->websocket, whole, out);
+        out += carrier_bytes;
+    }
+    uint32_t head_bytes =
+        codec->write_head != NULL ? codec->write_head(framing, id, body_bytes, out) : 0;
+    return carrier_bytes + head_bytes;
 }
 
 uint32_t frame_write_tail(const struct framing *framing, uint8_t *out)
@@ -201,18 +238,27 @@ bool framing_seals(const struct framing *framing)
 
 uint32_t frame_seal(const struct framing *framing, void *state, const struct frame_sealing *sealing)
 {
-    return codec_of(framing)->seal(framing, state, sealing);
+    if (framing->websocket == NULL) {
+        return codec_of(framing)->seal(framing, state, sealing);
+    }
+    uint32_t carrier_bytes = websocket_read_head_bytes(sealing->message);
+    struct frame_sealing inner = *sealing;
+    inner.message += carrier_bytes;
+    inner.bytes -= carrier_bytes;
+    uint32_t bytes = codec_of(framing)->seal(framing, frame__own_state(framing, state), &inner);
+    return bytes > 0 ? carrier_bytes + bytes : 0;
 }
 
 void frame_mask(const struct framing *framing, void *state, uint8_t *message, uint32_t bytes)
 {
-    (void)framing, (void)state, (void)message, (void)bytes;
+    if (framing->websocket != NULL) {
+        websocket_mask(state, message, bytes);
+    }
 }
 
 uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *message)
 {
-    (void)framing, (void)message;
-    return 0;
+    return framing->websocket != NULL ? websocket_read_head_bytes(message) : 0;
 }
 
 bool framing_attribute(const struct framing *framing, uint32_t index,
@@ -243,8 +289,11 @@ void frame_explain(const struct framing *framing, void *state, enum frame_status
                   (unsigned)framing->frame_bytes_max);
         break;
     case FRAME_INVALID:
+        if (framing->websocket != NULL && websocket_explain(framing, state, data, bytes, error)) {
+            break;
+        }
         if (codec->explain != NULL) {
-            codec->explain(framing, state, data, bytes, error);
+            codec->explain(framing, frame__own_state(framing, state), data, bytes, error);
         }
         break;
     case FRAME_COMPLETE:

@@ -27,8 +27,8 @@ enum framing_type {
     FRAMING_RESP,      /* Redis: values are received, commands are sent as they are */
     FRAMING_LINES,     /* lines, some of which announce a payload, or more lines */
     FRAMING_CODEC,     /* the user's own (proto/plugin.h) */
-    FRAMING_HEADER,    /* fields before the body, and perhaps behind it */
-    FRAMING_WEBSOCKET  /* one message of the WebSocket that carries it is one message */
+    FRAMING_WEBSOCKET, /* one message of the WebSocket that carries it is one message */
+    FRAMING_HEADER     /* fields before the body, and perhaps behind it */
 };
 
 enum {

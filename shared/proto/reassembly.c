@@ -1,7 +1,7 @@
 #include "proto/reassembly.h"
 
 #include "core/must.h"
-#include "proto/codec.h"
+#include "proto/websocket_stream.h"
 #include "text/units.h"
 
 #include <stdlib.h>
@@ -53,35 +53,39 @@ void reassembly_close(struct reassembly *reassembly)
     reassembly->kept = NULL;
     reassembly->run = NULL;
     reassembly->run_bytes = 0;
+    reassembly->behind_bytes = 0;
+    reassembly->waiting_bytes = 0;
 }
 
 void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes)
 {
-    must(reassembly->run_bytes == 0); /* the run before has been read to its end */
+    must(!reassembly_has_run(reassembly)); /* the run before has been read to its end */
     must(bytes <= UINT32_MAX);
     free(reassembly->kept);
     reassembly->kept = NULL;
     reassembly->run = data;
-    reassembly->run_bytes = (uint32_t)bytes;
+    reassembly->run_bytes = reassembly->framing->websocket == NULL ? (uint32_t)bytes : 0;
+    reassembly->behind_bytes = (uint32_t)bytes - reassembly->run_bytes;
 }
 
 bool reassembly_keep(struct reassembly *reassembly)
 {
+    size_t bytes = (size_t)reassembly->run_bytes + reassembly->behind_bytes;
     if (reassembly->kept != NULL) {
-        if (reassembly->run_bytes == 0) {
+        if (bytes == 0) {
             free(reassembly->kept);
             reassembly->kept = NULL;
         }
         return true;
     }
-    if (reassembly->run_bytes == 0) {
+    if (bytes == 0) {
         return true;
     }
-    reassembly->kept = malloc(reassembly->run_bytes);
+    reassembly->kept = malloc(bytes);
     if (reassembly->kept == NULL) {
         return false;
     }
-    memcpy(reassembly->kept, reassembly->run, reassembly->run_bytes);
+    memcpy(reassembly->kept, reassembly->run, bytes);
     reassembly->run = reassembly->kept;
     return true;
 }
@@ -162,7 +166,7 @@ static uint32_t reassembly__count(const struct reassembly *reassembly,
     }
     text->whole_body_bytes += bytes;
     text->head_bytes += text->piece.kind == CODEC_HEAD ? bytes : 0;
-    uint64_t room = reassembly->looked_bytes + text->head_bytes - text->body_bytes;
+    uint64_t room = (uint64_t)reassembly->looked_bytes + text->head_bytes - text->body_bytes;
     return bytes < room ? bytes : (uint32_t)room;
 }
 
@@ -350,7 +354,8 @@ bool reassembly_end(struct reassembly *reassembly, struct frame *frame)
 /* Tops the partial frame up with what it still needs. Where that is not known, a little is tried,
  * or as much again as there is: some framings read a message again from its beginning. What belongs
  * to the frame behind goes back to the run. */
-static enum frame_status reassembly__finish_partial(struct reassembly *reassembly, void *state,
+static enum frame_status reassembly__finish_partial(struct reassembly *reassembly,
+                                                    const struct codec *codec, void *state,
                                                     struct frame *frame)
 {
     const struct framing *framing = reassembly->framing;
@@ -358,8 +363,8 @@ static enum frame_status reassembly__finish_partial(struct reassembly *reassembl
     enum frame_status status = FRAME_PARTIAL;
     for (;;) {
         struct frame_progress progress = {.scanned_bytes = partial->progress.scanned_bytes};
-        status = codec_of(framing)->decode(framing, state, partial->data, partial->pending_bytes,
-                                           frame, &progress);
+        status =
+            codec->decode(framing, state, partial->data, partial->pending_bytes, frame, &progress);
         partial->progress = progress;
         if (status != FRAME_PARTIAL || reassembly->run_bytes == 0) {
             break;
@@ -400,31 +405,119 @@ static enum frame_status reassembly__begin_partial(struct reassembly *reassembly
     return FRAME_PARTIAL;
 }
 
-enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame)
+static enum frame_status reassembly__next_run(struct reassembly *reassembly,
+                                              const struct codec *codec, void *state,
+                                              struct frame *frame)
 {
-    const struct framing *framing = reassembly->framing;
-    const struct codec *codec = codec_of(framing);
-    if (reassembly->partial != NULL && reassembly->partial->done) {
-        reassembly__free_partial(reassembly);
-    }
     if (codec->scan != NULL) {
         return reassembly__next_text(reassembly, state, frame);
     }
     if (reassembly->partial != NULL) {
-        return reassembly__finish_partial(reassembly, state, frame);
+        return reassembly__finish_partial(reassembly, codec, state, frame);
     }
     if (reassembly->run_bytes == 0) {
         return FRAME_PARTIAL;
     }
     struct frame_progress progress = {0};
-    enum frame_status status =
-        codec->decode(framing, state, reassembly->run, reassembly->run_bytes, frame, &progress);
+    enum frame_status status = codec->decode(reassembly->framing, state, reassembly->run,
+                                             reassembly->run_bytes, frame, &progress);
     if (status == FRAME_COMPLETE) {
         reassembly__pass(reassembly, frame->bytes_count);
     } else if (status == FRAME_PARTIAL) {
         status = reassembly__begin_partial(reassembly, &progress);
     }
     return status;
+}
+
+/* --- What a WebSocket carries: the run is a stretch of payload, and the rest is behind it. */
+
+/* The codec's own, which nobody takes for a message. */
+static enum frame_status reassembly__own(const struct websocket *ws, struct frame *frame)
+{
+    *frame = (struct frame){.bytes = (const uint8_t *)"",
+                            .body = (const uint8_t *)"",
+                            .is_own = true,
+                            .closes = ws->phase == WEBSOCKET_CLOSED};
+    return FRAME_COMPLETE;
+}
+
+static enum frame_status reassembly__greet(struct reassembly *reassembly, struct websocket *ws,
+                                           struct frame *frame)
+{
+    reassembly->run_bytes = reassembly->behind_bytes;
+    reassembly->behind_bytes = 0;
+    enum frame_status status =
+        reassembly__next_run(reassembly, &codec_websocket_handshake, ws, frame);
+    if (status == FRAME_COMPLETE) {
+        reassembly->behind_bytes = reassembly->run_bytes;
+        reassembly->run_bytes = 0;
+    }
+    return status;
+}
+
+/* COMPLETE: the next stretch is the run, or a control frame has ended. */
+static enum frame_status reassembly__advance(struct reassembly *reassembly, struct websocket *ws,
+                                             bool *is_own)
+{
+    struct websocket_piece piece;
+    enum frame_status status =
+        websocket_read(reassembly->framing, ws, reassembly->run, reassembly->behind_bytes, &piece);
+    *is_own = piece.is_own;
+    reassembly->waiting_bytes = websocket_waiting_bytes(ws);
+    if (status != FRAME_COMPLETE && status != FRAME_PARTIAL) {
+        reassembly__free_partial(reassembly);
+        reassembly->run = ws->head; /* what was refused */
+        reassembly->run_bytes = ws->head_bytes;
+        reassembly->behind_bytes = 0;
+        return status;
+    }
+    reassembly->run += piece.skipped_bytes;
+    reassembly->run_bytes = piece.payload_bytes;
+    reassembly->behind_bytes -= piece.skipped_bytes + piece.payload_bytes;
+    return status;
+}
+
+static enum frame_status reassembly__next_carried(struct reassembly *reassembly,
+                                                  struct websocket *ws, struct frame *frame)
+{
+    const struct framing *framing = reassembly->framing;
+    void *state = websocket_inner(framing, ws);
+    if (ws->phase == WEBSOCKET_GREETING) {
+        return reassembly__greet(reassembly, ws, frame);
+    }
+    for (;;) {
+        if (reassembly->run_bytes > 0 || reassembly->partial != NULL) {
+            enum frame_status status =
+                reassembly__next_run(reassembly, codec_of(framing), state, frame);
+            if (status != FRAME_PARTIAL) {
+                return status;
+            }
+        }
+        if (reassembly->behind_bytes == 0) {
+            return FRAME_PARTIAL;
+        }
+        bool is_own;
+        enum frame_status status = reassembly__advance(reassembly, ws, &is_own);
+        if (status != FRAME_COMPLETE) {
+            return status;
+        }
+        if (is_own) {
+            return reassembly__own(ws, frame);
+        }
+        if (framing->type == FRAMING_WEBSOCKET && ws->ends && ws->message_bytes == 0) {
+            return frame_fill(frame, (const uint8_t *)"", 0, 0, 0); /* an empty message */
+        }
+    }
+}
+
+enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame)
+{
+    if (reassembly->partial != NULL && reassembly->partial->done) {
+        reassembly__free_partial(reassembly);
+    }
+    return reassembly->framing->websocket != NULL
+               ? reassembly__next_carried(reassembly, state, frame)
+               : reassembly__next_run(reassembly, codec_of(reassembly->framing), state, frame);
 }
 
 /* --- What has come of a message. */
@@ -438,7 +531,7 @@ uint64_t reassembly_waiting_bytes(const struct reassembly *reassembly)
 {
     const struct reassembly_partial *partial = reassembly->partial;
     return (reassembly__waits(partial) ? partial->text.whole_bytes + partial->pending_bytes : 0) +
-           reassembly->run_bytes;
+           reassembly->waiting_bytes + reassembly->run_bytes + reassembly->behind_bytes;
 }
 
 size_t reassembly_capacity_bytes(const struct reassembly *reassembly)

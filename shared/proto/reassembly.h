@@ -30,7 +30,10 @@ struct reassembly {
     uint8_t *kept;      /* the run is a copy, which begins here; NULL: it is the caller's */
     struct reassembly_partial *partial;
     uint32_t run_bytes;
-    uint64_t looked_bytes; /* of a text, from its beginning */
+    uint32_t
+        behind_bytes; /* of the run, behind run_bytes: frames of the WebSocket that carries it */
+    uint32_t looked_bytes;  /* of a text, from its beginning */
+    uint32_t waiting_bytes; /* of a frame of the WebSocket that has begun */
 };
 
 /* looked_bytes: how much of a message's body is looked at; more than frame_bytes_max is all of it.
@@ -39,13 +42,14 @@ void reassembly_open(struct reassembly *reassembly, const struct framing *framin
                      uint32_t looked_bytes);
 /* Frees the partial frame, if any. The struct may be opened again. */
 void reassembly_close(struct reassembly *reassembly);
+/* With a WebSocket's server the data must be writable: it is unmasked in place. */
 void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes);
 /* The run's bytes may go after this call: what is left of them is copied. False: no memory. */
 bool reassembly_keep(struct reassembly *reassembly);
 /* A part of the run is left. */
 static inline bool reassembly_has_run(const struct reassembly *reassembly)
 {
-    return reassembly->run_bytes > 0;
+    return reassembly->run_bytes > 0 || reassembly->behind_bytes > 0;
 }
 /* state: of the stream that is received (frame_state_bytes()). */
 enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame);

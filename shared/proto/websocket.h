@@ -31,6 +31,7 @@ enum { WEBSOCKET_HEAD_BYTES_MAX = 14 };
 struct framing_websocket {
     bool is_server;
     bool is_text;         /* what is sent is text; else binary. Either may come */
+    bool has_host;        /* headers has a Host */
     const char *path;     /* client: what it asks for; never NULL */
     const char *headers;  /* client: more lines of its request, "Name: value\r\n"; may be NULL */
     const char *protocol; /* client: those it asks for, with ", " between; server: the one that it

@@ -34,12 +34,13 @@ bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, si
     return true;
 }
 
+static const char ENCODING_BASE64[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static int encoding__base64_digit(char c)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(alphabet, c);
-    return at == NULL ? -1 : (int)(at - alphabet);
+    const char *at = c == '\0' ? NULL : strchr(ENCODING_BASE64, c);
+    return at == NULL ? -1 : (int)(at - ENCODING_BASE64);
 }
 
 bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong)
@@ -68,6 +69,20 @@ bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count,
     uint32_t spare = padding == 1 ? bits & 0x03 : padding == 2 ? bits & 0x0f : 0;
     *wrong = length;
     return length % 4 == 0 && spare == 0;
+}
+
+void encoding_write_base64(const uint8_t *bytes, size_t count, char *out)
+{
+    for (size_t i = 0; i < count; i += 3) {
+        size_t taken = count - i < 3 ? count - i : 3;
+        uint32_t bits = (uint32_t)bytes[i] << 16;
+        bits |= taken > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
+        bits |= taken > 2 ? bytes[i + 2] : 0;
+        for (size_t digit = 0; digit < 4; digit++) {
+            *out++ = digit <= taken ? ENCODING_BASE64[bits >> (18 - 6 * digit) & 0x3f] : '=';
+        }
+    }
+    *out = '\0';
 }
 
 char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between, char *out,

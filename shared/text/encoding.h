@@ -11,6 +11,8 @@ bool encoding_decode_hex(const char *text, uint8_t *out, size_t *bytes_count, si
 /* The standard alphabet, padded to a multiple of four, bits behind the data zero. Writes at most
  * strlen(text) / 4 * 3 bytes. */
 bool encoding_decode_base64(const char *text, uint8_t *out, size_t *bytes_count, size_t *wrong);
+/* The same alphabet and padding; out has room for (count + 2) / 3 * 4 letters and the NUL. */
+void encoding_write_base64(const uint8_t *bytes, size_t count, char *out);
 /* The bytes as pairs of lower-case digits, `between` the pairs: as many pairs as fit into out,
  * which has room for out_bytes (at least 1) with the NUL. Returns out. */
 char *encoding_write_hex(const uint8_t *bytes, size_t count, const char *between, char *out,

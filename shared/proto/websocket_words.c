@@ -1,0 +1,117 @@
+/* Why something was refused or closed, in words and codes; and WebSocket messages as messages. */
+#include "proto/websocket_stream.h"
+
+#include "core/printable.h"
+
+#include <stdio.h>
+
+static const struct {
+    uint16_t code;
+    const char *expected;
+} WEBSOCKET_WORDS[WEBSOCKET_REFUSALS] = {
+    [WEBSOCKET_TAKEN] = {1009, "a message of the scenario's framing"},
+    [WEBSOCKET_COMPRESSED] = {1002, "a frame that is not compressed (reserved bit 1 is that of "
+                                    "permessage-deflate, which was not asked for)"},
+    [WEBSOCKET_RESERVED_BITS] = {1002, "a WebSocket frame whose reserved bits are 0"},
+    [WEBSOCKET_UNKNOWN_OPCODE] = {1002, "a WebSocket frame with an opcode of RFC 6455: 0 to 2, or "
+                                        "8 to 10"},
+    [WEBSOCKET_IS_MASKED] = {1002, "a frame that is not masked, as a server sends it"},
+    [WEBSOCKET_NOT_MASKED] = {1002, "a frame that is masked, as a client sends it"},
+    [WEBSOCKET_SIZE_NOT_SHORTEST] = {1002, "the size of a frame in its shortest form"},
+    [WEBSOCKET_SIZE_TOO_WIDE] = {1002, "a frame whose size has 63 bits"},
+    [WEBSOCKET_CONTROL_LONG] = {1002, "a control frame of at most 125 bytes"},
+    [WEBSOCKET_CONTROL_FRAGMENT] = {1002, "a control frame in one piece"},
+    [WEBSOCKET_NOTHING_TO_CONTINUE] = {1002, "the beginning of a message, not a continuation of "
+                                             "none"},
+    [WEBSOCKET_MESSAGE_WITHIN] = {1002, "a continuation, because the message before has not "
+                                        "ended"},
+    [WEBSOCKET_NOT_UTF8] = {1007, "a text message in UTF-8"},
+    [WEBSOCKET_NOT_UTF8_END] = {1007, "a text message in UTF-8 that ends behind a whole letter"},
+    [WEBSOCKET_CLOSE_SHORT] = {1002, "a close frame with a code of two bytes, or without one"},
+    [WEBSOCKET_CLOSE_CODE] = {1002, "a close frame with a code that may be sent (1000 to 1003, "
+                                    "1007 to 1014, 3000 to 4999)"},
+    [WEBSOCKET_CLOSE_NOT_UTF8] = {1007, "a close frame whose reason is UTF-8"},
+};
+
+uint16_t websocket_refusal_code(enum websocket_refusal refusal)
+{
+    return WEBSOCKET_WORDS[refusal].code;
+}
+
+bool websocket_explain(const struct framing *framing, struct websocket *ws, const uint8_t *data,
+                       size_t bytes, struct error *error)
+{
+    if (ws->phase != WEBSOCKET_REFUSED) {
+        return false;
+    }
+    if (ws->refusal == WEBSOCKET_TAKEN) {
+        codec_websocket_handshake.explain(framing, ws, data, bytes, error);
+    } else {
+        error_set(error, "%s", WEBSOCKET_WORDS[ws->refusal].expected);
+    }
+    return true;
+}
+
+/* RFC 6455, 7.4.1, and the registry since. */
+static const char *websocket__code_name(uint16_t code)
+{
+    static const char *const NAMES[] = {[0] = "normal closure",
+                                        [1] = "going away",
+                                        [2] = "protocol error",
+                                        [3] = "unsupported data",
+                                        [7] = "not of its type, such as text that is no UTF-8",
+                                        [8] = "policy violation",
+                                        [9] = "message too big",
+                                        [10] = "mandatory extension",
+                                        [11] = "internal error",
+                                        [12] = "service restart",
+                                        [13] = "try again later",
+                                        [14] = "bad gateway"};
+    bool named = code >= 1000 && (size_t)(code - 1000) < sizeof NAMES / sizeof NAMES[0] &&
+                 NAMES[code - 1000] != NULL;
+    return named          ? NAMES[code - 1000]
+           : code >= 4000 ? "the application's own"
+           : code >= 3000 ? "a registered code of a library"
+                          : "unnamed";
+}
+
+bool websocket_explain_finish(const struct websocket *ws, struct error *words)
+{
+    char reason[2 * WEBSOCKET_CONTROL_BYTES_MAX];
+    if (!ws->peer_finished) {
+        return false;
+    }
+    if (ws->close_code == 0) {
+        error_set(words, "no code");
+        return true;
+    }
+    printable_bytes(ws->room + WEBSOCKET_CONTROL_OFFSET + 2, ws->close_bytes, reason,
+                    sizeof reason);
+    error_set(words, "%u (%s)%s%s", (unsigned)ws->close_code, websocket__code_name(ws->close_code),
+              reason[0] != '\0' ? ": " : "", reason);
+    return true;
+}
+
+/* --- FRAMING_WEBSOCKET: a message is what one WebSocket message carries. websocket_read() has
+ * counted it up to the end of what has come. */
+
+static enum frame_status websocket__decode(const struct framing *framing, void *state,
+                                           const uint8_t *data, size_t bytes, struct frame *frame,
+                                           struct frame_progress *progress)
+{
+    const struct websocket *ws = state;
+    (void)framing;
+    if (bytes < ws->message_bytes) {
+        progress->needed_bytes = (size_t)ws->message_bytes;
+        return FRAME_PARTIAL;
+    }
+    if (!ws->ends) {
+        uint64_t left = ws->left_bytes > 0 ? ws->left_bytes : 1;
+        progress->needed_bytes = (size_t)(ws->message_bytes + left);
+        return FRAME_PARTIAL;
+    }
+    return frame_fill(frame, data, (uint32_t)ws->message_bytes, 0, 0);
+}
+
+const struct codec codec_websocket = {.decode = websocket__decode,
+                                      .encoded_bytes = codec_body_bytes};
