@@ -74,11 +74,14 @@ if(NOT WIN32)
 endif()
 
 # OpenSSL 3: TLS. Everything else is built without it. The mingw build on Linux would find the Linux
-# one: it takes what OPENSSL_ROOT_DIR names, which scripts/setup builds.
+# one: it takes what OPENSSL_ROOT_DIR names, which scripts/setup builds. A program for other
+# machines has it inside.
 option(DUMMYLOAD_TLS "Speak TLS where OpenSSL 3 is found" ON)
 if(DUMMYLOAD_TLS AND (OPENSSL_ROOT_DIR OR NOT CMAKE_CROSSCOMPILING))
-    if(CMAKE_CROSSCOMPILING)
+    if(CMAKE_CROSSCOMPILING OR DUMMYLOAD_PORTABLE)
         set(OPENSSL_USE_STATIC_LIBS ON)
+    endif()
+    if(CMAKE_CROSSCOMPILING)
         list(APPEND CMAKE_FIND_ROOT_PATH "${OPENSSL_ROOT_DIR}")
     endif()
     find_package(OpenSSL 3 QUIET)

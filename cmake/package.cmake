@@ -15,6 +15,14 @@ endif()
 # The project's own README is about its sources.
 install(FILES cmake/package/README.md LICENSE DESTINATION .)
 install(DIRECTORY scenarios DESTINATION .)
+# OpenSSL is inside of the programs: its licence goes with it.
+if(TARGET OpenSSL::SSL)
+    find_file(OPENSSL_LICENSE NAMES LICENSE.txt libssl-dev/copyright NO_CMAKE_FIND_ROOT_PATH
+        NO_DEFAULT_PATH PATHS "${OPENSSL_ROOT_DIR}" "${OPENSSL_INCLUDE_DIR}/.." /usr/share/doc)
+    if(OPENSSL_LICENSE)
+        install(FILES "${OPENSSL_LICENSE}" DESTINATION licenses RENAME OpenSSL.txt)
+    endif()
+endif()
 # What a user's own codec includes.
 install(FILES shared/dummyload/codec.h DESTINATION include/dummyload)
 if(TARGET dummyclient-mpi)

@@ -81,8 +81,9 @@ enum tls_fault {
     TLS_FAULT_COUNT
 };
 
-/* The most ciphertext that waits in one connection. tls_write() takes no more before that is sent;
- * a peer whose own messages ask for more answers than that (it does not read) fails. */
+/* The most ciphertext that waits in one connection: tls_write() takes no more before that is sent.
+ * What the peer's messages make TLS answer comes on top, at most as much again: a peer that asks
+ * for more and reads nothing has failed. */
 enum { TLS_OUTPUT_BYTES_MAX = 65536 };
 
 struct tls_context;

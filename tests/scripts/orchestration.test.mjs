@@ -15,6 +15,8 @@ import { checkIntegrity, sourcesFromDeb822, sourcesFromList }
   from '../../scripts/lib/building/sources.mjs';
 import { makeRunId, ROOT } from '../../scripts/lib/base/paths.mjs';
 
+import { checkOpenssl } from '../../scripts/lib/building/openssl.mjs';
+
 const SUITES = ['bookworm', 'bookworm-updates', 'bookworm-security'];
 
 test('deb822 sources: only the distribution\'s own, as sources', () => {
@@ -76,6 +78,8 @@ test('a source whose content is not the pinned one is refused', (t) => {
   checkIntegrity(file, right);
   fs.writeFileSync(file, 'hello!');
   assert.throws(() => checkIntegrity(file, right), /not the pinned one/);
+  assert.throws(() => checkOpenssl(file),
+    /^Error: x\.tgz: none of the pinned ones \(3\.0\.22; found SHA-256 ce06092f/);
 });
 
 test('times are read as the programs read them', () => {

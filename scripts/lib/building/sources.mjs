@@ -1,6 +1,6 @@
 // Sources of libraries that this system has no package of (HdrHistogram_c), or none for the
-// Windows build (cJSON, cmocka), fetched through the system's package managers into build/deps; and
-// Node.js for Windows, which the tests run under Wine.
+// Windows build (cJSON, cmocka, OpenSSL), fetched through the system's package managers into
+// build/deps; and Node.js for Windows, which the tests run under Wine.
 //
 // Where a route does not exist, the folder stays away: CMake downloads a library's pinned release,
 // and the tests that need Node.js for Windows are skipped.
@@ -9,7 +9,8 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BUILD, DEPS } from '../base/paths.mjs';
-import { Failure, runOk } from '../base/process.mjs';
+import { Failure, run, runOk } from '../base/process.mjs';
+import { buildOpenssl, checkOpenssl } from './openssl.mjs';
 
 const HDR_HISTOGRAM = { spec: 'native-hdr-histogram@1.0.0', folder: 'HdrHistogram_c',
   integrity: 'sha512-m6rSY8FCsJpM6wQ68lcKymXEPWkVPsClzNcxHE5nAQsDK5gLycWQ1eHhBW2M9Hu1' +
@@ -24,6 +25,7 @@ const SOURCES = {
   hdr_histogram: { proof: 'src/hdr_histogram.c', variable: 'DUMMYLOAD_HDR_HISTOGRAM' },
   cjson: { proof: 'cJSON.c', variable: 'DUMMYLOAD_CJSON' },
   cmocka: { proof: 'src/cmocka.c', variable: 'DUMMYLOAD_CMOCKA' },
+  openssl: { proof: 'lib/libssl.a', variable: 'DUMMYLOAD_OPENSSL' },
   windows_node: { proof: 'node.exe' },
 };
 
@@ -147,8 +149,9 @@ function writeSourceLists(folder) {
   if (!written) throw new Failure('no package list of this system\'s own was found');
 }
 
-/** apt-get source of each name, into DEPS, without root and without touching the system's lists. */
-async function fetchDebianSources(names) {
+/** Calls work(folder, options) with a new folder and what lets apt-get fetch sources into it:
+ * without root, and without touching the system's lists. */
+async function withDebianSources(work) {
   await withFolder(async (folder) => {
     for (const part of ['parts', 'lists/partial', 'cache/archives/partial', 'unpack']) {
       fs.mkdirSync(path.join(folder, part), { recursive: true });
@@ -166,6 +169,13 @@ async function fetchDebianSources(names) {
     };
     const common = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
     await runOk('apt-get', [...common, '-q', 'update'], { time_ms: 300000 });
+    await work(folder, common);
+  });
+}
+
+/** apt-get source of each name, into DEPS. */
+async function fetchDebianSources(names) {
+  await withDebianSources(async (folder, common) => {
     for (const name of names) {
       const unpack = path.join(folder, 'unpack', name);
       fs.mkdirSync(unpack);
@@ -176,6 +186,23 @@ async function fetchDebianSources(names) {
       if (!source) throw new Failure(`apt-get source ${name} unpacked nothing`);
       adopt(path.join(unpack, source), name);
     }
+  });
+}
+
+/** OpenSSL for the Windows programs: the distribution's archive, built into DEPS/openssl. */
+async function fetchOpenssl() {
+  await withDebianSources(async (folder, common) => {
+    const unpack = path.join(folder, 'unpack', 'openssl');
+    fs.mkdirSync(unpack);
+    // The patches of a security update may be gone already: the archive alone is wanted.
+    await run('apt-get', [...common, '-q', 'source', '--only-source', '--download-only', 'openssl'],
+      { cwd: unpack, time_ms: 300000 });
+    const archive = fs.readdirSync(unpack).find((entry) => entry.endsWith('.orig.tar.gz'));
+    if (!archive) throw new Failure('apt-get source left no archive');
+    checkOpenssl(path.join(unpack, archive));
+    await runOk('tar', ['-xzf', archive, '--strip-components=1'], { cwd: unpack, time_ms: 60000 });
+    await buildOpenssl(unpack, path.join(folder, 'openssl'));
+    adopt(path.join(folder, 'openssl'), 'openssl');
   });
 }
 
@@ -201,6 +228,10 @@ export async function prepareSources(windows, say) {
   if (missing.length && fs.existsSync('/usr/bin/apt-get')) {
     say(`fetching the sources of ${missing.join(' and ')} (apt-get source) ...`);
     await attempt(missing.join(', '), () => fetchDebianSources(missing), say, BY_CMAKE);
+  }
+  if (windows && !sourcePresent('openssl') && fs.existsSync('/usr/bin/apt-get')) {
+    say('building OpenSSL for Windows from its source (apt-get source; 2 to 5 minutes) ...');
+    await attempt('OpenSSL for Windows', fetchOpenssl, say, 'the Windows programs have no TLS');
   }
 }
 

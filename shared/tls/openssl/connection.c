@@ -240,13 +240,12 @@ void tls_start(struct tls *tls)
 void tls_feed(struct tls *tls, const uint8_t *data, size_t bytes)
 {
     must(tls->fed_bytes == 0);
-    if (tls->failure.fault != TLS_FAULT_NONE || tls->is_ended) {
-        return;
-    }
-    tls->fed = data;
-    tls->fed_bytes = bytes;
     if (!tls->is_open) {
-        failure_note_head(&tls->failure, data, bytes);
+        failure_note_head(&tls->failure, data, bytes); /* of a failure's, too: for its words */
+    }
+    if (tls->failure.fault == TLS_FAULT_NONE && !tls->is_ended) {
+        tls->fed = data;
+        tls->fed_bytes = bytes;
     }
 }
 

@@ -300,11 +300,36 @@ static void failure__explain_verdict(const struct failure *failure, const char *
     }
 }
 
+/* What this side has found, from OpenSSL's own words for it. */
+static void failure__explain_reason(const struct failure *failure, const char *peer, bool was_open,
+                                    struct error *error)
+{
+    const char *reason = ERR_reason_error_string(failure->code);
+    reason = reason != NULL ? reason : "OpenSSL gives no reason";
+    switch (failure->fault) {
+    case TLS_FAULT_VERSION:
+        error_set(error, "no TLS version in common with the %s (%s)", peer, reason);
+        break;
+    case TLS_FAULT_CIPHER:
+        error_set(error, "no cipher in common with the %s (%s)", peer, reason);
+        break;
+    case TLS_FAULT_ALPN:
+        error_set(error, "none of the protocols in alpn is one of the %s's", peer);
+        break;
+    case TLS_FAULT_NO_CERTIFICATE:
+        error_set(error, "the %s showed no certificate", peer);
+        break;
+    default:
+        error_set(error, "TLS failed %s: %s", was_open ? "after the handshake" : "in the handshake",
+                  reason);
+        break;
+    }
+}
+
 void failure_explain(const struct failure *failure, const char *peer, const char *name,
                      bool was_open, struct error *error)
 {
     char head[4 * FAILURE_HEAD_BYTES];
-    const char *reason = ERR_reason_error_string(failure->code);
     if (failure->fault == TLS_FAULT_NONE) {
         error_set(error, "TLS has not failed");
     } else if (failure->verdict != X509_V_OK) {
@@ -324,7 +349,6 @@ void failure_explain(const struct failure *failure, const char *peer, const char
     } else if (failure->code == 0) {
         error_set(error, "the %s makes TLS answer more than it reads", peer);
     } else {
-        error_set(error, "TLS failed %s: %s", was_open ? "after the handshake" : "in the handshake",
-                  reason != NULL ? reason : "OpenSSL gives no reason");
+        failure__explain_reason(failure, peer, was_open, error);
     }
 }
