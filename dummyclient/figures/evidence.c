@@ -38,8 +38,7 @@ void evidence_destroy(struct vm_evidence *evidence)
 
 static void evidence__keep(struct vm_failed *into, const struct vm_failed *from)
 {
-    if (from->kind != VM_FAILURE_NONE &&
-        (into->kind == VM_FAILURE_NONE || from->at_ns < into->at_ns)) {
+    if (from->happened && (!into->happened || from->at_ns < into->at_ns)) {
         *into = *from;
     }
 }
@@ -55,10 +54,11 @@ void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct
 {
     for (uint32_t i = 0; i < evidence_failed_count(evidence); i++) {
         const struct vm_failed *failed = &evidence->failed[i];
-        pack_u64(pack, failed->kind);
-        if (failed->kind == VM_FAILURE_NONE) {
+        pack_u64(pack, failed->happened);
+        if (!failed->happened) {
             continue;
         }
+        pack_u64(pack, failed->kind);
         pack_i64(pack, failed->at_ns - origin_ns);
         pack_u64(pack, failed->connection);
         pack_bytes(pack, failed->bytes, failed->bytes_count);
@@ -70,10 +70,11 @@ void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct
 void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from)
 {
     for (uint32_t i = 0; i < evidence_failed_count(into) && !from->failed; i++) {
-        struct vm_failed failed = {.kind = unpack_u32(from, VM_FAILURE_REDIRECT)};
-        if (failed.kind == VM_FAILURE_NONE) {
+        struct vm_failed failed = {.happened = unpack_bool(from)};
+        if (!failed.happened) {
             continue;
         }
+        failed.kind = unpack_u32(from, ERROR_KINDS - 1);
         failed.at_ns = unpack_i64(from) + origin_ns;
         failed.connection = unpack_u32(from, UINT32_MAX);
         struct span bytes = unpack_bytes(from);
@@ -91,30 +92,45 @@ void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unp
     }
 }
 
-static const char *evidence__kind(const struct vm_failed *failed)
-{
-    static const enum error_kind KINDS[] = {[VM_FAILURE_NONE] = ERROR_KIND_NONE,
-                                            [VM_FAILURE_MISMATCH] = ERROR_KIND_MISMATCH,
-                                            [VM_FAILURE_TIMED_OUT] = ERROR_KIND_RESPONSE_TIMEOUT,
-                                            [VM_FAILURE_FRAME] = ERROR_KIND_FRAME_ERROR,
-                                            [VM_FAILURE_REDIRECT] = ERROR_KIND_REDIRECT_REFUSED};
-    return error_key(KINDS[failed->kind]);
-}
+/* The object of the result, and what a line calls it. */
+static const struct {
+    const char *key;
+    const char *name;
+} EVIDENCE_PLACE_WORDS[EVIDENCE_PLACES] = {
+    [EVIDENCE_EXPECTS] = {"expects", "an expect"},
+    [EVIDENCE_FRAMING] = {"framing", "the framing"},
+    [EVIDENCE_REDIRECTS] = {"redirects", "a reconnect"},
+    [EVIDENCE_CODEC] = {"codec_errors", "the codec"},
+    [EVIDENCE_ENDS] = {"ends", "a connection"},
+};
 
 void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64_t origin_ns)
 {
     char hex[2 * VM_EVIDENCE_BYTES_MAX + 1];
-    if (failed->kind == VM_FAILURE_NONE) {
+    if (!failed->happened) {
         return;
     }
     struct cJSON *first = json_add_item(object, "first_failure", cJSON_CreateObject());
     encoding_write_hex(failed->bytes, failed->bytes_count, "", hex, sizeof hex);
-    json_add_text(first, "kind", evidence__kind(failed));
+    json_add_text(first, "kind", error_key(failed->kind));
     json_add_i64(first, "at_ns", failed->at_ns > origin_ns ? failed->at_ns - origin_ns : 0);
     json_add_u64(first, "connection", failed->connection);
     json_add_text(first, "expected", failed->expected);
     json_add_text(first, "found", failed->found);
     json_add_text(first, "bytes", hex);
+}
+
+void evidence_report_places(struct cJSON *result, const struct vm_evidence *evidence,
+                            int64_t origin_ns)
+{
+    for (int place = 0; place < EVIDENCE_PLACES; place++) {
+        const struct vm_failed *failed = evidence_of(evidence, (enum evidence_place)place);
+        if (failed->happened) {
+            struct cJSON *object =
+                json_add_item(result, EVIDENCE_PLACE_WORDS[place].key, cJSON_CreateObject());
+            evidence_report(object, failed, origin_ns);
+        }
+    }
 }
 
 void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
@@ -124,7 +140,7 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
     uint32_t step = 0;
     for (uint32_t i = 0; i < evidence_failed_count(evidence); i++) {
         const struct vm_failed *failed = &evidence->failed[i];
-        if (failed->kind != VM_FAILURE_NONE && (first == NULL || failed->at_ns < first->at_ns)) {
+        if (failed->happened && (first == NULL || failed->at_ns < first->at_ns)) {
             first = failed;
             step = i;
         }
@@ -137,11 +153,10 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
     printable_print(file,
                     "                first: %s of %s at %.3f s, connection %" PRIu32
                     ": expected %s, found %s%s%s%s",
-                    evidence__kind(first),
-                    step < evidence->steps_count        ? step_names[step]
-                    : step == evidence->steps_count     ? "an expect"
-                    : step == evidence->steps_count + 1 ? "the framing"
-                                                        : "a reconnect",
+                    error_key(first->kind),
+                    step < evidence->steps_count
+                        ? step_names[step]
+                        : EVIDENCE_PLACE_WORDS[step - evidence->steps_count].name,
                     (double)(first->at_ns - origin_ns) / NS_PER_S, first->connection,
                     first->expected, first->found, first->bytes_count > 0 ? ": \"" : "", bytes,
                     first->bytes_count > 0 ? "\"" : "");

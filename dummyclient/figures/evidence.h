@@ -13,20 +13,15 @@ struct cJSON;
 struct pack;
 struct unpack;
 
-/* Of every step, of all expects, of the framing, of redirects. */
 static inline uint32_t evidence_failed_count(const struct vm_evidence *evidence)
 {
-    return evidence->steps_count + 3;
+    return evidence->steps_count + EVIDENCE_PLACES;
 }
 
-static inline struct vm_failed *evidence_of_framing(const struct vm_evidence *evidence)
+static inline struct vm_failed *evidence_of(const struct vm_evidence *evidence,
+                                            enum evidence_place place)
 {
-    return &evidence->failed[evidence->steps_count + 1];
-}
-
-static inline struct vm_failed *evidence_of_redirect(const struct vm_evidence *evidence)
-{
-    return &evidence->failed[evidence->steps_count + 2];
+    return &evidence->failed[evidence->steps_count + place];
 }
 
 struct vm_evidence *evidence_create(uint32_t steps_count, struct error *error);
@@ -34,8 +29,11 @@ void evidence_destroy(struct vm_evidence *evidence);
 void evidence_add(struct vm_evidence *into, const struct vm_evidence *from);
 void evidence_pack(const struct vm_evidence *evidence, int64_t origin_ns, struct pack *pack);
 void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unpack *from);
-/* `first_failure` of the object, if there was one. */
+/* `first_failure` of the object, if there was one; and of every place that has one, an object of
+ * `result`. */
 void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64_t origin_ns);
+void evidence_report_places(struct cJSON *result, const struct vm_evidence *evidence,
+                            int64_t origin_ns);
 /* The earliest of all, in a line for people; step_names of the program. */
 void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
                     int64_t origin_ns, FILE *file);

@@ -298,7 +298,10 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
         enum error_kind kind;
         const char *text;
     } KINDS[] = {{ERROR_KIND_MISMATCH, "replies were not what the scenario demands (mismatch)"},
-                 {ERROR_KIND_FRAME_ERROR, "messages were not what the framing says (frame_error)"}};
+                 {ERROR_KIND_FRAME_ERROR, "messages were not what the framing says (frame_error)"},
+                 {ERROR_KIND_CODEC_ERROR,
+                  "times a message could not be encoded, or the codec made a mistake "
+                  "(codec_error)"}};
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         uint64_t count = run->figures.counters.errors[KINDS[i].kind];
         if (count > 0 && !verdict__has_threshold_on(plan, KINDS[i].kind)) {

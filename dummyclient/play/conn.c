@@ -1,6 +1,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_codec.h"
+#include "play/conn_evidence.h"
 #include "play/conn_trace.h"
 
 /* --- States and links: which changes there are, and what they count. */
@@ -439,8 +440,7 @@ void conn_on_timer(struct timer_node *timer)
         break;
     case CONN_GREETING:
         if (overdue) {
-            recorder_handshake_failed(conn->group->recorder, conn->number,
-                                      "nothing more within connect_timeout");
+            conn_explain_handshake(conn, "nothing more within connect_timeout");
             conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
         }
         break;

@@ -1,13 +1,7 @@
 /* The codec of a connection: its state, its handshake, and what it sends by itself. */
 #include "play/conn_codec.h"
 
-void conn_note_codec(struct conn *conn, enum frame_status status)
-{
-    struct error expected;
-    frame_explain(conn->reassembly.framing, conn_codec_state(conn), status, NULL, 0, &expected);
-    recorder_frame_error(conn->group->recorder, conn->number, &expected,
-                         (struct span){.data = (const uint8_t *)""});
-}
+#include "play/conn_evidence.h"
 
 bool conn_talk(struct conn *conn)
 {
@@ -36,8 +30,8 @@ static void conn__greet(struct conn *conn)
     conn_receive(conn);
     enum frame_status status = frame_greet(conn->reassembly.framing, conn_codec_state(conn));
     if (status != FRAME_COMPLETE && status != FRAME_PARTIAL) {
-        conn_note_codec(conn, status);
-        conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+        conn_explain_codec(conn, "the beginning of the codec's handshake");
+        conn_break(conn, ERROR_KIND_CODEC_ERROR);
     } else if (conn_talk(conn) && conn->link == CONN_GREETING) {
         conn_pump(conn); /* sets the timer */
     }
@@ -64,8 +58,8 @@ bool conn_open_codec(struct conn *conn)
 void conn_close_codec(struct conn *conn)
 {
     if (!frame_close_state(conn->reassembly.framing, conn_codec_state(conn))) {
-        conn_note_codec(conn, FRAME_INVALID);
-        recorder_error(conn->group->recorder, ERROR_KIND_FRAME_ERROR);
-        conn->end_reason = ERROR_KIND_FRAME_ERROR;
+        conn_explain_codec(conn, "a codec that keeps to what is its own");
+        recorder_error(conn->group->recorder, ERROR_KIND_CODEC_ERROR);
+        conn->end_reason = ERROR_KIND_CODEC_ERROR;
     }
 }

@@ -18,8 +18,6 @@ void conn_close_codec(struct conn *conn);
 /* After a call of the codec: sends what it sends by itself, and hands over to the vm when its
  * handshake is over. False: the connection is being closed. */
 bool conn_talk(struct conn *conn);
-/* Keeps why the codec has failed, where it was not given bytes. */
-void conn_note_codec(struct conn *conn, enum frame_status status);
 
 /* conn.c: the connection is the vm's from now on. */
 void conn_hand_over(struct conn *conn);

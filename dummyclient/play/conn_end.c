@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_codec.h"
+#include "play/conn_evidence.h"
 #include "play/conn_trace.h"
 
 enum error_kind conn_error_of_connect(enum cport_result result)
@@ -102,6 +103,10 @@ void conn_break(struct conn *conn, enum error_kind error)
         /* It would have taken at least as long. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     }
+    if (error == ERROR_KIND_RESET || error == ERROR_KIND_CLOSE_TIMEOUT ||
+        (error == ERROR_KIND_OTHER && conn->link != CONN_CONNECTING)) {
+        conn_explain_end(conn, error, NULL);
+    }
     conn__close(conn, CPORT_CLOSE_RST);
 }
 
@@ -124,8 +129,10 @@ void conn_drop(struct conn *conn)
     conn__close(conn, CPORT_CLOSE_RST);
 }
 
-static void conn__note_unexpected(struct conn *conn)
+/* doing: as for conn_explain_end(). */
+static void conn__note_unexpected(struct conn *conn, const char *doing)
 {
+    conn_explain_end(conn, ERROR_KIND_UNEXPECTED_CLOSE, doing);
     conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
     conn_observe(conn);
     if (conn->traced) {
@@ -144,7 +151,7 @@ static bool conn__has_rest(const struct conn *conn)
 static void conn__complete(struct conn *conn)
 {
     if (conn->link == CONN_ENDING ? conn->queue.queued_bytes > 0 : conn__has_rest(conn)) {
-        conn__note_unexpected(conn);
+        conn__note_unexpected(conn, NULL);
     } else {
         conn->unjudged = conn->link == CONN_HALF;
     }
@@ -157,7 +164,7 @@ void conn_on_peer_end(struct conn *conn)
         conn_trace(conn, "the server ends its side (FIN)");
     }
     if (conn->link == CONN_GREETING) {
-        recorder_handshake_failed(conn->group->recorder, conn->number, "the end of the connection");
+        conn_explain_handshake(conn, "the end of the connection");
         conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
     } else if (conn->link == CONN_OPEN) {
         conn->unjudged = true;
@@ -180,27 +187,6 @@ void conn_on_shutdown(struct conn *conn)
     }
 }
 
-/* What is known without keeping it on the way: bytes that were refused, the beginning of a message
- * whose end never came, or else the last message that no step has taken. */
-static void conn__find_last(struct conn *conn, struct result_abnormal *abnormal)
-{
-    const struct vm_evidence *evidence = conn->group->recorder->figures.evidence;
-    const struct vm_untaken *untaken = &evidence->untaken[conn->number % VM_UNTAKEN_COUNT];
-    struct span partial = reassembly_waiting(&conn->reassembly);
-    abnormal->received = conn->seldom->received;
-    conn->seldom->received.count = 0;
-    if (abnormal->received.count == 0 && partial.bytes > 0) {
-        result_last_set(&abnormal->received, partial.data, partial.bytes);
-    } else if (abnormal->received.count == 0 && untaken->connection == conn->number &&
-               untaken->at_ns > conn->opened_ns) {
-        result_last_set(&abnormal->received, untaken->bytes, untaken->bytes_count);
-    }
-    uint8_t sent[VM_LAST_SENT_BYTES_MAX];
-    if (conn->messages_sent + conn->messages_stamped > 0) { /* else it is of one before */
-        result_last_set(&abnormal->sent, sent, vm_last_sent(conn->vm, sent));
-    }
-}
-
 static void conn__list_abnormal(struct conn *conn)
 {
     struct result_abnormal abnormal = {
@@ -213,7 +199,12 @@ static void conn__list_abnormal(struct conn *conn)
         .messages_sent = conn->messages_sent,
         .messages_received = conn->messages_received,
         .reason = (enum error_kind)conn->end_reason};
-    conn__find_last(conn, &abnormal);
+    uint8_t sent[VM_LAST_SENT_BYTES_MAX];
+    abnormal.received = conn_last_received(conn);
+    conn->seldom->received.count = 0;
+    if (conn->messages_sent + conn->messages_stamped > 0) { /* else it is of one before */
+        result_last_set(&abnormal.sent, sent, vm_last_sent(conn->vm, sent));
+    }
     recorder_abnormal(conn->group->recorder, &abnormal);
 }
 
@@ -241,7 +232,8 @@ static void conn__settle(struct conn *conn)
         bool rest = conn__has_rest(conn);
         bool expected = vm_on_closed(conn->vm, now_ns);
         if (conn->unjudged && (!expected || rest)) {
-            conn__note_unexpected(conn);
+            conn__note_unexpected(conn,
+                                  expected ? NULL : conn->group->recorder->figures.evidence->lost);
         }
     }
     if (conn->traced) {

@@ -2,6 +2,7 @@
 #include "core/must.h"
 #include "core/prefetch.h"
 #include "play/conn_codec.h"
+#include "play/conn_evidence.h"
 #include "play/conn_trace.h"
 
 void conn_mark_dirty(struct conn *conn)
@@ -42,8 +43,8 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
     }
     uint32_t bytes = vm_write_message(conn->vm, action, conn_codec_state(conn), room);
     if (bytes == 0) {
-        conn_note_codec(conn, FRAME_INVALID);
-        conn_break(conn, ERROR_KIND_FRAME_ERROR);
+        conn_explain_unsent(conn, action);
+        conn_break(conn, ERROR_KIND_CODEC_ERROR);
         return;
     }
     if (bytes < action->message_bytes) {
@@ -216,22 +217,26 @@ static void conn__count_message(struct conn *conn)
     recorder_count(conn->group->recorder, TOTAL_MESSAGES_RECEIVED, 1);
 }
 
-/* The peer's bytes are no message, or there is no memory for one. */
+/* The peer's bytes are no message, or there is no memory for one, or the codec is mistaken. */
 static void conn__refuse(struct conn *conn, enum frame_status status)
 {
-    enum error_kind error = conn->link == CONN_GREETING ? ERROR_KIND_CODEC_HANDSHAKE
-                            : status == FRAME_NO_MEMORY ? ERROR_KIND_LOCAL_LIMIT
-                                                        : ERROR_KIND_FRAME_ERROR;
-    if (status != FRAME_NO_MEMORY) {
+    void *state = conn_codec_state(conn);
+    bool mistaken = frame_is_mistaken(conn->reassembly.framing, state);
+    enum error_kind error = status == FRAME_NO_MEMORY     ? ERROR_KIND_LOCAL_LIMIT
+                            : mistaken                    ? ERROR_KIND_CODEC_ERROR
+                            : conn->link == CONN_GREETING ? ERROR_KIND_CODEC_HANDSHAKE
+                                                          : ERROR_KIND_FRAME_ERROR;
+    if (mistaken) {
+        conn_explain_codec(conn, "an answer of the codec that makes sense");
+    } else if (status != FRAME_NO_MEMORY) {
         struct error expected;
-        reassembly_explain(&conn->reassembly, conn_codec_state(conn), status, &expected);
+        reassembly_explain(&conn->reassembly, state, status, &expected);
         struct span refused = reassembly_refused(&conn->reassembly);
         result_last_set(&conn->seldom->received, refused.data, refused.bytes);
         if (conn->traced) {
             conn_trace_refused(conn, &expected);
         }
-        recorder_frame_error(conn->group->recorder, conn->number, &expected,
-                             reassembly_refused(&conn->reassembly));
+        conn_explain_refused(conn, error, &expected);
     }
     conn_break(conn, error);
 }

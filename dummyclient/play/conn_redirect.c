@@ -49,11 +49,12 @@ static void conn__refuse(struct conn *conn, const struct vm_redirect *redirect)
     }
     conn_observe(conn);
     recorder_error(group->recorder, ERROR_KIND_REDIRECT_REFUSED);
-    if (!recorder_lacks_redirect(group->recorder)) {
+    if (!recorder_lacks(group->recorder, EVIDENCE_REDIRECTS)) {
         return;
     }
     conn__allowed(group->plan, conn_destination(conn), allowed, sizeof allowed);
-    recorder_redirect_refused(group->recorder, conn->number, allowed, asked);
+    recorder_explain(group->recorder, EVIDENCE_REDIRECTS, ERROR_KIND_REDIRECT_REFUSED, conn->number,
+                     allowed, asked, (struct span){.bytes = 0});
 }
 
 bool conn_find_remote(struct conn *conn, const struct net_address **remote,

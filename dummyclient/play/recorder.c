@@ -1,12 +1,9 @@
 #include "play/recorder.h"
 
 #include "core/clock.h"
-#include "text/encoding.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { RECORDER_SHOWN_BYTES = 16 };
 
 /* Times come nearly in order, so the stage of the last one is mostly it. */
 struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
@@ -531,52 +528,29 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
 }
 
-void recorder_handshake_failed(struct recorder *recorder, uint32_t connection, const char *found)
+bool recorder_lacks(const struct recorder *recorder, enum evidence_place place)
 {
-    struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
-    if (failed->kind != VM_FAILURE_NONE) {
-        return;
-    }
-    *failed = (struct vm_failed){
-        .kind = VM_FAILURE_FRAME, .at_ns = recorder->now_ns, .connection = connection};
-    snprintf(failed->expected, sizeof failed->expected, "the end of the codec's handshake");
-    snprintf(failed->found, sizeof failed->found, "%s", found);
+    return !evidence_of(recorder->figures.evidence, place)->happened;
 }
 
-void recorder_frame_error(struct recorder *recorder, uint32_t connection,
-                          const struct error *expected, struct span bytes)
+void recorder_explain(struct recorder *recorder, enum evidence_place place, enum error_kind kind,
+                      uint32_t connection, const char *expected, const char *found,
+                      struct span bytes)
 {
-    struct vm_failed *failed = evidence_of_framing(recorder->figures.evidence);
-    if (failed->kind != VM_FAILURE_NONE) {
+    struct vm_failed *failed = evidence_of(recorder->figures.evidence, place);
+    if (failed->happened) {
         return;
     }
-    *failed = (struct vm_failed){.kind = VM_FAILURE_FRAME,
+    *failed = (struct vm_failed){.happened = true,
+                                 .kind = kind,
                                  .at_ns = recorder->now_ns,
                                  .connection = connection,
                                  .bytes_count = bytes.bytes < sizeof failed->bytes
                                                     ? (uint32_t)bytes.bytes
                                                     : (uint32_t)sizeof failed->bytes};
-    memcpy(failed->bytes, bytes.data, failed->bytes_count);
-    snprintf(failed->expected, sizeof failed->expected, "%.250s", expected->text);
     if (failed->bytes_count > 0) {
-        encoding_write_hex(failed->bytes, failed->bytes_count, " ", failed->found,
-                           3 * RECORDER_SHOWN_BYTES);
-    } else {
-        snprintf(failed->found, sizeof failed->found, "nothing from the server");
+        memcpy(failed->bytes, bytes.data, failed->bytes_count);
     }
-}
-
-bool recorder_lacks_redirect(const struct recorder *recorder)
-{
-    return evidence_of_redirect(recorder->figures.evidence)->kind == VM_FAILURE_NONE;
-}
-
-void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, const char *allowed,
-                               const char *asked)
-{
-    struct vm_failed *failed = evidence_of_redirect(recorder->figures.evidence);
-    *failed = (struct vm_failed){
-        .kind = VM_FAILURE_REDIRECT, .at_ns = recorder->now_ns, .connection = connection};
-    snprintf(failed->expected, sizeof failed->expected, "%s", allowed);
-    snprintf(failed->found, sizeof failed->found, "%s", asked);
+    snprintf(failed->expected, sizeof failed->expected, "%s", expected);
+    snprintf(failed->found, sizeof failed->found, "%s", found);
 }

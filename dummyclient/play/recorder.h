@@ -101,15 +101,12 @@ void recorder_dropped(struct recorder *recorder, uint32_t behavior, int64_t inte
  * grow with count. */
 void recorder_never_started(struct recorder *recorder, uint32_t behavior, int64_t first_ns,
                             int64_t last_ns, uint64_t count, int64_t now_ns);
-/* The first of them is kept: what the server sent there, and why it is no message. */
-void recorder_frame_error(struct recorder *recorder, uint32_t connection,
-                          const struct error *expected, struct span bytes);
-/* The first refusal of a captured address is kept: what was allowed, and what was asked for. */
-bool recorder_lacks_redirect(const struct recorder *recorder);
-void recorder_redirect_refused(struct recorder *recorder, uint32_t connection, const char *allowed,
-                               const char *asked);
-/* The codec's handshake cannot end any more. The first is kept: what came instead. */
-void recorder_handshake_failed(struct recorder *recorder, uint32_t connection, const char *found);
+/* Of failures that belong to no step, the first of each place is kept: what was expected, what was
+ * found, and the bytes. */
+bool recorder_lacks(const struct recorder *recorder, enum evidence_place place);
+void recorder_explain(struct recorder *recorder, enum evidence_place place, enum error_kind kind,
+                      uint32_t connection, const char *expected, const char *found,
+                      struct span bytes);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
 /* A connection has ended, in whatever way: its bytes and messages belong to its target. */
 void recorder_carried(struct recorder *recorder, const struct clean_group *carried);

@@ -44,21 +44,7 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         evidence_report(item, &figures->evidence->failed[i], figures->origin_ns);
         json_append_item(steps, item);
     }
-    const struct vm_failed *expect = &figures->evidence->failed[figures->steps_count];
-    if (expect->kind != VM_FAILURE_NONE) {
-        struct cJSON *expects = json_add_item(result, "expects", cJSON_CreateObject());
-        evidence_report(expects, expect, figures->origin_ns);
-    }
-    const struct vm_failed *frame = evidence_of_framing(figures->evidence);
-    if (frame->kind != VM_FAILURE_NONE) {
-        struct cJSON *framing = json_add_item(result, "framing", cJSON_CreateObject());
-        evidence_report(framing, frame, figures->origin_ns);
-    }
-    const struct vm_failed *redirect = evidence_of_redirect(figures->evidence);
-    if (redirect->kind != VM_FAILURE_NONE) {
-        struct cJSON *redirects = json_add_item(result, "redirects", cJSON_CreateObject());
-        evidence_report(redirects, redirect, figures->origin_ns);
-    }
+    evidence_report_places(result, figures->evidence, figures->origin_ns);
 }
 
 static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,

@@ -495,6 +495,7 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
     if (!expected &&
         (link == VM_LINK_OPEN || (link == VM_LINK_HALF && vm_connection__is_waiting(vm)))) {
         const struct back_off *back_off = vm->behavior->back_off;
+        vm_evidence_lost(vm);
         int64_t pause_ns = back_off == NULL ? 0 : vm_connection__back_off_ns(vm, back_off, now_ns);
         vm_connection__on_disconnect(vm, now_ns + pause_ns, now_ns);
         return may_close;

@@ -334,14 +334,16 @@ static struct vm_failed *vm_evidence__slot(const struct vm *vm, struct vm_lane *
     }
     uint32_t step = vm->program->code[lane->instruction].step;
     struct vm_failed *failed =
-        &evidence->failed[step < evidence->steps_count ? step : evidence->steps_count];
-    return failed->kind == VM_FAILURE_NONE ? failed : NULL;
+        &evidence->failed[step < evidence->steps_count ? step
+                                                       : evidence->steps_count + EVIDENCE_EXPECTS];
+    return failed->happened ? NULL : failed;
 }
 
 static void vm_evidence__fill(const struct vm *vm, struct vm_lane *lane, struct vm_failed *failed,
-                              enum vm_failure kind, int64_t at_ns)
+                              enum error_kind kind, int64_t at_ns)
 {
-    *failed = (struct vm_failed){.kind = kind, .at_ns = at_ns, .connection = vm->connection};
+    *failed = (struct vm_failed){
+        .happened = true, .kind = kind, .at_ns = at_ns, .connection = vm->connection};
     vm_evidence_expected(vm, lane, failed->expected);
 }
 
@@ -378,7 +380,7 @@ void vm_evidence_mismatch(struct vm *vm, struct vm_lane *lane, const struct fram
         return;
     }
     struct vm_evidence__text text = {.out = failed->found};
-    vm_evidence__fill(vm, lane, failed, VM_FAILURE_MISMATCH, received_ns);
+    vm_evidence__fill(vm, lane, failed, ERROR_KIND_MISMATCH, received_ns);
     vm_evidence__add_message(&text, vm, frame->id, frame->whole_body_bytes);
     vm_evidence__add_difference(vm, lane, frame, &text);
     vm_evidence__show(failed, frame->body, frame->body_bytes);
@@ -404,7 +406,7 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
     struct vm_evidence__text expected = {.out = failed->expected};
     struct vm_evidence__text text = {.out = failed->found};
     char within[UNITS_TEXT_BYTES_MAX];
-    vm_evidence__fill(vm, lane, failed, VM_FAILURE_TIMED_OUT, deadline_ns);
+    vm_evidence__fill(vm, lane, failed, ERROR_KIND_RESPONSE_TIMEOUT, deadline_ns);
     expected.used = strlen(failed->expected);
     vm_evidence__add(&expected, ", within %s", units_format_duration(wait->within_ns, within));
     if (lane->sent_ns == 0) {
@@ -429,5 +431,42 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
     }
     if (text.used == 0) {
         vm_evidence__add(&text, "nothing");
+    }
+}
+
+/* The lane that has waited longest for a message; NULL: none does. */
+static struct vm_lane *vm_evidence__waiting_lane(const struct vm *vm)
+{
+    uint32_t index = vm->wait_head;
+    while (index != VM_INDEX_NONE && index >= vm->program->lanes_count) { /* a late reply */
+        index = vm_wait_at(vm, index)->next;
+    }
+    return index == VM_INDEX_NONE ? NULL : vm_lane_at(vm, index);
+}
+
+void vm_describe(const struct vm *vm, char out[VM_EVIDENCE_TEXT_BYTES_MAX])
+{
+    static const char *const PHASES[] = {[VM_PHASE_SETUP] = "in setup",
+                                         [VM_PHASE_LOOP] = "in the loop",
+                                         [VM_PHASE_TEARDOWN] = "in teardown",
+                                         [VM_PHASE_FINISHED] = "behind its last step"};
+    struct vm_lane *lane = vm_evidence__waiting_lane(vm);
+    struct vm_evidence__text text = {.out = out};
+    if (lane == NULL) {
+        vm_evidence__add(&text, "%s, where no step waited for a message", PHASES[vm->phase]);
+        return;
+    }
+    char name[VM_STEP_NAME_BYTES_MAX];
+    char expected[VM_EVIDENCE_TEXT_BYTES_MAX];
+    vm_evidence_expected(vm, lane, expected);
+    vm_evidence__add(&text, "while %s waited for %s",
+                     vm_step_name(vm, lane->instruction, lane->index, name), expected);
+}
+
+void vm_evidence_lost(const struct vm *vm)
+{
+    struct vm_evidence *evidence = vm->observer->evidence;
+    if (evidence != NULL && !evidence->failed[evidence->steps_count + EVIDENCE_ENDS].happened) {
+        vm_describe(vm, evidence->lost);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/span.h"
+#include "results/counters.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,21 +24,16 @@ struct vm;
  * Checksums and what else is worked out as it leaves are missing. */
 enum { VM_LAST_SENT_BYTES_MAX = 1024 };
 uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX]);
+/* What it is doing, for people: "while `move` waited for a message of id 7". */
+void vm_describe(const struct vm *vm, char out[VM_EVIDENCE_TEXT_BYTES_MAX]);
 
 /* The beginning of a message whose end has not come, and what it waits for, in words; false: there
  * is none. */
 typedef bool vm_waiting(void *context, struct error *words, struct span *bytes);
 
-enum vm_failure {
-    VM_FAILURE_NONE,
-    VM_FAILURE_MISMATCH,
-    VM_FAILURE_TIMED_OUT,
-    VM_FAILURE_FRAME,   /* not of a step: bytes that are no message */
-    VM_FAILURE_REDIRECT /* not of a step: an address that is not allowed */
-};
-
 struct vm_failed {
-    enum vm_failure kind;
+    bool happened;
+    enum error_kind kind;
     int64_t at_ns;
     uint32_t connection;
     uint32_t bytes_count;
@@ -56,10 +52,21 @@ struct vm_untaken {
     uint8_t bytes[VM_EVIDENCE_BYTES_MAX]; /* the beginning */
 };
 
+/* What belongs to no step. */
+enum evidence_place {
+    EVIDENCE_EXPECTS,   /* all `expect` steps together */
+    EVIDENCE_FRAMING,   /* bytes that are no message */
+    EVIDENCE_REDIRECTS, /* addresses that are not allowed */
+    EVIDENCE_CODEC,     /* messages that could not be encoded, mistakes of a codec */
+    EVIDENCE_ENDS,      /* ends of connections that nobody expects */
+    EVIDENCE_PLACES
+};
+
 /* One of a worker. */
 struct vm_evidence {
-    struct vm_failed *failed; /* of every step of the program; behind them, of all its expects, of
-                                 the framing, of redirects */
+    struct vm_failed *failed; /* of every step of the program; behind them, of every place */
     uint32_t steps_count;
+    char lost[VM_EVIDENCE_TEXT_BYTES_MAX]; /* vm_describe() of the one that was lost last, until
+                                              EVIDENCE_ENDS has happened */
     struct vm_untaken untaken[VM_UNTAKEN_COUNT];
 };

@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { VM_TRACE_NAME_BYTES_MAX = 192 };
-
 static bool vm_trace__is_wanted(const struct vm *vm)
 {
     return trace_wants(vm->observer->trace->trace, vm->connection);
@@ -34,9 +32,8 @@ void vm_trace_note(const struct vm *vm, const char *format, ...)
     trace_note(vm->observer->trace, vm->connection, "%s", text);
 }
 
-/* A step, as a person finds it in the scenario. */
-static const char *vm_trace__step(const struct vm *vm, uint32_t instruction, uint32_t lane,
-                                  char name[VM_TRACE_NAME_BYTES_MAX])
+const char *vm_step_name(const struct vm *vm, uint32_t instruction, uint32_t lane,
+                         char name[VM_STEP_NAME_BYTES_MAX])
 {
     static const char *const NAMES[] = {
         [OP_SEND] = "send",           [OP_EXPECT] = "expect",
@@ -50,7 +47,7 @@ static const char *vm_trace__step(const struct vm *vm, uint32_t instruction, uin
         snprintf(of_lane, sizeof of_lane, " of lane %" PRIu32, lane);
     }
     const char *path = vm->program->code_paths[instruction];
-    snprintf(name, VM_TRACE_NAME_BYTES_MAX, "`%.64s`%s%.64s%s%s",
+    snprintf(name, VM_STEP_NAME_BYTES_MAX, "`%.64s`%s%.64s%s%s",
              named ? vm->program->step_names[code->step] : NAMES[code->op],
              named || path == NULL ? "" : " (", named || path == NULL ? "" : path,
              named || path == NULL ? "" : ")", of_lane);
@@ -59,7 +56,7 @@ static const char *vm_trace__step(const struct vm *vm, uint32_t instruction, uin
 
 /* What the codec made of a message. */
 static const char *vm_trace__message(const struct vm *vm, uint32_t id, bool framed, uint64_t bytes,
-                                     uint64_t body_bytes, char text[VM_TRACE_NAME_BYTES_MAX])
+                                     uint64_t body_bytes, char text[VM_STEP_NAME_BYTES_MAX])
 {
     char of_id[24] = "";
     char body[48] = "";
@@ -70,7 +67,7 @@ static const char *vm_trace__message(const struct vm *vm, uint32_t id, bool fram
         snprintf(body, sizeof body, ", body %" PRIu64, body_bytes);
     }
     char count[UNITS_COUNTED_BYTES_MAX];
-    snprintf(text, VM_TRACE_NAME_BYTES_MAX, "%s%s%s%s", units_format_counted(bytes, "byte", count),
+    snprintf(text, VM_STEP_NAME_BYTES_MAX, "%s%s%s%s", units_format_counted(bytes, "byte", count),
              of_id, body, framed ? "" : ", unframed");
     return text;
 }
@@ -78,8 +75,8 @@ static const char *vm_trace__message(const struct vm *vm, uint32_t id, bool fram
 void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct message *message,
                    const struct vm_action *action, const uint8_t *bytes)
 {
-    char text[VM_TRACE_NAME_BYTES_MAX];
-    char name[VM_TRACE_NAME_BYTES_MAX] = "a rule of `on_push`";
+    char text[VM_STEP_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX] = "a rule of `on_push`";
     bool framed = message->framing != &vm->program->unframed;
     /* A codec may encrypt: what it is given is shown. */
     bool plain = message->framing->type == FRAMING_CODEC;
@@ -95,7 +92,7 @@ void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct messa
         }
     }
     if (lane != NULL) {
-        vm_trace__step(vm, lane->sent_instruction, lane->index, name);
+        vm_step_name(vm, lane->sent_instruction, lane->index, name);
     }
     trace_message(vm->observer->trace, TRACE_SENT, vm->connection,
                   lane != NULL ? lane->stamp_ns : vm_aside_scope(vm).stamp_ns,
@@ -106,7 +103,7 @@ void vm_trace_sent(const struct vm *vm, struct vm_lane *lane, const struct messa
 
 void vm_trace_received(const struct vm *vm, const struct frame *frame, int64_t received_ns)
 {
-    char text[VM_TRACE_NAME_BYTES_MAX];
+    char text[VM_STEP_NAME_BYTES_MAX];
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
@@ -119,37 +116,37 @@ void vm_trace_received(const struct vm *vm, const struct frame *frame, int64_t r
 void vm_trace_refused(const struct vm *vm, uint32_t index, const struct frame *frame)
 {
     char why[VM_EVIDENCE_TEXT_BYTES_MAX];
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
     bool late = index >= vm->program->lanes_count; /* a tombstone */
     vm_evidence_refusal(vm, index, frame, why);
     vm_trace_note(vm, "%s%s does not take it: %s", late ? "the late reply to " : "",
-                  vm_trace__step(vm, vm_wait_at(vm, index)->instruction, index, name), why);
+                  vm_step_name(vm, vm_wait_at(vm, index)->instruction, index, name), why);
 }
 
 void vm_trace_judged(const struct vm *vm, struct vm_lane *lane, const struct frame *frame)
 {
     char why[VM_EVIDENCE_TEXT_BYTES_MAX];
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
     vm_evidence_verdict(vm, lane, frame, why);
-    vm_trace_note(vm, "%s takes it%s%s", vm_trace__step(vm, lane->instruction, lane->index, name),
+    vm_trace_note(vm, "%s takes it%s%s", vm_step_name(vm, lane->instruction, lane->index, name),
                   why[0] != '\0' ? ": expected " : "", why);
 }
 
 void vm_trace_stretch(const struct vm *vm, struct vm_lane *lane, uint32_t bytes)
 {
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     char of[32] = "";
     if (lane->raw_bytes > 0) {
         snprintf(of, sizeof of, " of its %" PRIu32, lane->raw_bytes);
     }
     vm_trace_note(vm, "%s takes %" PRIu32 "%s%s",
-                  vm_trace__step(vm, lane->instruction, lane->index, name), bytes, of,
+                  vm_step_name(vm, lane->instruction, lane->index, name), bytes, of,
                   lane->mismatched ? ": they are not what `verify` says" : "");
 }
 
@@ -163,7 +160,7 @@ void vm_trace_done(const struct vm *vm, struct vm_lane *lane, const struct vm_re
                                            [VM_OUTCOME_ABSENT] = "ends without its optional reply",
                                            [VM_OUTCOME_BARRIER] = "has timed out",
                                            [VM_OUTCOME_NOT_CLOSED] = "has timed out"};
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     char expected[VM_EVIDENCE_TEXT_BYTES_MAX] = "";
     struct error waiting = {""};
     struct span bytes;
@@ -171,7 +168,7 @@ void vm_trace_done(const struct vm *vm, struct vm_lane *lane, const struct vm_re
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
-    vm_trace__step(vm, lane->instruction, lane->index, name);
+    vm_step_name(vm, lane->instruction, lane->index, name);
     if (request->outcome == VM_OUTCOME_TIMED_OUT) {
         vm_evidence_expected(vm, lane, expected);
         vm_evidence_waiting(vm, &waiting, &bytes);
@@ -200,14 +197,14 @@ void vm_trace_pass(const struct vm *vm, const struct vm_lane *lane, int64_t now_
 
 void vm_trace_expects(const struct vm *vm, struct vm_lane *lane, int64_t now_ns)
 {
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     char expected[VM_EVIDENCE_TEXT_BYTES_MAX];
     if (!vm_trace__is_wanted(vm)) {
         return;
     }
     vm_evidence_expected(vm, lane, expected);
     vm_trace_event(vm, now_ns, "%s waits for %s",
-                   vm_trace__step(vm, lane->instruction, lane->index, name), expected);
+                   vm_step_name(vm, lane->instruction, lane->index, name), expected);
 }
 
 void vm_trace_pauses(const struct vm *vm, const struct vm_lane *lane, int64_t now_ns)
@@ -221,13 +218,13 @@ void vm_trace_pauses(const struct vm *vm, const struct vm_lane *lane, int64_t no
 void vm_trace_joins(const struct vm *vm, const struct vm_lane *lane, int64_t now_ns)
 {
     const struct instruction *instruction = &vm->program->code[lane->instruction];
-    char name[VM_TRACE_NAME_BYTES_MAX];
+    char name[VM_STEP_NAME_BYTES_MAX];
     if (instruction->op == OP_BARRIER) {
         vm_trace_event(vm, now_ns, "waits at the barrier `%s`",
                        vm->program->barrier_names[instruction->index]);
     } else {
         vm_trace_event(vm, now_ns, "comes to %s",
-                       vm_trace__step(vm, lane->instruction, lane->index, name));
+                       vm_step_name(vm, lane->instruction, lane->index, name));
     }
 }
 

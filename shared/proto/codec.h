@@ -111,6 +111,10 @@ struct codec {
      * reasons but those of frame.c. */
     void (*explain)(const struct framing *framing, void *state, const uint8_t *data, size_t bytes,
                     struct error *error);
+    /* Says what seal() has refused, or which mistake it has made, in words that follow "found". */
+    void (*explain_own)(const struct framing *framing, void *state, struct error *error);
+    /* Was it the codec's own mistake that decode() has just refused something? NULL: never. */
+    bool (*is_mistaken)(void *state);
     /* Says what such a message waits for, in words that follow "33 bytes of". NULL: the size that
      * decode() needs is all that there is to say. */
     void (*explain_waiting)(const struct framing *framing, const struct codec_waiting *waiting,

@@ -452,16 +452,14 @@ static uint32_t http__seal(const struct framing *framing, void *state,
     return stream->refused == HTTP_TAKEN ? sealing->bytes : 0;
 }
 
-static void http__explain(const struct framing *framing, void *state, const uint8_t *data,
-                          size_t bytes, struct error *error)
+static void http__explain_own(const struct framing *framing, void *state, struct error *error)
 {
     const struct http_stream *stream = state;
-    (void)framing, (void)data, (void)bytes;
-    if (stream != NULL && stream->refused == HTTP_CONNECT) {
-        error_set(error, "a request that is answered by HTTP, not CONNECT (behind its response "
-                         "the connection is another server's)");
-    } else if (stream != NULL && stream->refused == HTTP_CROWDED) {
-        error_set(error, "at most %d requests without a response while one of them is a HEAD",
+    (void)framing;
+    if (stream->refused == HTTP_CONNECT) {
+        error_set(error, "a CONNECT: behind its response the connection is another server's");
+    } else if (stream->refused == HTTP_CROWDED) {
+        error_set(error, "more than %d requests without a response while one of them is a HEAD",
                   HTTP_REQUESTS_MAX);
     }
 }
@@ -589,5 +587,5 @@ const struct codec codec_http = {.attribute = http__attribute,
                                  .ends = http__ends,
                                  .encoded_bytes = codec_body_bytes,
                                  .seal = http__seal,
-                                 .explain = http__explain,
+                                 .explain_own = http__explain_own,
                                  .explain_waiting = http__explain_waiting};

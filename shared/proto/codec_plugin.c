@@ -21,9 +21,10 @@ struct plugin_stream {
     struct codec_worker *worker;
     uint32_t more_bytes; /* how many there were when it last asked for more; 0: it did not */
     uint32_t attempts;
-    uint8_t phase;   /* enum plugin_phase */
-    bool confused;   /* its last answer made no sense: worker->error says what */
-    uint8_t misread; /* 1 + index of the attribute that it has read outside of a message */
+    uint32_t large_bytes; /* of the message that is too long; 0: none is */
+    uint8_t phase;        /* enum plugin_phase */
+    bool confused;        /* its last answer made no sense: worker->error says what */
+    uint8_t misread;      /* 1 + index of the attribute that it has read outside of a message */
     uint8_t guard[CODEC_GUARD_BYTES];
 };
 
@@ -96,6 +97,7 @@ static void plugin__open(const struct framing *framing, void *state,
     struct plugin_stream *own = state;
     own->worker = stream->worker;
     own->more_bytes = 0;
+    own->large_bytes = 0;
     own->phase = plugin->codec->handshake != NULL ? PLUGIN_HANDSHAKE : PLUGIN_OPEN;
     own->confused = false;
     own->misread = 0;
@@ -174,6 +176,7 @@ static enum frame_status plugin__take_more(const struct framing *framing,
                                 input->needed, input->bytes);
     }
     if (input->needed > max || input->bytes >= max) {
+        stream->large_bytes = input->needed > max ? input->needed : input->bytes + 1;
         return FRAME_TOO_LARGE;
     }
     stream->more_bytes = input->bytes;
@@ -201,6 +204,7 @@ static enum frame_status plugin__take_message(const struct framing *framing,
                                 input->body_bytes, input->consumed);
     }
     if (input->consumed > plugin->limits.message_bytes_max) {
+        stream->large_bytes = input->consumed;
         return FRAME_TOO_LARGE;
     }
     *frame = (struct frame){.bytes = input->data,
@@ -438,6 +442,22 @@ static bool plugin__read_attribute(const struct framing *framing, const struct f
 
 /* --- For people. */
 
+/* What it has said, or what is wrong with it. */
+static void plugin__explain_own(const struct framing *framing, void *state, struct error *error)
+{
+    const struct plugin_stream *stream = state;
+    char said[DUMMYLOAD_ERROR_BYTES];
+    snprintf(said, sizeof said, "%.*s", (int)sizeof said - 1, stream->worker->error);
+    error_set(error, "%s %s: %s",
+              stream->confused ? "a mistake of the codec" : "a refusal of the codec",
+              framing->plugin->codec->name, said[0] != '\0' ? said : "it does not say why");
+}
+
+static bool plugin__is_mistaken(void *state)
+{
+    return ((const struct plugin_stream *)state)->confused;
+}
+
 static void plugin__explain(const struct framing *framing, void *state, const uint8_t *data,
                             size_t bytes, struct error *error)
 {
@@ -445,9 +465,16 @@ static void plugin__explain(const struct framing *framing, void *state, const ui
     char said[DUMMYLOAD_ERROR_BYTES];
     (void)data, (void)bytes;
     snprintf(said, sizeof said, "%.*s", (int)sizeof said - 1, stream->worker->error);
+    if (stream->large_bytes > 0) {
+        error_set(error,
+                  "a message of at most %" PRIu32 " bytes (message_bytes_max of the codec %s), "
+                  "not of %" PRIu32,
+                  framing->plugin->limits.message_bytes_max, framing->plugin->codec->name,
+                  stream->large_bytes);
+        return;
+    }
     error_set(error, "bytes that the codec %s takes (%s%s)", framing->plugin->codec->name,
-              stream->confused ? "a mistake of the codec: " : "it says: ",
-              said[0] != '\0' ? said : "nothing");
+              said[0] != '\0' ? "it says: " : "it does not say why", said);
 }
 
 static void plugin__explain_waiting(const struct framing *framing,
@@ -489,4 +516,6 @@ const struct codec codec_plugin = {.state_bytes = plugin__state_bytes,
                                    .attribute = plugin__attribute,
                                    .read_attribute = plugin__read_attribute,
                                    .explain = plugin__explain,
+                                   .explain_own = plugin__explain_own,
+                                   .is_mistaken = plugin__is_mistaken,
                                    .explain_waiting = plugin__explain_waiting};

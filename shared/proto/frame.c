@@ -287,6 +287,9 @@ void frame_explain(const struct framing *framing, void *state, enum frame_status
     case FRAME_TOO_LARGE:
         error_set(error, "a message of at most %u bytes (frame_bytes_max)",
                   (unsigned)framing->frame_bytes_max);
+        if (framing->plugin != NULL) { /* it has a limit of its own */
+            codec->explain(framing, state, data, bytes, error);
+        }
         break;
     case FRAME_INVALID:
         if (framing->websocket != NULL && websocket_explain(framing, state, data, bytes, error)) {
@@ -301,4 +304,19 @@ void frame_explain(const struct framing *framing, void *state, enum frame_status
     case FRAME_NO_MEMORY:
         break;
     }
+}
+
+void frame_explain_own(const struct framing *framing, void *state, struct error *error)
+{
+    const struct codec *codec = codec_of(framing);
+    error_set(error, "one that the framing refuses");
+    if (codec->explain_own != NULL) {
+        codec->explain_own(framing, state, error);
+    }
+}
+
+bool frame_is_mistaken(const struct framing *framing, void *state)
+{
+    const struct codec *codec = codec_of(framing);
+    return codec->is_mistaken != NULL && codec->is_mistaken(state);
 }

@@ -176,7 +176,7 @@ struct frame_stream {
 /* The stream begins. A state is zeros before its first stream. */
 void frame_open_state(const struct framing *framing, void *state,
                       const struct frame_stream *stream);
-/* It has ended. False: the codec has written outside of its state (frame_explain()). */
+/* It has ended. False: the codec has written outside of its state (frame_explain_own()). */
 bool frame_close_state(const struct framing *framing, void *state);
 /* Does the codec still talk for itself? Then messages are neither sent nor received. */
 bool frame_greets(const struct framing *framing, void *state);
@@ -219,9 +219,9 @@ bool framing_attribute(const struct framing *framing, uint32_t index,
 bool frame_read_attribute(const struct framing *framing, const struct frame *frame,
                           const struct frame_attribute *attribute,
                           struct frame_attribute_value *value);
-/* Does frame_seal() change a message, or remember it? */
+/* Do its messages have an id; does frame_seal() change or remember them; does it use values? */
+bool framing_has_ids(const struct framing *framing);
 bool framing_seals(const struct framing *framing);
-/* Does it use values? */
 bool framing_has_values(const struct framing *framing);
 /* Works out what differs from message to message: values (by their index), the number of the
  * message on its stream, checksums. Once for each message, in the order in which they are sent. */
@@ -233,7 +233,7 @@ struct frame_sealing {
     uint32_t bytes; /* frame_encoded_bytes() */
 };
 /* Returns the bytes of the message, which FRAMING_CODEC may make fewer; 0: it has failed
- * (frame_explain()). */
+ * (frame_explain_own()). */
 uint32_t frame_seal(const struct framing *framing, void *state,
                     const struct frame_sealing *sealing);
 /* What was made ready by frame_write_head() and frame_seal() becomes what is sent: the last step,
@@ -245,5 +245,6 @@ uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *messa
 /* Why these bytes were refused with this status, in words that follow "expected". */
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,
                    const uint8_t *data, size_t bytes, struct error *error);
-/* Do its messages have an id? */
-bool framing_has_ids(const struct framing *framing);
+/* Why frame_seal() has failed, or what was the codec's own mistake; was the last refusal one? */
+void frame_explain_own(const struct framing *framing, void *state, struct error *error);
+bool frame_is_mistaken(const struct framing *framing, void *state);

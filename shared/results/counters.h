@@ -52,6 +52,8 @@
     X(MISMATCH, "mismatch")           /* a reply came and was not what verify demands */           \
     /* client: the codec's exchange before setup failed, or was not over in time. */               \
     X(CODEC_HANDSHAKE, "codec_handshake")                                                          \
+    /* client: a message could not be encoded, or the codec has made a mistake of its own */       \
+    X(CODEC_ERROR, "codec_error")                                                                  \
     X(FRAME_ERROR, "frame_error")         /* a size that cannot be, or over the limit */           \
     X(SEND_QUEUE_FULL, "send_queue_full") /* server: a slow reader was closed */                   \
     X(IDLE_TIMEOUT, "idle_timeout")       /* server: closed for its silence */                     \

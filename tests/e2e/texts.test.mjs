@@ -138,8 +138,11 @@ test('a CONNECT is no request of this framing', LIMIT, async (t) => {
     behavior: { on_disconnect: 'stop',
       loop: [request('tunnel', 'CONNECT x:1 HTTP/1.1\r\n\r\n')] } });
   assert.equal(program.exitCode, 1, said(program));
-  assert.match(result.framing.first_failure.expected, /a request .* not CONNECT/);
-  assert.equal(result.framing.first_failure.found, 'nothing from the server');
+  assert.deepEqual(Object.keys(errorsOf(result)).sort(), ['codec_error', 'response_lost']);
+  const { expected, found } = result.codec_errors.first_failure;
+  assert.equal(expected, 'a message that can be encoded (its body: 24 bytes, of tunnel)');
+  assert.equal(found, 'a CONNECT: behind its response the connection is another server\'s');
+  assert.match(program.stderr, /times a message could not be encoded, or the codec made a mistake/);
 });
 
 test('responses that are the last on their connection', LIMIT, async (t) => {

@@ -147,7 +147,35 @@ test('what a lost connection had begun to receive is in the result', LIMIT, asyn
   t.after(() => peer.close());
   const client = await runClient(t, [fileFor(file), '-p', peer.address().port, ...TAME, '--out',
     fileFor(out)]);
-  assert.equal(resultOf(out).abnormal_connections[0].last_received?.text, '250-first??250-sec',
+  const result = resultOf(out);
+  assert.equal(result.abnormal_connections[0].last_received?.text, '250-first??250-sec',
+    said(client));
+  const { expected, found, bytes } = result.ends.first_failure;
+  assert.equal(expected, 'an open connection');
+  assert.equal(found, 'its end by the server after 0 messages (18 bytes), while `ask` waited ' +
+    'for a message; at last 18 bytes of a message whose last line has not come (`until`: a line ' +
+    'like "### ")');
+  assert.equal(Buffer.from(bytes, 'hex').toString(), '250-first\r\n250-sec');
+  assert.match(said(client), /first: unexpected_close of a connection at .*found its end by /);
+});
+
+test('a reset alone is a first failure, too', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const out = path.join(folder, 'result.json');
+  const file = path.join(folder, 'idle.json');
+  fs.writeFileSync(file, JSON.stringify({ load: { duration: '300ms' },
+    behaviors: [{ setup: [{ send: { id: 1 } }], loop: [{ think: '60s' }] }] }));
+  const peer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.resetAndDestroy());
+  });
+  await new Promise((resolve) => { peer.listen(0, '127.0.0.1', resolve); });
+  t.after(() => peer.close());
+  const client = await runClient(t, [fileFor(file), '-p', peer.address().port, ...TAME, '--out',
+    fileFor(out)]);
+  const { kind, found } = resultOf(out).ends.first_failure;
+  assert.match(`${kind}: ${found}`,
+    /^reset: a reset by the server after 0 messages \(0 bytes\), in the loop, where no step waited/,
     said(client));
 });
 

@@ -294,6 +294,8 @@ export function makeView(run, label, runs = 1) {
     expects: client.expects ?? null,
     framing: client.framing ?? null,
     redirects: client.redirects ?? null,
+    codec_errors: client.codec_errors ?? null,
+    connection_ends: client.ends ?? null,
     targets: targetsOf(client),
     failures: client.failures ?? [],
     load_stages: stageFigures(client),

@@ -65,7 +65,7 @@ export function mergeEvents(merged, documents, begins) {
     put(step, firstFailure(documents, begins, ({ steps = [] }) =>
       steps.find(({ name }) => name === step.name)?.first_failure));
   }
-  for (const key of ['expects', 'framing', 'redirects']) {
+  for (const key of ['expects', 'framing', 'redirects', 'codec_errors', 'ends']) {
     const first = firstFailure(documents, begins, (document) => document[key]?.first_failure);
     if (first) merged[key] = { first_failure: first };
   }

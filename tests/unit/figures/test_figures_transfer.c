@@ -100,7 +100,8 @@ static void fill(struct figures *figures, uint64_t key, int64_t seconds)
     notes_push(&figures->notes, (uint32_t)key % 5, 2, 30);
     notes_mark(&figures->notes, (uint32_t)key % 3, 1);
     figures->evidence->failed[key % (STEPS + 1)] =
-        (struct vm_failed){.kind = VM_FAILURE_MISMATCH,
+        (struct vm_failed){.happened = true,
+                           .kind = ERROR_KIND_MISMATCH,
                            .at_ns = ORIGIN_NS + (int64_t)(key % 1000),
                            .connection = (uint32_t)(key % 77),
                            .bytes_count = 3,

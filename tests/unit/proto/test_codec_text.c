@@ -276,15 +276,15 @@ static void test_http_heads_that_cannot_be_remembered(void **state)
         assert_int_equal(send_request(GET, sizeof GET - 1), sizeof GET - 1);
     }
     assert_int_equal(send_request(HEAD, sizeof HEAD - 1), 0);
-    frame_explain(&HTTP, requests, FRAME_INVALID, NULL, 0, &error);
+    frame_explain_own(&HTTP, requests, &error);
     assert_string_equal(error.text,
-                        "at most 2048 requests without a response while one of them is a HEAD");
+                        "more than 2048 requests without a response while one of them is a HEAD");
     reassembly_close(&reassembly);
     begin_stream();
     assert_int_equal(send_request("CONNECT x:1 HTTP/1.1\r\n\r\n", 24), 0);
-    frame_explain(&HTTP, requests, FRAME_INVALID, NULL, 0, &error);
-    assert_string_equal(error.text, "a request that is answered by HTTP, not CONNECT (behind its "
-                                    "response the connection is another server's)");
+    frame_explain_own(&HTTP, requests, &error);
+    assert_string_equal(error.text,
+                        "a CONNECT: behind its response the connection is another server's");
     reassembly_close(&reassembly);
 }
 

@@ -142,12 +142,16 @@ static enum frame_status decode_ten(struct frame *frame, struct error *error)
     reassembly_open(&reassembly, &framing, REASSEMBLY_ALL_BYTES);
     reassembly_feed(&reassembly, data, sizeof data);
     enum frame_status status = reassembly_next(&reassembly, stream, frame);
-    reassembly_explain(&reassembly, stream, status, error);
+    if (frame_is_mistaken(&framing, stream)) {
+        frame_explain_own(&framing, stream, error);
+    } else {
+        reassembly_explain(&reassembly, stream, status, error);
+    }
     reassembly_close(&reassembly);
     return status;
 }
 
-#define MISTAKE "bytes that the codec joker takes (a mistake of the codec: "
+#define MISTAKE "a mistake of the codec joker: "
 
 static void test_answers_that_make_no_sense(void **state)
 {
@@ -202,7 +206,7 @@ static void test_answers_that_make_no_sense(void **state)
         next.body_bytes = wrong[i].body_bytes;
         next.reply_bytes = wrong[i].reply_bytes;
         assert_int_equal(decode_ten(&frame, &error), FRAME_INVALID);
-        snprintf(expected, sizeof expected, MISTAKE "%s)", wrong[i].said);
+        snprintf(expected, sizeof expected, MISTAKE "%s", wrong[i].said);
         assert_string_equal(error.text, expected);
     }
 }
@@ -250,7 +254,7 @@ static void test_its_room_has_an_end(void **state)
     assert_int_equal(decode_ten(&frame, &error), FRAME_COMPLETE);
     next.room_behind = 1;
     assert_int_equal(decode_ten(&frame, &error), FRAME_INVALID);
-    assert_string_equal(error.text, MISTAKE "it has written behind the 16 bytes of its room)");
+    assert_string_equal(error.text, MISTAKE "it has written behind the 16 bytes of its room");
 }
 
 static void test_answers_that_are_good(void **state)
@@ -290,7 +294,7 @@ static void test_it_says_itself_what_is_wrong(void **state)
                                     "?[31mexpected 2)");
     next.error = NULL;
     assert_int_equal(decode_ten(&frame, &error), FRAME_INVALID);
-    assert_string_equal(error.text, "bytes that the codec joker takes (it says: nothing)");
+    assert_string_equal(error.text, "bytes that the codec joker takes (it does not say why)");
 }
 
 static void test_it_asks_for_more_than_a_message_may_have(void **state)
@@ -301,6 +305,13 @@ static void test_it_asks_for_more_than_a_message_may_have(void **state)
     next.status = DUMMYLOAD_MORE;
     next.needed = 101;
     assert_int_equal(decode_ten(&frame, &error), FRAME_TOO_LARGE);
+    assert_string_equal(error.text,
+                        "a message of at most 100 bytes (message_bytes_max of the codec "
+                        "joker), not of 101");
+    next.needed = 4000000000;
+    assert_int_equal(decode_ten(&frame, &error), FRAME_TOO_LARGE);
+    assert_non_null(strstr(error.text, "at most 100 bytes"));
+    assert_non_null(strstr(error.text, "not of 4000000000"));
     next.needed = 100;
     assert_int_equal(decode_ten(&frame, &error), FRAME_PARTIAL);
 }
@@ -364,8 +375,8 @@ static void test_what_it_encodes(void **state)
         assert_int_equal(encode_four(), tries[i].sent);
         if (tries[i].said != NULL) {
             char expected[200];
-            frame_explain(&framing, stream, FRAME_INVALID, NULL, 0, &error);
-            snprintf(expected, sizeof expected, MISTAKE "%s)", tries[i].said);
+            frame_explain_own(&framing, stream, &error);
+            snprintf(expected, sizeof expected, MISTAKE "%s", tries[i].said);
             assert_string_equal(error.text, expected);
         }
     }
@@ -385,8 +396,8 @@ static void test_its_state_has_an_end(void **state)
     open_stream();
     assert_int_not_equal(next.seed, seed); /* of the second time */
     assert_false(frame_close_state(&framing, stream));
-    frame_explain(&framing, stream, FRAME_INVALID, NULL, 0, &error);
-    assert_string_equal(error.text, MISTAKE "it has written outside of the 5 bytes of its state)");
+    frame_explain_own(&framing, stream, &error);
+    assert_string_equal(error.text, MISTAKE "it has written outside of the 5 bytes of its state");
     assert_true(frame_close_state(&framing, stream)); /* it is closed */
     assert_int_equal(next.closes, 2);
 }
@@ -464,9 +475,9 @@ static void test_what_a_place_may_name(void **state)
             goes_on ? reassembly_next(&reassembly, stream, &frame) : FRAME_COMPLETE;
         assert_int_equal(status, goes_on && tries[i].is_wrong ? FRAME_INVALID : FRAME_COMPLETE);
         assert_int_equal(frame_close_state(&framing, stream), goes_on || !tries[i].is_wrong);
-        frame_explain(&framing, stream, FRAME_INVALID, NULL, 0, &error);
+        frame_explain_own(&framing, stream, &error);
         assert_int_equal(strcmp(error.text, MISTAKE "its read_attribute() gave \"name\" outside of "
-                                                    "the message)") == 0,
+                                                    "the message") == 0,
                          tries[i].is_wrong);
         reassembly_close(&reassembly);
     }

@@ -35,14 +35,14 @@ static void test_mismatch_says_where_it_differs(void **state)
               "'verify': { 'field': { 'at': 'i16@0', 'at_least': 0 } } } }");
     bench_send(10 * MS);
     bench_receive(12 * MS, 1, "hellO 3", 7);
-    assert_failed(0, VM_FAILURE_MISMATCH, 12 * MS,
+    assert_failed(0, ERROR_KIND_MISMATCH, 12 * MS,
                   "a message of id 1, the same as was sent: 7 bytes \"hello 3\"",
                   "a message of id 1 with 7 bytes, another from byte 4 on");
     assert_int_equal(failed[0].bytes_count, 7);
     assert_memory_equal(failed[0].bytes, "hellO 3", 7);
     bench_send(13 * MS);
     bench_receive(14 * MS, 2, "\xff\xff", 2);
-    assert_failed(1, VM_FAILURE_MISMATCH, 14 * MS, "a message of id 2, i16@0 >= 0",
+    assert_failed(1, ERROR_KIND_MISMATCH, 14 * MS, "a message of id 2, i16@0 >= 0",
                   "a message of id 2 with 2 bytes, i16@0 = -1");
     vm_on_arrival(bench.vm, 20 * MS, 20 * MS, 20 * MS); /* a second one changes nothing */
     bench_send(20 * MS);
@@ -61,7 +61,7 @@ static void test_time_out_says_what_came_instead(void **state)
     bench_receive(12 * MS, 9, "\x08\x00", 2);
     bench_receive(13 * MS, 8, "\x01\x02\x03", 3);
     bench_nothing(110 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS,
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 110 * MS,
                   "a message of id 9 with u16@0 = 7, within 100 ms",
                   "a message of id 8 with 3 bytes");
     assert_int_equal(failed[0].bytes_count, 3);
@@ -70,7 +70,7 @@ static void test_time_out_says_what_came_instead(void **state)
     bench_receive(9 * MS, 8, "x", 1); /* before it was sent */
     bench_send(10 * MS);
     bench_nothing(110 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS,
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 110 * MS,
                   "a message of id 9 with u16@0 = 7, within 100 ms", "nothing");
     assert_int_equal(failed[0].bytes_count, 0);
 }
@@ -92,7 +92,7 @@ static void test_time_out_shows_half_a_reply(void **state)
     bench.observer.waiting = half_a_reply;
     bench_send(10 * MS);
     bench_nothing(110 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS, "a message of id 1, within 100 ms",
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 110 * MS, "a message of id 1, within 100 ms",
                   "5 bytes of a message of 64 bytes");
     assert_int_equal(failed[0].bytes_count, 5);
     assert_memory_equal(failed[0].bytes, "@\0\t\0a", 5);
@@ -102,7 +102,7 @@ static void test_time_out_shows_half_a_reply(void **state)
     bench_send(10 * MS);
     bench_receive(12 * MS, 8, "x", 1);
     bench_nothing(110 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS, "a message of id 1, within 100 ms",
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 110 * MS, "a message of id 1, within 100 ms",
                   "a message of id 8 with 1 byte, then 5 bytes of a message of 64 bytes");
 }
 
@@ -156,7 +156,7 @@ static void test_places_are_named(void **state)
         begin("", steps);
         bench_send(10 * MS);
         bench_receive(12 * MS, 1, cases[i].reply, (uint32_t)bytes);
-        assert_failed(0, VM_FAILURE_MISMATCH, 12 * MS, expected, found);
+        assert_failed(0, ERROR_KIND_MISMATCH, 12 * MS, expected, found);
         bench_close(NULL);
     }
 }
@@ -174,7 +174,8 @@ static void test_short_reply_of_a_stream_is_shown(void **state)
     bench_receive(12 * MS, 0, reply, 100);
     bench_receive(13 * MS, 0, reply, 53);
     bench_nothing(110 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 110 * MS, "256 bytes, within 100 ms", "153 bytes");
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 110 * MS, "256 bytes, within 100 ms",
+                  "153 bytes");
     assert_int_equal(failed[0].bytes_count, 64);
     assert_memory_equal(failed[0].bytes, reply, 64);
 }
@@ -186,8 +187,8 @@ static void test_expects_share_one_place(void **state)
     bench_nothing(10 * MS);
     bench_receive(12 * MS, 5, "", 0);
     bench_nothing(60 * MS);
-    assert_failed(0, VM_FAILURE_TIMED_OUT, 60 * MS, "a message of id 5 (2 of them), within 50.0 ms",
-                  "1 of them");
+    assert_failed(0, ERROR_KIND_RESPONSE_TIMEOUT, 60 * MS,
+                  "a message of id 5 (2 of them), within 50.0 ms", "1 of them");
 }
 
 int main(void)

@@ -79,7 +79,7 @@ static void test_a_text_without_room_says_what_to_write(void **state)
     begin("'text@0'", false);
     bench_send(10 * MS);
     bench_receive(11 * MS, 1, text, 300);
-    assert_int_equal(failed[0].kind, VM_FAILURE_MISMATCH);
+    assert_int_equal(failed[0].kind, ERROR_KIND_MISMATCH);
     assert_non_null(strstr(failed[0].found, "(300 bytes): a capture has room for 128, more with { "
                                             "\"at\": ..., \"bytes_max\": 300 }"));
     bench_close(NULL);

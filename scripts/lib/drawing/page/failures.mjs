@@ -149,12 +149,17 @@ function errorsText(errors) {
     .map(([kind, count]) => `${errorLabel(kind)} ${formatCount(count)}`).join('\n');
 }
 
-function errorsTable({ steps, errors, server, expects, framing, redirects }) {
+/** Parts of a result with a first failure, and what the table calls them. */
+const OF_NO_STEP = { expects: 'expect steps', framing: 'the framing',
+  redirects: 'where servers sent connections', codec_errors: 'the codec',
+  connection_ends: 'ends of connections' };
+
+function errorsTable({ steps, errors, server, ...parts }) {
   const rows = steps.filter((step) => Object.keys(step.errors).length || step.first_failure)
     .map((step) => [step.name, { words: true, text: errorsText(step.errors) },
       { words: true, text: firstText(step.first_failure) }]);
-  for (const [name, part] of [['expect steps', expects], ['the framing', framing],
-    ['where servers sent connections', redirects]]) {
+  for (const [key, name] of Object.entries(OF_NO_STEP)) {
+    const part = parts[key];
     if (part) rows.push([name, '', { words: true, text: firstText(part.first_failure) }]);
   }
   if (Object.keys(errors).length) {
