@@ -101,6 +101,7 @@ static const struct {
     [EVIDENCE_FRAMING] = {"framing", "the framing"},
     [EVIDENCE_REDIRECTS] = {"redirects", "a reconnect"},
     [EVIDENCE_CODEC] = {"codec_errors", "the codec"},
+    [EVIDENCE_TLS] = {"tls_errors", "TLS"},
     [EVIDENCE_ENDS] = {"ends", "a connection"},
 };
 

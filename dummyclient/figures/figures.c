@@ -262,6 +262,7 @@ bool figures_add(struct figures *into, const struct figures *from)
         figures_list_abnormal(into, &from->abnormal[i]);
     }
     clean_merge(into->clean, from->clean);
+    tls_stats_add(&into->tls, &from->tls);
     notes_add(&into->notes, &from->notes);
     evidence_add(into->evidence, from->evidence);
     return series_merge(into->series, from->series);
@@ -359,6 +360,7 @@ void figures_pack(struct figures *figures, struct pack *pack)
         abnormal_pack(&figures->abnormal[i], pack);
     }
     clean_pack(figures->clean, pack);
+    tls_stats_pack(&figures->tls, pack);
     notes_pack(&figures->notes, pack);
     evidence_pack(figures->evidence, figures->origin_ns, pack);
     series_pack(figures->series, pack);
@@ -376,6 +378,7 @@ bool figures_unpack_add(struct figures *into, struct unpack *from)
     }
     figures__unpack_abnormal(into, from);
     clean_unpack_add(into->clean, from);
+    tls_stats_unpack_add(&into->tls, from);
     notes_unpack_add(&into->notes, from);
     evidence_unpack_add(into->evidence, into->origin_ns, from);
     return !from->failed && series_unpack_merge(into->series, from) && !from->failed;

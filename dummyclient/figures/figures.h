@@ -14,6 +14,7 @@
 #include "results/histogram.h"
 #include "results/result.h"
 #include "results/series.h"
+#include "results/tls_stats.h"
 #include "scenario/data.h"
 #include "system/host.h"
 
@@ -138,6 +139,7 @@ struct figures {
     struct cport_stats port;
     struct codec_cost decoded; /* by a codec of the user's */
     struct codec_cost encoded;
+    struct tls_stats tls;
     /* The longest time from a sent stamp to the return of the system call behind it: a message left
      * at most this long after its stamp. */
     int64_t sent_error_max_ns;

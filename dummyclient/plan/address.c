@@ -475,6 +475,14 @@ const char *plan_target_name(const struct plan *plan, uint32_t connection, uint3
     return target != NULL ? target->name : plan->destinations[destination].name;
 }
 
+struct tls_context *plan_tls_context(const struct plan *plan, uint32_t connection,
+                                     uint32_t destination)
+{
+    const struct plan_target *target =
+        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    return target != NULL ? target->tls : plan->destinations[destination].tls;
+}
+
 void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
                     const struct net_address **remote, const struct net_address **local)
 {

@@ -288,6 +288,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for the names of the targets");
     }
     plan__parse_thresholds(plan, mistakes);
+    plan_tls_open(plan, mistakes);
     plan_resolve_sources(plan, mistakes);
     if (!plan_seat(plan, &error)) {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
@@ -384,6 +385,7 @@ void plan_close(struct plan *plan)
     if (plan->scenario != NULL) {
         scenario_destroy(plan->scenario);
     }
+    plan_tls_close(&plan->tls);
     plan_codec_close(&plan->codec);
     *plan = (struct plan){0};
 }

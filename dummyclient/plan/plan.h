@@ -13,6 +13,7 @@
 #include "pacing/pacing.h"
 #include "pacing/population.h"
 #include "plan/codec.h"
+#include "plan/tls.h"
 #include "program/program.h"
 #include "results/result.h"
 #include "scenario/scenario.h"
@@ -32,8 +33,9 @@ struct plan_target {
     struct net_address address; /* of those below, the one that is connected to */
     struct net_address addresses[PLAN_ADDRESSES_MAX];
     uint32_t addresses_count;
-    char name[320]; /* as given: "localhost:7777" */
-    uint32_t of;    /* which of the scenario's, or of --target */
+    char name[320];          /* as given: "localhost:7777" */
+    uint32_t of;             /* which of the scenario's, or of --target */
+    struct tls_context *tls; /* of plan->tls; NULL: it speaks none */
 };
 
 /* Where a server may send connections to. */
@@ -49,6 +51,7 @@ struct plan_destination {
     uint32_t count;   /* 0: it has no address but those that a server says */
     struct plan_allowed *allowed;
     uint32_t allowed_count;
+    struct tls_context *tls; /* of plan->tls, for those; NULL: they speak none */
 };
 
 /* The worker of what another rank plays. */
@@ -75,6 +78,7 @@ struct plan {
     const struct options *options;
     struct scenario *scenario;
     struct plan_codec codec;
+    struct plan_tls tls;
     struct program *program;
     struct pacing pacing; /* the whole load; of it ... */
     struct pacing shared; /* ... what any connection of a behavior may play, */
@@ -166,6 +170,13 @@ struct figures_shape plan_shape(const struct plan *plan);
 uint32_t plan_spread(const struct plan *plan);
 /* The target that these are of, as it was given: "localhost:7777". */
 const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination);
+/* What connection i speaks TLS with at a destination; NULL: it speaks none. */
+struct tls_context *plan_tls_context(const struct plan *plan, uint32_t connection,
+                                     uint32_t destination);
+static inline bool plan_speaks_tls(const struct plan *plan)
+{
+    return plan->tls.count > 0;
+}
 /* When connection i is to be opened, after the origin. */
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection);
 /* The connections that a barrier waits for, if all take part. */

@@ -2,6 +2,7 @@
 #include "core/must.h"
 #include "play/conn_codec.h"
 #include "play/conn_evidence.h"
+#include "play/conn_tls.h"
 #include "play/conn_trace.h"
 
 /* --- States and links: which changes there are, and what they count. */
@@ -66,6 +67,7 @@ static uint32_t conn__link_gauges(enum conn_link link)
         return GAUGE(OPEN);
     case CONN_WAITING:
     case CONN_CONNECTING:
+    case CONN_SECURING:
         return GAUGE(CONNECTING);
     case CONN_CLOSED:
     case CONN_CLOSING:
@@ -194,6 +196,7 @@ static void conn__finish(struct conn *conn)
     case CONN_CONNECTING:
         conn_drop(conn);
         break;
+    case CONN_SECURING:
     case CONN_GREETING:
         conn_reset(conn);
         break;
@@ -260,6 +263,13 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
     case VM_ACTION_RECEIVE:
         conn_set_receives(conn, action->receives);
         break;
+    case VM_ACTION_SECURE:
+        if (conn->secured) {
+            vm_on_secured(conn->vm, conn->group->now_ns);
+        } else {
+            conn_tls_ask(conn);
+        }
+        break;
     case VM_ACTION_READY:
         conn__ready(conn);
         break;
@@ -272,9 +282,6 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
         break;
     case VM_ACTION_BARRIER:
         conn__note_barrier(conn);
-        break;
-    case VM_ACTION_SECURE:
-        conn_break(conn, ERROR_KIND_TLS_HANDSHAKE); /* connections do not speak it yet */
         break;
     }
 }
@@ -389,7 +396,9 @@ static void conn__on_connected(struct conn *conn)
     if (conn->traced) {
         conn_trace_connected(conn);
     }
-    if (conn_open_codec(conn)) {
+    if (conn_tls_begins(conn)) {
+        conn_tls_connected(conn);
+    } else if (conn_open_codec(conn)) {
         conn_hand_over(conn);
     }
 }
@@ -438,6 +447,11 @@ void conn_on_timer(struct timer_node *timer)
             conn_break(conn, ERROR_KIND_CONNECT_TIMEOUT);
         }
         break;
+    case CONN_SECURING:
+        if (overdue) {
+            conn_tls_overdue(conn);
+        }
+        break;
     case CONN_GREETING:
         if (overdue) {
             conn_explain_handshake(conn, "nothing more within connect_timeout");
@@ -468,8 +482,8 @@ void conn_on_timer(struct timer_node *timer)
         return;
     }
     if (due && !overdue &&
-        (conn->link == CONN_CONNECTING || conn->link == CONN_GREETING ||
-         conn->link == CONN_ENDING) &&
+        (conn->link == CONN_CONNECTING || conn->link == CONN_SECURING ||
+         conn->link == CONN_GREETING || conn->link == CONN_ENDING) &&
         conn->timer.index == 0) {
         timer_heap_set(&conn->group->timers, &conn->timer, conn->group->now_ns + 1);
     } else {

@@ -44,6 +44,8 @@ struct conn_group {
     size_t block_bytes;
     size_t more_lanes_offset;  /* in a block; 0: conn->lanes is enough */
     size_t codec_state_offset; /* in a block; 0: no framing has one */
+    size_t tls_offset;         /* in a block; 0: no target speaks TLS */
+    uint8_t *plain;            /* with TLS: what was received last, decrypted */
     uint8_t *seldoms;          /* one struct conn_seldom per connection, with what follows it */
     size_t seldom_bytes;
     size_t seldom_vm_offset; /* in each */

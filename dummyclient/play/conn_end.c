@@ -5,7 +5,10 @@
 #include "core/must.h"
 #include "play/conn_codec.h"
 #include "play/conn_evidence.h"
+#include "play/conn_tls.h"
 #include "play/conn_trace.h"
+
+#include <string.h>
 
 enum error_kind conn_error_of_connect(enum cport_result result)
 {
@@ -80,9 +83,10 @@ bool conn_group_end_some(struct conn_group *group, uint32_t connections_max)
 
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
-    enum conn_link link = conn->link == CONN_CONNECTING ? CONN_DROPPING
-                          : conn->link == CONN_GREETING ? CONN_REJECTING
-                                                        : CONN_CLOSING;
+    bool secures = conn->link == CONN_SECURING && !conn_tls(conn)->by_step;
+    enum conn_link link = conn->link == CONN_CONNECTING            ? CONN_DROPPING
+                          : conn->link == CONN_GREETING || secures ? CONN_REJECTING
+                                                                   : CONN_CLOSING;
     if (link != CONN_DROPPING) {
         cport_local_address(conn->group->port, &conn->socket, &conn->seldom->local);
     }
@@ -102,6 +106,8 @@ void conn_break(struct conn *conn, enum error_kind error)
     if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
         /* It would have taken at least as long. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
+    } else if (error == ERROR_KIND_TLS_HANDSHAKE && conn->link == CONN_SECURING) {
+        recorder_not_secured(conn->group->recorder, conn->group->now_ns - conn_tls(conn)->begun_ns);
     }
     if (error == ERROR_KIND_RESET || error == ERROR_KIND_CLOSE_TIMEOUT ||
         (error == ERROR_KIND_OTHER && conn->link != CONN_CONNECTING)) {
@@ -138,6 +144,9 @@ static void conn__note_unexpected(struct conn *conn, const char *doing)
     if (conn->traced) {
         conn_trace(conn, "the scenario does not expect that end");
     }
+    if (conn_tls_is_truncated(conn)) {
+        conn_tls_note_truncated(conn);
+    }
     recorder_error(conn->group->recorder, ERROR_KIND_UNEXPECTED_CLOSE);
 }
 
@@ -146,11 +155,13 @@ static bool conn__has_rest(const struct conn *conn)
     return conn->queue.queued_bytes > 0 || reassembly_waiting_bytes(&conn->reassembly) > 0;
 }
 
-/* Both ends of the stream have been seen. Where this side ended first, for good, it did not wait
- * for what the server had not finished: that has been counted where it was waited for. */
-static void conn__complete(struct conn *conn)
+/* Where this side ended first, for good, it did not wait for what the server had not finished: that
+ * has been counted where it was waited for. */
+void conn_complete(struct conn *conn)
 {
-    if (conn->link == CONN_ENDING ? conn->queue.queued_bytes > 0 : conn__has_rest(conn)) {
+    if (conn->unjudged) {
+        /* The peer has ended it: conn__settle() judges. */
+    } else if (conn->link == CONN_ENDING ? conn->queue.queued_bytes > 0 : conn__has_rest(conn)) {
         conn__note_unexpected(conn, NULL);
     } else {
         conn->unjudged = conn->link == CONN_HALF;
@@ -158,19 +169,37 @@ static void conn__complete(struct conn *conn)
     conn__close(conn, CPORT_CLOSE_FIN);
 }
 
+/* With TLS the peer learns from close_notify that our stream is whole, too. */
+static void conn__answer_end(struct conn *conn)
+{
+    if (conn->link == CONN_OPEN) {
+        conn->unjudged = true;
+        conn_end(conn);
+    } else if (conn->link == CONN_STAYING) {
+        conn_end(conn);
+    }
+    conn_mark_dirty(conn);
+}
+
 void conn_on_peer_end(struct conn *conn)
 {
+    bool notified = conn->secured && !conn_tls_is_truncated(conn);
     if (conn->traced) {
-        conn_trace(conn, "the server ends its side (FIN)");
+        conn_trace(conn, "the server ends its side (%s)",
+                   notified                      ? "close_notify"
+                   : conn_tls_is_truncated(conn) ? "FIN without close_notify"
+                                                 : "FIN");
     }
     if (conn->link == CONN_GREETING) {
         conn_explain_handshake(conn, "the end of the connection");
         conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+    } else if (notified && conn->sending != CONN_SEND_FIN && conn->sending != CONN_SEND_ENDED) {
+        conn__answer_end(conn); /* conn_on_shutdown() completes it */
     } else if (conn->link == CONN_OPEN) {
         conn->unjudged = true;
         conn__close(conn, CPORT_CLOSE_FIN);
     } else if (conn->sending != CONN_SEND_FIN) {
-        conn__complete(conn);
+        conn_complete(conn);
     } /* else: conn_on_shutdown() completes it */
 }
 
@@ -180,10 +209,11 @@ void conn_on_shutdown(struct conn *conn)
     if (!conn_is_alive(conn)) {
         return;
     }
-    if (conn->io_op.result != CPORT_OK) {
+    bool answers = conn->secured && conn->receiving == CONN_RECV_ENDED;
+    if (conn->io_op.result != CPORT_OK && !answers) {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
     } else if (conn->receiving == CONN_RECV_ENDED) {
-        conn__complete(conn);
+        conn_complete(conn);
     }
 }
 
@@ -202,6 +232,8 @@ static void conn__list_abnormal(struct conn *conn)
     uint8_t sent[VM_LAST_SENT_BYTES_MAX];
     abnormal.received = conn_last_received(conn);
     conn->seldom->received.count = 0;
+    memcpy(abnormal.explanation, conn->seldom->explanation, sizeof abnormal.explanation);
+    conn->seldom->explanation[0] = '\0';
     if (conn->messages_sent + conn->messages_stamped > 0) { /* else it is of one before */
         result_last_set(&abnormal.sent, sent, vm_last_sent(conn->vm, sent));
     }
@@ -225,7 +257,9 @@ static void conn__count(struct conn *conn)
 static void conn__settle(struct conn *conn)
 {
     int64_t now_ns = conn->group->now_ns;
-    conn_close_codec(conn);
+    if (!conn_tls_precedes(conn)) {
+        conn_close_codec(conn);
+    }
     if (conn->link == CONN_REJECTING) {
         vm_on_connect_failed(conn->vm, now_ns);
     } else {

@@ -1,6 +1,7 @@
 #include "play/conn_evidence.h"
 
 #include "play/conn_codec.h"
+#include "play/conn_tls.h"
 #include "play/conn_trace.h"
 #include "text/encoding.h"
 #include "text/units.h"
@@ -87,8 +88,11 @@ void conn_explain_end(struct conn *conn, enum error_kind kind, const char *doing
     }
     struct result_last last = conn_last_received(conn);
     bool partial = reassembly_explain_waiting(&conn->reassembly, &waiting);
-    snprintf(found, sizeof found, "%s after %s (%s), %.110s%s%.90s",
-             HOW[kind] != NULL ? HOW[kind] : "a failure of it",
+    const char *how = HOW[kind] != NULL ? HOW[kind] : "a failure of it";
+    if (conn_tls_is_truncated(conn)) {
+        how = "its end by the server without close_notify, perhaps truncated,";
+    }
+    snprintf(found, sizeof found, "%s after %s (%s), %.110s%s%.90s", how,
              units_format_counted(conn->messages_received, "message", messages),
              units_format_counted(conn->bytes_received, "byte", bytes), doing,
              partial ? "; at last " : "", waiting.text);

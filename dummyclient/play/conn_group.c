@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/zeroed.h"
-#include "play/conn_internal.h"
+#include "play/conn_tls.h"
 
 #include <stdlib.h>
 
@@ -60,6 +60,7 @@ static size_t conn__round_up(size_t bytes)
 struct conn__layout {
     size_t vm;
     size_t codec_state;
+    size_t tls;
     size_t more_lanes;
     size_t bytes;
     size_t seldom_vm; /* in the other memory */
@@ -73,7 +74,8 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
     struct conn__layout layout = {.vm = conn__round_up(sizeof(struct conn) - VM_PAST_LINE_BYTES) +
                                         VM_PAST_LINE_BYTES};
     layout.codec_state = (layout.vm + vm_memory_bytes(program) + 15) / 16 * 16;
-    layout.more_lanes = layout.codec_state + (program->codec_state_bytes + 7U) / 8 * 8;
+    layout.tls = layout.codec_state + (program->codec_state_bytes + 7U) / 8 * 8;
+    layout.more_lanes = layout.tls + (plan_speaks_tls(group->plan) ? sizeof(struct conn_tls) : 0);
     layout.bytes = conn__round_up(layout.more_lanes + lane_words * sizeof(uint64_t));
     layout.seldom_vm = CONN_SELDOM_BYTES + group->messages_max * sizeof(uint32_t);
     layout.seldom_bytes = layout.seldom_vm + vm_seldom_bytes(program);
@@ -117,10 +119,11 @@ static bool conn__alloc(struct conn_group *group, uint32_t count, struct error *
     group->behavior_conns = calloc(plan->behaviors_count + 1, sizeof *group->behavior_conns);
     group->behavior_absent = calloc(plan->behaviors_count + 1, sizeof *group->behavior_absent);
     /* One more, for the alignment. */
+    group->plain = plan_speaks_tls(plan) ? malloc(CONN_RECORD_BYTES) : NULL;
     group->blocks_memory = zeroed_alloc_dense((size_t)count + 1, group->block_bytes);
     group->seldoms = zeroed_alloc((size_t)count + 1, group->seldom_bytes);
     if (group->blocks_memory == NULL || group->seldoms == NULL || group->behavior_conns == NULL ||
-        group->behavior_absent == NULL) {
+        group->behavior_absent == NULL || (plan_speaks_tls(plan) && group->plain == NULL)) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for %u connections", count);
         return false;
     }
@@ -153,6 +156,7 @@ bool conn_group_open(struct conn_group *group, const struct plan *plan, struct c
     group->block_bytes = layout.bytes;
     group->more_lanes_offset = plan->program->lanes_count > 64 ? layout.more_lanes : 0;
     group->codec_state_offset = plan->program->codec_state_bytes > 0 ? layout.codec_state : 0;
+    group->tls_offset = plan_speaks_tls(plan) ? layout.tls : 0;
     group->seldom_vm_offset = layout.seldom_vm;
     group->seldom_bytes = layout.seldom_bytes;
     if (!conn__alloc(group, numbers_count, error)) {
@@ -201,6 +205,7 @@ void conn_group_close(struct conn_group *group)
     codec_worker_close(&group->codec_worker);
     zeroed_free(group->blocks_memory);
     zeroed_free(group->seldoms);
+    free(group->plain);
     free(group->behavior_conns);
     free(group->behavior_absent);
     *group = (struct conn_group){0};

@@ -3,6 +3,7 @@
  * conn.c        what its vm wants, its states, and the phases of the run
  * conn_io.c     its bytes: the queue out and the frames in
  * conn_codec.c  what its codec remembers, and says by itself (conn_codec.h)
+ * conn_tls.c    TLS between its bytes and its port (conn_tls.h)
  * conn_end.c    how it ends; conn_redirect.c: where it connects to
  * conn_group.c  the memory of a worker's connections */
 #pragma once
@@ -47,15 +48,16 @@ enum conn_state {
 
 /* What its socket does.
  *
- *     closed -> waiting -> connecting -> (greeting ->) open -> half -> ending -> closing -> closed
- *                              |             |          |                ^          ^
- *                              v             v          +--- staying ----+----------+
- *                           dropping     rejecting -> closed
+ *   closed -> waiting -> connecting -> (securing -> greeting ->) open -> half -> ending -> closing
+ *                            |             |           |          |                ^          ^
+ *                            v             v           v          +--- staying ----+----------+
+ *                         dropping             rejecting -> closed
  */
 enum conn_link {
     CONN_CLOSED,
     CONN_WAITING,    /* will connect when deadline_ns has come */
     CONN_CONNECTING, /* until deadline_ns */
+    CONN_SECURING,   /* the handshake of TLS: once connected, or where a step says so; the same */
     CONN_GREETING,   /* connected, and the codec's handshake is under way; until deadline_ns */
     CONN_OPEN,
     CONN_HALF,     /* the rest goes out, then FIN; the vm still waits for messages */
@@ -113,6 +115,7 @@ struct conn {
     bool peer_closes : 1;  /* a message has said that the peer ends the stream behind it */
     bool unjudged : 1;     /* the peer ended it: vm_on_closed() will say whether that is an error */
     bool traced : 1;       /* it says what it does: conn_trace_...() */
+    bool secured : 1;      /* its bytes are TLS's: conn_tls() */
     struct cport_socket socket;
     struct arrivals_taker taker;
 
@@ -147,6 +150,7 @@ struct conn_seldom {
     struct net_address local;    /* once the close has begun */
     struct net_address redirect; /* where a server has sent the connection to */
     struct result_last received; /* what was refused: until the connection is listed */
+    char explanation[RESULT_EXPLANATION_BYTES_MAX]; /* why TLS has failed: the same */
 };
 
 enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };
@@ -161,7 +165,7 @@ static inline uint32_t *conn_message_bytes(const struct conn *conn)
 static inline bool conn_is_alive(const struct conn *conn)
 {
     return conn->link == CONN_OPEN || conn->link == CONN_HALF || conn->link == CONN_STAYING ||
-           conn->link == CONN_ENDING || conn->link == CONN_GREETING;
+           conn->link == CONN_ENDING || conn->link == CONN_GREETING || conn->link == CONN_SECURING;
 }
 
 /* Has it begun to play, and not ended yet? */
@@ -198,10 +202,8 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action);
 bool conn_has_room(const struct conn *conn);
 void conn_on_sent(struct conn *conn);
 void conn_on_received(struct conn *conn);
-/* Posts a receive, unless one is in flight or the scenario leaves input in the socket. Input is
- * always read to its end. */
+/* Posts a receive, unless one is in flight or the scenario leaves input in the socket. */
 void conn_receive(struct conn *conn);
-/* VM_ACTION_RECEIVE. */
 void conn_set_receives(struct conn *conn, bool receives);
 /* Forgets what was never sent and what never became a frame. */
 void conn_drop_buffers(struct conn *conn);

@@ -3,6 +3,7 @@
 #include "core/prefetch.h"
 #include "play/conn_codec.h"
 #include "play/conn_evidence.h"
+#include "play/conn_tls.h"
 #include "play/conn_trace.h"
 
 void conn_mark_dirty(struct conn *conn)
@@ -104,18 +105,30 @@ static bool conn__stamp(struct conn *conn, uint64_t bytes, int64_t sent_ns)
     return vm_on_sent(conn->vm, begun, sent_ns);
 }
 
+/* What is to be sent now; returns how many spans. *bytes: of the queue, from its front. */
+static int conn__gather(struct conn *conn, uint64_t *bytes)
+{
+    if (conn->secured) {
+        conn->spans[0] = conn_tls_seal(conn, bytes);
+        return conn->spans[0].bytes > 0;
+    }
+    int count = send_queue_peek(&conn->queue, conn->spans, CONN_SPANS_MAX);
+    *bytes = 0;
+    for (int i = 0; i < count; i++) {
+        *bytes += conn->spans[i].bytes;
+    }
+    return count;
+}
+
 static void conn__flush(struct conn *conn, int64_t sent_ns)
 {
     struct conn_group *group = conn->group;
     if (!conn_is_alive(conn) || conn->sending == CONN_SEND_BUSY || conn->sending == CONN_SEND_FIN) {
         return; /* closing, or conn_on_sent() marks it again */
     }
-    int count = send_queue_peek(&conn->queue, conn->spans, CONN_SPANS_MAX);
+    uint64_t bytes;
+    int count = conn__gather(conn, &bytes);
     if (count > 0) {
-        uint64_t bytes = 0;
-        for (int i = 0; i < count; i++) {
-            bytes += conn->spans[i].bytes;
-        }
         bool moved = conn__stamp(conn, bytes, sent_ns);
         conn->sending = CONN_SEND_BUSY;
         cport_send(group->port, &conn->socket, &conn->io_op, conn->spans, count);
@@ -126,6 +139,8 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
                conn->sending == CONN_SEND_IDLE) {
         conn->sending = CONN_SEND_FIN;
         cport_shutdown(group->port, &conn->socket, &conn->io_op);
+    } else if (conn_tls_is_asked(conn)) {
+        conn_tls_begin(conn);
     }
 }
 
@@ -143,7 +158,7 @@ bool conn_flush_some(struct conn_group *group, uint32_t connections_max, int64_t
     return group->dirty_first != NULL;
 }
 
-/* The system has taken bytes: which messages are whole now? */
+/* The system has taken bytes of the queue: which messages are whole now? */
 static void conn__take(struct conn *conn, uint32_t bytes)
 {
     struct conn_group *group = conn->group;
@@ -176,8 +191,13 @@ static void conn__take(struct conn *conn, uint32_t bytes)
 void conn_on_sent(struct conn *conn)
 {
     conn->sending = CONN_SEND_IDLE;
-    conn__take(conn, conn->io_op.bytes); /* also what left before it was cancelled */
+    uint32_t bytes = conn->io_op.bytes; /* also what left before it was cancelled */
+    conn__take(conn, conn->secured ? conn_tls_take(conn, bytes) : bytes);
     if (!conn_is_alive(conn)) {
+        return;
+    }
+    if (conn->io_op.result != CPORT_OK && conn->secured && conn->receiving == CONN_RECV_ENDED) {
+        conn_complete(conn); /* who has said close_notify may be gone before ours */
         return;
     }
     if (conn->io_op.result != CPORT_OK) {
@@ -188,7 +208,8 @@ void conn_on_sent(struct conn *conn)
         /* Messages have waited for this send. */
         conn->blocked_until_ns = conn->group->now_ns;
     }
-    if (conn->queue.queued_bytes > 0 || conn->link != CONN_OPEN) {
+    if (conn->queue.queued_bytes > 0 || conn->link != CONN_OPEN ||
+        (conn->secured && conn_tls_waits(conn))) {
         conn_mark_dirty(conn); /* for them, or for the FIN */
     }
     if (conn->send_blocked && conn_plays(conn)) {
@@ -241,7 +262,7 @@ static void conn__refuse(struct conn *conn, enum frame_status status)
     conn_break(conn, error);
 }
 
-static void conn__take_frames(struct conn *conn)
+void conn_take_bytes(struct conn *conn, struct span bytes)
 {
     struct conn_group *group = conn->group;
     struct frame frame;
@@ -249,7 +270,7 @@ static void conn__take_frames(struct conn *conn)
     void *state = conn_codec_state(conn);
     bool alive = true;
     bool continued = reassembly_waiting_bytes(&conn->reassembly) > 0;
-    reassembly_feed(&conn->reassembly, conn->recv_op.data, conn->recv_op.bytes);
+    reassembly_feed(&conn->reassembly, bytes.data, bytes.bytes);
     /* What comes behind a close is no more than bytes, as if it had come a moment later. */
     while (alive &&
            (status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
@@ -278,12 +299,12 @@ static void conn__take_frames(struct conn *conn)
     }
 }
 
-/* The peer's side has ended, and perhaps with it a message that says no other end. */
-static void conn__end_stream(struct conn *conn)
+/* And perhaps with it a message that says no other end; not where somebody may have cut it. */
+void conn_end_stream(struct conn *conn)
 {
     struct frame frame;
     conn->receiving = CONN_RECV_ENDED;
-    if (reassembly_end(&conn->reassembly, &frame)) {
+    if (!conn_tls_is_truncated(conn) && reassembly_end(&conn->reassembly, &frame)) {
         conn__count_message(conn);
         if (!conn__deliver(conn, &frame, conn->first_ns)) {
             return;
@@ -296,8 +317,8 @@ void conn_receive(struct conn *conn)
 {
     switch ((enum conn_receiving)conn->receiving) {
     case CONN_RECV_PAUSED:
-        if (conn->link != CONN_ENDING) {
-            return; /* the scenario leaves it there, but not while the connection ends */
+        if (conn->link != CONN_ENDING && conn->link != CONN_SECURING) {
+            return; /* the scenario leaves it there, but not what TLS or the end needs */
         }
         break;
     case CONN_RECV_IDLE:
@@ -332,13 +353,21 @@ void conn_on_received(struct conn *conn)
     struct conn_group *group = conn->group;
     bool alive = conn_is_alive(conn);
     conn->receiving = conn->receiving == CONN_RECV_LAST ? CONN_RECV_PAUSED : CONN_RECV_IDLE;
+    if (conn->secured && conn->recv_op.result == CPORT_OK && conn->recv_op.bytes > 0) {
+        conn_tls_open(conn);
+        if (conn_is_alive(conn)) {
+            conn_receive(conn);
+        }
+        return;
+    }
     if (conn->recv_op.result == CPORT_OK && conn->recv_op.bytes > 0) {
         conn->bytes_received += conn->recv_op.bytes;
         recorder_count(group->recorder, TOTAL_BYTES_RECEIVED, conn->recv_op.bytes);
         if (!alive) {
             return; /* received before the close took effect */
         }
-        conn__take_frames(conn);
+        conn_take_bytes(conn,
+                        (struct span){.data = conn->recv_op.data, .bytes = conn->recv_op.bytes});
         if (conn_is_alive(conn)) {
             conn_receive(conn);
         }
@@ -348,7 +377,9 @@ void conn_on_received(struct conn *conn)
         return;
     }
     if (conn->recv_op.result == CPORT_OK) {
-        conn__end_stream(conn);
+        if (!conn->secured || conn_tls_end(conn)) {
+            conn_end_stream(conn);
+        }
     } else {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result));
     }
@@ -356,6 +387,9 @@ void conn_on_received(struct conn *conn)
 
 void conn_drop_buffers(struct conn *conn)
 {
+    if (conn->secured) {
+        conn_tls_close(conn);
+    }
     send_queue_clear(&conn->queue, &conn->group->pool);
     reassembly_close(&conn->reassembly);
     conn->ring_first = 0;

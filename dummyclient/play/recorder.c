@@ -363,22 +363,35 @@ void recorder_close(struct recorder *recorder)
     figures_close(&recorder->figures);
 }
 
-static void recorder__record_connect(struct recorder *recorder, int64_t value_ns, bool censored)
+static void recorder__record_connect(struct recorder *recorder, enum latency_kind kind,
+                                     int64_t value_ns, bool censored)
 {
     struct recorder__places places = recorder__places_at(recorder, recorder->now_ns);
     recorder__add_place(&places, recorder__share(recorder));
-    recorder__record(&places, LATENCY_CONNECT, value_ns, censored);
+    recorder__record(&places, kind, value_ns, censored);
 }
 
 void recorder_connected(struct recorder *recorder, int64_t connect_ns)
 {
     recorder_count_subject(recorder, TOTAL_CONNECTS_OK, 1);
-    recorder__record_connect(recorder, connect_ns, false);
+    recorder__record_connect(recorder, LATENCY_CONNECT, connect_ns, false);
 }
 
 void recorder_connect_failed(struct recorder *recorder, int64_t age_ns)
 {
-    recorder__record_connect(recorder, age_ns, true);
+    recorder__record_connect(recorder, LATENCY_CONNECT, age_ns, true);
+}
+
+void recorder_secured(struct recorder *recorder, int64_t handshake_ns, const struct tls *tls)
+{
+    recorder_count_subject(recorder, tls_is_resumed(tls) ? TOTAL_TLS_RESUMED : TOTAL_TLS_FULL, 1);
+    tls_stats_count_open(&recorder->figures.tls, tls);
+    recorder__record_connect(recorder, LATENCY_TLS_HANDSHAKE, handshake_ns, false);
+}
+
+void recorder_not_secured(struct recorder *recorder, int64_t age_ns)
+{
+    recorder__record_connect(recorder, LATENCY_TLS_HANDSHAKE, age_ns, true);
 }
 
 void recorder_greeted(struct recorder *recorder, int64_t greeting_ns)

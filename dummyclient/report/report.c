@@ -45,6 +45,9 @@ static void report__add_steps(struct cJSON *result, const struct plan *plan,
         json_append_item(steps, item);
     }
     evidence_report_places(result, figures->evidence, figures->origin_ns);
+    if (plan_speaks_tls(plan)) {
+        tls_stats_add_json(&figures->tls, result);
+    }
 }
 
 static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan,

@@ -58,6 +58,7 @@ enum evidence_place {
     EVIDENCE_FRAMING,   /* bytes that are no message */
     EVIDENCE_REDIRECTS, /* addresses that are not allowed */
     EVIDENCE_CODEC,     /* messages that could not be encoded, mistakes of a codec */
+    EVIDENCE_TLS,       /* failures of TLS */
     EVIDENCE_ENDS,      /* ends of connections that nobody expects */
     EVIDENCE_PLACES
 };

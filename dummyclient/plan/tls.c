@@ -1,0 +1,95 @@
+#include "plan/tls.h"
+
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The host of "localhost:7777" or "[::1]:7777". */
+static void plan__tls_host(const char *address, char *host, size_t host_bytes)
+{
+    const char *end = strrchr(address, ':');
+    const char *begin = address[0] == '[' ? address + 1 : address;
+    size_t bytes = end == NULL ? strlen(begin) : (size_t)(end - begin);
+    bytes -= bytes > 0 && begin[bytes - 1] == ']';
+    snprintf(host, host_bytes, "%.*s", (int)bytes, begin);
+}
+
+static struct tls_context *plan__tls_find(const struct plan_tls *tls,
+                                          const struct tls_settings *settings, const char *name)
+{
+    for (uint32_t i = 0; i < tls->count; i++) {
+        if (tls->contexts[i].settings == settings && strcmp(tls->contexts[i].name, name) == 0) {
+            return tls->contexts[i].context;
+        }
+    }
+    return NULL;
+}
+
+/* address: of the server, as given; NULL: its name is in the settings or nowhere. NULL, and
+ * reported: it cannot be made. */
+static struct tls_context *plan__tls_context(struct plan *plan, const struct tls_settings *settings,
+                                             const char *address, struct mistakes *mistakes)
+{
+    struct plan_tls *tls = &plan->tls;
+    struct plan_tls_context *next = &tls->contexts[tls->count];
+    struct tls_settings own = *settings;
+    struct error error;
+    if (settings->server_name == NULL && address != NULL) {
+        plan__tls_host(address, next->name, sizeof next->name);
+    } else {
+        snprintf(next->name, sizeof next->name, "%s",
+                 settings->server_name == NULL ? "" : settings->server_name);
+    }
+    struct tls_context *context = plan__tls_find(tls, settings, next->name);
+    if (context != NULL) {
+        return context;
+    }
+    own.server_name = next->name[0] == '\0' ? NULL : next->name;
+    context = tls_context_create(&own, &error);
+    if (context == NULL) {
+        mistakes_report(mistakes, plan->scenario->path, "`tls`: %s", error.text);
+        return NULL;
+    }
+    next->settings = settings;
+    next->context = context;
+    tls->count++;
+    return context;
+}
+
+void plan_tls_open(struct plan *plan, struct mistakes *mistakes)
+{
+    uint32_t reported = mistakes->count;
+    plan->tls.contexts =
+        calloc(plan->targets_count + plan->destinations_count + 1, sizeof *plan->tls.contexts);
+    if (plan->tls.contexts == NULL) {
+        mistakes_report(mistakes, OPTIONS_ABOUT, "no memory for TLS");
+        return;
+    }
+    const struct scenario *scenario = plan->scenario;
+    for (uint32_t i = 0; i < plan->targets_count && mistakes->count == reported; i++) {
+        struct plan_target *target = &plan->targets[i];
+        /* --target takes the place of targets without names. */
+        uint32_t of = target->of < scenario->targets_count ? target->of : 0;
+        if (scenario->targets[of].tls != NULL) {
+            target->tls = plan__tls_context(plan, &scenario->targets[of].tls->settings,
+                                            target->name, mistakes);
+        }
+    }
+    for (uint32_t i = 0; i < plan->destinations_count && mistakes->count == reported; i++) {
+        struct plan_destination *destination = &plan->destinations[i];
+        if (destination->count == 0 && scenario->targets[i].tls != NULL) {
+            destination->tls =
+                plan__tls_context(plan, &scenario->targets[i].tls->settings, NULL, mistakes);
+        }
+    }
+}
+
+void plan_tls_close(struct plan_tls *tls)
+{
+    for (uint32_t i = 0; i < tls->count; i++) {
+        tls_context_destroy(tls->contexts[i].context);
+    }
+    free(tls->contexts);
+    *tls = (struct plan_tls){0};
+}
