@@ -23,10 +23,16 @@ static bool program__body_is_unique(const struct body *body)
     return body->type == BODY_RANDOM && body->bytes_min >= 8;
 }
 
-static bool program__body_has_variables(const struct body *body)
+/* Is it in the message? The values of a header that a send does not set have no captured names. */
+static bool program__has_source(const struct message *message, enum operand_source source)
 {
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        if (value_has_source(&body->parts[i].value, OPERAND_VARIABLE)) {
+    for (uint32_t i = 0; i < message->body.parts_count; i++) {
+        if (value_has_source(&message->body.parts[i].value, source)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; i < FRAMING_VALUES_MAX && message->has_values; i++) {
+        if (value_has_source(&message->head_values[i], source)) {
             return true;
         }
     }
@@ -55,7 +61,6 @@ static const struct message *program__message(struct program *program,
     message->body = *body;
     message->id = send->id;
     message->unique = program__body_is_unique(body);
-    message->has_variables = program__body_has_variables(body);
     if (frame_encoded_bytes(framing, send->id, body->bytes_max) == 0) {
         program->too_large_bytes = body->bytes_max;
     }
@@ -64,10 +69,9 @@ static const struct message *program__message(struct program *program,
     message->seals = framing_seals(framing);
     message->has_values = framing_has_values(framing);
     message->head_values = send->head_values != NULL ? send->head_values : target->head_values;
-    for (uint32_t i = 0; i < FRAMING_VALUES_MAX && send->head_values != NULL; i++) {
-        message->has_variables =
-            message->has_variables || value_has_source(&send->head_values[i], OPERAND_VARIABLE);
-    }
+    message->has_variables = program__has_source(message, OPERAND_VARIABLE);
+    message->is_numbered = program__has_source(message, OPERAND_SEQUENCE);
+    program->numbers = program->numbers || message->is_numbered;
     if (body->bytes_min != body->bytes_max) {
         return message;
     }
@@ -540,6 +544,7 @@ struct program *program_compile(const struct scenario *scenario, struct error *e
         goto no_memory;
     }
     program->looked_bytes = program_looked_bytes(program);
+    program->counters_count += program->numbers ? 2 : 0; /* the last ones: of its messages */
     if (program->too_large_bytes > 0) {
         error_set(error,
                   "%s: a body of %" PRIu32 " bytes is more than the codec takes: make it shorter, "

@@ -77,6 +77,7 @@ struct message {
     /* Two sends are unlikely to have the same body: a reply that carries it is no late reply to an
      * earlier send. */
     bool unique;
+    bool is_numbered;   /* ${sequence} is in it */
     bool has_variables; /* ${...} of captured or set names: they may change after it was sent */
 };
 
@@ -176,9 +177,10 @@ struct program {
     uint32_t too_large_bytes;   /* of a body that its codec cannot carry; 0: there is none */
     uint32_t message_bytes_max; /* the largest that a step sends or expects, whole frames */
     uint32_t words_count;       /* of variables: the most of any behavior */
-    uint32_t counters_count;
+    uint32_t counters_count;    /* of repeats; with `numbers` two more, of messages */
     /* A lane keeps the variables of its last message: a reply is compared with it. */
     bool keeps_sent;
+    bool numbers; /* a message says its number on the connection */
     bool has_inbox;
     uint32_t inbox_bytes_max; /* of bodies; 0: no expect looks into them */
     bool inbox_keeps_heads;   /* an expect looks at what is in front of the body */

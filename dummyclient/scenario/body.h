@@ -2,19 +2,22 @@
  * vm's hot path. scenario/message.h puts them together and compares them. */
 #pragma once
 
+#include "proto/checksum.h"
 #include "proto/number.h"
 #include "scenario/value.h"
 
 /* A piece of a body. Parts that cover others are followed by them, and those may cover others. */
 enum part_form {
-    PART_TEXT,   /* the value as text */
-    PART_JSON,   /* the value as JSON: a number, or a text without its quotes */
-    PART_BINARY, /* the value as bytes_count bytes */
-    PART_VARINT, /* the lower bytes_count bytes of the value as LEB128, perhaps in zigzag order */
-    PART_LENGTH, /* how many bytes the next `covers` parts have, plus `plus`, in `format`. Where
-                    bytes_max is not 0, they are one FIXED: how many of its bytes are no filling */
-    PART_RANDOM, /* random bytes */
-    PART_FIXED   /* the next `covers` parts, cut to bytes_min bytes, then zeros to bytes_max */
+    PART_TEXT,    /* the value as text */
+    PART_JSON,    /* the value as JSON: a number, or a text without its quotes */
+    PART_BINARY,  /* the value as bytes_count bytes */
+    PART_VARINT,  /* the lower bytes_count bytes of the value as LEB128, perhaps in zigzag order */
+    PART_LENGTH,  /* how many bytes the next `covers` parts have, plus `plus`, in `format`. Where
+                     bytes_max is not 0, they are one FIXED: how many of its bytes are no filling */
+    PART_RANDOM,  /* random bytes */
+    PART_FIXED,   /* the next `covers` parts, cut to bytes_min bytes, then zeros to bytes_max */
+    PART_CHECKSUM /* of the next `covers` parts, in `format`, and these parts: behind it, or before
+                   */
 };
 
 struct part {
@@ -23,9 +26,11 @@ struct part {
     bool big_endian;             /* BINARY */
     bool is_float;               /* BINARY of 4 or 8 bytes */
     bool zigzag;                 /* VARINT */
-    struct number_format format; /* LENGTH */
+    bool is_behind;              /* CHECKSUM */
+    enum checksum checksum;      /* CHECKSUM */
+    struct number_format format; /* LENGTH, CHECKSUM */
     int32_t plus;                /* LENGTH */
-    uint32_t covers;             /* LENGTH, FIXED */
+    uint32_t covers;             /* LENGTH, FIXED, CHECKSUM */
     uint32_t bytes_min;          /* RANDOM, FIXED */
     uint32_t bytes_max;          /* RANDOM, FIXED, LENGTH */
     uint32_t draw;               /* distinguishes its random numbers from those of other parts */

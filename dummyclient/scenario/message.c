@@ -186,6 +186,10 @@ static uint32_t message__part_bytes(const struct body *body, const struct messag
     case PART_FIXED:
         bytes = part->bytes_max;
         break;
+    case PART_CHECKSUM:
+        bytes = part->format.bytes;
+        bytes += message__span_bytes(body, scope, index + 1, index + 1 + part->covers);
+        break;
     }
     return bytes;
 }
@@ -266,6 +270,54 @@ static bool message__fixed(const struct body *body, const struct message_scope *
     return message__fill(scope, 0, false, zeros, sink, context);
 }
 
+/* Does message__part() write what it covers, too? */
+static bool message__is_whole(const struct part *part)
+{
+    return part->form == PART_FIXED || part->form == PART_CHECKSUM;
+}
+
+/* The parts from first to before end. */
+static bool message__span(const struct body *body, const struct message_scope *scope,
+                          uint32_t first, uint32_t end, message_sink sink, void *context)
+{
+    for (uint32_t i = first; i < end; i++) {
+        if (!message__part(body, scope, i, sink, context)) {
+            return false;
+        }
+        i += message__is_whole(&body->parts[i]) ? body->parts[i].covers : 0;
+    }
+    return true;
+}
+
+struct message__sum {
+    enum checksum kind;
+    uint32_t state;
+};
+
+static bool message__add_to_sum(void *context, const uint8_t *bytes, uint32_t bytes_count)
+{
+    struct message__sum *sum = context;
+    sum->state = checksum_add(sum->kind, sum->state, bytes, bytes_count);
+    return true;
+}
+
+static bool message__checksum(const struct body *body, const struct message_scope *scope,
+                              uint32_t index, message_sink sink, void *context)
+{
+    const struct part *part = &body->parts[index];
+    uint32_t first = index + 1;
+    uint32_t end = first + part->covers;
+    uint8_t digits[NUMBER_BYTES_MAX];
+    struct message__sum sum = {.kind = part->checksum, .state = checksum_begin(part->checksum)};
+    if (part->is_behind && !message__span(body, scope, first, end, sink, context)) {
+        return false;
+    }
+    message__span(body, scope, first, end, message__add_to_sum, &sum);
+    number_write(&part->format, checksum_end(sum.kind, sum.state), digits);
+    return sink(context, digits, part->format.bytes) &&
+           (part->is_behind || message__span(body, scope, first, end, sink, context));
+}
+
 /* A LENGTH alone: what it covers are parts like others. */
 static bool message__part(const struct body *body, const struct message_scope *scope,
                           uint32_t index, message_sink sink, void *context)
@@ -295,6 +347,8 @@ static bool message__part(const struct body *body, const struct message_scope *s
         return message__fill(scope, part->draw, true, bytes, sink, context);
     case PART_FIXED:
         return message__fixed(body, scope, index, sink, context);
+    case PART_CHECKSUM:
+        return message__checksum(body, scope, index, sink, context);
     }
     return false;
 }
@@ -302,12 +356,7 @@ static bool message__part(const struct body *body, const struct message_scope *s
 static void message__parts(const struct body *body, const struct message_scope *scope,
                            message_sink sink, void *context)
 {
-    for (uint32_t i = 0; i < body->parts_count; i++) {
-        if (!message__part(body, scope, i, sink, context)) {
-            return;
-        }
-        i += body->parts[i].form == PART_FIXED ? body->parts[i].covers : 0;
-    }
+    message__span(body, scope, 0, body->parts_count, sink, context);
 }
 
 uint32_t message_body_bytes(const struct body *body, const struct message_scope *scope)

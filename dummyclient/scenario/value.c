@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/prng.h"
 #include "scenario/data.h"
+#include "scenario/utc.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -115,6 +116,8 @@ static uint64_t value__operand_bits(const struct operand *operand,
         return (uint64_t)((scope->stamp_ns + scope->wall_offset_ns) / NS_PER_MS);
     case OPERAND_STAMP_NS:
         return (uint64_t)(scope->stamp_ns + scope->run_clock_offset_ns);
+    case OPERAND_SEQUENCE:
+        return scope->sequence;
     case OPERAND_RANDOM:
         /* From 0 up, then moved: bounds with a sign are in the wrong order without it. */
         return operand->low + prng_range(scope->key, stream, draw, 0, operand->high - operand->low);
@@ -128,6 +131,7 @@ static uint64_t value__operand_bits(const struct operand *operand,
     case OPERAND_DATA:
         return value__cell_bits(operand, scope);
     case OPERAND_TEXT:
+    case OPERAND_UTC:
         break;
     }
     return 0;
@@ -309,6 +313,11 @@ const uint8_t *value_text(const struct value *value, const struct message_scope 
     if (operand->source == OPERAND_VARIABLE) {
         return value__stored_text(scope->variables + operand->index, bytes);
     }
+    if (operand->source == OPERAND_UTC) {
+        *bytes = utc_write(operand->bytes, operand->bytes_count,
+                           scope->stamp_ns + scope->wall_offset_ns, digits);
+        return digits;
+    }
     const struct data_table *table = &scope->world->tables[operand->index];
     return data_cell(table, data_row(table, scope), operand->column, bytes);
 }
@@ -366,7 +375,11 @@ void value_text_bounds(const struct value *value, const struct value_world *worl
         break;
     case OPERAND_CONNECTION:
     case OPERAND_LANE:
+    case OPERAND_SEQUENCE:
         *high = 10;
+        break;
+    case OPERAND_UTC:
+        *low = *high = (uint32_t)operand->low;
         break;
     case OPERAND_DATA:
         *low = world->tables[operand->index].columns[operand->column].bytes_min;

@@ -38,9 +38,11 @@ enum operand_source {
     OPERAND_SEED,
     OPERAND_NOW_MS,   /* ${now_ms}: Unix time when the message was written */
     OPERAND_STAMP_NS, /* ${stamp_ns}: the same moment on the clock that fan-out is measured by */
+    OPERAND_SEQUENCE, /* ${sequence}: the number of the message on its connection */
     OPERAND_RANDOM,   /* ${random(low,high)} */
     OPERAND_VARIABLE, /* captured or set */
-    OPERAND_DATA      /* ${table.column} */
+    OPERAND_DATA,     /* ${table.column} */
+    OPERAND_UTC       /* ${utc(...)}: bytes is its picture, low how long it is as text */
 };
 
 struct operand {
@@ -49,9 +51,9 @@ struct operand {
     bool reads_text;      /* VARIABLE, DATA: number(...) of a text */
     uint32_t index;       /* VARIABLE: its first word; DATA: the table */
     uint32_t column;      /* DATA */
-    uint32_t bytes_count; /* TEXT; VARIABLE of a text: its room */
+    uint32_t bytes_count; /* TEXT, UTC; VARIABLE of a text: its room */
     const uint8_t *bytes;
-    uint64_t low; /* RANDOM */
+    uint64_t low; /* RANDOM, UTC */
     uint64_t high;
 };
 
@@ -107,6 +109,7 @@ struct message_scope {
     int64_t run_clock_offset_ns; /* the run's one clock less this one */
     uint32_t connection;
     uint32_t lane;
+    uint64_t sequence; /* of the message among those that its connection sends, from 1 */
 };
 
 enum comparison {
@@ -123,7 +126,7 @@ enum comparison {
 uint64_t value_bits(const struct value *value, const struct message_scope *scope, uint32_t draw);
 /* As text, is it the digits of a number? Else it is bytes that are stored elsewhere. */
 bool value_is_digits(const struct value *value);
-/* The value as text: digits written to `digits`, or bytes that are stored elsewhere. */
+/* The value as text: written to `digits`, or bytes that are stored elsewhere. */
 const uint8_t *value_text(const struct value *value, const struct message_scope *scope,
                           uint32_t draw, uint8_t digits[VALUE_DIGITS_MAX], uint32_t *bytes);
 /* A number as JSON has it: a double with all its digits, or null where it is none. */

@@ -41,6 +41,7 @@ struct message_scope vm_aside_scope(const struct vm *vm)
     scope.key = asides->key;
     scope.stamp_ns = asides->stamp_ns;
     scope.variables = asides->variables;
+    scope.sequence = asides->sequence;
     return scope;
 }
 

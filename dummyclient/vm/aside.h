@@ -24,6 +24,7 @@ struct vm_asides {
     const struct message *message; /* taken last: it is written next, ... */
     const uint64_t *variables;     /* ... with these values */
     uint64_t key;
+    uint64_t sequence; /* of the message, if it says it */
     int64_t stamp_ns;
     int64_t last_sent_ns; /* when anything has left */
     uint32_t taken_count; /* of all: what is random in them differs */

@@ -127,6 +127,9 @@ static void vm_connection__hand_over(const struct vm *vm, struct vm_lane *from, 
     to->sent_iteration = from->sent_iteration;
     to->sent_key = from->sent_key;
     to->stamp_ns = from->stamp_ns;
+    if (vm->program->numbers) {
+        *vm_lane_sequence(vm, to) = *vm_lane_sequence(vm, from);
+    }
 }
 
 void vm_enter_loop(struct vm *vm, int64_t now_ns)
@@ -339,6 +342,9 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     vm->tries = 0;
     vm->connected_ns = now_ns;
     vm->receives = true;
+    if (vm->program->numbers) {
+        *vm_numbered_count(vm) = 0;
+    }
     vm_inbox_clear(vm);
     if (vm->phase == VM_PHASE_FINISHED) {
         return;

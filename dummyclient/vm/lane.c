@@ -100,7 +100,9 @@ struct message_scope vm_lane_scope(const struct vm *vm, struct vm_lane *lane)
                                   .wall_offset_ns = vm->wall_offset_ns,
                                   .run_clock_offset_ns = vm->run_clock_offset_ns,
                                   .connection = vm->connection,
-                                  .lane = lane->index};
+                                  .lane = lane->index,
+                                  .sequence =
+                                      vm->program->numbers ? *vm_lane_sequence(vm, lane) : 0};
 }
 
 bool vm_lane_check_rows(struct vm *vm, struct vm_lane *lane)

@@ -4,6 +4,7 @@
 
 #include "program/program.h"
 #include "vm/aside.h"
+#include "vm/inbox.h"
 #include "vm/vm.h"
 
 enum {
@@ -14,8 +15,7 @@ enum {
     VM_TOMBSTONES_MAX = 6,
     /* Instructions of one lane without a pause; then it continues at the next vm_next(). Only long
      * overdue thinks reach this number. */
-    VM_RUN_MAX = 1000,
-    VM_MAILS_MAX = 16 /* messages kept for an expect */
+    VM_RUN_MAX = 1000
 };
 
 enum vm_lane_state {
@@ -69,29 +69,6 @@ struct vm_wait {
     uint16_t prev;
     uint32_t count;     /* tombstone: late replies (raw framing: bytes) it still absorbs; 0: free */
     uint32_t message_n; /* tombstone: the number of the message */
-};
-
-/* A message that no step has taken: its body is in the inbox's bytes, if bodies are kept; all of
- * it, where places look at what is in front of the body. */
-struct vm_mail {
-    uint32_t id;
-    uint32_t number;
-    uint64_t whole_bytes;
-    uint64_t whole_body_bytes;
-    uint32_t offset;
-    uint32_t bytes_count;
-    uint32_t body_offset; /* in these bytes */
-    uint32_t body_bytes;
-    uint32_t head_bytes; /* of the body: a head that is text */
-    bool claimed;        /* by a rule of on_push: only a step with a match of its own takes it */
-};
-
-/* Oldest first; the bodies are contiguous. */
-struct vm_inbox {
-    uint32_t mails_count;
-    uint32_t bytes_count;
-    struct vm_mail mails[VM_MAILS_MAX];
-    uint8_t bytes[]; /* program->inbox_bytes_max */
 };
 
 /* What most connections never touch: it need not become real memory. Behind it are what is
@@ -233,6 +210,18 @@ static inline void vm_lane_set_due(struct vm *vm, struct vm_lane *lane, int64_t 
     if (due_ns < vm->next_ns) {
         vm->next_ns = due_ns;
     }
+}
+
+/* Only where program->numbers: how many messages the connection has sent; and the number of the
+ * lane's last message that says it. */
+static inline uint64_t *vm_numbered_count(const struct vm *vm)
+{
+    return &vm_lane_at(vm, 0)->values[vm->program->counters_count - 1];
+}
+
+static inline uint64_t *vm_lane_sequence(const struct vm *vm, struct vm_lane *lane)
+{
+    return &lane->values[vm->program->counters_count - 2];
 }
 
 /* The variables of the lane's last message, as they were. */

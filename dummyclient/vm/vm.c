@@ -204,11 +204,29 @@ static struct message_scope vm__scope(const struct vm *vm, struct vm_lane *lane)
     return lane != NULL ? vm_lane_sent_scope(vm, lane) : vm_aside_scope(vm);
 }
 
+/* Messages of the framing are counted, in the order of sending; others have no number. */
+static void vm__number(struct vm *vm, struct vm_lane *lane, const struct message *message)
+{
+    if (message->framing == &vm->program->unframed) {
+        return;
+    }
+    uint64_t *count = vm_numbered_count(vm);
+    ++*count;
+    if (message->is_numbered && lane != NULL) {
+        *vm_lane_sequence(vm, lane) = *count;
+    } else if (message->is_numbered) {
+        vm_asides_of(vm)->sequence = *count;
+    }
+}
+
 uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *message,
                    struct vm_action *action)
 {
     uint32_t frame_bytes = message->frame_bytes;
     uint32_t body_bytes = message->body.bytes_min;
+    if (vm->program->numbers) {
+        vm__number(vm, lane, message);
+    }
     if (frame_bytes == 0) {
         struct message_scope scope = vm__scope(vm, lane);
         body_bytes = message_body_bytes(&message->body, &scope);

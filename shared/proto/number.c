@@ -74,6 +74,13 @@ enum number_status number_read(const struct number_format *format, const uint8_t
     case NUMBER_VARINT:
         status = number__read_varint(data, bytes, &value, used_bytes);
         break;
+    case NUMBER_ZIGZAG:
+        status = number__read_varint(data, bytes, &value, used_bytes);
+        if (status == NUMBER_COMPLETE && value % 2 != 0) {
+            return NUMBER_INVALID; /* below 0 */
+        }
+        value /= 2;
+        break;
     case NUMBER_BER:
         status = number__read_ber(data, bytes, &value, used_bytes);
         break;
@@ -86,7 +93,7 @@ enum number_status number_read(const struct number_format *format, const uint8_t
 }
 
 /* Digits of the number in this base. */
-static uint32_t number__length(uint32_t number, uint32_t base)
+static uint32_t number__length(uint64_t number, uint32_t base)
 {
     uint32_t length = 1;
     for (; number >= base; number /= base) {
@@ -103,6 +110,8 @@ uint32_t number_bytes(const struct number_format *format, uint32_t number)
         return format->bytes == 4 || number >> (8 * format->bytes) == 0 ? format->bytes : 0;
     case NUMBER_VARINT:
         return number__length(number, 128);
+    case NUMBER_ZIGZAG:
+        return number__length((uint64_t)number * 2, 128);
     case NUMBER_BER:
         return number < 0x80 ? 1 : 1 + number__length(number, 256);
     case NUMBER_DIGITS:
@@ -110,6 +119,13 @@ uint32_t number_bytes(const struct number_format *format, uint32_t number)
         return format->bytes == 0 ? length + 1 : length <= format->bytes ? format->bytes : 0;
     }
     return 0;
+}
+
+static void number__write_varint(uint64_t number, uint32_t bytes, uint8_t *out)
+{
+    for (uint32_t i = 0; i < bytes; i++, number >>= 7) {
+        out[i] = (uint8_t)((number & 0x7f) | (i + 1 < bytes ? 0x80 : 0));
+    }
 }
 
 uint32_t number_write(const struct number_format *format, uint32_t number, uint8_t *out)
@@ -121,9 +137,10 @@ uint32_t number_write(const struct number_format *format, uint32_t number, uint8
         number_write_fixed(out, bytes, format->big_endian, number);
         break;
     case NUMBER_VARINT:
-        for (uint32_t i = 0; i < bytes; i++, number >>= 7) {
-            out[i] = (uint8_t)((number & 0x7f) | (i + 1 < bytes ? 0x80 : 0));
-        }
+        number__write_varint(number, bytes, out);
+        break;
+    case NUMBER_ZIGZAG:
+        number__write_varint((uint64_t)number * 2, bytes, out);
         break;
     case NUMBER_BER:
         out[0] = (uint8_t)(bytes == 1 ? number : 0x80 + bytes - 1);

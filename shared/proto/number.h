@@ -8,6 +8,7 @@
 enum number_form {
     NUMBER_FIXED,  /* format.bytes bytes in either order */
     NUMBER_VARINT, /* LEB128: 7 bits a byte, the lowest first, a high bit where more follow */
+    NUMBER_ZIGZAG, /* the same of twice the number, as where numbers may have a sign: Avro, Kafka */
     NUMBER_BER,    /* one byte below 128; else 0x80 + n, then n bytes, the highest first */
     NUMBER_DIGITS  /* decimal digits: format.bytes of them, or, with 0, up to the byte `until` */
 };

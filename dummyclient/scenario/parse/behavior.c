@@ -58,7 +58,13 @@ static bool parse__body_is_of_lane(const struct parse *parse, const struct body 
 static bool parse__looks_at_lane(const struct parse *parse, const struct verify *verify)
 {
     for (; verify != NULL; verify = verify->next) {
-        if ((verify->type == VERIFY_FIELD && parse__value_is_of_lane(parse, &verify->value)) ||
+        /* The number of a message that was sent: which one depends on the lane. */
+        bool numbered = value_has_source(&verify->value, OPERAND_SEQUENCE);
+        for (uint32_t i = 0; i < verify->body.parts_count; i++) {
+            numbered = numbered || value_has_source(&verify->body.parts[i].value, OPERAND_SEQUENCE);
+        }
+        if (numbered ||
+            (verify->type == VERIFY_FIELD && parse__value_is_of_lane(parse, &verify->value)) ||
             parse__body_is_of_lane(parse, &verify->body)) {
             return true;
         }

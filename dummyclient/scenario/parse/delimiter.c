@@ -114,6 +114,10 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     case PART_TEXT:
         if (operand->source == OPERAND_TEXT) {
             parse__check_text(parse, body, index);
+        } else if (operand->source == OPERAND_UTC &&
+                   !parse__is_apart(framing, operand->bytes, operand->bytes_count, first, last)) {
+            reader_mistake(&parse->reader, "the picture of utc(...) has the delimiter (or a part "
+                                           "of it at an end): the message would become two");
         } else if (operand->source == OPERAND_DATA && !operand->reads_text) {
             parse__check_column(parse, operand, first, last);
         }
@@ -129,6 +133,7 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     case PART_BINARY:
     case PART_VARINT:
     case PART_LENGTH:
+    case PART_CHECKSUM:
         reader_mistake(&parse->reader, "a binary number may hold the delimiter of the framing, and "
                                        "the message would become two: use a text");
         return;

@@ -1,6 +1,7 @@
 /* Expressions: what is between ${ and }. Read with the precedence of C, into postfix order. */
 #include "scenario/parse/parse.h"
 
+#include "scenario/utc.h"
 #include "text/suggest.h"
 #include "text/units.h"
 
@@ -12,10 +13,10 @@
 static const struct {
     const char *name;
     enum operand_source source;
-} parse__builtin[] = {{"conn", OPERAND_CONNECTION}, {"iteration", OPERAND_ITERATION},
-                      {"lane", OPERAND_LANE},       {"seed", OPERAND_SEED},
-                      {"now_ms", OPERAND_NOW_MS},   {"stamp_ns", OPERAND_STAMP_NS},
-                      {"random", OPERAND_RANDOM}};
+} parse__builtin[] = {{"conn", OPERAND_CONNECTION},   {"iteration", OPERAND_ITERATION},
+                      {"lane", OPERAND_LANE},         {"seed", OPERAND_SEED},
+                      {"now_ms", OPERAND_NOW_MS},     {"stamp_ns", OPERAND_STAMP_NS},
+                      {"sequence", OPERAND_SEQUENCE}, {"random", OPERAND_RANDOM}};
 enum { PARSE_BUILTIN_COUNT = sizeof parse__builtin / sizeof parse__builtin[0] };
 enum { PARSE_WORDS_MAX = PARSE_BUILTIN_COUNT + TREE_VARIABLES_MAX + 64 + DATA_TABLES_MAX };
 
@@ -64,7 +65,8 @@ static void parse__unknown(struct parse *parse, const char *name)
     } else if (parse->reader.misspelled == NULL) { /* its `capture` may be what was misspelled */
         reader_mistake(&parse->reader,
                        "`${%s}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
-                       "stamp_ns, random(low,high), a table.column of `data`, a captured name or "
+                       "stamp_ns, sequence, random(low,high), utc(...), a table.column of `data`, "
+                       "a captured name or "
                        "one given by --set%s%s%s",
                        name, valid ? " " : "", valid ? name : "", valid ? "=VALUE" : "");
     }
@@ -407,7 +409,29 @@ static bool expression__number(struct expression *expression, const char *name, 
     return true;
 }
 
-/* random(low,high) and number(name): the reading is at the bracket. */
+/* utc(%Y%m%d-%H:%M:%S): what is between the brackets. */
+static bool expression__utc(struct expression *expression, const char *picture, size_t bytes,
+                            struct operand *operand)
+{
+    uint32_t length = utc_bytes((const uint8_t *)picture, (uint32_t)bytes);
+    if (length == 0) {
+        reader_mistake(&expression->parse->reader,
+                       "`${%.*s}`: expected a picture of %%Y %%m %%d %%H %%M %%S %%3f %%6f %%9f "
+                       "%%a %%b and other letters, at most %d bytes long, such as "
+                       "utc(%%Y%%m%%d-%%H:%%M:%%S.%%3f)",
+                       (int)(expression->bytes < 64 ? expression->bytes : 64), expression->text,
+                       VALUE_DIGITS_MAX);
+        return false;
+    }
+    *operand = (struct operand){.source = OPERAND_UTC,
+                                .type = VALUE_TEXT,
+                                .bytes = arena_copy(expression->parse->arena, picture, bytes),
+                                .bytes_count = (uint32_t)bytes,
+                                .low = length};
+    return true;
+}
+
+/* random(low,high), number(name) and utc(...): the reading is at the bracket. */
 static bool expression__function(struct expression *expression, const char *name, size_t bytes,
                                  struct expression_result *result)
 {
@@ -426,10 +450,14 @@ static bool expression__function(struct expression *expression, const char *name
                            expression->text);
             return false;
         }
+    } else if (parse_is("utc", name, bytes)) {
+        if (!expression__utc(expression, arguments, arguments_bytes, &operand)) {
+            return false;
+        }
     } else if (!parse_is("number", name, bytes)) {
         reader_mistake(reader,
-                       "`%.*s(...)`: unknown function; expected random(low,high), number(name), or "
-                       "text(...) around the whole",
+                       "`%.*s(...)`: unknown function; expected random(low,high), number(name), "
+                       "utc(...), or text(...) around the whole",
                        (int)(bytes < 64 ? bytes : 64), name);
         return false;
     } else if (close == NULL) {

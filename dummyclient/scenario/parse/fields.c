@@ -1,4 +1,5 @@
 /* `fields`: a binary packet, written down field by field. */
+#include "scenario/parse/header.h"
 #include "scenario/parse/parts.h"
 
 #include <float.h>
@@ -105,7 +106,7 @@ static void parse__string_length(struct parse *parse, const cJSON *json, void *p
                                string->format.form == NUMBER_DIGITS)) {
         reader_expected(&parse->reader, json,
                         "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", "
-                        "\"ber\", \"zero\" or \"none\"");
+                        "\"zigzag\", \"ber\", \"zero\" or \"none\"");
     }
 }
 
@@ -186,9 +187,9 @@ static const struct key parse__group_keys[] = {
     {"of", .required = "an array of fields"},
     {0}};
 
-static void parse__group_of(struct parse *parse, const cJSON *json)
+static void parse__group_of(struct parse *parse, const char *key, const cJSON *json)
 {
-    size_t mark = reader_enter(&parse->reader, "of");
+    size_t mark = reader_enter(&parse->reader, key);
     if (cJSON_IsArray(json)) {
         reader_each(&parse->reader, json, parse__field_of, NULL);
     } else {
@@ -208,13 +209,53 @@ static void parse__group(struct parse *parse, const cJSON *json)
     if (length == NULL) {
         return;
     }
-    parse__group_of(parse, of);
+    parse__group_of(parse, "of", of);
     if (parse->reader.mistakes_count == mistakes_count) {
         parse_digits_format(parse, &group.format, group.digits_bytes, group.until);
     }
     length->format = group.format;
     length->plus = (int32_t)group.plus;
     parse_close_length(parse, length, mistakes_count);
+}
+
+/* A checksum, and the fields that it is over; as in a header, its name is the key. */
+struct parse__checked {
+    bool big_endian;
+    bool is_behind;
+};
+
+/* The member that names a checksum; NULL: there is none. */
+static const cJSON *parse__checksum_of(const cJSON *json)
+{
+    enum checksum checksum;
+    struct number_format format;
+    const cJSON *member = json->child;
+    while (member != NULL && !parse_checksum(member->string, &checksum, &format)) {
+        member = member->next;
+    }
+    return member;
+}
+
+static void parse__checked(struct parse *parse, const cJSON *json, const cJSON *of)
+{
+    const struct key keys[] = {
+        {.name = of->string},
+        {"byte_order", KEY_WORD(struct parse__checked, big_endian, "little", "big")},
+        {"where", KEY_WORD(struct parse__checked, is_behind, "before", "behind")},
+        {0}};
+    struct parse__checked checked = {.is_behind = false};
+    struct part *part = NULL;
+    if (!reader_read(&parse->reader, json, keys, &checked) ||
+        (part = parse_open_length(parse)) == NULL) {
+        return;
+    }
+    parse_checksum(of->string, &part->checksum, &part->format);
+    part->format.big_endian = reader_get(json, "byte_order") != NULL
+                                  ? checked.big_endian
+                                  : parse->protocol->framing.big_endian;
+    part->is_behind = checked.is_behind;
+    parse__group_of(parse, of->string, of);
+    parse_close_checksum(parse, part);
 }
 
 /* Another body in the place of a field. */
@@ -280,6 +321,8 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
         parse__string(parse, json);
     } else if (reader_get(json, "length") != NULL || reader_get(json, "of") != NULL) {
         parse__group(parse, json);
+    } else if (parse__checksum_of(json) != NULL) {
+        parse__checked(parse, json, parse__checksum_of(json));
     } else if (alone && is_body) { /* in its short form */
         parse__body_field(parse, json);
     } else {
@@ -290,7 +333,7 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
             reader_mistake(reader,
                            "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
                            "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, "
-                           "`pb` or `bytes`, found `%.32s`",
+                           "`pb`, `bytes` or a checksum such as `crc32c`, found `%.32s`",
                            key);
         }
     }

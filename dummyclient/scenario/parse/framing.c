@@ -1,6 +1,6 @@
 /* `framing`: where one message of the target's protocol ends. A key is a line: of which framings,
  * and what it holds. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/header.h"
 #include "text/encoding.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* `header` and `tail` of a framing, field by field; and the sizes of a framing by id. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/header.h"
 
 #include "text/encoding.h"
 
@@ -25,8 +25,10 @@ struct header__item {
 
 bool parse_format(const struct framing *framing, const char *word, struct number_format *format)
 {
-    static const char *const FORMS[] = {
-        [NUMBER_VARINT] = "varint", [NUMBER_BER] = "ber", [NUMBER_DIGITS] = "digits"};
+    static const char *const FORMS[] = {[NUMBER_VARINT] = "varint",
+                                        [NUMBER_ZIGZAG] = "zigzag",
+                                        [NUMBER_BER] = "ber",
+                                        [NUMBER_DIGITS] = "digits"};
     *format = (struct number_format){.big_endian = framing->big_endian};
     for (int i = NUMBER_VARINT; i <= NUMBER_DIGITS; i++) {
         if (strcmp(word, FORMS[i]) == 0) {
@@ -84,12 +86,33 @@ static void header__read_format(struct parse *parse, const cJSON *json, void *pl
     }
 }
 
+/* A number that is filled in when the message has its size: its own size must not depend on it. */
+static void header__sequence_format(struct parse *parse, const cJSON *json, void *place)
+{
+    struct header__item *item = place;
+    const char *word = cJSON_IsString(json) ? json->valuestring : "";
+    struct number_format *format = &item->field->format;
+    if (!parse_format(item->framing, word, format) ||
+        (format->form != NUMBER_FIXED && format->form != NUMBER_DIGITS)) {
+        reader_expected(&parse->reader, json,
+                        "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), or \"digits\" "
+                        "with `bytes`: a number of any other form is ${sequence} in the body");
+    }
+}
+
 static uint32_t header__format_max(const struct number_format *format)
 {
     if (format->form == NUMBER_FIXED && format->bytes < 4) {
         return (UINT32_C(1) << (8 * format->bytes)) - 1;
     }
-    return UINT32_MAX;
+    uint32_t most = UINT32_MAX;
+    if (format->form == NUMBER_DIGITS && format->bytes > 0 && format->bytes < 10) {
+        most = 9;
+        for (uint8_t i = 1; i < format->bytes; i++) {
+            most = most * 10 + 9;
+        }
+    }
+    return most;
 }
 
 /* --- Constants and values. */
@@ -261,12 +284,17 @@ static const struct key HEADER_SIZE_KEYS[] = {
     {"bytes", .kind = KEY_KIND_WHOLE, ITEM(digits_bytes), .low = 1, .high = 10},
     {"until", .kind = KEY_KIND_TEXT, ITEM(until), .high = 1},
     {0}};
-static const struct key HEADER_ID_KEYS[] = {{"id", .then = header__read_format}, {0}};
+static const struct key HEADER_ID_KEYS[] = {
+    {"id", .then = header__read_format},
+    {"bytes", .kind = KEY_KIND_WHOLE, ITEM(digits_bytes), .low = 1, .high = 10},
+    {"until", .kind = KEY_KIND_TEXT, ITEM(until), .high = 1},
+    {0}};
 static const struct key HEADER_SEQUENCE_KEYS[] = {
-    {"sequence", .then = header__read_format},
+    {"sequence", .then = header__sequence_format},
     {"name", .kind = KEY_KIND_TEXT, ITEM(name), .then = header__check_name},
     {"first", .kind = KEY_KIND_WHOLE, ITEM(first), .high = UINT32_MAX},
     {"last", .kind = KEY_KIND_WHOLE, ITEM(last), .high = UINT32_MAX, .preset = UINT32_MAX},
+    {"bytes", .kind = KEY_KIND_WHOLE, ITEM(digits_bytes), .low = 1, .high = 10},
     {0}};
 static const struct key HEADER_CHECK_KEYS[] = {
     {.name = "", .then = header__checksum},
@@ -293,6 +321,21 @@ static const struct {
 #undef HEADER_CHECKSUM
 };
 
+bool parse_checksum(const char *name, enum checksum *checksum, struct number_format *format)
+{
+    size_t i = 0;
+    while (i < CHECKSUMS_COUNT && strcmp(name, HEADER_CHECKSUMS[i].name) != 0) {
+        i++;
+    }
+    if (i == CHECKSUMS_COUNT) {
+        return false;
+    }
+    *checksum = (enum checksum)i;
+    *format = (struct number_format){.form = i == CHECKSUM_DIGITS3 ? NUMBER_DIGITS : NUMBER_FIXED,
+                                     .bytes = HEADER_CHECKSUMS[i].bytes};
+    return true;
+}
+
 /* Which field the key begins: its role and format, and the keys that it may have. */
 static const struct key *header__kind(const char *key, struct header__item *item)
 {
@@ -303,15 +346,9 @@ static const struct key *header__kind(const char *key, struct header__item *item
             return HEADER_KINDS[i].keys;
         }
     }
-    for (size_t i = 0; i < CHECKSUMS_COUNT; i++) {
-        if (strcmp(key, HEADER_CHECKSUMS[i].name) == 0) {
-            field->role = FRAMING_ROLE_CHECK;
-            field->checksum = (enum checksum)i;
-            field->format =
-                (struct number_format){.form = i == CHECKSUM_DIGITS3 ? NUMBER_DIGITS : NUMBER_FIXED,
-                                       .bytes = HEADER_CHECKSUMS[i].bytes};
-            return HEADER_CHECK_KEYS;
-        }
+    if (parse_checksum(key, &field->checksum, &field->format)) {
+        field->role = FRAMING_ROLE_CHECK;
+        return HEADER_CHECK_KEYS;
     }
     bool number =
         parse_format(item->framing, key, &field->format) && field->format.form == NUMBER_FIXED;
@@ -338,22 +375,25 @@ static void header__name(struct parse *parse, struct header__item *item)
 static void header__finish(struct parse *parse, const cJSON *json, struct header__item *item)
 {
     struct framing_field *field = item->field;
-    uint32_t most = header__format_max(&field->format);
+    bool may_be_digits = field->role == FRAMING_ROLE_SIZE || field->role == FRAMING_ROLE_SEQUENCE ||
+                         field->role == FRAMING_ROLE_ID;
     if (item->name != NULL) {
         header__name(parse, item);
     }
+    if (may_be_digits &&
+        !parse_digits_format(parse, &field->format, item->digits_bytes, item->until)) {
+        return;
+    }
+    uint32_t most = header__format_max(&field->format);
     switch (field->role) {
     case FRAMING_ROLE_SIZE:
         field->plus = item->plus;
-        parse_digits_format(parse, &field->format, item->digits_bytes, item->until);
         return;
     case FRAMING_ROLE_SEQUENCE:
         field->sequence_first = item->first;
         field->sequence_last = item->last == UINT32_MAX ? most : item->last;
-        if (field->format.form != NUMBER_FIXED) {
-            reader_expected_at(&parse->reader, json, "sequence", "a number of fixed width");
-        } else if (item->first > field->sequence_last || field->sequence_last > most) {
-            reader_mistake(&parse->reader, "expected `first` below `last`, and both within its "
+        if (item->first > field->sequence_last || field->sequence_last > most) {
+            reader_mistake(&parse->reader, "expected `first` up to `last`, and both within its "
                                            "width");
         }
         return;
@@ -362,10 +402,6 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
             reader_get(json, "byte_order") != NULL ? item->big_endian : item->framing->big_endian;
         return;
     case FRAMING_ROLE_ID:
-        if (field->format.form == NUMBER_DIGITS) {
-            reader_expected_at(&parse->reader, json, "id", "a binary number");
-        }
-        return;
     case FRAMING_ROLE_CONSTANT:
     case FRAMING_ROLE_VALUE:
         return;
@@ -538,8 +574,8 @@ void parse_by_id_format(struct parse *parse, const cJSON *json, void *place)
     field->role = size ? FRAMING_ROLE_SIZE : FRAMING_ROLE_ID;
     if (!parse_format(framing, word, &field->format) || field->format.form == NUMBER_DIGITS) {
         reader_expected(&parse->reader, json,
-                        "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\" or "
-                        "\"ber\"");
+                        "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", "
+                        "\"zigzag\" or \"ber\"");
         return;
     }
     framing->fields_count = size ? 2 : 1;

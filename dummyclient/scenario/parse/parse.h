@@ -89,9 +89,6 @@ struct parse {
 /* --- Keys that several objects have. */
 
 #define PARSE_DAY_NS (INT64_C(86400) * NS_PER_S)
-#define PARSE_FORMAT_EXPECTED                                                                      \
-    "\"u8\", \"u16\", \"u24\" or \"u32\" (also with le or be), \"varint\", \"ber\" or \"digits\""
-
 #define PARSE_SPINS                                                                                \
     "expected a step that takes time, such as a request or a think: without one it would spin"
 
@@ -229,20 +226,6 @@ void parse_delimiter(struct parse *parse, const cJSON *json, uint8_t *into, uint
 /* --- The state of the connection. */
 
 bool parse_has_ids(const struct parse *parse);
-/* header.c: "u16", "u24be", "varint", "ber" or "digits". */
-bool parse_format(const struct framing *framing, const char *word, struct number_format *format);
-/* What is said beside "digits", into the format; false, and reported, where it does not fit. */
-bool parse_digits_format(struct parse *parse, struct number_format *format, uint8_t digits_bytes,
-                         const char *until);
-/* Whether what was read fits together. */
-void parse_check_header(struct parse *parse, struct framing *framing);
-void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *framing);
-/* The largest id that the framing can carry; 0: it has none. */
-uint32_t parse_id_max(const struct framing *framing);
-/* Do the `sizes` of a framing by id have this one? */
-bool parse_lists_id(const struct framing *framing, uint32_t id);
-/* "101" or "0x0065". */
-bool parse_id_text(const char *text, uint32_t *id);
 /* A step that uses the connection. */
 void parse_needs_link(struct parse *parse, bool sends);
 void parse_first_link_step(struct parse *parse, bool opens);

@@ -161,6 +161,10 @@ static struct parse__bounds parse__measure_part(const struct parse *parse, const
         return (struct parse__bounds){part->bytes_min, part->bytes_max};
     case PART_FIXED:
         return (struct parse__bounds){part->bytes_max, part->bytes_max};
+    case PART_CHECKSUM: {
+        struct parse__bounds of = parse__measure(parse, parts, index + 1, index + 1 + part->covers);
+        return (struct parse__bounds){of.low + part->format.bytes, of.high + part->format.bytes};
+    }
     case PART_BINARY:
         break;
     }
@@ -182,7 +186,8 @@ static struct parse__bounds parse__measure(const struct parse *parse, const stru
 struct part *parse_open_length(struct parse *parse)
 {
     if (parse->lengths_open == TREE_LENGTHS_MAX) {
-        reader_mistake(&parse->reader, "expected at most %d lengths inside each other, found more",
+        reader_mistake(&parse->reader,
+                       "expected at most %d lengths and checksums inside each other, found more",
                        TREE_LENGTHS_MAX);
         return NULL;
     }
@@ -213,6 +218,13 @@ void parse_close_length(struct parse *parse, struct part *length, uint32_t mista
                        "there can be %" PRIu64 " bytes behind it, more than its length can say",
                        counted.high);
     }
+}
+
+void parse_close_checksum(struct parse *parse, struct part *checksum)
+{
+    parse->lengths_open--;
+    checksum->form = PART_CHECKSUM;
+    checksum->covers = parse->parts_count - (uint32_t)(checksum - parse->parts) - 1;
 }
 
 /* --- Joined. */

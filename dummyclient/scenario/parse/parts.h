@@ -17,11 +17,13 @@ struct parse_pieces {
 };
 void parse_split(struct parse *parse, const char *text, const struct parse_pieces *pieces,
                  void *context);
-/* A part that parse_close_length() makes a length; NULL where there are too many, which is
- * reported: inside each other, or in all. */
+/* A part that parse_close_length() or parse_close_checksum() completes; NULL where there are too
+ * many, which is reported: inside each other, or in all. */
 struct part *parse_open_length(struct parse *parse);
 /* Makes it the length of all parts behind it: of one FIXED with bytes_max bytes, if that is not 0.
  * Reports what it cannot say, unless there have been more mistakes than mistakes_count. */
 void parse_close_length(struct parse *parse, struct part *length, uint32_t mistakes_count);
+/* Makes it the checksum of all parts behind it. */
+void parse_close_checksum(struct parse *parse, struct part *checksum);
 /* Takes the parts from first on, and makes a body of them: a constant one where nothing changes. */
 void parse_join(struct parse *parse, uint32_t first, struct body *body);

@@ -1,6 +1,6 @@
 /* Steps, and what they do to the connection. */
 #include "proto/http.h"
-#include "scenario/parse/parse.h"
+#include "scenario/parse/header.h"
 #include "scenario/parse/tls.h"
 #include "text/units.h"
 

@@ -1,4 +1,5 @@
 /* Waiting for replies: request and expect, and their match. */
+#include "scenario/parse/header.h"
 #include "scenario/parse/place.h"
 
 #include <inttypes.h>

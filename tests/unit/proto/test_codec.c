@@ -43,6 +43,11 @@ static void test_numbers_in_all_forms(void **state)
     check_number(varint, 128, "\x80\x01", 2);
     check_number(varint, 2097151, "\xff\xff\x7f", 3);
     check_number(varint, UINT32_MAX, "\xff\xff\xff\xff\x0f", 5);
+    const struct number_format zigzag = {.form = NUMBER_ZIGZAG};
+    check_number(zigzag, 0, "\0", 1);
+    check_number(zigzag, 63, "\x7e", 1);
+    check_number(zigzag, 64, "\x80\x01", 2);
+    check_number(zigzag, UINT32_MAX, "\xfe\xff\xff\xff\x1f", 5);
     check_number(ber, 127, "\x7f", 1);
     check_number(ber, 128, "\x81\x80", 2);
     check_number(ber, 0x1234, "\x82\x12\x34", 3);
@@ -64,7 +69,10 @@ static void test_what_is_no_number(void **state)
     } wrong[] = {
         {{.form = NUMBER_VARINT}, "\xff\xff\xff\xff\x1f", 5},     /* over 32 bits */
         {{.form = NUMBER_VARINT}, "\x80\x80\x80\x80\x80\x01", 6}, /* too long */
-        {{.form = NUMBER_BER}, "\x80", 1},                        /* of indefinite length */
+        {{.form = NUMBER_ZIGZAG}, "\x01", 1},                     /* below 0 */
+        {{.form = NUMBER_ZIGZAG}, "\xff\x01", 2},
+        {{.form = NUMBER_ZIGZAG}, "\x80\x80\x80\x80\x20", 5}, /* over 32 bits */
+        {{.form = NUMBER_BER}, "\x80", 1},                    /* of indefinite length */
         {{.form = NUMBER_BER}, "\x85", 1},
         {{.form = NUMBER_BER}, "\xff", 1},
         {{.form = NUMBER_DIGITS, .bytes = 3}, "1x", 2},

@@ -43,7 +43,9 @@ struct message_scope body_scope(uint64_t words[BODY_WORDS_MAX], const char *text
                                   .iteration = 12,
                                   .variables = words,
                                   .world = &world,
-                                  .connection = 300};
+                                  .stamp_ns = INT64_C(784887151123456789),
+                                  .connection = 300,
+                                  .sequence = 1000};
 }
 
 void body_check_same(const struct body *body, const struct message_scope *scope,

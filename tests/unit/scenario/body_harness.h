@@ -28,7 +28,8 @@ void body_told(void *context, const char *line);
 /* A scenario that sends the body in its loop; ' stands for ". Names: `n` of an i32, `u` of a u64,
  * `f` of an f64, `t` of a text; `given` is "12", of --set. */
 struct scenario *body_load(const char *framing, const char *body);
-/* n is -3, u 2^64 - 1, f 0.1, t the text; ${conn} is 300 and ${iteration} 12. */
+/* n is -3, u 2^64 - 1, f 0.1, t the text; ${conn} is 300, ${iteration} 12, ${sequence}
+ * 1000, and it is Tue, 15 Nov 1994 08:12:31.123456789. */
 struct message_scope body_scope(uint64_t words[BODY_WORDS_MAX], const char *text);
 /* The bytes are the body, and nothing else is: written, measured and compared alike. */
 void body_check_same(const struct body *body, const struct message_scope *scope,

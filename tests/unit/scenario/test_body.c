@@ -338,9 +338,80 @@ static void test_lengths_count_what_is_escaped(void **state)
     body_check(&of, BODY_LITTLE, "\x01");
 }
 
+/* Check values of the catalogue, of "123456789", whatever it is made of. */
+static void test_checksums_of_fields(void **state)
+{
+    (void)state;
+    static const struct body_case cases[] = {
+        {"{ 'fields': [ { 'crc32c': [ { 'hex': '313233343536373839' } ] } ] }",
+         "83 92 06 e3 31 32 33 34 35 36 37 38 39"},
+        {"{ 'fields': [ { 'crc32c': [ { 'string': '123456789', 'length': 'none' } ], 'byte_order': "
+         "'big', 'where': 'behind' } ] }",
+         "31 32 33 34 35 36 37 38 39 e3 06 92 83"},
+        {"{ 'fields': [ { 'sum8': [ { 'string': '${t}', 'length': 'u8' } ] } ] }",
+         "29 03 61 62 63"},
+        {"{ 'fields': [ { 'where': 'behind', 'xor8': [ { 'u16be': '${conn}' } ] }, { 'u8': 9 } ] }",
+         "01 2c 2d 09"},
+        {"{ 'fields': [ { 'digits3': [ { 'string': '${t}', 'length': 'none' } ] } ] }",
+         "30 33 38 61 62 63"},
+        /* One over another, under a length, and a length under it. */
+        {"{ 'fields': [ { 'length': 'u16be', 'of': [ { 'xor8': [ { 'length': 'varint', 'of': [ { "
+         "'sum8': [ { 'string': '${t}', 'length': 'none' } ] } ] } ] } ] } ] }",
+         "00 06 42 04 26 61 62 63"},
+        {"{ 'fields': [ { 'bytes': { 'fields': [ { 'xor8': [ { 'json': { 'a': '${t}' } } ] } ] } } "
+         "] }",
+         "3d 7b 22 61 22 3a 22 61 62 63 22 7d"},
+        {"{ 'fields': [ { 'crc16': [ ] } ] }", "00 00"},
+    };
+    BODY_CHECK_ALL(cases);
+}
+
+/* What is drawn is drawn once: the checksum is of what is sent. */
+static void test_a_checksum_of_what_is_drawn(void **state)
+{
+    (void)state;
+    static uint64_t words[BODY_WORDS_MAX];
+    uint8_t bytes[64];
+    struct scenario *scenario = body_load(
+        BODY_LITTLE, "{ 'fields': [ { 'sum8': [ { 'bytes': { 'random': { 'bytes': [1, 40] } } }, { "
+                     "'u16': '${random(0,65535)}' } ] } ] }");
+    struct message_scope scope = body_scope(words, "");
+    const struct body *of = &scenario->behaviors[0].loop->send.body;
+    assert_true(of->is_random);
+    for (scope.key = 0; scope.key < 100; scope.key++) {
+        uint32_t count = message_body_bytes(of, &scope);
+        assert_in_range(count, 4, 43);
+        message_write_body(of, &scope, bytes);
+        uint8_t sum = 0;
+        for (uint32_t i = 1; i < count; i++) {
+            sum = (uint8_t)(sum + bytes[i]);
+        }
+        assert_int_equal(bytes[0], sum);
+        assert_true(message_body_equals(of, &scope, bytes, count, false));
+    }
+    scenario_destroy(scenario);
+}
+
+static void test_the_number_of_a_message_has_any_form(void **state)
+{
+    (void)state;
+    static const struct body_case cases[] = {
+        {"{ 'text': '34=${sequence}|' }", "33 34 3d 31 30 30 30 7c"},
+        {"{ 'fields': [ { 'varint': '${sequence}' }, { 'u64be': '${sequence}' } ] }",
+         "e8 07 00 00 00 00 00 00 03 e8"},
+        {"{ 'fields': [ { 'u8': '${(sequence - 1) % 256}' } ] }", "e7"},
+        {"{ 'pb': { '1': '${sequence}' } }", "08 e8 07"},
+        {"{ 'json': [ '${sequence}' ] }", "5b 31 30 30 30 5d"},
+    };
+    BODY_CHECK_ALL(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksums_of_fields),
+        cmocka_unit_test(test_a_checksum_of_what_is_drawn),
+        cmocka_unit_test(test_the_number_of_a_message_has_any_form),
         cmocka_unit_test(test_numbers_that_are_as_long_as_they_need),
         cmocka_unit_test(test_lengths_count_the_fields_behind_them),
         cmocka_unit_test(test_lengths_grow_with_what_they_count),

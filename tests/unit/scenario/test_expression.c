@@ -1,6 +1,8 @@
 /* What ${...} means: operations, their order and their types, and texts as numbers. */
 #include "body_harness.h"
 
+#include "scenario/utc.h"
+
 static void check_text(const char *expression, const char *text, const char *expected)
 {
     static uint64_t words[BODY_WORDS_MAX];
@@ -153,6 +155,39 @@ static void test_what_is_known_is_computed_once(void **state)
 }
 
 /* Each of several draws in one expression is one of its own. */
+static void test_the_time_as_protocols_write_it(void **state)
+{
+    (void)state;
+    static const struct meaning meanings[] = {
+        {"${utc(%Y%m%d-%H:%M:%S.%3f)}", "19941115-08:12:31.123"},
+        {"${utc(%a, %d %b %Y %H:%M:%S GMT)}", "Tue, 15 Nov 1994 08:12:31 GMT"},
+        {"x${utc(%6f %9f)}y", "x123456 123456789y"},
+        {"${utc(100%%)}", "100%"},
+        {"${utc(%d)}${utc(%m)}", "1511"},
+    };
+    CHECK_ALL(meanings);
+    static const struct {
+        int64_t unix_s;
+        const char *text;
+    } days[] = {{0, "Thu 1970-01-01T00:00:00"},          {951782399, "Mon 2000-02-28T23:59:59"},
+                {951782400, "Tue 2000-02-29T00:00:00"},  {951868800, "Wed 2000-03-01T00:00:00"},
+                {4107542399, "Sun 2100-02-28T23:59:59"}, {4107542400, "Mon 2100-03-01T00:00:00"},
+                {1735689599, "Tue 2024-12-31T23:59:59"}, {-1, "Wed 1969-12-31T23:59:59"}};
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        static const char picture[] = "%a %Y-%m-%dT%H:%M:%S";
+        uint8_t text[VALUE_DIGITS_MAX + 1] = {0};
+        uint32_t bytes = utc_write((const uint8_t *)picture, sizeof picture - 1,
+                                   days[i].unix_s * INT64_C(1000000000), text);
+        assert_int_equal(bytes, utc_bytes((const uint8_t *)picture, sizeof picture - 1));
+        assert_string_equal((const char *)text, days[i].text);
+    }
+    static const char *const wrong[] = {
+        "", "%", "%y", "%1f", "%Y%", "012345678901234567890123456789012", "%9f%9f%9f%9f"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(utc_bytes((const uint8_t *)wrong[i], (uint32_t)strlen(wrong[i])), 0);
+    }
+}
+
 static void test_random_operands_differ(void **state)
 {
     (void)state;
@@ -180,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_a_text_becomes_a_number),
         cmocka_unit_test(test_a_number_becomes_a_text),
         cmocka_unit_test(test_what_is_known_is_computed_once),
+        cmocka_unit_test(test_the_time_as_protocols_write_it),
         cmocka_unit_test(test_random_operands_differ),
     };
     return cmocka_run_group_tests_name("expression", tests, NULL, NULL);

@@ -195,7 +195,7 @@ static void test_framing(void **state)
          "`size` and 0 of `id`"},
         {"{ 'type': 'length', 'header': [ { 'size': 'u17' } ] }",
          ": `framing.header[0].size`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), "
-         "'varint', 'ber' or 'digits', found 'u17'"},
+         "'varint', 'zigzag', 'ber' or 'digits', found 'u17'"},
         {"{ 'type': 'length', 'header': [ { 'size': 'digits' } ] }",
          ": `framing.header[0]`: expected `bytes` (how many digits) or `until` (the character "
          "behind them) beside 'digits'"},
@@ -207,7 +207,7 @@ static void test_framing(void **state)
         {"{ 'type': 'length', 'header': [ { 'size': 'u8', 'pluss': 1 } ] }",
          ": `framing.header[0].pluss`: unknown key; did you mean `plus`?"},
         {"{ 'type': 'length', 'header': [ { 'size': 'u8' }, { 'sequence': 'u8', 'first': 256 } ] }",
-         ": `framing.header[1]`: expected `first` below `last`, and both within its width"},
+         ": `framing.header[1]`: expected `first` up to `last`, and both within its width"},
         {"{ 'type': 'by_id', 'id': 'u16' }",
          ": `framing.sizes`: expected how long the messages of each id are (or `sizes_file`), "
          "found nothing"},

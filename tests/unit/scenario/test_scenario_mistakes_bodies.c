@@ -18,8 +18,8 @@ static void test_fields(void **state)
     static const struct mistake mistakes[] = {
         {"{ 'fields': [ { 'u40': 1 } ] }",
          ".fields[0]`: expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
-         "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, `pb` or `bytes`, "
-         "found `u40`"},
+         "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, `pb`, `bytes` or "
+         "a checksum such as `crc32c`, found `u40`"},
         {"{ 'fields': [ { 'varint32': 4294967296 } ] }",
          ".fields[0].varint32`: expected a whole number of 32 bits, found 4294967296"},
         {"{ 'fields': [ { 'varint': 0.5 } ] }",
@@ -29,10 +29,10 @@ static void test_fields(void **state)
          "'9223372036854775808'"},
         {"{ 'fields': [ { 'string': 'abc', 'length': 'i8' } ] }",
          ".fields[0].length`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), 'varint', "
-         "'ber', 'zero' or 'none', found 'i8'"},
+         "'zigzag', 'ber', 'zero' or 'none', found 'i8'"},
         {"{ 'fields': [ { 'length': 'u64', 'of': [] } ] }",
          ".fields[0].length`: expected 'u8', 'u16', 'u24' or 'u32' (also with le or be), 'varint', "
-         "'ber' or 'digits', found 'u64'"},
+         "'zigzag', 'ber' or 'digits', found 'u64'"},
         {"{ 'fields': [ { 'length': 'u8' } ] }",
          ".fields[0].of`: expected an array of fields, found nothing"},
         {"{ 'fields': [ { 'of': [] } ] }", ".fields[0].length`: expected what says how long it is, "
@@ -91,7 +91,8 @@ static void test_there_is_an_end_to_lengths_and_fields(void **state)
     load(json, (size_t)(at - json));
     assert_int_equal(told.count, 1);
     assert_non_null(
-        strstr(told.lines[0], ": expected at most 16 lengths inside each other, found more"));
+        strstr(told.lines[0],
+               ": expected at most 16 lengths and checksums inside each other, found more"));
     at = fields;
     for (int i = 0; i <= 4096; i++) {
         at += sprintf(at, "%s{ \"u8\": 1 }", i == 0 ? "" : ", ");
@@ -211,12 +212,12 @@ static void test_expressions(void **state)
         {"{ 'text': '${conn < 1}' }",
          ".text`: `${conn < 1}`: expected an operation or the end, found `< 1`"},
         {"{ 'text': '${conn & 1.5}' }", ".text`: `${conn & 1.5}`: `&` is for whole numbers"},
-        {"{ 'text': '${size(conn)}' }",
-         ".text`: `size(...)`: unknown function; expected random(low,high), number(name), or "
-         "text(...) around the whole"},
-        {"{ 'text': '${1 + text(conn)}' }",
-         ".text`: `text(...)`: unknown function; expected random(low,high), number(name), or "
-         "text(...) around the whole"},
+        {"{ 'text': '${size(conn)}' }", ".text`: `size(...)`: unknown function; expected "
+                                        "random(low,high), number(name), utc(...), or "
+                                        "text(...) around the whole"},
+        {"{ 'text': '${1 + text(conn)}' }", ".text`: `text(...)`: unknown function; expected "
+                                            "random(low,high), number(name), utc(...), or "
+                                            "text(...) around the whole"},
         {"{ 'text': '${number(conn}' }",
          ".text`: `${number(conn}`: expected a name and `)`, found the end"},
         {"{ 'text': '${(((((((((conn)))))))))}' }", ".text`: `${(((((((((conn)))))))))}`: expected "

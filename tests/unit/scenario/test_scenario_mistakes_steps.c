@@ -185,7 +185,8 @@ static void test_bodies(void **state)
          ".text`: `${rom}`: unknown variable; did you mean `${room}`?"},
         {"{ 'text': '${user}' }",
          ".text`: `${user}`: unknown variable; expected conn, iteration, lane, seed, now_ms, "
-         "stamp_ns, random(low,high), a table.column of `data`, a captured name or one given by "
+         "stamp_ns, sequence, random(low,high), utc(...), a table.column of `data`, a captured "
+         "name or one given by "
          "--set user=VALUE"},
         {"{ 'text': '${conn ** 2}' }",
          ".text`: `${conn ** 2}`: expected a name, a number or `(`, found `* 2`"},
@@ -290,7 +291,8 @@ static void test_matches_and_verifies(void **state)
         {"'match': { 'field': { 'at': 'u8@0', 'equals': '${nobody}' } }",
          "match.field.equals`: `${nobody}`: unknown variable; expected conn, iteration, lane, "
          "seed, "
-         "now_ms, stamp_ns, random(low,high), a table.column of `data`, a captured name or one "
+         "now_ms, stamp_ns, sequence, random(low,high), utc(...), a table.column of `data`, a "
+         "captured name or one "
          "given by --set nobody=VALUE"},
         {"'match': { 'idd': 1 }", "match.idd`: unknown key; did you mean `id`?"},
         {"'verify': 'same'", "verify`: expected 'none' or 'same_body', found 'same'"},

@@ -145,8 +145,8 @@ static void test_captured_addresses(void **state)
          "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'host': '${ip}', 'port': '1' "
          "} } } ] } ]",
          ": `behaviors[0].setup[0].reconnect.to.host`: `${ip}`: unknown variable; expected conn, "
-         "iteration, lane, seed, now_ms, stamp_ns, random(low,high), a table.column of `data`, a "
-         "captured name or one given by --set ip=VALUE"},
+         "iteration, lane, seed, now_ms, stamp_ns, sequence, random(low,high), utc(...), a "
+         "table.column of `data`, a captured name or one given by --set ip=VALUE"},
         {ALLOWED "'behaviors': [ { 'setup': [ { 'reconnect': { 'to': { 'port': '1' } } } ] } ]",
          ": `behaviors[0].setup[0].reconnect.to`: expected `host` and `port`, because `game` has "
          "neither"},

@@ -151,6 +151,58 @@ static void test_field_that_was_sent_is_compared_as_a_number(void **state)
     assert_int_equal(bench.requests_count, 1);
 }
 
+static void check_number(uint32_t id, const char *text)
+{
+    assert_int_equal(bench.sent.id, id);
+    bench_assert_sent(strlen(text), text);
+}
+
+/* Messages are counted in the order of sending, whoever sends them, and anew on each connection. */
+static void test_a_message_knows_its_number(void **state)
+{
+    (void)state;
+    bench_open(
+        "'rate': '1/s', 'in_flight': 2",
+        "'on_disconnect': 'reconnect', 'setup': [ { 'send': { 'unframed': { 'hex': '04000100' } } "
+        "}, { 'send': { 'id': 1, 'body': { 'text': '${sequence}' } } } ], 'loop': [ { "
+        "'request': { 'send': { 'id': 2, 'body': { 'text': '#${sequence}' } }, 'verify': "
+        "'same_body', 'within': '9s' } } ], 'on_push': [ { 'match': { 'id': 7 }, 'send': { "
+        "'id': 8, 'body': { 'fields': [ { 'string': '${sequence}', 'length': 'none' } ] } } "
+        "} ], 'every': [ { 'silence': '1s', 'send': { 'id': 9, 'body': { 'text': "
+        "'${sequence}' } } } ]",
+        false);
+    int64_t now_ns = MS;
+    bench_take(now_ns, VM_ACTION_CONNECT);
+    for (int lives = 0; lives < 2; lives++) {
+        vm_on_connected(bench.vm, now_ns);
+        bench_send(now_ns); /* not counted */
+        bench_send(now_ns);
+        check_number(1, "1");
+        bench_drive(now_ns);
+        for (char number = '2'; number <= '9'; number++) {
+            bench_receive(now_ns, 7, "", 0);
+            bench_take(now_ns, VM_ACTION_SEND);
+            check_number(8, (const char[]){number, '\0'});
+        }
+        vm_on_arrival(bench.vm, now_ns, now_ns, now_ns);
+        bench_send(now_ns);
+        check_number(2, "#10");
+        vm_on_arrival(bench.vm, now_ns, now_ns, now_ns);
+        bench_send(now_ns);
+        check_number(2, "#11");
+        assert_int_equal(bench_drive(now_ns + 1000 * MS), 1);
+        check_number(9, "12");
+        uint32_t requests = bench.requests_count;
+        bench_receive(now_ns + 1000 * MS, 2, "#10", 3);
+        bench_receive(now_ns + 1000 * MS, 2, "#11", 3);
+        assert_int_equal(bench.requests_count, requests + 2);
+        assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+        now_ns += 1001 * MS;
+        vm_on_closed(bench.vm, now_ns);
+        bench_take(now_ns, VM_ACTION_CONNECT);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
@@ -158,6 +210,7 @@ int main(void)
         TEST(test_numbers_keep_their_sign),
         TEST(test_number_that_has_no_room_is_a_mismatch),
         TEST(test_match_and_verify_compare_numbers_alike),
+        TEST(test_a_message_knows_its_number),
         TEST(test_field_that_was_sent_is_compared_as_a_number),
     };
     return cmocka_run_group_tests_name("vm_values", tests, NULL, NULL);
