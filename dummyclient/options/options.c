@@ -133,6 +133,13 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "the same seed plays the same run"},
     {"set", 0, "NAME=VALUE", OPTION_CALL, .set = options__set,
      .help = "a variable of the scenario, seen there as ${NAME}"},
+    {"tls", 0, NULL, OPTION_FLAG, AT(tls),
+     .help = "speak TLS with the targets whose `tls` the scenario does not say"},
+    {"tls-ca", 0, "FILE", OPTION_TEXT, AT(tls_ca_path),
+     .help = "the issuers to trust (PEM), of targets without a `ca`; default:\n"
+             "those of the system"},
+    {"insecure", 0, NULL, OPTION_FLAG, AT(insecure), .key = "insecure",
+     .help = "do not check certificates: anyone may answer; the result says so"},
     {"codec", 0, "FILE", OPTION_TEXT, AT(codec_path),
      .help = "your own codec, a shared library (.so, .dll): what the framing\n"
              "\"codec\" of the scenario is"},
@@ -221,6 +228,11 @@ static void options__compare(const struct options *options, struct mistakes *mis
     if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--rate and --rate-per-connection exclude each other: give one");
+    }
+    if (options->insecure && options->tls_ca_path != NULL) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--insecure checks no certificate, and --tls-ca says whom to trust: give "
+                        "one");
     }
     if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
         mistakes_report(mistakes, OPTIONS_ABOUT,

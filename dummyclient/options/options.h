@@ -32,6 +32,9 @@ struct options {
     enum options_mode mode;
     const char *scenario_path;
     const char *codec_path;
+    bool tls; /* of targets that say nothing about it */
+    bool insecure;
+    const char *tls_ca_path;
     const char *host;
     int64_t port;
     const char *targets[OPTIONS_TARGETS_MAX]; /* HOST:PORT */

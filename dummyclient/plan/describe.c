@@ -1,5 +1,5 @@
 /* The plan in words (--check) and as JSON (the result's `plan`). */
-#include "plan/plan.h"
+#include "plan/internal.h"
 
 #include "core/clock.h"
 #include "core/printable.h"
@@ -168,6 +168,7 @@ void plan_print(const struct plan *plan, FILE *file)
             plan->destinations[plan->destinations_count > 1 ? plan->targets[i].of : 0].name;
         printable_print(file, "  target        %s%s%s", name == NULL ? "" : name,
                         name == NULL ? "" : ": ", plan_target_text(&plan->targets[i], target));
+        plan_print_tls(plan, &plan->targets[i], file);
     }
     for (uint32_t i = 0; i < plan->scenario->targets_count; i++) {
         const struct scenario_target *target = &plan->scenario->targets[i];
@@ -272,6 +273,7 @@ struct cJSON *plan_to_json(const struct plan *plan)
         json_add_u64(json, "ranks", plan->ranks);
     }
     options_to_json(plan->options, json);
+    plan_add_tls(plan, json);
     json_add_item(json, "load", plan__load_to_json(plan));
     struct cJSON *behaviors = json_add_item(json, "behaviors", cJSON_CreateArray());
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {

@@ -7,6 +7,11 @@
 void plan_resolve_targets(struct plan *plan, struct mistakes *mistakes);
 /* What figures of targets are called, once they are resolved; false: there is no memory. */
 bool plan_name_targets(struct plan *plan);
+/* override_tls.c: --tls, --tls-ca and --insecure. False, and reported: this build has no TLS. */
+bool plan_override_tls(struct plan *plan, struct mistakes *mistakes);
+/* describe_tls.c: a line of --check, and a member of the result's plan, where there is TLS. */
+void plan_print_tls(const struct plan *plan, const struct plan_target *target, FILE *file);
+void plan_add_tls(const struct plan *plan, struct cJSON *json);
 /* redirect.c; false: there is no memory. */
 bool plan_resolve_allowed(const struct plan *plan, const struct scenario_target *target,
                           struct plan_destination *destination, struct mistakes *mistakes);

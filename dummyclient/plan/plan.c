@@ -343,7 +343,8 @@ bool plan_open(struct plan *plan, const struct options *options,
     plan__override_load(plan, &mistakes);
     plan__choose_workers(plan, &mistakes);
     program_check(plan->scenario, &mistakes);
-    if (loaded && plan_codec_open(&plan->codec, plan->scenario, &mistakes)) {
+    if (plan_override_tls(plan, &mistakes) && loaded &&
+        plan_codec_open(&plan->codec, plan->scenario, &mistakes)) {
         plan__arrange(plan, &mistakes);
     }
     plan__check_trace(plan, &mistakes);

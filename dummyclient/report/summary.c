@@ -3,6 +3,7 @@
 #include "conduct/hosts.h"
 #include "core/clock.h"
 #include "core/printable.h"
+#include "report/summary_tls.h"
 #include "text/encoding.h"
 #include "text/units.h"
 
@@ -469,8 +470,12 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_rate(plan, run, file);
     summary__print_latency(run, LATENCY_RESPONSE, file);
     summary__print_latency(run, LATENCY_SERVICE, file);
+    if (scenario_speaks_tls(plan->scenario)) {
+        summary__print_latency(run, LATENCY_TLS_HANDSHAKE, file);
+    }
     summary__print_steps(plan, run, file);
     summary__print_traffic(run, file);
+    summary_print_tls(plan, run, file);
     summary__print_beside(run, file);
     summary__print_codec(plan, run, file);
     summary__print_pushes(run, file);

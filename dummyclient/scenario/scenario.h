@@ -155,6 +155,16 @@ static inline bool scenario_names_targets(const struct scenario *scenario)
     return scenario->targets[0].name != NULL;
 }
 
+static inline bool scenario_speaks_tls(const struct scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->targets_count; i++) {
+        if (scenario->targets[i].tls != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The most connections that the load ever has. */
 static inline uint32_t scenario_connections_max(const struct scenario_load *load)
 {

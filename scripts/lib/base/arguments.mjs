@@ -12,9 +12,9 @@ export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '
 export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
-  '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace']);
+  '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
-  '--no-progress', '--screen', '--version', '--help']);
+  '--no-progress', '--screen', '--version', '--help', '--tls', '--insecure']);
 
 /** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
  *  as not given. */

@@ -1,0 +1,9 @@
+/* What the summary says of TLS; nothing where no target speaks it. Control plane. */
+#pragma once
+
+#include "conduct/run.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+
+void summary_print_tls(const struct plan *plan, const struct run *run, FILE *file);
