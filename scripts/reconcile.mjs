@@ -63,7 +63,7 @@ function right(value, width) {
 }
 
 function printTable(outcome) {
-  const { connections, flows } = outcome;
+  const { connections, flows, wire } = outcome;
   console.log(`run ${outcome.run_id}\n`);
   console.log(`${''.padEnd(28)}${right('sent / client', 22)}${right('received / server', 22)}`);
   const rows = [
@@ -76,6 +76,9 @@ function printTable(outcome) {
     if (flow.sent !== flow.sent_clean || flow.received !== flow.received_clean) {
       rows.push(['  on clean connections', flow.sent_clean, flow.received_clean]);
     }
+  }
+  for (const { way, sent, received } of wire ?? []) {
+    rows.push([`on the wire ${way}`, sent, received]);
   }
   for (const [name, a, b] of rows) {
     const same = BigInt(a) === BigInt(b) ? '' : '  differs';

@@ -1,6 +1,7 @@
 // scripts/stress: one stress test, from an empty machine to a summary.
 
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
@@ -33,6 +34,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
                          scenario says under "server", else echo)
   --model NAME           our server's socket model (build/linux/dummyserver --list-models)
   --framing KIND         our server's framing: length or raw
+  --tls                  speak TLS: our server makes a certificate for the run, which the client
+                         trusts; with a server that is not ours, the client's --tls alone
   --server-options 'X'   more options of our server
   --results FOLDER       where runs go (results/)
   --no-page              no HTML page
@@ -63,11 +66,24 @@ function serverWanted(scenario) {
   return { handler: word(handler), framing: word(framing) };
 }
 
+/** The certificate of a run with --tls of our own server, in a folder that ends with the run: a key
+ *  has no place among results. { ownArgs, clientArgs, end }. */
+function makeTls({ tls, remote, serverCommand, windows, given }) {
+  const clientArgs = tls ? ['--tls'] : [];
+  if (!tls || remote || serverCommand) return { ownArgs: [], clientArgs, end: () => {} };
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-tls-'));
+  const [cert, key] = ['cert.pem', 'key.pem']
+    .map((name) => programPath(path.join(folder, name), windows));
+  if (!given['--insecure'] && !given['--tls-ca']) clientArgs.push('--tls-ca', cert);
+  return { ownArgs: ['--tls-self-signed', '--tls-cert', cert, '--tls-key', key], clientArgs,
+    end: () => fs.rmSync(folder, { recursive: true, force: true }) };
+}
+
 function beginServer(options, scenario, runId, folder) {
   const port = Number(options.given['--port'] ?? 0);
   if (options.serverCommand) return startTested({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
-  const ownArgs = [];
+  const ownArgs = [...options.secured.ownArgs];
   for (const name of ['handler', 'framing', 'model']) {
     const value = options[name] ?? wanted[name];
     if (value) ownArgs.push(`--${name}`, String(value));
@@ -79,7 +95,8 @@ function beginServer(options, scenario, runId, folder) {
 /** Plays the client: { code, overdue } (see awaitClient). */
 async function playShown(options, scenario, runId, folder, server) {
   const rest = server ? [...addressArguments(peekScenario(scenario), server.port),
-    ...clientWithout(options.client, ['--port'])] : options.client;
+    ...clientWithout(options.client, ['--port'])] : [...options.client];
+  rest.push(...options.secured.clientArgs);
   const { windows } = options;
   const bound_ms = await clientBoundMs({ scenario, args: rest, windows });
   // The file is printed by the client, so it is as short as it can be.
@@ -169,7 +186,7 @@ async function main(argv) {
   if (options.given['--check']) {
     const { command, args, env: more } = programCall('dummyclient', options.windows);
     const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
-      ...options.client], { env: more, output: 'show' });
+      ...options.client, ...(options.tls ? ['--tls'] : [])], { env: more, output: 'show' });
     return (await checked.wait(60000)).exitCode;
   }
   if (!options.remote) addressArguments(scenario, 0); // refused before anything is started
@@ -177,6 +194,7 @@ async function main(argv) {
   const folder = path.resolve(options.results ?? RESULTS, runId);
   makeFolder(folder);
   let server = null;
+  options.secured = makeTls(options);
   let served = { watched: null, end: { ok: true } };
   let played = { code: 1, overdue: null };
   try {
@@ -185,6 +203,7 @@ async function main(argv) {
   } finally {
     if (server) served = await endTested(server, folder, harmed(folder));
     if (options.windows && !ON_WINDOWS) await endWine();
+    options.secured.end();
     // A run that never was leaves no folder: the client has said why.
     if (served.end.ok && !played.overdue && !fs.existsSync(path.join(folder, 'client.json'))) {
       fs.rmSync(folder, { recursive: true, force: true });

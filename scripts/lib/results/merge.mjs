@@ -247,6 +247,16 @@ function addClean(list) {
     .map(([group, figures]) => [group, ...figures]) };
 }
 
+/** What TLS came to: the counts of each kind added, and the first failure of all. */
+function addTls(list) {
+  const [first] = list;
+  const counts = ['versions', 'ciphers', 'failures'].map((key) =>
+    [key, addCounts(list.map((tls) => tls[key]))]);
+  const failure = list.find((tls) => tls.first_failure)?.first_failure;
+  return { library: first.library, ...Object.fromEntries(counts),
+    ...(failure ? { first_failure: failure } : {}) };
+}
+
 /** A client knew the metric; what the whole has not (stages of different loads) has no samples. */
 function judge(expr, merged) {
   try {
@@ -283,6 +293,8 @@ export function mergeResults(documents, names) {
   const clean = addClean(documents.map((document) => document.clean_connections));
   if (clean) merged.clean_connections = clean;
   else delete merged.clean_connections;
+  const tls = documents.map((document) => document.tls).filter(Boolean);
+  if (tls.length) merged.tls = addTls(tls);
   if (first.port) {
     const ports = documents.map(({ port }) => port);
     merged.port = { ...addFigures(ports, ports.map((port) => Number(port?.polls ?? 1)), together),

@@ -222,6 +222,25 @@ function problemsOf(client, server, matched, flows, without) {
   return problems;
 }
 
+const WIRE_WAYS = [['client to server', 'client', 'server'],
+  ['server to client', 'server', 'client']];
+
+/** What TLS had on the wire: compared where every connection ended cleanly, because nothing is
+ *  listed of one that did not. null: nothing was, or it cannot be compared. */
+function checkWire(sides) {
+  const clean = Object.values(sides).every((side) => compareIntegers(side.abnormalCount, 0) === 0);
+  const wire = WIRE_WAYS.map(([way, from, to]) => ({ way,
+    sent: sides[from].total('wire_bytes_sent'),
+    received: sides[to].total('wire_bytes_received') }));
+  return clean && wire.some(({ sent }) => compareIntegers(sent, 0) > 0) ? wire : null;
+}
+
+function wireProblems(wire) {
+  return (wire ?? []).filter(({ sent, received }) => compareIntegers(sent, received) !== 0)
+    .map(({ way, sent, received }) => `bytes of TLS on the wire, ${way}: ${sent} sent and ` +
+      `${received} received, and all connections ended cleanly`);
+}
+
 const SHARE_KEYS = ['connections_clean', 'connections_abnormal', 'bytes_received', 'bytes_sent',
   'messages_received', 'messages_sent'];
 
@@ -243,7 +262,7 @@ function countsMessages(clients, servers) {
 /** Reconciles the client results of a run (one, or several) with those of its servers (one, or
  * several processes, in a list).
  *
- * Returns { status, ok, problems, flows, connections, servers (each's share, of several), pairs,
+ * Returns { status, ok, problems, flows, wire (bytes of TLS, or null), connections, servers (each's share, of several), pairs,
  * client_only, server_only, run_id };
  * status is "exact", "explained" (abnormal endings account for every gap) or "failed". Throws
  * InputError when the results are not of one run. */
@@ -271,6 +290,8 @@ export function reconcile(clients, server) {
     .map((flow) => checkFlow(flow, clientSide, serverSide, matched, groups));
   const problems = problemsOf(clientSide, serverSide, matched, flows,
     targetsWithoutServer(clients, servers));
+  const wire = checkWire({ client: clientSide, server: serverSide });
+  problems.push(...wireProblems(wire));
   const exact = flows.every((flow) => flow.exact);
   return {
     run_id: servers[0].run.id,
@@ -281,6 +302,7 @@ export function reconcile(clients, server) {
       server_clean: serverSide.clean, client_abnormal: clientSide.abnormalCount,
       server_abnormal: serverSide.abnormalCount },
     flows,
+    wire,
     servers: servers.length > 1 ? servers.map(serverShare) : [],
     messages_compared: messages,
     groups_compared: groups?.length ?? 0,
