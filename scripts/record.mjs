@@ -11,7 +11,7 @@ import { scenarioOf } from './lib/record/scenario.mjs';
 
 const USAGE = `usage: scripts/record CAPTURE.pcap [options] -o scenario.json
 
-Reads a capture with tshark, takes the clients of one server port, and writes a scenario in which
+Reads a plain capture (no TLS) with tshark, takes the clients of one server port, and writes a scenario in which
 each captured session is one connection that sends the same bytes at the same times after it
 connected.
 

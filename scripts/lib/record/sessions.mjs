@@ -49,6 +49,12 @@ function sessionOf(segments, port, notes) {
   };
 }
 
+/** Does a client begin TLS: with a record that holds a ClientHello, at the beginning or later? */
+function beginsTls({ sent }) {
+  return sent.some(({ bytes }) => bytes.length > 6 && bytes[0] === 0x16 && bytes[1] === 3 &&
+    bytes[5] === 1 && bytes[6] === 0);
+}
+
 /** { port, sessions, notes }: the sessions of clients with this port, in the order of their
  * beginnings. */
 export function sessionsOf(segments, wanted) {
@@ -64,5 +70,9 @@ export function sessionsOf(segments, wanted) {
     .filter(({ sent, received }) => sent.length + received.length > 0)
     .sort((a, b) => (a.startNs < b.startNs ? -1 : 1));
   if (sessions.length === 0) throw new Failure(`no session with port ${port} in this capture`);
+  if (sessions.some(beginsTls)) {
+    throw new Failure(`the sessions with port ${port} are encrypted (TLS): what was said cannot ` +
+      'be read. Capture them where they are plain, behind a proxy or with TLS turned off');
+  }
   return { port, sessions, notes };
 }

@@ -262,8 +262,8 @@ function countsMessages(clients, servers) {
 /** Reconciles the client results of a run (one, or several) with those of its servers (one, or
  * several processes, in a list).
  *
- * Returns { status, ok, problems, flows, wire (bytes of TLS, or null), connections, servers (each's share, of several), pairs,
- * client_only, server_only, run_id };
+ * Returns { status, ok, problems, flows, wire (bytes of TLS, or null), connections, servers (each's
+ * share, of several), pairs, client_only, server_only, run_id };
  * status is "exact", "explained" (abnormal endings account for every gap) or "failed". Throws
  * InputError when the results are not of one run. */
 export function reconcile(clients, server) {
