@@ -11,9 +11,9 @@ import { scenarioOf } from './lib/record/scenario.mjs';
 
 const USAGE = `usage: scripts/record CAPTURE.pcap [options] -o scenario.json
 
-Reads a plain capture (no TLS) with tshark, takes the clients of one server port, and writes a scenario in which
-each captured session is one connection that sends the same bytes at the same times after it
-connected.
+Reads a plain capture (none of TLS) with tshark, takes the clients of one server port, and writes a
+scenario in which each captured session is one connection that sends the same bytes at the same
+times after it connected.
 
   -o, --out FILE       where the scenario goes
   --port N             the server's port; default: the one most sessions go to

@@ -307,6 +307,7 @@ export function makeView(run, label, runs = 1) {
     port: client.port ?? null,
     resources: client.resources ?? null,
     codec: client.codec ?? null,
+    tls: client.tls ?? null,
     hosts: client.hosts ?? [],
     watched: watchedOf(run),
     server: serverOf(run, parts, columns, most),

@@ -70,6 +70,22 @@ function besideText(totals) {
     .map(([key, text]) => `; ${formatCount(totals[key])} ${text}`).join('');
 }
 
+/** What connections agreed on, and what checked nothing. */
+function tlsTiles({ tls, totals, plan }) {
+  if (!tls) return [];
+  const agreed = [...Object.keys(tls.versions).map((name) => `TLSv${name}`),
+    ...Object.keys(tls.ciphers)];
+  const failed = Object.entries(tls.failures)
+    .map(([why, count]) => `${formatCount(count)} failed: ${why.replaceAll('_', ' ')}`);
+  const unchecked = (plan?.tls ?? []).some(({ verify }) => !verify);
+  return [tile('TLS handshakes', formatCount(BigInt(totals.tls_full ?? 0) +
+    BigInt(totals.tls_resumed ?? 0)), [`${formatCount(totals.tls_full ?? 0)} full`,
+    `${formatCount(totals.tls_resumed ?? 0)} resumed`, ...agreed, ...failed,
+    ...(unchecked ? ['certificates were not checked'] : []),
+    `on the wire ${formatBytes(totals.wire_bytes_sent ?? 0)} sent, ` +
+    `${formatBytes(totals.wire_bytes_received ?? 0)} received`].join(', '))];
+}
+
 export function tilesOf(view) {
   const { totals } = view;
   const list = [...(view.rate ? [rateTile(view)] : []), ...responseTiles(view.latency),
@@ -79,7 +95,7 @@ export function tilesOf(view) {
     tile('Bytes sent', formatBytes(totals.bytes_sent),
       `in ${formatCount(totals.messages_sent)} messages${besideText(totals)}`),
     tile('Bytes received', formatBytes(totals.bytes_received),
-      `in ${formatCount(totals.messages_received)} messages`)];
+      `in ${formatCount(totals.messages_received)} messages`), ...tlsTiles(view)];
   const columns = list.length > 6 ? Math.ceil(list.length / 2) : list.length;
   return `<div class="tiles" style="--columns:${columns}">${list.join('')}</div>`;
 }
