@@ -262,9 +262,6 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_totals(result, run);
     report__add_rate(result, plan, run);
     report__add_latency(result, run->figures.latency, LATENCY_KINDS);
-    if (scenario_speaks_tls(plan->scenario)) {
-        tls_stats_add_json(&run->figures.tls, result);
-    }
     report__add_steps(result, plan, &run->figures);
     report__add_codec(result, plan, run);
     report__add_targets(result, plan, &run->figures);

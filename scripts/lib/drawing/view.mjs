@@ -295,6 +295,7 @@ export function makeView(run, label, runs = 1) {
     framing: client.framing ?? null,
     redirects: client.redirects ?? null,
     codec_errors: client.codec_errors ?? null,
+    tls_errors: client.tls_errors ?? null,
     connection_ends: client.ends ?? null,
     targets: targetsOf(client),
     failures: client.failures ?? [],

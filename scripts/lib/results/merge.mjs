@@ -247,14 +247,12 @@ function addClean(list) {
     .map(([group, figures]) => [group, ...figures]) };
 }
 
-/** What TLS came to: the counts of each kind added, and the first failure of all. */
+/** What TLS came to: the counts of each kind added. */
 function addTls(list) {
   const [first] = list;
   const counts = ['versions', 'ciphers', 'failures'].map((key) =>
     [key, addCounts(list.map((tls) => tls[key]))]);
-  const failure = list.find((tls) => tls.first_failure)?.first_failure;
-  return { library: first.library, ...Object.fromEntries(counts),
-    ...(failure ? { first_failure: failure } : {}) };
+  return { library: first.library, ...Object.fromEntries(counts) };
 }
 
 /** A client knew the metric; what the whole has not (stages of different loads) has no samples. */

@@ -151,7 +151,7 @@ function errorsText(errors) {
 
 /** Parts of a result with a first failure, and what the table calls them. */
 const OF_NO_STEP = { expects: 'expect steps', framing: 'the framing',
-  redirects: 'where servers sent connections', codec_errors: 'the codec',
+  redirects: 'where servers sent connections', codec_errors: 'the codec', tls_errors: 'TLS',
   connection_ends: 'ends of connections' };
 
 function errorsTable({ steps, errors, server, ...parts }) {
