@@ -202,8 +202,6 @@ void tls_close(struct tls *tls)
     while (tls->first != NULL) {
         connection__drop_first(tls);
     }
-    /* Otherwise OpenSSL would take a close without close_notify for a reason not to resume. */
-    SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     failure_close(&tls->failure);
     free(tls);

@@ -2,7 +2,8 @@
  * each is used once (RFC 8446, C.4) as long as there is another; the last one is kept and used
  * again, so that a server that gives few still sees resumptions.
  *
- * Any thread; locked, once per handshake. Sessions are copies, which no connection shares. */
+ * Any thread; locked, once per handshake. Sessions are copies, which no connection shares: OpenSSL
+ * marks the session of a connection that is closed without close_notify as one not to resume. */
 #pragma once
 
 #include "system/thread.h"

@@ -331,6 +331,40 @@ static void test_no_session_is_resumed_unless_both_want_to(void **state)
     }
 }
 
+/* Records have buffers while they are read and written only, and the output is freed when it has
+ * been sent: what stays is what README.md of shared/tls states. */
+static void test_an_idle_connection_keeps_no_buffers(void **state)
+{
+    (void)state;
+    enum { COUNT = 50, IDLE_BYTES_MAX = 24 * 1024 };
+    uint8_t *text = make_text(200000);
+    struct tls *kept[2 * COUNT];
+    for (size_t v = 0; v < COUNT_OF(VERSIONS); v++) {
+        struct tls_pair pair;
+        open_pair(&pair, VERSIONS[v]);
+        tls_pair_connect(&pair);
+        tls_pair_send(&pair, &pair.client, text, 200000);
+        size_t before = unit_heap_bytes();
+        for (int i = 0; i < COUNT; i++) {
+            kept[2 * i] = pair.client.tls;
+            kept[2 * i + 1] = pair.server.tls;
+            pair.client.tls = NULL;
+            pair.server.tls = NULL;
+            tls_pair_connect(&pair);
+            tls_pair_send(&pair, &pair.client, text, 200000);
+            tls_pair_send(&pair, &pair.server, text, 200000);
+        }
+        size_t idle = (unit_heap_bytes() - before) / COUNT / 2;
+        print_message("%s: %zu bytes per idle connection\n", tls_version_name(VERSIONS[v]), idle);
+        assert_in_range(idle, 0, IDLE_BYTES_MAX);
+        for (int i = 0; i < 2 * COUNT; i++) {
+            tls_close(kept[i]);
+        }
+        tls_pair_close(&pair);
+    }
+    free(text);
+}
+
 static void test_protocols_are_agreed_on(void **state)
 {
     (void)state;
@@ -480,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_sessions_are_resumed),
         cmocka_unit_test(test_the_last_session_is_used_again),
         cmocka_unit_test(test_no_session_is_resumed_unless_both_want_to),
+        cmocka_unit_test(test_an_idle_connection_keeps_no_buffers),
         cmocka_unit_test(test_protocols_are_agreed_on),
         cmocka_unit_test(test_only_named_ciphers_are_used),
         cmocka_unit_test(test_names_and_addresses_are_checked),
