@@ -9,15 +9,18 @@ import { errorsOf, fileFor, folderFor, resultOf, runClient, said, TAME, WINDOWS 
 
 const LOAD = { connections: 10, rate: WINDOWS ? '50/s' : '300/s', duration: '2s' };
 
-/** Plays the parts of a scenario: { program, result }. */
-export async function play(t, port, { framing, behavior, load = {} }) {
+/** Plays the parts of a scenario: { program, result }. target: more of it than its port. */
+export async function play(t, port, { framing, behavior, load = {}, target, targets,
+  args = [] }) {
   const folder = folderFor(t);
   const scenario = path.join(folder, 's.json');
   const out = path.join(folder, 'client.json');
   fs.writeFileSync(scenario, JSON.stringify({ name: 'protocol', framing,
-    target: { host: '127.0.0.1', port }, load: { ...LOAD, ...load },
+    target: targets ? undefined : { host: '127.0.0.1', port, ...target }, targets,
+    load: { ...LOAD, ...load },
     behaviors: [{ name: 'peer', ...behavior }] }));
-  const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME]);
+  const program = await runClient(t, [fileFor(scenario), '--out', fileFor(out), ...TAME,
+    ...args]);
   assert.ok(fs.existsSync(out), said(program));
   return { program, result: resultOf(out) };
 }
