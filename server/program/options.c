@@ -130,12 +130,14 @@ static bool options__handler(void *context, const char *value, struct error *err
 static bool options__framing(void *context, const char *value, struct error *error)
 {
     struct options *options = context;
-    options->server.raw = strcmp(value, "raw") == 0;
-    if (!options->server.raw && strcmp(value, "length") != 0) {
-        error_set(error, "expected length or raw, found \"%s\"", value);
-        return false;
+    for (int i = 0; i < SESSION_FRAMINGS; i++) {
+        if (strcmp(value, SESSION_FRAMING_NAMES[i]) == 0) {
+            options->server.framing = (enum session_framing)i;
+            return true;
+        }
     }
-    return true;
+    error_set(error, "expected length, raw or websocket, found \"%s\"", value);
+    return false;
 }
 
 /* Whether so much can be is server_options_check()'s to say. */
@@ -204,7 +206,9 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "what the server does with a message:", .print_more = options__print_handlers},
     {"framing", 0, "KIND", OPTION_CALL, .set = options__framing,
      .help = "length: u16 size (header included), u16 id, little-endian (default)\n"
-             "raw: no frames, bytes as they arrive"},
+             "raw: no frames, bytes as they arrive\n"
+             "websocket: each message of a WebSocket is one (game: has the frames\n"
+             "of length in it); --max-frame is up to 16MiB (not game)"},
     {"max-connections", 0, "N", OPTION_INTEGER, AT(server.connections_max),
      .low = 1, .high = 1000000,
      .help = "connections beyond N are reset and counted as rejected\n"

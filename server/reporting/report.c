@@ -113,7 +113,7 @@ static void report__add_server(const struct report *report, cJSON *result)
     json_add_u64(object, "threads_peak", sums.threads_peak);
     json_add_u64(object, "shards", sums.shards);
     cJSON_AddStringToObject(object, "handler", options->handler->name);
-    cJSON_AddStringToObject(object, "framing", options->raw ? "raw" : "length");
+    cJSON_AddStringToObject(object, "framing", SESSION_FRAMING_NAMES[options->framing]);
     report__add_listening(report, object);
     json_add_u64(object, "connections_max", sums.connections_max);
     json_add_u64(object, "sessions_per_thread_max", options->model->sessions_per_thread_max);

@@ -60,6 +60,34 @@ static bool server__options_are_there(const struct server_options *options, stru
     return false;
 }
 
+/* The pair's frames are as long as their size field can say, WebSocket messages as we keep. */
+static bool server__check_frame_bytes(const struct server_options *options, struct error *error)
+{
+    bool has_field =
+        options->framing != SESSION_FRAMING_WEBSOCKET || options->handler->needs_frames;
+    uint32_t most = has_field ? FRAME_BYTES_MAX_DEFAULT : FRAMING_FRAME_BYTES_MAX;
+    if (options->frame_bytes_max >= 4 && options->frame_bytes_max <= most) {
+        return true;
+    }
+    error_set(error, "--max-frame must be 4..%" PRIu32 " bytes%s, not %" PRIu32, most,
+              has_field ? " (the size field has 16 bits)" : "", options->frame_bytes_max);
+    return false;
+}
+
+static uint32_t server__message_bytes_max(const struct server_options *options)
+{
+    switch (options->framing) {
+    case SESSION_FRAMING_RAW:
+        return session_run_bytes_max(options->tls != NULL);
+    case SESSION_FRAMING_WEBSOCKET:
+        return session_websocket_bytes_max(options->frame_bytes_max);
+    case SESSION_FRAMING_LENGTH:
+    case SESSION_FRAMINGS:
+        break;
+    }
+    return options->frame_bytes_max;
+}
+
 bool server_options_check(const struct server_options *options, struct error *error)
 {
     if (!server__options_are_there(options, error)) {
@@ -79,8 +107,8 @@ bool server_options_check(const struct server_options *options, struct error *er
                          "CPORT_BACKEND_DEFAULT");
         return false;
     }
-    if (options->raw && options->handler->needs_frames) {
-        error_set(error, "handler %s needs --framing length: its messages have ids",
+    if (options->framing == SESSION_FRAMING_RAW && options->handler->needs_frames) {
+        error_set(error, "handler %s needs --framing length or websocket: its messages have ids",
                   options->handler->name);
         return false;
     }
@@ -94,15 +122,11 @@ bool server_options_check(const struct server_options *options, struct error *er
                   options->model->name);
         return false;
     }
-    if (options->frame_bytes_max < 4 || options->frame_bytes_max > FRAME_BYTES_MAX_DEFAULT) {
-        error_set(error,
-                  "--max-frame must be 4..%d bytes (the size field has 16 bits), not %" PRIu32,
-                  FRAME_BYTES_MAX_DEFAULT, options->frame_bytes_max);
+    if (!server__check_frame_bytes(options, error)) {
         return false;
     }
-    uint64_t asked_bytes = session_queue_bytes_min(
-        options->handler,
-        options->raw ? session_run_bytes_max(options->tls != NULL) : options->frame_bytes_max);
+    uint64_t asked_bytes =
+        session_queue_bytes_min(options->handler, server__message_bytes_max(options));
     if (options->send_queue_bytes_max < asked_bytes ||
         options->send_queue_bytes_max > SEND_QUEUE_BYTES_MAX) {
         error_set(error,
@@ -111,8 +135,10 @@ bool server_options_check(const struct server_options *options, struct error *er
                   asked_bytes, SEND_QUEUE_BYTES_MAX, options->send_queue_bytes_max);
         return false;
     }
-    if (options->tls != NULL && options->model->kind == MODEL_NONE) {
-        error_set(error, "model %s has no sockets, and so no TLS", options->model->name);
+    if (options->model->kind == MODEL_NONE &&
+        (options->tls != NULL || options->framing == SESSION_FRAMING_WEBSOCKET)) {
+        error_set(error, "model %s has no sockets, and so no %s", options->model->name,
+                  options->tls != NULL ? "TLS" : "WebSocket");
         return false;
     }
     if (options->threads > SERVER_THREADS_MAX) {
@@ -177,12 +203,7 @@ static void server__make_rules(struct server *server)
     struct session_rules *rules = &server->rules;
     rules->handler = server->options.handler;
     rules->tls = server->options.tls;
-    framing_default(&rules->framing);
-    rules->framing.frame_bytes_max = server->options.frame_bytes_max;
-    if (server->options.raw) {
-        rules->framing.type = FRAMING_RAW;
-        rules->framing.frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
-    }
+    session_rules_frame(rules, server->options.framing, server->options.frame_bytes_max);
     rules->send_queue_bytes_max = server->options.send_queue_bytes_max;
     rules->idle_timeout_ns = server->options.idle_timeout_ns;
     rules->connections = &server->connections;

@@ -37,7 +37,7 @@ struct server_options {
     const struct handler *handler;
     const char *bind; /* host; "" or "*": every local IPv4 address; "::": every IPv6 one */
     uint16_t port;    /* 0: a free one */
-    bool raw;         /* --framing raw */
+    enum session_framing framing;
     /* From tls_context_create(), as a server's; NULL: plain. Of the caller, until server_destroy();
      * servers may share one, so that a client resumes with any of them. */
     struct tls_context *tls;

@@ -5,6 +5,7 @@
 #include "core/must.h"
 #include "sessions/handler.h"
 #include "sessions/session_tls.h"
+#include "sessions/session_websocket.h"
 #include "sessions/shard.h"
 
 #include <stdio.h>
@@ -35,13 +36,14 @@ void session_open(struct session *session, struct shard *shard, const struct net
     session->remote = *remote;
     session->reason = ERROR_KIND_NONE;
     reassembly_open(&session->reassembly, &shard->rules->framing, REASSEMBLY_ALL_BYTES);
-    bool made = shard->rules->tls == NULL || session_tls_open(session);
+    bool made = (shard->rules->tls == NULL || session_tls_open(session)) &&
+                (shard->rules->framing.websocket == NULL || session_websocket_open(session));
     bool joined = shard_join(shard, session);
     session__count(session, TOTAL_CONNECTS_OK, 1);
     if (!made || !joined) {
         session_fail(session, ERROR_KIND_LOCAL_LIMIT);
     }
-    if (shard->rules->tls == NULL) {
+    if (made) {
         session_greet(session);
     }
     shard_touch(shard, session);
@@ -50,7 +52,7 @@ void session_open(struct session *session, struct shard *shard, const struct net
 void session_greet(struct session *session)
 {
     const struct handler *handler = session->shard->rules->handler;
-    if (handler->opened != NULL) {
+    if (handler->opened != NULL && !session_is_opening(session)) {
         handler->opened(session);
     }
 }
@@ -73,6 +75,12 @@ uint32_t session_run_bytes_max(bool secured)
     return secured ? SESSION_TLS_TEXT_BYTES_MAX : SESSION_RECEIVE_BYTES_MAX;
 }
 
+uint32_t session_websocket_bytes_max(uint32_t frame_bytes)
+{
+    uint32_t bytes = frame_bytes + WEBSOCKET_HEAD_BYTES_MAX;
+    return bytes > SESSION_OWN_BYTES_MAX ? bytes : SESSION_OWN_BYTES_MAX;
+}
+
 uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes)
 {
     uint64_t others_bytes =
@@ -89,6 +97,8 @@ static uint64_t session__handle_below_bytes(const struct session_rules *rules)
     uint32_t frame_bytes = rules->framing.type == FRAMING_RAW
                                ? session_run_bytes_max(rules->tls != NULL)
                                : rules->framing.frame_bytes_max;
+    frame_bytes =
+        rules->framing.websocket == NULL ? frame_bytes : session_websocket_bytes_max(frame_bytes);
     uint64_t asked_bytes = session__cost_max(rules->handler, frame_bytes);
     uint64_t half_bytes = rules->send_queue_bytes_max / 2;
     if (rules->send_queue_bytes_max < asked_bytes) {
@@ -127,10 +137,15 @@ static void session__handle_frames(struct session *session)
     struct frame frame;
     enum frame_status status = FRAME_PARTIAL;
     uint64_t messages = 0;
+    void *state = session->carried ? session->websocket->state : NULL;
     /* When the session is over, the rest of the run is not looked at. */
     while (!session->abort &&
            (!reassembly_has_run(&session->reassembly) || session__may_handle(session)) &&
-           (status = reassembly_next(&session->reassembly, NULL, &frame)) == FRAME_COMPLETE) {
+           (status = reassembly_next(&session->reassembly, state, &frame)) == FRAME_COMPLETE) {
+        if (frame.is_own) {
+            session_websocket_heed(session, &frame);
+            continue;
+        }
         messages++;
         if (!session->deaf) {
             handler->message(session, &frame);
@@ -138,7 +153,10 @@ static void session__handle_frames(struct session *session)
     }
     session->messages_received += messages;
     session__count(session, TOTAL_MESSAGES_RECEIVED, messages);
-    if (status == FRAME_BAD_SIZE || status == FRAME_TOO_LARGE) {
+    bool refused = status == FRAME_BAD_SIZE || status == FRAME_TOO_LARGE || status == FRAME_INVALID;
+    if (refused && session->carried) {
+        session_websocket_refuse(session, status);
+    } else if (refused) {
         session_close(session, ERROR_KIND_FRAME_ERROR);
     } else if (status == FRAME_NO_MEMORY || !reassembly_keep(&session->reassembly)) {
         session_close(session, ERROR_KIND_LOCAL_LIMIT);
@@ -181,6 +199,9 @@ static void session__end_reading(struct session *session, int64_t now_ns)
 {
     session->read_ended = true;
     session->active_ns = now_ns;
+    if (session->carried) {
+        session_websocket_receive_end(session);
+    }
     if (reassembly_waiting_bytes(&session->reassembly) > 0) {
         /* What was asked before the broken frame is still answered: no abort. */
         session_blame(session, ERROR_KIND_UNEXPECTED_CLOSE);
@@ -228,9 +249,20 @@ uint64_t session_moved_bytes(const struct session *session)
     return session->secured ? session->tls->wire_bytes_sent : session->bytes_sent;
 }
 
-bool session_is_securing(const struct session *session)
+bool session_is_opening(const struct session *session)
 {
-    return session->secured && !session->tls->opened;
+    return (session->secured && !session->tls->opened) ||
+           (session->carried && !session->websocket->opened);
+}
+
+void session_overdue(struct session *session)
+{
+    if (session->secured && !session->tls->opened) {
+        session_tls_overdue(session);
+        session_close(session, ERROR_KIND_TLS_HANDSHAKE);
+    } else {
+        session_websocket_overdue(session);
+    }
 }
 
 void session_blame(struct session *session, enum error_kind reason)
@@ -264,6 +296,11 @@ enum session_want session_next(struct session *session)
     if (session->close_started) {
         return SESSION_NOTHING;
     }
+    bool shuts_down = session->finishing && !session->shut_down;
+    if (session->carried && shuts_down && !session->send_in_flight && !session->abort &&
+        session->output.queued_bytes == 0) {
+        session_websocket_end(session);
+    }
     bool has_output = session->output.queued_bytes > 0;
     if (session->secured && !session->send_in_flight && !session->abort) {
         has_output = session_tls_seal(session);
@@ -278,7 +315,6 @@ enum session_want session_next(struct session *session)
     if (has_output) {
         return SESSION_SEND;
     }
-    bool shuts_down = session->finishing && !session->shut_down;
     if (session->secured && (session->read_ended || shuts_down) && session_tls_end(session)) {
         return SESSION_SEND;
     }
@@ -371,23 +407,37 @@ void session_sent(struct session *session, uint32_t bytes)
     shard_touch(session->shard, session);
 }
 
+/* What begins here in the output: its bytes, and whether it is a message. 0: it is not whole. */
+static uint64_t session__stretch(const struct session *session, const uint8_t *data, size_t bytes,
+                                 bool *is_message)
+{
+    struct frame frame;
+    size_t needed_bytes;
+    if (session->carried) {
+        return websocket_sent_bytes(data, bytes, is_message);
+    }
+    *is_message = true;
+    bool whole = frame_decode(&session->shard->rules->framing, data, bytes, &frame,
+                              &needed_bytes) == FRAME_COMPLETE;
+    return whole ? frame.bytes_count : 0;
+}
+
 /* How many of the queued messages did not go out whole: those that end in bytes still queued.
  * Every piece begins at a message's beginning. */
 static uint64_t session__unsent_messages(const struct session *session)
 {
-    const struct framing *framing = &session->shard->rules->framing;
     const struct send_chunk *cursor = NULL;
     struct span whole;
     uint32_t taken_bytes;
     uint64_t unsent = 0;
     while (send_queue_next_piece(&session->output, &cursor, &whole, &taken_bytes)) {
         size_t at = 0;
-        struct frame frame;
-        size_t needed_bytes;
-        while (at < whole.bytes && frame_decode(framing, whole.data + at, whole.bytes - at, &frame,
-                                                &needed_bytes) == FRAME_COMPLETE) {
-            at += frame.bytes_count;
-            unsent += at > taken_bytes ? 1 : 0;
+        uint64_t bytes;
+        bool is_message;
+        while (at < whole.bytes && (bytes = session__stretch(session, whole.data + at,
+                                                             whole.bytes - at, &is_message)) > 0) {
+            at += (size_t)bytes;
+            unsent += at > taken_bytes && is_message ? 1 : 0;
         }
     }
     return unsent;
@@ -411,6 +461,10 @@ static void session__add_abnormal(struct session *session)
         snprintf(entry.explanation, sizeof entry.explanation, "%.*s",
                  RESULT_EXPLANATION_BYTES_MAX - 1, error.text);
     }
+    if (session->carried && entry.explanation[0] == '\0') {
+        snprintf(entry.explanation, sizeof entry.explanation, "%s",
+                 session->websocket->explanation);
+    }
     recorder_add_abnormal(session->shard->recorder, &entry);
 }
 
@@ -423,7 +477,9 @@ static void session__count_clean(const struct session *session)
 
 static bool session__was_greeted(const struct session *session)
 {
-    return session->shard->rules->tls == NULL || (session->secured && session->tls->opened);
+    const struct session_rules *rules = session->shard->rules;
+    return !session_is_opening(session) && (rules->tls == NULL || session->secured) &&
+           (rules->framing.websocket == NULL || session->carried);
 }
 
 void session_end(struct session *session)
@@ -451,6 +507,9 @@ void session_end(struct session *session)
     }
     if (session->secured) {
         session_tls_close(session);
+    }
+    if (session->carried) {
+        session_websocket_close(session);
     }
     send_queue_clear(&session->output, &shard->pool);
     reassembly_close(&session->reassembly);

@@ -41,13 +41,14 @@
 
 struct handler;
 struct session_tls;
+struct session_websocket;
 struct shard;
 
 enum { SESSION_STATE_BYTES = 32, SESSION_MARKS_MAX = 4 };
 /* The most bytes that a model hands to one session_receive(). */
 enum { SESSION_RECEIVE_BYTES_MAX = 65536 };
 #define SESSION_LINGER_NS (INT64_C(5) * 1000000000)
-/* From accepting to the end of the handshake of TLS. */
+/* From accepting to the end of the handshakes of TLS and of the WebSocket. */
 #define SESSION_HANDSHAKE_NS (INT64_C(10) * 1000000000)
 #define SESSION_NO_ROOM      UINT64_C(0)
 
@@ -81,7 +82,8 @@ struct session {
     bool shut_down;     /* SESSION_SHUTDOWN was given out */
     bool abort;         /* close immediately */
     bool close_started; /* SESSION_CLOSE_... was given out */
-    bool secured;       /* TLS: what the model moves is ciphertext (session_tls.h) */
+    bool secured : 1;   /* TLS: what the model moves is ciphertext (session_tls.h) */
+    bool carried : 1;   /* by a WebSocket (session_websocket.h) */
     bool lingering;     /* one end has ended its stream: shard_sweep() bounds the rest */
     uint8_t reason;     /* enum error_kind: why it ended abnormally; or ERROR_KIND_NONE */
     uint8_t marks_count;
@@ -111,7 +113,8 @@ struct session {
     int64_t linger_ns;       /* since when lingering, or since output last moved */
     uint64_t linger_bytes;   /* what had moved then, or when it was last found to be read on */
     struct session_tls *tls; /* with secured */
-    struct timer_node timer; /* the shard's: not after its deadline */
+    struct session_websocket *websocket; /* with carried */
+    struct timer_node timer;             /* the shard's: not after its deadline */
     struct net_address local;
     struct net_address remote;
 };
@@ -120,6 +123,10 @@ struct session {
  * what was gathered for others, one reply, and what one message may be answered with. */
 uint64_t session_queue_bytes_min(const struct handler *handler, uint32_t frame_bytes);
 
+/* What a WebSocket says by itself: an answer to the handshake, a pong, a close frame. */
+enum { SESSION_OWN_BYTES_MAX = 256 };
+/* The most bytes of such, or of a message of frame_bytes at most in its WebSocket's frame. */
+uint32_t session_websocket_bytes_max(uint32_t frame_bytes);
 /* The most bytes of messages that one receive can bring. */
 uint32_t session_run_bytes_max(bool secured);
 
@@ -129,7 +136,8 @@ uint32_t session_run_bytes_max(bool secured);
 void session_open(struct session *session, struct shard *shard, const struct net_address *local,
                   const struct net_address *remote, int64_t now_ns);
 /* bytes (at least 1) came. received_ns: when the poll that brought them returned; turn_ns: the
- * clock now (their difference is queue_wait). data may go after the call. */
+ * clock now (their difference is queue_wait). data may go after the call; a
+ * WebSocket's is unmasked in place. */
 void session_receive(struct session *session, const uint8_t *data, size_t bytes,
                      int64_t received_ns, int64_t turn_ns);
 /* The peer's end of stream (a receive of 0 bytes). */
@@ -167,8 +175,12 @@ void session_linger(struct session *session, int64_t now_ns);
 /* How much output the system has taken, ciphertext where it is that: grows while the peer reads. */
 uint64_t session_moved_bytes(const struct session *session);
 /* Is it not open yet: no handler has heard of it? */
-bool session_is_securing(const struct session *session);
-/* -------- for session_tls.c -------- */
+bool session_is_opening(const struct session *session);
+/* It was not to take so long to open. */
+void session_overdue(struct session *session);
+/* Queues what is no message. */
+void session_queue_own(struct session *session, struct span own);
+/* -------- for session_tls.c and session_websocket.c -------- */
 
 /* It has become what handlers call open. */
 void session_greet(struct session *session);

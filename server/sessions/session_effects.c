@@ -1,6 +1,7 @@
 /* What handlers do to sessions: reply, broadcast, enter rooms, close. */
 #include "sessions/handler.h"
 #include "sessions/session.h"
+#include "sessions/session_websocket.h"
 #include "sessions/shard.h"
 
 #include "core/must.h"
@@ -38,11 +39,9 @@ static void session__mark(struct session *session, int64_t received_ns, uint32_t
     session->marks_count++;
 }
 
-uint8_t *session_reserve_output(struct session *session, uint32_t bytes)
+/* Room at the end of the output; NULL: there is none. */
+static uint8_t *session__reserve(struct session *session, uint32_t bytes)
 {
-    if (session->abort || session->deaf || session->shut_down) {
-        return NULL;
-    }
     struct shard *shard = session->shard;
     if (shard->stage_bytes > 0) {
         shard_deliver_stage(shard); /* a reply does not overtake an earlier broadcast */
@@ -59,14 +58,61 @@ uint8_t *session_reserve_output(struct session *session, uint32_t bytes)
         return NULL;
     }
     session->bytes_queued += bytes;
-    session->messages_queued++;
-    session__mark(session, session->received_ns, 1);
     shard_touch(shard, session);
     return place;
 }
 
+uint8_t *session_reserve_output(struct session *session, uint32_t bytes)
+{
+    if (session->abort || session->deaf || session->shut_down) {
+        return NULL;
+    }
+    uint8_t *place = session__reserve(session, bytes);
+    if (place != NULL) {
+        session->messages_queued++;
+        session__mark(session, session->received_ns, 1);
+    }
+    return place;
+}
+
+void session_queue_own(struct session *session, struct span own)
+{
+    if (own.bytes == 0 || session->abort || session->shut_down) {
+        return;
+    }
+    uint8_t *place = session__reserve(session, (uint32_t)own.bytes);
+    if (place != NULL) {
+        memcpy(place, own.data, own.bytes);
+    }
+}
+
+/* Of a whole message in its WebSocket's frame; 0: it is too large, and is counted. */
+static uint32_t session__carried_bytes(struct session *session, uint32_t bytes)
+{
+    const struct framing *carrier = session_websocket_carrier(session);
+    uint32_t carried_bytes = frame_encoded_bytes(carrier, 0, bytes);
+    if (carried_bytes == 0) {
+        session_count_error(session, ERROR_KIND_FRAME_ERROR);
+    }
+    return carried_bytes;
+}
+
+static void session__reply_carried(struct session *session, const uint8_t *data, uint32_t bytes)
+{
+    uint32_t carried_bytes = session__carried_bytes(session, bytes);
+    uint8_t *place = carried_bytes > 0 ? session_reserve_output(session, carried_bytes) : NULL;
+    if (place != NULL) {
+        place += frame_write_head(session_websocket_carrier(session), 0, bytes, place);
+        memcpy(place, data, bytes);
+    }
+}
+
 void session_reply(struct session *session, const uint8_t *data, uint32_t bytes)
 {
+    if (session->carried) {
+        session__reply_carried(session, data, bytes);
+        return;
+    }
     uint8_t *place = session_reserve_output(session, bytes);
     if (place != NULL) {
         memcpy(place, data, bytes);
@@ -97,7 +143,7 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
     uint32_t own_count = session->staged_count;
     session->staged_count = 0;
     if (session->abort || session->finishing || session->read_ended ||
-        session_is_securing(session)) {
+        session_is_opening(session)) {
         return; /* it is ending, and its output must end, too; or it is not open yet */
     }
     uint64_t cost_bytes =
@@ -122,8 +168,15 @@ void session_queue_broadcast(struct session *session, const uint8_t *data, uint3
 
 void session_broadcast(struct session *session, uint64_t room, const uint8_t *data, uint32_t bytes)
 {
-    struct span part = {data, bytes};
-    shard_broadcast(session->shard, session, room, &part, 1);
+    uint8_t head[WEBSOCKET_HEAD_BYTES_MAX];
+    struct span parts[] = {{head, 0}, {data, bytes}};
+    if (session->carried) {
+        if (session__carried_bytes(session, bytes) == 0) {
+            return;
+        }
+        parts[0].bytes = frame_write_head(session_websocket_carrier(session), 0, bytes, head);
+    }
+    shard_broadcast(session->shard, session, room, parts, 2);
 }
 
 void session_broadcast_frame(struct session *session, uint64_t room, uint32_t id,

@@ -99,8 +99,8 @@ static int64_t session__deadline_ns(const struct session *session)
         return session->linger_ns + SESSION_LINGER_NS;
     }
     int64_t silent_ns = idle_timeout_ns > 0 ? session->active_ns + idle_timeout_ns : TIME_NEVER_NS;
-    int64_t secure_ns = session->opened_ns + SESSION_HANDSHAKE_NS;
-    return session_is_securing(session) && secure_ns < silent_ns ? secure_ns : silent_ns;
+    int64_t open_ns = session->opened_ns + SESSION_HANDSHAKE_NS;
+    return session_is_opening(session) && open_ns < silent_ns ? open_ns : silent_ns;
 }
 
 void shard_watch(struct shard *shard, struct session *session)
@@ -308,7 +308,7 @@ void shard_broadcast(struct shard *shard, struct session *sender, uint64_t room,
     for (int i = 0; i < parts_count; i++) {
         bytes += parts[i].bytes;
     }
-    must(bytes <= FRAMING_FRAME_BYTES_MAX);
+    must(bytes <= FRAMING_FRAME_BYTES_MAX + WEBSOCKET_HEAD_BYTES_MAX);
     if (bytes == 0) {
         return;
     }
@@ -498,9 +498,8 @@ static void session__sweep(struct session *session, int64_t now_ns)
         shard_watch(session->shard, session);
     } else if (session__deadline_ns(session) > now_ns) {
         shard_watch(session->shard, session); /* something has come in between */
-    } else if (session_is_securing(session) && !session->lingering) {
-        session_tls_overdue(session);
-        session_close(session, ERROR_KIND_TLS_HANDSHAKE);
+    } else if (session_is_opening(session) && !session->lingering) {
+        session_overdue(session);
     } else {
         session_close(session,
                       session->lingering ? ERROR_KIND_CLOSE_TIMEOUT : ERROR_KIND_IDLE_TIMEOUT);

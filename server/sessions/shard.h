@@ -10,6 +10,7 @@
  * one batch to one room travel as one buffer. */
 #pragma once
 
+#include "proto/websocket.h"
 #include "sessions/recorder.h"
 #include "sessions/session.h"
 #include "system/thread.h"
@@ -29,16 +30,33 @@ enum { SHARD_ROOM_BUCKETS = 1024, SHARD_STAGE_BYTES = 65024 };
 /* Free chunks that a shard keeps for its queues. */
 #define SHARD_POOL_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
 
+/* What a message is: the pair's frame, what has come, or a message of a WebSocket (with a handler
+ * that needs frames, the pair's frames are in it). */
+enum session_framing {
+    SESSION_FRAMING_LENGTH,
+    SESSION_FRAMING_RAW,
+    SESSION_FRAMING_WEBSOCKET,
+    SESSION_FRAMINGS
+};
+extern const char *const SESSION_FRAMING_NAMES[SESSION_FRAMINGS];
+
 /* What is the same for all sessions of a server; immutable while it runs. */
 struct session_rules {
     const struct handler *handler;
     struct tls_context *tls; /* NULL: plain */
     struct framing framing;
+    /* With framing.websocket: of a whole message, binary and text; their settings. */
+    struct framing carriers[2];
+    struct framing_websocket websockets[2];
     uint64_t send_queue_bytes_max; /* of memory that a queue holds (send_queue.h) */
     int64_t idle_timeout_ns;       /* 0: none */
     struct net_address listening;  /* known once the model listens */
     atomic_uint *connections;      /* open sessions of the whole server */
 };
+
+/* Sets framing and what belongs to it; the handler is set. The rules stay where they are. */
+void session_rules_frame(struct session_rules *rules, enum session_framing framing,
+                         uint32_t frame_bytes_max);
 
 struct shard {
     /* Set at open. */

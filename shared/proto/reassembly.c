@@ -490,6 +490,9 @@ static enum frame_status reassembly__next_carried(struct reassembly *reassembly,
             enum frame_status status =
                 reassembly__next_run(reassembly, codec_of(framing), state, frame);
             if (status != FRAME_PARTIAL) {
+                if (status != FRAME_COMPLETE && status != FRAME_NO_MEMORY) {
+                    websocket_refuse_inside(framing, ws, status == FRAME_TOO_LARGE);
+                }
                 return status;
             }
         }

@@ -17,7 +17,9 @@ enum {
     WEBSOCKET_SIZE_16 = 126, /* the size is in the next 2 bytes, or 8 */
     WEBSOCKET_SIZE_64 = 127,
     WEBSOCKET_MASK_BYTES = 4,
-    WEBSOCKET_NORMAL_CLOSURE = 1000
+    WEBSOCKET_NORMAL_CLOSURE = 1000,
+    WEBSOCKET_PROTOCOL_ERROR = 1002,
+    WEBSOCKET_TOO_BIG = 1009
 };
 
 /* --- Masks. */
@@ -215,6 +217,15 @@ static enum frame_status websocket__refuse_as(const struct framing *framing, str
         ws->reply = websocket__close(framing, ws, websocket_refusal_code(refusal));
     }
     return refusal == WEBSOCKET_TAKEN ? FRAME_TOO_LARGE : FRAME_INVALID;
+}
+
+void websocket_refuse_inside(const struct framing *framing, struct websocket *ws, bool too_large)
+{
+    ws->phase = WEBSOCKET_REFUSED;
+    if (!ws->finishes) {
+        ws->reply =
+            websocket__close(framing, ws, too_large ? WEBSOCKET_TOO_BIG : WEBSOCKET_PROTOCOL_ERROR);
+    }
 }
 
 /* --- Heads. */
@@ -459,4 +470,40 @@ enum frame_status websocket_read(const struct framing *framing, struct websocket
     }
     return ws->control != 0 ? websocket__read_control(framing, ws, data, bytes, piece)
                             : websocket__read_payload(framing, ws, data, bytes, piece);
+}
+
+/* --- Of a server. */
+
+bool websocket_is_text(const void *state)
+{
+    return ((const struct websocket *)state)->opcode == WEBSOCKET_TEXT;
+}
+
+uint16_t websocket_close_code(const void *state)
+{
+    return ((const struct websocket *)state)->close_code;
+}
+
+uint64_t websocket_sent_bytes(const uint8_t *data, size_t bytes, bool *is_message)
+{
+    uint64_t size;
+    *is_message = false;
+    if (bytes < 2) {
+        return 0;
+    }
+    if ((data[0] & WEBSOCKET_LAST) == 0) { /* no frame of ours: the answer to the handshake */
+        for (size_t end = 4; end <= bytes; end++) {
+            if (memcmp(data + end - 4, "\r\n\r\n", 4) == 0) {
+                return end;
+            }
+        }
+        return 0;
+    }
+    uint32_t head_bytes = websocket_read_head_bytes(data);
+    if (bytes < head_bytes || websocket__read_size(data, &size) != WEBSOCKET_TAKEN ||
+        bytes - head_bytes < size) {
+        return 0;
+    }
+    *is_message = (data[0] & WEBSOCKET_IS_CONTROL) == 0;
+    return head_bytes + size;
 }

@@ -121,6 +121,8 @@ struct span websocket_take_reply(struct websocket *ws);
  * and what was refused is in ws->head. bytes: at least 1. */
 enum frame_status websocket_read(const struct framing *framing, struct websocket *ws,
                                  const uint8_t *data, size_t bytes, struct websocket_piece *piece);
+/* The framing inside has refused what came: the peer is told by the reply. */
+void websocket_refuse_inside(const struct framing *framing, struct websocket *ws, bool too_large);
 /* Bytes of a frame or a message that has begun, and of which nothing more may be known. */
 uint32_t websocket_waiting_bytes(const struct websocket *ws);
 /* Our close frame with 1000, once. */

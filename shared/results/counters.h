@@ -50,7 +50,7 @@
     X(NOT_CLOSED, "not_closed")               /* client: the server was to close, and did not */   \
     X(RESPONSE_LOST, "response_lost") /* the connection ended with the request unanswered */       \
     X(MISMATCH, "mismatch")           /* a reply came and was not what verify demands */           \
-    /* client: the codec's exchange before setup failed, or was not over in time. */               \
+    /* the codec's exchange before setup, a WebSocket's before all, failed or took too long. */    \
     X(CODEC_HANDSHAKE, "codec_handshake")                                                          \
     /* client: a message could not be encoded, or the codec has made a mistake of its own */       \
     X(CODEC_ERROR, "codec_error")                                                                  \

@@ -89,7 +89,7 @@ static void test_raw_framing_echoes_bytes_as_they_arrive(void **state)
     struct counters counters;
     uint8_t back[5];
     fixture_options(&options, &handler_echo);
-    options.raw = true;
+    options.framing = SESSION_FRAMING_RAW;
     struct server *server = fixture_start(&options);
     plain_socket client = client_connect(server);
     assert_true(plain_send(client, "PING\n", 5));

@@ -32,7 +32,8 @@ static void scenario__server_target(struct parse *parse, const cJSON *json, void
  * report mistakes in them. */
 static const struct key scenario__server_keys[] = {
     {"handler", .kind = KEY_KIND_TEXT, .then = scenario__handler},
-    {"framing", .kind = KEY_KIND_WORD, .words = (const char *const[]){"length", "raw", NULL}},
+    {"framing", .kind = KEY_KIND_WORD,
+     .words = (const char *const[]){"length", "raw", "websocket", NULL}},
     {"target", .then = scenario__server_target},
     {0}};
 static const struct key scenario__source = {"texts, each a local address such as \"127.0.0.2\"",

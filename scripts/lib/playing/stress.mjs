@@ -33,7 +33,7 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --handler NAME         what our server does: echo, sink, chat, game (default: what the
                          scenario says under "server", else echo)
   --model NAME           our server's socket model (build/linux/dummyserver --list-models)
-  --framing KIND         our server's framing: length or raw
+  --framing KIND         our server's framing: length, raw or websocket
   --tls                  speak TLS: our server makes a certificate for the run, which the client
                          trusts; with a server that is not ours, the client's --tls alone
   --server-options 'X'   more options of our server

@@ -28,7 +28,8 @@ static void test_document(void **state)
          ": `server.handler`: expected the name of a handler of dummyserver, such as 'echo', "
          "found 'chat --x'"},
         {"{ 'server': { 'framing': 'lenght' }, 'behaviors': [ {} ] }",
-         ": `server.framing`: expected 'length' or 'raw', found 'lenght'; did you mean 'length'?"},
+         ": `server.framing`: expected 'length', 'raw' or 'websocket', found 'lenght'; did you "
+         "mean 'length'?"},
         {"{ 'server': { 'handel': 'chat' }, 'behaviors': [ {} ] }",
          ": `server.handel`: unknown key; did you mean `handler`?"},
         {"{ 'server': 'chat', 'behaviors': [ {} ] }",
