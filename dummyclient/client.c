@@ -179,10 +179,11 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     bool leader = fleet_is_leader(fleet);
     bool on_stderr = options->traces && options->trace_path == NULL;
     bool progress = leader && options->progress && !options->quiet && !on_stderr;
-    if (!client__open_trace(plan, &trace, &error) ||
-        !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
+    bool opened = client__open_trace(plan, &trace, &error);
+    if (!opened || !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
         if (leader) {
-            return ending_fail(error.text, ndjson);
+            int code = ending_fail(error.text, ndjson);
+            return opened ? code : EXIT_USAGE; /* nothing was sent */
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
@@ -281,7 +282,7 @@ static int client__check_outputs(const struct options *options, struct client__m
     if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {
         output_complain(error.text);
         snprintf(mistakes->first, sizeof mistakes->first, "a result cannot be written");
-        return EXIT_FAILED;
+        return EXIT_USAGE;
     }
     return EXIT_OK;
 }

@@ -124,14 +124,19 @@ static void by_id__explain(const struct framing *framing, void *state, const uin
     uint32_t id = 0;
     uint32_t head_bytes = 0;
     size_t needed_bytes = 0;
+    char number[NUMBER_WORDS_BYTES_MAX];
     if (by_id__read(&framing->fields[0], data, bytes, &id, &head_bytes, &needed_bytes) !=
         FRAME_COMPLETE) {
+        error_set(error, "an id, %s", number_describe(&framing->fields[0].format, number));
         return;
     }
     const struct framing_row *row = by_id__find(framing, id);
-    if (row == NULL) {
+    if (row != NULL && by_id__varies(row)) {
+        error_set(error, "a size at byte %" PRIu32 ", %s", head_bytes,
+                  number_describe(&framing->fields[1].format, number));
+    } else if (row == NULL) {
         error_set(error, "an id that `sizes` lists, not %" PRIu32 " (0x%04" PRIx32 ")", id, id);
-    } else if (row->bytes < head_bytes && !by_id__varies(row)) {
+    } else if (row->bytes < head_bytes) {
         error_set(error,
                   "the id %" PRIu32 " in at most the %" PRIu32
                   " bytes that `sizes` lists for its message",

@@ -5,6 +5,7 @@
 #include "text/encoding.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Where the parts of a whole message are. */
@@ -400,13 +401,17 @@ static void header__explain_field(const struct framing_field *field, uint32_t at
         error_set(error, "the %s %" PRIu32 " at byte %" PRIu32 ", not %" PRIu32,
                   CHECKSUMS[field->checksum], expected, at, found);
     } else if (field->role == FRAMING_ROLE_CONSTANT) {
-        char hex[3 * 8]; /* the first eight bytes of it */
-        encoding_write_hex(field->constant, field->constant_bytes, " ", hex, sizeof hex);
-        error_set(error, "the constant %s at byte %" PRIu32, hex, at);
+        char constant[ENCODING_QUOTE_BYTES_MAX];
+        if (field->constant_bytes == 1) { /* a number, most often */
+            snprintf(constant, sizeof constant, "0x%02x (%u)", (unsigned)field->constant[0],
+                     (unsigned)field->constant[0]);
+        } else {
+            encoding_quote(field->constant, field->constant_bytes, constant);
+        }
+        error_set(error, "the constant %s at byte %" PRIu32, constant, at);
     } else {
-        error_set(error, "%s at byte %" PRIu32,
-                  field->format.form == NUMBER_DIGITS ? "decimal digits" : "a number of its format",
-                  at);
+        char number[NUMBER_WORDS_BYTES_MAX];
+        error_set(error, "%s at byte %" PRIu32, number_describe(&field->format, number), at);
     }
 }
 

@@ -246,7 +246,7 @@ static enum frame_status http__line(struct http_stream *stream, struct codec_sca
         return bytes == 0 ? FRAME_PARTIAL : http__refuse(scan, "an end of line behind a chunk");
     case HTTP_CHUNK:
         if (!http__number(line, bytes, 16, &scan->http.length)) {
-            return http__refuse(scan, "the size of a chunk as hexadecimal digits");
+            return http__refuse(scan, "the size of a chunk as 1 to 14 hexadecimal digits");
         }
         scan->http.state = scan->http.length > 0 ? HTTP_DATA : HTTP_TRAILERS;
         return FRAME_PARTIAL;

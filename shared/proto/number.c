@@ -1,5 +1,9 @@
 #include "proto/number.h"
 
+#include "text/encoding.h"
+
+#include <stdio.h>
+
 enum { NUMBER_VARINT_BYTES_MAX = 5, NUMBER_BER_BYTES_MAX = 5, NUMBER_DIGITS_MAX = 10 };
 
 static enum number_status number__read_varint(const uint8_t *data, size_t bytes, uint64_t *value,
@@ -158,4 +162,34 @@ uint32_t number_write(const struct number_format *format, uint32_t number, uint8
         break;
     }
     return bytes;
+}
+
+const char *number_describe(const struct number_format *format, char out[NUMBER_WORDS_BYTES_MAX])
+{
+    char until[ENCODING_QUOTE_BYTES_MAX];
+    switch ((enum number_form)format->form) {
+    case NUMBER_FIXED:
+        snprintf(out, NUMBER_WORDS_BYTES_MAX, "a number of %u bytes", (unsigned)format->bytes);
+        break;
+    case NUMBER_VARINT:
+    case NUMBER_ZIGZAG:
+        snprintf(out, NUMBER_WORDS_BYTES_MAX, "a varint of at most %d bytes and 32 bits",
+                 NUMBER_VARINT_BYTES_MAX);
+        break;
+    case NUMBER_BER:
+        snprintf(out, NUMBER_WORDS_BYTES_MAX,
+                 "a BER length: below 0x80, or 0x81 to 0x84 and as many bytes");
+        break;
+    case NUMBER_DIGITS:
+        if (format->bytes > 0) {
+            snprintf(out, NUMBER_WORDS_BYTES_MAX, "%u decimal digits, at most 4294967295",
+                     (unsigned)format->bytes);
+        } else {
+            snprintf(out, NUMBER_WORDS_BYTES_MAX,
+                     "1 to %d decimal digits, at most 4294967295, and %s behind them",
+                     NUMBER_DIGITS_MAX, encoding_quote(&format->until, 1, until));
+        }
+        break;
+    }
+    return out;
 }

@@ -49,3 +49,7 @@ enum number_status number_read(const struct number_format *format, const uint8_t
 uint32_t number_bytes(const struct number_format *format, uint32_t number);
 /* Writes number_bytes() of them, and returns how many. */
 uint32_t number_write(const struct number_format *format, uint32_t number, uint8_t *out);
+/* Which numbers the format has, in words: "a varint of at most 5 bytes and 32 bits". Returns out.
+ */
+enum { NUMBER_WORDS_BYTES_MAX = 96 };
+const char *number_describe(const struct number_format *format, char out[NUMBER_WORDS_BYTES_MAX]);

@@ -119,9 +119,9 @@ test('a server of another protocol is known by what it says', LIMIT, async (t) =
   assert.equal(program.exitCode, 1);
   const { first_failure: first } = result.framing;
   assert.equal(first.kind, 'frame_error');
-  assert.equal(first.expected, 'the constant 77 at byte 0');
+  assert.equal(first.expected, 'the constant 0x77 (119) at byte 0');
   assert.match(first.found, /^48 54 54 50/);
-  assert.match(said(program), /expected the constant 77 at byte 0.*HTTP\/1\.1 400/);
+  assert.match(said(program), /expected the constant 0x77 \(119\) at byte 0.*HTTP\/1\.1 400/);
 });
 
 test('Redis: values that nest and vary, and pipelines', { ...LIMIT,

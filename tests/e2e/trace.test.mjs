@@ -67,6 +67,14 @@ test('a connection that the run does not have cannot be traced', LIMIT, async (t
   }
 });
 
+test('a trace that cannot be written is told before anything is sent', LIMIT, async (t) => {
+  const file = writeScenario(folderFor(t));
+  const client = await runClient(t, [fileFor(file), ...TAME, '--trace',
+    `0:${fileFor(path.join(folderFor(t), 'none', 'x.txt'))}`]);
+  assert.equal(client.exitCode, 2, said(client));
+  assert.match(said(client), /x\.txt: cannot be written/);
+});
+
 test('the last bytes of a connection that ended badly are in the result', LIMIT, async (t) => {
   const folder = folderFor(t);
   const out = path.join(folder, 'result.json');

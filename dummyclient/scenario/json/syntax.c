@@ -172,7 +172,8 @@ static bool syntax__unicode_escape(struct syntax *syntax)
     if (code == 0) {
         syntax->at = begin - 1;
         error_set(syntax->error,
-                  "\\u0000 is not allowed in a text; write bytes as `hex` or `base64`");
+                  "\\u0000 is not allowed in a text: write bytes as `hex` or `base64`, and a text "
+                  "that ends with a zero as { \"string\": ..., \"length\": \"zero\" } of `fields`");
         return false;
     }
     return true;

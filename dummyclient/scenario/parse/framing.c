@@ -171,9 +171,11 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
         framing->codec = parse->codec;
         framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* the codec says less */
         return;
+    case FRAMING_LINES:
+        parse_check_rules(parse, framing);
+        /* fall through */
     case FRAMING_HTTP:
     case FRAMING_RESP:
-    case FRAMING_LINES:
         if (reader_get(json, "frame_bytes_max") == NULL) {
             framing->frame_bytes_max = FRAMING_FRAME_BYTES_MAX; /* no field says less */
         }

@@ -650,7 +650,13 @@ void parse_sizes(struct parse *parse, const cJSON *json, void *place)
 {
     struct framing *framing = place;
     struct reader *reader = &parse->reader;
-    if (!cJSON_IsObject(json) || json->child == NULL) {
+    if (cJSON_IsObject(json) && json->child == NULL) {
+        reader_mistake(reader,
+                       "expected at least one id, such as { \"0x0064\": 55, \"0x0065\": -1 }, "
+                       "found none");
+        return;
+    }
+    if (!cJSON_IsObject(json)) {
         reader_expected(reader, json, "an object such as { \"0x0064\": 55, \"0x0065\": -1 }");
         return;
     }
@@ -768,9 +774,15 @@ void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *f
     }
     parse->header_fields[1].plus = plus;
     qsort(parse->header_rows, framing->rows_count, sizeof *framing->rows, header__compare_rows);
-    for (uint32_t i = 1; i < framing->rows_count; i++) {
+    for (uint32_t i = 0; i < framing->rows_count; i++) {
         uint32_t id = framing->rows[i].id;
-        if (id == framing->rows[i - 1].id) {
+        if (framing->rows[i].bytes > framing->frame_bytes_max) {
+            reader_mistake(&parse->reader,
+                           "the messages of id %" PRIu32 " (0x%04" PRIx32 ") have %" PRIu32
+                           " bytes: expected at most the %" PRIu32 " of `frame_bytes_max`",
+                           id, id, framing->rows[i].bytes, framing->frame_bytes_max);
+        }
+        if (i > 0 && id == framing->rows[i - 1].id) {
             reader_mistake(&parse->reader, "the id %" PRIu32 " (0x%04" PRIx32 ") is listed twice",
                            id, id);
         }

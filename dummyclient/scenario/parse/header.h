@@ -17,6 +17,7 @@ bool parse_checksum(const char *name, enum checksum *checksum, struct number_for
 /* Whether what was read fits together. */
 void parse_check_header(struct parse *parse, struct framing *framing);
 void parse_check_by_id(struct parse *parse, const cJSON *json, struct framing *framing);
+void parse_check_rules(struct parse *parse, const struct framing *framing); /* lines.c */
 /* The largest id that the framing can carry; 0: it has none. */
 uint32_t parse_id_max(const struct framing *framing);
 /* Do the `sizes` of a framing by id have this one? */

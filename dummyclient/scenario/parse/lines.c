@@ -1,6 +1,7 @@
 /* `rules` of the framing `lines`: which lines announce a payload, or more lines. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/header.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define LINES_TEXT_EXPECTED "a text of 1 to 64 bytes"
@@ -95,6 +96,41 @@ static void lines__check(struct parse *parse, const cJSON *json, void *place)
                (!rule->has_until || rule->end_bytes == 0)) {
         reader_mistake(reader, "`end` is of a payload: it needs `size`, or `until` and at least "
                                "one byte that ends what follows these lines");
+    }
+}
+
+/* A line has no delimiter inside: a text with one would be waited for in vain. */
+static bool lines__is_possible(const struct framing_pattern *pattern, const struct framing *framing)
+{
+    for (uint32_t at = 0; at + framing->delimiter_bytes <= pattern->bytes; at++) {
+        const uint8_t *part = pattern->text + at;
+        bool is_wild = pattern->is_like && (memchr(part, '#', framing->delimiter_bytes) != NULL ||
+                                            memchr(part, '?', framing->delimiter_bytes) != NULL);
+        if (!is_wild && memcmp(part, framing->delimiter, framing->delimiter_bytes) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void parse_check_rules(struct parse *parse, const struct framing *framing)
+{
+    for (uint32_t i = 0; i < framing->rules_count; i++) {
+        const struct framing_rule *rule = &framing->rules[i];
+        const struct {
+            const struct framing_pattern *pattern;
+            const char *key;
+        } patterns[] = {{&rule->begins, rule->begins.is_like ? "like" : "starts_with"},
+                        {&rule->ends, "ends_with"},
+                        {&rule->until, "until"}};
+        for (size_t j = 0; j < sizeof patterns / sizeof patterns[0]; j++) {
+            if (!lines__is_possible(patterns[j].pattern, framing)) {
+                reader_mistake(&parse->reader,
+                               "`rules[%" PRIu32 "].%s` has the delimiter in it: no line is like "
+                               "that, as lines are compared without it",
+                               i, patterns[j].key);
+            }
+        }
     }
 }
 

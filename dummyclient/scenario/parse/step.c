@@ -54,6 +54,23 @@ static void parse__carried(const struct framing *framing, uint32_t id, uint32_t 
     }
 }
 
+/* What keeps the framing from carrying a body of more than `to` bytes. */
+static const char *parse__bound(const struct framing *framing, uint32_t id, uint32_t to,
+                                bool exactly)
+{
+    struct framing wide = *framing;
+    wide.frame_bytes_max = FRAMING_FRAME_BYTES_MAX;
+    if (framing->type == FRAMING_FIXED) {
+        return "";
+    }
+    if (framing->type == FRAMING_BY_ID && exactly) {
+        return " (`sizes`, less the id)";
+    }
+    return to < FRAMING_FRAME_BYTES_MAX && parse__carries(&wide, id, to + 1)
+               ? ", which the framing can carry (frame_bytes_max)"
+               : ", which the framing can carry";
+}
+
 static void parse__refuse_body(struct parse *parse, const struct send *send)
 {
     const struct body *body = &send->body;
@@ -64,22 +81,25 @@ static void parse__refuse_body(struct parse *parse, const struct send *send)
     uint32_t from = 0;
     uint32_t to = 0;
     parse__carried(framing, send->id, &from, &to);
+    if (!parse__carries(framing, send->id, from)) {
+        reader_mistake(&parse->reader,
+                       "the framing can carry no body at all here: its `size` has no "
+                       "room for `plus`, or frame_bytes_max for the header");
+        return;
+    }
     snprintf(least, sizeof least, "%" PRIu32 " to ", from);
     snprintf(found, sizeof found, "%" PRIu32 " to ", body->bytes_min);
     units_format_counted(to, "byte", most);
     bool one = from == to;
     bool bounded = from > 0 && !one;
-    const char *why = framing->type == FRAMING_BY_ID && one ? " (`sizes`, less the id)"
-                      : framing->type == FRAMING_FIXED      ? ""
-                                                            : ", which the framing can carry";
     char bytes[UNITS_COUNTED_BYTES_MAX];
     units_format_counted(body->bytes_max, "byte", bytes);
     reader_mistake(&parse->reader, "expected a body of %s%s%s%s, found %s%s",
                    one       ? "exactly "
                    : bounded ? ""
                              : "at most ",
-                   bounded ? least : "", most, why, body->bytes_min == body->bytes_max ? "" : found,
-                   bytes);
+                   bounded ? least : "", most, parse__bound(framing, send->id, to, one),
+                   body->bytes_min == body->bytes_max ? "" : found, bytes);
 }
 
 /* Can the framing carry the body in all sizes that it can have? */

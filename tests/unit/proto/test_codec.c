@@ -308,7 +308,7 @@ static void test_refused_with_a_reason(void **state)
         enum frame_status status;
         const char *reason;
     } wrong[] = {
-        {&LECTURE, "HTTP/1.1 400 Bad", 16, FRAME_INVALID, "the constant 77 at byte 0"},
+        {&LECTURE, "HTTP/1.1 400 Bad", 16, FRAME_INVALID, "the constant 0x77 (119) at byte 0"},
         {&LECTURE,
          "\x77\x03\0\x5a\x27"
          "abc\xce",
@@ -316,7 +316,7 @@ static void test_refused_with_a_reason(void **state)
         {&LECTURE,
          "\x77\x03\0\x5a\x26"
          "abc\xcf",
-         9, FRAME_INVALID, "the constant ce at byte 8"},
+         9, FRAME_INVALID, "the constant 0xce (206) at byte 8"},
         {&LECTURE, "\x77\xff\xff", 3, FRAME_PARTIAL, NULL},
         {&LECTURE, "\x77\xff\xff\0\0", 5, FRAME_TOO_LARGE,
          "a message of at most 1000 bytes (frame_bytes_max)"},
@@ -324,8 +324,12 @@ static void test_refused_with_a_reason(void **state)
         {&FIX,
          "8=FIX.4.4\x01"
          "9=x",
-         13, FRAME_INVALID, "decimal digits at byte 12"},
+         13, FRAME_INVALID,
+         "1 to 10 decimal digits, at most 4294967295, and 0x01 behind them at byte 12"},
+        {&FIX, "8=FIX.4.2", 9, FRAME_INVALID, "the constant 0x383d4649582e342e3401393d at byte 0"},
         {&BY_ID, "\x66\0", 2, FRAME_INVALID, "an id that `sizes` lists, not 102 (0x0066)"},
+        {&BY_VARINT, "\x80\x80\x80\x80\x80\x01", 6, FRAME_INVALID,
+         "an id, a varint of at most 5 bytes and 32 bits"},
         {&BY_VARINT, "\x81\x00", 2, FRAME_COMPLETE, NULL},
         {&BY_VARINT, "\x81\x80\x00", 3, FRAME_INVALID,
          "the id 1 in at most the 2 bytes that `sizes` lists for its message"},

@@ -495,7 +495,7 @@ static void test_refused(void **state)
         {&HTTP, "HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\nx", FRAME_TOO_LARGE,
          "a message of at most 100000 bytes (frame_bytes_max)"},
         {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", FRAME_INVALID,
-         "the size of a chunk as hexadecimal digits"},
+         "the size of a chunk as 1 to 14 hexadecimal digits"},
         {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", FRAME_INVALID,
          "an end of line behind a chunk"},
         {&HTTP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\nx",

@@ -53,7 +53,8 @@ static void test_mistakes_have_a_line_and_a_column(void **state)
         {"\"\\x\"", 1, 3, "expected one of \" \\ / b f n r t u after \\, found `x`"},
         {"\"\\u12g4\"", 1, 6, "expected four hexadecimal digits after \\u, found `g4`"},
         {"\"a\\u0000\"", 1, 3,
-         "\\u0000 is not allowed in a text; write bytes as `hex` or `base64`"},
+         "\\u0000 is not allowed in a text: write bytes as `hex` or `base64`, and a text that ends "
+         "with a zero as { \"string\": ..., \"length\": \"zero\" } of `fields`"},
         {"[\n\"a\\ud800\"]", 2, 3,
          "\\ud800 is half of a letter: expected a pair such as \\ud83d\\ude00"},
         {"\"\\ud83d\\ud83d\"", 1, 2,
