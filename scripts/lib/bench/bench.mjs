@@ -14,6 +14,7 @@ import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { million, millionLoad } from './million.mjs';
 import { memory, memoryWindows } from './idle.mjs';
 import { bulk, connect } from './scale.mjs';
+import { tls } from './tls.mjs';
 import { wine } from './windows.mjs';
 import { FLAG, TEXT, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
@@ -36,6 +37,7 @@ const PARTS = {
   growth: { play: growth, what: 'goal 9: 10,000 mostly idle connections' },
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
   codecs: { play: codecs, what: 'goal 12: frames, Redis, HTTP, a codec of one\'s own' },
+  tls: { play: tls, what: 'goal 13: HTTPS against wrk, handshakes against openssl s_time, memory' },
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },

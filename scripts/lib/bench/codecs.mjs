@@ -65,7 +65,7 @@ async function redis(bench) {
 const BODY = 'x'.repeat(612); // as the page that nginx comes with
 
 // One process: what it uses is what it costs. Keep-alive without end.
-const nginxConfiguration = (bench, port) => `daemon off;
+export const nginxConfiguration = (bench, listen, more = '') => `daemon off;
 master_process off;
 pid ${bench.file('nginx.pid')};
 error_log stderr crit;
@@ -79,7 +79,8 @@ http {
   uwsgi_temp_path ${bench.file('nginx-uwsgi')};
   scgi_temp_path ${bench.file('nginx-scgi')};
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen ${listen} backlog=4096;
+    ${more}
     location / { default_type text/plain; return 200 '${BODY}'; }
   }
 }
@@ -88,11 +89,11 @@ http {
 async function startNginx(bench) {
   const port = await freePort();
   const file = bench.file('nginx.conf');
-  fs.writeFileSync(file, nginxConfiguration(bench, port));
+  fs.writeFileSync(file, nginxConfiguration(bench, `127.0.0.1:${port}`));
   return SERVERS.foreign('nginx', ['-e', 'stderr', '-p', bench.folder, '-c', file], port);
 }
 
-const GET = {
+export const GET = {
   framing: { type: 'http' },
   behaviors: [{ name: 'get', loop: [{ request: { name: 'get',
     send: { body: { text: 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' } },

@@ -26,9 +26,10 @@ function stacksOf(pid) {
     .reduce((sum, map) => sum + sizeOf(map, 'Rss'), 0);
 }
 
-/** While so many connections stand: { server, client, stacks }, in bytes above the beginning. */
-async function playIdle(bench, connections, { windows = false, args = [] } = {}) {
-  const scenario = bench.scenario(`idle-${connections}`, { behaviors: IDLE,
+/** While so many connections stand: { server, client, stacks }, in bytes above the beginning. args:
+ *  of the server. */
+export async function playIdle(bench, connections, { windows = false, args = [], target } = {}) {
+  const scenario = bench.scenario(`idle-${connections}`, { behaviors: IDLE, target,
     load: { connections, duration: windows ? '3s' : '1500ms',
       ...(windows ? { connect_rate: '1000/s' } : {}) } });
   return against(SERVERS.ours({ args, windows }), async (to) => {
@@ -62,7 +63,7 @@ async function modelNames(windows) {
     .filter((name) => name !== 'null');
 }
 
-function tell(bench, what, bytes, bound, note = '') {
+export function tell(bench, what, bytes, bound, note = '') {
   const held = bound === null ? null : bytes <= bound;
   const goal = bound === null ? '' : `, goal <= ${bound}`;
   bench.samples.push({ part: bench.part, group: 'memory per idle connection', name: what,

@@ -89,9 +89,9 @@ export class Bench {
   }
 
   /** Writes a scenario there; returns its path. */
-  scenario(name, { load, framing, behaviors }) {
+  scenario(name, { load, target, framing, behaviors }) {
     const file = this.file(`${name}.scenario.json`);
-    const text = { name, framing, load: { connections: 1, ...load }, behaviors };
+    const text = { name, target, framing, load: { connections: 1, ...load }, behaviors };
     fs.writeFileSync(file, `${JSON.stringify(text, null, 1)}\n`);
     return file;
   }
