@@ -10,10 +10,16 @@ static void fake_wake(struct shard *shard)
 
 struct harness *harness_open(const struct handler *handler)
 {
+    return harness_open_tls(handler, NULL);
+}
+
+struct harness *harness_open_tls(const struct handler *handler, struct tls_context *tls)
+{
     struct error error;
     struct harness *harness = calloc(1, sizeof *harness);
     assert_non_null(harness);
     harness->rules.handler = handler;
+    harness->rules.tls = tls;
     framing_default(&harness->rules.framing);
     harness->rules.framing.frame_bytes_max = 65535;
     harness->rules.send_queue_bytes_max = 256 * 1024;

@@ -39,6 +39,8 @@ struct harness {
 };
 
 struct harness *harness_open(const struct handler *handler);
+/* Its sessions speak TLS. */
+struct harness *harness_open_tls(const struct handler *handler, struct tls_context *tls);
 void harness_close(struct harness *harness);
 uint64_t total(const struct harness *harness, enum total_kind kind);
 uint64_t errors(const struct harness *harness, enum error_kind kind);
