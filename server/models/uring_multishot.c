@@ -291,6 +291,13 @@ static void conn__feed(struct conn *conn, const uint8_t *data, uint32_t bytes, i
     }
 }
 
+/* Bytes that are of no use any more (behind the end that TLS has said, or of a connection being
+ * closed) are only counted. */
+static bool conn__takes(const struct session *session)
+{
+    return session->read_ended || session->abort || session_can_receive(session);
+}
+
 static void conn__received(struct model_thread *thread, struct conn *conn,
                            const struct io_uring_cqe *cqe, int64_t polled_ns)
 {
@@ -313,7 +320,7 @@ static void conn__received(struct model_thread *thread, struct conn *conn,
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
         data = uring_buffers_take(&thread->buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
     }
-    if (conn->held != NULL || (!session_can_receive(session) && !session->abort)) {
+    if (conn->held != NULL || !conn__takes(session)) {
         conn__hold(thread, conn, data, (uint32_t)cqe->res);
     } else {
         conn__feed(conn, data, (uint32_t)cqe->res, polled_ns);
@@ -324,7 +331,7 @@ static void conn__received(struct model_thread *thread, struct conn *conn,
 static bool conn__feed_held(struct conn *conn, int64_t polled_ns)
 {
     struct session *session = &conn->base.session;
-    while (conn->held != NULL && (session_can_receive(session) || session->abort)) {
+    while (conn->held != NULL && conn__takes(session)) {
         struct held *held = conn->held;
         conn->held = held->next;
         conn__feed(conn, held->data, held->bytes, polled_ns);

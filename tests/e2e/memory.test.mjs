@@ -21,12 +21,15 @@ const LEFT_OUT = WINDOWS ? ['async-select', 'select'] : [];
 const ONE_THREAD = { select: 900, 'overlapped-event': 30, 'event-select': 60 };
 
 /** A formula of SECURITY.md, worked out: the limit, or that of idle connections. */
-function promised_bytes(connections, { idle = false, threads = 1, broadcasts = 0 } = {}) {
+function promised_bytes(connections, { idle = false, secured = false, threads = 1,
+  broadcasts = 0 } = {}) {
   const text = fs.readFileSync(path.join(ROOT, 'SECURITY.md'), 'utf8');
   const formulas = [...text.matchAll(/^ {4}(connections x .*)$/mg)];
   assert.equal(formulas.length, 2);
   const formula = formulas[idle ? 1 : 0][1];
-  const values = { ...OPTIONS, connections, threads, broadcasts, KiB: `* ${KiB}`,
+  const of = (name) => (secured ? KiB * new RegExp(`\`${name}\` is (\\d+) KiB`).exec(text)[1] : 0);
+  const values = { ...OPTIONS, connections, threads, broadcasts, TLS: of('TLS'),
+    'idle-TLS': of('idle-TLS'), KiB: `* ${KiB}`,
     MiB: `* ${MiB}`, x: '*' };
   const sum = formula.replaceAll(/[A-Za-z][A-Za-z-]*/g, (name) => {
     assert.ok(name in values, `SECURITY.md: ${name} in ${formula}`);
