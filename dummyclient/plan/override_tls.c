@@ -8,7 +8,7 @@
 /* A target's own, to be changed; NULL: there is no memory, which the arena says. */
 static struct scenario_tls *plan__own_tls(struct scenario *scenario, struct scenario_target *target)
 {
-    static const struct scenario_tls USUAL = {.settings = {.verify = true}};
+    static const struct scenario_tls USUAL = {.settings = {.verify = true}, .by_option = true};
     const struct scenario_tls *from = target->tls != NULL ? target->tls : &USUAL;
     struct scenario_tls *own = arena_take(&((struct scenario_tree *)scenario)->arena, sizeof *own);
     if (own != NULL) {

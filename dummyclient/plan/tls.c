@@ -1,6 +1,7 @@
 #include "plan/tls.h"
 
 #include "plan/plan.h"
+#include "scenario/json/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,32 @@ static struct tls_context *plan__tls_find(const struct plan_tls *tls,
     return NULL;
 }
 
+/* Where it is said: the option, or the key of the scenario's target. */
+static void plan__tls_refuse(const struct plan *plan, const struct scenario_target *target,
+                             const struct error *error, struct mistakes *mistakes)
+{
+    const struct scenario *scenario = plan->scenario;
+    bool listed = reader_get(scenario->document, "targets") != NULL;
+    if (target->tls->by_option) {
+        mistakes_report(mistakes, OPTIONS_ABOUT, "--tls: %s", error->text);
+    } else if (target->name != NULL) {
+        mistakes_report(mistakes, scenario->path, "`targets.%s.tls`: %s", target->name,
+                        error->text);
+    } else if (listed) {
+        mistakes_report(mistakes, scenario->path, "`targets[%u].tls`: %s",
+                        (unsigned)(target - scenario->targets), error->text);
+    } else {
+        mistakes_report(mistakes, scenario->path, "`target.tls`: %s", error->text);
+    }
+}
+
 /* address: of the server, as given; NULL: its name is in the settings or nowhere. NULL, and
  * reported: it cannot be made. */
-static struct tls_context *plan__tls_context(struct plan *plan, const struct tls_settings *settings,
+static struct tls_context *plan__tls_context(struct plan *plan,
+                                             const struct scenario_target *target,
                                              const char *address, struct mistakes *mistakes)
 {
+    const struct tls_settings *settings = &target->tls->settings;
     struct plan_tls *tls = &plan->tls;
     struct plan_tls_context *next = &tls->contexts[tls->count];
     struct tls_settings own = *settings;
@@ -48,7 +70,7 @@ static struct tls_context *plan__tls_context(struct plan *plan, const struct tls
     own.server_name = next->name[0] == '\0' ? NULL : next->name;
     context = tls_context_create(&own, &error);
     if (context == NULL) {
-        mistakes_report(mistakes, plan->scenario->path, "`tls`: %s", error.text);
+        plan__tls_refuse(plan, target, &error, mistakes);
         return NULL;
     }
     next->settings = settings;
@@ -72,15 +94,13 @@ void plan_tls_open(struct plan *plan, struct mistakes *mistakes)
         /* --target takes the place of targets without names. */
         uint32_t of = target->of < scenario->targets_count ? target->of : 0;
         if (scenario->targets[of].tls != NULL) {
-            target->tls = plan__tls_context(plan, &scenario->targets[of].tls->settings,
-                                            target->name, mistakes);
+            target->tls = plan__tls_context(plan, &scenario->targets[of], target->name, mistakes);
         }
     }
     for (uint32_t i = 0; i < plan->destinations_count && mistakes->count == reported; i++) {
         struct plan_destination *destination = &plan->destinations[i];
         if (destination->count == 0 && scenario->targets[i].tls != NULL) {
-            destination->tls =
-                plan__tls_context(plan, &scenario->targets[i].tls->settings, NULL, mistakes);
+            destination->tls = plan__tls_context(plan, &scenario->targets[i], NULL, mistakes);
         }
     }
 }

@@ -59,7 +59,8 @@ struct scenario_allowed {
 /* How a target is spoken to. Without a name the server's is the target's host. */
 struct scenario_tls {
     struct tls_settings settings;
-    bool by_step; /* a step begins it; else it begins with the connection */
+    bool by_step;   /* a step begins it; else it begins with the connection */
+    bool by_option; /* --tls says it, not the scenario */
 };
 
 struct scenario_target {

@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 import test from 'node:test';
+import { makeIssuer } from './certificates.mjs';
 import { scenarioOfGuide } from './guides.mjs';
 import { errorsOf, fileFor, folderFor, freePort, LIMIT, resultOf, runClient, said, TAME }
   from './harness.mjs';
 import { absent, startPeer } from './peers.mjs';
 
 /** Plays a scenario at a port: { program, result }. */
-async function play(t, scenario, port) {
-  const folder = folderFor(t);
+async function play(t, scenario, port, folder = folderFor(t)) {
   const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
   fs.writeFileSync(file, JSON.stringify({ ...scenario, target: { ...scenario.target, port } }));
   const program = await runClient(t, [fileFor(file), '--out', fileFor(out), ...TAME]);
@@ -80,6 +81,25 @@ test('http: a page, and one that is not there', LIMIT, async (t) => {
   assert.deepEqual(errorsOf(result), {});
   assert.ok(Number(result.totals.responses) > 0);
   assert.equal(Number(result.totals.messages_received), Number(result.totals.messages_sent));
+});
+
+test('tls: HTTPS, with a server whose certificate the lab has issued', { ...LIMIT,
+  skip: absent('openssl') }, async (t) => {
+  const folder = folderFor(t);
+  const lab = path.join(folder, 'lab');
+  fs.mkdirSync(lab);
+  const issuer = makeIssuer(lab);
+  const { cert, key } = issuer.issue('server');
+  fs.renameSync(issuer.ca, path.join(lab, 'ca.pem'));
+  const server = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key),
+    ALPNProtocols: ['http/1.1'] }, (asked, response) => response.end('hello'));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  const { program, result } = await play(t, scenarioOfGuide('tls'), server.address().port, folder);
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {});
+  assert.ok(Number(result.totals.responses) > 0);
+  assert.equal(Number(result.totals.tls_full), 10);
 });
 
 test('redis: pushes between the replies are no replies', { ...LIMIT,
