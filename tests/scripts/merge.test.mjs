@@ -109,6 +109,20 @@ test('no more lost connections are listed than a result may have', () => {
   checkResult('merged', merged);
 });
 
+test('what TLS came to is added, and only where there was some', () => {
+  const tls = { library: 'OpenSSL', versions: { 1.3: 5 }, ciphers: { A: 4, B: 1 }, failures: {} };
+  const [one, two] = [0, 1].map((i) => makeRun({ seed: i + 1 }).client);
+  assert.equal('tls' in mergeResults([one, two], NAMES), false);
+  one.tls = tls;
+  two.tls = { ...tls, versions: { 1.2: 2 }, ciphers: { B: 2 }, failures: { expired: 3 } };
+  one.totals.tls_full = two.totals.tls_full = 7;
+  const merged = mergeResults([one, two], NAMES);
+  assert.deepEqual(merged.tls, { library: 'OpenSSL', versions: { 1.3: 5, 1.2: 2 },
+    ciphers: { A: 4, B: 3 }, failures: { expired: 3 } });
+  assert.equal(merged.totals.tls_full, 14);
+  checkResult('merged', merged);
+});
+
 test('what happened in any of several results is in their sum', () => {
   const make = (i, id) => {
     const { client } = makeRun({ id, seconds: 4, started: `2026-11-21T00:0${i}:00.000Z` });

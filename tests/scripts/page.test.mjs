@@ -135,6 +135,21 @@ test('connections that the scenario itself reset are told apart from those that 
   assert.match(pageText(t, run), /\nreset \(40 the scenario's own\)\n41\n/);
 });
 
+test('what TLS came to, and whether anything was checked', (t) => {
+  const run = makeRun();
+  assert.doesNotMatch(pageText(t, run), /TLS/);
+  run.client.tls = { library: 'OpenSSL 3', versions: { 1.3: 12 },
+    ciphers: { TLS_AES_256_GCM_SHA384: 12 }, failures: { wrong_name: 3 } };
+  Object.assign(run.client.totals, { tls_full: 10, tls_resumed: 2, wire_bytes_sent: 2048 });
+  run.client.plan.tls = [{ target: 'a:1', verify: true }];
+  const text = pageText(t, run);
+  assert.match(text, /TLS handshakes\n12\n10 full, 2 resumed, TLSv1\.3, TLS_AES_256_GCM_SHA384/);
+  assert.match(text, /3 failed: wrong name/);
+  assert.doesNotMatch(text, /not checked/);
+  run.client.plan.tls[0].verify = false;
+  assert.match(pageText(t, run), /certificates were not checked/);
+});
+
 test('what a codec of one\'s own costs', (t) => {
   const run = makeRun();
   const cost = (messages, ns) => ({ messages, calls: messages, sampled: 1, ns_per_message: ns,

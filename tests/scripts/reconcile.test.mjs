@@ -55,6 +55,32 @@ test('a connection cannot receive more than was sent on it', () => {
   assert.match(check(run).problems.join('\n'), /received more than was sent/);
 });
 
+/** A run over TLS: 1,000 bytes more on the wire, each way. */
+function secured(run = makeRun()) {
+  for (const side of ['client', 'server']) {
+    for (const way of ['sent', 'received']) {
+      run[side].totals[`wire_bytes_${way}`] = run[side].totals[`bytes_${way}`] + 1000;
+    }
+  }
+  return run;
+}
+
+test('TLS: bytes on the wire agree as well, where all connections ended cleanly', () => {
+  assert.equal(check(makeRun()).wire, null);
+  const outcome = check(secured());
+  assert.equal(outcome.status, 'exact');
+  assert.deepEqual(outcome.wire.map(({ way }) => way), ['client to server', 'server to client']);
+  for (const [side, way] of [['server', 'client to server'], ['client', 'server to client']]) {
+    const run = secured();
+    run[side].totals.wire_bytes_received -= 1;
+    assert.match(check(run).problems.join('\n'),
+      new RegExp(`bytes of TLS on the wire, ${way}: \\d+ sent and \\d+ received`));
+  }
+  const cut = secured(addAbnormal(makeRun(), { sent: 680, serverReceived: 680 }));
+  cut.server.totals.wire_bytes_received -= 1;
+  assert.equal(check(cut).wire, null, 'nothing is listed of what ended abnormally');
+});
+
 /** As results were before they had groups: the sums alone. */
 function withoutGroups(run) {
   for (const side of ['client', 'server']) {
