@@ -2,13 +2,16 @@
 #include "play/conn_codec.h"
 
 #include "play/conn_evidence.h"
+#include "play/conn_trace.h"
+#include "proto/websocket.h"
 
 bool conn_talk(struct conn *conn)
 {
     struct conn_group *group = conn->group;
     void *state = conn_codec_state(conn);
     struct span own = frame_reply(conn->reassembly.framing, state);
-    bool sends = conn->link == CONN_GREETING || conn->link == CONN_OPEN;
+    bool sends =
+        conn->link == CONN_GREETING || conn->link == CONN_OPEN || conn->link == CONN_STAYING;
     if (own.bytes > 0 && sends && !conn_queue_own(conn, own)) {
         conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
         return false;
@@ -52,6 +55,47 @@ bool conn_open_codec(struct conn *conn)
         return false;
     }
     return true;
+}
+
+bool conn_finish_codec(struct conn *conn)
+{
+    struct span finish = frame_finish(conn->reassembly.framing, conn_codec_state(conn));
+    if (finish.bytes > 0 && !conn_queue_own(conn, finish)) {
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+        return false;
+    }
+    return true;
+}
+
+bool conn_awaits_finish(struct conn *conn)
+{
+    return conn->link == CONN_ENDING && conn->receiving != CONN_RECV_ENDED &&
+           frame_awaits_finish(conn->reassembly.framing, conn_codec_state(conn));
+}
+
+bool conn_on_peer_finish(struct conn *conn)
+{
+    struct error words;
+    enum frame_ending ending =
+        frame_explain_finish(conn->reassembly.framing, conn_codec_state(conn), &words);
+    if (conn->traced) {
+        conn_trace(conn, "the server closes the WebSocket: %.400s", words.text);
+    }
+    if (conn->link == CONN_ENDING) {
+        conn_mark_dirty(conn); /* the FIN has waited for it */
+        return true;
+    }
+    if (ending == FRAME_ENDING_WRONG) {
+        conn_explain_end(conn, ERROR_KIND_WEBSOCKET_CLOSE, NULL);
+        conn_observe(conn);
+        recorder_error(conn->group->recorder, ERROR_KIND_WEBSOCKET_CLOSE);
+        conn->end_reason = ERROR_KIND_WEBSOCKET_CLOSE;
+    } else {
+        conn->unjudged = conn->link != CONN_STAYING;
+    }
+    conn_end(conn);
+    conn_pump(conn);
+    return conn_is_alive(conn);
 }
 
 /* The codec's state is checked where it ends. */

@@ -18,6 +18,13 @@ void conn_close_codec(struct conn *conn);
 /* After a call of the codec: sends what it sends by itself, and hands over to the vm when its
  * handshake is over. False: the connection is being closed. */
 bool conn_talk(struct conn *conn);
+/* This side is about to end: what the codec says before the FIN is queued. False: the connection is
+ * being closed. */
+bool conn_finish_codec(struct conn *conn);
+/* It has, and the peer's own end of the codec's has not come: so the FIN waits. */
+bool conn_awaits_finish(struct conn *conn);
+/* The peer has ended what the codec carries; then its stream ends. False: it is being closed. */
+bool conn_on_peer_finish(struct conn *conn);
 
 /* conn.c: the connection is the vm's from now on. */
 void conn_hand_over(struct conn *conn);

@@ -46,6 +46,9 @@ enum error_kind conn_error_of_transfer(enum cport_result result)
 void conn_end(struct conn *conn)
 {
     int64_t within_ns = conn->group->cut ? CONN_END_AFTER_CUT_NS : CONN_END_WITHIN_NS;
+    if ((conn->link == CONN_OPEN || conn->link == CONN_STAYING) && !conn_finish_codec(conn)) {
+        return;
+    }
     if (conn->traced) {
         conn_trace(conn, "this side closes (FIN)");
     }
@@ -164,7 +167,7 @@ void conn_complete(struct conn *conn)
     } else if (conn->link == CONN_ENDING ? conn->queue.queued_bytes > 0 : conn__has_rest(conn)) {
         conn__note_unexpected(conn, NULL);
     } else {
-        conn->unjudged = conn->link == CONN_HALF;
+        conn->unjudged = conn->unjudged || conn->link == CONN_HALF;
     }
     conn__close(conn, CPORT_CLOSE_FIN);
 }

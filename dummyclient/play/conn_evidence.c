@@ -1,21 +1,38 @@
 #include "play/conn_evidence.h"
 
+#include "core/printable.h"
 #include "play/conn_codec.h"
 #include "play/conn_tls.h"
 #include "play/conn_trace.h"
+#include "proto/websocket.h"
 #include "text/encoding.h"
 #include "text/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { CONN_SHOWN_BYTES = 16 };
+
+/* The answer that refuses a WebSocket: its first line. */
+static void conn__quote_line(struct span bytes, char out[VM_EVIDENCE_TEXT_BYTES_MAX])
+{
+    char line[VM_EVIDENCE_TEXT_BYTES_MAX];
+    const uint8_t *end = bytes.bytes > 0 ? memchr(bytes.data, '\n', bytes.bytes) : NULL;
+    size_t count = end == NULL ? bytes.bytes : (size_t)(end - bytes.data);
+    count -= count > 0 && bytes.data[count - 1] == '\r';
+    printable_bytes(bytes.data, count, line, sizeof line);
+    snprintf(out, VM_EVIDENCE_TEXT_BYTES_MAX, "\"%.250s\"", line);
+}
 
 void conn_explain_refused(struct conn *conn, enum error_kind kind, const struct error *expected)
 {
     struct span refused = reassembly_refused(&conn->reassembly);
-    char found[3 * CONN_SHOWN_BYTES + sizeof "nothing"] = "nothing";
-    if (refused.bytes > 0) {
+    char found[VM_EVIDENCE_TEXT_BYTES_MAX] = "nothing";
+    if (refused.bytes > 0 && conn->link == CONN_GREETING &&
+        conn->reassembly.framing->websocket != NULL) {
+        conn__quote_line(refused, found);
+    } else if (refused.bytes > 0) {
         encoding_write_hex(refused.data, refused.bytes, " ", found, 3 * CONN_SHOWN_BYTES);
     }
     recorder_explain(conn->group->recorder, EVIDENCE_FRAMING, kind, conn->number, expected->text,
@@ -74,7 +91,7 @@ void conn_explain_end(struct conn *conn, enum error_kind kind, const char *doing
         [ERROR_KIND_UNEXPECTED_CLOSE] = "its end by the server",
         [ERROR_KIND_CLOSE_TIMEOUT] = "no end of it by the server, although this side has ended"};
     char described[VM_EVIDENCE_TEXT_BYTES_MAX];
-    char found[VM_EVIDENCE_TEXT_BYTES_MAX];
+    struct error found;
     char bytes[UNITS_COUNTED_BYTES_MAX];
     char messages[UNITS_COUNTED_BYTES_MAX];
     struct error waiting = {""};
@@ -89,13 +106,20 @@ void conn_explain_end(struct conn *conn, enum error_kind kind, const char *doing
     struct result_last last = conn_last_received(conn);
     bool partial = reassembly_explain_waiting(&conn->reassembly, &waiting);
     const char *how = HOW[kind] != NULL ? HOW[kind] : "a failure of it";
+    char closed[VM_EVIDENCE_TEXT_BYTES_MAX];
+    struct error code;
+    if (frame_explain_finish(conn->reassembly.framing, conn_codec_state(conn), &code) !=
+        FRAME_ENDING_UNSAID) {
+        snprintf(closed, sizeof closed, "that the server closed with %.120s,", code.text);
+        how = closed;
+    }
     if (conn_tls_is_truncated(conn)) {
         how = "its end by the server without close_notify, perhaps truncated,";
     }
-    snprintf(found, sizeof found, "%s after %s (%s), %.110s%s%.90s", how,
-             units_format_counted(conn->messages_received, "message", messages),
-             units_format_counted(conn->bytes_received, "byte", bytes), doing,
-             partial ? "; at last " : "", waiting.text);
-    recorder_explain(recorder, EVIDENCE_ENDS, kind, conn->number, "an open connection", found,
+    error_set(&found, "%.140s after %s (%s), %.110s%s%.90s", how,
+              units_format_counted(conn->messages_received, "message", messages),
+              units_format_counted(conn->bytes_received, "byte", bytes), doing,
+              partial ? "; at last " : "", waiting.text);
+    recorder_explain(recorder, EVIDENCE_ENDS, kind, conn->number, "an open connection", found.text,
                      (struct span){.data = last.bytes, .bytes = last.count});
 }

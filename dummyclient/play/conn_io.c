@@ -277,7 +277,7 @@ void conn_take_bytes(struct conn *conn, struct span bytes)
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
         continued = false;
         if (frame.is_own) {
-            alive = conn_talk(conn);
+            alive = conn_talk(conn) && (!frame.closes || conn_on_peer_finish(conn));
             continue;
         }
         conn__count_message(conn);

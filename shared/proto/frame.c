@@ -129,9 +129,11 @@ bool frame_awaits_finish(const struct framing *framing, void *state)
     return framing->websocket != NULL && ws->finishes && !ws->peer_finished;
 }
 
-bool frame_explain_finish(const struct framing *framing, void *state, struct error *words)
+enum frame_ending frame_explain_finish(const struct framing *framing, void *state,
+                                       struct error *words)
 {
-    return framing->websocket != NULL && websocket_explain_finish(state, words);
+    return framing->websocket != NULL ? websocket_explain_finish(state, words)
+                                      : FRAME_ENDING_UNSAID;
 }
 
 enum frame_status frame_greet(const struct framing *framing, void *state)
@@ -311,12 +313,12 @@ void frame_explain_own(const struct framing *framing, void *state, struct error 
     const struct codec *codec = codec_of(framing);
     error_set(error, "one that the framing refuses");
     if (codec->explain_own != NULL) {
-        codec->explain_own(framing, state, error);
+        codec->explain_own(framing, frame__own_state(framing, state), error);
     }
 }
 
 bool frame_is_mistaken(const struct framing *framing, void *state)
 {
     const struct codec *codec = codec_of(framing);
-    return codec->is_mistaken != NULL && codec->is_mistaken(state);
+    return codec->is_mistaken != NULL && codec->is_mistaken(frame__own_state(framing, state));
 }

@@ -185,13 +185,6 @@ enum frame_status frame_greet(const struct framing *framing, void *state);
 /* After that, and after each frame that is_own: what the codec sends by itself. Valid until the
  * next call of this thread's codecs. */
 struct span frame_reply(const struct framing *framing, void *state);
-/* This side is about to end the stream: what the codec sends before that, as frame_reply() does.
- * Nothing: it has no such thing, or has sent it. */
-struct span frame_finish(const struct framing *framing, void *state);
-/* The codec has sent that, and the peer's own has not come yet (frame->is_own and ->closes). */
-bool frame_awaits_finish(const struct framing *framing, void *state);
-/* Why the peer has ended the stream, in words; false: it has said nothing about it. */
-bool frame_explain_finish(const struct framing *framing, void *state, struct error *words);
 
 /* Is the end of a message in its text, which is read once, as it comes? Then reassembly.h finds it,
  * and frame_decode() does not. */

@@ -39,6 +39,20 @@ struct framing_websocket {
                              it is asked for, a client asks for none */
 };
 
+/* This side is about to end the stream: what the codec sends before that, as frame_reply() does.
+ * Nothing: it has no such thing, or has sent it. */
+struct span frame_finish(const struct framing *framing, void *state);
+/* The codec has sent that, and the peer's own has not come yet (frame->is_own and ->closes). */
+bool frame_awaits_finish(const struct framing *framing, void *state);
+/* Why the peer has ended the stream, in words. */
+enum frame_ending {
+    FRAME_ENDING_UNSAID, /* it has said nothing about it */
+    FRAME_ENDING_USUAL,  /* or something that only the application knows */
+    FRAME_ENDING_WRONG   /* it says that something was wrong */
+};
+enum frame_ending frame_explain_finish(const struct framing *framing, void *state,
+                                       struct error *words);
+
 /* --- Of a state: for servers. */
 
 /* Is the message that has come last a text? */

@@ -147,5 +147,5 @@ uint16_t websocket_refusal_code(enum websocket_refusal refusal);
  */
 bool websocket_explain(const struct framing *framing, struct websocket *ws, const uint8_t *data,
                        size_t bytes, struct error *error);
-/* "1008 (policy violation): TEXT"; false: the peer has not closed. */
-bool websocket_explain_finish(const struct websocket *ws, struct error *words);
+/* "1008 (policy violation): TEXT". */
+enum frame_ending websocket_explain_finish(const struct websocket *ws, struct error *words);

@@ -75,21 +75,22 @@ static const char *websocket__code_name(uint16_t code)
                           : "unnamed";
 }
 
-bool websocket_explain_finish(const struct websocket *ws, struct error *words)
+enum frame_ending websocket_explain_finish(const struct websocket *ws, struct error *words)
 {
     char reason[2 * WEBSOCKET_CONTROL_BYTES_MAX];
     if (!ws->peer_finished) {
-        return false;
+        return FRAME_ENDING_UNSAID;
     }
     if (ws->close_code == 0) {
         error_set(words, "no code");
-        return true;
+        return FRAME_ENDING_USUAL;
     }
     printable_bytes(ws->room + WEBSOCKET_CONTROL_OFFSET + 2, ws->close_bytes, reason,
                     sizeof reason);
     error_set(words, "%u (%s)%s%s", (unsigned)ws->close_code, websocket__code_name(ws->close_code),
               reason[0] != '\0' ? ": " : "", reason);
-    return true;
+    /* 1000 and 1001 are an end as any; from 3000 on codes are a library's or the application's. */
+    return ws->close_code > 1001 && ws->close_code < 3000 ? FRAME_ENDING_WRONG : FRAME_ENDING_USUAL;
 }
 
 /* --- FRAMING_WEBSOCKET: a message is what one WebSocket message carries. websocket_read() has

@@ -71,8 +71,8 @@ const ERRORS = ['connect_refused', 'connect_timeout', 'connect_unreachable', 'co
   'redirect_refused', 'tls_handshake', 'reset', 'unexpected_close', 'response_timeout',
   'response_late',
   'barrier_timeout', 'heartbeat_timeout', 'not_closed', 'response_lost', 'mismatch',
-  'codec_handshake', 'codec_error', 'frame_error', 'send_queue_full', 'idle_timeout',
-  'close_timeout', 'unknown_message', 'rejected', 'local_limit', 'other'];
+  'codec_handshake', 'codec_error', 'websocket_close', 'frame_error', 'send_queue_full',
+  'idle_timeout', 'close_timeout', 'unknown_message', 'rejected', 'local_limit', 'other'];
 
 function zeros(keys) {
   return Object.fromEntries(keys.map((key) => [key, 0]));

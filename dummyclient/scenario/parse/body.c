@@ -1,5 +1,6 @@
 /* Bodies: what a message carries. */
 #include "files/file.h"
+#include "proto/websocket.h"
 #include "scenario/parse/parts.h"
 #include "text/encoding.h"
 
@@ -61,7 +62,9 @@ static void parse__random(struct parse *parse, const cJSON *json, void *place)
     uint8_t first = parse->protocol->framing.delimiter[0];
     (void)json;
     body->type = BODY_RANDOM;
-    body->letters = parse->protocol->framing.type == FRAMING_DELIMITER;
+    const struct framing_websocket *websocket = parse->protocol->framing.websocket;
+    body->letters = parse->protocol->framing.type == FRAMING_DELIMITER ||
+                    (websocket != NULL && websocket->is_text);
     if (body->letters && first >= 'a' && first <= 'z' && !parse->protocol->is_wrong) {
         reader_mistake(&parse->reader,
                        "random bodies are letters a-z under this framing, and its delimiter "

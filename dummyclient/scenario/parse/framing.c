@@ -1,6 +1,7 @@
 /* `framing`: where one message of the target's protocol ends. A key is a line: of which framings,
  * and what it holds. */
 #include "scenario/parse/header.h"
+#include "scenario/parse/websocket.h"
 #include "text/encoding.h"
 
 #include <string.h>
@@ -74,9 +75,9 @@ static const struct {
     {PARSE_OF_ALL,
      {"type",
       KEY_WORD(struct framing, type, "length", "delimiter", "fixed", "raw", "by_id", "http", "resp",
-               "lines", "codec"),
+               "lines", "codec", "websocket"),
       .required = "\"length\", \"delimiter\", \"fixed\", \"raw\", \"by_id\", \"http\", \"resp\", "
-                  "\"lines\" or \"codec\""}},
+                  "\"lines\", \"codec\" or \"websocket\""}},
     {PARSE_OF(LENGTH),
      {"size_bytes", KEY_WHOLE(struct framing, size_bytes, 1, 4), .required = "1 to 4"}},
     {PARSE_OF(LENGTH), {"size_offset", PARSE_OFFSET(size_offset)}},
@@ -183,7 +184,7 @@ static void parse__check(struct parse *parse, const cJSON *json, struct framing 
     }
 }
 
-static void parse__framing(struct parse *parse, const cJSON *json, struct framing *framing)
+void parse_framing_inside(struct parse *parse, const cJSON *json, struct framing *framing)
 {
     struct reader *reader = &parse->reader;
     struct key keys[PARSE_KEYS_COUNT + 1];
@@ -204,6 +205,10 @@ static void parse__framing(struct parse *parse, const cJSON *json, struct framin
     enum framing_type type = framing->type == FRAMING_LENGTH && reader_get(json, "header") != NULL
                                  ? FRAMING_HEADER
                                  : framing->type;
+    if (type == FRAMING_WEBSOCKET) {
+        parse_websocket(parse, json, framing);
+        return;
+    }
     parse__select(1u << type, keys);
     reader_read(reader, json, keys, framing);
     framing->type = type;
@@ -218,7 +223,7 @@ void parse_framing(struct parse *parse, const cJSON *json, void *place)
     uint32_t mistakes_count = parse->reader.mistakes_count;
     parse->protocol = protocol;
     parse->tables_used = 0;
-    parse__framing(parse, json, &protocol->framing);
+    parse_framing_inside(parse, json, &protocol->framing);
     protocol->tables = parse->tables_used;
     protocol->is_wrong = parse->reader.mistakes_count > mistakes_count;
     if (protocol->is_wrong) {

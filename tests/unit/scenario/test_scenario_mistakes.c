@@ -172,10 +172,11 @@ static void test_framing(void **state)
     static const struct mistake mistakes[] = {
         {"{ 'tpye': 'raw' }", ": `framing.tpye`: unknown key; did you mean `type`?"},
         {"{}", ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
-               "'by_id', 'http', 'resp', 'lines' or 'codec', found nothing"},
+               "'by_id', 'http', 'resp', 'lines', 'codec' or 'websocket', found nothing"},
         {"{ 'type': 'lenght' }",
          ": `framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', "
-         "'by_id', 'http', 'resp', 'lines' or 'codec', found 'lenght'; did you mean 'length'?"},
+         "'by_id', 'http', 'resp', 'lines', 'codec' or 'websocket', found 'lenght'; did you mean "
+         "'length'?"},
         {"{ 'type': 'length', 'size_bytes': 5, 'size_includes_header': true }",
          ": `framing.size_bytes`: expected a whole number from 1 to 4, found 5"},
         {"{ 'type': 'length', 'size_bytes': 0, 'size_includes_header': true }",

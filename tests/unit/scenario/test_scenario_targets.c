@@ -242,7 +242,7 @@ static void test_wrong_targets(void **state)
         {"{ 'targets': { 'a': { 'framing': { 'type': 'lenght' } } }, 'behaviors': [ { 'loop': [ { "
          "'send': { 'id': 1, 'body': { 'text': 'x' } } } ] } ] }",
          ": `targets.a.framing.type`: expected 'length', 'delimiter', 'fixed', 'raw', 'by_id', "
-         "'http', 'resp', 'lines' or 'codec', found 'lenght'; did you mean 'length'?"},
+         "'http', 'resp', 'lines', 'codec' or 'websocket', found 'lenght'; did you mean 'length'?"},
         {"{ 'targets': { 'a': { 'port': 0 } }, 'behaviors': [ { 'loop': [ { 'reconnect': { 'to': "
          "'b' } } ] } ] }",
          ": `targets.a.port`: expected a whole number from 1 to 65535, found 0"},
