@@ -325,6 +325,12 @@ static bool recorder__waiting(void *context, struct error *words, struct span *b
     return reassembly_explain_waiting(recorder->subject_received, words);
 }
 
+static void recorder__bare(void *context, const struct framing *bare)
+{
+    const struct recorder *recorder = context;
+    reassembly_expect(recorder->subject_received, bare);
+}
+
 bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error)
@@ -339,6 +345,7 @@ bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
         (struct vm_observer){.context = recorder,
                              .request_done = recorder__request_done,
                              .waiting = recorder__waiting,
+                             .bare = recorder__bare,
                              .iteration_started = recorder__iteration_started,
                              .iteration_ended = recorder__iteration_ended,
                              .unsolicited = recorder__unsolicited,

@@ -30,7 +30,7 @@ struct recorder {
     struct figures_share *subject_target; /* where it is connected to; NULL: not told apart */
     int64_t subject_blocked_until_ns;     /* its socket took no bytes until then */
     int64_t subject_seen_ns;              /* what had come by then has been handled */
-    const struct reassembly *subject_received;
+    struct reassembly *subject_received;
     uint64_t *subject_lanes; /* a bit per lane: its iteration began inside the window */
     /* What is in the series already. */
     struct counters series_counters;

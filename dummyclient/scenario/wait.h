@@ -16,6 +16,7 @@ enum match_field_source {
 struct match {
     bool any_id;
     bool is_explicit; /* the scenario names an id or a field: not "any", and no default */
+    bool is_bare;     /* bytes without a frame, and no message */
     bool is_prefix;   /* VALUE, a text: the place begins with it */
     uint32_t id;
     enum match_field_source source;
@@ -67,6 +68,7 @@ struct wait {
     struct verify verify;
     struct capture *captures;
     uint32_t captures_count;
+    struct framing *bare; /* `unframed`: what the reply is instead of a message; NULL: it is one */
     uint32_t replies_count; /* 1 and more */
     uint32_t bytes_count;   /* raw framing: bytes of a reply */
     bool bytes_as_sent;     /* raw framing: as many as were sent */

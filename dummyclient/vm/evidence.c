@@ -155,6 +155,8 @@ void vm_evidence_expected(const struct vm *vm, struct vm_lane *lane, char *out)
     const struct match *match = &wait->match;
     if (vm->raw) {
         vm_evidence__add_count(&text, lane->raw_bytes);
+    } else if (match->is_bare) {
+        vm_evidence__add(&text, "bytes without a frame");
     } else if (match->any_id || !framing_has_ids(vm_framing(vm))) {
         vm_evidence__add(&text, "a message");
     } else {

@@ -76,7 +76,7 @@ bool vm_inbox_put(struct vm *vm, const struct frame *frame, bool claimed)
     const uint8_t *kept = whole ? frame->bytes : frame->body;
     uint32_t bytes_count = whole ? frame->bytes_count : keeps ? frame->body_bytes : 0;
     bool in_reach = behavior->expects_since_connected || vm->busy_count + vm->joining_count > 0;
-    if (inbox == NULL || vm->phase == VM_PHASE_FINISHED || !in_reach ||
+    if (inbox == NULL || frame->is_bare || vm->phase == VM_PHASE_FINISHED || !in_reach ||
         bytes_count > vm->program->inbox_bytes_max ||
         !vm_inbox__is_expected(behavior, frame->id, claimed)) {
         return false;

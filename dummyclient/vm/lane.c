@@ -253,6 +253,9 @@ static void vm_lane__wait(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     if (vm->raw) {
         vm_lane__measure_reply(vm, lane, wait);
     }
+    if (wait->bare != NULL && vm->observer->bare != NULL) {
+        vm->observer->bare(vm->observer->context, wait->bare);
+    }
     vm_lane_set_due(vm, lane, now_ns + wait->within_ns);
     vm_wait_add(vm, lane);
 }
@@ -467,6 +470,9 @@ static bool vm_lane__time_out(struct vm *vm, struct vm_lane *lane, int64_t now_n
     int64_t deadline_ns = lane->due_ns;
     if (!optional) {
         vm_evidence_time_out(vm, lane, deadline_ns);
+    }
+    if (optional && instruction->wait->bare != NULL && vm->observer->bare != NULL) {
+        vm->observer->bare(vm->observer->context, NULL);
     }
     if (optional && instruction->op == OP_EXPECT) {
         vm_wait_remove(vm, lane); /* it is not owed: what comes later is a push */

@@ -63,11 +63,10 @@ enum vm_action_type {
 
 struct vm_action {
     enum vm_action_type type;
-    uint32_t lane;          /* VM_LANE_NONE: an answer or a heartbeat */
-    uint32_t step;          /* program step, or PROGRAM_STEP_NONE */
-    uint32_t message_bytes; /* SEND: the whole frame, and its body */
-    uint32_t body_bytes;
-    int64_t not_before_ns; /* CONNECT */
+    uint32_t lane;                      /* VM_LANE_NONE: an answer or a heartbeat */
+    uint32_t step;                      /* program step, or PROGRAM_STEP_NONE */
+    uint32_t message_bytes, body_bytes; /* SEND: of the whole frame, and of its body */
+    int64_t not_before_ns;              /* CONNECT */
     enum disconnect_type disconnect;
     uint32_t barrier;
     bool receives;
@@ -133,9 +132,10 @@ struct vm_observer {
     /* No row was left in a table with when_out: error: VM_ACTION_FAILED comes. May be NULL. */
     void (*ran_out)(void *context, uint32_t table);
     vm_waiting *waiting; /* evidence.h; may be NULL */
-    /* Where the first failure of each step is kept. May be NULL. */
-    struct vm_evidence *evidence;
-    struct trace_ring *trace; /* of connections that are traced; else NULL */
+    /* Bytes without a frame come next; NULL: no more. May be NULL. */
+    void (*bare)(void *context, const struct framing *bare);
+    struct vm_evidence *evidence; /* where the first failure of each step is kept; may be NULL */
+    struct trace_ring *trace;     /* of connections that are traced; else NULL */
     /* Until when the socket was busy with what had been sent before; NULL: it never is. */
     const int64_t *blocked_until_ns;
     /* Open loop: when the run is to end (TIME_NEVER_NS: not known yet); NULL: by vm_on_stop(). */

@@ -89,7 +89,7 @@ static bool vm_wait__alike(const struct vm *vm, const struct vm_wait *a, const s
     if (x == y && x->source == MATCH_FIELD_NONE) {
         return true;
     }
-    if (x->any_id != y->any_id || (!x->any_id && x->id != y->id) ||
+    if (x->is_bare != y->is_bare || x->any_id != y->any_id || (!x->any_id && x->id != y->id) ||
         (x->source == MATCH_FIELD_NONE) != (y->source == MATCH_FIELD_NONE)) {
         return false;
     }
@@ -186,7 +186,7 @@ bool vm_wait_matches(const struct vm *vm, const struct match *match, uint64_t wa
                      const struct frame *frame)
 {
     struct place_value found;
-    if (!match->any_id && frame->id != match->id) {
+    if (match->is_bare != frame->is_bare || (!match->any_id && frame->id != match->id)) {
         return false;
     }
     if (match->source == MATCH_FIELD_NONE) {

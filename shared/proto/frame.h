@@ -1,7 +1,6 @@
 /* Framing: where one message ends in a stream of bytes. Encode and decode over byte spans; no
  * sockets, no allocation. What a framing remembers of a stream (`state`) is the caller's: one block
  * of frame_state_bytes() per stream, NULL when that is 0. Any thread, one at a time per stream.
- *
  * Decoding is by what the framing says, never by trust: sizes are checked against frame_bytes_max
  * before they are used, in 64 bits. */
 #pragma once
@@ -114,6 +113,7 @@ struct framing {
     /* The stream is what a WebSocket carries (websocket.h); NULL: it is the connection's own.
      * FRAMING_WEBSOCKET is never without; any other type but FRAMING_CODEC may have it. */
     const struct framing_websocket *websocket;
+    const struct framing *then; /* of one message without a frame; this is of those behind it */
 };
 
 /* A message. Where its end is in its text (http, resp, lines), the body is that text without what
@@ -127,7 +127,7 @@ struct frame {
     uint32_t id;               /* 0 without an id field */
     uint32_t head_bytes;       /* of the body: a head that is text, such as that of HTTP */
     bool is_push;              /* by its text it is no answer to a request */
-    bool closes;               /* by its text, the peer ends the stream behind it */
+    bool closes, is_bare;      /* by its text, the peer ends the stream behind it; `then` */
     uint64_t whole_bytes;      /* of the message as it came */
     uint64_t whole_body_bytes; /* of its body, what nobody looks at included */
     void *state;               /* FRAMING_CODEC: of the stream that it came by */

@@ -513,10 +513,44 @@ static enum frame_status reassembly__next_carried(struct reassembly *reassembly,
     }
 }
 
+static bool reassembly__waits(const struct reassembly_partial *partial)
+{
+    return partial != NULL && !partial->done;
+}
+
+void reassembly_expect(struct reassembly *reassembly, const struct framing *bare)
+{
+    const struct framing *framing = bare != NULL ? bare : reassembly->framing->then;
+    if (framing == NULL ||
+        (reassembly__waits(reassembly->partial) &&
+         (framing_is_scanned(reassembly->framing) || framing_is_scanned(framing)))) {
+        return;
+    }
+    reassembly->framing = framing;
+    if (reassembly__waits(reassembly->partial)) {
+        reassembly->partial->progress = (struct frame_progress){0};
+    }
+}
+
+/* The one message without a frame: its bytes are its body. */
+static enum frame_status reassembly__next_bare(struct reassembly *reassembly, struct frame *frame)
+{
+    const struct framing *bare = reassembly->framing;
+    enum frame_status status = reassembly__next_run(reassembly, codec_of(bare), NULL, frame);
+    if (status == FRAME_COMPLETE) {
+        frame->is_bare = true;
+        reassembly->framing = bare->then;
+    }
+    return status;
+}
+
 enum frame_status reassembly_next(struct reassembly *reassembly, void *state, struct frame *frame)
 {
     if (reassembly->partial != NULL && reassembly->partial->done) {
         reassembly__free_partial(reassembly);
+    }
+    if (reassembly->framing->then != NULL) {
+        return reassembly__next_bare(reassembly, frame);
     }
     return reassembly->framing->websocket != NULL
                ? reassembly__next_carried(reassembly, state, frame)
@@ -524,11 +558,6 @@ enum frame_status reassembly_next(struct reassembly *reassembly, void *state, st
 }
 
 /* --- What has come of a message. */
-
-static bool reassembly__waits(const struct reassembly_partial *partial)
-{
-    return partial != NULL && !partial->done;
-}
 
 uint64_t reassembly_waiting_bytes(const struct reassembly *reassembly)
 {

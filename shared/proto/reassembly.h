@@ -42,6 +42,9 @@ void reassembly_open(struct reassembly *reassembly, const struct framing *framin
                      uint32_t looked_bytes);
 /* Frees the partial frame, if any. The struct may be opened again. */
 void reassembly_close(struct reassembly *reassembly);
+/* Until it has given one message, the framing is this one, which has a `then`; NULL: that `then` at
+ * once. What has come of a message already counts, unless its end is in its text. */
+void reassembly_expect(struct reassembly *reassembly, const struct framing *bare);
 /* With a WebSocket's server the data must be writable: it is unmasked in place. */
 void reassembly_feed(struct reassembly *reassembly, const uint8_t *data, size_t bytes);
 /* The run's bytes may go after this call: what is left of them is copied. False: no memory. */

@@ -102,7 +102,8 @@ struct parse {
 #define PARSE_ON_TIMEOUT             "on_timeout", PARSE_REACTION(struct step, wait.on_timeout)
 /* What waits for replies: request and expect. */
 #define PARSE_WAIT_KEYS                                                                            \
-    {"match", KEY_OTHER(struct step, wait.match, parse_match)},                                    \
+    {"unframed", KEY_OTHER(struct step, wait, parse_unframed)},                                    \
+        {"match", .excludes = "unframed", KEY_OTHER(struct step, wait.match, parse_match)},        \
         {"verify", KEY_OTHER(struct step, wait.verify, parse_verify)},                             \
         {"count", KEY_WHOLE(struct step, wait.replies_count, 1, 1000000), .preset = 1},            \
         {PARSE_WITHIN = 5 * NS_PER_S}, {PARSE_ON_TIMEOUT},                                         \
@@ -145,7 +146,7 @@ parse_key parse_id;    /* uint32_t */
 parse_key parse_head;  /* struct value *: fields of the header by their names */
 parse_key parse_match; /* struct match */
 parse_key parse_verify;
-parse_key parse_captures;                     /* struct wait */
+parse_key parse_captures, parse_unframed;     /* struct wait */
 parse_key parse_on_disconnect;                /* struct scenario_behavior */
 parse_key parse_body;                         /* json NULL is the empty one */
 parse_key parse_text;                         /* struct body: a text with ${...} in it */

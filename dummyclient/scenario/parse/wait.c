@@ -218,6 +218,69 @@ void parse_match(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
+/* --- Bytes without a frame. */
+
+static void parse__bare_until(struct parse *parse, const cJSON *json, void *place)
+{
+    struct framing *bare = place;
+    bare->type = FRAMING_DELIMITER;
+    bare->frame_bytes_max = 65535;
+    parse_delimiter(parse, json, bare->delimiter, &bare->delimiter_bytes);
+}
+
+static const struct key parse__bare_keys[] = {
+    {"bytes", KEY_WHOLE(struct framing, fixed_bytes, 1, FRAMING_FRAME_BYTES_MAX),
+     .excludes = "until"},
+    {"until", .then = parse__bare_until},
+    {0}};
+
+/* { "bytes": 4 } or { "until": "\n" }: of the stream, in front of the next message. */
+void parse_unframed(struct parse *parse, const cJSON *json, void *place)
+{
+    struct wait *wait = place;
+    const struct framing *framing = &parse->protocol->framing;
+    struct framing *bare = arena_take(parse->arena, sizeof *bare);
+    if (bare == NULL) {
+        return; /* the arena says so at the end */
+    }
+    *bare = (struct framing){.type = FRAMING_FIXED, .then = framing};
+    if (!reader_read(&parse->reader, json, parse__bare_keys, bare)) {
+        return;
+    }
+    bool whole = framing->type != FRAMING_RAW && framing->type != FRAMING_CODEC &&
+                 framing->websocket == NULL;
+    if (!whole && !parse->protocol->is_wrong) {
+        reader_mistake(&parse->reader,
+                       "with raw framing all bytes are without a frame (`bytes`), and a codec or a "
+                       "WebSocket takes all that come: expected another framing");
+    } else if (bare->fixed_bytes == 0 && bare->delimiter_bytes == 0) {
+        reader_expected(&parse->reader, json, "{ \"bytes\": 4 } or { \"until\": \"\\n\" }");
+    }
+    bare->frame_bytes_max = bare->fixed_bytes > 0 ? bare->fixed_bytes : bare->frame_bytes_max;
+    wait->bare = bare;
+    wait->match.is_bare = true;
+}
+
+/* They have neither a header nor an id, and there is nothing behind them that is like them. */
+static void parse__check_bare(struct parse *parse, const struct wait *wait)
+{
+    bool looks = false;
+    for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
+        looks = looks || (verify->type == VERIFY_FIELD && place_looks_at_head(&verify->place));
+    }
+    for (uint32_t i = 0; i < wait->captures_count; i++) {
+        looks = looks || place_looks_at_head(&wait->captures[i].place);
+    }
+    if (looks) {
+        reader_mistake_at(&parse->reader, "unframed",
+                          "bytes without a frame have no header that a place could read");
+    } else if (wait->replies_count != 1) {
+        reader_mistake_at(&parse->reader, "count",
+                          "expected one stretch of bytes: `unframed` is "
+                          "in front of one message");
+    }
+}
+
 /* What a reply is compared with, where the framing does not say where it ends. */
 static void parse__check_raw(struct parse *parse, const cJSON *json, struct wait *wait)
 {
@@ -278,6 +341,10 @@ static void parse__wait(struct parse *parse, const cJSON *json, const struct key
     }
     if (reader_get(json, "on_mismatch") == NULL) {
         wait->on_mismatch = parse->behavior->on_mismatch;
+    }
+    if (wait->bare != NULL) {
+        wait->match.any_id = true;
+        parse__check_bare(parse, wait);
     }
     if (parse->protocol->is_wrong) {
         return;

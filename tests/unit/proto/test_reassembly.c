@@ -347,6 +347,76 @@ static void test_a_message_that_does_not_end_says_what_it_waits_for(void **state
             "17 bytes of a value that lacks 2147483646 of the values inside it");
 }
 
+/* Bytes between messages, in runs of all sizes, where the end of a message is in its head or in its
+ * text. */
+static void test_bytes_without_a_frame(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        uint32_t bytes;
+        bool is_bare;
+    } expected[] = {{"ab", 2, false}, {"\0\xff~", 3, true}, {"WELCOME", 7, true}, {"cd", 2, false}};
+    static const uint8_t of_length[] = "\6\0\7\0ab\0\xff~WELCOME\r\n\6\0\7\0cd";
+    static const uint8_t of_lines[] = "ab\n\0\xff~WELCOME\r\ncd\n";
+    const struct framing lines = {
+        .type = FRAMING_LINES, .delimiter = "\n", .delimiter_bytes = 1, .frame_bytes_max = 1000};
+    struct framing length;
+    framing_default(&length);
+    for (uint32_t i = 0; i < 2 * sizeof of_length; i++) {
+        uint32_t run = 1 + i / 2;
+        const struct framing *of = i % 2 == 0 ? &length : &lines;
+        const uint8_t *data = i % 2 == 0 ? of_length : of_lines;
+        uint32_t bytes = i % 2 == 0 ? sizeof of_length - 1 : sizeof of_lines - 1;
+        struct framing fixed = {
+            .type = FRAMING_FIXED, .fixed_bytes = 3, .frame_bytes_max = 3, .then = of};
+        struct framing until;
+        struct reassembly stream;
+        uint32_t got = 0;
+        framing_delimiter(&until, "\r\n");
+        until.then = of;
+        reassembly_open(&stream, of, REASSEMBLY_ALL_BYTES);
+        for (uint32_t at = 0; at < bytes; at += run) {
+            struct frame got_frame;
+            reassembly_feed(&stream, data + at, bytes - at < run ? bytes - at : run);
+            while (reassembly_next(&stream, NULL, &got_frame) == FRAME_COMPLETE) {
+                assert_int_equal(got_frame.is_bare, expected[got].is_bare);
+                assert_int_equal(got_frame.body_bytes, expected[got].bytes);
+                assert_memory_equal(got_frame.body, expected[got].body, got_frame.body_bytes);
+                if (++got < 3) {
+                    reassembly_expect(&stream, got == 1 ? &fixed : &until);
+                }
+            }
+        }
+        assert_int_equal(got, 4);
+        reassembly_close(&stream);
+    }
+}
+
+/* They have begun to be read as a message before they were awaited; and they do not come at all. */
+static void test_bytes_without_a_frame_are_awaited_late_or_in_vain(void **state)
+{
+    (void)state;
+    struct framing length;
+    struct frame got_frame;
+    struct reassembly stream;
+    framing_default(&length);
+    const struct framing bare = {
+        .type = FRAMING_FIXED, .fixed_bytes = 3, .frame_bytes_max = 3, .then = &length};
+    reassembly_open(&stream, &length, REASSEMBLY_ALL_BYTES);
+    reassembly_feed(&stream, (const uint8_t *)"xy", 2);
+    assert_int_equal(reassembly_next(&stream, NULL, &got_frame), FRAME_PARTIAL);
+    reassembly_expect(&stream, &bare);
+    reassembly_feed(&stream, (const uint8_t *)"z\5\0\1\0a", 6);
+    assert_int_equal(reassembly_next(&stream, NULL, &got_frame), FRAME_COMPLETE);
+    assert_true(got_frame.is_bare && memcmp(got_frame.body, "xyz", 3) == 0);
+    reassembly_expect(&stream, &bare);
+    reassembly_expect(&stream, NULL);
+    assert_int_equal(reassembly_next(&stream, NULL, &got_frame), FRAME_COMPLETE);
+    assert_true(!got_frame.is_bare && got_frame.id == 1 && got_frame.body_bytes == 1);
+    reassembly_close(&stream);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_errors_are_final, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_message_that_does_not_end_says_what_it_waits_for,
                                         setup, teardown),
+        cmocka_unit_test(test_bytes_without_a_frame),
+        cmocka_unit_test(test_bytes_without_a_frame_are_awaited_late_or_in_vain),
         cmocka_unit_test(test_random_splits_equal_one_decode),
         cmocka_unit_test_setup_teardown(test_raw_runs_pass_through, setup, teardown),
     };
