@@ -54,6 +54,8 @@ struct capture {
     uint32_t word;
     enum value_type type;    /* of the variable that it goes to */
     uint32_t text_bytes_max; /* of a text: the variable's room */
+    /* Of a text: bit n: it goes into a line of a message to target n, which it must not end. */
+    const uint64_t *lines_of;
 };
 
 enum on_timeout { ON_TIMEOUT_CONTINUE, ON_TIMEOUT_RECONNECT, ON_TIMEOUT_FAIL };

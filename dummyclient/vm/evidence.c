@@ -230,12 +230,16 @@ static void vm_evidence__add_place(const struct vm *vm, const struct place *plac
     }
 }
 
-/* A text that is too long to be captured: what to write. */
-static void vm_evidence__add_room(const struct capture *capture, const struct place_value *found,
-                                  struct vm_evidence__text *text)
+/* Why a text cannot be captured: it is too long, and what to write then; or ends a message. */
+static void vm_evidence__add_room(const struct vm *vm, const struct capture *capture,
+                                  const struct place_value *found, struct vm_evidence__text *text)
 {
     uint32_t bytes = found->type == VALUE_TEXT ? place_text_write(found, NULL, 0) : 0;
-    if (bytes > capture->text_bytes_max && bytes <= VALUE_TEXT_BYTES_LIMIT) {
+    if (found->type == VALUE_TEXT && bytes <= capture->text_bytes_max &&
+        !vm_wait_is_apart(vm, capture, found)) {
+        vm_evidence__add(text, ": with an end of line in it, it would end the message that it is "
+                               "put into");
+    } else if (bytes > capture->text_bytes_max && bytes <= VALUE_TEXT_BYTES_LIMIT) {
         vm_evidence__add(text,
                          ": a capture has room for %" PRIu32 ", more with { \"at\": ..., "
                          "\"bytes_max\": %" PRIu32 " }",
@@ -262,7 +266,7 @@ static void vm_evidence__add_wrong_place(const struct vm *vm, struct vm_lane *la
         struct place_value found = {.type = VALUE_I64};
         if (!vm_wait_captures(vm, &wait->captures[i], frame, &found)) {
             vm_evidence__add_place(vm, &wait->captures[i].place, frame, VM_EVIDENCE_GOES_ON, text);
-            vm_evidence__add_room(&wait->captures[i], &found, text);
+            vm_evidence__add_room(vm, &wait->captures[i], &found, text);
             return;
         }
     }

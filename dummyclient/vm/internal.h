@@ -131,6 +131,9 @@ bool vm_wait_holds(const struct vm *vm, struct vm_lane *lane, const struct verif
 /* Is what is to be captured in the message, and has its variable room for it? */
 bool vm_wait_captures(const struct vm *vm, const struct capture *capture, const struct frame *frame,
                       struct place_value *found);
+/* Can the text, of its room, be put into the messages that have it, without ending one early? */
+bool vm_wait_is_apart(const struct vm *vm, const struct capture *capture,
+                      const struct place_value *found);
 bool vm_wait_verify(const struct vm *vm, struct vm_lane *lane, const struct verify *verify,
                     const struct frame *frame);
 /* Judges one of the lane's replies, or the bytes of a raw stream that it still lacks

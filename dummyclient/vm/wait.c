@@ -378,15 +378,20 @@ static bool vm_wait__stretch_holds(const struct vm *vm, struct vm_lane *lane,
                               bytes < left_bytes ? bytes : left_bytes);
 }
 
-/* A text of one server must not end a message to another early. */
-static bool vm_wait__is_apart(const struct vm *vm, const struct place_value *found)
+bool vm_wait_is_apart(const struct vm *vm, const struct capture *capture,
+                      const struct place_value *found)
 {
+    uint32_t targets_count = vm->program->targets_count;
+    if (*capture->lines_of == 0 && targets_count == 1) {
+        return true;
+    }
     uint8_t text[VALUE_TEXT_BYTES_LIMIT];
     uint32_t bytes = place_text_write(found, text, sizeof text);
-    for (uint32_t i = 0; i < vm->program->targets_count; i++) {
+    for (uint32_t i = 0; i < targets_count; i++) {
         const struct framing *framing = vm->program->targets[i].framing;
-        if (framing->type == FRAMING_DELIMITER &&
-            frame_find_delimiter(framing, text, bytes) < bytes) {
+        bool meant = (*capture->lines_of >> i & 1) != 0 ||
+                     (targets_count > 1 && framing->type == FRAMING_DELIMITER);
+        if (meant && lines_find_end(framing, text, bytes) < bytes) {
             return false;
         }
     }
@@ -399,7 +404,7 @@ static bool vm_wait__has_room(const struct vm *vm, const struct capture *capture
 {
     if (found->type == VALUE_TEXT) {
         return place_text_write(found, NULL, 0) <= capture->text_bytes_max &&
-               (vm->program->targets_count == 1 || vm_wait__is_apart(vm, found));
+               vm_wait_is_apart(vm, capture, found);
     }
     /* A variable that may be below 0 has no room for what is above INT64_MAX. */
     return capture->type != VALUE_I64 || found->type == VALUE_I64 ||

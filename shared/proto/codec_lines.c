@@ -396,3 +396,18 @@ const struct codec codec_lines = {.check = lines__check,
                                   .encoded_bytes = lines__encoded_bytes,
                                   .write_tail = lines__write_tail,
                                   .explain_waiting = lines__explain_waiting};
+
+size_t lines_find_end(const struct framing *framing, const uint8_t *text, size_t bytes)
+{
+    size_t at = 0;
+    if (framing->type == FRAMING_DELIMITER || framing->type == FRAMING_LINES) {
+        return frame_find_delimiter(framing, text, bytes);
+    }
+    if (framing->type != FRAMING_HTTP && framing->type != FRAMING_RESP) {
+        return bytes;
+    }
+    while (at < bytes && text[at] != '\r' && text[at] != '\n') {
+        at++;
+    }
+    return at;
+}

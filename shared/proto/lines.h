@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { FRAMING_RULES_MAX = 16, FRAMING_END_BYTES_MAX = 16 };
@@ -37,3 +38,8 @@ struct framing_rule {
     uint8_t end[FRAMING_END_BYTES_MAX];
     uint8_t end_bytes;
 };
+
+struct framing;
+/* Where a text that is put into a line of a message would end that line: the delimiter, or the end
+ * of a line of HTTP and of Redis; bytes: nowhere, or its messages have no such lines. */
+size_t lines_find_end(const struct framing *framing, const uint8_t *text, size_t bytes);

@@ -152,9 +152,54 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
     }
 }
 
+/* --- Texts that only the run knows, and the lines that they must not end. */
+
+/* Is what follows these constant bytes no line any more: the payload of a message, a body? */
+static bool parse__ends_lines(const struct framing *framing, const uint8_t *bytes,
+                              uint32_t bytes_count, bool first)
+{
+    static const uint8_t EMPTY_LINE[] = "\r\n\r\n";
+    switch (framing->type) {
+    case FRAMING_LINES:
+        return frame_find_delimiter(framing, bytes, bytes_count) < bytes_count;
+    case FRAMING_HTTP:
+        return place_find_bytes(EMPTY_LINE, 4, bytes, bytes_count) != NULL;
+    case FRAMING_RESP: /* all but an inline command counts its bytes */
+        return first && bytes_count > 0 && bytes[0] == '*';
+    default:
+        return false;
+    }
+}
+
+static void parse__note_lines(struct parse *parse, const struct body *body)
+{
+    const struct framing *framing = &parse->protocol->framing;
+    uint32_t counted_end = 0; /* before it, a length says how long the text is */
+    for (uint32_t i = 0; i < body->parts_count; i++) {
+        const struct part *part = &body->parts[i];
+        const struct operand *operand = &part->value.operand;
+        uint32_t end = part->form == PART_LENGTH ? i + 1 + part->covers : 0;
+        counted_end = end > counted_end ? end : counted_end;
+        if (part->form == PART_TEXT && operand->source == OPERAND_TEXT &&
+            parse__ends_lines(framing, operand->bytes, operand->bytes_count, i == 0)) {
+            return;
+        }
+        if (!parse__is_open(body, i) || i < counted_end || operand->reads_text) {
+            continue;
+        }
+        for (uint32_t n = 0; n < parse->names_count; n++) {
+            struct parse_variable *variable = &parse->names[n];
+            if (variable->typed && variable->word == operand->index && variable->lines_of != NULL) {
+                *variable->lines_of |= UINT64_C(1) << parse->flow.target % 64;
+            }
+        }
+    }
+}
+
 void parse_check_delimiter(struct parse *parse, const struct body *body)
 {
     const struct framing *framing = &parse->protocol->framing;
+    parse__note_lines(parse, body);
     /* Without a delimiter that can be read the framing has been reported already. */
     if (framing->type != FRAMING_DELIMITER || framing->delimiter_bytes == 0) {
         return;

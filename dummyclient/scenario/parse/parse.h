@@ -35,6 +35,7 @@ struct parse_variable {
     enum value_type type;
     uint32_t word;
     uint32_t text_bytes_max; /* the room for a text */
+    uint64_t *lines_of;      /* bit n: a line of a message to target n has it; of a text */
 };
 
 struct parse__merge; /* control.c */

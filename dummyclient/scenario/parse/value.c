@@ -38,6 +38,7 @@ struct parse_variable *parse_assign(struct parse *parse, const char *name, enum 
         variable->typed = true;
         variable->type = type;
         variable->word = parse->words_count;
+        variable->lines_of = arena_take(parse->arena, sizeof *variable->lines_of);
         parse->words_count += 1;
         parse->words_count += type == VALUE_TEXT ? (variable->text_bytes_max + 7) / 8 : 0;
     }

@@ -176,7 +176,8 @@ static void parse__capture_into(struct parse *parse, const cJSON *json, void *pl
             (struct capture){.place = capture.place,
                              .word = variable->word,
                              .type = variable->type,
-                             .text_bytes_max = variable->text_bytes_max};
+                             .text_bytes_max = variable->text_bytes_max,
+                             .lines_of = variable->lines_of};
     }
 }
 
