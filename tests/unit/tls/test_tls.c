@@ -355,7 +355,8 @@ static void test_an_idle_connection_keeps_no_buffers(void **state)
             tls_pair_send(&pair, &pair.server, text, 200000);
         }
         size_t idle = (unit_heap_bytes() - before) / COUNT / 2;
-        print_message("%s: %zu bytes per idle connection\n", tls_version_name(VERSIONS[v]), idle);
+        print_message("%s: %u bytes per idle connection\n", tls_version_name(VERSIONS[v]),
+                      (unsigned)idle);
         assert_in_range(idle, 0, IDLE_BYTES_MAX);
         for (int i = 0; i < 2 * COUNT; i++) {
             tls_close(kept[i]);
